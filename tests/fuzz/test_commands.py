@@ -29,7 +29,7 @@ def figure() -> Any:
 
 
 FILES = {
-    "plan.yaml": 'horizon: 20 epochs\nlr: warmup("2 epochs") >> cosine(to=0.01)\ngroups:\n  head: {lr: 0.5}\n',
+    "plan.yaml": 'horizon: 20 epochs\nlr: warmup("2 epochs") >> cosine(to=0.01)\ngroups:\n  head: {lr: step(9)}\n',
     "other.toml": 'lr = "cosine()"\n"betas[0]" = "linear(absolute(0.85), absolute(0.95))"\n',
     "bad.yaml": "lr: cosin()\nweight_decy: true\n\x1b[31m: 1\n",
     "config.py": (
@@ -41,7 +41,7 @@ FILES = {
     "log.jsonl": '{"t": 0, "groups": [{"lr": 0.1}]}\n{"t": 1, "groups": [{"lr": 0.2}]}\n',
     "log.csv": "step,lr\n0,0.1\n1,nan\n",
     "empty.json": "",
-    "strange.yaml": 'horizon: 20\nlr: cosine()\ngroups: {"\\u009b31m\\u202e": {lr: 0.5}}\n',
+    "strange.yaml": 'horizon: 20\nlr: cosine()\ngroups: {"\\u009b31m\\u202e": {lr: constant(0.5)}}\n',
     "half.json": '{"lr": "\\ud800"}',
     "many.json": json.dumps({"horizon": 100} | {f"field_{index}": "cosine()" for index in range(200)}),
 }

@@ -38,7 +38,7 @@ lr:
   - cosine: {to: 0.01}
 betas[0]: "linear(absolute(0.85), absolute(0.95), over='10 epochs')"
 groups:
-  head: {lr: 0.5}
+  head: {lr: constant(0.5)}
   '[1]': {weight_decay: cosine()}
 targets:
   temperature: {initial: 2.0, schedule: "linear(1, 0.5)"}
@@ -169,7 +169,7 @@ def test_damaged_bytes_of_a_written_plan(tmp_path: Path, world: Any, syntax: str
 @example(b"&a lr: *a", "yaml")
 @example(b"? [lr]\n: 1", "yaml")
 @example(b"? {a: 1}\n: 1", "yaml")
-@example(b"lr: 1\nlr: 2", "yaml")
+@example(b"lr: 1\nlr: constant(2)", "yaml")
 @example(b'{"lr": 1, "lr": 2}', "json")
 @example(b'{"lr": NaN}', "json")
 @example(b'{"\\ud800": 1}', "json")

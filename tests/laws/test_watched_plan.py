@@ -54,7 +54,7 @@ def contents(clock):
         st.builds(lambda text: text.replace("head", "absent"), plan),
         st.builds(lambda text: text.replace("weight_decay", "absent"), plan),
         plans("updates" if clock != "updates" else "tokens"),
-        st.sampled_from([None, "", "lr: linera()\n", "lr: 0.5\nhorizon: 3 epochs\n", "lr: [\n"]),
+        st.sampled_from([None, "", "lr: linera()\n", "lr: constant(0.5)\nhorizon: 3 epochs\n", "lr: [\n"]),
     )
 
 

@@ -383,7 +383,7 @@ def context_of(path):
 @pytest.mark.heavy
 def test_advice_for_a_wrong_call_never_has_self_and_works_when_pasted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "plan.yaml").write_text("lr: 0.5", encoding="utf-8")
+    (tmp_path / "plan.yaml").write_text("lr: constant(0.5)", encoding="utf-8")
     pasted = 0
     for path, call, selves in public_callables():
         signature = inspect.signature(call)
@@ -509,8 +509,8 @@ def test_a_list_for_a_pair_gets_a_binding_for_each_element():
     with pytest.raises(InvalidArgument) as refusal:
         ps.Plan(lr="cosine()", betas=["linear(0.85, 0.95)", 0.99])
 
-    bindings = eval(refusal.value.instead.removeprefix("Write "), {"Binding": ps.Binding})
-    assert [str(one) for one in bindings] == ["betas[0]: linear(0.85, 0.95)", "betas[1]: constant(0.99)"]
+    bindings = eval(refusal.value.instead.removeprefix("For example: "), {"Binding": ps.Binding})
+    assert [str(one) for one in bindings] == ["betas[0]: linear(0.85, 0.95)", "betas[1]: constant(absolute(0.99))"]
 
 
 @pytest.mark.parametrize("value", [-1, 0, -1.0])

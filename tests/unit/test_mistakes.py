@@ -231,7 +231,6 @@ LINES = [
     ('warmup("10") >> cosine(to=0.2)', "warmup(10) >> cosine(to=0.2)"),
     ('constant("0.5")', "constant(0.5)"),
     ('step(30, gamma="0.5")', "step(30, gamma=0.5)"),
-    ('"0.5"', "0.5"),
     ('warmup("5 epoks")', 'warmup("5 epochs")'),
     ('warmup("5 epcohs")', 'warmup("5 epochs")'),
     ('warmup("5 Epochs")', 'warmup("5 epochs")'),
@@ -277,7 +276,6 @@ LINES = [
     ('cosine(to="10%")', "cosine(to=0.1)"),
     ("cosine(to=Absolute(0.1))", "cosine(to=absolute(0.1))"),
     ("cosine(to=absolut(0.1))", "cosine(to=absolute(0.1))"),
-    ("absolute(0.1)", "constant(absolute(0.1))"),
     ("cosine(to=absolute 0.1)", "cosine(to=absolute(0.1))"),
     ("cosine(to=1e−5)", "cosine(to=1e-5)"),
     ("plateau('val_loss', mode='minimum')", "plateau('val_loss', mode='min')"),
@@ -420,7 +418,6 @@ LINES = [
     ("cosine(to=absolute(1e-5)", "cosine(to=absolute(1e-5))"),
     ("cosine(to=Absolute(1e-5), over=40)", "cosine(to=absolute(1e-5), over=40)"),
     ("every(cosine(to=0.2), '1 epochs'", "every(cosine(to=0.2), '1 epochs')"),
-    ("0,5", "0.5"),
 ]
 """Lines with a mistake, and the intended lines."""
 
@@ -478,7 +475,6 @@ OPEN_LINES = [
     "warmup(10) and cosine()",
     "1e-3 >> cosine()",
     "0.5 >> cosine()",
-    "cosine() * absolute(0.1)",
     "cosine() + 'x'",
     "chain([warmup(10), cosine()])",
     "join(warmup(10), cosine())",
@@ -591,12 +587,12 @@ FILES = [
     ("Momentum: cosine(to=0.2)\nhorizon: 100\n", "momentum: cosine(to=0.2)\nhorizon: 100\n"),
     ("epsilon: cosine(to=0.2)\nhorizon: 100\n", "eps: cosine(to=0.2)\nhorizon: 100\n"),
     (
-        "group: {head: {lr: 0.1}}\nlr: cosine(to=0.2)\nhorizon: 100\n",
-        "groups: {head: {lr: 0.1}}\nlr: cosine(to=0.2)\nhorizon: 100\n",
+        "group: {head: {lr: constant(0.1)}}\nlr: cosine(to=0.2)\nhorizon: 100\n",
+        "groups: {head: {lr: constant(0.1)}}\nlr: cosine(to=0.2)\nhorizon: 100\n",
     ),
     (
-        "param_groups: {head: {lr: 0.1}}\nlr: cosine(to=0.2)\nhorizon: 100\n",
-        "groups: {head: {lr: 0.1}}\nlr: cosine(to=0.2)\nhorizon: 100\n",
+        "param_groups: {head: {lr: constant(0.1)}}\nlr: cosine(to=0.2)\nhorizon: 100\n",
+        "groups: {head: {lr: constant(0.1)}}\nlr: cosine(to=0.2)\nhorizon: 100\n",
     ),
     ("target: {t: {initial: 1.0, schedule: cosine()}}\n", "targets: {t: {initial: 1.0, schedule: cosine()}}\n"),
     ("clok: tokens\nlr: cosine(to=0.2)\nhorizon: 100\n", "clock: tokens\nlr: cosine(to=0.2)\nhorizon: 100\n"),
@@ -613,7 +609,7 @@ FILES = [
     ('lr: {"kind=muon": linear()}\nhorizon: 100\n', 'groups: {"kind=muon": {lr: linear()}}\nhorizon: 100\n'),
     ("groups: [{name: head, lr: linear()}]\nhorizon: 100\n", "groups: {head: {lr: linear()}}\nhorizon: 100\n"),
     ("groups: {head: linear()}\nhorizon: 100\n", "groups: {head: {lr: linear()}}\nhorizon: 100\n"),
-    ("groups: {head: 0.1}\nhorizon: 100\n", "groups: {head: {lr: 0.1}}\nhorizon: 100\n"),
+    ("groups: {head: cosine()}\nhorizon: 100\n", "groups: {head: {lr: cosine()}}\nhorizon: 100\n"),
     ("groups: {head: {LR: linear()}}\nhorizon: 100\n", "groups: {head: {lr: linear()}}\nhorizon: 100\n"),
     ("lr[head]: linear()\nhorizon: 100\n", "groups: {head: {lr: linear()}}\nhorizon: 100\n"),
     ("lr/head: linear()\nhorizon: 100\n", "groups: {head: {lr: linear()}}\nhorizon: 100\n"),
@@ -646,7 +642,6 @@ FILES = [
     ("lr: {multistep: {milestones: 30}}\nhorizon: 100\n", "lr: {multistep: {milestones: [30]}}\nhorizon: 100\n"),
     ("lr: {anneal: {curve: cosin}}\nhorizon: 100\n", "lr: {anneal: {curve: cosine}}\nhorizon: 100\n"),
     ("lr: {anneal: {curve: {powr: 3}}}\nhorizon: 100\n", "lr: {anneal: {curve: {power: 3}}}\nhorizon: 100\n"),
-    ("lr: {absolute: 0.1}\nhorizon: 100\n", "lr: constant(absolute(0.1))\nhorizon: 100\n"),
     (
         "lr: {seq: ['warmup(10)', 'cosine()']}\nhorizon: 100\n",
         "lr: {sequence: ['warmup(10)', 'cosine()']}\nhorizon: 100\n",
@@ -713,7 +708,7 @@ PYTHON = [
     ('ps.Plan(lr="cosine()", tokens=3e9)', 'ps.Plan(lr="cosine()", horizon="3e9 tokens")'),
     ('ps.Plan(lr="cosine()", warmup=15, horizon=300)', 'ps.Plan(lr="warmup(15) >> cosine()", horizon=300)'),
     ('ps.Plan(lr="cosine()", warmup_steps=15, max_steps=300)', 'ps.Plan(lr="warmup(15) >> cosine()", horizon=300)'),
-    ("ps.Plan(LR=ps.cosine(), weight_decay=0.5)", "ps.Plan(lr=ps.cosine(), weight_decay=0.5)"),
+    ("ps.Plan(LR=ps.cosine(), weight_decay=1)", "ps.Plan(lr=ps.cosine(), weight_decay=1)"),
     ("ps.Plan(ps.cosine(to=0.3), horizon=300)", 'ps.Plan(lr="cosine(to=0.3)", horizon=300)'),
     ('ps.Plan("lr", "cosine()", horizon=300)', 'ps.Plan(lr="cosine()", horizon=300)'),
     (
@@ -722,8 +717,8 @@ PYTHON = [
     ),
     ('ps.Plan(("lr","cosine(to=0.3)"), horizon=300)', 'ps.Plan(lr="cosine(to=0.3)", horizon=300)'),
     (
-        'ps.Plan({"lr": "cosine(to=0.3)", "weight_decay": 0.5}, horizon=300)',
-        'ps.Plan(lr="cosine(to=0.3)", weight_decay=0.5, horizon=300)',
+        'ps.Plan({"lr": "cosine(to=0.3)", "weight_decay": 1}, horizon=300)',
+        'ps.Plan(lr="cosine(to=0.3)", weight_decay=1, horizon=300)',
     ),
     ('ps.Plan(lr="cosin(to=0.3)", horizon=300)', 'ps.Plan(lr="cosine(to=0.3)", horizon=300)'),
     ('ps.Plan(lr="cosine", horizon=300)', 'ps.Plan(lr="cosine()", horizon=300)'),

@@ -20,8 +20,8 @@ ARGUMENTS = ("start", "to", "over", "index")
 LINES = (
     "horizon: 100 epochs\nlr: cosine(to=0.25, over='30 epochs') >> constant(0.25)\n",
     "horizon: 1000\nlr: warmup('20 steps') >> linear(start=1.0, to=0.5)\nmomentum: polynomial(power=3, to=0.75)\n",
-    "lr: {multistep: {milestones: [30, 60], gamma: 0.3}}\nweight_decay: 0.7\n",
-    "clock: tokens\nlr: wsd(warmup='5%', decay='20%', to=0.125)\ngroups: {head: {weight_decay: 0.5}}\n",
+    "lr: {multistep: {milestones: [30, 60], gamma: 0.3}}\nweight_decay: constant(0.7)\n",
+    "clock: tokens\nlr: wsd(warmup='5%', decay='20%', to=0.125)\ngroups: {head: {weight_decay: constant(0.5)}}\n",
     "lr: restarts(exponential(gamma=0.7), every='5 epochs')\ntargets: {ema: {initial: 0.9, schedule: linear()}}\n",
 )
 

@@ -46,9 +46,9 @@ class CheckRule:
         The text "3" selects the group whose name is 3; the fourth group is [3].
         <BLANKLINE>
         Wrong:
-            groups: {'3': {lr: 0.1}}
+            groups: {'3': {lr: cosine()}}
         Right:
-            groups: {'[3]': {lr: 0.1}}
+            groups: {'[3]': {lr: cosine()}}
         """
         lines = [f"{self.code} {self.name} ({self.severity})", self.line, self.why]
         if self.wrong:

@@ -127,7 +127,7 @@ def loads(
 
     >>> print(loads("lr: warmup('5%') >> cosine()"))
     lr: warmup("5%") >> cosine()
-    >>> loads({"lr": 0.5}) == Plan(lr=0.5)
+    >>> loads({"lr": "cosine()"}) == Plan(lr="cosine()")
     True
     """
     if isinstance(text, Mapping):
@@ -207,7 +207,7 @@ def convert(
         ConfigError: the text has errors.
         InvalidArgument: the format is unknown, or `to` can only be read.
 
-    >>> print(convert("lr: 0.5", "yaml", "toml"))
+    >>> print(convert("lr: constant(0.5)", "yaml", "toml"))
     lr = "constant(0.5)"
     """
     known_format(to)
@@ -477,7 +477,7 @@ def open_plan(
         FileNotFoundError: the file does not exist.
         InvalidArgument: the format or the suffix is unknown.
 
-    >>> print(open_plan("lr: 0.5").loaded().plan)
+    >>> print(open_plan("lr: constant(0.5)").loaded().plan)
     lr: constant(0.5)
     """
     if isinstance(given, Mapping):

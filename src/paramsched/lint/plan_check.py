@@ -256,7 +256,7 @@ def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Ite
 def selector_path(binding: Binding) -> str:
     """Return the config path of the selector of a binding.
 
-    >>> selector_path(Binding("lr", 0.1, groups="head"))
+    >>> selector_path(Binding("lr", "cosine()", groups="head"))
     '$.groups.head'
     """
     return child_path(GROUPS, binding.groups) if isinstance(binding.groups, (str, int)) else binding_path(binding)
@@ -265,7 +265,7 @@ def selector_path(binding: Binding) -> str:
 def binding_path(binding: Binding) -> str:
     """Return the config path of a binding.
 
-    >>> binding_path(Binding("lr", 0.1, groups="head"))
+    >>> binding_path(Binding("lr", "cosine()", groups="head"))
     '$.groups.head.lr'
     """
     if isinstance(binding.field, Target):

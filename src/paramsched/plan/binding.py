@@ -161,11 +161,14 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
         return schedule
     if isinstance(schedule, (list, tuple, Mapping)):
         if name in PAIRS and schedule and not isinstance(schedule, Mapping):
+            numbers = [one for one in schedule if isinstance(one, (int, float))]
+            texts = (f"absolute({one!r})" if one in numbers else one for one in schedule)
             lines = (
                 f'Binding("{name}[{index}]", {(str(one) if isinstance(one, Schedule) else one)!r})'
-                for index, one in enumerate(schedule)
+                for index, one in enumerate(texts)
             )
-            raise InvalidArgument(site(), "each element is a field of its own", f"Write {', '.join(lines)}")
+            advice = f"{'For example:' if numbers else 'Write'} {', '.join(lines)}"  # a number has two readings
+            raise InvalidArgument(site(), "each element is a field of its own", advice)
         line = None
         if isinstance(schedule, Mapping):
             if len(schedule) == 1 and isinstance(given := next(iter(schedule.values())), Mapping):

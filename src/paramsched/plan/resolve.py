@@ -73,7 +73,7 @@ def resolve(plan: PlanLike, calendar: Calendar) -> Schedule | Plan:
 def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:
     """Return the amounts of a run, as far as they are known before it starts; None if the plan's clock is updates.
 
-    >>> amounts_of_run(Plan(lr=0.1, clock="samples"), Calendar(batch_size=32)).amounts_from(0, 0, 3).tolist()
+    >>> amounts_of_run(Plan(lr=1, clock="samples"), Calendar(batch_size=32)).amounts_from(0, 0, 3).tolist()
     [0, 32, 64]
     """
     clock = amount_clock(plan.clock)
@@ -83,7 +83,7 @@ def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:
 def planned_amounts(plan: Plan, calendar: Calendar) -> RunAmounts | None:
     """Return the amounts of a run as `amounts_of_run` does; progress is spread evenly over a run of known length.
 
-    >>> planned_amounts(Plan(lr=0.1, clock="progress"), Calendar(total=4)).amounts_from(0, 0, 4).tolist()
+    >>> planned_amounts(Plan(lr=1, clock="progress"), Calendar(total=4)).amounts_from(0, 0, 4).tolist()
     [0.0, 0.25, 0.5, 0.75]
     """
     run = amounts_of_run(plan, calendar)
@@ -363,7 +363,7 @@ def units_of_run(resolved: Plan, calendar: Calendar, total: int, end: tuple[str,
         end: the plan's clock and its horizon on this clock; None for a plan by updates.
 
     >>> calendar = Calendar(steps_per_epoch=45, batch_size=32)
-    >>> [(one.name, one.amounts[-1].item()) for one in units_of_run(Plan(lr=0.1), calendar, 900, None)]
+    >>> [(one.name, one.amounts[-1].item()) for one in units_of_run(Plan(lr=1), calendar, 900, None)]
     [('epochs', 20.0), ('samples', 28800.0)]
     """
     sizes = sizes_of_run(resolved.bindings, resolved.clock, calendar)

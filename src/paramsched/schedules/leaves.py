@@ -220,8 +220,20 @@ def curve_argument(name: str, curve: CurveLike) -> Curve:
 
 
 def line_of(value: object, site: str | Callable[[], str]) -> Schedule:
-    """Return the schedule of an entire line."""
-    return schedule_of(value, site)
+    """Return the schedule of an entire line, as `schedule_of` does, but refuse a number other than 0 and 1.
+
+    Both readings of such a number are natural: `weight_decay: 0.1` is the value 0.1 or a tenth of base. 0 is equal in
+    both readings, and 1 is `constant()`, because the value 1 beside a base is never meant.
+    """
+    schedule = schedule_of(value, site)
+    if isinstance(value, Real) and value not in (0, 1):
+        number = shown(value if isinstance(value, int) else float(value))
+        raise InvalidArgument(
+            site() if callable(site) else site,
+            "a number alone has two readings",
+            f"Write absolute({number}) for the value {number}, or constant({number}) for {number} × base",
+        )
+    return schedule
 
 
 def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:

@@ -14,7 +14,9 @@ from support.runner_jobs import QUIET, loader, network
 class Edited:
     """An optimizer whose plan file is written before its fifth update; records the lr of each update."""
 
-    def __init__(self, optimizer: torch.optim.Optimizer, file: Path, text: str = "lr: 0.25\nhorizon: 1000\n") -> None:
+    def __init__(
+        self, optimizer: torch.optim.Optimizer, file: Path, text: str = "lr: constant(0.25)\nhorizon: 1000\n"
+    ) -> None:
         self.lrs: list[float] = []
         self._file, self._text = file, text
         for group in optimizer.param_groups:
@@ -30,7 +32,7 @@ class Edited:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "plan.yaml"
-    path.write_text("lr: 0.5\n")  # the length of the run is that of the engine
+    path.write_text("lr: constant(0.5)\n")  # the length of the run is that of the engine
     return path
 
 
@@ -108,7 +110,7 @@ def test_the_runner(file: Path, tmp_path: Path) -> None:
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     # A horizon would have to agree with the length of the run in the Runner.
-    edited = Edited(optimizer, file, "lr: 0.25\n")
+    edited = Edited(optimizer, file, "lr: constant(0.25)\n")
     runner = Runner(
         model=model,
         work_dir=tmp_path / "work",

@@ -32,7 +32,7 @@ def test_a_process_of_a_fake_group_trains_alone_and_logs_it_once(fake_group, clo
     scheduler = ps.Scheduler(probe(), plan, **facts)
     for t in range(5):
         if clock == "watch" and t == 2:
-            file.write_text("lr: 0.5\n")
+            file.write_text("lr: constant(0.5)\n")
         if clock == "tokens":
             scheduler.consumed(tokens=5)
         if clock == "progress":

@@ -241,12 +241,14 @@ def test_the_note_of_a_file_is_in_the_history_and_not_in_the_plan(tmp_path):
     assert ps.dump(ps.load(tmp_path / "plan.yaml")) == ps.dump(SECOND)
 
 
-@pytest.mark.parametrize("given", [{"lr": 0.5, "note": {"who": "ann"}}, "lr: 0.5\nnote: {who: ann}"])
+@pytest.mark.parametrize(
+    "given", [{"lr": "constant(0.5)", "note": {"who": "ann"}}, "lr: constant(0.5)\nnote: {who: ann}"]
+)
 def test_a_text_and_a_mapping_may_have_a_note_too(given):
     scheduler = ps.Scheduler(probe(), given)
 
-    assert scheduler.history == [[0, None, ps.loads("lr: 0.5").text, {"who": "ann"}]]
-    assert scheduler.state_dict()["history"] == [[0, None, ps.loads("lr: 0.5").text, (("who", "ann"),)]]
+    assert scheduler.history == [[0, None, ps.loads("lr: constant(0.5)").text, {"who": "ann"}]]
+    assert scheduler.state_dict()["history"] == [[0, None, ps.loads("lr: constant(0.5)").text, (("who", "ann"),)]]
 
 
 @pytest.mark.filterwarnings("ignore:torch.distributed is disabled")

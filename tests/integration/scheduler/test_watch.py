@@ -73,14 +73,17 @@ def test_a_file_that_is_still_being_written_is_not_followed(file):
     [
         ("horizon: 100\nlr: linera()\n", '{file}:2:5: $.lr: "linera()" at character 1: unknown schedule "linera"'),
         ("lr: [\n", "{file}:"),
-        ("lr: 0.5\ngroups: {absent: {lr: 0.1}}\n", "Write names into the groups of the optimizer"),
-        ("lr: 0.5\nrho: 0.1\n", "rho"),
-        ("lr: 0.5\nhorizon: 3 epochs\n", "steps_per_epoch"),
-        ("lr: 0.5\nclock: tokens\nhorizon: 30 tokens\n", "the clock of the run counts updates, and the plan's tokens"),
+        ("lr: constant(0.5)\ngroups: {absent: {lr: constant(0.1)}}\n", "Write names into the groups of the optimizer"),
+        ("lr: constant(0.5)\nrho: 0.1\n", "rho"),
+        ("lr: constant(0.5)\nhorizon: 3 epochs\n", "steps_per_epoch"),
+        (
+            "lr: constant(0.5)\nclock: tokens\nhorizon: 30 tokens\n",
+            "the clock of the run counts updates, and the plan's tokens",
+        ),
         ("horizon: 5\nlr: warmup(9) >> cosine()\n", "no updates remain"),
         (b"lr: 0.5 # \xff\n", "{file}:1:11"),
-        ("lr: 0.5\n" + "#" * 1_000_001, "{file}: more than 1,000,000 bytes"),
-        ("lr: 0.5\nnote: {whose: ann}\n", '{file}:2:8: $.note.whose: unknown key "whose" of a note'),
+        ("lr: constant(0.5)\n" + "#" * 1_000_001, "{file}: more than 1,000,000 bytes"),
+        ("lr: constant(0.5)\nnote: {whose: ann}\n", '{file}:2:8: $.note.whose: unknown key "whose" of a note'),
     ],
 )
 def test_what_cannot_be_followed_is_logged_once_and_nothing_changes(file, caplog, text, said):
@@ -221,10 +224,10 @@ def test_bases_and_states_of_metric_rules_in_both_plans_are_kept(file):
     scheduler.observe(loss=2.0)
     assert optimizer.param_groups[0]["lr"] == 0.5
 
-    change_to(file, f"lr: 0.8 * {rule}\nweight_decay: 0.5\n", optimizer, scheduler)
+    change_to(file, f"lr: 0.8 * {rule}\nweight_decay: constant(0.5)\n", optimizer, scheduler)
     assert [optimizer.param_groups[0][name] for name in ("lr", "weight_decay")] == [0.4, 0.1]
-    change_to(file, "lr: 0.8\n", optimizer, scheduler)
-    change_to(file, "lr: 0.8\nweight_decay: 1\n", optimizer, scheduler)
+    change_to(file, "lr: constant(0.8)\n", optimizer, scheduler)
+    change_to(file, "lr: constant(0.8)\nweight_decay: 1\n", optimizer, scheduler)
 
     assert [optimizer.param_groups[0][name] for name in ("lr", "weight_decay")] == [0.8, 0.2]
     assert scheduler.states == {}
@@ -264,7 +267,7 @@ def test_scalars_of_the_last_update_are_the_values_that_it_used(file):
     rows = []
     for t in range(6):
         if t == 2:
-            file.write_text("horizon: 50\nlr: linear()\nweight_decay: 0.5\n")
+            file.write_text("horizon: 50\nlr: linear()\nweight_decay: constant(0.5)\n")
         optimizer.step()
         rows.append(scheduler.scalars()["lr"])
 
@@ -288,7 +291,7 @@ def test_all_optimizers_of_a_run_change_at_the_same_update(file, drive):
     optimizers = probes(["a", "b", "frozen"])
     scheduler = ps.Scheduler(optimizers, file, watch=3, drive=drive)
     file.write_text(
-        "horizon: 50\nlr: linear()\ngroups: {a: {lr: 0.5}}\ntargets: {x: {initial: 1.0, schedule: cosine()}}"
+        "horizon: 50\nlr: linear()\ngroups: {a: {lr: constant(0.5)}}\ntargets: {x: {initial: 1.0, schedule: cosine()}}"
     )
     for _ in range(9):
         optimizers["a"].step()
@@ -429,7 +432,7 @@ def test_an_interval_must_be_updates_or_seconds(file, watch):
         ps.Scheduler(probe(), file, watch=watch)
 
 
-@pytest.mark.parametrize("plan", [ps.loads(FIRST), {"lr": 0.5}, "lr: 0.5", Path("config.py")])
+@pytest.mark.parametrize("plan", [ps.loads(FIRST), {"lr": "constant(0.5)"}, "lr: constant(0.5)", Path("config.py")])
 def test_only_the_path_of_a_plan_file_can_be_watched(plan):
     with pytest.raises(InvalidArgument, match="only the path of a plan file can be watched"):
         ps.Scheduler(probe(), plan, watch=True)

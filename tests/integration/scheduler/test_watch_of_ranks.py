@@ -47,7 +47,9 @@ def file(tmp_path):
 
 
 @given(
-    st.dictionaries(st.integers(0, 30), st.sampled_from([FIRST, SECOND, "lr: [", "lr: 0.5\nclock: tokens\n", None])),
+    st.dictionaries(
+        st.integers(0, 30), st.sampled_from([FIRST, SECOND, "lr: [", "lr: constant(0.5)\nclock: tokens\n", None])
+    ),
     st.sampled_from([1, 2, 3, 7, "1 s", True]),
     st.lists(st.permutations([0, 1, 2]), min_size=30, max_size=30),
     st.none() | st.tuples(st.integers(0, 29), st.integers(0, 40)),
@@ -107,7 +109,7 @@ def test_a_plan_that_only_rank_0_can_attach_is_an_error_on_the_other_rank(ranks,
     optimizers = [probe({"name": "head"}), probe({"name": "body"})]
     for rank, one in enumerate(optimizers):
         ranks.scheduler(rank, one, file, watch=2)
-    file.write_text("lr: 0.5\ngroups: {head: {lr: 0.1}}\n")
+    file.write_text("lr: constant(0.5)\ngroups: {head: {lr: constant(0.1)}}\n")
     for _ in range(5):
         for one in optimizers:
             one.step()

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from paramsched.cli import main
 
 PLAN = 'lr: warmup("5%") >> cosine(to=0.1)\n'
-GROUPS = "lr: 1.0\ngroups:\n  head: {lr: 0.5}\n"
+GROUPS = "lr: 1.0\ngroups:\n  head: {lr: constant(0.5)}\n"
 AUDIT = "audit log.csv --plan plan.yaml --horizon 4"
 
 

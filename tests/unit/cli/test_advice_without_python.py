@@ -11,7 +11,7 @@ from paramsched import config
 from paramsched.cli import main
 from support.spread import spread
 
-GOOD = 'horizon: 100\nlr: warmup("5%") >> cosine(to=0.1)\ngroups:\n  head: {lr: 0.5}\n'
+GOOD = 'horizon: 100\nlr: warmup("5%") >> cosine(to=0.1)\ngroups:\n  head: {lr: constant(0.5)}\n'
 FILES = {
     "plan.yaml": GOOD,
     "open.yaml": 'lr: warmup("5%") >> cosine(to=0.1)\n',

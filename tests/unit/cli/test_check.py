@@ -199,7 +199,7 @@ def test_fix_renames_a_field_with_a_peer_name(plan, tmp_path):
     "text",
     [
         "lr: cosine()\nlearning_rate: cosine()\n",  # the name is already used
-        "weight_decay: 1.5\nweight_decy: linear(1, 0)\n",
+        "weight_decay: constant(1.5)\nweight_decy: linear(1, 0)\n",
         LATE,  # only the author knows the intended one
         "lr: cosine(0.1)\n",
     ],
@@ -230,10 +230,10 @@ def test_a_checkpoint_provides_the_groups_and_fields(plan, tmp_path):
         optimizer.step()
     torch.save({"optimizer": optimizer.state_dict()}, tmp_path / "model.pt")
     scheduler.detach()
-    text = "horizon: 2\nlr: cosine()\nbetas[0]: 0.5\ngroups: {haed: {lr: 0.1}}\n"
+    text = "horizon: 2\nlr: cosine()\nbetas[0]: constant(0.5)\ngroups: {haed: {lr: constant(0.1)}}\n"
 
     found = {one["code"]: one for one in json.loads(call(plan(text), "--checkpoint", "model.pt", "--json").stdout)}
-    right = call(plan("horizon: 100\nlr: cosine()\ngroups: {head: {lr: 0.1}}\n"), "--checkpoint", "model.pt")
+    right = call(plan("horizon: 100\nlr: cosine()\ngroups: {head: {lr: constant(0.1)}}\n"), "--checkpoint", "model.pt")
 
     assert {"PS401", "PS402"} <= set(found)
     assert (found["PS401"]["line"], found["PS401"]["advice"]) == (4, 'Write "head"')

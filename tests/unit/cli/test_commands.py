@@ -25,7 +25,7 @@ horizon: 20 epochs
 lr: warmup("2 epochs") >> cosine(to=0.01)
 betas[0]: linear(absolute(0.85), absolute(0.95), over="10 epochs")
 groups:
-  head: {lr: 0.5}
+  head: {lr: constant(0.5)}
 targets:
   temperature: {initial: 2.0, schedule: 'linear(1, 0.5)'}
 """
@@ -145,7 +145,7 @@ PLAN_COMMANDS = {
     "check": (),
     "convert": ("--to", "json"),
     "diff": ("plan.yaml",),
-    "change": ("--at", "100", "lr=0.5"),
+    "change": ("--at", "100", "lr=constant(0.5)"),
 }
 
 
@@ -441,8 +441,8 @@ def test_a_line_of_text_applies_to_the_requested_field():
 
 
 def test_standard_input_is_yaml_unless_a_format_is_specified():
-    assert good("show", "--table", "-", input="lr: 0.5\nhorizon: 5").startswith("The run is 5 updates long.")
-    assert good("show", "--table", "-", "--format", "toml", input="lr = 0.5").startswith(
+    assert good("show", "--table", "-", input="lr: constant(0.5)\nhorizon: 5").startswith("The run is 5 updates long.")
+    assert good("show", "--table", "-", "--format", "toml", input="lr = 1").startswith(
         "The length of the run is unknown."
     )
     assert call("show", "--table", "-", input=b"\xff").exit_code == 2
@@ -450,12 +450,14 @@ def test_standard_input_is_yaml_unless_a_format_is_specified():
 
 
 def test_groups_selected_by_index_are_drawn(folder):
-    (folder / "indices.yaml").write_text("lr: 1\ngroups:\n  1: {lr: 2}\n  3: {lr: 4}\n  head: {lr: 5}\n")
+    (folder / "indices.yaml").write_text(
+        "lr: 1\ngroups:\n  1: {lr: constant(2)}\n  3: {lr: constant(4)}\n  head: {lr: constant(5)}\n"
+    )
 
     printed = json.loads(good("show", "indices.yaml", "--horizon", 1, "--json", "--base", "lr@3=10"))
 
     assert printed["values"] == {"lr[0]": [1], "lr[1]": [2], "lr[2]": [1], "lr[3]": [40], "lr[head]": [5]}
-    (folder / "indices.yaml").write_text("groups:\n  999999999: {lr: 2}\n")
+    (folder / "indices.yaml").write_text("groups:\n  999999999: {lr: constant(2)}\n")
     assert "a picture shows at most 1,000 groups" in refused(2, "show", "indices.yaml", "--horizon", 1)
 
 
@@ -709,13 +711,13 @@ def test_convert_writes_a_file_in_the_format_of_its_suffix(folder):
 @pytest.mark.parametrize(
     ("name", "text", "lost"),
     [
-        ("a.yaml", "# as before\nlr: 0.5\n", True),
-        ("a.yaml", "lr: 0.5  # as before\n", True),
-        ("a.yaml", "groups: {head: {lr: cosine()},  # the new one\n  neck: {lr: 0.1}}\n", True),
-        ("a.yaml", "groups: {'a # b': {lr: 0.5}, c#d: {lr: 0.1}}\n", False),
-        ("a.toml", "lr = 0.5  # as before\n", True),
-        ("a.toml", "[groups.'a # b']\nlr = 0.5\n", False),
-        ("a.json", '{"groups": {"a # b": {"lr": 0.5}}}', False),
+        ("a.yaml", "# as before\nlr: constant(0.5)\n", True),
+        ("a.yaml", "lr: 1  # as before\n", True),
+        ("a.yaml", "groups: {head: {lr: cosine()},  # the new one\n  neck: {lr: constant(0.1)}}\n", True),
+        ("a.yaml", "groups: {'a # b': {lr: constant(0.5)}, c#d: {lr: constant(0.1)}}\n", False),
+        ("a.toml", "lr = 1  # as before\n", True),
+        ("a.toml", "[groups.'a # b']\nlr = 1\n", False),
+        ("a.json", '{"groups": {"a # b": {"lr": 1}}}', False),
     ],
 )
 def test_convert_notes_that_comments_are_dropped(folder, name, text, lost):

@@ -71,7 +71,7 @@ MISTAKES = {
     # names, groups, metrics
     "a field by another library's name": ("a.yaml", "learning_rate: cosine()\n", "PS305", 1),
     "betas without an index": ("a.yaml", "betas: linear(0.9, 0.95)\n", "PS305", 1),
-    "an index as a name": ("a.yaml", "lr: cosine()\ngroups:\n  '0': {lr: 0.1}\n", "PS404", 3),
+    "an index as a name": ("a.yaml", "lr: cosine()\ngroups:\n  '0': {lr: constant(0.1)}\n", "PS404", 3),
     "a metric that should rise": ("a.yaml", 'horizon: 9 epochs\nlr: 1.0 * plateau("top1_acc")\n', "PS501", 2),
     "more patience than epochs": (
         "a.py", TWELVE + "param_scheduler = dict(type='ReduceOnPlateauLR', monitor='loss', patience=15)\n", "PS502", 3

@@ -19,7 +19,10 @@ GOOD = {
     "lr": "warmup('5%') >> cosine(to=0.01)",
     "weight_decay": [{"warmup": {"over": "5%", "start": 0.1, "curve": "cosine"}}, {"cosine": {"to": 0.5}}],
     "eps": {"product": [{"step": {"every": "2 epochs", "gamma": 0.5}}, {"plateau": {"factor": 0.5, "patience": 3}}]},
-    "groups": {"head": {"lr": {"multistep": {"milestones": ["5 epochs", 300], "gamma": 0.2}}}, 0: {"momentum": 0.9}},
+    "groups": {
+        "head": {"lr": {"multistep": {"milestones": ["5 epochs", 300], "gamma": 0.2}}},
+        0: {"momentum": "constant(0.9)"},
+    },
     "targets": {"temperature": {"initial": 1.0, "schedule": {"restarts": {"schedule": "cosine()", "every": 100}}}},
 }
 WRONG = (

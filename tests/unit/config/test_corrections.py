@@ -64,10 +64,10 @@ from support.tables import table
             None,
         ),
         (
-            "lr: 1\ngroups: [{name: head, lr: 0.5}]\n",
+            "lr: 1\ngroups: [{name: head, lr: constant(0.5)}]\n",
             (2, 1, "PS105"),
             'expected a mapping from the names of groups, got [{"name": "head", "lr": 0.5}]',
-            "Write groups: {head: {lr: 0.5}}",
+            "Write groups: {head: {lr: constant(0.5)}}",
             None,
         ),
         (
@@ -78,10 +78,10 @@ from support.tables import table
             None,
         ),
         (
-            "hparams: {lr: 1, momentum: 0.9}\n",
+            "hparams: {lr: 1, momentum: constant(0.9)}\n",
             (1, 1, "PS103"),
             '"hparams" is not a field; the entries of a plan are written at the top level',
-            "Write {lr: 1, momentum: 0.9}",
+            "Write {lr: 1, momentum: constant(0.9)}",
             None,
         ),
         (

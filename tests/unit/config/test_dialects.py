@@ -26,7 +26,7 @@ def dialect(monkeypatch, tmp_path_factory):
     """Install a dialect of a package."""
     module = ModuleType("drawn_dialect")
     module.to_plan = lambda data, *, calendar=None, base=None: Plan(
-        lr=data["rate"] * (base or 1.0), horizon=calendar and calendar.total
+        lr=ps.constant(data["rate"] * (base or 1.0)), horizon=calendar and calendar.total
     )
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.syspath_prepend(install(tmp_path_factory.mktemp("site"), GROUP, "drawn = drawn_dialect"))
@@ -93,7 +93,7 @@ MODULE = """
 import paramsched as ps
 
 def to_plan(data, *, calendar=None, base=None):
-    return ps.Plan(lr=data["rate"])
+    return ps.Plan(lr=ps.constant(data["rate"]))
 
 def recognizes(data):
     return isinstance(data, dict) and "rate" in data
@@ -149,11 +149,11 @@ def test_the_command_line_converts_from_an_installed_dialect(package, tmp_path):
 
 
 OWN_CODES = MODULE.replace(
-    'return ps.Plan(lr=data["rate"])',
+    'return ps.Plan(lr=ps.constant(data["rate"]))',
     """if data["rate"] > 1:
         found = ps.errors.Diagnostic("$.rate", "the rate exceeds 1", "Write rate: 0.5", code="ACME1")
         raise ps.errors.ConfigError("drawn", [found])
-    return ps.Plan(lr=data["rate"])
+    return ps.Plan(lr=ps.constant(data["rate"]))
 
 def notes_of(data):
     yield ps.errors.Diagnostic("$.rate", "the rate is not tuned", code="ACME2")""",
@@ -236,7 +236,7 @@ def test_a_broken_entry_point_is_one_error_that_names_its_distribution(package, 
 def test_a_broken_entry_point_does_not_affect_other_formats(package):
     package("drawn = drawn_module", "1 / 0")
 
-    assert config.loads("lr: 0.5") == Plan(lr="constant(0.5)")
+    assert config.loads("lr: constant(0.5)") == Plan(lr="constant(0.5)")
     with pytest.raises(ConfigError, match=r"\$\.kind"):
         config.loads("rate: 0.5\nkind: [drawn]")
 
@@ -252,7 +252,7 @@ def test_two_packages_with_a_dialect_of_one_name_are_both_named(package):
 def test_a_package_cannot_reuse_the_name_of_a_built_in_dialect(package):
     package("native = drawn_module", "1 / 0")
 
-    assert config.loads("lr: 0.5", "native") == Plan(lr="constant(0.5)")
+    assert config.loads("lr: constant(0.5)", "native") == Plan(lr="constant(0.5)")
 
 
 @pytest.mark.parametrize(
@@ -275,10 +275,10 @@ def test_errors_of_an_installed_dialect_name_its_package(package, text, found):
 @pytest.mark.heavy
 def test_installed_dialects_are_searched_only_on_request(package):
     package("drawn = drawn_module", "1 / 0")
-    code = "import sys, paramsched as ps; ps.loads('lr: 0.5'); sys.exit('importlib.metadata' in sys.modules)"
+    code = "import sys, paramsched as ps; ps.loads('lr: constant(0.5)'); sys.exit('importlib.metadata' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert ps.loads("lr: 0.5") == Plan(lr="constant(0.5)")
+    assert ps.loads("lr: constant(0.5)") == Plan(lr="constant(0.5)")
 
 
 @pytest.mark.parametrize(
@@ -381,7 +381,7 @@ scheduler_entries = ("absent", "other")
 def to_plan(data, *, calendar=None, base=None):
     if data["rate"] > 9:
         raise ps.errors.ConfigError("config", [Diagnostic("$.rate", "too large")])
-    return ps.Plan(lr=data["rate"])
+    return ps.Plan(lr=ps.constant(data["rate"]))
 
 def bases_of(data, calendar):
     return Bases(({"lr": calendar.total if calendar else 0},))

@@ -26,7 +26,9 @@ def outcome(document: str) -> str:
 
 
 DOCUMENTS = [
-    ('lr: 0.5', '= ;; lr: constant(0.5)'),
+    ('lr: 0.5',
+     '1:5 $.lr 0.5: a number alone has two readings | Write absolute(0.5) for the value 0.5, or constant(0.5) '
+     'for 0.5 × base | PS106'),
     ('lr: true', '1:5 $.lr expected a schedule, got true | Write cosine(to=0.1) | PS105'),
     ('lr: null', '1:5 $.lr expected a schedule, got null | Write cosine(to=0.1) | PS105'),
     ('lr: []', '1:5 $.lr expected a list of schedules, got [] | Write ["warmup(100)", "cosine()"] | PS106'),
@@ -268,13 +270,14 @@ DOCUMENTS = [
     ("lr: {polynomial: {power: '2'}}", '1:26 $.lr.power expected a number, got "2" | Write 2.0 | PS105'),
     ('lr: {exponential: {gamma: 0.9, step: 1}}',
      '1:32 $.lr.step unknown argument "step" of exponential; expected … |  | PS104'),
-    ('groups: {head: {lr: 0.5}}\nlr: 1', '= ;; lr: constant() ;; lr of head: constant(0.5)'),
+    ('groups: {head: {lr: constant(0.5)}}\nlr: 1', '= ;; lr: constant() ;; lr of head: constant(0.5)'),
     ('groups: {head: 5}',
      '1:10 $.groups.head expected fields and their schedules, got 5 | Write head: {lr: 5} | PS105'),
-    ('groups: [1]', '1:9 $.groups [1] is a list, not groups by name | Write {head: {lr: 0.1}} | PS105'),
+    ('groups: [1]', '1:9 $.groups [1] is a list, not groups by name | Write {head: {lr: cosine()}} | PS105'),
     ("groups: {'[0]': {lr: 0.5}}\nlr: cosine()\nhorizon: 9",
-     '= ;; lr: cosine() ;; lr of 0: constant(0.5) ;; horizon=9'),
-    ('groups: {head: {lrr: 5}}',
+     '1:22 $.groups["[0]"].lr 0.5: a number alone has two readings | Write absolute(0.5) for the value 0.5, or '
+     'constant(0.5) for 0.5 × base | PS106'),
+    ('groups: {head: {lrr: constant(5)}}',
      '1:17 $.groups.head.lrr "lrr" is not an optimizer field; did you mean "lr"? |  | PS103'),
     ('targets: {t: {initial: 1, schedule: cosine()}}\nhorizon: 9', "= ;; ['t', 1.0]: cosine() ;; horizon=9"),
     ('targets: {t: {initial: 1}}',
@@ -302,8 +305,8 @@ DOCUMENTS = [
     ('betas: [0.9, 0.99]',
      '1:1 $.betas a list is a sequence of stages; each element of this field is a field of its own | Write the '
      'entries "betas[0]": 0.9 and "betas[1]": 0.99 | PS105'),
-    ('betas: 0.9', '= ;; betas: constant(0.9)'),
-    ('betas[0]: 0.9', '= ;; betas[0]: constant(0.9)'),
+    ('betas: constant(0.9)', '= ;; betas: constant(0.9)'),
+    ('betas[0]: constant(0.9)', '= ;; betas[0]: constant(0.9)'),
     ('betas[x]: 0.9',
      '1:1 $["betas[x]"] schedules for single groups are written under groups | Write groups: {x: {betas: 0.9}} '
      '| PS103'),
@@ -320,7 +323,7 @@ DOCUMENTS = [
     ('horizn: 5\nlr: 1', '1:1 $.horizn unknown field "horizn"; did you mean "horizon"? |  | PS103 horizn>horizon'),
     ('lr: {group: 5}',
      '1:1 $.lr schedules for single groups are written under groups | Write groups: {group: {lr: 5}} | PS103'),
-    ('groups: {}\nlr: 1', '1:9 $.groups it is empty | Write {head: {lr: 0.1}} | PS108'),
+    ('groups: {}\nlr: 1', '1:9 $.groups it is empty | Write {head: {lr: cosine()}} | PS108'),
     ('targets: {}\nlr: 1',
      '1:10 $.targets it is empty | Write targets: {temperature: {initial: 1.0, schedule: cosine()}} | PS108'),
     ('lr.head: 5',
@@ -354,11 +357,11 @@ DOCUMENTS = [
     ('lr: {plateau: {metric: true, patience: true}}',
      '1:24 $.lr.metric expected text, got true |  | PS105 ;; 1:40 $.lr.patience expected an integer, got true |'
      ' Write 1 | PS105'),
-    ('warmup: 5\nlr: 1', '= ;; lr: constant() ;; warmup: constant(5.0)'),
+    ('warmup: constant(5)\nlr: 1', '= ;; lr: constant() ;; warmup: constant(5.0)'),
     ('warmup_steps: 5\nlr: cosine()',
      '1:1 $.warmup_steps "warmup_steps" is a name of other libraries, not a field; a warmup is a separate stage'
      ' | Write lr: warmup(5) >> cosine() | PS103'),
-    ('lr: cosine()\nlr_warmup: 5', '= ;; lr: cosine() ;; lr_warmup: constant(5.0)'),
+    ('lr: cosine()\nlr_warmup: constant(5)', '= ;; lr: cosine() ;; lr_warmup: constant(5.0)'),
     ('epochs: 9\nlr: 1',
      '1:1 $.epochs "epochs" is not a field; the length of the run is "horizon" | Write horizon: 9 epochs | '
      'PS103'),
@@ -369,7 +372,8 @@ DOCUMENTS = [
      '1:1 $.max_lr "max_lr" is a name of other libraries, not a field; the group\'s own lr is the peak |  | '
      'PS103'),
     ('learning_rate: 1', '= ;; learning_rate: constant()'),
-    ('weight_decay: 1\nwd: 2', '2:1 $.wd "wd" is not an optimizer field; did you mean "weight_decay"? |  | PS103'),
+    ('weight_decay: 1\nwd: constant(2)',
+     '2:1 $.wd "wd" is not an optimizer field; did you mean "weight_decay"? |  | PS103'),
     ('lr: 1\nmomentum: {a: 1}',
      '2:1 $.momentum schedules for single groups are written under groups | Write groups: {a: {momentum: 1}} | '
      'PS103'),
@@ -502,12 +506,13 @@ DOCUMENTS = [
     ('groups: [{name: head, lr: 1}]',
      '1:1 $.groups expected a mapping from the names of groups, got [{"name": "head", "lr": 1}] | Write groups:'
      ' {head: {lr: 1}} | PS105'),
-    ('groups: [{lr: 1}]', '1:9 $.groups [{"lr": 1}] is a list, not groups by name | Write {head: {lr: 0.1}} | PS105'),
+    ('groups: [{lr: 1}]',
+     '1:9 $.groups [{"lr": 1}] is a list, not groups by name | Write {head: {lr: cosine()}} | PS105'),
     ('groups: [{lr: 1}, {lr: 2}]',
-     '1:9 $.groups [{"lr": 1}, {"lr": 2}] is a list, not groups by name | Write {head: {lr: 0.1}} | PS105'),
-    ('groups: []', '1:9 $.groups [] is a list, not groups by name | Write {head: {lr: 0.1}} | PS105'),
+     '1:9 $.groups [{"lr": 1}, {"lr": 2}] is a list, not groups by name | Write {head: {lr: cosine()}} | PS105'),
+    ('groups: []', '1:9 $.groups [] is a list, not groups by name | Write {head: {lr: cosine()}} | PS105'),
     ('groups: [{name: 5, lr: 1}]',
-     '1:9 $.groups [{"name": 5, "lr": 1}] is a list, not groups by name | Write {head: {lr: 0.1}} | PS105'),
+     '1:9 $.groups [{"name": 5, "lr": 1}] is a list, not groups by name | Write {head: {lr: cosine()}} | PS105'),
     ('targets: [{name: t, initial: 1, schedule: 1}]',
      '1:10 $.targets [{"name": "t", "initial": 1, "schedule": 1}] is a list, not targets by name | Write '
      'targets: {temperature: {initial: 1.0, schedule: cosine()}} | PS105'),
@@ -517,7 +522,7 @@ DOCUMENTS = [
     ('nodes: 1', '= ;; nodes: constant()'),
     ('horizon-: 5\nlr: 1',
      '1:1 $.horizon- unknown field "horizon-"; did you mean "horizon"? |  | PS103 horizon->horizon'),
-    ('gamma: 0.5\nlr: 1', '= ;; lr: constant() ;; gamma: constant(0.5)'),
+    ('gamma: constant(0.5)\nlr: 1', '= ;; lr: constant() ;; gamma: constant(0.5)'),
     ('gamma: cosine()\nlr: 1', '= ;; lr: constant() ;; gamma: cosine()'),
     ('betas: [0.9]\nlr: 1',
      '1:1 $.betas a list is a sequence of stages; each element of this field is a field of its own | Write the '
@@ -575,13 +580,13 @@ DOCUMENTS = [
     ('lr: 1\ngroups:\n  head: {num_cycles: 1}',
      '3:10 $.groups.head.num_cycles "num_cycles" is a name of other libraries, not a field; '
      'cosine_wave(2.0) has two waves; cosine_restarts(1000) restarts |  | PS103'),
-    ("lr: 1\ngroups:\n  head: {lr: 1}\n  '': {lr: 2}",
-     '4:3 $.groups[""] an empty name of a group | Use its name, or its index | PS104 ;; 4:12 '
-     '$.groups[""].lr Binding(\'lr\', groups=\'\'): neither a name nor an index | Write groups=\'head\' | PS106'),
-    ('lr: 1\ngroups:\n  head: {lr: 1, learning_rate: 2}',
+    ("lr: 1\ngroups:\n  head: {lr: 1}\n  '': {lr: constant(2)}",
+     '4:3 $.groups[""] an empty name of a group | Use its name, or its index | PS104 ;; 4:12 $.groups[""].lr '
+     "Binding('lr', groups=''): neither a name nor an index | Write groups='head' | PS106"),
+    ('lr: 1\ngroups:\n  head: {lr: 1, learning_rate: constant(2)}',
      '= ;; lr: constant() ;; lr of head: constant() ;; learning_rate of head: constant(2.0)'),
-    ('lr: 1\nlearning_rate: 2', '= ;; lr: constant() ;; learning_rate: constant(2.0)'),
-    ("groups:\n  0: {lr: 1}\n  '[0]': {lr: 2}",
+    ('lr: 1\nlearning_rate: constant(2)', '= ;; lr: constant() ;; learning_rate: constant(2.0)'),
+    ("groups:\n  0: {lr: 1}\n  '[0]': {lr: constant(2)}",
      '3:11 $.groups["[0]"].lr lr of the same groups is scheduled at $.groups[0].lr too | Keep one | PS107'),
     ('groups:\n  head: true',
      '2:9 $.groups.head true is a boolean, not fields and their schedules | Write {lr: cosine()} | PS105'),
@@ -593,9 +598,9 @@ DOCUMENTS = [
     ('groups:\n  head: []',
      '2:9 $.groups.head [] is a list, not fields and their schedules | Write {lr: cosine()} | PS105'),
     ('groups:\n  head: {}', '2:9 $.groups.head it is empty | Write {lr: cosine()} | PS108'),
-    ('groups: {}', '1:9 $.groups it is empty | Write {head: {lr: 0.1}} | PS108'),
-    ('groups: 5', '1:9 $.groups 5 is a number, not groups by name | Write {head: {lr: 0.1}} | PS105'),
-    ('groups: .nan', '1:9 $.groups the number must be finite, got nan | Write {head: {lr: 0.1}} | PS106'),
+    ('groups: {}', '1:9 $.groups it is empty | Write {head: {lr: cosine()}} | PS108'),
+    ('groups: 5', '1:9 $.groups 5 is a number, not groups by name | Write {head: {lr: cosine()}} | PS105'),
+    ('groups: .nan', '1:9 $.groups the number must be finite, got nan | Write {head: {lr: cosine()}} | PS106'),
     ('groups: [{head: {lr: 1}}]',
      '1:1 $.groups expected a mapping from the names of groups, got [{"head": {"lr": 1}}] | Write groups: '
      '{head: {lr: 1}} | PS105'),
@@ -605,9 +610,9 @@ DOCUMENTS = [
     ('groups: [{name: head, lr: 1, params: x}]',
      '1:1 $.groups expected a mapping from the names of groups, got [{"name": "head", "lr": 1, "params": '
      '"x"}] | Write groups: {head: {lr: 1}} | PS105'),
-    ('groups: [head]', '1:9 $.groups ["head"] is a list, not groups by name | Write {head: {lr: 0.1}} | PS105'),
+    ('groups: [head]', '1:9 $.groups ["head"] is a list, not groups by name | Write {head: {lr: cosine()}} | PS105'),
     ('groups: [{head: 5}]',
-     '1:9 $.groups [{"head": 5}] is a list, not groups by name | Write {head: {lr: 0.1}} | PS105'),
+     '1:9 $.groups [{"head": 5}] is a list, not groups by name | Write {head: {lr: cosine()}} | PS105'),
     ('lr: 1\nnote: .inf',
      '2:7 $.note the number must be finite, got inf | Write {who: ann, why: loss is flat} | PS106'),
     ('lr: 1\nnote: {who: .inf}', '2:13 $.note.who the number must be finite, got inf | Put it in quotes | PS106'),
@@ -626,7 +631,7 @@ DOCUMENTS = [
     ('betas: [.nan, 1]',
      '1:1 $.betas a list is a sequence of stages; each element of this field is a field of its own | For '
      'example: "betas[0]": 0.9 | PS105'),
-    ('betas: 5', '= ;; betas: constant(5.0)'),
+    ('betas: constant(5)', '= ;; betas: constant(5.0)'),
     ('betas: {a: 1}',
      '1:1 $.betas schedules for single groups are written under groups | Write groups: {a: {betas: 1}} | PS103'),
     ('lr: 1\nuntimed_updates: 5',
@@ -760,7 +765,7 @@ DOCUMENTS = [
      '1:1 $.x schedules for single groups are written under groups | Move it into groups: x: {lr: 1} | PS103'),
     ('x: {}', '1:4 $.x a schedule is a mapping of one name; found nothing | Write cosine(to=0.1) | PS106'),
     ('x: {lr: 1, y: 2}', '1:4 $.x a schedule is a mapping of one name; found lr, y | Write cosine(to=0.1) | PS106'),
-    ('x: 5', '= ;; x: constant(5.0)'),
+    ('x: constant(5)', '= ;; x: constant(5.0)'),
     ('lr @ kind=muon: 1',
      '1:1 $["lr @ kind=muon"] schedules for single groups are written under groups | Write groups: '
      '{kind=muon: {lr: 1}} | PS103'),
@@ -802,7 +807,7 @@ DOCUMENTS = [
     ('horizons: 5\nlr: 1',
      '1:1 $.horizons unknown field "horizons"; did you mean "horizon"? |  | PS103 horizons>horizon'),
     ('group: {a: {lr: 1}}', '1:1 $.group unknown field "group"; did you mean "groups"? |  | PS103 group>groups'),
-    ('lr: 1\nnot: 5', '= ;; lr: constant() ;; not: constant(5.0)'),
+    ('lr: 1\nnot: constant(5)', '= ;; lr: constant() ;; not: constant(5.0)'),
     ('lr: 1\nNOTE: {who: a}', '2:1 $.NOTE unknown field "NOTE"; did you mean "note"? |  | PS103 NOTE>note'),
     ('lr: 1\nstep-size: 5',
      '2:1 $.step-size "step-size" is a name of caffe; use step | For example: lr: step(100_000, gamma=0.1) '
@@ -835,9 +840,9 @@ DOCUMENTS = [
      'weight_decay | PS103 weight decay>weight_decay'),
     ("lr: 1\n' lr ': 1",
      '2:1 $[" lr "] " lr " is not the name of a field; did you mean "lr"? | Write lr | PS103  lr >lr'),
-    ("lr: 1\n' momentum': 2",
-     '2:1 $[" momentum"] " momentum" is not the name of a field; did you mean "momentum"? | Write momentum '
-     '| PS103  momentum>momentum'),
+    ("lr: 1\n' momentum': constant(2)",
+     '2:1 $[" momentum"] " momentum" is not the name of a field; did you mean "momentum"? | Write momentum | '
+     'PS103  momentum>momentum'),
     ("lr: 1\n'learning rate': 1",
      '2:1 $["learning rate"] "learning rate" is not the name of a field; did you mean "lr"? | Write lr | '
      'PS103 learning rate>lr'),

@@ -143,18 +143,18 @@ def test_an_unclosed_call_in_braces_is_rejected():
     [("3e-4", 3e-4), ("1E5", 1e5), ("-0.5", -0.5), ("0", 0.0), ("12", 12.0), ("1e-05", 1e-5), ("5e+0", 5.0)],
 )
 def test_numbers_follow_the_json_grammar(text, value):
-    assert config.loads(f"lr: {text}") == Plan(lr=value)
+    assert config.loads(f"lr: [warmup(5), {text}]") == Plan(lr=warmup(5) >> constant(value))
 
 
 @table("word", ["yes", "no", "on", "off", "1:30", "2024-01-01", "0x10", "1_000x", "0o7", "+", "<<"])
 def test_words_with_special_meaning_in_yaml_1_1_are_text(word):
-    plan = config.loads(f"lr: 0.1\ngroups:\n  {word}:\n    lr: 0.5\n")
+    plan = config.loads(f"lr: constant(0.1)\ngroups:\n  {word}:\n    lr: constant(0.5)\n")
 
     assert plan.bindings[1].groups == word
 
 
 def test_an_integer_key_is_an_index_and_a_quoted_one_a_name():
-    plan = config.loads("groups:\n  0: {lr: 0.1}\n  '1': {lr: 0.2}\n  '[2]': {lr: 0.3}\n")
+    plan = config.loads("groups:\n  0: {lr: constant(0.1)}\n  '1': {lr: constant(0.2)}\n  '[2]': {lr: constant(0.3)}\n")
 
     assert [binding.groups for binding in plan.bindings] == [0, 2, "1"]
 
@@ -168,9 +168,9 @@ def test_an_integer_key_is_an_index_and_a_quoted_one_a_name():
         ("lr: !!python/object/apply:os.system ['true']\n", "line 1: the tag tag:yaml.org,2002:python/"),
         ("lr: !include x\n", "line 1: the tag !include"),
         ("lr: !!float 1\n", "line 1: the tag tag:yaml.org,2002:float"),
-        ("lr: 0.1\n---\nlr: 0.2\n", "line 2: a second document begins"),
-        ("lr: 0.1\nlr: 0.2\n", "$.lr: the key occurs twice"),
-        ("groups:\n  a: {lr: 1}\n  a: {lr: 2}\n", "$.groups.a: the key occurs twice"),
+        ("lr: constant(0.1)\n---\nlr: constant(0.2)\n", "line 2: a second document begins"),
+        ("lr: constant(0.1)\nlr: constant(0.2)\n", "$.lr: the key occurs twice"),
+        ("groups:\n  a: {lr: constant(1)}\n  a: {lr: constant(2)}\n", "$.groups.a: the key occurs twice"),
         ("lr: .nan\n", "$.lr: the number must be finite, got nan"),
         ("lr: -.inf\n", "$.lr: the number must be finite, got -inf"),
         ("lr: 1e999\n", "$.lr: the number must be finite, got inf"),
@@ -267,7 +267,7 @@ def test_invalid_utf_8_is_reported_with_its_location(tmp_path):
 
 def test_a_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path):
     file = tmp_path / "plan.yaml"
-    file.write_bytes(b"\xef\xbb\xbflr: 0.1\r\nhorizon: 5\r\n")
+    file.write_bytes(b"\xef\xbb\xbflr: constant(0.1)\r\nhorizon: 5\r\n")
 
     assert config.load(file) == Plan(lr="constant(0.1)", horizon=5)
 
@@ -302,7 +302,7 @@ def test_an_impossible_file_name_raises_file_not_found_error(tmp_path, name):
 
 def test_an_unknown_suffix_requires_a_format(tmp_path):
     file = tmp_path / "plan.txt"
-    file.write_text("lr: 0.1")
+    file.write_text("lr: constant(0.1)")
 
     assert config.load(file, format="yaml") == Plan(lr="constant(0.1)")
     with pytest.raises(InvalidArgument, match=r'plan\.txt: unknown suffix .* Write format="yaml"'):
@@ -311,7 +311,7 @@ def test_an_unknown_suffix_requires_a_format(tmp_path):
 
 def test_an_unknown_format_gets_the_nearest_suggestion():
     for call in (
-        lambda: config.loads("lr: 1", "yml"),
+        lambda: config.loads("lr: constant(1)", "yml"),
         lambda: config.dump(PLAN, format="yml"),
         lambda: config.convert("lr: 1", "yaml", "yml"),
         lambda: config.load(__file__, format="yml"),
@@ -319,7 +319,7 @@ def test_an_unknown_format_gets_the_nearest_suggestion():
         with pytest.raises(InvalidArgument, match='did you mean "yaml"'):
             call()
     with pytest.raises(InvalidArgument, match="expected one of "):
-        config.loads("lr: 1", "_files")
+        config.loads("lr: constant(1)", "_files")
 
 
 def test_native_is_a_format_in_the_syntax_of_the_suffix(tmp_path):
@@ -344,13 +344,13 @@ def test_writing_replaces_a_file_atomically_without_temporary_files(tmp_path):
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     file = tmp_path / "plan.yaml"
-    file.write_text("lr: 0.5")
+    file.write_text("lr: constant(0.5)")
     monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
 
     with pytest.raises(OSError, match="full"):
         config.dump(PLAN, file)
 
-    assert file.read_text() == "lr: 0.5"
+    assert file.read_text() == "lr: constant(0.5)"
     assert names(tmp_path) == ["plan.yaml"]
 
 
@@ -420,7 +420,7 @@ def test_a_mapping_from_a_peer_config_is_reported_with_the_name_of_the_peer():
 
 
 def test_convert_converts_between_formats():
-    assert config.convert("lr: 0.5", "yaml", "json") == '{\n  "lr": "constant(0.5)"\n}\n'
+    assert config.convert("lr: constant(0.5)", "yaml", "json") == '{\n  "lr": "constant(0.5)"\n}\n'
 
 
 @table("text", ["plan.yaml", "runs/plan.toml", "lr: plan.yaml", "x: y.py", "plan.py"])

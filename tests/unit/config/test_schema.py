@@ -31,7 +31,7 @@ GOOD = {
     "eps": {"product": [{"step": {"every": "2 epochs", "gamma": 0.5}}, {"plateau": {"factor": 0.5, "patience": 3}}]},
     "groups": {
         "head": {"lr": {"multistep": {"milestones": ["5 epochs", 300]}}},
-        "[0]": {"momentum": 0.9},
+        "[0]": {"momentum": "constant(0.9)"},
     },
     "targets": {"temperature": {"initial": 1.0, "schedule": {"restarts": {"schedule": "cosine()", "every": 100}}}},
 }

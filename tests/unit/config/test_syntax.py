@@ -70,7 +70,7 @@ def sentence_and_place(format, text):
 
 INVALID = [
     ("yaml", "lr: 1\n\tmomentum: 2\n"),
-    ("yaml", "groups:\n  head:\n    lr: 1\n   tail:\n    lr: 2\n"),
+    ("yaml", "groups:\n  head:\n    lr: 1\n   tail:\n    lr: constant(2)\n"),
     ("yaml", "lr: [0.1, 0.2\nmomentum: 1\n"),
     ("yaml", "groups: {head: {lr: 1}\nmomentum: 1\n"),
     ("yaml", "lr: [1}\n"),
@@ -181,9 +181,9 @@ READ = [
     ('yaml', 'lr: [a b: c, 1]', "= [('lr', [[('a b', 'c')], 1])]"),
     ('yaml', 'lr: {a 1, b: 2}', "= [('lr', [('a 1', None), ('b', 2)])]"),
     ('yaml', 'lr: [1 2: 3]', "= [('lr', [[('1 2', 3)]])]"),
-    ('yaml', 'lr: 1\n---\nlr: 2', '2:1 a second document begins | A plan is one document'),
+    ('yaml', 'lr: 1\n---\nlr: constant(2)', '2:1 a second document begins | A plan is one document'),
     ('yaml', 'lr: {? a}', "= [('lr', [('a', None)])]"),
-    ('yaml', '{lr: 1, lr: 2}', "= [('lr', 1), ('lr', 2)]"),
+    ('yaml', '{lr: 1, lr: constant(2)}', "= [('lr', 1), ('lr', 2)]"),
     ('yaml', 'lr: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[',
      '1:54 nested more than 50 deep | '
      'Write the schedule as one line of text'),

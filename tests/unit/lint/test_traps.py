@@ -95,6 +95,6 @@ def test_a_config_of_a_peer_is_not_checked_for_native_mistakes():
 
 
 def test_a_likely_mistake_is_reported_at_its_location():
-    (found,) = config.check(config.loads("groups: {head: {lr: 0.001}}"))
+    (found,) = config.check(config.loads("groups: {head: {lr: constant(0.001)}}"))
 
     assert (found.severity, found.path) == ("warning", "$.groups.head.lr")

@@ -31,19 +31,22 @@ def test_a_change_keeps_the_old_schedule_until_its_time_and_then_uses_the_new_on
     ("change", "expected"),
     [
         ({"at": 8000, "lr": "cosine(0.5, 0.05)"}, 'take(warmup("5%") >> cosine(to=0.1), 8000) >> cosine(0.5, 0.05)'),
-        ({"at": "80%", "lr": 0.1}, 'take(warmup("5%") >> cosine(to=0.1), "80%") >> constant(0.1)'),
-        ({"at": "2 epochs", "lr": 0.1}, 'take(warmup("5%") >> cosine(to=0.1), "2 epochs") >> constant(0.1)'),
+        ({"at": "80%", "lr": "constant(0.1)"}, 'take(warmup("5%") >> cosine(to=0.1), "80%") >> constant(0.1)'),
+        (
+            {"at": "2 epochs", "lr": "constant(0.1)"},
+            'take(warmup("5%") >> cosine(to=0.1), "2 epochs") >> constant(0.1)',
+        ),
         ({"at": 0, "lr": "cosine()"}, "cosine()"),
         (
-            {"at": "80%", "lr": 0.1, "horizon": 20_000},
+            {"at": "80%", "lr": "constant(0.1)", "horizon": 20_000},
             'take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> constant(0.1)',
         ),
         (
-            {"at": "50% + 100 steps", "lr": 0.1, "horizon": 20_000},
+            {"at": "50% + 100 steps", "lr": "constant(0.1)", "horizon": 20_000},
             'take(warmup("5%") >> cosine(to=0.1), 5100, 10000) >> constant(0.1)',
         ),
         (
-            {"at": 11_000, "lr": 0.1, "horizon": 20_000},
+            {"at": 11_000, "lr": "constant(0.1)", "horizon": 20_000},
             'take(warmup("5%") >> cosine(to=0.1), 11000, 10000) >> constant(0.1)',
         ),
         (
@@ -193,7 +196,10 @@ def test_a_changed_target_keeps_its_base_and_its_setter(change):
 
 
 def test_fields_that_are_not_identifiers_can_be_keywords():
-    assert lines(GROUPED.change(50, **{"betas[0]": 0.9}))[3] == "betas[0]: take(constant(0.5), 50) >> constant(0.9)"
+    assert (
+        lines(GROUPED.change(50, **{"betas[0]": "constant(0.9)"}))[3]
+        == "betas[0]: take(constant(0.5), 50) >> constant(0.9)"
+    )
 
 
 def test_each_metric_rule_multiplies_the_changed_schedule_once():
@@ -259,7 +265,7 @@ def sized(clock, horizon, **fields):
 def test_changing_the_batch_size_at_an_amount_keeps_the_past():
     plan = sized("tokens", "5M tokens")
 
-    changed = plan.change("2M tokens", batch_size=20, lr="linear(previous, 0)", horizon="6M tokens")
+    changed = plan.change("2M tokens", batch_size="constant(20)", lr="linear(previous, 0)", horizon="6M tokens")
 
     before, after = (ps.trace(one, {"lr": 0.1}, SIZES) for one in (plan, changed))
     at = before.amounts.tolist().index(2_000_000)
@@ -283,7 +289,7 @@ def test_changing_the_batch_size_at_an_amount_keeps_the_past():
     ids=["a line by updates", "a horizon by updates"],
 )
 def test_a_batch_size_that_changes_the_past_of_a_schedule_is_rejected(plan, message):
-    assert message in refused(PlanError, lambda: plan.change("2M tokens", batch_size=20))
+    assert message in refused(PlanError, lambda: plan.change("2M tokens", batch_size="constant(20)"))
     assert message in refused(PlanError, lambda: plan.scale("2M tokens", batch_size=2))
     assert plan.change("2M tokens", lr="linear(previous, 0)").clock == plan.clock
 

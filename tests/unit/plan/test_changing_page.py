@@ -15,7 +15,9 @@ from support.tables import table
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "how-to" / "changing-a-plan.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-PLAN = 'horizon: 10000\nlr: warmup("5%") >> cosine(to=0.1)\nweight_decay: linear(to=0.5)\ngroups:\n  head: {lr: 0.5}\n'
+PLAN = (
+    'horizon: 10000\nlr: warmup("5%") >> cosine(to=0.1)\nweight_decay: linear(to=0.5)\ngroups:\n  head: {lr: step(9)}\n'
+)
 
 
 @pytest.fixture

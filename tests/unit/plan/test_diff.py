@@ -97,7 +97,7 @@ def test_a_change_of_text_alone_has_no_time():
 
 
 def test_control_characters_of_names_are_escaped():
-    plans = [Plan(Binding("lr", to, groups="he\x1b[31mad\nlr: 0")) for to in (0.1, 0.2)]
+    plans = [Plan(Binding("lr", constant(to), groups="he\x1b[31mad\nlr: 0")) for to in (0.1, 0.2)]
 
     for text in (str(diff(*plans)), repr(diff(*plans))):
         assert "\x1b" not in text

@@ -251,7 +251,10 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
         (lambda: Plan(lr={"cosine": {"to": 0.1}}), 'allowed only in files. Write lr="cosine(to=0.1)"'),
         (lambda: Plan(lr={"cosine": {}, "step": {}}), 'a dict is allowed only in files. For example: lr="cosine()"'),
         (lambda: Plan(lr={"cosine": 0.1}), 'a dict is allowed only in files. For example: lr="cosine()"'),
-        (lambda: Plan(betas=(0.9, cosine())), """Write Binding("betas[0]", 0.9), Binding("betas[1]", 'cosine()')"""),
+        (
+            lambda: Plan(betas=(0.9, cosine())),
+            """For example: Binding("betas[0]", \'absolute(0.9)\'), Binding("betas[1]", 'cosine()')""",
+        ),
         (lambda: Plan(betas=[]), 'a list is allowed only in files. For example: betas="cosine()"'),
         (lambda: Plan(betas={"cosine": {}}), 'a dict is allowed only in files. Write betas="cosine()"'),
         (

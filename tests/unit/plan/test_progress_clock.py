@@ -160,7 +160,7 @@ def test_a_changed_size_leaves_fields_on_the_clock_of_progress_alone():
     size = ps.Binding(ps.Target("batch_size", 8.0), 1.0)
     plan = ps.Plan(size, lr="linear(1, 0)", clock={"lr": "progress"}, horizon=100)
 
-    assert str(plan.change(50, batch_size=2.0)).splitlines()[2:] == [
+    assert str(plan.change(50, batch_size="constant(2)")).splitlines()[2:] == [
         "lr: linear()",
         "batch_size = 8.0: take(constant(), 50) >> constant(2.0)",
     ]

@@ -15,7 +15,7 @@ LEVELS = re.findall(r"^\| `([^`]+)` \|", TEXT, re.MULTILINE)
 def test_the_example_of_the_page_prints_the_documented_output():
     examples = doctest.DocTestParser().get_doctest(TEXT.replace("```", ""), {"ps": ps}, "levels.md", str(PAGE), 0)
 
-    assert len(examples.examples) == 3
+    assert len(examples.examples) == 5
     assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(examples).failed == 0
 
 

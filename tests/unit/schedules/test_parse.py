@@ -23,8 +23,8 @@ from support.tables import table
     [
         ('warmup("5%") >> cosine(to=0.1)', warmup("5%") >> cosine(to=0.1)),
         (' warmup( over = "5 %" )>>cosine( 1, .1 ) ', warmup("5%") >> cosine(to=0.1)),
-        ("0.5", constant(0.5)),
-        ("-1e-3", constant(-1e-3)),
+        ("0", constant(0.0)),
+        ("warmup(5) >> -1e-3", warmup(5) >> constant(-1e-3)),
         ("linear(+1, -2)", linear(1, -2)),
         ("linear(absolute(0.85), absolute(-0.95))", linear(absolute(0.85), absolute(-0.95))),
         ("anneal(curve=curves.power(2))", anneal(curve=curves.power(2))),

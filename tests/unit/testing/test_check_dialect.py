@@ -42,14 +42,14 @@ def modifies_config(data, **facts):
 
 
 def differs_each_time(data, **facts):
-    return ps.Plan(lr=float(next(_CALLS)))
+    return ps.Plan(lr=ps.constant(float(next(_CALLS))))
 
 
 _UNSAVED = ps.Plan(lr=ps.from_function(lambda t: t))
 
 
 def raises_key_error(data, **facts):
-    return ps.Plan(lr=data["rate"])
+    return ps.Plan(lr=ps.constant(data["rate"]))
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,9 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
         shapes: a user's own builders, as in `load`.
 
     >>> sorted(schema()["$defs"])
-    ['curve', 'fields', 'length', 'level', 'rule', 'schedule']
+    ['curve', 'fields', 'length', 'level', 'line', 'rule', 'schedule']
     """
-    fields: dict[str, Any] = dict.fromkeys(KNOWN, _schema_reference("schedule"))
+    fields: dict[str, Any] = dict.fromkeys(KNOWN, _schema_reference("line"))
     clock = {"enum": [*CLOCKS, *CLOCK_SYNONYMS]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -72,7 +72,7 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
                 "type": "object",
                 "propertyNames": {"pattern": "^[^\\W\\d]\\w*$"},
                 "additionalProperties": _mapping(
-                    {"initial": {"type": "number"}, "schedule": _schema_reference("schedule")},
+                    {"initial": {"type": "number"}, "schedule": _schema_reference("line")},
                     required=list(TARGET_ENTRIES),
                 ),
                 "minProperties": 1,
@@ -80,13 +80,19 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
             **fields,
         },
         "patternProperties": {
-            f"^(?!({'|'.join(RESERVED)})$)" + _FIELD.lstrip("^"): _schema_reference("schedule"),
+            f"^(?!({'|'.join(RESERVED)})$)" + _FIELD.lstrip("^"): _schema_reference("line"),
         },
         "additionalProperties": False,
         "minProperties": 1,
         "$defs": {
             "schedule": _schedule_schema(ShapeNames(shapes)),
-            "fields": _mapping(fields, patternProperties={_FIELD: _schema_reference("schedule")}),
+            "line": {
+                "anyOf": [
+                    {"type": "number", "enum": [0, 1], "description": "0, or base; another number has two readings"},
+                    *({"type": kind, **_schema_reference("schedule")} for kind in ("string", "array", "object")),
+                ]
+            },
+            "fields": _mapping(fields, patternProperties={_FIELD: _schema_reference("line")}),
             "length": {
                 "anyOf": [
                     {"type": "integer", "minimum": 0, "description": "updates"},

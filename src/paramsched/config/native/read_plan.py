@@ -108,7 +108,7 @@ def to_plan_and_note(
 ) -> tuple[Plan, Note | None]:
     """Return the plan of a file's data, as `to_plan` does, and its note.
 
-    >>> to_plan_and_note({"lr": 0.1, "note": {"why": "loss is flat"}})[1]
+    >>> to_plan_and_note({"lr": "cosine()", "note": {"why": "loss is flat"}})[1]
     {'why': 'loss is flat'}
     """
     diagnostics = DiagnosticCollector()
@@ -267,7 +267,7 @@ class _PlanReader:
             found = f"expected a mapping from the names of groups, got {short_json(value)}"
             self.diagnostics.add(GROUPS, found, at_key=True, code=WRONG_TYPE, entry=("groups", listed))
             return
-        for name, fields in self.entries_of(value, GROUPS, "groups by name", "{head: {lr: 0.1}}").items():
+        for name, fields in self.entries_of(value, GROUPS, "groups by name", "{head: {lr: cosine()}}").items():
             path = child_path(GROUPS, name)
             selector = self.selector_of(name, path)
             if isinstance(fields, (str, int, float)) and not isinstance(fields, bool):
@@ -455,7 +455,11 @@ class _PlanReader:
                 self.diagnostics.add(path, found, f"Write {meant}", at_key=True, code=WRONG_ARGUMENT, replace=replace)
             if isinstance(entries, (str, int, float)) and not isinstance(entries, bool):
                 found = f"{short_json(entries)} is {type_name_of(entries)}, not a target"
-                whole = {"initial": 1.0, "schedule": entries if _is_schedule(entries) else "cosine()"}
+                is_text = isinstance(entries, str)
+                whole = {
+                    "initial": 1.0 if is_text else entries,
+                    "schedule": entries if is_text and _is_schedule(entries) else "cosine()",
+                }
                 self.diagnostics.add(path, found, f"Write {flow_text(whole)}", code=WRONG_TYPE)
                 continue
             given = self.entries_of(entries, path, "a target", _A_TARGET)

@@ -29,7 +29,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
         PlanError: the plan contains a predicate or a function without a name, or a group's name looks like an index.
 
     >>> from paramsched.plan import Binding
-    >>> from_plan(Plan(Binding("lr", 0.1, groups=0), lr="cosine()", horizon=100))
+    >>> from_plan(Plan(Binding("lr", "constant(0.1)", groups=0), lr="cosine()", horizon=100))
     {'horizon': 100, 'lr': 'cosine()', 'groups': {'[0]': {'lr': 'constant(0.1)'}}}
     """
     if not plan.serializable:

@@ -40,7 +40,8 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     """Read a schedule from its one-line text; `parse(str(schedule)) == schedule`.
 
     The text is a Python expression made of the names of schedules, numbers, strings, lists, `>>`, `*`, `/`, `**`,
-    `+` and `-`. It is not evaluated as Python code.
+    `+` and `-`. It is not evaluated as Python code. A number alone, other than 0 and 1, is refused, because it could be
+    a value or a multiple of base.
 
     Args:
         text: at most 10,000 characters, nested at most 50 levels deep.
