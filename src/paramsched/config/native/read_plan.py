@@ -52,7 +52,7 @@ from paramsched.config.native.assign_arguments import (
 )
 from paramsched.config.native.read_schedule import NAMES_OF_CLASS, OPERATORS, WITH_A_NUMBER, ScheduleReader
 from paramsched.config.schedule_text import ShapeLike, ShapeNames
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, shown
 from paramsched.fields import KNOWN, PAIRS, Field, certain_field, known_field
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.binding import PlanClock, checked_plan_clock
@@ -299,7 +299,10 @@ class _PlanReader:
         wrong = None if name else ("an empty name of a group", "Use its name, or its index")
         if isinstance(name, int):
             wrong = (
-                (f"the index of a group must not be negative, got {name}", "Count from 0, or write the group's name")
+                (
+                    f"the index of a group must not be negative, got {shown(name)}",
+                    "Count from 0, or write the group's name",
+                )
                 if name < 0
                 else None
             )
@@ -311,7 +314,8 @@ class _PlanReader:
     def read_field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
         """Read the schedule of a field, for all groups or for a selected group."""
         self.count += 1
-        name: str | None = str(key)
+        key = key if isinstance(key, str) else shown(key)  # an integer of a mapping in Python, maybe of many digits
+        name: str | None = key
         if key not in KNOWN or isinstance(value, (list, dict)):  # otherwise it is a field and its schedule
             plain = plain_json(value)
             if (wrong := self.other_place(str(key), plain, selector)) is not None:
