@@ -77,7 +77,7 @@ def test_a_peer_keyword_in_text_gets_advice_that_works_there(text):
     with pytest.raises(InvalidArgument) as refusal:
         ps.parse(text)
 
-    assert ps.parse(refusal.value.instead.removeprefix("Write "))
+    assert ps.parse(refusal.value.write)
 
 
 @table(
@@ -130,7 +130,6 @@ def test_a_misspelled_curve_gets_a_valid_suggestion(slip):
         ("warmup(10) >> rex", "warmup(10) >> anneal(curve=curves.rex)"),
         ("cosine() + like(lr)", 'cosine() + like("lr")'),
         ("warmup(5 epochs) >> cosine()", 'warmup("5 epochs") >> cosine()'),
-        ("2 >> cosine()", 'constant(2, over="10%") >> cosine()'),
     ],
 )
 def test_the_advice_for_a_part_of_a_line_is_the_entire_line(text, line):

@@ -462,7 +462,16 @@ def register_builder(
     known = explain_wrong_keywords(builder, prefix + name, values=True)
     known.__doc__ = with_other_names(known.__doc__, prefix + name)
     table[name] = known
+    _PLAIN[known] = builder
     return known
+
+
+_PLAIN: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+
+def plain_builder(builder: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a registered function without its wrapper, so that an error in it is explained once."""
+    return _PLAIN.get(builder, builder)
 
 
 def constructor(name: str, kind: Callable[_Parameters, _Built]) -> Callable[_Parameters, _Built]:

@@ -142,7 +142,8 @@ KNOWN = (
 )  # fmt: skip
 """The numeric entries of the parameter groups of torch's own optimizers."""
 
-_LONGEST_LIST = 360  # the most characters that the names in a message may have
+_MOST_LISTED = 8  # names that a message lists; of more names it lists the nearest ones
+_FEW_LISTED = 4
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -156,8 +157,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return "no names are defined"
     if (near := closest(name, names)) is not None:
         return f'did you mean "{near}"?'
-    text = ", ".join(names)
-    if len(text) > _LONGEST_LIST:
-        text = text[:_LONGEST_LIST].rpartition(", ")[0]
-        text += f" and {len(names) - text.count(', ') - 1} more"
-    return f"expected one of {text}" if len(names) > 1 else f"expected {text}"
+    if len(names) > _MOST_LISTED:
+        from difflib import get_close_matches  # only messages need it
+
+        nearest = get_close_matches(name, names, n=_FEW_LISTED, cutoff=0.0)
+        return f"expected one of {', '.join(nearest)} and {len(names) - len(nearest)} more"
+    return f"expected one of {', '.join(names)}" if len(names) > 1 else f"expected {names[0]}"

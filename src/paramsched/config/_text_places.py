@@ -1,5 +1,6 @@
 """Locations of the entries of a config in its text, which give diagnostics their line and column."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field, replace
@@ -12,6 +13,7 @@ from paramsched.errors import ConfigError
 from paramsched.schedules import SHAPES
 from paramsched.schedules.registry import RULES
 
+_PLAIN = re.compile(r"[A-Za-z0-9(.-][^#\n:,\[\]{}]*|[A-Za-z][^#\n:]*\)")
 _INDEX = re.compile(r"\[(\d+)\]")
 _ESCAPED = {"x": 4, "u": 6, "U": 10}
 
@@ -143,12 +145,22 @@ def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines)
         end += fault.span[1] >= len(place.text)  # the end of the text is shown at its last character
     line, column = lines.of(begin)
     edit = None
-    if fault.replace is not None and text[begin:end].count(fault.replace[0]) == 1:
+    if fault.replace is not None and place.text is not None and fault.replace[0] == place.text:
+        edit = TextEdit(place.begin, place.end, _with_quotes_of(text[place.begin : place.end], fault.replace[1]))
+    elif fault.replace is not None and text[begin:end].count(fault.replace[0]) == 1:
         old, new = fault.replace
         if not (fault.at_key and fault.path.endswith(old) and _has_key(root, fault.path.removesuffix(old), new, text)):
             at = text.index(old, begin, end)
             edit = TextEdit(at, at + len(old), new)
     return replace(fault, line=line, column=column, excerpt=lines.line(line), edit=edit)
+
+
+def _with_quotes_of(raw: str, text: str) -> str:
+    """Return a text as the value of an entry, with the quotes of the value that it replaces if it can have them."""
+    if raw[:1] == "'" and "'" not in text:
+        return f"'{text}'"
+    is_plain = raw[:1] not in ("'", '"', "|", ">") and _PLAIN.fullmatch(text)
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
 
 
 def _has_key(root: Place, path: str, key: str, text: str) -> bool:

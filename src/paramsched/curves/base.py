@@ -8,12 +8,14 @@ import numpy as np
 
 from paramsched.advice.number_checks import check_fields
 from paramsched.base.frozen_values import frozen_value, shown_fields
+from paramsched.base.params import argument_kind
 from paramsched.curves.arrays import Array, Arrays, Floats, arrays_of
 
 NAME_OF_CLASS: dict[type, str] = {}
 """A dict from each class of curves to its name in a schedule's text, such as `rex`."""
 
 
+@argument_kind("curve")
 @frozen_value
 class Curve(ABC):
     """A function from [0, 1] onto [0, 1] with `curve(0) = 0` and `curve(1) = 1`.

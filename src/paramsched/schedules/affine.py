@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias, final
 import numpy as np
 
 from paramsched.advice.number_checks import check_fields, checked, finite_number
+from paramsched.base.params import argument_kind
 from paramsched.curves.arrays import Array, Arrays, arrays_of, is_numpy
 from paramsched.errors import CallSite, InvalidArgument, Unresolved, site_with_value
 from paramsched.schedules.registry import combine_operands
@@ -97,6 +98,7 @@ def _chosen_column(mask: Array, yes: Array | None, no: Array | None, absent: flo
     return ops.where(mask, absent if yes is None else yes, absent if no is None else no)
 
 
+@argument_kind("level")
 @final
 @dataclass(frozen=True, slots=True)
 class Absolute:

@@ -14,6 +14,7 @@ from paramsched.advice.number_checks import check_fields
 from paramsched.advice.peer_words import line_in_code
 from paramsched.base.entries import notebook_display
 from paramsched.base.frozen_values import field_names, frozen_value
+from paramsched.base.params import argument_kind
 from paramsched.curves import Curve
 from paramsched.curves.arrays import Array, Arrays, Floats
 from paramsched.errors import InvalidArgument, InvalidCall, Unresolved, shown
@@ -28,6 +29,7 @@ from paramsched.time import Duration
 _MAX_POINTS = 250_000  # computing so many breakpoints takes half a second if they are fractions
 
 
+@argument_kind("schedule")
 @frozen_value
 class Schedule(ABC):
     """How one hyperparameter changes: `schedule(t, base=1.0)`.

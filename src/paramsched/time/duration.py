@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, final
 from paramsched.advice.peer_words import UNITS as UNITS_OF_PEERS
 from paramsched.base.codes import UNKNOWN_NAME
 from paramsched.base.near_names import names_within_a_slip
+from paramsched.base.params import argument_kind
 from paramsched.errors import InvalidArgument, Unresolved, shown
 
 UNITS = ("updates", "epochs", "percent", "samples", "tokens", "seconds", "frames", "batches")
@@ -46,6 +47,7 @@ _LEAST = 1 / _MOST
 _RESOLVE_IT = "For example: ps.resolve(schedule, ps.Calendar(...))"
 
 
+@argument_kind("length")
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class Duration:

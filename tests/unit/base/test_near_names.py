@@ -23,8 +23,8 @@ def test_the_known_names_are_listed_if_none_is_near():
     assert did_you_mean("xyz", ["lr"]) == "expected lr"
     assert did_you_mean("xyz", ["lr", "eps", "lr"]) == "expected one of eps, lr"
     long = did_you_mean("xyz", [f"name_{n:03}" for n in range(100)])
-    assert long.endswith("name_034, name_035 and 64 more")
-    assert len(long) < 400
+    assert long.endswith(" and 96 more")
+    assert long.count(", ") == 3
 
 
 @table(

@@ -155,7 +155,7 @@ def test_every_problem_of_a_plan_goes_to_standard_error(folder, name, more):
 
     without_codes = [re.sub(r" \[PS\d+\]$", "", line) for line in printed.splitlines()]  # only check prints codes
     assert without_codes == [
-        'bad.yaml:1:5: $.lr: "cosin()" at character 1: unknown schedule "cosin"; did you mean "cosine"?',
+        'bad.yaml:1:5: $.lr: "cosin()" at character 1: unknown schedule "cosin"; did you mean "cosine"? Write cosine()',
         "    lr: cosin()",
         "        ^",
         'bad.yaml:2:1: $.weight_decy: "weight_decy" is not an optimizer field; did you mean "weight_decay"?',

@@ -68,7 +68,9 @@ DOCUMENTS = [
      '1:5 $.lr unknown schedule "seq"; did you mean "sequence"? |  | PS102 seq>sequence'),
     ('lr: {mul: [1, 2]}', '1:5 $.lr unknown schedule "mul"; did you mean "product"? |  | PS102 mul>product'),
     ('lr: {absolute: 0.1}', '= ;; lr: constant(absolute(0.1))'),
-    ('lr: {absolute: x}', '1:16 $.lr.absolute "x" at character 1: unknown schedule "x"; expected … |  | PS102'),
+    ('lr: {absolute: x}',
+     '1:16 $.lr.absolute "x" at character 1: unknown schedule "x"; expected … | For example: warmup("5%") '
+     '>> cosine(to=0.1) | PS102'),
     ('lr: {StepLR: {step_size: 3}}',
      '1:1 $.lr "StepLR" is a name of torch; use step | Write lr: step(3, 0.1) | PS102'),
     ('lr: {step-lr: 3}', '1:5 $.lr "step-lr" is a name of torch; use step | For example: step(30, gamma=0.1) | PS102'),
@@ -83,8 +85,8 @@ DOCUMENTS = [
     ('lr: {product: cosine()}',
      '1:5 $.lr expected a list of schedules, got "cosine()" | Write ["warmup(100)", "cosine()"] | PS106'),
     ('lr: {product: [cosine(), plateu()]}',
-     '1:26 $.lr[1] "plateu()" at character 1: unknown schedule "plateu"; did you mean "plateau"? |  | PS102 '
-     'plateu>plateau'),
+     '1:26 $.lr[1] "plateu()" at character 1: unknown schedule "plateu"; did you mean "plateau"? | Write '
+     'plateau() | PS102 plateu>plateau'),
     ("lr: {product: [plateau(), plateau('acc')]}", '= ;; lr: constant() * plateau() * plateau("acc")'),
     ('lr: {sum: [cosine(), 0.5]}', '= ;; lr: cosine() + constant(0.5)'),
     ('lr: {sum: [cosine(), plateau()]}',
@@ -111,8 +113,8 @@ DOCUMENTS = [
     ('lr: {quotient: [cosine(), 0]}',
      '1:5 $.lr (cosine()) / 0: its reciprocal is not finite | Divide by a number other than 0 | PS106'),
     ('lr: {quotient: [cosin(), 4]}',
-     '1:17 $.lr[0] "cosin()" at character 1: unknown schedule "cosin"; did you mean "cosine"? |  | PS102 '
-     'cosin>cosine'),
+     '1:17 $.lr[0] "cosin()" at character 1: unknown schedule "cosin"; did you mean "cosine"? | Write '
+     'cosine() | PS102 cosin>cosine'),
     ('lr: {power: [cosine(), true]}', '1:24 $.lr[1] expected a number, got true | Write 0.1 | PS105'),
     ('lr: {power: [0.5, 2, 3]}',
      '1:5 $.lr expected a list of a schedule and a number, got [0.5, 2, 3] | Write {power: ["cosine()", 2]} | '
@@ -184,11 +186,11 @@ DOCUMENTS = [
     ('lr: {anneal: {curve: .inf}}',
      '1:22 $.lr.curve the number must be finite, got inf | Write cosine, or {power: 2} | PS106'),
     ('lr: {anneal: {curve: powr(2)}}',
-     '1:22 $.lr.curve "curves.powr(2)" at character 1: unknown curve "powr"; did you mean "power"? | Write '
-     'curves.power(2) | PS102'),
+     '1:22 $.lr.curve "curves.powr(2)" at character 1: unknown curve "powr"; did you mean "power"? | Write'
+     ' curves.power(2) | PS102 powr>power'),
     ('lr: {anneal: {curve: step(3)}}',
      '1:22 $.lr.curve "curves.step(3)" at character 1: unknown curve "step"; expected … | For example: '
-     'curves.cosine | PS102'),
+     'anneal(curve=curves.cosine) | PS102'),
     ('lr: {recurrence: [{rules.linear: {start: 0.1, end: 5}}]}', '= ;; lr: recurrence(rules.linear(0.1, end=5))'),
     ('lr: {recurrence: [{linear: {start: 0.1, end: 5}}]}', '= ;; lr: recurrence(rules.linear(0.1, end=5))'),
     ('lr: {recurrence: [{rules.liner: 5}]}',
@@ -285,7 +287,8 @@ DOCUMENTS = [
     ('targets: {t: {initial: x, schedule: cosine(), z: 1}}',
      '1:47 $.targets.t.z a target has no "z"; expected … |  | PS103 ;; 1:24 $.targets.t.initial expected a '
      'number, got "x" | Write 1.0 | PS105'),
-    ('targets: {t: 5}', '1:14 $.targets.t 5 is a number, not a target | Write {initial: 1.0, schedule: 5} | PS105'),
+    ('targets: {t: 5}',
+     '1:14 $.targets.t 5 is a number, not a target | Write {initial: 5, schedule: cosine()} | PS105'),
     ('targets: 5',
      '1:10 $.targets 5 is a number, not targets by name | Write targets: {temperature: {initial: 1.0, schedule:'
      ' cosine()}} | PS105'),
@@ -300,7 +303,7 @@ DOCUMENTS = [
     ('weight_decy: 1',
      '1:1 $.weight_decy "weight_decy" is not an optimizer field; did you mean "weight_decay"? |  | PS103 '
      'weight_decy>weight_decay'),
-    ('5: 1', '1:1 $[5] field 5: expected the name of a field | Write "lr" | PS106'),
+    ('5: 1', '1:1 $[5] field \'5\': expected the name of a field | Write "lr" | PS106'),
     ('lr: 1\nlr: 2', '2:1 $.lr the key occurs twice | Keep one | PS107'),
     ('betas: [0.9, 0.99]',
      '1:1 $.betas a list is a sequence of stages; each element of this field is a field of its own | Write the '
@@ -694,7 +697,8 @@ DOCUMENTS = [
      'lr: warmup(5) >> cosine() | PS103'),
     ('lr: cosine()\nwarmup: true', '2:9 $.warmup expected a schedule, got true | Write cosine(to=0.1) | PS105'),
     ("lr: cosine()\nwarmup: '5%'",
-     '2:10 $.warmup "5%": invalid syntax: 5% is a length without quotes | Quote the length: "5%" | PS101'),
+     '2:10 $.warmup "5%": invalid syntax: 5% is a length without quotes | For example: warmup("5%") >> '
+     'cosine(to=0.1) | PS101'),
     ('lr: cosine()\nwarmup_ratio: 0.1',
      '2:1 $.warmup_ratio "warmup_ratio" is a name of other libraries, not a field; a warmup is a separate '
      'stage | Write lr: warmup("10%") >> cosine() | PS103'),
@@ -733,10 +737,11 @@ DOCUMENTS = [
      '1:1 $.warmup_steps "warmup_steps" is a name of other libraries, not a field; a warmup is a separate '
      'stage: warmup(500) >> cosine() |  | PS103'),
     ('lr: cosin(\nwarmup_steps: 5',
-     '1:5 $.lr "cosin" at character 1: unknown schedule "cosin"; did you mean "cosine"? | Write cosine() | '
-     'PS102 cosin>cosine ;; 1:10 $.lr "cosin(": invalid syntax: the bracket ( is never closed | Write '
-     'cosine() | PS101 ;; 2:1 $.warmup_steps "warmup_steps" is a name of other libraries, not a field; a '
-     'warmup is a separate stage | Write lr: warmup(5) >> cosine() | PS103'),
+     '1:10 $.lr "cosin(": invalid syntax: the bracket ( is never closed | Write cosine() | PS101 '
+     'cosin(>cosine() ;; 1:5 $.lr "cosin(" at character 1: unknown schedule "cosin"; did you mean '
+     '"cosine"? | Write cosine() | PS102 cosin(>cosine() ;; 2:1 $.warmup_steps "warmup_steps" is a name of'
+     ' other libraries, not a field; a warmup is a separate stage | Write lr: warmup(5) >> cosine() | '
+     'PS103'),
     ('optimizers: {a: {lr: 1}, b: 5}',
      '1:13 $.optimizers a schedule is a mapping of one name; found a, b | Write cosine(to=0.1) | PS106'),
     ('optimizers: {}',
@@ -822,7 +827,8 @@ DOCUMENTS = [
      '2:1 $.exponential-lr "exponential-lr" is a name of torch; use exponential | For example: lr: '
      'exponential(0.95) | PS103'),
     ('lr: 1\nscheduler: cosine',
-     '2:12 $.scheduler "cosine" at character 1: cosine is a function and needs brackets | Write cosine() | PS102'),
+     '2:12 $.scheduler "cosine" at character 1: cosine is a function and needs brackets | Write cosine() |'
+     ' PS102 cosine>cosine()'),
     ('lr: 1\nscheduler: true', '2:12 $.scheduler expected a schedule, got true | Write cosine(to=0.1) | PS105'),
     ('lr: 1\nscheduler: cosine()', '= ;; lr: constant() ;; scheduler: cosine()'),
     ('lr: 1\nlr_scheduler_type: cosine',
@@ -831,10 +837,9 @@ DOCUMENTS = [
      '2:1 $.num_cycles "num_cycles" is a name of other libraries, not a field; cosine_wave(2.0) has two '
      'waves; cosine_restarts(1000) restarts |  | PS103'),
     ('lr: 1\nnum_cycles: a b',
-     '2:13 $.num_cycles "a" at character 1: unknown schedule "a"; expected … |  | PS102 ;; 2:15 '
-     '$.num_cycles "a b": invalid syntax at character 3: expected an operator or the end of the text | For '
-     'example: warmup("5%") >> cosine(to=0.1) | PS101'),
-    ('lr: 1\n5: 1', '2:1 $[5] field 5: expected the name of a field | Write "lr" | PS106'),
+     '2:15 $.num_cycles "a b": invalid syntax at character 3: expected an operator or the end of the text '
+     '| For example: warmup("5%") >> cosine(to=0.1) | PS101'),
+    ('lr: 1\n5: 1', '2:1 $[5] field \'5\': expected the name of a field | Write "lr" | PS106'),
     ("lr: 1\n'weight decay': 1",
      '2:1 $["weight decay"] "weight decay" is not the name of a field; did you mean "weight_decay"? | Write '
      'weight_decay | PS103 weight decay>weight_decay'),
@@ -859,7 +864,7 @@ DOCUMENTS = [
     ('lr: 1\nweight_decy: cosin()',
      '2:1 $.weight_decy "weight_decy" is not an optimizer field; did you mean "weight_decay"? |  | PS103 '
      'weight_decy>weight_decay ;; 2:14 $.weight_decy "cosin()" at character 1: unknown schedule "cosin"; '
-     'did you mean "cosine"? |  | PS102 cosin>cosine'),
+     'did you mean "cosine"? | Write cosine() | PS102 cosin>cosine'),
     ('lr: 1\nclock: []', '2:8 $.clock expected the name of a clock, got [] | Write tokens | PS105'),
     ('lr: 1\nclock: .inf', '2:8 $.clock the number must be finite, got inf | Write tokens | PS106'),
     ('lr: 1\nclock: {}', '= ;; lr: constant()'),
@@ -945,12 +950,14 @@ DOCUMENTS = [
     ('targets: {t: .inf}',
      '1:14 $.targets.t the number must be finite, got inf | Write {initial: 1.0, schedule: cosine()} | PS106'),
     ('targets: {t: 1e299}',
-     '1:14 $.targets.t 1e+299 is a number, not a target | Write {initial: 1.0, schedule: 1e+299} | PS105'),
+     '1:14 $.targets.t 1e+299 is a number, not a target | Write {initial: 1e+299, schedule: cosine()} | '
+     'PS105'),
     ('targets: {t: 1e300}',
-     '1:14 $.targets.t 1e+300 is a number, not a target | Write {initial: 1.0, schedule: cosine()} | PS105'),
+     '1:14 $.targets.t 1e+300 is a number, not a target | Write {initial: 1e+300, schedule: cosine()} | '
+     'PS105'),
     ('targets: {5: 5}',
      '1:11 $.targets[5] expected an identifier, got 5 | Write target_5 | PS104 ;; 1:14 $.targets[5] 5 is a'
-     ' number, not a target | Write {initial: 1.0, schedule: 5} | PS105'),
+     ' number, not a target | Write {initial: 5, schedule: cosine()} | PS105'),
     ('targets: {5: {initial: 1, schedule: 1}}',
      '1:11 $.targets[5] expected an identifier, got 5 | Write target_5 | PS104'),
     ("targets: {'a b': {initial: 1, schedule: 1}}",
@@ -966,8 +973,8 @@ DOCUMENTS = [
     ('targets: {t: {initial: 1, schedule: .inf}}',
      '1:37 $.targets.t.schedule the number must be finite, got inf | Write 1 | PS106'),
     ('targets: {t: {initial: 1, schedule: cosin()}}',
-     '1:37 $.targets.t.schedule "cosin()" at character 1: unknown schedule "cosin"; did you mean "cosine"? '
-     '|  | PS102 cosin>cosine'),
+     '1:37 $.targets.t.schedule "cosin()" at character 1: unknown schedule "cosin"; did you mean "cosine"?'
+     ' | Write cosine() | PS102 cosin>cosine'),
     ('targets: {t: {initial: 1, schedule: 1, x: 2}}',
      '1:40 $.targets.t.x a target has no "x"; expected … |  | PS103'),
     ('targets: {t: {start: 1, schedule: 1}}',
@@ -1007,9 +1014,10 @@ DOCUMENTS = [
      '1:15 $.lr.warmup_steps unknown argument "warmup_steps" of warmup; use "over" |  | PS104 warmup_steps>over'),
     ('lr: {warmup: {warmup_ratio: 0.1}}',
      '1:1 $.lr warmup: unknown argument "warmup_ratio"; a warmup is a separate stage | Write lr: '
-     "warmup(over='10%') | PS104"),
+     'warmup(over="10%") | PS104'),
     ('lr: {warmup: {warmup_fraction: 0.1}}',
-     '1:1 $.lr warmup: unknown argument "warmup_fraction"; expected … | Write lr: warmup(over=\'10%\') | PS104'),
+     '1:1 $.lr warmup: unknown argument "warmup_fraction"; expected … | Write lr: warmup(over="10%") | '
+     'PS104'),
     ('lr: {cosine: {warmup_steps: 5}}',
      '1:1 $.lr cosine: unknown argument "warmup_steps"; a warmup is a separate stage: warmup(500) >> '
      'cosine() | Write lr: warmup(5) >> cosine() | PS104'),
@@ -1162,8 +1170,9 @@ DOCUMENTS = [
     ('lr: {one_cycle: {max_lr: 0.1}}',
      '1:18 $.lr.max_lr unknown argument "max_lr" of one_cycle; the group\'s own lr is the peak |  | PS104'),
     ('lr: {one_cycle: {pct_start: 0.3, total_steps: 100}}',
-     '1:1 $.lr one_cycle: unknown argument "pct_start"; use "up"; unknown argument "total_steps"; the '
-     'horizon of the plan is the length of the run | Write lr: one_cycle(up=\'30%\', back="100 steps") | PS104'),
+     '1:18 $.lr.pct_start unknown argument "pct_start" of one_cycle; use "up" |  | PS104 ;; 1:34 '
+     '$.lr.total_steps unknown argument "total_steps" of one_cycle; the horizon of the plan is the length '
+     'of the run |  | PS104'),
     ('lr: {cosine_restarts: {T_0: 5, T_mult: 2}}',
      '1:1 $.lr cosine_restarts: unknown argument "T_0"; use "first"; unknown argument "T_mult"; use "mult" '
      '| Write lr: {cosine_restarts: {first: 5, mult: 2}} | PS104'),

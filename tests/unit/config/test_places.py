@@ -116,7 +116,8 @@ def test_the_error_shows_the_location_and_a_caret_below_it(tmp_path):
         config.load(file)
 
     assert str(refusal.value).splitlines() == [
-        f'{file}:2:21: $.lr: "cosin(to=0.1)" at character 17: unknown schedule "cosin"; did you mean "cosine"?',
+        f'{file}:2:21: $.lr: "cosin(to=0.1)" at character 17: unknown schedule "cosin"; did you mean "cosine"? '
+        'Write warmup("5%") >> cosine(to=0.1)',
         '    lr: warmup("5%") >> cosin(to=0.1)',
         "                        ^",
     ]

@@ -397,7 +397,7 @@ def test_a_rule_of_a_recurrence_rejects_neighbor_levels(rule):
 @table(
     ("text", "found", "instead"),
     [
-        ("previous", "previous is neither a schedule nor a number", "Write constant(previous)"),
+        ("previous", "previous is a level, neither a number nor a schedule", "Write constant(previous)"),
         (
             "warmup(10) >> previous",
             "previous is a level, neither a number nor a schedule",
@@ -405,7 +405,7 @@ def test_a_rule_of_a_recurrence_rejects_neighbor_levels(rule):
         ),
         ("0.5 * following", "following is a level, neither a number nor a schedule", "Write 0.5 * constant(following)"),
         ("linear(previous(), 0)", "previous is a level and takes no brackets", "Write linear(previous, 0)"),
-        ("linear(previos, 0)", 'unknown schedule "previos"; did you mean "previous"?', ""),
+        ("linear(previos, 0)", 'unknown schedule "previos"; did you mean "previous"?', "Write linear(previous, 0)"),
     ],
 )
 def test_a_neighbor_level_is_accepted_only_as_a_level(text, found, instead):

@@ -50,7 +50,7 @@ def test_text_is_parsed_as_a_schedule(text, schedule):
         ("cosine(too=0.1)", 'unknown argument "too"; did you mean "to"?'),
         ("cosine(1, 2, 3, 4, 5)", "too many positional arguments"),
         ("cosine(to=0.1, to=0.2)", 'the argument "to" is repeated'),
-        ("warmup()", "Write warmup("),
+        ("warmup()", "For example: warmup("),
         ("cosine(**{})", "** is not part"),
         ("cosine(*[1])", "not part of a schedule's text"),
         ("cosine(to='a')", "expected a number"),
@@ -156,7 +156,7 @@ def test_every_misspelt_argument_is_reported_at_its_place_and_corrected_with_its
         ("strat = 0.10", 'unknown argument "strat"'),
         ("valeu=1_0.0", 'unknown argument "valeu"'),
     ]
-    assert {one.write for one in found} == {"warmup(over=0x5) >> (cosine(start = 0.10) * constant(value=1_0.0))"}
+    assert {one.write for one in found} == {"warmup(over=0x5) >> cosine(start=0.10) * constant(value=1_0.0)"}
 
 
 def test_missing_quotes_replace_the_errors_of_their_own_argument_only():

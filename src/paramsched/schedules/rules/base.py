@@ -18,6 +18,7 @@ from paramsched.advice.number_checks import (
 )
 from paramsched.base.entries import notebook_display
 from paramsched.base.frozen_values import frozen_value
+from paramsched.base.params import argument_kind
 from paramsched.curves import Curve
 from paramsched.curves.arrays import Floats
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
@@ -55,6 +56,7 @@ class Coefficients:
         return Coefficients(*columns)
 
 
+@argument_kind("rule")
 @frozen_value
 class Rule(ABC):
     """A rule of a recurrence: its window, its clock, and the change of the value at each tick.
