@@ -21,7 +21,7 @@ from paramsched.plan import Binding, Target
 from paramsched.schedules import Anneal, Constant, Level, Schedule
 from paramsched.schedules.pointwise import Product, Sum
 from paramsched.schedules.restarts import Restarts
-from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.sequence import Sequence, stages_of
 from paramsched.schedules.staircases import MultiStep
 from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration
@@ -30,7 +30,7 @@ _SMALL_FLOOR = 1e-4
 """A decay that ends at such a small multiple of base probably means an absolute value."""
 
 
-def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
+def traps_in_binding(binding: Binding, path: str, base: float | None = None) -> Iterator[Diagnostic]:
     """Yield a warning for each name and schedule in a binding that probably means something else than intended.
 
     >>> print(*traps_in_binding(Binding("learning_rate", "cosine()"), "$.learning_rate"))
@@ -54,6 +54,8 @@ def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
             yield Diagnostic(path, found, instead, code=OTHERS_NAME, at_key=True)
         if binding.name == "lr":
             traps += _levels_meant_as_values(binding, schedule)
+        elif (unlikely := unlikely_level(binding, base)) is not None:
+            traps.append(unlikely)
     for part in _parts_of_schedule(schedule):
         if isinstance(part, Sequence):
             traps += [*_counted_from_the_stage(part), *_bound_before_the_sequence(part)]
@@ -68,18 +70,24 @@ def _levels_meant_as_values(binding: Binding, schedule: Schedule) -> Iterator[Tr
     `lr: 1e-3` is a thousandth of the group's own lr. `cosine(0.1)` starts at a tenth of the group's own lr.
     """
     unlikely = unlikely_level(binding)
-    last = schedule.stages[-1] if isinstance(schedule, Sequence) else schedule
+    *before, last = stages_of(schedule)
     if unlikely is not None:
         yield unlikely
-    elif isinstance(schedule, Anneal) and schedule.curve == curves.cosine and schedule.to == 0:
-        start = schedule.start
-        if isinstance(start, float) and 0 < start <= 0.5:
-            length = "" if schedule.over is None else f", over={schedule.over.written()}"
-            yield (
-                FIRST_IS_START,
-                f"the first argument is start, so the lr falls from {start:g} × base to 0",
-                f"To fall from base to {start:g} × base write cosine(to={start!r}{length})",
-            )
+    elif (
+        isinstance(last, Anneal)
+        and last.to == 0
+        and last.curve in (curves.cosine, curves.linear)
+        and isinstance(last.start, float)
+        and 0 < last.start < 1
+        and (not before or _end_levels(before[-1])[1] not in (None, last.start))
+    ):
+        name = "cosine" if last.curve == curves.cosine else "linear"
+        length = "" if last.over is None else f", over={last.over.written()}"
+        yield (
+            FIRST_IS_START,
+            f"the first argument is start, so the lr falls from {last.start:g} × base to 0",
+            f"To fall from base to {last.start:g} × base write {name}(to={last.start!r}{length})",
+        )
     elif isinstance(last, Anneal) and isinstance(last.to, float) and 0 < last.to <= _SMALL_FLOOR:
         yield (
             FLOOR_AS_VALUE,

@@ -77,12 +77,12 @@ def check(
         if clock_of_field(plan.clock, binding.name) == PROGRESS:
             errors += [*_lengths_off_progress(followed)]
         found += [Diagnostic(path, refused, advice, code=code) for code, refused, advice in errors]
-        found += traps_in_binding(binding, path) if native else ()
+        base = base_of_binding(binding, groups)
+        found += traps_in_binding(binding, path, base) if native else ()
         found += check_metrics(binding.schedule, epochs, path)
         if errors:
             continue
         found += check_lengths(followed, trial, epochs, path, native=native)
-        base = base_of_binding(binding, groups)
         for run in (trial, mixed):
             if run is not None and (curve := curve_in_run(binding, followed, path, run, base)) is not None:
                 curves.append(curve)

@@ -23,7 +23,7 @@ from support.tables import table
         "lr: step('30 epochs')",
         "lr: warmup('90 min') >> cosine()\nhorizon: 10 h",
         "lr: cosine()\nhorizon: 1e6 samples + 2 epochs",
-        "momentum: constant(0.9)\ngroups: {head: {'betas[0]': constant(0.9)}}",
+        "momentum: step(9)\ngroups: {head: {'betas[0]': step(9)}}",
         "lr: recurrence(rules.linear(0.1, end=5, by='epoch'))\nhorizon: 10 epochs",
         "lr: warmup('5%') >> cosine(over='until 80%') >> constant(0.1, over='until 100%')\nhorizon: 10 epochs",
         "lr: warmup('5%') >> skip(cosine(), '5%')\nweight_decay: like('lr')\nhorizon: 10 epochs",
@@ -64,7 +64,7 @@ def test_a_valid_plan_has_no_diagnostics(text):
         ),
         ("lr: warmup('30%') >> linear(over='until 20%')", "error", "$.lr", "but it starts at"),
         ("lr: warmup('30%') >> linear(over='until 130%')", "warning", "$.lr", "takes 130% of the horizon"),
-        ("momentum: constant(0.9)\n'betas[0]': constant(0.9)", "error", "$.momentum", "momentum means betas[0]"),
+        ("momentum: absolute(0.9)\n'betas[0]': absolute(0.9)", "error", "$.momentum", "momentum means betas[0]"),
         ("groups: {'3': {lr: constant(0.1)}}", "warning", "$.groups.3", 'For the index write "[3]"'),
     ],
 )
