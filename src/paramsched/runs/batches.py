@@ -147,9 +147,9 @@ class BatchSampler(Sampler[list[int]]):
         if self._scheduler is None:
             by_samples = in_force.unit == "samples"
             return BatchSizes(in_force).samples(0, t, 0) if amount is None or not by_samples else int(amount)
-        lead = self._scheduler._lead
-        start = lead.clock.counts_from
-        samples = samples_at(in_force, lead.history, start, lead.clock.position)
+        clock = self._scheduler._run.clock
+        start = clock.counts_from
+        samples = samples_at(in_force, clock.history, start, clock.position)
         if samples is not None:
             return samples
         found = f"the checkpoint of update {start.t} does not contain the number of samples before it"
@@ -168,7 +168,7 @@ class BatchSampler(Sampler[list[int]]):
         if (
             self._scheduler is not None
         ):  # if the loop reports amounts, the sizes from here on differ from the planned ones
-            clock = self._scheduler._lead.clock
+            clock = self._scheduler._run.clock
             clock.counts_from = replace(clock.position, samples=position)
         first, begin = divmod(position, self._length)
         stream = chain(self.order(first, begin), chain.from_iterable(map(self.order, count(first + 1))))
@@ -194,7 +194,7 @@ class BatchSampler(Sampler[list[int]]):
         if self._scheduler is None:
             amounts = self._planned.amounts
             return self._t, None if isinstance(amounts, UnknownAmounts) else self._planned.amount_at(self._t)
-        clock = self._scheduler._lead.clock
+        clock = self._scheduler._run.clock
         return clock.t, clock.amount
 
     @staticmethod

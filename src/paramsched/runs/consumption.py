@@ -32,7 +32,7 @@ from paramsched.runs.seconds import (
 )
 from paramsched.scheduler.block import ValueBlock
 from paramsched.scheduler.messages import Processes
-from paramsched.scheduler.run_state import FIXED, ResolvedPlan, RunState, UpdateTimes
+from paramsched.scheduler.run_state import FIXED, Clock, ResolvedPlan, UpdateTimes
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
 from paramsched.time.progress import PROGRESS
 
@@ -62,7 +62,7 @@ class ConsumptionSource:
     def __init__(
         self,
         in_force: ResolvedPlan,
-        clock: RunState,
+        clock: Clock,
         groups: Sequence[Mapping[str, Any]],
         processes: Processes,
         counted_by: str = "",

@@ -27,15 +27,15 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "on_change": resume.on_change,
         "bases": resume.bases,
         "code_bases": {name: dict(planned.code_bases) for name, planned in run.members.items()},
-        "late_groups": lead.late_groups,
+        "late_groups": lead.parts.late_groups,
         "begin": clock.start,
-        "alive": not lead.released,
+        "alive": not clock.released,
         "amounts": (clock.reported, clock.is_measured, clock.last_amount),
         "positions": {name: run.position_at(number) for name, number in run.numbers.items()},
         "feedback": [saved_states(clock.states), saved_states(clock.used)],
         "acknowledged": clock.acknowledged,
         "counts_from": clock.counts_from,
-        "history": lead.history,
+        "history": clock.history,
         "source": replace(source, messages=None),
     }
 
@@ -56,7 +56,7 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     lead, clock = run.lead, run.clock
     now, used = (restored_states(one, lead.in_force.resolved.metric_rules) for one in state["feedback"])
     # The copy may have started with another horizon.
-    lead.history = lead.in_force.horizon.history_at(state["history"], lead.entry())
+    clock.history = lead.in_force.horizon.history_at(state["history"], clock.entry(lead.in_force))
     clock.reported, clock.is_measured, clock.last_amount = state["amounts"]
     clock.counts_from = state["counts_from"]
     clock.states = used
@@ -83,7 +83,6 @@ def _detached(optimizers: Mapping[str, Any], request: Request, state: Mapping[st
             state["positions"],
             states,
             request.drive,
-            request.late_groups,
             request.start,
             assembly.parts,
         )

@@ -16,7 +16,7 @@ from paramsched.scheduler.messages import COMPARED_EVERY, Processes
 from paramsched.scheduler.parts import Parts
 from paramsched.scheduler.protocols import Comparison, Consumption
 from paramsched.scheduler.run import Run, one_number, run_of_one
-from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition, RunState
+from paramsched.scheduler.run_state import Clock, ResolvedPlan, RuleStates, RunPosition
 from paramsched.scheduler.start import Assembly, Numbers, Request, chosen_before, not_watched, start
 from paramsched.time import Calendar
 
@@ -73,12 +73,14 @@ def assembly_of(request: Request, source: PlanSource, calendar: Calendar, call: 
         watch = partial(watch_of, source, resolver)
     processes = source.processes
     consumption = partial(consumption_of, processes=processes, counted_by=source.counted_by)
-    parts = Parts(consumption, partial(comparison_of, processes=processes), samples_before, processes)
+    parts = Parts(
+        consumption, partial(comparison_of, processes=processes), samples_before, request.late_groups, processes
+    )
     return Assembly(plan_at, numbers, new_run, watch, parts)
 
 
 def consumption_of(
-    in_force: ResolvedPlan, clock: RunState, groups: list[Group], *, processes: Processes, counted_by: str
+    in_force: ResolvedPlan, clock: Clock, groups: list[Group], *, processes: Processes, counted_by: str
 ) -> Consumption | None:
     """Return the source of consumption for a plan; `counted_by` as in `PlanSource`."""
     amounts = in_force.amounts

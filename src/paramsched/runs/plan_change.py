@@ -34,7 +34,7 @@ class PlanChange:
         """Compute the values of some groups at their coming update, without writing them; bases are kept."""
         block, plan, groups = planned.block, self.in_force.counted, planned.bound
         slots = slots_of(plan, groups, bases_by_slot(block.slots), scope)
-        times, targets = planned.clock.times, planned.lead is None
+        times, targets = planned.clock.times, planned.clock is planned.run
         return ValueBlock(plan, slots, groups, times, self.states, targets=targets, before=block.tensors)
 
 
@@ -86,7 +86,7 @@ class ChangingRun:
         parts = {lead: lead.scope} | {planned: change.scopes[name] for name, planned in self.run.members.items()}
         for planned, scope in parts.items():
             _change(planned, change.in_force, scope, change.states, change.block_of(planned, scope))
-        lead.history = lead.history.with_plan(lead.entry())
+        self.run.clock.use(change.in_force)
         self.run.driver.note_plan(self.run)
         warn_if_over(lead)
 
@@ -99,7 +99,7 @@ def _change(
     An optimizer that is behind the run keeps its values for the coming step.
     """
     clock, before, groups = planned.clock, planned.block, planned.bound
-    planned.before_change = (planned.lead or planned).clock.t, before.slots, before.targets, clock.used
+    planned.before_change = planned.run.t, before.slots, before.targets, clock.used
     planned.in_force, planned.scope, clock.states = in_force, scope, states
     planned.start_hold(clock.t, present_values((*before.slots, *block.slots), groups))
     if planned.held:

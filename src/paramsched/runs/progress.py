@@ -12,7 +12,7 @@ from paramsched.scheduler.block import ValueBlock
 from paramsched.scheduler.group_keys import AMOUNT
 from paramsched.scheduler.messages import Processes
 from paramsched.scheduler.run import Run
-from paramsched.scheduler.run_state import ResolvedPlan, RunState, UpdateTimes
+from paramsched.scheduler.run_state import Clock, ResolvedPlan, UpdateTimes
 from paramsched.time.progress import PROGRESS, rounded_progress
 
 
@@ -26,7 +26,7 @@ class ProgressSource:
     unit = PROGRESS
 
     def __init__(
-        self, in_force: ResolvedPlan, clock: RunState, groups: Sequence[Mapping[str, Any]], processes: Processes
+        self, in_force: ResolvedPlan, clock: Clock, groups: Sequence[Mapping[str, Any]], processes: Processes
     ) -> None:
         self.in_force, self._clock, self._processes = in_force, clock, processes
         self._agreement = AmountComparison(in_force.number, clock.t, groups, self._processes)

@@ -324,7 +324,7 @@ class Scheduler(LRScheduler):
     @property
     def states(self) -> dict[MetricRule[Any], Any]:
         """A dict from each metric rule of the plan to its state."""
-        return dict(self._lead.clock.states)
+        return dict(self._run.clock.states)
 
     @property
     def history(self) -> list[list[Any]]:
@@ -336,7 +336,7 @@ class Scheduler(LRScheduler):
         force at an update replaces all entries from that update on. `state_dict()["history"]` is the same list, with
         notes as pairs, or None if the current plan has no note and has been in force since update 0.
         """
-        return self._lead.history.as_data()
+        return self._run.clock.history.as_data()
 
     @_method
     def value(self, field: str, group: int | str | None = None) -> float:
@@ -609,7 +609,7 @@ class Scheduler(LRScheduler):
         """Validate reported consumption; return it with the source that receives it."""
         require_attached(self._lead, what)
         reported = checked_amount(f"scheduler.{what}(", self._lead.in_force.unit, amount)
-        source, clock = self._lead.consumption, self._lead.clock
+        source, clock = self._lead.consumption, self._run.clock
         self._refuse_with_deadline(what, "seconds")
         assert isinstance(source, ConsumptionSource)
         assert clock.amount is not None
@@ -643,7 +643,7 @@ class Scheduler(LRScheduler):
         0.05
         """
         require_attached(self._lead, "observe")
-        clock = self._lead.clock
+        clock = self._run.clock
         before, watched = clock.states, {rule.metric for rule in clock.states}
         numbers = {}
         for name, value in metrics.items():
@@ -674,8 +674,8 @@ class Scheduler(LRScheduler):
             InvalidArgument: a metric was passed, but the plan has several rules: use `observe`. Also if Accelerate
                 calls it once per process, as it does with a prepared scheduler.
         """
-        if metrics is not None and self._lead.clock.states and self._is_attached:
-            names = sorted(rule.metric for rule in self._lead.clock.states)
+        if metrics is not None and self._run.clock.states and self._is_attached:
+            names = sorted(rule.metric for rule in self._run.clock.states)
             if len(names) > 1:
                 raise InvalidArgument(
                     f"scheduler.step({metrics!r})",
@@ -710,7 +710,7 @@ class Scheduler(LRScheduler):
     @property
     def t(self) -> int:
         """The number of completed updates, which is the index of the next update."""
-        return self._lead.clock.t
+        return self._run.clock.t
 
     @property
     def amount(self) -> Amount:
@@ -718,8 +718,8 @@ class Scheduler(LRScheduler):
 
         On the clock of progress it is the progress of the next update, a float from 0 to 1.
         """
-        amount = self._lead.clock.amount
-        return self._lead.clock.t if amount is None else amount
+        amount = self._run.clock.amount
+        return self._run.clock.t if amount is None else amount
 
     @property
     def should_stop(self) -> bool:
@@ -738,7 +738,7 @@ class Scheduler(LRScheduler):
         >>> scheduler.t
         4
         """
-        clock, source = self._lead.clock, self._lead.consumption
+        clock, source = self._run.clock, self._lead.consumption
         if isinstance(source, ConsumptionSource) and source.stops_at(clock.t):
             return True
         return self._lead.in_force.is_over_at(clock.t, clock.amount)
@@ -746,7 +746,7 @@ class Scheduler(LRScheduler):
     @property
     def last_epoch(self) -> int:
         """The number of completed updates. Assignments are ignored, because only updates advance the clock."""
-        return self._lead.clock.t
+        return self._run.clock.t
 
     @last_epoch.setter
     def last_epoch(self, value: int) -> None:
@@ -841,7 +841,7 @@ class Scheduler(LRScheduler):
 
     @property
     def _is_attached(self) -> bool:
-        return not self._lead.released
+        return not self._run.clock.released
 
     def _synced(self) -> Groups:
         if self._is_attached:

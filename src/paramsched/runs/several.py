@@ -11,11 +11,11 @@ from paramsched.plan.optimizers import NO_SCOPE, scopes_of, shown_names
 from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.scheduler.block import ValueBlock, Values
 from paramsched.scheduler.by_hand import ByHand
-from paramsched.scheduler.group_keys import Group
+from paramsched.scheduler.group_keys import Group, History
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.rebinding import require_attached, sync
 from paramsched.scheduler.run import AfterStep, Beginning, Driver, Run
-from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, RunState, UpdateTimes
+from paramsched.scheduler.run_state import Clock, ResolvedPlan, RunPosition, RunState, UpdateTimes
 from paramsched.scheduler.steps import Steps, check_amount
 from paramsched.scheduler.updates import run_uncompiled
 
@@ -55,13 +55,14 @@ def run_of_several(given: Beginning) -> Run:
     clock = RunState(states, given.start)
     clock.set_position(max(given.positions.values(), key=lambda position: position.t), given.source)
     clock.last_amount = min(given.positions.values(), key=lambda position: position.t).amount
-    lead = Groups(in_force, clock, given.parts, given.late_groups, NO_SCOPE)
+    clock.history = History((clock.entry(in_force),))
+    lead = Groups(in_force, clock, clock, given.parts, NO_SCOPE)
     members: dict[str, Groups] = {}
     for name, scope in scopes_of(in_force.plan, in_force.resolved, groups).items():
-        own, starts = RunState(states), given.drive in ("optimizer", name)
+        own, starts = Clock(states), given.drive in ("optimizer", name)
         own.set_position(given.positions[name])
         parts = replace(given.parts, consumption=partial(_followed_amounts, lead, starts_updates=starts))
-        mine = members[name] = Groups(in_force, own, parts, given.late_groups, scope, lead)
+        mine = members[name] = Groups(in_force, own, clock, parts, scope)
         mine.block = mine.new_block(mine.slots(groups[name]), groups[name], own.times, states)
     parameters = [one for mine in groups.values() for group in mine for one in group["params"]]
     driver = SharedDriver(parameters, Steps(lead), {name: Steps(planned) for name, planned in members.items()})
@@ -208,7 +209,8 @@ class SharedDriver(Driver):
             if other == name:
                 mine.clock.set_position(run.position_at(numbers[name]))
             elif moved is not None or mine.clock.t != numbers[other]:
-                mine.seek(run.position_at(numbers[other]), loads[other].values if other in loads else None)
+                at, values = run.position_at(numbers[other]), loads[other].values if other in loads else None
+                mine.seek(at, run.lead.in_force, values)
         self._count_behind(run)
         self._record_loads(run, loads)
         return moved is not None
@@ -336,7 +338,7 @@ class SharedSteps:
 
 
 def _followed_amounts(
-    lead: Groups, in_force: ResolvedPlan, clock: RunState, _groups: list[Group], *, starts_updates: bool
+    lead: Groups, in_force: ResolvedPlan, clock: Clock, _groups: list[Group], *, starts_updates: bool
 ) -> "FollowedAmounts | None":
     """Return the consumption of one of several optimizers; None if the plan is by updates."""
     amounts = in_force.amounts
@@ -354,7 +356,7 @@ class FollowedAmounts:
         starts_updates: True if a step of the optimizer may start an update of the run.
     """
 
-    def __init__(self, amounts: RunAmounts, clock: RunState, lead: Groups, *, starts_updates: bool) -> None:
+    def __init__(self, amounts: RunAmounts, clock: Clock, lead: Groups, *, starts_updates: bool) -> None:
         self._amounts, self._clock, self._lead = amounts, clock, lead
         self._check_run: Callable[[], object] | None = partial(check_amount, lead) if starts_updates else None
         self.unit = amounts.clock

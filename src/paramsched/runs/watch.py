@@ -59,7 +59,7 @@ class PlanWatch:
             if self._messages is not None and self._messages.is_sender:
                 self._messages.send([self._file.text.text, None])
         self._reads = self._messages is None or self._messages.is_sender
-        self.clock = clock = run.lead.clock
+        self.clock = clock = run.run.clock
         self._last, self._next = clock.t, clock.t + source.interval.first  # updates of the series
         self._at_next: tuple[str | None, int] | None = None  # the text and the number of updates after it, if known
         self._measured_from = clock.t, time.monotonic()

@@ -9,17 +9,15 @@ from paramsched.scheduler.block import FloatColumn, TargetColumn, ValueBlock, Va
 from paramsched.scheduler.group_keys import (
     COUNT,
     NO_PLAN,
-    Entry,
     Group,
-    History,
     write_base_entries,
     write_position_entries,
 )
 from paramsched.scheduler.messages import ExternalWrites
 from paramsched.scheduler.parts import Parts
 from paramsched.scheduler.protocols import Comparison, Consumption
-from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition, RunState, UpdateTimes
-from paramsched.scheduler.slots import LR, LateGroups, Slot, bases_by_slot, initial_value, slots_of
+from paramsched.scheduler.run_state import Clock, ResolvedPlan, RuleStates, RunPosition, RunState, UpdateTimes
+from paramsched.scheduler.slots import LR, Slot, bases_by_slot, initial_value, slots_of
 
 
 @final
@@ -36,29 +34,19 @@ class Groups:
 
     Args:
         in_force: the plan in force, as written and resolved.
-        clock: the clock of the optimizer.
+        clock: the clock of the optimizer; of a single one, that of the run itself.
+        run: the state of the run, which has no groups.
         parts: what the run has besides one plan.
-        late_groups: as in `ps.Scheduler`.
         scope: the lines of the plan that concern the optimizer; None if it is the only one.
-        lead: the clock, the targets and the consumption of a run of several optimizers; None if it is the only one.
     """
 
     block: ValueBlock  # set by `bind`
     comparison: Comparison  # set by `bind`
 
     def __init__(
-        self,
-        in_force: ResolvedPlan,
-        clock: RunState,
-        parts: Parts,
-        late_groups: LateGroups = "base",
-        scope: Scope | None = None,
-        lead: "Groups | None" = None,
+        self, in_force: ResolvedPlan, clock: Clock, run: RunState, parts: Parts, scope: Scope | None = None
     ) -> None:
-        self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
-        self.scope, self.lead, self.parts = scope, lead, parts
-        self.history = History((self.entry(),))
-        self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
+        self.in_force, self.clock, self.run, self.parts, self.scope = in_force, clock, run, parts, scope
         # The last change of the plan: its update, and the slots, targets and states that the update before it used.
         self.before_change: tuple[int, tuple[Slot, ...], list[TargetColumn], RuleStates] = (-1, (), [], {})
         self.consumption: Consumption | None = None  # set by `bind` if the plan is not by updates
@@ -76,8 +64,6 @@ class Groups:
         self.has_tensors, self.fills = False, 0
         self.is_plain = False  # True if a manual update may write before it checks the groups
         self.external_writes = ExternalWrites()
-        self.released = False
-        self.coming_start = in_force  # the plan for the checkpoint that is being loaded
         # The values of the coming step, if the optimizer is behind the first update of the plan in force.
         self.held: Values = {}
 
@@ -90,8 +76,8 @@ class Groups:
     def new_block(
         self, slots: tuple[Slot, ...], groups: list[Group], times: UpdateTimes, states: RuleStates
     ) -> ValueBlock:
-        """Compute the values of one update, without writing them. Of several optimizers, only the lead has targets."""
-        return ValueBlock(self.in_force.counted, slots, groups, times, states, targets=self.lead is None)
+        """Compute the values of one update, without writing them. Only the clock of the run has targets."""
+        return ValueBlock(self.in_force.counted, slots, groups, times, states, targets=self.clock is self.run)
 
     def bind(self, groups: list[Group], block: ValueBlock, held: Values | None = None) -> None:
         """Write the values of the current update, the first ones of `block`, and use `block` for later updates.
@@ -113,7 +99,7 @@ class Groups:
 
     def start_hold(self, t: int, held: Values | None) -> None:
         """Hold values until update `t` is completed, if the run is ahead of it."""
-        is_behind = self.lead is not None and t < self.lead.clock.t
+        is_behind = self.clock is not self.run and t < self.run.t
         self.held = held if held is not None and is_behind else {}
 
     def reset_parts(self, groups: list[Group]) -> None:
@@ -143,7 +129,7 @@ class Groups:
             samples: the number of samples before the next update of the run, for a checkpoint.
         """
         clock, unit = self.clock, None if self.consumption is None else self.consumption.unit
-        run = clock if self.lead is None else self.lead.clock
+        run = self.run
         reported, samples = (run.reported, samples) if clock.t == run.t else (None, None)
         self.number = NO_PLAN if self.held else self.in_force.number
         is_measured = run.is_measured and reported is not None
@@ -151,24 +137,19 @@ class Groups:
             groups, clock.t, self.number, unit, clock.amount, reported, is_measured=is_measured, samples=samples
         )
 
-    def entry(self) -> Entry:
-        """Return the history entry of the current plan, in force from the current position on."""
-        return Entry(self.clock.t, self.clock.amount, self.in_force.text, self.in_force.note)
+    def seek(self, position: RunPosition, in_force: ResolvedPlan, held: Values | None = None) -> None:
+        """Jump to a position, and write its values.
 
-    def seek(self, position: RunPosition, held: Values | None = None) -> None:
-        """Jump to a position, and write its values; `held` as in `bind`."""
-        t, in_force = position.t, self.in_force if self.lead is None else self.lead.in_force
-        if self.lead is None:
-            in_force = in_force.horizon.restarted(in_force, position)
-        self.start_hold(t, held)
+        Args:
+            position: the position.
+            in_force: the plan there, which may have another horizon.
+            held: as in `bind`.
+        """
+        self.start_hold(position.t, held)
         if in_force is not self.in_force:
             self.use_horizon(in_force)
         self.block.seek(position.times, self.clock.states)
-        sought, before = self._before_seek
-        history = before if sought == self.clock.t else self.history  # undo a seek that no update followed
         self.clock.set_position(position)
-        self._before_seek = t, history
-        self.history = in_force.horizon.history_at(history.resumed_at(t, position.amount), self.entry())
         self.write_values()
         self.reset_parts(self.bound)
         self.write_position(self.bound)
@@ -191,7 +172,7 @@ class Groups:
     def release(self) -> None:
         """Stop writing. The groups keep the written values and the entries of paramsched."""
         self.external_writes.log_total(self.parts.processes)
-        self.bound, self.released, self.is_plain = [], True, False
+        self.bound, self.is_plain = [], False
 
     def any_tuple_spoiled(self) -> bool:
         """Return whether other code replaced a tuple such as `betas` by a value into which the plan cannot write."""

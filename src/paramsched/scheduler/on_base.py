@@ -96,9 +96,9 @@ BASES_OF_CHECKPOINT: Final = BasePolicy()
 
 def record_bases(run: Run, replaced: Mapping[tuple[str, str], float]) -> None:
     """Record in the history that the bases in force may have changed at the present update."""
-    lead = run.lead
+    clock = run.clock
     bases: dict[tuple[str, str], float] = {}
     for planned in run.members.values():
         labels = unique_labels(planned.bound, planned.scope)
         bases |= {(slot.name, str(labels[slot.group])): slot.base for slot in planned.block.slots if planned.bound}
-    lead.history = lead.history.with_bases(lead.entry(), bases, replaced)
+    clock.history = clock.history.with_bases(clock.entry(run.lead.in_force), bases, replaced)

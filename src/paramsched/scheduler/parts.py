@@ -10,7 +10,8 @@ from typing import final
 from paramsched.scheduler.group_keys import Group, History
 from paramsched.scheduler.messages import WORLD, Processes
 from paramsched.scheduler.protocols import Comparison, Consumption
-from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, RunState
+from paramsched.scheduler.run_state import Clock, ResolvedPlan, RunPosition
+from paramsched.scheduler.slots import LateGroups
 
 
 @final
@@ -23,10 +24,12 @@ class Parts:
             the plan is by updates.
         comparison: returns the comparison of a plan and some groups with those of other processes.
         samples: returns the number of samples before a position; None if it is unknown.
+        late_groups: as in `ps.Scheduler`.
         processes: the processes that train together.
     """
 
-    consumption: Callable[[ResolvedPlan, RunState, list[Group]], Consumption | None]
+    consumption: Callable[[ResolvedPlan, Clock, list[Group]], Consumption | None]
     comparison: Callable[[ResolvedPlan, list[Group]], Comparison]
     samples: Callable[[ResolvedPlan, History, RunPosition, RunPosition], int | None]
+    late_groups: LateGroups = "base"
     processes: Processes = WORLD

@@ -30,7 +30,7 @@ def _rebind(planned: Groups, groups: list[Group]) -> None:
     note_code_bases(planned, groups)
     if planned.bound:
         labels, processes = planned.labels(groups), planned.parts.processes
-        slots = with_late_bases(slots, groups, clock, planned.late_groups, labels, processes)
+        slots = with_late_bases(slots, groups, clock, planned.parts.late_groups, labels, processes)
     anew = not planned.bound or _entries_replaced(planned, groups)
     before = {} if anew else _by_group(planned.block.slots, planned.bound)
     now = _by_group(slots, groups)
@@ -62,7 +62,7 @@ def note_code_bases(planned: Groups, groups: list[Group]) -> None:
         known = before.get(id(group), slot.group if COUNT in group else None)
         if known is not None and (known, field) in noted:
             found[slot.group, field] = noted[known, field]
-        elif known is None and planned.late_groups == "base":
+        elif known is None and planned.parts.late_groups == "base":
             found[slot.group, field] = slot.base
     planned.code_bases = found
 
@@ -99,7 +99,7 @@ def require_lengths(planned: Groups, groups: list[Group]) -> None:
 
 def require_attached(planned: Groups, what: str) -> None:
     """Raise if this Scheduler is detached."""
-    if planned.released:
+    if planned.run.released:
         raise ParamschedError(
             f"scheduler.{what}(): this Scheduler is detached, or another one has taken its optimizer over. "
             "Write ps.Scheduler(optimizer, plan) to continue."

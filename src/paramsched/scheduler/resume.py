@@ -269,7 +269,7 @@ def _prepared(
     if is_same and all(slot is known for slot, known in zip(slots, before, strict=True)):
         block.seek(times, states)
     else:
-        block = ValueBlock(chosen.counted, slots, groups, times, states, targets=planned.lead is None)
+        block = ValueBlock(chosen.counted, slots, groups, times, states, targets=planned.clock is planned.run)
     code_bases = bases_by_slot(slots)  # a field without a line had its base
     pending = {place: found.pending.get(place, base) for place, base in code_bases.items()}
     # Another plan determined pending values that differ.
@@ -349,13 +349,13 @@ class Resume:
             plan = planned.in_force.plan
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
         if moved is not None:
-            lead = run.lead
-            lead.coming_start = lead.in_force.horizon.restarted(lead.in_force, moved)
+            in_force = run.lead.in_force
+            run.coming_start = in_force.horizon.restarted(in_force, moved)
 
     def after_load(self, run: Run, name: str, optimizer: Any) -> None:
         """Resume from the count and the bases in the loaded groups of one optimizer."""
-        lead, planned, groups = run.lead, run.members[name], optimizer.param_groups
-        found, slots, reached, before = count_carried(groups), planned.slots(groups), lead.clock.t, planned.in_force
+        lead, clock, planned, groups = run.lead, run.clock, run.members[name], optimizer.param_groups
+        found, slots, reached, before = count_carried(groups), planned.slots(groups), clock.t, planned.in_force
         other = values_of_other_plan(planned, groups)
         loaded = self.bases.loaded(planned, slots, groups)
         if loaded.replaced and other is None:  # an optimizer that is behind keeps the values of its coming step
@@ -365,25 +365,25 @@ class Resume:
         source, position = None if found is None else "optimizer", self.position_of(planned, groups)
         moves = run.driver.load(run, name, position, source, other)
         if found is None and moves:
-            lead.clock.counts_from = BEGIN_OF_DATA
-        elif found is not None and position.t == lead.clock.t:
-            lead.clock.count_samples_from(position)
+            clock.counts_from = BEGIN_OF_DATA
+        elif found is not None and position.t == clock.t:
+            clock.count_samples_from(position)
         run.changed_bases += [one for one in loaded.changes if found is not None or one.applies]
         if run.driver.has_loaded_all(run):
             run.log_changed_bases()
         is_behind = planned.clock.t < run.clock.t  # then the values are those of the plan before, until the next step
         unknown = frozenset() if is_behind else self.unknown_plans(lead.in_force, groups)
-        now = lead.entry()  # an optimizer's state has no history
+        now = clock.entry(lead.in_force)  # an optimizer's state has no history
         if unknown:
-            lead.history = lead.history.with_plan_after_unknown(now)
+            clock.history = clock.history.with_plan_after_unknown(now)
         elif moves:
-            lead.history = History((now,)) if found is None else lead.history.resumed_at(now.update, now.amount)
+            clock.history = History((now,)) if found is None else clock.history.resumed_at(now.update, now.amount)
         if moves and found is not None:
-            lead.history = lead.in_force.horizon.history_at(lead.history, now, reached)
+            clock.history = lead.in_force.horizon.history_at(clock.history, now, reached)
         if lead.in_force is not before:  # with another horizon
             planned.in_force = lead.in_force
             loaded = self.bases.loaded(planned, planned.slots(groups), groups)
-        planned.bind(groups, planned.new_block(loaded.slots, groups, planned.clock.times, lead.clock.states), other)
+        planned.bind(groups, planned.new_block(loaded.slots, groups, planned.clock.times, clock.states), other)
         record_bases(run, {} if found is None else loaded.replaced)
         if unknown:
             self.log_unknown_plan(run, unknown)
@@ -410,8 +410,8 @@ class Resume:
 
     def position_of(self, planned: Groups, groups: list[Group]) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
-        in_force = planned.in_force
-        found = position_carried(groups, in_force.unit, planned.clock.start or 0)
+        in_force, start = planned.in_force, planned.run.start if planned.clock is planned.run else None
+        found = position_carried(groups, in_force.unit, start or 0)
         return resume_position(in_force, found, "the optimizer's checkpoint", planned.clock)
 
     # ------------------------------------------------------------------ the scheduler's state
@@ -472,8 +472,8 @@ class Resume:
         clock.set_position(given.position, "scheduler")
         clock.count_samples_from(given.position)
         clock.last_amount = given.last_amount
-        lead.history = state.history.resumed_at(given.position.t, state.position.amount)
-        lead.history = lead.history.with_plan(lead.entry())
+        clock.history = state.history.resumed_at(given.position.t, state.position.amount)
+        clock.use(given.in_force)
         run.driver.bind_lead(run)
         for name, planned in run.members.items():
             mine = given.members[name]
@@ -550,9 +550,9 @@ class Resume:
             at, unit,
         )  # fmt: skip
         planned.clock.set_position(position, "scheduler")
-        planned.clock.counts_from = BEGIN_OF_DATA
+        run.clock.counts_from = BEGIN_OF_DATA
         run.log_changed_bases()
-        planned.history = History((planned.entry(),))
+        run.clock.history = History((run.clock.entry(planned.in_force),))
         planned.bind(groups, block)
         warn_if_over(planned)
 

@@ -8,12 +8,11 @@ from typing import Any, Final, TypeAlias, final
 from paramsched.plan.optimizers import ALONE, shown_names
 from paramsched.scheduler.block import Values
 from paramsched.scheduler.by_hand import ByHand
-from paramsched.scheduler.group_keys import Group
+from paramsched.scheduler.group_keys import Group, History
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.parts import Parts
 from paramsched.scheduler.rebinding import sync
 from paramsched.scheduler.run_state import BEGIN_OF_DATA, ResolvedPlan, RuleStates, RunPosition, RunState
-from paramsched.scheduler.slots import LateGroups
 from paramsched.scheduler.steps import Steps
 
 AfterStep: TypeAlias = Callable[[Any], object]
@@ -135,7 +134,8 @@ class Run:
     def __init__(self, lead: Groups, members: Mapping[str, Groups], drive: str, driver: Driver) -> None:
         self.lead, self.members, self.drive = lead, dict(members), drive
         self.is_shared = lead not in self.members.values()  # False for a single optimizer
-        self.clock: RunState = lead.clock
+        self.clock = lead.run
+        self.coming_start = lead.in_force  # the plan for the checkpoint that is being loaded
         self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
         self.handles: list[Any] = []  # of all hooks on the optimizers
         self.warned_of_missing_count = False
@@ -155,7 +155,7 @@ class Run:
     def samples(self) -> int | None:
         """Return the number of samples before the next update, for `ps.BatchSampler`; None if it is unknown."""
         lead, clock = self.lead, self.clock
-        return lead.parts.samples(lead.in_force, lead.history, clock.counts_from, clock.position)
+        return lead.parts.samples(lead.in_force, clock.history, clock.counts_from, clock.position)
 
     def position_at(self, number: int) -> RunPosition:
         """Return the position of an optimizer at the update of the run, or at the previous one."""
@@ -164,7 +164,7 @@ class Run:
 
     def move(self, position: RunPosition, t: int, source: str | None) -> None:
         """Move to the position of a checkpoint of update `t`, without writing values."""
-        self.lead.in_force = self.lead.coming_start
+        self.lead.in_force = self.coming_start
         self.log_conflicting_counts(t, "optimizer")
         self.clock.set_position(position, source)
 
@@ -180,10 +180,13 @@ class Run:
 
     def seek(self, position: RunPosition) -> None:
         """Jump to a position, with all optimizers."""
-        if self.clock.counts_from.samples is None:  # from now on the position in the data is that of the plan
-            self.clock.counts_from = BEGIN_OF_DATA
+        clock, in_force = self.clock, self.lead.in_force
+        if clock.counts_from.samples is None:  # from now on the position in the data is that of the plan
+            clock.counts_from = BEGIN_OF_DATA
+        in_force, before = in_force.horizon.restarted(in_force, position), clock.history_before_seek()
         for planned in self.all_groups:
-            planned.seek(position)
+            planned.seek(position, in_force)
+        clock.note_seek(in_force, before)
         self.driver.note_positions(self)
 
     def rewrite(self) -> None:
@@ -208,6 +211,7 @@ class Run:
         self.handles.clear()
         for planned in self.all_groups:
             planned.release()
+        self.clock.released = True
         left = [name for name in self.members if name not in kept]
         if kept and left:
             self.lead.parts.processes.log(
@@ -284,7 +288,7 @@ class Beginning:
         groups: the groups of each optimizer.
         positions: the position of each optimizer.
         states: the states of the metric rules.
-        drive, late_groups, start: the arguments of the Scheduler; `start` is its `t`.
+        drive, start: the arguments of the Scheduler; `start` is its `t`.
         parts: what the run has besides one plan.
         source: the name of the checkpoint from which the positions were read.
     """
@@ -294,7 +298,6 @@ class Beginning:
     positions: Mapping[str, RunPosition]
     states: RuleStates
     drive: str
-    late_groups: LateGroups
     start: int | None
     parts: Parts
     source: str | None = None
@@ -309,6 +312,7 @@ def run_of_one(given: Beginning) -> Run:
     """Return the run of a single optimizer, which has computed its values and has not written them."""
     clock, groups = RunState(given.states, given.start), given.groups[ALONE]
     clock.set_position(given.positions[ALONE], given.source)
-    lead = Groups(given.in_force, clock, given.parts, given.late_groups)
+    clock.history = History((clock.entry(given.in_force),))
+    lead = Groups(given.in_force, clock, clock, given.parts)
     lead.block = lead.new_block(lead.slots(groups), groups, clock.times, given.states)
     return Run(lead, {ALONE: lead}, given.drive, ONE_OPTIMIZER)

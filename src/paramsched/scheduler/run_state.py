@@ -94,9 +94,11 @@ BEGIN_OF_DATA: Final = RunPosition(0, samples=0)
 RuleStates: TypeAlias = Mapping[MetricRule[Any], Any]
 
 
-@final
-class RunState:
-    """The number of completed updates, the consumed amount, and the states of metric rules.
+class Clock:
+    """The position of one optimizer: the completed updates, the consumed amount, and the states of metric rules.
+
+    The clock of a single optimizer is that of the run (`RunState`), the same object. Each of several optimizers has one
+    of its own, whose `t` is the number of the update that its next step belongs to.
 
     A fact that is valid at one update only is stored with the number of that update and ignored at any other.
     Therefore the code that runs at every update never has to reset it.
@@ -104,34 +106,25 @@ class RunState:
     `amount` is the amount consumed before the next update, `last_amount` the amount consumed before the last one. Both
     are None if the plan is by updates. `reported` is the consumption that was reported and that no update has counted
     yet; `is_measured` is True if an engine measured it, and False after a report of the loop. `needs_check` is True
-    if the consumption of the next update must be checked before that update. `observed` are the metrics that this
-    process has observed, `skipped` those of which NaN was logged. `warns_of_metrics` is False after missing metrics
-    were logged, and if an engine warns about them. `counts_from` is the position of the last checkpoint, from which
-    `ps.BatchSampler` adds the planned sizes.
+    if the consumption of the next update must be checked before that update.
 
     Args:
         states: the states of the metric rules.
-        start: the number of completed updates that the user passed (`t` of `ps.Scheduler`); None if it was not passed.
     """
 
-    observed: set[str]
-    skipped: set[str]
     __slots__ = (
-        "_came_from", "_used", "acknowledged_at", "amount", "counts_from", "is_measured", "last_amount", "needs_check",
-        "observed", "reported", "skipped", "start", "states", "t", "warns_of_metrics",
+        "_came_from", "_used", "acknowledged_at", "amount", "is_measured", "last_amount", "needs_check", "reported",
+        "states", "t",
     )  # fmt: skip
 
-    def __init__(self, states: RuleStates, start: int | None = None) -> None:
+    def __init__(self, states: RuleStates) -> None:
         self.t = 0
         self.amount: Amount | None = None
         self.last_amount: Amount | None = None
         self.reported: Amount | None = None
         self.is_measured = False
         self.needs_check = False
-        self.start = start
         self.states = states
-        self.observed, self.skipped, self.warns_of_metrics = set(), set(), True
-        self.counts_from = BEGIN_OF_DATA
         self.acknowledged_at = 0  # the update at which an engine last called step()
         self._came_from: tuple[int, str | None] = -1, None  # an update, and the checkpoint with this count
         self._used: tuple[int, RuleStates] = -1, {}  # the update, and the states before a metric changed them
@@ -143,12 +136,6 @@ class RunState:
         self.amount = self.last_amount = position.amount
         self.reported, self.is_measured = position.reported, position.is_measured
         self.acknowledged_at = t
-
-    def count_samples_from(self, position: RunPosition) -> None:
-        """Note the position of a checkpoint; one without the number of samples keeps that of another checkpoint."""
-        before = self.counts_from
-        if position.samples is not None or position.t != before.t:
-            self.counts_from = position if position.t else BEGIN_OF_DATA
 
     @property
     def position(self) -> RunPosition:
@@ -169,14 +156,6 @@ class RunState:
         at, source = self._came_from
         return source if at == self.t else None
 
-    def idle_rules(self, t: int) -> list[MetricRule[Any]]:
-        """Return the metric rules that have observed nothing in the run, which has completed `t` updates.
-
-        Empty if a resume follows more than half of these updates, because its checkpoint may lack the states of rules.
-        """
-        rules = self.states.items() if 2 * self._came_from[0] <= t else ()
-        return [rule for rule, state in rules if rule.metric not in self.observed and state == rule.init()]
-
     @property
     def times(self) -> UpdateTimes:
         return UpdateTimes(self.t, self.amount)
@@ -196,6 +175,68 @@ class RunState:
         """The states of the metric rules that the last update used."""
         at, states = self._used
         return states if at == self.t else self.states
+
+
+@final
+class RunState(Clock):
+    """The state of a run: its position, its history, and its end.
+
+    `history` are its plans, and `released` is True after its end. `observed` are the metrics that this process has
+    observed, `skipped` those of which NaN was logged. `warns_of_metrics` is False after missing metrics were logged,
+    and if an engine warns about them. `counts_from` is the position of the last checkpoint, from which
+    `ps.BatchSampler` adds the planned sizes.
+
+    Args:
+        states: the states of the metric rules.
+        start: the number of completed updates that the user passed (`t` of `ps.Scheduler`); None if it was not passed.
+    """
+
+    observed: set[str]
+    skipped: set[str]
+    __slots__ = (
+        "_before_seek", "counts_from", "history", "observed", "released", "skipped", "start", "warns_of_metrics",
+    )  # fmt: skip
+
+    def __init__(self, states: RuleStates, start: int | None = None) -> None:
+        Clock.__init__(self, states)
+        self.start = start
+        self.history = History(())
+        self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
+        self.released = False
+        self.observed, self.skipped, self.warns_of_metrics = set(), set(), True
+        self.counts_from = BEGIN_OF_DATA
+
+    def entry(self, in_force: "ResolvedPlan") -> Entry:
+        """Return the history entry of a plan that is in force from the present position on."""
+        return Entry(self.t, self.amount, in_force.text, in_force.note)
+
+    def use(self, in_force: "ResolvedPlan") -> None:
+        """Note in the history that a plan is in force from the present position on."""
+        self.history = self.history.with_plan(self.entry(in_force))
+
+    def history_before_seek(self) -> History:
+        """Return the history that a `seek` resumes; one that no update followed is undone."""
+        sought, before = self._before_seek
+        return before if sought == self.t else self.history
+
+    def note_seek(self, in_force: "ResolvedPlan", before: History) -> None:
+        """Note a jump to the present position, whose history was `before`."""
+        self._before_seek = self.t, before
+        self.history = in_force.horizon.history_at(before.resumed_at(self.t, self.amount), self.entry(in_force))
+
+    def count_samples_from(self, position: RunPosition) -> None:
+        """Note the position of a checkpoint; one without the number of samples keeps that of another checkpoint."""
+        before = self.counts_from
+        if position.samples is not None or position.t != before.t:
+            self.counts_from = position if position.t else BEGIN_OF_DATA
+
+    def idle_rules(self, t: int) -> list[MetricRule[Any]]:
+        """Return the metric rules that have observed nothing in the run, which has completed `t` updates.
+
+        Empty if a resume follows more than half of these updates, because its checkpoint may lack the states of rules.
+        """
+        rules = self.states.items() if 2 * self._came_from[0] <= t else ()
+        return [rule for rule, state in rules if rule.metric not in self.observed and state == rule.init()]
 
 
 @final
@@ -383,9 +424,7 @@ class FixedHorizon(Horizon):
 FIXED: Final[Horizon] = FixedHorizon()
 
 
-def resume_position(
-    in_force: ResolvedPlan, found: RunPosition, whose: str, clock: RunState | None = None
-) -> RunPosition:
+def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, clock: Clock | None = None) -> RunPosition:
     """Return the position of a run that resumes with a plan.
 
     Args:

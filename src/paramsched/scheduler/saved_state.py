@@ -153,7 +153,7 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
         "measured": clock.is_measured,
         "plan": text,
         "resolved": None if text is None else lead.in_force.resolved.text,
-        "history": None if lead.history == _single_plan_history(text, clock.amount) else lead.history.as_state(),
+        "history": None if clock.history == _single_plan_history(text, clock.amount) else clock.history.as_state(),
         "calendar": tuple(_calendar_facts(lead.in_force.calendar).items()) + _samples_fact(run),
         "groups": groups,
         "bases": _by_field({name: bases_by_slot(one.block.slots) for name, one in run.members.items()}, sizes),

@@ -15,7 +15,7 @@ from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.optimizers import Scope
 from paramsched.scheduler.group_keys import COUNT, Group
 from paramsched.scheduler.messages import Processes
-from paramsched.scheduler.run_state import RuleStates, RunState, UpdateTimes
+from paramsched.scheduler.run_state import Clock, RuleStates, UpdateTimes
 from paramsched.schedules import AbsoluteSchedule, Schedule
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.evaluation import columns, evaluate, quiet
@@ -224,7 +224,7 @@ LateGroups: TypeAlias = Literal["base", "present"]
 def with_late_bases(
     slots: tuple[Slot, ...],
     groups: Sequence[Group],
-    clock: RunState,
+    clock: Clock,
     late_groups: LateGroups,
     labels: Sequence[str | int],
     processes: Processes,

@@ -208,7 +208,6 @@ def prepare(
             positions,
             states,
             request.drive,
-            request.late_groups,
             request.start,
             assembly.parts,
             source,
@@ -217,7 +216,7 @@ def prepare(
     for name in carried:
         if positions[name].t == run.clock.t:
             run.clock.count_samples_from(positions[name])
-    run.lead.history = _history(run.lead.history, run, chosen)
+    run.clock.history = _history(run.clock.history, run, chosen)
     fresh = [(name, one) for name, one in run.members.items() if name not in carried]
     has_state = any(getattr(optimizers[name], "state", None) for name, _ in fresh)
     initial = log_initial_values(
@@ -248,14 +247,15 @@ def _report_unlikely_values(run: Run, plan: Plan, processes: Processes) -> None:
 
 def _history(alone: History, run: Run, chosen: Chosen) -> History:
     """Return the history of a run that has just started; `alone` is that of a run without an earlier plan."""
-    lead, in_force = run.lead, chosen.in_force
+    in_force = chosen.in_force
+    now = run.clock.entry(in_force)
     if chosen.previous is not None:
-        return chosen.previous.run.lead.history.with_plan(lead.entry())
+        return chosen.previous.run.clock.history.with_plan(now)
     if not chosen.carried:
         return alone
-    starting_with = History((lead.entry()._replace(update=0, amount=in_force.amount_at(0)),))
-    history = starting_with.with_plan_after_unknown(lead.entry()) if chosen.unknown else starting_with
-    return in_force.horizon.history_at(history, lead.entry(), 0)
+    starting_with = History((now._replace(update=0, amount=in_force.amount_at(0)),))
+    history = starting_with.with_plan_after_unknown(now) if chosen.unknown else starting_with
+    return in_force.horizon.history_at(history, now, 0)
 
 
 def bind(prepared: Prepared, found: Found) -> None:

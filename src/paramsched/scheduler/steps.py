@@ -7,7 +7,7 @@ from paramsched.scheduler.external_writes import check_tensors, log_at_end, refu
 from paramsched.scheduler.group_keys import AMOUNT, COUNT, PLAN
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.rebinding import sync
-from paramsched.scheduler.run_state import UpdateTimes
+from paramsched.scheduler.run_state import ResolvedPlan, UpdateTimes
 from paramsched.scheduler.updates import run_uncompiled
 
 
@@ -105,9 +105,15 @@ def _check_amount(planned: Groups) -> None:
     assert source is not None
     source.check_amount()
     if source.in_force.horizon is not planned.in_force.horizon:  # that of another start
-        planned.use_horizon(source.in_force)
-        planned.history = planned.history.with_plan(planned.entry())
+        _use_horizon(planned, source.in_force)
         planned.rewrite()
+
+
+def _use_horizon(planned: Groups, in_force: ResolvedPlan) -> None:
+    """Use the plan with the horizon of another start, from the present position on."""
+    planned.use_horizon(in_force)
+    if planned.clock is planned.run:
+        planned.run.use(in_force)
 
 
 def write_next_block(planned: Groups, t: int) -> None:
@@ -143,8 +149,7 @@ def _consume(planned: Groups, expected: Amount | None) -> None:
         amounts = times.listed()
         clock.last_amount, clock.amount = clock.amount, amounts[0]
         if source.in_force is not planned.in_force and source.in_force.plan is planned.in_force.plan:
-            planned.use_horizon(source.in_force)
-            planned.history = planned.history.with_plan(planned.entry())
+            _use_horizon(planned, source.in_force)
         block.extend(times, clock.states)
         block.amounts = iter(amounts[1:])
         _end_block(planned, clock.t)
@@ -152,7 +157,7 @@ def _consume(planned: Groups, expected: Amount | None) -> None:
 
 def _end_block(planned: Groups, t: int) -> None:
     """Compare the run with other processes; at the end of the plan, log metric rules that have observed no metric."""
-    clock, run = planned.clock, planned.clock if planned.lead is None else planned.lead.clock
+    clock, run = planned.clock, planned.run
     planned.comparison.compare(t, planned.in_force, clock.states)
     if clock.states and run.warns_of_metrics and planned.in_force.is_over_at(t, clock.amount):
         idle = run.idle_rules(t)

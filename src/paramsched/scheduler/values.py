@@ -4,13 +4,11 @@ from collections.abc import Iterator
 
 from paramsched.scheduler.block import TargetColumn, Values
 from paramsched.scheduler.groups import Groups
-from paramsched.scheduler.run_state import RuleStates, RunState, UpdateTimes
+from paramsched.scheduler.run_state import Clock, RuleStates, UpdateTimes
 from paramsched.scheduler.slots import Slot, values_at
 
 
-def planned_values(
-    planned: Groups, clock: RunState | None = None, *, last: bool = False
-) -> Iterator[tuple[Slot, float]]:
+def planned_values(planned: Groups, clock: Clock | None = None, *, last: bool = False) -> Iterator[tuple[Slot, float]]:
     """Return pairs (slot, value) for the next update, or for the last completed update if `last` is True.
 
     Args:
@@ -29,7 +27,7 @@ def target_values(planned: Groups, *, last: bool = False) -> Iterator[tuple[str,
 
 
 def _followed(
-    planned: Groups, clock: RunState, *, last: bool
+    planned: Groups, clock: Clock, *, last: bool
 ) -> tuple[tuple[Slot, ...], list[TargetColumn], UpdateTimes, RuleStates]:
     """Return the slots, the targets, the time and the states of the next update, or of the last completed one."""
     block = planned.block

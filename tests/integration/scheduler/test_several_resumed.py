@@ -274,11 +274,11 @@ def test_a_state_that_does_not_move_a_run_does_not_start_it_again(state):
     plan = ps.Plan(lr="linear(1, 0)", clock="seconds")
     scheduler = ps.Scheduler(optimizers, plan, deadline="in 100 min")
     run(optimizers["a"], 2)
-    before = scheduler.history, scheduler.amount, scheduler._run.lead.coming_start
+    before = scheduler.history, scheduler.amount, scheduler._run.coming_start
 
     optimizers["b"].load_state_dict(optimizers["b"].state_dict() if state == "its own" else plain)
 
-    assert (scheduler.history, scheduler.amount, scheduler._run.lead.coming_start) == before
+    assert (scheduler.history, scheduler.amount, scheduler._run.coming_start) == before
     assert scheduler.t == 2
 
 
