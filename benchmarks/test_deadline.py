@@ -67,7 +67,7 @@ def test_a_deadline_of_several_processes(report, least, monkeypatch, rank, count
     scheduler = attached(UNTIL_DEADLINE, deadline="in 10 h")
     if rank:
         monkeypatch.setattr(rank_messages, "_KEPT", 20 * UPDATES)
-        sender = scheduler._lead.in_force.horizon.start.messages
+        sender = scheduler._run.in_force.horizon.start.messages
         for begin in range(4, 20 * UPDATES, count):
             sender.send(MESSAGE | {"begin": begin, "count": count, "amount": 0.2 * begin})
         ranks.run_as(1)

@@ -69,7 +69,7 @@ def steps(optimizer):
 
 def writes(optimizer, plan):
     """Return a loop that runs only the writers, including the computation of their blocks."""
-    planned = ps.Scheduler(optimizer, plan)._lead
+    planned = ps.Scheduler(optimizer, plan)._run.lead
     for _ in range(BLOCKS):
         Steps(planned).advance(optimizer)
     block, clock = planned.block, itertools.count(planned.clock.t + 1)

@@ -66,7 +66,7 @@ def test_a_look_at_an_unchanged_file(report, least, file):
 
     def looks():
         for _ in range(200):
-            scheduler._lead.clock.t += 1
+            scheduler._run.clock.t += 1
             look()
 
     def stats():

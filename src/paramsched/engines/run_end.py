@@ -31,7 +31,7 @@ class RunEnd:
         Raises:
             InvalidArgument: the stages of a plan do not fit into the time left, or the deadline of a new run is over.
         """
-        over = [check_start(one._lead.in_force) for one in self.schedulers]
+        over = [check_start(one._run.in_force) for one in self.schedulers]
         self._over = any(over)
 
     @property

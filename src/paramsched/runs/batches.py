@@ -187,7 +187,7 @@ class BatchSampler(Sampler[list[int]]):
 
     @property
     def _in_force(self) -> ResolvedPlan:
-        return self._planned if self._scheduler is None else self._scheduler._lead.in_force
+        return self._planned if self._scheduler is None else self._scheduler._run.in_force
 
     def _start(self) -> tuple[int, Amount | None]:
         """Return the first update, and the amount consumed before it on the plan's clock."""

@@ -148,7 +148,7 @@ def dry_run(
             )
             if bases:
                 _load_with_bases(scheduler, made, bases)
-            code = scheduler._lead.in_force
+            code = scheduler._run.in_force
             scheduler._run.clock.warns_of_metrics = False
             differs = any(Resume("new").unknown_plans(code, groups) for groups in given.values())
             if state is not None:
@@ -174,7 +174,7 @@ def dry_run(
                         planned.block.write_initial()
                 values += _coming_values(scheduler, names_of_values, places, behind)
                 scheduler.seek(update, **({} if unit is None else {unit: amount}))
-            amounts = scheduler._lead.in_force.amounts
+            amounts = scheduler._run.in_force.amounts
             if isinstance(amounts, (UnknownAmounts, ReportedProgress)):
                 unknown = f"{unit} that the updates consume"
                 if isinstance(amounts, ReportedProgress):

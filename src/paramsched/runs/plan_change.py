@@ -87,7 +87,6 @@ class ChangingRun:
         for planned, scope in parts.items():
             _change(planned, change.in_force, scope, change.states, change.block_of(planned, scope))
         self.run.clock.use(change.in_force)
-        self.run.driver.note_plan(self.run)
         warn_if_over(lead)
 
 

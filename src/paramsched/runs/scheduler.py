@@ -159,7 +159,6 @@ class Scheduler(LRScheduler):
     optimizer: Any
     _optimizers: Mapping[str, Any]  # by name; a single one has the name `ALONE`
     _run: Run
-    _lead: Groups  # `_run.lead`: its clock, targets, consumption and history
     _resume: Resume
     _count: Callable[[], object] | None = None  # what `step` calls, from its first call on
     _waiting: "WaitingForFacts | None" = None
@@ -235,7 +234,7 @@ class Scheduler(LRScheduler):
             for name, one in self._optimizers.items():
                 require_hooks(one, name)
                 waiting.handles.append(one.register_step_pre_hook(refuse_to_step))
-        self._run = self._lead = NotAttached()  # type: ignore[assignment]  # any use of it raises
+        self._run = NotAttached()  # type: ignore[assignment]  # any use of it raises
         self._manual, self._step_count = drive == "manual", 1
 
     def _attach(self, request: Request, source: PlanSource, calendar: Calendar, call: str = "") -> None:
@@ -249,7 +248,7 @@ class Scheduler(LRScheduler):
 
     def _start(self, request: Request, source: PlanSource, run: Run) -> None:
         """Store the run of an attached plan."""
-        self._run, self._lead, self._resume, self._source = run, run.lead, request.resume, source
+        self._run, self._resume, self._source = run, request.resume, source
         self._manual, self._count, self._step_count = run.drive == "manual", None, 1
         self._waiting = None
         run.scheduler = ref(self)
@@ -298,12 +297,12 @@ class Scheduler(LRScheduler):
     @property
     def plan(self) -> Plan:
         """The plan in force."""
-        return self._lead.in_force.plan
+        return self._run.in_force.plan
 
     @property
     def calendar(self) -> Calendar:
         """The run facts that resolved the plan."""
-        return self._lead.in_force.calendar
+        return self._run.in_force.calendar
 
     @property
     def total(self) -> int | None:
@@ -319,7 +318,7 @@ class Scheduler(LRScheduler):
         >>> Scheduler(optimizer, plan, steps_per_epoch=100).total
         300
         """
-        return self._lead.in_force.total
+        return self._run.in_force.total
 
     @property
     def states(self) -> dict[MetricRule[Any], Any]:
@@ -383,7 +382,7 @@ class Scheduler(LRScheduler):
     def values(self) -> dict[Key, float]:
         """Return the planned values of the next update by field and group, as in a `Trace`; targets have group ""."""
         fields = {key: value for key, (value, _) in self._of_fields().items()}
-        return fields | {(name, ""): value for name, value in target_values(self._lead)}
+        return fields | {(name, ""): value for name, value in target_values(self._run.lead)}
 
     def _of_fields(self) -> dict[Key, tuple[float, float]]:
         """Return the planned value of the next update and the base, by field and group."""
@@ -478,7 +477,7 @@ class Scheduler(LRScheduler):
             raise InvalidTime(
                 f"scheduler.seek({shown(t)})", "not a number of completed updates", "Write scheduler.seek(0)"
             )
-        require_attached(self._lead, "seek")
+        require_attached(self._run.clock, "seek")
         in_force, t = self._synced().in_force, int(t)
         check = checked_amount
         if in_force.unit == PROGRESS:
@@ -545,8 +544,8 @@ class Scheduler(LRScheduler):
         >>> scheduler.t, scheduler.amount, optimizer.param_groups[0]["lr"]
         (0, 0.25, 0.07500000000000001)
         """
-        planned = self._lead
-        require_attached(planned, "report")
+        planned = self._run.lead
+        require_attached(self._run.clock, "report")
         self._refuse_with_deadline("report", PROGRESS)
         if planned.in_force.unit != PROGRESS:
             from paramsched.runs.progress import checked_progress
@@ -607,9 +606,9 @@ class Scheduler(LRScheduler):
 
     def _checked_amount(self, what: str, amount: dict[str, Any]) -> tuple[ConsumptionSource, Amount]:
         """Validate reported consumption; return it with the source that receives it."""
-        require_attached(self._lead, what)
-        reported = checked_amount(f"scheduler.{what}(", self._lead.in_force.unit, amount)
-        source, clock = self._lead.consumption, self._run.clock
+        require_attached(self._run.clock, what)
+        reported = checked_amount(f"scheduler.{what}(", self._run.in_force.unit, amount)
+        source, clock = self._run.consumption, self._run.clock
         self._refuse_with_deadline(what, "seconds")
         assert isinstance(source, ConsumptionSource)
         assert clock.amount is not None
@@ -619,7 +618,7 @@ class Scheduler(LRScheduler):
         return source, reported
 
     def _refuse_with_deadline(self, what: str, unit: str) -> None:
-        if self._lead.in_force.horizon is not FIXED:
+        if self._run.in_force.horizon is not FIXED:
             found = "with a deadline, time is measured"
             raise InvalidArgument(f"scheduler.{what}({unit}=…)", found, "Omit this call, or the deadline")
 
@@ -642,7 +641,7 @@ class Scheduler(LRScheduler):
         >>> scheduler.value("lr")
         0.05
         """
-        require_attached(self._lead, "observe")
+        require_attached(self._run.clock, "observe")
         clock = self._run.clock
         before, watched = clock.states, {rule.metric for rule in clock.states}
         numbers = {}
@@ -738,10 +737,10 @@ class Scheduler(LRScheduler):
         >>> scheduler.t
         4
         """
-        clock, source = self._run.clock, self._lead.consumption
+        clock, source = self._run.clock, self._run.consumption
         if isinstance(source, ConsumptionSource) and source.stops_at(clock.t):
             return True
-        return self._lead.in_force.is_over_at(clock.t, clock.amount)
+        return self._run.in_force.is_over_at(clock.t, clock.amount)
 
     @property
     def last_epoch(self) -> int:
@@ -807,7 +806,7 @@ class Scheduler(LRScheduler):
         if self._waiting is not None:
             self._waiting.state = state_dict
             return
-        require_attached(self._lead, "load_state_dict")
+        require_attached(self._run.clock, "load_state_dict")
         planned = self._synced()
         at = None if self._run.is_shared else position_of_torch(state_dict)
         if at is not None:
@@ -846,7 +845,7 @@ class Scheduler(LRScheduler):
     def _synced(self) -> Groups:
         if self._is_attached:
             self._run.sync(self._optimizers)
-        return self._lead
+        return self._run.lead
 
     def _members(self) -> list[tuple[list[Group], Groups]]:
         """Return the group dicts of each optimizer, and the `Groups` that writes them."""

@@ -106,7 +106,6 @@ class SharedDriver(Driver):
         self.param_groups: list[Group] = [{"params": parameters}]
         self.behind = 0  # the number of optimizers that have not taken part in the update `clock.t - 1`
         self.last = ""  # the optimizer that stepped last
-        self.is_plain = True  # True if only the clock counts an update of the run
         self._loads: dict[str, Load] = {}
         self._loaded_at = 0, 0  # the update and `behind` after the last load; each step changes one of them
         self._has_warned = False
@@ -121,11 +120,6 @@ class SharedDriver(Driver):
         """Write the targets at the position of the run, and measure the next update from now."""
         lead, clock = run.lead, run.clock
         lead.bind(self.param_groups, lead.new_block((), self.param_groups, clock.times, clock.states))
-        self.note_plan(run)
-
-    def note_plan(self, run: Run) -> None:
-        """Note whether only the clock counts an update, after a plan was bound."""
-        self.is_plain = run.lead.consumption is None and not run.lead.block.targets
 
     def note_positions(self, run: Run, loaded: Mapping[str, tuple[int, Values | None]] | None = None) -> None:
         self._count_behind(run)
@@ -234,7 +228,7 @@ class SharedDriver(Driver):
         """Count an update of the run."""
         if run.changed_bases:  # not all optimizers have loaded a state
             run_uncompiled(Run.log_changed_bases)(run)
-        if self.is_plain:
+        if run.lead.is_plain:  # only the clock counts it
             run.clock.t += 1
         else:
             run_uncompiled(SharedDriver._advance_lead)(self, run)
@@ -277,10 +271,10 @@ class SharedDriver(Driver):
         return partial(self._advance_by_hand, run, ByHand(run.lead, self), members)
 
     def _advance_by_hand(self, run: Run, lead: ByHand, members: list[ByHand]) -> None:
-        require_attached(run.lead, "step")
+        require_attached(run.clock, "step")
         run.log_changed_bases()
         try:
-            if self.is_plain:
+            if run.lead.is_plain:
                 run.clock.t += 1
             else:
                 lead.advance()

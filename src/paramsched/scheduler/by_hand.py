@@ -55,7 +55,7 @@ class ByHand:
 
     def _advance_checked(self) -> None:
         planned, optimizer, steps = self.planned, self.optimizer, self.steps
-        require_attached(planned, "step")
+        require_attached(planned.run, "step")
         if not steps.is_unchanged(optimizer):
             steps.before_update(optimizer)
         steps.advance(optimizer)

@@ -7,6 +7,7 @@ from paramsched.errors import ParamschedError, StateError
 from paramsched.scheduler.block import ValueBlock
 from paramsched.scheduler.group_keys import COUNT, PLAN, Group, write_base_entries
 from paramsched.scheduler.groups import Groups
+from paramsched.scheduler.run_state import RunState
 from paramsched.scheduler.slots import Slot, bases_by_slot, present_values, with_late_bases
 
 
@@ -97,9 +98,9 @@ def require_lengths(planned: Groups, groups: list[Group]) -> None:
         column.require_lengths(groups)
 
 
-def require_attached(planned: Groups, what: str) -> None:
-    """Raise if this Scheduler is detached."""
-    if planned.run.released:
+def require_attached(run: RunState, what: str) -> None:
+    """Raise if the Scheduler of a run is detached."""
+    if run.released:
         raise ParamschedError(
             f"scheduler.{what}(): this Scheduler is detached, or another one has taken its optimizer over. "
             "Write ps.Scheduler(optimizer, plan) to continue."

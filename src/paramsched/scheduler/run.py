@@ -11,6 +11,7 @@ from paramsched.scheduler.by_hand import ByHand
 from paramsched.scheduler.group_keys import Group, History
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.parts import Parts
+from paramsched.scheduler.protocols import Consumption
 from paramsched.scheduler.rebinding import sync
 from paramsched.scheduler.run_state import BEGIN_OF_DATA, ResolvedPlan, RuleStates, RunPosition, RunState
 from paramsched.scheduler.steps import Steps
@@ -81,10 +82,6 @@ class Driver(ABC):
         """Write what belongs to the run and to none of its optimizers."""
 
     @abstractmethod
-    def note_plan(self, run: "Run") -> None:
-        """Note the plan, after it was bound."""
-
-    @abstractmethod
     def note_positions(self, run: "Run", loaded: Mapping[str, tuple[int, Values | None]] | None = None) -> None:
         """Note the positions of the optimizers after they were set.
 
@@ -117,15 +114,15 @@ class Driver(ABC):
 class Run:
     """The run of one or several optimizers under one plan.
 
-    `lead` has what belongs to the run: the clock, the targets, the consumption and the history. Each of `members` has
-    the groups of one optimizer. A single optimizer is its own lead. Each of several has a clock of its own, whose
+    `clock` is the state of the run, and `lead` writes its targets. Each of `members` has the groups of one optimizer. A
+    single optimizer is its own lead, and its clock is that of the run. Each of several has a clock of its own, whose
     `t` is the number of the update that its next step belongs to.
 
     The hooks of the optimizers reference the run. It references groups, and neither hooks nor optimizers, so that
     deleting the optimizers frees their memory at once.
 
     Args:
-        lead: the run itself.
+        lead: writes the targets, and has the consumption; of a single optimizer, its groups.
         members: the optimizers, by name.
         drive: `"optimizer"` for the shared clock, the name of an optimizer, or `"manual"`.
         driver: counts the updates of the run.
@@ -146,6 +143,16 @@ class Run:
         self.logged_bases: set[tuple[ChangedBase, int]] = set()
         self.driver = driver
         self.feeds_batches = False  # True if a BatchSampler reads the sizes of the plan
+
+    @property
+    def in_force(self) -> ResolvedPlan:
+        """The plan in force."""
+        return self.lead.in_force
+
+    @property
+    def consumption(self) -> Consumption | None:
+        """The source of the consumption of each update; None if the plan is by updates."""
+        return self.lead.consumption
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -255,9 +262,6 @@ class OneOptimizer(Driver):
 
     def bind_lead(self, run: Run) -> None:
         """Do nothing: the optimizer has everything."""
-
-    def note_plan(self, run: Run) -> None:
-        """Do nothing: the plan is that of the optimizer."""
 
     def note_positions(self, run: Run, loaded: Mapping[str, tuple[int, Values | None]] | None = None) -> None:
         """Do nothing: the position is that of the run."""

@@ -154,11 +154,11 @@ def test_a_file_with_the_same_plan_changes_nothing(file, caplog, text):
     optimizer = probe(lr=1.0)
     scheduler = ps.Scheduler(optimizer, file, watch=1)
     caplog.clear()
-    block = scheduler._lead.block
+    block = scheduler._run.lead.block
 
     change_to(file, text, optimizer, scheduler)
 
-    assert scheduler._lead.block is block
+    assert scheduler._run.lead.block is block
     assert scheduler.history == [[0, None, ps.loads(FIRST).text]]
     assert not caplog.records
 
