@@ -22,6 +22,11 @@ from paramsched.schedules.registry import SHAPES
 from support.tables import table
 
 LINES = [
+    ("polynomial(pow=3)", "polynomial(power=3)"),
+    ("cosine_warm_restarts(40, mult=2)", "cosine_restarts(40, mult=2)"),
+    ("linear_decay(to=0.2)", "linear(to=0.2)"),
+    ("lin(1.0, 0.2)", "linear(1.0, 0.2)"),
+    ("cos(to=0.1)", "cosine(to=0.1)"),
     ("cosin(to=0.1)", "cosine(to=0.1)"),
     ("cosnie(to=0.1)", "cosine(to=0.1)"),
     ("Cosine(to=0.1)", "cosine(to=0.1)"),
@@ -406,9 +411,23 @@ LINES = [
 ]
 """Lines with a mistake, and the intended lines."""
 
+UNCERTAIN_LINES = [
+    ("sine()", "cosine"),
+    ("invsqr(100)", "inverse_sqrt"),
+    ("cosine(too=0.2)", "to"),
+    ("cosine(stop=0.2)", "to"),
+    ("cosine(top=0.9)", "to"),
+    ("cosine(t=50)", "to"),
+    ("cosine(lower=0.1)", "over"),
+    ("cosine(power=2)", "over"),
+    ("cosine(end=0.2)", None),
+    ("linear(begin=1.0, end=0.2)", None),
+    ("linear(start=1.0, end=0.2, steps=70)", None),
+]
+"""Lines whose wrong name is no certain slip, and the name to ask for, if one is near."""
+
 OPEN_LINES = [
-    "cosine(end=0.2)",
-    "cosine(stop=0.2)",
+    "hold(0.3)",
     "cosine(last_epoch=3)",
     "cosine(to=0.2, last_epoch=3)",
     "cosine(to=0.2, verbose=True)",
@@ -424,8 +443,6 @@ OPEN_LINES = [
     "cosine_restarts(-7)",
     "wsd(-7, 20)",
     "plateau('val_loss', mode='minimum')",
-    "linear(begin=1.0, end=0.2)",
-    "linear(start=1.0, end=0.2, steps=70)",
     "warmup(-20) >> cosine(to=0.2)",
     "CosineAnnealingLR(T_max=50, eta_min=0.01)",
     "ConstantLR(factor=0.5, total_iters=4)",
@@ -909,6 +926,19 @@ def test_the_fix_suggested_for_a_line_is_accepted(wrong):
     assert "…" not in refusal.value.instead
     if refusal.value.instead.startswith("Write "):
         assert list(accepted(pasted_lines(wrong, refusal.value), ps.parse))
+
+
+@table(("wrong", "near"), UNCERTAIN_LINES)
+def test_a_line_with_an_uncertain_name_gets_a_question_or_an_example(wrong, near):
+    with pytest.raises(InvalidArgument) as refusal:
+        ps.parse(wrong)
+
+    assert "Write" not in str(refusal.value)
+    assert refusal.value.replace is None
+    if near is not None:
+        assert f'did you mean "{near}"?' in str(refusal.value)
+    if refusal.value.instead:
+        ps.parse(refusal.value.instead.removeprefix("For example: "))
 
 
 SLIPS = {
