@@ -12,8 +12,8 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
+from paramsched.curves import elementary
 from paramsched.curves.elementary import Floats as Floats
-from paramsched.curves.elementary import power_of_number
 from paramsched.errors import InvalidArgument
 
 Array: TypeAlias = Any
@@ -104,10 +104,45 @@ class Arrays:
     def larger(self, x: Array, y: Array) -> Array:
         return self.xp.maximum(self.lift(x), self.lift(y))
 
-    def power(self, number: float, exponent: Array) -> Array:
+    @property
+    def _is_exact(self) -> bool:
+        """True for numbers and NumPy arrays, whose functions have the same bits on every CPU."""
+        return self.concrete or self.xp is _Numbers
+
+    def exp(self, x: Array) -> Array:
+        return elementary.exp(self.floating(x)) if self._is_exact else self.xp.exp(x)
+
+    def expm1(self, x: Array) -> Array:
+        return elementary.expm1(self.floating(x)) if self._is_exact else self.xp.expm1(x)
+
+    def log(self, x: Array) -> Array:
+        return elementary.log(self.floating(x)) if self._is_exact else self.xp.log(x)
+
+    def log1p(self, x: Array) -> Array:
+        return elementary.log1p(self.floating(x)) if self._is_exact else self.xp.log1p(x)
+
+    def tanh(self, x: Array) -> Array:
+        return elementary.tanh(self.floating(x)) if self._is_exact else self.xp.tanh(x)
+
+    def quarter_sine(self, u: Array) -> Array:
+        """Return sin(pi / 2 * u)."""
+        return elementary.quarter_sine(self.floating(u)) if self._is_exact else self.xp.sin(u * (math.pi / 2))
+
+    def half_wave(self, u: Array) -> Array:
+        """Return sin(pi / 2 * u) ** 2, which is (1 - cos(pi * u)) / 2."""
+        if self._is_exact:
+            return elementary.half_wave(self.floating(u))
+        s = self.xp.sin(u * (math.pi / 2))
+        return s * s
+
+    def power(self, x: Array, exponent: float) -> Array:
+        """Return an array raised to one exponent."""
+        return elementary.power(self.floating(x), exponent) if self._is_exact else x**exponent
+
+    def power_of_number(self, number: float, exponent: Array) -> Array:
         """Return a positive number raised to floating-point exponents."""
-        if self.concrete:
-            return power_of_number(number, _numpy_floating(exponent))
+        if self._is_exact:
+            return elementary.power_of_number(number, self.floating(exponent))
         if self.far >= 2**32 or number == float(np.float32(number)):
             return number**exponent
         # float32 cannot represent 0.99999, and a large exponent would amplify the rounding error.
@@ -159,29 +194,14 @@ def _numpy_whole(x: Array) -> Array:
     return np.asarray(x if np.asarray(x).dtype.kind == "i" else np.floor(x), dtype=np.int64)
 
 
-def in_place(x: Floats) -> Floats | None:
-    """Return the `out` argument for a function of an array that is no longer needed: `np.sin(x, out=in_place(x))`.
-
-    Writing into a large array avoids allocating a new one. For a small array this function returns None,
-    because passing `out` costs 0.5 µs.
-    """
-    return x if x.size > _SMALL else None
-
-
-_SMALL = 2048
-
 NUMPY = Arrays(np, True, _numpy_floating, _numpy_floating, _numpy_whole, np.iinfo(np.int64).max)
 
 
 @final
 class _Numbers:
-    """The functions of one number, which round as those of NumPy; `math.sin` may round otherwise."""
+    """The functions of one number."""
 
     maximum, minimum = max, min
-
-    @staticmethod
-    def sin(x: float) -> float:
-        return float(np.sin(x))
 
 
 NUMBERS = Arrays(_Numbers, False, float, float, int, NUMPY.far)

@@ -1,15 +1,13 @@
 """Curves made of parts and powers of a cosine wave."""
 
-import math
 from dataclasses import dataclass, field
 from typing import final
 
-import numpy as np
-
 from paramsched.advice.calls import constructor
 from paramsched.advice.number_checks import checked, positive_number, proper_share
-from paramsched.curves.arrays import Array, Arrays, in_place
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.curves.base import Curve
+from paramsched.curves.elementary import quarter_sine
 from paramsched.curves.registry import constant_curve, curve
 from paramsched.errors import InvalidArgument
 
@@ -30,13 +28,7 @@ class Cosine(Curve):
     _takes_numbers = True
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        if ops.concrete:  # in place, because new arrays would take a third of the time for a long curve
-            u *= math.pi / 2
-            u = np.sin(u, out=in_place(u))
-            u *= u
-            return u
-        s = ops.xp.sin(u * (math.pi / 2))
-        return s * s
+        return ops.half_wave(u)
 
     def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return self._rise(rest, u, ops)
@@ -55,7 +47,7 @@ class HalfCosine(Curve):
     """
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return ops.xp.sin(u * (math.pi / 2))
+        return ops.quarter_sine(u)
 
 
 half_cosine = constant_curve("half_cosine", HalfCosine())
@@ -81,7 +73,7 @@ class CosinePower(Curve):
         return 1.0 - self._fall(u, rest, ops)
 
     def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return cosine._fall(u, rest, ops) ** self.exponent
+        return ops.power(cosine._fall(u, rest, ops), self.exponent)
 
 
 cosine_power = curve(constructor("cosine_power", CosinePower))
@@ -104,10 +96,12 @@ class CosineKDecay(Curve):
     k: float = field(metadata=checked(positive_number))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return cosine._rise(u**self.k, rest, ops)  # it uses only its first argument, and `_fall` only the second
+        return cosine._rise(
+            ops.power(u, self.k), rest, ops
+        )  # it uses only its first argument, and `_fall` only the second
 
     def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return cosine._fall(u, 1.0 - u**self.k, ops)
+        return cosine._fall(u, 1.0 - ops.power(u, self.k), ops)
 
 
 cosine_k_decay = curve(constructor("cosine_k_decay", CosineKDecay))
@@ -132,7 +126,7 @@ class CosineTruncated(Curve):
     share: float = field(metadata=checked(proper_share, sample=0.8, whole=True))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        s = ops.xp.sin(u * (math.pi / 2 * self.share)) / math.sin(math.pi / 2 * self.share)
+        s = ops.quarter_sine(u * self.share) / quarter_sine(self.share)
         return s * s  # the square of a ratio, because a ratio of squares underflows for a small share
 
 

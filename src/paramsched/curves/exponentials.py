@@ -4,12 +4,13 @@ import math
 from dataclasses import dataclass, field
 from typing import final
 
-import numpy as np
-
 from paramsched.advice.calls import constructor
 from paramsched.advice.number_checks import checked, finite_number, positive_number
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.curves.base import Curve
+from paramsched.curves.elementary import expm1
+from paramsched.curves.elementary import log as log_of
+from paramsched.curves.elementary import tanh as tanh_of
 from paramsched.curves.registry import constant_curve, curve
 from paramsched.errors import InvalidArgument
 
@@ -39,8 +40,8 @@ class Exponential(Curve):
             raise InvalidArgument("curves.exponential(1.0)", "ratio must not be 1", write="curves.exponential(0.1)")
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        rate = math.log(self.ratio)
-        return ops.xp.expm1(u * rate) / math.expm1(rate)
+        rate = log_of(self.ratio)
+        return ops.expm1(u * rate) / expm1(rate)
 
 
 exponential = curve(constructor("exponential", Exponential))
@@ -77,9 +78,9 @@ class HalfLife(Curve):
             )
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        first, last = math.log(self.start), math.log(self.to)
+        first, last = log_of(self.start), log_of(self.to)
         exponent = u * (last - first) / (rest * last + u * first)  # from 0 to last / first - 1
-        return ops.xp.expm1(first * exponent) / math.expm1(last - first)
+        return ops.expm1(first * exponent) / expm1(last - first)
 
 
 half_life = curve(constructor("half_life", HalfLife))
@@ -111,7 +112,7 @@ class Tanh(Curve):
                 "lower must be less than upper",
                 write="curves.tanh(-7.0, 3.0)",
             )
-        low, high = np.tanh([self.lower, self.upper])
+        low, high = tanh_of(self.lower), tanh_of(self.upper)
         if high - low < 1e-6 or self.upper - self.lower > 1e6:
             flat = "tanh is almost constant between lower and upper"
             raise InvalidArgument(
@@ -121,8 +122,8 @@ class Tanh(Curve):
             )
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        low, high = np.tanh([self.lower, self.upper]).tolist()  # by NumPy, so that the ends are exact
-        return (ops.xp.tanh(self.lower + (self.upper - self.lower) * u) - low) / (high - low)
+        low, high = tanh_of(self.lower), tanh_of(self.upper)
+        return (ops.tanh(self.lower + (self.upper - self.lower) * u) - low) / (high - low)
 
 
 tanh = curve(constructor("tanh", Tanh))
@@ -154,7 +155,7 @@ class Sigmoid(Curve):
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         # Derived from logistic(x) = (1 + tanh(x / 2)) / 2, scaled to [0, 1].
-        return 0.5 + 0.5 * ops.xp.tanh(self.steepness / 2 * (u - 0.5)) / math.tanh(self.steepness / 4)
+        return 0.5 + 0.5 * ops.tanh(self.steepness / 2 * (u - 0.5)) / tanh_of(self.steepness / 4)
 
 
 sigmoid = curve(constructor("sigmoid", Sigmoid))
@@ -182,7 +183,7 @@ class Gaussian(Curve):
         return 1.0 - self._fall(u, rest, ops)
 
     def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return ops.xp.expm1(-self.steepness * rest**2) / math.expm1(-self.steepness)
+        return ops.expm1(-self.steepness * ops.power(rest, 2)) / expm1(-self.steepness)
 
 
 gaussian = curve(constructor("gaussian", Gaussian))
@@ -234,4 +235,4 @@ log = constant_curve("log", Log())
 
 
 def _logarithm(u: Array, ratio: float, ops: Arrays) -> Array:
-    return ops.xp.log1p((ratio - 1.0) * u) / math.log(ratio)
+    return ops.log1p((ratio - 1.0) * u) / log_of(ratio)

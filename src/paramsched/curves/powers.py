@@ -50,7 +50,7 @@ class Power(Curve):
     exponent: float = field(metadata=checked(positive_number))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return u**self.exponent
+        return ops.power(u, self.exponent)
 
 
 power = curve(constructor("power", Power))
@@ -78,7 +78,7 @@ class Polynomial(Curve):
         return 1.0 - self._fall(u, rest, ops)
 
     def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return rest**self.exponent
+        return ops.power(rest, self.exponent)
 
 
 polynomial = curve(constructor("polynomial", Polynomial))
@@ -106,7 +106,7 @@ class PolynomialKDecay(Curve):
         return 1.0 - self._fall(u, rest, ops)
 
     def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return (1.0 - u**self.k) ** self.exponent
+        return ops.power(1.0 - ops.power(u, self.k), self.exponent)
 
 
 polynomial_k_decay = curve(constructor("polynomial_k_decay", PolynomialKDecay))

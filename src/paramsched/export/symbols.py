@@ -18,8 +18,8 @@ from typing import Any, Final, TypeAlias, final
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from paramsched.curves import elementary
 from paramsched.curves.arrays import Array
-from paramsched.curves.elementary import power_of_number
 from paramsched.schedules.evaluation import quiet
 
 MOST_TIME: Final = 2**53
@@ -243,6 +243,11 @@ def _of_array(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda x: function(np.array([x], dtype=np.float64))[0]
 
 
+def _of_number(function: Callable[[float], float]) -> Callable[[Any], Any]:
+    """Return a function of a number that keeps the sign of 0, as those of `math` do."""
+    return lambda x: np.float64(value if (value := function(float(x))) else math.copysign(value, x))
+
+
 _NUMPY: Mapping[str, Callable[..., Any]] = {
     **{
         one.__name__: one
@@ -252,8 +257,9 @@ _NUMPY: Mapping[str, Callable[..., Any]] = {
             *(np.bitwise_and, np.bitwise_or, np.invert, np.minimum, np.maximum, np.floor, np.ceil, np.round),
         )
     },
-    **{one.__name__: _of_array(one) for one in (np.sin, np.cos, np.sqrt, np.exp, np.expm1, np.log1p, np.tanh)},
-    "power": lambda x, y: np.float64(power_of_number(float(x), float(y))),
+    **{one.__name__: _of_array(one) for one in (np.sin, np.cos, np.sqrt)},
+    **{one.__name__: _of_number(one) for one in (elementary.exp, elementary.expm1, elementary.log1p, elementary.tanh)},
+    "power": lambda x, y: np.float64((elementary.power_of_number if x > 0 else elementary.power)(float(x), float(y))),
     "where": lambda mask, yes, no: yes if mask else no,
     "int": np.int64,
     "take": lambda table, index: table.values[min(int(index), len(table.values) - 1)],
@@ -438,7 +444,8 @@ def _split_inexact_steps(x: float, y: Symbol) -> None:
     if sign < 0 or not 0 < last - first <= _MOST_TREADS:
         return
     steps = np.arange(first, last + 1.0)
-    if any(power != x**step for power, step in zip(power_of_number(x, steps).tolist(), steps.tolist(), strict=True)):
+    powers = elementary.power_of_number(x, steps).tolist()
+    if any(power != x**step for power, step in zip(powers, steps.tolist(), strict=True)):
         raise Split((int((first + 1) * size - offset), False))
 
 

@@ -144,7 +144,10 @@ class Spike(MetricRule[SpikeState]):
             spread = max(_MAD_OF_NORMAL * median(deviations), _LEAST_SPREAD * abs(middle))
         else:
             middle = math.fsum(one / len(recent) for one in recent)
-            spread = math.dist(recent, [middle] * len(recent)) / math.sqrt(len(recent) - 1)  # squares could overflow
+            deviations = [abs(one - middle) for one in recent]
+            largest = max(deviations) or 1.0  # divided by it, because squares could overflow
+            squares = math.fsum(one / largest * (one / largest) for one in deviations)
+            spread = largest * math.sqrt(squares / (len(recent) - 1))
         rise = number - middle if self.mode == "min" else middle - number
         return rise > self.sigma * spread
 

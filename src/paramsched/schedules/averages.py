@@ -1,6 +1,5 @@
 """Warmups for Adam, and decays of weight averages."""
 
-import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -10,6 +9,7 @@ from paramsched import curves
 from paramsched.advice.calls import constructor
 from paramsched.advice.number_checks import checked, positive_number, proper_share, whole_number
 from paramsched.curves.arrays import NUMPY, Array, Arrays
+from paramsched.curves.elementary import exp, log
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Absolute, Affine
 from paramsched.schedules.anneal import anneal, warmup
@@ -31,7 +31,7 @@ class ExponentialWarmup(Schedule):
     first: int = field(metadata=checked(whole_number, least=0))
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return base.scaled(-ops.xp.expm1(-(ops.floating(t) + self.first) / self.timescale.count))
+        return base.scaled(-ops.expm1(-(ops.floating(t) + self.first) / self.timescale.count))
 
 
 @final
@@ -84,15 +84,13 @@ class RAdamWarmup(Schedule):
 
         For small k no large numbers are subtracted, because that would lose digits.
         """
-        rate = -math.log(self.beta2)
+        rate = -log(self.beta2)
         y = k * (rate / 2)
         few = y < 1
         early, late = ops.where(few, y, 0.5), ops.where(few, 1.0, y)
         least = float(_coth_excess(NUMPY.floating(rate / 2), NUMPY))
         p_early = k - (_coth_excess(early, ops) - least) * (2 / rate)
-        p_late = (1 + self.beta2) / (1 - self.beta2) - 4 / rate * late * ops.xp.exp(-2 * late) / -ops.xp.expm1(
-            -2 * late
-        )
+        p_late = (1 + self.beta2) / (1 - self.beta2) - 4 / rate * late * ops.exp(-2 * late) / -ops.expm1(-2 * late)
         return ops.where(few, p_early, p_late)
 
 
@@ -105,9 +103,9 @@ _LEAST_BETA = 0.6
 def _coth_excess(y: Array, ops: Arrays) -> Array:
     """Return y / tanh(y) - 1 for y up to 1, by a power series where the subtraction would lose digits."""
     tiny = y < 0.1
-    near, far = ops.where(tiny, y, 0.05) ** 2, ops.where(tiny, 0.5, y)
+    near, far = ops.power(ops.where(tiny, y, 0.05), 2), ops.where(tiny, 0.5, y)
     series = near / 3 * (1 - near / 15 * (1 - near * 2 / 21 * (1 - near / 10)))
-    return ops.where(tiny, series, far / ops.xp.tanh(far) - 1)
+    return ops.where(tiny, series, far / ops.tanh(far) - 1)
 
 
 @shape
@@ -153,7 +151,7 @@ def gaussian_warmup(over: DurationLike, steepness: float = 5.0) -> Schedule:
     (0.006737947, 0.286504797, 1.0)
     """
     steep = positive_number(CallSite("gaussian_warmup", "steepness"), steepness)
-    return warmup(over, math.exp(-steep), curve=curves.gaussian(steep))
+    return warmup(over, exp(-steep), curve=curves.gaussian(steep))
 
 
 @shape

@@ -1,6 +1,5 @@
 """Decays without an end, such as exponential and inverse square root decays, and growth by the same formulas."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -9,6 +8,7 @@ from typing import Any, final
 from paramsched import curves
 from paramsched.advice.number_checks import checked, finite_number, positive_number
 from paramsched.curves.arrays import Array, Arrays
+from paramsched.curves.elementary import exp, log
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Absolute, Affine, Level, NeighborLevel, level_of
 from paramsched.schedules.anneal import Index, anneal
@@ -29,7 +29,7 @@ class Exponential(Schedule):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         # A power of t, not a running product, so every t costs the same and rounding errors do not accumulate.
-        return base.scaled(ops.power(self.gamma, ops.floating(t) / self.per.count))
+        return base.scaled(ops.power_of_number(self.gamma, ops.floating(t) / self.per.count))
 
 
 @shape
@@ -142,7 +142,7 @@ def natural_exponential(rate: float, per: DurationLike = 1) -> Schedule:
     whole = Fraction(repr(positive_number(CallSite("natural_exponential", "rate"), rate)))
     # A time constant, because the rounding error of a ratio per update would be multiplied by the number of updates.
     period = Duration(tuple((unit, amount / whole) for unit, amount in Duration.of(per).terms))
-    return exponential(math.exp(-1), period)
+    return exponential(exp(-1.0), period)
 
 
 @final
@@ -162,7 +162,7 @@ class PowerLaw(Schedule):
         grown = 1.0 + ops.floating(t) / self.timescale.count
         if self.exponent == 0.5:  # more exact than a power
             return base.scaled(1.0 / ops.xp.sqrt(grown))
-        return base.scaled(grown**-self.exponent)
+        return base.scaled(ops.power(grown, -self.exponent))
 
     def __str__(self) -> str:
         if self.exponent == 0.5:
@@ -276,13 +276,13 @@ class InverseSigmoid(Schedule):
     per: Duration = field(metadata=POSITIVE_SCALE)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return base.scaled(_logistic_of(math.log(self.k) - ops.floating(t) / self.per.count / self.k, ops))
+        return base.scaled(_logistic_of(log(self.k) - ops.floating(t) / self.per.count / self.k, ops))
 
 
 def _logistic_of(x: Array, ops: Arrays) -> Array:
     """Return 1 / (1 + exp(-x)) without overflow, and with all digits of small values."""
     above = x >= 0
-    small = ops.xp.exp(ops.where(above, -x, x))
+    small = ops.exp(ops.where(above, -x, x))
     return ops.where(above, 1.0, small) / (1.0 + small)
 
 

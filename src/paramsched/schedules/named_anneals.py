@@ -1,6 +1,5 @@
 """Changes from one level to another that have their own names in the literature."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -9,6 +8,7 @@ from typing import cast, final
 from paramsched import curves
 from paramsched.advice.number_checks import checked, finite_number, positive_number
 from paramsched.curves.arrays import Array, Arrays
+from paramsched.curves.elementary import tanh as tanh_of
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import LEVEL, Affine, Level, NeighborLevel, level_from_parts, level_of, split_level
 from paramsched.schedules.anneal import Interpolations, anneal, linear, stage_fraction
@@ -61,7 +61,7 @@ def tanh(
     )
     reached: list[Level] = []
     for x in (curve.lower, curve.upper):
-        share = (1 - math.tanh(x)) / 2  # of the distance from `to` to `start`
+        share = (1 - tanh_of(x)) / 2  # of the distance from `to` to `start`
         pairs = [(begin or 0.0, end or 0.0) for begin, end in zip(begins, ends, strict=True)]
         reached.append(level_from_parts(*(end + (begin - end) * share for begin, end in pairs)))
     return anneal(reached[0], reached[1], over, curve)

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, final
 from paramsched.advice.calls import constructor
 from paramsched.advice.number_checks import checked, one_of, positive_number, whole_number
 from paramsched.curves.arrays import Array, Arrays
+from paramsched.curves.elementary import erf
 from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import LEVEL, Affine, Level, mixed_levels
 from paramsched.schedules.base import Schedule
@@ -62,7 +63,7 @@ class Noise(Schedule):
         if self.kind == "uniform":
             drawn = 1.0 - 2.0 * rest
         else:
-            within = 1.0 if self.clip is None else math.erf(self.clip / math.sqrt(2.0))
+            within = 1.0 if self.clip is None else erf(self.clip / math.sqrt(2.0))
             drawn = _upper_quantile(0.5 * (1.0 - within) + within * rest, ops)
         drawn = ops.where(below, -drawn, drawn)
         return mixed_levels(self.around, self.size, base, lambda middle, size: middle + size * drawn)
@@ -138,7 +139,7 @@ def _upper_quantile(beyond: Array, ops: Arrays) -> Array:
     central = beyond >= 0.075
     inner = 0.5 - ops.where(central, beyond, 0.5)
     middle = inner * _polynomial_ratio(0.180625 - inner * inner, _MIDDLE)
-    tail = _polynomial_ratio(ops.xp.sqrt(-ops.xp.log(ops.where(central, 0.05, beyond))) - 1.6, _TAIL)
+    tail = _polynomial_ratio(ops.xp.sqrt(-ops.log(ops.where(central, 0.05, beyond))) - 1.6, _TAIL)
     return ops.where(central, middle, tail)
 
 

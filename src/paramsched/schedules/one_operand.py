@@ -78,9 +78,7 @@ class Raised(OneOperand):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         factor = ops.lift(self.schedule._at(t, ONE, ops).constant())
-        if ops.concrete and not factor.ndim:  # a scalar must give the same bits as an array
-            return base.scaled((factor.reshape(1) ** self.exponent)[0])
-        return base.scaled(factor**self.exponent)
+        return base.scaled(ops.power(factor, self.exponent))
 
     def __str__(self) -> str:
         return f"{in_brackets(self.schedule, CALL)} ** {self.exponent!r}"

@@ -1,5 +1,6 @@
 """Recipes: published schedules, built from shapes and combinators."""
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from itertools import pairwise
@@ -8,6 +9,7 @@ from typing import Any
 from paramsched import curves
 from paramsched.advice.number_checks import positive_number, proper_share, whole_number
 from paramsched.curves import CurveLike
+from paramsched.curves.elementary import power as power_of
 from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import Absolute, Level, previous
 from paramsched.schedules.anneal import Index, anneal, cooldown, linear, warmup
@@ -151,7 +153,9 @@ def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
     length = positive_length(CallSite("noam", "warmup"), Duration.of(warmup))
     # k / W up to k = W - 1, then sqrt(W / k). Both are 1 at k = W, which is update W - 1.
     before = length - Duration.of(1)
-    peak = positive_number(CallSite("noam", "factor"), factor) / whole_number(CallSite("noam", "width"), width) ** 0.5
+    peak = positive_number(CallSite("noam", "factor"), factor) / math.sqrt(
+        whole_number(CallSite("noam", "width"), width)
+    )
     return _noam_peak(peak, length, "noam", "warmup") * (
         _warmup(before, 0.0, index="(t+1)/(n+1)") >> inverse_sqrt(length)
     )
@@ -282,7 +286,7 @@ def _noam_peak(peak: float, over: Duration, call: str, argument: str) -> Schedul
     if amount is None:
         site = f'{call}({"…, " if call == "noam" else ""}{argument}="{over}")'
         raise InvalidArgument(site, "its peak depends on the number of updates", f"Use the {argument} in steps")
-    return constant(Absolute(peak / float(amount) ** 0.5))
+    return constant(Absolute(peak / math.sqrt(amount)))
 
 
 def _point_pairs(points: Any) -> list[tuple[Duration, Level]]:
@@ -460,7 +464,7 @@ def power_scheduler(batch: float, a: float = 4.6, exponent: float = 0.51, most: 
     level = positive_number(CallSite("power_scheduler", "most"), most)
     power = positive_number(CallSite("power_scheduler", "exponent"), exponent)
     try:  # from token n0 the power is below the level; (n / n0) ** -p is (1 + (n - n0) / n0) ** -p
-        begin = Duration.of(f"{(scale / level) ** (1 / power)!r} tokens")
+        begin = Duration.of(f"{power_of(scale / level, 1 / power)!r} tokens")
     except (OverflowError, InvalidArgument):
         site = f"power_scheduler(…, exponent={power!r}, most={level!r})"
         found = (

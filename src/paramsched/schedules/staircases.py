@@ -11,6 +11,7 @@ import numpy as np
 
 from paramsched.advice.number_checks import checked, positive_number, whole_number
 from paramsched.curves.arrays import Array, Arrays, Floats
+from paramsched.curves.elementary import quarter_sine
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import LEVEL, Affine, Level, mixed_levels
 from paramsched.schedules.base import Schedule
@@ -30,7 +31,7 @@ class Step(Schedule):
     gamma: float = field(metadata=checked(positive_number))
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return base.scaled(ops.power(self.gamma, ops.floating(complete_periods(t, self.every.number, ops))))
+        return base.scaled(ops.power_of_number(self.gamma, ops.floating(complete_periods(t, self.every.number, ops))))
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         return boundaries(self.every.number, until, since)
@@ -46,7 +47,7 @@ class MultiStep(Schedule):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         reached = ops.reached(sorted(milestone.count for milestone in self.milestones), t)
-        return base.scaled(ops.power(self.gamma, ops.floating(reached)))
+        return base.scaled(ops.power_of_number(self.gamma, ops.floating(reached)))
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         return (milestone.number for milestone in self.milestones)
@@ -216,8 +217,11 @@ class Chebyshev(Schedule):
         order = np.zeros(1, dtype=np.int64)
         while len(order) < self.steps:
             order = np.stack([order, 2 * len(order) - 1 - order], axis=1).reshape(-1)
+        # The cosine of pi x is the sine of pi / 2 (1 - 2 x).
+        u = 1.0 - (2 * order[order < self.steps] + 1) / self.steps
+        cosines = quarter_sine(u)
         center, radius = (self.most + self.least) / 2, (self.most - self.least) / 2
-        return 1 / (center - radius * np.cos((order[order < self.steps] + 0.5) * math.pi / self.steps))
+        return 1 / (center - radius * cosines)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         last = self._held_from()

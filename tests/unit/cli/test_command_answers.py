@@ -6,6 +6,7 @@ read the diff.
 
 import io
 import os
+import re
 import shlex
 import tempfile
 from functools import cache
@@ -61,7 +62,11 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
 def without_version(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: without_version(text) for name, text in value.items()}
-    return value.replace(ps.__version__, "VERSION") if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    # The difference of an exported module depends on the sine of the C library.
+    value = re.sub("updates, largest difference .*", "updates, largest difference 0.0", value)
+    return value.replace(ps.__version__, "VERSION")
 
 
 def test_commands(subtests):

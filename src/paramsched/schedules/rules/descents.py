@@ -11,6 +11,7 @@ from paramsched import curves
 from paramsched.advice.calls import constructor
 from paramsched.advice.number_checks import checked, finite_number, one_of, positive_number, whole_number
 from paramsched.curves.arrays import Floats
+from paramsched.curves.elementary import power
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import LEVEL, Level, split_level
 from paramsched.schedules.registry import rule
@@ -124,13 +125,13 @@ class PolynomialRule(ShareRule):
 
     def share(self, k: Floats) -> Floats:
         n = self.last if self.over is None else self.over
-        return (np.maximum(n - k, 0) / n) ** self.power if n else np.ones(k.shape)
+        return power(np.maximum(n - k, 0) / n, self.power) if n else np.ones(k.shape)
 
     def ratio(self, k: Floats) -> Floats:
         n = self.last if self.over is None else self.over
         left = np.maximum((n or 0) - k, 0)
         scaled = (k > 0) & (k <= (n or 0))
-        return np.where(scaled, left / (left + 1), 1.0) ** self.power
+        return power(np.where(scaled, left / (left + 1), 1.0), self.power)
 
 
 polynomial = rule(constructor("polynomial", PolynomialRule))
