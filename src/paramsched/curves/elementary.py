@@ -191,28 +191,52 @@ def _sine_parts(u: Any, on: Any) -> tuple[Any, Any]:
     """Return sin(pi / 2 * u) as the sum of a large part and a small part."""
     sine, sine_rest, slope, slope_rest = _sines()
     (c2, c4), (s2, s4) = _COS, _SIN
-    index = on.nearest(u * 256.0)
+    d = u * 256.0
+    index = on.nearest(d)
     d = u - index * 0.00390625
     index = on.whole(index) & 1023
-    upper = (d + _TO_29_BITS) - _TO_29_BITS
+    upper = d + _TO_29_BITS
+    upper -= _TO_29_BITS
     square = d * d
     s, k = on.take(sine, index), on.take(slope, index)
     k_rest = on.take(slope_rest, index)
-    rest = on.take(sine_rest, index) + (k * (d - upper) + k_rest * d)
-    rest = rest + square * (s * (c2 + square * c4) + (k + k_rest) * d * (s2 + square * s4))
-    return s + k * upper, rest  # the sum is exact
+    rest = d - upper
+    rest *= k
+    rest += k_rest * d
+    rest += on.take(sine_rest, index)
+    k_rest += k
+    k_rest *= d
+    series = square * s4
+    series += s2
+    series *= k_rest
+    even = square * c4
+    even += c2
+    even *= s
+    even += series
+    even *= square
+    rest += even
+    upper *= k
+    s += upper
+    return s, rest  # the sum is exact
 
 
 def _quarter_sine(u: Any, on: Any) -> Any:
     large, small = _sine_parts(u, on)
-    return large + small
+    large += small
+    return large
 
 
 def _half_wave(u: Any, on: Any) -> Any:
     # With the error of the sine, so that the middle of the wave is exactly 1/2.
     large, small = _sine_parts(u, on)
     sine = large + small
-    return sine * sine + 2.0 * sine * (small - (sine - large))
+    large -= sine
+    large += small
+    large *= sine
+    large *= 2.0
+    sine *= sine
+    sine += large
+    return sine
 
 
 @overload
@@ -274,19 +298,36 @@ def _exp2(high: Any, low: Any, on: Any) -> Any:
     p1, p2, p3, p4 = _EXP2
     high = on.clip(high, -1075.0, 1024.0)
     count = on.nearest(high * 256.0)
-    rest = (high - count * 0.00390625) + low
+    high -= count * 0.00390625
+    rest = high + low
     count = on.whole(count)
     index = count & 255
+    growth = rest * p4
+    growth += p3
+    growth *= rest
+    growth += p2
+    growth *= rest
+    growth += p1
+    growth *= rest
     value = on.take(first, index)
-    growth = rest * (p1 + rest * (p2 + rest * (p3 + rest * p4)))
-    return (value + (on.take(second, index) + value * growth)) * on.take(_powers_of_2(), (count >> 8) + 1075)
+    growth *= value
+    growth += on.take(second, index)
+    value += growth
+    count >>= 8
+    count += 1075
+    value *= on.take(_powers_of_2(), count)
+    return value
 
 
 def _exp2_of_product(y: Any, first: float, second: float, on: Any) -> Any:
     """Return 2 ** (y * (first + second)), for a `first` with 26 bits."""
-    shifted = y * _SPLITTER
-    upper = shifted - (shifted - y)
-    return _exp2(upper * first, (y - upper) * first + y * second, on)
+    upper = y * _SPLITTER
+    upper -= upper - y
+    lower = y - upper
+    lower *= first
+    lower += y * second
+    upper *= first
+    return _exp2(upper, lower, on)
 
 
 @cache
@@ -320,17 +361,35 @@ def _expm1_parts(x: Any, on: Any) -> tuple[Any, Any, Any]:
     count = on.nearest(x * 369.32994110893734)  # 256 / ln(2)
     d, low = x - count * step, count * step_rest  # both are exact, or nearly: a count has 19 bits
     count = on.whole(count)
-    upper = (d + _TO_29_BITS) - _TO_29_BITS
+    upper = d + _TO_29_BITS
+    upper -= _TO_29_BITS
     r = d - low
-    series = r * r * (0.5 + r * (0.16666666666666666 + r * (0.041666666666666664 + r * 0.008333333333333333)))
+    series = r * 0.008333333333333333
+    series += 0.041666666666666664
+    series *= r
+    series += 0.16666666666666666
+    series *= r
+    series += 0.5
+    series *= r * r
+    series -= low
     index, exponent = count & 255, count >> 8
     value, k = on.take(first, index), on.take(short, index)
     one = on.take(_powers_of_2(), 1075 - exponent)
-    grown = value + k * upper  # exact
-    large = grown - one
-    small = grown - (large + one)  # the rounding error of `large`
+    series *= value
     rest = on.take(second, index)
-    small = small + (rest + (rest * r + (k * (d - upper) + (value - k) * d) + value * (series - low)))
+    small = rest * r
+    small += rest
+    small += series
+    d_rest = d - upper
+    d_rest *= k
+    small += d_rest
+    upper *= k
+    d *= value - k
+    small += d
+    value += upper  # exact
+    large = value - one
+    value -= large + one  # the rounding error of `large`
+    small += value
     return large, small, exponent
 
 
@@ -429,14 +488,28 @@ def _reduced(x: Any, on: Any) -> tuple[Any, Any, Any, Any, Any]:
     mantissa, exponent = on.parts(x)
     index = on.whole(on.nearest(mantissa * 1024.0)) - 512
     c = on.take(_logarithms()[0], index)
-    upper = (mantissa + _TO_29_BITS) - _TO_29_BITS
-    return exponent, index, c, upper * c - 1.0, (mantissa - upper) * c
+    upper = mantissa + _TO_29_BITS
+    upper -= _TO_29_BITS
+    mantissa -= upper
+    mantissa *= c
+    upper *= c
+    upper -= 1.0
+    return exponent, index, c, upper, mantissa
 
 
 def _rest_of_ln(r: Any) -> Any:
     """Return ln(1 + r) - r by its Taylor series."""
     a2, a3, a4, a5, a6 = _LN
-    return r * r * (a2 + r * (a3 + r * (a4 + r * (a5 + r * a6))))
+    series = r * a6
+    series += a5
+    series *= r
+    series += a4
+    series *= r
+    series += a3
+    series *= r
+    series += a2
+    series *= r * r
+    return series
 
 
 @cache
@@ -502,18 +575,29 @@ def _power_of_positive(x: Any, exponent: float, on: Any) -> Any:
     _, _, _, first, second = _logarithms()
     short, short_rest = _log2_of_e_sum()
     two, index, _, upper, lower = _reduced(x, on)
-    known = two + on.take(first, index)
+    large = two + on.take(first, index)
     grown = upper * short  # exact
-    large = known + grown
-    small = grown - (large - known)
     r = upper + lower
-    small = small + (on.take(second, index) + (upper * short_rest + (lower + _rest_of_ln(r)) * _LOG2_OF_E))
-    shifted = large * _SPLITTER
-    head = shifted - (shifted - large)
-    tail = (large - head) + small
+    known = large
+    large = known + grown
+    grown -= large - known
+    rest = _rest_of_ln(r)
+    rest += lower
+    rest *= _LOG2_OF_E
+    upper *= short_rest
+    rest += upper
+    rest += on.take(second, index)
+    rest += grown
+    head = large * _SPLITTER
+    head -= head - large
+    large -= head
+    rest += large
     shifted_exponent = exponent * _SPLITTER
     upper_exponent = shifted_exponent - (shifted_exponent - exponent)
-    return _exp2(head * upper_exponent, head * (exponent - upper_exponent) + tail * exponent, on)
+    rest *= exponent
+    rest += head * (exponent - upper_exponent)
+    head *= upper_exponent
+    return _exp2(head, rest, on)
 
 
 _SIMPLE_EXPONENTS: Final = frozenset((0.5, 1.0, 1.5, 2.0, 3.0, 4.0))

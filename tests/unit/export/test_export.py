@@ -350,8 +350,8 @@ def test_groups_with_the_same_followed_line_do_not_call_each_other():
 
     functions = functions_in(ps.to_python(plan))
 
-    planned = [value * 0.1 for value in ps.trace(ps.Plan(lr="cosine()", horizon=50), {"lr": 1.0})["lr"].tolist()]
-    assert [functions["lr/b"](t) for t in range(50)] == planned
+    planned = ps.trace(ps.Plan(lr="cosine()", horizon=50), {"lr": 1.0})["lr"] * 0.1
+    assert largest_difference(np.array([functions["lr/b"](t) for t in range(50)]), planned) <= BOUND
 
 
 @pytest.mark.parametrize("line", ['like("lr")', '0.5 * like("lr")', 'constant(1, "40%") >> like("lr")'])
