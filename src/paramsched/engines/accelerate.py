@@ -15,7 +15,7 @@ from paramsched.engines.run_end import check_before_step
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.batches import BatchSampler
-from paramsched.runs.scheduler import Scheduler
+from paramsched.runs.scheduler import Scheduler, SignalsLike
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
@@ -40,6 +40,8 @@ def scheduler(
     deadline: DeadlineLike | None = None,
     untimed_updates: int | None = None,
     reserve: str | None = None,
+    stop_before: DeadlineLike | None = None,
+    stop_on: SignalsLike | None = None,
 ) -> Scheduler:
     """Attach a plan with the run facts of an Accelerator. `save_state` and `load_state` include the plan's state.
 
@@ -58,7 +60,9 @@ def scheduler(
         drive: as in `ps.Scheduler`, for several optimizers.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
-        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
+        reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
+            save at the end.
+        stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
 
     Raises:
         InvalidArgument: the loader is not prepared and several processes share it. Stages that do not fit until the
@@ -67,7 +71,7 @@ def scheduler(
     """
     options = PlanOptions(
         calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base, watch=watch,
-        deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
+        deadline=deadline, untimed_updates=untimed_updates, reserve=reserve, stop_before=stop_before, stop_on=stop_on,
     )  # fmt: skip
     made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, options, drive=drive, checked_later=True)
     if (sampler := _sampler_of(loader)) is not None:

@@ -30,6 +30,9 @@ _IGNORED: Final = (
 )  # fmt: skip
 
 
+_OPTIONS: Final = ("deadline", "reserve", "stop_before", "stop_on")
+
+
 class _AxolotlPlan:
     """A plugin of axolotl that applies the plan in `paramsched_plan`, a file or a mapping.
 
@@ -91,8 +94,8 @@ class _AxolotlPlan:
         )
         calendar = Calendar(steps_per_epoch=int(epoch)) if is_whole else None
         drive = "manual" if cfg.get("deepspeed") else "optimizer"  # ZeRO steps the optimizer once per group
-        deadline, reserve = cfg.get("paramsched_deadline"), cfg.get("paramsched_reserve")
-        options = PlanOptions(calendar=calendar, deadline=deadline, reserve=reserve)
+        given: dict[str, Any] = {name: cfg.get(f"paramsched_{name}") for name in _OPTIONS}
+        options = PlanOptions(calendar=calendar, **given)
         try:
             scheduler = facts.attach(optimizer, plan, options, drive=drive, checked_later=True)
         except MissingFact as error:
@@ -111,7 +114,8 @@ def _plan_args() -> type[Any]:
     """Return the pydantic model of the plugin's keys, which axolotl adds to its own model."""
     from pydantic import create_model
 
-    keys: dict[str, Any] = dict.fromkeys(("paramsched_deadline", "paramsched_reserve"), (str | None, None))
+    keys: dict[str, Any] = {f"paramsched_{name}": (str | None, None) for name in _OPTIONS}
+    keys["paramsched_stop_on"] = str | list[str] | None, None
     keys["paramsched_plan"] = str | dict[str, Any] | None, None
     made: type[Any] = create_model("PlanArgs", __module__=__name__, **keys)
     return made

@@ -1,5 +1,7 @@
 """EngineFacts: the run facts of an engine, and the reasons for its missing facts."""
 
+import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -9,18 +11,18 @@ from numbers import Real
 from typing import Any, final
 
 from paramsched.engines import _torch  # noqa: F401  # reports that it is missing
-from paramsched.errors import InvalidArgument, MissingFact, Unresolved, shown
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, Unresolved, shown
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.plan_source import PlanSource
-from paramsched.runs.scheduler import LateGroups, Scheduler
+from paramsched.runs.scheduler import LateGroups, Scheduler, SignalsLike
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.messages import WORLD
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar, DurationLike
-from paramsched.time.deadline import DeadlineLike, length_in_seconds
+from paramsched.time.deadline import DeadlineLike, deadline_of, length_in_seconds
 
 AmountOf = Callable[[Any], Any]
 """A function that returns the number of samples, tokens or frames in a batch of one process.
@@ -41,13 +43,15 @@ class PlanOptions:
             clock counts these.
         on_change, on_base, watch: as in `ps.Scheduler`.
         deadline, untimed_updates: as in `ps.Scheduler`. They become facts of `calendar`, which must not have them.
-        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
-        stop: True if the engine ends after the first update after which the plan is over. Default: True if there is a
-            deadline.
+        reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
+            save at the end.
+        stop_before, stop_on: as in `ps.Scheduler`. The moment counts from this construction.
+        stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True.
+            Default: True if there is a deadline, `stop_before` or `stop_on`.
 
     Raises:
-        InvalidArgument: a fact is passed twice, `reserve` is not a length or lacks a deadline, or another option has a
-            wrong type.
+        InvalidArgument: a fact is passed twice, `reserve` is not a length or there is no moment that it belongs to, or
+            another option has a wrong type.
     """
 
     calendar: Calendar | None = None
@@ -59,6 +63,8 @@ class PlanOptions:
     deadline: DeadlineLike | None = None
     untimed_updates: int | None = None
     reserve: str | None = None
+    stop_before: DeadlineLike | None = None
+    stop_on: SignalsLike | None = None
     stop: bool | None = None
 
     def __post_init__(self) -> None:
@@ -80,16 +86,27 @@ class PlanOptions:
                 raise InvalidArgument(site, "the fact is passed twice", f"Omit one {name}")
             calendar = replace(calendar or Calendar(), **{name: fact})
         end = None if calendar is None else calendar.end
+        moment = None
+        if self.stop_before is not None:
+            moment = deadline_of(
+                self.stop_before, time.time(), os.environ, CallSite("", "stop_before", shown(self.stop_before))
+            )
+        ends_early = moment is not None or self.stop_on is not None
         if self.reserve is not None:
             site = f"reserve={shown(self.reserve)}"
             earlier = length_in_seconds(self.reserve, site, 'Write reserve="30 s"')
-            if calendar is None or end is None:
-                raise InvalidArgument(site, "it needs a deadline", 'Write deadline="slurm", reserve="30 s"')
-            calendar = replace(calendar, deadline=end - earlier)
+            if calendar is not None and end is not None:
+                calendar = replace(calendar, deadline=end - earlier)
+            elif moment is not None:
+                moment -= earlier
+            else:
+                found = "it needs a deadline or stop_before"
+                raise InvalidArgument(site, found, 'Write stop_before="slurm", reserve="30 s"')
         if self.stop is not None and not isinstance(self.stop, bool):
             raise InvalidArgument(f"stop={shown(self.stop)}", "expected True or False", "Write stop=True")
         object.__setattr__(self, "calendar", calendar)
-        object.__setattr__(self, "stop", end is not None if self.stop is None else self.stop)
+        object.__setattr__(self, "stop_before", moment)
+        object.__setattr__(self, "stop", end is not None or ends_early if self.stop is None else self.stop)
         for name in ("deadline", "untimed_updates", "reserve"):
             object.__setattr__(self, name, None)  # facts of the calendar now
 
@@ -159,7 +176,7 @@ class EngineFacts:
             source = replace(source, engine_total=calendar.total)
         attach_with = partial(
             Scheduler, optimizer, drive=drive, on_change=options.on_change, on_base=options.on_base,
-            late_groups=late_groups,
+            late_groups=late_groups, stop_before=options.stop_before, stop_on=options.stop_on,
         )  # fmt: skip
         try:
             if horizon is not None and user_facts.total is None:

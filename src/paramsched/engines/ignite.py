@@ -15,7 +15,7 @@ from paramsched.engines.run_end import RunEnd
 from paramsched.errors import MissingDependency
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.arguments import copied_groups
-from paramsched.runs.scheduler import Scheduler
+from paramsched.runs.scheduler import Scheduler, SignalsLike
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
@@ -39,9 +39,11 @@ class PlanHandler:
         on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
-        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
+        reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
+            save at the end.
+        stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
         stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
-            clock; False: never. Default: True if there is a deadline.
+            clock; False: never. Default: True if there is a deadline, `stop_before` or `stop_on`.
     """
 
     def __init__(
@@ -59,13 +61,15 @@ class PlanHandler:
         deadline: DeadlineLike | None = None,
         untimed_updates: int | None = None,
         reserve: str | None = None,
+        stop_before: DeadlineLike | None = None,
+        stop_on: SignalsLike | None = None,
         stop: bool | None = None,
     ) -> None:
         self._optimizer, self._plan, self._accumulation = optimizer, plan, accumulation
         self._options = PlanOptions(
             calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
             on_base=on_base, watch=watch, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
-            stop=stop,
+            stop_before=stop_before, stop_on=stop_on, stop=stop,
         )  # fmt: skip
         # A Checkpoint loads before the engine starts.
         self._code_groups = None if self._options.on_base == "checkpoint" else copied_groups(optimizer)

@@ -7,6 +7,8 @@ horizon and the epoch length in updates, passes metrics, logs every scheduled fi
 import sys
 from collections.abc import Sequence
 from functools import partial
+from signal import Signals
+from signal import signal as set_handler
 from typing import TYPE_CHECKING, Any, Literal
 
 from paramsched.engines._torch import torch
@@ -18,7 +20,8 @@ from paramsched.errors import InvalidArgument
 from paramsched.plan.forms import PlanLike
 from paramsched.plan.optimizers import check_names, refuse_several_plans
 from paramsched.runs.batches import BatchSampler
-from paramsched.runs.scheduler import Scheduler
+from paramsched.runs.scheduler import Scheduler, SignalsLike
+from paramsched.runs.signals import signals_of
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
@@ -53,9 +56,11 @@ class _LightningPlan:
         on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
-        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
+        reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
+            save at the end.
+        stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
         stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
-            clock; False: never. Default: True if there is a deadline.
+            clock; False: never. Default: True if there is a deadline, `stop_before` or `stop_on`.
         write: a dict from the name of a target of the plan to the path of an attribute of the module, or to several:
             `write={"entropy_coef": "entropy_coef"}`. The value is written before the forward pass of each update.
 
@@ -81,6 +86,8 @@ class _LightningPlan:
         deadline: DeadlineLike | None = None,
         untimed_updates: int | None = None,
         reserve: str | None = None,
+        stop_before: DeadlineLike | None = None,
+        stop_on: SignalsLike | None = None,
         stop: bool | None = None,
         write: Write | None = None,
     ) -> None:
@@ -107,7 +114,7 @@ class _LightningPlan:
         self._options = PlanOptions(
             calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
             on_base=on_base, watch=watch, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
-            stop=stop,
+            stop_before=stop_before, stop_on=stop_on, stop=stop,
         )  # fmt: skip
         self._observe, self._log = observe, log
         self._metrics = MetricRelay("PlanCallback")
@@ -160,7 +167,14 @@ class _LightningPlan:
                 raise InvalidArgument("target accumulation", found, instead)
             self._sampler.follow(self.schedulers[0], **(trainer.distributed_sampler_kwargs or {}))
 
+    @property
+    def stop_reason(self) -> str | None:
+        """The `stop_reason` of the first Scheduler that has one; None if the run has not ended."""
+        return next((reason for one in self.schedulers if (reason := one.stop_reason) is not None), None)
+
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        if self._options.stop_on is not None:
+            _take_out_handlers(trainer, signals_of(self._options.stop_on))
         for scheduler, state in zip(self.schedulers, self._loaded, strict=False):
             scheduler.load_state_dict(state)
         done = trainer.global_step
@@ -292,6 +306,17 @@ def _begin_at_position(trainer: Any, sampler: BatchSampler) -> None:
     loop.max_batches = loop._data_fetcher.length = min(loop.max_batches, left) if limited else left
     if isinstance(trainer.val_check_interval, float) and trainer.val_check_batch is not None:
         trainer.val_check_batch = max(1, int(loop.max_batches * trainer.val_check_interval))
+
+
+def _take_out_handlers(trainer: Any, signals: Sequence[Signals]) -> None:
+    """Replace Lightning's handlers of some signals by those before; its own end a run without a checkpoint.
+
+    Lightning puts the same ones back after the run, so a signal that is repeated while the run saves is not lost.
+    """
+    before = trainer._signal_connector._original_handlers
+    for one in signals:
+        if before.get(one) is not None:
+            set_handler(one, before[one])
 
 
 def _replicas(trainer: Any) -> int:

@@ -36,7 +36,7 @@ from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.fields import Field, flat_groups
 from paramsched.peers.mmengine.table import INF, class_names
 from paramsched.plan.forms import PlanLike
-from paramsched.runs.scheduler import Scheduler
+from paramsched.runs.scheduler import Scheduler, SignalsLike
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
@@ -121,9 +121,11 @@ class _PlanScheduler:
         on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from the construction.
-        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
+        reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
+            save at the end.
+        stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from the construction.
         stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
-            clock; False: never. Default: True if there is a deadline.
+            clock; False: never. Default: True if there is a deadline, `stop_before` or `stop_on`.
         facts: run facts that the engine does not know, as in `ps.Calendar`: `steps_per_epoch`, `total`, ….
 
     Raises:
@@ -146,6 +148,8 @@ class _PlanScheduler:
         deadline: DeadlineLike | None = None,
         untimed_updates: int | None = None,
         reserve: str | None = None,
+        stop_before: DeadlineLike | None = None,
+        stop_on: SignalsLike | None = None,
         stop: bool | None = None,
         **facts: Any,
     ) -> None:
@@ -170,7 +174,7 @@ class _PlanScheduler:
         inner = optimizers.inner_optimizer(optimizer)
         options = PlanOptions(
             calendar=user_facts, on_change=on_change, on_base=on_base, watch=watch, deadline=deadline,
-            untimed_updates=untimed_updates, reserve=reserve, stop=stop,
+            untimed_updates=untimed_updates, reserve=reserve, stop_before=stop_before, stop_on=stop_on, stop=stop,
         )  # fmt: skip
         self.scheduler: Scheduler = known.attach(inner, plan, options, checked_later=True)
         self.ending, self.has_hook = RunEnd([self.scheduler], stop=options.stop is True), False
@@ -180,8 +184,9 @@ class _PlanScheduler:
     def _check_hook(self) -> None:
         """Raise if the run must stop, but the Runner has no hook that stops it: a scheduler cannot stop a Runner."""
         if not self.has_hook:
+            why = "stop_before=…" if self.scheduler.may_end_early else "stop=True"
             raise InvalidArgument(
-                f"PlanScheduler(…, {'stop=True' if self.scheduler.calendar.end is None else 'deadline=…'})",
+                f"PlanScheduler(…, {why if self.scheduler.calendar.end is None else 'deadline=…'})",
                 "the Runner has no hook that ends it",
                 'Write Runner(…, custom_hooks=[StopHook()]), or dict(type="StopHook") in a config',
             )

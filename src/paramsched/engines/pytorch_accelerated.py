@@ -14,7 +14,7 @@ from paramsched.engines.reporting import BatchAmounts, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd, check_before_step
 from paramsched.errors import MissingDependency
 from paramsched.plan.forms import PlanLike
-from paramsched.runs.scheduler import Scheduler
+from paramsched.runs.scheduler import Scheduler, SignalsLike
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
@@ -32,6 +32,8 @@ def scheduler(
     deadline: DeadlineLike | None = None,
     untimed_updates: int | None = None,
     reserve: str | None = None,
+    stop_before: DeadlineLike | None = None,
+    stop_on: SignalsLike | None = None,
 ) -> Callable[..., Scheduler]:
     """Return a function for `Trainer.train(create_scheduler_fn=…)`.
 
@@ -48,7 +50,9 @@ def scheduler(
         on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
-        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
+        reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
+            save at the end.
+        stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
 
     Raises:
         MissingDependency: pytorch-accelerated is not installed.
@@ -60,7 +64,7 @@ def scheduler(
 
     options = PlanOptions(
         calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base, watch=watch,
-        deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
+        deadline=deadline, untimed_updates=untimed_updates, reserve=reserve, stop_before=stop_before, stop_on=stop_on,
     )  # fmt: skip
     return partial(
         _attach_to,
@@ -101,7 +105,10 @@ class _AmountCallback:
 
 
 class _StopCallback:
-    """Ends the run when the plan is over: raises `StopTrainingError` before the next batch.
+    """Ends the run when `should_stop` of the Scheduler is True: raises `StopTrainingError` before the next batch.
+
+    It also lets a run resume several times: without it, `save_training_state` writes one more file after each resume,
+    and the next `resume_from` refuses them.
 
     Raises:
         MissingDependency: pytorch-accelerated is not installed.
@@ -109,12 +116,25 @@ class _StopCallback:
 
     def __init__(self) -> None:
         self._ending = RunEnd(())
+        self._accelerator: Any = None
 
     def on_training_run_start(self, trainer: Any, **keywords: Any) -> None:
         """Get the scheduler that the Trainer created for this run."""
         scheduler = _scheduler_of(trainer)
         self._ending = RunEnd([scheduler], stop=True)
         self._ending.begin()
+        if self._accelerator is not trainer._accelerator:
+            self._accelerator = trainer._accelerator
+            self._accelerator.register_save_state_pre_hook(self._register_once)
+            self._accelerator.register_load_state_pre_hook(self._register_once)
+
+    def _register_once(self, *_: Any) -> None:
+        """Keep one registration of each object, so that the number of files is the same after each resume.
+
+        The Trainer of pytorch-accelerated 0.1.61 registers its scheduler at each load and each save.
+        """
+        registered = self._accelerator._custom_objects
+        registered[:] = {id(one): one for one in registered}.values()
 
     def on_train_step_start(self, trainer: Any, **keywords: Any) -> None:
         if self._ending.is_due:

@@ -25,6 +25,11 @@ class RunEnd:
     stop: bool = False
     _over: bool = field(default=False, init=False)
 
+    @property
+    def saves(self) -> bool:
+        """True if the engine must save now, because the next job continues the run: at a moment or a signal."""
+        return self.is_due and all(one.stop_reason not in ("plan", "deadline") for one in self.schedulers)
+
     def begin(self) -> None:
         """Check the time left, after checkpoints were loaded and before the first batch.
 

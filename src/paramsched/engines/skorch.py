@@ -14,7 +14,7 @@ from paramsched.engines.reporting import BatchAmounts, MetricRelay, callbacks_on
 from paramsched.engines.run_end import RunEnd
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.arguments import copied_groups
-from paramsched.runs.scheduler import Scheduler
+from paramsched.runs.scheduler import Scheduler, SignalsLike
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
@@ -38,9 +38,11 @@ class _SkorchPlan:
         on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from `fit`.
-        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
+        reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
+            save at the end.
+        stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from `fit`.
         stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
-            clock; False: never. Default: True if there is a deadline.
+            clock; False: never. Default: True if there is a deadline, `stop_before` or `stop_on`.
 
     Raises:
         MissingDependency: skorch is not installed.
@@ -62,6 +64,8 @@ class _SkorchPlan:
         deadline: DeadlineLike | None = None,
         untimed_updates: int | None = None,
         reserve: str | None = None,
+        stop_before: DeadlineLike | None = None,
+        stop_on: SignalsLike | None = None,
         stop: bool | None = None,
     ) -> None:
         self.plan = plan
@@ -76,6 +80,8 @@ class _SkorchPlan:
         self.deadline = deadline
         self.untimed_updates = untimed_updates
         self.reserve = reserve
+        self.stop_before = stop_before
+        self.stop_on = stop_on
         self.stop = stop
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **keywords: Any) -> None:  # noqa: N803  # skorch's name

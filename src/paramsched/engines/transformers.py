@@ -21,7 +21,7 @@ from paramsched.engines.target_writes import TargetWrites, Write
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.runs.batch_sizes import plans_sizes
-from paramsched.runs.scheduler import Scheduler
+from paramsched.runs.scheduler import Scheduler, SignalsLike
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar, DurationLike
@@ -45,6 +45,8 @@ def planned(
     deadline: DeadlineLike | None = None,
     untimed_updates: int | None = None,
     reserve: str | None = None,
+    stop_before: DeadlineLike | None = None,
+    stop_on: SignalsLike | None = None,
     stop: bool | None = None,
     write: Write | None = None,
 ) -> type[_Trainer]:
@@ -66,9 +68,11 @@ def planned(
         on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
-        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
+        reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
+            save at the end.
+        stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
         stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
-            clock; False: never. Default: True if there is a deadline.
+            clock; False: never. Default: True if there is a deadline, `stop_before` or `stop_on`.
         write: a dict from the name of a target of the plan to the path of an attribute of the Trainer, or to several:
             `write={"beta": "beta", "clip": ("epsilon_high", "args.epsilon_high")}`. The value is written before the
             forward pass of each update.
@@ -78,7 +82,8 @@ def planned(
     """
     options = PlanOptions(
         calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
-        on_base=on_base, watch=watch, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve, stop=stop,
+        on_base=on_base, watch=watch, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
+        stop_before=stop_before, stop_on=stop_on, stop=stop,
     )  # fmt: skip
     writes = TargetWrites("transformers.planned", "trainer", {} if write is None else write)
 
@@ -242,16 +247,24 @@ def end_callback_class() -> type[Any]:
 
     class EndCallback(TrainerCallback):  # type: ignore[misc]  # its type is Any
         def __init__(self, scheduler: Scheduler, call: str, *, stop: bool) -> None:
-            self._ending, self._call = RunEnd([scheduler], stop=stop), call
+            self._ending, self._call, self._scheduler = RunEnd([scheduler], stop=stop), call, scheduler
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             self._ending.begin()
+            if self._ending.stop and self._scheduler.may_end_early and args.save_strategy == "no":
+                self._scheduler._resume.processes.log(
+                    '%s: save_strategy is "no", so nothing is saved when the job ends by stop_before or stop_on. Write '
+                    'TrainingArguments(…, save_strategy="steps")', self._call,
+                )  # fmt: skip
 
         def on_step_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             if self._ending.is_due:  # evaluate and save if these happen in steps
                 control.should_training_stop = True
-                control.should_save |= args.save_strategy == "steps"
+                saves = self._ending.saves and args.save_strategy != "no"
+                control.should_save |= saves or args.save_strategy == "steps"
                 control.should_evaluate |= args.eval_strategy == "steps" and args.eval_delay <= state.global_step
+                if saves and args.save_strategy == "best":  # an evaluation would cancel it
+                    control.should_evaluate = False
 
         def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             self._ending.finish(self._call)

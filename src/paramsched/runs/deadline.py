@@ -295,7 +295,11 @@ def _require_seconds_without_horizon(plan: Plan, site: str) -> None:
     clock = amount_clock(plan.clock)
     if clock != "seconds":
         found = f"a deadline needs the clock of seconds, and the plan's clock counts {clock or 'updates'}"
-        raise InvalidArgument(site, found, 'Write ps.Plan(…, clock="seconds")')
+        instead = (
+            'Write stop_before="slurm - 5 min" in place of the deadline to end the job in time with an unchanged plan. '
+            'Write ps.Plan(…, clock="seconds") to make the whole plan end at the deadline'
+        )
+        raise InvalidArgument(site, found, instead)
     if plan.horizon is not None:
         found = f'the plan has the horizon "{plan.horizon}", and the deadline determines another one'
         raise InvalidArgument(site, found, "Omit the horizon of the plan, or the deadline")

@@ -21,11 +21,17 @@ from paramsched.scheduler.start import Assembly, Numbers, Request, chosen_before
 from paramsched.time import Calendar
 
 if TYPE_CHECKING:
+    from paramsched.runs.job_end import JobEnd
     from paramsched.runs.rank_agreement import RunAgreement
 
 
 def attach(
-    optimizers: Mapping[str, Any], request: Request, source: PlanSource, calendar: Calendar, call: str = ""
+    optimizers: Mapping[str, Any],
+    request: Request,
+    source: PlanSource,
+    calendar: Calendar,
+    call: str = "",
+    job_end: "JobEnd | None" = None,
 ) -> Run:
     """Attach a plan to optimizers; the other arguments are those of `assembly_of`.
 
@@ -35,10 +41,12 @@ def attach(
     if request.drive != "manual":
         for name, optimizer in optimizers.items():
             require_hooks(optimizer, name)
-    return start(optimizers, request, assembly_of(request, source, calendar, call))
+    return start(optimizers, request, assembly_of(request, source, calendar, call, job_end))
 
 
-def assembly_of(request: Request, source: PlanSource, calendar: Calendar, call: str = "") -> Assembly:
+def assembly_of(
+    request: Request, source: PlanSource, calendar: Calendar, call: str = "", job_end: "JobEnd | None" = None
+) -> Assembly:
     """Return what a run starts with, and its parts. Without a deadline, the plan is resolved now.
 
     Args:
@@ -46,6 +54,7 @@ def assembly_of(request: Request, source: PlanSource, calendar: Calendar, call: 
         source: the plan and its file.
         calendar: the run facts.
         call: the start of the call that passes the run facts, for messages. Default: the constructor.
+        job_end: the end of the job before that of the plan, or None.
 
     Raises:
         ParamschedError: the plan cannot be resolved.
@@ -71,6 +80,8 @@ def assembly_of(request: Request, source: PlanSource, calendar: Calendar, call: 
         from paramsched.runs.watch import watch_of
 
         watch = partial(watch_of, source, resolver)
+    if job_end is not None:
+        watch = partial(job_end.begin, watch)
     processes = source.processes
     consumption = partial(consumption_of, processes=processes, counted_by=source.counted_by)
     parts = Parts(

@@ -74,6 +74,10 @@ class RankMessages:
     def _read_key(self, start: int) -> str:
         return f"{self._kind}/{start}/read by {self.ranks.own}"
 
+    def key(self, name: str) -> str:
+        """Return a key of the store that all ranks of the start share."""
+        return f"{self._kind}/{self._start}/{name}"
+
     def send(self, message: Any) -> None:
         """Send JSON data; floats keep all bits.
 

@@ -1,10 +1,11 @@
 """Scheduler: applies a plan to an optimizer."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import isnan
 from numbers import Real
+from signal import Signals
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, cast, final, get_args
 from weakref import ref
@@ -64,7 +65,10 @@ from paramsched.time.progress import PROGRESS
 
 if TYPE_CHECKING:
     from paramsched.runs.facts_later import WaitingForFacts
+    from paramsched.runs.job_end import JobEnd
     from paramsched.runs.progress import ProgressSource
+
+SignalsLike: TypeAlias = str | Signals | Sequence[str | Signals]
 
 WhichUpdate: TypeAlias = Literal["last", "coming"]
 
@@ -136,6 +140,11 @@ class Scheduler(LRScheduler):
         watch: the time between two looks at the plan file, whose changes the run then follows: a number of updates, a
             time such as `"30 s"`, or True for `"10 s"`. The plan must be passed as the path of a plan file. A change
             takes effect when two looks in a row find the same content.
+        stop_before: the moment before which the job ends, with the plan unchanged: the texts of `deadline`, such as
+            `"slurm - 5 min"` or `"in 55 min"`, which counts from this call. `should_stop` becomes True in time, and the
+            next job continues from the checkpoint. It needs no clock and no horizon.
+        stop_on: the signals at which the job ends, with the plan unchanged: the name of one, such as `"SIGTERM"`, a
+            `signal.Signals`, or several. All processes end after the same update if any of them receives one.
         process_group: the torch `ProcessGroup` of the processes that train together, if they are only some of the
             world: they agree on seconds, a deadline, a watched file and amounts, and its first rank leads. None for all
             processes.
@@ -146,6 +155,7 @@ class Scheduler(LRScheduler):
         FileNotFoundError: the plan file does not exist.
         PlanError: the optimizer lacks a group or field of the plan. The optimizer is unchanged.
         PlanChanged: the optimizer carries another plan and `on_change="error"`. The optimizer is unchanged.
+        StateError: `stop_on` is passed outside of the main thread.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
@@ -162,6 +172,7 @@ class Scheduler(LRScheduler):
     _resume: Resume
     _count: Callable[[], object] | None = None  # what `step` calls, from its first call on
     _waiting: "WaitingForFacts | None" = None
+    _job_end: "JobEnd | None" = None
     _warned: frozenset[str] = frozenset()  # the kinds of reports that have caused a warning
 
     def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
@@ -176,6 +187,8 @@ class Scheduler(LRScheduler):
         late_groups: LateGroups = "base",
         t: int | None = None,
         watch: bool | int | str = False,
+        stop_before: DeadlineLike | None = None,
+        stop_on: SignalsLike | None = None,
         process_group: Any = None,
         total: DurationLike | None = None,
         steps_per_epoch: int | None = None,
@@ -206,6 +219,10 @@ class Scheduler(LRScheduler):
             from paramsched.runs.processes import processes_of
 
             processes = processes_of(process_group)
+        if stop_before is not None or stop_on is not None:
+            from paramsched.runs.job_end import job_end_of
+
+            self._job_end = job_end_of(stop_before, stop_on, processes)
         source = PlanSource.of(plan, watch, names=names, processes=processes)
         resume = Resume(policy, checked_on_base(on_base, source.plan), processes)
         request = request_of(source.plan, drive, resume, late_groups, t, names)
@@ -239,12 +256,14 @@ class Scheduler(LRScheduler):
 
     def _attach(self, request: Request, source: PlanSource, calendar: Calendar, call: str = "") -> None:
         """Attach a plan to all optimizers."""
+        if self._job_end is not None:
+            self._job_end.check_facts(calendar)
         if source.published is None:
-            self._start(request, source, attach(self._optimizers, request, source, calendar, call))
+            self._start(request, source, attach(self._optimizers, request, source, calendar, call, self._job_end))
             return
         with source.attaching(source.published, calendar, self._optimizers) as attached:
             request = replace(request, plan=attached.plan)
-            self._start(request, attached, attach(self._optimizers, request, attached, calendar, call))
+            self._start(request, attached, attach(self._optimizers, request, attached, calendar, call, self._job_end))
 
     def _start(self, request: Request, source: PlanSource, run: Run) -> None:
         """Store the run of an attached plan."""
@@ -722,12 +741,12 @@ class Scheduler(LRScheduler):
 
     @property
     def should_stop(self) -> bool:
-        """True if the plan ends before the next update: `while not scheduler.should_stop`. False without a horizon.
+        """True if the run ends before the next update: `while not scheduler.should_stop`.
 
-        It becomes True when an update ends at or after the horizon, in updates or on the plan's clock. With a deadline
-        it becomes True when the time left is less than 1.5 times the median duration of the last 9 timed updates. A
-        further step is allowed, and uses the values that the plan has after its end. With several optimizers, read it
-        once per iteration, like `t`.
+        It becomes True when an update ends at or after the horizon, in updates or on the plan's clock; without a
+        horizon the plan has no end. With a deadline or `stop_before` it becomes True when the time left is less than
+        1.5 times the median duration of the last 9 timed updates, and with `stop_on` after a signal. A further step is
+        allowed, and uses the values of the plan. With several optimizers, read it once per iteration, like `t`.
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
@@ -737,10 +756,26 @@ class Scheduler(LRScheduler):
         >>> scheduler.t
         4
         """
+        return self.stop_reason is not None
+
+    @property
+    def stop_reason(self) -> str | None:
+        """The reason of `should_stop`: `"plan"`, `"deadline"`, `"stop_before"` or the name of a signal; else None.
+
+        `"plan"` takes precedence: the plan is over. After any other reason the next job continues the plan:
+        `sys.exit(0 if scheduler.stop_reason == "plan" else 75)`. It is equal on all processes.
+        """
         clock, source = self._run.clock, self._run.consumption
+        if self._run.in_force.is_over_at(clock.t, clock.amount):
+            return "plan"
         if isinstance(source, ConsumptionSource) and source.stops_at(clock.t):
-            return True
-        return self._run.in_force.is_over_at(clock.t, clock.amount)
+            return "deadline"
+        return None if self._job_end is None else self._job_end.reason
+
+    @property
+    def may_end_early(self) -> bool:
+        """True if `stop_before` or `stop_on` may end the job before the plan ends."""
+        return self._job_end is not None
 
     @property
     def last_epoch(self) -> int:

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 log = logging.getLogger("paramsched")
 
 _SLOWEST = 1.5  # medians that an update may take without passing the deadline
-_LEAST_LEFT = 0.001  # seconds; with less, the run is over
+LEAST_LEFT = 0.001  # seconds; with less, the run is over
 _RECENT = 9  # updates of which the median is taken
 _AHEAD = 2  # updates between sending a message and its first update, so that no rank waits for it
 _FINENESS = 128  # a message lasts for this part of the time that is left
 _WITHOUT_HORIZON = 10.0  # the seconds that a message lasts, if the run has no horizon
 _MOST_UPDATES = 1024  # in one message
 _LEAST_UPDATES = 8  # in one message, unless it lasts a second, so that ranks read the store rarely near the end
+_LOOKS_EVERY = 0.1  # seconds between two looks for signals; slower updates are looked at each
+_MOST_BETWEEN_LOOKS = 100  # updates, which bound the delay if updates become slower
 _SETTLED_AFTER = 2  # updates after a start, when all ranks have constructed its Scheduler if they train together
 
 
@@ -78,7 +80,7 @@ class RunStart:
     @property
     def is_over(self) -> bool:
         """True if the deadline was over at the start."""
-        return self.left < _LEAST_LEFT
+        return self.left < LEAST_LEFT
 
     def left_at(self, now: float) -> float:
         """Return the seconds until the deadline, at a time of the monotonic clock."""
@@ -100,7 +102,7 @@ class RunStart:
             "start-up took %.3g s; the stages need %.3g s and %.3g s are left, so they are shortened to %.0f %%",
             self.left - self.left_at(now), needed, left, 100 * left / needed,
         )  # fmt: skip
-        return horizon, 1.0 if left < _LEAST_LEFT else needed / left
+        return horizon, 1.0 if left < LEAST_LEFT else needed / left
 
 
 def in_milliseconds(seconds: float) -> int:
@@ -131,7 +133,7 @@ def messages_about_time(number: int, t: int, amount: float, processes: Processes
 
 def ends_before(updates: int, left: float, durations: Sequence[float]) -> bool:
     """Return whether the time left is too short for this number of slow updates."""
-    return left < _LEAST_LEFT or (bool(durations) and left < updates * _SLOWEST * median(durations))
+    return left < LEAST_LEFT or (bool(durations) and left < updates * _SLOWEST * median(durations))
 
 
 @final
@@ -146,6 +148,7 @@ class TimeMessage:
         rate: the amount that each update adds.
         horizon: the horizon in seconds, if the run has a deadline.
         stop: the update before which the run ends, once it is known.
+        pace: the median seconds of the recent updates; 0 before the first ones are measured.
     """
 
     begin: int
@@ -154,6 +157,7 @@ class TimeMessage:
     rate: float = 0.0
     horizon: float | None = None
     stop: int | None = None
+    pace: float = 0.0
 
     @property
     def end(self) -> int:
@@ -162,6 +166,13 @@ class TimeMessage:
 
     def amount_at(self, t: int) -> float:
         return self.amount + (t - self.begin) * self.rate
+
+    def next_look(self, t: int) -> int | None:
+        """Return the update before which all ranks look at the store next; None if they do not before update `t`."""
+        every = 1
+        if self.pace:
+            every = max(1, min(floor(_LOOKS_EVERY / self.pace), _MOST_BETWEEN_LOOKS))
+        return None if (t - self.begin) % every else min(t + every, self.end)
 
     def amounts_from(self, t: int, count: int) -> Any:
         """Return the amounts before `count` updates, starting at update `t`."""
@@ -199,9 +210,9 @@ def next_message(
     if stop is None and has_deadline and left is not None:
         # All updates before `fitting` end before the deadline, even if they are slow.
         fitting = begin - _AHEAD + (floor(left / (_SLOWEST * pace)) if pace else _MOST_UPDATES * _FINENESS)
-        if left < _LEAST_LEFT or fitting < begin + count:
+        if left < LEAST_LEFT or fitting < begin + count:
             stop = max(begin, fitting)
-    return TimeMessage(begin, count, amount, rate, last.horizon, stop)
+    return TimeMessage(begin, count, amount, rate, last.horizon, stop, pace)
 
 
 class RunTime(ABC):
@@ -342,14 +353,14 @@ class SharedTime(RunTime):
     def __init__(
         self, messages: "RankMessages", first: TimeMessage, clock: Rank0Clock | None, settle: Callable[[], object]
     ) -> None:
-        self._messages, self._message, self._clock, self._settle = messages, first, clock, settle
+        self._messages, self.message, self._clock, self._settle = messages, first, clock, settle
         self._settles_at = first.begin + _SETTLED_AFTER
         self._reported = 0.0  # seconds that reports have added to the announced amounts
         self.horizon = first.horizon
 
     def amounts_from(self, t: int, amount: float, most: int) -> Any:
         self._move_to(t)
-        message, clock = self._message, self._clock
+        message, clock = self.message, self._clock
         end = message.end if clock is None else min(message.end, clock.due)
         end = self._settles_at if t < self._settles_at < end else end
         # Adding the reports again may round below the amount that was used last.
@@ -357,7 +368,7 @@ class SharedTime(RunTime):
 
     def accept(self, t: int, amount: float) -> None:
         self._move_to(t)
-        self._reported = amount - self._message.amount_at(t)
+        self._reported = amount - self.message.amount_at(t)
 
     def _move_to(self, t: int) -> None:
         """Use the message of update `t`. Rank 0 also reads the time if that is due."""
@@ -366,10 +377,10 @@ class SharedTime(RunTime):
             self._settle()
         if clock is not None and t >= clock.due:
             clock.read(t)
-        end = self._message.end
+        end = self.message.end
         if t >= end:
-            self._message = TimeMessage(**self._messages.receive()) if clock is None else clock.sent.popleft()
-            self.horizon, self.stop = self._message.horizon, self._message.stop
-            if self._message.begin != end:
-                first, begin = self._messages.ranks.first, self._message.begin
+            self.message = TimeMessage(**self._messages.receive()) if clock is None else clock.sent.popleft()
+            self.horizon, self.stop = self.message.horizon, self.message.stop
+            if self.message.begin != end:
+                first, begin = self._messages.ranks.first, self.message.begin
                 raise StateError(f"rank {first} announces the time from update {begin} on, expected {end}")

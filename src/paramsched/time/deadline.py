@@ -16,7 +16,7 @@ _TIME_OF_DAY = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
 _SLURM_END = "SLURM_JOB_END_TIME"
 
 
-def deadline_of(value: Any, now: float, environment: Mapping[str, str]) -> datetime:
+def deadline_of(value: Any, now: float, environment: Mapping[str, str], site: CallSite | None = None) -> datetime:
     """Return the moment that a deadline means, with its time zone.
 
     Args:
@@ -24,6 +24,7 @@ def deadline_of(value: Any, now: float, environment: Mapping[str, str]) -> datet
             these followed by `- 5 min`, which is 5 minutes earlier; or a `datetime`. Local time if there is no offset.
         now: the present Unix time.
         environment: the environment variables. SLURM sets `SLURM_JOB_END_TIME`.
+        site: the argument, for messages. Default: `deadline` of a `Calendar`.
 
     Raises:
         InvalidArgument: `value` is not a deadline, or it is `"slurm"` and the variable is not set.
@@ -31,7 +32,7 @@ def deadline_of(value: Any, now: float, environment: Mapping[str, str]) -> datet
     >>> deadline_of("in 1 h - 5 min", 1_000_000, {}).timestamp()
     1003300.0
     """
-    site = CallSite("Calendar", "deadline", shown(value))
+    site = site or CallSite("Calendar", "deadline", shown(value))
     try:
         if isinstance(value, datetime):
             return value.astimezone() if value.tzinfo is None else value
@@ -39,13 +40,13 @@ def deadline_of(value: Any, now: float, environment: Mapping[str, str]) -> datet
             raise TypeError
         text = value.strip()
         if (earlier := _EARLIER.fullmatch(text)) is not None:
-            return deadline_of(earlier["moment"], now, environment) - _seconds(earlier["by"], site)
+            return deadline_of(earlier["moment"], now, environment, site) - _seconds(earlier["by"], site)
         if text == "slurm":
             return datetime.fromtimestamp(_end_of_job(environment, site)).astimezone()
         if text.startswith("in "):
             return datetime.fromtimestamp(now).astimezone() + _seconds(text.removeprefix("in "), site)
         if (found := _TIME_OF_DAY.fullmatch(text)) is None:
-            return deadline_of(datetime.fromisoformat(text), now, environment)
+            return deadline_of(datetime.fromisoformat(text), now, environment, site)
         local = datetime.fromtimestamp(now)
         hour, minute, second = (int(part) for part in found.groups("0"))
         today = datetime.combine(local.date(), time(hour, minute, second))
@@ -54,7 +55,7 @@ def deadline_of(value: Any, now: float, environment: Mapping[str, str]) -> datet
         raise
     except (TypeError, ValueError, OverflowError, OSError, RecursionError):
         expected = 'expected "in 55 min", "18:00", "2026-11-22 08:00", "slurm" or a datetime'
-        raise InvalidArgument(site, expected, 'Write deadline="in 55 min"') from None
+        raise InvalidArgument(site, expected, f'Write {site.argument}="in 55 min"') from None
 
 
 def length_in_seconds(text: Any, site: str | CallSite, instead: str) -> timedelta:
@@ -67,7 +68,7 @@ def length_in_seconds(text: Any, site: str | CallSite, instead: str) -> timedelt
 
 
 def _seconds(text: str, site: CallSite) -> timedelta:
-    return length_in_seconds(text, site, 'Write deadline="in 1 h + 30 min"')
+    return length_in_seconds(text, site, f'Write {site.argument}="in 1 h + 30 min"')
 
 
 def _end_of_job(environment: Mapping[str, str], site: CallSite) -> float:
@@ -77,5 +78,5 @@ def _end_of_job(environment: Mapping[str, str], site: CallSite) -> float:
         return float(int(text or ""))
     except ValueError:
         found = f"the environment variable {_SLURM_END} is {'not set' if text is None else shown(text)}"
-        instead = f'Write deadline="in 55 min", or set {_SLURM_END} to a Unix time'
+        instead = f'Write {site.argument}="in 55 min", or set {_SLURM_END} to a Unix time'
         raise InvalidArgument(site, found, instead) from None
