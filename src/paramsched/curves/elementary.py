@@ -7,7 +7,7 @@ comparisons, and conversions to integers), in a fixed order. So a number and an 
 Each function divides its argument into a multiple of a small step, whose value a table contains, and a remainder, for
 which a short Taylor series is enough. The tables are computed with integers, to more digits than a float has. A value
 is the sum of a large part that is exact and a small part, so that little more than its last rounding is lost: the error
-is at most 0.6 units in the last place, 1 for `tanh`, and 1.5 for powers with the exponents 3 and 4.
+is at most 1 unit in the last place, and 2 for powers with simple exponents (`tests/unit/curves/test_elementary.py`).
 
 Every function takes a float or an array of float64.
 """
