@@ -20,10 +20,11 @@ from paramsched.audit.match import (
 )
 from paramsched.base.frozen_values import text_on_screen
 from paramsched.curves.arrays import ROUNDING, Floats
+from paramsched.errors import MissingFact
 from paramsched.plan import Plan
 from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.plan.resolve import amounts_of_run, counted_plan
-from paramsched.time import Calendar
+from paramsched.time import Calendar, Duration
 from paramsched.time.amounts import amount_text
 from paramsched.time.progress import PROGRESS
 
@@ -507,6 +508,25 @@ class Report:
         return "\n".join(lines)
 
 
+def _in_updates(logged: LoggedValues, plan: Plan, facts: Calendar) -> tuple[LoggedValues, Calendar]:
+    """Return a log that counts epochs with the first update of each epoch instead, and the run facts.
+
+    A plan in epochs needs no length of an epoch: one update per epoch is enough.
+
+    Raises:
+        MissingFact: the length of an epoch is unknown, and the plan is not in epochs.
+    """
+    if facts.updates_per_epoch is None:
+        length = facts.total if plan.horizon is None else plan.horizon
+        if length is None or [unit for unit, _ in Duration.of(length).terms] != ["epochs"]:
+            found = "the log counts epochs, and the plan does not"
+            raise MissingFact(f"audit of {logged.source}", found, fact="steps_per_epoch", example="500")
+        facts = replace(facts, steps_per_epoch=1)
+    epoch = facts.updates_per_epoch or 1
+    columns = tuple(replace(one, t=one.t * epoch) for one in logged.columns)
+    return replace(logged, columns=columns, unit="updates"), facts
+
+
 def _not_compared(logged: LoggedValues, plan: Plan, pairs: Sequence[PlannedColumn]) -> list[str]:
     """Return the fields and targets of the plan that the log lacks, and the columns that the plan does not schedule."""
     planned, compared = {pair.name for pair in pairs}, {pair.column.field for pair in pairs}
@@ -542,6 +562,8 @@ def compare_with_plan(
         MissingFact: a unit of the plan needs a missing run fact.
     """
     plan, facts = plan_of(plan, "compare_with_plan"), calendar or Calendar()
+    if logged.unit == "epochs":
+        logged, facts = _in_updates(logged, plan, facts)
     run_facts = RunFacts(plan, facts)
     resolved = run_facts.resolved
     run = amounts_of_run(resolved, facts)

@@ -14,7 +14,9 @@ from typing import Any, Literal, TypeAlias, final
 
 from paramsched.audit.checkpoint_files import parts_of_checkpoint
 from paramsched.audit.checkpoint_log import read_checkpoint
+from paramsched.audit.columns import TimeColumn, columns_of_fields, length_in, time_column
 from paramsched.audit.log_values import (
+    ROWS_ARE_COUNTED,
     AmountColumn,
     LoggedValues,
     group_number,
@@ -28,12 +30,15 @@ from paramsched.audit.log_values import (
     update_number,
     with_shared_digits,
 )
+from paramsched.audit.text_log import rows_of_text
 from paramsched.base.diagnostic import names_listed, printable
 from paramsched.errors import MissingDependency, UnreadableLog
 from paramsched.fields import Field
 from paramsched.run_files.files import open_to_read
 
 _CHECKPOINTS = {".pt", ".pth", ".bin", ".ckpt", ".tar"}
+_TABLES = (".csv", ".tsv")
+_WORDS = (".log", ".txt", ".out")
 _EVENTS = "tfevents"  # in the name of each event file
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -85,7 +90,8 @@ def read_log(
         elif kind == "history":
             wanted = _columns_of_history(file, rows, fields, columns)
             logged = _read_table(file, rows, fields, wanted, time or _STEP, amount)
-            logged = replace(logged, columns=tuple(replace(one, t=one.t - 1) for one in logged.columns))
+            moved = tuple(replace(one, t=one.t - 1) for one in logged.columns)
+            logged = replace(logged, columns=moved, length=_length_of_history(file), from_one=True)
         else:
             logged = _read_table(file, rows, fields, columns, _STEP if kind == "events" and not time else time, amount)
     if tolerance is None:
@@ -93,7 +99,7 @@ def read_log(
     return replace(logged, columns=tuple(replace(one, tolerance=tolerance) for one in logged.columns))
 
 
-_Kind: TypeAlias = Literal["checkpoint", "history", "jsonl", "csv", "events"]
+_Kind: TypeAlias = Literal["checkpoint", "history", "jsonl", "csv", "text", "events"]
 
 
 def kind_of_log(file: Path) -> _Kind:
@@ -122,11 +128,24 @@ def kind_of_log(file: Path) -> _Kind:
     is_state = file.suffix == ".json" and head.lstrip()[:1] == b"{" and b'"log_history"' in head
     if is_state or file.name == "trainer_state.json":
         return "history"
+    if file.suffix not in _TABLES and not _is_object(head) and any(rows_of_text(_text_lines(file, loose=True))):
+        return "text"
     # A text that starts like an object, optionally after a byte order mark, is JSONL regardless of the suffix.
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if file.suffix not in (".csv", ".tsv") and text.startswith((b"{", b"[")):
+    # A line of a text log may begin with a time in brackets.
+    words = file.suffix in _WORDS and not _is_object(head)
+    if file.suffix not in _TABLES and not words and text.startswith((b"{", b"[")):
         return "jsonl"
     return "csv"
+
+
+def _is_object(head: bytes) -> bool:
+    """Return whether the first line of a file is a JSON object, or may be the first part of one."""
+    line = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return line.startswith(b'{"') and len(head) == len(line)
 
 
 def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
@@ -141,19 +160,33 @@ def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
             return list(_csv_rows(file))
         case "events":
             return list(_event_rows(file))
+        case "text":
+            return list(rows_of_text(_text_lines(file, loose=True)))
         case "history":
-            return _history_rows(file)
+            return _state_of_history(file)["log_history"]  # type: ignore[no-any-return]  # checked there
         case "jsonl":
             return list(json_rows(file))
 
 
-TIMES = ("t", "update", "step", "global_step", "trainer/global_step", "iteration", "iter")
-"""The default names of the column that counts the updates; case is ignored."""
-
-_TARGETS = "targets/"
-_GROUP = re.compile(r"(?P<field>.+)\[(?P<group>[^\[\]]+)\]")
 _IN_TEXT = "Pass JSONL or CSV in UTF-8, or a checkpoint (.pt)"
 _LOG_ADVICE = "Pass the log of a run: JSONL, CSV, or a checkpoint"
+
+
+_FEWEST_COLUMNS = 3
+_NO_TABLE = (
+    "the text is no table, and its lines are not those of nanoGPT, Megatron-LM, MMEngine, DeepSpeed or transformers' "
+    "Trainer with a learning rate"
+)
+
+
+def _table_of_text(file: Path) -> str:
+    """Return a command that makes a table of a text log, with the names that its lines may use."""
+    pattern = r"step\D*(\d+).*?lr\D*?([\d.]+(?:e[-+]?\d+)?)"
+    code = (
+        f"import re; print('step,lr'); "
+        f"[print(*m, sep=',') for m in re.findall(r'{pattern}', open({str(file)!r}, errors='replace').read())]"
+    )
+    return f"Make a table of it, with the names in its lines: python -c {shlex.quote(code)} > log.csv"
 
 
 _MAX_LINE_LENGTH = 2**24
@@ -164,12 +197,24 @@ MOST_COLUMNS = 4_000
 """The maximum number of columns: four fields of a thousand groups."""
 
 
-def _text_lines(file: Path) -> Iterator[str]:
-    """Yield the lines of a text file with their line ends, because the csv module requires the line ends."""
-    with open_to_read(file) as stream, TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+def _text_lines(file: Path, *, loose: bool = False) -> Iterator[str]:
+    """Yield the lines of a text file with their line ends, because the csv module requires the line ends.
+
+    Args:
+        file: the path.
+        loose: whether other bytes than UTF-8 are replaced, and a carriage return ends a line, as in what a progress bar
+            prints.
+    """
+    errors, newline = ("replace", None) if loose else ("strict", "")
+    with (
+        open_to_read(file) as stream,
+        TextIOWrapper(stream, encoding="utf-8-sig", errors=errors, newline=newline) as text,
+    ):
         try:
             for number in count(1):
                 line = text.readline(_MAX_LINE_LENGTH)
+                if len(line) == _MAX_LINE_LENGTH and loose:
+                    return
                 if len(line) == _MAX_LINE_LENGTH:
                     found = f"the line has more than {_MAX_LINE_LENGTH:,} characters"
                     raise UnreadableLog(path_text(file, number), found, "Pass a log with one row per line")
@@ -238,18 +283,20 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
     # The delimiter is the candidate that occurs most often in the first line.
     rows = csv.reader(chain([first], lines), delimiter=max(",;\t", key=first.count))
     try:
-        header = next(rows, [])
+        header = [name.strip() or name for name in next(rows, [])]
         times = Counter(header)
         if duplicate := next((name for name in header if name and times[name] > 1), None):
             raise _duplicate_error(path_text(file, 1), duplicate)
         for row in rows:
+            if len(row) > len(header) and file.suffix in _WORDS and len(header) < _FEWEST_COLUMNS:
+                raise UnreadableLog(path_text(file), _NO_TABLE, _table_of_text(file), option="--column")
             if len(row) > len(header):
                 cells = "1 cell" if len(header) == 1 else f"{len(header)} cells"
                 found = f"expected a log with {cells} as in the first line, got {len(row)}"
                 instead = "Write the name of each column in the first line"
                 raise UnreadableLog(path_text(file, rows.line_num), found, instead)
             if row:
-                yield dict(zip(header, row, strict=False))
+                yield dict(zip(header, (cell.strip() for cell in row), strict=False))
     except csv.Error as error:
         raise UnreadableLog(path_text(file, rows.line_num), f"invalid CSV: {error}", _IN_TEXT) from None
 
@@ -287,18 +334,20 @@ def _columns_of_history(
     file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...], columns: Mapping[str, str]
 ) -> dict[str, str]:
     """Return a dict from each field, or `field@group`, to its column in a `trainer_state.json`."""
-    present = dict.fromkeys(name for row in rows for name in row)
-    wanted = _wanted_columns(list(present), fields, columns)
-    # The Trainer logs the learning rate of the first group under this name. The adapter of paramsched logs all groups.
-    if "learning_rate" in present and "lr" in fields and not any(one.partition("@")[0] == "lr" for one in wanted):
-        wanted = {"lr": "learning_rate", **wanted}
+    present = list(dict.fromkeys(name for row in rows for name in row))
+    wanted = columns_of_fields(present, fields, columns)
     if not wanted:
         raise UnreadableLog(path_text(file), f"no row has {', '.join(fields)}", _NO_HISTORY)
     return wanted
 
 
-def _history_rows(file: Path) -> list[dict[str, Any]]:
-    """Return the rows of `log_history`; numbers with a decimal point stay strings."""
+def _length_of_history(file: Path) -> int | None:
+    """Return the length of a Trainer's run that its state contains."""
+    return length_in([_state_of_history(file)])
+
+
+def _state_of_history(file: Path) -> dict[str, Any]:
+    """Return the state of a Trainer, with the rows of `log_history`; numbers with a decimal point stay strings."""
     if (size := file.stat().st_size) > _MAX_STATE_BYTES:
         found = f"expected at most {_MAX_STATE_BYTES:,} bytes, got {size:,}"
         raise UnreadableLog(path_text(file), found, _NO_HISTORY)
@@ -311,7 +360,7 @@ def _history_rows(file: Path) -> list[dict[str, Any]]:
     rows = data.get("log_history") if isinstance(data, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UnreadableLog(path_text(file), "log_history, a list of objects, is missing", _NO_HISTORY)
-    return rows
+    return dict(data)
 
 
 def _read_scheduler_rows(
@@ -376,8 +425,10 @@ def _read_table(
     present = list(dict.fromkeys(chain.from_iterable(rows)))
     if not present:
         raise UnreadableLog(path_text(file), "the log has no values", _LOG_ADVICE)
-    wanted = _wanted_columns(present, fields, columns)
+    wanted = columns_of_fields(present, fields, columns)
     require_columns((*wanted.values(), *([time] if time else [])), present, file)
+    if not wanted and file.suffix in _WORDS and len(present) < _FEWEST_COLUMNS:
+        raise UnreadableLog(path_text(file), _NO_TABLE, _table_of_text(file), option="--column")
     if not wanted:
         field = "lr" if "lr" in fields or not fields else fields[0]
         example, listed = f"{field}={_column_to_suggest(field, rows)}", names_listed(dict.fromkeys((field, *fields)), 4)
@@ -388,7 +439,7 @@ def _read_table(
             option="--column",
         )
     require_few_columns(len(wanted), file)
-    counted = time or time_column(present)
+    counted = time_column(present, rows, time)
     cells = numbered_cells(file, rows, wanted.values(), counted)
     labels = _group_indices(wanted, file)
     made = []
@@ -405,11 +456,19 @@ def _read_table(
     known = with_shared_digits(made)
     named = {index: label for label, index in labels.items() if not is_group_index(label)}
     names = tuple(named.get(index) for index in range(1 + max(one.group for one in known)))
-    uncounted = () if counted is not None else ("no column counts the updates, so rows are counted from 0",)
+    uncounted = () if counted.unit != "rows" else (ROWS_ARE_COUNTED,)
     consumed = amount.find(present, file)
     amounts = [] if consumed is None else numbered_cells(file, rows, [consumed], counted)[consumed]
+    notes, consumed_amounts = (*uncounted, *number_notes(known)), logged_amounts(amounts, file)
     return LoggedValues(
-        path_text(file), known, names, (*uncounted, *number_notes(known)), logged_amounts(amounts, file)
+        path_text(file),
+        known,
+        names,
+        notes,
+        consumed_amounts,
+        unit=counted.unit,
+        from_one=counted.first == 1,
+        length=length_in(rows),
     )
 
 
@@ -436,30 +495,21 @@ def _group_indices(wanted: Iterable[str], file: Path) -> dict[str, int]:
 
 
 def numbered_cells(
-    file: Path, rows: list[dict[str, Any]], names: Iterable[str], counted: str | None
+    file: Path, rows: list[dict[str, Any]], names: Iterable[str], counted: TimeColumn
 ) -> dict[str, list[tuple[int, Any]]]:
-    """Return a dict from each of `names` to the nonempty cells of that column, as pairs (update, value).
-
-    `counted` is the column that counts the updates; if it is None, the number of the row is the update.
-    """
+    """Return a dict from each of `names` to the nonempty cells of that column, as pairs (time, value)."""
+    time = counted.name
     found: dict[str, list[tuple[int, Any]]] = {name: [] for name in names}
     for number, row in enumerate(rows):
         # Iterate over the smaller set of names: a log may have thousands of columns and rows with few cells.
         present = row.keys() & found.keys() if len(found) > 4 else [name for name in found if name in row]
-        if not present or (counted is not None and row.get(counted) in (None, "")):
+        if not present or (time is not None and row.get(time) in (None, "")):
             continue
         cells = [(name, value) for name in present if (value := row[name]) not in (None, "")]
-        t = number if counted is None or not cells else update_number(row[counted], file)
+        t = number if time is None or not cells else update_number(row[time], file) - counted.first
         for name, value in cells:
             found[name].append((t, value))
     return found
-
-
-def time_column(present: list[str]) -> str | None:
-    """Return the name of the column that counts the updates; None if no column has one of the names in `TIMES`."""
-    # If names differ in case only, the first one is used.
-    lower = {name.lower(): name for name in reversed(present)}
-    return next((lower[name] for name in TIMES if name in lower), None)
 
 
 def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:
@@ -474,32 +524,3 @@ def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:
         if is_number and any(part in name.lower() for part in parts):
             return printable(name)[:80]
     return "NAME"
-
-
-def _wanted_columns(present: list[str], fields: tuple[str, ...], columns: Mapping[str, str]) -> dict[str, str]:
-    """Return the specified columns, and those with the names of the other fields."""
-    named = {str(Field.of(place.partition("@")[0])) for place in columns}
-    others = columns_like_fields(present, tuple(one for one in fields if str(Field.of(one)) not in named))
-    return {**columns, **others}
-
-
-def columns_like_fields(present: list[str], fields: tuple[str, ...]) -> dict[str, str]:
-    """Return a dict from each field, or `field@group`, to the column of that name.
-
-    Such a column is `lr`, `lr[head]` as in the CSV of a trace, `lr/head` or `targets/clip` as in `Scheduler.scalars`.
-    """
-    by_flat_name = {Field.of(field).slot: field for field in fields}
-    # `Scheduler.scalars` logs a target with the name of another value under this name.
-    targets = {name.removeprefix(_TARGETS): name for name in present if name.startswith(_TARGETS)}
-    found = {field: targets[field] for field in fields if field in targets}
-    for name in present:
-        if name in found:
-            continue
-        flat, slash, group = name.partition("/")
-        if name in fields:
-            found[name] = name
-        elif (match := _GROUP.fullmatch(name)) and match["field"] in fields:
-            found[f"{match['field']}@{match['group']}"] = name
-        elif flat in by_flat_name and bool(group) == bool(slash):
-            found[f"{by_flat_name[flat]}@{group}" if group else by_flat_name[flat]] = name
-    return found

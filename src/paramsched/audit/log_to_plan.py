@@ -14,7 +14,8 @@ from typing import Any, final
 import numpy as np
 
 from paramsched.advice.number_checks import whole_number
-from paramsched.audit.log_file import json_rows, kind_of_log, numbered_cells, read_log, rows_of_log, time_column
+from paramsched.audit.columns import time_column
+from paramsched.audit.log_file import json_rows, kind_of_log, numbered_cells, read_log, rows_of_log
 from paramsched.audit.log_values import LogColumn, Times, path_text, require_columns
 from paramsched.curves import CurveLike
 from paramsched.curves.arrays import Floats, last_of_each
@@ -22,9 +23,12 @@ from paramsched.errors import CallSite, InvalidArgument, UnreadableLog, Unreadab
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import KNOWN, Field
 from paramsched.plan import Binding, Plan, Selector
+from paramsched.plan.binding import replace_schedule
 from paramsched.run_files.files import open_to_read, path_of_file, write_whole_file
 from paramsched.schedules import Schedule, absolute, constant, piecewise, shift, table
+from paramsched.schedules.base import with_changed_fields
 from paramsched.schedules.table import MOST_WRITTEN, read_column, table_file_in
+from paramsched.time import Duration
 
 FIELDS = (*KNOWN, *(f"{pair}[{index}]" for pair in ("betas", "etas", "step_sizes") for index in (0, 1)))
 _MAX_NAME_BYTES = 255  # bytes of a file's name, on most systems
@@ -46,7 +50,8 @@ def plan_from_log(
     """Return a plan that reproduces the values of a log, bit for bit, at each logged update.
 
     Supported are a log of paramsched (`values.jsonl`), CSV or JSONL with named columns, MMEngine's JSON lines, an event
-    file of TensorBoard (if the package is installed), and the `trainer_state.json` of transformers. The plan contains
+    file of TensorBoard (if the package is installed), the `trainer_state.json` of transformers, and the text logs that
+    `paramsched audit` reads. A log that counts epochs gives a plan in epochs. The plan contains
     absolute values, which do not depend on the base. Between two logged updates a value stays constant, or follows
     `curve`. If an update is logged twice, as after a resume, the later line is used.
 
@@ -111,7 +116,20 @@ def plan_from_log(
             table_file = None if folder is None else folder / f"{file.stem}.{field}{group}.csv"
             selector: Selector = None if alike else logged.names[column.group] or column.group
             bindings.append(Binding(field, _schedule_of_values(t, values, curve, field, table_file), selector))
-    return Plan(*bindings, horizon=1 + max(int(t[-1]) for _, t, _ in moved))
+    plan = Plan(*bindings, horizon=1 + max(int(t[-1]) for _, t, _ in moved))
+    return in_epochs(plan) if logged.unit == "epochs" else plan
+
+
+def in_epochs(plan: Plan) -> Plan:
+    """Return a plan whose lengths are counted in epochs, with the same values at the first update of each epoch."""
+
+    def change(value: Any) -> Any:
+        if isinstance(value, Duration):
+            return value if value.exact is None else Duration((("epochs", value.exact),) if value.exact else ())
+        return with_changed_fields(value, change) if isinstance(value, (Schedule, tuple)) else value
+
+    bindings = (replace_schedule(one, change(one.schedule)) for one in plan.bindings)
+    return Plan(*bindings, horizon=None if plan.horizon is None else change(plan.horizon))
 
 
 def counts_from_one(file: Path) -> bool:
@@ -231,9 +249,9 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
         rows += _validations(rows, metrics_file)
     present = list(dict.fromkeys(name for row in rows for name in row))
     require_columns((*names, *([time] if time else [])), present, file)
-    counted = time or time_column(present)
+    counted = time_column(present, rows, time)
     found = []
-    wanted = names or [one for one in present if one != counted and metric_word(one)]
+    wanted = names or [one for one in present if one != counted.name and metric_word(one)]
     cells_by_name = numbered_cells(file, rows, wanted, counted)
     for name in wanted:
         cells = cells_by_name[name]

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
+from paramsched.audit.columns import Unit
 from paramsched.base.diagnostic import printable
 from paramsched.base.near_names import did_you_mean
 from paramsched.curves.arrays import ROUNDING, Floats, equal_up_to_rounding
@@ -20,6 +21,7 @@ Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 MOST_UPDATES = 2**40
 """The largest update number; times that are computed from this number still fit into 64 bits."""
 MOST_GROUPS = 100_000
+ROWS_ARE_COUNTED = "no column counts the updates, so rows are counted from 0"
 
 
 @final
@@ -129,6 +131,9 @@ class LoggedValues:
         notes: remarks about the log.
         amounts: the consumed amounts, if the log contains them.
         of_state: whether the values are all entries of an optimizer's groups, scheduled or not.
+        unit: what the times count.
+        from_one: whether the log counts its first update as 1, so that a row may have the values of the next update.
+        length: the planned length of the run in updates, if the log contains it.
     """
 
     source: str
@@ -137,6 +142,9 @@ class LoggedValues:
     notes: tuple[str, ...] = ()
     amounts: LoggedAmounts | None = field(default=None, repr=False)
     of_state: bool = False
+    unit: Unit = "updates"
+    from_one: bool = False
+    length: int | None = None
 
 
 @final

@@ -65,6 +65,30 @@ class PlanOptions:
         return {name: one for name, one in facts.items() if one is not None}
 
 
+column_option = click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="FIELD=NAME",
+    help="Column of a log that has a field: lr=rate, lr@head=lr_1 for one group.",
+)
+time_option = click.option(
+    "--time", metavar="NAME", help="Column of a log that counts its updates from 0, or its epochs if so named."
+)
+
+
+def named_columns(columns: tuple[str, ...]) -> dict[str, str]:
+    """Return a dict from each field, or `field@group`, to the column that --column names."""
+    named: dict[str, str] = {}
+    for column in columns:
+        place, equals, its_name = column.partition("=")
+        if not equals or not place or not its_name:
+            instead = 'Write --column lr=learning_rate, or --column "lr@head=lr_1"'
+            raise click.UsageError(f"--column {column}: expected FIELD=NAME. {instead}")
+        named[place] = its_name
+    return named
+
+
 def option_of(fact: str) -> str:
     """Return the option for a run fact.
 

@@ -237,14 +237,14 @@ def test_a_checkpoint_of_a_restarted_plan_is_reported(audit, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--column", "lr=learning_rat"], 'did you mean "learning_rate"'),
-        (["--time", "stp", "--column", "lr=learning_rate"], 'did you mean "step"'),
-        ([], "no column has the name of a field (lr, weight_decay); the log has step, learning_rate"),
+        (["--column", "lr=used_rat"], 'did you mean "used_rate"'),
+        (["--time", "stp", "--column", "lr=used_rate"], 'did you mean "step"'),
+        ([], "no column has the name of a field (lr, weight_decay); the log has step, used_rate"),
         (["--column", "lr"], "--column lr: expected FIELD=NAME"),
     ],
 )
 def test_a_log_that_does_not_match_the_options_is_a_usage_error(audit, tmp_path, options, said):
-    (tmp_path / "log.csv").write_text("step,learning_rate\n0,0.1\n")
+    (tmp_path / "log.csv").write_text("step,used_rate\n0,0.1\n")
 
     code, output = audit(str(tmp_path / "log.csv"), *options)
 

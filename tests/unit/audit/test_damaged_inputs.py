@@ -319,7 +319,7 @@ def test_a_value_that_is_not_finite_does_not_hide_the_schedule_of_the_others(bad
     assert one.first_difference == 77
     assert one.largest_difference < 1e-15
     assert recognize(doubled)["lr"].base == 0.04
-    assert str(recognize([(t, bad) for t in range(300)])) == "lr   no schedule found     300 values"
+    assert str(recognize([(t, bad) for t in range(300)])) == "lr   no schedule found, and none is near     300 values"
 
 
 @table(
@@ -347,18 +347,17 @@ def test_a_single_foreign_value_does_not_complicate_the_plan(line):
     assert recognize(rows[:1])["lr"].plan is None
 
 
-def test_a_plan_that_explains_too_little_is_the_nearest_one_in_text_and_data():
+def test_noise_at_the_end_does_not_hide_the_part_that_a_plan_explains():
     rate = ps.resolve(ps.cosine(over=400), ps.Calendar(total=400))
     noise = np.random.default_rng(3).random(400)
 
     found = recognize([(t, rate(t) if t < 340 else 0.05 * noise[t]) for t in range(400)])["lr"]
 
-    assert found.plan is None
-    assert found.as_data()["plan"] is None
-    assert found.as_data()["nearest"] == str(found.nearest)
-    assert str(found).startswith("lr   no schedule found; nearest: ")
-    assert str(found).endswith(" of 400 values, first difference at update 345")
-    assert "nearest" not in recognize([(t, rate(t)) for t in range(400)])["lr"].as_data()
+    assert found.part == (0, 339)
+    assert found.as_data()["plan"] == "horizon: 400\nlr: cosine(over=400)"
+    assert found.as_data()["part"] == [0, 339]
+    assert "340 of 400 values, updates 0 to 339" in str(found)
+    assert "part" not in recognize([(t, rate(t)) for t in range(400)])["lr"].as_data()
 
 
 @table(

@@ -95,7 +95,7 @@ def test_groups_with_one_schedule_are_one_line_and_others_have_their_own(tmp_pat
     assert [one.as_data()["group"] for one in found.values()] == [["a", "b"], "c"]
 
 
-def test_one_value_that_does_not_belong_is_noted_and_several_have_no_plan():
+def test_one_value_that_does_not_belong_is_noted_and_after_several_the_longest_part_is_found():
     values = values_of("cosine()")
     values[70] *= 3
 
@@ -107,8 +107,9 @@ def test_one_value_that_does_not_belong_is_noted_and_several_have_no_plan():
 
     values[100:140] = np.random.default_rng(1).random(40)
     again = recognize(list(enumerate(values)))["lr"]
-    assert again.plan is None
-    assert again.nearest is None or again.first_difference == 70
+    assert str(again.plan) == f"horizon: {UPDATES}\nlr: cosine(over={UPDATES})"
+    assert again.part == (0, 99)
+    assert again.first_difference == 70
 
 
 @pytest.mark.parametrize(

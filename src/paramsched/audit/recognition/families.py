@@ -187,8 +187,17 @@ class Fit:
         explains = np.isfinite(size) and np.abs(left).max() <= 1
         return Fit(self.family, p, float(a[0]), float(b[0]), self.origin) if explains else None
 
-    def without_floor(self, rows: Rows) -> "Fit | None":
-        """Return an inverse power that approaches 0 and explains all rows; None for another family, or if none does."""
+    def with_round_floor(self, rows: Rows) -> "Fit | None":
+        """Return a curve that falls to a round level, 0 first, and explains all rows; None if there is none."""
+        if self.family is COSINE and self.b > 0:
+            for floor in _FLOORS:
+                to_floor = replace(self, family=_cosine_to(floor))
+                near = to_floor.refined(self.p, rows, range(2)) or to_floor
+                fallen = near.with_round_numbers(rows)
+                if fallen is not None:
+                    high = fallen.b
+                    return replace(fallen, family=COSINE, a=high * (1 + floor) / 2, b=high * (1 - floor) / 2)
+            return None
         if self.family is not RISE or self.p[1] > 0:
             return None
         alone, power = replace(self, family=replace(RISE, shifted=False)), round(2 * float(self.p[1])) / 2
@@ -244,3 +253,15 @@ RISE = Family(
     np.array([(-away, power) for away in _AWAY for power in (-0.5, 0.5, -1, 1.5, 2, 3)]),
 )
 CURVES = (LINE, COSINE, DECAY, EXPONENTIAL, FALL, RISE)
+
+
+_FLOORS = (0.0, 0.1, 0.01, 0.001, 0.2, 0.05, 0.5, 0.02)  # shares of the highest value, the likeliest first
+
+
+def _cosine_to(floor: float) -> Family:
+    """Return the cosines that fall to a share of their highest value."""
+
+    def curve(p: Floats, t: Floats) -> Floats:
+        return (1 + floor) / 2 + (1 - floor) / 2 * COSINE.curve(p, t)
+
+    return replace(COSINE, curve=curve, shifted=False)

@@ -148,7 +148,10 @@ class Search:
         rows = self.rows.take(sample(at, end, 2 * _SAMPLE))
         rows = rows.take(rows.matches(fit.at(rows.t)))
         fit = (
-            fit.without_floor(rows.strict) or fit.with_round_numbers(rows.strict) or fit.with_round_numbers(rows) or fit
+            fit.with_round_floor(rows.strict)
+            or fit.with_round_numbers(rows.strict)
+            or fit.with_round_numbers(rows)
+            or fit
         )
         return Piece(t[at].item(), t[end - 1].item(), fit.at, fit, high=fit.a), end
 

@@ -1,10 +1,10 @@
 """The plan that has the values of recognized stages, with round numbers."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
-from typing import Any, final
+from functools import cache, partial
+from typing import Any, NamedTuple, final
 
 import numpy as np
 
@@ -20,9 +20,26 @@ from paramsched.schedules.evaluation import evaluate
 from paramsched.schedules.sequence import in_order
 
 _INDICES: dict[tuple[int, int], Index] = {(0, 0): "t/n", (1, 1): "(t+1)/n", (0, 1): "t/(n-1)", (1, 0): "(t+1)/(n+1)"}
+INDICES = tuple(_INDICES.values())
 _NEAR = 1e-6  # updates
 _CHECKED = 256  # rows of a stage with which a text of it is checked
 _KEPT = 5  # the ends of a stage with which the next ones are written
+
+
+class Written(NamedTuple):
+    """A schedule with the values of stages.
+
+    Args:
+        schedule: the schedule.
+        end: the time at which its last stage ends.
+        peak: its largest value.
+        cost: a measure of the length of its text, and much more if it does not have the logged values.
+    """
+
+    schedule: Schedule
+    end: float
+    peak: float
+    cost: float
 
 
 @final
@@ -34,17 +51,32 @@ class Writer:
         unit: the largest logged value.
         base: the base.
         grain: the number of which the ends of stages are multiples.
+        indices: the conventions of counting that a stage may use.
+        end: the only end that the last stage may have; None if any.
+        last_is_end: whether the last row may have the value at the end of the schedule, which no update uses.
     """
 
-    def __init__(self, rows: Rows, unit: float, base: float, grain: int = 1) -> None:
-        self.rows, self.unit, self.base, self.grain = rows, unit, base, grain
+    def __init__(
+        self,
+        rows: Rows,
+        unit: float,
+        base: float,
+        grain: int = 1,
+        *,
+        indices: Collection[Index] = INDICES,
+        end: float | None = None,
+        last_is_end: bool = False,
+    ) -> None:
+        self.last_is_end = last_is_end
+        self.rows, self.unit, self.base, self.grain, self.end = rows, unit, base, grain, end
+        self.indices = {key: index for key, index in _INDICES.items() if index in indices}
         relative = (rows.tol / np.maximum(np.abs(rows.v), 1e-6)).min()
         # The part of the tolerance within which numbers are rounded: in a full log, one of float32, one of few digits.
         self.sharp = rows.share if rows.share < 1 else 0.02 if relative < 2e-9 else 1.0
         self.loose = 0.3 * float(relative)
 
-    def write(self, pieces: Sequence[Piece], begin: float = 0.0) -> tuple[Schedule, float, float] | None:
-        """Return the schedule of least cost with the values of the stages, its end and its peak; None if there is none.
+    def write(self, pieces: Sequence[Piece], begin: float = 0.0) -> Written | None:
+        """Return the schedule of least cost with the values of the stages; None if there is none.
 
         Args:
             pieces: the stages.
@@ -53,9 +85,14 @@ class Writer:
         best: dict[float, tuple[float, list[Schedule]]] = {begin: (0.0, [])}
         natural, first = pieces[0].natural[0], pieces[0].first
         near = [] if natural is None else [round(natural), round(natural) + 1]
+        if pieces[0].is_a(LINE):  # a scheduler that used its first value twice
+            near.append(1)
         # After a constant that was not logged.
         for start in (float(one) for one in ([first] if pieces[0].cycles else near) if begin == 0 < one <= first):
-            best[start] = 3.0, [make.constant(self._level(pieces[0].at(np.array([start])).item()), length_text(start))]
+            value = pieces[0].at(np.array([start])).item()
+            slack = self.sharp * float(self.rows.tol.min())
+            level = self._level(value, partial(_is_near, value, slack))
+            best[start] = 3.0, [make.constant(level, length_text(start))]
         for piece, after in zip(pieces, [*pieces[1:], None], strict=True):
             ends: dict[float, tuple[float, list[Schedule]]] = {}
             for start, (cost, made) in best.items():
@@ -68,7 +105,7 @@ class Writer:
             best = dict(sorted(ends.items(), key=lambda one: one[1][0])[:_KEPT])
         if not best:
             return None
-        end, (_, made) = min(best.items(), key=lambda one: one[1][0])
+        end, (cost, made) = min(best.items(), key=lambda one: one[1][0])
         lengths = [0.0 if one.length is None or one.length.exact is None else float(one.length.exact) for one in made]
         lasts = [max(float(np.ceil(length)) - 1, 0.0) for length in lengths]  # the last update of each stage
         peaks = [evaluate(one, np.array([0.0, last]), self.base) for one, last in zip(made, lasts, strict=True)]
@@ -78,16 +115,24 @@ class Writer:
         except Unresolved:  # a length is not a whole number of updates
             schedule = make.with_lengths(schedule)
         peaks += [np.array([piece.high * self.unit]) for piece in pieces if piece.cycles is not None]
-        return schedule, end, float(np.abs(np.concatenate(peaks)).max())
+        return Written(schedule, end, float(np.abs(np.concatenate(peaks)).max()), cost)
 
     def _ends(self, piece: Piece, after: Piece | None) -> list[float]:
         """Return the times at which a stage may end."""
         t, natural = self.rows.t, piece.natural[1]
         ends: list[float] = [] if natural is None else [round(natural), round(natural) + 1]
+        if after is None and self.end is not None:
+            return [self.end] if self.end >= piece.last else []
         if after is None:
             low, high = piece.last, np.inf
             whole, gap = roundest_integer(low, 2 * t[-1] - t[-2]), t[-1] - t[-2]
-            ends += [low + 1, low + gap, *([] if whole is None else [whole]), *self._zero(piece)]
+            ends += [
+                low + 1,
+                low + gap,
+                *([low + 2] if piece.is_a(LINE) else []),
+                *([] if whole is None else [whole]),
+                *self._zero(piece),
+            ]
         elif after.cycles is not None:
             return [after.first]
         else:
@@ -98,7 +143,8 @@ class Writer:
                 near = round(meeting)
                 ends += [near, near + 1, *([roundest(meeting, 1e-5)] if abs(meeting - near) > 1e-3 else [])]
             ends += [high, np.floor(low) + 1, *([] if whole is None else [whole])]
-        fitting = (float(one) for one in ends if low < one <= high and (self.grain == 1 or one % self.grain == 0))
+        least = np.nextafter(low, -np.inf) if after is None and self.last_is_end else low
+        fitting = (float(one) for one in ends if least < one <= high and (self.grain == 1 or one % self.grain == 0))
         return list(dict.fromkeys(fitting))
 
     def _zero(self, piece: Piece) -> list[float]:
@@ -186,7 +232,7 @@ class Writer:
         rows = self._rows(begin, end)
         apart = np.abs(evaluate(schedule, rows.t - begin, self.base) / self.unit - rows.v) / rows.tol
         wrong = (apart > rows.share).sum() / max(rows.t.size, 1)
-        return _digits(str(schedule)) + (40 + 1000 * float(wrong) if wrong and rows.t.size else 0.0)
+        return digits_of(str(schedule)) + (40 + 1000 * float(wrong) if wrong and rows.t.size else 0.0)
 
     def _forms(self, piece: Piece, begin: float, end: float, last: bool) -> list[tuple[Schedule, float]]:
         """Return schedules with the values of a stage, for a clock that starts at `begin`, and their ends."""
@@ -229,9 +275,10 @@ class Writer:
             firsts = np.append(True, np.diff(number) > 0)
             levels = replace(since.take(firsts), t=number[firsts] * piece.every)
             off = begin % piece.every
-            found = Writer(levels, self.unit, self.base, piece.every).write(piece.inner, begin - off)
+            inside = Writer(levels, self.unit, self.base, piece.every, indices=self.indices.values())
+            found = inside.write(piece.inner, begin - off)
             if found is not None:
-                stairs = make.every(found[0], piece.every)
+                stairs = make.every(found.schedule, piece.every)
                 yield make.skip(stairs, length_text(off)) if off else stairs
 
     def _of_curve(self, fit: Fit, begin: float, end: float, last: bool) -> Iterator[Schedule]:
@@ -257,7 +304,7 @@ class Writer:
             yield body if last else make.take(body, room)
         if fit.family is RISE and fit.p[1] < 0:
             return
-        for (early, before), index in _INDICES.items():
+        for (early, before), index in self.indices.items():
             x0, x1 = begin - early, end - before
             if all(own is None or abs(own - x) < _NEAR for own, x in ((first, x0), (final, x1))) and x1 > x0:
                 yield self._anneal(fit, x0, x1, rows, room, index)
@@ -294,6 +341,10 @@ class Writer:
         return make.anneal(start, to, over, curves.exponential(ratio) if made is None else made, index)
 
 
+def _is_near(value: float, slack: float, one: float) -> bool:
+    return abs(one - value) <= slack
+
+
 def even_length(gaps: Sequence[tuple[float, float]], origin: float = 0.0, skipped: int = 0) -> int | None:
     """Return the common distance of steps between two times each, of which `skipped` earlier ones are not listed."""
     places = np.arange(1, len(gaps) + 1) + skipped
@@ -312,7 +363,7 @@ def _meetings(piece: Piece, after: Piece, low: float, high: float) -> Iterator[f
 
 
 @cache
-def _digits(text: str) -> float:
+def digits_of(text: str) -> float:
     """Return a measure of the length of a text: its digits without zeros at an end, and the calls of combinators."""
     numbers = re.findall(r"(?<![\w.])\d[\d.]*(?=e[-+]?\d|\b)", text)
     digits = sum(len(one.replace(".", "").strip("0")) for one in numbers)

@@ -15,14 +15,17 @@ from paramsched.cli._options import (
     Command,
     PlanOptions,
     base_option,
+    column_option,
     echo,
     echo_note,
     format_option,
     json_option,
+    named_columns,
     offer_files,
     offer_formats,
     plan_argument,
     plan_options,
+    time_option,
     write_output,
 )
 
@@ -38,6 +41,9 @@ _output_option = click.option(
     shell_complete=offer_files,
     help="File to write. By default, or with -, standard output.",
 )
+
+
+_LOGS = (".csv", ".tsv", ".log")  # suffixes of logs, which no format of plans has
 
 
 @click.command(
@@ -181,6 +187,8 @@ def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
     help="Format to write: yaml, toml, json or python. By default, the suffix of FILE, or yaml.",
 )
 @click.option("--table", is_flag=True, help="With --from log: write the logged values, even if a formula has them.")
+@column_option
+@time_option
 @_output_option
 @base_option
 @click.option("--torch", is_flag=True, help="With --to python: add make_scheduler, an LRScheduler of torch.")
@@ -191,6 +199,8 @@ def paramsched_convert(
     options: PlanOptions,
     to: str | None,
     table: bool,
+    columns: tuple[str, ...],
+    time: str | None,
     output: str | None,
     torch: bool,
     test: str | None,
@@ -205,10 +215,10 @@ def paramsched_convert(
 
     With --from log, PLAN is the log of a run, and the output is the schedule that it follows. If no formula has all
     logged values, or with --table, the output is a plan with the logged values; those of a long log are written to
-    files next to the output.
+    files next to the output. A log that counts epochs gives a plan in epochs, with --steps-per-epoch in updates.
     """
     from paramsched.audit import plan_from_log, recognize
-    from paramsched.cli._plan_input import read_plan_input
+    from paramsched.cli._plan_input import calendar_from_options, read_plan_input
     from paramsched.plan.forms import SUFFIXES
     from paramsched.run_files.files import is_replaced
 
@@ -225,18 +235,26 @@ def paramsched_convert(
     _require_format(to, "python")
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"--output {output}: the suffix is not that of a known format. Write --to yaml")
+    if options.format is None and Path(plan).suffix in _LOGS:
+        raise click.UsageError(f"{plan}: expected a plan, got a log. Write paramsched convert {plan} --from log")
     if options.format == "log" or (options.format is None and plan.endswith(".jsonl")):
         if output is not None and (Path(output).suffix == ".csv" or os.path.realpath(output) == os.path.realpath(plan)):
             raise click.UsageError(
                 f"--output {output}: the log or its table may have this name already. Write -o plan.yaml"
             )
         to_file = output is not None and output != STANDARD_OUTPUT and is_replaced(Path(output))
-        recognized = None if table else recognize(plan)
+        named = named_columns(columns)
+        recognized = None if table else recognize(plan, columns=named, time=time)
         formula = None if recognized is None else recognized.plan()
         if recognized is not None and formula is not None:
             logged = ", ".join(f"{name}={one.base!r}" for name, one in recognized.items())
             echo_note(f"the values are those of the log with the base {logged}")
-        found = formula or plan_from_log(plan, tables=Path(output or "").parent if to_file else None)
+            for note in recognized.notes:
+                echo_note(note.message)
+        tables = Path(output or "").parent if to_file else None
+        found = formula or plan_from_log(plan, columns=named, time=time, tables=tables)
+        if options.facts:
+            found = found.resolve(calendar_from_options(options))
     else:
         read = read_plan_input(plan, options)
         _note_comments(read)

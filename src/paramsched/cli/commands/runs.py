@@ -19,15 +19,18 @@ from paramsched.cli._options import (
     PlanOptions,
     base_option,
     checkpoint_argument,
+    column_option,
     echo,
     file_problem,
     format_option,
     json_option,
+    named_columns,
     offer_codes,
     offer_plans,
     plan_options,
     plans_argument,
     scheduler_option,
+    time_option,
     tolerance_option,
     write_output,
 )
@@ -64,14 +67,8 @@ _at_option = click.option(
 @plan_options
 @format_option
 @base_option
-@click.option(
-    "--column",
-    "columns",
-    multiple=True,
-    metavar="FIELD=NAME",
-    help="Column that logs a field: lr=learning_rate, lr@head=lr_1 for one group.",
-)
-@click.option("--time", metavar="NAME", help="Column with the number of the update, starting at 0.")
+@column_option
+@time_option
 @click.option("--amount", metavar="NAME", help="Column with the consumed amount, for a plan by tokens, samples, …")
 @click.option(
     "--group", "names", multiple=True, metavar="NAME", help="Names of the groups, in order, if the log has none."
@@ -134,13 +131,7 @@ def paramsched_audit(
     from paramsched.errors import UnknownGroup
     from paramsched.plan.binding import amount_clock
 
-    named: dict[str, str] = {}
-    for column in columns:
-        place, equals, its_name = column.partition("=")
-        if not equals or not place or not its_name:
-            instead = 'Write --column lr=learning_rate, or --column "lr@head=lr_1"'
-            raise click.UsageError(f"--column {column}: expected FIELD=NAME. {instead}")
-        named[place] = its_name
+    named = named_columns(columns)
     if plan is None:
         given = {"--base": options.bases, "--amount": amount, "--group": names, "--processes": processes, "--at": at}
         if needless := [option for option, value in given.items() if value not in (None, ())]:
