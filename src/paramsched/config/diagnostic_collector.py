@@ -16,7 +16,7 @@ from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.config._text_places import Pairs
 from paramsched.config.text_limits import MOST_DEPTH, MOST_ENTRIES, MOST_VALUES, refuse_many_schedules, too_many_values
-from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.errors import ConfigError, InvalidArgument, shown
 
 _MOST = 200  # diagnostics that are listed; a file may have a hundred thousand problems
 
@@ -337,6 +337,10 @@ class _PlainReader:
             if isinstance(key, bool) or not isinstance(key, (str, int)):
                 found = f"the key {short_json(key)} is {type_name_of(key)}"
                 self.diagnostics.add(path, found, "Write text, or the index of a group", code=WRONG_TYPE)
+                continue
+            if isinstance(key, int) and abs(key) > sys.maxsize:  # not a group, and maybe too long to be printed
+                found = f"the key is {shown(key)}" if abs(key) >= 10**40 else f"the key {key} is too large"
+                self.diagnostics.add(path, found, "Write text, or the index of a group", code=REFUSED_VALUE)
                 continue
             place = child_path(path, key)
             if key in mapping and self.twice is not None:

@@ -395,3 +395,14 @@ def facts_of(data):
 def notes_of(data):
     yield Diagnostic("$.rate", f"{data['rate']} is taken")
 """
+
+
+@pytest.mark.parametrize("dialect", ["yaml", *config.dialect_names()])
+@pytest.mark.parametrize("path", [(), ("lr",), ("targets",)])
+def test_a_key_of_more_digits_than_python_prints_is_reported(path, dialect):
+    given = {10**5000: 1}
+    for name in path:
+        given = {name: given}
+
+    with pytest.raises(ConfigError, match="the key is an integer of 5001 digits"):
+        config.loads(given, dialect)
