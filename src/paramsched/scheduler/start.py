@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeAlias, final
 
-from paramsched.lint.levels import unlikely_values
 from paramsched.plan import Plan
 from paramsched.plan.diff import Diff, diff
 from paramsched.plan.optimizers import errors_of
 from paramsched.scheduler.block import Values
 from paramsched.scheduler.group_keys import Group, History, check_entries, count_carried
 from paramsched.scheduler.hooks import Found, PlanHooks, hooks_on
-from paramsched.scheduler.messages import Processes
 from paramsched.scheduler.parts import Parts
 from paramsched.scheduler.rebinding import sync
 from paramsched.scheduler.resume import (
@@ -29,6 +27,7 @@ from paramsched.scheduler.resume import (
 from paramsched.scheduler.run import Beginning, Run, Wrapper
 from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, resume_position
 from paramsched.scheduler.slots import LateGroups, Slot, bases_by_slot
+from paramsched.scheduler.unlikely import report_unlikely_values
 from paramsched.scheduler.updates import updates_in_state
 
 
@@ -224,7 +223,7 @@ def prepare(
         request.resume.processes,
         has_state=has_state,
     )
-    _report_unlikely_values(run, in_force.plan, request.resume.processes)
+    report_unlikely_values(run, in_force.plan, groups, request.resume.processes)
     other = {name: values_of_other_plan(one, groups[name]) for name, one in run.members.items()}
     present = [slot for name, one in run.members.items() for slot in without_initial(one.block.slots, groups[name])]
     for name, one in run.members.items():
@@ -234,15 +233,6 @@ def prepare(
             one.code_bases = request.code_bases[name]
             request.resume.bases.loaded(one, one.block.slots, groups[name])  # raises if it refuses another base
     return Prepared(run, other, initial, present)
-
-
-def _report_unlikely_values(run: Run, plan: Plan, processes: Processes) -> None:
-    slots = [slot for one in run.members.values() for slot in one.block.slots]
-    for field in dict.fromkeys(slot.name for slot in slots):
-        pairs = ((slot.schedule, slot.base) for slot in slots if slot.name == field)
-        if (trap := unlikely_values(field, plan.bindings, pairs)) is not None:
-            report = processes.warn if field == "lr" else processes.log  # a weight decay of 0 may be meant
-            report(f"{field}: {trap[1]}. {trap[2]} [{trap[0]}]")
 
 
 def _history(alone: History, run: Run, chosen: Chosen) -> History:
