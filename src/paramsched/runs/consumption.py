@@ -32,7 +32,7 @@ from paramsched.runs.seconds import (
 )
 from paramsched.scheduler.block import ValueBlock
 from paramsched.scheduler.messages import Processes
-from paramsched.scheduler.run_state import FIXED, Clock, ResolvedPlan, UpdateTimes
+from paramsched.scheduler.run_state import Clock, ResolvedPlan, UpdateTimes
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
 from paramsched.time.progress import PROGRESS
 
@@ -82,8 +82,8 @@ class ConsumptionSource:
     @property
     def _deadline(self) -> "UntilDeadline | None":
         """The horizon of a run with a deadline."""
-        horizon = self.in_force.horizon
-        return None if horizon is FIXED else cast("UntilDeadline", horizon)
+        in_force = self.in_force
+        return cast("UntilDeadline", in_force.horizon) if in_force.is_of_one_start else None
 
     def _measured_time(self) -> RunTime:
         """Return the time that this process measures, or that rank 0 measures for all."""

@@ -56,7 +56,9 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     lead, clock = run.lead, run.clock
     now, used = (restored_states(one, lead.in_force.resolved.metric_rules) for one in state["feedback"])
     # The copy may have started with another horizon.
-    clock.history = lead.in_force.horizon.history_at(state["history"], clock.entry(lead.in_force))
+    clock.history = state["history"]
+    if lead.in_force.is_of_one_start:
+        clock.use(lead.in_force)
     clock.reported, clock.is_measured, clock.last_amount = state["amounts"]
     clock.counts_from = state["counts_from"]
     clock.states = used

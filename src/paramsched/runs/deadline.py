@@ -3,11 +3,11 @@
 import logging
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.plan import Plan
@@ -15,11 +15,9 @@ from paramsched.plan.binding import amount_clock
 from paramsched.plan.note import Note
 from paramsched.plan.resolve import plan_number
 from paramsched.runs.seconds import RunStart, in_milliseconds, messages_about_time, seconds_now
-from paramsched.scheduler.group_keys import Entry, History
 from paramsched.scheduler.hooks import Found
 from paramsched.scheduler.messages import WORLD, Processes
-from paramsched.scheduler.resume import mixed_plan
-from paramsched.scheduler.run_state import FIXED, Horizon, ResolvedPlan, RunPosition, ValuesOf, with_horizon
+from paramsched.scheduler.run_state import Horizon, ResolvedPlan, RunPosition, ValuesOf
 from paramsched.time import Calendar
 
 if TYPE_CHECKING:
@@ -113,6 +111,9 @@ class UntilDeadline(Horizon):
         """
         return replace(one, resolved=resolved_until(one.plan, one.calendar, horizon, one.optimizers))
 
+    def resolved(self, other: ResolvedPlan) -> ResolvedPlan:
+        return self.until(other, self.start.horizon)
+
     def shortest(self, one: ResolvedPlan, least: float, longest: float) -> float:
         """Return the shortest horizon between two into which the stages of a plan fit; they fit into the longest."""
         return _shortest_between(partial(_fits, one.plan, one.calendar, one.optimizers), least, longest)
@@ -135,30 +136,6 @@ class UntilDeadline(Horizon):
         if start.messages is None or start.messages.is_sender or not start.messages.settle():
             return None
         return _started_by_rank_0(in_force.plan, in_force.calendar, start, in_force.optimizers, in_force.note)
-
-    def history_at(self, history: History, now: Entry, reached: int | None = None) -> History:
-        if reached is None:
-            return history.with_plan(now)
-        if not now.update:
-            return History((now,))
-        kept = tuple(entry for entry in history.entries if entry.update < min(reached, now.update))
-        return (History(kept) if kept else History.starting_with(None, 0, 0.0)).with_plan(now)
-
-    def comparable(self, in_force: ResolvedPlan, saved: ResolvedPlan) -> ResolvedPlan:
-        """Return a saved plan with the deadline and the horizon of this start, if it has a deadline.
-
-        A plan that does not fit into that horizon is returned unchanged.
-        """
-        if saved.calendar.deadline is None:
-            return saved
-        try:
-            return self.until(replace(saved, calendar=in_force.calendar, horizon=self), self.start.horizon)
-        except InvalidArgument:
-            return saved
-
-    def mixed(self, code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, Any]) -> ResolvedPlan:
-        lines = mixed_plan(code.plan, saved.resolved if saved.horizon is FIXED else saved.plan, choices)
-        return self.until(replace(code, plan=with_horizon(lines, None)), self.start.horizon)
 
     def log_other(self, saved: ResolvedPlan, now: ResolvedPlan, position: RunPosition, values: ValuesOf) -> None:
         before, after = saved.calendar.end, now.calendar.end

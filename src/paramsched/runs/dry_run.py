@@ -152,7 +152,7 @@ def dry_run(
             scheduler._run.clock.warns_of_metrics = False
             differs = any(Resume("new").unknown_plans(code, groups) for groups in given.values())
             if state is not None:
-                differs = differs or earlier is None or code.horizon.comparable(code, earlier).resolved != code.resolved
+                differs = differs or earlier is None or code.comparable(earlier).resolved != code.resolved
                 scheduler.load_state_dict(dict(state))
             update, plan = scheduler.t, scheduler.plan
             names_of_values = tuple(scheduler.values())

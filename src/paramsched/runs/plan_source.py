@@ -14,7 +14,7 @@ from paramsched.plan.note import Note
 from paramsched.plan.optimizers import refuse_several_plans
 from paramsched.runs.recipe_plan import differing_bases, log_differing_bases, with_number_of_recipe
 from paramsched.scheduler.messages import WORLD, Processes
-from paramsched.scheduler.run_state import FIXED, ResolvedPlan, with_horizon
+from paramsched.scheduler.run_state import ResolvedPlan, with_horizon
 from paramsched.time import Calendar, Duration, DurationLike
 
 if TYPE_CHECKING:
@@ -298,7 +298,7 @@ class Resolver:
 
     def other_plan(self, in_force: ResolvedPlan, plan: Plan, note: Note | None) -> ResolvedPlan:
         """Return another plan for a run, resolved for the horizon in force."""
-        if in_force.horizon is FIXED:
+        if not in_force.is_of_one_start:
             return self.resolved(plan, note)
         from paramsched.runs.deadline import with_other_plan
 

@@ -48,7 +48,7 @@ from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.rebinding import require_attached
 from paramsched.scheduler.resume import Resume
 from paramsched.scheduler.run import Run
-from paramsched.scheduler.run_state import FIXED, RunPosition
+from paramsched.scheduler.run_state import RunPosition
 from paramsched.scheduler.saved_state import (
     OnChange,
     position_of_torch,
@@ -637,7 +637,7 @@ class Scheduler(LRScheduler):
         return source, reported
 
     def _refuse_with_deadline(self, what: str, unit: str) -> None:
-        if self._run.in_force.horizon is not FIXED:
+        if self._run.in_force.is_of_one_start:
             found = "with a deadline, time is measured"
             raise InvalidArgument(f"scheduler.{what}({unit}=…)", found, "Omit this call, or the deadline")
 

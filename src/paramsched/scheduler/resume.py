@@ -35,6 +35,7 @@ from paramsched.scheduler.run_state import (
     RunPosition,
     position_carried,
     resume_position,
+    with_horizon,
 )
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, check_rules, restored_states
 from paramsched.scheduler.slots import (
@@ -378,8 +379,8 @@ class Resume:
             clock.history = clock.history.with_plan_after_unknown(now)
         elif moves:
             clock.history = History((now,)) if found is None else clock.history.resumed_at(now.update, now.amount)
-        if moves and found is not None:
-            clock.history = lead.in_force.horizon.history_at(clock.history, now, reached)
+        if moves and found is not None and lead.in_force.is_of_one_start:
+            clock.history = clock.history.with_start(now, reached)
         if lead.in_force is not before:  # with another horizon
             planned.in_force = lead.in_force
             loaded = self.bases.loaded(planned, planned.slots(groups), groups)
@@ -576,7 +577,7 @@ class Resume:
             return saved.plan()
         if changes and isinstance(self.on_change, Mapping) and "checkpoint" in self.on_change.values():
             plan = saved.plan()
-            return code.horizon.mixed(code, plan, self.on_change) or mixed_plans(code, plan, self.on_change)
+            return mixed_plans(code, plan, self.on_change)
         return code
 
     def _log_changes(self, changes: Diff, saved: PlanBefore, code: ResolvedPlan) -> None:
@@ -629,6 +630,9 @@ class Resume:
 
 def mixed_plans(code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, OnChangeChoice]) -> ResolvedPlan:
     """Return the code's plan with the checkpoint's schedules for some fields; both are resolved."""
+    if code.is_of_one_start:
+        lines = mixed_plan(code.plan, saved.plan if saved.is_of_one_start else saved.resolved, choices)
+        return code.horizon.resolved(replace(code, plan=with_horizon(lines, None)))
     mine = code.resolved
     targets = [name for name in followed_targets(code.plan.bindings) if choices.get(name) == "checkpoint"]
     if targets:  # the other lines of the code's plan follow the checkpoint's targets

@@ -222,7 +222,9 @@ class RunState(Clock):
     def note_seek(self, in_force: "ResolvedPlan", before: History) -> None:
         """Note a jump to the present position, whose history was `before`."""
         self._before_seek = self.t, before
-        self.history = in_force.horizon.history_at(before.resumed_at(self.t, self.amount), self.entry(in_force))
+        self.history = before.resumed_at(self.t, self.amount)
+        if in_force.is_of_one_start:
+            self.use(in_force)
 
     def count_samples_from(self, position: RunPosition) -> None:
         """Note the position of a checkpoint; one without the number of samples keeps that of another checkpoint."""
@@ -319,6 +321,23 @@ class ResolvedPlan:
         """The unit of the plan's clock; None if it counts updates."""
         return None if self.amounts is None else self.amounts.clock
 
+    @property
+    def is_of_one_start(self) -> bool:
+        """True if the plan has another horizon at each start of the run, and this is the plan of one of them."""
+        return self.horizon is not FIXED
+
+    def comparable(self, saved: "ResolvedPlan") -> "ResolvedPlan":
+        """Return a saved plan with the horizon of this one, if each start of both has another horizon.
+
+        A plan that does not fit into that horizon is returned unchanged.
+        """
+        if not (self.is_of_one_start and saved.calendar.has_moving_horizon):
+            return saved
+        try:
+            return self.horizon.resolved(replace(saved, calendar=self.calendar, horizon=self.horizon))
+        except InvalidArgument:
+            return saved
+
     def as_before(self, until: RunPosition, whose: str) -> PlanBefore:
         """Return this plan as that which another one replaces; see `PlanBefore` for the arguments."""
         return PlanBefore(self.plan.text, self.calendar, self.unit, self.numbers, until, whose, lambda: self)
@@ -368,7 +387,7 @@ ValuesOf: TypeAlias = Callable[[ResolvedPlan], Mapping[str, float]]
 
 
 class Horizon(ABC):
-    """What a start of a run at another position changes in its plan, and how two horizons are compared."""
+    """What a start of a run at another position changes in its plan."""
 
     __slots__ = ()
 
@@ -377,22 +396,12 @@ class Horizon(ABC):
         """Return the plan for a start at a position; `in_force` itself if nothing changes."""
 
     @abstractmethod
-    def history_at(self, history: History, now: Entry, reached: int | None = None) -> History:
-        """Return the history after a start.
+    def resolved(self, other: ResolvedPlan) -> ResolvedPlan:
+        """Return another plan, resolved for this start.
 
-        Args:
-            history: the history without the start.
-            now: the plan from the start on.
-            reached: the update that the run had reached before; None if the start does not rewind it.
+        Raises:
+            InvalidArgument: the stages of the plan do not fit.
         """
-
-    @abstractmethod
-    def comparable(self, in_force: ResolvedPlan, saved: ResolvedPlan) -> ResolvedPlan:
-        """Return a saved plan with the horizon of `in_force`, if that differs at each start."""
-
-    @abstractmethod
-    def mixed(self, code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, Any]) -> ResolvedPlan | None:
-        """Return the code's plan with the schedules of `saved` for some fields; None if its horizon is fixed."""
 
     @abstractmethod
     def log_other(self, saved: ResolvedPlan, now: ResolvedPlan, position: RunPosition, values: ValuesOf) -> None:
@@ -408,14 +417,8 @@ class FixedHorizon(Horizon):
     def restarted(self, in_force: ResolvedPlan, position: RunPosition) -> ResolvedPlan:
         return in_force
 
-    def history_at(self, history: History, now: Entry, reached: int | None = None) -> History:
-        return history
-
-    def comparable(self, in_force: ResolvedPlan, saved: ResolvedPlan) -> ResolvedPlan:
-        return saved
-
-    def mixed(self, code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, Any]) -> ResolvedPlan | None:
-        return None
+    def resolved(self, other: ResolvedPlan) -> ResolvedPlan:
+        return other
 
     def log_other(self, saved: ResolvedPlan, now: ResolvedPlan, position: RunPosition, values: ValuesOf) -> None:
         pass

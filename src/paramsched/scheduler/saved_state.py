@@ -124,7 +124,7 @@ class State:
         """Return the plan as that which the code's plan replaces."""
         return PlanBefore(
             self.text, self.calendar, self.unit, self.numbers, self.position, "the checkpoint's",
-            lambda: code.horizon.comparable(code, self.plan_in_force()),
+            lambda: code.comparable(self.plan_in_force()),
         )  # fmt: skip
 
     def position_on(self, unit: str | None) -> RunPosition:

@@ -2,7 +2,6 @@
 
 import pytest
 
-from paramsched.runs.deadline import UntilDeadline
 from paramsched.scheduler.group_keys import Entry, History, read_history
 from support.tables import table
 
@@ -81,8 +80,6 @@ def test_a_history_reads_back_from_a_state(history):
 @table(
     ("now", "reached", "expected"),
     [
-        (Entry(12, 3.0, "d"), None, [A, B, C, Entry(12, 3.0, "d")]),
-        (Entry(0, 0.0, "d"), None, [Entry(0, 0.0, "d")]),
         (Entry(0, 0.0, "d"), 7, [Entry(0, 0.0, "d")]),
         (Entry(12, 3.0, "d"), 7, [A, B, Entry(12, 3.0, "d")]),  # the run had reached update 7 only
         (Entry(12, 3.0, "d"), 5, [A, Entry(12, 3.0, "d")]),
@@ -90,5 +87,5 @@ def test_a_history_reads_back_from_a_state(history):
         (Entry(12, 3.0, "d"), 0, [Entry(0, 0.0, None), Entry(12, 3.0, "d")]),
     ],
 )
-def test_a_start_with_a_deadline_replaces_what_the_run_has_not_reached(now, reached, expected):
-    assert list(UntilDeadline(None).history_at(ABC, now, reached).entries) == expected
+def test_a_start_with_another_horizon_replaces_what_the_run_has_not_reached(now, reached, expected):
+    assert list(ABC.with_start(now, reached).entries) == expected
