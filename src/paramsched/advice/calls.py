@@ -27,6 +27,7 @@ from paramsched.advice.peer_words import (
     warmup_text,
     with_other_names,
 )
+from paramsched.base.entries import load_entry
 from paramsched.base.near_names import did_you_mean, shortened_text
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
@@ -51,9 +52,11 @@ def explain_wrong_keywords(
         builder: the class, if `function` is the `__init__` of a class.
         values: True if errors about wrong values must show the call of this function instead of a call inside it.
     """
-    called, refuse, name_call, known = name or f"ps.{function.__name__}", refused_call, _with_call, InvalidArgument
+    called, refuse, known = name or f"ps.{function.__name__}", refused_call, InvalidArgument
     selves = int(cast(Any, function).__code__.co_varnames[:1] == ("self",))
     site = builder or (MethodType(function, function) if selves else function)  # a bound method has no `self`
+
+    explain = _with_call if selves else _explained
 
     def call(*positional: Any, **named: Any) -> Any:
         """Call the function. Errors about its arguments show this call."""
@@ -63,17 +66,27 @@ def explain_wrong_keywords(
         except known as refusal:
             if not values:
                 raise
-            unknown = name_call(refusal, site, called, positional[selves:], named)
+            unknown = explain(refusal, site, called, positional[selves:], named)
         except TypeError:
             unknown = refuse(site, called, positional[selves:], named)
             if unknown is None:
                 raise
+            if values and not selves:
+                unknown = explain(unknown, site, called, positional, named)
         raise unknown
 
     # The wrapper gets the globals of the function, because doctest uses them to find the module of an example.
     here = cast(Any, call)
     same = FunctionType(here.__code__, function.__globals__, function.__name__, None, here.__closure__)
     return cast(_Builder, wraps(function)(same))
+
+
+def _explained(
+    error: InvalidArgument, builder: Callable[..., Any], name: str, positional: Iterable[Any], named: Mapping[str, Any]
+) -> InvalidArgument:
+    """Return the error of a call of a registered function, as the reader of schedules explains it."""
+    explained: InvalidArgument = load_entry("packages", "calls").explained(error, builder, name, positional, named)
+    return explained
 
 
 def explain_wrong_keywords_of(name: str = "", *, values: bool = False) -> Callable[[_Class], _Class]:

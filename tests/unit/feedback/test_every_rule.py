@@ -229,14 +229,14 @@ def test_a_change_of_at_most_eps_is_skipped_in_both_directions():
 
 
 @table("option", ["window", "recover", "cooldown"])
-@pytest.mark.parametrize(("given_", "number"), [("50 updates", 50), ("2 epochs", 2), ("an epoch", 100)])
-def test_a_length_with_a_unit_is_refused_with_its_number(option, given_, number):
+@pytest.mark.parametrize("given_", ["50 updates", "2 epochs", "an epoch"])
+def test_a_length_with_a_unit_is_refused_with_an_example(option, given_):
     with pytest.raises(InvalidArgument) as refusal:
         spike(**{option: given_})
 
-    assert str(refusal.value).endswith(f"Write spike({option}={number})")
+    assert refusal.value.is_example
     assert "a metric rule does not know the update" in str(refusal.value)
-    assert str(eval(str(refusal.value).rpartition("Write ")[2], {"spike": spike})).startswith("spike(")
+    assert str(eval(refusal.value.write, {"spike": spike})).startswith("spike(")
 
 
 def test_products_with_rules_keep_all_schedules_and_rules_in_any_order():

@@ -417,7 +417,7 @@ def test_a_neighbor_level_is_accepted_only_as_a_level(text, found, instead):
 
 @pytest.mark.parametrize("word", ["previous", "following"])
 def test_in_code_a_neighbor_level_is_not_a_string(word):
-    with pytest.raises(ps.InvalidArgument, match=rf"'{word}'\): expected a level, got str\. Write ps\.{word}"):
+    with pytest.raises(ps.InvalidArgument, match=rf"'{word}'\): expected a level, got str\. Write linear\({word}, 0\)"):
         ps.linear(word, 0)
 
 

@@ -105,7 +105,7 @@ def test_noise_reads_back_from_its_text():
 @table(
     ("arguments", "message"),
     [
-        ({"kind": "gauss"}, "Write noise.kind='normal'"),
+        ({"kind": "gauss"}, "For example: noise"),
         ({"clip": 0}, "must be greater than 0"),
         ({"kind": "uniform", "clip": 0.5}, "uniform draws are already between"),
         ({"seed": -1}, "expected an integer of at least 0"),

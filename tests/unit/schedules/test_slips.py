@@ -31,7 +31,6 @@ from support.tables import table
         ("cosine to=0.1", "cosine(to=0.1)"),
         ("1cycle(0.1)", 'one_cycle("10%")'),
         ("multistep([10,000])", "multistep([10000])"),
-        ("0,5", "0.5"),
         ("0.5f * cosine()", "0.5 * cosine()"),
         ("cosine().", "cosine()"),
         ("cosine(to: 0.1)", "cosine(to=0.1)"),

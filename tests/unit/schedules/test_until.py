@@ -117,7 +117,7 @@ def test_until_is_rejected_for_the_length_of_a_run():
 
 
 def test_until_is_rejected_in_an_overlay():
-    with pytest.raises(InvalidArgument, match='Write "5%"'):
+    with pytest.raises(InvalidArgument, match="For example: overlay"):
         overlay(warmup("until 5%"), cosine())
 
 

@@ -188,6 +188,8 @@ def _of_text(param: Param, text: str, names: Mapping[str, Callable[..., Any]]) -
 
 def _length_of(text: str) -> tuple[Node, Mend] | None:
     """Return the length that a text with a misspelled unit, or the unit of another library, means."""
+    if text in UNIT_NAMES and text.endswith("s") and _is_length(text[:-1]):  # every(…, "epochs")
+        return Text(text[:-1]), Mend("name", (text,), (text[:-1],))
     meant = meant_length(text)
     if not isinstance(meant, str) or not _is_length(meant):
         return None

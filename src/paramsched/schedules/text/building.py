@@ -20,7 +20,7 @@ from paramsched.base.near_names import shortened_text
 from paramsched.base.node import Call, Keyword, List, Node, Number, Place, Text, Value, Word
 from paramsched.base.params import Param, params_of
 from paramsched.curves import CONSTANTS, FAMILIES, Curve
-from paramsched.errors import InvalidArgument, InvalidCall, ParseError, shown
+from paramsched.errors import InvalidArgument, InvalidCall, ParseError, UnreadableTable, shown
 from paramsched.schedules.affine import NEIGHBOR_LEVELS, NeighborLevel
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
@@ -51,6 +51,7 @@ _CONSTANTS: Final[Mapping[str, Any]] = {"True": True, "False": False, "None": No
 _EXAMPLES: Final = {"/": "cosine() / 2", "**": "cosine() ** 2"}
 _KNOWN_OPERATORS: Final = "The operators are >>, *, /, **, + and -"
 _FEW: Final = 8  # up to this many operands are joined one by one, so that an error names the two incompatible operands
+_MOST_NUMBERS_WITH_SHARE: Final = 2
 _MOST_REPAIRS: Final = 8  # of the arguments of one call
 _FAILURES: Final = (TypeError, AttributeError, ValueError, ArithmeticError, LookupError, RecursionError)
 
@@ -476,6 +477,8 @@ class _CallRepair:
             site = replace(site or CallSite("", "", shown(refused)), argument=same[0])
         if site is not None and site.argument in self.params:
             error = error.changed(site=replace(site, call=self.name))
+        if isinstance(error, UnreadableTable):
+            return error  # its advice is about the file
         if error.instead and not error.write and not error.instead.startswith("Write"):
             return error  # the advice is a sentence, not a line
         return error.changed(write=example, is_example=True)
@@ -622,7 +625,8 @@ class _CallRepair:
         if (order := ordered(self.order, [value for value, _ in self.args])) is not None:
             self.args = [self.args[place] for place in order]
             return Mend("order")
-        return self._leaf(param, shares=True) or self._as_keyword(param)
+        numbers = sum(isinstance(value, (int, float)) for value, _ in self.args)  # three may be rates and lengths
+        return self._leaf(param, shares=numbers <= _MOST_NUMBERS_WITH_SHARE) or self._as_keyword(param)
 
     def _as_keyword(self, param: Param) -> Mend | None:
         """Pass the last positional value as the only other argument that it fits: `anneal(curves.rex, over=40)`."""
@@ -631,7 +635,7 @@ class _CallRepair:
         value, node = self.args[-1]
         free = [one for one in self.params.values() if one.name not in self._given() or one is param]
         able = [one for one in free if fits(one, value) and one.kind != "any"]
-        if len(able) != 1 or isinstance(value, (int, float, str)):
+        if len(able) != 1 or value is None or isinstance(value, (int, float, str)):
             return None
         self.args.pop()
         self.kwargs.append((Keyword(able[0].name, node), value))

@@ -87,7 +87,7 @@ def meant_keyword(
     declared = next((one for one in free if name in params[one].other_names), None)
     ours = declared or own_name(name, params, function)
     unit = unit_of_length(name)
-    is_length = ours in lengths or (ours is None and not is_total(name))  # a total is the length of the run
+    is_length = ours in lengths or (ours is None and (not is_total(name) or lengths[:1] == ["over"]))
     if unit and lengths and is_length and isinstance(value, int) and not isinstance(value, bool):
         argument = ours if ours is not None else lengths[0]
         made: Node = node if unit == "steps" else Text(f"{value} {unit}")

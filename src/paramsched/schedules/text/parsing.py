@@ -113,6 +113,11 @@ def schedule_or_faults(
     return list(reading.problems) if reading.problems else reading.value
 
 
+def known_names(own: KnownNames = MappingProxyType({})) -> KnownNames:
+    """Return the functions that a line may call, with those in `own`."""
+    return _NAMES.new_child({**own}) if own else _NAMES
+
+
 def called_by_name(name: str, builder: Callable[..., Any]) -> str:
     """Return an example call of a function, with its required arguments."""
     return example_call(builder, name) if required_names(builder) else f"{name}()"
@@ -134,7 +139,7 @@ def read_line(
             alone, "value" for any expression, such as a level.
         limited: False for a line that the library wrote.
     """
-    names = _NAMES.new_child({**own}) if own else _NAMES
+    names = known_names(own)
     try:
         tree = tree_of(text, names, limited=limited)
     except ParseError as error:
