@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
-from paramsched.engines.reporting import BatchAmounts, MetricRelay, callbacks_on_demand
+from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
 from paramsched.errors import InvalidArgument
@@ -51,7 +51,8 @@ class _LightningPlan:
             number of samples, times `tokens_per_sample` if the clock counts tokens.
         observe: when metrics are passed to the plan's metric rules: at the end of each validation (`"validation"`) or
             of each training epoch (`"epoch"`).
-        log: True to log the values to the Trainer's loggers, every `log_every_n_steps` updates.
+        log: True to log the values to the Trainer's loggers, every `log_every_n_steps` updates. A value whose name the
+            module logs itself is logged as `planned/NAME`, with a warning.
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
@@ -117,7 +118,7 @@ class _LightningPlan:
             stop_before=stop_before, stop_on=stop_on, stop=stop,
         )  # fmt: skip
         self._observe, self._log = observe, log
-        self._metrics = MetricRelay("PlanCallback")
+        self._metrics, self._columns = MetricRelay("PlanCallback"), PlannedColumns("PlanCallback")
         self._loaded: list[dict[str, Any]] = []
         self._logged = -1  # the last update whose values were logged
         self._amounts: list[BatchAmounts] = []
@@ -219,6 +220,7 @@ class _LightningPlan:
             if self._names is not None or scheduler.optimizer is optimizer:
                 prefix = f"optimizer_{index}/" if len(self.schedulers) > 1 else ""
                 values = {prefix + name: value for name, value in scheduler.scalars("coming").items()}
+                values = self._columns.beside(trainer.logged_metrics, values, scheduler._resume.processes)
                 for logger in trainer.loggers:
                     logger.log_metrics(values, step=step)
 

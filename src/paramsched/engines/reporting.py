@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib import import_module
+from numbers import Real
 from types import MappingProxyType
 from typing import Any, final
 
@@ -17,6 +18,7 @@ from paramsched.plan.resolve import amounts_of_run
 from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.runs.consumption import checked_amount
 from paramsched.runs.scheduler import Scheduler
+from paramsched.scheduler.messages import Processes
 from paramsched.time.calendar import SIZES
 from paramsched.time.progress import PROGRESS
 
@@ -66,18 +68,30 @@ class PlannedColumns:
         self._call = call
         self._taken: set[str] = set()
 
-    def beside(self, logged: Mapping[str, Any], scheduler: Scheduler) -> dict[str, float]:
-        """Return the values of the last update by name: `planned/NAME` if the engine logs another value as NAME."""
-        values = scheduler.scalars()
-        taken = {name for name, value in values.items() if logged.get(name, value) != value} - self._taken
+    def beside(self, logged: Mapping[str, Any], values: Mapping[str, float], processes: Processes) -> dict[str, float]:
+        """Return planned values by name: `planned/NAME` if the engine logs another value as NAME.
+
+        Args:
+            logged: what the engine logs, as numbers or tensors; a planned value in float32 is not another value.
+            values: the planned values.
+            processes: the processes of which one warns.
+        """
+        taken = {name for name, value in values.items() if name in logged and not _is_value(logged[name], value)}
+        taken -= self._taken
         if taken:
             self._taken |= taken
             renamed = ", ".join(f"{name} as planned/{name}" for name in sorted(taken))
-            scheduler._resume.processes.warn(
+            processes.warn(
                 f"{self._call}: the engine logs other values under the names of planned ones, which are logged under "
                 f"another name: {renamed}. Rename the targets"
             )
         return {f"planned/{name}" if name in self._taken else name: value for name, value in values.items()}
+
+
+def _is_value(logged: Any, planned: float) -> bool:
+    """Return whether a logged number or tensor is the planned value, or this value as float32."""
+    number = logged.item() if isinstance(logged, torch.Tensor) and logged.numel() == 1 else logged
+    return isinstance(number, Real) and number in (planned, torch.tensor(planned, dtype=torch.float32).item())
 
 
 def make_class(name: str, module: str, *bases: type[Any], doc: str | None = None) -> type[Any]:

@@ -227,11 +227,12 @@ def planned(
 
         def log(self, logs: dict[str, Any], *args: Any, **keywords: Any) -> None:
             if isinstance(self.lr_scheduler, Scheduler) and "learning_rate" in logs:
-                columns = self._paramsched_columns
-                logs = logs | columns.beside(logs, self.lr_scheduler)  # of the update whose loss is in `logs`
+                scheduler, columns = self.lr_scheduler, self._paramsched_columns
+                values, processes = scheduler.scalars(), scheduler._resume.processes
+                logs = logs | columns.beside(logs, values, processes)  # of the update whose loss is in `logs`
                 super().log(logs, *args, **keywords)
                 row = self.state.log_history[-1]  # TRL's trainers add their metrics after this method
-                row |= {name: one for name, one in columns.beside(row, self.lr_scheduler).items() if name not in row}
+                row |= {name: one for name, one in columns.beside(row, values, processes).items() if name not in row}
                 self._paramsched_metrics.report(self.lr_scheduler, row)
                 return
             super().log(logs, *args, **keywords)

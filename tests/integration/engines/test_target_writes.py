@@ -132,6 +132,49 @@ def test_lightning_writes_into_the_module() -> None:
     assert module.used == pytest.approx([one for one in ENTROPY for _ in range(2)], rel=1e-12)
 
 
+def test_a_target_with_the_name_of_a_metric_of_the_module_stays_in_the_log_of_lightning() -> None:
+    pl = pytest.importorskip("lightning.pytorch")
+    from lightning.pytorch.loggers.logger import DummyLogger
+
+    from paramsched.engines.lightning import PlanCallback
+
+    class Rows(DummyLogger):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows: list[dict[str, float]] = []
+
+        def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+            self.rows.append(metrics)
+
+    class Module(pl.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net, self.window = Tiny(), 1
+
+        def training_step(self, batch: Any, index: int) -> Any:
+            self.log_dict({"entropy": 7.0, "window": self.window})  # a float32 of the planned window
+            return torch.nn.functional.mse_loss(self.net(batch[0]), batch[1])
+
+        def configure_optimizers(self) -> Any:
+            return optimizer_of(self)
+
+    rows = Rows()
+    trainer = pl.Trainer(
+        accelerator="cpu", max_epochs=2, callbacks=[PlanCallback(PLAN, write={"window": "window"})],
+        logger=rows, log_every_n_steps=1, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False,
+    )  # fmt: skip
+
+    with pytest.warns(UserWarning, match="PlanCallback: .*: entropy as planned/entropy. Rename"):
+        trainer.fit(Module(), DataLoader(Numbers(), BATCH))
+
+    planned = [one["planned/entropy"] for one in rows.rows if "planned/entropy" in one]
+    assert planned == pytest.approx(ENTROPY[: len(planned)], rel=1e-12)
+    assert len(planned) == trainer.global_step
+    assert {one["entropy"] for one in rows.rows if "entropy" in one} == {7.0}
+    assert not any("planned/window" in one for one in rows.rows)
+
+
 class Fixed:
     """An object whose attribute cannot be written."""
 
