@@ -512,7 +512,10 @@ def _hints_of_formats(data: Any) -> tuple[Diagnostic, ...]:
             Diagnostic("", f"it looks like a config of {name}", f'Give format="{name}"', format=name) for name in names
         )
     program = program_without_reader(plain)
-    found, instead = f"it is a config of {program}, which is not read", 'Write a plan: lr: warmup("5%") >> cosine()'
+    found, instead = (
+        f"it is a config of {program}, which is not read",
+        'Write a native plan, such as lr: warmup("5%") >> cosine()',
+    )
     return (Diagnostic("", found, instead),) if program else ()
 
 

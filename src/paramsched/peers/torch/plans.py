@@ -98,7 +98,10 @@ def _read_entry(
     name = _torch_class_in(data)
     if name is None or name not in TABLES:
         if name is not None and "." in name:
-            why, instead = f"{name} is not a class of torch.optim.lr_scheduler", "Write a native plan: lr: cosine()"
+            why, instead = (
+                f"{name} is not a class of torch.optim.lr_scheduler",
+                "Write a native plan, such as lr: cosine()",
+            )
         else:
             meant = "" if name is None else did_you_mean(name, TABLES)
             why = f"unknown scheduler {name}; {meant}" if name else "expected the name of a scheduler of torch"
@@ -195,7 +198,10 @@ def _report_other_schedulers(
         if name == key or "sched" not in str(name).lower() or not isinstance(one, (Mapping, list)) or not one:
             continue
         found = f"the config has another scheduler next to {key}, which is not read"
-        path, advice = child_path(around_path, name), "Write both as a native plan: lr: warmup(2000) >> cosine()"
+        path, advice = (
+            child_path(around_path, name),
+            "Write both as a native plan, such as lr: warmup(2000) >> cosine()",
+        )
         if _OF_RATES.search(str(name).lower()) or _torch_class_in(one) in TABLES:
             diagnostics.add(path, found, advice, at_key=True, code=SAID_TWICE)
         else:
