@@ -32,6 +32,8 @@ CLOCKS = {
     "progress": "reported progress",
     "seconds": "measured seconds",
     "deadline": "a deadline",
+    "stop_before": "`stop_before`",
+    "stop_on": "`stop_on`",
     "watch": 'a watched file, `watch="10 s"`',
 }
 
@@ -98,15 +100,22 @@ def counted_run(clock: str, size: int) -> dict[int, Counts]:
     """Train with three ranks of a job on a clock; return the counts of each of them."""
     world, end = World(size), UPDATES * SECONDS
     with world.entered(), tempfile.TemporaryDirectory() as folder:
-        unit = {"deadline": "seconds", "watch": "updates"}.get(clock, clock)
+        unit = {"deadline": "seconds", **dict.fromkeys(("watch", "stop_before", "stop_on"), "updates")}.get(
+            clock, clock
+        )
         plan: Any = ps.Plan(lr="linear(1, 0)", clock=unit)
         if clock == "watch":
             plan = Path(folder, "plan.yaml")
             plan.write_text(f"lr: linear(1, 0)\nhorizon: {UPDATES}\n", encoding="utf-8")
         elif clock not in ("deadline", "progress"):
-            amount = {"updates": UPDATES, "tokens": f"{UPDATES} tokens", "seconds": f"{end} s"}[clock]
+            amount = {"updates": UPDATES, "tokens": f"{UPDATES} tokens", "seconds": f"{end} s"}[unit]
             plan = ps.Plan(lr="linear(1, 0)", clock=unit, horizon=amount)
-        facts: dict[str, Any] = {"deadline": {"deadline": f"in {end} s"}, "watch": {"watch": "10 s"}}.get(clock, {})
+        facts: dict[str, Any] = {
+            "deadline": {"deadline": f"in {end} s"},
+            "watch": {"watch": "10 s"},
+            "stop_before": {"stop_before": f"in {end + SECONDS} s"},
+            "stop_on": {"stop_on": "SIGTERM"},
+        }.get(clock, {})
         schedulers = {}
         for rank in world.counts:
             world.rank = rank
