@@ -66,7 +66,7 @@ from support.tables import table
         (
             "lr: 1\ngroups: [{name: head, lr: constant(0.5)}]\n",
             (2, 1, "PS105"),
-            'expected a mapping from the names of groups, got [{"name": "head", "lr": 0.5}]',
+            'expected a mapping from the names of groups, got [{"name": "head", "lr": "constant(0.5)"}]',
             "Write groups: {head: {lr: constant(0.5)}}",
             None,
         ),
@@ -137,7 +137,7 @@ from support.tables import table
             "targets: {t: 5}\n",
             (1, 14, "PS105"),
             "5 is a number, not a target",
-            "Write {initial: 1.0, schedule: 5}",
+            "Write {initial: 5, schedule: cosine()}",
             None,
         ),
         (
