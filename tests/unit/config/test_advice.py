@@ -66,10 +66,10 @@ def with_value(place, value):
 
 
 @pytest.mark.parametrize("every", ["2 epochs", 30, "5%"])
-def test_a_call_suggested_as_a_fix_is_a_valid_line(every):
+def test_a_call_given_as_an_example_is_a_valid_line(every):
     fault = refused({"lr": {"step": {"every": every, "gamma": -1}}})
 
-    assert refused({"lr": fault.instead.removeprefix("Write ")}) is None
+    assert refused({"lr": fault.instead.removeprefix("For example: ")}) is None
 
 
 def refused(data):

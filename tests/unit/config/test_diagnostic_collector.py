@@ -221,7 +221,7 @@ def test_a_message_has_location_problem_and_fix():
         ({"lr": 1, "horizon": "-1 epochs"}, '$.horizon: the horizon must be greater than 0, got "-1 epochs"'),
         ({"params": 0.1}, "$.params: field 'params': not a hyperparameter"),
         ({"two words": 0.1}, '$["two words"]: field'),
-        ({1: 0.1}, "$[1]: field 1: expected the name of a field"),
+        ({1: 0.1}, "$[1]: field '1': expected the name of a field"),
         ({"lr": 1, None: 2}, "$: the key null is nothing"),
         ({"lr": 1, "groups": {-1: {"lr": 1}}}, "$.groups[-1]: the index of a group must not be negative, got -1"),
         ({"lr": 1, "groups": {"": {"lr": 1}}}, '$.groups[""]: an empty name of a group'),

@@ -1129,8 +1129,8 @@ DOCUMENTS = [
     ('lr: {restarts: {}}',
      '1:5 $.lr restarts needs the argument "schedule" | For example: {restarts: {schedule: cosine()}} | PS104'),
     ('lr: {restarts: {schedule: cosine()}}',
-     '1:5 $.lr restarts(times=None): expected every, times, or both | Write restarts(schedule=cosine(), '
-     'times=4) | PS106'),
+     '1:5 $.lr restarts(times=None): expected every, times, or both | For example: '
+     'restarts(linear(1, 0, over=4), 4, times=2) | PS106'),
     ('lr: {restarts: {every: 5}}',
      '1:5 $.lr restarts needs the argument "schedule" | For example: {restarts: {every: 5, schedule: cosine()}} | '
      'PS104'),
@@ -1190,9 +1190,11 @@ DOCUMENTS = [
      '5}} | PS104'),
     ('lr: {cosine: {to: 100000000000000000000000000000000}}', '= ;; lr: cosine(to=1e+32)'),
     ('lr: {recurrence: []}',
-     '1:5 $.lr recurrence(…): expected rules | Write recurrence(rules.linear(0.1, end=5)) | PS106'),
+     '1:5 $.lr recurrence(…): expected rules | For example: recurrence(rules.linear(0.5, end=5), '
+     'rules.cosine(0.5, over=5)) | PS106'),
     ('lr: {recurrence: {rules: []}}',
-     '1:5 $.lr recurrence(…): expected rules | Write recurrence(rules.linear(0.1, end=5)) | PS106'),
+     '1:5 $.lr recurrence(…): expected rules | For example: recurrence(rules.linear(0.5, end=5), '
+     'rules.cosine(0.5, over=5)) | PS106'),
     ('lr: {recurrence: [{rules.linear: {}}]}',
      '1:19 $.lr.rules[0] rules.linear needs the argument "start" | For example: {rules.linear: {start: 0.5}} | PS104'),
     ('lr: {recurrence: [{rules.linear: [0.1, 5, 6, 7, 8, 9]}]}',

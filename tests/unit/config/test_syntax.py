@@ -183,7 +183,7 @@ READ = [
     ('yaml', 'lr: [1 2: 3]', "= [('lr', [[('1 2', 3)]])]"),
     ('yaml', 'lr: 1\n---\nlr: constant(2)', '2:1 a second document begins | A plan is one document'),
     ('yaml', 'lr: {? a}', "= [('lr', [('a', None)])]"),
-    ('yaml', '{lr: 1, lr: constant(2)}', "= [('lr', 1), ('lr', 2)]"),
+    ('yaml', '{lr: 1, lr: constant(2)}', "= [('lr', 1), ('lr', 'constant(2)')]"),
     ('yaml', 'lr: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[',
      '1:54 nested more than 50 deep | '
      'Write the schedule as one line of text'),
