@@ -543,8 +543,9 @@ class _Parser:
             raise self._not_in_a_line(here)
         if name == "until" and after.kind == "number":
             return self._until(here)
-        name, end = self._with_dashes(name, begin, end)
-        after = self._tokens[self._at]
+        if after.kind == "-":
+            name, end = self._with_dashes(name, begin, end)
+            after = self._tokens[self._at]
         head = Place("", begin, end)
         if after.kind == "(":
             return self._call(name, head, begin)
