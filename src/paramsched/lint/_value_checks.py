@@ -1,9 +1,8 @@
 """Checks of the values of a plan, independent of the format and the shapes it is written in."""
 
-import re
 from collections.abc import Iterable, Iterator
 from itertools import islice, pairwise
-from math import ceil
+from math import ceil, inf
 from typing import Final
 
 import numpy as np
@@ -12,12 +11,11 @@ from paramsched.base import codes
 from paramsched.base.codes import RISES_TO_THE_END
 from paramsched.base.diagnostic import Diagnostic
 from paramsched.lint._trial_run import FieldCurve
+from paramsched.lint.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
+from paramsched.plan import Target
 from paramsched.plan.contents import durations_in, values_inside
 from paramsched.schedules.as_factor import AsFactor
 from paramsched.schedules.sequence import Sequence
-
-_NEVER_NEGATIVE: Final = re.compile(r"lr|weight_decay|momentum|dampening|eps|alpha|betas\[\d+\]")
-_BELOW_ONE: Final = re.compile(r"momentum|betas\[\d+\]")
 
 _PRACTICALLY_ZERO: Final = 1e-5  # of the peak
 _LONG_END: Final = 0.1  # of the run
@@ -36,15 +34,18 @@ def check_values(curve: FieldCurve) -> Iterator[Diagnostic]:
         found = f"the value is {float(curve.values[first])} at {_when(curve, int(curve.times[first]))}"
         yield Diagnostic(curve.path, found, "Write a ratio below 1, or a longer period", code=codes.NOT_FINITE)
         return
-    name, lowest = curve.binding.name, float(np.min(curve.values))
-    if _NEVER_NEGATIVE.fullmatch(name) and lowest < -1e-9 * max(abs(curve.peak), abs(lowest)):
-        at = int(curve.times[np.argmin(curve.values)])
-        found = f"{name} falls to {_in_words(curve, lowest)} at {_when(curve, at)}"
-        yield Diagnostic(curve.path, found, _with_floor(curve), code=codes.NEGATIVE)
-    if _BELOW_ONE.fullmatch(name) and curve.real and curve.peak >= 1:
-        at = int(curve.times[np.argmax(curve.values)])
-        found = f"{name} is {curve.peak:g} at {_when(curve, at)}"
-        yield Diagnostic(curve.path, found, "Keep it below 1: absolute(0.99)", code=codes.MOMENTUM_OF_ONE)
+    name = curve.binding.name
+    allowed = None if isinstance(curve.binding.field, Target) else range_of(name)
+    # A line without a known base has a sign, and no value.
+    if allowed is not None and not curve.real:
+        allowed = allowed._replace(below=inf) if curve.share == "all" else None
+    if allowed is not None and (outside := _first_outside(curve, allowed)) is not None:
+        at, value = outside
+        found = f"{name} {allowed.problem(value)}: it is {_in_words(curve, value)} at {_when(curve, at)}"
+        if value < 0:
+            yield Diagnostic(curve.path, found, with_floor(curve.binding.schedule), code=codes.NEGATIVE)
+        else:
+            yield Diagnostic(curve.path, found, BELOW_ONE_ADVICE, code=codes.MOMENTUM_OF_ONE)
     yield from _jumps(curve)
     base = 1.0 if curve.base is None else curve.base
     if (
@@ -165,16 +166,15 @@ def _ends_high(curve: FieldCurve) -> Iterator[Diagnostic]:
     yield Diagnostic(curve.path, found, "Let the last decay end with the run", code=codes.ENDS_HIGH)
 
 
-_LONGEST_LINE: Final = 80
-
-
-def _with_floor(curve: FieldCurve) -> str:
-    """Return the advice to clamp a schedule at 0."""
-    schedule = curve.binding.schedule
-    line = str(schedule)
-    if schedule.metric_rules or "<" in line or len(line) > _LONGEST_LINE:
-        return "Raise its lowest level to 0"
-    return f"Write clamp({line}, low=0)"
+def _first_outside(curve: FieldCurve, allowed: ValueRange) -> tuple[int, float] | None:
+    """Return the first update at which the values are outside of a range, and its value."""
+    base = 1.0 if curve.base is None else curve.base
+    bad = allowed.outside(curve.values, base)
+    end = int(curve.times[np.argmax(bad)]) + 1 if bad.any() else curve.end
+    found = first_outside(curve.schedule, allowed, base, lambda updates: updates, 0, end)
+    if found is None and bad.any():  # a function, of which the values at some updates are known
+        return end - 1, float(curve.values[np.argmax(bad)])
+    return found
 
 
 def _in_words(curve: FieldCurve, value: float) -> str:
