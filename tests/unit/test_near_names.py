@@ -83,6 +83,27 @@ def test_a_name_of_another_library_is_not_fixed_if_its_value_means_something_els
     assert fixed(f"{text}\n") == f"{text}\n"
 
 
+@table(
+    ("text", "line"),
+    [
+        ("constant(lr=0.3)", "constant(value=absolute(0.3))"),
+        ("cosine(max_epochs=5)", 'cosine(over="5 epochs")'),
+        ("cosine(until=5)", 'cosine(over="until 5 steps")'),
+    ],
+)
+def test_a_name_of_another_library_is_fixed_with_the_meaning_of_its_value(text, line):
+    assert fixed(f"lr: {text}\n") == f"lr: {line}\n"
+
+
+@table(
+    "text",
+    ["linear(absolute(0.85)), absolute(0.95))", "linear(1, 0.2)), 0.3", "linear;1.0, 0.2)", "polynomial(2), 50)",
+     "step(30)), 0.5", "warmup(5)), cosine()"],
+)  # fmt: skip
+def test_an_argument_after_a_bracket_closed_too_early_is_not_fixed_as_a_stage(text):
+    assert fixed(f"lr: {text}\n") == f"lr: {text}\n"
+
+
 @st.composite
 def files_with_a_slip(draw: st.DrawFn) -> tuple[str, str]:
     """Draw a plan file, and the file with one name replaced by a wrong one: one edit, or any other word."""

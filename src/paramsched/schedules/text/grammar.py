@@ -109,6 +109,7 @@ class _Parser:
         self.text = text if text.isascii() else self._straightened(text)
         self._tokens, self._at = self._all_tokens(), 0
         self._depth = self._brackets = 0
+        self._comma: Token | None = None  # one that is read as `>>`
 
     # ---- tokens
 
@@ -230,6 +231,8 @@ class _Parser:
         while self._here.kind in (")", "]", "}"):
             here = self._take()
             self._slipped(here, f"unmatched {here.word}")
+            if self._comma is not None or self._here.word in (",", ";"):  # an argument after a bracket closed too early
+                raise self._unexpected("end", wanted=False) if self._comma is None else self._not_in_a_line(self._comma)
             node = self._rest("end", [node])
         if self._here.kind != "end":
             raise self._unexpected("end", wanted=False)
@@ -312,6 +315,8 @@ class _Parser:
                 self._slipped(here, f"{word} is not part of a schedule's text")
                 self._take()
                 return self._operator(closing, left)
+            if word in (",", ";") and after.kind == "number":  # an argument, because a number alone is no stage
+                return ""
             if after.kind in (*_STARTS, "-", "+", ">>", "join") and not isinstance(left, Text):
                 if not word.strip():  # a line break, which is reported already
                     self._tokens[self._at] = here._replace(kind=">>")
@@ -339,6 +344,8 @@ class _Parser:
 
     def _meant(self, here: Token, sign: str, found: str) -> str:
         self._slipped(here, found)
+        if here.word in (",", ";"):
+            self._comma = here
         self._tokens[self._at] = here._replace(kind=sign)
         return sign
 
