@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
-from paramsched import curves
 from paramsched.advice.peer_words import OTHER_NAMES
 from paramsched.base.codes import (
     BINDS_FIRST,
     COUNTED_FROM_STAGE,
-    FIRST_IS_START,
     FLOOR_AS_VALUE,
+    LEVEL_AS_VALUE,
     OTHERS_NAME,
     SHARE_OF_RUN,
 )
@@ -19,6 +18,7 @@ from paramsched.fields import KNOWN, KNOWN_ELSEWHERE, Field, certain_field, know
 from paramsched.lint.levels import Trap, unlikely_level
 from paramsched.plan import Binding, Target
 from paramsched.schedules import Anneal, Constant, Level, Schedule
+from paramsched.schedules.cyclic import one_cycle
 from paramsched.schedules.pointwise import Product, Sum
 from paramsched.schedules.restarts import Restarts
 from paramsched.schedules.sequence import Sequence, stages_of
@@ -30,7 +30,9 @@ _SMALL_FLOOR = 1e-4
 """A decay that ends at such a small multiple of base probably means an absolute value."""
 
 
-def traps_in_binding(binding: Binding, path: str, base: float | None = None) -> Iterator[Diagnostic]:
+def traps_in_binding(
+    binding: Binding, path: str, base: float | None = None, resolved: Schedule | None = None
+) -> Iterator[Diagnostic]:
     """Yield a warning for each name and schedule in a binding that probably means something else than intended.
 
     >>> print(*traps_in_binding(Binding("learning_rate", "cosine()"), "$.learning_rate"))
@@ -52,43 +54,29 @@ def traps_in_binding(binding: Binding, path: str, base: float | None = None) -> 
             target = f"{{{binding.name}: {{initial: 1.0, schedule: {schedule}}}}}"
             instead = f"Write the name of an optimizer field; or, outside the optimizer, targets: {target}"
             yield Diagnostic(path, found, instead, code=OTHERS_NAME, at_key=True)
-        if binding.name == "lr":
-            traps += _levels_meant_as_values(binding, schedule)
-        elif (unlikely := unlikely_level(binding, base)) is not None:
+        if (unlikely := unlikely_level(binding, base, resolved)) is not None:
             traps.append(unlikely)
+        elif binding.name == "lr":
+            traps += _floor_meant_as_value(schedule)
+    is_told = any(code == LEVEL_AS_VALUE for code, _, _ in traps)
     for part in _parts_of_schedule(schedule):
         if isinstance(part, Sequence):
-            traps += [*_counted_from_the_stage(part), *_bound_before_the_sequence(part)]
+            traps += _counted_from_the_stage(part)
+            traps += () if is_told else _bound_before_the_sequence(part)
         elif isinstance(part, Restarts):
             traps += _shares_of_the_run(part)
     yield from (Diagnostic(path, found, advice, code=code) for code, found, advice in dict.fromkeys(traps))
 
 
-def _levels_meant_as_values(binding: Binding, schedule: Schedule) -> Iterator[Trap]:
-    """Yield a trap if a multiple of base was probably meant as a value.
-
-    `lr: 1e-3` is a thousandth of the group's own lr. `cosine(0.1)` starts at a tenth of the group's own lr.
-    """
-    unlikely = unlikely_level(binding)
-    *before, last = stages_of(schedule)
-    if unlikely is not None:
-        yield unlikely
-    elif (
+def _floor_meant_as_value(schedule: Schedule) -> Iterator[Trap]:
+    """Yield a trap for a decay that ends near 0. The floor of `one_cycle(…)` is its own default, not a written one."""
+    last = stages_of(schedule)[-1]
+    if (
         isinstance(last, Anneal)
-        and last.to == 0
-        and last.curve in (curves.cosine, curves.linear)
-        and isinstance(last.start, float)
-        and 0 < last.start < 1
-        and (not before or _end_levels(before[-1])[1] not in (None, last.start))
+        and isinstance(last.to, float)
+        and 0 < last.to <= _SMALL_FLOOR
+        and last.to != _DEFAULT_FLOOR
     ):
-        name = "cosine" if last.curve == curves.cosine else "linear"
-        length = "" if last.over is None else f", over={last.over.written()}"
-        yield (
-            FIRST_IS_START,
-            f"the first argument is start, so the lr falls from {last.start:g} × base to 0",
-            f"To fall from base to {last.start:g} × base write {name}(to={last.start!r}{length})",
-        )
-    elif isinstance(last, Anneal) and isinstance(last.to, float) and 0 < last.to <= _SMALL_FLOOR:
         yield (
             FLOOR_AS_VALUE,
             f"numbers are multiples of the group's own lr, so the lr ends at {last.to:g} × base",
@@ -203,3 +191,7 @@ def _time_in_words(time: Duration) -> str:
     if [unit for unit, _ in time.terms] == ["epochs"]:
         return f"at epoch {str(time).split(' ', maxsplit=1)[0]}"
     return f"at update {time.updates}" if time.is_resolved else f"at {time}"
+
+
+_DEFAULT_FLOOR = _end_levels(stages_of(one_cycle())[-1])[1]
+"""The floor that `one_cycle` has by default."""

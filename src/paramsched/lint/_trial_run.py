@@ -208,6 +208,16 @@ class FieldCurve:
         return float(np.max(self.values))
 
 
+def resolved_in_run(schedule: Schedule, run: TrialRun | None) -> Schedule | None:
+    """Return a schedule resolved for a trial run; None if a unit is unknown or a length does not fit."""
+    if run is None or not run.knows(schedule):
+        return None
+    try:
+        return resolve_in_span(schedule, run.span)
+    except (ParamschedError, ArithmeticError, MemoryError):
+        return None
+
+
 def curve_in_run(
     binding: Binding, followed: Schedule, path: str, run: TrialRun, base: float | None
 ) -> FieldCurve | None:

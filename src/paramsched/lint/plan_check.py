@@ -15,7 +15,7 @@ from paramsched.feedback.plateau import NewBob, Plateau
 from paramsched.fields import Field
 from paramsched.lint._length_checks import check_lengths
 from paramsched.lint._traps import traps_in_binding
-from paramsched.lint._trial_run import FieldCurve, TrialRun, curve_in_run, mixed_run, trial_run
+from paramsched.lint._trial_run import FieldCurve, TrialRun, curve_in_run, mixed_run, resolved_in_run, trial_run
 from paramsched.lint._value_checks import check_followed, check_rates, check_values
 from paramsched.lint.levels import base_is_zero
 from paramsched.plan import Binding, Plan, Target
@@ -78,7 +78,7 @@ def check(
             errors += [*_lengths_off_progress(followed)]
         found += [Diagnostic(path, refused, advice, code=code) for code, refused, advice in errors]
         base = base_of_binding(binding, groups)
-        found += traps_in_binding(binding, path, base) if native else ()
+        found += traps_in_binding(binding, path, base, resolved_in_run(followed, trial)) if native else ()
         found += check_metrics(binding.schedule, epochs, path)
         if errors:
             continue
@@ -87,7 +87,9 @@ def check(
             if run is not None and (curve := curve_in_run(binding, followed, path, run, base)) is not None:
                 curves.append(curve)
                 known = {(one.path, one.code) for one in found}
-                found += [one for one in check_values(curve) if (one.path, one.code) not in known]
+                silent = _PARTS_OF_PS301 if (path, codes.LEVEL_AS_VALUE) in known else ()
+                values = [one for one in check_values(curve) if (one.path, one.code) not in known]
+                found += [one for one in values if one.code not in silent]
                 found += check_followed(curve, _fields_followed(binding.schedule))
                 break
     # A rate with another diagnostic is not checked, so that one mistake is reported once.
@@ -99,6 +101,10 @@ def check(
     # Diagnostics are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
     places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == HORIZON else len(places))))
+
+
+_PARTS_OF_PS301 = (codes.JUMPS, codes.GROWS)
+"""What follows from levels that are reported already."""
 
 
 def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Diagnostic]:

@@ -223,7 +223,7 @@ def prepare(
         request.resume.processes,
         has_state=has_state,
     )
-    report_unlikely_values(run, in_force.plan, groups, request.resume.processes)
+    report_unlikely_values(run, in_force, groups, request.resume.processes)
     other = {name: values_of_other_plan(one, groups[name]) for name, one in run.members.items()}
     present = [slot for name, one in run.members.items() for slot in without_initial(one.block.slots, groups[name])]
     for name, one in run.members.items():

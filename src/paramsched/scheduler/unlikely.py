@@ -1,34 +1,53 @@
 """Values that are probably a mistake, of which a start of a run warns once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 
 import numpy as np
 
 from paramsched.curves.arrays import Array
 from paramsched.fields import is_number
-from paramsched.lint.levels import unlikely_values
-from paramsched.plan import Plan
+from paramsched.lint.levels import Trap, base_is_zero, unlikely_level
+from paramsched.plan import Binding
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.messages import Processes
 from paramsched.scheduler.run import Run
+from paramsched.scheduler.run_state import ResolvedPlan
 from paramsched.scheduler.slots import LR, Slot
 from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
 
 
-def report_unlikely_values(run: Run, plan: Plan, groups: Mapping[str, list[Group]], processes: Processes) -> None:
+def report_unlikely_values(
+    run: Run, in_force: ResolvedPlan, groups: Mapping[str, list[Group]], processes: Processes
+) -> None:
     """Warn of the levels, the second warmups and the given decays of a run that has written nothing yet."""
     slots = [slot for one in run.members.values() for slot in one.block.slots]
-    for field in dict.fromkeys(slot.name for slot in slots):
-        pairs = ((slot.schedule, slot.base) for slot in slots if slot.name == field)
-        if (trap := unlikely_values(field, plan.bindings, pairs)) is not None:
+    told = set()
+    for line, trap in _unlikely_lines(in_force, slots):
+        told.add(line.name)
+        processes.warn(f"{line.name}: {trap[1]}. {trap[2]} [{trap[0]}]")
+    for field in dict.fromkeys(slot.name for slot in slots if slot.name not in told):
+        if not any(slot.base or slot.schedule.has_absolute for slot in slots if slot.name == field):
+            code, found, instead = base_is_zero(field)
             report = processes.warn if field == "lr" else processes.log  # a weight decay of 0 may be meant
-            report(f"{field}: {trap[1]}. {trap[2]} [{trap[0]}]")
+            report(f"{field}: {found}. {instead} [{code}]")
     of_groups = [(one.block.slots, groups[name], one.labels(groups[name])) for name, one in run.members.items()]
     for text in (_second_warmup(of_groups), _given_decay(of_groups)):
         if text:
             processes.warn(text)
+
+
+def _unlikely_lines(in_force: ResolvedPlan, slots: Sequence[Slot]) -> Iterator[tuple[Binding, Trap]]:
+    """Yield each line whose multiples of base were probably meant in another sense, with its trap."""
+    bases: dict[tuple[str, Schedule], float] = {}  # of the first group of each line that is not frozen
+    for slot in reversed(slots):
+        if slot.base or (slot.name, slot.schedule) not in bases:
+            bases[slot.name, slot.schedule] = slot.base
+    for line, resolved in zip(in_force.plan.bindings, in_force.counted.bindings, strict=True):
+        base = bases.get((line.name, resolved.schedule))
+        if (trap := unlikely_level(line, base, resolved.schedule)) is not None:
+            yield line, trap
 
 
 def _second_warmup(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]]) -> str:

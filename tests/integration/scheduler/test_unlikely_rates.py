@@ -7,13 +7,13 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.lint.levels import unlikely_values
+from paramsched.lint.levels import unlikely_level
 from paramsched.lint.plan_check import check
 from support.tables import table
 
 SMALL, LARGE, ZERO = "PS301", "PS318", "PS403"
 WARNED = [
-    (3e-4, 3e-4, SMALL),
+    (3e-4, "constant(3e-4)", SMALL),
     (3e-4, "table([3e-4, 1e-4], every=50)", SMALL),
     (3e-4, "piecewise([(0, 3e-4), (10, 1e-4)])", SMALL),
     (3e-4, "constant(3e-4) * plateau('loss')", SMALL),
@@ -92,4 +92,4 @@ def test_the_recipes_and_the_examples_are_silent():
     plans = [ps.recipes[name].plan for name in ps.recipes] + [ps.load(path) for path in folder.glob("*/plan.yaml")]
 
     assert len(plans) > len(ps.recipes)
-    assert [plan for plan in plans if unlikely_values("lr", plan.bindings, ())] == []
+    assert [line for plan in plans for line in plan.bindings if unlikely_level(line)] == []

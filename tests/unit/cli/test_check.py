@@ -158,14 +158,14 @@ def test_a_comment_with_an_unknown_code_is_reported(plan):
 MISSPELLED = """\
 # what we train with
 horizon: 20 epohcs   # twenty
-"lr":   warmup("5 epcohs") >> cosin(strat=0.1)   # keep me
+"lr":   warmup("5 epcohs") >> cosin(strat=1.0)   # keep me
 groups:
     head: {weight_decy: {linear: {strat: 1.0}}}
 """
 MENDED = """\
 # what we train with
 horizon: 20 epochs   # twenty
-"lr":   warmup("5 epochs") >> cosine(start=0.1)   # keep me
+"lr":   warmup("5 epochs") >> cosine(start=1.0)   # keep me
 groups:
     head: {weight_decay: {linear: {start: 1.0}}}
 """

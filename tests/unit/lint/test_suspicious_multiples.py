@@ -1,47 +1,128 @@
-"""Lines whose numbers are multiples of base, but look like values: what `check` reports, and that its line is right."""
+"""Lines whose numbers are multiples of base, but were probably meant in another sense, and lines that are right."""
 
 import re
+import warnings
+
+import pytest
+import torch
 
 import paramsched as ps
 from paramsched import recipe_book
+from paramsched.lint.levels import SUSPICIONS
 from support.tables import table
 
 GROUPS = [
-    {"lr": 1e-3, "betas": (0.9, 0.999), "momentum": 0.9, "dampening": 0.5, "eps": 1e-8, "weight_decay": 0.01},
+    {
+        "name": "head",
+        "lr": 1e-3,
+        "betas": (0.9, 0.999),
+        "momentum": 0.9,
+        "dampening": 0.5,
+        "eps": 1e-8,
+        "weight_decay": 0.01,
+        "alpha": 0.99,
+    },
 ]
+ONE_WARNING = ("PS301", "PS302", "PS303", "PS304", "PS315", "PS317", "PS318")
 
 
 def found_in(line):
     plan = ps.loads(f"{line}\nhorizon: 100")
-    return [one for one in ps.config.check(plan, groups=GROUPS) if one.code in ("PS301", "PS302")]
+    return [one for one in ps.config.check(plan, groups=GROUPS) if one.code in ONE_WARNING]
 
 
-@table(
-    ("line", "values"),
-    [
+def with_schedule(line, schedule):
+    """Return a line of a plan, or of its group, with another schedule."""
+    if line.startswith("groups"):
+        return f"groups: {{head: {{lr: '{schedule}'}}}}"
+    return f"{line.partition(':')[0]}: {schedule}"
+
+
+SUSPICIOUS = {
+    "below base": [
         ("betas[0]: linear(0.85, 0.95)", "betas[0] goes from 0.765 to 0.855 (0.85 to 0.95 × base 0.9)"),
-        ("betas[1]: constant(0.95)", "betas[1] is 0.94905 (0.95 × base 0.999)"),
+        ("betas[0]: cosine(0.95, 0.85)", "betas[0] goes from 0.855 to 0.765 (0.95 to 0.85 × base 0.9)"),
+        ("betas[0]: restarts(linear(0.85, 0.95), 10)", "betas[0] goes from 0.765 to 0.855"),
+        ("betas[0]: stairs(0.85, 0.95, 3)", "betas[0] goes from 0.765 to 0.855"),
+        ("betas[1]: constant(0.95, over=50) >> constant(0.99)", "betas[1] goes from 0.94905 to 0.98901"),
+        ("betas[1]: warmup(10, 0.9, 0.95)", "betas[1] goes from 0.8991 to 0.94905"),
+        ("betas[1]: piecewise([(0, 0.95), (50, 0.99)])", "betas[1] goes from 0.94905 to 0.98901"),
         ("momentum: linear(0.85, 0.95)", "momentum goes from 0.765 to 0.855 (0.85 to 0.95 × base 0.9)"),
-        ("momentum: cosine(0.95, 0.85)", "momentum goes from 0.765 to 0.855 (0.85 to 0.95 × base 0.9)"),
+        ("momentum: cosine(0.95, 0.85)", "momentum goes from 0.855 to 0.765 (0.95 to 0.85 × base 0.9)"),
+        ("momentum: cyclic(10, 10, 0.85, 0.95)", "momentum goes from 0.765 to 0.855"),
+        ("momentum: clamp(linear(0.85, 0.95), high=0.9)", "momentum is 0.81 (0.9 × base 0.9)"),
+        ("momentum: maximum(constant(0.5), linear(0.85, 0.95))", "momentum is 0.855 (0.95 × base 0.9)"),
         ("dampening: linear(0.1, 0.2)", "dampening goes from 0.05 to 0.1 (0.1 to 0.2 × base 0.5)"),
-        ("eps: constant(1e-6)", "eps is 1e-14 (1e-06 × base 1e-08)"),
-        ("weight_decay: constant(0.1)", "weight_decay is 0.001 (0.1 × base 0.01)"),
+        ("eps: cosine(1e-6, 1e-8)", "eps goes from 1e-14 to 1e-16 (1e-06 to 1e-08 × base 1e-08)"),
+        ("alpha: linear(0.9, 0.95)", "alpha goes from 0.891 to 0.9405 (0.9 to 0.95 × base 0.99)"),
         ("weight_decay: cosine(0.04, 0.4)", "weight_decay goes from 0.0004 to 0.004 (0.04 to 0.4 × base 0.01)"),
-        ("weight_decay: linear(0.1)", "weight_decay goes from 0 to 0.001 (0 to 0.1 × base 0.01)"),
-        ("weight_decay: table([0.1, 0.05])", "weight_decay goes from 0.0005 to 0.001 (0.05 to 0.1 × base 0.01)"),
-        ("lr: linear(3e-4, 3e-5)", "the lr never exceeds 0.0003 × base"),
-        ("lr: linear(0.1)", "the lr falls from 0.1 × base to 0"),
-        ("lr: cosine(0.1)", "the lr falls from 0.1 × base to 0"),
-        ("lr: warmup(10) >> cosine(0.1)", "the lr falls from 0.1 × base to 0"),
-        ("lr: warmup(10) >> linear(0.5)", "the lr falls from 0.5 × base to 0"),
+        ("weight_decay: linear(0.1)", "weight_decay goes from 0.001 to 0 (0.1 to 0 × base 0.01)"),
+        ("weight_decay: table([0.1, 0.05])", "weight_decay goes from 0.001 to 0.0005 (0.1 to 0.05 × base 0.01)"),
+        ("weight_decay: 0.1 * cosine()", "weight_decay goes from 0.001 to 0 (0.1 to 0 × base 0.01)"),
+        ("weight_decay: constant(0.1) * plateau()", "weight_decay is 0.001 (0.1 × base 0.01)"),
     ],
-)
-def test_a_suspicious_line_is_reported_once_with_its_values_and_a_line_that_is_silent(line, values):
+    "begins near 0": [
+        ("lr: constant(3e-4)", "lr is 3e-07 (0.0003 × base 0.001)"),
+        ("lr: constant(0.001)", "lr is 1e-06 (0.001 × base 0.001)"),
+        ("lr: linear(3e-4, 3e-5)", "lr goes from 3e-07 to 3e-08 (0.0003 to 3e-05 × base 0.001)"),
+        ("lr: linear(3e-4)", "lr goes from 3e-07 to 0"),
+        ("lr: cosine(3e-4, 0)", "lr goes from 3e-07 to 0"),
+        ("lr: polynomial(2, 3e-4)", "lr goes from 3e-07 to 0"),
+        ("lr: cosine(3e-4) * plateau()", "lr goes from 3e-07 to 0"),
+        ("lr: warmup(5) >> constant(5e-4)", "lr is 5e-07 (0.0005 × base 0.001)"),
+        ("lr: warmup(10) >> linear(3e-4, 0)", "lr goes from 3e-07 to 0"),
+        ("lr: warmup(10, 0, 3e-4) >> cosine(3e-4)", "lr goes from 0 to 3e-07"),
+        ("lr: warmup(10) >> constant(over=20) >> cosine(5e-4, 5e-5)", "lr goes from 5e-07 to 5e-08"),
+        ("lr: 3e-4 * cosine()", "lr goes from 3e-07 to 0"),
+        ("lr: 3e-4 * (warmup(5) >> cosine())", "lr goes from 0 to 3e-07"),
+        ("lr: warmup(5) >> 3e-4 * cosine()", "lr goes from 3e-07 to 0"),
+        ("lr: table([3e-4, 1e-4, 3e-5], every=30)", "lr goes from 3e-07 to 3e-08"),
+        ("lr: piecewise([(0, 3e-4), (50, 1e-4)])", "lr goes from 3e-07 to 1e-07"),
+        ("lr: restarts(cosine(3e-4), 10)", "lr goes from 3e-07 to 0"),
+        ("lr: cyclic(10, 10, 1e-4, 1e-3)", "lr goes from 1e-07 to 1e-06"),
+    ],
+    "begins near 0 in a group": [
+        ("groups: {head: {lr: constant(1e-4)}}", "lr is 1e-07 (0.0001 × base 0.001)"),
+        ("groups: {head: {lr: 'linear(5e-5, 5e-6)'}}", "lr goes from 5e-08 to 5e-09"),
+    ],
+    "decays from its first argument": [
+        ("lr: linear(0.1)", "lr falls from 0.0001 to 0 (0.1 to 0 × base 0.001), because the first argument is start"),
+        ("lr: cosine(0.1)", "lr falls from 0.0001 to 0 (0.1 to 0 × base 0.001), because the first argument is start"),
+        ("lr: cosine(0.1, over=50)", "lr falls from 0.0001 to 0"),
+        ("lr: warmup(10) >> cosine(0.1)", "lr falls from 0.0001 to 0"),
+        ("lr: warmup(10) >> linear(0.5)", "lr falls from 0.0005 to 0"),
+        ("lr: warmup(10) >> polynomial(2, 0.1)", "lr falls from 0.0001 to 0"),
+        ("lr: constant(0.5, over=10) >> linear(0.1)", "lr falls from 0.0001 to 0"),
+    ],
+    "adds stages": [
+        (
+            "lr: warmup(10) + cosine()",
+            "lr rises to 0.00198 (1.98 × base 0.001), because a sum adds all of its schedules",
+        ),
+        ("lr: cosine() + warmup(10)", "lr rises to 0.00198 (1.98 × base 0.001)"),
+        ("lr: cosine() + linear()", "lr rises to 0.002 (2 × base 0.001)"),
+        ("momentum: warmup(10) + linear()", "momentum rises to 1.71 (1.9 × base 0.9)"),
+    ],
+}
+
+
+@table(("row", "line", "values"), [(row, *one) for row, lines in SUSPICIOUS.items() for one in lines])
+def test_a_suspicious_line_has_one_warning_with_its_values_and_a_line_that_is_silent(row, line, values):
     (one,) = found_in(line)
 
+    assert one.code == "PS301"
     assert values in one.found
     (written,) = re.findall(r"write (.+)$", one.instead)
-    assert not found_in(f"{line.partition(':')[0]}: {written}")
+    assert not found_in(with_schedule(line, written)), row
+
+
+def test_each_row_of_the_table_has_suspicious_lines():
+    assert {row.name for row in SUSPICIONS} == SUSPICIOUS.keys()
+    for row in SUSPICIONS:
+        assert all(
+            [one.name for one in SUSPICIONS if one.judges(ps.loads(line).bindings[0])][:1] == [row.name]
+            for line, _ in SUSPICIOUS[row.name]
+        ), row.name
 
 
 @table(
@@ -49,26 +130,124 @@ def test_a_suspicious_line_is_reported_once_with_its_values_and_a_line_that_is_s
     [
         "betas[0]: absolute(linear(0.85, 0.95))",
         "betas[0]: linear(absolute(0.85), absolute(0.95))",
+        "betas[0]: absolute(0.95)",
+        "betas[0]: linear(0.9, 1)",
+        "betas[1]: constant(0.95)",
+        "betas[1]: cosine(1, 0.99)",
         "weight_decay: 0",
+        "weight_decay: 1",
+        "weight_decay: constant(0.1)",
+        "weight_decay: constant(0)",
         "weight_decay: linear(1, 0.1)",
+        "weight_decay: linear(0.1, 1)",
+        "weight_decay: linear()",
         "weight_decay: cosine(1, 10)",
         "weight_decay: absolute(0.1)",
+        "weight_decay: absolute(cosine(0.04, 0.4))",
         "weight_decay: like('lr')\nlr: cosine()",
+        "weight_decay: 0.1 * like('lr')\nlr: cosine()",
+        "weight_decay: table([1, 0.1])",
         "momentum: linear(1, 0.9)",
         "momentum: warmup(10)",
+        "momentum: clamp(linear(), low=0.5)",
+        "momentum: maximum(0.5, linear())",
+        "eps: constant(1e-6)",
+        "lr: 0",
+        "lr: 1",
+        "lr: cosine()",
+        "lr: cosine(to=0.1)",
+        "lr: cosine(to=0.001)",
+        "lr: linear(to=0.01)",
+        "lr: linear(1, 0)",
+        "lr: constant(0.1)",
+        "lr: constant(0.01)",
+        "lr: constant(0.5, over=50) >> constant(0.05)",
+        "lr: 0.1 * linear()",
+        "lr: 0.5 * (warmup(10) >> cosine())",
+        "lr: 0.01 * cosine()",
+        "lr: warmup(10)",
         "lr: warmup(10) >> cosine(to=0.1)",
         "lr: warmup(10, 0.001) >> cosine()",
+        "lr: warmup(10, start=1e-6) >> constant()",
+        "lr: warmup(10, index='(t+1)/n') >> cosine()",
+        "lr: warmup(10) >> constant(over=20) >> linear(1, 0)",
         "lr: constant(over=50) >> linear(1, 0)",
         "lr: warmup(10) >> constant(0.5, 10) >> linear(0.5)",
+        "lr: warmup(10) >> linear(1, 0.5, over=40) >> linear(0.5)",
+        "lr: warmup(10) >> cosine(to=0.001, over=80) >> constant(0.001)",
+        "lr: cosine(over=50) >> cosine(0.5)",
+        "lr: wsd(10, 20)",
+        "lr: trapezoid(10, 20)",
+        "lr: one_cycle(30)",
+        "lr: one_cycle()",
+        "lr: cyclic(10, 10, 0.1, 1)",
+        "lr: cosine_restarts(20)",
+        "lr: restarts(warmup(2) >> cosine(), 20)",
+        "lr: step(30)",
+        "lr: multistep([30, 60])",
+        "lr: exponential(0.99)",
+        "lr: inverse_sqrt(10)",
+        "lr: warmup(10) >> inverse_sqrt(10)",
+        "lr: warmup(10) * multistep([30, 60])",
+        "lr: piecewise([(0, 1.0), (30, 0.1), (60, 0.01), (90, 0.001)])",
+        "lr: table([1.0, 0.1, 0.001], every=30)",
+        "lr: table([3e-4, 1e-4], every=50, absolute=True)",
         "lr: absolute(cosine(3e-4, 3e-5))",
+        "lr: absolute(3e-4)",
+        "lr: 0.5 * absolute(3e-4)",
+        "lr: warmup(10) >> absolute(3e-4)",
+        "lr: absolute(warmup(10, to=3e-4) >> cosine(3e-4))",
+        "lr: cosine(to=absolute(1e-5))",
+        "lr: noam(512, 40)",
+        "lr: linear(0.5, 0) + linear(0.5, 0)",
+        "lr: 0.5 * cosine() + 0.5",
+        "lr: linear() + linear(0, 1)",
+        "lr: maximum(warmup(10), cosine())",
+        "lr: cosine() * plateau()",
         "lr: cosine() * like('weight_decay')\nweight_decay: 1",
+        "groups: {head: {lr: constant(0.001)}}",
+        "groups: {head: {lr: cosine(0.1)}}",
     ],
 )
 def test_a_right_line_is_silent(line):
     assert found_in(line) == []
 
 
+@table("field", ["betas[0]", "weight_decay", "momentum", "eps"])
+def test_both_lines_for_a_number_alone_are_silent(field):
+    with pytest.raises(ps.errors.ParamschedError) as refused:
+        ps.loads(f"{field}: 0.1")
+    lines = re.findall(r"(?:absolute|constant)\([\d.]+\)", str(refused.value))
+
+    assert len(lines) == 2
+    assert [found_in(f"{field}: {line}") for line in lines] == [[], []]
+
+
+def test_a_line_without_a_known_base_has_its_multiples():
+    (one,) = ps.config.check(ps.loads("betas[0]: linear(0.85, 0.95)"))
+
+    assert one.found == "betas[0] goes from 0.85 to 0.95 × base, because numbers are multiples of base"
+
+
 def test_every_published_recipe_is_silent():
     for recipe in recipe_book.recipes.values():
         found = ps.config.check(recipe.plan, recipe.calendar)
-        assert not [one for one in found if one.code in ("PS301", "PS302")], recipe.name
+        assert not [one for one in found if one.code == "PS301"], recipe.name
+
+
+@table("line", [line for lines in SUSPICIOUS.values() for line, _ in lines if "dampening" not in line])
+def test_the_scheduler_warns_once_of_a_suspicious_line(line):
+    parameters = [torch.nn.Parameter(torch.ones(1))]
+    field = line.partition(":")[0]
+    kind, given = torch.optim.AdamW, {"lr": 1e-3}
+    if field in ("momentum", "alpha"):
+        kind, given = torch.optim.RMSprop, {"lr": 1e-3, "momentum": 0.9}
+    optimizer = kind([{"params": parameters, "name": "head"}], **given)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ps.Scheduler(optimizer, ps.loads(f"{line}\nhorizon: 100"))
+
+    (warned,) = [str(one.message) for one in caught]
+    assert "[PS301]" in warned
+    assert "× base 0" in warned or "× base 1e-08" in warned

@@ -17,11 +17,12 @@ def diagnostics_of(line, field="lr"):
 @table(
     ("line", "happens", "instead"),
     [
-        ("constant(1e-3)", "never exceeds 0.001 × base", "absolute(0.001)"),
-        ("linear(0.001, 0.00001)", "never exceeds 0.001 × base", "absolute(0.001)"),
-        ("3e-4 * (warmup(5) >> cosine())", "never exceeds 0.0003 × base", "absolute(0.0003)"),
-        ("cosine(0.1)", "falls from 0.1 × base to 0", "cosine(to=0.1)"),
-        ("cosine(0.1, over=50)", "falls from 0.1 × base to 0", "cosine(to=0.1, over=50)"),
+        ("constant(1e-3)", "is 0.001 × base", "constant(absolute(0.001))"),
+        ("linear(0.001, 0.00001)", "goes from 0.001 to 1e-05 × base", "absolute(linear(0.001, 1e-05))"),
+        ("3e-4 * (warmup(5) >> cosine())", "goes from 0 to 0.0003 × base",
+         "constant(absolute(0.0003)) * (warmup(5) >> cosine())"),
+        ("cosine(0.1)", "falls from 0.1 to 0 × base", "cosine(to=0.1)"),
+        ("cosine(0.1, over=50)", "falls from 0.1 to 0 × base", "cosine(to=0.1, over=50)"),
         ("restarts(warmup('10%') >> cosine(), '10%')", 'not 10% of a cycle', '"1%"'),
         ("restarts(warmup('10%') >> cosine(), '20 epochs')", 'not 10% of a cycle', '"2 epochs"'),
         ("warmup('5 epochs') >> multistep(['30 epochs'])", "at epoch 35 of the run, not at epoch 30",
@@ -95,6 +96,6 @@ def test_a_config_of_a_peer_is_not_checked_for_native_mistakes():
 
 
 def test_a_likely_mistake_is_reported_at_its_location():
-    (found,) = config.check(config.loads("groups: {head: {lr: constant(0.001)}}"))
+    (found,) = config.check(config.loads("groups: {head: {lr: constant(0.0001)}}"))
 
     assert (found.severity, found.path) == ("warning", "$.groups.head.lr")
