@@ -9,6 +9,7 @@ from paramsched.curves.arrays import Array
 from paramsched.fields import is_number
 from paramsched.lint.levels import Trap, base_is_zero, unlikely_level
 from paramsched.plan import Binding
+from paramsched.plan.binding import binding_key
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.messages import Processes
 from paramsched.scheduler.run import Run
@@ -44,9 +45,12 @@ def _unlikely_lines(in_force: ResolvedPlan, slots: Sequence[Slot]) -> Iterator[t
     for slot in reversed(slots):
         if slot.base or (slot.name, slot.schedule) not in bases:
             bases[slot.name, slot.schedule] = slot.base
-    for line, resolved in zip(in_force.plan.bindings, in_force.counted.bindings, strict=True):
-        base = bases.get((line.name, resolved.schedule))
-        if (trap := unlikely_level(line, base, resolved.schedule)) is not None:
+    # The resolved plan has more lines, if a line for all groups follows lines for some groups.
+    schedules = {binding_key(line): line.schedule for line in in_force.counted.bindings}
+    for line in in_force.plan.bindings:
+        resolved = schedules.get(binding_key(line))
+        base = None if resolved is None else bases.get((line.name, resolved))
+        if (trap := unlikely_level(line, base, resolved)) is not None:
             yield line, trap
 
 

@@ -23,6 +23,9 @@ from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import SEQUENCE, in_brackets
 from paramsched.time import Duration, count_of
 
+_A_LENGTH = 10.0
+"""A level without a length that is so many times base was meant as the length: `constant(60)`."""
+
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -48,7 +51,9 @@ class Sequence(Schedule):
             timed = [str(stage) for stage in self.stages]
             for index in [index for index, stage in enumerate(self.stages) if not stage.has_length][:-1]:
                 stage, timed[index] = self.stages[index], f'window({timed[index]}, end="{share}")'
-                if (name := length_field(type(stage), "fills", "open")) is not None:
+                if isinstance(stage, Constant) and isinstance(stage.value, float) and stage.value >= _A_LENGTH:
+                    timed[index] = str(Constant(1.0, Duration.of(stage.value)))
+                elif (name := length_field(type(stage), "fills", "open")) is not None:
                     timed[index] = str(replace(stage, **{name: Duration.of(share)}))  # type: ignore[type-var]  # a dataclass
             found = f"{names} {'both' if len(without) == 2 else 'all'} have no length"
             found = f"{found}; only one stage may fill the rest of the horizon"

@@ -251,3 +251,10 @@ def test_the_scheduler_warns_once_of_a_suspicious_line(line):
     (warned,) = [str(one.message) for one in caught]
     assert "[PS301]" in warned
     assert "× base 0" in warned or "× base 1e-08" in warned
+
+
+def test_the_line_for_two_stages_without_length_keeps_a_length_that_was_written_as_a_level():
+    with pytest.raises(ps.errors.ParamschedError) as refused:
+        ps.resolve(ps.parse("warmup(60) >> constant(60) >> linear(1, 0)"), ps.Calendar(total=1000))
+
+    assert "Write warmup(60) >> constant(over=60) >> linear()" in str(refused.value)
