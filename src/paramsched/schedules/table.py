@@ -19,7 +19,7 @@ from paramsched.curves import Curve, CurveLike
 from paramsched.curves.arrays import Array, Arrays, Floats
 from paramsched.errors import CallSite, InvalidArgument, UnreadableTable, site_with_value
 from paramsched.run_files.files import open_to_read
-from paramsched.schedules.affine import Affine
+from paramsched.schedules.affine import Absolute, Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import curve_argument
 from paramsched.schedules.lengths import (
@@ -34,7 +34,7 @@ from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import call_text, short_line, write_call
 from paramsched.time import Duration, DurationLike
 
-TableLike: TypeAlias = Sequence[float] | Floats
+TableLike: TypeAlias = Sequence[float] | Sequence[Absolute] | Floats
 
 MOST_WRITTEN = 10_000
 """The largest number of values of a `table`. They are written in the plan's text, and so in every checkpoint."""
@@ -217,7 +217,8 @@ def table(values: TableLike, every: DurationLike = 1, curve: CurveLike | None = 
     values at arbitrary times, and `table_file` for more than 10,000 values or values in a file.
 
     Args:
-        values: 1 to 10,000 finite numbers, multiples of base: a list, or a NumPy array of one dimension.
+        values: 1 to 10,000 finite numbers, multiples of base: a list, or a NumPy array of one dimension. A list of
+            `absolute(x)` only means `absolute=True`.
         every: how long each value lasts, in any unit of time. At least one update.
         curve: the curve from each value to the next, such as `curves.linear`. None keeps each value constant.
         absolute: if True, the values are absolute, not multiples of base.
@@ -232,11 +233,29 @@ def table(values: TableLike, every: DurationLike = 1, curve: CurveLike | None = 
     [0.1, 0.1, 0.5, 1.0, 1.0]
     >>> table([1.0, 0.5], every=4, curve=curves.linear, absolute=True)(2, base=7.0)
     0.75
+    >>> from paramsched import absolute
+    >>> print(table([absolute(3e-4), absolute(1e-4)], every=30))
+    table([0.0003, 0.0001], 30, absolute=True)
     """
     site = CallSite("table", "values")
+    if isinstance(values, (list, tuple)) and any(isinstance(value, Absolute) for value in values):
+        values, absolute = _values_of_levels(site, values), True
     checked = table_values(site, values)
     _require_short(site, len(checked), 'Write numpy.save("lr.npy", values), and table_file("lr.npy")')
     return Table(checked, Duration.of(every), None if curve is None else curve_argument("table", curve), absolute)
+
+
+def _values_of_levels(site: CallSite, levels: Sequence[Any]) -> list[float]:
+    """Return the values of absolute levels.
+
+    Raises:
+        InvalidArgument: a level is not absolute.
+    """
+    values = [level.value for level in levels if isinstance(level, Absolute)]
+    if len(values) < len(levels):
+        found = "some values are absolute and some are multiples of base"
+        raise InvalidArgument(site, found, "Write absolute(…) around each value, or around none")
+    return values
 
 
 def _require_short(site: CallSite, count: int, instead: str) -> None:

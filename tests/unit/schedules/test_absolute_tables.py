@@ -1,0 +1,21 @@
+"""Tables of absolute levels."""
+
+import pytest
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument
+
+
+def test_a_table_of_absolute_levels_is_a_table_of_values_in_code_and_text():
+    line = "table([absolute(3e-4), absolute(1e-4)], every=30)"
+    written = ps.table([3e-4, 1e-4], every=30, absolute=True)
+
+    for made in (ps.table([ps.absolute(3e-4), ps.absolute(1e-4)], every=30), ps.parse(line)):
+        assert made == written == ps.parse(str(made))
+        assert [made(t, base=7.0) for t in (0, 30)] == [3e-4, 1e-4]
+
+
+@pytest.mark.parametrize("values", [[1.0, ps.absolute(1e-4)], [ps.absolute(1e-4), 0.5]])
+def test_a_table_of_both_is_refused(values):
+    with pytest.raises(InvalidArgument, match="some values are absolute and some are multiples"):
+        ps.table(values)
