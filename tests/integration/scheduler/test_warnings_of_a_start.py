@@ -41,7 +41,13 @@ def test_a_plan_that_warms_up_and_an_optimizer_that_does_are_one_warning(line, b
 
 @pytest.mark.parametrize(
     ("line", "steps"),
-    [("warmup(10) >> constant()", 0), ("constant()", 10), ("cosine()", 10), ("constant(0.5)", 10), ("cosine(0.5)", 10)],
+    [
+        ("warmup(10) >> constant()", 0),
+        ("constant()", 10),
+        ("cosine()", 10),
+        ("constant(0.5)", 10),
+        ("cosine(to=0.5)", 10),
+    ],
 )
 def test_one_warmup_or_none_is_silent(line, steps):
     assert warned(with_warmup(steps), ps.Plan(lr=line, horizon=100)) == []
