@@ -60,7 +60,7 @@ def train(clock: str, folder: Path, dry: tuple[int | None, int], rank: int, size
     scheduler = scheduler_of(clock, folder)
     for t in range(UPDATES):
         if clock == "watch" and rank == 0 and t == 10:
-            (folder / "plan.yaml").write_text(f"lr: 0.{DRY_RUNS.index(dry) + 1}\n")
+            (folder / "plan.yaml").write_text(f"lr: constant(0.{DRY_RUNS.index(dry) + 1})\n")
         dist.all_reduce(torch.ones(1))
         update(scheduler, clock, size)
     return {"used": used(scheduler.optimizer), "history": scheduler.history}
