@@ -48,7 +48,7 @@ horizon = "20 epochs"
 lr = ['warmup("2 epochs")', { cosine = { to = 0.01 } }]
 "betas[0]" = "linear(absolute(0.85), absolute(0.95), over='10 epochs')"
 [groups.head]
-lr = 0.5
+lr = "constant(0.5)"
 [targets.temperature]
 initial = 2.0
 schedule = '''
@@ -56,7 +56,8 @@ linear(1, 0.5)'''
 """,
 }
 KEPT["json"] = json.dumps(
-    {"horizon": 100, "lr": ["warmup(5)", {"cosine": {"to": 0.01}}], "groups": {"head": {"momentum": 0.5}}}, indent=1
+    {"horizon": 100, "lr": ["warmup(5)", {"cosine": {"to": 0.01}}], "groups": {"head": {"momentum": "constant(0.5)"}}},
+    indent=1,
 )
 PIECES = (
     *(b":", b": ", b"=", b"[", b"]", b"{", b"}", b",", b"'", b'"', b"\n", b"\r", b"\t", b"  ", b"- ", b"#"),

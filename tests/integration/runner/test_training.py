@@ -371,7 +371,7 @@ def test_a_plan_may_be_text_a_file_a_mapping_or_a_plan(tmp_path, form):
         {"lr": {"cosine": {"to": 0.1}}},
         {"lr": ["warmup(2)", {"cosine": {}}]},
         {"lr": "linear(over='20 samples')", "clock": {"lr": "samples"}},
-        {"lr": 0.5, "targets": {"dropout": {"initial": 0.1, "schedule": {"linear": {}}}}},
+        {"lr": "constant(0.5)", "targets": {"dropout": {"initial": 0.1, "schedule": {"linear": {}}}}},
         {"weight_decay": {"linear": {}}, "note": {"who": "ann"}},
     ],
 )

@@ -552,7 +552,7 @@ def test_a_seed_repeats_a_run_and_another_does_not():
     [
         (dict(lr="cosine()"), [True]),
         (dict(momentum="linear()"), [True]),
-        (dict(lr=0.5), [True]),
+        (dict(lr="constant(0.5)"), [True]),
         (dict(weight_decay={"cosine": {"to": 0.1}}), [True]),
         ("lr: cosine()", [True]),
         (ps.Plan(lr="cosine()"), [True]),

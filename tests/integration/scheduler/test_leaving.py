@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 
@@ -151,4 +152,6 @@ def test_exported_code_continues_with_the_values_of_the_plan():
     assert [one["lr"] for one in left.param_groups] == [one["lr"] for one in optimizer.param_groups]
     found = rates(left, scheduler)
     run(optimizer, 9)
-    assert found == [[one["lr"] for one in groups] for groups in optimizer.used[18:]]
+    planned = [[one["lr"] for one in groups] for groups in optimizer.used[18:]]
+    # `math.cos` of the exported code and the cosine of the library may round differently.
+    np.testing.assert_allclose(found, planned, rtol=0, atol=4e-15)

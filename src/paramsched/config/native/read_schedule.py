@@ -372,7 +372,7 @@ class ScheduleReader:
             elif float in members or int in members:
                 whole = float not in members
                 instead = f"Write {max(1, round(meant_number(value))) if whole else meant_number(value)}"
-            return self.note_wrong_type(value, path, " or ".join(words), instead)
+            return self.note_wrong_type(value, path, " or ".join(dict.fromkeys(words)), instead)
         return value  # of a type that the shape has to check
 
     def read_items(self, items: tuple[Any, ...], values: list[Any], path: str) -> Any:

@@ -106,7 +106,8 @@ def _leaf(
         item = node.items[0] if isinstance(node, List) else node_of(value[0])
         if fits(param, value[0]):
             return item
-        return _leaf(param, value[0], item, names, shares=shares)
+        # Not of a list in the list, because a list may contain itself.
+        return None if isinstance(value[0], (list, tuple)) else _leaf(param, value[0], item, names, shares=shares)
     if (number := scalar_of(value)) is not None:
         return number if fits(param, number.value) else _leaf(param, number.value, number, names, shares=shares)
     if isinstance(value, str):
@@ -256,16 +257,16 @@ def _shortest(number: float) -> str:
     return repr(float(str(np.float32(number))))
 
 
-def node_of(value: Any) -> Node:
-    """Return the node of a Python value."""
+def node_of(value: Any, depth: int = 20) -> Node:
+    """Return the node of a Python value. Lists are read to a depth, because a list may contain itself."""
     if isinstance(value, bool) or value is None:
         return Word(repr(value))
     if isinstance(value, (int, float)):
         return Number(value, repr(value))
     if isinstance(value, str):
         return Text(value)
-    if isinstance(value, (list, tuple)):
-        return List(tuple(map(node_of, value)))
+    if isinstance(value, (list, tuple)) and depth:
+        return List(tuple(node_of(one, depth - 1) for one in value))
     if isinstance(value, Duration):
         return Text(str(value)) if value.exact is None else Number(value.count, str(value.count))
     if isinstance(value, (Schedule, Curve, Absolute, AffineLevel, NeighborLevel, Rule)):
