@@ -144,6 +144,8 @@ def _levels_of(schedule: Schedule) -> _Levels | None:
         return _levels_of_leaf(schedule)
     if isinstance(schedule, Sequence):
         return _Levels(parts[0].first, parts[-1].last, tuple(level for part in parts for level in part.all))
+    if any(level < 0 for part in parts for level in part.all):
+        return None  # because a product or a sum of them need not have the largest of their peaks
     if isinstance(schedule, Product):
         numbers_of = [one.value for one in schedule.operands if isinstance(one, Constant) and type(one.value) is float]
         curves = [part for one, part in zip(schedule.operands, parts, strict=True) if not isinstance(one, Constant)]
