@@ -7,20 +7,24 @@ for users' shapes. A parameter that cannot be drawn raises an error with its nam
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import reject
 from hypothesis import strategies as st
 
 from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
+from paramsched.lint.value_ranges import range_of, stays_inside
 from paramsched.plan import Binding, Plan, Target, bind
 from paramsched.plan import resolve as resolve_
 from paramsched.schedules import SHAPES, Schedule, absolute, from_function, like, register_function, window
+from paramsched.schedules.evaluation import evaluate
 from paramsched.schedules.leaves import FUNCTIONS
+from paramsched.schedules.value_bounds import Bounds
 from paramsched.testing.drawing import Drawing as Drawing
 from paramsched.testing.drawing import World as World
 from paramsched.testing.drawing import built as built
@@ -260,6 +264,11 @@ GROUPS: tuple[Mapping[str, Any], ...] = (
     {"lr": 1.0, "weight_decay": 1e-4, "momentum": 0.0, "eps": 1e-6, "betas": (0.5, 0.9)},
 )
 
+LATE: Mapping[str, Any] = {
+    "lr": 0.5, "weight_decay": 0.3, "momentum": 0.7, "eps": 1e-7, "betas": (0.6, 0.8), "name": "late",
+}  # fmt: skip
+"""A group that joins the run later."""
+
 
 @st.composite
 def plans(
@@ -311,6 +320,33 @@ def plans(
     return Plan(*draw(st.permutations(bindings)), horizon=horizon) if bindings else reject()
 
 
+@functools.lru_cache(maxsize=1024)
+def _is_usable(name: str, schedule: Schedule, base: float, world: World) -> bool:
+    """Return whether an optimizer can use all values of a field."""
+    allowed = range_of(name)
+    if allowed is None or stays_inside(schedule, allowed, Bounds(base, base)):
+        return True
+    return not allowed.outside(evaluate(schedule, _times_of(world), base), base).any()
+
+
+def _times_of(world: World) -> Any:
+    return np.append(np.arange(3 * world.total + 5_000), 2 ** np.arange(14, 22))
+
+
+def _in_range(schedule: Schedule, world: World) -> Iterator[Schedule]:
+    """Return schedules that are proportional to another one, with values that an optimizer can use for any field."""
+    try:
+        resolved = resolve_(schedule, world.calendar)
+    except InvalidArgument:
+        return
+    numbers = [key for group in (*GROUPS, LATE) for key in group.values() if isinstance(key, float)]
+    with np.errstate(all="ignore"):
+        size = max(np.abs(evaluate(resolved, _times_of(world), base)).max() for base in (*numbers, 0.999))
+    if 0 < size < 1e300:
+        yield (0.9 / size) * schedule
+        yield (0.4 / size) * schedule + absolute(0.45)
+
+
 def _attachable(lines: Sequence[Binding], plain: Sequence[Binding], world: World) -> list[Binding]:
     """Replace lines with their plain lines, or leave them out, until the plan can be attached.
 
@@ -319,14 +355,19 @@ def _attachable(lines: Sequence[Binding], plain: Sequence[Binding], world: World
 
     def can_be_attached(chosen: Iterable[Binding | None]) -> bool:
         try:
-            bind(Plan(*(one for one in chosen if one is not None)).resolve(world.calendar), GROUPS)
+            groups = (*GROUPS, LATE)
+            bound = bind(Plan(*(one for one in chosen if one is not None)).resolve(world.calendar), groups)
         except InvalidArgument:
             return False
-        return True
+        pairs = zip(groups, bound, strict=True)
+        return all(
+            _is_usable(one.name, one.schedule, one.field.base(group), world) for group, mine in pairs for one in mine
+        )
 
     kept: list[Binding | None] = []
     for line in plain:
-        kept.append(line if can_be_attached([*kept, line]) else None)
+        fitting = (replace(line, schedule=one) for one in (line.schedule, *_in_range(line.schedule, world)))
+        kept.append(next((one for one in fitting if can_be_attached([*kept, one])), None))
     for place, line in enumerate(lines):
         if can_be_attached(changed := [*kept[:place], line, *kept[place + 1 :]]):
             kept = changed

@@ -13,6 +13,7 @@ from paramsched.scheduler.resume import warn_if_over
 from paramsched.scheduler.run import Run
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates
 from paramsched.scheduler.slots import bases_by_slot, present_values, slots_of
+from paramsched.scheduler.value_ranges import refuse_values_outside
 
 
 @final
@@ -76,7 +77,8 @@ class ChangingRun:
         groups = {name: planned.bound for name, planned in members.items()}
         change = PlanChange(in_force, states, scopes_of(in_force.plan, in_force.resolved, groups))
         for name, planned in members.items():
-            change.block_of(planned, change.scopes[name])
+            slots = change.block_of(planned, change.scopes[name]).slots
+            refuse_values_outside(in_force, slots, planned.labels(planned.bound), planned.clock.times)
         change.block_of(lead, lead.scope)
         return change
 

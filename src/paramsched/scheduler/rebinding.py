@@ -9,6 +9,7 @@ from paramsched.scheduler.group_keys import COUNT, PLAN, Group, write_base_entri
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.run_state import RunState
 from paramsched.scheduler.slots import Slot, bases_by_slot, present_values, with_late_bases
+from paramsched.scheduler.value_ranges import refuse_values_outside
 
 
 def sync(planned: Groups, groups: list[Group]) -> bool:
@@ -29,9 +30,10 @@ def _rebind(planned: Groups, groups: list[Group]) -> None:
     plan, clock = planned.in_force.counted, planned.clock
     slots = planned.slots(groups)
     note_code_bases(planned, groups)
+    labels, processes = planned.labels(groups), planned.parts.processes
     if planned.bound:
-        labels, processes = planned.labels(groups), planned.parts.processes
         slots = with_late_bases(slots, groups, clock, planned.parts.late_groups, labels, processes)
+    refuse_values_outside(planned.in_force, slots, labels, clock.times)
     anew = not planned.bound or _entries_replaced(planned, groups)
     before = {} if anew else _by_group(planned.block.slots, planned.bound)
     now = _by_group(slots, groups)

@@ -49,6 +49,7 @@ from paramsched.scheduler.slots import (
     with_base,
 )
 from paramsched.scheduler.updates import updates_in_state
+from paramsched.scheduler.value_ranges import refuse_values_outside
 from paramsched.time.amounts import amount_text
 
 
@@ -267,6 +268,7 @@ def _prepared(
     """Compute the values of one optimizer that loads a state."""
     before, times, slots = planned.block.slots, found.position.times, loaded.slots
     block = planned.block
+    refuse_values_outside(chosen, slots, planned.labels(groups), times)
     if is_same and all(slot is known for slot, known in zip(slots, before, strict=True)):
         block.seek(times, states)
     else:
@@ -343,8 +345,9 @@ class Resume:
         with errors_of(name):
             check_entries(groups)
             require_lengths(planned, groups)
-        self.bases.loaded(planned, planned.slots(groups), groups)
+        loaded = self.bases.loaded(planned, planned.slots(groups), groups)
         found, position = count_carried(groups), self.position_of(planned, groups)
+        refuse_values_outside(planned.in_force, loaded.slots, planned.labels(groups), position.times)
         moved, is_behind = run.driver.after_load(run, name, position, is_known=found is not None)
         if found is not None and not is_behind and self.unknown_plans(planned.in_force, groups):
             plan = planned.in_force.plan
@@ -539,6 +542,7 @@ class Resume:
         mine = loaded.slots
         position = resume_position(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
         in_force = planned.in_force.horizon.restarted(planned.in_force, position)
+        refuse_values_outside(in_force, mine, planned.labels(groups), position.times)
         if in_force is not planned.in_force:
             planned.in_force = in_force
             mine = planned.slots(groups, bases_by_slot(mine))

@@ -29,6 +29,7 @@ from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, resume_pos
 from paramsched.scheduler.slots import LateGroups, Slot, bases_by_slot
 from paramsched.scheduler.unlikely import report_unlikely_values
 from paramsched.scheduler.updates import updates_in_state
+from paramsched.scheduler.value_ranges import refuse_values_outside
 
 
 @final
@@ -224,6 +225,8 @@ def prepare(
         has_state=has_state,
     )
     report_unlikely_values(run, in_force, groups, request.resume.processes)
+    for name, one in run.members.items():
+        refuse_values_outside(in_force, one.block.slots, one.labels(groups[name]), one.clock.times)
     other = {name: values_of_other_plan(one, groups[name]) for name, one in run.members.items()}
     present = [slot for name, one in run.members.items() for slot in without_initial(one.block.slots, groups[name])]
     for name, one in run.members.items():

@@ -1,0 +1,188 @@
+"""Values that an optimizer cannot use are refused before training, with the first update at which they occur."""
+
+import copy
+
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.errors import PlanError
+from paramsched.lint.plan_check import check
+
+CASES = [  # field, line, the update, the words
+    ("betas[0]", "absolute(linear(0.9, 1.1))", 50, "reaches 1: it is 1"),
+    ("betas[0]", "linear(1.0, 1.2)", 56, "reaches 1"),
+    ("momentum", "absolute(linear(0.9, 1.1))", 50, "reaches 1"),
+    ("lr", "linear(1.0, -1.0)", 51, "falls below 0"),
+    ("lr", "cosine() - 0.5", 51, "falls below 0"),
+    ("lr", "warmup(10) >> constant(-0.1, 5) >> constant()", 10, "falls below 0"),
+    ("weight_decay", "absolute(linear(0.1, -0.1))", 51, "falls below 0"),
+    ("eps", "absolute(table([1e-8, -1e-8], every=20))", 20, "falls below 0"),
+    ("betas[1]", "absolute(warmup(10, 0.9))", 10, "reaches 1"),
+]
+
+
+def adamw(**settings):
+    return torch.optim.AdamW([torch.nn.Parameter(torch.ones(2))], **settings)
+
+
+@pytest.mark.parametrize(("field", "line", "update", "words"), CASES)
+def test_the_scheduler_and_check_refuse_with_the_first_update_and_nothing_is_touched(field, line, update, words):
+    plan, optimizer = ps.Plan(ps.Binding(field, line), horizon=100), adamw()
+    before = copy.deepcopy(optimizer.state_dict())
+
+    with pytest.raises(PlanError, match=rf"{words}.* at update {update}\b") as refused:
+        ps.Scheduler(optimizer, plan)
+
+    assert optimizer.state_dict() == before
+    assert not optimizer._optimizer_step_post_hooks
+    assert f"{field if field != 'momentum' else 'betas[0]'} of group 0" in str(refused.value)
+    (found,) = [one for one in check(plan, groups=optimizer.param_groups) if one.code in ("PS311", "PS312")]
+    assert (found.severity, f"at update {update}" in str(found)) == ("error", True)
+
+
+def all_values(line, base, horizon):
+    schedule = ps.Plan(lr=line, horizon=horizon).resolve(ps.Calendar()).bindings[0].schedule
+    return [schedule(t, base=base) for t in range(horizon)]
+
+
+@pytest.mark.parametrize(("field", "line", "update", "words"), CASES)
+def test_the_reported_update_is_the_first_of_a_loop_over_all_updates(field, line, update, words):
+    base = {"betas[0]": 0.9, "betas[1]": 0.999, "momentum": 0.9, "lr": 1e-3, "weight_decay": 0.01, "eps": 1e-8}[field]
+    below = 1.0 if field.startswith(("betas", "momentum")) else float("inf")
+
+    outside = [t for t, value in enumerate(all_values(line, base, 100)) if not -1e-12 * base <= value < below]
+
+    assert outside[0] == update
+
+
+@pytest.mark.parametrize(
+    ("field", "line"),
+    [
+        ("betas[0]", "absolute(linear(0.85, 0.95))"),
+        ("betas[0]", "absolute(linear(0.9, 1.0))"),  # 1 only at the horizon
+        ("lr", "linear(1, 0)"),
+        ("lr", "clamp(linear(1, -1), low=0)"),
+        ("lr", "cosine() - 0.0"),
+        ("weight_decay", "absolute(cosine(0.4, 0))"),
+        ("lr", "linear(1, -1, over=200)"),  # negative after the horizon
+        ("lr", "0.5 + 0.5 * cosine(start=1, to=-1)"),
+    ],
+)
+def test_values_inside_are_accepted_with_those_after_the_horizon_ignored(field, line):
+    plan, optimizer = ps.Plan(ps.Binding(field, line), horizon=100), adamw()
+
+    ps.Scheduler(optimizer, plan)
+
+    assert not [one for one in check(plan, groups=optimizer.param_groups) if one.code in ("PS311", "PS312")]
+
+
+def test_a_target_may_be_negative():
+    ps.Scheduler(adamw(), ps.Plan(ps.Binding(ps.Target("momentum_bias", 1.0), "linear(1, -1)"), horizon=10))
+
+
+def test_without_a_horizon_the_length_of_the_schedule_counts():
+    with pytest.raises(PlanError, match="at update 51"):
+        ps.Scheduler(adamw(), ps.Plan(lr="linear(1, -1, over=100)"))
+    with pytest.raises(PlanError, match="at update 1001"):
+        ps.Scheduler(adamw(), ps.Plan(lr="1 - 0.001 * power_law(-1, 1) + 0.001"))
+
+
+def test_each_group_has_its_own_base():
+    groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "betas": (beta, 0.99)} for beta in (0.5, 0.9)]
+    optimizer = torch.optim.AdamW([dict(one) for one in groups])
+
+    with pytest.raises(PlanError, match=r"betas\[0\] of group 1.* at update 56"):
+        ps.Scheduler(optimizer, ps.Plan(ps.Binding("betas[0]", "linear(1, 1.2)"), horizon=100))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_one_of_several_optimizers_is_refused_and_none_is_touched(order):
+    pairs = {"plain": torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0), "adam": adamw()}
+    optimizers = dict(list(pairs.items())[::order])
+    before = {name: copy.deepcopy(one.state_dict()) for name, one in optimizers.items()}
+
+    line = ps.Binding("betas[0]", "absolute(linear(0.9, 1.1))", groups="adam/*")
+    plan = ps.Plan(line, lr="cosine()", horizon=100)
+    with pytest.raises(PlanError, match=r"betas\[0\] of group .*adam.* at update 50"):
+        ps.Scheduler(optimizers, plan)
+
+    assert {name: one.state_dict() for name, one in optimizers.items()} == before
+
+
+@pytest.mark.parametrize(
+    ("clock", "horizon", "facts", "when"),
+    [
+        ("tokens", "6400 tokens", {"tokens_per_step": 64}, "update 51"),
+        ("samples", "6400 samples", {"batch_size": 64}, "update 51"),
+        ("progress", None, {}, r"progress 0\.50"),
+        ("tokens", "6400 tokens", {}, r"3201 tokens"),
+    ],
+)
+def test_a_plan_on_another_clock_is_refused(clock, horizon, facts, when):
+    optimizer = adamw()
+    before = copy.deepcopy(optimizer.state_dict())
+
+    with pytest.raises(PlanError, match=f"falls below 0: .* at {when}"):
+        ps.Scheduler(optimizer, ps.Plan(lr="linear(1, -1)", horizon=horizon, clock=clock), **facts)
+
+    assert optimizer.state_dict() == before
+
+
+def test_a_plan_of_a_resume_counts_from_its_position_and_a_refused_one_changes_nothing():
+    optimizer = adamw()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="cosine()", horizon=100))
+    for _ in range(3):
+        optimizer.step()
+    before = copy.deepcopy(optimizer.state_dict())
+
+    with pytest.raises(PlanError, match="at update 51"):
+        ps.Scheduler(optimizer, ps.Plan(lr="linear(1, -1)", horizon=100))
+
+    assert optimizer.state_dict() == before
+    optimizer.step()
+    assert scheduler.t == 4
+    ps.Scheduler(optimizer, ps.Plan(lr="constant(-1, 2) >> cosine()", horizon=100))  # the bad updates are over
+
+
+def test_a_loaded_base_that_leaves_the_range_is_refused_before_torch_writes():
+    def made(beta):
+        return adamw(betas=(beta, 0.999))
+
+    line = ps.Plan(ps.Binding("betas[0]", "linear(1, 1.2)"), horizon=100)
+    saved = made(0.8)
+    ps.Scheduler(saved, line)
+    state = saved.state_dict()
+    state["param_groups"][0]["paramsched_bases"] = '{"betas_0": 0.95}'
+    optimizer = made(0.8)
+    ps.Scheduler(optimizer, line)
+    before = copy.deepcopy(optimizer.state_dict())
+
+    with pytest.raises(PlanError, match="reaches 1"):
+        optimizer.load_state_dict(state)
+
+    assert optimizer.state_dict() == before
+
+
+def test_a_group_added_during_the_run_is_refused_before_it_is_written():
+    optimizer = adamw(betas=(0.5, 0.999))
+    ps.Scheduler(optimizer, ps.Plan(ps.Binding("betas[0]", "linear(1, 1.2)"), horizon=100))
+    optimizer.step()
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "betas": (0.9, 0.999)})
+
+    with pytest.raises(PlanError, match=r"betas\[0\] of group 1 reaches 1|of group 1.*reaches 1"):
+        optimizer.step()
+
+    assert optimizer.param_groups[1]["betas"] == (0.9, 0.999)
+
+
+def test_a_function_is_not_called_before_the_run():
+    called = []
+
+    def half(t):
+        called.append(t)
+        return 0.5
+
+    ps.Scheduler(adamw(), ps.Plan(lr=ps.from_function(half), horizon=10**6))
+
+    assert max(called) < 10**5

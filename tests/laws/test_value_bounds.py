@@ -1,0 +1,48 @@
+"""All values of a schedule are inside of its bounds, for every base between two numbers."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.lint.value_ranges import range_of, stays_inside
+from paramsched.recipe_book import recipes
+from paramsched.schedules.evaluation import evaluate
+from paramsched.schedules.value_bounds import Bounds, value_bounds
+from support import strategies
+from support.tables import table
+
+BASES = st.sampled_from([0.0, 1e-8, 0.1, 0.9, 1.0, 10.0, -0.5])
+
+
+@strategies.every_shape(most=20)
+@given(st.data())
+def test_values_are_inside_of_the_bounds(name, data):
+    case = data.draw(strategies.cases(name=name, depth=2))
+    low, high = sorted(data.draw(st.tuples(BASES, BASES)))
+    bounds = value_bounds(case.resolved, Bounds(low, high))
+    if bounds is None:
+        return
+    times = np.unique([*np.arange(200), *np.linspace(0, 2 * case.world.total, 200).astype(np.int64)])
+    for base in (low, low + 0.3 * (high - low), high):
+        values = evaluate(case.resolved, times, base)
+        values = values[np.isfinite(values)]
+        rounding = 1e-9 * max([1.0, *(abs(one) for one in (*bounds, *values) if np.isfinite(one))])
+        assert (values >= bounds.low - rounding).all(), (bounds, base)
+        assert (values <= bounds.high + rounding).all(), (bounds, base)
+
+
+@table("name", sorted({*recipes} - {"palm-540b"}))  # whose beta approaches 1
+def test_the_bounds_of_published_recipes_decide_so_that_a_start_evaluates_none_of_their_lines(name):
+    recipe = recipes[name]
+    resolved = recipe.plan.resolve(recipe.calendar)
+
+    for line in resolved.bindings:
+        allowed = None if isinstance(line.field, ps.Target) else range_of(line.name)
+        assert allowed is None or stays_inside(line.schedule, allowed, Bounds(0.1, 0.9)), line
+
+
+def test_the_bounds_of_a_decay_are_its_levels():
+    line = ps.resolve(ps.parse("warmup(10) >> cosine(to=absolute(1e-5))"), ps.Calendar(total=100))
+
+    assert value_bounds(line, Bounds(0.1, 0.3)) == (0.0, 0.3)
