@@ -57,7 +57,7 @@ def test_another_amount_of_a_rank_is_refused_at_the_next_comparison(data):
     refused_at = None if differs_at is None else min(t for t in compared if t >= differs_at)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rank_agreement, "_TIMEOUT", timedelta(milliseconds=1))
+        patch.setattr(rank_agreement, "_PATIENCE", timedelta(0))  # otherwise 20 seconds later, for dry runs
         turns = RanksInTurn(patch)
         ranks = []
         for rank in range(number):

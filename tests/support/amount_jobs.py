@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ import torch
 import torch.distributed as dist
 
 import paramsched as ps
+from paramsched.runs import rank_agreement
 from support.updates import probe, used
 
 PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon="90000 tokens")
 UPDATES = 150
+PATIENCE = 0.5  # seconds that a difference lasts before it stops a run; 20 in a real one
+LONG = {"updates": 300, "pause": 0.01}  # for longer than a difference lasts
 
 
 def local_tokens(rank: int, t: int) -> int:
@@ -53,9 +57,12 @@ def same_sums(rank: int) -> dict[str, Any]:
     return {"t": scheduler.t, "amount": scheduler.amount, "used": used(optimizer)}
 
 
-def first_error(optimizer: Any, scheduler: ps.Scheduler, tokens: Callable[[int], int], updates: int) -> dict[str, Any]:
+def first_error(
+    optimizer: Any, scheduler: ps.Scheduler, tokens: Callable[[int], int], updates: int, pause: float = 0.0
+) -> dict[str, Any]:
     """Return the update that raises an error, its message, and whether the optimizer is unchanged."""
     for t in range(updates):
+        time.sleep(pause)
         scheduler.consumed(tokens=tokens(t))
         before = copy.deepcopy(scheduler.state_dict()), optimizer.param_groups[0]["lr"], len(optimizer.used)
         try:
@@ -68,22 +75,25 @@ def first_error(optimizer: Any, scheduler: ps.Scheduler, tokens: Callable[[int],
 
 def local_amounts(rank: int) -> dict[str, Any]:
     optimizer = probe()
-    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: local_tokens(rank, t), 10)
+    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: local_tokens(rank, t), **LONG)
 
 
 def one_different_amount(rank: int) -> dict[str, Any]:
     optimizer = probe()
-    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64 + (rank if t == 70 else 0), UPDATES)
+    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64 + (rank if t == 70 else 0), **LONG)
 
 
 PROGRESS = ps.Plan(lr=ps.linear(1.0, 0.0), clock="progress")
 
 
-def first_error_of_progress(rank: int, places: Callable[[int, int], float | None]) -> dict[str, Any]:
+def first_error_of_progress(
+    rank: int, places: Callable[[int, int], float | None], updates: int = UPDATES, pause: float = 0.0
+) -> dict[str, Any]:
     """Return the update that raises an error, and its message; `places` gives the report of a rank at an update."""
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PROGRESS)
-    for t in range(UPDATES):
+    for t in range(updates):
+        time.sleep(pause)
         place = places(rank, t)
         if place is not None:
             scheduler.report(progress=place)
@@ -99,12 +109,12 @@ def same_progress(rank: int) -> dict[str, Any]:
 
 
 def other_progress(rank: int) -> dict[str, Any]:
-    return first_error_of_progress(rank, lambda rank, t: (1 + rank) / 10)
+    return first_error_of_progress(rank, lambda rank, t: (1 + rank) / 10, **LONG)
 
 
 def other_progress_in_between(rank: int) -> dict[str, Any]:
     """Rank 1 reports a different progress once, long before the next comparison, and nothing after it."""
-    return first_error_of_progress(rank, lambda rank, t: 0.1 if t == 0 else 0.2 if t == 5 and rank else None)
+    return first_error_of_progress(rank, lambda rank, t: 0.1 if t == 0 else 0.2 if t == 5 and rank else None, **LONG)
 
 
 def seconds(rank: int) -> dict[str, Any]:
@@ -144,7 +154,8 @@ def dry_run_before(rank: int, own: int = 0) -> dict[str, Any]:
         dry_run(100)
     dist.barrier()
     optimizer = probe()
-    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64 + own * rank, UPDATES)
+    more = LONG if own else {"updates": UPDATES}
+    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64 + own * rank, **more)
 
 
 def dry_run_before_local_amounts(rank: int) -> dict[str, Any]:
@@ -157,6 +168,27 @@ def dry_run_of_another_model(rank: int) -> dict[str, Any]:
         dry_run(100, parameters=2)
     optimizer = probe()
     return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64, UPDATES)
+
+
+def dry_run_while_the_other_rank_trains(rank: int, own: int = 0) -> dict[str, Any]:
+    """Rank 0 tries the plan after rank 1 has made its first updates; later, the amounts differ by `own`."""
+    optimizer = probe()
+    if rank == 1:
+        scheduler = ps.Scheduler(optimizer, PLAN)
+        first = first_error(optimizer, scheduler, lambda t: 64, 2)
+        dist.barrier()
+    else:
+        dist.barrier()
+        dry_run(20)
+        scheduler = ps.Scheduler(optimizer, PLAN)
+        first = first_error(optimizer, scheduler, lambda t: 64, 2)
+    dist.barrier()
+    more = LONG if own else {"updates": UPDATES}
+    return first if first["error"] else first_error(optimizer, scheduler, lambda t: 64 + own * rank, **more)
+
+
+def dry_run_while_the_other_rank_trains_then_local_amounts(rank: int) -> dict[str, Any]:
+    return dry_run_while_the_other_rank_trains(rank, own=1)
 
 
 def dry_run_during_the_run(rank: int) -> dict[str, Any]:
@@ -177,6 +209,8 @@ JOBS = (
     dry_run_before,
     dry_run_before_local_amounts,
     dry_run_of_another_model,
+    dry_run_while_the_other_rank_trains,
+    dry_run_while_the_other_rank_trains_then_local_amounts,
     dry_run_during_the_run,
     same_progress,
     other_progress,
@@ -190,6 +224,7 @@ def main() -> None:
     address, rank, file = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
     seen = {}
+    rank_agreement._PATIENCE = timedelta(seconds=PATIENCE)  # type: ignore[misc]
     for job in JOBS:
         seen[job.__name__] = job(rank)
         dist.barrier()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 class AmountComparison:
     """Compares amounts at some updates as `AmountAgreement` does, once there are several processes.
 
+    An amount that differs, perhaps from that of a dry run, is compared again before each update until this is decided.
+
     Many processes note an amount at the same update, and compare it at different ones, so that they do not use the
     store at the same time.
 
@@ -36,7 +38,11 @@ class AmountComparison:
 
     def is_due(self, t: int) -> bool:
         """Return whether amounts are compared before update `t`."""
-        if t == self._compared_at or not (t - self._start < INITIAL or t % COMPARED_EVERY in (0, self._turn)):
+        if t == self._compared_at:
+            return False
+        if self._is_waiting:
+            return True
+        if not (t - self._start < INITIAL or t % COMPARED_EVERY in (0, self._turn)):
             return False
         if not self._processes.several:
             return False
@@ -44,8 +50,14 @@ class AmountComparison:
             self._turn = self._processes.index % COMPARED_EVERY if self._processes.size > MOST_AT_ONCE else 0
         return True
 
+    @property
+    def _is_waiting(self) -> bool:
+        return self._agreement is not None and self._agreement.is_waiting
+
     def updates_until_due(self, t: int) -> int:
         """Return the number of updates from `t` until the next comparison."""
+        if self._is_waiting:
+            return 1
         return min((turn - t - 1) % COMPARED_EVERY + 1 for turn in (0, self._turn or 0))
 
     def compare(self, t: int, amount: Amount, clock: str) -> None:
@@ -59,7 +71,7 @@ class AmountComparison:
         self._compared_at = t
         if t - self._start < INITIAL or t % COMPARED_EVERY == 0:
             self._noted = t, amount
-        if self._turn and t % COMPARED_EVERY != self._turn:
+        if self._turn and t % COMPARED_EVERY != self._turn and not self._is_waiting:
             return
         if self._agreement is None:
             from paramsched.runs.rank_agreement import AmountAgreement

@@ -14,6 +14,7 @@ from paramsched.runs import rank_agreement
 from paramsched.runs.processes import Ranks as RanksOfRun
 from paramsched.runs.processes import note_end_of_store
 from paramsched.scheduler.messages import WORLD, Processes
+from support.fake_time import FakeTime
 from support.ranks import RanksInTurn, run_as_one_of_several
 from support.tables import table
 from support.updates import probe, used
@@ -193,7 +194,9 @@ def test_a_run_goes_on_if_the_store_has_ended_and_logs_it_once(monkeypatch, capl
     assert [one.getMessage()[:37] for one in caplog.records] == ["the process of torch's store has ende"]
 
 
-def test_a_dry_run_with_fewer_optimizers_is_not_compared(ranks):
+def test_a_dry_run_with_fewer_optimizers_is_not_compared(ranks, monkeypatch):
+    monkeypatch.setattr(rank_agreement, "_PATIENCE", timedelta(0))
+
     def attached(*names):
         return ps.Scheduler({name: probe() for name in names}, TOKENS)
 
@@ -248,48 +251,90 @@ class Counted:
         return getattr(self.store, name)
 
 
-class DryRun:
-    """A store in which rank 0 starts its own run after a dry run, while another rank waits for the second time."""
+class TokenRun:
+    """A Scheduler of one rank whose amounts are compared, and its updates."""
 
-    def __init__(self, start):
-        self.store, self.start, self.waits = dist.HashStore(), start, []
+    def __init__(self, turns, rank, tokens):
+        self.turns, self.rank, self.tokens = turns, rank, tokens
+        self.turns.run_as(rank)
+        self.scheduler = ps.Scheduler(probe(), TOKENS)
 
-    def wait(self, keys, timeout):
-        self.waits.append(timeout.total_seconds())
-        if len(self.waits) == 1:
-            raise RuntimeError("timeout")
-        self.start()
-
-    def __getattr__(self, name):
-        return getattr(self.store, name)
+    def update(self, updates=1):
+        self.turns.run_as(self.rank)
+        for _ in range(updates):
+            self.scheduler.consumed(tokens=self.tokens)
+            self.scheduler.optimizer.step()
 
 
-def test_a_long_dry_run_on_rank_0_does_not_stop_the_run(monkeypatch, caplog):
-    def start(rank, tokens):
-        ranks.run_as(rank)
-        scheduler = ps.Scheduler(probe(), TOKENS)
-        scheduler.consumed(tokens=tokens)
-        scheduler.optimizer.step()
-        return scheduler
+@pytest.mark.parametrize("first", ["the dry run", "the run"])
+def test_amounts_that_differ_stop_a_run_after_20_seconds(monkeypatch, caplog, first):
+    turns, time = RanksInTurn(monkeypatch), FakeTime(monkeypatch)
+    one, other = TokenRun(turns, 0, 3), TokenRun(turns, 1, 10)
+    earlier, later = (one, other) if first == "the dry run" else (other, one)
+    earlier.update()
+    later.update(10)
+    time.pass_(19)
+    later.update(10)
+    assert "The run stops in 20 s, unless one of them is a dry run" in caplog.text
+    time.pass_(1.5)
 
-    def end_dry_run():
-        start(0, 10)
-        ranks.run_as(1)
+    numbers = f"rank {later.rank} would then have consumed .* tokens, but rank {earlier.rank} "
+    with pytest.raises(ps.InvalidArgument, match=numbers):
+        later.update()
+    assert later.scheduler.t == 20
+    assert len(caplog.records) == 1
 
-    store = DryRun(end_dry_run)
-    ranks = RanksInTurn(monkeypatch, store)
-    start(0, 3)
 
-    assert start(1, 10).amount == 10
+@given(st.data())
+def test_dry_runs_in_any_order_stop_no_run_and_hide_no_different_amount(data):
+    """Each rank makes dry runs before its own run, and any rank may be the next that moves."""
+    size = data.draw(st.integers(2, 3), label="ranks")
+    lengths = st.lists(st.integers(2, 70), max_size=2)  # one that agrees to its end is taken for the run
+    dry_runs = [data.draw(lengths, label=f"updates of the dry runs of rank {rank}") for rank in range(size)]
+    lost = data.draw(st.sampled_from([None, *range(size)]), label="the rank that reports another amount later")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rank_agreement, "_TIMEOUT", timedelta(milliseconds=1))
+        turns, time = RanksInTurn(patch), FakeTime(patch)
+        plays = [iter(()) for _ in range(size)]
+        runs = {}
 
-    assert store.waits == [1, 19]
-    assert "Waiting up to 19 s for rank 0 to start another Scheduler" in caplog.text
+        def play(rank):
+            for number, updates in enumerate(dry_runs[rank]):
+                look = TokenRun(turns, rank, data.draw(st.sampled_from([3 + number, 10]), label="first tokens"))
+                for _ in range(updates):
+                    look.update()
+                    look.tokens = 3 + number
+                    yield
+            runs[rank] = TokenRun(turns, rank, 10)
+            for _ in range(66):
+                runs[rank].update()
+                yield
+
+        plays = {rank: play(rank) for rank in range(size)}
+        while plays:
+            rank = data.draw(st.sampled_from(sorted(plays)))
+            for _ in range(data.draw(st.sampled_from([1, 2, 80]))):
+                if next(plays[rank], "ended") == "ended":
+                    del plays[rank]
+                    break
+        for t in range(200):
+            time.pass_(1)
+            for rank, run in runs.items():
+                run.tokens = 10 + (rank == lost)
+                if lost is not None and t > 150:
+                    continue
+                try:
+                    run.update()
+                except ps.InvalidArgument:
+                    assert lost is not None
+                    return
+        assert lost is None
 
 
 @pytest.mark.parametrize("clock", ["tokens", "progress"])
 @pytest.mark.parametrize(("size", "turns"), [(256, [0, 0, 0]), (2000, [0, 1, 60])])
 def test_of_thousands_of_ranks_few_compare_at_the_same_update(monkeypatch, clock, size, turns):
-    monkeypatch.setattr(rank_agreement, "_TIMEOUT", timedelta(milliseconds=1))
+    monkeypatch.setattr(rank_agreement, "_PATIENCE", timedelta(0))
     store, found = Counted(), {}
     for rank in (0, 65, 124):  # the last one differs from update 130 on
         run_as_one_of_several(monkeypatch, RanksOfRun(rank, store, "paramsched"), size)
