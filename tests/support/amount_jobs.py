@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -131,6 +132,43 @@ def seconds(rank: int) -> dict[str, Any]:
     return {"amounts": amounts, "used": used(optimizer)}
 
 
+HOLD = ps.Plan(lr='constant() * hold("kl", at=6.0, gain=0.1)', horizon=UPDATES)
+
+
+def held(rank: int, kl: Callable[[int], float]) -> dict[str, Any]:
+    """Observe a metric at each update; return what the run used, and the warnings."""
+    del rank
+    optimizer, warnings = probe(), []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = warnings.append  # type: ignore[method-assign]
+    logging.getLogger("paramsched").addHandler(handler)
+    scheduler = ps.Scheduler(optimizer, HOLD)
+    for t in range(UPDATES):
+        scheduler.observe(kl=kl(t))
+        optimizer.step()
+    logging.getLogger("paramsched").removeHandler(handler)
+    differences = [one.getMessage() for one in warnings if "the values of rank" in one.getMessage()]
+    return {"used": used(optimizer), "warnings": differences}
+
+
+def local_kl(rank: int, t: int) -> float:
+    return 6.0 + (rank + 0.5) * ((7 * t) % 5 - 1.5)
+
+
+def mean_of_ranks(value: float) -> float:
+    number = torch.tensor(value, dtype=torch.float64)
+    dist.all_reduce(number)
+    return float(number) / 2
+
+
+def hold_of_the_mean(rank: int) -> dict[str, Any]:
+    return held(rank, lambda t: mean_of_ranks(local_kl(rank, t)))
+
+
+def hold_of_local_metrics(rank: int) -> dict[str, Any]:
+    return held(rank, lambda t: local_kl(rank, t))
+
+
 def alone(rank: int) -> dict[str, Any]:
     """Only one of the processes has a Scheduler."""
     if rank:
@@ -216,6 +254,8 @@ JOBS = (
     other_progress,
     other_progress_in_between,
     seconds,
+    hold_of_the_mean,
+    hold_of_local_metrics,
     alone,
 )
 

@@ -65,6 +65,12 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     clock.change(now)
     if state["alive"]:
         run.rewrite()
+    if state.get("may_end_early"):
+        source.processes.log(
+            "a copy of a Scheduler ends with its plan: stop_before and stop_on belong to the Scheduler and the job for "
+            "which they were passed. For the copied optimizer, construct "
+            'ps.Scheduler(optimizer, scheduler.plan, stop_on="SIGTERM")'
+        )
     if not state["acknowledged"]:
         clock.acknowledged_at = -1  # the engine has not called step() yet
     return request, source, run

@@ -144,7 +144,8 @@ class Scheduler(LRScheduler):
             `"slurm - 5 min"` or `"in 55 min"`, which counts from this call. `should_stop` becomes True in time, and the
             next job continues from the checkpoint. It needs no clock and no horizon.
         stop_on: the signals at which the job ends, with the plan unchanged: the name of one, such as `"SIGTERM"`, a
-            `signal.Signals`, or several. All processes end after the same update if any of them receives one.
+            `signal.Signals`, or several. All processes end after the same update if any of them receives one. A copy or
+            a pickle of the Scheduler has neither `stop_on` nor `stop_before`, because they belong to a job.
         process_group: the torch `ProcessGroup` of the processes that train together, if they are only some of the
             world: they agree on seconds, a deadline, a watched file and amounts, and its first rank leads. None for all
             processes.
@@ -854,7 +855,7 @@ class Scheduler(LRScheduler):
         from paramsched.runs.copies import copied_state
 
         copied = copied_state(self._run, self._resume, self._optimizers, self._source)
-        return copied | {"step_count": self._step_count}
+        return copied | {"step_count": self._step_count, "may_end_early": self.may_end_early}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         from paramsched.runs.copies import run_of_copy

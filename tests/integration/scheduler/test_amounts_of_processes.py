@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.amount_jobs import LONG, UPDATES, local_tokens
+from support.amount_jobs import LONG, UPDATES, local_kl, local_tokens
 from support.ports import free_port
 from support.programs import Program
 from support.spread import spread
@@ -92,10 +92,10 @@ def test_an_extra_scheduler_in_one_process_does_not_stop_the_run(seen, job):
     ],
 )
 def test_an_extra_scheduler_does_not_hide_processes_that_report_their_own_tokens(seen, job, amounts):
-    (found,) = [one[job] for one in seen if one[job]["error"]]
+    found = [one[job] for one in seen if one[job]["error"]]  # of both, if each was the second at one comparison
 
-    assert found["unchanged"]
-    assert amounts <= set(found["error"].replace(".", " ").replace(",", " ").split())
+    assert all(one["unchanged"] for one in found)
+    assert any(amounts <= set(one["error"].replace(".", " ").replace(",", " ").split()) for one in found)
 
 
 def test_processes_measure_seconds_with_the_clock_of_rank_0_and_may_report_some(seen):
@@ -128,3 +128,25 @@ def test_a_different_progress_raises_in_time(seen, job, update):
     assert f"before update {update}: " in found["error"]
     for words in ("rank 0", "rank 1", "0.1", "0.2", "scheduler.report(progress=…)"):
         assert words in found["error"]
+
+
+def test_a_metric_that_is_held_follows_the_mean_of_all_processes(seen):
+    expected, m = [], 1.0
+    for t in range(UPDATES):
+        expected.append(0.1 * m)
+        kl = sum(local_kl(rank, t) for rank in (0, 1)) / 2
+        m *= 1 + 0.1 * min(max(kl / 6 - 1, -0.2), 0.2)
+    mine, other = (one["hold_of_the_mean"] for one in seen)
+
+    assert mine == other
+    assert mine["warnings"] == []
+    assert mine["used"][1:] == pytest.approx([*expected[2:], 0.1 * m], rel=1e-12)
+
+
+def test_a_metric_that_differs_between_processes_is_told_once_and_each_process_holds_its_own(seen):
+    found = [one["hold_of_local_metrics"] for one in seen]
+    (warning,) = [text for one in found for text in one["warnings"]]
+
+    assert found[0]["used"] != found[1]["used"]
+    assert 'hold("kl", at=6.0, gain=0.1) has the state' in warning
+    assert "Pass the same metric to scheduler.observe(…) in each process, at the same updates: the mean" in warning

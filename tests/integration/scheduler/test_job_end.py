@@ -1,5 +1,7 @@
 """`stop_before=` and `stop_on=`: the job ends, and the plan is the same as without them."""
 
+import copy
+import itertools
 import logging
 import os
 import signal
@@ -69,6 +71,35 @@ def test_jobs_that_are_cut_short_and_continued_are_one_run(plan, drive, options,
         saved = optimizer.state_dict(), scheduler.state_dict()
         assert saved == (whole.state_dict(), expected.state_dict())
         scheduler.detach()
+
+
+def test_jobs_on_the_clock_of_measured_seconds_are_one_run(monkeypatch):
+    time_, plan = FakeTime(monkeypatch), ps.Plan(lr="warmup('3 s') >> linear()", clock="seconds", horizon="20 s")
+
+    def job(saved, durations, **options):
+        optimizer = probe(lr=0.1)
+        scheduler = ps.Scheduler(optimizer, plan, **options)
+        if saved is not None:
+            optimizer.load_state_dict(saved[0])
+            scheduler.load_state_dict(saved[1])
+        while not scheduler.should_stop:
+            time_.pass_(next(durations))
+            optimizer.step()
+        return used(optimizer), scheduler, copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+
+    def durations():
+        yield from itertools.cycle([0.1, 0.7, 0.3, 0.2])
+
+    whole, _, _ = job(None, durations())
+    found, saved, same, reasons = [], None, durations(), []
+    while "plan" not in reasons:
+        part, scheduler, saved = job(saved, same, stop_before="in 4 s")
+        found, reasons = found + part, [*reasons, scheduler.stop_reason]
+        time_.pass_(1000.0)  # until the next job starts
+
+    assert found == whole
+    assert reasons == ["stop_before"] * (len(reasons) - 1) + ["plan"]
+    assert len(reasons) > 4
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual", "critic"])
