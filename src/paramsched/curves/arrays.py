@@ -140,9 +140,12 @@ class Arrays:
         return elementary.power(self.floating(x), exponent) if self._is_exact else x**exponent
 
     def power_of_number(self, number: float, exponent: Array) -> Array:
-        """Return a positive number raised to floating-point exponents."""
+        """Return a positive number raised to exponents."""
+        if self.concrete and exponent.dtype.kind == "i":
+            return elementary.power_of_number_to_counts(number, exponent)
+        exponent = self.floating(exponent)
         if self._is_exact:
-            return elementary.power_of_number(number, self.floating(exponent))
+            return elementary.power_of_number(number, exponent)
         if self.far >= 2**32 or number == float(np.float32(number)):
             return number**exponent
         # float32 cannot represent 0.99999, and a large exponent would amplify the rounding error.
@@ -201,7 +204,7 @@ NUMPY = Arrays(np, True, _numpy_floating, _numpy_floating, _numpy_whole, np.iinf
 class _Numbers:
     """The functions of one number."""
 
-    maximum, minimum = max, min
+    maximum, minimum, sqrt = max, min, math.sqrt
 
 
 NUMBERS = Arrays(_Numbers, False, float, float, int, NUMPY.far)

@@ -46,6 +46,9 @@ class HalfCosine(Curve):
     0.707107
     """
 
+    _needs = ("u", "u")
+    _takes_numbers = True
+
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return ops.quarter_sine(u)
 
@@ -66,6 +69,9 @@ class CosinePower(Curve):
     >>> round(curves.cosine_power(2)(0.5), 12)
     0.75
     """
+
+    _needs = ("rest", "rest")
+    _takes_numbers = True
 
     exponent: float = field(metadata=checked(positive_number))
 
@@ -92,6 +98,9 @@ class CosineKDecay(Curve):
     >>> round(curves.cosine_k_decay(2)(0.5), 6)
     0.146447
     """
+
+    _needs = ("u", "u")
+    _takes_numbers = True
 
     k: float = field(metadata=checked(positive_number))
 
@@ -123,6 +132,9 @@ class CosineTruncated(Curve):
     0.381966
     """
 
+    _needs = ("u", "u")
+    _takes_numbers = True
+
     share: float = field(metadata=checked(proper_share, sample=0.8, whole=True))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
@@ -146,6 +158,9 @@ class CosineWave(Curve):
     >>> curves.cosine_wave(1.5).monotone, round(curves.cosine_wave(1.5)(0.5), 12)
     (False, 0.5)
     """
+
+    _needs = ("u", "u")
+    _takes_numbers = True
 
     cycles: float = field(metadata=checked(positive_number))
 

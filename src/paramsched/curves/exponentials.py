@@ -33,6 +33,9 @@ class Exponential(Curve):
     0.9091
     """
 
+    _needs = ("u", "u")
+    _takes_numbers = True
+
     ratio: float = field(metadata=checked(positive_number))
 
     def check_together(self) -> None:
@@ -64,6 +67,8 @@ class HalfLife(Curve):
     >>> round(curves.half_life(0.9, 0.9999)(0.5), 6)
     0.999001
     """
+
+    _takes_numbers = True
 
     start: float = field(default=0.9, metadata=checked(positive_number))
     to: float = field(default=0.9999, metadata=checked(positive_number))
@@ -101,6 +106,9 @@ class Tanh(Curve):
     >>> round(curves.tanh(-7.0, 3.0)(0.7), 4)
     0.5012
     """
+
+    _needs = ("u", "u")
+    _takes_numbers = True
 
     lower: float = field(default=-7.0, metadata=checked(finite_number))
     upper: float = field(default=3.0, metadata=checked(finite_number))
@@ -145,6 +153,9 @@ class Sigmoid(Curve):
     0.5
     """
 
+    _needs = ("u", "u")
+    _takes_numbers = True
+
     steepness: float = field(default=12.0, metadata=checked(positive_number))
 
     def check_together(self) -> None:
@@ -177,6 +188,9 @@ class Gaussian(Curve):
     0.281665
     """
 
+    _needs = ("rest", "rest")
+    _takes_numbers = True
+
     steepness: float = field(default=5.0, metadata=checked(positive_number))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
@@ -205,6 +219,9 @@ class Logarithm(Curve):
     0.5
     """
 
+    _needs = ("u", "u")
+    _takes_numbers = True
+
     ratio: float = field(metadata=checked(positive_number))
 
     def check_together(self) -> None:
@@ -226,6 +243,9 @@ class Log(Curve):
     >>> round(curves.log(0.5), 6)
     0.620115
     """
+
+    _needs = ("u", "u")
+    _takes_numbers = True
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return _logarithm(u, math.e, ops)

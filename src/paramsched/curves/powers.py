@@ -47,6 +47,9 @@ class Power(Curve):
     0.25
     """
 
+    _needs = ("u", "u")
+    _takes_numbers = True
+
     exponent: float = field(metadata=checked(positive_number))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
@@ -71,6 +74,9 @@ class Polynomial(Curve):
     >>> curves.polynomial(2)(0.5)
     0.75
     """
+
+    _needs = ("rest", "rest")
+    _takes_numbers = True
 
     exponent: float = field(metadata=checked(positive_number))
 
@@ -99,6 +105,9 @@ class PolynomialKDecay(Curve):
     0.25
     """
 
+    _needs = ("u", "u")
+    _takes_numbers = True
+
     exponent: float = field(default=1.0, metadata=checked(positive_number))
     k: float = field(default=1.0, metadata=checked(positive_number))
 
@@ -120,6 +129,9 @@ class OneMinusSqrt(Curve):
     >>> curves.one_minus_sqrt(0.25)
     0.5
     """
+
+    _needs = ("u", "u")
+    _takes_numbers = True
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return ops.xp.sqrt(u)
@@ -144,6 +156,8 @@ class InverseProportional(Curve):
     0.8
     """
 
+    _takes_numbers = True
+
     ratio: float = field(metadata=checked(positive_number))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
@@ -166,6 +180,8 @@ class Rex(Curve):
     >>> round(curves.rex(0.5), 6)
     0.333333
     """
+
+    _takes_numbers = True
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return u / (1.0 + rest)

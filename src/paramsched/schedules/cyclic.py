@@ -62,9 +62,9 @@ class Cyclic(Schedule):
         rises, falls = ops.floating(at) / up, ops.floating(count_of(period) - at) / down
         height = ops.where(ops.floating(at) <= up, rises, falls)
         if self.mode == "triangular2":
-            height = height * ops.power_of_number(0.5, ops.floating(cycle))
+            height = height * ops.power_of_number(0.5, cycle)
         elif self.mode == "exp_range":
-            height = zero_safe_product(height, ops.power_of_number(self.gamma, ops.floating(t)))
+            height = zero_safe_product(height, ops.power_of_number(self.gamma, t))
         if self.mode == "exp_range" and self.gamma > 1:  # values may exceed `to`, because growth is not clipped
             return mixed_levels(
                 self.start, self.to, base, lambda first, last: first + zero_safe_product(last - first, height)
@@ -113,9 +113,9 @@ class CosineRestarts(Cycles):
             u = ops.floating(at) / size
             over = self._held_from()
             u = u if over is None else ops.where(ops.has_reached(t, count_of(over)), 1.0, u)
-        height = ops.power_of_number(self.gamma, ops.floating(cycle))
+        height = ops.power_of_number(self.gamma, cycle)
         fall = curves.cosine._fall(u, 1.0 - u, ops)
-        lower = 1.0 if self.to_gamma == 1 else ops.power_of_number(self.to_gamma, ops.floating(cycle))
+        lower = 1.0 if self.to_gamma == 1 else ops.power_of_number(self.to_gamma, cycle)
         to, fixed = split_level(self.to)
         factor = height * fall if to is None else (height - to * lower) * fall + to * lower
         value = base.scaled(ops.where(u == 0, height, factor))

@@ -138,7 +138,7 @@ class Restarts(Cycles):
             if over is not None:
                 since = ops.where(ops.has_reached(t, count_of(over)), first, since)
         if self.gamma != 1:
-            base = base.scaled(ops.power_of_number(self.gamma, ops.floating(cycle)))
+            base = base.scaled(ops.power_of_number(self.gamma, cycle))
         return self.schedule._at(since, base, ops)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:

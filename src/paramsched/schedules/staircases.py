@@ -31,7 +31,7 @@ class Step(Schedule):
     gamma: float = field(metadata=checked(positive_number))
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return base.scaled(ops.power_of_number(self.gamma, ops.floating(complete_periods(t, self.every.number, ops))))
+        return base.scaled(ops.power_of_number(self.gamma, complete_periods(t, self.every.number, ops)))
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         return boundaries(self.every.number, until, since)
@@ -47,7 +47,7 @@ class MultiStep(Schedule):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         reached = ops.reached(sorted(milestone.count for milestone in self.milestones), t)
-        return base.scaled(ops.power_of_number(self.gamma, ops.floating(reached)))
+        return base.scaled(ops.power_of_number(self.gamma, reached))
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         return (milestone.number for milestone in self.milestones)

@@ -39,8 +39,8 @@ FUNCTIONS = {
         f"{exponent}th power": (
             lambda x, exponent=exponent: elementary.power(x, exponent),
             lambda x, exponent=exponent: x ** mpmath.mpf(exponent),
-            [SHARES[SHARES > 0], 10.0 ** RNG.uniform(-5, 5, 100)],
-            2,
+            [SHARES[SHARES > 0], 10.0 ** RNG.uniform(-5, 5, 100), 1 - SHARES[SHARES < 1] / 100],
+            2 if exponent % 0.5 == 0 else 1,
         )
         for exponent in EXPONENTS
     },
@@ -75,6 +75,18 @@ def test_a_number_has_the_bits_that_it_has_in_an_array_of_any_size(name):
     many = np.tile(x, -(-20_000 // x.size))
     assert function(many).tobytes() == np.tile(values, many.size // x.size).tobytes()
     assert function(x.reshape(1, -1)).shape == (1, x.size)
+
+
+def test_powers_of_a_number_to_counts_are_those_to_floats():
+    for counts in (np.arange(50_000) // 900, np.array([3, 1, 2]), np.array([0, 10**6] * 30), np.arange(0)):
+        powers = elementary.power_of_number_to_counts(0.97, counts)
+        assert powers.tobytes() == elementary.power_of_number(0.97, counts.astype(np.float64)).tobytes()
+
+
+def test_logarithms_of_numbers_on_both_sides_of_1_are_those_of_each_side():
+    x = np.concatenate([np.linspace(0.5, 2, 999), [1e-320, math.inf, 0.0]])
+
+    assert elementary.log(x).tolist() == [elementary.log(one) for one in x.tolist()]
 
 
 def test_values_that_floats_represent_are_exact():

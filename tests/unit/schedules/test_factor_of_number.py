@@ -16,14 +16,23 @@ from support.tables import table
 ENDS = [(0.2, 0.88), (0.88, 0.2), (0.15, 0.41), (0.41, 0.15), (0.0, 0.7), (0.7, 0.0), (-0.2, 0.88), (-0.15, -0.41)]
 
 
-@table(("name", "index"), list(product(("linear", "cosine"), get_args(Index))))
-def test_a_factor_has_the_bits_of_an_array(name, index):
-    times = [0, 1, 2, 3, 6, 7, 8, 9, 30]
+CURVES = [
+    *("linear", "cosine", "half_cosine", "one_minus_sqrt", "rex", "log", "cosine_power(2.5)", "cosine_k_decay(2.2)"),
+    *("cosine_truncated(0.8)", "cosine_wave(1.5)", "power(3)", "polynomial(0.9)", "polynomial_k_decay(0.7, 2.2)"),
+    *("inverse_proportional(0.1)", "exponential(0.01)", "exponential(100)", "half_life(0.9, 0.9999)", "tanh(-7, 3)"),
+    *("sigmoid(12)", "gaussian(5)", "logarithm(0.1)", "logarithm(500)"),
+]
+
+
+@table(("curve", "index"), [(curve, "t/n") for curve in CURVES] + [("cosine", index) for index in get_args(Index)])
+def test_a_factor_has_the_bits_of_an_array(curve, index):
+    times, many = [0, 1, 2, 3, 6, 7, 8, 9, 30], np.arange(31)
     for (first, last), length in product(ENDS, (0, 1, 2, 7)):
-        schedule = parse(f"constant(0.5, over=2) >> {name}({first}, {last}, {length}, '{index}') >> constant(0.1)")
+        line = f"anneal({first}, {last}, {length}, curves.{curve}, '{index}')"
+        schedule = parse(f"constant(0.5, over=2) >> {line} >> constant(0.1)")
         for one in (schedule, schedule.stages[1]):
             factors = [*map(one._factor_of_number(), times)]
-            assert factors == columns(one, np.array(times)).factor.tolist()
+            assert factors == columns(one, np.array(times)).factor.tolist() == columns(one, many).factor[times].tolist()
             assert factors == [columns(one, time).factor for time in times]
         assert factors[-1] == last
         assert factors[0] == first or index[0] == "(" or length <= (index == "t/(n-1)")
@@ -38,9 +47,10 @@ def test_a_factor_has_the_bits_of_an_array(name, index):
         ("linear(over=9)", True),
         ("linear(absolute(1.0), absolute(0.5), over=9)", False),
         ("linear(1.0, absolute(0.5), over=9)", False),
-        ("anneal(over=9, curve=curves.power(2))", False),
+        ("anneal(over=9, curve=curves.power(2))", True),
+        ("inverse_sqrt(3)", False),
         ("warmup(3) >> cosine(over=9)", True),
-        ("warmup(3) >> anneal(over=9, curve=curves.power(2))", False),
+        ("warmup(3) >> inverse_sqrt(3)", False),
         ("warmup('2.5 epochs') >> cosine(over=9)", True),
         ("with_lengths(warmup('2.5 epochs') >> cosine(over=9))", False),
     ],
