@@ -36,6 +36,7 @@ from paramsched.config import check
 from paramsched.config.plan_files import PlanText
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup, UnreadableLog
 from paramsched.lint.comments import without_silenced
+from paramsched.lint.first_update import note_of_first_update
 from paramsched.lint.plan_check import binding_path
 from paramsched.plan import Plan
 from paramsched.run_files.files import is_replaced, write_over_text
@@ -110,11 +111,13 @@ class CheckedPlan:
         findings: the diagnostics, in the order of the text.
         text: the text of the file; None if the plan is not a file or cannot be read.
         usage: True if the command lacks a fact or a dependency; the plan may be valid.
+        note: the note that the first update has the rate 0; empty if it is above 0.
     """
 
     findings: tuple[Diagnostic, ...]
     text: str | None = None
     usage: bool = False
+    note: str = ""
 
 
 def checked_plan(
@@ -130,7 +133,7 @@ def checked_plan(
     Raises:
         OSError: a file is missing.
     """
-    usage, several = False, list[Diagnostic]()
+    usage, note, several = False, "", list[Diagnostic]()
     try:
         source = source or text_of_plan_input(given, options.format)
         with _collected_warnings(several):
@@ -152,11 +155,12 @@ def checked_plan(
     else:
         placed = sorted(read.placed(dict.fromkeys(several)), key=lambda one: one.line or 0)
         found = [replace(one, file=one.file or given) for one in placed]
+        note = note_of_first_update(read.plan) if read.loaded.native else ""
     text = source.text if source is not None and names_a_file(given) else None
     elsewhere = [one for one in found if one.file != given]
     if text is not None:
         found = [*without_silenced((one for one in found if one.file == given), text, given), *elsewhere]
-    return CheckedPlan(tuple(found), text, usage)
+    return CheckedPlan(tuple(found), text, usage, note)
 
 
 @contextmanager

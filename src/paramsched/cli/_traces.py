@@ -33,6 +33,7 @@ from paramsched.curves.arrays import Floats
 from paramsched.errors import InvalidArgument, UnreadableLog
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import Field
+from paramsched.lint.first_update import note_of_first_update
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.binding import UPDATES
 from paramsched.plan.resolve import amounts_of_run, counted_plan, planned_amounts, updates_of_horizon
@@ -61,7 +62,7 @@ def _trace_plan(loaded: Loaded, options: PlanOptions, beside: Sequence[Plan] = (
     plan = loaded.plan
     calendar = calendar_for_picture(plan, options, native=loaded.native)
     groups, assumed = groups_with_bases(loaded, options.bases, beside)
-    echo_base_notes(loaded)
+    echo_plan_notes(loaded)
     resolved = plan.resolve(calendar)
     total = updates_of_horizon(resolved, amounts_of_run(resolved, calendar))
     count = 0 if total is None else total * max(len(groups), 1) * len({one.name for one in plan.bindings})
@@ -140,10 +141,15 @@ def _trace_plans(given: Sequence[tuple[str, str | None, PlanText | None]], known
 _MOST_GROUPS = 1_000
 
 
-def echo_base_notes(loaded: Loaded) -> None:
-    """Print the notes of the reader about a file and its bases. The picture shows the values of the bases."""
-    for note in (*loaded.bases.notes, *loaded.notes):
-        echo_note(str(note))
+def echo_plan_notes(loaded: Loaded) -> None:
+    """Print the notes of the reader about a file and its bases, and that of a first update at 0.
+
+    The picture shows the values of the bases.
+    """
+    for one in (*loaded.bases.notes, *loaded.notes):
+        echo_note(str(one))
+    if loaded.native and (note := note_of_first_update(loaded.plan)):
+        echo_note(note)
 
 
 @final

@@ -238,6 +238,15 @@ LEVEL: Final = checked(level_of)
 """Metadata of a field that is a level."""
 
 
+def is_first_share(level: object) -> bool:
+    """Return whether a level is the text "1/n", which no level is: `index="(t+1)/n"` begins there.
+
+    >>> is_first_share("1/n"), is_first_share("1/10")
+    (True, False)
+    """
+    return isinstance(level, str) and level.replace(" ", "") == "1/n"
+
+
 def split_level(level: Level) -> tuple[float | None, float | None]:
     """Return a level as the pair (multiple of base, absolute value). A part that it lacks is None."""
     match level:

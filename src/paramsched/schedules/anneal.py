@@ -11,7 +11,8 @@ from paramsched import curves
 from paramsched.advice.number_checks import one_of
 from paramsched.curves import Curve, CurveLike
 from paramsched.curves.arrays import NUMBERS, Array, Arrays
-from paramsched.schedules.affine import LEVEL, Affine, Level, split_level
+from paramsched.errors import CallSite, InvalidArgument, shown
+from paramsched.schedules.affine import LEVEL, Affine, Level, is_first_share, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import curve_argument
 from paramsched.schedules.lengths import FILLS
@@ -233,6 +234,11 @@ def anneal(
     >>> down(0), round(down(50), 12), down(100), down(1000)
     (1.0, 0.55, 0.1, 0.1)
     """
+    if is_first_share(start):
+        found = "a level is a number; index defines the value of the first update"
+        raise InvalidArgument(
+            CallSite("anneal", "start", shown(start)), found, 'To begin at 1/n write index="(t+1)/n"', refused=start
+        )
     return Anneal(start, to, None if over is None else Duration.of(over), curve_argument("anneal", curve), index)
 
 

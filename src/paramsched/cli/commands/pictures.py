@@ -260,9 +260,9 @@ def paramsched_show(
 def _groups(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:
     """Return the values of each group, as a table or as JSON."""
     from paramsched.cli._groups import group_table, values_of_groups
-    from paramsched.cli._traces import echo_base_notes
+    from paramsched.cli._traces import echo_plan_notes
 
-    echo_base_notes(read.loaded)
+    echo_plan_notes(read.loaded)
     rows = list(values_of_groups(read, times))
     return json_text([row.as_data() for row in rows]) if as_json else group_table(rows)
 
@@ -272,7 +272,7 @@ def _stages(read: "PlanInput", options: PlanOptions) -> str:
     from paramsched.base.diagnostic import printable_lines
     from paramsched.cli._plan_input import calendar_from_options
     from paramsched.cli._table import stage_table
-    from paramsched.cli._traces import echo_base_notes
+    from paramsched.cli._traces import echo_plan_notes
     from paramsched.errors import MissingFact, Unresolved
     from paramsched.plan.resolve import known_total
 
@@ -283,7 +283,7 @@ def _stages(read: "PlanInput", options: PlanOptions) -> str:
         if options.horizon is not None:
             raise
         calendar, resolved = None, None
-    echo_base_notes(read.loaded)
+    echo_plan_notes(read.loaded)
     epoch = None if calendar is None else calendar.updates_per_epoch
     total = None if resolved is None or calendar is None else known_total(resolved, calendar)
     return printable_lines(stage_table(read.plan, resolved, read.loaded.bases, total, epoch))
@@ -313,11 +313,11 @@ def _all_values(drawing: Drawing) -> str:
 
 def _values_at(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:
     """Return the values of a plan at single times, as a table or as JSON."""
-    from paramsched.cli._traces import echo_base_notes, groups_with_bases, times_of_run
+    from paramsched.cli._traces import echo_plan_notes, groups_with_bases, times_of_run
 
     run = times_of_run(read.loaded, read.plan, read.known, times)
     groups, _ = groups_with_bases(read.loaded, read.options.bases)
-    echo_base_notes(read.loaded)
+    echo_plan_notes(read.loaded)
     columns = _values_by_column(run, groups)
     if run.total is not None and max(run.at) > run.total:
         echo_note(f"update {max(run.at):,} is after the end of the run of {run.total:,} updates")

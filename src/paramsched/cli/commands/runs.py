@@ -21,6 +21,7 @@ from paramsched.cli._options import (
     checkpoint_argument,
     column_option,
     echo,
+    echo_note,
     file_problem,
     format_option,
     json_option,
@@ -330,6 +331,8 @@ def paramsched_check(
             usage = usage or checked.usage
             if not checked.findings and output_format == "text":
                 echo(f"{given}: no problems found")
+            if checked.note and output_format == "text":
+                echo_note(f"{given}: {checked.note}")
         except OSError as error:
             usage = True
             echo(file_problem(error), err=True)

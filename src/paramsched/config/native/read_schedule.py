@@ -42,7 +42,7 @@ from paramsched.curves import CONSTANTS, FAMILIES, curve_of, unknown_curve
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.schedules import Absolute, Schedule, absolute, constant, meant_line
-from paramsched.schedules.affine import AffineLevel, NeighborLevel
+from paramsched.schedules.affine import AffineLevel, NeighborLevel, is_first_share
 from paramsched.schedules.leaves import Constant, line_of, schedule_of
 from paramsched.schedules.registry import RULES, combine_operands
 from paramsched.schedules.rules import Rule
@@ -288,6 +288,8 @@ class ScheduleReader:
                 words = {"next": "following", "prev": "previous", "last": "previous"}
                 word = words.get(value.strip().lower(), certain_name(value.strip(), ("previous", "following")))
                 instead = f"Write {word or meant_number(value)}"
+                if is_first_share(value):
+                    instead = 'To begin at 1/n leave it out, and write index: "(t+1)/n"'
         return self.note_wrong_type(value, path, "a level", instead)
 
     def read_length(self, value: Any, path: str, instead: Callable[[], str] | None = None) -> Any:

@@ -21,7 +21,7 @@ from paramsched.base.node import Call, Keyword, List, Node, Number, Place, Text,
 from paramsched.base.params import Param, params_of
 from paramsched.curves import CONSTANTS, FAMILIES, Curve
 from paramsched.errors import InvalidArgument, InvalidCall, ParseError, UnreadableTable, shown
-from paramsched.schedules.affine import NEIGHBOR_LEVELS, NeighborLevel
+from paramsched.schedules.affine import NEIGHBOR_LEVELS, NeighborLevel, is_first_share
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.registry import RULES, SHAPES, combine_operands
@@ -620,13 +620,28 @@ class _CallRepair:
         if wrong is None:
             return None
         param = self.params[wrong]
-        if (mend := self._leaf(param, shares=False)) is not None:
+        if (mend := self._as_index(param) or self._leaf(param, shares=False)) is not None:
             return mend
         if (order := ordered(self.order, [value for value, _ in self.args])) is not None:
             self.args = [self.args[place] for place in order]
             return Mend("order")
         numbers = sum(isinstance(value, (int, float)) for value, _ in self.args)  # three may be rates and lengths
         return self._leaf(param, shares=numbers <= _MOST_NUMBERS_WITH_SHARE) or self._as_keyword(param)
+
+    def _as_index(self, param: Param) -> Mend | None:
+        """Define a warmup that begins at `start="1/n"` by its index."""
+        given, index = self._given(), "(t+1)/n"
+        if param.name != "start" or not is_first_share(given["start"]) or "index" not in self.params:
+            return None
+        place = self.order.index(param)
+        if "index" in given or len(self.args) > place + 1:
+            return None
+        del self.args[place:]
+        self.kwargs = [(key, value) for key, value in self.kwargs if key.name != "start"]
+        if param.default != 0.0:
+            self.kwargs.insert(0, (Keyword("start", Number(0, "0")), 0))
+        self.kwargs.append((Keyword("index", Text(index)), index))
+        return Mend("peer")
 
     def _as_keyword(self, param: Param) -> Mend | None:
         """Pass the last positional value as the only other argument that it fits: `anneal(curves.rex, over=40)`."""
