@@ -660,7 +660,6 @@ FILES = [
     ("lr: {cosine: {to: '0.2'}}\nhorizon: 100\n", "lr: {cosine: {to: 0.2}}\nhorizon: 100\n"),
     ("lr: {cosine: {over: 10ep}}\nhorizon: 100 epochs\n", "lr: {cosine: {over: 10 epochs}}\nhorizon: 100 epochs\n"),
     ("lr: {cosine: {over: 0.5}}\nhorizon: 100\n", "lr: {cosine: {over: 50%}}\nhorizon: 100\n"),
-    ("lr: {cosine: {over: -5}}\nhorizon: 100\n", "lr: {cosine: {over: 5}}\nhorizon: 100\n"),
     ("lr: {multistep: {milestones: 30}}\nhorizon: 100\n", "lr: {multistep: {milestones: [30]}}\nhorizon: 100\n"),
     ("lr: {anneal: {curve: cosin}}\nhorizon: 100\n", "lr: {anneal: {curve: cosine}}\nhorizon: 100\n"),
     ("lr: {anneal: {curve: {powr: 3}}}\nhorizon: 100\n", "lr: {anneal: {curve: {power: 3}}}\nhorizon: 100\n"),

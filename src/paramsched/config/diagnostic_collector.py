@@ -74,11 +74,13 @@ class DiagnosticCollector:
             instead = f"Write {entry_text(*entry, self._syntax)}"
         self._found[Diagnostic(path, found, instead, span, at_key, code=code, replace=replace, entry=entry)] = None
 
-    def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
-        """Add the error of a library function as a diagnostic."""
-        code, replace = refusal.code, refusal.replace
+    def refuse(
+        self, path: str, refusal: InvalidArgument, *, at_key: bool = False, entry: tuple[str, Any] | None = None
+    ) -> None:
+        """Add the error of a library function as a diagnostic; `entry` is the entry to write instead, if known."""
+        code, replace, span = refusal.code, refusal.replace, refusal.span
         instead = refusal.instead if refusal.command is None else refusal.command
-        self.add(path, refusal.problem, instead, span=refusal.span, at_key=at_key, code=code, replace=replace)
+        self.add(path, refusal.problem, instead, span=span, at_key=at_key, code=code, replace=replace, entry=entry)
 
     @contextmanager
     def reported_at(self, path: str) -> Iterator[None]:
@@ -309,15 +311,15 @@ class _PlainReader:
         if type(raw).__module__ == "datetime":
             if self.twice is not None:
                 return str(raw)
-            return BadValue(path, f"{raw} is a date or a time", "Write text in quotes, or a number")
+            return BadValue(path, f"{raw} is a date or a time", "Use text in quotes, or a number")
         found = f"a file cannot contain {type(raw).__name__}"
-        return BadValue(path, found, "Write numbers, text, lists and mappings")
+        return BadValue(path, found, "Use numbers, text, lists and mappings")
 
     def read_number(self, raw: Any, path: str) -> int | float | BadValue:
         """Return a finite number. In a peer's config, a number that exceeds all floats becomes infinite."""
         number = raw.item() if isinstance(raw, np.number) else raw
         if not isinstance(number, (int, float)):
-            return BadValue(path, f"expected a real number, got {number!r}", "Write 1")
+            return BadValue(path, f"expected a real number, got {number!r}", "For example: 1")
         if abs(number) <= sys.float_info.max:
             return number
         if self.twice is not None and isinstance(raw, (int, float)):
@@ -327,7 +329,7 @@ class _PlainReader:
             if isinstance(number, float)
             else "the number is too large for any schedule"
         )
-        return BadValue(path, found, "Write 1")  # which is a length too
+        return BadValue(path, found, "For example: 1")  # which is a length too
 
     def read_mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
         """Return a mapping whose keys are unique texts or integers."""
@@ -336,11 +338,11 @@ class _PlainReader:
         for key, value in raw.items() if isinstance(raw, Mapping) else raw:
             if isinstance(key, bool) or not isinstance(key, (str, int)):
                 found = f"the key {short_json(key)} is {type_name_of(key)}"
-                self.diagnostics.add(path, found, "Write text, or the index of a group", code=WRONG_TYPE)
+                self.diagnostics.add(path, found, "Use text, or the index of a group", code=WRONG_TYPE)
                 continue
             if isinstance(key, int) and abs(key) > sys.maxsize:  # not a group, and maybe too long to be printed
                 found = f"the key is {shown(key)}" if abs(key) >= 10**40 else f"the key {key} is too large"
-                self.diagnostics.add(path, found, "Write text, or the index of a group", code=REFUSED_VALUE)
+                self.diagnostics.add(path, found, "Use text, or the index of a group", code=REFUSED_VALUE)
                 continue
             place = child_path(path, key)
             if key in mapping and self.twice is not None:

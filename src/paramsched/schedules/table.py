@@ -34,7 +34,7 @@ from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import call_text, short_line, write_call
 from paramsched.time import Duration, DurationLike
 
-TableLike: TypeAlias = Sequence[float] | Sequence[Absolute] | Floats
+TableLike: TypeAlias = Sequence[float | Absolute] | Floats
 
 MOST_WRITTEN = 10_000
 """The largest number of values of a `table`. They are written in the plan's text, and so in every checkpoint."""

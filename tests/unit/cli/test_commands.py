@@ -161,7 +161,7 @@ def test_every_problem_of_a_plan_goes_to_standard_error(folder, name, more):
         'bad.yaml:2:1: $.weight_decy: "weight_decy" is not an optimizer field; did you mean "weight_decay"?',
         "    weight_decy: true",
         "    ^",
-        "bad.yaml:2:14: $.weight_decy: expected a schedule, got true. Write cosine(to=0.1)",
+        "bad.yaml:2:14: $.weight_decy: expected a schedule, got true. For example: cosine(to=0.1)",
         "    weight_decy: true",
         "                 ^",
     ]

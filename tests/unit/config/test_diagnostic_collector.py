@@ -43,6 +43,7 @@ WRONG = {
     "length": [None, 1.5, -1, "", "5", "5 parsecs", "-5 epochs", [], {}, ["5%"]],
     "level": ["yes", "0.1", [], [0.1], {"absolut": 0.1}, {"absolute": "0.1"}, {"absolute": True}, 10**400],
     "number": [None, "0.5", [], {}, [0.5]],
+    "only number": [None, "0.5", [], {}],
     "whole": [None, 0.5, "3", [], {}, -1],
     "curve": [None, 2, "cosin", "cosine(2)", "power", [], {}, {"powr": 2}, {"power": "2"}, {"power": -1}],
     "fields": [None, 0.1, "lr", [], {}],
@@ -57,7 +58,7 @@ KINDS = {
     ("weight_decay", 0, "warmup", "start"): "level",
     ("weight_decay", 0, "warmup", "curve"): "curve",
     ("weight_decay", 1, "cosine", "to"): "level",
-    ("weight_decay", 1, "cosine", "to", "absolute"): "number",
+    ("weight_decay", 1, "cosine", "to", "absolute"): "only number",
     ("betas[0]",): "schedule",
     ("betas[0]", "linear", 0): "level",
     ("eps", "product"): "schedule",
@@ -205,7 +206,9 @@ def test_a_hundred_thousand_errors_are_counted_instead_of_listed():
 def test_a_message_has_location_problem_and_fix():
     (found,) = problems({"lr": {"warmup": {"over": 0.05}}})
 
-    assert found == ('$.lr.over: length 0.05: expected an integer number of updates or text with a unit. Write "5%"')
+    assert found == (
+        '$.lr.over: length 0.05: expected an integer number of updates or text with a unit. Write lr: warmup(over="5%")'
+    )
 
 
 @table(
@@ -241,9 +244,9 @@ def test_a_message_has_location_problem_and_fix():
             {"lr": {"recurrence": [{"rules.liner": [0.1]}]}},
             '$.lr.rules[0]: unknown rule "liner"; did you mean "linear"?',
         ),
-        ({"lr": {"recurrence": ["cosine()"]}}, '$.lr.rules[0]: expected a rule, got "cosine()"'),
+        ({"lr": {"recurrence": ["cosine()"]}}, "$.lr.rules[0]: expected a rule, got cosine()"),
         ({"lr": {"from_function": "not_there"}}, "$.lr: from_function"),
-        ({"lr": {"from_function": 3}}, "$.lr.function: expected the name of a registered function or text, got 3"),
+        ({"lr": {"from_function": 3}}, "$.lr: from_function(3): expected a function, got int"),
         ({"lr": 10**400}, "$.lr: "),
         ({"lr": b"bytes"}, "$.lr: a file cannot contain bytes"),
     ],

@@ -223,7 +223,7 @@ def test_a_shape_passed_to_the_reader_is_known_only_in_that_config(written):
         ({"table": {"a": float("nan")}}, "$.lr.table: the number must be finite, got nan"),
         ({"free": [float("nan")]}, "$.lr.free: the number must be finite, got nan"),
         ({"inner": "cosin()"}, '$.lr.inner: "cosin()" at character 1'),
-        ({"extra": 0.5}, "$.lr.more: expected an integer, got 0.5"),
+        ({"extra": 0.5}, "$.lr.extra: expected an integer, got 0.5"),
         ({"height": None}, "$.lr.height: expected a number, got null"),
     ],
 )
@@ -254,7 +254,7 @@ def test_errors_of_a_user_builder_are_reported_with_their_location():
     for written in ({"broken": {}}, "broken()"):
         with pytest.raises(ConfigError, match=r"^config: \$\.lr.*gone"):
             read(written, shapes=[broken])
-    with pytest.raises(ConfigError, match=r"expected a schedule from nothing, got NoneType"):
+    with pytest.raises(ConfigError, match=r"nothing\(\): None is neither a schedule nor a number"):
         read({"nothing": {}}, shapes=[nothing])
 
 

@@ -27,7 +27,7 @@ CAUSES = [
     ("yaml", "lr: warmup(5 >> cosine()\n", "1:11", "the bracket ( is never closed", "Write warmup(5) >> cosine()"),
     ("yaml", "lr: warmup(5)) >> cosine()\n", "1:14", "unmatched )", "Write warmup(5) >> cosine()"),
     ("yaml", "lr: warmup(5) >>\n", "1:15", "expected a value after >>", "Write warmup(5)"),
-    ("toml", "lr = 2024-01-01\n", "1:6", "is a date or a time", "Write text in quotes, or a number"),
+    ("toml", "lr = 2024-01-01\n", "1:6", "is a date or a time", "Use text in quotes, or a number"),
     ("toml", 'lr = "warmup(5%)"\n', "1:14", "a length without quotes", 'Write warmup("5%")'),
     ("json", '{"lr": "warmup(5%)"}', "1:16", "a length without quotes", "Write warmup('5%')"),
 ]  # fmt: skip

@@ -461,7 +461,7 @@ def test_an_invalid_level_in_a_mapping_is_reported_with_its_location():
         config.loads('{"lr": {"linear": {"start": "next"}}}', "json")
 
     assert "$.lr.start: " in str(refusal.value)
-    assert "Write following" in str(refusal.value)
+    assert 'Write "lr": "linear(start=following)"' in str(refusal.value)
 
 
 def test_a_stage_can_continue_from_the_end_of_an_mmengine_list():

@@ -19,7 +19,7 @@ from paramsched.config.native.assign_arguments import (
     takes_none,
     union_members,
 )
-from paramsched.config.native.read_schedule import OPERATORS, WITH_A_NUMBER
+from paramsched.config.native.data_tree import OPERATORS, WITH_A_NUMBER
 from paramsched.config.schedule_text import ShapeLike, ShapeNames
 from paramsched.curves import CONSTANTS, FAMILIES
 from paramsched.fields import KNOWN

@@ -50,7 +50,8 @@ from paramsched.config.native.assign_arguments import (
     TARGET_ENTRIES,
     index_in_name,
 )
-from paramsched.config.native.read_schedule import NAMES_OF_CLASS, OPERATORS, WITH_A_NUMBER, ScheduleReader
+from paramsched.config.native.data_tree import NAMES_OF_CLASS, OPERATORS, WITH_A_NUMBER
+from paramsched.config.native.read_schedule import ScheduleReader
 from paramsched.config.schedule_text import ShapeLike, ShapeNames
 from paramsched.errors import InvalidArgument, shown
 from paramsched.fields import KNOWN, PAIRS, Field, certain_field, known_field
@@ -325,7 +326,7 @@ class _PlanReader:
             if self.note_foreign_name(key, value, path):
                 return
             name = self.name_of_field(key, path)
-        schedule = self.values.read_line(value, path)
+        schedule = self.values.read_line(value, path, key)
         if name is None:
             return
         if (before := self.places.setdefault((name, selector), path)) != path:
@@ -480,7 +481,7 @@ class _PlanReader:
             else:
                 initial = self.values.try_or_note(place, partial(finite_number, "initial", first))
             if "schedule" in given:
-                schedule = self.values.read_line(given["schedule"], child_path(path, "schedule"))
+                schedule = self.values.read_line(given["schedule"], child_path(path, "schedule"), "schedule")
             if self.diagnostics.count == before and schedule is not MISSING and str(name).isidentifier():
                 self.bindings.append(Binding(Target(str(name), initial), schedule))
 

@@ -1,5 +1,6 @@
 """Which values an argument takes, by its kind, and the values of another type that mean one of them."""
 
+import json
 import math
 import re
 import sys
@@ -12,11 +13,12 @@ from typing import Any, Final
 
 from paramsched.advice.peer_words import UNITS
 from paramsched.base.advise import Mend, text_leaves
-from paramsched.base.near_names import certain_name
-from paramsched.base.node import Call, Keyword, List, Node, Number, Text, Value, Word
+from paramsched.base.codes import REFUSED_VALUE, WRONG_TYPE
+from paramsched.base.near_names import certain_name, did_you_mean
+from paramsched.base.node import Call, Keyword, List, Node, Number, Place, Text, Value, Word
 from paramsched.base.params import Param
 from paramsched.curves import CONSTANTS, FAMILIES, Curve
-from paramsched.errors import InvalidArgument, ParseError
+from paramsched.errors import InvalidArgument, ParseError, shown
 from paramsched.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLevel, NeighborLevel
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.rules.base import Rule
@@ -26,6 +28,7 @@ from paramsched.time.duration import UNIT_NAMES, meant_length
 
 _LARGEST: Final = sys.float_info.max
 _SCALE_WORDS: Final = ("thousand", "million", "mn", "m", "billion", "bn", "b", "G", "g", "K", "k")
+_NEIGHBORS: Final = {"next": "following", "prev": "previous", "last": "previous"}
 _MOST_ORDERED: Final = 5  # arguments of one call whose order is corrected
 _NUMBER: Final = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*(%?)\s*", re.ASCII)
 
@@ -81,6 +84,68 @@ def _is_length(value: Any) -> bool:
     return True
 
 
+_TYPES: Final = {
+    "schedule": "a schedule",
+    "level": "a level",
+    "length": "a length",
+    "curve": "a curve",
+    "rule": "a rule",
+    "number": "a number",
+    "count": "an integer",
+    "text": "text",
+    "bool": "true or false",
+    "list": "a list",
+    "pairs": "a list",
+}
+
+
+def is_of_type(param: Param, value: Any) -> bool:
+    """Return whether a value has the type of a parameter. Its range is checked by the function."""
+    if value is None:
+        return param.none or param.kind == "any"
+    kind = param.kind
+    if kind in ("number", "count", "level") and isinstance(value, Integral if kind == "count" else Real):
+        return not isinstance(value, bool)
+    if kind in ("list", "pairs") and isinstance(value, (list, tuple)):
+        items = param.items if len(param.items) > 1 else param.items[:1] * len(value)
+        return len(items) == len(value) and all(map(is_of_type, items, value))
+    return fits(param, value)
+
+
+def wrong_type(param: Param, value: Any, node: Node) -> tuple[Place, str, str]:
+    """Return the place of a value of the wrong type, what is wrong, and the code of the problem."""
+    if param.kind in ("list", "pairs") and isinstance(value, (list, tuple)):
+        items = param.items if len(param.items) > 1 else param.items[:1] * len(value)
+        if len(items) != len(value):
+            found = f"{data_text(value)} has {len(value)} items, not {len(items)}"
+            return node.place, found, REFUSED_VALUE
+        nodes = node.items if isinstance(node, List) else (node,) * len(value)
+        pairs = zip(items, value, nodes, strict=True)
+        return next(wrong_type(item, one, place) for item, one, place in pairs if not is_of_type(item, one))
+    if param.kind == "choice":
+        known = ", ".join(map(data_text, param.choices))
+        near = f"; {did_you_mean(value, map(str, param.choices))}" if isinstance(value, str) else ""
+        return node.place, f"expected one of {known}, got {data_text(value)}{near}", REFUSED_VALUE
+    if param.kind == "length" and isinstance(value, (str, Real)) and not isinstance(value, bool):
+        try:
+            Duration.of(value)  # type: ignore[arg-type]  # other numbers are refused
+        except InvalidArgument as error:
+            return node.place, error.problem, error.code
+    if param.kind == "schedule" and not isinstance(value, (str, bool, tuple, list, dict)) and value is not None:
+        found = f"{value} reacts to a metric; only the entire schedule of a field can do that"
+        return node.place, found, REFUSED_VALUE
+    return node.place, f"expected {_TYPES[param.kind]}, got {data_text(value)}", WRONG_TYPE
+
+
+def data_text(value: Any) -> str:
+    """Return a value of a file as JSON, truncated; other values as Python shows them."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        text = shown(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
 def leaf_of(
     param: Param, value: Any, node: Node, names: Mapping[str, Callable[..., Any]], *, shares: bool = True
 ) -> tuple[Node, Mend] | None:
@@ -115,7 +180,7 @@ def _leaf(
     if kind == "length" and isinstance(value, float) and value > 0 and math.isfinite(value):
         if value < 1:
             return Text(f"{_decimal(Fraction(repr(value)) * 100)}%") if shares else None
-        return Text(f"{_decimal(Fraction(repr(value)))} steps")
+        return Text(f"{_decimal(Fraction(repr(value)))} steps"), Mend("leaf", (), ("steps",))
     if kind == "count" and isinstance(value, float) and value.is_integer():
         return Number(int(value), str(int(value)))
     if kind == "list" and len(param.items) == 1 and fits(param.items[0], value):
@@ -165,7 +230,7 @@ def _of_text(param: Param, text: str, names: Mapping[str, Callable[..., Any]]) -
         return Number(number, found[1].replace("_", "") if not found[2] else f"{number:.12g}")
     if kind == "length":
         return _length_of(text)
-    if kind == "level" and (word := {"next": "following", "prev": "previous"}.get(text, text)) in NEIGHBOR_LEVELS:
+    if kind == "level" and (word := _NEIGHBORS.get(text) or certain_name(text, NEIGHBOR_LEVELS)):
         return Word(word), Mend("leaf", (text,) if word != text else (), (word,) if word != text else ())
     if kind == "curve" and (name := text.removeprefix("curves.").partition("(")[0]):
         near = name if name in CONSTANTS or name in FAMILIES else certain_name(name, (*CONSTANTS, *FAMILIES))

@@ -14,10 +14,11 @@ from typing import Any, Final, TypeAlias, final
 
 from paramsched.advice.calls import example_call, plain_builder
 from paramsched.advice.peer_calls import line_of_own_call
-from paramsched.advice.peer_words import advice_for_name, dashed_word_at
+from paramsched.advice.peer_words import advice_for_name, dashed_word_at, has_same_value
 from paramsched.base.advise import FIXED, GRAMMAR, Mend
-from paramsched.base.near_names import shortened_text
-from paramsched.base.node import Call, Keyword, List, Node, Number, Place, Text, Value, Word
+from paramsched.base.codes import WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.near_names import certain_name, shortened_text
+from paramsched.base.node import NOWHERE, Call, Keyword, List, Node, Number, Place, Text, Value, Word
 from paramsched.base.params import Param, params_of
 from paramsched.curves import CONSTANTS, FAMILIES, Curve
 from paramsched.errors import InvalidArgument, InvalidCall, ParseError, UnreadableTable, shown
@@ -26,7 +27,15 @@ from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.registry import RULES, SHAPES, combine_operands
 from paramsched.schedules.rules.base import Rule
-from paramsched.schedules.text.arguments import fits, leaf_of, ordered, quoted_choice, without_places
+from paramsched.schedules.text.arguments import (
+    fits,
+    is_of_type,
+    leaf_of,
+    ordered,
+    quoted_choice,
+    without_places,
+    wrong_type,
+)
 from paramsched.schedules.text.grammar import BINDS, EXAMPLE_LINE, quoted, tree_of
 from paramsched.schedules.text.keywords import PREFIX, meant_keyword
 from paramsched.schedules.text.names import NameProblem, unknown_call, unknown_word
@@ -61,14 +70,20 @@ class Builder:
     """A builder of the value of one tree.
 
     Args:
-        text: the text of the line, to which the places of its nodes refer; empty for a call in Python.
+        text: the text of the line, to which the places of its nodes refer; empty for a call in Python and for data.
         names: the functions that the line may call.
         slips: the slips that its grammar has corrected.
+        is_data: True for the data of a file, whose types are checked before a function is called, because its author
+            may expect arguments of the annotated types.
     """
 
-    def __init__(self, text: str, names: KnownNames, slips: Iterable[InvalidArgument] = ()) -> None:
-        self.text, self.names = text, names
+    def __init__(
+        self, text: str, names: KnownNames, slips: Iterable[InvalidArgument] = (), *, is_data: bool = False
+    ) -> None:
+        self.text, self.names, self.is_data, self.path = text, names, is_data, ""
         self.found: list[InvalidArgument] = [*slips]
+        self.places = [NOWHERE] * len(self.found)
+        """The place of each problem; its path is empty except in the data of a file."""
         self.mends = [GRAMMAR] * len(self.found)
         self.is_mended = True
         """False if a problem has no correction."""
@@ -78,6 +93,7 @@ class Builder:
         if place.begin is not None:
             error = error.at(self.text, place.begin, place.end or 0)
         self.found.append(error.changed(replace=self._swap(place, mends)))
+        self.places.append(place if place.path else Place(self.path))
         self.mends += mends
         self.is_mended = self.is_mended and bool(mends)
 
@@ -85,6 +101,8 @@ class Builder:
         """Return the name to replace and the new one, if that is the entire correction."""
         if len(mends) != 1 or len(mends[0].gone) != 1 or len(mends[0].new) != 1 or mends[0].kind not in FIXED:
             return None
+        if place.path:
+            return mends[0].gone[0], mends[0].new[0]
         text, (gone,) = self.text[place.begin : place.end], mends[0].gone
         return (gone, mends[0].new[0]) if text.count(gone) == 1 else None
 
@@ -101,6 +119,8 @@ class Builder:
     def value(self, node: Node, param: Param | None = None) -> Built:
         """Return the value of a node, an argument of the parameter `param` if it is one."""
         kind = node.__class__
+        if kind is Text and node.bare:  # type: ignore[union-attr]  # a Text has it
+            return self._bare(node, param)  # type: ignore[arg-type]  # checked
         if kind is Number or kind is Text or kind is Value:
             return node.value, node  # type: ignore[union-attr]  # the three classes have a value
         if kind is Call:
@@ -108,6 +128,31 @@ class Builder:
         if kind is List:
             return self._list(node, param)  # type: ignore[arg-type]  # checked
         return self._word(node, param)  # type: ignore[arg-type]  # the only class that is left
+
+    def _bare(self, node: Text, param: Param | None) -> Built:
+        """Return the value of a text in the data of a file, where an expression is expected."""
+        kind = "schedule" if param is None else param.kind
+        try:
+            tree = tree_of(node.value, self.names)
+        except ParseError as error:
+            if kind == "level":
+                return node.value, replace(node, bare=False)
+            return self._broken(node, option_error(node.value) or error)
+        if kind == "level" and not _may_be_level(tree.node):
+            return node.value, replace(node, bare=False)
+        inner = tree.node
+        if kind == "curve" and isinstance(inner, Call) and "." not in inner.name and inner.name not in BINDS:
+            inner = replace(inner, name=f"curves.{inner.name}")
+        outer = self.text, self.path, self.is_data
+        self.text, self.path, self.is_data = tree.text, node.place.path, False
+        for slip in tree.slips:
+            self.report(slip, NOWHERE, GRAMMAR)
+        value, new = self.value(inner, None if kind == "schedule" else param)
+        is_other = isinstance(value, (NeighborLevel, Curve, Rule, bool, str, tuple)) or value is None
+        if kind == "schedule" and is_other:
+            value, new = self.as_schedule(value, new)
+        self.text, self.path, self.is_data = outer
+        return value, replace(new, place=node.place)
 
     def _list(self, node: List, param: Param | None) -> Built:
         items = param.items if param is not None else ()
@@ -196,7 +241,7 @@ class Builder:
             is_sound = is_sound and value is not BROKEN and key.name not in seen
             seen.add(key.name)
             kwargs.append((key if new is key.value else key._replace(value=new), value))
-        if is_sound:
+        if is_sound and not (self.is_data and _wrong_types(args, kwargs, params, order)):
             try:
                 made = plain_builder(function)(*[value for value, _ in args], **{key.name: one for key, one in kwargs})
             except (InvalidArgument, *_FAILURES):
@@ -228,6 +273,8 @@ class Builder:
         if any(value is BROKEN for value, _ in made):
             return BROKEN, node
         values = [value for value, _ in made]
+        if name == "+" and self._has_rule_among(made):
+            return BROKEN, node
         if self.found:
             news = [Call("-", (new,)) if sign != name else new for sign, (_, new) in zip(signs, made, strict=True)]
             node = replace(node, args=tuple(news))
@@ -271,10 +318,22 @@ class Builder:
             )
         return value, new
 
+    def _has_rule_among(self, made: list[Built]) -> bool:
+        """Report each operand in data that reacts to a metric. Return whether there is one."""
+        found = False
+        for value, node in made if self.is_data else ():
+            has_rules = isinstance(value, Schedule) and value.metric_rules
+            if has_rules or (value is not BROKEN and not is_of_type(_SCHEDULE, value)):
+                error = InvalidArgument(f"{value} reacts to a metric; only the entire schedule of a field can do that")
+                example = "{product: [cosine(), plateau()]}"
+                self.report(error.changed(write=example, is_example=True), node.place)
+                found = True
+        return found
+
     def _sequence(self, node: Call) -> Built:
         made = [self._operand(one) for one in node.args]
         values = [value for value, _ in made]
-        if any(value is BROKEN for value in values):
+        if any(value is BROKEN for value in values) or self._has_rule_among(made):
             return BROKEN, node
         if self.found:
             node = replace(node, args=tuple(new for _, new in made))
@@ -331,6 +390,31 @@ class Builder:
         if not (isinstance(value, str) and self.found):  # the quotes of the entire line are reported already
             self.report(kind(site, found), node.place, mend)
         return self.value(meant)
+
+
+def _wrong_types(
+    args: list[Built], kwargs: list[tuple[Keyword, Any]], params: Mapping[str, Param], order: tuple[Param, ...]
+) -> list[tuple[Param, Any, Node]]:
+    """Return the values of a call in data that have another type than their parameters."""
+    last = len(order) - 1
+    free = next((one for one in params.values() if one.free), None)
+    pairs = [(order[min(place, last)], *one) for place, one in enumerate(args) if place <= last or order[last].several]
+    named = [(params.get(key.name) or free, value, key.value) for key, value in kwargs]
+    given = [*pairs, *((param, value, node) for param, value, node in named if param is not None)]
+    return [one for one in given if one[1] is not BROKEN and not is_of_type(one[0], one[1])]
+
+
+def _may_be_level(node: Node) -> bool:
+    """Return whether the tree of a text is a level, not a number alone or other text."""
+    return not isinstance(node, Number) and _is_part_of_level(node)
+
+
+def _is_part_of_level(node: Node) -> bool:
+    if isinstance(node, Word):
+        return node.name in NEIGHBOR_LEVELS
+    if isinstance(node, Call) and node.name in BINDS:
+        return all(map(_is_part_of_level, node.args))
+    return isinstance(node, Number) or (isinstance(node, Call) and certain_name(node.name, ("absolute",)) is not None)
 
 
 _SCHEDULE: Final = Param("", "schedule")
@@ -416,7 +500,9 @@ class _CallRepair:
     def repaired(self) -> Built:
         """Return the value and the tree of the corrected call."""
         builder = self.builder
-        if not self._with_known_keywords() or any(value is BROKEN for value in self._values()):
+        is_known = self._with_known_keywords()
+        is_typed = self.own is not None or not builder.is_data or self._with_right_types()
+        if not is_known or not is_typed or any(value is BROKEN for value in self._values()):
             return BROKEN, self._call()
         if self.own is not None:
             return builder.value(self.own)
@@ -425,8 +511,9 @@ class _CallRepair:
                 made = self._made()
             except InvalidArgument as error:
                 wrong = self._argument_of(error)
-                place = self.node.place if wrong is None else self._place(wrong)
                 sited = self._sited(error)
+                named = sited.argument if builder.is_data and sited.argument in self._given() else None
+                place = self.node.place if wrong is None and named is None else self._place(wrong or named or "")
                 mend = self._repair(wrong) or self._as_advised(error)
                 builder.report(sited, place, *([mend] if mend else []))
                 if mend is None:
@@ -499,7 +586,7 @@ class _CallRepair:
         unknown = list[tuple[str, str]]()
         mends, sound, kwargs = list[Mend](), True, list[tuple[Keyword, Any]]()
         taken = {one.name for one in self.order[: len(self.args)]} | {key.name for key, _ in self.kwargs}
-        first: Keyword | None = None
+        firsts, changed = list[Keyword](), set[str]()
         named = {key.name: value for key, value in self.kwargs}
         for key, value in self.kwargs:
             if key.name == "":
@@ -509,7 +596,7 @@ class _CallRepair:
                 kwargs.append((key, value))
                 continue
             meant = meant_keyword(key, value, self.params, self.name, taken, named)
-            first = first or key
+            firsts.append(key)
             unknown.append((key.name, meant.advice))
             if meant.name is None:
                 sound = False
@@ -524,19 +611,30 @@ class _CallRepair:
                 kwargs.append((key, value))
             else:
                 taken.add(meant.name)
+                if meant.value is not key.value or not has_same_value(key.name, meant.name):
+                    changed.add(key.name)
                 new_value, new = (value, key.value) if meant.value is key.value else self.builder.value(meant.value)
                 kwargs.append((key._replace(name=meant.name, value=new), new_value))
         names = [key.name for key, _ in kwargs]
         repeated = next((key for at, (key, _) in enumerate(kwargs) if key.name in names[:at]), None)
         self.kwargs = kwargs
-        if first is not None:
-            texts = [f'unknown argument "{shortened_text(name)}"; {advice}' for name, advice in unknown]
-            found = "; ".join(texts).replace("?; u", "? U")
-            error = self._invalid_call(found).changed(write=example_call(self.function, self.name), is_example=True)
-            place = (
-                Place("", first.place.begin, first.value.place.end) if first.place.begin is not None else first.place
-            )
-            self.builder.report(error, place, *(mends if sound else ()))
+        if firsts:
+            of = f" of {self.name}" if self.builder.is_data else ""
+            texts = [f'unknown argument "{shortened_text(name)}"{of}; {advice}' for name, advice in unknown]
+            several = [[*zip(texts, firsts, mends, strict=True)]]
+            if self.builder.is_data:  # each has its own place
+                several = [[one] for one in several[0]]
+            for group in several:
+                found = "; ".join(text for text, *_ in group).replace("?; u", "? U")
+                error = InvalidCall(found) if self.builder.is_data else self._invalid_call(found)
+                error = error.changed(write=example_call(self.function, self.name), is_example=True)
+                first = group[0][1]
+                place = first.place
+                if place.begin is not None:
+                    place = Place("", place.begin, first.value.place.end)
+                self.builder.report(error, place, *((mend for *_, mend in group) if sound else ()))
+                if changed & {key.name for _, key, _ in group}:  # another name alone would change the meaning
+                    self.builder.found[-1] = self.builder.found[-1].changed(replace=None)
         if repeated is not None:
             found = f'the argument "{repeated.name}" is repeated'
             place = Place("", repeated.place.begin, repeated.value.place.end)
@@ -590,6 +688,52 @@ class _CallRepair:
 
     # ---- values
 
+    def _with_right_types(self) -> bool:
+        """Report each value of another type, and correct it. Return whether all have the right type then."""
+        wrong = _wrong_types(self.args, self.kwargs, self.params, self.order)
+        if wrong and (mend := self._as_list()) is not None:
+            self.builder.report(self._of_type(f"{self.name} takes a list of values", WRONG_TYPE), self.node.place, mend)
+            return not _wrong_types(self.args, self.kwargs, self.params, self.order)
+        if wrong and (order := ordered(self.order, [value for value, _ in self.args])) is not None:
+            param, value, node = wrong[0]
+            place, found, code = wrong_type(param, value, node)
+            self.builder.report(self._of_type(found, code), place, Mend("order"))
+            self.args = [self.args[one] for one in order]
+            return not _wrong_types(self.args, self.kwargs, self.params, self.order)
+        sound = self._has_places() and self._has_required()
+        for param, value, node in wrong:
+            place, found, code = wrong_type(param, value, node)
+            mend = self._as_index(param) or self._leaf(param, shares=True)
+            self.builder.report(self._of_type(found, code), place, *([mend] if mend else []))
+            sound = sound and mend is not None
+        return sound
+
+    def _has_places(self) -> bool:
+        """Report more values than the function has parameters. Return whether there are none."""
+        if len(self.args) <= len(self.order) or any(one.several for one in self.order):
+            return True
+        names = ", ".join(one.name for one in self.order)
+        most = f"at most {len(self.order)} {'value' if len(self.order) == 1 else 'values'}, {names}"
+        found = f"{self.name} takes {most if names else 'no values'}; found {len(self.args)}"
+        self.builder.report(self._of_type(found, WRONG_ARGUMENT), self.node.place)
+        return False
+
+    def _has_required(self) -> bool:
+        """Report missing arguments, unless an unknown one may be meant. Return whether there are none."""
+        given = self._given()
+        missing = [f'"{one.name}"' for one in self.params.values() if one.required and one.name not in given]
+        if not missing or any(name not in self.params for name in given):
+            return True
+        noun = "argument" if len(missing) == 1 else "arguments"
+        self.builder.report(
+            self._of_type(f"{self.name} needs the {noun} {' and '.join(missing)}", WRONG_ARGUMENT), self.node.place
+        )
+        return False
+
+    def _of_type(self, found: str, code: str) -> InvalidArgument:
+        example = example_call(self.function, self.name)
+        return InvalidArgument(found, code=code, write=example, is_example=True)
+
     def _argument_of(self, error: InvalidArgument) -> str | None:
         """Return the argument that an error is about: the first whose value does not fit, or the one that it names."""
         for name, value in self._given().items():
@@ -607,7 +751,9 @@ class _CallRepair:
     def _place(self, name: str) -> Place:
         for key, _ in self.kwargs:
             if key.name == name:
-                return Place("", key.place.begin, key.value.place.end) if key.place.begin is not None else key.place
+                return (
+                    Place("", key.place.begin, key.value.place.end) if key.place.begin is not None else key.value.place
+                )
         at = next(place for place, one in enumerate(self.order) if one.name == name)
         if self.order[at].several:
             return next(node.place for value, node in self._of_several() if not fits(self.order[at], value))

@@ -53,10 +53,14 @@ def unknown_word(node: Word, param: Param | None, names: _Names) -> NameProblem:
     name = node.name
     space, _, last = name.rpartition(".")
     wants_curve = param is not None and param.kind == "curve"
+
+    def named_curve(near: str) -> Word | None:
+        return Word(f"curves.{near}", node.place) if near in CONSTANTS else None  # others need arguments
+
     if space == "curves" and last in FAMILIES:
         return NameProblem(f"the curve {last!r} needs arguments", example=_with_curve(curve_text(last)))
     if space == "curves":
-        return _unknown_curve(last, lambda near: Word(f"curves.{near}", node.place))
+        return _unknown_curve(last, named_curve)
     if space == "rules":
         if last not in RULES:
             return _near(last, RULES, "rule", lambda near: Word(f"rules.{near}", node.place))
@@ -80,7 +84,7 @@ def unknown_word(node: Word, param: Param | None, names: _Names) -> NameProblem:
     if name in CONSTANTS or name in FAMILIES:
         return _curve_for_schedule(name, Call(name, (), (), node.place, node.place))
     if wants_curve:
-        return _unknown_curve(name, lambda near: Word(f"curves.{near}", node.place))
+        return _unknown_curve(name, named_curve)
     known = [*names, *NEIGHBOR_LEVELS]
     if peer := advice_for_name(name):
         return NameProblem(shortened_found(peer[0], name), example=peer[1] or EXAMPLE_LINE)
@@ -158,7 +162,7 @@ def _near(name: str, known: Iterable[str], kind: str, renamed: Callable[[str], N
     return NameProblem(found, renamed(near), Mend("name", (name,), (near,)))
 
 
-def _unknown_curve(name: str, renamed: Callable[[str], Node]) -> NameProblem:
+def _unknown_curve(name: str, renamed: Callable[[str], Node | None]) -> NameProblem:
     found, example, _ = unknown_curve(shortened_text(name))
     near = certain_name(name, [*CONSTANTS, *FAMILIES])
     if near is None:

@@ -3,12 +3,12 @@
 from collections import ChainMap
 from collections.abc import Callable, Iterable
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from paramsched.advice.calls import example_call
-from paramsched.base.advise import FIXED, promise
+from paramsched.base.advise import FIXED, Mend, promise
 from paramsched.base.near_names import shortened_text
-from paramsched.base.node import Node
+from paramsched.base.node import Node, Place
 from paramsched.base.params import required_names
 from paramsched.errors import InvalidArgument, ParseError, shown
 from paramsched.schedules.absolute_schedule import absolute
@@ -25,6 +25,9 @@ _NAMES: Final[ChainMap[str, Callable[..., Any]]] = ChainMap({"absolute": absolut
 _MOST_CORRECTED = 400  # a longer line is not corrected, because a message could not repeat it
 
 
+_Wanted: TypeAlias = Literal["line", "part", "value"]
+
+
 class Reading(NamedTuple):
     """What is read from a line.
 
@@ -34,6 +37,7 @@ class Reading(NamedTuple):
         node: the corrected tree; None if the line has none.
         line: the corrected line; empty if no line can be promised.
         is_fix: True if the corrections are so certain that `paramsched check --fix` applies them.
+        places: the place of each problem, with its path in the data of a file.
     """
 
     value: Any
@@ -41,6 +45,7 @@ class Reading(NamedTuple):
     node: Node | None = None
     line: str = ""
     is_fix: bool = False
+    places: tuple[Place, ...] = ()
 
 
 def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
@@ -127,7 +132,7 @@ def read_line(
     text: str,
     own: KnownNames = MappingProxyType({}),
     *,
-    wants: Literal["line", "part", "value"] = "line",
+    wants: _Wanted = "line",
     limited: bool = True,
 ) -> Reading:
     """Return what is read from a line.
@@ -145,8 +150,25 @@ def read_line(
     except ParseError as error:
         at = error.span[0] - 1 if error.span else 0
         return Reading(None, (option_error(text) or option_error(text, max(at, 0)) or error,))
-    builder = Builder(tree.text, names, tree.slips)
-    value, node = builder.value(tree.node)
+    return _reading(Builder(tree.text, names, tree.slips), tree.node, own, wants, text)
+
+
+def read_tree(tree: Node, own: KnownNames, forms: Iterable[tuple[InvalidArgument, Place, Mend]]) -> Reading:
+    """Return what is read from the data of a file as the schedule of a line.
+
+    Args:
+        tree: the tree of the data.
+        own: functions that it may call besides the registered ones.
+        forms: the problems of its form that the tree has corrected.
+    """
+    builder = Builder("", known_names(own), is_data=True)
+    for error, place, mend in forms:
+        builder.report(error, place, mend)
+    return _reading(builder, tree, own, "line", "")
+
+
+def _reading(builder: Builder, tree: Node, own: KnownNames, wants: _Wanted, text: str) -> Reading:
+    value, node = builder.value(tree)
     if wants != "value" and value is not BROKEN and not isinstance(value, Schedule):
         value, node = _schedule(builder, value, node, line_of if wants == "line" else schedule_of)
     if not builder.found:
@@ -160,12 +182,12 @@ def read_line(
             is_same = not reading.problems and str(reading.value) == str(value)
             return reading.node if is_same else None
 
-        line = promise(tree.node, node, builder.mends, text_of(node), again)
+        line = promise(tree, node, builder.mends, text_of(node), again)
     line = "" if line == text.strip() else line
     is_fix = bool(line) and all(one.kind in FIXED for one in builder.mends)
-    whole = (text, line) if is_fix and any(one.replace is None for one in builder.found) else None
+    whole = (text, line) if is_fix and text and any(one.replace is None for one in builder.found) else None
     problems = tuple(_advised(one, line, whole, is_fix=is_fix) for one in builder.found)
-    return Reading(None, problems, node, line, is_fix)
+    return Reading(None, problems, node, line, is_fix, tuple(builder.places))
 
 
 def _advised(error: InvalidArgument, line: str, whole: tuple[str, str] | None, *, is_fix: bool) -> InvalidArgument:
@@ -189,7 +211,7 @@ def _advised(error: InvalidArgument, line: str, whole: tuple[str, str] | None, *
 
 def _schedule(builder: Builder, value: Any, node: Node, convert: Callable[..., Schedule]) -> tuple[Any, Node]:
     """Return the schedule of a line whose value is of another kind. A metric rule alone becomes `1.0 * rule`."""
-    site = f'"{shortened_text(builder.text)}"'
+    site = f'"{shortened_text(builder.text)}"' if builder.text else shortened_text(text_of(node))
     try:
         is_plain = isinstance(value, (int, float, Absolute, AffineLevel)) or value is None
         return (convert(value, site) if is_plain else 1.0 * value), node
