@@ -324,7 +324,7 @@ def test_the_error_for_a_product_of_absolute_levels_suggests_minimum(factors, li
         ),
         ("{warmup: {num_warmup_steps: 5}}", 'unknown argument "num_warmup_steps" of warmup; use "over"'),
         ("{cosine: {over: 10ep}}", 'Write lr: cosine(over="10epochs")'),
-        ("{cosine: {over: 0.06dur}}", 'Write "6%"'),
+        ("{cosine: {over: 0.06dur}}", 'Write lr: cosine(over="6%")'),
         ("{anneal: {curve: exponential}}", "For example: anneal(curve=curves.exponential(0.1))"),
         (
             "{anneal: {curve: {cosine: {}}}}",

@@ -92,5 +92,5 @@ def test_a_start_of_one_nth_is_refused_with_the_index_that_begins_there(written,
 def test_a_start_of_one_nth_is_refused_in_python_and_in_a_mapping_too():
     with pytest.raises(ps.errors.InvalidArgument, match=r'Write warmup\(10, index="\(t\+1\)/n"\)$'):
         ps.warmup(10, start="1/n")
-    with pytest.raises(ps.errors.ConfigError, match=r'write index: "\(t\+1\)/n"'):
+    with pytest.raises(ps.errors.ConfigError, match=r'Write lr: warmup\(over=10, index="\(t\+1\)/n"\)'):
         ps.loads("lr: {warmup: {over: 10, start: 1/n}}")

@@ -30,6 +30,7 @@ _LARGEST: Final = sys.float_info.max
 _SCALE_WORDS: Final = ("thousand", "million", "mn", "m", "billion", "bn", "b", "G", "g", "K", "k")
 _NEIGHBORS: Final = {"next": "following", "prev": "previous", "last": "previous"}
 _MOST_ORDERED: Final = 5  # arguments of one call whose order is corrected
+_SHARE: Final = re.compile(r"(0?\.\d{1,15}) ?([A-Za-z]+)", re.ASCII)
 _NUMBER: Final = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*(%?)\s*", re.ASCII)
 
 
@@ -257,6 +258,8 @@ def _length_of(text: str) -> tuple[Node, Mend] | None:
     if text in UNIT_NAMES and text.endswith("s") and _is_length(text[:-1]):  # every(…, "epochs")
         return Text(text[:-1]), Mend("name", (text,), (text[:-1],))
     meant = meant_length(text)
+    if (share := _SHARE.fullmatch(text)) and UNITS.get(share[2].lower()) == "%":  # a part of 1: "0.06dur" is 6%
+        meant = f"{_decimal(Fraction(share[1]) * 100)}%"
     if not isinstance(meant, str) or not _is_length(meant):
         return None
     left, right = Counter(text_leaves(text)), Counter(text_leaves(meant))
