@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import paramsched
-from paramsched.schedules import rules
+from paramsched.core.schedules import rules
 
 
 @pytest.fixture(autouse=True, scope="session")

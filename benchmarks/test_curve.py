@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.schedules import rules
+from paramsched.core.schedules import rules
 
 COUNT = 1_000_000
 REPLAYED = 20_000

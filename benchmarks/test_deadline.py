@@ -7,8 +7,8 @@ import torch
 import torch.distributed as dist
 
 import paramsched as ps
-from paramsched.runs import rank_messages
-from paramsched.runs.rank_messages import RankMessages
+from paramsched.core.runs import rank_messages
+from paramsched.core.runs.rank_messages import RankMessages
 from support.ranks import RanksInTurn
 
 UPDATES = 4096

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from paramsched.base import VERSION
+from paramsched.core.base import VERSION
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))

@@ -19,8 +19,8 @@ import torch
 import torch.distributed as dist
 
 import paramsched as ps
-from paramsched.config.plan_files import PlanText
-from paramsched.runs.processes import Ranks
+from paramsched.core.files.plan_files import PlanText
+from paramsched.core.runs.processes import Ranks
 
 PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "many-ranks.md"
 BEGIN, END = "<!-- tools/store_traffic.py writes these tables -->\n", "<!-- end of the tables -->\n"

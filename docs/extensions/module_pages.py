@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from public_names import documented, public_names
 
 import paramsched
-from paramsched.schedules import SHAPES
+from paramsched.core.schedules import SHAPES
 
 API = {
     "Run": (
@@ -38,25 +38,25 @@ API = {
 """The names of `paramsched` by task, in order of use: a sentence and the names for each."""
 
 MODULES = {
-    "paramsched.config": "Read, write, check and convert plans.",
+    "paramsched.core.files": "Read, write, check and convert plans.",
     "paramsched.show": "Draw plans, logs and schedulers for files, web pages, terminals and notebooks.",
-    "paramsched.audit": "Compare the values that a run used, from its log or checkpoint, with its plan.",
-    "paramsched.feedback": "Metric rules: schedule components that react to an observed metric.",
-    "paramsched.loss_law": (
+    "paramsched.tools.audit": "Compare the values that a run used, from its log or checkpoint, with its plan.",
+    "paramsched.core.feedback": "Metric rules: schedule components that react to an observed metric.",
+    "paramsched.tools.loss_law": (
         "Predict the loss of a plan. Experimental. Start with [its tutorial](../tutorials/choose-a-schedule.md)."
     ),
-    "paramsched.scaling": (
+    "paramsched.tools.scaling": (
         "Move hyperparameters to another batch size, or to another width with [muP](../how-to/mup.md). Start with"
         " [its guide](../how-to/another-batch-size.md)."
     ),
-    "paramsched.range_test": "The range test of `ps.find_lr`, and its result.",
-    "paramsched.recipe_book": "Published training recipes, and a search for the recipe most similar to a plan.",
-    "paramsched.runner": "Train from a config with MMEngine's names. Start with [its guide](../how-to/runner.md).",
+    "paramsched.tools.range_test": "The range test of `ps.find_lr`, and its result.",
+    "paramsched.tools.recipes": "Published training recipes, and a search for the recipe most similar to a plan.",
+    "paramsched.mmengine.runner": "Train from a config with MMEngine's names. Start with [its guide](../how-to/runner.md).",
     "paramsched.testing": "The library's laws as tests for your own shapes, curves, rules and dialects.",
     "paramsched.engines.transformers": "Hugging Face Trainer. Start with [its guide](../engines/transformers.md).",
     "paramsched.engines.lightning": "`PlanCallback`. Start with [its guide](../engines/lightning.md).",
     "paramsched.engines.accelerate": "Accelerate. Start with [its guide](../engines/accelerate.md).",
-    "paramsched.engines.mmengine": (
+    "paramsched.mmengine.engine": (
         "`PlanScheduler`, hooks and the scheduler classes. Start with [its guide](../engines/mmengine.md)."
     ),
     "paramsched.engines.pytorch_accelerated": (
@@ -67,7 +67,7 @@ MODULES = {
     "paramsched.engines.axolotl": "`PlanPlugin`. Start with [its guide](../engines/axolotl.md).",
     "paramsched.engines.optax": "optax in JAX. Start with [its guide](../engines/optax.md).",
     "paramsched.compat.torch": "Drop-ins for `torch.optim.lr_scheduler`; [differences](../compat/divergences.md).",
-    "paramsched.compat.mmengine": "Drop-ins for MMEngine's schedulers; [differences](../compat/divergences.md).",
+    "paramsched.mmengine.schedulers": "Drop-ins for MMEngine's schedulers; [differences](../compat/divergences.md).",
     "paramsched.compat.pytorch_accelerated": "Drop-ins for pytorch-accelerated's schedulers.",
     "paramsched.compat.gradual_warmup": "A drop-in for `warmup_scheduler`.",
     "paramsched.compat.megatron": "A drop-in for Megatron's `OptimizerParamScheduler`, also for plans.",

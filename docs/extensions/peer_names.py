@@ -17,7 +17,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from paramsched.advice.peer_words import other_names
+from paramsched.core.advice.peer_words import other_names
 
 
 @cache

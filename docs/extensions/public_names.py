@@ -12,7 +12,7 @@ INNER = {
     "paramsched.Plan": "as_written",
     "paramsched.Schedule": "depth has_absolute has_neighbor_levels",
     "paramsched.Trace": "clock_of horizon_amount time_units with_assumed_bases",
-    "paramsched.config.PlanText": "data has_comments placed",
+    "paramsched.core.files.PlanText": "data has_comments placed",
     "paramsched.show": "loss_by_rate",
 }
 """Names that only the library uses: they have no place in the reference, so they may change."""

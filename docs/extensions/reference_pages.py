@@ -9,10 +9,10 @@ import shape_lines
 from public_names import documented, public_names
 
 from paramsched import Calendar, Plan, curves, errors, trace
-from paramsched.advice.peer_words import EDGES, other_names
-from paramsched.base.check_rules import CheckRule, check_rules
-from paramsched.curves.registry import curve_text
-from paramsched.schedules import SHAPES
+from paramsched.core.advice.peer_words import EDGES, other_names
+from paramsched.core.base.check_rules import CheckRule, check_rules
+from paramsched.core.curves.registry import curve_text
+from paramsched.core.schedules import SHAPES
 
 SHAPES_OPENING = """\
 Each picture shows a run of 100 updates, drawn from the line above it. Values are multiples of base. Lengths are in
@@ -118,10 +118,12 @@ def curves_page() -> str:
     }
     thumbnails = "\n".join(f"{name} | {line}" for name, line in lines.items())
     sections = (
-        f"## {name}\n\n{plan_of(line)}{documented('paramsched.curves', [name])}"
+        f"## {name}\n\n{plan_of(line)}{documented('paramsched.core.curves', [name])}"
         for name, line in lines.items()
     )
-    last = "## Custom curves\n\n" + documented("paramsched.curves", CUSTOM_CURVES)
+    last = "## Custom curves\n\n" + documented(
+        "paramsched.core.curves", CUSTOM_CURVES
+    )
     return (
         "\n\n".join(
             ["# Curves", CURVES_OPENING, gallery(thumbnails), *sections, last]
@@ -143,7 +145,8 @@ def line_of_curve(name: str) -> str:
 def rules_page() -> str:
     """Return the page of the rules of recurrences."""
     text = documented(
-        "paramsched.schedules.rules", public_names("paramsched.schedules.rules")
+        "paramsched.core.schedules.rules",
+        public_names("paramsched.core.schedules.rules"),
     )
     return "\n\n".join(["# Rules", RULES_OPENING, text]) + "\n"
 

@@ -8,31 +8,31 @@ A *schedule* is a pure function of time and base. A *plan* assigns schedules to 
 
 from importlib import import_module
 
-from paramsched.base import VERSION
-from paramsched.base.entries import register_entries
+from paramsched.core.base import VERSION
+from paramsched.core.base.entries import register_entries
 
 __version__ = VERSION
 
 # Each name is imported from its module on first use, because importing every class takes longer than many short
-# programs run. Shapes are not listed here: they are in the registry of `paramsched.schedules`.
+# programs run. Shapes are not listed here: they are in the registry of `paramsched.core.schedules`.
 _HOMES = {
-    "paramsched.plan.diff": ("diff",),
-    "paramsched.plan.trace": ("Trace", "trace"),
-    "paramsched.audit": ("plan_from_log", "recognize"),
-    "paramsched.config": ("dump", "load", "loads"),
+    "paramsched.core.plan.diff": ("diff",),
+    "paramsched.core.plan.trace": ("Trace", "trace"),
+    "paramsched.tools.audit": ("plan_from_log", "recognize"),
+    "paramsched.core.files": ("dump", "load", "loads"),
     "paramsched.errors": ("InvalidArgument", "ParamschedError"),
-    "paramsched.export.source": ("to_python",),
-    "paramsched.functions": ("to_lambda", "to_optax"),
-    "paramsched.plan": ("Binding", "Plan", "Target", "replay", "resolve"),
-    "paramsched.range_test": ("find_lr",),  # it imports torch
-    "paramsched.recipe_book": ("recipes",),
-    "paramsched.runs": ("Scheduler",),  # it imports torch
-    "paramsched.runs.batches": ("BatchSampler",),
-    "paramsched.schedules": (
+    "paramsched.tools.export.source": ("to_python",),
+    "paramsched.core.plan.functions": ("to_lambda", "to_optax"),
+    "paramsched.core.plan": ("Binding", "Plan", "Target", "replay", "resolve"),
+    "paramsched.tools.range_test": ("find_lr",),  # it imports torch
+    "paramsched.tools.recipes": ("recipes",),
+    "paramsched.core.runs": ("Scheduler",),  # it imports torch
+    "paramsched.core.runs.batches": ("BatchSampler",),
+    "paramsched.core.schedules": (
         *("Absolute", "Anneal", "Constant", "Exponential", "Schedule"),
         *("absolute", "following", "parse", "previous", "register_function", "rules", "shape", "tabulate"),
     ),
-    "paramsched.time": ("Calendar", "Duration"),
+    "paramsched.core.time": ("Calendar", "Duration"),
 }
 _MODULES = (
     *("audit", "compat", "config", "curves", "engines", "errors", "feedback", "fields", "functions", "loss_law"),
@@ -44,12 +44,12 @@ register_entries(
     {
         "drawing": "paramsched.show",
         "dialects": "paramsched.peers",
-        "files of plans": "paramsched.config.plan_files",
-        "recipes": "paramsched.recipe_book",
-        "calls": "paramsched.schedules.text.calls",
+        "files of plans": "paramsched.core.files.plan_files",
+        "recipes": "paramsched.tools.recipes",
+        "calls": "paramsched.core.schedules.text.calls",
     },
 )
-register_entries("shapes", dict.fromkeys(("greedy", "hold", "new_bob", "plateau", "spike"), "paramsched.feedback"))
+register_entries("shapes", dict.fromkeys(("greedy", "hold", "new_bob", "plateau", "spike"), "paramsched.core.feedback"))
 
 
 def __getattr__(name: str) -> object:
@@ -78,7 +78,7 @@ def __dir__() -> list[str]:
 
 
 def _public_names() -> list[str]:
-    from paramsched.schedules import SHAPES
+    from paramsched.core.schedules import SHAPES
 
     shapes = (name for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched."))
     return sorted({"curves", "errors", *shapes}.union(*_HOMES.values()))
@@ -86,9 +86,9 @@ def _public_names() -> list[str]:
 
 def _registered_shape(name: str) -> object:
     """Return the builder of a shape from this library or from a user's package."""
-    from paramsched.advice.peer_words import line_in_code, unknown_attribute
-    from paramsched.curves import CONSTANTS, FAMILIES, curve_text
-    from paramsched.schedules import SHAPES
+    from paramsched.core.advice.peer_words import line_in_code, unknown_attribute
+    from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text
+    from paramsched.core.schedules import SHAPES
 
     if name in SHAPES:
         if SHAPES[name].__module__.startswith("paramsched."):

@@ -26,11 +26,11 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, Self, final
 
-from paramsched.base import codes
-from paramsched.base.diagnostic import CallSite as CallSite
-from paramsched.base.diagnostic import Diagnostic as Diagnostic
-from paramsched.base.diagnostic import printable_lines, with_advice
-from paramsched.base.near_names import did_you_mean as did_you_mean
+from paramsched.core.base import codes
+from paramsched.core.base.diagnostic import CallSite as CallSite
+from paramsched.core.base.diagnostic import Diagnostic as Diagnostic
+from paramsched.core.base.diagnostic import printable_lines, with_advice
+from paramsched.core.base.near_names import did_you_mean as did_you_mean
 
 
 def _advice(write: str, *, is_example: bool) -> str:

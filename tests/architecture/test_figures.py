@@ -36,7 +36,7 @@ def test_no_figure_rises(figures, name):
 
 
 def test_no_package_exports_a_name_of_one_of_its_folders():
-    # `import paramsched.peers.timm as timm` fails where `config.dialects` is a function.
+    # `import paramsched.compat.timm as timm` fails where `config.dialects` is a function.
     source = ROOT / "src"
     hidden = {}
     for init in source.rglob("__init__.py"):

@@ -24,7 +24,7 @@ def test_the_heart_imports_nothing_of_runs_and_names_no_part(file):
     tree = ast.parse(file.read_text(encoding="utf-8"))
     names = [name for name in names_in(tree) if isinstance(name, str)]
 
-    assert [name for name in names if name.startswith("paramsched.runs")] == []
+    assert [name for name in names if name.startswith("paramsched.core.runs")] == []
     assert [name for name in names if any(part in name for part in PARTS)] == []
     assert [name for name in names if {"rank", "ranks"} & set(name.lower().split("_")) and name != TORCHS_NAME] == []
 
@@ -32,7 +32,11 @@ def test_the_heart_imports_nothing_of_runs_and_names_no_part(file):
 def imports_of(tree):
     """Return the modules of the package that a file imports anywhere, also in functions or for types only."""
     found = (node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module)
-    return {name.removeprefix("paramsched.scheduler.") for name in found if name.startswith("paramsched.scheduler.")}
+    return {
+        name.removeprefix("paramsched.core.scheduler.")
+        for name in found
+        if name.startswith("paramsched.core.scheduler.")
+    }
 
 
 def test_no_file_of_the_heart_imports_one_that_imports_it():

@@ -41,7 +41,7 @@ def test_importing_the_library_loads_the_standard_library_only():
 def test_importing_the_library_loads_only_the_table_of_entries():
     code = "import sys, paramsched; print(*(m for m in sys.modules if m.startswith('paramsched')))"
 
-    assert printed(code) == {"paramsched", "paramsched.base", "paramsched.base.entries"}
+    assert printed(code) == {"paramsched", "paramsched.core.base", "paramsched.core.base.entries"}
 
 
 def test_every_name_that_does_not_need_torch_loads_only_numpy_and_the_standard_library():

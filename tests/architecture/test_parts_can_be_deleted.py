@@ -69,4 +69,4 @@ def test_only_tests_of_a_deleted_part_fail(part, tmp_path, monkeypatch):
     failed = re.findall(r"^(?:FAILED|ERROR) (.*)", ran.stdout, re.MULTILINE)
 
     assert " passed" in ran.stdout, ran.stdout[-3000:]
-    assert [one for one in failed if not any(f"'paramsched.runs.{name}'" in one for name in PARTS[part])] == []
+    assert [one for one in failed if not any(f"'paramsched.core.runs.{name}'" in one for name in PARTS[part])] == []

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import paramsched as ps
-from paramsched.schedules import SHAPES
+from paramsched.core.schedules import SHAPES
 from support.tables import table
 
 TESTS = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ import pytest
 
 import paramsched as ps
 from paramsched import curves
-from paramsched.schedules import SHAPES
+from paramsched.core.schedules import SHAPES
 from support.pages import of_the_docs
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +74,7 @@ def test_members_without_a_place_in_the_reference_exist():
 
 def test_every_curve_rule_and_error_has_a_page(pages):
     from paramsched import errors
-    from paramsched.schedules import rules
+    from paramsched.core.schedules import rules
 
     names = [f"curves.{name}" for name in [*curves.CONSTANTS, *curves.FAMILIES]]
     names += [f"errors.{name}" for name in _classes_of(errors, Exception)]

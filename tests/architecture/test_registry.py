@@ -9,9 +9,9 @@ import pytest
 from hypothesis import Phase, find, settings
 
 from paramsched import curves
-from paramsched.curves import CONSTANTS, FAMILIES
-from paramsched.schedules import SHAPES
-from paramsched.schedules.registry import RULES
+from paramsched.core.curves import CONSTANTS, FAMILIES
+from paramsched.core.schedules import SHAPES
+from paramsched.core.schedules.registry import RULES
 from support import strategies
 from support.strategies import World
 from support.tables import table
@@ -83,7 +83,7 @@ def test_every_curve_can_be_imported_by_typed_code():
     lines = [f"from {home} import {name} as {name}" for name, home in homes.items() if home.startswith(curves.__name__)]
     missing = sorted(set(lines) - set(stub.splitlines()))
 
-    assert missing == [], "add to src/paramsched/curves/__init__.pyi:\n" + "\n".join(missing)
+    assert missing == [], "add to src/paramsched/core/curves/__init__.pyi:\n" + "\n".join(missing)
 
 
 def test_every_curve_has_a_constructor_or_a_constant_with_a_formula():

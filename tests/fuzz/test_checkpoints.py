@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from paramsched.errors import ParamschedError
-from paramsched.runner import CheckpointHook, Hook, Runner
+from paramsched.mmengine.runner import CheckpointHook, Hook, Runner
 from support.figures import record
 from support.runner_jobs import loader, network
 

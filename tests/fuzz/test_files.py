@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from paramsched import config
+from paramsched.core import files as config
+from paramsched.core.plan import Plan
 from paramsched.errors import ParamschedError
-from paramsched.plan import Plan
 from support import figures
 from support.strategies import plans, worlds
 

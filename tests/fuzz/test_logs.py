@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.audit import compare_with_plan, read_log
 from paramsched.cli import main
 from paramsched.errors import ParamschedError
+from paramsched.tools.audit import compare_with_plan, read_log
 from support import figures
 
 PLAN = ps.Plan(lr='warmup("10%") >> cosine(to=0.1)', weight_decay="linear(1.0, 0.5)", horizon=40)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.peers import mmengine
-from paramsched.peers.mmengine.table import SCHEDULER_ROWS
+from paramsched.mmengine import reader as mmengine
+from paramsched.mmengine.reader.table import SCHEDULER_ROWS
 
 NUMBERS = st.one_of(
     st.integers(-3, 50),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from paramsched.errors import ParamschedError
-from paramsched.runner import Runner
+from paramsched.mmengine.runner import Runner
 from support.figures import record
 from support.runner_configs import good, places
 from support.tables import table

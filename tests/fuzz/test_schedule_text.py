@@ -5,11 +5,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from paramsched import curves
+from paramsched.core.plan import Plan, resolve
+from paramsched.core.schedules import SHAPES, Schedule, absolute, parse, parse_own, rules, schedule_or_faults
+from paramsched.core.schedules.affine import NEIGHBOR_LEVELS
+from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, ParamschedError
-from paramsched.plan import Plan, resolve
-from paramsched.schedules import SHAPES, Schedule, absolute, parse, parse_own, rules, schedule_or_faults
-from paramsched.schedules.affine import NEIGHBOR_LEVELS
-from paramsched.time import Calendar
 from support import strategies
 
 NAMES = {**SHAPES, **NEIGHBOR_LEVELS, "absolute": absolute, "curves": curves, "rules": rules}

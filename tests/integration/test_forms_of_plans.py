@@ -12,12 +12,12 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.audit import compare_with_plan, read_log
 from paramsched.compat.megatron import OptimizerParamScheduler
+from paramsched.core.plan import Plan
+from paramsched.core.plan.forms import PlanLike
 from paramsched.errors import InvalidArgument
-from paramsched.plan import Plan
-from paramsched.plan.forms import PlanLike
-from paramsched.recipe_book import Recipe, nearest_recipes
+from paramsched.tools.audit import compare_with_plan, read_log
+from paramsched.tools.recipes import Recipe, nearest_recipes
 
 LINE = "warmup(2) >> linear(1.0, 0.25, 6)"
 PLAN = Plan(lr=LINE)

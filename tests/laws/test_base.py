@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.schedules.evaluation import columns
+from paramsched.core.schedules.evaluation import columns
 from paramsched.testing import schedule_laws as laws
 from support import strategies
 from support.strategies import every_shape

@@ -9,10 +9,10 @@ from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.plan import Plan, bind, resolve
+from paramsched.core.schedules import constant
+from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
-from paramsched.plan import Plan, bind, resolve
-from paramsched.schedules import constant
-from paramsched.time import Calendar
 from support import strategies
 from support.strategies import GROUPS, World
 from support.updates import probe

@@ -6,10 +6,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.plan.resolve import counted_plan
+from paramsched.core.schedules import clamp, parse_own
+from paramsched.core.schedules.cuts import is_resolved_in, with_unit, without_unit
 from paramsched.errors import InvalidArgument, PlanError
-from paramsched.plan.resolve import counted_plan
-from paramsched.schedules import clamp, parse_own
-from paramsched.schedules.cuts import is_resolved_in, with_unit, without_unit
 from support import strategies
 from support.strategies import every_shape
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched import config
-from paramsched.config import native
-from paramsched.config.native import write_plan
-from paramsched.plan import Plan
+from paramsched.core import files as config
+from paramsched.core.files import native
+from paramsched.core.files.native import write_plan
+from paramsched.core.plan import Plan
 from support import strategies
 from support.json_schema import accepts
 from support.strategies import every_shape

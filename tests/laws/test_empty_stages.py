@@ -5,8 +5,8 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.schedules import parse
 from paramsched.errors import InvalidArgument
-from paramsched.schedules import parse
 from support import strategies
 from support.tables import table
 

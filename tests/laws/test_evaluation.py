@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.schedules.affine import Affine
+from paramsched.core.schedules.evaluation import columns, evaluate
 from paramsched.errors import InvalidTime
-from paramsched.schedules.affine import Affine
-from paramsched.schedules.evaluation import columns, evaluate
 from paramsched.testing import schedule_laws as laws
 from support import strategies
 from support.strategies import Case, every_shape
@@ -96,7 +96,7 @@ def test_values_have_the_same_bits_for_any_block_size(case, base, size, data):
 
     whole = evaluate(case.resolved, times, base)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("paramsched.schedules.evaluation._PIECE", size)
+        patch.setattr("paramsched.core.schedules.evaluation._PIECE", size)
         in_pieces = evaluate(case.resolved, times, base)
 
     # Adding 0.0 removes the sign of zero, which is not defined for -0.0 times an absolute value.

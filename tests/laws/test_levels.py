@@ -7,10 +7,9 @@ import pytest
 from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
-from paramsched import config
-from paramsched.errors import InvalidArgument
-from paramsched.plan import Plan, resolve
-from paramsched.schedules import (
+from paramsched.core import files as config
+from paramsched.core.plan import Plan, resolve
+from paramsched.core.schedules import (
     SHAPES,
     Level,
     Schedule,
@@ -23,7 +22,8 @@ from paramsched.schedules import (
     previous,
     window,
 )
-from paramsched.schedules.leaves import FromFunction
+from paramsched.core.schedules.leaves import FromFunction
+from paramsched.errors import InvalidArgument
 from support import strategies
 from support.examples import at_most
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.runs.seconds import (
+from paramsched.core.runs.seconds import (
     OwnTime,
     Rank0Clock,
     RunStart,

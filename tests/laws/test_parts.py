@@ -7,9 +7,9 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from paramsched.plan import resolve
-from paramsched.schedules import Schedule, clamp, constant, linear, minimum, skip, take
-from paramsched.time import Calendar
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import Schedule, clamp, constant, linear, minimum, skip, take
+from paramsched.core.time import Calendar
 from support import strategies
 from support.strategies import Case, every_shape
 

@@ -11,8 +11,8 @@ from collections import Counter
 import pytest
 
 import paramsched as ps
+from paramsched.core.schedules.registry import SHAPES
 from paramsched.errors import InvalidArgument
-from paramsched.schedules.registry import SHAPES
 from support.examples import examples
 from support.tables import table
 

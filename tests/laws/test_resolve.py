@@ -11,11 +11,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import Schedule, constant, parse
+from paramsched.core.schedules.sequence import Sequence
+from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument
-from paramsched.plan import resolve
-from paramsched.schedules import Schedule, constant, parse
-from paramsched.schedules.sequence import Sequence
-from paramsched.time import Calendar, Duration
 from support import strategies
 from support.strategies import every_shape
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan, planned_amounts
+from paramsched.core.plan.resolve_clocks import sizes_of_run
+from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND
+from paramsched.core.time.progress import WHOLE
 from paramsched.errors import MissingFact
-from paramsched.plan.resolve import amounts_of_run, counted_plan, planned_amounts
-from paramsched.plan.resolve_clocks import sizes_of_run
-from paramsched.time.amounts import BOUNDARIES_OF_A_SECOND
-from paramsched.time.progress import WHOLE
 from support.examples import examples
 
 COUNT = 60

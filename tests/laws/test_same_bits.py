@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paramsched.schedules.registry import SHAPES
+from paramsched.core.schedules.registry import SHAPES
 from support import value_digests
 
 DIGESTS = json.loads(Path(__file__).with_name("digests.json").read_text("utf-8"))

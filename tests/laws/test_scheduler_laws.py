@@ -9,7 +9,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.plan import bind
+from paramsched.core.plan import bind
 from support import strategies
 from support.disturbances import DISTURBANCES, disturb, reported
 from support.strategies import GROUPS, LATE, World

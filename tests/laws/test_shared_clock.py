@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.plan.resolve import counted_plan
+from paramsched.core.plan.resolve import counted_plan
 from support.several import PLAN, SharedClock, killed, lines, probes
 from support.updates import Probe, used
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import paramsched
-from paramsched.plan import Binding, Plan, Target
-from paramsched.schedules import parse
-from paramsched.schedules.text.parsing import MOST_CHARACTERS
+from paramsched.core.plan import Binding, Plan, Target
+from paramsched.core.schedules import parse
+from paramsched.core.schedules.text.parsing import MOST_CHARACTERS
 from paramsched.testing import schedule_laws as laws
 from support import strategies
 from support.strategies import every_shape
@@ -74,8 +74,8 @@ def _as_data(plan: Plan) -> list[object]:
 _REBUILD = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from paramsched.plan import Binding, Plan, Target
-from paramsched.schedules import register_function
+from paramsched.core.plan import Binding, Plan, Target
+from paramsched.core.schedules import register_function
 register_function("drawn_function", lambda t: t)
 for horizon, bindings in json.load(sys.stdin):
     of = lambda field: Target(*field) if isinstance(field, list) else field

@@ -7,17 +7,17 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.curves import Curve
-from paramsched.schedules import Schedule, anneal, window
-from paramsched.schedules.anneal import Anneal, Index
-from paramsched.schedules.cuts import Skip, Take
-from paramsched.schedules.leaves import Constant
-from paramsched.schedules.one_operand import OneOperand
-from paramsched.schedules.pointwise import Pointwise
-from paramsched.schedules.recurrence import Recurrence
-from paramsched.schedules.restarts import Restarts
-from paramsched.schedules.retimed import Shift, Window
-from paramsched.schedules.sequence import Sequence
+from paramsched.core.curves import Curve
+from paramsched.core.schedules import Schedule, anneal, window
+from paramsched.core.schedules.anneal import Anneal, Index
+from paramsched.core.schedules.cuts import Skip, Take
+from paramsched.core.schedules.leaves import Constant
+from paramsched.core.schedules.one_operand import OneOperand
+from paramsched.core.schedules.pointwise import Pointwise
+from paramsched.core.schedules.recurrence import Recurrence
+from paramsched.core.schedules.restarts import Restarts
+from paramsched.core.schedules.retimed import Shift, Window
+from paramsched.core.schedules.sequence import Sequence
 from support import strategies
 from support.strategies import Case, every_shape
 

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.lint.value_ranges import range_of, stays_inside
-from paramsched.recipe_book import recipes
-from paramsched.schedules.evaluation import evaluate
-from paramsched.schedules.value_bounds import Bounds, value_bounds
+from paramsched.core.plan.value_ranges import range_of, stays_inside
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.value_bounds import Bounds, value_bounds
+from paramsched.tools.recipes import recipes
 from support import strategies
 from support.tables import table
 

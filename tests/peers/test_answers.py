@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import paramsched as ps
-from paramsched.config.known_dialects import KnownDialect, dialect_named
+from paramsched.core.files.known_dialects import KnownDialect, dialect_named
 from support import answers
 
 FILES = sorted(Path(__file__).parent.glob("*/answers.yaml"))

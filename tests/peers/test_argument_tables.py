@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from paramsched.config.arguments import arguments_of, defaults_of
+from paramsched.core.files.arguments import arguments_of, defaults_of
 from support import timm_peer
 
 pytestmark = pytest.mark.heavy
@@ -23,7 +23,7 @@ def assert_same(table, theirs):
 
 
 def test_the_table_of_timm_has_the_arguments_of_create_scheduler_v2():
-    from paramsched.peers.timm.arguments import TimmArguments
+    from paramsched.compat.timm.arguments import TimmArguments
 
     theirs = defaults_in(timm_peer.timm_schedulers().create_scheduler_v2, "optimizer")
     ours = defaults_of(TimmArguments)
@@ -45,7 +45,7 @@ def test_dialect_drop_in_and_class_of_torch_have_the_same_arguments(name):
     import torch
 
     from paramsched.compat import torch as drop_in
-    from paramsched.peers.torch.shapes import TABLES
+    from paramsched.compat.torch.shapes import TABLES
 
     beside = ("optimizer", "last_epoch", "verbose")
     theirs = defaults_in(
@@ -67,7 +67,7 @@ def test_the_tables_of_transformers_have_the_arguments_of_its_schedulers():
     transformers = pytest.importorskip("transformers")
     from transformers import optimization
 
-    from paramsched.peers.transformers.schedulers import SCHEDULERS
+    from paramsched.compat.transformers.schedulers import SCHEDULERS
 
     of_run = ("self", "optimizer", "last_epoch", "num_warmup_steps", "num_training_steps", "kwargs")
     assert set(SCHEDULERS) == {one.value for one in transformers.SchedulerType}

@@ -3,11 +3,11 @@
 import importlib
 import pkgutil
 
+import paramsched.peers
 import pytest
 
-import paramsched.peers
+from paramsched.core.plan.bases import NO_BASES
 from paramsched.errors import ConfigError
-from paramsched.plan.bases import NO_BASES
 
 NAMES = [one.name for one in pkgutil.iter_modules(paramsched.peers.__path__) if one.ispkg]
 NO_CONFIGS = [None, 3, 0.5, True, "text", [], [3], {}, {3: 4}, {"name": "mine"}, {"optimizer": 3}, {"optimizer": []}]

@@ -13,11 +13,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.advice.peer_calls import CALLS
-from paramsched.config.arguments import defaults_of
+from paramsched.compat.torch.shapes import TABLES
+from paramsched.compat.transformers.schedulers import SCHEDULERS
+from paramsched.core.advice.peer_calls import CALLS
+from paramsched.core.files.arguments import defaults_of
 from paramsched.errors import ConfigError, InvalidArgument
-from paramsched.peers.torch.shapes import TABLES
-from paramsched.peers.transformers.schedulers import SCHEDULERS
 from support import timm_peer
 from support.examples import at_most
 

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.plan import resolve
-from paramsched.schedules import absolute, cosine, cosine_restarts, linear, polynomial, restarts
-from paramsched.time import Calendar
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import absolute, cosine, cosine_restarts, linear, polynomial, restarts
+from paramsched.core.time import Calendar
 from support import timm_peer
 
 UPDATES = 90

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from paramsched.config.references import with_references
+from paramsched.core.files.references import with_references
 
 NAMES = st.sampled_from(
     ["a", "b", "c", "part.a", "part.b", "part.inner.a", "list[0]", "list.1", ".a", "..b", "missing"]

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.config import open_plan
+from paramsched.core.files import open_plan
 
 NEEDS_RUNNING = """
 param_scheduler = dict(type='StepLR', step_size=(lambda: 3)())

@@ -14,7 +14,7 @@ import torch
 import torch.distributed as dist
 
 import paramsched as ps
-from paramsched.runs import rank_agreement
+from paramsched.core.runs import rank_agreement
 from support.updates import probe, used
 
 PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon="90000 tokens")

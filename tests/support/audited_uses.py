@@ -31,9 +31,9 @@ import torch  # noqa: E402
 
 import paramsched as ps  # noqa: E402
 from paramsched.cli import main  # noqa: E402
-from paramsched.config import known_dialects, plan_files  # noqa: E402, F401
+from paramsched.core.files import known_dialects, plan_files  # noqa: E402, F401
+from paramsched.core.schedules import SHAPES  # noqa: E402
 from paramsched.errors import ParamschedError  # noqa: E402
-from paramsched.schedules import SHAPES  # noqa: E402
 from support.hostile_inputs import MARK, MODULE, write_inputs  # noqa: E402
 
 PATHS = Path(__file__).parents[1] / "architecture" / "public_paths.txt"

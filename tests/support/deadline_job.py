@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 
 import paramsched as ps
-from paramsched.runs import rank_messages
+from paramsched.core.runs import rank_messages
 from support.updates import probe, used
 
 PLAN = ps.Plan(

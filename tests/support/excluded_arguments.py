@@ -7,11 +7,11 @@ from math import nan
 from types import NoneType
 from typing import Literal, get_args, get_origin
 
-from paramsched.curves import CurveLike
-from paramsched.schedules import SHAPES, Schedule, cosine, linear
-from paramsched.schedules.affine import Level
-from paramsched.schedules.registry import RULES
-from paramsched.time import DurationLike
+from paramsched.core.curves import CurveLike
+from paramsched.core.schedules import SHAPES, Schedule, cosine, linear
+from paramsched.core.schedules.affine import Level
+from paramsched.core.schedules.registry import RULES
+from paramsched.core.time import DurationLike
 
 BUILDERS = {name: builder for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched.")} | {
     f"rules.{name}": builder for name, builder in RULES.items()

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.plan import resolve
-from paramsched.schedules import parse
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import parse
 
 BASE, TOTAL, WARMUP = 0.2, 100, 10
 PAST_THE_END = range(TOTAL + 31)

@@ -7,9 +7,9 @@ from math import cos, pi, sin
 import numpy as np
 
 import paramsched as ps
-from paramsched.plan import Target
-from paramsched.plan.binding import is_by_amount
-from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
+from paramsched.core.plan import Target
+from paramsched.core.plan.binding import is_by_amount
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 
 RELATIVE = 1e-12  # tolerance relative to a value
 ROUNDED = 1e-15  # tolerance relative to the largest value, because 1 - t / n and 1 + cos lose digits near 0

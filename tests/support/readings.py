@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import paramsched as ps
-from paramsched import config, curves
+from paramsched import curves
+from paramsched.core import files as config
+from paramsched.core.schedules import rules
+from paramsched.core.schedules.registry import RULES, SHAPES
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
-from paramsched.schedules import rules
-from paramsched.schedules.registry import RULES, SHAPES
 
 VALID = "="
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from paramsched.schedules.registry import BUILDER_OF_CLASS, SHAPES
+from paramsched.core.schedules.registry import BUILDER_OF_CLASS, SHAPES
 
 
 @contextmanager

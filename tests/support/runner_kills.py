@@ -7,7 +7,7 @@ import signal
 
 import torch
 
-from paramsched.runner import Hook, Runner
+from paramsched.mmengine.runner import Hook, Runner
 
 
 class Killer(Hook):

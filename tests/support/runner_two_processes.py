@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from paramsched.runner import CheckpointHook, Hook, Metric, Runner
+from paramsched.mmengine.runner import CheckpointHook, Hook, Metric, Runner
 from support.runner_jobs import WithTrainStep, digits, network
 
 

@@ -16,15 +16,15 @@ import pytest
 from hypothesis import reject
 from hypothesis import strategies as st
 
+from paramsched.core.feedback import plateau
+from paramsched.core.plan import Binding, Plan, Target, bind
+from paramsched.core.plan import resolve as resolve_
+from paramsched.core.plan.value_ranges import range_of, stays_inside
+from paramsched.core.schedules import SHAPES, Schedule, absolute, from_function, like, register_function, window
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.leaves import FUNCTIONS
+from paramsched.core.schedules.value_bounds import Bounds
 from paramsched.errors import InvalidArgument
-from paramsched.feedback import plateau
-from paramsched.lint.value_ranges import range_of, stays_inside
-from paramsched.plan import Binding, Plan, Target, bind
-from paramsched.plan import resolve as resolve_
-from paramsched.schedules import SHAPES, Schedule, absolute, from_function, like, register_function, window
-from paramsched.schedules.evaluation import evaluate
-from paramsched.schedules.leaves import FUNCTIONS
-from paramsched.schedules.value_bounds import Bounds
 from paramsched.testing.drawing import Drawing as Drawing
 from paramsched.testing.drawing import World as World
 from paramsched.testing.drawing import built as built

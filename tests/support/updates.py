@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from paramsched import Calendar, Plan, trace
-from paramsched.fields import Field
+from paramsched.core.fields import Field
 
 
 class Probe(torch.optim.Optimizer):

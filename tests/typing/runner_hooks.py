@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, assert_type
 
-from paramsched.runner import Hook, Runner
+from paramsched.mmengine.runner import Hook, Runner
 
 
 class Looking(Hook):

@@ -13,7 +13,11 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched import config, curves
+from paramsched import curves
+from paramsched.core import files as config
+from paramsched.core.schedules import rules, value_in
+from paramsched.core.schedules.registry import RULES, SHAPES
+from paramsched.core.schedules.text.writing import written_value
 from paramsched.errors import (
     ConfigError,
     InvalidArgument,
@@ -22,9 +26,6 @@ from paramsched.errors import (
     ParamschedError,
     UnreadableTable,
 )
-from paramsched.schedules import rules, value_in
-from paramsched.schedules.registry import RULES, SHAPES
-from paramsched.schedules.text.writing import written_value
 from support.spread import every
 from support.tables import table
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.core.fields import numeric
+from paramsched.core.plan import Plan
+from paramsched.core.schedules import rules
+from paramsched.core.schedules.leaves import MOST_DEPTH
 from paramsched.errors import InvalidArgument, ParamschedError
-from paramsched.fields import numeric
-from paramsched.lint.plan_check import check
-from paramsched.plan import Plan
-from paramsched.schedules import rules
-from paramsched.schedules.leaves import MOST_DEPTH
+from paramsched.tools.check.plan_check import check
 from support.tables import table
 
 pytestmark = pytest.mark.heavy
@@ -59,7 +59,7 @@ def test_a_large_phase_is_evaluated_without_iteration():
 
 @pytest.mark.parametrize("schedule", [ps.step(1), ps.every(ps.cosine(over=10**12), 2), ps.cyclic(3)])
 def test_too_many_breakpoints_are_rejected(schedule, monkeypatch):
-    monkeypatch.setattr("paramsched.schedules.base._MAX_POINTS", 1000)
+    monkeypatch.setattr("paramsched.core.schedules.base._MAX_POINTS", 1000)
 
     with pytest.raises(InvalidArgument, match="more than 1000 points"):
         schedule.breakpoints(10**12)

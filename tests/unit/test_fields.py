@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from paramsched.core.fields import KNOWN, Field, is_number, known_field, label, numeric
+from paramsched.core.plan import plan as plan_module
 from paramsched.errors import InvalidArgument, UnknownField
-from paramsched.fields import KNOWN, Field, is_number, known_field, label, numeric
-from paramsched.plan import plan as plan_module
 from support.tables import table
 
 

@@ -13,12 +13,12 @@ import torch
 from click.testing import CliRunner
 
 import paramsched as ps
-from paramsched import config
 from paramsched.cli import main
-from paramsched.config.plan_files import PlanText
+from paramsched.core import files as config
+from paramsched.core.files.plan_files import PlanText
+from paramsched.core.schedules.registry import SHAPES
 from paramsched.errors import ConfigError, InvalidArgument
-from paramsched.lint.plan_check import check
-from paramsched.schedules.registry import SHAPES
+from paramsched.tools.check.plan_check import check
 from support.tables import table
 
 LINES = [
@@ -940,7 +940,7 @@ SLIPS = {
     "a letter left out": lambda name, rest: name[:2] + name[3:] + rest,
     "capitals": lambda name, rest: name.upper() + rest,
     "the module": lambda name, rest: f"ps.{name}{rest}",
-    "another module": lambda name, rest: f"paramsched.schedules.{name}{rest}",
+    "another module": lambda name, rest: f"paramsched.core.schedules.{name}{rest}",
     "the bracket": lambda name, rest: name + rest[:-1],
     "a bracket too many": lambda name, rest: f"{name}{rest})",
     "the arrow": lambda name, rest: f"warmup(7) -> {name}{rest}",

@@ -6,14 +6,14 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched import config
-from paramsched.advice.peer_words import UNITS, own_name
-from paramsched.base.near_names import certain_name, names_within_a_slip
 from paramsched.cli._lint_output import with_edits
+from paramsched.core import files as config
+from paramsched.core.advice.peer_words import UNITS, own_name
+from paramsched.core.base.near_names import certain_name, names_within_a_slip
+from paramsched.core.fields import KNOWN
+from paramsched.core.schedules import SHAPES
+from paramsched.core.time.duration import UNIT_NAMES
 from paramsched.errors import ConfigError
-from paramsched.fields import KNOWN
-from paramsched.schedules import SHAPES
-from paramsched.time.duration import UNIT_NAMES
 from support.tables import table
 
 ARGUMENTS = ("start", "to", "over", "index")

@@ -2,8 +2,8 @@
 
 import click
 
-from paramsched.base import VERSION
 from paramsched.cli._options import Commands
+from paramsched.core.base import VERSION
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -6,15 +6,15 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.base.diagnostic import Diagnostic, printable
 from paramsched.cli._options import aligned_rows
 from paramsched.cli._plan_input import PlanInput
 from paramsched.cli._traces import groups_with_bases, times_of_run
-from paramsched.config.known_dialects import GroupOfFile
-from paramsched.lint.plan_check import binding_path
-from paramsched.plan import Plan, bind
-from paramsched.plan.optimizers import unique_labels
-from paramsched.schedules.evaluation import depends_on_base
+from paramsched.core.base.diagnostic import Diagnostic, printable
+from paramsched.core.files.known_dialects import GroupOfFile
+from paramsched.core.plan import Plan, bind
+from paramsched.core.plan.optimizers import unique_labels
+from paramsched.core.schedules.evaluation import depends_on_base
+from paramsched.tools.check.plan_check import binding_path
 
 _DEFAULT = ("0%", "10%", "50%", "90%")
 

@@ -10,18 +10,6 @@ from pathlib import Path
 from typing import Any, Final, final
 from urllib.parse import quote
 
-from paramsched.base import VERSION
-from paramsched.base.check_rules import Severity
-from paramsched.base.codes import (
-    BEYOND_THE_PLAN,
-    LOG_DIFFERS,
-    METRIC_NOT_LOGGED,
-    MISSING_FACT,
-    REFUSED_VALUE,
-    UNREADABLE,
-)
-from paramsched.base.diagnostic import HORIZON, Diagnostic, TextEdit, entry_path, json_text
-from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.cli._options import PlanOptions, diagnostic_for_command, echo_note, error_for_command
 from paramsched.cli._plan_input import (
     PlanInput,
@@ -32,21 +20,33 @@ from paramsched.cli._plan_input import (
     text_of_plan_input,
     with_facts_beside,
 )
-from paramsched.config import check
-from paramsched.config.plan_files import PlanText
+from paramsched.core.base import VERSION
+from paramsched.core.base.check_rules import Severity
+from paramsched.core.base.codes import (
+    BEYOND_THE_PLAN,
+    LOG_DIFFERS,
+    METRIC_NOT_LOGGED,
+    MISSING_FACT,
+    REFUSED_VALUE,
+    UNREADABLE,
+)
+from paramsched.core.base.diagnostic import HORIZON, Diagnostic, TextEdit, entry_path, json_text
+from paramsched.core.base.files import is_replaced, write_over_text
+from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.files import check
+from paramsched.core.files.plan_files import PlanText
+from paramsched.core.plan import Plan
+from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup, UnreadableLog
-from paramsched.lint.comments import without_silenced
-from paramsched.lint.first_update import note_of_first_update
-from paramsched.lint.plan_check import binding_path
-from paramsched.plan import Plan
-from paramsched.run_files.files import is_replaced, write_over_text
-from paramsched.time import Calendar, Duration
+from paramsched.tools.check.comments import without_silenced
+from paramsched.tools.check.first_update import note_of_first_update
+from paramsched.tools.check.plan_check import binding_path
 
 
 def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:
     """Yield a diagnostic if the values of a log differ from the plan, and one if the log is longer than the plan."""
-    from paramsched.audit import AmountColumn, compare_with_plan, read_log
-    from paramsched.plan.binding import amount_clock
+    from paramsched.core.plan.binding import amount_clock
+    from paramsched.tools.audit import AmountColumn, compare_with_plan, read_log
 
     fields = list(dict.fromkeys(one.name for one in plan.bindings))
     logged = read_log(log, fields, columns={}, amount=AmountColumn(amount_clock(plan.clock)))
@@ -66,7 +66,7 @@ def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:
 
 def _never_logged(log: Path, plan: Plan) -> Iterator[Diagnostic]:
     """Yield a diagnostic for each metric rule whose metric is missing in the log, if the log has other metrics."""
-    from paramsched.audit import read_metrics
+    from paramsched.tools.audit import read_metrics
 
     waiting = [(binding_path(one), rule.metric) for one in plan.bindings for rule in one.schedule.metric_rules]
     measured = [one.name for one in read_metrics(log)] if waiting else []
@@ -189,7 +189,7 @@ def _findings_in(
     calendar = calendar_if_known(read.known)
     saved = None
     if checkpoint is not None:
-        from paramsched.audit.checkpoint_log import read_groups
+        from paramsched.tools.records.checkpoint_log import read_groups
 
         saved = read_groups(Path(checkpoint))
     groups = () if saved is None else saved.groups

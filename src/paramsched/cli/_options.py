@@ -18,9 +18,12 @@ from typing import Any, NoReturn, TypeVar, cast, final
 import click
 from click.shell_completion import CompletionItem
 
-from paramsched.advice.peer_words import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, own_name
-from paramsched.base.diagnostic import Diagnostic, printable, printable_lines
-from paramsched.base.near_names import closest
+from paramsched.core.advice.peer_words import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, own_name
+from paramsched.core.base.diagnostic import Diagnostic, printable, printable_lines
+from paramsched.core.base.files import write_whole_file
+from paramsched.core.base.near_names import closest
+from paramsched.core.fields import KNOWN
+from paramsched.core.time.calendar import meant_clock
 from paramsched.errors import (
     ConfigError,
     InvalidArgument,
@@ -30,9 +33,6 @@ from paramsched.errors import (
     PlanError,
     UnreadableLog,
 )
-from paramsched.fields import KNOWN
-from paramsched.run_files.files import write_whole_file
-from paramsched.time.calendar import meant_clock
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -200,7 +200,7 @@ def _import_for_option(context: click.Context, parameter: click.Parameter, modul
         finally:
             sys.path.remove(here)
     if modules and "mmengine.registry" in sys.modules:
-        import_module("paramsched.compat.mmengine")  # so that schedulers registered in MMEngine are found
+        import_module("paramsched.mmengine.schedulers")  # so that schedulers registered in MMEngine are found
 
 
 @final
@@ -255,7 +255,7 @@ def offer_files(_: click.Context, __: click.Parameter, typed: str) -> list[Compl
 
 def offer_formats(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
     """Complete names of formats in the shell."""
-    from paramsched import config
+    from paramsched.core import files as config
 
     return [CompletionItem(name) for name in config.formats() if name.startswith(typed)]
 
@@ -274,14 +274,14 @@ def offer_recipes(_: click.Context, __: click.Parameter, typed: str) -> list[Com
 
 
 def _recipe_names(typed: str) -> list[str]:
-    from paramsched.recipe_book import recipes
+    from paramsched.tools.recipes import recipes
 
     return [name for name in recipes if name.startswith(typed)]
 
 
 def offer_codes(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
     """Complete codes of diagnostics in the shell, each after a comma."""
-    from paramsched.base.check_rules import check_rules
+    from paramsched.core.base.check_rules import check_rules
 
     known, comma, last = typed.rpartition(",")
     return [CompletionItem(known + comma + code) for code in check_rules() if code.startswith(last)]

@@ -13,26 +13,27 @@ from typing import Any, final
 
 import click
 
-from paramsched import config, recipe_book
-from paramsched.advice.number_checks import finite_number
-from paramsched.base.diagnostic import Diagnostic, with_advice
-from paramsched.base.near_names import closest, did_you_mean
 from paramsched.cli._options import PlanOptions, echo_note, option_of, runs_configs
-from paramsched.config import Bases, Loaded
-from paramsched.config.command_lines import mapping_of_options
-from paramsched.config.diagnostic_collector import DiagnosticCollector
-from paramsched.config.known_dialects import dialect_named
-from paramsched.config.plan_files import PlanText, ReadingOptions, open_plan
-from paramsched.config.schedule_text import ShapeNames, read_schedule_text
-from paramsched.config.text_limits import MOST_BYTES
+from paramsched.core import files as config
+from paramsched.core.advice.number_checks import finite_number
+from paramsched.core.base.diagnostic import Diagnostic, with_advice
+from paramsched.core.base.files import naming_errors
+from paramsched.core.base.near_names import closest, did_you_mean
+from paramsched.core.files import Bases, Loaded
+from paramsched.core.files.command_lines import mapping_of_options
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.files.known_dialects import dialect_named
+from paramsched.core.files.plan_files import PlanText, ReadingOptions, open_plan
+from paramsched.core.files.schedule_text import ShapeNames, read_schedule_text
+from paramsched.core.files.text_limits import MOST_BYTES
+from paramsched.core.plan import Binding, Plan
+from paramsched.core.plan.contents import units_of_plan
+from paramsched.core.plan.resolve import known_total
+from paramsched.core.schedules import Schedule
+from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, UnknownField, UnknownRecipe
-from paramsched.plan import Binding, Plan
-from paramsched.plan.contents import units_of_plan
-from paramsched.plan.resolve import known_total
-from paramsched.run_files.files import naming_errors
-from paramsched.schedules import Schedule
 from paramsched.show.plan_curves import ASSUMED_TOTAL, assumed_value, length_of_plan
-from paramsched.time import Calendar, Duration
+from paramsched.tools import recipes as recipe_book
 
 # A file name has a suffix or a slash, and no brackets, unlike the text of a schedule.
 _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")

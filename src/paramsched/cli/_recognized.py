@@ -4,11 +4,11 @@ import click
 import numpy as np
 
 from paramsched import show
-from paramsched.audit import Recognition, Recognized, read_metrics
-from paramsched.audit.log_values import Times
-from paramsched.audit.recognition.recognizing import ONE_PER_EPOCH
-from paramsched.plan import Binding, Plan
-from paramsched.plan.trace import trace
+from paramsched.core.plan import Binding, Plan
+from paramsched.core.plan.trace import trace
+from paramsched.tools.audit import Recognition, Recognized, read_metrics
+from paramsched.tools.audit.recognition.recognizing import ONE_PER_EPOCH
+from paramsched.tools.records.log_values import Times
 
 
 def page_of_recognition(found: Recognition, log: str) -> str:

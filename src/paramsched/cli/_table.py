@@ -3,21 +3,21 @@
 from collections.abc import Iterator
 from math import ceil
 
-from paramsched.base.diagnostic import printable
 from paramsched.cli._options import aligned_rows
-from paramsched.config import Bases
+from paramsched.core.base.diagnostic import printable
+from paramsched.core.feedback.base import Guided
+from paramsched.core.fields import Field
+from paramsched.core.files import Bases
+from paramsched.core.plan import Binding, Plan, Target, selector_text
+from paramsched.core.plan.binding import amount_clock, clock_text, is_by_amount
+from paramsched.core.plan.resolve import counted_plan
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.cuts import with_unit
+from paramsched.core.schedules.retimed import Every
+from paramsched.core.schedules.sequence import Sequence, WithLengths
+from paramsched.core.time import Duration
+from paramsched.core.time.progress import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE
 from paramsched.errors import Unresolved
-from paramsched.feedback.base import Guided
-from paramsched.fields import Field
-from paramsched.plan import Binding, Plan, Target, selector_text
-from paramsched.plan.binding import amount_clock, clock_text, is_by_amount
-from paramsched.plan.resolve import counted_plan
-from paramsched.schedules import Schedule
-from paramsched.schedules.cuts import with_unit
-from paramsched.schedules.retimed import Every
-from paramsched.schedules.sequence import Sequence, WithLengths
-from paramsched.time import Duration
-from paramsched.time.progress import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE
 
 _HEAD = ("stage", "from", "to", "start value", "end value", "formula", "units")
 _NUMBERS = 5  # leading columns that are aligned to the right
@@ -35,8 +35,8 @@ def stage_table(plan: Plan, resolved: Plan | None, bases: Bases, total: int | No
         total: the length of the run in updates, or None if unknown.
         steps_per_epoch: the length of an epoch in updates, or None if unknown.
 
-    >>> from paramsched.config import NO_BASES
-    >>> from paramsched.time import Calendar
+    >>> from paramsched.core.files import NO_BASES
+    >>> from paramsched.core.time import Calendar
     >>> plan = Plan(lr="warmup('5%') >> cosine(to=0.1)")
     >>> print(stage_table(plan, plan.resolve(Calendar(total=1000)), NO_BASES, 1000, None))
     The run is 1,000 updates long.

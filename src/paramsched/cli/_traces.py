@@ -12,10 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 import click
 import numpy as np
 
-from paramsched.audit import read_log, read_metrics
-from paramsched.audit.log_values import LogColumn
-from paramsched.base.near_names import did_you_mean
-from paramsched.base.user_warnings import warn_user
 from paramsched.cli._options import PlanOptions, echo_note, error_for_command, option_of
 from paramsched.cli._plan_input import (
     assumed_fact,
@@ -27,23 +23,27 @@ from paramsched.cli._plan_input import (
     read_plan_input,
     with_facts_beside,
 )
-from paramsched.config import Loaded
-from paramsched.config.plan_files import PlanText
-from paramsched.curves.arrays import Floats
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.curves.arrays import Floats
+from paramsched.core.feedback.metric_names import metric_word
+from paramsched.core.fields import Field
+from paramsched.core.files import Loaded
+from paramsched.core.files.plan_files import PlanText
+from paramsched.core.plan import Binding, Plan, Target, selector_text
+from paramsched.core.plan.binding import UPDATES
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan, planned_amounts, updates_of_horizon
+from paramsched.core.plan.trace import Trace, trace
+from paramsched.core.time.amounts import times_on
 from paramsched.errors import InvalidArgument, UnreadableLog
-from paramsched.feedback.metric_names import metric_word
-from paramsched.fields import Field
-from paramsched.lint.first_update import note_of_first_update
-from paramsched.plan import Binding, Plan, Target, selector_text
-from paramsched.plan.binding import UPDATES
-from paramsched.plan.resolve import amounts_of_run, counted_plan, planned_amounts, updates_of_horizon
-from paramsched.plan.trace import Trace, trace
 from paramsched.show.plan_curves import groups_of_selectors
-from paramsched.time.amounts import times_on
+from paramsched.tools.audit import read_log, read_metrics
+from paramsched.tools.check.first_update import note_of_first_update
+from paramsched.tools.records.log_values import LogColumn
 
 if TYPE_CHECKING:
     from paramsched import show
-    from paramsched.loss_law import Prediction
+    from paramsched.tools.loss_law import Prediction
 
 _Result = TypeVar("_Result")
 
@@ -308,7 +308,7 @@ def named_traces(drawn: "Trace | show.PlansTogether", alone: str) -> dict[str, T
 
 def predictions(law: str, traces: Mapping[str, Trace]) -> "dict[str, Prediction]":
     """Return the loss that a law predicts for each of some plans, by their names."""
-    from paramsched import loss_law
+    from paramsched.tools import loss_law
 
     return of_each_plan(traces, loss_law.load(law).predict)
 

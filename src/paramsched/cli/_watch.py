@@ -16,8 +16,8 @@ from typing import Final, TypeAlias, final
 import click
 
 from paramsched.cli._options import STANDARD_OUTPUT, echo, is_terminal, problem_text, write_output
+from paramsched.core.base.files import report_opened_files
 from paramsched.errors import ParamschedError
-from paramsched.run_files.files import report_opened_files
 
 _POLL = 0.1  # seconds between two checks of the files
 _SETTLE = 1.0  # seconds to wait at most for a file that an editor is still replacing or writing

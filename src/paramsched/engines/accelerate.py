@@ -7,19 +7,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from paramsched.advice.number_checks import whole_number
+from paramsched.core.advice.number_checks import whole_number
+from paramsched.core.plan.forms import PlanLike
+from paramsched.core.runs.batches import BatchSampler
+from paramsched.core.runs.scheduler import Scheduler, SignalsLike
+from paramsched.core.scheduler.on_base import OnBase
+from paramsched.core.scheduler.saved_state import OnChange
+from paramsched.core.time import Calendar
+from paramsched.core.time.deadline import DeadlineLike
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import BatchAmounts
 from paramsched.engines.run_end import check_before_step
 from paramsched.errors import CallSite, InvalidArgument
-from paramsched.plan.forms import PlanLike
-from paramsched.runs.batches import BatchSampler
-from paramsched.runs.scheduler import Scheduler, SignalsLike
-from paramsched.scheduler.on_base import OnBase
-from paramsched.scheduler.saved_state import OnChange
-from paramsched.time import Calendar
-from paramsched.time.deadline import DeadlineLike
 
 __all__ = ["batch_counter", "facts", "log", "scheduler"]
 

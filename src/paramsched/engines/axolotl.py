@@ -12,17 +12,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from paramsched.base.codes import MISSING_FACT, SAID_TWICE, UNUSED_SETTING
-from paramsched.base.diagnostic import Diagnostic, child_path
-from paramsched.base.user_warnings import warn_user
+from paramsched.core.base.codes import MISSING_FACT, SAID_TWICE, UNUSED_SETTING
+from paramsched.core.base.diagnostic import Diagnostic, child_path
+from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.plan.binding import amount_clock
+from paramsched.core.plan.forms import plan_of
+from paramsched.core.runs.scheduler import Scheduler
+from paramsched.core.time import Calendar
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.engines.reporting import callbacks_on_demand
 from paramsched.engines.transformers import end_callback_class
 from paramsched.errors import ConfigError, MissingFact
-from paramsched.plan.binding import amount_clock
-from paramsched.plan.forms import plan_of
-from paramsched.runs.scheduler import Scheduler
-from paramsched.time import Calendar
 
 _IGNORED: Final = (
     "cosine_min_lr_ratio", "cosine_constant_lr_ratio", "lr_quadratic_warmup", "lr_scheduler_kwargs", "warmup_steps",

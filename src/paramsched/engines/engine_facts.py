@@ -10,19 +10,19 @@ from math import ceil, inf
 from numbers import Real
 from typing import Any, final
 
+from paramsched.core.plan import Plan
+from paramsched.core.plan.binding import amount_clock
+from paramsched.core.plan.forms import PlanLike
+from paramsched.core.runs.plan_source import PlanSource
+from paramsched.core.runs.scheduler import LateGroups, Scheduler, SignalsLike
+from paramsched.core.scheduler.group_keys import Group
+from paramsched.core.scheduler.messages import WORLD
+from paramsched.core.scheduler.on_base import OnBase
+from paramsched.core.scheduler.saved_state import OnChange
+from paramsched.core.time import Calendar, DurationLike
+from paramsched.core.time.deadline import DeadlineLike, deadline_of, length_in_seconds
 from paramsched.engines import _torch  # noqa: F401  # reports that it is missing
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, Unresolved, shown
-from paramsched.plan import Plan
-from paramsched.plan.binding import amount_clock
-from paramsched.plan.forms import PlanLike
-from paramsched.runs.plan_source import PlanSource
-from paramsched.runs.scheduler import LateGroups, Scheduler, SignalsLike
-from paramsched.scheduler.group_keys import Group
-from paramsched.scheduler.messages import WORLD
-from paramsched.scheduler.on_base import OnBase
-from paramsched.scheduler.saved_state import OnChange
-from paramsched.time import Calendar, DurationLike
-from paramsched.time.deadline import DeadlineLike, deadline_of, length_in_seconds
 
 AmountOf = Callable[[Any], Any]
 """A function that returns the number of samples, tokens or frames in a batch of one process.

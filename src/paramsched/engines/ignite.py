@@ -8,18 +8,18 @@ Ignite's own `OptimizerParamsHandler`; at `ITERATION_STARTED` it reads the value
 from dataclasses import replace
 from typing import Any
 
+from paramsched.core.plan.forms import PlanLike
+from paramsched.core.runs.arguments import copied_groups
+from paramsched.core.runs.scheduler import Scheduler, SignalsLike
+from paramsched.core.scheduler.on_base import OnBase
+from paramsched.core.scheduler.saved_state import OnChange
+from paramsched.core.time import Calendar
+from paramsched.core.time.deadline import DeadlineLike
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.engines.run_end import RunEnd
 from paramsched.errors import MissingDependency
-from paramsched.plan.forms import PlanLike
-from paramsched.runs.arguments import copied_groups
-from paramsched.runs.scheduler import Scheduler, SignalsLike
-from paramsched.scheduler.on_base import OnBase
-from paramsched.scheduler.saved_state import OnChange
-from paramsched.time import Calendar
-from paramsched.time.deadline import DeadlineLike
 
 
 class PlanHandler:

@@ -11,21 +11,21 @@ from signal import Signals
 from signal import signal as set_handler
 from typing import TYPE_CHECKING, Any, Literal
 
+from paramsched.core.plan.forms import PlanLike
+from paramsched.core.plan.optimizers import check_names, refuse_several_plans
+from paramsched.core.runs.batches import BatchSampler
+from paramsched.core.runs.scheduler import Scheduler, SignalsLike
+from paramsched.core.runs.signals import signals_of
+from paramsched.core.scheduler.on_base import OnBase
+from paramsched.core.scheduler.saved_state import OnChange
+from paramsched.core.time import Calendar
+from paramsched.core.time.deadline import DeadlineLike
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
 from paramsched.errors import InvalidArgument
-from paramsched.plan.forms import PlanLike
-from paramsched.plan.optimizers import check_names, refuse_several_plans
-from paramsched.runs.batches import BatchSampler
-from paramsched.runs.scheduler import Scheduler, SignalsLike
-from paramsched.runs.signals import signals_of
-from paramsched.scheduler.on_base import OnBase
-from paramsched.scheduler.saved_state import OnChange
-from paramsched.time import Calendar
-from paramsched.time.deadline import DeadlineLike
 
 
 class _LightningPlan:

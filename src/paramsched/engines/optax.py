@@ -20,9 +20,18 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
 
-from paramsched.advice.calls import explain_wrong_keywords
-from paramsched.advice.number_checks import finite_number, require_choice, whole_number
-from paramsched.base.user_warnings import warn_user
+from paramsched.core.advice.calls import explain_wrong_keywords
+from paramsched.core.advice.number_checks import finite_number, require_choice, whole_number
+from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.plan import Plan, bind
+from paramsched.core.plan.binding import amount_clock
+from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.resolve import counted_plan, plan_number, planned_amounts, updates_of_horizon
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.time import Calendar
+from paramsched.core.time.amounts import times_on
+from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import (
     CallSite,
     InvalidArgument,
@@ -34,15 +43,6 @@ from paramsched.errors import (
     Unresolved,
     shown,
 )
-from paramsched.plan import Plan, bind
-from paramsched.plan.binding import amount_clock
-from paramsched.plan.forms import PlanLike, plan_of
-from paramsched.plan.resolve import counted_plan, plan_number, planned_amounts, updates_of_horizon
-from paramsched.schedules import Schedule
-from paramsched.schedules.evaluation import evaluate
-from paramsched.time import Calendar
-from paramsched.time.amounts import times_on
-from paramsched.time.progress import PROGRESS
 
 try:
     import jax

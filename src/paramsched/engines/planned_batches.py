@@ -7,12 +7,12 @@ from itertools import repeat
 from math import ceil
 from typing import Any, final
 
+from paramsched.core.plan import Plan
+from paramsched.core.runs.batches import BatchSampler
+from paramsched.core.time import DurationLike
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions, length_of
 from paramsched.errors import InvalidArgument, PlanError
-from paramsched.plan import Plan
-from paramsched.runs.batches import BatchSampler
-from paramsched.time import DurationLike
 
 _STRATEGIES = ("save_strategy", "eval_strategy", "logging_strategy")
 _LOADER_OPTIONS = (

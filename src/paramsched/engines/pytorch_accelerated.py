@@ -8,17 +8,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from paramsched.core.plan.forms import PlanLike
+from paramsched.core.runs.scheduler import Scheduler, SignalsLike
+from paramsched.core.scheduler.on_base import OnBase
+from paramsched.core.scheduler.saved_state import OnChange
+from paramsched.core.time import Calendar
+from paramsched.core.time.deadline import DeadlineLike
 from paramsched.engines import accelerate
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.reporting import BatchAmounts, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd, check_before_step
 from paramsched.errors import MissingDependency
-from paramsched.plan.forms import PlanLike
-from paramsched.runs.scheduler import Scheduler, SignalsLike
-from paramsched.scheduler.on_base import OnBase
-from paramsched.scheduler.saved_state import OnChange
-from paramsched.time import Calendar
-from paramsched.time.deadline import DeadlineLike
 
 
 def scheduler(

@@ -9,18 +9,18 @@ from numbers import Real
 from types import MappingProxyType
 from typing import Any, final
 
+from paramsched.core.plan import Plan
+from paramsched.core.plan.binding import amount_clock
+from paramsched.core.plan.resolve import amounts_of_run
+from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
+from paramsched.core.runs.consumption import checked_amount
+from paramsched.core.runs.scheduler import Scheduler
+from paramsched.core.scheduler.messages import Processes
+from paramsched.core.time.calendar import SIZES
+from paramsched.core.time.progress import PROGRESS
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.errors import InvalidArgument, MissingDependency
-from paramsched.plan import Plan
-from paramsched.plan.binding import amount_clock
-from paramsched.plan.resolve import amounts_of_run
-from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
-from paramsched.runs.consumption import checked_amount
-from paramsched.runs.scheduler import Scheduler
-from paramsched.scheduler.messages import Processes
-from paramsched.time.calendar import SIZES
-from paramsched.time.progress import PROGRESS
 
 
 @final

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
-from paramsched.runs.deadline import check_start
-from paramsched.runs.scheduler import Scheduler
+from paramsched.core.runs.deadline import check_start
+from paramsched.core.runs.scheduler import Scheduler
 
 _UNUSED = 0.05  # the part of the time that an engine may leave unused without a warning
 

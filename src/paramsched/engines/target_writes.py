@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, TypeAlias, final
 
-from paramsched.base.near_names import did_you_mean
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.runs.scheduler import Scheduler
 from paramsched.errors import InvalidArgument, shown
-from paramsched.runs.scheduler import Scheduler
 
 Write: TypeAlias = Mapping[str, str | Sequence[str]]
 """A dict from the name of a target to the path of an attribute, or to several, such as `"args.epsilon_high"`."""

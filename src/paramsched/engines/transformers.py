@@ -12,6 +12,13 @@ from functools import cache
 from math import prod
 from typing import Any, TypeVar
 
+from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.runs.batch_sizes import plans_sizes
+from paramsched.core.runs.scheduler import Scheduler, SignalsLike
+from paramsched.core.scheduler.on_base import OnBase
+from paramsched.core.scheduler.saved_state import OnChange
+from paramsched.core.time import Calendar, DurationLike
+from paramsched.core.time.deadline import DeadlineLike
 from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
 from paramsched.engines.planned_batches import PlannedBatches, refuse_other_batches
@@ -19,13 +26,6 @@ from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColum
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
 from paramsched.errors import InvalidArgument, MissingDependency
-from paramsched.plan.forms import PlanLike, plan_of
-from paramsched.runs.batch_sizes import plans_sizes
-from paramsched.runs.scheduler import Scheduler, SignalsLike
-from paramsched.scheduler.on_base import OnBase
-from paramsched.scheduler.saved_state import OnChange
-from paramsched.time import Calendar, DurationLike
-from paramsched.time.deadline import DeadlineLike
 
 __all__ = ["planned"]
 

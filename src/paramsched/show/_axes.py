@@ -8,15 +8,15 @@ from typing import Final, NamedTuple, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paramsched.base.near_names import did_you_mean
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.plan.resolve import TimeUnit, even_unit
+from paramsched.core.plan.trace import Trace
+from paramsched.core.time import Calendar, Duration
+from paramsched.core.time.calendar import CLOCK_SYNONYMS, CLOCKS
+from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import CallSite, InvalidArgument, MissingFact
-from paramsched.plan.resolve import TimeUnit, even_unit
-from paramsched.plan.trace import Trace
 from paramsched.show._curves import Curves, Envelope, Floats, Times
 from paramsched.show._labels import short_amount, short_number, tick_label
-from paramsched.time import Calendar, Duration
-from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
-from paramsched.time.progress import PROGRESS
 
 _DECADES = 3.0  # a larger spread selects a logarithmic axis
 _STRIP = 0.12  # height of the strip for 0 below a logarithmic axis, as a fraction of the axis; enough for a label

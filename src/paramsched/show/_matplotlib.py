@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paramsched.base.diagnostic import printable
+from paramsched.core.base.diagnostic import printable
+from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, MissingDependency
-from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.show._axes import AS_VALUES_ASK, View
 from paramsched.show._curves import Curves, RunsOrLog
 from paramsched.show._labels import clip_text, wrap_text
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
 from paramsched.show.plan_curves import curves_of_plan
-from paramsched.time import Calendar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,24 +7,24 @@ from html import escape
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar, final
 
+from paramsched.core.feedback import MetricRule
+from paramsched.core.plan import Plan
+from paramsched.core.plan.binding import UPDATES
+from paramsched.core.plan.diff import Diff
+from paramsched.core.plan.forms import PlanLike, PublishedPlan, plan_of
+from paramsched.core.plan.trace import Trace
+from paramsched.core.schedules import recurrence
+from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.rules import Rule
+from paramsched.core.time import Calendar
+from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, ParamschedError, shown
-from paramsched.feedback import MetricRule
-from paramsched.plan import Plan
-from paramsched.plan.binding import UPDATES
-from paramsched.plan.diff import Diff
-from paramsched.plan.forms import PlanLike, PublishedPlan, plan_of
-from paramsched.plan.trace import Trace
-from paramsched.schedules import recurrence
-from paramsched.schedules.base import Schedule
-from paramsched.schedules.rules import Rule
 from paramsched.show._axes import AS_VALUES_ASK, View
 from paramsched.show._curves import Curves, RunsOrLog, runs_of
 from paramsched.show._matplotlib import saved_figure
 from paramsched.show._svg import escaped, html, svg
 from paramsched.show._text import text
 from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
-from paramsched.time import Calendar
-from paramsched.time.progress import PROGRESS
 
 
 @final

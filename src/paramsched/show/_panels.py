@@ -7,9 +7,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paramsched.curves.arrays import equal_up_to_rounding, last_of_each
+from paramsched.core.curves.arrays import equal_up_to_rounding, last_of_each
+from paramsched.core.plan.trace import Trace
+from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument
-from paramsched.plan.trace import Trace
 from paramsched.show._axes import (
     AS_VALUES_ASK,
     TimeAxis,
@@ -33,7 +34,6 @@ from paramsched.show._curves import (
 )
 from paramsched.show._labels import format_times, short_number
 from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, format_groups
-from paramsched.time.progress import PROGRESS
 
 _Points: TypeAlias = tuple[Times, Floats]
 _GroupValues: TypeAlias = tuple[Group, Times, Floats]

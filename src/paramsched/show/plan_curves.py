@@ -7,17 +7,17 @@ from dataclasses import replace
 from math import ceil
 from typing import Any, Final, TypeAlias
 
+from paramsched.core.fields import Field, Group, numeric
+from paramsched.core.plan import Binding, Plan, Target, resolve
+from paramsched.core.plan.contents import durations_in, units_of_plan
+from paramsched.core.plan.optimizers import unique_labels
+from paramsched.core.plan.trace import Trace, groups_of, trace
+from paramsched.core.schedules.base import Schedule
+from paramsched.core.time import Calendar, Duration
+from paramsched.core.time.calendar import SIZES
+from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, MissingFact
-from paramsched.fields import Field, Group, numeric
-from paramsched.plan import Binding, Plan, Target, resolve
-from paramsched.plan.contents import durations_in, units_of_plan
-from paramsched.plan.optimizers import unique_labels
-from paramsched.plan.trace import Trace, groups_of, trace
-from paramsched.schedules.base import Schedule
 from paramsched.show._curves import Key, RecordedCurves, curves_from_values
-from paramsched.time import Calendar, Duration
-from paramsched.time.calendar import SIZES
-from paramsched.time.progress import PROGRESS
 
 
 def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = None) -> tuple[Trace, str]:

@@ -10,16 +10,16 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.config import dump, loads
-from paramsched.config.known_dialects import BaseLike
-from paramsched.curves import CurveLike, curve_of
-from paramsched.curves.arrays import NUMPY
+from paramsched.core.curves import CurveLike, curve_of
+from paramsched.core.curves.arrays import NUMPY
+from paramsched.core.feedback.base import MetricRule
+from paramsched.core.files import dump, loads
+from paramsched.core.files.known_dialects import BaseLike
+from paramsched.core.plan import Plan, replay
+from paramsched.core.schedules import anneal, parse
+from paramsched.core.schedules.registry import has_shape
+from paramsched.core.time import Calendar
 from paramsched.errors import ParamschedError
-from paramsched.feedback.base import MetricRule
-from paramsched.plan import Plan, replay
-from paramsched.schedules import anneal, parse
-from paramsched.schedules.registry import has_shape
-from paramsched.time import Calendar
 
 _SHARES = np.unique(np.concatenate([np.linspace(0, 1, 201), 1e-9 * np.arange(1, 4), 1 - 1e-9 * np.arange(1, 4)]))
 
@@ -110,7 +110,7 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
     Raises:
         BrokenLaw: the rule breaks a law.
 
-    >>> from paramsched.feedback import plateau
+    >>> from paramsched.core.feedback import plateau
     >>> check_rule(plateau("loss", patience=2))
     """
     state = rule.init()
@@ -219,7 +219,7 @@ def check_dialect(
     Raises:
         BrokenLaw: the dialect breaks a law.
 
-    >>> from paramsched.config import native
+    >>> from paramsched.core.files import native
     >>> check_dialect(native, [{"lr": "cosine(to=0.1)", "horizon": 100}])
     """
     name = getattr(dialect, "__name__", str(dialect))

@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, given, note, reject, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 
-from paramsched import curves
-from paramsched.curves import CONSTANTS, FAMILIES, CurveLike
+from paramsched.core import curves
+from paramsched.core.curves import CONSTANTS, FAMILIES, CurveLike
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import Schedule, absolute, constant, cosine, exponential, linear, step, warmup
+from paramsched.core.schedules.affine import Level
+from paramsched.core.schedules.registry import RULES
+from paramsched.core.schedules.rules import Rule
+from paramsched.core.time import Calendar, DurationLike
 from paramsched.errors import InvalidArgument
-from paramsched.plan import resolve
-from paramsched.schedules import Schedule, absolute, constant, cosine, exponential, linear, step, warmup
-from paramsched.schedules.affine import Level
-from paramsched.schedules.registry import RULES
-from paramsched.schedules.rules import Rule
-from paramsched.time import Calendar, DurationLike
 
 FACTORS = (0.0, 1.0, 0.1, 0.5, 0.04, 4e-06, 1 / 3, 1e-300, 5e-324, -0.25, 7.0, 1e30)
 _RATES = (0.1, 0.5, 0.999, 1.0, 0.3333333333333333, 1e-6)

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from paramsched.curves import Curve
-from paramsched.curves.arrays import Array, Floats
+from paramsched.core.curves import Curve
+from paramsched.core.curves.arrays import Array, Floats
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import Schedule, parse
+from paramsched.core.schedules.evaluation import columns, evaluate
+from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument, MissingDependency, shown
-from paramsched.plan import resolve
-from paramsched.schedules import Schedule, parse
-from paramsched.schedules.evaluation import columns, evaluate
 from paramsched.testing.curve_laws import BrokenLaw
-from paramsched.time import Calendar, Duration
 
 
 def value_at_each_time(schedule: Schedule, times: Array, base: float) -> None:
@@ -228,7 +228,7 @@ def check_shape(
         InvalidArgument: `shape` is neither a schedule nor a function, for example a module or a curve.
         MissingDependency: `shape` is a function and Hypothesis is not installed.
 
-    >>> from paramsched.schedules import exponential, from_function
+    >>> from paramsched.core.schedules import exponential, from_function
     >>> check_shape(exponential(0.9))
     >>> check_shape(from_function(lambda t: 1 / (t - 5) if t != 5 else float("inf")))
     Traceback (most recent call last):

@@ -23,9 +23,9 @@ from torch.optim.lr_scheduler import (
 )
 
 import paramsched as ps
-from paramsched.audit import compare_with_plan, read_log
-from paramsched.audit.match import pair_columns
 from paramsched.cli import main
+from paramsched.tools.audit import compare_with_plan, read_log
+from paramsched.tools.audit.match import pair_columns
 from support.spread import every, spread
 
 TOTAL, BASE = 120, 0.1

@@ -7,9 +7,9 @@ import torch
 from click.testing import CliRunner
 
 import paramsched as ps
-from paramsched.audit import read_plan_history
-from paramsched.audit.checkpoint_log import read_groups
 from paramsched.cli import main
+from paramsched.tools.audit import read_plan_history
+from paramsched.tools.records.checkpoint_log import read_groups
 from support.several import probes
 from support.updates import probe, run
 

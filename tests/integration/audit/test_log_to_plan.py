@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.audit import UnreadableLog
+from paramsched.core.schedules import Schedule
 from paramsched.errors import InvalidArgument
-from paramsched.schedules import Schedule
+from paramsched.tools.audit import UnreadableLog
 
 RATES = [0.1 * 0.97**t for t in range(40)]
 

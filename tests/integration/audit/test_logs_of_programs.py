@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 import paramsched as ps
-from paramsched.audit import Recognition
 from paramsched.cli import main
+from paramsched.tools.audit import Recognition
 
 
 def linear(n: int, warmup: int = 0) -> Callable[[int], float]:

@@ -16,10 +16,10 @@ from click.testing import CliRunner
 from torch.optim import lr_scheduler as torch_lr
 
 import paramsched as ps
-from paramsched.audit import Recognition
 from paramsched.cli import main
-from paramsched.plan.trace import trace
-from paramsched.schedules.evaluation import evaluate
+from paramsched.core.plan.trace import trace
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.tools.audit import Recognition
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 N, W, BASE = 2000, 150, 3e-4

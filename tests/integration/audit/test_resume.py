@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.cli._options import option_of
+from paramsched.core.fields import Field
 from paramsched.errors import MissingFact, ParamschedError
-from paramsched.fields import Field
 from support.dry_runs import resume, values
 from support.examples import examples
 from support.several import PLAN as OF_SEVERAL

@@ -331,7 +331,7 @@ def test_two_optimizers_in_accelerate(tmp_path):
 
 def test_the_runner(tmp_path):
     """Its folder is one of Accelerate, with the state of the plan in `runner.pt`."""
-    from paramsched.runner import CheckpointHook, Runner
+    from paramsched.mmengine.runner import CheckpointHook, Runner
     from support.runner_jobs import loader, network
 
     def train(epochs: int, **settings: Any) -> list[float]:

@@ -15,8 +15,8 @@ from torch.distributed.checkpoint.filesystem import _StorageInfo
 from torch.optim import lr_scheduler as torchs
 
 import paramsched as ps
-from paramsched.audit import compare_with_plan, read_log, read_plan_history
 from paramsched.cli import main
+from paramsched.tools.audit import compare_with_plan, read_log, read_plan_history
 from support.dry_runs import resume, values
 from support.several import probes
 from support.updates import probe, run

@@ -6,7 +6,7 @@ from collections import Counter
 import mmengine.optim.scheduler as peers
 import torch
 
-from paramsched.compat import mmengine as ours
+from paramsched.mmengine import schedulers as ours
 from support.tables import table
 
 STEPS, CHANGED_AT = 14, 4

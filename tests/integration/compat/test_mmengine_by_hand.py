@@ -4,7 +4,7 @@ import warnings
 
 from hypothesis import given
 
-from paramsched.compat.mmengine import build_param_scheduler
+from paramsched.mmengine.schedulers import build_param_scheduler
 from support import mmengine_peer as peer
 
 

@@ -12,8 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.compat import mmengine as ours
-from paramsched.peers.mmengine.table import class_names
+from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine.reader.table import class_names
 from support import mmengine_peer as peer
 from support.tables import table
 

@@ -20,9 +20,9 @@ from mmengine.optim.scheduler import _ParamScheduler as PeersBase
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 import paramsched as ps
-from paramsched.compat import mmengine as ours
 from paramsched.errors import ConfigError, PlanChanged, StateError
-from paramsched.peers import mmengine as dialect
+from paramsched.mmengine import reader as dialect
+from paramsched.mmengine import schedulers as ours
 from support import mmengine_peer
 from support.tables import table
 

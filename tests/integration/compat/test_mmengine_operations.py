@@ -15,7 +15,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from paramsched.compat import mmengine as ours
+from paramsched.mmengine import schedulers as ours
 from support.drawn_programs import OPTIMIZERS, Draw, run, same
 
 

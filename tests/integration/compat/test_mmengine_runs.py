@@ -14,8 +14,8 @@ pytest.importorskip("mmengine")
 
 from mmengine import optim as peer
 
-from paramsched.compat import mmengine as ours
-from paramsched.peers.mmengine.table import class_names
+from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine.reader.table import class_names
 from support import programs
 from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
 from support.spread import every
@@ -116,7 +116,7 @@ def test_the_drop_in_class_converts_epochs_to_iterations(run):
     ("how", "name"), every(2, product([of, built], ["both", "momentum", "plateau after a warmup"]))
 )
 def test_a_run_resumes(run, name, how):
-    from paramsched.engines.mmengine import allow_checkpoints
+    from paramsched.mmengine.engine import allow_checkpoints
 
     allow_checkpoints()  # torch loads no checkpoint of MMEngine's otherwise
     config = [{"end": EPOCHS, **one} for one in LISTS[name]]
@@ -207,8 +207,8 @@ def test_a_users_subclass_passes_isinstance_and_is_registered_once():
 def test_mmengine_is_not_imported_but_recognized_if_imported_later():
     code = """
 import sys, torch
-import paramsched.peers.mmengine
-from paramsched.compat.mmengine import StepLR, _ParamScheduler
+import paramsched.mmengine.reader
+from paramsched.mmengine.schedulers import StepLR, _ParamScheduler
 scheduler = StepLR(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1), 3)
 assert isinstance(scheduler, _ParamScheduler) and scheduler.__class__ is StepLR
 assert not any(name.partition(".")[0] == "mmengine" for name in sys.modules)
@@ -230,6 +230,6 @@ def test_restore_passes_the_states_to_mmengines_own_schedulers():
 
 
 def test_our_mixed_precision_wrapper_is_not_an_instance_of_mmengines():
-    from paramsched.runner import AmpOptimWrapper
+    from paramsched.mmengine.runner import AmpOptimWrapper
 
     assert not isinstance(AmpOptimWrapper(torch.optim.SGD(Toy().parameters(), lr=0.1)), peer.OptimWrapper)

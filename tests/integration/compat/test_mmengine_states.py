@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from paramsched.compat import mmengine
+from paramsched.mmengine import schedulers as mmengine
 
 
 def optimizer_of(*lrs):

@@ -11,7 +11,7 @@ import torch
 
 peer = pytest.importorskip("mmengine.optim.scheduler")
 
-from paramsched.compat import mmengine as ours  # noqa: E402
+from paramsched.mmengine import schedulers as ours
 from support.tables import table  # noqa: E402
 
 

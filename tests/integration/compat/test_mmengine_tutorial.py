@@ -12,9 +12,9 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.compat import mmengine as ours
-from paramsched.config import loads
-from paramsched.peers import mmengine
+from paramsched.core.files import loads
+from paramsched.mmengine import reader as mmengine
+from paramsched.mmengine import schedulers as ours
 from support import mmengine_peer as peer
 
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched import config as plans
 from paramsched.cli import main
-from paramsched.compat import mmengine as ours
-from paramsched.peers import mmengine as dialect
-from paramsched.runner import Runner
-from paramsched.runner.hooks import Hook
+from paramsched.core import files as plans
+from paramsched.mmengine import reader as dialect
+from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine.runner import Runner
+from paramsched.mmengine.runner.hooks import Hook
 from support import mmengine_peer as peer
 from support.runner_jobs import WithTrainStep, loader
 
@@ -304,7 +304,7 @@ def test_a_class_of_another_library_is_not_mistaken_for_its_namesake():
 
 MODULE = """
 from {library} import _ParamScheduler
-from paramsched.compat.mmengine import PARAM_SCHEDULERS
+from paramsched.mmengine.schedulers import PARAM_SCHEDULERS
 
 @PARAM_SCHEDULERS.register_module()
 class HalvingLR(_ParamScheduler):
@@ -324,7 +324,7 @@ def call(*arguments):
     return CliRunner().invoke(main, list(arguments), prog_name="paramsched")
 
 
-@pytest.mark.parametrize("library", ["paramsched.compat.mmengine", "mmengine.optim.scheduler.param_scheduler"])
+@pytest.mark.parametrize("library", ["paramsched.mmengine.schedulers", "mmengine.optim.scheduler.param_scheduler"])
 def test_the_command_line_imports_a_user_module(tmp_path, monkeypatch, registered, library):
     (tmp_path / "my_schedulers.py").write_text(MODULE.format(library=library))
     (tmp_path / "config.py").write_text(CONFIG)
@@ -430,7 +430,7 @@ def test_a_wrapper_that_scales_losses_is_rejected_with_the_line_to_write():
 
 @pytest.mark.parametrize("name", ["MODELS", "DATASETS", "METRICS", "HOOKS", "PARAM_SCHEDULERS"])
 def test_the_advice_for_each_registry_names_it_and_works(name):
-    from paramsched.compat.mmengine.registry import Registry
+    from paramsched.mmengine.schedulers.registry import Registry
 
     registry = Registry("thing", name)
     with pytest.raises(KeyError) as refusal:
@@ -443,7 +443,7 @@ def test_the_advice_for_each_registry_names_it_and_works(name):
 
 
 def test_the_runner_names_the_registry_of_a_model():
-    from paramsched.runner.metrics import MODELS
+    from paramsched.mmengine.runner.metrics import MODELS
 
     with pytest.raises(KeyError, match=r"@MODELS\.register_module\(\)"):
         MODELS.find("Mine")

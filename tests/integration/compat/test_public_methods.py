@@ -11,12 +11,12 @@ import torch
 from torch.optim import lr_scheduler
 
 import paramsched.compat.torch as torch_ours
-from paramsched.compat import mmengine as ours
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
-from paramsched.compat.group_fields import use_tensors
-from paramsched.compat.mmengine.optimizers import inner_optimizer
 from paramsched.compat.torch import install
+from paramsched.core.dropins.group_fields import use_tensors
 from paramsched.errors import InvalidArgument, StateError
+from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine.schedulers.optimizers import inner_optimizer
 from support.tables import table
 
 

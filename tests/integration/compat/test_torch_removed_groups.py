@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
-from paramsched.compat.mmengine import ConstantLR, CosineAnnealingLR, ReduceOnPlateauLR
 from paramsched.compat.pytorch_accelerated import CosineLrScheduler
+from paramsched.mmengine.schedulers import ConstantLR, CosineAnnealingLR, ReduceOnPlateauLR
 from support.examples import examples
 from support.tables import table
 from support.torch_cases import OURS, PEER, Case, case, cases, decaying, harmonic, optimizer_with, quiet_step, rates_of

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.core.time import Calendar
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import MetricRelay, samples_in, samples_in_lists
 from paramsched.engines.run_end import RunEnd
 from paramsched.errors import InvalidArgument, MissingFact
-from paramsched.time import Calendar
 from support.tables import table
 from support.updates import probe
 

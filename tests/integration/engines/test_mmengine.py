@@ -17,8 +17,8 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import HOOKS, PARAM_SCHEDULERS
 
 import paramsched as ps
-from paramsched.engines import mmengine as engine
 from paramsched.errors import MissingFact
+from paramsched.mmengine import engine as engine
 from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
 
 

@@ -8,8 +8,8 @@ import torch
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from paramsched.audit import AmountColumn, compare_with_plan, read_log
 from paramsched.errors import MissingFact
+from paramsched.tools.audit import AmountColumn, compare_with_plan, read_log
 from support.engine_runs.harness import BASES, BATCH, PLAN, Numbers, Tiny, optimizer_of, recorded, rows_of
 
 BY_PROGRESS = ps.Plan(*PLAN.as_written(), clock="progress")
@@ -118,7 +118,7 @@ def test_lightning(manual: bool, tmp_path: Path) -> None:
 
 def test_the_runner(tmp_path: Path) -> None:
     pytest.importorskip("accelerate")
-    from paramsched.runner import CheckpointHook, Hook, Runner
+    from paramsched.mmengine.runner import CheckpointHook, Hook, Runner
 
     class Report(Hook):
         def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
@@ -158,7 +158,7 @@ def test_the_runner(tmp_path: Path) -> None:
 
 def test_without_a_report_the_first_update_of_the_runner_shows_the_call(tmp_path: Path) -> None:
     pytest.importorskip("accelerate")
-    from paramsched.runner import Runner
+    from paramsched.mmengine.runner import Runner
 
     runner = Runner(
         model=Tiny(),

@@ -105,7 +105,7 @@ def test_transformers(file: Path, tmp_path: Path) -> None:
 
 def test_the_runner(file: Path, tmp_path: Path) -> None:
     pytest.importorskip("accelerate")
-    from paramsched.runner import Runner
+    from paramsched.mmengine.runner import Runner
 
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

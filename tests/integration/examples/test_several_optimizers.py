@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.audit import compare_with_plan, read_log
+from paramsched.tools.audit import compare_with_plan, read_log
 from support import example_runs, programs
 from support.example_runs import KILLS, ROOT, kill_at_random
 

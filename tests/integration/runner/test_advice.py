@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from paramsched.errors import ParamschedError
-from paramsched.runner import DATASETS, HOOKS, METRICS, MODELS, Hook, Metric, Runner
+from paramsched.mmengine.runner import DATASETS, HOOKS, METRICS, MODELS, Hook, Metric, Runner
 from support.runner_configs import DATASET, good
 from support.runner_jobs import loader, network
 from support.tables import table

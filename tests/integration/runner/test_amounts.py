@@ -15,9 +15,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from paramsched.audit import AmountColumn, compare_with_plan, read_log
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact
-from paramsched.runner import CheckpointHook, Hook, Runner
+from paramsched.mmengine.runner import CheckpointHook, Hook, Runner
+from paramsched.tools.audit import AmountColumn, compare_with_plan, read_log
 from support.runner_jobs import digits, network
 from support.runner_kills import Killer, assert_same_run, killed
 from support.spread import spread

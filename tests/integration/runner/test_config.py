@@ -14,9 +14,9 @@ from mmengine.runner import loops
 from torch import nn
 
 import paramsched as ps
-from paramsched.compat.mmengine import PARAM_SCHEDULERS, StepLR, _ParamScheduler
 from paramsched.errors import ConfigError
-from paramsched.runner import Hook, Runner
+from paramsched.mmengine.runner import Hook, Runner
+from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, StepLR, _ParamScheduler
 from support.runner_configs import DATASET, GOOD
 from support.runner_jobs import WithTrainStep, network
 from support.tables import table

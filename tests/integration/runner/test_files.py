@@ -100,7 +100,7 @@ def test_the_command_reports_every_error_and_does_not_train(short, tmp_path):
 
 @pytest.mark.parametrize("absent", ["accelerate", "tqdm"])
 def test_a_missing_package_is_named_with_its_extra(tmp_path, absent):
-    code = f"import sys; sys.modules[{absent!r}] = None; import paramsched.runner"
+    code = f"import sys; sys.modules[{absent!r}] = None; import paramsched.mmengine.runner"
 
     refused = python(tmp_path, "-c", code)
 
@@ -108,6 +108,6 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path, absent):
 
 
 def test_importing_the_library_does_not_import_accelerate(tmp_path):
-    code = "import sys, paramsched.cli; sys.exit(any(n in sys.modules for n in ('accelerate', 'paramsched.runner')))"
+    code = "import sys, paramsched.cli; sys.exit(any(n in sys.modules for n in ('accelerate', 'paramsched.mmengine.runner')))"
 
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 0

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from paramsched.compat import mmengine as ours
-from paramsched.runner import Runner
+from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine.runner import Runner
 from support.runner_jobs import QUIET, Recorder, loader, network
 
 

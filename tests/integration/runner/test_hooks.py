@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from paramsched.errors import ParamschedError
-from paramsched.runner import CheckpointHook, Hook, Runner
+from paramsched.mmengine.runner import CheckpointHook, Hook, Runner
 from support.runner_jobs import WithTrainStep, loader, network
 
 mmengine = pytest.importorskip("mmengine")

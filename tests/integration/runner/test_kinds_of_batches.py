@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from paramsched.errors import ParamschedError
-from paramsched.runner import Metric, Runner
+from paramsched.mmengine.runner import Metric, Runner
 from support.runner_jobs import QUIET, WithMode, WithTrainStep, accuracy, digits, loader, network
 from support.tables import table
 

@@ -12,7 +12,7 @@ import pytest
 from torch import nn
 
 from paramsched.errors import FolderInUse, ParamschedError
-from paramsched.runner import CheckpointHook, Hook, Runner
+from paramsched.mmengine.runner import CheckpointHook, Hook, Runner
 from support.runner_jobs import loader, network
 
 

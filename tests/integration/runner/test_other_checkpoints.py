@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from paramsched.compat.mmengine import StepLR
 from paramsched.errors import ConfigError, StateError
-from paramsched.run_files.manifest import write_manifest
-from paramsched.runner import CheckpointHook, Hook, Runner
+from paramsched.mmengine.runner import CheckpointHook, Hook, Runner
+from paramsched.mmengine.runner.manifest import write_manifest
+from paramsched.mmengine.schedulers import StepLR
 from support.runner_jobs import loader, network
 from support.tables import table
 

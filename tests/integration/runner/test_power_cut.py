@@ -11,10 +11,9 @@ import torch
 from torch import nn
 
 from paramsched.errors import ParamschedError
-from paramsched.run_files import disk
-from paramsched.runner import CheckpointHook, Hook, Runner
-from paramsched.runner._checkpoints import Checkpoints, read_runner_state
-from paramsched.runner.hooks.logger import require_kept_part
+from paramsched.mmengine.runner import CheckpointHook, Hook, Runner, disk
+from paramsched.mmengine.runner._checkpoints import Checkpoints, read_runner_state
+from paramsched.mmengine.runner.hooks.logger import require_kept_part
 from support.figures import record
 from support.power_cuts import Recorder, recorded, write_tree
 from support.runner_jobs import loader, network

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from paramsched.runner import Runner
+from paramsched.mmengine.runner import Runner
 from support.runner_jobs import loader, network
 
 

@@ -16,8 +16,7 @@ from torch import nn
 
 import paramsched as ps
 from paramsched.errors import PlanChanged, StateError
-from paramsched.run_files import disk
-from paramsched.runner import CheckpointHook, Runner
+from paramsched.mmengine.runner import CheckpointHook, Runner, disk
 from support.runner_jobs import loader, network
 from support.runner_kills import Killer, assert_same_run, killed
 

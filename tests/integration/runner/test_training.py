@@ -14,9 +14,9 @@ from accelerate.state import AcceleratorState, GradientState
 from torch import nn
 
 import paramsched as ps
-from paramsched.compat.mmengine import OptimWrapper, StepLR
 from paramsched.errors import InvalidArgument, ParamschedError
-from paramsched.runner import METRICS, MODELS, Metric, Runner
+from paramsched.mmengine.runner import METRICS, MODELS, Metric, Runner
+from paramsched.mmengine.schedulers import OptimWrapper, StepLR
 from support.runner_jobs import QUIET, WithMode, WithTrainStep, accuracy, loader, network
 
 cross_entropy = nn.functional.cross_entropy

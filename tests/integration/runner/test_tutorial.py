@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from paramsched.compat.mmengine import MultiStepLR
-from paramsched.runner import Runner
+from paramsched.mmengine.runner import Runner
+from paramsched.mmengine.schedulers import MultiStepLR
 from support import mmengine_peer
 from support.runner_jobs import QUIET, Recorder, loader, network
 from support.spread import spread

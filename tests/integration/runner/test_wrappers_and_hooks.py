@@ -16,10 +16,10 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 import paramsched as ps
-from paramsched.compat import mmengine as ours
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
-from paramsched.runner import AmpOptimWrapper, CheckpointHook, Hook, Runner
-from paramsched.runner.optim_wrapper import own_wrappers
+from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine.runner import AmpOptimWrapper, CheckpointHook, Hook, Runner
+from paramsched.mmengine.runner.optim_wrapper import own_wrappers
 from support.runner_jobs import QUIET, accuracy, loader, network
 from support.tables import table
 

@@ -3,9 +3,9 @@
 from types import SimpleNamespace
 
 import paramsched as ps
-from paramsched.runs.comparisons import AmountComparison
-from paramsched.runs.processes import Ranks
-from paramsched.runs.rank_agreement import AmountAgreement, RankRecords, RunAgreement
+from paramsched.core.runs.comparisons import AmountComparison
+from paramsched.core.runs.processes import Ranks
+from paramsched.core.runs.rank_agreement import AmountAgreement, RankRecords, RunAgreement
 from support.ranks import run_as_one_of_several
 from support.tables import table
 from support.updates import probe, run

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.schedules.cuts import without_unit
+from paramsched.core.schedules.cuts import without_unit
 from support.updates import planned, probe
 
 LR = ps.warmup(3, start=0.1) >> ps.cosine(to=0.01)

@@ -8,9 +8,9 @@ import torch
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 
 import paramsched as ps
-from paramsched.compat.mmengine import optimizers
+from paramsched.core.scheduler.updates import watch_updates
 from paramsched.errors import InvalidArgument
-from paramsched.scheduler.updates import watch_updates
+from paramsched.mmengine.schedulers import optimizers
 from support.tables import table
 from support.updates import Probe, group, planned, probe, run, used
 

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
+from paramsched.core.runs.deadline import _shortest, resolved_until
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.errors import InvalidArgument, StateError
-from paramsched.runs.deadline import _shortest, resolved_until
 from support.fake_time import FakeTime
 from support.updates import probe, used
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.fields import Field
-from paramsched.runs.dry_run import dry_run
+from paramsched.core.fields import Field
+from paramsched.core.runs.dry_run import dry_run
 from support.tables import table
 from support.updates import probe, run, used
 

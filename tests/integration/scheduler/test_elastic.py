@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.plan.resolve import counted_plan
+from paramsched.core.plan.resolve import counted_plan
 from support.elastic_job import BATCH, CASES, PLANS, SAVED_AT
 from support.ports import free_port
 

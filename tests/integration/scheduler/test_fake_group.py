@@ -7,7 +7,7 @@ import torch.distributed as dist
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 import paramsched as ps
-from paramsched.scheduler import messages
+from paramsched.core.scheduler import messages
 from support.updates import probe
 
 

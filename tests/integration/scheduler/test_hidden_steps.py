@@ -8,8 +8,8 @@ import torch
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
 
 import paramsched as ps
-from paramsched.compat.mmengine import optimizers
-from paramsched.scheduler.updates import watch_updates
+from paramsched.core.scheduler.updates import watch_updates
+from paramsched.mmengine.schedulers import optimizers
 
 KINDS = {
     "sgd": lambda model, lr: torch.optim.SGD(model.parameters(), lr=lr, weight_decay=0.1),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from paramsched.scheduler.group_keys import Entry, History, read_history
+from paramsched.core.scheduler.group_keys import Entry, History, read_history
 from support.tables import table
 
 A, B, C = Entry(0, None, "a"), Entry(5, None, "b", {"who": "ann"}), Entry(9, None, "c")

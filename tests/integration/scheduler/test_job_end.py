@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.runs import job_end, signals
 from paramsched.errors import InvalidArgument, StateError
-from paramsched.runs import job_end, signals
 from support.fake_time import FakeTime
 from support.updates import probe, run, used
 

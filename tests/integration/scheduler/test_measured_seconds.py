@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.runs import consumption
+from paramsched.core.runs import consumption
 from support.several import probes
 from support.updates import probe, used
 

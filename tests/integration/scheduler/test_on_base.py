@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.runs.arguments import copied_groups
+from paramsched.core.runs.arguments import copied_groups
 from support.tables import table
 from support.updates import group, planned, probe, run, used
 

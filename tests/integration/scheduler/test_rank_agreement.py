@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.runs import rank_agreement
-from paramsched.runs.processes import Ranks as RanksOfRun
-from paramsched.runs.processes import note_end_of_store
-from paramsched.scheduler.messages import WORLD, Processes
+from paramsched.core.runs import rank_agreement
+from paramsched.core.runs.processes import Ranks as RanksOfRun
+from paramsched.core.runs.processes import note_end_of_store
+from paramsched.core.scheduler.messages import WORLD, Processes
 from support.fake_time import FakeTime
 from support.ranks import RanksInTurn, run_as_one_of_several
 from support.tables import table

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paramsched.core.runs import rank_messages
+from paramsched.core.runs.rank_messages import RankMessages
 from paramsched.errors import StateError
-from paramsched.runs import rank_messages
-from paramsched.runs.rank_messages import RankMessages
 from support.ranks import RanksInTurn
 
 

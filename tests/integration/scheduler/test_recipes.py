@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 import paramsched as ps
+from paramsched.core.plan import Plan
 from paramsched.errors import MissingFact, PlanError
-from paramsched.plan import Plan
-from paramsched.recipe_book import Recipe
+from paramsched.tools.recipes import Recipe
 from support.tables import table
 from support.updates import probe
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.core.scheduler import block
 from paramsched.errors import MissingFact, ParamschedError, PlanError, StateError
-from paramsched.scheduler import block
 from support.tables import table
 from support.updates import group, probe, run, used
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.audit.log_file import read_log
-from paramsched.audit.log_values import AmountColumn
+from paramsched.core.fields import flat_groups
 from paramsched.errors import InvalidArgument
-from paramsched.fields import flat_groups
+from paramsched.tools.records.log_file import read_log
+from paramsched.tools.records.log_values import AmountColumn
 from support.tables import table
 from support.updates import probe, run, used
 

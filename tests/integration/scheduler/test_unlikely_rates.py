@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.lint.levels import unlikely_level
-from paramsched.lint.plan_check import check
+from paramsched.core.plan.levels import unlikely_level
+from paramsched.tools.check.plan_check import check
 from support.tables import table
 
 SMALL, LARGE, ZERO = "PS301", "PS318", "PS403"

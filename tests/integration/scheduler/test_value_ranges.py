@@ -7,7 +7,7 @@ import torch
 
 import paramsched as ps
 from paramsched.errors import PlanError
-from paramsched.lint.plan_check import check
+from paramsched.tools.check.plan_check import check
 
 CASES = [  # field, line, the update, the words
     ("betas[0]", "absolute(linear(0.9, 1.1))", 50, "reaches 1: it is 1"),

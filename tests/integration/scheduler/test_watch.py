@@ -10,10 +10,10 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.core.base.files import report_opened_files
+from paramsched.core.runs import watch
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
-from paramsched.run_files.files import report_opened_files
-from paramsched.runs import watch
 from support.several import lines, probes
 from support.updates import group, planned, probe, run, used
 

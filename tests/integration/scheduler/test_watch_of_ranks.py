@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.runs import rank_messages
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, StateError
-from paramsched.runs import rank_messages
 from support.ports import free_port
 from support.programs import Program
 from support.ranks import RanksInTurn

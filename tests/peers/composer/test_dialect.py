@@ -6,7 +6,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.peers import composer as dialect
+from paramsched.compat import composer as dialect
 from support.composer_formulas import FORMULAS, NotAllowed, multipliers
 from support.tables import table
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.base.user_warnings import DiagnosticWarning
+from paramsched.compat import deepspeed as dialect
+from paramsched.compat import transformers
+from paramsched.core.base.user_warnings import DiagnosticWarning
 from paramsched.errors import ConfigError
-from paramsched.peers import deepspeed as dialect
-from paramsched.peers import transformers
 from support.deepspeed_peer import used, used_by_deepspeed
 
 LR = 0.5

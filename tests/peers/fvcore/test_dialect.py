@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.compat import fvcore as dialect
 from paramsched.errors import ConfigError
-from paramsched.peers import fvcore as dialect
 from support.tables import table
 
 EPSILON = 1e-6

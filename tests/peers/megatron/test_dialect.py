@@ -9,12 +9,12 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.base.user_warnings import DiagnosticWarning
-from paramsched.config.diagnostic_collector import DiagnosticCollector
-from paramsched.peers import megatron as dialect
-from paramsched.peers import megatron_0_17 as dialect_with_ramps
-from paramsched.peers.megatron.arguments import read_megatron_arguments
-from paramsched.peers.megatron.batch_size import begins_of_rises
+from paramsched.compat import megatron as dialect
+from paramsched.compat import megatron_0_17 as dialect_with_ramps
+from paramsched.compat.megatron.arguments import read_megatron_arguments
+from paramsched.compat.megatron.batch_size import begins_of_rises
+from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from support.megatron_peer import import_peer
 from support.tables import table
 

@@ -9,9 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.base.user_warnings import DiagnosticWarning
+from paramsched.compat import megatron as dialect
+from paramsched.core.base.user_warnings import DiagnosticWarning
 from paramsched.errors import ConfigError, MissingFact, ParamschedError
-from paramsched.peers import megatron as dialect
 from support.megatron_peer import AUTOMODEL, import_peer
 from support.tables import table
 

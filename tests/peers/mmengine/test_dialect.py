@@ -9,7 +9,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.peers import mmengine
+from paramsched.mmengine import reader as mmengine
 from support import mmengine_peer as peer
 from support.tables import table
 

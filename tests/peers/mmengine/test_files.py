@@ -6,10 +6,10 @@ import warnings
 import pytest
 
 import paramsched as ps
-from paramsched.config import convert, load, loads
-from paramsched.config.python_config.values import NeedsRunning
-from paramsched.config.read_bases import read_python
-from paramsched.peers import mmengine
+from paramsched.core.files import convert, load, loads
+from paramsched.core.files.python_config.values import NeedsRunning
+from paramsched.core.files.read_bases import read_python
+from paramsched.mmengine import reader as mmengine
 from support.tables import table
 
 STEP = "param_scheduler = dict(type='StepLR', step_size=2)\n"

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.base.user_warnings import DiagnosticWarning
-from paramsched.compat import mmengine as drop_ins
-from paramsched.config import loads
-from paramsched.peers import mmengine
-from paramsched.peers.mmengine.config_run import RunLength, windows_overlap
+from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.files import loads
+from paramsched.mmengine import reader as mmengine
+from paramsched.mmengine import schedulers as drop_ins
+from paramsched.mmengine.reader.config_run import RunLength, windows_overlap
 
 STEP = {"type": "StepLR", "step_size": 2}
 

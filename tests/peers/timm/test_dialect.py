@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched import config
-from paramsched.base.user_warnings import DiagnosticWarning
-from paramsched.peers import timm as dialect
+from paramsched.compat import timm as dialect
+from paramsched.core import files as config
+from paramsched.core.base.user_warnings import DiagnosticWarning
 from support import timm_peer
 from support.tables import table
 

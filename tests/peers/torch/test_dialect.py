@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torch.optim import lr_scheduler as peers
 
 import paramsched as ps
-from paramsched import config
-from paramsched.base.user_warnings import DiagnosticWarning
-from paramsched.peers import torch as dialect
+from paramsched.compat import torch as dialect
+from paramsched.core import files as config
+from paramsched.core.base.user_warnings import DiagnosticWarning
 from support.tables import table
 
 LR, STEPS = 0.4, 45

@@ -8,8 +8,8 @@ import torch
 from torch.optim import lr_scheduler, swa_utils
 
 import paramsched as ps
+from paramsched.compat import torch as dialect
 from paramsched.errors import ConfigError
-from paramsched.peers import torch as dialect
 from support.tables import table
 
 LR, STEPS = 0.4, 30

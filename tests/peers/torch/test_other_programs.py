@@ -4,8 +4,8 @@ import warnings
 
 import pytest
 
-from paramsched.base.user_warnings import DiagnosticWarning
-from paramsched.config import loads
+from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.files import loads
 from paramsched.errors import ConfigError
 from support.tables import table
 

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.base.user_warnings import DiagnosticWarning
-from paramsched.peers import torchtitan as dialect
+from paramsched.compat import torchtitan as dialect
+from paramsched.core.base.user_warnings import DiagnosticWarning
 from support.tables import table
 
 LR = 8e-4

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from paramsched.plan import resolve
-from paramsched.schedules import parse
-from paramsched.time import Calendar
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import parse
+from paramsched.core.time import Calendar
 
 optimization = pytest.importorskip("transformers.optimization")
 

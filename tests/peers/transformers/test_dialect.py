@@ -13,9 +13,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.base.user_warnings import DiagnosticWarning
-from paramsched.peers import transformers as dialect
-from paramsched.plan import resolve
+from paramsched.compat import transformers as dialect
+from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.plan import resolve
 from support.tables import table
 
 transformers = pytest.importorskip("transformers")

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.compat import transformers as dialect
+from paramsched.compat.transformers.programs import PROGRAMS
 from paramsched.errors import ConfigError, MissingFact, ParamschedError
-from paramsched.peers import transformers as dialect
-from paramsched.peers.transformers.programs import PROGRAMS
 from support.tables import table
 
 optimization = pytest.importorskip("transformers.optimization")

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched import curves
-from paramsched.plan import resolve
-from paramsched.time import Calendar
+from paramsched.core.plan import resolve
+from paramsched.core.time import Calendar
 from support.field_curves import (
     BASE,
     IN_THE_RUN,

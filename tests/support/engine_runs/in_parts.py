@@ -171,7 +171,7 @@ def pytorch_accelerated(run: Run) -> None:
 
 def mmengine(run: Run) -> None:
     pytest.importorskip("mmengine")
-    from paramsched.engines.mmengine import PlanScheduler, StopHook
+    from paramsched.mmengine.engine import PlanScheduler, StopHook
     from support.mmengine_runs import Runs
 
     runs = Runs(run.folder)

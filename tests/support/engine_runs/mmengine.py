@@ -10,7 +10,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.runner import Runner
 
 import paramsched as ps
-from paramsched.engines.mmengine import AmountHook
+from paramsched.mmengine.engine import AmountHook
 from support.engine_runs.harness import (
     BATCH,
     EPOCHS,

@@ -5,7 +5,7 @@
 
 import ast
 
-from paramsched.advice.peer_calls import Stage, line_of_call
+from paramsched.core.advice.peer_calls import Stage, line_of_call
 from support.tables import table
 
 

@@ -8,15 +8,15 @@ from torch.optim import lr_scheduler
 
 import paramsched as ps
 from paramsched import curves
-from paramsched.advice.peer_words import (
+from paramsched.core.advice.peer_words import (
     letters_of,
     line_in_code,
     meant_by,
     other_names,
     with_other_names,
 )
+from paramsched.core.schedules.registry import RULES, SHAPES
 from paramsched.errors import ConfigError, InvalidArgument, InvalidCall, ParseError
-from paramsched.schedules.registry import RULES, SHAPES
 from support.tables import table
 
 OWN_NAMES = {

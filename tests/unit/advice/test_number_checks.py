@@ -6,7 +6,7 @@ from dataclasses import field, make_dataclass
 import pytest
 
 import paramsched as ps
-from paramsched.advice import number_checks
+from paramsched.core.advice import number_checks
 from paramsched.errors import CallSite, InvalidArgument
 
 CHECKS = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.audit.causes import (
+from paramsched.tools.audit.causes import (
     Cause,
     RunFacts,
     amount_causes_to_try,
@@ -17,7 +17,7 @@ from paramsched.audit.causes import (
     without_floor,
     without_warmup,
 )
-from paramsched.audit.match import AmountTimes
+from paramsched.tools.audit.match import AmountTimes
 from support.tables import table
 
 

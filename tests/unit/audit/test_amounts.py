@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 import paramsched as ps
-from paramsched.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log
-from paramsched.audit.match import AmountTimes
 from paramsched.cli import main
 from paramsched.errors import MissingFact
+from paramsched.tools.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log
+from paramsched.tools.audit.match import AmountTimes
 
 PLAN = ps.Plan(
     lr=ps.warmup("5000 tokens") >> ps.cosine(to=0.1),

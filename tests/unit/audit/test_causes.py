@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.audit import compare_with_plan, plan_from_log, read_log
-from paramsched.audit.log_values import UnreadableLog
 from paramsched.errors import InvalidArgument
+from paramsched.tools.audit import compare_with_plan, plan_from_log, read_log
+from paramsched.tools.records.log_values import UnreadableLog
 from support.tables import table
 
 TOTAL, BASE = 200, 0.1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.audit import compare_with_plan, read_log
+from paramsched.tools.audit import compare_with_plan, read_log
 
 TOTAL = 400
 PLAN = ps.Plan(lr='warmup("5%") >> cosine(to=0.1)')

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.audit import AmountColumn, UnreadableLog, compare_with_plan, plan_from_log, read_log, recognize
-from paramsched.audit.checkpoint_files import load_checkpoint
-from paramsched.audit.log_values import MOST_UPDATES
-from paramsched.audit.match import AmountTimes
-from paramsched.audit.saved_run import read_saved_run
+from paramsched.tools.audit import AmountColumn, UnreadableLog, compare_with_plan, plan_from_log, read_log, recognize
+from paramsched.tools.audit.match import AmountTimes
+from paramsched.tools.records.checkpoint_files import load_checkpoint
+from paramsched.tools.records.log_values import MOST_UPDATES
+from paramsched.tools.records.saved_run import read_saved_run
 from support.tables import table
 
 FIELDS = ["lr", "momentum", "weight_decay"]
@@ -119,7 +119,7 @@ def test_a_column_without_values_is_left_out_of_the_comparison(tmp_path):
 def test_planned_amounts_of_a_log(rows):
     plan = ps.Plan(lr="linear(over='100 tokens')", clock="tokens", horizon="9000000000 tokens")
     calendar = ps.Calendar(tokens_per_step=7)
-    from paramsched.plan.resolve import amounts_of_run
+    from paramsched.core.plan.resolve import amounts_of_run
 
     times = AmountTimes.planned(amounts_of_run(plan.resolve(calendar), calendar), np.array(rows))
 

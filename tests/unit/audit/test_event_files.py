@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.audit import UnreadableLog, compare_with_plan, read_log, read_metrics
 from paramsched.errors import MissingDependency
+from paramsched.tools.audit import UnreadableLog, compare_with_plan, read_log, read_metrics
 
 PLAN = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), horizon=10)
 RATES = ps.trace(PLAN, {"lr": 0.1})["lr"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from paramsched.audit import UnreadableLog, read_metrics
+from paramsched.tools.audit import UnreadableLog, read_metrics
 
 
 def found(path, **options):

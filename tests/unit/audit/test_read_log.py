@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from paramsched.audit import UnreadableLog, read_log
+from paramsched.tools.audit import UnreadableLog, read_log
 
 FIELDS = ("lr", "momentum")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.audit import recognize
+from paramsched.tools.audit import recognize
 
 UPDATES, BASE = 300, 0.02
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.audit import compare_with_plan, read_log
+from paramsched.tools.audit import compare_with_plan, read_log
 from support.updates import group
 
 FIELDS = ["lr", "momentum", "weight_decay"]

@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 
 import paramsched as ps
-from paramsched.audit import UnreadableLog, read_log, read_metrics
+from paramsched.tools.audit import UnreadableLog, read_log, read_metrics
 
 RATES = [1e-3 * (1 - t / 40) for t in range(40)]
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from paramsched.base.diagnostic import Diagnostic, TextLines, child_path, entry_path, json_text, names_listed
+from paramsched.core.base.diagnostic import Diagnostic, TextLines, child_path, entry_path, json_text, names_listed
 from support.tables import table
 
 LONG = "".join(str(place % 10) for place in range(200))

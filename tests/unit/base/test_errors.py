@@ -7,6 +7,7 @@ import pytest
 
 import paramsched as ps
 from paramsched import curves, errors
+from paramsched.core.schedules import rules
 from paramsched.errors import (
     CallSite,
     InvalidArgument,
@@ -16,7 +17,6 @@ from paramsched.errors import (
     shown,
     site_with_value,
 )
-from paramsched.schedules import rules
 from support.tables import table
 
 EVERY = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__]

@@ -1,7 +1,7 @@
 """The nearest known name of a typing error, and the repr of values."""
 
-from paramsched.base.frozen_values import text_on_screen
-from paramsched.base.near_names import closest, did_you_mean, shortened_text
+from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.base.near_names import closest, did_you_mean, shortened_text
 from support.tables import table
 
 SHAPES = ["cosine", "linear", "inverse_sqrt", "one_minus_sqrt", "multistep", "exponential", "t/n", "(t+1)/n"]

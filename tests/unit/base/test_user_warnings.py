@@ -6,7 +6,7 @@ from types import FunctionType
 
 import pytest
 
-from paramsched.base.user_warnings import warn_user
+from paramsched.core.base.user_warnings import warn_user
 
 
 def called_by(module: str, call):
@@ -29,16 +29,16 @@ def line_of_the_warning(call) -> int:
     return caught[0].lineno
 
 
-@pytest.mark.parametrize("module", ["paramsched", "paramsched.scheduler", "torch.optim.optimizer"])
+@pytest.mark.parametrize("module", ["paramsched", "paramsched.core.scheduler", "torch.optim.optimizer"])
 def test_a_warning_skips_the_stack_frames_of_paramsched_and_torch(module):
-    deep_inside = called_by(module, called_by("paramsched.plan", partial(warn_user, "mind this")))
+    deep_inside = called_by(module, called_by("paramsched.core.plan", partial(warn_user, "mind this")))
 
     assert line_of_the_warning(deep_inside) != CALL_LINE
 
 
 @pytest.mark.parametrize("module", ["torchvision.ops", "paramsched_extras", "lightning"])
 def test_a_package_with_a_similar_name_counts_as_user_code(module):
-    user_call = called_by(module, called_by("paramsched.plan", partial(warn_user, "mind this")))
+    user_call = called_by(module, called_by("paramsched.core.plan", partial(warn_user, "mind this")))
 
     assert line_of_the_warning(user_call) == CALL_LINE
 

@@ -7,8 +7,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from paramsched import config
 from paramsched.cli import main
+from paramsched.core import files as config
 from support.spread import spread
 
 GOOD = 'horizon: 100\nlr: warmup("5%") >> cosine(to=0.1)\ngroups:\n  head: {lr: constant(0.5)}\n'

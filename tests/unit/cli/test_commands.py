@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 import paramsched
-from paramsched import config
 from paramsched.cli import main
-from paramsched.plan import Plan
-from paramsched.schedules import cosine, linear, warmup
+from paramsched.core import files as config
+from paramsched.core.plan import Plan
+from paramsched.core.schedules import cosine, linear, warmup
 from support.loss_curves import law_of
 from support.tables import table
 
@@ -807,7 +807,7 @@ def test_an_interrupt_prints_a_short_message(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("paramsched.config.schema", interrupted)
+    monkeypatch.setattr("paramsched.core.files.schema", interrupted)
 
     result = call("schema")
 

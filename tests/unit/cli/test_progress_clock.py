@@ -7,9 +7,9 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.recipe_book.book import curve_on_unit_run
 from paramsched.show import View, picture
 from paramsched.show.plan_curves import curves_of_plan
+from paramsched.tools.recipes.book import curve_on_unit_run
 
 PLAN = 'clock: progress\nlr: warmup("5%") >> constant(over="until 57%") >> linear(previous, 0)\n'
 MIXED = "clock: {lr: progress}\nhorizon: 100\nlr: linear(1, 0)\nweight_decay: linear(1, 0.5)\n"

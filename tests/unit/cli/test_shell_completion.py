@@ -3,9 +3,9 @@
 import pytest
 from click.shell_completion import ShellComplete
 
-from paramsched import config
-from paramsched.base.check_rules import check_rules
 from paramsched.cli import main
+from paramsched.core import files as config
+from paramsched.core.base.check_rules import check_rules
 from support.tables import table
 
 

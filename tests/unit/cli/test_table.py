@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.cli._table import stage_table
-from paramsched.config import NO_BASES
-from paramsched.plan import Plan
-from paramsched.time import Calendar
+from paramsched.core.files import NO_BASES
+from paramsched.core.plan import Plan
+from paramsched.core.time import Calendar
 from support.strategies import cases
 
 RUN = Calendar(total=2000, steps_per_epoch=100)

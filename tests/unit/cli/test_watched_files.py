@@ -6,8 +6,8 @@ import click
 import pytest
 
 from paramsched.cli._watch import _drawn, _Files, _print_picture, _reloading, _write_picture, watch
+from paramsched.core.base.files import open_to_read
 from paramsched.errors import InvalidArgument
-from paramsched.run_files.files import open_to_read
 
 
 def test_a_file_has_changed_if_it_is_written_replaced_removed_or_created(tmp_path):

@@ -11,16 +11,16 @@ import torch
 from torch.optim import lr_scheduler as peers
 
 import paramsched.compat.torch as drop_ins
-from paramsched.compat import mmengine
 from paramsched.compat.__main__ import run_command
 from paramsched.compat.megatron import OptimizerParamScheduler
-from paramsched.compat.mmengine import param_scheduler
-from paramsched.compat.mmengine.optimizers import set_up_from_table
 from paramsched.compat.pytorch_accelerated import CosineLrScheduler, TrainerPlaceholderValues, WSDLrScheduler
 from paramsched.compat.torch.base import LRScheduler, _ReadFromGroups, hook
 from paramsched.compat.torch.installation import Installation, _InstallInChild, install
 from paramsched.errors import InvalidArgument
-from paramsched.peers.mmengine.table import class_names
+from paramsched.mmengine import schedulers as mmengine
+from paramsched.mmengine.reader.table import class_names
+from paramsched.mmengine.schedulers import param_scheduler
+from paramsched.mmengine.schedulers.optimizers import set_up_from_table
 from support.tables import table
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from paramsched.compat.group_fields import (
+from paramsched.core.dropins.group_fields import (
     all_floats,
     base_from_ratio,
     base_on_curve,

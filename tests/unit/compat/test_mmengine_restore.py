@@ -6,7 +6,8 @@ import logging
 import pytest
 import torch
 
-from paramsched.compat.mmengine import (
+from paramsched.errors import InvalidArgument, PlanChanged, StateError
+from paramsched.mmengine.schedulers import (
     LinearParamScheduler,
     OptimWrapper,
     ReduceOnPlateauLR,
@@ -16,7 +17,6 @@ from paramsched.compat.mmengine import (
     scheduled_values,
     unmeasured,
 )
-from paramsched.errors import InvalidArgument, PlanChanged, StateError
 from support.tables import table
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -6,8 +6,8 @@ import pickle
 import pytest
 import torch
 
-from paramsched.compat.mmengine import OptimWrapper, StepLR
-from paramsched.compat.mmengine.optimizers import (
+from paramsched.mmengine.schedulers import OptimWrapper, StepLR
+from paramsched.mmengine.schedulers.optimizers import (
     counted_updates,
     has_stepped,
     inner_optimizer,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.compat.step_engine import UNCHANGED, FractionalRule, StepEngine, rule_over
-from paramsched.schedules import rules
-from paramsched.schedules.rules import Rule
+from paramsched.core.dropins.step_engine import UNCHANGED, FractionalRule, StepEngine, rule_over
+from paramsched.core.schedules import rules
+from paramsched.core.schedules.rules import Rule
 
 BASES = [1.0, 0.4]
 RULES = {

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from paramsched import config
 from paramsched.cli import main
-from paramsched.config import native
+from paramsched.core import files as config
+from paramsched.core.files import native
 from paramsched.errors import ConfigError
 from support.tables import table
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched import peers as dialects
-from paramsched.base.diagnostic import child_path
-from paramsched.config.arguments import (
+from paramsched.core.base.diagnostic import child_path
+from paramsched.core.files.arguments import (
     argument,
     argument_table,
     arguments_of,
@@ -18,7 +18,7 @@ from paramsched.config.arguments import (
     names_of,
     read_arguments,
 )
-from paramsched.config.diagnostic_collector import DiagnosticCollector
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 
 JSON = st.recursive(
     st.none()

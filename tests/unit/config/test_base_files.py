@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import paramsched as ps
-from paramsched.config import load
-from paramsched.config.python_config.values import NeedsRunning
-from paramsched.config.read_bases import read_python, text_of_base
+from paramsched.core.files import load
+from paramsched.core.files.python_config.values import NeedsRunning
+from paramsched.core.files.read_bases import read_python, text_of_base
 from paramsched.errors import ConfigError
-from paramsched.peers import mmengine
+from paramsched.mmengine import reader as mmengine
 from support.tables import table
 
 STEP = "param_scheduler = dict(type='StepLR', step_size=2)\n"

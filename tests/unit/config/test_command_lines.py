@@ -3,7 +3,7 @@
 import pytest
 
 import paramsched as ps
-from paramsched.config.command_lines import named_options, words_of_command
+from paramsched.core.files.command_lines import named_options, words_of_command
 from paramsched.errors import ConfigError
 from support.tables import table
 

@@ -1,11 +1,11 @@
 """Each correction of a plan file: its place, its advice, and the text after the edit."""
 
-from paramsched import config
-from paramsched.config._text_places import place_at_path
-from paramsched.config.command_lines import named_options
-from paramsched.config.read_bases import read_python
-from paramsched.config.syntaxes.yaml_text import yaml_places
-from paramsched.config.unused_settings import looks_like_schedule
+from paramsched.core import files as config
+from paramsched.core.files._text_places import place_at_path
+from paramsched.core.files.command_lines import named_options
+from paramsched.core.files.read_bases import read_python
+from paramsched.core.files.syntaxes.yaml_text import yaml_places
+from paramsched.core.files.unused_settings import looks_like_schedule
 from paramsched.errors import ConfigError
 from support.tables import table
 

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from paramsched import config
-from paramsched.config import native
+from paramsched.core import files as config
+from paramsched.core.files import native
 from paramsched.errors import ConfigError
 from support.tables import table
 

@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 import paramsched as ps
-from paramsched import config
 from paramsched.cli import main
-from paramsched.config.plan_files import ReadingOptions
+from paramsched.core import files as config
+from paramsched.core.files.plan_files import ReadingOptions
+from paramsched.core.plan import Plan
+from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument
-from paramsched.plan import Plan
-from paramsched.time import Calendar
 from support.distributions import install
 from support.tables import table
 
@@ -315,7 +315,7 @@ def test_invalid_values_are_diagnostics_instead_of_python_errors(data, dialect, 
 
 @pytest.mark.peer("timm")
 def test_a_rate_that_is_not_a_number_is_not_a_base():
-    own = import_module("paramsched.peers.timm")
+    own = import_module("paramsched.compat.timm")
 
     assert own.bases_of(["--sched", "step", "--lr", "nan"], None).groups == ()
 
@@ -372,9 +372,9 @@ def test_all_that_a_dialect_provides_is_in_the_loaded_file(package):
 
 PROVIDING = """
 import paramsched as ps
-from paramsched.base.diagnostic import Diagnostic
-from paramsched.config.known_dialects import GroupOfFile
-from paramsched.plan.bases import Bases
+from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.files.known_dialects import GroupOfFile
+from paramsched.core.plan.bases import Bases
 
 scheduler_entries = ("absent", "other")
 

@@ -3,7 +3,7 @@
 import json
 import re
 
-from paramsched import config
+from paramsched.core import files as config
 from paramsched.errors import ConfigError
 from support.tables import table
 

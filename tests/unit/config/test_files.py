@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from paramsched import config
-from paramsched.config import plan_files
+from paramsched.core import files as config
+from paramsched.core.feedback import plateau
+from paramsched.core.files import plan_files
+from paramsched.core.plan import Binding, Plan, Target
+from paramsched.core.schedules import absolute, chain, constant, cosine, from_function, linear, multistep, step, warmup
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
-from paramsched.feedback import plateau
-from paramsched.plan import Binding, Plan, Target
-from paramsched.schedules import absolute, chain, constant, cosine, from_function, linear, multistep, step, warmup
 from support.tables import table
 
 PLAN = Plan(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.config.command_lines import program_of_command
+from paramsched.core.files.command_lines import program_of_command
 from paramsched.errors import ConfigError
 from support.tables import table
 

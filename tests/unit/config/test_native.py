@@ -10,12 +10,12 @@ from typing import Annotated, Literal, Optional
 
 import pytest
 
-from paramsched import config, curves
-from paramsched.config import native, schedule_text
-from paramsched.errors import ConfigError, InvalidArgument
-from paramsched.feedback import plateau
-from paramsched.plan import Binding, Plan
-from paramsched.schedules import (
+from paramsched import curves
+from paramsched.core import files as config
+from paramsched.core.feedback import plateau
+from paramsched.core.files import native, schedule_text
+from paramsched.core.plan import Binding, Plan
+from paramsched.core.schedules import (
     Schedule,
     absolute,
     anneal,
@@ -37,7 +37,8 @@ from paramsched.schedules import (
     window,
     wsd,
 )
-from paramsched.time import Calendar
+from paramsched.core.time import Calendar
+from paramsched.errors import ConfigError, InvalidArgument
 from support.tables import table
 
 
@@ -322,7 +323,7 @@ def test_a_broken_plugin_is_reported_only_if_it_is_used(installed, monkeypatch):
 @pytest.mark.heavy
 def test_reading_a_plan_imports_no_heavy_library():
     code = (
-        "import sys, paramsched.errors, paramsched.config as c\n"
+        "import sys, paramsched.errors, paramsched.core.files as c\n"
         "c.loads('lr: {cosine: {to: 0.1, index: t/n}}\\nhorizon: 20 epochs')\n"
         "try:\n"
         "    c.loads('lr: {table: {values: abc}}')\n"

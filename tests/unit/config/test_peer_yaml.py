@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched import config
-from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.cli import main
-from paramsched.config.diagnostic_collector import DiagnosticCollector, plain_data
-from paramsched.config.syntaxes.yaml_text import read_peer_yaml
+from paramsched.core import files as config
+from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector, plain_data
+from paramsched.core.files.syntaxes.yaml_text import read_peer_yaml
 from paramsched.errors import ConfigError
 from support.spread import spread
 from support.tables import table

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched import config
-from paramsched.config._text_places import index_in_source, place_at_path
-from paramsched.config.syntaxes.json_and_toml import (
+from paramsched.core import files as config
+from paramsched.core.files._text_places import index_in_source, place_at_path
+from paramsched.core.files.syntaxes.json_and_toml import (
     json_places,
     read_json,
     read_toml,
@@ -14,7 +14,7 @@ from paramsched.config.syntaxes.json_and_toml import (
     write_json,
     write_toml,
 )
-from paramsched.config.syntaxes.yaml_text import peer_yaml_places, read_yaml, write_yaml, yaml_places
+from paramsched.core.files.syntaxes.yaml_text import peer_yaml_places, read_yaml, write_yaml, yaml_places
 from paramsched.errors import ConfigError
 from support.tables import table
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from paramsched.config.python_config.values import NeedsRunning
-from paramsched.config.read_bases import read_python
-from paramsched.peers import mmengine
+from paramsched.core.files.python_config.values import NeedsRunning
+from paramsched.core.files.read_bases import read_python
+from paramsched.mmengine import reader as mmengine
 from support.spread import spread
 from support.tables import table
 from support.work import work_of

@@ -7,8 +7,9 @@ import warnings
 
 import pytest
 
-from paramsched import config, schedules
-from paramsched.config import native
+from paramsched.core import files as config
+from paramsched.core import schedules
+from paramsched.core.files import native
 from paramsched.errors import ConfigError, ParamschedError
 from support.spread import spread
 
@@ -149,7 +150,7 @@ MEGABYTES_OF_PYTHON = {
 def test_a_megabyte_of_tiny_python_tokens_is_rejected_before_parsing(text, tmp_path, monkeypatch):
     file = tmp_path / "config.py"
     file.write_text(text)
-    monkeypatch.setattr("paramsched.config.python_config.source.parse_python", None)
+    monkeypatch.setattr("paramsched.core.files.python_config.source.parse_python", None)
 
     with pytest.raises(ConfigError, match="more than 200,000 words and signs; a config is a short text"):
         config.load(file)

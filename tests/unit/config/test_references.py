@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from paramsched import config
-from paramsched.config.references import with_references
-from paramsched.config.syntaxes.json_and_toml import toml_places
-from paramsched.config.text_limits import MOST_BYTES, MOST_DEPTH, MOST_LINE, refuse_long_text
+from paramsched.core import files as config
+from paramsched.core.files.references import with_references
+from paramsched.core.files.syntaxes.json_and_toml import toml_places
+from paramsched.core.files.text_limits import MOST_BYTES, MOST_DEPTH, MOST_LINE, refuse_long_text
 from paramsched.errors import ConfigError
 from support.tables import table
 

@@ -8,12 +8,12 @@ import sys
 import pytest
 from hypothesis import given
 
-from paramsched import config
+from paramsched.core import files as config
+from paramsched.core.schedules import SHAPES, Schedule, constant
+from paramsched.core.time import Duration
+from paramsched.core.time.duration import UNIT_NAMES
 from paramsched.errors import ConfigError
-from paramsched.schedules import SHAPES, Schedule, constant
 from paramsched.testing.drawing import durations
-from paramsched.time import Duration
-from paramsched.time.duration import UNIT_NAMES
 from support.json_schema import accepts
 from support.strategies import World, schedules
 from support.tables import table

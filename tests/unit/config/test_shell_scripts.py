@@ -9,9 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.base.user_warnings import DiagnosticWarning
-from paramsched.config.command_lines import read_command_line
-from paramsched.config.shell_script import read_script
+from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.files.command_lines import read_command_line
+from paramsched.core.files.shell_script import read_script
 from support.spread import spread
 from support.tables import table
 from support.work import work_of

@@ -3,7 +3,7 @@
 Bash splits the words in the same way, as test_shell_scripts.py shows for drawn scripts.
 """
 
-from paramsched.config.shell_script import ShellWord, read_script
+from paramsched.core.files.shell_script import ShellWord, read_script
 from support.tables import table
 
 REASONS = {

@@ -2,17 +2,17 @@
 
 import pytest
 
-from paramsched.config.diagnostic_collector import (
+from paramsched.core.files.diagnostic_collector import (
     DiagnosticCollector,
     plain_data,
     refuse_large_plan,
     refuse_many_values,
     values_in,
 )
-from paramsched.config.plan_files import PlanText, format_of, open_plan, read_data, read_peer_data
-from paramsched.config.syntaxes.json_and_toml import read_json
-from paramsched.config.syntaxes.yaml_text import read_peer_yaml, read_yaml
-from paramsched.config.text_limits import (
+from paramsched.core.files.plan_files import PlanText, format_of, open_plan, read_data, read_peer_data
+from paramsched.core.files.syntaxes.json_and_toml import read_json
+from paramsched.core.files.syntaxes.yaml_text import read_peer_yaml, read_yaml
+from paramsched.core.files.text_limits import (
     MOST_BYTES,
     MOST_DEPTH,
     MOST_ENTRIES,

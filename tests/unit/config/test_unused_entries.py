@@ -4,10 +4,10 @@ import warnings
 
 import pytest
 
-from paramsched import config
-from paramsched.base.user_warnings import DiagnosticWarning
-from paramsched.config.diagnostic_collector import DiagnosticCollector
-from paramsched.config.unused_settings import (
+from paramsched.core import files as config
+from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.files.unused_settings import (
     has_setting,
     looks_like_schedule,
     note_defaults,

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from paramsched import curves
-from paramsched.curves import CONSTANTS, FAMILIES
+from paramsched.core.curves import CONSTANTS, FAMILIES
+from paramsched.core.schedules import anneal, cosine_restarts, linear, parse, step, table, warmup
 from paramsched.errors import InvalidArgument, InvalidTime
-from paramsched.schedules import anneal, cosine_restarts, linear, parse, step, table, warmup
 
 SCHEDULE = warmup(5) >> linear(over=100)
 

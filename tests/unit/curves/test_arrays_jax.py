@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from paramsched.core.schedules import linear, step, warmup
 from paramsched.errors import InvalidArgument, InvalidTime
-from paramsched.schedules import linear, step, warmup
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy

@@ -8,9 +8,9 @@ import torch
 
 import paramsched as ps
 from paramsched import curves
-from paramsched.curves import CONSTANTS, FAMILIES, curve_of
+from paramsched.core.curves import CONSTANTS, FAMILIES, curve_of
+from paramsched.core.schedules import anneal, parse
 from paramsched.errors import InvalidArgument
-from paramsched.schedules import anneal, parse
 from support.tables import table
 
 

@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from paramsched.curves import elementary
+from paramsched.core.curves import elementary
 from support.spread import spread
 
 RNG = np.random.default_rng(0)

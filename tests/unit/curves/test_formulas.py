@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from paramsched import curves
-from paramsched.curves import CONSTANTS, FAMILIES, curve_of, curve_text
+from paramsched.core.curves import CONSTANTS, FAMILIES, curve_of, curve_text
+from paramsched.core.schedules import anneal, value_in
 from paramsched.errors import InvalidArgument
-from paramsched.schedules import anneal, value_in
 from support.tables import table
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from paramsched import curves
-from paramsched.curves.arrays import NUMBERS, NUMPY, arrays_of, equal_up_to_rounding, last_of_each
+from paramsched.core.curves.arrays import NUMBERS, NUMPY, arrays_of, equal_up_to_rounding, last_of_each
 from paramsched.errors import InvalidArgument
 from support.tables import table
 

@@ -18,8 +18,8 @@ from hypothesis.errors import NoSuchExample
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.errors import InvalidArgument, PlanError
-from paramsched.export import source
 from paramsched.testing.drawing import worlds
+from paramsched.tools.export import source
 from support import hostile_inputs
 from support.examples import at_most
 from support.spread import every
@@ -464,7 +464,7 @@ def test_a_recurrence_is_a_table_of_a_known_length(line, why):
 
 
 def test_a_shape_of_the_user_with_another_operation_is_refused(monkeypatch):
-    from paramsched.schedules.leaves import Constant
+    from paramsched.core.schedules.leaves import Constant
 
     monkeypatch.setattr(Constant, "_at", lambda self, t, base, ops: base.scaled(ops.xp.arctan(t)))
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from paramsched.core.feedback import greedy, hold, new_bob, plateau, spike
+from paramsched.core.feedback.base import improves_on, reduced_factor, reduced_value
+from paramsched.core.schedules import absolute, constant, cosine, parse
 from paramsched.errors import InvalidArgument, StateError
-from paramsched.feedback import greedy, hold, new_bob, plateau, spike
-from paramsched.feedback.base import improves_on, reduced_factor, reduced_value
-from paramsched.schedules import absolute, constant, cosine, parse
 from support.tables import table
 
 RULES = {

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paramsched.core.feedback import greedy
+from paramsched.core.schedules import absolute, constant, parse
 from paramsched.errors import InvalidArgument, StateError
-from paramsched.feedback import greedy
-from paramsched.schedules import absolute, constant, parse
 from support.tables import table
 
 LR = 0.1

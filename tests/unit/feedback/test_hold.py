@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.config.plan_files import text_of
+from paramsched.core.feedback import hold
+from paramsched.core.feedback.hold import HoldState
+from paramsched.core.files.plan_files import text_of
 from paramsched.errors import InvalidArgument, StateError
-from paramsched.feedback import hold
-from paramsched.feedback.hold import HoldState
 from paramsched.testing import check_rule
 from support.tables import table
 

@@ -1,6 +1,6 @@
 """The names of metrics."""
 
-from paramsched.feedback.metric_names import direction_of, metric_word
+from paramsched.core.feedback.metric_names import direction_of, metric_word
 from support.tables import table
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.feedback import MetricRule, greedy, new_bob, plateau
+from paramsched.core.schedules import absolute, parse
 from paramsched.errors import InvalidArgument, StateError
-from paramsched.feedback import MetricRule, greedy, new_bob, plateau
-from paramsched.schedules import absolute, parse
 
 METRICS = st.lists(st.sampled_from([0.0, 0.5, 0.99, 0.998, 1.0, 1.1]) | st.floats(0.0, 3.0), max_size=40)
 

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paramsched.core.feedback import Guided, plateau
+from paramsched.core.plan import Plan, replay, resolve
+from paramsched.core.schedules import constant, cosine, linear, parse, warmup
+from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, StateError
-from paramsched.feedback import Guided, plateau
-from paramsched.plan import Plan, replay, resolve
-from paramsched.schedules import constant, cosine, linear, parse, warmup
-from paramsched.time import Calendar
 from support.tables import table
 
 

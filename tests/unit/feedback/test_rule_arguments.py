@@ -2,14 +2,14 @@
 
 import pytest
 
+from paramsched.core.feedback import greedy, hold, new_bob, plateau, spike
+from paramsched.core.schedules import absolute
 from paramsched.errors import InvalidArgument
-from paramsched.feedback import greedy, hold, new_bob, plateau, spike
-from paramsched.schedules import absolute
 from support.excluded_arguments import calls_with_excluded, cases
 from support.tables import table
 
 
-@table(("name", "parameter"), cases("paramsched.feedback"))
+@table(("name", "parameter"), cases("paramsched.core.feedback"))
 def test_an_argument_that_the_documentation_excludes_is_refused(name, parameter):
     invalid, valid = calls_with_excluded(name, parameter)
 

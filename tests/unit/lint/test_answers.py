@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import paramsched as ps
-from paramsched import config
+from paramsched.core import files as config
 from support import answers
 
 FILE = Path(__file__).with_name("answers.yaml")

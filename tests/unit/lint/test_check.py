@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched import config
-from paramsched.plan import Binding, Plan, Target
-from paramsched.schedules import cosine
-from paramsched.time import Calendar
+from paramsched.core import files as config
+from paramsched.core.plan import Binding, Plan, Target
+from paramsched.core.schedules import cosine
+from paramsched.core.time import Calendar
 from support.strategies import GROUPS, World, plans
 from support.tables import table
 

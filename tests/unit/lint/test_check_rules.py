@@ -7,11 +7,11 @@ from contextlib import suppress
 import pytest
 from click.testing import CliRunner
 
-from paramsched.base.check_rules import check_rules
 from paramsched.cli import main
-from paramsched.config import loads
+from paramsched.core.base.check_rules import check_rules
+from paramsched.core.files import loads
 from paramsched.errors import ConfigError, InvalidArgument
-from paramsched.lint.comments import codes_given, rule_of_code
+from paramsched.tools.check.comments import codes_given, rule_of_code
 from support.tables import table
 
 SHOWN = [rule for rule in check_rules().values() if rule.wrong]

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.lint.first_update import note_of_first_update
+from paramsched.tools.check.first_update import note_of_first_update
 from support.tables import table
 
 BEGIN_AT_ZERO = [  # the plan, the line

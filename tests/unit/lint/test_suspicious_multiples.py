@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched import recipe_book
-from paramsched.lint.levels import SUSPICIONS
+from paramsched.core.plan.levels import SUSPICIONS
+from paramsched.tools import recipes as recipe_book
 from support.tables import table
 
 GROUPS = [

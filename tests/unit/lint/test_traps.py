@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from paramsched import config
+from paramsched.core import files as config
+from paramsched.core.plan import Plan
+from paramsched.core.schedules import parse
 from paramsched.errors import ParamschedError
-from paramsched.plan import Plan
-from paramsched.schedules import parse
 from support.tables import table
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 import paramsched as ps
-from paramsched.lint.plan_check import check
+from paramsched.tools.check.plan_check import check
 
 GROUP = {"lr": 1e-3, "weight_decay": 0.01, "eps": 1e-8, "betas": (0.9, 0.999), "momentum": 0.9, "dampening": 0.5}
 OUTSIDE = [  # field, line, horizon, the first update

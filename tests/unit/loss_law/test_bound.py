@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument
-from paramsched.loss_law import bound
+from paramsched.tools.loss_law import bound
 from support.tables import table
 
 RATES = st.lists(st.sampled_from([0.0, 1.0]) | st.floats(0.01, 10), min_size=1, max_size=30).filter(any)

@@ -10,10 +10,10 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingDependency
-from paramsched.loss_law import fit, read
-from paramsched.loss_law.fitting import _Objective
-from paramsched.loss_law.inputs import losses_of
-from paramsched.loss_law.multi_power import terms_at
+from paramsched.tools.loss_law import fit, read
+from paramsched.tools.loss_law.fitting import _Objective
+from paramsched.tools.loss_law.inputs import losses_of
+from paramsched.tools.loss_law.multi_power import terms_at
 from support.loss_curves import AUTHORS, BASE, FOLDER, PLANS, TRAINED, curve, exact_losses, fitted_law, law_of
 from support.tables import table
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.loss_law.inputs import first_fitted
-from paramsched.loss_law.multi_power import terms_at
+from paramsched.tools.loss_law.inputs import first_fitted
+from paramsched.tools.loss_law.multi_power import terms_at
 from support.loss_curves import AUTHORS, exact_losses, law_of
 from support.strategies import schedules
 from support.tables import table

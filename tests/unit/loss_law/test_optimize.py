@@ -7,7 +7,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument
-from paramsched.loss_law import optimize
+from paramsched.tools.loss_law import optimize
 from support.loss_curves import AUTHORS, BASE, fitted_law, law_of
 
 pytestmark = pytest.mark.heavy  # fits with SciPy

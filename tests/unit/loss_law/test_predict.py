@@ -9,7 +9,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument
-from paramsched.loss_law import load
+from paramsched.tools.loss_law import load
 from support.loss_curves import AUTHORS, BASE, NAMES, PLANS, exact_losses, fitted_law, law_of
 from support.tables import table
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.core.fields import is_number
 from paramsched.errors import InvalidArgument, PlanError
-from paramsched.fields import is_number
 from support.tables import table
 
 GROWING = {

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import paramsched as ps
+from paramsched.core.plan.resolve import amounts_of_run
+from paramsched.core.time import Duration
+from paramsched.core.time.calendar import CLOCKS
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, PlanError, Unresolved
-from paramsched.plan.resolve import amounts_of_run
-from paramsched.time import Duration
-from paramsched.time.calendar import CLOCKS
 from support.tables import table
 
 GPT = 'warmup("375M tokens") >> cosine(to=0.1, over="100B tokens") >> constant(0.1)'

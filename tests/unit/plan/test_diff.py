@@ -1,9 +1,9 @@
 """Diff: what changed between two plans, when, and by how much."""
 
-from paramsched.plan import Binding, Plan, Target
-from paramsched.plan.diff import PlanTexts, diff, diff_within
-from paramsched.schedules import constant, cosine, linear, warmup
-from paramsched.time import Calendar
+from paramsched.core.plan import Binding, Plan, Target
+from paramsched.core.plan.diff import PlanTexts, diff, diff_within
+from paramsched.core.schedules import constant, cosine, linear, warmup
+from paramsched.core.time import Calendar
 from support.tables import table
 
 HALF = constant(0.5)

@@ -1,9 +1,9 @@
 """The bases and the units that a plan's file contains."""
 
 import paramsched as ps
-from paramsched.fields import Field
-from paramsched.plan.bases import Bases
-from paramsched.plan.contents import units_of_plan
+from paramsched.core.fields import Field
+from paramsched.core.plan.bases import Bases
+from paramsched.core.plan.contents import units_of_plan
 from support.tables import table
 
 

@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.errors import InvalidArgument, PlanError, Unresolved
-from paramsched.plan import Binding, Plan, Target, bind, resolve
-from paramsched.schedules import (
+from paramsched.core.plan import Binding, Plan, Target, bind, resolve
+from paramsched.core.schedules import (
     Schedule,
     absolute,
     chain,
@@ -21,7 +20,8 @@ from paramsched.schedules import (
     step,
     warmup,
 )
-from paramsched.time import Calendar
+from paramsched.core.time import Calendar
+from paramsched.errors import InvalidArgument, PlanError, Unresolved
 from support import strategies
 from support.tables import table
 

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.plan import Binding, Plan, Target, resolve
+from paramsched.core.plan.resolve import counted_plan
+from paramsched.core.schedules import as_factor, cosine, like, linear, parse, stairs, warmup
+from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, PlanError
-from paramsched.plan import Binding, Plan, Target, resolve
-from paramsched.plan.resolve import counted_plan
-from paramsched.schedules import as_factor, cosine, like, linear, parse, stairs, warmup
-from paramsched.time import Calendar
 from support import strategies
 from support.examples import at_most
 from support.tables import table

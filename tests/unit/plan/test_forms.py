@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import paramsched as ps
+from paramsched.core.plan.forms import is_line, is_path, is_plan_text, plan_of, published_plan
 from paramsched.errors import ConfigError, InvalidArgument, UnknownRecipe
-from paramsched.plan.forms import is_line, is_path, is_plan_text, plan_of, published_plan
 from support.tables import table
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.plan import Binding, Plan, bind, bind_group
 from paramsched.errors import PlanError, UnknownGroup
-from paramsched.plan import Binding, Plan, bind, bind_group
 from support.tables import table
 
 GROUPS = (

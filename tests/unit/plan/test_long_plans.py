@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.plan import Plan
-from paramsched.schedules import parse_own
+from paramsched.core.plan import Plan
+from paramsched.core.schedules import parse_own
 
 
 def test_a_table_of_700_points_survives_save_and_resume():

@@ -6,14 +6,14 @@ from unittest import mock
 
 import pytest
 
+from paramsched.core.feedback import plateau
+from paramsched.core.plan import Binding, Plan, Target
+from paramsched.core.plan.diff import diff
+from paramsched.core.plan.resolve import bind, number_of_text, plan_number, resolve
+from paramsched.core.plan.trace import trace
+from paramsched.core.schedules import chain, constant, cosine, from_function, linear, step, warmup
+from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, UnknownGroup
-from paramsched.feedback import plateau
-from paramsched.plan import Binding, Plan, Target
-from paramsched.plan.diff import diff
-from paramsched.plan.resolve import bind, number_of_text, plan_number, resolve
-from paramsched.plan.trace import trace
-from paramsched.schedules import chain, constant, cosine, from_function, linear, step, warmup
-from paramsched.time import Calendar
 from support.tables import table
 
 SGD = [

@@ -3,8 +3,8 @@
 import pytest
 
 import paramsched as ps
+from paramsched.core.plan.optimizers import one_plan_advice, refuse_several_plans
 from paramsched.errors import InvalidArgument
-from paramsched.plan.optimizers import one_plan_advice, refuse_several_plans
 
 GROUPS = {"muon": [{"lr": 0.1}], "adamw": [{"lr": 0.2, "name": "a"}, {"lr": 0.3, "name": "b"}]}
 TEMPERATURE = ps.Binding(ps.Target("temperature", 2.0), "linear(1, 0)")

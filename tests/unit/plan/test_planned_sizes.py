@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import paramsched as ps
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan
+from paramsched.core.schedules import from_function, register_function
+from paramsched.core.schedules.leaves import FUNCTIONS
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, Unresolved
-from paramsched.plan.resolve import amounts_of_run, counted_plan
-from paramsched.schedules import from_function, register_function
-from paramsched.schedules.leaves import FUNCTIONS
 from support.tables import table
 
 GPT = 'warmup("375M tokens") >> cosine(to=0.1, over="260B tokens") >> constant(0.1)'

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, Unresolved
-from paramsched.lint import plan_check
+from paramsched.tools.check import plan_check
 from support.tables import table
 
 NO_FACTS = ps.Calendar()

@@ -5,11 +5,11 @@ import csv
 import numpy as np
 import pytest
 
+from paramsched.core.plan import Binding, Plan, Target
+from paramsched.core.plan.trace import trace
+from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
-from paramsched.plan import Binding, Plan, Target
-from paramsched.plan.trace import trace
 from paramsched.show import picture
-from paramsched.time import Calendar
 
 BY_TOKENS = Plan(lr="linear(1, 0)", clock="tokens", horizon="1000 tokens")
 AMOUNTS = [0, 10, 10, 700, 1200]

@@ -3,9 +3,9 @@
 import pytest
 
 import paramsched as ps
+from paramsched.core.plan.group_matching import Overlap, overlap_of
+from paramsched.core.plan.optimizers import shown_names
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, UnknownGroup
-from paramsched.plan.group_matching import Overlap, overlap_of
-from paramsched.plan.optimizers import shown_names
 from support.tables import table
 
 BASES = {

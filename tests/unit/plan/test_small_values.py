@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.errors import InvalidArgument, MissingDependency, MissingFact, StateError
-from paramsched.plan import traced_times
-from paramsched.plan.followed_lines import followed_targets
-from paramsched.plan.group_matching import overlap_of
-from paramsched.plan.optimizers import ALONE, errors_of
-from paramsched.plan.resolve import TimeUnit, known_total
-from paramsched.plan.run_amounts import (
+from paramsched.core.plan import traced_times
+from paramsched.core.plan.followed_lines import followed_targets
+from paramsched.core.plan.group_matching import overlap_of
+from paramsched.core.plan.optimizers import ALONE, errors_of
+from paramsched.core.plan.resolve import TimeUnit, known_total
+from paramsched.core.plan.run_amounts import (
     MAX_CONSUMED,
     ConstantAmounts,
     EvenProgress,
     ReportedProgress,
     lacking_amount,
 )
-from paramsched.plan.traced_times import recorded_amounts
+from paramsched.core.plan.traced_times import recorded_amounts
+from paramsched.errors import InvalidArgument, MissingDependency, MissingFact, StateError
 from support.tables import table
 from support.updates import probe
 

@@ -8,12 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paramsched.core.feedback import plateau
+from paramsched.core.plan import Binding, Plan, Target, resolve
+from paramsched.core.plan.trace import trace
+from paramsched.core.schedules import absolute, constant, cosine, linear, warmup
+from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, Unresolved
-from paramsched.feedback import plateau
-from paramsched.plan import Binding, Plan, Target, resolve
-from paramsched.plan.trace import trace
-from paramsched.schedules import absolute, constant, cosine, linear, warmup
-from paramsched.time import Calendar
 from support import strategies
 from support.tables import table
 

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 import paramsched as ps
+from paramsched.core.plan.resolve import amounts_of_run, updates_of_horizon
 from paramsched.errors import UnknownRecipe
-from paramsched.plan.resolve import amounts_of_run, updates_of_horizon
-from paramsched.recipe_book import nearest_recipes
+from paramsched.tools.recipes import nearest_recipes
 from support.tables import table
 
 
@@ -42,7 +42,7 @@ def test_importing_the_library_reads_no_recipe():
 
 @pytest.mark.heavy
 def test_recipes_stay_a_mapping_after_importing_recipe_book():
-    code = "import paramsched.recipe_book.book, paramsched as ps; ps.recipes['bert-base']"
+    code = "import paramsched.tools.recipes.book, paramsched as ps; ps.recipes['bert-base']"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

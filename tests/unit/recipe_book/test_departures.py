@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.errors import InvalidArgument
-from paramsched.recipe_book.departures import departures
+from paramsched.tools.recipes.departures import departures
 from support.spread import every
 from support.tables import table
 

@@ -17,13 +17,13 @@ import pytest
 from click.testing import CliRunner
 
 import paramsched as ps
-from paramsched.audit import read_log, read_metrics, read_plan_history
-from paramsched.base.diagnostic import Diagnostic, TextEdit
 from paramsched.cli import main
 from paramsched.cli._lint_output import CheckedPlan, fix_file
+from paramsched.core.base import files as _files
+from paramsched.core.base.diagnostic import Diagnostic, TextEdit
 from paramsched.errors import ParamschedError
-from paramsched.run_files import disk
-from paramsched.run_files import files as _files
+from paramsched.mmengine.runner import disk
+from paramsched.tools.audit import read_log, read_metrics, read_plan_history
 
 PLAN = ps.Plan(lr="cosine(to=0.1)", horizon=20)
 NOBODY = 65534

@@ -11,9 +11,15 @@ from pathlib import Path
 import pytest
 
 from paramsched.errors import FolderInUse, StateError
-from paramsched.run_files import disk
-from paramsched.run_files.folder_lock import FolderLock
-from paramsched.run_files.manifest import LastCheckpoint, damaged_files, manifest_digest, read_manifest, write_manifest
+from paramsched.mmengine.runner import disk
+from paramsched.mmengine.runner.folder_lock import FolderLock
+from paramsched.mmengine.runner.manifest import (
+    LastCheckpoint,
+    damaged_files,
+    manifest_digest,
+    read_manifest,
+    write_manifest,
+)
 from support.tables import table
 
 
@@ -186,7 +192,7 @@ def test_a_damaged_record_of_the_last_checkpoint_is_refused(text, tmp_path):
 
 
 def test_a_manifest_of_another_format_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("paramsched.run_files.manifest._FORMAT", "paramsched.runner 0")
+    monkeypatch.setattr("paramsched.mmengine.runner.manifest._FORMAT", "paramsched.mmengine.runner 0")
     write_manifest(tmp_path, run="mine", iteration=7)
     monkeypatch.undo()
 

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from paramsched.errors import StateError
-from paramsched.run_files.manifest import NEWEST, write_manifest
-from paramsched.runner._checkpoints import (
+from paramsched.mmengine.runner._checkpoints import (
     STATE,
     VERSION,
     Checkpoints,
@@ -24,6 +23,7 @@ from paramsched.runner._checkpoints import (
     require_fit,
     require_intact,
 )
+from paramsched.mmengine.runner.manifest import NEWEST, write_manifest
 from support.tables import table
 
 STATE_OF_RUN = {
@@ -170,7 +170,7 @@ def test_a_damaged_folder_is_refused(damage, said, tmp_path):
 def test_a_folder_without_checkpoints_has_no_newest(tmp_path, caplog):
     home(tmp_path).begin_at(None)
 
-    with caplog.at_level(logging.INFO, "paramsched.runner"):
+    with caplog.at_level(logging.INFO, "paramsched.mmengine.runner"):
         assert home(tmp_path).first(None, resume=True) is None
     assert "no checkpoint" in caplog.text
     assert home(tmp_path).newest() is None

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 import paramsched as ps
-from paramsched.compat.mmengine import OptimWrapper, StepLR
 from paramsched.errors import ConfigError, InvalidArgument
-from paramsched.runner import Runner
-from paramsched.runner._settings import read_settings, settings_in
+from paramsched.mmengine.runner import Runner
+from paramsched.mmengine.runner._settings import read_settings, settings_in
+from paramsched.mmengine.schedulers import OptimWrapper, StepLR
 from support.tables import table
 
 DEFAULTS = {
@@ -104,7 +104,7 @@ class Stepless:
         ({"type": raising(KeyError())}, "$.param_scheduler: (Own): KeyError"),
         ({"type": raising(ValueError("no such step"))}, "$.param_scheduler: (Own): no such step"),
         ({"type": raising(ZeroDivisionError())}, "$.param_scheduler: ZeroDivisionError"),
-        ({"type": Stepless}, "Stepless has no step(). Derive it from paramsched.compat.mmengine._ParamScheduler"),
+        ({"type": Stepless}, "Stepless has no step(). Derive it from paramsched.mmengine.schedulers._ParamScheduler"),
         (5, "$.param_scheduler: "),
         ([STEP, 5], "$.param_scheduler[1]: "),
     ],

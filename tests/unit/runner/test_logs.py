@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from paramsched.errors import InvalidArgument, StateError
-from paramsched.runner import LoggerHook
-from paramsched.runner.hooks.logger import LogFile, require_kept_part, values_that_fit
+from paramsched.mmengine.runner import LoggerHook
+from paramsched.mmengine.runner.hooks.logger import LogFile, require_kept_part, values_that_fit
 from support.tables import table
 
 NOTHING = {"bytes": 0, "sha256": LogFile(None, {}).written["sha256"]}

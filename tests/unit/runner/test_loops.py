@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from paramsched.runner.loops import (
+from paramsched.mmengine.runner.loops import (
     EpochBasedTrainLoop,
     EpochBatches,
     EvalLoop,

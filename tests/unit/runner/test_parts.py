@@ -10,10 +10,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from paramsched.compat.mmengine import OptimWrapper, ReduceOnPlateauLR, StepLR
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, PlanChanged, StateError
-from paramsched.runner import CheckpointHook, Hook, LoggerHook, ParamSchedulerHook, ProgressBarHook
-from paramsched.runner._building import (
+from paramsched.mmengine.runner import CheckpointHook, Hook, LoggerHook, ParamSchedulerHook, ProgressBarHook
+from paramsched.mmengine.runner._building import (
     LoaderSettings,
     SamplerSettings,
     ScalingSettings,
@@ -29,8 +28,14 @@ from paramsched.runner._building import (
     names_several,
     scale_lr,
 )
-from paramsched.runner._model_calls import ModelCalls, call_with_batch, inputs_and_target, parse_losses, training_style
-from paramsched.runner._param_schedulers import (
+from paramsched.mmengine.runner._model_calls import (
+    ModelCalls,
+    call_with_batch,
+    inputs_and_target,
+    parse_losses,
+    training_style,
+)
+from paramsched.mmengine.runner._param_schedulers import (
     RunFacts,
     build_schedulers,
     is_plan,
@@ -39,11 +44,12 @@ from paramsched.runner._param_schedulers import (
     scheduled_fields,
     warn_if_unmeasured,
 )
-from paramsched.runner._resume import _require_same_schedulers, _states_of_this_length, gradients_of
-from paramsched.runner.hooks.checkpoint import is_better, rule_of
-from paramsched.runner.hooks.hook import priority_of
-from paramsched.runner.metrics import MeanOf, Metric
-from paramsched.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, AmpOptimWrapper
+from paramsched.mmengine.runner._resume import _require_same_schedulers, _states_of_this_length, gradients_of
+from paramsched.mmengine.runner.hooks.checkpoint import is_better, rule_of
+from paramsched.mmengine.runner.hooks.hook import priority_of
+from paramsched.mmengine.runner.metrics import MeanOf, Metric
+from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, AmpOptimWrapper
+from paramsched.mmengine.schedulers import OptimWrapper, ReduceOnPlateauLR, StepLR
 from support.tables import table
 
 FACTS = RunFacts(epoch_length=10, max_epochs=3, max_iters=None, accumulation={"": 4, "d": 1}, batch_size=8)

@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader
 
 import paramsched as ps
 from paramsched.errors import ConfigError, ParamschedError, StateError
-from paramsched.runner import Hook, Runner
+from paramsched.mmengine.runner import Hook, Runner
 
 QUIET = {"logger": None, "checkpoint": None, "progress": None}
 

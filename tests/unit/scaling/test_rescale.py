@@ -7,7 +7,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument
-from paramsched.scaling import batch_for_tokens, rescale
+from paramsched.tools.scaling import batch_for_tokens, rescale
 from support.tables import table
 
 ADAM = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8}

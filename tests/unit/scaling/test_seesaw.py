@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.plan.resolve import counted_plan
 from paramsched.errors import InvalidArgument
-from paramsched.plan.resolve import counted_plan
-from paramsched.scaling import seesaw
+from paramsched.tools.scaling import seesaw
 from support.tables import table
 
 FACTS = ps.Calendar(sequence_length=1024)

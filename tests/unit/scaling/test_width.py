@@ -6,7 +6,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument
-from paramsched.scaling import width
+from paramsched.tools.scaling import width
 
 # Weights by (fan_in, fan_out): whether each dimension grows with the width. A vector has one dimension, its fan_out.
 SHAPES = {

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from paramsched.errors import InvalidArgument, MissingFact, Unresolved
-from paramsched.plan import resolve
-from paramsched.schedules import (
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import (
     absolute,
     chain,
     clamp,
@@ -29,8 +28,9 @@ from paramsched.schedules import (
     warmup,
     window,
 )
-from paramsched.schedules.sequence import Sequence
-from paramsched.time import Calendar, Duration
+from paramsched.core.schedules.sequence import Sequence
+from paramsched.core.time import Calendar, Duration
+from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from support.tables import table
 
 RUN = Calendar(total=100, steps_per_epoch=10)

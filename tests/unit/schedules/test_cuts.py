@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.errors import InvalidArgument, Unresolved
-from paramsched.plan import Plan, resolve
-from paramsched.schedules import (
+from paramsched.core.plan import Plan, resolve
+from paramsched.core.schedules import (
     constant,
     cosine,
     exponential,
@@ -24,9 +23,10 @@ from paramsched.schedules import (
     take,
     warmup,
 )
-from paramsched.schedules.cuts import depends_on_horizon, is_resolved_in, with_unit, without_unit
-from paramsched.schedules.span import Span
-from paramsched.time import Calendar, Duration
+from paramsched.core.schedules.cuts import depends_on_horizon, is_resolved_in, with_unit, without_unit
+from paramsched.core.schedules.span import Span
+from paramsched.core.time import Calendar, Duration
+from paramsched.errors import InvalidArgument, Unresolved
 from support.tables import table
 
 RUN = Calendar(total=100, steps_per_epoch=10)

@@ -8,9 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.errors import InvalidArgument, Unresolved
-from paramsched.plan import resolve
-from paramsched.schedules import (
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import (
     absolute,
     constant,
     cosine,
@@ -23,7 +22,8 @@ from paramsched.schedules import (
     warmup,
     warmup_restarts,
 )
-from paramsched.time import Calendar
+from paramsched.core.time import Calendar
+from paramsched.errors import InvalidArgument, Unresolved
 from support.tables import table
 
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import SHAPES, constant, linear, parse, restarts, shift
+from paramsched.core.schedules.cuts import is_resolved_in, with_unit, without_unit
+from paramsched.core.schedules.leaves import MOST_DEPTH
+from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, ParseError
-from paramsched.plan import resolve
-from paramsched.schedules import SHAPES, constant, linear, parse, restarts, shift
-from paramsched.schedules.cuts import is_resolved_in, with_unit, without_unit
-from paramsched.schedules.leaves import MOST_DEPTH
-from paramsched.time import Calendar
 from support.tables import table
 
 

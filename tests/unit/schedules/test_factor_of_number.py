@@ -6,11 +6,11 @@ from typing import get_args
 import numpy as np
 import torch
 
-from paramsched.plan import resolve
-from paramsched.schedules import constant, parse
-from paramsched.schedules.anneal import Index
-from paramsched.schedules.evaluation import columns
-from paramsched.time import Calendar
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import constant, parse
+from paramsched.core.schedules.anneal import Index
+from paramsched.core.schedules.evaluation import columns
+from paramsched.core.time import Calendar
 from support.tables import table
 
 ENDS = [(0.2, 0.88), (0.88, 0.2), (0.15, 0.41), (0.41, 0.15), (0.0, 0.7), (0.7, 0.0), (-0.2, 0.88), (-0.15, -0.41)]

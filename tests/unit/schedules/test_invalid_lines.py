@@ -6,8 +6,8 @@ To write the file again after a change of messages: `python tests/unit/schedules
 import re
 from pathlib import Path
 
-from paramsched.schedules import schedule_or_faults
-from paramsched.schedules.text.parsing import meant_line
+from paramsched.core.schedules import schedule_or_faults
+from paramsched.core.schedules.text.parsing import meant_line
 
 FILE = Path(__file__).with_name("invalid_lines.txt")
 

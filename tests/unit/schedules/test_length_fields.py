@@ -5,11 +5,11 @@ from typing import final
 
 import pytest
 
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import Schedule, parse, warmup
+from paramsched.core.schedules.lengths import FILLS, PERIOD
+from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument
-from paramsched.plan import resolve
-from paramsched.schedules import Schedule, parse, warmup
-from paramsched.schedules.lengths import FILLS, PERIOD
-from paramsched.time import Calendar, Duration
 
 
 @final

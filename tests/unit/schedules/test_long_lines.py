@@ -2,10 +2,10 @@
 
 import pytest
 
-from paramsched.plan import Plan
-from paramsched.schedules import Anneal, base, parse
-from paramsched.schedules.text.writing import call_text, short_line
-from paramsched.time import Calendar
+from paramsched.core.plan import Plan
+from paramsched.core.schedules import Anneal, base, parse
+from paramsched.core.schedules.text.writing import call_text, short_line
+from paramsched.core.time import Calendar
 
 LINES = {">>": "warmup(5)", "*": "step(5)", "+": "step(5)", "-": "step(5)"}
 

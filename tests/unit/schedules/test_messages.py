@@ -3,9 +3,9 @@
 import pytest
 
 import paramsched as ps
-from paramsched import curves, schedules
-from paramsched.errors import InvalidArgument
-from paramsched.schedules import (
+from paramsched import curves
+from paramsched.core import schedules
+from paramsched.core.schedules import (
     SHAPES,
     absolute,
     chain,
@@ -29,8 +29,9 @@ from paramsched.schedules import (
     window,
     with_lengths,
 )  # fmt: skip
-from paramsched.schedules.registry import RULES
-from paramsched.time import Calendar, Duration
+from paramsched.core.schedules.registry import RULES
+from paramsched.core.time import Calendar, Duration
+from paramsched.errors import InvalidArgument
 from support.tables import table
 
 RUN = Calendar(total=100, steps_per_epoch=10)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched import config
-from paramsched.curves.arrays import Array, Arrays
+from paramsched.core import files as config
+from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.affine import Affine
+from paramsched.core.time import Duration
 from paramsched.errors import ConfigError, Unresolved
-from paramsched.peers import mmengine
-from paramsched.schedules import Schedule
-from paramsched.schedules.affine import Affine
-from paramsched.time import Duration
+from paramsched.mmengine import reader as mmengine
 from support.json_schema import accepts
 from support.tables import table
 

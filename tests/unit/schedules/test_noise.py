@@ -8,10 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import absolute, constant, cosine, noise, parse
+from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
-from paramsched.plan import resolve
-from paramsched.schedules import absolute, constant, cosine, noise, parse
-from paramsched.time import Calendar
 from support.tables import table
 
 RUN = np.arange(60_000)

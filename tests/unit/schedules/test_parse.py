@@ -3,8 +3,7 @@
 import pytest
 
 from paramsched import curves
-from paramsched.errors import InvalidArgument, InvalidCall, ParseError
-from paramsched.schedules import (
+from paramsched.core.schedules import (
     absolute,
     anneal,
     constant,
@@ -15,6 +14,7 @@ from paramsched.schedules import (
     schedule_or_faults,
     warmup,
 )
+from paramsched.errors import InvalidArgument, InvalidCall, ParseError
 from support.tables import table
 
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from paramsched import curves
-from paramsched.errors import InvalidArgument
-from paramsched.plan import Plan, resolve
-from paramsched.plan.trace import trace
-from paramsched.schedules import (
+from paramsched.core.plan import Plan, resolve
+from paramsched.core.plan.trace import trace
+from paramsched.core.schedules import (
     absolute,
     ademamix_beta3,
     chebyshev,
@@ -49,7 +48,8 @@ from paramsched.schedules import (
     wsd,
     wsd_s,
 )
-from paramsched.time import Calendar, Duration
+from paramsched.core.time import Calendar, Duration
+from paramsched.errors import InvalidArgument
 from support.tables import table
 
 TIMES = range(120)

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from paramsched.curves.arrays import NUMPY, arrays_of
-from paramsched.errors import InvalidArgument, Unresolved
-from paramsched.plan import Plan, resolve
-from paramsched.schedules import (
+from paramsched.core.curves.arrays import NUMPY, arrays_of
+from paramsched.core.plan import Plan, resolve
+from paramsched.core.schedules import (
     constant,
     cosine,
     cosine_restarts,
@@ -30,8 +29,9 @@ from paramsched.schedules import (
     warmup,
     window,
 )
-from paramsched.schedules.lengths import _fitting_ratio, boundaries, complete_periods, last_boundary, split_periods
-from paramsched.time import Calendar, Duration
+from paramsched.core.schedules.lengths import _fitting_ratio, boundaries, complete_periods, last_boundary, split_periods
+from paramsched.core.time import Calendar, Duration
+from paramsched.errors import InvalidArgument, Unresolved
 from support.tables import table
 
 EFFICIENTNET = Calendar(total="350 epochs", steps_per_epoch=1251)  # ImageNet in batches of 1024

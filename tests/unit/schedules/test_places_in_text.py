@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 
+from paramsched.core.schedules import parse
 from paramsched.errors import InvalidArgument
-from paramsched.schedules import parse
 from support.tables import table
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.config import dump, loads, schema
+from paramsched.core.files import dump, loads, schema
+from paramsched.core.schedules import absolute, constant, cosine, linear, parse, step, warmup
+from paramsched.core.schedules.text.parsing import value_in
 from paramsched.errors import InvalidArgument, ParseError
-from paramsched.schedules import absolute, constant, cosine, linear, parse, step, warmup
-from paramsched.schedules.text.parsing import value_in
 from support.tables import table
 
 

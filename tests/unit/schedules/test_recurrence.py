@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from paramsched import curves
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import absolute, constant, from_function, linear, parse, recurrence, rules, warmup
+from paramsched.core.schedules.recurrence import BLOCK
+from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, Unresolved
-from paramsched.plan import resolve
-from paramsched.schedules import absolute, constant, from_function, linear, parse, recurrence, rules, warmup
-from paramsched.schedules.recurrence import BLOCK
-from paramsched.time import Calendar
 from support.tables import table
 
 

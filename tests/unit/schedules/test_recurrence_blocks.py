@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched import curves
-from paramsched.schedules import absolute, recurrence, rules, warmup
-from paramsched.schedules.recurrence import BLOCK
+from paramsched.core.schedules import absolute, recurrence, rules, warmup
+from paramsched.core.schedules.recurrence import BLOCK
 
 LONG = 2 * BLOCK + 300
 

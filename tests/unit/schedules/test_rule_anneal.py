@@ -3,7 +3,7 @@
 import pytest
 
 import paramsched as ps
-from paramsched.schedules import rules
+from paramsched.core.schedules import rules
 
 
 @pytest.mark.parametrize("curve", [ps.curves.linear, ps.curves.cosine])

@@ -2,8 +2,8 @@
 
 import pytest
 
+from paramsched.core.schedules import rules
 from paramsched.errors import InvalidArgument
-from paramsched.schedules import rules
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import pytest
 
 import paramsched as ps
+from paramsched.core.schedules import recurrence, rules
 from paramsched.errors import InvalidArgument
-from paramsched.schedules import recurrence, rules
 
 
 def values(rule, count, base=0.1):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.schedules import rules
+from paramsched.core.schedules import rules
 from support.tables import table
 
 

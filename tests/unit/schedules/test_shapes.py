@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from paramsched import curves
-from paramsched.errors import InvalidArgument, InvalidTime
-from paramsched.plan import resolve
-from paramsched.schedules import (
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import (
     absolute,
     anneal,
     clamp,
@@ -41,7 +40,8 @@ from paramsched.schedules import (
     window,
     wsd,
 )
-from paramsched.time import Calendar, Duration
+from paramsched.core.time import Calendar, Duration
+from paramsched.errors import InvalidArgument, InvalidTime
 from support.tables import table
 
 

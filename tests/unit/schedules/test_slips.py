@@ -2,8 +2,8 @@
 
 import pytest
 
-from paramsched.advice.lookalikes import first_lookalike, straighten_text
-from paramsched.schedules import meant_line
+from paramsched.core.advice.lookalikes import first_lookalike, straighten_text
+from paramsched.core.schedules import meant_line
 from support.tables import table
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from paramsched.core.plan import Plan, resolve
+from paramsched.core.schedules import absolute, constant, cosine, linear, parse, rounded, stairs, warmup
+from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
-from paramsched.plan import Plan, resolve
-from paramsched.schedules import absolute, constant, cosine, linear, parse, rounded, stairs, warmup
-from paramsched.time import Calendar
 from support.tables import table
 
 UPDATES = Calendar(total=2000)

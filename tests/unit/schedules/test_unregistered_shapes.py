@@ -5,11 +5,12 @@ from typing import final
 
 import pytest
 
-from paramsched import config, curves
+from paramsched import curves
+from paramsched.core import files as config
+from paramsched.core.plan import Plan
+from paramsched.core.schedules import Schedule, anneal, cosine, recurrence, rules, warmup
+from paramsched.core.time import Calendar
 from paramsched.errors import PlanError
-from paramsched.plan import Plan
-from paramsched.schedules import Schedule, anneal, cosine, recurrence, rules, warmup
-from paramsched.time import Calendar
 
 
 @final

@@ -9,10 +9,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.plan import Plan, resolve
+from paramsched.core.schedules import constant, cosine, linear, overlay, parse, warmup
+from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument, Unresolved
-from paramsched.plan import Plan, resolve
-from paramsched.schedules import constant, cosine, linear, overlay, parse, warmup
-from paramsched.time import Calendar, Duration
 from support.tables import table
 
 RUN = Calendar(total=1000, steps_per_epoch=100, tokens_per_step=1000)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched import scaling
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
+from paramsched.tools import scaling
 
 FACTS = {"total", "steps_per_epoch", "batch_size", "tokens_per_step", "seconds_per_step", "frames_per_step"}
 LINE = [(t, 0.1 * (1 - t / 100)) for t in range(100)]

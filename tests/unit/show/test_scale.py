@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from paramsched.plan.resolve import even_unit
+from paramsched.core.plan.resolve import even_unit
 from paramsched.show._axes import TimeAxis, choose_scale, updates_axis
 from paramsched.show._curves import envelope, outline
 from paramsched.show._svg import svg_path

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from paramsched import curves
-from paramsched.curves import CONSTANTS, Curve
+from paramsched.core.curves import CONSTANTS, Curve
 from paramsched.errors import InvalidArgument
 from paramsched.testing import BrokenLaw, check_curve
 from support.tables import table

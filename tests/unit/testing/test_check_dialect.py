@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 import paramsched as ps
-from paramsched.config import native
+from paramsched.compat import torchtitan
+from paramsched.core.files import native
 from paramsched.errors import ConfigError
-from paramsched.peers import torchtitan
 from paramsched.testing import BrokenLaw, check_dialect
 
 _CALLS = count(1)

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 import paramsched as ps
-from paramsched.feedback.base import MetricRule
+from paramsched.core.feedback.base import MetricRule
 from paramsched.testing import BrokenLaw, check_rule
 
 _CALLS = count()

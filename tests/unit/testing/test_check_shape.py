@@ -8,12 +8,12 @@ import pytest
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.affine import Affine
+from paramsched.core.schedules.lengths import PERIOD
+from paramsched.core.time import Duration, DurationLike
 from paramsched.errors import InvalidArgument
-from paramsched.schedules import Schedule
-from paramsched.schedules.affine import Affine
-from paramsched.schedules.lengths import PERIOD
 from paramsched.testing import BrokenLaw, check_shape
-from paramsched.time import Duration, DurationLike
 from support.registered_shapes import shapes_as_before
 
 

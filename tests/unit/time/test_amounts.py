@@ -4,7 +4,7 @@ from math import inf
 
 import numpy as np
 
-from paramsched.time.amounts import amount_text, largest_on, rounded_on, times_on
+from paramsched.core.time.amounts import amount_text, largest_on, rounded_on, times_on
 from support.tables import table
 
 

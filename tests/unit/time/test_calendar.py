@@ -6,11 +6,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from paramsched.core.plan import Plan, resolve
+from paramsched.core.schedules import cosine, linear, warmup
+from paramsched.core.time import Calendar, Duration
+from paramsched.core.time.calendar import known_clock, meant_clock
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError, Unresolved
-from paramsched.plan import Plan, resolve
-from paramsched.schedules import cosine, linear, warmup
-from paramsched.time import Calendar, Duration
-from paramsched.time.calendar import known_clock, meant_clock
 from support.tables import table
 
 EVERYTHING = Calendar(

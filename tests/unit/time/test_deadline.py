@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 import paramsched as ps
+from paramsched.core.time import Calendar
+from paramsched.core.time.deadline import deadline_of
 from paramsched.errors import InvalidArgument
-from paramsched.time import Calendar
-from paramsched.time.deadline import deadline_of
 from support.tables import table
 
 NOW = datetime(2026, 11, 22, 17, 30, 20, tzinfo=UTC).timestamp()

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from paramsched.core.time import Duration
+from paramsched.core.time.duration import durations_of, length_with_unit, meant_length
 from paramsched.errors import InvalidArgument, Unresolved
-from paramsched.time import Duration
-from paramsched.time.duration import durations_of, length_with_unit, meant_length
 from support.tables import table
 
 

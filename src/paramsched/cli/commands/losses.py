@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
     Command,
     PlanOptions,
@@ -19,9 +18,10 @@ from paramsched.cli._options import (
     plan_options,
     plans_argument,
 )
+from paramsched.core.base.diagnostic import json_text
 
 if TYPE_CHECKING:
-    from paramsched.plan.trace import Trace
+    from paramsched.core.plan.trace import Trace
 
 _RECIPE = "recipe:"
 
@@ -57,8 +57,8 @@ def paramsched_compare(
     the warmup and the decay, the floor as a share of the peak, the peak, and the batch with its ramp.
     """
     from paramsched.cli._traces import named_traces, of_each_plan, predictions, trace_plan_inputs
-    from paramsched.loss_law.convex_bound import CONDITION, bound
-    from paramsched.loss_law.law import load
+    from paramsched.tools.loss_law.convex_bound import CONDITION, bound
+    from paramsched.tools.loss_law.law import load
 
     published = next((one for one in plans[::-1] if one.startswith(_RECIPE)), None)
     if loss is None and len(plans) == 2 and published is not None:
@@ -97,7 +97,7 @@ def paramsched_compare(
 def _compare_with_recipe(plan: str, run: "Trace", published: str, *, as_json: bool) -> None:
     """Print where a plan departs from a published recipe, which has its own bases and run facts."""
     from paramsched.cli._plan_input import recipe_named
-    from paramsched.recipe_book.departures import departures
+    from paramsched.tools.recipes.departures import departures
 
     recipe = recipe_named(published)
     rows = departures(run, recipe.trace())

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, final
 
 import click
 
-from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
     STANDARD_OUTPUT,
     Command,
@@ -34,13 +33,14 @@ from paramsched.cli._options import (
     tolerance_option,
     write_output,
 )
-from paramsched.time.calendar import CLOCKS
+from paramsched.core.base.diagnostic import json_text
+from paramsched.core.time.calendar import CLOCKS
 
 if TYPE_CHECKING:
     from paramsched import show
     from paramsched.cli._plan_input import PlanInput
     from paramsched.cli._traces import RunTimes
-    from paramsched.plan.trace import Trace
+    from paramsched.core.plan.trace import Trace
 
 
 _TIME_UNITS = (CLOCKS[0], "epochs", *CLOCKS[1:])
@@ -74,8 +74,8 @@ class Drawing:
 
     def file(self, output: str, to: str | None = None, title: str | None = None) -> str | bytes:
         """Return the content of a picture's file, in the format of its suffix or in `to`."""
-        from paramsched.base.diagnostic import printable
         from paramsched.cli._plan_input import title_of_plans
+        from paramsched.core.base.diagnostic import printable
 
         draw = _format_of_picture(output, to)
         drawn, more = self.data()
@@ -269,12 +269,12 @@ def _groups(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:
 
 def _stages(read: "PlanInput", options: PlanOptions) -> str:
     """Return the table of a plan's stages; times are as written if no facts of the run are passed."""
-    from paramsched.base.diagnostic import printable_lines
     from paramsched.cli._plan_input import calendar_from_options
     from paramsched.cli._table import stage_table
     from paramsched.cli._traces import echo_plan_notes
+    from paramsched.core.base.diagnostic import printable_lines
+    from paramsched.core.plan.resolve import known_total
     from paramsched.errors import MissingFact, Unresolved
-    from paramsched.plan.resolve import known_total
 
     try:
         calendar = calendar_from_options(read.known)
@@ -292,7 +292,7 @@ def _stages(read: "PlanInput", options: PlanOptions) -> str:
 def _all_values(drawing: Drawing) -> str:
     """Return the values of a plan at every update as JSON, with `--loss` those of several plans and their losses."""
     from paramsched.cli._traces import named_traces, predictions, too_many_values, trace_plan_inputs
-    from paramsched.plan.trace import column_name
+    from paramsched.core.plan.trace import column_name
 
     drawn, _ = trace_plan_inputs(drawing.plans, drawing.options)
     traces = named_traces(drawn, drawing.plans[0])
@@ -331,10 +331,10 @@ def _values_at(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> s
 
 def _values_by_column(run: "RunTimes", groups: list[dict[str, Any]]) -> dict[str, list[float]]:
     """Return a dict from column name to the values at the times, with a column per field, group and target."""
-    from paramsched.plan import Target, bind
-    from paramsched.plan.binding import clock_of_field
-    from paramsched.plan.optimizers import unique_labels
-    from paramsched.plan.trace import column_name
+    from paramsched.core.plan import Target, bind
+    from paramsched.core.plan.binding import clock_of_field
+    from paramsched.core.plan.optimizers import unique_labels
+    from paramsched.core.plan.trace import column_name
 
     labels = unique_labels(groups)
     columns: dict[str, list[float]] = {}

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
     BAD_PLAN,
     STANDARD_OUTPUT,
@@ -28,10 +27,11 @@ from paramsched.cli._options import (
     time_option,
     write_output,
 )
+from paramsched.core.base.diagnostic import json_text
 
 if TYPE_CHECKING:
     from paramsched.cli._plan_input import PlanInput
-    from paramsched.plan import Plan
+    from paramsched.core.plan import Plan
 
 
 _output_option = click.option(
@@ -92,10 +92,10 @@ def paramsched_change(
         length_from_option,
         read_plan_input,
     )
-    from paramsched.config.plan_files import SYNTAXES, text_for_file
+    from paramsched.core.base.files import is_replaced, write_over_text
+    from paramsched.core.files.plan_files import SYNTAXES, text_for_file
+    from paramsched.core.plan.forms import SUFFIXES
     from paramsched.errors import InvalidArgument
-    from paramsched.plan.forms import SUFFIXES
-    from paramsched.run_files.files import is_replaced, write_over_text
 
     kinds = [bool(changes) or options.horizon is not None, cooldown is not None, bool(factors)]
     if sum(kinds) != 1:
@@ -133,9 +133,9 @@ def paramsched_change(
 
 def _require_format(to: str | None, *others: str) -> None:
     """Raise an error for a format that is unknown or can only be read. `others` may be written too."""
-    from paramsched import config
-    from paramsched.base.near_names import did_you_mean
-    from paramsched.config.plan_files import SYNTAXES
+    from paramsched.core import files as config
+    from paramsched.core.base.near_names import did_you_mean
+    from paramsched.core.files.plan_files import SYNTAXES
 
     if to is not None and to not in config.formats():
         raise click.UsageError(f"--to {to}: unknown format; {did_you_mean(to, (*SYNTAXES, *others))}")
@@ -152,7 +152,7 @@ def _note_comments(read: "PlanInput") -> None:
 
 
 def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
-    from paramsched import config
+    from paramsched.core import files as config
 
     if output is not None and output != STANDARD_OUTPUT:
         config.dump(plan, output, to)
@@ -217,10 +217,10 @@ def paramsched_convert(
     logged values, or with --table, the output is a plan with the logged values; those of a long log are written to
     files next to the output. A log that counts epochs gives a plan in epochs, with --steps-per-epoch in updates.
     """
-    from paramsched.audit import plan_from_log, recognize
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input
-    from paramsched.plan.forms import SUFFIXES
-    from paramsched.run_files.files import is_replaced
+    from paramsched.core.base.files import is_replaced
+    from paramsched.core.plan.forms import SUFFIXES
+    from paramsched.tools.audit import plan_from_log, recognize
 
     if to is None and output in (None, STANDARD_OUTPUT):
         to = "yaml"
@@ -266,9 +266,9 @@ def _export(read: "PlanInput", field: str | None, output: str | None, test: str 
     """Write a plan as a Python module, and its test."""
     from paramsched.cli._plan_input import calendar_from_options
     from paramsched.cli._traces import given_bases
-    from paramsched.export.companions import test_of
-    from paramsched.export.plan_lines import exported_plan
-    from paramsched.export.source import source_of
+    from paramsched.tools.export.companions import test_of
+    from paramsched.tools.export.plan_lines import exported_plan
+    from paramsched.tools.export.source import source_of
 
     if test is not None and output in (None, STANDARD_OUTPUT):
         raise click.UsageError(f"--test {test}: the test needs the file of the module. Write -o schedule.py")
@@ -309,7 +309,7 @@ def paramsched_diff(before: str, after: str, options: PlanOptions, as_json: bool
     With facts of the run, each change has the first update at which values differ, and the largest difference.
     """
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input
-    from paramsched.plan.diff import diff
+    from paramsched.core.plan.diff import diff
 
     plans = [read_plan_input(given, options).plan for given in (before, after)]
     changes = diff(plans[0], plans[1], calendar_from_options(options) if options.facts else None)
@@ -329,6 +329,6 @@ def paramsched_diff(before: str, after: str, options: PlanOptions, as_json: bool
 )
 def paramsched_schema() -> None:
     """Print the JSON Schema of plan files for editors, with the shapes of installed packages."""
-    from paramsched.config import schema
+    from paramsched.core.files import schema
 
     echo(json_text(schema(), indent=2))

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
     Command,
     PlanOptions,
@@ -18,9 +17,10 @@ from paramsched.cli._options import (
     offer_recipes,
     plan_options,
 )
+from paramsched.core.base.diagnostic import json_text
 
 if TYPE_CHECKING:
-    from paramsched.recipe_book import Recipe
+    from paramsched.tools.recipes import Recipe
 
 
 _MOST_NEAR = 10
@@ -59,13 +59,13 @@ def paramsched_recipes(
     which parts are from the source and which are inferred.
     Every command accepts a recipe as a plan: paramsched show recipe:NAME.
     """
-    from paramsched.recipe_book import recipes
+    from paramsched.tools.recipes import recipes
 
     found = recipes.matching(" ".join(words))
     if like is not None:
         from paramsched.cli._plan_input import calendar_for_picture, read_plan_input
         from paramsched.cli._traces import groups_with_bases
-        from paramsched.recipe_book import nearest_recipes
+        from paramsched.tools.recipes import nearest_recipes
 
         read = read_plan_input(like, options, assumes_epoch=True)
         calendar = calendar_for_picture(read.plan, read.known, native=read.loaded.native)
@@ -82,7 +82,7 @@ def paramsched_recipes(
         return
     only = recipes[words[0]] if len(words) == 1 and words[0] in recipes else found[0] if len(found) == 1 else None
     if only is not None:
-        from paramsched import config
+        from paramsched.core import files as config
 
         lines = [f"# {only.title}", f"# Source: {only.source}"]
         lines += [f"# From the source: {one}" for one in only.certain]

@@ -6,8 +6,6 @@ from typing import Any
 
 import click
 
-from paramsched.base.check_rules import check_rules
-from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
     BAD_PLAN,
     BAD_USAGE,
@@ -35,6 +33,8 @@ from paramsched.cli._options import (
     tolerance_option,
     write_output,
 )
+from paramsched.core.base.check_rules import check_rules
+from paramsched.core.base.diagnostic import json_text
 
 _at_option = click.option(
     "--at",
@@ -126,11 +126,11 @@ def paramsched_audit(
         return
     from dataclasses import asdict
 
-    from paramsched.audit import AmountColumn, compare_with_plan, read_log, recognize
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input
     from paramsched.cli._traces import given_bases
+    from paramsched.core.plan.binding import amount_clock
     from paramsched.errors import UnknownGroup
-    from paramsched.plan.binding import amount_clock
+    from paramsched.tools.audit import AmountColumn, compare_with_plan, read_log, recognize
 
     named = named_columns(columns)
     if plan is None:
@@ -194,8 +194,8 @@ def _audit_exported(path: str, plan: str | None, options: PlanOptions, *, as_jso
     import dataclasses
 
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input, with_facts_beside
-    from paramsched.config import Loaded
-    from paramsched.export.verify import NotExported, read_exported
+    from paramsched.core.files import Loaded
+    from paramsched.tools.export.verify import NotExported, read_exported
 
     try:
         found = read_exported(Path(path))
@@ -295,8 +295,6 @@ def paramsched_check(
     """
     from dataclasses import replace
 
-    from paramsched.base.codes import DEEPSPEED_WINS
-    from paramsched.base.diagnostic import Diagnostic
     from paramsched.cli._lint_output import (
         CheckedPlan,
         checked_plan,
@@ -307,6 +305,8 @@ def paramsched_check(
         fix_file,
     )
     from paramsched.cli._plan_input import paired_with_deepspeed
+    from paramsched.core.base.codes import DEEPSPEED_WINS
+    from paramsched.core.base.diagnostic import Diagnostic
 
     selected = _codes("--select", select) if select else None  # None: also the codes of dialects in other packages
     ignored = _codes("--ignore", ignore or "")
@@ -351,9 +351,9 @@ def paramsched_check(
 
 def _codes(option: str, given: str) -> frozenset[str]:
     """Return the codes that an option names."""
-    from paramsched.base.diagnostic import with_advice
+    from paramsched.core.base.diagnostic import with_advice
     from paramsched.errors import InvalidArgument
-    from paramsched.lint.comments import codes_given
+    from paramsched.tools.check.comments import codes_given
 
     try:
         return codes_given(given)
@@ -380,7 +380,7 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
     """
     from dataclasses import asdict
 
-    from paramsched.audit import read_plan_history
+    from paramsched.tools.audit import read_plan_history
 
     plans = read_plan_history(checkpoint, scheduler=scheduler)
     if as_json:
@@ -478,11 +478,11 @@ def paramsched_resume(
     """
     from dataclasses import asdict, replace
 
-    from paramsched.audit.checkpoint_files import load_checkpoint
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input, with_facts_beside
     from paramsched.cli._traces import given_bases
-    from paramsched.config import Loaded
+    from paramsched.core.files import Loaded
     from paramsched.errors import StateError
+    from paramsched.tools.records.checkpoint_files import load_checkpoint
 
     by_field = {field: choice for one in choices for field, equals, choice in [one.partition("=")] if equals}
     on_change: Any = by_field or (choices[0] if choices else "new")
@@ -492,8 +492,8 @@ def paramsched_resume(
         raise click.UsageError(f"--on-change {' '.join(choices)}: {found}. Write --on-change new")
     try:
         loaded = load_checkpoint(Path(checkpoint))
-        from paramsched.audit.resume import predict_resume  # imports torch, which the checkpoint needs anyway
-        from paramsched.audit.saved_run import read_saved_run
+        from paramsched.tools.records.resume import predict_resume  # imports torch, which the checkpoint needs anyway
+        from paramsched.tools.records.saved_run import read_saved_run
 
         run = read_saved_run(loaded, optimizers=optimizers, scheduler=scheduler, at=at)
         if plan is None:
@@ -567,7 +567,7 @@ def paramsched_run(config: str, work_dir: str | None, plan: str | None, resume: 
     accelerate launch -m paramsched run CONFIG
     """
     from paramsched.errors import InvalidArgument, MissingFact
-    from paramsched.runner.runner import Runner, checked_config
+    from paramsched.mmengine.runner.runner import Runner, checked_config
 
     chosen = {"work_dir": work_dir, "param_scheduler": plan, "resume": resume or None, "load_from": load_from}
     chosen = {name: value for name, value in chosen.items() if value is not None}

@@ -9,8 +9,8 @@ from typing import Any, final
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from paramsched.compat.group_fields import by_value, set_fields
 from paramsched.compat.torch.chained import leaf_schedulers
+from paramsched.core.dropins.group_fields import by_value, set_fields
 
 _OWN_LEVEL_SCHEDULERS = {"OneCycleLR", "CyclicLR"}
 """Class names of the schedulers (torch's and ours) whose values do not depend on the base."""

@@ -9,10 +9,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from paramsched.advice.number_checks import finite_number, whole_number
-from paramsched.base.user_warnings import warn_user
 from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, has_own_levels, written_fields
-from paramsched.compat.group_fields import (
+from paramsched.compat.torch.base import LRScheduler, warn_outside_step
+from paramsched.compat.torch.chained import leaf_schedulers
+from paramsched.core.advice.number_checks import finite_number, whole_number
+from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.dropins.group_fields import (
     Number,
     by_value,
     group_values,
@@ -21,10 +23,8 @@ from paramsched.compat.group_fields import (
     set_fields,
     set_row,
 )
-from paramsched.compat.torch.base import LRScheduler, warn_outside_step
-from paramsched.compat.torch.chained import leaf_schedulers
+from paramsched.core.schedules.anneal import linear
 from paramsched.errors import InvalidArgument, StateError
-from paramsched.schedules.anneal import linear
 
 _STATE_KEYS = ("multiplier", "total_epoch", "warmup_epoch", "base_lrs", "last_epoch", "_step_count")
 

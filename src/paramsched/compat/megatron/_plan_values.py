@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias, final
 
-from paramsched.advice.number_checks import require_choice, whole_number
+from paramsched.core.advice.number_checks import require_choice, whole_number
+from paramsched.core.fields import Field, base_of
+from paramsched.core.plan import Plan
+from paramsched.core.plan.binding import Target, amount_clock, is_by_amount
+from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.plan import require_calendar
+from paramsched.core.plan.resolve import Bound, amounts_of_run, bind, counted_plan
+from paramsched.core.plan.resolve_clocks import sizes_of_run
+from paramsched.core.plan.run_amounts import Amount, RunAmounts
+from paramsched.core.time import Calendar
 from paramsched.errors import CallSite, InvalidArgument, MissingFact
-from paramsched.fields import Field, base_of
-from paramsched.plan import Plan
-from paramsched.plan.binding import Target, amount_clock, is_by_amount
-from paramsched.plan.forms import PlanLike, plan_of
-from paramsched.plan.plan import require_calendar
-from paramsched.plan.resolve import Bound, amounts_of_run, bind, counted_plan
-from paramsched.plan.resolve_clocks import sizes_of_run
-from paramsched.plan.run_amounts import Amount, RunAmounts
-from paramsched.time import Calendar
 
 Counts: TypeAlias = Literal["samples", "updates"]
 """What `step(increment)` counts."""

@@ -7,16 +7,16 @@ from typing import Any, Final, Literal, TypeAlias, final, get_args
 
 from torch import Tensor
 
-from paramsched.base.near_names import did_you_mean
-from paramsched.base.user_warnings import warn_user
-from paramsched.compat.group_fields import ParamGroup, fill_tensor, groups_changed
 from paramsched.compat.megatron._plan_values import Counts, PlanValues
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.dropins.group_fields import ParamGroup, fill_tensor, groups_changed
+from paramsched.core.fields import Field, is_number
+from paramsched.core.plan import Plan
+from paramsched.core.plan.diff import diff
+from paramsched.core.plan.forms import PlanLike
+from paramsched.core.time import Calendar
 from paramsched.errors import AssertedArgument, CallSite, InvalidArgument, StateError, shown
-from paramsched.fields import Field, is_number
-from paramsched.plan import Plan
-from paramsched.plan.diff import diff
-from paramsched.plan.forms import PlanLike
-from paramsched.time import Calendar
 
 _log = logging.getLogger(__name__)
 _LR, _WEIGHT_DECAY = Field("lr", None), Field("weight_decay", None)

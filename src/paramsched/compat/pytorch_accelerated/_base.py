@@ -8,8 +8,8 @@ import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramsched.base.near_names import did_you_mean
-from paramsched.compat.group_fields import (
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.dropins.group_fields import (
     KnownGroups,
     Number,
     by_value,

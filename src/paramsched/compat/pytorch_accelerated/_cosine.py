@@ -6,9 +6,6 @@ from typing import Any, Self
 
 from torch.optim import Optimizer
 
-from paramsched import curves
-from paramsched.advice.number_checks import whole_number
-from paramsched.base.user_warnings import warn_user
 from paramsched.compat.pytorch_accelerated._base import StatefulSchedulerBase
 from paramsched.compat.pytorch_accelerated._placeholders import (
     Placeholder,
@@ -19,11 +16,14 @@ from paramsched.compat.pytorch_accelerated._placeholders import (
     require_positive_count,
     warn_of_reversals,
 )
+from paramsched.core import curves
+from paramsched.core.advice.number_checks import whole_number
+from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.schedules.affine import Absolute, Level
+from paramsched.core.schedules.anneal import anneal, warmup
+from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.leaves import constant
 from paramsched.errors import StateError
-from paramsched.schedules.affine import Absolute, Level
-from paramsched.schedules.anneal import anneal, warmup
-from paramsched.schedules.base import Schedule
-from paramsched.schedules.leaves import constant
 
 _STATE_KEYS = (
     "total_iterations",

@@ -11,12 +11,12 @@ from numbers import Real
 from operator import attrgetter, is_
 from typing import Any, NoReturn, TypeAlias, TypeGuard, final
 
-from paramsched.advice.number_checks import finite_number, whole_number
-from paramsched.base.user_warnings import warn_user
-from paramsched.compat.step_engine import StepEngine
+from paramsched.core.advice.number_checks import finite_number, whole_number
+from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.dropins.step_engine import StepEngine
+from paramsched.core.schedules import rules
+from paramsched.core.schedules.base import Schedule
 from paramsched.errors import AssertedArgument, InvalidArgument
-from paramsched.schedules import rules
-from paramsched.schedules.base import Schedule
 
 _OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,

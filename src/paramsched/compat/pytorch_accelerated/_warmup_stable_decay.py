@@ -8,9 +8,6 @@ from typing import Any, Self, TypedDict
 
 from torch.optim import Optimizer
 
-from paramsched import curves
-from paramsched.advice.number_checks import whole_number
-from paramsched.compat.group_fields import by_value
 from paramsched.compat.pytorch_accelerated._base import StatefulSchedulerBase
 from paramsched.compat.pytorch_accelerated._placeholders import (
     Placeholder,
@@ -21,11 +18,14 @@ from paramsched.compat.pytorch_accelerated._placeholders import (
     require_positive_count,
     warn_of_reversals,
 )
+from paramsched.core import curves
+from paramsched.core.advice.number_checks import whole_number
+from paramsched.core.dropins.group_fields import by_value
+from paramsched.core.schedules.affine import Absolute
+from paramsched.core.schedules.anneal import cooldown, warmup
+from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.leaves import constant
 from paramsched.errors import InvalidArgument
-from paramsched.schedules.affine import Absolute
-from paramsched.schedules.anneal import cooldown, warmup
-from paramsched.schedules.base import Schedule
-from paramsched.schedules.leaves import constant
 
 
 class Period(TypedDict):

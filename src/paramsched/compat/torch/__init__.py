@@ -6,7 +6,6 @@ differences from torch 2.13.
 
 from typing import Any
 
-from paramsched.compat.group_fields import use_tensors
 from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler
 from paramsched.compat.torch.base import _LRScheduler as _LRScheduler
 from paramsched.compat.torch.chained import ChainedScheduler, SequentialLR
@@ -17,6 +16,7 @@ from paramsched.compat.torch.functions import LambdaLR, MultiplicativeLR
 from paramsched.compat.torch.installation import install
 from paramsched.compat.torch.one_cycle import OneCycleLR
 from paramsched.compat.torch.plateau import ReduceLROnPlateau
+from paramsched.core.dropins.group_fields import use_tensors
 
 __all__ = [
     "EPOCH_DEPRECATION_WARNING",

@@ -14,9 +14,9 @@ import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramsched.advice.number_checks import MOST_COUNT
-from paramsched.base.user_warnings import warn_user
-from paramsched.compat.group_fields import Number, by_value
+from paramsched.core.advice.number_checks import MOST_COUNT
+from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.dropins.group_fields import Number, by_value
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
 

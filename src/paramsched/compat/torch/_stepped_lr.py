@@ -1,7 +1,7 @@
 """Base classes of torch's schedulers, whose step computes and writes the values of all groups at once.
 
 `SteppedLR` checks for changed groups and options, advances the epoch and writes one value per group. `RuleLR` computes
-the values by a rule of `paramsched.schedules.rules`. `CycleLR` also writes momentum.
+the values by a rule of `paramsched.core.schedules.rules`. `CycleLR` also writes momentum.
 """
 
 from abc import abstractmethod
@@ -13,9 +13,6 @@ from typing import Any, ClassVar, final
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramsched.compat import group_fields
-from paramsched.compat.group_fields import Number, base_on_curve, by_value, same_groups, select
-from paramsched.compat.step_engine import UNCHANGED, StepEngine, TickStep, ValueRows
 from paramsched.compat.torch._arguments import (
     as_floats,
     length_in_epochs,
@@ -35,8 +32,11 @@ from paramsched.compat.torch.base import (
     require_lr,
     warn_outside_step,
 )
+from paramsched.core.dropins import group_fields
+from paramsched.core.dropins.group_fields import Number, base_on_curve, by_value, same_groups, select
+from paramsched.core.dropins.step_engine import UNCHANGED, StepEngine, TickStep, ValueRows
+from paramsched.core.schedules.rules import Rule
 from paramsched.errors import CallSite
-from paramsched.schedules.rules import Rule
 
 _RATE = itemgetter("lr")
 

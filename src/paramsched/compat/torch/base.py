@@ -14,9 +14,6 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
 
-from paramsched.base.user_warnings import warn_user
-from paramsched.compat import group_fields
-from paramsched.compat.group_fields import Number, base_from_ratio, by_value, select, unchanged_on_error
 from paramsched.compat.torch._arguments import (
     equal_values,
     like_entry,
@@ -24,6 +21,9 @@ from paramsched.compat.torch._arguments import (
     require_epoch,
     require_named_functions,
 )
+from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.dropins import group_fields
+from paramsched.core.dropins.group_fields import Number, base_from_ratio, by_value, select, unchanged_on_error
 from paramsched.errors import CallSite, InvalidArgument, StateError
 
 Verbose: TypeAlias = bool | Literal["deprecated"]

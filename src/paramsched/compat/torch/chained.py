@@ -12,8 +12,6 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.compat import group_fields
-from paramsched.compat.group_fields import Number, by_value
 from paramsched.compat.torch._arguments import as_floats, real_number, torch_error
 from paramsched.compat.torch._stepped_lr import RuleLR, SteppedLR
 from paramsched.compat.torch.base import (
@@ -27,6 +25,8 @@ from paramsched.compat.torch.base import (
     snapshot_fields,
     watch_step,
 )
+from paramsched.core.dropins import group_fields
+from paramsched.core.dropins.group_fields import Number, by_value
 from paramsched.errors import CallSite, InvalidCall, shown
 
 _MILESTONES_EXAMPLE = "Write milestones=[5]"

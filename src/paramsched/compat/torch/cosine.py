@@ -8,9 +8,6 @@ from typing import Any, Literal
 from torch.optim import Optimizer, swa_utils
 from torch.optim import lr_scheduler as peers
 
-from paramsched import curves
-from paramsched.compat.group_fields import Number, base_on_curve, set_entries, unchanged_on_error
-from paramsched.compat.step_engine import TickStep, rule_over
 from paramsched.compat.torch._arguments import (
     as_float,
     as_floats,
@@ -23,10 +20,13 @@ from paramsched.compat.torch._arguments import (
 )
 from paramsched.compat.torch._stepped_lr import GroupSnapshot, RuleLR, SteppedLR
 from paramsched.compat.torch.base import Verbose, hook, warn_of_order, warn_outside_step
+from paramsched.core import curves
+from paramsched.core.dropins.group_fields import Number, base_on_curve, set_entries, unchanged_on_error
+from paramsched.core.dropins.step_engine import TickStep, rule_over
+from paramsched.core.schedules import rules
+from paramsched.core.schedules.absolute_schedule import absolute
+from paramsched.core.schedules.rules import Rule
 from paramsched.errors import CallSite
-from paramsched.schedules import rules
-from paramsched.schedules.absolute_schedule import absolute
-from paramsched.schedules.rules import Rule
 
 _LEVEL = absolute(1.0)  # eta_min or swa_lr, from `_level_per_group`
 

@@ -11,9 +11,6 @@ import numpy as np
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.compat import group_fields
-from paramsched.compat.group_fields import Number, unchanged_on_error
-from paramsched.compat.step_engine import ValueRows
 from paramsched.compat.torch._arguments import (
     as_float,
     as_floats,
@@ -27,13 +24,16 @@ from paramsched.compat.torch._arguments import (
 )
 from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot
 from paramsched.compat.torch.base import Verbose, hook
-from paramsched.curves.arrays import Floats
+from paramsched.core.curves.arrays import Floats
+from paramsched.core.dropins import group_fields
+from paramsched.core.dropins.group_fields import Number, unchanged_on_error
+from paramsched.core.dropins.step_engine import ValueRows
+from paramsched.core.schedules.anneal import linear
+from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.cyclic import cyclic
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.restarts import restarts
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
-from paramsched.schedules.anneal import linear
-from paramsched.schedules.base import Schedule
-from paramsched.schedules.cyclic import cyclic
-from paramsched.schedules.evaluation import evaluate
-from paramsched.schedules.restarts import restarts
 
 _SHORTEST = 1e-6  # in epochs; lengths are rounded to multiples of it
 _MODES = ("triangular", "triangular2", "exp_range")

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.advice.number_checks import MOST_COUNT
-from paramsched.compat.step_engine import rule_over
 from paramsched.compat.torch._arguments import real_number, torch_error, with_value
 from paramsched.compat.torch._stepped_lr import RuleLR
 from paramsched.compat.torch.base import Verbose
+from paramsched.core.advice.number_checks import MOST_COUNT
+from paramsched.core.dropins.step_engine import rule_over
+from paramsched.core.schedules import rules
+from paramsched.core.schedules.rules import Rule
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
-from paramsched.schedules import rules
-from paramsched.schedules.rules import Rule
 
 _MILESTONES_EXAMPLE = "Write milestones=[30, 80]"
 

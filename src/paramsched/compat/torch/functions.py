@@ -7,8 +7,6 @@ from typing import Any, ClassVar, TypeAlias
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.compat import group_fields
-from paramsched.compat.group_fields import Number
 from paramsched.compat.torch._arguments import (
     as_floats,
     attributes_of,
@@ -19,6 +17,8 @@ from paramsched.compat.torch._arguments import (
 )
 from paramsched.compat.torch._stepped_lr import GroupSnapshot, SteppedLR
 from paramsched.compat.torch.base import Verbose, hook, warn_outside_step
+from paramsched.core.dropins import group_fields
+from paramsched.core.dropins.group_fields import Number
 
 Factor: TypeAlias = Callable[[int], float]
 """A user's function of the epoch."""

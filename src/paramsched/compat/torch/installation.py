@@ -65,7 +65,7 @@ def _replacements() -> list[tuple[ModuleType, str, Any]]:
     """Return a tuple (module, name, replacement) for each name to replace."""
     # Our classes that derive from torch's must be imported before torch's are replaced.
     import paramsched.compat.gradual_warmup
-    import paramsched.runs.scheduler  # noqa: F401  # imported only for this
+    import paramsched.core.runs.scheduler  # noqa: F401  # imported only for this
 
     schedulers, averaging = torch.optim.lr_scheduler, torch.optim.swa_utils
     named = {kind.__name__: kind for kind in _drop_ins_below(LRScheduler)}

@@ -8,8 +8,6 @@ import numpy as np
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.compat.group_fields import by_value, select, set_entries, unchanged_on_error
-from paramsched.compat.step_engine import ValueRows
 from paramsched.compat.torch._arguments import (
     as_float,
     as_floats,
@@ -20,9 +18,11 @@ from paramsched.compat.torch._arguments import (
 )
 from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot
 from paramsched.compat.torch.base import Verbose, hook
-from paramsched.curves.arrays import Floats
+from paramsched.core.curves.arrays import Floats
+from paramsched.core.dropins.group_fields import by_value, select, set_entries, unchanged_on_error
+from paramsched.core.dropins.step_engine import ValueRows
+from paramsched.core.schedules.rules.descents import along_knots
 from paramsched.errors import CallSite, InvalidArgument
-from paramsched.schedules.rules.descents import along_knots
 
 _RATE_ENDS = ("initial_lr", "max_lr", "min_lr")
 _MOMENTUM_ENDS = ("max_momentum", "base_momentum")

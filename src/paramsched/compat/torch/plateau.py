@@ -8,9 +8,6 @@ from typing import Any, ClassVar, Literal, SupportsFloat, final
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.base.user_warnings import warn_user
-from paramsched.compat import group_fields
-from paramsched.compat.group_fields import Number
 from paramsched.compat.torch._arguments import as_float, as_floats, optimizer_of, torch_error
 from paramsched.compat.torch.base import (
     EPOCH_DEPRECATION_WARNING,
@@ -20,9 +17,12 @@ from paramsched.compat.torch.base import (
     hook,
     snapshot_fields,
 )
+from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.dropins import group_fields
+from paramsched.core.dropins.group_fields import Number
+from paramsched.core.feedback.base import Nonfinite, improves_on, metric_number
+from paramsched.core.feedback.plateau import Plateau
 from paramsched.errors import CallSite
-from paramsched.feedback.base import Nonfinite, improves_on, metric_number
-from paramsched.feedback.plateau import Plateau
 
 _HALF = 0.5  # any valid factor, to check the other options
 

@@ -1,0 +1,529 @@
+"""Conversion of arguments of transformers, and of the programs on top of it, to a plan."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from difflib import get_close_matches
+from enum import Enum
+from fractions import Fraction
+from itertools import islice
+from typing import Any, Final
+
+from paramsched.compat.deepspeed.plans import TrainerRun, plan_of_config, report_mismatches
+from paramsched.compat.deepspeed.plans import groups_of as groups_of_deepspeed
+from paramsched.compat.transformers.programs import TRAINER, Settings, settings_of
+from paramsched.compat.transformers.schedulers import SCHEDULERS, Run
+from paramsched.core.base.codes import (
+    DEEPSPEED_WINS,
+    NOT_IN_SCRIPT,
+    REFUSED_VALUE,
+    UNKNOWN_FIELD,
+    UNKNOWN_NAME,
+    UNUSED_SETTING,
+    WRONG_TYPE,
+)
+from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.core.base.near_names import certain_name, closest, did_you_mean
+from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.files.arguments import (
+    WrongValue,
+    accumulation_fact,
+    argument,
+    argument_table,
+    arguments_of,
+    defaults_of,
+    given_rate,
+    is_count,
+    is_plain_number,
+    located,
+    names_of,
+    numbers_by_field,
+    read_arguments,
+    updates_with_accumulation,
+)
+from paramsched.core.files.command_lines import mapping_of_options, named_options
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
+from paramsched.core.files.known_dialects import BaseLike, GroupOfFile
+from paramsched.core.files.unused_settings import note_defaults, report_no_settings, report_unused_settings
+from paramsched.core.plan import Plan
+from paramsched.core.plan.bases import NO_BASES, Bases
+from paramsched.core.schedules import with_lengths
+from paramsched.core.time import Calendar, Duration, DurationLike
+from paramsched.errors import ConfigError, MissingFact
+
+
+def _scheduler_name(value: Any) -> str:
+    """Return the lower-case name of a scheduler or of its function, also for a member of `SchedulerType`."""
+    written = value.value if isinstance(value, Enum) else value
+    name = str(written).removeprefix("SchedulerType.").lower()
+    if isinstance(written, str) and (name in SCHEDULERS or name in {one.function for one in SCHEDULERS.values()}):
+        return name
+    found = f"unknown scheduler {short_json(written)}; {did_you_mean(name, SCHEDULERS)}"
+    raise WrongValue(found, code=UNKNOWN_NAME, example=closest(name, SCHEDULERS))
+
+
+def _keywords(value: Any) -> Mapping[str, Any]:
+    """Return the arguments of a scheduler, which may be a string with JSON."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise WrongValue(f"invalid JSON: {error}") from None
+    if value is not None and not isinstance(value, Mapping):
+        raise WrongValue(f"expected a mapping of arguments, got {type_name_of(value)}")
+    return value or {}
+
+
+_CYCLES: Final = {"num_cycles": 3}
+
+
+@argument_table
+class _Trainer:
+    """The entries of a `TrainingArguments` that a plan depends on."""
+
+    lr_scheduler_type: str = argument("linear", parse=_scheduler_name)
+    lr_scheduler_kwargs: Mapping[str, Any] = argument(None, parse=_keywords, example=_CYCLES)
+    warmup_steps: float = argument(0, low=0, example=500)
+    warmup_ratio: float = argument(0.0, low=0, high=1, example=0.03)
+    max_steps: int = argument(-1, low=-1, example=1000)
+    num_train_epochs: float = argument(3, above=0, high=1e9)
+    learning_rate: float = argument(5e-5, low=0, aliases=("lr",))
+    gradient_accumulation_steps: Any = argument(None)
+
+
+@argument_table
+class _Call:
+    """The arguments of `get_scheduler`, and the learning rate."""
+
+    name: str = argument(parse=_scheduler_name, example="linear")
+    scheduler_specific_kwargs: Mapping[str, Any] = argument(None, parse=_keywords, example=_CYCLES)
+    num_warmup_steps: int = argument(0, low=0, example=500)
+    num_training_steps: int | None = argument(None, low=1, example=1000)
+    learning_rate: float | None = argument(None, low=0, example=5e-5, aliases=("lr",))
+
+
+_OF_CALL: Final = tuple(name for name in arguments_of(_Call) if name != "learning_rate")
+_OF_TRAINER: Final = tuple(arguments_of(_Trainer))
+_OF_BOTH: Final = ("lr", "learning_rate", "optimizer", "metric_for_best_model")
+_SIGNS: Final = (
+    "lr_scheduler_type",
+    "lr_scheduler_kwargs",
+    "scheduler_specific_kwargs",
+    "num_warmup_steps",
+    "num_training_steps",
+    "num_train_epochs",
+    "per_device_train_batch_size",
+    "warmup_ratio",
+    "max_steps",
+)
+_DECISIVE: Final = frozenset({*_OF_TRAINER, *_SIGNS} - {"gradient_accumulation_steps"})
+"""Settings without which a config is that of another program."""
+
+_BETAS: Final = {"adam_beta1": 0.9, "adam_beta2": 0.999}
+_WITHOUT_BETAS: Final = ("sgd", "adafactor", "rmsprop", "adagrad", "lion")
+
+_RENAMED: Final = {
+    **dict.fromkeys(("lr_scheduler", "lr_schedule", "scheduler", "scheduler_type"), "lr_scheduler_type"),
+    **dict.fromkeys(("num_epochs", "epochs", "max_epochs", "train_epochs", "max_train_epochs"), "num_train_epochs"),
+    **dict.fromkeys(("max_train_steps", "train_steps", "total_steps", "num_training_steps"), "max_steps"),
+    "num_warmup_steps": "warmup_steps",
+}
+"""Names in other programs of settings of a `TrainingArguments`."""
+
+_HARMLESS: Final = ("lr", "num_iterations", "num_ppo_epochs", "ppo_epochs", "multi_turn_scheduler")
+"""An alias of the learning rate, and keys of derived trainers that do not affect a schedule."""
+
+_MAX_NAMES: Final = 2_000
+"""The most entries that are checked for misspellings; a `TrainingArguments` has 130."""
+
+
+def recognizes(data: Any) -> bool:
+    """Return whether data looks like arguments of transformers."""
+    options, settings = named_options(data), settings_of(data)
+    if settings is not None and settings.program is not TRAINER:
+        return _has_settings(settings)
+    return any(name in _SIGNS for name in options) or is_plain_number(options.get("learning_rate", (None, ""))[0])
+
+
+def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
+    """Return the plan with the values of transformers' scheduler.
+
+    Args:
+        data: a `TrainingArguments` or the arguments of `get_scheduler`; missing entries have their defaults.
+        calendar: run facts; `steps_per_epoch` or `total` is required to round fractions of the run as in transformers.
+        base: the base of lr, of which the levels of a metric rule are multiples. Default: `learning_rate`.
+
+    Raises:
+        ConfigError: the config has errors; all of them are listed, each with its path.
+
+    >>> arguments = {"lr_scheduler_type": "cosine", "warmup_ratio": 0.03, "num_train_epochs": 2}
+    >>> print(to_plan(arguments))
+    horizon: 2 epochs
+    lr: warmup("3%") >> cosine()
+    >>> print(to_plan({"name": "polynomial", "num_warmup_steps": 10, "num_training_steps": 100}))
+    horizon: 100
+    lr: warmup(10) >> linear(to=absolute(1e-07))
+    """
+    settings = settings_of(data)
+    if settings is None:
+        found = f"expected arguments, got {type_name_of(data)}"
+        raise ConfigError("config", [Diagnostic(ROOT, found, "Write lr_scheduler_type: cosine", code=WRONG_TYPE)])
+    if settings.program is TRAINER:
+        plan = _plan_of(mapping_of_options(data), settings, calendar, given_rate(base))
+        _warn_of_other_program(settings, data)
+        return plan
+    try:
+        return _plan_of({}, settings, calendar, given_rate(base))
+    except ConfigError as error:
+        name = settings.program.name
+        named = [replace(one, found=f"{name}: {one.found}") for one in error.diagnostics]
+        raise ConfigError("config", named) from None
+
+
+def _plan_of(data: Mapping[str, Any], settings: Settings, calendar: Calendar | None, lr: float | None) -> Plan:
+    """Return the plan of the settings of a config, whose entries are `data`."""
+    diagnostics, arguments = DiagnosticCollector(), dict(settings.written)
+    if "lr" in arguments and arguments["lr"][0] == arguments.get("learning_rate", (None, ""))[0]:
+        del arguments["lr"]  # else both are refused
+    if _is_call(data):
+        name, keywords, run = _read_call(arguments, calendar, lr, diagnostics)
+    else:
+        _report_other_names(settings, diagnostics)
+        if not diagnostics.count and not _has_settings(settings, data):
+            found, instead = "expected arguments of transformers' Trainer", "For example lr_scheduler_type: cosine"
+            report_no_settings(data, _DECISIVE, diagnostics, library="transformers", found=found, instead=instead)
+            diagnostics.raise_any("config")
+        _report_other_program(settings, data, diagnostics)
+        name, keywords, run = _read_trainer(settings, arguments, calendar, lr, diagnostics)
+        keywords = {**settings.program.keywords(name, run.left), **keywords}
+    if not name:
+        diagnostics.raise_any("config")
+    if not _is_call(data) and arguments.get("deepspeed") is not None:
+        plan = _plan_of_deepspeed(settings.values, name, run, calendar, diagnostics)
+        if plan is not None:
+            return plan
+    table = SCHEDULERS.get(name) or next(one for one in SCHEDULERS.values() if one.function == name)
+    written = {} if table.ignores else located(keywords, run.path)
+    written = {key: one for key, one in written.items() if one[0] is not None or key not in arguments_of(table)}
+    scheduler, _, wrong = read_arguments(table, written, run.path, diagnostics, of=name)
+    with diagnostics.reported_at(run.path):
+        schedule = scheduler.schedule(replace(run, wrong=wrong))
+        length = run.warmup.exact
+        if length is None and settings.program.rounded is math.floor:
+            schedule = with_lengths(schedule, "floor")
+        elif length is not None and length.denominator > 1:
+            schedule = with_lengths(schedule)
+        return Plan(lr=schedule, horizon=run.horizon)
+
+
+_OF_MANY: Final = frozenset({"learning_rate", "lr", "max_steps"})
+"""Settings that many programs have, each with a schedule of its own."""
+_OF_TRAINING_ARGUMENTS: Final = frozenset(
+    (*_SIGNS, *_OF_TRAINER, "output_dir", "per_device_eval_batch_size", "gradient_checkpointing", "logging_steps",
+     "save_steps", "save_strategy", "eval_strategy", "evaluation_strategy", "logging_strategy", "save_total_limit",
+     "report_to", "optim", "max_grad_norm", "adam_beta1", "adam_beta2", "adam_epsilon", "dataloader_num_workers",
+     "remove_unused_columns", "push_to_hub", "lr_scheduler_type", "deepspeed", "fsdp", "bf16", "fp16", "tf32")
+)  # fmt: skip
+
+
+def _report_other_program(settings: Settings, data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> None:
+    """Report a config that is not a Trainer's: its optimizer has settings, where a `TrainingArguments` has a name."""
+    for key in ("optim", "optimizer"):
+        if settings.program is TRAINER and isinstance(data.get(key), (Mapping, list)):
+            found = f"expected the name of an optimizer, got {type_name_of(data[key])}: this config is not a Trainer's"
+            instead = 'Write a native plan, such as lr: warmup("5%") >> cosine()'
+            diagnostics.add(child_path(ROOT, key), found, instead, at_key=True, code=WRONG_TYPE)
+            diagnostics.raise_any("config")
+
+
+def _warn_of_other_program(settings: Settings, data: Any) -> None:
+    """Warn about a file with one setting only, which many programs have: another one's default schedule may differ."""
+    own = _OF_TRAINING_ARGUMENTS.intersection(settings.written)
+    if isinstance(data, Mapping) and settings.program is TRAINER and len(own) == 1 and own <= _OF_MANY:
+        (only,) = own
+        found = f"{only} is the only setting of transformers here; the schedule of another program may not be linear"
+        instead = "If transformers reads this file, write lr_scheduler_type: linear"
+        warn_user(Diagnostic(child_path(ROOT, only), found, instead, at_key=True, code=UNUSED_SETTING))
+
+
+def _has_settings(settings: Settings, data: Iterable[str] = ()) -> bool:
+    """Return whether a config has a setting of the schedule."""
+    return any(name in _DECISIVE for name in (*settings.written, *data))
+
+
+def _is_call(data: Mapping[str, Any]) -> bool:
+    """Return whether data contains arguments of `get_scheduler`, not of a trainer."""
+    own = any(name in data for name in _OF_TRAINER if name != "learning_rate")
+    is_named = "name" in data and closest(str(data["name"]), SCHEDULERS) is not None  # else the name of a run
+    return not own and (is_named or any(name in data for name in _OF_CALL if name != "name"))
+
+
+_COMPARED: Final = {
+    "train_micro_batch_size_per_gpu": ("per_device_train_batch_size", 8),
+    "gradient_accumulation_steps": ("gradient_accumulation_steps", 1),
+    "gradient_clipping": ("max_grad_norm", 1.0),
+    "optimizer.params.eps": ("adam_epsilon", 1e-8),
+    "optimizer.params.weight_decay": ("weight_decay", 0.0),
+}
+"""For values of a DeepSpeed config that transformers compares with an argument: its name and default."""
+
+
+def _plan_of_deepspeed(
+    data: Mapping[str, Any], name: str, run: Run, calendar: Calendar | None, diagnostics: DiagnosticCollector
+) -> Plan | None:
+    """Return the plan of the scheduler in the DeepSpeed config of the arguments; None if it has none."""
+    config = data["deepspeed"]
+    if isinstance(config, str):
+        found = f"if {config} has a scheduler, lr_scheduler_type: {name} has no effect"
+        instead = f"Write paramsched check args.yaml {config}"
+        warn_user(Diagnostic(child_path("$", "deepspeed"), found, instead, code=DEEPSPEED_WINS, as_warning=True))
+    if not isinstance(config, Mapping):
+        return None
+    scheduler = config.get("scheduler")
+    params = scheduler.get("params") if isinstance(scheduler, Mapping) else None
+    if run.total is None and isinstance(params, Mapping) and "auto" in params.values():
+        found = "the DeepSpeed config refers to the updates of the run, which are unknown"
+        raise MissingFact("TrainingArguments", found, fact="steps_per_epoch", example="100")
+    values = {place: (one, data.get(one, default)) for place, (one, default) in _COMPARED.items()}
+    betas = [data.get(one, default) for one, default in _BETAS.items()]
+    warmup = run.warmup.updates if run.warmup.is_resolved else None
+    if warmup is None and run.total is not None:
+        warmup = math.ceil(run.total * dict(run.warmup.terms)["percent"] / 100)
+    trainer = TrainerRun(
+        run.lr,
+        warmup,
+        run.total,
+        run.horizon,
+        {
+            **values,
+            "optimizer.params.lr": ("learning_rate", run.lr),
+            "optimizer.params.betas": ("adam_beta1, adam_beta2", betas),
+        },
+        name,
+        is_default="lr_scheduler_type" not in data,
+    )
+    report_mismatches(config, child_path("$", "deepspeed"), trainer, diagnostics)
+    plan = None
+    if scheduler is not None:
+        plan = plan_of_config(config, child_path("$", "deepspeed"), trainer, diagnostics, calendar)
+    diagnostics.raise_any("config")
+    return plan
+
+
+_WrittenArguments = Mapping[str, tuple[Any, str]]
+_Read = tuple[str, Mapping[str, Any], Run]
+
+
+def _read_call(
+    written: _WrittenArguments, calendar: Calendar | None, lr: float | None, diagnostics: DiagnosticCollector
+) -> _Read:
+    """Read the arguments of `get_scheduler`; the arguments of the scheduler itself may be next to them."""
+    names = names_of(_Call).keys() - ({"learning_rate", "lr"} if lr is not None else ())
+    own = {name: one for name, one in written.items() if name in names}
+    arguments, places, wrong = read_arguments(_Call, own, "$", diagnostics)
+    keywords, path = arguments.scheduler_specific_kwargs, places["scheduler_specific_kwargs"]
+    if not keywords:
+        keywords, path = {name: one for name, (one, _) in written.items() if name not in (*_OF_CALL, *_OF_BOTH)}, "$"
+    horizon = 1000 if "num_training_steps" in wrong else arguments.num_training_steps
+    total = horizon if horizon or calendar is None else calendar.horizon
+    metric = str(written.get("metric_for_best_model", ("", ""))[0] or "loss")
+    rate = arguments.learning_rate or None if lr is None else lr
+    warmup = Duration.of(arguments.num_warmup_steps)
+    run = Run(warmup, total, horizon, rate, metric, "num_training_steps", path, diagnostics)
+    return "" if "name" in wrong else arguments.name, keywords, run
+
+
+def _read_trainer(
+    settings: Settings,
+    written: _WrittenArguments,
+    calendar: Calendar | None,
+    lr: float | None,
+    diagnostics: DiagnosticCollector,
+) -> _Read:
+    """Read a `TrainingArguments`, or the settings of another program."""
+    program = settings.program
+    given = {"learning_rate", "lr"} if lr is not None else set[str]()
+    own = {name: one for name, one in written.items() if name in names_of(_Trainer).keys() - given}
+    known = arguments_of(_Trainer).keys() - given
+    defaults = {name: value for name, value in program.defaults.items() if name in known}
+    arguments, places, wrong = read_arguments(_Trainer, own, "$", diagnostics, defaults=defaults)
+    if arguments.max_steps == 0:
+        found = "the run must have at least one update"
+        diagnostics.add("$.max_steps", found, "Write max_steps: 1000, or -1 for num_train_epochs", code=REFUSED_VALUE)
+    if program.names is not None and "warmup_steps" in written:
+        arguments = replace(arguments, warmup_ratio=0.0)
+    total, horizon = _length_of_training(arguments, places, calendar, diagnostics, settings)
+    counted = total
+    if program.is_least and total is not None:
+        by_epochs = replace(arguments, max_steps=-1)
+        counted = min(total, _length_of_training(by_epochs, places, calendar, diagnostics, settings)[0] or total)
+    metric = str(written.get("metric_for_best_model", ("", ""))[0] or "loss")
+    run = Run(
+        _length_of_warmup(arguments, counted, horizon, settings),
+        total,
+        horizon,
+        (arguments.learning_rate or 5e-5) if lr is None else lr,
+        metric if metric.startswith("eval_") else f"eval_{metric}",
+        "max_steps",
+        places["lr_scheduler_kwargs"],
+        diagnostics,
+    )
+    return "" if "lr_scheduler_type" in wrong else arguments.lr_scheduler_type, arguments.lr_scheduler_kwargs, run
+
+
+def _report_other_names(settings: Settings, diagnostics: DiagnosticCollector) -> None:
+    """Report entries that are refused, probably misspelled, or look like settings of a schedule."""
+    for one in settings.refused:
+        diagnostics.add(one.path, one.found, one.instead, code=one.code)
+    program, written = settings.program, settings.written
+    if program.names is not None:
+        report_unused_settings(settings.others, program.refused, diagnostics, library=program.name)
+        return
+    misspelled = set[str]()
+    for name in islice(written, _MAX_NAMES):
+        near = get_close_matches(name, _OF_TRAINER, n=1, cutoff=0.88)
+        if name not in _OF_TRAINER and name not in _RENAMED and near:
+            found = f'unknown argument; did you mean "{near[0]}"?'
+            replaced = (name, near[0]) if near[0] == certain_name(name, _OF_TRAINER) else None
+            diagnostics.add(written[name][1], found, at_key=True, code=UNKNOWN_FIELD, replace=replaced)
+            misspelled.add(name)
+    used = [*_OF_TRAINER, *_HARMLESS, *misspelled]
+    steps = written.get("max_steps", (None, ""))[0]
+    by_epochs = not is_plain_number(steps) or steps <= 0
+    renamed = {key: name for key, name in _RENAMED.items() if by_epochs or "epochs" not in name}
+    renamed = renamed if program is TRAINER else {}
+    if by_epochs and "num_train_epochs" in written:
+        renamed = {key: name for key, name in renamed.items() if name != "max_steps"}
+    defaulted = tuple(_defaults_taken(settings))
+    report_unused_settings(
+        settings.others,
+        used,
+        diagnostics,
+        library=program.name,
+        renamed=renamed,
+        defaulted=defaulted,
+        command=settings.command,
+    )
+
+
+def _defaults_taken(settings: Settings | None) -> dict[str, object]:
+    """Return the missing settings that affect the schedule, with their defaults."""
+    if settings is None or (settings.program is TRAINER and _is_call(settings.values)):
+        return {}
+    data, specified = settings.values, {*settings.values}
+    specified |= {"num_train_epochs"} if is_plain_number(data.get("max_steps")) and data["max_steps"] > 0 else set()
+    warmups = ("warmup_steps", "warmup_ratio")
+    specified |= {*warmups} if specified.intersection(warmups) else set()
+    specified |= {"learning_rate"} if "lr" in specified else set()
+    defaults = {**defaults_of(_Trainer), **settings.program.defaults}
+    own = warmups["warmup_ratio" in settings.program.defaults]
+    counted = ("lr_scheduler_type", "num_train_epochs", "learning_rate", own)
+    return {name: defaults[name] for name in counted if name not in specified}
+
+
+def _length_of_training(
+    arguments: _Trainer,
+    places: Mapping[str, str],
+    calendar: Calendar | None,
+    diagnostics: DiagnosticCollector,
+    settings: Settings,
+) -> tuple[int | None, DurationLike | None]:
+    """Return the length of a trainer's run in updates, or None if unknown, and as a plan specifies it."""
+    if arguments.max_steps > 0:
+        return arguments.max_steps, arguments.max_steps
+    epochs = arguments.num_train_epochs
+    length_text = f"{Decimal(repr(epochs)).normalize():f} epochs"
+    length, accumulation = calendar and calendar.updates_per_epoch, arguments.gradient_accumulation_steps
+    if calendar is not None and accumulation is not None and calendar.steps_per_epoch is None:
+        length = updates_with_accumulation(accumulation, places["gradient_accumulation_steps"], calendar, diagnostics)
+    if calendar is None or length is None:
+        if settings.program.names is not None and settings.values.get("max_steps_per_epoch"):
+            raise settings.missing("length")
+        return None, length_text
+    length = settings.program.epoch(length, calendar, settings.values)
+    total = math.ceil(epochs * length)  # rounded as a float, as in the trainer
+    same = length == calendar.updates_per_epoch and total == math.ceil(Fraction(repr(epochs)) * length)
+    return total, length_text if same else total
+
+
+def _length_of_warmup(
+    arguments: _Trainer, total: int | None, horizon: DurationLike | None, settings: Settings
+) -> Duration:
+    """Return the length of the warmup in updates, or in percent of a run of unknown length."""
+    program, written = settings.program, settings.written
+    is_given = "warmup_ratio" in written or "warmup_steps" in written
+    if arguments.warmup_steps >= 1:
+        return Duration.of(program.warmup(int(arguments.warmup_steps), is_given))
+    share = arguments.warmup_steps or arguments.warmup_ratio
+    if share and program.per_process and total is not None:
+        return _warmup_of_processes(total, share, written.get("num_processes"), is_exact=arguments.max_steps > 0)
+    if total is not None:
+        updates = program.warmup(program.rounded(total * share), is_given)
+        is_rounded_up = program.rounded is math.ceil and updates == math.ceil(total * Fraction(repr(share)))
+        if isinstance(horizon, int) or not is_rounded_up:
+            return Duration.of(updates)
+    elif share and (program.per_process or (program.is_least and not is_given)):
+        raise settings.missing("warmup")
+    return Duration.of(f"{Decimal(repr(share)) * 100:f}%")
+
+
+def _warmup_of_processes(total: int, share: float, given: tuple[Any, str] | None, *, is_exact: bool) -> Duration:
+    """Return the warmup of a scheduler that accelerate steps once per process, so that it counts them all."""
+    known = given is not None and is_count(given[0], 1)
+    processes = int(given[0]) if given is not None and known else 1
+    if (not is_exact and (not known or processes > 1)) or (not known and total * share % 1):
+        found = "accelerate counts the updates of all processes, of which the length of the schedule is rounded"
+        instead = "" if known else "Pass --num_processes in the command"
+        warn_user(Diagnostic(child_path(ROOT, "warmup_ratio"), found, instead, code=NOT_IN_SCRIPT))
+    return Duration.of_updates(Fraction(math.floor(total * processes * share), processes))
+
+
+def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # each peer has this parameter
+    """Return the bases: the values of a `TrainingArguments`, or the learning rate next to those of `get_scheduler`."""
+    settings = settings_of(data)
+    if settings is None:
+        return NO_BASES
+    data = settings.values
+    defaults = {**defaults_of(_Trainer), "weight_decay": 0.0, **_BETAS, **settings.program.defaults}
+    if settings.program is TRAINER and _is_call(data):
+        rate = data.get("learning_rate", data.get("lr"))
+        return Bases(({"lr": float(rate)},), "learning_rate") if is_plain_number(rate) else NO_BASES
+    found: dict[str, Any] = {"lr": defaults["learning_rate"], "weight_decay": defaults["weight_decay"]}
+    found |= numbers_by_field(data, lr="learning_rate", weight_decay="weight_decay")
+    if not any(word in str(data.get("optim", "adamw")) for word in _WITHOUT_BETAS):
+        betas = [data.get(name, defaults[name]) for name in _BETAS]
+        found |= {"betas": tuple(map(float, betas))} if all(map(is_plain_number, betas)) else {}
+    notes = ("weight_decay applies to weights only, not to biases and norms",) if found["weight_decay"] else ()
+    kind = "TrainingArguments" if settings.program is TRAINER else settings.program.name
+    return Bases((found,), kind, notes) if found["lr"] is not None else NO_BASES
+
+
+def groups_of(data: Any, calendar: Calendar | None = None) -> Iterator[GroupOfFile]:
+    """Yield the group of a Trainer, or those of the optimizer in its DeepSpeed config."""
+    settings, bases = settings_of(data), bases_of(data)
+    if settings is None or not bases.groups:
+        return
+    written, rate = settings.written, bases.groups[0].get("lr")
+    base = written.get("learning_rate", written.get("lr", (None, "")))[1]
+    config = settings.values.get("deepspeed")
+    schedule = written.get("lr_scheduler_type", (None, ""))[1]
+    if isinstance(config, Mapping):
+        for one in groups_of_deepspeed(config, calendar, child_path(ROOT, "deepspeed"), (rate, base)):
+            yield one if config.get("scheduler") is not None else replace(one, schedule=schedule)
+    else:
+        yield GroupOfFile(bases.groups[0], base, schedule, str(settings.values.get("optim", "")))
+
+
+def facts_of(data: Any) -> Calendar | None:
+    """Return the accumulation of a `TrainingArguments`."""
+    settings = settings_of(data)
+    return None if settings is None else accumulation_fact(settings.values.get("gradient_accumulation_steps"))
+
+
+def notes_of(data: Any) -> Iterator[Diagnostic]:
+    """Return notes on the defaults of missing entries."""
+    settings = settings_of(data)
+    program = TRAINER if settings is None else settings.program
+    return note_defaults(f"{program.name} {program.source}", _defaults_taken(settings))

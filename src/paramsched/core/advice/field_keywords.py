@@ -1,0 +1,119 @@
+"""Validating the keywords of a Plan: fields, and keywords that were meant for something else."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from paramsched.core.advice.peer_words import LENGTHS_OF_RUN, RUN_FACTS, is_warmup_length
+from paramsched.core.base.near_names import KNOWN, certain_name
+from paramsched.errors import InvalidCall, shown
+
+_ENTRIES = ("horizon", "clock")
+
+
+def refuse_wrong_fields(
+    bindings: Sequence[Any],
+    fields: Mapping[str, Any],
+    horizon: Any,
+    clock: Any,
+    *,
+    binding: type[Any],
+    schedule: type[Any],
+) -> None:
+    """Raise for misspelled keywords of a plan, misspelled fields, and arguments of other libraries.
+
+    A custom optimizer's field with such a name can be scheduled with `Binding(name, schedule)`.
+
+    Args:
+        bindings: the positional arguments.
+        fields: the keywords that should be fields.
+        horizon, clock: the other keywords, or None.
+        binding, schedule: the classes `Binding` and `Schedule`, which belong to packages above this one.
+
+    Raises:
+        InvalidCall: a keyword is invalid, or a positional argument is not a Binding. The error
+            contains the correct call.
+    """
+    wrong = {name: reason for name, value in fields.items() if (reason := _reason(name, value))}
+    others = [one for one in bindings if not isinstance(one, binding)]
+    if not wrong and not others:
+        return
+
+    def code(value: Any) -> str:
+        """Return a value as Python code."""
+        if isinstance(value, binding):
+            return f"Binding({value.name!r}, {value.schedule}, groups={value.groups!r})"
+        return str(value) if isinstance(value, schedule) else repr(value)
+
+    several = [one if isinstance(one, (list, tuple)) else [one] for one in bindings]
+    given = [one for items in several for one in items]
+    kept: dict[str, Any] = {}
+    nested: dict[str, Mapping[str, Any]] = {}  # the fields of groups
+    written = [code(one) for one in given if isinstance(one, binding)]
+    name = "lr"
+    for other in given:
+        if isinstance(other, str) and other in KNOWN:  # Plan("lr", "cosine()")
+            name = other
+        elif isinstance(other, Mapping):
+            kept |= {str(key): line for key, line in other.items() if not isinstance(line, Mapping)}
+            nested |= {str(key): lines for key, lines in other.items() if isinstance(lines, Mapping)}
+        elif isinstance(other, (schedule, str)):
+            kept[name] = other
+    for name, value in {**fields, "horizon": horizon, "clock": clock}.items():
+        if name not in wrong:
+            if value is not None:
+                kept[name] = value
+        elif name == "groups" and isinstance(value, Mapping):
+            nested |= {group: lines for group, lines in value.items() if isinstance(lines, Mapping)}
+        elif name == "targets" and isinstance(value, Mapping):
+            for target, entry in value.items():
+                kind = "initial" if isinstance(entry, (int, float)) else "schedule"
+                whole = entry if isinstance(entry, Mapping) else {kind: entry}
+                initial, line = whole.get("initial", 1.0), whole.get("schedule", "cosine()")
+                written.append(f"Binding(Target({target!r}, {initial!r}), {code(line)})")
+        elif is_warmup_length(name):
+            kept["lr"] = f"warmup({value}) >> {kept.get('lr', fields.get('lr', 'cosine()'))}"
+        elif (unit := LENGTHS_OF_RUN.get(name)) is not None:
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            length = value if (value > 0 if is_number else re.match(r"[\d.]+", str(value))) else 1000
+            kept.setdefault("horizon", f"{length} {unit}" if unit and not isinstance(length, str) else length)
+        elif meant := _entry(name) or (name.lower() if name.lower() in KNOWN else ""):
+            kept.setdefault(meant, value)
+    written += [
+        f"Binding({field!r}, {code(line)}, groups={group!r})"
+        for group, lines in nested.items()
+        for field, line in lines.items()
+    ]
+    if kept.keys() <= set(_ENTRIES) and not written:
+        kept = {"lr": "cosine()", **kept}
+    for name, value in kept.items():
+        if not name.isidentifier():
+            field, at, group = name.partition("@")  # as on the command line: lr@head
+            written.append(f"Binding({field.strip()!r}, {code(value)}{f', groups={group.strip()!r}' if at else ''})")
+    named = [f"{name}={code(value)}" for name, value in kept.items() if name.isidentifier()]
+    found = [f'unknown field "{name}"; {reason}' for name, reason in wrong.items()]
+    found += [f"{shown(one)}: not a Binding" for one in others]
+    raise InvalidCall("Plan(…)", "; ".join(found), f"Write Plan({', '.join([*written, *named])})")
+
+
+def _entry(name: str) -> str | None:
+    return certain_name(name, _ENTRIES)
+
+
+def _reason(name: str, value: Any) -> str:
+    """Return why a keyword cannot be a field; an empty text if it can."""
+    if name in KNOWN:
+        return ""
+    if is_warmup_length(name) and isinstance(value, int):
+        return "a warmup is a stage of the schedule"
+    if name in RUN_FACTS | LENGTHS_OF_RUN.keys() and "(" not in str(value):  # otherwise it is a schedule
+        is_fact = name not in LENGTHS_OF_RUN
+        return "it is a run fact; pass it to ps.Scheduler" if is_fact else 'the length of the run is "horizon"'
+    if (entry := _entry(name)) is not None:
+        return f'did you mean "{entry}"?'
+    if name in ("groups", "targets"):
+        return "in code, write a Binding for each group" if name == "groups" else "in code, a target is a Binding"
+    if name == "optimizer":
+        return "a plan has no optimizer; ps.Scheduler(optimizer, plan) connects them"
+    # Other misspelled fields raise when the plan is attached, because the optimizer may have a field of that name.
+    return f'did you mean "{name.lower()}"?' if name.lower() in KNOWN else ""

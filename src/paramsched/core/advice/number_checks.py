@@ -1,0 +1,154 @@
+"""Checks of numbers and choices that users pass. Their errors show the call with the argument."""
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import fields, replace
+from fractions import Fraction
+from functools import cache, partial
+from numbers import Integral, Real
+from typing import Any, get_args
+
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.errors import CallSite, InvalidArgument, site_with_value
+
+MOST_COUNT = 10**18
+"""The largest number that a clock may count, such as updates or tokens; sums of such numbers fit in 64 bits."""
+
+
+def _refusal(site: str | CallSite, number: object, found: str, sample: float) -> InvalidArgument:
+    """Return the error for an invalid number. It suggests `sample`, as a keyword if `site` names the argument."""
+    is_keyword = isinstance(site, CallSite) and not site.entry and site.value == "…" and site.argument.isidentifier()
+    write = f"{site.argument}={sample}" if isinstance(site, CallSite) and is_keyword else f"{sample}"
+    return InvalidArgument(site_with_value(site, number), found, write=write, sample=sample, refused=number)
+
+
+def finite_number(site: str | CallSite, number: object) -> float:
+    """Return a finite number as a float; booleans and text raise InvalidArgument."""
+    if isinstance(number, bool) or not isinstance(number, Real):
+        raise _refusal(site, number, f"expected a number, got {type(number).__name__}", meant_number(number))
+    try:
+        value = float(number)
+    except OverflowError:  # an integer of more than 308 digits
+        value = math.inf
+    if not math.isfinite(value):
+        raise _refusal(site, number, "must be finite", 0.1)
+    return value + 0.0  # turns -0.0 into 0.0, because they are equal but have different texts
+
+
+def positive_number(site: str | CallSite, number: object) -> float:
+    """Return a finite number greater than 0 as a float."""
+    value = finite_number(site, number)
+    if value <= 0:
+        raise _refusal(site, number, "must be greater than 0", -value or 0.1)
+    return value
+
+
+def not_negative(site: CallSite, number: Any) -> float:
+    """Check that a number is finite and at least 0; return it as a float."""
+    value = finite_number(site, number)
+    if value < 0:
+        raise _refusal(site, number, "must not be negative", -value)
+    return value
+
+
+def proper_share(site: CallSite, number: object, *, sample: float, whole: bool = False) -> float:
+    """Return a number above 0 and below 1 as a float; `whole` allows 1. An error suggests `sample`."""
+    value = finite_number(site, number)
+    if not (0 < value < 1 or (whole and value == 1)):
+        found = "must be above 0 and at most 1" if whole else "must be greater than 0 and less than 1"
+        raise InvalidArgument(site_with_value(site, number), found, write=f"{site.argument}={sample}", sample=sample)
+    return value
+
+
+def meant_number(value: object, default: float = 0.1) -> float:
+    """Return the number that a value probably means; `default` if it is unclear.
+
+    >>> [meant_number(value, 7.0) for value in (0.3, "0.3", "30%", "3/4", "x", "1e999", True)]
+    [0.3, 0.3, 0.3, 0.75, 7.0, 7.0, 7.0]
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:
+        return value
+    if isinstance(value, str):
+        text, percent = value.strip().removesuffix("%"), value.strip().endswith("%")
+        with suppress(ValueError, ArithmeticError):  # "1/0", or more than 308 digits
+            # Not a Fraction of "1e999999999", whose digits take all memory.
+            number = float(Fraction(text if "e" not in text.lower() else repr(float(text))) / (100 if percent else 1))
+            return number if math.isfinite(number) else default
+    return default
+
+
+def whole_number(site: str | CallSite, number: object, least: int = 1, most: int = MOST_COUNT) -> int:
+    """Return `number` as an int. Raise InvalidArgument unless it is an integer from `least` to `most`."""
+    if isinstance(number, Integral) and not isinstance(number, bool):
+        number = int(number)  # NumPy's too
+    if isinstance(number, (int, float)) and not isinstance(number, bool) and least <= number <= most:
+        whole = math.floor(number)
+        if whole == number:
+            return whole
+    found = f"expected an integer of at least {least}"
+    if most < MOST_COUNT:
+        found = f"expected an integer from {least} to {most}"
+    elif isinstance(number, (int, float)) and number > most:
+        found = f"expected an integer from {least} to 1e18, the largest count of a clock"
+    whole = min(max(least, 3), most)
+    with suppress(TypeError, ValueError, OverflowError):
+        meant = 0 if isinstance(number, bool) else math.ceil(abs(float(number)))  # type: ignore[arg-type]  # suppressed
+        whole = meant if least <= meant <= most and meant else whole
+    raise _refusal(site, number, found, whole)
+
+
+def keep_checked(value: object, call: str, check: Callable[..., object], *names: str, **limits: int) -> None:
+    """Check the fields `names` of a frozen dataclass by `check`, and store the results.
+
+    An error shows a field as an argument of `call`, the function that builds the dataclass.
+    """
+    for name in names:
+        object.__setattr__(value, name, check(CallSite(call, name), getattr(value, name), **limits))
+
+
+def checked(check: Callable[..., object], **limits: Any) -> dict[str, Any]:
+    """Return metadata for a field of a dataclass: `check_fields` checks its value by `check`, and stores the result."""
+    return {"check": partial(check, **limits) if limits else check}
+
+
+def one_of(choices: Any, what: str = "") -> dict[str, Any]:
+    """Return metadata for a field whose value is one of the choices of a `Literal`; `what` is its name in an error."""
+
+    def check(site: CallSite, given: object) -> object:
+        require_choice(site, given, choices, f"unknown {what or site.argument}")
+        return given
+
+    return checked(check)
+
+
+def check_fields(value: Any, call: str) -> None:
+    """Check the fields of a frozen dataclass that have a check in their metadata. An optional field may be None."""
+    for name, check, optional in _checks_of(value.__class__):
+        if not (optional and getattr(value, name) is None):
+            keep_checked(value, call, check, name)
+
+
+@cache
+def _checks_of(kind: Any) -> list[tuple[str, Callable[..., object], bool]]:
+    checks = ((one, one.metadata.get("check")) for one in fields(kind))
+    # A text, so that it also works under `from __future__ import annotations`.
+    known = [(one.name, check, str(one.type)) for one, check in checks if check is not None]
+    return [(name, check, "None" in kind or "Optional" in kind) for name, check, kind in known]
+
+
+def require_choice(site: CallSite, given: object, choices: Any, found: str, write: str = "") -> None:
+    """Raise InvalidArgument if a value is not one of the choices of a `Literal`.
+
+    Args:
+        site: the call and the argument.
+        given: the value.
+        choices: the `Literal`; its first choice is the suggested value.
+        found: the start of the message, such as "unknown mode".
+        write: the text to write; by default the argument with the first choice.
+    """
+    known = get_args(choices)
+    if not isinstance(given, str) or given not in known:
+        write = write or f'{site.argument}="{known[0]}"'
+        site, found = replace(site, value=repr(given)), f"{found}; {did_you_mean(str(given), known)}"
+        raise InvalidArgument(site, found, write=write, sample=known[0], refused=given)

@@ -1,0 +1,507 @@
+"""Calls of schedulers of other libraries as lines with the same values. Each function has the arguments of one of them.
+
+A test compares the names, the order and the defaults with those classes and with the tables in `peers`, and the values
+with those classes. A function raises ValueError if no line is known.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from inspect import signature
+from itertools import pairwise
+from typing import Any, Final, TypeAlias, final
+
+from paramsched.core.advice.peer_words import own_name
+
+_STATE: Final = ("optimizer", "last_epoch", "last_step", "verbose", "param_name")  # without effect on the values
+_Calls: TypeAlias = dict[str, Callable[..., str]]
+_CURVES: Final = {"cos": "cosine", "linear": "linear"}  # by the names in torch
+_ENDLESS: Final = 1_000_000_000  # MMEngine's `end` of a window without an end
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A schedule among the arguments of a call.
+
+    Args:
+        text: its text.
+        length: the text of its length; empty if it has none.
+    """
+
+    text: str
+    length: str
+
+
+def line_of_call(name: str, positional: Sequence[Any], named: Mapping[str, Any]) -> str | None:
+    """Return the line with the values of a call in another library; None if it is unknown.
+
+    Args:
+        name: the name of the scheduler, which may contain its module.
+        positional, named: the arguments without the optimizer: numbers, text, lists, and a `Stage` for a schedule.
+
+    >>> line_of_call("LinearLR", [], {"start_factor": 0.1, "total_iters": 10})
+    'linear(0.1, 1.0, 10)'
+    """
+    spaces, _, last = name.rpartition(".")
+    libraries = [one for one in CALLS if one in spaces] or [*CALLS]
+    for library in libraries:
+        kind = re.sub(r"(LR|Momentum|ParamScheduler)\Z", "", last) if library == "mmengine" else last
+        if (call := CALLS[library].get(kind)) is None or (kind == last and library == "mmengine"):
+            continue
+        try:
+            given = signature(call).bind(*positional, **{key: one for key, one in named.items() if key not in _STATE})
+            return call(*given.args, **given.kwargs)
+        except (TypeError, ValueError, LookupError, ArithmeticError):
+            continue
+    return None
+
+
+_OWN_CALLS: Final = {
+    "linear": "torch.LinearLR",
+    "constant": "torch.ConstantLR",
+    "polynomial": "torch.PolynomialLR",
+    "inverse_sqrt": "transformers.get_inverse_sqrt_schedule",
+}
+"""The functions here that have the name, but not the defaults, of a scheduler whose arguments they are called with."""
+_WARMUP_STEPS: Final = ("warmup_steps", "warmup_updates", "warmup_iters", "warmup_num_steps")  # in other libraries
+
+
+def line_of_own_call(name: str, given: Mapping[str, Any], known: Collection[str]) -> str | None:
+    """Return the line with the values of a call of a function here with arguments of a scheduler of another library.
+
+    Args:
+        name: the function.
+        given: its arguments.
+        known: its parameters.
+
+    Returns:
+        The line; empty if it is unknown; None if no argument is one of a scheduler with other defaults.
+
+    >>> line_of_own_call("linear", {"start_factor": 0.1, "over": 10}, ["start", "to", "over"])
+    'linear(0.1, 1.0, 10)'
+    """
+    if name not in _OWN_CALLS:
+        return None
+    library, _, theirs = _OWN_CALLS[name].partition(".")
+    words = [*signature(CALLS[library][theirs]).parameters]
+    if "num_warmup_steps" in words:
+        given = {"num_warmup_steps" if key in _WARMUP_STEPS else key: one for key, one in given.items()}
+    if not any(key in words and key not in known for key in given):
+        return None
+    renamed = {
+        next((one for one in words if own_name(one, [key], name) == key), key): one for key, one in given.items()
+    }
+    return line_of_call(_OWN_CALLS[name], [], renamed) or ""
+
+
+def _check(*conditions: bool, line: str = "") -> str:
+    """Return a line. Raise ValueError if a condition of its values is false."""
+    if not all(conditions):
+        raise ValueError
+    return line
+
+
+def _level(value: float) -> str:
+    """Return an absolute level."""
+    _check(isinstance(value, (int, float)) and not isinstance(value, bool))
+    return f"absolute({float(value)!r})" if value else "0.0"
+
+
+def _rounded(value: float) -> float:
+    """Return a computed value without the digits that come from rounding: 0.01 for 0.1 * 0.1."""
+    return float(f"{value:.15g}")
+
+
+def _number(value: float, low: float = 0.0, high: float = 1e300) -> str:
+    _check(isinstance(value, (int, float)) and not isinstance(value, bool), low <= value <= high)
+    return repr(float(value))
+
+
+def _above_0(value: float, high: float = 1e300) -> str:
+    return _number(value, 1e-300, high)
+
+
+def _steps(value: float | Fraction, low: int = 1) -> str:
+    """Return a length in updates."""
+    _check(isinstance(value, (int, float, Fraction)) and not isinstance(value, bool), value >= low)
+    exact = Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
+    return str(exact) if exact.denominator == 1 else f'"{exact} steps"'
+
+
+def _count(value: int) -> str:
+    _check(isinstance(value, int))
+    return _steps(value)
+
+
+def _counts(values: Sequence[int]) -> str:
+    _check(isinstance(values, (list, tuple)), len(values) > 0)
+    return f"[{', '.join(map(_count, sorted(values)))}]"
+
+
+# ---- helpers of one library
+
+
+def _waves(decay: Fraction | None, waves: float, floor: str = "0.0") -> str:
+    """Return cosine waves without an end.
+
+    Args:
+        decay: the updates of `waves` waves; None for the entire run.
+        waves: the number of waves; 0.5 is a decay.
+        floor: the level between two waves.
+    """
+    _above_0(waves)
+    to = "" if floor == "0.0" else f"to={floor}"
+    if decay is None:
+        return f"cosine({to})" if waves == 0.5 else f"cosine_wave({waves!r}{to and f', {to}'})"
+    return f"restarts(cosine_wave({to}), {_steps(decay / Fraction(repr(waves)))})"
+
+
+def _torch_cyclic(up: int, down: int, low: float, high: float, mode: str, gamma: float) -> str:
+    _check(mode in ("triangular", "triangular2", "exp_range"))
+    shape = "" if mode == "triangular" else f', "{mode}"' + (f", {_above_0(gamma)}" if mode == "exp_range" else "")
+    return f"cyclic({_count(up)}, {_count(down)}, {_level(low)}, {_level(high)}{shape})"
+
+
+def _torch_one_cycle(peak: float, total: int, share: float, curve: str, div: float, last: float, *, three: bool) -> str:
+    _check(share * total > 1, share < (0.5 if three else 1), curve in _CURVES)
+    shape = f'{_number(share)}, "{curve}", {_above_0(div)}, {_above_0(last)}'
+    return f"recurrence(rules.one_cycle({_above_0(peak)}, {_count(total)}, {shape}, {bool(three)}))"
+
+
+def _torch_sequence(schedulers: Sequence[Stage], milestones: Sequence[int]) -> str:
+    _check(len(schedulers) == len(milestones) + 1, *(isinstance(one, Stage) for one in schedulers))
+    lengths = [_count(end - begin) for begin, end in pairwise([0, *milestones])]
+    stages = [
+        one.text if one.length == length else f"take({one.text}, {length})"
+        for one, length in zip(schedulers, lengths, strict=False)
+    ]
+    last = schedulers[-1].text
+    if late := re.match(r"multistep\(\[[^]]*?(\d+)\]", last):  # a stage must reach its last milestone
+        last = f"take({last}, {int(late[1]) + 1})"
+    return " >> ".join([*stages, last])
+
+
+def _torch_chain(schedulers: Sequence[Stage]) -> str:
+    # Each of these multiplies by a factor. The cosine of torch, which has another name here, does not after its end.
+    factors = r"(?!.*absolute)(linear|warmup|constant|exponential|step|multistep|polynomial|cosine)\("
+    _check(*(isinstance(one, Stage) and re.match(factors, one.text) is not None for one in schedulers))
+    return " * ".join(f"({one.text})" if ">>" in one.text else one.text for one in schedulers)
+
+
+def _warmed(warmup: int, *stages: str) -> str:
+    return " >> ".join([f"warmup({_count(warmup)})", *stages] if warmup else stages)
+
+
+def _left(warmup: int, total: int | None) -> Fraction | None:
+    """Return the updates after the warmup; None for the entire run."""
+    return None if total is None else Fraction(int(_count(total - warmup)))
+
+
+def _over(left: Fraction | None) -> str:
+    return "" if left is None else f"over={left}"
+
+
+def _hf_restarts(left: Fraction | None, cycles: int) -> str:
+    if cycles == 1:
+        return f"cosine({_over(left)})"
+    _check(isinstance(cycles, int), 1 < cycles < 1000)
+    if left is None:
+        return f"restarts(cosine(), times={cycles})"
+    for begin in (cycle * left / cycles for cycle in range(1, cycles)):
+        # Because of rounding, the first value of a cycle in transformers may be 0 instead of the peak.
+        _check(begin.denominator > 1 or (cycles * (float(begin) / float(left))) % 1.0 < 0.5)
+    return f"restarts(cosine(), {_steps(left / cycles)}, {cycles})"
+
+
+def _hf_floor(low: float | None, share: float | None) -> str:
+    _check((low is None) != (share is None))
+    return _number(share, 0, 1) if share is not None else _level(low or 0.0)
+
+
+def _hf_wsd(warmup: int, decay: int, stable: int, rising: str, curve: str, low: float) -> str:
+    floor = _number(low, 0, 1)
+    _check(rising in ("linear", "cosine"), curve in ("linear", "cosine", "1-sqrt"))
+    stages = [f"{rising}({floor}, 1.0, {_count(warmup)})"] if warmup else []
+    stages += [f"constant(1.0, {_count(stable)})"] if stable else []
+    levels = f"(1.0, {floor}, {_count(decay)}"
+    last = f"anneal{levels}, curves.one_minus_sqrt)" if curve == "1-sqrt" else f"{curve}{levels})"
+    return " >> ".join([*stages, last])
+
+
+_TIMM: Final[Mapping[str, Any]] = {
+    "cycle_mul": 1.0, "cycle_decay": 1.0, "cycle_limit": 1, "warmup_t": 0, "warmup_lr_init": 0.0,
+    "t_in_epochs": True, "noise_range_t": None, "noise_pct": 0.67, "noise_std": 1.0, "noise_seed": 42,
+    "k_decay": 1.0, "initialize": True,
+}  # fmt: skip
+"""The arguments of each scheduler of timm besides those of its curve, with their defaults."""
+
+
+def _timm(line: Callable[[Callable[[int], str]], str], others: Mapping[str, Any], *, prefix: bool = False) -> str:
+    """Return a curve with its warmup, which replaces the start of the curve unless `warmup_prefix` is true.
+
+    Args:
+        line: returns the curve; it receives the function that writes a length.
+        others: the arguments besides those of the curve.
+        prefix: the default of `warmup_prefix`.
+    """
+    given = {**_TIMM, "warmup_prefix": prefix, **others}
+    # `cycle_mul` and the like have no effect with one cycle and without noise.
+    _check(len(given) == len(_TIMM) + 1, *(given[name] == _TIMM[name] for name in ("noise_range_t", "cycle_limit")))
+    _check(given["k_decay"] == 1, given["initialize"] is True)
+    by_epoch = given["t_in_epochs"]
+
+    def length(count: int) -> str:
+        return f'"{_count(count)} epochs"' if by_epoch else _count(count)
+
+    whole = line(length)
+    if given["warmup_t"]:
+        ramp = f"warmup({length(given['warmup_t'])}, {_level(given['warmup_lr_init'])})"
+        if given["warmup_prefix"] and whole.startswith("multistep("):  # a stage must reach its last milestone
+            whole = f"overlay({ramp}, shift({whole}, {length(given['warmup_t'])}))"
+        else:
+            whole = f"{ramp} >> {whole}" if given["warmup_prefix"] else f"overlay({ramp}, {whole})"
+    return f'every({whole}, "epoch")' if by_epoch else whole
+
+
+def _delayed(line: str, first: float, begin: int) -> str:
+    return f"constant({_level(first)}, {_count(begin)}) >> {line}" if begin else line
+
+
+def _linear(first: float, last: float, steps: int) -> str:
+    return f"linear({_level(first)}, {_level(last)}, {_count(steps)})"
+
+
+def _polynomial(first: float, last: float, power: float, steps: int, begin: int = 0) -> str:
+    return _delayed(f"polynomial({_above_0(power)}, {_level(first)}, {_level(last)}, {_count(steps)})", first, begin)
+
+
+def _cosine(first: float, steps: int, share: float, exponent: float = 1.0) -> str:
+    levels = f"{_level(first)}, {_level(_rounded(first * share))}, {_count(steps)}"
+    return f"cosine({levels})" if exponent == 1 else f"anneal({levels}, curves.cosine_power({_above_0(exponent)}))"
+
+
+def _exponential(first: float, count: int, decay: float, begin: int, *, stairs: bool, last: float | None = None) -> str:
+    steps, rate = _count(count), _above_0(decay)
+    line = f"constant({_level(first)}) * {f'step({steps}, {rate})' if stairs else f'exponential({rate}, {steps})'}"
+    if last is not None:
+        line = f"clamp({line}, {'low' if decay < 1 else 'high'}={_level(last)})"
+        _check(first >= last if decay < 1 else first <= last)
+    return _delayed(line, first, begin)
+
+
+def _optax_stages(shape: str, levels: Sequence[float], ends: Sequence[float]) -> str:
+    pairs = zip(pairwise(levels), pairwise([0, *map(int, ends)]), strict=True)
+    return " >> ".join(
+        f"{shape}({_level(_rounded(a))}, {_level(_rounded(b))}, {_count(end - begin)})"
+        for (a, b), (begin, end) in pairs
+    )
+
+
+def _keras_restarts(first: float, steps: int, longer: float, lower: float, alpha: float) -> str:
+    cycles = f'cosine_restarts({_count(steps)}, {_number(longer, 1)}, gamma={_above_0(lower)}, lengths="exact")'
+    floor = f" + constant({_level(_rounded(first * alpha))})" if alpha else ""
+    return f"constant({_level(_rounded(first * (1 - alpha)))}) * {cycles}{floor}"
+
+
+def _keras_inverse_time(first: float, decay_steps: int, rate: float, *, stairs: bool) -> str:
+    steps = _count(decay_steps)
+    line = f"inverse_time({_above_0(rate)}, {steps})"
+    return f"constant({_level(first)}) * {f'every({line}, {steps})' if stairs else line}"
+
+
+def _keras_piecewise(boundaries: Sequence[int], values: Sequence[float]) -> str:
+    _counts(boundaries)
+    begins = [0, *(one + 1 for one in boundaries)]  # a boundary acts one update late
+    points = [f"({begin}, {_level(value)})" for begin, value in zip(begins, values, strict=True)]
+    return f"piecewise([{', '.join(points)}])"
+
+
+def _fastai(share: float, start: float, middle: float, end: float) -> str:
+    _check(0 < share < 1)
+    rising = f'cosine({_level(start)}, {_level(middle)}, "{Fraction(_number(share)) * 100} %")'
+    return f"with_lengths({rising} >> cosine({_level(middle)}, {_level(end)}))"
+
+
+def _rule(rule: str, begin: int = 0, end: int = _ENDLESS, by_epoch: bool = True, **others: Any) -> str:
+    """Return a rule of a recurrence, which has the meaning of a scheduler of MMEngine, in its window.
+
+    Args:
+        rule: the rule, without its closing bracket.
+        begin, end, by_epoch: the window.
+        others: arguments without effect; a conversion to iterations needs the length of an epoch.
+    """
+    _check(others in ({}, {"convert_to_iter_based": False}), begin < end)
+    first = f", begin={_count(begin)}" if begin else ""
+    by = ', by="epoch"' if by_epoch else ""
+    return f"recurrence({rule}{first}, end={_count(end)}{by}))"
+
+
+# ---- the calls: functions whose signatures are those of the schedulers
+
+# fmt: off
+_TORCH: Final[_Calls] = {
+    "ConstantLR": lambda factor=1.0 / 3, total_iters=5:
+        f"constant({_above_0(factor, 1)}, {_count(total_iters)}) >> constant()",
+    "LinearLR": lambda start_factor=1.0 / 3, end_factor=1.0, total_iters=5:
+        f"linear({_above_0(start_factor, 1)}, {_number(end_factor, 0, 1)}, {_count(total_iters)})",
+    "ExponentialLR": lambda gamma: f"exponential({_above_0(gamma)})",
+    "PolynomialLR": lambda total_iters=5, power=1.0: f"polynomial({_above_0(power)}, over={_count(total_iters)})",
+    "StepLR": lambda step_size, gamma=0.1: f"step({_count(step_size)}, {_above_0(gamma)})",
+    "MultiStepLR": lambda milestones, gamma=0.1: f"multistep({_counts(milestones)}, {_above_0(gamma)})",
+    "CosineAnnealingLR": lambda T_max, eta_min=0.0: _waves(Fraction(int(_count(T_max))), 0.5, _level(eta_min)),
+    "CosineAnnealingWarmRestarts": lambda T_0, T_mult=1, eta_min=0.0:
+        f"cosine_restarts({_count(T_0)}, {_count(T_mult)}, {_level(eta_min)})",
+    "CyclicLR": lambda base_lr, max_lr, step_size_up=2000, step_size_down=None, mode="triangular", gamma=1.0,
+        scale_fn=None, scale_mode="cycle", cycle_momentum=True, base_momentum=0.8, max_momentum=0.9:
+        _check(scale_fn is None) + _torch_cyclic(
+            step_size_up, step_size_up if step_size_down is None else step_size_down, base_lr, max_lr, mode, gamma),
+    "OneCycleLR": lambda max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3,
+        anneal_strategy="cos", cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0,
+        final_div_factor=1e4, three_phase=False:
+        _torch_one_cycle(
+            max_lr, (epochs or 0) * (steps_per_epoch or 0) if total_steps is None else total_steps, pct_start,
+            anneal_strategy, div_factor, final_div_factor, three=three_phase),
+    "SWALR": lambda swa_lr, anneal_epochs=10, anneal_strategy="cos":
+        f"{_CURVES[anneal_strategy]}(1.0, {_level(swa_lr)}, {_count(anneal_epochs)})",
+    "SequentialLR": lambda schedulers, milestones: _torch_sequence(schedulers, milestones),
+    "ChainedScheduler": lambda schedulers: _torch_chain(schedulers),
+}
+# num_training_steps is the length of the run, so a schedule without it lasts to the horizon.
+_TRANSFORMERS: Final[_Calls] = {
+    "get_constant_schedule": lambda: "constant()",
+    "get_constant_schedule_with_warmup": lambda num_warmup_steps: _warmed(num_warmup_steps, "constant()"),
+    "get_linear_schedule_with_warmup": lambda num_warmup_steps, num_training_steps=None:
+        _warmed(num_warmup_steps, f"linear({_over(_left(num_warmup_steps, num_training_steps))})"),
+    "get_cosine_schedule_with_warmup": lambda num_warmup_steps, num_training_steps=None, num_cycles=0.5:
+        _warmed(num_warmup_steps, _waves(_left(num_warmup_steps, num_training_steps), num_cycles)),
+    "get_cosine_with_hard_restarts_schedule_with_warmup":
+        lambda num_warmup_steps, num_training_steps=None, num_cycles=1:
+        _warmed(num_warmup_steps, _hf_restarts(_left(num_warmup_steps, num_training_steps), num_cycles)),
+    "get_polynomial_decay_schedule_with_warmup":
+        lambda num_warmup_steps, num_training_steps=None, lr_end=1e-7, power=1.0:
+        _warmed(num_warmup_steps, f"polynomial({_above_0(power)}, to={_level(lr_end)}"
+                f"{', ' * (num_training_steps is not None)}{_over(_left(num_warmup_steps, num_training_steps))})"),
+    "get_inverse_sqrt_schedule": lambda num_warmup_steps, timescale=None:
+        _warmed(num_warmup_steps, f"inverse_sqrt({_count(timescale or num_warmup_steps or 10_000)})"),
+    "get_cosine_with_min_lr_schedule_with_warmup": lambda num_warmup_steps, num_training_steps=None, num_cycles=0.5,
+        last_epoch=-1, min_lr=None, min_lr_rate=None:
+        _warmed(num_warmup_steps, _waves(
+            _left(num_warmup_steps, num_training_steps), num_cycles, _hf_floor(min_lr, min_lr_rate))),
+    "get_wsd_schedule": lambda num_warmup_steps, num_decay_steps, num_training_steps=None, num_stable_steps=None,
+        warmup_type="linear", decay_type="cosine", min_lr_ratio=0, num_cycles=0.5:
+        _check(num_cycles == 0.5) + _hf_wsd(
+            num_warmup_steps, num_decay_steps,
+            num_training_steps - num_warmup_steps - num_decay_steps if num_stable_steps is None else num_stable_steps,
+            warmup_type, decay_type, min_lr_ratio),
+}
+_TIMM_CALLS: Final[_Calls] = {
+    "CosineLRScheduler": lambda t_initial, lr_min=0.0, **others:
+        _timm(lambda length: f"cosine(1.0, {_level(lr_min)}, {length(t_initial)})", others),
+    "PolyLRScheduler": lambda t_initial, power=0.5, lr_min=0.0, **others:
+        _timm(lambda length: f"polynomial({_above_0(power)}, 1.0, {_level(lr_min)}, {length(t_initial)})", others),
+    "StepLRScheduler": lambda decay_t, decay_rate=1.0, **others:
+        _timm(lambda length: f"step({length(decay_t)}, {_above_0(decay_rate)})", others, prefix=True),
+    "MultiStepLRScheduler": lambda decay_t, decay_rate=1.0, **others:  # it acts one count before a milestone
+        _timm(lambda length: f"multistep([{', '.join(length(one - 1) for one in sorted(decay_t))}], "
+              f"{_above_0(decay_rate)})", others, prefix=True),
+}
+_OPTAX: Final[_Calls] = {
+    "constant_schedule": lambda value: f"constant({_level(value)})",
+    "linear_schedule": lambda init_value, end_value, transition_steps, transition_begin=0:
+        _delayed(_linear(init_value, end_value, transition_steps), init_value, transition_begin),
+    "polynomial_schedule": lambda init_value, end_value, power, transition_steps, transition_begin=0:
+        _polynomial(init_value, end_value, power, transition_steps, transition_begin),
+    "cosine_decay_schedule": lambda init_value, decay_steps, alpha=0.0, exponent=1.0:
+        _cosine(init_value, decay_steps, alpha, exponent),
+    "exponential_decay": lambda init_value, transition_steps, decay_rate, transition_begin=0, staircase=False,
+        end_value=None:
+        _exponential(init_value, transition_steps, decay_rate, transition_begin, stairs=staircase, last=end_value),
+    "warmup_constant_schedule": lambda init_value, peak_value, warmup_steps:
+        _linear(init_value, peak_value, warmup_steps),
+    "warmup_cosine_decay_schedule": lambda init_value, peak_value, warmup_steps, decay_steps, end_value=0.0,
+        exponent=1.0:
+        f"{_linear(init_value, peak_value, warmup_steps)} >> "
+        f"{_cosine(peak_value, decay_steps - warmup_steps, end_value / peak_value, exponent)}",
+    "warmup_exponential_decay_schedule": lambda init_value, peak_value, warmup_steps, transition_steps, decay_rate,
+        transition_begin=0, staircase=False, end_value=None:
+        f"{_linear(init_value, peak_value, warmup_steps)} >> "
+        + _exponential(peak_value, transition_steps, decay_rate, transition_begin, stairs=staircase, last=end_value),
+    "linear_onecycle_schedule": lambda transition_steps, peak_value, pct_start=0.3, pct_final=0.85, div_factor=25.0,
+        final_div_factor=1e4:
+        _optax_stages(
+            "linear",
+            [peak_value / div_factor, peak_value, peak_value / div_factor, peak_value / div_factor / final_div_factor],
+            [pct_start * transition_steps, pct_final * transition_steps, transition_steps]),
+    "cosine_onecycle_schedule": lambda transition_steps, peak_value, pct_start=0.3, div_factor=25.0,
+        final_div_factor=1e4:
+        _optax_stages(
+            "cosine", [peak_value / div_factor, peak_value, peak_value / (div_factor * final_div_factor)],
+            [pct_start * transition_steps, transition_steps]),
+    "join_schedules": lambda schedules, boundaries: _torch_sequence(schedules, boundaries),
+}
+_KERAS: Final[_Calls] = {
+    "CosineDecay": lambda initial_learning_rate, decay_steps, alpha=0.0, name="", warmup_target=None, warmup_steps=0:
+        _cosine(initial_learning_rate if warmup_target is None else warmup_target, decay_steps, alpha)
+        if warmup_target is None or not warmup_steps else
+        f"{_linear(initial_learning_rate, warmup_target, warmup_steps)} >> "
+        + _cosine(warmup_target, decay_steps, alpha),
+    "CosineDecayRestarts":
+        lambda initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0, name="":
+        _keras_restarts(initial_learning_rate, first_decay_steps, t_mul, m_mul, alpha),
+    "ExponentialDecay": lambda initial_learning_rate, decay_steps, decay_rate, staircase=False, name="":
+        _exponential(initial_learning_rate, decay_steps, decay_rate, 0, stairs=staircase),
+    "InverseTimeDecay": lambda initial_learning_rate, decay_steps, decay_rate, staircase=False, name="":
+        _keras_inverse_time(initial_learning_rate, decay_steps, decay_rate, stairs=staircase),
+    "PolynomialDecay":
+        lambda initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False, name="":
+        _check(not cycle) + _polynomial(initial_learning_rate, end_learning_rate, power, decay_steps),
+    "PiecewiseConstantDecay": lambda boundaries, values, name="": _keras_piecewise(boundaries, values),
+}
+_FASTAI: Final[_Calls] = {
+    "SchedNo": lambda start, end: f"constant({_level(start)})",
+    "SchedLin": lambda start, end: f"linear({_level(start)}, {_level(end)})",
+    "SchedCos": lambda start, end: f"cosine({_level(start)}, {_level(end)})",
+    "SchedExp": lambda start, end: _check(start > 0, end > 0) + f"geometric({_level(start)}, {_level(end)})",
+    "SchedPoly": lambda start, end, power:
+        f"anneal({_level(start)}, {_level(end)}, curve=curves.power({_above_0(power)}))",
+    "combined_cos": lambda pct, start, middle, end: _fastai(pct, start, middle, end),
+    "fit_one_cycle": lambda n_epoch, lr_max, div=25.0, div_final=1e5, pct_start=0.25:
+        _fastai(pct_start, _rounded(lr_max / div), lr_max, _rounded(lr_max / div_final)),
+    "fit_flat_cos": lambda n_epoch, lr, div_final=1e5, pct_start=0.75:
+        _fastai(pct_start, lr, lr, _rounded(lr / div_final)),
+}
+_MMENGINE: Final[_Calls] = {
+    "Constant": lambda factor=1.0 / 3, **window: _rule(f"rules.constant({_above_0(factor, 1)}", **window),
+    "Linear": lambda start_factor=1.0 / 3, end_factor=1.0, **window:
+        _rule(f"rules.linear({_above_0(start_factor, 1)}, {_number(end_factor, 0, 1)}", **window),
+    "Exponential": lambda gamma, **window: _rule(f"rules.exponential({_above_0(gamma)}", **window),
+    "Step": lambda step_size, gamma=0.1, **window:
+        _rule(f"rules.step({_count(step_size)}, {_above_0(gamma)}", **window),
+    "MultiStep": lambda milestones, gamma=0.1, **window:
+        _rule(f"rules.multistep({_counts(milestones)}, {_above_0(gamma)}", **window),
+    "Poly": lambda eta_min=0, power=1.0, **window:
+        _rule(f"rules.polynomial({_above_0(power)}, {_level(eta_min)}", **window),
+    "CosineAnnealing": lambda T_max=None, eta_min=None, eta_min_ratio=None, **window: _check(
+        eta_min is None or eta_min_ratio is None
+    ) + _rule(f"rules.cosine({_level(eta_min or 0.0) if eta_min_ratio is None else _number(eta_min_ratio, 0, 1)}"
+              f"{f', {_count(T_max)}' if T_max else ''}", **window),
+}
+# fmt: on
+_SHORT_NAMES: Final = {
+    "constant_with_warmup": "get_constant_schedule_with_warmup",
+    "cosine_with_restarts": "get_cosine_with_hard_restarts_schedule_with_warmup",
+    "cosine_with_min_lr": "get_cosine_with_min_lr_schedule_with_warmup",
+    "warmup_stable_decay": "get_wsd_schedule",
+}
+CALLS: Final[dict[str, _Calls]] = {
+    "torch": _TORCH,
+    "transformers": _TRANSFORMERS | {name: _TRANSFORMERS[function] for name, function in _SHORT_NAMES.items()},
+    "timm": _TIMM_CALLS,
+    "optax": _OPTAX,
+    "keras": _KERAS,
+    "fastai": _FASTAI,
+    "mmengine": _MMENGINE,
+}
+"""A dict from library to a dict from the name of a scheduler to the function with its arguments."""

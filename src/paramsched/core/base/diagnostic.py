@@ -1,0 +1,334 @@
+"""Diagnostics of configs and plans, config paths, and the lines of a text."""
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Final, NamedTuple, final
+
+from paramsched.core.base.check_rules import CheckRule, Severity, check_rules
+from paramsched.core.base.codes import SYNTAX, UNREADABLE
+
+_EXCERPT = 72  # characters of a line that are shown
+
+
+class TextEdit(NamedTuple):
+    """A change of a text: characters `[begin, end)` are replaced by `text`."""
+
+    begin: int
+    end: int
+    text: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """A problem in a config or a plan: its location, a message and a line to write instead.
+
+    Control characters are escaped, so that a name cannot send commands to the terminal.
+
+    Args:
+        path: config path of the entry, such as `$.groups.head.lr`; empty for the entire text.
+        found: description of the problem.
+        instead: the advice, such as a line to write; empty if no simple change solves the problem.
+        span: start and end of the wrong part within the text of the entry, as indices of a slice.
+        at_key: True if the diagnostic is about the key of the entry, not its value.
+        line, column: position in the file, both starting at 1; None if unknown.
+        excerpt: the line of the file; the entire text if `line` is None.
+        code: code of the rule, such as `PS102`.
+        replace: the wrong text and its replacement, if the correction is unambiguous.
+        edit: the correction as a change of the file, if it is unambiguous.
+        entry: key and JSON value of the entry that `instead` suggests, if it suggests an entry of a file.
+        format: name of the format in which `instead` suggests to read the file, if any. Users pass it as the keyword
+            argument `format` in Python, and as an option on the command line.
+        file: name of the file as the user wrote it; empty if unknown.
+        as_warning: True if the user asked for a warning in place of an error.
+    """
+
+    path: str
+    found: str
+    instead: str = ""
+    span: tuple[int, int] | None = None
+    at_key: bool = False
+    line: int | None = None
+    column: int | None = None
+    excerpt: str | None = None
+    code: str = UNREADABLE
+    replace: tuple[str, str] | None = None
+    edit: TextEdit | None = None
+    entry: tuple[str, str] | None = None
+    format: str | None = None
+    file: str = ""
+    as_warning: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("path", "found", "instead"):
+            object.__setattr__(self, name, printable(" ".join(getattr(self, name).split())))
+
+    @property
+    def rule(self) -> CheckRule:
+        """The rule with this code. The code of another package, such as `ACME1`, is an error without a description."""
+        return check_rules().get(self.code) or CheckRule(self.code, self.code.lower(), "error", "", "")
+
+    @property
+    def severity(self) -> Severity:
+        """The severity of the rule: "error", "warning" or "info"."""
+        return "warning" if self.as_warning else self.rule.severity
+
+    @property
+    def advice(self) -> str:
+        """Another name of `instead`."""
+        return self.instead
+
+    @property
+    def fix(self) -> TextEdit | None:
+        """Another name of `edit`."""
+        return self.edit
+
+    @property
+    def message(self) -> str:
+        """The problem and the advice."""
+        return with_advice(self.found, self.instead)
+
+    @property
+    def path_and_message(self) -> str:
+        """The message, preceded by the path if there is one: `$.lr: expected a number, got true. Write 0.1`."""
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+    @property
+    def problem(self) -> str:
+        """The message, preceded by the path, or by the line number if there is no path."""
+        if self.path or self.line is None:
+            return self.path_and_message
+        return f"line {self.line}: {self.message}"
+
+    def __str__(self) -> str:
+        severity = "" if self.severity == "error" else f"{self.severity}: "
+        return f"{self.path}: {severity}{self.message}" if self.path else f"{severity}{self.problem}"
+
+    def location(self, file: str | None = None) -> str:
+        """Return the file with the line and column if they are known: `plan.yaml:3:12`.
+
+        >>> problem = "expected a number, got true"
+        >>> Diagnostic("$.lr", problem, line=3, column=12).location("plan.yaml")
+        'plan.yaml:3:12'
+        """
+        numbers = [] if self.line is None else [self.line, self.column or 1]
+        return ":".join([printable(self.file if file is None else file), *map(str, numbers)])
+
+    @property
+    def pointer(self) -> str:
+        """The line of the file, and a second line with a caret below the column; empty if line or column is unknown.
+
+        >>> print(Diagnostic("", "", line=1, column=5, excerpt="lr: cosin()").pointer)
+            lr: cosin()
+                ^
+        """
+        if self.excerpt is None or self.column is None:
+            return ""
+        begin = max(0, min(self.column - 1 - _EXCERPT // 2, len(self.excerpt) - _EXCERPT))
+        shown = self.excerpt[begin : begin + _EXCERPT]
+        before = printable(shown[: self.column - 1 - begin])
+        return f"    {printable(shown)}".rstrip() + f"\n    {' ' * len(before)}^"
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the diagnostic as a dict with the keys that `paramsched check --json` prints."""
+        return {
+            "plan": self.file,
+            "path": self.path,
+            "line": self.line,
+            "column": self.column,
+            "code": self.code,
+            "rule": self.rule.name,
+            "severity": self.severity,
+            "message": self.message,
+            "found": self.found,
+            "advice": self.instead,
+            "fix": self.edit and self.edit._asdict(),
+        }
+
+
+def with_advice(found: str, advice: str) -> str:
+    """Return the description of a problem, followed by the advice.
+
+    >>> with_advice('unknown unit "epoks"; did you mean "epochs"?', 'Write "5 epochs"')
+    'unknown unit "epoks"; did you mean "epochs"? Write "5 epochs"'
+    """
+    if not advice:
+        return found
+    return f"{found} {advice}" if found.endswith(("?", "!", ".")) else f"{found}. {advice}"
+
+
+def printable(text: str, *, ascii: bool = False) -> str:
+    r"""Escape control characters, so that the name of a group cannot send commands to the terminal.
+
+    >>> printable("head\x1b[31m"), printable("köpfe", ascii=True)
+    ('head\\x1b[31m', 'k\\xf6pfe')
+    """
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return shown.encode("ascii", "backslashreplace").decode() if ascii else shown
+
+
+def json_text(data: object, *, indent: int | None = None, allow_nan: bool = True) -> str:
+    r"""Return JSON in which every character that is not printable is escaped, for a terminal.
+
+    With `allow_nan`, a number that is not finite becomes null, because JSON has none. Without it, ValueError is raised.
+
+    >>> print(json_text({"köpfe": "\x9b31m\u202e\n"}))
+    {"köpfe": "\u009b31m\u202e\n"}
+    """
+    try:
+        text = json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        if not allow_nan:
+            raise
+        text = json.dumps(_with_nulls(data), indent=indent, ensure_ascii=False)
+    return _NOT_ASCII.sub(lambda one: one[0] if one[0].isprintable() else json.dumps(one[0])[1:-1], text)
+
+
+def _with_nulls(data: object) -> object:
+    """Return data for JSON with None in place of each number that is not finite."""
+    if isinstance(data, Mapping):
+        return {key: _with_nulls(one) for key, one in data.items()}
+    if isinstance(data, (list, tuple)):
+        return list(map(_with_nulls, data))
+    return None if isinstance(data, float) and not isfinite(data) else data
+
+
+_NOT_ASCII: Final = re.compile(r"[^ -~\n]")
+
+
+def printable_lines(text: str) -> str:
+    """Escape control characters in each line of a text."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def names_listed(names: Iterable[str], most: int = 20) -> str:
+    r"""Return names separated by commas, for a message. Names after the first `most` are only counted.
+
+    Control characters are escaped.
+
+    >>> names_listed(["lr", "a\x1b"]), names_listed("abc", most=2)
+    ('lr, a\\x1b', 'a, b and 1 more')
+    """
+    known = [printable(name) for name in names]
+    rest = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + rest
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """An argument of a call, as an error shows it: `cosine(to='x')`.
+
+    Args:
+        call: the name of the function.
+        argument: the name of the argument.
+        value: the text of the value, which may be followed by further arguments of the call.
+        got: the text of an invalid value. It replaces `value` if `value` is "…". Otherwise, it is shown after the call.
+        entry: True if the argument is a list and `got` is one of its items.
+    """
+
+    call: str
+    argument: str
+    value: str = "…"
+    got: str = ""
+    entry: bool = False
+
+    def __str__(self) -> str:
+        if not self.got or self.value != "…":
+            shown = f"[{self.value}]" if self.entry and self.value == "…" else self.value
+            return f"{self.call}({self.argument}={shown})" + (f" got {self.got}" if self.got else "")
+        return f"{self.call}({self.argument}={f'[…, {self.got}, …]' if self.entry else self.got})"
+
+
+_PLAIN_NAME: Final = re.compile(r"[\w.-]+(\[\d+\])?")
+_MOST_INDEX: Final = 10**40  # Python converts no integer of more than 4,300 digits to text
+_MOST_SHOWN: Final = 60  # characters of a name that needs quotes
+
+ROOT: Final = "$"
+"""The path of the entire config."""
+
+
+def entry_path(*keys: object) -> str:
+    """Return the path of an entry from the root of the config.
+
+    >>> entry_path("lr"), entry_path("groups", "head", "lr")
+    ('$.lr', '$.groups.head.lr')
+    """
+    return child_path(ROOT, *keys)
+
+
+def child_path(path: str, *keys: object) -> str:
+    """Return the path of an entry inside the entry at `path`. Keys are names in mappings or indices in lists.
+
+    >>> child_path(ROOT, "lr", 1), child_path(ROOT, "betas[0]"), child_path(ROOT, "a key")
+    ('$.lr[1]', '$.betas[0]', '$["a key"]')
+    """
+    for key in keys:
+        if isinstance(key, int):
+            path += f"[{key}]" if abs(key) < _MOST_INDEX else "[…]"
+        elif _PLAIN_NAME.fullmatch(name := str(key)):
+            path += f".{name}"
+        else:
+            path += f"[{json.dumps(name[:_MOST_SHOWN], ensure_ascii=False)}]"
+    return path
+
+
+def path_from_root(path: str) -> str:
+    """Return a path without the leading "$", to append it to the path of an entry that contains the entire config.
+
+    >>> entry_path("param_scheduler") + path_from_root("$.lr[1]")
+    '$.param_scheduler.lr[1]'
+    """
+    return path.removeprefix(ROOT)
+
+
+CLOCK: Final = entry_path("clock")
+HORIZON: Final = entry_path("horizon")
+GROUPS: Final = entry_path("groups")
+TARGETS: Final = entry_path("targets")
+"""The path of the targets in a native plan."""
+
+
+_BREAK = re.compile(r"\r\n|\r|\n")
+
+
+@final
+class TextLines:
+    r"""The lines of a text, with the offset at which each line starts.
+
+    >>> TextLines("lr: 1\nmomentum: 2").of(10)
+    (2, 5)
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.begins = [0, *(found.end() for found in _BREAK.finditer(text))]
+
+    def of(self, offset: int) -> tuple[int, int]:
+        """Return the pair (line number, column) of an offset, both starting at 1."""
+        index = bisect_right(self.begins, min(max(offset, 0), len(self.text))) - 1
+        return index + 1, offset - self.begins[index] + 1
+
+    def line(self, number: int) -> str:
+        """Return a line by its number, without its line break."""
+        begin = self.begins[number - 1]
+        end = self.begins[number] if number < len(self.begins) else len(self.text)
+        return self.text[begin:end].rstrip("\r\n")
+
+    def fault(self, offset: int, found: str, instead: str = "", path: str = "") -> Diagnostic:
+        """Return a diagnostic with the line and the column of an offset."""
+        line, column = self.of(offset)
+        return Diagnostic(path, found, instead, line=line, column=column, excerpt=self.line(line), code=SYNTAX)
+
+    def fault_in_line(self, number: int, column: int, found: str, instead: str = "") -> Diagnostic:
+        """Return a diagnostic with a line and a column, both starting at 1."""
+        return self.fault(self.offset_of(number, column), found, instead)
+
+    def offset_of(self, number: int, column: int) -> int:
+        """Return the offset of a line and a column, both starting at 1. It is at most the length of the text."""
+        begin = self.begins[min(number, len(self.begins)) - 1]
+        return min(begin + column - 1, len(self.text))

@@ -1,0 +1,240 @@
+"""Reading files without blocking and writing them atomically, with the name of the file in every error."""
+
+import errno
+import os
+import re
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from io import BufferedReader
+from pathlib import Path
+
+from paramsched.core.base.diagnostic import printable
+from paramsched.errors import InvalidArgument, shown
+
+_ON_OPEN: ContextVar[Callable[[Path], object] | None] = ContextVar("paramsched_on_open", default=None)
+_DESCRIPTORS = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")
+_MOST_LINKS = 40  # Linux follows at most 40 symbolic links in a path
+_NOT_REPLACEABLE = (errno.EACCES, errno.EPERM, errno.EBUSY)  # EBUSY: a file that is mounted into a container
+
+
+@contextmanager
+def naming_errors(file: object) -> Iterator[None]:
+    """Add the name of the file to an OSError of the `with` block without a name, such as "No space left on device"."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = str(file)
+        raise
+
+
+def path_of_file(path: str | os.PathLike[str]) -> Path:
+    """Return the path. Raise an error if no file can have this name, as with a null byte or a lone surrogate."""
+    try:
+        if b"\0" in os.fsencode(path):
+            raise ValueError
+        return Path(path)
+    except TypeError:
+        found = f"expected a path, got {type(path).__name__}"
+        raise InvalidArgument(f"the file {shown(path)}", found, 'Write "plan.yaml"') from None
+    except ValueError:
+        raise FileNotFoundError(errno.ENOENT, "invalid file name", printable(str(path))) from None
+
+
+def own_descriptor(file: Path) -> int | None:
+    """Return the open descriptor of this process to which a path such as `/dev/stdout` resolves; None if there is none.
+
+    If the descriptor is redirected to a regular file, the text must be written at the current position of the
+    descriptor, and the file must not be replaced.
+    """
+    for _ in range(_MOST_LINKS):
+        found = _DESCRIPTORS.fullmatch(os.path.realpath(file.parent))
+        if found and file.name.isdigit() and found["process"] in (None, str(os.getpid())):
+            return int(file.name)
+        if not file.is_symlink():
+            return None
+        file = file.parent / file.readlink()
+    return None
+
+
+def is_replaced(file: Path) -> bool:
+    """Return whether `write_whole_file` replaces or creates the file, as opposed to writing into a pipe or a device."""
+    return own_descriptor(file) is None and (file.is_file() or not file.exists())
+
+
+@contextmanager
+def report_opened_files(on_open: Callable[[Path], object]) -> Iterator[None]:
+    """Call a function with the path of every file that `open_to_read` is about to open in the `with` block."""
+    token = _ON_OPEN.set(on_open)
+    try:
+        yield
+    finally:
+        _ON_OPEN.reset(token)
+
+
+@contextmanager
+def open_to_read(file: Path, *, bounded: bool = False) -> Iterator[BufferedReader]:
+    """Open a regular file so that reading never blocks and errors contain its name.
+
+    Args:
+        bounded: also open devices and pipes of this process, such as `/dev/fd/63` of a shell. They may be endless, so
+            the caller must limit how much it reads.
+
+    Raises:
+        OSError: the file cannot be opened, or reading it could wait forever.
+    """
+    if (on_open := _ON_OPEN.get()) is not None:
+        on_open(file)
+    with naming_errors(file):
+        about = path_of_file(file).stat()
+        own = own_descriptor(file) is not None
+        if stat.S_ISDIR(about.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(about.st_mode) and not (bounded and (own or stat.S_ISCHR(about.st_mode))):
+            raise OSError(errno.EINVAL, f"expected a regular file, got {kind_of_file(about.st_mode)}")
+        with file.open("rb") if own else os.fdopen(_open_without_waiting(file, os.O_RDONLY), "rb") as stream:
+            if not own and not about.st_size:  # files such as /proc/kmsg have the mode of a regular file, but may block
+                if stream.raw.read(1) is None:
+                    raise OSError(errno.EINVAL, "expected a regular file, got one that waits for data")
+                stream.seek(0)
+            yield stream
+
+
+def kind_of_file(mode: int) -> str:
+    """Return the kind of a file, such as "a pipe", from its `st_mode`."""
+    kinds = {
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFREG: "a regular file",
+        stat.S_IFBLK: "a block device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def _open_without_waiting(file: Path, flags: int) -> int:
+    return os.open(file, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # not on all systems
+
+
+def write_whole_file(file: Path, data: bytes, *, over: bytes | None = None) -> bool:
+    """Write a file atomically: at any moment it has either the entire old content or the entire new content.
+
+    The content is written to a temporary file in the same folder, flushed to the disk and renamed. Links, owner, group
+    and mode are preserved. If renaming would lose the name or the owner, the file itself is written. Only regular files
+    are replaced. Pipes and character devices are written into; `/dev/stdout` is written at its current position.
+
+    A process that is killed while writing `plan.yaml` may leave a hidden file: `.plan.yaml.` and 16 digits.
+
+    Args:
+        file: the file to write.
+        data: the new content.
+        over: the expected current content; if the file has other content, it is not written. None to write in any case.
+
+    Returns:
+        True if the file was written.
+
+    Raises:
+        OSError: the file cannot be written. The error contains its name, or the name of the missing folder.
+    """
+    path_of_file(file)
+    own, target = own_descriptor(file), Path(os.path.realpath(file))
+    if own is None and not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(file.parent))
+    try:
+        mode = file.stat().st_mode if own is None and file.exists() else None
+        if own is not None:
+            for stream in (sys.stdout, sys.stderr):  # write the buffered output first
+                if stream is not None:
+                    stream.flush()
+            _write_into(os.dup(own), data)
+        elif mode is None or stat.S_ISREG(mode):
+            return _write_regular(target, data, over)
+        elif stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+            _write_into(_open_pipe_or_device(file), data)
+        elif stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        else:
+            raise OSError(errno.EINVAL, f"expected a regular file, a pipe or a device, got {kind_of_file(mode)}")
+    except OSError as error:
+        if error.errno is not None:  # raised by the operating system
+            error.filename = str(file)  # instead of None or the name of the temporary file
+        raise
+    return True
+
+
+def write_over_text(file: Path, old: str, new: str) -> bool:
+    """Replace the text of a file if it is still the old one, and keep its byte order mark. Return whether it was."""
+    marks = (b"", b"\xef\xbb\xbf")  # some editors write the second at the start of a file
+    return any(write_whole_file(file, mark + new.encode(), over=mark + old.encode()) for mark in marks)
+
+
+def _open_pipe_or_device(file: Path) -> int:
+    """Open a pipe or a device for writing. The program that reads a pipe may start at the same time, so retry."""
+    for _ in range(200):
+        try:
+            handle = _open_without_waiting(file, os.O_WRONLY)
+        except OSError as error:
+            if error.errno != errno.ENXIO or not file.is_fifo():
+                raise
+            time.sleep(0.01)
+        else:
+            if os.name != "nt":  # where no file is opened without blocking
+                os.set_blocking(handle, True)
+            return handle
+    raise OSError(errno.ENXIO, "no program reads this pipe")
+
+
+def _write_into(handle: int, data: bytes) -> None:
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(data)
+
+
+def _write_regular(target: Path, data: bytes, over: bytes | None) -> bool:
+    """Replace or create a regular file. If it cannot be replaced, write into it. Return whether it was written."""
+    try:
+        target.open("r+b").close()  # a read-only file must not be replaced either
+    except FileNotFoundError:
+        return over is None and _replace(target, data, None, None)
+    try:
+        return _replace(target, data, target.stat(), over)
+    except OSError as error:
+        if error.errno not in _NOT_REPLACEABLE:
+            raise
+    with target.open("r+b") as stream:
+        if over is not None and stream.read() != over:
+            return False
+        stream.seek(0)
+        stream.write(data)
+        stream.truncate()
+        stream.flush()
+        os.fsync(stream.fileno())
+    return True
+
+
+def _replace(target: Path, data: bytes, old: os.stat_result | None, over: bytes | None) -> bool:
+    """Write a temporary file in the folder of `target` and rename it. Return whether `target` was replaced."""
+    from shutil import copystat  # imported here because it loads every compression module, and most programs only read
+
+    mode = 0o666 if old is None else 0o600  # the mode of an old file is copied below
+    beside = target.with_name(f".{target.name[:50]}.{os.urandom(8).hex()}")
+    try:
+        with open(beside, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        if old is not None:
+            new = beside.stat()
+            if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+                os.chown(beside, old.st_uid, old.st_gid)
+            copystat(target, beside)  # mode, access control lists and other attributes
+            os.utime(beside)
+        if over is not None and target.read_bytes() != over:
+            return False
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+    return True

@@ -1,0 +1,147 @@
+"""The parameters of a function, as its signature declares them: their kinds, defaults and ranges."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, final, get_args, get_origin
+
+_Class = TypeVar("_Class", bound=type)
+
+_KINDS: Final[dict[type, str]] = {}
+_PLAIN: Final[dict[Any, str]] = {float: "number", int: "count", str: "text", bool: "bool"}
+
+
+def argument_kind(kind: str) -> Callable[[_Class], _Class]:
+    """Return a class decorator: arguments annotated with the class, alone or in a union, are of this kind."""
+
+    def keep(made: _Class) -> _Class:
+        _KINDS[made] = kind
+        return made
+
+    return keep
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A parameter of a function.
+
+    Args:
+        name: its name.
+        kind: schedule, rule, level, length, curve, number, count, text, choice, list, pairs, bool or any. A union of
+            several kinds is "any", and the function checks the value.
+        default: the default; `inspect.Parameter.empty` if it is required.
+        form: how it is passed, as in `inspect.Parameter.kind`.
+        none: True if None is allowed.
+        meta: the markers of its annotation, such as `Gt(0)`.
+        choices: the allowed values of a choice.
+        items: the items of a list: one for a list of any length, one for each place of a pair.
+    """
+
+    name: str
+    kind: str
+    default: Any = inspect.Parameter.empty
+    form: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    none: bool = False
+    meta: tuple[Any, ...] = ()
+    choices: tuple[Any, ...] = ()
+    items: "tuple[Param, ...]" = ()
+
+    @property
+    def required(self) -> bool:
+        """True if a call must pass the argument."""
+        return self.default is inspect.Parameter.empty and not self.several and not self.free
+
+    @property
+    def several(self) -> bool:
+        """True for `*operands`."""
+        return self.form is inspect.Parameter.VAR_POSITIONAL
+
+    @property
+    def free(self) -> bool:
+        """True for `**arguments`."""
+        return self.form is inspect.Parameter.VAR_KEYWORD
+
+    @property
+    def other_names(self) -> tuple[str, ...]:
+        """The names of the argument elsewhere."""
+        return tuple(name for one in self.meta for name in getattr(one, "names", ()))
+
+
+@lru_cache(maxsize=1024)
+def params_of(function: Callable[..., Any]) -> Mapping[str, Param]:
+    """Return the parameters of a function by name.
+
+    >>> from paramsched.core.base.ranges import Gt
+    >>> def step(every: int, gamma: Annotated[float, Gt(0)] = 0.1) -> None: ...
+    >>> params_of(step)["gamma"].kind, params_of(step)["gamma"].meta, params_of(step)["every"].required
+    ('number', (Gt(gt=0),), True)
+    """
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except ValueError:  # a builtin class has no signature
+        return {}
+    except (NameError, SyntaxError, TypeError, AttributeError):  # the annotation can only be read by a type checker
+        signature = inspect.signature(function)
+    return {name: _param(name, one.annotation, one.default, one.kind) for name, one in signature.parameters.items()}
+
+
+def _param(
+    name: str, annotation: Any, default: Any = inspect.Parameter.empty, form: Any = inspect.Parameter.KEYWORD_ONLY
+) -> Param:
+    several = [one for one in union_members(annotation) if one is not NoneType]
+    none = default is None or NoneType in union_members(annotation)
+    meta = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    named = next((kind for base, kind in _KINDS.items() for one in several if _is_subclass(one, base)), None)
+    if named is not None:
+        return Param(name, named, default, form, none, meta)
+    if len(several) == 2 and any(_is_array(one) for one in several):  # a list or a NumPy array
+        several = [one for one in several if not _is_array(one)]
+    only = several[0] if len(several) == 1 else None
+    if get_origin(only) is Literal:
+        return Param(name, "choice", default, form, none, meta, get_args(only))
+    if (items := item_annotations(only)) is not None:
+        if len(items) == 2 and items[1] is ...:
+            item = _param(name, items[0])
+            return Param(name, "pairs" if len(item.items) > 1 else "list", default, form, none, meta, (), (item,))
+        return Param(name, "list", default, form, none, meta, (), tuple(_param(name, one) for one in items))
+    choices = tuple(one for member in several if get_origin(member) is Literal for one in get_args(member))
+    return Param(name, _PLAIN.get(only, "any"), default, form, none, meta, choices)
+
+
+def _is_subclass(one: Any, base: type) -> bool:
+    return isinstance(one, type) and issubclass(one, base)
+
+
+def _is_array(one: Any) -> bool:
+    kind = get_origin(one) or one
+    return isinstance(kind, type) and kind.__module__ == "numpy"
+
+
+def union_members(annotation: Any) -> tuple[Any, ...]:
+    """Return the members of a union; an annotation that is not a union is its only member."""
+    if type(annotation).__name__ == "TypeAliasType":  # a `type` statement, Python 3.12 or newer
+        return union_members(annotation.__value__)
+    if get_origin(annotation) is Annotated:
+        return union_members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return tuple(one for member in get_args(annotation) for one in union_members(member))
+    return (annotation,)
+
+
+def item_annotations(annotation: Any) -> tuple[Any, ...] | None:
+    """Return the item annotations of a list: one per item, or (item, ...) for any length; None if it is not a list."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if isinstance(origin, type) and issubclass(origin, tuple):
+        return arguments
+    if isinstance(origin, type) and len(arguments) == 1 and issubclass(origin, Sequence):
+        return (*arguments, ...)
+    return (Any, ...) if annotation in (list, tuple) else None
+
+
+@cache
+def required_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of the arguments that a call must pass."""
+    return tuple(name for name, one in params_of(function).items() if one.required)

@@ -1,0 +1,34 @@
+"""Curves: functions that go from 0 to 1, along which a schedule goes from one level to another.
+
+A curve is a frozen value. `curve(u)` is defined for `u` in [0, 1], with `curve(0) = 0` and `curve(1) = 1`. The same
+curve can be used for a warmup, which follows `curve(u)`, and for a decay, which follows `1 - curve(u)`. Curves are
+written with the prefix `curves.`, in code and in text: `curves.cosine`, `curves.power(2)`.
+
+Every module of this package is imported, so a new file that registers a curve adds it. For type checkers,
+`__init__.pyi` lists the curves too.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.curves.base import Curve as Curve
+from paramsched.core.curves.registry import CONSTANTS as CONSTANTS
+from paramsched.core.curves.registry import FAMILIES as FAMILIES
+from paramsched.core.curves.registry import CurveLike as CurveLike
+from paramsched.core.curves.registry import Custom as Custom
+from paramsched.core.curves.registry import curve as curve
+from paramsched.core.curves.registry import curve_of as curve_of
+from paramsched.core.curves.registry import curve_text as curve_text
+from paramsched.core.curves.registry import register as register
+from paramsched.core.curves.registry import unknown_curve as unknown_curve
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+globals().update(FAMILIES | CONSTANTS)
+
+
+def __getattr__(name: str) -> Any:
+    found = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(found if name.startswith("_") else f"{found}; {did_you_mean(name, [*CONSTANTS, *FAMILIES])}")

@@ -1,0 +1,32 @@
+"""The names of this package, for type checkers. At run time `__init__.py` takes the curves from their registry."""
+
+from paramsched.core.curves.base import Curve as Curve
+from paramsched.core.curves.cosines import cosine as cosine
+from paramsched.core.curves.cosines import cosine_k_decay as cosine_k_decay
+from paramsched.core.curves.cosines import cosine_power as cosine_power
+from paramsched.core.curves.cosines import cosine_truncated as cosine_truncated
+from paramsched.core.curves.cosines import cosine_wave as cosine_wave
+from paramsched.core.curves.cosines import half_cosine as half_cosine
+from paramsched.core.curves.exponentials import exponential as exponential
+from paramsched.core.curves.exponentials import gaussian as gaussian
+from paramsched.core.curves.exponentials import half_life as half_life
+from paramsched.core.curves.exponentials import log as log
+from paramsched.core.curves.exponentials import logarithm as logarithm
+from paramsched.core.curves.exponentials import sigmoid as sigmoid
+from paramsched.core.curves.exponentials import tanh as tanh
+from paramsched.core.curves.powers import inverse_proportional as inverse_proportional
+from paramsched.core.curves.powers import linear as linear
+from paramsched.core.curves.powers import one_minus_sqrt as one_minus_sqrt
+from paramsched.core.curves.powers import polynomial as polynomial
+from paramsched.core.curves.powers import polynomial_k_decay as polynomial_k_decay
+from paramsched.core.curves.powers import power as power
+from paramsched.core.curves.powers import rex as rex
+from paramsched.core.curves.registry import CONSTANTS as CONSTANTS
+from paramsched.core.curves.registry import FAMILIES as FAMILIES
+from paramsched.core.curves.registry import CurveLike as CurveLike
+from paramsched.core.curves.registry import Custom as Custom
+from paramsched.core.curves.registry import curve as curve
+from paramsched.core.curves.registry import curve_of as curve_of
+from paramsched.core.curves.registry import curve_text as curve_text
+from paramsched.core.curves.registry import register as register
+from paramsched.core.curves.registry import unknown_curve as unknown_curve

@@ -1,0 +1,310 @@
+"""Metric rules: pure state machines that react to the metrics of a run."""
+
+import math
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from types import NoneType
+from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar, final
+
+import numpy as np
+
+from paramsched.core.advice.number_checks import check_fields, checked, not_negative, positive_number, proper_share
+from paramsched.core.base.entries import notebook_display
+from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.schedules.affine import Absolute, Affine, Level, split_level
+from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.leaves import schedule_of
+from paramsched.core.schedules.one_operand import OneOperand
+from paramsched.core.schedules.registry import builder_name, combine_operands
+from paramsched.core.schedules.text.writing import CALL, PRODUCT, call_text, in_brackets
+from paramsched.errors import CallSite, InvalidArgument, StateError, shown, site_with_value
+
+State = TypeVar("State")
+"""The type of a rule's state: a frozen dataclass of JSON scalars."""
+
+
+class MetricRule(ABC, Generic[State]):
+    """A schedule component that reacts to a metric. All its methods are pure.
+
+    A schedule is multiplied by the rule: `cosine() * plateau("loss")`. An observed metric changes the value
+    from the next update on.
+
+    To write a rule, subclass `MetricRule` as a frozen dataclass with these four methods. Its state is another frozen
+    dataclass, whose fields are JSON scalars or tuples of them. Put `@ps.shape` on the function that builds the rule to
+    make its name available in text and files:
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class SpikeState:
+    ...     last: float = float(10**9)
+    ...     spikes: int = 0
+    >>> @dataclass(frozen=True)
+    ... class Spikes(MetricRule[SpikeState]):
+    ...     metric: str
+    ...     above: float
+    ...     def init(self):
+    ...         return SpikeState()
+    ...     def observe(self, state, value):
+    ...         return SpikeState(value, state.spikes + (value > self.above * state.last))
+    ...     def apply(self, state, value, base=1.0):
+    ...         return value if state.spikes == 0 else value * 0.5**state.spikes
+    ...     def restore(self, data):
+    ...         return SpikeState(**data)
+    >>> rule = Spikes("loss", above=2.0)
+    >>> state = rule.init()
+    >>> for loss in (1.0, 5.0, 1.0):
+    ...     state = rule.observe(state, loss)
+    >>> rule.apply(state, 0.1)
+    0.05
+    """
+
+    __slots__ = ()
+    __repr__ = text_on_screen
+    _repr_mimebundle_ = notebook_display
+    _precedence = CALL
+    _skips_nan: ClassVar[bool] = False
+    """True if NaN does not change the state, so that the Scheduler logs it."""
+    metric: str
+
+    def __post_init__(self) -> None:
+        check_fields(self, builder_name(self))
+        self.check_together()
+
+    def check_together(self) -> None:  # optional
+        """Raise an error if fields that are valid alone contradict each other."""
+
+    @abstractmethod
+    def init(self) -> State:
+        """Return the initial state."""
+
+    @abstractmethod
+    def observe(self, state: State, value: float) -> State:
+        """Return the state after one more value of the metric."""
+
+    @abstractmethod
+    def apply(self, state: State, value: Any, base: Any = 1.0) -> Any:
+        """Return the value that replaces the planned value.
+
+        Args:
+            state: a state of this rule. In the initial state the planned value is returned unchanged.
+            value: the planned value, a number or an array.
+            base: the base of the field, that is, its value when the plan was attached; of the shape of `value`.
+        """
+
+    @abstractmethod
+    def restore(self, data: dict[str, Any]) -> State:
+        """Return the state whose fields are in `data`, as read from JSON.
+
+        Raises:
+            StateError: `data` is not a state of this rule.
+        """
+
+    def __mul__(self, other: Schedule | float) -> "Guided":
+        return _guide_schedule(other, self)
+
+    def __rmul__(self, other: Schedule | float) -> "Guided":
+        return _guide_schedule(other, self)
+
+    def __str__(self) -> str:
+        return call_text(self)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Guided(OneOperand):
+    """A schedule multiplied by metric rules. When called, it returns the values of the schedule without the rules."""
+
+    schedule: Schedule
+    guides: tuple[MetricRule[Any], ...]
+    _precedence = PRODUCT
+
+    @property
+    def metric_rules(self) -> tuple[MetricRule[Any], ...]:
+        return self.guides
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return self.schedule._at(t, base, ops)
+
+    def __mul__(self, other: Any) -> Schedule:
+        return _multiply_guided(self, other, swapped=False)
+
+    def __rmul__(self, other: Any) -> Schedule:
+        return _multiply_guided(self, other, swapped=True)
+
+    def __str__(self) -> str:
+        return " * ".join([in_brackets(self.schedule, PRODUCT), *(str(rule) for rule in self.guides)])
+
+
+def _multiply_guided(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
+    """Multiply `guided` by `other`. A schedule multiplies the schedule of `guided`; rules join its rules."""
+    if isinstance(other, MetricRule):
+        return Guided(guided.schedule, (*guided.guides, other))
+    inner, more = (other.schedule, other.guides) if isinstance(other, Guided) else (other, ())
+    pair = (inner, guided.schedule) if swapped else (guided.schedule, inner)
+    return Guided(combine_operands("product", *pair), (*guided.guides, *more))
+
+
+def _guide_schedule(other: Schedule | float, rule: MetricRule[Any]) -> Guided:
+    """Multiply `other` by a metric rule; a second rule is the right operand."""
+    if isinstance(other, MetricRule):
+        return Guided(schedule_of(1.0, ""), (rule, other))
+    if isinstance(other, Guided):
+        return Guided(other.schedule, (*other.guides, rule))
+    return Guided(schedule_of(other, lambda: f"{shown(other)} * {rule}"), (rule,))
+
+
+Mode: TypeAlias = Literal["min", "max"]
+ThresholdMode: TypeAlias = Literal["rel", "abs"]
+Nonfinite: TypeAlias = Literal["count", "ignore", "raise"]
+Against: TypeAlias = Literal["best", "previous"]
+"""The value that a new value of the metric is compared with: the best so far, or the previous one."""
+
+
+def metric_name(site: CallSite, metric: Any, example: str = '("val_loss")') -> str:
+    """Check that `metric` is the name of a metric: a string that is not empty. `example` has valid arguments."""
+    if isinstance(metric, str) and metric:
+        return metric
+    found = "expected the name of a metric"
+    raise InvalidArgument(site_with_value(site, metric), found, write=f"{site.call}{example}")
+
+
+def _checked_bound(
+    site: CallSite, level: Level, number: Callable[[CallSite, Any], float], absolute: str, sample: float
+) -> float | Absolute:
+    """Apply `number` to a multiple of base or an absolute value; `absolute` and `sample` are examples for an error."""
+    if isinstance(level, Absolute):
+        try:
+            number(site, level.value)
+        except InvalidArgument as refusal:
+            meant: Any = refusal.sample
+            shown_site, write = site_with_value(site, level), f"{site.argument}={Absolute(meant)}"
+            raise refusal.changed(site=shown_site, write=write, sample=Absolute(meant), refused=level) from None
+        return level
+    if not isinstance(level, (int, float)):
+        found = f"expected a multiple of base or an absolute value such as {absolute}"
+        write = f"{site.argument}={sample}"
+        raise InvalidArgument(site_with_value(site, level), found, write=write, sample=sample)
+    return number(site, level)
+
+
+REDUCTION = checked(proper_share, sample=0.1)
+"""Metadata of the factor of a reduction."""
+
+LOWEST = checked(_checked_bound, number=not_negative, absolute="absolute(1e-5)", sample=0.01)
+"""Metadata of the level below which a rule does not reduce the value."""
+
+HIGHEST = checked(_checked_bound, number=positive_number, absolute="absolute(0.1)", sample=10.0)
+"""Metadata of the level above which a rule does not raise the value."""
+
+
+def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> float | None:
+    """Convert a value of a metric to a float. Return None if it is not finite and `nonfinite` is "ignore".
+
+    Raises:
+        InvalidArgument: the value is not a number, or it is not finite and `nonfinite` is "raise".
+    """
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        number = math.inf if value > 0 else -math.inf
+    except (TypeError, ValueError):
+        found = f"expected a number, got {type(value).__name__}"
+        raise InvalidArgument(f"observe({metric}=…)", found, write=f"observe({metric}=float(value))") from None
+    if not math.isfinite(number):
+        if nonfinite == "raise":
+            instead = f'Write {name}(…, nonfinite="ignore") to skip it'
+            raise InvalidArgument(f"observe({metric}={number})", "must be finite", instead)
+        if nonfinite == "ignore":
+            return None
+    return number
+
+
+def improves_on(value: float, than: float | None, mode: Mode, threshold: float, threshold_mode: ThresholdMode) -> bool:
+    """Return whether `value` is better than `than` by more than the threshold.
+
+    Any finite value is better than None. A value that is not finite is never better.
+    """
+    if than is None or not math.isfinite(value):
+        return math.isfinite(value)
+    # The margin has the direction of improvement. For a negative `than`, torch's margin has the opposite direction.
+    sign = -1 if mode == "min" else 1
+    bar = than + sign * threshold if threshold_mode == "abs" else than * (1 + math.copysign(threshold, sign * than))
+    return value < bar if mode == "min" else value > bar
+
+
+_JSON_TYPES: Mapping[Any, tuple[type, ...]] = {
+    int: (int,),
+    float: (float, int),
+    float | None: (float, int, NoneType),
+    tuple[float, ...]: (float, int, list),
+}
+"""The types of the JSON values of a state's field, by its annotation."""
+
+
+def require_state(rule: Any, data: Any, state: type, signed: tuple[str, ...], most: int = 0) -> None:
+    """Check a saved state of a rule.
+
+    Args:
+        rule: the rule.
+        data: the saved state.
+        state: the dataclass of the state.
+        signed: the keys whose values may be negative.
+        most: the maximum number of values in a list.
+
+    Raises:
+        StateError: a key is missing or unknown, or a value is invalid.
+    """
+    kinds = {field.name: _JSON_TYPES[field.type] for field in fields(state)}
+    if not isinstance(data, dict) or set(data) != set(kinds):
+        raise StateError(f"state of {rule}: {data!r} does not have the keys {', '.join(kinds)}")
+    for name, kind in kinds.items():
+        value = data[name]
+        numbers = [value]
+        if list in kind:
+            numbers = [*value] if isinstance(value, (list, tuple)) and len(value) <= most else [None]
+        for number in numbers:
+            sound = isinstance(number, kind) and not isinstance(number, (bool, list, tuple))
+            # not isfinite, which fails for an integer of more than 308 digits
+            is_finite = sound and (number is None or abs(number) <= sys.float_info.max)
+            if not is_finite or (number is not None and number < 0 and name not in signed):
+                raise StateError(f"state of {rule}: invalid value of {name}: {shown(value)}")
+
+
+def reduced_factor(now: float, factor: float, floor: Level) -> float:
+    """Return the factor of a schedule after one more reduction: `now * factor`, but not below `floor`.
+
+    An absolute floor is ignored here, because base is unknown. `reduced_value` applies it to the value.
+
+    >>> reduced_factor(0.5, 0.1, 0.2), reduced_factor(0.1, 0.1, 0.2)
+    (0.2, 0.1)
+    """
+    lowest = split_level(floor)[0] or 0.0
+    return max(now * factor, min(lowest, now))
+
+
+def reduced_value(value: Any, factor: float, floor: Level, base: Any) -> Any:
+    """Multiply a value of the schedule by `factor`, but not below `floor`. A value below `floor` is unchanged.
+
+    >>> reduced_value(0.5, 0.5, 2.0, base=0.2), reduced_value(0.5, 0.5, Absolute(1e-3), base=0.2)
+    (0.4, 0.25)
+    """
+    if factor == 1.0:
+        return value
+    multiple, fixed = split_level(floor)
+    lowest: Any = fixed if multiple is None else multiple * base
+    if isinstance(value, (int, float)) and isinstance(lowest, (int, float)):
+        return max(value * factor, min(value, lowest))
+    return np.maximum(value * factor, np.minimum(value, lowest))
+
+
+def require_reduction(rule: Any, factor: float) -> None:
+    """Check the saved factor of a rule that only reduces.
+
+    Raises:
+        StateError: the factor is greater than 1.
+    """
+    if factor > 1:
+        raise StateError(f"state of {rule}: factor must be at most 1, got {factor!r}")

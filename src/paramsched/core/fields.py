@@ -1,0 +1,294 @@
+"""Fields: the entries of a parameter group that can be scheduled."""
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, TypeAlias, final
+
+from paramsched.core.advice.peer_words import OTHER_NAMES, UNCLEAR_NAMES
+from paramsched.core.base.near_names import KNOWN as KNOWN
+from paramsched.core.base.near_names import certain_name, closest, did_you_mean
+from paramsched.errors import InvalidArgument, PlanError, UnknownField, shown
+
+Group: TypeAlias = Mapping[str, Any]
+"""A parameter group: a dict of a torch optimizer's `param_groups`, or any other mapping."""
+
+PAIRS = ("betas", "etas", "step_sizes")
+"""The fields in `KNOWN` whose values are tuples."""
+
+KNOWN_ELSEWHERE = (
+    *("beta3", "d0", "d_coef", "growth_rate", "k", "prodigy_steps", "r", "weight_lr_power", "warmup_steps"),
+    *("clip_threshold", "decay_rate", "final_lr", "gamma", "hessian_power", "lr_scale", "max_grad_norm"),
+    *("ns_steps", "precondition_frequency", "scale", "shampoo_beta", "trust_coefficient", "update_proj_gap"),
+    *("accumulation", "batch_size", "frames_per_step", "seconds_per_step", "sequence_length", "tokens_per_step"),
+)
+"""Entries of other optimizers that are often scheduled, and run facts that a plan may schedule."""
+
+_NAME = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)(?:\[(?P<index>[0-9]{1,4})\])?")
+OURS = "paramsched_"
+
+
+@final
+@dataclass(frozen=True, slots=True, order=True)
+class Field:
+    """An entry of a parameter group, or one element of a tuple in it: `lr`, `betas[0]`.
+
+    Args:
+        key: the key of the entry.
+        index: the index of the element; None for the entry itself.
+
+    >>> str(Field.of("betas[0]")), Field.of("betas[0]").slot
+    ('betas[0]', 'betas_0')
+    """
+
+    key: str
+    index: int | None
+
+    @staticmethod
+    def of(name: str) -> "Field":
+        """Return the field with a name such as `lr` or `betas[0]`.
+
+        Raises:
+            InvalidArgument: `name` is not the name of a field, or the field is not a hyperparameter.
+        """
+        found = _NAME.fullmatch(name) if isinstance(name, str) else None
+        if found is None:
+            example = "" if "(" in str(name) else 'Write "lr"'  # with a bracket it is probably a schedule
+            raise InvalidArgument(f"field {name!r}", "expected the name of a field", example)
+        key = found["key"]
+        if key == "params" or key.startswith(OURS):
+            raise InvalidArgument(f"field {name!r}", "not a hyperparameter", 'Write "lr"')
+        return Field(key, None if found["index"] is None else int(found["index"]))
+
+    @property
+    def slot(self) -> str:
+        """The name without brackets, for keys of a parameter group: `betas_0`."""
+        return self.key if self.index is None else f"{self.key}_{self.index}"
+
+    def fill(self, group: dict[str, Any], value: float) -> None:
+        """Write a value into a group. A missing entry is created; missing elements of a tuple become 1."""
+        if self.index is None:
+            group[self.key] = value
+            return
+        row = list(group.get(self.key, ()))
+        row += [1.0] * (self.index + 1 - len(row))
+        row[self.index] = value
+        group[self.key] = tuple(row)
+
+    def __str__(self) -> str:
+        return self.key if self.index is None else f"{self.key}[{self.index}]"
+
+    def within(self, group: Group, where: str) -> "Field":
+        """Check that `group` contains this field, and return it.
+
+        For `momentum` in a group that has `betas` but no `momentum`, return `betas[0]`.
+
+        Args:
+            group: the parameter group.
+            where: a description of the group, for messages.
+
+        Raises:
+            UnknownField: the group has no such entry.
+            PlanError: the entry is not a number, or the index does not fit.
+        """
+        if self.key == "momentum" and self.index is None and "momentum" not in group and "betas" in group:
+            return Field("betas", 0).within(group, where)
+        if self.key not in group and self.index is not None and str(self) in group:
+            right: dict[str, Any] = {}
+            self.fill(right, group[str(self)])
+            raise PlanError(f'"{self}" in {where}', f'expected a tuple "{self.key}", got "{self}"', f"Write {right}")
+        if self.key not in group:
+            names = numeric(group)
+            ours = OTHER_NAMES.get(self.key.lower())
+            near = ours if ours in names else certain_name(str(self), names)
+            meant = did_you_mean(near or str(self), names)
+            found = f"unknown field; {meant}" if names else "the group has no numeric field"
+            instead = f'A value outside the optimizer is a target: targets: in a file, ps.Target("{self}", 1.0) in code'
+            instead = instead if near is None else f'Write "{near}"'
+            raise UnknownField(
+                f'"{self}" in {where}', found, instead if names else f'Add it: group["{self.key}"] = 0.1'
+            )
+        entry = group[self.key]
+        if self.index is None:
+            if isinstance(entry, (tuple, list)):
+                found = f"{self.key} is {entry!r}, not a single number"
+                raise PlanError(f'"{self}" in {where}', found, f'Write "{self.key}[0]"')
+        elif not isinstance(entry, (tuple, list)):
+            instead = f'Write "{self.key}"' if is_number(entry) else f"Set {self.key}=(0.9, 0.999) in the group"
+            raise PlanError(f'"{self}" in {where}', f"{self.key} is {entry!r}, not a tuple", instead)
+        elif self.index >= len(entry):
+            some = " or ".join(f'"{self.key}[{i}]"' for i in range(len(entry)))
+            raise PlanError(f'"{self}" in {where}', f"{self.key}={entry!r} has length {len(entry)}", f"Write {some}")
+        spoiled = [one for one in (entry if self.index is not None else [entry]) if not is_number(one)]
+        if spoiled:
+            numbers = ", ".join(numeric(group))
+            instead = f"Use one of {numbers}" if numbers else f'Write group["{self.key}"] = 0.1'
+            raise PlanError(f'"{self}" in {where}', f"expected a number, got {spoiled[0]!r}", instead)
+        return self
+
+    def read(self, group: Group) -> Any:
+        """Return the current value of this field in `group`: a number or a tensor."""
+        entry = group[self.key]
+        return entry if self.index is None else entry[self.index]
+
+    def base(self, group: Group) -> float:
+        """Return the base of this field: the one that a plan recorded in `group`, else the current value in `group`.
+
+        Raises:
+            PlanError: the value is not a finite real number.
+        """
+        recorded = recorded_base(group, self.slot)
+        return base_of(str(self), self.read(group) if recorded is None else recorded)
+
+
+BASES = f"{OURS}bases"
+"""The key in a parameter group for the bases of its scheduled fields: a JSON mapping from `Field.slot` to base."""
+
+
+def recorded_base(group: Group, slot: str) -> Any:
+    """Return the base that a plan recorded in a group for the field with this `slot`; None if there is none."""
+    return recorded_bases(group).get(slot)
+
+
+def recorded_bases(group: Group) -> dict[str, Any]:
+    """Return the dict from `Field.slot` to base that `group` has under `BASES`; empty if it is missing or invalid."""
+    found = json_or_none(group.get(BASES))
+    return found if isinstance(found, dict) else {}
+
+
+def json_or_none(text: Any) -> Any:
+    """Parse JSON; return None if `text` is not a string or not valid JSON."""
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):  # raised for a damaged checkpoint
+        return None
+
+
+def base_of(site: str, value: Any) -> float:
+    """Convert a value to the base of a field.
+
+    Args:
+        site: the field and its location, for messages.
+        value: a number, or a tensor of one element.
+
+    Raises:
+        PlanError: the value is not a finite real number.
+    """
+    if isinstance(value, complex) or "complex" in str(getattr(value, "dtype", "")):
+        raise PlanError(f"{site}={value!r}", "expected a real number, got complex", "Use a real number, such as 0.1")
+    try:
+        if isinstance(value, (bool, str, bytes)):
+            raise TypeError
+        base = float(value)
+    except (TypeError, ValueError, RuntimeError):  # torch raises a RuntimeError for a tensor without data
+        raise PlanError(f"{site}={shown(value)}", "expected a number", "Use a number, such as 0.1") from None
+    except OverflowError:  # an integer of more than 308 digits
+        base = math.inf
+    if not math.isfinite(base):
+        raise PlanError(f"{site}={base!r}", "must be finite", "Use a finite number, such as 0.1")
+    return base
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a number: of Python or NumPy, or a 0-d tensor. A bool or text is not a number."""
+    if isinstance(value, (bool, str, bytes)) or value is None:
+        return False
+    if isinstance(value, Real):
+        return True
+    # By `ndim`, not by type: 0-d tensors of every library have `ndim` 0, and no other kind of value in a group does.
+    kind = str(getattr(value, "dtype", ""))
+    return getattr(value, "ndim", None) == 0 and "bool" not in kind and "complex" not in kind
+
+
+def finite_or_none(value: Any) -> float | None:
+    """Convert any value to a float; return None if it is not a finite number."""
+    if not is_number(value):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def numeric(group: Group) -> list[str]:
+    """Return the names of the fields that can be scheduled in a group."""
+    names: list[str] = []
+    for key, entry in group.items():
+        if not isinstance(key, str) or key == "params" or key.startswith(OURS):
+            continue
+        if isinstance(entry, (tuple, list)):
+            names += [f"{key}[{i}]" for i, item in enumerate(entry) if is_number(item)]
+        elif is_number(entry):
+            names.append(key)
+    return names
+
+
+def label(group: Group, index: int) -> str | int:
+    """Return the name of a group, or its index if it has no name."""
+    name = group.get("name")
+    return name if isinstance(name, str) and name else index
+
+
+def known_field(name: str) -> str | None:
+    """Return the field of torch's optimizers that `name` misspells; None if `name` is a field or resembles none.
+
+    >>> [known_field(name) for name in ("weight_decy", "LR", "wd", "beta1", "steps", "temperature")]
+    ['weight_decay', 'lr', 'weight_decay', 'betas[0]', None, None]
+    """
+    key = Field.of(name).key
+    if key in KNOWN or key in KNOWN_ELSEWHERE:
+        return None
+    letters = key.lower().replace("_", "")
+    if (same := next((one for one in KNOWN if one.replace("_", "") == letters), None)) is not None:
+        return same
+    near = closest(key, KNOWN)
+    if near is not None and "[" not in name and (ours := OTHER_NAMES.get(key.lower())) is not None:
+        return ours
+    # Short names need a stricter test, because they resemble many others: "wd" and "d", "steps" and "eps".
+    is_slip = near is not None and len(near) > 1 and abs(len(near) - len(key)) <= 1
+    is_long = near is not None and len(near) >= 4 and near[0] == key[0].lower()
+    return near if is_slip or is_long else None
+
+
+def certain_field(name: str) -> str | None:
+    """Return the field that `name` means for certain: its name in other libraries, or the only field it is a slip of.
+
+    >>> [certain_field(name) for name in ("weight_decy", "LR", "wd", "bettas[0]", "base", "delta", "beta", "decay")]
+    ['weight_decay', 'lr', 'weight_decay', 'betas[0]', None, None, None, None]
+    """
+    field = Field.of(name)
+    if field.index is None and (ours := OTHER_NAMES.get(name.lower())) is not None:
+        return None if name.lower() in UNCLEAR_NAMES else ours
+    meant = certain_name(field.key, [one for one in KNOWN if (one in PAIRS) == (field.index is not None)])
+    return None if meant is None else str(Field(meant, field.index))
+
+
+_REFUSED = re.compile(r"[^\w.-]")
+
+
+def flat_name(name: str) -> str:
+    """Return a name with each character replaced that some logger refuses in the name of a value."""
+    return _REFUSED.sub("_", name)
+
+
+def flat_groups(groups: Sequence[Any]) -> tuple[str, ...]:
+    """Return the suffix of each group in the names of its logged values: `/` and the group's name or index.
+
+    The index is used if the name is not unique, or consists of digits and dots only. A single group has no suffix.
+
+    >>> flat_groups([{"name": "body"}, {"name": "the head"}, {}])
+    ('/body', '/the_head', '/2')
+    >>> flat_groups([{"name": "body"}])
+    ('',)
+    """
+    if len(groups) == 1:
+        return ("",)
+    names = [flat_name(str(label(group, index))) for index, group in enumerate(groups)]
+    return tuple(
+        f"/{name}" if names.count(name) == 1 and re.search(r"[^\W\d]", name) else f"/{index}"
+        for index, name in enumerate(names)
+    )

@@ -1,0 +1,36 @@
+"""Plans in files: YAML, TOML, JSON, and the dialects of other libraries; with all diagnostics at once."""
+
+from paramsched.core.base.diagnostic import Diagnostic as Diagnostic
+from paramsched.core.files.known_dialects import BaseLike as BaseLike
+from paramsched.core.files.known_dialects import Dialect as Dialect
+from paramsched.core.files.known_dialects import Loaded as Loaded
+from paramsched.core.files.known_dialects import dialect_names as dialect_names
+from paramsched.core.files.native.json_schema import schema as schema
+from paramsched.core.files.plan_files import PlanText as PlanText
+from paramsched.core.files.plan_files import ReadingOptions as ReadingOptions
+from paramsched.core.files.plan_files import convert as convert
+from paramsched.core.files.plan_files import dump as dump
+from paramsched.core.files.plan_files import formats as formats
+from paramsched.core.files.plan_files import load as load
+from paramsched.core.files.plan_files import loads as loads
+from paramsched.core.files.plan_files import open_plan as open_plan
+from paramsched.core.plan.bases import NO_BASES as NO_BASES
+from paramsched.core.plan.bases import Bases as Bases
+from paramsched.tools.check.plan_check import check as check
+
+__all__ = [
+    "Bases",
+    "Dialect",
+    "Loaded",
+    "PlanText",
+    "ReadingOptions",
+    "check",
+    "convert",
+    "dialect_names",
+    "dump",
+    "formats",
+    "load",
+    "loads",
+    "open_plan",
+    "schema",
+]

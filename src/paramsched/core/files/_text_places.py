@@ -1,0 +1,260 @@
+"""Locations of the entries of a config in its text, which give diagnostics their line and column."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field, replace
+from inspect import Parameter, signature
+from typing import Any, final
+
+from paramsched.core.base.diagnostic import ROOT, Diagnostic, TextEdit, TextLines, child_path, path_from_root, printable
+from paramsched.core.curves import FAMILIES
+from paramsched.core.schedules import SHAPES
+from paramsched.core.schedules.registry import RULES
+from paramsched.errors import ConfigError
+
+_PLAIN = re.compile(r"[A-Za-z0-9(.-][^#\n:,\[\]{}]*|[A-Za-z][^#\n:]*\)")
+_INDEX = re.compile(r"\[(\d+)\]")
+_ESCAPED = {"x": 4, "u": 6, "U": 10}
+
+
+@final
+class Pairs(list[tuple[Any, Any]]):
+    """The entries of a mapping in a file, as pairs (key, value), because a key may occur twice."""
+
+
+@final
+@dataclass(slots=True, eq=False)
+class Place:
+    """The range of a value in the text of a config, and the ranges of its entries.
+
+    The end and the entries are set while the text is read.
+
+    Args:
+        begin, end: the range `[begin, end)` in characters.
+        key: the offset of the value's key; None if it has none.
+        text: the value as text, if it is text.
+        value: the value; a mapping is a list of pairs, because a key may occur twice.
+        parts: the ranges of the value's entries, in a dict or a list; None if the value is not a mapping or a list.
+        awaited: in a mapping that is being read, the key whose value follows.
+    """
+
+    begin: int
+    end: int
+    _: KW_ONLY
+    key: int | None = None
+    text: str | None = None
+    value: Any = None
+    parts: "dict[str | int, Place] | list[Place] | None" = None
+    awaited: "Place | None" = None
+    _named: "dict[str, Place] | None" = field(default=None, init=False)
+
+    def named(self) -> "dict[str, Place]":
+        """Return a dict from the step of each entry in a config path, such as `.lr`, to the range of the entry."""
+        if self._named is None:
+            entries = self.parts.items() if isinstance(self.parts, dict) else ()
+            self._named = {printable(" ".join(child_path("", key).split())): part for key, part in entries}
+        return self._named
+
+
+@final
+class PlaceTree:
+    """A builder of nested `Place` objects with their values, in the order of the text.
+
+    The innermost list or mapping that is still open receives the next value.
+    """
+
+    def __init__(self) -> None:
+        self._open = [Place(0, 0, parts=[], value=[])]
+
+    @property
+    def root(self) -> Place:
+        """The place of the entire document."""
+        document = self._open[0].parts
+        return document[0] if document else Place(0, 0)
+
+    @property
+    def depth(self) -> int:
+        """The number of open lists and mappings."""
+        return len(self._open) - 1
+
+    @property
+    def awaits_key(self) -> bool:
+        """True if the key of an entry is expected next."""
+        return isinstance(self._open[-1].parts, dict) and self._open[-1].awaited is None
+
+    def put(self, place: Place) -> None:
+        """Add the next entry of a list, the key of an entry, or the value of the last key."""
+        around, key = self._open[-1], self._open[-1].awaited
+        if isinstance(around.parts, list):
+            around.parts.append(place)
+            around.value.append(place.value)
+        elif isinstance(around.parts, dict) and key is not None:
+            name = key.value
+            around.parts[name if isinstance(name, (str, int)) else str(name)] = place
+            around.value.append((name, place.value))
+            place.key, around.awaited = key.begin, None
+        else:
+            around.awaited = place
+
+    def open(self, begin: int, *, is_list: bool) -> None:
+        """Open a list or a mapping."""
+        empty = Place(begin, begin, parts=[], value=[]) if is_list else Place(begin, begin, parts={}, value=Pairs())
+        self._open.append(empty)
+
+    def close(self, end: int) -> Place:
+        """Close the innermost list or mapping, and return it."""
+        done = self._open.pop()
+        done.end = end
+        return done
+
+
+def faults_with_places(
+    diagnostics: tuple[Diagnostic, ...], text: str, places: Callable[[str], Place]
+) -> tuple[Diagnostic, ...]:
+    """Return diagnostics with their lines and columns.
+
+    Args:
+        diagnostics: the diagnostics.
+        text: the text of the config.
+        places: returns the root place of a text. If it raises ConfigError, the diagnostics are unchanged.
+    """
+    if not any(map(_lacks_place, diagnostics)):
+        return diagnostics
+    try:
+        root = places(text)
+    except ConfigError:
+        return diagnostics
+    lines = TextLines(text)
+    return tuple(_fault_at_place(one, root, text, lines) if _lacks_place(one) else one for one in diagnostics)
+
+
+def _lacks_place(fault: Diagnostic) -> bool:
+    return fault.line is None and fault.path.startswith(ROOT)
+
+
+def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines) -> Diagnostic:
+    """Return a diagnostic with the line and column of its entry's key, value, or wrong part of the text."""
+    place = place_at_path(root, fault.path)
+    begin, end = place.begin, place.end
+    if fault.at_key and place.key is not None:
+        begin, end = place.key, place.begin
+    elif fault.span is not None and place.text is not None:
+        raw = text[place.begin : place.end]
+        begin, end = (place.begin + index_in_source(raw, place.text, one) for one in fault.span)
+        end += fault.span[1] >= len(place.text)  # the end of the text is shown at its last character
+    line, column = lines.of(begin)
+    edit = None
+    if fault.replace is not None and place.text is not None and fault.replace[0] == place.text:
+        edit = TextEdit(place.begin, place.end, _with_quotes_of(text[place.begin : place.end], fault.replace[1]))
+    elif fault.replace is not None and text[begin:end].count(fault.replace[0]) == 1:
+        old, new = fault.replace
+        if not (fault.at_key and fault.path.endswith(old) and _has_key(root, fault.path.removesuffix(old), new, text)):
+            at = text.index(old, begin, end)
+            edit = TextEdit(at, at + len(old), new)
+    return replace(fault, line=line, column=column, excerpt=lines.line(line), edit=edit)
+
+
+def _with_quotes_of(raw: str, text: str) -> str:
+    """Return a text as the value of an entry, with the quotes of the value that it replaces if it can have them."""
+    if raw[:1] == "'" and "'" not in text:
+        return f"'{text}'"
+    is_plain = raw[:1] not in ("'", '"', "|", ">") and _PLAIN.fullmatch(text)
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
+
+
+def _has_key(root: Place, path: str, key: str, text: str) -> bool:
+    place = place_at_path(root, path + key)
+    return place.key is not None and text[place.key : place.begin].lstrip("\"'").startswith(key)
+
+
+def place_at_path(root: Place, path: str) -> Place:
+    """Return the place of the entry at a config path, or of the closest enclosing entry.
+
+    A path omits the names of shapes. It contains the parameter's name for a positional argument.
+    """
+    place, rest = root, path_from_root(path)
+    while rest and (step := _next_place(place, rest)) is not None:
+        place, rest = step
+    return place
+
+
+def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
+    """Return the place of the first entry in a path, and the rest of the path; None if there is no such entry."""
+    if isinstance(place.parts, list):
+        found = _INDEX.match(rest)
+        index = int(found[1]) if found else len(place.parts)
+        return (place.parts[index], rest[found.end() :]) if found and index < len(place.parts) else None
+    if not place.parts:
+        return None
+    named = place.named()
+    # The longest step is tried first, because a key may contain dots and brackets.
+    for cut in (len(rest), *(place for place in range(len(rest) - 1, 0, -1) if rest[place] in ".[")):
+        if rest[:cut] in named:
+            return named[rest[:cut]], rest[cut:]
+    if len(place.parts) > 1:
+        return None
+    # Skip the name of a shape; its argument is next in the path.
+    ((key, given),) = place.parts.items()
+    if not isinstance(given.parts, list) or not rest.startswith("."):
+        return given, rest
+    name = str(key)
+    builder = SHAPES.get(name) or FAMILIES.get(name.removeprefix("curves.")) or RULES.get(name.removeprefix("rules."))
+    site = re.split(r"[.\[]", rest[1:], maxsplit=1)[0]
+    after = rest[1 + len(site) :]
+    parameters: list[Parameter] = [] if builder is None else list(signature(builder).parameters.values())
+    for index, parameter in enumerate(parameters):
+        if parameter.name == site and parameter.kind is parameter.VAR_POSITIONAL:
+            return given, after
+        if parameter.name == site and index < len(given.parts):
+            return given.parts[index], after
+    return given, ""
+
+
+def index_in_source(raw: str, text: str, index: int) -> int:
+    """Return the offset in `raw` of the character `text[index]`; 0 if it cannot be determined.
+
+    Args:
+        raw: the source of the text, with quotes and escapes.
+        text: the text.
+        index: an index of the text.
+
+    >>> index_in_source("'it''s cosin()'", "it's cosin()", 5)
+    7
+    """
+    if raw == text and not re.search(r"\s\s", text):
+        return min(index, max(len(raw) - 1, 0))
+    quote = raw[:1] if raw[:1] in ("'", '"') else ""
+    three = quote and raw.startswith(quote * 3) and raw.endswith(quote * 3) and not text.startswith(quote)
+    at = 3 if three else len(quote)
+    if raw[:1] in ("|", ">"):
+        at = raw.find("\n") + 1
+    for one in text[: min(index, len(text))]:
+        escaped = raw[at : at + 1] == "\\" and quote == '"'
+        if escaped and one.isspace():
+            sign = raw[at + 1 : at + 2]
+            digits = raw[at + 2 : at + _ESCAPED.get(sign, 2)]
+            if sign in ('"', "\\", "/") or (digits and not chr(int(digits, 16)).isspace()):
+                continue  # another character is escaped; the whitespace before it was skipped at once
+        if not escaped:
+            at = _skip_blanks(raw, at)
+            if one.isspace():
+                continue
+        if escaped or (raw[at : at + 1] == "\\" and quote == '"'):
+            length = _ESCAPED.get(raw[at + 1 : at + 2], 2)
+            at += (
+                12 if length == 6 and ord(one) > 0xFFFF else length
+            )  # JSON escapes such a character as a surrogate pair
+        elif raw[at : at + 1] == one:
+            at += 2 if one == quote == "'" and raw[at : at + 2] == "''" else 1
+        else:
+            return 0
+    if not text[index : index + 1].isspace():
+        at = _skip_blanks(raw, at)
+    return min(at, max(len(raw) - 1, 0))
+
+
+def _skip_blanks(raw: str, at: int) -> int:
+    while at < len(raw) and raw[at].isspace():
+        at += 1
+    return at

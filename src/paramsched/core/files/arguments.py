@@ -1,0 +1,407 @@
+r"""Read the arguments of a peer's scheduler by a table of their types, ranges and defaults.
+
+A table is a dataclass. The annotation of a field is the type of the argument:
+
+>>> @argument_table
+... class StepArguments:
+...     step_size: int = argument(low=1, example=30)
+...     gamma: float = argument(0.1, above=0, aliases=("decay_rate",))
+>>> diagnostics = DiagnosticCollector()
+>>> written = located({"step_size": 2.5, "decay_rate": 0, "gama": 1}, "$")
+>>> arguments, locations, wrong = read_arguments(StepArguments, written, "$", diagnostics)
+>>> arguments, sorted(wrong)
+(StepArguments(step_size=30, gamma=0.1), ['gamma', 'step_size'])
+>>> print(*diagnostics.problems(), sep="\n")
+$.gama: unknown argument; did you mean "gamma"?
+$.step_size: expected an integer of at least 1, got 2.5. Write step_size: 30
+$.decay_rate: expected a number greater than 0, got 0. Write decay_rate: 0.1
+"""
+
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
+from types import MappingProxyType, NoneType
+from typing import Any, Final, Literal, TypeVar, dataclass_transform, final, get_args, get_origin
+
+from paramsched.core.base.codes import (
+    NOT_IN_SCRIPT,
+    REFUSED_VALUE,
+    UNKNOWN_NAME,
+    UNUSED_SETTING,
+    WRONG_ARGUMENT,
+    WRONG_TYPE,
+)
+from paramsched.core.base.diagnostic import Diagnostic, child_path
+from paramsched.core.base.near_names import closest, did_you_mean
+from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.files.command_lines import is_unknown
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
+from paramsched.core.files.references import is_reference
+from paramsched.core.schedules import Constant, Level, Schedule, absolute, constant, take
+from paramsched.core.time import Calendar, Duration, DurationLike
+
+_Table = TypeVar("_Table")
+_NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@final
+class WrongValue(ValueError):
+    """Raised for an invalid value of an argument.
+
+    Args:
+        found: the message of the diagnostic.
+        code: the code of the diagnostic.
+        example: the value that was probably intended.
+    """
+
+    def __init__(self, found: str, *, code: str = WRONG_TYPE, example: Any = None) -> None:
+        super().__init__(found)
+        self.code, self.example = code, example
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """The specification of an argument, apart from its type, which is the annotation.
+
+    Args:
+        default: the default; `...` if the argument is required.
+        low, above, high: the range of a number; `above` is an exclusive lower bound.
+        used: a function of a dict of all arguments. It returns False if this argument has no effect with them. The
+            argument is then not checked.
+        parse: a function that converts a value or raises `WrongValue`, instead of the check of the type.
+        aliases: other names of the argument.
+        example: a value for the advice of a diagnostic, if the default is not suitable.
+        meaning: a description for the documentation.
+    """
+
+    default: Any = ...
+    _: KW_ONLY
+    low: float = -math.inf
+    above: float = -math.inf
+    high: float = math.inf
+    used: Callable[[Mapping[str, Any]], bool] = lambda others: True  # noqa: ARG005
+    parse: Callable[[Any], Any] | None = None
+    aliases: tuple[str, ...] = ()
+    example: Any = None
+    meaning: str = ""
+
+    def read(self, value: Any, kind: Any) -> Any:
+        """Return a value converted to the type `kind`, which may be `X | None`, or raise `WrongValue`."""
+        kinds = get_args(kind)
+        if NoneType in kinds:
+            if value is None:
+                return None
+            kind = kinds[0]
+        if self.parse is not None:
+            return self.parse(value)
+        origin = get_origin(kind) or kind
+        if origin is int or origin is float:
+            return self._number(value, origin)
+        if origin is Literal:
+            choices = get_args(kind)
+            if not isinstance(value, str):
+                raise WrongValue(f"expected one of {', '.join(choices)}, got {short_json(value)}", code=UNKNOWN_NAME)
+            if value not in choices:
+                found = f"unknown value {short_json(value)}; {did_you_mean(value, choices)}"
+                raise WrongValue(found, code=UNKNOWN_NAME, example=closest(value, choices))
+        elif origin is tuple:
+            if not isinstance(value, (list, tuple)) or not all(map(is_plain_number, value)):
+                raise WrongValue(f"expected a list of numbers, got {short_json(value)}")
+            return tuple(map(float, value))
+        elif origin is list:
+            if not isinstance(value, (list, tuple)):
+                raise WrongValue(f"expected a list, got {short_json(value)}")
+            return list(value)
+        elif origin is not Any and not isinstance(value, origin):
+            raise WrongValue(f"expected {'text' if origin is str else 'true or false'}, got {short_json(value)}")
+        return value
+
+    def _number(self, value: Any, kind: Callable[[Any], Any]) -> Any:
+        fits = is_plain_number(value) and (kind is float or value == int(value))
+        if fits and self.low <= value <= self.high and value > self.above:
+            return kind(value)
+        bounds = f" greater than {self.above:g}" if self.above > -math.inf else ""
+        if self.low > -math.inf:
+            bounds = f" of at least {self.low:g}"
+        if self.high < math.inf:
+            bounds = (
+                f" from {self.low:g} to {self.high:,.15g}"
+                if self.low > -math.inf
+                else f"{bounds} and at most {self.high:,g}"
+            )
+        raise WrongValue(f"expected {'a number' if kind is float else 'an integer'}{bounds}, got {short_json(value)}")
+
+
+def argument(default: Any = ..., **row: Any) -> Any:
+    """Return the field of a table for an argument. An argument without a default is required and needs an example."""
+    return field(default=MISSING if default is ... else default, metadata={"argument": Argument(default, **row)})
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def argument_table(cls: type[_Table]) -> type[_Table]:
+    """Convert a class with fields from `argument` to a table, which is a frozen dataclass."""
+    return dataclass(frozen=True, kw_only=True)(cls)  # without slots, which tables of two bases cannot have
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def table_named(tables: dict[str, Any], *names: str) -> Callable[[type[_Table]], type[_Table]]:
+    """Return a decorator like `argument_table` that also adds the table to `tables` under the names of a scheduler."""
+
+    def make(cls: type[_Table]) -> type[_Table]:
+        table = argument_table(cls)
+        tables.update(dict.fromkeys(names, table))
+        return table
+
+    return make
+
+
+def arguments_of(of: type) -> dict[str, Argument]:
+    """Return a dict from the name of each argument of a table to its specification."""
+    return {one.name: one.metadata["argument"] for one in fields(of) if "argument" in one.metadata}
+
+
+def names_of(of: type) -> dict[str, str]:
+    """Return a dict from the names and aliases of a table's arguments to the names."""
+    return {alias: name for name, row in arguments_of(of).items() for alias in (name, *row.aliases)}
+
+
+def defaults_of(of: type) -> dict[str, Any]:
+    """Return a dict from the arguments of a table to their defaults, without the required arguments."""
+    return {name: row.default for name, row in arguments_of(of).items() if row.default is not ...}
+
+
+def located(data: Mapping[Any, Any], path: str) -> dict[str, tuple[Any, str]]:
+    """Return a dict from each key of a mapping, as text, to the pair (value, config path)."""
+    return {str(key): (value, child_path(path, key)) for key, value in data.items()}
+
+
+def read_arguments(
+    into: type[_Table],
+    written: Mapping[str, tuple[Any, str]],
+    path: str,
+    diagnostics: DiagnosticCollector,
+    *,
+    of: str = "",
+    defaults: Mapping[str, Any] = _NO_DEFAULTS,
+    aliases: bool = True,
+    last_counts: bool = False,
+) -> tuple[_Table, dict[str, str], set[str]]:
+    """Read the arguments that a table specifies, and report every problem.
+
+    Args:
+        into: the table.
+        written: a dict from name or alias to the pair (value as it is written, config path).
+        path: the location of the arguments together.
+        of: the name of the scheduler, for diagnostics that would not show it.
+        defaults: defaults that take precedence over those of the table.
+        aliases: whether the aliases of arguments are accepted.
+        last_counts: True if the last of several names of an argument counts, as on a command line. It is an error in
+            a config.
+
+    Returns:
+        The table, with a default or an example in place of each value that is wrong or missing; the location of each
+        argument; and the names of the arguments whose value was replaced.
+    """
+    table: type = into
+    rows, kinds = arguments_of(table), {one.name: one.type for one in fields(table)}
+    names = names_of(into) if aliases else {name: name for name in rows}
+    diagnostics.refuse_unknown(written, names, path, f"unknown argument of {of}" if of else "unknown argument")
+    keys: dict[str, str] = {}
+    for key in filter(names.__contains__, written):
+        other = keys.get(names[key], key)
+        if other != key and not last_counts:
+            found = f"{other} and {key} are names of one argument"
+            diagnostics.add(written[key][1], found, f"Remove {other}", at_key=True, code=WRONG_ARGUMENT)
+        keys[names[key]] = key
+    locations = {name: written[keys[name]][1] if name in keys else child_path(path, name) for name in rows}
+    values = {**defaults_of(into), **defaults, **{name: written[key][0] for name, key in keys.items()}}
+    wrong = set[str]()
+    for name, row in rows.items():
+        key, example = keys.get(name, name), row.default if row.example is None else row.example
+        if name not in values:
+            diagnostics.add(path, f"{name} is missing", code=WRONG_ARGUMENT, entry=(name, example))
+            values[name] = example
+            wrong.add(name)
+        default = example if row.default is ... else row.default
+        try:
+            values[name] = row.read(values[name] if row.used(values) else default, kinds[name])
+        except WrongValue as problem:
+            wrong.add(name)
+            words = values[name] if isinstance(values[name], list) else [values[name]]
+            unknown = next((word for word in words if is_unknown(word) or is_reference(word)), None)
+            instead = "" if unknown is None else f"Write the value in place of {unknown}"
+            meant = example if problem.example is None else problem.example
+            entry = None if instead or meant is None else (locations[name].rpartition(".")[2], meant)
+            diagnostics.add(locations[name], str(problem), instead, code=problem.code, entry=entry)
+            values[name] = row.read(default, kinds[name])
+    return into(**values), locations, wrong
+
+
+# ---- checks and conversions for the readers of several dialects
+
+
+def is_count(value: Any, least: int = 0) -> bool:
+    """Return whether a value is an integer of at least `least`; 3.0 counts as an integer."""
+    return is_plain_number(value) and value == int(value) and value >= least
+
+
+def is_plain_number(value: Any) -> bool:
+    """Return whether a value is a finite number and not a bool."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def to_level(value: float) -> Level:
+    """Return an absolute level for a value; 0 stays a number, because 0 × base is 0 too."""
+    return absolute(value) if value else 0.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ReadEntry:
+    """A scheduler with the arguments that were read for it.
+
+    Args:
+        name: the name of the scheduler.
+        path: the location of the arguments.
+        diagnostics: receives the errors.
+        arguments: the table with the values of the arguments.
+        places: the location of each argument.
+        wrong: the arguments whose values were invalid or missing, and were replaced.
+    """
+
+    name: str
+    path: str
+    diagnostics: DiagnosticCollector
+    arguments: Any
+    places: Mapping[str, str]
+    wrong: Set[str]
+
+    def refuse(self, name: str, found: str, instead: str, *others: str, code: str = REFUSED_VALUE) -> None:
+        """Report a problem of the argument `name`, or of its combination with `others`.
+
+        Nothing is reported if one of them is invalid by itself, because that is already reported.
+        """
+        if not self.wrong & {name, *others}:
+            self.diagnostics.add(self.places[name], found, instead, code=code)
+
+
+def read_entry(name: str, table: type, given: Any, path: str, diagnostics: DiagnosticCollector) -> ReadEntry | None:
+    """Read the arguments of a scheduler. Returns None and adds a diagnostic if `given` is not a mapping.
+
+    Args:
+        name: the name of the scheduler.
+        table: the table of its arguments.
+        given: the arguments as they are written.
+        path: the location of the arguments.
+        diagnostics: receives the errors.
+    """
+    if not isinstance(given, Mapping):
+        diagnostics.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
+        return None
+    return ReadEntry(name, path, diagnostics, *read_arguments(table, located(given, path), path, diagnostics, of=name))
+
+
+def arguments_beside(
+    data: Mapping[str, Any],
+    path: str,
+    name_keys: Iterable[str],
+    argument_keys: Iterable[str],
+    others: Iterable[str] = (),
+) -> tuple[Any, str]:
+    """Return the arguments in the mapping of a scheduler, and their location.
+
+    The arguments are either under a separate key or next to the name of the scheduler.
+
+    Args:
+        data: the mapping, with the name under one of `name_keys`.
+        path: the location of the mapping.
+        name_keys: the keys under which the name may be.
+        argument_keys: the keys under which the arguments may be.
+        others: keys that are neither.
+    """
+    for key in argument_keys:
+        if key in data:
+            return ({} if data[key] is None else data[key]), child_path(path, key)
+    named = next(key for key in name_keys if isinstance(data.get(key), str))
+    return {key: value for key, value in data.items() if key != named and key not in others}, path
+
+
+def numbers_by_field(data: Mapping[str, Any], *same: str, **named: str) -> dict[str, Any]:
+    """Return a dict from field to number, for the numbers among an optimizer's arguments.
+
+    Args:
+        data: the arguments.
+        same: fields whose argument has the name of the field.
+        named: other fields, each with the name of its argument.
+
+    >>> numbers_by_field({"lr": 1, "epsilon": 0.1, "momentum": None}, "lr", "momentum", eps="epsilon")
+    {'lr': 1.0, 'eps': 0.1}
+    """
+    names = {**dict(zip(same, same, strict=True)), **named}
+    return {field: float(data[name]) for field, name in names.items() if is_plain_number(data.get(name))}
+
+
+def values_of_optimizer(optimizer: Any) -> dict[str, Any]:
+    """Return a dict from field to value for an optimizer in a config, whose arguments may be in a nested mapping."""
+    inner = [one for one in optimizer.values() if isinstance(one, Mapping)] if isinstance(optimizer, Mapping) else []
+    if len(inner) == 1 and (len(optimizer) == 1 or "init_args" in optimizer):
+        optimizer = inner[0]
+    if not isinstance(optimizer, Mapping):
+        return {}
+    found = numbers_by_field(optimizer, "lr", "weight_decay", "momentum")
+    betas = optimizer.get("betas")
+    if isinstance(betas, (list, tuple)) and betas and all(map(is_plain_number, betas)):
+        found["betas"] = tuple(map(float, betas))
+    return found
+
+
+def given_rate(base: float | Mapping[str, float] | None) -> float | None:
+    """Return the base of lr if the caller specified it."""
+    return base.get("lr") if isinstance(base, Mapping) else base
+
+
+def updates_with_accumulation(
+    accumulation: Any, path: str, calendar: Calendar, diagnostics: DiagnosticCollector
+) -> int | None:
+    """Return the updates per epoch for a config with accumulation. The accumulation of the calendar takes precedence.
+
+    Args:
+        accumulation: the value as it is written.
+        path: the location of its entry.
+        calendar: the run facts.
+        diagnostics: the collector.
+    """
+    if is_unknown(accumulation):
+        if calendar.batches_per_epoch is not None and calendar.accumulation is None:
+            found = f"{accumulation} is unknown, so batches count as updates; specify the accumulation"
+            warn_user(Diagnostic(path, found, code=NOT_IN_SCRIPT))
+        return calendar.updates_per_epoch
+    if not is_count(accumulation, 1):
+        found = f"expected an integer of at least 1, got {short_json(accumulation)}"
+        diagnostics.add(path, found, f"Write {path.rpartition('.')[2]}: 4", code=WRONG_TYPE)
+        return calendar.updates_per_epoch
+    if calendar.accumulation is not None and calendar.accumulation != accumulation:
+        found = f"it is {accumulation}, but the specified accumulation of {calendar.accumulation} takes precedence"
+        warn_user(Diagnostic(path, found, code=UNUSED_SETTING))
+    if calendar.batches_per_epoch is None or calendar.accumulation is not None:
+        return calendar.updates_per_epoch
+    return -(-calendar.batches_per_epoch // int(accumulation))
+
+
+def accumulation_fact(value: Any) -> Calendar | None:
+    """Return a Calendar with the accumulation of a config; None if it is not an integer of at least 1."""
+    return Calendar(accumulation=int(value)) if is_count(value, 1) else None
+
+
+def cut_to_length(schedule: Schedule, length: DurationLike) -> Schedule:
+    """Return a stage of exactly `length`: the schedule truncated, or followed by its last value.
+
+    >>> from paramsched.core.schedules import cosine
+    >>> print(cut_to_length(constant(0.5), 10), cut_to_length(cosine(over=10), 10), cut_to_length(cosine(over=10), 5))
+    constant(0.5, 10) cosine(over=10) take(cosine(over=10), 5)
+    """
+    if isinstance(schedule, Constant):
+        return constant(schedule.value, length)
+    return schedule if schedule.length == Duration.of(length) else take(schedule, length)

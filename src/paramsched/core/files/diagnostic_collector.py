@@ -1,0 +1,374 @@
+"""Collect the diagnostics of a config and raise them together; make data safe to read."""
+
+import json
+import math
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.files._text_places import Pairs
+from paramsched.core.files.text_limits import (
+    MOST_DEPTH,
+    MOST_ENTRIES,
+    MOST_VALUES,
+    refuse_many_schedules,
+    too_many_values,
+)
+from paramsched.errors import ConfigError, InvalidArgument, shown
+
+_MOST = 200  # diagnostics that are listed; a file may have a hundred thousand problems
+
+
+@final
+class DiagnosticCollector:
+    """A collector of diagnostics. Reading continues after a problem if possible, so that one run reports all problems.
+
+    Args:
+        syntax: the syntax of suggested entries, as for `entry_text`.
+
+    >>> diagnostics = DiagnosticCollector()
+    >>> diagnostics.add("$.lr", "expected a number, got true", "Write 0.1", code="PS105")
+    >>> diagnostics.problems()
+    ('$.lr: expected a number, got true. Write 0.1',)
+    """
+
+    def __init__(self, syntax: str = "yaml") -> None:
+        self._syntax = syntax
+        self._found: dict[Diagnostic, None] = {}
+        self.count = 0
+
+    @property
+    def full(self) -> bool:
+        """True if no more diagnostics are listed, so that expensive searches for advice can be skipped."""
+        return len(self._found) >= _MOST
+
+    def add(
+        self,
+        path: str,
+        found: str,
+        instead: str = "",
+        *,
+        span: tuple[int, int] | None = None,
+        code: str = UNREADABLE,
+        at_key: bool = False,
+        replace: tuple[str, str] | None = None,
+        entry: tuple[str, Any] | None = None,
+    ) -> None:
+        """Add a diagnostic.
+
+        Args:
+            path: the config path.
+            found: the description of the problem.
+            instead: the advice.
+            span, at_key, replace: as for `Diagnostic`.
+            code: the code of the rule; optional for dialects in other packages.
+            entry: the key and the value of the entry to write, from which `instead` is made.
+        """
+        self.count += 1
+        if self.full:
+            return
+        if entry is not None:
+            entry = entry[0], json.dumps(entry[1], ensure_ascii=False)
+            instead = f"Write {entry_text(*entry, self._syntax)}"
+        self._found[Diagnostic(path, found, instead, span, at_key, code=code, replace=replace, entry=entry)] = None
+
+    def refuse(
+        self, path: str, refusal: InvalidArgument, *, at_key: bool = False, entry: tuple[str, Any] | None = None
+    ) -> None:
+        """Add the error of a library function as a diagnostic; `entry` is the entry to write instead, if known."""
+        code, replace, span = refusal.code, refusal.replace, refusal.span
+        instead = refusal.instead if refusal.command is None else refusal.command
+        self.add(path, refusal.problem, instead, span=span, at_key=at_key, code=code, replace=replace, entry=entry)
+
+    @contextmanager
+    def reported_at(self, path: str) -> Iterator[None]:
+        """Add an InvalidArgument raised in the `with` block as a diagnostic at `path`, then raise all diagnostics."""
+        try:
+            yield
+        except InvalidArgument as refusal:
+            self.refuse(path, refusal)
+        self.raise_any("config")
+
+    def refuse_unknown(
+        self, given: Iterable[object], known: Collection[str], path: str, found: str, *, code: str = WRONG_ARGUMENT
+    ) -> None:
+        """Add a diagnostic for each unknown name, with the name that was probably intended."""
+        for name in given:
+            if name not in known and self.full:
+                self.count += 1  # the search for a suggestion is slow, and the diagnostic would not be listed
+            elif name not in known:
+                meant = did_you_mean(str(name), known) if known else "it has no arguments"
+                self.add(child_path(path, name), f"{found}; {meant}", at_key=True, code=code)
+
+    def refuse_kind(self, path: str, value: object, wanted: str, instead: str) -> None:
+        """Add a diagnostic for a value of the wrong type."""
+        self.add(path, f"expected {wanted}, got {type_name_of(value)}", instead, code=WRONG_TYPE)
+
+    def problems(self) -> tuple[str, ...]:
+        """Return one line of text for each diagnostic."""
+        return tuple(one.problem for one in self.found())
+
+    def found(self) -> tuple[Diagnostic, ...]:
+        """Return the diagnostics; if there are more than 200, the last one counts those that are not listed."""
+        more = self.count - len(self._found)
+        listed = tuple(self._found)
+        return (*listed, Diagnostic("", f"and {more} more")) if len(listed) >= _MOST and more else listed
+
+    def raise_any(self, source: str) -> None:
+        """Raise a ConfigError if there is a diagnostic."""
+        if self.count:
+            raise ConfigError(source, self.found())
+
+
+def entry_text(key: str, value: str, syntax: str = "yaml") -> str:
+    """Return the text of an entry in the syntax of a file.
+
+    Args:
+        key: the key of the entry.
+        value: the value of the entry as JSON.
+        syntax: `"yaml"`, `"json"`, `"toml"`, or `"python"`: a keyword of a call.
+
+    >>> for syntax in ("yaml", "json", "toml", "python"):
+    ...     print(entry_text("groups", '{"head": {"lr": "cosine()"}}', syntax))
+    groups: {head: {lr: cosine()}}
+    "groups": {"head": {"lr": "cosine()"}}
+    groups = {"head" = {"lr" = "cosine()"}}
+    groups={'head': {'lr': 'cosine()'}}
+    """
+    if syntax == "json":
+        return f"{json.dumps(key, ensure_ascii=False)}: {value}"
+    data = json.loads(value)
+    if syntax == "python":
+        return f"{key}={data!r}"
+    if syntax == "toml":
+        name = key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key, ensure_ascii=False)
+        return f"{name} = {_toml_value(data)}"
+    return f"{flow_text(key)}: {flow_text(data, top=True)}"
+
+
+_NO_TEXT = ("y", "n", "on", "off", "yes", "no", "true", "false", "null")
+_BARE_IN_BLOCK = re.compile(r"[\d.]+[kKMBT]? ?[a-z%]+|[A-Za-z][^#:]*\)")
+_BARE = re.compile(r"[A-Za-z_][\w.*()/=<>+ -]*[\w)]|[A-Za-z_]")
+
+
+def flow_text(data: Any, *, top: bool = False) -> str:
+    """Return a value as one line of YAML. Text is quoted only if necessary."""
+    if isinstance(data, dict):
+        return "{" + ", ".join(f"{flow_text(key)}: {flow_text(one)}" for key, one in data.items()) + "}"
+    if isinstance(data, list):
+        return "[" + ", ".join(map(flow_text, data)) + "]"
+    plain = isinstance(data, str) and data.lower() not in _NO_TEXT
+    if plain and (_BARE.fullmatch(data) or (top and _BARE_IN_BLOCK.fullmatch(data))):
+        return str(data)
+    return json.dumps(data, ensure_ascii=False)
+
+
+def _toml_value(data: Any) -> str:
+    if isinstance(data, dict):
+        items = (f"{json.dumps(key, ensure_ascii=False)} = {_toml_value(one)}" for key, one in data.items())
+        return "{" + ", ".join(items) + "}"
+    return json.dumps(data, ensure_ascii=False)
+
+
+def short_json(value: object) -> str:
+    """Return the JSON of a value, truncated.
+
+    >>> short_json(True), short_json(None), short_json({"a": [1]}), short_json("x" * 100)[-4:]
+    ('true', 'null', '{"a": [1]}', 'xxx…')
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def type_name_of(value: object) -> str:
+    """Return the type of a value as messages about files name it.
+
+    >>> type_name_of(True), type_name_of([1]), type_name_of("x"), type_name_of(None)
+    ('a boolean', 'a list', 'text', 'nothing')
+    """
+    if isinstance(value, bool):
+        return "a boolean"
+    names = {int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping", type(None): "nothing"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+_MOST_GIVEN = 500_000  # values of a mapping passed in code; a list counts once for each place in which it occurs
+_MOST_DIGITS = 400  # no float has more digits before its decimal point
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class BadValue:
+    """Placeholder for an invalid value. The code that reads its entry reports it, so that it is reported once."""
+
+    path: str
+    found: str
+    instead: str
+
+
+def values_in(data: Any) -> Iterator[Any]:
+    """Yield data and every value in it, at any depth, in the order of the text."""
+    rest = [data]
+    while rest:
+        yield (one := rest.pop())
+        items = [value for _, value in one] if isinstance(one, Pairs) else one
+        if isinstance(items, (list, dict)):
+            rest += reversed([*(items.values() if isinstance(items, dict) else items)])
+
+
+def refuse_many_values(data: Any, source: str) -> None:
+    """Raise ConfigError if data has more values than a plan may have."""
+    left = MOST_VALUES + 1
+    for one in values_in(data):
+        left -= 1 + (one.count(",") if isinstance(one, str) else 0)
+        if left < 0:
+            raise too_many_values(source)
+
+
+def plain_data(raw: Any, diagnostics: DiagnosticCollector, twice: list[str] | None = None) -> Any:
+    """Return data with dicts, lists, text, finite numbers, booleans and None only; add diagnostics for other values.
+
+    A peer's config may contain more than a plan. Settings unrelated to schedules may have any value: numbers that are
+    not finite are kept, and dates become text. If a key occurs twice, the last value counts, as with PyYAML and `json`.
+
+    Args:
+        raw: the data as it was read.
+        diagnostics: the collector.
+        twice: for a peer's config, the list to which the paths of repeated keys are added.
+    """
+    data = plain_or_bad(raw, diagnostics, twice)
+    for one in bad_values_in(data):
+        diagnostics.add(one.path, one.found, one.instead, code=REFUSED_VALUE)
+    return data
+
+
+def plain_or_bad(raw: Any, diagnostics: DiagnosticCollector, twice: list[str] | None = None) -> Any:
+    """Return data like `plain_data`, with a `BadValue` in place of each invalid value and without diagnostics."""
+    return _PlainReader(diagnostics, twice).read_value(raw, ROOT, MOST_DEPTH)
+
+
+def plain_json(data: Any) -> Any:
+    """Return data with None in place of each `BadValue`."""
+    match data:
+        case BadValue():
+            return None
+        case list():
+            return [plain_json(item) for item in data]
+        case dict():
+            return {key: plain_json(item) for key, item in data.items()}
+    return data
+
+
+def bad_values_in(data: Any) -> list[BadValue]:
+    """Return every `BadValue` in data, at any depth."""
+    return [one for one in values_in(data) if isinstance(one, BadValue)]
+
+
+def refuse_large_plan(data: Any, source: str) -> None:
+    """Raise ConfigError if a plan has more or longer schedules than can be read and drawn in seconds."""
+    values = [*values_in(data)]
+    if sum(len(one) for one in values if isinstance(one, (Pairs, dict))) > MOST_ENTRIES:
+        raise ConfigError(source, [f"more than {MOST_ENTRIES:,} entries; a plan is a short text"])
+    refuse_many_schedules((one for one in values if isinstance(one, str)), source)
+
+
+@final
+@dataclass(slots=True)
+class _PlainReader:
+    """A reader that converts data to plain values.
+
+    It limits the number of values, because a list counts once for each place in which it occurs.
+
+    Args:
+        diagnostics: the collector.
+        twice: the list for the paths of repeated keys in a peer's config; None for a native plan.
+        left: the number of values that may still be read.
+    """
+
+    diagnostics: DiagnosticCollector
+    twice: list[str] | None = None
+    left: int = _MOST_GIVEN
+
+    def read_value(self, raw: Any, path: str, depth: int) -> Any:
+        """Return one plain value; `depth` is the number of nested lists and mappings that are still allowed."""
+        if raw is None or isinstance(raw, (str, bool)):
+            return str(raw) if isinstance(raw, str) else raw
+        if isinstance(raw, (int, float, np.number)):
+            return self.read_number(raw, path)
+        if depth == 0:
+            found = f"nested more than {MOST_DEPTH} deep"
+            return BadValue(path, found, "Write the schedule as one line of text")
+        if isinstance(raw, (Mapping, Pairs)):
+            return self.read_mapping(raw, path, depth)
+        if isinstance(raw, Sequence) and not isinstance(raw, (bytes, bytearray, memoryview, range)):
+            self.count_values(len(raw))
+            return [self.read_value(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(raw)]
+        if type(raw).__module__ == "datetime":
+            if self.twice is not None:
+                return str(raw)
+            return BadValue(path, f"{raw} is a date or a time", "Use text in quotes, or a number")
+        found = f"a file cannot contain {type(raw).__name__}"
+        return BadValue(path, found, "Use numbers, text, lists and mappings")
+
+    def read_number(self, raw: Any, path: str) -> int | float | BadValue:
+        """Return a finite number. In a peer's config, a number that exceeds all floats becomes infinite."""
+        number = raw.item() if isinstance(raw, np.number) else raw
+        if not isinstance(number, (int, float)):
+            return BadValue(path, f"expected a real number, got {number!r}", "For example: 1")
+        if abs(number) <= sys.float_info.max:
+            return number
+        if self.twice is not None and isinstance(raw, (int, float)):
+            return float(number) if isinstance(number, float) else math.inf if number > 0 else -math.inf
+        found = (
+            f"the number must be finite, got {number}"
+            if isinstance(number, float)
+            else "the number is too large for any schedule"
+        )
+        return BadValue(path, found, "For example: 1")  # which is a length too
+
+    def read_mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
+        """Return a mapping whose keys are unique texts or integers."""
+        self.count_values(len(raw))
+        mapping: dict[str | int, Any] = {}
+        for key, value in raw.items() if isinstance(raw, Mapping) else raw:
+            if isinstance(key, bool) or not isinstance(key, (str, int)):
+                found = f"the key {short_json(key)} is {type_name_of(key)}"
+                self.diagnostics.add(path, found, "Use text, or the index of a group", code=WRONG_TYPE)
+                continue
+            if isinstance(key, int) and abs(key) > sys.maxsize:  # not a group, and maybe too long to be printed
+                found = f"the key is {shown(key)}" if abs(key) >= 10**40 else f"the key {key} is too large"
+                self.diagnostics.add(path, found, "Use text, or the index of a group", code=REFUSED_VALUE)
+                continue
+            place = child_path(path, key)
+            if key in mapping and self.twice is not None:
+                self.twice.append(place)
+            elif key in mapping:
+                self.diagnostics.add(place, "the key occurs twice", "Keep one", at_key=True, code=SAID_TWICE)
+                continue
+            mapping[key] = self.read_value(value, place, depth - 1)
+        return mapping
+
+    def count_values(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise ConfigError(
+                "config", [Diagnostic(ROOT, f"more than {_MOST_GIVEN:,} values", "A plan is a short text")]
+            )
+
+
+def number_from_text(text: str) -> int | float:
+    """Return a number by the rules of JSON; an integer with more than 400 digits is infinite."""
+    if text.lstrip("-").isdigit():
+        return int(text) if len(text) <= _MOST_DIGITS else math.inf
+    return float(text)

@@ -1,0 +1,117 @@
+"""Schedules in files: a line of text, a mapping of one name, a list as a sequence, a number as a constant."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, final
+
+from paramsched.core.base.codes import REFUSED_VALUE, WRONG_TYPE
+from paramsched.core.files.diagnostic_collector import BadValue, DiagnosticCollector, short_json
+from paramsched.core.files.native.assign_arguments import MISSING, within_float
+from paramsched.core.files.native.data_tree import DataTree
+from paramsched.core.files.schedule_text import ShapeNames, read_schedule_text
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.leaves import line_of
+from paramsched.core.schedules.text.parsing import known_names, read_tree
+from paramsched.core.time import Duration
+from paramsched.errors import InvalidArgument
+
+_FORMS = "For example: cosine(to=0.1)"
+
+
+@final
+class ScheduleReader:
+    """A reader of the values in one config. An invalid value adds a diagnostic and becomes `MISSING`."""
+
+    def __init__(self, names: ShapeNames, diagnostics: DiagnosticCollector) -> None:
+        self.names, self.diagnostics = names, diagnostics
+
+    def read_line(self, value: Any, path: str, key: str) -> Any:
+        """Read the schedule of a field or a target, whose entry has this key."""
+        if isinstance(value, list) and len(value) == 1 and isinstance(value[0], (int, float)):
+            value = value[0]
+        match value:
+            case str():
+                found = read_schedule_text(value, path, self.names, self.diagnostics, is_line=True)
+                return MISSING if found is None else found
+            case BadValue():
+                return self.note_bad_value(value, path)
+            case bool() | None:
+                return self.note_wrong_type(value, path, "a schedule", _FORMS)
+            case int() | float():
+                return self.try_or_note(path, lambda: line_of(within_float(value), lambda: short_json(value)))
+        return self.read_data(value, path, key)
+
+    def read_data(self, value: Any, path: str, key: str) -> Any:
+        """Read a mapping or a list. A promised correction is the line of the entire entry."""
+        own = self.names.called_in(" ".join(_called_names(value)))
+        tree = DataTree(known_names(own), lambda at, bad: self.note_bad_value(bad, at))
+        before = self.diagnostics.count
+        node = tree.schedule(value, path)
+        for error, place in tree.broken:
+            self.diagnostics.refuse(place.path, error)
+        reading = read_tree(node, own, tree.forms)
+        for error, place in zip(reading.problems, reading.places, strict=True):
+            entry = (key, reading.line) if reading.line and not tree.broken else None
+            self.diagnostics.refuse(place.path or path, error, at_key=place.at_key, entry=entry)
+        if self.diagnostics.count > before:
+            return MISSING
+        if isinstance(reading.value, Schedule):
+            return reading.value
+        return self.note_fault(path, f"expected a schedule, got {type(reading.value).__name__}", "Return a schedule")
+
+    def read_length(self, value: Any, path: str, instead: Callable[[], str] | None = None) -> Any:
+        """Read a Duration. `instead` makes the advice of all errors, for a field that accepts only some lengths."""
+        if isinstance(value, BadValue):
+            return self.note_fault(path, value.found, instead() if instead else "For example: 5%")
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            return self.note_wrong_type(value, path, "a length", instead() if instead else "For example: 5%")
+        if instead is None:
+            return self.try_or_note(path, lambda: Duration.of(value))
+        try:
+            return Duration.of(value)
+        except InvalidArgument as refusal:
+            return self.note_fault(path, refusal.problem, instead(), code=refusal.code, replace=refusal.replace)
+
+    def note_fault(
+        self,
+        path: str,
+        found: str,
+        instead: str = "",
+        *,
+        code: str = REFUSED_VALUE,
+        replace: tuple[str, str] | None = None,
+    ) -> Any:
+        """Add a diagnostic and return MISSING."""
+        self.diagnostics.add(path, found, instead, code=code, replace=replace)
+        return MISSING
+
+    def note_wrong_type(self, value: Any, path: str, wanted: str, instead: str = "") -> Any:
+        """Report a value of the wrong type."""
+        found = f"expected {wanted}, got {short_json(value)}"
+        return self.note_fault(path, found, instead, code=WRONG_TYPE)
+
+    def note_bad_value(self, value: BadValue, path: str) -> Any:
+        """Report a value that a config cannot contain."""
+        return self.note_fault(path, value.found, value.instead)
+
+    def try_or_note(self, path: str, make: Callable[[], Any]) -> Any:
+        """Return the result of `make`. If it fails, report the error and return MISSING."""
+        try:
+            return make()
+        except InvalidArgument as refusal:
+            self.diagnostics.refuse(path, refusal)
+        except (TypeError, ValueError, ArithmeticError, LookupError) as error:  # from a builder of the user
+            self.diagnostics.add(path, f"{type(error).__name__}: {error}", code=REFUSED_VALUE)
+        return MISSING
+
+
+def _called_names(value: Any) -> Iterator[str]:
+    """Yield the texts in data, and each key as a call of the function with its name."""
+    if isinstance(value, str):
+        yield value if "(" in value else f"{value}("
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield f"{key}("
+            yield from _called_names(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _called_names(one)

@@ -1,0 +1,581 @@
+"""Reading and writing plans in files and texts, in every format."""
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from errno import ENAMETOOLONG, ENOENT
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, final, overload
+
+from paramsched.core.advice.calls import explain_wrong_keywords
+from paramsched.core.base.codes import KEY_TWICE, SAID_TWICE
+from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.core.base.files import is_replaced, path_of_file, write_whole_file
+from paramsched.core.base.near_names import closest, did_you_mean, shortened_text
+from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.files import native
+from paramsched.core.files._text_places import Pairs, Place, faults_with_places
+from paramsched.core.files.command_lines import (
+    CommandLine,
+    command_places,
+    mapping_of_options,
+    read_command_line,
+    words_of_command,
+)
+from paramsched.core.files.diagnostic_collector import (
+    DiagnosticCollector,
+    entry_text,
+    plain_data,
+    plain_or_bad,
+    refuse_large_plan,
+)
+from paramsched.core.files.known_dialects import (
+    BaseLike,
+    KnownDialect,
+    Loaded,
+    dialect_named,
+    dialect_names,
+    dialects_that_recognize,
+    own_names,
+)
+from paramsched.core.files.python_config.source import python_places
+from paramsched.core.files.schedule_text import ShapeLike
+from paramsched.core.files.syntaxes.json_and_toml import (
+    STRING,
+    json_places,
+    read_hjson,
+    read_json,
+    read_toml,
+    toml_places,
+    write_json,
+    write_toml,
+)
+from paramsched.core.files.syntaxes.yaml_text import (
+    peer_yaml_places,
+    read_peer_yaml,
+    read_yaml,
+    write_yaml,
+    yaml_places,
+)
+from paramsched.core.files.text_limits import read_bounded_text, refuse_long_text
+from paramsched.core.files.unused_settings import program_without_reader
+from paramsched.core.plan import Plan
+from paramsched.core.plan.bases import NO_BASES
+from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, plan_of
+from paramsched.core.schedules.table import folder_of_tables
+from paramsched.core.time import Calendar
+from paramsched.errors import ConfigError, InvalidArgument
+
+
+@explain_wrong_keywords
+def load(
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+    run_config: bool = False,
+) -> Plan:
+    """Read a plan from a file.
+
+    Reading a file does not execute code, unless `run_config=True`.
+
+    Args:
+        path: the file, at most 1 MB of UTF-8.
+        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; by default determined by the suffix.
+        shapes: functions that build schedules, which the file may call by their names.
+        calendar: run facts that some dialects need; native files do not need them.
+        base: the base of lr, or the bases by field, for dialects with absolute values.
+        run_config: True to execute a config of MMEngine, for values that cannot be read otherwise. Use it only for
+            files that you trust.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        ConfigError: the file has errors; the exception contains all of them.
+        InvalidArgument: the format or the suffix is unknown.
+        MissingDependency: `run_config=True` requires MMEngine, which is not installed.
+
+    >>> load("plan.yaml")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: [Errno 2] No such file or directory: 'plan.yaml'
+    """
+    try:
+        text = _open_file(path_of_file(path), format, run_config=run_config)
+    except OSError as error:
+        if isinstance(path, str) and ("\n" in path or ": " in path) and error.errno in (ENOENT, ENAMETOOLONG):
+            found = "no file has this name; for the text of a plan, write ps.loads(text)"
+            raise FileNotFoundError(ENOENT, found, shortened_text(path)) from None
+        raise
+    return text.loaded(ReadingOptions(shapes, calendar, base)).plan
+
+
+@explain_wrong_keywords
+def loads(
+    text: str | Mapping[str, Any],
+    format: str = "yaml",
+    *,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> Plan:
+    """Read a plan from a text, as `load` does from a file, or from a mapping with the same entries.
+
+    >>> print(loads("lr: warmup('5%') >> cosine()"))
+    lr: warmup("5%") >> cosine()
+    >>> loads({"lr": "cosine()"}) == Plan(lr="cosine()")
+    True
+    """
+    if isinstance(text, Mapping):
+        given = open_plan(text, format)
+    elif not isinstance(text, str):
+        found = f"expected text or a mapping, got {type(text).__name__}"
+        raise InvalidArgument(f"loads({text!r:.40})", found, "Write ps.load(path)")
+    elif ": " not in text and not text.endswith(".py") and is_path(text):
+        found = "expected the text of a plan, got a path"
+        raise InvalidArgument(f"loads({text!r})", found, f"Write ps.load({text!r})")
+    else:
+        given = PlanText(f"{format} text", text, format)
+    return given.loaded(ReadingOptions(shapes, calendar, base)).plan
+
+
+@overload
+def dump(plan: PlanLike, path: None = None, format: str | None = None) -> str: ...
+
+
+@overload
+def dump(plan: PlanLike, path: str | os.PathLike[str], format: str | None = None) -> None: ...
+
+
+@explain_wrong_keywords
+def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str | None = None) -> str | None:
+    """Write a plan so that reading it back gives an equal one.
+
+    Args:
+        plan: the plan.
+        path: the file, which is replaced atomically. A pipe or a device is written into. None returns the text.
+        format: `"yaml"`, `"toml"` or `"json"`; by default determined by the suffix, or YAML without a path.
+
+    Raises:
+        PlanError: the plan contains a predicate or a function without a name.
+        InvalidArgument: the format is unknown, or it can only be read.
+        OSError: the file cannot be written. It is unchanged.
+
+    >>> from paramsched.core.schedules import cosine
+    >>> print(dump(Plan(lr=cosine(to=0.1), horizon="20 epochs")))
+    horizon: 20 epochs
+    lr: cosine(to=0.1)
+    """
+    plan = plan_of(plan, "ps.dump")
+    if path is None:
+        return text_of(plan, format or "yaml")
+    file = path_of_file(path)
+    write_whole_file(file, text_for_file(plan, file, format).encode())
+    return None
+
+
+def text_for_file(plan: Plan, file: Path, format: str | None) -> str:
+    """Return the text of a plan for a file, by default in the format of its suffix."""
+    folder = file.parent if is_replaced(file) else None
+    return text_of(plan, format or format_of(file), syntax=syntax_of_suffix(file), folder=folder)
+
+
+@partial(explain_wrong_keywords, name="ps.config.convert")
+def convert(
+    text: str,
+    format: str,
+    to: str,
+    *,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> str:
+    """Convert the text of a plan to another format. Fields keep their order; comments are not kept.
+
+    Args:
+        text: the text of the plan.
+        format: the format of the text: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
+        to: the format of the result: `"yaml"`, `"toml"` or `"json"`.
+        shapes: as in `load`.
+        calendar, base: as in `load`.
+
+    Raises:
+        ConfigError: the text has errors.
+        InvalidArgument: the format is unknown, or `to` can only be read.
+
+    >>> print(convert("lr: constant(0.5)", "yaml", "toml"))
+    lr = "constant(0.5)"
+    """
+    known_format(to)
+    return text_of(loads(text, format, shapes=shapes, calendar=calendar, base=base), to)
+
+
+# Formats by name: the syntaxes of native files, and the dialects.
+
+PLACES: Mapping[str, Callable[[str], Place]] = {
+    "yaml": yaml_places,
+    "toml": toml_places,
+    "json": json_places,
+    "python": python_places,
+    "command": command_places,
+}
+"""A dict from syntax to the function that locates the values of a text in this syntax."""
+
+SYNTAXES: Mapping[str, tuple[Callable[[str, str], Any], Callable[[Any], str]]] = {
+    "yaml": (read_yaml, write_yaml),
+    "toml": (read_toml, write_toml),
+    "json": (read_json, write_json),
+}
+
+
+def formats() -> tuple[str, ...]:
+    """Return the names that `format` may be: `yaml`, `toml`, `json`, and the dialects."""
+    return (*SYNTAXES, *dialect_names())
+
+
+def known_format(name: str) -> str:
+    """Return the name of a format; raise InvalidArgument with a suggestion if it is unknown."""
+    if name not in (*SYNTAXES, *own_names()) and name not in formats():
+        raise InvalidArgument(
+            f"format={name!r}",
+            f"unknown format; {did_you_mean(str(name), formats())}",
+            format=closest(str(name), formats()) or "yaml",
+        )
+    return name
+
+
+def format_of(file: Path, text: str = "") -> str:
+    """Return the format that a file's suffix implies; for a launch script, raise an error that suggests its dialect."""
+    if (found := SUFFIXES.get(file.suffix.lower())) is not None:
+        return found
+    words = words_of_command(text)
+    if dialects := dialects_that_recognize(words) if words else ():
+        problem = f"the suffix {file.suffix!r} of a launch script does not determine its format"
+        raise InvalidArgument(str(file), problem, format=dialects[0])
+    problem = f"unknown suffix {file.suffix!r}" if file.suffix else "the name has no suffix"
+    problem = f"{problem}; expected one of {', '.join(SUFFIXES)}"
+    for suffixes, command in _COMMANDS_FOR_OTHER_FILES.items():
+        if file.suffix.lower() in suffixes:
+            raise InvalidArgument(str(file), problem, f"Run `paramsched {command} {shlex.quote(str(file))}`")
+    raise InvalidArgument(str(file), problem, format="yaml")
+
+
+_COMMANDS_FOR_OTHER_FILES: Final = {(".csv", ".jsonl"): "audit", (".pt", ".pth", ".ckpt", ".bin"): "resume"}
+"""A dict from suffixes of logs and checkpoints to the command that reads them."""
+
+
+def _is_native(format: str) -> bool:
+    return format in SYNTAXES or format == "native"
+
+
+_COMMENTS: Final = {
+    "toml": re.compile(rf"{STRING.pattern}|(?P<comment>#)", re.DOTALL),
+    "yaml": re.compile(rf"{STRING.pattern}|(?P<comment>(?:^|(?<=[ \t]))#)", re.DOTALL | re.MULTILINE),
+}
+"""A dict from syntax to the pattern of its quoted texts and comments."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    """What reading a plan may need besides its text.
+
+    Args:
+        shapes: functions that build schedules, which the plan may call by their names.
+        calendar: run facts that some dialects need.
+        base: the base of lr, or the bases by field, for dialects with absolute values.
+    """
+
+    shapes: Iterable[ShapeLike] = ()
+    calendar: Calendar | None = None
+    base: BaseLike | None = None
+
+
+DEFAULTS: Final = ReadingOptions()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlanText:
+    """The text of a plan with its format.
+
+    Args:
+        name: the name in diagnostics, such as the path of the file.
+        text: the text.
+        format: the format.
+        syntax: the syntax that the suffix implies, if the format is a dialect.
+        folder: the folder of relative paths in a native file; None for the working directory.
+        run_config: True to execute the file in the library of the dialect instead of reading the text.
+        inserted: the key of an entry of the config, and the file that contains its value; None if there is none.
+        entries: the mapping that was passed in place of a text; None if there is a text.
+    """
+
+    name: str
+    text: str
+    format: str
+    syntax: str | None = None
+    folder: Path | None = None
+    run_config: bool = False
+    inserted: "tuple[str, PlanText] | None" = None
+    entries: Mapping[str, Any] | None = None
+
+    def loaded(self, options: ReadingOptions = DEFAULTS) -> Loaded:
+        """Return the plan, and the values of the optimizer that the text has.
+
+        A config of MMEngine contains the values in `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)`
+        returns the schedules' values in a run of the config. Native files contain no values of the optimizer.
+        """
+        known_format(self.format)
+        if self.entries is not None:
+            return self._loaded_entries(self.entries, options)
+        dialect = None if _is_native(self.format) else dialect_named(self.format)
+        if self.run_config and (dialect is None or dialect.execute is None):
+            found = f"expected a config of MMEngine, got {self.format}"
+            raise InvalidArgument("run_config=True", found, 'Add format="mmengine"')
+        refuse_long_text(self.text, self.name)
+        try:
+            if dialect is None:
+                data = _syntax_of(self.format, self.syntax)[0](self.text, self.name)
+                refuse_large_plan(data, self.name)
+                return self._loaded_native(data, options)
+            data = self.data()
+            plan = dialect.plan_of(data, calendar=options.calendar, base=options.base)
+            bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, options.calendar)
+            facts = None if dialect.facts_of is None else dialect.call(dialect.facts_of, data)
+            notes = () if dialect.notes_of is None else tuple(dialect.call(dialect.notes_of, data))
+            groups = () if dialect.groups_of is None else tuple(dialect.call(dialect.groups_of, data, options.calendar))
+            entry = dialect.entry_in(data)
+            return Loaded(plan, bases, native=False, facts=facts, entry=entry, notes=notes, groups=groups)
+        except ConfigError as error:
+            raise ConfigError(self.name, self.placed(error.diagnostics)) from error.__cause__
+
+    def _loaded_native(self, data: Any, options: ReadingOptions) -> Loaded:
+        try:
+            plan, note = native.to_plan_and_note(data, shapes=options.shapes, folder=self.folder)
+        except ConfigError as error:
+            raise ConfigError("config", _hints_of_formats(data) or error.diagnostics) from None
+        return Loaded(plan, note=note)
+
+    def _loaded_entries(self, entries: Mapping[str, Any], options: ReadingOptions) -> Loaded:
+        if _is_native(self.format):
+            return self._loaded_native(entries, options)
+        diagnostics, dialect = DiagnosticCollector(), dialect_named(self.format)
+        plain = plain_data(entries, diagnostics, [] if dialect.is_peer else None)
+        diagnostics.raise_any("config")
+        return Loaded(dialect.plan_of(plain, calendar=options.calendar, base=options.base), native=False)
+
+    def read(self) -> "PlanText":
+        """Return the present text of the file that `name` is the path of."""
+        return replace(self, text=read_bounded_text(Path(self.name)))
+
+    def data(self) -> Any:
+        """Return the data of a config, which is not native, with the inserted entry.
+
+        Raises:
+            ConfigError: the text cannot be read.
+        """
+        data = self._data_of(dialect_named(self.format))
+        if self.inserted is None:
+            return data
+        key, other = self.inserted
+        inserted = other._data_of(replace(dialect_named(other.format), is_hjson=False))  # transformers reads it as JSON
+        return {**mapping_of_options(data), key: inserted}
+
+    def _data_of(self, dialect: KnownDialect) -> Any:
+        if self.run_config and dialect.execute is not None:
+            return dialect.call(dialect.execute, self.name)
+        if dialect.read is not None and self.syntax != "toml":
+            return dialect.call(dialect.read, self.text, self.name)
+        command = self._command_in(dialect)
+        if command is None:
+            if not dialect.is_peer:
+                return read_data(self.text, _syntax_of(dialect.name, self.syntax)[0], self.name)
+            return read_peer_data(self.text, self.syntax or "yaml", self.name, is_hjson=dialect.is_hjson)
+        if command.diagnostics:
+            raise ConfigError(self.name, command.diagnostics)
+        for caution in command.cautions:
+            warn_user(caution)
+        return command.words
+
+    def _command_in(self, dialect: KnownDialect) -> CommandLine | None:
+        """Return the command of a command line or of a script; None if the text is YAML."""
+        command = read_command_line(self.text) if dialect.command_lines and self.syntax is None else None
+        try:
+            data = read_peer_yaml(self.text, "") if command is not None else None
+        except ConfigError:
+            return command
+        # A colon makes a command line look like a mapping too: --lr_scheduler_kwargs '{"min_lr_rate": 0.1}'.
+        within = isinstance(data, Pairs) and any(words_of_command(str(key)) for key, _ in data)
+        return command if within or isinstance(data, str) else None
+
+    def placed(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+        """Return diagnostics with lines and columns if the syntax is known."""
+        if self.inserted is not None:
+            key, other = self.inserted
+            inside, own, found = f"{child_path(ROOT, key)}.", replace(self, inserted=None), list[Diagnostic]()
+            for one in diagnostics:
+                if one.path.startswith(inside):
+                    one = replace(one, path=f"{ROOT}.{one.path.removeprefix(inside)}", file=other.name)
+                found += (other if one.file else own).placed([one])
+            return tuple(found)
+        name = self.format if self.format in SYNTAXES else self.syntax or ""
+        is_peer = not _is_native(self.format) and dialect_named(self.format).is_peer
+        if name not in SYNTAXES:
+            name = "yaml" if self.format == "native" else self._syntax_of_dialect(dialect_named(self.format))
+
+        def worded(one: Diagnostic) -> Diagnostic:
+            if one.entry is not None:
+                return replace(one, instead=f"Write {entry_text(*one.entry, name)}")
+            if name == "json" and one.span is not None:  # the line is quoted text in JSON
+                return replace(one, instead=one.instead.replace('"', "'"))
+            return one
+
+        diagnostics = tuple(map(worded, diagnostics))
+        places = peer_yaml_places if name == "yaml" and is_peer else PLACES.get(name)
+        return diagnostics if places is None else faults_with_places(diagnostics, self.text, places)
+
+    def _syntax_of_dialect(self, dialect: KnownDialect) -> str:
+        """Return the syntax of a dialect's text if the suffix of the file does not imply it."""
+        if self._command_in(dialect):
+            return "command"
+        if dialect.syntax_of is not None:
+            return dialect.call(dialect.syntax_of, self.text)
+        try:
+            is_yaml = dialect.read is None or isinstance(read_peer_yaml(self.text, ""), Pairs)
+        except ConfigError:
+            is_yaml = False
+        return "yaml" if is_yaml else "python"
+
+    @property
+    def has_comments(self) -> bool:
+        """True if the text is YAML or TOML with comments, which a plan does not preserve."""
+        native = "yaml" if self.syntax is None and self.format == "native" else self.syntax
+        pattern = _COMMENTS.get(self.format if self.format in SYNTAXES else native or "")
+        return pattern is not None and any(found["comment"] for found in pattern.finditer(self.text))
+
+
+def open_plan(
+    given: str | os.PathLike[str] | Mapping[str, Any],
+    format: str | None = None,
+    *,
+    run_config: bool = False,
+    read: bool = True,
+) -> PlanText:
+    """Return the text of a plan with its format, from a file, a text or a mapping.
+
+    Args:
+        given: the path of a file, the text of a plan, or a mapping with the entries of a plan file.
+        format: the format; by default determined by the suffix or the content of a file, else YAML.
+        run_config: as in `load`.
+        read: False to read the file later, by `PlanText.read`.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        InvalidArgument: the format or the suffix is unknown.
+
+    >>> print(open_plan("lr: constant(0.5)").loaded().plan)
+    lr: constant(0.5)
+    """
+    if isinstance(given, Mapping):
+        return PlanText("a mapping", "", known_format(format or "native"), entries=given)
+    if not is_path(given):
+        return PlanText(f"{format or 'yaml'} text", str(given), format or "yaml")
+    return _open_file(path_of_file(given), format, run_config=run_config, read=read)
+
+
+def _open_file(file: Path, format: str | None, *, run_config: bool, read: bool = True) -> PlanText:
+    text = read_bounded_text(file) if read else ""
+    chosen = format_of(file, text) if format is None else known_format(format)
+    return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent, run_config)
+
+
+def syntax_of_suffix(file: Path) -> str | None:
+    """Return the syntax that a suffix implies, or None."""
+    found = SUFFIXES.get(file.suffix.lower())
+    return found if found in SYNTAXES else None
+
+
+def _hints_of_formats(data: Any) -> tuple[Diagnostic, ...]:
+    """Return a diagnostic for each dialect that an invalid native plan looks like.
+
+    Data with a schedule of this library is a plan with a mistake, even if a name in it is that of a peer.
+    """
+    plain = plain_or_bad(data, DiagnosticCollector())
+    if native.has_schedule(plain):
+        return ()
+    if names := dialects_that_recognize(plain):
+        return tuple(
+            Diagnostic("", f"it looks like a config of {name}", f'Give format="{name}"', format=name) for name in names
+        )
+    program = program_without_reader(plain)
+    found, instead = (
+        f"it is a config of {program}, which is not read",
+        'Write a native plan, such as lr: warmup("5%") >> cosine()',
+    )
+    return (Diagnostic("", found, instead),) if program else ()
+
+
+def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
+    """Return the data of a text as plain values with unique keys."""
+    diagnostics = DiagnosticCollector()
+    data = plain_data(read(text, source), diagnostics)
+    diagnostics.raise_any(source)
+    return data
+
+
+_PEER_SYNTAXES: Final = {"yaml": read_peer_yaml, "toml": read_toml, "json": read_json}
+_OF_SCHEDULES: Final = re.compile("lr|rate|sched|epoch|iter|step|warm|decay|cool|milestone|gamma|t_max|duration|solver")
+
+
+def read_peer_data(text: str, syntax: str, source: str, *, is_hjson: bool = False) -> Any:
+    """Return the data of a peer's text, as `plain_data` does. Warn of repeated keys of a schedule.
+
+    Args:
+        is_hjson: as in `KnownDialect`.
+    """
+    diagnostics = DiagnosticCollector()
+    twice: list[str] = []
+    read = read_hjson if is_hjson and syntax == "json" else _PEER_SYNTAXES[syntax]
+    data = plain_data(read(text, source), diagnostics, twice)
+    for path in dict.fromkeys(twice) if is_hjson else ():
+        diagnostics.add(path, "the key occurs twice", "Keep one", at_key=True, code=SAID_TWICE)
+    diagnostics.raise_any(source)
+    scheduling = [path for path in dict.fromkeys(twice) if _OF_SCHEDULES.search(path.lower())]
+    if scheduling:
+        others = len(scheduling) - 1
+        more = f" (and {others} other {'key' if others == 1 else 'keys'})" if others else ""
+        found = f"the key occurs twice{more}, and the last value counts. Keep one"
+        warn_user(Diagnostic(scheduling[0], found, code=KEY_TWICE))
+    return data
+
+
+def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path | None = None) -> str:
+    """Return the text of a plan, from which an equal plan can be read.
+
+    Args:
+        folder: the folder of the file, to which the paths of the plan's tables refer.
+    """
+    if not _is_native(known_format(format)):
+        raise InvalidArgument(f"format={format!r}", "this format can only be read", format="yaml")
+    text = _syntax_of(format, syntax)[1](native.from_plan(plan))
+    tables = folder_of_tables(binding.schedule for binding in plan.bindings)
+    place = tables if folder is None or tables is None else folder
+    written = PlanText("the plan as text", text, format, syntax, place)
+    try:
+        same = written.loaded().plan == plan
+    except ConfigError as error:
+        advice = "Make the plan smaller, or register its shapes"
+        raise InvalidArgument("dump(plan)", "; ".join(error.problems), advice) from None
+    if not same:
+        found = "reading the text gives another plan, because a name in the plan is also the name of something else"
+        raise InvalidArgument("dump(plan)", found, "Rename the function, shape or group")
+    return text
+
+
+def _syntax_of(format: str, suffix: str | None) -> tuple[Callable[[str, str], Any], Callable[[Any], str]]:
+    """Return the functions (read, write) of the syntax that a format or a suffix implies; by default those of YAML."""
+    return SYNTAXES.get(format) or SYNTAXES.get(suffix or "yaml") or SYNTAXES["yaml"]

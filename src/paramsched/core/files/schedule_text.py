@@ -1,0 +1,187 @@
+"""Schedule text in configs, the shapes that it may call, and scheduler classes of users."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.schedules import SHAPES, Schedule, schedule_or_faults
+from paramsched.core.schedules import value_in as value_of_text
+from paramsched.core.schedules.rules import Rule
+from paramsched.core.schedules.table import table_file_in
+from paramsched.errors import ConfigError, InvalidArgument, shown
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+
+ENTRY_POINTS = "paramsched.shapes"
+_CALLED = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+\(")
+
+ShapeLike = Callable[..., Any]
+"""A function that builds a schedule. Files use its name and its annotated parameters."""
+
+
+@final
+class ShapeNames:
+    """The names of shapes that one config may use.
+
+    Args:
+        shapes: the user's builders, for this config only.
+        folder: the folder to which relative paths in the config refer; None for the working directory.
+    """
+
+    def __init__(self, shapes: Iterable[ShapeLike] = (), folder: Path | None = None) -> None:
+        self.own: dict[str, ShapeLike] = {}
+        self.folder = folder
+        if not isinstance(shapes, Iterable):
+            found = f"expected a list of functions, got {type(shapes).__name__}"
+            raise InvalidArgument(f"shapes={shown(shapes)}", found, "Write shapes=[my_shape]")
+        for builder in shapes:
+            name = getattr(builder, "__name__", "")  # a partial or an instance has none
+            if not callable(builder) or not name.isidentifier():
+                found = "expected a function with a name"
+                raise InvalidArgument(f"shapes=[{builder!r}]", found, "Write def my_shape(…): …")
+            if SHAPES.get(name, builder) is not builder or self.own.get(name, builder) is not builder:
+                raise InvalidArgument(f"shapes=[{name}]", "the name is taken", "Choose another name")
+            self.own[name] = builder
+
+    def find(self, name: str) -> ShapeLike | None:
+        """Return the builder with this name. Plugins are loaded only if no other builder has the name."""
+        if name == "table_file" and self.folder is not None:
+            return table_file_in(self.folder)
+        return SHAPES.get(name) or self.own.get(name) or plugin_shapes().get(name)
+
+    def everything(self) -> Mapping[str, ShapeLike]:
+        return {**plugin_shapes(), **self.own, **SHAPES}
+
+    def called_in(self, text: str) -> Mapping[str, ShapeLike]:
+        """Return a dict from name to builder, for builders that a text may call and that are not in `SHAPES`."""
+        called = _CALLED.findall(text)
+        unknown = [name for name in called if name not in SHAPES and name not in self.own]
+        others = plugin_shapes() if unknown else {}
+        if self.folder is not None and "table_file" in called:
+            return {**others, **self.own, "table_file": table_file_in(self.folder)}
+        return {**others, **self.own}
+
+
+@cache
+def plugin_shapes() -> Mapping[str, ShapeLike]:
+    """Return the shapes of installed packages, from the entry points `paramsched.shapes`; loaded once.
+
+    An entry point names a builder, or a list of them.
+    """
+    found: dict[str, ShapeLike] = {}
+    problems: list[str] = []
+    for point in entry_points_of(ENTRY_POINTS):
+        where = entry_point_in_words(point)
+        try:
+            loaded = point.load()
+        except Exception as error:  # noqa: BLE001  # importing another package may raise anything
+            problems.append(f"{where}: {type(error).__name__}: {error}. Update or uninstall the package")
+            continue
+        several: list[Any] = list(loaded) if isinstance(loaded, (list, tuple)) else [loaded]
+        for given in several:
+            name = getattr(given, "__name__", "")  # it may be anything
+            if not callable(given) or not name.isidentifier():
+                problems.append(f"{where}: expected a function, got {given!r}. Use a function, or a list of functions")
+            elif SHAPES.get(name, given) is not given or found.get(name, given) is not given:
+                problems.append(f"{where}: the name {name} is taken. Rename the function")
+            else:
+                found[name] = given
+    if problems:
+        raise ConfigError(f"entry points {ENTRY_POINTS}", problems)
+    return found
+
+
+# Scheduler classes of users.
+#
+# The values of such a class are known only when it runs, which requires torch. Therefore the drop-ins of MMEngine,
+# which know the classes, register a finder here. Without them no user class is found.
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class UserScheduler:
+    """A scheduler of a user's class.
+
+    Args:
+        field: the field of the param groups that it schedules.
+        begin, end: the epochs or iterations `[begin, end)` in which the scheduler changes values.
+        by_epoch: True if the scheduler counts epochs, False if it counts iterations.
+        rule: the rule that computes the values, from `begin` to the end of the run.
+    """
+
+    field: str
+    begin: int
+    end: int
+    by_epoch: bool
+    rule: Rule
+
+
+UserClass: TypeAlias = Callable[[Mapping[str, Any], int | None, Callable[[bool], int | None]], UserScheduler]
+"""A function that returns the scheduler of a user's class.
+
+Its parameters are the arguments in the config, the iterations per epoch if `convert_to_iter_based` requires them (else
+None), and a function that returns the length of the run in epochs (True) or iterations (False). It raises
+InvalidArgument if the class rejects the arguments, or if its values cannot be expressed as a rule.
+"""
+
+Finder: TypeAlias = Callable[[object], UserClass | None]
+"""A function that returns the user's class for the `type` in a config, a name or a class; None if it is unknown."""
+
+FINDERS: Final[list[Finder]] = []
+"""The finders, in the order in which they are called."""
+
+
+def user_class(kind: object) -> UserClass | None:
+    """Return the `UserClass` function for the `type` in a config, a name or a class; None if it is unknown."""
+    return next((found for finder in FINDERS if (found := finder(kind)) is not None), None)
+
+
+def entry_points_of(group: str) -> list["EntryPoint"]:
+    """Return the entry points of a group, sorted by name. The search reads every installed package."""
+    from importlib.metadata import entry_points
+
+    return sorted(entry_points(group=group), key=lambda point: (point.name, point.value))
+
+
+def entry_point_in_words(point: "EntryPoint") -> str:
+    """Return an entry point as its package declares it, with the name of the package."""
+    return f'"{point.name} = {point.value}"' + (f" of {point.dist.name}" if point.dist else "")
+
+
+def read_schedule_text(
+    text: str, path: str, names: ShapeNames, diagnostics: DiagnosticCollector, *, is_line: bool
+) -> Schedule | None:
+    """Return the schedule of a text. If it is invalid, add diagnostics and return None."""
+    if diagnostics.full:
+        return None
+    found = schedule_or_faults(text, names.called_in(text), is_line=is_line)
+    if isinstance(found, Schedule):
+        return found
+    for fault in found:
+        diagnostics.refuse(path, fault)
+    return None
+
+
+def read_expression(text: str, names: ShapeNames, prefix: str = "") -> Any:
+    """Return the value of an expression: a level, a curve or a rule.
+
+    Args:
+        text: the expression.
+        names: the names that it may use.
+        prefix: a prefix of names that may be omitted, such as `curves.`.
+    """
+    known = names.called_in(text)
+    full = text if text.strip().startswith(prefix) else prefix + text.strip()
+    try:
+        return value_of_text(full, known)
+    except InvalidArgument as refusal:
+        if refusal.span is None:
+            raise
+        more = len(full) - len(text)
+        raise refusal.changed(span=(max(refusal.span[0] - more, 0), max(refusal.span[1] - more, 0))) from None

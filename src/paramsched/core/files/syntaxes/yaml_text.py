@@ -1,0 +1,327 @@
+"""Reading and writing the unambiguous part of YAML, and the locations of values.
+
+- `3e-4` is a number; `yes`, `1:30`, `2024-01-01`, `.5` are text
+- no anchors, aliases, tags or merge keys, one document
+- an integer key is an integer
+
+A file of another library is read as PyYAML reads it, with aliases, merge keys and tags. As in OmegaConf, `1e-3` is a
+number.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from paramsched.core.base.diagnostic import TextEdit, TextLines
+from paramsched.core.fields import PAIRS
+from paramsched.core.files._text_places import Pairs, Place, PlaceTree
+from paramsched.core.files.diagnostic_collector import number_from_text, short_json
+from paramsched.core.files.text_limits import MOST_DEPTH, MOST_VALUES, advice_of_line, too_many_values
+from paramsched.errors import ConfigError
+
+_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
+_WORDS: Final = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
+    word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")
+}
+_SPECIAL: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+_PEER_NUMBER: Final = re.compile(r"[-+]?((0|[1-9][0-9_]*)(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][+-]?[0-9]+)?")
+_PEER_BOOLEANS: Final = {"yes": True, "no": False, "on": True, "off": False}
+_MERGE: Final = "<<"
+"""The merge key of YAML mappings."""
+_CORE: Final = "tag:yaml.org,2002:"
+_PLAIN_TAGS: Final = frozenset(f"{_CORE}{kind}" for kind in ("bool", "float", "int", "null"))
+_TEXT_TAGS: Final = frozenset(("!", f"{_CORE}str", f"{_CORE}python/str", f"{_CORE}python/unicode"))
+_COLLECTION_TAGS: Final = frozenset(
+    (None, "!", *(f"{_CORE}{kind}" for kind in ("map", "seq", "python/tuple", "python/list", "python/dict")))
+)
+
+
+def read_yaml(text: str, source: str) -> Any:
+    """Return the content of a YAML document, with `Pairs` for mappings."""
+    return _document(text, source, is_peer=False).value
+
+
+def read_peer_yaml(text: str, source: str) -> Any:
+    r"""Return the content of another library's YAML document, with `Pairs` for mappings. All keys are text.
+
+    A value with a tag that only the other library knows becomes a text: the tag and the value.
+
+    >>> read_peer_yaml("a: &a {x: 1}\nb: {<<: *a, y: .5}\nc: !!python/tuple [no]", "")
+    [('a', [('x', 1)]), ('b', [('x', 1), ('y', 0.5)]), ('c', [False])]
+    """
+    return _document(text, source, is_peer=True).value
+
+
+def yaml_places(text: str) -> Place:
+    """Return the places of the values of a YAML document."""
+    return _document(text, "", is_peer=False)
+
+
+def peer_yaml_places(text: str) -> Place:
+    """Return the places of the values of a peer's document. The place of an alias is that of its anchor."""
+    return _document(text, "", is_peer=True)
+
+
+def write_yaml(data: Any) -> str:
+    """Return a YAML document that reads back as `data`."""
+    import yaml
+
+    # Text that any YAML reader takes for a number is quoted.
+    class Writer(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text_of(writer: Any, text: str) -> Any:
+        # Some Unicode line breaks are not printable; only double quotes preserve them.
+        return writer.represent_scalar(f"{_CORE}str", text, style=None if text.isprintable() else '"')
+
+    Writer.add_representer(str, text_of)
+    Writer.add_implicit_resolver(f"{_CORE}float", _NUMBER, list("-0123456789"))
+    text: str = yaml.dump(
+        data, Dumper=Writer, sort_keys=False, allow_unicode=True, width=1_000_000, default_flow_style=False
+    )
+    return text
+
+
+# Events of the parser, after checks for unsupported syntax.
+
+_MOST_EVENTS: Final = 3 * MOST_VALUES  # a mapping of one entry has four events and three values
+
+
+def parser_events(text: str) -> Iterator[Any]:
+    """Yield the events of PyYAML's parser. Its C version is used if it is installed, because it is 20 times as fast."""
+    import yaml
+
+    events: Iterator[Any] = yaml.parse(text, Loader=yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
+    return events
+
+
+def _plan_events(text: str, source: str) -> Iterator[Any]:
+    """Yield the events of a plan's document. Raise an error for anchors, aliases and tags."""
+    import yaml
+
+    for event in parser_events(text):
+        if issubclass(type(event), yaml.NodeEvent) and (event.anchor is not None or event.tag is not None):
+            raise _not_in_plan(event, text, source)
+        unquoted = isinstance(event, yaml.ScalarEvent) and not event.style
+        if unquoted and event.value.count("(") > event.value.count(")"):
+            _refuse_cut_call(event, text, source)
+        yield event
+
+
+def _not_in_plan(event: Any, text: str, source: str) -> ConfigError:
+    import yaml
+
+    if isinstance(event, yaml.AliasEvent):
+        return _yaml_error(text, source, event, f"the alias *{event.anchor}", "Use the value itself")
+    if event.anchor is not None:
+        return _yaml_error(text, source, event, f"the anchor &{event.anchor}", "Put the value where it belongs")
+    return _yaml_error(text, source, event, f"the tag {event.tag}", "A plan has no tags; write the value alone")
+
+
+_COMMA: Final = re.compile(r"\s*,")
+_PAIR: Final = re.compile(rf"[ \t]*({'|'.join(PAIRS)}):\s*\[")
+
+
+def _refuse_cut_call(event: Any, text: str, source: str) -> None:
+    """Raise an error for an unquoted call inside `{}` or `[]`, because YAML ends text at a comma there."""
+    begin, end = event.start_mark.index, event.end_mark.index
+    if not _COMMA.match(text, end):
+        return
+    depth = 0
+    for end in range(begin, len(text)):
+        if text[end] == "\n" or (depth == 0 and text[end] in ",]}#"):
+            break
+        depth += (text[end] == "(") - (text[end] == ")")
+    call = text[begin:end].strip()
+    found = "inside {} and [] a comma ends a text, and this call has one"
+    fault = TextLines(text).fault(begin, found, "Put the whole call in quotes")
+    field = _PAIR.match(text, text.rfind("\n", 0, begin) + 1)
+    if field is not None and field.end() <= begin:
+        found = "each element of this field is a field of its own"
+        raise ConfigError(source, [TextLines(text).fault(begin, found, f"Write the entry {field[1]}[0]: {call}")])
+    if depth == 0:
+        quoted = f"'{call}'" if '"' in call and "'" not in call else json.dumps(call, ensure_ascii=False)
+        fault = replace(fault, instead=advice_of_line(quoted), edit=TextEdit(begin, begin + len(call), quoted))
+    raise ConfigError(source, [fault])
+
+
+def _peer_events(text: str, source: str) -> Iterator[Any]:
+    """Yield the events of another library's document, with the events of the anchor in place of each alias.
+
+    All events are kept in a list. An alias repeats a part of the list, in which earlier aliases are already replaced.
+    """
+    import yaml
+
+    has_anchors = "&" in text
+    kept: list[Any] = []
+    # For each anchor, the range of its events in `kept`. The end is None until it is reached.
+    anchors: dict[str, tuple[int, int | None]] = {}
+    opened: list[tuple[str | None, int]] = []
+    for event in parser_events(text):
+        kind = type(event)
+        if kind is yaml.AliasEvent:
+            begin, end = anchors.get(event.anchor, (0, 0))
+            if end == 0:
+                found = f"the alias *{event.anchor} has no anchor above it"
+                raise _yaml_error(text, source, event, found, f"Write &{event.anchor} in front of its value")
+            if end is None:
+                found = f"the alias *{event.anchor} is inside its own anchor"
+                raise _yaml_error(text, source, event, found, "Use the value itself")
+            if len(kept) + end - begin > _MOST_EVENTS:
+                found = f"with its aliases the document has more than {MOST_VALUES:,} values"
+                raise _yaml_error(text, source, event, found, "Use the value itself")
+            repeated = kept[begin:end]
+            kept += repeated
+            yield from repeated
+            continue
+        if has_anchors:
+            begin = len(kept)
+            kept.append(event)
+            if kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+                opened.append((event.anchor, begin))
+                if event.anchor is not None:
+                    anchors[event.anchor] = (begin, None)
+            elif kind is yaml.ScalarEvent and event.anchor is not None:
+                anchors[event.anchor] = (begin, begin + 1)
+            elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
+                anchor, begin = opened.pop()
+                if anchor is not None:
+                    anchors[anchor] = (begin, len(kept))
+        yield event
+
+
+def _yaml_error(text: str, source: str, event: Any, found: str, instead: str) -> ConfigError:
+    return ConfigError(source, [TextLines(text).fault(event.start_mark.index, found, instead)])
+
+
+def _document(text: str, source: str, *, is_peer: bool) -> Place:
+    """Return the places and the values of a plan's or a peer's document.
+
+    Raises:
+        ConfigError: the text is not valid YAML, has a second document or too many values, or is nested too deep.
+    """
+    import yaml
+
+    tree, tags, values, documents = PlaceTree(), list[str | None](), 0, 0
+    read = _peer_scalar if is_peer else _plan_scalar
+    try:
+        for event in (_peer_events if is_peer else _plan_events)(text, source):
+            kind, begin, end = type(event), event.start_mark.index, event.end_mark.index
+            if kind is yaml.ScalarEvent:
+                value = event.value if is_peer and tree.awaits_key else read(event)
+                tree.put(Place(begin, end, text=event.value, value=value))
+                values += 1 + event.value.count(",")
+            elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+                if tree.depth == MOST_DEPTH:
+                    found = f"nested more than {MOST_DEPTH} deep"
+                    raise _yaml_error(text, source, event, found, "Write the schedule as one line of text")
+                tree.open(begin, is_list=kind is yaml.SequenceStartEvent)
+                tags.append(event.tag)
+                values += 1
+            elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
+                done, tag = tree.close(end), tags.pop()
+                if is_peer:
+                    values += _merge(done, text, source)
+                    if tree.awaits_key:
+                        done.value = short_json(done.value)
+                    elif tag not in _COLLECTION_TAGS:
+                        done.value = f"{tag} …"
+                tree.put(done)
+            elif kind is yaml.DocumentStartEvent:
+                documents += 1
+                if documents > 1:
+                    raise _yaml_error(text, source, event, "a second document begins", "A plan is one document")
+            if values > MOST_VALUES:
+                raise too_many_values(source)
+    except yaml.YAMLError as error:
+        raise _invalid_yaml(error, text, source) from None
+    return tree.root
+
+
+def _merge(place: Place, text: str, source: str) -> int:
+    """Add the entries of merged mappings to a peer's mapping, and return how many entries it then has; 0 without any.
+
+    Its own entries and earlier merges take precedence.
+    """
+    if not isinstance(place.parts, dict) or _MERGE not in place.parts:
+        return 0
+    own = {key for key, _ in place.value}
+    found: dict[str, Any] = {}
+    for merged in reversed([value for key, value in place.value if key == _MERGE]):
+        for one in merged if isinstance(merged, list) and not isinstance(merged, Pairs) else [merged]:
+            if not isinstance(one, Pairs):
+                fault = TextLines(text).fault(place.begin, "<< takes a mapping, or a list of them", "Write <<: *name")
+                raise ConfigError(source, [fault])
+            found = {**dict(one), **found}
+    rest = [(key, value) for key, value in place.value if key != _MERGE]
+    place.value = Pairs([*((key, value) for key, value in found.items() if key not in own), *rest])
+    around = place.parts[_MERGE]
+    for one in around.parts if isinstance(around.parts, list) else [around]:
+        place.parts = {**(one.parts if isinstance(one.parts, dict) else {}), **place.parts}
+    return len(place.value)
+
+
+def _plan_scalar(event: Any) -> Any:
+    """Return the value of a scalar in a plan: text if it is quoted."""
+    return event.value if event.style else _unquoted_value(event.value)
+
+
+def _peer_scalar(event: Any) -> Any:
+    """Return the value of a scalar in a peer's document, by its tag or its text."""
+    text = event.value
+    if event.tag in _TEXT_TAGS or (event.tag is None and event.style):
+        return text
+    if event.tag is not None and event.tag not in _PLAIN_TAGS:
+        return f"{event.tag} {text}".strip()
+    if text.lower() in _PEER_BOOLEANS and text in (text.lower(), text.upper(), text.title()):
+        return _PEER_BOOLEANS[text.lower()]
+    if _PEER_NUMBER.fullmatch(text):
+        return number_from_text(text.replace("_", "").lstrip("+"))
+    return _unquoted_value(text)
+
+
+def _unquoted_value(text: str) -> Any:
+    """Return a YAML constant, a number, or the text itself."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _NUMBER.match(text):
+        return number_from_text(text)
+    return float(text.replace(".", "", 1)) if _SPECIAL.fullmatch(text) else text
+
+
+# Errors of the parser as diagnostics.
+
+# All characters that YAML allows, except the byte order mark, which belongs to the start of a file.
+_ALLOWED = "\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+_CONTROL = re.compile(f"[^{_ALLOWED}]")
+_MOST_READ_TWICE: Final = 50_000
+"""The most characters of a text that the parser in Python reads too, which takes it half a second."""
+
+
+def _invalid_yaml(error: Any, text: str, source: str) -> ConfigError:
+    """Return the error for a text that the parser refuses: its own sentence, and the place that it names."""
+    import yaml
+
+    if len(text) <= _MOST_READ_TWICE:
+        try:
+            list(yaml.parse(text, Loader=yaml.SafeLoader))
+        except yaml.YAMLError as of_python:
+            error = of_python  # it names the characters, and is the same without the C library
+    lines = TextLines(text)
+    mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    if mark is None:  # a character that YAML does not allow, whose place the C library counts in bytes
+        control = _CONTROL.search(text)
+        offset, said = control.start() if control else 0, str(error).partition("\n")[0]
+    else:
+        offset, said = mark.index, str(error.problem)
+    instead = ""
+    if context is not None:
+        opening = text[context.index : context.index + 1]
+        if (opening in ("[", "{") and "flow" in error.context) or (opening in ("'", '"') and "quoted" in error.context):
+            line, column = lines.of(context.index)
+            instead = f"The {opening} opens in line {line}, column {column}"
+    return ConfigError(source, [lines.fault(min(offset, len(text)), f"YAML: {said}", instead)])

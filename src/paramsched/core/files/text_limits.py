@@ -1,0 +1,99 @@
+"""Limits for the texts of configs, and reading of small files."""
+
+import re
+from collections.abc import Iterable
+from itertools import chain, islice
+from pathlib import Path
+
+from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.diagnostic import TextLines as TextLines
+from paramsched.core.base.files import open_to_read, own_descriptor
+from paramsched.errors import ConfigError
+
+MOST_BYTES = 1_000_000
+MOST_LINE = 10_000
+MOST_DEPTH = 50
+MOST_VALUES = 100_000
+"""The maximum number of numbers, texts, lists and mappings in a file; commas in a line of text count too."""
+MOST_WORDS = 200_000
+"""The maximum number of tokens in a Python config. The largest of 5,000 published configs has 20,000."""
+
+MOST_SCHEDULE_WORDS = 15_000
+"""The maximum number of names, operators and calls in a plan's schedules; a plan with a hundred stages has 500."""
+MOST_ENTRIES = 4_000
+"""The maximum number of entries in all mappings of a plan: fields, groups and arguments of schedules."""
+
+_WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
+_NAME_OR_OPERATOR = re.compile(r"(?<!\w)[^\W\d]\w*|[-+*/>(]")  # not numbers, which are fast to read
+_LONG_LINE = re.compile(
+    rf"(?<![^\r\n])[^\r\n]{{{MOST_LINE + 1},}}"
+)  # only from the begin of a line, or it is quadratic
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def refuse_long_text(text: str, source: str) -> None:
+    """Raise ConfigError if a text is too large or has a line that is too long."""
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    if size > MOST_BYTES:
+        raise ConfigError(source, [f"{size:,} bytes, more than {MOST_BYTES:,}; a plan is a short text"])
+    if not text.isascii() and (half := _HALF.search(text)):
+        found = f"{half[0]} is half a character (a lone surrogate), which no file can contain"
+        raise ConfigError(source, [TextLines(text).fault(half.start(), found, "Leave it out")])
+    if long := _LONG_LINE.search(text):
+        found = f"the line has {len(long[0]):,} characters, more than {MOST_LINE:,}"
+        instead = "Use several lines, and the mapping form for a table of numbers"
+        raise ConfigError(source, [TextLines(text).fault(long.start() + MOST_LINE, found, instead)])
+
+
+def refuse_many_words(text: str, source: str) -> None:
+    """Raise ConfigError if the syntax tree of a Python config would take seconds and most of a gigabyte."""
+    if len(text) > MOST_WORDS and next(islice(_WORD_OR_SIGN.finditer(text), MOST_WORDS, None), None) is not None:
+        raise ConfigError(source, [f"more than {MOST_WORDS:,} words and signs; a config is a short text"])
+
+
+def refuse_many_schedules(texts: Iterable[str], source: str) -> None:
+    """Raise ConfigError if the schedules of a plan would take seconds to read."""
+    words = chain.from_iterable(map(_NAME_OR_OPERATOR.finditer, texts))
+    if next(islice(words, MOST_SCHEDULE_WORDS, None), None) is not None:
+        found = f"more than {MOST_SCHEDULE_WORDS:,} names and operators in its schedules; a plan is a short text"
+        raise ConfigError(source, [found])
+
+
+def too_many_values(source: str) -> ConfigError:
+    """Return the error of a text with more values than a plan may have."""
+    return ConfigError(source, [f"more than {MOST_VALUES:,} values; a plan is a short text"])
+
+
+def nested_too_deep(text: str, source: str) -> ConfigError:
+    """Return the error of a text whose brackets are nested too deep, at the first such bracket."""
+    depth = place = 0
+    while depth <= MOST_DEPTH and place < len(text):
+        depth += (text[place] in "[{") - (text[place] in "]}")
+        place += 1
+    found = f"nested more than {MOST_DEPTH} deep"
+    return ConfigError(source, [TextLines(text).fault(place - 1, found, "Write the schedule as one line of text")])
+
+
+def read_bounded_text(file: Path) -> str:
+    """Read a file of at most 1 MB of UTF-8."""
+    if file.is_fifo() and own_descriptor(file) is None:
+        raise ConfigError(
+            str(file), [Diagnostic("", "it is a pipe, which may never end", "Copy its content into a file")]
+        )
+    with open_to_read(file, bounded=True) as stream:
+        data = stream.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise ConfigError(str(file), [f"more than {MOST_BYTES:,} bytes; a plan is a short text"])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8", "replace")
+        line, column = TextLines(before).of(len(before))
+        found = f"byte {error.start} is {data[error.start]:#04x}, which is not valid UTF-8"
+        fault = Diagnostic("", found, "Save the file as UTF-8", line=line, column=column)
+        raise ConfigError(str(file), [fault]) from None
+
+
+def advice_of_line(line: str) -> str:
+    """Return the advice to write a line; empty if the line is long, because it could not be shown completely."""
+    return f"Write {line}" if len(line) <= 200 else ""

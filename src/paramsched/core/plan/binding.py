@@ -1,0 +1,330 @@
+"""Binding: a field, its groups and its schedule; Target: a value outside the optimizer."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeAlias, final
+
+from paramsched.core.advice.calls import explain_wrong_keywords_of
+from paramsched.core.advice.number_checks import finite_number
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.feedback.base import Guided, MetricRule
+from paramsched.core.fields import PAIRS, Field, Group
+from paramsched.core.schedules import Schedule, chain, meant_line, parse, parse_own
+from paramsched.core.schedules.affine import Absolute
+from paramsched.core.schedules.leaves import line_of, schedule_of
+from paramsched.core.schedules.retimed import Chain
+from paramsched.core.time import Duration
+from paramsched.core.time.calendar import UPDATES as UPDATES
+from paramsched.core.time.calendar import ClockName, known_clock
+from paramsched.errors import CallSite, InvalidArgument, PlanError, shown
+
+Selector: TypeAlias = str | int | Callable[[Group], bool] | None
+"""Selects groups by text, index, or a predicate over the group dict; None selects the groups without their own line.
+
+A text is the name of a group, an entry and its value (`is_last_layer=true`), or names and patterns separated by commas
+(`layer_*, head`).
+"""
+
+ScheduleLike: TypeAlias = Schedule | MetricRule[Any] | Absolute | float | str
+"""A schedule, a metric rule, a finite number, or the text of a schedule."""
+
+
+@final
+@explain_wrong_keywords_of()
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A value outside the optimizer: `scheduler.value("temperature")` reads it.
+
+    Args:
+        name: an identifier.
+        initial: the base of the target's schedule, a finite number.
+        write: a function that is called with each new value; it is not saved with the plan. Default: none.
+
+    >>> Target("temperature", 2).initial
+    2.0
+    """
+
+    name: str
+    initial: float
+    write: Callable[[float], object] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.isidentifier():
+            raise InvalidArgument(f"Target({self.name!r})", "not an identifier", 'Write Target("temperature", 1.0)')
+        object.__setattr__(self, "initial", finite_number(f"Target({self.name!r}, initial=…)", self.initial))
+        if self.write is not None and not callable(self.write):
+            raise InvalidArgument(CallSite("Target", "write", repr(self.write)), "not callable", "Write write=print")
+
+
+@final
+@explain_wrong_keywords_of()
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A field (or a target), the groups it is scheduled in, and its schedule.
+
+    Args:
+        field: the name of a numeric entry of param groups, such as `"lr"` or `"betas[0]"`; or a `Target`.
+        schedule: a schedule, a metric rule, a finite number, or the text of a schedule.
+        groups: a group's name, `"layer_*, head"`, `"is_last_layer=true"`, an index, or a predicate over the group dict.
+            Default: all groups that no other binding of the field selects.
+
+    Raises:
+        InvalidArgument: an argument has a wrong type or value.
+
+    >>> str(Binding("lr", "cosine(to=0.1)", groups="head"))
+    'lr @ head: cosine(to=0.1)'
+    """
+
+    field: str | Target
+    schedule: Schedule
+    groups: Selector = None
+
+    def __init__(self, field: str | Target, schedule: ScheduleLike, groups: Selector = None) -> None:
+        shown = field.name if isinstance(field, Target) else field
+        object.__setattr__(self, "field", field if isinstance(field, Target) else str(Field.of(field)))
+        object.__setattr__(self, "schedule", _bound_schedule(shown, schedule))
+        object.__setattr__(self, "groups", groups)
+        if isinstance(groups, bool) or not (groups is None or isinstance(groups, (str, int)) or callable(groups)):
+            raise InvalidArgument(
+                f"Binding({shown!r}, groups={groups!r})",
+                f"expected str, int or a function, got {type(groups).__name__}; write several names as one text",
+                f"Write groups={_suggested_groups(groups)!r}",
+            )
+        if groups == "" or (isinstance(groups, int) and not 0 <= groups < _MOST_GROUPS):
+            raise InvalidArgument(
+                f"Binding({shown!r}, groups={_shown_selector(groups)})",
+                "neither a name nor an index",
+                f"Write groups={_suggested_groups(groups)!r}",
+            )
+        if isinstance(field, Target) and groups is not None:
+            raise InvalidArgument(
+                f"Binding({shown!r}, groups={groups!r})", "a target does not belong to a group", "Omit groups"
+            )
+
+    @property
+    def name(self) -> str:
+        """The field's or the target's name."""
+        return self.field.name if isinstance(self.field, Target) else self.field
+
+    @property
+    def serializable(self) -> bool:
+        """True if the binding can be written as text: no predicate and no unregistered function."""
+        return self.schedule.serializable and not callable(self.groups)
+
+    def __str__(self) -> str:
+        place = "" if self.groups is None else f" @ {selector_text(self.groups)}"
+        initial = f" = {self.field.initial!r}" if isinstance(self.field, Target) else ""
+        return f"{self.name}{initial}{place}: {self.schedule}"
+
+
+_MOST_GROUPS = 2**63
+
+
+def _shown_selector(groups: str | int) -> str:
+    """Return a selector for a message, also an integer of many digits."""
+    return shown(groups)
+
+
+def _suggested_groups(groups: object) -> str | int:
+    """Return a valid selector that is close to an invalid one; several names become one text."""
+    if isinstance(groups, (list, tuple, set)) and groups and all(isinstance(one, str) for one in groups):
+        return ", ".join(groups)
+    return 0 if isinstance(groups, (bool, int)) else "head"
+
+
+def replace_schedule(binding: Binding, schedule: Schedule) -> Binding:
+    """Return a copy of the binding with this schedule."""
+    return Binding(binding.field, schedule, binding.groups)
+
+
+def selector_text(groups: Selector) -> str:
+    """Return the text of a selector for messages."""
+    return str(groups) if isinstance(groups, (str, int)) else f"<{getattr(groups, '__name__', 'predicate')}>"
+
+
+def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
+    """Convert the `schedule` argument of a binding to a schedule."""
+
+    def site() -> str:  # a function, because formatting a long schedule is slow
+        return f"{name}={schedule!r}"
+
+    if isinstance(schedule, str):
+        schedule = parse(schedule)
+    if isinstance(schedule, MetricRule):
+        schedule = 1.0 * schedule
+    if isinstance(schedule, Guided):
+        schedule_of(schedule.schedule, site)
+        return schedule
+    if isinstance(schedule, Schedule):
+        return schedule
+    if isinstance(schedule, (list, tuple, Mapping)):
+        if name in PAIRS and schedule and not isinstance(schedule, Mapping):
+            numbers = [one for one in schedule if isinstance(one, (int, float))]
+            texts = (f"absolute({one!r})" if one in numbers else one for one in schedule)
+            lines = (
+                f'Binding("{name}[{index}]", {(str(one) if isinstance(one, Schedule) else one)!r})'
+                for index, one in enumerate(texts)
+            )
+            advice = f"{'For example:' if numbers else 'Write'} {', '.join(lines)}"  # a number has two readings
+            raise InvalidArgument(site(), "each element is a field of its own", advice)
+        line = None
+        if isinstance(schedule, Mapping):
+            if len(schedule) == 1 and isinstance(given := next(iter(schedule.values())), Mapping):
+                arguments = ", ".join(f"{key}={one!r}" for key, one in given.items())
+                line = meant_line(f"{next(iter(schedule))}({arguments})")
+        elif schedule and all(isinstance(one, (str, Schedule)) for one in schedule):
+            line = " >> ".join(map(str, schedule))
+        instead = f'For example: {name}="cosine()"' if line is None else f"Write {name}={json.dumps(line)}"
+        raise InvalidArgument(site(), f"a {type(schedule).__name__} is allowed only in files", instead)
+    return line_of(schedule, site)
+
+
+_MAX_NESTED_CHAINS = 40
+
+
+def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
+    """Merge bindings to one for each field and selector, sorted: lr first, defaults before selections, targets last."""
+    merged: dict[tuple[Any, ...], Binding] = {}
+    for binding in given:
+        key = binding_key(binding)
+        before = merged.get(key)
+        if before is None:
+            merged[key] = binding
+        elif isinstance(binding.field, Target):
+            raise PlanError(f"target {binding.name!r}", "it has two bindings", "Write one binding for each target")
+        else:
+            rules = (*before.schedule.metric_rules, *binding.schedule.metric_rules)
+            first, second = (
+                one.schedule.schedule if isinstance(one.schedule, Guided) else one.schedule for one in (before, binding)
+            )
+            # Nest the chains, as earlier versions write them, unless that is too deep: then use one long chain.
+            deep = first.depth >= _MAX_NESTED_CHAINS and isinstance(first, Chain)
+            both = chain(*first.operands, second) if deep and isinstance(first, Chain) else chain(first, second)
+            merged[key] = Binding(binding.field, Guided(both, rules) if rules else both, binding.groups)
+
+    def place(key: tuple[Any, ...]) -> tuple[Any, ...]:
+        target, name, groups = key
+        kind = 0 if groups is None else 1 if isinstance(groups, int) else 2 if isinstance(groups, str) else 3
+        return target, name != "lr", name, kind, groups if kind in (1, 2) else 0
+
+    return tuple(merged[key] for key in sorted(merged, key=place))
+
+
+def checked_binding(one: object) -> Binding:
+    """Validate a positional argument of a plan."""
+    if isinstance(one, Binding):
+        return one
+    line = f"lr={one}" if isinstance(one, Schedule) else f"lr={one!r}"
+    if isinstance(one, Mapping) and all(isinstance(name, str) and name.isidentifier() for name in one):
+        line = ", ".join(f"{name}={value!r}" for name, value in one.items())
+    raise InvalidArgument(f"Plan({one!r})", "not a Binding", f"Write Plan({line})")
+
+
+def binding_key(binding: Binding) -> tuple[Any, ...]:
+    """Return the key by which a plan merges its bindings."""
+    return isinstance(binding.field, Target), binding.name, binding.groups
+
+
+PlanClock: TypeAlias = ClockName | Mapping[str, ClockName]
+"""The name of a plan's clock, or a mapping from fields and targets to clocks; all others count updates."""
+
+
+def checked_plan_clock(clock: Any, names: Iterable[str]) -> PlanClock:
+    """Validate a plan's clock, and return its canonical form.
+
+    Args:
+        clock: the name of a clock, a mapping from fields or targets to names, or None for updates.
+        names: the plan's fields and targets.
+
+    Raises:
+        InvalidArgument: the clock is unknown.
+        PlanError: the plan lacks a field of the mapping, or the mapping has two clocks other than updates.
+
+    >>> checked_plan_clock({"lr": "images", "weight_decay": "updates"}, ["lr", "weight_decay"])
+    mappingproxy({'lr': 'samples'})
+    """
+    if clock is None:
+        return UPDATES
+    if not isinstance(clock, Mapping):
+        return known_clock(clock, CallSite("Plan", "clock", shown(clock)))
+    known = list(names)
+    for name in clock:
+        if name not in known:
+            found = f"unknown field or target {shown(name)}; {did_you_mean(str(name), known)}"
+            raise PlanError(f"Plan(clock={{{shown(name)}: …}})", found)
+    named = {name: known_clock(clock[name], CallSite("Plan", "clock", shown(dict(clock)))) for name in sorted(clock)}
+    kept = {name: one for name, one in named.items() if one != UPDATES}
+    if len(set(kept.values())) > 1:
+        raise PlanError(
+            f"Plan(clock={kept})",
+            f"{' and '.join(sorted(set(kept.values())))}: a run can count only one amount",
+            "Write one clock for all of these fields, or updates",
+        )
+    return MappingProxyType(kept) if kept else UPDATES
+
+
+def clock_of_field(clock: PlanClock, name: str) -> ClockName:
+    """Return the clock of a field or a target."""
+    return clock if isinstance(clock, str) else clock.get(name, UPDATES)
+
+
+def is_by_amount(clock: PlanClock, name: str) -> bool:
+    """Return whether the clock of a field or a target counts an amount, not updates."""
+    return clock_of_field(clock, name) != UPDATES
+
+
+def amount_clock(clock: PlanClock) -> str | None:
+    """Return the clock of a plan that counts an amount; None if all clocks count updates."""
+    if isinstance(clock, str):
+        return None if clock == UPDATES else clock
+    return next(iter(clock.values()))
+
+
+def clock_text(clock: PlanClock) -> str:
+    """Return the text of a clock for plans and messages.
+
+    >>> clock_text({"tokens_per_step": "tokens"})
+    '{tokens_per_step: tokens}'
+    """
+    if isinstance(clock, str):
+        return clock
+    return "{" + ", ".join(f"{name}: {one}" for name, one in clock.items()) + "}"
+
+
+def clock_as_data(clock: PlanClock) -> ClockName | dict[str, ClockName]:
+    """Return a clock as data for files and JSON."""
+    return clock if isinstance(clock, str) else dict(clock)
+
+
+def write_canonical_text(bindings: Iterable[Binding], horizon: Duration | None, clock: PlanClock) -> str:
+    """Return a plan as JSON text. Two plans are equal if and only if their texts are equal."""
+    lines = [
+        [
+            [binding.field.name, binding.field.initial] if isinstance(binding.field, Target) else binding.field,
+            binding.groups,
+            str(binding.schedule),
+        ]
+        for binding in bindings
+    ]
+    length = None if horizon is None else horizon.updates if horizon.is_resolved else str(horizon)
+    data: dict[str, Any] = {"horizon": length, "bindings": lines}
+    if clock != UPDATES:
+        data["clock"] = clock_as_data(clock)
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=True)
+
+
+def read_canonical_text(text: str) -> tuple[list[Binding], int | str | None, PlanClock | None]:
+    """Read the arguments of a plan from its canonical text: bindings, horizon and clock.
+
+    Raises:
+        ValueError, TypeError, LookupError, RecursionError: the text is not the canonical text of a plan.
+    """
+    data = json.loads(text)
+    bindings = [
+        Binding(Target(*field) if isinstance(field, list) else field, parse_own(line), groups)
+        for field, groups, line in data["bindings"]
+    ]
+    horizon = data["horizon"]
+    return bindings, int(horizon) if str(horizon).isdecimal() else horizon, data.get("clock")

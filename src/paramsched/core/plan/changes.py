@@ -1,0 +1,232 @@
+"""Changing a plan from a given time on."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+from paramsched.core.advice.number_checks import finite_number
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.feedback.base import Guided, MetricRule
+from paramsched.core.plan.binding import (
+    UPDATES,
+    Binding,
+    PlanClock,
+    Target,
+    clock_of_field,
+    replace_schedule,
+    selector_text,
+)
+from paramsched.core.plan.followed_lines import name_followed, replace_likes, target_names
+from paramsched.core.plan.run_amounts import PLANNED_SIZES
+from paramsched.core.schedules import Schedule, skip, take
+from paramsched.core.schedules.cuts import Take, depends_on_horizon
+from paramsched.core.schedules.sequence import in_order, stages_of
+from paramsched.core.time import Duration
+from paramsched.core.time.progress import PROGRESS
+from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField
+
+_SIZES_OF_UPDATE = PLANNED_SIZES | {"seconds_per_step"}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlanLines:
+    """The bindings (lines), the horizon and the clock of a plan to change, as written."""
+
+    bindings: tuple[Binding, ...]
+    horizon: Duration | None
+    clock: PlanClock
+
+    def changed(
+        self, at: Duration, horizon: Duration | None, lines: Sequence[Binding], fields: Mapping[str, Binding]
+    ) -> list[Binding]:
+        """Return the lines of the changed plan.
+
+        Args:
+            at: the time of the change.
+            horizon: the horizon of the changed plan.
+            lines: the new schedules of single lines.
+            fields: a dict from field name to a binding with the new schedule for those lines of the field that are not
+                in `lines`.
+        """
+        if not lines and not fields and horizon == self.horizon:
+            instead = f"Write plan.change({at.written()}, lr=linear(previous, 0))"
+            raise InvalidArgument(f'change("{at}")', "expected a field to change or a new horizon", instead)
+        when = at if horizon == self.horizon else self.without_percent(f'change("{at}")', at)
+        if lines or fields:
+            _refuse_after_the_end("change", when, horizon)
+        self._refuse_changed_size("change", (*(one.name for one in lines), *fields))
+        own = [self._line_of(given) for given in lines]
+        shared = {name: self._lines_of_field(name) for name in fields}
+        made = []
+        for index, binding in enumerate(self.bindings):
+            if index in own:
+                made.append(self._followed(binding, lines[own.index(index)].schedule, at, when, horizon))
+            elif name := next((name for name, of_field in shared.items() if index in of_field), None):
+                made.append(self._followed(binding, fields[name].schedule, at, when, horizon))
+            else:  # this line continues as planned
+                old, rules = _without_rules(binding.schedule)
+                if (planned := self._planned_for(binding, old, horizon)) is not None:
+                    binding = replace_schedule(binding, _with_rules(take(old, planned, planned), rules))
+                made.append(binding)
+        for given, place in zip(lines, own, strict=True):
+            if place is None:  # a group that followed the default before
+                before = Binding(given.field, self._default_line(given).schedule, given.groups)
+                made.append(self._followed(before, given.schedule, at, when, horizon))
+        return made
+
+    def scaled(self, at: Duration, factors: Mapping[str, float]) -> list[Binding]:
+        """Return the lines of the plan, with some fields multiplied by factors from the time `at` on."""
+        if not factors:
+            raise InvalidArgument(f'scale("{at}")', "expected at least one field", f'Write scale("{at}", lr=0.5)')
+        _refuse_after_the_end("scale", at, self.horizon)
+        self._refuse_changed_size("scale", factors)
+        checked = {name: finite_number(CallSite("scale", name), factor) for name, factor in factors.items()}
+        made = list(self.bindings)
+        for name, factor in checked.items():
+            for index in self._lines_of_field(name):
+                old, rules = _without_rules(made[index].schedule)
+                made[index] = replace_schedule(made[index], _with_rules(_scaled_from(old, at, factor), rules))
+        return made
+
+    def without_percent(self, site: str, length: Duration) -> Duration:
+        """Replace the percent in a length by the corresponding length of the plan's own horizon."""
+        share = sum(amount for unit, amount in length.terms if unit == "percent")
+        if not share:
+            return length
+        if self.horizon is None:
+            raise PlanError(site, "percent refer to the plan's horizon, but the plan has none", 'Write "8000 steps"')
+        rest = Duration(tuple((unit, amount) for unit, amount in length.terms if unit != "percent"))
+        return rest + Duration(tuple((unit, amount * share / 100) for unit, amount in self.horizon.terms))
+
+    def _refuse_changed_size(self, method: str, names: Iterable[str]) -> None:
+        """Raise if a change of a size, such as `batch_size`, would change past values of another line.
+
+        A run of 1M samples has fewer updates with larger batches, so a cosine by updates would have other past values.
+        """
+        size = next((name for name in names if name in _SIZES_OF_UPDATE), None)
+        if size is None or self.horizon is None:
+            return
+        for line in self.bindings:
+            clock = clock_of_field(self.clock, line.name)
+            if clock == PROGRESS:
+                continue
+            counted_alike = [(unit in ("updates", "epochs")) == (clock == UPDATES) for unit, _ in self.horizon.terms]
+            if not all(counted_alike) and depends_on_horizon(_without_rules(line.schedule)[0]):
+                raise PlanError(
+                    f"{method}(…, {size}=…)",
+                    f"{line.name}: {line.schedule} depends on the length of the run, and with another {size} a run of "
+                    f'"{self.horizon}" has another number of {clock}',
+                    f"Write the horizon of the plan in {clock}",
+                )
+
+    def _line_of(self, given: Binding) -> int | None:
+        """Return the index of the line that a binding replaces; None if its groups have followed the default line."""
+        for index, line in enumerate(self.bindings):
+            if line.name == given.name and isinstance(line.field, Target) == isinstance(given.field, Target):
+                if isinstance(line.field, Target) and isinstance(given.field, Target):
+                    before, now = line.field.initial, given.field.initial
+                    if before != now:
+                        raise PlanError(
+                            f"change(…, Binding(Target({given.name!r}, {now!r}), …))",
+                            f"the plan has initial={before!r}, and another base would change the past values",
+                            f"Write change(…, {given.name}=…)",
+                            command="Leave @GROUP out, because a target has no groups",
+                        )
+                if line.groups == given.groups:
+                    return index
+        self._default_line(given)
+        return None
+
+    def _default_line(self, given: Binding) -> Binding:
+        """Return the default line of a field, for groups without their own line."""
+        mine = [line for line in self.bindings if line.name == given.name and not isinstance(line.field, Target)]
+        if not mine or isinstance(given.field, Target):
+            raise self._unknown_field(given.name)
+        default = next((line for line in mine if line.groups is None), None)
+        if default is None:
+            known = ", ".join(selector_text(line.groups) for line in mine)
+            where = "no default" if given.groups is None else f"no line for {selector_text(given.groups)}"
+            raise PlanError(
+                f"change(…, Binding({given.name!r}, …))",
+                f"{given.name} has {where}; it has lines for {known}",
+                f"Write change(…, {given.name}=…) for all lines",
+                command=f"Write {given.name}=SCHEDULE for all of them",
+            )
+        return default
+
+    def _lines_of_field(self, name: str) -> list[int]:
+        mine = [index for index, line in enumerate(self.bindings) if line.name == name]
+        fields = [index for index in mine if not isinstance(self.bindings[index].field, Target)]
+        if not mine:
+            raise self._unknown_field(name)
+        return fields or mine
+
+    def _unknown_field(self, name: str) -> UnknownField:
+        known = dict.fromkeys(line.name for line in self.bindings)
+        return UnknownField(f"change(…, {name}=…)", f'the plan has no "{name}"; {did_you_mean(name, known)}')
+
+    def _followed(
+        self, line: Binding, new: Schedule, at: Duration, when: Duration, horizon: Duration | None
+    ) -> Binding:
+        """Return a line with a new schedule from a time on.
+
+        Args:
+            at: the time as passed.
+            when: the time without percent if the horizon changes. Lines on the clock of progress use `at`.
+        """
+        at = at if clock_of_field(self.clock, line.name) == PROGRESS else when
+        old, rules = _without_rules(line.schedule)
+        bare, more = _without_rules(new)
+        if at.terms:
+            targets = target_names(self.bindings)  # a followed target keeps the time of the run
+            bare = replace_likes(bare, lambda like: skip(like, at) if name_followed(like) in targets else like)
+        past = take(old, at, self._planned_for(line, old, horizon)) >> bare if at.terms else bare
+        return replace_schedule(line, _with_rules(past, (*rules, *more)))
+
+    def _planned_for(self, line: Binding, schedule: Schedule, horizon: Duration | None) -> Duration | None:
+        """Return the old horizon if a line must keep it when the horizon changes; None if the line does not need it."""
+        by_progress = clock_of_field(self.clock, line.name) == PROGRESS
+        if horizon == self.horizon or by_progress or not depends_on_horizon(schedule):
+            return None
+        if self.horizon is None:
+            raise PlanError(
+                f'change(…, horizon="{horizon}")',
+                f"{line.name}: {schedule} depends on the length of the run, but the plan has no horizon",
+                "Write Plan(…, horizon=…) with the length for which it was planned, and change that plan",
+                command="Add the length for which it was planned to the plan, horizon: 10000",
+            )
+        return self.horizon
+
+
+def _scaled_from(schedule: Schedule, at: Duration, factor: float) -> Schedule:
+    """Return a schedule that is multiplied by a factor from the time `at` on.
+
+    After an earlier change, only the last stage is divided. Otherwise each call would double the text.
+    """
+    *done, last = stages_of(schedule)
+    ended = in_order(done).length if done else None
+    if ended is not None and isinstance(done[-1], Take) and at.is_resolved and ended.is_resolved:
+        rest = at.updates - ended.updates
+        if rest > 0:
+            return in_order((*done, take(last, rest), factor * skip(last, rest)))
+    return take(schedule, at) >> factor * skip(schedule, at) if at.terms else factor * schedule
+
+
+def _without_rules(schedule: Schedule) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:
+    return (schedule.schedule, schedule.guides) if isinstance(schedule, Guided) else (schedule, ())
+
+
+def _with_rules(schedule: Schedule, rules: tuple[MetricRule[Any], ...]) -> Schedule:
+    return Guided(schedule, tuple(dict.fromkeys(rules))) if rules else schedule
+
+
+def _refuse_after_the_end(method: str, at: Duration, horizon: Duration | None) -> None:
+    """Raise for a change at or after the end of the run. Times in different units are not compared."""
+    if [unit for unit, _ in at.terms] == ["percent"]:
+        horizon = Duration.of("100%")
+    if horizon is None or [unit for unit, _ in at.terms] != [unit for unit, _ in horizon.terms] or len(at.terms) != 1:
+        return
+    if at.terms[0][1] >= horizon.terms[0][1]:
+        found, instead = f'the run ends at "{horizon}"', "Write an earlier time, or a longer horizon"
+        raise InvalidArgument(f'{method}("{at}", …)', found, instead)

@@ -1,0 +1,317 @@
+"""The differences between two plans."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from math import ceil
+from typing import Any, TypeAlias, final
+
+import numpy as np
+
+from paramsched.core.base.diagnostic import printable
+from paramsched.core.base.entries import notebook_display
+from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.curves.arrays import Array, Floats
+from paramsched.core.plan import Binding, Plan, Target, selector_text
+from paramsched.core.plan.binding import (
+    UPDATES,
+    PlanClock,
+    checked_plan_clock,
+    clock_of_field,
+    clock_text,
+    is_by_amount,
+)
+from paramsched.core.plan.followed_lines import targets_followed, with_followed_lines
+from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.plan import require_calendar
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
+from paramsched.core.plan.run_amounts import Amount, ReportedProgress
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.cuts import InSeconds
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.followed_target import FollowedTarget
+from paramsched.core.time import Calendar
+from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, amount_text
+from paramsched.core.time.progress import PROGRESS, WHOLE
+from paramsched.errors import MissingFact, PlanError
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference.
+
+    Args:
+        what: the field (with its selector), the target, `"horizon"` or `"clock"`.
+        before, after: the text of this field, target, horizon or clock in each plan; None if the plan lacks it. The
+            texts are equal for a line that has not changed itself, but follows a changed target.
+        when: the first time at which the values differ; None without a calendar, or if one plan lacks the field. A
+            float on the clock of progress.
+        by: the largest difference, as a multiple of base; None if `when` is None.
+        name: `what` without its selector.
+        unit: the unit of `when`: updates, or the clock of the field if the consumption of an update is unknown.
+    """
+
+    what: str
+    before: str | None
+    after: str | None
+    when: Amount | None = None
+    by: float | None = None
+    name: str = field(default="", repr=False, compare=False)
+    unit: str = UPDATES
+
+    def __str__(self) -> str:
+        change = f"{self.before or '(nothing)'} -> {self.after or '(nothing)'}"
+        if self.before == self.after:
+            change = f"{self.before} (follows a changed target)"
+        text = printable(f"{self.what}: {change}")
+        if self.when is None:
+            return text
+        start = f"update {self.when}" if self.unit == UPDATES else amount_text(self.unit, self.when)
+        return f"{text}  [from {start}, by up to {self.by:.6g} x base]"
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False)
+class Diff:
+    """The changes from one plan to another; empty, and therefore false, for equal plans."""
+
+    changes: tuple[Change, ...]
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)
+
+    def __len__(self) -> int:
+        return len(self.changes)
+
+    def __str__(self) -> str:
+        return "\n".join(str(change) for change in self.changes)
+
+    def __repr__(self) -> str:
+        return text_on_screen(f"<Diff {'; '.join(map(str, self.changes)) or 'without a change'}>")
+
+    _repr_mimebundle_ = notebook_display
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlanTexts:
+    """The parts of a plan as texts, which are compared without parsing them.
+
+    Args:
+        horizon: the horizon; None if the plan has none.
+        clock: the clock.
+        lines: a dict from the name of each line, whether it is a target, and its selector, to its text.
+    """
+
+    horizon: str | None
+    clock: PlanClock
+    lines: Mapping[tuple[str, bool, Any], str]
+
+    @staticmethod
+    def of(plan: Plan) -> "PlanTexts":
+        """Return the parts of a plan."""
+        lines = {_key_of(one): _text_of(one.field, one.schedule) for one in plan.bindings}
+        return PlanTexts(None if plan.horizon is None else str(plan.horizon), plan.clock, lines)
+
+    @staticmethod
+    def of_text(text: str) -> "PlanTexts":
+        """Return the parts of a plan from its canonical text.
+
+        Raises:
+            ValueError, TypeError, LookupError, RecursionError: the text is not the canonical text of a plan.
+        """
+        data = json.loads(text)
+        fields = [(Target(*field) if isinstance(field, list) else field, *line) for field, *line in data["bindings"]]
+        lines = {
+            (field.name, True, groups) if isinstance(field, Target) else (field, False, groups): _text_of(field, line)
+            for field, groups, line in fields
+        }
+        horizon, clock = data["horizon"], checked_plan_clock(data.get("clock"), [name for name, _, _ in lines])
+        return PlanTexts(None if horizon is None else str(horizon), clock, lines)
+
+    def changes_to(self, other: "PlanTexts") -> Diff:
+        """Return the changes to another plan, without times."""
+        keys = (key for key in self.lines.keys() | other.lines.keys() if self.lines.get(key) != other.lines.get(key))
+        return Diff(tuple(self.changes_at(keys, other)))
+
+    def changes_at(
+        self, keys: Iterable[tuple[str, bool, Any]], other: "PlanTexts", differ: "_FirstDifference | None" = None
+    ) -> Iterator[Change]:
+        """Yield the changes of the clock, the horizon and some lines; `differ` compares the values of a line."""
+        if self.clock != other.clock:
+            yield Change("clock", clock_text(self.clock), clock_text(other.clock), name="clock")
+        if self.horizon != other.horizon:
+            yield Change("horizon", self.horizon, other.horizon, name="horizon")
+        for key in sorted(keys, key=str):
+            (name, _, groups), before, after = key, self.lines.get(key), other.lines.get(key)
+            first = None if differ is None or before is None or after is None else differ(key)
+            when, by, unit = first or (None, None, UPDATES)
+            what = name if groups is None else f"{name} @ {selector_text(groups)}"
+            yield Change(what, before, after, when, by, name=name, unit=unit)
+
+
+def diff(a: PlanLike, b: PlanLike, calendar: Calendar | None = None) -> Diff:
+    """Compare two plans, and return the changes from `a` to `b`.
+
+    Args:
+        a, b: the plans.
+        calendar: the run facts. With them, each change also has the first update at which the values differ, and the
+            largest difference. For runs with more than 10,000,000 values only a sample is compared, and for runs of
+            unknown length the first 20,000 updates.
+
+    Returns:
+        An iterable of changes; empty for equal plans.
+
+    >>> print(diff(Plan(lr=cosine(to=0.1)), Plan(lr=cosine(to=0.2)), Calendar(total=10)))
+    lr: cosine(to=0.1) -> cosine(to=0.2)  [from update 1, by up to 0.0975528 x base]
+    """
+    a, b = plan_of(a, "ps.diff"), plan_of(b, "ps.diff")
+    if calendar is not None:
+        require_calendar("diff(…, %s)", calendar)
+    return diff_within(a, b, calendar)
+
+
+_MAX_COMPARED = 10_000_000  # values; comparing them takes less than a second
+
+
+def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MAX_COMPARED) -> Diff:
+    """Compare two plans in bounded time.
+
+    A run with more than `most` values, or with unknown consumption per update, is not evaluated at every update. Its
+    values are compared at a sample of times, and the first difference is then found by bisection.
+    """
+    if a == b:
+        return Diff(())
+    left, right = _bindings_by_key(a), _bindings_by_key(b)
+    targets, new_targets = _targets_by_key(a), _targets_by_key(b)
+    differing = [
+        key
+        for key in left.keys() | right.keys()
+        if _compared_parts(left.get(key), targets) != _compared_parts(right.get(key), new_targets)
+    ]
+    differ = None if calendar is None else _comparison(a, b, calendar, most // max(len(differing), 1))
+    return Diff(tuple(PlanTexts.of(a).changes_at(differing, PlanTexts.of(b), differ)))
+
+
+def _compared_parts(binding: Binding | None, targets: Mapping[Any, list[FollowedTarget]]) -> Any:
+    """Return the parts of a line that determine its values: its schedule, its base, and the targets it follows."""
+    if binding is None:
+        return None
+    initial = binding.field.initial if isinstance(binding.field, Target) else None
+    return binding.schedule, initial, targets.get(_key_of(binding))
+
+
+def _bindings_by_key(plan: Plan) -> dict[Any, Binding]:
+    return {_key_of(binding): binding for binding in plan.bindings}
+
+
+def _key_of(binding: Binding) -> Any:
+    return binding.name, isinstance(binding.field, Target), binding.groups
+
+
+def _targets_by_key(plan: Plan) -> dict[Any, list[FollowedTarget]]:
+    """Return a dict from the key of each line to the targets that it follows, directly or through other lines."""
+    try:
+        lines = with_followed_lines(plan.bindings, plan.clock)
+    except PlanError:  # a line that cannot be followed
+        return {}
+    if lines is plan.bindings:  # no line follows another
+        return {}
+    return {_key_of(line): targets for line in lines if (targets := list(targets_followed(line.schedule)))}
+
+
+def _text_of(field: str | Target, schedule: object) -> str:
+    return f"{field.initial!r} * {schedule}" if isinstance(field, Target) else str(schedule)
+
+
+_BLOCK = 262_144  # updates that are compared at once, which bounds the memory
+_MAX_TIMES = 20_000  # times in each of the two samples, with linear and with geometric spacing
+_Difference: TypeAlias = tuple[Amount, float, str]
+"""The first time at which the values of two plans differ, the largest difference, and the unit of that time."""
+
+
+_FirstDifference: TypeAlias = Callable[[Any], _Difference | None]
+
+
+def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> _FirstDifference:
+    """Return a function from the key of a binding to its difference in the two plans, over the longer horizon."""
+    resolved = [a.resolve(calendar), b.resolve(calendar)]
+    plans = [counted_plan(plan) for plan in resolved]
+    try:
+        runs = [amounts_of_run(plan, calendar) for plan in resolved]
+        horizons = [updates_of_horizon(*pair) for pair in zip(resolved, runs, strict=True)]
+        count = max((horizon for horizon in horizons if horizon is not None), default=_MAX_TIMES)
+        if count <= most and not any(isinstance(run, ReportedProgress) for run in runs):
+            amounts = [None if run is None else run.amounts_from(0, 0, count) for run in runs]
+            return partial(_difference_of_updates, plans, np.arange(count), amounts)
+    except MissingFact:
+        pass
+    ends: dict[str, int] = {PROGRESS: WHOLE + 1}  # the last update may be at progress 1
+    for plan in resolved:
+        for unit, length in () if plan.horizon is None else plan.horizon.terms:
+            ends[unit] = max(ends.get(unit, 1), ceil(length))
+    return partial(_difference_of_some_times, plans, ends, min(max(most // 2, 64), _MAX_TIMES))
+
+
+def _difference_of_updates(
+    plans: Sequence[Plan], updates: Array, amounts: Sequence[Array | None], place: Any
+) -> _Difference | None:
+    """Compare the binding with the key `place` in two plans at every update.
+
+    `amounts` contains, for each plan, the amounts consumed before the updates, or None if its clock counts updates.
+    """
+    curves: list[tuple[Schedule, Array]] = []
+    for plan, consumed in zip(plans, amounts, strict=True):
+        by_amount = consumed is not None and is_by_amount(plan.clock, place[0])
+        curves.append((_bindings_by_key(plan)[place].schedule, consumed if by_amount else updates))
+    first, by = None, 0.0
+    for start in range(0, updates.size, _BLOCK):
+        apart = _distance(*(evaluate(schedule, times[start : start + _BLOCK], 1.0) for schedule, times in curves))
+        differing = np.flatnonzero(apart != 0)
+        if differing.size:
+            first = start + int(differing[0]) if first is None else first
+            by = float(np.nanmax([by, np.nanmax(apart)]))
+    return None if first is None else (first, by, UPDATES)
+
+
+def _difference_of_some_times(
+    plans: Sequence[Plan], ends: Mapping[str, int], count: int, place: Any
+) -> _Difference | None:
+    """Compare the binding with the key `place` in two plans at a sample of times.
+
+    `ends` maps each clock to the end of the run.
+    """
+    clocks = {clock_of_field(plan.clock, place[0]) for plan in plans}
+    unit = clocks.pop()
+    if clocks or unit not in ends:
+        return None  # two clocks that cannot be converted into each other
+    one, other = (_bindings_by_key(plan)[place].schedule for plan in plans)
+    per = BOUNDARIES_OF_A_SECOND if any(isinstance(schedule, InSeconds) for schedule in (one, other)) else 1
+    end = ends[unit] * per
+    spread = np.concatenate([np.linspace(0, end - 1, count), np.geomspace(1, end, count) - 1])
+    times = np.unique(spread.astype(np.int64))
+
+    def apart_at(times: Array) -> Floats:
+        at = times if per == 1 else times / per
+        return _distance(evaluate(one, at, 1.0), evaluate(other, at, 1.0))
+
+    apart = apart_at(times)
+    differing = np.flatnonzero(apart != 0)
+    if not differing.size:
+        return None
+    before, when = (int(times[place]) if place >= 0 else -1 for place in (differing[0] - 1, differing[0]))
+    while when - before > 1:
+        middle = (before + when) // 2
+        if apart_at(np.array([middle]))[0] != 0:
+            when = middle
+        else:
+            before = middle
+    return when / WHOLE if unit == PROGRESS else when if per == 1 else when / per, float(np.nanmax(apart)), unit
+
+
+def _distance(a: Floats, b: Floats) -> Floats:
+    with np.errstate(invalid="ignore"):
+        distance: Floats = np.abs(a - b)
+    return distance

@@ -1,0 +1,234 @@
+"""Lines that follow another line: `like("lr")` is the multiple of base of a field, or the value of a target."""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, NamedTuple, final
+
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.fields import Field
+from paramsched.core.plan.binding import (
+    UPDATES,
+    Binding,
+    PlanClock,
+    Selector,
+    Target,
+    clock_of_field,
+    replace_schedule,
+    selector_text,
+)
+from paramsched.core.plan.common_factor import advice_to_factor_out, likes_in
+from paramsched.core.plan.group_matching import Overlap, overlap_of
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.base import with_changed_fields
+from paramsched.core.schedules.followed_target import FollowedTarget
+from paramsched.core.schedules.leaves import Like
+from paramsched.core.schedules.pointwise import Product, Sum
+from paramsched.errors import InvalidArgument, PlanError
+
+
+def with_followed_lines(
+    bindings: Sequence[Binding], clock: PlanClock, optimizers: Collection[str] = ()
+) -> Sequence[Binding]:
+    """Replace each `like(…)` in the bindings by the schedule of the followed field, or by the target.
+
+    If the default line of a field follows another field that has lines for some groups, the result has a line of the
+    first field for each of these selectors.
+    """
+    if not any(any(likes_in(binding.schedule)) for binding in bindings):
+        return bindings
+    plan = _FollowedPlan(bindings, clock, optimizers)
+    return [line for binding in bindings for line in plan.lines_for(binding)]
+
+
+def schedule_followed(bindings: Sequence[Binding], clock: PlanClock, binding: Binding) -> Schedule:
+    """Return the schedule of one binding, with each `like(…)` replaced by the schedule of the followed line."""
+    if not any(likes_in(binding.schedule)):
+        return binding.schedule
+    first, *_ = _FollowedPlan(bindings, clock).lines_for(binding)
+    return first.schedule
+
+
+def targets_followed(schedule: Schedule) -> Iterator[FollowedTarget]:
+    """Yield the targets that a schedule of `with_followed_lines` follows, but not those that these follow in turn."""
+    if isinstance(schedule, FollowedTarget):
+        yield schedule
+    else:
+        for part in schedule.parts():
+            yield from targets_followed(part)
+
+
+def target_names(bindings: Sequence[Binding]) -> frozenset[str]:
+    """Return the names of the targets that `like(…)` can follow: those that are not also names of fields."""
+    fields = {binding.name for binding in bindings if not isinstance(binding.field, Target)}
+    return frozenset(binding.name for binding in bindings) - fields
+
+
+def followed_targets(bindings: Sequence[Binding]) -> frozenset[str]:
+    """Return the names of the targets that lines follow directly."""
+    return target_names(bindings) & {name_followed(like) for one in bindings for like in likes_in(one.schedule)}
+
+
+def replace_likes(value: Any, replaced: Callable[[Like], Schedule]) -> Any:
+    """Return a schedule, or a value of its fields, with each `like(…)` in it replaced."""
+    if isinstance(value, Like):
+        return replaced(value)
+    if not isinstance(value, (Schedule, tuple)):
+        return value
+    made = with_changed_fields(value, lambda one: replace_likes(one, replaced))
+    if made is not value and isinstance(made, (Product, Sum)):  # not nested, like the result of parsing the text
+        flat = (one.operands if type(one) is type(made) else (one,) for one in made.operands)
+        return type(made)(tuple(operand for operands in flat for operand in operands))
+    return made
+
+
+def name_followed(like: Like) -> str:
+    """Return the name of the field or the target that `like(…)` follows, as it is spelled in a plan."""
+    try:
+        return str(Field.of(like.field))
+    except InvalidArgument:
+        return like.field
+
+
+class _Line(NamedTuple):
+    """A line of a plan: the name of its field or target, and its selector."""
+
+    name: str
+    groups: Selector
+    is_target: bool = False
+
+    def __str__(self) -> str:
+        return self.name if self.groups is None else f"{self.name} @ {selector_text(self.groups)}"
+
+
+@final
+class _FollowedPlan:
+    """The lines of a plan: those of fields by field and selector, and those of targets."""
+
+    def __init__(self, bindings: Sequence[Binding], clock: PlanClock, optimizers: Collection[str] = ()) -> None:
+        self.clock, self.optimizers = clock, optimizers
+        self.lines: dict[str, dict[Selector, Schedule]] = {}
+        self.targets: dict[str, Schedule] = {}
+        self.initial: dict[str, float] = {}
+        for binding in bindings:
+            if isinstance(binding.field, Target):
+                self.targets[binding.name] = binding.schedule
+                self.initial[binding.name] = binding.field.initial
+            else:
+                self.lines.setdefault(binding.name, {})[binding.groups] = binding.schedule
+
+    def lines_for(self, binding: Binding) -> Iterator[Binding]:
+        """Yield a binding with every `like(…)` replaced.
+
+        For a default line, also yield a line for each selector that the followed fields have.
+        """
+        line = _Line(binding.name, binding.groups, isinstance(binding.field, Target))
+        yield replace_schedule(binding, self.substitute(binding.schedule, line, binding.groups, (), line))
+        if binding.groups is not None or line.is_target:
+            return
+        own = self.lines[binding.name]
+        for groups in self.groups_followed(binding.schedule, {binding.name}):
+            overlaps = (overlap_of(groups, mine, self.optimizers) for mine in own if mine is not None)
+            if Overlap.INSIDE not in overlaps:
+                yield Binding(binding.field, self.substitute(binding.schedule, line, groups, (), line), groups)
+
+    def groups_followed(self, schedule: Schedule, seen: set[str]) -> dict[Selector, None]:
+        """Return the selectors of the lines of all fields that a default line follows, in order."""
+        found: dict[Selector, None] = {}
+        for name in dict.fromkeys(map(name_followed, likes_in(schedule))):
+            if name in seen or name not in self.lines:
+                continue
+            lines = self.lines[name]
+            found |= dict.fromkeys(groups for groups in lines if groups is not None)
+            for one in lines.values():
+                found |= self.groups_followed(one, {*seen, name})
+        return found
+
+    def substitute(
+        self, schedule: Schedule, line: _Line, groups: Selector, followers: tuple[_Line, ...], resolved_as: _Line
+    ) -> Schedule:
+        """Replace each `like(…)` in the schedule of a line by the schedule of the followed line.
+
+        Args:
+            schedule: the schedule, or the part of it to replace.
+            line: the line of the schedule.
+            groups: the groups for which it is evaluated.
+            followers: the lines that follow this one, directly or indirectly.
+            resolved_as: the line on whose clock the schedule is resolved.
+        """
+        if line in followers:
+            cycle = " → ".join(one.name for one in (*followers[followers.index(line) :], line))
+            raise PlanError(f"{line}: {schedule}", f"circular reference: {cycle}", "Remove one of them")
+
+        def followed(like: Like) -> Schedule:
+            name = name_followed(like)
+            if name not in self.lines and name in self.targets:
+                return self.target_followed(like, line, (*followers, line), resolved_as)
+            other = self.line_followed(like, line, groups)
+            found = self.lines[other.name][other.groups]
+            if found.metric_rules:
+                raise _refusal(like, line, f"{other} has a metric rule", "Write its schedule here")
+            if found.has_absolute:
+                why = f"{other} has absolute levels, which are values of that field"
+                raise _refusal(like, line, why, "Write its schedule here, with multiples of base")
+            return self.substitute(found, other, groups, (*followers, line), resolved_as)
+
+        made: Schedule = replace_likes(schedule, followed)
+        return made
+
+    def target_followed(
+        self, like: Like, line: _Line, followers: tuple[_Line, ...], resolved_as: _Line
+    ) -> FollowedTarget:
+        """Return the target that `like(…)` follows."""
+        target = _Line(name_followed(like), None, is_target=True)
+        schedule = self.targets[target.name]
+        if schedule.metric_rules:
+            raise _refusal(like, line, f"{target} has a metric rule", "Write its schedule here")
+        inner = self.substitute(schedule, target, None, followers, target)
+        mine, theirs = (clock_of_field(self.clock, name) for name in (resolved_as.name, target.name))
+        if mine != theirs:
+            assert not isinstance(self.clock, str)  # because the lines have different clocks
+            unit = mine if theirs == UPDATES else theirs
+            clocks = dict(self.clock) | dict.fromkeys((resolved_as.name, target.name), unit)
+            why = f"{resolved_as.name} counts {mine}, but {target} counts {theirs}; both need one clock"
+            raise _refusal(like, resolved_as, why, f"Write clock={json.dumps(clocks)}")
+        written = self.targets if resolved_as.is_target else self.lines[resolved_as.name]
+        key: Any = resolved_as.name if resolved_as.is_target else resolved_as.groups
+        return FollowedTarget(
+            target.name, inner, self.initial[target.name], str(resolved_as), advice_to_factor_out(written[key])
+        )
+
+    def line_followed(self, like: Like, line: _Line, groups: Selector) -> _Line:
+        """Return the line that `like(…)` follows in some groups."""
+        name = name_followed(like)
+        if name not in self.lines:
+            known = [*self.lines, *self.targets]
+            kind = "a field or target" if self.targets else "a field"
+            why = f"{name} is not {kind} of this plan; {did_you_mean(name, known)}"
+            raise _refusal(like, line, why, f"Schedule {name}, or follow one of {', '.join(dict.fromkeys(known))}")
+        lines = self.lines[name]
+        # In a line for some groups, its own field means the default line.
+        if groups is not None and (name != line.name or line.is_target):
+            overlaps = {one: overlap_of(groups, one, self.optimizers) for one in lines if one is not None}
+            around = next((one for one in overlaps if overlaps[one] is Overlap.INSIDE), None)
+            if around is not None:
+                return _Line(name, around)
+            unknown = next((one for one in overlaps if overlaps[one] is Overlap.UNKNOWN), None)
+            if unknown is not None:
+                why = (
+                    f"{name} has a line for {selector_text(unknown)}, and it is unknown whether this line selects the "
+                    f"groups of {selector_text(groups)}"
+                )
+                raise _refusal(
+                    like,
+                    line,
+                    why,
+                    f"Write a line of {line.name} for {selector_text(unknown)} too, or write its schedule here",
+                )
+        if None not in lines:
+            why = f"{name} is scheduled in some groups only: {', '.join(map(selector_text, lines))}"
+            raise _refusal(like, line, why, f"Schedule {name} for all groups, or follow it only in these groups")
+        return _Line(name, None)
+
+
+def _refusal(like: Like, line: _Line, found: str, instead: str) -> PlanError:
+    return PlanError(f"{like} in {line}", found, instead)

@@ -1,0 +1,150 @@
+"""The forms of a plan, which every function that takes a plan accepts."""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias, TypeGuard
+
+from paramsched.core.base.entries import load_entry
+from paramsched.core.feedback.base import MetricRule
+from paramsched.core.plan.plan import Plan
+from paramsched.core.schedules import SHAPES, Schedule
+from paramsched.core.schedules.text.parsing import called_by_name
+from paramsched.core.time import Calendar
+from paramsched.errors import InvalidArgument, shown
+
+
+class PublishedPlan:
+    """A plan with its source: the base class of recipes.
+
+    A run takes the plan, but neither the run facts nor the bases.
+    """
+
+    __slots__ = ()
+
+    name: str
+    plan: Plan
+    calendar: Calendar
+    bases: tuple[Mapping[str, Any], ...]
+
+
+FormOfPlan: TypeAlias = Plan | MetricRule[Any] | PublishedPlan | Mapping[str, Any] | str | os.PathLike[str]
+"""A plan in any form but a schedule."""
+
+PlanLike: TypeAlias = FormOfPlan | Schedule
+"""What a plan may be. A schedule, a metric rule, or the text of one means `Plan(lr=…)`.
+
+See the reference page "What a plan may be". Another string is `recipe:NAME`, the path of a file (one line that ends in
+a suffix of `SUFFIXES`), or the text of a plan (it has a line break, or begins with `{` or `name: `). A mapping has the
+entries of a plan file.
+"""
+
+FORMS: Final = (Plan, Schedule, MetricRule, PublishedPlan, Mapping, str, os.PathLike)
+
+SUFFIXES: Final[Mapping[str, str]] = {
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".toml": "toml",
+    ".json": "json",
+    ".py": "mmengine",
+}
+"""A dict from the suffix of a plan file to its format."""
+
+_RECIPE: Final = "recipe:"
+_ENTRY = re.compile(r"""\s*(\{|(["']?)[\w.@/*\[\]-]+\2\s*:(\s|\Z))""")
+
+
+def is_path(given: object) -> TypeGuard[str | os.PathLike[str]]:
+    """Return whether a form of a plan is the path of a file.
+
+    >>> is_path("plan.yaml"), is_path("cosine(2).yaml"), is_path("lr: cosine()"), is_path("recipe:bert.yaml")
+    (True, True, False, False)
+    """
+    if isinstance(given, str):
+        name = given.rstrip().lower()
+        return "\n" not in given and not _names_recipe(given) and name.endswith(tuple(SUFFIXES))
+    return isinstance(given, os.PathLike)
+
+
+def is_plan_text(given: object) -> TypeGuard[str]:
+    """Return whether a form of a plan is the text of a plan file.
+
+    >>> is_plan_text("lr: cosine()"), is_plan_text("cosine()"), is_plan_text("recipe:bert-base")
+    (True, False, False)
+    """
+    return isinstance(given, str) and not is_path(given) and ("\n" in given or _ENTRY.match(given) is not None)
+
+
+def is_line(given: object) -> TypeGuard[str]:
+    """Return whether a form of a plan is the text of a schedule."""
+    return isinstance(given, str) and not (_names_recipe(given) or is_path(given) or is_plan_text(given))
+
+
+def _names_recipe(given: str) -> bool:
+    return given.startswith(_RECIPE) and not given[len(_RECIPE) :][:1].isspace() and "\n" not in given
+
+
+def published_plan(given: object) -> PublishedPlan | None:
+    """Return the recipe that `given` is or names; None for any other form.
+
+    Raises:
+        UnknownRecipe: no recipe has this name.
+    """
+    if isinstance(given, str) and _names_recipe(given):
+        found: PublishedPlan = load_entry("packages", "recipes").recipes[given.removeprefix(_RECIPE)]
+        return found
+    return given if isinstance(given, PublishedPlan) else None
+
+
+def plan_of(given: PlanLike, call: str) -> Plan:
+    """Return the plan that a form of a plan means.
+
+    Args:
+        given: the plan in any of its forms.
+        call: the function that takes it, for messages.
+
+    Raises:
+        InvalidArgument: the value is not a form of a plan, or a text is not a schedule.
+        FileNotFoundError: the file does not exist.
+        ConfigError: the file, the text or the mapping has errors.
+
+    >>> plan_of("cosine()", "trace") == plan_of({"lr": "cosine()"}, "trace") == Plan(lr="cosine()")
+    True
+    """
+    if isinstance(given, Plan):
+        return given
+    if isinstance(given, (Schedule, MetricRule)):
+        return Plan(lr=given)
+    if (published := published_plan(given)) is not None:
+        return published.plan
+    if is_line(given):
+        return _plan_of_line(given, call)
+    if isinstance(given, (str, os.PathLike, Mapping)):
+        plan: Plan = load_entry("packages", "files of plans").open_plan(given).loaded().plan
+        return plan
+    is_function, name = callable(given) and not isinstance(given, type), str(getattr(given, "__name__", ""))
+    shape: object = SHAPES.get(name)
+    if is_function and shape is given:  # cosine without brackets
+        return _plan_of_line(name, call)
+    example = "ps.from_function(f)" if is_function else "ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
+    example = "ps.show.simulate(scheduler, 100)" if hasattr(given, "step") and "show" in call else example
+    instead = "Write >> between the stages" if isinstance(given, (list, tuple)) else f"For example: {example}"
+    raise InvalidArgument(f"{call}(…, plan={shown(given)})", f"expected a plan, got {type(given).__name__}", instead)
+
+
+def _plan_of_line(text: str, call: str) -> Plan:
+    """Return the plan of a text that has no form of a plan file: the text of a schedule."""
+    word = text.strip()
+    if "(" in word:
+        return Plan(lr=word)
+    site, instead = f"{call}(…, plan={shown(text)})", ""
+    if word in SHAPES:
+        found, instead = "the function needs brackets", f'Write "{called_by_name(word, SHAPES[word])}"'
+    elif re.fullmatch(r"[-+.\d][\w.+-]*", word):
+        found, instead = "expected a plan, got a number", 'For example: "constant(1.0)", the base at every update'
+    elif re.search(r">>|\*", word):
+        return Plan(lr=word)
+    else:
+        found = "neither the text of a schedule nor the path of a plan file, which ends in .yaml, .toml or .json"
+        instead = f'For example: "{word or "plan"}.yaml"' if re.fullmatch(r"[\w./\\~-]*", word) else ""
+    raise InvalidArgument(site, found, instead)

@@ -1,0 +1,373 @@
+"""Levels that are probably a mistake, for `paramsched check` and for the Scheduler."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
+from math import ceil, prod
+from typing import Final, Literal, TypeAlias, final
+
+import numpy as np
+
+from paramsched.core.base.codes import BASE_OF_ZERO, GROWS, LEVEL_AS_VALUE
+from paramsched.core.feedback.base import Guided
+from paramsched.core.fields import Field
+from paramsched.core.plan import Binding, Target
+from paramsched.core.schedules import AbsoluteSchedule, Anneal, Constant, Schedule
+from paramsched.core.schedules.affine import Absolute, level_of
+from paramsched.core.schedules.as_factor import AsFactor
+from paramsched.core.schedules.decays import Exponential
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.followed_target import FollowedTarget
+from paramsched.core.schedules.leaves import FromFunction, Like
+from paramsched.core.schedules.neighbor_levels import resolve_in_span
+from paramsched.core.schedules.one_operand import Raised
+from paramsched.core.schedules.pointwise import Clamp, Maximum, Minimum, Product, Sum
+from paramsched.core.schedules.recurrence import Recurrence
+from paramsched.core.schedules.retimed import Window
+from paramsched.core.schedules.sequence import Sequence, in_order, stages_of
+from paramsched.core.schedules.span import Span
+from paramsched.core.schedules.table import Table
+from paramsched.core.time import Calendar
+from paramsched.errors import ParamschedError
+
+Trap: TypeAlias = tuple[str, str, str]
+"""A code, the effect of the line, and the line to write instead."""
+
+_LARGE: Final = 10.0
+"""A learning rate that reaches this multiple of base is probably a length or an absolute value."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """One row of the table of lines whose multiples of base were probably meant in another sense.
+
+    Args:
+        name: what the row describes.
+        fields: the keys of the fields; empty for every field.
+        groups: the lines that the row applies to: those for all groups, those for some groups, or any.
+        limit: the multiple of base that the row compares with.
+        judge: returns the effect and the line to write instead; None if the line is sound.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    groups: Literal["all", "some", "any"]
+    limit: float
+    judge: "Callable[[_Line, float], tuple[str, str] | None]"
+
+    def applies_to(self, line: Binding) -> bool:
+        key = Field.of(line.name).key
+        whose = "all" if line.groups is None else "some"
+        return (not self.fields or key in self.fields) and self.groups in ("any", whose)
+
+    def judges(self, line: Binding) -> bool:
+        """Return whether the row reports a line."""
+        return self.applies_to(line) and self.judge(_Line(line, None, None), self.limit) is not None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of a plan with the base of its first group, if known, and the schedule resolved for the run, if known."""
+
+    binding: Binding
+    base: float | None
+    resolved: Schedule | None
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule without metric rules."""
+        schedule = self.binding.schedule
+        return schedule.schedule if isinstance(schedule, Guided) else schedule
+
+    def with_schedule(self, schedule: Schedule) -> str:
+        """Return the text of the line with another schedule and the same metric rules."""
+        line = self.binding.schedule
+        return str(replace(line, schedule=schedule) if isinstance(line, Guided) else schedule)
+
+    def with_stages(self, stages: Iterable[Schedule]) -> str:
+        return self.with_schedule(in_order(stages))
+
+    def in_values(self, verb: str, *multiples: float, because: str = "") -> str:
+        """Return the clause of a message with the values of some multiples of base, or with the multiples alone."""
+        written = " to ".join(f"{one:g}" for one in multiples)
+        if self.base is None:
+            because = because or "numbers are multiples of base"
+            return f"{self.binding.name} {verb} {written} × base, because {because}"
+        values = " to ".join(f"{one * self.base:g}" for one in multiples)
+        clause = f"{self.binding.name} {verb} {values} ({written} × base {self.base:g})"
+        return f"{clause}, because {because}" if because else clause
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Levels:
+    """The multiples of base of a schedule: the first and the last one, if known, and all that it is composed of."""
+
+    first: float | None
+    last: float | None
+    all: tuple[float, ...]
+
+    @property
+    def peak(self) -> float:
+        return max(map(abs, self.all))
+
+    def scaled(self, by: float) -> "_Levels":
+        first, last = (None if one is None else one * by for one in (self.first, self.last))
+        return _Levels(first, last, tuple(one * by for one in self.all))
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The lowest and the highest level in the order of time; one number if they are equal."""
+        low, high = min(self.all), max(self.all)
+        return (low,) if low == high else (high, low) if self.first == high else (low, high)
+
+
+_NOT_MULTIPLES = (AsFactor, FollowedTarget, FromFunction, Like, Raised, Recurrence)
+"""Schedules whose multiples of base cannot be determined from the levels they contain."""
+
+
+def _levels_of(schedule: Schedule) -> _Levels | None:
+    """Return the levels of a schedule; None if they are not known multiples of base."""
+    if schedule.has_absolute or isinstance(schedule, _NOT_MULTIPLES):
+        return None
+    if isinstance(schedule, Exponential) and schedule.gamma > 1:
+        return None
+    if isinstance(schedule, Table):
+        numbers = schedule.values.array
+        return _Levels(float(numbers[0]), None, (float(numbers.min()), float(numbers.max())))
+    inner = [_levels_of(part) for part in schedule.parts()]
+    parts = [one for one in inner if one is not None]
+    if len(parts) < len(inner):
+        return None
+    if not parts:
+        return _levels_of_leaf(schedule)
+    if isinstance(schedule, Sequence):
+        return _Levels(parts[0].first, parts[-1].last, tuple(level for part in parts for level in part.all))
+    if any(level < 0 for part in parts for level in part.all):
+        return None  # because a product or a sum of them need not have the largest of their peaks
+    if isinstance(schedule, Product):
+        numbers_of = [one.value for one in schedule.operands if isinstance(one, Constant) and type(one.value) is float]
+        curves = [part for one, part in zip(schedule.operands, parts, strict=True) if not isinstance(one, Constant)]
+        if len(curves) == 1:
+            return curves[0].scaled(prod(numbers_of))
+        firsts = [part.first for part in parts if part.first is not None]
+        first = prod(firsts) if len(firsts) == len(parts) else None
+        return _Levels(first, None, (prod(part.peak for part in parts),))
+    peaks = [part.peak for part in parts]
+    if isinstance(schedule, (Sum, Maximum, Minimum)):
+        peak = sum(peaks) if isinstance(schedule, Sum) else max(peaks) if isinstance(schedule, Maximum) else min(peaks)
+        return _Levels(None, None, (peak,))
+    if len(parts) > 1:
+        return None
+    (part,) = parts
+    if isinstance(schedule, Clamp):
+        low = 0.0 if schedule.low is None else schedule.low
+        high = part.peak if schedule.high is None else schedule.high
+        if not (isinstance(low, float) and isinstance(high, float)):
+            return None
+        return _Levels(None, None, (max(low, min(part.peak, high)),))
+    if isinstance(schedule, Window) and schedule.begin.terms:
+        return _Levels(1.0, part.last, (1.0, *part.all))
+    own = _levels_of_leaf(schedule)
+    return part if own is None else _Levels(part.first, None, part.all)
+
+
+def _levels_of_leaf(schedule: Schedule) -> _Levels | None:
+    """Return the levels in the fields of a schedule. Without a level for its start it starts at base."""
+    named = {one.name: getattr(schedule, one.name) for one in fields(schedule) if one.metadata.get("check") is level_of}  # type: ignore[arg-type]  # every schedule is a dataclass
+    if not all(isinstance(level, float) for level in named.values()):
+        return None
+    first = named.get("start", named.get("value", 1.0))
+    return _Levels(first, named.get("to", named.get("value")), (first, *named.values()))
+
+
+def _below_base(line: _Line, limit: float) -> tuple[str, str] | None:
+    """Judge whether no level of a line reaches base. A constant alone was chosen in place of a number alone."""
+    found = _levels_of(line.schedule)
+    if found is None or not 0 < found.peak < limit:
+        return None
+    if isinstance(line.binding.schedule, Constant) and line.binding.schedule.over is None:
+        return None
+    return _as_values(line, found, AbsoluteSchedule(line.schedule))
+
+
+def _begins_near_zero(line: _Line, limit: float) -> tuple[str, str] | None:
+    """Judge whether a stage begins at a level or has a factor near 0, or no level is above it.
+
+    A stage that rises to a later stage is a warmup. A stage that begins at most ten times below the end of the stage
+    before it is a step of a staircase, or continues that stage.
+    """
+    stages = stages_of(line.schedule)
+    found = [_levels_of(stage) for stage in stages]
+    told: list[_Levels] = []
+    before: _Levels | None = None
+    for place, (stage, levels) in enumerate(zip(stages, found, strict=True), 1):
+        continues = (
+            before is not None and before.last is not None and levels is not None and levels.first is not None
+            and before not in told and abs(before.last) <= _STEP * abs(levels.first)
+        )  # fmt: skip
+        if levels is not None and not continues and _is_near_zero(stage, levels, limit, is_last=place == len(stages)):
+            told.append(levels)
+        before = levels
+    small = [levels is not None and levels.peak <= limit for levels in found]
+    if all(small):
+        told = [levels for levels in found if levels is not None and levels.peak > 0]
+    if not told:
+        return None
+    levels = _Levels(told[0].first, told[-1].last, tuple(level for one in told for level in one.all))
+    if all(small) and len(stages) > 1:
+        return _as_values(line, levels, AbsoluteSchedule(line.schedule))
+    chosen = zip(stages, found, strict=True)
+    return _as_values(line, levels, in_order(_in_values(one) if its in told else one for one, its in chosen))
+
+
+_STEP: Final = 10.0 * (1 + 1e-9)
+"""A staircase falls at most by this factor at once."""
+
+
+def _is_near_zero(stage: Schedule, levels: _Levels, limit: float, *, is_last: bool) -> bool:
+    if isinstance(stage, Table):
+        return 0 < levels.peak <= limit
+    if isinstance(stage, Product):
+        factor = prod(one.value for one in stage.operands if isinstance(one, Constant) and type(one.value) is float)
+        return 0 < abs(factor) <= limit and levels.peak <= limit
+    if levels.first is not None and not is_last and levels.last is not None and levels.last > levels.first:
+        return False
+    if levels.first is None or levels.first == 0:
+        return 0 < levels.peak <= limit and is_last
+    rises = levels.last is not None and levels.last > levels.first and levels.peak > limit
+    return 0 < levels.first <= limit and not rises
+
+
+def _in_values(stage: Schedule) -> Schedule:
+    """Return a stage whose numbers are values."""
+    if isinstance(stage, Constant) and isinstance(stage.value, float):
+        return replace(stage, value=Absolute(stage.value))
+    if isinstance(stage, Product):
+        numbers = [one for one in stage.operands if isinstance(one, Constant) and isinstance(one.value, float)]
+        value = Constant(Absolute(prod(one.value for one in numbers if isinstance(one.value, float))), None)
+        return Product((value, *(one for one in stage.operands if one not in numbers)))
+    return AbsoluteSchedule(stage)
+
+
+def _as_values(line: _Line, levels: _Levels, instead: Schedule) -> tuple[str, str]:
+    ends = levels.ends
+    found = line.in_values("is" if len(ends) == 1 else "goes from", *ends)
+    values = " to ".join(f"{one:g}" for one in ends)
+    return found, f"For the value{'s' * (len(ends) > 1)} {values} write {line.with_schedule(instead)}"
+
+
+def _decays_from_its_first_argument(line: _Line, limit: float) -> tuple[str, str] | None:
+    """Judge whether a decay to 0 starts below base, and below the end of the stage before it."""
+    stages = stages_of(line.schedule)
+    for place, stage in enumerate(stages):
+        if not (isinstance(stage, Anneal) and isinstance(stage.start, float) and 0 < stage.start < limit):
+            continue
+        before = _levels_of(stages[place - 1]) if place else _Levels(None, 1.0, (1.0,))
+        if stage.to != 0 or before is None or before.last is None or before.last <= stage.start:
+            continue
+        start, top = stage.start, before.last
+        fall = replace(stage, start=top, to=start)
+        high = "base" if top == 1 else f"{top:g} × base"
+        found = line.in_values("falls from", start, 0.0, because="the first argument is start")
+        written = line.with_stages((*stages[:place], fall, *stages[place + 1 :]))
+        return found, f"To fall from {high} to {start:g} × base write {written}"
+    return None
+
+
+def _adds_stages(line: _Line, limit: float) -> tuple[str, str] | None:
+    """Judge whether a sum of schedules, none of which exceeds base, exceeds it."""
+    stages = stages_of(line.schedule)
+    for place, stage in enumerate(stages):
+        if not isinstance(stage, Sum) or sum(not isinstance(one, Constant) for one in stage.operands) < 2:
+            continue
+        parts = [_levels_of(one) for one in stage.operands]
+        if not all(one is not None and min(one.all) >= 0 and one.peak <= limit for one in parts):
+            continue
+        resolved = () if line.resolved is None else stages_of(line.resolved)
+        known = len(resolved) == len(stages)
+        peak = _peak(resolved[place] if known else _in_any_run(stage))
+        if peak is None or peak <= limit * (1 + 1e-6):
+            continue
+        adds = "a sum adds all of its schedules"
+        found = f"{line.binding.name} rises above base, because {adds}"
+        if known:
+            found = line.in_values("rises to", float(f"{peak:.3g}"), because=adds)
+        # A sequence begins with its warmup.
+        ordered = sorted(stage.operands, key=lambda one: not _rises(one))
+        if sum(not one.has_length for one in ordered) > 1:
+            written = line.with_stages((*stages[:place], Maximum(stage.operands), *stages[place + 1 :]))
+            return found, f"For the largest of them write {written}"
+        written = line.with_stages((*stages[:place], *ordered, *stages[place + 1 :]))
+        return found, f"For one after the other write {written}"
+    return None
+
+
+def _rises(schedule: Schedule) -> bool:
+    levels = _levels_of(schedule)
+    return levels is not None and levels.first is not None and levels.last is not None and levels.first < levels.last
+
+
+def _in_any_run(schedule: Schedule) -> Schedule | None:
+    """Return a schedule resolved for a run of ten thousand updates; None if its lengths do not fit."""
+    calendar = Calendar(total=10_000, steps_per_epoch=100, batch_size=1, sequence_length=1, seconds_per_step=1)
+    try:
+        return resolve_in_span(schedule, Span.of_run(calendar, 10_000))
+    except (ParamschedError, ArithmeticError):
+        return None
+
+
+def _peak(schedule: Schedule | None) -> float | None:
+    """Return the highest of many values of a resolved schedule for a base of 1."""
+    if schedule is None or not schedule.is_resolved:
+        return None
+    end = 10_000 if schedule.length is None else ceil(schedule.length.number)
+    seams = [ceil(one) for part in (schedule, *schedule.parts()) for one in part._seams()][:1_000]
+    times = np.unique(np.concatenate([np.linspace(0, end, 500).astype(np.int64), np.array(seams, dtype=np.int64)]))
+    return float(np.max(evaluate(schedule, times, 1.0)))
+
+
+BELOW_ONE: Final = (
+    *("betas", "beta3", "momentum", "dampening", "eps", "alpha", "rho", "shampoo_beta", "momentum_decay", "lr_decay"),
+    *("weight_decay",),
+)
+"""Fields whose usual values are below 1, so that levels below 1 are probably values."""
+
+RATES: Final = ("lr", "final_lr", "step_sizes")
+
+SUSPICIONS: Final = (
+    Suspicion("below base", BELOW_ONE, "any", 1.0, _below_base),
+    Suspicion("begins near 0", RATES, "all", 0.001, _begins_near_zero),
+    Suspicion("begins near 0 in a group", RATES, "some", 0.0001, _begins_near_zero),
+    Suspicion("decays from its first argument", RATES, "all", 1.0, _decays_from_its_first_argument),
+    Suspicion("adds stages", (), "any", 1.0, _adds_stages),
+)
+"""The table of suspicious multiples. The first row that finds something reports the line, so it has one warning."""
+
+
+def unlikely_level(line: Binding, base: float | None = None, resolved: Schedule | None = None) -> Trap | None:
+    """Return the trap of a line whose multiples of base were probably meant in another sense; targets have none.
+
+    Args:
+        line: the line.
+        base: the base of its first group, if known. A line of a base of 0 has no trap of this kind.
+        resolved: the schedule of the line in the run, if known.
+    """
+    if isinstance(line.field, Target) or base == 0:  # of a base of 0, `base_is_zero` is reported
+        return None
+    known = _Line(line, base, resolved.schedule if isinstance(resolved, Guided) else resolved)
+    for row in SUSPICIONS:
+        if row.applies_to(line) and (told := row.judge(known, row.limit)) is not None:
+            return LEVEL_AS_VALUE, *told
+    levels = _levels_of(known.schedule)
+    if line.name != "lr" or line.groups is not None or levels is None or levels.peak < _LARGE:
+        return None
+    found = f"numbers are multiples of the group's own lr, so the lr rises to {levels.peak:g} × base"
+    return GROWS, found, "For a length write over=…; for an absolute value write absolute(…)"
+
+
+def base_is_zero(field: str) -> Trap:
+    """Return the trap of a field that is 0 in the optimizer."""
+    found = f"{field} of the optimizer is 0, so every multiple of it is 0"
+    return BASE_OF_ZERO, found, "Set it in the optimizer, or write absolute(0.01)"

@@ -1,0 +1,314 @@
+"""Several optimizers under one plan: their names, and the lines of the plan that each of their groups follows."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any, final
+
+from paramsched.core.base.near_names import certain_name, did_you_mean
+from paramsched.core.fields import Field, Group, flat_groups, flat_name, label, numeric
+from paramsched.core.plan.binding import UPDATES, Selector, Target, binding_key, clock_as_data
+from paramsched.core.plan.group_matching import matches_part, parts_of
+from paramsched.core.plan.plan import Plan
+from paramsched.errors import InvalidArgument, PlanError, StateError, UnknownField, UnknownGroup, shown
+
+ALONE = "optimizer"
+"""The name of a single optimizer, which was not passed in a mapping; a mapping cannot contain it."""
+
+_NOT_IN_NAMES = "/,=*?[]"
+_RESERVED = (ALONE, "manual")  # the other choices of `drive=`
+_EXAMPLE = 'Write {"muon": muon, "adamw": adamw}'
+_SHOWN = 5  # names that a message lists
+
+
+def check_names(call: str, optimizers: Mapping[Any, Any]) -> None:
+    """Raise for a mapping of optimizers that is empty, or whose names selectors and `drive=` cannot use."""
+    if not optimizers:
+        raise InvalidArgument(f"{call}({{}}, …)", "expected at least one optimizer", _EXAMPLE)
+    for name in optimizers:
+        site = f"{call}({{{shown(name)}: …}}, …)"
+        if not isinstance(name, str):
+            found = f"expected a str as the name of an optimizer, got {type(name).__name__}"
+            raise InvalidArgument(site, found, _EXAMPLE)
+        if name in _RESERVED:
+            raise InvalidArgument(site, f'the name is reserved for drive="{name}"', _EXAMPLE)
+        if not name or name != name.strip() or set(name) & set(_NOT_IN_NAMES):
+            found = f"a name must not be empty, contain any of {' '.join(_NOT_IN_NAMES)} or start or end with a space"
+            raise InvalidArgument(site, found, _EXAMPLE)
+
+
+@contextmanager
+def errors_of(optimizer: str) -> Iterator[None]:
+    """Name the optimizer in errors about one of several optimizers."""
+    try:
+        yield
+    except InvalidArgument as refusal:
+        if optimizer == ALONE:
+            raise
+        raise refusal.changed(site=f'optimizer "{optimizer}": {refusal.site}') from None
+    except StateError as error:
+        raise error if optimizer == ALONE else StateError(f'optimizer "{optimizer}": {error}') from None
+
+
+def refuse_several_plans(call: str, plans: Any, names: Collection[str], line: str | None = None) -> None:
+    """Raise for a list or a mapping of plans; the error contains the one plan to write.
+
+    Args:
+        call: the call, for the message.
+        plans: the argument that should be one plan.
+        names: the names of the optimizers; empty if there is only one.
+        line: the line to write, with `{plan}` and the `{names}` of the optimizers; None for a plan without an engine.
+    """
+    given = plans if isinstance(plans, Mapping) else {}
+    if isinstance(plans, (list, tuple)):
+        labels = names if len(names) == len(plans) else (f"optimizer_{index}" for index in range(len(plans)))
+        given = dict(zip(labels, plans, strict=True))
+    is_mapping_by_name = bool(names) and bool(given) and set(given) <= set(names)
+    if not is_mapping_by_name and not any(isinstance(one, Plan) for one in given.values()):
+        return
+    instead = 'For example: ps.Plan(ps.Binding("lr", "cosine()", groups="muon"), horizon=10_000)'
+    with suppress(InvalidArgument):  # the text of an entire plan, or something else
+        read = {str(name): one if isinstance(one, Plan) else Plan(lr=one) for name, one in given.items()}
+        instead = one_plan_advice(read, line)
+    raise InvalidArgument(f"{call}(…, {shown(plans)})", "one plan drives all optimizers, on one clock", instead)
+
+
+def shown_names(names: Iterable[str]) -> str:
+    """Return at most five names, then how many more there are.
+
+    >>> shown_names("abcdefg")
+    'a, b, c, d, e and 2 more'
+    """
+    found = list(names)
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return ", ".join(found[:_SHOWN]) + more
+
+
+def unique_labels(groups: Sequence[Group], scope: "Scope | None" = None) -> Sequence[str | int]:
+    """Return the label of each group of an optimizer: its name if that is unique, else its index."""
+    if scope is not None:
+        return scope.labels(groups)
+    labels = [label(group, index) for index, group in enumerate(groups)]
+    times = Counter(labels)
+    return [one if times[one] == 1 else index for index, one in enumerate(labels)]
+
+
+def flat_optimizers(optimizers: Mapping[str, Sequence[Group]]) -> dict[str, tuple[str, ...]]:
+    """Return the suffix of each group of each optimizer for the name of a logged value; a single optimizer has no name.
+
+    >>> flat_optimizers({"muon": [{}], "adamw": [{"name": "embed"}, {}]})
+    {'muon': ('/muon',), 'adamw': ('/adamw/embed', '/adamw/1')}
+    """
+    if ALONE in optimizers:
+        return {ALONE: flat_groups(optimizers[ALONE])}
+    times = Counter(map(flat_name, optimizers))
+    return {
+        name: tuple(f"/{flat if times[flat] == 1 else f'{flat}.{index}'}{one}" for one in flat_groups(groups))
+        for index, (name, groups) in enumerate(optimizers.items())
+        for flat in [flat_name(name)]
+    }
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One of several optimizers, and the lines of a plan that concern it.
+
+    Args:
+        optimizer: the name of the optimizer.
+        fields: the fields whose lines for all groups apply to this optimizer, because its groups have them.
+        derived: the keys of lines for some groups that were derived from a line for all groups, because that line
+            follows a field with lines for these groups.
+    """
+
+    optimizer: str
+    fields: frozenset[str]
+    derived: frozenset[Any]
+
+    def labels(self, groups: Sequence[Group]) -> list[str]:
+        """Return `optimizer/name` of each group, or `optimizer/index` if it has no name of its own."""
+        return [f"{self.optimizer}/{one}" for one in unique_labels(groups)]
+
+    def applies(self, name: str, key: Any) -> bool:
+        """Return whether a line concerns the optimizer. A line for all groups does if the optimizer has the field."""
+        return name in self.fields or (bool(self.optimizer) and not (key[-1] is None or key in self.derived))
+
+    def selects(self, selector: Selector, group: Group, label: str) -> bool:
+        """Return whether a selector selects a group of this optimizer, which has this label."""
+        if selector is None:
+            return True
+        if not isinstance(selector, str):
+            return callable(selector) and bool(selector(group))
+        if group.get("name") == selector:
+            return True
+        return any(self.selects_part(part, group, label) for part in parts_of(selector))
+
+    def selects_part(self, part: str, group: Group, label: str) -> bool:
+        """Return whether one part of a selector selects a group of this optimizer, which has this label."""
+        if part == self.optimizer or matches_part(part, group):
+            return True
+        if "/" not in part or "=" in part:
+            return False
+        return fnmatchcase(label, part) or fnmatchcase(f"{self.optimizer}/{group.get('name')}", part)
+
+
+NO_SCOPE = Scope("", frozenset(), frozenset())
+"""The scope of the run of several optimizers, which has targets and no groups."""
+
+
+def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Group]]) -> dict[str, Scope | None]:
+    """Return the scope of each optimizer, after the lines of a plan were checked against all of them.
+
+    The scope of a single optimizer is None.
+
+    Args:
+        plan: the plan as written.
+        resolved: the plan with followed fields replaced.
+        optimizers: the groups of each optimizer, by its name.
+
+    Raises:
+        UnknownGroup: a part of a selector selects nothing.
+        UnknownField: no optimizer has the field of a line for all groups.
+        PlanError: an index selects groups, or a part means an optimizer and also a group of another one.
+    """
+    if ALONE in optimizers:
+        return {ALONE: None}
+    written = {binding_key(one) for one in plan.bindings}
+    derived = frozenset(key for one in resolved.bindings if (key := binding_key(one)) not in written)
+    fields: dict[str, set[str]] = {name: set() for name in optimizers}
+    scopes = {name: Scope(name, frozenset(), derived) for name in optimizers}
+    labeled = [
+        (scopes[name], group, label)
+        for name, groups in optimizers.items()
+        for group, label in zip(groups, scopes[name].labels(groups), strict=True)
+    ]
+    for binding in resolved.bindings:
+        if isinstance(binding.field, Target):
+            continue
+        if binding.groups is None or binding_key(binding) in derived:
+            for name in _having(binding.field, optimizers, needed=binding.groups is None):
+                fields[name].add(binding.field)
+        if binding.groups is not None:
+            _check_selector(binding.name, binding.groups, labeled, optimizers)
+    return {name: replace(scope, fields=frozenset(fields[name])) for name, scope in scopes.items()}
+
+
+def _having(name: str, optimizers: Mapping[str, Sequence[Group]], *, needed: bool) -> list[str]:
+    """Return the optimizers whose groups have a field; `momentum` means `betas[0]` only if none has a momentum."""
+    key = Field.of(name).key
+    for entry in (key, "betas") if name == "momentum" else (key,):
+        if found := [one for one, groups in optimizers.items() if any(entry in group for group in groups)]:
+            return found
+    if not needed:
+        return []
+    known = list(dict.fromkeys(one for groups in optimizers.values() for group in groups for one in numeric(group)))
+    near = certain_name(name, known)
+    raise UnknownField(
+        f'"{name}" in the groups of {shown_names(optimizers)}',
+        f"no optimizer has this field; {did_you_mean(name, known)}" if known else "no optimizer has a numeric field",
+        "" if near is None else f'Write "{near}"',
+    )
+
+
+def _check_selector(
+    field: str,
+    selector: Selector,
+    labeled: Sequence[tuple[Scope, Group, str]],
+    optimizers: Mapping[str, Sequence[Group]],
+) -> None:
+    """Raise for an index, for a part that selects nothing, and for a part with two meanings."""
+    site = f"Binding({field!r}, groups={selector!r})"
+    if isinstance(selector, int):
+        raise PlanError(
+            site,
+            f"an index does not name one of the optimizers {shown_names(optimizers)}",
+            f"Write groups={f'{next(iter(optimizers))}/{selector}'!r}",
+        )
+    if not isinstance(selector, str):
+        return
+    named: dict[str, list[str]] = {}
+    for scope, group, _ in labeled:
+        named.setdefault(str(group.get("name", "")), []).append(scope.optimizer)
+    if selector in named and selector not in optimizers:
+        return
+    for part in parts_of(selector):
+        others = [one for one in named.get(part, []) if one != part]
+        if part in optimizers and others:
+            raise PlanError(
+                site,
+                f'"{part}" is an optimizer, and also a group of {shown_names(dict.fromkeys(others))}',
+                f'Write "{part}/*" for the optimizer, or "{others[0]}/{part}" for the group',
+            )
+        if part in optimizers or any(scope.selects_part(part, group, label) for scope, group, label in labeled):
+            continue
+        there = "; ".join(
+            f"{name}: {shown_names(map(str, unique_labels(groups)))}"
+            for name, groups in list(optimizers.items())[:_SHOWN]
+        )
+        more = "" if len(optimizers) <= _SHOWN else f"; and {len(optimizers) - _SHOWN} more optimizers"
+        labels = [label for _, _, label in labeled]
+        near = certain_name(part, [*optimizers, *labels, *(one for one in named if one)])
+        index = part.strip("[]")  # as in configs
+        near = next((label for label in labels if label.endswith(f"/{index}")), near)
+        meant = "Name an optimizer, optimizer/group or a group" if near is None else f'Write "{near}"'
+        raise UnknownGroup(site, f'no optimizer or group is called "{part}"; the groups are {there}{more}', meant)
+
+
+def find_group(keys: Iterable[tuple[str, Any]], optimizers: Iterable[str], field: str, group: Any) -> Any:
+    """Return the key of a curve of several optimizers, or None.
+
+    Args:
+        keys: the known pairs of field and `optimizer/group`, in order; "" as the group of a target.
+        optimizers: the names of the optimizers.
+        field: the name of the field or target.
+        group: `optimizer/group`, an optimizer, a group that only one optimizer has, or None for the first group.
+
+    >>> keys = [("lr", "muon/0"), ("lr", "adamw/embed"), ("lr", "adamw/1")]
+    >>> [find_group(keys, ("muon", "adamw"), "lr", group) for group in (None, "adamw", "embed", "head")]
+    [('lr', 'muon/0'), ('lr', 'adamw/embed'), ('lr', 'adamw/embed'), None]
+    """
+    mine = [key for key in keys if key[0] == field]
+    for key in mine:
+        if key[1] in ("", group) or group is None:
+            return key
+    if not isinstance(group, str):
+        return None
+    if group in optimizers:
+        return next((key for key in mine if key[1].startswith(f"{group}/")), None)
+    found = [key for key in mine if key[1].partition("/")[2] == group]
+    return found[0] if len(found) == 1 else None
+
+
+def one_plan_advice(plans: Mapping[str, Plan], line: str | None = None) -> str:
+    """Return the advice to write one plan for several optimizers in place of a plan for each of them.
+
+    Args:
+        plans: the plan of each optimizer, by its name.
+        line: the line to write, with `{plan}` and the `{names}` of the optimizers; None for a plan without an engine.
+
+    >>> print(one_plan_advice({"a": Plan(lr="linear()", horizon=9), "b": Plan(Binding("eps", 1.0, groups="x"))}))
+    Write ps.Plan(ps.Binding('lr', 'linear()', groups='a'), ps.Binding('eps', 'constant()', groups='b/x'), horizon=9)
+    """
+    lines: dict[str, None] = {}  # a target that several plans have occurs once
+    for name, plan in plans.items():
+        for one in plan.bindings:
+            target = f"ps.Target({one.name!r}, {one.field.initial!r})" if isinstance(one.field, Target) else None
+            parts = parts_of(str(one.groups)) if isinstance(one.groups, (int, str)) else []
+            groups = ", ".join(part if "=" in part else f"{name}/{part}" for part in parts) or name
+            selected = "" if target else f", groups={groups!r}"
+            lines[f"ps.Binding({target or repr(one.name)}, {str(one.schedule)!r}{selected})"] = None
+    horizons = [plan.horizon for plan in plans.values() if plan.horizon is not None]
+    if horizons:
+        longest = max(horizons, key=lambda one: one.updates if one.is_resolved else 0)
+        lines[f"horizon={(longest.updates if longest.is_resolved else str(longest))!r}"] = None
+    clocks = [plan.clock for plan in plans.values() if plan.clock != UPDATES]
+    if clocks:
+        lines[f"clock={clock_as_data(clocks[0])!r}"] = None
+    # A group with an index may have a name, which the selector must then contain.
+    certain = not any(isinstance(one.groups, int) for plan in plans.values() for one in plan.bindings)
+    if not horizons and line is None:  # no engine knows the length of the run
+        certain, lines["horizon=10_000"] = False, None
+    text = (line or "{plan}").format(plan=f"ps.Plan({', '.join(lines)})", names=tuple(plans))
+    return f"{'Write' if certain else 'For example:'} {text}"

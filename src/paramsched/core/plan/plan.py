@@ -1,0 +1,467 @@
+"""Plan: an immutable mapping from fields and groups to schedules, with a horizon and a clock."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+from functools import partial
+from math import ceil
+from typing import TYPE_CHECKING, Any, TypeVar, final
+
+from paramsched.core.advice.calls import explain_wrong_keywords
+from paramsched.core.advice.field_keywords import refuse_wrong_fields
+from paramsched.core.base.diagnostic import printable_lines
+from paramsched.core.base.entries import load_entry, notebook_display
+from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.curves import CurveLike
+from paramsched.core.curves import linear as linear_curve
+from paramsched.core.feedback.base import MetricRule
+from paramsched.core.plan.binding import (
+    UPDATES,
+    Binding,
+    PlanClock,
+    ScheduleLike,
+    Target,
+    amount_clock,
+    binding_key,
+    checked_binding,
+    checked_plan_clock,
+    clock_as_data,
+    clock_of_field,
+    clock_text,
+    normal_bindings,
+    read_canonical_text,
+    replace_schedule,
+    write_canonical_text,
+)
+from paramsched.core.plan.changes import PlanLines
+from paramsched.core.plan.followed_lines import with_followed_lines
+from paramsched.core.plan.resolve_clocks import resolve_on_clocks
+from paramsched.core.plan.run_amounts import PLANNED_SIZES
+from paramsched.core.schedules import Level, Schedule, anneal, previous
+from paramsched.core.schedules.cuts import is_resolved_in
+from paramsched.core.schedules.neighbor_levels import resolve_in_span
+from paramsched.core.schedules.span import Span
+from paramsched.core.time import Calendar, Duration, DurationLike
+from paramsched.core.time.progress import PROGRESS
+from paramsched.errors import InvalidArgument, PlanError, UnreadableTable, Unresolved, shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def _method(function: _Method) -> _Method:
+    """Wrap a method so that an unknown keyword raises an error with the correct call."""
+    return explain_wrong_keywords(function, f"plan.{function.__name__}")
+
+
+def require_calendar(call: str, calendar: object) -> None:
+    """Raise for a value that is not a Calendar, and for a deadline; for an integer, suggest it as the total.
+
+    Args:
+        call: the call that errors name, with `%s` in place of the value.
+        calendar: the value.
+    """
+    if isinstance(calendar, Calendar) and calendar.deadline is None:
+        return
+    site = call % shown(calendar)
+    if not isinstance(calendar, Calendar):
+        total = calendar if isinstance(calendar, int) and calendar > 0 and not isinstance(calendar, bool) else 10_000
+        raise InvalidArgument(site, "not a Calendar", f"Write ps.Calendar(total={total})")
+    found = "only a Scheduler accepts a deadline, because the time that is left depends on the run"
+    raise InvalidArgument(site, found, 'Write ps.Calendar(total="55 min", seconds_per_step=0.4)')
+
+
+def fingerprint_of(text: str) -> str:
+    """Return the fingerprint of a plan with this canonical text."""
+    import hashlib  # imports OpenSSL, which only a fingerprint needs
+
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@final
+class Plan:
+    """An immutable mapping from the fields of param groups to schedules, with a horizon and a clock.
+
+    A binding without `groups` is the default of its field. A binding with `groups` replaces the default for the groups
+    that it selects. Bindings of one field with the same selector are chained in the order in which they are written.
+
+    Args:
+        bindings: bindings for single groups, for targets, or for fields whose name is not an identifier.
+        horizon: the planned length of the run, an integer of updates or a length in any unit except percent. Default:
+            the `total` of the calendar.
+        clock: the unit of `t`: `"updates"` (the default), `"samples"`, `"tokens"`, `"seconds"`, `"frames"`,
+            `"batches"`, or `"progress"`, the reported fraction of the run, without a horizon; or a mapping from fields
+            and targets to clocks, such as `{"batch_size": "tokens"}`. Fields that are not in the mapping count updates.
+        fields: `lr=…, weight_decay=…`, each a schedule, a metric rule, a finite number, or the text of a schedule.
+
+    Raises:
+        PlanError: there is no binding.
+        InvalidArgument: a binding, the horizon or the clock is invalid.
+
+    >>> lr = warmup("5%") >> cosine(to=0.01)
+    >>> plan = Plan(lr=lr, weight_decay=linear(1.0, 0.5), horizon="20 epochs")
+    >>> print(plan)
+    horizon: 20 epochs
+    lr: warmup("5%") >> cosine(to=0.01)
+    weight_decay: linear(to=0.5)
+    """
+
+    __slots__ = ("_key", "_written", "bindings", "clock", "horizon")
+
+    bindings: tuple[Binding, ...]
+    horizon: Duration | None
+    clock: PlanClock
+    _key: str | None
+    _written: tuple[Any, ...]  # the order of the bindings as written, in which equal plans may differ
+
+    if TYPE_CHECKING:
+        # Only these fields accept numbers and text, so that type checkers reject `Plan(horizn="20 epochs")`. They are
+        # torch's own, and some of other optimizers.
+        def __init__(
+            self,
+            *bindings: Binding,
+            horizon: DurationLike | None = None,
+            clock: PlanClock | None = None,
+            lr: ScheduleLike = ...,
+            weight_decay: ScheduleLike = ...,
+            momentum: ScheduleLike = ...,
+            alpha: ScheduleLike = ...,
+            beta2_decay: ScheduleLike = ...,
+            d: ScheduleLike = ...,
+            dampening: ScheduleLike = ...,
+            eps: ScheduleLike = ...,
+            initial_accumulator_value: ScheduleLike = ...,
+            lambd: ScheduleLike = ...,
+            lr_decay: ScheduleLike = ...,
+            momentum_decay: ScheduleLike = ...,
+            rho: ScheduleLike = ...,
+            t0: ScheduleLike = ...,
+            beta3: ScheduleLike = ...,
+            d_coef: ScheduleLike = ...,
+            growth_rate: ScheduleLike = ...,
+            trust_coefficient: ScheduleLike = ...,
+            **fields: Schedule | MetricRule[Any],
+        ) -> None: ...
+
+    else:
+
+        def __init__(
+            self,
+            *bindings: Binding,
+            horizon: DurationLike | None = None,
+            clock: PlanClock | None = None,
+            **fields: ScheduleLike,
+        ) -> None:
+            refuse_wrong_fields(bindings, fields, horizon, clock, binding=Binding, schedule=Schedule)
+            given = [checked_binding(one) for one in bindings] + [
+                Binding(name, schedule) for name, schedule in fields.items()
+            ]
+            if not given:
+                run = "20 epochs" if horizon is None else horizon
+                raise PlanError(
+                    "Plan()", "a plan needs at least one field", f"Write Plan(lr=cosine(to=0.1), horizon={run!r})"
+                )
+            try:
+                length = None if horizon is None else Duration.of(horizon)
+            except InvalidArgument as refusal:
+                sample = refusal.sample
+                if sample in (None, 1) or str(sample).endswith("%"):  # 1 from -1, "no limit" in other programs
+                    sample = 10_000
+                raise refusal.changed(instead=f"Write horizon={sample!r}") from None
+            if length is not None and length.until:
+                raise InvalidArgument(
+                    f'Plan(horizon="{length}")', "a horizon is a length, not a position", "Omit until"
+                )
+            if length is not None and any(unit == "percent" for unit, _ in length.terms):
+                found = "percent would refer to the horizon itself"
+                raise InvalidArgument(f'Plan(horizon="{length}")', found, 'Write horizon="20 epochs"')
+            if length is not None and not length.terms:
+                raise InvalidArgument(
+                    "Plan(horizon=0)", "the horizon must be greater than 0", 'Write horizon="20 epochs"'
+                )
+            object.__setattr__(self, "bindings", normal_bindings(given))
+            object.__setattr__(self, "horizon", length)
+            object.__setattr__(self, "clock", checked_plan_clock(clock, dict.fromkeys(one.name for one in given)))
+            if length is not None and self.clock == PROGRESS:
+                raise _without_horizon(f'Plan(horizon="{length}", clock="progress")', "Omit horizon")
+            object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in given)))
+            text = write_canonical_text(self.bindings, length, self.clock) if self.serializable else None
+            object.__setattr__(self, "_key", text)
+
+    @staticmethod
+    def of_text(text: str) -> "Plan":
+        """Return the plan of a canonical text, as in `plan.text`.
+
+        Raises:
+            InvalidArgument: the text is not the canonical text of a plan.
+            UnreadableTable: a file of values that the plan names is missing or has changed.
+        """
+        try:
+            bindings, horizon, clock = read_canonical_text(text)
+            return Plan(*bindings, horizon=horizon, clock=clock)
+        except UnreadableTable:  # the text is valid
+            raise
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            raise InvalidArgument(
+                "Plan.of_text(…)", f"not the text of a plan ({error})", "Pass the value of plan.text"
+            ) from None
+
+    @property
+    def text(self) -> str | None:
+        """The canonical JSON, for checkpoints; None if the plan has a predicate or an unregistered function."""
+        return self._key
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Plan is frozen: {name} cannot be set")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Plan is frozen: {name} cannot be deleted")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(Plan, horizon=self.horizon, clock=clock_as_data(self.clock)), self.as_written()
+
+    def as_written(self) -> tuple[Binding, ...]:
+        """Return the bindings in the order in which they were passed, which files keep when they are written.
+
+        >>> plan = Plan(weight_decay=constant(), lr=cosine())
+        >>> [binding.name for binding in plan.as_written()]
+        ['weight_decay', 'lr']
+        >>> [binding.name for binding in plan.bindings]
+        ['lr', 'weight_decay']
+        """
+        places = {key: place for place, key in enumerate(self._written)}
+        return tuple(sorted(self.bindings, key=lambda binding: places[binding_key(binding)]))
+
+    @property
+    def serializable(self) -> bool:
+        """True if the plan can be written as text: it has no predicate and no unregistered function."""
+        return all(binding.serializable for binding in self.bindings)
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the canonical JSON, in hex: equal if and only if the plans are equal, in every process.
+
+        Raises:
+            PlanError: the plan has a predicate or an unregistered function.
+        """
+        if self._key is None:
+            found = "the plan has a predicate or an unregistered function"
+            instead = 'Select groups by name, and write lr=ps.register_function("mine", f)'
+            raise PlanError("plan.fingerprint", found, instead)
+        return fingerprint_of(self._key)
+
+    @property
+    def metric_rules(self) -> tuple[MetricRule[Any], ...]:
+        """The metric rules of the plan, without duplicates."""
+        return tuple(dict.fromkeys(rule for binding in self.bindings for rule in binding.schedule.metric_rules))
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The targets of the plan."""
+        return tuple(binding.field for binding in self.bindings if isinstance(binding.field, Target))
+
+    @property
+    def is_resolved(self) -> bool:
+        """True if every length is in the unit of its clock."""
+        horizon = () if self.horizon is None or self.horizon.is_resolved else self.horizon.terms
+        if any(unit != amount_clock(self.clock) for unit, _ in horizon):
+            return False
+        return all(is_resolved_in(one.schedule, clock_of_field(self.clock, one.name)) for one in self.bindings)
+
+    @_method
+    def resolve(self, calendar: Calendar, optimizers: Collection[str] = ()) -> "Plan":
+        """Return the plan with every length in updates, or in the unit of its clock.
+
+        Args:
+            calendar: the run facts that convert units.
+            optimizers: the names of the optimizers, if the plan drives several: a line for `muon/*` that follows a
+                field then follows its line for `muon`.
+
+        Raises:
+            MissingFact: the calendar lacks a run fact that a unit needs.
+            PlanError: the horizon and the calendar's total differ.
+            Unresolved: a stage depends on the length of the run, which is unknown.
+        """
+        require_calendar("plan.resolve(%s)", calendar)
+        try:
+            return self._resolved(calendar, optimizers)
+        except Unresolved as refusal:
+            unit = amount_clock(self.clock)
+            horizon = "10_000" if unit is None else f'"10_000 {unit}"'
+            raise refusal.changed(instead=f"Add the horizon to the plan, for example horizon={horizon}") from None
+
+    def _resolved(self, calendar: Calendar, optimizers: Collection[str], *in_second: int) -> "Plan":
+        written = with_followed_lines(self.as_written(), self.clock, optimizers)
+        if self.clock != UPDATES or any(target.name in PLANNED_SIZES for target in self.targets):
+            resolved, length = resolve_on_clocks(written, self.clock, self.horizon, calendar, *in_second)
+            return Plan(*resolved, horizon=length, clock=self.clock)
+        total = calendar.horizon
+        if self.horizon is not None:
+            length = self.horizon
+            site = "" if length.is_resolved else f'horizon "{length}"'
+            updates = ceil(calendar.exact(length, site=site))
+            if total is not None and total != updates:
+                found = f"it is {updates} updates, but the Calendar's total is {total}"
+                raise PlanError(f'horizon "{length}"', found, "Omit one of them", command="Omit --horizon")
+            total = updates
+        if total is not None:
+            calendar = replace(calendar, total=total)
+        span = Span.of_run(calendar, total)
+        return Plan(
+            *(replace_schedule(binding, resolve_in_span(binding.schedule, span)) for binding in written), horizon=total
+        )
+
+    @_method
+    def change(
+        self, at: DurationLike, *bindings: Binding, horizon: DurationLike | None = None, **fields: ScheduleLike
+    ) -> "Plan":
+        """Return a plan with other schedules from a time on; all earlier values are equal to this plan's, bit for bit.
+
+        Fields that are not passed continue as planned, even if the new horizon is shorter. If it is longer, a schedule
+        that depends on the length of the run keeps its last value after the end of this plan. Therefore
+        `change(end, horizon=longer)` without a field extends the run with the last values. A line that follows
+        another one, such as `like("lr")`, follows the changed schedule. In a new schedule, `like("batch_size")` is the
+        value of the target at the time of the run, not at the time since the change; the text of the changed plan has
+        `skip(like("batch_size"), at)`.
+
+        Args:
+            at: the time of the change, in any unit; percent refer to this plan's horizon.
+            bindings: new schedules of single lines: of the default if a binding has no `groups`, else of these groups.
+            horizon: the horizon of the changed plan; None keeps this plan's horizon.
+            fields: `lr=…`: new schedules of all lines of a field, or of a target, each on its own clock. `previous`
+                is the level of this plan at the time of the change.
+
+        Raises:
+            UnknownField: the plan does not schedule this field; the error suggests the nearest one.
+            PlanError: the horizon changes, but the plan has none and a schedule depends on the length of the run.
+            InvalidArgument: no argument is passed, or `at` is not before the end.
+
+        >>> lr = warmup("5%") >> cosine(to=0.1)
+        >>> plan = Plan(lr=lr, weight_decay="linear(to=0.5)", horizon=10_000)
+        >>> print(plan.change(8000, lr="linear(previous, over=1000)", horizon="9000 steps"))
+        horizon: 9000
+        lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, over=1000)
+        weight_decay: take(linear(to=0.5), 10000, 10000)
+        """
+        lines = PlanLines(self.as_written(), self.horizon, self.clock)
+        given = normal_bindings(map(checked_binding, bindings))
+        named = {one.name: one for one in (Binding(name, schedule) for name, schedule in fields.items())}
+        length = self.horizon if horizon is None else Duration.of(horizon)
+        if horizon is not None and self.clock == PROGRESS:
+            raise _without_horizon(f'change("{at}", horizon="{length}")', "Omit horizon")
+        return Plan(*lines.changed(Duration.of(at), length, given, named), horizon=length, clock=self.clock)
+
+    @_method
+    def cooldown(
+        self,
+        at: DurationLike,
+        over: DurationLike,
+        to: Level = 0.0,
+        curve: CurveLike = linear_curve,
+        fields: Iterable[str] = ("lr",),
+    ) -> "Plan":
+        """Return a plan that decays from its current level and then ends: a branch of a longer run.
+
+        This is `change` with `anneal(previous, to, over, curve)` and the horizon `at + over`.
+
+        Args:
+            at: the start of the cooldown, in any unit; percent refer to this plan's horizon.
+            over: the length of the cooldown, in any unit; percent refer to this plan's horizon.
+            to: the level at the end, a multiple of base or an absolute value. Default: 0.
+            curve: the shape of the decay. Default: linear.
+            fields: the fields that decay; every other field continues as planned. Default: `lr`.
+
+        Raises:
+            UnknownField, PlanError, InvalidArgument: as in `change`.
+
+        >>> print(Plan(lr="warmup(100) >> constant()", horizon=10_000).cooldown(6000, 1000))
+        horizon: 7000
+        lr: take(warmup(100) >> constant(), 6000) >> linear(previous, over=1000)
+        """
+        site, instead = f'cooldown("{at}", "{over}")', f'Write plan.change("{at}", lr=linear(previous, 0))'
+        if self.clock == PROGRESS:
+            raise _without_horizon(site, instead)
+        lines = PlanLines(self.as_written(), self.horizon, self.clock)
+        start, length = (lines.without_percent(site, Duration.of(time)) for time in (at, over))
+        decay = anneal(previous, to, length, curve)
+        names = (fields,) if isinstance(fields, str) else fields
+        return self.change(start, horizon=start + length, **dict.fromkeys(names, decay))
+
+    @_method
+    def scale(self, at: DurationLike, **factors: float) -> "Plan":
+        """Return a plan with fields multiplied by factors from a time on; earlier values stay equal, bit for bit.
+
+        Args:
+            at: the time from which on fields are multiplied, in any unit.
+            factors: finite numbers by field or target, for example `lr=0.5`.
+
+        Raises:
+            UnknownField: the plan does not schedule this field; the error suggests the nearest one.
+            InvalidArgument: no field is passed, a factor is not a finite number, or `at` is not before the end.
+
+        >>> print(Plan(lr="cosine()", horizon=10_000).scale(8000, lr=0.5))
+        horizon: 10000
+        lr: take(cosine(), 8000) >> constant(0.5) * skip(cosine(), 8000)
+        """
+        scaled = PlanLines(self.as_written(), self.horizon, self.clock).scaled(Duration.of(at), factors)
+        return Plan(*scaled, horizon=self.horizon, clock=self.clock)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Plan):
+            return NotImplemented
+        return self is other or (self._key is not None and self._key == other._key)
+
+    def __hash__(self) -> int:
+        return object.__hash__(self) if self._key is None else hash(self._key)
+
+    def __str__(self) -> str:
+        horizon = [] if self.horizon is None else [f"horizon: {self.horizon}"]
+        clock = [] if self.clock == UPDATES else [f"clock: {clock_text(self.clock)}"]
+        return printable_lines("\n".join([*clock, *horizon, *(str(binding) for binding in self.bindings)]))
+
+    def plot(
+        self,
+        bases: Any = None,
+        *,
+        calendar: Calendar | None = None,
+        axes: Any = None,
+        log: bool | None = None,
+        unit: str = UPDATES,
+        **facts: Any,
+    ) -> "tuple[Axes, ...]":
+        """Draw the plan with Matplotlib, one plot for each field.
+
+        Args:
+            bases: an optimizer, or dicts like its groups, such as `{"lr": 0.1}`. Default: draw multiples of base.
+            calendar: the run facts that convert units, which may also be passed as keywords: `steps_per_epoch=500`. A
+                missing fact that only scales the time axis is assumed, and the title reports it.
+            axes: the axes to draw on, one for each field. Default: a new figure.
+            log: True for logarithmic axes of values. Default: logarithmic if the values span three decades.
+            unit: the unit of the axis of time, for example `"epochs"` or `"tokens"`; the run facts must convert it.
+
+        Returns:
+            The axes, in the order of the fields: `plan.plot()[0].figure.savefig("plan.png")`.
+
+        Raises:
+            MissingFact: a run fact is missing that determines the shape of a curve.
+            MissingDependency: Matplotlib is not installed.
+        """
+        if calendar is not None and facts:
+            given = f"plot(calendar=…, {', '.join(facts)}=…)"
+            raise InvalidArgument(given, "run facts are passed twice", "Omit one of them")
+        known = Calendar(**facts) if calendar is None else calendar
+        show = load_entry("packages", "drawing")
+        drawn: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(log, unit))
+        return drawn
+
+    _repr_mimebundle_ = notebook_display
+
+    def __repr__(self) -> str:
+        return text_on_screen(f"<Plan {'; '.join(str(self).splitlines())}>")
+
+
+def _without_horizon(site: str, instead: str) -> PlanError:
+    """Return the error for a horizon of a plan whose clock is progress."""
+    return PlanError(site, "progress 1 is the end of the run, so the plan has no horizon", instead)

@@ -1,0 +1,393 @@
+"""Resolving a plan for a run: its lengths, amounts, groups and units of time."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final, overload
+
+import numpy as np
+
+from paramsched.core.advice.calls import explain_wrong_keywords
+from paramsched.core.curves.arrays import Array, Floats
+from paramsched.core.feedback.base import MetricRule
+from paramsched.core.fields import Field, Group, label
+from paramsched.core.plan.binding import (
+    UPDATES,
+    Binding,
+    Target,
+    amount_clock,
+    binding_key,
+    clock_of_field,
+    replace_schedule,
+    selector_text,
+)
+from paramsched.core.plan.followed_lines import with_followed_lines
+from paramsched.core.plan.forms import FormOfPlan, PlanLike, plan_of
+from paramsched.core.plan.group_matching import is_only_name, is_selected, refuse_unmatched
+from paramsched.core.plan.optimizers import Scope
+from paramsched.core.plan.plan import Plan, fingerprint_of, require_calendar
+from paramsched.core.plan.resolve_clocks import sizes_of_run
+from paramsched.core.plan.run_amounts import ConstantAmounts, EvenProgress, ReportedProgress, RunAmounts, UnknownAmounts
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.cuts import without_unit
+from paramsched.core.schedules.neighbor_levels import resolve_in_span
+from paramsched.core.schedules.span import Span
+from paramsched.core.time import Calendar
+from paramsched.core.time.calendar import SIZES
+from paramsched.errors import InvalidArgument, MissingFact, PlanError, shown
+
+
+@overload
+def resolve(plan: Schedule, calendar: Calendar) -> Schedule: ...
+@overload
+def resolve(plan: FormOfPlan, calendar: Calendar) -> Plan: ...
+@explain_wrong_keywords
+def resolve(plan: PlanLike, calendar: Calendar) -> Schedule | Plan:
+    """Convert every length into updates. Each boundary is measured from the start of the run and rounded up once.
+
+    Args:
+        plan: a schedule, or a plan in any other form.
+        calendar: the run facts that convert its units.
+
+    Returns:
+        The schedule or plan with every length in updates. Resolving a resolved plan has no effect.
+
+    Raises:
+        MissingFact: the calendar lacks a run fact that a unit needs.
+        Unresolved: a stage depends on the length of the run, which is unknown.
+        InvalidArgument: two stages have no length, no updates remain for the stage without a length, or a milestone is
+            after the end of its stage.
+        PlanError: a plan's horizon and the calendar's total differ.
+
+    >>> lr = resolve(warmup("5%") >> cosine(to=0.1), Calendar(total=10_000))
+    >>> print(lr)
+    warmup(500) >> cosine(to=0.1, over=9500)
+    >>> lr(250, base=3e-4)
+    0.00015
+    """
+    if not isinstance(plan, Schedule):
+        return plan_of(plan, "ps.resolve").resolve(calendar)
+    require_calendar("resolve(…, %s)", calendar)
+    return resolve_in_span(plan, Span.of_run(calendar, calendar.horizon))
+
+
+def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:
+    """Return the amounts of a run, as far as they are known before it starts; None if the plan's clock is updates.
+
+    >>> amounts_of_run(Plan(lr=1, clock="samples"), Calendar(batch_size=32)).amounts_from(0, 0, 3).tolist()
+    [0, 32, 64]
+    """
+    clock = amount_clock(plan.clock)
+    return None if clock is None else sizes_of_run(plan.bindings, plan.clock, calendar).amounts_of(clock)
+
+
+def planned_amounts(plan: Plan, calendar: Calendar) -> RunAmounts | None:
+    """Return the amounts of a run as `amounts_of_run` does; progress is spread evenly over a run of known length.
+
+    >>> planned_amounts(Plan(lr=1, clock="progress"), Calendar(total=4)).amounts_from(0, 0, 4).tolist()
+    [0.0, 0.25, 0.5, 0.75]
+    """
+    run = amounts_of_run(plan, calendar)
+    if isinstance(run, ReportedProgress):
+        total = calendar.horizon if plan.horizon is None else updates_of_horizon(plan, None)
+        return run if total is None else EvenProgress(total)
+    return run
+
+
+def updates_of_horizon(plan: Plan, amounts: RunAmounts | None) -> int | None:
+    """Return the horizon of a resolved plan in updates, rounded up; None if it has no horizon."""
+    horizon = plan.horizon
+    if horizon is None or horizon.is_resolved:
+        return None if horizon is None else horizon.updates
+    assert amounts is not None
+    ((_, count),) = horizon.terms
+    return amounts.updates_until(count)
+
+
+def plan_number(plan: Plan, resolved: Plan) -> int:
+    """Return the number that identifies a plan in checkpoints; 0 if the plan has no fingerprint.
+
+    The number is derived from the plan's own fingerprint if the plan resolves without run facts. Otherwise it is
+    derived from the resolved plan, so that a changed `steps_per_epoch` is also detected from a checkpoint.
+    """
+    if not plan.serializable:
+        return 0
+    try:
+        lines = with_followed_lines(plan.bindings, plan.clock)
+        fills = plan.clock == UPDATES and plan.horizon is None and any(line.schedule.fills for line in lines)
+        complete = not fills and plan.resolve(Calendar()).bindings == resolved.bindings
+    except InvalidArgument:  # a unit or a horizon that needs the calendar
+        complete = False
+    return number_of_text(str((plan if complete else resolved).text))
+
+
+def number_of_text(text: str) -> int:
+    """Return the number of a plan with this text: 60 bits of its fingerprint; checkpoints store integers in 64."""
+    return int(fingerprint_of(text)[:15], 16)
+
+
+def known_total(plan: Plan, calendar: Calendar) -> int | None:
+    """Return the horizon of a resolved plan in updates; None if it is unknown."""
+    try:
+        return updates_of_horizon(plan, amounts_of_run(plan, calendar))
+    except MissingFact:
+        return None
+
+
+def counted_plan(plan: Plan) -> Plan:
+    """Return a resolved plan with plain numbers in place of lengths in the unit of its clock, ready for evaluation.
+
+    >>> counted = counted_plan(Plan(lr='warmup("4 tokens")', clock="tokens"))
+    >>> counted.bindings[0].schedule(3)
+    0.75
+    """
+    if plan.clock == UPDATES:
+        return plan
+    bindings = [
+        replace_schedule(one, without_unit(one.schedule, clock_of_field(plan.clock, one.name)))
+        for one in plan.as_written()
+    ]
+    return Plan(*bindings, horizon=plan.horizon, clock=plan.clock)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A field of one group and its schedule.
+
+    Args:
+        name: the field's name in the plan.
+        field: the entry of the parameter group.
+        schedule: the schedule that the field follows.
+        clock: the clock of the field.
+    """
+
+    name: str
+    field: Field
+    schedule: Schedule
+    clock: str = UPDATES
+
+    @property
+    def by_amount(self) -> bool:
+        """True if the clock of the field counts an amount, False if it counts updates."""
+        return self.clock != UPDATES
+
+
+def bind(plan: Plan, groups: Sequence[Group], scope: Scope | None = None) -> tuple[tuple[Bound, ...], ...]:
+    """Return, for each group, the fields that a plan schedules in it. The groups are validated, but not changed.
+
+    Args:
+        plan: the resolved plan.
+        groups: the groups of one optimizer.
+        scope: the lines of the plan that concern the optimizer, from `scopes_of`; None if it is the only one.
+
+    Raises:
+        UnknownGroup: a name, a pattern, an entry or an index matches no group.
+        UnknownField: a selected group lacks the field.
+        PlanError: two selectors match one group, or a group has schedules for both momentum and betas[0].
+    """
+    if scope is not None:
+        mine = [line for line in plan.bindings if scope.applies(line.name, binding_key(line))]
+        return tuple(
+            _bound_fields(plan, group, name, [line for line in mine if scope.selects(line.groups, group, name)])
+            for group, name in zip(groups, scope.labels(groups), strict=True)
+        )
+    chosen: list[list[Binding]] = [[] for _ in groups]
+    with_name: dict[str, list[int]] = {}  # a plan may have a line for each of a thousand groups
+    for index, group in enumerate(groups):
+        if isinstance(name := group.get("name"), str):
+            with_name.setdefault(name, []).append(index)
+    for binding in plan.bindings:
+        selector = binding.groups
+        indices = with_name.get(selector) if isinstance(selector, str) and is_only_name(selector) else None
+        if indices is None:
+            refuse_unmatched(binding.name, selector, groups)
+            indices = [index for index, group in enumerate(groups) if is_selected(selector, group, index)]
+        for index in indices:
+            chosen[index].append(binding)
+    return tuple(
+        _bound_fields(plan, group, label(group, index), lines)
+        for index, (group, lines) in enumerate(zip(groups, chosen, strict=True))
+    )
+
+
+def bind_group(plan: Plan, group: Group, index: int) -> tuple[Bound, ...]:
+    """Return the fields that a plan schedules in one group."""
+    lines = [line for line in plan.bindings if is_selected(line.groups, group, index)]
+    return _bound_fields(plan, group, label(group, index), lines)
+
+
+def _bound_fields(plan: Plan, group: Group, name_of_group: str | int, lines: Iterable[Binding]) -> tuple[Bound, ...]:
+    """Return the fields that the lines which select a group schedule in it."""
+    where = f"group {name_of_group!r}"
+    chosen: dict[str, Binding] = {}
+    for binding in lines:
+        if isinstance(binding.field, Target):
+            continue
+        rival = chosen.get(binding.name)
+        if rival is not None and rival.groups is not None and binding.groups is not None:
+            found = f"two selectors match it: {selector_text(rival.groups)} and {selector_text(binding.groups)}"
+            raise PlanError(f"{binding.name} in {where}", found, "Select each group only once")
+        if rival is None or binding.groups is not None:
+            chosen[binding.name] = binding
+    bounds = [
+        Bound(name, Field.of(name).within(group, where), one.schedule, clock_of_field(plan.clock, name))
+        for name, one in chosen.items()
+    ]
+    taken: dict[Field, str] = {}
+    for bound in bounds:
+        if bound.field in taken:
+            found = f"both are {bound.field} in this group"
+            raise PlanError(f"{bound.name} and {taken[bound.field]} in {where}", found, "Schedule one of them")
+        taken[bound.field] = bound.name
+    return tuple(bounds)
+
+
+def replay(plan: PlanLike, events: Iterable[tuple[int, Mapping[str, float]]]) -> dict[MetricRule[Any], Any]:
+    """Rebuild the states of a plan's metric rules from observed metrics.
+
+    Args:
+        plan: the plan with the metric rules.
+        events: pairs of an update and its metrics, in the order in which they were observed.
+
+    Returns:
+        The state of each rule, equal to `scheduler.states` after the same observations.
+
+    Raises:
+        InvalidArgument: the events are not in order, or no rule watches a metric.
+
+    >>> plan = Plan(lr=constant() * plateau("loss", patience=0, factor=0.5), horizon=10)
+    >>> states = replay(plan, [(1, {"loss": 1.0}), (2, {"loss": 1.0})])
+    >>> [state.factor for state in states.values()]
+    [0.5]
+    """
+    plan = plan_of(plan, "ps.replay")
+    try:
+        pairs = [(int(t), dict(metrics)) for t, metrics in events]
+    except (TypeError, ValueError, OverflowError):
+        found = f"expected pairs of an update and metrics, got {shown(events)}"
+        raise InvalidArgument("replay(…)", found, 'Write [(1, {"loss": 0.5})]') from None
+    states = {rule: rule.init() for rule in plan.metric_rules}
+    watched = {rule.metric for rule in states}
+    last = 0
+    for t, metrics in pairs:
+        if t < last:
+            raise InvalidArgument(
+                f"replay(…, [({t}, …)])", f"it comes after update {last}", "Sort the events by update"
+            )
+        if strange := metrics.keys() - watched:
+            found = f"no rule watches {', '.join(sorted(strange))}"
+            raise InvalidArgument(
+                f"replay(…, [({t}, {dict(metrics)!r})])", found, "Pass only metrics that a rule watches"
+            )
+        last = t
+        for rule in states:
+            if rule.metric in metrics:
+                states[rule] = rule.observe(states[rule], metrics[rule.metric])
+    return states
+
+
+_MAX_POINTS = 2_000  # interpolation points of a `TimeUnit`, enough to draw an axis
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class TimeUnit:
+    """Converts updates to a unit of time, by linear interpolation between some updates.
+
+    Args:
+        name: the unit, for example `"epochs"`.
+        updates: the interpolation points, from 0 to the end of the run.
+        amounts: the elapsed amount at each of these points.
+
+    >>> epochs = TimeUnit("epochs", np.array([0, 900]), np.array([0.0, 20.0]))
+    >>> float(epochs.at(450)), float(epochs.update_of(10)), epochs.is_even
+    (10.0, 450.0, True)
+    """
+
+    name: str
+    updates: Array
+    amounts: Floats
+
+    @property
+    def is_even(self) -> bool:
+        """True if every update takes the same amount."""
+        return len(self.updates) == 2
+
+    def at(self, updates: Any) -> Floats:
+        """Return the elapsed amounts before some updates."""
+        if self.is_even:
+            return np.asarray(np.asarray(updates, dtype=np.float64) * self.amounts[-1] / self.updates[-1])
+        return np.asarray(np.interp(updates, self.updates, self.amounts))
+
+    def update_of(self, amounts: Any) -> Floats:
+        """Return the updates at which some amounts have elapsed."""
+        if self.is_even:
+            return np.asarray(np.asarray(amounts, dtype=np.float64) * self.updates[-1] / self.amounts[-1])
+        return np.asarray(np.interp(amounts, self.amounts, self.updates))
+
+    def until(self, total: int) -> "TimeUnit":
+        """Return the unit for a run of `total` updates, extrapolated linearly if that is longer.
+
+        >>> TimeUnit("epochs", np.array([0, 900]), np.array([0.0, 20.0])).until(1800).amounts.tolist()
+        [0.0, 40.0]
+        """
+        if total <= int(self.updates[-1]):
+            return self
+        updates, amounts = self.updates, self.amounts
+        slope = (amounts[-1] - amounts[-2]) / (updates[-1] - updates[-2])
+        end = amounts[-1] + slope * (total - updates[-1])
+        return TimeUnit(self.name, np.append(updates[:-1], total), np.append(amounts[:-1], end))
+
+
+def even_unit(name: str, total: int, per_update: float) -> TimeUnit:
+    """Return a unit of time in which every update takes the same amount, `per_update`."""
+    return TimeUnit(name, np.array([0, total]), np.array([0.0, total * per_update]))
+
+
+def uneven_unit(name: str, passed: Floats) -> TimeUnit:
+    """Return a unit of time from the amount that has elapsed before each update, and at the end of the run."""
+    sizes, total = np.diff(passed), passed.size - 1
+    corners = np.concatenate([[0], np.flatnonzero(sizes[1:] != sizes[:-1]) + 1, [total]])
+    if corners.size > _MAX_POINTS:
+        corners = np.unique(np.linspace(0, total, _MAX_POINTS).astype(np.int64))
+    return TimeUnit(name, corners, passed[corners])
+
+
+def units_of_run(resolved: Plan, calendar: Calendar, total: int, end: tuple[str, int] | None) -> Iterator[TimeUnit]:
+    """Yield the units, in addition to updates, into which the run facts can convert time.
+
+    Args:
+        resolved: the resolved plan.
+        calendar: the run facts.
+        total: the length of the run in updates.
+        end: the plan's clock and its horizon on this clock; None for a plan by updates.
+
+    >>> calendar = Calendar(steps_per_epoch=45, batch_size=32)
+    >>> [(one.name, one.amounts[-1].item()) for one in units_of_run(Plan(lr=1), calendar, 900, None)]
+    [('epochs', 20.0), ('samples', 28800.0)]
+    """
+    sizes = sizes_of_run(resolved.bindings, resolved.clock, calendar)
+    batches = sizes.batches_of_epoch
+    if batches is not None:
+        yield from _unit_of_amounts("epochs", sizes.amounts_of("batches"), total, 1 / batches)
+    elif calendar.updates_per_epoch is not None:
+        yield even_unit("epochs", total, 1 / calendar.updates_per_epoch)
+    for name in SIZES:
+        if name == "batches" and calendar.accumulation is None and "accumulation" not in sizes.targets:
+            continue  # without accumulation, batches equal updates
+        for unit in _unit_of_amounts(name, sizes.amounts_of(name), total):
+            if end is not None and end[0] == name:  # ends at the plan's horizon, which may be inside the last update
+                updates, amounts = unit.updates, unit.amounts[:-1]
+                if unit.amounts[-1] != end[1] and total > 1:
+                    updates = np.unique(np.append(updates, total - 1))
+                    amounts = unit.at(updates[:-1])
+                unit = TimeUnit(name, updates, np.append(amounts, end[1]))
+            yield unit
+
+
+def _unit_of_amounts(name: str, amounts: RunAmounts, total: int, scale: float = 1.0) -> Iterator[TimeUnit]:
+    """Yield the unit of time `name`, in which the run consumes `amounts`; nothing if they are unknown."""
+    if isinstance(amounts, ConstantAmounts):
+        yield even_unit(name, total, float(amounts.rate) * scale)
+    elif not isinstance(amounts, (UnknownAmounts, ReportedProgress)):
+        yield uneven_unit(name, np.asarray(amounts.amounts_from(0, 0, total + 1), dtype=np.float64) * scale)

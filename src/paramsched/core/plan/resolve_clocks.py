@@ -1,0 +1,305 @@
+"""Resolving plans whose clock does not count updates, or which schedule batch sizes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil
+from typing import TypeAlias, final
+
+from paramsched.core.plan.binding import (
+    UPDATES,
+    Binding,
+    PlanClock,
+    Target,
+    amount_clock,
+    clock_of_field,
+    replace_schedule,
+)
+from paramsched.core.plan.run_amounts import (
+    PLANNED_SIZES,
+    RunAmounts,
+    RunSizes,
+    SizeTarget,
+    UnknownAmounts,
+    example_of_size,
+    usual_size,
+)
+from paramsched.core.schedules.cuts import with_unit, without_unit
+from paramsched.core.schedules.neighbor_levels import resolve_in_span
+from paramsched.core.schedules.span import Span
+from paramsched.core.time import Calendar, Duration
+from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, SECONDS
+from paramsched.core.time.calendar import SIZES
+from paramsched.core.time.progress import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ClockLengths:
+    """Converts lengths into the unit of one clock.
+
+    If the plan schedules a size, such as the batch size, the amount that a number of updates consumes depends on the
+    update at which they start.
+
+    Args:
+        sizes: the facts and targets that determine the consumption of an update.
+        clock: the clock.
+        total: the horizon in the unit of the clock; None if the length of the run is unknown.
+    """
+
+    sizes: RunSizes
+    clock: str
+    total: Fraction | None = None
+
+    @property
+    def varies(self) -> bool:
+        return bool(self.sizes.targets)
+
+    @property
+    def updates_vary(self) -> bool:
+        return self.clock != UPDATES and self.varies
+
+    def exact(
+        self, duration: Duration, *, begin: Fraction = Fraction(0), site: str | CallSite | None = None
+    ) -> Fraction:
+        """Return a duration in the clock's unit, as an exact fraction.
+
+        Args:
+            duration: the duration.
+            begin: the time at which it starts, in the clock's unit.
+            site: the subject of error messages. Default: the length.
+        """
+        named = site or f'length "{duration}{" steps" if duration.is_resolved else ""}"'
+        return sum((self._count_in(unit, count, begin, named) for unit, count in duration.terms), Fraction(0))
+
+    def count_text(self, count: Fraction) -> str:
+        """Return a count with the clock's unit, for a message."""
+        number = float(count)
+        return f"{number / COUNTS_OF_A_PERCENT:g}%" if self.clock == PROGRESS else f"{number:.12g} {self.clock}"
+
+    def for_run(self, length: Duration) -> "tuple[ClockLengths, Fraction]":
+        """Return the converter for a run of this length, and the length in the clock's unit."""
+        exact = self.exact(length)
+        total = exact if self.clock == "seconds" else Fraction(ceil(exact))
+        return replace(self, total=total), total
+
+    def _count_in(self, unit: str, count: Fraction, begin: Fraction, site: str | CallSite) -> Fraction:
+        """Return `count` of a unit, starting at `begin`, in the clock's unit."""
+        if unit == self.clock:
+            return count
+        if self.clock == PROGRESS and unit != "percent":
+            found = "the plan's clock is the progress of the run, so a length must be in percent"
+            raise PlanError(site, found, 'Write "5%"')
+        if unit == "percent" and self.total is not None:
+            return count * self.total / 100
+        if unit == "epochs" and (batches := self.sizes.batches_of_epoch) is not None:
+            return self._count_in("batches", count * batches, begin, site)
+        if unit not in SIZES:
+            updates = self.sizes.calendar.exact(Duration(((unit, count),)), site=site)
+            if self.clock == UPDATES:
+                return updates
+            amounts = self._known_amounts(site)
+            first = amounts.updates_until(begin)  # the first update that starts at or after `begin`
+            return amounts.exact_at(first + updates) - amounts.exact_at(Fraction(first))
+        if self.clock == UPDATES:
+            return self._updates_of_amount(unit, count, begin, site)
+        ratio = self.sizes.ratio(self.clock, unit)
+        if ratio is not None:
+            return count * ratio
+        mine = self._known_amounts(site)
+        start = Fraction(mine.updates_until(begin))
+        updates = self._updates_of_amount(unit, count, start, site)
+        return mine.exact_at(start + updates) - mine.exact_at(start)
+
+    def _updates_of_amount(self, unit: str, count: Fraction, begin: Fraction, site: str | CallSite) -> Fraction:
+        """Return the number of updates that consume `count` of a unit, starting at update `begin`."""
+        amounts = self.sizes.amounts_of(unit)
+        if isinstance(amounts, UnknownAmounts):
+            if amounts.missing_factor is not None:
+                raise amounts.missing(site)
+            return self.sizes.calendar.exact(
+                Duration(((unit, count),)), site=site
+            )  # raises the error with the missing fact
+        return amounts.update_of(amounts.exact_at(begin) + count) - begin
+
+    def _known_amounts(self, site: str | CallSite) -> RunAmounts:
+        amounts = self.sizes.amounts_of(self.clock)
+        if isinstance(amounts, UnknownAmounts):
+            if amounts.missing_factor is not None:
+                raise amounts.missing(site)
+            planned = f" or plan {usual_size(self.clock)}," if self.clock != "seconds" else ""
+            raise MissingFact(
+                site,
+                f"the plan's clock counts {self.clock}, but the number of {self.clock} of an update is unknown",
+                f"Write the length in {self.clock},{planned} or pass the constant to Calendar(…)",
+                fact=SIZES[self.clock][-1][0],
+                example=example_of_size(self.clock),
+            )
+        return amounts
+
+
+Total: TypeAlias = Fraction | InvalidArgument | None
+"""The length of a run on one clock; None if it is not specified, an error if it is needed but cannot be converted."""
+
+
+def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, calendar: Calendar) -> RunSizes:
+    """Return the run facts and targets that determine the consumption of each update.
+
+    Bindings of targets that plan a size, such as `batch_size`, must be resolved.
+    """
+    targets = {
+        one.name: SizeTarget(
+            one.name,
+            without_unit(one.schedule, clock_of_field(clock, one.name)),
+            one.field.initial,
+            clock_of_field(clock, one.name) != UPDATES,
+            one.schedule,
+        )
+        for one in bindings
+        if isinstance(one.field, Target) and one.name in PLANNED_SIZES
+    }
+    return RunSizes(replace(calendar, total=None), amount_clock(clock), targets)
+
+
+def resolve_on_clocks(
+    bindings: Sequence[Binding],
+    clock: PlanClock,
+    horizon: Duration | None,
+    calendar: Calendar,
+    in_second: int = BOUNDARIES_OF_A_SECOND,
+) -> tuple[list[Binding], Duration | None]:
+    """Resolve the bindings of a plan, and its horizon, with every length in the unit of its clock.
+
+    Targets that plan a size, such as `batch_size`, are resolved first, because they determine the consumption of
+    updates, and thereby the other lengths. `in_second` is the number of possible boundaries in a second.
+    """
+    unit = amount_clock(clock)
+    planned = [one for one in bindings if isinstance(one.field, Target) and one.name in PLANNED_SIZES]
+    names = [one.name for one in planned]
+    sizes: list[Binding] = []
+    for one in planned:  # its own lengths cannot depend on the consumption of updates
+        unknown = RunSizes(replace(calendar, total=None), unit, dict.fromkeys([one.name, *names]))
+        its_clock, length = clock_of_field(clock, one.name), _horizon_of(horizon, calendar)
+        size_total: Total = Fraction(WHOLE) if its_clock == PROGRESS else None
+        if length is not None and its_clock != PROGRESS:
+            try:
+                size_total = _rounded_horizon(
+                    ClockLengths(unknown, its_clock).exact(length, site=_horizon_site(horizon)), its_clock
+                )
+            except (MissingFact, PlanError) as error:
+                size_total = error
+        sizes.append(_resolved_on_clock(one, its_clock, unknown, {its_clock: size_total}, in_second))
+    known = sizes_of_run(sizes, clock, calendar)
+    totals = _totals(horizon, calendar, known, clock)
+    done = {one.name: one for one in sizes}
+    resolved = [
+        done[one.name]
+        if isinstance(one.field, Target) and one.name in done
+        else _resolved_on_clock(one, clock_of_field(clock, one.name), known, totals, in_second)
+        for one in bindings
+    ]
+    if unit == PROGRESS:
+        end = totals.get(UPDATES)
+        return resolved, Duration(((UPDATES, end),)) if isinstance(end, Fraction) else None
+    length = _horizon_of(horizon, calendar)
+    if length is None:
+        return resolved, None
+    by_updates = unit is None or (UPDATES in totals and _is_by_updates(length, known))
+    own = UPDATES if by_updates else unit  # if there are several clocks, the one of the written horizon
+    assert own is not None
+    total = totals[own]
+    assert isinstance(total, Fraction)  # because the horizon is written on this clock
+    return resolved, Duration(((own, total),))
+
+
+def _resolved_on_clock(
+    binding: Binding, clock: str, sizes: RunSizes, totals: Mapping[str, Total], in_second: int
+) -> Binding:
+    """Return a binding with its lengths in the unit of its clock."""
+    total = totals[clock]
+    if isinstance(total, InvalidArgument):
+        try:
+            return _resolved_on_clock(binding, clock, sizes, {clock: None}, in_second)
+        except InvalidArgument:
+            raise total from None
+    lengths = ClockLengths(sizes, clock, total)
+    grid = in_second if clock == SECONDS else 1
+    schedule = resolve_in_span(binding.schedule, Span.of_run(lengths, total, grid))
+    return replace_schedule(binding, schedule if clock == UPDATES else with_unit(schedule, clock))
+
+
+def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock: PlanClock) -> dict[str, Total]:
+    """Return the length of the run on each clock of the plan."""
+    unit = amount_clock(clock)
+    if unit == PROGRESS:  # a horizon is that of the fields that count updates
+        of_updates = {} if isinstance(clock, str) else _totals(horizon, calendar, sizes, UPDATES)
+        return {PROGRESS: Fraction(WHOLE), **of_updates}
+    clocks = [UPDATES] if unit is None else [unit] if isinstance(clock, str) else [unit, UPDATES]
+    length = _horizon_of(horizon, calendar)
+    if length is None:
+        return dict.fromkeys(clocks)
+    try:
+        found = _rounded_horizon(ClockLengths(sizes, clocks[0]).exact(length, site=_horizon_site(horizon)), clocks[0])
+    except MissingFact as error:
+        if len(clocks) == 1 or not _is_by_updates(length, sizes):
+            raise
+        return {clocks[0]: error, UPDATES: Fraction(ceil(sizes.calendar.exact(length)))}
+    if horizon is not None and calendar.total is not None:
+        _require_one_horizon(horizon, Duration.of(calendar.total), found, ClockLengths(sizes, clocks[0]))
+    totals: dict[str, Total] = {clocks[0]: found}
+    if len(clocks) > 1:
+        try:
+            totals[UPDATES] = _updates_in(length, found, sizes, clocks[0])
+        except MissingFact as error:  # the loop reports the amounts; a field by updates may have its own lengths
+            totals[UPDATES] = error
+    return totals
+
+
+def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, lengths: ClockLengths) -> None:
+    """Raise if the horizon and the calendar's total differ."""
+    try:
+        other = _rounded_horizon(lengths.exact(total, site=CallSite("Calendar", "total")), lengths.clock)
+    except MissingFact:  # an engine knows the updates of its run; its loop reports the amounts
+        return
+    try:
+        ends = [_updates_in(*pair, lengths.sizes, lengths.clock) for pair in ((horizon, found), (total, other))]
+    except MissingFact:
+        ends = [found, other]
+    if ends[0] != ends[1]:
+        raise PlanError(
+            f'horizon "{horizon}"',
+            f"it is {found} {lengths.clock}, but the Calendar's total is {other}",
+            "Omit one of them",
+            command="Omit --horizon",
+        )
+
+
+def _updates_in(length: Duration, amount: Fraction, sizes: RunSizes, clock: str) -> Fraction:
+    """Return the number of updates of a run: its `length` if that is by updates, else its `amount`, converted."""
+    if clock == UPDATES:
+        return amount
+    if _is_by_updates(length, sizes):
+        return Fraction(ceil(sizes.calendar.exact(length)))
+    return Fraction(sizes.amounts_of(clock).updates_until(amount))
+
+
+def _horizon_of(horizon: Duration | None, calendar: Calendar) -> Duration | None:
+    if horizon is not None:
+        return horizon
+    return None if calendar.total is None else Duration.of(calendar.total)
+
+
+def _horizon_site(horizon: Duration | None) -> str | CallSite:
+    return CallSite("Calendar", "total") if horizon is None else f'horizon "{horizon}"'
+
+
+def _rounded_horizon(amount: Fraction, clock: str) -> Fraction:
+    """Return a horizon rounded up, unless it is in seconds."""
+    return amount if clock == "seconds" else Fraction(ceil(amount))
+
+
+def _is_by_updates(duration: Duration, sizes: RunSizes) -> bool:
+    """Return whether a length is written in updates or in epochs of constant size."""
+    by_updates = ("updates", "epochs") if sizes.batches_of_epoch is None else ("updates",)
+    return all(unit in by_updates for unit, _ in duration.terms)

@@ -1,0 +1,586 @@
+"""The consumption of each update of a run, and the amount consumed before each update."""
+
+from abc import ABC, abstractmethod
+from bisect import bisect_left
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import product
+from math import ceil, floor, prod
+from typing import Any, TypeAlias, final
+
+import numpy as np
+
+from paramsched.core.curves.arrays import Array
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.time import Calendar
+from paramsched.core.time.calendar import ASSUMED_SIZES, SIZES
+from paramsched.core.time.progress import PROGRESS, WHOLE, rounded_array, rounded_progress
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
+
+Amount: TypeAlias = int | float
+"""An integer, except for seconds and progress, which are floats."""
+
+MAX_CONSUMED = 2**62
+"""All amounts must be less than this number, because checkpoints and NumPy store integers in 64 bits."""
+
+
+class RunAmounts(ABC):
+    """The amounts that a run is planned to consume before its updates, exact for every range of updates.
+
+    `clock` is the unit of the amounts.
+    """
+
+    __slots__ = ()
+    clock: str
+
+    @abstractmethod
+    def amount_at(self, t: int) -> Amount:
+        """Return the amount that the run consumes before update `t` if it follows the plan.
+
+        Raises:
+            MissingFact: the consumption of an update is unknown.
+        """
+
+    @abstractmethod
+    def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
+        """Return the amounts before `count` updates, starting at update `t`.
+
+        Args:
+            t: the first update.
+            amount: the amount consumed before update `t`, which may differ from the planned one.
+            count: the number of updates.
+
+        Returns:
+            A NumPy array of `count` integers, or of floats for seconds.
+        """
+
+    @abstractmethod
+    def updates_until(self, amount: Amount | Fraction) -> int:
+        """Return the first update that starts at or after an amount."""
+
+    def exact_at(self, place: Fraction) -> Fraction:
+        """Return the amount at a fractional update, by linear interpolation."""
+        before = Fraction(self.amount_at(floor(place)))
+        part = place - floor(place)
+        return before + part * (Fraction(self.amount_at(floor(place) + 1)) - before) if part else before
+
+    def update_of(self, amount: Fraction) -> Fraction:
+        """Return the fractional update at which an amount is consumed: the inverse of `exact_at`."""
+        following = self.updates_until(amount)
+        after = Fraction(self.amount_at(following))
+        if after <= amount or following == 0:
+            return Fraction(following)
+        return following - (after - amount) / (after - Fraction(self.amount_at(following - 1)))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ConstantAmounts(RunAmounts):
+    """Amounts of a run with constant consumption: rate * t before update t, rounded up unless in seconds."""
+
+    clock: str
+    rate: Fraction
+
+    def amount_at(self, t: int) -> Amount:
+        exact = t * self.rate
+        return float(exact) if self.clock == "seconds" else ceil(exact)
+
+    def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
+        more = amount - self.amount_at(t)
+        above, below = self.rate.numerator, self.rate.denominator
+        if (t + count) * above >= MAX_CONSUMED:
+            return np.array([self.amount_at(one) + more for one in range(t, t + count)])
+        products = np.arange(t, t + count) * above
+        if self.clock == "seconds":
+            return products / below + more
+        return -(-products // below) + more
+
+    def updates_until(self, amount: Amount | Fraction) -> int:
+        exact = Fraction(amount)
+        if self.clock == "seconds":  # amounts are rounded to nanoseconds
+            return max(0, ceil((exact - Fraction(1, 2 * 10**9)) / self.rate))
+        return max(0, floor((ceil(exact) - 1) / self.rate) + 1)
+
+    def exact_at(self, place: Fraction) -> Fraction:
+        return place * self.rate
+
+    def update_of(self, amount: Fraction) -> Fraction:
+        return amount / self.rate
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class UnknownAmounts(RunAmounts):
+    """Amounts of a run whose consumption per update is unknown in advance.
+
+    Args:
+        clock: the unit of the amounts.
+        missing_factor: a planned size, and the run fact by which it must be multiplied; None if no size is planned.
+    """
+
+    clock: str
+    missing_factor: tuple[str, str] | None = None
+
+    def amount_at(self, t: int) -> Amount:
+        if t == 0:
+            return 0
+        raise self.missing("the amounts of the run")
+
+    def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
+        if count <= 1:
+            return np.array([amount][:count])
+        raise self.missing("the amounts of the run")
+
+    def updates_until(self, amount: Amount | Fraction) -> int:
+        if amount <= 0:
+            return 0
+        raise self.missing("the amounts of the run")
+
+    def missing(self, site: str | CallSite) -> MissingFact:
+        """Return the error that reports the missing fact."""
+        if self.missing_factor is None:
+            return missing_amounts(self.clock, site)
+        planned, fact = self.missing_factor
+        found = f"{planned} is planned, but {fact} is missing; the {self.clock} of an update are their product"
+        return MissingFact(site, found, f"Write Calendar(..., {fact}=2048)", fact=fact, example="2048")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ReportedProgress(RunAmounts):
+    """The progress that the loop of a run reports: 0 before the run, then the last reported progress."""
+
+    clock: str = PROGRESS
+
+    def amount_at(self, t: int) -> Amount:
+        if t == 0:
+            return 0.0
+        raise self._missing()
+
+    def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
+        return np.full(count, float(amount))
+
+    def updates_until(self, amount: Amount | Fraction) -> int:
+        if amount <= 0:
+            return 0
+        raise self._missing()
+
+    def _missing(self) -> MissingFact:
+        return missing_progress("the progress of the run")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class EvenProgress(RunAmounts):
+    """The progress of a run of known length whose updates are spread evenly: t / total before update t."""
+
+    total: int
+    clock: str = PROGRESS
+
+    def amount_at(self, t: int) -> Amount:
+        return rounded_progress(min(t / self.total, 1))
+
+    def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
+        return rounded_array(np.minimum(np.arange(t, t + count) / self.total, 1))
+
+    def updates_until(self, amount: Amount | Fraction) -> int:
+        half = Fraction(1, 2 * WHOLE)  # amounts are rounded to 1 / WHOLE
+        return max(0, ceil((Fraction(amount) - half) * self.total))
+
+
+def missing_progress(site: str) -> MissingFact:
+    """Return the error for a run whose progress was not reported."""
+    found = "the plan's clock is the progress of the run, which was not reported"
+    instead = "Write scheduler.report(progress=0.0) before optimizer.step()"
+    return MissingFact(site, found, instead, fact=PROGRESS, example="0.0")
+
+
+def lacking_amount(clock: str) -> tuple[str, str]:
+    """Return the text of what a checkpoint without an amount lacks, and an example of the amount in a call."""
+    if clock == PROGRESS:
+        return "progress, which is the plan's clock", "…"
+    return f"amount of {clock}, which the plan's clock counts; the number of {clock} cannot be derived", "n"
+
+
+def missing_amounts(clock: str, site: str | CallSite) -> MissingFact:
+    """Return the error for a run whose consumption per update is unknown."""
+    fact = SIZES[clock][-1][0]
+    planned = f"Plan {usual_size(clock)}, or write" if clock != "seconds" else "Write"
+    found = f"the number of {clock} of an update is unknown"
+    return MissingFact(site, found, f"{planned} Calendar(..., {fact}=…)", fact=fact, example=example_of_size(clock))
+
+
+def usual_size(clock: str) -> str:
+    """Return the name of the target that usually plans the consumption of an update on a clock."""
+    return "batch_size" if clock in ("tokens", "samples") else SIZES[clock][0][0]
+
+
+def example_of_size(clock: str) -> str:
+    """Return an example of the consumption of an update."""
+    return "0.25" if clock == "seconds" else "4096"
+
+
+PLANNED_SIZES = frozenset(name for products in SIZES.values() for names in products for name in names) - {
+    "seconds_per_step"
+}
+
+SIZES_OF_BATCHES = ("batch_size", "accumulation")
+"""The sizes that determine the batches of an update."""
+
+MAX_PER_UPDATE = 10**15
+"""The largest consumption of an update, which keeps sums over many updates below 64 bits."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SizeTarget:
+    """A target that schedules a run fact, such as the batch size.
+
+    Args:
+        name: the name of the fact, for example `batch_size`.
+        schedule: the schedule, without the units of its clock.
+        initial: the base of the target.
+        by_amount: True if its clock counts an amount, not updates.
+        written: the schedule with its units, for messages.
+    """
+
+    name: str
+    schedule: Schedule
+    initial: float
+    by_amount: bool
+    written: Schedule
+
+    def sizes(self, updates: Array, amounts: Array) -> Any:
+        """Return the value of the run fact at each update as a float, rounded to the nearest integer (half to even)."""
+        return np.rint(evaluate(self.schedule, amounts if self.by_amount else updates, self.initial))
+
+    def is_held_at(self, update: int, amount: int) -> bool:
+        """Return whether the value of the run fact is constant from a position on."""
+        held = self.schedule._held_from()
+        return held is not None and (amount if self.by_amount else update) >= held
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class UpdateSizes:
+    """The consumption of an update as a product of planned sizes and constant run facts."""
+
+    targets: tuple[SizeTarget, ...]
+    fixed: int
+
+    @property
+    def by_amount(self) -> bool:
+        """True if a planned size, such as the batch size, depends on the consumed amount."""
+        return any(target.by_amount for target in self.targets)
+
+    @property
+    def only_by_amount(self) -> bool:
+        """True if every planned size depends on the consumed amount, which then determines the consumption alone."""
+        return all(target.by_amount for target in self.targets)
+
+    def at(self, updates: Array, amounts: Array) -> Any:
+        """Return the consumption of each update. Invalid values do not raise, because the times may be estimates."""
+        product = np.full(updates.shape, float(self.fixed))
+        for target in self.targets:
+            product *= target.sizes(updates, amounts)
+        return np.clip(np.nan_to_num(product, nan=0.0), 0, MAX_PER_UPDATE).astype(np.int64)
+
+    def require_possible(self, update: int, amount: int) -> None:
+        """Raise if an update would consume nothing."""
+        for target in self.targets:
+            size = target.sizes(np.array([update]), np.array([amount])).item()
+            if not size >= 1:
+                raise PlanError(
+                    f"target {target.name}",
+                    f"at update {update} it is {size:g}; a size must be an integer of at least 1",
+                    f"Write clamp({target.written}, low={1 / target.initial if target.initial else 1:g})",
+                )
+
+    def are_held_at(self, update: int, amount: int) -> bool:
+        """Return whether all sizes are constant from a position on."""
+        return all(target.is_held_at(update, amount) for target in self.targets)
+
+
+def factors_of_update(
+    clock: str, calendar: Calendar, planned: Collection[str]
+) -> tuple[tuple[str, ...], Fraction] | None:
+    """Return the factors of the consumption of an update: the planned sizes, and the product of the constant ones.
+
+    If the amount of an update is planned directly (`tokens_per_step`), this size is used. Otherwise the first known
+    product is used. Returns None if no product is known.
+
+    >>> factors_of_update("tokens", Calendar(sequence_length=2048), ["batch_size"])
+    (('batch_size',), Fraction(2048, 1))
+    """
+    for names in sorted(SIZES[clock], key=lambda names: not (len(names) == 1 and names[0] in planned)):
+        constant = [name for name in names if name not in planned]
+        facts: list[Any] = [
+            ASSUMED_SIZES.get(name) if (fact := getattr(calendar, name)) is None else fact for name in constant
+        ]
+        if None not in facts:
+            if len(constant) == len(names):
+                rate = calendar.amount_of_update(clock)
+                return None if rate is None else ((), rate)
+            return tuple(name for name in names if name in planned), Fraction(prod(facts))
+    return None
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class RunSizes:
+    """The factors of the consumption of an update: constant run facts, and targets that plan sizes.
+
+    Args:
+        calendar: the run facts.
+        clock: the clock of targets that are scheduled by an amount; None if all are by updates.
+        targets: the planned sizes by name; all None while the first of them is resolved.
+    """
+
+    calendar: Calendar
+    clock: str | None
+    targets: Mapping[str, SizeTarget | None]
+    _found: dict[str, RunAmounts] = field(default_factory=dict)
+
+    @property
+    def batches_of_epoch(self) -> int | None:
+        """The number of batches in an epoch, if the accumulation is planned; else None."""
+        return self.calendar.batches_per_epoch if "accumulation" in self.targets else None
+
+    def amounts_of(self, clock: str) -> RunAmounts:
+        """Return the amounts of the run in the unit of `clock`."""
+        if clock not in self._found:
+            self._found[clock] = self._amounts_of(clock)
+        return self._found[clock]
+
+    def _amounts_of(self, clock: str) -> RunAmounts:
+        if clock == PROGRESS:
+            return ReportedProgress()
+        factors = factors_of_update(clock, self.calendar, self.targets.keys())
+        if factors is None:
+            return UnknownAmounts(clock, self._missing_factor_of(clock, self.targets))
+        names, rate = factors
+        if not names:
+            changing = [name for name, one in self.targets.items() if one is not None and not one.is_held_at(0, 0)]
+            missing_factor = self._missing_factor_of(clock, changing)
+            return ConstantAmounts(clock, rate) if missing_factor is None else UnknownAmounts(clock, missing_factor)
+        targets: list[SizeTarget] = []
+        for name in names:
+            target = self.targets[name]
+            if target is None:
+                raise PlanError(
+                    f"target {next(iter(self.targets))}",
+                    f"its lengths depend on the number of {clock} of an update, which it determines itself",
+                    f"Write its lengths in {self.clock or 'updates'}, or give it another clock",
+                )
+            targets.append(target)
+        if any(target.schedule.metric_rules for target in targets):
+            return UnknownAmounts(clock)  # because the metric is unknown before the run
+        sizes, times = UpdateSizes(tuple(targets), int(rate)), None
+        if sizes.by_amount and clock != self.clock:
+            assert self.clock is not None
+            times = self.amounts_of(self.clock)
+            if isinstance(times, (UnknownAmounts, ReportedProgress)):
+                return UnknownAmounts(clock)
+        return PlannedAmounts(clock, sizes, times)
+
+    def _missing_factor_of(self, clock: str, targets: Collection[str]) -> tuple[str, str] | None:
+        """Return a planned size that is a factor of an amount, and the run fact that is missing for the product."""
+        for names in SIZES[clock]:
+            known = [*self.targets, *ASSUMED_SIZES]
+            lacking = [name for name in names if name not in known and getattr(self.calendar, name) is None]
+            planned = [name for name in names if name in targets]
+            if planned and lacking:
+                return planned[0], lacking[0]
+        return None
+
+    def ratio(self, many: str, few: str) -> Fraction | None:
+        """Return the number of `many` in one of `few`, such as tokens per sample; None if it is unknown or changes.
+
+        >>> RunSizes(Calendar(sequence_length=2048), None, {}).ratio("tokens", "samples")
+        Fraction(2048, 1)
+        """
+        for mine, theirs in product(SIZES[many], SIZES[few]):
+            fewer, more = sorted((set(mine), set(theirs)), key=len)
+            facts: list[Any] = [
+                None if name in self.targets else getattr(self.calendar, name) for name in sorted(more - fewer)
+            ]
+            if fewer < more and None not in facts:
+                ratio = Fraction(prod(facts))
+                return ratio if more == set(mine) else 1 / ratio
+        return None
+
+
+_STRIDE = 4096  # updates between two cached amounts
+_ESTIMATE_SIZES = 16, 4096  # updates that are estimated at once: few if the last estimate was wrong early
+_MAX_ROUNDS = 8  # refinements of an estimate before its correct part is kept
+_MAX_AMOUNT = 10**18
+_MAX_UPDATES = 50_000_000
+_MAX_UNEVEN = 500_000  # used instead of `_MAX_UPDATES` if the consumption often differs from the previous update's
+_MIN_CORRECT = 256  # if fewer updates of an estimate are correct, sizes are tabulated instead
+_TABULATED = 65_536  # amounts whose sizes are tabulated at once
+_MAX_TABULATED_SIZE = 1_024  # with larger sizes, a table contains too few updates to be worth computing
+_PROBES = 1_000  # amounts at which sizes are evaluated to estimate the length of a run
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedAmounts(RunAmounts):
+    """Amounts of a run whose consumption is planned: amount(t + 1) = amount(t) + size(t, amount(t)).
+
+    Args:
+        clock: the unit of the amounts.
+        sizes: the consumption of an update.
+        times: the amounts on the clock of the planned sizes; None if that clock is `clock` or counts updates.
+    """
+
+    clock: str
+    sizes: UpdateSizes
+    times: RunAmounts | None = None
+    _kept: list[int] = field(default_factory=lambda: [0])  # the amounts before every 4,096th update
+    _held: list[tuple[int, int, int]] = field(default_factory=list)  # at most one: update, amount, size from there on
+
+    def amount_at(self, t: int) -> int:
+        block = t // _STRIDE
+        while len(self._kept) <= block and not self._held:
+            self._kept_amounts(_MAX_AMOUNT)
+        if self._held and t >= self._held[0][0]:
+            update, amount, size = self._held[0]
+            return amount + (t - update) * size
+        return int(self._amounts(block * _STRIDE, self._kept[block], t % _STRIDE + 1, _MAX_AMOUNT)[-1])
+
+    def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
+        return self._amounts(t, int(amount), count)
+
+    def updates_until(self, amount: Amount | Fraction) -> int:
+        wanted = ceil(amount)
+        if wanted <= self._kept[-1]:
+            block = max(bisect_left(self._kept, wanted) - 1, 0)
+            amounts = self._amounts(block * _STRIDE, self._kept[block], _STRIDE + 1, wanted)
+            return block * _STRIDE + int(np.searchsorted(amounts, wanted))
+        self._refuse_many_updates(wanted)
+        while not self._held:
+            update = (len(self._kept) - 1) * _STRIDE
+            amounts = self._kept_amounts(wanted)
+            if amounts[-1] >= wanted:
+                return update + int(np.searchsorted(amounts, wanted))
+        update, before, size = self._held[0]
+        return update - (before - wanted) // size
+
+    def _refuse_many_updates(self, wanted: int) -> None:
+        """Raise if an estimate shows that the run has far more updates than can be computed."""
+        if not self.sizes.only_by_amount or self.times is not None:
+            return
+        before = self._kept[-1]
+        probes = np.linspace(before, wanted, _PROBES).astype(np.int64)
+        held = next((int(amount) for amount in probes if self.sizes.are_held_at(0, int(amount))), wanted)
+        probes = np.linspace(before, held, _PROBES).astype(np.int64)
+        sizes = np.maximum(self._sizes_by_amount(probes), 1)
+        uneven = np.mean(self._sizes_by_amount(probes + sizes) != sizes) > 0.2
+        most = _MAX_UNEVEN if uneven else _MAX_UPDATES
+        if (held - before) * float(np.mean(1 / sizes)) > 2 * most:  # a factor of two, because it is an estimate
+            raise _too_many_updates(most)
+
+    def _kept_amounts(self, until: int) -> Array:
+        """Compute the amounts after the last cached amount, up to the next one to cache or to the amount `until`.
+
+        Cache the next one. If the consumption per update is constant from here on, cache that constant instead,
+        because it determines all later amounts.
+        """
+        update, before = (len(self._kept) - 1) * _STRIDE, self._kept[-1]
+        if update > _MAX_UPDATES:
+            raise _too_many_updates(_MAX_UPDATES)
+        size = self._held_size(update, before)
+        if size is not None:
+            self.require_some(update, before)
+            self._held.append((update, before, size))
+            return np.array([before])
+        amounts = self._amounts(update, before, _STRIDE + 1, until)
+        if amounts.size == _STRIDE + 1:
+            self._kept.append(int(amounts[-1]))
+        return amounts
+
+    def _amounts(self, t: int, amount: int, count: int, until: int | None = None) -> Array:
+        """Return `count` amounts from update `t` on, the first of which is `amount`; fewer if they reach `until`.
+
+        With `until`, every update before it must consume something. Without it, updates that consume nothing do not
+        raise, because a block of updates may extend beyond the end of the run.
+        """
+        if amount + MAX_PER_UPDATE > _MAX_AMOUNT:
+            found = f"more than {_MAX_AMOUNT} {self.clock} before update {t}"
+            raise InvalidArgument("the amounts of the run", found, "Plan smaller sizes, or a shorter run")
+        pieces = [np.array([amount])]
+        left, (least, most) = count - 1, _ESTIMATE_SIZES
+        size_of_estimate = most
+        while left > 0 and (until is None or amount < until):
+            if until is None and (size := self._held_size(t, amount)) is not None:
+                pieces.append(amount + size * np.arange(1, left + 1))
+                break
+            piece = self._next_amounts(t, amount, min(left, size_of_estimate))
+            size_of_estimate = min(max(4 * piece.size, least), most)
+            if until is not None:
+                piece = piece[: int(np.searchsorted(piece, until)) + 1]
+                self._require_sizes(t, np.concatenate([[amount], piece]))
+            pieces.append(piece)
+            t, amount, left = t + piece.size, int(piece[-1]), left - piece.size
+        return np.concatenate(pieces)
+
+    def _next_amounts(self, t: int, amount: int, most: int) -> Array:
+        """Return the amounts after update `t`, between 1 and `most` of them, as many as a few estimates determine.
+
+        The first estimate assumes that the size stays constant. Each round evaluates the sizes at the estimated
+        amounts. All amounts before the first one in which two rounds differ are correct. The later round's value
+        of this first one is also correct, because it follows from a correct amount.
+        """
+        updates = np.arange(t, t + most)
+        if self.times is not None or not self.sizes.by_amount:
+            at = updates if self.times is None else self.times.amounts_from(t, self.times.amount_at(t), most)
+            return amount + np.cumsum(self.sizes.at(updates, at))
+        estimate = amount + self.sizes.at(updates[:1], np.array([amount]))[0] * np.arange(most + 1)
+        correct = 0
+        for _ in range(_MAX_ROUNDS):
+            better = amount + np.concatenate([[0], np.cumsum(self.sizes.at(updates, estimate[:-1]))])
+            differing = np.flatnonzero(better != estimate)
+            correct = int(differing[0]) if differing.size else most
+            estimate = better
+            if correct == most:
+                break
+        size = int(estimate[1]) - amount
+        if correct >= min(most, _MIN_CORRECT) or not self.sizes.only_by_amount or not 0 < size <= _MAX_TABULATED_SIZE:
+            return estimate[1 : correct + 1]
+        # Sizes change too often for estimates, so tabulate the sizes at the next amounts.
+        width = min(2 * size * most, _TABULATED)
+        sizes = self._sizes_by_amount(np.arange(amount, amount + width)).tolist()
+        found: list[int] = []
+        at = 0
+        while at < width and len(found) < most:
+            at += sizes[at]
+            found.append(amount + at)
+        return np.array(found)
+
+    def _sizes_by_amount(self, amounts: Array) -> Array:
+        """Return the consumption of updates that start at some amounts, if only the amounts determine it."""
+        return self.sizes.at(np.zeros_like(amounts), amounts)
+
+    def _held_size(self, t: int, amount: int) -> int | None:
+        """Return the consumption of all updates from `t` on, if it is constant; else None."""
+        time = amount if self.times is None else ceil(self.times.amount_at(t))
+        if not self.sizes.are_held_at(t, time):
+            return None
+        return int(self.sizes.at(np.array([t]), np.array([time]))[0])
+
+    def require_some(self, t: int, amount: Amount) -> None:
+        """Raise if update `t` is planned to consume nothing."""
+        self._require_sizes(t, self._amounts(t, int(amount), 2))
+
+    def _require_sizes(self, t: int, amounts: Array) -> None:
+        empty = np.flatnonzero(np.diff(amounts) < 1)
+        if empty.size:
+            update, amount = t + int(empty[0]), int(amounts[empty[0]])
+            self.sizes.require_possible(update, amount if self.times is None else ceil(self.times.amount_at(update)))
+
+
+def _too_many_updates(most: int) -> InvalidArgument:
+    found = f"more than {most} updates, each of which has to be computed"
+    return InvalidArgument("the amounts of the run", found, "Plan larger sizes, or a shorter run")

@@ -1,0 +1,338 @@
+"""Trace: the values of a plan as arrays."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
+
+import numpy as np
+
+from paramsched.core.advice.calls import explain_wrong_keywords
+from paramsched.core.advice.number_checks import meant_number
+from paramsched.core.base.diagnostic import names_listed
+from paramsched.core.base.entries import notebook_display
+from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.curves.arrays import Array, Floats
+from paramsched.core.feedback.base import MetricRule
+from paramsched.core.fields import Group
+from paramsched.core.plan import Plan, bind
+from paramsched.core.plan.binding import UPDATES, clock_of_field
+from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.optimizers import ALONE, check_names, find_group, scopes_of, unique_labels
+from paramsched.core.plan.plan import require_calendar
+from paramsched.core.plan.resolve import Bound, TimeUnit, counted_plan, units_of_run
+from paramsched.core.plan.run_amounts import Amount
+from paramsched.core.plan.traced_times import TracedTimes
+from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.cuts import with_unit
+from paramsched.core.schedules.evaluation import depends_on_base, evaluate
+from paramsched.core.time import Calendar
+from paramsched.core.time.amounts import times_on
+from paramsched.core.time.progress import PROGRESS, WHOLE
+from paramsched.errors import InvalidArgument, MissingDependency, UnknownField, shown
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+Key: TypeAlias = tuple[str, str | int]
+"""The name of a field in the plan, and the name or index of a group; "" for a target."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The base of a field in a group, and how the traced values depend on it.
+
+    Args:
+        value: the base from which the values were computed; None if it is unknown and 1 was assumed.
+        share: which values scale with base: "all" (multiples of base), "some" or "none".
+    """
+
+    value: float | None
+    share: Literal["all", "some", "none"]
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """The values of a plan: `trace["lr", "head"]` is a float64 array with one value for each update of the horizon.
+
+    The values are equal to those that the optimizer uses, bit for bit.
+
+    Args:
+        total: the number of updates, or of recorded amounts.
+        steps_per_epoch: the number of updates in an epoch; None if unknown.
+        clock: the unit of `amounts`: `"updates"`, or the other clock of the plan.
+    """
+
+    total: int
+    steps_per_epoch: int | None
+    _columns: dict[Key, Floats]
+    _schedules: dict[Key, Schedule]
+    _indices: dict[int, str | int]
+    _bases: dict[Key, Base]
+    clock: str
+    _amounts: Array | None
+    _ends: dict[Key, int]  # the horizons of fields whose clock counts an amount
+    _run: tuple[Plan, Calendar]  # the resolved plan and the run facts
+    _optimizers: tuple[str, ...]  # the names of several optimizers
+    _unit: TimeUnit | None  # of the amounts, unless the run facts determine it
+
+    def keys(self) -> tuple[Key, ...]:
+        """Return the pairs of field and group, in order."""
+        return tuple(self._columns)
+
+    def __getitem__(self, key: Key | str) -> Floats:
+        return self._columns[self._find_curve(key)]
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            self._find_curve(key)  # type: ignore[arg-type]  # any object may be passed
+        except KeyError:
+            return False
+        return True
+
+    def __len__(self) -> int:
+        return self.total
+
+    @property
+    def amounts(self) -> Array:
+        """The amount consumed before each update, on the plan's clock; if that counts updates, their indices."""
+        return np.arange(self.total) if self._amounts is None else self._amounts
+
+    def time_units(self) -> tuple[TimeUnit, ...]:
+        """Return the units of time into which the run facts convert updates, such as epochs, samples or tokens."""
+        end = next(((self.clock, amount) for amount in self._ends.values()), None)
+        units = tuple(units_of_run(*self._run, self.total, end))
+        return units if self._unit is None else (*(one for one in units if one.name != self.clock), self._unit)
+
+    @property
+    def calendar(self) -> Calendar:
+        """The run facts."""
+        return self._run[1]
+
+    @property
+    def metric_rules(self) -> tuple[MetricRule[Any], ...]:
+        """The metric rules of the plan, which have no effect on the traced values."""
+        return self._run[0].metric_rules
+
+    def clock_of(self, field: str, group: str | int = "") -> str:
+        """Return the clock of the traced values of `field` in `group`."""
+        return self.clock if self._find_curve((field, group)) in self._ends else UPDATES
+
+    @property
+    def horizon_amount(self) -> Amount | None:
+        """The horizon on the plan's clock, or the last recorded amount; None if the clock counts updates."""
+        end = next(iter(self._ends.values()), None)
+        return 1.0 if end is not None and self.clock == PROGRESS else end
+
+    def breakpoints(self, field: str, group: str | int = "") -> tuple[float, ...]:
+        """Return the times at which the formula of `field` in `group` changes, in the unit of its clock."""
+        key = self._find_curve((field, group))
+        found = self._schedules[key].breakpoints(self._ends.get(key, self.total))
+        return tuple(one / WHOLE for one in found) if key in self._ends and self.clock == PROGRESS else found
+
+    def line(self, field: str, group: str | int = "") -> str:
+        """Return the schedule of `field` in `group` as text, with lengths in updates or in the unit of its clock."""
+        key = self._find_curve((field, group))
+        return str(with_unit(self._schedules[key], self.clock) if key in self._ends else self._schedules[key])
+
+    def base(self, field: str, group: str | int = "") -> Base:
+        """Return the base of `field` in `group`, and how the traced values depend on it."""
+        return self._bases[self._find_curve((field, group))]
+
+    def with_assumed_bases(self, keys: Iterable[Key]) -> "Trace":
+        """Return the trace with the bases of the fields and groups in `keys` marked as assumed."""
+        assumed = {pair: replace(self._bases[pair], value=None) for pair in map(self._find_curve, keys)}
+        return replace(self, _bases=self._bases | assumed)
+
+    _repr_mimebundle_ = notebook_display
+
+    def __repr__(self) -> str:
+        return text_on_screen(f"<Trace of {self.total:,} updates: {names_listed(map(column_name, self.keys()))}>")
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Return a dict from column name to values: `lr[head]`, `betas[0][1]`, or the name of a target."""
+        return {column_name(key): values.tolist() for key, values in self._columns.items()}
+
+    def to_csv(self, path: "str | Path") -> None:
+        """Write a CSV file with a row for each update: `t`, then a column for each field and group, floats by `repr`.
+
+        If the plan's clock counts an amount, the second column has the amounts, named after the clock.
+        """
+        import csv
+        from io import StringIO
+        from pathlib import Path  # this import takes a tenth of the time to import the library
+
+        from paramsched.core.base.files import write_whole_file
+
+        columns = [values.tolist() for values in self._columns.values()]
+        text = StringIO(newline="")
+        rows = csv.writer(text, lineterminator="\n")
+        clock = [] if self._amounts is None else [self.clock]
+        rows.writerow(["t", *clock, *(column_name(key) for key in self._columns)])
+        if self._amounts is not None:
+            columns.insert(0, self._amounts.tolist())
+        rows.writerows([t, *map(repr, row)] for t, row in enumerate(zip(*columns, strict=True)))
+        write_whole_file(Path(path), text.getvalue().encode())
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return a DataFrame with an index `t` and a column for each field and group (a MultiIndex)."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingDependency("Trace.to_pandas", "pandas") from None
+        columns = pd.MultiIndex.from_tuples(list(self._columns), names=["field", "group"])
+        data = np.stack(list(self._columns.values()), axis=1)
+        return pd.DataFrame(data, columns=columns, index=pd.RangeIndex(self.total, name="t"))
+
+    def _find_curve(self, key: Key | str) -> Key:
+        """Return the key of a curve, which may be abbreviated to a field, or have a group's index."""
+        found: Key | None = None
+        if not isinstance(key, str) and not (isinstance(key, tuple) and len(key) == 2):
+            pass
+        elif self._optimizers:
+            name, group = (key, None) if isinstance(key, str) else key
+            found = find_group(self._columns, self._optimizers, name, group)
+        else:
+            found = self._find_in_groups(key)
+        if found is not None:
+            return found
+        known = [f"trace[{name!r}, {group!r}]" for name, group in self._columns]
+        problem = f"unknown curve; expected one of {names_listed(known)}"
+        raise UnknownField(f"trace[{shown(key)}]", problem, f"Write {known[0]}")
+
+    def _find_in_groups(self, key: Key | str) -> Key | None:
+        if isinstance(key, str):
+            mine = [known for known in self._columns if known[0] == key]
+            if len(mine) == 1:
+                return mine[0]
+            pair: Key = (key, "")
+        else:
+            pair = key
+        if pair in self._columns:
+            return pair
+        if isinstance(pair[1], int) and (pair[0], self._indices.get(pair[1], -1)) in self._columns:
+            return pair[0], self._indices[pair[1]]
+        return None
+
+
+def column_name(key: Key) -> str:
+    """Return the name of a column of a table: `lr[head]`, or the name of a target."""
+    name, group = key
+    return name if group == "" else f"{name}[{group}]"
+
+
+@explain_wrong_keywords
+def trace(
+    plan: PlanLike, optimizer: Any, calendar: Calendar | None = None, *, amounts: Iterable[float] | None = None
+) -> Trace:
+    """Compute the values of a plan for an optimizer, one for each update of the horizon or for each recorded amount.
+
+    Args:
+        plan: the plan, in any form (`PlanLike`); its metric rules have no effect.
+        optimizer: an object with `param_groups`, a list of dicts like them (`[{"lr": 0.1}]`), or one dict for one
+            group. For several optimizers a mapping from names to any of these; the curves are then those of
+            `optimizer/group`, such as `trace["lr", "adamw/embed"]`, and `trace["lr", "muon"]` is that of the first
+            group of an optimizer. If an optimizer carries a plan, its recorded bases are used. No optimizer is changed.
+        calendar: the run facts that convert units. A plan in updates with a horizon needs none.
+        amounts: the amounts that a run had consumed before each of its updates, on the plan's clock, such as
+            `scalars()["consumed_tokens"]`. The trace has one value for each of them, bit for bit the one that the run
+            used. Fields whose clock counts updates are at update 0 for the first amount.
+
+    Returns:
+        The values by field and group.
+
+    Raises:
+        Unresolved: the horizon is unknown.
+        MissingFact: the consumption of an update on the plan's clock is unknown.
+        InvalidArgument: the amounts are not those of a run, or the plan's clock counts updates.
+        PlanError: the optimizer lacks a group or a field of the plan.
+
+    >>> shown = trace(Plan(lr=linear(1.0, 0.0), horizon=4), {"lr": 0.1})
+    >>> shown["lr", 0].tolist()
+    [0.1, 0.07500000000000001, 0.05, 0.025]
+    >>> by_tokens = Plan(lr=linear(1.0, 0.0, over="400 tokens"), clock="tokens")
+    >>> trace(by_tokens, {"lr": 0.1}, amounts=[0, 100, 300])["lr", 0].tolist()
+    [0.1, 0.07500000000000001, 0.025]
+    """
+    plan = plan_of(plan, "ps.trace")
+    if calendar is not None:
+        require_calendar("trace(…, %s)", calendar)
+    facts = calendar or Calendar()
+    named = isinstance(optimizer, Mapping) and bool(optimizer) and all(map(_has_groups, optimizer.values()))
+    if named:
+        check_names("trace", optimizer)
+    optimizers = {name: groups_of(one) for name, one in optimizer.items()} if named else {ALONE: groups_of(optimizer)}
+    names = tuple(optimizers) if named else ()
+    resolved = plan.resolve(facts, names)
+    times = TracedTimes.planned(resolved, facts) if amounts is None else TracedTimes.of_record(resolved, facts, amounts)
+    updates = np.arange(times.total)
+    columns: dict[Key, Floats] = {}
+    schedules: dict[Key, Schedule] = {}
+    bases: dict[Key, Base] = {}
+    ends: dict[Key, int] = {}
+    cache: dict[tuple[Schedule, float, str], Floats] = {}
+
+    def keep(key: Key, schedule: Schedule, base: float, clock: str) -> None:
+        found = cache.get((schedule, base, clock))
+        if found is None:
+            at = times_on(clock, times.amounts) if clock != UPDATES else updates
+            found = cache[schedule, base, clock] = evaluate(schedule, at, base)
+            found.setflags(write=False)
+        columns[key], schedules[key] = found, schedule
+        if clock != UPDATES:
+            ends[key] = times.end
+        share: Literal["all", "some", "none"] = "all"
+        if schedule.has_absolute:
+            few = np.unique(np.linspace(0, max(ends.get(key, times.total) - 1, 0), 100).astype(np.int64))
+            share = "some" if depends_on_base(schedule, few) else "none"
+        bases[key] = Base(base, share)
+
+    made_of = resolved, facts
+    scopes = scopes_of(plan, resolved, optimizers)
+    labels = {name: unique_labels(groups, scopes[name]) for name, groups in optimizers.items()}
+    resolved = counted_plan(resolved)
+    bound_by_name: dict[str, list[tuple[str | int, Group, Bound]]] = {one.name: [] for one in resolved.bindings}
+    for name, groups in optimizers.items():
+        bounds_of_groups = bind(resolved, groups, scopes[name])
+        for label, group, bounds in zip(labels[name], groups, bounds_of_groups, strict=True):
+            for bound in bounds:
+                bound_by_name[bound.name].append((label, group, bound))
+    for name, its_bounds in bound_by_name.items():
+        for label, group, bound in its_bounds:
+            keep((name, label), bound.schedule, bound.field.base(group), bound.clock)
+    for binding in resolved.bindings:
+        if not isinstance(binding.field, str):
+            clock = clock_of_field(resolved.clock, binding.name)
+            keep((binding.name, ""), binding.schedule, binding.field.initial, clock)
+    indices = {} if named else dict(enumerate(labels[ALONE]))
+    return Trace(
+        times.total, facts.updates_per_epoch, columns, schedules, indices, bases, times.clock or UPDATES, times.amounts,
+        ends, made_of, names, times.unit(),
+    )  # fmt: skip
+
+
+def groups_of(optimizer: Any) -> Sequence[Group]:
+    """Return the param groups of an optimizer, or the dicts that were passed instead."""
+    if isinstance(optimizer, Mapping):
+        return [optimizer]
+    if isinstance(optimizer, (list, tuple)):
+        if all(isinstance(group, Mapping) for group in optimizer):
+            return optimizer
+        raise InvalidArgument(
+            f"bases {optimizer!r}", "not dicts like param_groups", 'Write [{"lr": 0.1}, {"lr": 0.01}]'
+        )
+    groups: Sequence[Group] | None = getattr(optimizer, "param_groups", None)
+    if groups is None:
+        instead = f'Write {{"lr": {meant_number(optimizer)!r}}}'
+        raise InvalidArgument(f"trace(…, {type(optimizer).__name__})", "it has no param_groups", instead)
+    return groups
+
+
+def _has_groups(value: Any) -> bool:
+    """Return whether a value in a mapping is one of several optimizers, and not an entry of a group."""
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(isinstance(group, Mapping) for group in value)
+    return isinstance(value, Mapping) or getattr(value, "param_groups", None) is not None

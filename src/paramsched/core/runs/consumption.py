@@ -1,0 +1,332 @@
+"""The consumption of each update, and its sources."""
+
+import logging
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from functools import partial
+from math import isfinite
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, cast, final
+
+import numpy as np
+import torch
+
+from paramsched.core.plan.run_amounts import (
+    MAX_CONSUMED,
+    Amount,
+    PlannedAmounts,
+    UnknownAmounts,
+    example_of_size,
+    missing_amounts,
+)
+from paramsched.core.runs.comparisons import AmountComparison
+from paramsched.core.runs.seconds import (
+    OwnTime,
+    Rank0Clock,
+    RunTime,
+    SharedTime,
+    first_message,
+    messages_about_time,
+    seconds_now,
+)
+from paramsched.core.scheduler.block import ValueBlock
+from paramsched.core.scheduler.messages import Processes
+from paramsched.core.scheduler.run_state import Clock, ResolvedPlan, UpdateTimes
+from paramsched.core.time.calendar import CLOCK_SYNONYMS, CLOCKS
+from paramsched.core.time.progress import PROGRESS
+from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
+
+if TYPE_CHECKING:
+    from paramsched.core.runs.deadline import UntilDeadline
+
+log = logging.getLogger("paramsched")
+
+_COUNTER_ARGUMENTS = {
+    "tokens": "tokens_per_sample=1024",
+    "frames": "amount_of=lambda batch: batch.num_frames",
+}
+"""The arguments with which engines count a unit; they count samples and batches without one."""
+
+
+@final
+class ConsumptionSource:
+    """Determines the consumption of each update, in the unit of the plan's clock; replaced when a run resumes.
+
+    Consumption that the loop reports is for the next update. It takes precedence over every other source, including an
+    engine's count of its batches. If the step is skipped, the next update counts it.
+
+    `in_force` is the plan of the coming update. In a run with a deadline it changes when the horizon is fixed.
+    `counted_by` is the call that counts the batches of an engine, as in `PlanSource`; "" without an engine.
+    """
+
+    def __init__(
+        self,
+        in_force: ResolvedPlan,
+        clock: Clock,
+        groups: Sequence[Mapping[str, Any]],
+        processes: Processes,
+        counted_by: str = "",
+    ) -> None:
+        self._processes = processes
+        assert in_force.amounts is not None
+        self.in_force, self._run, self._clock = in_force, in_force.amounts, clock
+        self.unit, self._counted_by = self._run.clock, counted_by
+        self._is_unknown = isinstance(self._run, UnknownAmounts)  # here, because it takes long for an abstract type
+        self._is_planned = isinstance(self._run, PlannedAmounts)
+        self._horizon = None if self._deadline is None else self._deadline.start.horizon
+        self._begin = clock.t
+        self._time = self._measured_time() if self.unit == "seconds" and self._is_unknown else None
+        self._agreement = AmountComparison(in_force.number, clock.t, groups, self._processes)
+        self._set_needs_check()
+
+    @property
+    def _deadline(self) -> "UntilDeadline | None":
+        """The horizon of a run with a deadline."""
+        in_force = self.in_force
+        return cast("UntilDeadline", in_force.horizon) if in_force.is_of_one_start else None
+
+    def _measured_time(self) -> RunTime:
+        """Return the time that this process measures, or that rank 0 measures for all."""
+        clock, until = self._clock, None
+        start = None if self._deadline is None else self._deadline.start
+        assert clock.amount is not None
+        if start is not None:
+            messages, untimed, end = start.messages, start.untimed, start.horizon
+        else:
+            number, processes = self.in_force.number, self._processes
+            messages, untimed, end = messages_about_time(number, clock.t, float(clock.amount), processes), 0, None
+            horizon = self.in_force.resolved.horizon
+            if horizon is not None and not horizon.is_resolved:  # in seconds
+                until = float(horizon.terms[0][1])
+        if messages is None:
+            return OwnTime(clock.t, start, seconds_now, self._shortest)
+        first = first_message(clock.t, clock.amount, untimed, end)
+        of_rank_0 = (
+            Rank0Clock(messages, first, start, until, seconds_now, self._shortest) if messages.is_sender else None
+        )
+        return SharedTime(messages, first, of_rank_0, messages.settle if start is None else self._settle)
+
+    def _settle(self) -> None:
+        """Decide which start of rank 0 this one belongs to, after updates that used the deadline and time left of one.
+
+        Raises:
+            StateError: these updates used another time left.
+        """
+        assert self._deadline is not None
+        before, again = self._deadline.start, self._deadline.started_again(self.in_force)
+        if again is None:
+            return
+        start = cast("UntilDeadline", again.horizon).start
+        if (before.horizon, before.untimed) != (start.horizon, start.untimed):
+            raise StateError(
+                f"you ran another Scheduler with the same plan on rank {start.first_rank} only, such as a dry run: "
+                f"before update {self._clock.t}, the horizon there is {start.horizon:.12g} seconds instead of "
+                f"{before.horizon:.12g}. Construct a Scheduler for a dry run on every rank, or before "
+                "init_process_group, and load the same Schedulers on all ranks, in the same order"
+            )
+        self.in_force = again
+
+    def _shortest(self, horizon: float) -> float:
+        """Return a horizon itself, or the next one into which the stages of the plan fit; that of the start does."""
+        assert self._horizon is not None
+        assert self._deadline is not None
+        return self._deadline.shortest(self.in_force, horizon, self._horizon)
+
+    def continues_with(self, in_force: ResolvedPlan) -> bool:
+        """Use another plan from now on, if time is measured, whose measurement continues; else return False."""
+        if self._time is not None:
+            self.in_force = in_force
+        return self._time is not None
+
+    def stops_at(self, t: int) -> bool:
+        """Return whether update `t` must not begin, because of the deadline."""
+        return self._time is not None and self._time.stop is not None and t >= self._time.stop
+
+    def _set_needs_check(self) -> None:
+        """Set `clock.needs_check` to True if the consumption of the next update must be checked before that update."""
+        clock = self._clock
+        if clock.reported is not None:
+            clock.needs_check = self._agreement.is_due(clock.t)
+            return
+        is_shared = self._time is not None and isinstance(self._time, SharedTime)
+        may_start_again = clock.t == self._begin and self._deadline is not None
+        clock.needs_check = self._is_planned or (self._is_unknown and (not is_shared or may_start_again))
+
+    def report(self, amount: Amount) -> None:
+        """Add consumption that the loop reports for the next update."""
+        clock = self._clock
+        before = None if clock.is_measured else clock.reported
+        clock.reported, clock.is_measured = (before or 0) + amount, False
+        self._set_needs_check()
+
+    def add_measured(self, amount: Amount) -> None:
+        """Add consumption that an engine measured for the next update; ignored if the loop reported its own."""
+        clock = self._clock
+        if clock.reported is None or clock.is_measured:
+            clock.reported, clock.is_measured = (clock.reported or 0) + amount, True
+            self._set_needs_check()
+
+    def check_amount(self) -> None:
+        """Check the consumption of the next update before that update.
+
+        Raises:
+            MissingFact: the consumption is unknown. Nothing has changed: report it and repeat the step.
+            PlanError: the update is planned to consume nothing.
+            InvalidArgument: another process reported another amount.
+        """
+        clock = self._clock
+        assert clock.amount is not None
+        if clock.reported is not None:
+            self._agreement.compare(clock.t, clock.amount + clock.reported, self.unit)
+            clock.needs_check = False
+        elif isinstance(self._run, PlannedAmounts):
+            self._run.require_some(clock.t, clock.amount)
+            clock.needs_check = False
+        elif self._time is None:
+            error = missing_amounts(self.unit, "")
+            instead = (
+                f"Write scheduler.consumed({self.unit}=n) before optimizer.step(), or pass {error.fact} to Calendar(…)"
+            )
+            if self._counted_by:
+                counted = self._counted_by.format(_COUNTER_ARGUMENTS.get(self.unit, ""))
+                instead = f"For example: {counted.replace(', )', ')')}"
+            raise MissingFact(
+                f"update {clock.t}",
+                f"the plan's clock counts {self.unit}, and the number of {self.unit} of this update is unknown",
+                instead,
+                fact=error.fact,
+                example=error.example,
+            )
+        elif isinstance(self._time, SharedTime):
+            clock.needs_check = False
+            again = None if self._deadline is None else self._deadline.started_again(self.in_force)
+            if again is not None:
+                self.in_force, self._horizon = again, cast("UntilDeadline", again.horizon).start.horizon
+                self._time = self._measured_time()
+        elif isinstance(self._time, OwnTime) and self._processes.several:
+            raise InvalidArgument(
+                f"update {clock.t}",
+                "the Scheduler was constructed before the process group, so this process measures its own time",
+                "Write dist.init_process_group(…) before ps.Scheduler(…)",
+            )
+
+    def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
+        """Count an update, and return the times of the updates to compute next.
+
+        Returns None if `block` already contains the values of these updates, because the amount is the expected one.
+
+        Args:
+            expected: the amount that the block assumed before the next update; None if the block is exhausted.
+            block: the values that were computed in advance.
+        """
+        clock, t = self._clock, self._clock.t
+        amount, before = clock.amount, clock.last_amount
+        assert amount is not None
+        assert before is not None
+        reported, clock.reported = clock.reported, None
+        clock.is_measured = False
+        self._set_needs_check()
+        if self._time is not None and reported is None:
+            amounts = self._time.amounts_from(t, amount, block.next_size(t))
+            horizon = self._time.horizon
+            if self._deadline is not None and horizon is not None and horizon != self._horizon:
+                self.in_force, self._horizon = self._deadline.until(self.in_force, horizon), horizon
+                log.info("the clock of the run starts before update %d; the horizon is %.12g seconds", t, horizon)
+            return UpdateTimes(t, amounts, amounts.size)
+        if self._time is not None and reported is not None:
+            self._time.accept(t, amount + reported)
+        if reported is None:
+            count = block.next_size(t)
+            amounts = self._run.amounts_from(t - 1, amount, count + 1 + self._is_planned)[1:]
+            if self._is_planned:
+                empty = np.flatnonzero(np.diff(amounts) < 1)  # updates that are planned to consume nothing
+                count = int(empty[0]) if empty.size else count
+                clock.needs_check = count == 0
+                count = max(count, 1)
+            return UpdateTimes(t, amounts[:count], count)
+        if expected is not None and expected - amount == reported:
+            return None
+        is_exhausted = expected is None
+        # If the previous update consumed as much as this one, the next updates are assumed to do so, too. With a shared
+        # time, the next update may not be reported.
+        guesses = is_exhausted and reported == amount - before and self._is_unknown
+        guesses = guesses and not isinstance(self._time, SharedTime)
+        if not guesses:
+            block.drop_coming(next_consumed=not is_exhausted)
+        count = block.next_size(t) if guesses else 1
+        if count == 1 or amount + reported * count >= MAX_CONSUMED:
+            return UpdateTimes(t, amount + reported)
+        ends = partial(self._is_over_after, t, amount, reported)
+        if not ends(0):
+            count = bisect_left(range(count), True, key=ends)  # the next block starts at the end of the plan
+        return UpdateTimes(t, amount + reported * np.arange(1, count + 1), count)
+
+    def _is_over_after(self, t: int, amount: Amount, each: Amount, count: int) -> bool:
+        """Return whether the plan is over `count` updates after update `t`, if it and these consume `each`."""
+        return self.in_force.is_over_at(t + count, amount + each * (count + 1))
+
+
+def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amount:
+    """Validate the keyword of a call such as `consumed(tokens=4096)`, and return its amount.
+
+    Args:
+        call: the start of the call, for messages.
+        unit: the unit of the plan's clock; None for updates.
+        given: the keywords of the call.
+
+    >>> checked_amount("scheduler.consumed(", "samples", {"images": 64})
+    64
+    """
+    plain = None if unit is None else given.get(unit)
+    if type(plain) is int and len(given) == 1 and 0 <= plain < MAX_CONSUMED and unit != PROGRESS:
+        return plain if unit != "seconds" else float(plain)  # the fast path, because it runs at every update
+    site = call_text(call, given)
+    if unit is None:
+        name = next((name for name in given if CLOCK_SYNONYMS.get(name, name) in CLOCKS), "tokens")
+        raise InvalidArgument(site, "the plan's clock counts updates", f'Write ps.Plan(…, clock="{name}")')
+    if unit == PROGRESS:
+        found = "the plan's clock is the progress of the run, which no update consumes"
+        raise InvalidArgument(site, found, "Write scheduler.report(progress=0.37)")
+    instead = f"Write {call}{unit}={example_of_size(unit)})"
+    if len(given) != 1:
+        raise InvalidArgument(site, f"the plan's clock counts {unit}: expected one keyword, got {len(given)}", instead)
+    ((name, value),) = given.items()
+    if CLOCK_SYNONYMS.get(name, name) != unit:
+        raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)
+    amount = as_number(value)
+    if amount is None or not 0 <= amount < MAX_CONSUMED:
+        if amount is not None and amount < 0:
+            raise InvalidArgument(site, "an amount must not be negative", instead)
+        kind = "a number of seconds" if unit == "seconds" else f"an integer number of {unit}"
+        raise InvalidArgument(site, f"expected {kind}, at least 0 and below 2**62", instead)
+    if unit == "seconds":
+        return float(amount)
+    if amount != int(amount):
+        raise InvalidArgument(site, f"the number of {unit} must be an integer", instead)
+    return int(amount)
+
+
+def call_text(call: str, given: Mapping[str, Any]) -> str:
+    """Return the text of a call with its keywords, for messages."""
+    values = {
+        name: str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
+        for name, value in given.items()
+    }
+    return f"{call}{', '.join(f'{name}={value}' for name, value in values.items())})"
+
+
+def as_number(value: Any) -> Amount | None:
+    """Convert a number, or a tensor without dimensions, to a Python number; None for any other value."""
+    if isinstance(value, torch.Tensor):
+        if value.ndim != 0 or value.dtype == torch.bool or value.is_complex():
+            return None
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    if isinstance(value, Integral):
+        return int(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None

@@ -1,0 +1,282 @@
+"""A dry run of a resume: a real Scheduler, attached to param groups from a checkpoint instead of an optimizer."""
+
+import logging
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from math import isnan
+from typing import Any, Literal, TypeAlias, final
+
+from paramsched.core.fields import Field, Group
+from paramsched.core.plan import Plan
+from paramsched.core.plan.binding import UPDATES, amount_clock
+from paramsched.core.plan.optimizers import ALONE, unique_labels
+from paramsched.core.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
+from paramsched.core.runs.plan_source import PlanSource
+from paramsched.core.runs.scheduler import Scheduler
+from paramsched.core.scheduler.group_keys import check_entries, count_carried
+from paramsched.core.scheduler.on_base import BasePolicy
+from paramsched.core.scheduler.resume import Resume, values_of_other_plan
+from paramsched.core.scheduler.run_state import position_carried
+from paramsched.core.scheduler.saved_state import OnChange, plan_or_none, read_scheduler_state
+from paramsched.core.scheduler.slots import bases_by_slot, present_values
+from paramsched.core.time import Calendar
+from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
+
+Message: TypeAlias = tuple[Literal["error", "warning", "info"], str]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ResumedValue:
+    """A value that an update after the resume uses.
+
+    Args:
+        update: the update.
+        field: the name of the field or target in the plan.
+        group: the name or index of the group, `optimizer/group` if there are several optimizers, "" for a target.
+        stored: the value in the checkpoint, if this is the first update of the group; None if it has no such number.
+        value: the value after the resume.
+    """
+
+    update: int
+    field: str
+    group: str | int
+    stored: float | None
+    value: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """The result of a dry run.
+
+    Args:
+        update: the number of completed updates.
+        clock: the unit that the plan counts: updates, tokens, …
+        amount: the consumed amount; None on the clock of updates, and if the resume is refused.
+        values: the values of the next updates; empty if the resume is refused.
+        differs: True if the plan, its fingerprint in the groups or a value of the next update differs from the
+            checkpoint, or if the resume is refused.
+        messages: the log, the warnings and the error of the Scheduler, as pairs of severity and text.
+    """
+
+    update: int
+    clock: str
+    amount: Amount | None
+    values: tuple[ResumedValue, ...]
+    differs: bool
+    messages: tuple[Message, ...]
+
+
+@final
+class _GroupsOnly:
+    """Has the param groups of an optimizer, and no step.
+
+    An optimizer of torch is not used, because its constructor imports torch's compiler, which takes half as long as the
+    import of torch.
+    """
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        entries = ({key: entry for key, entry in group.items() if key != "params"} for group in groups)
+        self.param_groups = [{**deepcopy(group), "params": []} for group in entries]
+
+
+def dry_run(
+    optimizers: Mapping[str, Sequence[Group]],
+    state: Mapping[str, Any] | None,
+    plan: Plan,
+    calendar: Calendar,
+    *,
+    start: int | None = None,
+    on_change: OnChange = "new",
+    bases: Mapping[tuple[str, str | None], float] | None = None,
+    updates: int = 3,
+) -> DryRun:
+    """Resume a run from its checkpoint, and take some updates without an optimizer.
+
+    Args:
+        optimizers: the param groups of each optimizer in the checkpoint, by name; a single one has the name
+            `"optimizer"`.
+        state: the state of the Scheduler in the checkpoint; None if there is none.
+        plan: the plan to resume with.
+        calendar: the run facts.
+        start: the number of completed updates, if the checkpoint carries no count.
+        on_change: as in `ps.Scheduler`.
+        bases: the bases in the code that apply, by field and group; None means all groups.
+        updates: the number of updates to take; only one if the consumption of an update is unknown in advance.
+
+    Raises:
+        StateError: the state, or an entry of paramsched in a group, is invalid.
+        MissingFact: a unit of the plan needs another run fact.
+    """
+    saved = None if state is None else read_scheduler_state(state)
+    given = {name: [dict(group) for group in groups] for name, groups in optimizers.items()}
+    for groups in given.values():
+        check_entries(groups)
+    counts = {name: count for name, groups in given.items() if (count := count_carried(groups)) is not None}
+    names = () if set(given) == {ALONE} else tuple(given)
+    made = {name: _GroupsOnly(groups) for name, groups in given.items()}
+    places = {
+        f"{name}/{label}" if names else label: _Place(name, groups[index], made[name].param_groups[index])
+        for name, groups in given.items()
+        for index, label in enumerate(unique_labels(groups))
+    }
+    update = max([*counts.values(), start or 0]) if saved is None else saved.position.t
+    amount: Amount | None = None
+    values: list[ResumedValue] = []
+    differs, source = False, PlanSource(plan)
+    with _recorded_messages() as messages:
+        try:
+            earlier = None if saved is None or plan_or_none(saved.text) is None else saved.plan_in_force()
+            horizon = None
+            if earlier is not None and earlier.calendar.has_moving_horizon:
+                from paramsched.core.runs.deadline import horizon_in_seconds
+
+                horizon = horizon_in_seconds(earlier)
+            is_open = plan.horizon is None and calendar.deadline is None and calendar.total is None
+            if saved is not None and horizon is not None and is_open:
+                calendar = replace(calendar, deadline=f"in {horizon} s")
+                source = replace(source, until=horizon)
+                text = f"the deadline of the resumed run is unknown; the values are those of a horizon of {horizon:g} "
+                messages.append(("info", text + 'seconds, as before. Write --deadline "in 55 min" for another one'))
+            # Driven by hand, because only optimizers of torch have hooks. The values are the same.
+            scheduler = Scheduler(
+                made if names else made[ALONE], source, calendar=calendar, drive="manual", on_change=on_change, t=start
+            )
+            if bases:
+                _load_with_bases(scheduler, made, bases)
+            code = scheduler._run.in_force
+            scheduler._run.clock.warns_of_metrics = False
+            differs = any(Resume("new").unknown_plans(code, groups) for groups in given.values())
+            if state is not None:
+                differs = differs or earlier is None or code.comparable(earlier).resolved != code.resolved
+                scheduler.load_state_dict(dict(state))
+            update, plan = scheduler.t, scheduler.plan
+            names_of_values = tuple(scheduler.values())
+            unit = amount_clock(plan.clock)
+            amount = None if unit is None else scheduler.amount
+            behind = {name for name, count in counts.items() if count < update} if saved is None else saved.behind
+            if behind:  # these have not stepped in the last update, so their next step belongs to it
+                before = position_carried(given[min(behind)], unit).amount
+                scheduler.seek(update - 1, **({} if unit is None or before is None else {unit: before}))
+                for name in behind:  # another plan may have determined the values of this step
+                    planned = scheduler._run.members[name]
+                    held = values_of_other_plan(planned, given[name])
+                    if bases and held is None:  # they apply from the update of the run on
+                        held = present_values(planned.block.slots, given[name])
+                    if saved is not None:
+                        held = bases_by_slot(planned.block.slots) | dict(saved.pending.get(name, {}))
+                    if held is not None:
+                        planned.block.hold(held)
+                        planned.block.write_initial()
+                values += _coming_values(scheduler, names_of_values, places, behind)
+                scheduler.seek(update, **({} if unit is None else {unit: amount}))
+            amounts = scheduler._run.in_force.amounts
+            if isinstance(amounts, (UnknownAmounts, ReportedProgress)):
+                unknown = f"{unit} that the updates consume"
+                if isinstance(amounts, ReportedProgress):
+                    unknown = "progress that the loop reports"
+                messages.append(("info", f"the values after update {update} depend on the {unknown}"))
+                updates = 1
+            if metrics := sorted({rule.metric for rule in scheduler.states}):
+                messages.append(("info", f"the values assume that no further metric is reported: {', '.join(metrics)}"))
+            for taken in range(updates):
+                if taken:
+                    scheduler.step()
+                values += _coming_values(scheduler, names_of_values, places, {*given, ""})
+        except MissingFact:
+            raise
+        except ParamschedError as error:
+            messages.append(("error", str(error)))
+            differs = True
+    differs = differs or any(one.stored not in (None, one.value) for one in values)
+    found = tuple(dict.fromkeys(messages))  # with bases, the groups are loaded twice
+    return DryRun(update, amount_clock(plan.clock) or UPDATES, amount, tuple(values), differs, found)
+
+
+def _load_with_bases(
+    scheduler: Scheduler, made: Mapping[str, _GroupsOnly], bases: Mapping[tuple[str, str | None], float]
+) -> None:
+    """Load the groups again, as if the code had these bases and `on_base="code"` for their fields."""
+    scheduler._resume.bases = BasePolicy({field: "code" for field, _ in bases})
+    for name, planned in scheduler._run.members.items():
+        labels = unique_labels(made[name].param_groups, planned.scope)
+        given = {
+            (slot.group, slot.field.slot): bases.get((slot.name, str(labels[slot.group])), bases.get((slot.name, None)))
+            for slot in planned.block.slots
+        }
+        planned.code_bases = {place: base for place, base in given.items() if base is not None}
+        scheduler._resume.after_load(scheduler._run, name, made[name])
+
+
+@final
+@dataclass(slots=True)
+class _Place:
+    """A group in the checkpoint, and the same group after the resume; `seen` are the fields that were read."""
+
+    optimizer: str
+    saved: Group
+    resumed: Group
+    seen: set[str] = field(default_factory=set)
+
+
+def _coming_values(
+    scheduler: Scheduler,
+    names: Collection[tuple[str, str | int]],
+    places: Mapping[str | int, _Place],
+    optimizers: Collection[str],
+) -> Iterator[ResumedValue]:
+    """Yield the values of the coming update in the groups of some optimizers; those of targets with the name ""."""
+    planned: Mapping[tuple[str, str | int], float] = {}
+    for name, label in names:
+        place = places.get(label)
+        if ("" if place is None else place.optimizer) not in optimizers:
+            continue
+        value = None if place is None else _number(place.resumed, name)  # a tensor has rounded the planned value
+        if value is None:
+            planned = planned or scheduler.values()  # slow, because it evaluates the plan
+            value = planned[name, label]
+        stored = None if place is None or name in place.seen else _number(place.saved, name)
+        if place is not None:
+            place.seen.add(name)
+        yield ResumedValue(scheduler.t, name, label, stored, value)
+
+
+def _number(group: Group, name: str) -> float | None:
+    """Return the value of a field in a group; None if it is missing or not a number."""
+    try:
+        number = float(Field.of(name).within(group, "the group").read(group))
+    except (InvalidArgument, RuntimeError, OverflowError):
+        return None
+    return None if isnan(number) else number
+
+
+@contextmanager
+def _recorded_messages() -> Iterator[list[Message]]:
+    """Record the warnings and the log of the library, in their order, instead of printing them."""
+    found: list[Message] = []
+
+    class Recorder(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            severity: Literal["error", "warning", "info"] = "info"
+            if record.levelno >= logging.WARNING:
+                severity = "warning" if record.levelno < logging.ERROR else "error"
+            found.append((severity, record.getMessage()))
+
+    log, recorder = logging.getLogger("paramsched"), Recorder()
+    level, propagates = log.level, log.propagate
+    log.addHandler(recorder)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = lambda message, *_, **__: found.append(("warning", str(message)))
+            yield found
+    finally:
+        log.removeHandler(recorder)
+        log.setLevel(level)
+        log.propagate = propagates

@@ -1,0 +1,196 @@
+"""The param groups of one optimizer, and the plan that writes them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+from paramsched.core.fields import label
+from paramsched.core.plan.optimizers import Scope
+from paramsched.core.scheduler.block import FloatColumn, TargetColumn, ValueBlock, Values
+from paramsched.core.scheduler.group_keys import (
+    COUNT,
+    NO_PLAN,
+    Group,
+    write_base_entries,
+    write_position_entries,
+)
+from paramsched.core.scheduler.messages import ExternalWrites
+from paramsched.core.scheduler.parts import Parts
+from paramsched.core.scheduler.protocols import Comparison, Consumption
+from paramsched.core.scheduler.run_state import Clock, ResolvedPlan, RuleStates, RunPosition, RunState, UpdateTimes
+from paramsched.core.scheduler.slots import LR, Slot, bases_by_slot, initial_value, slots_of
+
+
+@final
+class Groups:
+    """The groups of an optimizer, into which the values of a plan are written.
+
+    It references the groups and not the optimizer, so that deleting an optimizer frees its memory at once.
+
+    Between two updates the following is true, and `Steps.is_unchanged` checks it:
+    - `bound` are the optimizer's groups, the same dicts in the same order. The writers write into these.
+    - Each group contains the values of update `clock.t`. The first group contains the count and the plan's number.
+
+    `is_unchanged` does not check scheduled fields, because the writers detect external writes.
+
+    Args:
+        in_force: the plan in force, as written and resolved.
+        clock: the clock of the optimizer; of a single one, that of the run itself.
+        run: the state of the run, which has no groups.
+        parts: what the run has besides one plan.
+        scope: the lines of the plan that concern the optimizer; None if it is the only one.
+    """
+
+    block: ValueBlock  # set by `bind`
+    comparison: Comparison  # set by `bind`
+
+    def __init__(
+        self, in_force: ResolvedPlan, clock: Clock, run: RunState, parts: Parts, scope: Scope | None = None
+    ) -> None:
+        self.in_force, self.clock, self.run, self.parts, self.scope = in_force, clock, run, parts, scope
+        # The last change of the plan: its update, and the slots, targets and states that the update before it used.
+        self.before_change: tuple[int, tuple[Slot, ...], list[TargetColumn], RuleStates] = (-1, (), [], {})
+        self.consumption: Consumption | None = None  # set by `bind` if the plan is not by updates
+        self.bound: list[Group] = []
+        # By id: the groups whose `initial_lr` is of an earlier scheduler, or of the code, and not of this plan.
+        self.given_initial: dict[int, Group] = {}
+        # The bases of the code, by group index and flat field name; only those that a checkpoint may replace.
+        self.code_bases: Values = {}
+        self.first: Group = {}
+        self.number = 0  # of the plan in force
+        # Compared by `Steps.is_unchanged`, because torch's distributed checkpoint temporarily writes another lr.
+        self.first_lr: Any = None
+        self.lr_key = COUNT  # "lr" if the first group has one
+        self.tuples: list[FloatColumn] = []
+        self.has_tensors, self.fills = False, 0
+        self.is_plain = False  # True if a manual update may write before it checks the groups
+        self.external_writes = ExternalWrites()
+        # The values of the coming step, if the optimizer is behind the first update of the plan in force.
+        self.held: Values = {}
+
+    # ------------------------------------------------------------------ binding and writing
+
+    def slots(self, groups: list[Group], bases: Mapping[tuple[int, str], float] | None = None) -> tuple[Slot, ...]:
+        """Return the slots of the plan in force in some groups of the optimizer."""
+        return slots_of(self.in_force.counted, groups, bases, self.scope)
+
+    def new_block(
+        self, slots: tuple[Slot, ...], groups: list[Group], times: UpdateTimes, states: RuleStates
+    ) -> ValueBlock:
+        """Compute the values of one update, without writing them. Only the clock of the run has targets."""
+        return ValueBlock(self.in_force.counted, slots, groups, times, states, targets=self.clock is self.run)
+
+    def bind(self, groups: list[Group], block: ValueBlock, held: Values | None = None) -> None:
+        """Write the values of the current update, the first ones of `block`, and use `block` for later updates.
+
+        Args:
+            groups: the groups of the optimizer.
+            block: the values, computed for the current update.
+            held: the values of the coming step, if the optimizer is behind the first update of the plan.
+        """
+        self.start_hold(self.clock.t, held)
+        if self.held:
+            block.hold(self.held)
+        had = self.given_initial
+        self.given_initial = {id(one): one for one in groups if id(one) in had or initial_value(LR, one) is not None}
+        write_base_entries(bases_by_slot(block.slots), groups)
+        block.write_initial()
+        self.reset_parts(groups)
+        self.take(block, groups)
+
+    def start_hold(self, t: int, held: Values | None) -> None:
+        """Hold values until update `t` is completed, if the run is ahead of it."""
+        is_behind = self.clock is not self.run and t < self.run.t
+        self.held = held if held is not None and is_behind else {}
+
+    def reset_parts(self, groups: list[Group]) -> None:
+        """Replace the consumption and the comparison by new ones, which discard earlier measurements."""
+        self.clock.needs_check = False
+        self.comparison = self.parts.comparison(self.in_force, groups)
+        self.consumption = self.parts.consumption(self.in_force, self.clock, groups)
+
+    def take(self, block: ValueBlock, groups: list[Group]) -> None:
+        """Use this block and these groups from now on. The groups already contain the first values of the block."""
+        self.block = block
+        is_asked = self.clock.states or self.external_writes.is_pending
+        block.end = self.in_force.total if is_asked else None  # then the rules and external writes are reported
+        self.write_position(groups)
+        self.bound, self.first = list(groups), groups[0]
+        self.lr_key = "lr" if "lr" in groups[0] else COUNT
+        self.first_lr = self.first[self.lr_key]
+        self.tuples = [column for column in block.floats if column.tuple_size is not None]
+        self.has_tensors, self.fills = bool(block.tensors), block.fill_count()
+        self.is_plain = not (self.has_tensors or block.targets or self.consumption is not None)
+
+    def write_position(self, groups: list[Group], samples: int | None = None) -> None:
+        """Write the position of the run into every group; an update writes its count into the first group only.
+
+        Args:
+            groups: the groups.
+            samples: the number of samples before the next update of the run, for a checkpoint.
+        """
+        clock, unit = self.clock, None if self.consumption is None else self.consumption.unit
+        run = self.run
+        reported, samples = (run.reported, samples) if clock.t == run.t else (None, None)
+        self.number = NO_PLAN if self.held else self.in_force.number
+        is_measured = run.is_measured and reported is not None
+        write_position_entries(
+            groups, clock.t, self.number, unit, clock.amount, reported, is_measured=is_measured, samples=samples
+        )
+
+    def seek(self, position: RunPosition, in_force: ResolvedPlan, held: Values | None = None) -> None:
+        """Jump to a position, and write its values.
+
+        Args:
+            position: the position.
+            in_force: the plan there, which may have another horizon.
+            held: as in `bind`.
+        """
+        self.start_hold(position.t, held)
+        if in_force is not self.in_force:
+            self.use_horizon(in_force)
+        self.block.seek(position.times, self.clock.states)
+        self.clock.set_position(position)
+        self.write_values()
+        self.reset_parts(self.bound)
+        self.write_position(self.bound)
+
+    def rewrite(self) -> None:
+        """Recompute the values of the next update, and write them."""
+        self.block.seek(self.clock.times, self.clock.states)
+        self.write_values()
+
+    def write_values(self, *, are_written: bool = False) -> None:
+        """Write the values of the next update, unless the writers have written them, and note that they are written."""
+        if not are_written:
+            if self.held:
+                self.block.hold(self.held)
+            self.block.write_initial()
+        self.first[COUNT] = self.clock.t  # the other groups get the count when the optimizer is saved
+        self.first_lr = self.first[self.lr_key]
+        self.fills = self.block.fill_count()
+
+    def release(self) -> None:
+        """Stop writing. The groups keep the written values and the entries of paramsched."""
+        self.external_writes.log_total(self.parts.processes)
+        self.bound, self.is_plain = [], False
+
+    def any_tuple_spoiled(self) -> bool:
+        """Return whether other code replaced a tuple such as `betas` by a value into which the plan cannot write."""
+        try:
+            for column in self.tuples:
+                if column.any_tuple_spoiled():
+                    return True
+        except (LookupError, TypeError):
+            return True
+        return False
+
+    def use_horizon(self, in_force: ResolvedPlan) -> None:
+        """Use the plan with another horizon for all values that are computed from now on."""
+        self.in_force = in_force
+        self.block.follow(in_force.counted, self.slots(self.bound))
+
+    def labels(self, groups: list[Group]) -> Sequence[str | int]:
+        """Return the label of each group for messages."""
+        if self.scope is not None:
+            return self.scope.labels(groups)
+        return [label(group, index) for index, group in enumerate(groups)]

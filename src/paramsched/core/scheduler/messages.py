@@ -1,0 +1,117 @@
+"""The processes that train together, and messages about conditions that each of them detects: the first one warns."""
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, final
+
+import torch.distributed as dist
+
+from paramsched.core.base.user_warnings import warn_user
+
+log = logging.getLogger("paramsched")
+
+COMPARED_EVERY: Final = 64  # updates; a wrong amount or state remains in later ones, so the next comparison detects it
+MOST_AT_ONCE: Final = 256  # processes that use the store at the same update, except at a start
+INITIAL: Final = 2  # comparisons without a distance after a start, a load or a seek, when most mistakes occur
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """The processes that train together: those of a process group; by default, all of the world."""
+
+    group: Any = None
+
+    @property
+    def several(self) -> bool:
+        """True if this process is one of several that train together."""
+        if not (dist.is_available() and dist.is_initialized() and self.size > 1):
+            return False
+        if dist.get_backend(self.group) == "fake":
+            _note_fake_group()
+            return False
+        return True
+
+    @property
+    def size(self) -> int:
+        """The number of processes, if there are several."""
+        return dist.get_world_size(self.group)
+
+    @property
+    def index(self) -> int:
+        """The position of this process among them, if there are several."""
+        return dist.get_rank(self.group)
+
+    @property
+    def level(self) -> int:
+        """The level of a message about a condition that every process detects: a warning in the first one."""
+        return logging.INFO if self.several and self.index > 0 else logging.WARNING
+
+    def log(self, text: str, *arguments: Any) -> None:
+        """Log a condition that every process detects: as a warning in the first one, as information in the others."""
+        log.log(self.level, text, *arguments, stacklevel=2)
+
+    def warn(self, text: str) -> None:
+        """Warn of a condition that every process detects, at the user's line."""
+        if self.level == logging.WARNING:
+            warn_user(text)
+        else:
+            log.info(text)
+
+    def __deepcopy__(self, _memo: Any) -> "Processes":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Processes, ()  # because a process group belongs to its process
+
+
+WORLD: Final = Processes()
+
+
+@cache
+def _note_fake_group() -> None:
+    """Log once that torch's fake process group has no other processes."""
+    log.info("the process group is torch's fake one: this process compares nothing, and uses its own time and files")
+
+
+_WARNED = 2  # updates with an external write; the second warning shows that the writes go on
+
+
+@final
+class ExternalWrites:
+    """The updates of an optimizer that used values which other code wrote."""
+
+    def __init__(self) -> None:
+        self._first = self._last = -1  # such updates
+        self._count, self.cause = 0, ""
+        self._is_logged = False
+
+    def count(self, update: int) -> int:
+        """Count an update, and return the number of all; 0 if it is counted already."""
+        if update == self._last:
+            return 0
+        self._first = update if self._count == 0 else self._first
+        self._count, self._last = self._count + 1, update
+        return self._count
+
+    def is_warned_of(self, count: int) -> bool:
+        """Return whether a warning reports the update with this number among the counted ones."""
+        return count <= _WARNED
+
+    @property
+    def is_pending(self) -> bool:
+        """True if the number of these updates is logged at the end of the plan."""
+        return self._count > 0 and not self._is_logged
+
+    def log_total(self, processes: Processes) -> None:
+        """Log the number of these updates, once, unless a warning had it."""
+        if self._count > _WARNED and not self._is_logged:
+            self._is_logged = True
+            processes.log("values differed from the plan: %s %s", self.cause, self.total)
+
+    @property
+    def total(self) -> str:
+        """The number of these updates, for a message."""
+        among = self._last - self._first + 1
+        return f"So far, {self._count} of {among} updates from update {self._first} on used other values than planned"

@@ -1,0 +1,125 @@
+"""Binding the groups of an optimizer again, after other code has added, removed or replaced them."""
+
+from operator import is_
+from typing import Any
+
+from paramsched.core.scheduler.block import ValueBlock
+from paramsched.core.scheduler.group_keys import COUNT, PLAN, Group, write_base_entries
+from paramsched.core.scheduler.groups import Groups
+from paramsched.core.scheduler.run_state import RunState
+from paramsched.core.scheduler.slots import Slot, bases_by_slot, present_values, with_late_bases
+from paramsched.core.scheduler.value_ranges import refuse_values_outside
+from paramsched.errors import ParamschedError, StateError
+
+
+def sync(planned: Groups, groups: list[Group]) -> bool:
+    """Bind the groups again if groups were added, removed or replaced; return whether they were.
+
+    This check is slower than `is_unchanged`, because it also detects groups that were replaced by equal copies. It
+    does not detect external writes of values.
+    """
+    require_groups(planned, groups, planned.bound)
+    changed = _entries_replaced(planned, groups) or groups_changed(planned, groups) or planned.any_tuple_spoiled()
+    if changed:
+        _rebind(planned, groups)
+    return changed
+
+
+def _rebind(planned: Groups, groups: list[Group]) -> None:
+    """Bind the current groups, and write only into new or changed ones."""
+    plan, clock = planned.in_force.counted, planned.clock
+    slots = planned.slots(groups)
+    note_code_bases(planned, groups)
+    labels, processes = planned.labels(groups), planned.parts.processes
+    if planned.bound:
+        slots = with_late_bases(slots, groups, clock, planned.parts.late_groups, labels, processes)
+    refuse_values_outside(planned.in_force, slots, labels, clock.times)
+    anew = not planned.bound or _entries_replaced(planned, groups)
+    before = {} if anew else _by_group(planned.block.slots, planned.bound)
+    now = _by_group(slots, groups)
+    unwritten = {
+        index
+        for index, group in enumerate(groups)
+        if COUNT not in group
+        or not equals_number(group.get(PLAN), planned.number)
+        or before.get(id(group)) != now[id(group)]
+    }
+    mine = tuple(slot for slot in slots if slot.group in unwritten)
+    new_values = ValueBlock(plan, mine, groups, clock.times, clock.states, targets=False)
+    write_base_entries(bases_by_slot(slots), groups)
+    new_values.write_initial()
+    block = planned.new_block(slots, groups, clock.times, clock.states)
+    if planned.held:  # the groups may have other indices now
+        planned.held = present_values(slots, groups)
+        block.hold(planned.held)
+    block.install_views()
+    planned.take(block, groups)
+
+
+def note_code_bases(planned: Groups, groups: list[Group]) -> None:
+    """Note the bases of groups that were added, and the present indices of the others."""
+    before, noted = {id(group): index for index, group in enumerate(planned.bound)}, planned.code_bases
+    found: dict[tuple[int, str], float] = {}
+    for slot in planned.slots(groups):
+        group, field = groups[slot.group], slot.field.slot
+        known = before.get(id(group), slot.group if COUNT in group else None)
+        if known is not None and (known, field) in noted:
+            found[slot.group, field] = noted[known, field]
+        elif known is None and planned.parts.late_groups == "base":
+            found[slot.group, field] = slot.base
+    planned.code_bases = found
+
+
+def groups_changed(planned: Groups, groups: list[Group]) -> bool:
+    """Return whether the groups are not the bound dicts themselves; equal copies count as changed."""
+    return len(groups) != len(planned.bound) or not all(map(is_, groups, planned.bound))
+
+
+def _entries_replaced(planned: Groups, groups: list[Group]) -> bool:
+    """Return whether other code changed the count or the plan's number in the first group, such as a checkpoint."""
+    first = groups[0]
+    count, number = first.get(COUNT), first.get(PLAN)
+    if count is planned.clock.t and number is planned.number:
+        return False
+    ours = bool(planned.bound) and first is planned.bound[0]
+    return ours and not (equals_number(count, planned.clock.t) and equals_number(number, planned.number))
+
+
+def require_groups(planned: Groups, groups: list[Group], bound: list[Group]) -> None:
+    """Raise if there are no groups, or if a tuple such as `betas` has another length than when it was bound."""
+    if not groups:
+        raise StateError("optimizer.param_groups is empty: the groups that the plan writes were removed")
+    if planned.tuples:
+        ours = {id(group) for group in bound}
+        require_lengths(planned, [group if id(group) in ours else {} for group in groups])
+
+
+def require_lengths(planned: Groups, groups: list[Group]) -> None:
+    """Raise if a tuple in a group has another length than when it was bound."""
+    for column in planned.tuples:
+        column.require_lengths(groups)
+
+
+def require_attached(run: RunState, what: str) -> None:
+    """Raise if the Scheduler of a run is detached."""
+    if run.released:
+        raise ParamschedError(
+            f"scheduler.{what}(): this Scheduler is detached, or another one has taken its optimizer over. "
+            "Write ps.Scheduler(optimizer, plan) to continue."
+        )
+
+
+def equals_number(found: Any, number: int) -> bool:
+    """Return whether an entry of any type is an integer equal to `number`.
+
+    >>> equals_number(3, 3), equals_number(3.0, 3), equals_number("three", 3)
+    (True, False, False)
+    """
+    return isinstance(found, int) and found == number
+
+
+def _by_group(slots: tuple[Slot, ...], groups: list[Group]) -> dict[int, list[tuple[Any, int]]]:
+    found: dict[int, list[tuple[Any, int]]] = {id(group): [] for group in groups}
+    for slot in slots:
+        found[id(groups[slot.group])].append((slot.field, id(slot.schedule)))
+    return found

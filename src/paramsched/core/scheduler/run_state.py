@@ -1,0 +1,453 @@
+"""The clock of a run: the completed updates, the consumed amount, and the resolved plan in force."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple, TypeAlias, final
+
+import numpy as np
+
+from paramsched.core.curves.arrays import Array
+from paramsched.core.feedback.base import MetricRule
+from paramsched.core.fields import json_or_none
+from paramsched.core.plan import Plan
+from paramsched.core.plan.binding import UPDATES
+from paramsched.core.plan.note import Note
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan, plan_number, updates_of_horizon
+from paramsched.core.plan.resolve_clocks import sizes_of_run
+from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget, lacking_amount
+from paramsched.core.scheduler.group_keys import AMOUNT, CLOCK, COUNT, REPORTED, Entry, Group, History, count_carried
+from paramsched.core.time import Calendar, Duration
+from paramsched.core.time.amounts import SECONDS, largest_on, rounded_on, times_on
+from paramsched.core.time.calendar import CLOCKS
+from paramsched.errors import InvalidArgument, MissingFact, StateError
+
+
+@final
+class UpdateTimes(NamedTuple):
+    """The times of successive updates; a tuple, because one is constructed at many updates.
+
+    Args:
+        first: the number of the first update.
+        amounts: an array with the amount consumed before each update; a number if it is the same for all; None if the
+            plan is by updates.
+        size: the number of updates.
+    """
+
+    first: int
+    amounts: Array | Amount | None
+    size: int = 1
+
+    def listed(self) -> list[Amount]:
+        """Return the amount before each update."""
+        amounts: Any = self.amounts
+        return amounts.tolist() if isinstance(amounts, np.ndarray) else [amounts] * self.size
+
+    def on_clock(self, clock: str) -> Any:
+        """Return an array of the times as the schedules on a clock count them; one number if all are the same."""
+        if clock == UPDATES or self.amounts is None:
+            return self.first if self.size == 1 else np.arange(self.first, self.first + self.size)
+        return times_on(clock, self.amounts)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RunPosition:
+    """The position of a run: the next update, the amount consumed before it, and the reported consumption.
+
+    `reported` is consumption that was reported and that no update has counted yet. Both amounts are None if the plan is
+    by updates, or if they are unknown. `is_measured` is True if an engine measured all of `reported`. `samples` is the
+    number of samples before `t`, for `ps.BatchSampler`; None if it is unknown. It is no part of the clock.
+    """
+
+    t: int
+    amount: Amount | None = None
+    reported: Amount | None = None
+    is_measured: bool = False
+    samples: int | None = field(default=None, compare=False)
+
+    @property
+    def times(self) -> UpdateTimes:
+        return UpdateTimes(self.t, self.amount)
+
+
+def position_carried(groups: list[Group], clock: str | None, start: int = 0) -> RunPosition:
+    """Return the position that groups carry, without amounts if they are on another clock; `start` without a count."""
+    count = count_carried(groups)
+    group = next((group for group in groups if COUNT in group), {})
+    if count is None:
+        return RunPosition(start)
+    at, reported, *more = json_or_none(group.get(REPORTED)) or (None, None)
+    if at != count:
+        reported, more = None, []
+    samples = more[1] if len(more) == 2 else group.get(AMOUNT) if group.get(CLOCK) == _SAMPLES else None
+    if clock is None or group.get(CLOCK) != CLOCKS.index(clock):
+        return RunPosition(count, samples=samples)
+    return RunPosition(count, group.get(AMOUNT), reported, more[:1] == [True], samples)
+
+
+_SAMPLES: Final = CLOCKS.index("samples")
+
+BEGIN_OF_DATA: Final = RunPosition(0, samples=0)
+
+
+RuleStates: TypeAlias = Mapping[MetricRule[Any], Any]
+
+
+class Clock:
+    """The position of one optimizer: the completed updates, the consumed amount, and the states of metric rules.
+
+    The clock of a single optimizer is that of the run (`RunState`), the same object. Each of several optimizers has one
+    of its own, whose `t` is the number of the update that its next step belongs to.
+
+    A fact that is valid at one update only is stored with the number of that update and ignored at any other.
+    Therefore the code that runs at every update never has to reset it.
+
+    `amount` is the amount consumed before the next update, `last_amount` the amount consumed before the last one. Both
+    are None if the plan is by updates. `reported` is the consumption that was reported and that no update has counted
+    yet; `is_measured` is True if an engine measured it, and False after a report of the loop. `needs_check` is True
+    if the consumption of the next update must be checked before that update.
+
+    Args:
+        states: the states of the metric rules.
+    """
+
+    __slots__ = (
+        "_came_from", "_used", "acknowledged_at", "amount", "is_measured", "last_amount", "needs_check", "reported",
+        "states", "t",
+    )  # fmt: skip
+
+    def __init__(self, states: RuleStates) -> None:
+        self.t = 0
+        self.amount: Amount | None = None
+        self.last_amount: Amount | None = None
+        self.reported: Amount | None = None
+        self.is_measured = False
+        self.needs_check = False
+        self.states = states
+        self.acknowledged_at = 0  # the update at which an engine last called step()
+        self._came_from: tuple[int, str | None] = -1, None  # an update, and the checkpoint with this count
+        self._used: tuple[int, RuleStates] = -1, {}  # the update, and the states before a metric changed them
+
+    def set_position(self, position: RunPosition, source: str | None = None) -> None:
+        """Jump to a position, for `seek` or a checkpoint; `source` names the checkpoint."""
+        t = position.t
+        self.t, self._came_from, self._used = t, (t, source), (-1, {})
+        self.amount = self.last_amount = position.amount
+        self.reported, self.is_measured = position.reported, position.is_measured
+        self.acknowledged_at = t
+
+    @property
+    def position(self) -> RunPosition:
+        return RunPosition(self.t, self.amount, self.reported, self.is_measured)
+
+    def acknowledge(self) -> None:
+        """Note that an engine has called step()."""
+        self.acknowledged_at = self.t
+
+    @property
+    def acknowledged(self) -> bool:
+        """True if an engine has called step() since the last update."""
+        return self.acknowledged_at == self.t
+
+    @property
+    def restored_from(self) -> str | None:
+        """The name of the checkpoint from which the count was read. It is None again after the next update."""
+        at, source = self._came_from
+        return source if at == self.t else None
+
+    @property
+    def times(self) -> UpdateTimes:
+        return UpdateTimes(self.t, self.amount)
+
+    @property
+    def last_times(self) -> UpdateTimes:
+        return UpdateTimes(self.t - 1, self.last_amount)
+
+    def change(self, states: RuleStates) -> None:
+        """Store the new states of the metric rules after a metric was observed."""
+        if self._used[0] != self.t:
+            self._used = self.t, self.states
+        self.states = states
+
+    @property
+    def used(self) -> RuleStates:
+        """The states of the metric rules that the last update used."""
+        at, states = self._used
+        return states if at == self.t else self.states
+
+
+@final
+class RunState(Clock):
+    """The state of a run: its position, its history, and its end.
+
+    `history` are its plans, and `released` is True after its end. `observed` are the metrics that this process has
+    observed, `skipped` those of which NaN was logged. `warns_of_metrics` is False after missing metrics were logged,
+    and if an engine warns about them. `counts_from` is the position of the last checkpoint, from which
+    `ps.BatchSampler` adds the planned sizes.
+
+    Args:
+        states: the states of the metric rules.
+        start: the number of completed updates that the user passed (`t` of `ps.Scheduler`); None if it was not passed.
+    """
+
+    observed: set[str]
+    skipped: set[str]
+    __slots__ = (
+        "_before_seek", "counts_from", "history", "observed", "released", "skipped", "start", "warns_of_metrics",
+    )  # fmt: skip
+
+    def __init__(self, states: RuleStates, start: int | None = None) -> None:
+        Clock.__init__(self, states)
+        self.start = start
+        self.history = History(())
+        self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
+        self.released = False
+        self.observed, self.skipped, self.warns_of_metrics = set(), set(), True
+        self.counts_from = BEGIN_OF_DATA
+
+    def entry(self, in_force: "ResolvedPlan") -> Entry:
+        """Return the history entry of a plan that is in force from the present position on."""
+        return Entry(self.t, self.amount, in_force.text, in_force.note)
+
+    def use(self, in_force: "ResolvedPlan") -> None:
+        """Note in the history that a plan is in force from the present position on."""
+        self.history = self.history.with_plan(self.entry(in_force))
+
+    def history_before_seek(self) -> History:
+        """Return the history that a `seek` resumes; one that no update followed is undone."""
+        sought, before = self._before_seek
+        return before if sought == self.t else self.history
+
+    def note_seek(self, in_force: "ResolvedPlan", before: History) -> None:
+        """Note a jump to the present position, whose history was `before`."""
+        self._before_seek = self.t, before
+        self.history = before.resumed_at(self.t, self.amount)
+        if in_force.is_of_one_start:
+            self.use(in_force)
+
+    def count_samples_from(self, position: RunPosition) -> None:
+        """Note the position of a checkpoint; one without the number of samples keeps that of another checkpoint."""
+        before = self.counts_from
+        if position.samples is not None or position.t != before.t:
+            self.counts_from = position if position.t else BEGIN_OF_DATA
+
+    def idle_rules(self, t: int) -> list[MetricRule[Any]]:
+        """Return the metric rules that have observed nothing in the run, which has completed `t` updates.
+
+        Empty if a resume follows more than half of these updates, because its checkpoint may lack the states of rules.
+        """
+        rules = self.states.items() if 2 * self._came_from[0] <= t else ()
+        return [rule for rule, state in rules if rule.metric not in self.observed and state == rule.init()]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlanBefore:
+    """The plan that was in force before that of the code.
+
+    Args:
+        text: its canonical text; None if it has none.
+        calendar: its run facts.
+        unit: the unit of its clock; None if it counts updates.
+        numbers: the numbers that it may have in param groups.
+        until: the position up to which it was in force.
+        whose: its owner, for messages.
+        plan: returns the plan.
+    """
+
+    text: str | None
+    calendar: Calendar
+    unit: str | None
+    numbers: frozenset[int]
+    until: RunPosition
+    whose: str
+    plan: Callable[[], "ResolvedPlan"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ResolvedPlan:
+    """A plan as written, its resolved form, and the calendar that resolved it.
+
+    `number` is stored in the param groups, so that a changed plan is detected from a checkpoint of the optimizer.
+    `counted` is the resolved plan with plain numbers in place of lengths such as `4 tokens`, ready for evaluation.
+    `amounts` are the planned amounts of the run; None if the plan is by updates. `horizon` determines what a start at
+    another position changes, `optimizers` are the names of several optimizers, and `note` is that of the plan's file.
+    """
+
+    plan: Plan
+    resolved: Plan
+    calendar: Calendar
+    horizon: "Horizon" = field(default_factory=lambda: FIXED)
+    optimizers: tuple[str, ...] = ()
+    note: Note | None = None
+    number: int = field(init=False)
+    counted: Plan = field(init=False)
+    amounts: RunAmounts | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counted", counted_plan(self.resolved))
+        object.__setattr__(self, "amounts", amounts_of_run(self.resolved, self.calendar))
+        # If each start of the run has another horizon, the plan is the same nevertheless.
+        compared = self.plan if self.calendar.has_moving_horizon else self.resolved
+        object.__setattr__(self, "number", plan_number(self.plan, compared))
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """`number`, and that of earlier releases, which rounded boundaries up to whole seconds."""
+        if self.unit != SECONDS or self.calendar.has_moving_horizon:
+            return frozenset([self.number])
+        try:
+            coarse = self.plan._resolved(self.calendar, self.optimizers, 1)
+        except InvalidArgument:  # a stage is shorter than its first second
+            return frozenset([self.number])
+        return frozenset([self.number, plan_number(self.plan, coarse)])
+
+    @property
+    def text(self) -> str | None:
+        """The text of the plan, with the present horizon if each start has another one."""
+        if not self.calendar.has_moving_horizon:
+            return self.plan.text
+        return with_horizon(self.plan, self.resolved.horizon).text
+
+    @property
+    def needs_facts(self) -> bool:
+        """True if run facts were needed to resolve the lengths. Then `number` changes if these facts change."""
+        return self.plan.serializable and self.number != plan_number(self.plan, self.plan)
+
+    @property
+    def unit(self) -> str | None:
+        """The unit of the plan's clock; None if it counts updates."""
+        return None if self.amounts is None else self.amounts.clock
+
+    @property
+    def is_of_one_start(self) -> bool:
+        """True if the plan has another horizon at each start of the run, and this is the plan of one of them."""
+        return self.horizon is not FIXED
+
+    def comparable(self, saved: "ResolvedPlan") -> "ResolvedPlan":
+        """Return a saved plan with the horizon of this one, if each start of both has another horizon.
+
+        A plan that does not fit into that horizon is returned unchanged.
+        """
+        if not (self.is_of_one_start and saved.calendar.has_moving_horizon):
+            return saved
+        try:
+            return self.horizon.resolved(replace(saved, calendar=self.calendar, horizon=self.horizon))
+        except InvalidArgument:
+            return saved
+
+    def as_before(self, until: RunPosition, whose: str) -> PlanBefore:
+        """Return this plan as that which another one replaces; see `PlanBefore` for the arguments."""
+        return PlanBefore(self.plan.text, self.calendar, self.unit, self.numbers, until, whose, lambda: self)
+
+    @property
+    def batch_sizes(self) -> dict[str, SizeTarget | None]:
+        """The targets that determine the batches of an update, by name."""
+        found = sizes_of_run(self.resolved.bindings, self.resolved.clock, self.calendar).targets
+        return {name: found[name] for name in SIZES_OF_BATCHES if name in found}
+
+    def amount_at(self, t: int) -> Amount | None:
+        """Return the amount that a run consumes before update `t` if it follows the plan."""
+        return None if self.amounts is None else self.amounts.amount_at(t)
+
+    def is_over_at(self, t: int, amount: Amount | None) -> bool:
+        """Return whether update `t`, before which the run has consumed `amount`, is at or after the end of the plan."""
+        if amount is not None and amount >= largest_on(self.unit):
+            return True
+        horizon = self.resolved.horizon
+        if horizon is None:
+            return False
+        ((unit, count),) = horizon.terms
+        if unit == UPDATES or amount is None:
+            return unit == UPDATES and t >= count
+        return bool(times_on(unit, amount) >= (float(count) if unit == SECONDS else count))
+
+    @property
+    def total(self) -> int | None:
+        """The horizon in updates; None if it is unknown.
+
+        Raises:
+            PlanError: an update is planned to consume nothing.
+        """
+        try:
+            return updates_of_horizon(self.resolved, self.amounts)
+        except MissingFact:
+            return None
+
+
+def with_horizon(plan: Plan, horizon: Duration | None) -> Plan:
+    """Return a plan with another horizon."""
+    return Plan(*plan.as_written(), horizon=horizon, clock=plan.clock)
+
+
+ValuesOf: TypeAlias = Callable[[ResolvedPlan], Mapping[str, float]]
+"""Returns the values of the coming update with a plan."""
+
+
+class Horizon(ABC):
+    """What a start of a run at another position changes in its plan."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def restarted(self, in_force: ResolvedPlan, position: RunPosition) -> ResolvedPlan:
+        """Return the plan for a start at a position; `in_force` itself if nothing changes."""
+
+    @abstractmethod
+    def resolved(self, other: ResolvedPlan) -> ResolvedPlan:
+        """Return another plan, resolved for this start.
+
+        Raises:
+            InvalidArgument: the stages of the plan do not fit.
+        """
+
+    @abstractmethod
+    def log_other(self, saved: ResolvedPlan, now: ResolvedPlan, position: RunPosition, values: ValuesOf) -> None:
+        """Log the values of the coming update, if the horizon is longer than that of a checkpoint."""
+
+
+@final
+class FixedHorizon(Horizon):
+    """The horizon of a plan whose start changes nothing."""
+
+    __slots__ = ()
+
+    def restarted(self, in_force: ResolvedPlan, position: RunPosition) -> ResolvedPlan:
+        return in_force
+
+    def resolved(self, other: ResolvedPlan) -> ResolvedPlan:
+        return other
+
+    def log_other(self, saved: ResolvedPlan, now: ResolvedPlan, position: RunPosition, values: ValuesOf) -> None:
+        pass
+
+
+FIXED: Final[Horizon] = FixedHorizon()
+
+
+def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, clock: Clock | None = None) -> RunPosition:
+    """Return the position of a run that resumes with a plan.
+
+    Args:
+        in_force: the plan.
+        found: the position in the checkpoint; its amounts are None if the checkpoint has none on the plan's clock.
+        whose: the name of the checkpoint, for messages.
+        clock: the current state, whose amount is used if it is at the same update.
+    """
+    unit, samples = in_force.unit, found.samples
+    if unit is None:
+        return RunPosition(found.t, samples=samples)
+    if found.amount is not None:
+        return replace(found, amount=rounded_on(unit, found.amount))
+    if clock is not None and clock.t == found.t and clock.amount is not None:
+        return RunPosition(found.t, clock.amount, samples=samples)
+    try:
+        return RunPosition(found.t, in_force.amount_at(found.t), samples=samples)
+    except MissingFact:
+        lacks, value = lacking_amount(unit)
+        raise StateError(
+            f"{whose} is at update {found.t} and carries no {lacks}. Write ps.Scheduler(optimizer, plan) on an "
+            f"optimizer without a count, then scheduler.seek({found.t}, {unit}={value}), then load the checkpoint"
+        ) from None

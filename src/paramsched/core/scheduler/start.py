@@ -1,0 +1,299 @@
+"""The start of a run in five steps: all that can raise comes before the first write."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, TypeAlias, final
+
+from paramsched.core.plan import Plan
+from paramsched.core.plan.diff import Diff, diff
+from paramsched.core.plan.optimizers import errors_of
+from paramsched.core.scheduler.block import Values
+from paramsched.core.scheduler.group_keys import Group, History, check_entries, count_carried
+from paramsched.core.scheduler.hooks import Found, PlanHooks, hooks_on
+from paramsched.core.scheduler.parts import Parts
+from paramsched.core.scheduler.rebinding import sync
+from paramsched.core.scheduler.resume import (
+    Resume,
+    log_initial_values,
+    log_takeover,
+    report_position,
+    values_of_other_plan,
+    warn_if_over,
+    warn_if_shorter_than_epoch,
+    warn_of_present_bases,
+    without_initial,
+)
+from paramsched.core.scheduler.run import Beginning, Run, Wrapper
+from paramsched.core.scheduler.run_state import ResolvedPlan, RunPosition, resume_position
+from paramsched.core.scheduler.slots import LateGroups, Slot, bases_by_slot
+from paramsched.core.scheduler.unlikely import report_unlikely_values
+from paramsched.core.scheduler.updates import updates_in_state
+from paramsched.core.scheduler.value_ranges import refuse_values_outside
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The arguments of a Scheduler, except the run facts.
+
+    Args:
+        plan: the plan as written.
+        drive: `"optimizer"`, `"manual"`, or the name of an optimizer.
+        resume: handles checkpoints.
+        late_groups: as in `ps.Scheduler`.
+        start: the number of completed updates of a run that had no plan so far; None if it was not passed.
+        names: the names of the optimizers, if there are several.
+        code_bases: the bases of each optimizer when the Scheduler was constructed, if that was earlier.
+    """
+
+    plan: Plan
+    drive: str
+    resume: Resume
+    late_groups: LateGroups
+    start: int | None = None
+    names: tuple[str, ...] = ()
+    code_bases: Mapping[str, Values] | None = None
+
+
+Numbers: TypeAlias = Callable[[Iterable[str], Mapping[str, int], int | None, str], dict[str, int]]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """What only the start of a run uses; the package `runs` chooses it.
+
+    Args:
+        plan_at: returns the plan for a start on the optimizers.
+        numbers: returns the update of the next step of each optimizer, given the counts that they carry.
+        new_run: returns a run that has computed its values and has not written them.
+        watch: returns a function that wraps the function of a post-hook, for a run that was just bound.
+        parts: those that the run keeps.
+    """
+
+    plan_at: Callable[[Found], ResolvedPlan]
+    numbers: Numbers
+    new_run: Callable[[Beginning], Run]
+    watch: Callable[[Run], Wrapper]
+    parts: Parts
+
+
+def chosen_before(in_force: ResolvedPlan, _found: Found) -> ResolvedPlan:
+    """Return the plan, which does not depend on what a start finds."""
+    return in_force
+
+
+def not_watched(_run: Run) -> Wrapper:
+    """Return a function that returns the function of a post-hook itself."""
+    return lambda advance: advance
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The plan that applies.
+
+    Args:
+        in_force: the plan.
+        previous: the hooks of the earlier Scheduler whose plan was compared, or None.
+        changes: the differences from its plan; None if none was compared.
+        unknown: the numbers of other plans in the groups.
+        carried: the positions of optimizers with a count, on the clock of the plan.
+    """
+
+    in_force: ResolvedPlan
+    previous: PlanHooks | None
+    changes: Diff | None
+    unknown: frozenset[int]
+    carried: Mapping[str, RunPosition]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that has computed its first values and has not written them.
+
+    Args:
+        run: the run.
+        other: the values of another plan in the groups of each optimizer, or None.
+        initial: True if earlier schedulers stored initial values, and the run may have started.
+        present: the slots in groups without an initial value.
+    """
+
+    run: Run
+    other: Mapping[str, Values | None]
+    initial: bool
+    present: Sequence[Slot]
+
+
+def start(optimizers: Mapping[str, Any], request: Request, assembly: Assembly) -> Run:
+    """Bind a plan to the groups of all optimizers, write its values, and register the hooks.
+
+    Raises:
+        ParamschedError: the plan cannot be attached. The optimizers are unchanged.
+    """
+    found = found_on(optimizers, request, assembly)
+    chosen = choose_plan(request, found, assembly)
+    prepared = prepare(optimizers, request, found, chosen, assembly)
+    bind(prepared, found)
+    hook(prepared.run, optimizers, request, found, chosen, assembly)
+    report(prepared, optimizers, request, found, chosen)
+    if request.code_bases is not None:  # the checkpoints were loaded before the plan was attached
+        for name in [name for name in chosen.carried if name not in found.before]:
+            planned = prepared.run.members[name]
+            if any(planned.code_bases.get(at, base) != base for at, base in bases_by_slot(planned.block.slots).items()):
+                request.resume.after_load(prepared.run, name, optimizers[name])
+    return prepared.run
+
+
+def found_on(optimizers: Mapping[str, Any], request: Request, assembly: Assembly) -> Found:
+    """Return what earlier Schedulers and checkpoints have left on the optimizers, after checking it."""
+    groups: dict[str, list[Group]] = {name: one.param_groups for name, one in optimizers.items()}
+    before = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
+    counts: dict[str, int] = {}
+    for name, mine in groups.items():
+        with errors_of(name):
+            check_entries(mine)
+        if name in before:
+            sync(before[name].planned, mine)
+            counts[name] = before[name].position.t
+        elif (count := count_carried(mine)) is not None:
+            counts[name] = count
+            with errors_of(name):
+                if request.code_bases is None:
+                    request.resume.bases.require_code()
+    return Found(groups, before, counts, assembly.numbers(tuple(groups), counts, request.start, request.drive))
+
+
+def choose_plan(request: Request, found: Found, assembly: Assembly) -> Chosen:
+    """Return the plan that applies: the one of the request, or that of an earlier Scheduler."""
+    resume, in_force = request.resume, assembly.plan_at(found)
+    # The plans of earlier Schedulers are compared if they had one plan. A checkpoint has only the number of its plan.
+    earlier = {hooks.planned.in_force.number: hooks for hooks in found.before.values()}
+    changes, previous = None, next(iter(earlier.values())) if len(earlier) == 1 else None
+    if previous is not None:
+        saved = in_force.comparable(previous.planned.in_force)
+        changes = diff(saved.resolved, in_force.resolved)
+        whose = "that of the previous Scheduler"
+        in_force = resume.choose_plan(changes, saved.as_before(previous.position, whose), in_force)
+    carried = found.positions(in_force.unit)
+    # An optimizer behind the run may have the values of the plan before.
+    joined = [group for name in carried if found.numbers[name] == found.t for group in found.groups[name]]
+    unknown = resume.unknown_plans(in_force, joined) if changes is None else frozenset()
+    if unknown:
+        whose = "the optimizers carry" if request.names else "the optimizer carries"
+        resume.refuse_if_error(f"{whose} a plan that differs from the code's: {request.plan!r}")
+    return Chosen(in_force, previous, changes, unknown, carried)
+
+
+def prepare(
+    optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen, assembly: Assembly
+) -> Prepared:
+    """Compute the first values, and warn of unlikely ones. No check may fail after this."""
+    in_force, carried, groups = chosen.in_force, chosen.carried, found.groups
+    by_number = {position.t: position for position in carried.values()}
+    positions = {
+        name: resume_position(in_force, by_number.get(number, RunPosition(number)), "the optimizer")
+        for name, number in found.numbers.items()
+    }
+    states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
+    for hooks in found.before.values():
+        states = {rule: hooks.planned.clock.states.get(rule, state) for rule, state in states.items()}
+    source = "optimizer" if carried and not found.before else None
+    run = assembly.new_run(
+        Beginning(
+            in_force,
+            groups,
+            positions,
+            states,
+            request.drive,
+            request.start,
+            assembly.parts,
+            source,
+        )
+    )
+    for name in carried:
+        if positions[name].t == run.clock.t:
+            run.clock.count_samples_from(positions[name])
+    run.clock.history = _history(run.clock.history, run, chosen)
+    fresh = [(name, one) for name, one in run.members.items() if name not in carried]
+    has_state = any(getattr(optimizers[name], "state", None) for name, _ in fresh)
+    initial = log_initial_values(
+        [(one.block.slots, groups[name], one.labels(groups[name])) for name, one in fresh],
+        request.resume.processes,
+        has_state=has_state,
+    )
+    report_unlikely_values(run, in_force, groups, request.resume.processes)
+    for name, one in run.members.items():
+        refuse_values_outside(in_force, one.block.slots, one.labels(groups[name]), one.clock.times)
+    other = {name: values_of_other_plan(one, groups[name]) for name, one in run.members.items()}
+    present = [slot for name, one in run.members.items() for slot in without_initial(one.block.slots, groups[name])]
+    for name, one in run.members.items():
+        if request.code_bases is None:
+            one.code_bases = bases_by_slot(one.block.slots)
+        else:
+            one.code_bases = request.code_bases[name]
+            request.resume.bases.loaded(one, one.block.slots, groups[name])  # raises if it refuses another base
+    return Prepared(run, other, initial, present)
+
+
+def _history(alone: History, run: Run, chosen: Chosen) -> History:
+    """Return the history of a run that has just started; `alone` is that of a run without an earlier plan."""
+    in_force = chosen.in_force
+    now = run.clock.entry(in_force)
+    if chosen.previous is not None:
+        return chosen.previous.run.clock.history.with_plan(now)
+    if not chosen.carried:
+        return alone
+    starting_with = History((now._replace(update=0, amount=in_force.amount_at(0)),))
+    history = starting_with.with_plan_after_unknown(now) if chosen.unknown else starting_with
+    return history.with_start(now, 0) if in_force.is_of_one_start else history
+
+
+def bind(prepared: Prepared, found: Found) -> None:
+    """Write the values: the first write. Earlier Schedulers end."""
+    run, other = prepared.run, prepared.other
+    run.driver.bind_lead(run)
+    for name, planned in run.members.items():
+        planned.bind(found.groups[name], planned.block, other[name])
+    carried = {name: (count, other[name]) for name, count in found.counts.items() if name not in found.before}
+    run.driver.note_positions(run, carried)
+
+
+def hook(
+    run: Run, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen, assembly: Assembly
+) -> None:
+    """Register the hooks in place of those of earlier Schedulers."""
+    before = found.before
+    # The logged changes already report the previous Scheduler.
+    if before and not chosen.changes and any(hooks.run.scheduler() is not None for hooks in before.values()):
+        log_takeover(run.clock.t, request.resume.processes)
+    for one in {id(hooks.run): hooks.run for hooks in before.values()}.values():
+        one.release(kept=[hooks.name for hooks in before.values() if hooks.run is one])
+    watch = assembly.watch(run)
+    for name, optimizer in optimizers.items():
+        PlanHooks(run, name, request.resume).attach(optimizer, watch)
+
+
+def report(prepared: Prepared, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen) -> None:
+    """Log what the user may not expect at this start."""
+    run, carried, begin = prepared.run, chosen.carried, request.start
+    slots = {name: planned.block.slots for name, planned in run.members.items()}
+    if chosen.unknown:
+        request.resume.log_unknown_plan(run, chosen.unknown)
+    if not found.before and begin is None and not any(found.counts.values()):
+        taken = max((n for one in optimizers.values() if (n := updates_in_state(one)) is not None), default=None)
+        if prepared.initial or taken:
+            count = 0 if carried else None
+            where = chain.from_iterable(slots.values())
+            report_position(where, taken, count, request.resume.processes, initial=prepared.initial)
+    if not carried and begin:
+        warn_of_present_bases(prepared.present, begin, request.resume.processes)
+    if carried and begin is not None and begin != run.clock.t:
+        whose = "these optimizers carry" if request.names else "this optimizer carries"
+        text = "t=%d is ignored: %s a count of %d updates, which takes precedence"
+        request.resume.processes.log(text, begin, whose, run.clock.t)
+    warn_if_over(run.lead)
+    if not carried:
+        warn_if_shorter_than_epoch(run.lead)

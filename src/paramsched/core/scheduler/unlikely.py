@@ -1,0 +1,98 @@
+"""Values that are probably a mistake, of which a start of a run warns once."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
+
+import numpy as np
+
+from paramsched.core.curves.arrays import Array
+from paramsched.core.fields import is_number
+from paramsched.core.plan import Binding
+from paramsched.core.plan.binding import binding_key
+from paramsched.core.plan.levels import Trap, base_is_zero, unlikely_level
+from paramsched.core.scheduler.group_keys import Group
+from paramsched.core.scheduler.messages import Processes
+from paramsched.core.scheduler.run import Run
+from paramsched.core.scheduler.run_state import ResolvedPlan
+from paramsched.core.scheduler.slots import LR, Slot
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.evaluation import evaluate
+
+
+def report_unlikely_values(
+    run: Run, in_force: ResolvedPlan, groups: Mapping[str, list[Group]], processes: Processes
+) -> None:
+    """Warn of the levels, the second warmups and the given decays of a run that has written nothing yet."""
+    slots = [slot for one in run.members.values() for slot in one.block.slots]
+    told = set()
+    for line, trap in _unlikely_lines(in_force, slots):
+        told.add(line.name)
+        processes.warn(f"{line.name}: {trap[1]}. {trap[2]} [{trap[0]}]")
+    for field in dict.fromkeys(slot.name for slot in slots if slot.name not in told):
+        if not any(slot.base or slot.schedule.has_absolute for slot in slots if slot.name == field):
+            code, found, instead = base_is_zero(field)
+            report = processes.warn if field == "lr" else processes.log  # a weight decay of 0 may be meant
+            report(f"{field}: {found}. {instead} [{code}]")
+    of_groups = [(one.block.slots, groups[name], one.labels(groups[name])) for name, one in run.members.items()]
+    for text in (_second_warmup(of_groups), _given_decay(of_groups)):
+        if text:
+            processes.warn(text)
+
+
+def _unlikely_lines(in_force: ResolvedPlan, slots: Sequence[Slot]) -> Iterator[tuple[Binding, Trap]]:
+    """Yield each line whose multiples of base were probably meant in another sense, with its trap."""
+    bases: dict[tuple[str, Schedule], float] = {}  # of the first group of each line that is not frozen
+    for slot in reversed(slots):
+        if slot.base or (slot.name, slot.schedule) not in bases:
+            bases[slot.name, slot.schedule] = slot.base
+    # The resolved plan has more lines, if a line for all groups follows lines for some groups.
+    schedules = {binding_key(line): line.schedule for line in in_force.counted.bindings}
+    for line in in_force.plan.bindings:
+        resolved = schedules.get(binding_key(line))
+        base = None if resolved is None else bases.get((line.name, resolved))
+        if (trap := unlikely_level(line, base, resolved)) is not None:
+            yield line, trap
+
+
+def _second_warmup(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]]) -> str:
+    """Return a warning if an optimizer warms up a rate that the plan warms up too; empty otherwise."""
+    for slots, groups, labels in of_groups:
+        for slot in slots:
+            steps = groups[slot.group].get("warmup_steps")
+            if slot.field != LR or steps is None or not is_number(steps) or steps <= 0 or not slot.base:
+                continue
+            values = evaluate(slot.schedule, _first_times(slot.schedule), slot.base) / slot.base
+            if values[0] < 1 and values[0] < values.max():
+                return (
+                    f"group {labels[slot.group]!r} has warmup_steps={steps:g}, and the plan begins at {values[0]:g} × "
+                    "base: the optimizer multiplies the planned lr by a warmup of its own. Construct the optimizer "
+                    "with warmup_steps=0, or begin the plan at base"
+                )
+    return ""
+
+
+def _given_decay(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]]) -> str:
+    """Return a warning if absolute levels give a group without weight decay the decay of others; empty otherwise."""
+    decays = [
+        (slot, labels[slot.group])
+        for slots, _, labels in of_groups
+        for slot in slots
+        if slot.name == "weight_decay" and slot.schedule.has_absolute
+    ]
+    decayed = {id(slot.schedule) for slot, _ in decays if slot.base}  # of one line, as schedules of a line are shared
+    for slot, name in decays:
+        values = evaluate(slot.schedule, _first_times(slot.schedule), 0.0)
+        if not slot.base and id(slot.schedule) in decayed and values.any():
+            value = values[np.flatnonzero(values)[0]]
+            return (
+                f"weight_decay of group {name!r} is 0 in the optimizer, and an absolute value has no base: the plan "
+                f"gives it {value:g}. To keep 0, add a line for this group: "
+                f'ps.Binding("weight_decay", 0, groups={name!r})'
+            )
+    return ""
+
+
+def _first_times(schedule: Schedule) -> Array:
+    """Return times from the beginning of a resolved schedule to its end, among them the first 64."""
+    end = schedule._held_from()
+    return np.unique(np.append(np.arange(64), np.linspace(0, 64 if end is None else ceil(end), 64).astype(np.int64)))

@@ -1,0 +1,253 @@
+"""Deciding which calls of `optimizer.step` are updates, for all code that counts them."""
+
+import sys
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, TypeVar, final
+
+import torch
+from torch._C import _dynamo
+from torch.optim import Optimizer
+
+from paramsched.core.fields import finite_or_none
+from paramsched.errors import InvalidArgument
+
+_compiler = getattr(_dynamo.eval_frame, "get_eval_frame_callback", partial(sys.modules.get, "torch._dynamo"))
+"""Returns None if the calling code is not compiled. Before torch 2.6, only if the compiler was not imported."""
+
+_STEP_WRAPPER = torch.optim.Optimizer.profile_hook_step.__code__.co_filename
+_STATE_MAKERS = frozenset({"_init_optim_state", "init_optim_state", "_NamedOptimizer.init_state"})
+"""Functions that initialize an optimizer's state by a step: of torch's distributed checkpoint, of TorchTitan and
+TorchTNT, and of torch's named optimizers."""
+
+
+def is_nested(optimizer: Any) -> bool:
+    """Return whether this is a subclass's `super().step()`: two calls of torch's step wrapper are on the stack.
+
+    Such a subclass calls the hooks twice. An exception also leaves a pre-hook without its post-hook, and only the stack
+    distinguishes the two cases. The stack is inspected only if a pre-hook finds an open call.
+    """
+    depth, frame = 0, sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "wrapper" and code.co_filename.endswith(_STEP_WRAPPER):
+            depth += frame.f_locals.get("self") is optimizer
+        frame = frame.f_back  # type: ignore[assignment]  # None at the bottom ends the loop
+    return depth > 1
+
+
+def is_skipped_by_scaler(optimizer: Any) -> bool:
+    """Return whether a `GradScaler` found an overflow for a fused optimizer, whose step then changes nothing.
+
+    `GradScaler` sets `found_inf` on the optimizer during the call. Reading its value synchronizes the device, so it is
+    read only if it is set.
+    """
+    found = optimizer.__dict__.get("found_inf")
+    return found is not None and float(found) > 0
+
+
+def is_hidden(optimizer: Any) -> bool:
+    """Return whether the current step only initializes an empty state, as torch's distributed checkpoint does.
+
+    Such a step has zero gradients and usually an lr of 0 in every group, which is restored afterwards. A run may have
+    the same values itself (a warmup from 0, frozen parameters), so the step is recognized by its caller.
+    """
+    if optimizer.state:
+        return False
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name in _STATE_MAKERS or frame.f_code.co_qualname in _STATE_MAKERS:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]  # None at the bottom ends the loop
+    return False
+
+
+def refuse_steps_of_parts(optimizer: Any) -> None:
+    """Raise if DeepSpeed's ZeRO makes the current step and steps this optimizer several times per update.
+
+    ZeRO calls `step` once for each group (stages 1 and 2) or for each part of a group (stage 3).
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        owner = frame.f_locals.get("self") if frame.f_code.co_name == "_optimizer_step" else None
+        if owner is not None and type(owner).__module__.startswith("deepspeed."):
+            parts = vars(owner).get("bit16_groups", vars(owner).get("fp16_groups"))
+            if parts is not None and len(parts) == 1:
+                return
+            raise InvalidArgument(
+                f"Scheduler({type(optimizer).__name__}, …)",
+                "DeepSpeed's ZeRO steps this optimizer several times per update, once for each of its groups or their "
+                "parts, so the steps are not updates",
+                'Write Scheduler(…, drive="manual") and call scheduler.step() after each update',
+            )
+        frame = frame.f_back  # type: ignore[assignment]  # None at the bottom ends the loop
+
+
+def refuse_steps_of_processes() -> None:
+    """Raise if Accelerate makes the current `scheduler.step()`, and calls it once for each process."""
+    frame = sys._getframe(2).f_back  # the caller of `scheduler.step`
+    own = {} if frame is None or frame.f_code.co_qualname != "AcceleratedScheduler.step" else frame.f_locals
+    if (processes := own.get("num_processes", 1)) > 1:
+        raise InvalidArgument(
+            'Scheduler(…, drive="manual")',
+            f"Accelerate steps a prepared scheduler {processes} times per update, once for each process",
+            "Do not pass it to prepare, and call scheduler.step() after each update",
+        )
+
+
+def may_fill_state(optimizer: Any) -> bool:
+    """Return whether the current step may only fill an empty state: every lr is 0, and so are all gradients.
+
+    A training step may have the same values. So the caller also requires that the plan wrote another lr, and that the
+    step leaves a state. The gradients are read only for an lr of 0, because that synchronizes the device.
+    """
+    groups = optimizer.param_groups
+    if optimizer.state or not all(finite_or_none(group.get("lr")) == 0 for group in groups):
+        return False
+    gradients = [one.grad for group in groups for one in group["params"] if one.grad is not None]
+    return bool(gradients) and not any(bool(one.any()) for one in gradients)
+
+
+@final
+class UpdateHooks:
+    """The two step hooks on an optimizer, and the only place that decides whether a step was an update.
+
+    Args:
+        before: called with the optimizer before each step, except hidden ones.
+        after: called with the optimizer after each step that was an update.
+        is_unchanged: returns True if the optimizer's groups are unchanged since the last update, so that `before` is
+            not needed. It is not called before the first step, which may be hidden although the groups are unchanged.
+        has_own_lr: returns True if the lr of the first group is the one that the plan wrote. Default: always.
+    """
+
+    def __init__(
+        self,
+        before: Callable[[Any], object],
+        after: Callable[[Any], object],
+        is_unchanged: Callable[[Any], bool] | None = None,
+        has_own_lr: Callable[[Any], bool] | None = None,
+    ) -> None:
+        self._before, self._after, self._has_own_lr = before, after, has_own_lr
+        self._is_unchanged: Callable[[Any], bool] = _unknown
+        self._is_unchanged_later = is_unchanged or _unknown
+        self._open = 0  # calls of `step` that started since the last one that is not nested ended
+        self._is_hidden = False  # True if the open call is hidden
+        self._is_hidden_if_filled = False  # True if the open call is hidden, unless it leaves no state
+
+    def register_on(self, optimizer: Optimizer) -> list[Any]:
+        """Register both hooks, and return the handles that remove them."""
+        mark_uncompiled(UpdateHooks.before_step, UpdateHooks.after_step, _unknown)
+        return [
+            optimizer.register_step_pre_hook(self.before_step),
+            optimizer.register_step_post_hook(self.after_step),
+        ]
+
+    def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Handle the start of a step: torch calls this before every step."""
+        if self._open and run_uncompiled(is_nested)(optimizer):
+            self._open += 1
+            return
+        self._open = 1  # resets the count after a step that raised
+        self._is_hidden = False
+        is_unchanged = self._is_unchanged  # faster: `self._is_unchanged(…)` would look up a method first
+        if is_unchanged(optimizer):
+            return
+        self._is_hidden = run_uncompiled(is_hidden)(optimizer)
+        self._is_hidden_if_filled = False
+        if is_unchanged is _unknown:
+            run_uncompiled(refuse_steps_of_parts)(optimizer)
+        if not self._is_hidden and self._has_own_lr is not None and not self._has_own_lr(optimizer):
+            self._is_hidden = self._is_hidden_if_filled = run_uncompiled(may_fill_state)(optimizer)
+        if not self._is_hidden:
+            self._before(optimizer)
+            self._is_unchanged = self._is_unchanged_later
+
+    def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Handle the end of a step: torch calls this after every step that did not raise."""
+        if self._open > 1 and run_uncompiled(is_nested)(optimizer):
+            return
+        self._open = 0
+        if self._is_hidden:
+            if not self._is_hidden_if_filled or optimizer.state:
+                return
+            self._before(optimizer)  # an update with an lr of 0 that other code wrote
+        # Checked before the call, because the wrapper costs a microsecond.
+        if "found_inf" in optimizer.__dict__ and run_uncompiled(is_skipped_by_scaler)(optimizer):
+            return
+        after = self._after
+        after(optimizer)
+
+
+def watch_updates(
+    optimizer: Optimizer, before: Callable[[Any], object] | None, after: Callable[[Any], object]
+) -> Callable[[], None]:
+    """Call `before` with the optimizer before each step, and `after` after each step that was an update.
+
+    Neither is called for the hidden steps of torch's distributed checkpoint.
+
+    Returns:
+        A function that removes the hooks.
+    """
+    handles = UpdateHooks(before or _unknown, after).register_on(optimizer)
+
+    def stop() -> None:
+        for handle in handles:
+            handle.remove()
+
+    return stop
+
+
+def updates_in_state(optimizer: Any) -> int | None:
+    """Return the number of updates in an optimizer's own state; None if it does not count them (`SGD`)."""
+    if not isinstance(optimizer, Optimizer):
+        return None
+    states = (entry for entry in optimizer.state.values() if isinstance(entry, dict))
+    return max((int(step) for entry in states if (step := finite_or_none(entry.get("step"))) is not None), default=None)
+
+
+def _unknown(optimizer: Any) -> bool:
+    """Return False: it is unknown whether the groups are unchanged."""
+    del optimizer
+    return False
+
+
+_R = TypeVar("_R")
+
+
+def run_uncompiled(function: Callable[..., _R]) -> Callable[..., _R]:
+    """Wrap a function so that torch compiles neither it nor the functions that it calls.
+
+    The wrapper costs a microsecond per call, so it is returned only in code that torch compiles or has compiled.
+    """
+    return function if _compiler() is None else uncompiled(function)
+
+
+@cache
+def uncompiled(function: Callable[..., _R]) -> Callable[..., _R]:
+    """Wrap a function as `run_uncompiled` does in compiled code."""
+    return torch.compiler.disable(function)  # type: ignore[no-any-return,no-untyped-call]  # torch's own annotation is Any
+
+
+def mark_uncompiled(*functions: Callable[..., Any]) -> None:
+    """Exclude functions from compilation, at no cost per call; the functions that they call must be marked, too.
+
+    This marks their code objects in place. `torch.compiler.disable(recursive=False)` is not an alternative, because in
+    torch 2.13 it creates a wrapper that costs as much as the hooks.
+    """
+    from torch._dynamo.decorators import skip as mark_code
+
+    for function in (run_uncompiled, *functions):
+        mark_code(function)
+
+
+def expect_changing_number(key: str) -> None:
+    """Declare a number in the first group as dynamic for torch's compiler.
+
+    Otherwise torch compiles a second graph as soon as the number changes. The key is appended to torch's own setting
+    (`TORCH_COMPILE_DYNAMIC_SOURCES`), which does not exist before torch 2.8.
+    """
+    config = getattr(torch.compiler, "config", None)
+    known = getattr(config, "dynamic_sources", None)
+    pattern = rf".*\.param_groups\[0\]\['{key}'\]"
+    if isinstance(known, str) and pattern not in known:
+        config.dynamic_sources = f"{known},{pattern}" if known else pattern  # type: ignore[union-attr]  # `known` shows that it has the attribute

@@ -1,0 +1,34 @@
+"""Schedules: basic shapes, combinations of schedules, recipes, and the one-line text of a schedule.
+
+Every module of this package is imported, so a new file with a `@shape` is enough to add a shape. For type checkers,
+`__init__.pyi` lists the shapes too.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from paramsched.core.schedules import rules as rules
+from paramsched.core.schedules.absolute_schedule import AbsoluteSchedule as AbsoluteSchedule
+from paramsched.core.schedules.absolute_schedule import absolute as absolute
+from paramsched.core.schedules.affine import Absolute as Absolute
+from paramsched.core.schedules.affine import AffineLevel as AffineLevel
+from paramsched.core.schedules.affine import Level as Level
+from paramsched.core.schedules.affine import following as following
+from paramsched.core.schedules.affine import previous as previous
+from paramsched.core.schedules.anneal import Anneal as Anneal
+from paramsched.core.schedules.base import Schedule as Schedule
+from paramsched.core.schedules.decays import Exponential as Exponential
+from paramsched.core.schedules.leaves import Constant as Constant
+from paramsched.core.schedules.leaves import register_function as register_function
+from paramsched.core.schedules.registry import SHAPES as SHAPES
+from paramsched.core.schedules.registry import shape as shape
+from paramsched.core.schedules.table import tabulate as tabulate
+from paramsched.core.schedules.text.parsing import meant_line as meant_line
+from paramsched.core.schedules.text.parsing import parse as parse
+from paramsched.core.schedules.text.parsing import parse_own as parse_own
+from paramsched.core.schedules.text.parsing import schedule_or_faults as schedule_or_faults
+from paramsched.core.schedules.text.parsing import value_in as value_in
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+globals().update(SHAPES.registered)

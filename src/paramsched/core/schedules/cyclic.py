@@ -1,0 +1,305 @@
+"""Cycles: triangles, cosine restarts, one cycle."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import ceil
+from typing import Literal, TypeAlias, final
+
+from paramsched.core import curves
+from paramsched.core.advice.number_checks import checked, one_of, positive_number, proper_share, whole_number
+from paramsched.core.curves import CurveLike
+from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.schedules.affine import LEVEL, Affine, Level, mixed_levels, split_level, zero_safe_product
+from paramsched.core.schedules.anneal import Index, Interpolations, anneal, linear
+from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.lengths import (
+    POSITIVE_PERIOD,
+    ROUNDING_OF_CYCLES,
+    Lengths,
+    boundaries,
+    checked_growth,
+    require_lengths,
+    split_periods,
+)
+from paramsched.core.schedules.pointwise import clamp
+from paramsched.core.schedules.registry import shape
+from paramsched.core.schedules.restarts import Cycles, restarts
+from paramsched.core.schedules.sequence import with_lengths
+from paramsched.core.schedules.span import Span
+from paramsched.core.time import Duration, DurationLike, count_of
+from paramsched.errors import CallSite, InvalidArgument, shown
+
+Mode: TypeAlias = Literal["triangular", "triangular2", "exp_range"]
+"""How the height of the triangles changes: constant, halved each cycle, gamma ** t."""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Cyclic(Schedule):
+    """Rises from `start` to `to` over `up` and falls back over `down`, repeatedly."""
+
+    up: Duration = field(metadata=POSITIVE_PERIOD)
+    down: Duration = field(metadata=POSITIVE_PERIOD)
+    start: Level = field(metadata=LEVEL)
+    to: Level = field(metadata=LEVEL)
+    mode: Mode = field(metadata=one_of(Mode))
+    gamma: float = field(metadata=checked(positive_number))
+
+    def check_together(self) -> None:
+        if self.gamma != 1 and self.mode != "exp_range":
+            raise InvalidArgument(
+                CallSite("cyclic", "mode", f"{self.mode!r}, gamma={self.gamma!r}"),
+                'gamma requires mode="exp_range"',
+                'Write mode="exp_range", or omit gamma',
+                sample="exp_range",
+            )
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        """Compute straight lines up and down; `mode` scales them by the index of the cycle or by the time."""
+        up, down, period = self.up.count, self.down.count, self._period
+        cycle, at = split_periods(t, period, ops)
+        rises, falls = ops.floating(at) / up, ops.floating(count_of(period) - at) / down
+        height = ops.where(ops.floating(at) <= up, rises, falls)
+        if self.mode == "triangular2":
+            height = height * ops.power_of_number(0.5, cycle)
+        elif self.mode == "exp_range":
+            height = zero_safe_product(height, ops.power_of_number(self.gamma, t))
+        if self.mode == "exp_range" and self.gamma > 1:  # values may exceed `to`, because growth is not clipped
+            return mixed_levels(
+                self.start, self.to, base, lambda first, last: first + zero_safe_product(last - first, height)
+            )
+        return Interpolations.of(self.start, self.to, curves.linear).at(height, 1, base, ops)
+
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
+        up = self.up.number
+        return (b for begin in boundaries(self._period, until, since - ceil(self._period)) for b in (begin, begin + up))
+
+    @property
+    def _period(self) -> int | Fraction:
+        return self.up.number + self.down.number
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CosineRestarts(Cycles):
+    """Cosine decays that restart, each `mult` times as long and `gamma` times as high as the previous one.
+
+    Each lowest level is `to_gamma` times the previous one. After `times` cycles the last lowest level is held.
+    """
+
+    first: Duration = field(metadata=POSITIVE_PERIOD)
+    mult: float = field(metadata=checked(checked_growth))
+    to: Level = field(metadata=LEVEL)
+    gamma: float = field(metadata=checked(positive_number))
+    to_gamma: float = field(metadata=checked(positive_number))
+    times: int | None = field(metadata=checked(whole_number))
+    lengths: Lengths = field(metadata=ROUNDING_OF_CYCLES)
+
+    def check_together(self) -> None:
+        require_lengths("cosine_restarts", self.lengths, self.mult, self.first.exact, self.times)
+
+    @property
+    def first_cycle(self) -> Duration:
+        return self.first
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        """Compute half a cosine wave in each cycle; if cycles grow, a table contains their starts."""
+        if self.mult == 1:
+            cycle, at = split_periods(t, self.first.number, ops, self.times)
+            u = ops.floating(at) / self.first.count
+        else:
+            cycle, at, size = self._table.split(t, ops)
+            u = ops.floating(at) / size
+            over = self._held_from()
+            u = u if over is None else ops.where(ops.has_reached(t, count_of(over)), 1.0, u)
+        height = ops.power_of_number(self.gamma, cycle)
+        fall = curves.cosine._fall(u, 1.0 - u, ops)
+        lower = 1.0 if self.to_gamma == 1 else ops.power_of_number(self.to_gamma, cycle)
+        to, fixed = split_level(self.to)
+        factor = height * fall if to is None else (height - to * lower) * fall + to * lower
+        value = base.scaled(ops.where(u == 0, height, factor))
+        return value if fixed is None else value + Affine(None, fixed * lower * (1.0 - fall))
+
+    def _lengths_known(self, *, whole: bool) -> bool:
+        first = self.first.exact
+        return first is not None and first >= 1 and (not self._rounds or first.denominator == 1)
+
+    @property
+    def _rounds(self) -> bool:
+        """True if the lengths of cycles are rounded to integers: the cycles grow, and `lengths` is not "exact"."""
+        return self.mult != 1 and self.lengths != "exact"
+
+    def _resolve(self, span: Span) -> Schedule:
+        """Convert the first cycle to updates, as an integer if cycles are rounded."""
+        first = span.period(self.first)
+        return replace(self, first=Duration.of(ceil(first)) if self._rounds else first)
+
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
+        if self.mult == 1:
+            return boundaries(self.first.number, until, since)
+        return [begin for begin in self._table.begins if since <= begin <= until]
+
+
+@shape
+def cyclic(
+    up: DurationLike,
+    down: DurationLike | None = None,
+    start: Level = 0.1,
+    to: Level = 1.0,
+    mode: Mode = "triangular",
+    gamma: float = 1.0,
+) -> Cyclic:
+    """Rise from `start` to `to` and fall back along straight lines, repeatedly.
+
+    value(t) = start + (to - start) * h * g, h from 0 to 1 in each cycle, g = 1, 2 ** -cycle or gamma ** t by `mode`
+
+    Args:
+        up: the length of the rise, in any unit of time; at least one update.
+        down: the length of the fall, likewise; `up` by default.
+        start: the lowest level, a multiple of base, or `absolute(x)` for an absolute value.
+        to: the highest level, likewise.
+        mode: how the height changes: `"triangular"` keeps it, `"triangular2"` halves it after each cycle, `"exp_range"`
+            multiplies it by `gamma` at each update.
+        gamma: the ratio for `"exp_range"`, above 0.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
+
+    Source: Smith 2017 (1506.01186); torch `CyclicLR`.
+
+    >>> [round(cyclic(2, start=0.2)(t), 9) for t in range(5)]
+    [0.2, 0.6, 1.0, 0.6, 0.2]
+    """
+    return Cyclic(Duration.of(up), Duration.of(up if down is None else down), start, to, mode, gamma)
+
+
+@shape
+def cosine_restarts(
+    first: DurationLike,
+    mult: float = 1.0,
+    to: Level = 0.0,
+    gamma: float = 1.0,
+    to_gamma: float = 1.0,
+    times: int | None = None,
+    lengths: Lengths = "nearest",
+) -> CosineRestarts:
+    """Repeat a cosine decay; cycle i has the length first * mult ** i and starts at gamma ** i.
+
+    value(t) = to * to_gamma ** i + (gamma ** i - to * to_gamma ** i) * (1 + cos(pi * c / L)) / 2, c updates into cycle
+    i of length L
+
+    Args:
+        first: the length of the first cycle, in any unit of time; at least one update.
+        mult: the ratio of each cycle's length to the previous one: 1, or at least 1.001.
+        to: the lowest level of the first cycle, a multiple of base, or `absolute(x)` for an absolute value. It is not
+            reached exactly, because the next cycle starts at that time.
+        gamma: the ratio of each cycle's peak to the previous one, above 0.
+        to_gamma: the ratio of each cycle's lowest level to the previous one, above 0.
+        times: the number of cycles, after which the last lowest level is held. None repeats without end.
+        lengths: how growing cycles are rounded: `"nearest"` (each to the nearest update), `"exact"` (not rounded), or
+            `"floor"` (rounded down before the next length is computed from it).
+
+    Raises:
+        InvalidArgument: an argument is out of range, or rounding down prevents the cycles from growing.
+
+    Source: SGDR, Loshchilov & Hutter 2017 (1608.03983); torch `CosineAnnealingWarmRestarts`. timm's `cycle_mul`,
+    `cycle_decay` and `cycle_limit` are `mult`, `gamma` and `times` with `lengths="exact"`. ignite's `cycle_mult`,
+    `start_value_mult` and `end_value_mult` are `mult`, `gamma` and `to_gamma` with `lengths="floor"`. In keras'
+    `CosineDecayRestarts` the floor a does not shrink with the peak: `(1 - a) * cosine_restarts(…, gamma=m_mul) + a`.
+
+    >>> sgdr = cosine_restarts(10, mult=2, to=0.1)
+    >>> sgdr(0), round(sgdr(5), 9), sgdr(10), round(sgdr(20), 9), sgdr(30)
+    (1.0, 0.55, 1.0, 0.55, 1.0)
+    """
+    return CosineRestarts(Duration.of(first), mult, to, gamma, to_gamma, times, lengths)
+
+
+@shape
+def one_cycle(
+    up: DurationLike = "30%",
+    start: Level = 0.04,
+    to: Level = 4e-06,
+    curve: CurveLike = curves.cosine,
+    index: Index = "t/n",
+    back: DurationLike | None = None,
+    peak: Level = 1.0,
+) -> Schedule:
+    """Rise from `start` to `peak` over `up`, then decay to `to` over the rest of the run.
+
+    value(t) = start + (peak - start) * curve(t / up), then peak + (to - peak) * curve(v), v the elapsed fraction of the
+    decay
+
+    Base is the peak (torch's `max_lr`). Momentum runs in the opposite direction:
+    `one_cycle("30%", absolute(0.95), absolute(0.95), peak=absolute(0.85))`.
+
+    Args:
+        up: the length of the rise, in any unit of time.
+        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
+        to: the last level, likewise.
+        curve: the curve of the rise and of the decay: `curves.cosine`, `curves.linear`, …
+        index: the formula of the elapsed fraction of a ramp. With `"t/(n-1)"`, as in torch, the cycle ends at its last
+            update, and each earlier ramp ends one update earlier than its length: at up * n - 1, which may be between
+            two updates.
+        back: the length of a ramp back to `start` before the final decay, torch's `three_phase`. None omits this ramp.
+        peak: the highest level; 1 is base.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
+
+    Source: Smith & Topin 2018 (1708.07120); torch `OneCycleLR` with `index="t/(n-1)"`; fastai `fit_one_cycle`, whose
+    ramps have exact lengths: `with_lengths(one_cycle("25%", to=1e-05))`; optax `cosine_onecycle_schedule`, and
+    `linear_onecycle_schedule` with `back="55%"`, both rounded down: `with_lengths(one_cycle(), "floor")`.
+
+    >>> print(one_cycle())
+    warmup("30%", 0.04, curve=curves.cosine) >> cosine(to=4e-06)
+    >>> print(one_cycle(index="t/(n-1)", curve=curves.linear))
+    with_lengths(warmup("30% - 1 step", 0.04) >> linear(to=4e-06, index="t/(n-1)"))
+    >>> print(one_cycle("30%", back="55%", curve=curves.linear))
+    warmup("30%", 0.04) >> linear(to=0.04, over="55%") >> linear(0.04, 4e-06)
+    """
+    closed = isinstance(index, str) and index == "t/(n-1)"
+    inner: Index = "t/n" if closed else index
+
+    def length_of_ramp(name: str, length: DurationLike) -> Duration:
+        over = Duration.of(length)
+        if not closed:
+            return over
+        if not over.terms:
+            found = 'with index="t/(n-1)" this ramp ends one update early, so it must not be empty'
+            raise InvalidArgument(CallSite("one_cycle", name, shown(length)), found, 'Write "30%", or omit index')
+        return over - Duration.of(1)
+
+    ramp = anneal(start, peak, length_of_ramp("up", up), curve, inner)
+    if back is None:
+        cycle = ramp >> anneal(peak, to, None, curve, index)
+    else:
+        cycle = (
+            ramp
+            >> anneal(peak, start, length_of_ramp("back", back), curve, inner)
+            >> anneal(start, to, None, curve, index)
+        )
+    return with_lengths(cycle) if closed else cycle
+
+
+@shape
+def cyclical_anneal(times: int | None = 4, rise: float = 0.5, every: DurationLike | None = None) -> Schedule:
+    """Rise from 0 to base in the first part of each cycle, and stay at base in the rest of it.
+
+    value(t) = base * min(c / rise, 1), c the elapsed fraction of the cycle
+
+    Args:
+        times: the number of cycles. None repeats without end and requires `every`.
+        rise: the fraction of a cycle that the rise takes, above 0 and at most 1.
+        every: the length of a cycle, in any unit of time. None divides the horizon evenly into `times` cycles.
+
+    Raises:
+        InvalidArgument: an argument is out of range, or both `every` and `times` are None.
+
+    Source: the weight of the KL term in Fu et al. 2019 (1903.10145), with 4 cycles and 0.5.
+
+    >>> print(cyclical_anneal())
+    clamp(restarts(linear(0.0, 2.0), times=4), high=1.0)
+    """
+    share = proper_share(CallSite("cyclical_anneal", "rise"), rise, sample=0.5, whole=True)
+    return clamp(restarts(linear(0.0, 1 / share), every, times), high=1.0)

@@ -1,0 +1,333 @@
+"""Decays without an end, such as exponential and inverse square root decays, and growth by the same formulas."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, final
+
+from paramsched.core import curves
+from paramsched.core.advice.number_checks import checked, finite_number, positive_number
+from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.curves.elementary import exp, log
+from paramsched.core.schedules.affine import Absolute, Affine, Level, NeighborLevel, level_of
+from paramsched.core.schedules.anneal import Index, anneal
+from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.lengths import FILLS, POSITIVE_SCALE, SCALE, positive_length
+from paramsched.core.schedules.registry import shape
+from paramsched.core.schedules.text.writing import call_text, write_call
+from paramsched.core.time import Duration, DurationLike
+from paramsched.errors import CallSite, InvalidArgument
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Exponential(Schedule):
+    """value(t) = base * gamma ** (t / per)."""
+
+    gamma: float = field(metadata=checked(positive_number))
+    per: Duration = field(metadata=POSITIVE_SCALE)
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        # A power of t, not a running product, so every t costs the same and rounding errors do not accumulate.
+        return base.scaled(ops.power_of_number(self.gamma, ops.floating(t) / self.per.count))
+
+
+@shape
+def exponential(gamma: float, per: DurationLike = 1) -> Exponential:
+    """Multiply by `gamma` once every `per`, and smoothly in between.
+
+    value(t) = base * gamma ** (t / per)
+
+    Args:
+        gamma: the ratio for each `per`, above 0.
+        per: the period, in any unit of time, above 0; one update by default.
+
+    Raises:
+        InvalidArgument: `gamma` is not a finite number above 0, or `per` is not a length above 0.
+
+    A value that overflows is inf.
+
+    Source: torch `ExponentialLR` (`per` = 1 update); optax `exponential_decay`.
+
+    >>> exponential(0.5, per="100 updates")(200, base=0.4)
+    0.1
+    """
+    return Exponential(gamma, Duration.of(per))
+
+
+@shape
+def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = None, index: Index = "t/n") -> Schedule:
+    """Change from `start` to `to` by the same ratio at every update.
+
+    value(t) = start * (to / start) ** (t / n); exactly `to` from t = n on
+
+    Args:
+        start: the first level, a multiple of base, `absolute(x)` or `previous`, the level at which the previous stage
+            ends.
+        to: the last level, or `following`. It must have the sign of `start`, and be a multiple of base if `start` is
+            one. Neither level may be 0.
+        over: n, the length in any unit of time. None takes the rest of the run.
+        index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has the value `start`. With
+            `"(t+1)/n"` the last update, n - 1, has the value `to`. With `"t/(n-1)"` both are true, with `"(t+1)/(n+1)"`
+            neither.
+
+    Raises:
+        InvalidArgument: a level is 0, or the levels differ in sign, or only one of them is absolute.
+
+    Source: fvcore `ExponentialParamScheduler`; fastai `SchedExp`; the last stage of fairseq's `tri_stage`; range tests
+    of the learning rate, Smith 2017 (1506.01186).
+
+    >>> round(geometric(1.0, 0.01, over=100)(50), 12)
+    0.1
+    >>> round(geometric(0.001, 1.0, over=3)(1), 12)
+    0.01
+    """
+    first, last = level_of(CallSite("geometric", "start"), start), level_of(CallSite("geometric", "to"), to)
+    if isinstance(first, NeighborLevel) or isinstance(last, NeighborLevel):
+        return _GeometricWithNeighbor(first, last, None if over is None else Duration.of(over), index)
+    if isinstance(first, Absolute) and isinstance(last, Absolute):
+        begins, ends = first.value, last.value
+    elif isinstance(first, float) and isinstance(last, float):
+        begins, ends = first, last
+    else:
+        found = "expected two multiples of base or two absolute values, as numbers"
+        raise InvalidArgument(f"geometric({first}, {last})", found, write="geometric(1.0, 0.01)")
+    if not begins * ends > 0:
+        found = "both levels must be nonzero and have the same sign"
+        raise InvalidArgument(f"geometric({first}, {last})", found, write="geometric(1.0, 0.01)")
+    ratio = ends / begins
+    return anneal(start, to, over, curves.linear if ratio == 1 else curves.exponential(ratio), index)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class _GeometricWithNeighbor(Schedule):
+    """A `geometric` change from `previous` or to `following`. Its ratio is unknown until that level is a number."""
+
+    start: Level
+    to: Level
+    over: Duration | None = field(metadata=FILLS)
+    index: Index
+
+    def _with_fields(self, fields: Mapping[str, Any]) -> Schedule:
+        return geometric(**fields)
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        raise AssertionError(f"{self} is evaluated before its level is a number")
+
+    def __str__(self) -> str:
+        named = {"start": self.start, "to": self.to, "over": self.over, "index": self.index}
+        return write_call("geometric", geometric, named)
+
+
+@shape
+def natural_exponential(rate: float, per: DurationLike = 1) -> Schedule:
+    """Decay exponentially at the rate `rate`.
+
+    value(t) = base * exp(-rate * t / per)
+
+    Args:
+        rate: the rate of decay in each `per`, above 0.
+        per: the time that the rate refers to, in any unit of time, above 0; one update by default.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
+
+    Source: paddle `NaturalExpDecay`; TensorFlow 1 `natural_exp_decay`; temperatures of Gumbel softmax, Jang et al. 2017
+    (1611.01144): `maximum(every(natural_exponential(1e-05), 1000), 0.5)`.
+
+    >>> round(natural_exponential(0.1)(10), 9)
+    0.367879441
+    """
+    whole = Fraction(repr(positive_number(CallSite("natural_exponential", "rate"), rate)))
+    # A time constant, because the rounding error of a ratio per update would be multiplied by the number of updates.
+    period = Duration(tuple((unit, amount / whole) for unit, amount in Duration.of(per).terms))
+    return exponential(exp(-1.0), period)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PowerLaw(Schedule):
+    """value(t) = base * (1 + t / timescale) ** -exponent."""
+
+    exponent: float = field(metadata=checked(finite_number))
+    timescale: Duration = field(metadata=POSITIVE_SCALE)
+
+    def check_together(self) -> None:
+        if self.exponent == 0:
+            found = "must not be 0, because the value would be base at every update"
+            raise InvalidArgument(CallSite("power_law", "exponent"), found, write="0.5", sample=0.5)
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        grown = 1.0 + ops.floating(t) / self.timescale.count
+        if self.exponent == 0.5:  # more exact than a power
+            return base.scaled(1.0 / ops.xp.sqrt(grown))
+        return base.scaled(ops.power(grown, -self.exponent))
+
+    def __str__(self) -> str:
+        if self.exponent == 0.5:
+            return write_call("inverse_sqrt", inverse_sqrt, {"timescale": self.timescale})
+        return call_text(self)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class InverseTime(Schedule):
+    """value(t) = base / (1 + gamma * t / per)."""
+
+    gamma: float = field(metadata=checked(positive_number))
+    per: Duration = field(metadata=POSITIVE_SCALE)
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return base.scaled(1.0 / (1.0 + ops.floating(t) / self.per.count * self.gamma))
+
+
+@shape
+def power_law(exponent: float, timescale: DurationLike) -> PowerLaw:
+    """Decay, or grow, as a power of time.
+
+    value(t) = base * (1 + t / timescale) ** -exponent
+
+    Args:
+        exponent: a number other than 0; below 0 the value grows without a limit.
+        timescale: the time after which the value is 2 ** -exponent of base, in any unit of time, above 0.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
+
+    Source: OLMo-core PowerLR; Shen et al. 2024 (2408.13359). The `PolyScheduler` of pytorch_optimizer grows: with its
+    power p and a floor of 0.1, `warmup(500) >> constant(over=1) >> 0.1 + 0.9 * power_law(-p, 1)`.
+
+    >>> power_law(1.0, 100)(100)
+    0.5
+    """
+    return PowerLaw(exponent, Duration.of(timescale))
+
+
+@shape
+def inverse_sqrt(timescale: DurationLike) -> PowerLaw:
+    """Decay as the inverse square root of time.
+
+    value(t) = base / sqrt(1 + t / timescale)
+
+    It has no warmup: write `warmup(W) >> inverse_sqrt(W)` for one of W updates. `clamp` around both would also raise
+    the warmup: write `warmup(W) >> clamp(inverse_sqrt(W), low=0.1)`.
+
+    Args:
+        timescale: the time after which the value is 0.71 of base, in any unit of time, above 0. After a warmup of W
+            updates, `timescale=W` is the usual sqrt(W / t).
+
+    Raises:
+        InvalidArgument: `timescale` is not a length above 0.
+
+    Source: Vaswani et al. 2017 (1706.03762); Zhai et al. 2022 (2106.04560).
+
+    >>> inverse_sqrt(100)(300)
+    0.5
+    """
+    return power_law(0.5, positive_length(CallSite("inverse_sqrt", "timescale"), Duration.of(timescale)))
+
+
+@shape
+def inverse_time(gamma: float, per: DurationLike = 1) -> InverseTime:
+    """Decay as the inverse of time.
+
+    value(t) = base / (1 + gamma * t / per)
+
+    Args:
+        gamma: the rate of decay in each `per`, above 0.
+        per: the time that the rate refers to, in any unit of time, above 0; one update by default.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
+
+    Source: Robbins & Monro 1951; Keras `InverseTimeDecay`.
+
+    >>> inverse_time(0.5, per=10)(20)
+    0.5
+    """
+    return InverseTime(gamma, Duration.of(per))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Logistic(Schedule):
+    """value(t) = base / (1 + exp(-steepness * (t - middle) / per))."""
+
+    middle: Duration = field(metadata=SCALE)
+    steepness: float = field(metadata=checked(finite_number))
+    per: Duration = field(metadata=POSITIVE_SCALE)
+
+    def check_together(self) -> None:
+        if self.steepness == 0:
+            found = "must not be 0, because the value would be half of base at every update"
+            raise InvalidArgument(CallSite("logistic", "steepness"), found, write="steepness=0.0025", sample=0.0025)
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return base.scaled(_logistic_of((ops.floating(t) - self.middle.count) / self.per.count * self.steepness, ops))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class InverseSigmoid(Schedule):
+    """value(t) = base * k / (k + exp(t / (per k)))."""
+
+    k: float = field(metadata=checked(positive_number))
+    per: Duration = field(metadata=POSITIVE_SCALE)
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return base.scaled(_logistic_of(log(self.k) - ops.floating(t) / self.per.count / self.k, ops))
+
+
+def _logistic_of(x: Array, ops: Arrays) -> Array:
+    """Return 1 / (1 + exp(-x)) without overflow, and with all digits of small values."""
+    above = x >= 0
+    small = ops.exp(ops.where(above, -x, x))
+    return ops.where(above, 1.0, small) / (1.0 + small)
+
+
+@shape
+def logistic(middle: DurationLike, steepness: float, per: DurationLike = 1) -> Logistic:
+    """Rise along a logistic curve that is half-way at `middle`.
+
+    value(t) = base / (1 + exp(-s * (t - middle) / per)), s = `steepness`
+
+    Args:
+        middle: the time at which the value is half of base, in any unit of time.
+        steepness: s, for each `per`; a number other than 0. Below 0 the value falls.
+        per: the time that one unit of the steepness refers to, in any unit of time, above 0; one update by default.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
+
+    It never reaches 0 or base exactly. To change between two levels in a stage, write
+    `anneal(…, curve=curves.sigmoid(12))`.
+
+    Source: the weight of the KL term in Bowman et al. 2016 (1511.06349), with 0.0025 around update 2500.
+
+    >>> rise = logistic(2500, 0.0025)
+    >>> round(rise(0), 9), rise(2500), round(rise(5000), 9)
+    (0.001926735, 0.5, 0.998073265)
+    """
+    return Logistic(Duration.of(middle), steepness, Duration.of(per))
+
+
+@shape
+def inverse_sigmoid(k: float, per: DurationLike = 1) -> InverseSigmoid:
+    """Decay along an inverse sigmoid curve.
+
+    value(t) = base * k / (k + exp(t / (per * k)))
+
+    Args:
+        k: the time scale, above 0. A larger k decays later and more slowly.
+        per: the unit of time of the formula, above 0; one update by default.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
+
+    Source: scheduled sampling, Bengio et al. 2015 (1506.03099).
+
+    >>> round(inverse_sigmoid(100)(0), 9), round(inverse_sigmoid(100)(1000), 9)
+    (0.99009901, 0.004519475)
+    """
+    return InverseSigmoid(k, Duration.of(per))

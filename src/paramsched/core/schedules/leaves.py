@@ -1,0 +1,265 @@
+"""Schedules that contain no other schedule: a constant, `like`, a function. Checks of arguments that are schedules."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any, final
+
+import numpy as np
+
+from paramsched.core import curves
+from paramsched.core.advice.calls import example_call
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.curves import Curve, CurveLike, curve_of
+from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.schedules.affine import LEVEL, Absolute, Affine, AffineLevel, Level, split_level
+from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.lengths import OPEN
+from paramsched.core.schedules.registry import SHAPES, shape
+from paramsched.core.schedules.span import Span
+from paramsched.core.schedules.text.writing import short_line
+from paramsched.core.time import Duration, DurationLike
+from paramsched.errors import CallSite, InvalidArgument, Unresolved, shown
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Constant(Schedule):
+    """value(t) = value. Without `over` it has no end; in a sequence it takes the rest of the run."""
+
+    value: Level = field(metadata=LEVEL)
+    over: Duration | None = field(metadata=OPEN)
+
+    def _factor_of_number(self) -> Callable[[float], float] | None:
+        value = self.value
+        return (lambda _: value) if isinstance(value, float) else None
+
+    def _held_from(self) -> int:
+        return 0
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return base.mapped(*split_level(self.value))
+
+
+@shape
+def constant(value: Level = 1.0, over: DurationLike | None = None) -> Constant:
+    """Hold one level.
+
+    value(t) = value
+
+    Args:
+        value: the level, a multiple of base, `absolute(x)` for an absolute value, `0.5 + absolute(x)` for a sum of
+            both, `previous` or `following` for the level of a neighboring stage.
+        over: the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None holds to the end of the run;
+            in a sequence it takes the rest of the run.
+
+    Raises:
+        InvalidArgument: the level is not a finite number, or the length is invalid.
+
+    Source: optax `constant_schedule`. (torch's `ConstantLR` returns to base at its end; this shape does not.)
+
+    >>> constant(0.1)(1000, base=0.5), constant(absolute(0.9))(0, base=0.5)
+    (0.05, 0.9)
+    """
+    return Constant(value, None if over is None else Duration.of(over))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Like(Schedule):
+    """A reference to the field or target `field`; `plan.resolve` replaces it by what it refers to."""
+
+    field: str
+
+    def check_together(self) -> None:
+        if not isinstance(self.field, str) or not self.field.strip():
+            site = CallSite("like", "field", shown(self.field))
+            found = "expected the name of a field or a target"
+            raise InvalidArgument(site, found, write='like("lr")', sample="lr")
+
+    fills = True
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        raise self._without_plan()
+
+    def _resolve(self, span: Span) -> Schedule:
+        raise self._without_plan()
+
+    def _without_plan(self) -> Unresolved:
+        found = f"it follows {self.field} of a plan, but it is not in a plan"
+        return Unresolved(str(self), found, f"Write Plan({self.field}=cosine(), weight_decay={self})")
+
+
+@shape
+def like(field: str) -> Like:
+    """Follow another field of the same group, or a target, scaled by this field's own base.
+
+    value(t) = base * factor(t), with the factor of a field, or the value of a target
+
+    Args:
+        field: a field of the same plan, such as `"lr"`, without absolute levels and metric rules. Or a target, such as
+            `"batch_size"`, without metric rules. If a field and a target have the same name, the field is followed.
+
+    Raises:
+        InvalidArgument: `field` is not text. At `plan.resolve`: the plan has no such field or target, or it cannot be
+            followed.
+
+    `plan.resolve` replaces `like(field)` by the schedule of `field`. In the schedule of one group, `like` of the same
+    field follows the default schedule of that field: `lr: like("lr") * 0.1`. If a default schedule follows a field with
+    separate schedules for some groups, it follows those schedules in those groups.
+
+    The value of a target is used as a factor, even if the target has absolute levels. It belongs to a time of the run,
+    so `like` of a target is allowed only where time counts from the start of the run, for example as a factor of the
+    entire line. `like` of a target does not determine the length of a stage. A line and the target that it follows
+    need the same clock.
+
+    Source: decoupled weight decay that decreases with the learning rate, Loshchilov & Hutter 2019 (1711.05101).
+
+    >>> print(Plan(lr=cosine(), weight_decay=like("lr"), horizon=100).resolve(Calendar()))
+    horizon: 100
+    lr: cosine(over=100)
+    weight_decay: cosine(over=100)
+    >>> size = Binding(Target("batch_size", 16), "stairs(1, 4, 3, over=30)")
+    >>> plan = Plan(size, lr='like("batch_size") / 16', horizon=40)
+    >>> rates = trace(plan, {"lr": 0.1}, Calendar())["lr"]
+    >>> rates[0].item(), rates[30].item()
+    (0.1, 0.4)
+    """
+    return Like(field)
+
+
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {}
+"""The registered functions of time by name. The dict is global, as the dict of shapes is."""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FromFunction(Schedule):
+    """value(t) = base * function(t)."""
+
+    function: Callable[[Any], Any]
+    name: str | None = None
+
+    @property
+    def serializable(self) -> bool:
+        return self.name is not None
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        if ops.concrete:  # one by one, because the function may accept only numbers
+            return base.scaled(np.array([float(self.function(number)) for number in t.tolist()]))
+        return base.scaled(self.function(ops.floating(t)))  # torch divides integers in float32
+
+    def __str__(self) -> str:
+        return f'from_function("{self.name}")' if self.name is not None else f"from_function({self.function!r})"
+
+
+@shape
+def from_function(function: Callable[[Any], Any] | str) -> FromFunction:
+    """Return a schedule from a Python function of time.
+
+    value(t) = base * function(t)
+
+    Args:
+        function: takes the number of completed updates and returns a multiple of base. Or the name under which a
+            function was registered with `register_function`, so that the schedule can be written to text.
+
+    Raises:
+        InvalidArgument: `function` is not callable, or not a registered name.
+
+    Source: torch `LambdaLR`.
+
+    >>> from_function(lambda t: 1 / (1 + t))(3)
+    0.25
+    """
+    if isinstance(function, str):
+        if function not in FUNCTIONS:
+            raise InvalidArgument(
+                f'from_function("{function}")',
+                f"unknown function; {did_you_mean(function, FUNCTIONS)}",
+                f'Register it first: register_function("{function}", f)',
+            )
+        return FromFunction(FUNCTIONS[function], function)
+    if not callable(function):
+        found = f"expected a function, got {type(function).__name__}"
+        raise InvalidArgument(f"from_function({function!r})", found, write="from_function(lambda t: 0.9 ** t)")
+    return FromFunction(function)
+
+
+def register_function(name: str, function: Callable[[Any], Any]) -> FromFunction:
+    """Register a function of time, so that text and configs can contain `from_function("name")`.
+
+    Args:
+        name: an identifier that is not registered yet.
+        function: takes the number of completed updates and returns a multiple of base.
+
+    Raises:
+        InvalidArgument: the name is taken or not an identifier.
+
+    >>> print(register_function("a_half_of_t", lambda t: t / 2))
+    from_function("a_half_of_t")
+    >>> parse('from_function("a_half_of_t")')(3)
+    1.5
+    """
+    if not isinstance(name, str) or not name.isidentifier() or name in FUNCTIONS:
+        found = "the name is taken or not an identifier"
+        raise InvalidArgument(f"register_function({shown(name)})", found, "Choose another name")
+    FUNCTIONS[name] = function
+    return FromFunction(function, name)
+
+
+MOST_DEPTH = 100
+"""The largest depth of nested schedules, so that evaluating, printing, copying and saving do not overflow the stack."""
+
+
+def curve_argument(name: str, curve: CurveLike) -> Curve:
+    """Check a curve argument. A schedule is rejected: it is callable too, but takes a time, not a progress."""
+    if isinstance(curve, Schedule):
+        site, found = CallSite(name, "curve", str(curve)), "expected a curve, got a schedule"
+        raise InvalidArgument(site, found, write="curve=curves.cosine", sample=curves.cosine, refused=curve)
+    return curve_of(curve)
+
+
+def line_of(value: object, site: str | Callable[[], str]) -> Schedule:
+    """Return the schedule of an entire line, as `schedule_of` does, but refuse a number other than 0 and 1.
+
+    Both readings of such a number are natural: `weight_decay: 0.1` is the value 0.1 or a tenth of base. 0 is equal in
+    both readings, and 1 is `constant()`, because the value 1 beside a base is never meant.
+    """
+    schedule = schedule_of(value, site)
+    if isinstance(value, Real) and value not in (0, 1):
+        number = shown(value if isinstance(value, int) else float(value))
+        raise InvalidArgument(
+            site() if callable(site) else site,
+            "a number alone has two readings",
+            f"Write absolute({number}) for the value {number}, or constant({number}) for {number} × base",
+        )
+    return schedule
+
+
+def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
+    """Return a schedule; or a finite number, `absolute(x)` or `0.5 + absolute(x)` as a constant.
+
+    Args:
+        site: the call that an error names, or a function that returns the call, if formatting it is expensive.
+    """
+    if isinstance(value, Schedule):
+        if value.metric_rules:
+            instead = f'Multiply the entire line, with brackets: (warmup("5%") >> cosine()) * {value.metric_rules[0]}'
+            raise InvalidArgument(site() if callable(site) else site, f"{value} contains a metric rule", instead)
+        if value.depth >= MOST_DEPTH:
+            found = f"schedules nested more than {MOST_DEPTH} deep"
+            raise InvalidArgument(short_line(value), found, "Merge nested calls: shift(s, 2), not two shifts by 1")
+        return value
+    if isinstance(value, (Absolute, AffineLevel)) or (isinstance(value, Real) and not isinstance(value, bool)):
+        level: Schedule = SHAPES["constant"](value)
+        return level
+    name = getattr(value, "__name__", "")
+    called = name in SHAPES and SHAPES[name] is value
+    is_function = callable(value) and not isinstance(value, type)
+    call = "ps.from_function(f)" if is_function else "warmup(100) >> cosine(to=0.1)"
+    raise InvalidArgument(
+        site() if callable(site) else site,
+        f"{name if called else shown(value)} is neither a schedule nor a number",
+        write=example_call(SHAPES[name], name) if called else call,
+        is_example=not called,
+    )

@@ -1,0 +1,474 @@
+"""Recipes: published schedules, built from shapes and combinators."""
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+from paramsched.core import curves
+from paramsched.core.advice.number_checks import positive_number, proper_share, whole_number
+from paramsched.core.curves import CurveLike
+from paramsched.core.curves.elementary import power as power_of
+from paramsched.core.schedules.affine import Absolute, Level, previous
+from paramsched.core.schedules.anneal import Index, anneal, cooldown, linear, warmup
+from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.cuts import skip
+from paramsched.core.schedules.decays import geometric, inverse_sqrt, power_law
+from paramsched.core.schedules.leaves import constant, schedule_of
+from paramsched.core.schedules.lengths import positive_length
+from paramsched.core.schedules.registry import shape
+from paramsched.core.schedules.sequence import sequence, with_lengths
+from paramsched.core.schedules.text.writing import short_line
+from paramsched.core.time import Duration, DurationLike
+from paramsched.errors import CallSite, InvalidArgument, shown
+
+
+@shape
+def polynomial(
+    power: float = 1.0,
+    start: Level = 1.0,
+    to: Level = 0.0,
+    over: DurationLike | None = None,
+    index: Index = "t/n",
+) -> Schedule:
+    """Decay from `start` to `to` along a polynomial.
+
+    value(t) = to + (start - to) * (1 - t / n) ** power; exactly `to` from t = n on
+
+    Args:
+        power: the exponent, above 0; 1 is a straight line.
+        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
+        to: the last level, likewise.
+        over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None takes the rest of the run.
+        index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has the value `start`. With
+            `"(t+1)/n"` the last update, n - 1, has the value `to`. With `"t/(n-1)"` both are true, with `"(t+1)/(n+1)"`
+            neither.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
+
+    Source: Liu et al. 2015 (1506.04579); torch `PolynomialLR`; TensorFlow `PolynomialDecay`.
+
+    >>> polynomial(2.0, over=10)(5)
+    0.25
+    """
+    curve = curves.polynomial(power)
+    return anneal(start, to, over, curves.linear if curve.exponent == 1 else curve, index)
+
+
+@shape
+def wsd(
+    warmup: DurationLike,
+    decay: DurationLike,
+    start: Level = 0.0,
+    to: Level = 0.0,
+    curve: CurveLike = curves.linear,
+    index: Index = "t/n",
+    warmup_curve: CurveLike = curves.linear,
+    decay_index: Index = "t/n",
+) -> Schedule:
+    """Warm up, stay at base, and decay at the end of the run (warmup, stable, decay).
+
+    value(t) = start + (1 - start) * warmup_curve(t / W), then 1, then 1 + (to - 1) * curve(v), W = `warmup`, v the
+    elapsed fraction of the decay
+
+    Args:
+        warmup: W, the length of the warmup in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`.
+        decay: the length of the decay, likewise.
+        start: the first level of the warmup, a multiple of base, or `absolute(x)` for an absolute value.
+        to: the last level of the decay, likewise.
+        curve: the curve of the decay: `curves.linear`, `curves.one_minus_sqrt`, …
+        index: the formula of the elapsed fraction of the warmup. With `"t/n"` its first update has the value `start`.
+            With `"(t+1)/n"`, as in torchtitan and nanochat, its last update has the value base.
+        warmup_curve: the curve of the warmup.
+        decay_index: the formula of the elapsed fraction of the decay; with `"(t+1)/n"` its last update has the value
+            `to`.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
+
+    Source: MiniCPM, Hu et al. 2024 (2404.06395); Haegele et al. 2024 (2405.18392), curve `curves.one_minus_sqrt`.
+
+    >>> str(wsd("2%", "20%"))
+    'warmup("2%") >> constant() >> linear(over="20%")'
+    >>> print(wsd(200, "20%", index="(t+1)/n", warmup_curve=curves.cosine))
+    warmup(200, curve=curves.cosine, index="(t+1)/n") >> constant() >> linear(over="20%")
+    """
+    up = _warmup(warmup, start, curve=warmup_curve, index=index)
+    return up >> constant() >> cooldown(decay, to, curve, decay_index)
+
+
+@shape
+def trapezoid(
+    up: DurationLike,
+    down: DurationLike,
+    start: Level = 0.0,
+    to: Level = 0.0,
+    index: Index = "t/n",
+    decay_index: Index = "t/n",
+) -> Schedule:
+    """Warm up, stay at base, and decay along straight lines: `wsd` with a linear decay.
+
+    value(t) = start + (1 - start) * t / up, then 1, then 1 + (to - 1) * v, v the elapsed fraction of `down`
+
+    Args:
+        up: the length of the warmup, in any unit of time.
+        down: the length of the decay, in any unit of time.
+        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
+        to: the last level, likewise.
+        index: the formula of the elapsed fraction of the warmup: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"` or `"t/(n-1)"`.
+        decay_index: the formula of the elapsed fraction of the decay, likewise.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
+
+    Source: Haegele et al. 2024 (2405.18392).
+
+    >>> str(trapezoid(100, "20%"))
+    'warmup(100) >> constant() >> linear(over="20%")'
+    """
+    return wsd(up, down, start, to, index=index, decay_index=decay_index)
+
+
+@shape
+def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
+    """Follow the schedule of the Transformer, in absolute values.
+
+    value(t) = factor * width ** -0.5 * min(k ** -0.5, k * W ** -1.5), k = t + 1, W = `warmup`
+
+    Args:
+        width: the model's width (`d_model`), above 0.
+        warmup: W, the length of the warmup in updates, at least one.
+        factor: a factor of the value, above 0.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
+
+    Source: Vaswani et al. 2017 (1706.03762).
+
+    >>> round(noam(512, 4000)(3999), 9), round(noam(512, 4000)(15999), 9)
+    (0.000698771, 0.000349386)
+    """
+    length = positive_length(CallSite("noam", "warmup"), Duration.of(warmup))
+    # k / W up to k = W - 1, then sqrt(W / k). Both are 1 at k = W, which is update W - 1.
+    before = length - Duration.of(1)
+    peak = positive_number(CallSite("noam", "factor"), factor) / math.sqrt(
+        whole_number(CallSite("noam", "width"), width)
+    )
+    return _noam_peak(peak, length, "noam", "warmup") * (
+        _warmup(before, 0.0, index="(t+1)/(n+1)") >> inverse_sqrt(length)
+    )
+
+
+@shape
+def t5(hold: DurationLike = 10_000) -> Schedule:
+    """Follow the schedule of T5 and PaLM, in absolute values.
+
+    value(t) = 1 / sqrt(max(t + 1, hold))
+
+    Args:
+        hold: the time for which the first value is held, in updates, at least one.
+
+    Raises:
+        InvalidArgument: `hold` is 0, or not in updates.
+
+    Source: T5, Raffel et al. 2020 (1910.10683); PaLM (2204.02311). Adafactor's relative step, Shazeer & Stern 2018
+    (1804.04235), is this schedule too; with warmup it is `noam(1, 10_000)`.
+
+    >>> t5()(0), t5()(39_999)
+    (0.01, 0.005)
+    """
+    length = positive_length(CallSite("t5", "hold"), Duration.of(hold))
+    return _noam_peak(1.0, length, "t5", "hold") * (constant(over=length - Duration.of(1)) >> inverse_sqrt(length))
+
+
+@shape
+def slanted_triangular(cut: DurationLike = "10%", ratio: float = 32.0) -> Schedule:
+    """Rise quickly from 1 / ratio to base, then decay slowly back, along straight lines.
+
+    value(t) = (1 + p * (ratio - 1)) / ratio, p = t / cut, then 1 - v * (1 - 1 / ratio), v the elapsed fraction of the
+    decay
+
+    Args:
+        cut: the length of the rise, in any unit of time.
+        ratio: the ratio of base to the lowest level, above 0.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
+
+    Source: ULMFiT, Howard & Ruder 2018 (1801.06146).
+
+    >>> str(slanted_triangular())
+    'warmup("10%", 0.03125) >> linear(to=0.03125)'
+    """
+    low = 1 / positive_number(CallSite("slanted_triangular", "ratio"), ratio)
+    return _warmup(cut, low) >> linear(1.0, low)
+
+
+@shape
+def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike | None = None) -> Schedule:
+    """Set a level at each of several times, and hold it until the next time or change along a curve to the next level.
+
+    value(t) = the level of the last point at or before t; constant before the first and after the last point
+
+    Args:
+        points: pairs of time and level, with increasing times, such as `[(0, 1.0), ("50%", 0.1)]`; in Python also a
+            mapping. Times are in any unit and count from the start of the stage; levels are multiples of base or
+            `absolute(x)`.
+        curve: the curve from each level to the next, such as `curves.linear`. None holds each level.
+
+    Raises:
+        InvalidArgument: there is no point, a point is not a pair, or the times decrease.
+
+    Source: optax `piecewise_constant_schedule` (whose values are factors of the previous value),
+    `piecewise_interpolate_schedule`.
+
+    >>> stairs = piecewise([(0, 1.0), (10, 0.5), (20, 0.1)])
+    >>> stairs(9), stairs(10), stairs(500)
+    (1.0, 0.5, 0.1)
+    """
+    pairs = _point_pairs(points)
+    (first, level), *_ = pairs
+    stages: list[Schedule] = [constant(level, first)] if first.terms else []
+    for (begin, here), (end, there) in pairwise(pairs):
+        try:
+            over = end - begin
+        except InvalidArgument:
+            found = f"expected increasing times, got {end} after {begin}"
+            instead = 'For example: piecewise([(0, 1.0), ("50%", 0.1)])'
+            raise InvalidArgument(f"piecewise({shown(points)})", found, instead) from None
+        stages.append(constant(here, over) if curve is None else anneal(here, there, over, curve))
+    stages.append(constant(pairs[-1][1]))
+    return stages[0] if len(stages) == 1 else sequence(*stages)
+
+
+@shape
+def overlay(first: Schedule, curve: Schedule) -> Schedule:
+    """Replace the first part of a schedule by another schedule, without moving the rest.
+
+    value(t) = first(t) for the length of `first`, then curve(t)
+
+    Args:
+        first: the schedule at the start, which needs a length: `warmup("5%")`. With `to=following` it ends at
+            the value of `curve`.
+        curve: the schedule to continue with. Its time counts from the start of `first`, not from its end.
+
+    Raises:
+        InvalidArgument: `first` has no length.
+
+    `overlay(first, curve)` is short for `first >> skip(curve, length of first)`.
+
+    Source: the warmups of BERT, EfficientNet and timm.
+
+    >>> print(overlay(warmup(1000, 0.001, to=following), cosine()))
+    linear(0.001, following, 1000) >> skip(cosine(), 1000)
+    """
+    over = schedule_of(first, "overlay(…)")
+    below = schedule_of(curve, "overlay(…)")
+    length = over.length
+    if length is None:
+        found = "expected a schedule with a length"
+        raise InvalidArgument(CallSite("overlay", "first", short_line(over)), found, write='warmup("5%")')
+    if length.until:
+        found = 'its length must not be an "until"'
+        site = CallSite("overlay", "first", short_line(over))
+        raise InvalidArgument(site, found, write=f'"{Duration(length.terms)}"')
+    return over >> skip(below, length)
+
+
+_warmup = warmup  # for functions with an argument of that name
+
+
+def _noam_peak(peak: float, over: Duration, call: str, argument: str) -> Schedule:
+    """Return the level peak / sqrt(over) as an absolute value; `over` must be in updates."""
+    amount = over.exact
+    if amount is None:
+        site = f'{call}({"…, " if call == "noam" else ""}{argument}="{over}")'
+        raise InvalidArgument(site, "its peak depends on the number of updates", f"Use the {argument} in steps")
+    return constant(Absolute(peak / math.sqrt(amount)))
+
+
+def _point_pairs(points: Any) -> list[tuple[Duration, Level]]:
+    """Return the points of `piecewise` as checked pairs of time and level."""
+    instead = 'Write piecewise([(0, 1.0), ("50%", 0.1)])'
+    try:
+        listed = points.items() if isinstance(points, Mapping) else points
+        pairs = [() if isinstance(pair, str) else tuple(pair) for pair in listed]
+    except TypeError:
+        pairs = []
+    if not pairs or any(len(pair) != 2 for pair in pairs):
+        raise InvalidArgument(f"piecewise({points!r})", "expected pairs of time and level", instead)
+    return [(Duration.of(time), level) for time, level in pairs]
+
+
+@shape
+def rsqrt(
+    warmup: DurationLike,
+    cooldown: DurationLike,
+    timescale: DurationLike | None = None,
+    start: Level = 0.0,
+    to: Level = 0.0,
+    curve: CurveLike = curves.linear,
+    frozen: bool = False,
+) -> Schedule:
+    """Warm up, decay as the inverse square root of time, and cool down at the end of the run.
+
+    value(t) = start + (1 - start) * t / W, then r = 1 / sqrt(1 + (t - W) / timescale), and in the cooldown
+    to + (r - to) * (1 - curve(v)), W = `warmup`, v the elapsed fraction of the cooldown
+
+    Args:
+        warmup: W, the length of the warmup in any unit of time.
+        cooldown: the length of the cooldown, in any unit of time.
+        timescale: the time scale of the inverse square root, in any unit of time; the length of the warmup by default.
+        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
+        to: the last level, likewise.
+        curve: the curve of the cooldown: `curves.linear`, `curves.one_minus_sqrt`, …
+        frozen: if True, r stays constant during the cooldown, at its value at the start of the cooldown.
+
+    Raises:
+        InvalidArgument: an argument is out of range, or the warmup is 0 and `timescale` is missing.
+
+    Source: Zhai et al. 2022 (2106.04560); big_vision `rsqrt`, timm `rsqrt`; frozen: OLMo-core `PowerLR`.
+
+    >>> print(rsqrt(1000, "10%"))
+    warmup(1000) >> inverse_sqrt(1000) * (constant() >> linear(over="10%"))
+    >>> print(rsqrt(1000, "10%", frozen=True))
+    warmup(1000) >> inverse_sqrt(1000) >> linear(previous, over="10%")
+    """
+    up = _warmup(warmup, start)
+    falls = inverse_sqrt(warmup if timescale is None else timescale)
+    if frozen:
+        return up >> falls >> anneal(previous, to, cooldown, curve)
+    down = falls * (constant() >> anneal(1.0, 0.0, cooldown, curve))
+    return up >> (down if to == 0 else down + (constant(0.0) >> anneal(0.0, to, cooldown, curve)))
+
+
+@shape
+def wsd_s(
+    periods: tuple[DurationLike, ...],
+    decay: float = 0.1,
+    warmup: DurationLike = 0,
+    start: Level = 0.0,
+    to: Level = 0.0,
+    curve: CurveLike = curves.linear,
+    index: Index = "t/n",
+    decay_index: Index = "t/n",
+) -> Schedule:
+    """Repeat periods at base that each end with a decay; every period restarts at base.
+
+    value(t) = start + (1 - start) * t / W, then 1, then 1 + (to - 1) * curve(v), then 1 again, …, W = `warmup`, v the
+    elapsed fraction of a decay
+
+    Args:
+        periods: the lengths of the periods, in any unit of time; the first one includes the warmup.
+        decay: the fraction of each period that its decay takes, above 0 and at most 1. If periods are in updates, the
+            decay is rounded to whole updates.
+        warmup: W, the length of the warmup in any unit of time; 0 for none.
+        start: the first level of the warmup, a multiple of base, or `absolute(x)` for an absolute value.
+        to: the last level of each period, likewise.
+        curve: the curve of the decays: `curves.linear`, `curves.inverse_proportional(0.1)`, …
+        index: the formula of the elapsed fraction of the warmup: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"` or `"t/(n-1)"`.
+        decay_index: the formula of the elapsed fraction of a decay, likewise. OLMo-core has `"(t+1)/n"` for both.
+
+    Raises:
+        InvalidArgument: an argument is out of range, or the first period is shorter than its warmup and decay.
+
+    Source: Wen et al. 2024 (2410.05192), with curve `curves.inverse_proportional(0.1)` to 0.1; OLMo-core `WSDS`.
+
+    >>> print(wsd_s([100, 200], warmup=20))
+    warmup(20) >> constant(over=70) >> linear(over=10)
+        >> constant(over=180) >> linear(over=20)
+    """
+    share = proper_share(CallSite("wsd_s", "decay"), decay, sample=0.1, whole=True)
+    if not isinstance(periods, (list, tuple)) or not periods:
+        raise InvalidArgument(f"wsd_s({shown(periods)})", "expected a list of lengths", write="wsd_s([1000, 2000])")
+    up = Duration.of(warmup)
+    stages: list[Schedule] = [_warmup(up, start, index=index)] if up.terms else []
+    for place, period in enumerate(map(Duration.of, periods)):
+        if period.until:
+            found = 'a period must not be an "until"'
+            raise InvalidArgument(f'wsd_s(["{period}"])', found, write=f'"{Duration(period.terms)}"')
+        part = Fraction(repr(share))
+        down = Duration(tuple((unit, amount * part) for unit, amount in period.terms))
+        if period.exact is not None:
+            down = Duration.of_updates(round(period.exact * part))
+        stable = period - down
+        try:
+            rest = stable if place else stable - up
+        except InvalidArgument:  # the difference would be negative
+            found = f'the warmup must fit in the first period before its decay, in "{stable}"'
+            raise InvalidArgument(CallSite("wsd_s", "warmup", f'"{up}"'), found, write="warmup=0", sample=0) from None
+        stages += [constant(over=rest), cooldown(down, to, curve, decay_index)]
+    return sequence(*stages)
+
+
+@shape
+def tri_stage(
+    warmup: DurationLike = "10%",
+    hold: DurationLike = "40%",
+    decay: DurationLike = "50%",
+    start: float = 0.01,
+    to: float = 0.01,
+) -> Schedule:
+    """Warm up along a straight line, stay at base, and decay by the same ratio at every update.
+
+    value(t) = start + (1 - start) * t / W, then 1, then to ** v, W = `warmup`, v the elapsed fraction of the decay
+
+    Args:
+        warmup: W, the length of the warmup in any unit of time.
+        hold: the length at base, in any unit of time.
+        decay: the length of the decay, in any unit of time.
+        start: the first level, a multiple of base.
+        to: the last level, a multiple of base, above 0.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
+
+    Source: SpecAugment, Park et al. 2019 (1904.08779); wav2vec 2.0; fairseq `tri_stage`.
+
+    >>> print(tri_stage())
+    warmup("10%", 0.01) >> constant(over="40%")
+        >> anneal(to=0.01, over="50%", curve=curves.exponential(0.01))
+    """
+    return _warmup(warmup, start) >> constant(over=hold) >> geometric(1.0, to, decay)
+
+
+@shape
+def power_scheduler(batch: float, a: float = 4.6, exponent: float = 0.51, most: float = 0.02) -> Schedule:
+    """Decay as a power of the tokens seen so far, in absolute values.
+
+    value(t) = min(most, batch * a * n ** -exponent), n the number of tokens before update t
+
+    Args:
+        batch: the batch size in sequences, above 0.
+        a: the factor, above 0.
+        exponent: the exponent, above 0; the paper's b is -exponent.
+        most: the highest value, above 0.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
+
+    If a plan counts tokens (`clock: tokens`), n is t. On any other clock, the run facts must include the tokens of an
+    update (`tokens_per_step`). Replace its start by a warmup, and continue from its last value with the final decay:
+    `overlay(warmup("1B tokens", to=following), power_scheduler(1024)) >> linear(previous, 0, over="10%")`.
+
+    Source: Shen et al. 2024 (2408.13359), whose a and b were found for one family of models.
+
+    >>> at_update = resolve(power_scheduler(128), Calendar(tokens_per_step=500_000))
+    >>> at_update(0), round(at_update(2000), 9)
+    (0.02, 0.01513449)
+    """
+    per_token = positive_number(CallSite("power_scheduler", "a"), a)
+    scale = positive_number(CallSite("power_scheduler", "batch"), batch) * per_token
+    level = positive_number(CallSite("power_scheduler", "most"), most)
+    power = positive_number(CallSite("power_scheduler", "exponent"), exponent)
+    try:  # from token n0 the power is below the level; (n / n0) ** -p is (1 + (n - n0) / n0) ** -p
+        begin = Duration.of(f"{power_of(scale / level, 1 / power)!r} tokens")
+    except (OverflowError, InvalidArgument):
+        site = f"power_scheduler(…, exponent={power!r}, most={level!r})"
+        found = (
+            f"with batch * a = {scale:g} the power law does not fall to `most` within the tokens that a clock counts"
+        )
+        raise InvalidArgument(site, found, "Write power_scheduler(1024)") from None
+    return with_lengths(constant(Absolute(level), begin) >> constant(Absolute(level)) * power_law(power, begin))

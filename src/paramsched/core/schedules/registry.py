@@ -1,0 +1,103 @@
+"""The registry: every function that builds a schedule or a rule, by its name in text."""
+
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any, Final, final
+
+from paramsched.core.advice.calls import Builder, built_class, register_builder
+from paramsched.core.base.entries import entry_names, load_entry
+
+
+@final
+class Registry(MutableMapping[str, Callable[..., Any]]):
+    """A dict from name to builder. Looking up the name of an entry imports the module that registers its builder."""
+
+    def __init__(self) -> None:
+        self._builders: dict[str, Callable[..., Any]] = {}
+
+    def __getitem__(self, name: str) -> Callable[..., Any]:
+        if name not in self._builders:
+            load_entry("shapes", name)
+        return self._builders[name]
+
+    def __setitem__(self, name: str, builder: Callable[..., Any]) -> None:
+        self._builders[name] = builder
+
+    def __delitem__(self, name: str) -> None:
+        del self._builders[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*self._builders, *entry_names("shapes"))))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @property
+    def registered(self) -> dict[str, Callable[..., Any]]:
+        """The builders of the modules that were imported so far."""
+        return dict(self._builders)
+
+
+SHAPES: Final = Registry()
+"""Every function that builds a schedule, by its name in text, configs and the command line.
+
+The table is global, as Python's table of codecs is, because a text must mean the same everywhere in the process.
+"""
+
+RULES: dict[str, Callable[..., Any]] = {}
+
+BUILDER_OF_CLASS: dict[type, tuple[str, Callable[..., Any]]] = {}
+"""A dict from each class of schedules or rules to the pair (name in text, function that builds its values)."""
+
+_OPERATORS: dict[str, Callable[..., Any]] = {}
+
+
+def shape(builder: Builder) -> Builder:
+    """Register a function that builds a schedule. Its name is the name of the shape in text.
+
+    Text, configs, the command line and the property tests read the annotations of its parameters: `Level`,
+    `DurationLike`, `float`, … A schedule of the returned class is written in text as a call of this function.
+
+    Raises:
+        InvalidArgument: the name is taken, or the return annotation is missing.
+    """
+    return _keep_class(register_builder(SHAPES, builder, kind="shape", prefix=""), "")
+
+
+def rule(builder: Builder) -> Builder:
+    """Register a function that builds a rule of a recurrence. In text, the rule is `rules.` and the function's name."""
+    return _keep_class(register_builder(RULES, builder, kind="shape", prefix="rules."), "rules.")
+
+
+def operator_builder(name: str) -> Callable[[Builder], Builder]:
+    """Return a decorator that registers the function that implements the operator `name`.
+
+    Schedule calls the function by that name. Schedule cannot import the function, because the function's
+    module imports Schedule.
+    """
+
+    def keep(function: Builder) -> Builder:
+        _OPERATORS[name] = function
+        return function
+
+    return keep
+
+
+def combine_operands(name: str, *operands: Any) -> Any:
+    """Apply the operator `name`. Return the schedule, or NotImplemented if an operand has an unknown type."""
+    return _OPERATORS[name](*operands)
+
+
+def has_shape(value: object) -> bool:
+    """Return whether a registered function builds values of the class of `value`."""
+    return type(value) in BUILDER_OF_CLASS
+
+
+def builder_name(value: Any) -> str:
+    """Return the name of the function that builds values of the class of `value`, or the name of that class."""
+    return BUILDER_OF_CLASS[type(value)][0] if type(value) in BUILDER_OF_CLASS else type(value).__name__
+
+
+def _keep_class(builder: Builder, prefix: str) -> Builder:
+    """Let text contain values of the built class as calls of `builder`, unless an earlier function builds them."""
+    BUILDER_OF_CLASS.setdefault(built_class(builder), (prefix + builder.__name__, builder))
+    return builder

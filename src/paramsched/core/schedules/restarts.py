@@ -1,0 +1,353 @@
+"""Restarts: a schedule that repeats, optionally with a warmup each time."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import ceil, floor
+from typing import final
+
+from paramsched.core import curves
+from paramsched.core.advice.number_checks import checked, finite_number, positive_number, whole_number
+from paramsched.core.curves import CurveLike
+from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.schedules.affine import Affine, Level
+from paramsched.core.schedules.anneal import anneal, warmup
+from paramsched.core.schedules.base import Schedule, no_horizon
+from paramsched.core.schedules.cuts import Skip
+from paramsched.core.schedules.leaves import Constant, curve_argument, schedule_of
+from paramsched.core.schedules.lengths import (
+    POSITIVE_PERIOD,
+    ROUNDING_OF_CYCLES,
+    CycleTable,
+    Lengths,
+    boundaries,
+    checked_growth,
+    cycle_table,
+    end_of_cycles,
+    fitting_times,
+    is_resolved_field,
+    length_of_cycles,
+    require_lengths,
+    split_periods,
+    stretched_time,
+    sum_of_cycles,
+)
+from paramsched.core.schedules.neighbor_levels import needs_outside_level
+from paramsched.core.schedules.registry import shape
+from paramsched.core.schedules.retimed import Chain, Every
+from paramsched.core.schedules.sequence import Sequence, sequence
+from paramsched.core.schedules.span import Span
+from paramsched.core.schedules.text.writing import short_line
+from paramsched.core.time import Duration, DurationLike, count_of
+from paramsched.errors import CallSite, InvalidArgument
+
+_MAX_STAGES = 10_000
+_SHORT_CYCLE = 4096  # updates; the breakpoints of a shorter cycle are computed once
+
+
+class Cycles(Schedule, ABC):
+    """Base class of schedules that repeat cycles, each `mult` times as long as the previous one."""
+
+    __slots__ = ()
+    times: int | None
+    mult: float
+    lengths: Lengths
+
+    @property
+    @abstractmethod
+    def first_cycle(self) -> Duration | None:
+        """The length of the first cycle; None if it is unknown."""
+
+    @property
+    def _period(self) -> Duration:
+        """The length of the first cycle of a resolved schedule."""
+        assert self.first_cycle is not None
+        return self.first_cycle
+
+    @property
+    def _table(self) -> CycleTable:
+        """The table of growing cycles."""
+        return cycle_table(self._period.number, self.mult, self.lengths, self.times)
+
+    @property
+    def length(self) -> Duration | None:
+        """The length of all cycles, up to the first update after them."""
+        if self.times is None or self.first_cycle is None:
+            return None
+        return length_of_cycles(self.first_cycle, self.mult, self.lengths, self.times)
+
+    def _end_of(self, first: Duration) -> int | Fraction | None:
+        return None if self.times is None else end_of_cycles(first.number, self.mult, self.lengths, self.times)
+
+    def _held_from(self) -> int | Fraction | None:
+        return self._end_of(self._period)
+
+    def _exact_length(self, span: Span) -> Fraction | None:
+        end = None if self.first_cycle is None else self._end_of(span.period(self.first_cycle))
+        return None if end is None else Fraction(end)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Restarts(Cycles):
+    """Repeats a schedule each `every`; after `times` cycles the final value of the last one is held."""
+
+    schedule: Schedule
+    every: Duration | None = field(metadata=POSITIVE_PERIOD)
+    times: int | None = field(metadata=checked(whole_number))
+    mult: float = field(metadata=checked(checked_growth))
+    gamma: float = field(metadata=checked(positive_number))
+    lengths: Lengths = field(metadata=ROUNDING_OF_CYCLES)
+
+    def check_together(self) -> None:
+        if self.every is None:
+            if self.times is None:
+                found = "expected every, times, or both"
+                raise InvalidArgument(CallSite("restarts", "times", "None"), found, write="times=4", sample=4)
+            if self.lengths != "exact":
+                site = CallSite("restarts", "lengths", repr(self.lengths))
+                found = "cycles that divide the horizon evenly are not rounded"
+                raise InvalidArgument(site, found, "Omit lengths", sample="exact")
+        first = None if self.every is None else self.every.exact
+        require_lengths("restarts", self.lengths, self.mult, first, self.times)
+
+    @property
+    def first_cycle(self) -> Duration | None:
+        return self.every
+
+    @property
+    def fills(self) -> bool:
+        return self.every is None
+
+    def _lengths_known(self, *, whole: bool) -> bool:
+        if self.every is None or (self.lengths != "exact" and self.mult != 1 and not self.every.is_resolved):
+            return False
+        inner = self.schedule._lengths_known(whole=whole and self.every.is_resolved)
+        return inner and is_resolved_field(Restarts, "every", self.every, whole=whole)
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        """Evaluate the schedule at the time since the last restart."""
+        if self.mult == 1:
+            cycle, since = split_periods(t, self._period.number, ops, self.times)
+        else:  # the time in the first cycle with the same elapsed fraction
+            first, over = self._period.count, self._held_from()
+            cycle, since, size = self._table.split(t, ops)
+            since, size = ops.floating(since), ops.floating(size)
+            since = ops.where(size == first, since, since * first / size)
+            if over is not None:
+                since = ops.where(ops.has_reached(t, count_of(over)), first, since)
+        if self.gamma != 1:
+            base = base.scaled(ops.power_of_number(self.gamma, cycle))
+        return self.schedule._at(since, base, ops)
+
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
+        period = self._period.number
+        short = None if period > _SHORT_CYCLE else tuple(self.schedule._breakpoints_and_end(0, ceil(period)))
+        cycles: Iterable[tuple[int | Fraction, int | Fraction]]
+        if self.mult == 1:
+            end = until if self.times is None else min(until, ceil(period * self.times))
+            cycles = ((begin, period) for begin in boundaries(period, end, since - ceil(period)))
+        else:
+            table = self._table
+            cycles = (
+                (begin, size)
+                for begin, size in zip(table.begins, table.sizes, strict=True)
+                if since <= begin + size and begin <= until
+            )
+        for begin, size in cycles:
+            yield begin
+            inside: Iterable[int | Fraction] | None = short
+            if inside is None:  # only the requested part of a long cycle, which may have billions of breakpoints
+                first, last = ((time - begin) * period / Fraction(size) for time in (since, until))
+                inside = self.schedule._breakpoints_and_end(max(floor(first), 0), ceil(min(last, period)))
+            yield from (begin + stretched_time(b, size, period) for b in inside if b <= period)
+
+    def _resolve(self, span: Span) -> Schedule:
+        if self.every is not None:
+            return self._resolved_cycles(span, span.period(self.every), span.exact(self.every))
+        room, cycles = span.room, self.times  # the cycles divide the horizon evenly
+        assert cycles is not None
+        if room is None:
+            raise no_horizon(self)
+        if not room.terms:  # a schedule without updates holds its final value
+            one = replace(self, every=Duration.of(1), times=1)
+            return Skip(one._resolved_cycles(span, Duration.of(1), Fraction(1)), Duration.of(1), None)
+        times = fitting_times(self.mult, cycles, Fraction(room.number) * span.grid)
+        first = room.number / sum_of_cycles(self.mult, times)
+        return replace(self, times=times)._resolved_cycles(span, Duration.of_updates(first), first)
+
+    def _resolved_cycles(self, span: Span, period: Duration, exact: Fraction) -> Schedule:
+        """Return the schedule with its cycles in updates. `exact` is the length of the first cycle before rounding."""
+        if self.mult != 1:
+            if self.lengths != "exact":
+                period = Duration.of(ceil(period.number))
+            return replace(self, schedule=self.schedule._resolve(span.cycle(period)), every=period)
+        if not _follows_epochs(self.schedule, period, span) or (self.times is None and span.end is None):
+            return replace(self, schedule=self.schedule._resolve(span.cycle(period)), every=period)
+        return self._uneven_cycles(span, exact)
+
+    def _uneven_cycles(self, span: Span, period: Fraction) -> Schedule:
+        """Return the cycles as a sequence of stages, because their integer lengths differ."""
+        if needs_outside_level(self.schedule):  # in a sequence the neighbor of a cycle would be the previous cycle
+            found = (
+                "its cycles are resolved one by one, so previous and following would not be the same for all of them"
+            )
+            raise InvalidArgument(short_line(self), found, "Use the level as a number")
+        times = self.times
+        if times is None:
+            assert span.end is not None
+            times = max(1, -int((span.begin - span.end) // period))
+        if times > _MAX_STAGES:
+            found = f"{times} cycles of {float(period):g} updates are too many"
+            raise InvalidArgument(str(self), found, "Use an integer number of updates")
+        bounds = [span.begin + index * period for index in range(times + 1)]
+        parts = [part for part in map(span.cycle_between, bounds, bounds[1:]) if part.room and part.room.terms] or [
+            span.cycle_between(*bounds[:2])
+        ]
+        stages: list[Schedule] = []
+        for number, part in enumerate(parts):
+            over = part.room if part.room is not None and part.room.terms else Duration.of(1)
+            cycle: Schedule = replace(self, schedule=self.schedule._resolve(part), every=over, times=1, gamma=1.0)
+            if self.gamma != 1 and number:
+                cycle = Chain((Constant(_base_of_cycle("restarts", self.gamma, number), None), cycle))
+            stages.append(cycle)
+        return Sequence(tuple(stages)) if len(stages) > 1 else stages[0]
+
+
+def _base_of_cycle(shape: str, gamma: float, number: int) -> float:
+    try:
+        return gamma**number
+    except OverflowError:
+        site = CallSite(shape, "gamma", repr(gamma))
+        raise InvalidArgument(site, f"the base of cycle {number} overflows", write="gamma=0.5", sample=0.5) from None
+
+
+def _follows_epochs(schedule: Schedule, period: Duration, span: Span) -> bool:
+    """Return whether a schedule contains `every(…, "epoch")`, and epochs start at different updates of each cycle."""
+    if isinstance(schedule, Every) and schedule.of_run and period.number % span.period(schedule.period).number:
+        return True
+    return any(_follows_epochs(part, period, span) for part in schedule.parts())
+
+
+@shape
+def restarts(
+    schedule: Schedule,
+    every: DurationLike | None = None,
+    times: int | None = None,
+    mult: float = 1.0,
+    gamma: float = 1.0,
+    lengths: Lengths = "exact",
+) -> Restarts:
+    """Repeat a schedule each `every`.
+
+    value(t) = schedule(t mod every)
+
+    Args:
+        schedule: the schedule of one cycle. If it has no length, it takes that of the cycle.
+        every: the length of the first cycle, in any unit of time, above 0; at least one update. None divides the
+            horizon evenly into `times` cycles.
+        times: the number of cycles, after which the final value is held. None repeats without end.
+        mult: the ratio of each cycle's length to the previous one: 1, or at least 1.001. The schedule is stretched to
+            its cycle.
+        gamma: the ratio of each cycle's base to the previous one, above 0. Absolute levels do not change.
+        lengths: how growing cycles are rounded: `"exact"` (not rounded), `"nearest"` (each to the nearest update), or
+            `"floor"` (rounded down before the next length is computed from it: int(int(every * mult) * mult)).
+
+    Raises:
+        InvalidArgument: an argument is out of range, `every` and `times` are both None, or rounding down prevents the
+            cycles from growing.
+
+    With `mult` and `gamma`, cycle i has the length every * mult ** i and the base base * gamma ** i. Cycles of
+    fractional length keep their exact length, so the last one is as exact as the first.
+
+    Source: SGDR, Loshchilov & Hutter 2017 (1608.03983). timm's `cycle_mul`, `cycle_decay` and `cycle_limit` are `mult`,
+    `gamma` and `times`; ignite's `cycle_mult` and `start_value_mult` are `mult` with `lengths="floor"`, and `gamma`.
+
+    >>> saw = restarts(linear(1, 0, over=4), 4, times=2)
+    >>> [saw(t) for t in (0, 3, 4, 7, 8, 100)]
+    [1.0, 0.25, 1.0, 0.25, 0.0, 0.0]
+    >>> print(resolve(warmup("10%") >> restarts(cosine(), times=4), Calendar(total=1000)))
+    warmup(100) >> restarts(cosine(over=225), 225, 4)
+    >>> growing = restarts(linear(1, absolute(0.0), over=4), 4, mult=2, gamma=0.5)
+    >>> [growing(t) for t in (0, 2, 4, 8, 12)]
+    [1.0, 0.5, 0.5, 0.25, 0.25]
+    """
+    first = None if every is None else Duration.of(every)
+    return Restarts(schedule_of(schedule, "restarts(…)"), first, times, mult, gamma, lengths)
+
+
+_MAX_CYCLES = 1000
+_warmup = warmup  # for functions with an argument of that name
+
+
+@shape
+def warmup_restarts(
+    first: DurationLike,
+    warmup: DurationLike,
+    times: int | None = None,
+    mult: float = 1.0,
+    gamma: float = 1.0,
+    start: Level = 0.0,
+    to: Level = 0.0,
+    curve: CurveLike = curves.cosine,
+) -> Schedule:
+    """Repeat a decay, each time after a warmup of the same length.
+
+    value(t) = start + (p - start) * c / W, then p + (to - p) * curve((c - W) / (L_i - W)), c updates into cycle i
+
+    W is `warmup`. The peak of cycle i is p = gamma ** i. Its length is L_i = int((L_(i-1) - W) * mult) + W.
+
+    Args:
+        first: L_0, the length of the first cycle including its warmup, in any unit of time.
+        warmup: W, the length of each warmup, in any unit of time.
+        times: the number of cycles. None repeats without end and requires that all cycles are alike.
+        mult: the ratio of each decay's length to the previous one, 1 or more. If it is not 1, lengths must be in
+            updates.
+        gamma: the ratio of each cycle's peak to the previous one, above 0.
+        start: the first level of each cycle, a multiple of base, or `absolute(x)` for an absolute value.
+        to: the last level of each cycle, likewise.
+        curve: the curve of the decays: `curves.cosine`, `curves.linear`, …
+
+    Raises:
+        InvalidArgument: an argument is out of range, the cycles differ and `times` is None, or the warmup is as long as
+            `first`.
+
+    For a warmup that grows with its cycle, write `restarts(warmup("5 epochs") >> cosine(), "50 epochs", mult=2)`.
+
+    Source: pytorch_optimizer `CosineAnnealingWarmupRestarts`.
+
+    >>> print(warmup_restarts(100, 10))
+    restarts(warmup(10) >> cosine(), 100)
+    >>> print(warmup_restarts(20, 10, times=2, mult=1.5, gamma=0.5))
+    warmup(10) >> cosine(over=10) >> linear(0.0, 0.5, 10) >> cosine(0.5, over=15)
+    """
+    whole, up = Duration.of(first), Duration.of(warmup)
+    growth = finite_number(CallSite("warmup_restarts", "mult"), mult)
+    height = positive_number(CallSite("warmup_restarts", "gamma"), gamma)
+    decay_curve = curve_argument("warmup_restarts", curve)
+    if growth < 1:
+        site = CallSite("warmup_restarts", "mult", repr(mult))
+        raise InvalidArgument(site, "must be at least 1, because cycles must not shrink", write="mult=1", sample=1.0)
+    try:
+        down = whole - up
+    except InvalidArgument:  # the difference would be negative
+        down = Duration.of(0)
+    if not down.terms:
+        site = CallSite("warmup_restarts", "warmup", str(up))
+        raise InvalidArgument(site, f"the warmup must be shorter than the first cycle, {whole}", "Use a shorter warmup")
+    if growth == 1 and height == 1:
+        return restarts(_warmup(up, start) >> anneal(1.0, to, None, decay_curve), whole, times)
+    if times is None or whole_number(CallSite("warmup_restarts", "times"), times) > _MAX_CYCLES:
+        found = f"if mult or gamma is not 1, the number of cycles is required, at most {_MAX_CYCLES}"
+        raise InvalidArgument(CallSite("warmup_restarts", "times", str(times)), found, write="times=3", sample=3)
+    if growth != 1 and (whole.exact is None or up.exact is None):
+        found = "growing cycles need lengths in updates"
+        raise InvalidArgument(CallSite("warmup_restarts", "first", str(whole)), found, "Use lengths in steps")
+    stages = list[Schedule]()
+    for cycle in range(times):
+        peak = _base_of_cycle("warmup_restarts", height, cycle)
+        stages += [anneal(start, peak, up), anneal(peak, to, down, decay_curve)]
+        if growth != 1:
+            down = Duration.of(max(1, int(down.count * growth)))
+    return sequence(*stages)

@@ -1,0 +1,341 @@
+"""Sequence: one stage after another; and how the lengths of stages are rounded."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from collections.abc import Sequence as Several
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+from itertools import accumulate
+from math import ceil, floor
+from typing import final
+
+from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.schedules.affine import Affine, choose_affine
+from paramsched.core.schedules.base import Schedule, no_horizon
+from paramsched.core.schedules.leaves import Constant, schedule_of
+from paramsched.core.schedules.lengths import ROUNDING_OF_CYCLES, Lengths, length_field
+from paramsched.core.schedules.one_operand import OneOperand
+from paramsched.core.schedules.registry import operator_builder, shape
+from paramsched.core.schedules.retimed import Window
+from paramsched.core.schedules.span import Span
+from paramsched.core.schedules.text.writing import SEQUENCE, in_brackets
+from paramsched.core.time import Duration, count_of
+from paramsched.errors import InvalidArgument
+
+_A_LENGTH = 10.0
+"""A level without a length that is so many times base was meant as the length: `constant(60)`."""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Sequence(Schedule):
+    """Stages one after another, each with a clock that starts at 0. The final value of the last stage is held.
+
+    At most one stage may have no length, at any place in the sequence. It takes the time that the other stages leave in
+    the run. If it is the last stage and has no end, the length of the run is not needed.
+    """
+
+    stages: tuple[Schedule, ...]
+    _precedence = SEQUENCE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stages", tuple(one for stage in self.stages for one in stages_of(stage)))
+
+    def _refuse_two_without_length(self) -> None:
+        """Reject two stages that would both take the rest of the run."""
+        without = [stage for stage in self.stages if not stage.has_length]
+        if len(without) > 1:
+            names = " and ".join(str(stage).split("(")[0] for stage in without)
+            share = "60%" if len(without) == 2 else f"{100 // len(without)}%"
+            timed = [str(stage) for stage in self.stages]
+            for index in [index for index, stage in enumerate(self.stages) if not stage.has_length][:-1]:
+                stage, timed[index] = self.stages[index], f'window({timed[index]}, end="{share}")'
+                if isinstance(stage, Constant) and isinstance(stage.value, float) and stage.value >= _A_LENGTH:
+                    timed[index] = str(Constant(1.0, Duration.of(stage.value)))
+                elif (name := length_field(type(stage), "fills", "open")) is not None:
+                    timed[index] = str(replace(stage, **{name: Duration.of(share)}))  # type: ignore[type-var]  # a dataclass
+            found = f"{names} {'both' if len(without) == 2 else 'all'} have no length"
+            found = f"{found}; only one stage may fill the rest of the horizon"
+            raise InvalidArgument(str(self), found, write=" >> ".join(timed))
+
+    # Cached, because each level of a deep tree needs the values of all levels below it.
+    @cached_property
+    def length(self) -> Duration | None:
+        lengths = [stage.length for stage in self.stages]
+        return None if None in lengths else sum((n for n in lengths if n is not None), Duration.of(0))
+
+    @cached_property
+    def fills(self) -> bool:
+        return any(stage.fills for stage in self.stages) or not all(stage.has_length for stage in self.stages[:-1])
+
+    @cached_property
+    def has_length(self) -> bool:
+        return all(stage.has_length for stage in self.stages)
+
+    def _held_from(self) -> int | Fraction | None:
+        last = self.stages[-1]._held_from()
+        return None if last is None else self._stage_begins()[-1] + last
+
+    def _exact_length(self, span: Span) -> Fraction | None:
+        lengths = self._exact_lengths(span)
+        return None if None in lengths else sum((n for n in lengths if n is not None), Fraction(0))
+
+    def _exact_lengths(self, span: Span) -> list[Fraction | None]:
+        """Return a list with the exact length of each stage; None for the stage without a length."""
+        own = replace(span, origin=span.begin)
+        lengths: list[Fraction | None] = []
+        for place, stage in enumerate(self.stages, 1):
+            length = stage._exact_length(own)
+            lengths.append(length)
+            if length is None:
+                return [*lengths, *lengths_up_to_end(self.stages[place:], replace(own, origin=None))]
+            own = own.later(own.begin + length)
+        return lengths
+
+    def _stage_begins(self) -> list[int | Fraction]:
+        """Return the start of each stage of a resolved sequence."""
+        lengths = (stage.length for stage in self.stages[:-1])
+        return list(accumulate((n.number for n in lengths if n is not None), initial=0))
+
+    @cached_property
+    def _taking_time(self) -> tuple[list[Schedule], list[int | float]]:
+        """Two lists: the stages that have updates, or else the last stage, and the starts of these stages."""
+        pairs = list(zip(self.stages, self._stage_begins(), strict=True))
+        kept = [(stage, begin) for stage, begin in pairs if stage.length is None or stage.length.terms]
+        last = self.stages[-1]
+        if last.length is not None and not last.length.terms and last._holds_when_empty:
+            kept.append(pairs[-1])
+        elif kept and kept[-1][0] is not last:  # a stage that would change after its end is held from its end on
+            stage, begin = kept[-1]
+            end, held = stage.length, stage._held_from()
+            if end is not None and (held is None or held > end.number):  # for example a sum with an open operand
+                kept[-1] = Window(stage, Duration.of(0), end), begin
+        stages, begins = zip(*(kept or pairs[-1:]), strict=True)
+        return list(stages), [count_of(begin) for begin in begins]
+
+    def _factor_of_number(self) -> Callable[[float], float] | None:
+        stages, begins = self._taking_time
+        functions = [one for stage in stages if (one := stage._factor_of_number()) is not None]
+        if len(functions) < len(stages) or any(isinstance(begin, float) for begin in begins):
+            return None
+
+        def factor_at(t: float) -> float:
+            place = bisect_right(begins, t) - 1
+            return functions[place](t - begins[place])
+
+        return factor_at
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        """Evaluate each stage at the times since its start; if all times are in one stage, only that stage."""
+        stages, begins = self._taking_time
+        low, high = 0, len(begins) - 1
+        if bounds := ops.bounds(t):  # only the stages that contain these times; all others would be masked
+            first, last = bounds
+            low = max(0, bisect_right(begins, first) - 1)
+            high = bisect_right(begins, last) - 1
+            if low == high and (begin := begins[low]) and not (ops.in_seconds or isinstance(begin, float)):
+                own = t - begin
+                return self._stage_at(stages[low], own, base, ops.with_bounds(own, first - begin, last - begin))
+        # No time is before the first of these stages, so no clipping is needed.
+        value = self._stage_at(stages[low], self._since(begins[low], t, ops), base, ops)
+        for stage, begin in zip(stages[low + 1 : high + 1], begins[low + 1 : high + 1], strict=True):
+            own = self._stage_at(stage, ops.at_least(self._since(begin, t, ops), 0), base, ops)
+            value = choose_affine(ops.has_reached(t, begin), own, value, ops)
+        return value
+
+    def _since(self, begin: int | float, t: Array, ops: Arrays) -> Array:
+        """Return the times since the start of a stage.
+
+        If the stage starts between two updates, the difference is rounded, so that at the end of the sequence it could
+        be below the length of the last stage. It is then raised to that length.
+        """
+        own = ops.since(t, begin) if begin else t
+        last = self.stages[-1].length
+        if isinstance(begin, float) and last is not None and self.length is not None:
+            own = ops.where(ops.has_reached(t, self.length.count), ops.at_least(own, last.count), own)
+        return own
+
+    def _stage_at(self, stage: Schedule, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return stage._at(t, base, ops) if self.affine else stage._at_as_stage(t, base, ops)
+
+    def _seams(self) -> Iterable[float]:
+        _, begins = self._taking_time
+        end = self.length
+        return begins if end is None else (*begins, end.count)
+
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
+        for stage, begin in zip(self.stages, self._stage_begins(), strict=True):
+            if begin <= until:
+                room = until - begin
+                if stage.length is not None:
+                    room = min(room, stage.length.number)
+                inner = stage._breakpoints_and_end(floor(since - begin), ceil(room)) if since <= begin + room else ()
+                yield from (begin + b for b in (0, room, *inner) if 0 <= b <= room)
+
+    def _resolve(self, span: Span) -> Schedule:
+        """Resolve each stage for the part of the span in which it runs."""
+        self._refuse_two_without_length()
+        lengths = self._exact_lengths(span)
+        rest = self._rest_of_span(lengths, span)
+        stages: list[Schedule] = []
+        begin = span.begin
+        for stage, length in zip(self.stages, lengths, strict=True):
+            size = rest if length is None else length
+            end = None if size is None else begin + size
+            part = replace(span, begin=begin, end=end, staged=True, origin=span.begin)
+            resolved = stage._resolve(part)
+            own, room = resolved.length, part.room
+            # Every stage gets a length, unless it is the last.
+            if room is not None and (stage is not self.stages[-1] if own is None else own != room):
+                if isinstance(resolved, Constant):
+                    resolved = replace(resolved, over=room)
+                else:
+                    resolved = Window(resolved, Duration.of(0), room)
+            stages.append(resolved)
+            begin += size or 0
+        return Sequence(tuple(stages))
+
+    def _rest_of_span(self, lengths: list[Fraction | None], span: Span) -> Fraction | None:
+        """Return the length left for a stage without one; None if there is no such stage, or the run has no end."""
+        if None not in lengths:
+            return None
+        taken = sum((n for n in lengths if n is not None), Fraction(0))
+        if span.end is None:
+            if self.fills:
+                raise no_horizon(self)
+            return None
+        left = span.end - span.begin - taken
+        if left < 0:
+            place = lengths.index(None)
+            stage = self.stages[place]
+            if not any(lengths[place + 1 :]) and not stage.fills:
+                return Fraction(0)  # the run ends before the open stage starts; `check` reports it
+            needed, available = map(span.calendar.count_text, (taken, left + taken))
+            raise InvalidArgument(
+                str(self),
+                f"the timed stages need {needed}, but only {available} are left; no updates remain for {stage}",
+                "Shorten a stage, or lengthen the horizon",
+            )
+        return left
+
+    def __str__(self) -> str:
+        return " >> ".join(in_brackets(stage, SEQUENCE + 1) for stage in self.stages)
+
+
+def stages_of(stage: Schedule) -> tuple[Schedule, ...]:
+    """Return the stages of a sequence; for any other schedule, a tuple with only that schedule."""
+    return stage.stages if isinstance(stage, Sequence) else (stage,)
+
+
+def in_order(stages: Iterable[Schedule]) -> Schedule:
+    """Join stages to a sequence; a single stage is returned unchanged."""
+    first, *rest = stages
+    return sequence(first, *rest) if rest else first
+
+
+@operator_builder("sequence")
+def sequence(*stages: object) -> Schedule:
+    """Implement `a >> b >> …`."""
+    return Sequence(tuple(schedule_of(stage, lambda: " >> ".join(map(str, stages))) for stage in stages))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WithLengths(OneOperand):
+    """The schedule with inner boundaries rounded as `lengths` defines, but its start and end as for any stage."""
+
+    schedule: Schedule
+    lengths: Lengths = field(metadata=ROUNDING_OF_CYCLES)
+
+    @property
+    def length(self) -> Duration | None:
+        length = self.schedule.length
+        exact = None if length is None else length.exact
+        return length if exact is None else Duration.of_updates(ceil(exact))
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return self.schedule._at(self._own_times(t, ops), base, ops)
+
+    def _at_as_stage(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return self.schedule._at_as_stage(self._own_times(t, ops), base, ops)
+
+    def _own_times(self, t: Array, ops: Arrays) -> Array:
+        """Return times as floats if stages start between two updates, because torch would subtract in float32."""
+        return t if ops.concrete or self.lengths != "exact" else ops.floating(t)
+
+    def _lengths_known(self, *, whole: bool) -> bool:
+        return self.schedule._lengths_known(whole=whole and self.lengths != "exact")
+
+    def _exact_length(self, span: Span) -> Fraction | None:
+        own = self._own_span(span)
+        length = self.schedule._exact_length(own)
+        if length is None or not own.rounds:
+            return length
+        return Fraction(own.boundary(own.begin + length)) - own.begin
+
+    def _resolve(self, span: Span) -> Schedule:
+        return WithLengths(self.schedule._resolve(self._own_span(span)), self.lengths)
+
+    def _own_span(self, span: Span) -> Span:
+        """Return the span with the rounding `lengths`. Its start and end are rounded as for any stage."""
+        if not span.rounds:  # boundaries in cycles of fractional length are not rounded
+            return span
+        end = None if span.end is None else Fraction(span.boundary(span.end))
+        return replace(span, begin=Fraction(span.first), end=end, rounding=self.lengths)
+
+
+@shape
+def with_lengths(schedule: Schedule, lengths: Lengths = "exact") -> WithLengths:
+    """Change how boundaries between the stages of a schedule are rounded.
+
+    value(t) = schedule(t), with boundaries that are rounded in another way
+
+    For example, 33 % of 101 updates are 34 without `with_lengths`, 33 with `"floor"` and `"nearest"`, and 33.33 with
+    `"exact"`.
+
+    Args:
+        schedule: the schedule whose stages are rounded.
+        lengths: `"exact"` (not rounded, so a stage may start between two updates), `"nearest"` or `"floor"`. Without
+            `with_lengths`, boundaries are rounded up.
+
+    Raises:
+        InvalidArgument: `lengths` is not one of these.
+
+    Source: fastai's and fvcore's phases are exact; optax's and composer's are rounded down, `int(0.33 * n)`;
+    OLMo-core and torchtitan round to the nearest.
+
+    >>> line = linear(1.0, 0.5, "33%") >> constant(0.5)
+    >>> floored = with_lengths(linear(1.0, 0.5, "33%") >> constant(0.5), "floor")
+    >>> print(resolve(floored, Calendar(total=101)))
+    with_lengths(linear(to=0.5, over=33) >> constant(0.5), "floor")
+    >>> print(resolve(line, Calendar(total=101)))
+    linear(to=0.5, over=34) >> constant(0.5)
+    >>> print(resolve(with_lengths(line), Calendar(total=101)))
+    with_lengths(linear(to=0.5, over="33.33 steps") >> constant(0.5))
+    """
+    return WithLengths(schedule_of(schedule, "with_lengths(…)"), lengths)
+
+
+_ROUNDS = 50  # iterations
+
+
+def lengths_up_to_end(stages: Several[Schedule], span: Span) -> list[Fraction | None]:
+    """Return the exact length of each stage, if the last one ends where the span ends.
+
+    The starts depend on the lengths, and the length in updates depends on the start, so both are found by iteration.
+    """
+    if not span.calendar.varies or span.end is None:
+        return [stage._exact_length(span) for stage in stages]
+    begin = span.end
+    for _ in range(_ROUNDS):
+        lengths: list[Fraction | None] = []
+        at = begin
+        for stage in stages:
+            lengths.append(stage._exact_length(span.later(at)))
+            at += lengths[-1] or 0
+        found = max(span.end - (at - begin), span.begin)
+        if found == begin:
+            break
+        begin = found
+    return lengths

@@ -1,0 +1,286 @@
+"""What an unknown name in a line means: a slip, a curve, a field, or a scheduler of another library."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from paramsched.core.advice.calls import example_call
+from paramsched.core.advice.peer_calls import CALLS, Stage, line_of_call
+from paramsched.core.advice.peer_words import (
+    SEQUENCES,
+    advice_for_name,
+    advice_for_peer,
+    letters_of,
+    meant_argument,
+    meant_by,
+    with_library,
+)
+from paramsched.core.base.advise import GRAMMAR, Mend
+from paramsched.core.base.codes import UNKNOWN_NAME
+from paramsched.core.base.near_names import certain_name, did_you_mean, shortened_text
+from paramsched.core.base.node import Call, Keyword, List, Node, Text, Word
+from paramsched.core.base.params import Param, params_of, required_names
+from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text, unknown_curve
+from paramsched.core.schedules.affine import NEIGHBOR_LEVELS
+from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.registry import RULES, SHAPES
+from paramsched.core.schedules.text.arguments import without_places
+from paramsched.core.schedules.text.grammar import EXAMPLE_LINE, is_field, tree_of
+
+_OTHER_NAMES: Final = {
+    "max": "maximum", "min": "minimum", "clip": "clamp", "1cycle": "one_cycle",
+    "const": "constant", "cos": "cosine", "lin": "linear", "linear_decay": "linear", "inv_sqrt": "inverse_sqrt",
+    "invsqrt": "inverse_sqrt", "cosine_warm_restarts": "cosine_restarts",
+}  # fmt: skip
+"""Other names of functions here, with the same arguments."""
+
+_OPTIMIZER: Final = re.compile(r"(?:self\.)?(?:optimizer|optim|opt)\w*")
+_Names = Mapping[str, Callable[..., Any]]
+
+
+class NameProblem(NamedTuple):
+    """What is wrong with a name, the tree that is meant (None if it is unclear), and an example."""
+
+    found: str
+    meant: Node | None = None
+    mend: Mend = GRAMMAR
+    example: str = EXAMPLE_LINE
+    code: str = UNKNOWN_NAME
+
+
+def unknown_word(node: Word, param: Param | None, names: _Names) -> NameProblem:
+    """Return what is wrong with a name without brackets."""
+    name = node.name
+    space, _, last = name.rpartition(".")
+    wants_curve = param is not None and param.kind == "curve"
+
+    def named_curve(near: str) -> Word | None:
+        return Word(f"curves.{near}", node.place) if near in CONSTANTS else None  # others need arguments
+
+    if space == "curves" and last in FAMILIES:
+        return NameProblem(f"the curve {last!r} needs arguments", example=_with_curve(curve_text(last)))
+    if space == "curves":
+        return _unknown_curve(last, named_curve)
+    if space == "rules":
+        if last not in RULES:
+            return _near(last, RULES, "rule", lambda near: Word(f"rules.{near}", node.place))
+        example = f"recurrence({example_call(RULES[last], name)})"
+        return NameProblem(f"{name} is a function and needs brackets", example=example)
+    if space:
+        return _with_prefix(name, names, lambda short: Word(short, node.place))
+    if wants_curve and (name in CONSTANTS or name in FAMILIES):
+        found = f'{f"{name} is a schedule; " if name in names else ""}a curve needs the prefix "curves."'
+        meant = Word(f"curves.{name}", node.place) if name in CONSTANTS else None
+        return NameProblem(found, meant, Mend("leaf"), _with_curve(curve_text(name)))
+    if name in names:
+        needs = required_names(names[name])
+        found = f"{name} is a function and needs brackets"
+        if needs:
+            return NameProblem(found, example=example_call(names[name], name))
+        return NameProblem(found, Call(name, (), (), node.place, node.place))
+    if is_field(name):
+        found = f'"{name}" is a field or target, not a schedule'
+        return NameProblem(found, Call("like", (Text(name),), (), node.place, node.place), Mend("leaf", new=("like",)))
+    if name in CONSTANTS or name in FAMILIES:
+        return _curve_for_schedule(name, Call(name, (), (), node.place, node.place))
+    if wants_curve:
+        return _unknown_curve(name, named_curve)
+    known = [*names, *NEIGHBOR_LEVELS]
+    if peer := advice_for_name(name):
+        return NameProblem(shortened_found(peer[0], name), example=peer[1] or EXAMPLE_LINE)
+    return _near(name, known, "schedule", lambda near: Word(near, node.place))
+
+
+def unknown_call(
+    node: Call, param: Param | None, names: _Names, value_of: Callable[[Node], tuple[Any, Node]]
+) -> NameProblem:
+    """Return what is wrong with the name of a call.
+
+    Args:
+        node: the call.
+        param: the parameter whose argument it is, if it is one.
+        names: the known functions.
+        value_of: returns the value of an argument and its corrected tree.
+    """
+    name = node.name
+    space, _, last = name.rpartition(".")
+    wants_curve = param is not None and param.kind == "curve"
+
+    def renamed(ours: str) -> Call:
+        return Call(ours, node.args, node.kwargs, node.place, node.head)
+
+    if name.startswith("."):
+        return _method(node, last, names)
+    if space == "curves":
+        if last in CONSTANTS:
+            found = f"curves.{last} takes no arguments and no brackets"
+            meant = None if node.args or node.kwargs else Word(name, node.place)
+            return NameProblem(found, meant, example=_with_curve(name))
+        return _unknown_curve(last, lambda near: renamed(f"curves.{near}"))
+    if space == "rules":
+        return _near(last, RULES, "rule", lambda near: renamed(f"rules.{near}"))
+    if space:
+        if last not in names and (meant_by(name) is not None):
+            return _peer_call(node, names, value_of)
+        return _with_prefix(name, names, renamed)
+    if name in NEIGHBOR_LEVELS:
+        meant = None if node.args or node.kwargs else Word(name, node.place)
+        return NameProblem(f"{name} is a level and takes no brackets", meant, example=name)
+    if name in CONSTANTS or name in FAMILIES:
+        if wants_curve:
+            found = f'{f"{name} is a schedule; " if name in names else ""}a curve needs the prefix "curves."'
+            curve = Word(f"curves.{name}", node.place) if name in CONSTANTS else renamed(f"curves.{name}")
+            return NameProblem(found, curve, Mend("leaf"), _with_curve(curve_text(name)))
+        return _curve_for_schedule(name, node)
+    if ours := _OTHER_NAMES.get(name):
+        found = f'unknown schedule "{name}"; use {ours}'
+        return NameProblem(found, renamed(ours), Mend("other", (name,), (ours,)))
+    same = certain_name(name, names) if name.islower() or name.isupper() else None
+    if same is not None and letters_of(same) == letters_of(name):
+        return _near(name, names, "schedule", renamed)
+    if advice_for_name(name) is not None:
+        return _peer_call(node, names, value_of)
+    if name in SEQUENCES:
+        return _sequence(node, name)
+    if wants_curve:
+        return _unknown_curve(name, lambda near: renamed(f"curves.{near}"))
+    return _near(name, [*names, *NEIGHBOR_LEVELS], "schedule", renamed)
+
+
+def shortened_found(found: str, name: str) -> str:
+    """Return a message with a long name shortened."""
+    return found.replace(name, shortened_text(name))
+
+
+def _near(name: str, known: Iterable[str], kind: str, renamed: Callable[[str], Node]) -> NameProblem:
+    known = list(known)
+    near = certain_name(name, known)
+    found = f'unknown {kind} "{shortened_text(name)}"; {did_you_mean(name, known)}'
+    if near is None:
+        return NameProblem(found)
+    found = f'unknown {kind} "{shortened_text(name)}"; did you mean "{near}"?'
+    return NameProblem(found, renamed(near), Mend("name", (name,), (near,)))
+
+
+def _unknown_curve(name: str, renamed: Callable[[str], Node | None]) -> NameProblem:
+    found, example, _ = unknown_curve(shortened_text(name))
+    near = certain_name(name, [*CONSTANTS, *FAMILIES])
+    if near is None:
+        return NameProblem(found, example=_with_curve(example))
+    return NameProblem(found, renamed(near), Mend("name", (name,), (near,)), _with_curve(example))
+
+
+def _with_curve(curve: str) -> str:
+    """Return the example of a line with a curve."""
+    return f"anneal(curve={curve})"
+
+
+def _with_prefix(name: str, names: _Names, renamed: Callable[[str], Node]) -> NameProblem:
+    """Return what is wrong with a name with a module in front of it: `ps.cosine`, `paramsched.core.curves.cosine`."""
+    parts = name.split(".")
+    short = ".".join(parts[-2:]) if parts[-2] in ("curves", "rules") else parts[-1]
+    found = f"{shortened_text(name.removesuffix(short))}… is not part of a schedule's text"
+    if short == parts[-1] and short not in names and (peer := advice_for_peer(name)):
+        return NameProblem(peer[0], example=peer[1])
+    if short == parts[-1] and short not in names and (near := certain_name(short, [*names, "absolute"])):
+        return NameProblem(found, renamed(near), Mend("name", (name,), (near,)))
+    if short == parts[-1] and short not in names and short not in NEIGHBOR_LEVELS:
+        return NameProblem(found)
+    return NameProblem(found, renamed(short), Mend("grammar", (name,), (short.removeprefix("curves."),)))
+
+
+def _method(node: Call, name: str, names: _Names) -> NameProblem:
+    ours = _OTHER_NAMES.get(name, name)
+    found = f"a schedule has no method {name} in text"
+    function = names.get(ours)
+    if function is None:
+        return NameProblem(found)
+    first = next(iter(params_of(function).values()), None)
+    mend = Mend("grammar", (node.name,), (ours,)) if ours == name else Mend("other", (name,), (ours,))
+    mend = Mend(mend.kind, (), (ours,))
+    if first is not None and first.kind == "schedule":
+        return NameProblem(found, Call(ours, node.args, node.kwargs, node.place, node.head), mend)
+    stage = Call(ours, node.args[1:], node.kwargs, node.place, node.head)
+    return NameProblem(found, Call(">>", (node.args[0], stage), (), node.place, node.place), mend)
+
+
+def _curve_for_schedule(name: str, node: Call) -> NameProblem:
+    """Return what is wrong with a curve in place of a schedule: `rex(over=50)`."""
+    found = f'"{name}" is a curve, not a schedule'
+    example = _with_curve(curve_text(name))
+    if name not in CONSTANTS or node.args:
+        return NameProblem(found, example=example)
+    curve = Keyword("curve", Word(f"curves.{name}"))
+    meant = Call("anneal", (), (*node.kwargs, curve), node.place, node.head)
+    return NameProblem(found, meant, Mend("leaf", (), ("anneal", "curve")), example)
+
+
+def _sequence(node: Call, name: str) -> NameProblem:
+    items = node.args[0].items if len(node.args) == 1 and isinstance(node.args[0], List) else node.args
+    found = f'unknown schedule "{name}": stages are joined by >>'
+    if not items or node.kwargs or any(isinstance(one, List) for one in items):
+        return NameProblem(found, example="warmup(100) >> cosine()")
+    meant = Call(">>", items, (), node.place, node.place) if len(items) > 1 else items[0]
+    return NameProblem(found, meant, Mend("other", (name,)), "warmup(100) >> cosine()")
+
+
+def _peer_call(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, Node]]) -> NameProblem:
+    """Return what is wrong with a call of a scheduler of another library, and the line with the same values."""
+    name = node.name
+    full = with_library(name, [key.name for key in node.kwargs])
+    advice = advice_for_peer(full) or advice_for_name(name) or ("", "")
+    found, example = shortened_found(advice[0].replace(full, name), name), advice[1] or EXAMPLE_LINE
+    args = node.args[1:] if node.args and _is_optimizer(node.args[0]) else node.args
+    if not args and not node.kwargs:
+        line = line_of_call(name, [], {})
+        if line is None:
+            return NameProblem(found, example=example)
+        return NameProblem(found, _without_places(line, names), Mend("peer"), example)
+    given = [value_of(one)[0] for one in args]
+    named = {key.name: value_of(key.value)[0] for key in node.kwargs}
+    try:
+        line = line_of_call(name, [_peer_value(one) for one in given], {k: _peer_value(v) for k, v in named.items()})
+    except (TypeError, ValueError):
+        line = None
+    if line is not None:
+        return NameProblem(found, _without_places(line, names), Mend("peer"), example)
+    if name.rpartition(".")[2] in (*SEQUENCES, "SequentialLR"):
+        return _sequence(Call(name, args, node.kwargs, node.place, node.head), name)
+    ours = _own_function(name, len(args), [key.name for key in node.kwargs])
+    if ours is not None:
+        meant = Call(ours, args, node.kwargs, node.place, node.head)
+        return NameProblem(found, meant, Mend("other", (name,), (ours,)), example)
+    return NameProblem(found, example=example)
+
+
+def _without_places(line: str, names: _Names) -> Node:
+    return without_places(tree_of(line, {**SHAPES, **names}).node)
+
+
+def _is_optimizer(node: Node) -> bool:
+    return isinstance(node, Word) and _OPTIMIZER.fullmatch(node.name) is not None
+
+
+def _peer_value(value: Any) -> Any:
+    """Return the value of an argument as `line_of_call` takes it."""
+    if isinstance(value, Schedule):
+        return Stage(str(value), "" if value.length is None else str(value.length))
+    return [*map(_peer_value, value)] if isinstance(value, tuple) else value
+
+
+def _own_function(name: str, positional: int, named: Iterable[str]) -> str | None:
+    """Return the function here that a term of papers or a lowercase name of another library means.
+
+    None if its arguments may mean something else there.
+    """
+    library, (_, ours, line, _) = meant_by(name) or ("", ("", "", "", ""))
+    is_function = library == "optax" or any(name in calls for calls in CALLS.values())
+    builder = SHAPES.get(ours)
+    named = list(named)
+    if builder is None or positional > 1 or (is_function and not named) or not (name.islower() or library == "papers"):
+        return None
+    is_stage = re.fullmatch(rf"(warmup\([^()]*\) >> )?{ours}\([^()]*\)", line) and "warmup" not in letters_of(name)
+    known = params_of(builder)
+    if not (is_stage or ours == "warmup") or not all(meant_argument(key, known, ours) for key in named):
+        return None
+    return ours

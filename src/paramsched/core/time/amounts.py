@@ -1,0 +1,50 @@
+"""The amounts that a clock counts: their text, their limit, and the times at which schedules are evaluated."""
+
+from math import inf
+from typing import Final
+
+import numpy as np
+
+from paramsched.core.curves.arrays import Array
+from paramsched.core.time.progress import PROGRESS, WHOLE, rounded_array, rounded_progress
+
+SECONDS: Final = "seconds"
+
+BOUNDARIES_OF_A_SECOND: Final = 1000
+"""The number of possible boundaries between two stages in a second."""
+
+
+def amount_text(clock: str, amount: float) -> str:
+    """Return the text of an amount on a clock, for messages.
+
+    >>> amount_text("tokens", 4096), amount_text("progress", 0.57)
+    ('4096 tokens', 'progress 0.57')
+    """
+    return f"{clock} {amount}" if clock == PROGRESS else f"{amount} {clock}"
+
+
+def times_on(clock: str, amounts: Array) -> Array:
+    """Return an array of amounts on a clock, or one number, as the times at which its schedules are evaluated.
+
+    >>> times_on("progress", np.array([0.0, 0.57])).tolist(), times_on("tokens", np.array([4096])).tolist()
+    ([0, 570000000], [4096])
+    """
+    if clock == SECONDS:  # whole nanoseconds, so that 0.1 + 0.1 + 0.1 is 0.3
+        return rounded_array(amounts) if isinstance(amounts, np.ndarray) else rounded_progress(amounts)
+    if clock != PROGRESS:
+        return amounts
+    return np.rint(amounts * WHOLE).astype(np.int64) if isinstance(amounts, np.ndarray) else round(amounts * WHOLE)
+
+
+def rounded_on(clock: str, amount: float) -> float:
+    """Round an amount as a clock counts it: progress to billionths, others not at all."""
+    return rounded_progress(amount) if clock == PROGRESS else amount
+
+
+def largest_on(clock: str | None) -> float:
+    """Return the largest amount on a clock: 1 for progress.
+
+    >>> largest_on("progress"), largest_on("tokens")
+    (1, inf)
+    """
+    return 1 if clock == PROGRESS else inf

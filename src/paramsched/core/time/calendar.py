@@ -1,0 +1,375 @@
+"""Calendar: the run facts that convert units into updates; and the names of clocks."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence, Sized
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from fractions import Fraction
+from math import ceil, prod
+from numbers import Integral, Real
+from typing import Any, Final, Literal, TypeAlias, cast, final
+
+from paramsched.core.advice.calls import explain_wrong_keywords_of
+from paramsched.core.base.entries import notebook_display
+from paramsched.core.base.frozen_values import only_set_fields
+from paramsched.core.base.near_names import certain_name, did_you_mean
+from paramsched.core.time.deadline import DeadlineLike, deadline_of
+from paramsched.core.time.duration import UNIT_NAMES, Duration, DurationLike
+from paramsched.core.time.progress import PROGRESS
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
+
+SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "samples": (("batch_size", "accumulation"),),
+    "tokens": (("batch_size", "accumulation", "sequence_length"), ("tokens_per_step",)),
+    "seconds": (("seconds_per_step",),),
+    "frames": (("frames_per_step",),),
+    "batches": (("accumulation",),),
+    PROGRESS: (),
+}
+"""For each unit, the lists of run facts whose product is the consumption of one update.
+
+The first list whose facts are all known is used.
+"""
+
+ASSUMED_SIZES = {"accumulation": 1}
+"""The values of run facts that were not passed, by name."""
+
+
+@final
+@explain_wrong_keywords_of(values=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """The facts of a run that convert the units of a plan into updates.
+
+    Every fact is optional. Only the facts that the units of the plan need are required.
+
+    Args:
+        total: the planned length of the run (the horizon): an integer number of updates, or text with a unit that the
+            other facts convert.
+        steps_per_epoch: integer, optimizer updates per epoch (not batches).
+        batches_per_epoch: integer, batches per epoch. An epoch then has `batches_per_epoch / accumulation` updates,
+            rounded up.
+        accumulation: integer, batches per update (gradient accumulation). None means 1.
+        batch_size: integer, samples per batch. One update consumes `batch_size * accumulation` samples.
+        tokens_per_step: tokens per update, a number greater than 0. Used if `batch_size` or `sequence_length` is
+            unknown.
+        seconds_per_step: wall-clock seconds per update, greater than 0.
+        sequence_length: integer, tokens per sample. One update consumes
+            `batch_size * accumulation * sequence_length` tokens.
+        frames_per_step: environment frames per update, greater than 0.
+        deadline: the moment at which a run on the clock of seconds ends: `"in 55 min"` (from now), `"18:00"`,
+            `"2026-11-22 08:00"`, a `datetime`, or `"slurm"` for the end of the job; `"slurm - 5 min"` leaves 5 minutes.
+            It is stored as a `datetime` with a time zone. Only a Scheduler accepts it.
+        untimed_updates: integer, the number of updates after each start of a run with a deadline that are not timed,
+            because they compile or load; at least 0. None means 1.
+
+    Raises:
+        InvalidArgument: a fact is not a positive number, or two facts contradict each other.
+
+    >>> calendar = Calendar(batches_per_epoch=10, accumulation=4, total="2 epochs")
+    >>> calendar.updates_per_epoch, calendar.horizon
+    (3, 6)
+    """
+
+    total: DurationLike | None = None
+    steps_per_epoch: int | None = None
+    batches_per_epoch: int | None = None
+    accumulation: int | None = None
+    batch_size: int | None = None
+    tokens_per_step: float | None = None
+    seconds_per_step: float | None = None
+    sequence_length: int | None = None
+    frames_per_step: float | None = None
+    deadline: DeadlineLike | None = None
+    untimed_updates: int | None = None
+
+    __repr__ = only_set_fields
+    _repr_mimebundle_ = notebook_display
+
+    def __post_init__(self) -> None:
+        self._read_deadline()
+        for name in ("steps_per_epoch", "batches_per_epoch", "accumulation", "batch_size", "sequence_length"):
+            value = getattr(self, name)
+            if value is not None:
+                if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) <= _MOST:
+                    is_loader = isinstance(value, Sized) and not isinstance(value, (Sequence, Mapping))
+                    if name.endswith("_per_epoch") and is_loader:
+                        found = f"expected an integer, got {type(value).__name__}"
+                        raise InvalidArgument(CallSite("Calendar", name), found, f"Write {name}=len(loader)")
+                    sample = 100
+                    with suppress(TypeError, ValueError, OverflowError):
+                        count = ceil(abs(float(value)))
+                        sample = count if 1 <= count <= _MOST and not isinstance(value, bool) else 100
+                    raise InvalidArgument(
+                        CallSite("Calendar", name, shown(value)),
+                        "expected an integer from 1 to 1e18",
+                        f"Write {name}=100",
+                        sample=sample,
+                    )
+                object.__setattr__(self, name, int(value))
+        for name in ("tokens_per_step", "seconds_per_step", "frames_per_step"):
+            value = getattr(self, name)
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, Real) or not 0 < getattr(self, name) <= _MOST
+            ):
+                found = "expected a number greater than 0 and at most 1e18"
+                raise InvalidArgument(
+                    CallSite("Calendar", name, shown(value)), found, f"Write {name}=4096", sample=4096
+                )
+        if self.steps_per_epoch is not None and self.batches_per_epoch is not None:
+            derived = -(-self.batches_per_epoch // (self.accumulation or 1))
+            if derived != self.steps_per_epoch:
+                raise InvalidArgument(
+                    CallSite(
+                        "Calendar",
+                        "steps_per_epoch",
+                        f"{self.steps_per_epoch}, batches_per_epoch={self.batches_per_epoch}, "
+                        f"accumulation={self.accumulation or 1}",
+                    ),
+                    f"{self.batches_per_epoch} batches are {derived} updates, not {self.steps_per_epoch}",
+                    "Pass only one of steps_per_epoch and batches_per_epoch",
+                )
+        if self.total is not None:
+            if isinstance(self.total, Real) and self.total in (-1, 0):  # "no limit" in other programs
+                found = "a run must have at least 1 update"
+                instead = "Omit total if the length is unknown, or write the number of updates: total=10_000"
+                raise InvalidArgument(CallSite("Calendar", "total", shown(self.total)), found, instead)
+            total = Duration.of(self.total)
+            if total.until:
+                raise InvalidArgument(
+                    CallSite("Calendar", "total", f'"{total}"'),
+                    "the length of a run does not take `until`",
+                    f'Write total="{str(total).removeprefix("until ")}"',
+                )
+            if any(unit == "percent" for unit, _ in total.terms):
+                raise InvalidArgument(
+                    CallSite("Calendar", "total", f'"{total}"'),
+                    "a percentage is a share of the total, so it cannot specify the total",
+                    "Write total=10_000",
+                    sample=10_000,
+                )
+            object.__setattr__(self, "total", total.updates if total.is_resolved else total)
+            # A total in a unit that these facts cannot convert is accepted here, because the plan's clock may count
+            # that unit. `resolve` reports the missing fact otherwise.
+            known = all(unit not in SIZES or self.amount_of_update(unit) for unit, _ in total.terms)
+            if known and self.horizon == 0:
+                raise InvalidArgument(
+                    CallSite("Calendar", "total", f'"{total}"'),
+                    "a run must have at least 1 update",
+                    "Write total=1",
+                    sample=1,
+                )
+
+    def _read_deadline(self) -> None:
+        """Store the deadline as a moment, and check the facts that belong to it."""
+        untimed = self.untimed_updates
+        if untimed is not None:
+            site = CallSite("Calendar", "untimed_updates", shown(untimed))
+            if self.deadline is None:
+                instead = 'Write Calendar(deadline="in 55 min", untimed_updates=10)'
+                raise InvalidArgument(site, "it needs a deadline", instead)
+            if isinstance(untimed, bool) or not isinstance(untimed, Integral) or not 0 <= int(untimed) <= _MOST:
+                raise InvalidArgument(site, "expected an integer of at least 0", "Write untimed_updates=10", sample=10)
+            object.__setattr__(self, "untimed_updates", int(untimed))
+        if self.deadline is None:
+            return
+        for name in ("total", "seconds_per_step"):
+            if (value := getattr(self, name)) is not None:
+                why = "a deadline determines the length" if name == "total" else "with a deadline, time is measured"
+                raise InvalidArgument(CallSite("Calendar", name, shown(value)), why, f"Omit {name}, or the deadline")
+        object.__setattr__(self, "deadline", deadline_of(self.deadline, time.time(), os.environ))
+
+    @property
+    def has_moving_horizon(self) -> bool:
+        """True if the horizon depends on the start of the run, because a deadline ends it."""
+        return self.deadline is not None
+
+    @property
+    def end(self) -> datetime | None:
+        """The deadline; None if the run has none."""
+        return self.deadline if isinstance(self.deadline, datetime) else None
+
+    def until(self, seconds: float | None) -> "Calendar":
+        """Return the calendar with a total of `seconds` in place of its deadline; without a total if that is None."""
+        total = None if seconds is None else f"{seconds} seconds"
+        return replace(self, deadline=None, untimed_updates=None, total=total)
+
+    def has_facts_of(self, other: "Calendar") -> bool:
+        """Return whether both calendars have the same facts, apart from the moments of their deadlines."""
+        if self.deadline is None or other.deadline is None:
+            return self == other
+        return self.until(None) == other.until(None)
+
+    @property
+    def updates_per_epoch(self) -> int | None:
+        """The number of updates per epoch; None if unknown."""
+        if self.steps_per_epoch is not None:
+            return self.steps_per_epoch
+        if self.batches_per_epoch is not None:
+            return -(-self.batches_per_epoch // (self.accumulation or 1))
+        return None
+
+    @property
+    def horizon(self) -> int | None:
+        """The total in updates, rounded up; None if `total` is None."""
+        if self.total is None:
+            return None
+        updates = ceil(self.exact(Duration.of(self.total), site=CallSite("Calendar", "total")))
+        if updates > _MOST:
+            raise InvalidArgument(
+                CallSite("Calendar", "total", f'"{self.total}"'),
+                f"a run must have at most 1e18 updates, got {updates:.3g}",
+                "Write a smaller total",
+            )
+        return updates
+
+    @property
+    def varies(self) -> bool:
+        """Always False: a length is the same number of updates wherever it starts."""
+        return False
+
+    @property
+    def updates_vary(self) -> bool:
+        """Always False: a number of updates never depends on where it starts."""
+        return False
+
+    def exact(
+        self, duration: Duration, *, begin: Fraction | None = None, site: str | CallSite | None = None
+    ) -> Fraction:
+        """Convert a duration into updates, as an exact fraction.
+
+        Args:
+            duration: the length to convert.
+            begin: ignored; the result does not depend on where the length starts.
+            site: the call or argument that an error names; by default the length.
+
+        Raises:
+            MissingFact: a run fact that a unit needs is unknown.
+        """
+        amount = Fraction(0)
+        for unit, count in duration.terms:
+            if unit != "updates":  # skipped for updates, because formatting `site` costs more than the sum
+                count *= self._updates_in(unit, site or f'length "{duration}"')
+            amount += count
+        return amount
+
+    def count_text(self, count: Fraction) -> str:
+        """Return a count of updates, for a message.
+
+        >>> Calendar().count_text(Fraction(12)), Calendar().count_text(Fraction(1, 2))
+        ('12 updates', '0.5 updates')
+        """
+        return f"{float(count):.12g} updates"
+
+    def for_run(self, length: Duration) -> "tuple[Calendar, Fraction]":
+        """Return a calendar with `length` as its total, and that total in updates.
+
+        >>> Calendar(total=1000, steps_per_epoch=7).for_run(Duration.of("1.5 epochs"))[1]
+        Fraction(11, 1)
+        """
+        total = ceil(self.exact(length))
+        return (replace(self, total=total) if total > 0 else self), Fraction(total)
+
+    def amount_of_update(self, unit: str) -> Fraction | None:
+        """Return the consumption of one update in samples, tokens, seconds, frames or batches; None if unknown.
+
+        >>> calendar = Calendar(batch_size=32, accumulation=2, sequence_length=2048)
+        >>> calendar.amount_of_update("tokens")
+        Fraction(131072, 1)
+        """
+        for names in SIZES[unit]:
+            sizes = [ASSUMED_SIZES.get(name) if (size := getattr(self, name)) is None else size for name in names]
+            if None not in sizes:
+                # repr, because 0.1 means exactly one tenth, not the float nearest to it.
+                exact = (
+                    Fraction(one if isinstance(one, int) else repr(float(one))) for one in sizes if one is not None
+                )
+                return prod(exact, start=Fraction(1))
+        return None
+
+    def _updates_in(self, unit: str, site: str | CallSite) -> Fraction:
+        """Return the number of updates in one `unit`."""
+        match unit:
+            case "epochs" if (epoch := self.updates_per_epoch) is not None:
+                return Fraction(epoch)
+            case "percent" if (horizon := self.horizon) is not None:
+                return Fraction(horizon, 100)
+            case _ if unit in SIZES and (amount := self.amount_of_update(unit)) is not None:
+                return 1 / amount
+        fact, example, missing = _NEEDED[unit]
+        known = {name: value for name in self.__dataclass_fields__ if (value := getattr(self, name)) is not None}
+        found = f"{missing} is unknown" + f"; these are known: {', '.join(known)}" * bool(known)
+        facts = [
+            f'{name}="{value}"' if isinstance(value, (Duration, datetime)) else f"{name}={value}"
+            for name, value in known.items()
+        ]
+        instead = f"Write Calendar({', '.join([*facts, f'{fact}={example}'])})"
+        raise MissingFact(site, found, instead, fact=fact, example=example)
+
+
+_MOST = 10**18  # the largest number of updates, and the largest value of a fact
+
+
+# For each unit: the fact that converts it, an example value, and the quantity that an error reports as unknown.
+_NEEDED = {
+    "epochs": ("steps_per_epoch", "100", "the number of updates per epoch"),
+    "percent": ("total", "10_000", "the length of the run"),
+    "samples": ("batch_size", "256", "the number of samples per batch"),
+    "tokens": ("tokens_per_step", "4096", "the number of tokens per update"),
+    "seconds": ("seconds_per_step", "0.25", "the number of seconds per update"),
+    "frames": ("frames_per_step", "1024", "the number of frames per update"),
+}
+
+
+UPDATES: Final = "updates"
+"""The default clock of a plan."""
+
+CLOCKS = (UPDATES, "samples", "tokens", "seconds", "frames", "batches", PROGRESS)
+"""The units that a clock can count. The list is fixed, because free names would turn each typo into a new unit.
+
+Checkpoints contain the index of a clock, so new clocks are appended.
+"""
+
+ClockName: TypeAlias = Literal[
+    "updates", "samples", "tokens", "seconds", "frames", "batches", "progress", "images", "examples"
+]
+"""A clock or a synonym of one."""
+
+CLOCK_SYNONYMS = {"images": "samples", "examples": "samples"}
+
+
+def known_clock(value: Any, site: str | CallSite) -> ClockName:
+    """Return the clock that `value` names, directly or by a synonym.
+
+    Raises:
+        InvalidArgument: `value` is not the name of a clock.
+
+    >>> known_clock("images", "clock")
+    'samples'
+    """
+    name = CLOCK_SYNONYMS.get(value, value) if isinstance(value, str) else None
+    if name in CLOCKS:
+        return cast(ClockName, name)
+    found = (
+        f'unknown clock "{value[:60]}"; {did_you_mean(value, CLOCKS)}'
+        if isinstance(value, str)
+        else f"expected the name of a clock, got {type(value).__name__}"
+    )
+    meant = meant_clock(value)
+    clock = meant or UPDATES
+    line = f'{site.argument}="{clock}"' if isinstance(site, CallSite) else clock
+    raise InvalidArgument(site, found, f"Write {line}", sample=clock)
+
+
+def meant_clock(value: object) -> str | None:
+    """Return the clock that `value`, a unit or a misspelled clock, probably means; None if no clock is close.
+
+    >>> meant_clock("steps"), meant_clock("token"), meant_clock("epochs")
+    ('updates', 'tokens', None)
+    """
+    if not isinstance(value, str):
+        return None
+    name = UNIT_NAMES.get(value.lower(), (certain_name(value, CLOCKS), 1))[0]
+    return name if name in CLOCKS else None

@@ -1,0 +1,392 @@
+"""MMEngine's Runner. It accepts only MMEngine's scheduler classes, so the classes of this module inherit from them.
+
+    from paramsched.mmengine.engine import MultiStepLR, PlanScheduler, register
+
+    Runner(..., param_scheduler=PlanScheduler(optim_wrapper, plan, steps_per_epoch=500))
+    register()                                   # for configs: dict(type='PlanScheduler', plan='plan.yaml')
+
+The classes with the names of MMEngine's schedulers step per batch or per epoch, as these do. With `count="updates"`,
+a scheduler with `by_epoch=False` steps once per update. A plan always counts updates. `register` also allows torch to
+load MMEngine's checkpoints. `ValuesHook` logs every value, `AmountHook` counts batches, and `StopHook` ends a run whose
+plan is over.
+"""
+
+from collections.abc import Mapping
+from functools import cache, partial
+from math import ceil
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
+
+from paramsched.engines._torch import torch  # first, because it reports that torch is missing
+
+# isort: split
+from paramsched.core.fields import Field, flat_groups
+from paramsched.core.plan.forms import PlanLike
+from paramsched.core.runs.scheduler import Scheduler, SignalsLike
+from paramsched.core.scheduler.on_base import OnBase
+from paramsched.core.scheduler.saved_state import OnChange
+from paramsched.core.time import Calendar
+from paramsched.core.time.deadline import DeadlineLike
+from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
+from paramsched.engines.reporting import (
+    BatchAmounts,
+    MetricRelay,
+    classes_on_demand,
+    make_class,
+    samples_in_lists,
+)
+from paramsched.engines.run_end import RunEnd, check_before_step
+from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine.reader.table import INF, class_names
+from paramsched.mmengine.schedulers import optimizers
+
+
+def allow_checkpoints() -> None:
+    """Allow torch to load MMEngine's checkpoints, whose history of logged values torch 2.6 and later reject.
+
+    See row 23 of docs/compat/divergences.md. Call this before each load, because other libraries shrink torch's list:
+    the Trainer of transformers removes NumPy's entries after it has loaded a random state.
+    """
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 6):
+        torch.serialization.add_safe_globals(_checkpoint_globals())
+
+
+@cache
+def _checkpoint_globals() -> list[Any]:
+    """Return the objects that a history of logged values refers to. Its only methods are those that read it."""
+    import numpy as np
+    from mmengine.logging import HistoryBuffer
+
+    def method(owner: Any, name: str) -> Any:
+        if owner is HistoryBuffer and name in ("min", "max", "current", "mean"):
+            return getattr(HistoryBuffer, name)
+        raise UnpicklingError(f"{name} of {owner!r} is not a part of a history of logged values")
+
+    kinds = (np.float64, np.float32, np.int64, np.int32, np.uint64, np.bool_)
+    rebuild = [np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]]
+    allowed = [HistoryBuffer, np.ndarray, np.dtype, *rebuild, *(type(np.dtype(kind)) for kind in kinds)]
+    return [*allowed, (method, "builtins.getattr")]
+
+
+Count = Literal["batches", "updates"]
+
+# Stored outside of the schedulers' state, because a resumed process restarts this count.
+_updates_seen: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+
+
+class _CountsUpdates:
+    """Mixin for the classes with MMEngine's names.
+
+    It adds the argument `count`, which matters if gradients are accumulated.
+
+    Args:
+        count: what a scheduler with `by_epoch=False` counts: `"batches"`, as in MMEngine, or `"updates"`, so that a
+            warmup of 8 lasts 8 updates with any accumulation (row 18 of docs/compat/divergences.md).
+    """
+
+    def __init__(self, *args: Any, count: Count = "batches", **keywords: Any) -> None:
+        if count not in ("batches", "updates"):
+            raise InvalidArgument(f"{type(self).__name__}(count={count!r})", "unknown unit", 'Write count="updates"')
+        allow_checkpoints()
+        self.count = count
+        super().__init__(*args, **keywords)
+        _updates_seen[self] = optimizers.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # defined by the other base class
+
+    def step(self, *args: Any, **keywords: Any) -> None:
+        """Step once; with `count="updates"`, once for each update since the last call."""
+        if self.count == "batches" or self.by_epoch or self not in _updates_seen:  # type: ignore[attr-defined]  # as above
+            super().step(*args, **keywords)  # type: ignore[misc]  # as above
+            return
+        done = optimizers.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # as above
+        while _updates_seen[self] < done:
+            super().step()  # type: ignore[misc]  # as above
+            _updates_seen[self] += 1
+
+
+class _PlanScheduler:
+    """A plan as an MMEngine scheduler: the Runner saves it in checkpoints and passes metrics to it.
+
+    The optimizer's step advances the plan, so that accumulation and skipped updates count correctly. `step()` does not
+    advance it.
+
+    Args:
+        optimizer: an optimizer, or MMEngine's wrapper of one.
+        plan: a plan, a mapping as in a plan file, the text of a plan, or the path of a file.
+        end: the number of epochs of the run, passed by a Runner: the default horizon of the plan.
+        epoch_length: the number of batches in an epoch, passed by a Runner if the config has
+            `convert_to_iter_based=True`.
+        on_change: as in `ps.Scheduler`.
+        on_base: as in `ps.Scheduler`.
+        watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
+        deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from the construction.
+        reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
+            save at the end.
+        stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from the construction.
+        stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
+            clock; False: never. Default: True if there is a deadline, `stop_before` or `stop_on`.
+        facts: run facts that the engine does not know, as in `ps.Calendar`: `steps_per_epoch`, `total`, ….
+
+    Raises:
+        MissingFact: a unit of the plan needs an unknown run fact.
+    """
+
+    need_val_args = True
+    by_epoch = True
+
+    def __init__(
+        self,
+        optimizer: Any,
+        plan: PlanLike,
+        *,
+        end: int | None = None,
+        epoch_length: int | None = None,
+        on_change: OnChange = "new",
+        on_base: OnBase = "checkpoint",
+        watch: bool | int | str = False,
+        deadline: DeadlineLike | None = None,
+        untimed_updates: int | None = None,
+        reserve: str | None = None,
+        stop_before: DeadlineLike | None = None,
+        stop_on: SignalsLike | None = None,
+        stop: bool | None = None,
+        **facts: Any,
+    ) -> None:
+        allow_checkpoints()
+        self.optimizer = optimizer
+        user_facts = Calendar(**facts) if facts else None
+        accumulation, total = getattr(optimizer, "_accumulative_counts", 1), None
+        if epoch_length is not None and end is not None and end < INF:
+            total = ceil(epoch_length * end / accumulation)
+        convert = "the config needs convert_to_iter_based=True" if epoch_length is None else ""
+        uneven = f"an epoch of {epoch_length} batches is not a multiple of the accumulation of {accumulation}"
+        known = EngineFacts(
+            call="PlanScheduler",
+            batches=epoch_length,
+            accumulation=accumulation,
+            total=total,
+            whole=False,  # MMEngine's accumulation continues into the next epoch
+            why={"steps_per_epoch": convert or uneven, "total": convert or "its argument end (epochs) is unknown"},
+            by_keyword=True,
+            counter="Runner(…, custom_hooks=[AmountHook({})])",
+        )
+        inner = optimizers.inner_optimizer(optimizer)
+        options = PlanOptions(
+            calendar=user_facts, on_change=on_change, on_base=on_base, watch=watch, deadline=deadline,
+            untimed_updates=untimed_updates, reserve=reserve, stop_before=stop_before, stop_on=stop_on, stop=stop,
+        )  # fmt: skip
+        self.scheduler: Scheduler = known.attach(inner, plan, options, checked_later=True)
+        self.ending, self.has_hook = RunEnd([self.scheduler], stop=options.stop is True), False
+        check_before_step(self.scheduler, check=self._check_hook if self.ending.stop else None)
+        self._metrics = MetricRelay("PlanScheduler")
+
+    def _check_hook(self) -> None:
+        """Raise if the run must stop, but the Runner has no hook that stops it: a scheduler cannot stop a Runner."""
+        if not self.has_hook:
+            why = "stop_before=…" if self.scheduler.may_end_early else "stop=True"
+            raise InvalidArgument(
+                f"PlanScheduler(…, {why if self.scheduler.calendar.end is None else 'deadline=…'})",
+                "the Runner has no hook that ends it",
+                'Write Runner(…, custom_hooks=[StopHook()]), or dict(type="StopHook") in a config',
+            )
+
+    @classmethod
+    def build_iter_from_epoch(cls, *args: Any, epoch_length: int, by_epoch: bool = True, **keywords: Any) -> Any:
+        """Construct the scheduler with the length of an epoch, for configs with `convert_to_iter_based=True`."""
+        del by_epoch
+        return cls(*args, epoch_length=epoch_length, **keywords)
+
+    def step(self, metrics: Mapping[str, Any] | None = None) -> None:
+        """Pass the metrics of a validation to the metric rules; no effect without metrics."""
+        if metrics is not None:
+            self._metrics.report(self.scheduler, metrics)
+
+    def get_last_value(self) -> list[float]:
+        """Return the values of the next update, in the order of `scheduler.values()`."""
+        return list(self.scheduler.values().values())
+
+    def print_value(self, is_verbose: bool, group: int, value: float) -> None:
+        """Do nothing, because `ValuesHook` logs the values."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the plan's scheduler."""
+        return self.scheduler.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Resume from a state; if the state has another plan, `on_change` decides which plan applies."""
+        self.scheduler.load_state_dict(state_dict)
+
+
+class _ValuesHook:
+    """Logs the values of every group at each update, with the names of `scheduler.scalars()`: `train/lr/1`.
+
+    MMEngine itself logs only the learning rate of the first group (rows 29 and 30 of docs/compat/divergences.md).
+    """
+
+    priority = "VERY_HIGH"
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        """Write the values into the Runner's message hub, which its loggers read."""
+        schedulers = runner.param_schedulers
+        lists = schedulers if isinstance(schedulers, dict) else {"": schedulers or []}
+        for name, mine in lists.items():
+            values: dict[str, float] = {}
+            for one in (one for one in mine if isinstance(one, _PlanScheduler)):
+                values |= one.scheduler.scalars("coming")
+            for one in mine:
+                if isinstance(one, ours._ParamScheduler):
+                    inner = optimizers.inner_optimizer(one.optimizer) or one.optimizer
+                    groups = flat_groups(inner.param_groups)
+                    for field, by_group in ours.scheduled_values([one]).items():
+                        slot = Field.of(field).slot
+                        values |= {slot + group: value for group, value in zip(groups, by_group, strict=True)}
+            for key, value in values.items():
+                runner.message_hub.update_scalar(f"train/{name + '.' if name else ''}{key}", value)
+
+
+class _AmountHook:
+    """Counts samples or tokens, for plans whose clock counts these, and reports the sum before each update.
+
+    Args:
+        scheduler: a scheduler that was constructed outside of the Runner. Each `PlanScheduler` of the Runner is
+            found automatically.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: the
+            number of samples, times `tokens_per_sample` if the clock counts tokens.
+        tokens_per_sample: the length of a sequence.
+    """
+
+    priority = "VERY_HIGH"
+
+    def __init__(
+        self,
+        scheduler: Scheduler | None = None,
+        *,
+        amount_of: AmountOf | None = None,
+        tokens_per_sample: float | None = None,
+    ) -> None:
+        self._own = scheduler
+        self._options = PlanOptions(tokens_per_sample=tokens_per_sample, amount_of=amount_of)
+        self._amounts: list[BatchAmounts] = []
+
+    def before_train(self, runner: Any) -> None:
+        """Find the schedulers, after checkpoints were loaded."""
+        own = [] if self._own is None else [self._own]
+        self._amounts = [
+            BatchAmounts(one, self._options, runner.world_size, _sum_over_ranks, samples_in_lists)
+            for one in [*own, *(one.scheduler for one in _plan_schedulers(runner))]
+        ]
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        wrapper = runner.optim_wrapper
+        should_sync = getattr(wrapper, "should_sync", None)  # a dict of wrappers has none
+        for amounts in self._amounts:
+            amounts.count_batch(data_batch, ends_update=None if should_sync is None else should_sync())
+
+
+class _StopHook:
+    """Ends an `IterBasedTrainLoop` when the plan of a `PlanScheduler` is over.
+
+    A loop by epochs is refused when training begins, because it ends only after whole epochs.
+    """
+
+    def before_train(self, runner: Any) -> None:
+        """Find the schedulers, after checkpoints were loaded, and check the time left."""
+        from mmengine.runner import EpochBasedTrainLoop
+
+        self._plans = _plan_schedulers(runner)
+        for one in self._plans:
+            one.has_hook = True
+            one.ending.begin()
+        if any(one.ending.stop for one in self._plans) and isinstance(runner.train_loop, EpochBasedTrainLoop):
+            raise InvalidArgument(
+                "StopHook()",
+                "a loop by epochs does not end within an epoch",
+                'Write train_cfg=dict(type="IterBasedTrainLoop", max_iters=10_000), or PlanScheduler(…, stop=False)',
+            )
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        if any(one.ending.is_due for one in self._plans):
+            runner.train_loop.stop_training = True
+
+    def after_train(self, runner: Any) -> None:
+        for one in self._plans:
+            one.ending.finish("PlanScheduler")
+
+
+def _plan_schedulers(runner: Any) -> list[_PlanScheduler]:
+    """Return each PlanScheduler of a Runner."""
+    found = runner.param_schedulers
+    every = [one for mine in found.values() for one in mine] if isinstance(found, dict) else found
+    return [one for one in every or [] if isinstance(one, _PlanScheduler)]
+
+
+def register(*, force: bool = False) -> None:
+    """Make the scheduler classes, `PlanScheduler`, and the hooks of this module usable by name in MMEngine's configs.
+
+    Args:
+        force: True to register the classes also under MMEngine's names, such as `StepLR`, in place of MMEngine's.
+            With the scope `paramsched`, as in `paramsched.StepLR`, they are always registered.
+
+    Raises:
+        MissingDependency: mmengine is not installed.
+    """
+    _peer_bases()
+    from mmengine.registry import HOOKS, PARAM_SCHEDULERS, Registry
+
+    allow_checkpoints()
+    scope = PARAM_SCHEDULERS.children.get("paramsched")  # the scope `paramsched.` of names; created once
+    if scope is None:
+        scope = Registry("parameter scheduler", parent=PARAM_SCHEDULERS, scope="paramsched")
+    for name in class_names():
+        scope.register_module(name=name, module=_class_of(name), force=True)
+        if force:
+            PARAM_SCHEDULERS.register_module(name=name, module=_class_of(name), force=True)
+    PARAM_SCHEDULERS.register_module(name="PlanScheduler", module=_class_of("PlanScheduler"), force=True)
+    for name in _HOOKS:
+        HOOKS.register_module(name=name, module=_class_of(name), force=True)
+
+
+def _sum_over_ranks(amount: torch.Tensor) -> torch.Tensor:
+    from mmengine.dist import all_reduce
+
+    all_reduce(amount)  # in place, on the device of the process group
+    return amount
+
+
+_HOOKS: dict[str, type[Any]] = {"ValuesHook": _ValuesHook, "AmountHook": _AmountHook, "StopHook": _StopHook}
+
+
+def _make_with_base(name: str) -> type[Any]:
+    """Return the class with this name, which is also a subclass of MMEngine's base class."""
+    hook, scheduler = _peer_bases()
+    if name in _HOOKS:
+        return make_class(name, __name__, _HOOKS[name], hook)
+    if name == "PlanScheduler":
+        return make_class(name, __name__, _PlanScheduler, scheduler)
+    cls = getattr(ours, name)
+    return make_class(name, __name__, _CountsUpdates, cls, scheduler, doc=cls.__doc__)
+
+
+_class_of = classes_on_demand(
+    __name__, {name: partial(_make_with_base, name) for name in (*class_names(), "PlanScheduler", *_HOOKS)}
+)
+
+
+def _peer_bases() -> tuple[type[Any], type[Any]]:
+    try:
+        from mmengine.hooks import Hook
+        from mmengine.optim.scheduler import _ParamScheduler
+    except ModuleNotFoundError:
+        raise MissingDependency("paramsched.mmengine.engine", "mmengine", "mmengine") from None
+    return Hook, _ParamScheduler
+
+
+if TYPE_CHECKING:
+    PlanScheduler = _PlanScheduler
+    ValuesHook = _ValuesHook
+    AmountHook = _AmountHook
+    StopHook = _StopHook
+    from paramsched.mmengine.schedulers.param_scheduler import *  # noqa: F403  # the same names, with MMEngine's base class
+else:
+    __getattr__ = _class_of

@@ -1,0 +1,264 @@
+"""The base class of the rows in the table of MMEngine's schedulers, with the data that rows exchange with plans.
+
+The drop-in classes and the dialect read the same rows. A *step* (`tick` in the code) is one call of a scheduler's
+`step`: an epoch if `by_epoch` is true, else an iteration. Source: MMEngine 0.10.7.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import inf, isfinite
+from numbers import Real
+from typing import Any, ClassVar, Final, TypeAlias, final
+
+from paramsched.core.feedback.base import MetricRule
+from paramsched.core.files.arguments import Argument
+from paramsched.core.schedules import Schedule, every
+from paramsched.core.schedules.rules import Rule
+from paramsched.core.time import DurationLike
+
+INF: Final = 10**9
+"""MMEngine's `end` of a window without an end."""
+
+CONVERTED: Final = "convert_to_iter_based"
+"""The argument of a scheduler with counts in epochs that steps once per iteration.
+
+It stays among the arguments until the length of an epoch is known and the counts can be converted.
+"""
+
+Arguments: TypeAlias = Mapping[str, Any]
+"""All arguments of one scheduler by name."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class InvalidSchedulerArgument:
+    """An invalid argument of a scheduler.
+
+    Args:
+        argument: the name of the argument.
+        message: the description of the error.
+        kind: the built-in exception that MMEngine raises.
+        instead: the advice for a config.
+    """
+
+    argument: str
+    message: str
+    kind: type[Exception] = ValueError
+    instead: str = ""
+
+
+WINDOW_ARGUMENTS: Final[Mapping[str, Argument]] = {
+    "begin": Argument(0, meaning="first epoch (iteration) of the window"),
+    "end": Argument(INF, meaning="end of the window, exclusive: `begin <= t < end`"),
+    "last_step": Argument(-1, meaning="continue as if `last_step + 1` active steps had been made"),
+    "by_epoch": Argument(
+        True, meaning="True if counts are epochs and `step` is called once per epoch; False for iterations"
+    ),
+    "verbose": Argument(False, meaning="print a line for each group and change"),
+}
+"""The arguments that all schedulers share."""
+
+
+def is_finite(number: object) -> bool:
+    """Return whether the value is a number that a finite float can represent."""
+    try:
+        return is_real_number(number) and isfinite(number)  # type: ignore[arg-type]  # it is a number
+    except OverflowError:
+        return False
+
+
+def is_real_number(value: object) -> bool:
+    """Return whether the value is a real number, which True and False are not."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def each_number(value: Any) -> Sequence[Any]:
+    """Return the entries of a list, or a tuple with the value itself."""
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def number_errors(arguments: Arguments, *names: str) -> Iterator[InvalidSchedulerArgument]:
+    """Yield an error for each of these arguments that is not a number."""
+    for name in names:
+        if not is_real_number(arguments[name]):
+            yield InvalidSchedulerArgument(name, f"expected a number, got {name}={arguments[name]!r}", TypeError)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ClosedForm:
+    """A scheduler as a schedule whose time starts with the scheduler's window.
+
+    Args:
+        schedule: the closed form.
+        multiplies: True if it multiplies the current value by factors that do not depend on that value. False if it
+            moves the value to a floor.
+        ends_itself: True if the schedule stays at its last value after the window, so the plan need not end it there.
+        cut_at_end: True if the schedule applies until the end of the window. False if it applies until the start of the
+            window's last step.
+        undone: True if the value after the window equals the value before it.
+        to_base: True if the floor is a multiple of the base. This is exact only if the window starts at the base.
+    """
+
+    schedule: Schedule
+    multiplies: bool = True
+    ends_itself: bool = False
+    cut_at_end: bool = False
+    undone: bool = False
+    to_base: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SchedulerTicks:
+    """Converts the counts in a scheduler's config (`begin`, `end`, `T_max`, milestones) to lengths of a schedule.
+
+    Args:
+        in_epochs: True if its counts are epochs.
+        converted: True if it steps once per iteration although its counts are epochs.
+    """
+
+    in_epochs: bool
+    converted: bool
+
+    @property
+    def stepwise(self) -> bool:
+        """True if its values change between epochs only."""
+        return self.in_epochs and not self.converted
+
+    def count(self, ticks: float) -> DurationLike:
+        """Return a count of the config as a length."""
+        return f"{int(ticks)} epochs" if self.in_epochs else int(ticks)
+
+    def last(self, ticks: float) -> DurationLike:
+        """Return the length from the start of a window of `ticks` steps to the start of its last step."""
+        if not self.converted:
+            return self.count(ticks - 1)
+        # MMEngine rounds `ticks * epoch_length` down. Lengths of a schedule are rounded up, so the fraction is
+        # subtracted.
+        count = Fraction(ticks)
+        return f"{float(count):.15g} epochs - {float(2 - Fraction(1, count.denominator)):.15g} steps"
+
+    @property
+    def one(self) -> DurationLike:
+        """The length of one step."""
+        return 1 if self.converted else self.count(1)
+
+    def changing(self, schedule: Schedule) -> Schedule:
+        """Return a smooth schedule, which changes between epochs only if the scheduler steps once per epoch."""
+        return every(schedule, "epoch") if self.stepwise else schedule
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FormNeeds:
+    """The conditions under which a closed form must be exact.
+
+    Args:
+        ticks: the unit of the scheduler's steps.
+        size: the length of the scheduler's window, in the unit of `ticks`.
+        endless: True if the window has no end.
+        alone: True if no other scheduler changes the field.
+        run: the length of the run in the unit of `ticks`; None if it is unknown.
+        any_floor: True if a floor may be a multiple of the base.
+    """
+
+    ticks: SchedulerTicks
+    size: float
+    endless: bool
+    alone: bool
+    run: int | None
+    any_floor: bool
+
+    @property
+    def single(self) -> bool:
+        """True if the window has one step."""
+        return self.size == 1 and not self.ticks.converted
+
+
+class SchedulerRow:
+    """A scheduler of MMEngine: its arguments, their checks, and its conversion to a plan and back.
+
+    Attributes:
+        name: the common prefix of its classes, `Step` for `StepLR`.
+        meaning: its description, which begins with a verb; `{it}` is replaced by the scheduled value.
+        arguments: its arguments, in MMEngine's order.
+        counted: the arguments besides `begin` and `end` that `convert_to_iter_based` multiplies.
+        length_from: the arguments besides `end` that determine its length; None if it needs no length.
+        only_field: the only field that it can schedule; None for any field.
+        reacts_to_metric: True if it has a metric rule instead of a rule of a recurrence.
+    """
+
+    name: ClassVar[str] = ""
+    meaning: ClassVar[str] = ""
+    arguments: ClassVar[Mapping[str, Argument]] = {}
+    counted: ClassVar[tuple[str, ...]] = ()
+    length_from: ClassVar[tuple[str, ...] | None] = None
+    only_field: ClassVar[str | None] = None
+    reacts_to_metric: ClassVar[bool] = False
+
+    def own_errors(self, arguments: Arguments) -> Iterable[InvalidSchedulerArgument]:
+        """Return the errors in the arguments that are specific to this scheduler."""
+        return ()
+
+    def derived(self, arguments: Arguments) -> dict[str, Any]:
+        """Return the attributes of a scheduler that are computed from its arguments.
+
+        They are `total_iters`, the length of a shape that spans its window, if only `end` determines the length.
+        """
+        return {"total_iters": arguments["end"] - arguments["begin"] - 1} if self.length_from == () else {}
+
+    def rule(self, arguments: Arguments) -> Rule:
+        """Return the rule of a recurrence."""
+        raise NotImplementedError
+
+    def metric_rule(self, arguments: Arguments, base: float | None) -> MetricRule[Any]:
+        """Return the metric rule for a field with this base."""
+        raise NotImplementedError
+
+    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
+        """Return the closed form, with time counted from the start of the window; None if there is none."""
+        return None
+
+    def warnings(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterable[str]:
+        """Return warnings for arguments that are valid but probably a mistake."""
+        return ()
+
+    def run_errors(self, arguments: Arguments, stop: int) -> Iterable[InvalidSchedulerArgument]:
+        """Return the errors of a window that ends at `stop`."""
+        return ()
+
+    def defaulted(self, arguments: Arguments) -> dict[str, Any]:
+        """Add the defaults of missing arguments; replace an infinite `end` by `INF`."""
+        found = {name: one.default for name, one in self.arguments.items() if one.default is not ...} | dict(arguments)
+        return found | {"end": INF} if found.get("end") == inf else found
+
+    def complete(self, arguments: Arguments) -> dict[str, Any]:
+        """Return all arguments with the attributes that are computed from them."""
+        arguments = self.defaulted(arguments)
+        return arguments | self.derived(arguments)
+
+    def check(self, arguments: Arguments) -> Iterator[InvalidSchedulerArgument]:
+        """Yield the errors in complete arguments, before the computed attributes are added."""
+        infinite = [
+            InvalidSchedulerArgument(name, f"{name} must be finite")
+            for name, value in arguments.items()
+            if not all(map(is_finite, filter(is_real_number, each_number(value))))
+        ]
+        if infinite:
+            yield from infinite
+            return
+        unreadable = next(number_errors(arguments, "begin", "end"), None)
+        begin, end, last = arguments["begin"], arguments["end"], arguments["last_step"]
+        if unreadable is not None:
+            yield unreadable
+        else:
+            if end <= begin:
+                message = f"end should be larger than begin, but got begin={begin}, end={end}"
+                instead = f"Write end={begin + 1} or more, or leave the scheduler out if the run ends before it"
+                yield InvalidSchedulerArgument("end", message, instead=instead)
+            if not isinstance(last, int) or isinstance(last, bool) or last < -1:
+                message = f"expected an integer of at least -1, got last_step={last!r}"
+                yield InvalidSchedulerArgument("last_step", message, AssertionError)
+        yield from self.own_errors(arguments)

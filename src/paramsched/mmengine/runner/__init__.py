@@ -1,0 +1,32 @@
+"""A small Runner for MMEngine's configs, built on Hugging Face Accelerate.
+
+    from paramsched.mmengine.runner import Runner                    # was: mmengine.runner
+
+The Runner requires Accelerate and tqdm: pip install "paramsched[run]".
+"""
+
+from paramsched.errors import MissingDependency
+
+try:
+    import accelerate as _accelerate
+    import torch as _torch
+    import tqdm as _tqdm
+except ModuleNotFoundError as _absent:
+    if _absent.name not in ("accelerate", "torch", "tqdm"):
+        raise
+    raise MissingDependency("paramsched.mmengine.runner", _absent.name, "run") from None
+
+from paramsched.mmengine.runner.hooks import CheckpointHook as CheckpointHook
+from paramsched.mmengine.runner.hooks import Hook as Hook
+from paramsched.mmengine.runner.hooks import LoggerHook as LoggerHook
+from paramsched.mmengine.runner.hooks import ParamSchedulerHook as ParamSchedulerHook
+from paramsched.mmengine.runner.hooks import ProgressBarHook as ProgressBarHook
+from paramsched.mmengine.runner.metrics import DATASETS as DATASETS
+from paramsched.mmengine.runner.metrics import HOOKS as HOOKS
+from paramsched.mmengine.runner.metrics import METRICS as METRICS
+from paramsched.mmengine.runner.metrics import MODELS as MODELS
+from paramsched.mmengine.runner.metrics import Metric as Metric
+from paramsched.mmengine.runner.optim_wrapper import AmpOptimWrapper as AmpOptimWrapper
+from paramsched.mmengine.runner.runner import Runner as Runner
+
+del _accelerate, _torch, _tqdm

@@ -1,0 +1,271 @@
+"""Build the schedulers of the argument `param_scheduler`, once the length of the run is known."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, final
+
+from torch.optim import Optimizer
+
+from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.fields import Field
+from paramsched.core.plan import Plan, Target
+from paramsched.core.plan.binding import amount_clock
+from paramsched.core.plan.forms import FORMS, plan_of
+from paramsched.core.plan.optimizers import unique_labels
+from paramsched.core.plan.run_amounts import PLANNED_SIZES
+from paramsched.core.runs import Scheduler
+from paramsched.core.runs.plan_source import PlanSource
+from paramsched.core.time import Calendar
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
+from paramsched.mmengine.schedulers import OptimWrapper, build_param_scheduler, unmeasured
+from paramsched.mmengine.schedulers.base import _ParamScheduler
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """The run facts that are known when schedulers are built.
+
+    Args:
+        epoch_length: batches per epoch.
+        max_epochs, max_iters: the length of the run in epochs or iterations; the other one is None.
+        accumulation: a dict from the name of each optimizer to its batches per update.
+        batch_size: samples per batch over all processes; None if unknown.
+        samples_per_epoch: samples per epoch, if the last batch of an epoch is smaller; else None.
+        tokens_per_sample: the length of a sequence in tokens.
+        in_updates: True if schedulers with `by_epoch=False` count updates instead of batches.
+    """
+
+    epoch_length: int
+    max_epochs: int | None
+    max_iters: int | None
+    accumulation: Mapping[str, int]
+    batch_size: int | None = None
+    samples_per_epoch: int | None = None
+    tokens_per_sample: int | None = None
+    in_updates: bool = False
+
+    def calendar_for(self, name: str, plan: Plan | None = None) -> Calendar:
+        """Return the Calendar of the run, in which an epoch contains an integer number of updates.
+
+        Args:
+            name: the name of the optimizer.
+            plan: the plan to run. If it counts samples or tokens, smaller last batches are considered in the length.
+        """
+        accumulation = self.accumulation[name]
+        updates = -(-self.epoch_length // accumulation)
+        total: int | str = -(-(self.max_iters or 0) // accumulation)
+        if self.max_epochs is not None:
+            total = updates * self.max_epochs
+            plans_sizes = plan is not None and any(
+                isinstance(one.field, Target) and one.name in PLANNED_SIZES for one in plan.bindings
+            )
+            if plan is not None and self.samples_per_epoch is not None and not plans_sizes:
+                samples = self.samples_per_epoch * self.max_epochs
+                if plan.clock == "samples":
+                    total = f"{samples} samples"
+                elif plan.clock == "tokens" and self.tokens_per_sample is not None:
+                    total = f"{samples * self.tokens_per_sample} tokens"
+        return Calendar(
+            total=total, batches_per_epoch=self.epoch_length, accumulation=accumulation, batch_size=self.batch_size,
+            sequence_length=self.tokens_per_sample,
+        )  # fmt: skip
+
+    def lengths_for(self, name: str) -> dict[str, int | None]:
+        """Return `epoch_length`, `max_epochs` and `max_iters` for MMEngine's schedulers, in batches or updates."""
+        per = self.accumulation[name] if self.in_updates else 1
+        return {
+            "epoch_length": -(-self.epoch_length // per),
+            "max_epochs": self.max_epochs,
+            "max_iters": None if self.max_iters is None else -(-self.max_iters // per),
+        }
+
+
+_FACT_HINTS = {
+    "tokens_per_step": "Write Runner(..., tokens_per_sample=1024)",
+    "frames_per_step": "Write horizon and lengths in frames",
+    "batch_size": "Pass a loader with a batch_size, or write the length in epochs or updates",
+}
+"""How to pass a missing run fact to a Runner, by the name of the fact."""
+
+Schedulers: TypeAlias = dict[str, list[Any]]
+"""Lists of schedulers by the name of their optimizer; the name of a single optimizer is empty."""
+
+
+def plan_in(config: Any, *, names: Sequence[str]) -> Plan | None:
+    """Return the plan in a config; None if the config contains schedulers."""
+    return plan_of(config, "Runner") if is_plan(config, names=names) else None
+
+
+def is_plan(config: Any, *, names: Sequence[str]) -> bool:
+    """Return whether a config is a plan, as opposed to schedulers."""
+    if not isinstance(config, Mapping):
+        return isinstance(config, FORMS)
+    if not config or "type" in config or set(config) & set(names):
+        return False
+    # The lines of a plan are schedules; a config for several optimizers contains lists of dicts.
+    return not {"lr", "groups", "targets", "clock", "horizon"}.isdisjoint(config) or all(map(_is_line, config.values()))
+
+
+def _is_line(value: Any) -> bool:
+    """Return whether a value may be a schedule of a native file; lists of numbers are options of MMEngine."""
+    if isinstance(value, (list, tuple)):
+        return any(isinstance(one, (str, Mapping)) for one in value) and all(map(_is_line, value))
+    return isinstance(value, (str, int, float)) or (isinstance(value, Mapping) and "type" not in value)
+
+
+def build_schedulers(
+    config: Any,
+    wrappers: Mapping[str, OptimWrapper],
+    facts: RunFacts,
+    choices: Mapping[str, Any],
+    watch: bool | int | str = False,
+) -> Schedulers:
+    """Build the schedulers of every optimizer; `choices` are the arguments `on_change` and `on_base` of a Scheduler."""
+    names = list(wrappers)
+    if names == [""]:
+        return {"": _build_for_one(config, wrappers[""], "", facts, choices, watch)}
+    if is_plan(config, names=names):
+        source = PlanSource.of(config, watch)
+        optimizers = {name: wrapper.optimizer for name, wrapper in wrappers.items()}
+        fastest = min(names, key=lambda name: facts.accumulation[name])
+        shared = _scheduler_of_plan(source, optimizers, facts.calendar_for(fastest, source.plan), choices)
+        return {name: [shared] for name in names}
+    if isinstance(config, Mapping) and "type" not in config and set(config) == set(names):
+        return {name: _build_for_one(config[name], wrappers[name], name, facts, choices) for name in names}
+    _require_no_on_base(choices)
+    # This raises an error for wrong names, or builds the same schedulers for each optimizer.
+    return build_param_scheduler(config, dict(wrappers), **facts.lengths_for(names[0]))
+
+
+def _build_for_one(
+    config: Any,
+    wrapper: OptimWrapper,
+    name: str,
+    facts: RunFacts,
+    choices: Mapping[str, Any],
+    watch: bool | int | str = False,
+) -> list[Any]:
+    """Build the schedulers of one optimizer."""
+    if is_plan(config, names=()):
+        source = PlanSource.of(config, watch)
+        return [_scheduler_of_plan(source, wrapper.optimizer, facts.calendar_for(name, source.plan), choices)]
+    _require_no_on_base(choices)
+    built = build_param_scheduler(config, wrapper, **facts.lengths_for(name))
+    if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):
+        warn_user(
+            f"accumulative_counts={facts.accumulation[name]}: schedulers with by_epoch=False are stepped on every "
+            f"batch, as in MMEngine, {facts.accumulation[name]} times per update. To count updates write "
+            "default_hooks=dict(param_scheduler=dict(type='ParamSchedulerHook', count='updates')), or pass a Plan"
+        )
+    return list(built)
+
+
+def _require_no_on_base(choices: Mapping[str, Any]) -> None:
+    """Raise if a choice of the base is passed with schedulers that are not a Plan."""
+    if choices["on_base"] != "checkpoint":
+        raise InvalidArgument(f"on_base={choices['on_base']!r}", "it requires a Plan", 'Write on_base="checkpoint"')
+
+
+def _scheduler_of_plan(
+    plan: PlanSource, optimizer: Optimizer | Mapping[str, Optimizer], calendar: Calendar, choices: Mapping[str, Any]
+) -> Scheduler:
+    """Build the scheduler of a plan; an error about a missing fact names the Runner's argument for it."""
+    refused: MissingFact
+    try:
+        return Scheduler(optimizer, plan, calendar=calendar, **choices)
+    except MissingFact as error:
+        refused = error
+    if str(refused.site).startswith("Calendar(total="):
+        # The total is in updates. A plan that uses only the unit of its clock does not need it.
+        with suppress(MissingFact, Unresolved):
+            return Scheduler(optimizer, plan, calendar=replace(calendar, total=None), **choices)
+        refused = refused.changed(site="train_cfg")
+    instead = _FACT_HINTS.get(refused.fact, "Write the length in epochs or updates")
+    raise MissingFact(refused.site, refused.found, instead, fact=refused.fact, example=refused.example)
+
+
+def distinct_schedulers(schedulers: Schedulers) -> list[Any]:
+    """Return every scheduler once, because a plan for several optimizers has one that each of them lists."""
+    return list({id(one): one for many in schedulers.values() for one in many}.values())
+
+
+def plans_by_name(config: Any, names: Sequence[str]) -> dict[str, Plan]:
+    """Return the plans of a config that has one for each optimizer, if one plan can replace them.
+
+    The dict is empty if the config contains other schedulers or errors, or plans with several clocks, because a run
+    counts only one amount.
+    """
+    given = config if isinstance(config, Mapping) and "type" not in config and set(config) <= set(names) else {}
+    found: dict[str, Plan | None] = {}
+    with suppress(ConfigError, InvalidArgument, OSError):
+        found = {name: plan_in(one, names=()) for name, one in given.items() if one is not None}
+    plans = {name: plan for name, plan in found.items() if plan is not None}
+    clocks = {amount_clock(plan.clock) for plan in plans.values()}
+    return plans if len(plans) == len(found) and len(clocks) == 1 else {}
+
+
+def warn_without_validation(schedulers: Schedulers) -> None:
+    """Warn about plateau schedulers in a run without validation, because they never act."""
+    for one in distinct_schedulers(schedulers):
+        rules = one.states if isinstance(one, Scheduler) else ()
+        watches = [f'plateau("{rule.metric}")' for rule in rules]
+        if getattr(one, "need_val_args", False):
+            watches.append(f"{type(one).__name__}(monitor={getattr(one, 'monitor', 'loss')!r})")
+        for what in watches:
+            warn_user(
+                f"{what} never acts, because the run has no validation. Write Runner(val_dataloader=…, val_cfg=dict())"
+            )
+
+
+def warn_if_unmeasured(schedulers: Schedulers) -> None:
+    """Warn at the end of a run about plateau schedulers that never received their metric."""
+    for many in schedulers.values():
+        for line in unmeasured(one for one in many if isinstance(one, _ParamScheduler)):
+            warn_user(f"param_scheduler{line}")
+
+
+def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer, name: str = "") -> list[tuple[str, int]]:
+    """Return pairs of a scheduled field and the index of its group, always including lr.
+
+    Args:
+        schedulers: the schedulers of the optimizer.
+        optimizer: the optimizer.
+        name: its name, if there are several.
+    """
+    names = ["lr"]
+    for one in schedulers:
+        names += (
+            [field for field, group in one.values() if _is_group_of(one, name, group)]
+            if isinstance(one, Scheduler)
+            else [getattr(one, "param_name", "lr")]  # a user's class may skip the constructor of its base class
+        )
+    return [
+        (name, index)
+        for name in dict.fromkeys(names)
+        for index, group in enumerate(optimizer.param_groups)
+        if field_of_group(group, name).key in group
+    ]
+
+
+def _is_group_of(scheduler: Scheduler, name: str, group: str | int) -> bool:
+    """Return whether the group in the key of a value belongs to the optimizer `name`; targets have no group."""
+    return group != "" and (name not in scheduler.optimizers or str(group).startswith(f"{name}/"))
+
+
+def present_values(
+    schedulers: Sequence[Any], optimizer: Optimizer, name: str = ""
+) -> dict[tuple[str, int | str], float]:
+    """Return a dict from pairs (field, label of the group) to the present values of all scheduled fields."""
+    groups = optimizer.param_groups
+    labels = unique_labels(groups)
+    return {
+        (field, labels[index]): float(field_of_group(groups[index], field).read(groups[index]))
+        for field, index in scheduled_fields(schedulers, optimizer, name)
+    }
+
+
+def field_of_group(group: Mapping[str, Any], name: str) -> Field:
+    """Return the field called `name`; "momentum" means the first beta in a group with betas."""
+    return Field.of("betas[0]" if name == "momentum" and "betas" in group else name)

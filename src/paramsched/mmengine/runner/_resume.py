@@ -1,0 +1,243 @@
+"""Save and load what Accelerate does not store in a checkpoint, and resume a run from it."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from paramsched.core.runs import Scheduler
+from paramsched.errors import InvalidArgument, StateError
+from paramsched.mmengine.runner._checkpoints import (
+    STATE,
+    VERSION,
+    in_every_process,
+    random_states_file,
+    read_runner_state,
+    read_torch,
+    require_fit,
+)
+from paramsched.mmengine.runner._param_schedulers import Schedulers
+from paramsched.mmengine.runner.loops import Position
+from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper
+from paramsched.mmengine.schedulers import restore
+from paramsched.mmengine.schedulers.build import compare_states
+
+if TYPE_CHECKING:
+    from paramsched.mmengine.runner.runner import Runner
+
+log = logging.getLogger("paramsched.mmengine.runner")
+
+
+def runner_state(runner: "Runner") -> dict[str, Any]:
+    """Return the contents of `runner.pt` for a checkpoint, as plain data."""
+    position = asdict(runner.training.position)
+    optimizers: dict[str, dict[str, Any]] = {}
+    for name, stepper in runner.steppers.items():
+        pseudo = stepper.inner.base_param_settings
+        plain = None if pseudo is None else {key: value for key, value in pseudo.items() if key != "params"}
+        optimizers[name] = {"updates": stepper.updates, "base_param_settings": plain}
+        amounts = {} if stepper.amounts is None else stepper.amounts.saved_state()
+        if amounts:
+            optimizers[name]["amounts"] = amounts
+    return {
+        "version": VERSION,
+        "meta": {"epoch": position["epoch"], "iter": position["iter"], "seed": runner.seed, "run": runner.run_name},
+        "clock": position,
+        "run": _facts_to_compare(runner),
+        "param_schedulers": {
+            name: {"plan": many[0].state_dict()} if _is_plan(many) else [one.state_dict() for one in many]
+            for name, many in runner.schedulers.items()
+        },
+        "optimizers": optimizers,
+        "hooks": {key: hook.state_dict() for key, hook in _hooks_by_key(runner.hooks) if hasattr(hook, "state_dict")},
+    }
+
+
+def gradients_of(runner: "Runner") -> dict[str, torch.Tensor]:
+    """Return a dict from parameter name to the gradient accumulated so far; empty if no update is in progress."""
+    if not any(stepper.in_cycle for stepper in runner.steppers.values()):
+        return {}
+    return {name: p.grad.detach().cpu() for name, p in runner.model.named_parameters() if p.grad is not None}
+
+
+def _facts_to_compare(runner: "Runner") -> dict[str, Any]:
+    """Return the run facts that are compared with the checkpoint's when a run resumes."""
+    facts = runner.facts
+    assert facts is not None  # the run is prepared before anything is loaded or saved
+    return {
+        "max_epochs": facts.max_epochs,
+        "max_iters": facts.max_iters,
+        "epoch_length": facts.epoch_length,
+        "batch_size": facts.batch_size,
+        "accumulative_counts": dict(facts.accumulation),
+        "processes": runner.accelerator.num_processes,
+    }
+
+
+def _hooks_by_key(hooks: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield a pair (key, hook) for each hook; the key is its class and its index among the hooks of that class."""
+    counts = Counter[str]()
+    for hook in hooks:
+        kind = type(hook).__name__
+        counts[kind] += 1
+        yield f"{kind}.{counts[kind]}", hook
+
+
+def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], config: Any, on_change: Any) -> None:
+    """Raise an error if the schedulers of a checkpoint differ from the run's and `on_change` does not allow it."""
+    if set(saved) != set(schedulers):
+        was, now = _optimizer_names(saved), _optimizer_names(schedulers)
+        raise StateError(f"the checkpoint has the optimizers {was}, but the run has {now}")
+    for name, many in schedulers.items():
+        was_plan = isinstance(saved[name], Mapping)
+        if was_plan != _is_plan(many):
+            kinds = ("a Plan", "MMEngine's schedulers")
+            raise StateError(
+                f"param_scheduler: the checkpoint has {kinds[not was_plan]}, but the run has {kinds[was_plan]}. "
+                "Pass what was saved, or load only the weights: load_from=…, resume=False"
+            )
+        if was_plan:
+            continue
+        if not isinstance(on_change, str):
+            raise InvalidArgument(
+                f"on_change={on_change!r}", "choices by field require a Plan", 'Write on_change="new"'
+            )
+        states = _states_of_this_length(many, saved[name], config, name)
+        where = f"{name}: " if name else ""
+        compare_states("param_scheduler", many, states, where, error=on_change == "error")
+
+
+def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
+    """Return the saved states, with the present run's `end` for each scheduler whose dict omits `end`."""
+    mine = config.get(name) if name and isinstance(config, Mapping) and name in config else config
+    parts = list(mine) if isinstance(mine, (list, tuple)) else [mine]
+    parts += [None] * len(many)
+    states = list(saved)
+    for index, (one, state, part) in enumerate(zip(many, saved, parts, strict=False)):
+        if isinstance(part, Mapping) and isinstance(state, Mapping) and "end" not in part:
+            filled = [key for key in ("end", "T_max", "total_steps", "total_iters") if key not in part and key in state]
+            states[index] = {**state, **{key: getattr(one, key, state[key]) for key in filled}}
+    return states
+
+
+def _is_plan(many: Sequence[Any]) -> bool:
+    return len(many) == 1 and isinstance(many[0], Scheduler)
+
+
+def _optimizer_names(names: Any) -> str:
+    return ", ".join(repr(name) for name in names if name) or "one optimizer"
+
+
+def resume_run(runner: "Runner", source: Path) -> None:
+    """Resume from a checkpoint that was checked, after everything is built and before the first batch."""
+    state = read_runner_state(source)
+    saved, config, policy = state["param_schedulers"], runner.given["param_scheduler"], runner.given["on_change"]
+    assert runner.facts is not None  # the run is prepared
+    _require_same_schedulers(runner.schedulers, saved, config, policy)
+    for line in _lines_of_differences(state["run"], _facts_to_compare(runner)):
+        log.warning("resume: %s", line)
+    bases = {  # a plan logs its own
+        name: {} if _is_plan(runner.schedulers.get(name, ())) else _bases_of_groups(one)
+        for name, one in runner.steppers.items()
+    }
+    with in_every_process(runner.accelerator):
+        _load_accelerate_state(runner, source, state["run"]["processes"])
+    for name, stepper in runner.steppers.items():
+        kept = state["optimizers"].get(name, {})
+        stepper.updates = kept.get("updates", 0)
+        if stepper.amounts is not None:
+            stepper.amounts.load_state(kept.get("amounts", {}))
+        if stepper.inner.base_param_settings is not None and kept.get("base_param_settings") is not None:
+            stepper.inner.base_param_settings.update(kept["base_param_settings"])
+        for line in _lines_of_differences(_bases_of_groups(stepper), bases[name], only_common=True):
+            log.warning("resume: base of %s; using the checkpoint's", line)
+    loaded: set[int] = set()  # a plan for several optimizers has one Scheduler
+    for name, many in runner.schedulers.items():
+        if _is_plan(many):
+            if id(many[0]) not in loaded:
+                loaded.add(id(many[0]))
+                many[0].load_state_dict(saved[name]["plan"])
+        elif many:
+            # With any `on_change`, an end that the config omits is the end of the present run.
+            keeps = policy == "checkpoint"
+            states = _states_of_this_length(many, saved[name], config, name) if keeps else saved[name]
+            epoch_length = runner.facts.lengths_for(name)["epoch_length"]
+            restore(many, states, on_change="checkpoint" if keeps else "new", epoch_length=epoch_length)
+    gradients = runner.checkpoints.gradients(source)
+    for name, parameter in runner.model.named_parameters():
+        if name in gradients:
+            parameter.grad = gradients[name].to(parameter.device, parameter.dtype)
+    for key, hook in _hooks_by_key(runner.hooks):
+        if key in state["hooks"] and hasattr(hook, "load_state_dict"):
+            hook.load_state_dict(state["hooks"][key])
+    site, seed = runner.settings.randomness.seed, state["meta"]["seed"]
+    if site is not None and site != seed:
+        log.warning("resume: seed %d in the checkpoint, %d now; using the checkpoint's", seed, site)
+    runner.seed = seed  # so that the order of the data continues
+    runner.training.seed(seed)
+    runner.run_name = state["meta"].get("run", runner.run_name)
+    runner.training.resume(Position(**state["clock"]))
+    runner.call_hook("after_load_checkpoint", checkpoint=state)
+    log.info("resumed from %s: epoch %d, iteration %d", source, runner.epoch, runner.iter)
+
+
+def require_fit_for(runner: "Runner", source: Path) -> None:
+    """Raise an error if a checkpoint does not fit the run, before anything is loaded."""
+    with in_every_process(runner.accelerator):
+        state = read_runner_state(source)
+        was, now = state["run"]["processes"], runner.accelerator.num_processes
+        if (was == 1) != (now == 1):  # Accelerate then uses other names for the weights
+            raise StateError(
+                f"{source}: the number of processes was {was} when it was saved, and is {now} now. "
+                f"Start {was}, or load only the weights: load_from={str(source)!r}, resume=False"
+            )
+        require_fit(runner.accelerator, source, was)
+        runner.checkpoints.gradients(source)
+        for key, hook in _hooks_by_key(runner.hooks):
+            if key in state["hooks"] and hasattr(hook, "require_resumable"):
+                try:
+                    hook.require_resumable(runner, state["hooks"][key])
+                except StateError:
+                    raise
+                except Exception as error:  # the state of a hook may be damaged in any way
+                    found = f"missing or invalid: hooks.{key} ({type(error).__name__}: {error})"
+                    raise StateError(f"{source / STATE}: it cannot be read; {found}") from error
+
+
+def _load_accelerate_state(runner: "Runner", source: Path, saved_processes: int) -> None:
+    """Load Accelerate's files, and check the random states, because Accelerate ignores errors in them."""
+    accelerator = runner.accelerator
+    try:
+        accelerator.load_state(str(source))
+    except Exception as error:  # torch, safetensors and the system raise many types of errors
+        raise StateError(f"{source}: Accelerate could not load it ({type(error).__name__}: {error})") from error
+    if accelerator.process_index >= saved_processes:
+        log.warning("resume: process %d is new; its random numbers start again", accelerator.process_index)
+        return
+    file = random_states_file(accelerator, source)
+    if not torch.equal(torch.get_rng_state(), read_torch(file)["torch_manual_seed"]):
+        raise StateError(f"{file}: Accelerate could not load the random states in it")
+
+
+def _bases_of_groups(stepper: AcceleratedWrapper) -> dict[str, Any]:
+    """Return a dict from texts such as "lr in group 0" to the bases of the optimizer's groups."""
+    return {
+        f"{key.removeprefix('initial_')} in group {index}": float(value)
+        for index, group in enumerate(stepper.optimizer.param_groups)
+        for key, value in group.items()
+        if isinstance(key, str) and key.startswith("initial_") and isinstance(value, (int, float))
+    }
+
+
+def _lines_of_differences(saved: Mapping[str, Any], now: Mapping[str, Any], *, only_common: bool = False) -> list[str]:
+    """Return a list with one line of text for each entry that differs between the two dicts."""
+    keys = saved.keys() & now.keys() if only_common else saved.keys() | now.keys()
+    return [
+        f"{key}: {saved.get(key)!r} in the checkpoint, {now.get(key)!r} now"
+        for key in sorted(keys)
+        if saved.get(key) != now.get(key)
+    ]

@@ -1,0 +1,586 @@
+"""Read the settings of a Runner from a config or a call, and report all problems at once."""
+
+import inspect
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sized
+from contextlib import suppress
+from dataclasses import field, replace
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from os import PathLike
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, TypeVar, final
+
+from torch import nn
+
+from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, entry_path
+from paramsched.core.base.near_names import closest, did_you_mean
+from paramsched.core.files.arguments import WrongValue, argument, argument_table, located, read_arguments
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
+from paramsched.core.files.plan_files import open_plan
+from paramsched.core.files.python_config.values import NeedsRunning
+from paramsched.core.runs.arguments import checked_on_base, checked_on_change
+from paramsched.core.runs.plan_source import Interval
+from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
+from paramsched.mmengine import reader as mmengine
+from paramsched.mmengine.runner._building import (
+    DEFAULT_HOOKS,
+    LoaderSettings,
+    RandomnessSettings,
+    SamplerSettings,
+    ScalingSettings,
+    build_loader,
+    is_hook,
+)
+from paramsched.mmengine.runner._model_calls import training_style
+from paramsched.mmengine.runner._optimizer_checks import check_optimizers, check_schedulers
+from paramsched.mmengine.runner.hooks.hook import Hook, priority_of
+from paramsched.mmengine.runner.loops import TrainSettings
+from paramsched.mmengine.runner.metrics import DATASETS, HOOKS, METRICS, MODELS, MetricLike
+from paramsched.mmengine.schedulers import PARAM_SCHEDULERS
+from paramsched.mmengine.schedulers.registry import Registry
+
+_T = TypeVar("_T")
+NO_ARGUMENTS: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+def _read_path(value: Any) -> Path:
+    if not isinstance(value, (str, PathLike)):
+        raise WrongValue(f"expected a path, got {short_json(value)}", example="runs/mine")
+    return Path(value)
+
+
+def _read_existing_path(value: Any) -> Path | None:
+    path = None if value is None else _read_path(value)
+    if path is not None and not path.exists():
+        raise WrongValue(f'"{value}" does not exist', code=REFUSED_VALUE)
+    return path
+
+
+def _expecting(what: str, fits: Callable[[Any], bool]) -> Callable[[Any], Any]:
+    """Return a function that returns its argument, or raises an error if the argument is not what is expected."""
+
+    def read(value: Any) -> Any:
+        if value is not None and not fits(value):
+            raise WrongValue(f"expected {what}, got {short_json(value)}")
+        return value
+
+    return read
+
+
+@argument_table
+class _EvalSettings:
+    """The settings in `val_cfg` or `test_cfg`."""
+
+    type: Any = argument(None)
+
+
+@final
+@argument_table
+class Settings:
+    """The checked arguments of a Runner.
+
+    Args:
+        train, scaling, randomness: the settings in `train_cfg`, `auto_scale_lr` and `randomness`.
+        loaders: a dict from "train", "val" and "test" to a loader, the settings to build one, or None.
+        optimizers: the dummy wrappers that `check_optimizers` returned, by name.
+    """
+
+    work_dir: Any = argument("work_dir", parse=_read_path)
+    load_from: Any = argument(None, parse=_read_existing_path)
+    resume: bool = argument(False, example=True)
+    tokens_per_sample: int | None = argument(None, low=1, example=1024)
+    amount_of: Any = argument(None, parse=_expecting("a function of a batch", callable))
+    accelerator: Any = argument(
+        None, parse=_expecting("accelerate.Accelerator()", lambda one: callable(getattr(one, "prepare", None)))
+    )
+    cfg: Any = argument(None, parse=_expecting("a mapping", lambda one: isinstance(one, Mapping)))
+    train: TrainSettings = TrainSettings()
+    scaling: ScalingSettings | None = None
+    randomness: RandomnessSettings = RandomnessSettings()
+    loaders: Mapping[str, Any] = field(default_factory=dict)
+    optimizers: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_settings(given: Mapping[str, Any], known: Iterable[Diagnostic] = ()) -> Settings:
+    """Read the arguments of a Runner.
+
+    Args:
+        given: the arguments by name.
+        known: problems found earlier, which are reported too.
+
+    Raises:
+        ConfigError: if there are problems; it lists all of them.
+    """
+    diagnostics = DiagnosticCollector("python")
+    for problem in known:
+        diagnostics.add(problem.path, problem.found, problem.instead, code=problem.code)
+    given = {name: _without_unreadable(value, entry_path(name), diagnostics) for name, value in given.items()}
+
+    def attempt(read: Callable[..., _T], name: str, *more: Any) -> _T | None:
+        """Read an argument; report any error that a user's object raises."""
+        try:
+            return read(given[name], entry_path(name), diagnostics, *more)
+        except Exception as error:  # noqa: BLE001  # it may raise anything
+            found = f"checking it raised {type(error).__name__}: {error}"[:500]
+            diagnostics.add(entry_path(name), found, code=REFUSED_VALUE)
+            return None
+
+    attempt(_check_model, "model")
+    attempt(_check_loss, "loss", given["model"])
+    settings = attempt(_read_plain, "work_dir", given) or Settings()
+    attempt(_check_combinations, "model", given)
+    loaders = {mode: attempt(_read_loader, f"{mode}_dataloader") for mode in ("train", "val", "test")}
+    for mode in ("val", "test"):
+        attempt(_read_section, f"{mode}_cfg", _EvalSettings)
+        attempt(_check_evaluator, f"{mode}_evaluator")
+    train = attempt(_read_train_cfg, "train_cfg") or TrainSettings()
+    scaling = attempt(_read_section, "auto_scale_lr", ScalingSettings)
+    randomness = attempt(_read_section, "randomness", RandomnessSettings) or RandomnessSettings()
+    attempt(_check_hooks, "default_hooks", "mapping", "Write dict(checkpoint=dict(type='CheckpointHook'))")
+    attempt(_check_hooks, "custom_hooks", "list", "Write custom_hooks=[MyHook()]")
+    optimizers = attempt(check_optimizers, "optim_wrapper", given["model"]) or {}
+    # The length of the run is only known here for one process, because several processes share the batches.
+    loader = loaders["train"] if os.environ.get("WORLD_SIZE", "1") == "1" else None
+    epoch_length = (len(loader) if isinstance(loader, Sized) else 0) or 10**6
+    lengths = {"epoch_length": epoch_length, "max_epochs": train.max_epochs, "max_iters": train.max_iters}
+    attempt(check_schedulers, "param_scheduler", optimizers, lengths)
+    diagnostics.raise_any("Runner")
+    return replace(
+        settings, train=train, scaling=scaling, randomness=randomness, loaders=loaders, optimizers=optimizers
+    )
+
+
+_MAX_DEPTH: Final = 50
+
+
+def _without_unreadable(value: Any, path: str, diagnostics: DiagnosticCollector, around: tuple[int, ...] = ()) -> Any:
+    """Return a copy of a value in which None replaces what cannot be read, and report each such item.
+
+    A value that can be read completely is returned itself.
+
+    Args:
+        value: the value to check.
+        path: its path in the config.
+        diagnostics: collects the problems.
+        around: the `id` of each container that encloses the value.
+    """
+    if isinstance(value, NeedsRunning):
+        diagnostics.add(path, str(value), "Write the value itself, or build the Runner in Python", code=UNREADABLE)
+        return None
+    if not isinstance(value, (dict, list)):
+        return value
+    if id(value) in around or len(around) >= _MAX_DEPTH:
+        found = "it contains itself" if id(value) in around else f"it is nested more than {_MAX_DEPTH} levels deep"
+        diagnostics.add(path, found, code=REFUSED_VALUE)
+        return None
+    around = (*around, id(value))
+    entries = list(value.items() if isinstance(value, dict) else enumerate(value))
+    read = {key: _without_unreadable(one, child_path(path, key), diagnostics, around) for key, one in entries}
+    if all(read[key] is one for key, one in entries):
+        return value  # it may be an instance of a subclass, such as a dataset
+    return read if isinstance(value, dict) else list(read.values())
+
+
+def _read_section(config: Any, path: str, diagnostics: DiagnosticCollector, table: type[_T]) -> _T | None:
+    """Read a section of the config as an instance of `table`; return None if it is absent or not a mapping."""
+    if config is None:
+        return None
+    if not isinstance(config, Mapping):
+        diagnostics.add(path, f"expected a mapping, got {short_json(config)}", "Write dict(…)", code=WRONG_TYPE)
+        return None
+    return read_arguments(table, located(config, path), path, diagnostics)[0]
+
+
+def _read_train_cfg(config: Any, path: str, diagnostics: DiagnosticCollector) -> TrainSettings | None:
+    """Read the settings of the training loop: its unit, its length and its validations."""
+    train = _read_section(config, path, diagnostics, TrainSettings)
+    if train is None:
+        return None
+    # `train` has None for an invalid length, but the config shows which unit was meant.
+    by_epoch, loop = replace(train, max_iters=config.get("max_iters")).counts_epochs, train.type
+    if loop is not None and by_epoch != (loop == "EpochBasedTrainLoop"):
+        found = f"{by_epoch}, but type={loop!r} implies {not by_epoch}"
+        diagnostics.add(f"{path}.by_epoch", found, "Omit one of them", code=REFUSED_VALUE)
+    counted, other = ("max_epochs", "max_iters") if by_epoch else ("max_iters", "max_epochs")
+    if config.get(counted) is None:
+        instead = f"Write train_cfg=dict(by_epoch={by_epoch}, {counted}=12)"
+        diagnostics.add(f"{path}.{counted}", "it is missing", instead, code=WRONG_ARGUMENT)
+    if config.get(other) is not None:
+        why = f"with by_epoch={by_epoch}" if loop is None or train.by_epoch is not None else f"with type={loop!r}"
+        diagnostics.add(f"{path}.{other}", f"{why} the length is set by {counted}", f"Omit {other}", code=REFUSED_VALUE)
+    return train
+
+
+def _read_plain(_: Any, _path: str, diagnostics: DiagnosticCollector, given: Mapping[str, Any]) -> Settings:
+    """Read the arguments that are single values, and check `on_change` and `on_base`."""
+    names = ("work_dir", "load_from", "resume", "tokens_per_sample", "amount_of", "accelerator", "cfg")
+    written = {name: (given[name], entry_path(name)) for name in names}
+    settings, _, _ = read_arguments(Settings, written, ROOT, diagnostics)
+    if settings.amount_of is not None and given["tokens_per_sample"] is not None:
+        found = "tokens_per_sample also sets the amount that a batch consumes"
+        diagnostics.add(entry_path("amount_of"), found, "Omit one of them", code=REFUSED_VALUE)
+    for name, check in (("on_change", checked_on_change), ("on_base", partial(checked_on_base, plan=None))):
+        try:
+            check(given[name])
+        except InvalidArgument as refusal:
+            diagnostics.refuse(entry_path(name), refusal)
+    if given["watch"] is not False:
+        try:
+            Interval.of(given["watch"])
+        except InvalidArgument as refusal:
+            diagnostics.refuse(entry_path("watch"), refusal)
+        if not isinstance(given["param_scheduler"], (str, os.PathLike)):
+            found = "only the path of a plan file can be watched"
+            diagnostics.add(entry_path("watch"), found, 'Write param_scheduler="plan.yaml"', code=REFUSED_VALUE)
+    return settings
+
+
+def _check_model(model: Any, path: str, diagnostics: DiagnosticCollector) -> None:
+    if isinstance(model, Mapping):
+        _check_class_dict(model, MODELS, path, diagnostics)
+    elif not isinstance(model, nn.Module):
+        _report_kind(model, "torch.nn.Module", path, diagnostics, "Pass a module, or dict(type='…')")
+
+
+def _check_loss(loss: Any, path: str, diagnostics: DiagnosticCollector, model: Any) -> None:
+    if loss is None:
+        return
+    if not callable(loss):
+        _report_kind(loss, "function", path, diagnostics, "Write loss=torch.nn.functional.cross_entropy")
+        return
+    try:
+        with suppress(ValueError):  # some functions written in C have no signature
+            inspect.signature(loss).bind(None, None)
+    except TypeError:
+        found = f"{short_json(loss)} does not take (output, target)"
+        diagnostics.add(path, found, "Write def loss(output, target): …", code=REFUSED_VALUE)
+        return
+    if isinstance(model, nn.Module) and (style := training_style(model, None)) in ("train_step", "mode"):
+        has = "train_step" if style == "train_step" else "forward(…, mode)"
+        found = f"{type(model).__name__} has its own {has}, so loss would have no effect"
+        diagnostics.add(path, found, "Omit loss", code=REFUSED_VALUE)
+
+
+def _check_combinations(model: Any, _: str, diagnostics: DiagnosticCollector, given: Mapping[str, Any]) -> None:
+    """Check arguments that need or exclude each other."""
+    training = ("train_dataloader", "train_cfg", "optim_wrapper")
+    missing = [name for name in training if given[name] is None]
+    if missing and len(missing) < len(training):
+        found = "it is missing; train_dataloader, train_cfg and optim_wrapper are required together"
+        for name in missing:
+            diagnostics.add(entry_path(name), found, code=WRONG_ARGUMENT)
+    if given["param_scheduler"] is not None and given["optim_wrapper"] is None:
+        found, instead = "there is no optimizer to schedule", "Write optim_wrapper=dict(optimizer=…)"
+        diagnostics.add(entry_path("param_scheduler"), found, instead, code=REFUSED_VALUE)
+    for mode in ("val", "test"):
+        if given[f"{mode}_dataloader"] is None:
+            found = f"{mode}_dataloader is missing"
+            for name in (f"{mode}_cfg", f"{mode}_evaluator"):
+                if given[name] is not None:
+                    diagnostics.add(entry_path(name), found, f"Pass it, or omit {name}", code=REFUSED_VALUE)
+        elif given[f"{mode}_evaluator"] is None and callable(getattr(model, "train_step", None)):
+            found = "it is missing, and a model with train_step does not return a loss in a validation"
+            diagnostics.add(entry_path(f"{mode}_evaluator"), found, "Pass a metric", code=WRONG_ARGUMENT)
+
+
+def _read_loader(loader: Any, path: str, diagnostics: DiagnosticCollector) -> Any:
+    """Return a loader unchanged, or the settings to build one from a dict of MMEngine's form."""
+    if loader is None:
+        return None
+    if not isinstance(loader, Mapping):
+        if not (isinstance(loader, Iterable) and isinstance(loader, Sized)) or isinstance(loader, (str, bytes)):
+            _report_kind(loader, "loader with a length", path, diagnostics, "Pass a DataLoader or a dict")
+            return None
+        if not len(loader):
+            diagnostics.add(path, "it has no batches", code=REFUSED_VALUE)
+        return loader
+    before = diagnostics.count
+    settings, locations, wrong = read_arguments(LoaderSettings, located(loader, path), path, diagnostics)
+    dataset = settings.dataset
+    if isinstance(dataset, Mapping) and not wrong & {"dataset"}:
+        _check_class_dict(dataset, DATASETS, locations["dataset"], diagnostics)
+    elif isinstance(dataset, (str, bytes)) or not (isinstance(dataset, Iterable) or hasattr(dataset, "__getitem__")):
+        _report_kind(dataset, "dataset", locations["dataset"], diagnostics)
+    sampler = _read_section(settings.sampler, locations["sampler"], diagnostics, SamplerSettings)
+    settings = replace(settings, sampler=sampler)
+    if diagnostics.count == before:
+        try:  # torch checks the other arguments
+            with warnings.catch_warnings():  # the warnings are shown when the loader is built for the run
+                warnings.simplefilter("ignore")
+                build_loader(replace(settings, dataset=[0]))
+        except (TypeError, ValueError, AssertionError, RuntimeError, OverflowError) as error:
+            diagnostics.add(path, f"torch's DataLoader: {error}", code=REFUSED_VALUE)
+    return settings
+
+
+def _check_evaluator(config: Any, path: str, diagnostics: DiagnosticCollector) -> None:
+    """Check a metric, or each metric in a list."""
+    if isinstance(config, (list, tuple)):
+        for index, one in enumerate(config):
+            _check_evaluator(one, child_path(path, index), diagnostics)
+    elif isinstance(config, Mapping) and config:
+        _check_class_dict(config, METRICS, path, diagnostics)
+    elif config and not (callable(config) or isinstance(config, MetricLike)):
+        _report_kind(config, "metric", path, diagnostics, "Pass a function of output and target, or a Metric")
+
+
+_NOT_HERE: Final = ("runtime_info", "timer", "sampler_seed", "visualization")
+"""MMEngine's default hooks that do not exist here. A config may still remove them with None."""
+
+
+def _check_hooks(hooks: Any, path: str, diagnostics: DiagnosticCollector, kind: str, instead: str) -> None:
+    """Check the hooks in a mapping, whose value None removes a default hook, or in a list."""
+    if hooks is None:
+        return
+    if not isinstance(hooks, Mapping if kind == "mapping" else (list, tuple)):
+        _report_kind(hooks, kind, path, diagnostics, instead)
+        return
+    for key, hook in hooks.items() if isinstance(hooks, Mapping) else enumerate(hooks):
+        where = child_path(path, key)
+        if hook is None and isinstance(hooks, Mapping):
+            if key not in DEFAULT_HOOKS and key not in _NOT_HERE:
+                found = f"unknown hook; {did_you_mean(str(key), DEFAULT_HOOKS)}"
+                diagnostics.add(where, found, code=UNKNOWN_NAME)
+            continue
+        if isinstance(hook, Mapping):
+            arguments = {name: value for name, value in hook.items() if name != "priority"}
+            _check_class_dict(arguments, HOOKS, where, diagnostics)
+            priority = hook.get("priority", "NORMAL")
+        else:
+            if not is_hook(hook):
+                _report_kind(hook, "hook", where, diagnostics, "Pass a Hook, or dict(type='…')")
+            priority = getattr(hook, "priority", "NORMAL")
+        try:
+            priority_of(priority)
+        except InvalidArgument as refusal:
+            diagnostics.refuse(child_path(where, "priority"), refusal)
+
+
+def _check_class_dict(
+    config: Mapping[str, Any], registry: Registry, path: str, diagnostics: DiagnosticCollector
+) -> None:
+    """Check a dict with `type`: the class and its arguments."""
+    if "type" not in config:
+        diagnostics.add(child_path(path, "type"), "it is missing", "Write dict(type='…')", code=WRONG_ARGUMENT)
+        return
+    arguments = dict(config)
+    named = arguments.pop("type")
+    try:
+        cls = named if callable(named) else registry.find(named)
+    except KeyError as error:
+        diagnostics.add(child_path(path, "type"), str(error.args[0]), code=REFUSED_VALUE)
+        return
+    try:
+        parameters = inspect.signature(cls).parameters
+    except (TypeError, ValueError):  # some classes written in C have no signature
+        return
+    before = diagnostics.count
+    if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+        found = f"{short_json(named)} has no such argument"
+        diagnostics.refuse_unknown(arguments, parameters, path, found, code=UNKNOWN_NAME)
+    is_own = not diagnostics.count > before and str(getattr(cls, "__module__", "")).startswith("paramsched.")
+    for name, one in parameters.items():
+        is_named = one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+        if is_named and one.default is one.empty and name not in arguments:
+            diagnostics.add(child_path(path, name), f"{short_json(named)} requires this argument", code=REFUSED_VALUE)
+    # Only our classes are built to check arguments, because a user's class may do anything in its constructor.
+    while is_own:
+        try:
+            cls(**arguments)
+        except (InvalidArgument, TypeError, ValueError, AttributeError) as refusal:
+            refused = getattr(refusal, "argument", None)
+            if refused in arguments:
+                diagnostics.add(child_path(path, refused), f"{refusal}", code=REFUSED_VALUE)
+                del arguments[refused]
+                continue
+            if diagnostics.count == before:
+                diagnostics.add(path, f"{refusal}", code=REFUSED_VALUE)
+        return
+
+
+def _report_kind(value: Any, kind: str, path: str, diagnostics: DiagnosticCollector, instead: str = "") -> None:
+    """Report a value that is not of the expected kind."""
+    diagnostics.add(path, f"expected a {kind}, got {short_json(value)}", instead, code=WRONG_TYPE)
+
+
+LEFT_TO_ACCELERATE: Final = (
+    "compile", "default_scope", "env_cfg", "experiment_name", "launcher", "log_level", "log_processor", "vis_backends",
+    "visualizer",
+)  # fmt: skip
+"""Entries of MMEngine's configs that the Runner ignores, most of them because Accelerate replaces them."""
+
+
+_FOR_TRAINING: Final = ("train_dataloader", "train_cfg", "optim_wrapper")
+
+
+def config_for_training(
+    cfg: Any, parameters: Mapping[str, inspect.Parameter], chosen: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a config for `paramsched run`. Nothing is imported.
+
+    Args:
+        cfg: as in `settings_in`.
+        parameters: the parameters of a Runner.
+        chosen: arguments of the Runner that replace those of the config.
+
+    Raises:
+        ConfigError: if there are problems that no import can solve; it lists all of them.
+    """
+    diagnostics = DiagnosticCollector()
+    config = _config_as_dict(cfg)
+    missing = [name for name in _FOR_TRAINING if config.get(name) is None]
+    if len(missing) == len(_FOR_TRAINING):  # otherwise reported as a missing part of them
+        for name in missing:
+            diagnostics.add(entry_path(name), "it is missing, and a training needs it", code=WRONG_ARGUMENT)
+    _check_before_imports(config, parameters, diagnostics, chosen)
+    return config
+
+
+def _check_before_imports(
+    config: Mapping[str, Any],
+    parameters: Mapping[str, inspect.Parameter],
+    diagnostics: DiagnosticCollector,
+    chosen: Mapping[str, Any],
+) -> None:
+    """Report all problems of a config but names that its custom imports may register."""
+    settings = {name: value for name, value in config.items() if name in parameters and name != "cfg"}
+    for name in config.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
+        near = closest(name, parameters)
+        if near is not None:  # otherwise it is a variable of the config
+            diagnostics.add(entry_path(name), f'unknown argument of Runner; did you mean "{near}"?', code=REFUSED_VALUE)
+    imports = _named_modules(config.get("custom_imports"), diagnostics)
+    if "model" not in settings:
+        instead = "Write model=dict(type='…')"
+        diagnostics.add(entry_path("model"), "it is missing", instead, code=WRONG_ARGUMENT)
+    defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
+    given = {**defaults, "model": nn.Identity(), **settings, **chosen}
+    if imports:
+        given |= {name: _STAND_INS[name](given[name]) for name in _STAND_INS if name in given}
+    read_settings(given, diagnostics.found())
+
+
+def _unless_known(registry: Registry, stand_in: Callable[[], Any]) -> Callable[[Any], Any]:
+    """Return a function that replaces the dict of a class that is not registered by a stand-in."""
+
+    def replaced(config: Any) -> Any:
+        if isinstance(config, list):
+            return [replaced(one) for one in config]
+        is_named = isinstance(config, Mapping) and isinstance(config.get("type"), str)
+        return stand_in() if is_named and config["type"] not in registry else config
+
+    return replaced
+
+
+def _with_known_dataset(loader: Any) -> Any:
+    if not (isinstance(loader, Mapping) and "dataset" in loader):
+        return loader
+    return {**loader, "dataset": _unless_known(DATASETS, lambda: [0])(loader["dataset"])}
+
+
+def _with_known_hooks(hooks: Any) -> Any:
+    known = _unless_known(HOOKS, Hook)
+    return {name: known(one) for name, one in hooks.items()} if isinstance(hooks, Mapping) else known(hooks)
+
+
+def _with_known_schedulers(config: Any) -> Any:
+    """Return None for a config with a scheduler that is not registered."""
+    waiting = [config]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Mapping) and isinstance(one.get("type"), str) and one["type"] not in PARAM_SCHEDULERS:
+            return None
+        waiting += one.values() if isinstance(one, Mapping) else one if isinstance(one, list) else ()
+    return config
+
+
+_STAND_INS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "model": _unless_known(MODELS, nn.Identity),
+    **{f"{mode}_dataloader": _with_known_dataset for mode in ("train", "val", "test")},
+    **{f"{mode}_evaluator": _unless_known(METRICS, lambda: lambda *_: 0.0) for mode in ("val", "test")},
+    **{f"{kind}_hooks": _with_known_hooks for kind in ("default", "custom")},
+    "param_scheduler": _with_known_schedulers,
+}
+"""Functions that replace the dicts of classes that the modules of a config may register."""
+
+
+def settings_in(
+    cfg: Any, parameters: Mapping[str, inspect.Parameter], chosen: Mapping[str, Any] = NO_ARGUMENTS
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a pair: the arguments of a Runner in a config or a file, and the entire config as a dict.
+
+    The modules that it names are imported if it has no other problem. Raises an error that lists all problems.
+    """
+    diagnostics = DiagnosticCollector()
+    config = _config_as_dict(cfg)
+    # Before the imports, because these modules run code, which a config with problems must not start.
+    _check_before_imports(config, parameters, diagnostics, chosen)
+    names = _named_modules(config.get("custom_imports"), diagnostics)
+    for load in (lambda name: _require_found(name.partition(".")[0]), import_module):  # first find all of them
+        for index, name in enumerate(names):
+            try:
+                load(name)
+            except ImportError as error:
+                path = entry_path("custom_imports", "imports", index)
+                diagnostics.add(path, str(error), "Write the name of a module on Python's path", code=REFUSED_VALUE)
+        diagnostics.raise_any("Runner")
+    return {name: value for name, value in config.items() if name in parameters and name != "cfg"}, config
+
+
+def _require_found(name: str) -> None:
+    """Raise an ImportError if there is no module with a name. It is not imported."""
+    if name not in sys.modules and find_spec(name) is None:
+        raise ModuleNotFoundError(f"No module named {name!r}")
+
+
+def _config_as_dict(cfg: Any) -> dict[str, Any]:
+    """Return a config as a dict, read from a file, MMEngine's Config or a mapping."""
+    plain = cfg
+    if isinstance(cfg, (str, PathLike)):  # a `.py` file is parsed, never executed
+        path = Path(cfg)
+        try:
+            if not path.is_file():  # reading a pipe could block forever
+                raise FileNotFoundError("no such file" if not path.exists() else "not a regular file")
+            plain = mmengine.read(open_plan(Path(path), "mmengine").text, str(path))
+        except ParamschedError:
+            raise
+        except (OSError, ValueError) as error:
+            raise ConfigError(str(path), [f"it cannot be read: {error}"]) from None
+    to_dict = getattr(plain, "to_dict", None)  # a method of MMEngine's Config
+    plain = plain if to_dict is None else to_dict()
+    if not isinstance(plain, Mapping):
+        found = f"expected a mapping of a config's keys, got {short_json(plain)}"
+        site = str(cfg) if isinstance(cfg, (str, PathLike)) else "Runner.from_cfg(…)"
+        raise InvalidArgument(site, found, "For example: model=dict(type='…')")
+    if not all(isinstance(name, str) for name in plain):
+        odd = next(name for name in plain if not isinstance(name, str))
+        raise InvalidArgument(
+            "Runner.from_cfg(…)", f"the name of an entry must be text, got {short_json(odd)}", "Write each name as text"
+        )
+    return dict(plain)
+
+
+def _named_modules(config: Any, diagnostics: DiagnosticCollector) -> list[str]:
+    """Return the modules that register classes of a config."""
+    if config is None:
+        return []
+    names = config.get("imports") if isinstance(config, Mapping) else None
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        instead = "Write custom_imports=dict(imports=['my_model'])"
+        diagnostics.add(
+            entry_path("custom_imports"), "expected a list of modules in imports", instead, code=REFUSED_VALUE
+        )
+        return []
+    for index, name in enumerate(names):
+        path = entry_path("custom_imports", "imports", index)
+        if not all(part.isidentifier() for part in name.split(".")):
+            _report_kind(
+                name, "module's name", path, diagnostics, "Write it as in an import statement: 'package.module'"
+            )
+    return list(names)

@@ -1,0 +1,111 @@
+"""Hooks that step schedulers, and hooks of MMEngine that have no effect in this Runner."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.runs import Scheduler
+from paramsched.errors import CallSite, InvalidArgument
+from paramsched.mmengine.runner._param_schedulers import distinct_schedulers
+from paramsched.mmengine.runner.hooks.hook import Hook
+from paramsched.mmengine.runner.metrics import HOOKS
+
+if TYPE_CHECKING:
+    from paramsched.mmengine.runner.runner import Runner
+
+
+@HOOKS.register_module()
+class ParamSchedulerHook(Hook):
+    """Step schedulers after each batch or epoch, and plateau schedulers after each validation.
+
+    Args:
+        count: when schedulers with `by_epoch=False` are stepped: after all `"batches"` (default), as in MMEngine, or
+            only after completed `"updates"`.
+
+    Raises:
+        InvalidArgument: if `count` is neither `"batches"` nor `"updates"`.
+
+    Differs from MMEngine's hook: the argument `count` is new. In a run whose length is in iterations, schedulers with
+    `by_epoch=True` are stepped after each pass over the loader (docs/compat/divergences.md, MMEngine 18 and 25).
+    """
+
+    priority = "LOW"
+
+    def __init__(self, count: Literal["batches", "updates"] = "batches") -> None:
+        if count not in ("batches", "updates"):
+            raise InvalidArgument(
+                CallSite("ParamSchedulerHook", "count", f"{count!r}"),
+                did_you_mean(str(count), ("batches", "updates")),
+                'Write count="updates"',
+            )
+        self.count = count
+        self._updates: dict[str, int] = {}
+
+    def before_train(self, runner: "Runner") -> None:
+        self._updates = {name: stepper.updates for name, stepper in runner.steppers.items()}
+
+    def after_train_iter(
+        self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+    ) -> None:
+        for name, scheduler in _schedulers_to_tick(runner):
+            has_updated = runner.steppers[name].updates > self._updates.get(name, 0)
+            if not scheduler.by_epoch and (self.count == "batches" or has_updated):
+                scheduler.step()
+        self._updates = {name: stepper.updates for name, stepper in runner.steppers.items()}
+        # A run by iterations is one epoch for hooks, but schedulers by epoch count passes over the loader
+        # (docs/compat/divergences.md, MMEngine 25).
+        if runner.training.by_iterations and (runner.iter + 1) % runner.training.epoch_length == 0:
+            _tick_by_epoch(runner)
+
+    def after_train_epoch(self, runner: "Runner") -> None:
+        if not runner.training.by_iterations:
+            _tick_by_epoch(runner)
+
+    def after_val_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
+        if metrics is None:
+            return
+        for scheduler in distinct_schedulers(runner.schedulers):
+            if not isinstance(scheduler, Scheduler):
+                if scheduler.by_epoch and getattr(scheduler, "need_val_args", False):
+                    scheduler.step(metrics)
+                continue
+            watched = {rule.metric for rule in scheduler.states}
+            missing = sorted(watched - metrics.keys())
+            if missing:
+                raise InvalidArgument(
+                    f'plateau("{missing[0]}")',
+                    f"the validation did not compute {missing[0]!r}; {did_you_mean(missing[0], metrics)}",
+                    "Monitor one of these, or add a metric of that name to val_evaluator",
+                )
+            if watched:
+                scheduler.observe(**{name: metrics[name] for name in watched})
+
+
+def _schedulers_to_tick(runner: "Runner") -> Iterator[tuple[str, Any]]:
+    for name, schedulers in runner.schedulers.items():
+        for scheduler in schedulers:
+            if not isinstance(scheduler, Scheduler):
+                yield name, scheduler
+
+
+def _tick_by_epoch(runner: "Runner") -> None:
+    for _, scheduler in _schedulers_to_tick(runner):
+        if scheduler.by_epoch:
+            scheduler.step()
+
+
+@HOOKS.register_module()
+class RuntimeInfoHook(Hook):
+    """A hook without effect, because the LoggerHook reports the progress of the run."""
+
+    priority = "VERY_HIGH"
+
+
+@HOOKS.register_module()
+class IterTimerHook(Hook):
+    """A hook without effect, because the progress bar shows the time."""
+
+
+@HOOKS.register_module()
+class DistSamplerSeedHook(Hook):
+    """A hook without effect, because Accelerate seeds the order of the samples of each epoch."""

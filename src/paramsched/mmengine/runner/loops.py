@@ -1,0 +1,300 @@
+"""Loops: run batches, epochs, validations and hooks in MMEngine's order."""
+
+import random
+from abc import ABC, abstractmethod
+from bisect import bisect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal, final
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from paramsched.core.files.arguments import WrongValue, argument, argument_table
+from paramsched.core.files.diagnostic_collector import short_json
+from paramsched.mmengine.runner.metrics import MeanOf, MetricLike
+
+if TYPE_CHECKING:
+    from paramsched.mmengine.runner.runner import Runner
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The position of a run, as saved in a checkpoint.
+
+    Args:
+        epoch: completed passes over the loader.
+        batch: completed batches of the present pass.
+        iter: completed batches of the run.
+        validated: True if the validation that is due at this position is complete.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    iter: int = 0
+    validated: bool = False
+
+
+@final
+class EpochBatches:
+    """Passes over a loader prepared by Accelerate, or over any iterable with a length."""
+
+    def __init__(self, loader: Any, accelerator: Any) -> None:
+        self.loader, self.accelerator = loader, accelerator
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def batches(self, number: int, skip: int = 0) -> Iterator[tuple[int, Any]]:
+        """Yield pairs (index, batch) of pass `number`, without the first `skip` batches.
+
+        Loading the skipped batches of a `DataLoader` does not change the states of the random generators.
+        """
+        if skip >= len(self):
+            return
+        if hasattr(self.loader, "set_epoch"):  # Accelerate's loaders: the order is a function of the epoch
+            self.loader.set_epoch(number)
+        from accelerate.utils import send_to_device
+
+        batches: Iterator[Any]
+        if skip and isinstance(self.loader, DataLoader):
+            with random_states_kept():
+                # Accelerate's loaders prefetch one batch, so the last skipped batch is consumed here.
+                batches = iter(self.accelerator.skip_first_batches(self.loader, skip - 1))
+                next(batches)
+        else:
+            batches = islice(self.loader, skip, None)
+        for index, batch in enumerate(batches, start=skip):
+            yield index, send_to_device(batch, self.accelerator.device)  # no copy if Accelerate has already moved it
+
+    def seed(self, seed: int) -> None:
+        """Set the seed that determines, with the number of a pass, the order of that pass."""
+        batches: Any = getattr(self.loader, "batch_sampler", None)
+        spread: Any = getattr(batches, "batch_sampler", None)  # exists with several processes
+        samplers: list[Any] = [getattr(batches, "sampler", None), getattr(spread, "sampler", None)]
+        for sampler in samplers:
+            if hasattr(sampler, "initial_seed"):  # Accelerate's sampler
+                sampler.initial_seed = seed
+
+
+@contextmanager
+def random_states_kept() -> Iterator[None]:
+    """Restore the state of every random generator at the end of the `with` block."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
+    saved = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002  # the global generator is meant
+    try:
+        yield
+    finally:
+        random.setstate(saved[0])
+        np.random.set_state(saved[1])  # noqa: NPY002  # as above
+        torch.set_rng_state(saved[2])
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+def _read_pairs(value: Any) -> tuple[tuple[int, int], ...]:
+    """Return pairs of integers as a tuple of tuples; an empty tuple for None."""
+    pairs = () if value is None else value
+    if isinstance(pairs, (list, tuple)) and all(isinstance(one, (list, tuple)) and len(one) == 2 for one in pairs):
+        numbers = [number for pair in pairs for number in pair]
+        if all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in numbers):
+            return tuple((at, interval) for at, interval in pairs)
+    raise WrongValue(f"expected a list of pairs, got {short_json(value)}", example=[[10, 1]])
+
+
+@argument_table
+class TrainSettings:
+    """The settings in `train_cfg`: the length of the training and its validations.
+
+    Args:
+        by_epoch: True to count epochs, False to count iterations; by default implied by `type` or by the length.
+        val_begin: first epoch or iteration after which a validation may run.
+        val_interval: epochs or iterations between validations.
+        dynamic_intervals: pairs of an epoch or iteration, and the interval between validations from then on.
+
+    >>> TrainSettings(type="EpochBasedTrainLoop").counts_epochs, TrainSettings(max_iters=900).counts_epochs
+    (True, False)
+    """
+
+    type: Literal["EpochBasedTrainLoop", "IterBasedTrainLoop"] | None = argument(None)
+    by_epoch: bool | None = argument(None, example=True)
+    max_epochs: int | None = argument(None, low=1, example=12)
+    max_iters: int | None = argument(None, low=1, example=1000)
+    val_begin: int = argument(1, low=1)
+    val_interval: int | None = argument(None, low=1, example=1)
+    dynamic_intervals: Any = argument((), parse=_read_pairs)
+
+    @property
+    def counts_epochs(self) -> bool:
+        if self.by_epoch is not None:
+            return self.by_epoch
+        return self.max_iters is None if self.type is None else self.type == "EpochBasedTrainLoop"
+
+
+class TrainLoop(ABC):
+    """Base class of both training loops; its attributes have the names of MMEngine's.
+
+    Hooks set `stop_training` to end the run after the present epoch or iteration.
+    """
+
+    by_iterations: bool
+    max_epochs: int
+    max_iters: int
+
+    def __init__(self, runner: "Runner", batches: EpochBatches, settings: TrainSettings) -> None:
+        self.runner, self._batches = runner, batches
+        self.epoch_length = len(batches)
+        self.val_begin = settings.val_begin
+        self.val_interval = settings.val_interval or (1000 if self.by_iterations else 1)
+        self._milestones = [0, *(at for at, _ in settings.dynamic_intervals)]
+        self._intervals = [self.val_interval, *(interval for _, interval in settings.dynamic_intervals)]
+        self.stop_training = False
+        # The settings were checked to contain the length. As in MMEngine, a run by iterations is one epoch.
+        self.max_epochs = 1 if self.by_iterations else settings.max_epochs or 1
+        self.max_iters = settings.max_iters or 1 if self.by_iterations else self.max_epochs * len(batches)
+        self.epoch = self.iter = 0
+        self.position = Position()
+
+    @property
+    def dataloader(self) -> Any:
+        return self._batches.loader
+
+    @property
+    def passes(self) -> int:
+        return self.iter // self.epoch_length
+
+    def run(self) -> None:
+        """Train, and validate when a validation is due."""
+        self.runner.call_hook("before_train")
+        # If the checkpoint was saved before a validation, run it first, because
+        # schedulers need its metrics (docs/compat/divergences.md, MMEngine 14).
+        if not self.position.validated and (self.by_iterations or not self.position.batch):
+            self._validate_if_due()
+        self._run_to_end()
+        self.runner.call_hook("after_train")
+
+    def seed(self, seed: int) -> None:
+        self._batches.seed(seed)
+
+    def resume(self, position: Position) -> None:
+        """Resume from the position of a checkpoint."""
+        self.position, self.iter = position, position.iter
+        self.epoch = 0 if self.by_iterations else position.epoch
+
+    @abstractmethod
+    def _run_to_end(self) -> None:
+        """Run the remaining epochs or iterations."""
+
+    def _train_on(self, index: int, batch: int, data: Any) -> None:
+        """Train on `data`, batch number `batch` of a pass over the loader; hooks receive `index` as its number."""
+        runner = self.runner
+        runner.call_hook("before_train_iter", batch_idx=index, data_batch=data)
+        for stepper in runner.steppers.values():
+            stepper.note_batch(data)
+        outputs = runner.model_calls.train(data, runner.optim_wrapper)
+        # Updated before the hooks, so that a checkpoint saved by a hook resumes after this batch. `iter` changes after
+        # the hooks, as in MMEngine.
+        self.position = Position(self.position.epoch, batch + 1, self.iter + 1)
+        runner.call_hook("after_train_iter", batch_idx=index, data_batch=data, outputs=outputs)
+        self.iter += 1
+
+    def _validate_if_due(self) -> None:
+        done, last = (self.iter, self.max_iters) if self.by_iterations else (self.epoch, self.max_epochs)
+        self.val_interval = self._intervals[bisect(self._milestones, done + 1) - 1]
+        due = done % self.val_interval == 0 or done == last
+        if self.runner.val_loop is not None and done >= self.val_begin and due:
+            self.runner.val_loop.run()
+
+
+@final
+class EpochBasedTrainLoop(TrainLoop):
+    """Trains for a number of epochs; an epoch is one pass over the loader."""
+
+    by_iterations = False
+
+    def _run_to_end(self) -> None:
+        runner = self.runner
+        while self.epoch < self.max_epochs and not self.stop_training:
+            skip = self.position.batch  # after a resume
+            runner.start_epoch(skip)
+            runner.call_hook("before_train_epoch")
+            runner.model.train()
+            for index, data in self._batches.batches(self.epoch, skip):
+                self._train_on(index, index, data)
+            self.position = Position(self.epoch + 1, 0, self.iter)
+            runner.call_hook("after_train_epoch")
+            self.epoch += 1
+            self._validate_if_due()
+
+
+@final
+class IterBasedTrainLoop(TrainLoop):
+    """Trains for a number of batches, in as many passes over the loader as needed. For hooks, the run is one epoch."""
+
+    by_iterations = True
+
+    def _run_to_end(self) -> None:
+        runner = self.runner
+        runner.call_hook("before_train_epoch")
+        runner.model.train()
+        while self.iter < self.max_iters and not self.stop_training:
+            for batch, data in self._batches.batches(self.position.epoch, self.position.batch):
+                runner.model.train()  # because a validation after the last batch has called eval()
+                self._train_on(self.iter, batch, data)
+                self._validate_if_due()
+                if self.iter >= self.max_iters or self.stop_training:
+                    break
+            else:
+                self.position = Position(self.position.epoch + 1, 0, self.iter, self.position.validated)
+        runner.call_hook("after_train_epoch")
+
+
+@final
+class EvalLoop:
+    """Runs one pass over a loader without training, and computes the metrics.
+
+    Args:
+        metrics: the metrics; None computes the mean loss.
+        mode: `"val"` or `"test"`, which selects the hooks.
+    """
+
+    def __init__(
+        self,
+        runner: "Runner",
+        batches: EpochBatches,
+        metrics: list[MetricLike] | None,
+        mode: Literal["val", "test"],
+    ) -> None:
+        self.runner, self._batches, self.mode = runner, batches, mode
+        self._by_loss = metrics is None
+        self.metrics = [MeanOf(lambda losses, _: losses, "loss")] if metrics is None else metrics
+
+    @property
+    def dataloader(self) -> Any:
+        return self._batches.loader
+
+    def run(self) -> dict[str, Any]:
+        """Validate or test; return a dict of the metrics by name."""
+        runner, mode = self.runner, self.mode
+        runner.call_hook(f"before_{mode}")
+        runner.call_hook(f"before_{mode}_epoch")
+        runner.model.eval()
+        for index, data in self._batches.batches(0):
+            runner.call_hook(f"before_{mode}_iter", batch_idx=index, data_batch=data)
+            with torch.no_grad(), runner.accelerator.autocast():
+                outputs = runner.model_calls.loss_of(data) if self._by_loss else runner.model_calls.predict(data, mode)
+            for metric in self.metrics:
+                metric.process(data_batch=data, data_samples=outputs)
+            runner.call_hook(f"after_{mode}_iter", batch_idx=index, data_batch=data, outputs=outputs)
+        size = len(getattr(self.dataloader, "dataset", ()))
+        metrics = {name: value for metric in self.metrics for name, value in metric.evaluate(size).items()}
+        # Set before the hooks, because the best checkpoint, saved by a hook, must not repeat the validation.
+        if mode == "val" and runner.train_loop is not None:
+            runner.train_loop.position = replace(runner.train_loop.position, validated=True)
+        runner.call_hook(f"after_{mode}_epoch", metrics=metrics)
+        runner.call_hook(f"after_{mode}")
+        return metrics

@@ -1,0 +1,234 @@
+"""Optimizer wrappers of the Runner, which accumulate and clip as in MMEngine, and step by Accelerate."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, final
+
+import torch
+from torch.optim import Optimizer
+
+from paramsched.core.scheduler.updates import watch_updates
+from paramsched.core.time.progress import PROGRESS
+from paramsched.engines.reporting import BatchAmounts
+from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.mmengine.schedulers import OptimWrapper
+
+PRECISIONS: Mapping[str, str] = {"float16": "fp16", "bfloat16": "bf16", "float32": "no", "float64": "no"}
+"""Accelerate's names of precisions, by MMEngine's names."""
+
+
+class AmpOptimWrapper(OptimWrapper):
+    """An `OptimWrapper` that requests mixed precision from Accelerate.
+
+    Args:
+        optimizer, accumulative_counts, clip_grad: as in `OptimWrapper`.
+        dtype: `"float16"`, `"bfloat16"` or torch's dtype; None (default) means float16 on an accelerator and bfloat16
+            on a CPU.
+        loss_scale: for float16, `"dynamic"`, an initial scale, or arguments of `torch.amp.GradScaler`.
+
+    Raises:
+        InvalidArgument: if the dtype is unknown or the loss scale is invalid.
+
+    Source: MMEngine `AmpOptimWrapper`. A number as `loss_scale` is the initial scale. It never grows, but an overflow
+    halves it.
+
+    >>> weight = torch.nn.Parameter(torch.ones(1))
+    >>> AmpOptimWrapper(torch.optim.SGD([weight], lr=0.1), dtype="bfloat16").precision
+    'bf16'
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        accumulative_counts: int = 1,
+        clip_grad: Mapping[str, Any] | None = None,
+        dtype: str | torch.dtype | None = None,
+        loss_scale: str | float | Mapping[str, Any] = "dynamic",
+    ) -> None:
+        super().__init__(optimizer, accumulative_counts, clip_grad)
+        name = str(dtype).removeprefix("torch.") if dtype is not None else None
+        if name is not None and name not in PRECISIONS:
+            raise InvalidArgument(
+                f"AmpOptimWrapper(dtype={dtype!r})",
+                f"expected one of {', '.join(PRECISIONS)}",
+                'Write dtype="bfloat16"',
+            )
+        self.dtype = name
+        self.scaling: dict[str, Any] = {}  # arguments of `torch.amp.GradScaler`
+        if isinstance(loss_scale, Mapping):
+            self.scaling = dict(loss_scale)
+        elif isinstance(loss_scale, (int, float)) and not isinstance(loss_scale, bool) and loss_scale > 0:
+            self.scaling = {"init_scale": float(loss_scale), "growth_interval": 2**31 - 1}
+        elif loss_scale != "dynamic":
+            instead = 'Write "dynamic", 512.0, or dict(init_scale=512.0)'
+            raise InvalidArgument(f"AmpOptimWrapper(loss_scale={loss_scale!r})", "expected a loss scale", instead)
+
+    @property  # type: ignore[misc]  # typeshed declares a setter
+    def __class__(self) -> Any:
+        """The real class, not MMEngine's, because MMEngine's Runner would train the wrapper without mixed precision."""
+        return type(self)
+
+    @property
+    def precision(self) -> str:
+        """Accelerate's name of the precision."""
+        if self.dtype is None:
+            return "fp16" if torch.accelerator.is_available() else "bf16"
+        return PRECISIONS[self.dtype]
+
+
+@final
+class AcceleratedWrapper:
+    """An `OptimWrapper` that runs backward, step and zero_grad through Accelerate. `train_step` receives it.
+
+    Args:
+        inner: the user's wrapper. Its own methods still step without Accelerate.
+        prepared: the optimizer returned by `accelerator.prepare`.
+        accelerator: an `Accelerator`.
+    """
+
+    def __init__(self, inner: OptimWrapper, prepared: Any, accelerator: Any) -> None:
+        self.inner, self.prepared, self.accelerator = inner, prepared, accelerator
+        self.updates = 0  # completed updates, not counting steps that the loss scaler skipped
+        # Counts the samples or tokens of an update. It reports them before the scheduler's hook runs.
+        self.amounts: BatchAmounts | None = None
+
+        def before_update(_: Optimizer) -> None:
+            if self.amounts is not None:
+                self.amounts.report_counted()
+
+        def after_update(_: Optimizer) -> None:
+            self.updates += 1
+            seen = vars(inner).get("_global_step")  # set and read by schedulers with MMEngine's base class
+            if seen is not None:
+                inner._global_step = seen + 1  # type: ignore[attr-defined]  # it exists here
+
+        watch_updates(inner.optimizer, before_update, after_update)
+
+    def note_batch(self, data: Any) -> None:
+        if self.amounts is not None:
+            self.amounts.count_batch(data, ends_update=False)  # the step determines the last batch of an update
+
+    @property
+    def optimizer(self) -> Optimizer:
+        return self.inner.optimizer
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "inner":  # not set while the object is copied or unpickled
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+    @contextmanager
+    def optim_context(self, model: Any) -> Iterator[None]:
+        """Return the context of a forward pass: mixed precision, and no synchronization while gradients accumulate."""
+        with ExitStack() as stack:
+            # Gradients are synchronized once per update, with its last batch.
+            if not self.inner.should_sync():
+                stack.enter_context(self.accelerator.no_sync(model))
+            stack.enter_context(self.accelerator.autocast())
+            yield
+
+    def update_params(
+        self,
+        loss: torch.Tensor,
+        step_kwargs: Mapping[str, Any] | None = None,
+        zero_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Scale and backpropagate the loss of one batch; if the batch completes an update, step and clear gradients."""
+        self.backward(self.inner.scale_loss(loss))
+        if self.inner.should_update():
+            self.step(**(step_kwargs or {}))
+            self.zero_grad(**(zero_kwargs or {}))
+
+    def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
+        self.accelerator.backward(loss, **kwargs)
+        self.inner._inner_count += 1
+
+    def step(self, **kwargs: Any) -> None:
+        """Clip the gradients and step the optimizer, unless the loss scaler skips the update."""
+        if self.inner.clip_func is not None:
+            # Clip gradients after removing the factor of the loss scaler.
+            if self.accelerator.scaler is not None:
+                self.accelerator.scaler.unscale_(self.optimizer)
+            self.inner._clip_grad()
+        try:
+            self.prepared.step(**kwargs)
+        except MissingFact as error:  # without the count of samples or tokens the update was not made
+            if error.fact in ("seconds_per_step", PROGRESS):
+                raise
+            by_length = "Runner(..., tokens_per_sample=1024), or " if error.fact == "tokens_per_step" else ""
+            instead = f"Write {by_length}Runner(..., amount_of=lambda batch: …)"
+            raise MissingFact(error.site, error.found, instead, fact=error.fact, example=error.example) from None
+
+    def zero_grad(self, **kwargs: Any) -> None:
+        self.prepared.zero_grad(**kwargs)
+
+    @property
+    def in_cycle(self) -> bool:
+        """True if gradients of earlier batches are waiting for an update."""
+        return not self.inner.should_update()
+
+    def __repr__(self) -> str:
+        return f"<{self.inner!r} on Accelerate>"
+
+
+@final
+class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
+    """Several optimizers by name, passed to `train_step`."""
+
+    @property
+    def param_groups(self) -> dict[str, list[dict[str, Any]]]:
+        return {name: stepper.param_groups for name, stepper in self.items()}
+
+    @contextmanager
+    def optim_context(self, model: Any) -> Iterator[None]:
+        with next(iter(self.values())).optim_context(model):  # all accumulate equally
+            yield
+
+    def update_params(self, loss: torch.Tensor) -> None:
+        """Train on one batch with a shared loss: one backward pass, then a step of each optimizer."""
+        first, *others = self.values()
+        if any(other._accumulative_counts != first._accumulative_counts for other in others):
+            raise InvalidArgument(
+                "optim_wrapper",
+                "the optimizers have different accumulative_counts",
+                "Write the model's train_step(data, optim_wrapper)",
+            )
+        first.backward(first.scale_loss(loss))
+        # The batch counts for each optimizer. Gradients are cleared after all have stepped, because two optimizers may
+        # share a parameter.
+        for other in others:
+            other.inner._inner_count += 1
+        for stepper in self.values():
+            if stepper.should_update():
+                stepper.step()
+        for stepper in self.values():
+            if stepper.should_update():
+                stepper.zero_grad()
+
+
+def own_wrappers(config: Any) -> Any:
+    """Replace MMEngine's wrappers and classes in `optim_wrapper` with ours, because MMEngine's bypass Accelerate."""
+    peer = sys.modules.get("mmengine.optim")
+    if peer is None:
+        return config
+    if isinstance(config, peer.OptimWrapperDict) or (isinstance(config, Mapping) and "type" not in config):
+        return {name: _own_wrapper(one, peer) for name, one in config.items()}
+    return _own_wrapper(config, peer)
+
+
+def _own_wrapper(config: Any, peer: Any) -> Any:
+    if isinstance(config, Mapping):
+        kind: Any = config.get("type")
+        is_peers = isinstance(kind, type) and kind in (peer.OptimWrapper, peer.AmpOptimWrapper)
+        return {**config, "type": kind.__name__} if is_peers else config
+    if isinstance(config, OptimWrapper) or not isinstance(config, peer.OptimWrapper):
+        return config
+    if type(config) is not peer.OptimWrapper:
+        raise InvalidArgument(
+            f"optim_wrapper=<{type(config).__name__}>",
+            "this wrapper scales the loss or steps itself, but here Accelerate does both",
+            "Write optim_wrapper=dict(type='AmpOptimWrapper', optimizer=wrapper.optimizer)",
+        )
+    limits = None if config.clip_grad_kwargs is None else {**config.clip_grad_kwargs, "type": config.grad_name[5:]}
+    return OptimWrapper(config.optimizer, config._accumulative_counts, limits)

@@ -1,0 +1,432 @@
+"""Runner: train and validate with MMEngine's arguments, on Accelerate."""
+
+import inspect
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self, final
+from uuid import uuid4
+
+from torch import nn
+
+from paramsched.core.runs import Scheduler
+from paramsched.core.scheduler.on_base import OnBase
+from paramsched.core.scheduler.saved_state import OnChange
+from paramsched.engines.engine_facts import AmountOf
+from paramsched.errors import ParamschedError
+from paramsched.mmengine.runner._building import (
+    accelerator_for,
+    all_hooks,
+    batch_amounts_for,
+    build_eval_loop,
+    build_hook,
+    build_loader,
+    build_model,
+    build_wrappers,
+    facts_for,
+    hooks_in_order,
+    scale_lr,
+    seed_for,
+)
+from paramsched.mmengine.runner._checkpoints import Checkpoints, in_main_process, load_weights
+from paramsched.mmengine.runner._model_calls import LossFunction, ModelCalls
+from paramsched.mmengine.runner._param_schedulers import (
+    RunFacts,
+    Schedulers,
+    build_schedulers,
+    present_values,
+    scheduled_fields,
+    warn_if_unmeasured,
+    warn_without_validation,
+)
+from paramsched.mmengine.runner._resume import gradients_of, require_fit_for, resume_run, runner_state
+from paramsched.mmengine.runner._settings import config_for_training, read_settings, settings_in
+from paramsched.mmengine.runner.loops import EpochBasedTrainLoop, EpochBatches, EvalLoop, IterBasedTrainLoop, TrainLoop
+from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, own_wrappers
+from paramsched.mmengine.schedulers import OptimWrapper
+
+
+@final
+class Runner:
+    """Train a model with MMEngine's arguments and Accelerate's devices, processes, precision and checkpoints.
+
+    Args:
+        model: a module, or a dict to build one. The module has `train_step(data, optim_wrapper)` or
+            `forward(..., mode="loss")`, or its `forward` returns the loss: a tensor, or a dict whose entries with
+            "loss" in the name are summed. For any other module, pass the argument `loss`.
+        work_dir: folder for logs and checkpoints.
+        train_dataloader, val_dataloader, test_dataloader: loaders, or dicts with `dataset`, `batch_size`, `sampler`, ….
+        train_cfg: `dict(by_epoch=True, max_epochs=…, val_interval=…)` or `dict(by_epoch=False, max_iters=…)`.
+        val_cfg, test_cfg: `dict()` to enable validation or testing.
+        auto_scale_lr: `dict(base_batch_size=…, enable=True)` multiplies the lr by the real batch size divided by
+            `base_batch_size`.
+        optim_wrapper: an `OptimWrapper`, an optimizer, or a dict to build one; for several optimizers, a dict of these
+            by name.
+        param_scheduler: schedulers of MMEngine, built or as dicts, or a `Plan`, its text, file or mapping. For several
+            optimizers one plan, which selects them by name, or a dict of MMEngine's schedulers by name.
+        val_evaluator, test_evaluator: a metric or a list of metrics: objects with `process` and `evaluate`, functions
+            of output and target, or dicts. None computes the mean loss.
+        default_hooks: a dict from the names `logger`, `param_scheduler`, `checkpoint` and `progress` to the hooks that
+            replace these default hooks.
+        custom_hooks: additional hooks.
+        load_from: the initial weights, or with `resume` the checkpoint to resume from.
+        resume: resume from `load_from`, or from the newest checkpoint in `work_dir` if there is one.
+        randomness: `dict(seed=…, diff_rank_seed=False, deterministic=False)`.
+        cfg: the entire config, for hooks.
+        loss: a function of output and target that returns the loss, for models that do not compute it.
+        tokens_per_sample: the length of a sequence, for plans in tokens.
+        amount_of: a function from a batch of one process to the integer amount it consumes on the clock of a Plan. By
+            default it is the number of samples, multiplied by `tokens_per_sample` for tokens.
+        on_change: the schedule to use if the new one differs from the checkpoint's: "new", "checkpoint", or "error" to
+            raise an error. For a Plan also a dict from field to one of these.
+        on_base: as in `ps.Scheduler`, for a Plan.
+        watch: as in `ps.Scheduler`, if `param_scheduler` is the path of a plan file.
+        accelerator: your own `Accelerator`; its `gradient_accumulation_steps` is ignored. Write
+            `accumulative_counts` in `optim_wrapper` instead.
+
+    Raises:
+        ConfigError: if arguments are invalid. The error lists every problem with its path, and nothing has been built.
+
+    Source: MMEngine `Runner`.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module | Mapping[str, Any],
+        work_dir: str | os.PathLike[str] = "work_dir",
+        train_dataloader: Any = None,
+        val_dataloader: Any = None,
+        test_dataloader: Any = None,
+        train_cfg: Mapping[str, Any] | None = None,
+        val_cfg: Mapping[str, Any] | None = None,
+        test_cfg: Mapping[str, Any] | None = None,
+        auto_scale_lr: Mapping[str, Any] | None = None,
+        optim_wrapper: Any = None,
+        param_scheduler: Any = None,
+        val_evaluator: Any = None,
+        test_evaluator: Any = None,
+        default_hooks: Mapping[str, Any] | None = None,
+        custom_hooks: Any = None,
+        load_from: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        randomness: Mapping[str, Any] | None = None,
+        cfg: Mapping[str, Any] | None = None,
+        *,
+        loss: LossFunction | None = None,
+        tokens_per_sample: int | None = None,
+        amount_of: AmountOf | None = None,
+        on_change: OnChange = "new",
+        on_base: OnBase = "checkpoint",
+        watch: bool | int | str = False,
+        accelerator: Any = None,
+    ) -> None:
+        optim_wrapper = own_wrappers(optim_wrapper)
+        # Before any other local variable, so that `locals()` contains only the arguments.
+        self.given: dict[str, Any] = {name: one for name, one in locals().items() if name not in ("self", "__class__")}
+        self.settings = read_settings(self.given)
+        self.cfg = dict(self.settings.cfg or {})
+        self.work_dir: Path = self.settings.work_dir
+        self.logger = logging.getLogger("paramsched.mmengine.runner")
+        self._hooks = all_hooks(default_hooks, custom_hooks)
+        wrappers = optim_wrapper.values() if isinstance(optim_wrapper, Mapping) else [optim_wrapper]
+        self.accelerator: Any = accelerator or accelerator_for([*wrappers, *self.settings.optimizers.values()])
+        self.seed = seed_for(self.settings.randomness, self.accelerator)
+        self.model: nn.Module = build_model(model)
+        self.checkpoints = Checkpoints(self.work_dir, self.accelerator)
+        self.run_name = uuid4().hex  # replaced by the name of the resumed run, if any
+        self.train_loop: TrainLoop | None = None
+        self.val_loop: EvalLoop | None = None
+        self.test_loop: EvalLoop | None = None
+        self.model_calls = ModelCalls(self.model, self.model, loss)
+        self.steppers: dict[str, AcceleratedWrapper] = {}
+        self.schedulers: Schedulers = {}
+        self._is_scaled = False
+        self._wrappers: dict[str, OptimWrapper] = {}
+        self.facts: RunFacts | None = None
+        self._aligned: set[str] = set()  # names of optimizers for which an epoch has an integer number of updates
+
+    @classmethod
+    def from_cfg(cls, cfg: Mapping[str, Any] | str | os.PathLike[str], **arguments: Any) -> Self:
+        """Build a Runner from a config.
+
+        Args:
+            cfg: a mapping, or the path of a `.py`, `.yaml` or `.json` file. A `.py` file is parsed, never executed,
+                but the modules in its `custom_imports` are imported if the config has no other problem. Entries that
+                are not arguments are ignored.
+            arguments: arguments of Runner that replace or extend those of the config.
+
+        Raises:
+            ConfigError: if the config is invalid. The error lists every problem.
+        """
+        settings, whole = settings_in(cfg, inspect.signature(cls).parameters, arguments)
+        return cls(**{"cfg": whole, **settings, **arguments})
+
+    # ------------------------------------------------------------------ attributes that MMEngine's hooks read
+
+    @property
+    def hooks(self) -> list[Any]:
+        """The hooks in the order in which they are called."""
+        return list(self._hooks)
+
+    @property
+    def epoch(self) -> int:
+        """The number of completed epochs."""
+        return 0 if self.train_loop is None else self.train_loop.epoch
+
+    @property
+    def iter(self) -> int:
+        """The number of completed iterations."""
+        return 0 if self.train_loop is None else self.train_loop.iter
+
+    @property
+    def max_epochs(self) -> int:
+        """The number of epochs of the run; 1 for a run by iterations."""
+        return 1 if self.train_loop is None else self.train_loop.max_epochs
+
+    @property
+    def max_iters(self) -> int:
+        """The number of iterations of the run."""
+        return 1 if self.train_loop is None else self.train_loop.max_iters
+
+    @property
+    def training(self) -> TrainLoop:
+        """The training loop, built by `train()`.
+
+        Raises:
+            ParamschedError: if `train()` has not been called.
+        """
+        if self.train_loop is None:
+            raise ParamschedError("Runner.training: train() has not been called. Call it first, or read train_loop")
+        return self.train_loop
+
+    @property
+    def train_dataloader(self) -> Any:
+        """The loader prepared by Accelerate; before training, the argument of the Runner."""
+        return self.given["train_dataloader"] if self.train_loop is None else self.train_loop.dataloader
+
+    @property
+    def val_dataloader(self) -> Any:
+        """The loader prepared by Accelerate; before the first validation, the argument of the Runner."""
+        return self.given["val_dataloader"] if self.val_loop is None else self.val_loop.dataloader
+
+    @property
+    def optim_wrapper(self) -> AcceleratedWrapper | AcceleratedWrappers | Any:
+        """The wrapper that is passed to the model's `train_step`; before training, the argument of the Runner."""
+        if not self.steppers:
+            return self.given["optim_wrapper"]
+        return self.steppers[""] if "" in self.steppers else AcceleratedWrappers(self.steppers)
+
+    @property
+    def param_schedulers(self) -> Any:
+        """A list of schedulers, or a dict of lists by optimizer; before training, the argument of the Runner."""
+        if not self.schedulers:
+            return self.given["param_scheduler"]
+        return self.schedulers.get("", self.schedulers)
+
+    def call_hook(self, fn_name: str, **arguments: Any) -> None:
+        """Call the method `fn_name` of every hook that has it."""
+        for hook in self._hooks:
+            point = getattr(hook, fn_name, None)
+            if point is not None:
+                point(self, **arguments)
+
+    def register_hook(self, hook: Any, priority: str | int | None = None) -> None:
+        """Add a hook after existing hooks of the same priority."""
+        made = build_hook(hook)
+        if priority is not None:
+            made.priority = priority
+        self._hooks = hooks_in_order([*self._hooks, made])
+
+    # ------------------------------------------------------------------ values
+
+    def fields(self, name: str = "") -> list[tuple[str, int]]:
+        """Return pairs (field, index of the group) of an optimizer's scheduled fields."""
+        return scheduled_fields(self.schedulers.get(name, []), self.steppers[name].optimizer, name)
+
+    def values(self) -> dict[tuple[str, int | str], float]:
+        """Return a dict from the pairs (field, group) of all scheduled fields to the values for the next update."""
+        return {
+            (f"{name}.{field}" if name else field, group): value
+            for name, stepper in self.steppers.items()
+            for (field, group), value in present_values(self.schedulers.get(name, []), stepper.optimizer, name).items()
+        }
+
+    # ------------------------------------------------------------------ running
+
+    def train(self) -> nn.Module:
+        """Train and return the model.
+
+        Raises:
+            ParamschedError: if the arguments for training are missing.
+            FolderInUse: if another run writes to `work_dir`.
+            StateError: if the checkpoint to resume from is damaged or does not fit. Nothing has been changed.
+        """
+        if self.given["train_dataloader"] is None:
+            raise ParamschedError(
+                "Runner.train(): the arguments for training are missing. "
+                "Write Runner(model, train_dataloader=…, train_cfg=…, optim_wrapper=…)"
+            )
+        # A new folder is created only after the checkpoint was read, so that an error leaves no folder behind.
+        is_new = not in_main_process(self.accelerator, self.work_dir.is_dir)
+        source = self.checkpoints.first(self.settings.load_from, resume=self.settings.resume) if is_new else None
+        with self.checkpoints.locked():
+            source = source if is_new else self.checkpoints.first(self.settings.load_from, resume=self.settings.resume)
+            self._prepare_training()
+            if source is not None and self.settings.resume:
+                require_fit_for(self, source)
+            # Built only after the checkpoint was checked, because schedulers write to the optimizer.
+            self._prepare_schedulers()
+            self.call_hook("before_run")
+            self._load_or_resume(source)
+            self.checkpoints.begin_at(source if self.settings.resume else None)
+            # A resumed run continues an incomplete update; the last update may have fewer batches.
+            for stepper in self.steppers.values():
+                stepper.initialize_count_status(self.model, self.iter, self.max_iters)
+            self.training.run()
+            warn_if_unmeasured(self.schedulers)
+            self.call_hook("after_run")
+        return self.model
+
+    def val(self) -> dict[str, Any]:
+        """Validate and return a dict of the metrics by name.
+
+        Raises:
+            ParamschedError: if there is no validation loader.
+        """
+        return self._validate_or_test("val")
+
+    def test(self) -> dict[str, Any]:
+        """Test and return a dict of the metrics by name.
+
+        Raises:
+            ParamschedError: if there is no test loader.
+        """
+        return self._validate_or_test("test")
+
+    def start_epoch(self, batch: int) -> None:
+        """Start an epoch, or continue it after its first `batch` batches.
+
+        For a Plan a new update starts too, because an epoch of its Calendar has an integer number of updates.
+        """
+        if self.train_loop is not None and not self.train_loop.by_iterations:
+            for stepper in (self.steppers[name] for name in self._aligned):
+                stepper.initialize_count_status(self.model, batch, self.train_loop.epoch_length)
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def save_checkpoint(self, name: str, *, newest: bool = True) -> None:
+        """Save a checkpoint; every process must call it.
+
+        Args:
+            name: the name of the checkpoint's folder in `work_dir`.
+            newest: True if a run resumes from this checkpoint.
+        """
+        with self.checkpoints.locked():
+            state = runner_state(self)
+            if self.accelerator.is_main_process:
+                self.call_hook("before_save_checkpoint", checkpoint=state)
+            self.checkpoints.save(name, state, gradients_of(self), newest=newest)
+
+    def remove_checkpoint(self, name: str) -> None:
+        """Remove a checkpoint."""
+        self.checkpoints.remove(name)
+
+    def _load_or_resume(self, source: Path | None) -> None:
+        """Resume from a checkpoint, or load its weights. For `val()` and `test()` only the weights are loaded."""
+        if source is None:
+            return
+        if self.settings.resume and self.train_loop is not None:
+            resume_run(self, source)
+        else:
+            load_weights(self.model, source)
+
+    # ------------------------------------------------------------------ building
+
+    def _prepare_training(self) -> None:
+        """Build everything except the schedulers, whose construction changes the optimizer."""
+        if self.train_loop is not None:
+            return
+        given = self.given
+        self._wrappers = build_wrappers(given["optim_wrapper"], self.model)
+        loader = build_loader(self.settings.loaders["train"])
+        prepared_model, prepared_loader, *optimizers = self.accelerator.prepare(
+            self.model, loader, *(wrapper.optimizer for wrapper in self._wrappers.values())
+        )
+        # Determined from the unprepared model, because mixed precision hides the signature of `forward`.
+        self.model_calls = ModelCalls(self.model, prepared_model, given["loss"], self.model_calls.style)
+        self.steppers = {
+            name: AcceleratedWrapper(wrapper, optimizer, self.accelerator)
+            for (name, wrapper), optimizer in zip(self._wrappers.items(), optimizers, strict=True)
+        }
+        settings, batches = self.settings.train, EpochBatches(prepared_loader, self.accelerator)
+        kind = EpochBasedTrainLoop if settings.counts_epochs else IterBasedTrainLoop
+        self.train_loop = kind(self, batches, settings)
+        self.train_loop.seed(self.seed)
+        self.facts = facts_for(self, loader)
+
+    def _prepare_schedulers(self) -> None:
+        """Build the schedulers, and the validation whose metrics they may monitor."""
+        if self.schedulers or self.facts is None:
+            return
+        given = self.given
+        if not self._is_scaled:  # only once, even if train() is called again after an error
+            scale_lr(self.settings.scaling, self.steppers, self.facts)
+            self._is_scaled = True
+        choices = {name: given[name] for name in ("on_change", "on_base")}
+        self.schedulers = build_schedulers(
+            given["param_scheduler"], self._wrappers, self.facts, choices, given["watch"]
+        )
+        for name, stepper in self.steppers.items():
+            for scheduler in self.schedulers[name]:
+                if isinstance(scheduler, Scheduler) and self._counts_batches(name, scheduler):
+                    stepper.amounts = batch_amounts_for(self, scheduler)
+        self._prepare_evaluation("val")
+        if self.val_loop is None:
+            warn_without_validation(self.schedulers)
+        self._aligned = {
+            name
+            for name, many in self.schedulers.items()
+            if self.facts.in_updates or any(isinstance(one, Scheduler) for one in many)
+        }
+
+    def _counts_batches(self, name: str, scheduler: Scheduler) -> bool:
+        """Return whether the plan counts the batches of this optimizer; of several, it counts those of one."""
+        assert self.facts is not None
+        return name not in scheduler.optimizers or name == min(self.steppers, key=self.facts.accumulation.__getitem__)
+
+    def _prepare_evaluation(self, mode: Literal["val", "test"]) -> None:
+        loader = self.settings.loaders[mode]
+        if loader is not None and getattr(self, f"{mode}_loop") is None:
+            loop = build_eval_loop(self, loader, self.given[f"{mode}_evaluator"], mode)
+            setattr(self, f"{mode}_loop", loop)
+
+    def _validate_or_test(self, mode: Literal["val", "test"]) -> dict[str, Any]:
+        """Validate or test. Before any training, load the weights of `load_from` first."""
+        if self.given[f"{mode}_dataloader"] is None:
+            raise ParamschedError(
+                f"Runner.{mode}(): {mode}_dataloader is missing. Write Runner(model, {mode}_dataloader=…)"
+            )
+        if self.train_loop is None:  # otherwise Accelerate has moved it already
+            self.model.to(self.accelerator.device)
+        self._prepare_evaluation(mode)
+        self.call_hook("before_run")
+        if self.train_loop is None:
+            self._load_or_resume(self.checkpoints.first(self.settings.load_from, resume=self.settings.resume))
+        loop: EvalLoop = getattr(self, f"{mode}_loop")
+        metrics = loop.run()
+        self.call_hook("after_run")
+        return metrics
+
+
+def checked_config(cfg: Mapping[str, Any] | str | os.PathLike[str], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config for `paramsched run`. Nothing is imported.
+
+    Args:
+        cfg: as in `Runner.from_cfg`.
+        chosen: arguments of the Runner that replace those of the config.
+
+    Raises:
+        ConfigError: if there are problems that no import can solve; it lists all of them.
+    """
+    return config_for_training(cfg, inspect.signature(Runner).parameters, chosen)

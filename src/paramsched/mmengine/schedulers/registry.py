@@ -1,0 +1,287 @@
+"""PARAM_SCHEDULERS: scheduler classes by their names in configs, including users' classes."""
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final, TypeVar, overload
+
+import torch
+
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.files.schedule_text import FINDERS, UserClass, UserScheduler
+from paramsched.core.schedules.rules import table
+from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.mmengine.reader.table import INF, SCOPES, class_names
+from paramsched.mmengine.schedulers import param_scheduler
+from paramsched.mmengine.schedulers.base import _ParamScheduler
+
+_MAX_TICKS = 500_000
+_LARGE, _SMALL = 2.0**60, 2.0**-60
+# A user's class is stepped on groups with these pairs (value, base). Its step is assumed to be v <- a v + b base + c:
+# tiny numbers yield c, a huge value yields a, and a huge base yields b. Powers of two avoid rounding. No number is 0,
+# because a class may treat 0 specially.
+_SOLVED = ((_SMALL, _SMALL), (_LARGE, _SMALL), (_SMALL, _LARGE))
+_CHECKED = ((0.75, 0.5), (3.0, 5.0))
+_POINTS = (*_SOLVED, *_CHECKED)
+_TOLERANCE = 1e-9
+_ROUNDING = 1e-15
+
+
+def rule_of_user_class(
+    cls: type, arguments: Mapping[str, Any], epoch_length: int | None, length: Callable[[bool], int | None]
+) -> UserScheduler:
+    """Determine the rule of a user's scheduler class, v <- a v + b base + c at each step, by making all its steps.
+
+    Args:
+        cls: the user's class.
+        arguments: the arguments of its constructor.
+        epoch_length: iterations per epoch, to convert the arguments; None leaves them unchanged.
+        length: returns the length of the run in epochs (True) or iterations (False); None if it is unknown.
+
+    Raises:
+        InvalidArgument: if the class rejects its arguments, or its values are not `a v + b base + c` at each step.
+        MissingFact: if neither `end` nor the length of the run is known.
+    """
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in _POINTS], 0.1, 0.9)
+    for name in ("lr", "momentum", "weight_decay", "dampening", "eps", "alpha"):
+        _set_probing_values(optimizer, name)
+        for group, (_, base) in zip(optimizer.param_groups, _POINTS, strict=True):
+            group[f"initial_{name}"] = base
+    if getattr(cls, "need_val_args", False):
+        raise InvalidArgument(cls.__name__, "it reacts to metrics, which a plan cannot compute", "Pass it to a Runner")
+    build: Any = cls if epoch_length is None else partial(cls.build_iter_from_epoch, epoch_length=epoch_length)  # type: ignore[attr-defined]  # schedulers have this method
+    by_epoch = True
+    try:
+        with warnings.catch_warnings(), run_progress(lambda: by_epoch) as report_end:
+            warnings.simplefilter("ignore")
+            scheduler = build(optimizer=optimizer, **arguments)
+            field, begin, by_epoch = scheduler.param_name, scheduler.begin, bool(scheduler.by_epoch)
+            run = length(by_epoch)
+            last = min(scheduler.end, INF if run is None else run)
+            if last >= INF:
+                raise MissingFact(
+                    f"{cls.__name__}(end=…)",
+                    "it is missing, and the length of the run is unknown",
+                    "Write Calendar(..., total=10_000)",
+                    fact="total",
+                    example="10_000",
+                )
+            if last - begin > _MAX_TICKS:
+                found = f"{last - begin:,} steps are too many to simulate one by one"
+                raise InvalidArgument(cls.__name__, found, "Pass it to a Runner")
+            rows = []
+            # The constructor made the first tick, on the values that the groups had then.
+            for tick in range(last):
+                if tick:
+                    report_end(tick - 1)
+                    _set_probing_values(optimizer, field)
+                    scheduler.step()
+                if tick >= begin:
+                    rows.append(_solve_tick(cls, [float(group[field]) for group in optimizer.param_groups]))
+    except (InvalidArgument, KeyboardInterrupt):
+        raise
+    except Exception as error:  # a user's class may raise anything
+        raise InvalidArgument(
+            cls.__name__, f"{type(error).__name__}: {error}", "Pass it to a Runner, which supplies what it needs"
+        ) from error
+    columns = zip(*rows, strict=True) if rows else ((1.0,), (), ())
+    rule = table(*_without_end_repeats(*columns), begin, None, "epoch" if by_epoch else "update")
+    return UserScheduler(field, begin, scheduler.end, by_epoch, rule)
+
+
+def _without_end_repeats(*columns: Sequence[float]) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
+    """Return the lists of a, b and c of all steps, without repeated values at the end of each list.
+
+    At least one list keeps its full length, which is the number of steps.
+    """
+    size = len(columns[0])
+    found: list[Sequence[float]] = []
+    for index, column in enumerate(columns):
+        end = len(column)
+        while end > 1 and column[end - 1] == column[end - 2]:
+            end -= 1
+        found.append(column[:end] if index == 0 or any(column) else ())
+    if max(map(len, found)) < size:
+        found[0] = columns[0]
+    scale, base, add = found
+    return scale, base, add
+
+
+def _set_probing_values(optimizer: torch.optim.Optimizer, field: str) -> None:
+    for group, (value, _) in zip(optimizer.param_groups, _POINTS, strict=True):
+        group[field] = value
+
+
+def _solve_tick(cls: type, found: list[float]) -> tuple[float, float, float]:
+    """Return a, b and c of one step.
+
+    `found` contains the values after the step of the groups that had the values and bases of `_POINTS` before it.
+    """
+    small, by_value, by_base, *checked = found
+    rises = (large - small for large in (by_value, by_base))
+    a, b = (0.0 if abs(rise) <= _ROUNDING * abs(small) else rise / _LARGE for rise in rises)
+    rest = (a + b) * _SMALL
+    c = 0.0 if abs(small - rest) <= _ROUNDING * abs(rest) else small - rest
+    for (value, base), seen in zip(_CHECKED, checked, strict=True):
+        computed = a * value + b * base + c
+        if not abs(computed - seen) <= _TOLERANCE * max(abs(seen), abs(a * value), abs(b * base), abs(c)):
+            raise InvalidArgument(
+                cls.__name__,
+                "its values are not a linear function of the present value and the base, so no plan can express them",
+                "Pass it to a Runner",
+            )
+    return a, b, c
+
+
+_PROGRESS = ("epoch", "iter")
+
+
+@contextmanager
+def run_progress(by_epoch: Callable[[], bool]) -> Iterator[Callable[[int], None]]:
+    """Yield a function that reports to MMEngine's `MessageHub` which epoch or iteration has ended.
+
+    Schedulers may read the progress of the run from the hub. Values of an earlier run in the hub are removed until the
+    block ends. A scheduler by epoch finds no iteration, because the iteration is unknown.
+    """
+    logging = sys.modules.get("mmengine.logging")
+    if logging is None:  # no scheduler can read it
+        yield lambda _: None
+        return
+    hub = logging.MessageHub.get_current_instance()
+    before = {name: hub.runtime_info[name] for name in _PROGRESS if name in hub.runtime_info}
+    for name in _PROGRESS:
+        hub.pop_info(name)
+    try:
+        yield lambda done: hub.update_info("epoch" if by_epoch() else "iter", done)
+    finally:
+        for name in _PROGRESS:
+            hub.pop_info(name)
+        for name, value in before.items():
+            hub.update_info(name, value)
+
+
+_AnyClass = TypeVar("_AnyClass", bound=Callable[..., Any])
+
+
+class Registry:
+    """A registry of classes by name.
+
+    Args:
+        what: the kind of classes, for messages.
+        name: the name of the registry, for messages.
+        fallback: a function from a name that is not registered to a class or None.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        name: str = "PARAM_SCHEDULERS",
+        fallback: Callable[[str], type[Any] | None] = lambda _: None,
+    ) -> None:
+        self._kind, self._name, self._fallback = what, name, fallback
+        self._classes: dict[str, Any] = {}  # classes, and functions that build an object
+
+    @overload
+    def register_module(
+        self, name: str | list[str] | None = None, force: bool = False, module: None = None
+    ) -> Callable[[_AnyClass], _AnyClass]: ...
+    @overload
+    def register_module(
+        self, name: str | list[str] | None = None, force: bool = False, *, module: _AnyClass
+    ) -> _AnyClass: ...
+    def register_module(
+        self, name: str | list[str] | None = None, force: bool = False, module: _AnyClass | None = None
+    ) -> _AnyClass | Callable[[_AnyClass], _AnyClass]:
+        """Register a class, usually as a decorator: `@PARAM_SCHEDULERS.register_module()`.
+
+        Args:
+            name: one name or a list of names; the name of the class by default.
+            force: replace a class that already has the name.
+            module: the class, if the method is not used as a decorator.
+
+        Raises:
+            KeyError: if the name is taken and `force` is false.
+        """
+
+        def keep(cls: _AnyClass) -> _AnyClass:
+            names = [cls.__name__] if name is None else [name] if isinstance(name, str) else name
+            for one in names:
+                if one in self._classes and not force:
+                    raise KeyError(f"{one} is already registered in {self._kind}. Write register_module(force=True)")
+                self._classes[one] = cls
+            return cls
+
+        return keep if module is None else keep(module)
+
+    def get(self, name: str) -> type[Any] | None:
+        """Return the class registered under `name`, ignoring a prefix such as `mmdet.`; None if there is none."""
+        scope, _, bare = name.rpartition(".")
+        return self._classes.get(name) or (self._classes.get(bare) if scope in SCOPES else None)
+
+    def build(self, cfg: Mapping[str, Any], default_args: Mapping[str, Any] | None = None) -> Any:
+        """Call the class that `cfg["type"]` is or names, with the remaining entries of `cfg` as arguments.
+
+        Raises:
+            KeyError: if the name is unknown; the message suggests the nearest one.
+        """
+        arguments = {**(default_args or {}), **cfg}
+        kind = arguments.pop("type")
+        return self.find(kind)(**arguments)
+
+    def find(self, kind: object) -> Any:
+        """Return the class named in a config; a class is returned unchanged."""
+        if isinstance(kind, type):
+            return kind
+        cls = (self.get(kind) or self._fallback(kind)) if isinstance(kind, str) else None
+        if cls is None:
+            known = did_you_mean(str(kind), self._classes) if self._classes else "the registry is empty"
+            raise KeyError(
+                f"{kind!r} is not in the {self._kind} registry; {known}. "
+                f"Write @{self._name}.register_module() above your class, or pass the class itself as type"
+            )
+        return cls
+
+    def __contains__(self, name: str) -> bool:
+        return self.get(name) is not None
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+
+def _class_of_packages(name: str) -> type[Any] | None:
+    """Return a class that a package has registered in MMEngine's own registries."""
+    scope, _, bare = name.rpartition(".")
+    peer = sys.modules.get("mmengine.registry")
+    nodes = [] if peer is None else [peer.PARAM_SCHEDULERS]
+    while nodes:
+        node = nodes.pop()
+        if bare in node.module_dict and scope in ("", node.scope):
+            return node.module_dict[bare]  # type: ignore[no-any-return]  # registered by a package
+        nodes += node.children.values()
+    return None
+
+
+PARAM_SCHEDULERS: Final = Registry("parameter scheduler", fallback=_class_of_packages)
+"""The registry of scheduler classes: MMEngine's 29 and those of users."""
+
+
+def _user_class_named(kind: object) -> UserClass | None:
+    """Return a function that determines the rule of a user's scheduler class; None for any other class or name."""
+    cls = kind if isinstance(kind, type) else None
+    if isinstance(kind, str):
+        own = PARAM_SCHEDULERS.get(kind)
+        # A package may have registered a class with the name of one of MMEngine's own classes.
+        cls = own if own is not None and not own.__module__.startswith(_TABLE_MODULES) else _class_of_packages(kind)
+    if cls is None or not issubclass(cls, _ParamScheduler) or cls.__module__.startswith(_TABLE_MODULES):
+        return None
+    return partial(rule_of_user_class, cls)
+
+
+_TABLE_MODULES = ("paramsched.mmengine.schedulers.", "mmengine.optim.scheduler")
+FINDERS.append(_user_class_named)
+
+for _name in class_names():
+    if isinstance(_found := vars(param_scheduler).get(_name), type) and _found.__module__ != _ParamScheduler.__module__:
+        PARAM_SCHEDULERS.register_module(module=_found, force=True)

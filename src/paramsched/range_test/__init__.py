@@ -1,4 +1,0 @@
-"""The learning rate range test, which measures the loss at increasing learning rates."""
-
-from paramsched.range_test.rate_sweep import find_lr as find_lr
-from paramsched.range_test.result import RangeTest as RangeTest

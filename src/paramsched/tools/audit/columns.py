@@ -1,0 +1,131 @@
+"""The columns of a log: which contain the values of fields, and which counts the time."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, final
+
+from paramsched.core.fields import Field
+
+TIMES = (
+    "t",
+    "update",
+    "step",
+    "global_step",
+    "trainer/global_step",
+    "iteration",
+    "iter",
+    "current_steps",
+    "num_updates",
+    "steps",
+    "iters",
+    "iterations",
+)
+"""The default names of the column that counts the updates; case is ignored."""
+_FROM_ONE = frozenset({"current_steps"})
+"""Counters whose value in the row of the first update is 1."""
+_EPOCHS = ("epoch", "epochs")
+_LENGTHS = ("max_steps", "total_steps")
+"""Columns and entries with the planned length of a run, in updates."""
+
+Unit: TypeAlias = Literal["updates", "epochs", "rows"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TimeColumn:
+    """What counts the time of a log.
+
+    Args:
+        name: the column; None if rows are counted.
+        unit: what one count is.
+        first: the count of the first row of a run.
+    """
+
+    name: str | None
+    unit: Unit
+    first: int = 0
+
+
+def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), time: str | None = None) -> TimeColumn:
+    """Return what counts the time of a log.
+
+    Args:
+        present: the columns.
+        rows: the rows, which show whether epochs are integers, and count from 0 or 1.
+        time: the column that the user named.
+    """
+    # If names differ in case only, the first one is used.
+    lower = {name.lower(): name for name in reversed(list(present))}
+    last = {name.rpartition("/")[2]: column for name, column in reversed(lower.items())}
+    tried = ({**last, **lower}.get(one) for one in TIMES)
+    name = time if time is not None else next((one for one in tried if one is not None), None)
+    if name is not None and name.lower().rpartition("/")[2] not in _EPOCHS:
+        return TimeColumn(name, "updates", int(name.lower() in _FROM_ONE))
+    name = time or next((lower[one] for one in _EPOCHS if one in lower), None)
+    numbers = [] if name is None else [row[name] for row in rows if row.get(name) not in (None, "")]
+    try:
+        counts = [float(one) for one in numbers]
+    except (TypeError, ValueError):
+        counts = []
+    if name is None or not counts or (time is None and any(one != int(one) for one in counts if abs(one) < 1e15)):
+        return TimeColumn(name if time else None, "epochs" if time else "rows")
+    return TimeColumn(name, "epochs", int(min(counts) == 1))
+
+
+def length_in(rows: Iterable[Mapping[str, Any]]) -> int | None:
+    """Return the length of a run in updates, if each row with such an entry has the same one; else None."""
+    found = {row[name] for row in rows for name in _LENGTHS if isinstance(row.get(name), int)}
+    return found.pop() if len(found) == 1 and min(found, default=0) > 0 else None
+
+
+_TARGETS = "targets/"
+_GROUP = re.compile(r"(?P<field>.+)\[(?P<group>[^\[\]]+)\]")
+_RATE = re.compile(
+    r"(?:(?P<run>.+) - )?(?:.*/)?(?:(?:train|cur|current|opt|optimizer)[-_. ])?(?:lr|learning[-_ ]?rate)"
+    r"(?:[-_/ ](?P<group>.+)|(?P<index>\d+))?",
+    re.IGNORECASE,
+)
+_RANGES = ("__MIN", "__MAX")  # the ends of columns that W&B exports for each curve
+
+
+def columns_of_fields(present: list[str], fields: tuple[str, ...], columns: Mapping[str, str]) -> dict[str, str]:
+    """Return a dict from each field, or `field@group`, to its column: the specified ones, and those found by name."""
+    named = {str(Field.of(place.partition("@")[0])) for place in columns}
+    rest = tuple(one for one in fields if str(Field.of(one)) not in named)
+    found = _columns_like_fields(present, rest)
+    if "lr" in rest and not any(place.partition("@")[0] == "lr" for place in found):
+        found = {**_columns_like_rates(present), **found}
+    return {**columns, **found}
+
+
+def _columns_like_fields(present: list[str], fields: tuple[str, ...]) -> dict[str, str]:
+    """Return the columns that are named like fields.
+
+    Such a column is `lr`, `lr[head]` as in the CSV of a trace, `lr/head` or `targets/clip` as in `Scheduler.scalars`.
+    """
+    by_flat_name = {Field.of(field).slot: field for field in fields}
+    # `Scheduler.scalars` logs a target with the name of another value under this name.
+    targets = {name.removeprefix(_TARGETS): name for name in present if name.startswith(_TARGETS)}
+    found = {field: targets[field] for field in fields if field in targets}
+    for name in present:
+        flat, slash, group = name.partition("/")
+        if name in found:
+            continue
+        if name in fields:
+            found[name] = name
+        elif (match := _GROUP.fullmatch(name)) and match["field"] in fields:
+            found[f"{match['field']}@{match['group']}"] = name
+        elif flat in by_flat_name and bool(group) == bool(slash):
+            found[f"{by_flat_name[flat]}@{group}" if group else by_flat_name[flat]] = name
+    return found
+
+
+def _columns_like_rates(present: list[str]) -> dict[str, str]:
+    """Return the columns that are named like a learning rate, in the ways of other libraries."""
+    rates = [match for name in present if not name.endswith(_RANGES) and (match := _RATE.fullmatch(name))]
+    if len(rates) == 1:
+        return {"lr": rates[0][0]}
+    labels = [match["group"] or match["index"] or match["run"] or "" for match in rates]
+    unique = len(set(labels)) == len(labels) and all(labels)
+    return {f"lr@{labels[place] if unique else place}": match[0] for place, match in enumerate(rates)}

@@ -1,0 +1,583 @@
+"""Comparison of a log with a plan, and the search for the cause of a difference."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, inf
+from typing import NamedTuple, final
+
+import numpy as np
+
+from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.curves.arrays import ROUNDING, Floats
+from paramsched.core.plan import Plan
+from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan
+from paramsched.core.time import Calendar, Duration
+from paramsched.core.time.amounts import amount_text
+from paramsched.core.time.progress import PROGRESS
+from paramsched.errors import MissingFact
+from paramsched.tools.audit.causes import Cause, RunFacts, amount_causes_to_try, causes_to_try, epoch_causes
+from paramsched.tools.audit.match import (
+    BasesByPlace,
+    DifferingValue,
+    LogMatch,
+    PlannedColumn,
+    fitted_base,
+    pair_columns,
+    which_depend_on_base,
+)
+from paramsched.tools.records.log_values import Flags, LoggedValues, Times
+
+_FIRST_SAMPLE = 24  # a cause is tried first on this number of rows, in two columns of the log
+_SECOND_SAMPLE = 400  # and then on this number of rows, in 16 columns
+_MIN_EXPLAINED = 0.95  # fraction of the values that a reported cause must explain
+_MAX_CAUSES = 3
+_MAX_JUMPS = 1000
+_MIN_ROWS_AFTER_END = 8  # if the log has at least this number of rows up to the end of the plan, later rows are ignored
+_MIN_STEPS = 2  # if this number of planned steps match, the run followed the plan
+_MIN_DISTINCT_VALUES = 6  # if this number of distinct planned values match, the run followed the plan
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A cause with the number of logged values that it explains.
+
+    Args:
+        name: the short name of the cause.
+        text: the description of the cause.
+        explains: the number of logged values that are as planned under the cause.
+    """
+
+    name: str
+    text: str
+    explains: int
+
+
+class _Found(NamedTuple):
+    """An explanation and its distance from the logged values; the distance is None if it was not measured."""
+
+    explanation: Explanation
+    misfit: float | None = None
+
+
+def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tuple[Explanation, ...]:
+    """Return the causes that explain the most values of a log, the simplest first.
+
+    Args:
+        facts: the plan and the facts of the run.
+        match: the comparison of the log with the plan.
+        processes: the number of processes, to distinguish causes; None if unknown.
+    """
+    # Causes are compared up to rounding, even if the log is compared bit for bit.
+    if any(pair.column.tolerance < ROUNDING for pair in match.pairs):
+        pairs = match.pairs
+        rounded = [replace(pair.column, tolerance=max(pair.column.tolerance, ROUNDING)) for pair in pairs]
+        match = LogMatch.of([replace(pair, column=column) for pair, column in zip(pairs, rounded, strict=True)])
+    if match.exact == match.values:
+        text = "all values are as planned up to rounding, so other code computed them"
+        return (Explanation("rounding", text, match.exact),)
+    found = _tried_causes(facts, match, processes)
+    # Causes in which the schedule counted more or less than the run consumed.
+    clock = next((pair.amounts.clock for pair in match.pairs if pair.amounts is not None), None)
+    for cause in () if clock is None else amount_causes_to_try(clock, processes, facts.calendar.accumulation):
+        counted = [
+            one if one.amounts is None else replace(one, amounts=cause.counted(one.amounts)) for one in match.pairs
+        ]
+        found += _as_found(cause, counted, match)
+    # A checkpoint has the values of a single update, which a jump of the clock could always explain.
+    if max(pair.column.t.size for pair in match.pairs) > 1:
+        found += _jumping_clocks(facts.resolved, match)
+    found += _another_base(match, processes)
+    if not found:
+        return _external_writes(match)
+    most = max(one.explanation.explains for one in found)
+    best = [one for one in found if one.explanation.explains == most]
+    # In a log with few digits an almost correct cause also matches, but with a larger distance.
+    nearest = max(min((one.misfit for one in best if one.misfit is not None), default=0.0), 1e-10)
+    unique: dict[str, Explanation] = {}
+    for one in best:
+        if one.misfit is None or one.misfit <= 3 * nearest:
+            unique.setdefault(one.explanation.name, one.explanation)
+    return tuple(unique.values())[:_MAX_CAUSES]
+
+
+def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> list[_Found]:
+    """Return the causes with another clock, other lengths or other stages that fit the log.
+
+    Each cause is tried on a sample of the log first, for speed.
+    """
+    pairs = match.pairs
+    longest = max(pair.column.t.size for pair in pairs)
+    rows = int(max(pair.column.t.max() for pair in pairs)) + 1
+    few, some = _spread(pairs, 2), _spread(pairs, 16)
+    edges = [row for pair in few for row in np.searchsorted(pair.column.t, _steps(pair.column.t, pair.column.values))]
+    glance = np.unique([*_spread_rows(longest, _FIRST_SAMPLE), *edges, *(row - 1 for row in edges)]).astype(np.int64)
+    places = {id(one.schedule): place for place, one in enumerate(facts.counted.bindings)}
+
+    def under(pairs: Sequence[PlannedColumn], plan: Plan | None) -> Sequence[PlannedColumn]:
+        """Return the columns, each with its schedule from `plan`; return them unchanged if `plan` is None."""
+        if plan is None:
+            return pairs
+        bindings = counted_plan(plan).bindings
+        return [replace(pair, schedule=bindings[places[id(pair.schedule)]].schedule) for pair in pairs]
+
+    def search(causes: Iterable[Cause]) -> list[_Found]:
+        found = []
+        for cause in causes:
+            inside = _rows_inside(pairs, cause, facts.resolved)
+            if all(
+                _fits(
+                    LogMatch.of(under(these, cause.plan), cause.clock, inside[_spread_rows(inside.size, most)]),
+                    share,
+                )
+                for these, most, share in ((few, _FIRST_SAMPLE, 0.8), (some, _SECOND_SAMPLE, _MIN_EXPLAINED))
+            ):
+                found += _as_found(cause, under(pairs, cause.plan), match, inside)
+        return found
+
+    def misfit(plan: Plan) -> float:
+        """Return the distance between a plan and the log on a sample of rows; less if most values match."""
+        compared = LogMatch.of(under(few, plan), rows=glance)
+        apart = sum(
+            float(np.median(np.abs(pair.column.values[glance[glance < pair.column.t.size]] - planned)))
+            / max(float(np.abs(planned).max(initial=0.0)), 1e-300)
+            for pair, _, _, planned in compared.columns
+        )
+        # If less than half of the values match, this may be an accident, so it does not reduce the distance.
+        fitting = compared.exact / compared.values
+        return apart - fitting if fitting > 0.5 else apart
+
+    repeat_lengths = []  # the typical number of updates for which values stay constant
+    for pair in some:
+        changes = np.flatnonzero(pair.column.values[1:] != pair.column.values[:-1]) + 1
+        if changes.size > 1 and (usual := int(np.median(np.diff(pair.column.t[changes])))) > 1:
+            repeat_lengths.append(usual)
+    found = search(causes_to_try(facts, rows, processes, tuple(dict.fromkeys(repeat_lengths))))
+    steps = [
+        later / first
+        for pair, _, _, planned in match.columns
+        for first in _steps(pair.column.t, planned)
+        for later in _steps(pair.column.t, pair.column.values)
+    ]
+    return found + search(epoch_causes(facts, rows, list(dict.fromkeys(steps))[: _MAX_COMPARED_STEPS**2], misfit))
+
+
+_MAX_COMPARED_STEPS = 8
+
+
+def _steps(t: Times, values: Floats) -> list[int]:
+    """Return the first updates at which the values change.
+
+    Returns an empty list if the values change at a quarter of the updates or more, as on a smooth curve.
+    """
+    changes = np.flatnonzero(np.diff(values)) + 1
+    return t[changes[:_MAX_COMPARED_STEPS]].tolist() if 4 * changes.size < t.size else []
+
+
+def _rows_inside(pairs: Sequence[PlannedColumn], cause: Cause, resolved: Plan) -> Times:
+    """Return the indices of the rows up to the end of the plan, or of all rows if there are too few up to that end.
+
+    Later rows are ignored because schedulers differ in how they continue after the end.
+    """
+    longest = max(pairs, key=lambda pair: pair.column.t.size)
+    end = _end_of_plan(longest, resolved if cause.plan is None else cause.plan)
+    inside = np.flatnonzero(cause.clock(longest.column.t) <= end)
+    return inside if inside.size >= _MIN_ROWS_AFTER_END else np.arange(longest.column.t.size)
+
+
+def _end_of_plan(pair: PlannedColumn, resolved: Plan) -> float:
+    """Return the end of a plan in updates; infinity if it has no horizon or the schedule counts an amount."""
+    horizon = resolved.horizon
+    return inf if horizon is None or not horizon.is_resolved or pair.amounts is not None else horizon.updates
+
+
+def _spread(pairs: Sequence[PlannedColumn], most: int) -> list[PlannedColumn]:
+    """Return at most `most` of the columns whose values change, or of all columns if none changes, evenly spaced."""
+    moving = [pair for pair in pairs if np.ptp(pair.column.values) > 0] or list(pairs)
+    return [moving[place] for place in _spread_rows(len(moving), most)]
+
+
+def _spread_rows(size: int, most: int) -> Times:
+    return np.unique(np.linspace(0, size - 1, min(size, most)).astype(np.int64))
+
+
+def _fits(match: LogMatch, share: float) -> bool:
+    return match.exact >= share * match.values
+
+
+def _as_found(
+    cause: Cause, pairs: Sequence[PlannedColumn], match: LogMatch, inside: Times | None = None
+) -> list[_Found]:
+    """Return a list with the cause if it explains enough of the log; else an empty list.
+
+    A cause may also explain only the rows `inside`, those up to the end of the plan.
+    """
+    under, text = LogMatch.of(pairs, cause.clock), cause.text
+    if not _fits(under, _MIN_EXPLAINED):
+        longest = max(pair.column.t.size for pair in pairs)
+        if inside is None or inside.size == longest:
+            return []
+        before_end = LogMatch.of(pairs, cause.clock, inside)
+        shown = (_shows_the_plan(pair, planned) for pair, _, _, planned in before_end.columns)
+        if not _fits(before_end, _MIN_EXPLAINED) or not any(shown):
+            return []
+        under = LogMatch.of([replace(pair, base=base) for pair, base, _, _ in before_end.columns], cause.clock)
+        text += "; after the end of the plan the log has other values"
+    return [_Found(Explanation(cause.name, text, under.exact), under.misfit)] if under.exact > match.exact else []
+
+
+def _shows_the_plan(pair: PlannedColumn, planned: Floats) -> bool:
+    """Return whether the planned values vary enough, with the precision of the log, to identify the plan."""
+    if not planned.size:
+        return False
+    if len(_steps(pair.column.t[: planned.size], planned)) >= _MIN_STEPS:
+        return True
+    step = max(1e-7, 10.0 ** (2 - pair.column.digits)) * max(float(np.abs(planned).max()), 1e-300)
+    return np.unique(np.floor(planned / step)).size >= _MIN_DISTINCT_VALUES
+
+
+def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
+    """Return the explanations in which the clock of the schedule jumps: restarts and skipped updates."""
+    fixed = []
+    for pair in _spread(match.pairs, 16):
+        base, column = pair.base, pair.column
+        if base is None:
+            base = fitted_base(pair)
+            # A base that was fitted to a part of a rounded log is not exact; the clock that is found gets its own base.
+            column = replace(column, tolerance=max(column.tolerance, 10.0**-column.digits))
+            # If the first values do not match, the base is fitted to them alone.
+            few = slice(0, max(_MIN_ROWS_AFTER_END, pair.column.t.size // 50))
+            if not LogMatch.of([replace(pair, base=base)]).columns[0].equal[few].all():
+                base = fitted_base(pair, few)
+        fixed.append(replace(pair, base=base, column=column))
+    t = fixed[0].column.t
+    # All fields share a clock, so their update numbers must be equal and sorted.
+    if any(not np.array_equal(pair.column.t, t) for pair in fixed) or np.any(np.diff(t) < 0):
+        return []
+    end = _end_of_plan(fixed[0], resolved)
+
+    def explained_by(name: str, text: str, jumps: list[tuple[int, int]]) -> list[_Found]:
+        rows, offsets = map(np.array, zip(*jumps, strict=True))
+
+        def clock(times: Times) -> Times:
+            moved: Times = np.maximum(times + offsets[np.searchsorted(t[rows], times, side="right") - 1], 0)
+            return moved
+
+        cause = Cause(name, text, clock)
+        return _as_found(cause, match.pairs, match, _rows_inside(match.pairs, cause, resolved))
+
+    found = []
+    starts = _clock_jumps(fixed, t, end, lambda row, _: (-int(t[row]),))
+    if starts is not None and len(starts) > 1:
+        at = ", ".join(f"{t[row]:,}" for row, _ in starts[1:4])
+        found += explained_by("restarted from zero", f"the plan starts again at update {at}", starts)
+    for sign, text in (
+        (1, "the schedule moved while an update was skipped"),
+        (-1, "the log counts updates that were skipped, and the schedule does not"),
+    ):
+        jumps = _clock_jumps(fixed, t, end, lambda _, offset, sign=sign: tuple(offset + sign * n for n in (1, 2, 3)))  # type: ignore[misc]  # bound now
+        # A shift from the first update on is not a skipped update.
+        if jumps is not None and 1 < len(jumps) <= 2 + t.size // 8 and (jumps[1][0] > 0 or t[0] > 0):
+            at = ", ".join(f"{t[row]:,}" for row, _ in jumps[1:4]) + (", …" if len(jumps) > 4 else "")
+            shifted = f"{text}: the shift is {abs(jumps[-1][1])} in the end, and it grows at update {at}"
+            found += explained_by("skipped steps", shifted, jumps)
+    return found
+
+
+def _clock_jumps(
+    pairs: list[PlannedColumn], t: Times, end: float, offsets: Callable[[int, int], tuple[int, ...]]
+) -> list[tuple[int, int]] | None:
+    """Return pairs (row, offset) so that all values are as planned if the clock is shifted by `offset` from `row` on.
+
+    Returns None if no such offsets are found.
+
+    Args:
+        pairs: the columns, which all have the same updates.
+        t: the updates of the columns.
+        end: the end of the plan; later values are not compared, because schedulers differ in how they continue.
+        offsets: a function of the first row that does not match and the offset there; it returns the offsets to try.
+    """
+    cached: dict[int, Flags] = {}
+
+    def fits(offset: int) -> Flags:
+        """Return a flag for each row: True if its values are those planned for its update plus `offset`."""
+        if offset not in cached:
+            times = np.maximum(t + offset, 0)
+            cached[offset] = (times > end) | np.logical_and.reduce(
+                [pair.column.equals(pair.planned_at(times, pair.base or 0.0)) for pair in pairs]
+            )
+        return cached[offset]
+
+    path, row, offset = [(0, 0)], 0, 0
+    while True:
+        wrong = np.flatnonzero(~fits(offset)[row:])
+        if wrong.size == 0:
+            return path
+        row += int(wrong[0])
+        # Choose the offset with which the most consecutive values from `row` on are as planned.
+        reach = {one: int(np.append(fits(one)[row:], False).argmin()) for one in offsets(row, offset)}
+        best = max(reach, key=lambda one: reach[one])
+        if reach[best] == 0 or len(path) > _MAX_JUMPS:
+            return None
+        offset = best
+        path.append((row, offset))
+
+
+def _another_base(match: LogMatch, processes: int | None) -> list[_Found]:
+    """Return the explanation that the run used other bases than specified, or an empty list if that does not fit.
+
+    Bases that were not specified are already fitted to the log. Values that do not depend on the base are scaled.
+    """
+    found, explained, misfits = {}, 0, [0.0]
+    scales = which_depend_on_base(match.pairs)
+    for pair, base, equal, _ in match.columns:
+        flags = equal
+        if not equal.all() and (pair.base is not None or not scales[id(pair.schedule)]):
+            other, ratio, flags, misfit = _other_scale(pair, base)
+            misfits.append(misfit)
+            if other != base:
+                meaning = f"{ratio:.6g} times the planned base"
+                if processes is not None and ratio == processes:
+                    meaning += f", as if scaled by {processes} processes"
+                found[_place(pair.column.field, pair.group)] = f"{other!r}, {meaning}"
+        explained += int(flags.sum()) * len(pair.groups)
+    # Reported only if it explains more values than the specified bases do.
+    if explained < _MIN_EXPLAINED * match.values or explained <= match.exact or not found:
+        return []
+    bases = ", ".join(f"the base of {place} is {base}" for place, base in found.items())
+    text = f"the schedule is as planned, but {bases}"
+    return [_Found(Explanation("another base", text, explained), max(misfits))]
+
+
+def _place(field: str, group: str | int | None) -> str:
+    """Return the name of a field in a group, or of a target, for messages."""
+    return field if group is None else f"{field} of group {group!r}"
+
+
+def _other_scale(pair: PlannedColumn, base: float) -> tuple[float, float, Flags, float]:
+    """Return the base fitted to the log, its ratio to the specified base, flags of explained values, and the distance.
+
+    If the values do not depend on the base, the base and the ratio are the factor from planned to logged values.
+    """
+    column = pair.column
+    if pair.depends_on_base():
+        other = fitted_base(pair)
+        compared = LogMatch.of([replace(pair, base=other)])
+        return other, other / base if base else np.inf, compared.columns[0].equal, compared.misfit
+    planned = pair.planned_at(column.t, base)
+    highest = int(np.nanargmax(np.abs(planned)))
+    factor = float(column.values[highest] / planned[highest]) if planned[highest] else 1.0
+    ratio = next((one for n in (3, 6, 9) if column.equals(planned * (one := float(f"{factor:.{n}g}"))).all()), factor)
+    return ratio, ratio, column.equals(planned * ratio), 0.0
+
+
+def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
+    """Return an external write as the explanation if few values differ, or if values differ from some update on.
+
+    Otherwise the tuple is empty.
+    """
+    name = "written by something else"
+    first = match.first_difference()
+    assert first is not None
+    few = match.values - match.exact
+    differing = [pair.column.t[~equal] for pair, _, equal, _ in match.columns]
+    last = max(int(t.max()) for t in differing if t.size)
+    end = max(int(pair.column.t.max()) for pair in match.pairs)
+    ratio = _ratio_from(match, first.t)
+    explained = match.exact
+    if match.exact >= _MIN_EXPLAINED * match.values:
+        text = f"all values except {few} are as planned: other code wrote the rest, or the rest was rounded"
+    elif _followed_until(match, first.t, sure=ratio is not None):
+        until = "on" if last == end else f"to update {last:,}"
+        text = f"other code wrote the values from update {first.t:,} {until}"
+        if ratio is not None:
+            text += f": {ratio:.6g} times the planned values"
+            explained = match.values
+    else:
+        return ()
+    return (Explanation(name, text, explained),)
+
+
+def _ratio_from(match: LogMatch, k: int) -> float | None:
+    """Return the ratio of logged to planned values from update k on, or None if it is not constant."""
+    ratios = []
+    for pair, _, equal, planned in match.columns:
+        later = (pair.column.t >= k) & (planned != 0)
+        if equal.all():
+            continue
+        if later.sum() < 3:
+            return None
+        highest = int(np.argmax(np.where(later, np.abs(planned), -1)))
+        exact = float(pair.column.values[highest] / planned[highest])
+        if not np.isfinite(exact):
+            return None
+        # A ratio of rounded values is not exact, and ratios usually have few digits.
+        rows = np.flatnonzero(pair.column.t >= k)
+        tried = (float(f"{exact:.{digits}g}") for digits in (3, 6, 9, 17))
+        ratio = next((one for one in tried if pair.column.equals(planned[rows] * one, rows).all()), None)
+        if ratio is None:
+            return None
+        ratios.append(ratio)
+    return ratios[0] if ratios and max(ratios) - min(ratios) <= 1e-9 * abs(ratios[0]) else None
+
+
+def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
+    """Return whether the values before update k identify the plan, not only a stage that many plans share.
+
+    Args:
+        match: the comparison.
+        k: the first update whose logged value differs from the plan.
+        sure: True if the values from update k on are explained, so that k may be a boundary of the plan.
+    """
+    for pair, _, equal, planned in match.columns:
+        rows = np.flatnonzero(pair.column.t < k)
+        if equal.all() or not rows.size:
+            continue
+        if not _shows_the_plan(pair, planned[rows]):
+            continue
+        # If the base is fitted to the log, every ramp from 0 matches.
+        if pair.base is None and _is_ramp_from_zero(pair.column.t[rows], planned[rows]):
+            continue
+        if sure:
+            return True
+        # If a stage starts in [begin, end], the run may follow another plan from there.
+        begin, end = int(pair.column.t[rows[-1]]), k
+        if pair.amounts is not None:
+            begin, end = pair.amounts(np.array([begin, end])).tolist()
+        points = pair.schedule.breakpoints(until=ceil(end) + 1)
+        if not any(begin <= point <= end for point in points if point > 0):
+            return True
+    return False
+
+
+def _is_ramp_from_zero(t: Times, values: Floats) -> bool:
+    """Return whether the values are on a straight line that is 0 at a time between -1 and 0."""
+    slope, offset = np.polyfit(t, values, 1)
+    allowed = 1e-6 * np.abs(values).max()
+    straight = np.abs(values - (offset + slope * t)).max() <= allowed
+    return bool(straight and abs(offset) <= abs(slope) + allowed and offset * slope >= -allowed * abs(slope))
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False)
+class Report:
+    """The result of an audit.
+
+    Args:
+        values: the number of compared values.
+        exact: the number of values as planned, up to the tolerance of the log.
+        rounded: the number of values, among `exact`, that differ from the planned value by rounding.
+        first: the earliest logged value that differs from the plan; None if all are as planned.
+        causes: the causes that explain the log equally well, the simplest first.
+        bases: a dict from `lr of group 0`, for example, to a base that was not specified and was fitted to the log.
+        notes: remarks about the log.
+    """
+
+    values: int
+    exact: int
+    rounded: int
+    first: DifferingValue | None
+    causes: tuple[Explanation, ...]
+    bases: Mapping[str, float]
+    notes: tuple[str, ...]
+
+    __repr__ = text_on_screen
+
+    def __str__(self) -> str:
+        how = "as planned, up to rounding" if self.rounded else "values are as planned"
+        lines = [f"{self.exact:,} of {self.values:,} {how}"]
+        lines += [f"base of {place}: {base!r}, fitted to the log" for place, base in self.bases.items()]
+        lines += [f"note: {note}" for note in self.notes]
+        if self.first is not None:
+            one, consumed = self.first, ""
+            if one.amount is not None:
+                amount = f"{one.amount:,.6g}" if one.clock == "seconds" else f"{int(one.amount):,}"
+                consumed = f" ({amount} {one.clock})"
+                if one.clock == PROGRESS:
+                    consumed = f" ({amount_text(PROGRESS, one.amount)})"
+            lines.append(
+                f"first difference: {_place(one.field, one.group)} at update {one.t:,}{consumed}: "
+                f"{one.logged!r} logged, {one.planned!r} planned"
+            )
+        for number, found in enumerate(self.causes):
+            lead = "likely cause" if number == 0 else "equally likely cause"
+            lines.append(f"{lead}: {found.name}: {found.text} (explains {found.explains:,} of {self.values:,} values)")
+        if self.first is not None and not self.causes:
+            lines.append("none of the known causes explains the difference")
+        return "\n".join(lines)
+
+
+def _in_updates(logged: LoggedValues, plan: Plan, facts: Calendar) -> tuple[LoggedValues, Calendar]:
+    """Return a log that counts epochs with the first update of each epoch instead, and the run facts.
+
+    A plan in epochs needs no length of an epoch: one update per epoch is enough.
+
+    Raises:
+        MissingFact: the length of an epoch is unknown, and the plan is not in epochs.
+    """
+    if facts.updates_per_epoch is None:
+        length = facts.total if plan.horizon is None else plan.horizon
+        if length is None or [unit for unit, _ in Duration.of(length).terms] != ["epochs"]:
+            found = "the log counts epochs, and the plan does not"
+            raise MissingFact(f"audit of {logged.source}", found, fact="steps_per_epoch", example="500")
+        facts = replace(facts, steps_per_epoch=1)
+    epoch = facts.updates_per_epoch or 1
+    columns = tuple(replace(one, t=one.t * epoch) for one in logged.columns)
+    return replace(logged, columns=columns, unit="updates"), facts
+
+
+def _not_compared(logged: LoggedValues, plan: Plan, pairs: Sequence[PlannedColumn]) -> list[str]:
+    """Return the fields and targets of the plan that the log lacks, and the columns that the plan does not schedule."""
+    planned, compared = {pair.name for pair in pairs}, {pair.column.field for pair in pairs}
+    missing = sorted({one.name for one in plan.bindings} - planned)
+    read = set() if logged.of_state else {column.field for column in logged.columns}
+    unplanned = sorted(read - compared - set(missing))
+    return [f"{one} (not in the log)" for one in missing] + [f"{one} (not in the plan)" for one in unplanned]
+
+
+@np.errstate(over="ignore", invalid="ignore")  # a log may contain infinities and numbers too large for a float32
+def compare_with_plan(
+    logged: LoggedValues,
+    plan: PlanLike,
+    calendar: Calendar | None = None,
+    *,
+    bases: BasesByPlace | None = None,
+    names: Sequence[str] = (),
+    processes: int | None = None,
+) -> Report:
+    """Compare a log with a plan and search for the cause of a difference.
+
+    Args:
+        logged: the values that a run used, from `read_log`.
+        plan: the plan of the run.
+        calendar: the facts of the run. Default: none.
+        bases: a dict from (field, group) to the base, where group None means all groups. A missing base is fitted to
+            the log.
+        names: the names of the groups in order, for plans that select groups by name. Default: those of the log.
+        processes: the number of processes, to distinguish causes. Default: unknown.
+
+    Raises:
+        UnreadableLog: the log and the plan have no field in common.
+        MissingFact: a unit of the plan needs a missing run fact.
+    """
+    plan, facts = plan_of(plan, "compare_with_plan"), calendar or Calendar()
+    if logged.unit == "epochs":
+        logged, facts = _in_updates(logged, plan, facts)
+    run_facts = RunFacts(plan, facts)
+    resolved = run_facts.resolved
+    run = amounts_of_run(resolved, facts)
+    pairs = pair_columns(logged, run_facts.counted, run, bases or {}, names)
+    match = LogMatch.of(pairs)
+    first = match.first_difference()
+    scales = which_depend_on_base(pairs)
+    taken = {
+        _place(pair.column.field, group): base
+        for pair, base, _, _ in match.columns
+        if pair.base is None and scales[id(pair.schedule)]
+        for group in pair.groups
+    }
+    apart = _not_compared(logged, plan, pairs)
+    notes = (*logged.notes, *([f"not compared: {', '.join(apart)}"] if apart else []))
+    causes = explanations(run_facts, match, processes) if first is not None else ()
+    return Report(match.values, match.exact, match.rounded, first, causes, taken, notes)

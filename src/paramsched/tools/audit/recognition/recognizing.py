@@ -1,0 +1,711 @@
+"""Recognition of the schedule that a log follows."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias, final
+
+import numpy as np
+
+from paramsched.core.base.diagnostic import printable, printable_lines
+from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.curves.arrays import ROUNDING, Floats, last_of_each
+from paramsched.core.plan import Binding, Plan
+from paramsched.core.schedules import constant
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.sequence import Sequence as Stages
+from paramsched.core.time import Calendar
+from paramsched.errors import InvalidArgument, shown
+from paramsched.tools.audit.columns import Unit
+from paramsched.tools.audit.recognition.families import CONSTANT, DECAY, LINE, Rows
+from paramsched.tools.audit.recognition.skips import skipped_updates
+from paramsched.tools.audit.recognition.stages import MOST_STAGES, Piece, Search, roundest, roundest_integer, values_of
+from paramsched.tools.audit.recognition.writing import INDICES, Writer, Written, digits_of, even_length
+from paramsched.tools.records.log_file import read_log
+from paramsched.tools.records.log_to_plan import FIELDS, counts_from_one, in_epochs
+from paramsched.tools.records.log_values import Flags, LogColumn, LoggedValues, Times, make_column, with_shared_digits
+
+ONE_PER_EPOCH = Calendar(steps_per_epoch=1)
+"""The run facts with which a plan in epochs is evaluated at epochs."""
+FEWEST = 12
+"""The smallest number of values to which a schedule is fitted."""
+_MIN_EXPLAINED = 0.95
+_MIN_NEAREST = 0.1
+_FEWEST_DIGITS = 3
+_LONG = 0.02
+_ROUNDED = 0.52  # of a unit of the last digit: half of it, and the error of a fitted level
+_MOST_BASES = 6
+_MOST_RESTARTS = 4
+_ROUND_BASE = 4  # digits
+_LONG_TEXT = 3  # digits of a plan and its base, from which on a log that is an update ahead is tried
+_KNOWN_END = 6  # digits that a plan may have more if it ends with the run
+_AS_SHORT = 1  # digits by which two plans are equally short
+_MOST_JUMPS = 40
+_MOST_SHIFT = 20
+_DIGITS_PER_ROW = 0.75
+_SHORT_TEXT, _SHORT_STAGES = 48, 18  # digits that a text may have in any log, and its stages of few rows
+_FACTS = {"first zero", "steps", "ahead", "rows", "also", "skipped"}  # codes of notes that are not about a fault
+_TEXTS = {
+    "again": "the log begins again at {unit} {first:,} after {unit} {last:,}",
+    "ahead": "each row has the rate of the update after it, as if logged after the scheduler's step (older "
+    "transformers do)",
+    "also": "the log has the same values as {extra}; it does not show which of the two was planned",
+    "first zero": "{unit} {first:,} had a rate of 0",
+    "foreign": "{unit} {first:,} has a value that does not belong to the schedule",
+    "foreign stretch": "the {unit}s {first:,} to {last:,} have values that do not belong to the schedule",
+    "part": "the {unit}s {first:,} to {last:,} follow no schedule that is known here",
+    "ramp": "the log ends in a ramp, so its base is unknown: {extra} has the same values",
+    "repeated": "the {unit}s {first:,} to {last:,} occur twice with other values (two runs in one file, or a resume "
+    "from an earlier checkpoint); the later values count",
+    "restarted": "from {unit} {first:,} on the {extra} runs again (a resume that restarted the schedule)",
+    "rows": "no column counts the updates, so lengths are in rows of the log, counted from 0",
+    "skipped": "the schedule did not move at {extra} (updates that were skipped, as with fp16)",
+    "stairs": "the schedule moved once every {extra:,} {unit}s (stepped once per epoch), not at each {unit}",
+    "steps": "the value changes at {unit}s {extra}: milestones, or a metric (plateau), may have caused it",
+    "too long": "the schedule ends at {unit} {last:,}, but the last logged {unit} is {first:,}",
+    "zero": "the rate is 0 for {extra:,} {unit}s, from {unit} {first:,} to {last:,}",
+}
+
+Pairs: TypeAlias = Iterable[tuple[int, float]]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RecognitionNote:
+    """An observation about a run.
+
+    Args:
+        code: `"restarted"`, `"zero"`, `"stairs"`, `"too long"`, `"first zero"`, `"repeated"`, `"foreign"`, `"steps"`,
+            `"ahead"`, `"skipped"`, `"part"`, `"ramp"`, `"also"` or `"rows"`.
+        message: a sentence.
+        first: the first update.
+        last: the last update.
+    """
+
+    code: str
+    message: str
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return printable(f"{'note' if self.code in _FACTS else 'warning'}: {self.message}")
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Recognized:
+    """The schedule of one field.
+
+    Args:
+        field: the name of the field.
+        groups: the names or indices of the groups that follow the schedule; empty if there is only one group.
+        nearest: the plan that explains the most values; None if it would explain fewer than 10 %.
+        bases: the base of each group.
+        logged: the updates and the values of the first group.
+        clock: the time of the schedule at each logged update, which differs from the update after a restart.
+        planned: the value of the nearest plan at each logged update.
+        equal: whether the plan explains each value of the first group, up to the precision of the log.
+        part: the first and the last update that the plan describes; None for the entire log.
+        unit: what one count of time is: an update, an epoch, or a row of the log.
+    """
+
+    field: str
+    groups: tuple[str | int, ...]
+    nearest: Plan | None
+    bases: tuple[float, ...]
+    logged: tuple[Times, Floats]
+    clock: Floats
+    planned: Floats
+    equal: Flags
+    part: tuple[int, int] | None = None
+    unit: Unit = "updates"
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan; None if it would explain fewer than 95 % of the values of the part that it describes."""
+        t = self.logged[0]
+        inside = self.equal if self.part is None else self.equal[(t >= self.part[0]) & (t <= self.part[1])]
+        return self.nearest if inside.size and inside.mean() >= _MIN_EXPLAINED else None
+
+    @property
+    def base(self) -> float:
+        """The base of the first group."""
+        return self.bases[0]
+
+    @property
+    def values(self) -> int:
+        """The number of logged values."""
+        return self.equal.size * len(self.bases)
+
+    @property
+    def explained(self) -> int:
+        """The number of values that the nearest plan explains."""
+        return int(self.equal.sum()) * len(self.bases)
+
+    @property
+    def largest_difference(self) -> float:
+        """The largest difference of an explained value from the plan, relative to the largest value."""
+        values = self.logged[1]
+        largest = float(np.abs(self.planned - values)[self.equal].max(initial=0.0))
+        return largest / (float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0)
+
+    @property
+    def first_difference(self) -> int | None:
+        """The first update that is not explained, or None."""
+        return None if self.equal.all() else int(self.logged[0][~self.equal].min())
+
+    __repr__ = text_on_screen
+
+    def __str__(self) -> str:
+        bases = ", ".join(f"{base:.6g}" for base in self.bases)
+        name = self.field if not self.groups else f"{self.field} of {', '.join(map(str, self.groups))}"
+        if self.nearest is None:
+            if self.equal.size < FEWEST:
+                few = f"at least {FEWEST} logged {self.unit} are needed"
+                return f"{name}   no schedule found     {self.values:,} values; {few}"
+            return f"{name}   no schedule found, and none is near     {self.values:,} values"
+        text = str(self.nearest.bindings[0].schedule).replace("\n   ", "")
+        one = self.unit.removesuffix("s")
+        end = f"first difference at {one} {self.first_difference:,}" if self.first_difference is not None else ""
+        if self.plan is None:
+            text = f"no schedule found; nearest: {text}"
+        else:
+            end = f"largest difference {self.largest_difference:.0e}".replace("e-0", "e-").replace("e+00", "")
+            if self.part is not None:
+                end = f"{self.unit} {self.part[0]:,} to {self.part[1]:,}, {end}"
+        return f"{name}   {text}     base {bases}, {self.explained:,} of {self.values:,} values, {end}"
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the recognized schedule as JSON."""
+        data = {
+            "field": self.field,
+            "group": self.groups[0] if len(self.groups) == 1 else list(self.groups) or None,
+            "plan": None if self.plan is None else str(self.plan),
+            "nearest": None if self.plan is not None or self.nearest is None else str(self.nearest),
+            "base": self.bases[0] if len(self.bases) == 1 else list(self.bases),
+            **{name: getattr(self, name) for name in ("values", "explained", "largest_difference", "first_difference")},
+            "unit": None if self.unit == "updates" else self.unit,
+            "part": None if self.part is None else list(self.part),
+        }
+        return {name: one for name, one in data.items() if one is not None or name in ("group", "plan")}
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False)
+class Recognition(Mapping[str, Recognized]):
+    """The schedules that a log follows, by field, and notes about the run.
+
+    The key is the name of the field, such as `"lr"`; fields whose groups follow different schedules have one key for
+    each, such as `"lr/1"`.
+    """
+
+    found: Mapping[str, Recognized]
+    notes: tuple[RecognitionNote, ...]
+
+    def __getitem__(self, name: str) -> Recognized:
+        return self.found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.found)
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    @property
+    def complete(self) -> bool:
+        """Whether a plan explains every value of every field."""
+        return all(one.nearest is not None and bool(one.equal.all()) for one in self.found.values())
+
+    def plan(self) -> Plan | None:
+        """Return one plan with all fields; None unless every value of every field is explained.
+
+        Groups with different bases have their own bindings only if their schedules differ.
+        """
+        names, plans = [one.field for one in self.found.values()], [one.nearest for one in self.found.values()]
+        bindings = [
+            Binding(one.field, one.nearest.bindings[0].schedule, group)
+            for one in self.found.values()
+            if one.nearest is not None
+            for group in (one.groups if names.count(one.field) > 1 else (None,))
+        ]
+        horizons = [plan.horizon for plan in plans if plan is not None and plan.horizon is not None]
+        longest = max(horizons, key=lambda one: one.terms[0][1], default=None)
+        return Plan(*bindings, horizon=longest) if self.complete else None
+
+    __repr__ = text_on_screen
+
+    def __str__(self) -> str:
+        return printable_lines("\n".join([*map(str, self.found.values()), *map(str, self.notes)]))
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the schedules and notes as JSON."""
+        notes = [{"code": one.code, "text": one.message, "from": one.first, "to": one.last} for one in self.notes]
+        return {"recognized": [one.as_data() for one in self.found.values()], "notes": notes}
+
+
+def recognize(
+    log: str | os.PathLike[str] | Pairs,
+    *,
+    columns: Mapping[str, str] | None = None,
+    time: str | None = None,
+    optimizer: str | None = None,
+) -> Recognition:
+    """Return the schedules that a run followed, from its log alone, and what may be wrong with the run.
+
+    A schedule has up to six stages: constant, linear, cosine, polynomial, exponential, inverse square root or steps, or
+    it consists of restarts, or of stairs whose levels follow such stages.
+
+    Args:
+        log: a log that `paramsched audit` reads, or pairs (update, value) of a learning rate.
+        columns: maps `"lr"`, or `"lr@head"` for one group, to the name of a column. Default: columns are found by name.
+        time: the column that counts the updates. Default: a column with a common name, else the number of the row.
+        optimizer: the name of the optimizer, required if the log has several.
+
+    Raises:
+        UnreadableLog: the log cannot be read with these arguments.
+
+    >>> import paramsched as ps
+    >>> rate = ps.resolve(ps.warmup(50) >> ps.cosine(to=0.1), ps.Calendar(total=400))
+    >>> found = recognize([(t, rate(t, base=0.02)) for t in range(400)])["lr"]
+    >>> print(found.plan)
+    horizon: 400
+    lr: warmup(50) >> cosine(to=0.1, over=350)
+    >>> found.base, found.explained, found.values
+    (0.02, 400, 400)
+    """
+    logged = _read(Path(log), columns, time, optimizer) if isinstance(log, (str, os.PathLike)) else _of_pairs(log)
+    by_field: dict[str, list[Recognized]] = {}
+    notes: list[RecognitionNote] = []
+    for column in logged.columns:
+        if column.t.size:
+            column = replace(column, tolerance=max(column.tolerance, ROUNDING))
+            group, same = logged.names[column.group] or column.group, by_field.setdefault(column.field, [])
+            for place, one in enumerate(same):
+                if (shared := _with_group(one, column, group)) is not None:
+                    same[place] = shared
+                    break
+            else:
+                same.append(_recognize_column(column, group, notes, logged))
+    if logged.unit == "rows":
+        _note(notes, "rows", 0, max((int(one.t[-1]) for one in logged.columns if one.t.size), default=0))
+    found: dict[str, Recognized] = {}
+    for name, same in by_field.items():
+        for one in same:
+            alone = len(same) == len(one.groups) == 1
+            found[f"{name}/{one.groups[0]}" if name in found else name] = replace(one, groups=()) if alone else one
+    return Recognition(found, tuple(sorted(dict.fromkeys(notes), key=lambda one: one.first)))
+
+
+def _read(file: Path, columns: Mapping[str, str] | None, time: str | None, optimizer: str | None) -> LoggedValues:
+    """Read a log; the first update has number 0."""
+    logged = read_log(file, () if columns else FIELDS, columns=columns, time=time, optimizer=optimizer)
+    later = all(one.t.min(initial=1) > 0 for one in logged.columns)
+    if time is None and later and file.is_file() and counts_from_one(file):
+        logged = replace(logged, columns=tuple(replace(one, t=one.t - 1) for one in logged.columns))
+    return logged
+
+
+def _of_pairs(pairs: Pairs) -> LoggedValues:
+    try:
+        rows = [(int(t), float(value)) for t, value in pairs]
+    except (TypeError, ValueError):
+        found = f"expected a path or pairs of update and value, got {type(pairs).__name__}"
+        where = f"recognize({shown(pairs)[:80]})"
+        raise InvalidArgument(where, found, "Write recognize([(0, 0.1), (1, 0.09)])") from None
+    return LoggedValues("pairs", with_shared_digits([make_column("lr", 0, rows, Path("pairs"))]), (None,), ())
+
+
+def _with_group(one: Recognized, column: LogColumn, group: str | int) -> Recognized | None:
+    """Add a group whose values the schedule explains equally well with another base; return None if it does not."""
+    t, values = last_of_each(column.t, column.values)
+    if one.nearest is None or not np.array_equal(t, one.logged[0]):
+        return None
+    top = int(np.where(one.equal, np.abs(one.logged[1]), 0.0).argmax())
+    base = one.base * float(values[top]) / float(one.logged[1][top] or 1.0)
+    base = roundest(base, abs(base) * 1e-11)
+    equal = replace(column, t=t, values=values).equals(_values(one.nearest, one.clock, base))
+    same = np.array_equal(equal, one.equal)
+    return replace(one, groups=(*one.groups, group), bases=(*one.bases, base)) if same else None
+
+
+def _values(plan: Plan, clock: Floats, base: float) -> Floats:
+    """Return the values of the plan as it is printed."""
+    return evaluate(plan.resolve(ONE_PER_EPOCH).bindings[0].schedule, clock, base)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fitted:
+    """A recognized schedule with what happened to its run.
+
+    Args:
+        found: the schedule.
+        pieces: its stages.
+        restarts: the updates at which it began again.
+        skips: the updates at which it did not move, each with their number.
+        shift: how many updates the log is ahead of the schedule.
+        cost: a measure of the length of its text.
+        also: other plans with the same values.
+    """
+
+    found: Recognized
+    pieces: tuple[Piece, ...] = ()
+    restarts: tuple[int, ...] = ()
+    skips: tuple[tuple[int, int], ...] = ()
+    shift: int = 0
+    cost: float = 0.0
+    also: tuple[str, ...] = ()
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """A measure by which the best of several schedules of a column is the smallest."""
+        return -int(self.found.equal.sum()), self.cost
+
+
+def _recognize_column(
+    logged: LogColumn, group: str | int, notes: list[RecognitionNote], log: LoggedValues
+) -> Recognized:
+    """Return the schedule of a column, and add the notes about it."""
+    t, values = last_of_each(logged.t, logged.values)
+    column = replace(logged, t=t.astype(np.int64), values=values)
+    one = log.unit.removesuffix("s")
+    _notes_of_values(logged, notes, one)
+    finite = np.isfinite(values)
+    whole = np.where(finite, values, 0.0)
+    before, after = np.diff(whole, prepend=whole[:1]), np.diff(whole, append=whole[-1:])
+    single = finite & (before * after < 0) & (np.minimum(np.abs(before), np.abs(after)) >= np.abs(before + after))
+    fitted = _simplest(column, group, finite, log)
+    # Without single values above or below both of their neighbors, a shorter plan may explain all others.
+    if 0 < single.sum() <= max(0.01 * t.size, 1):
+        simpler = _simplest(column, group, finite & ~single, log)
+        longer = fitted.found.nearest is None or len(str(fitted.found.nearest)) > len(str(simpler.found.plan))
+        if longer and simpler.found.equal[finite & ~single].all():
+            fitted = simpler
+    found, pieces = fitted.found, fitted.pieces
+    if found.plan is None and (part := _longest_part(column, group, finite, fitted, log)) is not None:
+        fitted, found, pieces = part, part.found, part.pieces
+        begin, end = found.part or (int(t[0]), int(t[-1]))
+        if begin > t[0]:
+            _note(notes, "part", t[0], t[t < begin][-1], unit=one)
+        if end < t[-1]:
+            _note(notes, "part", t[t > end][0], t[-1], unit=one)
+    elif found.plan is None:  # what is left is not near
+        found = replace(found, nearest=None)
+    for at in fitted.restarts:
+        rises = pieces[0].at(np.array([pieces[0].last]))[0] > pieces[0].at(np.array([pieces[0].first]))[0]
+        _note(notes, "restarted", at, t[-1], "warmup" if rises else "schedule", unit=one)
+    if found.plan is not None and np.ptp(values):
+        if fitted.shift > 0:
+            _note(notes, "ahead", t[0], t[-1], unit=one)
+        if fitted.skips or fitted.shift < 0:
+            skips = (*(((int(t[0]), -fitted.shift),) if fitted.shift < 0 else ()), *fitted.skips)
+            total, near = sum(count for _, count in skips), ", ".join(f"{at:,}" for at, _ in skips[:4])
+            text = f"{total:,} update{'s' if total > 1 else ''} near {near}{', …' if len(skips) > 4 else ''}"
+            _note(notes, "skipped", skips[0][0], skips[-1][0], text, unit=one)
+        for text in fitted.also:
+            _note(notes, "ramp" if _ends_in_ramp(pieces) else "also", t[0], t[-1], text, unit=one)
+        _notes_of_schedule(found, found.plan, pieces, notes, log, restarted=bool(fitted.restarts))
+    return found
+
+
+def _simplest(column: LogColumn, group: str | int, known: Flags, log: LoggedValues) -> _Fitted:
+    """Return the schedule with the shortest text of those that explain the most values.
+
+    The schedule may be ahead of the log by an update, or behind it by updates that were skipped before the first row.
+    """
+    best = _fitted(column, group, known, log)
+    found = best.found
+    if found.nearest is None or log.unit != "updates" or not np.ptp(column.values[known]) or found.equal.size < FEWEST:
+        return best
+    if not log.from_one:
+        return best
+    shifts = [1] if best.cost > (_LONG_TEXT if log.length is None else _LONG_TEXT - _KNOWN_END) else []
+    first = best.pieces[0] if best.pieces else None
+    if first is not None and first.is_a(LINE) and first.fit is not None and first.fit.b > 0:
+        zero = first.fit.origin - first.fit.a / first.fit.b
+        if abs(zero - round(zero)) < 1e-3 and 1 <= round(zero) <= _MOST_SHIFT:
+            shifts.append(-round(zero))
+    others = [_fitted(column, group, known, log, shift) for shift in shifts]
+    return min([best, *others], key=lambda one: one.rank)
+
+
+def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues, shift: int = 0) -> _Fitted:
+    """Return the schedule of the known rows, its stages, and the updates at which it began again or did not move."""
+    t, clock = column.t, column.t.astype(np.float64) + shift
+    some = replace(column, t=t[known], values=column.values[known])
+    unit = float(np.abs(some.values).max(initial=0.0))
+    plan, base, pieces = None, unit, tuple[Piece, ...]()
+    restarts, skips, cost, also = list[int](), list[tuple[int, int]](), 0.0, tuple[str, ...]()
+    if some.t.size >= FEWEST and np.ptp(some.values) == 0:
+        base = float(some.values[0]) or 1.0
+        plan = Plan(Binding(column.field, constant(1.0 if unit else 0.0)), horizon=int(t[-1]) + 1)
+    elif some.t.size >= FEWEST:
+        tol = _tolerance(some, unit)
+        with np.errstate(all="ignore"):
+            for _ in range(_MOST_JUMPS):
+                times, order = np.unique(clock[known], return_index=True)
+                rows = Rows(times, some.values[order] / unit, tol[order], _ROUNDED if some.digits < 15 else 1.0)
+                search = Search(rows)
+                pieces = search.stages()
+                if search.restart is not None and len(restarts) < _MOST_RESTARTS:
+                    at, back = search.restart
+                    restarts.append(int(t[np.flatnonzero(clock == at)[-1]]))
+                    clock = np.where(t >= restarts[-1], clock - back, clock)
+                    continue
+                jumps = skipped_updates(rows, pieces, log.from_one) if log.unit == "updates" and not restarts else []
+                if not jumps:
+                    break
+                begins = [(int(t[np.flatnonzero(clock == at)[0]]), count) for at, count in jumps]
+                for begin, count in begins:
+                    clock = np.where(t >= begin, clock - count, clock)
+                skips += begins
+            plan, base, cost, also = _written(some, clock[known], rows, pieces[:MOST_STAGES], unit, log)
+    planned = np.full(t.size, np.nan) if plan is None else _values(plan, clock, base)
+    equal = column.equals(planned) & np.isfinite(planned)
+    # A text with as many digits as the values themselves explains nothing.
+    if plan is not None and (equal.sum() < _MIN_NEAREST * t.size or _is_copied(plan, base, clock[known])):
+        plan = None
+    if plan is not None and log.unit == "epochs":
+        plan = in_epochs(plan)
+    found = Recognized(column.field, (group,), plan, (base,), (t, column.values), clock, planned, equal, unit=log.unit)
+    cost += 1.0 * (shift != 0) + 1.0 * len(skips)
+    return _Fitted(found, pieces, tuple(restarts), tuple(sorted(skips)), shift, cost, also)
+
+
+def _is_copied(plan: Plan, base: float, clock: Floats) -> bool:
+    """Return whether a plan, or its short stages, have about as many digits as the values that they explain."""
+    schedule = plan.bindings[0].schedule
+    if digits_of(f"{schedule} {base:.12g}") > max(_SHORT_TEXT, _DIGITS_PER_ROW * clock.size):
+        return True
+    begin, digits, rows = 0.0, 0.0, 0
+    for stage in schedule.stages if isinstance(schedule, Stages) else ():
+        length = np.inf if stage.length is None or stage.length.exact is None else float(stage.length.exact)
+        inside = int(((clock >= begin) & (clock < begin + length)).sum())
+        if inside < FEWEST:
+            digits, rows = digits + digits_of(str(stage)), rows + inside
+        begin += length
+    return digits > max(_SHORT_STAGES, 3 * rows)
+
+
+def _longest_part(
+    column: LogColumn, group: str | int, known: Flags, whole: _Fitted, log: LoggedValues
+) -> _Fitted | None:
+    """Return the schedule of the longest stages that one explains, if some rows before or after follow none."""
+    t = column.t
+    long = [one for one in whole.pieces[:MOST_STAGES] if one.fit is not None or one.drops or one.every]
+    sizes = [int(((whole.found.clock >= one.first) & (whole.found.clock <= one.last)).sum()) for one in long]
+    if not long or max(sizes) < max(FEWEST, 0.3 * t.size):
+        return None
+    piece = long[int(np.argmax(sizes))]
+    unit = float(np.abs(column.values[known]).max())
+    with np.errstate(all="ignore"):
+        right = np.abs(piece.at(whole.found.clock) - column.values / unit) <= _tolerance(column, unit)
+    wrong = np.flatnonzero(~right & (whole.found.clock < piece.first))
+    inside = known & (np.arange(t.size) > (wrong[-1] if wrong.size else -1))
+    best: _Fitted | None = None
+    for rows in (inside, inside & (whole.found.clock <= piece.last)):
+        part = _simplest(column, group, rows, log)
+        # Without the rows before it, a part shows the base of the run only if its numbers are round.
+        shown = not rows.any() or rows[0] or digits_of(f"{part.found.base:.12g}") <= _ROUND_BASE
+        if shown and part.found.nearest is not None and part.found.equal[rows].mean() >= _MIN_EXPLAINED:
+            span = int(t[rows][0]), int(t[rows][-1])
+            best = replace(part, found=replace(part.found, part=span))
+            break
+    return best
+
+
+def _tolerance(column: LogColumn, unit: float) -> Floats:
+    """Return the difference from the plan with which each value counts as explained, divided by `unit`."""
+    size = np.abs(column.values)
+    relative = column.tolerance
+    if column.digits >= 15 and np.array_equal(column.values, column.values.astype(np.float32)):
+        relative += 2.0**-24
+    allowed = np.maximum(relative * size, 1e-12 * unit)
+    if column.digits < 15:
+        places = np.floor(np.log10(np.where(size > 0, size, unit)))
+        digits = max(column.digits, _FEWEST_DIGITS)  # 0.1 and 0.01 may be exact
+        place = column.place if column.digits >= _FEWEST_DIGITS else 0.0
+        allowed = np.maximum(np.maximum(allowed, place), np.where(size > 0, 10.0 ** (places + 1 - digits), 0.0))
+    return np.asarray(allowed / unit)
+
+
+def _written(
+    column: LogColumn, clock: Floats, rows: Rows, pieces: Sequence[Piece], unit: float, log: LoggedValues
+) -> tuple[Plan | None, float, float, tuple[str, ...]]:
+    """Return the plan with the roundest numbers that explains the most values, its base, its cost, and other plans.
+
+    The length of the run, if the log contains it, takes precedence over the end with the fewest digits.
+    """
+    known = rows.matches(values_of(pieces, rows.t))
+    top = int(np.where(known, np.abs(rows.v), 0.0).argmax())
+    size = float(rows.tol[top])  # a value with few digits is round already, and one in float32 is not
+    bases = [roundest(float(rows.v[top]) * unit, (1e-11 if size < 1e-8 else size if size < 1e-7 else 0.0) * unit)]
+    if pieces[0].is_a(LINE) and pieces[0].first > 0:  # the rows before follow nothing, and may lack the peak
+        early = pieces[0].at(np.array([0.0, 1.0])) * unit
+        bases += [roundest(one, 2 * size * unit) for one in early.tolist() if one > abs(bases[0]) - 2 * size * unit]
+    indices = INDICES if log.unit != "epochs" else ("t/n",)  # a count of t + 1 would be one of updates
+    known_end = float(log.length) if log.length is not None and log.unit == "updates" else None
+    tried: list[tuple[int, float, Plan, float]] = []
+
+    def attempt(base: float, end: float | None = None) -> Written | None:
+        written = Writer(rows, unit, base, indices=indices, end=end, last_is_end=log.from_one).write(pieces)
+        if written is not None:
+            plan = Plan(Binding(column.field, written.schedule), horizon=max(int(np.ceil(written.end - 1e-9)), 1))
+            explained = int(column.equals(_values(plan, clock, base)).sum())
+            ends_with_run = written.end == known_end and not _ends_in_ramp(pieces)
+            cost = written.cost + digits_of(f"{base:.12g}") - (_KNOWN_END if ends_with_run else 0.0)
+            tried.append((-explained, cost, plan, base))
+        return written
+
+    for base in bases:
+        written = attempt(base)
+        if known_end is not None and known_end >= rows.t[-1] and not _ends_in_ramp(pieces):
+            attempt(base, known_end)
+        above = 0.0 if written is None else written.peak - abs(base)
+        if written is not None and max(size, 1e-9) * unit < above < unit and len(bases) < _MOST_BASES:
+            # A thinned log lacks the peak, and so does one whose first rows follow nothing.
+            slack = max(1e-10, 2 * size if size > 1e-8 else 0.0)
+            bases += [roundest(written.peak, written.peak * one) for one in dict.fromkeys((1e-10, slack))]
+    if _ends_in_ramp(pieces):
+        for base, end in _ramps(pieces[-1], unit, rows):
+            attempt(base, end)
+    if not tried:
+        return None, bases[0], 0.0, ()
+    order = sorted(tried, key=lambda one: one[:2])
+    explained, cost, plan, base = order[0]
+    also = tuple(dict.fromkeys(_with_base(one[2], one[3]) for one in order[1:] if one[0] == explained))
+    chosen = _with_base(plan, base)
+    if _ends_in_ramp(pieces):
+        near = tuple(text for text in also if text != chosen)[:1]
+    else:
+        near = _other_end(column, clock, rows, pieces, unit, plan, base, explained, indices, known_end, log)
+    return plan, base, cost, near
+
+
+def _with_base(plan: Plan, base: float) -> str:
+    return f"{plan.bindings[0].schedule} with base {base:.6g}"
+
+
+def _other_end(
+    column: LogColumn,
+    clock: Floats,
+    rows: Rows,
+    pieces: Sequence[Piece],
+    unit: float,
+    plan: Plan,
+    base: float,
+    explained: int,
+    indices: Sequence[Any],
+    known_end: float | None,
+    log: LoggedValues,
+) -> tuple[str, ...]:
+    """Return the plan that ends with the log, if its last line has the values of one that ends later."""
+    end = 0.0 if plan.horizon is None else float(plan.horizon.updates)
+    last = float(2 * rows.t[-1] - rows.t[-2])
+    if not pieces[-1].is_a(LINE) or end <= last or end == known_end:
+        return ()
+    written = Writer(rows, unit, base, indices=indices, end=last).write(pieces)
+    if written is None or digits_of(str(written.schedule)) > digits_of(str(plan.bindings[0].schedule)) + _AS_SHORT:
+        return ()
+    other = Plan(Binding(column.field, written.schedule), horizon=max(int(np.ceil(last - 1e-9)), 1))
+    same = -int(column.equals(_values(other, clock, base)).sum()) == explained
+    other = in_epochs(other) if log.unit == "epochs" else other
+    return (str(other.bindings[0].schedule),) if same else ()
+
+
+def _ends_in_ramp(pieces: Sequence[Piece]) -> bool:
+    """Return whether the last stage is a rising line, whose peak a log may not have reached."""
+    last = pieces[-1].fit if pieces else None
+    return last is not None and last.family is LINE and last.b > 0 and len(pieces) == 1
+
+
+def _ramps(piece: Piece, unit: float, rows: Rows) -> Iterator[tuple[float, float]]:
+    """Yield round bases that a ramp from 0 may reach, and the updates at which it does."""
+    fit, last, slack = piece.fit, float(rows.t[-1]), float(rows.tol.max())
+    if fit is None or abs(fit.at(np.zeros(1))[0]) > max(1e-6, 2 * slack):
+        return
+    slope = fit.b * unit
+    for power in range(int(np.floor(np.log10(slope * last))), int(np.floor(np.log10(slope * last))) + 3):
+        for factor in (1, 2, 3, 4, 5, 6, 8):
+            base = float(f"{factor}e{power}")
+            end = base / slope
+            whole = roundest_integer(end * (1 - max(slack, 1e-9)), end * (1 + max(slack, 1e-9)))
+            if whole is not None and last <= whole <= 100 * last:
+                yield base, float(whole)
+
+
+def _note(
+    notes: list[RecognitionNote],
+    text: str,
+    first: Any,
+    last: Any,
+    extra: Any = None,
+    code: str = "",
+    unit: str = "update",
+) -> None:
+    message = _TEXTS[text].format(first=int(first), last=int(last), extra=extra, unit=unit)
+    notes.append(RecognitionNote(code or text, message, int(first), int(last)))
+
+
+def _notes_of_values(logged: LogColumn, notes: list[RecognitionNote], unit: str) -> None:
+    """Add the notes about updates that occur twice or are logged in another order, and about zeros."""
+    order = np.argsort(logged.t, kind="stable")
+    t, values = logged.t[order], logged.values[order]
+    twice = t[1:][(t[1:] == t[:-1]) & (values[1:] != values[:-1])]
+    again = np.flatnonzero((np.diff(logged.t) < 0) & (logged.t[1:] <= logged.t[0])) + 1
+    if twice.size:
+        _note(notes, "repeated", twice[0], twice[-1], unit=unit)
+    elif again.size:
+        _note(notes, "again", logged.t[again[0]], logged.t[again[0] - 1], code="restarted", unit=unit)
+    zero = (values == 0) & (logged.field == "lr" and t.size >= FEWEST and not (values == 0).all())
+    if zero[:1].any() and not zero[1]:
+        _note(notes, "first zero", t[0], t[0], unit=unit)
+    for begin, end in _stretches(zero):
+        length = int(t[end - 1] - t[begin]) + 1
+        if length >= max(_LONG * (t[-1] + 1), 2):
+            _note(notes, "zero", t[begin], t[end - 1], length, unit=unit)
+
+
+def _notes_of_schedule(
+    found: Recognized,
+    plan: Plan,
+    pieces: Sequence[Piece],
+    notes: list[RecognitionNote],
+    log: LoggedValues,
+    *,
+    restarted: bool,
+) -> None:
+    """Add the notes about a column whose schedule was found."""
+    t, values = found.logged
+    unit = log.unit.removesuffix("s")
+    last = int(t[-1])
+    for piece in pieces:
+        # The levels of a step decay are constants and levels with one ratio.
+        if piece.every and not all(one.is_a(CONSTANT) or one.drops or one.is_a(DECAY) for one in piece.inner):
+            _note(notes, "stairs", piece.first, last, piece.every, unit=unit)
+        drops = [roundest_integer(*gap) or int(gap[1]) for gap in piece.drops]
+        even = len(drops) < 3 or even_length(piece.drops) is not None
+        if not even and np.gcd.reduce(drops) < _LONG * (last + 1):
+            at = ", ".join(f"{one:,}" for one in drops[:4]) + (", …" if len(drops) > 4 else "")
+            _note(notes, "steps", drops[0], drops[-1], at, unit=unit)
+    resolved = plan.resolve(ONE_PER_EPOCH).horizon
+    horizon = 0 if resolved is None else int(resolved.updates)
+    # A line to 0 may as well end earlier, at another level: that its end is later than the log is no fact.
+    known = (horizon == log.length or not pieces[-1].is_a(LINE)) and not _ends_in_ramp(pieces)
+    if known and horizon - 1 - last > max(_LONG * (last + 1), int(t[-1] - t[-2])) and not restarted:
+        end_value = _values(plan, np.array([float(horizon)]), found.base)[0]
+        if abs(values[-1] - end_value) > 1e-3 * np.abs(found.planned).max():
+            _note(notes, "too long", last, horizon, unit=unit)
+    inside = np.ones(t.size, dtype=np.bool_) if found.part is None else (t >= found.part[0]) & (t <= found.part[1])
+    wrong = _stretches(~found.equal & inside)
+    if len(wrong) <= 3 and sum(end - begin for begin, end in wrong) <= max(0.01 * t.size, 1):
+        for begin, end in wrong:
+            text = "foreign" if end == begin + 1 else "foreign stretch"
+            _note(notes, text, t[begin], t[end - 1], code="foreign", unit=unit)
+
+
+def _stretches(flags: Flags) -> list[tuple[int, int]]:
+    """Return the first and the end row of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

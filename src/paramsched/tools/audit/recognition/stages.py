@@ -1,0 +1,354 @@
+"""Division of logged values into stages, each explained by one curve."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from typing import Any, TypeAlias, final
+
+import numpy as np
+
+from paramsched.core.curves.arrays import Floats
+from paramsched.core.schedules import Schedule, cosine_restarts, cyclic
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.tools.audit.recognition import families
+from paramsched.tools.audit.recognition.families import CONSTANT, COSINE, DECAY, LINE, Family, Fit, Rows
+from paramsched.tools.records.log_values import Times
+
+MOST_STAGES = 6
+_DENSE = 512  # the first rows, which are all used to find stages
+_SPREAD = 1536  # the rows in the rest of a long log that are used to find stages
+_KINKS = 96  # the rows at which the slope changes most, which are used with their neighbors
+_SAMPLE = 144  # the rows of a stage to which a curve is fitted
+_LEAST = 12  # rows of stairs
+_SHORT = 24  # rows that may be explained by a curve with too many parameters
+_FOREIGN = 0.01
+_FEW_STAGES, _FEW_ROWS = 4, 0.05
+_MOST_STAIRS = 200_000  # updates, in a log without each update
+
+Drops: TypeAlias = tuple[tuple[float, float], ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A stage of a log.
+
+    Args:
+        first: the time of the first row.
+        last: the time of the last row.
+        at: the values at times.
+        fit: the curve, if the stage is one.
+        cycles: the schedule for a base of `high`, if the stage consists of cycles.
+        high: the first level of steps, the highest of cycles.
+        drops: the times between which the value is multiplied by `ratio`, if the stage consists of such steps.
+        ratio: the ratio of two levels of steps.
+        every: the length of stairs, if the stage consists of them.
+        inner: the stages of the levels of the stairs.
+    """
+
+    first: float
+    last: float
+    at: Callable[[Floats], Floats]
+    fit: Fit | None = None
+    cycles: Schedule | None = None
+    high: float = 1.0
+    drops: Drops = ()
+    ratio: float = 1.0
+    every: int = 0
+    inner: "tuple[Piece, ...]" = ()
+
+    def is_a(self, family: Family) -> bool:
+        return self.fit is not None and self.fit.family is family
+
+    @property
+    def natural(self) -> tuple[float | None, float | None]:
+        return (None, None) if self.fit is None else self.fit.natural
+
+
+def values_of(pieces: Sequence[Piece], t: Floats) -> Floats:
+    """Return the values of stages at times."""
+    place = np.searchsorted([piece.first for piece in pieces], t, side="right") - 1
+    return np.select([place == one for one in range(len(pieces))], [piece.at(t) for piece in pieces], np.nan)
+
+
+def sample(begin: int, end: int, most: int = _SAMPLE) -> Times:
+    """Return places from `begin` to `end`: all of them, or those at both ends and some between."""
+    edge = np.arange(min(8, end - begin))
+    spread = np.linspace(begin, end - 1, min(most, end - begin)).astype(np.int64)
+    return np.unique(np.concatenate([begin + edge, spread, end - 1 - edge]))
+
+
+def roundest_integer(above: float, most: float) -> int | None:
+    """Return the integer with the most trailing zeros that is above `above` and at most `most`; None if none is."""
+    multiples = ((int(above // unit) + 1) * unit for unit in families.ROUND_UNITS)
+    return next((one for one in multiples if one <= most), None)
+
+
+def roundest(value: float, slack: float) -> float:
+    """Return the number with the fewest digits that differs by at most `slack`."""
+    near = (float(f"{value:.{digits}g}") for digits in range(1, 17))
+    return 0.0 if abs(value) <= slack else next((one for one in near if abs(one - value) <= slack), value)
+
+
+@final
+class Search:
+    """Search for the stages of a log."""
+
+    def __init__(self, full: Rows) -> None:
+        self.rows, self.full, n = full, full, full.t.size
+        if n > _DENSE + _SPREAD:
+            bends = np.abs(np.diff(np.diff(full.v) / np.diff(full.t)))
+            kinks = np.argpartition(bends, -_KINKS)[-_KINKS:, np.newaxis] + np.arange(-2, 5)
+            spread = np.linspace(0, n - 1, _SPREAD).astype(np.int64)
+            places = np.concatenate([np.arange(_DENSE), spread, kinks.ravel(), np.arange(n - 64, n)])
+            self.rows = full.take(np.unique(np.clip(places, 0, n - 1)))
+        self.n = self.rows.t.size
+        self.foreign = np.zeros(self.n, dtype=np.bool_)  # rows that belong to no stage
+        self.restart: tuple[float, float] | None = None  # a time, and the time at which the schedule began again
+
+    def stages(self) -> tuple[Piece, ...]:
+        """Return the stages from the first row on, at most one more than `MOST_STAGES`."""
+        t, pieces, at = self.rows.t, list[Piece](), 0
+        # After few rows of four stages the log is noise, or a curve of no family.
+        while at < self.n and len(pieces) <= MOST_STAGES and (len(pieces) != _FEW_STAGES or at > _FEW_ROWS * self.n):
+            if pieces and self._restarted(pieces, at):
+                break
+            piece, end = self._next(at)
+            before = int(np.searchsorted(t, pieces[-1].first)) if pieces else at
+            # Few rows are explained by many curves, so a long stage that follows them takes precedence.
+            if pieces and at - before < min(_SHORT, (end - at) / 2) and (fit := pieces[-1].fit) is not None:
+                wrong = np.flatnonzero(~self.rows.matches(piece.at(t))[before + 1 : at])
+                begin = before + 1 + (int(wrong[-1]) + 1 if wrong.size else 0)
+                if begin - before <= fit.family.size:
+                    pieces = self._with_line(pieces, begin, piece)
+                piece = replace(piece, first=t[begin].item())
+            pieces.append(piece)
+            at = end
+            for merged in (*self._steps(pieces), *self._cycles(pieces)):
+                begin = int(np.searchsorted(t, merged.first))
+                right = np.append(self.rows.matches(merged.at(t))[begin:], False)
+                reached = begin + int(np.argmin(right))
+                if reached > at or reached == end:
+                    at, pieces = reached, [one for one in pieces if one.first < merged.first]
+                    pieces.append(replace(merged, last=t[reached - 1].item()))
+        return tuple(pieces)
+
+    def _next(self, at: int) -> tuple[Piece, int]:
+        """Return the stage that starts at a row, and its end."""
+        t = self.rows.t
+        if (stairs := self._stairs(at)) is not None:
+            return stairs, self.n
+        fit = Fit(CONSTANT, np.zeros(0), self.rows.v[at].item(), 0.0, t[at].item())
+        end = self._extent(fit, at)
+        for family in families.CURVES:
+            found = self._extend(family, at, end) if end < self.n else None
+            if found is not None and found[1] - end > max(family.size - fit.family.size, 0) + 0.04 * (end - at):
+                fit, end = found
+        rows = self.rows.take(sample(at, end, 2 * _SAMPLE))
+        rows = rows.take(rows.matches(fit.at(rows.t)))
+        fit = (
+            fit.with_round_floor(rows.strict)
+            or fit.with_round_numbers(rows.strict)
+            or fit.with_round_numbers(rows)
+            or fit
+        )
+        return Piece(t[at].item(), t[end - 1].item(), fit.at, fit, high=fit.a), end
+
+    def _with_line(self, pieces: list[Piece], end: int, after: Piece) -> list[Piece]:
+        """Return the stages with a line in place of the last one, which has few rows before the next stage.
+
+        The line goes through stages of one row before it too, or through 0 before the first row of the log, if it meets
+        the next stage before its next row.
+        """
+        t, v, begin = self.rows.t, self.rows.v, int(np.searchsorted(self.rows.t, pieces[-1].first))
+        kept, gap = pieces[:-1], t[end - 1 : end + 1]
+
+        def meets(line: Fit) -> bool:
+            return bool(np.prod(line.at(gap) - after.at(gap)) <= self.rows.tol.min())
+
+        fit = LINE.fit(self.rows.take(slice(begin, end))) if end - begin > 1 else None
+        if end == 1 and t[0] > 0:
+            from_zero = Fit(LINE, np.zeros(0), v[0].item(), (v[0] / t[0]).item(), t[0].item())
+            fit = from_zero if meets(from_zero) else None
+        while kept and kept[-1].first == t[begin - 1]:
+            longer = LINE.fit(self.rows.take(slice(begin - 1, end)))
+            if longer is None or not meets(longer):
+                break
+            fit, kept, begin = longer, kept[:-1], begin - 1
+        if fit is None:  # to the start of the next stage
+            origin = after.natural[0]
+            target = after.first if origin is None or not t[begin] < origin <= after.first else origin
+            slope = (after.at(np.array([target]))[0] - v[begin]) / (target - t[begin])
+            fit = Fit(LINE, np.zeros(0), v[begin].item(), float(slope), t[begin].item())
+        return [*kept, Piece(t[begin].item(), t[end - 1].item(), fit.at, fit)]
+
+    def _extent(self, fit: Fit, at: int) -> int:
+        """Return the first row after `at` that a curve does not explain, apart from short stretches of rows."""
+        rows = self.rows.take(slice(at, None))
+        own = rows.matches(fit.at(rows.t))
+        if fit.family is not COSINE:  # a power does not continue after its end
+            begin, final = fit.natural
+            own &= rows.t >= (-np.inf if begin is None else begin - 1e-3)
+            own &= rows.t <= (np.inf if final is None else final + 1e-3)
+        right = np.append(np.ones(at, dtype=np.bool_), own)
+        end = at
+        for _ in range(4):
+            rest = np.flatnonzero(~right[end:])
+            if not rest.size:
+                return self.n
+            end += int(rest[0])
+            length = int(np.argmax(np.append(right[end:], True)))
+            after = right[end + length :][: max(4, 3 * length)]
+            few = end - at < 3 * fit.family.size or length > max(_FOREIGN * self.n, 1) or after.size < 2
+            if few or not after.all():
+                break
+            self.foreign[end : end + length] = True
+            end += length
+        return end
+
+    def _extend(self, family: Family, at: int, least: int) -> tuple[Fit, int] | None:
+        """Return a curve of the family that explains as many rows from a row on as possible, and its end."""
+        fit: Fit | None = None
+        room, good, bad = self.n - at, 0, self.n - at + 1
+        size = min(max(_SHORT, 2 * (least - at)), room)
+        while size > max(family.size, good, 0 if fit else least - at):
+            chosen = sample(at, at + size)
+            rows = self.rows.take(chosen[~self.foreign[chosen]])
+            found = family.fit(rows, fit, again=size >= 2 * good) if rows.t.size > family.size else None
+            end = 0 if found is None else self._extent(found, at) - at
+            if found is not None and end > good and end >= min(size, family.size + 1):
+                fit, good = found, end
+                size = room if bad > room else (good + bad) // 2
+            else:
+                bad = min(bad, size)
+                size = size // 2 if size // 2 > good else (good + bad) // 2
+        return None if fit is None else (fit, at + good)
+
+    def _stairs(self, at: int) -> Piece | None:
+        """Return the rest of the log as stairs of equal length, whose levels follow curves."""
+        rows = self.full.take(self.full.t >= self.rows.t[at])
+        changed = np.flatnonzero(np.abs(np.diff(rows.v)) > 1e-3 * rows.tol[1:])
+        flat = np.diff(changed) > 1  # stairs of at least two rows
+        gap = float(np.median(np.diff(rows.t))) if rows.t.size >= _LEAST else np.inf
+        if changed.size < 3 or flat.sum() < 2 or gap == np.inf or (gap == 1 and not flat.all()):
+            return None
+        every = _stair_length(rows.t[changed], rows.t[changed + 1], gap)
+        if every is None or rows.t[-1] - rows.t[0] < 3 * every:
+            return None
+        number = rows.t // every
+        firsts = np.append(0, np.flatnonzero(np.diff(number)) + 1)
+        search = Search(replace(rows.take(firsts), t=number[firsts] * every))
+        inner = search.stages() if (np.diff(number[changed + 1]) == 1).sum() > 1 else ()
+        if not 0 < len(inner) <= MOST_STAGES or search.restart is not None:
+            return None
+        first, last = rows.t[0].item(), rows.t[-1].item()
+        if inner[0].is_a(DECAY) and len(inner) == 1 and changed.size == firsts.size - 1:
+            drops = tuple(zip(rows.t[changed].tolist(), rows.t[changed + 1].tolist(), strict=True))
+            return self._stepped(first, last, float(rows.v[0]), float(rows.v[-1]), drops)
+        at_stair = lambda t: values_of(inner, t // every * every)  # noqa: E731
+        return Piece(first, last, at_stair, every=every, inner=inner)
+
+    def _restarted(self, pieces: Sequence[Piece], at: int) -> bool:
+        """Return whether the first stage begins again at a row, and note the time at which it does."""
+        t, v, tol = self.rows.t, self.rows.v, self.rows.tol
+        first, last = pieces[0], pieces[-1]
+        jump = abs(v[at] - v[at - 1])
+        if first.is_a(CONSTANT) or jump <= max(tol[at], 3 * float(np.ptp(last.at(t[at - 1 : at + 1])))):
+            return False
+        if last.is_a(COSINE) and last.fit is not None and last.fit.natural[1] is not None:
+            if abs(last.fit.natural[1] - t[at]) <= max(2.0, 0.02 * last.fit.p[1], 2 * (t[at] - t[at - 1])):
+                return False  # restarts are a schedule
+        elif not last.drops and abs(v[at - 1]) < 0.02:
+            return False
+        for begin in range(int(t[at]), max(int(t[at - 1]), int(t[at]) - 65), -1):
+            since = t[at:] - begin + t[0]
+            size = min(int((since <= first.last).sum()), 400)
+            again = self.rows.take(slice(at, at + size))
+            if size >= 3 and again.matches(first.at(since[:size])).all() and np.ptp(again.v) > tol[at]:
+                self.restart = (t[at].item(), float(begin - t[0]))
+                return True
+        return False
+
+    def _steps(self, pieces: Sequence[Piece]) -> Iterator[Piece]:
+        """Yield the steps with one ratio that the last stages may be."""
+        group = pieces[-2:] if len(pieces) > 1 and pieces[-2].drops else pieces[-3:]
+        drops = (*group[0].drops, *((one.last, two.first) for one, two in pairwise(group)))
+        high, low = group[0].high, group[-1].high
+        long = all((one.is_a(CONSTANT) or one.drops) and one.last > one.first for one in group[:-1])
+        if len(drops) < 2 or not long or not group[-1].is_a(CONSTANT) or high == low or not high * low > 0:
+            return
+        yield self._stepped(group[0].first, group[-1].last, high, low, drops)
+
+    def _stepped(self, first: float, last: float, high: float, low: float, drops: Drops) -> Piece:
+        exact = float((low / high) ** (1 / len(drops)))
+        ratio = roundest(exact, exact * min(3 * float(self.rows.tol.max()) / len(drops), 1e-3))
+        after = np.array([after for _, after in drops])
+
+        def at(t: Floats) -> Floats:
+            return high * ratio ** np.searchsorted(after, t, side="right").astype(np.float64)
+
+        return Piece(first, last, at, high=high, drops=drops, ratio=ratio)
+
+    def _cycles(self, pieces: Sequence[Piece]) -> Iterator[Piece]:
+        """Yield the restarts or triangles that the last stages may begin."""
+        last, fits = float(self.rows.t[-1]), [piece.fit for piece in pieces[-3:] if piece.fit is not None]
+        tol = self.rows.strict.tol
+        error = max(1e-11, 0.02 * float(tol.min()), float(tol.max()) - 2e-9)
+        made: list[tuple[float, float, Schedule]] = []
+        if len(fits) > 1 and fits[-1].family is COSINE and fits[-2].family is COSINE:
+            made = _restarts(fits[-2], fits[-1], last, error)
+        elif len(fits) > 2 and all(fit.family is LINE for fit in fits):
+            begin, (top, bottom) = pieces[-3].first if len(pieces) > 3 else 0.0, [*map(_meeting, fits[:2], fits[1:])]
+            low, high = fits[0].at(np.array([begin, top])).tolist()
+            if begin + 0.5 < top < bottom - 0.5 and high > low:
+                up, down, share = round(top - begin), round(bottom - top), roundest(low / high, error)
+                made = [
+                    (begin, high, cyclic(up, down, share)),
+                    (begin, high, cyclic(up, down, share, mode="triangular2")),
+                ]
+        for begin, high, cycles in made:
+            at = partial(_values_of_cycles, cycles, begin, high)
+            yield Piece(begin, last, at, cycles=cycles, high=high)
+
+
+def _values_of_cycles(cycles: Schedule, begin: float, high: float, t: Floats) -> Floats:
+    return evaluate(cycles, np.maximum(t - begin, 0), high)
+
+
+def _restarts(one: Fit, two: Fit, last: float, error: float) -> list[tuple[float, float, Schedule]]:
+    """Return the start, the highest level, and the restarts whose first two cycles are two stages."""
+    begin, first = one.origin + float(one.p[0]), roundest(two.origin + two.p[0] - one.origin - one.p[0], 1e-6)
+    n1, mult = float(one.p[1]), roundest(two.p[1] / one.p[1], 0.02)
+    low, low2, high, high2 = one.a - one.b, two.a - two.b, one.a + one.b, two.a + two.b
+    if one.b <= 0 or two.b <= 0 or first < 1 or abs(n1 - first) > max(1.5, 0.01 * first):
+        return []
+    low, high = (0.0 if abs(low) <= 1e-9 + error else low), roundest(high, error)
+    named: dict[str, Any] = {"mult": mult if mult > 1.001 else 1.0, "gamma": roundest(high2 / high, 4 * error)}
+    named |= {"to": roundest(low / high, error), "to_gamma": roundest(low2 / low, 4 * error / low) if low else 1.0}
+    count = max(round((last - begin) / first), 1)
+    lengths = [first] if mult > 1.001 else [first, n1, (last - begin) / count, (last + 1 - begin) / count]
+    return [(begin, high, cosine_restarts(length_text(length), **named)) for length in dict.fromkeys(lengths)]
+
+
+def length_text(length: float) -> Any:
+    """Return a length as an argument of a schedule: an integer, or text for another number of updates."""
+    near = round(length)
+    return near if abs(length - near) < 1e-6 else f"{roundest(length, 1e-9)!r} steps"
+
+
+def _meeting(one: Fit, two: Fit) -> float:
+    """Return the time at which two straight lines meet."""
+    at = np.array([two.origin])
+    return float(two.origin + (two.at(at)[0] - one.at(at)[0]) / (one.b - two.b)) if one.b != two.b else np.nan
+
+
+def _stair_length(before: Floats, after: Floats, gap: float) -> int | None:
+    """Return the length of stairs whose steps are between two times each; None if there is none above `gap`."""
+    if (after - before == 1).all():
+        every = int(np.gcd.reduce(after.astype(np.int64)))
+        return every if every > 1 else None
+    most = int(np.min(after[1:] - before[:-1]))  # no stair is longer than the time around two steps
+    lengths = np.arange(int(gap) + 1, min(most, _MOST_STAIRS) + 1)
+    few = lengths[(after[:48] // lengths[:, np.newaxis] > before[:48] // lengths[:, np.newaxis]).all(axis=1)]
+    return max((int(one) for one in few if (after // one > before // one).all()), default=None)

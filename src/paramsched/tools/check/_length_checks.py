@@ -1,0 +1,235 @@
+"""Checks of lengths and times against the length of the run, both as written and in a trial run."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from fractions import Fraction
+from typing import Any, Final
+
+from paramsched.core.base import codes
+from paramsched.core.base.codes import MILESTONE_AFTER_END
+from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.plan.contents import values_inside
+from paramsched.core.schedules import Anneal, Schedule
+from paramsched.core.schedules.cuts import Skip, Take
+from paramsched.core.schedules.lengths import PERIOD
+from paramsched.core.schedules.restarts import Restarts
+from paramsched.core.schedules.retimed import Every, Window
+from paramsched.core.schedules.rules import Rule
+from paramsched.core.schedules.rules.scaling import MultiStepRule, StepRule
+from paramsched.core.schedules.sequence import Sequence
+from paramsched.core.schedules.staircases import MultiStep
+from paramsched.core.time import Duration
+from paramsched.tools.check._trial_run import TrialRun
+
+_MANY_EPOCHS: Final = 100
+_TIMES_THE_RUN: Final = 10  # a length in epochs of at least so many runs probably means updates
+_TIMES_FOR_WARMUP: Final = 3  # the same limit for a warmup, which is a small part of a run
+_FEW_EPOCHS: Final = 5  # in a run of fewer epochs, small numbers may mean updates
+_SHORT_WARMUP: Final = 20  # updates; a longer warmup may be intended
+_SHORT_EPOCH: Final = 10  # updates; with such epochs, numbers of updates and of epochs are similar
+_LONG_RUN: Final = 1_000  # updates
+_CLEARLY_LONGER: Final = Fraction(101, 100)  # lengths may exceed the run by 1%, because one extra update has no effect
+
+
+def check_lengths(
+    schedule: Schedule, trial: TrialRun | None, epochs: Fraction | None, path: str, *, native: bool
+) -> Iterator[Diagnostic]:
+    """Yield diagnostics of the lengths in one line of a plan.
+
+    Args:
+        trial: the run in which lengths are compared; None if they cannot be compared.
+        epochs: the number of epochs in the run; None if it is unknown.
+        path: the config path of the line.
+        native: True if the line was written for this library, False if it was read from a peer's config.
+    """
+    for part in values_inside(schedule):
+        if isinstance(part, (MultiStep, MultiStepRule)) and (found := _order_of(tuple(part.milestones))):
+            yield Diagnostic(path, found, "Write each milestone once, in order", code=codes.MILESTONES_MIXED)
+            break
+    for part in values_inside(schedule) if native else ():
+        last = part.stages[-1] if isinstance(part, Sequence) else None
+        if last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_when_empty:
+            found = f"the last stage, {last}, has 0 updates and is skipped"
+            yield Diagnostic(path, found, "Remove it, or write a longer length", code=codes.ONE_UPDATE)
+            break
+    mistaken = [*_epochs_for_updates(schedule, epochs, path, native=native)]
+    mistaken += _updates_for_epochs(schedule, trial, epochs, path, native=native)
+    yield from mistaken
+    if trial is None or not trial.to_scale:
+        return
+    if not mistaken:
+        yield from _beyond_horizon(schedule, trial, path)
+        yield from _milestones_after_end(schedule, trial, path)
+        yield from _periods_beyond_run(schedule, trial, path)
+    yield from _stages_of_one_update(schedule, trial, path)
+
+
+def _epochs_for_updates(
+    schedule: Schedule, epochs: Fraction | None, path: str, *, native: bool
+) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for the first length in epochs that is many times the length of the run.
+
+    The limit is 10 times the run, and 3 times the run for a warmup.
+    """
+    if epochs is None:
+        return
+    for part in values_inside(schedule):
+        times = _TIMES_FOR_WARMUP if isinstance(part, Anneal) and _is_warmup(part) else _TIMES_THE_RUN
+        over = part.over if isinstance(part, Anneal) else part
+        lengths: list[tuple[Fraction, str]] = []
+        if isinstance(over, Duration):
+            lengths = [(dict(over.terms).get("epochs", Fraction(0)), str(over))]
+        elif isinstance(part, Rule) and part.by == "epoch":
+            lengths = [(Fraction(count), f"{count} epochs") for count in _counts_of_rule(part)]
+        for length, written in lengths:
+            if length >= _MANY_EPOCHS and length >= times * epochs:
+                by_iteration = "For iterations write by_epoch=False"
+                instead = f'For updates write "{_number(length)} steps"' if native else by_iteration
+                found = f'the length "{written}" exceeds the run of {_number(epochs)} epochs'
+                yield Diagnostic(path, found, instead, code=codes.EPOCHS_FOR_UPDATES)
+                return
+
+
+def _updates_for_epochs(
+    schedule: Schedule, trial: TrialRun | None, epochs: Fraction | None, path: str, *, native: bool
+) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for the first shape or rule whose lengths in updates are all below the number of epochs."""
+    if epochs is None or epochs < _FEW_EPOCHS:
+        return
+    if trial is not None and trial.known and trial.epoch is not None and trial.epoch < _SHORT_EPOCH:
+        return
+    for part in values_inside(schedule):
+        counts = [*_updates_of_part(part)]
+        if counts and max(counts) <= min(epochs, _SHORT_WARMUP if _is_warmup(part) else epochs):
+            numbers = ", ".join(_number(one) for one in counts)
+            verb = "counts" if len(counts) == 1 else "count"
+            found = f"{numbers} {verb} updates, but the run has {_number(epochs)} epochs"
+            instead = f'For epochs write "{_number(counts[-1])} epochs"' if native else "For epochs write by_epoch=True"
+            yield Diagnostic(path, found, instead, code=codes.UPDATES_FOR_EPOCHS)
+            return
+
+
+def _updates_of_part(part: Any) -> list[Fraction]:
+    """Return the milestones, length or periods of a shape or rule in updates; [] if one is in another unit."""
+    if isinstance(part, MultiStep):
+        written = list(part.milestones)
+    elif isinstance(part, Anneal):
+        written = [part.over] if part.over is not None else []
+    elif isinstance(part, Schedule) and not isinstance(part, Every):
+        written = [one for one in _periods_of(part) if one is not None]
+    elif isinstance(part, Rule) and part.by == "update":
+        return [Fraction(one) for one in _counts_of_rule(part)]
+    else:
+        return []
+    if not all([unit for unit, _ in one.terms] == ["updates"] for one in written):
+        return []
+    return [one.terms[0][1] for one in written if one.terms[0][1] > 1]
+
+
+def _is_warmup(part: Any) -> bool:
+    """Return whether a shape or rule rises, like a warmup, which may be intended to take only a few updates."""
+    if isinstance(part, Anneal):
+        return isinstance(part.start, float) and isinstance(part.to, float) and part.start < part.to
+    return isinstance(part, Rule) and not isinstance(part, (StepRule, MultiStepRule))
+
+
+def _beyond_horizon(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for the first sequence or shape that is longer than the horizon."""
+    for part in _parts_over_the_run(schedule):
+        stages = part.stages if isinstance(part, Sequence) else (part,)
+        taken = Fraction(0)
+        for stage in stages:
+            taken += trial.length_of(stage, taken) or 0
+        if taken > _CLEARLY_LONGER * trial.end:
+            found = f"{part} takes {float(100 * taken / trial.end):.6g}% of the horizon, so the run ends first"
+            # The known lengths already exceed the run, so a stage without length would get no updates.
+            yield Diagnostic(path, found, code=codes.NOTHING_LEFT if part.fills else codes.BEYOND_HORIZON)
+            return
+
+
+def _parts_over_the_run(schedule: Schedule) -> Iterator[Schedule]:
+    """Yield the schedules inside a schedule whose time is the time of the run.
+
+    An operand of `+` or `*` covers the entire run. A stage covers only a part of the run, so it is not yielded.
+    """
+    if isinstance(schedule, (Take, Skip)) and schedule.of is not None:
+        return  # it was planned for a run of another length, as after Plan.change
+    yield schedule
+    if isinstance(schedule, (Sequence, Restarts, Take, Skip, Window)):
+        return
+    for part in schedule.parts():
+        yield from _parts_over_the_run(part)
+
+
+def _milestones_after_end(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for the first milestone after the end of the run."""
+    for part in _parts_over_the_run(schedule):
+        milestones = part.milestones if isinstance(part, MultiStep) and trial.knows(part) else ()
+        late = [(when, one) for one in milestones if (when := trial.span.calendar.exact(one)) > trial.end]
+        if late:
+            place = f"{float(late[0][0] / trial.end):.0%} of the run"
+            found = f'milestone "{late[0][1]}" is after the end of the run, at {place}'
+            yield Diagnostic(path, found, "Remove it, or write a time within the run", code=MILESTONE_AFTER_END)
+            return
+
+
+def _periods_beyond_run(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for the first period that is longer than the run."""
+    ticks: dict[str | int, int | None] = {"update": 1 if "updates" in trial.units else None, "epoch": trial.epoch}
+    for part in _parts_over_the_run(schedule):
+        periods = [(trial.span.calendar.exact(one), f'"{one}"') for one in _periods_of(part) if trial.knows(part)]
+        for rule in values_inside(part):
+            if isinstance(rule, StepRule) and (tick := ticks.get(rule.by)) is not None:
+                periods.append((Fraction(rule.every * tick), str(rule.every)))
+        for length, text in periods:
+            if length > trial.end:
+                found = f"the period {text} is {float(100 * length / trial.end):.6g}% of the run, so it never completes"
+                yield Diagnostic(path, found, "Shorten it, or remove it", code=codes.PERIOD_BEYOND_RUN)
+                return
+
+
+def _periods_of(part: Schedule) -> list[Duration]:
+    found = [getattr(part, one.name) for one in fields(part) if one.metadata.get("role") == PERIOD["role"]]  # type: ignore[arg-type]  # every schedule is a dataclass
+    return [one for one in found if isinstance(one, Duration)]
+
+
+def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for the first stage that takes at most one update although its length is in another unit."""
+    if not trial.known or trial.end < _LONG_RUN:
+        return
+    for part in _parts_over_the_run(schedule):
+        for stage in part.stages if isinstance(part, Sequence) else ():
+            length = trial.length_of(stage, Fraction(0))
+            written = getattr(stage, "over", None)
+            if length is None or length > 1 or not isinstance(written, Duration) or written.is_resolved:
+                continue
+            found = f'"{written}" is only {_number(length)} of {_number(trial.end)} updates'
+            yield Diagnostic(path, found, 'Write a longer length, such as "5%"', code=codes.ONE_UPDATE)
+            return
+
+
+def _order_of(milestones: tuple[Any, ...]) -> str:
+    """Return a description of repeated or unsorted milestones; "" if they are in ascending order."""
+    seen: set[Any] = set()
+    for one in milestones:
+        if one in seen:
+            return f'milestone "{one}" is repeated, so its factor is applied twice'
+        seen.add(one)
+    amounts = [one.terms if isinstance(one, Duration) else (("ticks", Fraction(one)),) for one in milestones]
+    if all(len(terms) == 1 for terms in amounts) and len({terms[0][0] for terms in amounts}) == 1:
+        counts = [terms[0][1] for terms in amounts]
+        if counts != sorted(counts):
+            return f"milestones are not in order: {', '.join(map(str, milestones))}"
+    return ""
+
+
+def _counts_of_rule(rule: Rule) -> list[int]:
+    if isinstance(rule, MultiStepRule):
+        return list(rule.milestones)
+    if isinstance(rule, StepRule):
+        return [rule.every]
+    return [] if rule.end is None else [rule.end]
+
+
+def _number(value: Fraction) -> str:
+    return f"{float(value):g}" if value < 10**6 else f"{float(value):,.0f}"

@@ -1,0 +1,259 @@
+"""A trial run of a plan, and the values of one line of the plan in that run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from math import ceil
+from typing import Any, Final, Literal, final
+
+import numpy as np
+
+from paramsched.core.curves.arrays import Floats, Integers
+from paramsched.core.plan import Binding, Plan
+from paramsched.core.plan.contents import durations_in, values_inside
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.neighbor_levels import resolve_in_span
+from paramsched.core.schedules.recurrence import Recurrence
+from paramsched.core.schedules.span import Span
+from paramsched.core.time import Calendar, Duration
+from paramsched.core.time.calendar import SIZES
+from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
+
+_USUAL_EPOCH = 1_000
+_SAMPLES = 4_096
+_FEWEST_SAMPLES = 128
+_MOST_VALUES = 400_000  # evaluated for all lines of a plan together
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TrialRun:
+    """A run in which a plan is tried before the real run.
+
+    Args:
+        span: the time from the start to the end of the run.
+        units: the units that can be converted to updates. Lengths in other units are not compared.
+        epoch: the number of updates in an epoch; None if it is unknown.
+        known: True if the run facts are those of the real run, so that updates are real updates.
+        to_scale: True if lengths in different units have the proportions of the real run.
+        samples: the number of updates that are evaluated in a long run.
+    """
+
+    span: Span
+    units: frozenset[str]
+    epoch: int | None = None
+    known: bool = False
+    to_scale: bool = True
+    samples: int = _SAMPLES
+
+    @property
+    def end(self) -> Fraction:
+        """The number of updates in the run."""
+        assert self.span.end is not None
+        return self.span.end
+
+    def knows(self, schedule: Schedule) -> bool:
+        """Return whether every length of a schedule can be converted to updates."""
+        return {unit for length in durations_in(schedule) for unit, _ in length.terms} <= self.units
+
+    def length_of(self, stage: Schedule, begin: Fraction) -> Fraction | None:
+        """Return the length in updates of a stage that starts at `begin`; None if missing or not convertible."""
+        if not self.knows(stage):
+            return None
+        try:
+            return stage._exact_length(self.span.later(begin))
+        except InvalidArgument:
+            return None
+
+
+def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
+    """Return a trial run for a plan, with fewer samples if the plan has very many lines."""
+    run = _real_or_trial_run(plan, calendar)
+    samples = max(_FEWEST_SAMPLES, _MOST_VALUES // max(len(plan.bindings), 1))
+    return None if run is None else replace(run, samples=min(samples, _SAMPLES))
+
+
+_HUNDREDTHS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "epochs": {"steps_per_epoch": 100},
+    "samples": {"batch_size": 1},
+    "tokens": {"tokens_per_step": 0.01},
+    "frames": {"frames_per_step": 0.01},
+    "batches": {},
+    "seconds": {"seconds_per_step": 0.01},
+}
+"""The run facts with which an update is a hundredth of a unit, or one sample or batch."""
+
+
+def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
+    """Return the real run if it is known, else a run in which only the horizon's unit and per cent can be converted."""
+    if calendar is not None and (known := _known_run(plan, calendar)) is not None:
+        return known
+    horizon = plan.horizon
+    if horizon is None:
+        return TrialRun(_span_of_run(Calendar(total=10**6), "%", 10**4), frozenset(["percent"]))
+    names = {unit for unit, _ in horizon.terms}
+    if names == {"updates"}:
+        return TrialRun(_span_of_run(Calendar(total=horizon)), frozenset(["updates", "percent"]))
+    if len(names) > 1:
+        return None
+    # An update is a hundredth of most units, so that decimals such as "2.5 epochs" are exact.
+    unit = names.pop()
+    calendar = Calendar(total=horizon, **_HUNDREDTHS[unit])
+    span = _span_of_run(calendar, f" {unit}", 1 if unit in ("samples", "batches") else 100)
+    return TrialRun(span, frozenset([unit, "percent"]), calendar.steps_per_epoch)
+
+
+def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
+    """Return the run that a calendar describes; None if its length is unknown."""
+    horizon = calendar.total if plan.horizon is None else plan.horizon
+    if horizon is None:
+        return None
+    try:
+        calendar = replace(calendar, total=ceil(calendar.exact(Duration.of(horizon))))
+    except MissingFact:
+        return None
+    facts = {"epochs": calendar.updates_per_epoch} | {unit: calendar.amount_of_update(unit) for unit in SIZES}
+    return TrialRun(
+        _span_of_run(calendar),
+        frozenset(["updates", "percent", *(unit for unit, fact in facts.items() if fact is not None)]),
+        calendar.updates_per_epoch,
+        known=True,
+    )
+
+
+def mixed_run(plan: Plan) -> TrialRun | None:
+    """Return a run with epochs of 1,000 updates, for a plan in epochs and updates whose epoch length is unknown.
+
+    Diagnostics found in this run must not depend on the epoch length. Returns None if the horizon is not in epochs.
+    """
+    horizon = plan.horizon
+    if horizon is None or {unit for unit, _ in horizon.terms} != {"epochs"}:
+        return None
+    calendar = Calendar(total=horizon, steps_per_epoch=_USUAL_EPOCH)
+    units = frozenset(["epochs", "updates", "percent"])
+    return TrialRun(_span_of_run(calendar), units, _USUAL_EPOCH, to_scale=False)
+
+
+def _span_of_run(calendar: Calendar, unit: str = "", updates: int = 0) -> Span:
+    return Span.of_run(_WrittenUnits(calendar, unit, updates) if unit else calendar, calendar.horizon or 0)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _WrittenUnits:
+    """A calendar with an assumed number of updates in a unit of the plan, in which messages count."""
+
+    calendar: Calendar
+    unit: str
+    updates: int
+    varies: bool = False
+    updates_vary: bool = False
+
+    def exact(self, duration: Duration, *, begin: Fraction = Fraction(0)) -> Fraction:
+        return self.calendar.exact(duration, begin=begin)
+
+    def count_text(self, count: Fraction) -> str:
+        return f"{float(count / self.updates):.12g}{self.unit}"
+
+    def for_run(self, length: Duration) -> "tuple[_WrittenUnits, Fraction]":
+        calendar, total = self.calendar.for_run(length)
+        return replace(self, calendar=calendar), total
+
+
+_MOST_SEAMS = 1_000  # stage boundaries next to which a schedule is evaluated
+_MOST_OF_RULES = 2_000_000  # updates; rules are computed one update after another
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldCurve:
+    """The values of one line of a plan in a trial run.
+
+    Args:
+        times: the evaluated updates in ascending order, including the first and the last one.
+        values: the values at `times`.
+        base: the base for which the values were computed; None if it is unknown. The values are then those for base 1.
+        share: "all" if all values are proportional to base, "none" if no value depends on base, otherwise "some".
+    """
+
+    binding: Binding
+    path: str
+    run: TrialRun
+    schedule: Schedule
+    times: Integers
+    values: Floats
+    base: float | None
+    share: Literal["all", "some", "none"]
+
+    @property
+    def end(self) -> int:
+        """The number of updates in the run."""
+        return ceil(self.run.end)
+
+    @property
+    def real(self) -> bool:
+        """True if the values are those of the real run, not only proportional to them."""
+        return self.base is not None or self.share == "none"
+
+    @property
+    def comparable(self) -> bool:
+        """True if the values are proportional to those of the real run: multiples and absolute values are not mixed."""
+        return self.real or self.share == "all"
+
+    @property
+    def peak(self) -> float:
+        """The highest value."""
+        return float(np.max(self.values))
+
+
+def resolved_in_run(schedule: Schedule, run: TrialRun | None) -> Schedule | None:
+    """Return a schedule resolved for a trial run; None if a unit is unknown or a length does not fit."""
+    if run is None or not run.knows(schedule):
+        return None
+    try:
+        return resolve_in_span(schedule, run.span)
+    except (ParamschedError, ArithmeticError, MemoryError):
+        return None
+
+
+def curve_in_run(
+    binding: Binding, followed: Schedule, path: str, run: TrialRun, base: float | None
+) -> FieldCurve | None:
+    """Return the values of a line in a trial run; None if a unit is unknown or the computation takes too long.
+
+    Args:
+        followed: the schedule of the line, with the schedules of followed fields substituted.
+    """
+    end = ceil(run.end)
+    if not run.knows(followed) or end < 1:
+        return None
+    try:
+        schedule = resolve_in_span(followed, run.span)
+        if end > _MOST_OF_RULES and any(isinstance(part, Recurrence) for part in values_inside(schedule)):
+            return None
+        times = _times_to_look_at(schedule, end, run.samples)
+        number = 1.0 if base is None else base
+        values = np.asarray(evaluate(schedule, times, number), dtype=np.float64)
+        share: Literal["all", "some", "none"] = "all"
+        if schedule.has_absolute:
+            few = times[:: max(1, len(times) // 100)]
+            one, two = evaluate(schedule, few, 1.0), evaluate(schedule, few, 2.0)
+            if np.array_equal(one, two):
+                share = "none"
+            elif not np.allclose(two, 2 * one, rtol=1e-9, atol=0):
+                share = "some"
+    except (ParamschedError, ArithmeticError, MemoryError):
+        return None
+    return FieldCurve(binding, path, run, schedule, times, values, base, share)
+
+
+def _times_to_look_at(schedule: Schedule, end: int, samples: int) -> Integers:
+    """Return the updates to evaluate: all in a short run; otherwise evenly spaced ones and those next to boundaries."""
+    if end <= samples:
+        return np.arange(end, dtype=np.int64)
+    marks = np.array([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)], dtype=np.int64)
+    spread = np.linspace(0, end - 1, samples).astype(np.int64)
+    several = np.unique(np.concatenate([spread, marks - 1, marks, np.arange(64), end - 1 - np.arange(64)]))
+    return several[(several >= 0) & (several < end)]

@@ -1,0 +1,189 @@
+"""Checks of the values of a plan, independent of the format and the shapes it is written in."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice, pairwise
+from math import ceil, inf
+from typing import Final
+
+import numpy as np
+
+from paramsched.core.base import codes
+from paramsched.core.base.codes import RISES_TO_THE_END
+from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.plan import Target
+from paramsched.core.plan.contents import durations_in, values_inside
+from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
+from paramsched.core.schedules.as_factor import AsFactor
+from paramsched.core.schedules.sequence import Sequence
+from paramsched.tools.check._trial_run import FieldCurve
+
+_PRACTICALLY_ZERO: Final = 1e-5  # of the peak
+_LONG_END: Final = 0.1  # of the run
+_LATE: Final = 0.9  # of the run; a rate that rises until then has no time left to fall
+_CAME_DOWN, _IS_HIGH = 0.1, 0.5  # of the peak
+_RISES_BY, _FALLS_BY = 100.0, 1000.0  # from one stage to the next
+_MOST_TIMES_BASE: Final = 50.0
+_MOST_SEAMS: Final = 1_000
+
+
+def check_values(curve: FieldCurve) -> Iterator[Diagnostic]:
+    """Yield diagnostics of the values of one line of a plan."""
+    bad = ~np.isfinite(curve.values)
+    if np.any(bad):
+        first = int(np.argmax(bad))
+        found = f"the value is {float(curve.values[first])} at {_when(curve, int(curve.times[first]))}"
+        yield Diagnostic(curve.path, found, "Write a ratio below 1, or a longer period", code=codes.NOT_FINITE)
+        return
+    name = curve.binding.name
+    allowed = None if isinstance(curve.binding.field, Target) else range_of(name)
+    # A line without a known base has a sign, and no value.
+    if allowed is not None and not curve.real:
+        allowed = allowed._replace(below=inf) if curve.share == "all" else None
+    if allowed is not None and (outside := _first_outside(curve, allowed)) is not None:
+        at, value = outside
+        found = f"{name} {allowed.problem(value)}: it is {_in_words(curve, value)} at {_when(curve, at)}"
+        if value < 0:
+            yield Diagnostic(curve.path, found, with_floor(curve.binding.schedule), code=codes.NEGATIVE)
+        else:
+            yield Diagnostic(curve.path, found, BELOW_ONE_ADVICE, code=codes.MOMENTUM_OF_ONE)
+    yield from _jumps(curve)
+    base = 1.0 if curve.base is None else curve.base
+    if (
+        name == "lr"
+        and curve.share == "all"
+        and base > 0
+        and curve.peak > _MOST_TIMES_BASE * base
+        and not any(isinstance(part, AsFactor) for part in values_inside(curve.schedule))  # the lr of one sample
+    ):
+        at = int(curve.times[np.argmax(curve.values)])
+        found = f"it grows to {curve.peak / base:.3g} × base at {_when(curve, at)}"
+        advice = "Write a ratio below 1, or a smaller multiple of base"
+        yield Diagnostic(curve.path, found, advice, code=codes.GROWS)
+
+
+def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Diagnostic]:
+    """Yield diagnostics of the learning rates of all groups together, because one group may be 0 on purpose."""
+    rates = [one for one in curves if one.binding.name == "lr" and np.all(np.isfinite(one.values))]
+    if not rates:
+        return
+    first = next((one for one in rates if one.binding.groups is None), rates[0])
+    if all(not np.any(one.values) for one in rates):
+        found = "the learning rate is 0 during the entire run"
+        yield Diagnostic(first.path, found, "Write lr: cosine(), or remove the line", code=codes.NEVER_ABOVE_ZERO)
+        return
+    for find in (_zero_at_first, _zero_at_last):
+        if all(find(one) for one in rates) and (problem := find(first)):
+            yield Diagnostic(first.path, *problem[1:], code=problem[0])
+    if first.binding.groups is None and first.comparable:
+        yield from _rises_to_the_end(first)
+        yield from _ends_high(first)
+
+
+def check_followed(curve: FieldCurve, followed: Iterable[str]) -> Iterator[Diagnostic]:
+    """Yield a diagnostic if a field follows fields that never change."""
+    names = [*followed]
+    if names and np.all(curve.values == curve.values[0]):
+        found = f"{' and '.join(names)} never changes, so {curve.binding.name} does not either"
+        yield Diagnostic(curve.path, found, "Schedule it, or remove this line", code=codes.FOLLOWS_CONSTANT)
+
+
+def _jumps(curve: FieldCurve) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for the first boundary at which the value jumps.
+
+    It jumps if all values of one stage are far below the value that the other stage has at the boundary.
+    """
+    schedule = curve.schedule
+    if not isinstance(schedule, Sequence) or not curve.comparable:
+        return
+    seams = sorted({ceil(one) for one in islice(schedule._seams(), _MOST_SEAMS)} | {curve.end})
+    pieces = [np.abs(curve.values[slice(*np.searchsorted(curve.times, pair))]) for pair in pairwise(seams)]
+    for time, (left, right) in zip(seams[1:], pairwise(pieces), strict=False):
+        if not len(left) or not len(right):
+            continue
+        up, down = 0 < np.max(left) * _RISES_BY <= right[0], 0 < np.max(right) * _FALLS_BY <= left[-1]
+        if up or down:
+            last, first = _in_words(curve, float(left[-1])), _in_words(curve, float(right[0]))
+            found = f"it jumps from {last} to {first} at {_when(curve, time)}"
+            yield Diagnostic(
+                curve.path, found, "Start each stage at the level where the previous stage ends", code=codes.JUMPS
+            )
+            return
+
+
+def _zero_at_first(curve: FieldCurve) -> tuple[str, str, str] | None:
+    """Return a diagnostic's code, text and advice if the rate is 0 during the first epoch, otherwise None."""
+    epoch = curve.run.epoch
+    if epoch is None or epoch < 2 or curve.end < 2 * epoch or not np.any(curve.values):
+        return None
+    if np.any(curve.values[curve.times < epoch]):
+        return None
+    return codes.ZERO_FIRST_EPOCH, "the learning rate is 0 during the entire first epoch", "Start above 0: start=0.1"
+
+
+def _zero_at_last(curve: FieldCurve) -> tuple[str, str, str] | None:
+    """Return a diagnostic's code, text and advice if the rate is nearly 0 long before the end, otherwise None."""
+    above = np.flatnonzero(np.abs(curve.values) > _PRACTICALLY_ZERO * np.max(np.abs(curve.values)))
+    if not len(above) or not curve.run.to_scale or not curve.comparable or curve.end < 20:
+        return None
+    written = [*durations_in(curve.binding.schedule)]
+    if written and all([unit for unit, _ in length.terms] == ["percent"] for length in written):
+        return None  # a decay whose length is a percentage of the run ends early on purpose
+    last = int(curve.times[above[-1]]) + 1
+    left = 1 - last / curve.end
+    if left < _LONG_END:
+        return None
+    found = f"the learning rate is nearly 0 from {_when(curve, last)} on, for {left:.0%} of the run"
+    return codes.ZERO_AT_THE_END, found, "Extend the decay to the end of the run, or end it above 0"
+
+
+def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
+    top = int(np.argmax(curve.values))
+    if not curve.run.to_scale:
+        return
+    if curve.end >= 20 and curve.times[top] >= _LATE * curve.end - 1 and curve.values[0] < _IS_HIGH * curve.peak:
+        # In a cyclic schedule, the rate has reached the peak before and has fallen since.
+        if np.any(curve.values[curve.times < _LATE * curve.end] > 0.98 * curve.peak):
+            return
+        when, epoch = _when(curve, int(curve.times[top])), curve.run.epoch or 1
+        end = {"update": f" of {curve.end}", "epoch": f" of {curve.end / epoch:g}"}.get(when.split()[0], "")
+        found = f"the learning rate rises until {when}{end}"
+        yield Diagnostic(curve.path, found, 'Shorten the warmup: warmup("5%")', code=RISES_TO_THE_END)
+
+
+def _ends_high(curve: FieldCurve) -> Iterator[Diagnostic]:
+    """Yield a diagnostic if the rate has fallen and is high again at the end."""
+    values, peak = curve.values, curve.peak
+    if peak <= 0 or len(values) < 20:
+        return
+    top = int(np.argmax(values > 0.98 * peak))
+    down = top + int(np.argmin(values[top:]))
+    if values[down] > _CAME_DOWN * peak or values[-1] < _IS_HIGH * peak:
+        return
+    found = (
+        f"the learning rate is {_in_words(curve, float(values[down]))} at {_when(curve, int(curve.times[down]))}, "
+        f"and {_in_words(curve, float(values[-1]))} when the run ends"
+    )
+    yield Diagnostic(curve.path, found, "Let the last decay end with the run", code=codes.ENDS_HIGH)
+
+
+def _first_outside(curve: FieldCurve, allowed: ValueRange) -> tuple[int, float] | None:
+    """Return the first update at which the values are outside of a range, and its value."""
+    base = 1.0 if curve.base is None else curve.base
+    bad = allowed.outside(curve.values, base)
+    end = int(curve.times[np.argmax(bad)]) + 1 if bad.any() else curve.end
+    found = first_outside(curve.schedule, allowed, base, lambda updates: updates, 0, end)
+    if found is None and bad.any():  # a function, of which the values at some updates are known
+        return end - 1, float(curve.values[np.argmax(bad)])
+    return found
+
+
+def _in_words(curve: FieldCurve, value: float) -> str:
+    return f"{value:.3g}" if curve.real else f"{value:.3g} × base"
+
+
+def _when(curve: FieldCurve, time: int) -> str:
+    if curve.run.known or (curve.run.epoch is None and "updates" in curve.run.units):
+        return f"update {time}"
+    if curve.run.epoch is not None:
+        return f"epoch {time / curve.run.epoch:.3g}"
+    return f"{time / curve.end:.0%} of the run"

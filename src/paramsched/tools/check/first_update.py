@@ -1,0 +1,55 @@
+"""The note that the first update has the rate 0, with the line that begins above 0."""
+
+from dataclasses import replace
+from typing import Final
+
+from paramsched.core.feedback.base import Guided
+from paramsched.core.plan import Plan, Target
+from paramsched.core.schedules import AbsoluteSchedule, Anneal, Schedule
+from paramsched.core.schedules.affine import Absolute
+from paramsched.core.schedules.pointwise import Product
+from paramsched.core.schedules.sequence import Sequence, in_order
+
+
+def note_of_first_update(plan: Plan) -> str:
+    """Return the note for a plan whose short warmup begins at 0; empty if a line of the lr begins above 0.
+
+    >>> note_of_first_update(Plan(lr="warmup(10)"))
+    'the lr of the first update is 0. To begin at 1/10 of base write warmup(10, index="(t+1)/n")'
+    """
+    lines = [one for one in plan.bindings if one.name == "lr" and not isinstance(one.field, Target)]
+    above = [_above_zero(one.schedule) for one in lines]
+    if not lines or None in above:
+        return ""
+    place = next((at for at, one in enumerate(lines) if one.groups is None), 0)
+    line, found = lines[place], above[place]
+    assert found is not None
+    schedule, ramp = found
+    updates = None if ramp.over is None else ramp.over.exact
+    if updates is None or not 1 < updates <= _SHORT:
+        return ""
+    share = f"at 1/{updates} of base" if ramp.to == 1.0 else "above 0"
+    return f"the {line.name} of the first update is 0. To begin {share} write {schedule}"
+
+
+_SHORT: Final = 10
+"""Updates of a warmup. In a longer one the first update would have less than a tenth of base."""
+
+
+def _above_zero(schedule: Schedule) -> tuple[Schedule, Anneal] | None:
+    """Return a schedule that begins at 0 with a first value above 0, and its ramp; None for any other schedule."""
+    match schedule:
+        case Anneal(start=0.0 | Absolute(0.0), index="t/n") if schedule.to not in (0.0, Absolute(0.0)):
+            ramp = replace(schedule, index="(t+1)/n")
+            return ramp, ramp
+        case Sequence(stages=(first, *rest)):
+            found = _above_zero(first)
+            return None if found is None else (in_order([found[0], *rest]), found[1])
+        case Product(operands=operands):
+            for place, one in enumerate(operands):
+                if (found := _above_zero(one)) is not None:
+                    return Product((*operands[:place], found[0], *operands[place + 1 :])), found[1]
+        case AbsoluteSchedule(schedule=inner) | Guided(schedule=inner):
+            found = _above_zero(inner)
+            return None if found is None else (replace(schedule, schedule=found[0]), found[1])
+    return None

@@ -1,0 +1,281 @@
+"""The check of a plan before it runs, with or without facts of the run."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from math import ceil, isfinite
+from typing import Any
+
+from paramsched.core.base import codes
+from paramsched.core.base.codes import SAID_TWICE, SAYS_NOTHING
+from paramsched.core.base.diagnostic import GROUPS, HORIZON, TARGETS, Diagnostic, child_path, entry_path
+from paramsched.core.feedback.greedy import Greedy
+from paramsched.core.feedback.metric_names import direction_of
+from paramsched.core.feedback.plateau import NewBob, Plateau
+from paramsched.core.fields import Field
+from paramsched.core.plan import Binding, Plan, Target
+from paramsched.core.plan.bases import Bases
+from paramsched.core.plan.binding import clock_of_field
+from paramsched.core.plan.contents import durations_in, values_inside
+from paramsched.core.plan.followed_lines import schedule_followed
+from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
+from paramsched.core.plan.levels import base_is_zero
+from paramsched.core.schedules import Constant, Schedule
+from paramsched.core.schedules.leaves import Like
+from paramsched.core.schedules.neighbor_levels import resolve_in_span
+from paramsched.core.schedules.sequence import Sequence as Stages
+from paramsched.core.time import Calendar, Duration
+from paramsched.core.time.progress import PROGRESS
+from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnknownGroup, Unresolved
+from paramsched.tools.check._length_checks import check_lengths
+from paramsched.tools.check._traps import traps_in_binding
+from paramsched.tools.check._trial_run import FieldCurve, TrialRun, curve_in_run, mixed_run, resolved_in_run, trial_run
+from paramsched.tools.check._value_checks import check_followed, check_rates, check_values
+
+
+def check(
+    plan: PlanLike,
+    calendar: Calendar | None = None,
+    *,
+    native: bool = True,
+    groups: Sequence[Mapping[str, Any]] = (),
+    whole: bool = False,
+) -> tuple[Diagnostic, ...]:
+    """Check a plan for errors and likely mistakes, in any run or in the run that a calendar describes.
+
+    Without a calendar, lengths are compared only with lengths of the same unit and with the horizon.
+
+    Args:
+        plan: the plan, resolved or not.
+        calendar: the known facts of the run.
+        native: True if the plan was written for this library, False if it was read from a peer's config. Mistakes that
+            are typical of native plans are reported only for native plans.
+        groups: the known values of the optimizer, in the form of its param groups.
+        whole: True if `groups` contains all groups of the optimizer and all their fields.
+
+    Returns:
+        Errors, warnings of likely mistakes, and information, each with its code, in the order of the plan.
+
+    >>> for found in check(Plan(lr=linear(1, 0, over="30 epochs"), horizon="20 epochs")):
+    ...     print(found.code, found.severity, found.path)
+    PS201 warning $.lr
+    """
+    plan = plan_of(plan, "ps.config.check")
+    found = [*_two_horizons(plan, calendar)]
+    trial = None if found else trial_run(plan, calendar)
+    mixed = None if found else mixed_run(plan)
+    epochs = _epochs_of_run(plan, calendar, trial)
+    curves: list[FieldCurve] = []
+    for binding in plan.bindings:
+        path = binding_path(binding)
+        try:
+            followed = schedule_followed(plan.bindings, plan.clock, binding)
+        except PlanError as refusal:
+            found.append(Diagnostic(path, refusal.problem, refusal.instead, code=codes.NOT_FOLLOWED))
+            continue
+        errors = list(dict.fromkeys(_errors_in(followed, trial)))
+        if clock_of_field(plan.clock, binding.name) == PROGRESS:
+            errors += [*_lengths_off_progress(followed)]
+        found += [Diagnostic(path, refused, advice, code=code) for code, refused, advice in errors]
+        base = base_of_binding(binding, groups)
+        found += traps_in_binding(binding, path, base, resolved_in_run(followed, trial)) if native else ()
+        found += check_metrics(binding.schedule, epochs, path)
+        if errors:
+            continue
+        found += check_lengths(followed, trial, epochs, path, native=native)
+        for run in (trial, mixed):
+            if run is not None and (curve := curve_in_run(binding, followed, path, run, base)) is not None:
+                curves.append(curve)
+                known = {(one.path, one.code) for one in found}
+                silent = _PARTS_OF_PS301 if (path, codes.LEVEL_AS_VALUE) in known else ()
+                values = [one for one in check_values(curve) if (one.path, one.code) not in known]
+                found += [one for one in values if one.code not in silent]
+                found += check_followed(curve, _fields_followed(binding.schedule))
+                break
+    # A rate with another diagnostic is not checked, so that one mistake is reported once.
+    reported = {one.path for one in found}
+    found += check_rates([curve for curve in curves if curve.path not in reported])
+    found += check_groups(plan, groups, whole=whole)
+    found += _lines_without_effect(plan) if native else ()
+    found += check_field_names(plan)
+    # Diagnostics are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
+    places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
+    return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == HORIZON else len(places))))
+
+
+_PARTS_OF_PS301 = (codes.JUMPS, codes.GROWS)
+"""What follows from levels that are reported already."""
+
+
+def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Diagnostic]:
+    """Yield a diagnostic if the plan and the Calendar specify different lengths of the run."""
+    if calendar is None or calendar.total is None or plan.horizon is None:
+        return
+    try:
+        planned = ceil(calendar.exact(plan.horizon))
+    except MissingFact:
+        return
+    if planned != calendar.horizon:
+        found = f'the horizon "{plan.horizon}" is {planned} updates, but the Calendar\'s total is {calendar.horizon}'
+        yield Diagnostic(HORIZON, found, "Specify only one of them", code=codes.TWO_HORIZONS)
+
+
+def _epochs_of_run(plan: Plan, calendar: Calendar | None, trial: TrialRun | None) -> Fraction | None:
+    """Return the number of epochs in the run; None if it is unknown."""
+    for length in (plan.horizon, None if calendar is None else calendar.total):
+        if length is not None:
+            terms = dict(Duration.of(length).terms)
+            if set(terms) == {"epochs"}:
+                return terms["epochs"]
+    if trial is not None and trial.known and trial.epoch is not None:
+        return trial.end / trial.epoch
+    return None
+
+
+def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str, str, str]]:
+    """Yield the code, the text and the advice of each error in a schedule."""
+    for part in values_inside(schedule):
+        if isinstance(part, Stages):
+            try:
+                part._refuse_two_without_length()
+            except InvalidArgument as refusal:
+                yield codes.TWO_WITHOUT_LENGTH, refusal.problem, refusal.instead
+                return
+    if trial is None or not trial.knows(schedule):
+        return
+    try:
+        resolve_in_span(schedule, trial.span)
+    except (MissingFact, Unresolved):
+        return
+    except PlanError as refusal:  # the value of a target, not on the clock of the run
+        yield codes.NOT_FOLLOWED, refusal.problem, refusal.instead
+    except InvalidArgument as refusal:
+        yield codes.NOTHING_LEFT, refusal.problem, refusal.instead
+
+
+def _lengths_off_progress(schedule: Schedule) -> Iterator[tuple[str, str, str]]:
+    """Yield the error of the first length that is not in percent, in a schedule on the clock of progress."""
+    for length in durations_in(schedule):
+        if any(unit != "percent" for unit, _ in length.terms):
+            found = f'the length "{length}" must be in percent, because the clock is the progress of the run'
+            yield codes.REFUSED_VALUE, found, 'Write "5%"'
+            return
+
+
+def _fields_followed(schedule: Schedule) -> list[str]:
+    return [part.field for part in values_inside(schedule) if isinstance(part, Like)]
+
+
+def _lines_without_effect(plan: Plan) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for each line that changes no value."""
+    followed = {name for binding in plan.bindings for name in _fields_followed(binding.schedule)}
+    names = [binding.name for binding in plan.bindings]
+    for binding in plan.bindings:
+        # A constant lr is not reported, because readers expect a line for lr.
+        alone = binding.name != "lr" and names.count(binding.name) == 1 and binding.name not in followed
+        if alone and binding.groups is None and binding.schedule == Constant(1.0, None):
+            found = f"it does not change {binding.name}, so the line has no effect"
+            yield Diagnostic(binding_path(binding), found, "Remove it, or schedule the field", code=SAYS_NOTHING)
+
+
+def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool) -> Iterator[Diagnostic]:
+    """Yield diagnostics of selectors and fields that do not match the param groups."""
+    for binding in plan.bindings:
+        if isinstance(binding.field, Target) or not groups:
+            continue
+        path = binding_path(binding)
+        if whole:
+            try:
+                refuse_unmatched(binding.name, binding.groups, groups)
+            except UnknownGroup as refusal:
+                found = f"{binding.groups}: {refusal.found}"
+                place = selector_path(binding)
+                yield Diagnostic(place, found, refusal.instead, code=codes.NO_SUCH_GROUP, at_key=True)
+                continue
+        mine = [one for index, one in enumerate(groups) if is_selected(binding.groups, one, index)]
+        field = Field.of(binding.name)
+        key = field.key
+        lacking = [
+            one
+            for one in mine
+            if key not in one
+            and not (key == "momentum" and "betas" in one)
+            # If only some fields of a group are known, one inference is safe: a group with momentum has no betas.
+            and (whole or (key == "betas" and "momentum" in one))
+        ]
+        if lacking:
+            numbers = {name: value for name, value in lacking[0].items() if type(value) is not bool}
+            there = [name for name, value in numbers.items() if isinstance(value, (int, float, tuple))]
+            found = f"the optimizer has no {key}; it has {', '.join(there)}"
+            instead = f"Remove it, or write {key} under targets if it is outside the optimizer"
+            yield Diagnostic(path, found, instead, code=codes.NO_SUCH_FIELD)
+        elif mine and not binding.schedule.has_absolute and all(Bases.value(one, field) == 0 for one in mine):
+            code, found, instead = base_is_zero(binding.name)
+            yield Diagnostic(path, found, instead, code=code)
+
+
+def base_of_binding(binding: Binding, groups: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the base of a binding, from the first selected group; None if it is unknown."""
+    if isinstance(binding.field, Target):
+        return binding.field.initial
+    for index, group in enumerate(groups):
+        if is_selected(binding.groups, group, index):
+            value = Bases.value(group, Field.of(binding.name))
+            if value is not None and isfinite(value):
+                return value
+    return None
+
+
+def check_field_names(plan: Plan) -> Iterator[Diagnostic]:
+    """Yield diagnostics of fields scheduled under two names, and of group names that look like an index."""
+    fields_of: dict[Any, set[str]] = {}
+    for binding in plan.bindings:
+        if isinstance(binding.field, str) and not callable(binding.groups):
+            fields_of.setdefault(binding.groups, set()).add(binding.field)
+    for binding in plan.bindings:
+        if binding.name == "momentum" and "betas[0]" in fields_of.get(binding.groups, ()):
+            found = "momentum means betas[0] if a group has betas, and betas[0] is scheduled too"
+            yield Diagnostic(binding_path(binding), found, "Schedule only one of them", code=SAID_TWICE, at_key=True)
+    for group in fields_of:
+        if isinstance(group, str) and group.isdigit():
+            found = f'it selects the group named "{group}", not the group with this index'
+            path = child_path(GROUPS, group)
+            yield Diagnostic(path, found, f'For the index write "[{group}]"', code=codes.NAME_AS_INDEX, at_key=True)
+
+
+def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Iterator[Diagnostic]:
+    """Yield diagnostics of the metric rules of one line."""
+    for rule in schedule.metric_rules:
+        if isinstance(rule, (Plateau, Greedy, NewBob)):
+            better = direction_of(rule.metric)
+            if better is not None and better != rule.mode:
+                found = (
+                    f'a {"higher" if better == "max" else "lower"} {rule.metric} is better, but mode is "{rule.mode}"'
+                )
+                yield Diagnostic(path, found, f'Write mode="{better}"', code=codes.WRONG_MODE)
+        if isinstance(rule, (Plateau, Greedy)) and epochs is not None and rule.patience >= epochs:
+            found = f"patience={rule.patience} is not less than the number of epochs, {float(epochs):g}"
+            advice = f"Write patience={min(5, int(epochs) // 4)}"
+            yield Diagnostic(path, found, advice, code=codes.PATIENCE_BEYOND_RUN)
+
+
+def selector_path(binding: Binding) -> str:
+    """Return the config path of the selector of a binding.
+
+    >>> selector_path(Binding("lr", "cosine()", groups="head"))
+    '$.groups.head'
+    """
+    return child_path(GROUPS, binding.groups) if isinstance(binding.groups, (str, int)) else binding_path(binding)
+
+
+def binding_path(binding: Binding) -> str:
+    """Return the config path of a binding.
+
+    >>> binding_path(Binding("lr", "cosine()", groups="head"))
+    '$.groups.head.lr'
+    """
+    if isinstance(binding.field, Target):
+        return child_path(TARGETS, binding.name, "schedule")
+    if isinstance(binding.groups, (str, int)):
+        return child_path(GROUPS, binding.groups, binding.name)
+    return entry_path(binding.name)

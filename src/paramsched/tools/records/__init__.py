@@ -1,0 +1,1 @@
+"""Readers of logs and checkpoints, as values per update."""

@@ -1,0 +1,180 @@
+"""Readers of checkpoints of every format as plain data, and the states that a checkpoint contains."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+from paramsched.core.base.diagnostic import names_listed, printable
+from paramsched.core.base.files import open_to_read
+from paramsched.core.fields import finite_or_none
+from paramsched.errors import UnreadableLog
+from paramsched.tools.records.dcp_folder import METADATA, read_dcp_folder
+from paramsched.tools.records.log_values import MOST_GROUPS, MOST_UPDATES, nearest_in_file, path_text
+from paramsched.tools.records.torch_files import load_torch_file
+
+_TRAINER_STATE: Final = "trainer_state.json"
+_PARTS = re.compile(r"(optimizer|scheduler)(_\d+)?\.(bin|pt)|custom_checkpoint_\d+\.pkl|runner\.pt")
+"""The files with states in the folders of the Hugging Face Trainer, of Accelerate and of the Runner."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint, as plain data.
+
+    Args:
+        file: the file or folder.
+        format: `"torch"`, `"lightning"`, `"transformers"`, `"accelerate"` or `"dcp"`.
+        data: the content; for a folder, a dict from the name of each file without its suffix to its content.
+        step: the `global_step` of a Trainer; None if there is none.
+    """
+
+    file: Path
+    format: str
+    data: Any
+    step: int | None = None
+
+    def optimizers(self) -> dict[str, dict[str, Any]]:
+        """Return a dict from path to the state of each optimizer."""
+        return find_states(
+            self.data,
+            lambda one: (
+                isinstance(groups := one.get("param_groups"), list)
+                and len(groups) > 0
+                and all(isinstance(group, dict) for group in groups)
+            ),
+            "optimizer",
+        )
+
+    def schedulers(self) -> dict[str, dict[str, Any]]:
+        """Return a dict from path to each state of a `ps.Scheduler`."""
+        return find_states(self.data, {"version", "t", "plan", "bases"}.issubset, "scheduler")
+
+    def optimizer(self, wanted: str | None) -> tuple[str, dict[str, Any]]:
+        """Return the path and the state of the specified optimizer, or of the only one."""
+        states = self.optimizers()
+        missing = "it contains no state of an optimizer (a dict with param_groups)", "Save optimizer.state_dict()"
+        path = choose_state(self.file, states, "--optimizer", wanted, missing)
+        if len(states[path]["param_groups"]) > MOST_GROUPS:
+            where = f"{printable(path)} in {path_text(self.file)}"
+            raise UnreadableLog(where, f"it has more than {MOST_GROUPS} groups", "The checkpoint may be damaged")
+        return path, states[path]
+
+    def scheduler(self, wanted: str | None) -> tuple[str, dict[str, Any]]:
+        """Return the path and the state of the specified `ps.Scheduler`, or of the only one."""
+        states = self.schedulers()
+        missing = "it contains no state of a ps.Scheduler", "Save scheduler.state_dict() in your checkpoints"
+        path = choose_state(self.file, states, "--scheduler", wanted, missing)
+        return path, states[path]
+
+
+def own_updates(state: Mapping[str, Any]) -> int | None:
+    """Return the number of updates that the state of an optimizer counts itself; None if it does not (`SGD`)."""
+    entries = state.get("state")
+    steps = entries.values() if isinstance(entries, dict) else ()
+    counted = [update_count(entry.get("step")) for entry in steps if isinstance(entry, dict)]
+    return max((one for one in counted if one is not None), default=None)
+
+
+def update_count(value: Any) -> int | None:
+    """Return a number of updates as an int; None for any other value."""
+    number = finite_or_none(value)
+    return int(number) if number is not None and number == int(number) and 0 <= number <= MOST_UPDATES else None
+
+
+def load_checkpoint(file: Path) -> Checkpoint:
+    """Load a checkpoint of any format without executing code from it.
+
+    Raises:
+        MissingDependency: torch is not installed.
+        UnreadableLog: a file cannot be read, or a folder is not a checkpoint.
+    """
+    if not file.is_dir():
+        data = load_torch_file(file)
+        is_lightning = isinstance(data, dict) and "pytorch-lightning_version" in data
+        return Checkpoint(file, "lightning" if is_lightning else "torch", data)
+    parts = parts_of_checkpoint(file)
+    if parts == [file / METADATA]:
+        return Checkpoint(file, "dcp", read_dcp_folder(file))
+    data = {one.stem: load_torch_file(one) for one in parts}
+    state = file / _TRAINER_STATE
+    if not state.exists():
+        return Checkpoint(file, "accelerate", data)
+    with open_to_read(state) as stream:
+        try:
+            return Checkpoint(file, "transformers", data, update_count(json.load(stream)["global_step"]))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            found = "it contains no global_step"
+            raise UnreadableLog(path_text(state), found, "The checkpoint may be damaged") from None
+
+
+def parts_of_checkpoint(folder: Path) -> list[Path]:
+    """Return the files of a checkpoint in a folder.
+
+    Raises:
+        UnreadableLog: the folder is not a checkpoint.
+    """
+    if (folder / METADATA).exists():
+        return [folder / METADATA]
+    parts = [one for one in folder.iterdir() if _PARTS.fullmatch(one.name)]
+    if not parts:
+        found = f"expected a folder with {METADATA}, optimizer.pt, optimizer.bin or an event file of TensorBoard"
+        raise UnreadableLog(path_text(folder), found, "Pass that folder, or a file")
+    return sorted(parts, key=lambda one: (len(one.stem), one))
+
+
+def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: str) -> dict[str, dict[str, Any]]:
+    """Return a dict from the path of each state of one kind in a checkpoint to the state.
+
+    Args:
+        data: the checkpoint.
+        is_state: returns whether a dict is a state of this kind.
+        alone: the path to return if the entire checkpoint is the state.
+
+    >>> find_states({"epoch": 3, "parts": [{"lr": 0.1}]}, lambda one: "lr" in one, "optimizer")
+    {'parts[0]': {'lr': 0.1}}
+    """
+    found: dict[str, dict[str, Any]] = {}
+    seen: set[int] = set()
+    pending = [("", data)]
+    while pending:
+        name, one = pending.pop()
+        if not isinstance(one, (dict, list)) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, dict):
+            if is_state(one):
+                found[name or alone] = one
+                continue
+            inner = [(f"{name}.{key}" if name else str(key), value) for key, value in one.items()]
+        else:
+            inner = [(f"{name}[{index}]", value) for index, value in enumerate(one)]
+        # Reversed, so that the first value is next. Names are shortened, because their total length would grow
+        # quadratically in deeply nested data.
+        pending += [(inner_name[-200:], value) for inner_name, value in reversed(inner)]
+    return found
+
+
+def choose_state(
+    file: Path, states: Mapping[str, Any], option: str, wanted: str | None, missing: tuple[str, str]
+) -> str:
+    """Return the name of the specified state, or of the only state in a checkpoint.
+
+    Args:
+        file: the checkpoint.
+        states: the states by name.
+        option: the command line option that specifies the state.
+        wanted: the specified name; None for the only state.
+        missing: the message and the advice if there is no state.
+    """
+    if not states:
+        raise UnreadableLog(path_text(file), *missing)
+    if wanted is None and len(states) > 1:
+        found = f"it has several states: {names_listed(states)}"
+        raise UnreadableLog(path_text(file), found, f"Write {option} {printable(next(iter(states)))}", option=option)
+    if wanted is not None and wanted not in states:
+        raise UnreadableLog(f"{option} {printable(wanted)}", nearest_in_file(wanted, states))
+    return next(iter(states)) if wanted is None else wanted

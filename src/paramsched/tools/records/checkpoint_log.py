@@ -1,0 +1,189 @@
+"""Readers of checkpoints: the state of an optimizer, as plain data, and the history of a run's plans."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from paramsched.core.base.diagnostic import printable
+from paramsched.core.fields import OURS, Field, finite_or_none, is_number, numeric, recorded_base
+from paramsched.core.plan import Plan
+from paramsched.core.plan.binding import amount_clock
+from paramsched.core.plan.diff import Diff, diff
+from paramsched.core.plan.note import Note
+from paramsched.core.time import Calendar
+from paramsched.core.time.amounts import amount_text
+from paramsched.core.time.calendar import CLOCKS
+from paramsched.errors import InvalidArgument, UnreadableLog
+from paramsched.tools.records.checkpoint_files import load_checkpoint, own_updates, update_count
+from paramsched.tools.records.log_values import LogColumn, LoggedValues, logged_amounts, path_text
+from paramsched.tools.records.torch_files import first_line
+
+
+def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: str | None) -> LoggedValues:
+    """Read the values in the state of an optimizer, without executing code from the checkpoint.
+
+    Args:
+        file: the checkpoint.
+        optimizer: the name of the optimizer; None for the only one.
+        at: the number of completed updates; None to read it from the checkpoint.
+        clock: the unit of consumed amounts; None if the plan counts updates.
+    """
+    name, state = load_checkpoint(file).optimizer(optimizer)
+    groups: list[dict[str, Any]] = state["param_groups"]
+    update, notes = _update_of(file, state, groups, at)
+    columns = []
+    for index, group in enumerate(groups):
+        for field in numeric({key: one for key, one in group.items() if isinstance(key, str) and key.isidentifier()}):
+            try:
+                value = float(Field.of(field).read(group))
+            except InvalidArgument:
+                continue  # an entry that no plan can schedule
+            except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+                where = f"{printable(field)} of group {index} of {name} in {path_text(file)}"
+                reason = f"expected a number ({first_line(error)[:100]})"
+                raise UnreadableLog(where, reason, "The checkpoint may be damaged") from None
+            base = _recorded_base(group, field)
+            columns.append(LogColumn(field, index, np.array([update]), np.array([value]), base=base))
+    names = tuple(found if isinstance(found := group.get("name"), str) else None for group in groups)
+    counted = finite_or_none(groups[0].get(f"{OURS}clock"))
+    carried = groups[0].get(f"{OURS}amount") if clock is not None and counted == CLOCKS.index(clock) else None
+    amounts = logged_amounts([(update, carried)], file)
+    return LoggedValues(path_text(file), tuple(columns), names, tuple(notes), amounts)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CheckpointGroups:
+    """The param groups of an optimizer in a checkpoint.
+
+    Args:
+        groups: a dict for each group with its entries except `params`. Each number is replaced by its recorded base, or
+            by NaN if no base was recorded.
+        updates: the number of completed updates; None if unknown.
+    """
+
+    groups: tuple[Mapping[str, Any], ...]
+    updates: int | None
+
+
+def read_groups(file: Path) -> CheckpointGroups:
+    """Read the param groups of the only optimizer in a checkpoint."""
+    _, state = load_checkpoint(file).optimizer(None)
+    try:
+        updates, _ = _update_of(file, state, state["param_groups"], None)
+    except UnreadableLog:
+        updates = None
+    groups = []
+    for group in state["param_groups"]:
+        own = {key: value for key, value in group.items() if key != "params" and not str(key).startswith(OURS)}
+        for key, value in own.items():
+            if isinstance(value, (list, tuple)):
+                own[key] = tuple(_base_or_nan(group, f"{key}[{index}]") for index in range(len(value)))
+            elif is_number(value) and not isinstance(value, bool):
+                own[key] = _base_or_nan(group, key)
+        groups.append(own)
+    return CheckpointGroups(tuple(groups), updates)
+
+
+def _base_or_nan(group: Mapping[str, Any], field: str) -> float:
+    base = _recorded_base(group, field) if Field.of(field).key.isidentifier() else None
+    return float("nan") if base is None else base
+
+
+def _update_of(
+    file: Path, state: dict[str, Any], groups: list[dict[str, Any]], at: int | None
+) -> tuple[int, list[str]]:
+    """Return a pair: the number of updates that were completed when a checkpoint was saved, and notes for the user."""
+    ours = [one for group in groups if (one := update_count(group.get(f"{OURS}t"))) is not None]
+    own = own_updates(state)
+    update = at if at is not None else own if own is not None else max(ours, default=None)
+    if update is None:
+        found = "the checkpoint does not contain the number of completed updates"
+        raise UnreadableLog(path_text(file), found, "Write --at 1000", option="--at")
+    notes = [f"the checkpoint was saved after {_updates(update)}; its values are those of the next update"]
+    if ours and max(ours) != update:
+        notes.append(f"its scheduler has counted {_updates(max(ours))}")
+    return update, notes
+
+
+def _updates(number: int) -> str:
+    return f"{number} update{'' if number == 1 else 's'}"
+
+
+def _recorded_base(group: Mapping[str, Any], field: str) -> float | None:
+    return finite_or_none(recorded_base(group, Field.of(field).slot))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlanSince:
+    """A plan of a run and the update from which it applied.
+
+    Args:
+        update: the first update whose values are from this plan.
+        amount: the consumed amount before that update; None on the clock of updates.
+        plan: the plan; None if its text is missing or cannot be read.
+        changes: the difference from the previous plan; None for the first plan, and if either plan is unknown.
+        note: the note of the plan's file.
+        bases: the bases from that update on, by field and group, if they changed in the run.
+    """
+
+    update: int
+    amount: float | None
+    plan: Plan | None
+    changes: Diff | None
+    note: Note | None = None
+    bases: Mapping[str, Mapping[str, float]] = dataclass_field(default_factory=dict)
+
+    def __str__(self) -> str:
+        unit = None if self.plan is None else amount_clock(self.plan.clock)
+        amount = "" if self.amount is None else f" ({amount_text(unit or 'consumed', self.amount)})"
+        shown = self.plan if self.changes is None else self.changes
+        lines = ("(a plan without a text)" if shown is None else str(shown)).splitlines()
+        if self.note is not None:
+            lines = [f"note: {{{', '.join(f'{key}: {text}' for key, text in self.note.items())}}}", *lines]
+        lines += [
+            f"base of {name} in group {group}: {base!r}"
+            for name, by_group in self.bases.items()
+            for group, base in by_group.items()
+        ]
+        # The text is from a checkpoint, so control characters are escaped.
+        return "\n".join([f"from update {self.update}{amount}:", *(f"  {printable(line)}" for line in lines)])
+
+
+def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tuple[PlanSince, ...]:
+    """Return the plans of a run in order, each with its changes from the previous plan.
+
+    Args:
+        file: a checkpoint of any format that contains a state of `ps.Scheduler` under any name.
+        scheduler: the name of the state, required if there are several.
+
+    Raises:
+        UnreadableLog: torch cannot read the file, or it contains no state of a Scheduler, no state of this name, or
+            several states and no name is specified.
+        StateError: the state is invalid.
+        MissingDependency: torch is not installed.
+    """
+    _, state = load_checkpoint(Path(file)).scheduler(scheduler)
+    # Imported here because the module imports torch; torch was required to load the file anyway.
+    from paramsched.core.scheduler.saved_state import plans_in_state
+
+    plans, facts = plans_in_state(state)
+    found: list[PlanSince] = []
+    for entry, plan in plans:
+        previous = found[-1].plan if found else None
+        changes = None if plan is None or previous is None else changes_between(previous, plan, facts)
+        found.append(PlanSince(entry.update, entry.amount, plan, changes, entry.note, entry.details.get("bases", {})))
+    return tuple(found)
+
+
+def changes_between(before: Plan, after: Plan, facts: Calendar | None) -> Diff:
+    """Return the changes from one plan to another, without times if the run facts do not fit the earlier plan."""
+    try:
+        return diff(before, after, facts)
+    except InvalidArgument:  # the earlier plan was for a run with other facts, e.g. another length
+        return diff(before, after)

@@ -1,0 +1,526 @@
+"""Reader of logs in all supported formats."""
+
+import csv
+import json
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from io import TextIOWrapper
+from itertools import chain, count
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, final
+
+from paramsched.core.base.diagnostic import names_listed, printable
+from paramsched.core.base.files import open_to_read
+from paramsched.core.fields import Field
+from paramsched.errors import MissingDependency, UnreadableLog
+from paramsched.tools.audit.columns import TimeColumn, columns_of_fields, length_in, time_column
+from paramsched.tools.audit.text_log import rows_of_text
+from paramsched.tools.records.checkpoint_files import parts_of_checkpoint
+from paramsched.tools.records.checkpoint_log import read_checkpoint
+from paramsched.tools.records.log_values import (
+    ROWS_ARE_COUNTED,
+    AmountColumn,
+    LoggedValues,
+    group_number,
+    is_group_index,
+    logged_amounts,
+    make_column,
+    nearest_in_file,
+    number_notes,
+    path_text,
+    require_columns,
+    update_number,
+    with_shared_digits,
+)
+
+_CHECKPOINTS = {".pt", ".pth", ".bin", ".ckpt", ".tar"}
+_TABLES = (".csv", ".tsv")
+_WORDS = (".log", ".txt", ".out")
+_EVENTS = "tfevents"  # in the name of each event file
+_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+
+
+def read_log(
+    path: str | Path,
+    fields: Iterable[str],
+    *,
+    columns: Mapping[str, str] | None = None,
+    time: str | None = None,
+    optimizer: str | None = None,
+    at: int | None = None,
+    amount: AmountColumn = AmountColumn(),  # noqa: B008  # a frozen value
+    tolerance: float | None = None,
+) -> LoggedValues:
+    """Read the values in a log. The first update has number 0.
+
+    A `trainer_state.json` counts steps from 1; they are converted.
+
+    Args:
+        path: a `.jsonl` or `.csv` file, the `trainer_state.json` of transformers, an event file of TensorBoard or a
+            folder of them, or a checkpoint with the state of an optimizer, which may be a folder.
+        fields: the fields that the plan schedules, to find columns with their names.
+        columns: maps `"lr"` or `"lr@head"` (the name or index of a group) to the name of a column. The columns of
+            other fields are found by name.
+        time: the column that counts the updates. Default: a column with a common name, else the number of the row.
+        optimizer: the name of the optimizer, required if the log or the checkpoint has several.
+        at: completed updates, required for a checkpoint that does not contain them.
+        amount: the column of the consumed amount, for a plan that counts samples, tokens or seconds.
+        tolerance: the relative difference up to which a logged value counts as planned; 0 requires equal bits.
+            Default: 0 for values written by a Scheduler or the Runner, else 1e-9.
+
+    Raises:
+        UnreadableLog: the log has no value that can be compared.
+        MissingDependency: a package that reads the format is not installed.
+        OSError: the file cannot be read.
+    """
+    file, fields, columns = Path(path), tuple(fields), columns or {}
+    kind = kind_of_log(file)
+    if kind == "checkpoint":
+        logged = read_checkpoint(file, optimizer, at, amount.clock)
+        # A recorded base shows that a Scheduler wrote the group.
+        ours = (one if one.base is None else replace(one, tolerance=0.0) for one in logged.columns)
+        logged = replace(logged, columns=tuple(ours), of_state=True)
+    else:
+        rows = rows_of_log(file, kind)
+        if kind == "jsonl" and rows and "groups" in rows[0]:
+            logged = _read_scheduler_rows(file, rows, optimizer, amount)
+        elif kind == "history":
+            wanted = _columns_of_history(file, rows, fields, columns)
+            logged = _read_table(file, rows, fields, wanted, time or _STEP, amount)
+            moved = tuple(replace(one, t=one.t - 1) for one in logged.columns)
+            logged = replace(logged, columns=moved, length=_length_of_history(file), from_one=True)
+        else:
+            logged = _read_table(file, rows, fields, columns, _STEP if kind == "events" and not time else time, amount)
+    if tolerance is None:
+        return logged
+    return replace(logged, columns=tuple(replace(one, tolerance=tolerance) for one in logged.columns))
+
+
+_Kind: TypeAlias = Literal["checkpoint", "history", "jsonl", "csv", "text", "events"]
+
+
+def kind_of_log(file: Path) -> _Kind:
+    """Return the format of a log from its suffix and its first bytes; a folder has event files or is a checkpoint."""
+    if file.is_dir():
+        if any(_EVENTS in one.name for one in file.iterdir()):
+            return "events"
+        parts_of_checkpoint(file)
+        return "checkpoint"
+    if file.exists() and not file.is_file():
+        found = "expected a regular file, because other files may have no end"
+        raise UnreadableLog(path_text(file), found, "Write the log to a file first")
+    with open_to_read(file) as stream:
+        head = stream.read(65536)
+    if not head:
+        raise UnreadableLog(path_text(file), "the file is empty", _LOG_ADVICE)
+    # A checkpoint is a zip archive or a pickle, recognized by its suffix or its first bytes.
+    if file.suffix in _CHECKPOINTS or head.startswith((b"PK\x03\x04", b"\x80")):
+        return "checkpoint"
+    for magic, name in _COMPRESSIONS.items():
+        if head.startswith(magic):
+            raise UnreadableLog(path_text(file), f"the file is compressed with {name}", "Decompress it first")
+    if _EVENTS in file.name:
+        return "events"
+    # The state of a Trainer is recognized by its name or its first bytes.
+    is_state = file.suffix == ".json" and head.lstrip()[:1] == b"{" and b'"log_history"' in head
+    if is_state or file.name == "trainer_state.json":
+        return "history"
+    if file.suffix not in _TABLES and not _is_object(head) and any(rows_of_text(_text_lines(file, loose=True))):
+        return "text"
+    # A text that starts like an object, optionally after a byte order mark, is JSONL regardless of the suffix.
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    # A line of a text log may begin with a time in brackets.
+    words = file.suffix in _WORDS and not _is_object(head)
+    if file.suffix not in _TABLES and not words and text.startswith((b"{", b"[")):
+        return "jsonl"
+    return "csv"
+
+
+def _is_object(head: bytes) -> bool:
+    """Return whether the first line of a file is a JSON object, or may be the first part of one."""
+    line = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return line.startswith(b'{"') and len(head) == len(line)
+
+
+def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
+    """Return the rows of a log as dicts from column to value; an empty list for a checkpoint.
+
+    Numbers may be strings, because their digits show the precision.
+    """
+    match kind:
+        case "checkpoint":
+            return []
+        case "csv":
+            return list(_csv_rows(file))
+        case "events":
+            return list(_event_rows(file))
+        case "text":
+            return list(rows_of_text(_text_lines(file, loose=True)))
+        case "history":
+            return _state_of_history(file)["log_history"]  # type: ignore[no-any-return]  # checked there
+        case "jsonl":
+            return list(json_rows(file))
+
+
+_IN_TEXT = "Pass JSONL or CSV in UTF-8, or a checkpoint (.pt)"
+_LOG_ADVICE = "Pass the log of a run: JSONL, CSV, or a checkpoint"
+
+
+_FEWEST_COLUMNS = 3
+_NO_TABLE = (
+    "the text is no table, and its lines are not those of nanoGPT, Megatron-LM, MMEngine, DeepSpeed or transformers' "
+    "Trainer with a learning rate"
+)
+
+
+def _table_of_text(file: Path) -> str:
+    """Return a command that makes a table of a text log, with the names that its lines may use."""
+    pattern = r"step\D*(\d+).*?lr\D*?([\d.]+(?:e[-+]?\d+)?)"
+    code = (
+        f"import re; print('step,lr'); "
+        f"[print(*m, sep=',') for m in re.findall(r'{pattern}', open({str(file)!r}, errors='replace').read())]"
+    )
+    return f"Make a table of it, with the names in its lines: python -c {shlex.quote(code)} > log.csv"
+
+
+_MAX_LINE_LENGTH = 2**24
+"""The maximum length of a line in characters, because a file of zeros is one long line."""
+_MAX_STATE_BYTES = 2**28
+"""The maximum size of a `trainer_state.json` in bytes; the file is read into memory."""
+MOST_COLUMNS = 4_000
+"""The maximum number of columns: four fields of a thousand groups."""
+
+
+def _text_lines(file: Path, *, loose: bool = False) -> Iterator[str]:
+    """Yield the lines of a text file with their line ends, because the csv module requires the line ends.
+
+    Args:
+        file: the path.
+        loose: whether other bytes than UTF-8 are replaced, and a carriage return ends a line, as in what a progress bar
+            prints.
+    """
+    errors, newline = ("replace", None) if loose else ("strict", "")
+    with (
+        open_to_read(file) as stream,
+        TextIOWrapper(stream, encoding="utf-8-sig", errors=errors, newline=newline) as text,
+    ):
+        try:
+            for number in count(1):
+                line = text.readline(_MAX_LINE_LENGTH)
+                if len(line) == _MAX_LINE_LENGTH and loose:
+                    return
+                if len(line) == _MAX_LINE_LENGTH:
+                    found = f"the line has more than {_MAX_LINE_LENGTH:,} characters"
+                    raise UnreadableLog(path_text(file, number), found, "Pass a log with one row per line")
+                if not line:
+                    return
+                yield line
+        except UnicodeDecodeError as error:
+            raise UnreadableLog(
+                path_text(file), f"invalid UTF-8 (byte 0x{error.object[error.start]:02x})", _IN_TEXT
+            ) from None
+
+
+def _object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object as a dict, or raise _DuplicateKeyError for a duplicate key."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        times = Counter(name for name, _ in pairs)
+        raise _DuplicateKeyError(next(name for name in found if times[name] > 1))
+    return found
+
+
+@final
+class _DuplicateKeyError(Exception):
+    """Raised for a duplicate key in a JSON object."""
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=str, object_pairs_hook=_object_of_pairs
+)  # the digits show the precision of a number
+
+
+def _json_value(text: str, file: Path, instead: str, line: int | None = None) -> Any:
+    """Parse JSON; numbers with a decimal point stay strings, whose digits show the precision."""
+    try:
+        return _DECODER.decode(text)
+    except _DuplicateKeyError as error:
+        raise _duplicate_error(path_text(file, line), error.args[0]) from None
+    except (ValueError, RecursionError) as error:
+        found = "it is nested too deeply" if isinstance(error, RecursionError) else printable(str(error))[:200]
+        raise UnreadableLog(path_text(file, line), f"invalid JSON: {found}", instead) from None
+
+
+def _duplicate_error(where: str, name: str) -> UnreadableLog:
+    found = f'"{printable(name)[:80]}" occurs twice'
+    return UnreadableLog(where, found, "Remove or rename one of them")
+
+
+def json_rows(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield each object of a JSONL file; numbers with a decimal point stay strings."""
+    instead = "Write one object per line"
+    for number, line in enumerate(_text_lines(file), 1):
+        if line.strip():
+            row = _json_value(line, file, instead, number)
+            if not isinstance(row, dict):
+                found = f"expected an object, got {type(row).__name__}"
+                raise UnreadableLog(path_text(file, number), found, instead)
+            yield row
+
+
+def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield each row of a CSV file as a dict by the column names in the first line."""
+    lines = _text_lines(file)
+    first = next(lines, "")
+    if "\0" in first:
+        raise UnreadableLog(path_text(file), "expected text, got null bytes", _IN_TEXT)
+    # The delimiter is the candidate that occurs most often in the first line.
+    rows = csv.reader(chain([first], lines), delimiter=max(",;\t", key=first.count))
+    try:
+        header = [name.strip() or name for name in next(rows, [])]
+        times = Counter(header)
+        if duplicate := next((name for name in header if name and times[name] > 1), None):
+            raise _duplicate_error(path_text(file, 1), duplicate)
+        for row in rows:
+            if len(row) > len(header) and file.suffix in _WORDS and len(header) < _FEWEST_COLUMNS:
+                raise UnreadableLog(path_text(file), _NO_TABLE, _table_of_text(file), option="--column")
+            if len(row) > len(header):
+                cells = "1 cell" if len(header) == 1 else f"{len(header)} cells"
+                found = f"expected a log with {cells} as in the first line, got {len(row)}"
+                instead = "Write the name of each column in the first line"
+                raise UnreadableLog(path_text(file, rows.line_num), found, instead)
+            if row:
+                yield dict(zip(header, (cell.strip() for cell in row), strict=False))
+    except csv.Error as error:
+        raise UnreadableLog(path_text(file, rows.line_num), f"invalid CSV: {error}", _IN_TEXT) from None
+
+
+_STEP = "step"  # the column that counts the updates in a `trainer_state.json` and in the rows of an event file
+
+
+def _event_rows(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield a dict for each scalar of an event file or a folder of them: its step as `step`, and its value."""
+    try:
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+        from tensorboard.util.tensor_util import make_ndarray
+    except ImportError:
+        raise MissingDependency("a log of TensorBoard", "tensorboard") from None
+    try:
+        # A size of 0 keeps all values. Values that a restart wrote again are kept, as in other logs.
+        events = EventAccumulator(str(file), size_guidance={"scalars": 0, "tensors": 0}, purge_orphaned_data=False)
+        events.Reload()  # stops at a damaged or incomplete record
+    except UnicodeEncodeError:
+        found = "its name is not valid UTF-8, so tensorboard cannot open it"
+        raise UnreadableLog(path_text(file), found, "Rename the file") from None
+    for tag in events.Tags()["scalars"]:
+        for event in events.Scalars(tag):
+            yield {_STEP: event.step, tag: event.value}
+    for tag in events.Tags()["tensors"]:
+        if events.SummaryMetadata(tag).plugin_data.plugin_name == "scalars":
+            for event in events.Tensors(tag):
+                yield {_STEP: event.step, tag: make_ndarray(event.tensor_proto).item()}
+
+
+_NO_HISTORY = "Pass trainer_state.json of a checkpoint, whose log_history has learning_rate"
+
+
+def _columns_of_history(
+    file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...], columns: Mapping[str, str]
+) -> dict[str, str]:
+    """Return a dict from each field, or `field@group`, to its column in a `trainer_state.json`."""
+    present = list(dict.fromkeys(name for row in rows for name in row))
+    wanted = columns_of_fields(present, fields, columns)
+    if not wanted:
+        raise UnreadableLog(path_text(file), f"no row has {', '.join(fields)}", _NO_HISTORY)
+    return wanted
+
+
+def _length_of_history(file: Path) -> int | None:
+    """Return the length of a Trainer's run that its state contains."""
+    return length_in([_state_of_history(file)])
+
+
+def _state_of_history(file: Path) -> dict[str, Any]:
+    """Return the state of a Trainer, with the rows of `log_history`; numbers with a decimal point stay strings."""
+    if (size := file.stat().st_size) > _MAX_STATE_BYTES:
+        found = f"expected at most {_MAX_STATE_BYTES:,} bytes, got {size:,}"
+        raise UnreadableLog(path_text(file), found, _NO_HISTORY)
+    try:
+        with open_to_read(file) as stream:
+            text = stream.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableLog(path_text(file), f"invalid JSON: {printable(str(error))[:200]}", _NO_HISTORY) from None
+    data = _json_value(text, file, _NO_HISTORY)
+    rows = data.get("log_history") if isinstance(data, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise UnreadableLog(path_text(file), "log_history, a list of objects, is missing", _NO_HISTORY)
+    return dict(data)
+
+
+def _read_scheduler_rows(
+    file: Path, lines: list[dict[str, Any]], optimizer: str | None, amount: AmountColumn
+) -> LoggedValues:
+    """Read JSONL that a Scheduler or the Runner has written."""
+    names = sorted({str(line.get("optimizer", "")) for line in lines})
+    if optimizer is None and len(names) > 1:
+        raise UnreadableLog(
+            path_text(file),
+            f"the log has several optimizers: {names_listed(names)}",
+            f"Write --optimizer {printable(names[0] or names[1])}",
+            option="--optimizer",
+        )
+    if optimizer is not None:
+        lines = [line for line in lines if str(line.get("optimizer", "")) == optimizer]
+        if not lines:
+            raise UnreadableLog(f"--optimizer {printable(optimizer)}", nearest_in_file(optimizer, names))
+    found: dict[tuple[str, int], list[tuple[int, Any]]] = {}
+    consumed, amounts = amount.find(lines[0], file), []
+    for number, line in enumerate(lines):
+        groups = line.get("groups", [])
+        if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
+            raise UnreadableLog(
+                path_text(file),
+                f"expected a list of objects as groups of update {printable(str(line.get('t', number)))[:40]}",
+                'Write {"t": 0, "groups": [{"lr": 0.1}]}',
+            )
+        t = update_number(line.get("t", number), file) if groups else 0
+        if groups and consumed is not None:
+            amounts.append((t, line.get(consumed)))
+        for index, group in enumerate(groups):
+            for field, value in group.items():
+                if value is not None:
+                    found.setdefault((field, index), []).append((t, value))
+                    require_few_columns(len(found), file)
+    groups = 1 + max((index for _, index in found), default=-1)
+    made = with_shared_digits(
+        replace(make_column(field, index, rows, file), tolerance=0.0) for (field, index), rows in found.items()
+    )
+    return LoggedValues(path_text(file), made, (None,) * groups, number_notes(made), logged_amounts(amounts, file))
+
+
+def require_few_columns(number: int, file: Path) -> None:
+    """Raise UnreadableLog for more than `MOST_COLUMNS` columns."""
+    if number > MOST_COLUMNS:
+        found = f"the log has more than {MOST_COLUMNS:,} columns of values"
+        raise UnreadableLog(
+            path_text(file), found, "Name the columns to compare: --column lr@0=NAME", option="--column"
+        )
+
+
+def _read_table(
+    file: Path,
+    rows: list[dict[str, Any]],
+    fields: tuple[str, ...],
+    columns: Mapping[str, str],
+    time: str | None,
+    amount: AmountColumn,
+) -> LoggedValues:
+    """Read the specified columns of a table; by default the columns that have the names of the plan's fields."""
+    present = list(dict.fromkeys(chain.from_iterable(rows)))
+    if not present:
+        raise UnreadableLog(path_text(file), "the log has no values", _LOG_ADVICE)
+    wanted = columns_of_fields(present, fields, columns)
+    require_columns((*wanted.values(), *([time] if time else [])), present, file)
+    if not wanted and file.suffix in _WORDS and len(present) < _FEWEST_COLUMNS:
+        raise UnreadableLog(path_text(file), _NO_TABLE, _table_of_text(file), option="--column")
+    if not wanted:
+        field = "lr" if "lr" in fields or not fields else fields[0]
+        example, listed = f"{field}={_column_to_suggest(field, rows)}", names_listed(dict.fromkeys((field, *fields)), 4)
+        raise UnreadableLog(
+            path_text(file),
+            f"no column has the name of a field ({listed}); the log has {names_listed(present)}",
+            f"Write --column {shlex.quote(example)}",
+            option="--column",
+        )
+    require_few_columns(len(wanted), file)
+    counted = time_column(present, rows, time)
+    cells = numbered_cells(file, rows, wanted.values(), counted)
+    labels = _group_indices(wanted, file)
+    made = []
+    for place, name in wanted.items():
+        field, _, label = place.partition("@")
+        made.append(make_column(str(Field.of(field)), labels[label] if label else 0, cells[name], file))
+    places = Counter((one.field, one.group) for one in made)
+    if duplicate := next((one for one in made if places[one.field, one.group] > 1), None):
+        found = f"two columns belong to the same group of {duplicate.field}"
+        raise UnreadableLog(path_text(file), found, _NAME_EACH_COLUMN, option="--column")
+    if not any(one.t.size for one in made):
+        site = f"column{'s' if len(wanted) > 1 else ''} {names_listed(wanted.values())} of {path_text(file)}"
+        raise UnreadableLog(site, "it has no values", f"the log has {names_listed(present)}")
+    known = with_shared_digits(made)
+    named = {index: label for label, index in labels.items() if not is_group_index(label)}
+    names = tuple(named.get(index) for index in range(1 + max(one.group for one in known)))
+    uncounted = () if counted.unit != "rows" else (ROWS_ARE_COUNTED,)
+    consumed = amount.find(present, file)
+    amounts = [] if consumed is None else numbered_cells(file, rows, [consumed], counted)[consumed]
+    notes, consumed_amounts = (*uncounted, *number_notes(known)), logged_amounts(amounts, file)
+    return LoggedValues(
+        path_text(file),
+        known,
+        names,
+        notes,
+        consumed_amounts,
+        unit=counted.unit,
+        from_one=counted.first == 1,
+        length=length_in(rows),
+    )
+
+
+_NAME_EACH_COLUMN = 'Name each column: --column lr@0=NAME; in Python columns={"lr@body": "lr_0", "lr@head": "lr_1"}'
+
+
+def _group_indices(wanted: Iterable[str], file: Path) -> dict[str, int]:
+    """Return a dict from the label of each group (its name, or its index as text) to the index of the group.
+
+    Named groups are numbered in order. If a field has columns of named groups and columns of numbered groups, the
+    numbers of the latter are not given to named groups.
+    """
+    by_field: dict[str, list[str]] = {}
+    for place in wanted:
+        field, _, label = place.partition("@")
+        if label:
+            by_field.setdefault(field, []).append(label)
+    labels = dict.fromkeys(chain.from_iterable(by_field.values()))
+    found = {label: group_number(label, file) for label in labels if is_group_index(label)}
+    mixed = (of_field for of_field in by_field.values() if not all(map(is_group_index, of_field)))
+    taken = {found[label] for label in chain.from_iterable(mixed) if label in found}
+    free = (index for index in count() if index not in taken)
+    return found | {label: next(free) for label in labels if label not in found}
+
+
+def numbered_cells(
+    file: Path, rows: list[dict[str, Any]], names: Iterable[str], counted: TimeColumn
+) -> dict[str, list[tuple[int, Any]]]:
+    """Return a dict from each of `names` to the nonempty cells of that column, as pairs (time, value)."""
+    time = counted.name
+    found: dict[str, list[tuple[int, Any]]] = {name: [] for name in names}
+    for number, row in enumerate(rows):
+        # Iterate over the smaller set of names: a log may have thousands of columns and rows with few cells.
+        present = row.keys() & found.keys() if len(found) > 4 else [name for name in found if name in row]
+        if not present or (time is not None and row.get(time) in (None, "")):
+            continue
+        cells = [(name, value) for name in present if (value := row[name]) not in (None, "")]
+        t = number if time is None or not cells else update_number(row[time], file) - counted.first
+        for name, value in cells:
+            found[name].append((t, value))
+    return found
+
+
+def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:
+    """Return the first column of numbers whose name contains the field (or "rate", if the field is lr); else "NAME".
+
+    >>> _column_to_suggest("lr", [{"step": "0", "loss": "2.5", "base_rate": "1e-3"}])
+    'base_rate'
+    """
+    parts = (field, "rate") if field == "lr" else (field,)
+    for name, value in rows[0].items():
+        is_number = re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", str(value), re.IGNORECASE)
+        if is_number and any(part in name.lower() for part in parts):
+            return printable(name)[:80]
+    return "NAME"

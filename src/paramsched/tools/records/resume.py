@@ -1,0 +1,105 @@
+"""The report of a resume, before the run is resumed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+from paramsched.core.base.diagnostic import printable
+from paramsched.core.plan import Plan
+from paramsched.core.plan.diff import Diff
+from paramsched.core.plan.optimizers import ALONE
+from paramsched.core.runs.dry_run import DryRun, Message, dry_run
+from paramsched.core.scheduler.saved_state import OnChange, plan_or_none, read_scheduler_state
+from paramsched.core.time import Calendar
+from paramsched.core.time.amounts import amount_text
+from paramsched.tools.records.checkpoint_log import changes_between
+from paramsched.tools.records.log_values import path_text
+from paramsched.tools.records.saved_run import DEEPSPEED, SavedRun
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ResumeReport:
+    """The prediction of a resume.
+
+    Args:
+        run: the run in the checkpoint.
+        result: the result of the dry run.
+        changes: the changes from the plan in the checkpoint.
+        diagnostics: pairs of severity and text.
+    """
+
+    run: SavedRun
+    result: DryRun
+    changes: Diff
+    diagnostics: tuple[Message, ...]
+
+    def __str__(self) -> str:
+        run, result = self.run, self.result
+        consumed = "" if result.amount is None else f", {amount_text(result.clock, result.amount)}"
+        parts = [run.checkpoint.format]
+        parts += [f'optimizer {"" if name == ALONE else f"{name} "}"{path}"' for name, path in run.paths.items()]
+        parts += [] if run.scheduler is None else [f'scheduler "{run.scheduler}"']
+        lines = [f"{path_text(run.checkpoint.file)}: update {result.update}{consumed} ({', '.join(parts)})"]
+        rows = [("update", "field", "group", "in the checkpoint", "resumed", "")]
+        for one in result.values:
+            before, ratio = one.stored, ""
+            stored, value = "" if before is None else f"{before:.6g}", f"{one.value:.6g}"
+            if before is not None and before != one.value:
+                stored, value = (repr(before), repr(one.value)) if stored == value else (stored, value)
+                ratio = f"× {one.value / before:.4g}" if before else ""
+            rows.append((str(one.update), one.field, str(one.group), stored, value, ratio))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows if result.values else ():
+            cells = zip(row, widths, (str.rjust, str.ljust, str.ljust, str.rjust, str.rjust, str.ljust), strict=True)
+            lines.append("  ".join(align(cell, width) for cell, width, align in cells))
+        lines += [f"plan: {change}" for change in self.changes]
+        for ignored in run.ignored:
+            at = "" if ignored.update is None else f", at {ignored.update}"
+            owner = "of DeepSpeed" if ignored.kind == DEEPSPEED else f"torch's {ignored.kind}"
+            lines.append(f"will not act: {ignored.name} ({owner}{at})")
+        for severity, text in self.diagnostics:
+            lines += f"{severity}: {text}".splitlines()
+        return "\n".join(printable(line).rstrip() for line in lines)
+
+
+def predict_resume(
+    run: SavedRun,
+    plan: Plan,
+    calendar: Calendar,
+    *,
+    on_change: OnChange = "new",
+    bases: Mapping[tuple[str, str | None], float] | None = None,
+    updates: int = 3,
+    compared_with: Calendar | None = None,
+) -> ResumeReport:
+    """Predict a resume: the values of the next updates, and the messages of the Scheduler.
+
+    Args:
+        run: the run in the checkpoint.
+        plan: the plan to resume with.
+        calendar: the run facts.
+        on_change: as in `ps.Scheduler`.
+        bases: the bases in the code that apply, by field and group; None means all groups.
+        updates: the number of updates.
+        compared_with: the run facts for the times of the changes; None for changes without times.
+
+    Raises:
+        StateError: the Scheduler's state, or an entry of paramsched in a group, is invalid.
+        MissingFact: a unit of the plan needs another run fact.
+    """
+    result = dry_run(
+        run.groups, run.state, plan, calendar, start=run.start, on_change=on_change, bases=bases, updates=updates
+    )
+    found: list[Message] = []
+    if run.source is not None:
+        several = ", ".join(f'"{name}": …' for name in run.paths)
+        argument = "optimizer" if len(run.paths) == 1 else f"{{{several}}}"
+        text = f"the checkpoint carries no count of paramsched, and {run.source}"
+        found.append(("info", f"{text}. Write ps.Scheduler({argument}, plan, t={run.start})"))
+    if any(one.kind == DEEPSPEED for one in run.ignored):
+        text = "the state of DeepSpeed's scheduler contains only its position, so a changed JSON acts at a resume"
+        found.append(("info", text))
+    saved = None if run.state is None else plan_or_none(read_scheduler_state(run.state).text)
+    changes = Diff(()) if saved is None else changes_between(saved, plan, compared_with)
+    return ResumeReport(run, result, changes, (*found, *result.messages))
