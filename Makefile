@@ -87,8 +87,8 @@ fuzz: $(VENV)/compiled.stamp
 	    HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/fuzz $(ARGS) || exit 1; done
 
 # Plant small errors in packages, one at a time, and report those that no test of a contributor finds: minutes to hours.
-# make mutants PACKAGES="scheduler plan" ARGS="--count 100 --seed 2"
-PACKAGES = schedules plan scheduler runs compat runner
+# make mutants PACKAGES="core/scheduler core/plan" ARGS="--count 100 --seed 2"
+PACKAGES = $(addprefix core/,schedules plan scheduler runs) compat mmengine/runner
 mutants: $(VENV)/compiled.stamp
 	$(INSTALL) coverage
 	$(BIN)/python tools/mutants.py $(PACKAGES) $(ARGS)

@@ -16,6 +16,8 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from paramsched.core.files.known_dialects import own_names
+
 # No garbage collection during the import of the tests, because all imported objects stay alive.
 gc.disable()
 
@@ -41,7 +43,7 @@ PEERS = [
     "torchtitan",
     "transformers",
 ]
-"""The libraries with a folder in `paramsched.peers`."""
+"""The libraries whose files the library reads."""
 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
@@ -68,16 +70,16 @@ def start_with_the_expensive(items: list[pytest.Item]) -> list[pytest.Item]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the items. Skip those whose marks or parameters name a library without a folder in `paramsched.peers`."""
+    """Order the items. Skip those whose marks or parameters name a library without a reader."""
     items[:] = start_with_the_expensive(items)
-    absent = {name for name in PEERS if find_spec(f"paramsched.peers.{name}") is None}
+    absent = set(PEERS) - set(own_names())
     for item in items if absent else ():
         named = {mark.args[0] for mark in item.iter_markers("peer")}
         callspec = getattr(item, "callspec", None)
         if callspec is not None:
             named |= {one for one in callspec.params.values() if isinstance(one, str)}
         if missing := absent & named:
-            item.add_marker(pytest.mark.skip(f"without {', '.join(missing)} in paramsched.peers"))
+            item.add_marker(pytest.mark.skip(f"without {', '.join(missing)} "))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -140,10 +140,9 @@ def mutants(file: Path) -> Iterator[Mutant]:
 
 def tests_of(package: str) -> list[str]:
     """Return the paths of the tests that a contributor to the package runs, its doctests included."""
-    folders = {"runs": "scheduler"}
-    integration = f"integration/{folders.get(package, package)}"
-    # tests/peers has the tests of the config readers.
-    names = [package, f"unit/{package}", f"unit/test_{package}.py", integration, "laws"]
+    room = package.rpartition("/")[2]
+    other = {"runs": "scheduler", "check": "lint", "recipes": "recipe_book", "files": "config"}.get(room, room)
+    names = [f"peers/{room}", f"unit/{other}", f"unit/test_{room}.py", f"integration/{other}", "laws"]
     paths = [f"src/paramsched/{package}", f"src/paramsched/{package}.py", *(f"tests/{name}" for name in names)]
     return [path for path in paths if (ROOT / path).exists()]
 
@@ -271,7 +270,7 @@ def main() -> None:
         sys.dont_write_bytecode = True
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
         for package in arguments.packages:
-            lines, seconds = _executed_lines(tests_of(package.split("/")[0]))
+            lines, seconds = _executed_lines(tests_of(package.removesuffix(".py")))
             sizes: dict[str, int] = defaultdict(int)
             for by_line in lines.values():
                 for tests in by_line.values():

@@ -16,8 +16,11 @@ API = {
         ("Scheduler", "BatchSampler", "Calendar", "find_lr", "replay"),
     ),
     "Plan": (
-        "Write, load, save and compare plans.",
-        ("Plan", "Binding", "Target", "load", "loads", "dump", "diff", "plan_from_log", "recognize", "recipes"),
+        "Write, load, save, check and compare plans.",
+        (
+            *("Plan", "Binding", "Target", "load", "loads", "open_plan", "dump", "convert", "check", "diff"),
+            *("plan_from_log", "recognize", "recipes"),
+        ),
     ),
     "Look": (
         "Compute the values of a plan before it runs. [Pictures](paramsched-show.md) are drawn by `paramsched.show`.",
@@ -38,10 +41,9 @@ API = {
 """The names of `paramsched` by task, in order of use: a sentence and the names for each."""
 
 MODULES = {
-    "paramsched.core.files": "Read, write, check and convert plans.",
     "paramsched.show": "Draw plans, logs and schedulers for files, web pages, terminals and notebooks.",
     "paramsched.tools.audit": "Compare the values that a run used, from its log or checkpoint, with its plan.",
-    "paramsched.core.feedback": "Metric rules: schedule components that react to an observed metric.",
+    "paramsched.extend": "What authors of shapes, curves, metric rules, readers and adapters need.",
     "paramsched.tools.loss_law": (
         "Predict the loss of a plan. Experimental. Start with [its tutorial](../tutorials/choose-a-schedule.md)."
     ),
@@ -51,7 +53,6 @@ MODULES = {
     ),
     "paramsched.tools.range_test": "The range test of `ps.find_lr`, and its result.",
     "paramsched.tools.recipes": "Published training recipes, and a search for the recipe most similar to a plan.",
-    "paramsched.mmengine.runner": "Train from a config with MMEngine's names. Start with [its guide](../how-to/runner.md).",
     "paramsched.testing": "The library's laws as tests for your own shapes, curves, rules and dialects.",
     "paramsched.engines.transformers": "Hugging Face Trainer. Start with [its guide](../engines/transformers.md).",
     "paramsched.engines.lightning": "`PlanCallback`. Start with [its guide](../engines/lightning.md).",
@@ -67,7 +68,10 @@ MODULES = {
     "paramsched.engines.axolotl": "`PlanPlugin`. Start with [its guide](../engines/axolotl.md).",
     "paramsched.engines.optax": "optax in JAX. Start with [its guide](../engines/optax.md).",
     "paramsched.compat.torch": "Drop-ins for `torch.optim.lr_scheduler`; [differences](../compat/divergences.md).",
-    "paramsched.mmengine.schedulers": "Drop-ins for MMEngine's schedulers; [differences](../compat/divergences.md).",
+    "paramsched.mmengine": (
+        "MMEngine's schedulers ([differences](../compat/divergences.md)), and a Runner that trains from its configs. Start"
+        " with [its guide](../how-to/runner.md)."
+    ),
     "paramsched.compat.pytorch_accelerated": "Drop-ins for pytorch-accelerated's schedulers.",
     "paramsched.compat.gradual_warmup": "A drop-in for `warmup_scheduler`.",
     "paramsched.compat.megatron": "A drop-in for Megatron's `OptimizerParamScheduler`, also for plans.",

@@ -12,15 +12,26 @@ INNER = {
     "paramsched.Plan": "as_written",
     "paramsched.Schedule": "depth has_absolute has_neighbor_levels",
     "paramsched.Trace": "clock_of horizon_amount time_units with_assumed_bases",
-    "paramsched.core.files.PlanText": "data has_comments placed",
+    "paramsched.extend.PlanText": "data has_comments placed",
     "paramsched.show": "loss_by_rate",
 }
 """Names that only the library uses: they have no place in the reference, so they may change."""
 
 
+def module_at(path: str) -> types.ModuleType:
+    """Return the module at a public path, which may be an attribute: `paramsched.curves`."""
+    try:
+        return import_module(path)
+    except ModuleNotFoundError:
+        parent, _, name = path.rpartition(".")
+        found = getattr(import_module(parent), name)
+        assert isinstance(found, types.ModuleType)
+        return found
+
+
 def public_names(module: str) -> list[str]:
     """Return the public names of a module: those of `__all__`, or else those that are defined in this library."""
-    found = import_module(module)
+    found = module_at(module)
     listed = getattr(found, "__all__", None)
     names = vars(found) if listed is None else listed
     return sorted(
@@ -54,7 +65,7 @@ def documented(module: str, names: Iterable[str]) -> str:
 
 def directive(module: str, name: str) -> str:
     """Return the directive that documents one public name."""
-    value = getattr(import_module(module), name, None)
+    value = getattr(module_at(module), name, None)
     if isinstance(value, type):
         inner = ", ".join(INNER.get(f"{module}.{name}", "").split())
         without = f"   :exclude-members: {inner}\n" if inner else ""

@@ -118,12 +118,10 @@ def curves_page() -> str:
     }
     thumbnails = "\n".join(f"{name} | {line}" for name, line in lines.items())
     sections = (
-        f"## {name}\n\n{plan_of(line)}{documented('paramsched.core.curves', [name])}"
+        f"## {name}\n\n{plan_of(line)}{documented('paramsched.curves', [name])}"
         for name, line in lines.items()
     )
-    last = "## Custom curves\n\n" + documented(
-        "paramsched.core.curves", CUSTOM_CURVES
-    )
+    last = "## Custom curves\n\n" + documented("paramsched.curves", CUSTOM_CURVES)
     return (
         "\n\n".join(
             ["# Curves", CURVES_OPENING, gallery(thumbnails), *sections, last]
@@ -145,8 +143,8 @@ def line_of_curve(name: str) -> str:
 def rules_page() -> str:
     """Return the page of the rules of recurrences."""
     text = documented(
-        "paramsched.core.schedules.rules",
-        public_names("paramsched.core.schedules.rules"),
+        "paramsched.rules",
+        public_names("paramsched.rules"),
     )
     return "\n\n".join(["# Rules", RULES_OPENING, text]) + "\n"
 

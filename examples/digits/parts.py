@@ -6,7 +6,7 @@ from torch.utils.data import TensorDataset
 
 from digits import load
 from model import network
-from paramsched.mmengine.runner import DATASETS, METRICS, MODELS, Metric
+from paramsched.mmengine import DATASETS, METRICS, MODELS, Metric
 
 
 @MODELS.register_module()

@@ -7,7 +7,7 @@ python examples/digits/run_config.py --plan examples/digits/plan.yaml      the s
 import argparse
 from pathlib import Path
 
-from paramsched.mmengine.runner import Runner
+from paramsched.mmengine import Runner
 
 HERE = Path(__file__).parent
 

@@ -9,7 +9,7 @@ A *schedule* is a pure function of time and base. A *plan* assigns schedules to 
 from importlib import import_module
 
 from paramsched.core.base import VERSION
-from paramsched.core.base.entries import register_entries
+from paramsched.core.base.entries import is_installed, register_entries
 
 __version__ = VERSION
 
@@ -19,7 +19,8 @@ _HOMES = {
     "paramsched.core.plan.diff": ("diff",),
     "paramsched.core.plan.trace": ("Trace", "trace"),
     "paramsched.tools.audit": ("plan_from_log", "recognize"),
-    "paramsched.core.files": ("dump", "load", "loads"),
+    "paramsched.core.files": ("convert", "dump", "load", "loads", "open_plan"),
+    "paramsched.tools.check.plan_check": ("check",),
     "paramsched.errors": ("InvalidArgument", "ParamschedError"),
     "paramsched.tools.export.source": ("to_python",),
     "paramsched.core.plan.functions": ("to_lambda", "to_optax"),
@@ -34,21 +35,34 @@ _HOMES = {
     ),
     "paramsched.core.time": ("Calendar", "Duration"),
 }
-_MODULES = (
-    *("audit", "compat", "config", "curves", "engines", "errors", "feedback", "fields", "functions", "loss_law"),
-    *("plan", "recipe_book", "runner", "scaling", "schedules", "show", "time"),
-)
+_DOORS = ("compat", "engines", "errors", "extend", "mmengine", "show", "testing", "tools")
+_MODULES = {
+    "curves": "paramsched.core.curves",
+    "loss_law": "paramsched.tools.loss_law",
+    "scaling": "paramsched.tools.scaling",
+    **{name: f"paramsched.{name}" for name in _DOORS},
+}
+_MOVED = {
+    "audit": "paramsched.tools.audit",
+    "runner": "paramsched.mmengine",
+    "export": "paramsched.tools.export",
+    "range_test": "paramsched.tools.range_test",
+    **dict.fromkeys(
+        ("advice", "config", "feedback", "fields", "plan", "recipe_book", "schedules", "time"), "paramsched.extend"
+    ),
+}
+"""The paths of earlier versions, for the message; removed with 1.0."""
 
 register_entries(
     "packages",
     {
         "drawing": "paramsched.show",
-        "dialects": "paramsched.peers",
         "files of plans": "paramsched.core.files.plan_files",
         "recipes": "paramsched.tools.recipes",
         "calls": "paramsched.core.schedules.text.calls",
     },
 )
+register_entries("readers", {"compat": "paramsched.compat", "mmengine": "paramsched.mmengine"})
 register_entries("shapes", dict.fromkeys(("greedy", "hold", "new_bob", "plateau", "spike"), "paramsched.core.feedback"))
 
 
@@ -59,7 +73,9 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'paramsched' has no attribute {name!r}")
     try:
         if name in _MODULES:
-            return import_module(f"paramsched.{name}")
+            return import_module(_MODULES[name])
+        if name in _MOVED:
+            raise AttributeError(f"module 'paramsched' has no attribute {name!r}; it moved. Write {_MOVED[name]}")
         home = next((module for module, names in _HOMES.items() if name in names), None)
         if home is None:
             return _registered_shape(name)
@@ -81,7 +97,8 @@ def _public_names() -> list[str]:
     from paramsched.core.schedules import SHAPES
 
     shapes = (name for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched."))
-    return sorted({"curves", "errors", *shapes}.union(*_HOMES.values()))
+    homes = (names for module, names in _HOMES.items() if is_installed(module))
+    return sorted({"curves", "errors", *shapes}.union(*homes))
 
 
 def _registered_shape(name: str) -> object:

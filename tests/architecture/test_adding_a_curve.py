@@ -9,7 +9,7 @@ EXAMPLE = worked_example("class Ease")
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> LibraryCopy:
-    return library_with(tmp_path_factory.mktemp("library"), "curves/ease.py", EXAMPLE)
+    return library_with(tmp_path_factory.mktemp("library"), "core/curves/ease.py", EXAMPLE)
 
 
 def test_the_example_of_a_curve_is_under_thirty_lines():

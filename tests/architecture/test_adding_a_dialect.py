@@ -23,7 +23,10 @@ def folders(request, tmp_path_factory):
     """Return the import path: a copy of the library with the file, or the library and an installed package."""
     folder = tmp_path_factory.mktemp("dialect")
     if request.param == "the library":
-        (copy_library(folder) / "peers" / "fairseq.py").write_text(EXAMPLE)
+        room = copy_library(folder) / "compat" / "fairseq"
+        room.mkdir()
+        (room / "__init__.py").write_text('"""The reader of fairseq."""\n')
+        (room / "plans.py").write_text(EXAMPLE)
         return [folder]
     group, name, module = ENTRY_POINT
     install(folder, group, f"{name} = {module}")

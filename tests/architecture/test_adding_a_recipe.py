@@ -9,7 +9,7 @@ EXAMPLE = worked_example("def decay_to")
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> LibraryCopy:
-    return library_with(tmp_path_factory.mktemp("library"), "schedules/decay_to.py", EXAMPLE)
+    return library_with(tmp_path_factory.mktemp("library"), "core/schedules/decay_to.py", EXAMPLE)
 
 
 def test_the_example_of_a_recipe_is_under_thirty_lines():

@@ -9,7 +9,7 @@ EXAMPLE = worked_example("def half_life")
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> LibraryCopy:
-    return library_with(tmp_path_factory.mktemp("library"), "schedules/half_life.py", EXAMPLE)
+    return library_with(tmp_path_factory.mktemp("library"), "core/schedules/half_life.py", EXAMPLE)
 
 
 def test_the_example_is_under_thirty_lines():

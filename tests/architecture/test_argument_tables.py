@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-PEERS = Path(__file__).parents[2] / "src" / "paramsched" / "peers"
+LIBRARY = Path(__file__).parents[2] / "src" / "paramsched"
+ROOMS = {path.name: path for path in (LIBRARY / "compat").iterdir() if path.is_dir()} | {
+    "mmengine": LIBRARY / "mmengine" / "reader"
+}
 WITHOUT_EFFECT = {"last_batch_iteration", "scale_fn", "scale_mode", "lr_lambda", "verbose"}  # refused, or not a value
 
 
@@ -37,12 +40,12 @@ def parsed(path: Path) -> list[ast.Module]:
     return [ast.parse(file.read_text(encoding="utf-8")) for file in files]
 
 
-WITH_TABLES = [path.name for path in sorted(PEERS.iterdir()) if any(map(tables_in, parsed(path)))]
+WITH_TABLES = [name for name, path in sorted(ROOMS.items()) if any(map(tables_in, parsed(path)))]
 
 
 @pytest.mark.parametrize("peer", WITH_TABLES)
 def test_every_argument_in_a_table_is_used(peer):
-    trees = parsed(PEERS / peer)
+    trees = parsed(ROOMS[peer])
     read = set().union(*map(names_in, trees)) | WITHOUT_EFFECT
     ignored = {name: sorted(set(its) - read) for tree in trees for name, its in tables_in(tree).items()}
 

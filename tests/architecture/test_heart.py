@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 LIBRARY = Path(__file__).parents[2] / "src" / "paramsched"
-FILES = sorted((LIBRARY / "scheduler").glob("*.py"))
+FILES = sorted((LIBRARY / "core" / "scheduler").glob("*.py"))
 PARTS = ("deadline", "progress")
 TORCHS_NAME = "get_rank"
 

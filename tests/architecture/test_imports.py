@@ -41,7 +41,7 @@ def test_importing_the_library_loads_the_standard_library_only():
 def test_importing_the_library_loads_only_the_table_of_entries():
     code = "import sys, paramsched; print(*(m for m in sys.modules if m.startswith('paramsched')))"
 
-    assert printed(code) == {"paramsched", "paramsched.core.base", "paramsched.core.base.entries"}
+    assert printed(code) == {"paramsched", "paramsched.core", "paramsched.core.base", "paramsched.core.base.entries"}
 
 
 def test_every_name_that_does_not_need_torch_loads_only_numpy_and_the_standard_library():
@@ -100,8 +100,8 @@ def test_imports_point_down():
 
 @pytest.mark.long  # test_figures finds cycles of imports
 def test_each_module_of_a_run_can_be_imported_first():
-    files = [file for folder in ("runs", "scheduler") for file in (ROOT / "src/paramsched" / folder).glob("*.py")]
-    modules = [f"paramsched.{file.parent.name}.{file.stem}" for file in files]
+    files = [file for folder in ("runs", "scheduler") for file in (ROOT / "src/paramsched/core" / folder).glob("*.py")]
+    modules = [f"paramsched.core.{file.parent.name}.{file.stem}" for file in files]
     code = f"""
 import importlib, sys
 for module in {modules}:

@@ -16,14 +16,17 @@ PAGES = {
     "docs/explanation/how-it-works.md": MAP,
     **{
         f"{package}/README.md": (LIBRARY / package / "README.md").read_text(encoding="utf-8")
-        for package in ("runs", "scheduler", "compat")
+        for package in ("core/runs", "core/scheduler", "compat")
     },
 }
 
 
 def test_every_package_has_a_line_on_the_map():
-    packages = {file.parent.name for file in LIBRARY.glob("*/__init__.py")}
-    listed = set(re.findall(r"^\| `(\w+)/` \|", MAP, re.MULTILINE))
+    folders = [
+        file.parent for door in ("*", "core/*", "tools/*", "mmengine/*") for file in LIBRARY.glob(f"{door}/__init__.py")
+    ]
+    packages = {folder.relative_to(LIBRARY).as_posix() for folder in folders}
+    listed = set(re.findall(r"^\| `([\w/]+)/` \|", MAP, re.MULTILINE))
 
     missing = "\n".join(f"| `{name}/` | what it is for |" for name in sorted(packages - listed))
     assert not missing, f"add to the first table of docs/explanation/how-it-works.md:\n{missing}"
@@ -33,9 +36,10 @@ def test_every_package_has_a_line_on_the_map():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_file_on_a_map_exists(page):
-    beside = LIBRARY / page.split("/")[0] if page.endswith("README.md") else LIBRARY
+    beside = LIBRARY / page.removesuffix("/README.md") if page.endswith("README.md") else LIBRARY
     named = re.findall(r"(?:`|  )([\w/]+\.(?:py|md|js|json))\b", PAGES[page])
-    places = [beside, LIBRARY, ROOT, *(folder for folder in beside.iterdir() if folder.is_dir())]
+    inner = (folder for folder in beside.rglob("*") if folder.is_dir() and folder.name != "__pycache__")
+    places = [beside, LIBRARY, ROOT, *inner]
 
     assert len(named) > 5
     absent = [name for name in named if not any((place / name).is_file() for place in places)]

@@ -40,7 +40,7 @@ TESTS = [f"tests/integration/scheduler/test_{name}.py" for name in (
 def library_without(folder: Path, part: str) -> LibraryCopy:
     library = copy_library(folder)
     for name in PARTS[part]:
-        (library / "runs" / f"{name}.py").unlink()
+        (library / "core" / "runs" / f"{name}.py").unlink()
     return LibraryCopy(folder)
 
 

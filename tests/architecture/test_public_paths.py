@@ -20,7 +20,7 @@ def test_every_public_path_of_a_package_can_be_imported(package):
 def is_there(package: str, name: str) -> bool:
     try:
         holder = import_module(package)
-    except ModuleNotFoundError:  # a class: paramsched.Plan.of_text
+    except ModuleNotFoundError:  # a class or a module of the core: paramsched.Plan.of_text, paramsched.curves.rex
         module, _, kind = package.rpartition(".")
         holder = getattr(import_module(module), kind)
     if hasattr(holder, name):

@@ -101,7 +101,7 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
     "ps.to_lambda": (PLAN, lambda plan: [ps.to_lambda(plan, RUN)(t) for t in range(8)]),
     "ps.to_python": (PLAN, lambda plan: ps.to_python(plan, RUN)),
     "ps.to_optax": (PLAN, lambda plan: [float(ps.to_optax(plan, RUN, base=0.5)(t)) for t in range(8)]),
-    "ps.config.check": (Plan(lr="linear(0.0, 3.0, 2)"), lambda plan: ps.config.check(plan, RUN)),
+    "ps.check": (Plan(lr="linear(0.0, 3.0, 2)"), lambda plan: ps.check(plan, RUN)),
     "ps.loss_law.bound": (PLAN, lambda plan: ps.loss_law.bound(plan, base=BASE, calendar=RUN)),
     "ps.loss_law.fit": (PLAN, lambda plan: refusal_of(lambda: ps.loss_law.fit([([1], [1.0])], [plan], base=BASE))),
     "ps.scaling.seesaw": (

@@ -9,6 +9,7 @@ from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.fields import Field
 from paramsched.core.plan import Plan, bind, resolve
 from paramsched.core.schedules import constant
 from paramsched.core.time import Calendar
@@ -206,7 +207,7 @@ def test_a_scheduler_continues_with_the_changed_plan_at_its_update(data):
     for t, groups in enumerate(optimizer.used):
         for name, label in keys:
             index = label if isinstance(label, int) else ("body", "head").index(label)
-            value = ps.fields.Field.of(name).read(groups[index])
+            value = Field.of(name).read(groups[index])
             np.testing.assert_array_equal(value, expected[name, label][t])
 
 

@@ -7,6 +7,7 @@ from math import cos, pi, sin
 import numpy as np
 
 import paramsched as ps
+from paramsched.core import plan as plans
 from paramsched.core.plan import Target
 from paramsched.core.plan.binding import is_by_amount
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
@@ -60,7 +61,7 @@ class Run:
                 return [one.schedule(t, base=one.field.initial) for t in clocks]
         names = [each.get("name", "") for each in self.groups]
         index = names.index(group) if group else 0
-        bound = next(one for one in ps.plan.bind(self.plan, self.groups)[index] if one.name == field)
+        bound = next(one for one in plans.bind(self.plan, self.groups)[index] if one.name == field)
         return [bound.schedule(t, base=bound.field.base(self.groups[index])) for t in clocks]
 
 

@@ -135,7 +135,7 @@ itself.append(itself)
         lambda: ps.Calendar(total="1e18 epochs", steps_per_epoch=10**18),
         lambda: ps.Plan(lr=ps.cosine(), horizon=HUGE),
         lambda: ps.Target("x", HUGE),
-        lambda: ps.plan.Target("x", float("nan")) if hasattr(ps, "plan") else ps.Target("x", float("nan")),
+        lambda: ps.Target("x", float("nan")),
         lambda: ps.multistep(itself),
         lambda: ps.piecewise(itself),
         lambda: ps.cosine(to=itself),

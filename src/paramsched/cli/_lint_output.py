@@ -33,14 +33,13 @@ from paramsched.core.base.codes import (
 from paramsched.core.base.diagnostic import HORIZON, Diagnostic, TextEdit, entry_path, json_text
 from paramsched.core.base.files import is_replaced, write_over_text
 from paramsched.core.base.user_warnings import DiagnosticWarning
-from paramsched.core.files import check
 from paramsched.core.files.plan_files import PlanText
 from paramsched.core.plan import Plan
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup, UnreadableLog
 from paramsched.tools.check.comments import without_silenced
 from paramsched.tools.check.first_update import note_of_first_update
-from paramsched.tools.check.plan_check import binding_path
+from paramsched.tools.check.plan_check import binding_path, check
 
 
 def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:

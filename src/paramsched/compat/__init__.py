@@ -1,8 +1,11 @@
-"""Drop-in replacements for the schedulers of other libraries: change only the import line."""
+"""Other libraries, one folder each: its classes, its arguments and its files. Each follows the version that it names.
 
-from importlib.util import find_spec as _find_spec
+Imports `engines`, `show` and `core`; never `mmengine` or `tools`. Readers of files need no torch; drop-in classes do.
+"""
 
-from paramsched.errors import MissingDependency
+from pathlib import Path as _Path
 
-if _find_spec("torch") is None:
-    raise MissingDependency("paramsched.compat", "torch", "torch")
+READERS = {
+    file.parent.name: f"{__name__}.{file.parent.name}.plans" for file in _Path(__file__).parent.glob("*/plans.py")
+}
+"""The module of the reader of each library whose files are read."""

@@ -21,7 +21,7 @@ from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar, DurationLike
 from paramsched.core.time.deadline import DeadlineLike, deadline_of, length_in_seconds
-from paramsched.engines import _torch  # noqa: F401  # reports that it is missing
+from paramsched.engines import torch_required  # noqa: F401  # reports that it is missing
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, Unresolved, shown
 
 AmountOf = Callable[[Any], Any]

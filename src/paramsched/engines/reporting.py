@@ -18,8 +18,8 @@ from paramsched.core.runs.scheduler import Scheduler
 from paramsched.core.scheduler.messages import Processes
 from paramsched.core.time.calendar import SIZES
 from paramsched.core.time.progress import PROGRESS
-from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import PlanOptions
+from paramsched.engines.torch_required import torch
 from paramsched.errors import InvalidArgument, MissingDependency
 
 

@@ -18,7 +18,7 @@ from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
-from paramsched.engines._torch import torch  # first, because it reports that torch is missing
+from paramsched.engines.torch_required import torch  # first, because it reports that torch is missing
 
 # isort: split
 from paramsched.core.fields import Field, flat_groups

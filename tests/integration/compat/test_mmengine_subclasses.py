@@ -11,7 +11,7 @@ import torch
 
 peer = pytest.importorskip("mmengine.optim.scheduler")
 
-from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine import schedulers as ours  # noqa: E402
 from support.tables import table  # noqa: E402
 
 

@@ -108,6 +108,7 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path, absent):
 
 
 def test_importing_the_library_does_not_import_accelerate(tmp_path):
-    code = "import sys, paramsched.cli; sys.exit(any(n in sys.modules for n in ('accelerate', 'paramsched.mmengine.runner')))"
+    names = ("accelerate", "paramsched.mmengine.runner")
+    code = f"import sys, paramsched.cli; sys.exit(any(n in sys.modules for n in {names}))"
 
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 0

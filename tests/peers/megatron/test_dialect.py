@@ -9,8 +9,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.compat import megatron as dialect
 from paramsched.compat import megatron_0_17 as dialect_with_ramps
+from paramsched.compat.megatron import plans as dialect
 from paramsched.compat.megatron.arguments import read_megatron_arguments
 from paramsched.compat.megatron.batch_size import begins_of_rises
 from paramsched.core.base.user_warnings import DiagnosticWarning

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.compat import megatron as dialect
+from paramsched.compat.megatron import plans as dialect
 from paramsched.core.base.user_warnings import DiagnosticWarning
 from paramsched.errors import ConfigError, MissingFact, ParamschedError
 from support.megatron_peer import AUTOMODEL, import_peer

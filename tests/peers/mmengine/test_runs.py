@@ -202,7 +202,7 @@ def test_the_native_plan_suggested_for_a_hook_works():
     )
     line = told.split("as a native plan, ")[1].splitlines()[0]
 
-    assert ps.config.loads(line).bindings
+    assert ps.loads(line).bindings
 
 
 OVERLAPPING = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.optim import lr_scheduler as peers
 
 import paramsched as ps
-from paramsched.compat import torch as dialect
+from paramsched.compat.torch import plans as dialect
 from paramsched.core import files as config
 from paramsched.core.base.user_warnings import DiagnosticWarning
 from support.tables import table

@@ -8,7 +8,7 @@ import torch
 from torch.optim import lr_scheduler, swa_utils
 
 import paramsched as ps
-from paramsched.compat import torch as dialect
+from paramsched.compat.torch import plans as dialect
 from paramsched.errors import ConfigError
 from support.tables import table
 

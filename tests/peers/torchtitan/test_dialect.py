@@ -104,7 +104,7 @@ def test_a_file_gives_the_plan_and_the_bases(tmp_path):
     )
     (tmp_path / "job.toml").write_text(text)
 
-    found = ps.config.open_plan(tmp_path / "job.toml", "torchtitan").loaded()
+    found = ps.open_plan(tmp_path / "job.toml", "torchtitan").loaded()
 
     line = 'warmup(20, index="(t+1)/n") >> constant() >> anneal(over=200, curve=curves.one_minus_sqrt)'
     assert found.plan == ps.Plan(lr=line, horizon=1000)
@@ -116,7 +116,7 @@ def test_a_file_gives_the_plan_and_the_bases(tmp_path):
 def test_a_job_is_converted_to_a_native_plan():
     text = '[lr_scheduler]\nwarmup_steps = 20\ndecay_type = "cosine"\nmin_lr_factor = 0.1\n\n[training]\nsteps = 1000\n'
 
-    native = ps.config.convert(text, "torchtitan", "yaml")
+    native = ps.convert(text, "torchtitan", "yaml")
 
     assert native == 'horizon: 1000\nlr: warmup(20, index="(t+1)/n") >> cosine(to=0.1)\n'
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched import peers as dialects
+from paramsched import compat, mmengine
 from paramsched.core.base.diagnostic import child_path
 from paramsched.core.files.arguments import (
     argument,
@@ -35,10 +35,14 @@ JSON = st.recursive(
 def tables():
     """Return every table of the dialects by name."""
     found = {}
-    for info in pkgutil.walk_packages(dialects.__path__, f"{dialects.__name__}."):
-        for one in vars(importlib.import_module(info.name)).values():
+    rooms = sorted({module.removesuffix(".plans") for module in (*compat.READERS.values(), *mmengine.READERS.values())})
+    files = [
+        info.name for room in rooms for info in pkgutil.iter_modules(importlib.import_module(room).__path__, f"{room}.")
+    ]
+    for file in files:
+        for one in vars(importlib.import_module(file)).values():
             if isinstance(one, type) and one.__dict__.get("__dataclass_fields__") and arguments_of(one):
-                found[f"{one.__module__.removeprefix(dialects.__name__)}.{one.__name__}"] = one
+                found[f"{one.__module__.removeprefix('paramsched.')}.{one.__name__}"] = one
     return found
 
 

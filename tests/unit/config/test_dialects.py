@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import paramsched as ps
+from paramsched import compat, mmengine
 from paramsched.cli import main
 from paramsched.core import files as config
 from paramsched.core.files.plan_files import ReadingOptions
@@ -17,6 +18,8 @@ from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument
 from support.distributions import install
 from support.tables import table
+
+READERS = {**compat.READERS, **mmengine.READERS}
 
 GROUP = "paramsched.dialects"
 
@@ -305,7 +308,7 @@ def test_installed_dialects_are_searched_only_on_request(package):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_invalid_values_are_diagnostics_instead_of_python_errors(data, dialect, message):
-    own = import_module(f"paramsched.peers.{dialect}")
+    own = import_module(READERS[dialect])
 
     with pytest.raises(ConfigError) as refusal:
         own.to_plan(data)

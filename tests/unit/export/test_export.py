@@ -17,6 +17,7 @@ from hypothesis.errors import NoSuchExample
 
 import paramsched as ps
 from paramsched.cli import main
+from paramsched.core import schedules as shapes
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.testing.drawing import worlds
 from paramsched.tools.export import source
@@ -431,11 +432,11 @@ def test_all_lines_that_cannot_be_exported_are_named(tmp_path):
     np.save(tmp_path / "long.npy", np.arange(10_001))
     plan = ps.Plan(
         ps.Binding("momentum", "constant(0.9)", lambda group: True),
-        ps.Binding("eps", ps.schedules.from_function(lambda t: 1.0)),
+        ps.Binding("eps", shapes.from_function(lambda t: 1.0)),
         ps.Binding("betas[0]", ps.anneal(0.1, over=5, curve=lambda u: u)),
         lr='cosine() * plateau("loss")',
         weight_decay="noise(3)",
-        dampening=ps.schedules.table_file(tmp_path / "long.npy"),
+        dampening=shapes.table_file(tmp_path / "long.npy"),
         horizon=10,
     )
 

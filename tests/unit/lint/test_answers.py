@@ -10,6 +10,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.core import files as config
+from paramsched.tools.check.plan_check import check
 from support import answers
 
 FILE = Path(__file__).with_name("answers.yaml")
@@ -20,7 +21,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     question = {key: value for key, value in question.items() if key != "found"}
     calendar = ps.Calendar(**question["facts"]) if "facts" in question else None
     options = {key: question[key] for key in ("native", "groups", "whole") if key in question}
-    found = config.check(config.loads(question["plan"]), calendar, **options)
+    found = check(config.loads(question["plan"]), calendar, **options)
     return {**question, "found": [f"{one.code} {one}" for one in found]}
 
 

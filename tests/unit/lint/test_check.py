@@ -8,6 +8,7 @@ from paramsched.core import files as config
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import cosine
 from paramsched.core.time import Calendar
+from paramsched.tools.check.plan_check import check
 from support.strategies import GROUPS, World, plans
 from support.tables import table
 
@@ -32,7 +33,7 @@ from support.tables import table
     ],
 )
 def test_a_valid_plan_has_no_diagnostics(text):
-    assert config.check(config.loads(text)) == ()
+    assert check(config.loads(text)) == ()
 
 
 @table(
@@ -69,7 +70,7 @@ def test_a_valid_plan_has_no_diagnostics(text):
     ],
 )
 def test_diagnostics_have_their_location(text, severity, path, message):
-    found = config.check(config.loads(text))
+    found = check(config.loads(text))
 
     if severity is None:  # only the calendar of the run converts this unit
         assert found == ()
@@ -81,17 +82,17 @@ def test_diagnostics_have_their_location(text, severity, path, message):
 def test_diagnostics_of_targets_and_indices_have_the_path_in_the_file():
     plan = Plan(Binding(Target("t", 1), "cosine() >> cosine()"), Binding("lr", "cosine() >> cosine()", groups=2))
 
-    assert [found.path for found in config.check(plan)] == ["$.groups[2].lr", "$.targets.t.schedule"]
+    assert [found.path for found in check(plan)] == ["$.groups[2].lr", "$.targets.t.schedule"]
 
 
 def test_a_warning_is_labeled_as_a_warning():
-    (found,) = config.check(Plan(lr=cosine(over=30), horizon=20))
+    (found,) = check(Plan(lr=cosine(over=30), horizon=20))
 
     assert str(found) == "$.lr: warning: cosine(over=30) takes 150% of the horizon, so the run ends first"
 
 
 def test_plans_without_text_can_be_checked():
-    assert config.check(Plan(Binding("lr", cosine(), groups=lambda group: True))) == ()
+    assert check(Plan(Binding("lr", cosine(), groups=lambda group: True))) == ()
 
 
 WORLD = World(total=200, epoch=20, batch=32, accumulation=1)
@@ -99,7 +100,7 @@ WORLD = World(total=200, epoch=20, batch=32, accumulation=1)
 
 @given(plans(WORLD, follow=True), st.sampled_from([None, WORLD.calendar]), st.booleans())
 def test_any_plan_can_be_checked(plan, calendar, native):
-    for found in config.check(plan, calendar, native=native, groups=GROUPS):
+    for found in check(plan, calendar, native=native, groups=GROUPS):
         assert found.severity in ("error", "warning", "info")
         assert found.path.startswith("$")
 
@@ -108,7 +109,7 @@ def test_any_plan_can_be_checked(plan, calendar, native):
 def test_diagnostics_do_not_depend_on_the_order_of_lines(plan):
     turned = Plan(*reversed(plan.bindings), horizon=plan.horizon)
 
-    assert sorted(map(str, config.check(turned))) == sorted(map(str, config.check(plan)))
+    assert sorted(map(str, check(turned))) == sorted(map(str, check(plan)))
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_diagnostics_do_not_depend_on_the_order_of_lines(plan):
 def test_the_message_shows_the_time_and_the_horizon_in_the_same_unit(facts, expected):
     plan = Plan(lr='warmup("20 epochs") >> constant()', horizon="21 epochs")
 
-    assert expected in " ".join(one.found for one in config.check(plan, facts))
+    assert expected in " ".join(one.found for one in check(plan, facts))
 
 
 FOLLOWING = """
@@ -145,13 +146,13 @@ GROWING = 'rounded(linear(16, 1600, over="12B tokens"), 16)'
     ],
 )
 def test_lines_that_follow_a_target_are_checked(lr, size, codes, calendar):
-    assert [one.code for one in config.check(config.loads(FOLLOWING.format(lr, size)), calendar)] == codes
+    assert [one.code for one in check(config.loads(FOLLOWING.format(lr, size)), calendar)] == codes
 
 
 def test_a_target_that_is_not_followed_on_the_clock_of_the_run_is_an_error():
     plan = config.loads(FOLLOWING.format('warmup("375M tokens") >> cosine() * like("batch_size")', GROWING))
 
-    (found,) = config.check(plan)
+    (found,) = check(plan)
 
     assert (found.code, found.instead) == (
         "PS206",

@@ -7,11 +7,12 @@ from paramsched.core import files as config
 from paramsched.core.plan import Plan
 from paramsched.core.schedules import parse
 from paramsched.errors import ParamschedError
+from paramsched.tools.check.plan_check import check
 from support.tables import table
 
 
 def diagnostics_of(line, field="lr"):
-    return [one.message for one in config.check(Plan(**{field: parse(line)})) if one.severity == "warning"]
+    return [one.message for one in check(Plan(**{field: parse(line)})) if one.severity == "warning"]
 
 
 @table(
@@ -86,16 +87,16 @@ def test_no_plan_in_the_documentation_has_diagnostics():
     plans = list(documented())
 
     assert len(plans) >= 3
-    assert [found for plan in plans for found in config.check(plan)] == []
+    assert [found for plan in plans for found in check(plan)] == []
 
 
 def test_a_config_of_a_peer_is_not_checked_for_native_mistakes():
     plan = Plan(lr=parse("constant(1e-3)"))
 
-    assert config.check(plan, native=False) == ()
+    assert check(plan, native=False) == ()
 
 
 def test_a_likely_mistake_is_reported_at_its_location():
-    (found,) = config.check(config.loads("groups: {head: {lr: constant(0.0001)}}"))
+    (found,) = check(config.loads("groups: {head: {lr: constant(0.0001)}}"))
 
     assert (found.severity, found.path) == ("warning", "$.groups.head.lr")

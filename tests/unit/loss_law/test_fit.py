@@ -10,6 +10,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.tools.audit import read_log
 from paramsched.tools.loss_law import fit, read
 from paramsched.tools.loss_law.fitting import _Objective
 from paramsched.tools.loss_law.inputs import losses_of
@@ -35,7 +36,7 @@ BOTH = [RATES["constant_24000"], RATES["wsdcon_9"]]
 
 @table("name", PLANS)
 def test_the_plans_give_the_logged_rates(name):
-    logged = ps.audit.read_log(curve(name), ["lr"]).columns[0]
+    logged = read_log(curve(name), ["lr"]).columns[0]
     inside = logged.t < RATES[name].size
 
     assert RATES[name][logged.t[inside]] == pytest.approx(logged.values[inside], rel=2e-15)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.core import schedules as shapes
 from paramsched.core.fields import is_number
 from paramsched.errors import InvalidArgument, PlanError
 from support.tables import table
@@ -22,7 +23,7 @@ GROWING = {
     "a clamp": ps.clamp(ps.exponential(2.0), low=-1.0),
     "a chain": ps.chain(ps.exponential(2.0), ps.exponential(2.0)),
     "a sequence": ps.warmup(5) >> ps.step(10, 2),
-    "a recurrence": ps.recurrence(ps.schedules.rules.exponential(2.0)),
+    "a recurrence": ps.recurrence(shapes.rules.exponential(2.0)),
 }
 TIMES = np.array([0, 7, 5000, 10300, 20007])
 

@@ -3,11 +3,11 @@
 import pytest
 
 import paramsched as ps
-from paramsched.core.files import check
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import anneal, cosine, linear, parse, previous
 from paramsched.core.schedules.cuts import depends_on_horizon
 from paramsched.errors import InvalidArgument, PlanError, UnknownField
+from paramsched.tools.check.plan_check import check
 from support.tables import table
 
 PLAN = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="linear(to=0.5)", horizon=10_000)

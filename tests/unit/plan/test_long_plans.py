@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.core import schedules as shapes
 from paramsched.core.plan import Plan
 from paramsched.core.schedules import parse_own
 
@@ -49,7 +50,7 @@ def test_a_deep_schedule_is_saved_and_read_back(form, times):
 def test_the_time_to_read_a_long_line_grows_linearly(monkeypatch):
     made = []
     monkeypatch.setattr(
-        ps.schedules.sequence.Sequence, "__post_init__", lambda self, keep=ps.schedules.sequence.Sequence.__post_init__:
+        shapes.sequence.Sequence, "__post_init__", lambda self, keep=shapes.sequence.Sequence.__post_init__:
         (made.append(len(self.stages)), keep(self)),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import paramsched as ps
+from paramsched.core import plan as plans
 from paramsched.core.plan.resolve import amounts_of_run, updates_of_horizon
 from paramsched.errors import UnknownRecipe
 from paramsched.tools.recipes import nearest_recipes
@@ -76,7 +77,7 @@ def test_every_recipe_is_described_and_survives_its_text(name):
 def test_every_schedule_has_a_base_and_every_base_a_schedule(name):
     recipe = ps.recipes[name]
 
-    ps.plan.bind(recipe.plan.resolve(recipe.calendar), list(recipe.bases))  # raises for a field without a base
+    plans.bind(recipe.plan.resolve(recipe.calendar), list(recipe.bases))  # raises for a field without a base
 
 
 def test_a_recipe_is_most_similar_to_itself():
@@ -100,7 +101,7 @@ def test_a_plan_without_the_compared_field_is_rejected():
         nearest_recipes(ps.Plan(momentum="constant(0.5)", horizon=10), ps.Calendar(), [{"momentum": 1.0}])
 
 
-FILES = sorted((Path(ps.__file__).parent / "recipe_book" / "data").glob("*.yaml"))
+FILES = sorted((Path(ps.__file__).parent / "tools" / "recipes" / "data").glob("*.yaml"))
 DOCUMENTS = [one for file in FILES for one in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
 
 

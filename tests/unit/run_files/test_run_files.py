@@ -192,7 +192,7 @@ def test_a_damaged_record_of_the_last_checkpoint_is_refused(text, tmp_path):
 
 
 def test_a_manifest_of_another_format_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("paramsched.mmengine.runner.manifest._FORMAT", "paramsched.mmengine.runner 0")
+    monkeypatch.setattr("paramsched.mmengine.runner.manifest._FORMAT", "paramsched.runner 0")
     write_manifest(tmp_path, run="mine", iteration=7)
     monkeypatch.undo()
 

@@ -10,6 +10,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.core import files as config
+from paramsched.core import schedules as shapes
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.affine import Affine
@@ -115,7 +116,7 @@ def test_previous_may_be_the_sum_of_a_multiple_of_base_and_a_value():
 
     before, behind = schedule.stages
 
-    assert isinstance(behind.start, ps.schedules.AffineLevel)
+    assert isinstance(behind.start, shapes.AffineLevel)
     assert [behind(0, base=base) for base in (0.0, 0.1, 7.0)] == [before(50, base=base) for base in (0.0, 0.1, 7.0)]
 
 
@@ -181,9 +182,9 @@ def test_following_is_the_level_of_the_first_update_of_the_next_stage(written, r
 def test_neighbor_levels_pass_through_many_stages(word):
     held = " >> ".join([f"constant({word}, 1)"] * 3000)
     ends = ("constant(0.5, 1)", "constant(0.25, 1)")
-    stages = [*ps.schedules.parse_own(f"{ends[0]} >> {held} >> {ends[1]}").stages]
+    stages = [*shapes.parse_own(f"{ends[0]} >> {held} >> {ends[1]}").stages]
 
-    resolved_form = ps.resolve(ps.schedules.sequence.Sequence(tuple(stages)), RUN)
+    resolved_form = ps.resolve(shapes.sequence.Sequence(tuple(stages)), RUN)
 
     assert {stage.value for stage in resolved_form.stages[1:-1]} == {0.5 if word == "previous" else 0.25}
 
@@ -450,7 +451,7 @@ def test_a_file_contains_a_neighbor_level_by_name_and_a_sum_as_text():
 def test_a_plan_with_neighbor_levels_reads_back_unchanged(form):
     short = ps.Plan(lr="warmup(10) >> linear(previous, following, 10) >> constant(0.5 + absolute(1e-6))")
     stages = [ps.linear(ps.previous, 0.5 + ps.absolute(1e-6), over=10) for _ in range(60)]
-    long = ps.Plan(lr=ps.schedules.sequence.Sequence((ps.warmup(5), *stages)))  # too long for a line
+    long = ps.Plan(lr=shapes.sequence.Sequence((ps.warmup(5), *stages)))  # too long for a line
 
     for plan in (short, long):
         assert config.loads(config.dump(plan, format=form), form) == plan

@@ -155,6 +155,6 @@ def test_show_is_available_after_import_paramsched() -> None:
     import subprocess
     import sys
 
-    code = "import sys, paramsched as ps; ps.show.text; ps.config.load; sys.exit('torch' in sys.modules)"
+    code = "import sys, paramsched as ps; ps.show.text; ps.load; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

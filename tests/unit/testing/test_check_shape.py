@@ -200,7 +200,7 @@ def test_without_hypothesis_one_schedule_is_checked(monkeypatch):
         check_shape(ps.table)
 
 
-@pytest.mark.parametrize("wrong", [ps.schedules, ps.curves.cosine, "cosine()", None])
+@pytest.mark.parametrize("wrong", [ps.errors, ps.curves.cosine, "cosine()", None])
 def test_an_object_that_is_not_a_shape_is_refused(wrong):
     with pytest.raises(InvalidArgument, match="expected a schedule, or a function that returns schedules"):
         check_shape(wrong)

@@ -11,9 +11,14 @@
 Source: DeepSpeed edaa7221 (2026-08-22), `runtime/lr_schedules.py`; run with 0.19.8.
 """
 
-from paramsched.compat.deepspeed.plans import bases_of, groups_of, notes_of, recognizes, to_plan
+from paramsched.compat.deepspeed.plans import (
+    bases_of,
+    groups_of,
+    is_hjson,
+    notes_of,
+    recognizes,
+    scheduler_entries,
+    to_plan,
+)
 
 __all__ = ["bases_of", "groups_of", "is_hjson", "notes_of", "recognizes", "scheduler_entries", "to_plan"]
-
-scheduler_entries = ("scheduler",)
-is_hjson = True

@@ -34,6 +34,9 @@ from paramsched.core.plan.bases import NO_BASES, Bases
 from paramsched.core.time import Calendar, DurationLike
 from paramsched.errors import ConfigError
 
+scheduler_entries = ("scheduler",)
+is_hjson = True
+
 _MARKS: Final = frozenset(
     {"zero_optimization", "train_micro_batch_size_per_gpu", "train_batch_size", "zero_allow_untested_optimizer"}
 )

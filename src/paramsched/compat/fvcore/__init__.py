@@ -9,13 +9,6 @@
 Source: fvcore 0.1.5, detectron2 0.6.
 """
 
-from paramsched.compat.fvcore.base_files import read as read
-from paramsched.compat.fvcore.plans import bases_of as bases_of
-from paramsched.compat.fvcore.plans import notes_of as notes_of
-from paramsched.compat.fvcore.plans import recognizes as recognizes
-from paramsched.compat.fvcore.plans import to_plan as to_plan
+from paramsched.compat.fvcore.plans import bases_of, notes_of, read, recognizes, scheduler_entries, to_plan
 
 __all__ = ["bases_of", "notes_of", "read", "recognizes", "scheduler_entries", "to_plan"]
-
-scheduler_entries = ("SOLVER",)
-"""The config keys that contain the schedule; `paramsched check` reports their location."""

@@ -9,6 +9,7 @@ from operator import mul
 from typing import Any, Final, Literal, final
 
 from paramsched.compat.fvcore.base_files import BASE
+from paramsched.compat.fvcore.base_files import read as read
 from paramsched.core.base.codes import REFUSED_VALUE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.files.arguments import (
@@ -38,6 +39,9 @@ from paramsched.core.schedules import (
     warmup,
 )
 from paramsched.core.time import Calendar
+
+scheduler_entries = ("SOLVER",)
+"""The config keys that contain the schedule; `paramsched check` reports their location."""
 
 _EPSILON: Final = 1e-6  # fvcore's tolerance of `where`, the completed fraction of the run
 

@@ -5,6 +5,6 @@ line. `docs/compat/divergences.md` lists the differences and their reasons. In a
 `warmup(20, 0.125) >> cosine()` instead.
 """
 
-from paramsched.compat.gradual_warmup._scheduler import GradualWarmupScheduler
+from paramsched.core.lazy_names import lazy_names
 
-__all__ = ["GradualWarmupScheduler"]
+__getattr__, __all__ = lazy_names(__name__, __file__)

@@ -14,6 +14,7 @@ from paramsched.compat.megatron.arguments import (
     report_unused_options,
     written_options,
 )
+from paramsched.compat.megatron.arguments import recognizes as recognizes
 from paramsched.compat.megatron.batch_size import consumed_in_all, planned_batch_size, samples_of_updates, warn_of_ramp
 from paramsched.core.base.codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE, SAMPLE_LENGTHS
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
@@ -38,6 +39,9 @@ from paramsched.core.schedules import (
 )
 from paramsched.core.schedules.sequence import in_order, with_lengths
 from paramsched.core.time import Calendar, DurationLike
+
+scheduler_entries = ("lr_decay_style",)
+command_lines = True
 
 
 def groups_of(data: Any, calendar: Calendar | None) -> Iterator[GroupOfFile]:

@@ -7,14 +7,6 @@ With n processes, a schedule built on `NUM_UPDATE_STEPS_PER_EPOCH` is n times to
 `PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH` instead.
 """
 
-from paramsched.compat.pytorch_accelerated._base import SchedulerBase as SchedulerBase
-from paramsched.compat.pytorch_accelerated._base import StatefulSchedulerBase as StatefulSchedulerBase
-from paramsched.compat.pytorch_accelerated._cosine import CosineLrScheduler as CosineLrScheduler
-from paramsched.compat.pytorch_accelerated._placeholders import TrainerPlaceholderValues as TrainerPlaceholderValues
-from paramsched.compat.pytorch_accelerated._placeholders import (
-    replace_trainer_placeholder_values as replace_trainer_placeholder_values,
-)
-from paramsched.compat.pytorch_accelerated._warmup_stable_decay import WSDLrScheduler as WSDLrScheduler
-from paramsched.compat.pytorch_accelerated._warmup_stable_decay import (
-    estimate_checkpoint_steps as estimate_checkpoint_steps,
-)
+from paramsched.core.lazy_names import lazy_names
+
+__getattr__, __all__ = lazy_names(__name__, __file__)

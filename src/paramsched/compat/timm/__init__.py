@@ -12,11 +12,16 @@
 Source: timm 1.0.31.
 """
 
-from paramsched.compat.timm.plans import bases_of, facts_of, notes_of, recognizes, to_plan
+from paramsched.compat.timm.plans import (
+    bases_of,
+    command_lines,
+    facts_of,
+    notes_of,
+    recognizes,
+    scheduler_entries,
+    to_plan,
+)
 
 __all__ = [
     "bases_of", "command_lines", "facts_of", "notes_of", "recognizes", "scheduler_entries", "to_plan",
 ]  # fmt: skip
-
-scheduler_entries = ("sched",)
-command_lines = True

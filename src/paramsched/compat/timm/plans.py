@@ -48,6 +48,9 @@ from paramsched.core.schedules import (
 from paramsched.core.schedules.sequence import in_order
 from paramsched.core.time import Calendar, Duration
 
+scheduler_entries = ("sched",)
+command_lines = True
+
 _OPTIONS: Final = names_of(TimmArguments)
 """The name of each argument, by name and by option of timm's script."""
 

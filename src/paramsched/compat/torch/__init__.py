@@ -2,50 +2,28 @@
 
 The drop-ins cover every name of `torch.optim.lr_scheduler`, and `SWALR`. `docs/compat/divergences.md` lists the
 differences from torch 2.13.
+
+The reader reads the schedulers of `torch.optim.lr_scheduler`, as a class with its arguments.
+
+- A class is `{"StepLR": {"step_size": 30}}`, `{"type": "StepLR", "step_size": 30}`, or a form of Hydra or Lightning.
+- The scheduler counts updates, or epochs if the config contains `interval: epoch`.
+- `monitor` names the metric of `ReduceLROnPlateau`.
+
+Source: torch 2.13.
 """
 
-from typing import Any
+from paramsched.core.lazy_names import lazy_names
 
-from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler
-from paramsched.compat.torch.base import _LRScheduler as _LRScheduler
-from paramsched.compat.torch.chained import ChainedScheduler, SequentialLR
-from paramsched.compat.torch.cosine import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
-from paramsched.compat.torch.cyclic import CyclicLR
-from paramsched.compat.torch.decay import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
-from paramsched.compat.torch.functions import LambdaLR, MultiplicativeLR
-from paramsched.compat.torch.installation import install
-from paramsched.compat.torch.one_cycle import OneCycleLR
-from paramsched.compat.torch.plateau import ReduceLROnPlateau
-from paramsched.core.dropins.group_fields import use_tensors
-
-__all__ = [
-    "EPOCH_DEPRECATION_WARNING",
-    "SWALR",
-    "ChainedScheduler",
-    "ConstantLR",
-    "CosineAnnealingLR",
-    "CosineAnnealingWarmRestarts",
-    "CyclicLR",
-    "ExponentialLR",
-    "LRScheduler",
-    "LambdaLR",
-    "LinearLR",
-    "MultiStepLR",
-    "MultiplicativeLR",
-    "OneCycleLR",
-    "PolynomialLR",
-    "ReduceLROnPlateau",
-    "SequentialLR",
-    "StepLR",
-    "install",
-    "use_tensors",
-]
+_own, __all__ = lazy_names(__name__, __file__)
 
 
-def __getattr__(name: str) -> Any:
-    """Return an attribute of `torch.optim.lr_scheduler` that is not defined here."""
+def __getattr__(name: str) -> object:
+    """Return a public name, or an attribute of `torch.optim.lr_scheduler` that is not defined here."""
+    try:
+        return _own(name)
+    except AttributeError:
+        if name.startswith("__"):
+            raise
     from torch.optim import lr_scheduler
 
-    if name.startswith("__"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(lr_scheduler, name)

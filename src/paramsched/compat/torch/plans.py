@@ -40,6 +40,8 @@ from paramsched.core.schedules.sequence import in_order
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument
 
+scheduler_entries = ("lr_scheduler", "scheduler")
+
 _BESIDE: Final = ("interval", "monitor", "frequency", "strict", "name", "scheduler", "horizon")
 """The keys next to a scheduler that are not its arguments."""
 

@@ -10,11 +10,17 @@
 Source: transformers 5.23.
 """
 
-from paramsched.compat.transformers.plans import bases_of, facts_of, groups_of, notes_of, recognizes, to_plan
+from paramsched.compat.transformers.plans import (
+    bases_of,
+    command_lines,
+    facts_of,
+    groups_of,
+    notes_of,
+    recognizes,
+    scheduler_entries,
+    to_plan,
+)
 
 __all__ = [
     "bases_of", "command_lines", "facts_of", "groups_of", "notes_of", "recognizes", "scheduler_entries", "to_plan",
 ]  # fmt: skip
-
-scheduler_entries = ("lr_scheduler_type", "name")
-command_lines = True

@@ -53,6 +53,9 @@ from paramsched.core.schedules import with_lengths
 from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.errors import ConfigError, MissingFact
 
+scheduler_entries = ("lr_scheduler_type", "name")
+command_lines = True
+
 
 def _scheduler_name(value: Any) -> str:
     """Return the lower-case name of a scheduler or of its function, also for a member of `SchedulerType`."""

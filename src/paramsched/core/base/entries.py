@@ -1,10 +1,12 @@
-"""Packages that a package below them needs at run time: the one that draws, metric rules, dialects.
+"""Modules that a module below them needs at run time: drawing, metric rules, readers, recipes.
 
-`import paramsched` registers their names, and each is imported on first use. So imports point down only.
+`import paramsched` registers their names, and each is imported on first use. So imports point down only. A door that is
+not installed has no entries.
 """
 
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -18,12 +20,17 @@ def register_entries(purpose: str, modules: Mapping[str, str]) -> None:
 
 def entry_names(purpose: str) -> tuple[str, ...]:
     """Return the names of the entries for a purpose, such as the metric rules for "shapes"."""
-    return tuple(_ENTRIES.get(purpose, ()))
+    return tuple(name for name, module in _ENTRIES.get(purpose, {}).items() if is_installed(module))
 
 
 def load_entry(purpose: str, name: str) -> ModuleType:
     """Import the module of an entry."""
     return import_module(_ENTRIES[purpose][name])
+
+
+def is_installed(module: str) -> bool:
+    """Return whether the door of a module exists: the folder below `paramsched`."""
+    return find_spec(".".join(module.split(".")[:2])) is not None
 
 
 def notebook_display(value: object, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG001

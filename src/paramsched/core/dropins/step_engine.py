@@ -88,7 +88,7 @@ class StepEngine:
     """Compute the values of one field in every group by a rule, at any tick or from the present values.
 
     Args:
-        rule: a rule of `paramsched.core.schedules.rules`. The engine counts ticks from 0, and ignores the rule's window.
+        rule: a rule of `core.schedules.rules`. The engine counts ticks from 0, and ignores the rule's window.
         bases: one base per group.
         levels: one number per group, which replaces `absolute(1.0)` in the rule; 1.0 by default.
 

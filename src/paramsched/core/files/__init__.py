@@ -16,7 +16,6 @@ from paramsched.core.files.plan_files import loads as loads
 from paramsched.core.files.plan_files import open_plan as open_plan
 from paramsched.core.plan.bases import NO_BASES as NO_BASES
 from paramsched.core.plan.bases import Bases as Bases
-from paramsched.tools.check.plan_check import check as check
 
 __all__ = [
     "Bases",
@@ -24,7 +23,6 @@ __all__ = [
     "Loaded",
     "PlanText",
     "ReadingOptions",
-    "check",
     "convert",
     "dialect_names",
     "dump",

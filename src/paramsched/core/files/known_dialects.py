@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib import import_module
-from pkgutil import iter_modules
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, final
 
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, entry_path
-from paramsched.core.base.entries import load_entry
+from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.files import native
 from paramsched.core.files.schedule_text import entry_point_in_words, entry_points_of
 from paramsched.core.plan import Plan
@@ -160,14 +158,17 @@ class KnownDialect:
         return plan
 
 
-def _peers() -> ModuleType:
-    return load_entry("packages", "dialects")  # by its entry, because this package is a layer below
-
-
 @lru_cache(maxsize=1)
+def _readers() -> Mapping[str, str]:
+    """Return the module of each reader of this library, by the name of its dialect."""
+    # By their entries, because this package is a layer below.
+    doors = [load_entry("readers", door) for door in entry_names("readers")]
+    return {name: module for door in doors for name, module in door.READERS.items()}
+
+
 def own_names() -> tuple[str, ...]:
     """Return the names of the dialects in this library."""
-    return tuple(sorted(["native", *(module.name for module in iter_modules(_peers().__path__))]))
+    return tuple(sorted(["native", *_readers()]))
 
 
 def dialect_names() -> tuple[str, ...]:
@@ -182,7 +183,7 @@ def dialect_names() -> tuple[str, ...]:
 def dialect_named(name: str) -> KnownDialect:
     """Return a dialect by its name. Other packages are imported only for names unknown to this library."""
     if name in own_names():
-        module = native if name == "native" else import_module(f"{_peers().__name__}.{name}")
+        module = native if name == "native" else import_module(_readers()[name])
         return _functions_of(module, name, "")
     points = [point for point in _entry_points(tuple(sys.path)) if point.name == name]
     origins = [entry_point_in_words(point) for point in points]

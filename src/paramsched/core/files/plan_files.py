@@ -184,7 +184,7 @@ def text_for_file(plan: Plan, file: Path, format: str | None) -> str:
     return text_of(plan, format or format_of(file), syntax=syntax_of_suffix(file), folder=folder)
 
 
-@partial(explain_wrong_keywords, name="ps.config.convert")
+@partial(explain_wrong_keywords, name="ps.convert")
 def convert(
     text: str,
     format: str,

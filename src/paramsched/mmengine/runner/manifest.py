@@ -14,7 +14,7 @@ from paramsched.errors import StateError
 from paramsched.mmengine.runner import disk
 
 MANIFEST: Final = "manifest.json"
-_FORMAT: Final = "paramsched.mmengine.runner 1"
+_FORMAT: Final = "paramsched.runner 1"
 _MOST_BYTES: Final = 10**8  # a manifest has about 100 bytes per file
 
 

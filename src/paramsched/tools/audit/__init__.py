@@ -15,3 +15,21 @@ from paramsched.tools.records.log_to_plan import plan_from_log as plan_from_log
 from paramsched.tools.records.log_to_plan import read_metrics as read_metrics
 from paramsched.tools.records.log_values import AmountColumn as AmountColumn
 from paramsched.tools.records.log_values import LoggedValues as LoggedValues
+
+__all__ = [
+    "AmountColumn",
+    "LoggedMetric",
+    "LoggedValues",
+    "PlanSince",
+    "Recognition",
+    "RecognitionNote",
+    "Recognized",
+    "Report",
+    "UnreadableLog",
+    "compare_with_plan",
+    "plan_from_log",
+    "read_log",
+    "read_metrics",
+    "read_plan_history",
+    "recognize",
+]

@@ -60,7 +60,7 @@ def check(
     ...     print(found.code, found.severity, found.path)
     PS201 warning $.lr
     """
-    plan = plan_of(plan, "ps.config.check")
+    plan = plan_of(plan, "ps.check")
     found = [*_two_horizons(plan, calendar)]
     trial = None if found else trial_run(plan, calendar)
     mixed = None if found else mixed_run(plan)

@@ -1,0 +1,2 @@
+from paramsched.compat.megatron._installation import install as install
+from paramsched.compat.megatron._scheduler import OptimizerParamScheduler as OptimizerParamScheduler

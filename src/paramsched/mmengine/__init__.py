@@ -1,0 +1,13 @@
+"""MMEngine's system: scheduler classes, Runner, hooks and configs; `engine` is the adapter for the real MMEngine.
+
+    from paramsched.mmengine import MultiStepLR, Runner      # was: mmengine.optim.scheduler, mmengine.runner
+
+Follows MMEngine 0.10.7, which is not required. Imports `engines`, `show` and `core`; never `compat` or `tools`.
+"""
+
+from paramsched.core.lazy_names import lazy_names
+
+READERS = {"mmengine": f"{__name__}.reader"}
+"""The module of the reader of MMEngine's configs."""
+
+__getattr__, __all__ = lazy_names(__name__, __file__, extra="run")
