@@ -69,8 +69,8 @@ MODULES = {
     "paramsched.engines.optax": "optax in JAX. Start with [its guide](../engines/optax.md).",
     "paramsched.compat.torch": "Drop-ins for `torch.optim.lr_scheduler`; [differences](../compat/divergences.md).",
     "paramsched.mmengine": (
-        "MMEngine's schedulers ([differences](../compat/divergences.md)), and a Runner that trains from its configs. Start"
-        " with [its guide](../how-to/runner.md)."
+        "MMEngine's schedulers ([differences](../compat/divergences.md)), and a Runner that trains from its configs."
+        " Start with [its guide](../how-to/runner.md)."
     ),
     "paramsched.compat.pytorch_accelerated": "Drop-ins for pytorch-accelerated's schedulers.",
     "paramsched.compat.gradual_warmup": "A drop-in for `warmup_scheduler`.",

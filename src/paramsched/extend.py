@@ -6,21 +6,32 @@ plug-ins are in `paramsched.testing`.
 
 # A shape: a formula of time.
 from paramsched.core.advice.calls import constructor as constructor
-
-# The checks of arguments, and the errors that name a call.
-from paramsched.core.advice.number_checks import checked as checked
-from paramsched.core.advice.number_checks import positive_number as positive_number
-from paramsched.core.curves.arrays import Array as Array
-from paramsched.core.curves.arrays import Arrays as Arrays
+from paramsched.core.schedules import SHAPES as SHAPES
+from paramsched.core.schedules.affine import Affine as Affine
+from paramsched.core.schedules.anneal import anneal as anneal
+from paramsched.core.schedules.base import Schedule as Schedule
+from paramsched.core.schedules.lengths import PERIOD as PERIOD
+from paramsched.core.schedules.registry import shape as shape
+from paramsched.core.time import Duration as Duration
+from paramsched.core.time import DurationLike as DurationLike
 
 # A curve: a path from one level to another.
+from paramsched.core.curves.arrays import Array as Array
+from paramsched.core.curves.arrays import Arrays as Arrays
 from paramsched.core.curves.base import Curve as Curve
 from paramsched.core.curves.registry import curve as curve
+
+# A rule of a recurrence: the level of the next update from the last one.
+from paramsched.core.schedules.rules import Coefficients as Coefficients
+from paramsched.core.schedules.rules import Rule as Rule
+from paramsched.core.schedules.rules import ShareRule as ShareRule
+
+# A metric rule: a state machine that observes a measured value.
 from paramsched.core.feedback import Greedy as Greedy
 from paramsched.core.feedback import GreedyState as GreedyState
 from paramsched.core.feedback import Guided as Guided
-
-# A metric rule.
+from paramsched.core.feedback import Hold as Hold
+from paramsched.core.feedback import HoldState as HoldState
 from paramsched.core.feedback import MetricRule as MetricRule
 from paramsched.core.feedback import NewBob as NewBob
 from paramsched.core.feedback import NewBobState as NewBobState
@@ -28,34 +39,25 @@ from paramsched.core.feedback import Plateau as Plateau
 from paramsched.core.feedback import PlateauState as PlateauState
 from paramsched.core.feedback import Spike as Spike
 from paramsched.core.feedback import SpikeState as SpikeState
-from paramsched.core.files import dialect_names as dialect_names
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector as DiagnosticCollector
 
 # A reader of another library's files.
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector as DiagnosticCollector
 from paramsched.core.files.known_dialects import BaseLike as BaseLike
 from paramsched.core.files.known_dialects import Dialect as Dialect
 from paramsched.core.files.known_dialects import GroupOfFile as GroupOfFile
 from paramsched.core.files.known_dialects import Loaded as Loaded
-from paramsched.core.files.native.json_schema import schema as schema
+from paramsched.core.plan.bases import Bases as Bases
 
-# Files of plans.
+# Files of plans: the formats, the names of the readers, and the JSON Schema.
+from paramsched.core.files import dialect_names as dialect_names
+from paramsched.core.files.native.json_schema import schema as schema
 from paramsched.core.files.plan_files import PlanText as PlanText
 from paramsched.core.files.plan_files import ReadingOptions as ReadingOptions
 from paramsched.core.files.plan_files import formats as formats
-from paramsched.core.plan.bases import Bases as Bases
-from paramsched.core.schedules import SHAPES as SHAPES
-from paramsched.core.schedules.affine import Affine as Affine
-from paramsched.core.schedules.anneal import anneal as anneal
-from paramsched.core.schedules.base import Schedule as Schedule
-from paramsched.core.schedules.lengths import PERIOD as PERIOD
-from paramsched.core.schedules.registry import shape as shape
-from paramsched.core.schedules.rules import Coefficients as Coefficients
 
-# A rule of a recurrence.
-from paramsched.core.schedules.rules import Rule as Rule
-from paramsched.core.schedules.rules import ShareRule as ShareRule
-from paramsched.core.time import Duration as Duration
-from paramsched.core.time import DurationLike as DurationLike
+# Checks of arguments, and the errors that name a call.
+from paramsched.core.advice.number_checks import checked as checked
+from paramsched.core.advice.number_checks import positive_number as positive_number
 from paramsched.errors import CallSite as CallSite
 
 __all__ = sorted(name for name in globals() if not name.startswith("_"))

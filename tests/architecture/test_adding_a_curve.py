@@ -35,10 +35,10 @@ def test_the_new_curve_works_in_configs_also_as_a_mapping(library):
     code = """
 import json
 import paramsched as ps
-from paramsched import config
+from paramsched import extend
 plan = ps.loads("lr: {anneal: {curve: {ease: 3}}}\\nhorizon: 10")
 assert plan == ps.loads("lr: {anneal: {curve: curves.ease(3)}}\\nhorizon: 10") == ps.loads(ps.dump(plan))
-assert "ease" in json.dumps(config.schema())
+assert "ease" in json.dumps(extend.schema())
 """
     assert library.run("-c", code).stderr == ""
 

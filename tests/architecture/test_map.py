@@ -74,7 +74,7 @@ def test_the_drawing_of_owners_is_that_of_a_started_scheduler():
 def test_every_file_that_contributors_read_exists():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([\w/.-]+\.(?:py|pyi|md|txt|toml))`", text))
-    new = set(re.findall(r"complete example, `(\w+\.py)`", text)) | {"docs/engines/tinyfit.md"}
+    new = set(re.findall(r"complete example, `([\w/]+\.py)`", text)) | {"docs/engines/tinyfit.md"}
     new |= {"tests/support/engine_runs/tinyfit.py"}
     there = {
         file.relative_to(ROOT).as_posix()

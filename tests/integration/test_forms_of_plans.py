@@ -119,10 +119,10 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
 }
 """A plan and a function of it, for each public function that takes a plan."""
 
-BY_SCHEDULER = {"accelerate", "ignite", "lightning", "mmengine", "pytorch_accelerated", "skorch", "transformers"}
+BY_SCHEDULER = {"accelerate", "ignite", "lightning", "pytorch_accelerated", "skorch", "transformers"}
 """The engines that pass the plan to a Scheduler."""
 
-RESULTS = {"Recognized", "Trace", "PlanSince", "Loaded", "PlanText", "Optimum", "Recipe"}
+RESULTS = {"Recognized", "Trace", "PlanSince", "Loaded", "GroupOfFile", "PlanText", "Optimum", "Recipe"}
 """Classes of values that have a plan."""
 
 BUILT = {"bind", "bind_group", "from_plan", "mime_bundle", "handed_schedule"}
@@ -147,7 +147,8 @@ def public_functions_that_take_a_plan() -> set[str]:
     found = set()
     for path in PATHS:
         package, _, name = path.rpartition(".")
-        if package and not (package.startswith("paramsched.engines.") and package.split(".")[2] in BY_SCHEDULER):
+        by_scheduler = package.startswith("paramsched.engines.") and package.split(".")[2] in BY_SCHEDULER
+        if package and not by_scheduler and package != "paramsched.mmengine.engine":
             try:
                 value = getattr(import_module(package), name, None)
             except ModuleNotFoundError:  # a class

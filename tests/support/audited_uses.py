@@ -183,15 +183,15 @@ def _attached(case: Case) -> Any:
 
 
 def _every_dialect(case: Case) -> Iterator[str]:
-    for name in ps.config.dialect_names():
+    for name in ps.extend.dialect_names():
         yield _outcome(lambda name=name: ps.load(case.given, format=name, base=0.1, calendar=ps.Calendar(total=20)))
 
 
 def _every_format(case: Case) -> Iterator[str]:
     plan = case.plan
-    for name in ps.config.formats():
+    for name in ps.extend.formats():
         yield _outcome(lambda name=name: ps.dump(plan, None, name))
-        yield _outcome(lambda name=name: ps.config.convert(case.text, "yaml", name))
+        yield _outcome(lambda name=name: ps.convert(case.text, "yaml", name))
     for suffix in plan_files.SUFFIXES:
         yield _outcome(lambda suffix=suffix: ps.dump(plan, case.out(suffix)))
 
@@ -207,8 +207,8 @@ def _recognized(case: Case) -> Any:
 
 
 def _read_logs(case: Case) -> Any:
-    read = ps.audit.read_log(case.path, ["lr"])
-    return [repr(read)[:5000], str(ps.audit.compare_with_plan(read, "cosine()", ps.Calendar(total=20)))]
+    read = ps.tools.audit.read_log(case.path, ["lr"])
+    return [repr(read)[:5000], str(ps.tools.audit.compare_with_plan(read, "cosine()", ps.Calendar(total=20)))]
 
 
 def _loss_laws(case: Case) -> Iterator[str]:
@@ -226,14 +226,13 @@ def _exported(case: Case) -> Iterator[str]:
 
 _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "load": lambda case: ps.load(case.path),
-    "config.load": _every_dialect,
+    "load of every dialect": _every_dialect,
     "loads": lambda case: ps.loads(case.text),
-    "config.loads": lambda case: [ps.loads(case.text, "json"), ps.loads(case.text, "toml")],
+    "loads of every syntax": lambda case: [ps.loads(case.text, "json"), ps.loads(case.text, "toml")],
     "dump": _every_format,
-    "config.dump": lambda case: ps.config.dump(case.plan, case.out(".yaml")),
-    "config.convert": lambda case: ps.config.convert(case.text, "json", "toml"),
-    "config.check": lambda case: list(map(str, ps.config.check(case.plan))),
-    "config.open_plan": lambda case: ps.config.open_plan(case.path),
+    "convert": lambda case: ps.convert(case.text, "json", "toml"),
+    "check": lambda case: list(map(str, ps.check(case.plan))),
+    "open_plan": lambda case: ps.open_plan(case.path),
     "Plan.of_text": lambda case: ps.Plan.of_text(case.text),
     "parse": lambda case: ps.parse(case.text[:2000]),
     "table_file": lambda case: ps.table_file(case.path, "lr"),
@@ -245,45 +244,54 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "resolve": lambda case: [ps.resolve(case.plan, ps.Calendar(total=20)), ps.resolve(case.plan, ps.Calendar())],
     "replay": lambda case: ps.replay(case.plan, [(1, {MARK: 1.0})]),
     "recognize": _recognized,
-    "audit.recognize": lambda case: ps.audit.recognize(case.path, columns={"lr": MARK}),
+    "tools.audit.recognize": lambda case: ps.tools.audit.recognize(case.path, columns={"lr": MARK}),
     "plan_from_log": lambda case: ps.plan_from_log(case.path, tables=case.written),
-    "audit.plan_from_log": lambda case: ps.plan_from_log(case.path, ["lr", MARK]),
-    "audit.read_log": _read_logs,
-    "audit.compare_with_plan": lambda case: ps.audit.compare_with_plan(
-        ps.audit.read_log(case.path.parent / "good.csv", ["lr"]), case.plan, ps.Calendar(total=20)
+    "tools.audit.plan_from_log": lambda case: ps.plan_from_log(case.path, ["lr", MARK]),
+    "tools.audit.read_log": _read_logs,
+    "tools.audit.compare_with_plan": lambda case: ps.tools.audit.compare_with_plan(
+        ps.tools.audit.read_log(case.path.parent / "good.csv", ["lr"]), case.plan, ps.Calendar(total=20)
     ),
-    "audit.read_metrics": lambda case: ps.audit.read_metrics(case.path),
-    "audit.read_plan_history": lambda case: ps.audit.read_plan_history(case.path),
-    "loss_law.load": _loss_laws,
-    "recipe_book.nearest_recipes": lambda case: ps.recipe_book.nearest_recipes(case.plan, ps.Calendar(total=20), []),
-    "scaling.seesaw": lambda case: ps.scaling.seesaw(case.plan, batch=8, largest=64, calendar=ps.Calendar(total=20)),
+    "tools.audit.read_metrics": lambda case: ps.tools.audit.read_metrics(case.path),
+    "tools.audit.read_plan_history": lambda case: ps.tools.audit.read_plan_history(case.path),
+    "tools.loss_law.load": _loss_laws,
+    "tools.recipes.nearest_recipes": lambda case: ps.tools.recipes.nearest_recipes(
+        case.plan, ps.Calendar(total=20), []
+    ),
+    "tools.scaling.seesaw": lambda case: ps.scaling.seesaw(
+        case.plan, batch=8, largest=64, calendar=ps.Calendar(total=20)
+    ),
     "show.figure": _shown,
     "show.svg": lambda case: bool(ps.show.svg(case.trace)),
     "show.html": lambda case: bool(ps.show.html(case.trace, title=case.text[:99])),
     "show.text": lambda case: ps.show.text(case.trace),
     "show.mime_bundle": lambda case: bool(ps.show.mime_bundle(case.plan)),
     "show.plan_axes": lambda case: ps.show.plan_axes(case.plan, 0.1, ps.Calendar(total=20)),
-    "runner.Runner.from_cfg": lambda case: _refused(lambda: ps.runner.Runner.from_cfg(case.path)),
+    "mmengine.Runner.from_cfg": lambda case: _refused(lambda: ps.mmengine.Runner.from_cfg(case.path)),
     "Scheduler": _attached,
 }
 _ALSO_USED = {
-    "loss_law.bound": "loss_law.load",
-    "loss_law.fit": "loss_law.load",
-    "loss_law.read": "loss_law.load",
+    "tools.loss_law.bound": "tools.loss_law.load",
+    "tools.loss_law.fit": "tools.loss_law.load",
+    "tools.loss_law.read": "tools.loss_law.load",
     "show.axes": "show.figure",
     "show.picture": "show.figure",
 }
 _WITHOUT_INPUT = frozenset(
     (
-        *("absolute", "find_lr", "register_function", "shape", "tabulate", "config.dialect_names", "config.formats"),
-        *("config.schema", "advice.calls.constructor", "advice.number_checks.checked", "loss_law.optimize"),
-        *("advice.number_checks.positive_number", "range_test.find_lr", "scaling.batch_for_tokens", "scaling.rescale"),
-        *("scaling.width", "schedules.registry.shape", "show.format_of_file", "show.picture_format", "show.simulate"),
+        *("absolute", "find_lr", "register_function", "shape", "tabulate", "extend.dialect_names", "extend.formats"),
+        *("extend.schema", "extend.constructor", "extend.checked", "extend.curve", "tools.loss_law.optimize"),
+        *(
+            "extend.positive_number",
+            "tools.range_test.find_lr",
+            "tools.scaling.batch_for_tokens",
+            "tools.scaling.rescale",
+        ),
+        *("tools.scaling.width", "extend.shape", "show.format_of_file", "show.picture_format", "show.simulate"),
         *("show.together", "show.curves_from_values"),
     )
 )
 """Functions that read no file and no text of an input."""
-_ENGINES = ("compat.", "engines.", "testing.", "curves.", "rules.", "schedules.rules.", "feedback.")
+_ENGINES = ("compat.", "mmengine.", "engines.", "testing.", "curves.", "rules.", "schedules.rules.", "feedback.")
 """Drop-ins and engines, which take values of the running program; laws; and parts of schedules."""
 
 

@@ -7,6 +7,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from paramsched.engines.torch_required import torch
 from paramsched.core.advice.number_checks import whole_number
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.runs.batches import BatchSampler
@@ -18,7 +19,6 @@ from paramsched.core.time.deadline import DeadlineLike
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import BatchAmounts
 from paramsched.engines.run_end import check_before_step
-from paramsched.engines.torch_required import torch
 from paramsched.errors import CallSite, InvalidArgument
 
 __all__ = ["batch_counter", "facts", "log", "scheduler"]

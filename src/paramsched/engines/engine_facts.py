@@ -10,6 +10,7 @@ from math import ceil, inf
 from numbers import Real
 from typing import Any, final
 
+import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import PlanLike
@@ -21,7 +22,6 @@ from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar, DurationLike
 from paramsched.core.time.deadline import DeadlineLike, deadline_of, length_in_seconds
-from paramsched.engines import torch_required  # noqa: F401  # reports that it is missing
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, Unresolved, shown
 
 AmountOf = Callable[[Any], Any]

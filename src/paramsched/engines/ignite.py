@@ -8,6 +8,7 @@ Ignite's own `OptimizerParamsHandler`; at `ITERATION_STARTED` it reads the value
 from dataclasses import replace
 from typing import Any
 
+from paramsched.engines.torch_required import torch
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.runs.arguments import copied_groups
 from paramsched.core.runs.scheduler import Scheduler, SignalsLike
@@ -18,7 +19,6 @@ from paramsched.core.time.deadline import DeadlineLike
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.engines.run_end import RunEnd
-from paramsched.engines.torch_required import torch
 from paramsched.errors import MissingDependency
 
 

@@ -11,6 +11,7 @@ from signal import Signals
 from signal import signal as set_handler
 from typing import TYPE_CHECKING, Any, Literal
 
+from paramsched.engines.torch_required import torch
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import check_names, refuse_several_plans
 from paramsched.core.runs.batches import BatchSampler
@@ -24,7 +25,6 @@ from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, 
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
-from paramsched.engines.torch_required import torch
 from paramsched.errors import InvalidArgument
 
 

@@ -7,11 +7,11 @@ from itertools import repeat
 from math import ceil
 from typing import Any, final
 
+from paramsched.engines.torch_required import torch
 from paramsched.core.plan import Plan
 from paramsched.core.runs.batches import BatchSampler
 from paramsched.core.time import DurationLike
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions, length_of
-from paramsched.engines.torch_required import torch
 from paramsched.errors import InvalidArgument, PlanError
 
 _STRATEGIES = ("save_strategy", "eval_strategy", "logging_strategy")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.runs.scheduler import Scheduler, SignalsLike
 from paramsched.core.scheduler.on_base import OnBase

@@ -9,6 +9,7 @@ from numbers import Real
 from types import MappingProxyType
 from typing import Any, final
 
+from paramsched.engines.torch_required import torch
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.resolve import amounts_of_run
@@ -19,7 +20,6 @@ from paramsched.core.scheduler.messages import Processes
 from paramsched.core.time.calendar import SIZES
 from paramsched.core.time.progress import PROGRESS
 from paramsched.engines.engine_facts import PlanOptions
-from paramsched.engines.torch_required import torch
 from paramsched.errors import InvalidArgument, MissingDependency
 
 

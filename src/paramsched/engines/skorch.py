@@ -8,6 +8,7 @@ unpickling.
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
+import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.runs.arguments import copied_groups
 from paramsched.core.runs.scheduler import Scheduler, SignalsLike

@@ -12,6 +12,7 @@ from functools import cache
 from math import prod
 from typing import Any, TypeVar
 
+import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.runs.batch_sizes import plans_sizes
 from paramsched.core.runs.scheduler import Scheduler, SignalsLike

@@ -58,24 +58,24 @@ def test_the_modules_do_not_import_an_engine():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_without_torch_the_drop_ins_name_the_extra_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    spec = find_spec("paramsched.compat")
-
-    with pytest.raises(MissingDependency, match=r'pip install "paramsched\[torch\]"'):
-        spec.loader.exec_module(module_from_spec(spec))
-
-
-@pytest.mark.parametrize("engine", ["accelerate", "ignite", "lightning", "mmengine", "pytorch_accelerated", "skorch"])
-def test_without_torch_each_module_names_the_extra_to_install(engine):
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"engines.{name}" for name in ("accelerate", "ignite", "lightning", "pytorch_accelerated", "skorch")),
+        *("mmengine.engine", "mmengine.StepLR", "compat.torch.StepLR", "compat.pytorch_accelerated.CosineLrScheduler"),
+        *("compat.gradual_warmup.GradualWarmupScheduler", "compat.megatron.OptimizerParamScheduler"),
+    ],
+)
+def test_without_torch_each_module_names_the_extra_to_install(name):
+    package, _, attribute = name.rpartition(".")
     code = (
         "import sys\n"
         "class Without:\n"
         "    def find_spec(self, name, *_):\n"
-        "        if name.partition('.')[0] == 'torch': raise ModuleNotFoundError(name)\n"
+        "        if name.partition('.')[0] == 'torch': raise ModuleNotFoundError(name, name=name)\n"
         "sys.meta_path.insert(0, Without())\n"
         "import paramsched\n"
-        f"try: import paramsched.engines.{engine}\n"
+        f"try: from paramsched.{package} import {attribute}\n"
         "except paramsched.errors.MissingDependency as error: print(error)\n"
     )
 

@@ -29,7 +29,7 @@ ONE_WARNING = ("PS301", "PS302", "PS303", "PS304", "PS315", "PS317", "PS318")
 
 def found_in(line):
     plan = ps.loads(f"{line}\nhorizon: 100")
-    return [one for one in ps.config.check(plan, groups=GROUPS) if one.code in ONE_WARNING]
+    return [one for one in ps.check(plan, groups=GROUPS) if one.code in ONE_WARNING]
 
 
 def with_schedule(line, schedule):
@@ -225,14 +225,14 @@ def test_both_lines_for_a_number_alone_are_silent(field):
 
 
 def test_a_line_without_a_known_base_has_its_multiples():
-    (one,) = ps.config.check(ps.loads("betas[0]: linear(0.85, 0.95)"))
+    (one,) = ps.check(ps.loads("betas[0]: linear(0.85, 0.95)"))
 
     assert one.found == "betas[0] goes from 0.85 to 0.95 × base, because numbers are multiples of base"
 
 
 def test_every_published_recipe_is_silent():
     for recipe in recipe_book.recipes.values():
-        found = ps.config.check(recipe.plan, recipe.calendar)
+        found = ps.check(recipe.plan, recipe.calendar)
         assert not [one for one in found if one.code == "PS301"], recipe.name
 
 

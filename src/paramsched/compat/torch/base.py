@@ -83,7 +83,7 @@ def is_drop_ins(method: Any) -> bool:
     function = getattr(method, "__func__", method)
     # Not by `__module__`, which `functools.wraps` copies.
     module = str(getattr(function, "__globals__", {}).get("__name__", ""))
-    return isinstance(method, _Hook) or module.startswith("paramsched.compat.")
+    return isinstance(method, _Hook) or module.startswith(("paramsched.compat.", "paramsched.core.dropins."))
 
 
 @final

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import wraps
+from importlib import import_module
 from multiprocessing import spawn
 from types import ModuleType, TracebackType
 from typing import Any, Self, final
@@ -66,6 +67,10 @@ def _replacements() -> list[tuple[ModuleType, str, Any]]:
     # Our classes that derive from torch's must be imported before torch's are replaced.
     import paramsched.compat.gradual_warmup
     import paramsched.core.runs.scheduler  # noqa: F401  # imported only for this
+
+    drop_ins: Any = import_module("paramsched.compat.torch")
+    for name in drop_ins.__all__:
+        getattr(drop_ins, name)  # a lazy name, which imports its class
 
     schedulers, averaging = torch.optim.lr_scheduler, torch.optim.swa_utils
     named = {kind.__name__: kind for kind in _drop_ins_below(LRScheduler)}

@@ -7,7 +7,6 @@ from typing import Any, TypeAlias, final
 
 from paramsched.core.plan import Plan
 from paramsched.core.plan.diff import Diff, diff
-from paramsched.core.plan.levels import unlikely_values
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.scheduler.block import Values
 from paramsched.core.scheduler.group_keys import Group, History, check_entries, count_carried

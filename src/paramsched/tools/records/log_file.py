@@ -16,10 +16,9 @@ from paramsched.core.base.diagnostic import names_listed, printable
 from paramsched.core.base.files import open_to_read
 from paramsched.core.fields import Field
 from paramsched.errors import MissingDependency, UnreadableLog
-from paramsched.tools.audit.columns import TimeColumn, columns_of_fields, length_in, time_column
-from paramsched.tools.audit.text_log import rows_of_text
 from paramsched.tools.records.checkpoint_files import parts_of_checkpoint
 from paramsched.tools.records.checkpoint_log import read_checkpoint
+from paramsched.tools.records.columns import TimeColumn, columns_of_fields, length_in, time_column
 from paramsched.tools.records.log_values import (
     ROWS_ARE_COUNTED,
     AmountColumn,
@@ -35,6 +34,7 @@ from paramsched.tools.records.log_values import (
     update_number,
     with_shared_digits,
 )
+from paramsched.tools.records.text_log import rows_of_text
 
 _CHECKPOINTS = {".pt", ".pth", ".bin", ".ckpt", ".tar"}
 _TABLES = (".csv", ".tsv")

@@ -26,7 +26,7 @@ from paramsched.core.schedules.base import with_changed_fields
 from paramsched.core.schedules.table import MOST_WRITTEN, read_column, table_file_in
 from paramsched.core.time import Duration
 from paramsched.errors import CallSite, InvalidArgument, UnreadableLog, UnreadableTable, shown
-from paramsched.tools.audit.columns import time_column
+from paramsched.tools.records.columns import time_column
 from paramsched.tools.records.log_file import json_rows, kind_of_log, numbered_cells, read_log, rows_of_log
 from paramsched.tools.records.log_values import LogColumn, Times, path_text, require_columns
 

@@ -13,7 +13,7 @@ from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.curves.arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched.core.time.calendar import CLOCK_SYNONYMS
 from paramsched.errors import UnreadableLog
-from paramsched.tools.audit.columns import Unit
+from paramsched.tools.records.columns import Unit
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]

@@ -17,11 +17,11 @@ from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, shown
-from paramsched.tools.audit.columns import Unit
 from paramsched.tools.audit.recognition.families import CONSTANT, DECAY, LINE, Rows
 from paramsched.tools.audit.recognition.skips import skipped_updates
 from paramsched.tools.audit.recognition.stages import MOST_STAGES, Piece, Search, roundest, roundest_integer, values_of
 from paramsched.tools.audit.recognition.writing import INDICES, Writer, Written, digits_of, even_length
+from paramsched.tools.records.columns import Unit
 from paramsched.tools.records.log_file import read_log
 from paramsched.tools.records.log_to_plan import FIELDS, counts_from_one, in_epochs
 from paramsched.tools.records.log_values import Flags, LogColumn, LoggedValues, Times, make_column, with_shared_digits
