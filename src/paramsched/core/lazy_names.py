@@ -17,7 +17,7 @@ def lazy_names(package: str, file: str, extra: str = "torch") -> tuple[Callable[
     Args:
         package: the `__name__` of the package.
         file: its `__file__`.
-        extra: the extra of pyproject.toml that installs a missing dependency of the names.
+        extra: the extra of pyproject.toml that installs a missing dependency of the names other than torch.
     """
     tree = ast.parse(Path(file).with_name("__init__.pyi").read_text(encoding="utf-8"))
     homes = {
@@ -36,6 +36,8 @@ def lazy_names(package: str, file: str, extra: str = "torch") -> tuple[Callable[
         except ModuleNotFoundError as absent:
             if absent.name is None or absent.name.startswith("paramsched"):
                 raise
-            raise MissingDependency(f"{package}.{name}", absent.name, extra) from None
+            raise MissingDependency(
+                f"{package}.{name}", absent.name, "torch" if absent.name == "torch" else extra
+            ) from None
 
     return found, sorted(name for name in homes if not name.startswith("_"))
