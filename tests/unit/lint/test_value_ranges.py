@@ -56,3 +56,14 @@ def test_the_advice_for_a_negative_line_is_accepted():
     (found,) = reported("lr", "linear(1.0, -1.0)", 100)
 
     assert reported("lr", str(found.instead).removeprefix("Write "), 100) == []
+
+
+def test_the_base_of_each_group_counts():
+    plan = ps.loads("betas[0]: linear(1, 1.2)\nhorizon: 100")
+
+    def outside(*betas):
+        found = ps.check(plan, groups=[{"betas": (beta, 0.999)} for beta in betas])
+        return [str(one) for one in found if one.code == "PS312"]
+
+    assert outside(0.5) == outside(0.5, 0.6) == []
+    assert [["at update 56" in one for one in outside(*betas)] for betas in [(0.5, 0.9), (0.9, 0.5)]] == [[True]] * 2

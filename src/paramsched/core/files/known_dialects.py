@@ -14,6 +14,7 @@ from paramsched.core.files.schedule_text import entry_point_in_words, entry_poin
 from paramsched.core.plan import Plan
 from paramsched.core.plan.bases import NO_BASES, Bases
 from paramsched.core.plan.note import Note
+from paramsched.core.plan.plan import peers_plan
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, ParamschedError
 
@@ -155,7 +156,9 @@ class KnownDialect:
         if not isinstance(plan, Plan):
             fault = f"{self.origin}: expected a Plan from to_plan, got {type(plan).__name__}. Report it to its authors"
             raise ConfigError(f"dialect {self.name}", [fault])
-        return plan
+        if self.name == "native":
+            return plan
+        return peers_plan(*plan.as_written(), horizon=plan.horizon, clock=plan.clock)
 
 
 @lru_cache(maxsize=1)

@@ -108,11 +108,12 @@ class Plan:
     weight_decay: linear(to=0.5)
     """
 
-    __slots__ = ("_key", "_written", "bindings", "clock", "horizon")
+    __slots__ = ("_key", "_written", "bindings", "clock", "horizon", "is_peers")
 
     bindings: tuple[Binding, ...]
     horizon: Duration | None
     clock: PlanClock
+    is_peers: bool  # True if it was read from the config of another library; equal plans may differ in it
     _key: str | None
     _written: tuple[Any, ...]  # the order of the bindings as written, in which equal plans may differ
 
@@ -189,6 +190,7 @@ class Plan:
             object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in given)))
             text = write_canonical_text(self.bindings, length, self.clock) if self.serializable else None
             object.__setattr__(self, "_key", text)
+            object.__setattr__(self, "is_peers", False)
 
     @staticmethod
     def of_text(text: str) -> "Plan":
@@ -220,7 +222,8 @@ class Plan:
         raise AttributeError(f"a Plan is frozen: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(Plan, horizon=self.horizon, clock=clock_as_data(self.clock)), self.as_written()
+        make = peers_plan if self.is_peers else Plan
+        return partial(make, horizon=self.horizon, clock=clock_as_data(self.clock)), self.as_written()
 
     def as_written(self) -> tuple[Binding, ...]:
         """Return the bindings in the order in which they were passed, which files keep when they are written.
@@ -465,3 +468,10 @@ class Plan:
 def _without_horizon(site: str, instead: str) -> PlanError:
     """Return the error for a horizon of a plan whose clock is progress."""
     return PlanError(site, "progress 1 is the end of the run, so the plan has no horizon", instead)
+
+
+def peers_plan(*bindings: Binding, horizon: Duration | None, clock: PlanClock | None) -> Plan:
+    """Return a plan that was read from the config of another library, whose lines nobody wrote."""
+    plan = Plan(*bindings, horizon=horizon, clock=clock)
+    object.__setattr__(plan, "is_peers", True)
+    return plan

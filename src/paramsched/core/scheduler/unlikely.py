@@ -7,7 +7,7 @@ import numpy as np
 
 from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import is_number
-from paramsched.core.plan import Binding
+from paramsched.core.plan import Binding, selector_text
 from paramsched.core.plan.binding import binding_key
 from paramsched.core.plan.levels import Trap, base_is_zero, unlikely_level
 from paramsched.core.scheduler.group_keys import Group
@@ -27,12 +27,13 @@ def report_unlikely_values(
     told = set()
     for line, trap in _unlikely_lines(in_force, slots):
         told.add(line.name)
-        processes.warn(f"{line.name}: {trap[1]}. {trap[2]} [{trap[0]}]")
+        whose = "" if line.groups is None else f"group {selector_text(line.groups)}: "
+        processes.warn(f"{whose}{trap[1]}. {trap[2]} [{trap[0]}]")
     for field in dict.fromkeys(slot.name for slot in slots if slot.name not in told):
         if not any(slot.base or slot.schedule.has_absolute for slot in slots if slot.name == field):
             code, found, instead = base_is_zero(field)
             report = processes.warn if field == "lr" else processes.log  # a weight decay of 0 may be meant
-            report(f"{field}: {found}. {instead} [{code}]")
+            report(f"{found}. {instead} [{code}]")
     of_groups = [(one.block.slots, groups[name], one.labels(groups[name])) for name, one in run.members.items()]
     for text in (_second_warmup(of_groups), _given_decay(of_groups)):
         if text:
@@ -47,7 +48,7 @@ def _unlikely_lines(in_force: ResolvedPlan, slots: Sequence[Slot]) -> Iterator[t
             bases[slot.name, slot.schedule] = slot.base
     # The resolved plan has more lines, if a line for all groups follows lines for some groups.
     schedules = {binding_key(line): line.schedule for line in in_force.counted.bindings}
-    for line in in_force.plan.bindings:
+    for line in () if in_force.plan.is_peers else in_force.plan.bindings:
         resolved = schedules.get(binding_key(line))
         base = None if resolved is None else bases.get((line.name, resolved))
         if (trap := unlikely_level(line, base, resolved)) is not None:

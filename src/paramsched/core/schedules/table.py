@@ -254,7 +254,8 @@ def _values_of_levels(site: CallSite, levels: Sequence[Any]) -> list[float]:
     values = [level.value for level in levels if isinstance(level, Absolute)]
     if len(values) < len(levels):
         found = "some values are absolute and some are multiples of base"
-        raise InvalidArgument(site, found, "Write absolute(…) around each value, or around none")
+        instead = "Values of both kinds are levels of piecewise([(0, 1.0), (10, absolute(0.1))])"
+        raise InvalidArgument(site, found, instead)
     return values
 
 

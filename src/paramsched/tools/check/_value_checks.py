@@ -1,6 +1,6 @@
 """Checks of the values of a plan, independent of the format and the shapes it is written in."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise
 from math import ceil, inf
 from typing import Final
@@ -14,7 +14,7 @@ from paramsched.core.plan import Target
 from paramsched.core.plan.contents import durations_in, values_inside
 from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
 from paramsched.core.schedules.as_factor import AsFactor
-from paramsched.core.schedules.sequence import Sequence
+from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.tools.check._trial_run import FieldCurve
 
 _PRACTICALLY_ZERO: Final = 1e-5  # of the peak
@@ -26,8 +26,8 @@ _MOST_TIMES_BASE: Final = 50.0
 _MOST_SEAMS: Final = 1_000
 
 
-def check_values(curve: FieldCurve) -> Iterator[Diagnostic]:
-    """Yield diagnostics of the values of one line of a plan."""
+def check_values(curve: FieldCurve, bases: Sequence[float] = ()) -> Iterator[Diagnostic]:
+    """Yield diagnostics of the values of one line of a plan; `bases` are those of all of its groups, if known."""
     bad = ~np.isfinite(curve.values)
     if np.any(bad):
         first = int(np.argmax(bad))
@@ -39,7 +39,7 @@ def check_values(curve: FieldCurve) -> Iterator[Diagnostic]:
     # A line without a known base has a sign, and no value.
     if allowed is not None and not curve.real:
         allowed = allowed._replace(below=inf) if curve.share == "all" else None
-    if allowed is not None and (outside := _first_outside(curve, allowed)) is not None:
+    if allowed is not None and (outside := _first_outside(curve, allowed, bases)) is not None:
         at, value = outside
         found = f"{name} {allowed.problem(value)}: it is {_in_words(curve, value)} at {_when(curve, at)}"
         if value < 0:
@@ -93,7 +93,7 @@ def _jumps(curve: FieldCurve) -> Iterator[Diagnostic]:
     It jumps if all values of one stage are far below the value that the other stage has at the boundary.
     """
     schedule = curve.schedule
-    if not isinstance(schedule, Sequence) or not curve.comparable:
+    if not isinstance(schedule, Stages) or not curve.comparable:
         return
     seams = sorted({ceil(one) for one in islice(schedule._seams(), _MOST_SEAMS)} | {curve.end})
     pieces = [np.abs(curve.values[slice(*np.searchsorted(curve.times, pair))]) for pair in pairwise(seams)]
@@ -166,15 +166,17 @@ def _ends_high(curve: FieldCurve) -> Iterator[Diagnostic]:
     yield Diagnostic(curve.path, found, "Let the last decay end with the run", code=codes.ENDS_HIGH)
 
 
-def _first_outside(curve: FieldCurve, allowed: ValueRange) -> tuple[int, float] | None:
-    """Return the first update at which the values are outside of a range, and its value."""
-    base = 1.0 if curve.base is None else curve.base
-    bad = allowed.outside(curve.values, base)
+def _first_outside(curve: FieldCurve, allowed: ValueRange, bases: Sequence[float]) -> tuple[int, float] | None:
+    """Return the first update at which the values of a group are outside of a range, and its value."""
+    own = 1.0 if curve.base is None else curve.base
+    bad = allowed.outside(curve.values, own)
     end = int(curve.times[np.argmax(bad)]) + 1 if bad.any() else curve.end
-    found = first_outside(curve.schedule, allowed, base, lambda updates: updates, 0, end)
-    if found is None and bad.any():  # a function, of which the values at some updates are known
+    ends = dict.fromkeys((own, min(bases, default=own), max(bases, default=own)))
+    found = [first_outside(curve.schedule, allowed, base, lambda updates: updates, 0, end) for base in ends]
+    outside = [one for one in found if one is not None]
+    if not outside and bad.any():  # a function, of which the values at some updates are known
         return end - 1, float(curve.values[np.argmax(bad)])
-    return found
+    return min(outside, default=None)
 
 
 def _in_words(curve: FieldCurve, value: float) -> str:

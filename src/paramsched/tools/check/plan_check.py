@@ -61,6 +61,7 @@ def check(
     PS201 warning $.lr
     """
     plan = plan_of(plan, "ps.check")
+    native = native and not plan.is_peers
     found = [*_two_horizons(plan, calendar)]
     trial = None if found else trial_run(plan, calendar)
     mixed = None if found else mixed_run(plan)
@@ -77,7 +78,8 @@ def check(
         if clock_of_field(plan.clock, binding.name) == PROGRESS:
             errors += [*_lengths_off_progress(followed)]
         found += [Diagnostic(path, refused, advice, code=code) for code, refused, advice in errors]
-        base = base_of_binding(binding, groups)
+        bases = bases_of_binding(binding, groups)
+        base = next(filter(None, bases), *bases[:1] or (None,))  # a frozen group says nothing about the others
         found += traps_in_binding(binding, path, base, resolved_in_run(followed, trial)) if native else ()
         found += check_metrics(binding.schedule, epochs, path)
         if errors:
@@ -88,7 +90,7 @@ def check(
                 curves.append(curve)
                 known = {(one.path, one.code) for one in found}
                 silent = _PARTS_OF_PS301 if (path, codes.LEVEL_AS_VALUE) in known else ()
-                values = [one for one in check_values(curve) if (one.path, one.code) not in known]
+                values = [one for one in check_values(curve, bases) if (one.path, one.code) not in known]
                 found += [one for one in values if one.code not in silent]
                 found += check_followed(curve, _fields_followed(binding.schedule))
                 break
@@ -214,16 +216,18 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
             yield Diagnostic(path, found, instead, code=code)
 
 
-def base_of_binding(binding: Binding, groups: Sequence[Mapping[str, Any]]) -> float | None:
-    """Return the base of a binding, from the first selected group; None if it is unknown."""
+def bases_of_binding(binding: Binding, groups: Sequence[Mapping[str, Any]]) -> tuple[float, ...]:
+    """Return the known bases of a binding, of all selected groups in their order.
+
+    >>> bases_of_binding(Binding("lr", "cosine()"), [{"lr": 0.1}, {"lr": 0.01}])
+    (0.1, 0.01)
+    """
     if isinstance(binding.field, Target):
-        return binding.field.initial
-    for index, group in enumerate(groups):
-        if is_selected(binding.groups, group, index):
-            value = Bases.value(group, Field.of(binding.name))
-            if value is not None and isfinite(value):
-                return value
-    return None
+        return (binding.field.initial,)
+    field = Field.of(binding.name)
+    mine = [one for index, one in enumerate(groups) if is_selected(binding.groups, one, index)]
+    values = [Bases.value(group, field) for group in mine]
+    return tuple(value for value in values if value is not None and isfinite(value))
 
 
 def check_field_names(plan: Plan) -> Iterator[Diagnostic]:
