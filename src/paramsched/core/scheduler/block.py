@@ -305,10 +305,12 @@ class ValueBlock:
             for one in bindings
             if isinstance(one.field, Target)
         ]
+        self.tuples = [column for column in self.floats if column.tuple_size is not None]
         self._columns: list[Column] = [*self.floats, *self.tensors, *self.targets]
         self._by_updates = plan.clock == UPDATES
         # Tensors created under inference_mode have no version counter.
         self._counted = tuple(one.vector for one in self.tensors if not one.vector.is_inference())
+        self._fills = 0  # `fill_count` after the last write
         self._is_short = not self.tensors and all(one.is_short for one in self.floats)
         self.seek(times, states)
 
@@ -413,6 +415,25 @@ class ValueBlock:
     def remove_views(self, groups: Sequence[Group]) -> None:
         for column in self.tensors:
             column.remove_views(groups)
+
+    def any_tuple_spoiled(self) -> bool:
+        """Return whether other code replaced a tuple such as `betas` by a value into which the plan cannot write."""
+        try:
+            for column in self.tuples:
+                if column.any_tuple_spoiled():
+                    return True
+        except (LookupError, TypeError):
+            return True
+        return False
+
+    def note_fills(self) -> None:
+        """Note the present tensors as the written ones."""
+        if self.tensors:
+            self._fills = self.fill_count()
+
+    def tensors_changed(self) -> bool:
+        """Return whether other code has filled or replaced a scheduled tensor since the last write."""
+        return self.fill_count() != self._fills or self.views_replaced()
 
     def fill_count(self) -> int:
         """Return a number that changes when a scheduled tensor is written; reading it does not wait for the device."""

@@ -5,7 +5,7 @@ from typing import Any, final
 
 from paramsched.core.fields import label
 from paramsched.core.plan.optimizers import Scope
-from paramsched.core.scheduler.block import FloatColumn, TargetColumn, ValueBlock, Values
+from paramsched.core.scheduler.block import TargetColumn, ValueBlock, Values
 from paramsched.core.scheduler.group_keys import (
     COUNT,
     NO_PLAN,
@@ -46,26 +46,28 @@ class Groups:
     def __init__(
         self, in_force: ResolvedPlan, clock: Clock, run: RunState, parts: Parts, scope: Scope | None = None
     ) -> None:
+        # Given: the plan in force changes, and so does the scope with it.
         self.in_force, self.clock, self.run, self.parts, self.scope = in_force, clock, run, parts, scope
-        # The last change of the plan: its update, and the slots, targets and states that the update before it used.
-        self.before_change: tuple[int, tuple[Slot, ...], list[TargetColumn], RuleStates] = (-1, (), [], {})
-        self.consumption: Consumption | None = None  # set by `bind` if the plan is not by updates
+        # Bound: the groups, the consumption, and (set by `bind`) the block of values and the comparison.
         self.bound: list[Group] = []
-        # By id: the groups whose `initial_lr` is of an earlier scheduler, or of the code, and not of this plan.
-        self.given_initial: dict[int, Group] = {}
-        # The bases of the code, by group index and flat field name; only those that a checkpoint may replace.
-        self.code_bases: Values = {}
+        self.consumption: Consumption | None = None  # None if the plan is by updates
+        self.is_plain = False  # True if a manual update may write before it checks the groups
+        # Marks of the last write, which `Steps.is_unchanged` compares: the first group, the number of its plan, and its
+        # lr, because torch's distributed checkpoint temporarily writes another one.
         self.first: Group = {}
-        self.number = 0  # of the plan in force
-        # Compared by `Steps.is_unchanged`, because torch's distributed checkpoint temporarily writes another lr.
+        self.number = 0
         self.first_lr: Any = None
         self.lr_key = COUNT  # "lr" if the first group has one
-        self.tuples: list[FloatColumn] = []
-        self.has_tensors, self.fills = False, 0
-        self.is_plain = False  # True if a manual update may write before it checks the groups
-        self.external_writes = ExternalWrites()
-        # The values of the coming step, if the optimizer is behind the first update of the plan in force.
+        # Bases: those of the code, by group index and flat field name; only those that a checkpoint may replace. By
+        # id, the groups whose `initial_lr` is of an earlier scheduler, or of the code, and not of this plan.
+        self.code_bases: Values = {}
+        self.given_initial: dict[int, Group] = {}
+        # Between two plans: the values of the coming step, if the optimizer is behind the first update of the plan in
+        # force; the update of the last change, and the slots, targets and states that the update before it used.
         self.held: Values = {}
+        self.before_change: tuple[int, tuple[Slot, ...], list[TargetColumn], RuleStates] = (-1, (), [], {})
+        # Said: the external writes that were reported.
+        self.external_writes = ExternalWrites()
 
     # ------------------------------------------------------------------ binding and writing
 
@@ -117,9 +119,8 @@ class Groups:
         self.bound, self.first = list(groups), groups[0]
         self.lr_key = "lr" if "lr" in groups[0] else COUNT
         self.first_lr = self.first[self.lr_key]
-        self.tuples = [column for column in block.floats if column.tuple_size is not None]
-        self.has_tensors, self.fills = bool(block.tensors), block.fill_count()
-        self.is_plain = not (self.has_tensors or block.targets or self.consumption is not None)
+        block.note_fills()
+        self.is_plain = not (block.tensors or block.targets or self.consumption is not None)
 
     def write_position(self, groups: list[Group], samples: int | None = None) -> None:
         """Write the position of the run into every group; an update writes its count into the first group only.
@@ -167,22 +168,12 @@ class Groups:
             self.block.write_initial()
         self.first[COUNT] = self.clock.t  # the other groups get the count when the optimizer is saved
         self.first_lr = self.first[self.lr_key]
-        self.fills = self.block.fill_count()
+        self.block.note_fills()
 
     def release(self) -> None:
         """Stop writing. The groups keep the written values and the entries of paramsched."""
         self.external_writes.log_total(self.parts.processes)
         self.bound, self.is_plain = [], False
-
-    def any_tuple_spoiled(self) -> bool:
-        """Return whether other code replaced a tuple such as `betas` by a value into which the plan cannot write."""
-        try:
-            for column in self.tuples:
-                if column.any_tuple_spoiled():
-                    return True
-        except (LookupError, TypeError):
-            return True
-        return False
 
     def use_horizon(self, in_force: ResolvedPlan) -> None:
         """Use the plan with another horizon for all values that are computed from now on."""

@@ -14,7 +14,6 @@ from torch.optim import Optimizer
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.scheduler.block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.core.scheduler.group_keys import AMOUNT, COUNT, Group
-from paramsched.core.scheduler.groups import Groups
 from paramsched.core.scheduler.rebinding import sync
 from paramsched.core.scheduler.resume import Resume
 from paramsched.core.scheduler.run import Run, Wrapper
@@ -47,9 +46,10 @@ class PlanHooks:
         # Do not compile the functions that run at every update: torch would recompile the step for each value
         # (docs/decisions/005-hooks-that-cost-nothing.md).
         mark_uncompiled(
-            Steps.is_unchanged, Steps.has_own_lr, Groups.any_tuple_spoiled, Steps.before_update,
-            check_amount, Steps.advance, FloatColumn.any_tuple_spoiled, ValueBlock.fill_count,
-            ValueBlock.views_replaced, TensorColumn.views_replaced, *run.driver.uncompiled, *AT_EACH_UPDATE,
+            Steps.is_unchanged, Steps.has_own_lr, Steps.before_update, Steps.advance, check_amount,
+            FloatColumn.any_tuple_spoiled, ValueBlock.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.note_fills,
+            ValueBlock.tensors_changed, ValueBlock.views_replaced, TensorColumn.views_replaced, *run.driver.uncompiled,
+            *AT_EACH_UPDATE,
         )  # fmt: skip
         expect_changing_number(COUNT)
         if planned.consumption is not None:

@@ -19,7 +19,7 @@ def sync(planned: Groups, groups: list[Group]) -> bool:
     does not detect external writes of values.
     """
     require_groups(planned, groups, planned.bound)
-    changed = _entries_replaced(planned, groups) or groups_changed(planned, groups) or planned.any_tuple_spoiled()
+    changed = _entries_replaced(planned, groups) or groups_changed(planned, groups) or planned.block.any_tuple_spoiled()
     if changed:
         _rebind(planned, groups)
     return changed
@@ -89,14 +89,14 @@ def require_groups(planned: Groups, groups: list[Group], bound: list[Group]) -> 
     """Raise if there are no groups, or if a tuple such as `betas` has another length than when it was bound."""
     if not groups:
         raise StateError("optimizer.param_groups is empty: the groups that the plan writes were removed")
-    if planned.tuples:
+    if planned.block.tuples:
         ours = {id(group) for group in bound}
         require_lengths(planned, [group if id(group) in ours else {} for group in groups])
 
 
 def require_lengths(planned: Groups, groups: list[Group]) -> None:
     """Raise if a tuple in a group has another length than when it was bound."""
-    for column in planned.tuples:
+    for column in planned.block.tuples:
         column.require_lengths(groups)
 
 

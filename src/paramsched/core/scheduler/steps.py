@@ -39,7 +39,7 @@ class Steps:
                 and first[planned.lr_key] is planned.first_lr
                 and groups == planned.bound  # compares only addresses if the dicts are the same
                 and not clock.needs_check
-                and not (planned.tuples and planned.any_tuple_spoiled())
+                and not (planned.block.tuples and planned.block.any_tuple_spoiled())
             )
         except (LookupError, RuntimeError, ValueError):
             return False  # an entry is missing, or tensors of other shapes replaced it
@@ -71,7 +71,7 @@ class Steps:
                 else:
                     clock.last_amount, clock.amount = clock.amount, coming
                 groups[0][AMOUNT] = clock.amount
-            if planned.has_tensors and (block.fill_count() != planned.fills or block.views_replaced()):
+            if block.tensors and block.tensors_changed():
                 run_uncompiled(check_tensors)(planned, groups)
             for _ in block.writer:  # resumes the writer once; `next` and its exception would cost as much as a write
                 break
@@ -86,8 +86,8 @@ class Steps:
             run_uncompiled(refuse_spoiled)(planned, groups, error)
         if block.overwritten:
             run_uncompiled(warn_overwritten)(planned, groups)
-        if planned.has_tensors:
-            planned.fills = block.fill_count()
+        if block.tensors:
+            block.note_fills()
 
 
 def check_amount(planned: Groups) -> None:
