@@ -32,6 +32,7 @@ from paramsched.core.scheduler.run_state import (
     ResolvedPlan,
     RuleStates,
     RunPosition,
+    UpdateTimes,
     position_carried,
     resume_position,
     with_horizon,
@@ -203,26 +204,6 @@ def _optimizer_count(taken: int | None) -> str:
 
 @final
 @dataclass(frozen=True, slots=True)
-class MemberState:
-    """What a state has about one optimizer.
-
-    Args:
-        position: the position of its next step.
-        scope: the lines of the plan that concern it.
-        bases: the saved bases, by group index and flat field name.
-        pending: the values of its coming step, if it had not stepped in the last update.
-        is_behind: True if it had not.
-    """
-
-    position: RunPosition
-    scope: Scope | None
-    bases: Mapping[tuple[int, str], float]
-    pending: Mapping[tuple[int, str], float]
-    is_behind: bool
-
-
-@final
-@dataclass(frozen=True, slots=True)
 class LoadedMember:
     """The values of one optimizer that loads a state, which are not written yet; `held` as in `Groups.bind`."""
 
@@ -246,38 +227,43 @@ class Continuation:
 
 
 def _saved_slots(
-    planned: Groups, groups: list[Group], found: MemberState, chosen: ResolvedPlan, *, is_same: bool
+    planned: Groups,
+    groups: list[Group],
+    bases: Mapping[tuple[int, str], float],
+    scope: Scope | None,
+    chosen: ResolvedPlan,
+    *,
+    is_same: bool,
 ) -> tuple[Slot, ...]:
     """Return the slots of one optimizer with the bases of a state."""
     if not is_same:
-        return slots_of(chosen.counted, groups, found.bases, found.scope)
-    before = planned.block.slots
-    return tuple(with_base(slot, found.bases.get((slot.group, slot.field.slot), slot.base)) for slot in before)
+        return slots_of(chosen.counted, groups, bases, scope)
+    return tuple(with_base(slot, bases.get((slot.group, slot.field.slot), slot.base)) for slot in planned.block.slots)
 
 
 def _prepared(
     planned: Groups,
     groups: list[Group],
-    found: MemberState,
     loaded: LoadedBases,
     chosen: ResolvedPlan,
+    times: UpdateTimes,
     states: RuleStates,
     *,
     is_same: bool,
-) -> LoadedMember:
+) -> ValueBlock:
     """Compute the values of one optimizer that loads a state."""
-    before, times, slots = planned.block.slots, found.position.times, loaded.slots
-    block = planned.block
+    before, slots, block = planned.block.slots, loaded.slots, planned.block
     refuse_values_outside(chosen, slots, planned.labels(groups), times)
     if is_same and all(slot is known for slot, known in zip(slots, before, strict=True)):
         block.seek(times, states)
-    else:
-        block = ValueBlock(chosen.counted, slots, groups, times, states, targets=planned.clock is planned.run)
-    code_bases = bases_by_slot(slots)  # a field without a line had its base
-    pending = {place: found.pending.get(place, base) for place, base in code_bases.items()}
-    # Another plan determined pending values that differ.
-    held = pending if found.is_behind and list(pending.values()) != values_at(slots, times, states) else None
-    return LoadedMember(found.position, found.scope, block, held, loaded)
+        return block
+    return ValueBlock(chosen.counted, slots, groups, times, states, targets=planned.clock is planned.run)
+
+
+def _held(loaded: LoadedBases, pending: Values, times: UpdateTimes, states: RuleStates) -> Values | None:
+    """Return the saved values of the coming step of an optimizer, if another plan determined them."""
+    saved = {place: pending.get(place, base) for place, base in bases_by_slot(loaded.slots).items()}  # else the base
+    return saved if list(saved.values()) != values_at(loaded.slots, times, states) else None
 
 
 def _log_other_horizon(
@@ -450,19 +436,21 @@ class Resume:
         scopes = {name: planned.scope for name, planned in run.members.items()}
         if chosen is not code:
             scopes = scopes_of(chosen.plan, chosen.resolved, groups)
-        found, bases, is_same = {}, {}, chosen is code
-        for name, planned in run.members.items():
-            is_behind = name in state.behind and run.drive == "optimizer"
-            at = RunPosition(position.t - 1, last_amount) if is_behind else position
-            found[name] = MemberState(
-                at, scopes[name], state.bases.get(name, {}), state.pending.get(name, {}), is_behind
-            )  # fmt: skip
-            saved = _saved_slots(planned, groups[name], found[name], chosen, is_same=is_same)
-            bases[name] = self.bases.loaded(planned, saved, groups[name])
-        loads = {
-            name: _prepared(planned, groups[name], found[name], bases[name], chosen, states, is_same=is_same)
-            for name, planned in run.members.items()
+        behind = state.behind if run.drive == "optimizer" else ()
+        positions = {
+            name: RunPosition(position.t - 1, last_amount) if name in behind else position for name in run.members
         }
+        bases, is_same = {}, chosen is code
+        for name, planned in run.members.items():
+            mine, saved = groups[name], state.bases.get(name, {})
+            slots = _saved_slots(planned, mine, saved, scopes[name], chosen, is_same=is_same)
+            bases[name] = self.bases.loaded(planned, slots, mine)
+        loads: dict[str, LoadedMember] = {}
+        for name, planned in run.members.items():
+            at = positions[name]
+            block = _prepared(planned, groups[name], bases[name], chosen, at.times, states, is_same=is_same)
+            held = _held(bases[name], state.pending.get(name, {}), at.times, states) if name in behind else None
+            loads[name] = LoadedMember(at, scopes[name], block, held, bases[name])
         self._log_other_optimizers(state, groups)
         if clock.t not in {one.position.t for one in loads.values()}:  # an optimizer may be one update behind
             run.log_conflicting_counts(position.t, "scheduler")
