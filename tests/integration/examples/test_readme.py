@@ -1,15 +1,15 @@
 """The examples of the README run as printed, and its pictures show its plan."""
 
-import doctest
 import re
-import subprocess
-import sys
+from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 import torch
 
 import paramsched as ps
+from paramsched.cli import main
 from support.pages import of_the_docs
 
 README = Path(__file__).parents[3] / "README.md"
@@ -29,64 +29,54 @@ WORDS = (
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_the_first_screen_has_the_words_that_people_search_each_with_its_page(word):
-    found = re.search(rf"\[{word}\]\((docs/[^)#]+)", TEXT[: TEXT.index("```")])
+def test_the_table_of_tasks_has_the_words_that_people_search_each_with_its_page(word):
+    table = TEXT[TEXT.index("| I want to") : TEXT.index("\n\n", TEXT.index("| I want to"))]
+    found = re.search(rf"\[{word}\]\((docs/[^)#]+)", table)
     assert found is not None
     assert (README.parent / found[1]).is_file()
 
 
-def test_the_doctests_of_the_readme_pass():
-    examples = doctest.DocTestParser().get_doctest(TEXT.replace("```", ""), {"ps": ps}, "README.md", str(README), 0)
-
-    results = doctest.DocTestRunner().run(examples)
-
-    assert results.attempted > 0
-    assert results.failed == 0
+def test_the_readme_has_at_most_120_lines():
+    assert len(TEXT.splitlines()) <= 120
 
 
-def test_the_terminal_picture_equals_the_output_of_the_command(tmp_path):
-    (tmp_path / "plan.yaml").write_text(block("yaml"))
-    command, *picture = block("console", "$ paramsched show").removeprefix("$ paramsched ").splitlines()
+def test_the_first_code_prints_what_the_readme_shows(capsys):
+    exec(block("python"), {})
 
-    drawn = subprocess.run(
-        [sys.executable, "-m", "paramsched", *command.split()], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-
-    shown = [line.rstrip() for line in drawn.stdout.splitlines()]
-    assert shown[: len(picture) - 1] == picture[:-1]
+    assert capsys.readouterr().out == block("text")
 
 
-def test_the_report_about_a_log_equals_the_output_of_the_command():
-    command, *report = block("console", "$ paramsched audit").removeprefix("$ paramsched ").splitlines()
+def test_each_line_of_the_table_of_schedules_is_a_schedule():
+    rows = TEXT[TEXT.index("| write | get |") : TEXT.index("\n\n", TEXT.index("| write | get |"))].splitlines()[2:]
+    lines = [line for row in rows for line in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
 
-    printed = subprocess.run(
-        [sys.executable, "-m", "paramsched", *command.split()],
-        cwd=README.parent,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    for line, shown in zip(printed.stdout.splitlines(), report, strict=True):
-        assert line.startswith(shown.removesuffix("…"))
+    operands = ("cosine()", "linear()")  # for `a` and `b`
+    for line in lines:
+        ps.parse(re.sub(r"\b[ab]\b", lambda name: operands[name[0] == "b"], line))
+    assert len(rows) == 6
 
 
-def test_the_loop_runs_as_printed(tmp_path, monkeypatch):
+@pytest.mark.parametrize("module", re.findall(r"^\| `[\w.]+` \| `(paramsched[\w.]+)`", TEXT, re.MULTILINE))
+def test_each_module_of_the_table_of_import_lines_can_be_imported(module):
+    assert import_module(module).__all__
+
+
+def test_the_commands_that_the_readme_names_exist():
+    names = re.findall(r"`paramsched (\w+)", TEXT)
+
+    assert len(names) >= 4
+    assert set(names) <= set(main.list_commands(click.Context(main)))
+
+
+def test_the_plan_file_is_applied_as_the_readme_writes_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("plan.yaml").write_text(block("yaml"), encoding="utf-8")
-    parameter = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.AdamW([parameter], lr=0.1)
-    loader = [(torch.ones(1), torch.ones(1))] * 3
-    names = {
-        "optimizer": optimizer,
-        "loader": loader,
-        "model": lambda x: x * parameter,
-        "loss": torch.nn.functional.mse_loss,
-    }
+    (line,) = re.findall(r'`(ps\.Scheduler\(optimizer, "plan.yaml".*?\))`', TEXT)
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
 
-    exec(block("python"), names)
+    scheduler = eval(line, {"ps": ps, "optimizer": optimizer, "loader": [None] * 3})
 
-    assert names["scheduler"].t == names["scheduler"].total == 60
+    assert scheduler.total == 60
 
 
 def test_the_stored_picture_shows_the_plan():
