@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
+from paramsched.loss_law.law import BIAS
 from support.loss_curves import BASE, law_of
 
 pytestmark = pytest.mark.heavy  # fits with SciPy
@@ -126,7 +127,8 @@ def test_compare_prints_a_row_per_plan_with_the_best_first():
     result = run("compare", *PLANS, *LAW)
 
     assert result.exit_code == 0, result.output
-    rows = [row.split("  ") for row in result.output.splitlines()]
+    assert f"note: {BIAS}" in result.stderr
+    rows = [row.split("  ") for row in result.stdout.splitlines()]
     assert rows[0][0] == "plan"
     assert [row[0].strip() for row in rows[1:]] == sorted(PLANS, key=final)
     gaps = {row[0].strip(): " ".join(row[1:]) for row in rows[2:]}
@@ -137,8 +139,10 @@ def test_compare_prints_a_row_per_plan_with_the_best_first():
 
 
 def test_compare_prints_json():
-    rows = json.loads(run("compare", "cosine.yaml", "wsd.yaml", *LAW, "--json").output)["plans"]
+    found = json.loads(run("compare", "cosine.yaml", "wsd.yaml", *LAW, "--json").output)
 
+    assert found["bias"] == BIAS
+    rows = found["plans"]
     assert rows[0].keys() == {"plan", "final", "final_band", "gap", "gap_band", "about_equal"}
     assert {row["plan"]: row["final"] for row in rows} == {name: final(name) for name in ("cosine.yaml", "wsd.yaml")}
     assert (rows[0]["gap"], rows[0]["about_equal"]) == (0, True)
@@ -151,7 +155,8 @@ def test_compare_without_a_law_ranks_by_the_bound():
     assert {row["plan"]: row["bound"] for row in rows} == pytest.approx(bounds)
     assert [row["plan"] for row in rows] == ["cosine.yaml", "constant.yaml"]
     printed = run("compare", "cosine.yaml")
-    header, row = printed.stdout.splitlines()
+    first, header, row = printed.stdout.splitlines()
+    assert first == "Ranked by a convex bound, not by a predicted loss, which needs --loss law.json"
     assert "convex loss; it ranks runs of one length, each at its best peak rate" in printed.stderr
     assert header == "plan         convex bound, not a loss  gap"
     assert row.split() == ["cosine.yaml", f"{bounds['cosine.yaml']:.4g}", "0"]
@@ -163,7 +168,9 @@ def test_bounds_of_other_lengths_have_no_gap():
     rows = json.loads(run("compare", "short.yaml", "cosine.yaml", "--json").output)["plans"]
 
     assert [row["gap"] for row in rows] == [None, None]
-    assert run("compare", "short.yaml", "cosine.yaml").stdout.count("other length") == 2
+    printed = run("compare", "short.yaml", "cosine.yaml").stdout
+    assert printed.startswith("Not ranked: a convex bound compares runs of one length only\n")
+    assert printed.count("other length") == 2
 
 
 @pytest.mark.parametrize("command", ["show", "compare"])
@@ -189,7 +196,7 @@ def test_warnings_and_errors_name_the_plan():
     options = ("--loss", "high.json", "--base", "lr=3e-4")
     for command in ("show", "compare"):
         printed = run(command, "cosine.yaml", "constant.yaml", "wsd.yaml", *options).stderr.splitlines()
-        assert [line.split(" down to ")[0] for line in printed] == [
+        assert [line.split(" down to ")[0] for line in printed if not line.startswith("note: ")] == [
             "warning: cosine.yaml: the run has rates",
             "warning: wsd.yaml: the run has rates",
         ]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from paramsched.core.plan.trace import Trace
 
 _RECIPE = "recipe:"
+_BY_BOUND = "Ranked by a convex bound, not by a predicted loss, which needs --loss law.json"
+_BY_BOUND_OF_LENGTHS = "Not ranked: a convex bound compares runs of one length only"
 
 
 @click.command(
@@ -50,15 +52,16 @@ def paramsched_compare(
 ) -> None:
     """Print one row per PLAN, the best first: the predicted loss of the last update, its band, and the gap to the best.
 
-    Plans whose gap has a band that contains 0 are about equal. Without --loss, the rows show the convex bound, which
-    ranks schedules of one length without an earlier run, but is not a loss.
+    Plans whose gap has a band that contains 0 are about equal. Gaps were predicted too large rather than too small.
+    Without --loss, the rows show the convex bound, which ranks schedules of one length without an earlier run, but is
+    not a loss.
 
     For a PLAN and a published recipe, the table shows instead where the plan departs from it: the shape, the shares of
     the warmup and the decay, the floor as a share of the peak, the peak, and the batch with its ramp.
     """
     from paramsched.cli._traces import named_traces, of_each_plan, predictions, trace_plan_inputs
     from paramsched.tools.loss_law.convex_bound import CONDITION, bound
-    from paramsched.tools.loss_law.law import load
+    from paramsched.tools.loss_law.law import BIAS, load
 
     published = next((one for one in plans[::-1] if one.startswith(_RECIPE)), None)
     if loss is None and len(plans) == 2 and published is not None:
@@ -76,6 +79,7 @@ def paramsched_compare(
             data.append({"plan": name, "bound": value, "gap": value - best if one_length else None})
             table.append([name, f"{value:.4g}", f"{value - best:.4g}" if one_length else "other length"])
         if not as_json:
+            echo(_BY_BOUND if one_length else _BY_BOUND_OF_LENGTHS)
             echo_note(CONDITION)
         found: dict[str, object] = {"plans": data, "condition": CONDITION}
     else:
@@ -91,6 +95,10 @@ def paramsched_compare(
                 [name, f"{one.final:.4f}", f"{low:.4f} to {high:.4f}", *(shown if len(table) > 1 else ["", ""])]
             )
         found = {"plans": data}
+        if len(runs) > 1:
+            found["bias"] = BIAS
+            if not as_json:
+                echo_note(BIAS)
     echo(json_text(found) if as_json else "\n".join(aligned_rows(table)))
 
 

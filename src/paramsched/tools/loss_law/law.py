@@ -26,6 +26,9 @@ NEAR_PEAK = 0.1
 _BAND = 6  # standard deviations; chosen on 191 predictions of public curves, of whose points the band contains 96 %
 _EQUAL_RUNS = 0.004  # of the loss, in the band of a difference; chosen with the next number on public curves
 _MOST_OF_BANDS = 1 / 3
+BIAS = "measured gaps were smaller: on a GRU, predicted ones were 11 to 37 % too large in 12 of 12 pairs"
+"""How far the size of a predicted difference can be trusted; its sign was right in these pairs."""
+
 _SAME_LAW = 1e-9  # relative difference of a loss that one law predicts twice, which is only rounding
 _POINTS = 200
 _MOST_AT_ONCE = 256  # points whose terms are in memory at the same time
@@ -85,6 +88,9 @@ class Prediction:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """The predicted difference of the losses of two runs at their ends: of the first plan minus of the second one.
+
+    Its sign is more certain than its size. On a GRU over bytes, with a law of three schedules, the predicted
+    differences of four other schedules were 11 % to 37 % larger than the measured ones in all 12 pairs of one seed.
 
     Args:
         final: the difference. Below 0, the first plan ends with the lower loss.
@@ -242,6 +248,8 @@ class LossLaw:
         The errors of two predictions are mostly the same error, so the band of the difference is at most a third as
         wide as the two bands together. With the derivatives J of the two losses by the logarithms of the constants, its
         half width is the root of 6² · (J_a - J_b) · covariance · (J_a - J_b)ᵀ + (0.004 · loss)².
+
+        Differences are rather predicted too large than too small; see `Difference`.
 
         Args:
             plan_a, plan_b: two plans, traces, predictions of this law, or arrays with the rate of every update. A
