@@ -78,7 +78,8 @@ def test_an_error_names_a_parameter_that_cannot_be_generated():
 
 def test_every_curve_can_be_imported_by_typed_code():
     stub = Path(inspect.getfile(curves)).with_suffix(".pyi").read_text(encoding="utf-8")
-    homes = {name: type(curve).__module__ for name, curve in CONSTANTS.items()}
+    # Other tests of the process register functions, as users do; the library has a class for them.
+    homes = {name: type(curve).__module__ for name, curve in CONSTANTS.items() if not name.startswith("user_")}
     homes |= {name: family.__module__ for name, family in FAMILIES.items()}
     lines = [f"from {home} import {name} as {name}" for name, home in homes.items() if home.startswith(curves.__name__)]
     missing = sorted(set(lines) - set(stub.splitlines()))

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.loss_law.law import BIAS
+from paramsched.tools.loss_law.law import BIAS
 from support.loss_curves import BASE, law_of
 
 pytestmark = pytest.mark.heavy  # fits with SciPy

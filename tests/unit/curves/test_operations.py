@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from paramsched import curves
-from paramsched.core.curves.arrays import NUMBERS, NUMPY, arrays_of, equal_up_to_rounding, last_of_each
+from paramsched.core.curves.arrays import NUMBERS, NUMPY, arrays_of, equal_up_to_rounding, interpolated, last_of_each
 from paramsched.errors import InvalidArgument
 from support.tables import table
 
@@ -186,3 +186,18 @@ def test_the_text_of_a_curve_of_a_function():
     assert str(curves.curve_of(abs)) == "<curve <built-in function abs>>"
     assert not curves.curve_of(abs).serializable
     assert curves.cosine.serializable
+
+
+@table(
+    "points",
+    [[0.0, 1.0, 4.0], [0.0, 1.0, 1.0, 3.0], [2.0], [-1.0, 0.0], [0.0, 0.1, 0.2, 0.7]],
+)
+def test_interpolation_is_that_of_numpy_up_to_rounding(points):
+    points = np.array(points)
+    values = np.cumsum(np.arange(points.size) + 0.3)
+    x = np.array([[-5.0, 0.0, 0.05, 0.5], [1.0, 2.5, 9.0, nan]])
+
+    found = interpolated(x, points, values)
+
+    np.testing.assert_allclose(found, np.where(x == x, np.interp(x, points, values), found), rtol=1e-15)
+    assert interpolated(points, points, values)[-1] == values[-1]

@@ -12,6 +12,7 @@ from paramsched.compat.fvcore.base_files import BASE
 from paramsched.compat.fvcore.base_files import read as read
 from paramsched.core.base.codes import REFUSED_VALUE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.core.curves.elementary import power_of_number
 from paramsched.core.files.arguments import (
     argument,
     argument_table,
@@ -215,7 +216,8 @@ def _detectron_curve(arguments: _SolverArguments, updates: int) -> Schedule:
             return cosine(1.0, arguments.BASE_LR_END / arguments.BASE_LR, updates)
         case "WarmupMultiStepLR":
             steps = _steps_in_run(arguments)
-            return _piecewise_values(updates, [gamma**k for k in range(len(steps) + 1)], steps, total)
+            values = [power_of_number(float(gamma), float(k)) for k in range(len(steps) + 1)]
+            return _piecewise_values(updates, values, steps, total)
     parts = arguments.NUM_DECAYS + 1
     values = list(accumulate(repeat(gamma, arguments.NUM_DECAYS), mul, initial=arguments.BASE_LR))
     return _piecewise_values(updates, values, range(1, parts), parts)

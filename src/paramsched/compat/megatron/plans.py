@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import sqrt
 from typing import Any, final
 
 from paramsched.compat.megatron.arguments import (
@@ -247,7 +248,7 @@ def _planned_root(
     if run.warmup:
         root: Schedule = inverse_sqrt(run.length(run.warmup))
         if 0 < (samples := run.warmup * run.scale) < 1:
-            root = constant(float(samples) ** -0.5) * root
+            root = constant(1 / sqrt(samples)) * root
         head: list[Schedule] = []
     else:
         if not run.scale:
@@ -256,7 +257,7 @@ def _planned_root(
             diagnostics.add(child_path(ROOT, "lr_decay_style"), found, instead, code=MISSING_FACT)
         root = inverse_sqrt(run.length(1))
         if run.scale > 1:
-            root = constant(run.scale**-0.5) * root
+            root = constant(1 / sqrt(run.scale)) * root
         head, rest = [constant(1.0, run.length(1))], rest - 1
     bounded = clamp(root, low=floor) if floor else root
     return [*head, take(bounded, run.length(rest + 1)), constant(floor)]

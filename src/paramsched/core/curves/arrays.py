@@ -250,6 +250,30 @@ def arrays_of(*values: object) -> Arrays:
     return Arrays(xp, False, floating, lift, whole, xp.iinfo(integers).max)
 
 
+def interpolated(x: Any, points: Array, values: Array) -> Floats:
+    """Return values between points, on straight lines, and the first or the last value outside of them.
+
+    `np.interp` is not used, because compilers join its product and its sum on some CPUs, which changes the last bit.
+
+    Args:
+        x: numbers of any shape.
+        points: at least one number, sorted; of equal ones the last counts.
+        values: the value at each point.
+
+    >>> interpolated([-1, 0.5, 3], np.array([0, 1, 2]), np.array([0.0, 10.0, 30.0])).tolist()
+    [0.0, 5.0, 30.0]
+    """
+    x, points, values = (np.asarray(one, dtype=np.float64) for one in (x, points, values))
+    after = np.searchsorted(points, x, side="right")
+    right = np.clip(after, 1, points.size - 1)
+    left = right - 1
+    inside = (after > 0) & (after < points.size)
+    width = np.where(inside, points[right] - points[left], 1.0)
+    slope = (values[right] - values[left]) / width
+    between = slope * (x - points[left]) + values[left]
+    return np.asarray(np.where(inside, between, np.where(after > 0, values[-1], values[0])))
+
+
 def last_of_each(times: Integers, values: Floats) -> tuple[Integers, Floats]:
     """Return the unique times in ascending order, and the value of each.
 

@@ -7,7 +7,7 @@ from typing import Any, final, overload
 import numpy as np
 
 from paramsched.core.advice.calls import explain_wrong_keywords
-from paramsched.core.curves.arrays import Array, Floats
+from paramsched.core.curves.arrays import Array, Floats, interpolated
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Field, Group, label
 from paramsched.core.plan.binding import (
@@ -317,13 +317,13 @@ class TimeUnit:
         """Return the elapsed amounts before some updates."""
         if self.is_even:
             return np.asarray(np.asarray(updates, dtype=np.float64) * self.amounts[-1] / self.updates[-1])
-        return np.asarray(np.interp(updates, self.updates, self.amounts))
+        return interpolated(updates, self.updates, self.amounts)
 
     def update_of(self, amounts: Any) -> Floats:
         """Return the updates at which some amounts have elapsed."""
         if self.is_even:
             return np.asarray(np.asarray(amounts, dtype=np.float64) * self.updates[-1] / self.amounts[-1])
-        return np.asarray(np.interp(amounts, self.amounts, self.updates))
+        return interpolated(amounts, self.amounts, self.updates)
 
     def until(self, total: int) -> "TimeUnit":
         """Return the unit for a run of `total` updates, extrapolated linearly if that is longer.

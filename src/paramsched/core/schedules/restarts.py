@@ -4,13 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, inf
 from typing import final
 
 from paramsched.core import curves
 from paramsched.core.advice.number_checks import checked, finite_number, positive_number, whole_number
 from paramsched.core.curves import CurveLike
 from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.curves.elementary import power_of_number
 from paramsched.core.schedules.affine import Affine, Level
 from paramsched.core.schedules.anneal import anneal, warmup
 from paramsched.core.schedules.base import Schedule, no_horizon
@@ -216,11 +217,11 @@ class Restarts(Cycles):
 
 
 def _base_of_cycle(shape: str, gamma: float, number: int) -> float:
-    try:
-        return gamma**number
-    except OverflowError:
+    base = power_of_number(gamma, float(number))
+    if base == inf:
         site = CallSite(shape, "gamma", repr(gamma))
-        raise InvalidArgument(site, f"the base of cycle {number} overflows", write="gamma=0.5", sample=0.5) from None
+        raise InvalidArgument(site, f"the base of cycle {number} overflows", write="gamma=0.5", sample=0.5)
+    return base
 
 
 def _follows_epochs(schedule: Schedule, period: Duration, span: Span) -> bool:

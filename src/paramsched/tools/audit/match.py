@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched.core.curves.arrays import ROUNDING, Floats
+from paramsched.core.curves.arrays import ROUNDING, Floats, interpolated
 from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Bound, Plan, Target, bind
 from paramsched.core.plan.binding import is_by_amount
@@ -79,7 +79,7 @@ class AmountTimes:
     def __call__(self, t: Times) -> Any:
         """Return the time of each update in `t` on the clock: an integer, except seconds."""
         last = int(self.updates[-1])
-        found = np.interp(t, self.updates, self.amounts)
+        found = interpolated(t, self.updates, self.amounts)
         if self.updates.size > 1:
             size = (self.amounts[-1] - self.amounts[-2]) / (last - int(self.updates[-2]))
             found = np.where(t > last, self.amounts[-1] + (t - last) * size, found)
