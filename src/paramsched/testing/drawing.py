@@ -16,7 +16,7 @@ from paramsched.core import curves
 from paramsched.core.curves import CONSTANTS, FAMILIES, CurveLike
 from paramsched.core.plan import resolve
 from paramsched.core.schedules import Schedule, absolute, constant, cosine, exponential, linear, step, warmup
-from paramsched.core.schedules.affine import Level
+from paramsched.core.schedules.affine import Absolute, Level
 from paramsched.core.schedules.registry import RULES
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Calendar, DurationLike
@@ -246,7 +246,7 @@ class Drawing:
             return st.booleans()
         if kind is int:
             return optional | st.sampled_from([0, 1, 2, 3, 5, 40]) | st.integers(0, 50)
-        if kind is float:
+        if kind is float or kind == Union[float, Absolute]:  # noqa: UP007  # a value of a table
             return st.sampled_from([*_RATES, 1.5, 2.0]) if name not in _AT_MOST_ONE else st.sampled_from(_RATES)
         if kind is Schedule:
             return self.part()
