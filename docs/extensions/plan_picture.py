@@ -29,7 +29,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from paramsched import show
 from paramsched.cli._traces import trace_plan_inputs
-from paramsched.cli.commands.pictures import Drawing, drawing_options
+from paramsched.cli.commands.show import Drawing, drawing_options
 
 WIDE, NARROW = 736, 350  # pixels: the width of furo's column, and of a phone
 _FIELD = re.compile(r"^[\w\[\], @\"']+:", re.MULTILINE)

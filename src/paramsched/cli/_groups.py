@@ -14,7 +14,6 @@ from paramsched.core.files.known_dialects import GroupOfFile
 from paramsched.core.plan import Plan, bind
 from paramsched.core.plan.optimizers import unique_labels
 from paramsched.core.schedules.evaluation import depends_on_base
-from paramsched.tools.check.plan_check import binding_path
 
 _DEFAULT = ("0%", "10%", "50%", "90%")
 
@@ -103,6 +102,8 @@ def values_of_groups(read: PlanInput, times: Sequence[str]) -> Iterator[GroupVal
 
 def _path_of(plan: Plan, bound: Any) -> str:
     """Return the config path of the line of a plan that a bound field follows."""
+    from paramsched.tools.check.plan_check import binding_path
+
     lines = (one for one in plan.bindings if one.name == bound.name and one.schedule is bound.schedule)
     return next((binding_path(one) for one in lines), "")
 

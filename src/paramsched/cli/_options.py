@@ -20,6 +20,7 @@ from click.shell_completion import CompletionItem
 
 from paramsched.core.advice.peer_words import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, own_name
 from paramsched.core.base.diagnostic import Diagnostic, printable, printable_lines
+from paramsched.core.base.entries import is_installed
 from paramsched.core.base.files import write_whole_file
 from paramsched.core.base.near_names import closest
 from paramsched.core.fields import KNOWN
@@ -295,6 +296,14 @@ def plan_argument(name: str = "plan") -> Callable[[_Function], _Function]:
 checkpoint_argument = click.argument("checkpoint", metavar="CHECKPOINT", type=ExistingFile(or_folder=True))
 scheduler_option = click.option(
     "--scheduler", metavar="NAME", help="Name of the scheduler's state, if the checkpoint has several."
+)
+
+
+at_option = click.option(
+    "--at",
+    type=Count(min=0),
+    metavar="N",
+    help="Number of completed updates, for a checkpoint that does not contain it.",
 )
 
 
@@ -584,25 +593,26 @@ _COMMAND_ALIASES = {
     **dict.fromkeys(("describe", "explain"), "show --table"),
 }
 
-_MODULES = {
-    **dict.fromkeys(("change", "convert", "diff", "schema"), "plans"),
-    "recipes": "recipes",
-    **dict.fromkeys(("audit", "check", "history", "resume", "run"), "runs"),
-    **dict.fromkeys(("plot", "show"), "pictures"),
-    "compare": "losses",
+_DOORS: Mapping[str, str] = {
+    **dict.fromkeys(("change", "convert", "diff", "schema"), "core"),
+    **dict.fromkeys(("audit", "check", "compare", "history", "recipes", "resume"), "tools"),
+    **dict.fromkeys(("plot", "show"), "show"),
+    "run": "mmengine",
 }
+"""A dict from each command to its door. A command without its door does not exist."""
 
 
 class Commands(click.Group):
-    """The group of all commands. `_MODULES` contains the module of each; `show` is `paramsched_show` in its module."""
+    """The group of all commands. `show` is the function `paramsched_show` of the file `commands/show.py`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_MODULES)
+        return sorted(name for name, door in _DOORS.items() if is_installed(f"paramsched.{door}"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _MODULES:
+        if cmd_name not in self.list_commands(ctx):
             return None
-        found = getattr(import_module(f"paramsched.cli.commands.{_MODULES[cmd_name]}"), f"paramsched_{cmd_name}")
+        file = "show" if cmd_name == "plot" else cmd_name
+        found = getattr(import_module(f"paramsched.cli.commands.{file}"), f"paramsched_{cmd_name}")
         return cast(click.Command, found)
 
     def resolve_command(

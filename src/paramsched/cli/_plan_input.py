@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import click
 
@@ -17,6 +17,7 @@ from paramsched.cli._options import PlanOptions, echo_note, option_of, runs_conf
 from paramsched.core import files as config
 from paramsched.core.advice.number_checks import finite_number
 from paramsched.core.base.diagnostic import Diagnostic, with_advice
+from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.base.files import naming_errors
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.files import Bases, Loaded
@@ -32,8 +33,9 @@ from paramsched.core.plan.resolve import known_total
 from paramsched.core.schedules import Schedule
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, UnknownField, UnknownRecipe
-from paramsched.show.plan_curves import ASSUMED_TOTAL, assumed_value, length_of_plan
-from paramsched.tools import recipes as recipe_book
+
+if TYPE_CHECKING:
+    from paramsched.tools.recipes import Recipe
 
 # A file name has a suffix or a slash, and no brackets, unlike the text of a schedule.
 _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
@@ -161,17 +163,25 @@ def read_plan_input(
     return PlanInput(given, loaded, source, options)
 
 
-def recipe_named(given: str) -> recipe_book.Recipe:
+def recipe_named(given: str) -> "Recipe":
     """Return the recipe of an argument `recipe:NAME`."""
-    name = given.removeprefix(_RECIPE)
+    name, known = given.removeprefix(_RECIPE), _recipes()
     try:
-        return recipe_book.recipes[name]
-    except UnknownRecipe as error:
-        names = list(recipe_book.recipes)
+        return known[name]
+    except KeyError as error:
+        names = list(known)
         near = next((one for one in names if name and one.startswith(name)), None) or closest(name, names)
         instead = "" if near is None else f"Write {_RECIPE}{near}"
         found = f'no such recipe; did you mean "{near}"?' if near else "no such recipe"
         raise UnknownRecipe(given, found, instead or "`paramsched recipes` lists all recipes") from error
+
+
+def _recipes() -> "Mapping[str, Recipe]":
+    """Return the published recipes; none without the door `tools`."""
+    if "recipes" not in entry_names("packages"):
+        return {}
+    found: Mapping[str, Recipe] = load_entry("packages", "recipes").recipes
+    return found
 
 
 def _loaded_text(given: str, options: PlanOptions) -> Loaded:
@@ -180,7 +190,7 @@ def _loaded_text(given: str, options: PlanOptions) -> Loaded:
     if given.startswith(_RECIPE):
         recipe = recipe_named(given)
         return Loaded(recipe.plan, Bases(recipe.bases, "recipe"), facts=recipe.calendar)
-    names = list(recipe_book.recipes)
+    names = list(_recipes())
     if given in names:
         raise click.UsageError(f"{given}: no such file. Write {_RECIPE}{given}")
     if (misspelled := _MISSPELLED_RECIPE.fullmatch(given)) is not None:
@@ -278,6 +288,8 @@ def calendar_for_picture(plan: Plan, options: PlanOptions, *, native: bool = Tru
 
     The length of an epoch is also assumed for a config of another library that counts both epochs and iterations.
     """
+    from paramsched.show.plan_curves import ASSUMED_TOTAL
+
     if plan.horizon is None and options.horizon is None:
         known = known_length(plan, options)
         if known is not None:
@@ -302,6 +314,8 @@ def assumed_fact(plan: Plan, options: PlanOptions, *, native: bool) -> tuple[str
 
     Returns None unless exactly one fact is missing.
     """
+    from paramsched.show.plan_curves import assumed_value
+
     horizon = horizon_from_options(options) or plan.horizon
     if horizon is None:
         return None
@@ -328,6 +342,8 @@ def assumed_fact(plan: Plan, options: PlanOptions, *, native: bool) -> tuple[str
 
 def known_length(plan: Plan, options: PlanOptions) -> int | None:
     """Return the length in updates of a plan whose schedules all have a length, or None."""
+    from paramsched.show.plan_curves import length_of_plan
+
     try:
         return length_of_plan(plan, calendar_from_options(options))
     except (MissingFact, InvalidArgument):

@@ -23,6 +23,7 @@ from paramsched.cli._plan_input import (
     read_plan_input,
     with_facts_beside,
 )
+from paramsched.core.base.entries import is_installed
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.curves.arrays import Floats
@@ -36,14 +37,11 @@ from paramsched.core.plan.resolve import amounts_of_run, counted_plan, planned_a
 from paramsched.core.plan.trace import Trace, trace
 from paramsched.core.time.amounts import times_on
 from paramsched.errors import InvalidArgument, UnreadableLog
-from paramsched.show.plan_curves import groups_of_selectors
-from paramsched.tools.audit import read_log, read_metrics
-from paramsched.tools.check.first_update import note_of_first_update
-from paramsched.tools.records.log_values import LogColumn
 
 if TYPE_CHECKING:
     from paramsched import show
     from paramsched.tools.loss_law import Prediction
+    from paramsched.tools.records.log_values import LogColumn
 
 _Result = TypeVar("_Result")
 
@@ -148,8 +146,11 @@ def echo_plan_notes(loaded: Loaded) -> None:
     """
     for one in (*loaded.bases.notes, *loaded.notes):
         echo_note(str(one))
-    if loaded.native and (note := note_of_first_update(loaded.plan)):
-        echo_note(note)
+    if loaded.native and is_installed("paramsched.tools"):
+        from paramsched.tools.check.first_update import note_of_first_update
+
+        if note := note_of_first_update(loaded.plan):
+            echo_note(note)
 
 
 @final
@@ -212,6 +213,8 @@ def groups_with_bases(
     ):  # one list of schedulers for several optimizers
         groups: list[dict[str, Any]] = [{"name": name} for name in several]
     else:
+        from paramsched.show.plan_curves import groups_of_selectors
+
         groups = groups_of_selectors(selecting)
     assumed: set[tuple[str, str | int]] = set()
     for index, group in enumerate(groups):
@@ -354,6 +357,7 @@ def _run_to_draw(
 ) -> "show.LoggedRun":
     """Read the values and metrics of one log. A log with metrics alone is drawn too."""
     from paramsched import show
+    from paramsched.tools.audit import read_metrics
 
     fields = dict.fromkeys(field for field, _ in drawn.keys())
     try:
@@ -374,7 +378,7 @@ def _run_to_draw(
     return show.LoggedRun(name, used, measured, together, tolerance or 0.0)
 
 
-def _fitted_base(column: LogColumn, multiples: Floats) -> float:
+def _fitted_base(column: "LogColumn", multiples: Floats) -> float:
     """Return the base with which the largest planned value is as logged, with few digits if these are enough."""
     inside = column.t < multiples.size
     planned, values = multiples[column.t[inside]], column.values[inside]
@@ -390,6 +394,8 @@ def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float
 
     Columns of the log that belong to no curve of the plan are skipped.
     """
+    from paramsched.tools.audit import read_log
+
     found, baseless = {}, dict[str, float]()
     logged = read_log(log, fields, tolerance=tolerance)
     for column in logged.columns:

@@ -1,1 +1,1 @@
-"""The commands. `_options.py` lists the module of each. Functions import heavy modules when they are called."""
+"""The commands, a file each. Its first line names the door, as does `_options.py`. Functions import heavy modules."""

@@ -1,4 +1,4 @@
-"""The command `paramsched recipes`."""
+"""`paramsched recipes`: published training recipes. Door: `tools`."""
 
 import re
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""The command that ranks plans by their predicted loss: `paramsched compare`."""
+"""`paramsched compare`: rank plans by their predicted loss. Door: `tools`."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The commands that draw plans: `paramsched show` and `paramsched plot`."""
+"""`paramsched show` and `paramsched plot`: draw plans. Door: `show`."""
 
 import os
 import re

@@ -1,0 +1,55 @@
+"""Writing plans: the option --output, and the formats of `paramsched change` and `convert`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from paramsched.cli._options import (
+    STANDARD_OUTPUT,
+    echo,
+    echo_note,
+    offer_files,
+)
+
+if TYPE_CHECKING:
+    from paramsched.cli._plan_input import PlanInput
+    from paramsched.core.plan import Plan
+
+
+output_option = click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=offer_files,
+    help="File to write. By default, or with -, standard output.",
+)
+
+
+def require_format(to: str | None, *others: str) -> None:
+    """Raise an error for a format that is unknown or can only be read. `others` may be written too."""
+    from paramsched.core import files as config
+    from paramsched.core.base.near_names import did_you_mean
+    from paramsched.core.files.plan_files import SYNTAXES
+
+    if to is not None and to not in config.formats():
+        raise click.UsageError(f"--to {to}: unknown format; {did_you_mean(to, (*SYNTAXES, *others))}")
+    if to is not None and to not in (*SYNTAXES, "native"):
+        raise click.UsageError(f"--to {to}: this format can only be read. Write --to yaml")
+
+
+def note_comments(read: "PlanInput") -> None:
+    """Print a note if the comments of the file are lost, and print the notes of its reader."""
+    if read.source is not None and read.source.has_comments:
+        echo_note(f"the comments of {read.source.name} are not kept")
+    for note in read.loaded.notes:
+        echo_note(str(note))
+
+
+def write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
+    from paramsched.core import files as config
+
+    if output is not None and output != STANDARD_OUTPUT:
+        config.dump(plan, output, to)
+        return
+    text = config.dump(plan, None, to)
+    echo(text, nl=not text.endswith("\n"))

@@ -1,0 +1,200 @@
+"""`paramsched audit`: compare a log with a plan. Door: `tools`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from paramsched.cli._options import (
+    BAD_PLAN,
+    Command,
+    Count,
+    ExistingFile,
+    PlanOptions,
+    at_option,
+    base_option,
+    column_option,
+    echo,
+    format_option,
+    json_option,
+    named_columns,
+    offer_plans,
+    plan_options,
+    time_option,
+    tolerance_option,
+    write_output,
+)
+from paramsched.core.base.diagnostic import json_text
+
+
+@click.command(
+    "audit",
+    cls=Command,
+    short_help="Compare a log with a plan, or find the schedule of a log.",
+    examples=(
+        "paramsched audit values.jsonl",
+        "paramsched audit values.jsonl --plan plan.yaml --steps-per-epoch 500",
+        "paramsched audit log.csv -p plan.yaml --column lr=rate --steps-per-epoch 500",
+        "paramsched audit checkpoint.pt --plan plan.yaml --json",
+        "paramsched audit schedule.py",
+    ),
+)
+@click.argument("log", metavar="LOG", type=ExistingFile(or_folder=True))
+@click.option(
+    "--plan",
+    "-p",
+    metavar="PLAN",
+    shell_complete=offer_plans,
+    help="The plan: a file, recipe:NAME, or one line of text. Without it, the schedule of LOG is found; "
+    "exported code is compared with its own plan.",
+)
+@plan_options
+@format_option
+@base_option
+@column_option
+@time_option
+@click.option("--amount", metavar="NAME", help="Column with the consumed amount, for a plan by tokens, samples, …")
+@click.option(
+    "--group", "names", multiple=True, metavar="NAME", help="Names of the groups, in order, if the log has none."
+)
+@click.option("--optimizer", metavar="NAME", help="Name of the optimizer, if the log has several.")
+@at_option
+@click.option(
+    "--processes",
+    type=Count(min=1),
+    metavar="N",
+    help="Number of processes of the run; it helps to name the cause.",
+)
+@tolerance_option
+@click.option("--strict", is_flag=True, help="Without --plan: exit with code 1 if there is a note about the run.")
+@click.option("--html", "page", metavar="FILE", help="Without --plan: draw the log and its schedule into FILE.")
+@json_option
+def paramsched_audit(
+    log: str,
+    plan: str | None,
+    options: PlanOptions,
+    columns: tuple[str, ...],
+    time: str | None,
+    amount: str | None,
+    names: tuple[str, ...],
+    optimizer: str | None,
+    at: int | None,
+    processes: int | None,
+    tolerance: float | None,
+    strict: bool,
+    page: str | None,
+    as_json: bool,
+) -> None:
+    """Compare LOG with a plan, value by value. Print the first difference and its likely cause.
+
+    Without --plan, print the schedule that LOG follows, and what may be wrong with its run: a schedule that restarted,
+    that was planned for a longer run, or that moved once per epoch.
+
+    LOG is JSONL written by paramsched, CSV or JSONL with columns named by --column, the trainer_state.json of
+    transformers, or a checkpoint with an optimizer's state, as for `paramsched resume`. Values logged by another
+    program may differ from the plan by rounding. The cause named is the one that explains all logged values. A base
+    that is neither in the log nor passed with --base is computed from the log.
+
+    A plan by tokens is compared at the tokens in the log, from the column `tokens` or --amount. Without such a column,
+    they are computed from the facts of the run. The same holds for other clocks.
+
+    If LOG is a Python file that `paramsched convert --to python` wrote, its values are compared with PLAN, or with the
+    plan in its docstring. The file is not executed: its functions are evaluated from its syntax tree, and a file with
+    other code is refused.
+
+    Exit code 1 if a value differs, or without --plan if no schedule explains all values.
+    """
+    if log.endswith(".py"):
+        _audit_exported(log, plan, options, as_json=as_json)
+        return
+    from dataclasses import asdict
+
+    from paramsched.cli._plan_input import calendar_from_options, read_plan_input
+    from paramsched.cli._traces import given_bases
+    from paramsched.core.plan.binding import amount_clock
+    from paramsched.errors import UnknownGroup
+    from paramsched.tools.audit import AmountColumn, compare_with_plan, read_log, recognize
+
+    named = named_columns(columns)
+    if plan is None:
+        given = {"--base": options.bases, "--amount": amount, "--group": names, "--processes": processes, "--at": at}
+        if needless := [option for option, value in given.items() if value not in (None, ())]:
+            raise click.UsageError(f"{needless[0]}: it needs --plan plan.yaml")
+        found = recognize(log, columns=named, time=time, optimizer=optimizer)
+        if page is not None:
+            from paramsched.cli._recognized import page_of_recognition
+
+            write_output(page, page_of_recognition(found, log))
+        echo(json_text(found.as_data()) if as_json else str(found))
+        if not found.complete or (strict and found.notes):
+            click.get_current_context().exit(BAD_PLAN)
+        return
+    if strict or page is not None:
+        raise click.UsageError(f"{'--strict' if strict else '--html'}: it is for a log without --plan")
+    read = read_plan_input(plan, options).plan
+    planned = list(dict.fromkeys(one.name for one in read.bindings))
+    try:
+        clock = amount_clock(read.clock)
+        if clock is None and amount is not None:
+            raise click.UsageError(f"--amount {amount}: the plan's clock counts updates. Leave --amount out")
+        consumed = AmountColumn(clock, amount)
+        logged = read_log(
+            log,
+            planned,
+            columns=named,
+            time=time,
+            optimizer=optimizer,
+            at=at,
+            amount=consumed,
+            tolerance=tolerance,
+        )
+        report = compare_with_plan(
+            logged,
+            read,
+            calendar_from_options(options),
+            bases={(name, group): value for (name, group), value in given_bases(read, options.bases).items()},
+            names=names,
+            processes=processes,
+        )
+    except UnknownGroup as error:
+        instead = "Write --group NAME for each group of the log, in order"
+        if names:
+            instead = 'Write --column "lr@head=lr_1" for the column of another group'
+        raise error.changed(site=log, instead=instead) from None
+    if as_json:
+        data: dict[str, Any] = {"log": log, "equal": report.first is None} | asdict(report)
+        if report.first is not None and report.first.amount is None:
+            del data["first"]["amount"], data["first"]["clock"]  # the plan counts updates
+        echo(json_text(data))
+    else:
+        echo(str(report))
+    if report.first is not None:
+        click.get_current_context().exit(BAD_PLAN)
+
+
+def _audit_exported(path: str, plan: str | None, options: PlanOptions, *, as_json: bool) -> None:
+    """Compare exported code with a plan, and print the first difference."""
+    import dataclasses
+
+    from paramsched.cli._plan_input import calendar_from_options, read_plan_input, with_facts_beside
+    from paramsched.core.files import Loaded
+    from paramsched.tools.export.verify import NotExported, read_exported
+
+    try:
+        found = read_exported(Path(path))
+        own = Loaded(found.plan, facts=found.calendar)
+        used = own if plan is None else read_plan_input(plan, options).loaded
+        known = with_facts_beside(used if used.facts else own, options)
+        if known.horizon is None and used.plan.horizon is None and found.calendar.total is not None:
+            known = dataclasses.replace(known, horizon=str(found.calendar.total))
+        calendar = calendar_from_options(known)
+        count, difference = found.compare(used.plan, calendar)
+    except NotExported as error:
+        raise click.UsageError(f"{path}: {error}") from None
+    if as_json:
+        kind = None if difference is None else dataclasses.asdict(difference)
+        echo(json_text({"file": path, "equal": difference is None, "compared": count, "first": kind}))
+    else:
+        echo(f"{path}: {count} values as planned" if difference is None else f"{path}: {difference}")
+    if difference is not None:
+        click.get_current_context().exit(BAD_PLAN)

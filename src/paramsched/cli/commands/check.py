@@ -1,0 +1,165 @@
+"""`paramsched check`: report mistakes in plans. Door: `tools`."""
+
+import click
+
+from paramsched.cli._options import (
+    BAD_PLAN,
+    BAD_USAGE,
+    Command,
+    ExistingFile,
+    NearChoice,
+    PlanOptions,
+    echo,
+    echo_note,
+    file_problem,
+    format_option,
+    json_option,
+    offer_codes,
+    plan_options,
+    plans_argument,
+)
+from paramsched.core.base.check_rules import check_rules
+
+
+def _explain(context: click.Context, parameter: click.Parameter, value: str | None) -> None:  # noqa: ARG001  # click's
+    """Print the rules of the codes passed with --explain, and exit."""
+    if value is None:
+        return
+    codes = _codes("--explain", value)
+    echo("\n\n".join(str(rule) for code, rule in check_rules().items() if code in codes))
+    context.exit()
+
+
+@click.command(
+    "check",
+    cls=Command,
+    short_help="Check plans for errors and likely mistakes.",
+    examples=(
+        "paramsched check plan.yaml",
+        "paramsched check plan.yaml --steps-per-epoch 500 --json",
+        "paramsched check plan.yaml --fix",
+        "paramsched check --explain PS211",
+    ),
+)
+@plans_argument()
+@plan_options
+@format_option
+@click.option(
+    "--checkpoint", type=ExistingFile(or_folder=True), help="Checkpoint with the groups and fields of the run."
+)
+@click.option("--log", type=ExistingFile(), help="Log of a run of the plan.")
+@click.option(
+    "--select",
+    metavar="CODES",
+    shell_complete=offer_codes,
+    help="Report only these codes: PS205, PS3 (a prefix), or rule names, separated by commas.",
+)
+@click.option("--ignore", metavar="CODES", shell_complete=offer_codes, help="Do not report these codes.")
+@click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
+@click.option("--warn-only", is_flag=True, help="Report a schedule that another file replaces as a warning.")
+@click.option("--fix", is_flag=True, help="Fix problems with only one possible correction, and report the rest.")
+@click.option(
+    "--output-format",
+    type=NearChoice(("text", "json", "sarif", "github")),
+    default="text",
+    show_default=True,
+    help="Format of the report.",
+)
+@json_option
+@click.option(
+    "--explain",
+    metavar="CODE",
+    shell_complete=offer_codes,
+    is_eager=True,
+    expose_value=False,
+    callback=_explain,
+    help="Explain a code with an example, and exit.",
+)
+def paramsched_check(
+    plans: tuple[str, ...],
+    options: PlanOptions,
+    checkpoint: str | None,
+    log: str | None,
+    select: str | None,
+    ignore: str | None,
+    strict: bool,
+    warn_only: bool,
+    fix: bool,
+    output_format: str,
+    as_json: bool,
+) -> None:
+    """Report errors and likely mistakes in each PLAN. No facts of the run are needed.
+
+    With facts, lengths are also checked in updates of the run. Problems are printed to standard error; JSON, SARIF and
+    GitHub output goes to standard output. The comment `# paramsched: ignore PS205` at the end of a line silences a
+    code in that line; on a line of its own, it silences the code in the entire file.
+
+    Exit code 1 for an error, such as a schedule that another file replaces, with --strict also for a warning; 2 if a
+    file or a required fact is missing. The other plans are checked anyway.
+    """
+    from dataclasses import replace
+
+    from paramsched.cli._lint_output import (
+        CheckedPlan,
+        checked_plan,
+        findings_as_commands,
+        findings_as_json,
+        findings_as_sarif,
+        findings_as_text,
+        fix_file,
+    )
+    from paramsched.cli._plan_input import paired_with_deepspeed
+    from paramsched.core.base.codes import DEEPSPEED_WINS
+    from paramsched.core.base.diagnostic import Diagnostic
+
+    selected = _codes("--select", select) if select else None  # None: also the codes of dialects in other packages
+    ignored = _codes("--ignore", ignore or "")
+    output_format = "json" if as_json else output_format
+    found: list[Diagnostic] = []
+    usage = False
+
+    def check_one(given: str) -> CheckedPlan:
+        source = paired_with_deepspeed(plans, options.format)  # read again, because a fix may have changed the file
+        checked = checked_plan(given, options, source, checkpoint=checkpoint, log=log)
+        kept = (one for one in checked.findings if selected is None or one.code in selected)
+        found = (replace(one, as_warning=one.as_warning or (warn_only and one.code == DEEPSPEED_WINS)) for one in kept)
+        return replace(checked, findings=tuple(one for one in found if one.code not in ignored))
+
+    pair = paired_with_deepspeed(plans, options.format)
+    for given in plans if pair is None else [pair.name]:
+        try:
+            if fix:
+                fix_file(given, check_one)
+            checked = check_one(given)
+            found += checked.findings
+            usage = usage or checked.usage
+            if not checked.findings and output_format == "text":
+                echo(f"{given}: no problems found")
+            if checked.note and output_format == "text":
+                echo_note(f"{given}: {checked.note}")
+        except OSError as error:
+            usage = True
+            echo(file_problem(error), err=True)
+    if found or output_format in ("json", "sarif"):  # an empty report is a document too
+        write = {
+            "text": findings_as_text,
+            "json": findings_as_json,
+            "sarif": findings_as_sarif,
+            "github": findings_as_commands,
+        }[output_format]
+        echo(write(found), err=output_format == "text")
+    worst = {one.severity for one in found}
+    bad = "error" in worst or (strict and "warning" in worst)
+    click.get_current_context().exit(BAD_USAGE if usage else BAD_PLAN if bad else 0)
+
+
+def _codes(option: str, given: str) -> frozenset[str]:
+    """Return the codes that an option names."""
+    from paramsched.core.base.diagnostic import with_advice
+    from paramsched.errors import InvalidArgument
+    from paramsched.tools.check.comments import codes_given
+
+    try:
+        return codes_given(given)
+    except InvalidArgument as error:
+        raise click.UsageError(f"{option} {given}: {with_advice(error.found, error.instead)}") from None

@@ -1,0 +1,160 @@
+"""`paramsched convert`: write a plan in another format. Door: `core`; logs and Python code: `tools`."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from paramsched.cli._options import (
+    STANDARD_OUTPUT,
+    Command,
+    PlanOptions,
+    base_option,
+    column_option,
+    echo_note,
+    named_columns,
+    offer_files,
+    offer_formats,
+    plan_argument,
+    plan_options,
+    time_option,
+    write_output,
+)
+from paramsched.cli._plan_output import note_comments, output_option, require_format, write_plan
+
+if TYPE_CHECKING:
+    from paramsched.cli._plan_input import PlanInput
+
+
+_LOGS = (".csv", ".tsv", ".log")  # suffixes of logs, which no format of plans has
+
+
+@click.command(
+    "convert",
+    cls=Command,
+    short_help="Write a plan in another format.",
+    examples=(
+        "paramsched convert plan.yaml --to toml",
+        "paramsched convert config.py --steps-per-epoch 500 -o plan.yaml",
+        "paramsched convert values.jsonl --from log -o replay.yaml",
+        "paramsched convert plan.yaml --to python --steps-per-epoch 500 -o lr.py",
+    ),
+)
+@plan_argument()
+@click.option(
+    "--from",
+    "format",
+    metavar="NAME",
+    shell_complete=offer_formats,
+    help="Format of PLAN, or log for the log of a run. By default, the suffix of PLAN.",
+)
+@click.option(
+    "--to",
+    metavar="NAME",
+    shell_complete=offer_formats,
+    help="Format to write: yaml, toml, json or python. By default, the suffix of FILE, or yaml.",
+)
+@click.option("--table", is_flag=True, help="With --from log: write the logged values, even if a formula has them.")
+@column_option
+@time_option
+@output_option
+@base_option
+@click.option("--torch", is_flag=True, help="With --to python: add make_scheduler, an LRScheduler of torch.")
+@click.option("--test", metavar="FILE", shell_complete=offer_files, help="With --to python: write a pytest file too.")
+@plan_options
+def paramsched_convert(
+    plan: str,
+    options: PlanOptions,
+    to: str | None,
+    table: bool,
+    columns: tuple[str, ...],
+    time: str | None,
+    output: str | None,
+    torch: bool,
+    test: str | None,
+) -> None:
+    """Convert PLAN to another format.
+
+    Comments are not kept. If the file has comments, a note on standard error reports that.
+
+    With --to python, the output is a Python module with a function for each line of PLAN. It needs neither paramsched
+    nor NumPy. --base sets the default of the argument `base`. With --field, only that field is exported. `paramsched
+    audit` compares the module with a plan.
+
+    With --from log, PLAN is the log of a run, and the output is the schedule that it follows. If no formula has all
+    logged values, or with --table, the output is a plan with the logged values; those of a long log are written to
+    files next to the output. A log that counts epochs gives a plan in epochs, with --steps-per-epoch in updates.
+    """
+    from paramsched.cli._plan_input import calendar_from_options, read_plan_input
+    from paramsched.core.base.files import is_replaced
+    from paramsched.core.plan.forms import SUFFIXES
+
+    if to is None and output in (None, STANDARD_OUTPUT):
+        to = "yaml"
+    if to == "python" or (to is None and Path(output or "").suffix == ".py"):
+        chosen = click.get_current_context().get_parameter_source("field") is ParameterSource.COMMANDLINE
+        read = read_plan_input(plan, options)
+        _export(read, options.field if chosen else None, output, test, torch=torch)
+        return
+    for name, given in (("--base", options.bases), ("--torch", torch), ("--test", test)):
+        if given:
+            raise click.UsageError(f"{name}: only for Python code. Write --to python")
+    require_format(to, "python")
+    if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
+        raise click.UsageError(f"--output {output}: the suffix is not that of a known format. Write --to yaml")
+    if options.format is None and Path(plan).suffix in _LOGS:
+        raise click.UsageError(f"{plan}: expected a plan, got a log. Write paramsched convert {plan} --from log")
+    if options.format == "log" or (options.format is None and plan.endswith(".jsonl")):
+        if output is not None and (Path(output).suffix == ".csv" or os.path.realpath(output) == os.path.realpath(plan)):
+            raise click.UsageError(
+                f"--output {output}: the log or its table may have this name already. Write -o plan.yaml"
+            )
+        from paramsched.tools.audit import plan_from_log, recognize
+
+        to_file = output is not None and output != STANDARD_OUTPUT and is_replaced(Path(output))
+        named = named_columns(columns)
+        recognized = None if table else recognize(plan, columns=named, time=time)
+        formula = None if recognized is None else recognized.plan()
+        if recognized is not None and formula is not None:
+            logged = ", ".join(f"{name}={one.base!r}" for name, one in recognized.items())
+            echo_note(f"the values are those of the log with the base {logged}")
+            for note in recognized.notes:
+                echo_note(note.message)
+        tables = Path(output or "").parent if to_file else None
+        found = formula or plan_from_log(plan, columns=named, time=time, tables=tables)
+        if options.facts:
+            found = found.resolve(calendar_from_options(options))
+    else:
+        read = read_plan_input(plan, options)
+        note_comments(read)
+        found = read.plan
+    write_plan(found, output, to)
+
+
+def _export(read: "PlanInput", field: str | None, output: str | None, test: str | None, *, torch: bool) -> None:
+    """Write a plan as a Python module, and its test."""
+    from paramsched.cli._plan_input import calendar_from_options
+    from paramsched.cli._traces import given_bases
+    from paramsched.tools.export.companions import test_of
+    from paramsched.tools.export.plan_lines import exported_plan
+    from paramsched.tools.export.source import source_of
+
+    if test is not None and output in (None, STANDARD_OUTPUT):
+        raise click.UsageError(f"--test {test}: the test needs the file of the module. Write -o schedule.py")
+    calendar = calendar_from_options(read.known)
+    named = {
+        name if group is None else f"{name}/{group}": value
+        for (name, group), value in given_bases(read.plan, read.options.bases).items()
+    }
+    groups = read.loaded.bases.groups
+    exported = exported_plan(read.name, read.plan, calendar, groups=groups, bases=named, field=field)
+    module = source_of(exported, torch=torch)
+    if read.source is not None:
+        for note in read.loaded.notes:
+            echo_note(str(note))
+    if test is not None:
+        beside = os.path.relpath(output or "", Path(test).parent)
+        write_output(test, test_of(exported, Path(beside).as_posix()))
+    write_output(output or STANDARD_OUTPUT, module)

@@ -1,0 +1,53 @@
+"""`paramsched diff`: the differences between two plans. Door: `core`."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from paramsched.cli._options import (
+    BAD_PLAN,
+    Command,
+    PlanOptions,
+    echo,
+    format_option,
+    json_option,
+    plan_argument,
+    plan_options,
+)
+from paramsched.core.base.diagnostic import json_text
+
+if TYPE_CHECKING:
+    pass
+
+
+@click.command(
+    "diff",
+    cls=Command,
+    short_help="Print the differences between two plans.",
+    examples=(
+        "paramsched diff old.yaml new.yaml",
+        "paramsched diff old.yaml new.yaml --steps-per-epoch 500 --json",
+    ),
+)
+@plan_argument("before")
+@plan_argument("after")
+@plan_options
+@format_option
+@json_option
+def paramsched_diff(before: str, after: str, options: PlanOptions, as_json: bool) -> None:
+    """Print the changes from BEFORE to AFTER. Exit code 1 if there are any, like diff.
+
+    With facts of the run, each change has the first update at which values differ, and the largest difference.
+    """
+    from paramsched.cli._plan_input import calendar_from_options, read_plan_input
+    from paramsched.core.plan.diff import diff
+
+    plans = [read_plan_input(given, options).plan for given in (before, after)]
+    changes = diff(plans[0], plans[1], calendar_from_options(options) if options.facts else None)
+    if as_json:
+        echo(json_text([*map(asdict, changes)]))
+    elif changes:
+        echo(str(changes))
+    if changes:
+        click.get_current_context().exit(BAD_PLAN)

@@ -1,0 +1,163 @@
+"""`paramsched resume`: what a resume from a checkpoint will do. Door: `tools`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from paramsched.cli._options import (
+    BAD_PLAN,
+    Command,
+    Count,
+    FactOption,
+    PlanOptions,
+    at_option,
+    checkpoint_argument,
+    echo,
+    format_option,
+    json_option,
+    offer_plans,
+    plan_options,
+    scheduler_option,
+)
+from paramsched.core.base.diagnostic import json_text
+
+
+@click.command(
+    "resume",
+    cls=Command,
+    short_help="Print what a resume from a checkpoint will do.",
+    examples=(
+        "paramsched resume checkpoint.pt",
+        "paramsched resume checkpoint.pt --plan plan.yaml",
+        "paramsched resume checkpoint.pt --plan plan.yaml --on-change checkpoint --json",
+        "paramsched resume checkpoint.pt --base lr=5e-4",
+    ),
+)
+@checkpoint_argument
+@click.option(
+    "--plan",
+    "-p",
+    metavar="PLAN",
+    shell_complete=offer_plans,
+    help="Plan to resume with: a file, recipe:NAME, or one line of text. By default, the plan in CHECKPOINT.",
+)
+@plan_options
+@format_option
+@click.option(
+    "--optimizer",
+    "optimizers",
+    multiple=True,
+    metavar="[NAME=]PATH",
+    help="Path of the optimizer's state, if CHECKPOINT has several. For several optimizers under one plan, one option "
+    "for each: muon=optimizers[0].",
+)
+@scheduler_option
+@at_option
+@click.option(
+    "--on-change",
+    "choices",
+    multiple=True,
+    metavar="[FIELD=]CHOICE",
+    help="Plan to use if it differs from the checkpoint's: new, checkpoint or error. By default new. May be repeated "
+    "with a field: lr=checkpoint.",
+)
+@click.option(
+    "--base",
+    "bases",
+    multiple=True,
+    metavar="VALUES",
+    help='Bases in the code, to resume with on_base="code": lr=5e-4, lr@head=5e-4. By default, those of CHECKPOINT.',
+)
+@click.option(
+    "--deadline",
+    cls=FactOption,
+    metavar="TIME",
+    help="End of the resumed run, such as 'in 55 min', '18:00' or 'slurm - 5 min'. By default, the horizon of the "
+    "checkpoint is kept.",
+)
+@click.option("--updates", type=Count(1, 100_000), default=3, show_default=True, metavar="N", help="Updates to print.")
+@json_option
+def paramsched_resume(
+    checkpoint: str,
+    plan: str | None,
+    options: PlanOptions,
+    optimizers: tuple[str, ...],
+    scheduler: str | None,
+    at: int | None,
+    choices: tuple[str, ...],
+    deadline: str | None,
+    updates: int,
+    as_json: bool,
+) -> None:
+    """Print what a resume from CHECKPOINT will do: the values of the next updates, and all changes and warnings.
+
+    The values are computed by the code that resumes, so the resumed run uses them bit for bit. CHECKPOINT is a file
+    of torch.save with the states under any names, a checkpoint of Lightning, or a folder of the Hugging Face Trainer,
+    Accelerate or torch.distributed.checkpoint. No code in it is executed.
+
+    Exit code 1 if the plan or a value of the next update differs from the checkpoint, or if the resume is refused; 2 if
+    CHECKPOINT cannot be read.
+    """
+    from dataclasses import asdict, replace
+
+    from paramsched.cli._plan_input import calendar_from_options, read_plan_input, with_facts_beside
+    from paramsched.cli._traces import given_bases
+    from paramsched.core.files import Loaded
+    from paramsched.errors import StateError
+    from paramsched.tools.records.checkpoint_files import load_checkpoint
+
+    by_field = {field: choice for one in choices for field, equals, choice in [one.partition("=")] if equals}
+    on_change: Any = by_field or (choices[0] if choices else "new")
+    kinds = ("new", "checkpoint", "error")
+    if len(by_field or choices[:1]) != len(choices) or not {*(by_field.values() or [on_change])} <= {*kinds}:
+        found = f"expected one of {', '.join(kinds)}, or one of them for each field"
+        raise click.UsageError(f"--on-change {' '.join(choices)}: {found}. Write --on-change new")
+    try:
+        loaded = load_checkpoint(Path(checkpoint))
+        from paramsched.tools.records.resume import predict_resume  # imports torch, which the checkpoint needs anyway
+        from paramsched.tools.records.saved_run import read_saved_run
+
+        run = read_saved_run(loaded, optimizers=optimizers, scheduler=scheduler, at=at)
+        if plan is None:
+            own, known = run.own_plan()
+            read = Loaded(own, facts=known)
+        else:
+            read, known = read_plan_input(plan, options).loaded, None
+        calendar = calendar_from_options(with_facts_beside(read, options))
+        if known is not None and options.horizon is None:
+            calendar = replace(calendar, total=known.total)
+        if deadline is not None:
+            calendar = replace(calendar, deadline=deadline)
+        report = predict_resume(
+            run,
+            read.plan,
+            calendar,
+            on_change=on_change,
+            bases=given_bases(read.plan, options.bases, groups=run.labels) if options.bases else {},
+            updates=updates,
+            compared_with=calendar if options.facts else None,
+        )
+    except StateError as error:
+        raise click.UsageError(f"{checkpoint}: {error}") from None
+    result = report.result
+    if as_json:
+        data = {
+            "checkpoint": checkpoint,
+            "format": run.checkpoint.format,
+            "update": result.update,
+            "clock": result.clock,
+            "amount": result.amount,
+            "optimizer": run.optimizer,
+            "scheduler": run.scheduler,
+            "rows": [*map(asdict, result.values)],
+            "changes": [*map(asdict, report.changes)],
+            "ignored": [*map(asdict, run.ignored)],
+            "differs": result.differs,
+            "diagnostics": [{"severity": severity, "message": text} for severity, text in report.diagnostics],
+        }
+        echo(json_text(data))
+    else:
+        echo(str(report))
+    if result.differs:
+        click.get_current_context().exit(BAD_PLAN)
