@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -47,3 +48,22 @@ def test_a_resumed_run_uses_the_base_that_on_base_chooses_from_its_first_update_
         expected = ps.trace(PLAN, [{"lr": base}], ps.Calendar())["lr", 0].tolist()
         assert len(again.used) >= 18
         assert again.used == expected[at : at + len(again.used)]
+
+
+@pytest.mark.parametrize("engine", [plain, *ENGINES.values()], ids=lambda engine: engine.__name__)
+def test_the_values_of_an_absolute_schedule_do_not_depend_on_the_base_also_after_a_resume(
+    engine: Callable[[Run], None], tmp_path: Path
+) -> None:
+    line = ps.warmup(5) >> ps.cosine(to=0.1)
+    expected = ps.resolve(line, ps.Calendar(total=100))(np.arange(100), base=1.0).tolist()
+    plan = ps.Plan(lr=ps.absolute(line), horizon=100)
+    first = Run(None, tmp_path / "first", plan, lr=BEFORE, epochs=1)
+    first.folder.mkdir()
+    engine(first)
+    again = Run(None, first.folder, plan, resumes=True, lr=AFTER)
+    engine(again)
+
+    at = len(first.used)
+    assert at in (18, 36)
+    assert len(again.used) >= 18
+    assert [*first.used, *again.used] == expected[: at + len(again.used)]

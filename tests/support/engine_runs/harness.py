@@ -28,14 +28,14 @@ PER_BATCH = "PARAMSCHED_PER_BATCH"
 """If set to 1, one `scheduler.step()` per batch replaces the hooks; the tests must then fail."""
 
 PLAN = ps.Plan(
-    ps.Binding("betas[0]", ps.linear(ps.absolute(0.85), ps.absolute(0.95), over="60%")),
+    ps.Binding("betas[0]", ps.absolute(ps.linear(0.85, 0.95, over="60%"))),
     ps.Binding("lr", ps.constant(0.5) * (ps.warmup("20%") >> ps.cosine(to=0.01)), groups="bias"),
     lr=ps.warmup("10%") >> ps.cosine(to=0.1),
     weight_decay=ps.linear(1.0, 0.5),
 )
 
 BY_TOKENS = ps.Plan(
-    ps.Binding("betas[0]", ps.linear(ps.absolute(0.85), ps.absolute(0.95), over="200 tokens")),
+    ps.Binding("betas[0]", ps.absolute(ps.linear(0.85, 0.95, over="200 tokens"))),
     ps.Binding("lr", ps.warmup("60 tokens") >> ps.cosine(to=0.01, over="200 tokens"), groups="bias"),
     lr=ps.warmup("30 tokens") >> ps.cosine(to=0.1, over="280 tokens"),
     weight_decay=ps.linear(1.0, 0.5, over="300 tokens"),

@@ -1,0 +1,152 @@
+"""`absolute(schedule)` is the schedule for a base of 1, bit for bit: evaluated, written, attached and resumed."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, reject
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.errors import InvalidArgument, PlanError
+from support import strategies
+from support.disturbances import DISTURBANCES, disturb
+from support.strategies import every_shape
+from support.tables import table
+from support.updates import probe
+
+NOT_INSIDE = ("absolute", "rounded", "ema_warmup", "ema_power", "ademamix_beta3", "noam", "t5", "power_scheduler")
+"""Shapes whose numbers are values already."""
+BASES = (0.1, 3e-4, 1.0, 7.0)
+
+
+@st.composite
+def pairs(draw, name):
+    """Draw a schedule of multiples, the same schedule around which `absolute` is written, and their run."""
+    case = draw(strategies.cases(name=name, fixed=False, depth=2))
+    try:
+        written = ps.absolute(case.written)
+    except InvalidArgument:  # it has absolute numbers of its own, such as those of rounded
+        reject()
+    return case, written
+
+
+def bits(values):
+    return (np.asarray(values, dtype=np.float64) + 0.0).tobytes()
+
+
+@every_shape(leave_out=NOT_INSIDE, most=10)
+@given(st.data())
+def test_it_equals_the_schedule_for_a_base_of_one(name, data):
+    case, written = data.draw(pairs(name))
+    made = ps.resolve(written, case.world.calendar)
+    times = np.unique(np.append(np.arange(100), np.linspace(0, 2 * case.world.total, 100).astype(np.int64)))
+    with np.errstate(all="ignore"):
+        expected = evaluate(case.resolved, times, 1.0)
+    for base in (*BASES, 0.0, -0.5):
+        with np.errstate(all="ignore"):
+            assert bits(made(times, base=base)) == bits(expected)
+            assert bits(made(times, base=np.full(times.shape, base))) == bits(expected)
+            assert bits([made(int(t), base=base) for t in times[:10]]) == bits(expected[:10])
+
+
+@every_shape(leave_out=NOT_INSIDE, most=4)
+@given(st.data())
+def test_it_equals_the_schedule_on_tensors(name, data):
+    case, written = data.draw(pairs(name))
+    made, times = ps.resolve(written, case.world.calendar), torch.arange(50)
+
+    expected = case.resolved(times, base=1.0)
+
+    assert torch.equal(made(times, base=0.1).nan_to_num() + 0.0, expected.nan_to_num() + 0.0)
+
+
+@every_shape(leave_out=NOT_INSIDE, most=4)
+@given(st.data())
+def test_it_reads_back_equal_from_text_and_every_format(name, data):
+    case, written = data.draw(pairs(name))
+    assume(written.serializable)
+    plan = ps.Plan(ps.Binding("weight_decay", written, groups="head"), lr=written, horizon=case.world.total)
+
+    assert str(written) == f"absolute({case.written})"
+    assert ps.parse(str(written)) == written
+    assert ps.Plan.of_text(plan.text) == plan
+    for language in ("yaml", "toml", "json"):
+        assert ps.loads(ps.dump(plan, format=language), format=language) == plan
+
+
+@every_shape(leave_out=(*NOT_INSIDE, "noise", "from_function"), most=3)
+@given(st.data())
+def test_it_is_exported_with_the_values_of_the_schedule(name, data):
+    case, written = data.draw(pairs(name))
+    assume(case.world.total <= 1000)
+    functions = []
+    for one, base in ((written, 0.1), (case.written, 1.0)):
+        try:
+            text = ps.to_python(ps.Plan(lr=one, horizon=case.world.total), case.world.calendar, bases=[{"lr": base}])
+        except (PlanError, InvalidArgument):
+            reject()
+        names = {}
+        exec(text, names)
+        functions.append(names["SCHEDULES"]["lr"])
+    own, plain = functions
+    for t in range(0, case.world.total, max(1, case.world.total // 50)):
+        assert own(t, 0.1) + 0.0 == pytest.approx(plain(t, 1.0) + 0.0, rel=1e-14, abs=0, nan_ok=True)
+
+
+class Run:
+    """A run with a plan, as `disturb` takes it."""
+
+    def __init__(self, plan, groups):
+        self.plan, self.groups = plan, groups
+        self.optimizer = self.bare()
+        self.scheduler = self.built(self.optimizer)
+
+    def bare(self):
+        return probe(*self.groups)
+
+    def built(self, optimizer):
+        return ps.Scheduler(optimizer, self.plan, total=60, steps_per_epoch=10)
+
+    def used(self, event):
+        """Return the lr and the weight decay of each group in sixty updates, with an event before every seventh."""
+        found = []
+        for t in range(60):
+            if t % 7 == 3 and event:
+                disturb(self, event)
+            if self.plan.metric_rules and t % 5 == 4:
+                self.scheduler.observe(loss=LOSSES[t // 5 % len(LOSSES)])
+            self.optimizer.step()
+            now = self.optimizer.used[-1]
+            found.append([(one["lr"], one["weight_decay"]) for one in now])
+        return found
+
+
+LINES = [
+    "cosine(0.5, 0.1)",
+    "warmup(10) >> linear(1, 0.1, over=20) >> constant(0.1)",
+    'warmup("1 epoch", to=0.5) >> cosine(0.5, to=0.05)',
+    "minimum(0.4, linear(0.9, 0.1))",
+    "0.5 * cosine() + 0.1",
+    "table([0.5, 0.2, 0.1], every=15)",
+    "restarts(cosine(0.6, 0.2), 9)",
+    "step(10, 0.5) * 0.9",
+    "clamp(exponential(0.9), low=0.2, high=0.8)",
+    "cosine(0.6, 0.1) * plateau(patience=1, factor=0.5)",
+    "(warmup(5, to=0.5) >> constant(0.5)) * plateau(patience=0, factor=0.5, min=0.1)",
+]
+LOSSES = (3.0, 2.0, 2.0, 2.5, 2.0)
+
+
+@table("line", LINES)
+def test_a_run_uses_the_values_for_a_base_of_one_after_every_disturbance(line):
+    def used(text, bases, event):
+        plan = ps.Plan(*(ps.Binding(field, text) for field in ("lr", "weight_decay")))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Run(plan, [dict.fromkeys(("lr", "weight_decay"), base) for base in bases]).used(event)
+
+    for event in ("", *DISTURBANCES):
+        assert used(f"absolute({line})", BASES, event) == used(line, [1.0] * len(BASES), event), event
