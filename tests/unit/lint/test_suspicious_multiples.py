@@ -81,6 +81,7 @@ SUSPICIOUS = {
         ("lr: table([3e-4, 1e-4, 3e-5], every=30)", "lr goes from 3e-07 to 3e-08"),
         ("lr: piecewise([(0, 3e-4), (50, 1e-4)])", "lr goes from 3e-07 to 1e-07"),
         ("lr: restarts(cosine(3e-4), 10)", "lr goes from 3e-07 to 0"),
+        ("lr: chain(constant(1e-3), step(30))", "lr is 1e-06 (0.001 × base 0.001)"),
         ("lr: cyclic(10, 10, 1e-4, 1e-3)", "lr goes from 1e-07 to 1e-06"),
     ],
     "begins near 0 in a group": [
@@ -103,6 +104,7 @@ SUSPICIOUS = {
         ),
         ("lr: cosine() + warmup(10)", "lr rises to 0.00198 (1.98 × base 0.001)"),
         ("lr: cosine() + linear()", "lr rises to 0.002 (2 × base 0.001)"),
+        ("lr: warmup(10) + constant()", "lr rises to 0.002 (2 × base 0.001)"),
         ("momentum: warmup(10) + linear()", "momentum rises to 1.71 (1.9 × base 0.9)"),
     ],
 }
@@ -203,6 +205,9 @@ def test_each_row_of_the_table_has_suspicious_lines():
         "lr: noam(512, 40)",
         "lr: linear(0.5, 0) + linear(0.5, 0)",
         "lr: 0.5 * cosine() + 0.5",
+        "lr: constant() - 0.5 * warmup(10)",
+        "lr: chain(warmup(10), step(30))",
+        "lr: chain(constant(0.1), step(30))",
         "lr: linear() + linear(0, 1)",
         "lr: maximum(warmup(10), cosine())",
         "lr: cosine() * plateau()",

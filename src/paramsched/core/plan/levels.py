@@ -22,7 +22,7 @@ from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.schedules.one_operand import Raised
 from paramsched.core.schedules.pointwise import Clamp, Maximum, Minimum, Product, Sum
 from paramsched.core.schedules.recurrence import Recurrence
-from paramsched.core.schedules.retimed import Window
+from paramsched.core.schedules.retimed import Chain, Window
 from paramsched.core.schedules.sequence import Sequence, in_order, stages_of
 from paramsched.core.schedules.span import Span
 from paramsched.core.schedules.table import Table
@@ -146,7 +146,7 @@ def _levels_of(schedule: Schedule) -> _Levels | None:
         return _Levels(parts[0].first, parts[-1].last, tuple(level for part in parts for level in part.all))
     if any(level < 0 for part in parts for level in part.all):
         return None  # because a product or a sum of them need not have the largest of their peaks
-    if isinstance(schedule, Product):
+    if isinstance(schedule, (Product, Chain)):
         numbers_of = [one.value for one in schedule.operands if isinstance(one, Constant) and type(one.value) is float]
         curves = [part for one, part in zip(schedule.operands, parts, strict=True) if not isinstance(one, Constant)]
         if len(curves) == 1:
@@ -229,7 +229,7 @@ _STEP: Final = 10.0 * (1 + 1e-9)
 def _is_near_zero(stage: Schedule, levels: _Levels, limit: float, *, is_last: bool) -> bool:
     if isinstance(stage, Table):
         return 0 < levels.peak <= limit
-    if isinstance(stage, Product):
+    if isinstance(stage, (Product, Chain)):
         factor = prod(one.value for one in stage.operands if isinstance(one, Constant) and type(one.value) is float)
         return 0 < abs(factor) <= limit and levels.peak <= limit
     if levels.first is not None and not is_last and levels.last is not None and levels.last > levels.first:
@@ -280,9 +280,14 @@ def _adds_stages(line: _Line, limit: float) -> tuple[str, str] | None:
     """Judge whether a sum of schedules, none of which exceeds base, exceeds it."""
     stages = stages_of(line.schedule)
     for place, stage in enumerate(stages):
-        if not isinstance(stage, Sum) or sum(not isinstance(one, Constant) for one in stage.operands) < 2:
+        if not isinstance(stage, Sum):
             continue
         parts = [_levels_of(one) for one in stage.operands]
+        # A number in a sum is an offset, but base itself is a stage: `warmup(10) + constant()`.
+        of_base = [part is not None and part.peak == limit for part in parts]
+        offsets = [isinstance(one, Constant) for one in stage.operands]
+        if sum(not offset for offset in offsets) < 2 and not (len(parts) == 2 and all(of_base)):
+            continue
         if not all(one is not None and min(one.all) >= 0 and one.peak <= limit for one in parts):
             continue
         resolved = () if line.resolved is None else stages_of(line.resolved)
