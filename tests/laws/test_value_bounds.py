@@ -1,16 +1,25 @@
 """All values of a schedule are inside of its bounds, for every base between two numbers."""
 
+import re
+import warnings
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.plan.contents import values_inside
 from paramsched.core.plan.value_ranges import range_of, stays_inside
 from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.leaves import FromFunction
 from paramsched.core.schedules.value_bounds import Bounds, value_bounds
+from paramsched.errors import PlanError
 from paramsched.tools.recipes import recipes
 from support import strategies
+from support.examples import at_most
 from support.tables import table
+from support.updates import probe
 
 BASES = st.sampled_from([0.0, 1e-8, 0.1, 0.9, 1.0, 10.0, -0.5])
 
@@ -46,3 +55,26 @@ def test_the_bounds_of_a_decay_are_its_levels():
     line = ps.resolve(ps.parse("warmup(10) >> cosine(to=absolute(1e-5))"), ps.Calendar(total=100))
 
     assert value_bounds(line, Bounds(0.1, 0.3)) == (0.0, 0.3)
+
+
+@at_most(60)
+@given(st.data(), st.sampled_from(["lr", "betas[0]"]))
+def test_a_start_is_refused_exactly_if_a_value_of_the_run_is_outside_with_the_first_such_update(data, field):
+    case = data.draw(strategies.cases(depth=2))
+    base = {"lr": 0.1, "betas[0]": 0.9}[field]
+    optimizer, allowed = probe({"lr": 0.1, "betas": (0.9, 0.999)}), range_of(field)
+    outside = np.flatnonzero(allowed.outside(evaluate(case.resolved, np.arange(case.world.total), base), base))
+    plan = ps.Plan(ps.Binding(field, case.written), horizon=case.world.total)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            ps.Scheduler(optimizer, plan, calendar=replace(case.world.calendar, total=None))
+            found = None
+        except PlanError as refused:
+            found = int(re.search(r"at update (\d+)", str(refused))[1])
+
+    if any(isinstance(part, FromFunction) for part in values_inside(case.resolved)):  # which are not called
+        assert found is None
+    else:
+        assert found == (outside[0] if outside.size else None)
