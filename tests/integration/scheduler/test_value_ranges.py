@@ -77,6 +77,24 @@ def test_values_inside_are_accepted_with_those_after_the_horizon_ignored(field, 
     assert not [one for one in check(plan, groups=optimizer.param_groups) if one.code in ("PS311", "PS312")]
 
 
+ADVISED = [(field, line, None) for field, line, _, words in CASES if "below" in words]
+ADVISED += [("lr", "linear(1, -1)", "progress"), ("lr", "like('weight_decay') - 0.5", None)]
+
+
+@pytest.mark.parametrize(("field", "line", "clock"), ADVISED)
+def test_the_line_to_write_has_the_units_of_the_plan_and_starts(field, line, clock):
+    def plan_of(text):
+        more = {"weight_decay": "cosine()"} if "like" in text else {}
+        return ps.Plan(ps.Binding(field, text), clock=clock, horizon=None if clock else 100, **more)
+
+    with pytest.raises(PlanError) as refused:
+        ps.Scheduler(adamw(), plan_of(line))
+
+    written = str(refused.value).partition("Write ")[2]
+    assert ps.parse(written) == ps.clamp(ps.parse(line), low=0)
+    ps.Scheduler(adamw(), plan_of(written))
+
+
 def test_a_target_may_be_negative():
     ps.Scheduler(adamw(), ps.Plan(ps.Binding(ps.Target("momentum_bias", 1.0), "linear(1, -1)"), horizon=10))
 

@@ -7,7 +7,7 @@ from typing import NamedTuple, final
 import numpy as np
 
 from paramsched.core.curves.arrays import Array
-from paramsched.core.plan.binding import UPDATES
+from paramsched.core.plan.binding import UPDATES, binding_key
 from paramsched.core.plan.run_amounts import RunAmounts
 from paramsched.core.plan.value_ranges import (
     BELOW_ONE_ADVICE,
@@ -21,6 +21,7 @@ from paramsched.core.plan.value_ranges import (
 )
 from paramsched.core.scheduler.run_state import ResolvedPlan, UpdateTimes
 from paramsched.core.scheduler.slots import Slot
+from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.value_bounds import Bounds
 from paramsched.core.time.amounts import SECONDS, amount_text, largest_on, times_on
@@ -65,12 +66,18 @@ def refuse_values_outside(
             raise PlanError(
                 f"{slot.field} of group {labels[slot.group]!r}",
                 f"it {allowed.problem(value)}: it is {value:g} at {when}",
-                with_floor(slot.schedule) if value < 0 else BELOW_ONE_ADVICE,
+                with_floor(_written(in_force, slot)) if value < 0 else BELOW_ONE_ADVICE,
             )
 
 
 def _base_of(slot: Slot) -> float:
     return slot.base
+
+
+def _written(in_force: ResolvedPlan, slot: Slot) -> Schedule:
+    """Return the schedule of a slot as the plan has it; the resolved one if the plan has another line for it."""
+    keys = [binding_key(line) for line in in_force.counted.bindings if line.schedule is slot.schedule]
+    return next((line.schedule for line in in_force.plan.bindings if binding_key(line) in keys), slot.schedule)
 
 
 @final
