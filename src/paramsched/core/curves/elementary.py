@@ -794,17 +794,26 @@ def _limits(exponent: float) -> tuple[float, float]:
     return 2.0**-most, 2.0**most
 
 
-def _power_of_positive(x: Any, exponent: float, on: Any) -> Any:
+def _power(x: Any, exponent: float, on: Any) -> Any:
     low, high = _limits(exponent)
     least, most = on.bounds(x)
-    if low <= least and most <= high:
+    if least >= low and most <= high:
         return _power_of_near(x, exponent, _Corner.of(x) if on is _Numbers else _Corners.of(x, least, most))
-    values = _power_of_far(x, exponent, on)
-    if on is _Chunks:
-        is_near = (x >= low) & (x <= high)
-        if is_near.any():
-            values[is_near] = _power_of_positive(x[is_near], exponent, on)
-    return values
+    if on is _Numbers:
+        return (
+            _power_of_far(x, exponent, on) if 0 < x < math.inf else float(_power(np.array([x]), exponent, _Chunks)[0])
+        )
+    size = abs(x)
+    is_near, is_positive = (size >= low) & (size <= high), (size > 0) & (size < math.inf)
+    values = np.where((size == 0) == (exponent > 0), 0.0, math.inf) if exponent else np.ones(x.shape)
+    values[np.isnan(size) & (exponent != 0)] = math.nan
+    if is_near.any():
+        values[is_near] = _power(size[is_near], exponent, on)
+    if (is_far := is_positive & ~is_near).any():
+        values[is_far] = _power_of_far(size[is_far], exponent, on)
+    if exponent % 2 == 0:
+        return values
+    return np.where(x < 0, -values if exponent % 1 == 0 else math.nan, values)
 
 
 _SIMPLE_EXPONENTS: Final = frozenset((0.5, 1.0, 1.5, 2.0, 3.0, 4.0))
@@ -833,28 +842,13 @@ def power(x: Any, exponent: float) -> Any:
     (0.5358867312681466, -27.0)
     """
     exponent = float(exponent)
-    if isinstance(x, float):
-        if 0 < x < math.inf:
-            simple = abs(exponent) in _SIMPLE_EXPONENTS
-            return _simple_power(x, exponent, _Numbers) if simple else _power_of_positive(x, exponent, _Numbers)
-        return float(power(np.array([x]), exponent)[0])
-    if x.size <= _FEW:
-        numbers = x.ravel().tolist()
-        if all(0 < one < math.inf for one in numbers):
-            return np.array([power(one, exponent) for one in numbers]).reshape(x.shape)
-    if abs(exponent) in _SIMPLE_EXPONENTS:
+    if abs(exponent) not in _SIMPLE_EXPONENTS:
+        return _each(lambda x, on: _power(x, exponent, on), x)
+    if not isinstance(x, float):
         return _simple_power(x, exponent, _Chunks)
-    if not x.size or (x.min() > 0 and x.max() < math.inf):
-        return _each(lambda x, on: _power_of_positive(x, exponent, on), x)
-    size = np.abs(x)
-    positive = (size > 0) & (size < math.inf)
-    values = _each(lambda x, on: _power_of_positive(x, exponent, on), np.where(positive, size, 1.0))
-    if exponent != 0:
-        at_limits = np.where((size == 0) == (exponent > 0), 0.0, math.inf)
-        values = np.where(positive, values, np.where(np.isnan(size), math.nan, at_limits))
-    if exponent % 2 == 0:
-        return values
-    return np.where(x < 0, -values if exponent % 1 == 0 else math.nan, values)
+    if 0 < x < math.inf:
+        return _simple_power(x, exponent, _Numbers)
+    return float(_simple_power(np.array([x]), exponent, _Chunks)[0])
 
 
 @overload
