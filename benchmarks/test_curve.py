@@ -1,4 +1,8 @@
-"""The cost of an entire curve: a million updates in one call."""
+"""The cost of an entire curve: a million updates in one call.
+
+The floor calls NumPy's cosine, whose last bits depend on the CPU. Ours has the same bits everywhere, in
+twice the time.
+"""
 
 from dataclasses import replace
 
@@ -31,7 +35,7 @@ def test_a_cosine(report, least):
     schedule, times = ps.cosine(to=0.1, over=COUNT), np.arange(COUNT)
     best = least({"floor": floor(), "ours": lambda: schedule(times, base=0.1)}, calls=1, rounds=30)
 
-    report("curve of 1e6, cosine", best["ours"] / 1e3, best["floor"] / 1e3, target=1.2, aim=1.1, unit="ms")
+    report("curve of 1e6, cosine", best["ours"] / 1e3, best["floor"] / 1e3, target=2.2, aim=2.0, unit="ms")
 
 
 def test_a_warmup_and_a_cosine(report, least):
@@ -42,8 +46,8 @@ def test_a_warmup_and_a_cosine(report, least):
         "curve of 1e6 updates, warmup >> cosine",
         best["ours"] / 1e3,
         best["floor"] / 1e3,
-        target=1.2,
-        aim=1.1,
+        target=2.3,
+        aim=2.0,
         unit="ms",
     )
 
@@ -54,7 +58,7 @@ def test_a_list_of_rules(report, least):
     best = least({"floor": floor(), "ours": lambda: replace(schedule)(times, base=0.1)}, calls=1, rounds=3)
 
     report(
-        "curve of 1e6 updates, a list of rules", best["ours"] / 1e3, best["floor"] / 1e3, target=25, aim=20, unit="ms"
+        "curve of 1e6 updates, a list of rules", best["ours"] / 1e3, best["floor"] / 1e3, target=28, aim=20, unit="ms"
     )
 
 
