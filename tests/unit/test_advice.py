@@ -497,7 +497,7 @@ def test_a_mapping_gets_the_line_of_the_same_call_as_text(call):
         (
             "betas: ['linear(0.8, 0.9)', 0.99]",
             "$.betas",
-            'Write the entries "betas[0]": linear(0.8, 0.9) and "betas[1]": 0.99',
+            'Split it: "betas[0]": linear(0.8, 0.9) and "betas[1]": absolute(0.99)',
         ),
         ("betas: [linear(0.8, 0.9), 0.99]", "", "Write the entry betas[0]: linear(0.8, 0.9)"),
         ("lr: {cosine: {until: 5}}", "$.lr.until", 'Write lr: cosine(over="until 5 steps")'),

@@ -583,7 +583,6 @@ FILES = [
     ("Horizon: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
     ("horizons: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
     ("horizon: 20 epocs\nlr: cosine(to=0.2)\n", "horizon: 20 epochs\nlr: cosine(to=0.2)\n"),
-    ("horizon: -100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
     ("horizon: '100'\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
     ("horizon: {epochs: 20}\nlr: cosine(to=0.2)\n", "horizon: 20 epochs\nlr: cosine(to=0.2)\n"),
     ("horizon: 20 ep\nlr: cosine(to=0.2)\n", "horizon: 20 epochs\nlr: cosine(to=0.2)\n"),
@@ -671,11 +670,6 @@ FILES = [
     (
         "targets: {t: {intial: 1.0, schedule: cosine()}}\nhorizon: 100\n",
         "targets: {t: {initial: 1.0, schedule: cosine()}}\nhorizon: 100\n",
-    ),
-    ("targets: {t: cosine()}\nhorizon: 100\n", "targets: {t: {initial: 1.0, schedule: cosine()}}\nhorizon: 100\n"),
-    (
-        "targets: {t: {schedule: cosine(to=0.3)}}\nhorizon: 100\n",
-        "targets: {t: {initial: 1.0, schedule: cosine(to=0.3)}}\nhorizon: 100\n",
     ),
 ]
 """YAML files with a mistake, and the intended files."""

@@ -143,7 +143,7 @@ def test_a_file_is_valid_after_the_suggested_fix(text):
     with pytest.raises(ConfigError) as refusal:
         config.loads(text)
     (fault,) = refusal.value.diagnostics
-    advice = fault.instead.removeprefix("Write ").removeprefix("Name the field: ")
+    advice = fault.instead.removeprefix("Write ").removeprefix("For example: ")
 
     tries = [advice, f"lr: {advice}", text + advice.removesuffix(" at its end")]
     closing = re.match(r"(\S+) at (?:its|the) end", advice)

@@ -27,7 +27,7 @@ from support.tables import table
             "Write updates",
             None,
         ),
-        ("lr: 1\nclock: 5\n", (2, 8, "PS105"), "expected the name of a clock, got 5", "Write tokens", None),
+        ("lr: 1\nclock: 5\n", (2, 8, "PS105"), "expected the name of a clock, got 5", "For example: tokens", None),
         (
             "epochs: 20\nlr: 1\n",
             (1, 1, "PS103"),
@@ -81,7 +81,7 @@ from support.tables import table
             "hparams: {lr: 1, momentum: constant(0.9)}\n",
             (1, 1, "PS103"),
             '"hparams" is not a field; the entries of a plan are written at the top level',
-            "Write {lr: 1, momentum: constant(0.9)}",
+            "Move its entries to the top level: lr: 1 and momentum: constant(0.9)",
             None,
         ),
         (
@@ -116,7 +116,7 @@ from support.tables import table
             "betas: [0.9, 0.99]\n",
             (1, 1, "PS105"),
             "a list is a sequence of stages; each element of this field is a field of its own",
-            'Write the entries "betas[0]": 0.9 and "betas[1]": 0.99',
+            'Split it: "betas[0]": absolute(0.9) and "betas[1]": absolute(0.99)',
             None,
         ),
         (
@@ -137,7 +137,7 @@ from support.tables import table
             "targets: {t: 5}\n",
             (1, 14, "PS105"),
             "5 is a number, not a target",
-            "Write {initial: 5, schedule: cosine()}",
+            "For example: {initial: 5, schedule: cosine()}",
             None,
         ),
         (
@@ -153,7 +153,7 @@ from support.tables import table
             "lr: 1\n$schema: 5\n",
             (2, 10, "PS105"),
             "expected the name of a schema, got 5",
-            'Write "$schema": "plan.schema.json", or leave it out',
+            'For example: "$schema": "plan.schema.json"',
             None,
         ),
         (

@@ -220,7 +220,7 @@ def test_a_message_has_location_problem_and_fix():
         ({}, "$: a plan without a field"),
         ({"horizon": 5}, "$: a plan without a field"),
         ({"lr": 1, "horizon": "50%"}, '$.horizon: "50%" is a percentage, which would refer to the horizon itself'),
-        ({"lr": 1, "horizon": 0}, "$.horizon: the horizon must be greater than 0, got 0. Write 1000"),
+        ({"lr": 1, "horizon": 0}, "$.horizon: the horizon must be greater than 0, got 0. For example: 1000"),
         ({"lr": 1, "horizon": "-1 epochs"}, '$.horizon: the horizon must be greater than 0, got "-1 epochs"'),
         ({"params": 0.1}, "$.params: field 'params': not a hyperparameter"),
         ({"two words": 0.1}, '$["two words"]: field'),

@@ -14,8 +14,8 @@ from paramsched.errors import ConfigError
 from support.tables import table
 
 CAUSES = [
-    ("yaml", "lr:0.1\nmomentum:3\n", "1:1", "a space is missing after the colon", "Write lr: 0.1"),
-    ("yaml", "lr = 0.1\n", "1:1", "YAML needs a colon", "Write lr: 0.1"),
+    ("yaml", "lr:0.1\nmomentum:3\n", "1:1", "a space is missing after the colon", "For example: lr: cosine(to=0.1)"),
+    ("yaml", "lr = 0.1\n", "1:1", "YAML needs a colon", "For example: lr: cosine(to=0.1)"),
     ("yaml", "lr: \ud800\n", "1:5", "half a character", "Leave it out"),
     ("yaml", "lr: “warmup(5)”\n", "1:5", "a curly quote", "Write warmup(5)"),
     ("yaml", "lr: warmup(“5%”)\n", "1:12", "a curly quote", 'Write warmup("5%")'),

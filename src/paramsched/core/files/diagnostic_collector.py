@@ -308,7 +308,7 @@ class _PlainReader:
             return self.read_number(raw, path)
         if depth == 0:
             found = f"nested more than {MOST_DEPTH} deep"
-            return BadValue(path, found, "Write the schedule as one line of text")
+            return BadValue(path, found, "Use one line of text")
         if isinstance(raw, (Mapping, Pairs)):
             return self.read_mapping(raw, path, depth)
         if isinstance(raw, Sequence) and not isinstance(raw, (bytes, bytearray, memoryview, range)):

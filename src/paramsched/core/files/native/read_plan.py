@@ -21,6 +21,7 @@ from paramsched.core.advice.peer_words import (
     letters_of,
     meant_argument,
 )
+from paramsched.core.base.advise import text_leaves
 from paramsched.core.base.codes import (
     HORIZON_NOT_POSITIVE,
     NOTHING_PLANNED,
@@ -43,6 +44,7 @@ from paramsched.core.files.diagnostic_collector import (
     plain_or_bad,
     short_json,
     type_name_of,
+    values_in,
 )
 from paramsched.core.files.native.assign_arguments import (
     MISSING,
@@ -64,7 +66,7 @@ from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, shown
 
 NOTE = entry_path("note")
-_A_PLAN = "Write lr: cosine(to=0.1)"
+_A_PLAN = "For example: lr: cosine(to=0.1)"
 _Misplaced: TypeAlias = tuple[str, str, tuple[str, Any] | None]
 """What is wrong, the advice, and the entry to write at the top level instead."""
 _WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparameters", "schedules")
@@ -72,6 +74,7 @@ _WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparame
 _A_TARGET = "{initial: 1.0, schedule: cosine()}"
 _MOST_NAMES = 1_000  # fields that are checked for misspellings; no optimizer has as many
 
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?", re.ASCII)
 _NO_BLANK = re.compile(r"\s*([A-Za-z_][\w\[\]]*)\s*(:|=)\s*(\S.*)")
 _NEXT_ENTRY = re.compile(r"\s[A-Za-z_]\w*\s*[:=]")
 _NO_COLON = re.compile(r"\s*([A-Za-z_][\w\[\]]*)\s+(\w+\(.*)")
@@ -133,16 +136,18 @@ def _no_mapping(data: Any) -> tuple[str, str]:
     found = f"expected a plan, got {short_json(data)}"
     if isinstance(data, list) and len(data) == 1 and isinstance(data[0], dict) and len(data[0]) == 1:
         ((key, value),) = data[0].items()
-        clear = not bad_values_in(value)
+        clear = not bad_values_in(value) and _are_read([value], ShapeNames())
         return found, f"Write {entry_text(str(key), json.dumps(value))}" if clear else _A_PLAN
     if not isinstance(data, str):
         return found, _A_PLAN
     if entry := _NO_BLANK.match(data):
         value = _NEXT_ENTRY.split(entry[3])[0].strip()
         found = "a space is missing after the colon" if entry[2] == ":" else "YAML needs a colon, not an equals sign"
-        return found, f"Write {entry[1]}: {value[:60]}"
+        return found, f"Write {entry[1]}: {value}" if _are_read([value], ShapeNames()) else _A_PLAN
     if entry := _NO_COLON.match(data):
-        return "a colon is missing after the name of the field", f"Write {entry[1]}: {entry[2][:60]}"
+        clear = _are_read([entry[2]], ShapeNames())
+        found = "a colon is missing after the name of the field"
+        return found, f"Write {entry[1]}: {entry[2]}" if clear else _A_PLAN
     return found, f"Write lr: {line}" if "(" in data and (line := meant_line(data)) else _A_PLAN
 
 
@@ -191,9 +196,9 @@ class _PlanReader:
     def read_clock_name(self, value: Any, path: str) -> ClockName | None:
         """Return the name of a clock; None if it is invalid."""
         if isinstance(value, BadValue):
-            self.diagnostics.add(path, value.found, "Write tokens", code=REFUSED_VALUE)
+            self.diagnostics.add(path, value.found, "For example: tokens", code=REFUSED_VALUE)
         elif not isinstance(value, str):
-            self.values.note_wrong_type(value, path, "the name of a clock", "Write tokens")
+            self.values.note_wrong_type(value, path, "the name of a clock", "For example: tokens")
         else:
             try:
                 return known_clock(value, path)
@@ -209,7 +214,10 @@ class _PlanReader:
 
         def instead() -> str:
             meant = _whole_length(plain_json(value))
-            return "" if meant is None else f"Write {meant}"
+            if meant is None:
+                return ""
+            keeps = sorted(_numbers_in(meant)) == sorted(_numbers_in(plain_json(value)))
+            return f"{'Write' if keeps else 'For example:'} {meant}"
 
         size = value
         if isinstance(value, (int, float, str)) and str(value).strip().startswith("-"):
@@ -221,7 +229,7 @@ class _PlanReader:
             found = f"the horizon must be greater than 0, got {short_json(value)}"
             unclear = length in (Duration.of(0), Duration.of(1)) or "percent" in dict(length.terms)
             example = "1000" if unclear else str(length)  # some programs write -1
-            self.values.note_fault(HORIZON, found, f"Write {example}", code=HORIZON_NOT_POSITIVE)
+            self.values.note_fault(HORIZON, found, f"For example: {example}", code=HORIZON_NOT_POSITIVE)
             return None
         if "percent" in dict(length.terms):
             found = f"{short_json(value)} is a percentage, which would refer to the horizon itself"
@@ -234,7 +242,7 @@ class _PlanReader:
         if isinstance(value, BadValue):
             self.diagnostics.add(entry_path(SCHEMA), value.found, "Leave it out", code=REFUSED_VALUE)
         elif not isinstance(value, str):
-            instead = 'Write "$schema": "plan.schema.json", or leave it out'
+            instead = 'For example: "$schema": "plan.schema.json"'
             self.values.note_wrong_type(value, entry_path(SCHEMA), "the name of a schema", instead)
 
     def read_note(self, value: Any) -> None:
@@ -248,7 +256,7 @@ class _PlanReader:
             elif isinstance(text, BadValue):
                 self.diagnostics.add(place, text.found, "Put it in quotes", code=REFUSED_VALUE)
             elif not isinstance(text, str):
-                self.values.note_wrong_type(text, place, "a text", f"Write {json.dumps(short_json(text))}")
+                self.values.note_wrong_type(text, place, "a text", f"Write {json.dumps(json.dumps(text))}")
             elif len(text) > MOST_NOTE:
                 found = f"the text has {len(text)} characters, more than {MOST_NOTE}"
                 self.diagnostics.add(place, found, "Shorten it", code=REFUSED_VALUE)
@@ -273,8 +281,9 @@ class _PlanReader:
             selector = self.selector_of(name, path)
             if isinstance(fields, (str, int, float)) and not isinstance(fields, bool):
                 found = f"expected fields and their schedules, got {short_json(fields)}"
-                line = fields if _is_schedule(fields) else "cosine()"
-                self.diagnostics.add(path, found, at_key=True, code=WRONG_TYPE, entry=(str(name), {"lr": line}))
+                entry = (str(name), {"lr": fields}) if _are_read([fields], self.values.names) else None
+                instead = "" if entry else "For example: {lr: cosine()}"
+                self.diagnostics.add(path, found, instead, at_key=True, code=WRONG_TYPE, entry=entry)
                 continue
             for key, schedule in self.entries_of(fields, path, "fields and their schedules", "{lr: cosine()}").items():
                 place = child_path(path, key)
@@ -289,10 +298,12 @@ class _PlanReader:
         if isinstance(value, dict) and value:
             return value
         if isinstance(value, BadValue):
-            self.diagnostics.add(path, value.found, f"Write {example}", code=REFUSED_VALUE)
+            self.diagnostics.add(path, value.found, f"For example: {example}", code=REFUSED_VALUE)
         else:
             found = "it is empty" if value == {} else f"{short_json(value)} is {type_name_of(value)}, not {what}"
-            self.diagnostics.add(path, found, f"Write {example}", code=NOTHING_PLANNED if value == {} else WRONG_TYPE)
+            self.diagnostics.add(
+                path, found, f"For example: {example}", code=NOTHING_PLANNED if value == {} else WRONG_TYPE
+            )
         return {}
 
     def selector_of(self, name: str | int, path: str) -> str | int:
@@ -341,10 +352,12 @@ class _PlanReader:
     def other_place(self, key: str, value: Any, selector: str | int | None) -> _Misplaced | None:
         """Return what is wrong with an entry that belongs elsewhere in the plan, such as `max_steps`."""
         if key in PAIRS and isinstance(value, list):
-            written = " and ".join(entry_text(f"{key}[{index}]", json.dumps(one)) for index, one in enumerate(value))
+            # Numbers in such a list are values, as they are in torch.
+            items = [f"absolute({one})" if isinstance(one, (int, float)) else one for one in value]
+            written = " and ".join(entry_text(f"{key}[{index}]", json.dumps(one)) for index, one in enumerate(items))
             found = "a list is a sequence of stages; each element of this field is a field of its own"
             clear = value and None not in value
-            instead = f"Write the entries {written}" if clear else f'For example: "{key}[0]": 0.9'
+            instead = f"Split it: {written}" if clear else f'For example: "{key}[0]": absolute(0.9)'
             return found, instead, None
         name, is_schedule = key.lower().replace("-", "_"), re.search(r"[({]", str(value)) is not None
         if name in RUN_FACTS and not is_schedule:
@@ -359,16 +372,18 @@ class _PlanReader:
             found = f'"{key}" is not a field; the length of the run is "horizon"'
             horizon = _meant_horizon(unit, value)
             length = horizon or (f"1000 {unit}" if unit else 1000)
-            instead = f"Write {entry_text('horizon', json.dumps(length))} at the top level"
+            written = entry_text("horizon", json.dumps(length))
+            instead = f"Move it to the top level: {written}" if horizon is not None else f"For example: {written}"
             entry = ("horizon", horizon) if horizon is not None and selector is None else None
             if "horizon" in self.data:
                 instead, entry = "Remove it, because the plan has a horizon", None
             return found, instead, entry
         if selector is None and key in _WRAPPERS and isinstance(value, dict) and any(one in KNOWN for one in value):
             found = f'"{key}" is not a field; the entries of a plan are written at the top level'
+            if len(value) == 1 and _are_read(value.values(), self.values.names):
+                return found, "", next(iter(value.items()))
             written = " and ".join(entry_text(str(one), json.dumps(line)) for one, line in value.items())
-            instead = f"Write {written if len(value) == 1 else flow_text(value)}"
-            return found, instead, None
+            return found, f"Move its entries to the top level: {written}", None
         lr, warmup = self.data.get("lr"), _meant_warmup(key, value)
         line = meant_line(f"warmup({warmup}) >> {lr}") if warmup is not None and isinstance(lr, str) else None
         if selector is None and line is not None:
@@ -388,9 +403,10 @@ class _PlanReader:
         if fields is None or selector is not None:
             return None
         found = "schedules for single groups are written under groups"
-        if others is None and "groups" not in self.data:
+        moved = [line for several in fields.values() for line in several.values()]
+        if others is None and "groups" not in self.data and _are_read(moved, self.values.names):
             return found, "", ("groups", fields)
-        # Two entries must change, so there is no single line to paste.
+        # Two entries must change, or a line is invalid, so there is no single line to paste.
         if others is None:
             return found, f"Move it into groups: {flow_text(fields)[1:-1]}", None
         instead = f"Keep {key}: {flow_text(others, top=True)} and move the other entries to groups: {flow_text(fields)}"
@@ -457,15 +473,16 @@ class _PlanReader:
                 meant = meant if meant.isidentifier() else f"target_{meant}"
                 found = f"expected an identifier, got {short_json(name)}"
                 replace = (str(name), meant) if letters_of(str(name)) == letters_of(meant) else None
-                self.diagnostics.add(path, found, f"Write {meant}", at_key=True, code=WRONG_ARGUMENT, replace=replace)
+                advice = f"{'Write' if replace else 'For example:'} {meant}"
+                self.diagnostics.add(path, found, advice, at_key=True, code=WRONG_ARGUMENT, replace=replace)
             if isinstance(entries, (str, int, float)) and not isinstance(entries, bool):
                 found = f"{short_json(entries)} is {type_name_of(entries)}, not a target"
                 is_text = isinstance(entries, str)
                 whole = {
                     "initial": 1.0 if is_text else entries,
-                    "schedule": entries if is_text and _is_schedule(entries) else "cosine()",
+                    "schedule": entries if is_text and _are_read([entries], self.values.names) else "cosine()",
                 }
-                self.diagnostics.add(path, found, f"Write {flow_text(whole)}", code=WRONG_TYPE)
+                self.diagnostics.add(path, found, f"For example: {flow_text(whole)}", code=WRONG_TYPE)
                 continue
             given = self.entries_of(entries, path, "a target", _A_TARGET)
             if not given:
@@ -477,7 +494,9 @@ class _PlanReader:
             if isinstance(first, BadValue):
                 self.values.note_bad_value(first, place)
             elif isinstance(first, bool) or not isinstance(first, (int, float)):
-                self.values.note_wrong_type(first, place, "a number", "Write 1.0")
+                number = first.strip() if isinstance(first, str) and _NUMBER.fullmatch(first.strip()) else None
+                advice = "For example: 1.0" if number is None else f"Write {number}"
+                self.values.note_wrong_type(first, place, "a number", advice)
             else:
                 initial = self.values.try_or_note(place, partial(finite_number, "initial", first))
             if "schedule" in given:
@@ -500,7 +519,9 @@ class _PlanReader:
             if key not in entries and key not in meant:
                 given = {k: one for k, one in entries.items() if k in TARGET_ENTRIES and not bad_values_in(one)}
                 whole = {"initial": 1.0, "schedule": "cosine()", **given}
-                self.diagnostics.add(path, f'"{key}" is missing', f"Write {flow_text(whole)}", code=WRONG_ARGUMENT)
+                self.diagnostics.add(
+                    path, f'"{key}" is missing', f"For example: {flow_text(whole)}", code=WRONG_ARGUMENT
+                )
 
 
 _READERS: Final[Mapping[object, Callable[[_PlanReader, Any], None]]] = {
@@ -525,9 +546,19 @@ def has_schedule(data: Any) -> bool:
     )
 
 
-def _is_schedule(value: Any) -> bool:
-    """Return whether a value can be a schedule."""
-    return meant_line(value) == value if isinstance(value, str) else abs(value) < 1e300
+def _are_read(values: Iterable[Any], names: ShapeNames) -> bool:
+    """Return whether values are valid schedules of fields."""
+    diagnostics = DiagnosticCollector()
+    reader = ScheduleReader(names, diagnostics)
+    for value in values:
+        reader.read_line(value, ROOT, "lr")
+    return diagnostics.count == 0
+
+
+def _numbers_in(data: Any) -> list[float]:
+    """Return the numbers in the data of an entry."""
+    texts = [one for one in values_in(data) if isinstance(one, (str, int, float))]
+    return [leaf for one in texts for leaf in text_leaves(str(one)) if isinstance(leaf, float)]
 
 
 # Corrections of entries with a wrong key or form.
@@ -625,7 +656,7 @@ def _groups_in_field(value: Any, names: ShapeNames) -> tuple[dict[str, Any], Any
         name = str(key)
         if advice_for_name(name) is not None or names.find(name) is not None or name in shapes:
             return None
-        if closest(name, SHAPES) is not None:
+        if closest(name, shapes) is not None:
             return None
         is_call = isinstance(line, dict) and len(line) == 1 and next(iter(line)) in SHAPES
         is_number = isinstance(line, (int, float)) and not isinstance(line, bool)
