@@ -342,7 +342,7 @@ def _in_range(schedule: Schedule, world: World) -> Iterator[Schedule]:
     numbers = [key for group in (*GROUPS, LATE) for key in group.values() if isinstance(key, float)]
     with np.errstate(all="ignore"):
         size = max(np.abs(evaluate(resolved, _times_of(world), base)).max() for base in (*numbers, 0.999))
-    if 0 < size < 1e300:
+    if 1e-300 < size < 1e300:
         yield (0.9 / size) * schedule
         yield (0.4 / size) * schedule + absolute(0.45)
 

@@ -92,9 +92,9 @@ class _Outside(NamedTuple):
 def _first_outside(in_force: ResolvedPlan, slot: Slot, allowed: ValueRange, now: UpdateTimes) -> _Outside | None:
     try:
         times_of, end = _times_to_end(in_force, slot, now)
+        found = first_outside(slot.schedule, allowed, slot.base, times_of, now.first, end)
     except MissingFact:  # the amounts of the updates are known only during the run
         return _amount_outside(in_force, slot, allowed, now)
-    found = first_outside(slot.schedule, allowed, slot.base, times_of, now.first, end)
     return None if found is None else _Outside(*found, f"update {found[0]}")
 
 
