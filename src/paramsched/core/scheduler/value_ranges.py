@@ -24,8 +24,7 @@ from paramsched.core.scheduler.slots import Slot
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.value_bounds import Bounds
-from paramsched.core.time.amounts import SECONDS, amount_text, largest_on, times_on
-from paramsched.core.time.progress import PROGRESS
+from paramsched.core.time.amounts import amount_text, counts_whole, largest_on, times_on
 from paramsched.errors import MissingFact, PlanError
 
 _WITHOUT_END = 2**20  # updates of a run without a horizon whose schedule has no end
@@ -136,7 +135,7 @@ def _amount_outside(in_force: ResolvedPlan, slot: Slot, allowed: ValueRange, now
         held = end_of_values(slot.schedule) if horizon is None else ceil(horizon.terms[0][1])
         end = start + _WITHOUT_END if held is None else held
     amounts = np.linspace(start, max(start, end), _AMOUNTS, endpoint=False)
-    if slot.clock not in (PROGRESS, SECONDS):  # which are not counted in whole numbers
+    if counts_whole(slot.clock):
         amounts = np.unique(np.rint(amounts).astype(np.int64))
     if slot.schedule.metric_rules:
         amounts = amounts[:1]

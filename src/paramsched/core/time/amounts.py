@@ -41,6 +41,15 @@ def rounded_on(clock: str, amount: float) -> float:
     return rounded_progress(amount) if clock == PROGRESS else amount
 
 
+def counts_whole(clock: str) -> bool:
+    """Return whether the amounts of a clock are integers.
+
+    >>> counts_whole("tokens"), counts_whole("seconds")
+    (True, False)
+    """
+    return clock not in (PROGRESS, SECONDS)
+
+
 def largest_on(clock: str | None) -> float:
     """Return the largest amount on a clock: 1 for progress.
 
