@@ -36,12 +36,19 @@ full: $(VENV)/compiled.stamp
 
 # Half a minute, for use while editing: one case of each kind, without the tests that take longer than others.
 quick: $(VENV)/compiled.stamp
-	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy and not long" --ignore-glob "*_jax.py" tests/unit tests/laws $(ARGS)
+	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy and not long" --ignore-glob "*_jax.py" tests/core --ignore tests/core/scheduler $(ARGS)
+
+# The tests of one door: test-core, test-compat, test-mmengine, test-tools, test-engines, test-show, test-cli; test-whole
+# needs several doors.
+DOORS = core compat mmengine tools engines show cli whole
+.PHONY: $(DOORS:%=test-%)
+$(DOORS:%=test-%): test-%: $(VENV)/compiled.stamp
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" tests/$* $(wildcard src/paramsched/$*) $(ARGS)
 
 # The tests that need no training engine: for other systems, and for Python without the GIL.
-PORTABLE = -m pytest -n 2 --dist worksteal -q -m "not long" tests/laws tests/unit $(ARGS)
+PORTABLE = -m pytest -n 2 --dist worksteal -q -m "not long" tests/core tests/show tests/tools $(ARGS)
 portable: $(VENV)/portable.stamp
-	$(BIN)/python $(PORTABLE) tests/integration/scheduler
+	$(BIN)/python $(PORTABLE)
 
 # The tests with the oldest versions that pyproject.toml allows, without those of torch.compile, fused steps and
 # torch.distributed.checkpoint, which need a newer torch. This target and the following two need uv.
@@ -49,8 +56,8 @@ lowest:
 	uv venv --quiet --clear --python 3.11 .venv-lowest
 	uv pip compile --quiet --python .venv-lowest --resolution lowest-direct --extra torch pyproject.toml --output-file .venv-lowest/lowest.txt
 	uv pip install --python .venv-lowest --requirement .venv-lowest/lowest.txt --group portable --editable .
-	.venv-lowest/bin/python $(PORTABLE) tests/integration/scheduler -m "not heavy and not long" -k "not dcp and not scaler and not uncounted" \
-	    $(patsubst %,--ignore tests/integration/scheduler/test_%.py,compile dcp dcp_of_processes distributed elastic hidden_steps)
+	.venv-lowest/bin/python $(PORTABLE) -m "not heavy and not long" -k "not dcp and not scaler and not uncounted" \
+	    $(patsubst %,--ignore tests/core/scheduler/test_%.py,compile dcp dcp_of_processes distributed elastic hidden_steps)
 
 # All tests with the newest releases of all libraries, release candidates included, instead of the pinned versions.
 newest: $(VENV)/dev.stamp
@@ -79,12 +86,12 @@ packaged:
 
 # All properties with a thousand new examples each: an hour or more.
 thorough: $(VENV)/compiled.stamp
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/laws tests/reference tests/integration/compat tests/fuzz $(ARGS)
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/core/laws tests/whole/reference tests/compat tests/whole/fuzz $(ARGS)
 
 # Damaged and hostile input for every reader, newly generated each round: make fuzz SECONDS=3600
 fuzz: $(VENV)/compiled.stamp
 	end=$$(( $$(date +%s) + $(SECONDS) )); while [ $$(date +%s) -lt $$end ]; do \
-	    HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/fuzz $(ARGS) || exit 1; done
+	    HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/whole/fuzz $(ARGS) || exit 1; done
 
 # Plant small errors in packages, one at a time, and report those that no test of a contributor finds: minutes to hours.
 # make mutants PACKAGES="core/scheduler core/plan" ARGS="--count 100 --seed 2"
@@ -96,7 +103,7 @@ mutants: $(VENV)/compiled.stamp
 # Compare real MMEngine configs with MMEngine, value by value. It executes them, so pass a folder that you trust:
 # make corpus CONFIGS=../mmdetection ARGS="--import my.schedulers"
 corpus: $(VENV)/compiled.stamp
-	$(BIN)/python tests/corpus/compare_mmengine.py $(CONFIGS) $(ARGS)
+	$(BIN)/python tests/whole/corpus/compare_mmengine.py $(CONFIGS) $(ARGS)
 
 # The size and the structure of the source. Needs no environment.
 figures:
@@ -109,7 +116,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/zizmor --quiet --offline .github
 
-# pyright checks the code of users: tests/typing and examples. Its first call loads it from the network.
+# pyright checks the code of users: tests/whole/typing and examples. Its first call loads it from the network.
 types: $(VENV)/dev.stamp
 	$(LOCKED) --group types
 	$(BIN)/pyright --pythonpath $(BIN)/python

@@ -63,7 +63,9 @@ def start_with_the_expensive(items: list[pytest.Item]) -> list[pytest.Item]:
         files.setdefault(item.path, []).append(item)
 
     def rank(file: Path) -> int:
-        return 0 if any(item.get_closest_marker("heavy") for item in files[file]) else 2 - ("integration" in file.parts)
+        if any(item.get_closest_marker("heavy") for item in files[file]):
+            return 0
+        return 1 if {"engines", "examples", "mmengine", "scheduler"} & {*file.parts} else 2
 
     ordered = [files[file] for file in sorted(files, key=rank)]
     return [item for half in (ordered[::2], ordered[1::2]) for file in half for item in file]

@@ -2,8 +2,8 @@
 
     python tools/mutants.py scheduler plan --count 40 --seed 1
 
-The tests of a package are those that a contributor runs: its doctests, `tests/laws`, and its folders in `tests`,
-`tests/unit` and `tests/integration`. They run once with coverage, which records the lines that each test executes. For
+The tests of a package are those that a contributor runs: its doctests, `tests/core/laws`, and its folders in `tests`
+and `tests/whole`. They run once with coverage, which records the lines that each test executes. For
 each error the process forks, and the child runs the tests of the changed line, those with the fewest lines first, until
 one fails.
 
@@ -141,8 +141,7 @@ def mutants(file: Path) -> Iterator[Mutant]:
 def tests_of(package: str) -> list[str]:
     """Return the paths of the tests that a contributor to the package runs, its doctests included."""
     room = package.rpartition("/")[2]
-    other = {"runs": "scheduler", "check": "lint", "recipes": "recipe_book", "files": "config"}.get(room, room)
-    names = [f"peers/{room}", f"unit/{other}", f"unit/test_{room}.py", f"integration/{other}", "laws"]
+    names = [package.replace("core/runs", "core/scheduler"), f"whole/{room}", f"whole/test_{room}.py", "core/laws"]
     paths = [f"src/paramsched/{package}", f"src/paramsched/{package}.py", *(f"tests/{name}" for name in names)]
     return [path for path in paths if (ROOT / path).exists()]
 

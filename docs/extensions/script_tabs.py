@@ -1,7 +1,7 @@
 """The directive `{script}`: a script with a plan, and in a second tab what changes in the script without one.
 
 Its content is a diff of the complete script. The first tab is the script after the change, which can be pasted and run;
-the second tab is the diff. `tests/integration/engines/test_docs.py` runs the script before and after the change.
+the second tab is the diff. `tests/engines/test_docs.py` runs the script before and after the change.
 """
 
 from docutils import nodes

@@ -36,7 +36,7 @@ from paramsched.core.schedules import SHAPES  # noqa: E402
 from paramsched.errors import ParamschedError  # noqa: E402
 from support.hostile_inputs import MARK, MODULE, write_inputs  # noqa: E402
 
-PATHS = Path(__file__).parents[1] / "architecture" / "public_paths.txt"
+PATHS = Path(__file__).parents[1] / "whole" / "architecture" / "public_paths.txt"
 
 
 class Watch:

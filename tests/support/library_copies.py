@@ -48,6 +48,6 @@ def copy_library(folder: Path) -> Path:
 def library_with(folder: Path, file: str, example: str) -> LibraryCopy:
     """Copy the library into a folder and add a file."""
     (copy_library(folder) / file).write_text(example)
-    for source in ("tests/laws", "tests/support"):
+    for source in ("tests/core/laws", "tests/support"):
         shutil.copytree(ROOT / source, folder / source, ignore=shutil.ignore_patterns("__pycache__"))
     return LibraryCopy(folder)

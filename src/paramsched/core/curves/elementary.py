@@ -7,7 +7,7 @@ comparisons, and conversions to integers), in a fixed order. So a number and an 
 Each function divides its argument into a number from a table and a remainder, for which a short series is enough. The
 tables are computed with integers, to more digits than a float has. A value is the sum of a large part that is exact and
 a small part, so that little more than its last rounding is lost: the error is at most 1 unit in the last place, and 2
-for the powers that are computed by products (`tests/unit/curves/test_elementary.py`). Of 75,000 random half
+for the powers that are computed by products (`tests/core/curves/test_elementary.py`). Of 75,000 random half
 waves the largest error is 1.02, at a value below 1e-12.
 
 An array is computed in chunks. Most of the time goes into passes over a chunk, so the formulas have few of them: they

@@ -1,0 +1,77 @@
+"""What each command prints for valid and for mistaken calls: output, errors, exit code and written files.
+
+The answers are in `commands.yaml`. `PYTHONPATH=tests python tests/cli/test_command_answers.py` writes them anew;
+read the diff.
+"""
+
+import io
+import os
+import re
+import shlex
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.cli import main
+from support import answers
+
+FILE = Path(__file__).with_name("commands.yaml")
+INPUTS = Path(__file__).with_name("command_inputs.yaml")
+"""The files in the folder in which the commands run."""
+
+
+@cache
+def inputs() -> dict[str, bytes]:
+    """Return the content of each input, and of a checkpoint at update 300 of one of the plans."""
+    texts = yaml.safe_load(INPUTS.read_text(encoding="utf-8"))
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, weight_decay=0.01)
+    scheduler = ps.Scheduler(optimizer, ps.loads(texts["simple.yaml"]))
+    scheduler.seek(300)
+    checkpoint = io.BytesIO()
+    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, checkpoint)
+    return {name: text.encode() for name, text in texts.items()} | {"checkpoint.pt": checkpoint.getvalue()}
+
+
+def answer_to(question: dict[str, Any]) -> dict[str, Any]:
+    """Run a command in a new folder, and return what it printed and wrote."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, content in inputs().items():
+            (folder / file).write_bytes(content)
+        os.chdir(folder)
+        try:
+            arguments = shlex.split(question["paramsched"])
+            done = CliRunner().invoke(main, arguments, input=question.get("input"), prog_name="paramsched")
+        finally:
+            os.chdir(before)
+        written = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+        texts = {file: content.decode() for file, content in written.items() if inputs().get(file) != content}
+    answer = {key: question[key] for key in ("paramsched", "input") if key in question}
+    errors = done.stderr.replace("-h' for help", "--help' for help")  # click names the shorter option up to 8.2.0
+    found = {"code": done.exit_code, "prints": done.stdout, "errors": errors, "writes": texts}
+    return answer | {key: without_version(value) for key, value in found.items() if value}
+
+
+def without_version(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_version(text) for name, text in value.items()}
+    if not isinstance(value, str):
+        return value
+    # The difference of an exported module depends on the sine of the C library.
+    value = re.sub("updates, largest difference .*", "updates, largest difference 0.0", value)
+    return value.replace(ps.__version__, "VERSION")
+
+
+def test_commands(subtests):
+    answers.check(FILE, answer_to, subtests)
+
+
+if __name__ == "__main__":
+    answers.write(FILE, [answer_to(question) for question in answers.read(FILE)])

@@ -1,0 +1,842 @@
+"""The command line: the output of each command, its stream, and the exit code."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import paramsched
+from paramsched.cli import main
+from paramsched.core import files as config
+from paramsched.core.plan import Plan
+from paramsched.core.schedules import cosine, linear, warmup
+from support.loss_curves import law_of
+from support.tables import table
+
+LINE = 'warmup("5%") >> cosine(to=0.1)'
+RUN = ("--horizon", "90 epochs", "--steps-per-epoch", "500")
+PLAN = """
+horizon: 20 epochs
+lr: warmup("2 epochs") >> cosine(to=0.01)
+betas[0]: linear(absolute(0.85), absolute(0.95), over="10 epochs")
+groups:
+  head: {lr: constant(0.5)}
+targets:
+  temperature: {initial: 2.0, schedule: 'linear(1, 0.5)'}
+"""
+BAD = "lr: cosin()\nweight_decy: true\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    (tmp_path / "other.yaml").write_text(PLAN.replace("0.01", "0.02"))
+    (tmp_path / "bad.yaml").write_text(BAD)
+    return tmp_path
+
+
+def call(*arguments, input=None):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=input, prog_name="paramsched")
+
+
+def good(*arguments, input=None):
+    result = call(*arguments, input=input)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout
+
+
+def refused(code, *arguments):
+    result = call(*arguments)
+    assert result.exit_code == code, result.output
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+# ---------------------------------------------------------------- every command
+
+
+COMMANDS = ("change", "check", "convert", "diff", "plot", "schema", "show")
+
+
+def test_help_lists_every_command_with_a_line():
+    printed = good("--help")
+
+    for name in COMMANDS:
+        assert f"\n  {name} " in printed
+        assert good(name, "-h").startswith(f"Usage: paramsched {name}")
+
+
+def examples_of(name):
+    return main.get_command(click.Context(main), name).examples
+
+
+EVERY = main.list_commands(click.Context(main))
+
+
+@table("name", EVERY)
+def test_help_shows_examples_ready_to_type_within_80_columns(name):
+    printed = good(name, "-h").splitlines()
+    examples = examples_of(name)
+
+    assert examples
+    assert printed[-len(examples) :] == [f"  {line}" for line in examples]
+    assert printed[-len(examples) - 1] == "Examples:"
+    assert max(map(len, printed)) <= 80
+    assert not any("\b" in line or "\\b" in line for line in printed)
+
+
+EXAMPLES = [
+    (name, line)
+    for name in EVERY
+    if name != "run"  # its example trains a model; tests/mmengine/runner/test_files.py runs it
+    for line in examples_of(name)
+]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(("name", "line"), EXAMPLES)
+def test_every_example_of_the_help_runs(folder, name, line):
+    if ".pt" in line:
+        pytest.skip("a checkpoint is for tests/tools/audit/test_audit.py")
+    plan = PLAN.partition("groups")[0].replace("betas[0]", "momentum").replace("absolute(0.85), absolute(0.95)", "1, 2")
+    for file in ("plan.yaml", "old.yaml", "new.yaml", "trunk.yaml", "at-6000.yaml", "at-8000.yaml"):
+        (folder / file).write_text(plan)
+    for file in ("cosine.yaml", "wsd.yaml"):
+        (folder / file).write_text("horizon: 2000\nlr: cosine(to=0.1)\n")
+    law_of().save(folder / "law.json")
+    (folder / "schedule.py").write_text(
+        paramsched.to_python(paramsched.loads(plan), paramsched.Calendar(steps_per_epoch=500))
+    )
+    (folder / "config.py").write_text("param_scheduler = dict(type='CosineAnnealingLR', T_max=9, end=9)\n")
+    values = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 500, "--base", "lr=0.1", "--json"))["values"]
+    rows = list(zip(values["lr"], values["momentum"], strict=True))
+    lines = [json.dumps({"step": t, "lr": lr, "momentum": momentum}) for t, (lr, momentum) in enumerate(rows)]
+    (folder / "values.jsonl").write_text("\n".join(lines))
+    table = "".join(f"{t},{lr!r},{momentum!r}\n" for t, (lr, momentum) in enumerate(rows))
+    (folder / "log.csv").write_text("step,rate,momentum\n" + table)
+
+    # With --watch a command runs until Ctrl-C; tests/cli/test_watch.py runs that.
+    program, *arguments = shlex.split(line.removesuffix(" > plan.schema.json").removesuffix(" --watch"))
+
+    assert program == "paramsched"
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+
+
+@table("name", COMMANDS)
+def test_an_unknown_option_is_a_usage_error(name):
+    assert "--nonsense" in refused(2, name, "--nonsense")
+
+
+def test_an_unknown_command_gets_the_nearest_suggestion():
+    assert 'No such command "shwo". Did you mean "show"?' in refused(2, "shwo")
+
+
+PLAN_COMMANDS = {
+    "show": (),
+    "plot": ("-o", "x.svg"),
+    "check": (),
+    "convert": ("--to", "json"),
+    "diff": ("plan.yaml",),
+    "change": ("--at", "100", "lr=constant(0.5)"),
+}
+
+
+@pytest.mark.parametrize(("name", "more"), PLAN_COMMANDS.items())
+def test_every_problem_of_a_plan_goes_to_standard_error(folder, name, more):
+    printed = refused(1, name, "bad.yaml", *more)
+
+    without_codes = [re.sub(r" \[PS\d+\]$", "", line) for line in printed.splitlines()]  # only check prints codes
+    assert without_codes == [
+        'bad.yaml:1:5: $.lr: "cosin()" at character 1: unknown schedule "cosin"; did you mean "cosine"? Write cosine()',
+        "    lr: cosin()",
+        "        ^",
+        'bad.yaml:2:1: $.weight_decy: "weight_decy" is not an optimizer field; did you mean "weight_decay"?',
+        "    weight_decy: true",
+        "    ^",
+        "bad.yaml:2:14: $.weight_decy: expected a schedule, got true. For example: cosine(to=0.1)",
+        "    weight_decy: true",
+        "                 ^",
+    ]
+    assert not (folder / "x.svg").exists()
+
+
+@pytest.mark.parametrize(("name", "more"), PLAN_COMMANDS.items())
+@pytest.mark.parametrize("missing", ["none.yaml", "no/such/plan", "./plan", "plan.yml"])
+def test_a_missing_file_is_a_usage_error(folder, name, more, missing):
+    assert refused(2, name, missing, *more) == f"{missing}: no such file\n"
+
+
+@pytest.mark.parametrize(("name", "more"), PLAN_COMMANDS.items())
+def test_a_line_of_text_is_a_plan(folder, name, more):
+    code = 1 if name == "diff" else 0
+
+    facts = () if name == "change" else RUN  # its --horizon is that of the changed plan
+
+    assert call(name, LINE, *more, *facts).exit_code == code
+    assert 'unknown schedule "cosin"; did you mean "cosine"?' in refused(1, name, "cosin()", *more)
+
+
+@pytest.mark.parametrize(("name", "more"), PLAN_COMMANDS.items())
+def test_an_unknown_format_gets_the_nearest_suggestion(folder, name, more):
+    option = "--from" if name == "convert" else "--format"
+
+    assert 'did you mean "yaml"?' in refused(2, name, "plan.yaml", option, "yml", *more)
+
+
+@pytest.mark.parametrize("name", ["show", "check", "plot"])
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--horizon", "5 parsecs"], 'unknown unit "parsecs"'),
+        (["--horizon", "5.5"], "expected a unit after the number"),
+        (["--horizon", "0"], "a run must have at least 1 update"),
+        (["--horizon", "50%", "--steps-per-epoch", "5"], "a percentage is a share"),
+        (["--steps-per-epoch", "0"], "expected an integer of at least 1, got 0. For example: --steps-per-epoch 100"),
+        (["--steps-per-epoch", "x"], "expected an integer of at least 1, got x. For example: --steps-per-epoch 100"),
+        (["--tokens-per-step", "-1"], "expected a number greater than 0"),
+        (["--seconds-per-step", "nan"], "expected a number greater than 0"),
+        (["--batches-per-epoch", "10", "--steps-per-epoch", "3"], "10 batches are 10 updates, not 3"),
+    ],
+)
+def test_invalid_run_facts_are_a_usage_error(folder, name, options, expected):
+    more = ["-o", "x.svg"] if name == "plot" else []
+
+    assert expected in refused(2, name, "plan.yaml", *options, *more)
+
+
+# ---------------------------------------------------------------- show
+
+
+def test_show_draws_a_line_of_text():
+    drawn = good("show", LINE, *RUN)
+
+    assert drawn.startswith("lr   warmup(2250) >> cosine(to=0.1, over=42750)\n")
+    assert "breakpoint 2,250" in drawn
+    assert max(map(len, drawn.splitlines())) <= 80
+    assert "\x1b" not in drawn
+
+
+def test_show_draws_a_panel_for_each_field_of_a_file(folder):
+    drawn = good("show", "plan.yaml", "--steps-per-epoch", 10, "--width", 60, "--ascii", "--height", 3)
+
+    assert drawn.isascii()
+    assert max(map(len, drawn.splitlines())) <= 60
+    for name in ("lr", "betas[0]", "temperature"):
+        assert f"\n{name}" in "\n" + drawn
+    assert "default" in drawn
+    assert "head" in drawn
+
+
+def test_color_is_used_only_on_request_or_in_a_terminal():
+    assert "\x1b[" in good("show", LINE, *RUN, "--color")
+    assert "\x1b[" not in good("show", LINE, *RUN, "--no-color")
+
+
+def test_show_prints_values_at_times():
+    table = good("show", LINE, *RUN, "--base", "0.2", "--at", "0", "--at", "2.5%", "--at", "100%", "--at", "10 epochs")
+
+    schedule = Plan(lr=LINE).resolve(paramsched.Calendar(total=45_000)).bindings[0].schedule
+    assert table.splitlines() == [
+        f"update  {'lr':>20}",
+        *(f"{t:>6,}  {schedule(t, base=0.2)!r:>20}" for t in (0, 1125, 45_000, 5_000)),
+    ]
+
+
+def test_values_in_json_equal_the_trace(folder):
+    printed = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, "--base", "lr=0.1,lr@head=0.3", "--json"))
+
+    groups = [{"lr": 0.1, "betas": (1.0,), "name": "default"}, {"lr": 0.3, "betas": (1.0,), "name": "head"}]
+    trace = paramsched.trace(config.load("plan.yaml"), groups, paramsched.Calendar(steps_per_epoch=10))
+    assert printed == {"total": 200, "steps_per_epoch": 10, "values": trace.to_dict()}
+    assert printed["values"]["lr[head]"] == [0.15] * 200
+
+
+def test_values_at_times_in_json_equal_the_trace(folder):
+    at = ("--at", "7", "--at", "10 epochs")
+    printed = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, *at, "--json"))
+    every = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, "--json"))
+
+    assert printed["at"] == [7, 100]
+    assert printed["values"] == {name: [row[7], row[100]] for name, row in every["values"].items()}
+
+
+def test_json_output_has_no_infinities():
+    printed = json.loads(good("show", "exponential(1e300)", "--horizon", 3, "--json"))
+
+    assert printed["values"]["lr"] == [1.0, 1e300, None]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "note"),
+    [
+        ((LINE,), "note: no --horizon given; taken to be 1000 updates\n"),
+        ((LINE, "--horizon", "90 epochs"), "note: no --steps-per-epoch given; taken to be 100\n"),
+        ((LINE, "--horizon", "2e9 tokens"), "note: no --tokens-per-step given; taken to be 2e+06\n"),
+        ((LINE, "--horizon", "1e6 samples"), "note: no --batch-size given; taken to be 1000\n"),
+        ((LINE, "--horizon", "1 h"), "note: no --seconds-per-step given; taken to be 3.6\n"),
+        (
+            ("warmup('3 epochs') >> cosine()", "--horizon", "9 epochs"),
+            "note: no --steps-per-epoch given; taken to be 100\n",
+        ),
+        (("warmup(30) >> linear(over=70)",), ""),
+        (("linear(over='5 epochs')", "--steps-per-epoch", "7"), ""),
+    ],
+)
+def test_facts_that_only_scale_the_picture_are_assumed_with_a_note(arguments, note):
+    result = call("show", *arguments)
+
+    assert (result.exit_code, result.stderr) == (0, note)
+    assert result.stdout
+
+
+@table(
+    ("arguments", "expected"),
+    [
+        (("warmup(500) >> cosine()",), "Write --horizon 10000"),
+        (("step(30)",), "Write --horizon 10000"),
+        (("warmup(500) >> cosine()", "--horizon", "9 epochs"), "Write --steps-per-epoch 100"),
+        (("warmup('5 epochs') >> cosine()", "--horizon", "1000"), "Write --steps-per-epoch 100"),
+        (("warmup('1e9 tokens') >> cosine()", "--horizon", "9 epochs"), "Write --"),
+        (("cosine()", "--horizon", "1e17"), "values are too many to draw"),
+        (("cosine()", "--horizon", "1e5", "--at", "-5 steps"), "must not be negative"),
+        (
+            ("cosine()", "--horizon", "10", "--base", "weight_decay=1"),
+            'unknown field "weight_decay" of the plan; expected lr',
+        ),
+        (("cosine()", "--horizon", "10", "--base", "lr=x"), 'expected a finite number, got "x"'),
+        (("cosine()", "--horizon", "10", "--base", "lr=inf"), 'expected a finite number, got "inf"'),
+        (("cosine()", "--horizon", "10", "--base", "0,1"), "lr has two bases; the decimal separator is a point. Write"),
+        (("cosine()", "--horizon", "10", "--base", "lr=1", "--base", "lr=2"), "two bases; the decimal separator is a"),
+        (("cosine()", "--horizon", "10", "--base", "lr@head=1"), 'the plan has no group "head"'),
+        (
+            ("cosine()", "--horizon", "10", "--width", "5"),
+            "expected an integer from 24 to 1000, got 5. For example: --width 100",
+        ),
+        (("cosine()", "--horizon", "10", "--at", "x"), "expected a number with a unit"),
+        (("cosine()", "--horizon", "10", "--at", "1 epoch"), "Write --steps-per-epoch 100"),
+    ],
+)
+def test_a_missing_fact_is_named_by_its_option(arguments, expected):
+    assert expected in refused(2, "show", *arguments)
+
+
+@pytest.mark.parametrize("name", ["show", "show --table", "diff"])
+@table(
+    ("plan", "more", "option"),
+    [
+        ("warmup('5 epochs') >> cosine()", ("--horizon", "1000"), "--steps-per-epoch"),
+        ("warmup('5 samples') >> cosine()", ("--horizon", "1000"), "--batch-size"),
+        ("warmup('5 tokens') >> cosine()", ("--horizon", "1000"), "--tokens-per-step"),
+        ("warmup('5 s') >> cosine()", ("--horizon", "1000", "--batch-size", "2"), "--seconds-per-step"),
+        ("warmup(5) >> cosine()", ("--horizon", "9 epochs"), "--steps-per-epoch"),
+    ],
+)
+def test_the_suggested_options_for_a_missing_fact_work(name, plan, more, option):
+    arguments = (*name.split(), plan, *([plan.replace("5", "6")] if name == "diff" else []), *more)
+
+    message = refused(2, *arguments)
+    wanted = message.splitlines()[-1].rpartition("Write ")[2].split()
+
+    assert "Calendar" not in message
+    assert wanted[0] == option
+    assert call(*arguments, *wanted).exit_code in (0, 1)
+
+
+def test_a_horizon_that_contradicts_the_plan_is_a_plan_error(folder):
+    printed = refused(1, "show", "plan.yaml", "--steps-per-epoch", 10, "--horizon", "5 epochs")
+
+    assert printed.startswith('horizon "20 epochs": it is 200 updates')
+
+
+def test_two_plans_are_overlaid(folder):
+    drawn = good("show", "plan.yaml", "--other", "other.yaml", "--steps-per-epoch", 10)
+
+    assert "the plans agree at " in drawn
+
+
+@pytest.fixture
+def tree(folder):
+    (folder / "trunk.yaml").write_text("horizon: 100\nlr: constant()\n")
+    (folder / "sub").mkdir()
+    for at in (40, 60):
+        (folder / f"at-{at}.yaml").write_text(f"horizon: {at + 10}\nlr: constant(over={at}) >> linear(1, 0)\n")
+    (folder / "sub" / "trunk.yaml").write_text("lr: constant()\n")
+    return folder
+
+
+def test_several_plans_share_an_axis_and_are_named_by_their_files(tree):
+    drawn = good("show", "trunk.yaml", "at-40.yaml", "at-60.yaml")
+
+    assert [line.split()[1] for line in drawn.splitlines() if line.split()[0] in "abc"] == [
+        "trunk.yaml",
+        "at-40.yaml",
+        "at-60.yaml",
+    ]
+    assert "at-60.yaml diverges from trunk.yaml at update 61" in drawn
+    assert drawn.splitlines()[-1].endswith("100")
+
+
+def test_plans_in_one_picture_share_groups_and_have_bases_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain.yaml").write_text("horizon: 10\nlr: linear()\n")
+    (tmp_path / "heads.yaml").write_text("horizon: 10\nlr: cosine()\ngroups:\n  head:\n    lr: constant()\n")
+
+    drawn = good("show", "plain.yaml", "heads.yaml", "--base", "lr=0.1,lr@head=0.2")
+
+    assert "plain.yaml group default   0.1 → 0.01" in drawn
+    assert "plain.yaml group head   0.2 → 0.02" in drawn
+    assert "heads.yaml group head   0.2" in drawn
+
+
+def test_files_with_equal_names_are_distinguished_and_use_the_longest_horizon(tree):
+    result = call("show", "at-40.yaml", "trunk.yaml", "sub/trunk.yaml")
+
+    assert result.exit_code == 0
+    assert (
+        result.stderr
+        == "note: no horizon given for sub/trunk.yaml; taken to be that of the longest plan, 100 updates\n"
+    )
+    assert "sub/trunk.yaml is identical to trunk.yaml" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["show", "plot"])
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (("trunk.yaml",), "trunk.yaml was passed twice. Write each plan once"),
+        (("at-40.yaml", "--other", "at-60.yaml"), "Write it as one more PLAN"),
+    ],
+    ids=["one plan twice", "another plan to compare with"],
+)
+def test_duplicate_plans_and_other_with_several_plans_are_rejected(tree, name, more, expected):
+    output = ("-o", "x.svg") if name == "plot" else ()
+
+    assert expected in refused(2, name, "trunk.yaml", *more, *output)
+
+
+@pytest.mark.parametrize("option", [("--json",), ("--at", "5")], ids=["as JSON", "at a time"])
+def test_values_are_printed_for_one_plan_only(tree, option):
+    assert "the values of one plan, but 2 were passed" in refused(2, "show", "trunk.yaml", "at-40.yaml", *option)
+
+
+def test_the_title_of_a_page_lists_all_plans(tree):
+    good("plot", "trunk.yaml", "at-40.yaml", "-o", "tree.html")
+
+    assert "<title>trunk.yaml, at-40.yaml</title>" in (tree / "tree.html").read_text()
+
+
+def test_a_line_of_text_applies_to_the_requested_field():
+    assert good("show", "cosine()", "--field", "weight_decay", "--horizon", 9, "--base", "0.1").startswith(
+        "weight_decay"
+    )
+    assert "expected the name of a field" in refused(1, "show", "cosine()", "--field", "weight decay", "--horizon", 9)
+
+
+def test_standard_input_is_yaml_unless_a_format_is_specified():
+    assert good("show", "--table", "-", input="lr: constant(0.5)\nhorizon: 5").startswith("The run is 5 updates long.")
+    assert good("show", "--table", "-", "--format", "toml", input="lr = 1").startswith(
+        "The length of the run is unknown."
+    )
+    assert call("show", "--table", "-", input=b"\xff").exit_code == 2
+    assert call("show", "--table", "-", input="lr: x" * 300_000).exit_code == 1
+
+
+def test_groups_selected_by_index_are_drawn(folder):
+    (folder / "indices.yaml").write_text(
+        "lr: 1\ngroups:\n  1: {lr: constant(2)}\n  3: {lr: constant(4)}\n  head: {lr: constant(5)}\n"
+    )
+
+    printed = json.loads(good("show", "indices.yaml", "--horizon", 1, "--json", "--base", "lr@3=10"))
+
+    assert printed["values"] == {"lr[0]": [1], "lr[1]": [2], "lr[2]": [1], "lr[3]": [40], "lr[head]": [5]}
+    (folder / "indices.yaml").write_text("groups:\n  999999999: {lr: constant(2)}\n")
+    assert "a picture shows at most 1,000 groups" in refused(2, "show", "indices.yaml", "--horizon", 1)
+
+
+# ---------------------------------------------------------------- plot
+
+
+@pytest.mark.parametrize(("suffix", "begin"), [(".svg", b"<svg"), (".html", b"<!doctype html>"), (".SVG", b"<svg")])
+def test_plot_writes_a_picture(folder, suffix, begin):
+    assert good("plot", "plan.yaml", "-o", f"plan{suffix}", "--steps-per-epoch", 10) == ""
+
+    assert (folder / f"plan{suffix}").read_bytes().startswith(begin)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(("suffix", "begin"), [(".png", b"\x89PNG"), (".pdf", b"%PDF")])
+def test_plot_writes_the_picture_drawn_by_matplotlib(folder, suffix, begin):
+    pytest.importorskip("matplotlib")
+
+    assert good("plot", "plan.yaml", "-o", f"plan{suffix}", "--steps-per-epoch", 10) == ""
+
+    assert (folder / f"plan{suffix}").read_bytes().startswith(begin)
+
+
+def test_without_matplotlib_the_extra_is_named(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    printed = refused(2, "plot", "plan.yaml", "-o", "plan.png", "--steps-per-epoch", 10)
+
+    assert printed == 'A .png file needs matplotlib, which is not installed: pip install "paramsched[plot]"\n'
+
+
+def test_an_unknown_image_format_or_missing_folder_is_a_usage_error(folder):
+    assert "Write --output plan.svg" in refused(2, "plot", "plan.yaml", "-o", "plan.gif")
+    assert refused(2, "plot", "plan.yaml", *RUN[2:], "-o", "none/plan.svg") == "none: no such folder\n"
+
+
+def test_the_title_of_a_page_is_the_file_name_or_the_requested_title(folder):
+    good("plot", "plan.yaml", "-o", "a.html", *RUN[2:])
+    good("plot", "plan.yaml", "-o", "b.html", *RUN[2:], "--title", "Mine", "--other", "other.yaml")
+
+    assert "<title>plan.yaml</title>" in (folder / "a.html").read_text()
+    assert "<title>Mine</title>" in (folder / "b.html").read_text()
+
+
+# ---------------------------------------------------------------- diff
+
+
+def test_equal_plans_have_no_difference(folder):
+    config.dump(config.load("plan.yaml"), "plan.toml")
+
+    assert good("diff", "plan.yaml", "plan.toml") == ""
+    assert json.loads(good("diff", "plan.yaml", "plan.toml", "--json")) == []
+
+
+def test_a_difference_is_printed_with_exit_code_1(folder):
+    result = call("diff", "plan.yaml", "other.yaml")
+
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout == 'lr: warmup("2 epochs") >> cosine(to=0.01) -> warmup("2 epochs") >> cosine(to=0.02)\n'
+
+
+def test_run_facts_add_the_first_update_of_a_difference(folder):
+    result = call("diff", "plan.yaml", "other.yaml", "--steps-per-epoch", 10, "--json")
+
+    assert result.exit_code == 1
+    (change,) = json.loads(result.stdout)
+    assert (change["what"], change["when"]) == ("lr", 21)
+    assert change["by"] == pytest.approx(0.01, rel=1e-3)
+
+
+def test_an_infinite_difference_is_null_in_json():
+    result = call("diff", "exponential(1e300)", "exponential(1e100)", "--horizon", 3, "--json")
+
+    (change,) = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert change["by"] is None
+
+
+# ---------------------------------------------------------------- check
+
+
+def test_a_good_plan_has_no_problems(folder):
+    assert good("check", "plan.yaml") == "plan.yaml: no problems found\n"
+    assert good("check", "plan.yaml", LINE, "--steps-per-epoch", "10", "--horizon", "20 epochs") == (
+        f"plan.yaml: no problems found\n{LINE}: no problems found\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("output_format", "printed"), [("json", "[]\n"), ("github", "")], ids=["a list without entries", "no command"]
+)
+def test_a_good_plan_has_no_problems_in_the_formats_for_programs(folder, output_format, printed):
+    assert good("check", "plan.yaml", "--output-format", output_format) == printed
+
+
+def test_problems_in_json_go_to_standard_output(folder):
+    result = call("check", "plan.yaml", "bad.yaml", "cosine() >> constant()", "--json")
+
+    assert (result.exit_code, result.stderr) == (1, "")
+    found = json.loads(result.stdout)
+    assert [(one["plan"], one["path"], one["severity"]) for one in found] == [
+        ("bad.yaml", "$.lr", "error"),
+        ("bad.yaml", "$.weight_decy", "error"),
+        ("bad.yaml", "$.weight_decy", "error"),
+        ("cosine() >> constant()", "$.lr", "error"),
+    ]
+    assert all(one["message"] for one in found)
+
+
+def test_a_missing_file_does_not_stop_the_check_of_other_files(folder):
+    result = call("check", "plan.yaml", "none.yaml", "bad.yaml", "not/there.toml", "bad.yaml")
+
+    assert result.exit_code == 2
+    printed = result.stderr
+    assert [printed.count(name) for name in ("none.yaml: no such file", "not/there.toml: no such file")] == [1, 1]
+    assert printed.count("bad.yaml:1:5: $.lr: ") == 2
+    assert printed.index("bad.yaml:1:5") < len(printed)
+
+
+def test_binary_standard_input_does_not_stop_the_check_of_other_files(folder):
+    result = call("check", "-", "bad.yaml", input=b"lr: cosine()\n\xff")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("standard input: byte 13 is not valid UTF-8\nbad.yaml:1:5: ")
+
+
+def test_a_missing_fact_of_one_plan_does_not_stop_the_check_of_other_plans(folder):
+    (folder / "short.yaml").write_text("lr: warmup('30 epochs') >> cosine()")
+    facts = ("--horizon", "1000")
+
+    result = call("check", "short.yaml", "bad.yaml", "cosine()", *facts)
+    alone = call("check", "bad.yaml", *facts)
+    printed = json.loads(call("check", "short.yaml", "bad.yaml", *facts, "--json").stdout)
+
+    assert (result.exit_code, alone.exit_code) == (2, 1)
+    assert result.stderr.startswith("short.yaml: ")
+    assert "Write --steps-per-epoch 100" in result.stderr
+    assert alone.stderr in result.stderr
+    assert {one["plan"] for one in printed} == {"short.yaml", "bad.yaml"}
+    assert good("check", "short.yaml", "cosine()", "--horizon", "90 epochs", "--steps-per-epoch", "100") == (
+        "short.yaml: no problems found\ncosine(): no problems found\n"
+    )
+
+
+def test_problems_in_json_have_line_and_column(folder):
+    (problem, *_) = json.loads(call("check", "bad.yaml", "--json").stdout)
+
+    assert (problem["line"], problem["column"]) == (1, 5)
+
+
+def test_an_error_in_a_line_of_text_has_a_caret_below_it():
+    printed = refused(1, "show", "warmup(5%) >> cosine()")
+
+    assert printed.splitlines()[-2:] == ["    warmup(5%) >> cosine()", "           ^"]
+
+
+def test_a_warning_is_not_an_error(folder):
+    result = call("check", "linear(over=30)", "--horizon", "20")
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("linear(over=30): $.lr: warning: ")
+
+
+def test_check_resolves_lengths_if_run_facts_are_given(folder):
+    line = 'warmup("30 epochs") >> cosine()'
+
+    assert good("check", line) == f"{line}: no problems found\n"
+    assert "no updates remain for cosine()" in refused(1, "check", line, "--horizon", 1000, "--steps-per-epoch", 100)
+    assert "Write --steps-per-epoch 100" in refused(2, "check", line, "--horizon", 1000)
+
+
+# ---------------------------------------------------------------- show --table
+
+
+def test_the_table_lists_each_stage_with_its_updates(folder):
+    assert good("show", "--table", LINE, *RUN) == (
+        "The run is 45,000 updates long, 90 epochs of 500.\n\n"
+        'lr: warmup("5%") >> cosine(to=0.1)\n'
+        "  stage   from      to  start value  end value  formula                     units\n"
+        "      1      0   2,249            0   0.999556  warmup(2250)                updates, × base\n"
+        "      2  2,250  44,999            1        0.1  cosine(to=0.1, over=42750)  updates, × base\n"
+    )
+
+
+def test_the_table_needs_no_facts(folder):
+    printed = good("show", "--table", "plan.yaml")
+
+    assert printed.startswith("The run is 20 epochs long.\n\nlr: ")
+    assert "lr of group head: constant(0.5)\n" in printed
+    assert "temperature, a target with the initial value 2.0: linear(to=0.5)\n" in printed
+
+
+def test_the_table_names_the_fact_needed_for_a_given_horizon():
+    assert "Write --steps-per-epoch 100" in refused(2, "show", "--table", LINE, "--horizon", "9 epochs")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0.5 * (warmup(5) >> cosine() >> constant(0.1, over=5)) * plateau('loss')",
+        "chain(window(step(5), 2, 9), cosine() + 0.1)",
+        "recurrence(rules.linear(0.1, end=5), rules.step(3))",
+        "every(restarts(cosine(), '50%'), 'epoch')",
+        "warmup(0) >> minimum(0.5, exponential(0.5)) >> linear(over=100)",
+        "clamp(noam(512, 10), low=0.1)",
+        "window(cosine(), 2)",
+    ],
+)
+def test_the_table_supports_every_combinator(line):
+    for facts in ((), ("--horizon", "20 epochs", "--steps-per-epoch", "10")):
+        result = call("show", "--table", line, *facts)
+        assert result.exit_code == 0, result.output
+        assert "None" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "--at 5",
+        "--json",
+        "-o x.svg",
+        "--base lr=0.1",
+        "--other plan.yaml",
+        "--used x.csv",
+        "--loss plan.yaml",
+        "plan.yaml",
+    ],
+)
+def test_the_table_refuses_what_it_cannot_show(folder, more):
+    message = refused(2, "show", "plan.yaml", "--table", *more.split())
+
+    line = message.strip().rpartition("Write paramsched ")[2]
+    assert call(*shlex.split(line)).exit_code == 0
+
+
+# ---------------------------------------------------------------- convert, schema
+
+
+@pytest.mark.parametrize("name", ["yaml", "toml", "json"])
+def test_convert_prints_the_same_plan(folder, name):
+    assert config.loads(good("convert", "plan.yaml", "--to", name), name) == config.load("plan.yaml")
+
+
+def test_convert_writes_a_file_in_the_format_of_its_suffix(folder):
+    assert good("convert", "plan.yaml", "-o", "plan.json") == ""
+    assert good("convert", LINE, "--horizon", "90 epochs", "-o", "line.toml") == ""
+
+    assert config.load("plan.json") == config.load("plan.yaml")
+    assert config.load("line.toml") == Plan(lr=warmup("5%") >> cosine(to=0.1), horizon="90 epochs")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "lost"),
+    [
+        ("a.yaml", "# as before\nlr: constant(0.5)\n", True),
+        ("a.yaml", "lr: 1  # as before\n", True),
+        ("a.yaml", "groups: {head: {lr: cosine()},  # the new one\n  neck: {lr: constant(0.1)}}\n", True),
+        ("a.yaml", "groups: {'a # b': {lr: constant(0.5)}, c#d: {lr: constant(0.1)}}\n", False),
+        ("a.toml", "lr = 1  # as before\n", True),
+        ("a.toml", "[groups.'a # b']\nlr = 1\n", False),
+        ("a.json", '{"groups": {"a # b": {"lr": 1}}}', False),
+    ],
+)
+def test_convert_notes_that_comments_are_dropped(folder, name, text, lost):
+    (folder / name).write_text(text)
+
+    result = call("convert", name, "--to", "yaml")
+
+    assert result.exit_code == 0
+    assert config.loads(result.stdout) == config.load(name)
+    assert result.stderr == (f"note: the comments of {name} are not kept\n" if lost else "")
+
+
+def test_convert_asks_for_the_format_if_it_is_unknown(folder):
+    assert good("convert", "plan.yaml") == good("convert", "plan.yaml", "--to", "yaml")
+    assert "Write --to yaml" in refused(2, "convert", "plan.yaml", "-o", "plan.txt")
+    assert 'did you mean "toml"?' in refused(2, "convert", "plan.yaml", "--to", "tml")
+
+
+@pytest.mark.heavy
+def test_a_printed_recipe_is_its_plan_with_short_amounts():
+    printed = {name: good("recipes", name) for name in paramsched.recipes}
+
+    assert [name for name, text in printed.items() if paramsched.loads(text) != paramsched.recipes[name].plan] == []
+    assert '"2.87T tokens"' in printed["llama3-405b"]
+    assert not [name for name, text in printed.items() if "000000 tokens" in text]
+
+
+def test_the_schema_command_prints_the_schema_of_the_library():
+    assert json.loads(good("schema")) == json.loads(json.dumps(config.schema()))
+
+
+# ---------------------------------------------------------------- the process
+
+
+def run(*arguments, **options):
+    command = [sys.executable, "-m", "paramsched", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+@pytest.mark.heavy
+def test_no_command_imports_torch_or_jax(folder):
+    code = (
+        "import sys\n"
+        "from paramsched.cli import main\n"
+        "for line in (['--help'], ['show', 'plan.yaml', '--steps-per-epoch', '5'], ['check', 'plan.yaml'],\n"
+        "             ['plot', 'plan.yaml', '-o', 'x.html', '--steps-per-epoch', '5'],\n"
+        "             ['diff', 'plan.yaml', 'plan.yaml'],\n"
+        "             ['show', '--table', 'plan.yaml'], ['convert', 'plan.yaml', '--to', 'toml'], ['schema']):\n"
+        "    try:\n"
+        "        main(line)\n"
+        "    except SystemExit as end:\n"
+        "        assert not end.code, line\n"
+        "sys.exit(bool({'torch', 'jax', 'matplotlib'} & set(sys.modules)))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.heavy
+def test_help_loads_no_numpy_beyond_the_librarys_own_import():
+    code = "import sys, paramsched.cli; sys.exit('paramsched.show' in sys.modules or 'yaml' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.heavy
+def test_the_module_runs_the_command(folder):
+    assert run("check", "plan.yaml").returncode == 0
+    assert run("check", "bad.yaml").returncode == 1
+    assert run("check", "none.yaml").returncode == 2
+    assert "python -m paramsched" in run("--help").stdout
+    assert run("--version").returncode == 0
+
+
+@pytest.mark.heavy
+def test_a_closed_pipe_does_not_cause_a_traceback(folder):
+    python = f"{sys.executable} -m paramsched"
+    command = f"{python} schema | head -1; {python} show plan.yaml --json | head -c 1"
+
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+    assert "Traceback" not in ended.stderr
+    assert "BrokenPipe" not in ended.stderr
+
+
+def test_an_interrupt_prints_a_short_message(monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("paramsched.core.files.schema", interrupted)
+
+    result = call("schema")
+
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Interrupted.\n")
+
+
+def test_a_plan_from_one_line_equals_the_plan_built_in_code(folder):
+    good("convert", "linear(1.0, 0.5)", "--field", "weight_decay", "-o", "x.yaml")
+
+    assert config.load("x.yaml") == Plan(weight_decay=linear(1.0, 0.5))
+
+
+def test_warnings_of_a_config_go_to_standard_error_with_their_location(folder):
+    config = folder / "config.py"
+    config.write_text("param_scheduler = [dict(type='LinearLR', start_factor=0.001, begin=0, end=1)]\n")
+
+    checked = call("check", config)
+
+    assert checked.exit_code == 0
+    assert checked.stdout == ""
+    line, *excerpt = checked.stderr.splitlines()
+    assert line.startswith(f"{config}:1:20: $.param_scheduler[0]: warning: the window [0, 1) has one step")
+    assert line.endswith("[PS601]")
+    assert [text.strip() for text in excerpt[1:]] == ["^"]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", ["dqn-atari", "rainbow-atari", "smollm2-1.7b"])
+def test_the_longest_recipes_are_drawn(name: str) -> None:
+    shown = CliRunner().invoke(main, ["show", f"recipe:{name}", "--width", "60"])
+
+    assert shown.exit_code == 0, shown.output

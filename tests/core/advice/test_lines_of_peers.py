@@ -1,0 +1,247 @@
+"""The line that an error advises for the call of a scheduler of another library.
+
+`tests/whole/reference/test_calls_of_peers.py` compares the values of such lines with those of the libraries.
+"""
+
+import ast
+
+from paramsched.core.advice.peer_calls import Stage, line_of_call
+from support.tables import table
+
+
+@table(
+    ("call", "line"),
+    [
+        ("torch.ConstantLR()", "constant(0.3333333333333333, 5) >> constant()"),
+        ("torch.ConstantLR(0.5, 7)", "constant(0.5, 7) >> constant()"),
+        ("torch.ConstantLR(2.0)", None),
+        ("torch.LinearLR(0.1, 0.5, 10)", "linear(0.1, 0.5, 10)"),
+        ("torch.LinearLR(end_factor=1.5)", None),
+        ("torch.ExponentialLR(0.9)", "exponential(0.9)"),
+        ("torch.ExponentialLR(0)", None),
+        ("torch.PolynomialLR()", "polynomial(1.0, over=5)"),
+        ("torch.PolynomialLR(8, 2.0)", "polynomial(2.0, over=8)"),
+        ("torch.StepLR(30)", "step(30, 0.1)"),
+        ("torch.StepLR(30.5)", None),
+        ("torch.MultiStepLR([60, 30], 0.5)", "multistep([30, 60], 0.5)"),
+        ("torch.MultiStepLR([])", None),
+        ("torch.CosineAnnealingLR(50)", "restarts(cosine_wave(), 100)"),
+        ("torch.CosineAnnealingLR(50, 1e-5)", "restarts(cosine_wave(to=absolute(1e-05)), 100)"),
+        ("torch.CosineAnnealingWarmRestarts(10)", "cosine_restarts(10, 1, 0.0)"),
+        ("torch.CosineAnnealingWarmRestarts(10, 2, 0.01)", "cosine_restarts(10, 2, absolute(0.01))"),
+        ("torch.CyclicLR(0.1, 0.5, 20)", "cyclic(20, 20, absolute(0.1), absolute(0.5))"),
+        (
+            "torch.CyclicLR(0.1, 0.5, 20, 30, 'triangular2')",
+            'cyclic(20, 30, absolute(0.1), absolute(0.5), "triangular2")',
+        ),
+        (
+            "torch.CyclicLR(0.1, 0.5, mode='exp_range', gamma=0.9)",
+            'cyclic(2000, 2000, absolute(0.1), absolute(0.5), "exp_range", 0.9)',
+        ),
+        ("torch.CyclicLR(0.1, 0.5, mode='x')", None),
+        ("torch.OneCycleLR(0.1, 100)", 'recurrence(rules.one_cycle(0.1, 100, 0.3, "cos", 25.0, 10000.0, False))'),
+        (
+            "torch.OneCycleLR(0.1, epochs=5, steps_per_epoch=20, three_phase=True)",
+            'recurrence(rules.one_cycle(0.1, 100, 0.3, "cos", 25.0, 10000.0, True))',
+        ),
+        ("torch.OneCycleLR(0.1, 100, pct_start=0.6, three_phase=True)", None),
+        ("torch.OneCycleLR(0.1, 100, pct_start=0.01)", None),
+        (
+            "torch.OneCycleLR(0.1, 100, pct_start=0.6)",
+            'recurrence(rules.one_cycle(0.1, 100, 0.6, "cos", 25.0, 10000.0, False))',
+        ),
+        ("torch.OneCycleLR(0.1, 100, pct_start=1.0)", None),
+        (
+            "torch.OneCycleLR(0.1, 100, anneal_strategy='linear', div_factor=10, final_div_factor=100)",
+            'recurrence(rules.one_cycle(0.1, 100, 0.3, "linear", 10.0, 100.0, False))',
+        ),
+        ("torch.SWALR(0.05)", "cosine(1.0, absolute(0.05), 10)"),
+        ("torch.SWALR(0.05, 5, 'linear')", "linear(1.0, absolute(0.05), 5)"),
+        ("torch.SequentialLR([S('warmup(5)','5'), S('cosine()','')], [5])", "warmup(5) >> cosine()"),
+        ("torch.SequentialLR([S('warmup(5)','5'), S('cosine()','')], [7])", "take(warmup(5), 7) >> cosine()"),
+        (
+            "torch.SequentialLR([S('warmup(5)','5'), S('multistep([9, 12], 0.1)','')], [5])",
+            "warmup(5) >> take(multistep([9, 12], 0.1), 13)",
+        ),
+        ("torch.SequentialLR([S('a()','')], [5])", None),
+        (
+            "torch.ChainedScheduler([S('step(5, 0.1)',''), S('warmup(3) >> constant()','')])",
+            "step(5, 0.1) * (warmup(3) >> constant())",
+        ),
+        ("torch.ChainedScheduler([S('cosine(absolute(0.1))','')])", None),
+        ("get_constant_schedule()", "constant()"),
+        ("constant_with_warmup(10)", "warmup(10) >> constant()"),
+        ("get_constant_schedule_with_warmup(0)", "constant()"),
+        ("get_linear_schedule_with_warmup(10, 100)", "warmup(10) >> linear(over=90)"),
+        ("get_linear_schedule_with_warmup(10)", "warmup(10) >> linear()"),
+        ("get_linear_schedule_with_warmup(100, 100)", None),
+        ("get_linear_schedule_with_warmup(-5, 100)", None),
+        ("get_linear_schedule_with_warmup(10.5, 100)", None),
+        ("get_cosine_schedule_with_warmup(10, 100, 0)", None),
+        ("get_cosine_schedule_with_warmup(10, num_cycles=-0.5)", None),
+        ("torch.StepLR(True)", None),
+        ("torch.StepLR('30')", None),
+        ("get_cosine_schedule_with_warmup(10, 100)", "warmup(10) >> restarts(cosine_wave(), 180)"),
+        ("get_cosine_schedule_with_warmup(10, 100, 1.5)", "warmup(10) >> restarts(cosine_wave(), 60)"),
+        ("get_cosine_schedule_with_warmup(10, num_cycles=2.0)", "warmup(10) >> cosine_wave(2.0)"),
+        ("cosine_with_restarts(10, 100, 3)", "warmup(10) >> restarts(cosine(), 30, 3)"),
+        ("cosine_with_restarts(10, 100)", "warmup(10) >> cosine(over=90)"),
+        ("cosine_with_restarts(0, num_cycles=4)", "restarts(cosine(), times=4)"),
+        ("cosine_with_restarts(0, 100, 1000)", None),
+        (
+            "get_polynomial_decay_schedule_with_warmup(10, 100, 1e-5, 2.0)",
+            "warmup(10) >> polynomial(2.0, to=absolute(1e-05), over=90)",
+        ),
+        ("get_polynomial_decay_schedule_with_warmup(10)", "warmup(10) >> polynomial(1.0, to=absolute(1e-07))"),
+        ("get_inverse_sqrt_schedule(10)", "warmup(10) >> inverse_sqrt(10)"),
+        ("get_inverse_sqrt_schedule(0)", "inverse_sqrt(10000)"),
+        ("get_inverse_sqrt_schedule(10, 25)", "warmup(10) >> inverse_sqrt(25)"),
+        ("cosine_with_min_lr(10, 100, min_lr=1e-5)", "warmup(10) >> restarts(cosine_wave(to=absolute(1e-05)), 180)"),
+        ("cosine_with_min_lr(10, 100, min_lr_rate=0.1)", "warmup(10) >> restarts(cosine_wave(to=0.1), 180)"),
+        ("cosine_with_min_lr(10, 100)", None),
+        ("cosine_with_min_lr(10, 100, min_lr=0.1, min_lr_rate=0.1)", None),
+        ("warmup_stable_decay(10, 20, 100)", "linear(0.0, 1.0, 10) >> constant(1.0, 70) >> cosine(1.0, 0.0, 20)"),
+        (
+            "warmup_stable_decay(10, 20, num_stable_steps=30, decay_type='1-sqrt', min_lr_ratio=0.1)",
+            "linear(0.1, 1.0, 10) >> constant(1.0, 30) >> anneal(1.0, 0.1, 20, curves.one_minus_sqrt)",
+        ),
+        ("warmup_stable_decay(0, 20, 20, warmup_type='cosine')", "cosine(1.0, 0.0, 20)"),
+        ("warmup_stable_decay(10, 20, 100, decay_type='x')", None),
+        ("warmup_stable_decay(10, 20, 100, num_cycles=1.0)", None),
+        ("timm.CosineLRScheduler(90)", 'every(cosine(1.0, 0.0, "90 epochs"), "epoch")'),
+        (
+            "timm.CosineLRScheduler(9, 1e-5, warmup_t=5, warmup_lr_init=1e-6)",
+            'every(overlay(warmup("5 epochs", absolute(1e-06)), cosine(1.0, absolute(1e-05), "9 epochs")), "epoch")',
+        ),
+        (
+            "timm.CosineLRScheduler(90, warmup_t=5, warmup_prefix=True)",
+            'every(warmup("5 epochs", 0.0) >> cosine(1.0, 0.0, "90 epochs"), "epoch")',
+        ),
+        ("timm.CosineLRScheduler(900, t_in_epochs=False)", "cosine(1.0, 0.0, 900)"),
+        ("timm.CosineLRScheduler(90, cycle_limit=2)", None),
+        ("timm.CosineLRScheduler(90, noise_range_t=5)", None),
+        ("timm.CosineLRScheduler(90, k_decay=2)", None),
+        ("timm.CosineLRScheduler(90, initialize=False)", None),
+        ("timm.CosineLRScheduler(90, cycle_mul=2.0)", 'every(cosine(1.0, 0.0, "90 epochs"), "epoch")'),
+        ("timm.CosineLRScheduler(90, other=1)", None),
+        ("timm.PolyLRScheduler(90, 2.0, 0.1)", 'every(polynomial(2.0, 1.0, absolute(0.1), "90 epochs"), "epoch")'),
+        (
+            "timm.StepLRScheduler(30, 0.1, warmup_t=5)",
+            'every(warmup("5 epochs", 0.0) >> step("30 epochs", 0.1), "epoch")',
+        ),
+        (
+            "timm.StepLRScheduler(30, 0.1, warmup_t=5, warmup_prefix=False)",
+            'every(overlay(warmup("5 epochs", 0.0), step("30 epochs", 0.1)), "epoch")',
+        ),
+        ("timm.MultiStepLRScheduler([60, 30], 0.1)", 'every(multistep(["29 epochs", "59 epochs"], 0.1), "epoch")'),
+        ("optax.constant_schedule(0.1)", "constant(absolute(0.1))"),
+        ("optax.linear_schedule(0.0, 0.1, 20)", "linear(0.0, absolute(0.1), 20)"),
+        ("optax.linear_schedule(0.1, 0.0, 20, 5)", "constant(absolute(0.1), 5) >> linear(absolute(0.1), 0.0, 20)"),
+        ("optax.polynomial_schedule(0.1, 0.01, 2, 20)", "polynomial(2.0, absolute(0.1), absolute(0.01), 20)"),
+        ("optax.cosine_decay_schedule(0.1, 100)", "cosine(absolute(0.1), 0.0, 100)"),
+        (
+            "optax.cosine_decay_schedule(0.1, 100, 0.1, 2.0)",
+            "anneal(absolute(0.1), absolute(0.01), 100, curves.cosine_power(2.0))",
+        ),
+        ("optax.exponential_decay(0.1, 10, 0.5)", "constant(absolute(0.1)) * exponential(0.5, 10)"),
+        (
+            "optax.exponential_decay(0.1, 10, 0.5, 5, True, 0.01)",
+            "constant(absolute(0.1), 5) >> clamp(constant(absolute(0.1)) * step(10, 0.5), low=absolute(0.01))",
+        ),
+        (
+            "optax.exponential_decay(0.1, 10, 2.0, end_value=0.5)",
+            "clamp(constant(absolute(0.1)) * exponential(2.0, 10), high=absolute(0.5))",
+        ),
+        ("optax.exponential_decay(0.1, 10, 0.5, end_value=0.5)", None),
+        ("optax.warmup_constant_schedule(0.0, 0.1, 20)", "linear(0.0, absolute(0.1), 20)"),
+        (
+            "optax.warmup_cosine_decay_schedule(0.0, 0.1, 20, 100)",
+            "linear(0.0, absolute(0.1), 20) >> cosine(absolute(0.1), 0.0, 80)",
+        ),
+        (
+            "optax.warmup_cosine_decay_schedule(0.0, 0.1, 20, 100, 0.01)",
+            "linear(0.0, absolute(0.1), 20) >> cosine(absolute(0.1), absolute(0.01), 80)",
+        ),
+        (
+            "optax.warmup_exponential_decay_schedule(0.0, 0.1, 20, 10, 0.5)",
+            "linear(0.0, absolute(0.1), 20) >> constant(absolute(0.1)) * exponential(0.5, 10)",
+        ),
+        (
+            "optax.cosine_onecycle_schedule(100, 0.1)",
+            "cosine(absolute(0.004), absolute(0.1), 30) >> cosine(absolute(0.1), absolute(4e-07), 70)",
+        ),
+        ("optax.join_schedules([S('warmup(5)','5'), S('cosine()','')], [5])", "warmup(5) >> cosine()"),
+        ("CosineDecay(0.1, 100)", "cosine(absolute(0.1), 0.0, 100)"),
+        (
+            "CosineDecay(0.01, 100, 0.1, warmup_target=0.1, warmup_steps=10)",
+            "linear(absolute(0.01), absolute(0.1), 10) >> cosine(absolute(0.1), absolute(0.01), 100)",
+        ),
+        ("CosineDecay(0.01, 100, warmup_target=0.1)", "cosine(absolute(0.1), 0.0, 100)"),
+        (
+            "CosineDecayRestarts(0.1, 10)",
+            'constant(absolute(0.1)) * cosine_restarts(10, 2.0, gamma=1.0, lengths="exact")',
+        ),
+        (
+            "CosineDecayRestarts(0.1, 9, 1.0, 0.5, 0.1)",
+            'constant(absolute(0.09)) * cosine_restarts(9, 1.0, gamma=0.5, lengths="exact") + constant(absolute(0.01))',
+        ),
+        ("keras.ExponentialDecay(0.1, 10, 0.5)", "constant(absolute(0.1)) * exponential(0.5, 10)"),
+        ("keras.ExponentialDecay(0.1, 10, 0.5, True)", "constant(absolute(0.1)) * step(10, 0.5)"),
+        ("InverseTimeDecay(0.1, 10, 0.5)", "constant(absolute(0.1)) * inverse_time(0.5, 10)"),
+        ("InverseTimeDecay(0.1, 10, 0.5, True)", "constant(absolute(0.1)) * every(inverse_time(0.5, 10), 10)"),
+        ("keras.PolynomialDecay(0.1, 10)", "polynomial(1.0, absolute(0.1), absolute(0.0001), 10)"),
+        ("keras.PolynomialDecay(0.1, 10, cycle=True)", None),
+        (
+            "PiecewiseConstantDecay([5, 9], [0.1, 0.05, 0.01])",
+            "piecewise([(0, absolute(0.1)), (6, absolute(0.05)), (10, absolute(0.01))])",
+        ),
+        ("PiecewiseConstantDecay([5], [0.1])", None),
+        ("SchedNo(0.1, 0.2)", "constant(absolute(0.1))"),
+        ("SchedLin(0.1, 0.2)", "linear(absolute(0.1), absolute(0.2))"),
+        ("SchedCos(0.1, 0.0)", "cosine(absolute(0.1), 0.0)"),
+        ("SchedExp(0.1, 0.01)", "geometric(absolute(0.1), absolute(0.01))"),
+        ("SchedExp(0.1, 0)", None),
+        ("SchedPoly(0.1, 0.2, 2)", "anneal(absolute(0.1), absolute(0.2), curve=curves.power(2.0))"),
+        (
+            "combined_cos(0.25, 0.01, 0.1, 0.001)",
+            'with_lengths(cosine(absolute(0.01), absolute(0.1), "25 %") >> cosine(absolute(0.1), absolute(0.001)))',
+        ),
+        ("combined_cos(1.0, 0.01, 0.1, 0.001)", None),
+        (
+            "fit_one_cycle(5, 0.1)",
+            'with_lengths(cosine(absolute(0.004), absolute(0.1), "25 %") >> cosine(absolute(0.1), absolute(1e-06)))',
+        ),
+        (
+            "fit_flat_cos(5, 0.1)",
+            'with_lengths(cosine(absolute(0.1), absolute(0.1), "75 %") >> cosine(absolute(0.1), absolute(1e-06)))',
+        ),
+        ("mmengine.ConstantLR(0.5, begin=0, end=10)", 'recurrence(rules.constant(0.5, end=10, by="epoch"))'),
+        ("mmengine.LinearLR(0.1, begin=5, end=10)", 'recurrence(rules.linear(0.1, 1.0, begin=5, end=10, by="epoch"))'),
+        ("mmengine.LinearLR(0.1, end=10, by_epoch=False)", "recurrence(rules.linear(0.1, 1.0, end=10))"),
+        ("mmengine.LinearLR(0.1, begin=10, end=10)", None),
+        ("mmengine.ExponentialLR(0.9)", 'recurrence(rules.exponential(0.9, end=1000000000, by="epoch"))'),
+        ("mmengine.StepLR(5, 0.5)", 'recurrence(rules.step(5, 0.5, end=1000000000, by="epoch"))'),
+        ("mmengine.MultiStepLR([5, 8])", 'recurrence(rules.multistep([5, 8], 0.1, end=1000000000, by="epoch"))'),
+        (
+            "mmengine.PolyLR(1e-5, 0.9, end=10)",
+            'recurrence(rules.polynomial(0.9, absolute(1e-05), end=10, by="epoch"))',
+        ),
+        (
+            "mmengine.CosineAnnealingLR(10, 1e-5)",
+            'recurrence(rules.cosine(absolute(1e-05), 10, end=1000000000, by="epoch"))',
+        ),
+        ("mmengine.CosineAnnealingLR(eta_min_ratio=0.1, end=20)", 'recurrence(rules.cosine(0.1, end=20, by="epoch"))'),
+        ("mmengine.CosineAnnealingLR(10, 1e-5, 0.1)", None),
+        ("mmengine.LinearLR(0.1, end=10, convert_to_iter_based=True)", None),
+        ("mmengine.LinearMomentum(0.1, end=10)", 'recurrence(rules.linear(0.1, 1.0, end=10, by="epoch"))'),
+        ("mmengine.Linear(0.1)", None),
+        ("unknown(3)", None),
+        ("StepLR(optimizer=1, step_size=5, last_epoch=-1)", "step(5, 0.1)"),
+    ],
+)
+def test_a_call_of_a_library_has_this_line_here(call, line):
+    tree = ast.parse(call, mode="eval").body
+    values = [eval(ast.unparse(one), {"S": Stage}) for one in tree.args]
+    named = {one.arg: eval(ast.unparse(one.value), {"S": Stage}) for one in tree.keywords}
+
+    assert line_of_call(ast.unparse(tree.func), values, named) == line

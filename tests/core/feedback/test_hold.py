@@ -1,0 +1,264 @@
+"""Hold: equal to the published controllers, update by update."""
+
+import copy
+import json
+import logging
+import math
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.core.feedback import hold
+from paramsched.core.feedback.hold import HoldState
+from paramsched.core.files.plan_files import text_of
+from paramsched.errors import StateError
+from paramsched.testing import check_rule
+from support.tables import table
+
+VALUES = st.lists(
+    st.floats(-1.0, 30.0) | st.sampled_from([0.0, 3.0, 6.0, 12.0, math.inf, -math.inf]), min_size=1, max_size=60
+)
+
+
+class AdaptiveKLController:
+    """As in TRL until 0.11, in OpenRLHF and in verl (Ziegler et al. 2019, equation after (3))."""
+
+    def __init__(self, init_kl_coef, target, horizon):
+        self.value, self.target, self.horizon = init_kl_coef, target, horizon
+
+    def update(self, current, n_steps):
+        proportional_error = np.clip(current / self.target - 1, -0.2, 0.2)
+        self.value *= 1 + proportional_error * n_steps / self.horizon
+
+
+class PenaltyOfPPO:
+    """The adaptive KL penalty of Schulman et al. 2017, section 4."""
+
+    def __init__(self, beta, target):
+        self.value, self.target = beta, target
+
+    def update(self, d):
+        if d < self.target / 1.5:
+            self.value /= 2
+        elif d > self.target * 1.5:
+            self.value *= 2
+
+
+class RateOfRSL:
+    """The schedule "adaptive" of rsl_rl's PPO."""
+
+    def __init__(self, learning_rate, desired_kl):
+        self.value, self.desired_kl = learning_rate, desired_kl
+
+    def update(self, kl):
+        if kl > self.desired_kl * 2.0:
+            self.value = max(1e-5, self.value / 1.5)
+        elif kl < self.desired_kl / 2.0 and kl > 0.0:
+            self.value = min(1e-2, self.value * 1.5)
+
+
+class KLAdaptiveLR:
+    """skrl's scheduler, with its defaults."""
+
+    def __init__(self, lr, kl_threshold, min_lr=1e-6, max_lr=1e-2, kl_factor=2, lr_factor=1.5):
+        self.value, self.kl_threshold, self.min_lr, self.max_lr = lr, kl_threshold, min_lr, max_lr
+        self._kl_factor, self._lr_factor = kl_factor, lr_factor
+
+    def update(self, kl):
+        if kl > self.kl_threshold * self._kl_factor:
+            self.value = max(self.value / self._lr_factor, self.min_lr)
+        elif kl < self.kl_threshold / self._kl_factor:
+            self.value = min(self.value * self._lr_factor, self.max_lr)
+
+
+class AdaptiveEntropy:
+    """The coefficient of TRL's `use_adaptive_entropy`, after Skywork-OR1."""
+
+    def __init__(self, coef, target, delta, least, most):
+        self.value, self.target, self.delta, self.least, self.most = coef, target, delta, least, most
+
+    def update(self, entropy):
+        if entropy <= self.target:
+            self.value = min(self.value + self.delta, self.most)
+        else:
+            self.value = max(self.value - self.delta, self.least)
+
+
+def assert_same_values(rule, base, controller, values, update=None):
+    """Compare the values of a run with those of a controller that changes the value itself."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=base)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=1.0 * rule))
+    for value in values:
+        optimizer.step()
+        scheduler.observe(kl=value)
+        (update or controller.update)(value)
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(controller.value, rel=1e-12)
+
+
+@given(VALUES, st.sampled_from([(0.2, 6.0, 10_000, 256), (0.05, 0.1, 100, 100)]))
+def test_a_gain_is_the_controller_of_ziegler(values, options):
+    coef, target, horizon, steps = options
+    theirs = AdaptiveKLController(coef, target, horizon)
+
+    rule = hold("kl", at=target, gain=steps / horizon)
+    assert_same_values(rule, coef, theirs, values, lambda kl: theirs.update(kl, steps))
+
+
+@given(VALUES, st.sampled_from([0.01, 1.0, 6.0]))
+def test_a_factor_is_the_penalty_of_ppo(values, target):
+    rule = hold("kl", at=target, factor=2, bands=(1 / 1.5, 1.5))
+
+    edges = {target / 1.5, target * 1.5}  # rounded differently
+    assert_same_values(rule, 1.0, PenaltyOfPPO(1.0, target), [x for x in values if x not in edges])
+
+
+@given(VALUES)
+def test_a_factor_that_lowers_is_the_rate_of_rsl_rl(values):
+    rule = hold("kl", at=3.0, factor=1.5, when_high="lower", low=1e-5 / 1e-3, high=1e-2 / 1e-3)
+
+    assert_same_values(rule, 1e-3, RateOfRSL(1e-3, 3.0), [x for x in values if x > 0])
+
+
+@given(VALUES, st.sampled_from([0.008, 3.0]))
+def test_a_factor_that_lowers_is_the_rate_of_skrl_at_every_value(values, target):
+    rule = hold("kl", at=target, factor=1.5, when_high="lower", low=1e-6 / 1e-3, high=1e-2 / 1e-3)
+
+    assert_same_values(rule, 1e-3, KLAdaptiveLR(1e-3, target), values)
+
+
+@given(VALUES)
+def test_a_sum_that_lowers_is_the_adaptive_entropy_of_trl(values):
+    rule = hold("kl", at=3.0, add=0.005 / 0.1, when_high="lower", high=10.0)
+    theirs = AdaptiveEntropy(0.1, 3.0, 0.005, 0.0, 1.0)
+
+    state = rule.init()
+    for value in values:
+        if value == 3.0:  # TRL adds here
+            continue
+        state = rule.observe(state, value)
+        theirs.update(value)
+        assert rule.apply(state, 0.1) == pytest.approx(theirs.value, rel=1e-12, abs=1e-12)
+
+
+@given(VALUES, st.sampled_from(["gain", "factor", "add"]))
+def test_lowering_is_the_inverse_of_raising(values, form):
+    up, down = (hold("kl", at=3.0, **{form: 1.5}, when_high=way, low=None) for way in ("raise", "lower"))
+    for value in values:
+        raised, lowered = up.observe(HoldState(10.0), value).multiple, down.observe(HoldState(10.0), value).multiple
+        assert raised + lowered == pytest.approx(20.0) if form != "factor" else raised * lowered == pytest.approx(100.0)
+
+
+@table("options", [{"gain": 0.5}, {"factor": 2.0}, {"add": 0.5}, {"add": 0.5, "low": -3.0, "high": 1.5}])
+def test_every_law_of_metric_rules_is_kept(options):
+    check_rule(hold("kl", at=0.5, **options))
+
+
+@table(("options", "least"), [({"add": 0.4}, 0.0), ({"add": 0.4, "low": -0.7}, -0.7), ({"factor": 2, "low": 0.3}, 0.3)])
+def test_the_factor_stays_at_its_bound_and_returns_from_it(options, least):
+    rule = hold("kl", at=1.0, high=1.2, **options)
+    state = rule.init()
+    for _ in range(9):
+        state = rule.observe(state, 0.1)
+    assert state.multiple == least
+    assert rule.observe(state, 9.0).multiple > least
+    for _ in range(9):
+        state = rule.observe(state, 9.0)
+    assert state.multiple == 1.2
+
+
+@pytest.mark.parametrize("options", [{"factor": 1e200}, {"gain": 0.1, "limit": 9.0}])
+def test_a_factor_without_bounds_returns_from_any_number_of_values(options):
+    rule = hold("kl", at=1.0, **options)
+    for value, further in ((0.0, 9.0), (9.0, 0.0)):
+        state = rule.init()
+        for _ in range(9_000):
+            state = rule.observe(state, value)
+        assert 0 < state.multiple < math.inf
+        assert rule.observe(state, further) != state
+
+
+@pytest.mark.parametrize("options", [{"gain": 0.1}, {"factor": 2.0}, {"add": 0.5}])
+def test_nan_changes_nothing_and_is_logged_once(options, caplog):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=1.0 * hold("kl", at=1.0, **options)))
+
+    with caplog.at_level(logging.WARNING, "paramsched"):
+        for value in (2.5, math.nan, math.nan, 2.5):
+            optimizer.step()
+            scheduler.observe(kl=value)
+
+    (state,) = scheduler.states.values()
+    two = hold("kl", at=1.0, **options)
+    assert state == two.observe(two.observe(two.init(), 2.5), 2.5)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("kl is NaN after 2 updates. It does not change hold(")
+
+
+def test_the_state_is_in_checkpoints_and_replayed_from_observations():
+    def started():
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        plan = ps.Plan(
+            ps.Binding(ps.Target("beta", 0.2), 'constant() * hold("kl", at=1, gain=0.3)'), lr="linear()", horizon=9
+        )
+        return optimizer, ps.Scheduler(optimizer, plan)
+
+    optimizer, scheduler = started()
+    values, kls = [], [3.0, 0.5, 1.1, 0.9, 7.0, 0.1]
+    for kl in kls:
+        optimizer.step()
+        scheduler.observe(kl=kl)
+        values.append(scheduler.value("beta"))
+        if len(values) == 3:
+            saved = json.loads(json.dumps(scheduler.state_dict())), copy.deepcopy(optimizer.state_dict())
+
+    optimizer, resumed = started()
+    optimizer.load_state_dict(saved[1])
+    resumed.load_state_dict(saved[0])
+    again = []
+    for kl in kls[3:]:
+        optimizer.step()
+        resumed.observe(kl=kl)
+        again.append(resumed.value("beta"))
+    assert again == values[3:]
+    assert ps.replay(scheduler.plan, [(t + 1, {"kl": kl}) for t, kl in enumerate(kls)]) == scheduler.states
+
+
+LINES = [
+    'constant() * hold("kl", at=6.0, gain=0.01)',
+    'cosine() * hold("kl", at=0.01, factor=1.5, bands=[0.4, 3.0], when_high="lower", low=0.01, high=10.0)',
+    'constant() * hold("entropy", at=-0.2, add=0.1, low=-1.0)',
+    'constant() * hold("kl", at=6.0, gain=0.01, limit=0.5)',
+]
+
+
+@table("line", LINES)
+def test_the_text_reads_back_in_every_form(line):
+    schedule = ps.parse(line)
+    plan = ps.Plan(lr=schedule, horizon=100)
+
+    assert str(schedule) == line
+    for syntax in ("yaml", "json", "toml"):
+        assert ps.loads(text_of(plan, syntax), syntax) == plan
+
+
+def test_a_mapping_is_the_same_rule():
+    text = "lr: {product: [constant(), {hold: {metric: kl, at: 6, factor: 1.5, bands: [0.5, 3]}}]}"
+
+    assert ps.loads(text) == ps.Plan(lr=1.0 * hold("kl", at=6, factor=1.5, bands=(0.5, 3)))
+
+
+@pytest.mark.parametrize(
+    ("options", "multiple"),
+    [({"factor": 2}, 0.0), ({"factor": 2, "high": 3.0}, 3.1), ({"add": 1}, -0.1), ({"gain": 0.1, "low": 0.5}, 0.4)],
+)
+def test_a_state_beyond_the_bounds_is_refused(options, multiple):
+    rule = hold("kl", at=1.0, **options)
+
+    with pytest.raises(StateError, match="multiple must be from"):
+        rule.restore({"multiple": multiple})
+    assert asdict(rule.restore({"multiple": 1})) == {"multiple": 1.0}

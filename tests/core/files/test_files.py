@@ -1,0 +1,527 @@
+"""Reading and writing: formats, limits, and files that cannot be read."""
+
+import json
+import os
+import stat
+import warnings
+from pathlib import Path
+
+import pytest
+
+from paramsched.core import files as config
+from paramsched.core.feedback import plateau
+from paramsched.core.files import plan_files
+from paramsched.core.plan import Binding, Plan, Target
+from paramsched.core.schedules import absolute, chain, constant, cosine, from_function, linear, multistep, step, warmup
+from paramsched.errors import ConfigError, InvalidArgument, PlanError
+from support.tables import table
+
+PLAN = Plan(
+    Binding("lr", 0.1 * (warmup("5%") >> cosine(to=0.01)), groups="head"),
+    Binding("lr", "constant(3e-4)", groups=0),
+    Binding(Target("temperature", 1.0), linear(1.0, 0.1)),
+    Binding("betas[0]", linear(absolute(0.85), absolute(0.95), over="300 steps")),
+    lr=warmup("5%") >> cosine(to=0.1 + 0.2),
+    weight_decay=linear(1.0, 0.5) * plateau("loss"),
+    horizon="20 epochs",
+)
+FORMATS = ("yaml", "toml", "json")
+
+
+def refused(text, format="yaml"):
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(text, format)
+    assert len(refusal.value.problems) == 1
+    return refusal.value.problems[0]
+
+
+def names(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+# ---------------------------------------------------------------- round trips
+
+
+@pytest.mark.parametrize("suffix", [".yaml", ".yml", ".toml", ".json", ".YAML"])
+def test_a_file_is_read_back_as_the_same_plan(tmp_path, suffix):
+    file = tmp_path / f"plan{suffix}"
+
+    assert config.dump(PLAN, file) is None
+    assert config.load(file) == PLAN
+    assert config.load(str(file)) == PLAN
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@table(
+    "name", ["yes", "3e-4", "0", "null", "~", "a: b", "#1", "'", '"', "a\nb", "\x7f", "\x85", "😀", "horizon", " x "]
+)
+def test_a_group_may_have_any_name(format, name):
+    plan = Plan(Binding("lr", "constant(0.5)", groups=name))
+
+    assert config.loads(config.dump(plan, format=format), format) == plan
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_table_too_long_for_a_line_is_written_as_mappings(format):
+    times = [f"{t} steps" for t in range(1, 4000)]
+    plan = Plan(lr=(multistep(times) * step(7)) * plateau(), eps=step(3) + chain(multistep(times) - 1, constant(2)))
+
+    text = config.dump(plan, format=format)
+
+    assert max(map(len, text.splitlines())) < 10_000
+    assert config.loads(text, format) == plan
+
+
+def test_toml_json_and_yaml_have_a_natural_layout():
+    plan = Plan(lr=warmup("5%") >> cosine(), horizon="20 epochs")
+
+    assert config.dump(plan) == 'horizon: 20 epochs\nlr: warmup("5%") >> cosine()\n'
+    assert config.dump(plan, format="toml") == 'horizon = "20 epochs"\nlr = \'warmup("5%") >> cosine()\'\n'
+    assert json.loads(config.dump(plan, format="json")) == {"horizon": "20 epochs", "lr": 'warmup("5%") >> cosine()'}
+
+
+def test_a_complete_example_is_read():
+    text = """
+horizon: 20 epochs
+lr: warmup("5%") >> cosine(to=0.01)
+weight_decay: linear(1.0, 0.5)
+betas[0]: linear(absolute(0.85), absolute(0.95), over="300 steps")
+groups:
+  head:
+    lr: constant(0.1) * (warmup("5%") >> cosine(to=0.01))
+targets:
+  temperature: {initial: 1.0, schedule: "linear(1.0, 0.1)"}
+"""
+    assert config.loads(text) == Plan(
+        Binding("betas[0]", linear(absolute(0.85), absolute(0.95), over="300 steps")),
+        Binding("lr", constant(0.1) * (warmup("5%") >> cosine(to=0.01)), groups="head"),
+        Binding(Target("temperature", 1.0), linear(1.0, 0.1)),
+        lr=warmup("5%") >> cosine(to=0.01),
+        weight_decay=linear(1.0, 0.5),
+        horizon="20 epochs",
+    )
+
+
+@table(
+    ("flow", "call"),
+    [
+        ("[warmup(5, 0.1), cosine()]", '"warmup(5, 0.1)"'),
+        ("[constant(1), warmup(5, 0.1) >> cosine(to=0.01)]", '"warmup(5, 0.1) >> cosine(to=0.01)"'),
+        ("{every: [linear(1, absolute(0.5)) , 3]}", '"linear(1, absolute(0.5))"'),
+        ("""{sequence: [warmup("5%", 0.1), cosine()]}""", """'warmup("5%", 0.1)'"""),
+        ("[warmup(5, 'x'), cosine()]", "\"warmup(5, 'x')\""),
+        ("{warmup(5, 0.1)}", '"warmup(5, 0.1)"'),
+    ],
+)
+def test_an_unquoted_call_in_braces_is_rejected_with_the_quoted_form(flow, call):
+    text = f"lr: {flow}"
+
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(text)
+
+    (fault,) = refusal.value.diagnostics
+    begin, end, quoted = fault.edit
+    assert fault.instead == f"Write {call}"
+    assert quoted == call
+    assert (fault.line, fault.column) == (1, begin + 1)
+    assert call[1:-1] == text[begin:end]
+    if "{warmup" not in flow and "'x'" not in flow:
+        config.loads(text[:begin] + quoted + text[end:])
+
+
+def test_an_unclosed_call_in_braces_is_rejected():
+    assert refused("lr: {sequence: [warmup(5,\n 1)]}").endswith("Put the whole call in quotes")
+    assert refused("lr: {sequence: [warmup(5]}").startswith("$.lr[0]: ")
+
+
+# ---------------------------------------------------------------- YAML
+
+
+@table(
+    ("text", "value"),
+    [("3e-4", 3e-4), ("1E5", 1e5), ("-0.5", -0.5), ("0", 0.0), ("12", 12.0), ("1e-05", 1e-5), ("5e+0", 5.0)],
+)
+def test_numbers_follow_the_json_grammar(text, value):
+    assert config.loads(f"lr: [warmup(5), {text}]") == Plan(lr=warmup(5) >> constant(value))
+
+
+@table("word", ["yes", "no", "on", "off", "1:30", "2024-01-01", "0x10", "1_000x", "0o7", "+", "<<"])
+def test_words_with_special_meaning_in_yaml_1_1_are_text(word):
+    plan = config.loads(f"lr: constant(0.1)\ngroups:\n  {word}:\n    lr: constant(0.5)\n")
+
+    assert plan.bindings[1].groups == word
+
+
+def test_an_integer_key_is_an_index_and_a_quoted_one_a_name():
+    plan = config.loads("groups:\n  0: {lr: constant(0.1)}\n  '1': {lr: constant(0.2)}\n  '[2]': {lr: constant(0.3)}\n")
+
+    assert [binding.groups for binding in plan.bindings] == [0, 2, "1"]
+
+
+@table(
+    ("text", "expected"),
+    [
+        ("lr: &a 0.1\n", "line 1: the anchor &a"),
+        ("lr: *a\n", "line 1: the alias *a"),
+        ("lr: &a cosine()\nweight_decay: *a\n", "line 1: the anchor &a"),
+        ("lr: !!python/object/apply:os.system ['true']\n", "line 1: the tag tag:yaml.org,2002:python/"),
+        ("lr: !include x\n", "line 1: the tag !include"),
+        ("lr: !!float 1\n", "line 1: the tag tag:yaml.org,2002:float"),
+        ("lr: constant(0.1)\n---\nlr: constant(0.2)\n", "line 2: a second document begins"),
+        ("lr: constant(0.1)\nlr: constant(0.2)\n", "$.lr: the key occurs twice"),
+        ("groups:\n  a: {lr: constant(1)}\n  a: {lr: constant(2)}\n", "$.groups.a: the key occurs twice"),
+        ("lr: .nan\n", "$.lr: the number must be finite, got nan"),
+        ("lr: -.inf\n", "$.lr: the number must be finite, got -inf"),
+        ("lr: 1e999\n", "$.lr: the number must be finite, got inf"),
+        ("lr: " + "9" * 5000 + "\n", "$.lr: the number must be finite, got inf"),
+        ("lr: true\n", "$.lr: expected a schedule, got true"),
+        ("lr:\n", "$.lr: expected a schedule, got null"),
+        ("lr: [0.1\n", "line 2: YAML: expected"),
+        ("lr: a: b\n", "line 1: YAML: mapping values are not allowed"),
+        ("\tlr: 1\n", "line 1: YAML: found character"),
+        ("? [a]\n: 1\nlr: 1\n", "$: the key [\"a\"] is a list"),
+        ("? {a: 1}\n: 1\nlr: 1\n", "$: the key "),
+        ("lr: " + "[" * 60 + "]" * 60 + "\n", "line 1: nested more than 50 deep"),
+        ("lr: " + "[" * 9000 + "\n", "line 1: nested more than 50 deep"),
+        ("lr: " + "x" * 10_000 + "\n", "line 1: the line has 10,004 characters, more than 10,000"),
+        ("# " + "x\n" * 500_001, "1,000,004 bytes, more than 1,000,000"),
+        ("", "$: the file is empty; a plan needs at least lr"),
+        ("lr: \x00\n", "line 1: YAML: unacceptable character #x0000"),
+    ],
+)  # fmt: skip
+def test_invalid_yaml_is_rejected(text, expected):
+    assert refused(text).startswith(expected)
+
+
+def test_an_alias_bomb_is_rejected_at_its_first_anchor():
+    lines = ["a0: &a0 [x, x]"] + [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 60)]
+
+    assert refused("\n".join(lines)) == "line 1: the anchor &a0. Put the value where it belongs"
+
+
+# ---------------------------------------------------------------- TOML and JSON
+
+
+@table(
+    ("text", "expected"),
+    [
+        ("lr = nan", "$.lr: the number must be finite, got nan"),
+        ("lr = inf", "$.lr: the number must be finite, got inf"),
+        ("lr = 1e999", "$.lr: the number must be finite, got inf"),
+        ("lr = 2024-01-01", "$.lr: 2024-01-01 is a date"),
+        ("lr = 10:30:00", "$.lr: 10:30:00 is a date or a time"),
+        ("lr = 1\nlr = 2", "line 2: TOML: Cannot overwrite a value"),
+        ("lr = cosine()", "line 1: TOML: "),
+        ("lr = " + "9" * 5000, "line 1: TOML: "),
+        ("lr = " + "[" * 9000, "line 1: nested more than 50 deep"),
+        ("lr = " + "[" * 60 + "]" * 60, "$.lr[0][0]"),
+        ("a." * 70 + "b = 1", "line 1: TOML: a name of more than 50 parts"),
+    ],
+)
+def test_invalid_toml_is_rejected(text, expected):
+    assert refused(text, "toml").startswith(expected)
+
+
+@table(
+    ("text", "expected"),
+    [
+        ('{"lr": NaN}', "$.lr: the number must be finite, got nan"),
+        ('{"lr": -Infinity}', "$.lr: the number must be finite, got inf"),
+        ('{"lr": 1e999}', "$.lr: the number must be finite, got inf"),
+        ('{"lr": ' + "9" * 5000 + "}", "$.lr: the number must be finite, got inf"),
+        ('{"lr": 1, "lr": 2}', "$.lr: the key occurs twice"),
+        ('{"lr": 1,}', "line 1: JSON: "),
+        ("", "line 1: JSON: "),
+        ('{"lr": ' + "[" * 9000 + "1" + "]" * 900, "line 1: nested more than 50 deep"),
+        ('{"lr": ' + "[" * 60 + "1" + "]" * 60 + "}", "$.lr[0][0]"),
+    ],
+)
+def test_invalid_json_is_rejected(text, expected):
+    assert refused(text, "json").startswith(expected)
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_a_missing_file_raises_file_not_found_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        config.load(tmp_path / "none.yaml")
+
+
+def test_a_folder_is_rejected_as_a_plan(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        config.load(tmp_path)
+
+
+def test_invalid_utf_8_is_reported_with_its_location(tmp_path):
+    file = tmp_path / "plan.yaml"
+    file.write_bytes(b"lr: 0.1 # \xff\n")
+
+    with pytest.raises(ConfigError) as refusal:
+        config.load(file)
+
+    assert refusal.value.problems == ("line 1: byte 10 is 0xff, which is not valid UTF-8. Save the file as UTF-8",)
+    assert refusal.value.source == str(file)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path):
+    file = tmp_path / "plan.yaml"
+    file.write_bytes(b"\xef\xbb\xbflr: constant(0.1)\r\nhorizon: 5\r\n")
+
+    assert config.load(file) == Plan(lr="constant(0.1)", horizon=5)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device")
+def test_reading_an_endless_file_stops_at_the_limit():
+    with pytest.raises(ConfigError, match="more than 1,000,000 bytes"):
+        config.load("/dev/zero", format="yaml")
+
+
+def test_a_pipe_without_a_writer_does_not_block(tmp_path):
+    os.mkfifo(tmp_path / "plan.yaml")
+
+    with pytest.raises(ConfigError, match="it is a pipe"):
+        config.load(tmp_path / "plan.yaml")
+
+
+def test_a_shell_pipe_is_read():
+    reader, writer = os.pipe()
+    os.write(writer, b"lr: cosine()")
+    os.close(writer)
+
+    assert config.load(f"/dev/fd/{reader}", format="yaml") == Plan(lr="cosine()")
+
+
+@pytest.mark.parametrize("name", ["a\0.yaml", "\ud800.yaml"])
+def test_an_impossible_file_name_raises_file_not_found_error(tmp_path, name):
+    for call in (config.load, lambda path: config.dump(Plan(lr=1), path)):
+        with pytest.raises(FileNotFoundError, match="invalid file name"):
+            call(tmp_path / name)
+
+
+def test_an_unknown_suffix_requires_a_format(tmp_path):
+    file = tmp_path / "plan.txt"
+    file.write_text("lr: constant(0.1)")
+
+    assert config.load(file, format="yaml") == Plan(lr="constant(0.1)")
+    with pytest.raises(InvalidArgument, match=r'plan\.txt: unknown suffix .* Write format="yaml"'):
+        config.load(file)
+
+
+def test_an_unknown_format_gets_the_nearest_suggestion():
+    for call in (
+        lambda: config.loads("lr: constant(1)", "yml"),
+        lambda: config.dump(PLAN, format="yml"),
+        lambda: config.convert("lr: 1", "yaml", "yml"),
+        lambda: config.load(__file__, format="yml"),
+    ):
+        with pytest.raises(InvalidArgument, match='did you mean "yaml"'):
+            call()
+    with pytest.raises(InvalidArgument, match="expected one of "):
+        config.loads("lr: constant(1)", "_files")
+
+
+def test_native_is_a_format_in_the_syntax_of_the_suffix(tmp_path):
+    config.dump(PLAN, tmp_path / "plan.toml", "native")
+
+    assert config.load(tmp_path / "plan.toml") == PLAN
+    assert config.load(tmp_path / "plan.toml", format="native") == PLAN
+    assert config.loads(config.dump(PLAN, format="native"), "native") == PLAN
+
+
+def test_writing_replaces_a_file_atomically_without_temporary_files(tmp_path):
+    file = tmp_path / "plan.yaml"
+    file.write_text("old")
+    file.chmod(0o640)
+
+    config.dump(PLAN, file)
+
+    assert config.load(file) == PLAN
+    assert names(tmp_path) == ["plan.yaml"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    file = tmp_path / "plan.yaml"
+    file.write_text("lr: constant(0.5)")
+    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+
+    with pytest.raises(OSError, match="full"):
+        config.dump(PLAN, file)
+
+    assert file.read_text() == "lr: constant(0.5)"
+    assert names(tmp_path) == ["plan.yaml"]
+
+
+def test_a_symbolic_link_stays_a_link(tmp_path):
+    (tmp_path / "real.yaml").write_text("lr: 1")
+    (tmp_path / "link.yaml").symlink_to("real.yaml")
+
+    config.dump(PLAN, tmp_path / "link.yaml")
+
+    assert (tmp_path / "link.yaml").is_symlink()
+    assert config.load(tmp_path / "real.yaml") == PLAN
+
+
+def test_the_error_names_a_missing_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such folder") as refusal:
+        config.dump(PLAN, tmp_path / "none" / "plan.yaml")
+
+    assert refusal.value.filename == str(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan(Binding("lr", "constant(0.1)", groups=lambda group: True)),
+        Plan(lr=from_function(lambda t: 1.0)),
+        Plan(Binding("lr", "constant(0.1)", groups="[0]")),
+        Plan(Binding("horizon", "constant(0.1)")),
+    ],
+)
+def test_a_plan_without_text_is_not_written(tmp_path, plan):
+    with pytest.raises(PlanError, match=r"^dump\(plan\)"):
+        config.dump(plan, tmp_path / "plan.yaml")
+
+    assert names(tmp_path) == []
+
+
+@pytest.mark.heavy
+def test_a_plan_too_large_to_be_read_is_not_written(tmp_path):
+    plan = Plan(*(Binding("lr", "constant(0.5)", groups=f"group {index}" * 20) for index in range(5_000)))
+
+    with pytest.raises(InvalidArgument, match="more than 1,000,000"):
+        config.dump(plan, tmp_path / "plan.yaml")
+
+    assert names(tmp_path) == []
+
+
+def test_a_value_that_is_not_a_plan_is_not_written():
+    with pytest.raises(InvalidArgument, match="expected a plan, got int"):
+        config.dump(3)
+
+
+def test_a_value_that_is_not_text_is_not_read():
+    with pytest.raises(InvalidArgument, match="expected text or a mapping, got list"):
+        config.loads(["lr"])
+
+
+def test_convert_converts_between_formats():
+    assert config.convert("lr: constant(0.5)", "yaml", "json") == '{\n  "lr": "constant(0.5)"\n}\n'
+
+
+@table("text", ["plan.yaml", "runs/plan.toml", "lr: plan.yaml", "x: y.py", "plan.py"])
+def test_the_text_of_a_plan_may_not_be_a_path(text):
+    with pytest.raises(InvalidArgument if text.startswith(("plan.yaml", "runs")) else ConfigError) as refusal:
+        config.loads(text)
+
+    assert ("got a path" in str(refusal.value)) is (type(refusal.value) is InvalidArgument)
+
+
+def test_an_unknown_format_of_the_result_is_reported_before_the_errors_of_the_text():
+    with pytest.raises(InvalidArgument, match='unknown format; did you mean "yaml"'):
+        config.convert("lr: cosin()", "yaml", "yml")
+
+
+@table(
+    ("text", "format", "expected"),
+    [
+        ("lr: 1 # x", "yaml", True),
+        ("lr: 'a # b'", "yaml", False),
+        ("lr: a#b", "yaml", False),
+        ("# x\nlr: 1", "yaml", True),
+        ("lr = 1 # x", "toml", True),
+        ("lr = 'a # b'", "toml", False),
+        ('{"lr": "# x"}', "json", False),
+    ],
+)
+def test_a_text_knows_whether_it_has_comments(text, format, expected):
+    assert config.open_plan(text, format).has_comments is expected
+
+
+def test_a_table_is_found_beside_the_file_of_its_plan_and_for_a_text_in_the_working_folder(tmp_path, monkeypatch):
+    for folder, values in (("a", "1.0\n0.5\n"), ("b", "1.0\n0.25\n")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "t.csv").write_text(values)
+        (tmp_path / folder / "plan.yaml").write_text("lr: table_file('t.csv')\n")
+    monkeypatch.chdir(tmp_path / "b")
+    plans = config.load(tmp_path / "a" / "plan.yaml"), config.loads("lr: table_file('t.csv')")
+
+    assert [plan.bindings[0].schedule(1) for plan in plans] == [0.5, 0.25]
+
+
+@pytest.mark.peer("timm")
+@table(
+    ("call", "expected"),
+    [
+        (lambda: config.loads("plan.yaml"),
+         "loads('plan.yaml'): expected the text of a plan, got a path. Write ps.load('plan.yaml')"),
+        (lambda: config.loads(5), "loads(5): expected text or a mapping, got int. Write ps.load(path)"),
+        (lambda: config.loads(["x" * 80]), "expected text or a mapping, got list. Write ps.load(path)"),
+        (lambda: config.load("lr: 1"), "for the text of a plan, write ps.loads(text): 'lr: 1'"),
+        (lambda: config.load("a\nb"), "for the text of a plan, write ps.loads(text): 'a b'"),
+        (lambda: config.load("x" * 300 + ": "), "for the text of a plan, write ps.loads(text): 'xxx"),
+        (lambda: config.load("none.yaml"), "[Errno 2] No such file or directory: 'none.yaml'"),
+        (lambda: config.dump(PLAN, format="timm"),
+         "format='timm': this format can only be read. Write format=\"yaml\""),
+        (lambda: plan_files.PlanText("n", "lr: 1", "yaml", run_config=True).loaded(),
+         'run_config=True: expected a config of MMEngine, got yaml. Add format="mmengine"'),
+        (lambda: plan_files.PlanText("n", "a: 1", "timm", run_config=True).loaded(),
+         'run_config=True: expected a config of MMEngine, got timm. Add format="mmengine"'),
+    ],
+)  # fmt: skip
+def test_a_wrong_argument_is_explained(call, expected):
+    with pytest.raises((InvalidArgument, FileNotFoundError)) as refusal:
+        call()
+
+    assert expected in str(refusal.value)
+
+
+@pytest.mark.peer("timm")
+@table(
+    ("given", "format", "name", "native"),
+    [
+        ("lr: 1", None, "yaml text", True),
+        ("lr = 1", "toml", "toml text", True),
+        ({"lr": 1}, None, "a mapping", True),
+        ({"sched": "cosine", "epochs": 9}, "timm", "a mapping", False),
+        ("sched: cosine\nepochs: 9", "timm", "timm text", False),
+    ],
+)
+def test_a_text_or_a_mapping_is_opened_with_its_name(given, format, name, native):
+    text = config.open_plan(given, format)
+
+    assert (text.name, text.loaded().native) == (name, native)
+
+
+@table(
+    ("format", "syntax", "expected"),
+    [("native", None, True), ("native", "toml", True), ("native", "json", False), ("timm", "yaml", True),
+     ("timm", None, False), ("json", "yaml", False)],
+)  # fmt: skip
+def test_the_suffix_determines_the_syntax_of_comments(format, syntax, expected):
+    assert plan_files.PlanText("n", "a # x", format, syntax).has_comments is expected
+
+
+@table(
+    ("text", "data", "warned", "repeated"),
+    [
+        ('{"lr": 1, "lr": 2}', {"lr": 2}, "$.lr: the key occurs twice, and", ["$.lr"]),
+        ('{"lr": 1, "lr": 2, "lr": 3}', {"lr": 3}, "$.lr: the key occurs twice, and", ["$.lr"]),
+        ('{"lr": 1, "lr": 2, "step": 1, "step": 2}', {"lr": 2, "step": 2},
+         "$.lr: the key occurs twice (and 1 other key), and", ["$.lr", "$.step"]),
+        ('{"x": 1, "x": 2, "lr": 1, "lr": 2, "step": 1, "step": 2, "a": {"Warm": 1, "Warm": 2}}',
+         {"x": 2, "lr": 2, "step": 2, "a": {"Warm": 2}},
+         "$.lr: the key occurs twice (and 2 other keys), and", ["$.x", "$.lr", "$.step", "$.a.Warm"]),
+        ('{"x": 1, "x": 2}', {"x": 2}, None, ["$.x"]),
+    ],
+)  # fmt: skip
+def test_a_repeated_key_is_a_warning_or_an_error_of_hjson(text, data, warned, repeated):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert plan_files.read_peer_data(text, "json", "c") == data
+    assert [str(one.message) for one in caught] == ([f"{warned} the last value counts. Keep one"] if warned else [])
+    with pytest.raises(ConfigError) as refusal:
+        plan_files.read_peer_data(text, "json", "c", is_hjson=True)
+    assert [one.path for one in refusal.value.diagnostics] == repeated

@@ -1,0 +1,43 @@
+"""The errors, their places and the correction of each line of `invalid_lines.txt`.
+
+To write the file again after a change of messages: `python tests/core/schedules/test_invalid_lines.py`.
+"""
+
+import re
+from pathlib import Path
+
+from paramsched.core.schedules import schedule_or_faults
+from paramsched.core.schedules.text.parsing import meant_line
+
+FILE = Path(__file__).with_name("invalid_lines.txt")
+
+
+def described(line: str) -> str:
+    """Return each error of a line with the part at fault, and the corrected line."""
+    faults = schedule_or_faults(line)
+    assert isinstance(faults, list), f"expected an invalid line, got {line}"
+    # Without examples and lists of all names, which other modules choose.
+    texts = [re.sub(r"[.:] For example: .*", "", str(one)) for one in faults]
+    messages = [re.sub(r"expected one of [\w, ]+", "expected one of …", text) for text in texts]
+    rows = [f"    {one.text[slice(*one.span)]:<12}  {message}" for one, message in zip(faults, messages, strict=True)]
+    meant = meant_line(line)
+    assert meant is None or not isinstance(schedule_or_faults(meant), list)
+    return "\n".join([line, *rows, f"    corrected     {meant}"])
+
+
+def test_a_line_of_more_than_400_characters_has_no_correction() -> None:
+    assert [meant_line("cosin()".rjust(size)) for size in (400, 401)] == ["cosine()", None]
+
+
+def known_lines() -> list[str]:
+    return [row for row in FILE.read_text(encoding="utf-8").splitlines() if row and not row.startswith("    ")]
+
+
+def test_each_error_of_a_line_has_its_message_its_place_and_its_correction() -> None:
+    expected = FILE.read_text(encoding="utf-8").rstrip("\n").split("\n\n")
+
+    assert [described(line) for line in known_lines()] == expected
+
+
+if __name__ == "__main__":
+    FILE.write_text("\n\n".join(map(described, known_lines())) + "\n", encoding="utf-8")

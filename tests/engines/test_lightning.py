@@ -1,0 +1,415 @@
+"""Lightning: the callback's facts, metrics, log and checkpoint."""
+
+import csv
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+import paramsched as ps
+from paramsched.errors import MissingFact
+from support.engine_runs.harness import (
+    BATCH,
+    BY_TOKENS,
+    PLAN,
+    Case,
+    Numbers,
+    Tiny,
+    in_one,
+    optimizer_of,
+    planned,
+    recorded,
+    tokens_of_batch,
+)
+from support.ports import free_port
+from support.programs import Program
+
+pl = pytest.importorskip("lightning.pytorch")
+runs = pytest.importorskip("support.engine_runs.lightning")
+PlanCallback = pytest.importorskip("paramsched.engines.lightning").PlanCallback
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def fit(
+    variant: str, folder: Path, *, accumulation: int = 4, plan: ps.Plan = PLAN, stop: int = 3, **keywords: Any
+) -> Any:
+    """The values used by a fit of three epochs that stops after `stop`; its checkpoint is written each epoch."""
+    case = Case("lightning", accumulation, variant=variant)
+    module = runs.Module(case, 15)
+    callbacks = [pl.callbacks.ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1), Stop(stop)]
+    if variant == "":
+        callbacks.append(PlanCallback(plan))
+    trainer = runs.trainer(case, callbacks=callbacks, enable_checkpointing=True)
+    trainer.fit(module, DataLoader(Numbers(), BATCH), **keywords)
+    return module.used
+
+
+class Stop(pl.Callback):
+    """Stop a run early, as a crash would, without changing its horizon."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        trainer.should_stop = trainer.current_epoch + 1 >= self.after
+
+
+@pytest.mark.parametrize("variant", ["", "step", "epoch", "unsaid"])
+def test_a_run_resumes_from_a_checkpoint(variant: str, tmp_path: Path) -> None:
+    first = fit(variant, tmp_path / "a", stop=1)
+
+    again = fit(variant, tmp_path / "b", ckpt_path=tmp_path / "a" / "epoch=0.ckpt")
+
+    assert first + again == planned(15)
+
+
+@pytest.mark.parametrize("skips", [False, True], ids=["whole", "the last update before it was skipped"])
+def test_a_run_in_tokens_resumes_from_a_checkpoint(skips: bool, tmp_path: Path, check_resumed: Any) -> None:
+    def fit_by_tokens(folder: Path, stop: int, **keywords: Any) -> Any:
+        case = Case("lightning", 4, overflow=skips)
+        module = runs.Module(case, 15)
+        plan = PlanCallback(BY_TOKENS, amount_of=tokens_of_batch)
+        callbacks = [pl.callbacks.ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1), Stop(stop), plan]
+        trainer = runs.trainer(case, callbacks=callbacks, enable_checkpointing=True)
+        trainer.fit(module, DataLoader(Numbers(overflow=skips, at=71), BATCH), **keywords)
+        return module.used
+
+    first = fit_by_tokens(tmp_path / "a", 1)
+    whole = fit_by_tokens(tmp_path / "c", 3)
+
+    again = fit_by_tokens(tmp_path / "b", 3, ckpt_path=tmp_path / "a" / "epoch=0.ckpt")
+
+    assert first + again == whole
+    # `whole` includes the batches of the skipped update; the recorder of the second part does not.
+    first.amounts, again.amounts = whole.amounts[: len(first)], whole.amounts[len(first) :]
+    name = "Lightning, the update before it skipped" if skips else "Lightning"
+    check_resumed(name, first + again, in_one(first, again), 12 if skips else 15)
+
+
+class Small(pl.LightningModule):
+    """Reports a validation loss that gets worse each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net, self.worse = Tiny(), 0.0
+
+    def configure_optimizers(self) -> Any:
+        return optimizer_of(self.net)
+
+    def on_fit_start(self) -> None:
+        self.used = recorded(self.trainer.optimizers[0])
+
+    def training_step(self, batch: Any, index: int) -> Any:
+        return torch.nn.functional.mse_loss(self.net(batch[0]), batch[1])
+
+    def validation_step(self, batch: Any, index: int) -> None:
+        self.log("val_loss", self.worse)
+
+    def on_validation_epoch_end(self) -> None:
+        self.worse += 1.0
+
+
+def small(callback: Any, **keywords: Any) -> Small:
+    module, loader = Small(), DataLoader(Numbers(), BATCH)
+    trainer = runs.trainer(Case("lightning"), callbacks=[callback], num_sanity_val_steps=1, **keywords)
+    trainer.fit(module, loader, loader)
+    return module
+
+
+def test_the_metrics_of_a_validation_reach_the_plan() -> None:
+    module = small(PlanCallback(ps.Plan(lr=ps.constant() * ps.plateau("val_loss", patience=0, factor=0.5))))
+
+    assert [row[0] for row in module.used[::18]] == [0.1, 0.1, 0.05]
+
+
+def test_a_plan_in_epochs_uses_the_trainers_epochs() -> None:
+    module = small(PlanCallback(ps.Plan(lr=ps.step("1 epochs", gamma=0.5))), accumulate_grad_batches=4)
+
+    assert [row[0] for row in module.used] == [0.1] * 5 + [0.05] * 5 + [0.025] * 5  # 18 batches
+
+
+def test_a_metric_that_is_never_reported_causes_a_warning() -> None:
+    with pytest.warns(UserWarning, match=r"watches loss, which was never reported; reported metrics: val_loss"):
+        small(PlanCallback(ps.Plan(lr=ps.constant() * ps.plateau("loss"))))
+
+
+def test_metric_rules_resume_from_the_callback_state() -> None:
+    plan = ps.Plan(lr=ps.constant() * ps.plateau("val_loss", patience=0, factor=0.5))
+    callback = PlanCallback(plan)
+    small(callback)
+    again = PlanCallback(plan)
+
+    again.load_state_dict(callback.state_dict())
+    module = small(again, max_epochs=1)
+
+    assert module.used[0][0] == 0.1 * 0.25
+
+
+@pytest.mark.parametrize("every", [1, 5])
+def test_the_values_of_each_logged_update_reach_the_logger(every: int, tmp_path: Path) -> None:
+    logger = pl.loggers.CSVLogger(tmp_path)
+    small(PlanCallback(PLAN), logger=logger, log_every_n_steps=every)
+
+    with Path(logger.log_dir, "metrics.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["lr/weight"]]
+    assert [int(row["step"]) for row in rows] == list(range(0, 54, every))
+    assert [float(row["lr/weight"]) for row in rows] == [row[0] for row in planned(54)][::every]
+
+
+def test_without_log_no_value_reaches_the_logger(tmp_path: Path) -> None:
+    logger = pl.loggers.CSVLogger(tmp_path)
+    small(PlanCallback(PLAN, log=False), logger=logger, log_every_n_steps=1, max_steps=2)
+    logger.save()
+
+    file = Path(logger.log_dir, "metrics.csv")
+    assert not file.exists() or "lr/" not in file.read_text(encoding="utf-8")
+
+
+def test_the_learning_rate_monitor_works_if_no_scheduler_is_returned(tmp_path: Path) -> None:
+    logger = pl.loggers.CSVLogger(tmp_path)
+    monitor = pl.callbacks.LearningRateMonitor("step")
+    module = runs.Module(Case("lightning", variant="step"), 54)
+    trainer = runs.trainer(Case("lightning"), callbacks=[monitor], logger=logger, log_every_n_steps=1)
+
+    trainer.fit(module, DataLoader(Numbers(), BATCH))
+
+    lines = Path(logger.log_dir, "metrics.csv").read_text(encoding="utf-8").splitlines()
+    column = next(i for i, name in enumerate(lines[0].split(",")) if name.startswith("lr-AdamW") and "weight" in name)
+    logged = [float(line.split(",")[column]) for line in lines[1:]]
+    assert logged == [row[0] for row in planned(54)]
+
+
+def test_manual_optimization_without_facts_is_rejected_with_the_argument() -> None:
+    module = runs.Module(Case("lightning", variant="manual"), 54)
+    trainer = runs.trainer(Case("lightning", variant="manual"), callbacks=[PlanCallback(PLAN)])
+
+    with pytest.raises(ps.InvalidArgument) as refusal:
+        trainer.fit(module, DataLoader(Numbers(), BATCH))
+
+    assert "with manual optimization only the module knows when it steps" in str(refusal.value)
+    assert "PlanCallback(..., calendar=ps.Calendar(total=10_000))" in str(refusal.value)
+
+
+def test_max_steps_is_the_horizon_if_it_is_reached_first() -> None:
+    callback = PlanCallback(PLAN)
+    module = small(callback, max_steps=10)
+
+    assert module.used == planned(10)
+
+
+class Pair(Small):
+    """Two optimizers, of which the second steps after every second batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.other = Tiny()
+        self.automatic_optimization = False
+        self.stop_after = 10**9
+
+    def configure_optimizers(self) -> Any:
+        return [optimizer_of(self.net), optimizer_of(self.other)]
+
+    def on_fit_start(self) -> None:
+        self.used, self.used_too = map(recorded, self.trainer.optimizers)
+
+    def training_step(self, batch: Any, index: int) -> None:
+        for net, optimizer, turn in zip((self.net, self.other), self.optimizers(), (1, 2), strict=True):
+            if index % turn == 0:
+                self.manual_backward(torch.nn.functional.mse_loss(net(batch[0]), batch[1]))
+                optimizer.step()
+                optimizer.zero_grad()
+
+
+BOTH = ps.Plan(ps.Binding("lr", "cosine()", groups="critic"), lr="linear()", horizon=54)
+
+
+@pytest.mark.parametrize("drive", ["critic", "generator"])
+def test_one_plan_for_two_optimizers(drive: str, tmp_path: Path) -> None:
+    module = Pair()
+    callback = PlanCallback(BOTH, optimizers=("critic", "generator"), drive=drive)
+    logger = pl.loggers.CSVLogger(tmp_path)
+    trainer = runs.trainer(Case("lightning"), callbacks=[callback], logger=logger, log_every_n_steps=1)
+    trainer.fit(module, DataLoader(Numbers(), BATCH))
+
+    shown = ps.trace(BOTH, {"critic": {"lr": 0.1}, "generator": {"lr": 0.1}})
+    first, second = ([row[0] for row in used] for used in (module.used, module.used_too))
+    # The critic steps first in an iteration: with drive="critic" the generator's step uses the next values already.
+    at = (lambda i: i, lambda i: 2 * i + 1) if drive == "critic" else (lambda i: (i + 1) // 2, lambda i: i)
+    assert first == [shown["lr", "critic"][at[0](i)] for i in range(len(first))]
+    assert second == [shown["lr", "generator"][at[1](i)] for i in range(len(second))]
+    (scheduler,) = callback.schedulers
+    assert scheduler.t == len(first if drive == "critic" else second)
+    logger.save()
+    assert "lr/critic/bias,lr/critic/weight,lr/generator/bias" in Path(logger.experiment.metrics_file_path).read_text(
+        encoding="utf-8"
+    )
+
+
+def test_two_optimizers_resume_from_a_checkpoint(tmp_path: Path) -> None:
+    def fit(epochs: int, path: str | None = None) -> tuple[Any, Any]:
+        module, callback = Pair(), PlanCallback(BOTH, optimizers=("critic", "generator"))
+        case = Case("lightning")
+        trainer = runs.trainer(case, callbacks=[callback], max_epochs=epochs)
+        trainer.fit(module, DataLoader(Numbers(), BATCH), ckpt_path=path)
+        trainer.save_checkpoint(tmp_path / f"{epochs}.ckpt")
+        return module, callback.schedulers[0]
+
+    whole, _ = fit(3)
+    fit(1)
+    rest, scheduler = fit(3, str(tmp_path / "1.ckpt"))
+
+    assert whole.used[-len(rest.used) :] == rest.used
+    assert whole.used_too[-len(rest.used_too) :] == rest.used_too
+    assert scheduler.t == len(whole.used)
+
+
+@pytest.mark.parametrize("plans", [list, dict])
+def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write(plans: Any) -> None:
+    given = {"critic": ps.Plan(lr="cosine()", horizon=54), "generator": ps.Plan(lr="linear()", horizon=54)}
+
+    with pytest.raises(ps.InvalidArgument, match="one plan drives all optimizers") as refusal:
+        PlanCallback(given if plans is dict else list(given.values()))  # type: ignore[arg-type]
+
+    line = refusal.value.instead.removeprefix("Write ")
+    written = eval(line, {"ps": ps, "PlanCallback": PlanCallback})
+    names = tuple(given) if plans is dict else ("optimizer_0", "optimizer_1")
+    lines = [ps.Binding("lr", "cosine()", groups=names[0]), ps.Binding("lr", "linear()", groups=names[1])]
+    assert (written._plan, written._names) == (ps.Plan(*lines, horizon=54), names)
+
+
+def test_names_that_are_not_as_many_as_the_optimizers_are_refused() -> None:
+    trainer = runs.trainer(Case("lightning"), callbacks=[PlanCallback(BOTH, optimizers=("critic",))])
+
+    with pytest.raises(ps.InvalidArgument, match="the module has 2 optimizers"):
+        trainer.fit(Pair(), DataLoader(Numbers(), BATCH))
+
+
+@pytest.mark.parametrize(
+    ("names", "found"), [(("critic", "critic"), "two optimizers have the same name"), (("a/b", "c"), "a name must not")]
+)
+def test_names_that_a_plan_cannot_use_are_refused_at_construction(names: tuple[str, str], found: str) -> None:
+    with pytest.raises(ps.InvalidArgument, match=found):
+        PlanCallback(BOTH, optimizers=names)
+
+
+def test_a_plan_may_be_a_mapping_as_in_a_plan_file() -> None:
+    callback = PlanCallback({"lr": "linear()", "horizon": 54}, optimizers=("critic", "generator"))
+    runs.trainer(Case("lightning"), callbacks=[callback]).fit(Pair(), DataLoader(Numbers(), BATCH))
+
+    assert callback.schedulers[0].plan == ps.Plan(lr="linear()", horizon=54)
+
+
+def test_a_scheduler_of_several_may_be_returned_by_configure_optimizers() -> None:
+    class Returning(Pair):
+        def configure_optimizers(self) -> Any:
+            both = super().configure_optimizers()
+            self.plan = ps.Scheduler(dict(zip(("critic", "generator"), both, strict=True)), BOTH)
+            return both, [self.plan]
+
+    module = Returning()
+    runs.trainer(Case("lightning")).fit(module, DataLoader(Numbers(), BATCH))
+
+    assert module.plan.t == len(module.used)
+    assert [row[0] for row in module.used] == ps.trace(BOTH, {"critic": {"lr": 0.1}, "generator": {"lr": 0.1}})[
+        "lr", "critic"
+    ][: len(module.used)].tolist()
+
+
+def test_a_callback_can_be_pickled() -> None:
+    import pickle
+
+    callback = pickle.loads(pickle.dumps(PlanCallback(PLAN)))
+
+    assert isinstance(callback, pl.Callback)
+
+
+class Unfreeze(pl.callbacks.BaseFinetuning):
+    """Adds a layer to the optimizer at the second epoch."""
+
+    def freeze_before_training(self, pl_module: Any) -> None:
+        self.freeze(pl_module.late)
+
+    def finetune_function(self, pl_module: Any, epoch: int, optimizer: Any) -> None:
+        if epoch == 1:
+            self.unfreeze_and_add_param_group(pl_module.late, optimizer)
+
+
+class Two(Small):
+    def __init__(self) -> None:
+        super().__init__()
+        self.late, self.rates = torch.nn.Linear(2, 2), []
+
+    def on_before_optimizer_step(self, optimizer: Any) -> None:
+        self.rates.append([group["lr"] for group in optimizer.param_groups])
+
+
+def test_groups_added_by_base_finetuning_continue_from_their_own_lr(caplog: pytest.LogCaptureFixture) -> None:
+    module, loader = Two(), DataLoader(Numbers(), BATCH)
+    callbacks = [PlanCallback(ps.Plan(lr=ps.linear(1.0, 0.1))), Unfreeze()]
+    runs.trainer(Case("lightning"), callbacks=callbacks).fit(module, loader)
+
+    before = len(module.rates[0])
+    rows = [row for row in module.rates if len(row) > before]
+    assert 0 < len(rows) < len(module.rates)
+    # Lightning divides the present lr by 10
+    assert [row[before] for row in rows] == pytest.approx([row[0] / 10 for row in rows], rel=1e-12)
+    assert 'late_groups="present"' in caplog.text
+
+
+class Torchs(Small):
+    def configure_optimizers(self) -> Any:
+        optimizer = optimizer_of(self.net)
+        return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1)]
+
+
+class Returned(Small):
+    def configure_optimizers(self) -> Any:
+        optimizer = optimizer_of(self.net)
+        return [optimizer], [ps.Scheduler(optimizer, PLAN, total=54)]
+
+
+@pytest.mark.parametrize("kind", ["callback", "returned"])
+def test_a_run_started_with_torchs_scheduler_continues_with_a_plan(kind: str, tmp_path: Path) -> None:
+    def trainer(*callbacks: Any) -> Any:
+        return runs.trainer(Case("lightning"), callbacks=list(callbacks), enable_checkpointing=True)
+
+    loader = DataLoader(Numbers(), BATCH)
+    saving = pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
+    trainer(saving, Stop(1)).fit(Torchs(), loader)
+    module = Small() if kind == "callback" else Returned()
+    callbacks = [PlanCallback(PLAN)] if kind == "callback" else []
+
+    trainer(pl.callbacks.ModelCheckpoint(tmp_path / "again"), *callbacks).fit(
+        module, loader, ckpt_path=tmp_path / "epoch=0.ckpt"
+    )
+
+    # Torch's was stepped once in the epoch; the optimizer's own state has counted 18 updates.
+    assert module.used == planned(54)[18:]
+
+
+@pytest.mark.long
+@pytest.mark.heavy
+def test_tensor_parallel_ranks_count_each_sample_once(tmp_path: Path) -> None:
+    port, tests = str(free_port()), Path(__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])}
+    started = [
+        Program(
+            ["-m", "support.lightning_tensor_parallel", str(rank), port, str(tmp_path / f"{rank}.json")], environment
+        )
+        for rank in (0, 1)
+    ]
+    said = [one.communicate(timeout=300)[1] for one in started]
+
+    assert [one.returncode for one in started] == [0, 0], said
+    for rank in (0, 1):  # updates, samples, and the samples in a batch as the Trainer knows them
+        assert json.loads((tmp_path / f"{rank}.json").read_text()) == [[8, 100, 8]] * 2
+
+
+def test_a_missing_token_count_suggests_the_callback() -> None:
+    with pytest.raises(MissingFact, match=r"For example: PlanCallback\(…, tokens_per_sample=1024\)$"):
+        small(PlanCallback(BY_TOKENS))

@@ -1,0 +1,167 @@
+"""Every engine runs a real training; the values of every update equal the plan bit for bit."""
+
+import itertools
+import os
+from pathlib import Path
+
+import pytest
+
+from support.engine_runs.harness import PER_BATCH, Case, Run, run, run_in_two, stepped_per_batch, together
+
+WIRINGS = [
+    ("plain", "", "plain torch"),
+    ("plain", "fused", "plain torch, fused"),
+    ("plain", "two", "plain torch, two optimizers"),
+    ("plain", "swa", "torch.optim.swa_utils"),
+    ("plain", "zero", "ZeroRedundancyOptimizer"),
+    ("plain", "fsdp1", "FSDP1 (FullyShardedDataParallel)"),
+    ("plain", "fsdp", "FSDP2 (fully_shard)"),
+    ("plain", "tensor", "tensor parallelism (parallelize_module)"),
+    ("plain", "pipeline", "pipeline parallelism (Schedule1F1B)"),
+    ("accelerate", "", "Accelerate"),
+    ("accelerate", "prepared", "Accelerate, scheduler prepared and stepped"),
+    ("accelerate", "split_batches", "Accelerate, split_batches"),
+    ("accelerate", "two", "Accelerate, two optimizers"),
+    ("deepspeed", "", "DeepSpeed ZeRO 2, lr_scheduler="),
+    ("deepspeed", "by hand", "DeepSpeed ZeRO 1, scheduler.step()"),
+    ("deepspeed", "stage 3", "DeepSpeed ZeRO 3, lr_scheduler="),
+    ("deepspeed", "trainer", "DeepSpeed ZeRO 2, Hugging Face Trainer"),
+    ("deepspeed", "accelerate", "DeepSpeed ZeRO 1, Accelerate"),
+    ("lightning", "", "Lightning, PlanCallback"),
+    ("lightning", "step", "Lightning, interval step"),
+    ("lightning", "epoch", "Lightning, interval epoch"),
+    ("lightning", "unsaid", "Lightning, scheduler not returned"),
+    ("lightning", "manual", "Lightning, manual optimization"),
+    ("lightning", "two", "Lightning, two optimizers"),
+    ("lightning", "sharded", "Lightning, ModelParallelStrategy"),
+    ("transformers", "", "Hugging Face Trainer, planned"),
+    ("transformers", "pair", "Hugging Face Trainer, optimizers="),
+    ("transformers", "two", "Hugging Face Trainer, two optimizers"),
+    ("ignite", "", "Ignite, PlanHandler"),
+    ("ignite", "nothing", "Ignite, without a handler"),
+    ("ignite", "wrapped", "Ignite, LRScheduler handler"),
+    ("skorch", "", "skorch, PlanCallback"),
+    ("skorch", "accelerate", "skorch, AccelerateMixin"),
+    ("mmengine", "", "MMEngine Runner, Scheduler on its OptimWrapper"),
+    ("pytorch_accelerated", "", "pytorch-accelerated"),
+    ("pytorch_accelerated", "function", "pytorch-accelerated, own function"),
+]
+# Wirings whose batches are counted, by the engine or by the loop; other wirings differ only in that.
+COUNTED = [(engine, "") for engine in dict.fromkeys(engine for engine, _, _ in WIRINGS)] + [("skorch", "accelerate")]
+COUNTED += [("plain", "two"), ("accelerate", "two"), ("deepspeed", "trainer")]
+WITHOUT_RAMP = {("skorch", "accelerate")}
+ONLY_IN_TWO = {("plain", variant) for variant in ("zero", "fsdp1", "fsdp", "tensor", "pipeline")}
+ONLY_IN_TWO |= {
+    ("lightning", "sharded"),
+    *((engine, variant) for engine, variant, _ in WIRINGS if engine == "deepspeed"),
+}
+WITHOUT_SCALER = {("skorch", ""), *ONLY_IN_TWO}
+IN_ONE = [one for one in WIRINGS if one[:2] not in ONLY_IN_TWO]
+IN_TWO = [one for one in WIRINGS if one[:2] != ("skorch", "")]
+# `make test` runs another wiring of these engines; each of these trains for seconds.
+LONG = {
+    ("accelerate", "prepared"),
+    ("accelerate", "split_batches"),
+    ("transformers", "pair"),
+    ("transformers", "two"),
+    ("pytorch_accelerated", "function"),
+}
+OTHER_STEPS = {(engine, True) for engine, _ in LONG}
+IN_TWO_ALWAYS = {one[:2] for one in IN_TWO if one[:2] == ("accelerate", "")}
+PAGE = Path(__file__).parents[2] / "docs" / "engines" / "table.md"
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+
+
+def cases(engine: str, variant: str, processes: int) -> dict[str, Case]:
+    """By column."""
+    skips = [False] if (engine, variant) in WITHOUT_SCALER else [False, True]
+    columns = {f"{n}{', skip' * skip}": Case(engine, n, skip, variant) for skip in skips for n in (1, 4)}
+    if (engine, variant) in COUNTED:
+        columns |= {f"tokens{', skip' * skip}": Case(engine, 4, skip, variant, "tokens") for skip in skips}
+        if processes == 1 and (engine, variant) not in WITHOUT_RAMP:
+            columns["ramp"] = Case(engine, 1, False, variant, "ramp")
+    return columns
+
+
+COLUMNS = ["1", "4", "1, skip", "4, skip", "tokens", "tokens, skip", "ramp"]
+
+
+def row(name: str, processes: int, runs: dict[str, Run]) -> str:
+    cells = [f"{runs[one].exact} / {runs[one].made}" if one in runs else "–" for one in COLUMNS]
+    return f"| {name} | {processes} | " + " | ".join(cells) + " |"
+
+
+def check(line: str, runs: dict[str, Run], add_row) -> None:
+    add_row(line)
+
+    assert {c: (one.exact, one.made) for c, one in runs.items()} == {
+        c: (one.expected, one.expected) for c, one in runs.items()
+    }
+    if os.environ.get("PARAMSCHED_ENGINE_TABLE") != "1":
+        assert line in PAGE.read_text(encoding="utf-8").splitlines(), f"add to docs/engines/table.md:\n{line}"
+
+
+@pytest.mark.parametrize(
+    ("engine", "variant", "name"),
+    [pytest.param(*one, id=one[2], marks=pytest.mark.long if one[:2] in LONG else ()) for one in IN_ONE],
+)
+def test_every_update_of_one_process_uses_the_planned_values(engine, variant, name, add_row, capfd):
+    pytest.importorskip(engine if engine != "plain" else "torch")
+
+    runs = {column: run(case) for column, case in cases(engine, variant, 1).items()}
+
+    check(row(name, 1, runs), runs, add_row)
+
+
+@pytest.mark.parametrize(
+    ("engine", "is_long"),
+    [
+        pytest.param(engine, is_long, marks=pytest.mark.long if is_long else (), id=engine + ", others" * is_long)
+        for engine, is_long in dict.fromkeys((one[0], one[:2] not in IN_TWO_ALWAYS) for one in IN_TWO)
+    ],
+)
+def test_every_update_of_two_processes_uses_the_planned_values(engine, is_long, add_row):
+    pytest.importorskip(engine if engine != "plain" else "torch")
+    wirings = [(one[1], one[2]) for one in IN_TWO if (one[0], one[:2] not in IN_TWO_ALWAYS) == (engine, is_long)]
+    ways = {name: cases(engine, variant, 2) for variant, name in wirings}
+
+    both = iter(
+        run_in_two([case for way in ways.values() for case in way.values()])
+    )  # one pair of processes for all of them
+
+    runs = {name: {column: next(both) for column in way} for name, way in ways.items()}
+    assert all(first.used == second.used for pairs in runs.values() for first, second in pairs.values())
+    for name, pairs in runs.items():
+        joint = {column: together(*pair) for column, pair in pairs.items()}
+        check(row(name, 2, joint), joint, add_row)
+
+
+@pytest.mark.skipif(os.environ.get("PARAMSCHED_ENGINE_TABLE") == "1", reason="the page is being written")
+def test_the_page_has_exactly_one_row_for_each_wiring():
+    page, _ = PAGE.read_text(encoding="utf-8").split("## Resumed")
+    rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
+
+    names = {(line.split(" | ")[0].removeprefix("| "), line.split(" | ")[1]) for line in rows}
+    expected = {(name, n) for n, ways in (("1", IN_ONE), ("2", IN_TWO)) for _, _, name in ways}
+    assert (names, len(rows)) == (expected, len(expected))
+
+
+@pytest.mark.skipif(os.environ.get(PER_BATCH) == "1", reason="it is switched on already")
+@pytest.mark.parametrize(
+    ("engine", "overflow"),
+    [
+        pytest.param(*one, marks=pytest.mark.long if one in OTHER_STEPS else ())
+        for one in itertools.product(sorted({engine for engine, _, _ in WIRINGS}), (False, True))
+    ],
+)
+def test_a_scheduler_stepped_per_batch_is_detected(engine, overflow, capfd):
+    pytest.importorskip(engine if engine != "plain" else "torch")
+    variant = "accelerate" if engine == "skorch" else ""
+    case = Case(engine, 1 if overflow else 4, overflow, variant)
+
+    with stepped_per_batch():
+        wrong = run(case)
+
+    assert wrong.made == wrong.expected
+    assert wrong.exact < wrong.made

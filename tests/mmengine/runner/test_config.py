@@ -1,0 +1,339 @@
+# ruff: noqa: C408  # configs are spelled as MMEngine spells them
+"""Invalid configs: every error is reported at once with its path, and no training starts."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+import paramsched as ps
+from mmengine.runner import loops
+from paramsched.errors import ConfigError
+from paramsched.mmengine.runner import Hook, Runner
+from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, StepLR, _ParamScheduler
+from support.runner_configs import DATASET, GOOD
+from support.runner_jobs import WithTrainStep, network
+from support.tables import table
+
+WRONG: dict[str, Any] = {
+    "$.model": 3,
+    "$.work_dir": 3,
+    "$.train_dataloader.dataset": 3,
+    "$.train_dataloader.batch_size": 0,
+    "$.train_dataloader.num_workers": -1,
+    "$.train_dataloader.sampler.type": "DefaultSampelr",
+    "$.train_cfg.by_epoch": "yes",
+    "$.train_cfg.max_epochs": 2.5,
+    "$.train_cfg.val_interval": 0,
+    "$.train_cfg.val_begin": "1",
+    "$.val_dataloader.batch_size": "four",
+    "$.val_cfg": 3,
+    "$.optim_wrapper.type": "OptimWraper",
+    "$.optim_wrapper.optimizer.type": "SDG",
+    "$.optim_wrapper.optimizer.lr": -0.1,
+    "$.optim_wrapper.optimizer.momentum": -1,
+    "$.optim_wrapper.optimizer.weight_decay": -1,
+    "$.optim_wrapper.accumulative_counts": 0,
+    "$.optim_wrapper.clip_grad": 3,
+    "$.param_scheduler[0].type": "LinaerLR",
+    "$.param_scheduler[0].start_factor": 3.0,
+    "$.param_scheduler[0].by_epoch": 1,
+    "$.param_scheduler[0].begin": "0",
+    "$.param_scheduler[0].end": -4,
+    "$.param_scheduler[1].type": 3,
+    "$.param_scheduler[1].by_epoch": "no",
+    "$.param_scheduler[1].T_max": "three",
+    "$.param_scheduler[1].eta_min": "low",
+    "$.param_scheduler[1].begin": -1,
+    "$.default_hooks.checkpoint.type": "ChekpointHook",
+    "$.default_hooks.checkpoint.interval": 0,
+    "$.default_hooks.checkpoint.max_keep_ckpts": "two",
+    "$.default_hooks.logger.type": "Logger",
+    "$.default_hooks.logger.interval": 0.5,
+    "$.custom_hooks[0].type": None,
+    "$.custom_hooks[0].interval": -1,
+    "$.custom_hooks[0].priority": "LOWER",
+    "$.auto_scale_lr.base_batch_size": 0,
+    "$.auto_scale_lr.enable": 1,
+    "$.randomness.seed": "one",
+    "$.randomness.deterministic": None,
+    "$.randomness.diff_rank_seed": 2,
+    "$.resume": "yes",
+    "$.on_change": "newer",
+    "$.loss": 3,
+}
+
+
+def steps(path: str) -> list[str | int]:
+    """Return the keys of a path such as `$.a[1].b`."""
+    found: list[str | int] = []
+    for part in path.removeprefix("$.").split("."):
+        name, _, index = part.partition("[")
+        found += [name] + ([int(index[:-1])] if index else [])
+    return found
+
+
+def corrupted(*paths: str) -> dict[str, Any]:
+    """Return a valid config with invalid values at these paths."""
+    config = {**copy.deepcopy({k: v for k, v in GOOD.items() if k not in ("model", "loss")}),
+              "model": GOOD["model"], "loss": GOOD["loss"]}  # fmt: skip
+    for path in paths:
+        *way, last = steps(path)
+        place = config
+        for step in way:
+            place = place[step]
+        place[last] = WRONG[path]
+    return config
+
+
+def diagnostics(config: dict[str, Any]) -> list[str]:
+    with pytest.raises(ConfigError) as refusal:
+        Runner(**config)
+    return list(refusal.value.problems)
+
+
+def test_a_valid_config_has_no_diagnostics():
+    Runner(**GOOD)
+
+
+@table("path", WRONG)
+def test_each_invalid_field_is_one_error_at_its_path(path):
+    found = diagnostics(corrupted(path))
+
+    assert len(found) == 1, found
+    assert found[0].startswith(f"{path}: ") or found[0].startswith(path.rpartition(".")[0] + ": "), found
+
+
+def leaves(config: Any, path: str = "$") -> list[str]:
+    if isinstance(config, dict) and config:
+        return [leaf for name, value in config.items() for leaf in leaves(value, f"{path}.{name}")]
+    if isinstance(config, list):
+        return [leaf for index, value in enumerate(config) for leaf in leaves(value, f"{path}[{index}]")]
+    return [path]
+
+
+def test_every_field_of_the_config_is_covered():
+    assert set(leaves(GOOD)) - {
+        "$.train_dataloader.sampler.shuffle",
+        "$.val_dataloader.dataset",
+        "$.optim_wrapper.clip_grad.max_norm",
+    } <= set(WRONG)
+
+
+INDEPENDENT = [
+    path
+    for path in WRONG
+    # A wrong type makes the other entries of its section unreadable.
+    if not path.endswith((".type", ".by_epoch", ".val_cfg", "[0].begin", "[0].end", "[1].begin", ".T_max", ".monitor"))
+]
+
+
+@given(st.sets(st.sampled_from(INDEPENDENT), min_size=2))
+def test_all_errors_are_reported_at_once(paths):
+    found = diagnostics(corrupted(*paths))
+
+    for path in paths:
+        assert any(line.startswith(f"{path}: ") for line in found), (path, found)
+    assert len(found) == len(paths), found
+
+
+@given(
+    st.sampled_from([p for p in leaves(GOOD) if p.count(".") > 1 and not p.endswith(".type")]),
+    st.sampled_from(["x", "_", "s"]),
+)
+def test_a_misspelled_entry_is_an_error_that_suggests_the_right_one(path, letter):
+    *way, last = steps(path)
+    if not isinstance(last, str):
+        return
+    config = corrupted()
+    place: Any = config
+    for step in way:
+        place = place[step]
+    if not isinstance(place, dict):
+        return
+    place[last + letter] = place.pop(last)
+
+    assert any(last + letter in line for line in diagnostics(config))
+
+
+def test_an_error_prevents_training_and_creates_no_files(tmp_path):
+    model = network()
+    before = copy.deepcopy(model.state_dict())
+    config = corrupted("$.train_cfg.max_epochs") | {"model": model, "work_dir": tmp_path / "run"}
+
+    diagnostics(config)
+
+    assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items())
+    assert not (tmp_path / "run").exists()
+
+
+@table(
+    ("changes", "said"),
+    [
+        (dict(train_cfg=None), "$.train_cfg: it is missing"),
+        (dict(optim_wrapper=None), "$.param_scheduler: there is no optimizer to schedule"),
+        (dict(train_cfg=dict(by_epoch=True)), "$.train_cfg.max_epochs: it is missing"),
+        (dict(train_cfg=dict(by_epoch=False, max_epochs=3)), "$.train_cfg.max_iters: it is missing"),
+        (dict(train_cfg=dict(max_epochs=3, max_iters=9)), "the length is"),
+        (dict(val_dataloader=None, val_cfg=dict()), "$.val_cfg: val_dataloader is missing"),
+        (dict(model=WithTrainStep()), "$.loss: WithTrainStep has its own train_step"),
+        (dict(param_scheduler=3), "$.param_scheduler"),
+        (dict(param_scheduler=dict(type="StepLR")), "$.param_scheduler.step_size: it is missing"),
+        (dict(param_scheduler=[dict(type="LinearLR", begin=7)]), "$.param_scheduler[0]"),
+        (dict(param_scheduler=dict(type="StepParamScheduler", param_name="wd", step_size=1)), "wd"),
+        (dict(param_scheduler=dict(gen=dict(type="StepLR", step_size=1))), "$.param_scheduler"),
+        (dict(param_scheduler="lr: cosin()"), "$.param_scheduler.lr: "),
+        (dict(param_scheduler={"lr": {"cosin": {}}}), "$.param_scheduler.lr: unknown schedule"),
+        (dict(param_scheduler={"lr": ["warmup(2)", {"cosine": {"two": 1}}]}), "$.param_scheduler.lr[1].two: "),
+        (dict(param_scheduler={"lr": None}), "$.param_scheduler.lr"),
+        (dict(param_scheduler=dict(milestones=[8, 11])), "$.param_scheduler.type: "),
+        (dict(param_scheduler="lr: ["), "$.param_scheduler: line 1: YAML"),
+        (dict(param_scheduler="missing.yaml"), "No such file"),
+        (dict(param_scheduler=ps.Plan(rho=ps.cosine())), '"rho"'),
+        (dict(param_scheduler=ps.Plan(ps.Binding("lr", ps.cosine(), groups="head"))), "head"),
+        (
+            dict(optim_wrapper=dict(optimizer=dict(type="SGD", learning_rate=0.1))),
+            "$.optim_wrapper.optimizer.learning_rate",
+        ),
+        (dict(optim_wrapper=dict(optimizer=dict(type="SGD"), dtype="bfloat16")), "$.optim_wrapper.dtype"),
+        (dict(default_hooks=dict(logger=dict(interval=5))), "$.default_hooks.logger.type: it is missing"),
+        (dict(custom_hooks=[object()]), "$.custom_hooks[0]: "),
+        (dict(load_from="nowhere"), '$.load_from: "nowhere" does not exist'),
+        (dict(watch="soon", param_scheduler="lr: cosine()"), "expected True, a number of updates of at least 1"),
+        (dict(watch=True, param_scheduler=ps.Plan(lr="cosine()")), "$.watch: only the path of a plan file"),
+        (dict(val_evaluator=[3]), "$.val_evaluator[0]"),
+        (dict(train_cfg=dict(type="EpochBasedTrainLoop", max_iters=9)), "$.train_cfg.max_epochs: it is missing"),
+        (
+            dict(train_cfg=dict(type="EpochBasedTrainLoop", max_iters=9)),
+            "the length is set by max_epochs. Omit max_iters",
+        ),
+        (
+            dict(train_cfg=dict(type="IterBasedTrainLoop", max_epochs=9)),
+            "the length is set by max_iters. Omit max_epochs",
+        ),
+        (
+            dict(train_cfg=dict(type="EpochBasedTrainLoop", by_epoch=False, max_iters=9)),
+            "$.train_cfg.by_epoch: False, but",
+        ),
+        (dict(loss=lambda output: output.sum()), "$.loss: a function does not take (output, target)"),
+        (dict(randomness=dict(seed=2**32)), "an integer from 0 to 4,294,967,295, got"),
+        (
+            dict(val_dataloader=dict(dataset=DATASET, sampler=dict(type=[]))),
+            "$.val_dataloader.sampler.type: expected one of DefaultSampler,",
+        ),
+        (dict(val_dataloader=dict(dataset=DATASET, collate_fn="stack")), "$.val_dataloader.collate_fn"),
+        (
+            dict(val_dataloader=dict(dataset=DATASET, persistent_workers=True)),
+            "persistent_workers option needs num_workers",
+        ),
+        (dict(val_dataloader=dict(dataset="digits")), "$.val_dataloader.dataset"),
+        (
+            dict(optim_wrapper=dict(optimizer=dict(type="SGD"), clip_grad=dict(max_norm="one"))),
+            "$.optim_wrapper.clip_grad",
+        ),
+        (dict(optim_wrapper=dict(optimizer=dict(type="SGD"), clip_grad=dict(max_norm=1, eps=1))), "unexpected keyword"),
+    ],
+)
+def test_incompatible_settings_are_reported(changes, said):
+    assert said in "\n".join(diagnostics({**corrupted(), **changes}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "length"), [("EpochBasedTrainLoop", "max_iters"), ("IterBasedTrainLoop", "max_epochs")]
+)
+def test_a_loop_with_the_wrong_length_argument_is_rejected_as_in_mmengine(kind, length):
+    with pytest.raises(TypeError, match=length):
+        getattr(loops, kind)(None, DATASET, **{length: 9})
+
+    assert any(length in line for line in diagnostics({**corrupted(), "train_cfg": {"type": kind, length: 9}}))
+
+
+class Refusing(_ParamScheduler):
+    def __init__(self, optimizer, **kwargs):
+        raise OSError("a fault of its own")
+
+
+@pytest.mark.parametrize("found", [dict(type=Refusing), dict(type=int), dict(type=nn.Identity)])
+def test_a_users_scheduler_that_cannot_be_built_is_an_error_at_its_path(found):
+    said = diagnostics({**corrupted(), "param_scheduler": [dict(type="StepLR", step_size=1), found]})
+
+    assert [line.split(":")[0] for line in said] == ["$.param_scheduler[1]"]
+
+
+def test_several_optimizers_without_schedulers_by_name_are_errors():
+    model = nn.ModuleDict({"gen": nn.Linear(2, 2), "dis": nn.Linear(2, 2)})
+    two = {name: dict(optimizer=dict(type="SGD", lr=0.1)) for name in ("gen", "dis")}
+    built = StepLR(torch.optim.SGD(model.parameters(), lr=0.1), step_size=1)
+
+    wrong_name = diagnostics({**corrupted(), "model": model, "optim_wrapper": two,
+                         "param_scheduler": dict(gan=dict(type="StepLR", step_size=1), dis=[])})  # fmt: skip
+    one_for_both = diagnostics({**corrupted(), "model": model, "optim_wrapper": two, "param_scheduler": built})
+    no_part = diagnostics({**corrupted(), "optim_wrapper": two, "param_scheduler": None})
+
+    assert any(line.startswith("$.param_scheduler.gan: ") and "gen" in line for line in wrong_name)
+    assert any(line.startswith("$.param_scheduler.gen: it is missing") for line in wrong_name)
+    assert "belongs to one optimizer" in one_for_both[0]
+    assert [line.split(":")[0] for line in no_part] == ["$.optim_wrapper.gen", "$.optim_wrapper.dis"]
+
+
+def test_a_config_file_reports_unsupported_and_misspelled_entries(tmp_path):
+    file = tmp_path / "config.py"
+    file.write_text(
+        "import os\n"
+        "model = dict(type='nobodys')\n"
+        "train_cfg = dict(max_epochs=int(os.environ['E']))\n"
+        "param_schduler = dict(type='StepLR', step_size=3)\n"
+        "my_own_constant = 3\n"
+    )
+
+    with pytest.raises(ConfigError) as refusal:
+        Runner.from_cfg(file)
+
+    text = str(refusal.value)
+    assert '$.param_schduler: unknown argument of Runner; did you mean "param_scheduler"?' in text
+    assert "$.train_cfg.max_epochs: line 3" in text
+    assert "$.model.type" in text
+    assert "my_own_constant" not in text
+
+
+@PARAM_SCHEDULERS.register_module(force=True)
+class Halving(_ParamScheduler):
+    def __init__(self, optimizer, *args, **kwargs):
+        super().__init__(optimizer, "lr", *args, **kwargs)
+
+    def _get_value(self):
+        return [base * 0.5**self.last_step for base in self.base_values]
+
+
+def test_a_users_own_scheduler_is_used_by_name():
+    runner = Runner(**{**corrupted(), "param_scheduler": dict(type="Halving"), "custom_hooks": [Hook()]})
+
+    assert runner.param_schedulers == {"type": "Halving"}
+
+
+class Doubled(list):
+    """A dataset that is a list and overrides its samples."""
+
+    def __getitem__(self, index):
+        return 2 * super().__getitem__(index), 0
+
+
+def test_a_dataset_that_is_a_list_is_used_unchanged(tmp_path):
+    seen = []
+
+    class Looking(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            seen.extend(data_batch[0][:, 0].tolist())
+
+    samples = Doubled(torch.full((64,), float(index)) for index in range(4))
+    settings = dict(model=network(), work_dir=tmp_path, loss=nn.functional.cross_entropy, custom_hooks=[Looking()])
+    loop = dict(train_dataloader=dict(dataset=samples, batch_size=2), train_cfg=dict(max_epochs=1))
+    Runner(**settings, **loop, optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1))).train()
+
+    assert seen == [0.0, 2.0, 4.0, 6.0]

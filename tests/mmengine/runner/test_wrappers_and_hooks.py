@@ -1,0 +1,567 @@
+# ruff: noqa: C408  # configs are spelled as MMEngine spells them
+"""Optimizer wrappers and hooks in every form give the same run; the attributes of a Runner."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from types import SimpleNamespace
+
+import mmengine.optim as peer
+import pytest
+import torch
+from mmengine.hooks import Hook as PeersHook
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+import paramsched as ps
+from mmengine.runner import Priority
+from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
+from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine.runner import AmpOptimWrapper, CheckpointHook, Hook, Runner
+from paramsched.mmengine.runner.optim_wrapper import own_wrappers
+from support.runner_jobs import QUIET, accuracy, loader, network
+from support.tables import table
+
+
+def run(model=None, **settings):
+    defaults = dict(
+        train_dataloader=loader(5),
+        train_cfg=dict(max_epochs=1),
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1)),
+        default_hooks=QUIET,
+        loss=cross_entropy,
+    )
+    runner = Runner(model or network(), "runs", **{**defaults, **settings})
+    runner.train()
+    return runner
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+# ---------------------------------------------------------------------- wrappers
+
+LIMIT = dict(max_norm=0.5)
+
+
+def sgd(model):
+    return torch.optim.SGD(model.parameters(), lr=0.1)
+
+
+WRAPPERS = {
+    "ours": lambda model: ours.OptimWrapper(sgd(model), 2, LIMIT),
+    "MMEngine's": lambda model: peer.OptimWrapper(sgd(model), 2, dict(LIMIT)),
+    "a dict of MMEngine's class": lambda model: dict(
+        type=peer.OptimWrapper, optimizer=sgd(model), accumulative_counts=2, clip_grad=LIMIT
+    ),
+    "a dict of our class": lambda model: dict(
+        type=ours.OptimWrapper, optimizer=sgd(model), accumulative_counts=2, clip_grad=LIMIT
+    ),
+    "a function that builds the optimizer": lambda model: dict(
+        optimizer=dict(type=lambda parameters, lr: torch.optim.SGD(parameters, lr=lr), lr=0.1),
+        accumulative_counts=2,
+        clip_grad=LIMIT,
+    ),
+    "the class of the optimizer": lambda model: dict(
+        optimizer=dict(type=torch.optim.SGD, lr=0.1), accumulative_counts=2, clip_grad=LIMIT
+    ),
+    "MMEngine's dict of wrappers": lambda model: peer.OptimWrapperDict(
+        a=peer.OptimWrapper(sgd(model), 2, dict(LIMIT)),
+        b=peer.OptimWrapper(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1), 2),
+    ),
+    "a dict with MMEngine's": lambda model: dict(
+        a=peer.OptimWrapper(sgd(model), 2, dict(LIMIT)),
+        b=ours.OptimWrapper(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1), 2),
+    ),
+    "a dict with dicts of MMEngine's class": lambda model: dict(
+        a=dict(type=peer.OptimWrapper, optimizer=sgd(model), accumulative_counts=2, clip_grad=LIMIT),
+        b=dict(
+            type=ours.OptimWrapper,
+            optimizer=torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1),
+            accumulative_counts=2,
+        ),
+    ),
+}
+
+
+@table("form", WRAPPERS)
+def test_every_form_of_a_wrapper_trains_the_same(form):
+    model, plain = network(), network()
+    optimizer = sgd(plain)
+    batches = list(loader(5))
+    for start in range(0, 5, 2):
+        part = batches[start : start + 2]
+        for inputs, target in part:
+            (cross_entropy(plain(inputs), target) / len(part)).backward()
+        nn.utils.clip_grad_norm_(plain.parameters(), 0.5)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    run(model, optim_wrapper=WRAPPERS[form](model))
+
+    for one, other in zip(model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-8)  # the last update may be divided before or after
+
+
+def test_clipping_by_value_of_mmengines_wrapper_is_kept():
+    model, plain = network(), network()
+
+    wrapper = peer.OptimWrapper(sgd(model), clip_grad=dict(type="value", clip_value=1e-3))
+    run(model, train_dataloader=loader(1), optim_wrapper=wrapper)
+
+    inputs, target = next(iter(loader(1)))
+    cross_entropy(plain(inputs), target).backward()
+    nn.utils.clip_grad_value_(plain.parameters(), 1e-3)
+    sgd(plain).step()
+    assert all(torch.equal(one, other) for one, other in zip(model.parameters(), plain.parameters(), strict=True))
+
+
+def test_only_mmengines_own_classes_are_replaced():
+    class Own(peer.OptimWrapper):
+        pass
+
+    kinds = {peer.OptimWrapper: "OptimWrapper", peer.AmpOptimWrapper: "AmpOptimWrapper", Own: Own, "Own": "Own"}
+    for given, found in kinds.items():
+        config = dict(type=given, accumulative_counts=2)
+        assert own_wrappers(config) == dict(type=found, accumulative_counts=2)
+        assert own_wrappers(dict(a=config, b=1)) == dict(a=dict(type=found, accumulative_counts=2), b=1)
+
+
+def test_a_wrapper_of_mmengine_that_steps_itself_is_refused():
+    class Own(peer.OptimWrapper):
+        pass
+
+    model = network()
+
+    with pytest.raises(InvalidArgument, match="this wrapper scales the loss or steps itself"):
+        run(model, optim_wrapper=Own(sgd(model)))
+
+
+@table(
+    ("given", "dtype", "precision", "scaling"),
+    [
+        (dict(dtype="float16"), "float16", "fp16", {}),
+        (dict(dtype=torch.float64), "float64", "no", {}),
+        (dict(dtype="bfloat16", loss_scale="dynamic"), "bfloat16", "bf16", {}),
+        (dict(dtype="float16", loss_scale=512), "float16", "fp16", {"init_scale": 512.0, "growth_interval": 2**31 - 1}),
+        (dict(dtype="float16", loss_scale=dict(init_scale=4.0)), "float16", "fp16", {"init_scale": 4.0}),
+        (dict(), None, "fp16" if torch.accelerator.is_available() else "bf16", {}),
+    ],
+)
+def test_the_precision_and_the_scale_of_a_wrapper(given, dtype, precision, scaling):
+    wrapper = AmpOptimWrapper(sgd(network()), **given)
+
+    assert (wrapper.dtype, wrapper.precision, wrapper.scaling) == (dtype, precision, scaling)
+    assert type(wrapper) is wrapper.__class__ is AmpOptimWrapper
+
+
+@table(
+    ("given", "said"),
+    [
+        (dict(dtype="int8"), "expected one of float16, bfloat16, float32, float64"),
+        *((dict(loss_scale=one), "expected a loss scale") for one in ("static", 0, -1.0, True, None)),
+    ],
+)
+def test_a_wrong_precision_or_scale_is_refused(given, said):
+    with pytest.raises(InvalidArgument, match=said):
+        AmpOptimWrapper(sgd(network()), **given)
+
+
+class Parallel(nn.Module):
+    """A model with several processes, which counts the batches without synchronization."""
+
+    silent = 0
+
+    def no_sync(self):
+        self.silent += 1
+        return contextlib.nullcontext()
+
+
+@table(
+    ("counts", "start", "batches"),
+    [(c, s, b) for c in (1, 3, 4) for s, b in ((0, 12), (0, 11), (0, 10), (5, 10), (2, 2))],
+)
+def test_a_wrapper_updates_synchronizes_and_scales_as_mmengines(counts, start, batches):
+    rows = []
+    for library in (peer, ours):
+        weight = nn.Parameter(torch.ones(1))
+        wrapper = library.OptimWrapper(torch.optim.SGD([weight], lr=0.5), accumulative_counts=counts)
+        wrapper.initialize_count_status(nn.Linear(1, 1), start, batches)
+        model, found = Parallel(), []
+        for _ in range(start, batches):
+            with wrapper.optim_context(model):
+                found.append((model.silent, wrapper.should_sync()))
+            found.append(wrapper.scale_loss(torch.tensor(12.0)).item())
+            wrapper.update_params(weight.sum())
+            found.append((wrapper.should_update(), weight.item(), wrapper.inner_count))
+        rows.append(found)
+
+    assert rows[1] == rows[0]
+
+
+def test_the_wrapper_of_a_run_shows_the_users_wrapper():
+    model = network()
+    inner = ours.OptimWrapper(sgd(model))
+    runner = run(model, optim_wrapper=inner)
+
+    wrapper = runner.optim_wrapper
+
+    assert repr(wrapper) == f"<{inner!r} on Accelerate>"
+    assert (wrapper.inner_count, wrapper.param_groups, wrapper.get_lr()) == (5, inner.param_groups, {"lr": [0.1]})
+    with pytest.raises(AttributeError):
+        print(wrapper.missing)
+    assert not hasattr(copy.copy(object.__new__(type(wrapper))), "inner")
+    assert wrapper.optimizer is inner.optimizer
+
+
+class Body(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body, self.head = nn.Linear(64, 16), nn.Linear(16, 10)
+
+    def forward(self, inputs):
+        return self.head(self.body(inputs).relu())
+
+
+TWO = {name: dict(optimizer=dict(type="SGD", lr=lr)) for name, lr in (("body", 0.1), ("head", 0.2))}
+
+
+def test_several_optimizers_appear_by_name():
+    runner = run(Body(), optim_wrapper=copy.deepcopy(TWO), param_scheduler=dict(type="StepLR", step_size=1))
+
+    found = runner.optim_wrapper.param_groups
+
+    assert {name: groups[0]["lr"] for name, groups in found.items()} == {"body": 0.1, "head": 0.2}
+    assert {name: [type(one).__name__ for one in many] for name, many in runner.param_schedulers.items()} == {
+        "body": ["StepLR"], "head": ["StepLR"],
+    }  # fmt: skip
+    assert runner.fields("head") == [("lr", 0)]
+    assert runner.values() == {("body.lr", 0): 0.1, ("head.lr", 0): 0.2}
+
+
+def test_optimizers_that_accumulate_differently_need_a_train_step():
+    two = copy.deepcopy(TWO)
+    two["body"]["accumulative_counts"] = 3
+
+    with pytest.raises(InvalidArgument, match="the optimizers have different accumulative_counts"):
+        run(Body(), optim_wrapper=two)
+
+
+@pytest.mark.parametrize("counts", [1, 3])
+def test_one_loss_for_several_optimizers_accumulates_as_for_one(counts):
+    model, same = Body(), Body()
+    two = {name: dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=counts) for name in TWO}
+
+    run(model, optim_wrapper=two)
+    run(same, optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=counts))
+
+    assert all(torch.equal(one, other) for one, other in zip(model.parameters(), same.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("enable", [True, False])
+def test_the_lr_is_scaled_by_the_samples_of_an_update(enable):
+    runner = run(
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=3),
+        auto_scale_lr=dict(base_batch_size=16, enable=enable),
+    )
+
+    assert runner.values()["lr", 0] == pytest.approx(0.1 * 4 * 3 / 16 if enable else 0.1)
+
+
+# ---------------------------------------------------------------------- hooks
+
+
+def test_a_hook_receives_every_call_with_its_mode():
+    seen = []
+
+    class Any(Hook):
+        def _before_epoch(self, runner, mode="train"):
+            seen.append(f"before {mode} epoch")
+
+        def _after_epoch(self, runner, mode="train"):
+            seen.append(f"after {mode} epoch")
+
+        def _before_iter(self, runner, batch_idx, data_batch=None, mode="train"):
+            seen.append(f"before {mode} {batch_idx} {len(data_batch)}")
+
+        def _after_iter(self, runner, batch_idx, data_batch=None, outputs=None, mode="train"):
+            seen.append(f"after {mode} {batch_idx} {len(data_batch)} {outputs is not None}")
+
+    runner = run(
+        train_dataloader=loader(1), val_dataloader=loader(1), val_cfg={}, test_dataloader=loader(2),
+        test_cfg={}, test_evaluator=accuracy, custom_hooks=[Any()],
+    )  # fmt: skip
+    runner.test()
+
+    assert seen == [
+        line
+        for mode, batches in (("train", 1), ("val", 1), ("test", 2))
+        for line in (
+            f"before {mode} epoch",
+            *(text for i in range(batches) for text in (f"before {mode} {i} 2", f"after {mode} {i} 2 True")),
+            f"after {mode} epoch",
+        )
+    ]
+
+
+@table(("n", "start", "done"), [(n, start, done) for n in (-1, 0, 1, 3) for start in (0, 2) for done in range(7)])
+def test_the_conditions_of_a_hook_are_those_of_mmengine(n, start, done):
+    runner = SimpleNamespace(epoch=done, iter=done, max_epochs=4, max_iters=5)
+    conditions = [
+        lambda hook: hook.every_n_epochs(runner, n, start),
+        lambda hook: hook.every_n_train_iters(runner, n, start),
+        lambda hook: hook.every_n_inner_iters(done, n),
+        lambda hook: hook.end_of_epoch(range(4), done),
+        lambda hook: hook.is_last_train_epoch(runner),
+        lambda hook: hook.is_last_train_iter(runner),
+    ]
+    runner.epoch, runner._train_loop = done, SimpleNamespace(stop_training=False)
+
+    assert [bool(one(Hook())) for one in conditions] == [bool(one(PeersHook())) for one in conditions]
+
+
+class Noting(Hook):
+    def __init__(self, name="", **settings):
+        self.name, self.seen = name, settings["seen"]
+
+    def before_train(self, runner):
+        self.seen.append(self.name)
+
+
+def test_hooks_are_called_in_the_order_of_their_priority_however_they_are_added():
+    seen = []
+
+    class Late(Noting):
+        priority = "LOWEST"
+
+    runner = Runner(
+        network(), "runs", loader(1), train_cfg=dict(max_epochs=1), loss=cross_entropy, default_hooks=QUIET,
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1)),
+        custom_hooks=[
+            Late("lowest", seen=seen),
+            Noting("normal", seen=seen),
+            dict(type=Noting, name="number", seen=seen, priority=20),
+            dict(type=Noting, name="MMEngine's level", seen=seen, priority=Priority.VERY_HIGH),
+        ],
+    )  # fmt: skip
+    runner.register_hook(Noting("second normal", seen=seen))
+    runner.register_hook(Noting("first", seen=seen), "HIGHEST")
+    runner.register_hook(dict(type=Noting, name="low", seen=seen), priority="low")
+    runner.train()
+
+    expected = ["first", "MMEngine's level", "number", "normal", "second normal", "low", "lowest"]
+    assert seen == expected
+    assert [hook.name for hook in runner.hooks if isinstance(hook, Noting)] == expected
+
+
+@table("given", [dict(type=network), dict(type=dict), int])
+def test_an_object_that_is_no_hook_is_refused(given):
+    with pytest.raises((InvalidArgument, ConfigError), match="expected a hook"):
+        Runner(network()).register_hook(given)
+
+
+SCORES = [0.5, 0.7, 0.6, 0.9, 0.2]
+HIGHER, LOWER = [0, 1, 3], [0, 4]  # the epochs with a new best score
+
+
+@table(
+    ("name", "rule"),
+    [
+        *((name, "greater") for name in ("accuracy", "acc", "mine/mAP", "top1", "coco/AR@100", "auc", "mIoU")),
+        *((name, "less") for name in ("loss", "val_loss", "loss_cls")),
+    ],
+)
+def test_the_name_of_a_metric_shows_which_scores_are_better(name, rule):
+    assert CheckpointHook(save_best=name).rule == rule
+    assert CheckpointHook(save_best=name, rule="less").rule == "less"
+    assert CheckpointHook(save_best=name, rule="greater").rule == "greater"
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "expected"), [("mine/acc", None, HIGHER), ("loss", None, LOWER), ("loss", "greater", HIGHER)]
+)
+def test_the_best_checkpoint_is_that_of_the_best_score(name, rule, expected, tmp_path):
+    scores, saved = iter(SCORES), []
+
+    class Scripted:
+        def process(self, data_batch, data_samples):
+            pass
+
+        def evaluate(self, size):
+            return {name: next(scores)}
+
+    class Looking(Hook):
+        def before_save_checkpoint(self, runner, checkpoint):
+            saved.append(runner.epoch - 1)
+
+    checkpoint = dict(type="CheckpointHook", save_best=name, rule=rule, save_last=False)
+    runner = run(
+        train_dataloader=loader(1), train_cfg=dict(max_epochs=5), val_dataloader=loader(1), val_cfg={},
+        val_evaluator=Scripted(), default_hooks=QUIET | dict(checkpoint=checkpoint), custom_hooks=[Looking()],
+    )  # fmt: skip
+
+    assert saved == expected
+    assert (runner.work_dir / f"best_{name.replace('/', '_')}").is_dir()
+
+
+@table(
+    ("given", "said"),
+    [
+        (dict(save_best="mine"), "the name does not show which value is better"),
+        (dict(save_best=3), "expected the name of a metric"),
+        (dict(save_best="loss", rule="min"), 'Write rule="less"'),
+        (dict(interval=0), "interval"),
+        (dict(max_keep_ckpts=-2), "max_keep_ckpts"),
+        (dict(save_begin=-1), "save_begin"),
+    ],
+)
+def test_a_wrong_argument_of_the_checkpoint_hook_is_refused(given, said):
+    with pytest.raises(InvalidArgument, match=said):
+        CheckpointHook(**given)
+
+
+def test_a_missing_score_is_logged_and_only_the_newest_checkpoints_are_kept(caplog):
+    hook = CheckpointHook(interval=1, max_keep_ckpts=2, save_best="accuracy")
+    runner = run(
+        train_dataloader=loader(1), train_cfg=dict(max_epochs=5), val_dataloader=loader(1), val_cfg={},
+        default_hooks=QUIET | dict(checkpoint=hook),
+    )  # fmt: skip
+
+    assert "save_best='accuracy': the validation computed only loss" in caplog.text
+    assert sorted(one.name for one in runner.work_dir.iterdir() if one.is_dir()) == ["epoch_4", "epoch_5"]
+    assert hook.state_dict() == {"best_score": None, "kept": ["epoch_4", "epoch_5"]}
+
+
+def test_a_scheduler_is_stepped_with_updates_as_often_as_there_are_updates():
+    rows = []
+    for count, by_epoch in (("updates", False), ("batches", False), ("updates", True)):
+        runner = run(
+            train_cfg=dict(max_epochs=2),
+            param_scheduler=dict(type="LinearLR", end=50, by_epoch=by_epoch, start_factor=0.5),
+            optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=3),
+            default_hooks=QUIET | dict(param_scheduler=dict(type="ParamSchedulerHook", count=count)),
+        )
+        rows.append(runner.param_schedulers[0].last_step)
+
+    assert rows == [4, 10, 2]
+
+
+@table(("count", "expected"), [("updates", 4), ("batches", 11)])
+def test_a_scheduler_without_an_end_ends_with_a_run_by_iterations(count, expected):
+    runner = run(
+        train_cfg=dict(max_iters=11),
+        param_scheduler=dict(type="LinearLR", by_epoch=False),
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=3),
+        default_hooks=QUIET | dict(param_scheduler=dict(type="ParamSchedulerHook", count=count)),
+    )
+
+    assert runner.param_schedulers[0].end == expected
+
+
+# ---------------------------------------------------------------------- attributes
+
+
+def test_the_attributes_of_a_runner_are_its_arguments_until_it_trains():
+    data, checked, schedule = loader(5), loader(1), dict(type="StepLR", step_size=1)
+    runner = Runner(
+        network(), "runs", data, checked, train_cfg=dict(max_epochs=3), loss=cross_entropy, default_hooks=QUIET,
+        optim_wrapper=(wrapper := dict(optimizer=dict(type="SGD", lr=0.1))), param_scheduler=schedule, val_cfg={},
+        cfg=dict(mine=3),
+    )  # fmt: skip
+    before = (runner.epoch, runner.iter, runner.max_epochs, runner.max_iters)
+
+    assert (runner.train_dataloader, runner.val_dataloader) == (data, checked)
+    assert (runner.optim_wrapper, runner.param_schedulers, runner.cfg) == (wrapper, schedule, {"mine": 3})
+    with pytest.raises(ParamschedError, match=r"train\(\) has not been called"):
+        print(runner.training)
+    trained = runner.train()
+
+    assert trained is runner.model
+    assert before == (0, 0, 1, 1)
+    assert (runner.epoch, runner.iter, runner.max_epochs, runner.max_iters) == (3, 15, 3, 15)
+    assert runner.training is runner.train_loop
+    assert (runner.train_dataloader, runner.val_dataloader) == (
+        runner.train_loop.dataloader,
+        runner.val_loop.dataloader,
+    )
+    assert (len(runner.train_dataloader), len(runner.val_dataloader)) == (5, 1)
+    assert [type(one) for one in runner.param_schedulers] == [ours.StepLR]
+
+
+@pytest.mark.parametrize("mode", ["val", "test"])
+def test_a_missing_loader_of_an_evaluation_is_named(mode):
+    with pytest.raises(ParamschedError, match=f"{mode}_dataloader is missing"):
+        getattr(Runner(network()), mode)()
+
+
+@table(
+    ("settings", "found"),
+    [
+        (dict(max_epochs=3), True),
+        (dict(max_iters=3), False),
+        (dict(by_epoch=True, max_epochs=3), True),
+        (dict(by_epoch=False, max_iters=3), False),
+        (dict(type="EpochBasedTrainLoop", max_epochs=3), True),
+        (dict(type="IterBasedTrainLoop", max_iters=3), False),
+    ],
+)
+def test_the_unit_of_a_run_follows_from_its_settings(settings, found):
+    runner = run(train_cfg=settings)
+
+    assert (runner.epoch, runner.iter) == ((3, 15) if found else (0, 3))
+
+
+@table(
+    ("settings", "expected"),
+    [
+        (dict(val_interval=2), [2, 4, 6, 8, 9]),
+        (dict(val_interval=4, val_begin=5), [8, 9]),
+        (dict(val_interval=20), [9]),
+    ],
+)
+@pytest.mark.parametrize("by_epoch", [True, False])
+def test_validations_run_after_their_epochs_or_iterations(by_epoch, settings, expected):
+    at = []
+
+    class Looking(Hook):
+        def before_val(self, runner):
+            at.append(runner.epoch if by_epoch else runner.iter)
+
+    length = dict(max_epochs=9) if by_epoch else dict(max_iters=9)
+    data = dict(train_dataloader=loader(1), val_dataloader=loader(1), val_cfg={})
+    run(train_cfg=length | settings, custom_hooks=[Looking()], **data)
+
+    assert at == expected
+
+
+def test_a_seed_repeats_a_run_and_another_does_not():
+    def first(seed):
+        model = run(train_dataloader=loader(5, shuffle=True), randomness=dict(seed=seed)).model
+        return model[0].weight.tolist()
+
+    assert first(3) == first(3)
+    assert first(3) != first(4)
+
+
+@table(
+    ("config", "expected"),
+    [
+        (dict(lr="cosine()"), [True]),
+        (dict(momentum="linear()"), [True]),
+        (dict(lr="constant(0.5)"), [True]),
+        (dict(weight_decay={"cosine": {"to": 0.1}}), [True]),
+        ("lr: cosine()", [True]),
+        (ps.Plan(lr="cosine()"), [True]),
+        (dict(type="StepLR", step_size=3), [False]),
+        ([dict(type="StepLR", step_size=3)], [False]),
+        ([], []),
+    ],
+)
+def test_a_plan_and_a_list_of_schedulers_are_distinguished(config, expected):
+    found = run(param_scheduler=config).param_schedulers
+
+    assert [isinstance(one, ps.Scheduler) for one in found or []] == expected

@@ -1,0 +1,623 @@
+"""The rows of docs/compat/divergences.md on MMEngine: our behavior, and the different one of the peer (D).
+
+A test with `row` runs twice, on our classes and on those of the peer, where it must fail.
+"""
+
+import copy
+import json
+import logging
+import math
+import pickle
+import warnings
+from types import SimpleNamespace
+
+import mmengine.optim as peers
+import numpy as np
+import pytest
+import torch
+from mmengine.optim import OptimWrapperDict
+from mmengine.optim.scheduler import _ParamScheduler as PeersBase
+
+import paramsched as ps
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from paramsched.errors import ConfigError, PlanChanged, StateError
+from paramsched.mmengine import reader as dialect
+from paramsched.mmengine import schedulers as ours
+from support import mmengine_peer
+from support.tables import table
+
+
+def built_by_runner(config, optimizer, *, epoch_length=10, max_epochs=None, max_iters=None):
+    """Build schedulers with MMEngine's own Runner, which has no other parts."""
+    runner = object.__new__(Runner)
+    runner.logger = logging.getLogger("peer")
+    loop = object.__new__(EpochBasedTrainLoop if max_iters is None else IterBasedTrainLoop)
+    loop.dataloader = [None] * epoch_length
+    loop._max_epochs, loop._max_iters = max_epochs or 1, max_iters or max_epochs * epoch_length
+    runner._train_loop = loop
+    wrap = lambda one: one if isinstance(one, peers.OptimWrapper) else peers.OptimWrapper(one)  # noqa: E731
+    if isinstance(optimizer, dict):
+        runner.optim_wrapper = OptimWrapperDict(**{name: wrap(one) for name, one in optimizer.items()})
+    else:
+        runner.optim_wrapper = wrap(optimizer)
+    return runner.build_param_scheduler(config)
+
+
+PEER = SimpleNamespace(
+    **{name: getattr(peers, name) for name in dir(peers) if name.endswith(("LR", "Momentum"))},
+    OptimWrapper=peers.OptimWrapper,
+    _ParamScheduler=PeersBase,
+    build_param_scheduler=built_by_runner,
+)
+
+
+def row(number):
+    """Run a test on our classes and on those of the peer, which must fail."""
+    peer = pytest.param(
+        PEER, id="peer", marks=pytest.mark.xfail(strict=True, reason=f"divergences.md, MMEngine row {number}")
+    )
+    return pytest.mark.parametrize("library", [pytest.param(ours, id="ours"), peer])
+
+
+def sgd(lr=0.1, groups=1, **more):
+    parameters = [{"params": [torch.nn.Parameter(torch.ones(1))]} for _ in range(groups)]
+    return torch.optim.SGD(parameters, lr=lr, momentum=0.9, **more)
+
+
+def adam():
+    return torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+
+
+def rates(scheduler, ticks):
+    """Return the value of the first group at each tick, including the one after construction."""
+    optimizer = scheduler.optimizer
+    found = [optimizer.param_groups[0][scheduler.param_name]]
+    for _ in range(ticks):
+        optimizer.step()
+        scheduler.step()
+        found.append(optimizer.param_groups[0][scheduler.param_name])
+    return found
+
+
+@row(1)
+def test_1_a_line_may_start_at_zero(library):
+    scheduler = library.LinearLR(sgd(), start_factor=0, end=5)
+
+    assert rates(scheduler, 5) == pytest.approx([0, 0.025, 0.05, 0.075, 0.1, 0.1])
+
+
+@row(2)
+def test_2_the_value_recovers_after_a_factor_of_zero(library):
+    scheduler = library.ConstantLR(sgd(), factor=0, end=3)
+
+    assert rates(scheduler, 3) == [0, 0, 0.1, 0.1]
+
+
+@pytest.mark.parametrize(("name", "argument"), [("LinearLR", "start_factor"), ("ConstantLR", "factor")])
+def test_3_a_window_of_one_tick_keeps_the_values_of_the_peer_and_warns(name, argument):
+    arguments = {argument: 0.001, "end": 1}
+    expected = rates(getattr(PEER, name)(sgd(), **arguments), 3)
+
+    with pytest.warns(UserWarning, match="one step.*convert_to_iter_based"):
+        scheduler = getattr(ours, name)(sgd(), **arguments)
+
+    assert rates(scheduler, 3) == expected == [0.0001] * 4
+
+
+@pytest.mark.parametrize("warmup", ["LinearLR", "ConstantLR"])
+def test_3_the_dialect_warns_of_a_window_of_one_tick(warmup):
+    config = [{"type": warmup, "end": 1}, {"type": "StepLR", "step_size": 3, "begin": 1}]
+
+    with pytest.warns(UserWarning, match=r"\$\[0\].*one step.*convert_to_iter_based"):
+        dialect.to_plan(config, calendar=ps.Calendar(total="12 epochs", steps_per_epoch=10))
+
+
+@row(4)
+def test_4_a_one_cycle_without_a_warmup_starts_at_its_peak(library):
+    scheduler = library.OneCycleLR(sgd(), eta_max=0.1, total_steps=5, pct_start=0.2)
+
+    assert rates(scheduler, 1)[0] == 0.1
+
+
+@row(4)
+def test_4_a_one_cycle_without_a_decay_stays_at_its_peak(library):
+    scheduler = library.OneCycleLR(sgd(), eta_max=0.1, total_steps=5, pct_start=1.0)
+
+    assert rates(scheduler, 5)[4:] == [0.1, 0.1]
+
+
+@row(5)
+@pytest.mark.parametrize("strategy", ["cos", "linear"])
+def test_5_a_one_cycle_keeps_its_last_value_at_its_end(library, strategy):
+    scheduler = library.OneCycleLR(sgd(), eta_max=0.1, total_steps=5, anneal_strategy=strategy)
+
+    found = rates(scheduler, 5)
+
+    assert found[5] == found[4] == pytest.approx(0.1 / 25 / 1e4)
+
+
+def test_5_a_one_cycle_beyond_its_end_is_the_documented_error():
+    scheduler = ours.OneCycleLR(sgd(), eta_max=0.1, total_steps=5)
+
+    with pytest.raises(ValueError, match="Tried to step 7 times"):
+        rates(scheduler, 6)
+
+
+@row(6)
+def test_6_a_one_cycle_accepts_a_peak_for_each_group(library):
+    wrapper = library.OptimWrapper(sgd(groups=2))
+
+    scheduler = library.OneCycleLR(wrapper, eta_max=[0.1, 0.2], total_steps=10)
+
+    assert [group["max_lr"] for group in scheduler.optimizer.param_groups] == [0.1, 0.2, 0.2]
+
+
+def test_7_a_one_cycle_overwrites_initial_lr_for_those_built_later_as_the_peer_does():
+    found = []
+    for library in (ours, PEER):
+        optimizer = sgd()
+        library.OneCycleLR(optimizer, eta_max=0.5, total_steps=10)
+        found.append(library.CosineAnnealingLR(optimizer, T_max=3).base_values)
+
+    assert found[0] == found[1] == [0.02]
+
+
+def test_8_a_cosine_over_its_window_stops_one_tick_early_as_in_the_peer():
+    expected = rates(PEER.CosineAnnealingLR(sgd(), end=5), 6)
+
+    assert rates(ours.CosineAnnealingLR(sgd(), end=5), 6) == pytest.approx(expected, rel=1e-12)
+    assert expected[-1] == pytest.approx(0.00955, abs=1e-5)
+
+
+def test_8_the_native_cosine_ends_at_its_end():
+    assert ps.cosine(over=5)(5, base=0.1) == 0.0
+
+
+def test_9_a_cosine_after_t_max_ignores_other_schedulers_as_in_the_peer_and_warns():
+    config = [{"type": "CosineAnnealingLR", "T_max": 4}, {"type": "MultiStepLR", "milestones": [3]}]
+    peers_list = built_by_runner(config, optimizer := sgd(), max_epochs=12)
+    expected = mmengine_peer.run(peers_list, optimizer, length=1)[:, 0]
+    optimizer = sgd()
+
+    with pytest.warns(UserWarning, match=r"\[0\]: the cosine reaches its floor at T_max=4"):
+        schedulers = ours.build_param_scheduler(config, optimizer, epoch_length=1, max_epochs=12)
+    found = mmengine_peer.run(schedulers, optimizer, length=1)[:, 0]
+
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
+    assert expected[8] == pytest.approx(0.1)
+
+
+def test_10_an_exponential_converted_to_iterations_keeps_its_gamma_and_warns():
+    with pytest.warns(UserWarning, match=r"gamma=0.5.*gamma \*\* \(1 / epoch_length\)"):
+        scheduler = ours.ExponentialLR.build_iter_from_epoch(sgd(), gamma=0.5, epoch_length=4)
+
+    assert rates(scheduler, 4)[4] == pytest.approx(0.00625)
+
+
+@row(11)
+def test_11_a_finished_warmup_that_is_resumed_by_last_step_is_finished(library):
+    optimizer = sgd()
+    optimizer.param_groups[0]["initial_lr"] = 0.1
+
+    scheduler = library.LinearLR(optimizer, start_factor=0.5, end=5, last_step=9)
+
+    assert rates(scheduler, 4) == [0.1] * 5
+
+
+@row(11)
+def test_11_a_polynomial_resumed_by_last_step_at_its_end_stays_constant(library):
+    optimizer = sgd(lr=0.0)
+    optimizer.param_groups[0]["initial_lr"] = 0.1
+
+    scheduler = library.PolyLR(optimizer, end=5, last_step=4)
+
+    assert rates(scheduler, 2) == [0.0] * 3
+
+
+@table("done", range(1, 8))
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("LinearLR", {"start_factor": 0.5, "end": 5}),
+        ("LinearLR", {"start_factor": 0.5, "begin": 2, "end": 6}),
+        ("PolyLR", {"end": 6, "power": 2.0}),
+        ("CosineAnnealingLR", {"T_max": 4}),
+        ("ConstantLR", {"factor": 0.5, "end": 4}),
+    ],
+)
+def test_11_last_step_continues_as_if_the_earlier_ticks_had_run(name, arguments, done):
+    whole = getattr(ours, name)(optimizer := sgd(), **arguments)
+    expected = rates(whole, 9)
+    begin = arguments.get("begin", 0)
+    optimizer.param_groups[0]["lr"] = expected[done + begin - 1] if done + begin - 1 < 9 else expected[-1]
+
+    resumed = getattr(ours, name)(optimizer, **arguments, last_step=done - 1)
+
+    found = rates(resumed, 2)
+    assert found == pytest.approx((expected + [expected[-1]] * 10)[done + begin : done + begin + 3])
+
+
+def test_12_the_error_of_converting_a_plateau_gives_the_reason():
+    with pytest.raises(ValueError, match="patience and cooldown count validations"):
+        ours.build_param_scheduler(
+            {"type": "ReduceOnPlateauLR", "convert_to_iter_based": True}, sgd(), epoch_length=10, max_epochs=3
+        )
+
+
+@row(12)
+def test_12_a_user_class_is_converted_in_its_window(library):
+    class Halved(library._ParamScheduler):
+        def _get_value(self):
+            return [0.05 for _ in self.optimizer.param_groups]
+
+    scheduler = Halved.build_iter_from_epoch(sgd(), "lr", begin=0.5, end=2, epoch_length=10)
+
+    assert (scheduler.begin, scheduler.end, scheduler.by_epoch) == (5, 20, False)
+
+
+def test_13_a_plateau_that_observes_no_metric_warns():
+    scheduler = ours.ReduceOnPlateauLR(sgd(), monitor="acc")
+    scheduler.step()
+
+    (line,) = ours.unmeasured([scheduler])
+
+    assert "never received 'acc'" in line
+
+
+def test_13_the_dialect_warns_of_a_plateau_without_a_validation():
+    config = {"param_scheduler": {"type": "ReduceOnPlateauLR"}, "train_cfg": {"max_epochs": 5}}
+
+    with pytest.warns(UserWarning, match="without validation it never changes the value"):
+        dialect.to_plan(config)
+
+
+@row(14)
+def test_14_the_state_of_a_plateau_contains_the_last_metric_and_its_epoch(library):
+    scheduler = library.ReduceOnPlateauLR(sgd())
+    scheduler.step()
+    scheduler.step({"loss": 2.0})
+
+    state = scheduler.state_dict()
+
+    assert (state["last_metric"], state["last_metric_step"]) == (2.0, 1)
+
+
+@row(15)
+@pytest.mark.parametrize(("rule", "metrics"), [("less", (-1, -0.99995, -0.9999)), ("greater", (-1, -1.00005, -1.0001))])
+def test_15_a_worse_negative_metric_is_not_better(library, rule, metrics):
+    scheduler = library.ReduceOnPlateauLR(sgd(), rule=rule, patience=1, threshold=1e-3)
+    for metric in metrics:
+        scheduler.step({"loss": float(metric)})
+
+    assert scheduler.optimizer.param_groups[0]["lr"] == pytest.approx(0.01)
+
+
+@row(16)
+def test_16_large_metrics_that_improve_do_not_reduce(library):
+    scheduler = library.ReduceOnPlateauLR(sgd(), patience=0)
+    for metric in (2e9, 1.5e9, 1.2e9):
+        scheduler.step({"loss": metric})
+
+    assert scheduler.optimizer.param_groups[0]["lr"] == 0.1
+
+
+@row(17)
+def test_17_a_missing_metric_changes_nothing(library):
+    scheduler = library.ReduceOnPlateauLR(sgd())
+    with pytest.raises(KeyError):
+        scheduler.step({"acc": 1.0})
+
+    assert scheduler.last_step == -1
+
+
+def test_18_under_accumulation_a_config_warns_that_a_plan_counts_updates():
+    config = {
+        "param_scheduler": {"type": "LinearLR", "by_epoch": False, "end": 8},
+        "optim_wrapper": {"accumulative_counts": 4},
+        "train_cfg": {"max_epochs": 2},
+    }
+
+    with pytest.warns(UserWarning, match="4 batches per update"):
+        dialect.to_plan(config, calendar=ps.Calendar(steps_per_epoch=10))
+
+
+@row(19)
+def test_19_accumulation_does_not_warn_about_the_order(library):
+    wrapper = library.OptimWrapper(sgd(), accumulative_counts=4)
+    scheduler = library.StepLR(wrapper, step_size=3, by_epoch=False)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        wrapper.update_params(wrapper.optimizer.param_groups[0]["params"][0].sum())
+        scheduler.step()
+
+
+def cosine_run(epochs, optimizer):
+    return ours.build_param_scheduler({"type": "CosineAnnealingLR"}, optimizer, epoch_length=1, max_epochs=epochs)
+
+
+def resumed(epochs, **policy):
+    optimizer = sgd()
+    first = cosine_run(2, optimizer)
+    rates(first[0], 2)
+    states, weights = [one.state_dict() for one in first], optimizer.state_dict()
+    optimizer = sgd()
+    schedulers = cosine_run(epochs, optimizer)
+    optimizer.load_state_dict(weights)
+    lines = ours.restore(schedulers, states, **policy)
+    return schedulers[0], lines
+
+
+def test_20_the_new_config_is_used_and_the_difference_is_logged(caplog):
+    scheduler, lines = resumed(6)
+
+    whole = rates(cosine_run(6, sgd())[0], 6)
+    assert (scheduler.end, scheduler.T_max) == (6, 6)
+    assert rates(scheduler, 3) == pytest.approx(whole[2:6], rel=1e-12)
+    assert "[0] CosineAnnealingLR end: 2 in the checkpoint, 6 now" in lines
+    assert "end: 2 in the checkpoint" in caplog.text
+
+
+def test_20_the_config_of_the_checkpoint_is_used_on_request():
+    scheduler, _ = resumed(6, on_change="checkpoint")
+
+    assert scheduler.end == 2
+
+
+def test_20_a_changed_config_can_raise_an_error():
+    with pytest.raises(PlanChanged, match="end: 2 in the checkpoint, 6 now"):
+        resumed(6, on_change="error")
+
+
+def test_20_an_unchanged_config_is_restored_without_a_message(caplog):
+    scheduler, lines = resumed(2)
+
+    assert (lines, caplog.records, scheduler.last_step) == ((), [], 1)
+
+
+def test_20_load_state_dict_overwrites_and_warns():
+    scheduler = ours.StepLR(sgd(), step_size=2)
+
+    with pytest.warns(UserWarning, match="step_size: 2 -> 5"):
+        scheduler.load_state_dict(ours.StepLR(sgd(), step_size=5).state_dict())
+
+    assert scheduler.step_size == 5
+
+
+@row(21)
+def test_21_the_state_of_another_class_is_rejected(library):
+    state = library.CosineAnnealingLR(sgd(), T_max=5).state_dict()
+
+    with pytest.raises(ValueError, match="state of"):
+        library.StepLR(sgd(), step_size=2).load_state_dict(state)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_21_another_number_of_schedulers_is_rejected(count):
+    states = [ours.StepLR(sgd(), step_size=2).state_dict()] * count
+
+    with pytest.raises(StateError, match="1 schedulers"):
+        ours.restore([ours.StepLR(sgd(), step_size=2)], states)
+
+
+@row(22)
+def test_22_momentum_of_adam_can_be_added_at_a_resume(library):
+    saved = adam().state_dict()
+    optimizer = adam()
+    scheduler = library.StepMomentum(optimizer, step_size=1, gamma=0.5)
+    optimizer.load_state_dict(saved)
+    optimizer.step()
+
+    scheduler.step()
+
+    assert optimizer.param_groups[0]["betas"][0] == pytest.approx(0.45)
+
+
+@row(23)
+def test_23_the_state_of_a_one_cycle_is_plain_data(library, tmp_path):
+    state = library.OneCycleLR(sgd(), eta_max=0.1, total_steps=10).state_dict()
+    torch.save(state, tmp_path / "state.pt")
+
+    assert torch.load(tmp_path / "state.pt", weights_only=True) == state
+
+
+@pytest.mark.parametrize("name", [name for name in dir(ours) if name.endswith("LR")])
+def test_23_every_state_is_plain_data(name, tmp_path):
+    required = {"Exponential": {"gamma": 0.5}, "MultiStep": {"milestones": [3, 3]}, "Step": {"step_size": 2}}
+    required |= {"CosineRestart": {"periods": [3], "eta_min": 0}, "OneCycle": {"eta_max": 0.1, "total_steps": 10}}
+    state = getattr(ours, name)(sgd(), **required.get(name.removesuffix("LR"), {})).state_dict()
+    torch.save(state, tmp_path / "state.pt")
+    loaded = torch.load(tmp_path / "state.pt", weights_only=True)
+    plain = {key: value for key, value in state.items() if key not in ("milestones", "best", "rule_worse")}
+
+    assert loaded == state
+    assert json.loads(json.dumps(plain)) == {key: list(v) if isinstance(v, tuple) else v for key, v in plain.items()}
+
+
+def test_25_the_epochs_of_a_run_by_iterations_are_computed_from_the_loader():
+    config = {"type": "CosineAnnealingLR"}
+
+    with pytest.warns(UserWarning, match="by_epoch=True in a run by iterations"):
+        (scheduler,) = ours.build_param_scheduler(config, sgd(), epoch_length=10, max_iters=95)
+
+    assert scheduler.end == 10
+    assert built_by_runner(config, sgd(), epoch_length=10, max_iters=95)[0].end == 1
+
+
+@row(26)
+def test_26_a_built_scheduler_is_not_stepped_for_several_optimizers(library):
+    first = sgd()
+
+    with pytest.raises(ValueError, match="belongs to one optimizer"):
+        library.build_param_scheduler(library.StepLR(first, step_size=1), {"a": first, "b": sgd()}, max_epochs=3)
+
+
+@row(27)
+def test_27_schedulers_of_an_unknown_optimizer_are_rejected(library):
+    config = {name: {"type": "StepLR", "step_size": 1} for name in ("a", "b", "generator")}
+
+    with pytest.raises(ValueError, match="'generator'"):
+        library.build_param_scheduler(config, {"a": sgd(), "b": sgd()}, max_epochs=3)
+
+
+def test_28_one_built_scheduler_becomes_a_list_of_one():
+    scheduler = ours.StepLR(optimizer := sgd(), step_size=1)
+
+    assert ours.build_param_scheduler(scheduler, optimizer) == [scheduler]
+
+
+def test_29_and_30_the_current_value_of_every_scheduled_field_and_group_is_reported():
+    wrapper = ours.OptimWrapper(optimizer := sgd(groups=2))
+    config = [{"type": "StepLR", "step_size": 1}, {"type": "StepMomentum", "step_size": 1}]
+    schedulers = ours.build_param_scheduler(config, wrapper, epoch_length=1, max_epochs=9)
+    optimizer.param_groups[1]["lr"] = 0.7
+
+    assert ours.scheduled_values(schedulers) == {"lr": [0.1, 0.7], "momentum": [0.9, 0.9]}
+
+
+@row(31)
+def test_31_an_external_write_of_adams_beta_is_kept(library):
+    optimizer = adam()
+    scheduler = library.StepMomentum(optimizer, step_size=1, gamma=0.5, end=1)
+    optimizer.step()
+    optimizer.param_groups[0]["betas"] = (0.6, 0.999)
+
+    scheduler.step()
+
+    assert optimizer.param_groups[0]["betas"] == (0.6, 0.999)
+
+
+def test_31_the_momentum_of_adams_groups_is_beta():
+    optimizer = adam()
+    scheduler = ours.StepMomentum(optimizer, step_size=1, gamma=0.5)
+    optimizer.param_groups[0]["betas"] = (0.6, 0.999)
+    optimizer.step()
+
+    scheduler.step()
+
+    assert optimizer.param_groups[0]["momentum"] == optimizer.param_groups[0]["betas"][0] == 0.3
+
+
+@row(32)
+def test_32_a_tensor_is_filled_in_place_and_never_replaced(library):
+    rate = torch.tensor(0.1)
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=rate)
+    scheduler = library.ExponentialLR(optimizer, gamma=0.5)
+    optimizer.step()
+    scheduler.step()
+
+    assert optimizer.param_groups[0]["lr"] is rate
+    assert float(rate) == pytest.approx(0.05)
+    assert float(optimizer.param_groups[0]["initial_lr"]) == pytest.approx(0.1)
+
+
+def test_32_a_tensor_is_filled_with_the_value_of_a_number():
+    rate = torch.tensor(0.1, dtype=torch.float32)
+    exact = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=float(rate))
+    rounded = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=rate)
+    pairs = [ours.CosineAnnealingLR(one, T_max=500) for one in (exact, rounded)]
+    for _ in range(400):
+        for one in pairs:
+            one.optimizer.step()
+            one.step()
+
+    assert rate.item() == torch.tensor(exact.param_groups[0]["lr"], dtype=torch.float32).item()
+
+
+@row(33)
+def test_33_a_copy_of_a_wrapper_updates_its_own_weights(library):
+    wrapper = library.OptimWrapper(sgd())
+    library.StepLR(wrapper, step_size=1)
+    twin = copy.deepcopy(wrapper)
+    (mine,), (theirs,) = ([one["params"][0] for one in each.optimizer.param_groups] for each in (wrapper, twin))
+    theirs.grad = torch.ones(1)
+
+    twin.step()
+
+    assert (mine.item(), theirs.item()) == (1.0, pytest.approx(0.9))
+
+
+@row(33)
+def test_33_a_wrapper_with_a_scheduler_can_be_pickled(library):
+    wrapper = library.OptimWrapper(sgd())
+    library.StepLR(wrapper, step_size=1)
+
+    pickle.dumps(wrapper)
+
+
+@row(34)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_34_a_group_added_later_is_scheduled_from_the_current_time(library, wrapped):
+    optimizer = sgd(groups=2)
+    scheduler = library.CosineAnnealingLR(library.OptimWrapper(optimizer) if wrapped else optimizer, T_max=10)
+    rates(scheduler, 3)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 1.0})
+    optimizer.step()
+
+    scheduler.step()
+
+    found = [group["lr"] for group in optimizer.param_groups]
+    assert found[2] == pytest.approx(10 * found[0])
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("StepLR", {"step_size": 0.5}), ("CosineAnnealingLR", {"T_max": 0.5})])
+def test_35_half_a_tick_is_handled_as_by_the_peer_with_a_warning(name, arguments):
+    peer = getattr(PEER, name).build_iter_from_epoch(sgd(), **arguments, end=4, epoch_length=5)
+
+    with pytest.warns(UserWarning, match="is not an integer"):
+        scheduler = getattr(ours, name).build_iter_from_epoch(sgd(), **arguments, end=4, epoch_length=5)
+
+    assert rates(scheduler, 18) == pytest.approx(rates(peer, 18), rel=1e-12)
+
+
+@row(36)
+@pytest.mark.parametrize("size", [0, -2])
+def test_36_a_step_size_of_zero_is_rejected_by_the_constructor(library, size):
+    with pytest.raises(ValueError, match="step_size"):
+        library.StepLR(sgd(), step_size=size)
+
+
+def test_36_a_length_of_zero_means_the_window():
+    assert ours.CosineAnnealingLR(sgd(), T_max=0, end=7).T_max == 7
+
+
+def test_37_a_minimum_raises_a_warmup_as_in_the_peer():
+    config = [
+        {"type": "LinearLR", "start_factor": 0.01, "end": 6},
+        {"type": "CosineAnnealingLR", "T_max": 12, "eta_min": 0.05},
+    ]
+    expected = mmengine_peer.run(built_by_runner(config, optimizer := sgd(), max_epochs=12), optimizer, length=1)
+    schedulers = ours.build_param_scheduler(config, optimizer := sgd(), epoch_length=1, max_epochs=12)
+
+    np.testing.assert_allclose(mmengine_peer.run(schedulers, optimizer, length=1), expected, rtol=0, atol=1e-13)
+
+
+@row(38)
+def test_38_the_error_of_a_window_that_ends_before_its_start_names_the_scheduler(library):
+    config = [{"type": "LinearLR", "end": 1}, {"type": "CosineAnnealingLR", "begin": 1}]
+
+    with pytest.raises(ValueError, match=r"\[1\] \(CosineAnnealingLR\).*end should be larger than begin"):
+        library.build_param_scheduler(config, sgd(), epoch_length=10, max_epochs=1)
+
+
+def test_a_metric_that_is_not_a_number_is_not_better():
+    scheduler = ours.ReduceOnPlateauLR(sgd(), patience=0)
+    scheduler.step({"loss": 1.0})
+    scheduler.step({"loss": math.nan})
+
+    assert scheduler.optimizer.param_groups[0]["lr"] == pytest.approx(0.01)
+
+
+def test_a_config_with_errors_reports_all_of_them_with_their_locations():
+    config = [
+        {"type": "LinerLR"},
+        {"type": "LinearLR", "start_factor": 3, "end": 0},
+        {"type": "StepLR", "gama": 0.1},
+        {"type": "CosineAnnealingLR", "eta_min": 0, "eta_min_ratio": 0.1, "by_epoch": "no"},
+    ]
+
+    with pytest.raises(ConfigError) as refusal:
+        dialect.to_plan(config, calendar=ps.Calendar(total="3 epochs", steps_per_epoch=10))
+
+    paths = [problem.split(":")[0] for problem in refusal.value.problems]
+    assert paths == ["$[0].type", "$[1].end", "$[1].start_factor", "$[2].gama", "$[2].step_size", "$[3].by_epoch"]

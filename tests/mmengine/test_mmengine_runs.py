@@ -1,0 +1,234 @@
+"""The drop-in schedulers in MMEngine's own Runner, from a config or built, behave like MMEngine's."""
+
+# ruff: noqa: C408  # the configs are written as MMEngine's users write them
+
+import copy
+import pickle
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("mmengine")
+
+from mmengine import optim as peer
+from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine.reader.table import class_names
+from support import programs
+from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
+from support.spread import every
+from support.tables import table
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run MMEngine's Runner; return the values each iteration used and the Runner."""
+    runs = Runs(tmp_path)
+    yield runs
+    runs.close()
+
+
+def of(module, config):
+    """Return the config with names replaced by the classes of a module."""
+    if isinstance(config, list):
+        return [of(module, one) for one in config]
+    return {**config, "type": getattr(module, config["type"])}
+
+
+def built(module, config):
+    """Return a function that builds the schedulers of a config for an optimizer wrapper."""
+
+    def build(wrapper):
+        many = [dict(one) for one in (config if isinstance(config, list) else [config])]
+        return [getattr(module, one.pop("type"))(wrapper, **one) for one in many]
+
+    return build
+
+
+PLATEAU = dict(type="ReduceOnPlateauLR", monitor="acc", rule="greater", patience=0, end=EPOCHS)
+LISTS = {
+    "by epoch": [dict(type="LinearLR", start_factor=0.5, end=2), dict(type="CosineAnnealingLR", begin=2, end=4)],
+    "by iteration": [
+        dict(type="LinearLR", start_factor=0.1, by_epoch=False, end=8),
+        dict(type="PolyLR", power=0.9, by_epoch=False, begin=8, end=24),
+    ],
+    "both": [
+        dict(type="LinearLR", start_factor=0.1, by_epoch=False, end=8),
+        dict(type="MultiStepLR", milestones=[1, 3], end=4),
+    ],
+    "momentum": [dict(type="StepMomentum", step_size=2, gamma=0.5), dict(type="ExponentialLR", gamma=0.9)],
+    "another entry": [dict(type="LinearParamScheduler", param_name="momentum", start_factor=0.2, end=3)],
+    "plateau": PLATEAU,
+    "plateau of momentum": {**PLATEAU, "type": "ReduceOnPlateauMomentum"},
+    "plateau after a warmup": [dict(type="LinearLR", start_factor=0.1, by_epoch=False, end=8), PLATEAU],
+}
+
+
+@pytest.mark.parametrize("config", LISTS.values(), ids=LISTS)
+def test_classes_in_a_config_and_built_schedulers_behave_like_mmengines(run, config):
+    expected, _ = run(of(peer.scheduler, config), validate=True)
+    by_config, runner = run(of(ours, config), validate=True)
+    by_object, _ = run(built(ours, config), validate=True)
+
+    np.testing.assert_allclose(by_config, expected, rtol=0, atol=1e-15)
+    np.testing.assert_array_equal(by_object, by_config)
+    assert all(type(one).__module__.startswith("paramsched.") for one in runner.param_schedulers)
+
+
+def test_a_plateau_in_a_config_reduces(run):
+    found, _ = run(of(ours, PLATEAU), validate=True)
+
+    assert found[::BATCHES, 0] == pytest.approx([0.1, 0.1, 0.01, 0.001])
+
+
+def test_a_single_built_scheduler_works_in_a_loop_by_iterations(run):
+    def schedulers(module):
+        return lambda wrapper: module.LinearLR(wrapper, start_factor=0.1, by_epoch=False, end=5)
+
+    expected, _ = run(schedulers(peer.scheduler), by_epoch=False, epochs=1)
+    found, _ = run(schedulers(ours), by_epoch=False, epochs=1)
+
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
+
+
+def test_names_registered_in_mmengine_find_our_classes(run):
+    from mmengine.registry import PARAM_SCHEDULERS
+
+    PARAM_SCHEDULERS.register_module(name="OurPlateau", module=ours.ReduceOnPlateauLR, force=True)
+    found, _ = run({**PLATEAU, "type": "OurPlateau"}, validate=True)
+
+    assert found[-1, 0] == pytest.approx(0.001)
+
+
+def test_the_drop_in_class_converts_epochs_to_iterations(run):
+    config = [dict(type="CosineAnnealingLR", convert_to_iter_based=True, eta_min=0.001)]
+
+    expected, _ = run(of(peer.scheduler, config))
+    found, runner = run(of(ours, config))
+
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
+    assert type(runner.param_schedulers[0]) is ours.CosineAnnealingLR
+
+
+@pytest.mark.parametrize(
+    ("how", "name"), every(2, product([of, built], ["both", "momentum", "plateau after a warmup"]))
+)
+def test_a_run_resumes(run, name, how):
+    from paramsched.mmengine.engine import allow_checkpoints
+
+    allow_checkpoints()  # torch loads no checkpoint of MMEngine's otherwise
+    config = [{"end": EPOCHS, **one} for one in LISTS[name]]
+    expected, _ = run(how(peer.scheduler, config), validate=True, epochs=2, folder="peer")
+    expected, _ = run(how(peer.scheduler, config), validate=True, folder="peer", resume=True)
+    run(how(ours, config), validate=True, epochs=2, folder="ours")
+    found, _ = run(how(ours, config), validate=True, folder="ours", resume=True)
+
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
+
+
+def test_our_wrapper_accumulates_in_mmengines_runner(run):
+    config = LISTS["both"]
+
+    expected, _ = run(config, counts=4)
+    found, _ = run(built(ours, config), counts=4, wrapper=ours.OptimWrapper)
+
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
+
+
+def test_mmengines_schedulers_accept_our_wrapper(run):
+    config = LISTS["by iteration"]
+
+    expected, _ = run(config)
+    found, _ = run(config, wrapper=ours.OptimWrapper)
+
+    np.testing.assert_array_equal(found, expected)
+
+
+ARGUMENTS = {
+    "StepLR": (3,),
+    "MultiStepLR": ([2],),
+    "ExponentialLR": (0.5,),
+    "CosineRestartLR": ([5], (1,), 0.0),
+    "OneCycleLR": (0.1, 9),
+}
+
+
+def one_of(module, name):
+    for family in ("LR", "Momentum", "ParamScheduler"):
+        if name.endswith(family):
+            rest = ARGUMENTS.get(name.removesuffix(family) + "LR", ())
+            before = ("lr",) if family == "ParamScheduler" else ()
+    return getattr(module, name)(sgd(Toy()), *before, *rest)
+
+
+@table("name", class_names())
+def test_each_class_is_an_instance_of_its_namesake_only(name):
+    mine, theirs = one_of(ours, name), one_of(peer.scheduler, name)
+    names = [*class_names(), "_ParamScheduler"]
+
+    def kinds(instance, module):
+        return [one for one in names if isinstance(instance, getattr(module, one))]
+
+    assert kinds(mine, peer.scheduler) == kinds(theirs, peer.scheduler)
+    assert kinds(theirs, ours) == kinds(mine, ours)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one)), copy.copy])
+def test_copies_are_of_our_class(copied):
+    scheduler = ours.StepLR(sgd(Toy()), 2)
+    scheduler.optimizer.step()
+    scheduler.step()
+
+    twin = copied(scheduler)
+
+    assert type(twin) is ours.StepLR
+    assert twin.state_dict() == scheduler.state_dict()
+
+
+def test_a_users_subclass_passes_isinstance_and_is_registered_once():
+    registered = []
+
+    class Halving(ours._ParamScheduler):
+        def __init_subclass__(cls, **keywords):
+            registered.append(cls)
+
+        def _get_value(self):
+            return [0.5 * value for value in self.base_values]
+
+    class Quartering(Halving):
+        pass
+
+    assert isinstance(Quartering(sgd(Toy()), "lr"), peer.scheduler._ParamScheduler)
+    assert registered == [Quartering]
+
+
+def test_mmengine_is_not_imported_but_recognized_if_imported_later():
+    code = """
+import sys, torch
+import paramsched.mmengine.reader
+from paramsched.mmengine.schedulers import StepLR, _ParamScheduler
+scheduler = StepLR(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1), 3)
+assert isinstance(scheduler, _ParamScheduler) and scheduler.__class__ is StepLR
+assert not any(name.partition(".")[0] == "mmengine" for name in sys.modules)
+from mmengine.optim import scheduler as peer
+assert isinstance(scheduler, peer.StepLR)
+"""
+    done = programs.run(["-c", code])
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_restore_passes_the_states_to_mmengines_own_schedulers():
+    scheduler = peer.StepLR(sgd(Toy()), 2)
+    state = {**scheduler.state_dict(), "last_step": 5}
+
+    ours.restore([scheduler], [state])
+
+    assert scheduler.last_step == 5
+
+
+def test_our_mixed_precision_wrapper_is_not_an_instance_of_mmengines():
+    from paramsched.mmengine.runner import AmpOptimWrapper
+
+    assert not isinstance(AmpOptimWrapper(torch.optim.SGD(Toy().parameters(), lr=0.1)), peer.OptimWrapper)

@@ -1,0 +1,34 @@
+"""What the check finds in a plan, on both sides of each limit.
+
+The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/tools/check/test_answers.py` writes them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import paramsched as ps
+from paramsched.core import files as config
+from paramsched.tools.check.plan_check import check
+from support import answers
+
+FILE = Path(__file__).with_name("answers.yaml")
+
+
+def answer_to(question: dict[str, Any]) -> dict[str, Any]:
+    """Return a question with the diagnostics of its plan."""
+    question = {key: value for key, value in question.items() if key != "found"}
+    calendar = ps.Calendar(**question["facts"]) if "facts" in question else None
+    options = {key: question[key] for key in ("native", "groups", "whole") if key in question}
+    found = check(config.loads(question["plan"]), calendar, **options)
+    return {**question, "found": [f"{one.code} {one}" for one in found]}
+
+
+@pytest.mark.heavy
+def test_answers(subtests):
+    answers.check(FILE, answer_to, subtests)
+
+
+if __name__ == "__main__":
+    answers.write(FILE, [answer_to(one) for one in answers.read(FILE)])

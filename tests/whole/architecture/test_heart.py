@@ -1,0 +1,81 @@
+"""The package `scheduler` is one plan, one optimizer and one process; what else a run may have is in `runs`."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LIBRARY = Path(__file__).parents[3] / "src" / "paramsched"
+FILES = sorted((LIBRARY / "core" / "scheduler").glob("*.py"))
+PARTS = ("deadline", "progress")
+TORCHS_NAME = "get_rank"
+
+
+def names_in(tree):
+    for node in ast.walk(tree):
+        yield from (getattr(node, field) for field in ("id", "attr", "arg", "name", "module") if hasattr(node, field))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_the_heart_imports_nothing_of_runs_and_names_no_part(file):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    names = [name for name in names_in(tree) if isinstance(name, str)]
+
+    assert [name for name in names if name.startswith("paramsched.core.runs")] == []
+    assert [name for name in names if any(part in name for part in PARTS)] == []
+    assert [name for name in names if {"rank", "ranks"} & set(name.lower().split("_")) and name != TORCHS_NAME] == []
+
+
+def imports_of(tree):
+    """Return the modules of the package that a file imports anywhere, also in functions or for types only."""
+    found = (node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module)
+    return {
+        name.removeprefix("paramsched.core.scheduler.")
+        for name in found
+        if name.startswith("paramsched.core.scheduler.")
+    }
+
+
+def test_no_file_of_the_heart_imports_one_that_imports_it():
+    trees = {file.stem: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
+    left = {name: imports_of(tree) for name, tree in trees.items()}
+
+    while free := [name for name, imported in left.items() if not imported & left.keys()]:
+        left = {name: imported for name, imported in left.items() if name not in free}
+    assert left == {}, "a circle of files"
+    assert [name for name, tree in trees.items() if "TYPE_CHECKING" in names_in(tree)] == []
+
+
+TRACED = """
+import json, sys, torch, paramsched as ps
+def made(to=0.1):
+    return torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1), ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=to))
+def lines_of(call):
+    found = set()
+    def of_line(frame, event, _):
+        found.add((frame.f_code.co_filename, frame.f_lineno)) if event == "line" else None
+        return of_line
+    sys.settrace(lambda frame, event, _: of_line if "paramsched" in frame.f_code.co_filename else None)
+    call()
+    sys.settrace(None)
+    return sorted(found)
+state = ps.Scheduler(*made(), total=100).state_dict()
+optimizer, plan = made()
+print(json.dumps(lines_of(lambda: ps.Scheduler(optimizer, plan, total=100))))
+changed = ps.Scheduler(*made(0.2), total=100)
+print(json.dumps(lines_of(lambda: changed.load_state_dict(state))))
+"""
+
+
+@pytest.mark.heavy
+def test_the_start_of_a_plain_run_is_short_and_so_is_a_resume_with_another_plan():
+    ran = subprocess.run([sys.executable, "-c", TRACED], capture_output=True, text=True, check=True)
+    lines, resumed = map(json.loads, ran.stdout.splitlines())
+    heart = {file for file, _ in lines if Path(file).parent.name == "scheduler"}
+
+    # A plain start must not load the parts that only other runs need: what a reader must read to trust a run.
+    assert (len(heart) <= 15, len({file for file, _ in lines}) <= 50) == (True, True)
+    assert (len(lines) <= 1150, len(resumed) <= 800) == (True, True)

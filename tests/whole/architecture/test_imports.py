@@ -1,0 +1,112 @@
+"""The modules that `import paramsched` loads, and the direction of imports."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import paramsched
+
+ROOT = Path(__file__).parents[3]
+ALLOWED = {"paramsched", "numpy"}
+"""Libraries that planning may load, beside the standard library."""
+LAZY = ("torch", "pydantic", "yaml", "jax", "matplotlib", "click", "array_api_compat", "pandas", "scipy")
+"""Each of them loads with the function that needs it."""
+
+
+def loaded(code: str) -> set[str]:
+    """Return the loaded top-level modules after running `code` in a new process."""
+    return printed(
+        f"import sys; before = set(sys.modules)\n{code}\nprint(*{{m.split('.')[0] for m in set(sys.modules) - before}})"
+    )
+
+
+def printed(code: str) -> set[str]:
+    """Run `code` in a new process and return the words that it prints."""
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(ran.stdout.split())
+
+
+def test_importing_the_library_loads_the_standard_library_only():
+    assert {name for name in loaded("import paramsched") if name not in sys.stdlib_module_names} == {"paramsched"}
+
+
+def test_importing_the_library_loads_only_the_table_of_entries():
+    code = "import sys, paramsched; print(*(m for m in sys.modules if m.startswith('paramsched')))"
+
+    assert printed(code) == {"paramsched", "paramsched.core", "paramsched.core.base", "paramsched.core.base.entries"}
+
+
+def test_every_name_that_does_not_need_torch_loads_only_numpy_and_the_standard_library():
+    names = sorted({*paramsched.__all__} - {"BatchSampler", "Scheduler", "find_lr"})
+    code = f"import paramsched\nfor name in {names}: getattr(paramsched, name)"
+    foreign = {name for name in loaded(code) if name not in sys.stdlib_module_names}
+
+    extra = sorted(foreign - ALLOWED - {"_distutils_hack"})
+    assert extra == [], f"import inside the function that needs it: {extra}"
+
+
+PLANNING = [
+    "import paramsched as ps; ps.warmup(5)(3)",
+    "import paramsched as ps; ps.resolve(ps.warmup('5%') >> ps.cosine(), ps.Calendar(total=100))(range(3).stop)",
+    "import paramsched as ps; ps.trace(ps.Plan(lr=ps.cosine(), horizon=9), {'lr': 0.1})['lr']",
+    "import paramsched as ps; ps.diff(ps.Plan(lr=ps.cosine()), ps.Plan(lr=1.0), ps.Calendar(total=5))",
+    "import paramsched as ps; ps.parse('cosine() * plateau()'); ps.Plan(lr=1).fingerprint",
+]
+
+
+PREDICTING = """
+import paramsched as ps
+from support.loss_curves import law_of
+law_of().save(path)
+law = ps.loss_law.load(path)
+print(law.predict(ps.Plan(lr="cosine(to=0.1)", horizon=100), base={"lr": 3e-4}))
+ps.loss_law.bound(ps.Plan(lr="cosine()", horizon=100))
+ps.loss_law.optimize(law, 100, base={"lr": 3e-4})
+"""
+
+
+def test_only_the_fit_of_a_loss_law_loads_scipy(tmp_path):
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); path = {str(tmp_path / 'law.json')!r}{PREDICTING}"
+
+    assert "scipy" not in loaded(code)
+
+
+def test_planning_loads_no_further_library():
+    extra = sorted(loaded("\n".join(PLANNING)) & set(LAZY))
+    assert extra == [], f"import inside the function that needs it: {extra}"
+
+
+def test_imports_point_down():
+    config = "import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())"
+    linted = subprocess.run(
+        [sys.executable, "-c", config],
+        env={"PYTHONPATH": str(ROOT / "src")},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert linted.returncode == 0, linted.stdout
+
+
+@pytest.mark.long  # test_figures finds cycles of imports
+def test_each_module_of_a_run_can_be_imported_first():
+    files = [file for folder in ("runs", "scheduler") for file in (ROOT / "src/paramsched/core" / folder).glob("*.py")]
+    modules = [f"paramsched.core.{file.parent.name}.{file.stem}" for file in files]
+    code = f"""
+import importlib, sys
+for module in {modules}:
+    for name in [name for name in sys.modules if name.split(".")[0] == "paramsched"]:
+        del sys.modules[name]
+    importlib.import_module(module.removesuffix(".__init__"))
+"""
+    printed(code)

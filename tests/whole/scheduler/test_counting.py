@@ -1,0 +1,79 @@
+"""Steps that count as an update, and steps that do not.
+
+These tests need further doors.
+"""
+
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.core.scheduler.updates import watch_updates
+from paramsched.mmengine.schedulers import optimizers
+from support.updates import Probe, group, probe, run
+
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10)
+
+
+class NestedProbe(Probe):
+    def step(self, closure=None):
+        super().step(closure)
+
+
+def watched(optimizer):
+    seen = []
+    watch_updates(optimizer, None, seen.append)
+    return lambda: len(seen)
+
+
+def counted_for_mmengine(optimizer):
+    optimizers.start_counting(optimizer)
+    return lambda: optimizers.counted_updates(optimizer)
+
+
+def scheduled(optimizer):
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    return lambda: scheduler.last_epoch
+
+
+COUNTERS = {"the scheduler's": scheduled, "the Runner's": watched, "the MMEngine drop-ins'": counted_for_mmengine}
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+def test_each_counter_counts_exactly_the_updates(name):
+    probe()  # now its step fires hooks when a subclass calls it
+    optimizer = NestedProbe([group()])
+    count = COUNTERS[name](optimizer)
+
+    def fail():
+        return 1 / 0
+
+    for t in range(3):
+        with pytest.raises(ZeroDivisionError):
+            optimizer.step(fail)
+        assert count() == 2 * t
+        optimizer.step()
+        assert count() == 2 * t + 1
+        optimizer.found_inf = torch.ones(1)  # how a GradScaler reports an overflow to a fused optimizer
+        optimizer.step()
+        del optimizer.found_inf
+        assert count() == 2 * t + 1
+        optimizer.step(lambda: 0.5)
+        assert count() == 2 * t + 2
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+def test_each_counter_counts_a_step_that_catches_a_failure_of_its_parent_once(name):
+    class Stubborn(torch.optim.SGD):
+        def step(self, closure=None):
+            try:
+                super().step(lambda: 1 / 0)
+            except ZeroDivisionError:
+                super().step()
+
+    torch.optim.SGD(**group(), lr=0.1)
+    optimizer = Stubborn(**group(), lr=0.1)
+    count = COUNTERS[name](optimizer)
+
+    run(optimizer, 3)
+
+    assert count() == 3

@@ -1,0 +1,38 @@
+"""The policy of SECURITY.md: reading a file has no other effect, whatever the file contains."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[2]
+
+
+def used(folder, *arguments):
+    """Use every command and public function on hostile inputs in a process with an audit hook."""
+    ran = subprocess.run(
+        [sys.executable, str(TESTS / "support" / "audited_uses.py"), str(folder / "used"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(TESTS), "COLUMNS": "80"},
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+@pytest.mark.heavy
+def test_no_use_of_a_hostile_input_has_another_effect(tmp_path):
+    found = used(tmp_path, 13)
+
+    assert found["unknown"] == [], "add them to tests/support/audited_uses.py"
+    assert found["violations"] == []
+    assert found["uses"] > 1000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("every", "drawn"), [(1, 0), (3, 600)])
+def test_no_use_of_any_hostile_input_has_another_effect(tmp_path, every, drawn):
+    assert used(tmp_path, every, drawn, 1)["violations"] == []

@@ -1,0 +1,28 @@
+"""`check_dialect` reports dialects that break a law, with one wrong dialect per law.
+
+These tests need further doors.
+"""
+
+import pytest
+
+import paramsched as ps
+from paramsched.compat import torchtitan
+from paramsched.core.files import native
+from paramsched.testing import check_dialect
+
+
+@pytest.mark.parametrize(
+    ("module", "configs"),
+    [
+        (
+            native,
+            [
+                {"lr": "cosine()", "horizon": 100},
+                {"lr": ["warmup(5)", {"cosine": {"to": 0.1}}], "groups": {"a": {"lr": 1}}},
+            ],
+        ),
+        (torchtitan, [{"lr_scheduler": {"warmup_steps": 10, "decay_ratio": 0.5}, "training": {"steps": 100}}]),
+    ],
+)
+def test_dialects_of_the_library_obey_the_laws(module, configs):
+    check_dialect(module, configs, calendar=ps.Calendar(total=100), base=0.1)
