@@ -1,19 +1,26 @@
 """Every line after "Write" is a promise: it is valid, differs from what was written, and keeps every number.
 
-The mistakes are drawn: slips of letters, brackets, operators and quotes in valid lines, and arguments in another order
-or of another type.
+In a file it is an entry, which replaces the entry of its name. The mistakes are drawn: slips of letters, brackets,
+operators and quotes in valid lines, and arguments in another order or of another type.
 """
 
+import copy
+import json
 import random
 import re
 from collections import Counter
+from collections.abc import Iterator
+from functools import reduce
+from typing import Any
 
 import pytest
 
 import paramsched as ps
+from paramsched.core import files as config
 from paramsched.core.schedules.registry import SHAPES
-from paramsched.errors import InvalidArgument
+from paramsched.errors import ConfigError, InvalidArgument
 from support.examples import examples
+from support.readings import mapping_of_line
 from support.tables import table
 
 LINES = (
@@ -114,3 +121,72 @@ def test_a_misspelled_shape_never_gets_another_number(name: str) -> None:
         ps.parse(wrong)
 
     assert refusal.value.is_example or not refusal.value.write or numbers_in(refusal.value.write) == numbers_in(wrong)
+
+
+def a_key_with_a_letter_more(data: Any, path: tuple[Any, ...], draw: random.Random) -> Any:
+    old = at(data, path)
+    if not isinstance(old, dict):
+        return a_value_in_a_list(data, path, draw)
+    return put(data, path, {f"{key[:2]}{key[1:]}" if len(key) > 2 else key: one for key, one in old.items()})
+
+
+def a_number_as_text(data: Any, path: tuple[Any, ...], draw: random.Random) -> Any:
+    del draw
+    old = at(data, path)
+    return put(data, path, str(old) if isinstance(old, (int, float)) else [old])
+
+
+def a_value_in_a_list(data: Any, path: tuple[Any, ...], draw: random.Random) -> Any:
+    del draw
+    return put(data, path, [at(data, path)])
+
+
+def another_value(data: Any, path: tuple[Any, ...], draw: random.Random) -> Any:
+    return put(data, path, draw.choice(["0.3", "31%", "5 epoks", {"absolute": "0.0031"}, None, True, "x", {}]))
+
+
+def an_argument_more(data: Any, path: tuple[Any, ...], draw: random.Random) -> Any:
+    old = at(data, path)
+    key = draw.choice(["ovr", "power", "warmup_steps", "gamma", "T_max", "type"])
+    return put(data, path, {**old, key: 17} if isinstance(old, dict) else [old, 17])
+
+
+MISTAKES_IN_DATA = (a_key_with_a_letter_more, a_number_as_text, a_value_in_a_list, another_value, an_argument_more)
+
+
+def paths_in(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    pairs = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, one in pairs:
+        yield (*path, key)
+        yield from paths_in(one, (*path, key))
+
+
+def at(data: Any, path: tuple[Any, ...]) -> Any:
+    return reduce(lambda inner, key: inner[key], path, data)
+
+
+def put(data: Any, path: tuple[Any, ...], value: Any) -> Any:
+    data = copy.deepcopy(data)
+    at(data, path[:-1])[path[-1]] = value
+    return data
+
+
+@pytest.mark.parametrize("mistake", MISTAKES_IN_DATA, ids=lambda one: one.__name__)
+def test_a_promised_entry_of_a_file_is_valid_and_keeps_every_number(mistake) -> None:
+    draw, promised = random.Random(mistake.__name__), 0
+    for _ in range(max(60, examples(150).max_examples)):
+        data = {"lr": mapping_of_line(draw.choice(LINES[:4] + LINES[6:]))}
+        wrong = mistake(data, draw.choice(list(paths_in(data))), draw)
+        try:
+            config.loads(wrong, format="native")
+        except ConfigError as refusal:
+            for one in refusal.diagnostics:
+                if not one.instead.startswith("Write ") or one.entry is None or one.entry[0] != "lr":
+                    continue
+                line = json.loads(one.entry[1])
+
+                assert config.loads({"lr": line}, format="native"), wrong
+                assert line != wrong["lr"]
+                assert numbers_in(str(line)) == numbers_in(json.dumps(wrong)), (wrong, line)
+                promised += 1
+    assert promised
