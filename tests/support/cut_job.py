@@ -69,10 +69,10 @@ def trained(rank: int, folder: Path, clock: str, pace: float) -> ps.Scheduler:
 def main() -> int:
     rank, port, folder, clock, pace = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), sys.argv[4], float(sys.argv[5])
     dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
-    reason = trained(rank, folder, clock, pace).stop_reason
+    scheduler = trained(rank, folder, clock, pace)  # it handles the signal until the process ends
     dist.barrier()
     dist.destroy_process_group()
-    return 0 if reason == "plan" else 75
+    return 0 if scheduler.stop_reason == "plan" else 75
 
 
 if __name__ == "__main__":

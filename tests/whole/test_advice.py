@@ -348,7 +348,7 @@ def test_integral_floats_are_lengths_in_files():
 
 def public_callables():
     """Yield each public function, class and method once, with its `self` if it needs one."""
-    paths = Path(__file__).parents[1] / "architecture" / "public_paths.txt"
+    paths = Path(__file__).parent / "architecture" / "public_paths.txt"
     seen = set()
     for path in paths.read_text(encoding="utf-8").split():
         module, _, name = path.rpartition(".")

@@ -23,7 +23,7 @@ LINE = "warmup(2) >> linear(1.0, 0.25, 6)"
 PLAN = Plan(lr=LINE)
 RUN = ps.Calendar(total=8)
 BASE = {"lr": 0.5}
-PATHS = (Path(__file__).parents[1] / "architecture" / "public_paths.txt").read_text(encoding="utf-8").split()
+PATHS = (Path(__file__).parent / "architecture" / "public_paths.txt").read_text(encoding="utf-8").split()
 
 
 def recipe_of(plan: Plan, **facts: Any) -> Recipe:

@@ -120,11 +120,11 @@ HOSTILE = {
 def test_hostile_text_is_processed_within_time_and_memory_limits(name):
     syntax, text = HOSTILE[name]
     code = (
-        "from paramsched import config\n"
+        "from paramsched.core import files\n"
         "from paramsched.errors import ParamschedError\n"
         f"text = {text}\n"
         "assert len(text) <= 1_000_000\n"
-        f"try: config.loads(text, {syntax!r})\n"
+        f"try: files.loads(text, {syntax!r})\n"
         "except ParamschedError: pass\n"
     )
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from unit.plan.worked_plans import CASES, REFUSED, Case, Refused, amounts_before
 
 import paramsched as ps
 from paramsched.errors import ParamschedError
 from support.tables import table
+from support.worked_plans import CASES, REFUSED, Case, Refused, amounts_before
 
 
 @table("case", CASES.values())

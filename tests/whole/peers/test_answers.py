@@ -16,7 +16,11 @@ import paramsched as ps
 from paramsched.core.files.known_dialects import KnownDialect, dialect_named
 from support import answers
 
-FILES = sorted(Path(__file__).parent.glob("*/answers.yaml"))
+TESTS = Path(__file__).parents[2]
+FILES = {
+    **{file.parent.name: file for file in sorted((TESTS / "compat").glob("*/answers.yaml"))},
+    "mmengine": TESTS / "mmengine" / "reader" / "answers.yaml",
+}
 
 
 def answer_to(dialect: KnownDialect, question: dict[str, Any]) -> dict[str, Any]:
@@ -43,15 +47,15 @@ def answer_to(dialect: KnownDialect, question: dict[str, Any]) -> dict[str, Any]
     return {key: value for key, value in answer.items() if key == "config" or value not in ([], "", "None", None)}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
-def test_answers(file, subtests):
-    answers.check(file, partial(answer_to, dialect_named(file.parent.name)), subtests)
+@pytest.mark.parametrize("name", FILES)
+def test_answers(name, subtests):
+    answers.check(FILES[name], partial(answer_to, dialect_named(name)), subtests)
 
 
 def test_the_plans_that_errors_suggest_can_be_read():
     suggested = [
         line[1]
-        for file in FILES
+        for file in FILES.values()
         for answer in answers.read(file)
         for error in answer.get("errors", ())
         if (line := re.search(r"(?:Write|For example)[^:]*:? ?(lr: .+\(.+)$", error))
@@ -63,5 +67,5 @@ def test_the_plans_that_errors_suggest_can_be_read():
 
 
 if __name__ == "__main__":
-    for file in FILES:
-        answers.write(file, [answer_to(dialect_named(file.parent.name), one) for one in answers.read(file)])
+    for name, file in FILES.items():
+        answers.write(file, [answer_to(dialect_named(name), one) for one in answers.read(file)])

@@ -44,7 +44,7 @@ def test_the_table_of_timm_has_the_arguments_of_create_scheduler_v2():
 def test_dialect_drop_in_and_class_of_torch_have_the_same_arguments(name):
     import torch
 
-    from paramsched.compat.torch import plans as drop_in
+    from paramsched.compat import torch as drop_in
     from paramsched.compat.torch.shapes import TABLES
 
     beside = ("optimizer", "last_epoch", "verbose")
