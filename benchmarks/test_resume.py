@@ -1,4 +1,4 @@
-"""What `paramsched resume` costs, compared with `paramsched history`; most of both is the import of torch."""
+"""What `paramsched resume` costs, compared with `paramsched resume --history`; most of both is the import of torch."""
 
 import os
 import subprocess
@@ -23,11 +23,11 @@ def test_a_dry_run(report, tmp_path):
     (tmp_path / "new.yaml").write_text("horizon: 9000\nlr: warmup('5%') >> cosine(to=0.1)\n")
     spent: dict[str, list[float]] = {"history": [], "resume": []}
     for _ in range(ROUNDS):
-        for command, more in (("history", []), ("resume", ["--plan", str(tmp_path / "new.yaml")])):
+        for what, options in (("history", ["--history"]), ("resume", ["--plan", str(tmp_path / "new.yaml")])):
             start = _children()
-            call = [sys.executable, "-m", "paramsched", command, str(tmp_path / "last.pt"), *more]
+            call = [sys.executable, "-m", "paramsched", "resume", str(tmp_path / "last.pt"), *options]
             subprocess.run(call, check=False, capture_output=True)
-            spent[command].append((_children() - start) * 1e3)
+            spent[what].append((_children() - start) * 1e3)
 
     name = "paramsched resume with a new plan, vs history"
     report(name, median(spent["resume"]), median(spent["history"]), target=1.5, unit="ms")

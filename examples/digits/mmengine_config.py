@@ -1,5 +1,5 @@
 # ruff: noqa: C408, D100  # a config as MMEngine's are written; it is read, not run
-# The digits run in MMEngine's words:  paramsched run examples/digits/mmengine_config.py
+# The digits run in MMEngine's words:  python -m paramsched.mmengine examples/digits/mmengine_config.py
 custom_imports = dict(imports=["parts"])
 
 max_epochs = 20

@@ -136,9 +136,9 @@ def report(folder: RunFolder, plan: ps.Plan, trace: ps.Trace, used: dict[Key, Se
     print(f"planned = used at {equal} of {trace.total} updates")
     print(folder.report)
     print(folder.values)
-    plot = ["plot", str(folder.plan), "--sequence-length", str(LENGTH), "-o", str(folder.path / "plan.svg")]
-    print(f"To draw the final plan:        {shlex.join([*PYTHON, '-m', 'paramsched', *plot])}")
-    history = ["history", str(folder.checkpoint)]
+    picture = ["show", str(folder.plan), "--sequence-length", str(LENGTH), "-o", str(folder.path / "plan.svg")]
+    print(f"To draw the final plan:        {shlex.join([*PYTHON, '-m', 'paramsched', *picture])}")
+    history = ["resume", str(folder.checkpoint), "--history"]
     print(f"To see the changes of the plan: {shlex.join([*PYTHON, '-m', 'paramsched', *history])}")
     return 0 if equal == trace.total else 1
 

@@ -90,11 +90,11 @@ def test_a_suggested_name_is_valid(line, wrong, printed):
 
 def test_every_listed_image_format_can_be_drawn(folder):
     pytest.importorskip("matplotlib")
-    output = call(["plot", "plan.yaml", "--horizon", "9", "-o", "plan.gif"]).stderr
+    output = call(["show", "plan.yaml", "--horizon", "9", "-o", "plan.gif"]).stderr
 
     suffixes = output.rpartition("Write one of ")[2].strip().split(", ")
 
     assert len(suffixes) == 4
     for suffix in suffixes:
-        assert call(["plot", "plan.yaml", "--horizon", "9", "-o", f"plan{suffix}"]).exit_code == 0
+        assert call(["show", "plan.yaml", "--horizon", "9", "-o", f"plan{suffix}"]).exit_code == 0
         assert (folder / f"plan{suffix}").stat().st_size > 1000

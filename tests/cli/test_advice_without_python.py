@@ -67,9 +67,13 @@ def calls_with(plan):
     yield from (
         ["diff", plan, "plan.yaml"],
         ["diff", plan, "plan.yaml", "--horizon", "50"],
-        ["plot", plan, "-o", "x.a"],
+        ["show", plan, "-o", "x.a"],
     )
-    yield from (["history", plan], ["audit", plan, "--plan", "plan.yaml"], ["show", "plan.yaml", "--used", plan])
+    yield from (
+        ["resume", plan, "--history"],
+        ["audit", plan, "--plan", "plan.yaml"],
+        ["show", "plan.yaml", "--used", plan],
+    )
     yield from (["recipes", "--like", plan], ["convert", plan, "--from", "log", "--to", "yaml"], ["convert", plan])
 
 

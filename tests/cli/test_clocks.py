@@ -54,7 +54,7 @@ def test_the_axis_shows_tokens_below_updates(plan):
 @pytest.mark.parametrize("suffix", ["svg", "html", "png"])
 def test_a_plan_in_tokens_can_be_drawn_in_every_format(plan, tmp_path, suffix):
     path = tmp_path / f"plan.{suffix}"
-    output_of("plot", plan, "-o", str(path), "--sequence-length", "1000")
+    output_of("show", plan, "-o", str(path), "--sequence-length", "1000")
     assert suffix == "png" or ">tokens</text>" in path.read_text()
 
 

@@ -62,7 +62,7 @@ def refused(code, *arguments):
 # ---------------------------------------------------------------- every command
 
 
-COMMANDS = ("change", "check", "convert", "diff", "plot", "schema", "show")
+COMMANDS = ("change", "check", "convert", "diff", "show")
 
 
 def test_help_lists_every_command_with_a_line():
@@ -92,12 +92,7 @@ def test_help_shows_examples_ready_to_type_within_80_columns(name):
     assert not any("\b" in line or "\\b" in line for line in printed)
 
 
-EXAMPLES = [
-    (name, line)
-    for name in EVERY
-    if name != "run"  # its example trains a model; tests/mmengine/runner/test_files.py runs it
-    for line in examples_of(name)
-]
+EXAMPLES = [(name, line) for name in EVERY for line in examples_of(name)]
 
 
 @pytest.mark.heavy
@@ -123,7 +118,7 @@ def test_every_example_of_the_help_runs(folder, name, line):
     (folder / "log.csv").write_text("step,rate,momentum\n" + table)
 
     # With --watch a command runs until Ctrl-C; tests/cli/test_watch.py runs that.
-    program, *arguments = shlex.split(line.removesuffix(" > plan.schema.json").removesuffix(" --watch"))
+    program, *arguments = shlex.split(line.removesuffix(" --watch"))
 
     assert program == "paramsched"
     result = call(*arguments)
@@ -139,9 +134,24 @@ def test_an_unknown_command_gets_the_nearest_suggestion():
     assert 'No such command "shwo". Did you mean "show"?' in refused(2, "shwo")
 
 
+@table(
+    ("words", "line"),
+    [
+        (("plot", "plan.yaml"), "paramsched show plan.yaml -o plan.svg"),
+        (("plot", "plan.yaml", "-o", "x.html", "--horizon", "9"), "paramsched show plan.yaml -o x.html --horizon 9"),
+        (("history", "last.pt", "--json"), "paramsched resume last.pt --json --history"),
+        (("schema",), "paramsched convert --to schema"),
+        (("run", "config.py", "--plan", "cosine()"), "python -m paramsched.mmengine config.py --plan 'cosine()'"),
+        (("run",), "python -m paramsched.mmengine config.yaml"),
+        (("lint", "plan.yaml"), "paramsched check plan.yaml"),
+    ],
+)
+def test_a_command_of_another_name_gets_the_line_to_write(words, line):
+    assert refused(2, *words).endswith(f'No such command "{words[0]}". Write {line}\n')
+
+
 PLAN_COMMANDS = {
     "show": (),
-    "plot": ("-o", "x.svg"),
     "check": (),
     "convert": ("--to", "json"),
     "diff": ("plan.yaml",),
@@ -191,7 +201,7 @@ def test_an_unknown_format_gets_the_nearest_suggestion(folder, name, more):
     assert 'did you mean "yaml"?' in refused(2, name, "plan.yaml", option, "yml", *more)
 
 
-@pytest.mark.parametrize("name", ["show", "check", "plot"])
+@pytest.mark.parametrize("name", ["show", "check"])
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -207,9 +217,7 @@ def test_an_unknown_format_gets_the_nearest_suggestion(folder, name, more):
     ],
 )
 def test_invalid_run_facts_are_a_usage_error(folder, name, options, expected):
-    more = ["-o", "x.svg"] if name == "plot" else []
-
-    assert expected in refused(2, name, "plan.yaml", *options, *more)
+    assert expected in refused(2, name, "plan.yaml", *options)
 
 
 # ---------------------------------------------------------------- show
@@ -407,7 +415,7 @@ def test_files_with_equal_names_are_distinguished_and_use_the_longest_horizon(tr
     assert "sub/trunk.yaml is identical to trunk.yaml" in result.stdout
 
 
-@pytest.mark.parametrize("name", ["show", "plot"])
+@pytest.mark.parametrize("output", [(), ("-o", "x.svg")], ids=["in the terminal", "in a file"])
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
@@ -416,10 +424,8 @@ def test_files_with_equal_names_are_distinguished_and_use_the_longest_horizon(tr
     ],
     ids=["one plan twice", "another plan to compare with"],
 )
-def test_duplicate_plans_and_other_with_several_plans_are_rejected(tree, name, more, expected):
-    output = ("-o", "x.svg") if name == "plot" else ()
-
-    assert expected in refused(2, name, "trunk.yaml", *more, *output)
+def test_duplicate_plans_and_other_with_several_plans_are_rejected(tree, output, more, expected):
+    assert expected in refused(2, "show", "trunk.yaml", *more, *output)
 
 
 @pytest.mark.parametrize("option", [("--json",), ("--at", "5")], ids=["as JSON", "at a time"])
@@ -428,7 +434,7 @@ def test_values_are_printed_for_one_plan_only(tree, option):
 
 
 def test_the_title_of_a_page_lists_all_plans(tree):
-    good("plot", "trunk.yaml", "at-40.yaml", "-o", "tree.html")
+    good("show", "trunk.yaml", "at-40.yaml", "-o", "tree.html")
 
     assert "<title>trunk.yaml, at-40.yaml</title>" in (tree / "tree.html").read_text()
 
@@ -461,22 +467,22 @@ def test_groups_selected_by_index_are_drawn(folder):
     assert "a picture shows at most 1,000 groups" in refused(2, "show", "indices.yaml", "--horizon", 1)
 
 
-# ---------------------------------------------------------------- plot
+# ---------------------------------------------------------------- show -o FILE
 
 
 @pytest.mark.parametrize(("suffix", "begin"), [(".svg", b"<svg"), (".html", b"<!doctype html>"), (".SVG", b"<svg")])
-def test_plot_writes_a_picture(folder, suffix, begin):
-    assert good("plot", "plan.yaml", "-o", f"plan{suffix}", "--steps-per-epoch", 10) == ""
+def test_show_writes_a_picture(folder, suffix, begin):
+    assert good("show", "plan.yaml", "-o", f"plan{suffix}", "--steps-per-epoch", 10) == ""
 
     assert (folder / f"plan{suffix}").read_bytes().startswith(begin)
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize(("suffix", "begin"), [(".png", b"\x89PNG"), (".pdf", b"%PDF")])
-def test_plot_writes_the_picture_drawn_by_matplotlib(folder, suffix, begin):
+def test_show_writes_the_picture_drawn_by_matplotlib(folder, suffix, begin):
     pytest.importorskip("matplotlib")
 
-    assert good("plot", "plan.yaml", "-o", f"plan{suffix}", "--steps-per-epoch", 10) == ""
+    assert good("show", "plan.yaml", "-o", f"plan{suffix}", "--steps-per-epoch", 10) == ""
 
     assert (folder / f"plan{suffix}").read_bytes().startswith(begin)
 
@@ -484,19 +490,19 @@ def test_plot_writes_the_picture_drawn_by_matplotlib(folder, suffix, begin):
 def test_without_matplotlib_the_extra_is_named(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
 
-    printed = refused(2, "plot", "plan.yaml", "-o", "plan.png", "--steps-per-epoch", 10)
+    printed = refused(2, "show", "plan.yaml", "-o", "plan.png", "--steps-per-epoch", 10)
 
     assert printed == 'A .png file needs matplotlib, which is not installed: pip install "paramsched[plot]"\n'
 
 
 def test_an_unknown_image_format_or_missing_folder_is_a_usage_error(folder):
-    assert "Write --output plan.svg" in refused(2, "plot", "plan.yaml", "-o", "plan.gif")
-    assert refused(2, "plot", "plan.yaml", *RUN[2:], "-o", "none/plan.svg") == "none: no such folder\n"
+    assert "Write --output plan.svg" in refused(2, "show", "plan.yaml", "-o", "plan.gif")
+    assert refused(2, "show", "plan.yaml", *RUN[2:], "-o", "none/plan.svg") == "none: no such folder\n"
 
 
 def test_the_title_of_a_page_is_the_file_name_or_the_requested_title(folder):
-    good("plot", "plan.yaml", "-o", "a.html", *RUN[2:])
-    good("plot", "plan.yaml", "-o", "b.html", *RUN[2:], "--title", "Mine", "--other", "other.yaml")
+    good("show", "plan.yaml", "-o", "a.html", *RUN[2:])
+    good("show", "plan.yaml", "-o", "b.html", *RUN[2:], "--title", "Mine", "--other", "other.yaml")
 
     assert "<title>plan.yaml</title>" in (folder / "a.html").read_text()
     assert "<title>Mine</title>" in (folder / "b.html").read_text()
@@ -746,7 +752,11 @@ def test_a_printed_recipe_is_its_plan_with_short_amounts():
 
 
 def test_the_schema_command_prints_the_schema_of_the_library():
-    assert json.loads(good("schema")) == json.loads(json.dumps(config.schema()))
+    assert json.loads(good("convert", "--to", "schema")) == json.loads(json.dumps(config.schema()))
+
+
+def test_the_schema_is_of_no_single_plan(folder):
+    assert "Write paramsched convert --to schema" in refused(2, "convert", "plan.yaml", "--to", "schema")
 
 
 # ---------------------------------------------------------------- the process
@@ -763,9 +773,10 @@ def test_no_command_imports_torch_or_jax(folder):
         "import sys\n"
         "from paramsched.cli import main\n"
         "for line in (['--help'], ['show', 'plan.yaml', '--steps-per-epoch', '5'], ['check', 'plan.yaml'],\n"
-        "             ['plot', 'plan.yaml', '-o', 'x.html', '--steps-per-epoch', '5'],\n"
+        "             ['show', 'plan.yaml', '-o', 'x.html', '--steps-per-epoch', '5'],\n"
         "             ['diff', 'plan.yaml', 'plan.yaml'],\n"
-        "             ['show', '--table', 'plan.yaml'], ['convert', 'plan.yaml', '--to', 'toml'], ['schema']):\n"
+        "             ['show', '--table', 'plan.yaml'], ['convert', 'plan.yaml', '--to', 'toml'],\n"
+        "             ['convert', '--to', 'schema']):\n"
         "    try:\n"
         "        main(line)\n"
         "    except SystemExit as end:\n"
@@ -795,7 +806,7 @@ def test_the_module_runs_the_command(folder):
 @pytest.mark.heavy
 def test_a_closed_pipe_does_not_cause_a_traceback(folder):
     python = f"{sys.executable} -m paramsched"
-    command = f"{python} schema | head -1; {python} show plan.yaml --json | head -c 1"
+    command = f"{python} convert --to schema | head -1; {python} show plan.yaml --json | head -c 1"
 
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
 
@@ -809,7 +820,7 @@ def test_an_interrupt_prints_a_short_message(monkeypatch):
 
     monkeypatch.setattr("paramsched.core.files.schema", interrupted)
 
-    result = call("schema")
+    result = call("convert", "--to", "schema")
 
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Interrupted.\n")
 

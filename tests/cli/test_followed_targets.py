@@ -39,8 +39,8 @@ def test_the_table_has_the_line_as_written_and_as_it_is_evaluated(plan):
 
 def test_pictures_have_the_curve_of_the_line_and_of_the_target(plan, tmp_path):
     said = said_by("show", plan, *FACTS, "--ascii")
-    said_by("plot", plan, *FACTS, "-o", tmp_path / "plan.svg")
-    said_by("plot", plan, *FACTS, "-o", tmp_path / "plan.html")
+    said_by("show", plan, *FACTS, "-o", tmp_path / "plan.svg")
+    said_by("show", plan, *FACTS, "-o", tmp_path / "plan.html")
 
     assert "4 -> 64" in said
     assert all((tmp_path / name).read_text().count("batch_size") for name in ("plan.svg", "plan.html"))

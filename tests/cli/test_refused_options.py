@@ -56,7 +56,7 @@ def run(command):
         ("show plan.yaml --watc", "--watch"),
         ("show plan.yaml --factor 3", None),
         ("show plan.yaml --zzz", None),
-        ("plot plan.yaml --fmt svg", "--format svg"),
+        ("show plan.yaml --fmt svg", "--format svg"),
         ("convert plan.yaml --output-format toml", "--to toml"),
         ("convert plan.yaml --format toml", "--to toml"),
         ("change plan.yaml --at 5 --extend 300", "--horizon 300"),
@@ -101,11 +101,11 @@ def test_an_unknown_choice_gets_the_nearest_one(option, advice, folder):
         ("show recipe:zzz", 1, "recipe:zzz: no such recipe. `paramsched recipes` lists all recipes"),
         ("show llama3-405b", 2, "llama3-405b: no such file. Write recipe:llama3-405b"),
         ("show plan.yaml --at 5 -o x.svg", 2, "Leave one of the two out"),
-        ("plot plan.yaml --to gif", 2, "--to gif: unknown format of pictures. Write one of svg, html, png, pdf"),
-        ("plot plan.yaml -o x.gif", 2, "must be one of .svg, .html, .png, .pdf. Write --output x.svg"),
-        ("plot plan.yaml -o -", 2, "--output -: the format of the picture is missing. Write --to svg"),
-        ("plot - --watch", 2, "--watch needs files; standard input does not change. Write --watch plan.yaml"),
-        ("plot plan.yaml -o - --to svg --watch", 2, "--watch cannot update standard output. Write --output plan.html"),
+        ("show plan.yaml -o x --to gif", 2, "--to gif: unknown format of pictures. Write one of svg, html, png, pdf"),
+        ("show plan.yaml -o x.gif", 2, "must be one of .svg, .html, .png, .pdf. Write --output x.svg"),
+        ("show plan.yaml -o -", 2, "--output -: the format of the picture is missing. Write --to svg"),
+        ("show - --watch", 2, "--watch needs files; standard input does not change. Write --watch plan.yaml"),
+        ("show plan.yaml -o - --to svg --watch", 2, "--watch cannot update standard output. Write --output plan.html"),
         ("convert plan.yaml --torch", 2, "--torch: only for Python code. Write --to python"),
         ("convert plan.yaml --test t.py", 2, "--test: only for Python code. Write --to python"),
         ("convert plan.yaml --base 0.1", 2, "--base: only for Python code. Write --to python"),
@@ -119,7 +119,10 @@ def test_an_unknown_choice_gets_the_nearest_one(option, advice, folder):
         ("resume log.csv --on-change x", 2, "--on-change x: expected one of new, checkpoint, error"),
         ("resume log.csv --on-change new --on-change lr=error", 2, "one of them for each field. Write --on-change new"),
         ("resume log.csv", 2, "log.csv: not a PyTorch checkpoint. Pass a file saved with torch.save"),
-        ("history log.csv", 2, "log.csv: not a PyTorch checkpoint. Pass a file saved with torch.save"),
+        ("show plan.yaml --to svg", 2, "--to svg: it is for the picture in a file. Write --output plan.svg"),
+        ("show plan.yaml --title Mine", 2, "--title Mine: it is for the picture in a file. Write --output plan.html"),
+        ("resume log.csv --history --plan plan.yaml", 2, "Write paramsched resume log.csv --history"),
+        ("resume log.csv --history", 2, "log.csv: not a PyTorch checkpoint. Pass a file saved with torch.save"),
     ],
 )  # fmt: skip
 def test_options_that_do_not_fit_are_refused(command, code, said, folder):
@@ -162,7 +165,7 @@ def test_the_states_of_a_run_for_programs(folder):
     torch.save({"o": optimizer.state_dict(), "s": scheduler.state_dict()}, folder / "a.pt")
 
     report = json.loads(run("resume a.pt --json --updates 2").stdout)
-    history = json.loads(run("history a.pt --json").stdout)
+    history = json.loads(run("resume a.pt --history --json").stdout)
     changed = run("resume a.pt --plan 'cosine()' --horizon 10 --json")
 
     assert (report["update"], report["clock"], report["optimizer"], report["scheduler"]) == (4, "updates", "o", "s")
@@ -172,7 +175,7 @@ def test_the_states_of_a_run_for_programs(folder):
     assert history == [{"update": 0, "amount": None, "plan": "horizon: 10\nlr: linear()", "changes": None}]
     assert (changed.exit_code, json.loads(changed.stdout)["differs"]) == (1, True)
     assert [one["what"] for one in json.loads(changed.stdout)["changes"]] == ["lr"]
-    assert run("history a.pt").output == "from update 0:\n  horizon: 10\n  lr: linear()\n"
+    assert run("resume a.pt --history").output == "from update 0:\n  horizon: 10\n  lr: linear()\n"
 
 
 def test_a_horizon_is_for_the_plans_without_one(folder):

@@ -29,7 +29,15 @@ def test_format_names_are_completed_for_format_options(words):
 
 @pytest.mark.parametrize(
     "words",
-    [["show"], ["convert"], ["check", "a.yaml"], ["diff", "a.yaml"], ["show", "a.yaml", "--other"], ["audit"], ["run"]],
+    [
+        ["show"],
+        ["convert"],
+        ["check", "a.yaml"],
+        ["diff", "a.yaml"],
+        ["show", "a.yaml", "--other"],
+        ["audit"],
+        ["resume"],
+    ],
     ids=" ".join,
 )
 def test_files_are_completed_for_file_arguments(words):
@@ -50,6 +58,6 @@ def test_recipes_and_codes_are_completed(words, typed, expected):
     assert offered(words, typed) == [("plain", one) for one in expected]
 
 
-@pytest.mark.parametrize("command", ["plot", "convert"])
+@pytest.mark.parametrize("command", ["show", "convert"])
 def test_files_are_completed_for_the_output_option(command):
     assert offered([command, "plan.yaml", "-o"], "out") == [("file", "out")]

@@ -77,7 +77,7 @@ def test_concurrent_fixes_leave_one_correct_file(shell, tmp_path):
     [
         (["convert", "cosine()", "--to", "json"], '{\n  "lr": "cosine()"'),
         (["change", "constant()", "--at", "5", "--scale", "lr=0.5"], "lr: "),
-        (["plot", "cosine()", "--horizon", "9", "--to", "svg"], "<svg"),
+        (["show", "cosine()", "--horizon", "9", "--to", "svg"], "<svg"),
     ],
 )
 def test_a_dash_means_standard_output(tmp_path, monkeypatch, arguments, begin):
@@ -91,31 +91,9 @@ def test_a_dash_means_standard_output(tmp_path, monkeypatch, arguments, begin):
 
 
 def test_a_picture_on_standard_output_needs_a_format_and_the_advice_works():
-    arguments = ["plot", "cosine()", "--horizon", "9", "-o", "-"]
+    arguments = ["show", "cosine()", "--horizon", "9", "-o", "-"]
     refused = CliRunner().invoke(main, arguments)
 
     assert refused.exit_code == 2
     assert "--to svg" in refused.stderr
     assert CliRunner().invoke(main, [*arguments, "--to", "svg"]).exit_code == 0
-
-
-@pytest.mark.parametrize(
-    ("plan", "options", "file"),
-    [
-        ("folder/run.yaml", (), "run.svg"),
-        ("folder/run.yaml", ("--to", "html"), "run.html"),
-        ("recipe:gpt3-175b", (), "gpt3-175b.svg"),
-        ("exponential(0.5)", (), "plan.svg"),
-        ("-", (), "plan.svg"),
-    ],
-)
-def test_a_picture_without_a_file_gets_the_name_of_its_plan(tmp_path, monkeypatch, plan, options, file):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "run.yaml").write_text("lr: cosine()")
-
-    facts = () if plan.startswith("recipe:") else ("--horizon", "9")
-    result = CliRunner().invoke(main, ["plot", plan, *facts, *options], input="lr: cosine()")
-
-    assert (result.exit_code, [one.name for one in tmp_path.iterdir() if one.is_file()]) == (0, [file])
-    assert f"the picture is written to {file}" in result.stderr

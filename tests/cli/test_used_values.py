@@ -1,4 +1,4 @@
-"""`paramsched plot --used`: the values that a run used, drawn over its plan."""
+"""`paramsched show -o FILE --used`: the values that a run used, drawn over its plan."""
 
 import pytest
 from click.testing import CliRunner
@@ -18,7 +18,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def plot(*options):
-    return CliRunner().invoke(main, ["plot", "plan.yaml", "-o", "run.html", *options])
+    return CliRunner().invoke(main, ["show", "plan.yaml", "-o", "run.html", *options])
 
 
 def write_log(folder, written, changed=()):

@@ -136,10 +136,9 @@ def test_files_that_the_plan_reads_are_watched_too(tmp_path, start):
     assert (tables.end(), bases.end()) == (0, 0)
 
 
-@pytest.mark.parametrize("command", ["show", "plot"])
-def test_a_page_has_a_script_that_reloads_it_until_the_command_ends(tmp_path, start, command):
+def test_a_page_has_a_script_that_reloads_it_until_the_command_ends(tmp_path, start):
     page, plan = tmp_path / "plan.html", tmp_path / "plan.yaml"
-    watch = start(command, "plan.yaml", "--watch", "-o", "plan.html")
+    watch = start("show", "plan.yaml", "--watch", "-o", "plan.html")
     versions = []
 
     for text in (PLAN, PLAN.replace("cosine", "linear"), "lr: cosin()\n", PLAN):
@@ -172,7 +171,7 @@ def test_a_vector_picture_is_kept_while_the_plan_has_an_error(tmp_path, start):
     ("arguments", "printed"),
     [
         (("show", "-", "--watch"), "--watch needs files"),
-        (("plot", "plan.yaml", "--watch", "-o", "-", "--to", "svg"), "Write --output plan.html"),
+        (("show", "plan.yaml", "--watch", "-o", "-", "--to", "svg"), "Write --output plan.html"),
         (("show", "plan.yaml", "--watch", "-o", "plan.gif"), "the suffix must be one of"),
         (("show", "plan.yaml", "-o", "plan.svg", "--json"), "--output writes a picture"),
     ],

@@ -1,4 +1,4 @@
-"""The curves that MMEngine's tutorial shows as pictures are drawn by `paramsched plot` from the configs beside them."""
+"""The curves that MMEngine's tutorial shows as pictures are drawn from the configs beside them."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_plot_draws_the_picture_of_each_config(config, suffix, tmp_path: Path):
     out = tmp_path / f"picture{suffix}"
     facts = ["--horizon", "60 epochs", "--steps-per-epoch", "20"]
 
-    drawn = CliRunner().invoke(main, ["plot", str(tmp_path / "config.py"), "-o", str(out), *facts])
+    drawn = CliRunner().invoke(main, ["show", str(tmp_path / "config.py"), "-o", str(out), *facts])
 
     assert drawn.exit_code == 0, drawn.output
     assert out.stat().st_size > 1000

@@ -102,7 +102,7 @@ def test_the_page_has_both_axes_with_the_notes_of_each():
 def test_the_command_line_and_plot_accept_the_axis_scale(tmp_path):
     drawn = CliRunner().invoke(main, ["show", "linear(1, 0)", "--horizon", "100", "--log"]).output
     page = tmp_path / "plan.html"
-    written = CliRunner().invoke(main, ["plot", "linear(1, 0)", "--horizon", "100", "--linear", "-o", str(page)])
+    written = CliRunner().invoke(main, ["show", "linear(1, 0)", "--horizon", "100", "--linear", "-o", str(page)])
     (ax,) = ps.Plan(lr="linear(1, 0.1)", horizon=100).plot(log=True)
 
     assert "0.01 ┤" in drawn

@@ -34,6 +34,7 @@ from paramsched.cli import main  # noqa: E402
 from paramsched.core.files import known_dialects, plan_files  # noqa: E402, F401
 from paramsched.core.schedules import SHAPES  # noqa: E402
 from paramsched.errors import ParamschedError  # noqa: E402
+from paramsched.mmengine.__main__ import main as mmengine_main  # noqa: E402
 from support.hostile_inputs import MARK, MODULE, write_inputs  # noqa: E402
 
 PATHS = Path(__file__).parents[1] / "whole" / "architecture" / "public_paths.txt"
@@ -321,30 +322,28 @@ _COMMANDS: dict[str, Callable[[Case], list[list[str]]]] = {
         [case.given, "--to", "python", "--total", "20"],
         [case.given, "-o", case.out(".py"), "--test", case.out("_test.py"), "--torch"],
         [case.given],
+        [case.given, "--to", "schema"],
         [case.given, "--to", "toml"],
         [case.given, "--to", "json"],
         [case.given, "--to", "mmengine"],
         [case.given, "--from", "log", "-o", case.out(".yaml")],
     ],
     "diff": lambda case: [[case.given, _GOOD, "--total", "20"], [_GOOD, case.given, "--json"]],
-    "history": lambda case: [[case.given], [case.given, "--json"]],
-    "plot": lambda case: [
-        *([case.given, "-o", case.out(suffix), "--total", "20"] for suffix in (".svg", ".html")),
-        [_GOOD, "-o", case.out(".svg"), "--used", case.given],
-    ],
     "recipes": lambda case: [["--like", case.given, "--total", "20"], [case.path.name]],
-    "resume": lambda case: [[case.given], [case.given, "--plan", _GOOD, "--json"]],
-    "run": lambda case: [
-        [case.given, "--work-dir", case.out("-run")],
-        [case.given, "--plan", case.given, "--load-from", case.given],
+    "resume": lambda case: [
+        [case.given],
+        [case.given, "--plan", _GOOD, "--json"],
+        [case.given, "--history"],
+        [case.given, "--history", "--json"],
     ],
-    "schema": lambda _: [[]],
     "show": lambda case: [
         [case.given],
         [case.given, "--total", "20", "--table"],
         [case.given, "--groups"],
         [case.given, "--total", "20", "--at", "3"],
         [_GOOD, "--used", case.given],
+        *([case.given, "-o", case.out(suffix), "--total", "20"] for suffix in (".svg", ".html")),
+        [_GOOD, "-o", case.out(".svg"), "--used", case.given],
     ],
 }
 
@@ -394,15 +393,21 @@ def _uses_of(case: Case) -> Iterator[tuple[str, Callable[[], Any]]]:
     for name, calls in _COMMANDS.items():
         for number, words in enumerate(calls(case)):
             yield f"{name} {number}", lambda words=[name, *words]: _invoke(words)
+    trained = [
+        [case.given, "--work-dir", case.out("-run")],
+        [case.given, "--plan", case.given, "--load-from", case.given],
+    ]
+    for number, words in enumerate(trained):
+        yield f"mmengine {number}", lambda words=words: _invoke(words, mmengine_main)
     for name, call in _FUNCTIONS.items():
         yield f"ps.{name}", lambda call=call: _outcome(lambda: call(case))
 
 
-def _invoke(words: list[str]) -> str:
+def _invoke(words: list[str], program: click.Command = main) -> str:
     """Run a command as the console script does. Return what it printed."""
     shown = io.TextIOWrapper(io.BytesIO(), "utf-8", "surrogatepass", write_through=True)
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown), contextlib.suppress(SystemExit):
-        main.main(words, prog_name="paramsched")
+        program.main(words, prog_name="paramsched")
     return shown.buffer.getvalue().decode("utf-8", "surrogatepass")
 
 

@@ -1,4 +1,4 @@
-"""The part of JSON Schema that `paramsched schema` uses, to compare the schema with the reader."""
+"""The part of JSON Schema that `paramsched convert --to schema` uses, to compare the schema with the reader."""
 
 import re
 

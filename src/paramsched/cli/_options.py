@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shlex
 import sys
 import warnings
@@ -288,15 +289,10 @@ def offer_codes(_: click.Context, __: click.Parameter, typed: str) -> list[Compl
     return [CompletionItem(known + comma + code) for code in check_rules() if code.startswith(last)]
 
 
-def plan_argument(name: str = "plan") -> Callable[[_Function], _Function]:
+def plan_argument(name: str = "plan", *, required: bool = True) -> Callable[[_Function], _Function]:
     """Return a decorator for the argument of one plan."""
-    return click.argument(name, metavar=name.upper(), shell_complete=offer_plans)
-
-
-checkpoint_argument = click.argument("checkpoint", metavar="CHECKPOINT", type=ExistingFile(or_folder=True))
-scheduler_option = click.option(
-    "--scheduler", metavar="NAME", help="Name of the scheduler's state, if the checkpoint has several."
-)
+    metavar = name.upper() if required else f"[{name.upper()}]"
+    return click.argument(name, metavar=metavar, required=required, shell_complete=offer_plans)
 
 
 at_option = click.option(
@@ -581,23 +577,46 @@ _OPTION_ALIASES: Mapping[str, tuple[str, ...]] = {
 }
 """A dict from options of other programs to the options of this program that may be meant."""
 
-_COMMAND_ALIASES = {
-    **dict.fromkeys(("lint", "validate", "verify", "test"), "check"),
-    **dict.fromkeys(("view", "print", "display", "trace", "list"), "show"),
-    **dict.fromkeys(("draw", "graph", "figure", "picture", "render"), "plot"),
-    "cmp": "diff",
-    **dict.fromkeys(("export", "import", "translate"), "convert"),
-    **dict.fromkeys(("train", "start"), "run"),
-    **dict.fromkeys(("find", "search"), "recipes"),
-    "edit": "change",
-    **dict.fromkeys(("describe", "explain"), "show --table"),
+_COMMAND_ALIASES: Mapping[str, str] = {
+    **dict.fromkeys(("lint", "validate", "verify", "test"), "paramsched check PLAN"),
+    **dict.fromkeys(("view", "print", "display", "trace", "list"), "paramsched show PLAN"),
+    **dict.fromkeys(("draw", "graph", "figure", "picture", "render", "plot"), "paramsched show PLAN -o plan.svg"),
+    "cmp": "paramsched diff PLAN",
+    **dict.fromkeys(("export", "import", "translate"), "paramsched convert PLAN"),
+    **dict.fromkeys(("train", "start", "run"), "python -m paramsched.mmengine CONFIG"),
+    "history": "paramsched resume CHECKPOINT --history",
+    "schema": "paramsched convert --to schema",
+    **dict.fromkeys(("find", "search"), "paramsched recipes WORDS"),
+    "edit": "paramsched change PLAN",
+    **dict.fromkeys(("describe", "explain"), "paramsched show PLAN --table"),
+    "version": "paramsched --version",
 }
+"""A dict from commands that people try to the line to write, with the user's arguments in place of the capitals."""
+
+_SAMPLES = {"PLAN": "plan.yaml", "CONFIG": "config.yaml", "CHECKPOINT": "checkpoint.pt", "WORDS": "language"}
+
+
+def line_for_alias(command: str, arguments: Sequence[str]) -> str:
+    """Return the line to write for a command that does not exist.
+
+    >>> line_for_alias("history", ["last.pt", "--json"]), line_for_alias("plot", ["a b.yaml", "-o", "a.png"])
+    ('paramsched resume last.pt --json --history', "paramsched show 'a b.yaml' -o a.png")
+    >>> line_for_alias("plot", [])
+    'paramsched show plan.yaml -o plan.svg'
+    """
+    line = _COMMAND_ALIASES[command]
+    if (found := re.search(r"\b[A-Z]+\b", line)) is None:
+        return line
+    given = shlex.join(arguments) or _SAMPLES[found[0]]
+    if {"-o", "--output"} & {*arguments}:
+        line = line.removesuffix(" -o plan.svg")
+    return line.replace(found[0], given)
+
 
 _DOORS: Mapping[str, str] = {
-    **dict.fromkeys(("change", "convert", "diff", "schema"), "core"),
-    **dict.fromkeys(("audit", "check", "compare", "history", "recipes", "resume"), "tools"),
-    **dict.fromkeys(("plot", "show"), "show"),
-    "run": "mmengine",
+    **dict.fromkeys(("change", "convert", "diff"), "core"),
+    **dict.fromkeys(("audit", "check", "compare", "recipes", "resume"), "tools"),
+    "show": "show",
 }
 """A dict from each command to its door. A command without its door does not exist."""
 
@@ -611,8 +630,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        file = "show" if cmd_name == "plot" else cmd_name
-        found = getattr(import_module(f"paramsched.cli.commands.{file}"), f"paramsched_{cmd_name}")
+        found = getattr(import_module(f"paramsched.cli.commands.{cmd_name}"), f"paramsched_{cmd_name}")
         return cast(click.Command, found)
 
     def resolve_command(
@@ -620,8 +638,11 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
         if args[0] not in known and not args[0].startswith("-"):
-            near = _COMMAND_ALIASES.get(args[0]) or closest(args[0], known)
-            advice = f"Known: {', '.join(known)}." if near is None else f'Did you mean "{near}"?'
+            near = closest(args[0], known)
+            if args[0] in _COMMAND_ALIASES:
+                advice = f"Write {line_for_alias(args[0], args[1:])}"
+            else:
+                advice = f"Known: {', '.join(known)}." if near is None else f'Did you mean "{near}"?'
             raise click.UsageError(f'No such command "{args[0]}". {advice}', ctx)
         return click.Group.resolve_command(self, ctx, args)
 

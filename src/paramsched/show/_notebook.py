@@ -189,7 +189,7 @@ This dict is global to the process, like the dict of registered shapes, so that 
 def picture_format(suffix: str) -> Callable[[_Format], _Format]:
     """Register a function that draws a picture as the content of a file.
 
-    `paramsched plot -o NAME` calls it for every name that ends with `suffix`.
+    `paramsched show -o NAME` calls it for every name that ends with `suffix`.
 
     Args:
         suffix: the suffix of the file's name with its dot, such as `".vl.json"`.

@@ -43,7 +43,7 @@ def test_the_schema_is_json():
 
 @pytest.mark.heavy  # starts two processes
 def test_the_schema_is_the_same_in_every_process():
-    command = [sys.executable, "-m", "paramsched", "schema"]
+    command = [sys.executable, "-m", "paramsched", "convert", "--to", "schema"]
 
     written = [subprocess.check_output(command, env={**os.environ, "PYTHONHASHSEED": seed}) for seed in ("1", "2")]
 

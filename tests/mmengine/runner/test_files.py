@@ -58,9 +58,11 @@ def test_the_example_on_the_page_runs(tmp_path):
 def test_the_command_trains_from_a_config_or_a_plan_and_resumes(short, tmp_path):
     plan = 'lr: warmup("10%") >> cosine(to=0.01)'
 
-    first = python(tmp_path, "-m", "paramsched", "run", str(short), "--work-dir", "first")
-    second = python(tmp_path, "-m", "paramsched", "run", str(short), "--work-dir", "second", "--plan", plan)
-    again = python(tmp_path, "-m", "paramsched", "run", str(short), "--work-dir", "second", "--plan", plan, "--resume")
+    first = python(tmp_path, "-m", "paramsched.mmengine", str(short), "--work-dir", "first")
+    second = python(tmp_path, "-m", "paramsched.mmengine", str(short), "--work-dir", "second", "--plan", plan)
+    again = python(
+        tmp_path, "-m", "paramsched.mmengine", str(short), "--work-dir", "second", "--plan", plan, "--resume"
+    )
 
     for finished in (first, second, again):
         assert finished.returncode == 0, finished.stderr
@@ -73,7 +75,7 @@ def test_the_command_trains_from_a_config_or_a_plan_and_resumes(short, tmp_path)
 def test_the_command_trains_from_a_plan_in_tokens(short, tmp_path):
     plan = tmp_path / "plan.yaml"
     plan.write_text('clock: tokens\nlr: warmup("50000 tokens") >> cosine(to=0.01)\n')
-    by_plan = ["-m", "paramsched", "run", str(short), "--plan", str(plan), "--work-dir"]
+    by_plan = ["-m", "paramsched.mmengine", str(short), "--plan", str(plan), "--work-dir"]
 
     refused = python(tmp_path, *by_plan, "refused")
     short.write_text(short.read_text() + "\ntokens_per_sample = 64\n")
@@ -89,7 +91,7 @@ def test_the_command_trains_from_a_plan_in_tokens(short, tmp_path):
 def test_the_command_reports_every_error_and_does_not_train(short, tmp_path):
     short.write_text(short.read_text().replace("max_epochs=max_epochs", "max_epochs=-1").replace("lr=3e-3", "lr=-1"))
 
-    refused = python(tmp_path, "-m", "paramsched", "run", str(short), "--work-dir", "refused")
+    refused = python(tmp_path, "-m", "paramsched.mmengine", str(short), "--work-dir", "refused")
 
     assert refused.returncode == 1
     assert "$.train_cfg.max_epochs: " in refused.stderr

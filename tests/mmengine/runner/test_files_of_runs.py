@@ -56,7 +56,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "to_csv": lambda file: ps.trace(PLAN, {"lr": 0.1}).to_csv(file),
     "convert": lambda file: command("convert", "cosine()", "--to", "toml", "-o", file),
     "change": lambda file: command("change", "constant()", "--at", 5, "--scale", "lr=0.5", "--to", "json", "-o", file),
-    "plot": lambda file: command("plot", "cosine()", "--horizon", 9, "--to", "svg", "-o", file),
+    "show": lambda file: command("show", "cosine()", "--horizon", 9, "--to", "svg", "-o", file),
     "disk": lambda file: disk.replace_text(file, "new"),
 }
 all_writers = pytest.mark.parametrize("writer", WRITERS)

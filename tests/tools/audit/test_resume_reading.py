@@ -95,14 +95,14 @@ FORMATS = {
 }
 
 
-@pytest.mark.parametrize("command", ["resume", "history"])
+@pytest.mark.parametrize("options", [[], ["--history"]], ids=["the values", "the history"])
 @pytest.mark.parametrize("name", FORMATS)
-def test_no_code_of_a_hostile_checkpoint_is_executed(name, command, tmp_path):
+def test_no_code_of_a_hostile_checkpoint_is_executed(name, options, tmp_path):
     marker = tmp_path / "marker"
     (tmp_path / "run").mkdir()
     checkpoint = FORMATS[name](tmp_path / "run", Evil(marker))
 
-    result = CliRunner().invoke(main, [command, str(checkpoint)])
+    result = CliRunner().invoke(main, ["resume", str(checkpoint), *options])
 
     assert result.exit_code == 2
     assert "cannot" in result.output

@@ -19,8 +19,8 @@ from support.library_copies import ROOT, copy_library
 
 
 @pytest.fixture(params=["the library", "a project"])
-def plot(request, tmp_path: Path):
-    """Run `paramsched plot` with the file in a copy of the library or in a project that the command imports."""
+def drawing(request, tmp_path: Path):
+    """Run `paramsched show -o FILE` with the file in a copy of the library or in a project that the command imports."""
     source, more = ROOT / "src", ["--import", "vega_lite"]
     if request.param == "the library":
         copy_library(tmp_path)
@@ -28,7 +28,7 @@ def plot(request, tmp_path: Path):
     (tmp_path / "paramsched" / "show" / "vega_lite.py" if not more else tmp_path / "vega_lite.py").write_text(EXAMPLE)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "paramsched", "plot", *arguments, *more]
+        command = [sys.executable, "-m", "paramsched", "show", *arguments, *more]
         environment = {**os.environ, "PYTHONPATH": str(source)}
         return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path, check=False)
 
@@ -39,8 +39,8 @@ def test_the_example_of_a_picture_is_under_thirty_lines():
     assert len(EXAMPLE.splitlines()) < 30
 
 
-def test_the_new_format_is_selected_by_its_suffix_and_draws_a_second_plan(plot, tmp_path):
-    drawn = plot("linear(1, 0.5)", "--horizon", "4", "--other", "constant(1)", "-o", "plan.vl.json")
+def test_the_new_format_is_selected_by_its_suffix_and_draws_a_second_plan(drawing, tmp_path):
+    drawn = drawing("linear(1, 0.5)", "--horizon", "4", "--other", "constant(1)", "-o", "plan.vl.json")
 
     assert (drawn.returncode, drawn.stderr) == (0, "")
     (panel,) = json.loads((tmp_path / "plan.vl.json").read_text())["vconcat"]
@@ -51,8 +51,8 @@ def test_the_new_format_is_selected_by_its_suffix_and_draws_a_second_plan(plot, 
     ]
 
 
-def test_the_error_of_an_unknown_suffix_names_the_new_format(plot):
-    refused = plot("linear(1, 0.5)", "--horizon", "3", "-o", "plan.gif")
+def test_the_error_of_an_unknown_suffix_names_the_new_format(drawing):
+    refused = drawing("linear(1, 0.5)", "--horizon", "3", "-o", "plan.gif")
 
     assert refused.returncode == 2
     assert "the suffix must be one of .svg, .html, .png, .pdf, .vl.json" in refused.stderr

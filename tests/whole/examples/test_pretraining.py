@@ -87,7 +87,7 @@ def test_the_plan_change_to_a_cooldown_is_in_the_checkpoint(whole):
     output, finished, _ = whole
     lines = lines_of(output)
     shown = subprocess.run(
-        [sys.executable, "-m", "paramsched", "history", str(output / "checkpoint.pt")],
+        [sys.executable, "-m", "paramsched", "resume", str(output / "checkpoint.pt"), "--history"],
         env=example_runs.environment(), capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
 

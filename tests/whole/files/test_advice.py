@@ -13,7 +13,7 @@ COMMANDS = [
     (["show", "warmup('5 epochs') >> cosine()", "--horizon", "1000"], ["--steps-per-epoch", "100"]),
     (["check", "warmup('5 samples') >> cosine()", "--horizon", "1000"], ["--batch-size", "256"]),
     (["show", "--table", "warmup('5 tokens') >> cosine()", "--horizon", "1000"], ["--tokens-per-step", "4096"]),
-    (["plot", "warmup('5 s') >> cosine()", "--horizon", "1000", "-o", "x.svg"], ["--seconds-per-step", "0.25"]),
+    (["show", "warmup('5 s') >> cosine()", "--horizon", "1000", "-o", "x.svg"], ["--seconds-per-step", "0.25"]),
     (["show", "cosine()", "--horizon", "10", "--base", "lr=x"], ["--base", "lr=0.1"]),
 ]
 

@@ -343,7 +343,7 @@ def checkpoints(draw: st.DrawFn) -> bytes:
 
 
 COMMANDS = (
-    ["check"], ["show"], ["show", "--table"], ["convert", "--to", "json"], ["plot", "-o", "out.svg"],
+    ["check"], ["show"], ["show", "--table"], ["convert", "--to", "json"], ["show", "-o", "out.svg"],
     ["diff", "{}", "cosine(to=0.5)"], ["change", "{}", "--at", "5", "lr=cosine()"], ["trace"],
 )  # fmt: skip
 FACTS = (
@@ -444,7 +444,7 @@ def test_logs_are_bounded(folder: Path, data: st.DataObject) -> None:
         ["audit", name, "--plan", "plan.yaml"],
         ["check", "plan.yaml", "--log", name],
         ["show", "plan.yaml", "--used", name, "--base", "0.1"],
-        ["plot", "plan.yaml", "--used", name, "--base", "0.1", "-o", "out.html"],
+        ["show", "plan.yaml", "--used", name, "--base", "0.1", "-o", "out.html"],
         ["convert", name, "--from", "log", "--to", "yaml"],
     )
 
@@ -456,7 +456,7 @@ def test_logs_are_bounded(folder: Path, data: st.DataObject) -> None:
 def test_checkpoints_are_bounded(folder: Path, data: st.DataObject) -> None:
     (folder / "last.pt").write_bytes(data.draw(checkpoints() | bombs()))
     commands = (
-        ["history", "last.pt"],
+        ["resume", "last.pt", "--history"],
         ["audit", "last.pt", "--plan", "cosine()", "--horizon", "10", "--at", "3"],
         ["check", "cosine()", "--checkpoint", "last.pt"],
         ["resume", "last.pt", "--plan", "cosine()", "--horizon", "10", "--at", "3"],

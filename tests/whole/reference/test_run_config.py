@@ -81,7 +81,7 @@ def test_without_mmengine_the_error_names_the_library_to_install(file, monkeypat
     "command",
     [
         ["show", "CONFIG"],
-        ["plot", "CONFIG", "-o", "PICTURE"],
+        ["show", "CONFIG", "-o", "PICTURE"],
         ["check", "CONFIG"],
         ["convert", "CONFIG", "--to", "yaml"],
         ["show", "--table", "CONFIG"],

@@ -384,7 +384,7 @@ def test_the_deadline_of_a_user_replaces_the_length_of_the_engine(clock):
 def test_the_command_line_shows_the_horizons_of_a_checkpoint(clock, tmp_path):
     first, optimizer, _ = run_of(clock, FALLING, seconds=[3, 30], deadline="in 500 s")
     torch.save(first.state_dict(), tmp_path / "scheduler.pt")
-    shown = CliRunner().invoke(main, ["history", str(tmp_path / "scheduler.pt")])
+    shown = CliRunner().invoke(main, ["resume", str(tmp_path / "scheduler.pt"), "--history"])
 
     assert shown.exit_code == 0, shown.output
     assert "500" in shown.output

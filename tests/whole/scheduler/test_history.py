@@ -280,7 +280,9 @@ def test_a_checkpoint_of_the_optimizer_alone_keeps_the_note_of_the_present_file(
 
 def said(tmp_path, data, *options):
     torch.save(data, tmp_path / "checkpoint.pt")
-    return CliRunner().invoke(main, ["history", str(tmp_path / "checkpoint.pt"), *options], prog_name="paramsched")
+    return CliRunner().invoke(
+        main, ["resume", str(tmp_path / "checkpoint.pt"), "--history", *options], prog_name="paramsched"
+    )
 
 
 def test_the_command_prints_the_first_plan_and_the_diff_of_each_change(tmp_path):

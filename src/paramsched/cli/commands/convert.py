@@ -23,6 +23,7 @@ from paramsched.cli._options import (
     write_output,
 )
 from paramsched.cli._plan_output import note_comments, output_option, require_format, write_plan
+from paramsched.core.base.diagnostic import json_text
 
 if TYPE_CHECKING:
     from paramsched.cli._plan_input import PlanInput
@@ -40,9 +41,10 @@ _LOGS = (".csv", ".tsv", ".log")  # suffixes of logs, which no format of plans h
         "paramsched convert config.py --steps-per-epoch 500 -o plan.yaml",
         "paramsched convert values.jsonl --from log -o replay.yaml",
         "paramsched convert plan.yaml --to python --steps-per-epoch 500 -o lr.py",
+        "paramsched convert --to schema -o plan.schema.json",
     ),
 )
-@plan_argument()
+@plan_argument(required=False)
 @click.option(
     "--from",
     "format",
@@ -54,7 +56,7 @@ _LOGS = (".csv", ".tsv", ".log")  # suffixes of logs, which no format of plans h
     "--to",
     metavar="NAME",
     shell_complete=offer_formats,
-    help="Format to write: yaml, toml, json or python. By default, the suffix of FILE, or yaml.",
+    help="Format to write: yaml, toml, json or python; schema without PLAN. By default, the suffix of FILE, or yaml.",
 )
 @click.option("--table", is_flag=True, help="With --from log: write the logged values, even if a formula has them.")
 @column_option
@@ -65,7 +67,7 @@ _LOGS = (".csv", ".tsv", ".log")  # suffixes of logs, which no format of plans h
 @click.option("--test", metavar="FILE", shell_complete=offer_files, help="With --to python: write a pytest file too.")
 @plan_options
 def paramsched_convert(
-    plan: str,
+    plan: str | None,
     options: PlanOptions,
     to: str | None,
     table: bool,
@@ -86,7 +88,15 @@ def paramsched_convert(
     With --from log, PLAN is the log of a run, and the output is the schedule that it follows. If no formula has all
     logged values, or with --table, the output is a plan with the logged values; those of a long log are written to
     files next to the output. A log that counts epochs gives a plan in epochs, with --steps-per-epoch in updates.
+
+    With --to schema, and without PLAN, the output is the JSON Schema of plan files for editors, with the shapes of
+    installed packages.
     """
+    if to == "schema":
+        _write_schema(plan, output)
+        return
+    if plan is None:
+        raise click.MissingParameter(param_hint="'PLAN'", param_type="argument")
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input
     from paramsched.core.base.files import is_replaced
     from paramsched.core.plan.forms import SUFFIXES
@@ -101,7 +111,7 @@ def paramsched_convert(
     for name, given in (("--base", options.bases), ("--torch", torch), ("--test", test)):
         if given:
             raise click.UsageError(f"{name}: only for Python code. Write --to python")
-    require_format(to, "python")
+    require_format(to, "python", "schema")
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"--output {output}: the suffix is not that of a known format. Write --to yaml")
     if options.format is None and Path(plan).suffix in _LOGS:
@@ -131,6 +141,17 @@ def paramsched_convert(
         note_comments(read)
         found = read.plan
     write_plan(found, output, to)
+
+
+def _write_schema(plan: str | None, output: str | None) -> None:
+    """Write the JSON Schema of plan files."""
+    from paramsched.core.files import schema
+
+    if plan is not None:
+        raise click.UsageError(
+            f"--to schema: it is the schema of all plan files. Leave out {plan}. Write paramsched convert --to schema"
+        )
+    write_output(output or STANDARD_OUTPUT, json_text(schema(), indent=2) + "\n")
 
 
 def _export(read: "PlanInput", field: str | None, output: str | None, test: str | None, *, torch: bool) -> None:

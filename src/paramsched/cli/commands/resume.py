@@ -1,24 +1,25 @@
 """`paramsched resume`: what a resume from a checkpoint will do. Door: `tools`."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from paramsched.cli._options import (
     BAD_PLAN,
     Command,
     Count,
+    ExistingFile,
     FactOption,
     PlanOptions,
     at_option,
-    checkpoint_argument,
     echo,
     format_option,
     json_option,
     offer_plans,
     plan_options,
-    scheduler_option,
 )
 from paramsched.core.base.diagnostic import json_text
 
@@ -32,9 +33,10 @@ from paramsched.core.base.diagnostic import json_text
         "paramsched resume checkpoint.pt --plan plan.yaml",
         "paramsched resume checkpoint.pt --plan plan.yaml --on-change checkpoint --json",
         "paramsched resume checkpoint.pt --base lr=5e-4",
+        "paramsched resume checkpoint.pt --history",
     ),
 )
-@checkpoint_argument
+@click.argument("checkpoint", metavar="CHECKPOINT", type=ExistingFile(or_folder=True))
 @click.option(
     "--plan",
     "-p",
@@ -52,7 +54,7 @@ from paramsched.core.base.diagnostic import json_text
     help="Path of the optimizer's state, if CHECKPOINT has several. For several optimizers under one plan, one option "
     "for each: muon=optimizers[0].",
 )
-@scheduler_option
+@click.option("--scheduler", metavar="NAME", help="Name of the scheduler's state, if the checkpoint has several.")
 @at_option
 @click.option(
     "--on-change",
@@ -77,6 +79,7 @@ from paramsched.core.base.diagnostic import json_text
     "checkpoint is kept.",
 )
 @click.option("--updates", type=Count(1, 100_000), default=3, show_default=True, metavar="N", help="Updates to print.")
+@click.option("--history", is_flag=True, help="Print the plans that the run has followed, each change with its time.")
 @json_option
 def paramsched_resume(
     checkpoint: str,
@@ -88,6 +91,7 @@ def paramsched_resume(
     choices: tuple[str, ...],
     deadline: str | None,
     updates: int,
+    history: bool,
     as_json: bool,
 ) -> None:
     """Print what a resume from CHECKPOINT will do: the values of the next updates, and all changes and warnings.
@@ -96,9 +100,28 @@ def paramsched_resume(
     of torch.save with the states under any names, a checkpoint of Lightning, or a folder of the Hugging Face Trainer,
     Accelerate or torch.distributed.checkpoint. No code in it is executed.
 
+    With --history, print instead the plans that the run of CHECKPOINT has followed: the first plan, then each change
+    with its time.
+
     Exit code 1 if the plan or a value of the next update differs from the checkpoint, or if the resume is refused; 2 if
     CHECKPOINT cannot be read.
     """
+    if history:
+        context = click.get_current_context()
+        needless = [
+            max(one.opts, key=len)
+            for one in context.command.params
+            if context.get_parameter_source(one.name or "") is ParameterSource.COMMANDLINE
+            and one.name not in ("checkpoint", "scheduler", "history", "as_json")
+        ]
+        if needless:
+            named = shlex.quote(checkpoint)
+            raise click.UsageError(
+                f"--history prints plans, and resumes nothing. Leave out {', '.join(needless)}. "
+                f"Write paramsched resume {named} --history"
+            )
+        _print_history(checkpoint, scheduler, as_json=as_json)
+        return
     from dataclasses import asdict, replace
 
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input, with_facts_beside
@@ -161,3 +184,27 @@ def paramsched_resume(
         echo(str(report))
     if result.differs:
         click.get_current_context().exit(BAD_PLAN)
+
+
+def _print_history(checkpoint: str, scheduler: str | None, *, as_json: bool) -> None:
+    """Print the plans that the run of a checkpoint has followed."""
+    from dataclasses import asdict
+
+    from paramsched.tools.audit import read_plan_history
+
+    plans = read_plan_history(checkpoint, scheduler=scheduler)
+    if as_json:
+        entries = [
+            {
+                "update": one.update,
+                "amount": one.amount,
+                "plan": None if one.plan is None else str(one.plan),
+                "changes": None if one.changes is None else [*map(asdict, one.changes)],
+            }
+            | ({} if one.note is None else {"note": one.note})
+            | ({"bases": one.bases} if one.bases else {})
+            for one in plans
+        ]
+        echo(json_text(entries))
+    else:
+        echo("\n".join(map(str, plans)))

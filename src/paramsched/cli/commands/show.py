@@ -1,7 +1,6 @@
-"""`paramsched show` and `paramsched plot`: draw plans. Door: `show`."""
+"""`paramsched show`: draw plans in the terminal or into a file, or print values. Door: `show`."""
 
 import os
-import re
 import shlex
 import shutil
 import sys
@@ -141,7 +140,7 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
 @click.command(
     "show",
     cls=Command,
-    short_help="Draw plans in the terminal, or print values.",
+    short_help="Draw plans in the terminal or into a file, or print values.",
     examples=(
         "paramsched show plan.yaml --steps-per-epoch 500 --base lr=0.1",
         "paramsched show 'warmup(\"5%\") >> cosine(to=0.1)' --horizon 10000",
@@ -150,6 +149,9 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
         "paramsched show plan.yaml --table --steps-per-epoch 500",
         "paramsched show plan.yaml --groups --steps-per-epoch 500 --at 50%",
         "paramsched show plan.yaml --watch",
+        "paramsched show plan.yaml -o plan.svg --steps-per-epoch 500",
+        "paramsched show plan.yaml -o run.html --used values.jsonl --base lr=0.1",
+        "paramsched show trunk.yaml at-6000.yaml at-8000.yaml -o tree.html",
         "paramsched show recipe:llama3-405b",
         "paramsched show cosine.yaml wsd.yaml --loss law.json --base lr=3e-4",
     ),
@@ -172,8 +174,10 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
     "--output",
     metavar="FILE",
     shell_complete=offer_files,
-    help="Write the picture to FILE instead, as `paramsched plot` does: .svg, .html, .png or .pdf.",
+    help="Draw into FILE: .svg, .html, .png or .pdf; - for standard output, with --to.",
 )
+@click.option("--to", metavar="NAME", help="Format of FILE: svg, html, png or pdf. By default, its suffix.")
+@click.option("--title", help="Heading of an .html page. By default, the name of the plan's file.")
 @_watch_option
 @drawing_options
 def paramsched_show(
@@ -187,9 +191,13 @@ def paramsched_show(
     color: bool | None,
     as_json: bool,
     output: str | None,
+    to: str | None,
+    title: str | None,
     watch: bool,
 ) -> None:
-    """Draw PLAN in the terminal: a panel for each field, with breakpoints marked on the axis.
+    """Draw PLAN in the terminal, or into FILE: a panel for each field, with breakpoints marked on the axis.
+
+    An .html file is a self-contained page that shows the values under the pointer.
 
     Several plans share one axis. A plan that starts like an earlier one is drawn from the update where the two differ.
     With --table, the stages of a plan are printed: from, to, start value, end value, formula, units. Times are updates;
@@ -200,8 +208,8 @@ def paramsched_show(
 
     With --loss, a panel below shows the predicted loss of each plan with its band.
 
-    With --watch the picture is drawn again whenever PLAN or a file that it reads is saved; with --output plan.html the
-    page in the browser reloads itself.
+    With --watch the picture is drawn again whenever PLAN or a file that it reads is saved; with --output plan.html an
+    open page reloads.
     """
     from paramsched.cli._plan_input import paired_with_deepspeed
 
@@ -224,9 +232,14 @@ def paramsched_show(
         raise click.UsageError("--at prints the values of the plan; --loss draws a loss. Leave one of the two out")
     if output is not None and prints:
         raise click.UsageError("--at and --json print values; --output writes a picture. Leave one of the two out")
+    for name, value in (("--to", to), ("--title", title)):
+        if value is not None and output is None:
+            raise click.UsageError(
+                f"{name} {value}: it is for the picture in a file. Write --output plan.{to or 'html'}"
+            )
     if output is not None:
-        _format_of_picture(output, None)
-        _write_or_watch(drawing, output, None, None, watch)
+        _format_of_picture(output, to)
+        _write_or_watch(drawing, output, to, title, watch)
         return
     terminal = is_terminal()
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
@@ -348,47 +361,6 @@ def _values_by_column(run: "RunTimes", groups: list[dict[str, Any]]) -> dict[str
             own = run.times[clock_of_field(run.plan.clock, binding.name)]
             columns[binding.name] = [binding.schedule(time, base=binding.field.initial) for time in own]
     return columns
-
-
-@click.command(
-    "plot",
-    cls=Command,
-    short_help="Draw plans into an SVG, HTML or PNG file.",
-    examples=(
-        "paramsched plot plan.yaml --steps-per-epoch 500",
-        "paramsched plot plan.yaml -o run.html --used values.jsonl --base lr=0.1",
-        "paramsched plot trunk.yaml at-6000.yaml at-8000.yaml -o tree.html",
-        "paramsched plot plan.yaml -o plan.html --watch",
-    ),
-)
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    shell_complete=offer_files,
-    help="File to write: .svg, .html, .png or .pdf; - for standard output. By default, PLAN.svg in the current folder.",
-)
-@click.option(
-    "--to", metavar="NAME", help="Format of the picture: svg, html, png or pdf. By default, the suffix of FILE."
-)
-@click.option("--title", help="Heading of the page. By default, the name of the plan's file.")
-@_watch_option
-@drawing_options
-def paramsched_plot(drawing: Drawing, output: str | None, to: str | None, title: str | None, watch: bool) -> None:
-    """Draw PLAN into a file. An .html file is a self-contained page that shows the values under the pointer.
-
-    Several plans share one axis. A plan that starts like an earlier one is drawn from the update where the two differ.
-
-    With --watch the file is written again whenever PLAN or a file that it reads is saved, and an open page reloads.
-    """
-    plan = drawing.plans[0]
-    name = Path(plan).stem if Path(plan).suffix else plan.removeprefix("recipe:")
-    name = name if re.fullmatch(r"[\w.-]*\w", name) else "plan"  # of a line of text
-    file = output or f"{name}.{to or 'svg'}"
-    _format_of_picture(file, to)
-    if output is None:
-        echo_note(f"the picture is written to {file}")
-    _write_or_watch(drawing, file, to, title, watch)
 
 
 def _write_or_watch(drawing: Drawing, output: str, to: str | None, title: str | None, watch: bool) -> None:

@@ -422,7 +422,7 @@ _FOR_TRAINING: Final = ("train_dataloader", "train_cfg", "optim_wrapper")
 def config_for_training(
     cfg: Any, parameters: Mapping[str, inspect.Parameter], chosen: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return a config for `paramsched run`. Nothing is imported.
+    """Return a config for `python -m paramsched.mmengine`. Nothing is imported.
 
     Args:
         cfg: as in `settings_in`.

@@ -420,7 +420,7 @@ class Runner:
 
 
 def checked_config(cfg: Mapping[str, Any] | str | os.PathLike[str], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config for `paramsched run`. Nothing is imported.
+    """Return a config for `python -m paramsched.mmengine`. Nothing is imported.
 
     Args:
         cfg: as in `Runner.from_cfg`.
