@@ -63,6 +63,15 @@ register_entries(
     },
 )
 register_entries("readers", {"compat": "paramsched.compat", "mmengine": "paramsched.mmengine"})
+register_entries(
+    "rules",
+    {
+        "core": "paramsched.core.base",
+        "tools": "paramsched.tools.check",
+        "compat": "paramsched.compat",
+        "mmengine": "paramsched.mmengine",
+    },
+)
 register_entries("shapes", dict.fromkeys(("greedy", "hold", "new_bob", "plateau", "spike"), "paramsched.core.feedback"))
 
 

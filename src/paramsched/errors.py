@@ -26,7 +26,7 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, Self, final
 
-from paramsched.core.base import codes
+from paramsched.core.base.codes import REFUSED_VALUE, SYNTAX, WRONG_ARGUMENT
 from paramsched.core.base.diagnostic import CallSite as CallSite
 from paramsched.core.base.diagnostic import Diagnostic as Diagnostic
 from paramsched.core.base.diagnostic import printable_lines, with_advice
@@ -69,7 +69,7 @@ class InvalidArgument(ParamschedError, ValueError):
     an argument of a call.
     """
 
-    code: str = codes.REFUSED_VALUE
+    code: str = REFUSED_VALUE
 
     def __init__(
         self,
@@ -200,14 +200,14 @@ class UnknownRecipe(InvalidArgument, KeyError):
 class ParseError(InvalidArgument):
     """A text that is not a schedule."""
 
-    code = codes.SYNTAX
+    code = SYNTAX
 
 
 @final
 class InvalidCall(InvalidArgument, TypeError):
     """Arguments that do not match a signature: an unknown name, too many or too few arguments."""
 
-    code = codes.WRONG_ARGUMENT
+    code = WRONG_ARGUMENT
 
 
 @final

@@ -22,14 +22,7 @@ from paramsched.cli._plan_input import (
 )
 from paramsched.core.base import VERSION
 from paramsched.core.base.check_rules import Severity
-from paramsched.core.base.codes import (
-    BEYOND_THE_PLAN,
-    LOG_DIFFERS,
-    METRIC_NOT_LOGGED,
-    MISSING_FACT,
-    REFUSED_VALUE,
-    UNREADABLE,
-)
+from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, UNREADABLE
 from paramsched.core.base.diagnostic import HORIZON, Diagnostic, TextEdit, entry_path, json_text
 from paramsched.core.base.files import is_replaced, write_over_text
 from paramsched.core.base.user_warnings import DiagnosticWarning
@@ -37,6 +30,7 @@ from paramsched.core.files.plan_files import PlanText
 from paramsched.core.plan import Plan
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup, UnreadableLog
+from paramsched.tools.check.codes import BEYOND_THE_PLAN, LOG_DIFFERS, METRIC_NOT_LOGGED
 from paramsched.tools.check.comments import without_silenced
 from paramsched.tools.check.first_update import note_of_first_update
 from paramsched.tools.check.plan_check import binding_path, check

@@ -3,14 +3,13 @@
 import warnings
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.errors import InvalidArgument, PlanError
+from paramsched.errors import InvalidArgument
 from support import strategies
 from support.disturbances import DISTURBANCES, disturb
 from support.strategies import every_shape
@@ -75,25 +74,6 @@ def test_it_reads_back_equal_from_text_and_every_format(name, data):
     assert ps.Plan.of_text(plan.text) == plan
     for language in ("yaml", "toml", "json"):
         assert ps.loads(ps.dump(plan, format=language), format=language) == plan
-
-
-@every_shape(leave_out=(*NOT_INSIDE, "noise", "from_function"), most=3)
-@given(st.data())
-def test_it_is_exported_with_the_values_of_the_schedule(name, data):
-    case, written = data.draw(pairs(name))
-    assume(case.world.total <= 1000)
-    functions = []
-    for one, base in ((written, 0.1), (case.written, 1.0)):
-        try:
-            text = ps.to_python(ps.Plan(lr=one, horizon=case.world.total), case.world.calendar, bases=[{"lr": base}])
-        except (PlanError, InvalidArgument):
-            reject()
-        names = {}
-        exec(text, names)
-        functions.append(names["SCHEDULES"]["lr"])
-    own, plain = functions
-    for t in range(0, case.world.total, max(1, case.world.total // 50)):
-        assert own(t, 0.1) + 0.0 == pytest.approx(plain(t, 1.0) + 0.0, rel=1e-14, abs=0, nan_ok=True)
 
 
 class Run:

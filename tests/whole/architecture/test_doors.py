@@ -18,6 +18,15 @@ SIX = ("cli", "compat", "engines", "mmengine", "show", "tools")
 CORE = [file.relative_to(ROOT).as_posix() for top in (LIBRARY, ROOT / "tests") for file in (top / "core").rglob("*.py")]
 
 
+HOMES = {
+    alias.name: node.module
+    for node in ast.parse((LIBRARY / "__init__.pyi").read_text(encoding="utf-8")).body
+    if isinstance(node, ast.ImportFrom)
+    for alias in node.names
+}
+"""The module of each name of the top level."""
+
+
 def doors_named_in(tree: ast.Module) -> Iterator[str]:
     """Yield the modules of other doors that a file imports, also inside functions and for types."""
     for node in ast.walk(tree):
@@ -27,7 +36,7 @@ def doors_named_in(tree: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "ps":
-            names = [f"paramsched.{node.attr}"]
+            names = [HOMES.get(node.attr) or f"paramsched.{node.attr}"]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and " " not in node.value:
             names = [node.value]
         yield from (name for name in names if name.startswith(tuple(f"paramsched.{door}." for door in SIX)))

@@ -109,7 +109,7 @@ def paramsched_check(
         fix_file,
     )
     from paramsched.cli._plan_input import paired_with_deepspeed
-    from paramsched.core.base.codes import DEEPSPEED_WINS
+    from paramsched.compat.codes import DEEPSPEED_WINS
     from paramsched.core.base.diagnostic import Diagnostic
 
     selected = _codes("--select", select) if select else None  # None: also the codes of dialects in other packages

@@ -4,18 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
-from paramsched.compat.deepspeed.schedulers import TABLES, RunOfConfig
-from paramsched.core.base.codes import (
+from paramsched.compat.codes import (
     DEEPSPEED_ARGUMENT,
     DEEPSPEED_DIFFERS,
     DEEPSPEED_LATE,
     DEEPSPEED_NOTE,
     DEEPSPEED_WINS,
-    MISSING_FACT,
-    REFUSED_VALUE,
-    UNKNOWN_NAME,
-    WRONG_ARGUMENT,
 )
+from paramsched.compat.deepspeed.schedulers import TABLES, RunOfConfig
+from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.user_warnings import warn_user

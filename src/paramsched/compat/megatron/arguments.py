@@ -6,9 +6,10 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, Final, Literal, NamedTuple, final
 
+from paramsched.compat.codes import OUTSIDE_PLAN
 from paramsched.compat.megatron.nemo import complete_options, nested_options
 from paramsched.core import curves
-from paramsched.core.base.codes import MISSING_FACT, OUTSIDE_PLAN, REFUSED_VALUE, SAID_TWICE, UNKNOWN_FIELD
+from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, SAID_TWICE, UNKNOWN_FIELD
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.curves import Curve
 from paramsched.core.files.arguments import (

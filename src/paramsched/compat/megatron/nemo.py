@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched.core.base.codes import MISSING_FACT, NOT_IN_SCRIPT, OUTSIDE_PLAN
+from paramsched.compat.codes import OUTSIDE_PLAN
+from paramsched.core.base.codes import MISSING_FACT, NOT_IN_SCRIPT
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files.arguments import is_count, is_plain_number

@@ -11,12 +11,12 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any, Final
 
+from paramsched.compat.codes import DEEPSPEED_WINS
 from paramsched.compat.deepspeed.plans import TrainerRun, plan_of_config, report_mismatches
 from paramsched.compat.deepspeed.plans import groups_of as groups_of_deepspeed
 from paramsched.compat.transformers.programs import TRAINER, Settings, settings_of
 from paramsched.compat.transformers.schedulers import SCHEDULERS, Run
 from paramsched.core.base.codes import (
-    DEEPSPEED_WINS,
     NOT_IN_SCRIPT,
     REFUSED_VALUE,
     UNKNOWN_FIELD,

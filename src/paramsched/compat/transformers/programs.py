@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final, final
 
-from paramsched.core.base.codes import NOT_IN_SCRIPT, OUTSIDE_PLAN, REFUSED_VALUE, WRONG_TYPE
+from paramsched.compat.codes import OUTSIDE_PLAN
+from paramsched.core.base.codes import NOT_IN_SCRIPT, REFUSED_VALUE, WRONG_TYPE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.files.arguments import is_count, is_plain_number
 from paramsched.core.files.command_lines import mapping_of_options, named_options, program_of_command, value_of_words

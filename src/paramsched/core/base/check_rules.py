@@ -1,11 +1,13 @@
-"""The rules of `paramsched check`, read from `rules.json`."""
+"""The rules of `paramsched check`, read from the file `rules.json` of each door that reports them."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 from typing import Literal, TypeAlias, final
+
+from paramsched.core.base.entries import entry_names, load_entry
 
 Severity: TypeAlias = Literal["error", "warning", "info"]
 
@@ -40,15 +42,17 @@ class CheckRule:
     def __str__(self) -> str:
         """Return the rule as a terminal shows it.
 
-        >>> print(check_rules()["PS404"])
-        PS404 name-as-index (warning)
-        A group's name is a number, which looks like an index.
-        The text "3" selects the group whose name is 3; the fourth group is [3].
+        >>> print(check_rules()["PS215"])
+        PS215 horizon-not-positive (error)
+        The horizon is negative or 0.
+        It is probably a placeholder that was not replaced, such as total_training_steps: -1 of verl.
         <BLANKLINE>
         Wrong:
-            groups: {'3': {lr: cosine()}}
+            horizon: -1
+            lr: cosine()
         Right:
-            groups: {'[3]': {lr: cosine()}}
+            horizon: 1000
+            lr: cosine()
         """
         lines = [f"{self.code} {self.name} ({self.severity})", self.line, self.why]
         if self.wrong:
@@ -61,6 +65,6 @@ class CheckRule:
 @cache
 def check_rules() -> Mapping[str, CheckRule]:
     """Return a dict from code to rule. `paramsched check --explain` and the documentation show the rules."""
-    rows = json.loads(Path(__file__).with_name("rules.json").read_text(encoding="utf-8"))
-    rules = [CheckRule(**{**row, "options": tuple(row.get("options", ()))}) for row in rows]
-    return {rule.code: rule for rule in rules}
+    found = [files(load_entry("rules", door)).joinpath("rules.json") for door in entry_names("rules")]
+    rows = sorted((row for file in found for row in json.loads(file.read_text("utf-8"))), key=lambda row: row["code"])
+    return {row["code"]: CheckRule(**{**row, "options": tuple(row.get("options", ()))}) for row in rows}

@@ -6,14 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 from paramsched.core.base.codes import (
-    ASSUMED_ORDER,
-    COUNTS_BATCHES,
-    HARDLY_MEANT,
     MISSING_FACT,
-    NEVER_OBSERVED,
     NOTHING_PLANNED,
     REFUSED_VALUE,
-    TICKS_TOO_LATE,
     UNKNOWN_NAME,
     WRONG_ARGUMENT,
     WRONG_TYPE,
@@ -31,6 +26,7 @@ from paramsched.core.schedules import constant
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.mmengine.codes import ASSUMED_ORDER, COUNTS_BATCHES, HARDLY_MEANT, NEVER_OBSERVED, TICKS_TOO_LATE
 from paramsched.mmengine.reader.config_run import (
     ConfigRun,
     RunLength,

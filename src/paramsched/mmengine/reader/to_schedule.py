@@ -8,7 +8,7 @@ from typing import Final, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.base.codes import CLIMBS_AGAIN, GAP_OF_ONE, MILESTONE_AFTER_END, TICKS_TOO_LATE, TWO_DECAYS
+from paramsched.core.base.codes import MILESTONE_AFTER_END
 from paramsched.core.schedules import absolute, chain, constant, recurrence, rules, window
 from paramsched.core.schedules.affine import Absolute
 from paramsched.core.schedules.base import Schedule
@@ -17,6 +17,7 @@ from paramsched.core.schedules.rules.descents import CosineRestartsRule, CosineR
 from paramsched.core.schedules.rules.scaling import ConstantRule, LinearRule
 from paramsched.core.time import DurationLike
 from paramsched.errors import InvalidArgument
+from paramsched.mmengine.codes import CLIMBS_AGAIN, GAP_OF_ONE, TICKS_TOO_LATE, TWO_DECAYS
 from paramsched.mmengine.reader.config_run import (
     RunLength,
     min_epoch_length_apart,

@@ -5,7 +5,6 @@ from dataclasses import fields
 from fractions import Fraction
 from typing import Any, Final
 
-from paramsched.core.base import codes
 from paramsched.core.base.codes import MILESTONE_AFTER_END
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.plan.contents import values_inside
@@ -19,6 +18,7 @@ from paramsched.core.schedules.rules.scaling import MultiStepRule, StepRule
 from paramsched.core.schedules.sequence import Sequence
 from paramsched.core.schedules.staircases import MultiStep
 from paramsched.core.time import Duration
+from paramsched.tools.check import codes
 from paramsched.tools.check._trial_run import TrialRun
 
 _MANY_EPOCHS: Final = 100

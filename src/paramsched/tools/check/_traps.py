@@ -4,14 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from paramsched.core.advice.peer_words import OTHER_NAMES
-from paramsched.core.base.codes import (
-    BINDS_FIRST,
-    COUNTED_FROM_STAGE,
-    FLOOR_AS_VALUE,
-    LEVEL_AS_VALUE,
-    OTHERS_NAME,
-    SHARE_OF_RUN,
-)
+from paramsched.core.base.codes import LEVEL_AS_VALUE
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.feedback.base import Guided
 from paramsched.core.fields import KNOWN, KNOWN_ELSEWHERE, Field, certain_field, known_field
@@ -25,6 +18,7 @@ from paramsched.core.schedules.sequence import Sequence, stages_of
 from paramsched.core.schedules.staircases import MultiStep
 from paramsched.core.schedules.text.writing import short_line
 from paramsched.core.time import Duration
+from paramsched.tools.check.codes import BINDS_FIRST, COUNTED_FROM_STAGE, FLOOR_AS_VALUE, OTHERS_NAME, SHARE_OF_RUN
 
 _SMALL_FLOOR = 1e-4
 """A decay that ends at such a small multiple of base probably means an absolute value."""

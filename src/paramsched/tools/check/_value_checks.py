@@ -7,15 +7,16 @@ from typing import Final
 
 import numpy as np
 
-from paramsched.core.base import codes
-from paramsched.core.base.codes import RISES_TO_THE_END
+from paramsched.core.base.codes import GROWS, NEGATIVE
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.plan import Target
 from paramsched.core.plan.contents import durations_in, values_inside
 from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
 from paramsched.core.schedules.as_factor import AsFactor
 from paramsched.core.schedules.sequence import Sequence as Stages
+from paramsched.tools.check import codes
 from paramsched.tools.check._trial_run import FieldCurve
+from paramsched.tools.check.codes import RISES_TO_THE_END
 
 _PRACTICALLY_ZERO: Final = 1e-5  # of the peak
 _LONG_END: Final = 0.1  # of the run
@@ -43,7 +44,7 @@ def check_values(curve: FieldCurve, bases: Sequence[float] = ()) -> Iterator[Dia
         at, value = outside
         found = f"{name} {allowed.problem(value)}: it is {_in_words(curve, value)} at {_when(curve, at)}"
         if value < 0:
-            yield Diagnostic(curve.path, found, with_floor(curve.binding.schedule), code=codes.NEGATIVE)
+            yield Diagnostic(curve.path, found, with_floor(curve.binding.schedule), code=NEGATIVE)
         else:
             yield Diagnostic(curve.path, found, BELOW_ONE_ADVICE, code=codes.MOMENTUM_OF_ONE)
     yield from _jumps(curve)
@@ -58,7 +59,7 @@ def check_values(curve: FieldCurve, bases: Sequence[float] = ()) -> Iterator[Dia
         at = int(curve.times[np.argmax(curve.values)])
         found = f"it grows to {curve.peak / base:.3g} × base at {_when(curve, at)}"
         advice = "Write a ratio below 1, or a smaller multiple of base"
-        yield Diagnostic(curve.path, found, advice, code=codes.GROWS)
+        yield Diagnostic(curve.path, found, advice, code=GROWS)
 
 
 def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Diagnostic]:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from paramsched.core.base.check_rules import CheckRule, check_rules
-from paramsched.core.base.codes import UNKNOWN_COMMENT
 from paramsched.core.base.diagnostic import Diagnostic, TextLines
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.errors import InvalidArgument
+from paramsched.tools.check.codes import UNKNOWN_COMMENT
 
 
 def rule_of_code(given: str) -> CheckRule:

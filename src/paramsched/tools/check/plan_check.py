@@ -5,8 +5,7 @@ from fractions import Fraction
 from math import ceil, isfinite
 from typing import Any
 
-from paramsched.core.base import codes
-from paramsched.core.base.codes import SAID_TWICE, SAYS_NOTHING
+from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, REFUSED_VALUE, SAID_TWICE
 from paramsched.core.base.diagnostic import GROUPS, HORIZON, TARGETS, Diagnostic, child_path, entry_path
 from paramsched.core.feedback.greedy import Greedy
 from paramsched.core.feedback.metric_names import direction_of
@@ -27,10 +26,12 @@ from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnknownGroup, Unresolved
+from paramsched.tools.check import codes
 from paramsched.tools.check._length_checks import check_lengths
 from paramsched.tools.check._traps import traps_in_binding
 from paramsched.tools.check._trial_run import FieldCurve, TrialRun, curve_in_run, mixed_run, resolved_in_run, trial_run
 from paramsched.tools.check._value_checks import check_followed, check_rates, check_values
+from paramsched.tools.check.codes import SAYS_NOTHING
 
 
 def check(
@@ -89,7 +90,7 @@ def check(
             if run is not None and (curve := curve_in_run(binding, followed, path, run, base)) is not None:
                 curves.append(curve)
                 known = {(one.path, one.code) for one in found}
-                silent = _PARTS_OF_PS301 if (path, codes.LEVEL_AS_VALUE) in known else ()
+                silent = _PARTS_OF_PS301 if (path, LEVEL_AS_VALUE) in known else ()
                 values = [one for one in check_values(curve, bases) if (one.path, one.code) not in known]
                 found += [one for one in values if one.code not in silent]
                 found += check_followed(curve, _fields_followed(binding.schedule))
@@ -105,7 +106,7 @@ def check(
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == HORIZON else len(places))))
 
 
-_PARTS_OF_PS301 = (codes.JUMPS, codes.GROWS)
+_PARTS_OF_PS301 = (codes.JUMPS, GROWS)
 """What follows from levels that are reported already."""
 
 
@@ -160,7 +161,7 @@ def _lengths_off_progress(schedule: Schedule) -> Iterator[tuple[str, str, str]]:
     for length in durations_in(schedule):
         if any(unit != "percent" for unit, _ in length.terms):
             found = f'the length "{length}" must be in percent, because the clock is the progress of the run'
-            yield codes.REFUSED_VALUE, found, 'Write "5%"'
+            yield REFUSED_VALUE, found, 'Write "5%"'
             return
 
 
