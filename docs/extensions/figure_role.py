@@ -16,7 +16,8 @@ import paramsched as ps
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
 import benchmark_history
-import code_figures  # from `tools/`
+import code_figures
+import executed_files  # from `tools/`
 
 
 @cache
@@ -27,10 +28,22 @@ def figures() -> dict[str, str]:
         name: one if isinstance(one, int) else len(one) for name, one in found.items()
     }
     counts["recipes"] = len(list(ps.recipes))
+    lines = {one.module: one.code_lines for one in code_figures.source_files()}
+    above: set[str] = set()
+    for part, files in executed_files.executed_files().items():
+        counts[f"code lines of {part}"] = sum(
+            lines[module_of(one)] for one in {*files} - above
+        )
+        above.update(files)
     bench = list(benchmark_history.releases().values())[-1]
     ratios = {name: f"{one['ratio']:.0%}" for name, one in bench["figures"].items()}
     about = {f"{name} of the benchmark": bench[name] for name in ("date", "machine")}
     return {name: f"{count:,}" for name, count in counts.items()} | ratios | about
+
+
+def module_of(file: str) -> str:
+    """Return the name of the module in a file of the library."""
+    return f"paramsched.{file.removesuffix('.py').removesuffix('/__init__').replace('/', '.')}"
 
 
 def figure(

@@ -106,22 +106,6 @@ def compare(*arguments):
     return CliRunner().invoke(main, ["compare", *arguments])
 
 
-def test_a_launch_script_with_the_numbers_of_the_report_departs_nowhere(tmp_path):
-    script = tmp_path / "train.sh"
-    script.write_text(
-        "torchrun pretrain_gpt.py --lr 1e-3 --min-lr 1e-5 --lr-decay-style WSD --lr-warmup-samples 1025390"
-        " --lr-wsd-decay-style linear --lr-wsd-decay-samples 610351562 --train-samples 3051757812"
-        " --global-batch-size 3072 --seq-length 8192\n"
-    )
-
-    result = compare(str(script), "recipe:nemotron-3-nano", "--format", "megatron")
-
-    assert result.exit_code == 0, result.output
-    assert "departs" not in result.stdout
-    assert "note: recipe:nemotron-3-nano: NVIDIA 2025 (2512.20848), section 2.4" in result.stderr
-    assert "inferred: the decay is a line" in result.stderr
-
-
 def test_options_belong_to_the_plan_and_not_to_the_recipe(tmp_path):
     plan = tmp_path / "job.yaml"
     ps.dump(ps.Plan(lr='warmup("2%") >> cosine(to=0.1)', horizon=100_000), plan)

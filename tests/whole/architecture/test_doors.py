@@ -1,4 +1,7 @@
-"""Eight doors: the core names no other door, and passes its tests without them; each of the six can be deleted."""
+"""Eight doors: the core names no other door, and passes its tests without them; each of the six can be deleted.
+
+A test file of a door may use another door; without that one it is skipped.
+"""
 
 import ast
 import os

@@ -109,7 +109,6 @@ def paramsched_check(
         fix_file,
     )
     from paramsched.cli._plan_input import paired_with_deepspeed
-    from paramsched.compat.codes import DEEPSPEED_WINS
     from paramsched.core.base.diagnostic import Diagnostic
 
     selected = _codes("--select", select) if select else None  # None: also the codes of dialects in other packages
@@ -122,10 +121,12 @@ def paramsched_check(
         source = paired_with_deepspeed(plans, options.format)  # read again, because a fix may have changed the file
         checked = checked_plan(given, options, source, checkpoint=checkpoint, log=log)
         kept = (one for one in checked.findings if selected is None or one.code in selected)
-        found = (replace(one, as_warning=one.as_warning or (warn_only and one.code == DEEPSPEED_WINS)) for one in kept)
+        found = (replace(one, as_warning=one.as_warning or (warn_only and one.code == wins)) for one in kept)
         return replace(checked, findings=tuple(one for one in found if one.code not in ignored))
 
-    pair = paired_with_deepspeed(plans, options.format)
+    pair, wins = paired_with_deepspeed(plans, options.format), ""
+    if pair is not None:  # then the readers of both are installed
+        from paramsched.compat.codes import DEEPSPEED_WINS as wins  # noqa: N811
     for given in plans if pair is None else [pair.name]:
         try:
             if fix:
