@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -121,6 +122,16 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     if not isinstance(text, str) or " at 0x" in text:
         return None  # because an address differs between processes
     return text.encode("ascii", "backslashreplace").decode()[:60].replace("::", ":")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the seconds of each door's tests, over all workers, if several doors were tested."""
+    seconds: Counter[str] = Counter()
+    for report in (one for reports in terminalreporter.stats.values() for one in reports):
+        if isinstance(report, pytest.TestReport):
+            seconds[report.nodeid.removeprefix("tests/").partition("/")[0]] += report.duration
+    if len(seconds) > 1:
+        terminalreporter.write_line(", ".join(f"{door} {time:.0f} s" for door, time in seconds.most_common()))
 
 
 @pytest.hookimpl

@@ -18,7 +18,7 @@ from paramsched.compat.torch.base import LRScheduler, _ReadFromGroups, hook
 from paramsched.compat.torch.installation import Installation, _InstallInChild, install
 from paramsched.errors import InvalidArgument
 from paramsched.mmengine import schedulers as mmengine
-from paramsched.mmengine.reader.table import class_names
+from paramsched.mmengine.reader.arguments import class_names
 from paramsched.mmengine.schedulers import param_scheduler
 from paramsched.mmengine.schedulers.optimizers import set_up_from_table
 from support.tables import table

@@ -256,6 +256,7 @@ def test_lightning_refuses_a_minimum_at_the_start(minimum: str) -> None:
 @pytest.mark.parametrize(("by_epoch", "found"), [(True, "a loop by epochs"), (False, "no hook that ends it")])
 def test_mmengine_refuses_a_run_that_cannot_end(by_epoch: bool, found: str, tmp_path: Path) -> None:
     pytest.importorskip("mmengine")
+    pytest.importorskip("paramsched.mmengine")
     from paramsched.mmengine.engine import PlanScheduler, StopHook
     from support.mmengine_runs import Runs
 

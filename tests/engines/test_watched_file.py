@@ -105,6 +105,7 @@ def test_transformers(file: Path, tmp_path: Path) -> None:
 
 def test_the_runner(file: Path, tmp_path: Path) -> None:
     pytest.importorskip("accelerate")
+    pytest.importorskip("paramsched.mmengine")
     from paramsched.mmengine.runner import Runner
 
     model = network()

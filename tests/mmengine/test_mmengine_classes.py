@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.mmengine import schedulers as ours
-from paramsched.mmengine.reader.table import class_names
+from paramsched.mmengine.reader.arguments import class_names
 from support import mmengine_peer as peer
 from support.tables import table
 

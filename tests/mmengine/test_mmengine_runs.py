@@ -14,7 +14,7 @@ pytest.importorskip("mmengine")
 
 from mmengine import optim as peer
 from paramsched.mmengine import schedulers as ours
-from paramsched.mmengine.reader.table import class_names
+from paramsched.mmengine.reader.arguments import class_names
 from support import programs
 from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
 from support.spread import every

@@ -1,4 +1,7 @@
-"""The command line program `paramsched`."""
+"""The command line program `paramsched`: one file per command, in `commands`, named with the door that it needs.
+
+Promised. Imports every door on first use; without a door, its commands do not exist.
+"""
 
 import click
 

@@ -1,4 +1,4 @@
-"""Other libraries, one folder each: its classes, its arguments and its files. Each follows the version that it names.
+"""Other libraries, one folder each: its classes, its arguments and its files. Follows the versions that they name.
 
 Imports `engines`, `show` and `core`; never `mmengine` or `tools`. Readers of files need no torch; drop-in classes do.
 """

@@ -39,7 +39,7 @@ from paramsched.engines.reporting import (
 from paramsched.engines.run_end import RunEnd, check_before_step
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.mmengine import schedulers as ours
-from paramsched.mmengine.reader.table import INF, class_names
+from paramsched.mmengine.reader.arguments import INF, class_names
 from paramsched.mmengine.schedulers import optimizers
 
 

@@ -1,5 +1,7 @@
 """Pictures of any object that implements `Curves`, such as a trace: text, SVG, HTML, matplotlib, notebooks.
 
+Promised, except how a picture looks. Imports only `core`.
+
 Every module of this package is imported, so a new file with a `@picture_format` is enough to add a format.
 """
 

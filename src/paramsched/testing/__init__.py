@@ -1,7 +1,7 @@
 """Checks for shapes, curves, metric rules and dialects (readers of other libraries' configs) that users write.
 
 Each check tests the properties, called laws, that all of the library's own implementations have. If a law is broken,
-it raises `BrokenLaw`, an AssertionError with the law, the input and the wrong result.
+it raises `BrokenLaw`, an AssertionError with the law, the input and the wrong result. Promised. Imports only `core`.
 """
 
 from paramsched.testing.curve_laws import BrokenLaw as BrokenLaw

@@ -1,4 +1,5 @@
-"""Tools around a run: check, recipes, audit, export, range test, scaling rules, loss law. A page says if one is stable.
+"""Tools around a run: check, recipes, audit, export, range test, scaling rules, loss law.
 
-A training run needs none of them. Imports `engines`, `show` and `core`; never `compat` or `mmengine`.
+Promised, except `loss_law`, which is experimental. A training run needs none of them. Imports `engines`, `show` and
+`core`; never `compat` or `mmengine`.
 """

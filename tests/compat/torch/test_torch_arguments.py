@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from paramsched.compat.torch._arguments import attributes_of, require_named_functions, restore_attributes
+from paramsched.compat.torch._argument_checks import attributes_of, require_named_functions, restore_attributes
 from support.tables import table
 
 

@@ -171,6 +171,7 @@ def pytorch_accelerated(run: Run) -> None:
 
 def mmengine(run: Run) -> None:
     pytest.importorskip("mmengine")
+    pytest.importorskip("paramsched.mmengine")
     from paramsched.mmengine.engine import PlanScheduler, StopHook
     from support.mmengine_runs import Runs
 

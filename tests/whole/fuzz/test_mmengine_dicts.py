@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.mmengine import reader as mmengine
-from paramsched.mmengine.reader.table import SCHEDULER_ROWS
+from paramsched.mmengine.reader.arguments import SCHEDULER_ROWS
 
 NUMBERS = st.one_of(
     st.integers(-3, 50),

@@ -45,7 +45,7 @@ def test_dialect_drop_in_and_class_of_torch_have_the_same_arguments(name):
     import torch
 
     from paramsched.compat import torch as drop_in
-    from paramsched.compat.torch.shapes import TABLES
+    from paramsched.compat.torch.arguments import TABLES
 
     beside = ("optimizer", "last_epoch", "verbose")
     theirs = defaults_in(
@@ -67,7 +67,7 @@ def test_the_tables_of_transformers_have_the_arguments_of_its_schedulers():
     transformers = pytest.importorskip("transformers")
     from transformers import optimization
 
-    from paramsched.compat.transformers.schedulers import SCHEDULERS
+    from paramsched.compat.transformers.arguments import SCHEDULERS
 
     of_run = ("self", "optimizer", "last_epoch", "num_warmup_steps", "num_training_steps", "kwargs")
     assert set(SCHEDULERS) == {one.value for one in transformers.SchedulerType}

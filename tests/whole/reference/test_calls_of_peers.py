@@ -13,8 +13,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.compat.torch.shapes import TABLES
-from paramsched.compat.transformers.schedulers import SCHEDULERS
+from paramsched.compat.torch.arguments import TABLES
+from paramsched.compat.transformers.arguments import SCHEDULERS
 from paramsched.core.advice.peer_calls import CALLS
 from paramsched.core.files.arguments import defaults_of
 from paramsched.errors import ConfigError, InvalidArgument

@@ -4,22 +4,19 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched.compat.composer.schedulers import (
+from paramsched.compat.composer.arguments import (
     NAMES,
     SCHEDULERS,
     UNITS_OF_TIMES,
     ComposerRun,
     ComposerTime,
+    RunArguments,
     TimesInRun,
-    composer_time,
 )
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
 from paramsched.core.base.diagnostic import ROOT, child_path, entry_path
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.files.arguments import (
-    WrongValue,
-    argument,
-    argument_table,
     arguments_of,
     located,
     read_arguments,
@@ -42,29 +39,6 @@ _OF_RUN: Final = ("max_duration", "scale_schedule_ratio", "step_schedulers_every
 
 _TARGET: Final = "_target_"
 _OF_HYDRA: Final = (_TARGET, "_partial_", "_recursive_", "_convert_")
-
-
-def _each_batch(value: Any) -> bool:
-    if value is False:
-        found = 'a plan changes lr at each update; a native plan with every(…, "epoch") changes it between epochs'
-        raise WrongValue(found, code=REFUSED_VALUE)
-    if not isinstance(value, bool):
-        raise WrongValue(f"expected true or false, got {short_json(value)}")
-    return value
-
-
-@argument_table
-class _RunArguments:
-    """The settings of a run that its schedule depends on."""
-
-    max_duration: ComposerTime | None = argument(
-        None,
-        # A number without a unit counts epochs.
-        parse=lambda one: composer_time(f"{one}ep" if isinstance(one, int) and not isinstance(one, bool) else one),
-        example="10ep",
-    )
-    scale_schedule_ratio: float = argument(1.0, above=0, high=1e18)  # then its product with a length is finite
-    step_schedulers_every_batch: bool | None = argument(True, parse=_each_batch)
 
 
 def recognizes(data: Any) -> bool:
@@ -171,8 +145,8 @@ def _run_of_config(
     data: Mapping[str, Any], path_of_run: str, calendar: Calendar | None, diagnostics: DiagnosticCollector
 ) -> ComposerRun:
     """Return the run with its scaled length."""
-    written = {name: data[name] for name in arguments_of(_RunArguments) if name in data}
-    arguments, places, _ = read_arguments(_RunArguments, located(written, path_of_run), path_of_run, diagnostics)
+    written = {name: data[name] for name in arguments_of(RunArguments) if name in data}
+    arguments, places, _ = read_arguments(RunArguments, located(written, path_of_run), path_of_run, diagnostics)
     longest, ratio = arguments.max_duration, arguments.scale_schedule_ratio
     if longest is not None and (longest.unit == "dur" or not int(longest.amount * ratio)):
         found = f"{longest} is not a valid length of a run"

@@ -11,7 +11,7 @@ from paramsched.compat.codes import (
     DEEPSPEED_NOTE,
     DEEPSPEED_WINS,
 )
-from paramsched.compat.deepspeed.schedulers import TABLES, RunOfConfig
+from paramsched.compat.deepspeed.arguments import TABLES, RunOfConfig
 from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.base.near_names import did_you_mean

@@ -6,16 +6,15 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise, repeat
 from operator import mul
-from typing import Any, Final, Literal, final
+from typing import Any, Final
 
+from paramsched.compat.fvcore.arguments import SolverArguments
 from paramsched.compat.fvcore.base_files import BASE
 from paramsched.compat.fvcore.base_files import read as read
 from paramsched.core.base.codes import REFUSED_VALUE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.curves.elementary import power_of_number
 from paramsched.core.files.arguments import (
-    argument,
-    argument_table,
     arguments_of,
     defaults_of,
     is_plain_number,
@@ -65,28 +64,6 @@ def _piecewise_values(updates: int, values: Sequence[float], marks: Sequence[flo
     return piecewise(tuple(points.items())) if len(points) > 1 else constant(points[0])
 
 
-@final
-@argument_table
-class _SolverArguments:
-    """The entries of `SOLVER` that schedule lr."""
-
-    LR_SCHEDULER_NAME: Literal[
-        "WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR", "WarmupPolyLR"  # WarmupPolyLR is DeepLab's
-    ] = argument("WarmupMultiStepLR")
-    MAX_ITER: int = argument(40000, low=1)
-    BASE_LR: float = argument(0.001, above=0)
-    BASE_LR_END: float = argument(0.0, low=0)
-    GAMMA: float = argument(0.1, low=0)
-    STEPS: tuple[float, ...] = argument((30000,), example=[60000, 80000])
-    NUM_DECAYS: int = argument(3, low=0, high=10_000)
-    WARMUP_FACTOR: float = argument(1.0 / 1000, low=0)
-    WARMUP_ITERS: int = argument(1000, low=0)
-    WARMUP_METHOD: Literal["linear", "constant"] = argument("linear")
-    RESCALE_INTERVAL: bool = argument(False)
-    POLY_LR_POWER: float = argument(0.9, low=0)
-    POLY_LR_CONSTANT_ENDING: float = argument(0.0, low=0)
-
-
 _MAX_LITERAL_LENGTH: Final = 1_000  # a longer string is not a list of milestones
 _SCHEDULED: Final = ("LR_SCHED", "BASE_LR", "WARMUP", "STEPS", "GAMMA", "NUM_DECAYS", "RESCALE", "MAX_ITER", "POLY")
 _GROUP_SETTINGS: Final = re.compile("FACTOR|MULT|BIAS|CLIP")  # BIAS_LR_FACTOR is a multiple of lr for some parameters
@@ -109,7 +86,7 @@ def notes_of(data: Any) -> Iterator[Diagnostic]:
     solver, _ = _solver_in(data)
     if solver is not None:
         written = {name: _value_of_text(value) for name, value in solver.items() if value is not None}
-        values = {**defaults_of(_SolverArguments), **written}
+        values = {**defaults_of(SolverArguments), **written}
         names = ["LR_SCHEDULER_NAME", "MAX_ITER", *_USED_BY.get(str(values["LR_SCHEDULER_NAME"]), ())]
         names += ["WARMUP_ITERS", *(("WARMUP_FACTOR", "WARMUP_METHOD") if values["WARMUP_ITERS"] else ())]
         yield from note_defaults("detectron2 0.6", {name: values[name] for name in names if name not in written})
@@ -152,8 +129,8 @@ def to_plan(
     diagnostics.raise_any("config")
     with diagnostics.reported_at(ROOT):
         solver, path = _solver_in(data)
-        if solver is None or not has_setting(solver, arguments_of(_SolverArguments)):
-            names, instead = arguments_of(_SolverArguments), "For example SOLVER: {MAX_ITER: 90000}"
+        if solver is None or not has_setting(solver, arguments_of(SolverArguments)):
+            names, instead = arguments_of(SolverArguments), "For example SOLVER: {MAX_ITER: 90000}"
             found = "expected settings of detectron2's SOLVER"
             report_no_settings(data, names, diagnostics, library="detectron2", found=found, instead=instead)
             diagnostics.raise_any("config")
@@ -175,7 +152,7 @@ def _solver_in(data: Any) -> tuple[Mapping[str, Any] | None, str]:
     return None, ROOT
 
 
-def _read_solver(solver: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector) -> _SolverArguments:
+def _read_solver(solver: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector) -> SolverArguments:
     """Read the entries that schedule lr."""
     scheduled = {
         str(name): _value_of_text(value)
@@ -184,7 +161,7 @@ def _read_solver(solver: Mapping[str, Any], path: str, diagnostics: DiagnosticCo
     }
     own = [str(name) for name in solver if str(name) not in scheduled and not _GROUP_SETTINGS.search(str(name))]
     report_unused_settings({name: child_path(path, name) for name in own}, (), diagnostics, library="detectron2")
-    arguments, places, wrong = read_arguments(_SolverArguments, located(scheduled, path), path, diagnostics)
+    arguments, places, wrong = read_arguments(SolverArguments, located(scheduled, path), path, diagnostics)
     if arguments.BASE_LR_END > arguments.BASE_LR:
         found = "BASE_LR_END must not be greater than BASE_LR"
         diagnostics.add(places["BASE_LR_END"], found, "Write BASE_LR_END: 0.0", code=REFUSED_VALUE)
@@ -208,7 +185,7 @@ def _value_of_text(value: Any) -> Any:
     return value if diagnostics.count else literal
 
 
-def _detectron_curve(arguments: _SolverArguments, updates: int) -> Schedule:
+def _detectron_curve(arguments: SolverArguments, updates: int) -> Schedule:
     """Return the schedule without its warmup, over a number of updates."""
     total, gamma = arguments.MAX_ITER, arguments.GAMMA
     match arguments.LR_SCHEDULER_NAME:
@@ -223,11 +200,11 @@ def _detectron_curve(arguments: _SolverArguments, updates: int) -> Schedule:
     return _piecewise_values(updates, values, range(1, parts), parts)
 
 
-def _steps_in_run(arguments: _SolverArguments) -> Sequence[float]:
+def _steps_in_run(arguments: SolverArguments) -> Sequence[float]:
     return [step for step in arguments.STEPS if step <= arguments.MAX_ITER]
 
 
-def _deeplab_schedule(arguments: _SolverArguments) -> Schedule:
+def _deeplab_schedule(arguments: SolverArguments) -> Schedule:
     """Return DeepLab's polynomial decay to a constant ending, multiplied by the warmup."""
     warm, first = min(arguments.WARMUP_ITERS, arguments.MAX_ITER), arguments.WARMUP_FACTOR
     curve: Schedule = polynomial(arguments.POLY_LR_POWER, over=arguments.MAX_ITER)
@@ -239,7 +216,7 @@ def _deeplab_schedule(arguments: _SolverArguments) -> Schedule:
     return ramp * curve
 
 
-def _with_warmup(arguments: _SolverArguments, path: str, diagnostics: DiagnosticCollector) -> Schedule:
+def _with_warmup(arguments: SolverArguments, path: str, diagnostics: DiagnosticCollector) -> Schedule:
     """Return the warmup, which ends at the level of the curve, then the rest of the curve or all of it rescaled."""
     total, rescaled, warm = (
         arguments.MAX_ITER,

@@ -5,6 +5,8 @@ and their reasons.
 
 With n processes, a schedule built on `NUM_UPDATE_STEPS_PER_EPOCH` is n times too long. Write
 `PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH` instead.
+
+Source: pytorch-accelerated 0.1.61.
 """
 
 from paramsched.core.lazy_names import lazy_names

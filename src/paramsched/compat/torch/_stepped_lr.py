@@ -13,7 +13,7 @@ from typing import Any, ClassVar, final
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramsched.compat.torch._arguments import (
+from paramsched.compat.torch._argument_checks import (
     as_floats,
     length_in_epochs,
     like_entry,

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
 
-from paramsched.compat.torch._arguments import (
+from paramsched.compat.torch._argument_checks import (
     equal_values,
     like_entry,
     optimizer_of,

@@ -12,7 +12,7 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.compat.torch._arguments import as_floats, real_number, torch_error
+from paramsched.compat.torch._argument_checks import as_floats, real_number, torch_error
 from paramsched.compat.torch._stepped_lr import RuleLR, SteppedLR
 from paramsched.compat.torch.base import (
     LRScheduler,

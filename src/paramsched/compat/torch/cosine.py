@@ -8,7 +8,7 @@ from typing import Any, Literal
 from torch.optim import Optimizer, swa_utils
 from torch.optim import lr_scheduler as peers
 
-from paramsched.compat.torch._arguments import (
+from paramsched.compat.torch._argument_checks import (
     as_float,
     as_floats,
     extend_per_group,

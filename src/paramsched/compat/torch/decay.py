@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.compat.torch._arguments import real_number, torch_error, with_value
+from paramsched.compat.torch._argument_checks import real_number, torch_error, with_value
 from paramsched.compat.torch._stepped_lr import RuleLR
 from paramsched.compat.torch.base import Verbose
 from paramsched.core.advice.number_checks import MOST_COUNT

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.compat.torch._arguments import (
+from paramsched.compat.torch._argument_checks import (
     as_floats,
     attributes_of,
     extend_per_group,

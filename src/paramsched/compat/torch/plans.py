@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any, Final, final
 
 from paramsched.compat.codes import UNKNOWN_INTERVAL
-from paramsched.compat.torch.shapes import SMOOTH, TABLES, TorchEntry
+from paramsched.compat.torch.arguments import SMOOTH, TABLES, TorchEntry
 from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, UNUSED_SETTING, WRONG_ARGUMENT
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.base.near_names import did_you_mean

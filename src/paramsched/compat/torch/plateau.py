@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, SupportsFloat, final
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.compat.torch._arguments import as_float, as_floats, optimizer_of, torch_error
+from paramsched.compat.torch._argument_checks import as_float, as_floats, optimizer_of, torch_error
 from paramsched.compat.torch.base import (
     EPOCH_DEPRECATION_WARNING,
     LRScheduler,

@@ -3,15 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, final
+from typing import Any, Final
 
+from paramsched.compat.torchtitan.arguments import Entries, Training
 from paramsched.core import curves
 from paramsched.core.base.codes import MISSING_FACT, UNKNOWN_FIELD
 from paramsched.core.base.diagnostic import Diagnostic, child_path
 from paramsched.core.curves import Curve
 from paramsched.core.files.arguments import (
-    argument,
-    argument_table,
     arguments_of,
     defaults_of,
     located,
@@ -35,26 +34,6 @@ _CURVES_OF_DECAY: Final[Mapping[str, Curve]] = {
     "sqrt": curves.one_minus_sqrt,
     "cosine": curves.cosine,
 }
-
-
-@final
-@argument_table
-class _Entries:
-    """The entries of the `lr_scheduler` table."""
-
-    warmup_steps: float = argument(200, low=0)
-    total_steps: int | None = argument(None, low=1, example=1000)
-    decay_ratio: float | None = argument(None, low=0, high=1, example=0.2)
-    decay_type: Literal["linear", "sqrt", "cosine"] = argument("linear")
-    min_lr_factor: float = argument(0.0, low=0)
-
-
-@final
-@argument_table
-class _Training:
-    """The entries of `training` that affect the schedule."""
-
-    steps: int | None = argument(None, low=1, example=1000)
 
 
 _OWN_SIGNS: Final = ("decay_ratio", "min_lr_factor")
@@ -89,7 +68,7 @@ def recognizes(data: Any) -> bool:
     if not isinstance(data, Mapping):
         return False
     table = data.get("lr_scheduler")
-    inside = isinstance(table, Mapping) and any(name in arguments_of(_Entries) for name in table)
+    inside = isinstance(table, Mapping) and any(name in arguments_of(Entries) for name in table)
     return inside or any(name in data for name in _OWN_SIGNS)
 
 
@@ -106,7 +85,7 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
 def notes_of(data: Any) -> Iterator[Diagnostic]:
     """Return notes on the defaults of missing entries."""
     table = data.get("lr_scheduler", {}) if _is_job(data) else data
-    rows = defaults_of(_Entries)
+    rows = defaults_of(Entries)
     missing = {name: rows[name] for name in ("warmup_steps", "decay_type") if table.get(name) is None}
     training = data.get("training")
     has_steps = not isinstance(training, Mapping) or training.get("steps") is not None
@@ -144,7 +123,7 @@ def to_plan(
         data = {}
     elif not _has_settings(data):
         found, instead = "expected a job, or its table lr_scheduler", "For example total_steps = 1000"
-        names = (*arguments_of(_Entries), "lr_scheduler", "lr_min")
+        names = (*arguments_of(Entries), "lr_scheduler", "lr_min")
         report_no_settings(data, names, diagnostics, library="torchtitan", found=found, instead=instead)
         diagnostics.raise_any("config")
     arguments, path = _read_table(data, diagnostics)
@@ -153,7 +132,7 @@ def to_plan(
     written = isinstance(training, Mapping)
     if isinstance(training, Mapping) and training.get("steps") is not None:
         entries = located({"steps": training["steps"]}, "$.training")
-        steps = read_arguments(_Training, entries, "$.training", diagnostics)[0].steps
+        steps = read_arguments(Training, entries, "$.training", diagnostics)[0].steps
     elif written and steps is None:
         steps = _STEPS
     else:
@@ -175,7 +154,7 @@ def to_plan(
 def _has_settings(data: Mapping[str, Any]) -> bool:
     """Return whether data has an entry of torchtitan that affects the schedule."""
     if not _is_job(data):
-        return has_setting(data, (*arguments_of(_Entries), "lr_min"))
+        return has_setting(data, (*arguments_of(Entries), "lr_min"))
     training = data.get("training")
     return "lr_scheduler" in data or (isinstance(training, Mapping) and "steps" in training)
 
@@ -184,7 +163,7 @@ def _is_job(data: Mapping[str, Any]) -> bool:
     return any(name in data for name in ("lr_scheduler", "training", "optimizer"))
 
 
-def _read_table(data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> tuple[_Entries, str]:
+def _read_table(data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> tuple[Entries, str]:
     """Read the `lr_scheduler` table; return its entries and its config path."""
     table, path = (data.get("lr_scheduler", {}), "$.lr_scheduler") if _is_job(data) else (data, "$")
     if not isinstance(table, Mapping):
@@ -193,7 +172,7 @@ def _read_table(data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> tu
     if "lr_min" in table:
         found = "it is an entry of an older torchtitan, whose warmup and decay had other values than now"
         diagnostics.add(child_path(path, "lr_min"), found, "Write min_lr_factor", at_key=True, code=UNKNOWN_FIELD)
-    missing = {"lr_min", *(name for name in arguments_of(_Entries) if table.get(name) is None)}
+    missing = {"lr_min", *(name for name in arguments_of(Entries) if table.get(name) is None)}
     written = {name: value for name, value in table.items() if name not in missing}
     if path != "$":
         tables = {one: data.get(one) for one in ("training", "optimizer")}
@@ -203,10 +182,10 @@ def _read_table(data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> tu
             for name in (entries if isinstance(entries, Mapping) else ())
         }
         report_unused_settings(beside, ("lr", "steps"), diagnostics, library="torchtitan")
-    return read_arguments(_Entries, located(written, path), path, diagnostics)[0], path
+    return read_arguments(Entries, located(written, path), path, diagnostics)[0], path
 
 
-def _schedule_of_job(arguments: _Entries, total: int | None, steps: int | None) -> Schedule:
+def _schedule_of_job(arguments: Entries, total: int | None, steps: int | None) -> Schedule:
     """Return the schedule of lr: a warmup, a constant stage at base, and a decay.
 
     Args:

@@ -1,12 +1,10 @@
 """Conversion of arguments of transformers, and of the programs on top of it, to a plan."""
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from difflib import get_close_matches
-from enum import Enum
 from fractions import Fraction
 from itertools import islice
 from typing import Any, Final
@@ -14,24 +12,20 @@ from typing import Any, Final
 from paramsched.compat.codes import DEEPSPEED_WINS
 from paramsched.compat.deepspeed.plans import TrainerRun, plan_of_config, report_mismatches
 from paramsched.compat.deepspeed.plans import groups_of as groups_of_deepspeed
+from paramsched.compat.transformers.arguments import SCHEDULERS, Call, Run, Trainer
 from paramsched.compat.transformers.programs import TRAINER, Settings, settings_of
-from paramsched.compat.transformers.schedulers import SCHEDULERS, Run
 from paramsched.core.base.codes import (
     NOT_IN_SCRIPT,
     REFUSED_VALUE,
     UNKNOWN_FIELD,
-    UNKNOWN_NAME,
     UNUSED_SETTING,
     WRONG_TYPE,
 )
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
-from paramsched.core.base.near_names import certain_name, closest, did_you_mean
+from paramsched.core.base.near_names import certain_name, closest
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files.arguments import (
-    WrongValue,
     accumulation_fact,
-    argument,
-    argument_table,
     arguments_of,
     defaults_of,
     given_rate,
@@ -44,7 +38,7 @@ from paramsched.core.files.arguments import (
     updates_with_accumulation,
 )
 from paramsched.core.files.command_lines import mapping_of_options, named_options
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector, type_name_of
 from paramsched.core.files.known_dialects import BaseLike, GroupOfFile
 from paramsched.core.files.unused_settings import note_defaults, report_no_settings, report_unused_settings
 from paramsched.core.plan import Plan
@@ -57,58 +51,8 @@ scheduler_entries = ("lr_scheduler_type", "name")
 command_lines = True
 
 
-def _scheduler_name(value: Any) -> str:
-    """Return the lower-case name of a scheduler or of its function, also for a member of `SchedulerType`."""
-    written = value.value if isinstance(value, Enum) else value
-    name = str(written).removeprefix("SchedulerType.").lower()
-    if isinstance(written, str) and (name in SCHEDULERS or name in {one.function for one in SCHEDULERS.values()}):
-        return name
-    found = f"unknown scheduler {short_json(written)}; {did_you_mean(name, SCHEDULERS)}"
-    raise WrongValue(found, code=UNKNOWN_NAME, example=closest(name, SCHEDULERS))
-
-
-def _keywords(value: Any) -> Mapping[str, Any]:
-    """Return the arguments of a scheduler, which may be a string with JSON."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError as error:
-            raise WrongValue(f"invalid JSON: {error}") from None
-    if value is not None and not isinstance(value, Mapping):
-        raise WrongValue(f"expected a mapping of arguments, got {type_name_of(value)}")
-    return value or {}
-
-
-_CYCLES: Final = {"num_cycles": 3}
-
-
-@argument_table
-class _Trainer:
-    """The entries of a `TrainingArguments` that a plan depends on."""
-
-    lr_scheduler_type: str = argument("linear", parse=_scheduler_name)
-    lr_scheduler_kwargs: Mapping[str, Any] = argument(None, parse=_keywords, example=_CYCLES)
-    warmup_steps: float = argument(0, low=0, example=500)
-    warmup_ratio: float = argument(0.0, low=0, high=1, example=0.03)
-    max_steps: int = argument(-1, low=-1, example=1000)
-    num_train_epochs: float = argument(3, above=0, high=1e9)
-    learning_rate: float = argument(5e-5, low=0, aliases=("lr",))
-    gradient_accumulation_steps: Any = argument(None)
-
-
-@argument_table
-class _Call:
-    """The arguments of `get_scheduler`, and the learning rate."""
-
-    name: str = argument(parse=_scheduler_name, example="linear")
-    scheduler_specific_kwargs: Mapping[str, Any] = argument(None, parse=_keywords, example=_CYCLES)
-    num_warmup_steps: int = argument(0, low=0, example=500)
-    num_training_steps: int | None = argument(None, low=1, example=1000)
-    learning_rate: float | None = argument(None, low=0, example=5e-5, aliases=("lr",))
-
-
-_OF_CALL: Final = tuple(name for name in arguments_of(_Call) if name != "learning_rate")
-_OF_TRAINER: Final = tuple(arguments_of(_Trainer))
+_OF_CALL: Final = tuple(name for name in arguments_of(Call) if name != "learning_rate")
+_OF_TRAINER: Final = tuple(arguments_of(Trainer))
 _OF_BOTH: Final = ("lr", "learning_rate", "optimizer", "metric_for_best_model")
 _SIGNS: Final = (
     "lr_scheduler_type",
@@ -323,9 +267,9 @@ def _read_call(
     written: _WrittenArguments, calendar: Calendar | None, lr: float | None, diagnostics: DiagnosticCollector
 ) -> _Read:
     """Read the arguments of `get_scheduler`; the arguments of the scheduler itself may be next to them."""
-    names = names_of(_Call).keys() - ({"learning_rate", "lr"} if lr is not None else ())
+    names = names_of(Call).keys() - ({"learning_rate", "lr"} if lr is not None else ())
     own = {name: one for name, one in written.items() if name in names}
-    arguments, places, wrong = read_arguments(_Call, own, "$", diagnostics)
+    arguments, places, wrong = read_arguments(Call, own, "$", diagnostics)
     keywords, path = arguments.scheduler_specific_kwargs, places["scheduler_specific_kwargs"]
     if not keywords:
         keywords, path = {name: one for name, (one, _) in written.items() if name not in (*_OF_CALL, *_OF_BOTH)}, "$"
@@ -348,10 +292,10 @@ def _read_trainer(
     """Read a `TrainingArguments`, or the settings of another program."""
     program = settings.program
     given = {"learning_rate", "lr"} if lr is not None else set[str]()
-    own = {name: one for name, one in written.items() if name in names_of(_Trainer).keys() - given}
-    known = arguments_of(_Trainer).keys() - given
+    own = {name: one for name, one in written.items() if name in names_of(Trainer).keys() - given}
+    known = arguments_of(Trainer).keys() - given
     defaults = {name: value for name, value in program.defaults.items() if name in known}
-    arguments, places, wrong = read_arguments(_Trainer, own, "$", diagnostics, defaults=defaults)
+    arguments, places, wrong = read_arguments(Trainer, own, "$", diagnostics, defaults=defaults)
     if arguments.max_steps == 0:
         found = "the run must have at least one update"
         diagnostics.add("$.max_steps", found, "Write max_steps: 1000, or -1 for num_train_epochs", code=REFUSED_VALUE)
@@ -420,14 +364,14 @@ def _defaults_taken(settings: Settings | None) -> dict[str, object]:
     warmups = ("warmup_steps", "warmup_ratio")
     specified |= {*warmups} if specified.intersection(warmups) else set()
     specified |= {"learning_rate"} if "lr" in specified else set()
-    defaults = {**defaults_of(_Trainer), **settings.program.defaults}
+    defaults = {**defaults_of(Trainer), **settings.program.defaults}
     own = warmups["warmup_ratio" in settings.program.defaults]
     counted = ("lr_scheduler_type", "num_train_epochs", "learning_rate", own)
     return {name: defaults[name] for name in counted if name not in specified}
 
 
 def _length_of_training(
-    arguments: _Trainer,
+    arguments: Trainer,
     places: Mapping[str, str],
     calendar: Calendar | None,
     diagnostics: DiagnosticCollector,
@@ -452,7 +396,7 @@ def _length_of_training(
 
 
 def _length_of_warmup(
-    arguments: _Trainer, total: int | None, horizon: DurationLike | None, settings: Settings
+    arguments: Trainer, total: int | None, horizon: DurationLike | None, settings: Settings
 ) -> Duration:
     """Return the length of the warmup in updates, or in percent of a run of unknown length."""
     program, written = settings.program, settings.written
@@ -489,7 +433,7 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
     if settings is None:
         return NO_BASES
     data = settings.values
-    defaults = {**defaults_of(_Trainer), "weight_decay": 0.0, **_BETAS, **settings.program.defaults}
+    defaults = {**defaults_of(Trainer), "weight_decay": 0.0, **_BETAS, **settings.program.defaults}
     if settings.program is TRAINER and _is_call(data):
         rate = data.get("learning_rate", data.get("lr"))
         return Bases(({"lr": float(rate)},), "learning_rate") if is_plain_number(rate) else NO_BASES

@@ -10,9 +10,9 @@
   supported. With `run_config=True` MMEngine executes them.
 """
 
+from paramsched.mmengine.reader.arguments import recognizes
 from paramsched.mmengine.reader.config_run import execute, facts_of, read
 from paramsched.mmengine.reader.plans import bases_of, to_plan
-from paramsched.mmengine.reader.table import recognizes
 
 __all__ = ["bases_of", "execute", "facts_of", "read", "recognizes", "scheduler_entries", "to_plan"]
 

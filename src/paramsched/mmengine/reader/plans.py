@@ -27,16 +27,7 @@ from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.mmengine.codes import ASSUMED_ORDER, COUNTS_BATCHES, HARDLY_MEANT, NEVER_OBSERVED, TICKS_TOO_LATE
-from paramsched.mmengine.reader.config_run import (
-    ConfigRun,
-    RunLength,
-    missing_epoch_length,
-    refuse_unread,
-    run_of_config,
-    ticks_by_epoch,
-)
-from paramsched.mmengine.reader.row import CONVERTED, Arguments, SchedulerRow, each_number, is_finite
-from paramsched.mmengine.reader.table import (
+from paramsched.mmengine.reader.arguments import (
     EXAMPLE,
     FAMILIES,
     SCHEDULERS_PATH,
@@ -50,6 +41,15 @@ from paramsched.mmengine.reader.table import (
     row_of_class,
     unknown_class_error,
 )
+from paramsched.mmengine.reader.config_run import (
+    ConfigRun,
+    RunLength,
+    missing_epoch_length,
+    refuse_unread,
+    run_of_config,
+    ticks_by_epoch,
+)
+from paramsched.mmengine.reader.row import CONVERTED, Arguments, SchedulerRow, each_number, is_finite
 from paramsched.mmengine.reader.to_schedule import Combined, combine_schedulers, list_warnings
 
 _BUILDER_KEYS = ("type", "epoch_length", "_scope_")  # keys of a scheduler's dict that are not arguments of its class

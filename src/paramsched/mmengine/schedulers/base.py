@@ -20,7 +20,7 @@ from paramsched.core.dropins.group_fields import (
 from paramsched.core.dropins.step_engine import StepEngine
 from paramsched.core.schedules.rules import Rule
 from paramsched.errors import StateError
-from paramsched.mmengine.reader.table import INF, SchedulerRow, argument_warnings, arguments_in_iterations
+from paramsched.mmengine.reader.arguments import INF, SchedulerRow, argument_warnings, arguments_in_iterations
 from paramsched.mmengine.schedulers import optimizers
 from paramsched.mmengine.schedulers.optimizers import OptimizerLike, PeerAwareMeta, SeenAsPeer
 

@@ -15,7 +15,7 @@ from paramsched.core.dropins.group_fields import ParamGroup, set_both_momenta, s
 from paramsched.core.fields import is_number
 from paramsched.core.files.arguments import Argument
 from paramsched.core.scheduler.updates import watch_updates
-from paramsched.mmengine.reader.table import meaning_of_class, row_of_class
+from paramsched.mmengine.reader.arguments import meaning_of_class, row_of_class
 
 
 @runtime_checkable
@@ -239,7 +239,7 @@ _NOT_IN_STATES = ("last_step", "pct_start", "anneal_strategy", "three_phase", "m
 
 
 def set_up_from_table(cls: type) -> None:
-    """Set the signature and docstring of a scheduler class from its row in `paramsched.mmengine.reader.table`."""
+    """Set the signature and docstring of a scheduler class from its row in `paramsched.mmengine.reader.arguments`."""
     found = row_of_class(cls.__name__)
     assert found is not None, cls
     row, family = found

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from paramsched.mmengine.reader.table import INF as INF
-from paramsched.mmengine.reader.table import class_names
+from paramsched.mmengine.reader.arguments import INF as INF
+from paramsched.mmengine.reader.arguments import class_names
 from paramsched.mmengine.schedulers.base import LRSchedulerMixin as LRSchedulerMixin
 from paramsched.mmengine.schedulers.base import MomentumSchedulerMixin as MomentumSchedulerMixin
 from paramsched.mmengine.schedulers.base import RuleScheduler

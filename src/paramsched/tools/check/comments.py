@@ -28,8 +28,8 @@ def rule_of_code(given: str) -> CheckRule:
 def codes_given(given: str) -> frozenset[str]:
     """Return the codes that a list selects: codes, names, and prefixes such as `PS2`, separated by commas or spaces.
 
-    >>> sorted(codes_given("PS60, beyond-horizon"))[:2]
-    ['PS201', 'PS601']
+    >>> sorted(codes_given("PS50, beyond-horizon"))[:2]
+    ['PS201', 'PS501']
     """
     found: set[str] = set()
     for one in given.replace(",", " ").split():

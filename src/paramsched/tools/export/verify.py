@@ -10,8 +10,9 @@ from typing import final
 import numpy as np
 
 from paramsched.core.curves.arrays import equal_up_to_rounding
-from paramsched.core.files.plan_files import PlanText, open_plan
+from paramsched.core.files.plan_files import PlanText
 from paramsched.core.files.python_config.source import PythonSource
+from paramsched.core.files.text_limits import read_bounded_text
 from paramsched.core.plan import Plan
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.time import Calendar
@@ -134,7 +135,7 @@ def read_exported(path: Path) -> ExportedFile:
         NotExported: the file does not have the docstring or the functions of an export, or it has other code.
     """
     try:
-        tree = PythonSource(open_plan(path, "mmengine").text, str(path)).tree
+        tree = PythonSource(read_bounded_text(path), str(path)).tree
     except ConfigError as error:
         raise NotExported("; ".join(error.problems)) from None
     found = _DOCSTRING.match(ast.get_docstring(tree, clean=False) or "")

@@ -1,18 +1,21 @@
 """Tables of transformers' schedulers: the arguments of each scheduler and the stages of its plan."""
 
+import json
 import math
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from enum import Enum
 from fractions import Fraction
 from typing import Any, ClassVar, Final, Literal, final
 
 from paramsched.core import curves
-from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
 from paramsched.core.base.diagnostic import child_path
+from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.curves import Curve
 from paramsched.core.feedback import greedy, plateau
-from paramsched.core.files.arguments import argument, argument_table, table_named, to_level
-from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.files.arguments import WrongValue, argument, argument_table, table_named, to_level
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.core.schedules import (
     Level,
     Schedule,
@@ -370,3 +373,53 @@ class _Greedy(_ReduceOnPlateau):
             reset=max(self.reset_start, 1),
         )
         return [constant() * rule]
+
+
+def _scheduler_name(value: Any) -> str:
+    """Return the lower-case name of a scheduler or of its function, also for a member of `SchedulerType`."""
+    written = value.value if isinstance(value, Enum) else value
+    name = str(written).removeprefix("SchedulerType.").lower()
+    if isinstance(written, str) and (name in SCHEDULERS or name in {one.function for one in SCHEDULERS.values()}):
+        return name
+    found = f"unknown scheduler {short_json(written)}; {did_you_mean(name, SCHEDULERS)}"
+    raise WrongValue(found, code=UNKNOWN_NAME, example=closest(name, SCHEDULERS))
+
+
+def _keywords(value: Any) -> Mapping[str, Any]:
+    """Return the arguments of a scheduler, which may be a string with JSON."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise WrongValue(f"invalid JSON: {error}") from None
+    if value is not None and not isinstance(value, Mapping):
+        raise WrongValue(f"expected a mapping of arguments, got {type_name_of(value)}")
+    return value or {}
+
+
+_CYCLES: Final = {"num_cycles": 3}
+
+
+@argument_table
+class Trainer:
+    """The entries of a `TrainingArguments` that a plan depends on."""
+
+    lr_scheduler_type: str = argument("linear", parse=_scheduler_name)
+    lr_scheduler_kwargs: Mapping[str, Any] = argument(None, parse=_keywords, example=_CYCLES)
+    warmup_steps: float = argument(0, low=0, example=500)
+    warmup_ratio: float = argument(0.0, low=0, high=1, example=0.03)
+    max_steps: int = argument(-1, low=-1, example=1000)
+    num_train_epochs: float = argument(3, above=0, high=1e9)
+    learning_rate: float = argument(5e-5, low=0, aliases=("lr",))
+    gradient_accumulation_steps: Any = argument(None)
+
+
+@argument_table
+class Call:
+    """The arguments of `get_scheduler`, and the learning rate."""
+
+    name: str = argument(parse=_scheduler_name, example="linear")
+    scheduler_specific_kwargs: Mapping[str, Any] = argument(None, parse=_keywords, example=_CYCLES)
+    num_warmup_steps: int = argument(0, low=0, example=500)
+    num_training_steps: int | None = argument(None, low=1, example=1000)
+    learning_rate: float | None = argument(None, low=0, example=5e-5, aliases=("lr",))

@@ -471,3 +471,26 @@ NAMES: Final[Mapping[str, str]] = {
     "inv_sqrt_with_warmup": "InverseSquareRootWithWarmupScheduler",
 }
 """The class of each scheduler's name, including the names of llm-foundry."""
+
+
+def _each_batch(value: Any) -> bool:
+    if value is False:
+        found = 'a plan changes lr at each update; a native plan with every(…, "epoch") changes it between epochs'
+        raise WrongValue(found, code=REFUSED_VALUE)
+    if not isinstance(value, bool):
+        raise WrongValue(f"expected true or false, got {short_json(value)}")
+    return value
+
+
+@argument_table
+class RunArguments:
+    """The settings of a run that its schedule depends on."""
+
+    max_duration: ComposerTime | None = argument(
+        None,
+        # A number without a unit counts epochs.
+        parse=lambda one: composer_time(f"{one}ep" if isinstance(one, int) and not isinstance(one, bool) else one),
+        example="10ep",
+    )
+    scale_schedule_ratio: float = argument(1.0, above=0, high=1e18)  # then its product with a length is finite
+    step_schedulers_every_batch: bool | None = argument(True, parse=_each_batch)
