@@ -74,7 +74,7 @@ nightly: $(VENV)/dev.stamp
 changes:
 	@$(PYTHON) tools/peer_changes.py
 
-# Build the sdist, and the wheel from it; check both; run laws and unit tests of the sdist against the wheel. Needs uv.
+# Build the sdist, and the wheel from it; check both; run the tests of the core, of show and of tools in the sdist against the wheel. Needs uv.
 packaged:
 	rm -rf dist && uv build --quiet && tar -xzf dist/*.tar.gz -C dist
 	uv venv --quiet --python $(PYTHON) dist/venv

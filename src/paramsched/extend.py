@@ -40,12 +40,14 @@ from paramsched.core.feedback import PlateauState as PlateauState
 from paramsched.core.feedback import Spike as Spike
 from paramsched.core.feedback import SpikeState as SpikeState
 
-# A reader of another library's files.
+# A reader of another library's files; `schedules` has every shape as a function.
+from paramsched.core import schedules as schedules
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector as DiagnosticCollector
 from paramsched.core.files.known_dialects import BaseLike as BaseLike
 from paramsched.core.files.known_dialects import Dialect as Dialect
 from paramsched.core.files.known_dialects import GroupOfFile as GroupOfFile
 from paramsched.core.files.known_dialects import Loaded as Loaded
+from paramsched.core.plan import Plan as Plan
 from paramsched.core.plan.bases import Bases as Bases
 
 # Files of plans: the formats, the names of the readers, and the JSON Schema.
