@@ -60,6 +60,7 @@ register_entries(
         "files of plans": "paramsched.core.files.plan_files",
         "recipes": "paramsched.tools.recipes",
         "calls": "paramsched.core.schedules.text.calls",
+        "python calls": "paramsched.core.schedules.text.python_calls",
     },
 )
 register_entries("readers", {"compat": "paramsched.compat", "mmengine": "paramsched.mmengine"})

@@ -7,7 +7,7 @@ import paramsched as ps
 from paramsched.errors import InvalidArgument
 from support.tables import table
 
-NAMES = {**{name: getattr(ps, name) for name in ps.__all__}, "ps": ps, "plan": ps.Plan(lr="cosine()")}
+NAMES = {**{name: getattr(ps, name) for name in ps.__all__}, "ps": ps, "torch": torch, "plan": ps.Plan(lr="cosine()")}
 
 
 def optimizer():
@@ -62,12 +62,14 @@ def advice_of(call):
         ("ps.inverse_sqrt(warmup_steps=10)", "warmup(10) >> inverse_sqrt(10)"),
         ("ps.exponential(rate=0.9)", "exponential(gamma=0.9)"),
         ('ps.Binding(lr="cosine()")', "Binding(field='lr', schedule='cosine()')"),
-        ("ps.Calendar(epochs=10)", 'Calendar(total="10 epochs", steps_per_epoch=100)'),
-        ("ps.Calendar(epochs=10, batches_per_epoch=7)", 'Calendar(total="10 epochs", batches_per_epoch=7)'),
+        ("ps.Calendar(epochs=10, batches_per_epoch=7)", "Calendar(total='10 epochs', batches_per_epoch=7)"),
         ("ps.Calendar(steps=10)", "Calendar(total=10)"),
-        ('ps.Scheduler(optimizer, plan, max_epochs=5)',
-         'ps.Scheduler(optimizer, plan, total="5 epochs", steps_per_epoch=100)'),
-        ("ps.Scheduler(optimizer, plan, 5)", "ps.Scheduler(optimizer, plan, calendar=ps.Calendar(total=5))"),
+        ("ps.Scheduler(optimizer, plan, 5)", "ps.Scheduler(optimizer, plan, total=5)"),
+        ("ps.Scheduler(optimizer, plan, total='5')", "ps.Scheduler(optimizer, plan, total=5)"),
+        ("ps.Scheduler(optimizer, plan, total=5, optimizer=optimizer)", "ps.Scheduler(optimizer, plan, total=5)"),
+        ("ps.Scheduler(optimizer, lr='cosine()', total=5)",
+         "ps.Scheduler(optimizer, plan=ps.Plan(lr='cosine()'), total=5)"),
+        ("ps.Calendar(total=torch.tensor(93), batch_size='8')", "Calendar(total=93, batch_size=8)"),
         ("ps.Scheduler(optimizer, plan, ps.Calendar(total=5, batch_size=3))",
          "ps.Scheduler(optimizer, plan, calendar=ps.Calendar(total=5, batch_size=3))"),
         ('ps.cosine(strat=0.1, over=ps.Duration.of("5%"))', 'cosine(start=0.1, over="5%")'),
@@ -86,8 +88,9 @@ def test_the_advised_call_runs_and_keeps_what_was_written(call, line):
 @table(
     ("call", "example"),
     [
-        ('ps.Scheduler(optimizer, lr="cosine()")',
-         "ps.Scheduler(optimizer, plan=ps.Plan(lr='cosine()', horizon=100))"),
+        ("ps.Calendar(epochs=10)", "Calendar(total='10 epochs', steps_per_epoch=100)"),
+        ('ps.Scheduler(optimizer, plan, max_epochs=5)',
+         "ps.Scheduler(optimizer, plan, total='5 epochs', steps_per_epoch=100)"),
         ("ps.Scheduler(optimizer, T_max=10)", 'ps.Scheduler(optimizer, total=10, plan=ps.Plan(lr="cosine()"))'),
         ('ps.resolve("cosine()")', "ps.resolve(ps.parse('cosine()'), calendar=ps.Calendar(total=100))"),
         ("ps.exponential()", 'exponential(0.5, per="100 updates")'),

@@ -38,7 +38,7 @@ ASSUMED_SIZES = {"accumulation": 1}
 
 
 @final
-@explain_wrong_keywords_of(values=True)
+@explain_wrong_keywords_of()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """The facts of a run that convert the units of a plan into updates.
