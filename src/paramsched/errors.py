@@ -164,7 +164,7 @@ class MissingFact(InvalidArgument):
         **data: Any,
     ) -> None:
         write = "" if instead else f"Calendar({fact}={example})"
-        InvalidArgument.__init__(self, site, found, instead, write=write, **data)
+        InvalidArgument.__init__(self, site, found, instead, write=write, is_example=bool(write), **data)
         self.fact, self.example = fact, example
 
 

@@ -137,7 +137,7 @@ def test_advice_is_for_the_command_line(folder, plan):
         (("show", "recipes['llama3-405b']"), "Write recipe:llama3-405b"),
         (("show", "recipes:llama3"), "Write recipe:llama3-405b"),
         (("show", "transformers.yaml"), "Write --format transformers"),
-        (("check", "neighbor.yaml", "--steps-per-epoch", "10"), "Write --horizon 10000"),
+        (("check", "neighbor.yaml", "--steps-per-epoch", "10"), "For example: --horizon 10000"),
         pytest.param(("convert", "plan.yaml", "--to", "timm"), "Write --to yaml", marks=pytest.mark.peer("timm")),
         (("audit", "log.csv", "--plan", "plan.yaml"), "Write --group NAME"),
         (("change", "open.yaml", "--at", "50", "--horizon", "200"), "horizon: 10000"),

@@ -308,11 +308,11 @@ def test_facts_that_only_scale_the_picture_are_assumed_with_a_note(arguments, no
 @table(
     ("arguments", "expected"),
     [
-        (("warmup(500) >> cosine()",), "Write --horizon 10000"),
-        (("step(30)",), "Write --horizon 10000"),
-        (("warmup(500) >> cosine()", "--horizon", "9 epochs"), "Write --steps-per-epoch 100"),
-        (("warmup('5 epochs') >> cosine()", "--horizon", "1000"), "Write --steps-per-epoch 100"),
-        (("warmup('1e9 tokens') >> cosine()", "--horizon", "9 epochs"), "Write --"),
+        (("warmup(500) >> cosine()",), "For example: --horizon 10000"),
+        (("step(30)",), "For example: --horizon 10000"),
+        (("warmup(500) >> cosine()", "--horizon", "9 epochs"), "For example: --steps-per-epoch 100"),
+        (("warmup('5 epochs') >> cosine()", "--horizon", "1000"), "For example: --steps-per-epoch 100"),
+        (("warmup('1e9 tokens') >> cosine()", "--horizon", "9 epochs"), "For example: --"),
         (("cosine()", "--horizon", "1e17"), "values are too many to draw"),
         (("cosine()", "--horizon", "1e5", "--at", "-5 steps"), "must not be negative"),
         (
@@ -329,7 +329,7 @@ def test_facts_that_only_scale_the_picture_are_assumed_with_a_note(arguments, no
             "expected an integer from 24 to 1000, got 5. For example: --width 100",
         ),
         (("cosine()", "--horizon", "10", "--at", "x"), "expected a number with a unit"),
-        (("cosine()", "--horizon", "10", "--at", "1 epoch"), "Write --steps-per-epoch 100"),
+        (("cosine()", "--horizon", "10", "--at", "1 epoch"), "For example: --steps-per-epoch 100"),
     ],
 )
 def test_a_missing_fact_is_named_by_its_option(arguments, expected):
@@ -351,7 +351,7 @@ def test_the_suggested_options_for_a_missing_fact_work(name, plan, more, option)
     arguments = (*name.split(), plan, *([plan.replace("5", "6")] if name == "diff" else []), *more)
 
     message = refused(2, *arguments)
-    wanted = message.splitlines()[-1].rpartition("Write ")[2].split()
+    wanted = message.splitlines()[-1].rpartition("For example: ")[2].split()
 
     assert "Calendar" not in message
     assert wanted[0] == option
@@ -599,7 +599,7 @@ def test_a_missing_fact_of_one_plan_does_not_stop_the_check_of_other_plans(folde
 
     assert (result.exit_code, alone.exit_code) == (2, 1)
     assert result.stderr.startswith("short.yaml: ")
-    assert "Write --steps-per-epoch 100" in result.stderr
+    assert "For example: --steps-per-epoch 100" in result.stderr
     assert alone.stderr in result.stderr
     assert {one["plan"] for one in printed} == {"short.yaml", "bad.yaml"}
     assert good("check", "short.yaml", "cosine()", "--horizon", "90 epochs", "--steps-per-epoch", "100") == (
@@ -631,7 +631,7 @@ def test_check_resolves_lengths_if_run_facts_are_given(folder):
 
     assert good("check", line) == f"{line}: no problems found\n"
     assert "no updates remain for cosine()" in refused(1, "check", line, "--horizon", 1000, "--steps-per-epoch", 100)
-    assert "Write --steps-per-epoch 100" in refused(2, "check", line, "--horizon", 1000)
+    assert "For example: --steps-per-epoch 100" in refused(2, "check", line, "--horizon", 1000)
 
 
 # ---------------------------------------------------------------- show --table
@@ -656,7 +656,7 @@ def test_the_table_needs_no_facts(folder):
 
 
 def test_the_table_names_the_fact_needed_for_a_given_horizon():
-    assert "Write --steps-per-epoch 100" in refused(2, "show", "--table", LINE, "--horizon", "9 epochs")
+    assert "For example: --steps-per-epoch 100" in refused(2, "show", "--table", LINE, "--horizon", "9 epochs")
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ def test_a_config_without_a_schedule_is_reported(config, none):
 
 def test_the_advice_for_a_config_without_a_schedule_works(config):
     message = call("show", config(OPTIMIZER, EPOCHS, "param_scheduler = None\n")).stderr
-    line = re.search(r"Write (dict\(.*?\)) for", message)[1]
+    line = re.search(r"For example: (dict\(.*?\)) for", message)[1]
 
     drawn = values(config(OPTIMIZER, EPOCHS, f"param_scheduler = {line}\n"))
 

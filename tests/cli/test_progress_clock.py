@@ -35,7 +35,7 @@ def test_check_reports_a_length_that_is_not_in_percent_at_its_location(run):
 
     assert code == 1
     assert 'bad.yaml:2:5: $.lr: the length "100" must be in percent' in output
-    assert 'Write "5%" [PS106]' in output
+    assert 'For example: "5%" [PS106]' in output
 
 
 def test_the_table_shows_the_stages_in_percent(run):

@@ -71,7 +71,7 @@ def test_an_unknown_option_gets_the_option_that_is_meant_with_its_value(command,
     name = next(one for one in reversed(shlex.split(command)) if one.startswith("--")).split("=")[0]
 
     assert done.exit_code == 2
-    expected = f'No such option "{name}".' + ("" if advice is None else f" Write {advice}")
+    expected = f'No such option "{name}".' + ("" if advice is None else f" {advice}")
     assert done.output.splitlines()[-1] == f"Error: {expected}"
 
 
@@ -208,7 +208,7 @@ def test_a_long_log_is_written_with_a_table_beside_the_plan(folder):
     assert to_file.exit_code == 0
     assert (folder / "long.lr.csv").read_text().count("\n") == 10_002
     assert to_output.exit_code == 1
-    assert 'Write tables="replay"' in to_output.output
+    assert 'For example: tables="replay"' in to_output.output
 
 
 def test_a_terminal_without_braille_gets_ascii(folder):
@@ -226,6 +226,8 @@ def test_the_advised_base_of_a_log_names_the_group_only_if_there_are_several(fol
 
     one, two = (run(command) for command in ("show plan.yaml --used log.csv", "show groups.yaml --used two.csv"))
 
-    assert one.output.splitlines()[-1].endswith("the base of lr is unknown, so it is not compared. Write --base lr=0.1")
+    assert one.output.splitlines()[-1].endswith(
+        "the base of lr is unknown, so it is not compared. For example: --base lr=0.1"
+    )
     assert two.output.splitlines()[-1].endswith("Write --base lr@a=0.5,lr@b=0.25")
     assert run("show plan.yaml --used log.csv --base lr=0.1").exit_code == 0

@@ -26,7 +26,7 @@ def test_invalid_field_names_are_rejected(name):
         Field.of(name)
 
     assert repr(name) in str(refusal.value)
-    assert refusal.value.instead == 'Write "lr"'
+    assert refusal.value.instead == 'For example: "lr"'
 
 
 @table("value", [0, 0.5, np.float32(0.5), np.int64(3), np.array(0.5), torch.tensor(0.5), torch.tensor(3)])

@@ -162,7 +162,7 @@ def test_each_ignored_key_is_reported(axolotl):
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ({}, r"\$.paramsched_plan: it is missing. Write paramsched_plan: plan.yaml"),
+        ({}, r"\$.paramsched_plan: it is missing. Use paramsched_plan: plan.yaml"),
         ({"paramsched_plan": PLAN, "jagged_restart_steps": 10}, r"\$.jagged_restart_steps: axolotl would multiply"),
         ({"paramsched_plan": {"lr": "cosin()"}}, "cosine"),
         (

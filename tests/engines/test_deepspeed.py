@@ -51,7 +51,7 @@ def test_steps_that_are_not_updates_are_rejected_before_the_first_one(parts):
     made = optimizer()
     ps.Scheduler(made, PLAN)
 
-    with pytest.raises(InvalidArgument, match=r'several times per update.*Write Scheduler\(…, drive="manual"\)'):
+    with pytest.raises(InvalidArgument, match=r'several times per update.*Use Scheduler\(…, drive="manual"\)'):
         Zero(made, parts).step()
 
     assert all(one.item() == 1 for group in made.param_groups for one in group["params"])

@@ -284,9 +284,7 @@ def test_mmengines_names_are_replaced_only_if_requested(force, monkeypatch):
 
 
 def test_an_unknown_count_is_refused():
-    with pytest.raises(
-        ps.InvalidArgument, match=r"ConstantLR\(count='epochs'\): unknown unit\. Write count=\"updates\""
-    ):
+    with pytest.raises(ps.InvalidArgument, match=r"ConstantLR\(count='epochs'\): unknown unit\. Use count=\"updates\""):
         engine.ConstantLR(sgd(Toy()), count="epochs")
 
 

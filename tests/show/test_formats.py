@@ -33,7 +33,7 @@ def test_the_longer_of_two_suffixes_is_used():
 
 @pytest.mark.parametrize("suffix", ["json", ".JSON", ""])
 def test_an_invalid_suffix_is_rejected_with_a_valid_one(suffix):
-    with pytest.raises(InvalidArgument, match=r'Write picture_format\("\.vl\.json"\)'):
+    with pytest.raises(InvalidArgument, match=r'For example: picture_format\("\.vl\.json"\)'):
         show.picture_format(suffix)
 
 

@@ -40,7 +40,7 @@ BUILDERS = {
 BAD = [None, "x", "", "5 apples", math.nan, math.inf, -1, 0, 2.5, 10**400, True, [], [[1]], {}, object(), ps.cosine(),
        lambda u: 2, ps.absolute(0.1), ("a", "b"), (1.0, 2.0, 3.0)]  # fmt: skip
 SENTENCES = (
-    'Write "5%" for a share of the run',
+    'For example: "5%" for a share of the run',
     "Write an amount and a unit",
     "Scale the function so that it goes from 0",
     "Register it first: ",
@@ -94,7 +94,7 @@ def test_a_peer_keyword_in_text_gets_advice_that_works_there(text):
 def test_the_error_for_several_stages_without_a_length_adds_a_length_to_all_but_the_last(whole, last):
     with pytest.raises(InvalidArgument) as refusal:
         ps.resolve(whole, RUN)
-    line = ps.parse(refusal.value.instead.removeprefix("Write "))
+    line = ps.parse(refusal.value.instead.removeprefix("Write ").removeprefix("For example: "))
 
     assert [stage.has_length for stage in line.stages] == [True] * (len(whole.stages) - 1) + [False]
     assert line.stages[-1] == last
@@ -122,7 +122,9 @@ def test_a_misspelled_curve_gets_a_valid_suggestion(slip):
         config.loads(yaml.format(slip), format="yaml")
     advice = error.value.diagnostics[0].instead
     line = (
-        advice.removeprefix("Write ") if advice.startswith("Write ") else f"lr: {advice.removeprefix('For example: ')}"
+        advice.removeprefix("Write ").removeprefix("For example: ")
+        if advice.startswith("Write ")
+        else f"lr: {advice.removeprefix('For example: ')}"
     )
     assert config.loads(f"{line}\nhorizon: 5\n", format="yaml")
 
@@ -218,7 +220,7 @@ def test_the_fix_suggested_by_a_builder_is_valid(name):
     ]
 
     for line in (re.sub("^(Write|For example:) ", "", line) for line in lines):
-        eval(line, dict(NAMES))
+        eval(f"{name}({line})" if re.match(r"\w+=", line) else line, dict(NAMES))
 
 
 def written_calls(name):
@@ -244,7 +246,7 @@ def test_the_fix_suggested_for_a_line_of_text_is_valid_in_code_and_text(name):
             suggested.add(refusal.instead)
     suggested = {line for line in suggested if line.startswith("Write ") and not line.startswith(SENTENCES)}
 
-    for line in (line.removeprefix("Write ") for line in suggested):
+    for line in (line.removeprefix("Write ").removeprefix("For example: ") for line in suggested):
         eval(line, dict(NAMES))
         assert "lambda" in line or value_in(line) is not None  # a line can name functions but not define them
 

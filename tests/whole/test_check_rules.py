@@ -73,7 +73,7 @@ def pasted(text, advice):
 @table("rule", [rule for rule in SHOWN if rule.file == "plan.yaml" and "--format" not in rule.options])
 def test_the_suggested_line_of_a_rule_corrects_its_example(rule, tmp_path):
     advice = codes_in(rule.wrong, rule, tmp_path)[rule.code]["advice"]
-    line = re.search(r"[Ww]rite (?!a )(.*?)(?:, or remove the line)?$", advice)
+    line = re.search(r"(?:[Ww]rite|Use) (?!a )(.*?)(?:, or remove the line)?$", advice)
     line = line or re.search(r"(?:For example:|with|as|:) (.+)$", advice)
 
     if rule.code in IN_WORDS or not advice:

@@ -1046,7 +1046,7 @@ def evaluated(code):
 def test_pasting_the_fix_gives_the_intended_call(wrong, meant):
     with pytest.raises(InvalidArgument) as refusal:
         evaluated(wrong)
-    advice = refusal.value.instead.removeprefix("Write ")
+    advice = refusal.value.instead.removeprefix("Write ").removeprefix("For example: ")
     pasted = [advice, *(wrong[:first] + advice + wrong[last:] for first, last in calls_in(wrong))]
     pasted += [wrong.replace(one, advice, 1) for one in re.findall(r'\w+=(?:"[^"]*"|[\w.-]+)|"[^"]*"|(?<= )\d+', wrong)]
     pasted += [wrong.replace(one, f'"{advice}"', 1) for one in re.findall(r'"[^"]*"', wrong)]

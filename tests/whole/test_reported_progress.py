@@ -170,5 +170,5 @@ def test_without_a_report_the_first_update_of_the_runner_shows_the_call(tmp_path
         train_cfg={"max_epochs": 1},
         default_hooks={"progress": None},
     )
-    with pytest.raises(MissingFact, match=r"Write scheduler\.report\(progress=0\.0\)"):
+    with pytest.raises(MissingFact, match=r"For example: scheduler\.report\(progress=0\.0\)"):
         runner.train()

@@ -85,7 +85,7 @@ def named_columns(columns: tuple[str, ...]) -> dict[str, str]:
     for column in columns:
         place, equals, its_name = column.partition("=")
         if not equals or not place or not its_name:
-            instead = 'Write --column lr=learning_rate, or --column "lr@head=lr_1"'
+            instead = 'For example: --column lr=learning_rate, or --column "lr@head=lr_1"'
             raise click.UsageError(f"--column {column}: expected FIELD=NAME. {instead}")
         named[place] = its_name
     return named
@@ -397,7 +397,7 @@ def error_for_command(error: InvalidArgument) -> InvalidArgument:
     if isinstance(error, MissingFact):
         of_calendar = error.call is not None and error.call.call == "Calendar"
         site = option_of(error.call.argument) if of_calendar and error.call is not None else None
-        return error.changed(site=site, instead=f"Write {option_for_fact(error)}")
+        return error.changed(site=site, instead=f"For example: {option_for_fact(error)}")
     if error.command is not None:
         return error.changed(instead=error.command)
     if isinstance(error, UnreadableLog) and error.option is not None and not _has_option(error.option):
@@ -521,10 +521,10 @@ class Command(click.Command):
         key = option.lstrip("-").replace("-", "_").lower()
         if (unit := LENGTHS_OF_RUN.get(key)) is not None and "--horizon" in own:
             length = f'"{value} {unit}"' if unit and value.replace(".", "").isdigit() else value
-            return f" Write --horizon {length or 10000}"
+            return f" Write --horizon {length}" if length else " For example: --horizon 10000"
         field = key if key in KNOWN else OTHER_NAMES.get(key)
         if field is not None and "--base" in own:
-            return f" Write --base {field}={value or 0.1}"
+            return f" Write --base {field}={value}" if value else f" For example: --base {field}=0.1"
         prefixed = [name for name in own if key and name.startswith(f"--{key.replace('_', '-')}")]
         fact = meant_argument(key, [name[2:].replace("-", "_") for name in own])
         meant = next((name for name in _OPTION_ALIASES.get(key, ()) if name in own), None)

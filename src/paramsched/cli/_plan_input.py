@@ -234,9 +234,11 @@ def length_from_option(text: str, option: str) -> Duration:
     try:
         return Duration.of(f"{text} steps" if _NUMBER.fullmatch(text) else text)
     except InvalidArgument as error:
-        sample = 10_000 if option == "--horizon" and str(error.sample).endswith("%") else error.sample
+        is_share = option == "--horizon" and str(error.sample).endswith("%")
+        sample = 10_000 if is_share else error.sample
         written = f'"{sample}"' if " " in str(sample) else sample
-        raise click.UsageError(with_advice(f"{option}: {error.problem}", f"Write {option} {written}")) from None
+        verb = "For example:" if is_share or error.is_example else "Write"
+        raise click.UsageError(with_advice(f"{option}: {error.problem}", f"{verb} {option} {written}")) from None
 
 
 def horizon_from_options(options: PlanOptions) -> Duration | None:
@@ -256,7 +258,7 @@ def calendar_from_options(options: PlanOptions, **assumed: Any) -> Calendar:
     except InvalidArgument as error:
         passed = " ".join(f"{option_of(name)} {value}" for name, value in options.facts.items())
         about = error.argument or "total"
-        advice = "" if error.sample is None else f". Write {option_of(about)} {error.sample}"
+        advice = "" if error.sample is None else f". For example: {option_of(about)} {error.sample}"
         raise click.UsageError(f"{passed}: {error.found}{advice}") from None
 
 
@@ -299,7 +301,8 @@ def calendar_for_picture(plan: Plan, options: PlanOptions, *, native: bool = Tru
             echo_note(f"no --horizon given; taken to be {ASSUMED_TOTAL} updates")
             return calendar_from_options(options, total=ASSUMED_TOTAL)
         raise click.UsageError(
-            "The length of the run is unknown. Write --horizon 10000, or --horizon '90 epochs' --steps-per-epoch 500"
+            "The length of the run is unknown. For example: --horizon 10000, "
+            "or --horizon '90 epochs' --steps-per-epoch 500"
         )
     assumed = assumed_fact(plan, options, native=native)
     if assumed is None:

@@ -56,11 +56,11 @@ class Field:
         """
         found = _NAME.fullmatch(name) if isinstance(name, str) else None
         if found is None:
-            example = "" if "(" in str(name) else 'Write "lr"'  # with a bracket it is probably a schedule
+            example = "" if "(" in str(name) else 'For example: "lr"'  # with a bracket it is probably a schedule
             raise InvalidArgument(f"field {name!r}", "expected the name of a field", example)
         key = found["key"]
         if key == "params" or key.startswith(OURS):
-            raise InvalidArgument(f"field {name!r}", "not a hyperparameter", 'Write "lr"')
+            raise InvalidArgument(f"field {name!r}", "not a hyperparameter", 'For example: "lr"')
         return Field(key, None if found["index"] is None else int(found["index"]))
 
     @property

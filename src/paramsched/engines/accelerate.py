@@ -104,7 +104,7 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Engine
         raise InvalidArgument(
             "accelerate.scheduler(…, loader)",
             f"the loader is not prepared: its length is that of all {accelerator.num_processes} processes together",
-            "Write loader = accelerator.prepare(loader) first",
+            "Use loader = accelerator.prepare(loader) first",
         )
     batches = length_of(loader)
     accumulation = accelerator.gradient_accumulation_steps

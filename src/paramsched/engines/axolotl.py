@@ -64,10 +64,10 @@ class _AxolotlPlan:
             MissingFact: a unit of the plan needs a run fact that axolotl does not provide.
         """
         if cfg.get("paramsched_plan") is None:
-            raise _refused("paramsched_plan", "it is missing", "Write paramsched_plan: plan.yaml", MISSING_FACT)
+            raise _refused("paramsched_plan", "it is missing", "Use paramsched_plan: plan.yaml", MISSING_FACT)
         if cfg.get("jagged_restart_steps"):
             found = "axolotl would multiply the plan's lr by its own restarts"
-            raise _refused("jagged_restart_steps", found, 'Write restarts(cosine(), "1000 steps") in the plan')
+            raise _refused("jagged_restart_steps", found, 'For example: restarts(cosine(), "1000 steps") in the plan')
         ignored = [name for name in _IGNORED if cfg.get(name)]
         if cfg.get("lr_scheduler") not in (None, "cosine"):  # axolotl fills in cosine
             ignored.insert(0, "lr_scheduler")

@@ -70,13 +70,13 @@ class PlanOptions:
     def __post_init__(self) -> None:
         calendar: Any = self.calendar
         if calendar is not None and not isinstance(calendar, Calendar):
-            instead = "Write calendar=ps.Calendar(steps_per_epoch=100)"
+            instead = "For example: calendar=ps.Calendar(steps_per_epoch=100)"
             raise InvalidArgument(f"calendar={shown(calendar)}", "not a Calendar", instead)
         tokens: Any = self.tokens_per_sample
         is_number = isinstance(tokens, Real) and tokens is not True
         if tokens is not None and not (is_number and 0 < tokens < inf):
             site = f"tokens_per_sample={shown(tokens)}"
-            raise InvalidArgument(site, "expected a number greater than 0", "Write tokens_per_sample=1024")
+            raise InvalidArgument(site, "expected a number greater than 0", "For example: tokens_per_sample=1024")
         given: dict[str, Any] = {"deadline": self.deadline, "untimed_updates": self.untimed_updates}
         for name, fact in given.items():
             if fact is None:
@@ -94,16 +94,16 @@ class PlanOptions:
         ends_early = moment is not None or self.stop_on is not None
         if self.reserve is not None:
             site = f"reserve={shown(self.reserve)}"
-            earlier = length_in_seconds(self.reserve, site, 'Write reserve="30 s"')
+            earlier = length_in_seconds(self.reserve, site, 'For example: reserve="30 s"')
             if calendar is not None and end is not None:
                 calendar = replace(calendar, deadline=end - earlier)
             elif moment is not None:
                 moment -= earlier
             else:
                 found = "it needs a deadline or stop_before"
-                raise InvalidArgument(site, found, 'Write stop_before="slurm", reserve="30 s"')
+                raise InvalidArgument(site, found, 'For example: stop_before="slurm", reserve="30 s"')
         if self.stop is not None and not isinstance(self.stop, bool):
-            raise InvalidArgument(f"stop={shown(self.stop)}", "expected True or False", "Write stop=True")
+            raise InvalidArgument(f"stop={shown(self.stop)}", "expected True or False", "Use stop=True")
         object.__setattr__(self, "calendar", calendar)
         object.__setattr__(self, "stop_before", moment)
         object.__setattr__(self, "stop", end is not None or ends_early if self.stop is None else self.stop)

@@ -98,7 +98,9 @@ class _LightningPlan:
         refuse_several_plans("PlanCallback", plan, optimizers or (), "PlanCallback({plan}, optimizers={names})")
         if optimizers is None and drive != "optimizer":
             site = f"PlanCallback(drive={drive!r})"
-            raise InvalidArgument(site, "the optimizers have no names", 'Write optimizers=("critic", "generator")')
+            raise InvalidArgument(
+                site, "the optimizers have no names", 'For example: optimizers=("critic", "generator")'
+            )
         if isinstance(optimizers, str):
             raise InvalidArgument(
                 f"PlanCallback(optimizers={optimizers!r})", "expected several names, got str",
@@ -110,7 +112,7 @@ class _LightningPlan:
             if len(set(self._names)) < len(self._names):
                 raise InvalidArgument(
                     f"PlanCallback(optimizers={self._names!r})", "two optimizers have the same name",
-                    'Write optimizers=("critic", "generator")',
+                    'For example: optimizers=("critic", "generator")',
                 )  # fmt: skip
         self._options = PlanOptions(
             calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
@@ -257,7 +259,7 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
         if isinstance(getattr(loader, "batch_sampler", None), BatchSampler):
             found = "Lightning would replace the sampler, which divides the batches itself"
             raise InvalidArgument(
-                "Trainer(use_distributed_sampler=True)", found, "Write Trainer(…, use_distributed_sampler=False)"
+                "Trainer(use_distributed_sampler=True)", found, "Use Trainer(…, use_distributed_sampler=False)"
             ) from None
         raise
     if not module.automatic_optimization:

@@ -180,10 +180,10 @@ def planned(
     plan = plan_of(plan, "planned")
     if plan.metric_rules:
         found = "the plan reacts to a metric, but the values in a compiled update depend only on the count"
-        raise InvalidArgument("planned(…)", found, "Write optax.chain(tx, optax.contrib.reduce_on_plateau())")
+        raise InvalidArgument("planned(…)", found, "Use optax.chain(tx, optax.contrib.reduce_on_plateau())")
     if amount_clock(plan.clock) == "seconds":
         found = "the clock of the plan counts seconds, which a compiled update cannot measure"
-        raise InvalidArgument("planned(…)", found, 'Write Plan(…, clock="updates")')
+        raise InvalidArgument("planned(…)", found, 'Use Plan(…, clock="updates")')
     calendar = calendar or Calendar()
     resolved, (bases, factories) = plan.resolve(calendar), _by_label(factory, base, labels)
     optimizers = _optimizers_of(resolved, calendar, bases, factories, arguments, shared=callable(factory))
@@ -329,9 +329,11 @@ def _by_label(
     """Return the bases and the factory of each label, after checking that they match."""
     if not all(map(callable, factory.values() if isinstance(factory, Mapping) else [factory])):
         found = "expected a function that returns an optimizer; its arguments are passed to planned"
-        raise InvalidArgument(CallSite("planned", "factory", shown(factory)), found, "Write factory=optax.adamw")
+        raise InvalidArgument(CallSite("planned", "factory", shown(factory)), found, "Use factory=optax.adamw")
     if not isinstance(base, Mapping):
-        raise InvalidArgument(CallSite("planned", "base", repr(base)), "expected a dict", 'Write base={"lr": 3e-4}')
+        raise InvalidArgument(
+            CallSite("planned", "base", repr(base)), "expected a dict", 'For example: base={"lr": 3e-4}'
+        )
     nested = all(isinstance(one, Mapping) for one in base.values())
     if labels is None:
         if not callable(factory) or (base and nested):
@@ -339,7 +341,7 @@ def _by_label(
             raise InvalidArgument("planned(…)", found, "Pass labels=, a tree of labels like the parameters")
         return {_ALL: base}, {_ALL: factory}
     if not nested:
-        found, instead = "with labels, expected a dict from label to bases", 'Write base={"body": {"lr": 3e-4}}'
+        found, instead = "with labels, expected a dict from label to bases", 'For example: base={"body": {"lr": 3e-4}}'
         raise InvalidArgument(CallSite("planned", "base", repr(dict(base))), found, instead)
     if callable(factory):
         return dict(base), dict.fromkeys(base, factory)
@@ -366,14 +368,14 @@ def _optimizers_of(
     total = calendar.horizon if resolved.clock == PROGRESS else updates_of_horizon(resolved, amounts)
     if total is None:
         found = "the length of the run is unknown"
-        raise Unresolved("planned(…)", found, "Write Plan(…, horizon=…), or pass Calendar(total=…)")
+        raise Unresolved("planned(…)", found, "Use Plan(…, horizon=…), or pass Calendar(total=…)")
     if total > _MOST_UPDATES:
         raise InvalidArgument(f"planned(…) with {total:,} updates", _TOO_LONG, "Write a shorter horizon")
     tabled = total <= _MAX_TABLE
     if not tabled:
         if amounts is not None:
             found = f"the run of {total:,} updates is too long for a plan on the clock of {amounts.clock}"
-            raise InvalidArgument("planned(…)", found, 'Write Plan(…, clock="updates")')
+            raise InvalidArgument("planned(…)", found, 'Use Plan(…, clock="updates")')
         warn_user(f"{total:,} updates are too many for a table, so that values are computed in JAX's default float")
     times = np.arange(total) if tabled else None
     consumed = None if amounts is None else times_on(amounts.clock, amounts.amounts_from(0, 0, total))

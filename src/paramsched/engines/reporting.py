@@ -287,7 +287,7 @@ def samples_in(batch: Any) -> int:
     if len(sizes) != 1:
         found = f"its tensors and lists have the lengths {sorted(sizes)}" if sizes else "it contains no tensor"
         site = f"the number of samples in a {type(batch).__name__}"
-        raise InvalidArgument(site, found, "Write amount_of=lambda batch: … in the call with the plan")
+        raise InvalidArgument(site, found, "Use amount_of=lambda batch: … in the call with the plan")
     return sizes.pop()
 
 

@@ -66,7 +66,7 @@ class TargetWrites:
         ):  # fmt: skip
             found = "expected a dict from names of targets to paths"
             raise InvalidArgument(
-                f"{self.call}(write={shown(given)})", found, 'Write write={"entropy_coef": "entropy_coef"}'
+                f"{self.call}(write={shown(given)})", found, 'For example: write={"entropy_coef": "entropy_coef"}'
             )
 
     def begin(self, root: Any, scheduler: Scheduler) -> None:

@@ -88,7 +88,7 @@ class _CountsUpdates:
 
     def __init__(self, *args: Any, count: Count = "batches", **keywords: Any) -> None:
         if count not in ("batches", "updates"):
-            raise InvalidArgument(f"{type(self).__name__}(count={count!r})", "unknown unit", 'Write count="updates"')
+            raise InvalidArgument(f"{type(self).__name__}(count={count!r})", "unknown unit", 'Use count="updates"')
         allow_checkpoints()
         self.count = count
         super().__init__(*args, **keywords)
@@ -188,7 +188,7 @@ class _PlanScheduler:
             raise InvalidArgument(
                 f"PlanScheduler(…, {why if self.scheduler.calendar.end is None else 'deadline=…'})",
                 "the Runner has no hook that ends it",
-                'Write Runner(…, custom_hooks=[StopHook()]), or dict(type="StopHook") in a config',
+                'Use Runner(…, custom_hooks=[StopHook()]), or dict(type="StopHook") in a config',
             )
 
     @classmethod
@@ -302,7 +302,7 @@ class _StopHook:
             raise InvalidArgument(
                 "StopHook()",
                 "a loop by epochs does not end within an epoch",
-                'Write train_cfg=dict(type="IterBasedTrainLoop", max_iters=10_000), or PlanScheduler(…, stop=False)',
+                'Use train_cfg=dict(type="IterBasedTrainLoop", max_iters=10_000), or PlanScheduler(…, stop=False)',
             )
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:

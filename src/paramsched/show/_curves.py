@@ -101,7 +101,7 @@ def curves_from_values(
         raise InvalidArgument(
             f"curves_from_values({list(arrays)})",
             f"every curve needs one value for each update; their lengths are {lengths}",
-            'Write curves_from_values({("lr", 0): [0.1, 0.05], ("momentum", 0): [0.9, 0.9]}).',
+            'For example: curves_from_values({("lr", 0): [0.1, 0.05], ("momentum", 0): [0.9, 0.9]}).',
         )
     return RecordedCurves(arrays, lengths[0], steps_per_epoch, dict(lines or {}))
 
@@ -186,7 +186,7 @@ def together(plans: Mapping[str, Curves]) -> PlansTogether:
      updates  0              5       8
     """
     if not plans:
-        raise InvalidArgument("together({})", "there is no plan", 'Write together({"trunk": ps.trace(plan, …)})')
+        raise InvalidArgument("together({})", "there is no plan", 'For example: together({"trunk": ps.trace(plan, …)})')
     return PlansTogether(tuple(plans.items()))
 
 
@@ -235,7 +235,7 @@ def runs_of(log: RunsOrLog) -> tuple[LoggedRun, ...]:
     runs = (LoggedRun(used=log),) if isinstance(log, Mapping) else tuple(log)
     names = [run.name for run in runs]
     if len(set(names)) < len(names):
-        raise InvalidArgument(f"log={names}", "two runs have the same name", 'Write LoggedRun("another", …)')
+        raise InvalidArgument(f"log={names}", "two runs have the same name", 'For example: LoggedRun("another", …)')
     return runs
 
 

@@ -83,7 +83,7 @@ def figure(
         trace = curves_of_plan(plan_of(trace, "ps.show.figure"))[0]
     for one in (trace, other):
         if one is not None and not isinstance(one, Curves):
-            raise InvalidArgument(f"figure({type(one).__name__})", "it has no curves", "Write ps.show.figure(trace)")
+            raise InvalidArgument(f"figure({type(one).__name__})", "it has no curves", "Use ps.show.figure(trace)")
     return Figure(trace, title, log, other, view)
 
 
@@ -208,7 +208,7 @@ def picture_format(suffix: str) -> Callable[[_Format], _Format]:
         raise InvalidArgument(
             f"picture_format({suffix!r})",
             "a suffix must start with a dot and have no capitals",
-            'Write picture_format(".vl.json")',
+            'For example: picture_format(".vl.json")',
         )
     if suffix in FORMATS:
         raise InvalidArgument(

@@ -92,7 +92,7 @@ def picture(
             raise InvalidArgument("show(trace)", found, f"Write {call}")
         if one.total < 1 or not one.keys():
             found = f"nothing can be drawn from {len(one.keys())} curves of {one.total} updates"
-            instead = 'Write trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, Calendar(total=100)).'
+            instead = 'For example: trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, Calendar(total=100)).'
             raise InvalidArgument("show(trace)", found, instead)
     if other is not None and len(plans) > 1:
         found = f"{len(plans)} plans are already drawn together"
@@ -169,7 +169,7 @@ def _checked_points(site: str, at: ArrayLike, given: ArrayLike) -> _Points:
             site,
             "every value needs an integer update, counted from 0; the updates have shape "
             f"{times.shape} and the values shape {values.shape}",
-            "Write ([0, 1, 2], [0.1, 0.05, 0.01])",
+            "For example: ([0, 1, 2], [0.1, 0.05, 0.01])",
         )
     return last_of_each(times.astype(np.int64), values)
 

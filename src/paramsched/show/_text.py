@@ -202,7 +202,7 @@ def text(
         raise InvalidArgument(
             f"text(width={width!r}, height={height!r})",
             f"the width must be at least {_MIN_WIDTH} and the height at least 2",
-            "Write text(trace, width=80, height=9).",
+            "For example: text(trace, width=80, height=9).",
         )
     whole = picture(trace, log=log, other=other, view=view)
     terminal = TerminalLines(chosen, ascii, color)

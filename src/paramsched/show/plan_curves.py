@@ -161,7 +161,7 @@ def simulate(
     """
     if isinstance(updates, bool) or not isinstance(updates, int) or updates < 1:
         found = "expected a positive number of updates"
-        raise InvalidArgument(f"simulate(…, {updates!r})", found, "Write simulate(s, 100)")
+        raise InvalidArgument(f"simulate(…, {updates!r})", found, "For example: simulate(s, 100)")
     if metrics is not None and not callable(metrics) and len(metrics) < updates - 1:
         found = f"expected one metric per step, {updates - 1} in total, got {len(metrics)}"
         raise InvalidArgument(f"simulate(…, {updates}, metrics=…)", found, "Pass one metric per step")

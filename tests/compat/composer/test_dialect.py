@@ -381,7 +381,7 @@ def test_a_part_of_a_time_may_be_a_variable():
         ),
         (
             {"parameters": {"max_duration": "1ep", "scheduler": {"t_warmup": "8ep"}}},
-            "$.parameters.scheduler: the name of the scheduler is missing. Write name: cosine_with_warmup",
+            "$.parameters.scheduler: the name of the scheduler is missing. Use name: cosine_with_warmup",
         ),
         (
             {"max_duration": "9ba", "scheduler": {"name": "ConstantScheduler"}, "scale_schedule_ratio": 1e308},

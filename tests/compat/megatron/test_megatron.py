@@ -454,7 +454,7 @@ def test_the_position_inside_an_update_of_a_plan_by_updates_is_refused() -> None
     scheduler = planned(ps.Plan(lr="linear(over=10)"), group)
     scheduler.step(8)
 
-    with pytest.raises(InvalidArgument, match=r"inside an update that ends at 16\. Write clock: samples in the plan"):
+    with pytest.raises(InvalidArgument, match=r"inside an update that ends at 16\. Use clock: samples in the plan"):
         scheduler.step(2)
 
     assert (scheduler.num_steps, group) == (8, {"lr": 0.9})

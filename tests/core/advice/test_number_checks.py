@@ -22,7 +22,7 @@ def test_the_advised_keyword_has_a_valid_value(kind):
     for value in wrong:
         with pytest.raises(InvalidArgument) as caught:
             check(CallSite("call", "size"), value)
-        assert (found := re.fullmatch(r"Write size=(\S+)", caught.value.instead)), caught.value
+        assert (found := re.fullmatch(r"(?:Write|For example:) size=(\S+)", caught.value.instead)), caught.value
         assert check(CallSite("call", "size"), eval(found[1])) == caught.value.sample
         assert caught.value.refused is value
     for text in ("10%", -0.3) if kind == "not negative" else ():
@@ -33,7 +33,7 @@ def test_the_advised_keyword_has_a_valid_value(kind):
 
 @pytest.mark.parametrize("site", ["milestones", CallSite("table", "values", entry=True), CallSite("call", "a", "(1,)")])
 def test_an_item_of_a_list_has_no_keyword(site):
-    with pytest.raises(InvalidArgument, match=r"Write 3$"):
+    with pytest.raises(InvalidArgument, match=r"For example: 3$"):
         number_checks.whole_number(site, -3)
 
 
@@ -44,7 +44,7 @@ def test_the_limits_of_a_whole_number_are_allowed_and_named():
         with pytest.raises(InvalidArgument, match="expected an integer from 2 to 5") as caught:
             number_checks.whole_number(site, wrong, 2, 5)
         assert caught.value.sample == meant
-    with pytest.raises(InvalidArgument, match=r"at least 1\. Write size=1$"):
+    with pytest.raises(InvalidArgument, match=r"at least 1\. For example: size=1$"):
         number_checks.whole_number(site, -1)
 
 

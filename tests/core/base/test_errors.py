@@ -30,9 +30,9 @@ def test_every_error_is_a_paramsched_error_and_a_builtin_error(kind):
 
 
 def test_an_error_contains_the_call_the_problem_and_the_fix():
-    error = InvalidArgument("warmup(0.05)", "a length is a whole number", 'Write "5%"')
+    error = InvalidArgument("warmup(0.05)", "a length is a whole number", 'For example: "5%"')
 
-    assert str(error) == 'warmup(0.05): a length is a whole number. Write "5%"'
+    assert str(error) == 'warmup(0.05): a length is a whole number. For example: "5%"'
     assert (error.site, error.found, error.instead) == error.args
 
 
@@ -86,9 +86,9 @@ def test_each_error_of_a_config_has_its_own_line():
 
 
 def test_a_diagnostic_with_the_code_of_another_package_is_an_error():
-    found = errors.Diagnostic("$.lr", "expected a rate", "Write 0.1", code="ACME1")
+    found = errors.Diagnostic("$.lr", "expected a rate", "For example: 0.1", code="ACME1")
 
-    assert str(found) == "$.lr: expected a rate. Write 0.1"
+    assert str(found) == "$.lr: expected a rate. For example: 0.1"
     assert found.severity == "error"
     assert found.as_data()["rule"] == "acme1"
 
@@ -150,6 +150,6 @@ def test_a_changed_error_keeps_the_rest():
     assert InvalidArgument("site", "found", "Stop", format="timm").instead == "Stop"
     assert InvalidArgument("site", "found", format="timm").instead == 'Write format="timm"'
     assert (MissingFact("site").instead, MissingFact("site", "found", "Stop").write) == (
-        "Write Calendar(total=10_000)",
+        "For example: Calendar(total=10_000)",
         "",
     )

@@ -128,7 +128,9 @@ def test_values_of_two_kinds_are_refused(values):
         arrays_of(3, *values)
 
     kinds = ", ".join(type(value).__name__ for value in values)
-    assert str(refusal.value).startswith(f"a value of {kinds}: neither a number nor arrays of one library. Write 3, a")
+    assert str(refusal.value).startswith(
+        f"a value of {kinds}: neither a number nor arrays of one library. For example: 3, a"
+    )
 
 
 def test_a_curve_does_not_write_into_the_array_of_a_caller():

@@ -106,16 +106,16 @@ def test_the_function_works_in_a_sequence_of_schedulers():
 @table(
     ("make", "found"),
     [
-        (lambda: ps.to_lambda(ps.cosine()), r"Write ps\.to_lambda\(ps\.cosine\(\), ps\.Calendar"),
-        (lambda: ps.to_lambda("linear(absolute(0.1), 0, over=5)"), r"Write base=0\.1"),
-        (lambda: ps.to_lambda("rounded(cosine(over=5), 0.1)"), r"Write base=0\.1"),
-        (lambda: ps.to_lambda("ema_power()"), r"Write base=0\.1"),
+        (lambda: ps.to_lambda(ps.cosine()), r"For example: ps\.to_lambda\(ps\.cosine\(\), ps\.Calendar"),
+        (lambda: ps.to_lambda("linear(absolute(0.1), 0, over=5)"), r"For example: base=0\.1"),
+        (lambda: ps.to_lambda("rounded(cosine(over=5), 0.1)"), r"For example: base=0\.1"),
+        (lambda: ps.to_lambda("ema_power()"), r"For example: base=0\.1"),
         (lambda: ps.to_lambda("constant()", base=0), "base must not be 0"),
         (lambda: ps.to_lambda(ps.cosine(over=5) * ps.plateau("loss")), "reacts to a metric"),
         (lambda: ps.to_lambda(ps.plateau("loss")), "reacts to a metric"),
         (lambda: ps.to_lambda(ps.Plan(lr="cosine()")), "for example horizon=10_000"),
         (lambda: ps.to_lambda("cosine(over=5)", field="lr"), "field and group select a schedule of a plan"),
-        (lambda: ps.to_lambda(SEVERAL), r'the plan schedules lr, weight_decay, temperature.* Write field="lr"'),
+        (lambda: ps.to_lambda(SEVERAL), r'the plan schedules lr, weight_decay, temperature.* For example: field="lr"'),
         (lambda: ps.to_lambda(SEVERAL, field="weight_deccay"), r'did you mean "weight_decay"'),
         (lambda: ps.to_lambda(SEVERAL, field=3), "unknown field 3; expected one of lr, "),
         (

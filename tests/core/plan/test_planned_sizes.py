@@ -144,7 +144,7 @@ def test_the_advice_for_a_size_below_1_can_be_pasted():
     with pytest.raises(ps.errors.PlanError, match="at update 286 it is 0") as found:
         trace(schedule)
 
-    advice = str(found.value).partition("Write ")[2]
+    advice = str(found.value).partition("For example: ")[2]
     assert trace(advice).amounts[-1] == 4999
 
 

@@ -63,7 +63,7 @@ def test_a_trace_shows_progress_as_fractions():
 
 
 def test_a_trace_without_a_length_shows_the_call_to_write():
-    with pytest.raises(Unresolved, match=r"Write ps\.trace\(plan, bases, ps\.Calendar\(total=1000\)\)"):
+    with pytest.raises(Unresolved, match=r"For example: ps\.trace\(plan, bases, ps\.Calendar\(total=1000\)\)"):
         ps.trace(PLAN, {"lr": 1.0})
 
 

@@ -134,7 +134,7 @@ def test_two_selectors_for_one_group_are_refused():
 
 @table("name", ["", "a/b", "a,b", "a=b", "a*", "a?", "[a]", " a", "a ", "optimizer", "manual", 3])
 def test_a_name_that_selectors_or_drive_cannot_use_is_refused(name):
-    with pytest.raises(InvalidArgument, match=r'Write \{"muon": muon, "adamw": adamw\}'):
+    with pytest.raises(InvalidArgument, match=r'For example: \{"muon": muon, "adamw": adamw\}'):
         ps.trace(ps.Plan(lr=1.0, horizon=4), {name: {"lr": 0.1}})
 
 

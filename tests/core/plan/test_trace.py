@@ -195,7 +195,9 @@ def test_a_key_of_another_type_is_an_unknown_curve(optimizer, key):
     curves = trace(Plan(lr="linear()", horizon=4), optimizer)
 
     assert key not in curves
-    with pytest.raises(UnknownField, match=r"unknown curve; expected one of .*\. Write trace\['lr', ") as refusal:
+    with pytest.raises(
+        UnknownField, match=r"unknown curve; expected one of .*\. For example: trace\['lr', "
+    ) as refusal:
         curves[key]
     assert "lr" in curves
     assert curves[refusal.value.instead.split("'")[1]].size == 4

@@ -136,7 +136,7 @@ def test_a_rank_that_resumes_elsewhere_than_rank_0_raises(seen):
 
 def test_a_process_group_that_appears_later_is_refused_before_the_next_update(seen):
     for one in seen:
-        assert "Write dist.init_process_group(…) before ps.Scheduler(…)" in one["group_appears_later"]["error"]
+        assert "Use dist.init_process_group(…) before ps.Scheduler(…)" in one["group_appears_later"]["error"]
         assert one["group_appears_later"]["t"] == 0
 
 

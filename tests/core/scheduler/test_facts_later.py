@@ -42,7 +42,7 @@ def test_without_run_facts_the_first_update_fails_with_the_call_to_make(drive):
 def test_a_missing_fact_is_reported_with_both_calls_and_each_works():
     with pytest.raises(MissingFact) as told:
         ps.Scheduler(probe(), PLAN)
-    assert "Write ps.Scheduler(optimizer, plan, steps_per_epoch=100)" in str(told.value)
+    assert "For example: ps.Scheduler(optimizer, plan, steps_per_epoch=100)" in str(told.value)
     assert 'ps.Scheduler(optimizer, plan, calendar="later"), and scheduler.set_facts(steps_per_epoch=100)' in str(
         told.value
     )
@@ -50,7 +50,7 @@ def test_a_missing_fact_is_reported_with_both_calls_and_each_works():
     optimizer, plan = probe(), PLAN
     ps.Scheduler(optimizer, plan, steps_per_epoch=100).detach()
     scheduler = ps.Scheduler(optimizer, plan, calendar="later")
-    with pytest.raises(MissingFact, match=r"Write scheduler\.set_facts\(steps_per_epoch=100\)$"):
+    with pytest.raises(MissingFact, match=r"For example: scheduler\.set_facts\(steps_per_epoch=100\)$"):
         scheduler.set_facts()
     scheduler.set_facts(steps_per_epoch=100)
 

@@ -136,7 +136,7 @@ def test_a_count_of_the_optimizer_takes_precedence_over_t_and_is_logged(caplog):
 def test_an_invalid_t_is_rejected(t):
     optimizer = probe()
 
-    with pytest.raises(ps.errors.InvalidTime, match=r"Write ps\.Scheduler\(optimizer, plan, t=500\)"):
+    with pytest.raises(ps.errors.InvalidTime, match=r"For example: ps\.Scheduler\(optimizer, plan, t=500\)"):
         ps.Scheduler(optimizer, PLAN, t=t)
 
     assert "paramsched_t" not in optimizer.param_groups[0]

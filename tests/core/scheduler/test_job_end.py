@@ -176,7 +176,7 @@ def test_the_moment_counts_from_the_construction_of_a_scheduler_without_facts(cl
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"stop_before": "5 min"}, 'Write stop_before="in 55 min"'),
+        ({"stop_before": "5 min"}, 'For example: stop_before="in 55 min"'),
         ({"stop_before": "slurm"}, "SLURM_JOB_END_TIME is not set"),
         ({"stop_before": "in 9 s", "deadline": "in 9 s"}, "a deadline changes the schedule"),
         ({"stop_before": "in 9 s", "calendar": ps.Calendar(deadline="in 9 s")}, "a deadline changes the schedule"),
@@ -186,7 +186,7 @@ def test_the_moment_counts_from_the_construction_of_a_scheduler_without_facts(cl
         ({"stop_on": ("SIGTERM", signal.SIGSTOP)}, "does not let a process handle it"),
         ({"stop_on": 15}, "expected a signal"),
         ({"stop_on": []}, "expected at least one signal"),
-        ({"deadline": "in 9 s"}, 'Write stop_before="slurm - 5 min" in place of the deadline'),
+        ({"deadline": "in 9 s"}, 'For example: stop_before="slurm - 5 min" in place of the deadline'),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_changes(options, part, monkeypatch):

@@ -142,5 +142,5 @@ def test_late_groups_survive_saving_loading_and_copying(how):
 
 @pytest.mark.parametrize("choice", ["now", None, 1, ["base"]])
 def test_an_unknown_choice_is_rejected(choice):
-    with pytest.raises(ps.InvalidArgument, match='Write late_groups="present"'):
+    with pytest.raises(ps.InvalidArgument, match='For example: late_groups="present"'):
         ps.Scheduler(probe(), PLAN, late_groups=choice)

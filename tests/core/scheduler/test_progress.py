@@ -286,7 +286,7 @@ def test_an_invalid_report_is_refused_and_changes_nothing(given):
     optimizer.step()
     before = state_of(optimizer, scheduler)
 
-    with pytest.raises(InvalidArgument, match=r"Write scheduler\.report\(progress=0\.37\)"):
+    with pytest.raises(InvalidArgument, match=r"For example: scheduler\.report\(progress=0\.37\)"):
         scheduler.report(**given)
     assert state_of(optimizer, scheduler) == before
 
@@ -342,10 +342,10 @@ def test_seek_needs_the_progress_and_may_go_back():
     scheduler.report(progress=0.9)
     optimizer.step()
 
-    with pytest.raises(MissingFact, match=r"Write scheduler\.seek\(5, progress=0\.0\)"):
+    with pytest.raises(MissingFact, match=r"For example: scheduler\.seek\(5, progress=0\.0\)"):
         scheduler.seek(5)
     for wrong in ({"progress": 37}, {"progress": -1}, {"tokens": 3}):
-        with pytest.raises(InvalidArgument, match=r"Write scheduler\.seek\(5, progress=0\.37\)"):
+        with pytest.raises(InvalidArgument, match=r"For example: scheduler\.seek\(5, progress=0\.37\)"):
             scheduler.seek(5, **wrong)
     scheduler.seek(5, progress=0.3)
     assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (5, 0.3, lr_at(0.3))

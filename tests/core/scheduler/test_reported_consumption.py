@@ -324,7 +324,7 @@ def test_an_invalid_amount_is_rejected_and_changes_nothing(given, found):
     optimizer.step()
 
     assert found in str(refusal.value)
-    assert "Write scheduler.consumed(tokens=4096)" in str(refusal.value)
+    assert "For example: scheduler.consumed(tokens=4096)" in str(refusal.value)
     assert scheduler.amount == 111
 
 
@@ -671,7 +671,7 @@ def test_seek_computes_a_constant_amount_and_accepts_an_explicit_one():
     [
         pytest.param(
             {"t": 3},
-            "the number of tokens that these updates consumed is unknown. Write scheduler.seek(3, tokens=",
+            "the number of tokens that these updates consumed is unknown. For example: scheduler.seek(3, tokens=",
             id="none",
         ),
         pytest.param({"t": 3, "samples": 5}, "the plan's clock counts tokens", id="another unit"),

@@ -136,7 +136,7 @@ def test_total_is_unknown_until_the_facts_are_passed():
 
 
 def test_an_unknown_update_name_is_rejected_with_the_known_names():
-    with pytest.raises(InvalidArgument, match=r'expected one of coming, last\. Write scheduler\.scalars\("coming"\)'):
+    with pytest.raises(InvalidArgument, match=r'expected one of coming, last\. Use scheduler\.scalars\("coming"\)'):
         ps.Scheduler(probe(), {"lr": "linear()", "horizon": 10}).scalars("next")
 
 

@@ -427,7 +427,7 @@ def test_after_a_jump_back_the_rate_is_measured_anew(file, monkeypatch):
     "watch", [0, -1, 1.5, "soon", "5 epochs", "10%", "0 s", "until 9 s", "1 min + 3 steps", None, [3]]
 )
 def test_an_interval_must_be_updates_or_seconds(file, watch):
-    with pytest.raises(InvalidArgument, match=r'expected True, a number .*Write watch="30 s"'):
+    with pytest.raises(InvalidArgument, match=r'expected True, a number .*For example: watch="30 s"'):
         ps.Scheduler(probe(), file, watch=watch)
 
 

@@ -118,8 +118,8 @@ MANY = "if mult or gamma is not 1, the number of cycles is required, at most 100
             "it contains previous or following, a level that",
             "ps.previous, over=5)",
         ),
-        (lambda: constant().breakpoints(), "it has no end", "Write .breakpoints(until=10_000)"),
-        (lambda: step(1).breakpoints(250_001), "more than 250000 points", "Write .breakpoints(until=10_000)"),
+        (lambda: constant().breakpoints(), "it has no end", "For example: .breakpoints(until=10_000)"),
+        (lambda: step(1).breakpoints(250_001), "more than 250000 points", "For example: .breakpoints(until=10_000)"),
         (lambda: step(5)(-1), "time -1: must be finite and not negative", "0, 1, 2, …"),
         (lambda: step(5)(1, float("inf")), "base inf: must be finite", "for example 0.1"),
         (lambda: linear("previous"), "linear(start='previous'): expected a level, got str", "Write linear(previous)"),
@@ -156,7 +156,7 @@ MANY = "if mult or gamma is not 1, the number of cycles is required, at most 100
         (lambda: ps.table([[1], [2]]), "got an array of 2 dimensions", "Write table([1, 2])"),
         (lambda: ps.table([1, "x"]), "table(values=[…, 'x', …]): expected a number, got str", "table("),
         (lambda: ps.table([1.0], curve="linear"), "a curve needs at least two values, got one", "Leave curve out"),
-        (lambda: ps.table(range(10_001)), "at most 10,000 values, got 10,001", 'Write numpy.save("lr.npy", values)'),
+        (lambda: ps.table(range(10_001)), "at most 10,000 values, got 10,001", 'numpy.save("lr.npy", values)'),
         (lambda: ps.tabulate(5, 5), "tabulate(5): not callable", "Write tabulate(lambda t: 0.9 ** t, 1000)"),
         (lambda: ps.tabulate(abs, 0), "tabulate(updates=0): expected an integer of at least 1", "updates=3"),
         (lambda: ps.tabulate(abs, 5, every=0), "tabulate(every=0): expected an integer", "every=3"),
@@ -185,9 +185,9 @@ RAMP = 'with index="t/(n-1)" this ramp ends one update early, so it must not be 
         (
             'cyclic(5, 5, mode="triangular", gamma=0.9)',
             'gamma requires mode="exp_range"',
-            "mode='exp_range', gamma=0.9)",
+            'mode="exp_range", or omit gamma',
         ),
-        ('one_cycle(0, index="t/(n-1)")', f"one_cycle(up=0): {RAMP}", 'Write "30%", or omit index'),
+        ('one_cycle(0, index="t/(n-1)")', f"one_cycle(up=0): {RAMP}", 'Use "30%", or omit index'),
         ('noise(0.1, "uniform", 2.0)', "noise(clip=2.0): uniform draws are already", 'noise(0.1, "uniform")'),
         ("chebyshev(16, 1.0, 1.0)", "must be less than most=1.0", "chebyshev(16, 0.05, 1.0)"),
         (
@@ -202,10 +202,10 @@ RAMP = 'with index="t/(n-1)" this ramp ends one update early, so it must not be 
         ("tanh(start=previous)", "tanh(start=previous): expected a number or absolute(x), got previous", "tanh("),
         ("tanh(to=following)", "tanh(to=following): expected a number or absolute(x), got following", "tanh("),
         ("piecewise([(5, 1.0), (3, 2.0)])", "expected increasing times, got 3 after 5", "For example: piecewise(["),
-        ("piecewise([])", "piecewise([]): expected pairs of time and level", "Write piecewise([(0, 1.0)"),
-        ("piecewise([(5, 1.0, 2.0)])", "expected pairs of time and level", "Write piecewise([(0, 1.0)"),
-        ("piecewise(5)", "piecewise(5): expected pairs of time and level", "Write piecewise([(0, 1.0)"),
-        ('piecewise(["ab"])', "expected pairs of time and level", "Write piecewise([(0, 1.0)"),
+        ("piecewise([])", "piecewise([]): expected pairs of time and level", "piecewise([(0, 1.0)"),
+        ("piecewise([(5, 1.0, 2.0)])", "expected pairs of time and level", "piecewise([(0, 1.0)"),
+        ("piecewise(5)", "piecewise(5): expected pairs of time and level", "piecewise([(0, 1.0)"),
+        ('piecewise(["ab"])', "expected pairs of time and level", "piecewise([(0, 1.0)"),
         ("overlay(cosine(), linear())", "overlay(first=cosine()): expected a schedule with a length", 'warmup("5%")'),
         ('overlay(warmup("until 5%"), linear())', 'its length must not be an "until"', '"5%"'),
         ("wsd_s(5)", "wsd_s(5): expected a list of lengths", "Write wsd_s([5])"),
@@ -273,13 +273,15 @@ BUILDERS = (
 )
 
 
+NEEDS_MORE = ("restarts", "hold", "table_file", "overlay")  # one of two arguments, the name of a metric, a file
+
+
 @table("name", BUILDERS)
 def test_the_call_suggested_for_one_without_arguments_can_be_pasted(name):
     for arguments in ((), (0.1,)):
         try:
             BUILDERS[name](*arguments)
         except InvalidArgument as refusal:
-            line = refusal.instead.removeprefix("Write ")
-            # restarts needs one of two optional arguments, hold the name of a metric
-            if line != refusal.instead and line.startswith(f"{name}(") and name not in ("restarts", "hold"):
+            line = refusal.instead.removeprefix("Write ").removeprefix("For example: ")
+            if line != refusal.instead and line.startswith(f"{name}(") and name not in NEEDS_MORE:
                 assert eval(line, {**SHAPES, "curves": curves, "rules": rules, "absolute": absolute}) is not None

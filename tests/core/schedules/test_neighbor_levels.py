@@ -59,7 +59,7 @@ def test_a_schedule_with_an_unresolved_neighbor_level_cannot_be_called():
     written = ps.linear(1, 0.5, over=10) >> ps.linear(ps.previous, 0, over=10)
 
     assert not written.is_resolved
-    with pytest.raises(Unresolved, match=r"it contains previous or following.*Write ps\.resolve\("):
+    with pytest.raises(Unresolved, match=r"it contains previous or following.*For example: ps\.resolve\("):
         written(3)
     with pytest.raises(Unresolved, match="previous or following"):
         written.breakpoints()

@@ -51,7 +51,7 @@ def test_the_error_for_a_missing_fact_names_its_argument(length, argument):
         resolve(warmup(length), Calendar(accumulation=2))
 
     assert refusal.value.fact == argument
-    assert f"Write Calendar(accumulation=2, {argument}={refusal.value.example})" in refusal.value.instead
+    assert f"For example: Calendar(accumulation=2, {argument}={refusal.value.example})" in refusal.value.instead
     assert "known: accumulation" in str(refusal.value)
     assert length in str(refusal.value)
 
@@ -193,7 +193,7 @@ def test_the_error_of_a_wrong_fact_suggests_the_nearest_valid_number(value, samp
 def test_the_error_of_a_missing_fact_lists_the_known_ones_and_can_be_pasted(known, length):
     with pytest.raises(MissingFact) as refusal:
         Calendar(**known).exact(Duration.of(length))
-    line = refusal.value.instead.removeprefix("Write ")
+    line = refusal.value.instead.removeprefix("Write ").removeprefix("For example: ")
     listed = re.search("; these are known: (.*)", refusal.value.found)
 
     assert refusal.value.site == f'length "{Duration.of(length)}"'

@@ -120,7 +120,7 @@ def test_pure_functions_refuse_a_deadline_and_show_a_calendar_that_works(call):
     with pytest.raises(InvalidArgument, match="deadline") as refusal:
         call()
 
-    shown = eval(refusal.value.instead.removeprefix("Write "), {"ps": ps})
+    shown = eval(refusal.value.instead.removeprefix("Write ").removeprefix("For example: "), {"ps": ps})
     assert len(ps.trace(PLAN, {"lr": 0.1}, shown)) == 55 * 60 / 0.4
 
 

@@ -51,7 +51,7 @@ def test_the_suggested_line_is_accepted(path):
     with pytest.raises(ParamschedError) as refusal:
         Runner(**config)
 
-    line = re.search(r"(?:Write|Give) (.*?)(?:, or .*|, and .*)?$", str(refusal.value))[1]
+    line = re.search(r"(?:Write|Give|Use|For example:) (.*?)(?:, or .*|, and .*)?$", str(refusal.value))[1]
     written = line.partition("=")[2] if re.match(r"\w+=", line) else line
     put(config, path, eval(written, {"dict": dict, "torch": torch}))  # a line of our own
 

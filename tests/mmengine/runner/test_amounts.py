@@ -230,8 +230,12 @@ def test_a_clock_of_uncounted_tokens_raises_before_the_update(tmp_path):
 @pytest.mark.parametrize(
     ("plan", "settings", "said"),
     [
-        ("clock: tokens\nlr: linear(1, 0)", {}, r"train_cfg: .*Write Runner\(\.\.\., tokens_per_sample=1024\)"),
-        ("lr: linear(1, 0, over='2000 tokens')", {}, r"2000 tokens.*Write Runner\(\.\.\., tokens_per_sample=1024\)"),
+        ("clock: tokens\nlr: linear(1, 0)", {}, r"train_cfg: .*For example: Runner\(\.\.\., tokens_per_sample=1024\)"),
+        (
+            "lr: linear(1, 0, over='2000 tokens')",
+            {},
+            r"2000 tokens.*For example: Runner\(\.\.\., tokens_per_sample=1024\)",
+        ),
         ("clock: frames\nlr: warmup('5%')", {}, r"train_cfg: .*Write horizon and lengths in frames"),
         ("lr: linear(1, 0, over='90 seconds')", {}, r"90 s.*Write the length in epochs or updates"),
     ],

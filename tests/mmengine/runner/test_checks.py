@@ -156,7 +156,7 @@ def test_a_value_that_is_no_metric_is_refused(evaluator):
     [
         ({"g": SGD, "x": SGD}, "$.optim_wrapper.x", "no submodule 'x' to optimize"),
         ({"g": SGD, "d": {"optimizer": {"type": "SGD", "lr": -1}}}, "$.optim_wrapper.d.optimizer.lr", "Invalid"),
-        ({"g": {**SGD, "type": "Wrapper"}, "d": SGD}, "$.optim_wrapper.g.type", "Write type='OptimWrapper'"),
+        ({"g": {**SGD, "type": "Wrapper"}, "d": SGD}, "$.optim_wrapper.g.type", "Use type='OptimWrapper'"),
         ({"g": 3, "d": SGD}, "$.optim_wrapper.g", "expected an optimizer, got 3"),
         ({"g": {**SGD, "clip_grad": {"max_nrm": 1}}, "d": SGD}, "$.optim_wrapper.g.clip_grad", "max_norm"),
         ({"g": {**SGD, "clip_grad": {"max_norm": 1, "kind": 3}}, "d": SGD}, "$.optim_wrapper.g.clip_grad", "kind"),

@@ -82,7 +82,7 @@ def test_the_command_trains_from_a_plan_in_tokens(short, tmp_path):
     finished = python(tmp_path, *by_plan, "run")
 
     assert refused.returncode != 0
-    assert "Write Runner(..., tokens_per_sample=1024)" in refused.stderr
+    assert "For example: Runner(..., tokens_per_sample=1024)" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert finished.returncode == 0, finished.stderr
     assert [line["tokens"] for line in values(tmp_path / "run")[:3]] == [0, 64 * 32, 2 * 64 * 32]

@@ -413,7 +413,7 @@ def test_the_best_checkpoint_is_that_of_the_best_score(name, rule, expected, tmp
     [
         (dict(save_best="mine"), "the name does not show which value is better"),
         (dict(save_best=3), "expected the name of a metric"),
-        (dict(save_best="loss", rule="min"), 'Write rule="less"'),
+        (dict(save_best="loss", rule="min"), 'For example: rule="less"'),
         (dict(interval=0), "interval"),
         (dict(max_keep_ckpts=-2), "max_keep_ckpts"),
         (dict(save_begin=-1), "save_begin"),

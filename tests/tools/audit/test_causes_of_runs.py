@@ -140,7 +140,7 @@ def test_a_log_becomes_a_plan_with_its_values(values, options, tmp_path):
     ("rows", "options", "kind", "said"),
     [
         ([], {}, UnreadableLog, "the file is empty"),
-        ([{"step": 0, "lr": 0.1}], {"fields": "lr"}, InvalidArgument, 'Write fields=["lr"]'),
+        ([{"step": 0, "lr": 0.1}], {"fields": "lr"}, InvalidArgument, 'For example: fields=["lr"]'),
         ([{"step": 0, "lr": 0.1}], {"fields": ["momentum"]}, UnreadableLog, "the log has step, lr"),
         ([{"step": 0, "lr": 0.1}], {"first": 3}, UnreadableLog, "must be at least first=3, got 0"),
     ],

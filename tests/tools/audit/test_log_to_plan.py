@@ -123,7 +123,7 @@ def test_the_trace_of_a_plan_is_reproduced(tmp_path):
 def test_the_values_of_a_long_log_are_written_to_a_file(write, tmp_path):
     file = write("t,lr\n" + "".join(f"{t},{0.1 / (1 + t)!r}\n" for t in range(12_000)), "log.csv")
 
-    with pytest.raises(InvalidArgument, match=r'got 12,000.*Write tables="replay"'):
+    with pytest.raises(InvalidArgument, match=r'got 12,000.*For example: tables="replay"'):
         ps.plan_from_log(file)
     plan = ps.plan_from_log(file, tables=tmp_path / "replay")
 

@@ -113,7 +113,7 @@ def test_the_precision_of_a_number_follows_from_its_digits(log, content, digits)
         (b"step\0,lr\n", "log.csv", "expected text, got null bytes", "in UTF-8"),
         ("[1]\n", "log.jsonl", "expected an object, got list", "Write one object per line"),
         ("{x\n", "log.jsonl", "invalid JSON", "Write one object per line"),
-        ('{"groups": 3}\n', "log.jsonl", "expected a list of objects as groups of update 0", 'Write {"t": 0'),
+        ('{"groups": 3}\n', "log.jsonl", "expected a list of objects as groups of update 0", 'For example: {"t": 0'),
         (gzip.compress(b"lr\n1\n", mtime=0), "log.csv", "the file is compressed with gzip", "Decompress it first"),
     ],
 )

@@ -55,7 +55,7 @@ def test_values_inside_and_values_after_the_horizon_are_silent(field, line):
 def test_the_advice_for_a_negative_line_is_accepted():
     (found,) = reported("lr", "linear(1.0, -1.0)", 100)
 
-    assert reported("lr", str(found.instead).removeprefix("Write "), 100) == []
+    assert reported("lr", str(found.instead).removeprefix("For example: "), 100) == []
 
 
 def test_the_base_of_each_group_counts():

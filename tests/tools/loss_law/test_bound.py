@@ -87,7 +87,7 @@ def test_wrong_arguments_are_refused(options, message):
     with pytest.raises(InvalidArgument, match=message) as error:
         bound(np.ones(3), **options)
 
-    assert error.value.instead.startswith("Write ")
+    assert error.value.instead.startswith("For example: ")
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_the_path_of_a_law_is_refused():
     with pytest.raises(InvalidArgument, match=r"expected a LossLaw, got 'law\.json'") as error:
         optimize("law.json", 3000, base=BASE)
 
-    assert error.value.instead == 'Write ps.loss_law.load("law.json")'
+    assert error.value.instead == 'For example: ps.loss_law.load("law.json")'
 
 
 def test_another_peak_can_be_allowed():

@@ -70,7 +70,7 @@ def test_a_computed_batch_size_is_requested_only_if_the_plan_needs_it():
 
     assert str(ps.loads(of_any_size, format="megatron").horizon) == "9"
     text = "train.py --train-samples 9 --rampup-batch-size 1 1 9 --global-batch-size $SIZE"
-    with pytest.raises(ConfigError, match="Write global_batch_size: 1536"):
+    with pytest.raises(ConfigError, match="For example: global_batch_size: 1536"):
         ps.loads(text, format="megatron_0_17")
 
 

@@ -342,7 +342,7 @@ DOCUMENTS = [
     ('weight_decy: 1',
      '1:1 $.weight_decy "weight_decy" is not an optimizer field; did you mean "weight_decay"? |  | PS103 '
      'weight_decy>weight_decay'),
-    ('5: 1', '1:1 $[5] field \'5\': expected the name of a field | Write "lr" | PS106'),
+    ('5: 1', '1:1 $[5] field \'5\': expected the name of a field | For example: "lr" | PS106'),
     ('lr: 1\nlr: 2', '2:1 $.lr the key occurs twice | Keep one | PS107'),
     ('betas: [0.9, 0.99]',
      '1:1 $.betas a list is a sequence of stages; each element of this field is a field of its own | Split it: '
@@ -499,10 +499,10 @@ DOCUMENTS = [
      'entries to groups: {head: {lr: linear()}} | PS103'),
     ('param_groups: {head: {lr: 1}}',
      '1:1 $.param_groups unknown field "param_groups"; did you mean "groups"? |  | PS103 param_groups>groups'),
-    ('lr rate: 1', '1:1 $["lr rate"] field \'lr rate\': expected the name of a field | Write "lr" | PS106'),
+    ('lr rate: 1', '1:1 $["lr rate"] field \'lr rate\': expected the name of a field | For example: "lr" | PS106'),
     ('Lr: 1', '1:1 $.Lr "Lr" is not an optimizer field; did you mean "lr"? |  | PS103 Lr>lr'),
     ('LR: 1', '1:1 $.LR "LR" is not an optimizer field; did you mean "lr"? |  | PS103 LR>lr'),
-    ('l r: 1', '1:1 $["l r"] field \'l r\': expected the name of a field | Write "lr" | PS106'),
+    ('l r: 1', '1:1 $["l r"] field \'l r\': expected the name of a field | For example: "lr" | PS106'),
     ("' lr': 1", '1:1 $[" lr"] " lr" is not the name of a field; did you mean "lr"? | Write lr | PS103  lr>lr'),
     ('warmup_ratio: 0.1\nlr: cosine()',
      '1:1 $.warmup_ratio "warmup_ratio" is a name of other libraries, not a field; a warmup is a separate stage '
@@ -617,7 +617,7 @@ DOCUMENTS = [
      '3:10 $.groups.head.warmup_steps "warmup_steps" is a name of other libraries, not a field; a warmup is a '
      'separate stage: warmup(500) >> cosine() |  | PS103'),
     ("lr: 1\ngroups:\n  head: {'lr @ x': 1}",
-     '3:10 $.groups.head["lr @ x"] field \'lr @ x\': expected the name of a field | Write "lr" | PS106'),
+     '3:10 $.groups.head["lr @ x"] field \'lr @ x\': expected the name of a field | For example: "lr" | PS106'),
     ('lr: 1\ngroups:\n  head: {x: {lr: 1}}',
      '3:13 $.groups.head.x unknown schedule "lr"; expected … | For example: warmup("5%") >> cosine(to=0.1) | PS102'),
     ('lr: 1\ngroups:\n  head: {betas: [0.9, 0.99]}',
@@ -841,7 +841,7 @@ DOCUMENTS = [
      '1:1 $.lr.head schedules for single groups are written under groups | Write groups: {head: {lr: 1}} | PS103'),
     ("'lr:head': 1",
      '1:1 $["lr:head"] schedules for single groups are written under groups | Write groups: {head: {lr: 1}} | PS103'),
-    ('lr.0: 1', '1:1 $.lr.0 field \'lr.0\': expected the name of a field | Write "lr" | PS106'),
+    ('lr.0: 1', '1:1 $.lr.0 field \'lr.0\': expected the name of a field | For example: "lr" | PS106'),
     ('head.lr: 1',
      '1:1 $.head.lr schedules for single groups are written under groups | Write groups: {head: {lr: 1}} | PS103'),
     ('head/lr: 1',
@@ -889,7 +889,7 @@ DOCUMENTS = [
     ('lr: 1\nnum_cycles: a b',
      '2:15 $.num_cycles "a b": invalid syntax at character 3: expected an operator or the end of the text | For '
      'example: warmup("5%") >> cosine(to=0.1) | PS101'),
-    ('lr: 1\n5: 1', '2:1 $[5] field \'5\': expected the name of a field | Write "lr" | PS106'),
+    ('lr: 1\n5: 1', '2:1 $[5] field \'5\': expected the name of a field | For example: "lr" | PS106'),
     ("lr: 1\n'weight decay': 1",
      '2:1 $["weight decay"] "weight decay" is not the name of a field; did you mean "weight_decay"? | Write '
      'weight_decay | PS103 weight decay>weight_decay'),
@@ -901,8 +901,8 @@ DOCUMENTS = [
     ("lr: 1\n'learning rate': 1",
      '2:1 $["learning rate"] "learning rate" is not the name of a field; did you mean "lr"? | Write lr | PS103 '
      'learning rate>lr'),
-    ("lr: 1\n'a b': 1", '2:1 $["a b"] field \'a b\': expected the name of a field | Write "lr" | PS106'),
-    ("lr: 1\n'': 1", '2:1 $[""] field \'\': expected the name of a field | Write "lr" | PS106'),
+    ("lr: 1\n'a b': 1", '2:1 $["a b"] field \'a b\': expected the name of a field | For example: "lr" | PS106'),
+    ("lr: 1\n'': 1", '2:1 $[""] field \'\': expected the name of a field | For example: "lr" | PS106'),
     ("lr: 1\n'ℓr': 1", '2:1 $.ℓr unknown field "ℓr": "ℓ" is SCRIPT SMALL L | Write lr | PS103'),
     ("lr: 1\n'mоmentum': 1",
      '2:1 $.mоmentum unknown field "mоmentum": "о" is CYRILLIC SMALL LETTER O | Write momentum | PS103'),

@@ -58,7 +58,7 @@ def test_the_plans_that_errors_suggest_can_be_read():
         for file in FILES.values()
         for answer in answers.read(file)
         for error in answer.get("errors", ())
-        if (line := re.search(r"(?:Write|For example)[^:]*:? ?(lr: .+\(.+)$", error))
+        if (line := re.search(r"(?:Write|Use|For example)[^:]*:? ?(lr: .+\(.+)$", error))
     ]
 
     for line in suggested:

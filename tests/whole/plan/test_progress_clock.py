@@ -26,7 +26,7 @@ from support.tables import table
 def test_lengths_must_be_in_percent(lr):
     plan = ps.Plan(lr=lr, clock="progress")
 
-    with pytest.raises(PlanError, match=r'must be in percent\. Write "5%"'):
+    with pytest.raises(PlanError, match=r'must be in percent\. For example: "5%"'):
         plan.resolve(ps.Calendar(total=100, steps_per_epoch=10, tokens_per_step=7, seconds_per_step=0.1))
     (found,) = plan_check.check(plan)
     assert (found.code, found.path, found.severity) == ("PS106", "$.lr", "error")

@@ -22,13 +22,13 @@ def recipe_of(plan: Any, *bases: Any, **facts: Any) -> Recipe:
 @table(
     ("plan", "facts", "said"),
     [
-        (Plan(lr="cosine()", horizon="64 samples"), {"batch_size": 8}, "Write batch_size=8, as in the recipe"),
+        (Plan(lr="cosine()", horizon="64 samples"), {"batch_size": 8}, "Use batch_size=8, as in the recipe"),
         (Plan(lr="cosine()", horizon="2 epochs"), {"batch_size": 8}, r"Calendar\(steps_per_epoch=100\)"),
-        (TOKENS, {"batch_size": 8, "sequence_length": 16}, "Write tokens_per_step=128, as in the recipe"),
+        (TOKENS, {"batch_size": 8, "sequence_length": 16}, "Use tokens_per_step=128, as in the recipe"),
         (
             TOKENS,
             {"batch_size": 8, "sequence_length": 16, "tokens_per_step": 100},
-            "Write tokens_per_step=100, as in the recipe",
+            "Use tokens_per_step=100, as in the recipe",
         ),
         (TOKENS, {"batch_size": 8}, r"Calendar\(tokens_per_step=4096\)"),
         (TOKENS, {"sequence_length": 16}, r"Calendar\(tokens_per_step=4096\)"),

@@ -90,7 +90,7 @@ def test_the_line_to_write_has_the_units_of_the_plan_and_starts(field, line, clo
     with pytest.raises(PlanError) as refused:
         ps.Scheduler(adamw(), plan_of(line))
 
-    written = str(refused.value).partition("Write ")[2]
+    written = str(refused.value).partition("For example: ")[2]
     assert ps.parse(written) == ps.clamp(ps.parse(line), low=0)
     ps.Scheduler(adamw(), plan_of(written))
 

@@ -159,7 +159,7 @@ def paramsched_audit(
     except UnknownGroup as error:
         instead = "Write --group NAME for each group of the log, in order"
         if names:
-            instead = 'Write --column "lr@head=lr_1" for the column of another group'
+            instead = 'For example: --column "lr@head=lr_1" for the column of another group'
         raise error.changed(site=log, instead=instead) from None
     if as_json:
         data: dict[str, Any] = {"log": log, "equal": report.first is None} | asdict(report)

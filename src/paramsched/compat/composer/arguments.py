@@ -160,7 +160,7 @@ class TimesInRun:
         if time.unit == "dur":  # a fraction of the run, which is scaled already
             if run.longest is None:
                 missing = f"{time} is a fraction of the run, whose length is unknown"
-                self.diagnostics.add(path, missing, 'Write max_duration: "10ep"', code=MISSING_FACT)
+                self.diagnostics.add(path, missing, 'For example: max_duration: "10ep"', code=MISSING_FACT)
                 return None
             unit, factor, what = run.longest.unit, run.longest.amount, f"{time} of {run.longest}"
         epochs = Fraction(time.amount) * Fraction(factor)
@@ -201,7 +201,7 @@ class TimesInRun:
         """Return the result of `end` for a curve; report an error if `t_max` is 0."""
         found = self.end(t_max)
         if found is not None and not found.amount:
-            self.report("t_max", "t_max must be greater than 0", 'Write t_max: "1dur"')
+            self.report("t_max", "t_max must be greater than 0", 'For example: t_max: "1dur"')
         return found
 
     def curve_length(self, t_max: ComposerTime) -> Duration | None:
@@ -306,7 +306,7 @@ class _WarmRestarts:
         first, mult = times.period("t_0", self.t_0), self.t_mult
         if mult < 1:
             found = "the cycles would shrink to a length of 0, for which Composer raises"
-            times.report("t_mult", found, "Write t_mult: 1")
+            times.report("t_mult", found, "For example: t_mult: 1")
         if first is None or mult < 1:
             return _PLACEHOLDER
         size = first.amount if first.unit != "ep" else first.amount * (times.run.batches or 0)
@@ -357,7 +357,7 @@ class _Warmup:
         if scaled is None or scaled == warm:
             return warmup(warm.duration, to=top)
         if not scaled.amount:
-            times.report("t_warmup", "the scaled warmup must be greater than 0", "Write scale_warmup: false")
+            times.report("t_warmup", "the scaled warmup must be greater than 0", "Use scale_warmup: false")
             return None
         if times.run.ratio > 1:
             return take(warmup(scaled.duration, to=top), warm.duration)
@@ -376,7 +376,7 @@ def _check_clocks(times: TimesInRun, warm: ComposerTime, end: ComposerTime | Non
     # Composer checks this twice: with the scaled max_duration, and earlier with the unscaled one.
     for longest in (run.longest, None if t_max.unit == "dur" else run.unscaled):
         if end is not None and longest is not None and run.compared(end, longest) == -1:
-            times.report("t_max", f"{end} is shorter than the run, {longest}", 'Write t_max: "1dur"')
+            times.report("t_max", f"{end} is shorter than the run, {longest}", 'For example: t_max: "1dur"')
             return
 
 
@@ -433,7 +433,7 @@ class _InverseSquareRoot:
         run, decay, last = times.run, self.alpha_f_decay, self.alpha_f_cooldown
         if decay < last and not times.wrong & {"alpha_f_decay", "alpha_f_cooldown"}:
             found = f"{decay:g} is less than alpha_f_cooldown, {last:g}"
-            times.report("alpha_f_decay", found, "Write alpha_f_cooldown: 0")
+            times.report("alpha_f_decay", found, "For example: alpha_f_cooldown: 0")
         unit = None if run.unscaled is None else run.unscaled.unit
         for name, time in (("t_warmup", self.t_warmup), ("t_scale", self.t_scale), ("t_cooldown", self.t_cooldown)):
             if name not in times.wrong and (time.unit == "dur" or (unit is not None and time.unit != unit)):

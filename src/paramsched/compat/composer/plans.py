@@ -88,7 +88,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     """
     diagnostics = DiagnosticCollector()
     if not isinstance(data, Mapping):
-        diagnostics.refuse_kind(ROOT, data, "a config", "Write scheduler: {name: cosine_with_warmup}")
+        diagnostics.refuse_kind(ROOT, data, "a config", "Use scheduler: {name: cosine_with_warmup}")
         diagnostics.raise_any("config")
     inside, path_of_run = _run_in(data)
     settings = with_references(inside)
@@ -101,7 +101,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
             diagnostics,
             library="Composer",
             found="the config has no scheduler",
-            instead="Write scheduler: {name: cosine_with_warmup, t_warmup: 100ba}",
+            instead="Use scheduler: {name: cosine_with_warmup, t_warmup: 100ba}",
             path=path_of_run,
             least=1,
         )
@@ -110,7 +110,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     for name, values, path in listed:
         if name is None:
             diagnostics.add(
-                path, "the name of the scheduler is missing", "Write name: cosine_with_warmup", code=WRONG_ARGUMENT
+                path, "the name of the scheduler is missing", "Use name: cosine_with_warmup", code=WRONG_ARGUMENT
             )
             continue
         if not _is_scheduler(name):
@@ -150,7 +150,7 @@ def _run_of_config(
     longest, ratio = arguments.max_duration, arguments.scale_schedule_ratio
     if longest is not None and (longest.unit == "dur" or not int(longest.amount * ratio)):
         found = f"{longest} is not a valid length of a run"
-        diagnostics.add(places["max_duration"], found, 'Write max_duration: "10ep"', code=REFUSED_VALUE)
+        diagnostics.add(places["max_duration"], found, 'For example: max_duration: "10ep"', code=REFUSED_VALUE)
         longest = None
     scaled = None if longest is None else ComposerTime(int(longest.amount * ratio), longest.unit)
     return ComposerRun(scaled, longest, ratio, None if calendar is None else calendar.updates_per_epoch)

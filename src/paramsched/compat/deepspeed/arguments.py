@@ -187,7 +187,7 @@ class _OneCycle(_Common):
             return lines
         found = f"betas[0] cycles from {self.cycle_max_mom:g} to {self.cycle_min_mom:g}, and betas[1] is 0.99"
         path = entry.places["cycle_momentum"]
-        warn_user(Diagnostic(path, found, "Write cycle_momentum: false to keep betas", code=DEEPSPEED_ARGUMENT))
+        warn_user(Diagnostic(path, found, "Use cycle_momentum: false to keep betas", code=DEEPSPEED_ARGUMENT))
         least, most = to_level(self.cycle_min_mom), to_level(self.cycle_max_mom)
         fall, rise = self.halves(most, least)
         falling = [skip(fall, 1)] if self.cycle_first_step_size > 1 else []

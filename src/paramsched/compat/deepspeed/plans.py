@@ -207,7 +207,7 @@ def plan_of_config(
         place = child_path(path, "type")
         warn_user(Diagnostic(place, found, instead, code=DEEPSPEED_WINS, as_warning=run.is_default))
     if not isinstance(params, Mapping):
-        diagnostics.refuse_kind(inner, params, "a mapping of arguments", "Write params: {}")
+        diagnostics.refuse_kind(inner, params, "a mapping of arguments", "Use params: {}")
         return None
     if not isinstance(name, str) or name not in TABLES:
         return _plan_of_torch(name, params, path, diagnostics, calendar)

@@ -75,7 +75,7 @@ class _ConfigReader:
 
         if not isinstance(named, str):
             found = f"expected the name of a file, got {short_json(named)}"
-            raise base_error(found, "Write _BASE_: Base-RCNN-FPN.yaml")
+            raise base_error(found, "Use _BASE_: Base-RCNN-FPN.yaml")
         site = short_json(named)
         place = path_without_dots(chain[-1].parent / os.path.expanduser(named))  # noqa: PTH111  # keeps an unknown ~name
         if place in chain or len(chain) > _MAX_DEPTH:

@@ -122,7 +122,7 @@ def to_plan(
     """
     diagnostics = DiagnosticCollector()
     if not isinstance(data, Mapping):
-        diagnostics.refuse_kind(ROOT, data, "a config", "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}")
+        diagnostics.refuse_kind(ROOT, data, "a config", "Use SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}")
     elif BASE in data:
         found = f"the entries of {short_json(data[BASE])} are missing, because the config was not loaded from its file"
         diagnostics.add(child_path(ROOT, BASE), found, "Load the config from its file", code=REFUSED_VALUE)
@@ -164,7 +164,7 @@ def _read_solver(solver: Mapping[str, Any], path: str, diagnostics: DiagnosticCo
     arguments, places, wrong = read_arguments(SolverArguments, located(scheduled, path), path, diagnostics)
     if arguments.BASE_LR_END > arguments.BASE_LR:
         found = "BASE_LR_END must not be greater than BASE_LR"
-        diagnostics.add(places["BASE_LR_END"], found, "Write BASE_LR_END: 0.0", code=REFUSED_VALUE)
+        diagnostics.add(places["BASE_LR_END"], found, "For example: BASE_LR_END: 0.0", code=REFUSED_VALUE)
     times = [0.0, *_steps_in_run(arguments), arguments.MAX_ITER]
     if arguments.LR_SCHEDULER_NAME == "WarmupMultiStepLR" and not wrong and any(b <= a for a, b in pairwise(times)):
         found = "the milestones must be in increasing order, greater than 0 and less than MAX_ITER"

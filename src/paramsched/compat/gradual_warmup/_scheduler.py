@@ -164,11 +164,13 @@ class GradualWarmupScheduler(LRScheduler):
         if (total_epoch is None) == (warmup_epoch is None):
             found = "the length is missing" if total_epoch is None else "the length is passed twice"
             raise InvalidArgument(
-                call, f"{found}; pass either total_epoch or warmup_epoch", "Write total_epoch=5, or warmup_epoch=5"
+                call,
+                f"{found}; pass either total_epoch or warmup_epoch",
+                "For example: total_epoch=5, or warmup_epoch=5",
             )
         if finite_number(call, multiplier) < 1:
             raise InvalidArgument(
-                call, "the multiplier must be at least 1", "Write 1 to start from 0, or 8 to start from b / 8"
+                call, "the multiplier must be at least 1", "Use 1 to start from 0, or 8 to start from b / 8"
             )
         length = total_epoch if warmup_epoch is None else warmup_epoch
         self._length = whole_number(f"{call}: the ramp", length, 0)
@@ -209,12 +211,12 @@ class GradualWarmupScheduler(LRScheduler):
             epoch, metrics = None, epoch
         target = self.last_epoch + 1 if epoch is None else epoch
         if target < 0:
-            raise InvalidArgument(f"step({epoch!r})", "the epoch must not be negative", "Write step()")
+            raise InvalidArgument(f"step({epoch!r})", "the epoch must not be negative", "Use step()")
         if guided and metrics is None and target > self._length:
             raise InvalidArgument(
                 f"step() at epoch {target}, after the ramp",
                 f"{type(self.after_scheduler).__name__} needs a metric",
-                "Write step(metrics=loss)",
+                "Use step(metrics=loss)",
             )
         self._metrics = metrics  # for `_update_lr`, which the base class's `step` calls
         super().step(epoch)  # type: ignore[arg-type]  # fractional epochs are allowed

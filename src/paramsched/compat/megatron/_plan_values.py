@@ -78,11 +78,11 @@ class PlanValues:
         require_choice(CallSite(_CALL, "counts"), counts, Counts, "unknown unit")
         if plan.metric_rules:
             found = "the plan reacts to a metric, but num_steps alone determines the values"
-            raise InvalidArgument(f"{_CALL}(…)", found, "Write ps.Scheduler(optimizer, plan)")
+            raise InvalidArgument(f"{_CALL}(…)", found, "Use ps.Scheduler(optimizer, plan)")
         unit = amount_clock(plan.clock)
         if unit not in (None, "samples", "tokens"):
             found = f"the clock of the plan counts {unit}; expected samples, tokens or updates"
-            raise InvalidArgument(f"{_CALL}(…)", found, 'Write Plan(…, clock="samples")')
+            raise InvalidArgument(f"{_CALL}(…)", found, 'Use Plan(…, clock="samples")')
         resolved = plan.resolve(calendar)
         fields = [one.name for one in resolved.bindings if not isinstance(one.field, Target)]
         values = PlanValues(
@@ -122,7 +122,7 @@ class PlanValues:
         update = self.samples.updates_until(n)
         if (reached := self.samples.amount_at(update)) != n:
             found = f"the plan is by updates, but {n} samples are inside an update that ends at {reached}"
-            raise InvalidArgument(CallSite(_CALL, "num_steps", str(n)), found, "Write clock: samples in the plan")
+            raise InvalidArgument(CallSite(_CALL, "num_steps", str(n)), found, "Use clock: samples in the plan")
         return Times(update, amount)
 
     def bind(self, groups: Sequence[Mapping[str, Any]]) -> tuple[PlannedGroup, ...]:

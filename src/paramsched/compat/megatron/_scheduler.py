@@ -248,7 +248,7 @@ class OptimizerParamScheduler:
         if self.wd_incr_style == "constant":
             if start != end:
                 found = f"start_wd={start!r} and end_wd={end!r} must be equal with it"
-                raise _asserted("wd_incr_style", "constant", found, 'Write wd_incr_style="cosine"')
+                raise _asserted("wd_incr_style", "constant", found, 'Use wd_incr_style="cosine"')
             return end
         risen = self._fraction(self.num_steps, self.wd_incr_steps)
         if self.wd_incr_style == "cosine":
@@ -371,16 +371,26 @@ class OptimizerParamScheduler:
 
     def _require_ordered(self) -> None:
         """Raise for arguments that Megatron's constructor rejects with `assert`."""
-        least_lr, least_wd = "Write min_lr=0.0", "Write start_wd=0.0"
-        one_flag = "Write use_checkpoint_opt_param_scheduler=False"
+        least_lr, least_wd = "For example: min_lr=0.0", "For example: start_wd=0.0"
+        one_flag = "Use use_checkpoint_opt_param_scheduler=False"
         longer = f"it must be less than lr_decay_steps={self.lr_decay_steps}, which includes the warmup"
         both = self.override_opt_param_scheduler and self.use_checkpoint_opt_param_scheduler
         for holds, name, found, instead in (
             (self.min_lr >= 0.0, "min_lr", "it must be at least 0", least_lr),
             (self.max_lr >= self.min_lr, "max_lr", f"it must be at least min_lr={self.min_lr}", least_lr),
-            (self.init_lr <= self.max_lr, "init_lr", f"it must be at most max_lr={self.max_lr}", "Write init_lr=0.0"),
-            (self.lr_decay_steps > 0, "lr_decay_steps", "it must be greater than 0", "Write lr_decay_steps=1000"),
-            (self.lr_warmup_steps < self.lr_decay_steps, "lr_warmup_steps", longer, "Write lr_warmup_steps=0"),
+            (
+                self.init_lr <= self.max_lr,
+                "init_lr",
+                f"it must be at most max_lr={self.max_lr}",
+                "For example: init_lr=0.0",
+            ),
+            (
+                self.lr_decay_steps > 0,
+                "lr_decay_steps",
+                "it must be greater than 0",
+                "For example: lr_decay_steps=1000",
+            ),
+            (self.lr_warmup_steps < self.lr_decay_steps, "lr_warmup_steps", longer, "For example: lr_warmup_steps=0"),
             (self.start_wd >= 0.0, "start_wd", "it must be at least 0", least_wd),
             (self.end_wd >= self.start_wd, "end_wd", f"it must be at least start_wd={self.start_wd}", least_wd),
             (not both, "override_opt_param_scheduler", "both override and use-checkpoint are set.", one_flag),

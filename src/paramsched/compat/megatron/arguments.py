@@ -209,7 +209,7 @@ def read_megatron_arguments(
 ) -> MegatronArguments:
     """Read all arguments and report their errors. Without `ramps`, `rampup_batch_size` has no effect."""
     if not isinstance(data, (Mapping, list, tuple)):
-        diagnostics.refuse_kind(ROOT, data, "arguments", 'Write ["--lr-decay-style", "cosine"]')
+        diagnostics.refuse_kind(ROOT, data, "arguments", 'For example: ["--lr-decay-style", "cosine"]')
         return MegatronArguments()
     options, written = written_options(data), dict[str, tuple[Any, str]]()
     lengths = ("train_iters", "train_samples")
@@ -218,7 +218,7 @@ def read_megatron_arguments(
         if diagnostics.count:
             return MegatronArguments()
     if not any(name in options for name in lengths):
-        found, instead = f"exactly one of {' and '.join(lengths)} is required", "Write train_iters: 500000"
+        found, instead = f"exactly one of {' and '.join(lengths)} is required", "For example: train_iters: 500000"
         report_no_settings(data, lengths, diagnostics, library="Megatron-LM", found=found, instead=instead)
         return MegatronArguments()
     for name, (value, path) in options.items():
@@ -296,7 +296,7 @@ def check_together(arguments: MegatronArguments, places: Mapping[str, str], diag
     other: Literal["iters", "samples"] = "samples" if unit == "iters" else "iters"
     if not counts.train or (arguments.train_iters is not None and arguments.train_samples is not None):
         is_twice = arguments.train_iters and arguments.train_samples
-        instead = "Leave one of them out" if is_twice else "Write train_iters: 500000"
+        instead = "Leave one of them out" if is_twice else "For example: train_iters: 500000"
         refuse("", "exactly one of train_iters and train_samples is required", instead, SAID_TWICE)
     _, decay, wsd_decay, warmup = arguments.counts(other)
     for name, count in (("lr_decay", decay), ("lr_wsd_decay", wsd_decay), ("lr_warmup", warmup)):
@@ -314,10 +314,10 @@ def check_together(arguments: MegatronArguments, places: Mapping[str, str], diag
         if start is not None or end is not None:
             found = "Megatron rejects start_weight_decay and end_weight_decay with the style constant"
             place = "start_weight_decay" if start is not None else "end_weight_decay"
-            refuse(place, found, "Write weight_decay_incr_style: linear, or weight_decay instead of both")
+            refuse(place, found, "Use weight_decay_incr_style: linear, or weight_decay instead of both")
     elif start is None or end is None or end < start:
         found = "it requires start_weight_decay, and an end_weight_decay of at least start_weight_decay"
-        refuse("weight_decay_incr_style", found, "Write start_weight_decay: 0.01, end_weight_decay: 0.1")
+        refuse("weight_decay_incr_style", found, "For example: start_weight_decay: 0.01, end_weight_decay: 0.1")
 
 
 def _check_batch_sizes(
@@ -334,7 +334,12 @@ def _check_batch_sizes(
             if other in places and getattr(arguments, other) is not False:
                 refuse(other, f"Megatron takes either it or {name}", f"Leave out {other}", SAID_TWICE)
         if arguments.seq_length is None:
-            refuse(name, "its thresholds are tokens, and seq_length is missing", "Write seq_length: 4096", MISSING_FACT)
+            refuse(
+                name,
+                "its thresholds are tokens, and seq_length is missing",
+                "For example: seq_length: 4096",
+                MISSING_FACT,
+            )
         elif steps[0][0] != 0:
             refuse(name, "the first threshold must be 0", f"Write 0:{steps[0][1]} first")
         elif near := [size for (begin, _), (end, size) in pairwise(steps) if begin == end]:
@@ -355,7 +360,7 @@ def _check_batch_sizes(
         refuse("rampup_batch_size", "it requires a run that counts samples", "Write train_samples")
     if batch is None:
         found = "the final batch size is unknown"
-        refuse("rampup_batch_size", found, "Write global_batch_size: 1536", MISSING_FACT)
+        refuse("rampup_batch_size", found, "For example: global_batch_size: 1536", MISSING_FACT)
     elif batch < first or (batch - first) % increment:
         found = f"the increase from {first} to {batch} must be a multiple of {increment}"
         refuse("rampup_batch_size", found, f"Write global_batch_size: {first + increment}")

@@ -67,7 +67,9 @@ def complete_options(data: Any, options: Options, calendar: Calendar | None, dia
         return
     if "_target_" in data["lr_scheduler"] or not is_plain_number(options.get("lr", (None, ""))[0]):
         found = "Automodel: expected the arguments of its scheduler, and a number for lr of the optimizer"
-        diagnostics.add(child_path(ROOT, "lr_scheduler"), found, "Write optimizer: {lr: 1e-5}", code=OUTSIDE_PLAN)
+        diagnostics.add(
+            child_path(ROOT, "lr_scheduler"), found, "For example: optimizer: {lr: 1e-5}", code=OUTSIDE_PLAN
+        )
         return
     epochs, (steps, _) = data["step_scheduler"].get("num_epochs", 10), options.get("train_iters", (None, ""))
     place = child_path(ROOT, "step_scheduler", "num_epochs")

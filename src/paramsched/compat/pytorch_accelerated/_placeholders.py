@@ -193,7 +193,7 @@ def _number_of(node: ast.expr, trainer: Any) -> Any:
     raise InvalidArgument(
         f"placeholder {source}",
         "expected a placeholder or a number",
-        "Write for example TrainerPlaceholderValues.NUM_EPOCHS * 2",
+        "For example: TrainerPlaceholderValues.NUM_EPOCHS * 2",
     )
 
 
@@ -201,7 +201,7 @@ def require_positive_count(site: str, amount: float, times: float = 1) -> int:
     """Return `amount * times` as a number of updates; raise an error unless it is a positive integer."""
     if not (amount > 0 and times > 0):
         found = f"{amount!r} times {times!r} updates" if times != 1 else f"{amount!r} updates"
-        raise AssertedArgument(site, f"the length must be greater than 0, got {found}", "Write 10")
+        raise AssertedArgument(site, f"the length must be greater than 0, got {found}", "For example: 10")
     return whole_number(f"{site}: updates", amount * times)
 
 
@@ -210,7 +210,7 @@ def require_at_least_0(site: str, number: float, high: float | None = None) -> f
     value = finite_number(site, number)
     if value < 0 or (high is not None and value > high):
         bounds = "it must not be negative" if high is None else f"it must be between 0 and {high!r}"
-        raise AssertedArgument(f"{site} got {number!r}", bounds, "Write 0.1")
+        raise AssertedArgument(f"{site} got {number!r}", bounds, "For example: 0.1")
     return number
 
 

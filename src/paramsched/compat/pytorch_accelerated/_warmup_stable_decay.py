@@ -207,7 +207,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
             raise InvalidArgument(
                 f"{call}(decay_phase_ratio={self.decay_phase_ratio!r}, num_checkpoints={self.num_checkpoints!r})",
                 "above 1/3 the decays of doubling periods may overlap",
-                "Write decay_phase_ratio=0.33 at most, or num_checkpoints=1",
+                "Use decay_phase_ratio=0.33 at most, or num_checkpoints=1",
             )
         self.checkpoint_decay_info = checkpoint_periods(self.checkpoint_steps, decay_phase_ratio)
         first, last = self.get_updated_values(0), self.get_updated_values(self.total_steps)
@@ -330,6 +330,6 @@ def _run_length(call: str, epochs: float | None, per_epoch: float | None, total:
         raise InvalidArgument(
             f"{call}(…)",
             f"the length of the run is unknown: {' and '.join(missing)} missing",
-            "Write total_steps=1000, or num_epochs=10, num_update_steps_per_epoch=100",
+            "For example: total_steps=1000, or num_epochs=10, num_update_steps_per_epoch=100",
         )
     return require_positive_count(f"{call}(total_steps=…)", total)

@@ -199,7 +199,7 @@ def check_together(arguments: TimmArguments, places: Mapping[str, str], diagnost
 
     if not arguments.step_on_epochs and not arguments.updates_per_epoch:
         found = "lr changes at each update, and the number of updates per epoch is unknown"
-        instead = "Write updates_per_epoch: 500, or pass a calendar"
+        instead = "For example: updates_per_epoch: 500, or pass a calendar"
         diagnostics.add(places["updates_per_epoch"], found, instead, code=MISSING_FACT)
         return
     if arguments.sched in STABLE and not 0 < arguments.decay <= arguments.stable_and_decay:
@@ -281,7 +281,7 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
         found = (
             f"it must not be greater than lr={lr:g}, because timm's wsd then stays constant, got {arguments.min_lr:g}"
         )
-        diagnostics.add(places["min_lr"], found, "Write 0", code=REFUSED_VALUE)
+        diagnostics.add(places["min_lr"], found, "For example: 0", code=REFUSED_VALUE)
     diagnostics.raise_any("config")
     with diagnostics.reported_at(ROOT):
         schedule = curve_after_warmup(arguments)

@@ -104,7 +104,7 @@ def with_value(site: CallSite, value: object) -> CallSite:
     return replace(site, value=site.value.replace("…", shown(value)))
 
 
-def real_number(site: CallSite, value: Any, instead: str = "Write for example 0.1") -> float:
+def real_number(site: CallSite, value: Any, instead: str = "For example: 0.1") -> float:
     """Convert a value that torch accepts as a number to a Python number.
 
     NumPy's numbers, tensors with one element and bools are accepted. Anything else raises a TypeError, as in torch;
@@ -122,7 +122,7 @@ def as_float(site: CallSite, value: Any) -> float:
     try:
         return float(real_number(site, value))
     except OverflowError:
-        raise InvalidArgument(with_value(site, value), "too large for a float", "Write for example 0.1") from None
+        raise InvalidArgument(with_value(site, value), "too large for a float", "For example: 0.1") from None
 
 
 def length_in_epochs(site: CallSite, amount: Any, least: int) -> float:
@@ -131,10 +131,10 @@ def length_in_epochs(site: CallSite, amount: Any, least: int) -> float:
     Below `least` only positive fractions are allowed. A fraction whose reciprocal exceeds the largest float also counts
     as infinite, because torch compares epochs for equality and never reaches it.
     """
-    number = real_number(site, amount, "Write for example 10")
+    number = real_number(site, amount, "For example: 10")
     if not (number >= least or number > 0):
         least_text = "greater than 0" if least else "at least 0"
-        raise InvalidArgument(with_value(site, amount), f"the length must be {least_text}", "Write for example 10")
+        raise InvalidArgument(with_value(site, amount), f"the length must be {least_text}", "For example: 10")
     endless = number > MOST_COUNT or (0 < number < 1 / sys.float_info.max)
     return math.inf if endless else number
 

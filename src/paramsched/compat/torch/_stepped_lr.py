@@ -487,7 +487,7 @@ class CycleLR(SteppedLR):
         name = next((one for one in ("betas", "momentum") if one in self.optimizer.defaults), None)
         if name is None:
             theirs = "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
-            raise torch_error(theirs, "Write cycle_momentum=False")
+            raise torch_error(theirs, "Use cycle_momentum=False")
         self.use_beta1 = name == "betas"
 
     def _begin_momentum(self, lowest: Sequence[Any], highest: Sequence[Any]) -> None:

@@ -275,7 +275,7 @@ class _OneCycleLR:
     def momentum(self, at: TorchEntry) -> Schedule | None:
         low, high = self.base_momentum, self.max_momentum
         if low <= 0 or high <= 0:
-            at.refuse("base_momentum", "it must be greater than 0 in a cycle", "Write cycle_momentum: false")
+            at.refuse("base_momentum", "it must be greater than 0 in a cycle", "Use cycle_momentum: false")
             return None
         return self._cycle(at, low, high, high, low / high, 1.0)
 
@@ -293,7 +293,7 @@ class _OneCycleLR:
         ends = [top, 2 * top, total - 1] if three else [top, total - 1]
         lengths = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
         if min(lengths) <= 0:
-            at.refuse("pct_start", "a phase has a length of 0, so torch divides by zero", "Write pct_start: 0.3")
+            at.refuse("pct_start", "a phase has a length of 0, so torch divides by zero", "For example: pct_start: 0.3")
             return constant()
         whole = all(abs(one - round(one)) < _SMALL_FLOAT for one in lengths)
         if at.by_epoch and not whole:

@@ -498,7 +498,7 @@ def require_lr(scheduler: Any, t: float, field: str) -> None:
     """Raise an error for a field that the scheduler does not schedule."""
     if field != "lr":
         name = type(scheduler).__name__
-        raise InvalidArgument(f"{name}.value({t!r}, {field!r})", f"it does not schedule {field}", 'Write "lr"')
+        raise InvalidArgument(f"{name}.value({t!r}, {field!r})", f"it does not schedule {field}", 'For example: "lr"')
 
 
 def asks_to_print(verbose: Verbose) -> bool:

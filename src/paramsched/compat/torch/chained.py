@@ -29,7 +29,7 @@ from paramsched.core.dropins import group_fields
 from paramsched.core.dropins.group_fields import Number, by_value
 from paramsched.errors import CallSite, InvalidCall, shown
 
-_MILESTONES_EXAMPLE = "Write milestones=[5]"
+_MILESTONES_EXAMPLE = "For example: milestones=[5]"
 
 
 class CompositionLR(LRScheduler):

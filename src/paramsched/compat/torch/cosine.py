@@ -121,12 +121,12 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
         verbose: Verbose = "deprecated",
     ) -> None:
         if not isinstance(T_0, int) or T_0 <= 0:
-            raise torch_error(f"Expected positive integer T_0, but got {T_0}", "Write T_0=10")
+            raise torch_error(f"Expected positive integer T_0, but got {T_0}", "For example: T_0=10")
         if not isinstance(T_mult, int) or T_mult < 1:
-            raise torch_error(f"Expected integer T_mult >= 1, but got {T_mult}", "Write T_mult=2")
+            raise torch_error(f"Expected integer T_mult >= 1, but got {T_mult}", "For example: T_mult=2")
         if not isinstance(eta_min, (float, int)):
             raise torch_error(
-                f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}", "Write eta_min=0.0"
+                f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}", "For example: eta_min=0.0"
             )
         for name, number in (("T_0", T_0), ("T_mult", T_mult), ("eta_min", eta_min)):
             as_float(CallSite("CosineAnnealingWarmRestarts", name), number)
@@ -236,7 +236,7 @@ class SWALR(RuleLR, swa_utils.SWALR):
             raise torch_error(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
             raise torch_error(
-                f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}", "Write anneal_epochs=10"
+                f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}", "For example: anneal_epochs=10"
             )
         self.anneal_epochs, self._anneal_strategy = anneal_epochs, anneal_strategy
         require_epoch(CallSite(type(self).__name__, "last_epoch"), last_epoch)

@@ -102,7 +102,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
             raise InvalidArgument(
                 f"CyclicLR(step_size_up={step_size_up!r}, step_size_down={step_size_down!r})",
                 "the cycle must have a finite length greater than 0",
-                "Write step_size_up=2000",
+                "For example: step_size_up=2000",
             )
         self.total_size: float = up + down  # type: ignore[assignment]  # may be fractional
         self.step_ratio = up / (up + down)

@@ -16,7 +16,7 @@ from paramsched.core.schedules import rules
 from paramsched.core.schedules.rules import Rule
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
-_MILESTONES_EXAMPLE = "Write milestones=[30, 80]"
+_MILESTONES_EXAMPLE = "For example: milestones=[30, 80]"
 
 
 class StepLR(RuleLR, peers.StepLR):
@@ -91,14 +91,16 @@ class ConstantLR(RuleLR, peers.ConstantLR):
     ) -> None:
         self.factor, self.total_iters = factor, total_iters
         if not 0 <= self._number("factor") <= 1:
-            raise torch_error("Constant multiplicative factor expected to be between 0 and 1.", "Write factor=0.1")
+            raise torch_error(
+                "Constant multiplicative factor expected to be between 0 and 1.", "For example: factor=0.1"
+            )
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
         number = self._number("total_iters")
         if number != number:
             site = with_value(CallSite("ConstantLR", "total_iters"), self.total_iters)
-            raise InvalidArgument(site, "the length must be at least 0", "Write for example 10")
+            raise InvalidArgument(site, "the length must be at least 0", "For example: 10")
         # Round up to an integer epoch; replace infinity with `MOST_COUNT`.
         return rules.constant(self._number("factor"), math.ceil(min(max(number, 0), MOST_COUNT)))
 
@@ -126,10 +128,12 @@ class LinearLR(RuleLR, peers.LinearLR):
         if not 0 < self._number("start_factor") <= 1:
             raise torch_error(
                 "Starting multiplicative factor expected to be greater than 0 and less or equal to 1.",
-                "Write start_factor=1e-3",
+                "For example: start_factor=1e-3",
             )
         if not 0 <= self._number("end_factor") <= 1:
-            raise torch_error("Ending multiplicative factor expected to be between 0 and 1.", "Write end_factor=1.0")
+            raise torch_error(
+                "Ending multiplicative factor expected to be between 0 and 1.", "For example: end_factor=1.0"
+            )
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:

@@ -81,7 +81,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         elif epochs is None or steps_per_epoch is None:
             raise torch_error(
                 "You must define either total_steps OR (epochs AND steps_per_epoch)",
-                "Write total_steps=epochs * len(loader)",
+                "Use total_steps=epochs * len(loader)",
             )
         else:
             self.total_steps = _positive_count("epochs", epochs) * _positive_count("steps_per_epoch", steps_per_epoch)
@@ -159,7 +159,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
     def _strategy(self) -> str:
         name = self.__dict__.get("_anneal_func_type", "cos")
         if name not in ("cos", "linear"):
-            raise torch_error(f"Unknown _anneal_func_type: {name}", 'Write "cos" or "linear"')
+            raise torch_error(f"Unknown _anneal_func_type: {name}", 'Use "cos" or "linear"')
         return str(name)
 
     def _values_at(self, tick: float) -> Sequence[float]:

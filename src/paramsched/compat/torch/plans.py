@@ -44,8 +44,8 @@ _FUNCTION_SCHEDULERS: Final = {
     "MultiplicativeLR": "Write a native plan if the factor is constant: lr: exponential(0.95)",
 }
 _NO_MEMBERS: Final = {
-    "ReduceLROnPlateau": ("torch does not accept a plateau here either", 'Write lr: cosine() * plateau("loss")'),
-    "SWALR": ("it continues from the current value", "Write lr: cosine() >> linear(0.1, 0.05)"),
+    "ReduceLROnPlateau": ("torch does not accept a plateau here either", 'For example: lr: cosine() * plateau("loss")'),
+    "SWALR": ("it continues from the current value", "For example: lr: cosine() >> linear(0.1, 0.05)"),
 }
 """The schedulers that cannot be members of a composition, each with the reason and the advice."""
 
@@ -372,7 +372,7 @@ def _members(scheduler: TorchEntry) -> list[TorchEntry] | None:
             scheduler.diagnostics.add(entry.path, *_NO_MEMBERS[entry.name], code=REFUSED_VALUE)
         elif getattr(entry.arguments, "cycle_momentum", False):
             why = "cycle_momentum is not supported in a composition"
-            scheduler.diagnostics.add(entry.path, why, "Write cycle_momentum: false", code=REFUSED_VALUE)
+            scheduler.diagnostics.add(entry.path, why, "Use cycle_momentum: false", code=REFUSED_VALUE)
     return entries if len(entries) == len(found) and not scheduler.diagnostics.count else None
 
 
@@ -383,7 +383,7 @@ def _torch_stages(scheduler: TorchEntry) -> Schedule:
     are_counts = isinstance(times, (list, tuple)) and all(map(is_count, times))
     if not are_counts or list(times) != sorted(times) or (entries is not None and len(times) != len(entries) - 1):
         found = f"expected a sorted list of steps, one fewer than the schedulers, got {short_json(times)}"
-        scheduler.refuse("milestones", found, "Write milestones: [5] for two schedulers")
+        scheduler.refuse("milestones", found, "For example: milestones: [5] for two schedulers")
         return constant()
     if entries is None:
         return constant()
@@ -427,7 +427,7 @@ def _plateau(scheduler: TorchEntry, metric: Any, base: BaseLike | None) -> Metri
     metric = arguments.monitor if metric is None else metric
     if not isinstance(metric, str):
         why = "the name of the metric of the plateau is missing"
-        scheduler.diagnostics.add(scheduler.path, why, "Write monitor: loss", code=WRONG_ARGUMENT)
+        scheduler.diagnostics.add(scheduler.path, why, "Use monitor: loss", code=WRONG_ARGUMENT)
         return None
     rate = given_rate(base)
     if arguments.min_lr and not rate:

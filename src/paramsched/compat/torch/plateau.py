@@ -81,7 +81,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         for name, value in (("factor", factor), ("threshold", threshold), ("eps", eps)):
             as_float(CallSite("ReduceLROnPlateau", name), value)
         if factor >= 1.0:
-            raise torch_error("Factor should be < 1.0.", "Write factor=0.1")
+            raise torch_error("Factor should be < 1.0.", "For example: factor=0.1")
         self.optimizer = optimizer_of(optimizer)
         self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
         groups = len(optimizer.param_groups)

@@ -119,7 +119,7 @@ def to_plan(
     """
     diagnostics = DiagnosticCollector()
     if not isinstance(data, Mapping):
-        diagnostics.refuse_kind("$", data, "a job", "Write [lr_scheduler]")
+        diagnostics.refuse_kind("$", data, "a job", "Use [lr_scheduler]")
         data = {}
     elif not _has_settings(data):
         found, instead = "expected a job, or its table lr_scheduler", "For example total_steps = 1000"
@@ -140,7 +140,7 @@ def to_plan(
     total = arguments.total_steps or steps
     if arguments.decay_ratio is not None and total is None:
         found = "it is a fraction of total_steps, which is unknown"
-        diagnostics.add(child_path(path, "decay_ratio"), found, "Write total_steps = 1000", code=MISSING_FACT)
+        diagnostics.add(child_path(path, "decay_ratio"), found, "For example: total_steps = 1000", code=MISSING_FACT)
     if steps is not None and total is not None and steps > total + 1:
         found = f"the run has {steps} updates, and torchtitan's decay is undefined after {total}"
         diagnostics.add(child_path(path, "total_steps"), found, f"Write total_steps = {steps}", code=MISSING_FACT)
@@ -167,7 +167,7 @@ def _read_table(data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> tu
     """Read the `lr_scheduler` table; return its entries and its config path."""
     table, path = (data.get("lr_scheduler", {}), "$.lr_scheduler") if _is_job(data) else (data, "$")
     if not isinstance(table, Mapping):
-        diagnostics.refuse_kind(path, table, "a table", "Write [lr_scheduler]")
+        diagnostics.refuse_kind(path, table, "a table", "Use [lr_scheduler]")
         table = {}
     if "lr_min" in table:
         found = "it is an entry of an older torchtitan, whose warmup and decay had other values than now"

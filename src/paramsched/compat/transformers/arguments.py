@@ -76,7 +76,7 @@ class Run:
 
     def require_rate(self, why: str) -> None:
         """Report that the learning rate is missing."""
-        found, instead = f"it is missing, and {why}", "Write learning_rate: 5e-5"
+        found, instead = f"it is missing, and {why}", "For example: learning_rate: 5e-5"
         self.diagnostics.add("$.learning_rate", found, instead, code=WRONG_ARGUMENT)
 
 
@@ -154,7 +154,7 @@ class _CosineWithFloor(_Cosine):
         if (self.min_lr is None) == (self.min_lr_rate is None) and not run.wrong & {"min_lr", "min_lr_rate"}:
             count = "both" if self.min_lr is not None else "neither"
             found = f"expected either min_lr or min_lr_rate, got {count}"
-            run.diagnostics.add(run.path, found, "Write min_lr_rate: 0.1", code=REFUSED_VALUE)
+            run.diagnostics.add(run.path, found, "For example: min_lr_rate: 0.1", code=REFUSED_VALUE)
         return self.min_lr_rate or 0.0 if self.min_lr is None else to_level(self.min_lr)
 
 
@@ -226,7 +226,7 @@ class _Polynomial(Scheduler):
 
     def stages(self, run: Run) -> Iterable[Schedule]:
         if run.lr is not None and run.lr <= self.lr_end:
-            run.refuse("lr_end", f"it must be less than lr={run.lr:g}, got {self.lr_end:g}", "Write lr_end: 0")
+            run.refuse("lr_end", f"it must be less than lr={run.lr:g}, got {self.lr_end:g}", "For example: lr_end: 0")
         return [polynomial(self.power, to=to_level(self.lr_end))]
 
 
@@ -299,7 +299,7 @@ class _StableDecay(Scheduler):
             last = last if left is None or stable + decay <= left else []
         elif run.total is None and run.horizon is None:
             found = f"either {run.total_name} or num_stable_steps is required"
-            run.diagnostics.add("$", found, "Write num_stable_steps: 100", code=REFUSED_VALUE)
+            run.diagnostics.add("$", found, "For example: num_stable_steps: 100", code=REFUSED_VALUE)
         elif left is not None and left < decay:
             decay_stage = skip(decay_stage, decay - left)
         elif last and left is not None:

@@ -116,7 +116,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     settings = settings_of(data)
     if settings is None:
         found = f"expected arguments, got {type_name_of(data)}"
-        raise ConfigError("config", [Diagnostic(ROOT, found, "Write lr_scheduler_type: cosine", code=WRONG_TYPE)])
+        raise ConfigError("config", [Diagnostic(ROOT, found, "Use lr_scheduler_type: cosine", code=WRONG_TYPE)])
     if settings.program is TRAINER:
         plan = _plan_of(mapping_of_options(data), settings, calendar, given_rate(base))
         _warn_of_other_program(settings, data)
@@ -298,7 +298,9 @@ def _read_trainer(
     arguments, places, wrong = read_arguments(Trainer, own, "$", diagnostics, defaults=defaults)
     if arguments.max_steps == 0:
         found = "the run must have at least one update"
-        diagnostics.add("$.max_steps", found, "Write max_steps: 1000, or -1 for num_train_epochs", code=REFUSED_VALUE)
+        diagnostics.add(
+            "$.max_steps", found, "For example: max_steps: 1000, or -1 for num_train_epochs", code=REFUSED_VALUE
+        )
     if program.names is not None and "warmup_steps" in written:
         arguments = replace(arguments, warmup_ratio=0.0)
     total, horizon = _length_of_training(arguments, places, calendar, diagnostics, settings)

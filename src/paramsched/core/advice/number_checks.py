@@ -20,7 +20,9 @@ def _refusal(site: str | CallSite, number: object, found: str, sample: float) ->
     """Return the error for an invalid number. It suggests `sample`, as a keyword if `site` names the argument."""
     is_keyword = isinstance(site, CallSite) and not site.entry and site.value == "…" and site.argument.isidentifier()
     write = f"{site.argument}={sample}" if isinstance(site, CallSite) and is_keyword else f"{sample}"
-    return InvalidArgument(site_with_value(site, number), found, write=write, sample=sample, refused=number)
+    is_example = math.isnan(meant := meant_number(number, math.nan)) or meant != sample
+    site = site_with_value(site, number)
+    return InvalidArgument(site, found, write=write, is_example=is_example, sample=sample, refused=number)
 
 
 def finite_number(site: str | CallSite, number: object) -> float:
@@ -61,6 +63,30 @@ def proper_share(site: CallSite, number: object, *, sample: float, whole: bool =
     return value
 
 
+def number_in_array(value: object) -> int | float | None:
+    """Return the number in an array or a tensor with one element; None for other values.
+
+    A number of single precision becomes the shortest one with its value, 0.1 and not 0.10000000149.
+    """
+    if isinstance(value, (str, bool, int, float)) or value is None:
+        return None
+    size, item = getattr(value, "size", None), getattr(value, "item", None)
+    count = size if isinstance(size, int) else getattr(value, "numel", lambda: 0)()
+    if count != 1 or not callable(item):
+        return None
+    number = item()
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        return None
+    is_double = isinstance(number, int) or str(getattr(value, "dtype", "")).endswith("float64")
+    return number if is_double else _shortest(number)
+
+
+def _shortest(number: float) -> float:
+    import numpy as np
+
+    return float(str(np.float32(number)))
+
+
 def meant_number(value: object, default: float = 0.1) -> float:
     """Return the number that a value probably means; `default` if it is unclear.
 
@@ -69,6 +95,8 @@ def meant_number(value: object, default: float = 0.1) -> float:
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:
         return value
+    if (number := number_in_array(value)) is not None:
+        return number
     if isinstance(value, str):
         text, percent = value.strip().removesuffix("%"), value.strip().endswith("%")
         with suppress(ValueError, ArithmeticError):  # "1/0", or more than 308 digits

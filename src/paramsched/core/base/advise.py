@@ -34,6 +34,8 @@ _PART = re.compile(
     r"(?:\s*(?P<percent>%|pct\b|per\s?cents?\b)|(?P<scale>[kKMBT])(?!\w))?|[^\W\d]\w*"
 )
 
+_NEGATIVE = re.compile(r"(?<![\w.])-\s*[\d.]")
+
 
 def promise(written: Node, meant: Node, mends: Iterable[Mend], text: str, read: Callable[[str], Node | None]) -> str:
     """Return the corrected text if it is a promise, else an empty text.
@@ -56,6 +58,17 @@ def promise(written: Node, meant: Node, mends: Iterable[Mend], text: str, read: 
     left.subtract(name for one in mends for name in one.gone)
     right.subtract(name for one in mends for name in one.new)
     return text if +left == +right else ""
+
+
+def keeps_numbers(written: object, new: object) -> bool:
+    """Return whether the text of a value has the same numbers as another one, so that it can be promised.
+
+    >>> keeps_numbers("31 epoks", "31 epochs"), keeps_numbers(0.05, "5%"), keeps_numbers(-3, 3)
+    (True, True, False)
+    """
+    left, right = (Counter(one for one in text_leaves(str(text)) if isinstance(one, float)) for text in (written, new))
+    signs = [len(_NEGATIVE.findall(str(text))) for text in (written, new)]
+    return left == right and signs[0] == signs[1]
 
 
 def leaves_of(node: Node) -> "Counter[float | str]":

@@ -40,7 +40,7 @@ def path_of_file(path: str | os.PathLike[str]) -> Path:
         return Path(path)
     except TypeError:
         found = f"expected a path, got {type(path).__name__}"
-        raise InvalidArgument(f"the file {shown(path)}", found, 'Write "plan.yaml"') from None
+        raise InvalidArgument(f"the file {shown(path)}", found, 'For example: "plan.yaml"') from None
     except ValueError:
         raise FileNotFoundError(errno.ENOENT, "invalid file name", printable(str(path))) from None
 

@@ -230,7 +230,9 @@ def arrays_of(*values: object) -> Arrays:
     except (TypeError, ValueError):
         kinds = ", ".join(dict.fromkeys(type(value).__name__ for value in foreign))
         raise InvalidArgument(
-            f"a value of {kinds}", "neither a number nor arrays of one library", "Write 3, a NumPy array or a tensor"
+            f"a value of {kinds}",
+            "neither a number nor arrays of one library",
+            "For example: 3, a NumPy array or a tensor",
         ) from None
     where = device(foreign[0])
     # torch supports float64 whatever the default dtype is; JAX supports it only if the user has enabled it.

@@ -125,7 +125,7 @@ class _BaseFileReader:
                 raise file.error(str(one), "Write the path itself, _base_ = './base.py'")
         if not isinstance(given, (list, tuple)) or not all(isinstance(path, str) for path in given):
             raise file.error(
-                f"expected a path or a list of paths, got {short_json(paths)}", "Write _base_ = './base.py'"
+                f"expected a path or a list of paths, got {short_json(paths)}", "For example: _base_ = './base.py'"
             )
         for path in given:
             names = self.read_base(path, file)

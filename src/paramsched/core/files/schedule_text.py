@@ -39,12 +39,12 @@ class ShapeNames:
         self.folder = folder
         if not isinstance(shapes, Iterable):
             found = f"expected a list of functions, got {type(shapes).__name__}"
-            raise InvalidArgument(f"shapes={shown(shapes)}", found, "Write shapes=[my_shape]")
+            raise InvalidArgument(f"shapes={shown(shapes)}", found, "For example: shapes=[my_shape]")
         for builder in shapes:
             name = getattr(builder, "__name__", "")  # a partial or an instance has none
             if not callable(builder) or not name.isidentifier():
                 found = "expected a function with a name"
-                raise InvalidArgument(f"shapes=[{builder!r}]", found, "Write def my_shape(…): …")
+                raise InvalidArgument(f"shapes=[{builder!r}]", found, "For example: def my_shape(…): …")
             if SHAPES.get(name, builder) is not builder or self.own.get(name, builder) is not builder:
                 raise InvalidArgument(f"shapes=[{name}]", "the name is taken", "Choose another name")
             self.own[name] = builder

@@ -52,10 +52,14 @@ class Target:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
-            raise InvalidArgument(f"Target({self.name!r})", "not an identifier", 'Write Target("temperature", 1.0)')
+            raise InvalidArgument(
+                f"Target({self.name!r})", "not an identifier", 'For example: Target("temperature", 1.0)'
+            )
         object.__setattr__(self, "initial", finite_number(f"Target({self.name!r}, initial=…)", self.initial))
         if self.write is not None and not callable(self.write):
-            raise InvalidArgument(CallSite("Target", "write", repr(self.write)), "not callable", "Write write=print")
+            raise InvalidArgument(
+                CallSite("Target", "write", repr(self.write)), "not callable", "For example: write=print"
+            )
 
 
 @final
@@ -90,13 +94,14 @@ class Binding:
             raise InvalidArgument(
                 f"Binding({shown!r}, groups={groups!r})",
                 f"expected str, int or a function, got {type(groups).__name__}; write several names as one text",
-                f"Write groups={_suggested_groups(groups)!r}",
+                write=f"groups={_suggested_groups(groups)!r}",
+                is_example=not isinstance(groups, (list, tuple, set)) or not groups,
             )
         if groups == "" or (isinstance(groups, int) and not 0 <= groups < _MOST_GROUPS):
             raise InvalidArgument(
                 f"Binding({shown!r}, groups={_shown_selector(groups)})",
                 "neither a name nor an index",
-                f"Write groups={_suggested_groups(groups)!r}",
+                f"For example: groups={_suggested_groups(groups)!r}",
             )
         if isinstance(field, Target) and groups is not None:
             raise InvalidArgument(

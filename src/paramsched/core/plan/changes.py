@@ -50,7 +50,7 @@ class PlanLines:
                 in `lines`.
         """
         if not lines and not fields and horizon == self.horizon:
-            instead = f"Write plan.change({at.written()}, lr=linear(previous, 0))"
+            instead = f"For example: plan.change({at.written()}, lr=linear(previous, 0))"
             raise InvalidArgument(f'change("{at}")', "expected a field to change or a new horizon", instead)
         when = at if horizon == self.horizon else self.without_percent(f'change("{at}")', at)
         if lines or fields:
@@ -78,7 +78,9 @@ class PlanLines:
     def scaled(self, at: Duration, factors: Mapping[str, float]) -> list[Binding]:
         """Return the lines of the plan, with some fields multiplied by factors from the time `at` on."""
         if not factors:
-            raise InvalidArgument(f'scale("{at}")', "expected at least one field", f'Write scale("{at}", lr=0.5)')
+            raise InvalidArgument(
+                f'scale("{at}")', "expected at least one field", f'For example: scale("{at}", lr=0.5)'
+            )
         _refuse_after_the_end("scale", at, self.horizon)
         self._refuse_changed_size("scale", factors)
         checked = {name: finite_number(CallSite("scale", name), factor) for name, factor in factors.items()}
@@ -95,7 +97,9 @@ class PlanLines:
         if not share:
             return length
         if self.horizon is None:
-            raise PlanError(site, "percent refer to the plan's horizon, but the plan has none", 'Write "8000 steps"')
+            raise PlanError(
+                site, "percent refer to the plan's horizon, but the plan has none", 'For example: "8000 steps"'
+            )
         rest = Duration(tuple((unit, amount) for unit, amount in length.terms if unit != "percent"))
         return rest + Duration(tuple((unit, amount * share / 100) for unit, amount in self.horizon.terms))
 
@@ -193,7 +197,7 @@ class PlanLines:
             raise PlanError(
                 f'change(…, horizon="{horizon}")',
                 f"{line.name}: {schedule} depends on the length of the run, but the plan has no horizon",
-                "Write Plan(…, horizon=…) with the length for which it was planned, and change that plan",
+                "Use Plan(…, horizon=…) with the length for which it was planned, and change that plan",
                 command="Add the length for which it was planned to the plan, horizon: 10000",
             )
         return self.horizon

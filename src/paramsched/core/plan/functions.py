@@ -59,17 +59,15 @@ def handed_schedule(
     resolved = written if calendar is None else resolve(written, calendar)
     if not resolved.is_resolved:
         found = "the schedule has a length that is missing or not in updates"
-        line_to_write = (
-            f"Write ps.{call}({line_in_code(short_line(written))}, ps.Calendar(total=10_000, steps_per_epoch=100))"
-        )
-        raise InvalidArgument(f"{call}({short_line(written)})", found, line_to_write)
+        write = f"ps.{call}({line_in_code(short_line(written))}, ps.Calendar(total=10_000, steps_per_epoch=100))"
+        raise InvalidArgument(f"{call}({short_line(written)})", found, write=write, is_example=True)
     return resolved, None
 
 
 def _refuse_metric(call: str, schedule: Any) -> None:
     if isinstance(schedule, MetricRule) or (isinstance(schedule, Schedule) and schedule.metric_rules):
         found = f"{short_line(schedule)} reacts to a metric, but the function only receives the update"
-        raise InvalidArgument(f"{call}(…)", found, "Write ps.Scheduler(optimizer, plan)")
+        raise InvalidArgument(f"{call}(…)", found, "Use ps.Scheduler(optimizer, plan)")
 
 
 def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | None) -> Binding:
@@ -78,12 +76,12 @@ def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | No
     site = f"{call}(plan{'' if field is None else f', field={field!r}'}{'' if group is None else f', group={group!r}'})"
     if field is None and len(names) > 1:
         found = f"the plan schedules {', '.join(names)}; the function needs one of them"
-        raise PlanError(site, found, f'Write field="{names[0]}"')
+        raise PlanError(site, found, f'For example: field="{names[0]}"')
     name = names[0] if field is None else field
     lines = {line.groups: line for line in plan.bindings if line.name == name}
     if not lines:
         raise UnknownField(
-            site, f"unknown field {shown(name)}; {did_you_mean(str(name), names)}", f'Write field="{names[0]}"'
+            site, f"unknown field {shown(name)}; {did_you_mean(str(name), names)}", f'For example: field="{names[0]}"'
         )
     if is_by_amount(plan.clock, name):
         found = f"the clock of {name} counts {clock_of_field(plan.clock, name)}, but the function only receives updates"
@@ -187,11 +185,11 @@ def to_lambda(
     if base is not None:
         number = finite_number(CallSite("to_lambda", "base"), base)
         if number == 0:
-            raise InvalidArgument(CallSite("to_lambda", "base", "0"), "base must not be 0", "Write 0.1")
+            raise InvalidArgument(CallSite("to_lambda", "base", "0"), "base must not be 0", "For example: 0.1")
         return LrLambda(resolved, number)
     if needs_base:
         found = "the schedule has absolute levels, so the factors depend on base, the lr of the optimizer"
-        raise InvalidArgument(f"to_lambda({short_line(resolved)})", found, "Write base=0.1")
+        raise InvalidArgument(f"to_lambda({short_line(resolved)})", found, "For example: base=0.1")
     return LrLambda(resolved, None)
 
 

@@ -19,7 +19,7 @@ ALONE = "optimizer"
 
 _NOT_IN_NAMES = "/,=*?[]"
 _RESERVED = (ALONE, "manual")  # the other choices of `drive=`
-_EXAMPLE = 'Write {"muon": muon, "adamw": adamw}'
+_EXAMPLE = 'For example: {"muon": muon, "adamw": adamw}'
 _SHOWN = 5  # names that a message lists
 
 

@@ -67,10 +67,11 @@ def require_calendar(call: str, calendar: object) -> None:
         return
     site = call % shown(calendar)
     if not isinstance(calendar, Calendar):
-        total = calendar if isinstance(calendar, int) and calendar > 0 and not isinstance(calendar, bool) else 10_000
-        raise InvalidArgument(site, "not a Calendar", f"Write ps.Calendar(total={total})")
+        is_total = isinstance(calendar, int) and calendar > 0 and not isinstance(calendar, bool)
+        write = f"ps.Calendar(total={calendar if is_total else 10_000})"
+        raise InvalidArgument(site, "not a Calendar", write=write, is_example=not is_total)
     found = "only a Scheduler accepts a deadline, because the time that is left depends on the run"
-    raise InvalidArgument(site, found, 'Write ps.Calendar(total="55 min", seconds_per_step=0.4)')
+    raise InvalidArgument(site, found, 'For example: ps.Calendar(total="55 min", seconds_per_step=0.4)')
 
 
 def fingerprint_of(text: str) -> str:
@@ -162,25 +163,27 @@ class Plan:
             if not given:
                 run = "20 epochs" if horizon is None else horizon
                 raise PlanError(
-                    "Plan()", "a plan needs at least one field", f"Write Plan(lr=cosine(to=0.1), horizon={run!r})"
+                    "Plan()",
+                    "a plan needs at least one field",
+                    f"For example: Plan(lr=cosine(to=0.1), horizon={run!r})",
                 )
             try:
                 length = None if horizon is None else Duration.of(horizon)
             except InvalidArgument as refusal:
-                sample = refusal.sample
+                sample, is_example = refusal.sample, refusal.is_example
                 if sample in (None, 1) or str(sample).endswith("%"):  # 1 from -1, "no limit" in other programs
-                    sample = 10_000
-                raise refusal.changed(instead=f"Write horizon={sample!r}") from None
+                    sample, is_example = 10_000, True
+                raise refusal.changed(write=f"horizon={sample!r}", is_example=is_example) from None
             if length is not None and length.until:
                 raise InvalidArgument(
                     f'Plan(horizon="{length}")', "a horizon is a length, not a position", "Omit until"
                 )
             if length is not None and any(unit == "percent" for unit, _ in length.terms):
                 found = "percent would refer to the horizon itself"
-                raise InvalidArgument(f'Plan(horizon="{length}")', found, 'Write horizon="20 epochs"')
+                raise InvalidArgument(f'Plan(horizon="{length}")', found, 'For example: horizon="20 epochs"')
             if length is not None and not length.terms:
                 raise InvalidArgument(
-                    "Plan(horizon=0)", "the horizon must be greater than 0", 'Write horizon="20 epochs"'
+                    "Plan(horizon=0)", "the horizon must be greater than 0", 'For example: horizon="20 epochs"'
                 )
             object.__setattr__(self, "bindings", normal_bindings(given))
             object.__setattr__(self, "horizon", length)

@@ -265,7 +265,7 @@ def replay(plan: PlanLike, events: Iterable[tuple[int, Mapping[str, float]]]) ->
         pairs = [(int(t), dict(metrics)) for t, metrics in events]
     except (TypeError, ValueError, OverflowError):
         found = f"expected pairs of an update and metrics, got {shown(events)}"
-        raise InvalidArgument("replay(…)", found, 'Write [(1, {"loss": 0.5})]') from None
+        raise InvalidArgument("replay(…)", found, 'For example: [(1, {"loss": 0.5})]') from None
     states = {rule: rule.init() for rule in plan.metric_rules}
     watched = {rule.metric for rule in states}
     last = 0

@@ -90,7 +90,7 @@ class ClockLengths:
             return count
         if self.clock == PROGRESS and unit != "percent":
             found = "the plan's clock is the progress of the run, so a length must be in percent"
-            raise PlanError(site, found, 'Write "5%"')
+            raise PlanError(site, found, 'For example: "5%"')
         if unit == "percent" and self.total is not None:
             return count * self.total / 100
         if unit == "epochs" and (batches := self.sizes.batches_of_epoch) is not None:

@@ -144,7 +144,7 @@ class UnknownAmounts(RunAmounts):
             return missing_amounts(self.clock, site)
         planned, fact = self.missing_factor
         found = f"{planned} is planned, but {fact} is missing; the {self.clock} of an update are their product"
-        return MissingFact(site, found, f"Write Calendar(..., {fact}=2048)", fact=fact, example="2048")
+        return MissingFact(site, found, f"For example: Calendar(..., {fact}=2048)", fact=fact, example="2048")
 
 
 @final
@@ -193,7 +193,7 @@ class EvenProgress(RunAmounts):
 def missing_progress(site: str) -> MissingFact:
     """Return the error for a run whose progress was not reported."""
     found = "the plan's clock is the progress of the run, which was not reported"
-    instead = "Write scheduler.report(progress=0.0) before optimizer.step()"
+    instead = "For example: scheduler.report(progress=0.0) before optimizer.step()"
     return MissingFact(site, found, instead, fact=PROGRESS, example="0.0")
 
 
@@ -295,7 +295,7 @@ class UpdateSizes:
                 raise PlanError(
                     f"target {target.name}",
                     f"at update {update} it is {size:g}; a size must be an integer of at least 1",
-                    f"Write clamp({target.written}, low={1 / target.initial if target.initial else 1:g})",
+                    f"For example: clamp({target.written}, low={1 / target.initial if target.initial else 1:g})",
                 )
 
     def are_held_at(self, update: int, amount: int) -> bool:

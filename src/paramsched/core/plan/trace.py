@@ -1,5 +1,6 @@
 """Trace: the values of a plan as arrays."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
@@ -201,7 +202,7 @@ class Trace:
             return found
         known = [f"trace[{name!r}, {group!r}]" for name, group in self._columns]
         problem = f"unknown curve; expected one of {names_listed(known)}"
-        raise UnknownField(f"trace[{shown(key)}]", problem, f"Write {known[0]}")
+        raise UnknownField(f"trace[{shown(key)}]", problem, f"For example: {known[0]}")
 
     def _find_in_groups(self, key: Key | str) -> Key | None:
         if isinstance(key, str):
@@ -322,12 +323,13 @@ def groups_of(optimizer: Any) -> Sequence[Group]:
         if all(isinstance(group, Mapping) for group in optimizer):
             return optimizer
         raise InvalidArgument(
-            f"bases {optimizer!r}", "not dicts like param_groups", 'Write [{"lr": 0.1}, {"lr": 0.01}]'
+            f"bases {optimizer!r}", "not dicts like param_groups", 'For example: [{"lr": 0.1}, {"lr": 0.01}]'
         )
     groups: Sequence[Group] | None = getattr(optimizer, "param_groups", None)
     if groups is None:
-        instead = f'Write {{"lr": {meant_number(optimizer)!r}}}'
-        raise InvalidArgument(f"trace(…, {type(optimizer).__name__})", "it has no param_groups", instead)
+        site, write = f"trace(…, {type(optimizer).__name__})", f'{{"lr": {meant_number(optimizer)!r}}}'
+        is_example = math.isnan(meant_number(optimizer, math.nan))
+        raise InvalidArgument(site, "it has no param_groups", write=write, is_example=is_example)
     return groups
 
 

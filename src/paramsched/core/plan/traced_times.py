@@ -53,9 +53,9 @@ class TracedTimes:
         """
         run = planned_amounts(resolved, facts)
         total = updates_of_horizon(resolved, run)
-        instead = "Write Plan(…, horizon=…), or pass Calendar(total=…)"
+        instead = "Use Plan(…, horizon=…), or pass Calendar(total=…)"
         if resolved.clock == PROGRESS:
-            total, instead = facts.horizon, "Write ps.trace(plan, bases, ps.Calendar(total=1000))"
+            total, instead = facts.horizon, "For example: ps.trace(plan, bases, ps.Calendar(total=1000))"
         if total is None:
             raise Unresolved("trace(…)", "the length of the run is unknown", instead)
         if total > _MAX_UPDATES:

@@ -116,12 +116,12 @@ def with_floor(schedule: Schedule) -> str:
     """Return the advice to clamp a schedule at 0.
 
     >>> with_floor(linear(1, -0.1))
-    'Write clamp(linear(to=-0.1), low=0)'
+    'For example: clamp(linear(to=-0.1), low=0)'
     """
     line = str(schedule)
     if schedule.metric_rules or "<" in line or len(line) > _LONGEST_LINE:
         return "Raise its lowest level to 0"
-    return f"Write clamp({line}, low=0)"
+    return f"For example: clamp({line}, low=0)"
 
 
 _LONGEST_LINE: Final = 80

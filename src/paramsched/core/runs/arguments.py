@@ -29,13 +29,14 @@ def request_of(plan: Plan, drive: Any, resume: Resume, late_groups: Any, t: Any,
     choices = (*get_args(Drive), *names)
     if drive not in choices:
         found = did_you_mean(str(drive), choices)
-        meant = closest(str(drive), choices) or "optimizer"
-        raise InvalidArgument(f"Scheduler(drive={drive!r})", found, f'Write drive="{meant}"')
+        near = closest(str(drive), choices)
+        write = f'drive="{near or "optimizer"}"'
+        raise InvalidArgument(f"Scheduler(drive={drive!r})", found, write=write, is_example=near is None)
     if late_groups not in get_args(LateGroups):
         found = did_you_mean(str(late_groups), get_args(LateGroups))
-        raise InvalidArgument(f"Scheduler(late_groups={late_groups!r})", found, 'Write late_groups="present"')
+        raise InvalidArgument(f"Scheduler(late_groups={late_groups!r})", found, 'For example: late_groups="present"')
     if t is not None and not is_count_of_updates(t):
-        instead = "Write ps.Scheduler(optimizer, plan, t=500)"
+        instead = "For example: ps.Scheduler(optimizer, plan, t=500)"
         raise InvalidTime(f"Scheduler(…, t={shown(t)})", "not a number of completed updates", instead)
     start = None if t is None else int(t)  # checkpoints cannot contain NumPy integers
     return Request(plan, drive, resume, late_groups, start, names)
@@ -68,10 +69,12 @@ def _check_choices(name: str, given: Any, choices: Sequence[str], usual: str) ->
     """Refuse an argument, or a value of a mapping, that is not one of the choices."""
     for choice in given.values() if isinstance(given, Mapping) else [given]:
         if choice not in choices:
+            near, is_one = closest(str(choice), choices), not isinstance(given, Mapping)
             raise InvalidArgument(
                 f"Scheduler({name}={given!r})",
                 f"unknown choice {choice!r}; {did_you_mean(str(choice), choices)}",
-                f'Write {name}="{closest(str(choice), choices) or usual}"',
+                write=f'{name}="{near or usual}"',
+                is_example=near is None or not is_one,
             )
 
 
@@ -113,7 +116,7 @@ def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calenda
             "Pass all of them in the Calendar",
         )
     if calendar is not None and not isinstance(calendar, Calendar):
-        instead = "Write calendar=ps.Calendar(steps_per_epoch=100)"
+        instead = "For example: calendar=ps.Calendar(steps_per_epoch=100)"
         if isinstance(calendar, int) and not isinstance(calendar, bool) and calendar > 0:
             instead = f"Write calendar=ps.Calendar(total={calendar})"
         raise InvalidArgument(f"{call}(calendar={shown(calendar)})", "not a Calendar", instead)

@@ -41,7 +41,7 @@ def planned_sizes(given: PlanLike, calendar: Calendar) -> ResolvedPlan:
     lines = [one for one in lines if one.name in SIZES_OF_BATCHES]
     if not any(one.name == "batch_size" for one in lines):
         if calendar.batch_size is None:
-            raise _missing_size("Write calendar=ps.Calendar(batch_size=32)")
+            raise _missing_size("For example: calendar=ps.Calendar(batch_size=32)")
         lines.append(Binding(Target("batch_size", calendar.batch_size), constant()))
     clock = plan.clock
     if isinstance(clock, Mapping):
@@ -80,7 +80,7 @@ class BatchSizes:
                 found = f"{cause}, so the sizes of later batches are not known in advance"
                 raise InvalidArgument(name, found, 'For example: clock="samples"')
             if size is None:
-                raise _missing_size("Write ps.Scheduler(optimizer, plan, batch_size=32)")
+                raise _missing_size("For example: ps.Scheduler(optimizer, plan, batch_size=32)")
             if isinstance(size, SizeTarget) and size.by_amount and isinstance(in_force.amounts, UnknownAmounts):
                 raise in_force.amounts.missing(f"target {name}")
             self._sizes.append(size)

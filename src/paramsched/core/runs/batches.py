@@ -81,7 +81,7 @@ class BatchSampler(Sampler[list[int]]):
             rank = whole_number(_argument("rank"), rank, 0, self._shards(num_replicas, 0)[0] - 1)
         if not isinstance(shuffle, bool):
             site = f"ps.BatchSampler(shuffle={shown(shuffle)})"
-            raise InvalidArgument(site, "expected True or False", "Write shuffle=True")
+            raise InvalidArgument(site, "expected True or False", "Use shuffle=True")
         self._shuffle, self._num_replicas, self._rank = shuffle, num_replicas, rank
         self._scheduler: Scheduler | None = None
         if isinstance(plan, Scheduler):

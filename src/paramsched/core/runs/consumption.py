@@ -184,9 +184,8 @@ class ConsumptionSource:
             clock.needs_check = False
         elif self._time is None:
             error = missing_amounts(self.unit, "")
-            instead = (
-                f"Write scheduler.consumed({self.unit}=n) before optimizer.step(), or pass {error.fact} to Calendar(…)"
-            )
+            call = f"scheduler.consumed({self.unit}=n)"
+            instead = f"Call {call} before optimizer.step(), or pass {error.fact} to Calendar(…)"
             if self._counted_by:
                 counted = self._counted_by.format(_COUNTER_ARGUMENTS.get(self.unit, ""))
                 instead = f"For example: {counted.replace(', )', ')')}"
@@ -207,7 +206,7 @@ class ConsumptionSource:
             raise InvalidArgument(
                 f"update {clock.t}",
                 "the Scheduler was constructed before the process group, so this process measures its own time",
-                "Write dist.init_process_group(…) before ps.Scheduler(…)",
+                "Use dist.init_process_group(…) before ps.Scheduler(…)",
             )
 
     def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
@@ -286,8 +285,8 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
         raise InvalidArgument(site, "the plan's clock counts updates", f'Write ps.Plan(…, clock="{name}")')
     if unit == PROGRESS:
         found = "the plan's clock is the progress of the run, which no update consumes"
-        raise InvalidArgument(site, found, "Write scheduler.report(progress=0.37)")
-    instead = f"Write {call}{unit}={example_of_size(unit)})"
+        raise InvalidArgument(site, found, "For example: scheduler.report(progress=0.37)")
+    instead = f"For example: {call}{unit}={example_of_size(unit)})"
     if len(given) != 1:
         raise InvalidArgument(site, f"the plan's clock counts {unit}: expected one keyword, got {len(given)}", instead)
     ((name, value),) = given.items()

@@ -52,7 +52,7 @@ class Interval:
         except (InvalidArgument, ValueError):  # not a length, or not in one unit
             pass
         found = 'expected True, a number of updates of at least 1, or a time such as "30 s"'
-        raise InvalidArgument(f"Scheduler(…, watch={shown(watch)})", found, 'Write watch="30 s"')
+        raise InvalidArgument(f"Scheduler(…, watch={shown(watch)})", found, 'For example: watch="30 s"')
 
     @property
     def first(self) -> int:
@@ -294,7 +294,7 @@ class Resolver:
         if not self.call:
             later = f'{call}calendar="later"), and scheduler.set_facts({fact}) before the first update'
             found += f"; to pass it later, write {later}"
-        return MissingFact(error.site, found, f"Write {call}{fact})", fact=error.fact, example=error.example)
+        return MissingFact(error.site, found, f"For example: {call}{fact})", fact=error.fact, example=error.example)
 
     def other_plan(self, in_force: ResolvedPlan, plan: Plan, note: Note | None) -> ResolvedPlan:
         """Return another plan for a run, resolved for the horizon in force."""

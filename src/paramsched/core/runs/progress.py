@@ -112,13 +112,13 @@ def checked_progress(call: str, unit: str | None, given: Mapping[str, Any], most
         return rounded_progress(value)
     site = call_text(call, given)
     if unit is None:
-        raise InvalidArgument(site, "the plan's clock counts updates", 'Write ps.Plan(…, clock="progress")')
+        raise InvalidArgument(site, "the plan's clock counts updates", 'Use ps.Plan(…, clock="progress")')
     if unit != PROGRESS:
-        instead = f"Write scheduler.consumed({unit}={example_of_size(unit)})"
+        instead = f"For example: scheduler.consumed({unit}={example_of_size(unit)})"
         raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)
     number = as_number(value)
     if list(given) != [PROGRESS] or number is None or not 0 <= number <= most:
         got = f"progress={shown(value)}" if list(given) == [PROGRESS] else " and ".join(given) or "no keyword"
         found = f"expected the fraction of the run that is done, from 0 to 1, got {got}"
-        raise InvalidArgument(site, found, f"Write {call}progress=0.37)")
+        raise InvalidArgument(site, found, f"For example: {call}progress=0.37)")
     return rounded_progress(float(min(number, 2)))  # an integer may be too large for a float

@@ -27,7 +27,7 @@ def with_number_of_recipe(refusal: MissingFact, recipe: PublishedPlan) -> Missin
         facts["tokens_per_step"] = calendar.batch_size * calendar.sequence_length
     if (number := facts.get(refusal.fact)) is None:
         return refusal
-    instead = f"Write {refusal.fact}={number!r}, as in the recipe"
+    instead = f"Use {refusal.fact}={number!r}, as in the recipe"
     return MissingFact(refusal.site, refusal.found, instead, fact=refusal.fact, example=repr(number))
 
 

@@ -457,7 +457,7 @@ class Scheduler(LRScheduler):
         """
         if update not in get_args(WhichUpdate):
             near = did_you_mean(str(update), get_args(WhichUpdate))
-            raise InvalidArgument(f"scheduler.scalars({update!r})", near, 'Write scheduler.scalars("coming")')
+            raise InvalidArgument(f"scheduler.scalars({update!r})", near, 'Use scheduler.scalars("coming")')
         planned = self._synced()
         clock = planned.clock
         last = update == "last" and clock.t > 0
@@ -495,7 +495,7 @@ class Scheduler(LRScheduler):
         """
         if not is_count_of_updates(t):
             raise InvalidTime(
-                f"scheduler.seek({shown(t)})", "not a number of completed updates", "Write scheduler.seek(0)"
+                f"scheduler.seek({shown(t)})", "not a number of completed updates", "For example: scheduler.seek(0)"
             )
         require_attached(self._run.clock, "seek")
         in_force, t = self._synced().in_force, int(t)
@@ -505,7 +505,7 @@ class Scheduler(LRScheduler):
         try:
             reached = check(f"scheduler.seek({t}, ", in_force.unit, amount) if amount else in_force.amount_at(t)
         except MissingFact as error:
-            instead = f"Write scheduler.seek({t}, {in_force.unit}={error.example})"
+            instead = f"For example: scheduler.seek({t}, {in_force.unit}={error.example})"
             found = f"the number of {in_force.unit} that these updates consumed is unknown"
             if in_force.unit == PROGRESS:
                 found = "the progress of the run before this update is unknown"
@@ -699,7 +699,7 @@ class Scheduler(LRScheduler):
                 raise InvalidArgument(
                     f"scheduler.step({metrics!r})",
                     f"the plan has {len(names)} metric rules",
-                    f"Write scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
+                    f"For example: scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
                 )
             self.observe(**{names[0]: metrics})
         (self._count or self._chosen_count())()
@@ -902,11 +902,13 @@ def _metric_as_float(name: str, value: Any) -> float:
             return float(value)
         except OverflowError:
             raise InvalidArgument(
-                f"observe({name}=…)", "the integer is too large for a float", f'Write observe({name}=float("inf"))'
+                f"observe({name}=…)",
+                "the integer is too large for a float",
+                f'For example: observe({name}=float("inf"))',
             ) from None
     shape = f" of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else ""
     raise InvalidArgument(
         f"observe({name}=…)",
         f"expected a number, got {type(value).__name__}{shape}",
-        f"Write observe({name}=float(value))",
+        f"For example: observe({name}=float(value))",
     )

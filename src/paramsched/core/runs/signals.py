@@ -27,7 +27,9 @@ def signals_of(given: Any) -> tuple[signal.Signals, ...]:
     is_one = isinstance(given, (str, signal.Signals)) or not isinstance(given, Sequence)
     listed = [given] if is_one else list(given)
     if not listed:
-        raise InvalidArgument("Scheduler(…, stop_on=())", "expected at least one signal", 'Write stop_on="SIGTERM"')
+        raise InvalidArgument(
+            "Scheduler(…, stop_on=())", "expected at least one signal", 'For example: stop_on="SIGTERM"'
+        )
     return tuple(dict.fromkeys(map(_signal_of, listed)))
 
 
@@ -42,7 +44,7 @@ def _signal_of(given: Any) -> signal.Signals:
         found = f"unknown signal; {did_you_mean(name, names)}" if isinstance(given, str) else "expected a signal"
         raise InvalidArgument(site, found, f'Write stop_on="{near}"')
     if given in _NOT_CAUGHT:
-        raise InvalidArgument(site, "the system does not let a process handle it", 'Write stop_on="SIGTERM"')
+        raise InvalidArgument(site, "the system does not let a process handle it", 'For example: stop_on="SIGTERM"')
     return signal.Signals[given]
 
 

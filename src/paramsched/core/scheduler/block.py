@@ -186,7 +186,7 @@ class TensorColumn(Column):
                 if entry.ndim != 0 or not entry.is_floating_point():
                     raise InvalidArgument(
                         f'"{field}" of group {slot.group}', f"a tensor of shape {tuple(entry.shape)} and {entry.dtype}",
-                        "Write torch.tensor(0.1): a floating-point tensor without dimensions",
+                        "For example: torch.tensor(0.1): a floating-point tensor without dimensions",
                     )  # fmt: skip
                 held.setdefault((entry.device, entry.dtype), []).append(slot)
         return [TensorColumn(field, mine, groups, before) for mine in held.values()]

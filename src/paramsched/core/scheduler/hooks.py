@@ -135,7 +135,7 @@ def require_hooks(optimizer: Any, name: str) -> None:
         raise InvalidArgument(
             f"Scheduler({type(optimizer).__name__}, …)",
             "its step does not call hooks, so no Scheduler can follow it",
-            'Write Scheduler(…, drive="manual") and call scheduler.step() after each update'
+            'Use Scheduler(…, drive="manual") and call scheduler.step() after each update'
             if inner is None
             else f"Write ps.Scheduler(optimizer.{inner}, plan)",
         )

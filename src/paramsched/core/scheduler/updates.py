@@ -78,7 +78,7 @@ def refuse_steps_of_parts(optimizer: Any) -> None:
                 f"Scheduler({type(optimizer).__name__}, …)",
                 "DeepSpeed's ZeRO steps this optimizer several times per update, once for each of its groups or their "
                 "parts, so the steps are not updates",
-                'Write Scheduler(…, drive="manual") and call scheduler.step() after each update',
+                'Use Scheduler(…, drive="manual") and call scheduler.step() after each update',
             )
         frame = frame.f_back  # type: ignore[assignment]  # None at the bottom ends the loop
 

@@ -175,7 +175,8 @@ class Schedule(ABC):
             raise Unresolved(
                 str(self),
                 found,
-                f"Write ps.resolve({line_in_code(short_line(self))}, ps.Calendar(total=10_000, steps_per_epoch=100))",
+                write=f"ps.resolve({line_in_code(short_line(self))}, ps.Calendar(total=10_000, steps_per_epoch=100))",
+                is_example=True,
             )
 
     @property
@@ -204,13 +205,13 @@ class Schedule(ABC):
         self.require_resolved()
         length = self.length
         if until is None and length is None:
-            raise InvalidArgument(f"({self}).breakpoints()", "it has no end", "Write .breakpoints(until=10_000)")
+            raise InvalidArgument(f"({self}).breakpoints()", "it has no end", "For example: .breakpoints(until=10_000)")
         end = ceil(length) if until is None and length is not None else until
         assert end is not None
         times = list(map(ceil, islice(self._inner_breakpoints(0, end), _MAX_POINTS + 1)))
         if len(times) > _MAX_POINTS:
             site = f"({short_line(self)}).breakpoints(until={end})"
-            raise InvalidArgument(site, f"more than {_MAX_POINTS} points", "Write .breakpoints(until=10_000)")
+            raise InvalidArgument(site, f"more than {_MAX_POINTS} points", "For example: .breakpoints(until=10_000)")
         last = end if length is None else min(end, ceil(length))
         return tuple(sorted({0, last, *(time for time in times if 0 <= time <= end)}))
 
@@ -270,7 +271,7 @@ class Schedule(ABC):
             raise InvalidArgument(
                 f"{type(self).__name__}.fills",
                 "it has no length, and none of its fields is marked as its length",
-                "Write over: Duration | None = field(metadata=FILLS)",
+                "Use over: Duration | None = field(metadata=FILLS)",
             )
         return resolved
 
@@ -373,6 +374,6 @@ def no_horizon(schedule: Schedule) -> Unresolved:
     return Unresolved(
         str(schedule),
         "it has no length of its own, and the length of the run is unknown",
-        "Write ps.Calendar(total=10_000)",
-        command="Write --horizon 10000",
+        "For example: ps.Calendar(total=10_000)",
+        command="For example: --horizon 10000",
     )

@@ -51,7 +51,7 @@ class Cyclic(Schedule):
             raise InvalidArgument(
                 CallSite("cyclic", "mode", f"{self.mode!r}, gamma={self.gamma!r}"),
                 'gamma requires mode="exp_range"',
-                'Write mode="exp_range", or omit gamma',
+                'Use mode="exp_range", or omit gamma',
                 sample="exp_range",
             )
 
@@ -267,7 +267,7 @@ def one_cycle(
             return over
         if not over.terms:
             found = 'with index="t/(n-1)" this ramp ends one update early, so it must not be empty'
-            raise InvalidArgument(CallSite("one_cycle", name, shown(length)), found, 'Write "30%", or omit index')
+            raise InvalidArgument(CallSite("one_cycle", name, shown(length)), found, 'Use "30%", or omit index')
         return over - Duration.of(1)
 
     ramp = anneal(start, peak, length_of_ramp("up", up), curve, inner)

@@ -108,7 +108,7 @@ def _common_shape(times: tuple[int, ...], bases: tuple[int, ...]) -> tuple[int, 
         return np.broadcast_shapes(times, bases)
     except ValueError:
         found = f"expected shapes that broadcast, got times of shape {times} and bases of shape {bases}"
-        raise InvalidArgument("schedule(t, base)", found, "Write schedule(t[:, None], base)") from None
+        raise InvalidArgument("schedule(t, base)", found, "Use schedule(t[:, None], base)") from None
 
 
 @quiet

@@ -87,7 +87,7 @@ class Like(Schedule):
 
     def _without_plan(self) -> Unresolved:
         found = f"it follows {self.field} of a plan, but it is not in a plan"
-        return Unresolved(str(self), found, f"Write Plan({self.field}=cosine(), weight_decay={self})")
+        return Unresolved(str(self), found, f"For example: Plan({self.field}=cosine(), weight_decay={self})")
 
 
 @shape

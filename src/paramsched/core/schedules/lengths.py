@@ -59,10 +59,12 @@ def _roles_of(kind: type) -> dict[str, str | None]:
 def positive_length(site: CallSite, duration: object) -> Duration:
     """Check a period or a time scale, which must be greater than 0."""
     if not isinstance(duration, Duration):
-        raise InvalidArgument(site, f"expected a Duration, got {type(duration).__name__}", "Write Duration.of(30)")
+        raise InvalidArgument(
+            site, f"expected a Duration, got {type(duration).__name__}", "For example: Duration.of(30)"
+        )
     if not duration.terms:
         raise InvalidArgument(
-            site_with_value(site, 0), "must be greater than 0", 'Write 30, "10 epochs" or "5%"', sample=30
+            site_with_value(site, 0), "must be greater than 0", write="30", is_example=True, sample=30
         )
     return duration
 
@@ -177,7 +179,9 @@ def checked_growth(site: CallSite, mult: object) -> float:
     value = finite_number(site, mult)
     site = replace(site, value=repr(mult))
     if value < 1:
-        raise InvalidArgument(site, "must be at least 1: cycles must not shrink", "Write mult=1 or more", sample=1.0)
+        raise InvalidArgument(
+            site, "must be at least 1: cycles must not shrink", write="mult=1", is_example=True, sample=1.0
+        )
     if value > MOST_COUNT:
         found = f"expected at most {MOST_COUNT:.0e}"
         raise InvalidArgument(site, found, write="mult=2", sample=2.0)

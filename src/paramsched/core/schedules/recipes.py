@@ -236,8 +236,7 @@ def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike |
             over = end - begin
         except InvalidArgument:
             found = f"expected increasing times, got {end} after {begin}"
-            instead = 'For example: piecewise([(0, 1.0), ("50%", 0.1)])'
-            raise InvalidArgument(f"piecewise({shown(points)})", found, instead) from None
+            raise InvalidArgument(f"piecewise({shown(points)})", found, write=_POINTS, is_example=True) from None
         stages.append(constant(here, over) if curve is None else anneal(here, there, over, curve))
     stages.append(constant(pairs[-1][1]))
     return stages[0] if len(stages) == 1 else sequence(*stages)
@@ -289,16 +288,20 @@ def _noam_peak(peak: float, over: Duration, call: str, argument: str) -> Schedul
     return constant(Absolute(peak / math.sqrt(amount)))
 
 
+_POINTS = 'piecewise([(0, 1.0), ("50%", 0.1)])'
+
+
 def _point_pairs(points: Any) -> list[tuple[Duration, Level]]:
     """Return the points of `piecewise` as checked pairs of time and level."""
-    instead = 'Write piecewise([(0, 1.0), ("50%", 0.1)])'
     try:
         listed = points.items() if isinstance(points, Mapping) else points
         pairs = [() if isinstance(pair, str) else tuple(pair) for pair in listed]
     except TypeError:
         pairs = []
     if not pairs or any(len(pair) != 2 for pair in pairs):
-        raise InvalidArgument(f"piecewise({points!r})", "expected pairs of time and level", instead)
+        raise InvalidArgument(
+            f"piecewise({points!r})", "expected pairs of time and level", write=_POINTS, is_example=True
+        )
     return [(Duration.of(time), level) for time, level in pairs]
 
 
@@ -470,5 +473,5 @@ def power_scheduler(batch: float, a: float = 4.6, exponent: float = 0.51, most: 
         found = (
             f"with batch * a = {scale:g} the power law does not fall to `most` within the tokens that a clock counts"
         )
-        raise InvalidArgument(site, found, "Write power_scheduler(1024)") from None
+        raise InvalidArgument(site, found, "For example: power_scheduler(1024)") from None
     return with_lengths(constant(Absolute(level), begin) >> constant(Absolute(level)) * power_law(power, begin))

@@ -186,7 +186,9 @@ class Span:
             return replace(self, begin=begin, end=end, staged=False)
         calendar, total = self.calendar.for_run(length)
         if total <= 0:
-            raise InvalidArgument(f'of="{length}"', "the run must be longer than 0", 'Write of="20 epochs", or omit it')
+            raise InvalidArgument(
+                f'of="{length}"', "the run must be longer than 0", 'For example: of="20 epochs", or omit it'
+            )
         end, run = begin + total, self.of_whole_run
         return replace(self, calendar=calendar, begin=begin, end=end, run_end=end, staged=False, run=run)
 

@@ -241,7 +241,7 @@ def table(values: TableLike, every: DurationLike = 1, curve: CurveLike | None = 
     if isinstance(values, (list, tuple)) and any(isinstance(value, Absolute) for value in values):
         values, absolute = _values_of_levels(site, values), True
     checked = table_values(site, values)
-    _require_short(site, len(checked), 'Write numpy.save("lr.npy", values), and table_file("lr.npy")')
+    _require_short(site, len(checked), 'Save them by numpy.save("lr.npy", values), and use table_file("lr.npy")')
     return Table(checked, Duration.of(every), None if curve is None else curve_argument("table", curve), absolute)
 
 
@@ -290,7 +290,7 @@ def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, cu
         raise InvalidArgument(f"tabulate({function!r})", "not callable", write="tabulate(lambda t: 0.9 ** t, 1000)")
     if isinstance(function, Schedule) and function.has_absolute:
         found = "the schedule has absolute levels, but tabulate needs multiples of base"
-        raise InvalidArgument(f"tabulate({short_line(function)})", found, "Write ps.trace(plan, {'lr': 0.1})")
+        raise InvalidArgument(f"tabulate({short_line(function)})", found, "For example: ps.trace(plan, {'lr': 0.1})")
     total = whole_number(CallSite("tabulate", "updates"), updates)
     step = whole_number(CallSite("tabulate", "every"), every)
     times = range(0, total + (step if curve is not None else 0), step)

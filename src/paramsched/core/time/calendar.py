@@ -105,7 +105,8 @@ class Calendar:
                     raise InvalidArgument(
                         CallSite("Calendar", name, shown(value)),
                         "expected an integer from 1 to 1e18",
-                        f"Write {name}=100",
+                        write=f"{name}={sample}",
+                        is_example=True,
                         sample=sample,
                     )
                 object.__setattr__(self, name, int(value))
@@ -116,7 +117,7 @@ class Calendar:
             ):
                 found = "expected a number greater than 0 and at most 1e18"
                 raise InvalidArgument(
-                    CallSite("Calendar", name, shown(value)), found, f"Write {name}=4096", sample=4096
+                    CallSite("Calendar", name, shown(value)), found, f"For example: {name}=4096", sample=4096
                 )
         if self.steps_per_epoch is not None and self.batches_per_epoch is not None:
             derived = -(-self.batches_per_epoch // (self.accumulation or 1))
@@ -147,7 +148,7 @@ class Calendar:
                 raise InvalidArgument(
                     CallSite("Calendar", "total", f'"{total}"'),
                     "a percentage is a share of the total, so it cannot specify the total",
-                    "Write total=10_000",
+                    "For example: total=10000",
                     sample=10_000,
                 )
             object.__setattr__(self, "total", total.updates if total.is_resolved else total)
@@ -158,7 +159,7 @@ class Calendar:
                 raise InvalidArgument(
                     CallSite("Calendar", "total", f'"{total}"'),
                     "a run must have at least 1 update",
-                    "Write total=1",
+                    "For example: total=1",
                     sample=1,
                 )
 
@@ -168,10 +169,12 @@ class Calendar:
         if untimed is not None:
             site = CallSite("Calendar", "untimed_updates", shown(untimed))
             if self.deadline is None:
-                instead = 'Write Calendar(deadline="in 55 min", untimed_updates=10)'
+                instead = 'For example: Calendar(deadline="in 55 min", untimed_updates=10)'
                 raise InvalidArgument(site, "it needs a deadline", instead)
             if isinstance(untimed, bool) or not isinstance(untimed, Integral) or not 0 <= int(untimed) <= _MOST:
-                raise InvalidArgument(site, "expected an integer of at least 0", "Write untimed_updates=10", sample=10)
+                raise InvalidArgument(
+                    site, "expected an integer of at least 0", "For example: untimed_updates=10", sample=10
+                )
             object.__setattr__(self, "untimed_updates", int(untimed))
         if self.deadline is None:
             return
@@ -305,7 +308,7 @@ class Calendar:
             f'{name}="{value}"' if isinstance(value, (Duration, datetime)) else f"{name}={value}"
             for name, value in known.items()
         ]
-        instead = f"Write Calendar({', '.join([*facts, f'{fact}={example}'])})"
+        instead = f"For example: Calendar({', '.join([*facts, f'{fact}={example}'])})"
         raise MissingFact(site, found, instead, fact=fact, example=example)
 
 

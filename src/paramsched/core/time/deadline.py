@@ -55,7 +55,7 @@ def deadline_of(value: Any, now: float, environment: Mapping[str, str], site: Ca
         raise
     except (TypeError, ValueError, OverflowError, OSError, RecursionError):
         expected = 'expected "in 55 min", "18:00", "2026-11-22 08:00", "slurm" or a datetime'
-        raise InvalidArgument(site, expected, f'Write {site.argument}="in 55 min"') from None
+        raise InvalidArgument(site, expected, f'For example: {site.argument}="in 55 min"') from None
 
 
 def length_in_seconds(text: Any, site: str | CallSite, instead: str) -> timedelta:
@@ -68,7 +68,7 @@ def length_in_seconds(text: Any, site: str | CallSite, instead: str) -> timedelt
 
 
 def _seconds(text: str, site: CallSite) -> timedelta:
-    return length_in_seconds(text, site, f'Write {site.argument}="in 1 h + 30 min"')
+    return length_in_seconds(text, site, f'For example: {site.argument}="in 1 h + 30 min"')
 
 
 def _end_of_job(environment: Mapping[str, str], site: CallSite) -> float:
@@ -78,5 +78,5 @@ def _end_of_job(environment: Mapping[str, str], site: CallSite) -> float:
         return float(int(text or ""))
     except ValueError:
         found = f"the environment variable {_SLURM_END} is {'not set' if text is None else shown(text)}"
-        instead = f'Write {site.argument}="in 55 min", or set {_SLURM_END} to a Unix time'
+        instead = f'For example: {site.argument}="in 55 min", or set {_SLURM_END} to a Unix time'
         raise InvalidArgument(site, found, instead) from None

@@ -8,7 +8,9 @@ from math import ceil
 from numbers import Integral
 from typing import Any, TypeAlias, final
 
+from paramsched.core.advice.number_checks import number_in_array
 from paramsched.core.advice.peer_words import UNITS as UNITS_OF_PEERS
+from paramsched.core.base.advise import keeps_numbers
 from paramsched.core.base.codes import UNKNOWN_NAME
 from paramsched.core.base.near_names import names_within_a_slip
 from paramsched.core.base.params import argument_kind
@@ -102,7 +104,8 @@ class Duration:
             except InvalidArgument as fault:
                 if (meant := or_meant(fault.sample)) != fault.sample:  # the corrected text has another mistake
                     fault = fault.changed(sample=meant, write=_quoted(meant), replace=None)
-                raise fault.changed(refused=amount) from None
+                is_example = fault.is_example or not keeps_numbers(amount, meant)
+                raise fault.changed(refused=amount, write=fault.write, is_example=is_example) from None
         if isinstance(amount, bool) or not isinstance(amount, (int, float, Integral)):
             raise _no_length(amount)
         if isinstance(amount, float) and not amount.is_integer():  # 5.0 counts as 5; infinity is not an integer
@@ -110,7 +113,7 @@ class Duration:
         if amount < 0:
             sample = min(int(-amount), int(_MOST))
             site = f"length {shown(amount)}"
-            raise InvalidArgument(site, NEGATIVE, write=f"{sample}", sample=sample, refused=amount)
+            raise InvalidArgument(site, NEGATIVE, write=f"{sample}", is_example=True, sample=sample, refused=amount)
         return Duration.of_updates(int(amount))
 
     @staticmethod
@@ -128,7 +131,7 @@ class Duration:
         if amount > _MOST:
             found = "a length must be at most 1e18 updates"
             site = f"length {shown(amount if isinstance(amount, int) else ceil(amount))}"
-            raise InvalidArgument(site, found, write='"100%"', sample="100%", refused=amount)
+            raise InvalidArgument(site, found, write='"100%"', is_example=True, sample="100%", refused=amount)
         if amount < 0:
             return _duration_of({"updates": Fraction(amount)})
         return Duration((("updates", Fraction(amount)),) if amount else ())
@@ -227,7 +230,9 @@ def durations_of(several: "Iterable[DurationLike | float]") -> tuple[Duration, .
     try:
         lengths, read = list(several), list[Duration]()
     except TypeError:
-        raise InvalidArgument(shown(several), "expected a list of lengths", write='["10 epochs"]') from None
+        raise InvalidArgument(
+            shown(several), "expected a list of lengths", write='["10 epochs"]', is_example=True
+        ) from None
     for one in lengths:
         try:
             read.append(Duration.of(one))
@@ -269,7 +274,8 @@ def _duration_of(amounts: dict[str, Fraction]) -> Duration:
     if terms and all(amount < 0 for _, amount in terms):
         meant = str(Duration(tuple((unit, -amount) for unit, amount in terms)))
         sample = int(meant) if meant.isdecimal() else meant
-        raise InvalidArgument(f'length "{Duration(terms)}"', NEGATIVE, write=f"{_quoted(sample)}", sample=sample)
+        site = f'length "{Duration(terms)}"'
+        raise InvalidArgument(site, NEGATIVE, write=_quoted(sample), is_example=True, sample=sample)
     return Duration(terms)
 
 
@@ -283,7 +289,7 @@ def length_with_unit(number: str, unit: str) -> str | None:
     """
     scales = [("", unit), *((scale, unit[1:].strip()) for scale in _SCALES if scale and unit.startswith(scale))]
     # A known unit after a scale before a similar one without: 2ktokens are 2k tokens.
-    for (scale, word), unit_of in ((one, unit_of) for unit_of in (_known_unit, _close_unit) for one in scales):
+    for (scale, word), unit_of in ((one, unit_of) for unit_of in (_known_unit, close_unit) for one in scales):
         ours = unit_of(word)
         if ours is None:
             continue
@@ -302,12 +308,12 @@ def _known_unit(word: str) -> str | None:
     return word if word in UNIT_NAMES else UNITS_OF_PEERS.get(word) or UNITS_OF_PEERS.get(word.lower())
 
 
-def _close_unit(word: str) -> str | None:
+def close_unit(word: str) -> str | None:
     """Return the unit of which `word` is a slip; None if there is none, or if several have other meanings.
 
     Short units are skipped, because they resemble too many words: "msec" and "sec".
 
-    >>> _close_unit("epoks"), _close_unit("epohs"), _close_unit("apples")
+    >>> close_unit("epoks"), close_unit("epohs"), close_unit("apples")
     ('epochs', 'epochs', None)
     """
     near = names_within_a_slip(word, (name for name in UNIT_NAMES if len(name) > 3 or name == word.lower()))
@@ -319,7 +325,10 @@ def _no_length(amount: object) -> InvalidArgument:
     """Return the error for a length that is neither an integer nor text. For 0.05, it suggests "5%"."""
     found = "expected an integer number of updates or text with a unit"
     sample: int | str = "5%"
-    if isinstance(amount, (list, tuple)) and len(amount) == 1 and isinstance(amount[0], (int, str)):
+    number = number_in_array(amount)
+    if isinstance(number, int) and number > 0:
+        sample = number
+    elif isinstance(amount, (list, tuple)) and len(amount) == 1 and isinstance(amount[0], (int, str)):
         sample = or_meant(amount[0])
     elif isinstance(amount, float) and 0 < amount < 1:
         sample = f"{_amount_text(_decimal(amount) * 100)}%"
@@ -327,8 +336,9 @@ def _no_length(amount: object) -> InvalidArgument:
         sample = f"{_amount_text(_decimal(amount))} steps"
     if not isinstance(amount, float):
         found += f", got {type(amount).__name__}"
+    kept = keeps_numbers(amount if number is None else number, sample)
     site = f"length {shown(amount)}"
-    return InvalidArgument(site, found, write=f"{_quoted(sample)}", sample=sample, refused=amount)
+    return InvalidArgument(site, found, write=_quoted(sample), is_example=not kept, sample=sample, refused=amount)
 
 
 def _decimal(number: float) -> Fraction:
@@ -375,7 +385,7 @@ def _read_length(text: str) -> Duration:
             if meant is None:
                 raise refused(f'unknown unit "{unit}"; expected one of {_UNITS_LISTED}').changed(code=UNKNOWN_NAME)
             meant = f"{bare[: found.start('number')]}{meant}{bare[found.end() :]}"
-            close = None if unit in UNITS_OF_PEERS else _close_unit(unit)
+            close = None if unit in UNITS_OF_PEERS else close_unit(unit)
             clause = "" if close is None else f'; did you mean "{close}"?'
             is_certain = len(unit) > 1 and f"{found['number']}{found['scale']}" in meant.replace(" ", "")
             replace = (bare, meant) if is_certain else None
@@ -454,7 +464,7 @@ def meant_length(text: str) -> int | str:
 def _unit_meant_by(word: str) -> str:
     """Return the unit that `word` means: "epochs" for `Epochs`, `ep` and `epoks`; `word` itself if it is unknown."""
     lower = word.lower()
-    return lower if lower in UNIT_NAMES else UNITS_OF_PEERS.get(lower) or _close_unit(word) or word
+    return lower if lower in UNIT_NAMES else UNITS_OF_PEERS.get(lower) or close_unit(word) or word
 
 
 def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:

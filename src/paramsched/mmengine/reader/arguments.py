@@ -100,7 +100,7 @@ _MMAGIC_CLASSES: Final = {
     ),
     "ReduceLR": (
         "it reduces lr when the metric of an mmagic hook stops improving",
-        "Write type='ReduceOnPlateauLR', which uses a validation metric, or a native plan, "
+        "For example: type='ReduceOnPlateauLR', which uses a validation metric, or a native plan, "
         'lr: plateau("loss", factor=0.5, patience=5)',
     ),
 }
@@ -137,7 +137,7 @@ def probably_meant(name: str, known: Iterable[str]) -> str | None:
 
 
 SCHEDULERS_PATH: Final = entry_path("param_scheduler")
-EXAMPLE: Final = "Write dict(type='MultiStepLR', milestones=[8, 11])"
+EXAMPLE: Final = "For example: dict(type='MultiStepLR', milestones=[8, 11])"
 
 _CONFIG_KEYS = (
     "param_scheduler",
@@ -186,7 +186,7 @@ def report_missing_schedulers(config: Mapping[str, Any], diagnostics: Diagnostic
         diagnostics.add(
             SCHEDULERS_PATH,
             f"{config['param_scheduler']!r} contains no scheduler, so there is no plan and every value stays constant",
-            "Write dict(type='ConstantLR', factor=1) for a plan with a constant lr",
+            "For example: dict(type='ConstantLR', factor=1) for a plan with a constant lr",
             code=NOTHING_PLANNED,
         )
         return

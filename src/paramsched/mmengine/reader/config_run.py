@@ -96,7 +96,9 @@ class RunLength:
 
 def missing_epoch_length(site: str, found: str) -> MissingFact:
     """Return the error for a part of a config that depends on the unknown length of an epoch."""
-    return MissingFact(site, found, "Write Calendar(..., steps_per_epoch=100)", fact="steps_per_epoch", example="100")
+    return MissingFact(
+        site, found, "For example: Calendar(..., steps_per_epoch=100)", fact="steps_per_epoch", example="100"
+    )
 
 
 def ticks_by_epoch(arguments: Arguments) -> bool:

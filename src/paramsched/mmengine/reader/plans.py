@@ -345,7 +345,7 @@ def _field_of(parsed: _ParsedScheduler, family: str) -> str | None:
     if FAMILIES[family] is not None:
         return FAMILIES[family]
     if "param_name" not in parsed.arguments:
-        parsed.refuse("param_name", "it is missing", "Write param_name='lr'", WRONG_ARGUMENT)
+        parsed.refuse("param_name", "it is missing", "For example: param_name='lr'", WRONG_ARGUMENT)
         return None
     site = parsed.arguments.pop("param_name")
     try:

@@ -42,7 +42,7 @@ _Errors: TypeAlias = Iterator[InvalidSchedulerArgument]
 
 def _factor_errors(arguments: Arguments, *names: str) -> _Errors:
     """Yield the errors of factors that must be in [0, 1]."""
-    instead = "Write 1 or less, as MMEngine requires; a native plan also accepts constant(2.5)"
+    instead = "Use 1 or less, as MMEngine requires; a native plan also accepts constant(2.5)"
     for name in names:
         yield from number_errors(arguments, name)
         if is_real_number(arguments[name]) and not 0 <= arguments[name] <= 1:

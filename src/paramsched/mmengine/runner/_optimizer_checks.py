@@ -74,7 +74,7 @@ def _check_wrapper(config: Any, path: str, diagnostics: DiagnosticCollector) -> 
     if not isinstance(config, Mapping) or not config:
         found, instead = (
             f"expected an optimizer, got {short_json(config)}",
-            "Write dict(optimizer=dict(type='SGD', lr=0.1))",
+            "For example: dict(optimizer=dict(type='SGD', lr=0.1))",
         )
         diagnostics.add(path, found, instead, code=WRONG_TYPE)
         return None
@@ -83,14 +83,14 @@ def _check_wrapper(config: Any, path: str, diagnostics: DiagnosticCollector) -> 
     wrapper = kind if isinstance(kind, type) else WRAPPERS.get(str(kind).removeprefix("mmengine."))
     if wrapper is None:
         found = f"{short_json(kind)}; {did_you_mean(str(kind), WRAPPERS)}"
-        diagnostics.add(child_path(path, "type"), found, "Write type='OptimWrapper'", code=UNKNOWN_NAME)
+        diagnostics.add(child_path(path, "type"), found, "Use type='OptimWrapper'", code=UNKNOWN_NAME)
         wrapper = AmpOptimWrapper  # it accepts the most arguments
     taken = inspect.signature(wrapper).parameters
     most = inspect.signature(AmpOptimWrapper).parameters
     diagnostics.refuse_unknown(config, {"type", *taken, *most}, path, "unknown argument")
     for name in config.keys() & (most.keys() - taken.keys()):
         found = f"{short_json(kind)} has no argument {name}"
-        diagnostics.add(child_path(path, name), found, "Write type='AmpOptimWrapper'", code=REFUSED_VALUE)
+        diagnostics.add(child_path(path, name), found, "Use type='AmpOptimWrapper'", code=REFUSED_VALUE)
     optimizer = _check_optimizer(config.get("optimizer"), child_path(path, "optimizer"), diagnostics)
     blank = optimizer or torch.optim.SGD([_one_parameter()], lr=0.1)
 
@@ -116,7 +116,7 @@ def _check_optimizer(config: Any, path: str, diagnostics: DiagnosticCollector) -
         return _model_of_built(config).optimizer
     if not isinstance(config, Mapping) or "type" not in config:
         found = "it is missing" if config is None else f"expected an optimizer, got {short_json(config)}"
-        diagnostics.add(path, found, "Write optimizer=dict(type='SGD', lr=0.1)", code=WRONG_ARGUMENT)
+        diagnostics.add(path, found, "For example: optimizer=dict(type='SGD', lr=0.1)", code=WRONG_ARGUMENT)
         return None
     arguments = dict(config)
     named = arguments.pop("type")
@@ -124,7 +124,7 @@ def _check_optimizer(config: Any, path: str, diagnostics: DiagnosticCollector) -
         cls = optimizer_class(named)
         taken = inspect.signature(cls).parameters.keys() - {"params"}
     except (InvalidArgument, TypeError, ValueError) as error:
-        found, instead = f"expected an optimizer, got {short_json(named)}", "Write type='SGD'"
+        found, instead = f"expected an optimizer, got {short_json(named)}", "For example: type='SGD'"
         found, instead = (error.found, error.instead) if isinstance(error, InvalidArgument) else (found, instead)
         diagnostics.add(child_path(path, "type"), found, instead, code=REFUSED_VALUE)
         return None

@@ -83,7 +83,7 @@ class RunFacts:
 
 
 _FACT_HINTS = {
-    "tokens_per_step": "Write Runner(..., tokens_per_sample=1024)",
+    "tokens_per_step": "For example: Runner(..., tokens_per_sample=1024)",
     "frames_per_step": "Write horizon and lengths in frames",
     "batch_size": "Pass a loader with a batch_size, or write the length in epochs or updates",
 }
@@ -165,7 +165,7 @@ def _build_for_one(
 def _require_no_on_base(choices: Mapping[str, Any]) -> None:
     """Raise if a choice of the base is passed with schedulers that are not a Plan."""
     if choices["on_base"] != "checkpoint":
-        raise InvalidArgument(f"on_base={choices['on_base']!r}", "it requires a Plan", 'Write on_base="checkpoint"')
+        raise InvalidArgument(f"on_base={choices['on_base']!r}", "it requires a Plan", 'Use on_base="checkpoint"')
 
 
 def _scheduler_of_plan(

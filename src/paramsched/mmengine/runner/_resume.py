@@ -103,9 +103,7 @@ def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], c
         if was_plan:
             continue
         if not isinstance(on_change, str):
-            raise InvalidArgument(
-                f"on_change={on_change!r}", "choices by field require a Plan", 'Write on_change="new"'
-            )
+            raise InvalidArgument(f"on_change={on_change!r}", "choices by field require a Plan", 'Use on_change="new"')
         states = _states_of_this_length(many, saved[name], config, name)
         where = f"{name}: " if name else ""
         compare_states("param_scheduler", many, states, where, error=on_change == "error")

@@ -142,8 +142,8 @@ def read_settings(given: Mapping[str, Any], known: Iterable[Diagnostic] = ()) ->
     train = attempt(_read_train_cfg, "train_cfg") or TrainSettings()
     scaling = attempt(_read_section, "auto_scale_lr", ScalingSettings)
     randomness = attempt(_read_section, "randomness", RandomnessSettings) or RandomnessSettings()
-    attempt(_check_hooks, "default_hooks", "mapping", "Write dict(checkpoint=dict(type='CheckpointHook'))")
-    attempt(_check_hooks, "custom_hooks", "list", "Write custom_hooks=[MyHook()]")
+    attempt(_check_hooks, "default_hooks", "mapping", "For example: dict(checkpoint=dict(type='CheckpointHook'))")
+    attempt(_check_hooks, "custom_hooks", "list", "For example: custom_hooks=[MyHook()]")
     optimizers = attempt(check_optimizers, "optim_wrapper", given["model"]) or {}
     # The length of the run is only known here for one process, because several processes share the batches.
     loader = loaders["train"] if os.environ.get("WORLD_SIZE", "1") == "1" else None
@@ -192,7 +192,7 @@ def _read_section(config: Any, path: str, diagnostics: DiagnosticCollector, tabl
     if config is None:
         return None
     if not isinstance(config, Mapping):
-        diagnostics.add(path, f"expected a mapping, got {short_json(config)}", "Write dict(…)", code=WRONG_TYPE)
+        diagnostics.add(path, f"expected a mapping, got {short_json(config)}", "Use dict(…)", code=WRONG_TYPE)
         return None
     return read_arguments(table, located(config, path), path, diagnostics)[0]
 
@@ -237,7 +237,7 @@ def _read_plain(_: Any, _path: str, diagnostics: DiagnosticCollector, given: Map
             diagnostics.refuse(entry_path("watch"), refusal)
         if not isinstance(given["param_scheduler"], (str, os.PathLike)):
             found = "only the path of a plan file can be watched"
-            diagnostics.add(entry_path("watch"), found, 'Write param_scheduler="plan.yaml"', code=REFUSED_VALUE)
+            diagnostics.add(entry_path("watch"), found, 'For example: param_scheduler="plan.yaml"', code=REFUSED_VALUE)
     return settings
 
 
@@ -252,14 +252,14 @@ def _check_loss(loss: Any, path: str, diagnostics: DiagnosticCollector, model: A
     if loss is None:
         return
     if not callable(loss):
-        _report_kind(loss, "function", path, diagnostics, "Write loss=torch.nn.functional.cross_entropy")
+        _report_kind(loss, "function", path, diagnostics, "For example: loss=torch.nn.functional.cross_entropy")
         return
     try:
         with suppress(ValueError):  # some functions written in C have no signature
             inspect.signature(loss).bind(None, None)
     except TypeError:
         found = f"{short_json(loss)} does not take (output, target)"
-        diagnostics.add(path, found, "Write def loss(output, target): …", code=REFUSED_VALUE)
+        diagnostics.add(path, found, "For example: def loss(output, target): …", code=REFUSED_VALUE)
         return
     if isinstance(model, nn.Module) and (style := training_style(model, None)) in ("train_step", "mode"):
         has = "train_step" if style == "train_step" else "forward(…, mode)"
@@ -276,7 +276,7 @@ def _check_combinations(model: Any, _: str, diagnostics: DiagnosticCollector, gi
         for name in missing:
             diagnostics.add(entry_path(name), found, code=WRONG_ARGUMENT)
     if given["param_scheduler"] is not None and given["optim_wrapper"] is None:
-        found, instead = "there is no optimizer to schedule", "Write optim_wrapper=dict(optimizer=…)"
+        found, instead = "there is no optimizer to schedule", "Use optim_wrapper=dict(optimizer=…)"
         diagnostics.add(entry_path("param_scheduler"), found, instead, code=REFUSED_VALUE)
     for mode in ("val", "test"):
         if given[f"{mode}_dataloader"] is None:
@@ -367,7 +367,7 @@ def _check_class_dict(
 ) -> None:
     """Check a dict with `type`: the class and its arguments."""
     if "type" not in config:
-        diagnostics.add(child_path(path, "type"), "it is missing", "Write dict(type='…')", code=WRONG_ARGUMENT)
+        diagnostics.add(child_path(path, "type"), "it is missing", "For example: dict(type='…')", code=WRONG_ARGUMENT)
         return
     arguments = dict(config)
     named = arguments.pop("type")
@@ -456,7 +456,7 @@ def _check_before_imports(
             diagnostics.add(entry_path(name), f'unknown argument of Runner; did you mean "{near}"?', code=REFUSED_VALUE)
     imports = _named_modules(config.get("custom_imports"), diagnostics)
     if "model" not in settings:
-        instead = "Write model=dict(type='…')"
+        instead = "For example: model=dict(type='…')"
         diagnostics.add(entry_path("model"), "it is missing", instead, code=WRONG_ARGUMENT)
     defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
     given = {**defaults, "model": nn.Identity(), **settings, **chosen}
@@ -572,7 +572,7 @@ def _named_modules(config: Any, diagnostics: DiagnosticCollector) -> list[str]:
     names = config.get("imports") if isinstance(config, Mapping) else None
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        instead = "Write custom_imports=dict(imports=['my_model'])"
+        instead = "For example: custom_imports=dict(imports=['my_model'])"
         diagnostics.add(
             entry_path("custom_imports"), "expected a list of modules in imports", instead, code=REFUSED_VALUE
         )

@@ -52,7 +52,7 @@ class AmpOptimWrapper(OptimWrapper):
             raise InvalidArgument(
                 f"AmpOptimWrapper(dtype={dtype!r})",
                 f"expected one of {', '.join(PRECISIONS)}",
-                'Write dtype="bfloat16"',
+                'For example: dtype="bfloat16"',
             )
         self.dtype = name
         self.scaling: dict[str, Any] = {}  # arguments of `torch.amp.GradScaler`
@@ -61,7 +61,7 @@ class AmpOptimWrapper(OptimWrapper):
         elif isinstance(loss_scale, (int, float)) and not isinstance(loss_scale, bool) and loss_scale > 0:
             self.scaling = {"init_scale": float(loss_scale), "growth_interval": 2**31 - 1}
         elif loss_scale != "dynamic":
-            instead = 'Write "dynamic", 512.0, or dict(init_scale=512.0)'
+            instead = 'For example: "dynamic", 512.0, or dict(init_scale=512.0)'
             raise InvalidArgument(f"AmpOptimWrapper(loss_scale={loss_scale!r})", "expected a loss scale", instead)
 
     @property  # type: ignore[misc]  # typeshed declares a setter
@@ -228,7 +228,7 @@ def _own_wrapper(config: Any, peer: Any) -> Any:
         raise InvalidArgument(
             f"optim_wrapper=<{type(config).__name__}>",
             "this wrapper scales the loss or steps itself, but here Accelerate does both",
-            "Write optim_wrapper=dict(type='AmpOptimWrapper', optimizer=wrapper.optimizer)",
+            "Use optim_wrapper=dict(type='AmpOptimWrapper', optimizer=wrapper.optimizer)",
         )
     limits = None if config.clip_grad_kwargs is None else {**config.clip_grad_kwargs, "type": config.grad_name[5:]}
     return OptimWrapper(config.optimizer, config._accumulative_counts, limits)

@@ -195,7 +195,7 @@ def restore(
     """
     if on_change not in ("new", "checkpoint", "error"):
         raise InvalidArgument(
-            f"restore(on_change={on_change!r})", "unknown policy", 'Write "new", "checkpoint" or "error"'
+            f"restore(on_change={on_change!r})", "unknown policy", 'Use "new", "checkpoint" or "error"'
         )
     if isinstance(schedulers, Mapping):
         if not isinstance(states, Mapping) or set(states) != set(schedulers):

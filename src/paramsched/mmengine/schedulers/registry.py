@@ -64,7 +64,7 @@ def rule_of_user_class(
                 raise MissingFact(
                     f"{cls.__name__}(end=…)",
                     "it is missing, and the length of the run is unknown",
-                    "Write Calendar(..., total=10_000)",
+                    "For example: Calendar(..., total=10_000)",
                     fact="total",
                     example="10_000",
                 )

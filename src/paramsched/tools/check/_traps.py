@@ -42,7 +42,9 @@ def traps_in_binding(
             advice = f'Did you mean "{ours}"?' if meant is None else f"Write {meant}"
             yield Diagnostic(path, found, advice, code=OTHERS_NAME, at_key=True, replace=rename)
         elif binding.name == "betas":
-            yield Diagnostic(path, '"betas" is a pair of numbers', "Write betas[0]", code=OTHERS_NAME, at_key=True)
+            yield Diagnostic(
+                path, '"betas" is a pair of numbers', "For example: betas[0]", code=OTHERS_NAME, at_key=True
+            )
         elif Field.of(binding.name).key not in (*KNOWN, *KNOWN_ELSEWHERE):
             found = f'torch\'s optimizers have no field "{binding.name}"; a group without it raises an error'
             target = f"{{{binding.name}: {{initial: 1.0, schedule: {schedule}}}}}"

@@ -70,7 +70,7 @@ def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Diagnostic]:
     first = next((one for one in rates if one.binding.groups is None), rates[0])
     if all(not np.any(one.values) for one in rates):
         found = "the learning rate is 0 during the entire run"
-        yield Diagnostic(first.path, found, "Write lr: cosine(), or remove the line", code=codes.NEVER_ABOVE_ZERO)
+        yield Diagnostic(first.path, found, "Use lr: cosine(), or remove the line", code=codes.NEVER_ABOVE_ZERO)
         return
     for find in (_zero_at_first, _zero_at_last):
         if all(find(one) for one in rates) and (problem := find(first)):

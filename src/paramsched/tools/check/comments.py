@@ -22,7 +22,7 @@ def rule_of_code(given: str) -> CheckRule:
             return rule
     names = [name for rule in check_rules().values() for name in (rule.code, rule.name)]
     near = did_you_mean(given.strip(), names) if len(given) > 5 else "codes are PS101, PS205 and so on"
-    raise InvalidArgument(f'check rule "{given}"', f"unknown rule; {near}", "Write PS205")
+    raise InvalidArgument(f'check rule "{given}"', f"unknown rule; {near}", "For example: PS205")
 
 
 def codes_given(given: str) -> frozenset[str]:

@@ -161,7 +161,7 @@ def _lengths_off_progress(schedule: Schedule) -> Iterator[tuple[str, str, str]]:
     for length in durations_in(schedule):
         if any(unit != "percent" for unit, _ in length.terms):
             found = f'the length "{length}" must be in percent, because the clock is the progress of the run'
-            yield REFUSED_VALUE, found, 'Write "5%"'
+            yield REFUSED_VALUE, found, 'For example: "5%"'
             return
 
 

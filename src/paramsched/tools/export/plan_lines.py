@@ -161,7 +161,7 @@ def exported_plan(
     """
     facts = Calendar() if calendar is None else calendar
     if facts.deadline is not None:
-        raise PlanError(f"{call}(…, {shown(facts)})", "the end of the run is a deadline", "Write Calendar(total=…)")
+        raise PlanError(f"{call}(…, {shown(facts)})", "the end of the run is a deadline", "Use Calendar(total=…)")
     require_calendar(f"{call}(…, {shown(facts)})", facts)
     if field is not None:
         plan = _lines_of_field(plan, field)

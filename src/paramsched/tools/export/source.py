@@ -87,7 +87,7 @@ def to_python(plan: PlanLike, calendar: Calendar | None = None, *, bases: Any = 
         exported = exported_plan("to_python", plan, calendar, groups=bases)
     else:
         found = f"expected a dict from field to base, or a list of groups, got {shown(bases)}"
-        raise InvalidArgument("to_python(…, bases=…)", found, 'Write bases={"lr": 0.1}')
+        raise InvalidArgument("to_python(…, bases=…)", found, 'For example: bases={"lr": 0.1}')
     return source_of(exported, torch=torch)
 
 

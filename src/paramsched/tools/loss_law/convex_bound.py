@@ -73,7 +73,7 @@ def bound(
         norms = np.zeros(1)
     if not (np.isfinite(norms).all() and (norms > 0).all()):
         found = f"expected a number above 0, or {rates.size} of them, got {shown(gradients)}"
-        raise InvalidArgument("loss_law.bound(…, gradients=…)", found, "Write gradients=1")
+        raise InvalidArgument("loss_law.bound(…, gradients=…)", found, "For example: gradients=1")
     rates = np.trim_zeros(rates, "b")
     peak = float(rates.max())
     shape = rates / peak
@@ -84,6 +84,6 @@ def bound(
     by_gradients = float(of_squares[0] / rest[0] + np.sum(shape[:-1] / rest[1:] * (of_squares / rest)[:-1])) / 2
     if not (0 < by_distance < inf and 0 < by_gradients < inf):
         found = "distance or gradients are too large or too small"
-        raise InvalidArgument("loss_law.bound(…)", found, "Write distance=1, gradients=1")
+        raise InvalidArgument("loss_law.bound(…)", found, "For example: distance=1, gradients=1")
     best = sqrt(by_distance / by_gradients)
     return Bound(2 * sqrt(by_distance * by_gradients), best, by_distance / peak + peak * by_gradients)

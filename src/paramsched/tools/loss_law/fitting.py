@@ -113,7 +113,7 @@ def fit(
     if many != plans_of or not isinstance(curves, (list, tuple)) or not isinstance(plans, (list, tuple)):
         found = f"expected lists with one plan for each curve, got {many} curves and {plans_of} plans"
         raise InvalidArgument(
-            "loss_law.fit(…)", found, 'Write fit(["a.csv", "b.csv"], plans=[a, b], base={"lr": 3e-4})'
+            "loss_law.fit(…)", found, 'For example: fit(["a.csv", "b.csv"], plans=[a, b], base={"lr": 3e-4})'
         )
     # One base is that of all plans, also if some of the runs are arrays.
     any_plan = any(isinstance(plan, FORMS) for plan in plans)
@@ -125,7 +125,7 @@ def fit(
     )
     if {len(bases), len(calendars)} != {len(plans)}:
         found = f"expected {len(plans)} bases and calendars, got {len(bases)} and {len(calendars)}"
-        raise InvalidArgument("loss_law.fit(…)", found, 'Write base={"lr": 3e-4} for all plans')
+        raise InvalidArgument("loss_law.fit(…)", found, 'For example: base={"lr": 3e-4} for all plans')
     rates, logged = [], []
     for index, (curve, plan) in enumerate(zip(curves, plans, strict=True)):
         rates.append(rates_of(f"loss_law.fit(plans[{index}])", plan, bases[index], calendars[index], group))

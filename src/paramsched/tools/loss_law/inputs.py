@@ -92,14 +92,16 @@ def _rates_of_trace(site: str, values: Trace, group: str | int | None, scaled: b
     known = [key for key in values.keys() if key[0] == "lr"]
     keys = known if group is None else [("lr", group)]
     if not known:
-        raise InvalidArgument(site, "the plan has no schedule for lr", 'Write ps.Plan(lr="cosine()", horizon=24000)')
+        raise InvalidArgument(
+            site, "the plan has no schedule for lr", 'For example: ps.Plan(lr="cosine()", horizon=24000)'
+        )
     if not isinstance(group, (str, int, NoneType)) or keys[0] not in values:
         found = f"unknown group {shown(group)}; the plan has {', '.join(repr(one) for _, one in known)}"
         raise InvalidArgument(site, found, f"Write group={known[0][1]!r}")
     for key in keys:
         if scaled and values.base(*key).value is None and values.base(*key).share != "none":
             found = "the plan has no base, and the loss depends on the rates that the optimizer uses"
-            raise InvalidArgument(site, found, 'Write base={"lr": 3e-4}', command="Write --base lr=3e-4")
+            raise InvalidArgument(site, found, 'For example: base={"lr": 3e-4}', command="For example: --base lr=3e-4")
     columns = [values[key] for key in keys]
     largest = max(columns, key=lambda one: float(one.max()))
     for key, column in zip(keys, columns, strict=True):
@@ -152,7 +154,7 @@ def losses_of(site: str, curve: Curve, rates: Floats) -> tuple[Integers, Floats]
         at, losses = (np.asarray(one, dtype=np.float64) for one in curve)
     except (TypeError, ValueError, OverflowError):
         found = f"expected the path of a log, or a pair of updates and losses, got {shown(curve)}"
-        raise InvalidArgument(site, found, 'Write "run.csv", or ([0, 128], [3.7, 3.5])') from None
+        raise InvalidArgument(site, found, 'For example: "run.csv", or ([0, 128], [3.7, 3.5])') from None
     if at.ndim != 1 or at.shape != losses.shape:
         found = f"expected as many losses as updates, got shapes {losses.shape} and {at.shape}"
         raise InvalidArgument(site, found, "Pass one loss for each update")

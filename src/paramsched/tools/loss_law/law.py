@@ -292,7 +292,7 @@ class LossLaw:
         again = self.losses(run.rates, run.t[-1:])
         if not np.allclose(again, [[run.loss[-1]], [run.low[-1]], [run.high[-1]]], rtol=_SAME_LAW, atol=0.0):
             found = f"the prediction is {run}, but this law predicts {Prediction(run.t[-1:], *again, run.rates)}"
-            raise InvalidArgument("law.difference(…)", found, "Write law.difference(law.predict(a), law.predict(b))")
+            raise InvalidArgument("law.difference(…)", found, "Use law.difference(law.predict(a), law.predict(b))")
         return run
 
     def _slopes(self, rates: Floats, points: Integers) -> tuple[Floats, Floats]:

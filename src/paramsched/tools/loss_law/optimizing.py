@@ -62,7 +62,7 @@ def optimize(
     """
     if not isinstance(law, LossLaw):
         found = f"expected a LossLaw, got {shown(law)}"
-        raise InvalidArgument("loss_law.optimize(…)", found, 'Write ps.loss_law.load("law.json")')
+        raise InvalidArgument("loss_law.optimize(…)", found, 'For example: ps.loss_law.load("law.json")')
 
     def plan_with(stages: Schedule) -> Plan:
         return Plan(lr=warmup_of(warmup) >> stages if Duration.of(warmup).terms else stages, horizon=horizon)

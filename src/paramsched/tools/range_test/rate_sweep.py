@@ -53,7 +53,7 @@ class TrainingSnapshot:
                 put_back(one.load_state_dict, copy.deepcopy(one.state_dict()))
             else:
                 found = f"expected an object with state_dict and load_state_dict, got {type(one).__name__}"
-                raise InvalidArgument("find_lr(…, restore=…)", found, "Write restore=model, or restore=(model, scaler)")
+                raise InvalidArgument("find_lr(…, restore=…)", found, "Use restore=model, or restore=(model, scaler)")
 
         self.groups: list[dict[str, Any]] = list(optimizer.param_groups)
         trained = [parameter for group in self.groups for parameter in group["params"]]
@@ -231,10 +231,12 @@ def find_lr(
         raise InvalidArgument(f"find_lr(…, step={shown(step)})", "expected a function", _A_STEP)
     if isinstance(smoothing, bool) or not isinstance(smoothing, Real) or not 0 <= smoothing < 1:
         raise InvalidArgument(
-            f"find_lr(smoothing={shown(smoothing)})", "expected a number in [0, 1)", "Write smoothing=0.9"
+            f"find_lr(smoothing={shown(smoothing)})", "expected a number in [0, 1)", "For example: smoothing=0.9"
         )
     if isinstance(stop_at, bool) or not isinstance(stop_at, Real) or not stop_at > 1:
-        raise InvalidArgument(f"find_lr(stop_at={shown(stop_at)})", "it must be greater than 1", "Write stop_at=4")
+        raise InvalidArgument(
+            f"find_lr(stop_at={shown(stop_at)})", "it must be greater than 1", "For example: stop_at=4"
+        )
     restored = restore if isinstance(restore, (tuple, list)) else (restore,)
     snapshot = TrainingSnapshot(optimizer, restored, with_random=restore_random)
     with HeldInterrupts() as interrupts:
@@ -252,14 +254,14 @@ def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> F
     first, last = (positive_number(CallSite("find_lr", name), value) for name, value in (("low", low), ("high", high)))
     if not first < last:
         found = "low must be less than high"
-        raise InvalidArgument(f"find_lr(low={low!r}, high={high!r})", found, "Write low=1e-7, high=10")
+        raise InvalidArgument(f"find_lr(low={low!r}, high={high!r})", found, "For example: low=1e-7, high=10")
     if isinstance(updates, bool) or not isinstance(updates, int) or updates < 2:
         found = "expected an integer of at least 2"
-        raise InvalidArgument(f"find_lr(updates={shown(updates)})", found, "Write updates=100")
+        raise InvalidArgument(f"find_lr(updates={shown(updates)})", found, "For example: updates=100")
     groups = getattr(optimizer, "param_groups", None)
     if not isinstance(groups, list):
         found = f"expected an optimizer, got {shown(optimizer)}"
-        raise InvalidArgument("find_lr(optimizer, …)", found, "Write find_lr(torch.optim.SGD(…, lr=0.1), step)")
+        raise InvalidArgument("find_lr(optimizer, …)", found, "For example: find_lr(torch.optim.SGD(…, lr=0.1), step)")
     if any(str(key).startswith(OURS) for group in groups for key in group):
         raise ParamschedError(
             "find_lr(…): a plan is attached to this optimizer. Call find_lr before ps.Scheduler(optimizer, plan), or "
@@ -268,7 +270,7 @@ def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> F
     bases = [base_of("lr", _LR.within(group, "an optimizer").read(group)) for group in groups]
     if not bases or max(bases) <= 0:
         found = f"lr must be greater than 0 in at least one group, got {bases}"
-        raise InvalidArgument("find_lr(optimizer, …)", found, "Write SGD(…, lr=0.1)")
+        raise InvalidArgument("find_lr(optimizer, …)", found, "For example: SGD(…, lr=0.1)")
     sweep = Plan(lr=geometric(first / max(bases), last / max(bases), over=updates - 1), horizon=updates)
     columns = trace(sweep, [{"lr": base} for base in bases])
     return np.stack([columns["lr", index] for index in range(len(bases))], axis=1)

@@ -208,7 +208,7 @@ def nearest_recipes(
     'bert-base'
     """
     if not groups:
-        instead = 'Write nearest_recipes(plan, calendar, [{"lr": 0.1}])'
+        instead = 'For example: nearest_recipes(plan, calendar, [{"lr": 0.1}])'
         raise InvalidArgument("nearest_recipes(groups=[])", "expected at least one group", instead)
     site = curve_on_unit_run(plan_of(plan, "nearest_recipes"), calendar, groups, field)
     if site is None:

@@ -103,7 +103,7 @@ def _update_of(
     update = at if at is not None else own if own is not None else max(ours, default=None)
     if update is None:
         found = "the checkpoint does not contain the number of completed updates"
-        raise UnreadableLog(path_text(file), found, "Write --at 1000", option="--at")
+        raise UnreadableLog(path_text(file), found, "For example: --at 1000", option="--at")
     notes = [f"the checkpoint was saved after {_updates(update)}; its values are those of the next update"]
     if ours and max(ours) != update:
         notes.append(f"its scheduler has counted {_updates(max(ours))}")

@@ -387,7 +387,7 @@ def _read_scheduler_rows(
             raise UnreadableLog(
                 path_text(file),
                 f"expected a list of objects as groups of update {printable(str(line.get('t', number)))[:40]}",
-                'Write {"t": 0, "groups": [{"lr": 0.1}]}',
+                'For example: {"t": 0, "groups": [{"lr": 0.1}]}',
             )
         t = update_number(line.get("t", number), file) if groups else 0
         if groups and consumed is not None:

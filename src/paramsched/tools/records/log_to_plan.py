@@ -84,7 +84,7 @@ def plan_from_log(
     file = path_of_file(path)
     if isinstance(fields, str) or not isinstance(fields, Iterable | None):
         found = f"expected a list of fields, got {type(fields).__name__}"
-        raise InvalidArgument(f"plan_from_log(fields={shown(fields)})", found, 'Write fields=["lr"]')
+        raise InvalidArgument(f"plan_from_log(fields={shown(fields)})", found, 'For example: fields=["lr"]')
     wanted = FIELDS if fields is None else tuple(str(Field.of(field)) for field in fields)
     is_history = kind_of_log(file) == "history"
     logged = read_log(file, () if columns else wanted, columns=columns, time=time, optimizer=optimizer)
@@ -104,7 +104,7 @@ def plan_from_log(
         ordered = ordered + is_history  # `read_log` counts the steps of a history from 0
         if ordered[0] < start:
             found = f"the number of an update must be at least first={start}, got {ordered[0]}"
-            raise UnreadableLog(f"{column.field} in {path_text(file)}", found, "Write first=0")
+            raise UnreadableLog(f"{column.field} in {path_text(file)}", found, "For example: first=0")
         moved.append((column, ordered - start, values))
     folder = None if tables is None else Path(tables)
     bindings = []
@@ -183,7 +183,7 @@ def _kept_table(values: Floats, every: int, curve: CurveLike | None, field: str,
         raise InvalidArgument(
             f"plan_from_log(…): {field}",
             found,
-            'Write tables="replay", a folder for the values (on the command line: -o plan.yaml)',
+            'For example: tables="replay", a folder for the values (on the command line: -o plan.yaml)',
         )
     table_file.parent.mkdir(parents=True, exist_ok=True)
     if len(os.fsencode(table_file.name)) > _MAX_NAME_BYTES:

@@ -133,7 +133,7 @@ def read_saved_run(
                 break
         if start is None:
             found = "it does not contain the number of completed updates"
-            raise UnreadableLog(path_text(checkpoint.file), found, "Write --at 1000", option="--at")
+            raise UnreadableLog(path_text(checkpoint.file), found, "For example: --at 1000", option="--at")
     return SavedRun(checkpoint, paths, groups, path, state, start, source, ignored)
 
 
@@ -167,7 +167,7 @@ def _paths_of_optimizers(checkpoint: Checkpoint, given: Sequence[str], names: Se
     for path in plain:
         name = path.rpartition(".")[2]
         if set(name) & set("[]/=*?,"):
-            raise UnreadableLog(f"--optimizer {printable(path)}", "expected NAME=PATH", "Write --optimizer muon=PATH")
+            raise UnreadableLog(f"--optimizer {printable(path)}", "expected NAME=PATH", "Use --optimizer muon=PATH")
         chosen[name] = path
     for name, path in chosen.items():
         if path not in states:

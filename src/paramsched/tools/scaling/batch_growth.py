@@ -58,7 +58,7 @@ def seesaw(plan: PlanLike, *, batch: int, largest: int, calendar: Calendar | Non
         raise InvalidArgument(CallSite("scaling.seesaw", "largest"), found, f"Write largest={growth * first}")
     if plan.clock not in ("tokens", "samples"):
         found = "the plan must count tokens or samples, because the number of updates changes"
-        raise PlanError("scaling.seesaw(…)", found, 'Write ps.Plan(…, clock="tokens", horizon="1B tokens")')
+        raise PlanError("scaling.seesaw(…)", found, 'Use ps.Plan(…, clock="tokens", horizon="1B tokens")')
     if any(target.name == "batch_size" for target in plan.targets):
         raise PlanError("scaling.seesaw(…)", "the plan has a batch_size already", "Remove batch_size from the plan")
     if len(plan.bindings) != 1 or plan.bindings[0].name != "lr" or plan.metric_rules:
@@ -67,7 +67,7 @@ def seesaw(plan: PlanLike, *, batch: int, largest: int, calendar: Calendar | Non
     clock = str(plan.clock)
     resolved = plan.resolve(Calendar() if calendar is None else calendar)
     if resolved.horizon is None:
-        raise PlanError("scaling.seesaw(…)", "the length of the run is unknown", 'Write horizon="1B tokens"')
+        raise PlanError("scaling.seesaw(…)", "the length of the run is unknown", 'For example: horizon="1B tokens"')
     schedule = resolved.bindings[0].schedule
     counted = without_unit(schedule, clock)
     ((_, end),) = resolved.horizon.terms
@@ -80,7 +80,7 @@ def seesaw(plan: PlanLike, *, batch: int, largest: int, calendar: Calendar | Non
     top = int(np.argmax(rates))
     peak, begin = float(rates[top]), int(places[top])
     if peak <= 0:
-        raise PlanError("scaling.seesaw(…)", "the rate is never above 0", 'Write ps.Plan(lr="cosine()", …)')
+        raise PlanError("scaling.seesaw(…)", "the rate is never above 0", 'For example: ps.Plan(lr="cosine()", …)')
     rises = np.flatnonzero(np.diff(rates[top:]) > 1e-9 * peak)
     if rises.size:
         found = f"the rate rises after its peak, at {int(places[top + rises[0]])} {clock}"

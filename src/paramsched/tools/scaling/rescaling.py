@@ -119,25 +119,25 @@ def rescale(
         raise InvalidArgument(CallSite("scaling.rescale", "rule", shown(rule)), found, f'Write rule="{names[0]}"')
     if not isinstance(values, Mapping) or not values:
         found = f"expected a dict of hyperparameters, got {shown(values)}"
-        raise InvalidArgument("scaling.rescale(…)", found, 'Write {"lr": 3e-4}')
+        raise InvalidArgument("scaling.rescale(…)", found, 'For example: {"lr": 3e-4}')
     unknown = [key for key in values if key not in covered]
     if unknown:
         strange = unknown[0]
         found = f"the rule covers {', '.join(covered)}, not {strange}"
         both = strange in ("lr", "weight_decay") and {"adam-sqrt", "adamw-timescale"} & set(names)
-        instead = 'Write rule=["adam-sqrt", "adamw-timescale"]' if both else f"Leave {strange} out"
+        instead = 'For example: rule=["adam-sqrt", "adamw-timescale"]' if both else f"Leave {strange} out"
         raise InvalidArgument(CallSite("scaling.rescale", "rule", shown(rule)), found, instead)
     if tokens is not None and "weight_decay" not in covered:
         found = "the rule cannot change the number of tokens"
         raise InvalidArgument(CallSite("scaling.rescale", "tokens", shown(tokens)), found, "Omit tokens")
     if batch is None and tokens is None:
-        raise InvalidArgument("scaling.rescale(…)", "no change is specified", "Write batch=(256, 512)")
+        raise InvalidArgument("scaling.rescale(…)", "no change is specified", "For example: batch=(256, 512)")
     old, new = (1, 1) if batch is None else _pair("rescale", "batch", batch, whole_number, (256, 512))
     before, after = (1.0, 1.0) if tokens is None else _pair("rescale", "tokens", tokens, positive_number, (1e9, 8e9))
     ratios = _Ratios(Fraction(new, old), after / before)
     if not 0 < ratios.tokens < inf:
         site = CallSite("scaling.rescale", "tokens", shown(tokens))
-        raise InvalidArgument(site, "the numbers are too far apart", "Write tokens=(1e9, 8e9)")
+        raise InvalidArgument(site, "the numbers are too far apart", "For example: tokens=(1e9, 8e9)")
     changed: dict[str, tuple[Any, str]] = {}
     for key, formula in (item for name in names for item in _RULES[name].items()):
         if key in values:
@@ -169,7 +169,7 @@ def _changed(key: str, value: Any, formula: _Formula, ratios: _Ratios) -> tuple[
         return old * by, f"{key}: {old:.6g} -> {old * by:.6g}   × {by:.6g} = {formula.text}   {formula.source}"
     site = CallSite("scaling.rescale", key, shown(value))
     if not isinstance(value, (tuple, list)) or not all(0 <= finite_number(site, one) < 1 for one in value):
-        raise InvalidArgument(site, "expected a tuple of numbers from 0 to below 1", "Write betas=(0.9, 0.999)")
+        raise InvalidArgument(site, "expected a tuple of numbers from 0 to below 1", "For example: betas=(0.9, 0.999)")
     growth = formula.factor(ratios)
     betas = tuple(float(1 - growth * (1 - Fraction(repr(float(one))))) for one in value)
     if min(betas, default=1.0) <= 0:
@@ -212,6 +212,6 @@ def batch_for_tokens(
     size = log2(old) + power * (log2(after) - log2(before))
     if not size <= log2(MOST_COUNT):
         site = CallSite("scaling.batch_for_tokens", "exponent", shown(exponent))
-        raise InvalidArgument(site, "the batch would be larger than 1e18", "Write exponent=0.383")
+        raise InvalidArgument(site, "the batch would be larger than 1e18", "For example: exponent=0.383")
     size = max(0.0, size)
     return 2 ** round(size) if power_of_two else round(2**size)

@@ -106,7 +106,7 @@ def width(
     call = "scaling.width"
     if str(rule) not in _RULES:
         found = f"unknown rule {shown(rule)}; {did_you_mean(str(rule), _RULES)}"
-        raise InvalidArgument(CallSite(call, "rule", shown(rule)), found, 'Write rule="mup-adam"')
+        raise InvalidArgument(CallSite(call, "rule", shown(rule)), found, 'For example: rule="mup-adam"')
     chosen = _RULES[rule]
     old, new = whole_number(CallSite(call, "base_width"), base_width), whole_number(CallSite(call, "width"), width)
     listed = groups if isinstance(groups, (list, tuple)) else [groups]
@@ -143,6 +143,8 @@ def width(
 def _name_of(group: Any) -> str:
     if not isinstance(group, Mapping) or not isinstance(group.get("name"), str):
         found = f"expected groups with a name, got {shown(group)}"
-        raise InvalidArgument("scaling.width(…)", found, 'Write {"embedding": 3e-3, "hidden": 3e-3, "head": 3e-3}')
+        raise InvalidArgument(
+            "scaling.width(…)", found, 'For example: {"embedding": 3e-3, "hidden": 3e-3, "head": 3e-3}'
+        )
     name: str = group["name"]
     return name

@@ -120,7 +120,9 @@ PLAIN_TYPES: Final = {
 def within_float(value: Any) -> float:
     """Return the value. Raise InvalidArgument for an integer that is too large for a float."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**308:
-        raise InvalidArgument(f"a number of {len(str(abs(value)))} digits", "it is too large for a float", "Write 0.1")
+        raise InvalidArgument(
+            f"a number of {len(str(abs(value)))} digits", "it is too large for a float", "For example: 0.1"
+        )
     return value  # type: ignore[no-any-return]  # other types are checked by the caller
 
 

@@ -229,7 +229,7 @@ def public_names(names: FileNames) -> dict[str, Any]:
     }
 
 
-_TO_REPLACE: Final = "Write _delete_=True into the dict to replace what the base has"
+_TO_REPLACE: Final = "Set _delete_=True in the dict to replace what the base has"
 
 
 def merge_upon_base(

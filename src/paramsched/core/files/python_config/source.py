@@ -39,7 +39,7 @@ class PythonSource:
         try:
             self.tree = parse_python(text)
         except _REFUSED as error:
-            instead = "Write param_scheduler = dict(type='StepLR', …)"
+            instead = "For example: param_scheduler = dict(type='StepLR', …)"
             found = "nested too deep" if isinstance(error, (RecursionError, MemoryError)) else "not Python"
             if isinstance(error, SyntaxError) and error.msg and error.msg.isprintable():
                 found += f" ({error.msg})"

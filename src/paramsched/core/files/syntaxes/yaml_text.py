@@ -254,7 +254,7 @@ def _merge(place: Place, text: str, source: str) -> int:
     for merged in reversed([value for key, value in place.value if key == _MERGE]):
         for one in merged if isinstance(merged, list) and not isinstance(merged, Pairs) else [merged]:
             if not isinstance(one, Pairs):
-                fault = TextLines(text).fault(place.begin, "<< takes a mapping, or a list of them", "Write <<: *name")
+                fault = TextLines(text).fault(place.begin, "<< takes a mapping, or a list of them", "Use <<: *name")
                 raise ConfigError(source, [fault])
             found = {**dict(one), **found}
     rest = [(key, value) for key, value in place.value if key != _MERGE]

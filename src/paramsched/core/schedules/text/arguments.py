@@ -11,6 +11,7 @@ from itertools import permutations
 from numbers import Integral, Real
 from typing import Any, Final
 
+from paramsched.core.advice.number_checks import number_in_array
 from paramsched.core.advice.peer_words import UNITS
 from paramsched.core.base.advise import Mend, text_leaves
 from paramsched.core.base.codes import REFUSED_VALUE, WRONG_TYPE
@@ -23,7 +24,7 @@ from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.rules.base import Rule
 from paramsched.core.schedules.text.grammar import tree_of
 from paramsched.core.time import Duration
-from paramsched.core.time.duration import UNIT_NAMES, meant_length
+from paramsched.core.time.duration import UNIT_NAMES, close_unit, meant_length
 from paramsched.errors import InvalidArgument, ParseError, shown
 
 _LARGEST: Final = sys.float_info.max
@@ -269,7 +270,7 @@ def _length_of(text: str) -> tuple[Node, Mend] | None:
     if len(gone) != len(new) and not (len(gone) == 1 and UNITS.get(gone[0].lower()) == "%"):
         return None
     for one, other in zip(gone, new, strict=False):
-        known = UNITS.get(one.lower()) or certain_name(one, UNIT_NAMES) or one.lower()
+        known = UNITS.get(one.lower()) or close_unit(one) or one.lower()
         if UNIT_NAMES.get(known) != UNIT_NAMES.get(other):
             return None
     return Text(meant), Mend("name" if gone else "leaf", tuple(all_gone), tuple(new))
@@ -301,28 +302,9 @@ def without_places(node: Node) -> Node:
 
 
 def scalar_of(value: Any) -> Number | None:
-    """Return the number in an array or tensor with one element; None for other values.
-
-    A number of single precision is written as the shortest text with its value, 0.1 and not 0.10000000149.
-    """
-    if isinstance(value, (str, bool, int, float, Schedule, Duration, Curve)) or value is None:
-        return None
-    size, item = getattr(value, "size", None), getattr(value, "item", None)
-    count = size if isinstance(size, int) else getattr(value, "numel", lambda: 0)()
-    if count != 1 or not callable(item):
-        return None
-    number = item()
-    if isinstance(number, bool) or not isinstance(number, (int, float)):
-        return None
-    is_double = isinstance(number, int) or str(getattr(value, "dtype", "")).endswith("float64")
-    text = repr(number) if is_double else _shortest(number)
-    return Number(float(text) if isinstance(number, float) else number, text)
-
-
-def _shortest(number: float) -> str:
-    import numpy as np
-
-    return repr(float(str(np.float32(number))))
+    """Return the number in an array or tensor with one element; None for other values."""
+    number = number_in_array(value)
+    return None if number is None else Number(number, repr(number))
 
 
 def node_of(value: Any, depth: int = 20) -> Node:

@@ -566,7 +566,7 @@ class _CallRepair:
             error = error.changed(site=replace(site, call=self.name))
         if isinstance(error, UnreadableTable):
             return error  # its advice is about the file
-        if error.instead and not error.write and not error.instead.startswith("Write"):
+        if error.instead and not error.write:
             return error  # the advice is a sentence, not a line
         return error.changed(write=example, is_example=True)
 

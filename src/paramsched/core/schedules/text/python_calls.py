@@ -38,6 +38,7 @@ _EXAMPLES: Final = {
     "groups": '"head"',
     "initial": "1.0",
     "optimizer": "optimizer",
+    "over": '"10%"',
     "plan": 'ps.Plan(lr="cosine()", horizon=100)',
     "schedule": '"cosine()"',
     "steps_per_epoch": "100",
@@ -92,8 +93,14 @@ class _PythonCall:
         argument = _argument_of(error, given)
         if argument not in self.params:
             return error
-        param = self.params[argument]
-        meant = leaf_of(param, given[argument], node_of(given[argument]), {}, shares=False)
+        param, own = self.params[argument], error.call
+        site = own or CallSite(self.name, argument, "…", shown(given[argument]))
+        error = error.changed(site=replace(site, call=self.name, argument=argument))
+        if own is None and error.write and self.name == self.builder.__name__:
+            length = error.sample if type(error.sample) is int else 10_000
+            error = error.changed(write=f"{argument}={length}", is_example=True)
+        value = given[argument]
+        meant = None if fits(param, value) else leaf_of(param, value, node_of(value), {}, shares=False)
         if meant is None:
             return error
         self._keep(given)
@@ -101,8 +108,7 @@ class _PythonCall:
         self.built[argument] = _value_of(meant[0])
         self.mends.append(meant[1])
         line = self._promised()
-        site = error.call or CallSite(self.name, argument, "…", shown(given[argument]))
-        return error.changed(site=replace(site, call=self.name, argument=argument), write=line) if line else error
+        return error.changed(write=line) if line else error
 
     # ---- arguments that do not match the signature
 
@@ -178,7 +184,7 @@ class _PythonCall:
             return True
         near = certain_name(key, free)
         ours = near if near is not None and _letters(near) == _letters(key) else own_name(key, free, self.name)
-        if ours in free and has_same_value(key, ours):
+        if ours in free and (has_same_value(key, ours) or (key.endswith("_per_epoch") and ours.endswith("_per_epoch"))):
             self.advice[key] = f'did you mean "{ours}"?' if ours == near else f'use "{ours}"'
             self.renamed = key, ours
             self._put(ours, value, Mend("other", (key,), (ours,)))
@@ -299,8 +305,9 @@ class _PythonCall:
         """Return whether the corrected call of a class of values has no error. Other calls may have effects."""
         if not is_dataclass(self.builder):
             return True
+        made = object.__new__(self.builder)  # type: ignore[call-overload]  # a class
         try:
-            self.builder(**self.built)
+            type(made).__init__.__wrapped__(made, **self.built)  # because the wrapper would correct this call too
         except (InvalidArgument, TypeError):
             return False
         return True

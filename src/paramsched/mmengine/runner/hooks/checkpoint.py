@@ -118,11 +118,13 @@ def rule_of(monitor: Any, rule: Any, site: CallSite) -> str:
     ('less', 'greater', 'greater')
     """
     if not isinstance(monitor, str):
-        raise InvalidArgument(site_with_value(site, monitor), "expected the name of a metric", 'Write "accuracy"')
+        raise InvalidArgument(
+            site_with_value(site, monitor), "expected the name of a metric", 'For example: "accuracy"'
+        )
     if rule is not None:
         if rule not in ("greater", "less"):
             refused = site_with_value(CallSite(site.call, "rule"), rule)
-            raise InvalidArgument(refused, did_you_mean(str(rule), ("greater", "less")), 'Write rule="less"')
+            raise InvalidArgument(refused, did_you_mean(str(rule), ("greater", "less")), 'For example: rule="less"')
         return str(rule)
     name = monitor.lower()
     if name in _GREATER or (name not in _LESS and any(key in name for key in _GREATER)):
@@ -130,7 +132,7 @@ def rule_of(monitor: Any, rule: Any, site: CallSite) -> str:
     if any(key in name for key in _LESS):
         return "less"
     refused = site_with_value(site, monitor)
-    raise InvalidArgument(refused, "the name does not show which value is better", 'Write rule="greater"')
+    raise InvalidArgument(refused, "the name does not show which value is better", 'For example: rule="greater"')
 
 
 def is_better(rule: str, one: float, other: float) -> bool:

@@ -39,7 +39,7 @@ def priority_of(priority: Any) -> int:
     raise InvalidArgument(
         f"priority={priority!r}",
         did_you_mean(str(priority), PRIORITIES),
-        'Write "NORMAL", or a number between 0 and 100',
+        'For example: "NORMAL", or a number between 0 and 100',
     )
 
 

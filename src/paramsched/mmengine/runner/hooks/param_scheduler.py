@@ -36,7 +36,7 @@ class ParamSchedulerHook(Hook):
             raise InvalidArgument(
                 CallSite("ParamSchedulerHook", "count", f"{count!r}"),
                 did_you_mean(str(count), ("batches", "updates")),
-                'Write count="updates"',
+                'Use count="updates"',
             )
         self.count = count
         self._updates: dict[str, int] = {}

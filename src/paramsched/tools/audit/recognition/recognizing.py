@@ -312,7 +312,7 @@ def _of_pairs(pairs: Pairs) -> LoggedValues:
     except (TypeError, ValueError):
         found = f"expected a path or pairs of update and value, got {type(pairs).__name__}"
         where = f"recognize({shown(pairs)[:80]})"
-        raise InvalidArgument(where, found, "Write recognize([(0, 0.1), (1, 0.09)])") from None
+        raise InvalidArgument(where, found, "For example: recognize([(0, 0.1), (1, 0.09)])") from None
     return LoggedValues("pairs", with_shared_digits([make_column("lr", 0, rows, Path("pairs"))]), (None,), ())
 
 
