@@ -268,12 +268,14 @@ def given_bases(
         key = field, group if at else None
         if key in values:
             found = f"{field} has two bases; the decimal separator is a point"
-            raise click.UsageError(f"--base {','.join(given)}: {found}. Write --base {place.strip() or field}=0.1")
+            raise click.UsageError(
+                f"--base {','.join(given)}: {found}. For example: --base {place.strip() or field}=0.1"
+            )
         with suppress(ValueError):
             values[key] = float(number)
         if not isfinite(values.get(key, inf)):
             meant = re.search(r"[0-9.]+(e-?[0-9]+)?", number)
-            advice = f"Write --base {field}={meant[0] if meant else 0.1}"
+            advice = f"For example: --base {field}={meant[0] if meant else 0.1}"
             raise click.UsageError(f'--base {entry}: expected a finite number, got "{number}". {advice}')
     return values
 
@@ -417,7 +419,7 @@ def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float
             found[column.field, group] = column.t, values
     if baseless:
         what = f"the base of {', '.join(baseless)} is unknown, so it is not compared"
-        instead = f"Write --base {','.join(f'{place}={number!r}' for place, number in baseless.items())}"
+        instead = f"For example: --base {','.join(f'{place}={number!r}' for place, number in baseless.items())}"
         if not found:
             raise UnreadableLog(log, what, instead)
         echo_note(f"--used {log}: {what}. {instead}")

@@ -434,8 +434,8 @@ class TestTheWarning:
     [
         ({"multiplier": 8}, "total_epoch=5"),
         ({"multiplier": 8, "total_epoch": 5, "warmup_epoch": 5}, "total_epoch=5"),
-        ({"multiplier": 0.5, "total_epoch": 5}, "Write 1 to"),
-        ({"multiplier": 0.5, "warmup_epoch": 5}, "Write 1 to"),
+        ({"multiplier": 0.5, "total_epoch": 5}, "Use 1 to"),
+        ({"multiplier": 0.5, "warmup_epoch": 5}, "Use 1 to"),
         ({"multiplier": 8, "total_epoch": 2.5}, "expected an integer"),
         ({"multiplier": 8, "total_epoch": 5, "base_lr": [0.1, 0.2]}, "Write one number for each"),
     ],

@@ -263,7 +263,7 @@ def test_a_step_with_unknown_consumption_raises_before_it_happens(drive):
     after = weight.detach(), optimizer.state_dict(), scheduler.state_dict()
     assert str(after) == str(before)
     assert str(refusal.value) == (
-        "update 1: the plan's clock counts tokens, and the number of tokens of this update is unknown. Write "
+        "update 1: the plan's clock counts tokens, and the number of tokens of this update is unknown. Call "
         "scheduler.consumed(tokens=n) before optimizer.step(), or pass tokens_per_step to Calendar(…)"
     )
 

@@ -97,7 +97,7 @@ def test_a_detached_scheduler_raises_an_error_with_the_call_to_continue(call):
     scheduler.detach()
     arguments = {"seek": (3,), "observe": (), "load_state_dict": (state,)}[call]
 
-    with pytest.raises(ps.errors.ParamschedError, match=r"For example: ps\.Scheduler\(optimizer, plan\)"):
+    with pytest.raises(ps.errors.ParamschedError, match=r"Write ps\.Scheduler\(optimizer, plan\)"):
         getattr(scheduler, call)(*arguments)
 
 

@@ -75,7 +75,7 @@ class Loader:
         ({"batches_per_epoch": Loader()}, "expected an integer, got Loader", "batches_per_epoch=len(loader)"),
         ({"steps_per_epoch": Loader()}, "expected an integer, got Loader", "steps_per_epoch=len(loader)"),
         ({"batch_size": Loader()}, "expected an integer from 1", "batch_size=100"),
-        ({"steps_per_epoch": [1]}, "expected an integer from 1", "steps_per_epoch=100"),
+        ({"steps_per_epoch": [1]}, "expected an integer from 1", "steps_per_epoch=1"),
         ({"batches_per_epoch": {1: 2}}, "expected an integer from 1", "batches_per_epoch=100"),
         ({"tokens_per_step": 0}, "tokens_per_step=0): expected a number greater than 0 and at most 1e18", "4096"),
         ({"tokens_per_step": float("inf")}, "inf", "4096"),
@@ -88,7 +88,7 @@ class Loader:
         ({"total": -2}, "must not be negative", "total=2"),
         ({"total": "50%"}, "a share of the total", "total=10000"),
         ({"total": "until 5 epochs"}, "does not take `until`", 'total="5 epochs"'),
-        ({"total": "0 tokens", "tokens_per_step": 5}, "at least 1 update", "total=1, tokens_per_step=5"),
+        ({"total": "0 tokens", "tokens_per_step": 5}, "at least 1 update", "total=1"),
         ({"total": "1e18 epochs", "steps_per_epoch": 2}, "at most 1e18 updates, got 2e+18", "a smaller total"),
         (
             {"steps_per_epoch": 10, "batches_per_epoch": 11},

@@ -389,7 +389,10 @@ def test_a_config_is_merged_into_its_base(tmp_path, base, text, expected):
 @table(
     ("text", "message"),
     [
-        ("_base_ = ['a.json', 5]", '$._base_: expected a path or a list of paths, got ["a.json", 5]. Write _base_ = '),
+        (
+            "_base_ = ['a.json', 5]",
+            '$._base_: expected a path or a list of paths, got ["a.json", 5]. For example: _base_ = ',
+        ),
         ("_base_ = [f()]", "`f()` needs running. Write the path itself, _base_ = './base.py'"),
         ("_base_ = ['a.json', 'b.json']", "a.json and b.json both have x1, x2, x3, x4, x5. Keep each name in one"),
         ("_base_ = 'c.json'", "expected a mapping of names to values. Write param_scheduler and train_cfg"),

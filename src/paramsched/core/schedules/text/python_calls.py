@@ -305,9 +305,11 @@ class _PythonCall:
         """Return whether the corrected call of a class of values has no error. Other calls may have effects."""
         if not is_dataclass(self.builder):
             return True
-        made = object.__new__(self.builder)  # type: ignore[call-overload]  # a class
+        kind: Any = self.builder
         try:
-            type(made).__init__.__wrapped__(made, **self.built)  # because the wrapper would correct this call too
+            kind.__init__.__wrapped__(
+                object.__new__(kind), **self.built
+            )  # because the wrapper would correct this call too
         except (InvalidArgument, TypeError):
             return False
         return True
