@@ -414,7 +414,6 @@ LINES = [
 UNCERTAIN_LINES = [
     ("sine()", "cosine"),
     ("invsqr(100)", "inverse_sqrt"),
-    ("cosine(too=0.2)", "to"),
     ("cosine(stop=0.2)", "to"),
     ("cosine(top=0.9)", "to"),
     ("cosine(t=50)", "to"),

@@ -47,7 +47,8 @@ def fixed(text: str) -> str:
         ("exponetal", SHAPES, "exponential"),  # two edits
         ("momntm", KNOWN, "momentum"),
         ("TO", ARGUMENTS, "to"),  # the same letters
-        ("too", ARGUMENTS, None),  # "to" is too short
+        ("too", ARGUMENTS, "to"),  # a letter is typed twice
+        ("top", ARGUMENTS, None),  # "to" is too short for another edit
         ("beta1_decay", KNOWN, None),  # another digit is another name
         ("hoziron", ("horizon",), "horizon"),
         ("orizno", ("horizon",), None),  # two edits need the same first letter

@@ -195,8 +195,8 @@ from support.tables import table
             "lr: {cosine: {too: 1}}\n",
             (1, 15, "PS104"),
             'unknown argument "too" of cosine; did you mean "to"?',
-            "For example: cosine(to=0.1, over=100)",
-            None,
+            "Write lr: cosine(to=1)",
+            "lr: {cosine: {to: 1}}\n",
         ),
         (
             "lr: {cosine: {too: 1, to: 2}}\n",

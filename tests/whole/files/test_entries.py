@@ -263,9 +263,7 @@ DOCUMENTS = [
      '1:26 $.lr.values[1] expected a level, got "x" | For example: table([0.1, 0.5, 1.0], every=2) | PS105'),
     ('lr: {table: {values: 5}}', '1:22 $.lr.values expected a list, got 5 | Write lr: table(values=[5]) | PS105'),
     ('lr: {piecewise: [[0, 1], [5, 0.1]]}',
-     '1:19 $.lr.points[0] expected a list, got 0 | For example: piecewise([(0, 1.0), (10, 0.5), (20, 0.1)]) | '
-     'PS105 ;; 1:26 $.lr.curve expected a curve, got [5, 0.1] | For example: piecewise([(0, 1.0), (10, 0.5), '
-     '(20, 0.1)]) | PS105'),
+     '1:5 $.lr piecewise takes a list of values | Write lr: piecewise([[0, 1], [5, 0.1]]) | PS105'),
     ('lr: {piecewise: [[0, 1], [5]]}',
      '1:19 $.lr.points[0] expected a list, got 0 | For example: piecewise([(0, 1.0), (10, 0.5), (20, 0.1)]) | '
      'PS105 ;; 1:26 $.lr.curve expected a curve, got [5] | For example: piecewise([(0, 1.0), (10, 0.5), (20, '
@@ -1149,9 +1147,9 @@ DOCUMENTS = [
      'cosine_restarts(1000) restarts | For example: cosine(to=0.1, over=100) | PS104 ;; 1:30 $.lr.T_max unknown '
      'argument "T_max" of cosine; use "over" | For example: cosine(to=0.1, over=100) | PS104'),
     ('lr: {cosine: {too: 1, ovr: 2}}',
-     '1:15 $.lr.too unknown argument "too" of cosine; did you mean "to"? | For example: cosine(to=0.1, '
-     'over=100) | PS104 ;; 1:23 $.lr.ovr unknown argument "ovr" of cosine; did you mean "over"? | For example: '
-     'cosine(to=0.1, over=100) | PS104'),
+     '1:15 $.lr.too unknown argument "too" of cosine; did you mean "to"? | Write lr: cosine(to=1, over=2) | PS104 '
+     'too>to ;; 1:23 $.lr.ovr unknown argument "ovr" of cosine; did you mean "over"? | Write lr: cosine(to=1, over=2) '
+     '| PS104 ovr>over'),
     ('lr: {cosine: {zzz: 1, yyy: 2}}',
      '1:15 $.lr.zzz unknown argument "zzz" of cosine; expected … | For example: cosine(to=0.1, over=100) | '
      'PS104 ;; 1:23 $.lr.yyy unknown argument "yyy" of cosine; expected … | For example: cosine(to=0.1, '
@@ -1299,7 +1297,8 @@ DOCUMENTS = [
     ('lr: {cosine: [[1, 2]]}',
      '1:15 $.lr.start expected a level, got [1, 2] | For example: cosine(to=0.1, over=100) | PS105'),
     ('lr: {warmup: {over: 5, start: 0.1, too: 3}}',
-     '1:36 $.lr.too unknown argument "too" of warmup; did you mean "to"? | For example: warmup(4) | PS104'),
+     '1:36 $.lr.too unknown argument "too" of warmup; did you mean "to"? | Write lr: warmup(over=5, '
+     'start=0.1, to=3) | PS104 too>to'),
     ('lr: {warmup: {num_warmup_steps: 5, start_factor: 0.1}}',
      '1:15 $.lr.num_warmup_steps unknown argument "num_warmup_steps" of warmup; use "over" | Write lr: '
      'warmup(over=5, start=0.1) | PS104 num_warmup_steps>over ;; 1:36 $.lr.start_factor unknown argument '

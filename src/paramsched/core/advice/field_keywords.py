@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paramsched.core.advice.peer_words import LENGTHS_OF_RUN, RUN_FACTS, is_warmup_length
+from paramsched.core.base.advise import keeps_numbers
 from paramsched.core.base.near_names import KNOWN, certain_name
-from paramsched.errors import InvalidCall, shown
+from paramsched.errors import InvalidArgument, InvalidCall, shown
 
 _ENTRIES = ("horizon", "clock")
 
@@ -45,6 +46,14 @@ def refuse_wrong_fields(
             return f"Binding({value.name!r}, {value.schedule}, groups={value.groups!r})"
         return str(value) if isinstance(value, schedule) else repr(value)
 
+    def is_line(value: Any) -> bool:
+        try:
+            binding("lr", value)
+        except InvalidArgument:
+            return False
+        return True
+
+    passed = horizon
     several = [one if isinstance(one, (list, tuple)) else [one] for one in bindings]
     given = [one for items in several for one in items]
     kept: dict[str, Any] = {}
@@ -59,12 +68,14 @@ def refuse_wrong_fields(
             nested |= {str(key): lines for key, lines in other.items() if isinstance(lines, Mapping)}
         elif isinstance(other, (schedule, str)):
             kept[name] = other
+        elif isinstance(other, int) and not isinstance(other, bool) and horizon is None:  # Plan(cosine(), 100)
+            horizon = other
     for name, value in {**fields, "horizon": horizon, "clock": clock}.items():
         if name not in wrong:
             if value is not None:
                 kept[name] = value
         elif name == "groups" and isinstance(value, Mapping):
-            nested |= {group: lines for group, lines in value.items() if isinstance(lines, Mapping)}
+            nested |= {group: one if isinstance(one, Mapping) else {"lr": one} for group, one in value.items()}
         elif name == "targets" and isinstance(value, Mapping):
             for target, entry in value.items():
                 kind = "initial" if isinstance(entry, (int, float)) else "schedule"
@@ -93,7 +104,14 @@ def refuse_wrong_fields(
     named = [f"{name}={code(value)}" for name, value in kept.items() if name.isidentifier()]
     found = [f'unknown field "{name}"; {reason}' for name, reason in wrong.items()]
     found += [f"{shown(one)}: not a Binding" for one in others]
-    raise InvalidCall("Plan(…)", "; ".join(found), f"Write Plan({', '.join([*written, *named])})")
+    write = f"Plan({', '.join([*written, *named])})"
+    lines = [
+        *(one for name, one in kept.items() if name not in _ENTRIES),
+        *(x for y in nested.values() for x in y.values()),
+    ]
+    given_text = " ".join(map(repr, [*map(code, given), *fields.items(), passed]))
+    is_promise = keeps_numbers(given_text, write) and all(map(is_line, lines))
+    raise InvalidCall("Plan(…)", "; ".join(found), write=write, is_example=not is_promise)
 
 
 def _entry(name: str) -> str | None:

@@ -50,7 +50,8 @@ def certain_name(name: str, known: Iterable[str]) -> str | None:
 def names_within_a_slip(name: str, known: Iterable[str]) -> list[str]:
     """Return the known names of which `name` can be a slip: those that agree up to case, else those with fewest edits.
 
-    An edit is a letter more, less or different, or a swap of neighbors. One edit needs names of three letters, two
+    An edit is a letter more, less or different, or a swap of neighbors. One edit needs names of three letters, unless a
+    letter is typed twice, two
     edits need the same first letter, a known name of six letters and a written one of five. In shorter names, two edits
     lead from one word to another: `power` and `over`. Digits must agree, because `beta1` and `beta2` are two names.
     """
@@ -62,10 +63,17 @@ def names_within_a_slip(name: str, known: Iterable[str]) -> list[str]:
         return same
     digits = [letter for letter in plain if letter.isdigit()]
     names = [one for one in names if [letter for letter in one if letter.isdigit()] == digits]
-    if near := [one for one in names if min(len(name), len(one)) >= 3 and _is_one_edit(plain, one.lower())]:
+    near = [one for one in names if min(len(name), len(one)) >= 3 and _is_one_edit(plain, one.lower())]
+    if near or (near := [one for one in names if len(one) > 1 and _is_doubled(plain, one.lower())]):
         return near
     long = [one for one in names if len(name) >= 5 and len(one) >= 6 and one[0].lower() == plain[0]]
     return [one for one in long if _are_two_edits(plain, one.lower())]
+
+
+def _is_doubled(one: str, other: str) -> bool:
+    """Return whether a text is another one with a letter typed twice: `too` for `to`."""
+    places = range(len(other))
+    return len(one) == len(other) + 1 and any(other[: place + 1] + other[place:] == one for place in places)
 
 
 def _is_one_edit(one: str, other: str) -> bool:

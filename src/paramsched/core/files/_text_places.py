@@ -165,7 +165,10 @@ def _with_quotes_of(raw: str, text: str) -> str:
 
 def _has_key(root: Place, path: str, key: str, text: str) -> bool:
     place = place_at_path(root, path + key)
-    return place.key is not None and text[place.key : place.begin].lstrip("\"'").startswith(key)
+    if place.key is None:
+        return False
+    written = text[place.key : place.begin].strip("\"' \t:=")
+    return written == key or written.startswith((f"{key}\"", f"{key}'", f"{key}:", f"{key} "))
 
 
 def place_at_path(root: Place, path: str) -> Place:

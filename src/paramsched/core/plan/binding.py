@@ -224,7 +224,7 @@ def checked_binding(one: object) -> Binding:
     line = f"lr={one}" if isinstance(one, Schedule) else f"lr={one!r}"
     if isinstance(one, Mapping) and all(isinstance(name, str) and name.isidentifier() for name in one):
         line = ", ".join(f"{name}={value!r}" for name, value in one.items())
-    raise InvalidArgument(f"Plan({one!r})", "not a Binding", f"Write Plan({line})")
+    raise InvalidArgument(f"Plan({one!r})", "not a Binding", write=line, is_example=not line.partition("=")[2])
 
 
 def binding_key(binding: Binding) -> tuple[Any, ...]:

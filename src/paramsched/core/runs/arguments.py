@@ -36,8 +36,9 @@ def request_of(plan: Plan, drive: Any, resume: Resume, late_groups: Any, t: Any,
         found = did_you_mean(str(late_groups), get_args(LateGroups))
         raise InvalidArgument(f"Scheduler(late_groups={late_groups!r})", found, 'For example: late_groups="present"')
     if t is not None and not is_count_of_updates(t):
-        instead = "For example: ps.Scheduler(optimizer, plan, t=500)"
-        raise InvalidTime(f"Scheduler(…, t={shown(t)})", "not a number of completed updates", instead)
+        write = "ps.Scheduler(optimizer, plan, t=500)"
+        site, found = f"Scheduler(…, t={shown(t)})", "not a number of completed updates"
+        raise InvalidTime(site, found, write=write, is_example=True, refused=t)
     start = None if t is None else int(t)  # checkpoints cannot contain NumPy integers
     return Request(plan, drive, resume, late_groups, start, names)
 

@@ -252,7 +252,9 @@ class _PlanReader:
             place = child_path(NOTE, key)
             if key not in NOTE_KEYS:
                 found = f'unknown key "{key}" of a note; {did_you_mean(str(key), NOTE_KEYS)}'
-                self.diagnostics.add(place, found, at_key=True, code=WRONG_ARGUMENT)
+                near = certain_name(str(key), NOTE_KEYS)
+                replace = None if near is None else (str(key), near)
+                self.diagnostics.add(place, found, at_key=True, code=WRONG_ARGUMENT, replace=replace)
             elif isinstance(text, BadValue):
                 self.diagnostics.add(place, text.found, "Put it in quotes", code=REFUSED_VALUE)
             elif not isinstance(text, str):

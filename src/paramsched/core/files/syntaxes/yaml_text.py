@@ -142,7 +142,7 @@ def _refuse_cut_call(event: Any, text: str, source: str) -> None:
     field = _PAIR.match(text, text.rfind("\n", 0, begin) + 1)
     if field is not None and field.end() <= begin:
         found = "each element of this field is a field of its own"
-        raise ConfigError(source, [TextLines(text).fault(begin, found, f"Write the entry {field[1]}[0]: {call}")])
+        raise ConfigError(source, [TextLines(text).fault(begin, found, f"For example: {field[1]}[0]: {call}")])
     if depth == 0:
         quoted = f"'{call}'" if '"' in call and "'" not in call else json.dumps(call, ensure_ascii=False)
         fault = replace(fault, instead=advice_of_line(quoted), edit=TextEdit(begin, begin + len(call), quoted))

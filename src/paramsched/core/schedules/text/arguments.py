@@ -187,8 +187,11 @@ def _leaf(
         return Number(int(value), str(int(value)))
     if kind == "list" and len(param.items) == 1 and fits(param.items[0], value):
         return List((node,))
-    if kind == "list" and len(param.items) == 1 and isinstance(value, (list, tuple)) and value:
-        return _items(param.items[0], value, node, names, shares=shares)
+    if kind in ("list", "pairs") and isinstance(value, (list, tuple)) and value:
+        items = param.items if len(param.items) > 1 else param.items * len(value)
+        return _items(items, value, node, names, shares=shares) if len(items) == len(value) else None
+    if kind == "list" and len(param.items) == 1 and (numbers := numbers_of(value)) is not None:
+        return numbers
     if kind == "curve" and isinstance(value, Schedule) and isinstance(node, Call):
         if node.name in CONSTANTS and not node.args and not node.kwargs:
             return Word(f"curves.{node.name}")
@@ -197,13 +200,26 @@ def _leaf(
     return None
 
 
+def numbers_of(value: Any) -> List | None:
+    """Return the numbers in an array or tensor of one dimension; None for other values."""
+    if getattr(value, "ndim", 0) != 1:
+        return None
+    numbers = [scalar_of(one) for one in value]
+    return None if not numbers or None in numbers else List(tuple(one for one in numbers if one is not None))
+
+
 def _items(
-    item: Param, values: Sequence[Any], node: Node, names: Mapping[str, Callable[..., Any]], *, shares: bool
+    items: Sequence[Param],
+    values: Sequence[Any],
+    node: Node,
+    names: Mapping[str, Callable[..., Any]],
+    *,
+    shares: bool,
 ) -> tuple[Node, Mend] | None:
     """Return a list whose items are values of another type."""
     nodes = node.items if isinstance(node, List) else tuple(map(node_of, values))
     made, gone, new = list[Node](), list[str](), list[str]()
-    for value, one in zip(values, nodes, strict=True):
+    for item, value, one in zip(items, values, nodes, strict=True):
         if fits(item, value):
             made.append(one)
         elif (found := leaf_of(item, value, one, names, shares=shares)) is None:

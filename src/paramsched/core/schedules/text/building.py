@@ -101,6 +101,8 @@ class Builder:
         """Return the name to replace and the new one, if that is the entire correction."""
         if len(mends) != 1 or len(mends[0].gone) != 1 or len(mends[0].new) != 1 or mends[0].kind not in FIXED:
             return None
+        if "." in mends[0].gone[0]:  # the part after the dot stays
+            return None
         if place.path:
             return mends[0].gone[0], mends[0].new[0]
         text, (gone,) = self.text[place.begin : place.end], mends[0].gone
@@ -836,10 +838,10 @@ class _CallRepair:
     def _as_list(self) -> Mend | None:
         """Put brackets around the items of a list: `multistep(20, 70)`."""
         first = self.order[0] if self.order else None
-        if first is None or first.kind != "list" or len(self.args) < 2 or first.several:
+        if first is None or first.kind not in ("list", "pairs") or len(self.args) < 2 or first.several:
             return None
-        items = [value for value, _ in self.args]
-        if not all(fits(first.items[0], one) and not isinstance(one, (list, tuple)) for one in items):
+        items, is_pairs = [value for value, _ in self.args], first.kind == "pairs"
+        if not all(fits(first.items[0], one) and isinstance(one, (list, tuple)) is is_pairs for one in items):
             return None
         self.args = [(tuple(items), List(tuple(new for _, new in self.args)))]
         return Mend("leaf")

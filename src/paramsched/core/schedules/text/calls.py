@@ -6,7 +6,7 @@ from typing import Any
 
 from paramsched.core.base.advise import promise
 from paramsched.core.base.node import Call, Keyword, Node, Value
-from paramsched.core.schedules.text.arguments import node_of, scalar_of
+from paramsched.core.schedules.text.arguments import node_of, numbers_of, scalar_of
 from paramsched.core.schedules.text.building import BROKEN, Builder
 from paramsched.core.schedules.text.parsing import known_names, read_line
 from paramsched.core.schedules.text.printing import text_of
@@ -57,9 +57,8 @@ def _as_passed(found: InvalidArgument, error: InvalidArgument) -> InvalidArgumen
 
 
 def _written(node: Node) -> Node:
-    """Return the number of an array with one element, whose repr has other names and digits."""
-    number = scalar_of(node.value) if isinstance(node, Value) else None
-    return node if number is None else number
+    """Return the numbers of an array, whose repr has other names and digits."""
+    return (scalar_of(node.value) or numbers_of(node.value) or node) if isinstance(node, Value) else node
 
 
 def _promised(call: Call, node: Node, reader: Builder, value: Any) -> str:

@@ -18,7 +18,7 @@ from paramsched.core.advice.peer_words import (
 from paramsched.core.base.advise import GRAMMAR, Mend
 from paramsched.core.base.codes import UNKNOWN_NAME
 from paramsched.core.base.near_names import certain_name, did_you_mean, shortened_text
-from paramsched.core.base.node import Call, Keyword, List, Node, Text, Word
+from paramsched.core.base.node import Call, Keyword, List, Node, Number, Text, Word
 from paramsched.core.base.params import Param, params_of, required_names
 from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text, unknown_curve
 from paramsched.core.schedules.affine import NEIGHBOR_LEVELS
@@ -26,6 +26,7 @@ from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.registry import RULES, SHAPES
 from paramsched.core.schedules.text.arguments import without_places
 from paramsched.core.schedules.text.grammar import EXAMPLE_LINE, is_field, tree_of
+from paramsched.core.schedules.text.printing import text_of
 
 _OTHER_NAMES: Final = {
     "max": "maximum", "min": "minimum", "clip": "clamp", "1cycle": "one_cycle",
@@ -180,6 +181,10 @@ def _with_prefix(name: str, names: _Names, renamed: Callable[[str], Node]) -> Na
     parts = name.split(".")
     short = ".".join(parts[-2:]) if parts[-2] in ("curves", "rules") else parts[-1]
     found = f"{shortened_text(name.removesuffix(short))}… is not part of a schedule's text"
+    space = certain_name(parts[-2], ("curves", "rules")) if len(parts) == 2 and short == parts[-1] else None
+    if space is not None and (short in RULES if space == "rules" else short in CONSTANTS or short in FAMILIES):
+        found = f'unknown name "{shortened_text(parts[0])}"; did you mean "{space}"?'
+        return NameProblem(found, renamed(f"{space}.{short}"), Mend("name", (name,), (short,)))
     if short == parts[-1] and short not in names and (peer := advice_for_peer(name)):
         return NameProblem(peer[0], example=peer[1])
     if short == parts[-1] and short not in names and (near := certain_name(short, [*names, "absolute"])):
@@ -243,7 +248,11 @@ def _peer_call(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, 
     except (TypeError, ValueError):
         line = None
     if line is not None:
-        return NameProblem(found, _without_places(line, names), Mend("peer"), example)
+        meant = _without_places(line, names)
+        if (until := _until_it_rises(meant)) is not None:
+            library = (meant_by(full) or ("it",))[0]
+            found = f'"{shortened_text(name)}" is a name of {library}; {until}. {library} rises again after it'
+        return NameProblem(found, meant, Mend("peer"), example)
     if name.rpartition(".")[2] in (*SEQUENCES, "SequentialLR"):
         return _sequence(Call(name, args, node.kwargs, node.place, node.head), name)
     ours = _own_function(name, len(args), [key.name for key in node.kwargs])
@@ -251,6 +260,28 @@ def _peer_call(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, 
         meant = Call(ours, args, node.kwargs, node.place, node.head)
         return NameProblem(found, meant, Mend("other", (name,), (ours,)), example)
     return NameProblem(found, example=example)
+
+
+def _until_it_rises(node: Node) -> str | None:
+    """Return the simple line of a wave that a run ends before it rises again, with the update; None for other lines.
+
+    >>> wave = Call("restarts", (Call("cosine_wave"), Number(180, "180")))
+    >>> _until_it_rises(Call(">>", (Call("warmup", (Number(10, "10"),)), wave)))
+    'if the run ends at update 100: warmup(10) >> cosine(over=90)'
+    """
+    stages = node.args if isinstance(node, Call) and node.name == ">>" else (node,)
+    begin = 0
+    for one in stages[:-1]:
+        if not (isinstance(one, Call) and one.args and isinstance(one.args[0], Number)):
+            return None
+        begin += int(one.args[0].value)
+    match stages[-1]:
+        case Call("restarts", (Call("cosine_wave", (), kwargs), Number(value=period))) if period % 2 == 0:
+            half = Number(period // 2, f"{period // 2:.0f}")
+            fall = Call("cosine", (), (*kwargs, Keyword("over", half)))
+            line = text_of(Call(">>", (*stages[:-1], fall)) if len(stages) > 1 else fall)
+            return f"if the run ends at update {begin + int(half.value)}: {line}"
+    return None
 
 
 def _without_places(line: str, names: _Names) -> Node:

@@ -68,7 +68,9 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     """
     if not isinstance(text, str):
         found = f"expected text, got {type(text).__name__}"
-        raise ParseError(f"parse({shown(text)})", found, write='"cosine(to=0.1)"', is_example=True)
+        is_line = isinstance(text, Schedule)
+        write = f'"{text}"' if is_line and '"' not in str(text) else '"cosine(to=0.1)"'
+        raise ParseError(f"parse({shown(text)})", found, write=write, is_example=not is_line or '"' in str(text))
     try:
         own = {builder.__name__: builder for builder in shapes}
     except (TypeError, AttributeError):

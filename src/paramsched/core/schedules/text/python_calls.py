@@ -21,7 +21,7 @@ from paramsched.core.base.near_names import certain_name, did_you_mean, shortene
 from paramsched.core.base.node import Call, Keyword, Node, Number, Text, Word
 from paramsched.core.base.params import params_of
 from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.text.arguments import fits, leaf_of, node_of, scalar_of
+from paramsched.core.schedules.text.arguments import fits, leaf_of, node_of, numbers_of, scalar_of
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
 _LONGEST = 120  # characters of a call that is written for the user
@@ -334,8 +334,8 @@ def _letters(name: str) -> str:
 
 
 def _plain(value: Any) -> Node:
-    """Return the node of a value that a user wrote: the number of an array with one element."""
-    return scalar_of(value) or node_of(value)
+    """Return the node of a value that a user wrote: the numbers of an array."""
+    return scalar_of(value) or numbers_of(value) or node_of(value)
 
 
 def _value_of(node: Node) -> Any:
