@@ -154,7 +154,7 @@ from support.tables import table
             (2, 10, "PS105"),
             "expected the name of a schema, got 5",
             'For example: "$schema": "plan.schema.json"',
-            None,
+            "lr: 1\nnote: {who: a}\n",
         ),
         (
             "lr: {step: []}\n",

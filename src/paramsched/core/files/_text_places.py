@@ -168,7 +168,7 @@ def _has_key(root: Place, path: str, key: str, text: str) -> bool:
     if place.key is None:
         return False
     written = text[place.key : place.begin].strip("\"' \t:=")
-    return written == key or written.startswith((f"{key}\"", f"{key}'", f"{key}:", f"{key} "))
+    return written == key or written.startswith((f'{key}"', f"{key}'", f"{key}:", f"{key} "))
 
 
 def place_at_path(root: Place, path: str) -> Place:
