@@ -147,14 +147,20 @@ from support.tables import table
             "For example: cosine(to=0.1, over=100)",
             None,
         ),
-        ("lr: 1\nnote: {whoo: a}\n", (2, 8, "PS104"), 'unknown key "whoo" of a note; did you mean "who"?', "", None),
+        (
+            "lr: 1\nnote: {whoo: a}\n",
+            (2, 8, "PS104"),
+            'unknown key "whoo" of a note; did you mean "who"?',
+            "",
+            "lr: 1\nnote: {who: a}\n",
+        ),
         ("lr: 1\nnote: {who: 5}\n", (2, 13, "PS105"), "expected a text, got 5", 'Write "5"', None),
         (
             "lr: 1\n$schema: 5\n",
             (2, 10, "PS105"),
             "expected the name of a schema, got 5",
             'For example: "$schema": "plan.schema.json"',
-            "lr: 1\nnote: {who: a}\n",
+            None,
         ),
         (
             "lr: {step: []}\n",
