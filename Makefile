@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # all cores and skips files that are never imported; pip uses one core for all files. Files for a newer Python may fail.
 COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN)/python -m compileall -qq -j $(JOBS) -x '/(tests?|testing/_internal|models|onnx|_inductor|sqlalchemy|networkx|pygments|pip|setuptools|mypy|mypyc)/' src $(VENV)/lib || true
 
-.PHONY: run test full quick portable lowest newest nightly changes packaged thorough fuzz mutants corpus figures lint types bench gpu docs lock address clean
+.PHONY: run test full quick portable lowest newest nightly engines changes packaged thorough fuzz mutants corpus figures lint types bench gpu docs lock address clean
 
 run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds to load torch, about ten for 900 updates."
@@ -58,6 +58,14 @@ lowest:
 	uv pip install --python .venv-lowest --requirement .venv-lowest/lowest.txt --group portable --editable .
 	.venv-lowest/bin/python $(PORTABLE) -m "not heavy and not long" -k "not dcp and not scaler and not uncounted" \
 	    $(patsubst %,--ignore tests/core/scheduler/test_%.py,compile dcp dcp_of_processes distributed elastic hidden_steps)
+
+# Trainers of TRL and axolotl, DeepSpeed's ZeRO and torchtitan's containers themselves, on the CPU, in an environment of
+# its own: 2 GB and two minutes, then five minutes of tests.
+ENGINES = .venv-engines
+engines:
+	$(MAKE) VENV=$(ENGINES) $(ENGINES)/engines.stamp
+	$(ENGINES)/bin/python -m pytest -n 2 --dist worksteal -q tests/engines/test_real_engines.py tests/engines/test_torchtitan.py \
+	    tests/engines/test_deepspeed.py tests/engines/test_table.py -k "not table or (deepspeed and two_processes)" $(ARGS)
 
 # All tests with the newest releases of all libraries, release candidates included, instead of the pinned versions.
 newest: $(VENV)/dev.stamp
@@ -148,7 +156,7 @@ address:
 	@$(PYTHON) tools/address.py "$(URL)" "$(DOCS)"
 
 clean:
-	rm -rf $(VENV) .venv-lowest dist docs/_build docs/_generated runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest .venv-engines dist docs/_build docs/_generated runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
 	@echo "First call: creating the environment $(VENV) and installing the dependencies takes 1 to 5 minutes, once."
@@ -191,6 +199,13 @@ $(VENV)/portable.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	$(LOCKED) --editable . --group portable
 	@touch $@
 
+# Some engines without their dependencies, because these have packages for CUDA, or exact versions that exclude those of
+# another engine.
+$(VENV)/engines.stamp: pyproject.toml constraints.txt constraints-engines.txt $(VENV)/torch.stamp
+	$(LOCKED) --constraint constraints-engines.txt --editable . --group portable --group engines
+	$(LOCKED) --constraint constraints-engines.txt --no-deps --no-build-isolation --group engines-alone
+	@touch $@
+
 $(VENV)/docs.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
 	$(LOCKED) --editable . --group docs
@@ -201,3 +216,7 @@ $(VENV)/docs.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 lock:
 	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 	    --custom-compile-command "make lock" pyproject.toml --group dev --group peers --output-file constraints.txt $(ARGS)
+	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	    --custom-compile-command "make lock" --group engines --constraint constraints.txt --output-file constraints-engines.txt
+	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	    --no-header --no-deps --group engines-alone >> constraints-engines.txt

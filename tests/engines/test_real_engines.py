@@ -1,0 +1,85 @@
+"""Engines that `make engines` installs: their own trainers on a tiny language model, cut and submitted again."""
+
+import os
+import random
+import re
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+import torch
+
+import paramsched as ps
+from support.example_runs import environment
+from support.language_model import UPDATES
+
+pytestmark = [pytest.mark.heavy, pytest.mark.long]
+
+TESTS = Path(__file__).parents[1]
+TABLE = TESTS.parent / "docs" / "engines" / "table.md"
+
+
+def job(module, arguments, folder, notice=""):
+    """Run a job that gets a signal after an update of its own; return its exit code."""
+    variables = environment() | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
+    variables["PYTHONPATH"] = os.pathsep.join([str(TESTS), variables["PYTHONPATH"]])
+    if notice:
+        variables["NOTICE"] = notice
+    command = [sys.executable, "-m", f"support.{module}", *arguments, str(folder)]
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode in (0, 75, -9), done.stderr[-3000:]
+    return done.returncode
+
+
+def whole_and_cut(folder, module, *arguments):
+    """Return what one job has found, and what jobs that end at a signal, a kill, a signal and the end have."""
+    whole, parts, draw = folder / "whole", folder / "parts", random.Random(f"{module} {arguments}")
+    whole.mkdir()
+    parts.mkdir()
+    assert job(module, arguments, whole) == 0
+    cuts = [f"SIGTERM:{draw.randint(2, 6)}", f"SIGKILL:{draw.randint(2, 8)}", f"SIGTERM:{draw.randint(1, 5)}", ""]
+    assert [job(module, arguments, parts, one) for one in cuts] == [75, -9, 75, 0]
+    expected, found = (torch.load(one / "end.pt", weights_only=False) for one in (whole, parts))
+    assert all(torch.equal(value, found["weights"][key]) for key, value in expected["weights"].items())
+    return expected, found
+
+
+@pytest.mark.parametrize("name", ["SFT", "GRPO"])
+def test_a_trainer_of_trl_that_is_cut_and_killed_ends_with_the_weights_of_one_run(name, tmp_path):
+    pytest.importorskip("trl")
+    expected, found = whole_and_cut(tmp_path, "trl_job", name)
+
+    assert found["logged"] == expected["logged"]
+    assert len(found["logged"]) == UPDATES
+    assert found["held"] == expected["held"] != 0.04
+
+
+def test_a_coefficient_that_is_held_is_that_of_ziegler_on_the_kl_that_trl_logs(tmp_path):
+    pytest.importorskip("trl")
+    assert job("trl_job", ["GRPO"], tmp_path) == 0
+    found = torch.load(tmp_path / "end.pt", weights_only=False)
+
+    coefficient = 0.04
+    for _, _, kl in found["logged"][:-1]:  # the last one is logged after the last update
+        coefficient *= 1 + 0.1 * min(max(kl / 0.02 - 1, -0.2), 0.2)
+    assert found["held"] == pytest.approx(coefficient, rel=1e-12)
+
+
+def test_the_trainer_of_axolotl_that_is_cut_and_killed_ends_with_the_weights_of_one_run(tmp_path):
+    pytest.importorskip("axolotl")
+    expected, found = whole_and_cut(tmp_path, "axolotl_job")
+
+    planned = ps.trace(ps.Plan(lr='warmup("10%") >> cosine(to=0.1)'), {"lr": 1e-2}, ps.Calendar(total=UPDATES))["lr"]
+    assert [rate for rate, _, _ in found["logged"]] == [rate for rate, _, _ in expected["logged"]] == planned.tolist()
+
+
+def test_the_page_names_the_versions_that_run():
+    section = TABLE.read_text(encoding="utf-8").partition("## The engines themselves")[2]
+    rows = dict(re.findall(r"^\| (\w+) \| ([\d.]+) \|", section, re.MULTILINE))
+    try:
+        assert {name: version(name.lower()) for name in rows} == rows
+    except PackageNotFoundError as absent:
+        pytest.skip(f"{absent}: `make engines` installs it")
+    assert len(rows) == 4

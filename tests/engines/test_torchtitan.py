@@ -1,0 +1,104 @@
+"""The containers of torchtitan itself, which `make engines` installs."""
+
+import copy
+from collections import OrderedDict
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+
+pytest.importorskip("torchtitan")
+
+from torchtitan.components.optimizer.lr_scheduler import LRSchedulersContainer
+from torchtitan.components.optimizer.optimizer import OptimizersContainer, ParamGroupConfig
+
+PLAN = ps.Plan(lr="warmup(4) >> cosine(to=0.1)", weight_decay="linear(1, 0.5)", horizon=20)
+
+
+def containers(parts=2):
+    """Return model parts of a pipeline, and torchtitan's container of their optimizers."""
+    torch.manual_seed(0)
+    models = [torch.nn.Sequential(OrderedDict({f"layer{part}": torch.nn.Linear(3, 3)})) for part in range(parts)]
+    groups = [
+        ParamGroupConfig(pattern="bias", optimizer_name="Adam", optimizer_kwargs={"lr": 0.02}),
+        ParamGroupConfig(pattern=".*", optimizer_name="AdamW", optimizer_kwargs={"lr": 0.1, "weight_decay": 0.1}),
+    ]
+    config = OptimizersContainer.Config(param_groups=groups, implementation="for-loop")
+    return models, OptimizersContainer(config, model_parts=models)
+
+
+def trained(models, optimizers, updates, first=0):
+    """Make updates; return the rates of each."""
+    rates = []
+    for number in range(first, first + updates):
+        for model in models:
+            model(torch.full((2, 3), 1.0 + number)).square().mean().backward()
+        rates.append([group["lr"] for one in optimizers for group in one.param_groups])
+        optimizers.step()
+        optimizers.zero_grad()
+    return rates
+
+
+@given(
+    st.integers(0, 12),
+    st.none() | st.floats(0.05, 1),
+    st.sampled_from(["linear", "sqrt", "cosine"]),
+    st.sampled_from([0.0, 0.1, 0.5]),
+)
+def test_a_plan_that_is_read_has_the_rates_of_its_own_schedulers(warmup, ratio, kind, least):
+    table = {"warmup_steps": warmup, "decay_ratio": ratio, "decay_type": kind, "min_lr_factor": least}
+    models, optimizers = containers(1)
+    theirs = LRSchedulersContainer.Config(**table).build(optimizers=optimizers, training_steps=30)
+    config = {"lr_scheduler": {key: one for key, one in table.items() if one is not None}, "training": {"steps": 30}}
+    plan = ps.loads(config, format="torchtitan")
+
+    expected = [ps.trace(plan, {"lr": base})["lr"] for base in (0.02, 0.1)]
+    for update in range(30):
+        found = [one.param_groups[0]["lr"] for one in optimizers]
+        assert found == pytest.approx([one[update] for one in expected], rel=1e-12, abs=1e-15)
+        trained(models, optimizers, 1)
+        theirs.step()
+
+
+def test_a_container_is_refused_with_a_line_that_drives_its_optimizers():
+    models, optimizers = containers()
+    with pytest.raises(ps.InvalidArgument, match="drives several optimizers by their names") as refusal:
+        ps.Scheduler(optimizers, PLAN)
+
+    line = str(refusal.value).partition("Write ")[2].rstrip(".")
+    scheduler = eval(line, {"ps": ps, "plan": PLAN, "optimizer": optimizers})
+    rates = trained(models, optimizers, 20)
+
+    assert scheduler.t == 20
+    for number, base in enumerate([0.02, 0.1, 0.02, 0.1]):
+        assert [row[number] for row in rates] == ps.trace(PLAN, {"lr": base, "weight_decay": 0.1})["lr"].tolist()
+
+
+@pytest.mark.parametrize("saved_after", [0, 1, 7])
+def test_a_run_that_resumes_from_the_state_of_the_containers_is_one_run(saved_after):
+    def started():
+        models, optimizers = containers()
+        return models, optimizers, ps.Scheduler({str(n): one for n, one in enumerate(optimizers)}, PLAN)
+
+    models, optimizers, whole = started()
+    optimizers.state_dict()  # torchtitan makes a hidden step, which Adam counts, also in a run that saves at its start
+    rates = trained(models, optimizers, 20)
+
+    first, theirs, scheduler = started()
+    theirs.state_dict()
+    trained(first, theirs, saved_after)
+    saved = copy.deepcopy(([one.state_dict() for one in first], theirs.state_dict(), scheduler.state_dict()))
+    again, others, resumed = started()
+    for model, state in zip(again, saved[0], strict=True):
+        model.load_state_dict(state)
+    others.load_state_dict(saved[1])
+    resumed.load_state_dict(saved[2])
+
+    assert (scheduler.t, resumed.t) == (saved_after, saved_after)
+    assert trained(again, others, 20 - saved_after, saved_after) == rates[saved_after:]
+    assert (resumed.t, whole.t) == (20, 20)
+    for one, two in zip(models, again, strict=True):
+        assert all(torch.equal(value, two.state_dict()[key]) for key, value in one.state_dict().items())

@@ -1,0 +1,64 @@
+"""A job of a trainer of TRL, which is cut and submitted again. Arguments: the trainer, the folder.
+
+It exits with 0 at the end of the plan, else with 75.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from transformers import set_seed
+from trl import (
+    GRPOConfig,
+    GRPOTrainer,
+    SFTConfig,
+    SFTTrainer,
+)
+
+from paramsched.engines.transformers import planned
+from support.language_model import LINES, UPDATES, arguments, expect_notice, saved_model, tokenizer, trained
+
+PLAN = f"""
+lr: warmup(4) >> cosine()
+horizon: {UPDATES}
+"""
+HELD = (
+    PLAN
+    + """
+targets:
+  kl_coef:
+    initial: 0.04
+    schedule: constant() * hold("kl", at=0.02, gain=0.1)
+"""
+)
+
+
+def reward(completions: list[str], **_: Any) -> list[float]:
+    return [float(text.count("a") - 0.1 * len(text)) for text in completions]
+
+
+def trainer_of(name: str, folder: Path) -> Any:
+    model, common = saved_model(folder), arguments(folder)
+    if name == "SFT":
+        data = Dataset.from_dict({"text": LINES})
+        args = SFTConfig(**common, max_length=16)
+        return planned(SFTTrainer, PLAN, stop_on="SIGTERM")(
+            model, args=args, train_dataset=data, processing_class=tokenizer()
+        )
+    data = Dataset.from_dict({"prompt": LINES})
+    args = GRPOConfig(**common, beta=0.04, num_generations=4, max_completion_length=6)
+    return planned(GRPOTrainer, HELD, write={"kl_coef": "beta"}, stop_on="SIGTERM")(
+        model, reward_funcs=reward, args=args, train_dataset=data, processing_class=tokenizer()
+    )
+
+
+def main() -> int:
+    name, folder = sys.argv[1], Path(sys.argv[2])
+    expect_notice()
+    set_seed(7)
+    return trained(trainer_of(name, folder), folder, "beta" if name == "GRPO" else "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
