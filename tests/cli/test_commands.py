@@ -179,7 +179,7 @@ def test_every_problem_of_a_plan_goes_to_standard_error(folder, name, more):
 
 
 @pytest.mark.parametrize(("name", "more"), PLAN_COMMANDS.items())
-@pytest.mark.parametrize("missing", ["none.yaml", "no/such/plan", "./plan", "plan.yml"])
+@pytest.mark.parametrize("missing", ["none.yaml", "no/such/plan", "./other", "missing.yml"])
 def test_a_missing_file_is_a_usage_error(folder, name, more, missing):
     assert refused(2, name, missing, *more) == f"{missing}: no such file\n"
 
@@ -321,7 +321,7 @@ def test_facts_that_only_scale_the_picture_are_assumed_with_a_note(arguments, no
         ),
         (("cosine()", "--horizon", "10", "--base", "lr=x"), 'expected a finite number, got "x"'),
         (("cosine()", "--horizon", "10", "--base", "lr=inf"), 'expected a finite number, got "inf"'),
-        (("cosine()", "--horizon", "10", "--base", "0,1"), "lr has two bases; the decimal separator is a point. Write"),
+        (("cosine()", "--horizon", "10", "--base", "0,1"), "lr has two bases; the decimal separator is a point. For"),
         (("cosine()", "--horizon", "10", "--base", "lr=1", "--base", "lr=2"), "two bases; the decimal separator is a"),
         (("cosine()", "--horizon", "10", "--base", "lr@head=1"), 'the plan has no group "head"'),
         (

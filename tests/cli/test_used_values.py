@@ -54,7 +54,7 @@ def test_updates_that_used_other_values_are_marked(folder):
     [
         (
             ("--used", "used.csv"),
-            "lr@head is unknown, so it is not compared. Write --base lr@default=0.1,lr@head=1.0",
+            "lr@head is unknown, so it is not compared. For example: --base lr@default=0.1,lr@head=1.0",
         ),
         (("--used", "empty.csv", *GIVEN[2:]), "is empty"),
         (("--used", "others.csv", *GIVEN[2:]), "none of its columns belongs to a curve of the plan"),
@@ -104,7 +104,10 @@ def test_values_and_metrics_of_one_log_are_drawn_and_a_missing_base_is_noted(fol
     result = drawn_by_show(*GIVEN[:3], "lr@head=1", "--metric", "loss")
 
     assert "used differs from planned at 1 of 30 updates: 7" in result.output
-    assert "the base of lr@default is unknown, so it is not compared. Write --base lr@default=0.1\n" in result.output
+    assert (
+        "the base of lr@default is unknown, so it is not compared. For example: --base lr@default=0.1\n"
+        in result.output
+    )
     assert "loss   0 -> 29" in result.output
     assert "\nf\n" not in result.output
 

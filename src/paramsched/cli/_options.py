@@ -23,9 +23,10 @@ from paramsched.core.advice.peer_words import LENGTHS_OF_RUN, OTHER_NAMES, meant
 from paramsched.core.base.diagnostic import Diagnostic, printable, printable_lines
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.files import write_whole_file
-from paramsched.core.base.near_names import closest
+from paramsched.core.base.near_names import certain_name, closest
 from paramsched.core.fields import KNOWN
 from paramsched.core.time.calendar import meant_clock
+from paramsched.core.time.duration import UNIT_NAMES
 from paramsched.errors import (
     ConfigError,
     InvalidArgument,
@@ -432,7 +433,22 @@ def file_problem(error: OSError) -> str:
     """Convert an OSError into a message of one line."""
     # An error without a file name means: the current folder was removed, or standard output cannot be written.
     unnamed = "the current folder" if isinstance(error, FileNotFoundError) else "standard output"
-    return printable(f"{error.filename or unnamed}: {error.strerror or error}")
+    near = _near_file(str(error.filename)) if isinstance(error, FileNotFoundError) and error.filename else None
+    advice = f'; did you mean "{near}"? Write {shlex.quote(near)}' if near else ""
+    return printable(f"{error.filename or unnamed}: {error.strerror or error}{advice}")
+
+
+def _near_file(name: str) -> str | None:
+    """Return the only file beside a missing one whose name differs by a slip, or by another suffix of YAML."""
+    path = Path(name)
+    try:
+        beside = [one.name for one in path.parent.iterdir()]
+    except (OSError, ValueError):
+        return None
+    other = {".yml": ".yaml", ".yaml": ".yml"}.get(path.suffix, path.suffix)
+    same = path.with_suffix(other).name if path.suffix else ""
+    near = same if same in beside and same != path.name else certain_name(path.name, beside)
+    return None if near is None else str(path.parent / near)
 
 
 def _end_with(message: str, code: int) -> NoReturn:
@@ -502,11 +518,17 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         given = list(args)  # a copy, because click removes each argument that it parses
+        for option, number, unit in zip(given, given[1:], given[2:], strict=False):
+            if option in ("--at", "--horizon") and unit in UNIT_NAMES and number.replace(".", "").isdigit():
+                raise click.UsageError(f'A length of two words needs quotes. Write {option} "{number} {unit}"', ctx)
         try:
             return click.Command.parse_args(self, ctx, args)
         except click.NoSuchOption as error:
             advice = self._advice(ctx, error.option_name, given)
             raise click.UsageError(f'No such option "{error.option_name}".{advice}', ctx) from None
+        except click.MissingParameter as error:
+            example = f" For example: {self.examples[0]}" if self.examples else ""
+            raise click.UsageError(f"{error.format_message()}{example}", ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. Errors are converted here because their advice names options of this command."""

@@ -28,11 +28,14 @@ output_option = click.option(
 def require_format(to: str | None, *others: str) -> None:
     """Raise an error for a format that is unknown or can only be read. `others` may be written too."""
     from paramsched.core import files as config
-    from paramsched.core.base.near_names import did_you_mean
+    from paramsched.core.base.near_names import certain_name, did_you_mean
     from paramsched.core.files.plan_files import SYNTAXES
 
     if to is not None and to not in config.formats():
-        raise click.UsageError(f"--to {to}: unknown format; {did_you_mean(to, (*SYNTAXES, *others))}")
+        known = (*SYNTAXES, *others)
+        near = "python" if to == "py" else certain_name(to, known)
+        advice = f" Write --to {near}" if near else ""
+        raise click.UsageError(f"--to {to}: unknown format; {did_you_mean(near or to, known)}{advice}")
     if to is not None and to not in (*SYNTAXES, "native"):
         raise click.UsageError(f"--to {to}: this format can only be read. Write --to yaml")
 

@@ -31,9 +31,9 @@ def test_every_problem_is_reported_at_its_key_and_replaced_by_a_default():
     assert wrong == {"size", "gamma", "warm"}
     assert diagnostics.problems() == (
         '$.gama: unknown argument; did you mean "gamma"?',
-        "$.size: expected an integer of at least 1, got 2.5. Write size: 30",
-        "$.decay: expected a number greater than 0, got 0. Write decay: 0.1",
-        "$.warm: expected a number from 0 to 1, got 3. Write warm: 0.5",
+        "$.size: expected an integer of at least 1, got 2.5. For example: size: 30",
+        "$.decay: expected a number greater than 0, got 0. For example: decay: 0.1",
+        "$.warm: expected a number from 0 to 1, got 3. For example: warm: 0.5",
     )
 
 
@@ -41,7 +41,7 @@ def test_a_missing_argument_is_reported_at_the_arguments():
     arguments, _, wrong, diagnostics = read(Step, {})
 
     assert (arguments.size, wrong) == (30, {"size"})
-    assert diagnostics.problems() == ("$: size is missing. Write size: 30",)
+    assert diagnostics.problems() == ("$: size is missing. For example: size: 30",)
 
 
 @pytest.mark.parametrize("gamma", [-1, "x"])

@@ -315,7 +315,7 @@ DOCUMENTS = [
      '1:22 $.groups["[0]"].lr 0.5: a number alone has two readings | Write absolute(0.5) for the value 0.5, or '
      'constant(0.5) for 0.5 × base | PS106'),
     ('groups: {head: {lrr: constant(5)}}',
-     '1:17 $.groups.head.lrr "lrr" is not an optimizer field; did you mean "lr"? |  | PS103'),
+     '1:17 $.groups.head.lrr "lrr" is not an optimizer field; did you mean "lr"? |  | PS103 lrr>lr'),
     ('targets: {t: {initial: 1, schedule: cosine()}}\nhorizon: 9', "= ;; ['t', 1.0]: cosine() ;; horizon=9"),
     ('targets: {t: {initial: 1}}',
      '1:14 $.targets.t "schedule" is missing | For example: {initial: 1, schedule: cosine()} | PS104'),
@@ -1073,7 +1073,7 @@ DOCUMENTS = [
      'cosine() | PS104'),
     ('lr: {cosine: {warmup_steps: 5, T_max: 10}}',
      '1:15 $.lr.warmup_steps unknown argument "warmup_steps" of cosine; a warmup is a separate stage: '
-     'warmup(500) >> cosine() | Write lr: warmup(5) >> cosine(over=10) | PS104 warmup_steps>warmup ;; 1:32 '
+     'warmup(500) >> cosine() | Write lr: warmup(5) >> cosine(over=10) | PS104 ;; 1:32 '
      '$.lr.T_max unknown argument "T_max" of cosine; use "over" | Write lr: warmup(5) >> cosine(over=10) | '
      'PS104 T_max>over'),
     ('lr: {linear: {warmup_ratio: 0.1}}',

@@ -41,6 +41,7 @@ class Diagnostic:
         replace: the wrong text and its replacement, if the correction is unambiguous.
         edit: the correction as a change of the file, if it is unambiguous.
         entry: key and JSON value of the entry that `instead` suggests, if it suggests an entry of a file.
+        is_example: True if the values of `entry` may differ from those that the user wants.
         format: name of the format in which `instead` suggests to read the file, if any. Users pass it as the keyword
             argument `format` in Python, and as an option on the command line.
         file: name of the file as the user wrote it; empty if unknown.
@@ -62,6 +63,7 @@ class Diagnostic:
     format: str | None = None
     file: str = ""
     as_warning: bool = False
+    is_example: bool = False
 
     def __post_init__(self) -> None:
         for name in ("path", "found", "instead"):

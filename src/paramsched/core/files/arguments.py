@@ -24,6 +24,7 @@ from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
 from types import MappingProxyType, NoneType
 from typing import Any, Final, Literal, TypeVar, dataclass_transform, final, get_args, get_origin
 
+from paramsched.core.base.advise import keeps_numbers
 from paramsched.core.base.codes import (
     NOT_IN_SCRIPT,
     REFUSED_VALUE,
@@ -33,7 +34,7 @@ from paramsched.core.base.codes import (
     WRONG_TYPE,
 )
 from paramsched.core.base.diagnostic import Diagnostic, child_path
-from paramsched.core.base.near_names import closest, did_you_mean
+from paramsched.core.base.near_names import certain_name, closest, did_you_mean
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files.command_lines import is_unknown
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
@@ -208,6 +209,7 @@ def read_arguments(
     rows, kinds = arguments_of(table), {one.name: one.type for one in fields(table)}
     names = names_of(into) if aliases else {name: name for name in rows}
     diagnostics.refuse_unknown(written, names, path, f"unknown argument of {of}" if of else "unknown argument")
+    meant_names = {near and names[near] for key in written if key not in names for near in [certain_name(key, names)]}
     keys: dict[str, str] = {}
     for key in filter(names.__contains__, written):
         other = keys.get(names[key], key)
@@ -221,7 +223,9 @@ def read_arguments(
     for name, row in rows.items():
         key, example = keys.get(name, name), row.default if row.example is None else row.example
         if name not in values:
-            diagnostics.add(path, f"{name} is missing", code=WRONG_ARGUMENT, entry=(name, example))
+            if name not in meant_names:
+                found = f"{name} is missing"
+                diagnostics.add(path, found, code=WRONG_ARGUMENT, entry=(name, example), is_example=True)
             values[name] = example
             wrong.add(name)
         default = example if row.default is ... else row.default
@@ -234,7 +238,9 @@ def read_arguments(
             instead = "" if unknown is None else f"Write the value in place of {unknown}"
             meant = example if problem.example is None else problem.example
             entry = None if instead or meant is None else (locations[name].rpartition(".")[2], meant)
-            diagnostics.add(locations[name], str(problem), instead, code=problem.code, entry=entry)
+            invented = problem.example is None or not keeps_numbers(values[name], meant)
+            location = locations[name]
+            diagnostics.add(location, str(problem), instead, code=problem.code, entry=entry, is_example=invented)
             values[name] = row.read(default, kinds[name])
     return into(**values), locations, wrong
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
-from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.near_names import certain_name, did_you_mean
 from paramsched.core.files._text_places import Pairs
 from paramsched.core.files.text_limits import (
     MOST_DEPTH,
@@ -61,6 +61,7 @@ class DiagnosticCollector:
         at_key: bool = False,
         replace: tuple[str, str] | None = None,
         entry: tuple[str, Any] | None = None,
+        is_example: bool = False,
     ) -> None:
         """Add a diagnostic.
 
@@ -71,14 +72,16 @@ class DiagnosticCollector:
             span, at_key, replace: as for `Diagnostic`.
             code: the code of the rule; optional for dialects in other packages.
             entry: the key and the value of the entry to write, from which `instead` is made.
+            is_example: True if the value of `entry` may differ from the one that the user wants.
         """
         self.count += 1
         if self.full:
             return
         if entry is not None:
             entry = entry[0], json.dumps(entry[1], ensure_ascii=False)
-            instead = f"Write {entry_text(*entry, self._syntax)}"
-        self._found[Diagnostic(path, found, instead, span, at_key, code=code, replace=replace, entry=entry)] = None
+            instead = advised_entry(entry, self._syntax, is_example=is_example)
+        data: dict[str, Any] = {"code": code, "replace": replace, "entry": entry, "is_example": is_example}
+        self._found[Diagnostic(path, found, instead, span, at_key, **data)] = None
 
     def refuse(
         self, path: str, refusal: InvalidArgument, *, at_key: bool = False, entry: tuple[str, Any] | None = None
@@ -106,7 +109,9 @@ class DiagnosticCollector:
                 self.count += 1  # the search for a suggestion is slow, and the diagnostic would not be listed
             elif name not in known:
                 meant = did_you_mean(str(name), known) if known else "it has no arguments"
-                self.add(child_path(path, name), f"{found}; {meant}", at_key=True, code=code)
+                near = certain_name(str(name), known)
+                swap = None if near is None else (str(name), near)
+                self.add(child_path(path, name), f"{found}; {meant}", at_key=True, code=code, replace=swap)
 
     def refuse_kind(self, path: str, value: object, wanted: str, instead: str) -> None:
         """Add a diagnostic for a value of the wrong type."""
@@ -126,6 +131,11 @@ class DiagnosticCollector:
         """Raise a ConfigError if there is a diagnostic."""
         if self.count:
             raise ConfigError(source, self.found())
+
+
+def advised_entry(entry: tuple[str, str], syntax: str = "yaml", *, is_example: bool) -> str:
+    """Return the advice to write an entry, whose value is JSON."""
+    return f"{'For example:' if is_example else 'Write'} {entry_text(*entry, syntax)}"
 
 
 def entry_text(key: str, value: str, syntax: str = "yaml") -> str:

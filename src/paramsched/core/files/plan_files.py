@@ -27,7 +27,7 @@ from paramsched.core.files.command_lines import (
 )
 from paramsched.core.files.diagnostic_collector import (
     DiagnosticCollector,
-    entry_text,
+    advised_entry,
     plain_data,
     plain_or_bad,
     refuse_large_plan,
@@ -429,7 +429,7 @@ class PlanText:
 
         def worded(one: Diagnostic) -> Diagnostic:
             if one.entry is not None:
-                return replace(one, instead=f"Write {entry_text(*one.entry, name)}")
+                return replace(one, instead=advised_entry(one.entry, name, is_example=one.is_example))
             if name == "json" and one.span is not None:  # the line is quoted text in JSON
                 return replace(one, instead=one.instead.replace('"', "'"))
             return one

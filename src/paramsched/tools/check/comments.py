@@ -22,7 +22,10 @@ def rule_of_code(given: str) -> CheckRule:
             return rule
     names = [name for rule in check_rules().values() for name in (rule.code, rule.name)]
     near = did_you_mean(given.strip(), names) if len(given) > 5 else "codes are PS101, PS205 and so on"
-    raise InvalidArgument(f'check rule "{given}"', f"unknown rule; {near}", "For example: PS205")
+    code = f"PS{given.strip()}"
+    is_code = code in check_rules()
+    write = code if is_code else "PS205"
+    raise InvalidArgument(f'check rule "{given}"', f"unknown rule; {near}", write=write, is_example=not is_code)
 
 
 def codes_given(given: str) -> frozenset[str]:

@@ -608,6 +608,7 @@ class _CallRepair:
             mends.append(meant.mend)
             if meant.name == PREFIX:
                 self.prefix = meant.value
+                changed.add(key.name)
             elif meant.name == "anneal":
                 self._become_anneal()
                 kwargs.append((key, value))

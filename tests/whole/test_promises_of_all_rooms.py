@@ -1,0 +1,130 @@
+"""A promise is kept in every room: what stands after "Write" is pasted, and the command or the file then works.
+
+Each command and each dialect has a mistake here; a new one without a mistake fails. Calls in Python are in
+`test_advice.py`, rules of `paramsched check` in `tests/tools/check/test_check_rules.py`, which list all of them too.
+"""
+
+import copy
+import json
+import re
+import shlex
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.cli import main
+from paramsched.core.files import loads
+from paramsched.core.files.known_dialects import dialect_names
+from paramsched.errors import ConfigError
+
+COMMANDS = {
+    "audit": ("audit log.csv --columns lr=rate --plan plan.yaml --base lr=0.1", "--columns lr=rate"),
+    "change": ("change plan.yaml lr='linear(previous, 0)' --at 40 --extend 170", "--extend 170"),
+    "check": ("check plan.yaml --spe 17", "--spe 17"),
+    "compare": ("compare plan.yaml other.yaml --max-steps 90", "--max-steps 90"),
+    "convert": ("convert plan.yaml --to pyton", "--to pyton"),
+    "diff": ("diff plan.yaml othr.yaml", "othr.yaml"),
+    "recipes": ("recipes --like plan.yml --base lr=0.1", "plan.yml"),
+    "resume": ("resume ckpt.pt --plan plan.yml", "plan.yml"),
+    "show": ("show plan.yaml --epochs 9 --steps-per-epoch 10", "--epochs 9"),
+}
+"""A command line with a mistake, and its wrong part, which the text after "Write" replaces."""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.yaml").write_text("horizon: 90\nlr: cosine(to=0.31)\n")
+    (tmp_path / "other.yaml").write_text("horizon: 90\nlr: linear(1, 0.17)\n")
+    (tmp_path / "log.csv").write_text("step,rate\n" + "".join(f"{t},{0.1 - t / 1000}\n" for t in range(90)))
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    ps.Scheduler(optimizer, "plan.yaml")
+    torch.save(optimizer.state_dict(), tmp_path / "ckpt.pt")
+
+
+@pytest.mark.parametrize("name", sorted(main.list_commands(None)))
+@pytest.mark.usefixtures("folder")
+def test_a_mistake_in_a_command_line_is_mended_by_its_promise(name):
+    line, wrong = COMMANDS[name]
+
+    refused = CliRunner().invoke(main, shlex.split(line))
+    promised = re.search(r"Write (.+)$", refused.output.strip().splitlines()[-1])
+    assert promised is not None, refused.output
+    done = CliRunner().invoke(main, shlex.split(line.replace(wrong, promised[1])))
+
+    assert done.exit_code in (0, 1), done.output
+    assert "No such option" not in done.output
+
+
+DIALECTS = {
+    "composer": (
+        {"scheduler": {"name": "cosine_with_warmup", "t_warmpu": "5ba"}, "max_duration": "9ep"},
+        {"scheduler": {"name": "cosine_with_warmup", "t_warmup": "5ba"}, "max_duration": "9ep"},
+    ),
+    "deepspeed": (
+        {"scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": 0.1, "warmup_num_stepss": 9}}},
+        {"scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": 0.1, "warmup_num_steps": 9}}},
+    ),
+    "fvcore": (
+        {"SOLVER": {"LR_SCHEDULER_NAME": "WarmupCosinLR", "MAX_ITER": 90}},
+        {"SOLVER": {"LR_SCHEDULER_NAME": "WarmupCosineLR", "MAX_ITER": 90}},
+    ),
+    "megatron": (
+        {"lr": 0.1, "lr_decay_style": "cosin", "train_iters": 90},
+        {"lr": 0.1, "lr_decay_style": "cosine", "train_iters": 90},
+    ),
+    "megatron_0_17": (
+        {"lr": 0.1, "lr_decay_style": "cosin", "train_iters": 90},
+        {"lr": 0.1, "lr_decay_style": "cosine", "train_iters": 90},
+    ),
+    "mmengine": (
+        {"param_scheduler": [{"type": "StepLR", "step_size": 3, "gama": 0.31, "by_epoch": False}]},
+        {"param_scheduler": [{"type": "StepLR", "step_size": 3, "gamma": 0.31, "by_epoch": False}]},
+    ),
+    "native": ({"lr": {"cosine": {"ovr": 31}}}, {"lr": {"cosine": {"over": 31}}}),
+    "timm": ({"sched": "cosin", "epochs": 9}, {"sched": "cosine", "epochs": 9}),
+    "torch": ({"StepLR": {"step_siz": 31}}, {"StepLR": {"step_size": 31}}),
+    "torchtitan": (
+        {"lr_scheduler": {"warmup_stpes": 9}, "training": {"steps": 90}},
+        {"lr_scheduler": {"warmup_steps": 9}, "training": {"steps": 90}},
+    ),
+    "transformers": (
+        {"lr_scheduler_type": "cosin", "max_steps": 90},
+        {"lr_scheduler_type": "cosine", "max_steps": 90},
+    ),
+}
+"""Data with a mistake, and the data that are meant."""
+
+
+def mended(data, diagnostic):
+    """Return data with the promise of a diagnostic: another name of a key, or another entry."""
+    data, keys = copy.deepcopy(data), [int(a) if a else b for a, b in re.findall(r"\[(\d+)\]|\.(\w+)", diagnostic.path)]
+    if diagnostic.replace is not None:
+        inside = next(one for one in entries_of(data) if keys[-1] in one)
+        inside[diagnostic.replace[1]] = inside.pop(diagnostic.replace[0])
+        return data
+    key, value = diagnostic.entry
+    next(one for one in entries_of(data) if key in one)[key] = json.loads(value)
+    return data
+
+
+def entries_of(data):
+    """Yield the mappings in data."""
+    if isinstance(data, dict):
+        yield data
+    for one in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
+        yield from entries_of(one)
+
+
+@pytest.mark.parametrize("name", dialect_names())
+def test_a_misspelled_entry_of_a_file_is_mended_by_its_promise(name):
+    wrong, right = DIALECTS[name]
+
+    with pytest.raises(ConfigError) as refusal:
+        loads(wrong, format=name)
+    (diagnostic,) = refusal.value.diagnostics
+
+    assert not diagnostic.is_example
+    assert loads(mended(wrong, diagnostic), format=name) == loads(right, format=name)
