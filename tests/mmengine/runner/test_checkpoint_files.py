@@ -170,7 +170,7 @@ def test_a_damaged_folder_is_refused(damage, said, tmp_path):
 def test_a_folder_without_checkpoints_has_no_newest(tmp_path, caplog):
     home(tmp_path).begin_at(None)
 
-    with caplog.at_level(logging.INFO, "paramsched.mmengine.runner"):
+    with caplog.at_level(logging.INFO, "paramsched.mmengine"):
         assert home(tmp_path).first(None, resume=True) is None
     assert "no checkpoint" in caplog.text
     assert home(tmp_path).newest() is None

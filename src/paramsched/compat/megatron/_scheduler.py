@@ -18,7 +18,7 @@ from paramsched.core.plan.forms import PlanLike
 from paramsched.core.time import Calendar
 from paramsched.errors import AssertedArgument, CallSite, InvalidArgument, StateError, shown
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("paramsched.compat")
 _LR, _WEIGHT_DECAY = Field("lr", None), Field("weight_decay", None)
 
 LrDecayStyle: TypeAlias = Literal["constant", "linear", "cosine", "inverse-square-root", "WSD"]

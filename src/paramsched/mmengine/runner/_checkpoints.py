@@ -32,7 +32,7 @@ from paramsched.mmengine.runner.manifest import (
     write_manifest,
 )
 
-log = logging.getLogger("paramsched.mmengine.runner")
+log = logging.getLogger("paramsched.mmengine")
 
 STATE: Final = "runner.pt"
 VERSION: Final = 3

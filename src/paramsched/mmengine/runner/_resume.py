@@ -29,7 +29,7 @@ from paramsched.mmengine.schedulers.build import compare_states
 if TYPE_CHECKING:
     from paramsched.mmengine.runner.runner import Runner
 
-log = logging.getLogger("paramsched.mmengine.runner")
+log = logging.getLogger("paramsched.mmengine")
 
 
 def runner_state(runner: "Runner") -> dict[str, Any]:

@@ -22,7 +22,7 @@ try:
 except ModuleNotFoundError:  # Windows
     fcntl = None  # type: ignore[assignment]  # checked below
 
-log = logging.getLogger("paramsched.mmengine.runner")
+log = logging.getLogger("paramsched.mmengine")
 
 LOCK = "run.lock"
 

@@ -127,7 +127,7 @@ class Runner:
         self.settings = read_settings(self.given)
         self.cfg = dict(self.settings.cfg or {})
         self.work_dir: Path = self.settings.work_dir
-        self.logger = logging.getLogger("paramsched.mmengine.runner")
+        self.logger = logging.getLogger("paramsched.mmengine")
         self._hooks = all_hooks(default_hooks, custom_hooks)
         wrappers = optim_wrapper.values() if isinstance(optim_wrapper, Mapping) else [optim_wrapper]
         self.accelerator: Any = accelerator or accelerator_for([*wrappers, *self.settings.optimizers.values()])

@@ -25,7 +25,7 @@ from paramsched.mmengine.schedulers import optimizers
 from paramsched.mmengine.schedulers.optimizers import OptimizerLike, PeerAwareMeta, SeenAsPeer
 
 _ABOUT_ORDER = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
-_log = logging.getLogger("paramsched")
+_log = logging.getLogger("paramsched.mmengine")
 
 
 class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):

@@ -163,7 +163,7 @@ _MEMORY = (
     "last_step", "_global_step", "_skipped", "_entry", "_last_value", "base_values",
     "best", "num_bad_epochs", "cooldown_counter", "last_metric", "last_metric_step",
 )  # fmt: skip
-_log = logging.getLogger("paramsched")
+_log = logging.getLogger("paramsched.mmengine")
 
 
 def restore(
