@@ -4,6 +4,7 @@ An operator is a `Call` with its sign as name. A tree has the names and numbers 
 repeat them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
@@ -111,3 +112,19 @@ class Call:
 
 Node: TypeAlias = Number | Text | Word | Value | List | Call
 """A part of a written schedule."""
+
+
+def names_called(node: Node) -> Iterator[str]:
+    """Yield the names of the calls in a tree, without operators.
+
+    >>> list(names_called(Call(">>", (Call("warmup"), Call("clamp", (Call("cosine"),))))))
+    ['warmup', 'clamp', 'cosine']
+    """
+    if isinstance(node, List):
+        for one in node.items:
+            yield from names_called(one)
+    elif isinstance(node, Call):
+        if node.name.replace(".", "").isidentifier():
+            yield node.name
+        for one in (*node.args, *(key.value for key in node.kwargs)):
+            yield from names_called(one)

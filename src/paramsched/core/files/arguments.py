@@ -13,8 +13,8 @@ A table is a dataclass. The annotation of a field is the type of the argument:
 (StepArguments(step_size=30, gamma=0.1), ['gamma', 'step_size'])
 >>> print(*diagnostics.problems(), sep="\n")
 $.gama: unknown argument; did you mean "gamma"?
-$.step_size: expected an integer of at least 1, got 2.5. Write step_size: 30
-$.decay_rate: expected a number greater than 0, got 0. Write decay_rate: 0.1
+$.step_size: expected an integer of at least 1, got 2.5. For example: step_size: 30
+$.decay_rate: expected a number greater than 0, got 0. For example: decay_rate: 0.1
 """
 
 import math

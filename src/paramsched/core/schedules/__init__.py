@@ -23,6 +23,7 @@ from paramsched.core.schedules.leaves import register_function as register_funct
 from paramsched.core.schedules.registry import SHAPES as SHAPES
 from paramsched.core.schedules.registry import shape as shape
 from paramsched.core.schedules.table import tabulate as tabulate
+from paramsched.core.schedules.text.parsing import calls_function as calls_function
 from paramsched.core.schedules.text.parsing import meant_line as meant_line
 from paramsched.core.schedules.text.parsing import parse as parse
 from paramsched.core.schedules.text.parsing import parse_own as parse_own

@@ -59,7 +59,7 @@ from paramsched.core.files.schedule_text import ShapeLike, ShapeNames
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import PlanClock, checked_plan_clock
 from paramsched.core.plan.note import MOST_NOTE, NOTE_KEYS, Note
-from paramsched.core.schedules import SHAPES, meant_line
+from paramsched.core.schedules import SHAPES, calls_function, meant_line
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.calendar import ClockName, known_clock, meant_clock
 from paramsched.core.time.progress import PROGRESS
@@ -541,7 +541,7 @@ def has_schedule(data: Any) -> bool:
     (True, False)
     """
     return isinstance(data, dict) and any(
-        (isinstance(value, str) and "(" in value and meant_line(value) is not None)
+        (isinstance(value, str) and "(" in value and calls_function(value))
         or (key in KNOWN and isinstance(value, dict) and any(name in SHAPES for name in value))
         or (key == "groups" and isinstance(value, dict) and any(map(has_schedule, value.values())))
         for key, value in data.items()

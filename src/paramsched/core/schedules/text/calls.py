@@ -68,7 +68,7 @@ def _promised(call: Call, node: Node, reader: Builder, value: Any) -> str:
 
     def again(line: str) -> Node | None:
         reading = read_line(line, wants="value")
-        is_same = not reading.problems and str(reading.value) == str(value)
+        is_same = not reading.problems and reading.value == value
         return reading.node if is_same else None
 
     return promise(call, node, reader.mends, text, again)

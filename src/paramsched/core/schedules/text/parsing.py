@@ -7,8 +7,8 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from paramsched.core.advice.calls import example_call
 from paramsched.core.base.advise import FIXED, Mend, promise
-from paramsched.core.base.near_names import shortened_text
-from paramsched.core.base.node import Node, Place
+from paramsched.core.base.near_names import certain_name, shortened_text
+from paramsched.core.base.node import Node, Place, names_called
 from paramsched.core.base.params import required_names
 from paramsched.core.schedules.absolute_schedule import absolute
 from paramsched.core.schedules.affine import Absolute, AffineLevel
@@ -100,6 +100,20 @@ def value_in(text: str, own: KnownNames = MappingProxyType({})) -> Any:
     return reading.value
 
 
+def calls_function(text: str) -> bool:
+    """Return whether a line calls a function of this library, whose name may have a slip.
+
+    >>> calls_function("cosnie(to=0.1)"), calls_function("WarmupLR(5)"), calls_function("5 epochs")
+    (True, False, False)
+    """
+    try:
+        node = tree_of(text, _NAMES).node
+    except ParseError:
+        return False
+    called = list(names_called(node))
+    return any(name in _NAMES or (name.islower() and certain_name(name, _NAMES) is not None) for name in called)
+
+
 def meant_line(text: str) -> str | None:
     """Return a line as it is if it is valid, else corrected; None if no correction can be promised."""
     reading = read_line(text)
@@ -181,7 +195,7 @@ def _reading(builder: Builder, tree: Node, own: KnownNames, wants: _Wanted, text
         def again(line: str) -> Node | None:
             """Return the tree of a line if it is valid and has the corrected value."""
             reading = read_line(line, own, wants=wants)
-            is_same = not reading.problems and str(reading.value) == str(value)
+            is_same = not reading.problems and reading.value == value
             return reading.node if is_same else None
 
         line = promise(tree, node, builder.mends, text_of(node), again)
