@@ -1,5 +1,9 @@
-"""The names that doctests can use: those of `from paramsched import *`."""
+"""The names that doctests can use: those of `from paramsched import *`. A file whose imports are absent is skipped."""
 
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,3 +19,25 @@ def public_names(doctest_namespace: dict[str, Any]) -> None:
         {name: getattr(paramsched, name) for name in paramsched.__all__ if hasattr(paramsched, name)}
     )
     doctest_namespace["rules"] = rules
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """Skip a file that imports a library, or a door of this one, which is not installed, also through another file."""
+    report = yield
+    error = report.call.excinfo.value if report.failed and report.call.excinfo else None
+    while error is not None:
+        name = (error.name or "").split(".") if isinstance(error, ModuleNotFoundError) else []
+        if name and find_spec(".".join(name[:2] if name[0] == "paramsched" else name[:1])) is None:
+            report.outcome = "skipped"
+            report.longrepr = (str(collector.path), 1, f"Skipped: {error}")
+            # pytest keeps a file whose import failed, and the next file would import this incomplete module.
+            for name in [name for name, one in sys.modules.items() if _file_of(one) == str(collector.path)]:
+                del sys.modules[name]
+            break
+        error = error.__cause__ or error.__context__
+    return report
+
+
+def _file_of(module: object) -> str | None:
+    return module.__dict__.get("__file__") if isinstance(module, ModuleType) else None

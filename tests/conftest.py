@@ -9,10 +9,8 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -75,6 +73,10 @@ def start_with_the_expensive(items: list[pytest.Item]) -> list[pytest.Item]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the items. Skip those whose marks or parameters name a library without a reader."""
     items[:] = start_with_the_expensive(items)
+    for item in items:
+        for mark in item.iter_markers("door"):
+            if find_spec(f"paramsched.{mark.args[0]}") is None:
+                item.add_marker(pytest.mark.skip(f"without paramsched.{mark.args[0]}"))
     absent = set(PEERS) - set(own_names())
     for item in items if absent else ():
         named = {mark.args[0] for mark in item.iter_markers("peer")}
@@ -83,28 +85,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             named |= {one for one in callspec.params.values() if isinstance(one, str)}
         if missing := absent & named:
             item.add_marker(pytest.mark.skip(f"without {', '.join(missing)} "))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
-    """Skip a file that imports a library, or a door of this one, which is not installed, also through another file."""
-    report = yield
-    error = report.call.excinfo.value if report.failed and report.call.excinfo else None
-    while error is not None:
-        name = (error.name or "").split(".") if isinstance(error, ModuleNotFoundError) else []
-        if name and find_spec(".".join(name[:2] if name[0] == "paramsched" else name[:1])) is None:
-            report.outcome = "skipped"
-            report.longrepr = (str(collector.path), 1, f"Skipped: {error}")
-            # pytest keeps a file whose import failed, and the next file would import this incomplete module.
-            for name in [name for name, one in sys.modules.items() if _file_of(one) == str(collector.path)]:
-                del sys.modules[name]
-            break
-        error = error.__cause__ or error.__context__
-    return report
-
-
-def _file_of(module: object) -> str | None:
-    return module.__dict__.get("__file__") if isinstance(module, ModuleType) else None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

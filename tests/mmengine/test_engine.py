@@ -21,6 +21,8 @@ from paramsched.errors import MissingFact
 from paramsched.mmengine import engine as engine
 from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
 
+pytestmark = pytest.mark.door("engines")
+
 
 @pytest.fixture
 def run(tmp_path):

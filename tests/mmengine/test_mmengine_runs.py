@@ -20,6 +20,8 @@ from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
 from support.spread import every
 from support.tables import table
 
+pytestmark = pytest.mark.door("engines")
+
 
 @pytest.fixture
 def run(tmp_path):

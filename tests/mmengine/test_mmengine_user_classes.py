@@ -325,6 +325,7 @@ def call(*arguments):
     return CliRunner().invoke(main, list(arguments), prog_name="paramsched")
 
 
+@pytest.mark.door("show")
 @pytest.mark.parametrize("library", ["paramsched.mmengine.schedulers", "mmengine.optim.scheduler.param_scheduler"])
 def test_the_command_line_imports_a_user_module(tmp_path, monkeypatch, registered, library):
     (tmp_path / "my_schedulers.py").write_text(MODULE.format(library=library))
@@ -340,6 +341,7 @@ def test_the_command_line_imports_a_user_module(tmp_path, monkeypatch, registere
     assert (checked.exit_code, checked.stderr) == (0, "")
 
 
+@pytest.mark.door("show")
 @pytest.mark.parametrize(("text", "said"), [("", "ModuleNotFoundError"), ("1 / 0", "ZeroDivisionError")])
 def test_a_module_that_cannot_be_imported_is_a_usage_error(tmp_path, monkeypatch, text, said):
     name = f"broken_{said.lower()}"

@@ -13,6 +13,8 @@ import pytest
 
 from support import programs
 
+pytestmark = pytest.mark.door("engines")
+
 ROOT = Path(__file__).resolve().parents[3]
 DIGITS = ROOT / "examples" / "digits"
 
@@ -109,6 +111,7 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path, absent):
     assert f'{absent}, which is not installed: pip install "paramsched[run]"' in refused.stderr
 
 
+@pytest.mark.door("cli")
 def test_importing_the_library_does_not_import_accelerate(tmp_path):
     names = ("accelerate", "paramsched.mmengine.runner")
     code = f"import sys, paramsched.cli; sys.exit(any(n in sys.modules for n in {names}))"

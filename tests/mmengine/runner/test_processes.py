@@ -15,6 +15,8 @@ import paramsched as ps
 from support.ports import free_port
 from support.programs import Program
 
+pytestmark = pytest.mark.door("engines")
+
 TESTS = Path(__file__).resolve().parents[2]
 SCRIPT = TESTS / "support" / "runner_two_processes.py"
 

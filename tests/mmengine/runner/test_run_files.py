@@ -20,6 +20,8 @@ from paramsched.mmengine.runner.manifest import (
 )
 from support.tables import table
 
+pytestmark = pytest.mark.door("engines")
+
 
 def test_a_lock_names_its_holder_until_it_is_released(tmp_path):
     mine, other = FolderLock(tmp_path), FolderLock(tmp_path)

@@ -166,6 +166,7 @@ def test_an_unreadable_log_is_reported(write, name, content, found):
         ps.plan_from_log(write(content, name))
 
 
+@pytest.mark.door("cli")
 def test_the_command_writes_the_plan_and_its_table_file(write, tmp_path, capsys):
     from paramsched.cli import main
 

@@ -468,6 +468,7 @@ def test_the_command_fails_if_values_are_not_explained(tmp_path: Path) -> None:
     assert "no schedule found" in done.output
 
 
+@pytest.mark.door("show")
 def test_the_page_shows_the_log_and_the_schedule(tmp_path: Path) -> None:
     page = tmp_path / "run.html"
 

@@ -53,6 +53,7 @@ def test_other_plans_have_no_note(text):
     assert note_of_first_update(ps.loads(text)) == ""
 
 
+@pytest.mark.door("show")
 @pytest.mark.parametrize("command", [["check"], ["show", "--horizon", "100", "--table"], ["show", "--horizon", "100"]])
 def test_check_and_show_print_the_note_on_standard_error_and_succeed(command, tmp_path):
     plan = tmp_path / "plan.yaml"

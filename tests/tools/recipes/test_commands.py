@@ -8,6 +8,8 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 
+pytestmark = pytest.mark.door("show")
+
 
 def output_of(*arguments):
     result = CliRunner().invoke(main, [*arguments])

@@ -13,6 +13,8 @@ from paramsched.tools.recipes.departures import departures
 from support.spread import every
 from support.tables import table
 
+pytestmark = pytest.mark.door("show")
+
 
 def outline(line):
     run = ps.trace(ps.Plan(lr=line, horizon=1000), {"lr": 1e-3})
