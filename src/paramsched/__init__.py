@@ -86,6 +86,8 @@ def __getattr__(name: str) -> object:
             return import_module(_MODULES[name])
         if name in _MOVED:
             raise AttributeError(f"module 'paramsched' has no attribute {name!r}; it moved. Write {_MOVED[name]}")
+        if name in ("plot", "draw", "figure"):
+            raise AttributeError(f"module 'paramsched' has no attribute {name!r}. Write print(ps.show.figure(plan))")
         home = next((module for module, names in _HOMES.items() if name in names), None)
         if home is None:
             return _registered_shape(name)

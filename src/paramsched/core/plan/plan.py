@@ -1,19 +1,21 @@
 """Plan: an immutable mapping from fields and groups to schedules, with a horizon and a clock."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, Any, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, final
 
-from paramsched.core.advice.calls import explain_wrong_keywords
+from paramsched.core.advice.calls import example_call, explain_wrong_keywords
 from paramsched.core.advice.field_keywords import refuse_wrong_fields
 from paramsched.core.base.diagnostic import printable_lines
 from paramsched.core.base.entries import load_entry, notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.curves import CurveLike
 from paramsched.core.curves import linear as linear_curve
 from paramsched.core.feedback.base import MetricRule
+from paramsched.core.fields import KNOWN
 from paramsched.core.plan.binding import (
     UPDATES,
     Binding,
@@ -464,8 +466,50 @@ class Plan:
 
     _repr_mimebundle_ = notebook_display
 
+    if not TYPE_CHECKING:  # hidden, so that type checkers reject these names
+        __iter__ = None  # `__getitem__` alone would make a plan iterable
+
+        def __getitem__(self, key: object) -> NoReturn:
+            raise TypeError(f"a Plan has no items; {_values_of(key if isinstance(key, str) else 'lr')}")
+
+        def __getattr__(self, name: str) -> NoReturn:
+            advice = "" if name.startswith("_") else f"; {_advice_for(name)}"
+            raise AttributeError(f"a Plan has no attribute {name!r}{advice}", name=name, obj=self)
+
     def __repr__(self) -> str:
         return text_on_screen(f"<Plan {'; '.join(str(self).splitlines())}>")
+
+
+_MEANT: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("show", "plot", "draw"), "Write print(ps.show.figure(plan))"),
+    **dict.fromkeys(("save", "dump", "write", "to_file"), 'Write ps.dump(plan, "plan.yaml")'),
+    "to_yaml": "Write ps.dump(plan)",
+    "to_json": 'Write ps.dump(plan, format="json")',
+    "to_toml": 'Write ps.dump(plan, format="toml")',
+    "to_python": "Write ps.to_python(plan)",
+    "trace": "Write ps.trace(plan, optimizer)",
+    "check": "Write ps.check(plan)",
+    "diff": "Write ps.diff(plan, other)",
+    **dict.fromkeys(("load", "from_yaml", "from_file"), 'Write ps.load("plan.yaml")'),
+    **dict.fromkeys(("step", "attach", "apply"), "Write ps.Scheduler(optimizer, plan)"),
+}
+"""What to write for the functions of the package that people try as methods of a plan."""
+
+
+def _advice_for(name: str) -> str:
+    """Return the advice for a name that a plan lacks."""
+    if name in _MEANT:
+        return _MEANT[name]
+    if name == "replace":
+        return f"it is immutable, and a change has a time. For example: {example_call(Plan.change, 'plan.change')}"
+    if name in {one.partition("[")[0] for one in KNOWN}:
+        return _values_of(name)
+    return did_you_mean(name, [one for one in dir(Plan) if not one.startswith("_")])
+
+
+def _values_of(field: str) -> str:
+    """Return the advice for a field that was read from a plan."""
+    return f"its lines are plan.bindings, its values a trace. For example: ps.trace(plan, optimizer)[{field!r}]"
 
 
 def _without_horizon(site: str, instead: str) -> PlanError:

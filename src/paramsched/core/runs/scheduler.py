@@ -92,7 +92,9 @@ class _Misnamed:
 
     def __get__(self, scheduler: object, kind: type) -> NoReturn:
         name, meant = self._name, 'did you mean "report"?'
-        if name != PROGRESS:
+        if name == "lr":
+            meant = 'its value is optimizer.param_groups[0]["lr"]. For example: scheduler.get_last_lr()'
+        elif name != PROGRESS:
             call = example_call(getattr(Plan, name), f"plan.{name}")
             meant = f"a plan is changed before a Scheduler applies it. For example: ps.Scheduler(optimizer, {call})"
         raise AttributeError(f"a Scheduler has no attribute {name!r}; {meant}", name=name, obj=scheduler)
@@ -866,7 +868,7 @@ class Scheduler(LRScheduler):
         self._step_count = state["step_count"]
 
     if not TYPE_CHECKING:  # hidden, so that type checkers reject these names
-        change, cooldown, scale, progress = map(_Misnamed, ("change", "cooldown", "scale", PROGRESS))
+        change, cooldown, lr, scale, progress = map(_Misnamed, ("change", "cooldown", "lr", "scale", PROGRESS))
 
     def __repr__(self) -> str:
         plan = repr(self.plan).replace("\n", " ")  # its lines are broken anew
