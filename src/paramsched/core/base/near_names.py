@@ -144,6 +144,19 @@ def shortened_text(text: str) -> str:
     return flat if len(flat) <= 60 else flat[:57] + "..."
 
 
+def joined_clauses(texts: Iterable[str]) -> str:
+    """Join the clauses of a message by semicolons; a question ends a sentence.
+
+    >>> joined_clauses(['unknown "a"; did you mean "b"?', 'unknown "c"; use "d"', "x"])
+    'unknown "a"; did you mean "b"? Unknown "c"; use "d"; x'
+    """
+    message = ""
+    for text in texts:
+        is_new = message.endswith("?")
+        message += f" {text[:1].upper()}{text[1:]}" if is_new else f"; {text}" if message else text
+    return message
+
+
 KNOWN = (
     "alpha", "betas", "beta2_decay", "d", "dampening", "eps", "etas", "initial_accumulator_value", "lambd", "lr",
     "lr_decay", "momentum", "momentum_decay", "rho", "step_sizes", "t0", "weight_decay",

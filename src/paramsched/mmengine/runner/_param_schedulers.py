@@ -177,7 +177,7 @@ def _scheduler_of_plan(
         return Scheduler(optimizer, plan, calendar=calendar, **choices)
     except MissingFact as error:
         refused = error
-    if str(refused.site).startswith("Calendar(total="):
+    if refused.call is not None and (refused.call.call, refused.call.argument) == ("Calendar", "total"):
         # The total is in updates. A plan that uses only the unit of its clock does not need it.
         with suppress(MissingFact, Unresolved):
             return Scheduler(optimizer, plan, calendar=replace(calendar, total=None), **choices)

@@ -17,7 +17,7 @@ from paramsched.core.advice.peer_calls import line_of_own_call
 from paramsched.core.advice.peer_words import advice_for_name, dashed_word_at, has_same_value
 from paramsched.core.base.advise import FIXED, GRAMMAR, Mend
 from paramsched.core.base.codes import WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.core.base.near_names import certain_name, shortened_text
+from paramsched.core.base.near_names import certain_name, joined_clauses, shortened_text
 from paramsched.core.base.node import NOWHERE, Call, Keyword, List, Node, Number, Place, Text, Value, Word
 from paramsched.core.base.params import Param, params_of
 from paramsched.core.curves import CONSTANTS, FAMILIES, Curve
@@ -628,7 +628,7 @@ class _CallRepair:
             if self.builder.is_data:  # each has its own place
                 several = [[one] for one in several[0]]
             for group in several:
-                found = "; ".join(text for text, *_ in group).replace("?; u", "? U")
+                found = joined_clauses(text for text, *_ in group)
                 error = InvalidCall(found) if self.builder.is_data else self._invalid_call(found)
                 error = error.changed(write=example_call(self.function, self.name), is_example=True)
                 first = group[0][1]
@@ -649,8 +649,8 @@ class _CallRepair:
         known = [key for key, _ in self.kwargs if key.name not in self.params]
         texts = [f'unknown argument "{shortened_text(one.name)}"' for one in known]
         reasons = [meant_keyword(one, None, self.params, self.name, (), {}).advice for one in known]
-        found = "; ".join(f"{text}; {reason}" for text, reason in zip(texts, reasons, strict=True))
-        error = self._invalid_call(found.replace("?; u", "? U"))
+        found = joined_clauses(f"{text}; {reason}" for text, reason in zip(texts, reasons, strict=True))
+        error = self._invalid_call(found)
         error = error.changed(write=example_call(self.function, self.name), is_example=True)
         place = known[0].place
         if place.begin is not None:

@@ -256,6 +256,9 @@ def _peer_call(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, 
     if name.rpartition(".")[2] in (*SEQUENCES, "SequentialLR"):
         return _sequence(Call(name, args, node.kwargs, node.place, node.head), name)
     ours = _own_function(name, len(args), [key.name for key in node.kwargs])
+    if ours is None and not args and advice[1].startswith("plateau("):  # the metric is missing
+        keywords = tuple(key for key in node.kwargs if key.name in params_of(SHAPES["plateau"]))
+        example = text_of(Call("plateau", (Text("val_loss"),), keywords)) if len(keywords) == len(named) else example
     if ours is not None:
         meant = Call(ours, args, node.kwargs, node.place, node.head)
         return NameProblem(found, meant, Mend("other", (name,), (ours,)), example)

@@ -17,7 +17,7 @@ from paramsched.core.advice.peer_words import (
     own_name,
 )
 from paramsched.core.base.advise import Mend, promise
-from paramsched.core.base.near_names import certain_name, did_you_mean, shortened_text
+from paramsched.core.base.near_names import certain_name, did_you_mean, joined_clauses, shortened_text
 from paramsched.core.base.node import Call, Keyword, Node, Number, Text, Word
 from paramsched.core.base.params import params_of
 from paramsched.core.schedules.base import Schedule
@@ -120,8 +120,8 @@ class _PythonCall:
         self._add_facts()
         missing = [one.name for one in self.params.values() if one.required and one.name not in self.new]
         line = "" if missing else self._promised()
-        found = "; ".join(f'unknown argument "{shortened_text(key)}"; {one}' for key, one in self.advice.items())
-        error = error.changed(found=found.replace("?; u", "? U") or error.found)
+        found = joined_clauses(f'unknown argument "{shortened_text(key)}"; {one}' for key, one in self.advice.items())
+        error = error.changed(found=found or error.found)
         if line:
             return error.changed(write=line, replace=self.renamed if len(self.advice) == 1 else None)
         if self.is_clear and (self.new or self.name.startswith(CODE)) and (self.positional or self.named):
