@@ -23,6 +23,30 @@ register_optimizer_step_post_hook(lambda *_: time.sleep({}))
 """
 
 
+OTHER_CLOCKS = {
+    ("plain.py", "tokens"): {
+        "horizon=1000": 'clock="tokens", horizon="128000 tokens"',
+        "batch_size=16": "batch_size=16, sequence_length=8",
+    },
+    ("plain.py", "seconds"): {
+        "horizon=1000": 'clock="seconds", horizon="1000 s"',
+        "data = torch.randn(512, 8)\n": "data = torch.randn(512, 8)\nBEGINS = [*range(0, 512, 16)] * 99\n",
+        "ps.BatchSampler(scheduler, len(data))": "[range(n, n + 16) for n in BEGINS[scheduler.t :]]",
+        "    optimizer.step()\n": "    scheduler.consumed(seconds=0.5 + scheduler.t % 3 / 2)\n    optimizer.step()\n",
+    },
+    ("trainer.py", "tokens"): {
+        "cosine(to=0.1)'": "cosine(to=0.1)', clock='tokens', horizon='8192 tokens'",
+        "**job)": "tokens_per_sample=8, **job)",
+    },
+    ("accelerate_job.py", "tokens"): {
+        "horizon=600": 'clock="tokens", horizon="76800 tokens"',
+        "len(data))": "len(data), calendar=ps.Calendar(sequence_length=8))",
+        "**job)": "calendar=ps.Calendar(sequence_length=8), **job)",
+    },
+}
+"""What changes in a script whose plan counts something else. Reported seconds are those of any run."""
+
+
 def weights(folder):
     """Return the weights that a script has saved at the end of its plan."""
     if (folder / "run.pt").exists():
@@ -41,8 +65,23 @@ def test_the_page_has_a_script_for_each_of_four_engines():
     assert SCRIPTS.keys() == SLOWED.keys()
 
 
-@pytest.mark.parametrize("name", spread(SLOWED, "plain.py"))
-def test_a_script_that_is_cut_and_submitted_again_ends_with_the_weights_of_one_run(name, tmp_path):
+def script_on(name, clock):
+    """Return a script whose plan counts on a clock."""
+    text = SCRIPTS[name]
+    for printed, used in OTHER_CLOCKS.get((name, clock), {}).items():
+        assert text.count(printed) == 1, printed
+        text = text.replace(printed, used)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("name", "clock"),
+    [
+        *((name, "updates") for name in spread(SLOWED, "plain.py")),
+        *(pytest.param(*one, marks=pytest.mark.long) for one in OTHER_CLOCKS),
+    ],
+)
+def test_a_script_that_is_cut_and_submitted_again_ends_with_the_weights_of_one_run(name, clock, tmp_path):
     pytest.importorskip({"trainer.py": "transformers", "lightning_job.py": "lightning"}.get(name, "accelerate"))
     found, jobs = [], []
     variables = environment() | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -50,7 +89,7 @@ def test_a_script_that_is_cut_and_submitted_again_ends_with_the_weights_of_one_r
     for seed in (None, 5):
         folder = tmp_path / str(seed)
         folder.mkdir()
-        (folder / name).write_text(SLOWLY.format(SLOWED[name]) + SCRIPTS[name], encoding="utf-8")
+        (folder / name).write_text(SLOWLY.format(SLOWED[name]) + script_on(name, clock), encoding="utf-8")
         jobs.append(run_in_jobs(name, folder, seed, LONGEST, variables))
         found.append(weights(folder))
 
@@ -58,3 +97,23 @@ def test_a_script_that_is_cut_and_submitted_again_ends_with_the_weights_of_one_r
     assert 75 in jobs[1]
     assert found[0].keys() == found[1].keys()
     assert all(torch.equal(found[0][key], found[1][key]) for key in found[0])
+
+
+WORDS = {
+    "WSD-S": "which-schedule",
+    "adaptive KL": "metrics",
+    "schedule-free": "schedule-free",
+    "walltime": "jobs-cut-short",
+    "preemption": "jobs-cut-short",
+    "spot": "jobs-cut-short",
+    "requeue": "jobs-cut-short",
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_of_other_projects_is_in_the_glossary_and_on_the_page_that_answers(word):
+    glossary = (PAGE.parents[1] / "reference" / "glossary.md").read_text(encoding="utf-8")
+    page = (PAGE.parent / f"{WORDS[word]}.md").read_text(encoding="utf-8")
+
+    assert any(word.lower() in row.lower() for row in glossary.splitlines() if row.startswith("| "))
+    assert re.search(rf"\b{re.escape(word)}", page, re.IGNORECASE)
