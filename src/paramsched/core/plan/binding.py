@@ -86,6 +86,9 @@ class Binding:
     groups: Selector = None
 
     def __init__(self, field: str | Target, schedule: ScheduleLike, groups: Selector = None) -> None:
+        if isinstance(field, Schedule) and isinstance(schedule, str):
+            found, write = "the field comes first, then its schedule", f"Binding({schedule!r}, {field})"
+            raise InvalidArgument(f"Binding({field}, {schedule!r})", found, write=write)
         shown = field.name if isinstance(field, Target) else field
         object.__setattr__(self, "field", field if isinstance(field, Target) else str(Field.of(field)))
         object.__setattr__(self, "schedule", _bound_schedule(shown, schedule))

@@ -308,15 +308,22 @@ class Schedule(ABC):
     if not TYPE_CHECKING:  # hidden, so that type checkers reject these operators
 
         def _refuse_operator(self, other: object) -> NoReturn:
-            """Reject operators such as `a > b`, which were meant to be `a >> b`."""
+            """Reject `a | b`, which was meant to be `a >> b`."""
             second = str(other) if isinstance(other, Schedule) else shown(other)
-            raise InvalidCall(
-                f"{short_line(self)} with {second[:80]}",
-                "stages are joined by >>",
-                write=f"{line_in_code(f'{self} >> {second}')}",
-            )
+            site, found = f"{short_line(self)} with {second[:80]}", "stages are joined by >>"
+            raise InvalidCall(site, found, write=line_in_code(f"{self} >> {second}"))
 
-        __gt__ = __ge__ = __or__ = __and__ = _refuse_operator
+        def _refuse_comparison(self, other: object) -> NoReturn:
+            """Reject `a > b`, which was meant to be `a >> b`, and `max(b, a)`, which compares them."""
+            if not isinstance(other, Schedule):
+                self._refuse_operator(other)
+            line, larger = line_in_code(f"{self} >> {other}"), line_in_code(f"maximum({other}, {self})")
+            site, found = f"{short_line(self)} with {short_line(other)}", "schedules are not compared"
+            both = f"Write {line} for one after the other, or {larger} in place of max"
+            raise InvalidCall(site, found, both)
+
+        __or__ = __and__ = _refuse_operator
+        __gt__ = __ge__ = _refuse_comparison
 
     def __str__(self) -> str:
         """Return the one-line text, which `ps.parse` reads."""

@@ -1,6 +1,7 @@
 """Correct a wrong call of a function in Python that is not a shape: `Calendar`, `Scheduler`, `trace`, `plan.change`."""
 
 import inspect
+from ast import literal_eval
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final, final
@@ -128,7 +129,7 @@ class _PythonCall:
             self.new |= {one: _EXAMPLES.get(one, "") for one in missing}
             if "total" in self.new and "plan" in missing:
                 self.new["plan"] = 'ps.Plan(lr="cosine()")'
-            line = self._line()
+            line = self._line() if not missing or self._is_valid_with(missing) else ""
         complete = line and "" not in self.new.values() and len(line) <= _LONGEST
         return error.changed(write=line if complete else example_call(self.builder, self.name), is_example=True)
 
@@ -300,6 +301,14 @@ class _PythonCall:
         others = tuple(Keyword(one, node) for one, node in self.values.items() if one not in in_order)
         meant = Call(self.name, args, others)
         return promise(written, meant, self.mends, line, lambda _: meant if self._is_valid() else None)
+
+    def _is_valid_with(self, missing: list[str]) -> bool:
+        """Return whether the call of a class of values has no error with the example values of missing arguments."""
+        try:
+            self.built |= {one: literal_eval(self.new[one]) for one in missing}
+        except (ValueError, SyntaxError):
+            return True
+        return self._is_valid()
 
     def _is_valid(self) -> bool:
         """Return whether the corrected call of a class of values has no error. Other calls may have effects."""
