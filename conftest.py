@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import paramsched
+from paramsched.core import shapes
 from paramsched.core.schedules import rules
 
 
@@ -19,6 +20,7 @@ def public_names(doctest_namespace: dict[str, Any]) -> None:
         {name: getattr(paramsched, name) for name in paramsched.__all__ if hasattr(paramsched, name)}
     )
     doctest_namespace["rules"] = rules
+    doctest_namespace.update({name: getattr(shapes, name) for name in shapes.__all__})
 
 
 @pytest.hookimpl(wrapper=True)

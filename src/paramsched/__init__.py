@@ -38,6 +38,7 @@ _HOMES = {
 _DOORS = ("compat", "engines", "errors", "extend", "mmengine", "show", "testing", "tools")
 _MODULES = {
     "curves": "paramsched.core.curves",
+    "shapes": "paramsched.core.shapes",
     "loss_law": "paramsched.tools.loss_law",
     "scaling": "paramsched.tools.scaling",
     **{name: f"paramsched.{name}" for name in _DOORS},
@@ -106,19 +107,23 @@ def __dir__() -> list[str]:
 
 
 def _public_names() -> list[str]:
+    from paramsched.core.base.special_shapes import SPECIAL_SHAPES
     from paramsched.core.schedules import SHAPES
 
-    shapes = (name for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched."))
+    of_library = (name for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched."))
     homes = (names for module, names in _HOMES.items() if is_installed(module))
-    return sorted({"curves", "errors", *shapes}.union(*homes))
+    return sorted({"curves", "errors", "shapes", *of_library}.union(*homes) - SPECIAL_SHAPES)
 
 
 def _registered_shape(name: str) -> object:
     """Return the builder of a shape from this library or from a user's package."""
     from paramsched.core.advice.peer_words import line_in_code, unknown_attribute
+    from paramsched.core.base.special_shapes import SPECIAL_SHAPES, name_in_code
     from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text
     from paramsched.core.schedules import SHAPES
 
+    if name in SPECIAL_SHAPES:
+        raise AttributeError(f"module 'paramsched' has no attribute {name!r}. Write {name_in_code(name)}")
     if name in SHAPES:
         if SHAPES[name].__module__.startswith("paramsched."):
             globals()[name] = SHAPES[name]

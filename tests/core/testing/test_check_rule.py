@@ -115,7 +115,7 @@ def test_a_rule_that_breaks_a_law_is_reported(wrong, law):
         ps.plateau("loss", patience=1),
         ps.plateau("loss", mode="max", min=0.1),
         ps.greedy("loss"),
-        ps.new_bob("loss"),
+        ps.shapes.new_bob("loss"),
         ps.spike("loss", window=4, recover=3, cooldown=1),
     ],
 )

@@ -13,6 +13,7 @@ from textwrap import wrap
 from typing import Any, Final, TypeAlias
 
 from paramsched.core.base.near_names import certain_name, closest
+from paramsched.core.base.special_shapes import name_in_code
 
 _INDEX: Final[Mapping[str, Any]] = json.loads(Path(__file__).with_name("peers.json").read_text(encoding="utf-8"))
 
@@ -313,7 +314,7 @@ def line_in_code(line: str) -> str:
     >>> line_in_code('warmup("5%") >> anneal(curve=curves.rex)')
     'ps.warmup("5%") >> ps.anneal(curve=ps.curves.rex)'
     """
-    return _FUNCTION.sub(r"ps.\1", line)
+    return _FUNCTION.sub(lambda found: name_in_code(found[1]), line)
 
 
 def letters_of(name: str) -> str:

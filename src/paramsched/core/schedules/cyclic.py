@@ -186,6 +186,8 @@ def cosine_restarts(
 ) -> CosineRestarts:
     """Repeat a cosine decay; cycle i has the length first * mult ** i and starts at gamma ** i.
 
+    Prefer `restarts(cosine(), every)` if all cycles are equal.
+
     value(t) = to * to_gamma ** i + (gamma ** i - to * to_gamma ** i) * (1 + cos(pi * c / L)) / 2, c updates into cycle
     i of length L
 

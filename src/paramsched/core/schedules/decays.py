@@ -124,6 +124,8 @@ class _GeometricWithNeighbor(Schedule):
 def natural_exponential(rate: float, per: DurationLike = 1) -> Schedule:
     """Decay exponentially at the rate `rate`.
 
+    Prefer `exponential`, whose gamma is the factor in each period: gamma = exp(-rate).
+
     value(t) = base * exp(-rate * t / per)
 
     Args:

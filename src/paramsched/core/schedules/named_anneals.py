@@ -178,6 +178,8 @@ class PolynomialCycle(Schedule):
 def polynomial_cycle(every: DurationLike, power: float = 1.0, start: Level = 1.0, to: Level = 0.0) -> PolynomialCycle:
     """Decay along a polynomial whose length grows by `every` each time the value reaches `to`.
 
+    It follows TensorFlow's `cycle=True`. Prefer `cyclic` for values that rise and fall between two levels.
+
     value(t) = to + (start - to) * (1 - t / (n * k)) ** power, k = max(1, ceil(t / n)), n = `every`
 
     Args:

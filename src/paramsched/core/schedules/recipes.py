@@ -110,6 +110,8 @@ def trapezoid(
 ) -> Schedule:
     """Warm up, stay at base, and decay along straight lines: `wsd` with a linear decay.
 
+    Prefer `wsd`, of which this is one form.
+
     value(t) = start + (1 - start) * t / up, then 1, then 1 + (to - 1) * v, v the elapsed fraction of `down`
 
     Args:

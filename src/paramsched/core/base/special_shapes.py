@@ -1,0 +1,33 @@
+"""The shapes of single papers and libraries. Python has them in `ps.shapes`; in text and files their name is enough."""
+
+from typing import Final
+
+SPECIAL_SHAPES: Final = frozenset(
+    {
+        "ademamix_beta3",
+        "chebyshev",
+        "ema_power",
+        "ema_warmup",
+        "gaussian_warmup",
+        "jagged",
+        "new_bob",
+        "noam",
+        "radam_warmup",
+        "rsqrt",
+        "slanted_triangular",
+        "t5",
+        "trapezoid",
+        "tri_stage",
+        "untuned_exponential_warmup",
+        "untuned_linear_warmup",
+    }
+)
+
+
+def name_in_code(name: str) -> str:
+    """Return the name of a shape in Python.
+
+    >>> name_in_code("cosine"), name_in_code("noam")
+    ('ps.cosine', 'ps.shapes.noam')
+    """
+    return f"ps.shapes.{name}" if name in SPECIAL_SHAPES else f"ps.{name}"
