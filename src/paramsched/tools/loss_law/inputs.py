@@ -18,7 +18,6 @@ from paramsched.core.plan.forms import FORMS, PlanLike, plan_of
 from paramsched.core.plan.trace import Trace, groups_of, trace
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, shown
-from paramsched.show.plan_curves import groups_of_selectors
 from paramsched.tools.records.log_to_plan import read_metrics
 
 Rates: TypeAlias = PlanLike | Trace | Any
@@ -72,6 +71,8 @@ def _traced(plan: Plan, base: Any, calendar: Calendar | None, scaled: bool) -> T
     if isinstance(base, Mapping) and base and not any(isinstance(one, Real) for one in base.values()):
         return trace(plan, base, calendar)  # several optimizers
     if base is None or isinstance(base, Mapping):
+        from paramsched.show.plan_curves import groups_of_selectors
+
         groups = [{**group, **(base or {})} for group in groups_of_selectors(bindings)]
     else:
         groups = [dict(group) for group in groups_of(base)]

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from math import hypot, isfinite
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,9 +16,11 @@ from paramsched.core.curves.arrays import Floats, Integers
 from paramsched.core.plan.forms import FORMS
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, shown
-from paramsched.show import LoggedRun, curves_from_values, figure, mime_bundle
 from paramsched.tools.loss_law.inputs import Rates, first_fitted, rates_of
 from paramsched.tools.loss_law.multi_power import CONSTANTS, terms_at
+
+if TYPE_CHECKING:
+    from paramsched.show import LoggedRun
 
 NEAR_PEAK = 0.1
 """The largest relative difference of two peaks that one law describes."""
@@ -63,8 +65,10 @@ class Prediction:
         """The band of the last predicted update: the lower and the upper end."""
         return float(self.low[-1]), float(self.high[-1])
 
-    def as_run(self, name: str = "predicted") -> LoggedRun:
+    def as_run(self, name: str = "predicted") -> "LoggedRun":
         """Return the prediction as a run with the metric `loss` and its band, to draw it over a plan or other runs."""
+        from paramsched.show import LoggedRun
+
         return LoggedRun(name, measured={"loss": (self.t, self.loss)}, bands={"loss": (self.low, self.high)})
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,6 +78,8 @@ class Prediction:
         return {"t": self.t.tolist(), "final": self.final, "final_band": list(self.final_band), **known}
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from paramsched.show import curves_from_values, figure, mime_bundle
+
         return mime_bundle(figure(curves_from_values({("lr", ""): self.rates}), title="Prediction", log=self.as_run()))
 
     def __str__(self) -> str:

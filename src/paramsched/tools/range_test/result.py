@@ -7,7 +7,6 @@ import numpy as np
 
 from paramsched.core.curves.arrays import Floats
 from paramsched.errors import MissingDependency
-from paramsched.show import loss_by_rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,6 +74,8 @@ class RangeTest:
             width: the width of the picture in characters.
             ascii: if True, use ASCII characters only.
         """
+        from paramsched.show import loss_by_rate
+
         marks = {name: rate for name, rate in self._named_rates() if rate is not None}
         picture = loss_by_rate(self.rates, self.smoothed, marks, width=width, ascii=ascii)
         last = f"{self.rates[-1]:.2g}"
