@@ -820,8 +820,6 @@ PYTHON = [
     ('ps.anneal(curve="rexx")', "ps.anneal(curve=ps.curves.rex)"),
     ("ps.anneal(curve=ps.cosine())", "ps.anneal(curve=ps.curves.cosine)"),
     ("ps.anneal(ps.curves.rex)", "ps.anneal(curve=ps.curves.rex)"),
-    ("ps.warmup(15) > ps.cosine(to=0.3)", "ps.warmup(15) >> ps.cosine(to=0.3)"),
-    ("ps.warmup(15) >= ps.cosine(to=0.3)", "ps.warmup(15) >> ps.cosine(to=0.3)"),
     ("ps.warmup(15) | ps.cosine(to=0.3)", "ps.warmup(15) >> ps.cosine(to=0.3)"),
     ("ps.warmup(15) & ps.cosine(to=0.3)", "ps.warmup(15) >> ps.cosine(to=0.3)"),
     ('ps.loads("lr: cosine()", formt="yaml")', 'ps.loads("lr: cosine()", format="yaml")'),
@@ -913,6 +911,15 @@ def test_the_fix_suggested_for_a_line_is_accepted(wrong):
     assert "…" not in refusal.value.instead
     if refusal.value.instead.startswith("Write "):
         assert list(accepted(pasted_lines(wrong, refusal.value), ps.parse))
+
+
+@table("compare", [lambda a, b: a > b, lambda a, b: a >= b, lambda a, b: max(b, a)])
+def test_two_schedules_that_are_compared_get_both_readings(compare):
+    with pytest.raises(InvalidArgument) as refusal:
+        compare(ps.warmup(15), ps.cosine(to=0.3))
+
+    assert "ps.warmup(15) >> ps.cosine(to=0.3)" in refusal.value.instead
+    assert "ps.maximum(ps.cosine(to=0.3), ps.warmup(15))" in refusal.value.instead
 
 
 @table(("wrong", "near"), UNCERTAIN_LINES)
