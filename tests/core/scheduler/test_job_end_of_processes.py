@@ -68,6 +68,27 @@ def test_a_rank_that_is_stopped_for_a_while_ends_with_the_others(tmp_path):
     assert len({one["t"] for one in found}) == 1
 
 
+@pytest.mark.long
+def test_a_rank_that_stays_stopped_delays_the_others_by_less_than_a_minute(tmp_path):
+    delays = []
+
+    def disturb(pids):
+        time.sleep(1)
+        os.kill(pids[2], signal.SIGSTOP)
+        os.kill(pids[1], signal.SIGTERM)
+        sent = time.monotonic()
+        while not all((tmp_path / rank).exists() for rank in "01") and time.monotonic() < sent + 90:
+            time.sleep(0.05)
+        delays.append(time.monotonic() - sent)
+        os.kill(pids[2], signal.SIGCONT)
+
+    found = trained(tmp_path, 3, 0.02, "apart", disturb=disturb)
+
+    assert delays[0] < 60
+    assert {one["reason"] for one in found} == {"SIGTERM"}
+    assert len({one["t"] for one in found}) == 1
+
+
 @pytest.mark.parametrize(("moment", "updates"), [("in 3 s", None), ("in 0 s", 1)])
 def test_the_moment_of_rank_0_ends_all_ranks(tmp_path, moment, updates):
     found = trained(tmp_path, 2, 0.01, moment=moment)
