@@ -4,38 +4,19 @@ The answers are in `commands.yaml`. `PYTHONPATH=tests python tests/cli/test_comm
 read the diff.
 """
 
-import io
 import os
 import re
 import shlex
 import tempfile
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
-import yaml
 from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
 from support import answers
-
-FILE = Path(__file__).with_name("commands.yaml")
-INPUTS = Path(__file__).with_name("command_inputs.yaml")
-"""The files in the folder in which the commands run."""
-
-
-@cache
-def inputs() -> dict[str, bytes]:
-    """Return the content of each input, and of a checkpoint at update 300 of one of the plans."""
-    texts = yaml.safe_load(INPUTS.read_text(encoding="utf-8"))
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, weight_decay=0.01)
-    scheduler = ps.Scheduler(optimizer, ps.loads(texts["simple.yaml"]))
-    scheduler.seek(300)
-    checkpoint = io.BytesIO()
-    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, checkpoint)
-    return {name: text.encode() for name, text in texts.items()} | {"checkpoint.pt": checkpoint.getvalue()}
+from support.command_inputs import ANSWERS, inputs
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
@@ -70,8 +51,8 @@ def without_version(value: Any) -> Any:
 
 
 def test_commands(subtests):
-    answers.check(FILE, answer_to, subtests)
+    answers.check(ANSWERS, answer_to, subtests)
 
 
 if __name__ == "__main__":
-    answers.write(FILE, [answer_to(question) for question in answers.read(FILE)])
+    answers.write(ANSWERS, [answer_to(question) for question in answers.read(ANSWERS)])

@@ -158,7 +158,7 @@ def test_compare_without_a_law_ranks_by_the_bound():
     first, header, row = printed.stdout.splitlines()
     assert first == "Ranked by a convex bound, not by a predicted loss, which needs --loss law.json"
     assert "convex loss; it ranks runs of one length, each at its best peak rate" in printed.stderr
-    assert header == "plan         convex bound, not a loss  gap"
+    assert header == "plan         bound    gap"
     assert row.split() == ["cosine.yaml", f"{bounds['cosine.yaml']:.4g}", "0"]
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched import show
+from paramsched.core.base.terminal import cell_width
 from paramsched.show._axes import _round_amounts, _round_updates, format_amount, round_step, updates_axis
-from paramsched.show._labels import cell_width, clip_text, format_times, short_amount, short_number, tick_label
+from paramsched.show._labels import clip_text, format_times, short_amount, short_number, tick_label
 from paramsched.show._panels import picture
 from paramsched.show._svg import stroke_of, svg_path
 from support.tables import table

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import paramsched.show as show
+from paramsched.core.base.terminal import cell_width
 from paramsched.errors import InvalidArgument
-from paramsched.show._labels import cell_width
 from support.tables import table
 
 

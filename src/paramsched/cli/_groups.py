@@ -57,7 +57,7 @@ def group_table(rows: Sequence[GroupValues]) -> str:
         lines += [printable(f"  {text}") for text in (*(f"from {one}" for one in row.decided_by), row.note) if text]
         factors = ((value, f"{value / row.base:.6g}" if row.base else "") for value in row.values)
         table = [(f"{time:,}", f"{value:.6g}", factor) for time, (value, factor) in zip(row.at, factors, strict=True)]
-        lines += [f"  {line}" for line in aligned_rows([("update", "value", "factor"), *table], right=3)]
+        lines += [f"  {line}" for line in aligned_rows([("update", "value", "factor"), *table], right=3, indent=2)]
     return "\n".join(lines[1:])
 
 

@@ -25,6 +25,7 @@ from paramsched.core.base.check_rules import Severity
 from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, UNREADABLE
 from paramsched.core.base.diagnostic import HORIZON, Diagnostic, TextEdit, entry_path, json_text
 from paramsched.core.base.files import is_replaced, write_over_text
+from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
 from paramsched.core.base.user_warnings import DiagnosticWarning
 from paramsched.core.files.plan_files import PlanText
 from paramsched.core.plan import Plan
@@ -259,14 +260,26 @@ _COMMANDS: Final = _LEVELS | {"info": "notice"}
 """The commands of GitHub by severity."""
 
 
-def findings_as_text(findings: Sequence[Diagnostic]) -> str:
-    """Return diagnostics as text: location, message and code, and the line with a caret if it is known."""
-    lines: list[str] = []
+def findings_as_lines(findings: Sequence[Diagnostic]) -> list[Line]:
+    """Return diagnostics as lines: location, message and code, and the line with a caret if it is known."""
+    lines: list[Line] = []
     for one in findings:
-        path = f"{one.path}: " if one.path else ""
-        severity = "" if one.severity == "error" else f"{one.severity}: "
-        lines += [f"{one.location()}: {path}{severity}{one.message} [{one.code}]", *filter(None, [one.pointer])]
-    return "\n".join(lines)
+        style = SEVERITY_STYLES[one.severity]
+        parts: list[Part] = [(f"{one.location()}: ", "bold")]
+        if one.path:
+            parts.append((f"{one.path}: ", "bad" if one.severity == "error" else None))
+        if one.severity != "error":
+            parts.append((f"{one.severity}: ", style))
+        if one.instead:
+            begin = one.message.removesuffix(one.instead)
+            parts += [(begin, None), BREAK, (one.instead, "good")]
+        else:
+            parts.append((one.message, None))
+        lines.append([*parts, (f" [{one.code}]", "dim")])
+        if one.pointer:
+            excerpt, caret = one.pointer.split("\n")
+            lines += [[(excerpt, None)], [(caret, style)]]
+    return lines
 
 
 def findings_as_json(findings: Sequence[Diagnostic]) -> str:

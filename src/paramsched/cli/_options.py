@@ -24,6 +24,7 @@ from paramsched.core.base.diagnostic import Diagnostic, printable, printable_lin
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.files import write_whole_file
 from paramsched.core.base.near_names import certain_name, closest
+from paramsched.core.base.terminal import Line, plain_text, table_rows, terminal_text
 from paramsched.core.fields import KNOWN
 from paramsched.core.time.calendar import meant_clock
 from paramsched.core.time.duration import UNIT_NAMES
@@ -363,9 +364,9 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
             warnings.showwarning = show_once
             return run()
     except click.UsageError as error:  # click prints the message and sets the exit code
-        raise click.UsageError(problem_text(error), error.ctx) from None
+        raise _usage_error(problem_text(error), error.ctx) from None
     except UnreadableLog as error:
-        raise click.UsageError(problem_text(error)) from None
+        raise _usage_error(problem_text(error), None) from None
     except (MissingFact, MissingDependency) as error:
         _end_with(problem_text(error), BAD_USAGE)
     except ParamschedError as error:
@@ -378,6 +379,11 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
         _end_with(problem_text(error), BAD_USAGE)
     except KeyboardInterrupt:
         _end_with("Interrupted.", INTERRUPTED)
+
+
+def _usage_error(message: str, context: click.Context | None) -> click.UsageError:
+    lead = "Error: "  # which click prints
+    return click.UsageError(fitting(lead + message, err=True).removeprefix(lead), context)
 
 
 def problem_text(error: ParamschedError | OSError | click.UsageError) -> str:
@@ -453,32 +459,42 @@ def _near_file(name: str) -> str | None:
 
 def _end_with(message: str, code: int) -> NoReturn:
     with suppress(OSError):  # standard error may be full or closed; the exit code still reports the error
-        click.echo(message, err=True)
+        click.echo(fitting(message, err=True), err=True)
     sys.exit(code)
 
 
-def aligned_rows(rows: Sequence[Sequence[str]], *, right: int = 0) -> list[str]:
-    """Return the rows of a table with padded columns. The first `right` columns are aligned to the right.
-
-    Control characters are escaped.
-
-    >>> aligned_rows([("lr", "0.1"), ("momentum", "0.95")], right=1)
-    ['      lr  0.1', 'momentum  0.95']
-    """
-    rows = [list(map(printable, row)) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if place < right else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+def is_terminal(*, err: bool = False) -> bool:
+    """Return whether standard output or error is a terminal. If a shell closed it with `>&-`, `sys.stdout` is None."""
+    stream = sys.stderr if err else sys.stdout
+    return stream is not None and stream.isatty()
 
 
-def is_terminal() -> bool:
-    """Return whether standard output is a terminal. If a shell closed it with `>&-`, `sys.stdout` is None."""
-    return sys.stdout is not None and sys.stdout.isatty()
+def terminal_width(*, err: bool = False) -> int | None:
+    """Return the columns of the terminal of standard output or error; None if it is not a terminal."""
+    if not is_terminal(err=err):
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size((sys.stderr if err else sys.stdout).fileno()).columns or _COLUMNS
+    except OSError:
+        return _COLUMNS
+
+
+_COLUMNS = 80  # of a terminal that does not report its size
+
+
+def uses_color(*, err: bool = False) -> bool:
+    """Return whether standard output or error is a terminal with colors."""
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return is_terminal(err=err) and not plain
+
+
+def aligned_rows(rows: Sequence[Sequence[str]], *, right: int = 0, indent: int = 0) -> list[str]:
+    """Return the rows of a table for standard output. A terminal gets rows that fit, to the right of `indent`."""
+    width = terminal_width()
+    return table_rows(rows, right=right, width=None if width is None else width - indent)
 
 
 STANDARD_OUTPUT = "-"
@@ -501,7 +517,27 @@ def echo_note(text: str) -> None:
 
 def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print text. Control characters are escaped, because names in it may be of a file or a user."""
-    click.echo(printable_lines(text), err=err, nl=nl)
+    click.echo(fitting(text, err=err), err=err, nl=nl)
+
+
+def echo_data(text: str) -> None:
+    """Print data for a program, such as JSON: the lines are not broken."""
+    click.echo(printable_lines(text))
+
+
+def fitting(text: str, *, err: bool = False) -> str:
+    """Return text with escaped control characters; for a terminal, in lines that fit."""
+    width = terminal_width(err=err)
+    return printable_lines(text) if width is None else terminal_text([[(text, None)]], width, color=False)
+
+
+def echo_lines(lines: Iterable[Line], *, err: bool = False) -> None:
+    """Print lines with styles. A terminal shows the styles, and gets lines that fit."""
+    width = terminal_width(err=err)
+    if width is None:
+        echo(plain_text(lines), err=err)
+    else:
+        click.echo(terminal_text(lines, width, color=uses_color(err=err)), err=err, color=True)
 
 
 @final

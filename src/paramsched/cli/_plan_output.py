@@ -1,14 +1,17 @@
 """Writing plans: the option --output, and the formats of `paramsched change` and `convert`."""
 
+from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import click
 
 from paramsched.cli._options import (
     STANDARD_OUTPUT,
-    echo,
+    echo_data,
     echo_note,
     offer_files,
+    terminal_width,
 )
 
 if TYPE_CHECKING:
@@ -55,4 +58,19 @@ def write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
         config.dump(plan, output, to)
         return
     text = config.dump(plan, None, to)
-    echo(text, nl=not text.endswith("\n"))
+    if to in (None, "yaml", "native"):
+        echo_yaml(text)
+    else:
+        echo_data(text.removesuffix("\n"))
+
+
+def echo_yaml(text: str, comments: Sequence[str] = ()) -> None:
+    """Print the text of a plan, below comments. A terminal gets lines that fit, which YAML reads as the same plan."""
+    from paramsched.core.files.syntaxes.yaml_folding import folded_yaml
+
+    width = terminal_width()
+    if width is not None:
+        rows = [wrap(one, max(width - 4, 1), break_long_words=False, break_on_hyphens=False) for one in comments]
+        comments = ["\n#   ".join(row) for row in rows]
+        text = folded_yaml(text, width)
+    echo_data("\n".join([*(f"# {one}" for one in comments), text.rstrip("\n")]))

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from math import ceil
 
-from paramsched.cli._options import aligned_rows
+from paramsched.cli._options import aligned_rows, terminal_width
 from paramsched.core.base.diagnostic import printable
+from paramsched.core.base.terminal import table_rows
 from paramsched.core.feedback.base import Guided
 from paramsched.core.fields import Field
 from paramsched.core.files import Bases
@@ -71,7 +72,12 @@ def stage_table(plan: Plan, resolved: Plan | None, bases: Bases, total: int | No
         elif by_amount and resolved is not None:
             end = None if resolved.horizon is None else Duration.of(ceil(resolved.horizon.terms[0][1]))
         unit = clock if by_amount and clock is not None else "updates"
-        lines += [f"  {row}" for row in aligned_rows([_HEAD, *_rows(one.schedule, end, unit)], right=_NUMBERS)]
+        rows = [_HEAD, *_rows(one.schedule, end, unit)]
+        width, units = terminal_width(), {row[-1] for row in rows[1:]}
+        if width is not None and len(units) == 1 and max(map(len, table_rows(rows))) + 2 > width:
+            lines.append(f"  units: {units.pop()}")
+            rows = [row[:-1] for row in rows]
+        lines += [f"  {row}" for row in aligned_rows(rows, right=_NUMBERS, indent=2)]
     return "\n".join(lines)
 
 

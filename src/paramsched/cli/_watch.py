@@ -128,7 +128,7 @@ def _print_picture(picture: str | bytes | None, notes: str) -> None:
         click.clear()
     if picture is not None:
         click.echo(picture, color=True)  # `draw` has decided on colors
-    click.echo(notes, nl=False, err=not is_terminal())
+    echo(notes, nl=False, err=not is_terminal())
     if is_terminal():
         click.echo(f"{time.strftime('%H:%M:%S')}  Watching for changes; Ctrl-C ends")
 
@@ -140,7 +140,7 @@ def _write_picture(output: str, picture: str | bytes | None, notes: str) -> None
         write_output(output, _reloading(page if isinstance(page, str) else page.decode()))
     elif picture is not None:
         write_output(output, picture)
-    click.echo(notes, nl=False, err=True)
+    echo(notes, nl=False, err=True)
     if picture is not None:
         echo(f"{time.strftime('%H:%M:%S')}  {output}: written. Watching for changes; Ctrl-C ends")
 

@@ -1,8 +1,8 @@
 """Format numbers, times and texts for the labels of a picture."""
 
 import math
-import unicodedata
 
+from paramsched.core.base.terminal import cell_width
 from paramsched.show._curves import Times, runs_of_times
 
 
@@ -56,17 +56,6 @@ def format_times(times: Times, most: int = 4) -> str:
     runs = runs_of_times(times)
     words = [f"{first:,}" if first == last else f"{first:,}–{last:,}" for first, last in runs[:most]]
     return ", ".join([*words, "…"] if len(runs) > most else words)
-
-
-def cell_width(text: str) -> int:
-    r"""Return the width of a text in terminal cells: two per wide character, none per combining mark.
-
-    >>> cell_width("lr"), cell_width("学習率"), cell_width("e\u0301")
-    (2, 6, 1)
-    """
-    if text.isascii():
-        return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def clip_text(text: str, width: int, ellipsis: str = "…") -> str:

@@ -3,16 +3,18 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, final
+from typing import TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paramsched.core.base.diagnostic import printable
+from paramsched.core.base.terminal import STYLES, cell_width, painted
+from paramsched.core.base.terminal import Style as NamedStyle
 from paramsched.errors import InvalidArgument
 from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, View, choose_scale
 from paramsched.show._curves import Curves, Envelope, Floats, RunsOrLog, Times, distinct_times, envelope
-from paramsched.show._labels import cell_width, clip_text, short_number, wrap_text
+from paramsched.show._labels import clip_text, short_number, wrap_text
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, Panel
 
@@ -26,15 +28,13 @@ Dots: TypeAlias = NDArray[np.bool_]
 # The bit of each dot in the code point of a braille character, four rows by two columns.
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
-Style: TypeAlias = int | Literal["dim", "bold", "good", "bad", "used", "mark"] | None
+Style: TypeAlias = int | NamedStyle | None
 """The color number of a curve, or the name of a style."""
 
 Cell: TypeAlias = tuple[str, Style]
 
 # Eight of the 256 colors of a terminal, easy to distinguish and readable on white and black backgrounds.
 _CURVES = (33, 166, 29, 134, 100, 30, 197, 245)
-# A log has the default text color, which is readable in every terminal.
-_STYLES = {"dim": "2", "bold": "1", "good": "1;38;5;28", "bad": "1;38;5;160", "used": "1", "mark": "1"}
 _ASCII = str.maketrans({"→": "->", "…": "..."} | dict(zip("┤│└┬─┴┼┄≠–·×", "||++-^^.!--x", strict=True)))
 
 
@@ -69,16 +69,12 @@ class TerminalLines:
             kept.append((character, style))
         while kept and kept[-1][0] == " ":
             kept.pop()
-        painted, now = "", ""
-        for character, style in kept:
-            wanted = ""
-            if self.color and style is not None:
-                wanted = f"38;5;{_CURVES[style % 8]}" if isinstance(style, int) else _STYLES[style]
-            if wanted != now:  # a color is written only when it changes
-                painted += ("\x1b[0m" if now else "") + (f"\x1b[{wanted}m" if wanted else "")
-                now = wanted
-            painted += character
-        self.lines.append(painted + ("\x1b[0m" if now else ""))
+        self.lines.append(painted((character, self._parameters(style)) for character, style in kept))
+
+    def _parameters(self, style: Style) -> str:
+        if not self.color or style is None:
+            return ""
+        return f"38;5;{_CURVES[style % 8]}" if isinstance(style, int) else STYLES[style]
 
     def add_plot(self, rows: Iterable[Iterable[Cell]], labels: Mapping[int, str], gutter: int) -> None:
         """Add the rows of a plot from the top, with labels to the left of its axis."""

@@ -15,6 +15,7 @@ from paramsched.cli._options import (
     base_option,
     column_option,
     echo,
+    echo_data,
     format_option,
     json_option,
     named_columns,
@@ -125,7 +126,7 @@ def paramsched_audit(
             from paramsched.cli._recognized import page_of_recognition
 
             write_output(page, page_of_recognition(found, log))
-        echo(json_text(found.as_data()) if as_json else str(found))
+        (echo_data if as_json else echo)(json_text(found.as_data()) if as_json else str(found))
         if not found.complete or (strict and found.notes):
             click.get_current_context().exit(BAD_PLAN)
         return
@@ -165,7 +166,7 @@ def paramsched_audit(
         data: dict[str, Any] = {"log": log, "equal": report.first is None} | asdict(report)
         if report.first is not None and report.first.amount is None:
             del data["first"]["amount"], data["first"]["clock"]  # the plan counts updates
-        echo(json_text(data))
+        echo_data(json_text(data))
     else:
         echo(str(report))
     if report.first is not None:
@@ -193,7 +194,7 @@ def _audit_exported(path: str, plan: str | None, options: PlanOptions, *, as_jso
         raise click.UsageError(f"{path}: {error}") from None
     if as_json:
         kind = None if difference is None else dataclasses.asdict(difference)
-        echo(json_text({"file": path, "equal": difference is None, "compared": count, "first": kind}))
+        echo_data(json_text({"file": path, "equal": difference is None, "compared": count, "first": kind}))
     else:
         echo(f"{path}: {count} values as planned" if difference is None else f"{path}: {difference}")
     if difference is not None:

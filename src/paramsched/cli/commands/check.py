@@ -10,6 +10,8 @@ from paramsched.cli._options import (
     NearChoice,
     PlanOptions,
     echo,
+    echo_data,
+    echo_lines,
     echo_note,
     file_problem,
     format_option,
@@ -104,8 +106,8 @@ def paramsched_check(
         checked_plan,
         findings_as_commands,
         findings_as_json,
+        findings_as_lines,
         findings_as_sarif,
-        findings_as_text,
         fix_file,
     )
     from paramsched.cli._plan_input import paired_with_deepspeed
@@ -141,14 +143,12 @@ def paramsched_check(
         except OSError as error:
             usage = True
             echo(file_problem(error), err=True)
-    if found or output_format in ("json", "sarif"):  # an empty report is a document too
-        write = {
-            "text": findings_as_text,
-            "json": findings_as_json,
-            "sarif": findings_as_sarif,
-            "github": findings_as_commands,
-        }[output_format]
-        echo(write(found), err=output_format == "text")
+    write = {"json": findings_as_json, "sarif": findings_as_sarif, "github": findings_as_commands}
+    if output_format == "text":
+        if found:
+            echo_lines(findings_as_lines(found), err=True)
+    elif found or output_format != "github":  # an empty report is a document too
+        echo_data(write[output_format](found))
     worst = {one.severity for one in found}
     bad = "error" in worst or (strict and "warning" in worst)
     click.get_current_context().exit(BAD_USAGE if usage else BAD_PLAN if bad else 0)

@@ -11,6 +11,7 @@ from paramsched.cli._options import (
     aligned_rows,
     base_option,
     echo,
+    echo_data,
     echo_note,
     format_option,
     json_option,
@@ -74,7 +75,7 @@ def paramsched_compare(
     if loss is None:
         one_length = len({one.total for one in traces.values()}) == 1
         bounds = of_each_plan(traces, lambda one: bound(one).value)
-        best, data, table = min(bounds.values()), [], [["plan", "convex bound, not a loss", "gap"]]
+        best, data, table = min(bounds.values()), [], [["plan", "bound", "gap"]]
         for name, value in sorted(bounds.items(), key=lambda item: item[1]):
             data.append({"plan": name, "bound": value, "gap": value - best if one_length else None})
             table.append([name, f"{value:.4g}", f"{value - best:.4g}" if one_length else "other length"])
@@ -99,7 +100,7 @@ def paramsched_compare(
             found["bias"] = BIAS
             if not as_json:
                 echo_note(BIAS)
-    echo(json_text(found) if as_json else "\n".join(aligned_rows(table)))
+    (echo_data if as_json else echo)(json_text(found) if as_json else "\n".join(aligned_rows(table)))
 
 
 def _compare_with_recipe(plan: str, run: "Trace", published: str, *, as_json: bool) -> None:
@@ -110,7 +111,7 @@ def _compare_with_recipe(plan: str, run: "Trace", published: str, *, as_json: bo
     recipe = recipe_named(published)
     rows = departures(run, recipe.trace())
     if as_json:
-        echo(json_text({"recipe": published, "source": recipe.source, "rows": [asdict(one) for one in rows]}))
+        echo_data(json_text({"recipe": published, "source": recipe.source, "rows": [asdict(one) for one in rows]}))
         return
     marks = {True: "departs", False: "", None: "?"}
     table = [["", plan, published, ""], *([one.what, one.plan, one.recipe, marks[one.departs]] for one in rows)]

@@ -9,7 +9,8 @@ from paramsched.cli._options import (
     BAD_PLAN,
     Command,
     PlanOptions,
-    echo,
+    echo_data,
+    echo_lines,
     format_option,
     json_option,
     plan_argument,
@@ -46,8 +47,8 @@ def paramsched_diff(before: str, after: str, options: PlanOptions, as_json: bool
     plans = [read_plan_input(given, options).plan for given in (before, after)]
     changes = diff(plans[0], plans[1], calendar_from_options(options) if options.facts else None)
     if as_json:
-        echo(json_text([*map(asdict, changes)]))
+        echo_data(json_text([*map(asdict, changes)]))
     elif changes:
-        echo(str(changes))
+        echo_lines([one.parts() for one in changes])
     if changes:
         click.get_current_context().exit(BAD_PLAN)

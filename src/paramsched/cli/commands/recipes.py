@@ -11,12 +11,14 @@ from paramsched.cli._options import (
     aligned_rows,
     base_option,
     echo,
+    echo_data,
     format_option,
     json_option,
     offer_plans,
     offer_recipes,
     plan_options,
 )
+from paramsched.cli._plan_output import echo_yaml
 from paramsched.core.base.diagnostic import json_text
 
 if TYPE_CHECKING:
@@ -73,25 +75,25 @@ def paramsched_recipes(
         near = nearest_recipes(read.plan, calendar, groups, field=options.field)
         chosen = [one for one in near if one.recipe in found][:_MOST_NEAR]
         if as_json:
-            echo(json_text([_recipe_data(one.recipe) | {"distance": one.distance} for one in chosen]))
+            echo_data(json_text([_recipe_data(one.recipe) | {"distance": one.distance} for one in chosen]))
             return
         echo("\n".join(aligned_rows([(f"{one.distance:.4f}", one.recipe.name, one.recipe.title) for one in chosen])))
         return
     if as_json:
-        echo(json_text([_recipe_data(one) for one in found]))
+        echo_data(json_text([_recipe_data(one) for one in found]))
         return
     only = recipes[words[0]] if len(words) == 1 and words[0] in recipes else found[0] if len(found) == 1 else None
     if only is not None:
         from paramsched.core import files as config
 
-        lines = [f"# {only.title}", f"# Source: {only.source}"]
-        lines += [f"# From the source: {one}" for one in only.certain]
-        lines += [f"# Inferred: {one}" for one in only.inferred]
-        lines += [f"# Base values: {_named_values(group)}" for group in only.bases if group]
+        comments = [only.title, f"Source: {only.source}"]
+        comments += [f"From the source: {one}" for one in only.certain]
+        comments += [f"Inferred: {one}" for one in only.inferred]
+        comments += [f"Base values: {_named_values(group)}" for group in only.bases if group]
         if facts_of_run := _facts_of(only):
-            lines.append(f"# Facts of the run: {_named_values(facts_of_run)}")
+            comments.append(f"Facts of the run: {_named_values(facts_of_run)}")
         text = re.sub(r"\b\d+(?= (?:tokens|samples)\b)", _short_amount, config.dump(only.plan))
-        echo("\n".join([*lines, text.rstrip("\n")]))
+        echo_yaml(text, comments)
         return
     if not found:
         raise click.UsageError(

@@ -15,7 +15,8 @@ from paramsched.cli._options import (
     FactOption,
     PlanOptions,
     at_option,
-    echo,
+    echo_data,
+    echo_lines,
     format_option,
     json_option,
     offer_plans,
@@ -179,9 +180,9 @@ def paramsched_resume(
             "differs": result.differs,
             "diagnostics": [{"severity": severity, "message": text} for severity, text in report.diagnostics],
         }
-        echo(json_text(data))
+        echo_data(json_text(data))
     else:
-        echo(str(report))
+        echo_lines(report.lines())
     if result.differs:
         click.get_current_context().exit(BAD_PLAN)
 
@@ -205,6 +206,6 @@ def _print_history(checkpoint: str, scheduler: str | None, *, as_json: bool) -> 
             | ({"bases": one.bases} if one.bases else {})
             for one in plans
         ]
-        echo(json_text(entries))
+        echo_data(json_text(entries))
     else:
-        echo("\n".join(map(str, plans)))
+        echo_lines([line for one in plans for line in one.lines()])

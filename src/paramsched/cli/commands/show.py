@@ -1,10 +1,8 @@
 """`paramsched show`: draw plans in the terminal or into a file, or print values. Door: `show`."""
 
-import os
 import shlex
-import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -20,19 +18,23 @@ from paramsched.cli._options import (
     PlanOptions,
     aligned_rows,
     base_option,
+    echo,
+    echo_data,
     echo_note,
     format_option,
-    is_terminal,
     json_option,
     loss_option,
     offer_files,
     offer_plans,
     plan_options,
     plans_argument,
+    terminal_width,
     tolerance_option,
+    uses_color,
     write_output,
 )
 from paramsched.core.base.diagnostic import json_text
+from paramsched.core.base.terminal import table_rows
 from paramsched.core.time.calendar import CLOCKS
 
 if TYPE_CHECKING:
@@ -241,9 +243,7 @@ def paramsched_show(
         _format_of_picture(output, to)
         _write_or_watch(drawing, output, to, title, watch)
         return
-    terminal = is_terminal()
-    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    colored = terminal and not plain if color is None else color
+    colored = uses_color() if color is None else color
     try:
         "⣿".encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except (UnicodeEncodeError, LookupError):  # the output cannot represent braille characters
@@ -260,14 +260,18 @@ def paramsched_show(
             return _values_at(read, times, as_json=as_json) if times else _stages(read, drawing.options)
         if as_json:
             return _all_values(drawing)
-        columns = width or (shutil.get_terminal_size().columns if terminal else 80)
+        columns = width or terminal_width() or 80
         drawn, more = drawing.data()
         return show.text(drawn, width=max(columns, 24), height=height, ascii=only_ascii, color=colored, **more)
 
     if watch:
         drawing.watch(draw, None)
+    elif as_json:
+        echo_data(draw())
+    elif prints:
+        echo(draw())
     else:
-        click.echo(draw(), color=None if prints else colored)
+        click.echo(draw(), color=colored)
 
 
 def _groups(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:
@@ -339,7 +343,20 @@ def _values_at(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> s
     table = [["update", *columns]] + [
         [f"{time:,}", *(repr(column[index]) for column in columns.values())] for index, time in enumerate(run.at)
     ]
-    return "\n".join(aligned_rows(table, right=len(table[0])))
+    return "\n".join(row for part in _tables_that_fit(table) for row in aligned_rows(part, right=len(part[0])))
+
+
+def _tables_that_fit(table: list[list[str]]) -> Iterator[list[list[str]]]:
+    """Yield the table; for a terminal, in parts that fit, each with the first column."""
+    width, first = terminal_width(), [row[:1] for row in table]
+    part = first
+    for column in range(1, len(table[0])):
+        wider = [[*row, cells[column]] for row, cells in zip(part, table, strict=True)]
+        if width is not None and part is not first and len(table_rows(wider, right=len(wider[0]))[0]) > width:
+            yield part
+            wider = [[*row, cells[column]] for row, cells in zip(first, table, strict=True)]
+        part = wider
+    yield part
 
 
 def _values_by_column(run: "RunTimes", groups: list[dict[str, Any]]) -> dict[str, list[float]]:

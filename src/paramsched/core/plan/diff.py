@@ -13,6 +13,7 @@ from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.base.diagnostic import printable
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.base.terminal import BREAK, Line, Style, plain_text
 from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.plan import Binding, Plan, Target, selector_text
 from paramsched.core.plan.binding import (
@@ -63,14 +64,24 @@ class Change:
     unit: str = UPDATES
 
     def __str__(self) -> str:
-        change = f"{self.before or '(nothing)'} -> {self.after or '(nothing)'}"
+        return plain_text([self.parts()])
+
+    def parts(self) -> Line:
+        """Return the line of the change with its styles."""
+        parts = [*_styled(f"{self.what}: ", "bold")]
         if self.before == self.after:
-            change = f"{self.before} (follows a changed target)"
-        text = printable(f"{self.what}: {change}")
-        if self.when is None:
-            return text
-        start = f"update {self.when}" if self.unit == UPDATES else amount_text(self.unit, self.when)
-        return f"{text}  [from {start}, by up to {self.by:.6g} x base]"
+            parts += _styled(f"{self.before} (follows a changed target)")
+        else:
+            parts += [*_styled(self.before or "(nothing)", "bad"), BREAK]
+            parts += [*_styled(" -> "), *_styled(self.after or "(nothing)", "good")]
+        if self.when is not None:
+            start = f"update {self.when}" if self.unit == UPDATES else amount_text(self.unit, self.when)
+            parts += [BREAK, *_styled(f"  [from {start}, by up to {self.by:.6g} x base]", "dim")]
+        return parts
+
+
+def _styled(text: str, style: Style | None = None) -> Line:
+    return [(printable(text), style)]
 
 
 @final

@@ -13,7 +13,7 @@ from paramsched.core.advice.number_checks import finite_number
 from paramsched.core.base import VERSION
 from paramsched.core.base.diagnostic import names_listed, printable
 from paramsched.core.curves.arrays import Array, Floats
-from paramsched.core.files.syntaxes.yaml_text import read_yaml
+from paramsched.core.files.syntaxes.yaml_folding import folded_yaml
 from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.common_factor import likes_in
 from paramsched.core.plan.forms import PlanLike, plan_of
@@ -25,7 +25,7 @@ from paramsched.core.schedules.table import MOST_WRITTEN
 from paramsched.core.schedules.text.writing import short_line
 from paramsched.core.time import Calendar
 from paramsched.core.time.progress import PROGRESS, WHOLE
-from paramsched.errors import ConfigError, InvalidArgument, PlanError, Unresolved, shown
+from paramsched.errors import InvalidArgument, PlanError, Unresolved, shown
 from paramsched.tools.export.companions import TORCH_IMPORT, require_torch_lines, torch_function
 from paramsched.tools.export.formulas import Call, formulas_of, joined_formulas
 from paramsched.tools.export.module_tree import functions_of
@@ -226,32 +226,13 @@ def _module_docstring(exported: Exported, checked: str, *, torch: bool) -> str:
     lines = [
         title,
         "",
-        *_folded_yaml(plan.rstrip("\n").split("\n")),
+        *folded_yaml(plan.rstrip("\n"), WIDTH).split("\n"),
         "",
         f"fingerprint: {exported.plan.fingerprint}",
         *wrapped((text or "none").split(" "), "    ", "facts:"),
         f"checked: {checked}",
     ]
     return in_docstring("\n".join(lines))
-
-
-def _folded_yaml(rows: list[str]) -> list[str]:
-    """Break long lines of YAML, unless its data would change: a name must be in one line, and keep its spaces."""
-    folded = [line for row in rows for line in _folded(row)]
-    try:
-        same = read_yaml("\n".join(folded), "") == read_yaml("\n".join(rows), "")
-    except ConfigError:
-        same = False
-    return folded if same else rows
-
-
-def _folded(row: str) -> list[str]:
-    """Break a line of YAML at spaces; YAML reads the break as a space."""
-    indent = len(row) - len(row.lstrip(" "))
-    if len(row) <= WIDTH:
-        return [row]
-    first, *words = row.lstrip(" ").split(" ")
-    return wrapped(words, " " * (indent + 4), " " * indent + first)
 
 
 def _checked(exported: Exported, functions: Mapping[str, Callable[..., float]]) -> str:

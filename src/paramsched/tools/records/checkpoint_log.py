@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from paramsched.core.base.diagnostic import printable
+from paramsched.core.base.terminal import Line, plain_text
 from paramsched.core.fields import OURS, Field, finite_or_none, is_number, numeric, recorded_base
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
@@ -140,19 +141,28 @@ class PlanSince:
     bases: Mapping[str, Mapping[str, float]] = dataclass_field(default_factory=dict)
 
     def __str__(self) -> str:
+        return plain_text(self.lines())
+
+    def lines(self) -> list[Line]:
+        """Return the lines of the plan, or of its changes, with their styles."""
         unit = None if self.plan is None else amount_clock(self.plan.clock)
         amount = "" if self.amount is None else f" ({amount_text(unit or 'consumed', self.amount)})"
-        shown = self.plan if self.changes is None else self.changes
-        lines = ("(a plan without a text)" if shown is None else str(shown)).splitlines()
+        lines: list[Line] = []
         if self.note is not None:
-            lines = [f"note: {{{', '.join(f'{key}: {text}' for key, text in self.note.items())}}}", *lines]
+            lines = [[(f"note: {{{', '.join(f'{key}: {text}' for key, text in self.note.items())}}}", None)]]
+        if self.changes is None:
+            shown = "(a plan without a text)" if self.plan is None else str(self.plan)
+            lines += [[(line, None)] for line in shown.splitlines()]
+        else:
+            lines += [change.parts() for change in self.changes]
         lines += [
-            f"base of {name} in group {group}: {base!r}"
+            [(f"base of {name} in group {group}: {base!r}", None)]
             for name, by_group in self.bases.items()
             for group, base in by_group.items()
         ]
         # The text is from a checkpoint, so control characters are escaped.
-        return "\n".join([f"from update {self.update}{amount}:", *(f"  {printable(line)}" for line in lines)])
+        escaped = [[("  ", None), *((printable(text), style) for text, style in line)] for line in lines]
+        return [[(f"from update {self.update}{amount}:", "bold")], *escaped]
 
 
 def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tuple[PlanSince, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import final
 
 from paramsched.core.base.diagnostic import printable
+from paramsched.core.base.terminal import SEVERITY_STYLES, Line, plain_text
 from paramsched.core.plan import Plan
 from paramsched.core.plan.diff import Diff
 from paramsched.core.plan.optimizers import ALONE
@@ -35,12 +36,17 @@ class ResumeReport:
     diagnostics: tuple[Message, ...]
 
     def __str__(self) -> str:
+        return "\n".join(line.rstrip() for line in plain_text(self.lines()).split("\n"))
+
+    def lines(self) -> list[Line]:
+        """Return the lines of the report with their styles."""
         run, result = self.run, self.result
         consumed = "" if result.amount is None else f", {amount_text(result.clock, result.amount)}"
         parts = [run.checkpoint.format]
         parts += [f'optimizer {"" if name == ALONE else f"{name} "}"{path}"' for name, path in run.paths.items()]
         parts += [] if run.scheduler is None else [f'scheduler "{run.scheduler}"']
-        lines = [f"{path_text(run.checkpoint.file)}: update {result.update}{consumed} ({', '.join(parts)})"]
+        head = printable(f"{path_text(run.checkpoint.file)}: update {result.update}{consumed} ({', '.join(parts)})")
+        lines: list[Line] = [[(head, "bold")]]
         rows = [("update", "field", "group", "in the checkpoint", "resumed", "")]
         for one in result.values:
             before, ratio = one.stored, ""
@@ -50,17 +56,20 @@ class ResumeReport:
                 ratio = f"× {one.value / before:.4g}" if before else ""
             rows.append((str(one.update), one.field, str(one.group), stored, value, ratio))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows if result.values else ():
+        for number, row in enumerate(rows if result.values else ()):
             cells = zip(row, widths, (str.rjust, str.ljust, str.ljust, str.rjust, str.rjust, str.ljust), strict=True)
-            lines.append("  ".join(align(cell, width) for cell, width, align in cells))
-        lines += [f"plan: {change}" for change in self.changes]
+            text = printable("  ".join(align(cell, width) for cell, width, align in cells).rstrip())
+            lines.append([(text, "dim" if number == 0 else "bad" if row[-1] else None)])
+        lines += [[("plan: ", None), *change.parts()] for change in self.changes]
         for ignored in run.ignored:
             at = "" if ignored.update is None else f", at {ignored.update}"
             owner = "of DeepSpeed" if ignored.kind == DEEPSPEED else f"torch's {ignored.kind}"
-            lines.append(f"will not act: {ignored.name} ({owner}{at})")
+            lines.append([("will not act", "warning"), (printable(f": {ignored.name} ({owner}{at})"), None)])
         for severity, text in self.diagnostics:
-            lines += f"{severity}: {text}".splitlines()
-        return "\n".join(printable(line).rstrip() for line in lines)
+            first, *more = text.splitlines() or [""]
+            lines.append([(severity, SEVERITY_STYLES[severity]), (printable(f": {first}"), None)])
+            lines += [[(printable(line), None)] for line in more]
+        return lines
 
 
 def predict_resume(

@@ -1,0 +1,133 @@
+"""In a terminal of 80 columns: no command prints a line that the terminal must break; colors as in `show`."""
+
+from pathlib import Path
+
+import click
+import pytest
+
+import paramsched
+from paramsched.cli import main
+from paramsched.core.base.check_rules import check_rules
+from paramsched.core.base.terminal import cell_width
+from paramsched.tools.recipes import recipes
+from support import answers, terminal
+from support.command_inputs import ANSWERS, inputs
+
+DATA = ("--json", "--output-format", "--to json", "--to toml", "--to python", "--to schema", "other.toml --at", " -o -")
+"""What makes the output of a command a file or data for a program, whose lines are not broken."""
+
+LONG = {
+    "long.yaml": (
+        'horizon: 900 epochs\nlr: warmup("5 epochs", start=0.001) >> cosine(to=absolute(1e-05), over="300 epochs") '
+        '>> constant(over="200 epochs") >> polynomial(to=0.0001, power=2.5, over="200 epochs") >> linear(to=0)\n'
+        "weight_decay: linear(1.0, absolute(0.3))\n"
+        "groups:\n  the_classification_head_of_the_model: {lr: cosine(to=0.5)}\n  backbone: {lr: cosine(to=0.25)}\n"
+    ),
+    "longer.yaml": (
+        'horizon: 900 epochs\nlr: warmup("15 epochs", start=0.001) >> cosine(to=absolute(2e-05), over="300 epochs") '
+        '>> constant(over="200 epochs") >> polynomial(to=0.0002, power=2.5, over="200 epochs") >> linear(to=0)\n'
+    ),
+    "many.yaml": "horizon: 900 epochs\nlr: cosine()\ngroups:\n"
+    + "".join(f"  group_{number}: {{lr: cosine(to=0.{number})}}\n" for number in range(1, 9)),
+    "wrong.yaml": "horizon: 900 epochs\n"
+    "lr: warmup('5 epochs') >> cosine(too=0.1, over='300 epochs') >> linear(to=0.001)\n"
+    "weight_decay: cosine(to=0.1, period=3000, over='10 epochs') >> cosin(to=0.1) "
+    ">> linear(to=0.001, over='5 epoks')\n",
+    "unlikely.yaml": "horizon: 900\nlr: warmup(60) >> cosine(0.1)\n"
+    "weight_decay: 0.1 * cosine(to=0.1)\nmomentum: linear(0.85, 0.95)\n",
+    "config.py": "param_scheduler = dict(type='CosineAnnealingLR', T_max=9, end=9)\ntrain_cfg = dict(max_epochs=9)\n",
+}
+FACTS = "--steps-per-epoch 100"
+COMMANDS = (
+    f"show --table long.yaml {FACTS}",
+    "show --table long.yaml",
+    f"show --groups long.yaml {FACTS}",
+    f"show long.yaml {FACTS} --at 50 --at '800 epochs'",
+    f"show many.yaml {FACTS} --at 50 --at '800 epochs'",
+    f"show many.yaml {FACTS} --groups",
+    f"show many.yaml {FACTS} --table",
+    f"show long.yaml {FACTS}",
+    f"show long.yaml longer.yaml {FACTS}",
+    "show wrong.yaml",
+    "show none_of_the_files_in_this_folder_has_a_name_that_is_as_long_as_the_name_of_this.yaml",
+    "check long.yaml longer.yaml wrong.yaml unlikely.yaml",
+    f"check long.yaml longer.yaml wrong.yaml unlikely.yaml {FACTS}",
+    "diff long.yaml longer.yaml",
+    f"diff long.yaml longer.yaml {FACTS}",
+    "convert long.yaml",
+    "convert config.py",
+    "change long.yaml --at '20 epochs' --scale lr=0.5",
+    "change long.yaml --at '20 epochs' 'lr=linear(previous, 0)'",
+    "compare long.yaml recipe:gpt3-175b " + FACTS,
+    f"compare long.yaml longer.yaml {FACTS}",
+    f"recipes --like long.yaml {FACTS}",
+    "recipes",
+    "audit long.yaml",
+    "resume checkpoint.pt --plan longer.yaml " + FACTS,
+    "resume checkpoint.pt --plan longer.yaml --on-change error " + FACTS,
+    "resume checkpoint.pt --history",
+    "plot long.yaml --steps-per-epoch 100 --base lr=0.1 --base weight_decay=0.05 --horizon '90 epochs'",
+)
+HELP = ("--help", *(f"{name} --help" for name in main.list_commands(click.Context(main))))
+EXPLAINED = tuple(f"check --explain {code}" for code in check_rules())
+RECIPES = tuple(f"recipes {name}" for name in recipes)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, content in inputs().items():
+        (tmp_path / name).write_bytes(content)
+    for name, text in LONG.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def too_wide(text: str, columns: int) -> list[str]:
+    """Return the lines that the terminal breaks, without those of a single word, which may be a path to copy."""
+    lines = [terminal.SGR.sub("", line) for line in text.split("\n")]
+    return [line for line in lines if cell_width(line) > columns and " " in line.strip()]
+
+
+@pytest.mark.heavy
+def test_no_line_is_wider_than_80_columns(folder):
+    recorded = [one for one in answers.read(ANSWERS) if not any(data in one["paramsched"] for data in DATA)]
+    commands = [*(one["paramsched"] for one in recorded), *COMMANDS, *HELP, *EXPLAINED, *RECIPES]
+
+    printed = terminal.in_terminal(commands, folder, 80, [one.get("input", "") for one in recorded])
+
+    wide = {one: lines for one, text in zip(commands, printed, strict=True) if (lines := too_wide(text, 80))}
+    assert wide == {}
+
+
+@pytest.mark.parametrize("columns", [60, 120])
+def test_lines_are_broken_at_the_width_of_the_terminal(folder, columns):
+    commands = [
+        "check long.yaml longer.yaml wrong.yaml unlikely.yaml",
+        f"diff long.yaml longer.yaml {FACTS}",
+        "recipes",
+    ]
+
+    printed = terminal.in_terminal(commands, folder, columns)
+
+    assert all(columns / 2 < max(map(cell_width, terminal.SGR.sub("", text).split("\n"))) for text in printed)
+    wide = {one: lines for one, text in zip(commands, printed, strict=True) if (lines := too_wide(text, columns))}
+    assert wide == {}
+
+
+def test_a_plan_that_is_folded_for_the_terminal_is_the_same_plan(folder):
+    (printed,) = terminal.in_terminal(["convert long.yaml"], folder)
+
+    assert len(printed.splitlines()) > len(LONG["long.yaml"].splitlines())
+    assert paramsched.loads(printed) == paramsched.loads(LONG["long.yaml"])
+
+
+COLORED = ("check wrong.yaml", "diff long.yaml longer.yaml", "resume checkpoint.pt --plan longer.yaml " + FACTS)
+
+
+@pytest.mark.parametrize(
+    ("environment", "colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)], ids=str
+)
+def test_check_diff_and_resume_have_colors_in_a_terminal_that_shows_them(folder, environment, colored):
+    printed = terminal.in_terminal(COLORED, folder, **environment)
+
+    assert ["\x1b[" in text for text in printed] == [colored] * len(COLORED)
