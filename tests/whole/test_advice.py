@@ -30,7 +30,13 @@ from support.spread import every
 from support.tables import table
 
 RUN = ps.Calendar(total=100)
-NAMES = {**{name: getattr(ps, name) for name in ps.__all__}, "curves": curves, "rules": rules, "ps": ps, "f": abs}
+NAMES = {
+    **{name: getattr(home, name) for home in (ps, ps.shapes) for name in home.__all__},
+    "curves": curves,
+    "rules": rules,
+    "ps": ps,
+    "f": abs,
+}
 BUILDERS = {
     **SHAPES,
     **{f"rules.{name}": builder for name, builder in RULES.items()},

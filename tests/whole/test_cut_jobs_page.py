@@ -77,7 +77,7 @@ def script_on(name, clock):
 @pytest.mark.parametrize(
     ("name", "clock"),
     [
-        *((name, "updates") for name in spread(SLOWED, "plain.py")),
+        *spread([(name, "updates") for name in SLOWED], ("plain.py", "updates")),
         *(pytest.param(*one, marks=pytest.mark.long) for one in OTHER_CLOCKS),
     ],
 )

@@ -153,7 +153,7 @@ def test_optax_uses_the_schedules_of_a_plan():
 @pytest.mark.parametrize(
     ("make", "found"),
     [
-        (lambda: ps.to_optax("cosine()"), r"Write ps\.to_optax\(ps\.cosine\(\), ps\.Calendar"),
+        (lambda: ps.to_optax("cosine()"), r"For example: ps\.to_optax\(ps\.cosine\(\), ps\.Calendar"),
         (lambda: ps.to_optax("cosine(over=5) * plateau('loss')"), "reacts to a metric"),
         (lambda: ps.to_optax("constant()", base="x"), "expected a number"),
         (lambda: ps.to_optax(ps.Plan(lr="constant()", clock="tokens")), "the clock of lr counts tokens"),

@@ -294,7 +294,8 @@ class Resolver:
         if not self.call:
             later = f'{call}calendar="later"), and scheduler.set_facts({fact}) before the first update'
             found += f"; to pass it later, write {later}"
-        return MissingFact(error.site, found, f"For example: {call}{fact})", fact=error.fact, example=error.example)
+        site = error.call or error.site
+        return MissingFact(site, found, f"For example: {call}{fact})", fact=error.fact, example=error.example)
 
     def other_plan(self, in_force: ResolvedPlan, plan: Plan, note: Note | None) -> ResolvedPlan:
         """Return another plan for a run, resolved for the horizon in force."""
