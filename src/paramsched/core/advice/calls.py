@@ -100,8 +100,22 @@ CODE: Final = ("ps.", "plan.", "planned", "scheduler.")
 """The starts of names of functions and methods that are called in Python only, not in the text of a schedule."""
 
 _STRING = re.compile('("[^"]*")')
-_EXAMPLES = {"plan": 'ps.Plan(lr="cosine()", horizon=100)', "calendar": "ps.Calendar(total=100)"}
-"""Example values of required arguments of functions without a doctest."""
+EXAMPLE_ARGUMENTS: Final = {
+    "at": '"50%"',
+    "calendar": "ps.Calendar(total=100)",
+    "field": '"lr"',
+    "groups": '"head"',
+    "initial": "1.0",
+    "optimizer": "optimizer",
+    "over": '"10%"',
+    "plan": 'ps.Plan(lr="cosine()", horizon=100)',
+    "schedule": '"cosine()"',
+    "steps_per_epoch": "100",
+    "tokens_per_step": "4096",
+    "batch_size": "32",
+    "t": "0",
+}
+"""Example values of required arguments."""
 
 
 def example_call(builder: Callable[..., Any], name: str) -> str:
@@ -121,7 +135,7 @@ def example_call(builder: Callable[..., Any], name: str) -> str:
     parameters = inspect.signature(builder).parameters.values()
     if name.startswith(CODE):
         needed = [one.name for one in parameters if one.default is one.empty and one.kind is not one.VAR_KEYWORD]
-        return f"{name}({', '.join(f'{one}={_EXAMPLES.get(one, one)}' for one in needed)})"
+        return f"{name}({', '.join(f'{one}={EXAMPLE_ARGUMENTS.get(one, one)}' for one in needed)})"
     return f"{name}({', '.join(str(one).split(':')[0] for one in parameters)})"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final, final
 
-from paramsched.core.advice.calls import CODE, example_call
+from paramsched.core.advice.calls import CODE, EXAMPLE_ARGUMENTS, example_call
 from paramsched.core.advice.peer_words import (
     DROPPED,
     LENGTHS_OF_RUN,
@@ -32,22 +32,6 @@ _UNIT_FACTS: Final = {
     "tokens": ("tokens_per_step",),
     "samples": ("batch_size",),
 }
-_EXAMPLES: Final = {
-    "at": '"50%"',
-    "calendar": "ps.Calendar(total=100)",
-    "field": '"lr"',
-    "groups": '"head"',
-    "initial": "1.0",
-    "optimizer": "optimizer",
-    "over": '"10%"',
-    "plan": 'ps.Plan(lr="cosine()", horizon=100)',
-    "schedule": '"cosine()"',
-    "steps_per_epoch": "100",
-    "tokens_per_step": "4096",
-    "batch_size": "32",
-    "t": "0",
-}
-"""Example values of missing arguments."""
 
 
 def corrected(
@@ -126,7 +110,7 @@ class _PythonCall:
         if line:
             return error.changed(write=line, replace=self.renamed if len(self.advice) == 1 else None)
         if self.is_clear and (self.new or self.name.startswith(CODE)) and (self.positional or self.named):
-            self.new |= {one: _EXAMPLES.get(one, "") for one in missing}
+            self.new |= {one: EXAMPLE_ARGUMENTS.get(one, "") for one in missing}
             if "total" in self.new and "plan" in missing:
                 self.new["plan"] = 'ps.Plan(lr="cosine()")'
             line = self._line() if not missing or self._is_valid_with(missing) else ""
@@ -242,7 +226,7 @@ class _PythonCall:
             length = self.values["total"].value
         for unit, names in _UNIT_FACTS.items():
             if str(length).endswith(f" {unit}") and known.isdisjoint(names) and (self.mends or self.facts):
-                (self.facts if self.facts else self.new)[names[0]] = _EXAMPLES[names[0]]
+                (self.facts if self.facts else self.new)[names[0]] = EXAMPLE_ARGUMENTS[names[0]]
                 self.is_invented = True
         if self.facts:
             self.new.pop("calendar", None)
