@@ -89,10 +89,11 @@ class World:
                 (time, "monotonic", lambda: self.now),
                 (PlanText, "read", counted),
                 (log, "handlers", [handler]),
-                (log, "level", logging.INFO),
                 (log, "propagate", False),
             ):
                 stack.enter_context(patch.object(owner, name, value))
+            stack.callback(log.setLevel, log.level)
+            log.setLevel(logging.INFO)  # it also clears the logger's cache of enabled levels
             yield
 
 

@@ -57,6 +57,13 @@ def is_public(module: types.ModuleType, name: str, listed: bool) -> bool:
     )
 
 
+DOCUMENTED_TWICE = {
+    f"paramsched.extend.{name}"
+    for name in ("CallSite", "Curve", "Duration", "Plan", "Schedule")
+}
+"""Names on the page of `extend` whose other page is the one that links lead to."""
+
+
 def documented(module: str, names: Iterable[str]) -> str:
     """Return the directives for names of a module."""
     entries = "\n".join(directive(module, name) for name in names)
@@ -69,6 +76,8 @@ def directive(module: str, name: str) -> str:
     if isinstance(value, type):
         inner = ", ".join(INNER.get(f"{module}.{name}", "").split())
         without = f"   :exclude-members: {inner}\n" if inner else ""
+        if f"{module}.{name}" in DOCUMENTED_TWICE:
+            without += "   :no-index:\n"
         return f".. autoclass:: {module}.{name}\n   :members:\n{without}"
     if isinstance(
         value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
