@@ -181,13 +181,13 @@ def block_of(node: nodes.Element) -> Block:
 
 
 def wrapped(output: str) -> str:
-    """Wrap the sentences in an output at the width of the column; rows of tables stay as they are."""
+    """Wrap the lines of an output at the width of the column."""
     return "\n".join(map(wrapped_line, output.splitlines()))
 
 
 def wrapped_line(line: str) -> str:
-    """Wrap a line, and indent the lines that continue it, unless it is a row of a table."""
-    if len(line) <= COLUMNS or "  " in line.strip():
+    """Wrap a line, and indent the lines that continue it."""
+    if len(line) <= COLUMNS:
         return line
     indent = " " * (len(line) - len(line.lstrip()) + 4)
     return textwrap.fill(

@@ -59,7 +59,10 @@ def is_public(module: types.ModuleType, name: str, listed: bool) -> bool:
 
 DOCUMENTED_TWICE = {
     f"paramsched.extend.{name}"
-    for name in ("CallSite", "Curve", "Duration", "Plan", "Schedule")
+    for name in (
+        *("CallSite", "Coefficients", "Curve", "Duration", "Plan", "Rule"),
+        *("Schedule", "ShareRule"),
+    )
 }
 """Names on the page of `extend` whose other page is the one that links lead to."""
 
