@@ -15,7 +15,7 @@ from torch import nn
 
 import paramsched as ps
 from folder import Damaged
-from paramsched.mmengine.runner.disk import replace_bytes
+from paramsched.mmengine.disk import replace_bytes
 
 VERSION = 2  # version 1 had no checksum
 

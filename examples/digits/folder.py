@@ -8,8 +8,8 @@ This module does not import torch, so that it loads quickly.
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from paramsched.mmengine.runner.disk import flush_path
-from paramsched.mmengine.runner.folder_lock import FolderLock
+from paramsched.mmengine.disk import flush_path
+from paramsched.mmengine.folder_lock import FolderLock
 
 
 class Damaged(Exception):  # it reads better in `except`

@@ -13,7 +13,7 @@ import torch
 
 import paramsched as ps
 from folder import Damaged
-from paramsched.mmengine.runner.disk import flush_path
+from paramsched.mmengine.disk import flush_path
 from paramsched.show import Log, LoggedRun
 
 Key = tuple[str, int | str]

@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import Sampler, TensorDataset
 
 import paramsched as ps
-from paramsched.mmengine.runner.disk import replace_bytes
+from paramsched.mmengine.disk import replace_bytes
 
 SAMPLES = 6_000  # in the entire run
 SAVE_EVERY = 10  # updates

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 import paramsched as ps
 from paramsched.engines import accelerate as engine
-from paramsched.mmengine.runner.disk import flush_tree, remove_folder, rename_on_disk
+from paramsched.mmengine.disk import flush_tree, remove_folder, rename_on_disk
 from task import SAVE_EVERY, finish, network, plan, samples
 
 

@@ -17,8 +17,8 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 import torch
 
-from paramsched.mmengine.runner.disk import flush_path, replace_bytes
-from paramsched.mmengine.runner.folder_lock import FolderLock
+from paramsched.mmengine.disk import flush_path, replace_bytes
+from paramsched.mmengine.folder_lock import FolderLock
 
 VERSION = 1
 

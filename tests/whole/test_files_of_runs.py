@@ -22,7 +22,7 @@ from paramsched.cli._lint_output import CheckedPlan, fix_file
 from paramsched.core.base import files as _files
 from paramsched.core.base.diagnostic import Diagnostic, TextEdit
 from paramsched.errors import ParamschedError
-from paramsched.mmengine.runner import disk
+from paramsched.mmengine import disk
 from paramsched.tools.audit import read_log, read_metrics, read_plan_history
 
 PLAN = ps.Plan(lr="cosine(to=0.1)", horizon=20)

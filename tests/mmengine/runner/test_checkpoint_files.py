@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from paramsched.errors import StateError
+from paramsched.mmengine.manifest import NEWEST, write_manifest
 from paramsched.mmengine.runner._checkpoints import (
     STATE,
     VERSION,
@@ -23,7 +24,6 @@ from paramsched.mmengine.runner._checkpoints import (
     require_fit,
     require_intact,
 )
-from paramsched.mmengine.runner.manifest import NEWEST, write_manifest
 from support.tables import table
 
 STATE_OF_RUN = {

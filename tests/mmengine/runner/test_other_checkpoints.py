@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from paramsched.errors import ConfigError, StateError
+from paramsched.mmengine.manifest import write_manifest
 from paramsched.mmengine.runner import CheckpointHook, Hook, Runner
-from paramsched.mmengine.runner.manifest import write_manifest
 from paramsched.mmengine.schedulers import StepLR
 from support.runner_jobs import loader, network
 from support.tables import table

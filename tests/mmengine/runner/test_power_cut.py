@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from paramsched.errors import ParamschedError
-from paramsched.mmengine.runner import CheckpointHook, Hook, Runner, disk
+from paramsched.mmengine import disk
+from paramsched.mmengine.runner import CheckpointHook, Hook, Runner
 from paramsched.mmengine.runner._checkpoints import Checkpoints, read_runner_state
 from paramsched.mmengine.runner.hooks.logger import require_kept_part
 from support.figures import record

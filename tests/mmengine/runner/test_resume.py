@@ -16,7 +16,8 @@ from torch import nn
 
 import paramsched as ps
 from paramsched.errors import PlanChanged, StateError
-from paramsched.mmengine.runner import CheckpointHook, Runner, disk
+from paramsched.mmengine import disk
+from paramsched.mmengine.runner import CheckpointHook, Runner
 from support.runner_jobs import loader, network
 from support.runner_kills import Killer, assert_same_run, killed
 

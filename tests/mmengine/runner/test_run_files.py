@@ -4,14 +4,16 @@ import errno
 import fcntl
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from paramsched.errors import FolderInUse, StateError
-from paramsched.mmengine.runner import disk
-from paramsched.mmengine.runner.folder_lock import FolderLock
-from paramsched.mmengine.runner.manifest import (
+from paramsched.mmengine import disk
+from paramsched.mmengine.folder_lock import FolderLock
+from paramsched.mmengine.manifest import (
     LastCheckpoint,
     damaged_files,
     manifest_digest,
@@ -192,7 +194,7 @@ def test_a_damaged_record_of_the_last_checkpoint_is_refused(text, tmp_path):
 
 
 def test_a_manifest_of_another_format_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("paramsched.mmengine.runner.manifest._FORMAT", "paramsched.runner 0")
+    monkeypatch.setattr("paramsched.mmengine.manifest._FORMAT", "paramsched.runner 0")
     write_manifest(tmp_path, run="mine", iteration=7)
     monkeypatch.undo()
 
@@ -274,3 +276,12 @@ def test_a_disk_without_locks_is_used_with_a_warning(tmp_path, monkeypatch, capl
     assert not lock.held
     assert [file.closed for file in opened] == [True]
     assert "cannot be locked" in caplog.text
+
+
+@pytest.mark.heavy
+def test_importing_the_files_of_runs_loads_neither_torch_nor_accelerate():
+    names = ("core.base.files", "mmengine.disk", "mmengine.folder_lock", "mmengine.manifest")
+    code = "".join(f"import paramsched.{name}\n" for name in names)
+    code += "import sys; sys.exit(bool({'torch', 'accelerate'} & set(sys.modules)))"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from paramsched.cli import main
-from paramsched.mmengine.runner.folder_lock import FolderLock
+from paramsched.mmengine.folder_lock import FolderLock
 from support import strategies
 from support.work import work_of
 

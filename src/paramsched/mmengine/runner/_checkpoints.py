@@ -20,9 +20,9 @@ from torch.optim import Optimizer
 
 from paramsched.core.base.diagnostic import names_listed
 from paramsched.errors import ParamschedError, StateError
-from paramsched.mmengine.runner import disk
-from paramsched.mmengine.runner.folder_lock import FolderLock
-from paramsched.mmengine.runner.manifest import (
+from paramsched.mmengine import disk
+from paramsched.mmengine.folder_lock import FolderLock
+from paramsched.mmengine.manifest import (
     MANIFEST,
     NEWEST,
     LastCheckpoint,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Self, final
 
 from paramsched.errors import StateError
-from paramsched.mmengine.runner import disk
+from paramsched.mmengine import disk
 
 MANIFEST: Final = "manifest.json"
 _FORMAT: Final = "paramsched.runner 1"
