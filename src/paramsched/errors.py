@@ -24,17 +24,15 @@ ParamschedError
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import replace
-from typing import Any, Self, final
+from typing import Any, ClassVar, Self, final
 
 from paramsched.core.base.codes import REFUSED_VALUE, SYNTAX, WRONG_ARGUMENT
-from paramsched.core.base.diagnostic import CallSite as CallSite
 from paramsched.core.base.diagnostic import Diagnostic as Diagnostic
-from paramsched.core.base.diagnostic import printable_lines, with_advice
+from paramsched.core.base.diagnostic import printable_lines
 from paramsched.core.base.near_names import did_you_mean as did_you_mean
-
-
-def _advice(write: str, *, is_example: bool) -> str:
-    return write and f"{'For example:' if is_example else 'Write'} {write}"
+from paramsched.core.base.node import Place
+from paramsched.core.base.problem import Advice, Option, Problem, Sentence, advice_text, with_advice, written_text
+from paramsched.core.base.problem import CallSite as CallSite
 
 
 class ParamschedError(Exception):
@@ -53,29 +51,28 @@ class InvalidArgument(ParamschedError, ValueError):
     Args:
         site: the call as the user wrote it.
         found: description of the problem.
-        instead: the advice as a sentence. It is made of `write` if that is passed.
+        instead: the advice. It is made of `write` if that is passed.
         write: the text to write in place of the wrong argument, call or line.
         is_example: True if the values of `write` may differ from those that the user wants.
         sample: a valid value. A caller that knows the entire call can suggest the call with this value.
         refused: the invalid value, for a caller that knows which argument it was.
         code: code of the diagnostic that `paramsched check` reports; by default that of the class.
         replace: the wrong text and its replacement, if the correction is unambiguous.
-        format: name of the format in which `instead` suggests to read a file, if any. Users pass it as the keyword
-            argument `format` in Python, and as an option on the command line.
-        command: the advice for a file or the command line, if `instead` is Python code; None to show `instead` there.
         text, span: a line of text and the range of its wrong part, `text[slice(*span)]`; None if there is no text.
+        path: config path of the entry, such as `$.groups.head`; empty if unknown.
 
-    `call` is `site` as a `CallSite`, and `argument` the name of its argument. Both are None if the error is not about
-    an argument of a call.
+    The attribute `problem` is the record of all of these, and the other attributes are read from it. `call` is `site`
+    as a `CallSite`, and `argument` the name of its argument. Both are None if the error is not about an argument of a
+    call.
     """
 
-    code: str = REFUSED_VALUE
+    default_code: ClassVar[str] = REFUSED_VALUE
 
     def __init__(
         self,
         site: str | CallSite,
         found: str = "",
-        instead: str = "",
+        instead: str | Advice = "",
         *,
         write: str = "",
         is_example: bool = False,
@@ -83,45 +80,103 @@ class InvalidArgument(ParamschedError, ValueError):
         refused: object = None,
         code: str | None = None,
         replace: tuple[str, str] | None = None,
-        format: str | None = None,
-        command: str | None = None,
         text: str | None = None,
         span: tuple[int, int] | None = None,
+        path: str = "",
     ) -> None:
-        if format is not None and not instead:
-            write = f'format="{format}"'
-        instead = instead or _advice(write, is_example=is_example)
-        super().__init__(str(site), found, instead)
-        self.site, self.found, self.instead, self.write, self.is_example = str(site), found, instead, write, is_example
-        self.call = site if isinstance(site, CallSite) else None
-        self.sample, self.refused, self.replace, self.format = sample, refused, replace, format
-        self.command, self.text, self.span = command, text, span
-        if code is not None:
-            self.code = code
+        self.problem = Problem(
+            code or self.default_code,
+            found,
+            Place(path, *(span or (None, None))),
+            str(site),
+            site if isinstance(site, CallSite) else None,
+            _advice(instead, write, is_example=is_example),
+            replace,
+            text,
+            sample,
+            refused,
+        )
+        super().__init__(str(site), found, self.instead)
+
+    @property
+    def code(self) -> str:
+        """The code of the diagnostic that `paramsched check` reports."""
+        return self.problem.code
+
+    @property
+    def site(self) -> str:
+        """The call as the user wrote it."""
+        return self.problem.site
+
+    @property
+    def call(self) -> CallSite | None:
+        """The call and its invalid argument; None if the error is not about one."""
+        return self.problem.call
 
     @property
     def argument(self) -> str | None:
         """The name of the invalid argument; None if the error is not about one."""
-        return None if self.call is None else self.call.argument
+        return None if self.problem.call is None else self.problem.call.argument
 
     @property
-    def problem(self) -> str:
-        """The call and the description of the problem, without the advice."""
-        return f"{self.site}: {self.found}" if self.found else self.site
+    def found(self) -> str:
+        """The description of the problem."""
+        return self.problem.found
+
+    @property
+    def instead(self) -> str:
+        """The advice as a sentence."""
+        return advice_text(self.problem)
+
+    @property
+    def write(self) -> str:
+        """The text to write; empty if the advice is a sentence."""
+        return "" if self.problem.advice is None else written_text(self.problem.advice)
+
+    @property
+    def is_example(self) -> bool:
+        """True if the values of the text to write may differ from those that the user wants."""
+        return self.problem.advice is not None and self.problem.advice.is_example
+
+    @property
+    def sample(self) -> Any:
+        """A valid value."""
+        return self.problem.sample
+
+    @property
+    def refused(self) -> Any:
+        """The invalid value."""
+        return self.problem.refused
+
+    @property
+    def replace(self) -> tuple[str, str] | None:
+        """The wrong text and its replacement."""
+        return self.problem.replace
+
+    @property
+    def text(self) -> str | None:
+        """The line of text that contains the wrong part."""
+        return self.problem.text
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The range of the wrong part in the line of text."""
+        return self.problem.span
 
     def changed(self, *, site: str | CallSite | None = None, **data: Any) -> Self:
-        """Return a copy with changed attributes. If the new `site` is text, the attribute `call` is unchanged."""
+        """Return a copy with changed arguments. If the new `site` is text, the attribute `call` is unchanged."""
         new = copy(self)
-        if "write" in data:
-            data = {"is_example": False, **data}
-            data["instead"] = _advice(data["write"], is_example=data["is_example"])
-        elif "instead" in data:
-            data["write"] = ""
-        if isinstance(site, CallSite):
-            data["call"] = site
         if site is not None:
             data["site"] = str(site)
-        vars(new).update(data)
+        if isinstance(site, CallSite):
+            data["call"] = site
+        if "write" in data or "instead" in data:
+            given = data.pop("instead", ""), data.pop("write", "")
+            data["advice"] = _advice(*given, is_example=data.pop("is_example", False))
+        if "span" in data:
+            begin, end = data.pop("span") or (None, None)
+            data["place"] = self.problem.place._replace(begin=begin, end=end)
+        new.problem = replace(self.problem, **data)
         new.args = (new.site, new.found, new.instead)
         return new
 
@@ -130,7 +185,16 @@ class InvalidArgument(ParamschedError, ValueError):
         return self if self.span is not None else self.changed(text=text, span=(begin, end))
 
     def __str__(self) -> str:
-        return printable_lines(with_advice(self.problem, self.instead))
+        return printable_lines(with_advice(self.problem.summary, self.instead))
+
+
+def _advice(instead: str | Advice, write: str, *, is_example: bool) -> Advice | None:
+    """Return the advice that the arguments of an exception are."""
+    if isinstance(instead, Advice):
+        return instead
+    if instead:
+        return Advice(Sentence(instead), is_example)
+    return Advice(write, is_example) if write else None
 
 
 @final
@@ -163,9 +227,25 @@ class MissingFact(InvalidArgument):
         example: str = "10_000",
         **data: Any,
     ) -> None:
-        write = "" if instead else f"Calendar({fact}={example})"
-        InvalidArgument.__init__(self, site, found, instead, write=write, is_example=bool(write), **data)
-        self.fact, self.example = fact, example
+        advice = Advice(Option(fact, example, "Calendar", instead), is_example=True)
+        InvalidArgument.__init__(self, site, found, advice, **data)
+
+    @property
+    def fact(self) -> str:
+        """The argument of Calendar that specifies the fact."""
+        return self._option.name
+
+    @property
+    def example(self) -> str:
+        """The text of an example value."""
+        return self._option.value
+
+    @property
+    def _option(self) -> Option:
+        advice = self.problem.advice
+        assert advice is not None
+        assert isinstance(advice.what, Option)
+        return advice.what
 
 
 @final
@@ -185,8 +265,14 @@ class UnreadableLog(InvalidArgument):
     def __init__(
         self, site: str | CallSite, found: str = "", instead: str = "", *, option: str | None = None, **data: Any
     ) -> None:
-        InvalidArgument.__init__(self, site, found, instead, **data)
-        self.option = option
+        advice = Advice(Sentence(instead, option=option)) if instead else ""
+        InvalidArgument.__init__(self, site, found, advice, **data)
+
+    @property
+    def option(self) -> str | None:
+        """The option of `paramsched audit` that `instead` names, or None."""
+        advice = self.problem.advice
+        return advice.what.option if advice is not None and isinstance(advice.what, Sentence) else None
 
 
 @final
@@ -200,14 +286,14 @@ class UnknownRecipe(InvalidArgument, KeyError):
 class ParseError(InvalidArgument):
     """A text that is not a schedule."""
 
-    code = SYNTAX
+    default_code = SYNTAX
 
 
 @final
 class InvalidCall(InvalidArgument, TypeError):
     """Arguments that do not match a signature: an unknown name, too many or too few arguments."""
 
-    code = WRONG_ARGUMENT
+    default_code = WRONG_ARGUMENT
 
 
 @final
@@ -219,15 +305,13 @@ class PlanError(InvalidArgument):
     """Bindings that contradict each other or do not match the optimizer.
 
     Args:
-        site, found, instead: as for InvalidArgument.
-        path: config path of the entry, such as `$.groups.head`; empty if unknown.
+        site, found, instead, path: as for InvalidArgument.
     """
 
-    def __init__(
-        self, site: str | CallSite, found: str = "", instead: str = "", *, path: str = "", **data: Any
-    ) -> None:
-        InvalidArgument.__init__(self, site, found, instead, **data)
-        self.path = path
+    @property
+    def path(self) -> str:
+        """The config path of the entry."""
+        return self.problem.place.path
 
 
 @final
@@ -261,7 +345,7 @@ class ConfigError(ParamschedError, ValueError):
     @property
     def problems(self) -> tuple[str, ...]:
         """One line of text for each diagnostic, with its path."""
-        return tuple(one.problem for one in self.diagnostics)
+        return tuple(one.place_and_message for one in self.diagnostics)
 
     def __str__(self) -> str:
         lines: list[str] = []

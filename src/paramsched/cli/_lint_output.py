@@ -4,13 +4,13 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any, Final, final
 from urllib.parse import quote
 
-from paramsched.cli._options import PlanOptions, diagnostic_for_command, echo_note, error_for_command
+from paramsched.cli._options import PlanOptions, echo_note, for_command, on_command_line, summary_for_command
 from paramsched.cli._plan_input import (
     PlanInput,
     calendar_from_options,
@@ -135,20 +135,20 @@ def checked_plan(
         several += [*read.loaded.notes, *_findings_in(read, options, checkpoint, log)]
     except ConfigError as error:
         warned = several if source is None else source.placed(dict.fromkeys(several))
-        several = [*map(diagnostic_for_command, error.diagnostics), *warned]
-        found = [replace(one, file=one.file or given) for one in several]
+        several = [*for_command(error.diagnostics), *warned]
+        found = [one.changed(file=one.file or given) for one in several]
     except InvalidArgument as error:
         usage = isinstance(error, MissingFact)
-        error = error_for_command(error)
         # The location of the diagnostic is the argument itself, so an error about it need not repeat the name.
-        problem = error.found if error.site == given else error.problem
+        problem = error.found if error.site == given else summary_for_command(error.problem)
         code = MISSING_FACT if usage else REFUSED_VALUE
-        found = [Diagnostic("", problem, error.instead, code=code, file=given)]
+        advice = error.problem.advice or ""
+        found = [Diagnostic("", problem, advice, code=code, file=given, syntax="python", printer=on_command_line)]
     except MissingDependency as error:
         found, usage = [Diagnostic("", str(error), code=UNREADABLE, file=given)], True
     else:
         placed = sorted(read.placed(dict.fromkeys(several)), key=lambda one: one.line or 0)
-        found = [replace(one, file=one.file or given) for one in placed]
+        found = [one.changed(file=one.file or given) for one in placed]
         note = note_of_first_update(read.plan) if read.loaded.native else ""
     text = source.text if source is not None and names_a_file(given) else None
     elsewhere = [one for one in found if one.file != given]
@@ -188,7 +188,7 @@ def _findings_in(
         saved = read_groups(Path(checkpoint))
     groups = () if saved is None else saved.groups
     found = check(read.plan, calendar, native=loaded.native, groups=groups or loaded.bases.groups, whole=bool(groups))
-    yield from (one if loaded.native else replace(one, path=loaded.entry) for one in found)
+    yield from (one if loaded.native else one.changed(path=loaded.entry) for one in found)
     if any(one.severity == "error" for one in found):
         return
     if options.facts:

@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from difflib import SequenceMatcher
 from functools import partial, wraps
 from importlib import import_module
@@ -24,6 +24,7 @@ from paramsched.core.base.diagnostic import Diagnostic, printable, printable_lin
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.files import write_whole_file
 from paramsched.core.base.near_names import certain_name, closest
+from paramsched.core.base.problem import Advice, Option, Problem, Sentence, advice_text, with_advice
 from paramsched.core.base.terminal import Line, plain_text, table_rows, terminal_text
 from paramsched.core.fields import KNOWN
 from paramsched.core.time.calendar import meant_clock
@@ -34,7 +35,6 @@ from paramsched.errors import (
     MissingDependency,
     MissingFact,
     ParamschedError,
-    PlanError,
     UnreadableLog,
 )
 
@@ -94,21 +94,15 @@ def named_columns(columns: tuple[str, ...]) -> dict[str, str]:
 
 
 def option_of(fact: str) -> str:
-    """Return the option for a run fact.
+    """Return the option of the running command that passes an argument of Python, such as a run fact.
 
     >>> option_of("steps_per_epoch"), option_of("total")
     ('--steps-per-epoch', '--horizon')
     """
+    for one in _own_parameters():
+        if fact == one.name:
+            return one.opts[0]
     return "--horizon" if fact == "total" else f"--{fact.replace('_', '-')}"
-
-
-def option_for_fact(error: MissingFact) -> str:
-    """Return the option for a missing run fact, with an example value.
-
-    >>> option_for_fact(MissingFact("horizon", fact="total", example="10_000"))
-    '--horizon 10000'
-    """
-    return f"{option_of(error.fact)} {error.example.replace('_', '')}"
 
 
 @final
@@ -393,46 +387,52 @@ def problem_text(error: ParamschedError | OSError | click.UsageError) -> str:
     if isinstance(error, OSError) and not isinstance(error, ParamschedError):
         return file_problem(error)
     if isinstance(error, ConfigError):
-        error = ConfigError(error.source, map(diagnostic_for_command, error.diagnostics))
+        error = ConfigError(error.source, for_command(error.diagnostics))
     elif isinstance(error, InvalidArgument):
-        error = error_for_command(error)
+        return printable_lines(with_advice(summary_for_command(error.problem), on_command_line(error.problem)))
     return printable_lines(str(error))
 
 
-def error_for_command(error: InvalidArgument) -> InvalidArgument:
-    """Return the error with advice that names options of the running command instead of Python code."""
-    if isinstance(error, MissingFact):
-        of_calendar = error.call is not None and error.call.call == "Calendar"
-        site = option_of(error.call.argument) if of_calendar and error.call is not None else None
-        return error.changed(site=site, instead=f"For example: {option_for_fact(error)}")
-    if error.command is not None:
-        return error.changed(instead=error.command)
-    if isinstance(error, UnreadableLog) and error.option is not None and not _has_option(error.option):
-        return error.changed(instead=f"Only paramsched audit has {error.option}")
-    if error.format is not None:
-        exports = isinstance(error, PlanError) and _has_option("--to")
-        name = "--to" if exports else "--from" if _has_option("--from") else "--format"
-        return error.changed(instead=f"Write {name} {error.format}")
-    return error
+def on_command_line(problem: Problem, syntax: str = "python") -> str:
+    """Return the advice of a problem as a sentence with options of the running command.
+
+    >>> on_command_line(Problem("", advice=Advice(Option("total", "10_000", "Calendar"), is_example=True)))
+    'For example: --horizon 10000'
+    """
+    match problem.advice:
+        case Advice(Option(name, value)):
+            # Python writes text in quotes, and may write a number with underscores.
+            plain = value.strip('"') if value.startswith('"') else value.replace("_", "")
+            return f"{problem.advice.lead} {option_of(name)} {plain}"
+        case Advice(Sentence(option=str(name))) if not any(name in one.opts for one in _own_parameters()):
+            return f"Only paramsched audit has {name}"
+        case Advice(Sentence(elsewhere=sentence)) if sentence:
+            return sentence
+    return advice_text(problem, syntax)
 
 
-def diagnostic_for_command(diagnostic: Diagnostic) -> Diagnostic:
-    """Return the diagnostic. If it advises another format, the advice names the option of the running command."""
-    if diagnostic.format is None:
-        return diagnostic
-    option = "--from" if _has_option("--from") else "--format"
-    return replace(diagnostic, instead=f"Write {option} {diagnostic.format}")
+def summary_for_command(problem: Problem) -> str:
+    """Return the description of a problem. It begins with the option for a missing fact."""
+    is_fact = problem.call is not None and problem.call.call == "Calendar" and problem.advice is not None
+    if problem.call is None or problem.advice is None or not (is_fact and isinstance(problem.advice.what, Option)):
+        return problem.summary
+    return f"{option_of(problem.call.argument)}: {problem.found}"
 
 
-def _has_option(name: str) -> bool:
-    """Return whether the running command has an option."""
+def for_command(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Return diagnostics whose advice names options of the running command."""
+    return [one.changed(printer=on_command_line) for one in diagnostics]
+
+
+def _own_parameters() -> list[click.Parameter]:
+    """Return the parameters of the running command."""
     context = click.get_current_context(silent=True)
     if context is None:
-        return False
+        return []
     command = context.command
     if isinstance(command, click.Group):
         command = command.get_command(context, context.invoked_subcommand or "") or command
-    return any(name in one.opts for one in command.params)
+    return command.params
 
 
 def file_problem(error: OSError) -> str:

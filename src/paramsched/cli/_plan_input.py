@@ -16,10 +16,11 @@ import click
 from paramsched.cli._options import PlanOptions, echo_note, option_of, runs_configs
 from paramsched.core import files as config
 from paramsched.core.advice.number_checks import finite_number
-from paramsched.core.base.diagnostic import Diagnostic, with_advice
+from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.base.files import naming_errors
 from paramsched.core.base.near_names import closest, did_you_mean
+from paramsched.core.base.problem import with_advice
 from paramsched.core.files import Bases, Loaded
 from paramsched.core.files.command_lines import mapping_of_options
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
@@ -201,9 +202,7 @@ def _loaded_text(given: str, options: PlanOptions) -> Loaded:
     schedule = read_schedule_text(given, "", ShapeNames(), diagnostics, is_line=True)
     if schedule is None:
         line = " ".join(given.splitlines())
-        placed = [
-            replace(one, column=one.span[0] + 1, excerpt=line) if one.span else one for one in diagnostics.found()
-        ]
+        placed = [one.changed(column=one.span[0] + 1, excerpt=line) if one.span else one for one in diagnostics.found()]
         raise ConfigError(options.field, placed)
     return Loaded(Plan(Binding(options.field, schedule), horizon=horizon_from_options(options)))
 
@@ -238,7 +237,9 @@ def length_from_option(text: str, option: str) -> Duration:
         sample = 10_000 if is_share else error.sample
         written = f'"{sample}"' if " " in str(sample) else sample
         verb = "For example:" if is_share or error.is_example else "Write"
-        raise click.UsageError(with_advice(f"{option}: {error.problem}", f"{verb} {option} {written}")) from None
+        raise click.UsageError(
+            with_advice(f"{option}: {error.problem.summary}", f"{verb} {option} {written}")
+        ) from None
 
 
 def horizon_from_options(options: PlanOptions) -> Duration | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 import click
 import numpy as np
 
-from paramsched.cli._options import PlanOptions, echo_note, error_for_command, option_of
+from paramsched.cli._options import PlanOptions, echo_note, on_command_line, option_of
 from paramsched.cli._plan_input import (
     assumed_fact,
     calendar_for_picture,
@@ -370,7 +370,7 @@ def _run_to_draw(
         except UnreadableLog as error:
             if not measured:
                 raise
-            echo_note(f"--used: {error.problem}; only metrics are drawn. {error_for_command(error).instead}")
+            echo_note(f"--used: {error.problem.summary}; only metrics are drawn. {on_command_line(error.problem)}")
             used, tolerance = {}, 0.0
     except UnreadableLog as error:
         raise error.changed(site=f"--used: {error.site}") from None

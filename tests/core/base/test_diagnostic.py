@@ -38,8 +38,12 @@ def test_a_diagnostic_has_its_advice_and_correction_under_two_names():
     one = Diagnostic("$.lr", "expected a  number", "Write\n0.1", line=2)
 
     assert (one.advice, one.fix, one.message) == ("Write 0.1", None, "expected a number. Write 0.1")
-    assert (one.problem, one.location("a.yaml"), str(one)) == (f"$.lr: {one.message}", "a.yaml:2:1", one.problem)
-    assert Diagnostic("", "bad", line=2).problem == "line 2: bad"
+    assert (one.place_and_message, one.location("a.yaml"), str(one)) == (
+        f"$.lr: {one.message}",
+        "a.yaml:2:1",
+        one.place_and_message,
+    )
+    assert Diagnostic("", "bad", line=2).place_and_message == "line 2: bad"
 
 
 @table(

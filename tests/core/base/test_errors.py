@@ -7,6 +7,7 @@ import pytest
 
 import paramsched as ps
 from paramsched import curves, errors
+from paramsched.core.base.problem import Advice, Option
 from paramsched.core.schedules import rules
 from paramsched.errors import (
     CallSite,
@@ -146,9 +147,8 @@ def test_a_changed_error_keeps_the_rest():
     assert error.changed(site=CallSite("g", "y")).argument == "y"
     assert (error.changed(site="g").argument, error.changed(site="g").args[0]) == ("x", "g")
     assert error.at("text", 0, 2).at("text", 1, 2).span == (0, 2)
-    assert InvalidArgument("site").problem == "site"
-    assert InvalidArgument("site", "found", "Stop", format="timm").instead == "Stop"
-    assert InvalidArgument("site", "found", format="timm").instead == 'Write format="timm"'
+    assert InvalidArgument("site").problem.summary == "site"
+    assert InvalidArgument("site", "found", Advice(Option("format", '"timm"'))).instead == 'Write format="timm"'
     assert (MissingFact("site").instead, MissingFact("site", "found", "Stop").write) == (
         "For example: Calendar(total=10_000)",
         "",

@@ -128,7 +128,7 @@ def test_an_invalid_curve_is_refused_with_a_valid_one(make, problem, instead):
     with pytest.raises(InvalidArgument) as refusal:
         make()
 
-    assert problem in refusal.value.problem
+    assert problem in refusal.value.problem.summary
     assert instead in refusal.value.instead or refusal.value.is_example
     assert not {"low", "high"} & CONSTANTS.keys()
 

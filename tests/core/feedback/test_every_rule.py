@@ -253,4 +253,7 @@ def test_products_with_rules_keep_all_schedules_and_rules_in_any_order():
         for product in (lambda: one * wrong, lambda: wrong * one):  # noqa: B023
             with pytest.raises(InvalidArgument) as refusal:
                 product()
-            assert refusal.value.problem == f'{wrong!r} * plateau("a"): {wrong!r} is neither a schedule nor a number'
+            assert (
+                refusal.value.problem.summary
+                == f'{wrong!r} * plateau("a"): {wrong!r} is neither a schedule nor a number'
+            )

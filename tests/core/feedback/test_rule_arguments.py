@@ -61,7 +61,7 @@ def test_an_invalid_argument_is_shown_with_a_valid_one(rule, options, found, ins
     with pytest.raises(InvalidArgument) as refusal:
         rule(**({"metric": "kl"} if rule is hold else {}), **options)
 
-    assert found in refusal.value.problem
+    assert found in refusal.value.problem.summary
     assert instead in refusal.value.instead or refusal.value.is_example
 
 

@@ -171,7 +171,7 @@ def test_an_invalid_schedule_is_refused_with_a_valid_one(make, problem, instead)
     with pytest.raises(InvalidArgument) as refusal:
         make()
 
-    assert problem in refusal.value.problem
+    assert problem in refusal.value.problem.summary
     assert instead in refusal.value.instead or refusal.value.is_example
 
 
@@ -241,7 +241,7 @@ def test_an_invalid_shape_is_refused_with_a_valid_one(line, problem, instead):
     with pytest.raises(InvalidArgument) as refusal:
         eval(line, vars(schedules) | {"absolute": absolute})
 
-    assert problem in refusal.value.problem
+    assert problem in refusal.value.problem.summary
     assert instead in refusal.value.instead or refusal.value.is_example
 
 

@@ -106,7 +106,7 @@ def test_an_invalid_fact_is_rejected_with_a_valid_one(facts, found, instead):
     with pytest.raises(InvalidArgument) as refusal:
         Calendar(**facts)
 
-    assert found in refusal.value.problem
+    assert found in refusal.value.problem.summary
     assert instead in refusal.value.instead
 
 

@@ -123,7 +123,7 @@ def paramsched_check(
         source = paired_with_deepspeed(plans, options.format)  # read again, because a fix may have changed the file
         checked = checked_plan(given, options, source, checkpoint=checkpoint, log=log)
         kept = (one for one in checked.findings if selected is None or one.code in selected)
-        found = (replace(one, as_warning=one.as_warning or (warn_only and one.code == wins)) for one in kept)
+        found = (one.changed(as_warning=one.as_warning or (warn_only and one.code == wins)) for one in kept)
         return replace(checked, findings=tuple(one for one in found if one.code not in ignored))
 
     pair, wins = paired_with_deepspeed(plans, options.format), ""
@@ -156,7 +156,7 @@ def paramsched_check(
 
 def _codes(option: str, given: str) -> frozenset[str]:
     """Return the codes that an option names."""
-    from paramsched.core.base.diagnostic import with_advice
+    from paramsched.core.base.problem import with_advice
     from paramsched.errors import InvalidArgument
     from paramsched.tools.check.comments import codes_given
 

@@ -125,7 +125,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
         return _plan_of({}, settings, calendar, given_rate(base))
     except ConfigError as error:
         name = settings.program.name
-        named = [replace(one, found=f"{name}: {one.found}") for one in error.diagnostics]
+        named = [one.changed(found=f"{name}: {one.found}") for one in error.diagnostics]
         raise ConfigError("config", named) from None
 
 

@@ -4,12 +4,14 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Final, NamedTuple, final
 
 from paramsched.core.base.check_rules import CheckRule, Severity, check_rules
 from paramsched.core.base.codes import SYNTAX, UNREADABLE
+from paramsched.core.base.node import Place
+from paramsched.core.base.problem import Advice, Entry, Printer, Problem, Sentence, advice_text, with_advice
 
 _EXCERPT = 72  # characters of a line that are shown
 
@@ -23,7 +25,7 @@ class TextEdit(NamedTuple):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Diagnostic:
     """A problem in a config or a plan: its location, a message and a line to write instead.
 
@@ -40,34 +42,115 @@ class Diagnostic:
         code: code of the rule, such as `PS102`.
         replace: the wrong text and its replacement, if the correction is unambiguous.
         edit: the correction as a change of the file, if it is unambiguous.
-        entry: key and JSON value of the entry that `instead` suggests, if it suggests an entry of a file.
-        is_example: True if the values of `entry` may differ from those that the user wants.
-        format: name of the format in which `instead` suggests to read the file, if any. Users pass it as the keyword
-            argument `format` in Python, and as an option on the command line.
         file: name of the file as the user wrote it; empty if unknown.
         as_warning: True if the user asked for a warning in place of an error.
+        syntax: syntax of the file: `"yaml"`, `"json"`, `"toml"` or `"python"`. The advice is written in it.
+        printer: returns the text of the advice. The command line has its own, which names options.
+
+    The attribute `problem` is the record of all that is not the position in a file.
     """
 
-    path: str
-    found: str
-    instead: str = ""
-    span: tuple[int, int] | None = None
-    at_key: bool = False
-    line: int | None = None
-    column: int | None = None
-    excerpt: str | None = None
-    code: str = UNREADABLE
-    replace: tuple[str, str] | None = None
-    edit: TextEdit | None = None
-    entry: tuple[str, str] | None = None
-    format: str | None = None
-    file: str = ""
-    as_warning: bool = False
-    is_example: bool = False
+    problem: Problem
+    line: int | None
+    column: int | None
+    excerpt: str | None
+    edit: TextEdit | None
+    as_warning: bool
+    syntax: str = field(compare=False)
+    printer: Printer = field(compare=False, repr=False)
 
-    def __post_init__(self) -> None:
-        for name in ("path", "found", "instead"):
-            object.__setattr__(self, name, printable(" ".join(getattr(self, name).split())))
+    def __init__(
+        self,
+        path: str,
+        found: str,
+        instead: str | Advice = "",
+        span: tuple[int, int] | None = None,
+        at_key: bool = False,
+        *,
+        line: int | None = None,
+        column: int | None = None,
+        excerpt: str | None = None,
+        code: str = UNREADABLE,
+        replace: tuple[str, str] | None = None,
+        edit: TextEdit | None = None,
+        file: str = "",
+        as_warning: bool = False,
+        syntax: str = "yaml",
+        printer: Printer = advice_text,
+    ) -> None:
+        begin, end = span or (None, None)
+        place = Place(_one_line(path), begin, end, at_key, file)
+        advice = instead if isinstance(instead, Advice) else Advice(Sentence(instead)) if instead else None
+        set_field = object.__setattr__
+        set_field(self, "problem", Problem(code, _one_line(found), place, advice=advice, replace=replace))
+        set_field(self, "line", line)
+        set_field(self, "column", column)
+        set_field(self, "excerpt", excerpt)
+        set_field(self, "edit", edit)
+        set_field(self, "as_warning", as_warning)
+        set_field(self, "syntax", syntax)
+        set_field(self, "printer", printer)
+
+    def changed(self, **data: Any) -> "Diagnostic":
+        """Return a copy with changed arguments."""
+        mine = self.problem
+        given: dict[str, Any] = {"path": mine.place.path, "found": mine.found, "instead": mine.advice or ""}
+        given |= {"span": mine.span, "at_key": mine.place.at_key, "file": mine.place.file}
+        given |= {"code": mine.code, "replace": mine.replace, "line": self.line, "column": self.column}
+        given |= {"excerpt": self.excerpt, "edit": self.edit, "as_warning": self.as_warning}
+        given |= {"syntax": self.syntax, "printer": self.printer}
+        return Diagnostic(**(given | data))
+
+    @property
+    def path(self) -> str:
+        """The config path of the entry."""
+        return self.problem.place.path
+
+    @property
+    def found(self) -> str:
+        """The description of the problem."""
+        return self.problem.found
+
+    @property
+    def instead(self) -> str:
+        """The advice in the language of the file."""
+        return _one_line(self.printer(self.problem, self.syntax)) if self.problem.advice else ""
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The range of the wrong part within the text of the entry."""
+        return self.problem.span
+
+    @property
+    def at_key(self) -> bool:
+        """True if the diagnostic is about the key of the entry."""
+        return self.problem.place.at_key
+
+    @property
+    def code(self) -> str:
+        """The code of the rule."""
+        return self.problem.code
+
+    @property
+    def replace(self) -> tuple[str, str] | None:
+        """The wrong text and its replacement."""
+        return self.problem.replace
+
+    @property
+    def file(self) -> str:
+        """The name of the file."""
+        return self.problem.place.file
+
+    @property
+    def entry(self) -> Entry | None:
+        """The entry of a file that the advice suggests."""
+        advice = self.problem.advice
+        return advice.what if advice is not None and isinstance(advice.what, Entry) else None
+
+    @property
+    def is_example(self) -> bool:
+        """True if the values of the advice may differ from those that the user wants."""
+        return self.problem.advice is not None and self.problem.advice.is_example
 
     @property
     def rule(self) -> CheckRule:
@@ -100,7 +183,7 @@ class Diagnostic:
         return f"{self.path}: {self.message}" if self.path else self.message
 
     @property
-    def problem(self) -> str:
+    def place_and_message(self) -> str:
         """The message, preceded by the path, or by the line number if there is no path."""
         if self.path or self.line is None:
             return self.path_and_message
@@ -108,7 +191,7 @@ class Diagnostic:
 
     def __str__(self) -> str:
         severity = "" if self.severity == "error" else f"{self.severity}: "
-        return f"{self.path}: {severity}{self.message}" if self.path else f"{severity}{self.problem}"
+        return f"{self.path}: {severity}{self.message}" if self.path else f"{severity}{self.place_and_message}"
 
     def location(self, file: str | None = None) -> str:
         """Return the file with the line and column if they are known: `plan.yaml:3:12`.
@@ -152,15 +235,8 @@ class Diagnostic:
         }
 
 
-def with_advice(found: str, advice: str) -> str:
-    """Return the description of a problem, followed by the advice.
-
-    >>> with_advice('unknown unit "epoks"; did you mean "epochs"?', 'Write "5 epochs"')
-    'unknown unit "epoks"; did you mean "epochs"? Write "5 epochs"'
-    """
-    if not advice:
-        return found
-    return f"{found} {advice}" if found.endswith(("?", "!", ".")) else f"{found}. {advice}"
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.split()))
 
 
 def printable(text: str, *, ascii: bool = False) -> str:
@@ -218,32 +294,6 @@ def names_listed(names: Iterable[str], most: int = 20) -> str:
     known = [printable(name) for name in names]
     rest = f" and {len(known) - most} more" if len(known) > most else ""
     return ", ".join(known[:most]) + rest
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class CallSite:
-    """An argument of a call, as an error shows it: `cosine(to='x')`.
-
-    Args:
-        call: the name of the function.
-        argument: the name of the argument.
-        value: the text of the value, which may be followed by further arguments of the call.
-        got: the text of an invalid value. It replaces `value` if `value` is "…". Otherwise, it is shown after the call.
-        entry: True if the argument is a list and `got` is one of its items.
-    """
-
-    call: str
-    argument: str
-    value: str = "…"
-    got: str = ""
-    entry: bool = False
-
-    def __str__(self) -> str:
-        if not self.got or self.value != "…":
-            shown = f"[{self.value}]" if self.entry and self.value == "…" else self.value
-            return f"{self.call}({self.argument}={shown})" + (f" got {self.got}" if self.got else "")
-        return f"{self.call}({self.argument}={f'[…, {self.got}, …]' if self.entry else self.got})"
 
 
 _PLAIN_NAME: Final = re.compile(r"[\w.-]+(\[\d+\])?")

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field
 from inspect import Parameter, signature
 from typing import Any, final
 
@@ -152,7 +152,7 @@ def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines)
         if not (fault.at_key and fault.path.endswith(old) and _has_key(root, fault.path.removesuffix(old), new, text)):
             at = text.index(old, begin, end)
             edit = TextEdit(at, at + len(old), new)
-    return replace(fault, line=line, column=column, excerpt=lines.line(line), edit=edit)
+    return fault.changed(line=line, column=column, excerpt=lines.line(line), edit=edit)
 
 
 def _with_quotes_of(raw: str, text: str) -> str:

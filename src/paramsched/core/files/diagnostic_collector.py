@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import numpy as np
 from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.base.near_names import certain_name, did_you_mean
+from paramsched.core.base.problem import Advice, Entry
 from paramsched.core.files._text_places import Pairs
 from paramsched.core.files.text_limits import (
     MOST_DEPTH,
@@ -54,7 +54,7 @@ class DiagnosticCollector:
         self,
         path: str,
         found: str,
-        instead: str = "",
+        instead: str | Advice = "",
         *,
         span: tuple[int, int] | None = None,
         code: str = UNREADABLE,
@@ -78,18 +78,17 @@ class DiagnosticCollector:
         if self.full:
             return
         if entry is not None:
-            entry = entry[0], json.dumps(entry[1], ensure_ascii=False)
-            instead = advised_entry(entry, self._syntax, is_example=is_example)
-        data: dict[str, Any] = {"code": code, "replace": replace, "entry": entry, "is_example": is_example}
-        self._found[Diagnostic(path, found, instead, span, at_key, **data)] = None
+            instead = Advice(Entry(entry[0], json.dumps(entry[1], ensure_ascii=False)), is_example)
+        one = Diagnostic(path, found, instead, span, at_key, code=code, replace=replace, syntax=self._syntax)
+        self._found[one] = None
 
     def refuse(
         self, path: str, refusal: InvalidArgument, *, at_key: bool = False, entry: tuple[str, Any] | None = None
     ) -> None:
         """Add the error of a library function as a diagnostic; `entry` is the entry to write instead, if known."""
-        code, replace, span = refusal.code, refusal.replace, refusal.span
-        instead = refusal.instead if refusal.command is None else refusal.command
-        self.add(path, refusal.problem, instead, span=span, at_key=at_key, code=code, replace=replace, entry=entry)
+        one = refusal.problem
+        advice, span = one.advice or "", one.span
+        self.add(path, one.summary, advice, span=span, at_key=at_key, code=one.code, replace=one.replace, entry=entry)
 
     @contextmanager
     def reported_at(self, path: str) -> Iterator[None]:
@@ -119,7 +118,7 @@ class DiagnosticCollector:
 
     def problems(self) -> tuple[str, ...]:
         """Return one line of text for each diagnostic."""
-        return tuple(one.problem for one in self.found())
+        return tuple(one.place_and_message for one in self.found())
 
     def found(self) -> tuple[Diagnostic, ...]:
         """Return the diagnostics; if there are more than 200, the last one counts those that are not listed."""
@@ -131,61 +130,6 @@ class DiagnosticCollector:
         """Raise a ConfigError if there is a diagnostic."""
         if self.count:
             raise ConfigError(source, self.found())
-
-
-def advised_entry(entry: tuple[str, str], syntax: str = "yaml", *, is_example: bool) -> str:
-    """Return the advice to write an entry, whose value is JSON."""
-    return f"{'For example:' if is_example else 'Write'} {entry_text(*entry, syntax)}"
-
-
-def entry_text(key: str, value: str, syntax: str = "yaml") -> str:
-    """Return the text of an entry in the syntax of a file.
-
-    Args:
-        key: the key of the entry.
-        value: the value of the entry as JSON.
-        syntax: `"yaml"`, `"json"`, `"toml"`, or `"python"`: a keyword of a call.
-
-    >>> for syntax in ("yaml", "json", "toml", "python"):
-    ...     print(entry_text("groups", '{"head": {"lr": "cosine()"}}', syntax))
-    groups: {head: {lr: cosine()}}
-    "groups": {"head": {"lr": "cosine()"}}
-    groups = {"head" = {"lr" = "cosine()"}}
-    groups={'head': {'lr': 'cosine()'}}
-    """
-    if syntax == "json":
-        return f"{json.dumps(key, ensure_ascii=False)}: {value}"
-    data = json.loads(value)
-    if syntax == "python":
-        return f"{key}={data!r}"
-    if syntax == "toml":
-        name = key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key, ensure_ascii=False)
-        return f"{name} = {_toml_value(data)}"
-    return f"{flow_text(key)}: {flow_text(data, top=True)}"
-
-
-_NO_TEXT = ("y", "n", "on", "off", "yes", "no", "true", "false", "null")
-_BARE_IN_BLOCK = re.compile(r"[\d.]+[kKMBT]? ?[a-z%]+|[A-Za-z][^#:]*\)")
-_BARE = re.compile(r"[A-Za-z_][\w.*()/=<>+ -]*[\w)]|[A-Za-z_]")
-
-
-def flow_text(data: Any, *, top: bool = False) -> str:
-    """Return a value as one line of YAML. Text is quoted only if necessary."""
-    if isinstance(data, dict):
-        return "{" + ", ".join(f"{flow_text(key)}: {flow_text(one)}" for key, one in data.items()) + "}"
-    if isinstance(data, list):
-        return "[" + ", ".join(map(flow_text, data)) + "]"
-    plain = isinstance(data, str) and data.lower() not in _NO_TEXT
-    if plain and (_BARE.fullmatch(data) or (top and _BARE_IN_BLOCK.fullmatch(data))):
-        return str(data)
-    return json.dumps(data, ensure_ascii=False)
-
-
-def _toml_value(data: Any) -> str:
-    if isinstance(data, dict):
-        items = (f"{json.dumps(key, ensure_ascii=False)} = {_toml_value(one)}" for key, one in data.items())
-        return "{" + ", ".join(items) + "}"
-    return json.dumps(data, ensure_ascii=False)
 
 
 def short_json(value: object) -> str:

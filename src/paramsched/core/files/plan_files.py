@@ -15,6 +15,7 @@ from paramsched.core.base.codes import KEY_TWICE, SAID_TWICE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.base.files import is_replaced, path_of_file, write_whole_file
 from paramsched.core.base.near_names import closest, did_you_mean, shortened_text
+from paramsched.core.base.problem import Advice, Option
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files import native
 from paramsched.core.files._text_places import Pairs, Place, faults_with_places
@@ -27,7 +28,6 @@ from paramsched.core.files.command_lines import (
 )
 from paramsched.core.files.diagnostic_collector import (
     DiagnosticCollector,
-    advised_entry,
     plain_data,
     plain_or_bad,
     refuse_large_plan,
@@ -237,13 +237,18 @@ def formats() -> tuple[str, ...]:
     return (*SYNTAXES, *dialect_names())
 
 
+def as_format(name: str, python: str = "") -> Advice:
+    """Return the advice to read a file in a format; `python` is the sentence in Python, if it is another one."""
+    return Advice(Option("format", f'"{name}"', python=python))
+
+
 def known_format(name: str) -> str:
     """Return the name of a format; raise InvalidArgument with a suggestion if it is unknown."""
     if name not in (*SYNTAXES, *own_names()) and name not in formats():
         raise InvalidArgument(
             f"format={name!r}",
             f"unknown format; {did_you_mean(str(name), formats())}",
-            format=closest(str(name), formats()) or "yaml",
+            as_format(closest(str(name), formats()) or "yaml"),
         )
     return name
 
@@ -255,13 +260,13 @@ def format_of(file: Path, text: str = "") -> str:
     words = words_of_command(text)
     if dialects := dialects_that_recognize(words) if words else ():
         problem = f"the suffix {file.suffix!r} of a launch script does not determine its format"
-        raise InvalidArgument(str(file), problem, format=dialects[0])
+        raise InvalidArgument(str(file), problem, as_format(dialects[0]))
     problem = f"unknown suffix {file.suffix!r}" if file.suffix else "the name has no suffix"
     problem = f"{problem}; expected one of {', '.join(SUFFIXES)}"
     for suffixes, command in _COMMANDS_FOR_OTHER_FILES.items():
         if file.suffix.lower() in suffixes:
             raise InvalidArgument(str(file), problem, f"Run `paramsched {command} {shlex.quote(str(file))}`")
-    raise InvalidArgument(str(file), problem, format="yaml")
+    raise InvalidArgument(str(file), problem, as_format("yaml"))
 
 
 _COMMANDS_FOR_OTHER_FILES: Final = {(".csv", ".jsonl"): "audit", (".pt", ".pth", ".ckpt", ".bin"): "resume"}
@@ -419,22 +424,14 @@ class PlanText:
             inside, own, found = f"{child_path(ROOT, key)}.", replace(self, inserted=None), list[Diagnostic]()
             for one in diagnostics:
                 if one.path.startswith(inside):
-                    one = replace(one, path=f"{ROOT}.{one.path.removeprefix(inside)}", file=other.name)
+                    one = one.changed(path=f"{ROOT}.{one.path.removeprefix(inside)}", file=other.name)
                 found += (other if one.file else own).placed([one])
             return tuple(found)
         name = self.format if self.format in SYNTAXES else self.syntax or ""
         is_peer = not _is_native(self.format) and dialect_named(self.format).is_peer
         if name not in SYNTAXES:
             name = "yaml" if self.format == "native" else self._syntax_of_dialect(dialect_named(self.format))
-
-        def worded(one: Diagnostic) -> Diagnostic:
-            if one.entry is not None:
-                return replace(one, instead=advised_entry(one.entry, name, is_example=one.is_example))
-            if name == "json" and one.span is not None:  # the line is quoted text in JSON
-                return replace(one, instead=one.instead.replace('"', "'"))
-            return one
-
-        diagnostics = tuple(map(worded, diagnostics))
+        diagnostics = tuple(one if one.syntax == name else one.changed(syntax=name) for one in diagnostics)
         places = peer_yaml_places if name == "yaml" and is_peer else PLACES.get(name)
         return diagnostics if places is None else faults_with_places(diagnostics, self.text, places)
 
@@ -509,7 +506,8 @@ def _hints_of_formats(data: Any) -> tuple[Diagnostic, ...]:
         return ()
     if names := dialects_that_recognize(plain):
         return tuple(
-            Diagnostic("", f"it looks like a config of {name}", f'Give format="{name}"', format=name) for name in names
+            Diagnostic("", f"it looks like a config of {name}", as_format(name, f'Give format="{name}"'))
+            for name in names
         )
     program = program_without_reader(plain)
     found, instead = (
@@ -560,7 +558,7 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path 
         folder: the folder of the file, to which the paths of the plan's tables refer.
     """
     if not _is_native(known_format(format)):
-        raise InvalidArgument(f"format={format!r}", "this format can only be read", format="yaml")
+        raise InvalidArgument(f"format={format!r}", "this format can only be read", as_format("yaml"))
     text = _syntax_of(format, syntax)[1](native.from_plan(plan))
     tables = folder_of_tables(binding.schedule for binding in plan.bindings)
     place = tables if folder is None or tables is None else folder

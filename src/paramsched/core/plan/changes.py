@@ -6,6 +6,7 @@ from typing import Any, final
 
 from paramsched.core.advice.number_checks import finite_number
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.problem import Advice, Sentence
 from paramsched.core.feedback.base import Guided, MetricRule
 from paramsched.core.plan.binding import (
     UPDATES,
@@ -134,8 +135,12 @@ class PlanLines:
                         raise PlanError(
                             f"change(…, Binding(Target({given.name!r}, {now!r}), …))",
                             f"the plan has initial={before!r}, and another base would change the past values",
-                            f"Write change(…, {given.name}=…)",
-                            command="Leave @GROUP out, because a target has no groups",
+                            Advice(
+                                Sentence(
+                                    f"Write change(…, {given.name}=…)",
+                                    "Leave @GROUP out, because a target has no groups",
+                                )
+                            ),
                         )
                 if line.groups == given.groups:
                     return index
@@ -154,8 +159,12 @@ class PlanLines:
             raise PlanError(
                 f"change(…, Binding({given.name!r}, …))",
                 f"{given.name} has {where}; it has lines for {known}",
-                f"Write change(…, {given.name}=…) for all lines",
-                command=f"Write {given.name}=SCHEDULE for all of them",
+                Advice(
+                    Sentence(
+                        f"Write change(…, {given.name}=…) for all lines",
+                        f"Write {given.name}=SCHEDULE for all of them",
+                    )
+                ),
             )
         return default
 
@@ -197,8 +206,12 @@ class PlanLines:
             raise PlanError(
                 f'change(…, horizon="{horizon}")',
                 f"{line.name}: {schedule} depends on the length of the run, but the plan has no horizon",
-                "Use Plan(…, horizon=…) with the length for which it was planned, and change that plan",
-                command="Add the length for which it was planned to the plan, horizon: 10000",
+                Advice(
+                    Sentence(
+                        "Use Plan(…, horizon=…) with the length for which it was planned, and change that plan",
+                        "Add the length for which it was planned to the plan, horizon: 10000",
+                    )
+                ),
             )
         return self.horizon
 

@@ -12,6 +12,7 @@ from paramsched.core.base.diagnostic import printable_lines
 from paramsched.core.base.entries import load_entry, notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.problem import Advice, Option, Sentence
 from paramsched.core.curves import CurveLike
 from paramsched.core.curves import linear as linear_curve
 from paramsched.core.feedback.base import MetricRule
@@ -298,7 +299,8 @@ class Plan:
         except Unresolved as refusal:
             unit = amount_clock(self.clock)
             horizon = "10_000" if unit is None else f'"10_000 {unit}"'
-            raise refusal.changed(instead=f"Add the horizon to the plan, for example horizon={horizon}") from None
+            advice = f"Add the horizon to the plan, for example horizon={horizon}"
+            raise refusal.changed(instead=Advice(Option("total", "10_000", python=advice), is_example=True)) from None
 
     def _resolved(self, calendar: Calendar, optimizers: Collection[str], *in_second: int) -> "Plan":
         written = with_followed_lines(self.as_written(), self.clock, optimizers)
@@ -312,7 +314,8 @@ class Plan:
             updates = ceil(calendar.exact(length, site=site))
             if total is not None and total != updates:
                 found = f"it is {updates} updates, but the Calendar's total is {total}"
-                raise PlanError(f'horizon "{length}"', found, "Omit one of them", command="Omit --horizon")
+                advice = Advice(Sentence("Omit one of them", "Omit --horizon"))
+                raise PlanError(f'horizon "{length}"', found, advice)
             total = updates
         if total is not None:
             calendar = replace(calendar, total=total)

@@ -9,6 +9,7 @@ import numpy as np
 
 from paramsched.core.advice.number_checks import check_fields, checked, finite_number
 from paramsched.core.base.params import argument_kind
+from paramsched.core.base.problem import Advice, Sentence
 from paramsched.core.curves.arrays import Array, Arrays, arrays_of, is_numpy
 from paramsched.core.schedules.registry import combine_operands
 from paramsched.errors import CallSite, InvalidArgument, Unresolved, site_with_value
@@ -229,8 +230,8 @@ def level_of(site: str | CallSite, level: Level) -> Level:
     if isinstance(level, AffineLevel):
         return level_from_parts(level.factor, level.offset)
     if isinstance(level, str) and level in NEIGHBOR_LEVELS:
-        found, command = "expected a level, got str", f"Write {level} without quotes"
-        raise InvalidArgument(site_with_value(site, level), found, f"Write ps.{level}", command=command)
+        advice = Advice(Sentence(f"Write ps.{level}", f"Write {level} without quotes"))
+        raise InvalidArgument(site_with_value(site, level), "expected a level, got str", advice)
     return finite_number(site, level)
 
 

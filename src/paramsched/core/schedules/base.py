@@ -15,6 +15,7 @@ from paramsched.core.advice.peer_words import line_in_code
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import field_names, frozen_value
 from paramsched.core.base.params import argument_kind
+from paramsched.core.base.problem import Advice, Option
 from paramsched.core.curves import Curve
 from paramsched.core.curves.arrays import Array, Arrays, Floats
 from paramsched.core.schedules.affine import Affine, NeighborLevel, has_fixed_part
@@ -381,6 +382,5 @@ def no_horizon(schedule: Schedule) -> Unresolved:
     return Unresolved(
         str(schedule),
         "it has no length of its own, and the length of the run is unknown",
-        "For example: ps.Calendar(total=10_000)",
-        command="For example: --horizon 10000",
+        Advice(Option("total", "10_000", "ps.Calendar"), is_example=True),
     )

@@ -54,7 +54,7 @@ def without_silenced(found: Iterable[Diagnostic], text: str, file: str) -> Itera
             codes = codes_given(comment[1])
         except InvalidArgument as refusal:
             yield Diagnostic(
-                "", refusal.problem, refusal.instead, code=UNKNOWN_COMMENT, file=file, line=line, column=column
+                "", refusal.problem.summary, refusal.instead, code=UNKNOWN_COMMENT, file=file, line=line, column=column
             )
             continue
         if lines.line(line)[: column - 1].strip():

@@ -73,7 +73,7 @@ def check(
         try:
             followed = schedule_followed(plan.bindings, plan.clock, binding)
         except PlanError as refusal:
-            found.append(Diagnostic(path, refusal.problem, refusal.instead, code=codes.NOT_FOLLOWED))
+            found.append(Diagnostic(path, refusal.problem.summary, refusal.instead, code=codes.NOT_FOLLOWED))
             continue
         errors = list(dict.fromkeys(_errors_in(followed, trial)))
         if clock_of_field(plan.clock, binding.name) == PROGRESS:
@@ -142,7 +142,7 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str
             try:
                 part._refuse_two_without_length()
             except InvalidArgument as refusal:
-                yield codes.TWO_WITHOUT_LENGTH, refusal.problem, refusal.instead
+                yield codes.TWO_WITHOUT_LENGTH, refusal.problem.summary, refusal.instead
                 return
     if trial is None or not trial.knows(schedule):
         return
@@ -151,9 +151,9 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str
     except (MissingFact, Unresolved):
         return
     except PlanError as refusal:  # the value of a target, not on the clock of the run
-        yield codes.NOT_FOLLOWED, refusal.problem, refusal.instead
+        yield codes.NOT_FOLLOWED, refusal.problem.summary, refusal.instead
     except InvalidArgument as refusal:
-        yield codes.NOTHING_LEFT, refusal.problem, refusal.instead
+        yield codes.NOTHING_LEFT, refusal.problem.summary, refusal.instead
 
 
 def _lengths_off_progress(schedule: Schedule) -> Iterator[tuple[str, str, str]]:

@@ -12,6 +12,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
+from paramsched.core.base.problem import Advice, Option
 from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.registry import Custom
 from paramsched.core.fields import Field
@@ -211,7 +212,7 @@ def _lines_of_field(plan: Plan, field: str) -> Plan:
     known = dict.fromkeys(one.name for one in plan.bindings)
     if field not in known:
         found, first = f"the plan schedules {', '.join(known)}", next(iter(known))
-        raise PlanError(f"field={field!r}", found, f'Write field="{first}"', command=f"Write --field {first}")
+        raise PlanError(f"field={field!r}", found, Advice(Option("field", f'"{first}"')))
     clock = plan.clock if isinstance(plan.clock, str) else {field: clock_of_field(plan.clock, field)}
     return Plan(*(one for one in plan.as_written() if one.name == field), horizon=plan.horizon, clock=clock)
 

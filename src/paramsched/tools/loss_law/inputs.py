@@ -10,6 +10,7 @@ import numpy as np
 
 from paramsched.core.base.diagnostic import names_listed
 from paramsched.core.base.files import path_of_file
+from paramsched.core.base.problem import Advice, Sentence
 from paramsched.core.curves.arrays import Floats, Integers
 from paramsched.core.feedback.metric_names import metric_word
 from paramsched.core.fields import Field
@@ -102,13 +103,15 @@ def _rates_of_trace(site: str, values: Trace, group: str | int | None, scaled: b
     for key in keys:
         if scaled and values.base(*key).value is None and values.base(*key).share != "none":
             found = "the plan has no base, and the loss depends on the rates that the optimizer uses"
-            raise InvalidArgument(site, found, 'For example: base={"lr": 3e-4}', command="For example: --base lr=3e-4")
+            advice = Advice(Sentence('For example: base={"lr": 3e-4}', "For example: --base lr=3e-4"))
+            raise InvalidArgument(site, found, advice)
     columns = [values[key] for key in keys]
     largest = max(columns, key=lambda one: float(one.max()))
     for key, column in zip(keys, columns, strict=True):
         if not np.allclose(column * largest.max(), largest * column.max(), rtol=1e-9, atol=0):
             found = f"the rates of group {key[1]!r} are not proportional to those of another group"
-            raise InvalidArgument(site, found, f"Write group={key[1]!r}", command="Pass a plan for one of the groups")
+            advice = Advice(Sentence(f"Write group={key[1]!r}", "Pass a plan for one of the groups"))
+            raise InvalidArgument(site, found, advice)
     return largest
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from paramsched.core.base.files import open_to_read, path_of_file, write_whole_file
+from paramsched.core.base.problem import Advice, Sentence
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.curves.arrays import Floats, Integers
 from paramsched.core.plan.forms import FORMS
@@ -200,7 +201,7 @@ class LossLaw:
             fitted = ", ".join(f"{one:g}" for one in self.peaks)
             found = f"the peak rate is {peak:g}, but the law was fitted at {fitted} and holds for 0.9 to 1.1 times that"
             fit, instead = "Fit a law on runs with this peak", "or write other_peak=True"
-            raise InvalidArgument("law.predict(…)", found, f"{fit}, {instead}", command=fit)
+            raise InvalidArgument("law.predict(…)", found, Advice(Sentence(f"{fit}, {instead}", fit)))
         if at is None:
             points = np.unique(np.linspace(first, rates.size - 1, _POINTS).astype(np.int64))
         else:

@@ -153,7 +153,7 @@ class DataTree:
         if kind is None or "(" in line:
             # `{warmup: 10, cosine: {to: 0.1}}`, or `{warmup: 10, schedule: cosine()}`
             if not value or not all(name in self.names for name in rest):
-                return self._wrong(path, error.problem)
+                return self._wrong(path, error.problem.summary)
             stages = [
                 self.schedule(one, child_path(path, key)) if key == kind else self._mapping({key: one}, path)
                 for key, one in value.items()

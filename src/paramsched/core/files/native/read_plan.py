@@ -32,14 +32,13 @@ from paramsched.core.base.codes import (
     WRONG_TYPE,
 )
 from paramsched.core.base.diagnostic import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
+from paramsched.core.base.entry_text import entry_text, flow_text
 from paramsched.core.base.near_names import certain_name, closest, did_you_mean
 from paramsched.core.fields import KNOWN, PAIRS, Field, certain_field, known_field
 from paramsched.core.files.diagnostic_collector import (
     BadValue,
     DiagnosticCollector,
     bad_values_in,
-    entry_text,
-    flow_text,
     plain_json,
     plain_or_bad,
     short_json,

@@ -69,7 +69,7 @@ class ScheduleReader:
         try:
             return Duration.of(value)
         except InvalidArgument as refusal:
-            return self.note_fault(path, refusal.problem, instead(), code=refusal.code, replace=refusal.replace)
+            return self.note_fault(path, refusal.problem.summary, instead(), code=refusal.code, replace=refusal.replace)
 
     def note_fault(
         self,

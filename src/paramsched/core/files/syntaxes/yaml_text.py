@@ -11,7 +11,6 @@ number.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 from paramsched.core.base.diagnostic import TextEdit, TextLines
@@ -145,7 +144,7 @@ def _refuse_cut_call(event: Any, text: str, source: str) -> None:
         raise ConfigError(source, [TextLines(text).fault(begin, found, f"For example: {field[1]}[0]: {call}")])
     if depth == 0:
         quoted = f"'{call}'" if '"' in call and "'" not in call else json.dumps(call, ensure_ascii=False)
-        fault = replace(fault, instead=advice_of_line(quoted), edit=TextEdit(begin, begin + len(call), quoted))
+        fault = fault.changed(instead=advice_of_line(quoted), edit=TextEdit(begin, begin + len(call), quoted))
     raise ConfigError(source, [fault])
 
 

@@ -132,7 +132,7 @@ def wrong_type(param: Param, value: Any, node: Node) -> tuple[Place, str, str]:
         try:
             Duration.of(value)  # type: ignore[arg-type]  # other numbers are refused
         except InvalidArgument as error:
-            return node.place, error.problem, error.code
+            return node.place, error.problem.summary, error.code
     if param.kind == "schedule" and not isinstance(value, (str, bool, tuple, list, dict)) and value is not None:
         found = f"{value} reacts to a metric; only the entire schedule of a field can do that"
         return node.place, found, REFUSED_VALUE

@@ -46,7 +46,7 @@ def corrected(
         positional, named: the arguments.
     """
     call = _PythonCall(builder, name, [*positional], named)
-    if isinstance(error, InvalidCall) and error.code == InvalidCall.code:
+    if isinstance(error, InvalidCall) and error.code == InvalidCall.default_code:
         return call.refusal(error)
     return call.with_value(error)
 
