@@ -22,7 +22,6 @@ ParamschedError
 """
 
 from collections.abc import Iterable
-from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar, Self, final
 
@@ -96,7 +95,7 @@ class InvalidArgument(ParamschedError, ValueError):
             sample,
             refused,
         )
-        super().__init__(str(site), found, self.instead)
+        super().__init__(self.problem.site, found, self.instead)
 
     @property
     def code(self) -> str:
@@ -126,7 +125,7 @@ class InvalidArgument(ParamschedError, ValueError):
     @property
     def instead(self) -> str:
         """The advice as a sentence."""
-        return advice_text(self.problem)
+        return "" if self.problem.advice is None else advice_text(self.problem)
 
     @property
     def write(self) -> str:
@@ -165,7 +164,7 @@ class InvalidArgument(ParamschedError, ValueError):
 
     def changed(self, *, site: str | CallSite | None = None, **data: Any) -> Self:
         """Return a copy with changed arguments. If the new `site` is text, the attribute `call` is unchanged."""
-        new = copy(self)
+        new = type(self).__new__(type(self))
         if site is not None:
             data["site"] = str(site)
         if isinstance(site, CallSite):
@@ -177,7 +176,7 @@ class InvalidArgument(ParamschedError, ValueError):
             begin, end = data.pop("span") or (None, None)
             data["place"] = self.problem.place._replace(begin=begin, end=end)
         new.problem = replace(self.problem, **data)
-        new.args = (new.site, new.found, new.instead)
+        new.args = (new.problem.site, new.problem.found, new.instead)
         return new
 
     def at(self, text: str, begin: int, end: int) -> Self:

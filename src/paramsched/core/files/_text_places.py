@@ -130,26 +130,28 @@ def faults_with_places(
 
 
 def _lacks_place(fault: Diagnostic) -> bool:
-    return fault.line is None and fault.path.startswith(ROOT)
+    return fault.line is None and fault.problem.place.path.startswith(ROOT)
 
 
 def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines) -> Diagnostic:
     """Return a diagnostic with the line and column of its entry's key, value, or wrong part of the text."""
-    place = place_at_path(root, fault.path)
+    problem = fault.problem
+    path, first, last, at_key, _ = problem.place
+    place = place_at_path(root, path)
     begin, end = place.begin, place.end
-    if fault.at_key and place.key is not None:
+    if at_key and place.key is not None:
         begin, end = place.key, place.begin
-    elif fault.span is not None and place.text is not None:
+    elif first is not None and last is not None and place.text is not None:
         raw = text[place.begin : place.end]
-        begin, end = (place.begin + index_in_source(raw, place.text, one) for one in fault.span)
-        end += fault.span[1] >= len(place.text)  # the end of the text is shown at its last character
+        begin, end = (place.begin + index_in_source(raw, place.text, one) for one in (first, last))
+        end += last >= len(place.text)  # the end of the text is shown at its last character
     line, column = lines.of(begin)
     edit = None
-    if fault.replace is not None and place.text is not None and fault.replace[0] == place.text:
-        edit = TextEdit(place.begin, place.end, _with_quotes_of(text[place.begin : place.end], fault.replace[1]))
-    elif fault.replace is not None and text[begin:end].count(fault.replace[0]) == 1:
-        old, new = fault.replace
-        if not (fault.at_key and fault.path.endswith(old) and _has_key(root, fault.path.removesuffix(old), new, text)):
+    if problem.replace is not None and place.text is not None and problem.replace[0] == place.text:
+        edit = TextEdit(place.begin, place.end, _with_quotes_of(text[place.begin : place.end], problem.replace[1]))
+    elif problem.replace is not None and text[begin:end].count(problem.replace[0]) == 1:
+        old, new = problem.replace
+        if not (at_key and path.endswith(old) and _has_key(root, path.removesuffix(old), new, text)):
             at = text.index(old, begin, end)
             edit = TextEdit(at, at + len(old), new)
     return fault.changed(line=line, column=column, excerpt=lines.line(line), edit=edit)

@@ -342,9 +342,12 @@ class PlanText:
             found = f"expected a config of MMEngine, got {self.format}"
             raise InvalidArgument("run_config=True", found, 'Add format="mmengine"')
         refuse_long_text(self.text, self.name)
+        root: Place | None = None
         try:
             if dialect is None:
-                data = _syntax_of(self.format, self.syntax)[0](self.text, self.name)
+                read = _syntax_of(self.format, self.syntax)[0]
+                root = yaml_places(self.text, self.name) if read is read_yaml else None
+                data = read(self.text, self.name) if root is None else root.value
                 refuse_large_plan(data, self.name)
                 return self._loaded_native(data, options)
             data = self.data()
@@ -356,7 +359,7 @@ class PlanText:
             entry = dialect.entry_in(data)
             return Loaded(plan, bases, native=False, facts=facts, entry=entry, notes=notes, groups=groups)
         except ConfigError as error:
-            raise ConfigError(self.name, self.placed(error.diagnostics)) from error.__cause__
+            raise ConfigError(self.name, self.placed(error.diagnostics, root)) from error.__cause__
 
     def _loaded_native(self, data: Any, options: ReadingOptions) -> Loaded:
         try:
@@ -417,8 +420,8 @@ class PlanText:
         within = isinstance(data, Pairs) and any(words_of_command(str(key)) for key, _ in data)
         return command if within or isinstance(data, str) else None
 
-    def placed(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-        """Return diagnostics with lines and columns if the syntax is known."""
+    def placed(self, diagnostics: Iterable[Diagnostic], root: Place | None = None) -> tuple[Diagnostic, ...]:
+        """Return diagnostics with lines and columns if the syntax is known; `root` has the places if they are known."""
         if self.inserted is not None:
             key, other = self.inserted
             inside, own, found = f"{child_path(ROOT, key)}.", replace(self, inserted=None), list[Diagnostic]()
@@ -433,6 +436,8 @@ class PlanText:
             name = "yaml" if self.format == "native" else self._syntax_of_dialect(dialect_named(self.format))
         diagnostics = tuple(one if one.syntax == name else one.changed(syntax=name) for one in diagnostics)
         places = peer_yaml_places if name == "yaml" and is_peer else PLACES.get(name)
+        if root is not None:
+            places = partial(_same, root)
         return diagnostics if places is None else faults_with_places(diagnostics, self.text, places)
 
     def _syntax_of_dialect(self, dialect: KnownDialect) -> str:
@@ -572,6 +577,10 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path 
         found = "reading the text gives another plan, because a name in the plan is also the name of something else"
         raise InvalidArgument("dump(plan)", found, "Rename the function, shape or group")
     return text
+
+
+def _same(root: Place, _: str) -> Place:
+    return root
 
 
 def _syntax_of(format: str, suffix: str | None) -> tuple[Callable[[str, str], Any], Callable[[Any], str]]:

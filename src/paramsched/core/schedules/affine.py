@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import isfinite
 from numbers import Real
 from typing import Any, Final, TypeAlias, final
 
@@ -225,6 +226,8 @@ Level: TypeAlias = float | Absolute | AffineLevel | NeighborLevel
 
 def level_of(site: str | CallSite, level: Level) -> Level:
     """Check and normalize a level."""
+    if type(level) is float and isfinite(level):
+        return level + 0.0  # turns -0.0 into 0.0, as `finite_number` does
     if isinstance(level, (Absolute, NeighborLevel)):
         return level
     if isinstance(level, AffineLevel):

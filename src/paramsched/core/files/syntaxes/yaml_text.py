@@ -40,7 +40,7 @@ _COLLECTION_TAGS: Final = frozenset(
 
 def read_yaml(text: str, source: str) -> Any:
     """Return the content of a YAML document, with `Pairs` for mappings."""
-    return _document(text, source, is_peer=False).value
+    return yaml_places(text, source).value
 
 
 def read_peer_yaml(text: str, source: str) -> Any:
@@ -54,9 +54,9 @@ def read_peer_yaml(text: str, source: str) -> Any:
     return _document(text, source, is_peer=True).value
 
 
-def yaml_places(text: str) -> Place:
-    """Return the places of the values of a YAML document."""
-    return _document(text, "", is_peer=False)
+def yaml_places(text: str, source: str = "") -> Place:
+    """Return the places of the values of a YAML document, and the values."""
+    return _document(text, source, is_peer=False)
 
 
 def peer_yaml_places(text: str) -> Place:

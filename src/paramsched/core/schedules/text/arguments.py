@@ -317,6 +317,26 @@ def without_places(node: Node) -> Node:
     return node
 
 
+def is_renamed(node: Node, new: Node) -> bool:
+    """Return whether two trees differ in the names of keywords only.
+
+    >>> to = Number(0.1, "0.1")
+    >>> is_renamed(Call("cosine", (), (Keyword("too", to),)), Call("cosine", (), (Keyword("to", to),)))
+    True
+    """
+    return _without_keywords(without_places(node)) == _without_keywords(without_places(new))
+
+
+def _without_keywords(node: Node) -> Node:
+    match node:
+        case List(items=items, round=is_round):
+            return List(tuple(map(_without_keywords, items)), is_round)
+        case Call(name=name, args=args, kwargs=kwargs):
+            keys = (Keyword("", _without_keywords(one.value)) for one in kwargs)
+            return Call(name, tuple(map(_without_keywords, args)), tuple(keys))
+    return node
+
+
 def scalar_of(value: Any) -> Number | None:
     """Return the number in an array or tensor with one element; None for other values."""
     number = number_in_array(value)

@@ -19,7 +19,7 @@ from paramsched.core.base.advise import FIXED, GRAMMAR, Mend
 from paramsched.core.base.codes import WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.near_names import certain_name, joined_clauses, shortened_text
 from paramsched.core.base.node import NOWHERE, Call, Keyword, List, Node, Number, Place, Text, Value, Word
-from paramsched.core.base.params import Param, params_of
+from paramsched.core.base.params import Param, params_of, single_names, takes_any_keyword
 from paramsched.core.curves import CONSTANTS, FAMILIES, Curve
 from paramsched.core.schedules.affine import NEIGHBOR_LEVELS, NeighborLevel, is_first_share
 from paramsched.core.schedules.base import Schedule
@@ -573,15 +573,14 @@ class _CallRepair:
         return error.changed(write=example, is_example=True)
 
     def _given(self) -> dict[str, Any]:
-        names = [one.name for one in self.order if not one.several]
-        given = dict(zip(names, (value for value, _ in self.args), strict=False))
+        given = dict(zip(single_names(self.order), (value for value, _ in self.args), strict=False))
         return given | {key.name: value for key, value in self.kwargs}
 
     # ---- keywords
 
     def _with_known_keywords(self) -> bool:
         """Correct unknown keywords, and place arguments after a keyword. Return whether all are known."""
-        if any(one.free for one in self.params.values()):
+        if takes_any_keyword(self.params):
             return True
         if (own := line_of_own_call(self.name, self._given(), self.params)) is not None:
             return self._is_own_call(own)
@@ -628,7 +627,7 @@ class _CallRepair:
             if self.builder.is_data:  # each has its own place
                 several = [[one] for one in several[0]]
             for group in several:
-                found = joined_clauses(text for text, *_ in group)
+                found = joined_clauses([text for text, *_ in group])
                 error = InvalidCall(found) if self.builder.is_data else self._invalid_call(found)
                 error = error.changed(write=example_call(self.function, self.name), is_example=True)
                 first = group[0][1]

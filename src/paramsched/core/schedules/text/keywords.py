@@ -15,7 +15,7 @@ from paramsched.core.advice.peer_words import (
 from paramsched.core.base.advise import GRAMMAR, Mend
 from paramsched.core.base.near_names import certain_name, did_you_mean
 from paramsched.core.base.node import Call, Keyword, Node, Number, Text
-from paramsched.core.base.params import Param
+from paramsched.core.base.params import Param, declared_name
 from paramsched.core.schedules.text.arguments import fits
 
 PREFIX: Final = ">>"
@@ -84,7 +84,7 @@ def meant_keyword(
     if is_share_of_run(name, value) and "over" in free:
         return MeantKeyword("over", Text(f"{value * 100:.12g}%"), Mend("other", (name,), ("over",)), 'use "over"')
     lengths = [one for one in free if params[one].kind == "length"]
-    declared = next((one for one in free if name in params[one].other_names), None)
+    declared = declared_name(name, params, free)
     ours = declared or own_name(name, params, function)
     unit = unit_of_length(name)
     is_length = ours in lengths or (ours is None and (not is_total(name) or lengths[:1] == ["over"]))

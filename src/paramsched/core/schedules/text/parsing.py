@@ -15,6 +15,7 @@ from paramsched.core.schedules.affine import Absolute, AffineLevel
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import line_of, schedule_of
 from paramsched.core.schedules.registry import SHAPES
+from paramsched.core.schedules.text.arguments import is_renamed, without_places
 from paramsched.core.schedules.text.building import BROKEN, Builder, KnownNames, option_error
 from paramsched.core.schedules.text.grammar import EXAMPLE_LINE, tree_of
 from paramsched.core.schedules.text.grammar import MOST_CHARACTERS as MOST_CHARACTERS
@@ -194,6 +195,9 @@ def _reading(builder: Builder, tree: Node, own: KnownNames, wants: _Wanted, text
 
         def again(line: str) -> Node | None:
             """Return the tree of a line if it is valid and has the corrected value."""
+            if all(one.kind == "name" for one in builder.mends) and is_renamed(tree, node):
+                parsed = tree_of(line, known_names(own))  # the same tree has the same value
+                return None if parsed.slips or without_places(parsed.node) != without_places(node) else parsed.node
             reading = read_line(line, own, wants=wants)
             is_same = not reading.problems and reading.value == value
             return reading.node if is_same else None
@@ -215,14 +219,13 @@ def _advised(error: InvalidArgument, line: str, whole: tuple[str, str] | None, *
         whole: the entire line and the corrected one, if a fix replaces the entire line.
         is_fix: True if a fix corrects the line.
     """
-    error = error.changed(replace=(whole or error.replace) if is_fix else None)
+    problem = error.problem
+    fix = (whole or problem.replace) if is_fix else None
     if line:
-        return error.changed(write=line)
-    if error.write and error.is_example:
-        return error
-    if error.instead and not error.write:
-        return error
-    return error.changed(write=EXAMPLE_LINE, is_example=True)
+        return error.changed(replace=fix, write=line)
+    if problem.advice is not None and (problem.advice.is_example or not error.write):
+        return error.changed(replace=fix)
+    return error.changed(replace=fix, write=EXAMPLE_LINE, is_example=True)
 
 
 def _schedule(builder: Builder, value: Any, node: Node, convert: Callable[..., Schedule]) -> tuple[Any, Node]:
