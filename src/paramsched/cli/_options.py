@@ -24,7 +24,7 @@ from paramsched.core.base.diagnostic import Diagnostic, printable, printable_lin
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.files import write_whole_file
 from paramsched.core.base.near_names import certain_name, closest
-from paramsched.core.base.problem import Advice, Option, Problem, Sentence, advice_text, with_advice
+from paramsched.core.base.problem import Advice, CallSite, Option, Problem, Sentence, advice_text, with_advice
 from paramsched.core.base.terminal import Line, plain_text, table_rows, terminal_text
 from paramsched.core.fields import KNOWN
 from paramsched.core.time.calendar import meant_clock
@@ -413,10 +413,10 @@ def on_command_line(problem: Problem, syntax: str = "python") -> str:
 
 def summary_for_command(problem: Problem) -> str:
     """Return the description of a problem. It begins with the option for a missing fact."""
-    is_fact = problem.call is not None and problem.call.call == "Calendar" and problem.advice is not None
-    if problem.call is None or problem.advice is None or not (is_fact and isinstance(problem.advice.what, Option)):
-        return problem.summary
-    return f"{option_of(problem.call.argument)}: {problem.found}"
+    match problem.call, problem.advice:
+        case CallSite(call="Calendar", argument=fact), Advice(Option()):
+            return f"{option_of(fact)}: {problem.found}"
+    return problem.summary
 
 
 def for_command(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

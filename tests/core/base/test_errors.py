@@ -7,7 +7,8 @@ import pytest
 
 import paramsched as ps
 from paramsched import curves, errors
-from paramsched.core.base.problem import Advice, Option
+from paramsched.core.base.node import Place
+from paramsched.core.base.problem import Advice, Option, Problem, advice_text
 from paramsched.core.schedules import rules
 from paramsched.errors import (
     CallSite,
@@ -153,3 +154,25 @@ def test_a_changed_error_keeps_the_rest():
         "For example: Calendar(total=10_000)",
         "",
     )
+
+
+def every_class(base=InvalidArgument):
+    return [base, *(one for kind in base.__subclasses__() for one in every_class(kind))]
+
+
+@pytest.mark.parametrize("kind", every_class(), ids=lambda kind: kind.__name__)
+def test_the_only_field_of_an_error_is_its_problem(kind):
+    error = kind(CallSite("f", "x"), "found", "Stop", text="line", span=(0, 2)).changed(site="here")
+
+    assert vars(error) == {"problem": error.problem}
+    assert (error.site, error.argument, error.problem.span, error.code) == ("here", "x", (0, 2), kind.default_code)
+    assert vars(pickle.loads(pickle.dumps(error))) == vars(error)
+
+
+@table(
+    ("syntax", "text"),
+    [("python", 'Write step("5 epochs")'), ("yaml", 'Write step("5 epochs")'), ("json", "Write step('5 epochs')")],
+)
+def test_a_line_in_json_has_single_quotes(syntax, text):
+    problem = Problem("", place=Place("$.lr", 0, 4), advice=Advice('step("5 epochs")'))
+    assert advice_text(problem, syntax) == text
