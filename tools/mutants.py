@@ -154,7 +154,7 @@ def _executed_lines(tests: list[str]) -> tuple[dict[str, dict[int, list[str]]], 
     for path in tests:
         record = CACHE / f"{path.replace('/', '.')}.json"
         if not record.exists():
-            folders = [str(SOURCE), str(ROOT / "tools"), os.environ.get("PYTHONPATH", "")]
+            folders = [str(SOURCE), str(ROOT / "tools"), *filter(None, [os.environ.get("PYTHONPATH")])]
             environment = os.environ | {"PYTHONPATH": os.pathsep.join(folders), "PARAMSCHED_MUTANTS": str(record)}
             options = ["-q", "-p", "mutants", "-p", "no:cacheprovider", "-m", "not long"]
             subprocess.run([sys.executable, "-m", "pytest", *options, path], cwd=ROOT, env=environment, check=False)  # noqa: S603

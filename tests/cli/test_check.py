@@ -7,6 +7,8 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
+from paramsched.cli._lint_output import edits_of
+from paramsched.core.base.diagnostic import Diagnostic, TextEdit
 
 LATE = 'horizon: 20 epochs\nlr: step("30 epochs")\n'
 
@@ -267,3 +269,11 @@ def test_a_metric_missing_from_the_log_is_reported(plan, tmp_path, logged, metri
     file = plan(f'horizon: 20\nlr: 0.1 * plateau("{metric}")\n')
 
     assert codes(file, "--log", "values.jsonl", "--select", "PS504") == found
+
+
+def test_fixes_that_touch_are_both_applied():
+    edits = [TextEdit(0, 3, "a"), TextEdit(3, 5, "b"), TextEdit(4, 6, "c")]
+
+    found = edits_of(Diagnostic("$.lr", "it is wrong", edit=edit) for edit in reversed(edits))
+
+    assert found == tuple(edits[:2])

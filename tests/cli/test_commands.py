@@ -851,3 +851,19 @@ def test_the_longest_recipes_are_drawn(name: str) -> None:
     shown = CliRunner().invoke(main, ["show", f"recipe:{name}", "--width", "60"])
 
     assert shown.exit_code == 0, shown.output
+
+
+def test_a_number_alone_is_the_base_of_the_only_field(folder):
+    (folder / "momentum.yaml").write_text("momentum: linear(1, 0.5)\nhorizon: 10\n")
+
+    assert call("show", "momentum.yaml", "--base", "0.9", "--at", "0").stdout.split()[-1] == "0.9"
+
+
+def test_a_converted_log_states_its_base(folder):
+    rows = "".join(f"{t},{0.1 * (1 - t / 20)!r}\n" for t in range(20))
+    (folder / "log.csv").write_text(f"step,lr\n{rows}")
+
+    said = call("convert", "log.csv", "--from", "log")
+
+    assert "the values are those of the log with the base lr=0.1" in said.stderr
+    assert "lr: linear(" in said.stdout

@@ -160,3 +160,16 @@ def test_ignites_own_handler_logs_the_values_of_each_update() -> None:
 def test_a_missing_token_count_suggests_the_handler() -> None:
     with pytest.raises(MissingFact, match=r"For example: PlanHandler\(…, tokens_per_sample=1024\)$"):
         Loop(BY_TOKENS).run(1)
+
+
+@pytest.mark.parametrize("accumulation", [1, 2, 3])
+def test_the_samples_of_all_batches_of_an_update_are_counted(accumulation: int) -> None:
+    loop = Loop(ps.Plan(lr="linear()", clock="samples", horizon="1000 samples"), accumulation=accumulation)
+    counted: list[int] = []
+    loop.optimizer.register_step_pre_hook(lambda *_: counted.append(loop.handler.scheduler.amount))
+
+    loop.run(1)
+
+    sizes = [len(batch[0]) for batch in loop.loader]
+    ends = range(accumulation, len(sizes) + 1, accumulation)
+    assert [*counted, loop.handler.scheduler.amount] == [0, *(sum(sizes[:end]) for end in ends)]

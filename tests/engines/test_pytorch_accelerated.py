@@ -118,3 +118,19 @@ def test_a_missing_count_suggests_the_callback(unit: str, arguments: str) -> Non
             create_scheduler_fn=engine.scheduler(plan),
         )  # fmt: skip
     assert str(error.value).endswith(f"For example: Trainer(…, callbacks=[AmountCallback({arguments})])")
+
+
+def _amounts(window: int) -> list[int]:
+    """Return the tokens before each update of an epoch, and those after the last one."""
+    trainer = Recording()
+    counted: list[int] = []
+    trainer.optimizer.register_step_pre_hook(lambda *_: counted.append(trainer.scheduler.amount))
+    trainer.fit(BY_TOKENS, epochs=1, gradient_accumulation_steps=window)
+    return [*counted, trainer.scheduler.amount]
+
+
+@pytest.mark.parametrize("window", [2, 3, 4])
+def test_all_batches_of_an_update_are_counted(window: int) -> None:
+    *before, whole = _amounts(1)
+
+    assert _amounts(window) == [*before[::window], whole]

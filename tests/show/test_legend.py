@@ -74,3 +74,13 @@ def test_a_group_name_that_resembles_a_difference_is_not_drawn_as_one(draw):
     drawn = draw(trace, log={("lr", "only in"): ([0], [9.0])})
 
     assert len(re.findall(r'class="legend bad"|<text class="ps-differs" x="0"|38;5;160m(?:used|group)', drawn)) == 1
+
+
+def test_plans_that_differ_at_one_update_differ():
+    levels = [1.0] * 20
+    plan, other = (ps.Plan(lr=ps.table(one, every=1), horizon=20) for one in (levels, [*levels[:7], 0.5, *levels[8:]]))
+    traces = [ps.trace(one, {"lr": 0.1}) for one in (plan, other)]
+
+    [verdict] = show.picture(traces[0], other=traces[1]).verdicts
+
+    assert (verdict.text, verdict.differs) == ("the plans agree at 19 of 20 updates", True)

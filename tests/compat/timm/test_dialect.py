@@ -404,3 +404,25 @@ def test_every_default_in_the_note_is_a_value(options):
     (note,) = dialect.notes_of(options.split())
 
     assert "None" not in note.found
+
+
+@pytest.mark.parametrize(("written", "drawn"), [(0, 0), (-3, 0), (7, 7), (None, 42)])
+def test_the_seed_of_the_noise_is_that_of_timm(written, drawn):
+    given = {"sched": "cosine", "num_epochs": 10, "noise": 0.5} | ({} if written is None else {"noise_seed": written})
+
+    seed = f", seed={drawn}" if drawn else ""  # 0 is the default
+    assert f"noise(1.0, clip=0.67{seed})" in suggested_line(given)
+
+
+def test_the_smallest_change_of_plateau_is_relative_to_the_base():
+    plan = dialect.to_plan({"sched": "plateau", "num_epochs": 10, "eval_metric": "loss"}, base=0.1)
+
+    assert "eps=1e-07" in str(plan)
+
+
+def test_wsd_may_end_at_the_lr_and_not_above():
+    given = {"sched": "wsd", "num_epochs": 10, "min_lr": 0.1}
+
+    assert set(ps.trace(dialect.to_plan(given, base=0.1), {"lr": 0.1}, FACTS)["lr", 0]) == {0.1}
+    with pytest.raises(ps.errors.ConfigError, match=r"must not be greater than lr=0\.05"):
+        dialect.to_plan(given, base=0.05)

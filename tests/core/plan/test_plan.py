@@ -330,3 +330,8 @@ def test_an_invalid_plan_raises_with_a_valid_one(build, message):
     assert message in str(refusal.value)
     assert refusal.value.site
     assert refusal.value.instead or "did you mean" in refusal.value.found
+
+
+def test_a_plan_is_resolved_if_its_horizon_is() -> None:
+    assert not Plan(lr=constant(), horizon="5 epochs").is_resolved
+    assert Plan(lr=constant(), horizon=5).is_resolved

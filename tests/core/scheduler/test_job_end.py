@@ -344,3 +344,26 @@ def test_an_update_of_a_compiled_step_is_counted(earlier, is_compiled):
         step()
         assert scheduler.stop_reason == ("SIGUSR1" if t >= 2 else None)
     scheduler.detach()
+
+
+@pytest.mark.parametrize(
+    ("call", "part"),
+    [
+        (lambda one: one.consumed(seconds=3), "scheduler.consumed(seconds=…)"),
+        (lambda one: one.report(progress=0.5), "scheduler.report(progress=…)"),
+    ],
+)
+def test_with_a_deadline_nothing_else_reports_the_time(call, part):
+    scheduler = ps.Scheduler(probe(), ps.Plan(lr="linear()", clock="seconds"), deadline="in 20 s")
+
+    with pytest.raises(InvalidArgument) as refusal:
+        call(scheduler)
+
+    assert str(refusal.value) == f"{part}: with a deadline, time is measured. Omit this call, or the deadline"
+
+
+def test_a_number_as_calendar_is_a_total_and_true_is_not():
+    for number, line in ((5, "Write calendar=ps.Calendar(total=5)"), (True, "For example: calendar=ps.Calendar(")):
+        with pytest.raises(InvalidArgument) as refusal:
+            ps.Scheduler(probe(), PLAN, calendar=number)
+        assert line in str(refusal.value)

@@ -168,3 +168,7 @@ def test_a_value_of_float32_is_as_planned_with_any_number_of_digits(digits, tmp_
 
     assert column.equals(planned).all()
     assert not column.equals(planned * (1 + 2e-7)).any()
+
+
+def test_a_log_that_agrees_needs_no_cause(report):
+    assert "cause" not in str(report(VALUES))
