@@ -392,7 +392,7 @@ class MissingDependency(ParamschedError, ImportError):
 
 
 def shown(value: object) -> str:
-    """Return a value as a message shows it: its repr, truncated. A failing repr does not raise.
+    """Return a value as a message of one line shows it: its repr, truncated; of a longer or failing repr, the type.
 
     >>> shown(0.1), shown(10**400), shown("a" * 100)
     ('0.1', 'an integer of 401 digits', "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...")
@@ -403,7 +403,9 @@ def shown(value: object) -> str:
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001  # a foreign class may raise anything
-        text = f"<{type(value).__name__}>"
+        text = "\n"
+    if "\n" in text:
+        return f"<{type(value).__name__}>"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -24,7 +24,7 @@ from support.tables import table
             "lr: 1\nclock: {lr: stepz}\n",
             (2, 13, "PS106"),
             'unknown clock "stepz"; expected one of batches, frames, progress, samples, seconds, tokens, updates',
-            "Write updates",
+            "For example: updates",
             None,
         ),
         ("lr: 1\nclock: 5\n", (2, 8, "PS105"), "expected the name of a clock, got 5", "For example: tokens", None),

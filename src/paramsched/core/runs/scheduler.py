@@ -869,6 +869,11 @@ class Scheduler(LRScheduler):
 
     if not TYPE_CHECKING:  # hidden, so that type checkers reject these names
         change, cooldown, lr, scale, progress = map(_Misnamed, ("change", "cooldown", "lr", "scale", PROGRESS))
+        __iter__ = None  # `__getitem__` alone would make a Scheduler iterable
+
+        def __getitem__(self, key: object) -> NoReturn:
+            field = key if isinstance(key, str) else "lr"
+            raise TypeError(f'a Scheduler has no items; its values are optimizer.param_groups[0]["{field}"]')
 
     def __repr__(self) -> str:
         plan = repr(self.plan).replace("\n", " ")  # its lines are broken anew

@@ -276,9 +276,9 @@ def _check_keys(state: Any) -> None:
     if not isinstance(state, Mapping):
         raise StateError(f"expected the dict that scheduler.state_dict() returns, got {type(state).__name__}")
     if "version" not in state:
-        keys = names_listed(sorted(map(str, state))) or "none"
+        got = f"a dict with the keys: {names_listed(sorted(map(str, state)))}" if state else "an empty dict"
         raise StateError(
-            f"expected the dict that scheduler.state_dict() returns, got a dict with the keys: {keys}. If the run has "
+            f"expected the dict that scheduler.state_dict() returns, got {got}. If the run has "
             "completed n updates without a plan, call scheduler.seek(n)"
         )
     version = state["version"]

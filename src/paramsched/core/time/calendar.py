@@ -363,7 +363,7 @@ def known_clock(value: Any, site: str | CallSite) -> ClockName:
     meant = meant_clock(value)
     clock = meant or UPDATES
     line = f'{site.argument}="{clock}"' if isinstance(site, CallSite) else clock
-    raise InvalidArgument(site, found, f"Write {line}", sample=clock)
+    raise InvalidArgument(site, found, f"{'Write' if meant else 'For example:'} {line}", sample=clock)
 
 
 def meant_clock(value: object) -> str | None:

@@ -19,6 +19,7 @@ from paramsched.core.plan.followed_lines import schedule_followed
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.core.plan.levels import base_is_zero
+from paramsched.core.plan.plan import require_calendar
 from paramsched.core.schedules import Constant, Schedule
 from paramsched.core.schedules.leaves import Like
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
@@ -62,6 +63,8 @@ def check(
     PS201 warning $.lr
     """
     plan = plan_of(plan, "ps.check")
+    if not isinstance(calendar, Calendar | None):
+        require_calendar("ps.check(…, %s)", calendar)
     native = native and not plan.is_peers
     found = [*_two_horizons(plan, calendar)]
     trial = None if found else trial_run(plan, calendar)

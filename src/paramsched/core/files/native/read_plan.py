@@ -70,6 +70,8 @@ _Misplaced: TypeAlias = tuple[str, str, tuple[str, Any] | None]
 """What is wrong, the advice, and the entry to write at the top level instead."""
 _WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparameters", "schedules")
 """Keys under which users may write an entire plan by mistake."""
+_OF_FILES = ("author", "date", "description", "experiment", "id", "name", "notes", "project", "seed", "version")
+"""Keys of other files, about the file or the run; no optimizer has such a field."""
 _A_TARGET = "{initial: 1.0, schedule: cosine()}"
 _MOST_NAMES = 1_000  # fields that are checked for misspellings; no optimizer has as many
 
@@ -361,6 +363,8 @@ class _PlanReader:
             instead = f"Split it: {written}" if clear else f'For example: "{key}[0]": absolute(0.9)'
             return found, instead, None
         name, is_schedule = key.lower().replace("-", "_"), re.search(r"[({]", str(value)) is not None
+        if selector is None and name in _OF_FILES and not is_schedule:
+            return f'"{key}" is not a hyperparameter', "Remove it, or write it as a comment", None
         if name in RUN_FACTS and not is_schedule:
             found = f'"{key}" is a run fact, not a field'
             known = "…"

@@ -249,9 +249,13 @@ def _peer_call(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, 
         line = None
     if line is not None:
         meant = _without_places(line, names)
-        if (until := _until_it_rises(meant)) is not None:
-            library = (meant_by(full) or ("it",))[0]
-            found = f'"{shortened_text(name)}" is a name of {library}; {until}. {library} rises again after it'
+        library = (meant_by(full) or ("it",))[0]
+        if (simple := _until_it_rises(meant)) is not None:
+            found = f'"{shortened_text(name)}" is a name of {library}; {simple}. {library} rises again after it'
+        elif (simple := _one_cycle_of_base(meant)) is not None:
+            found = (
+                f'"{shortened_text(name)}" is a name of {library}; {simple}. {library} moves the momentum or beta1 too'
+            )
         return NameProblem(found, meant, Mend("peer"), example)
     if name.rpartition(".")[2] in (*SEQUENCES, "SequentialLR"):
         return _sequence(Call(name, args, node.kwargs, node.place, node.head), name)
@@ -284,6 +288,28 @@ def _until_it_rises(node: Node) -> str | None:
             fall = Call("cosine", (), (*kwargs, Keyword("over", half)))
             line = text_of(Call(">>", (*stages[:-1], fall)) if len(stages) > 1 else fall)
             return f"if the run ends at update {begin + int(half.value)}: {line}"
+    return None
+
+
+def _one_cycle_of_base(node: Node) -> str | None:
+    """Return the simple line of torch's one-cycle policy, with its conditions; None for other lines and options.
+
+    >>> given = [Number(0.1, "0.1"), Number(90, "90"), Number(0.4, "0.4"), Text("cos"), Number(25, ""), Number(1e4, "")]
+    >>> _one_cycle_of_base(Call("recurrence", (Call("rules.one_cycle", (*given, Word("False"))),)))
+    'if the base is 0.1 and the run ends at update 90: one_cycle("40%", index="t/(n-1)")'
+    """
+    match node:
+        case Call("recurrence", (Call("rules.one_cycle", args),)):
+            pass
+        case _:
+            return None
+    match args:
+        case (Number(most), Number(total), Number(up), Text("cos"), Number(25), Number(10_000), Word("False")) if (
+            up > 0
+        ):
+            first = () if up == 0.3 else (Text(f"{up * 100:.12g}%"),)
+            line = text_of(Call("one_cycle", first, (Keyword("index", Text("t/(n-1)")),)))
+            return f"if the base is {most:g} and the run ends at update {total:g}: {line}"
     return None
 
 
