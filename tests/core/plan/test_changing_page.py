@@ -7,7 +7,7 @@ from pathlib import Path
 import paramsched as ps
 from support.tables import table
 
-PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "changing-a-plan.md"
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "change-a-plan.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 PLAN = (
     'horizon: 10000\nlr: warmup("5%") >> cosine(to=0.1)\nweight_decay: linear(to=0.5)\ngroups:\n  head: {lr: step(9)}\n'

@@ -15,10 +15,10 @@ from paramsched.cli import main
 ROOT = Path(__file__).parents[3]
 
 
-PAGE = ROOT / "docs" / "how-to" / "changing-a-plan.md"
+PAGE = ROOT / "docs" / "how-to" / "change-a-plan.md"
 
 
-TEXT = PAGE.read_text(encoding="utf-8")
+TEXT = PAGE.read_text(encoding="utf-8").split("## While it runs")[0]  # its plan is another one
 
 
 PLAN = (
