@@ -435,7 +435,7 @@ DOCUMENTS = [
     ('horizon: ~\nlr: 1', '1:10 $.horizon expected a length, got null |  | PS105'),
     ('clock: token\nlr: 1',
      '1:8 $.clock unknown clock "token"; did you mean "tokens"? | Write tokens | PS106 token>tokens'),
-    ('clock: {lr: x}\nlr: 1', '1:13 $.clock.lr unknown clock "x"; expected … | Write updates | PS106'),
+    ('clock: {lr: x}\nlr: 1', '1:13 $.clock.lr unknown clock "x"; expected … | For example: updates | PS106'),
     ('clock: {momentum: samples}\nlr: 1',
      "1:8 $.clock Plan(clock={'momentum': …}): unknown field or target 'momentum'; expected lr |  | PS106"),
     ('clock: [samples]\nlr: 1',
