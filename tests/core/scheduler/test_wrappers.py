@@ -137,6 +137,8 @@ def containers():
     copies = [dict(one.param_groups[0]) for one in (first, second)]
     return {
         "nothing": (object(), r"it has no param_groups\. For example: ps\.Scheduler\(optimizer, plan\)$"),
+        "a plan": (PLAN, r"the optimizer comes first, and the plan after it\. For example: ps\.Scheduler\(optim"),
+        "a schedule": (ps.cosine(), "the optimizer comes first"),
         "no groups": (SimpleNamespace(param_groups=[]), "it has no param_groups"),
         "no list": (SimpleNamespace(param_groups=first.param_groups[0]), "it has no param_groups"),
         "optax": (OfOptax(), "an optimizer of optax has no param_groups; .*For example: planned"),

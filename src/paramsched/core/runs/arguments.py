@@ -18,6 +18,7 @@ from paramsched.core.scheduler.resume import Resume
 from paramsched.core.scheduler.saved_state import OnChange, OnChangeChoice
 from paramsched.core.scheduler.slots import LateGroups, bases_by_slot, slots_of
 from paramsched.core.scheduler.start import Request
+from paramsched.core.schedules import Schedule
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, InvalidTime, shown
 
@@ -173,7 +174,9 @@ def unwrapped_optimizer(optimizer: Any) -> Any:
             )
     if not isinstance(groups, list) or not groups:
         found, instead = "it has no param_groups", "For example: ps.Scheduler(optimizer, plan)"
-        if "optax" in (str(getattr(one, "__module__", "")).partition(".")[0] for one in (optimizer, type(optimizer))):
+        if isinstance(optimizer, Plan | Schedule):
+            found = "the optimizer comes first, and the plan after it"
+        elif "optax" in (str(getattr(one, "__module__", "")).partition(".")[0] for one in (optimizer, type(optimizer))):
             found = "an optimizer of optax has no param_groups; paramsched.engines.optax.planned drives it"
             instead = 'For example: planned(optax.adamw, plan, base={"lr": 3e-4})'
         raise InvalidArgument(f"Scheduler({type(optimizer).__name__}, …)", found, instead)
