@@ -117,6 +117,11 @@ def test_a_similar_name_is_suggested_and_otherwise_all_known_names(name, clause)
     assert did_you_mean(name, ["step", "cosine"]) == clause
 
 
+class InRows:
+    def __repr__(self):
+        return "Optimizer (\n    lr: 0.1\n)"
+
+
 class Unprintable:
     def __repr__(self):
         raise KeyError
@@ -128,6 +133,7 @@ class Unprintable:
         (10**40 - 1, "9" * 40), (10**40, "an integer of 41 digits"), (-(10**40), "an integer of 41 digits"),
         (10**400 - 1, "an integer of 400 digits"), (10**400, "an integer of 401 digits"), (True, "True"),
         ("a" * 58, f"'{'a' * 58}'"), ("a" * 59, f"'{'a' * 56}..."), (Unprintable(), "<Unprintable>"),
+        (InRows(), "<InRows>"),
     ],
 )  # fmt: skip
 def test_a_value_in_a_message_is_short(value, text):

@@ -29,6 +29,13 @@ from support.tables import table
         ),
         ("lr: 1\nclock: 5\n", (2, 8, "PS105"), "expected the name of a clock, got 5", "For example: tokens", None),
         (
+            "lr: 1\nversion: 1\n",
+            (2, 1, "PS103"),
+            '"version" is not a hyperparameter',
+            "Remove it",
+            None,
+        ),
+        (
             "epochs: 20\nlr: 1\n",
             (1, 1, "PS103"),
             '"epochs" is not a field; the length of the run is "horizon"',

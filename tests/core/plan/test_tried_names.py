@@ -44,3 +44,13 @@ def test_a_plan_is_copied_and_pickled_and_has_no_field_as_attribute():
     assert copy.deepcopy(PLAN) == copy.copy(PLAN) == pickle.loads(pickle.dumps(PLAN)) == PLAN
     assert not hasattr(PLAN, "lr")
     assert not hasattr(PLAN, "__array__")
+
+
+def test_a_scheduler_has_no_items_and_names_its_values():
+    scheduler = ps.Scheduler(optimizer(), PLAN)
+
+    with pytest.raises(TypeError, match=r"scheduler\.values\(\)$"):
+        scheduler["lr"]
+    with pytest.raises(TypeError, match="not iterable"):
+        list(scheduler)
+    assert scheduler.values()["lr", 0] == 0.1

@@ -113,3 +113,10 @@ def test_facts_can_be_set_only_once():
 
     with pytest.raises(ParamschedError, match="the run facts are known already"):
         scheduler.set_facts(steps_per_epoch=5)
+
+
+def test_a_number_as_calendar_is_a_total_and_true_is_not():
+    for number, line in ((5, "Write calendar=ps.Calendar(total=5)"), (True, "For example: calendar=ps.Calendar(")):
+        with pytest.raises(InvalidArgument) as refusal:
+            ps.Scheduler(probe(), PLAN, calendar=number)
+        assert line in str(refusal.value)

@@ -360,10 +360,3 @@ def test_with_a_deadline_nothing_else_reports_the_time(call, part):
         call(scheduler)
 
     assert str(refusal.value) == f"{part}: with a deadline, time is measured. Omit this call, or the deadline"
-
-
-def test_a_number_as_calendar_is_a_total_and_true_is_not():
-    for number, line in ((5, "Write calendar=ps.Calendar(total=5)"), (True, "For example: calendar=ps.Calendar(")):
-        with pytest.raises(InvalidArgument) as refusal:
-            ps.Scheduler(probe(), PLAN, calendar=number)
-        assert line in str(refusal.value)

@@ -33,6 +33,15 @@ def test_the_simple_line_of_the_one_cycle_policy_has_torchs_values(most: float, 
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-15 * most)
 
 
+def test_the_simple_line_keeps_the_numbers_of_the_user() -> None:
+    with pytest.raises(
+        ParseError, match=r"if the base is 0\.123456789 and the run ends at update 1234567: one_cycle\("
+    ):
+        ps.Plan(lr="OneCycleLR(0.123456789, 1234567)")
+    with pytest.raises(ParseError, match="use one_cycle"):  # no share of twelve digits is a third
+        ps.Plan(lr="OneCycleLR(0.1, 90, pct_start=0.3333333333333333)")
+
+
 def test_other_options_of_the_one_cycle_policy_have_the_exact_line_only() -> None:
     with pytest.raises(ParseError, match="use one_cycle") as refusal:
         ps.Plan(lr="OneCycleLR(max_lr=0.1, total_steps=90, anneal_strategy='linear')")

@@ -8,6 +8,7 @@ from paramsched.core import files as config
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import cosine
 from paramsched.core.time import Calendar
+from paramsched.errors import InvalidArgument
 from paramsched.tools.check.plan_check import check
 from support.strategies import GROUPS, World, plans
 from support.tables import table
@@ -158,3 +159,9 @@ def test_a_target_that_is_not_followed_on_the_clock_of_the_run_is_an_error():
         "PS206",
         'Write (warmup("375000000 tokens") >> cosine()) * like("batch_size")',
     )
+
+
+@pytest.mark.parametrize("wrong", [100, "100", object()])
+def test_only_a_calendar_is_taken_for_one(wrong):
+    with pytest.raises(InvalidArgument, match=r"^ps\.check\(…, .*\): not a Calendar\. .*ps\.Calendar\(total="):
+        check(Plan(lr=cosine()), wrong)

@@ -872,8 +872,7 @@ class Scheduler(LRScheduler):
         __iter__ = None  # `__getitem__` alone would make a Scheduler iterable
 
         def __getitem__(self, key: object) -> NoReturn:
-            field = key if isinstance(key, str) else "lr"
-            raise TypeError(f'a Scheduler has no items; its values are optimizer.param_groups[0]["{field}"]')
+            raise TypeError("a Scheduler has no items; its values by field and group are scheduler.values()")
 
     def __repr__(self) -> str:
         plan = repr(self.plan).replace("\n", " ")  # its lines are broken anew

@@ -364,7 +364,7 @@ class _PlanReader:
             return found, instead, None
         name, is_schedule = key.lower().replace("-", "_"), re.search(r"[({]", str(value)) is not None
         if selector is None and name in _OF_FILES and not is_schedule:
-            return f'"{key}" is not a hyperparameter', "Remove it, or write it as a comment", None
+            return f'"{key}" is not a hyperparameter', "Remove it", None
         if name in RUN_FACTS and not is_schedule:
             found = f'"{key}" is a run fact, not a field'
             known = "…"

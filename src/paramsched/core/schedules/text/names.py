@@ -250,12 +250,12 @@ def _peer_call(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, 
     if line is not None:
         meant = _without_places(line, names)
         library = (meant_by(full) or ("it",))[0]
-        if (simple := _until_it_rises(meant)) is not None:
-            found = f'"{shortened_text(name)}" is a name of {library}; {simple}. {library} rises again after it'
-        elif (simple := _one_cycle_of_base(meant)) is not None:
-            found = (
-                f'"{shortened_text(name)}" is a name of {library}; {simple}. {library} moves the momentum or beta1 too'
-            )
+        simple = _until_it_rises(meant)
+        then = "rises again after it"
+        if simple is None:
+            simple, then = _one_cycle_of_base(meant), "moves the momentum or beta1 too, unless cycle_momentum=False"
+        if simple is not None:
+            found = f'"{shortened_text(name)}" is a name of {library}; {simple}. {library} {then}'
         return NameProblem(found, meant, Mend("peer"), example)
     if name.rpartition(".")[2] in (*SEQUENCES, "SequentialLR"):
         return _sequence(Call(name, args, node.kwargs, node.place, node.head), name)
@@ -304,12 +304,12 @@ def _one_cycle_of_base(node: Node) -> str | None:
         case _:
             return None
     match args:
-        case (Number(most), Number(total), Number(up), Text("cos"), Number(25), Number(10_000), Word("False")) if (
-            up > 0
-        ):
-            first = () if up == 0.3 else (Text(f"{up * 100:.12g}%"),)
-            line = text_of(Call("one_cycle", first, (Keyword("index", Text("t/(n-1)")),)))
-            return f"if the base is {most:g} and the run ends at update {total:g}: {line}"
+        case (Number(_, base), Number(_, total), Number(up), Text("cos"), Number(25), Number(10_000), Word("False")):
+            share = f"{up * 100:.12g}%"
+            if up <= 0 or float(share[:-1]) / 100 != up:
+                return None
+            line = text_of(Call("one_cycle", () if up == 0.3 else (Text(share),), (Keyword("index", Text("t/(n-1)")),)))
+            return f"if the base is {base} and the run ends at update {total}: {line}"
     return None
 
 
