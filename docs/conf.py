@@ -47,6 +47,7 @@ myst_enable_extensions = ["colon_fence", "attrs_inline"]
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
+copybutton_line_continuation_character = "\\"
 copybutton_remove_prompts = True
 
 autodoc_typehints = "signature"

@@ -2,7 +2,7 @@
 
 - Python runs. If a notebook draws the value of the last line, the page shows the picture.
 - Python with prompts is a doctest.
-- `console` runs the commands after `$`.
+- `console` runs the commands after `$`. A command that should fail ends with `  # exit code 1: a word of its output`.
 - A block whose first line is a comment with a file name, `# plan.yaml`, is also written to the folder.
 - The comment `<!-- not run: why -->` skips the next block.
 
@@ -35,6 +35,7 @@ from paramsched.cli import main
 EXAMPLES = Path(__file__).parents[2] / "examples"
 _FILE = re.compile(r"(?:#|//) ([\w-]+\.(?:yaml|toml|json|py|csv))\n")
 _COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.+)$", re.MULTILINE)
+_FAILURE = re.compile(r"exit code (?P<code>[1-9]): (?P<word>.+)")
 _RESULT = "_result_of_the_last_line"
 _NOT_RUN = re.compile(r"<!--\s*not run: (.*?)\s*-->", re.DOTALL)
 PARTS = re.compile(
@@ -211,15 +212,17 @@ def run_commands(text: str) -> list[tuple[str, str]]:
     """Run the commands after `$`, and return each of them, as it is written, with its output.
 
     Raises:
-        Failure: a command failed without `# fails` after it, or succeeded with it.
+        Failure: a command failed without `# exit code` after it, or did not fail as that states.
     """
     shown = []
     for written in _COMMAND.findall(text):
         command, _, remark = one_line(written).partition("  # ")
         code, output = run_command(shlex.split(command))
-        if (code != 0) != remark.startswith("fails"):
+        stated = _FAILURE.fullmatch(remark)
+        as_stated = code == (0 if stated is None else int(stated["code"]))
+        if not as_stated or (stated is not None and stated["word"] not in output):
             raise Failure(f"$ {command}\n{output}\nexit code {code}")
-        shown.append((f"$ {written.partition('  # ')[0]}", output.rstrip()))
+        shown.append((f"$ {written}", output.rstrip()))
     return shown
 
 

@@ -5,6 +5,7 @@ page what a reader sees of it:
 
 - The output of Python is shown below it. The output of commands replaces any output in the page's source, and a picture
   that they write, `-o run.svg`, is shown below.
+- Above a block that is not run because it needs something, a line names that.
 - If the code uses names that it does not define, such as `optimizer`, the lines to paste first are folded above it.
 
 A snippet that needs a library that is not installed is skipped and logged. The test suite runs all of them.
@@ -59,11 +60,7 @@ def run_page(app: Sphinx, doctree: nodes.document) -> None:
         for node in doctree.findall()
         if isinstance(node, nodes.literal_block) or is_comment(node)
     ]
-    code = [
-        node
-        for node in blocks
-        if node.get("language") == "python" and "source" not in node
-    ]
+    code = [node for node in blocks if node.get("language") == "python"]
     page = Page.as_pasted(app.env.docname, map(block_of, code))
     if page.beginning:
         show_beginning(
@@ -74,11 +71,14 @@ def run_page(app: Sphinx, doctree: nodes.document) -> None:
         warnings.simplefilter("ignore")
         for node in blocks:
             if is_comment(node):
-                node.parent.remove(node)
-                skip_next = skip_next or reason_not_run(node.astext()) is not None
+                reason = reason_not_run(node.astext())
+                node.parent.replace(node, needs(reason or ""))
+                skip_next = skip_next or reason is not None
                 continue
-            if not skip_next and not succeeds(
-                partial(run_block, page, node), page, node
+            if (
+                not skip_next
+                and app.config.run_snippets
+                and not succeeds(partial(run_block, page, node), page, node)
             ):
                 return
             skip_next = False
@@ -93,6 +93,14 @@ def show_beginning(text: str, first: nodes.Element) -> None:
     )
     where = first.parent.index(first)
     first.parent.insert(where, [before, lines, behind])
+
+
+def needs(reason: str) -> list[nodes.Node]:
+    """Return the sentence above a block that needs what a reader may lack."""
+    if not reason.startswith("it needs "):
+        return []
+    sentence = "N" + reason.removeprefix("it n").partition(";")[0]
+    return [nodes.paragraph(sentence, f"{sentence}:", classes=["needs"])]
 
 
 def is_comment(node: nodes.Node) -> bool:
@@ -207,6 +215,7 @@ def set_text(node: nodes.Element, text: str) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Run the code of each page when it is read."""
+    """Run the code of each page when it is read; with `-D run_snippets=0` only add what a reader pastes."""
+    app.add_config_value("run_snippets", True, "env", types=bool)
     app.connect("doctree-read", run_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,9 +1,11 @@
 """Run the code of the documentation's pages, for libraries that the documentation build may lack."""
 
+import html
 import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import traceback
@@ -80,31 +82,63 @@ def run_section(page: str, heading: str, folder: Path) -> tuple[dict[str, Any], 
     return namespace.names, printed
 
 
+_OF_HTML = re.compile(
+    r'code-block-caption"><span class="caption-text">(?P<caption>.*?)</span>|<p class="needs">(?P<needs>.*?)</p>|'
+    r'<div class="(?P<output>output )?highlight-(?P<language>[\w-]+) notranslate">'
+    r'<div class="highlight"><pre>(?P<text>.*?)</pre>',
+    re.DOTALL,
+)
+
+
+def build(folder: Path) -> None:
+    """Build the pages in a folder, without the generated ones and without outputs."""
+    for one in DOCS.parent.iterdir():
+        if one != DOCS and not one.name.startswith("."):
+            (folder / one.name).symlink_to(one)
+    shutil.copytree(DOCS, folder / "docs", ignore=shutil.ignore_patterns("_*", ".*"))
+    options = ["-D", "run_snippets=0", "-D", "exclude_patterns=_generated"]
+    subprocess.run(
+        [sys.executable, "-m", "sphinx", "-Q", "-b", "html", *options, "docs", "html"],
+        cwd=folder, check=True, env=os.environ | {"PYTHONPATH": str(DOCS.parent / "src")},
+    )  # fmt: skip
+
+
+def blocks_of_html(page: str) -> Iterator[page_code.Block]:
+    """Return the blocks of a built page in order, without outputs. A caption above a block is the name of its file."""
+    caption = needs = None
+    for part in _OF_HTML.finditer(page):
+        if part["text"] is None:
+            caption, needs = part["caption"], part["needs"]
+            continue
+        text = html.unescape(re.sub("<[^>]*>", "", part["text"])).rstrip("\n")
+        if not part["output"]:
+            yield page_code.Block(part["language"], text, caption or page_code.file_name(text + "\n"), needs)
+        caption = needs = None
+
+
 def run_as_pasted(page: Path) -> tuple[str, str]:
-    """Run all blocks of a page in order, like a reader who pastes each of them into one session.
+    """Run all blocks of a built page in order, like a reader who pastes each of them into one session.
 
     Returns:
         failure: The block that failed and its error, or "".
         absent: What is missing to run the whole page, or "".
     """
-    blocks = list(page_code.blocks(page.read_text(encoding="utf-8")))
     absent = ""
     with page_code.folder_of_page():
-        session = page_code.Page.as_pasted(page.name, blocks)
-        for block in blocks:
-            if block.not_run is not None and block.not_run.startswith("it needs "):
+        session = page_code.Page(page.name)
+        for block in blocks_of_html(page.read_text(encoding="utf-8")):
+            if block.not_run is not None:
                 absent = block.not_run
-            elif block.not_run is None or block.language != "console":  # the tests of the page run the others
-                try:
-                    session.run(block)
-                except MissingDependency as error:
-                    return "", str(error)
-                except ModuleNotFoundError as error:
-                    if (error.name or "").partition(".")[0] == "paramsched":
-                        return f"{block.text}\n{error}", ""
-                    return "", str(error)
-                except (Exception, SystemExit):  # noqa: BLE001  # a page may raise anything
+                continue
+            try:
+                session.run(block)
+            except MissingDependency as error:
+                absent = str(error)
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # a page may raise anything
+                of_another = isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("paramsched")
+                if not of_another and not (absent and isinstance(error, NameError)):
                     return f"{block.text}\n{traceback.format_exc(limit=-3)}", ""
+                absent = absent or str(error)
     return "", absent
 
 

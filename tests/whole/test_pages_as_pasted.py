@@ -1,9 +1,7 @@
-"""Each page runs as a reader pastes it: every block in order, with only the set-up that the page shows."""
+"""Each page runs as a reader pastes its HTML: every block in order, with only the set-up that the page shows."""
 
 import json
 import re
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,34 +11,29 @@ from support.pages import DOCS
 from support.tables import table
 
 pytestmark = pytest.mark.heavy
-SHORT = {"tutorials", "explanation"}  # the build of the pages runs the others too
+FOLDERS = ["", *sorted(one.name for one in DOCS.iterdir() if any(one.glob("*.md")) and one.name[0] != "_")]
 
 
-def groups() -> dict[str, list[Path]]:
-    """Return the pages with code by folder."""
-    found: dict[str, list[Path]] = {}
-    for page in sorted(DOCS.rglob("*.md")):
-        folder = page.relative_to(DOCS).parts[0]
-        blocks = [] if folder.startswith("_") else pages.page_code.blocks(page.read_text(encoding="utf-8"))
-        if any(block.language in {"python", "console"} for block in blocks):
-            found.setdefault("" if folder == page.name else folder, []).append(page)
-    return found
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Return the folder of the built pages."""
+    pytest.importorskip("sphinx")
+    folder = tmp_path_factory.mktemp("built")
+    pages.build(folder)
+    return folder / "html"
 
 
-def cases() -> list[Any]:
-    return [
-        pytest.param(some, id=name, marks=[pytest.mark.long] * (name not in SHORT)) for name, some in groups().items()
-    ]
-
-
-@pytest.mark.parametrize("some", cases())
-def test_every_block_of_a_page_runs_as_pasted(some, tmp_path, subtests):
+@pytest.mark.long
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_block_of_a_built_page_runs_as_pasted(built, folder, tmp_path, subtests):
+    sources = sorted((DOCS / folder).glob("*.md"))
+    some = [(built / page.relative_to(DOCS)).with_suffix(".html") for page in sources]
     done = programs.run([pages.__file__, str(tmp_path / "found"), *map(str, some)])
     assert done.returncode == 0, done.stderr
     found = {page: rest for page, *rest in map(json.loads, (tmp_path / "found").read_text().splitlines())}
 
     for page in some:
-        with subtests.test(page=str(page.relative_to(DOCS))):
+        with subtests.test(page=str(page.relative_to(built))):
             failure, absent = found[str(page)]
             assert not failure, failure
             if absent:
@@ -69,8 +62,9 @@ def test_no_code_of_a_page_is_hidden(page):
 
 
 def test_a_page_that_needs_more_than_it_shows_fails(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("```python\nfirst = 1\n```\n\n<!-- not run: an output -->\n```python\nprint(second)\n```\n")
+    page = tmp_path / "page.html"
+    block = '<div class="highlight-python notranslate"><div class="highlight"><pre><span>{}</span>\n</pre></div></div>'
+    page.write_text("\n".join(map(block.format, ["first = 1", "print(second)"])), encoding="utf-8")
 
     failure, absent = pages.run_as_pasted(page)
 

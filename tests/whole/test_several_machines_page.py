@@ -26,13 +26,13 @@ pytestmark = pytest.mark.heavy
 
 def console(heading: str) -> tuple[str, str]:
     """Return the arguments of the first torchrun command of a section, and the output below it."""
-    found = re.search(r"^\$ torchrun (.*)\n((?:.*\n)*?)```", sections(PAGE)[heading], re.MULTILINE)
+    found = re.search(r"^(?:\$ |    )torchrun (.*)\n((?:.*\n)*?)```", sections(PAGE)[heading], re.MULTILINE)
     return found[1], found[2]
 
 
 def exported(heading: str) -> dict[str, str]:
-    """Return the environment variables that a section exports."""
-    return dict(re.findall(r"^\$ export (\w+)=(\w+)$", sections(PAGE)[heading], re.MULTILINE))
+    """Return the environment variables that a section sets."""
+    return dict(re.findall(r"^\$ env (\w+)=(\w+) ", sections(PAGE)[heading], re.MULTILINE))
 
 
 def script(heading: str, folder: Path, page: str = PAGE) -> None:
@@ -86,7 +86,7 @@ def test_torchrun_restarts_the_processes_after_a_kill(tmp_path):
 def test_a_run_on_two_machines_continues_on_one_after_the_other_fails(tmp_path):
     """Two agents of torchrun on this machine; the first one holds the store."""
     script(FSDP, tmp_path)
-    command = re.search(r"^\$ torchrun (--nnodes(?:.*\\\n)*.*)$", sections(PAGE)[ELASTIC], re.MULTILINE)[1]
+    command = re.search(r"^    torchrun (--nnodes(?:.*\\\n)*.*)$", sections(PAGE)[ELASTIC], re.MULTILINE)[1]
     port = free_port()
     for printed, used in {"node 4": "node 1", "host-1:29500": f"localhost:{port}", "\\\n": ""}.items():
         assert printed in command

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import paramsched as ps
 
-PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "consumed.md"
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "growing-batch.md"
 
 
 def test_the_example_on_the_page_prints_the_documented_output():
