@@ -16,7 +16,7 @@ from support.spread import spread
 pytest.importorskip("lightning.pytorch")
 pytestmark = pytest.mark.heavy
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "jobs-cut-short.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "stop-in-time.md"
 SCRIPT = dict(re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S))[
     "lightning_job.py"
 ]

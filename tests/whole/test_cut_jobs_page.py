@@ -12,7 +12,7 @@ from support.spread import spread
 
 pytestmark = [pytest.mark.heavy, pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")]
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "jobs-cut-short.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "stop-in-time.md"
 SCRIPTS = dict(re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S))
 SLOWED = {"plain.py": 0.004, "trainer.py": 0.02, "lightning_job.py": 0.008, "accelerate_job.py": 0.006}
 """Seconds that each update lasts at least, so that a job lasts longer than until its signal on any machine."""
@@ -102,11 +102,11 @@ def test_a_script_that_is_cut_and_submitted_again_ends_with_the_weights_of_one_r
 WORDS = {
     "WSD-S": "which-schedule",
     "adaptive KL": "metrics",
-    "schedule-free": "schedule-free",
-    "walltime": "jobs-cut-short",
-    "preemption": "jobs-cut-short",
-    "spot": "jobs-cut-short",
-    "requeue": "jobs-cut-short",
+    "schedule-free": "../engines/swa",
+    "walltime": "stop-in-time",
+    "preemption": "stop-in-time",
+    "spot": "stop-in-time",
+    "requeue": "stop-in-time",
 }
 
 

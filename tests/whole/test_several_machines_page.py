@@ -151,7 +151,7 @@ def test_a_job_of_slurm_requeues_before_the_end_and_ends_before_its_deadline(tmp
 @pytest.mark.long
 def test_ray_continues_after_the_kill_of_a_worker(tmp_path):
     pytest.importorskip("ray")
-    script("Ray Train", tmp_path, "how-to/ray.md")
+    script("Ray Train", tmp_path, "how-to/sweeps.md")
     driver = subprocess.Popen(
         [sys.executable, "ray_train.py"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
     )

@@ -39,8 +39,8 @@ def test_each_member_of_a_population_has_used_the_plan_that_it_has_at_the_end(fo
 def test_ray_tune_searches_texts_and_changes_the_plans_of_a_population(folder):
     pytest.importorskip("ray")
 
-    _, (search, population) = run_section("how-to/ray.md", "Ray Tune", folder)
+    _, (search, population) = run_section("how-to/sweeps.md", "Ray Tune", folder)
 
-    assert search.splitlines()[-1] in sections("how-to/ray.md")["Ray Tune"]
+    assert search.splitlines()[-1] in sections("how-to/sweeps.md")["Ray Tune"]
     assert population.splitlines()[-2] == "horizon: 60"
     assert population.splitlines()[-1].startswith("lr: ")
