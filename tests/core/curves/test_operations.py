@@ -129,7 +129,7 @@ def test_values_of_two_kinds_are_refused(values):
 
     kinds = ", ".join(type(value).__name__ for value in values)
     assert str(refusal.value).startswith(
-        f"a value of {kinds}: neither a number nor arrays of one library. For example: 3, a"
+        f"a value of {kinds}: expected a number, or arrays of one library. For example: 3, a"
     )
 
 

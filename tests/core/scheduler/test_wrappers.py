@@ -142,8 +142,11 @@ def containers():
         "no groups": (SimpleNamespace(param_groups=[]), "it has no param_groups"),
         "no list": (SimpleNamespace(param_groups=first.param_groups[0]), "it has no param_groups"),
         "optax": (OfOptax(), "an optimizer of optax has no param_groups; .*For example: planned"),
-        "a list": ([first, second], r"it is a container of optimizers; .* in enumerate\(optimizers\)\}, plan\)"),
-        "an attribute": (SimpleNamespace(all=(first, second)), r"a container .* in enumerate\(optimizer\.all\)"),
+        "a list": ([first, second], r"this is a list of optimizers; .* in enumerate\(optimizers\)\}, plan\)"),
+        "an attribute": (
+            SimpleNamespace(all=(first, second)),
+            r"this is a container .* in enumerate\(optimizer\.all\)",
+        ),
         "idle groups": (SimpleNamespace(optimizers=[first, second], param_groups=copies), "a container"),
         "empty": (SimpleNamespace(optimizers=[], param_groups=[]), "it has no param_groups"),
     }

@@ -231,7 +231,7 @@ def arrays_of(*values: object) -> Arrays:
         kinds = ", ".join(dict.fromkeys(type(value).__name__ for value in foreign))
         raise InvalidArgument(
             f"a value of {kinds}",
-            "neither a number nor arrays of one library",
+            "expected a number, or arrays of one library",
             "For example: 3, a NumPy array or a tensor",
         ) from None
     where = device(foreign[0])

@@ -1,6 +1,7 @@
 """Limits for the texts of configs, and reading of small files."""
 
 import re
+import shlex
 from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import Path
@@ -84,6 +85,9 @@ def read_bounded_text(file: Path) -> str:
         data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise ConfigError(str(file), [f"more than {MOST_BYTES:,} bytes; a plan is a short text"])
+    if data[:4] == b"PK\x03\x04" and b"data.pkl" in data[:256]:  # as torch.save begins
+        command = f"paramsched resume {shlex.quote(str(file))} --plan plan.yaml"
+        raise ConfigError(str(file), [Diagnostic("", "this is a checkpoint, not a plan", f"Write {command}")])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

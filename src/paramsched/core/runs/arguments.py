@@ -167,9 +167,10 @@ def unwrapped_optimizer(optimizer: Any) -> Any:
         members = next((f"optimizer.{name}" for name, value in own.items() if _are_optimizers(value)), None)
         members = "optimizers" if _are_optimizers(optimizer) else members
         if members is not None:
+            kind = type(optimizer).__name__ if members == "optimizers" else "container"
             raise InvalidArgument(
                 f"Scheduler({type(optimizer).__name__}, …)",
-                "it is a container of optimizers; one plan drives several optimizers by their names",
+                f"this is a {kind} of optimizers; give the optimizers names",
                 f'Write ps.Scheduler({{f"optimizer_{{i}}": one for i, one in enumerate({members})}}, plan)',
             )
     if not isinstance(groups, list) or not groups:

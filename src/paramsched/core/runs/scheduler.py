@@ -431,8 +431,9 @@ class Scheduler(LRScheduler):
         key: Key | None = next((one for one in candidates if one in keys), None)
         if key is not None:
             return key
-        known = ", ".join(f"{name!r} of {label!r}" if label != "" else repr(name) for name, label in keys)
-        raise InvalidArgument(f"scheduler.{method}({field!r}, {group!r})", f"not scheduled; the plan schedules {known}")
+        known = ", ".join(f"{name} of group {label!r}" if label != "" else name for name, label in keys)
+        found = f"the plan does not schedule it (only {known})"
+        raise InvalidArgument(f"scheduler.{method}({field!r}, {group!r})", found)
 
     @_method
     def scalars(self, update: WhichUpdate = "last") -> dict[str, float]:

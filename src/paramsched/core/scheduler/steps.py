@@ -165,7 +165,8 @@ def _end_block(planned: Groups, t: int) -> None:
         if idle:
             names = sorted({rule.metric for rule in idle})
             planned.parts.processes.log(
-                "the plan is over after %d updates, and no metric was reported for %s: call scheduler.observe(%s)",
-                t, ", ".join(map(str, idle)),
+                "the plan is over after %d updates, and no value of %s was ever reported for %s: "
+                "call scheduler.observe(%s)",
+                t, ", ".join(names), ", ".join(map(str, idle)),
                 ", ".join(f"{name}=…" if name.isidentifier() else f"**{{{name!r}: …}}" for name in names),
             )  # fmt: skip

@@ -432,9 +432,11 @@ def _read_table(
     if not wanted:
         field = "lr" if "lr" in fields or not fields else fields[0]
         example, listed = f"{field}={_column_to_suggest(field, rows)}", names_listed(dict.fromkeys((field, *fields)), 4)
+        any_field = "lr" in fields and len(fields) > 4  # without a plan
+        wished = "looks like a learning rate" if any_field else f"has the name of a field ({listed})"
         raise UnreadableLog(
             path_text(file),
-            f"no column has the name of a field ({listed}); the log has {names_listed(present)}",
+            f"no column {wished}; the log has {names_listed(present)}",
             f"Write --column {shlex.quote(example)}",
             option="--column",
         )
