@@ -135,9 +135,11 @@ def succeeds(task: Callable[[], object], page: Page, node: nodes.Node) -> bool:
 
 def run_block(page: Page, node: nodes.literal_block) -> None:
     """Run one block, and show its output."""
-    if "source" in node:  # an included file, which the tests run
-        return
     block = block_of(node)
+    if (
+        "source" in node and block.file is None
+    ):  # an included program, which the tests run
+        return
     if block.file is None and block.language == "console":
         run_console(node, block.text)
         return

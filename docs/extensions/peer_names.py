@@ -1,4 +1,4 @@
-"""The directive `{peer-names}`: makes a page the first result of a search for the names of a library.
+"""Directives that make a page the first result of a search: `{peer-names}` for the names of a library, `{search-words}`.
 
     ```{peer-names} transformers
     get_scheduler
@@ -6,7 +6,7 @@
 
 Each name of the library's schedulers becomes a main entry of the index, as does each line of the content. The search
 ranks such entries above classes, titles and text. If several libraries use a name, it is a main entry only of the first
-one that has it.
+one that has it. `{search-words}` does the same for the words of its content, which a user types and no title contains.
 """
 
 from collections.abc import Iterable
@@ -59,7 +59,20 @@ class PeerNames(SphinxDirective):
         ]
 
 
+class SearchWords(SphinxDirective):
+    """Main entries of the index for words that a user types, one a line."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        listed = [
+            ("single", word, "", "main", None) for word in filter(None, self.content)
+        ]
+        return [addnodes.index(entries=listed)]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the directive."""
+    """Register the directives."""
     app.add_directive("peer-names", PeerNames)
+    app.add_directive("search-words", SearchWords)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

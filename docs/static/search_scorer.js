@@ -6,7 +6,9 @@ var Scorer = {
   score: ([docname, title, anchor, descr, score, filename, kind]) => {
     if (docname.startsWith("decisions/")) return score / 1000;
     const query = (new URLSearchParams(location.search).get("q") || "").trim().toLowerCase();
-    const place = anchor === "" ? title.toLowerCase().indexOf(query) : -1;
+    // Only whole words count: "warmup" is not a word of "GradualWarmupScheduler".
+    const word = new RegExp(`(?<!\\w)${query.replace(/[^\w\s]/g, "\\$&")}`);
+    const place = anchor === "" ? title.toLowerCase().search(word) : -1;
     if (place === 0) return score + 100;
     if (kind === "index" && score < 100) return 1;
     if (place > 0) return score + 50;

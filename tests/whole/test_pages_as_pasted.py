@@ -2,6 +2,9 @@
 
 import json
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +41,32 @@ def test_every_block_of_a_built_page_runs_as_pasted(built, folder, tmp_path, sub
             assert not failure, failure
             if absent:
                 pytest.skip(absent)
+
+
+FOUND = {
+    "stop in time": "how-to/stop-in-time", "deadline": "how-to/stop-in-time", "walltime": "how-to/stop-in-time",
+    "resume": "how-to/resume", "checkpoint": "how-to/resume", "change a plan": "how-to/change-a-plan",
+    "several optimizers": "how-to/several-optimizers", "Muon": "how-to/several-optimizers", "GAN": "how-to/several-optimizers",
+    "growing batch": "how-to/growing-batch", "count tokens": "how-to/growing-batch", "dropout": "how-to/targets",
+    "another import line": "coming_from/index", "DeepSpeed": "engines/deepspeed", "Megatron": "coming_from/megatron",
+    "torchtitan": "coming_from/torchtitan", "TRL": "engines/trl_verl_olmo_core", "verl": "engines/trl_verl_olmo_core",
+    "axolotl": "engines/axolotl", "Trainer": "engines/transformers", "Lightning": "engines/lightning",
+    "a log without a plan": "how-to/what-did-my-run-do", "code without the library": "how-to/export-as-code",
+    "train from a config": "how-to/runner", "learning rate finder": "how-to/find-lr", "epochs": "reference/units",
+    "GradualWarmupScheduler": "coming_from/gradual_warmup", "OneCycleLR": "coming_from/torch", "SLURM": "how-to/several-machines",
+    "get_cosine_schedule_with_warmup": "coming_from/transformers", "plateau": "how-to/metrics", "GPU": "how-to/accumulation-and-amp",
+    "schedule-free": "engines/swa", "Optuna": "how-to/sweeps", "weight decay": "how-to/groups",
+}  # fmt: skip
+
+
+@pytest.mark.long
+def test_a_search_finds_the_page_that_answers_first_or_second(built):
+    node = shutil.which("node") or pytest.skip("needs node")
+    script = Path(pages.__file__).with_name("search_pages.js")
+    done = subprocess.run([node, script, built, *FOUND], capture_output=True, text=True, check=True)
+
+    found = dict(zip(FOUND, map(json.loads, done.stdout.splitlines()), strict=True))
+    assert {word: names[:2] for word, names in found.items() if FOUND[word] not in names[:2]} == {}
 
 
 @table("page", sorted(DOCS.glob("[!_]*/*.md")))
