@@ -1,4 +1,6 @@
-"""Directives that make a page the first result of a search: `{peer-names}` for the names of a library, `{search-words}`.
+"""Directives that make a page the first result of a search: `{peer-names}` and `{search-words}`.
+
+`{peer-names}` lists the names of a library:
 
     ```{peer-names} transformers
     get_scheduler
