@@ -10,11 +10,8 @@ from typing import Any
 
 from page_code import PARTS, Block, Page, blocks, folder_of_page, run_commands
 
-import paramsched as ps
-
 PAGE = Path(__file__).parents[1] / "tutorials" / "first-plan.md"
 FILE = PAGE.with_suffix(".ipynb")
-_DRAW = 'import paramsched as ps\n\nps.load("{file}")'
 
 
 def notebook(page: str) -> dict[str, Any]:
@@ -24,9 +21,7 @@ def notebook(page: str) -> dict[str, Any]:
     named = [{"id": f"cell-{place}"} | cell for place, cell in enumerate(found)]
     code = [cell for cell in named if cell["cell_type"] == "code"]
     for count, cell in enumerate(code, 1):
-        for one in (cell, *cell["outputs"]):
-            if "execution_count" in one:
-                one["execution_count"] = count
+        cell["execution_count"] = count
     python = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return {
         "cells": named,
@@ -44,11 +39,6 @@ def cells(page: str, run: Page) -> Iterator[dict[str, Any]]:
         end = part.end()
         for block in blocks(part[0]):
             yield from block_cells(block, run)
-            if part["language"] == "{plan}":
-                assert block.file is not None, "a plan on this page has a file"
-                shown = ps.load(block.file)._repr_mimebundle_()
-                data = {"text/plain": repr(ps.load(block.file))} | shown
-                yield code_cell(_DRAW.format(file=block.file), result=data)
     yield from text_cell(page[end:])
 
 
@@ -71,24 +61,12 @@ def block_cells(block: Block, run: Page) -> Iterator[dict[str, Any]]:
         yield code_cell(block.text, printed=run.run(block).rstrip())
 
 
-def code_cell(
-    source: str, *, printed: str = "", result: dict[str, str] | None = None
-) -> dict[str, Any]:
+def code_cell(source: str, *, printed: str = "") -> dict[str, Any]:
     """Return a cell of code with its output."""
     outputs: list[dict[str, Any]] = []
     if printed:
         text = lines(printed + "\n")
         outputs.append({"name": "stdout", "output_type": "stream", "text": text})
-    if result is not None:
-        data = {kind: lines(text) for kind, text in result.items()}
-        outputs.append(
-            {
-                "data": data,
-                "execution_count": None,
-                "metadata": {},
-                "output_type": "execute_result",
-            }
-        )
     return {
         "cell_type": "code",
         "execution_count": None,
