@@ -167,10 +167,10 @@ def test_each_ignored_key_is_reported(axolotl):
         ({"paramsched_plan": {"lr": "cosin()"}}, "cosine"),
         (
             {"paramsched_plan": {"clock": "tokens", "lr": "cosine()"}},
-            "the plan needs metrics or consumed amounts",
+            "the plan needs metrics or reported amounts",
         ),
-        ({"paramsched_plan": {"clock": "progress", "lr": "cosine()"}}, "the plan needs metrics or consumed amounts"),
-        ({"paramsched_plan": {"lr": 'constant() * plateau("loss")'}}, "the plan needs metrics or consumed amounts"),
+        ({"paramsched_plan": {"clock": "progress", "lr": "cosine()"}}, "the plan needs metrics or reported amounts"),
+        ({"paramsched_plan": {"lr": 'constant() * plateau("loss")'}}, "the plan needs metrics or reported amounts"),
     ],
 )
 def test_a_config_that_cannot_be_applied_is_an_error(axolotl, given, problem):

@@ -1,4 +1,4 @@
-"""The jobs of two processes that report consumed amounts. Arguments: address of the group, rank, result file."""
+"""The jobs of two processes that report amounts. Arguments: address of the group, rank, result file."""
 
 import copy
 import json

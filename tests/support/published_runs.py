@@ -29,7 +29,7 @@ class Run:
         self.total = updates_of_horizon(resolved, self.run)
 
     def amount_at(self, t: int) -> int:
-        """Return the amount consumed before an update, or the update itself if the plan counts updates."""
+        """Return the amount before an update, or the update itself if the plan counts updates."""
         return t if self.run is None else int(self.run.amount_at(t))
 
     def update_at(self, amount: float) -> int:

@@ -59,7 +59,7 @@ class _AxolotlPlan:
         """Return the scheduler of the plan.
 
         Raises:
-            ConfigError: `paramsched_plan` is missing or invalid, it needs consumed amounts or metrics, or
+            ConfigError: `paramsched_plan` is missing or invalid, it needs reported amounts or metrics, or
                 `jagged_restart_steps` is set.
             MissingFact: a unit of the plan needs a run fact that axolotl does not provide.
         """
@@ -77,7 +77,7 @@ class _AxolotlPlan:
             )
         plan, args = plan_of(cfg["paramsched_plan"], "axolotl.PlanPlugin"), trainer.args
         if plan.metric_rules or amount_clock(plan.clock) not in (None, "seconds"):
-            found = "the plan needs metrics or consumed amounts, which axolotl does not report to a plugin"
+            found = "the plan needs metrics or reported amounts, which axolotl does not report to a plugin"
             raise _refused("paramsched_plan", found, "Write a plan in updates without metric rules", MISSING_FACT)
         # axolotl estimates the length of a run with packed samples, and does not subtract dropped batches.
         is_estimate = any(cfg.get(name) for name in ("max_steps", "sample_packing", "dataloader_drop_last"))

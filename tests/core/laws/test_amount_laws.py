@@ -41,7 +41,7 @@ def quiet():
 
 
 class AmountRun:
-    """A run on a sample clock with disturbances, which counts the consumed amount independently."""
+    """A run on a sample clock with disturbances, which counts the amount independently."""
 
     def __init__(self, plan: ps.Plan, world: World, source: str) -> None:
         self.plan, self.source, self.t, self.amount, self.said = plan, source, 0, 0, None

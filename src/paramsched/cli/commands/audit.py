@@ -54,7 +54,7 @@ from paramsched.core.base.diagnostic import json_text
 @base_option
 @column_option
 @time_option
-@click.option("--amount", metavar="NAME", help="Column with the consumed amount, for a plan by tokens, samples, …")
+@click.option("--amount", metavar="NAME", help="Column with the amount, for a plan by tokens, samples, …")
 @click.option(
     "--group", "names", multiple=True, metavar="NAME", help="Names of the groups, in order, if the log has none."
 )

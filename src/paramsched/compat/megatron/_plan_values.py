@@ -23,7 +23,7 @@ _CALL = "OptimizerParamScheduler.of_plan"
 
 
 class Times(NamedTuple):
-    """A position of the run: the completed updates and the amount consumed on the plan's clock; None if not needed."""
+    """A position of the run: the completed updates and the amount on the plan's clock; None if not needed."""
 
     update: int | None
     amount: Amount | None

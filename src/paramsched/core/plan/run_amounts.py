@@ -1,4 +1,4 @@
-"""The consumption of each update of a run, and the amount consumed before each update."""
+"""The consumption of each update of a run, and the amount before each update."""
 
 from abc import ABC, abstractmethod
 from bisect import bisect_left
@@ -49,7 +49,7 @@ class RunAmounts(ABC):
 
         Args:
             t: the first update.
-            amount: the amount consumed before update `t`, which may differ from the planned one.
+            amount: the amount before update `t`, which may differ from the planned one.
             count: the number of updates.
 
         Returns:
@@ -272,12 +272,12 @@ class UpdateSizes:
 
     @property
     def by_amount(self) -> bool:
-        """True if a planned size, such as the batch size, depends on the consumed amount."""
+        """True if a planned size, such as the batch size, depends on the amount."""
         return any(target.by_amount for target in self.targets)
 
     @property
     def only_by_amount(self) -> bool:
-        """True if every planned size depends on the consumed amount, which then determines the consumption alone."""
+        """True if every planned size depends on the amount, which then determines the consumption alone."""
         return all(target.by_amount for target in self.targets)
 
     def at(self, updates: Array, amounts: Array) -> Any:

@@ -99,7 +99,7 @@ class Trace:
 
     @property
     def amounts(self) -> Array:
-        """The amount consumed before each update, on the plan's clock; if that counts updates, their indices."""
+        """The amount before each update, on the plan's clock; if that counts updates, their indices."""
         return np.arange(self.total) if self._amounts is None else self._amounts
 
     def time_units(self) -> tuple[TimeUnit, ...]:

@@ -33,7 +33,7 @@ class TracedTimes:
     Args:
         total: the number of updates.
         clock: the unit of `amounts`; None if the plan is by updates.
-        amounts: the amount consumed before each update; None if the plan is by updates.
+        amounts: the amount before each update; None if the plan is by updates.
         end: the horizon as schedules on the clock of `amounts` count it; if it is unknown, the last recorded amount.
         recorded: True if the amounts are not those that the plan and the run facts determine.
     """

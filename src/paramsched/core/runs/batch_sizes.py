@@ -96,11 +96,11 @@ class BatchSizes:
 
         Args:
             t: the first update.
-            amount: the amount consumed before it.
+            amount: the amount before it.
             most: the number of updates.
 
         Returns:
-            Both arrays, and the amount consumed before the update that follows.
+            Both arrays, and the amount before the update that follows.
         """
         amounts = updates = np.arange(t, t + most)
         horizon = self._in_force.resolved.horizon

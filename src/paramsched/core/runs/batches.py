@@ -190,7 +190,7 @@ class BatchSampler(Sampler[list[int]]):
         return self._planned if self._scheduler is None else self._scheduler._run.in_force
 
     def _start(self) -> tuple[int, Amount | None]:
-        """Return the first update, and the amount consumed before it on the plan's clock."""
+        """Return the first update, and the amount before it on the plan's clock."""
         if self._scheduler is None:
             amounts = self._planned.amounts
             return self._t, None if isinstance(amounts, UnknownAmounts) else self._planned.amount_at(self._t)

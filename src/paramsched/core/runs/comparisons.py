@@ -61,7 +61,7 @@ class AmountComparison:
         return min((turn - t - 1) % COMPARED_EVERY + 1 for turn in (0, self._turn or 0))
 
     def compare(self, t: int, amount: Amount, clock: str) -> None:
-        """Compare the amount consumed before update `t` with that of the other processes.
+        """Compare the amount before update `t` with that of the other processes.
 
         Raises:
             InvalidArgument: another process has consumed another amount.

@@ -227,7 +227,7 @@ class AmountAgreement:
         return self._records.is_waiting
 
     def compare(self, t: int, amount: Amount, clock: str) -> None:
-        """Compare the amount consumed before update `t` with that of the other processes.
+        """Compare the amount before update `t` with that of the other processes.
 
         Raises:
             InvalidArgument: another process has consumed another amount, and this has lasted for 20 seconds.

@@ -442,7 +442,7 @@ class Scheduler(LRScheduler):
         A field has its name in the plan, except that `betas[0]` becomes `betas_0`. If the optimizer has several groups,
         the group's name is appended, or its index if the name is missing or not unique. With several optimizers, the
         optimizer's name precedes it: `lr/muon`, `lr/adamw/embed`. A target has its own name. On a clock that counts an
-        amount, for example of tokens, `consumed_tokens` is the amount consumed before the update. All names are valid
+        amount, for example of tokens, `consumed_tokens` is the amount before the update. All names are valid
         in TensorBoard, W&B, MLflow and trackio.
 
         Args:
@@ -736,7 +736,7 @@ class Scheduler(LRScheduler):
 
     @property
     def amount(self) -> Amount:
-        """The amount consumed before the next update, on the plan's clock; on the clock of updates, `t`.
+        """The amount before the next update, on the plan's clock; on the clock of updates, `t`.
 
         On the clock of progress it is the progress of the next update, a float from 0 to 1.
         """

@@ -391,7 +391,7 @@ class ValueBlock:
             target.schedule = schedules[target.target.name]
 
     def drop_coming(self, *, next_consumed: bool) -> None:
-        """Drop the entries that are not written yet, because the consumed amount is not the one they were computed for.
+        """Drop the entries that are not written yet, because the amount is not the one they were computed for.
 
         Args:
             next_consumed: True if the next item of `amounts` was consumed already.

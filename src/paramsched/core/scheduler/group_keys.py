@@ -25,7 +25,7 @@ PLAN = f"{OURS}plan"
 NO_PLAN = -1
 """The number in place of a plan's, while an optimizer has values from before the first update of its plan."""
 AMOUNT = f"{OURS}amount"
-"""The amount consumed before the next update; None if the plan is by updates."""
+"""The amount before the next update; None if the plan is by updates."""
 CLOCK = f"{OURS}clock"
 """The clock of the amount, as its index in `CLOCKS`; None if the plan is by updates."""
 REPORTED = f"{OURS}said"
@@ -154,7 +154,7 @@ class Entry(NamedTuple):
 
     Args:
         update: the first update of the plan.
-        amount: the amount consumed before that update; None on the clock of updates.
+        amount: the amount before that update; None on the clock of updates.
         text: the plan's canonical text; None if the plan has no text or is unknown.
         note: the note of the plan's file.
         bases: the bases from that update on, by field and group, if they changed in the run.

@@ -1,4 +1,4 @@
-"""The clock of a run: the completed updates, the consumed amount, and the resolved plan in force."""
+"""The clock of a run: the completed updates, the amount, and the resolved plan in force."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ class UpdateTimes(NamedTuple):
 
     Args:
         first: the number of the first update.
-        amounts: an array with the amount consumed before each update; a number if it is the same for all; None if the
+        amounts: an array with the amount before each update; a number if it is the same for all; None if the
             plan is by updates.
         size: the number of updates.
     """
@@ -53,7 +53,7 @@ class UpdateTimes(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True)
 class RunPosition:
-    """The position of a run: the next update, the amount consumed before it, and the reported consumption.
+    """The position of a run: the next update, the amount before it, and the reported consumption.
 
     `reported` is consumption that was reported and that no update has counted yet. Both amounts are None if the plan is
     by updates, or if they are unknown. `is_measured` is True if an engine measured all of `reported`. `samples` is the
@@ -95,7 +95,7 @@ RuleStates: TypeAlias = Mapping[MetricRule[Any], Any]
 
 
 class Clock:
-    """The position of one optimizer: the completed updates, the consumed amount, and the states of metric rules.
+    """The position of one optimizer: the completed updates, the amount, and the states of metric rules.
 
     The clock of a single optimizer is that of the run (`RunState`), the same object. Each of several optimizers has one
     of its own, whose `t` is the number of the update that its next step belongs to.
@@ -103,7 +103,7 @@ class Clock:
     A fact that is valid at one update only is stored with the number of that update and ignored at any other.
     Therefore the code that runs at every update never has to reset it.
 
-    `amount` is the amount consumed before the next update, `last_amount` the amount consumed before the last one. Both
+    `amount` is the amount before the next update, `last_amount` the amount before the last one. Both
     are None if the plan is by updates. `reported` is the consumption that was reported and that no update has counted
     yet; `is_measured` is True if an engine measured it, and False after a report of the loop. `needs_check` is True
     if the consumption of the next update must be checked before that update.

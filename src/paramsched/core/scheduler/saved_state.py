@@ -65,7 +65,7 @@ class State:
         position: the position of the run: `t`, and the amounts if the plan's clock counts one.
         history: the plans that were in force.
         behind: the optimizers that had not stepped in the last update.
-        last_amount: the amount consumed before the last update.
+        last_amount: the amount before the last update.
         pending: the values of the coming step of each optimizer that had not stepped, in the form of `bases`.
     """
 

@@ -28,12 +28,12 @@ _MAX_AMOUNT = 2.0**62
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class AmountTimes:
-    """The consumed amounts of a run by update, with linear interpolation and extrapolation.
+    """The amounts of a run by update, with linear interpolation and extrapolation.
 
     Args:
         clock: the unit of the amounts.
         updates: the known updates, sorted and unique; at least one.
-        amounts: the consumed amount before each of these updates.
+        amounts: the amount before each of these updates.
     """
 
     clock: str
@@ -104,7 +104,7 @@ class DifferingValue:
         group: the name or index of the group; None for a target.
         logged: the logged value.
         planned: the planned value.
-        amount: the consumed amount before the update; None if the schedule counts updates.
+        amount: the amount before the update; None if the schedule counts updates.
         clock: the unit of `amount`.
     """
 
@@ -128,7 +128,7 @@ class PlannedColumn:
         schedule: the planned schedule.
         group: the name or index of the group; None for a target.
         base: the base; None to fit it to the log.
-        amounts: the consumed amounts; None if the schedule counts updates.
+        amounts: the amounts; None if the schedule counts updates.
         groups: all groups with the same values and schedule; `group` is the first of them.
     """
 

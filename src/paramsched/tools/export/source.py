@@ -56,7 +56,7 @@ def to_python(plan: PlanLike, calendar: Calendar | None = None, *, bases: Any = 
     """Return the source code of a Python module with a function for each line of a plan.
 
     The module needs only `math`. Its functions have the signature `(t, base=1.0)`, where `t` counts updates from 0, or
-    `(tokens, base=1.0)` on another clock, with the amount consumed so far. `SCHEDULES` maps the names of the lines,
+    `(tokens, base=1.0)` on another clock, with the amount so far. `SCHEDULES` maps the names of the lines,
     such as `lr`, `betas[0]` or `lr/head`, to the functions. Values are equal to those of `ps.trace`, bit for bit for
     lines, steps and roots. Sines, powers and exponentials of `math` depend on the machine; values differ by at most
     4e-15 of the largest one. Each export is

@@ -31,7 +31,7 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: st
         file: the checkpoint.
         optimizer: the name of the optimizer; None for the only one.
         at: the number of completed updates; None to read it from the checkpoint.
-        clock: the unit of consumed amounts; None if the plan counts updates.
+        clock: the unit of amounts; None if the plan counts updates.
     """
     name, state = load_checkpoint(file).optimizer(optimizer)
     groups: list[dict[str, Any]] = state["param_groups"]
@@ -126,7 +126,7 @@ class PlanSince:
 
     Args:
         update: the first update whose values are from this plan.
-        amount: the consumed amount before that update; None on the clock of updates.
+        amount: the amount before that update; None on the clock of updates.
         plan: the plan; None if its text is missing or cannot be read.
         changes: the difference from the previous plan; None for the first plan, and if either plan is unknown.
         note: the note of the plan's file.

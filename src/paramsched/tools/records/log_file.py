@@ -67,7 +67,7 @@ def read_log(
         time: the column that counts the updates. Default: a column with a common name, else the number of the row.
         optimizer: the name of the optimizer, required if the log or the checkpoint has several.
         at: completed updates, required for a checkpoint that does not contain them.
-        amount: the column of the consumed amount, for a plan that counts samples, tokens or seconds.
+        amount: the column of the amount, for a plan that counts samples, tokens or seconds.
         tolerance: the relative difference up to which a logged value counts as planned; 0 requires equal bits.
             Default: 0 for values written by a Scheduler or the Runner, else 1e-9.
 

@@ -108,11 +108,11 @@ _HALF_SINGLE = 2.0**-24
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class LoggedAmounts:
-    """The consumed amounts before the updates of a log.
+    """The amounts before the updates of a log.
 
     Args:
         t: the updates, 0-based; shape (n,).
-        amounts: the consumed amounts; shape (n,).
+        amounts: the amounts; shape (n,).
     """
 
     t: Times
@@ -129,7 +129,7 @@ class LoggedValues:
         columns: the values of each field of each group.
         names: the names of the groups; None for a group without a name.
         notes: remarks about the log.
-        amounts: the consumed amounts, if the log contains them.
+        amounts: the amounts, if the log contains them.
         of_state: whether the values are all entries of an optimizer's groups, scheduled or not.
         unit: what the times count.
         from_one: whether the log counts its first update as 1, so that a row may have the values of the next update.
@@ -150,7 +150,7 @@ class LoggedValues:
 @final
 @dataclass(frozen=True, slots=True)
 class AmountColumn:
-    """The column of a log that contains the consumed amounts.
+    """The column of a log that contains the amounts.
 
     Args:
         clock: the unit of the amounts; None if the plan counts updates.
@@ -186,7 +186,7 @@ def require_columns(
 
 
 def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | None:
-    """Return the consumed amounts in `rows`, which are pairs (update, amount); None if no pair has an amount."""
+    """Return the amounts in `rows`, which are pairs (update, amount); None if no pair has an amount."""
     present = [(t, value) for t, value in rows if value not in (None, "")]
     if not present:
         return None

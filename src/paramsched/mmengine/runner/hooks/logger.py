@@ -123,7 +123,7 @@ class LoggerHook(Hook):
     """Log the values that every update used, the loss, and the metrics of each validation.
 
     `values.jsonl` has one line per update: its number, epoch and iteration, and the scheduled fields of every group,
-    read from the optimizer just before its step. On a clock other than updates it also has the amount consumed before
+    read from the optimizer just before its step. On a clock other than updates it also has the amount before
     the update, for example as `tokens`. `metrics.jsonl` has one line per validation.
 
     Args:
