@@ -156,7 +156,7 @@ def test_the_first_number_of_a_log_may_be_1(write):
         ("trainer_state.json", '{"log_history": [{"step": 1, "loss": 2}]}', "no row has"),
         ("state.json", '{"log_history": [1]}', "log_history, a list of objects, is missing"),
         ("values.jsonl", '{"t": 0, "groups": []}', "the log has no values"),
-        ("log.csv", "t,loss\n0,1\n", "no column has the name of a field"),
+        ("log.csv", "t,loss\n0,1\n", "no column looks like a learning rate"),
         ("values.jsonl", '{"t": 0, "groups": [{"../lr": 1}]}', "expected the name of a field"),
         ("log.csv", "t,lr\n0,nan\n", "must be finite"),
     ],
