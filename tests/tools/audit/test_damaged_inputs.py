@@ -277,7 +277,7 @@ def test_a_log_without_a_rate_is_refused_by_its_columns(tmp_path):
     file = tmp_path / "log.csv"
     file.write_text("step,loss\n" + "".join(f"{t},{1 / (t + 1)}\n" for t in range(30)))
 
-    assert "no column has the name of a field" in refused(recognize, file).found
+    assert "no column looks like a learning rate" in refused(recognize, file).found
 
 
 def test_pairs_with_noise_have_no_plan_but_a_line_in_the_report():
