@@ -89,15 +89,20 @@ class RankRecords:
         if self._has_ended:
             return None
         try:
-            before = self._differs
-            found = None if before is None else self._differing(ranks, *before)
-            return found if found is not None or before == (place, record) else self._differing(ranks, place, record)
+            before, now = (
+                self._differs,
+                time.monotonic(),
+            )  # one time for both, or the second may end the wait of the first
+            found = None if before is None else self._differing(ranks, *before, now)
+            if found is not None or before == (place, record):
+                return found
+            return self._differing(ranks, place, record, now)
         except RuntimeError:
             self._has_ended, self._differs = True, None
             note_end_of_store()
             return None
 
-    def _differing(self, ranks: Ranks, place: int, record: str) -> Difference | None:
+    def _differing(self, ranks: Ranks, place: int, record: str, now: float) -> Difference | None:
         store, own = ranks.store, str(ranks.own)
         if not self._start:
             sizes = [len(group.get("params", ())) for group in self._groups]
@@ -117,7 +122,7 @@ class RankRecords:
             found = Difference(place, record, other, theirs)
             if not self._is_followed(ranks, other, int(start)):
                 self._set_unmatched(store, own, is_unmatched=True)
-                return found if self._is_final(own, found) else None
+                return found if self._is_final(own, found, now) else None
             if other != own:
                 log.warning(
                     "comparison %d: rank %s has %s, but rank %s has %s. Rank %s has started another Scheduler since, "
@@ -181,11 +186,11 @@ class RankRecords:
             return False
         return True
 
-    def _is_final(self, own: str, found: Difference) -> bool:
+    def _is_final(self, own: str, found: Difference, now: float) -> bool:
         """Return whether a difference is reported now; else it is compared again."""
         if not self._stops_run:
             return True
-        now, limit = time.monotonic(), _PATIENCE.total_seconds()
+        limit = _PATIENCE.total_seconds()
         if self._since is None:
             self._since, self._differs = now, (found.place, found.mine)
             if limit:
