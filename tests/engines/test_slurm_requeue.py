@@ -3,19 +3,19 @@
 import os
 import random
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from support.example_runs import environment
+from support import programs
+from support.example_runs import KILLS, environment
 from support.spread import spread
 
 pytest.importorskip("lightning.pytorch")
 pytestmark = pytest.mark.heavy
 
+CUTS = min(KILLS, 2)  # of a run; a job takes seconds to import Lightning
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "stop-in-time.md"
 SCRIPT = dict(re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S))[
     "lightning_job.py"
@@ -54,9 +54,7 @@ def job(folder, notices, stop_on="SIGTERM", *, auto_requeue=True):
     variables |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "NOTICES": notices}
     variables["PATH"] = os.pathsep.join([str(scontrol.parent), os.environ.get("PATH", "")])
     variables.pop("SLURM_JOB_END_TIME", None)
-    done = subprocess.run(
-        [sys.executable, "job.py"], cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False
-    )
+    done = programs.run(["job.py"], cwd=folder, env=variables, timeout=300)
     assert done.returncode in (0, 75), done.stderr[-3000:]
     requeued = folder / "requeued.txt"
     return done.returncode, requeued.read_text().splitlines() if requeued.exists() else []
@@ -77,11 +75,11 @@ def whole(tmp_path_factory):
 @pytest.mark.parametrize("stop_on", spread(["SIGUSR1", "SIGTERM"], "SIGUSR1"))
 def test_a_signal_of_the_plan_ends_the_run_and_the_script_requeues(whole, stop_on, tmp_path):
     draw, codes = random.Random(stop_on), []
-    for _ in range(2):
+    for _ in range(CUTS):
         codes.append(job(tmp_path, f"{draw.randint(1, 150)}:{stop_on}", stop_on))
     codes.append(job(tmp_path, "", stop_on))
 
-    assert codes == [(75, []), (75, []), (0, [])]
+    assert codes == [(75, [])] * CUTS + [(0, [])]
     assert all(torch.equal(whole[name], value) for name, value in weights(tmp_path).items())
     assert not list(tmp_path.glob("hpc_ckpt*"))
 

@@ -1,13 +1,13 @@
 """A stand-in for a scheduler of jobs: it sends a job SIGTERM, later SIGKILL, and submits it again until it succeeds."""
 
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+
+from support.programs import Program
 
 GRACE = 60.0  # seconds between SIGTERM and SIGKILL
 _CUTS = 3  # jobs that are cut; the next one may train to the end
@@ -37,22 +37,19 @@ def run_in_jobs(
     while not codes or codes[-1]:
         assert len(codes) <= _CUTS, codes
         is_cut = seed is not None and len(codes) < _CUTS
-        with (folder / f"job-{len(codes)}.txt").open("w") as log:
-            job = subprocess.Popen(
-                [sys.executable, script], cwd=folder, env=dict(environment), stdout=log, stderr=subprocess.STDOUT
-            )
-            while is_cut and job.poll() is None and not handles_sigterm(job.pid):
-                time.sleep(0.005)
-            if is_cut and job.poll() is None:
-                time.sleep(draw.uniform(0, longest))
-                if job.poll() is None:
-                    os.kill(job.pid, signal.SIGTERM)
-            try:
-                job.wait(timeout=GRACE if is_cut else 600)
-            except subprocess.TimeoutExpired:
-                job.kill()
-                job.wait()
-        codes.append(job.returncode)
+        job = Program([script], env=environment, cwd=folder)
+        while is_cut and job.poll() is None and not handles_sigterm(job.pid):
+            time.sleep(0.005)
+        if is_cut and job.poll() is None:
+            time.sleep(draw.uniform(0, longest))
+            if job.poll() is None:
+                job.send_signal(signal.SIGTERM)
+        try:
+            job.wait(timeout=GRACE if is_cut else 600)
+        except subprocess.TimeoutExpired:
+            job.kill()
+        _, problem = job.communicate()
+        codes.append(job.wait())
         known = (0, 75, -signal.SIGTERM)  # the last one if the signal arrives after the end of the plan
-        assert codes[-1] in known, (folder / f"job-{len(codes) - 1}.txt").read_text()[-2000:]
+        assert codes[-1] in known, problem[-2000:]
     return codes
