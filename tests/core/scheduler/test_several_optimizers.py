@@ -74,14 +74,14 @@ def test_a_value_is_that_of_a_group_of_an_optimizer_or_of_the_first_with_the_fie
     assert found == [0.02, 0.02, 1.5e-4, 3e-4, 1.5e-4]
     assert (scheduler.value("momentum"), scheduler.value("temperature")) == (0.85, 2.0)
     for unknown in (0, "head", "adamw/head", "muon/embed"):
-        with pytest.raises(InvalidArgument, match="not scheduled"):
+        with pytest.raises(InvalidArgument, match="does not schedule it"):
             scheduler.value("lr", unknown)
 
 
 def test_a_group_name_that_two_optimizers_have_is_ambiguous():
     scheduler = ps.Scheduler({name: probe({"name": "body"}) for name in "ab"}, PLAN)
 
-    with pytest.raises(InvalidArgument, match="not scheduled"):
+    with pytest.raises(InvalidArgument, match="does not schedule it"):
         scheduler.value("lr", "body")
 
 
