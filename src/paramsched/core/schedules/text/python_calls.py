@@ -46,8 +46,8 @@ def corrected(
         positional, named: the arguments.
     """
     call = _PythonCall(builder, name, [*positional], named)
-    if isinstance(error, InvalidCall) and error.code == InvalidCall.default_code:
-        return call.refusal(error)
+    if isinstance(error, InvalidCall) and error.code == InvalidCall.default_code and not error.problem.advice:
+        return call.refusal(error)  # with an advice, it is about another call, such as one in the text of a schedule
     return call.with_value(error)
 
 
