@@ -69,20 +69,20 @@ class Loader:
         ({"steps_per_epoch": True}, "True", "100"),
         ({"steps_per_epoch": 10**18 + 1}, "from 1 to 1e18", "100"),
         ({"batches_per_epoch": -1}, "-1", "batches_per_epoch=1"),
-        ({"accumulation": 0}, "accumulation=0", "accumulation=100"),
-        ({"sequence_length": 0}, "sequence_length=0", "sequence_length=100"),
+        ({"accumulation": 0}, "accumulation=0", "accumulation=4"),
+        ({"sequence_length": 0}, "sequence_length=0", "sequence_length=2048"),
         ({"batch_size": "32"}, "batch_size='32'", "batch_size=32"),
         ({"batches_per_epoch": Loader()}, "expected an integer, got Loader", "batches_per_epoch=len(loader)"),
         ({"steps_per_epoch": Loader()}, "expected an integer, got Loader", "steps_per_epoch=len(loader)"),
-        ({"batch_size": Loader()}, "expected an integer from 1", "batch_size=100"),
+        ({"batch_size": Loader()}, "expected an integer from 1", "batch_size=256"),
         ({"steps_per_epoch": [1]}, "expected an integer from 1", "steps_per_epoch=1"),
         ({"batches_per_epoch": {1: 2}}, "expected an integer from 1", "batches_per_epoch=100"),
         ({"tokens_per_step": 0}, "tokens_per_step=0): expected a number greater than 0 and at most 1e18", "4096"),
         ({"tokens_per_step": float("inf")}, "inf", "4096"),
         ({"tokens_per_step": 10**18 + 1}, "at most 1e18", "4096"),
-        ({"seconds_per_step": float("nan")}, "nan", "4096"),
-        ({"seconds_per_step": False}, "False", "seconds_per_step=4096"),
-        ({"frames_per_step": "x"}, "'x'", "frames_per_step=4096"),
+        ({"seconds_per_step": float("nan")}, "nan", "0.25"),
+        ({"seconds_per_step": False}, "False", "seconds_per_step=0.25"),
+        ({"frames_per_step": "x"}, "'x'", "frames_per_step=1024"),
         ({"total": 0.0}, "total=0.0): a run must have at least 1 update", "Omit total"),
         ({"total": 0.5}, "total=0.5", "total=10000"),
         ({"total": -2}, "must not be negative", "total=2"),
@@ -97,7 +97,7 @@ class Loader:
         ),
         ({"steps_per_epoch": 10, "batches_per_epoch": 11, "accumulation": 2}, "accumulation=2): 11 batches are 6", ""),
         ({"untimed_updates": 3}, "untimed_updates=3): it needs a deadline", "deadline="),
-        ({"deadline": "in 1 h", "untimed_updates": 10**18 + 1}, "at least 0", "untimed_updates=10"),
+        ({"deadline": "in 1 h", "untimed_updates": 10**18 + 1}, "from 0 to 1e18", "untimed_updates=10"),
         ({"deadline": "in 1 h", "total": 7}, "total=7): a deadline determines the length", "Omit total, or"),
         ({"deadline": "in 1 h", "seconds_per_step": 0.5}, "time is measured", "Omit seconds_per_step, or"),
     ],
@@ -180,7 +180,7 @@ def test_resolve_requires_a_calendar(calendar):
         resolve(cosine(), calendar)
 
 
-@table(("value", "sample"), [(2.5, 3), (-7, 7), (0, 100), (True, 100), ("x", 100), (10**19, 100), ("32", 32)])
+@table(("value", "sample"), [(2.5, 3), (-7, 7), (0, 256), (True, 256), ("x", 256), (10**19, 256), ("32", 32)])
 def test_the_error_of_a_wrong_fact_suggests_the_nearest_valid_number(value, sample):
     with pytest.raises(InvalidArgument) as refusal:
         Calendar(batch_size=value)
@@ -245,7 +245,7 @@ def test_an_unknown_clock_is_refused_with_a_known_one(value, found, line):
 def test_untimed_updates_are_counts_that_belong_to_a_deadline():
     assert Calendar(deadline="in 5 min", untimed_updates=0).untimed_updates == 0
     for wrong in (-1, 1.5, True, 10**19):
-        with pytest.raises(InvalidArgument, match="at least 0"):
+        with pytest.raises(InvalidArgument, match="from 0 to 1e18"):
             Calendar(deadline="in 5 min", untimed_updates=wrong)
     with pytest.raises(InvalidArgument, match="it needs a deadline"):
         Calendar(untimed_updates=0)

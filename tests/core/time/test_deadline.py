@@ -90,9 +90,9 @@ def test_a_calendar_fixes_its_deadline_when_it_is_made(monkeypatch):
         ({"deadline": "in 1 h", "total": 100}, "Omit total, or the deadline"),
         ({"deadline": "in 1 h", "seconds_per_step": 0.4}, "Omit seconds_per_step, or the deadline"),
         ({"untimed_updates": 3}, 'Calendar(deadline="in 55 min", untimed_updates=10)'),
-        ({"deadline": "in 1 h", "untimed_updates": -1}, "untimed_updates=10"),
+        ({"deadline": "in 1 h", "untimed_updates": -1}, "untimed_updates=1"),
         ({"deadline": "in 1 h", "untimed_updates": True}, "untimed_updates=10"),
-        ({"deadline": "in 1 h", "untimed_updates": 1.5}, "untimed_updates=10"),
+        ({"deadline": "in 1 h", "untimed_updates": 1.5}, "untimed_updates=2"),
         ({"deadline": "at noon"}, 'deadline="in 55 min"'),
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from paramsched.core.advice.peer_words import line_in_code, with_other_names
 from paramsched.core.base.entries import load_entry
+from paramsched.core.base.params import expanded_signature
 from paramsched.errors import InvalidArgument, InvalidCall, shown
 
 _Builder = TypeVar("_Builder", bound=Callable[..., Any])
@@ -22,7 +23,8 @@ def explain_wrong_keywords(
 ) -> _Builder:
     """Wrap a function so that wrong arguments raise an error that suggests the corrected call.
 
-    The wrapper keeps the signature, the type and the documentation. It adds 0.1 µs to a call.
+    The wrapper keeps the signature, the type and the documentation. It adds 0.1 µs to a call. The signature lists the
+    keywords of a record, `**facts: Unpack[Facts]`, by name.
 
     Args:
         function: the function to wrap.
@@ -31,6 +33,8 @@ def explain_wrong_keywords(
         is_shape: True for a registered function, whose calls the reader of schedules explains.
     """
     called, known = name or f"ps.{function.__name__}", InvalidArgument
+    if (signature := expanded_signature(function)) is not None:
+        cast(Any, function).__signature__ = signature  # `wraps` copies it
     selves = int(cast(Any, function).__code__.co_varnames[:1] == ("self",))
     site = builder or (MethodType(function, function) if selves else function)  # a bound method has no `self`
     explain, mismatch = _explained if is_shape else _corrected, _mismatch
@@ -110,9 +114,6 @@ EXAMPLE_ARGUMENTS: Final = {
     "over": '"10%"',
     "plan": 'ps.Plan(lr="cosine()", horizon=100)',
     "schedule": '"cosine()"',
-    "steps_per_epoch": "100",
-    "tokens_per_step": "4096",
-    "batch_size": "32",
     "t": "0",
 }
 """Example values of required arguments."""

@@ -30,7 +30,6 @@ OTHER_NAMES: Final = _by_their_word(_INDEX["fields"])
 """A dict from names in other libraries, such as `learning_rate`, to the fields of torch's optimizers, such as `lr`."""
 LENGTHS_OF_RUN: Final = _by_their_word(_INDEX["lengths of a run"])
 """A dict from names of the horizon in other libraries, such as `max_epochs`, to their unit, such as `epochs`."""
-RUN_FACTS: Final = frozenset(_INDEX["run facts"])
 """The arguments of Calendar, without `total`, which is one of `LENGTHS_OF_RUN`."""
 DROPPED: Final = frozenset(_INDEX["dropped"])
 """Arguments of schedulers that a schedule does not need."""

@@ -5,7 +5,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Literal, TypeVar, Union, final, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    TypeVar,
+    Union,
+    Unpack,
+    final,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 _Class = TypeVar("_Class", bound=type)
 
@@ -68,6 +80,10 @@ class Param:
     def other_names(self) -> tuple[str, ...]:
         """The names of the argument elsewhere."""
         return tuple(name for one in self.meta for name in getattr(one, "names", ()))
+
+    def marker(self, name: str) -> Any:
+        """Return the attribute of the marker that has it, such as `ge` or `example`; None if no marker has it."""
+        return next((value for one in self.meta if (value := getattr(one, name, None)) is not None), None)
 
 
 def takes_any_keyword(params: Mapping[str, Param]) -> bool:
@@ -154,6 +170,49 @@ def item_annotations(annotation: Any) -> tuple[Any, ...] | None:
     if isinstance(origin, type) and len(arguments) == 1 and issubclass(origin, Sequence):
         return (*arguments, ...)
     return (Any, ...) if annotation in (list, tuple) else None
+
+
+@cache
+def params_of_record(record: type) -> Mapping[str, Param]:
+    """Return the entries of a TypedDict by name, as keywords whose default is None.
+
+    >>> from typing import TypedDict
+    >>> from paramsched.core.base.ranges import Doc, Ge
+    >>> class Facts(TypedDict, total=False):
+    ...     batch_size: Annotated[int | None, Ge(1), Doc("Samples per batch.")]
+    >>> batch_size = params_of_record(Facts)["batch_size"]
+    >>> batch_size.kind, batch_size.marker("ge"), batch_size.marker("doc")
+    ('count', 1, 'Samples per batch.')
+    """
+    hints = get_type_hints(record, include_extras=True)
+    return {name: _param(name, annotation, None) for name, annotation in hints.items()}
+
+
+def expanded_signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    """Return the signature of a function with the keywords of its `**facts: Unpack[Facts]` by name; None without one.
+
+    >>> from typing import TypedDict
+    >>> class Facts(TypedDict, total=False):
+    ...     total: int | None
+    >>> def run(plan: str, **facts: Unpack[Facts]) -> None: ...
+    >>> print(expanded_signature(run))
+    (plan: str, *, total: int | None = None) -> None
+    """
+    plain: Any = function
+    if not plain.__code__.co_flags & inspect.CO_VARKEYWORDS:  # a quick answer, because each shape is asked at import
+        return None
+    signature = inspect.signature(function)
+    record = next(
+        (one.annotation for one in signature.parameters.values() if get_origin(one.annotation) is Unpack), None
+    )
+    if record is None:
+        return None
+    own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    facts = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in get_type_hints(get_args(record)[0]).items()
+    ]
+    return signature.replace(parameters=[*own, *facts])
 
 
 @cache

@@ -1,11 +1,11 @@
-"""Markers of the range of an argument, in its annotation: `Annotated[float, Gt(0), Le(1)]`.
+"""Markers of an argument, in its annotation: its range, `Annotated[float, Gt(0), Le(1)]`, an example and a description.
 
 The names and the attributes are those of annotated-types, whose own classes work as well: a marker is any object with
 one of the attributes `gt`, `ge`, `lt` and `le`.
 """
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 
 @final
@@ -55,3 +55,19 @@ class Other:
 @dataclass(frozen=True, slots=True)
 class Fills:
     """The argument is the length of a stage; None takes the rest of the run."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A valid value, for the line "For example"."""
+
+    example: Any
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """A description in a few words, as on a help page."""
+
+    doc: str

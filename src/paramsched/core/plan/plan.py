@@ -7,7 +7,6 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, final
 
 from paramsched.core.advice.calls import example_call, explain_wrong_keywords
-from paramsched.core.advice.field_keywords import refuse_wrong_fields
 from paramsched.core.base.diagnostic import printable_lines
 from paramsched.core.base.entries import load_entry, notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
@@ -36,6 +35,7 @@ from paramsched.core.plan.binding import (
     write_canonical_text,
 )
 from paramsched.core.plan.changes import PlanLines
+from paramsched.core.plan.field_keywords import refuse_wrong_fields
 from paramsched.core.plan.followed_lines import with_followed_lines
 from paramsched.core.plan.resolve_clocks import resolve_on_clocks
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
@@ -159,7 +159,7 @@ class Plan:
             clock: PlanClock | None = None,
             **fields: ScheduleLike,
         ) -> None:
-            refuse_wrong_fields(bindings, fields, horizon, clock, binding=Binding, schedule=Schedule)
+            refuse_wrong_fields(bindings, fields, horizon, clock)
             given = [checked_binding(one) for one in bindings] + [
                 Binding(name, schedule) for name, schedule in fields.items()
             ]

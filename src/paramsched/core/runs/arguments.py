@@ -1,9 +1,8 @@
 """The arguments of a Scheduler: checked, and optimizers without the wrappers of engines."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from numbers import Integral
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from torch.optim import Optimizer
 
@@ -19,7 +18,7 @@ from paramsched.core.scheduler.saved_state import OnChange, OnChangeChoice
 from paramsched.core.scheduler.slots import LateGroups, bases_by_slot, slots_of
 from paramsched.core.scheduler.start import Request
 from paramsched.core.schedules import Schedule
-from paramsched.core.time import Calendar
+from paramsched.core.time.calendar import Calendar, Facts, facts_by_name
 from paramsched.errors import InvalidArgument, InvalidTime, shown
 
 Drive: TypeAlias = Literal["optimizer", "manual"]
@@ -104,12 +103,14 @@ def checked_on_base(on_base: Any, plan: Plan | None) -> BasePolicy:
     return BasePolicy(dict(on_base))
 
 
-def specified_facts(**facts: Any) -> dict[str, Any]:
-    """Return the facts that are not None."""
-    return {name: fact for name, fact in facts.items() if fact is not None}
+def specified_facts(facts: Facts) -> Facts:
+    """Return the facts that are not None; raise TypeError for a keyword that is not a fact, as Python does."""
+    if unknown := facts.keys() - facts_by_name().keys():
+        raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
+    return cast(Facts, {name: fact for name, fact in facts.items() if fact is not None})
 
 
-def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calendar:
+def calendar_of_call(call: str, calendar: Any, given: Facts) -> Calendar:
     """Return the Calendar of a call that accepts either a Calendar or its facts as keywords."""
     if calendar is not None and given:
         raise InvalidArgument(
@@ -122,9 +123,6 @@ def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calenda
         if isinstance(calendar, int) and not isinstance(calendar, bool) and calendar > 0:
             instead = f"Write calendar=ps.Calendar(total={calendar})"
         raise InvalidArgument(f"{call}(calendar={shown(calendar)})", "not a Calendar", instead)
-    names = [field.name for field in fields(Calendar)]
-    if unknown := sorted(given.keys() - set(names)):
-        raise InvalidArgument(f"{call}({unknown[0]}=…)", did_you_mean(unknown[0], names))
     return calendar if calendar is not None else Calendar(**given)
 
 

@@ -7,7 +7,7 @@ from math import isnan
 from numbers import Real
 from signal import Signals
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, cast, final, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, Unpack, cast, final, get_args
 from weakref import ref
 
 import torch
@@ -58,7 +58,7 @@ from paramsched.core.scheduler.slots import LateGroups as LateGroups
 from paramsched.core.scheduler.start import Request
 from paramsched.core.scheduler.updates import refuse_steps_of_processes
 from paramsched.core.scheduler.values import planned_values, target_values
-from paramsched.core.time import Calendar, DurationLike
+from paramsched.core.time.calendar import Calendar, Facts
 from paramsched.core.time.deadline import DeadlineLike
 from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
@@ -120,9 +120,7 @@ class Scheduler(LRScheduler):
             and `muon/0` one of them. A name must not contain any of `/ , = * ? [ ]`.
         plan: a plan in any form: a plan, a schedule for lr or its text, `recipe:NAME`, the path of a plan file, the
             text of a plan, or a mapping as in a plan file. The run facts and the bases of a recipe do not apply.
-        calendar: the run facts that convert units. They may also be passed as keywords: `total`, `steps_per_epoch`,
-            `batches_per_epoch`, `accumulation`, `batch_size`, `tokens_per_step`, `seconds_per_step`, `sequence_length`,
-            `frames_per_step`, `deadline`, `untimed_updates`. With `"later"`, pass them before the first update:
+        calendar: the run facts that convert units; or `"later"`, if they are passed before the first update:
             `scheduler.set_facts(steps_per_epoch=len(loader))`.
         drive: `"optimizer"`: each step of the optimizer advances the clock; `"manual"`: each `scheduler.step()` does.
             With several optimizers, `"optimizer"` counts shared updates, in which each optimizer takes part at most
@@ -151,6 +149,8 @@ class Scheduler(LRScheduler):
         process_group: the torch `ProcessGroup` of the processes that train together, if they are only some of the
             world: they agree on seconds, a deadline, a watched file and amounts, and its first rank leads. None for all
             processes.
+        facts: the run facts as keywords, in place of `calendar`: the arguments of `ps.Calendar`, such as `total=1000`
+            or `steps_per_epoch=100`.
 
     Raises:
         InvalidArgument: an argument is invalid, or the optimizer's step does not call hooks.
@@ -193,24 +193,9 @@ class Scheduler(LRScheduler):
         stop_before: DeadlineLike | None = None,
         stop_on: SignalsLike | None = None,
         process_group: Any = None,
-        total: DurationLike | None = None,
-        steps_per_epoch: int | None = None,
-        batches_per_epoch: int | None = None,
-        accumulation: int | None = None,
-        batch_size: int | None = None,
-        tokens_per_step: float | None = None,
-        seconds_per_step: float | None = None,
-        sequence_length: int | None = None,
-        frames_per_step: float | None = None,
-        deadline: DeadlineLike | None = None,
-        untimed_updates: int | None = None,
+        **facts: Unpack[Facts],
     ) -> None:
-        given = specified_facts(
-            total=total, steps_per_epoch=steps_per_epoch, batches_per_epoch=batches_per_epoch,
-            accumulation=accumulation, batch_size=batch_size, tokens_per_step=tokens_per_step,
-            seconds_per_step=seconds_per_step, sequence_length=sequence_length, frames_per_step=frames_per_step,
-            deadline=deadline, untimed_updates=untimed_updates,
-        )  # fmt: skip
+        given = specified_facts(facts)
         several = isinstance(optimizer, Mapping)
         self._optimizers = MappingProxyType(
             unwrapped_optimizers(optimizer) if several else {ALONE: unwrapped_optimizer(optimizer)}
@@ -277,7 +262,7 @@ class Scheduler(LRScheduler):
         run.clock.warns_of_metrics = not source.warns_of_metrics
 
     @_method
-    def set_facts(self, calendar: Calendar | None = None, **facts: Any) -> None:
+    def set_facts(self, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> None:
         """Pass the run facts to a Scheduler that was constructed with `calendar="later"`, and attach its plan.
 
         Args:
@@ -302,7 +287,7 @@ class Scheduler(LRScheduler):
                 "scheduler.set_facts(…): the run facts are known already. This method is for a Scheduler that was "
                 'constructed with ps.Scheduler(optimizer, plan, calendar="later")'
             )
-        known = calendar_of_call("set_facts", calendar, specified_facts(**facts))
+        known = calendar_of_call("set_facts", calendar, specified_facts(facts))
         self._attach(waiting.request, waiting.source, known, call="scheduler.set_facts(")
         for handle in waiting.handles:
             handle.remove()

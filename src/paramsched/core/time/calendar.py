@@ -7,14 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
+from functools import cache
 from math import ceil, prod
 from numbers import Integral, Real
-from typing import Any, Final, Literal, TypeAlias, cast, final
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict, cast, final
 
 from paramsched.core.advice.calls import explain_wrong_keywords_of
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import only_set_fields
 from paramsched.core.base.near_names import certain_name, did_you_mean
+from paramsched.core.base.params import Param, params_of_record
+from paramsched.core.base.ranges import Doc, Example, Ge, Gt, Le, Other
 from paramsched.core.time.deadline import DeadlineLike, deadline_of
 from paramsched.core.time.duration import UNIT_NAMES, Duration, DurationLike
 from paramsched.core.time.progress import PROGRESS
@@ -32,6 +35,60 @@ SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
 
 The first list whose facts are all known is used.
 """
+
+MOST: Final = 10**18
+"""The largest number of updates, and the largest value of a fact."""
+
+
+@final
+class Facts(TypedDict, total=False):
+    """The run facts by name: the fields of a Calendar, the keywords of a Scheduler and the options of commands.
+
+    Each has its type, its range, an example and a short description here. A TypedDict, so that type checkers know them
+    as keywords: `**facts: Unpack[Facts]`.
+    """
+
+    total: Annotated[DurationLike | None, Example(10_000), Other("horizon"), Doc("Length of the run")]
+    steps_per_epoch: Annotated[int | None, Ge(1), Le(MOST), Example(100), Doc("Optimizer updates per epoch")]
+    batches_per_epoch: Annotated[int | None, Ge(1), Le(MOST), Example(100), Doc("Batches per epoch")]
+    accumulation: Annotated[int | None, Ge(1), Le(MOST), Example(4), Doc("Batches per update")]
+    batch_size: Annotated[int | None, Ge(1), Le(MOST), Example(256), Doc("Samples per batch")]
+    tokens_per_step: Annotated[float | None, Gt(0), Le(MOST), Example(4096), Doc("Tokens per update")]
+    seconds_per_step: Annotated[float | None, Gt(0), Le(MOST), Example(0.25), Doc("Seconds per update")]
+    sequence_length: Annotated[int | None, Ge(1), Le(MOST), Example(2048), Doc("Tokens per sample")]
+    frames_per_step: Annotated[float | None, Gt(0), Le(MOST), Example(1024), Doc("Environment frames per update")]
+    deadline: Annotated[DeadlineLike | None, Example("in 55 min"), Doc("Moment at which the run ends")]
+    untimed_updates: Annotated[int | None, Ge(0), Le(MOST), Example(10), Doc("Updates after each start without timing")]
+
+
+@cache
+def facts_by_name() -> Mapping[str, Param]:
+    """Return the declaration of each run fact.
+
+    >>> facts_by_name()["seconds_per_step"].marker("gt"), facts_by_name()["seconds_per_step"].marker("doc")
+    (0, 'Seconds per update')
+    """
+    return params_of_record(Facts)
+
+
+def example_of_fact(name: str) -> str:
+    """Return an example of a run fact, as Python code.
+
+    >>> example_of_fact("total"), example_of_fact("tokens_per_step"), example_of_fact("deadline")
+    ('10_000', '4096', '"in 55 min"')
+    """
+    value = facts_by_name()[name].marker("example")
+    if isinstance(value, str):
+        return f'"{value}"'
+    return f"{value:_}" if value >= 10_000 else f"{value}"
+
+
+@cache
+def _numeric_facts() -> tuple[tuple[str, bool, float], ...]:
+    """Return the name of each number, whether it is a count, and its lower bound: looked up once, for speed."""
+    numbers = [one for one in facts_by_name().values() if one.kind in ("count", "number")]
+    return tuple((one.name, one.kind == "count", one.marker("ge" if one.kind == "count" else "gt")) for one in numbers)
+
 
 ASSUMED_SIZES = {"accumulation": 1}
 """The values of run facts that were not passed, by name."""
@@ -90,35 +147,12 @@ class Calendar:
 
     def __post_init__(self) -> None:
         self._read_deadline()
-        for name in ("steps_per_epoch", "batches_per_epoch", "accumulation", "batch_size", "sequence_length"):
-            value = getattr(self, name)
-            if value is not None:
-                if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) <= _MOST:
-                    is_loader = isinstance(value, Sized) and not isinstance(value, (Sequence, Mapping))
-                    if name.endswith("_per_epoch") and is_loader:
-                        found = f"expected an integer, got {type(value).__name__}"
-                        raise InvalidArgument(CallSite("Calendar", name), found, f"Write {name}=len(loader)")
-                    sample = 100
-                    with suppress(TypeError, ValueError, OverflowError):
-                        count = ceil(abs(float(value)))
-                        sample = count if 1 <= count <= _MOST and not isinstance(value, bool) else 100
-                    raise InvalidArgument(
-                        CallSite("Calendar", name, shown(value)),
-                        "expected an integer from 1 to 1e18",
-                        write=f"{name}={sample}",
-                        is_example=True,
-                        sample=sample,
-                    )
-                object.__setattr__(self, name, int(value))
-        for name in ("tokens_per_step", "seconds_per_step", "frames_per_step"):
-            value = getattr(self, name)
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, Real) or not 0 < getattr(self, name) <= _MOST
-            ):
-                found = "expected a number greater than 0 and at most 1e18"
-                raise InvalidArgument(
-                    CallSite("Calendar", name, shown(value)), found, f"For example: {name}=4096", sample=4096
-                )
+        for name, is_count, bound in _numeric_facts():
+            if (value := getattr(self, name)) is not None:
+                if is_count:
+                    object.__setattr__(self, name, _checked_count(name, value, int(bound)))
+                else:
+                    _check_amount(name, value, bound)
         if self.steps_per_epoch is not None and self.batches_per_epoch is not None:
             derived = -(-self.batches_per_epoch // (self.accumulation or 1))
             if derived != self.steps_per_epoch:
@@ -164,19 +198,12 @@ class Calendar:
                 )
 
     def _read_deadline(self) -> None:
-        """Store the deadline as a moment, and check the facts that belong to it."""
-        untimed = self.untimed_updates
-        if untimed is not None:
-            site = CallSite("Calendar", "untimed_updates", shown(untimed))
-            if self.deadline is None:
+        """Store the deadline as a moment, and check which facts are passed with it."""
+        if self.deadline is None:
+            if self.untimed_updates is not None:
+                site = CallSite("Calendar", "untimed_updates", shown(self.untimed_updates))
                 instead = 'For example: Calendar(deadline="in 55 min", untimed_updates=10)'
                 raise InvalidArgument(site, "it needs a deadline", instead)
-            if isinstance(untimed, bool) or not isinstance(untimed, Integral) or not 0 <= int(untimed) <= _MOST:
-                raise InvalidArgument(
-                    site, "expected an integer of at least 0", "For example: untimed_updates=10", sample=10
-                )
-            object.__setattr__(self, "untimed_updates", int(untimed))
-        if self.deadline is None:
             return
         for name in ("total", "seconds_per_step"):
             if (value := getattr(self, name)) is not None:
@@ -220,7 +247,7 @@ class Calendar:
         if self.total is None:
             return None
         updates = ceil(self.exact(Duration.of(self.total), site=CallSite("Calendar", "total")))
-        if updates > _MOST:
+        if updates > MOST:
             raise InvalidArgument(
                 CallSite("Calendar", "total", f'"{self.total}"'),
                 f"a run must have at most 1e18 updates, got {updates:.3g}",
@@ -301,7 +328,8 @@ class Calendar:
                 return Fraction(horizon, 100)
             case _ if unit in SIZES and (amount := self.amount_of_update(unit)) is not None:
                 return 1 / amount
-        fact, example, missing = _NEEDED[unit]
+        fact, missing = _NEEDED[unit]
+        example = example_of_fact(fact)
         known = {name: value for name in self.__dataclass_fields__ if (value := getattr(self, name)) is not None}
         found = f"{missing} is unknown" + f"; these are known: {', '.join(known)}" * bool(known)
         facts = [
@@ -312,17 +340,46 @@ class Calendar:
         raise MissingFact(site, found, instead, fact=fact, example=example)
 
 
-_MOST = 10**18  # the largest number of updates, and the largest value of a fact
+def _checked_count(name: str, value: Any, least: int) -> int:
+    """Return a run fact that is a count as an int."""
+    if isinstance(value, Integral) and not isinstance(value, bool) and least <= int(value) <= MOST:
+        return int(value)
+    is_loader = isinstance(value, Sized) and not isinstance(value, (Sequence, Mapping))
+    if name.endswith("_per_epoch") and is_loader:
+        found = f"expected an integer, got {type(value).__name__}"
+        raise InvalidArgument(CallSite("Calendar", name), found, f"Write {name}=len(loader)")
+    sample = facts_by_name()[name].marker("example")
+    with suppress(TypeError, ValueError, OverflowError):
+        count = ceil(abs(float(value)))
+        sample = count if 1 <= count <= MOST and not isinstance(value, bool) else sample
+    raise InvalidArgument(
+        CallSite("Calendar", name, shown(value)),
+        f"expected an integer from {least} to 1e18",
+        write=f"{name}={sample}",
+        is_example=True,
+        sample=sample,
+    )
 
 
-# For each unit: the fact that converts it, an example value, and the quantity that an error reports as unknown.
+def _check_amount(name: str, value: Any, above: float) -> None:
+    """Check a run fact that is an amount per update."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not above < cast(Any, value) <= MOST:
+        found, sample = (
+            f"expected a number greater than {above} and at most 1e18",
+            facts_by_name()[name].marker("example"),
+        )
+        site = CallSite("Calendar", name, shown(value))
+        raise InvalidArgument(site, found, f"For example: {name}={sample}", sample=sample)
+
+
+# For each unit: the fact that converts it, and the quantity that an error reports as unknown.
 _NEEDED = {
-    "epochs": ("steps_per_epoch", "100", "the number of updates per epoch"),
-    "percent": ("total", "10_000", "the length of the run"),
-    "samples": ("batch_size", "256", "the number of samples per batch"),
-    "tokens": ("tokens_per_step", "4096", "the number of tokens per update"),
-    "seconds": ("seconds_per_step", "0.25", "the number of seconds per update"),
-    "frames": ("frames_per_step", "1024", "the number of frames per update"),
+    "epochs": ("steps_per_epoch", "the number of updates per epoch"),
+    "percent": ("total", "the length of the run"),
+    "samples": ("batch_size", "the number of samples per batch"),
+    "tokens": ("tokens_per_step", "the number of tokens per update"),
+    "seconds": ("seconds_per_step", "the number of seconds per update"),
+    "frames": ("frames_per_step", "the number of frames per update"),
 }
 
 

@@ -13,7 +13,6 @@ from paramsched.core.advice.number_checks import finite_number
 from paramsched.core.advice.peer_words import (
     LENGTHS_OF_RUN,
     OTHER_NAMES,
-    RUN_FACTS,
     UNCLEAR_NAMES,
     advice_for_name,
     instead_of,
@@ -60,7 +59,7 @@ from paramsched.core.plan.binding import PlanClock, checked_plan_clock
 from paramsched.core.plan.note import MOST_NOTE, NOTE_KEYS, Note
 from paramsched.core.schedules import SHAPES, calls_function, meant_line
 from paramsched.core.time import Calendar, Duration
-from paramsched.core.time.calendar import ClockName, known_clock, meant_clock
+from paramsched.core.time.calendar import ClockName, Facts, known_clock, meant_clock
 from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, shown
 
@@ -365,7 +364,7 @@ class _PlanReader:
         name, is_schedule = key.lower().replace("-", "_"), re.search(r"[({]", str(value)) is not None
         if selector is None and name in _OF_FILES and not is_schedule:
             return f'"{key}" is not a hyperparameter', "Remove it", None
-        if name in RUN_FACTS and not is_schedule:
+        if name in Facts.__annotations__ and name not in LENGTHS_OF_RUN and not is_schedule:
             found = f'"{key}" is a run fact, not a field'
             known = "…"
             with suppress(InvalidArgument):  # an invalid value is not repeated

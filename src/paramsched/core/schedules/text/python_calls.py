@@ -10,7 +10,6 @@ from paramsched.core.advice.calls import CODE, EXAMPLE_ARGUMENTS, example_call
 from paramsched.core.advice.peer_words import (
     DROPPED,
     LENGTHS_OF_RUN,
-    RUN_FACTS,
     has_same_value,
     instead_of,
     is_warmup_length,
@@ -23,10 +22,11 @@ from paramsched.core.base.node import Call, Keyword, Node, Number, Text, Word
 from paramsched.core.base.params import params_of
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.text.arguments import fits, leaf_of, node_of, numbers_of, scalar_of
+from paramsched.core.time.calendar import Facts, example_of_fact
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
 _LONGEST = 120  # characters of a call that is written for the user
-_FACTS: Final = ("total", *sorted(RUN_FACTS))
+_FACTS: Final = tuple(Facts.__annotations__)
 _UNIT_FACTS: Final = {
     "epochs": ("steps_per_epoch", "batches_per_epoch"),
     "tokens": ("tokens_per_step",),
@@ -226,7 +226,7 @@ class _PythonCall:
             length = self.values["total"].value
         for unit, names in _UNIT_FACTS.items():
             if str(length).endswith(f" {unit}") and known.isdisjoint(names) and (self.mends or self.facts):
-                (self.facts if self.facts else self.new)[names[0]] = EXAMPLE_ARGUMENTS[names[0]]
+                (self.facts if self.facts else self.new)[names[0]] = example_of_fact(names[0])
                 self.is_invented = True
         if self.facts:
             self.new.pop("calendar", None)

@@ -4,9 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paramsched.core.advice.peer_words import LENGTHS_OF_RUN, RUN_FACTS, is_warmup_length
+from paramsched.core.advice.peer_words import LENGTHS_OF_RUN, is_warmup_length
 from paramsched.core.base.advise import keeps_numbers
 from paramsched.core.base.near_names import KNOWN, certain_name
+from paramsched.core.plan.binding import Binding
+from paramsched.core.schedules import Schedule
+from paramsched.core.time.calendar import Facts
 from paramsched.errors import InvalidArgument, InvalidCall, shown
 
 _ENTRIES = ("horizon", "clock")
@@ -17,9 +20,6 @@ def refuse_wrong_fields(
     fields: Mapping[str, Any],
     horizon: Any,
     clock: Any,
-    *,
-    binding: type[Any],
-    schedule: type[Any],
 ) -> None:
     """Raise for misspelled keywords of a plan, misspelled fields, and arguments of other libraries.
 
@@ -29,26 +29,25 @@ def refuse_wrong_fields(
         bindings: the positional arguments.
         fields: the keywords that should be fields.
         horizon, clock: the other keywords, or None.
-        binding, schedule: the classes `Binding` and `Schedule`, which belong to packages above this one.
 
     Raises:
         InvalidCall: a keyword is invalid, or a positional argument is not a Binding. The error
             contains the correct call.
     """
     wrong = {name: reason for name, value in fields.items() if (reason := _reason(name, value))}
-    others = [one for one in bindings if not isinstance(one, binding)]
+    others = [one for one in bindings if not isinstance(one, Binding)]
     if not wrong and not others:
         return
 
     def code(value: Any) -> str:
         """Return a value as Python code."""
-        if isinstance(value, binding):
+        if isinstance(value, Binding):
             return f"Binding({value.name!r}, {value.schedule}, groups={value.groups!r})"
-        return str(value) if isinstance(value, schedule) else repr(value)
+        return str(value) if isinstance(value, Schedule) else repr(value)
 
     def is_line(value: Any) -> bool:
         try:
-            binding("lr", value)
+            Binding("lr", value)
         except InvalidArgument:
             return False
         return True
@@ -58,7 +57,7 @@ def refuse_wrong_fields(
     given = [one for items in several for one in items]
     kept: dict[str, Any] = {}
     nested: dict[str, Mapping[str, Any]] = {}  # the fields of groups
-    written = [code(one) for one in given if isinstance(one, binding)]
+    written = [code(one) for one in given if isinstance(one, Binding)]
     name = "lr"
     for other in given:
         if isinstance(other, str) and other in KNOWN:  # Plan("lr", "cosine()")
@@ -66,7 +65,7 @@ def refuse_wrong_fields(
         elif isinstance(other, Mapping):
             kept |= {str(key): line for key, line in other.items() if not isinstance(line, Mapping)}
             nested |= {str(key): lines for key, lines in other.items() if isinstance(lines, Mapping)}
-        elif isinstance(other, (schedule, str)):
+        elif isinstance(other, (Schedule, str)):
             kept[name] = other
         elif isinstance(other, int) and not isinstance(other, bool) and horizon is None:  # Plan(cosine(), 100)
             horizon = other
@@ -124,7 +123,8 @@ def _reason(name: str, value: Any) -> str:
         return ""
     if is_warmup_length(name) and isinstance(value, int):
         return "a warmup is a stage of the schedule"
-    if name in RUN_FACTS | LENGTHS_OF_RUN.keys() and "(" not in str(value):  # otherwise it is a schedule
+    is_known = name in Facts.__annotations__ or name in LENGTHS_OF_RUN
+    if is_known and "(" not in str(value):  # otherwise it is a schedule
         is_fact = name not in LENGTHS_OF_RUN
         return "it is a run fact; pass it to ps.Scheduler" if is_fact else 'the length of the run is "horizon"'
     if (entry := _entry(name)) is not None:
