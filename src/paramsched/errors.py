@@ -95,7 +95,7 @@ class InvalidArgument(ParamschedError, ValueError):
             sample,
             refused,
         )
-        super().__init__(self.problem.site, found, self.instead)
+        super().__init__(self.problem.site, found)  # the advice is made when it is printed
 
     @property
     def code(self) -> str:
@@ -164,7 +164,6 @@ class InvalidArgument(ParamschedError, ValueError):
 
     def changed(self, *, site: str | CallSite | None = None, **data: Any) -> Self:
         """Return a copy with changed arguments. If the new `site` is text, the attribute `call` is unchanged."""
-        new = type(self).__new__(type(self))
         if site is not None:
             data["site"] = str(site)
         if isinstance(site, CallSite):
@@ -175,8 +174,9 @@ class InvalidArgument(ParamschedError, ValueError):
         if "span" in data:
             begin, end = data.pop("span") or (None, None)
             data["place"] = self.problem.place._replace(begin=begin, end=end)
-        new.problem = replace(self.problem, **data)
-        new.args = (new.problem.site, new.problem.found, new.instead)
+        problem = replace(self.problem, **data)
+        new = type(self).__new__(type(self), problem.site, problem.found)
+        new.problem = problem
         return new
 
     def at(self, text: str, begin: int, end: int) -> Self:

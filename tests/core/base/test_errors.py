@@ -35,7 +35,7 @@ def test_an_error_contains_the_call_the_problem_and_the_fix():
     error = InvalidArgument("warmup(0.05)", "a length is a whole number", 'For example: "5%"')
 
     assert str(error) == 'warmup(0.05): a length is a whole number. For example: "5%"'
-    assert (error.site, error.found, error.instead) == error.args
+    assert (error.site, error.found) == error.args
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from textwrap import wrap
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from paramsched.core.base.near_names import certain_name, closest
 from paramsched.core.base.special_shapes import name_in_code
@@ -267,6 +267,34 @@ def is_share_of_run(name: str, value: object) -> bool:
     """Return whether an argument is a length as a fraction of the run: `ratio=0.1`, `warmup_ratio=0.1`."""
     shares = ("ratio", "fraction", "proportion", "pct", "share", "warmup_ratio", "warmup_fraction", "pct_warmup")
     return name in shares and isinstance(value, float) and 0 < value < 1
+
+
+class PeerKeyword(NamedTuple):
+    """What is known of a keyword of another library.
+
+    Args:
+        ours: the argument that has its meaning; None if there is none.
+        unit: the unit in its name; empty if it has none.
+        instead: what to write instead if no argument has its meaning; None if nothing is known.
+        is_warmup: True for the length of a warmup.
+        is_total: True for a length that includes the warmup.
+    """
+
+    ours: str | None
+    unit: str
+    instead: str | None
+    is_warmup: bool
+    is_total: bool
+
+
+def peer_keyword(name: str, known: Iterable[str], function: str) -> PeerKeyword:
+    """Return what is known of a keyword of another library, in a call of `function` with the arguments `known`.
+
+    >>> peer_keyword("warmup_epochs", ["start", "to", "over"], "cosine")[1:4:2]
+    ('epochs', True)
+    """
+    ours = own_name(name, known, function)
+    return PeerKeyword(ours, unit_of_length(name), instead_of(name), is_warmup_length(name), is_total(name))
 
 
 def _as_identifier(name: str) -> str:

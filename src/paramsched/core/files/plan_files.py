@@ -42,7 +42,7 @@ from paramsched.core.files.known_dialects import (
     own_names,
 )
 from paramsched.core.files.python_config.source import python_places
-from paramsched.core.files.schedule_text import ShapeLike
+from paramsched.core.files.schedule_text import ShapeLike, ShapeNames
 from paramsched.core.files.syntaxes.json_and_toml import (
     STRING,
     json_places,
@@ -362,10 +362,14 @@ class PlanText:
             raise ConfigError(self.name, self.placed(error.diagnostics, root)) from error.__cause__
 
     def _loaded_native(self, data: Any, options: ReadingOptions) -> Loaded:
+        diagnostics = DiagnosticCollector()
+        plain = plain_or_bad(data, diagnostics)
         try:
-            plan, note = native.to_plan_and_note(data, shapes=options.shapes, folder=self.folder)
-        except ConfigError as error:
-            raise ConfigError("config", _hints_of_formats(data) or error.diagnostics) from None
+            plan, note = native.plan_and_note_of(plain, diagnostics, ShapeNames(options.shapes, self.folder))
+        except ConfigError:
+            if hints := _hints_of_formats(plain):
+                raise ConfigError("config", hints) from None
+            raise
         return Loaded(plan, note=note)
 
     def _loaded_entries(self, entries: Mapping[str, Any], options: ReadingOptions) -> Loaded:
@@ -501,12 +505,11 @@ def syntax_of_suffix(file: Path) -> str | None:
     return found if found in SYNTAXES else None
 
 
-def _hints_of_formats(data: Any) -> tuple[Diagnostic, ...]:
+def _hints_of_formats(plain: Any) -> tuple[Diagnostic, ...]:
     """Return a diagnostic for each dialect that an invalid native plan looks like.
 
     Data with a schedule of this library is a plan with a mistake, even if a name in it is that of a peer.
     """
-    plain = plain_or_bad(data, DiagnosticCollector())
     if native.has_schedule(plain):
         return ()
     if names := dialects_that_recognize(plain):

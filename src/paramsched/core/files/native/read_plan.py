@@ -116,8 +116,11 @@ def to_plan_and_note(
     {'why': 'loss is flat'}
     """
     diagnostics = DiagnosticCollector()
-    names = ShapeNames(shapes, folder)
-    plain = plain_or_bad(data, diagnostics)
+    return plan_and_note_of(plain_or_bad(data, diagnostics), diagnostics, ShapeNames(shapes, folder))
+
+
+def plan_and_note_of(plain: Any, diagnostics: DiagnosticCollector, names: ShapeNames) -> tuple[Plan, Note | None]:
+    """Return the plan and the note of a file's plain data; raise the diagnostics if there are any."""
     if not isinstance(plain, dict):
         problem = (plain.found, plain.instead) if isinstance(plain, BadValue) else _no_mapping(plain)
         diagnostics.add(ROOT, *problem, code=REFUSED_VALUE)

@@ -5,12 +5,10 @@ from typing import Any, Final, NamedTuple
 
 from paramsched.core.advice.peer_words import (
     ABSOLUTE,
-    instead_of,
+    PeerKeyword,
     is_share_of_run,
-    is_total,
     is_warmup_length,
-    own_name,
-    unit_of_length,
+    peer_keyword,
 )
 from paramsched.core.base.advise import GRAMMAR, Mend
 from paramsched.core.base.near_names import certain_name, did_you_mean
@@ -68,26 +66,27 @@ def meant_keyword(
         return MeantKeyword("anneal", node, mend, "anneal takes any curve")
     if (near := certain_name(name, params)) is not None and name.lower().replace("_", "") == near.replace("_", ""):
         return _slip(name, near, taken, node)
-    if is_warmup_length(name) and function in _STAGES and own_name(name, params, function) in (None, "start"):
+    theirs = peer_keyword(name, params, function)
+    if theirs.is_warmup and function in _STAGES and theirs.ours in (None, "start"):
         if (length := _length(name.removeprefix("warmup_"), value, node)) is not None:
             new = ("warmup", *(["epochs"] if "epochs" in name else []))
             stage = Call("warmup", (length,))
-            return MeantKeyword(PREFIX, stage, Mend("other", (name,), new), _advice(name, params))
-        return MeantKeyword(None, node, GRAMMAR, _advice(name, params))
+            return MeantKeyword(PREFIX, stage, Mend("other", (name,), new), _advice(theirs, name, params))
+        return MeantKeyword(None, node, GRAMMAR, _advice(theirs, name, params))
     if name == "until" and "over" in free and isinstance(value, (int, str)):
         text = f"until {value} steps" if isinstance(value, int) else f"until {value}"
         new = ("over", "until", "steps") if isinstance(value, int) else ("over", "until")
         return MeantKeyword("over", Text(text), Mend("other", ("until",), new), 'use "over"')
-    if is_total(name) and "over" in free and isinstance(value, int) and any(map(is_warmup_length, named)):
+    if theirs.is_total and "over" in free and isinstance(value, int) and any(map(is_warmup_length, named)):
         mend = Mend("other", (name,), ("over", "until", "steps"))
         return MeantKeyword("over", Text(f"until {value} steps"), mend, 'use "over"')
     if is_share_of_run(name, value) and "over" in free:
         return MeantKeyword("over", Text(f"{value * 100:.12g}%"), Mend("other", (name,), ("over",)), 'use "over"')
     lengths = [one for one in free if params[one].kind == "length"]
     declared = declared_name(name, params, free)
-    ours = declared or own_name(name, params, function)
-    unit = unit_of_length(name)
-    is_length = ours in lengths or (ours is None and (not is_total(name) or lengths[:1] == ["over"]))
+    ours = declared or theirs.ours
+    is_length = ours in lengths or (ours is None and (not theirs.is_total or lengths[:1] == ["over"]))
+    unit = theirs.unit
     if unit and lengths and is_length and isinstance(value, int) and not isinstance(value, bool):
         argument = ours if ours is not None else lengths[0]
         made: Node = node if unit == "steps" else Text(f"{value} {unit}")
@@ -100,9 +99,9 @@ def meant_keyword(
             mend = Mend("other", (name,), (ours, "absolute"))
             return MeantKeyword(ours, Call("absolute", (node,)), mend, f'use "{ours}"')
         return MeantKeyword(ours, node, Mend("other", (name,), (ours,)), f'use "{ours}"')
-    if instead_of(name) is None and near is not None:
+    if theirs.instead is None and near is not None:
         return _slip(name, near, taken, node)
-    return MeantKeyword(None, node, GRAMMAR, _advice(name, params))
+    return MeantKeyword(None, node, GRAMMAR, _advice(theirs, name, params))
 
 
 def _slip(name: str, near: str, taken: Collection[str], node: Node) -> MeantKeyword:
@@ -110,8 +109,8 @@ def _slip(name: str, near: str, taken: Collection[str], node: Node) -> MeantKeyw
     return MeantKeyword(None if near in taken else near, node, mend, advice)
 
 
-def _advice(name: str, params: Mapping[str, Param]) -> str:
-    return instead_of(name) or did_you_mean(name, params)
+def _advice(theirs: PeerKeyword, name: str, params: Mapping[str, Param]) -> str:
+    return theirs.instead or did_you_mean(name, params)
 
 
 def _length(unit: str, value: Any, node: Node) -> Node | None:
