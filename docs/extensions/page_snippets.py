@@ -136,9 +136,8 @@ def succeeds(task: Callable[[], object], page: Page, node: nodes.Node) -> bool:
 def run_block(page: Page, node: nodes.literal_block) -> None:
     """Run one block, and show its output."""
     block = block_of(node)
-    if (
-        "source" in node and block.file is None
-    ):  # an included program, which the tests run
+    is_included_program = "source" in node and block.file is None  # the tests run it
+    if is_included_program:
         return
     if block.file is None and block.language == "console":
         run_console(node, block.text)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, InvalidCall
 from support.tables import table
 
 NAMES = {**{name: getattr(ps, name) for name in ps.__all__}, "ps": ps, "torch": torch, "plan": ps.Plan(lr="cosine()")}
@@ -141,3 +141,18 @@ def test_a_builder_must_be_a_function_with_a_new_name_and_a_return_annotation():
             ps.shape(made)
     with pytest.raises(InvalidArgument, match=r"Write def mine\(…\) -> Curve:"):
         ps.curves.curve(mine)
+
+
+@pytest.mark.parametrize("line", ["cosine(ovr=5)", "cosin()", "x y", "cosine(over=-1)"])
+def test_an_example_has_no_line_of_the_user_that_is_wrong(line):
+    plan = ps.Plan(lr="cosine()", horizon=100)
+
+    with pytest.raises(InvalidCall, match="'at'") as caught:
+        plan.change(lr=line)
+
+    assert line not in str(caught.value)
+
+
+def test_an_example_keeps_the_lines_of_the_user():
+    with pytest.raises(InvalidCall, match=r"For example: plan.change\(lr='cosine\(over=5\)', at=\"50%\"\)"):
+        ps.Plan(lr="cosine()", horizon=100).change(lr="cosine(over=5)")

@@ -87,7 +87,7 @@ def read_bounded_text(file: Path) -> str:
         raise ConfigError(str(file), [f"more than {MOST_BYTES:,} bytes; a plan is a short text"])
     if data[:4] == b"PK\x03\x04" and b"data.pkl" in data[:256]:  # as torch.save begins
         command = f"paramsched resume {shlex.quote(str(file))} --plan plan.yaml"
-        raise ConfigError(str(file), [Diagnostic("", "this is a checkpoint, not a plan", f"Write {command}")])
+        raise ConfigError(str(file), [Diagnostic("", "this is a checkpoint, not a plan", f"For example: {command}")])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -96,7 +96,7 @@ class BatchSizes:
 
         Args:
             t: the first update.
-            amount: the amount before it.
+            amount: how far the run is before it, in the unit of the plan's clock.
             most: the number of updates.
 
         Returns:

@@ -56,7 +56,7 @@ class DryRun:
     Args:
         update: the number of completed updates.
         clock: the unit that the plan counts: updates, tokens, …
-        amount: the amount; None on the clock of updates, and if the resume is refused.
+        amount: how far the run is on that clock; None on the clock of updates, and if the resume is refused.
         values: the values of the next updates; empty if the resume is refused.
         differs: True if the plan, its fingerprint in the groups or a value of the next update differs from the
             checkpoint, or if the resume is refused.

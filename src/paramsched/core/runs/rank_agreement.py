@@ -89,10 +89,8 @@ class RankRecords:
         if self._has_ended:
             return None
         try:
-            before, now = (
-                self._differs,
-                time.monotonic(),
-            )  # one time for both, or the second may end the wait of the first
+            # one time for both comparisons, or the second may end the wait of the first
+            before, now = self._differs, time.monotonic()
             found = None if before is None else self._differing(ranks, *before, now)
             if found is not None or before == (place, record):
                 return found

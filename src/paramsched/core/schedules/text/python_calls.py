@@ -22,6 +22,7 @@ from paramsched.core.base.node import Call, Keyword, Node, Number, Text, Word
 from paramsched.core.base.params import params_of
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.text.arguments import fits, leaf_of, node_of, numbers_of, scalar_of
+from paramsched.core.schedules.text.parsing import parse
 from paramsched.core.time.calendar import Facts, example_of_fact
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
@@ -287,7 +288,15 @@ class _PythonCall:
         return promise(written, meant, self.mends, line, lambda _: meant if self._is_valid() else None)
 
     def _is_valid_with(self, missing: list[str]) -> bool:
-        """Return whether the call of a class of values has no error with the example values of missing arguments."""
+        """Return whether the call has no known error with the example values of missing arguments.
+
+        The lines of its fields are read; the call itself is tried if it makes a value.
+        """
+        try:
+            for line in (one for key, one in self.named.items() if key not in self.params and isinstance(one, str)):
+                parse(line)
+        except InvalidArgument:
+            return False
         try:
             self.built |= {one: literal_eval(self.new[one]) for one in missing}
         except (ValueError, SyntaxError):
@@ -300,9 +309,8 @@ class _PythonCall:
             return True
         kind: Any = self.builder
         try:
-            kind.__init__.__wrapped__(
-                object.__new__(kind), **self.built
-            )  # because the wrapper would correct this call too
+            # not `kind(…)`, because the wrapper would correct this call too
+            kind.__init__.__wrapped__(object.__new__(kind), **self.built)
         except (InvalidArgument, TypeError):
             return False
         return True
