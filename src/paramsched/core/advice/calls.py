@@ -33,8 +33,10 @@ def explain_wrong_keywords(
         is_shape: True for a registered function, whose calls the reader of schedules explains.
     """
     called, known = name or f"ps.{function.__name__}", InvalidArgument
+    accepted: frozenset[str] = frozenset()
     if (signature := expanded_signature(function)) is not None:
         cast(Any, function).__signature__ = signature  # `wraps` copies it
+        accepted = frozenset(signature.parameters)
     selves = int(cast(Any, function).__code__.co_varnames[:1] == ("self",))
     site = builder or (MethodType(function, function) if selves else function)  # a bound method has no `self`
     explain, mismatch = _explained if is_shape else _corrected, _mismatch
@@ -43,6 +45,8 @@ def explain_wrong_keywords(
         """Call the function. Errors about its arguments show this call."""
         error: InvalidArgument | None
         try:
+            if accepted and not named.keys() <= accepted:  # Python accepts any keyword of a record
+                raise TypeError
             return function(*positional, **named)
         except known as refusal:
             error = explain(refusal, site, called, positional[selves:], named)

@@ -18,7 +18,7 @@ from paramsched.core.scheduler.saved_state import OnChange, OnChangeChoice
 from paramsched.core.scheduler.slots import LateGroups, bases_by_slot, slots_of
 from paramsched.core.scheduler.start import Request
 from paramsched.core.schedules import Schedule
-from paramsched.core.time.calendar import Calendar, Facts, facts_by_name
+from paramsched.core.time.calendar import Calendar, Facts
 from paramsched.errors import InvalidArgument, InvalidTime, shown
 
 Drive: TypeAlias = Literal["optimizer", "manual"]
@@ -104,9 +104,7 @@ def checked_on_base(on_base: Any, plan: Plan | None) -> BasePolicy:
 
 
 def specified_facts(facts: Facts) -> Facts:
-    """Return the facts that are not None; raise TypeError for a keyword that is not a fact, as Python does."""
-    if unknown := facts.keys() - facts_by_name().keys():
-        raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
+    """Return the facts that are not None."""
     return cast(Facts, {name: fact for name, fact in facts.items() if fact is not None})
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING, final
+from typing import final
 
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
@@ -20,23 +20,15 @@ from paramsched.core.scheduler.run_state import Horizon, ResolvedPlan, RunPositi
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, MissingFact
 
-if TYPE_CHECKING:
-    from paramsched.core.runs.plan_source import PlanSource
-
 log = logging.getLogger("paramsched")
 
 _LONGEST = 10**10  # seconds, of a horizon that is tried
 
 
-def plan_at_start(
-    plan: Plan, calendar: Calendar, names: tuple[str, ...], source: "PlanSource", found: Found
-) -> ResolvedPlan:
-    """Resolve a plan with a deadline for what a start finds; the other arguments are those of `start_run`."""
+def position_at_start(plan: Plan, found: Found) -> RunPosition:
+    """Return the position from which a run with this plan starts, of those that the groups carry."""
     carried = found.positions(amount_clock(plan.clock)).values()
-    at = next((position for position in carried if position.t == found.t), RunPosition(found.t))
-    return start_run(
-        plan, calendar, at, names, source.note, source.processes, checked_later=source.checked_later, until=source.until
-    )
+    return next((position for position in carried if position.t == found.t), RunPosition(found.t))
 
 
 def start_run(

@@ -63,9 +63,20 @@ def assembly_of(
     resolver = Resolver(source, calendar, names, call)
     plan_at: Callable[[Found], ResolvedPlan]
     if calendar.has_moving_horizon:
-        from paramsched.core.runs.deadline import plan_at_start
+        from paramsched.core.runs.deadline import position_at_start, start_run
 
-        plan_at = partial(plan_at_start, request.plan, calendar, names, source)
+        def plan_at(found: Found) -> ResolvedPlan:
+            return start_run(
+                request.plan,
+                calendar,
+                position_at_start(request.plan, found),
+                names,
+                source.note,
+                source.processes,
+                checked_later=source.checked_later,
+                until=source.until,
+            )
+
     else:
         in_force = resolver.resolved(request.plan, source.note)
         _ = in_force.total  # raises now if an update is planned to consume nothing

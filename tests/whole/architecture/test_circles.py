@@ -1,0 +1,42 @@
+"""No file imports one that imports it: not in a function, and not for types only."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[3] / "src"
+GIVES_ITSELF = "paramsched.mmengine.runner.runner"
+"""The Runner passes itself to its hooks and loops, as MMEngine's does, so they name its type."""
+
+
+def name_of(file):
+    return ".".join(file.relative_to(SOURCE).with_suffix("").parts)
+
+
+def imports_in(tree, files):
+    """Return the files that a file imports anywhere. The `__init__` of a folder lists names, and is not counted."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{one.name}" for one in node.names}
+            found |= (names | {node.module}) & files
+    return found
+
+
+def imports_for_types_in(tree, files):
+    """Return the files that a file imports below `if TYPE_CHECKING`."""
+    blocks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    return set().union(*(imports_in(ast.Module(block.body, []), files) for block in blocks))
+
+
+def test_no_file_imports_one_that_imports_it():
+    trees = {
+        name_of(file): ast.parse(file.read_text(encoding="utf-8"))
+        for file in SOURCE.rglob("*.py")
+        if file.name != "__init__.py"
+    }
+    imported = {name: imports_in(tree, trees.keys()) for name, tree in trees.items()}
+    for name, tree in trees.items():
+        imported[name] -= imports_for_types_in(tree, trees.keys()) & {GIVES_ITSELF}
+
+    TopologicalSorter(imported).prepare()  # raises CycleError, which names the files of a circle
