@@ -34,7 +34,7 @@ API = {
         ),
     ),
     "Errors": (
-        "Base classes of the errors. [All errors](errors.md) have a page of their own.",
+        "Base classes of the errors. [All exceptions](checks.md#exceptions) with their data.",
         ("ParamschedError", "InvalidArgument"),
     ),
 }  # fmt: skip
@@ -48,8 +48,8 @@ MODULES = {
         "Predict the loss of a plan. Experimental. Start with [its tutorial](../tutorials/choose-a-schedule.md)."
     ),
     "paramsched.tools.scaling": (
-        "Move hyperparameters to another batch size, or to another width with [muP](../how-to/mup.md). Start with"
-        " [its guide](../how-to/another-batch-size.md)."
+        "Move hyperparameters to another batch size, or to another width with muP. Start with"
+        " [its guide](../how-to/scaling.md)."
     ),
     "paramsched.tools.range_test": "The range test of `ps.find_lr`, and its result.",
     "paramsched.tools.recipes": "Published training recipes, and a search for the recipe most similar to a plan.",
@@ -101,7 +101,7 @@ def api_page() -> str:
     sections = "\n".join(api_section(task, *entry) for task, entry in API.items())
     opening = (
         "Everything in `import paramsched as ps`, grouped by task. [Shapes](shapes.md), [curves](curves.md), "
-        "[rules](rules.md) and [errors](errors.md) have pages of their own, and so have the "
+        "[rules](rules.md) and [exceptions](checks.md#exceptions) have pages of their own, and so have the "
         "[other modules](modules.md)."
     )
     return f"# Python API\n\n{opening}\n\n{sections}"

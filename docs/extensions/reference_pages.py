@@ -39,7 +39,7 @@ The diagnostics of [`paramsched check`](../reference/checking.md). The meaning o
 start with an error. A plan with a warning runs, but probably not as intended.
 """
 CUSTOM_CURVES = ("curve", "register", "Curve")
-ERRORS_OPENING = """\
+EXCEPTIONS_OPENING = """\
 Every error that the library raises deliberately is a `ParamschedError`. Its message states what was expected, what was
 found, and what to write instead. A file with several errors reports all of them at once, each with its line. An error
 leaves no operation half done.
@@ -52,7 +52,6 @@ def pages() -> dict[str, str]:
         "shapes": shapes_page(),
         "curves": curves_page(),
         "rules": rules_page(),
-        "errors": errors_page(),
         "names": names_page(),
         "checks": checks_page(),
     }
@@ -175,7 +174,7 @@ def gallery(thumbnails: str) -> str:
 
 
 def checks_page() -> str:
-    """Return the page of every code of `paramsched check`: a table of all, and a section for each."""
+    """Return the page of every code of `paramsched check`, and of every exception."""
     head = "| code | severity | problem |\n| --- | --- | --- |"
     rows = (
         f"| [{rule.code}](#{rule.code.lower()}) `{rule.name}` | {rule.severity} | {rule.line} |"
@@ -185,10 +184,11 @@ def checks_page() -> str:
     return (
         "\n\n".join(
             [
-                "# Diagnostic codes",
+                "# Diagnostic codes and exceptions",
                 CHECKS_OPENING,
                 "\n".join([head, *rows]),
                 *sections,
+                exceptions_section(),
             ]
         )
         + "\n"
@@ -215,11 +215,11 @@ def check_section(rule: CheckRule) -> str:
     return "\n".join(lines)
 
 
-# ---------------------------------------------------------------- errors
+# ---------------------------------------------------------------- exceptions
 
 
-def errors_page() -> str:
-    """Return the page of every error: the tree of the classes, and each class with its data."""
+def exceptions_section() -> str:
+    """Return the section of every exception: the tree of the classes, and each class with its data."""
     tree = "```text\n" + "\n".join(branches(errors.ParamschedError, 0)) + "\n```"
     found = [
         name
@@ -227,16 +227,13 @@ def errors_page() -> str:
         if is_error(getattr(errors, name))
     ]
     rest = [name for name in ("CallSite", "Diagnostic") if hasattr(errors, name)]
-    return (
-        "\n\n".join(
-            [
-                "# Errors",
-                ERRORS_OPENING,
-                tree,
-                documented("paramsched.errors", found + rest),
-            ]
-        )
-        + "\n"
+    return "\n\n".join(
+        [
+            "## Exceptions",
+            EXCEPTIONS_OPENING,
+            tree,
+            documented("paramsched.errors", found + rest),
+        ]
     )
 
 

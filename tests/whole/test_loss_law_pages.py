@@ -34,10 +34,17 @@ def printed_by(page):
             ],
         ),
         (
-            "how-to/another-batch-size.md",
-            ["× 2 = √(B/B₀)   arXiv 2205.10287", "'weight_decay': 0.2", "1048576", "2,544 updates instead"],
+            "how-to/scaling.md",
+            [
+                "× 2 = √(B/B₀)   arXiv 2205.10287",
+                "'weight_decay': 0.2",
+                "1048576",
+                "2,544 updates instead",
+                "hidden: lr 0.003 -> 0.00075",
+                "weight_decay 0.1 -> 0.4",
+                "\n0.00075\n",
+            ],
         ),
-        ("how-to/mup.md", ["hidden: lr 0.003 -> 0.00075", "weight_decay 0.1 -> 0.4", "\n0.00075\n"]),
     ],
 )
 def test_the_code_of_the_page_prints_what_it_describes(page, expected):

@@ -69,7 +69,7 @@ FOUND = {
     "code without the library": "how-to/export-as-code",
     "train from a config": "how-to/runner",
     "learning rate finder": "how-to/find-lr",
-    "epochs": "reference/units",
+    "epochs": "reference/lengths-and-levels",
     "GradualWarmupScheduler": "coming_from/gradual_warmup",
     "OneCycleLR": "coming_from/torch",
     "SLURM": "how-to/several-machines",

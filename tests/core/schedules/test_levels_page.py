@@ -1,4 +1,4 @@
-"""The page on levels: run its example and parse every line of its table."""
+"""The page on lengths and levels, on levels: run its example and parse every line of its table."""
 
 import doctest
 import re
@@ -7,13 +7,13 @@ from pathlib import Path
 import paramsched as ps
 from support.tables import table
 
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "levels.md"
-TEXT = PAGE.read_text(encoding="utf-8")
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "lengths-and-levels.md"
+TEXT = PAGE.read_text(encoding="utf-8").partition("\n## Levels\n")[2]
 LEVELS = re.findall(r"^\| `([^`]+)` \|", TEXT, re.MULTILINE)
 
 
 def test_the_example_of_the_page_prints_the_documented_output():
-    examples = doctest.DocTestParser().get_doctest(TEXT.replace("```", ""), {"ps": ps}, "levels.md", str(PAGE), 0)
+    examples = doctest.DocTestParser().get_doctest(TEXT.replace("```", ""), {"ps": ps}, PAGE.name, str(PAGE), 0)
 
     assert len(examples.examples) == 5
     assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(examples).failed == 0
