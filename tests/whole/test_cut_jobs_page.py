@@ -1,6 +1,8 @@
 """The scripts on the page on jobs that are cut short, run as printed, cut at random moments and continued."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,22 @@ from support.spread import spread
 pytestmark = [pytest.mark.heavy, pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")]
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "stop-in-time.md"
-SCRIPTS = dict(re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S))
+TEXT = PAGE.read_text(encoding="utf-8")
+SCRIPTS = dict(re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", TEXT, re.M | re.S))
+UNTIL_A_DEADLINE = dict(
+    re.findall(
+        r"^::::\{tab-item\} ([\w-]+)\n.*?^```python\n(.*?)^```", TEXT.partition("\n## A deadline\n")[2], re.M | re.S
+    )
+)
+ENGINES = {
+    "Trainer": "transformers",
+    "Lightning": "lightning",
+    "Ignite": "ignite",
+    "skorch": "skorch",
+    "MMEngine": "mmengine",
+    "pytorch-accelerated": "pytorch_accelerated",
+    "Accelerate": "accelerate",
+}
 SLOWED = {"plain.py": 0.004, "trainer.py": 0.02, "lightning_job.py": 0.008, "accelerate_job.py": 0.006}
 """Seconds that each update lasts at least, so that a job lasts longer than until its signal on any machine."""
 LONGEST = 1.0  # seconds of a job
@@ -98,6 +115,27 @@ def test_a_script_that_is_cut_and_submitted_again_ends_with_the_weights_of_one_r
     assert 75 in jobs[1]
     assert found[0].keys() == found[1].keys()
     assert all(torch.equal(found[0][key], found[1][key]) for key in found[0])
+
+
+def test_each_engine_has_a_script_that_ends_at_a_deadline():
+    assert UNTIL_A_DEADLINE.keys() == ENGINES.keys()
+    for name, text in UNTIL_A_DEADLINE.items():
+        compile(text, name, "exec")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_script_with_a_deadline_runs_alone_in_a_fresh_file_and_continues(name, tmp_path):
+    pytest.importorskip(ENGINES[name])
+    variables = environment() | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    variables.pop("SLURM_JOB_END_TIME", None)
+    (tmp_path / "train.py").write_text(UNTIL_A_DEADLINE[name].replace("in 10 s", "in 5 s"), encoding="utf-8")
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "train.py"], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        assert len(list(tmp_path.iterdir())) > 1  # it has saved
 
 
 WORDS = {
