@@ -231,3 +231,24 @@ def test_the_advised_base_of_a_log_names_the_group_only_if_there_are_several(fol
     )
     assert two.output.splitlines()[-1].endswith("For example: --base lr@a=0.5,lr@b=0.25")
     assert run("show plan.yaml --used log.csv --base lr=0.1").exit_code == 0
+
+
+@table(
+    ("command", "line"),
+    [
+        ("audit log.csv plan.yaml", "--plan plan.yaml"),
+        ("recipes --search bert", "recipes bert"),
+        ("recipes --find=bert", "recipes bert"),
+    ],
+)
+def test_a_plan_or_a_word_that_has_another_place_is_answered_with_that_place(folder, command, line):
+    found = run(command)
+
+    assert found.exit_code == 2
+    assert found.output.rstrip().endswith(line)
+    words = ["audit", "log.csv", "--plan", "plan.yaml"] if "audit" in command else ["recipes", "bert"]
+    assert CliRunner().invoke(main, words).exit_code in (0, 1)
+
+
+def test_another_superfluous_argument_gets_no_advice(folder):
+    assert "Write" not in run("audit log.csv foo").output

@@ -565,6 +565,12 @@ class Command(click.Command):
         except click.MissingParameter as error:
             example = f" For example: {self.examples[0]}" if self.examples else ""
             raise click.UsageError(f"{error.format_message()}{example}", ctx) from None
+        except click.UsageError as error:
+            plan = next((one for one in given[1:] if Path(one).suffix in (".yaml", ".yml", ".toml", ".json")), None)
+            takes_plan = any("--plan" in one.opts for one in self.get_params(ctx))
+            if type(error) is not click.UsageError or plan is None or not takes_plan or "--plan" in given:
+                raise
+            raise click.UsageError(f"{error.format_message()}. Write --plan {shlex.quote(plan)}", ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. Errors are converted here because their advice names options of this command."""
@@ -585,6 +591,8 @@ class Command(click.Command):
             return f" Write --base {field}={value}" if value else f" For example: --base {field}=0.1"
         prefixed = [name for name in own if key and name.startswith(f"--{key.replace('_', '-')}")]
         fact = meant_argument(key, [name[2:].replace("-", "_") for name in own])
+        if key in ("search", "find", "query") and any(one.name == "words" for one in self.get_params(ctx)):
+            return f" Write {ctx.command_path} {shlex.quote(value)}" if value else f" For example: {self.examples[0]}"
         meant = next((name for name in _OPTION_ALIASES.get(key, ()) if name in own), None)
         meant = meant or (prefixed[0] if len(prefixed) == 1 else None)
         meant = meant or (None if fact is None else f"--{fact.replace('_', '-')}")
