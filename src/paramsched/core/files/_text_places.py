@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass, field
 from inspect import Parameter, signature
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, TextEdit, TextLines, child_path, path_from_root, printable
 from paramsched.core.curves import FAMILIES
@@ -57,56 +57,59 @@ class Place:
         return self._named
 
 
-@final
-class PlaceTree:
-    """A builder of nested `Place` objects with their values, in the order of the text.
+class Bracket(NamedTuple):
+    """The begin or the end of a list or a mapping in a text.
 
-    The innermost list or mapping that is still open receives the next value.
+    Args:
+        kind: `[` or `{`, or `]` for the end of either.
+        at: the offset of a begin, or of the character after an end.
+        tag: the tag of a peer's list or mapping; None if it has none.
     """
 
-    def __init__(self) -> None:
-        self._open = [Place(0, 0, parts=[], value=[])]
+    kind: str
+    at: int
+    tag: str | None = None
 
-    @property
-    def root(self) -> Place:
-        """The place of the entire document."""
-        document = self._open[0].parts
-        return document[0] if document else Place(0, 0)
 
-    @property
-    def depth(self) -> int:
-        """The number of open lists and mappings."""
-        return len(self._open) - 1
+def nested_places(pieces: Iterable[Place | Bracket], finish: Callable[[Place, str | None, bool], None] | None) -> Place:
+    """Return the place of the entire document, with the places of its entries.
 
-    @property
-    def awaits_key(self) -> bool:
-        """True if the key of an entry is expected next."""
-        return isinstance(self._open[-1].parts, dict) and self._open[-1].awaited is None
-
-    def put(self, place: Place) -> None:
-        """Add the next entry of a list, the key of an entry, or the value of the last key."""
-        around, key = self._open[-1], self._open[-1].awaited
+    Args:
+        pieces: the scalars and the brackets, in the order of the text.
+        finish: for a peer's document, a function of each list or mapping when it ends, of its tag, and of whether it
+            is the key of an entry. The keys of such a document are texts.
+    """
+    document = Place(0, 0, parts=[], value=[])
+    opened: list[tuple[Place, str | None]] = [(document, None)]
+    for piece in pieces:
+        if isinstance(piece, Place):
+            place = piece
+            is_key = isinstance(opened[-1][0].parts, dict) and opened[-1][0].awaited is None
+            if is_key and finish is not None:
+                place.value = place.text
+        elif piece.kind != "]":
+            empty = Place(piece.at, piece.at, parts=[], value=[]) if piece.kind == "[" else None
+            opened.append((empty or Place(piece.at, piece.at, parts={}, value=Pairs()), piece.tag))
+            continue
+        else:
+            place, tag = opened.pop()
+            place.end = piece.at
+            is_key = isinstance(opened[-1][0].parts, dict) and opened[-1][0].awaited is None
+            if finish is not None:
+                finish(place, tag, is_key)
+        around = opened[-1][0]
         if isinstance(around.parts, list):
             around.parts.append(place)
             around.value.append(place.value)
-        elif isinstance(around.parts, dict) and key is not None:
+        elif is_key:
+            around.awaited = place
+        elif isinstance(around.parts, dict) and (key := around.awaited) is not None:
             name = key.value
             around.parts[name if isinstance(name, (str, int)) else str(name)] = place
             around.value.append((name, place.value))
             place.key, around.awaited = key.begin, None
-        else:
-            around.awaited = place
-
-    def open(self, begin: int, *, is_list: bool) -> None:
-        """Open a list or a mapping."""
-        empty = Place(begin, begin, parts=[], value=[]) if is_list else Place(begin, begin, parts={}, value=Pairs())
-        self._open.append(empty)
-
-    def close(self, end: int) -> Place:
-        """Close the innermost list or mapping, and return it."""
-        done = self._open.pop()
-        done.end = end
-        return done
+    first = document.parts
+    return first[0] if isinstance(first, list) and first else Place(0, 0)
 
 
 def faults_with_places(

@@ -234,7 +234,7 @@ def refuse_large_plan(data: Any, source: str) -> None:
     values = [*values_in(data)]
     if sum(len(one) for one in values if isinstance(one, (Pairs, dict))) > MOST_ENTRIES:
         raise ConfigError(source, [f"more than {MOST_ENTRIES:,} entries; a plan is a short text"])
-    refuse_many_schedules((one for one in values if isinstance(one, str)), source)
+    refuse_many_schedules([one for one in values if isinstance(one, str)], source)
 
 
 @final

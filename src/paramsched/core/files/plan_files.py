@@ -244,7 +244,7 @@ def as_format(name: str, python: str = "") -> Advice:
 
 def known_format(name: str) -> str:
     """Return the name of a format; raise InvalidArgument with a suggestion if it is unknown."""
-    if name not in (*SYNTAXES, *own_names()) and name not in formats():
+    if name not in tuple(SYNTAXES) and name not in own_names() and name not in formats():
         raise InvalidArgument(
             f"format={name!r}",
             f"unknown format; {did_you_mean(str(name), formats())}",

@@ -243,10 +243,11 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
         site: the call that an error names, or a function that returns the call, if formatting it is expensive.
     """
     if isinstance(value, Schedule):
-        if value.metric_rules:
-            instead = f'Multiply the entire line, with brackets: (warmup("5%") >> cosine()) * {value.metric_rules[0]}'
+        rules, depth = value.metric_rules, value.depth
+        if rules:
+            instead = f'Multiply the entire line, with brackets: (warmup("5%") >> cosine()) * {rules[0]}'
             raise InvalidArgument(site() if callable(site) else site, f"{value} contains a metric rule", instead)
-        if value.depth >= MOST_DEPTH:
+        if depth >= MOST_DEPTH:
             found = f"schedules nested more than {MOST_DEPTH} deep"
             raise InvalidArgument(short_line(value), found, "Merge nested calls: shift(s, 2), not two shifts by 1")
         return value

@@ -6,7 +6,7 @@ from collections.abc import Sequence as Several
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, repeat
 from math import ceil, floor
 from typing import final
 
@@ -237,7 +237,7 @@ def in_order(stages: Iterable[Schedule]) -> Schedule:
 @operator_builder("sequence")
 def sequence(*stages: object) -> Schedule:
     """Implement `a >> b >> …`."""
-    return Sequence(tuple(schedule_of(stage, lambda: " >> ".join(map(str, stages))) for stage in stages))
+    return Sequence(tuple(map(schedule_of, stages, repeat(lambda: " >> ".join(map(str, stages))))))
 
 
 @final

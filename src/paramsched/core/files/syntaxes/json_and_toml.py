@@ -6,7 +6,7 @@ import re
 from typing import Any, final
 
 from paramsched.core.base.diagnostic import TextLines, json_text
-from paramsched.core.files._text_places import Pairs, Place, PlaceTree
+from paramsched.core.files._text_places import Bracket, Pairs, Place, nested_places
 from paramsched.core.files.diagnostic_collector import number_from_text, refuse_many_values
 from paramsched.core.files.text_limits import (
     MOST_DEPTH,
@@ -61,17 +61,17 @@ def _without_comments(text: str) -> str:
 
 def json_places(text: str) -> Place:
     """Return the locations of the values in a text, which `read_json` or `read_hjson` must accept."""
-    tree = PlaceTree()
+    pieces: list[Place | Bracket] = []
     for found in _TOKEN.finditer(_without_comments(text)):
         piece, begin, end = found[1], found.start(1), found.end(1)
         if piece in "[{":
-            tree.open(begin, is_list=piece == "[")
+            pieces.append(Bracket(piece, begin))
         elif piece in "]}":
-            tree.put(tree.close(end))
+            pieces.append(Bracket("]", end))
         elif piece not in ":,":
             said = json.loads(piece) if piece[0] == '"' else None
-            tree.put(Place(begin, end, text=said, value=said))
-    return tree.root
+            pieces.append(Place(begin, end, text=said, value=said))
+    return nested_places(pieces, None)
 
 
 def write_json(data: Any) -> str:

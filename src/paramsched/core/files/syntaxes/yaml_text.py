@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from paramsched.core.base.diagnostic import TextEdit, TextLines
 from paramsched.core.fields import PAIRS
-from paramsched.core.files._text_places import Pairs, Place, PlaceTree
+from paramsched.core.files._text_places import Bracket, Pairs, Place, nested_places
 from paramsched.core.files.diagnostic_collector import number_from_text, short_json
 from paramsched.core.files.text_limits import MOST_DEPTH, MOST_VALUES, advice_of_line, too_many_values
 from paramsched.errors import ConfigError
@@ -205,31 +205,27 @@ def _document(text: str, source: str, *, is_peer: bool) -> Place:
     """
     import yaml
 
-    tree, tags, values, documents = PlaceTree(), list[str | None](), 0, 0
+    pieces: list[Place | Bracket] = []
+    depth = values = documents = 0
     read = _peer_scalar if is_peer else _plan_scalar
     try:
         for event in (_peer_events if is_peer else _plan_events)(text, source):
-            kind, begin, end = type(event), event.start_mark.index, event.end_mark.index
+            kind = type(event)
             if kind is yaml.ScalarEvent:
-                value = event.value if is_peer and tree.awaits_key else read(event)
-                tree.put(Place(begin, end, text=event.value, value=value))
+                begin, end = event.start_mark.index, event.end_mark.index
+                pieces.append(Place(begin, end, text=event.value, value=read(event)))
                 values += 1 + event.value.count(",")
             elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
-                if tree.depth == MOST_DEPTH:
+                if depth == MOST_DEPTH:
                     found = f"nested more than {MOST_DEPTH} deep"
                     raise _yaml_error(text, source, event, found, "Write the schedule as one line of text")
-                tree.open(begin, is_list=kind is yaml.SequenceStartEvent)
-                tags.append(event.tag)
+                sign = "[" if kind is yaml.SequenceStartEvent else "{"
+                pieces.append(Bracket(sign, event.start_mark.index, event.tag))
+                depth += 1
                 values += 1
             elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
-                done, tag = tree.close(end), tags.pop()
-                if is_peer:
-                    values += _merge(done, text, source)
-                    if tree.awaits_key:
-                        done.value = short_json(done.value)
-                    elif tag not in _COLLECTION_TAGS:
-                        done.value = f"{tag} …"
-                tree.put(done)
+                pieces.append(Bracket("]", event.end_mark.index))
+                depth -= 1
             elif kind is yaml.DocumentStartEvent:
                 documents += 1
                 if documents > 1:
@@ -238,7 +234,19 @@ def _document(text: str, source: str, *, is_peer: bool) -> Place:
                 raise too_many_values(source)
     except yaml.YAMLError as error:
         raise _invalid_yaml(error, text, source) from None
-    return tree.root
+
+    def finish(place: Place, tag: str | None, is_key: bool) -> None:
+        """Merge the entries of a peer's mapping, and replace a value that only the peer knows."""
+        nonlocal values
+        values += _merge(place, text, source)
+        if values > MOST_VALUES:
+            raise too_many_values(source)
+        if is_key:
+            place.value = short_json(place.value)
+        elif tag not in _COLLECTION_TAGS:
+            place.value = f"{tag} …"
+
+    return nested_places(pieces, finish if is_peer else None)
 
 
 def _merge(place: Place, text: str, source: str) -> int:
