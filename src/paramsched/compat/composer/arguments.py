@@ -10,7 +10,7 @@ from typing import Any, Final, final
 
 from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE
 from paramsched.core.base.diagnostic import child_path
-from paramsched.core.files.arguments import WrongValue, argument, argument_table, is_count, table_named
+from paramsched.core.files.arguments import argument, argument_table, is_count, table_named, wrong_value
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.schedules import (
     Schedule,
@@ -29,6 +29,7 @@ from paramsched.core.schedules import (
     warmup,
 )
 from paramsched.core.time import Duration
+from paramsched.errors import InvalidArgument
 
 UNITS_OF_TIMES: Final = {"ep": "epochs", "ba": "updates", "sp": "samples", "tok": "tokens"}
 """Composer's units and those of a plan; a batch of Composer is an update."""
@@ -67,24 +68,25 @@ class ComposerTime:
 
 
 def composer_time(value: Any) -> ComposerTime:
-    """Read a time that a plan can express, or raise `WrongValue`."""
+    """Read a time that a plan can express, or raise `wrong_value(…)`."""
     shown = short_json(value)
     if not isinstance(value, str):
         unit = "tok" if is_count(value, _MANY) else "ba"
-        raise WrongValue(f"expected a time, got {shown}", example=f"{int(value)}{unit}" if is_count(value, 1) else None)
+        example = f"{int(value)}{unit}" if is_count(value, 1) else None
+        raise wrong_value(f"expected a time, got {shown}", example=example)
     found = _TIME.fullmatch(value)
     unit = "sec" if value and _WALL_CLOCK.fullmatch(value) else found[2].lower() if found else ""
     if unit in _NO_TIMES:
-        raise WrongValue(f"{shown}: {_NO_TIMES[unit]}", code=REFUSED_VALUE)
+        raise wrong_value(f"{shown}: {_NO_TIMES[unit]}", code=REFUSED_VALUE)
     try:
         amount = float(found[1]) if found else math.nan
     except ValueError:
         amount = math.nan
     if not 0 <= amount <= _MAX_AMOUNT:
-        raise WrongValue(f"expected a time in ep, ba, sp, tok or dur, got {shown}")
+        raise wrong_value(f"expected a time in ep, ba, sp, tok or dur, got {shown}")
     if unit != "dur" and amount != int(amount):
         whole = f"{int(amount) + 1}{unit}"
-        raise WrongValue(f"expected an integer number of {unit}, got {shown}", code=REFUSED_VALUE, example=whole)
+        raise wrong_value(f"expected an integer number of {unit}, got {shown}", code=REFUSED_VALUE, example=whole)
     return ComposerTime(amount if unit == "dur" else int(amount), unit)
 
 
@@ -243,9 +245,9 @@ class _MultiStep:
         for index, value in enumerate(self.milestones):
             try:
                 time = times.converted("milestones", composer_time(value), index)
-            except WrongValue as wrong:
+            except InvalidArgument as wrong:
                 path = child_path(times.path, "milestones", index)
-                times.diagnostics.add(path, str(wrong), f'Write "{wrong.example or "100ba"}"', code=wrong.code)
+                times.diagnostics.add(path, wrong.found, f'Write "{wrong.sample or "100ba"}"', code=wrong.code)
             else:
                 found += [] if time is None else [time.duration]
         return multistep(tuple(found), self.gamma) if found else constant()
@@ -476,9 +478,9 @@ NAMES: Final[Mapping[str, str]] = {
 def _each_batch(value: Any) -> bool:
     if value is False:
         found = 'a plan changes lr at each update; a native plan with every(…, "epoch") changes it between epochs'
-        raise WrongValue(found, code=REFUSED_VALUE)
+        raise wrong_value(found, code=REFUSED_VALUE)
     if not isinstance(value, bool):
-        raise WrongValue(f"expected true or false, got {short_json(value)}")
+        raise wrong_value(f"expected true or false, got {short_json(value)}")
     return value
 
 

@@ -13,13 +13,13 @@ from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, SAID_TWICE, 
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.curves import Curve
 from paramsched.core.files.arguments import (
-    WrongValue,
     argument,
     argument_table,
     arguments_of,
     is_count,
     is_plain_number,
     read_arguments,
+    wrong_value,
 )
 from paramsched.core.files.command_lines import named_options, program_of_command, value_of_words
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
@@ -40,7 +40,7 @@ def ramp_counts(value: Any) -> tuple[int, ...]:
     counts = value_of_words(value.split() if isinstance(value, str) else value)
     if not isinstance(counts, (list, tuple)) or len(counts) != 3 or not all(map(is_count, counts)) or 0 in counts[:2]:
         found = f"expected a start, an increment and a number of samples, got {short_json(value)}"
-        raise WrongValue(found, code=REFUSED_VALUE)
+        raise wrong_value(found, code=REFUSED_VALUE)
     return tuple(map(int, counts))
 
 
@@ -56,7 +56,7 @@ def _tokens_and_sizes(value: Any) -> tuple[tuple[int, int], ...]:
         numbers = [_suffixed_number(text) for text in entry.split(":", 1)]
         if len(numbers) != 2 or None in numbers or not numbers[1]:
             text = f"expected TOKENS:BATCH_SIZE with a batch size of at least 1, got {short_json(entry)}"
-            raise WrongValue(text, code=REFUSED_VALUE)
+            raise wrong_value(text, code=REFUSED_VALUE)
         found.append((numbers[0] or 0, numbers[1] or 0))
     return tuple(sorted(found))
 

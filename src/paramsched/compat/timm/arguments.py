@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, final, get_args
 import numpy as np
 
 from paramsched.core import curves
-from paramsched.core.files.arguments import WrongValue, argument, argument_table, is_plain_number, to_level
+from paramsched.core.files.arguments import argument, argument_table, is_plain_number, to_level, wrong_value
 from paramsched.core.files.diagnostic_collector import short_json
 from paramsched.core.schedules import (
     Level,
@@ -45,7 +45,7 @@ def _noise_range(value: Any) -> float | tuple[float, ...]:
     inside = all(is_plain_number(one) and 0 <= one <= 1 for one in shares)
     if len(shares) in (1, 2) and inside and list(shares) == sorted(shares):
         return tuple(shares) if len(shares) == 2 else float(shares[0])
-    raise WrongValue(f"expected a fraction of the run, or a start and an end, got {short_json(value)}")
+    raise wrong_value(f"expected a fraction of the run, or a start and an end, got {short_json(value)}")
 
 
 @final

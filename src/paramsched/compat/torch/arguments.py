@@ -9,12 +9,12 @@ from paramsched.core import curves
 from paramsched.core.base.codes import REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched.core.curves import Curve
 from paramsched.core.files.arguments import (
-    WrongValue,
     argument,
     is_count,
     is_plain_number,
     table_named,
     to_level,
+    wrong_value,
 )
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.schedules import (
@@ -85,9 +85,9 @@ def _of_all_groups(value: Any) -> float:
         value = value[0]
     if isinstance(value, (list, tuple)):
         found = "it differs between groups; a native plan has a schedule for each group"
-        raise WrongValue(found, code=REFUSED_VALUE)
+        raise wrong_value(found, code=REFUSED_VALUE)
     if not is_plain_number(value):
-        raise WrongValue(f"expected a number, got {short_json(value)}")
+        raise wrong_value(f"expected a number, got {short_json(value)}")
     return float(value)
 
 
@@ -116,7 +116,7 @@ class _StepLR:
 def _milestones(value: Any) -> tuple[int, ...]:
     """Return the sorted milestones."""
     if not isinstance(value, (list, tuple)) or not all(map(is_count, value)):
-        raise WrongValue(f"expected a list of steps, got {short_json(value)}")
+        raise wrong_value(f"expected a list of steps, got {short_json(value)}")
     return tuple(sorted(map(int, value)))
 
 
@@ -215,7 +215,7 @@ def _no_function(value: Any) -> None:
         found = (
             'a config cannot contain a function; mode: "triangular2" or a native plan with restarts may be equivalent'
         )
-        raise WrongValue(found, code=REFUSED_VALUE)
+        raise wrong_value(found, code=REFUSED_VALUE)
 
 
 def _has_momentum(others: Mapping[str, Any]) -> bool:

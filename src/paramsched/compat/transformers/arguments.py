@@ -14,7 +14,7 @@ from paramsched.core.base.diagnostic import child_path
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.curves import Curve
 from paramsched.core.feedback import greedy, plateau
-from paramsched.core.files.arguments import WrongValue, argument, argument_table, table_named, to_level
+from paramsched.core.files.arguments import argument, argument_table, table_named, to_level, wrong_value
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.core.schedules import (
     Level,
@@ -382,7 +382,7 @@ def _scheduler_name(value: Any) -> str:
     if isinstance(written, str) and (name in SCHEDULERS or name in {one.function for one in SCHEDULERS.values()}):
         return name
     found = f"unknown scheduler {short_json(written)}; {did_you_mean(name, SCHEDULERS)}"
-    raise WrongValue(found, code=UNKNOWN_NAME, example=closest(name, SCHEDULERS))
+    raise wrong_value(found, code=UNKNOWN_NAME, example=closest(name, SCHEDULERS))
 
 
 def _keywords(value: Any) -> Mapping[str, Any]:
@@ -391,9 +391,9 @@ def _keywords(value: Any) -> Mapping[str, Any]:
         try:
             value = json.loads(value)
         except ValueError as error:
-            raise WrongValue(f"invalid JSON: {error}") from None
+            raise wrong_value(f"invalid JSON: {error}") from None
     if value is not None and not isinstance(value, Mapping):
-        raise WrongValue(f"expected a mapping of arguments, got {type_name_of(value)}")
+        raise wrong_value(f"expected a mapping of arguments, got {type_name_of(value)}")
     return value or {}
 
 

@@ -41,24 +41,21 @@ from paramsched.core.files.diagnostic_collector import DiagnosticCollector, shor
 from paramsched.core.files.references import is_reference
 from paramsched.core.schedules import Constant, Level, Schedule, absolute, constant, take
 from paramsched.core.time import Calendar, Duration, DurationLike
+from paramsched.errors import InvalidArgument
 
 _Table = TypeVar("_Table")
 _NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@final
-class WrongValue(ValueError):
-    """Raised for an invalid value of an argument.
+def wrong_value(found: str, *, code: str = WRONG_TYPE, example: Any = None) -> InvalidArgument:
+    """Return the error for an invalid value of an argument, which `read_arguments` reports at its location.
 
     Args:
-        found: the message of the diagnostic.
-        code: the code of the diagnostic.
+        found: the description of the problem.
+        code: the code of its rule.
         example: the value that was probably intended.
     """
-
-    def __init__(self, found: str, *, code: str = WRONG_TYPE, example: Any = None) -> None:
-        super().__init__(found)
-        self.code, self.example = code, example
+    return InvalidArgument("", found, code=code, sample=example)
 
 
 @final
@@ -71,7 +68,7 @@ class Argument:
         low, above, high: the range of a number; `above` is an exclusive lower bound.
         used: a function of a dict of all arguments. It returns False if this argument has no effect with them. The
             argument is then not checked.
-        parse: a function that converts a value or raises `WrongValue`, instead of the check of the type.
+        parse: a function that converts a value or raises `wrong_value(…)`, instead of the check of the type.
         aliases: other names of the argument.
         example: a value for the advice of a diagnostic, if the default is not suitable.
         meaning: a description for the documentation.
@@ -89,7 +86,7 @@ class Argument:
     meaning: str = ""
 
     def read(self, value: Any, kind: Any) -> Any:
-        """Return a value converted to the type `kind`, which may be `X | None`, or raise `WrongValue`."""
+        """Return a value converted to the type `kind`, which may be `X | None`, or raise `wrong_value(…)`."""
         kinds = get_args(kind)
         if NoneType in kinds:
             if value is None:
@@ -103,20 +100,20 @@ class Argument:
         if origin is Literal:
             choices = get_args(kind)
             if not isinstance(value, str):
-                raise WrongValue(f"expected one of {', '.join(choices)}, got {short_json(value)}", code=UNKNOWN_NAME)
+                raise wrong_value(f"expected one of {', '.join(choices)}, got {short_json(value)}", code=UNKNOWN_NAME)
             if value not in choices:
                 found = f"unknown value {short_json(value)}; {did_you_mean(value, choices)}"
-                raise WrongValue(found, code=UNKNOWN_NAME, example=closest(value, choices))
+                raise wrong_value(found, code=UNKNOWN_NAME, example=closest(value, choices))
         elif origin is tuple:
             if not isinstance(value, (list, tuple)) or not all(map(is_plain_number, value)):
-                raise WrongValue(f"expected a list of numbers, got {short_json(value)}")
+                raise wrong_value(f"expected a list of numbers, got {short_json(value)}")
             return tuple(map(float, value))
         elif origin is list:
             if not isinstance(value, (list, tuple)):
-                raise WrongValue(f"expected a list, got {short_json(value)}")
+                raise wrong_value(f"expected a list, got {short_json(value)}")
             return list(value)
         elif origin is not Any and not isinstance(value, origin):
-            raise WrongValue(f"expected {'text' if origin is str else 'true or false'}, got {short_json(value)}")
+            raise wrong_value(f"expected {'text' if origin is str else 'true or false'}, got {short_json(value)}")
         return value
 
     def _number(self, value: Any, kind: Callable[[Any], Any]) -> Any:
@@ -132,7 +129,7 @@ class Argument:
                 if self.low > -math.inf
                 else f"{bounds} and at most {self.high:,g}"
             )
-        raise WrongValue(f"expected {'a number' if kind is float else 'an integer'}{bounds}, got {short_json(value)}")
+        raise wrong_value(f"expected {'a number' if kind is float else 'an integer'}{bounds}, got {short_json(value)}")
 
 
 def argument(default: Any = ..., **row: Any) -> Any:
@@ -231,16 +228,18 @@ def read_arguments(
         default = example if row.default is ... else row.default
         try:
             values[name] = row.read(values[name] if row.used(values) else default, kinds[name])
-        except WrongValue as problem:
+        except InvalidArgument as error:
             wrong.add(name)
+            problem = error.problem
             words = values[name] if isinstance(values[name], list) else [values[name]]
             unknown = next((word for word in words if is_unknown(word) or is_reference(word)), None)
             instead = "" if unknown is None else f"Write the value in place of {unknown}"
-            meant = example if problem.example is None else problem.example
+            meant = example if problem.sample is None else problem.sample
             entry = None if instead or meant is None else (locations[name].rpartition(".")[2], meant)
-            invented = problem.example is None or not keeps_numbers(values[name], meant)
-            location = locations[name]
-            diagnostics.add(location, str(problem), instead, code=problem.code, entry=entry, is_example=invented)
+            invented = problem.sample is None or not keeps_numbers(values[name], meant)
+            diagnostics.add(
+                locations[name], problem.summary, instead, code=problem.code, entry=entry, is_example=invented
+            )
             values[name] = row.read(default, kinds[name])
     return into(**values), locations, wrong
 

@@ -13,7 +13,8 @@ import numpy as np
 from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.base.near_names import certain_name, did_you_mean
-from paramsched.core.base.problem import Advice, Entry
+from paramsched.core.base.node import Place
+from paramsched.core.base.problem import Advice, Entry, Problem, Sentence
 from paramsched.core.files._text_places import Pairs
 from paramsched.core.files.text_limits import (
     MOST_DEPTH,
@@ -86,9 +87,22 @@ class DiagnosticCollector:
         self, path: str, refusal: InvalidArgument, *, at_key: bool = False, entry: tuple[str, Any] | None = None
     ) -> None:
         """Add the error of a library function as a diagnostic; `entry` is the entry to write instead, if known."""
-        one = refusal.problem
-        advice, span = one.advice or "", one.span
-        self.add(path, one.summary, advice, span=span, at_key=at_key, code=one.code, replace=one.replace, entry=entry)
+        self.report(path, refusal.problem, at_key=at_key, entry=entry)
+
+    def report(
+        self, path: str, problem: Problem, *, at_key: bool = False, entry: tuple[str, Any] | None = None
+    ) -> None:
+        """Add a problem as a diagnostic at `path`; `entry` is the entry to write instead, if known."""
+        self.add(
+            path,
+            problem.summary,
+            problem.advice or "",
+            span=problem.span,
+            at_key=at_key,
+            code=problem.code,
+            replace=problem.replace,
+            entry=entry,
+        )
 
     @contextmanager
     def reported_at(self, path: str) -> Iterator[None]:
@@ -164,11 +178,13 @@ _MOST_DIGITS = 400  # no float has more digits before its decimal point
 @final
 @dataclass(frozen=True, slots=True)
 class BadValue:
-    """Placeholder for an invalid value. The code that reads its entry reports it, so that it is reported once."""
+    """Placeholder for an invalid value. The code that reads its entry reports the problem, so it is reported once."""
 
-    path: str
-    found: str
-    instead: str
+    problem: Problem
+
+
+def _bad_value(path: str, found: str, instead: str) -> BadValue:
+    return BadValue(Problem(REFUSED_VALUE, found, Place(path), advice=Advice(Sentence(instead))))
 
 
 def values_in(data: Any) -> Iterator[Any]:
@@ -203,7 +219,7 @@ def plain_data(raw: Any, diagnostics: DiagnosticCollector, twice: list[str] | No
     """
     data = plain_or_bad(raw, diagnostics, twice)
     for one in bad_values_in(data):
-        diagnostics.add(one.path, one.found, one.instead, code=REFUSED_VALUE)
+        diagnostics.report(one.problem.place.path, one.problem)
     return data
 
 
@@ -262,7 +278,7 @@ class _PlainReader:
             return self.read_number(raw, path)
         if depth == 0:
             found = f"nested more than {MOST_DEPTH} deep"
-            return BadValue(path, found, "Use one line of text")
+            return _bad_value(path, found, "Use one line of text")
         if isinstance(raw, (Mapping, Pairs)):
             return self.read_mapping(raw, path, depth)
         if isinstance(raw, Sequence) and not isinstance(raw, (bytes, bytearray, memoryview, range)):
@@ -271,15 +287,15 @@ class _PlainReader:
         if type(raw).__module__ == "datetime":
             if self.twice is not None:
                 return str(raw)
-            return BadValue(path, f"{raw} is a date or a time", "Use text in quotes, or a number")
+            return _bad_value(path, f"{raw} is a date or a time", "Use text in quotes, or a number")
         found = f"a file cannot contain {type(raw).__name__}"
-        return BadValue(path, found, "Use numbers, text, lists and mappings")
+        return _bad_value(path, found, "Use numbers, text, lists and mappings")
 
     def read_number(self, raw: Any, path: str) -> int | float | BadValue:
         """Return a finite number. In a peer's config, a number that exceeds all floats becomes infinite."""
         number = raw.item() if isinstance(raw, np.number) else raw
         if not isinstance(number, (int, float)):
-            return BadValue(path, f"expected a real number, got {number!r}", "For example: 1")
+            return _bad_value(path, f"expected a real number, got {number!r}", "For example: 1")
         if abs(number) <= sys.float_info.max:
             return number
         if self.twice is not None and isinstance(raw, (int, float)):
@@ -289,7 +305,7 @@ class _PlainReader:
             if isinstance(number, float)
             else "the number is too large for any schedule"
         )
-        return BadValue(path, found, "For example: 1")  # which is a length too
+        return _bad_value(path, found, "For example: 1")  # which is a length too
 
     def read_mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
         """Return a mapping whose keys are unique texts or integers."""

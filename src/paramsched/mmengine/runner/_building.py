@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from paramsched.core.base.codes import UNKNOWN_NAME
 from paramsched.core.base.near_names import closest, did_you_mean
-from paramsched.core.files.arguments import WrongValue, argument, argument_table
+from paramsched.core.files.arguments import argument, argument_table, wrong_value
 from paramsched.core.files.diagnostic_collector import short_json
 from paramsched.core.runs import Scheduler
 from paramsched.engines.accelerate import batch_amounts, replicas
@@ -127,7 +127,7 @@ def _read_collate(value: Any) -> Any:
         return named
     if not isinstance(named, str) or named not in _COLLATES:
         found = f"expected a function, got {short_json(named)}"
-        raise WrongValue(found, code=UNKNOWN_NAME, example={"type": "pseudo_collate"})
+        raise wrong_value(found, code=UNKNOWN_NAME, example={"type": "pseudo_collate"})
     return _COLLATES[named]
 
 

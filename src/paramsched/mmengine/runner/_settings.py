@@ -20,7 +20,7 @@ from torch import nn
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, entry_path
 from paramsched.core.base.near_names import closest, did_you_mean
-from paramsched.core.files.arguments import WrongValue, argument, argument_table, located, read_arguments
+from paramsched.core.files.arguments import argument, argument_table, located, read_arguments, wrong_value
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.files.plan_files import open_plan
 from paramsched.core.files.python_config.values import NeedsRunning
@@ -51,14 +51,14 @@ NO_ARGUMENTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 def _read_path(value: Any) -> Path:
     if not isinstance(value, (str, PathLike)):
-        raise WrongValue(f"expected a path, got {short_json(value)}", example="runs/mine")
+        raise wrong_value(f"expected a path, got {short_json(value)}", example="runs/mine")
     return Path(value)
 
 
 def _read_existing_path(value: Any) -> Path | None:
     path = None if value is None else _read_path(value)
     if path is not None and not path.exists():
-        raise WrongValue(f'"{value}" does not exist', code=REFUSED_VALUE)
+        raise wrong_value(f'"{value}" does not exist', code=REFUSED_VALUE)
     return path
 
 
@@ -67,7 +67,7 @@ def _expecting(what: str, fits: Callable[[Any], bool]) -> Callable[[Any], Any]:
 
     def read(value: Any) -> Any:
         if value is not None and not fits(value):
-            raise WrongValue(f"expected {what}, got {short_json(value)}")
+            raise wrong_value(f"expected {what}, got {short_json(value)}")
         return value
 
     return read

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from paramsched.core.files.arguments import WrongValue, argument, argument_table
+from paramsched.core.files.arguments import argument, argument_table, wrong_value
 from paramsched.core.files.diagnostic_collector import short_json
 from paramsched.mmengine.runner.metrics import MeanOf, MetricLike
 
@@ -103,7 +103,7 @@ def _read_pairs(value: Any) -> tuple[tuple[int, int], ...]:
         numbers = [number for pair in pairs for number in pair]
         if all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in numbers):
             return tuple((at, interval) for at, interval in pairs)
-    raise WrongValue(f"expected a list of pairs, got {short_json(value)}", example=[[10, 1]])
+    raise wrong_value(f"expected a list of pairs, got {short_json(value)}", example=[[10, 1]])
 
 
 @argument_table

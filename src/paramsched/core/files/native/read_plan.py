@@ -122,8 +122,10 @@ def to_plan_and_note(
 def plan_and_note_of(plain: Any, diagnostics: DiagnosticCollector, names: ShapeNames) -> tuple[Plan, Note | None]:
     """Return the plan and the note of a file's plain data; raise the diagnostics if there are any."""
     if not isinstance(plain, dict):
-        problem = (plain.found, plain.instead) if isinstance(plain, BadValue) else _no_mapping(plain)
-        diagnostics.add(ROOT, *problem, code=REFUSED_VALUE)
+        if isinstance(plain, BadValue):
+            diagnostics.report(ROOT, plain.problem)
+        else:
+            diagnostics.add(ROOT, *_no_mapping(plain), code=REFUSED_VALUE)
         diagnostics.raise_any("config")
     reader = _PlanReader(plain, diagnostics, names)
     plan = reader.read_plan()
@@ -199,7 +201,7 @@ class _PlanReader:
     def read_clock_name(self, value: Any, path: str) -> ClockName | None:
         """Return the name of a clock; None if it is invalid."""
         if isinstance(value, BadValue):
-            self.diagnostics.add(path, value.found, "For example: tokens", code=REFUSED_VALUE)
+            self.diagnostics.add(path, value.problem.found, "For example: tokens", code=REFUSED_VALUE)
         elif not isinstance(value, str):
             self.values.note_wrong_type(value, path, "the name of a clock", "For example: tokens")
         else:
@@ -243,7 +245,7 @@ class _PlanReader:
     def read_schema(self, value: Any) -> None:
         """Check the name of the schema, which editors use. It only has to be text."""
         if isinstance(value, BadValue):
-            self.diagnostics.add(entry_path(SCHEMA), value.found, "Leave it out", code=REFUSED_VALUE)
+            self.diagnostics.add(entry_path(SCHEMA), value.problem.found, "Leave it out", code=REFUSED_VALUE)
         elif not isinstance(value, str):
             instead = 'For example: "$schema": "plan.schema.json"'
             self.values.note_wrong_type(value, entry_path(SCHEMA), "the name of a schema", instead)
@@ -259,7 +261,7 @@ class _PlanReader:
                 replace = None if near is None else (str(key), near)
                 self.diagnostics.add(place, found, at_key=True, code=WRONG_ARGUMENT, replace=replace)
             elif isinstance(text, BadValue):
-                self.diagnostics.add(place, text.found, "Put it in quotes", code=REFUSED_VALUE)
+                self.diagnostics.add(place, text.problem.found, "Put it in quotes", code=REFUSED_VALUE)
             elif not isinstance(text, str):
                 self.values.note_wrong_type(text, place, "a text", f"Write {json.dumps(json.dumps(text))}")
             elif len(text) > MOST_NOTE:
@@ -303,7 +305,7 @@ class _PlanReader:
         if isinstance(value, dict) and value:
             return value
         if isinstance(value, BadValue):
-            self.diagnostics.add(path, value.found, f"For example: {example}", code=REFUSED_VALUE)
+            self.diagnostics.add(path, value.problem.found, f"For example: {example}", code=REFUSED_VALUE)
         else:
             found = "it is empty" if value == {} else f"{short_json(value)} is {type_name_of(value)}, not {what}"
             self.diagnostics.add(

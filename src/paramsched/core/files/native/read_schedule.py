@@ -61,7 +61,7 @@ class ScheduleReader:
     def read_length(self, value: Any, path: str, instead: Callable[[], str] | None = None) -> Any:
         """Read a Duration. `instead` makes the advice of all errors, for a field that accepts only some lengths."""
         if isinstance(value, BadValue):
-            return self.note_fault(path, value.found, instead() if instead else "For example: 5%")
+            return self.note_fault(path, value.problem.found, instead() if instead else "For example: 5%")
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             return self.note_wrong_type(value, path, "a length", instead() if instead else "For example: 5%")
         if instead is None:
@@ -91,7 +91,8 @@ class ScheduleReader:
 
     def note_bad_value(self, value: BadValue, path: str) -> Any:
         """Report a value that a config cannot contain."""
-        return self.note_fault(path, value.found, value.instead)
+        self.diagnostics.report(path, value.problem)
+        return MISSING
 
     def try_or_note(self, path: str, make: Callable[[], Any]) -> Any:
         """Return the result of `make`. If it fails, report the error and return MISSING."""
