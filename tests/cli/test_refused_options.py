@@ -179,7 +179,7 @@ def test_the_states_of_a_run_for_programs(folder):
 
 
 def test_a_horizon_is_for_the_plans_without_one(folder):
-    options = PlanOptions(horizon="80")
+    options = PlanOptions({"total": "80"})
 
     both, _ = trace_plan_inputs(["cosine()", "plan.yaml"], options)
 

@@ -8,13 +8,13 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from difflib import SequenceMatcher
 from functools import partial, wraps
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast, final
+from typing import Any, Final, NoReturn, TypeVar, cast, final
 
 import click
 from click.shell_completion import CompletionItem
@@ -24,10 +24,11 @@ from paramsched.core.base.diagnostic import Diagnostic, printable, printable_lin
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.files import write_whole_file
 from paramsched.core.base.near_names import certain_name, closest
+from paramsched.core.base.params import Param, params_of_record
 from paramsched.core.base.problem import Advice, CallSite, Option, Problem, Sentence, advice_text, with_advice
 from paramsched.core.base.terminal import Line, plain_text, table_rows, terminal_text
 from paramsched.core.fields import KNOWN
-from paramsched.core.time.calendar import meant_clock
+from paramsched.core.time.calendar import UnitFacts, meant_clock
 from paramsched.core.time.duration import UNIT_NAMES
 from paramsched.errors import (
     ConfigError,
@@ -44,29 +45,36 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 @final
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """The options with which a command reads plans: run facts, bases, field and format.
+    """The options with which a command reads plans.
 
-    None for an option that was not passed.
+    Args:
+        facts: the run facts that were passed. The total is text.
+        bases, field, format: the values of these options.
     """
 
-    horizon: str | None = None
-    steps_per_epoch: int | None = None
-    batches_per_epoch: int | None = None
-    accumulation: int | None = None
-    batch_size: int | None = None
-    tokens_per_step: float | None = None
-    seconds_per_step: float | None = None
-    sequence_length: int | None = None
-    frames_per_step: float | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
     bases: tuple[str, ...] = ()
     field: str = "lr"
     format: str | None = None
 
+    def with_facts(self, **facts: Any) -> "PlanOptions":
+        """Return the options with changed facts; None removes a fact."""
+        known = {**self.facts, **facts}
+        return replace(self, facts={name: value for name, value in known.items() if value is not None})
+
     @property
-    def facts(self) -> dict[str, Any]:
-        """The run facts that were passed."""
-        facts = {name: one for name, one in asdict(self).items() if name not in ("bases", "field", "format")}
-        return {name: one for name, one in facts.items() if one is not None}
+    def horizon(self) -> str | None:
+        """The length of the run, as text; None if it was not passed."""
+        return self.facts.get("total")
+
+    @property
+    def has_epoch(self) -> bool:
+        """True if the length of an epoch was passed."""
+        return "steps_per_epoch" in self.facts or "batches_per_epoch" in self.facts
+
+
+UNIT_FACTS: Final = params_of_record(UnitFacts)
+"""The run facts that are options, by their names in Python."""
 
 
 column_option = click.option(
@@ -99,15 +107,33 @@ def option_of(fact: str) -> str:
     >>> option_of("steps_per_epoch"), option_of("total")
     ('--steps-per-epoch', '--horizon')
     """
+    if fact in UNIT_FACTS:
+        return _names_of_option(UNIT_FACTS[fact])[0]
     for one in _own_parameters():
         if fact == one.name:
             return one.opts[0]
-    return "--horizon" if fact == "total" else f"--{fact.replace('_', '-')}"
+    return f"--{fact.replace('_', '-')}"
+
+
+def _names_of_option(fact: Param) -> list[str]:
+    """Return the names of the option for a run fact."""
+    return [f"--{name.replace('_', '-')}" for name in (*fact.other_names, fact.name)]
 
 
 @final
 class FactOption(click.Option):
     """An option for a run fact."""
+
+    @classmethod
+    def of(cls, fact: Param) -> Callable[[_Function], _Function]:
+        """Return the option that the declaration of a run fact describes."""
+        about = fact.marker("doc")
+        shown: dict[str, Any] = {"metavar": "NUMBER", "type": float, "help": f"{about}."}
+        if fact.kind == "count":
+            shown |= {"metavar": "N", "type": Count(min=fact.marker("ge"), sample=fact.marker("example"))}
+        elif fact.kind == "length":
+            shown |= {"metavar": "LENGTH", "type": str, "help": f'{about}: 10000, "90 epochs".'}
+        return click.option(fact.name, *_names_of_option(fact), cls=cls, **shown)
 
 
 @final
@@ -131,15 +157,11 @@ def plan_options(command: _Function) -> _Function:
 
     @wraps(command)
     def with_options(*args: Any, **given: Any) -> Any:
-        own = {field.name: given.pop(field.name) for field in fields(PlanOptions) if field.name in given}
-        return command(*args, options=PlanOptions(**own), **given)
-
-    count, amount = {"type": Count(min=1), "metavar": "N"}, {"type": float, "metavar": "NUMBER"}
+        facts = {name: given.pop(name) for name in UNIT_FACTS}
+        own = {one.name: given.pop(one.name) for one in fields(PlanOptions) if one.name in given}
+        return command(*args, options=PlanOptions(**own).with_facts(**facts), **given)
 
     config_option = partial(click.option, cls=ConfigOption)
-
-    def fact(*names: str, **settings: Any) -> Callable[[Any], Any]:
-        return click.option(*names, cls=FactOption, **settings)
 
     # In reverse order, because click lists the option that is added last at the top of the help page.
     for option in (
@@ -159,15 +181,7 @@ def plan_options(command: _Function) -> _Function:
             callback=lambda context, _, value: context.meta.update({_RUN_CONFIG: value}),
             help="Execute an MMEngine config in MMEngine instead of reading it. Only for files you trust.",
         ),
-        fact("--frames-per-step", **amount, help="Environment frames per update."),
-        fact("--sequence-length", **count, help="Tokens per sample."),
-        fact("--seconds-per-step", **amount, help="Seconds per update."),
-        fact("--tokens-per-step", **amount, help="Tokens per update."),
-        fact("--batch-size", **count, help="Samples per batch."),
-        fact("--accumulation", **count, help="Batches per update."),
-        fact("--batches-per-epoch", **count, help="Batches per epoch."),
-        fact("--steps-per-epoch", **count, help="Optimizer updates per epoch."),
-        fact("--horizon", "--total", metavar="LENGTH", help='Length of the run: 10000, "90 epochs".'),
+        *map(FactOption.of, reversed([*UNIT_FACTS.values()])),
         click.option(
             "--field", default="lr", show_default=True, metavar="NAME", help="Field that a line of text schedules."
         ),
@@ -220,7 +234,11 @@ class ExistingFile(click.Path):
 
 @final
 class Count(click.IntRange):
-    """An integer of at least `min`. The error for another value shows the option with a valid one."""
+    """An integer of at least `min`. The error for another value shows the option with `sample`."""
+
+    def __init__(self, min: int, max: int | None = None, *, sample: int = 100) -> None:
+        click.IntRange.__init__(self, min, max)
+        self.sample = sample if max is None or sample <= max else max
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
@@ -228,8 +246,7 @@ class Count(click.IntRange):
         except click.BadParameter:
             limits = f"of at least {self.min}" if self.max is None else f"from {self.min} to {self.max}"
             option = "" if param is None else f" {param.opts[0]}"
-            sample = min(100, self.max or 100)
-            self.fail(f"expected an integer {limits}, got {value}. For example:{option} {sample}", param, ctx)
+            self.fail(f"expected an integer {limits}, got {value}. For example:{option} {self.sample}", param, ctx)
 
 
 @final

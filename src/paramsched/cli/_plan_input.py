@@ -7,13 +7,13 @@ import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import click
 
-from paramsched.cli._options import PlanOptions, echo_note, option_of, runs_configs
+from paramsched.cli._options import UNIT_FACTS, PlanOptions, echo_note, option_of, runs_configs
 from paramsched.core import files as config
 from paramsched.core.advice.number_checks import finite_number
 from paramsched.core.base.diagnostic import Diagnostic
@@ -153,10 +153,10 @@ def read_plan_input(
     try:
         loaded = source.loaded(ReadingOptions(calendar=calendar_if_known(options)))
     except MissingFact:
-        if not assumes_epoch or options.steps_per_epoch or options.batches_per_epoch:
+        if not assumes_epoch or options.has_epoch:
             raise
         echo_note(f"no --steps-per-epoch given; taken to be {_SHORT_EPOCH}")
-        options = replace(options, steps_per_epoch=_SHORT_EPOCH)
+        options = options.with_facts(steps_per_epoch=_SHORT_EPOCH)
         loaded = source.loaded(ReadingOptions(calendar=calendar_if_known(options)))
     names = dict.fromkeys(one.name for one in loaded.plan.bindings)
     if options.field not in ("lr", *names):
@@ -218,7 +218,6 @@ def title_of_plans(given: Sequence[str]) -> str:
     return ", ".join(names) or ("Plan" if len(given) == 1 else "Plans")
 
 
-_FACTS = tuple(one.name for one in fields(PlanOptions) if one.name not in ("horizon", "bases", "field", "format"))
 _ALTERNATIVES = {  # a fact passed as an option, and the facts of the file that it replaces
     "steps_per_epoch": ("batches_per_epoch",),
     "batches_per_epoch": ("steps_per_epoch",),
@@ -249,10 +248,9 @@ def horizon_from_options(options: PlanOptions) -> Duration | None:
 
 def calendar_from_options(options: PlanOptions, **assumed: Any) -> Calendar:
     """Return the Calendar that the options specify. The facts in `assumed` take precedence over the options."""
-    given = {name: getattr(options, name) for name in _FACTS}
     total = horizon_from_options(options)
     try:
-        return Calendar(**({"total": total} | given | assumed))
+        return Calendar(**{**options.facts, "total": total, **assumed})
     except MissingFact as error:
         # A horizon in epochs needs the length of an epoch.
         raise error.changed(site=f"--horizon {options.horizon}") from None
@@ -273,17 +271,16 @@ def calendar_if_known(options: PlanOptions) -> Calendar | None:
     try:
         return calendar_from_options(options)
     except MissingFact:
-        return calendar_from_options(replace(options, horizon=None))
+        return calendar_from_options(options.with_facts(total=None))
 
 
 def with_facts_beside(loaded: Loaded, options: PlanOptions) -> PlanOptions:
     """Return the facts of the options, completed by those of the plan's file."""
     if loaded.facts is None:
         return options
-    given = {name for name in _FACTS if getattr(options, name) is not None}
-    replaced = {fact for one in given for fact in _ALTERNATIVES.get(one, ())}
-    of_file = {name: getattr(loaded.facts, name) for name in _FACTS if name not in given | replaced}
-    return replace(options, **of_file)
+    replaced = {fact for one in options.facts for fact in _ALTERNATIVES.get(one, ())}
+    of_file = {name: getattr(loaded.facts, name) for name in UNIT_FACTS if name not in {"total", *replaced}}
+    return options.with_facts(**{**of_file, **options.facts})
 
 
 def calendar_for_picture(plan: Plan, options: PlanOptions, *, native: bool = True) -> Calendar:
@@ -332,14 +329,13 @@ def assumed_fact(plan: Plan, options: PlanOptions, *, native: bool) -> tuple[str
             return None
     except InvalidArgument:
         pass
-    epoch = options.steps_per_epoch or options.batches_per_epoch
     # Lengths in a single unit keep their proportions for every number of updates per unit.
     if len(units) == 1 and "updates" not in units:
         ((unit, amount),) = horizon.terms
         fact, value = assumed_value(unit, float(amount))
-        if getattr(options, fact) is None and not (unit == "epochs" and epoch):
+        if fact not in options.facts and not (unit == "epochs" and options.has_epoch):
             return fact, value
-    if not native and units == {"epochs", "updates"} and not epoch:
+    if not native and units == {"epochs", "updates"} and not options.has_epoch:
         return "steps_per_epoch", _ASSUMED_EPOCH
     return None
 

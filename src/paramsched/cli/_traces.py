@@ -110,7 +110,7 @@ def _trace_plans(given: Sequence[tuple[str, str | None, PlanText | None]], known
     if len(plans) == 1:
         return [_trace_plan(plans[0], with_facts_beside(plans[0], known))]
     # --horizon is for plans without a horizon. If the first plan has one too, an error is raised, as for one plan.
-    facts_of = [known, *(known if one.plan.horizon is None else replace(known, horizon=None) for one in plans[1:])]
+    facts_of = [known, *(known if one.plan.horizon is None else known.with_facts(total=None) for one in plans[1:])]
     facts_of = [with_facts_beside(plan, one) for plan, one in zip(plans, facts_of, strict=True)]
     assumed: dict[str, float] = {}  # each fact, with the largest value assumed for one of the plans
     for one, its_facts in zip(plans, facts_of, strict=True):
@@ -118,8 +118,7 @@ def _trace_plans(given: Sequence[tuple[str, str | None, PlanText | None]], known
             assumed[found[0]] = max(found[1], assumed.get(found[0], 0))
     for fact, value in assumed.items():
         echo_note(f"no {option_of(fact)} given; taken to be {value:g}")
-        more: dict[str, Any] = {fact: value}
-        facts_of = [replace(one, **more) for one in facts_of]
+        facts_of = [one.with_facts(**{fact: value}) for one in facts_of]
     lengthless = [
         one.plan.horizon is None and its_facts.horizon is None and known_length(one.plan, its_facts) is None
         for one, its_facts in zip(plans, facts_of, strict=True)
@@ -131,7 +130,7 @@ def _trace_plans(given: Sequence[tuple[str, str | None, PlanText | None]], known
             longest = max(one.total for one in drawn.values())
             whose = "the other plan's" if len(plans) == 2 else "that of the longest plan"
             echo_note(f"no horizon given for {given[index][0]}; taken to be {whose}, {longest} updates")
-            facts_of[index] = replace(facts_of[index], horizon=str(longest))
+            facts_of[index] = facts_of[index].with_facts(total=str(longest))
         drawn[index] = _trace_plan(plans[index], facts_of[index], [one.plan for one in plans])
     return [drawn[index] for index in range(len(plans))]
 

@@ -187,7 +187,7 @@ def _audit_exported(path: str, plan: str | None, options: PlanOptions, *, as_jso
         used = own if plan is None else read_plan_input(plan, options).loaded
         known = with_facts_beside(used if used.facts else own, options)
         if known.horizon is None and used.plan.horizon is None and found.calendar.total is not None:
-            known = dataclasses.replace(known, horizon=str(found.calendar.total))
+            known = known.with_facts(total=str(found.calendar.total))
         calendar = calendar_from_options(known)
         count, difference = found.compare(used.plan, calendar)
     except NotExported as error:

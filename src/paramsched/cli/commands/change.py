@@ -57,8 +57,6 @@ def paramsched_change(
     group: lr@head=…. Fields that are not named continue as planned. --horizon is the new length of the run. The other
     facts are for configs that cannot be read without them. Comments in the file are not kept.
     """
-    from dataclasses import replace
-
     from paramsched.cli._plan_input import (
         changes_from_arguments,
         factors_from_options,
@@ -74,7 +72,7 @@ def paramsched_change(
     kinds = [bool(changes) or options.horizon is not None, cooldown is not None, bool(factors)]
     if sum(kinds) != 1:
         raise click.UsageError("Write exactly one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale")
-    read = read_plan_input(plan, replace(options, horizon=None))
+    read = read_plan_input(plan, options.with_facts(total=None))
     when = length_from_option(at, "--at")
     length = None if cooldown is None else length_from_option(cooldown, "--cooldown")
     scales = factors_from_options(read.plan, factors)

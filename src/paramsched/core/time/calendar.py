@@ -40,12 +40,11 @@ MOST: Final = 10**18
 """The largest number of updates, and the largest value of a fact."""
 
 
-@final
-class Facts(TypedDict, total=False):
-    """The run facts by name: the fields of a Calendar, the keywords of a Scheduler and the options of commands.
+class UnitFacts(TypedDict, total=False):
+    """The run facts that convert units: fields of a Calendar, keywords of a Scheduler and options of commands.
 
     Each has its type, its range, an example and a short description here. A TypedDict, so that type checkers know them
-    as keywords: `**facts: Unpack[Facts]`.
+    as keywords: `**facts: Unpack[Facts]`. The first of the other names of a fact is its option.
     """
 
     total: Annotated[DurationLike | None, Example(10_000), Other("horizon"), Doc("Length of the run")]
@@ -57,6 +56,12 @@ class Facts(TypedDict, total=False):
     seconds_per_step: Annotated[float | None, Gt(0), Le(MOST), Example(0.25), Doc("Seconds per update")]
     sequence_length: Annotated[int | None, Ge(1), Le(MOST), Example(2048), Doc("Tokens per sample")]
     frames_per_step: Annotated[float | None, Gt(0), Le(MOST), Example(1024), Doc("Environment frames per update")]
+
+
+@final
+class Facts(UnitFacts, total=False):
+    """All run facts by name: those that convert units, and those of a run with a deadline."""
+
     deadline: Annotated[DeadlineLike | None, Example("in 55 min"), Doc("Moment at which the run ends")]
     untimed_updates: Annotated[int | None, Ge(0), Le(MOST), Example(10), Doc("Updates after each start without timing")]
 
