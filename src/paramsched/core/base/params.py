@@ -50,6 +50,7 @@ class Param:
         meta: the markers of its annotation, such as `Gt(0)`.
         choices: the allowed values of a choice.
         items: the items of a list: one for a list of any length, one for each place of a pair.
+        members: the kinds in a union of several, without functions and arrays, which no file contains.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Param:
     meta: tuple[Any, ...] = ()
     choices: tuple[Any, ...] = ()
     items: "tuple[Param, ...]" = ()
+    members: "tuple[Param, ...]" = ()
 
     @property
     def required(self) -> bool:
@@ -139,7 +141,10 @@ def _param(
             return Param(name, "pairs" if len(item.items) > 1 else "list", default, form, none, meta, (), (item,))
         return Param(name, "list", default, form, none, meta, (), tuple(_param(name, one) for one in items))
     choices = tuple(one for member in several if get_origin(member) is Literal for one in get_args(member))
-    return Param(name, _PLAIN.get(only, "any"), default, form, none, meta, choices)
+    if len(several) == 1:
+        return Param(name, _PLAIN.get(only, "any"), default, form, none, meta)
+    members = tuple(_param("", one) for one in several if not _is_array(one) and not _is_function(one))
+    return Param(name, "any", default, form, none, meta, choices, (), members)
 
 
 def _is_subclass(one: Any, base: type) -> bool:
@@ -149,6 +154,10 @@ def _is_subclass(one: Any, base: type) -> bool:
 def _is_array(one: Any) -> bool:
     kind = get_origin(one) or one
     return isinstance(kind, type) and kind.__module__ == "numpy"
+
+
+def _is_function(one: Any) -> bool:
+    return Callable in (one, get_origin(one))
 
 
 def union_members(annotation: Any) -> tuple[Any, ...]:

@@ -2,26 +2,13 @@
 
 import inspect
 from collections.abc import Callable, Iterable
-from types import NoneType
-from typing import Any
+from typing import Any, Final
 
+from paramsched.core.base.params import Param, params_of
 from paramsched.core.curves import CONSTANTS, FAMILIES
 from paramsched.core.fields import KNOWN
-from paramsched.core.files.native.assign_arguments import (
-    PLAIN_TYPES,
-    RESERVED,
-    SCHEMA,
-    TARGET_ENTRIES,
-    annotated_signature,
-    asks_for_array,
-    asks_for_function,
-    item_annotations,
-    kind_of_argument,
-    literal_values,
-    takes_none,
-    union_members,
-)
 from paramsched.core.files.native.data_tree import OPERATORS, WITH_A_NUMBER
+from paramsched.core.files.native.plan_entries import RESERVED, SCHEMA, TARGET_ENTRIES
 from paramsched.core.files.schedule_text import ShapeLike, ShapeNames
 from paramsched.core.plan.note import MOST_NOTE, NOTE_KEYS
 from paramsched.core.schedules.affine import NEIGHBOR_LEVELS
@@ -168,18 +155,18 @@ def _mapping_of_one(entries: dict[str, Any]) -> dict[str, Any]:
 
 def _call_schema(builder: Callable[..., Any]) -> dict[str, Any]:
     """Return the schema of a call's arguments: a mapping, a list, or the first argument alone."""
-    parameters = [one for one in annotated_signature(builder).parameters.values() if one.kind is not one.VAR_KEYWORD]
-    named = {one.name: _argument_schema(one) for one in parameters}
-    places = [one for one in parameters if one.kind is not one.KEYWORD_ONLY]
-    required = [one.name for one in parameters if one.default is one.empty and one.kind is not one.VAR_POSITIONAL]
+    params = [one for one in params_of(builder).values() if not one.free]
+    named = {one.name: _argument_schema(one) for one in params}
+    places = [one for one in params if one.form is not inspect.Parameter.KEYWORD_ONLY]
+    required = [one.name for one in params if one.required]
     forms = [_mapping(named, required=required)]
-    variadic = next((one for one in places if one.kind is one.VAR_POSITIONAL), None)
+    variadic = next((one for one in places if one.several), None)
     fixed = places[: places.index(variadic)] if variadic else places
     items: dict[str, Any] = {"type": "array", "prefixItems": [named[one.name] for one in fixed]}
     if not fixed:
         del items["prefixItems"]  # the list must not be empty
     items["items"] = named[variadic.name]["items"] if variadic else False
-    forms.append(items | {"minItems": sum(one.name in required for one in fixed)})
+    forms.append(items | {"minItems": sum(one.required for one in fixed)})
     if len(required) <= 1 and places:
         forms.append(items["items"] if not fixed else named[fixed[0].name])
     if not required:
@@ -188,53 +175,36 @@ def _call_schema(builder: Callable[..., Any]) -> dict[str, Any]:
     return ({"description": line} if line else {}) | {"anyOf": forms}
 
 
-def _argument_schema(parameter: inspect.Parameter) -> dict[str, Any]:
+def _argument_schema(param: Param) -> dict[str, Any]:
     """Return the schema of a parameter, including null and its default."""
-    annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
-    if parameter.kind is parameter.VAR_POSITIONAL:
-        return {"type": "array", "items": _annotation_schema(annotation)}
-    found = _annotation_schema(annotation)
-    default = parameter.default
-    if takes_none(parameter) and found and "$ref" in found:
-        found = {"anyOf": [found, {"type": "null"}]}
-    if isinstance(default, (bool, int, float, str)):
-        found = found | {"default": default}
-    return found
+    forms = _forms(param)
+    if param.several:
+        return {"type": "array", "items": _any_of(forms)}
+    schema = _any_of([*forms, {"type": "null"}] if param.none and forms else forms)
+    return schema | ({"default": param.default} if isinstance(param.default, (bool, int, float, str)) else {})
 
 
-def _annotation_schema(annotation: Any) -> dict[str, Any]:
-    """Return the schema of an annotation."""
-    if (kind := kind_of_argument(annotation)) is not None:
-        return _schema_reference(kind)
-    members = union_members(annotation)
-    if Any in members or object in members:
-        return {}
-    forms = [form for member in members if (form := _member_schema(member)) is not None]
-    return {} if not forms else forms[0] if len(forms) == 1 else {"anyOf": forms}
+def _any_of(forms: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"anyOf": forms} if len(forms) > 1 else forms[0] if forms else {}
 
 
-def _member_schema(member: Any) -> dict[str, Any] | None:
-    """Return the schema of a union member; None if a file cannot contain it, such as an array."""
-    if member in PLAIN_TYPES:
-        return {"type": PLAIN_TYPES[member][0]}
-    if member is NoneType:
-        return {"type": "null"}
-    if allowed := literal_values(member):
-        return {"enum": list(allowed)}
-    items = item_annotations(member)
-    if items is not None and len(items) == 2 and items[1] is ...:
-        return {"type": "array", "items": _annotation_schema(items[0])}
-    if items is not None:
-        return {
-            "type": "array",
-            "prefixItems": [_annotation_schema(item) for item in items],
-            "minItems": len(items),
-            "items": False,
-        }
-    if asks_for_function(member) or asks_for_array(member):
-        return None
-    return {}  # a type that the shape has to check
+def _forms(param: Param) -> list[dict[str, Any]]:
+    """Return the schema of each kind of value that a parameter accepts; none if the shape has to check the value."""
+    match param:
+        case Param(kind="any", members=members):
+            return [form for one in members for form in _forms(one)]
+        case Param(kind="choice", choices=choices):
+            return [{"enum": list(choices)}]
+        case Param(kind="pairs", items=(item,)) | Param(kind="list", items=(item,)):
+            return [{"type": "array", "items": _any_of(_forms(item))}]
+        case Param(kind="list", items=items):
+            places = [_any_of(_forms(item)) for item in items]
+            return [{"type": "array", "prefixItems": places, "minItems": len(places), "items": False}]
+    return [{"type": _TYPES[param.kind]} if param.kind in _TYPES else _schema_reference(param.kind)]
 
+
+_TYPES: Final = {"number": "number", "count": "integer", "text": "string", "bool": "boolean"}
+"""A dict from each kind of parameter that is a type of JSON to the name of that type."""
 
 _NUMBER = r"(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d{1,3})?"
 _TERM = rf"{_NUMBER}[kKMBT]?(?:\s*/\s*\d[\d_]*)?"

@@ -44,14 +44,14 @@ from paramsched.core.files.diagnostic_collector import (
     type_name_of,
     values_in,
 )
-from paramsched.core.files.native.assign_arguments import (
+from paramsched.core.files.native.data_tree import NAMES_OF_CLASS, OPERATORS, WITH_A_NUMBER
+from paramsched.core.files.native.plan_entries import (
     MISSING,
     RESERVED,
     SCHEMA,
     TARGET_ENTRIES,
     index_in_name,
 )
-from paramsched.core.files.native.data_tree import NAMES_OF_CLASS, OPERATORS, WITH_A_NUMBER
 from paramsched.core.files.native.read_schedule import ScheduleReader
 from paramsched.core.files.schedule_text import ShapeLike, ShapeNames
 from paramsched.core.plan import Binding, Plan, Target

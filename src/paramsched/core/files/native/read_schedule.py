@@ -5,8 +5,8 @@ from typing import Any, final
 
 from paramsched.core.base.codes import REFUSED_VALUE, WRONG_TYPE
 from paramsched.core.files.diagnostic_collector import BadValue, DiagnosticCollector, short_json
-from paramsched.core.files.native.assign_arguments import MISSING, within_float
 from paramsched.core.files.native.data_tree import DataTree
+from paramsched.core.files.native.plan_entries import MISSING, within_float
 from paramsched.core.files.schedule_text import ShapeNames, read_schedule_text
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.leaves import line_of

@@ -5,7 +5,7 @@ from typing import Any
 
 from paramsched.core.curves import Curve
 from paramsched.core.feedback.base import Guided
-from paramsched.core.files.native.assign_arguments import RESERVED, index_in_name
+from paramsched.core.files.native.plan_entries import RESERVED, index_in_name
 from paramsched.core.plan import Plan, Target
 from paramsched.core.plan.binding import UPDATES, clock_as_data
 from paramsched.core.schedules import Absolute, AbsoluteSchedule, Schedule

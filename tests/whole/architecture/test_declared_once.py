@@ -1,0 +1,64 @@
+"""An argument is declared once: its other places are made from the declaration."""
+
+import inspect
+
+import click
+import pytest
+
+from paramsched.cli import main
+from paramsched.cli._options import FactOption
+from paramsched.core.base.params import params_of, params_of_record
+from paramsched.core.files import schema
+from paramsched.core.runs.scheduler import Scheduler
+from paramsched.core.schedules.registry import SHAPES
+from paramsched.core.time.calendar import Calendar, Facts, UnitFacts
+
+UNIT_FACTS = params_of_record(UnitFacts)
+CONTEXT = click.Context(main)
+COMMANDS = [main.get_command(CONTEXT, name) for name in main.list_commands(CONTEXT)]
+
+
+def test_the_run_facts_are_the_fields_of_a_calendar_and_keywords_of_a_scheduler():
+    declared, fields = params_of_record(Facts), params_of(Calendar)
+    keywords = [name for name in inspect.signature(Scheduler).parameters if name in declared]
+
+    assert list(fields) == list(declared) == keywords
+    assert {name: one.kind for name, one in fields.items()} == {name: one.kind for name, one in declared.items()}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda one: one.name)
+def test_the_options_for_run_facts_have_the_declared_names_types_ranges_and_descriptions(command):
+    options = {one.name: one for one in command.params if isinstance(one, FactOption) and one.name in UNIT_FACTS}
+    shown = {
+        name: (one.opts, getattr(one.type, "min", None), one.type.name, one.help.partition(":")[0].rstrip("."))
+        for name, one in options.items()
+    }
+    types = {"count": "integer range", "number": "float", "length": "text"}
+
+    assert shown == {
+        name: (
+            [f"--{its.replace('_', '-')}" for its in (*one.other_names, name)],
+            one.marker("ge"),
+            types[one.kind],
+            one.marker("doc"),
+        )
+        for name, one in UNIT_FACTS.items()
+    }
+
+
+def test_the_schema_of_a_shape_has_its_parameters_with_their_defaults():
+    calls = schema()["$defs"]["schedule"]["anyOf"][-1]["properties"]
+    shown = {name: calls[name]["anyOf"][0] for name in SHAPES}
+    declared = {name: [one for one in params_of(builder).values() if not one.free] for name, builder in SHAPES.items()}
+    plain = (bool, int, float, str)
+
+    assert {name: list(one["properties"]) for name, one in shown.items()} == {
+        name: [one.name for one in params] for name, params in declared.items()
+    }
+    assert {name: one["required"] for name, one in shown.items()} == {
+        name: [one.name for one in params if one.required] for name, params in declared.items()
+    }
+    assert {name: [its.get("default") for its in one["properties"].values()] for name, one in shown.items()} == {
+        name: [one.default if isinstance(one.default, plain) else None for one in params]
+        for name, params in declared.items()
+    }
