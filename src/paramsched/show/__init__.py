@@ -5,8 +5,11 @@ Promised, except how a picture looks. Imports only `core`.
 Every module of this package is imported, so a new file with a `@picture_format` is enough to add a format.
 """
 
+import sys
 from importlib import import_module
 from pkgutil import iter_modules
+from types import ModuleType
+from typing import NoReturn
 
 from paramsched.show._axes import View as View
 from paramsched.show._curves import Curves as Curves
@@ -38,6 +41,16 @@ from paramsched.show._text import loss_by_rate as loss_by_rate
 from paramsched.show._text import text as text
 from paramsched.show.plan_curves import Metrics as Metrics
 from paramsched.show.plan_curves import simulate as simulate
+
+
+class _Module(ModuleType):
+    """This module. A call, `ps.show(plan)`, is answered with the line to write."""
+
+    def __call__(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("the module paramsched.show is not a function. Write print(ps.show.figure(plan))")
+
+
+sys.modules[__name__].__class__ = _Module
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

@@ -1,4 +1,4 @@
-"""Names that people try on a plan are answered with the line to write, which works."""
+"""Names that people try on a plan, a schedule or a Scheduler are answered with the line to write, which works."""
 
 import copy
 import pickle
@@ -26,6 +26,29 @@ def test_the_answer_is_a_line_that_works(name, tmp_path, monkeypatch):
 
     line = re.search(r"(?:Write|For example:) (.*)$", str(refused.value))[1].replace("'betas'", "'lr'")
     assert eval(line, {"ps": ps, "plan": PLAN, "optimizer": optimizer()}) is not False  # a line of our own
+
+
+@table("kind", ["plan", "schedule", "scheduler"])
+def test_what_people_try_in_order_to_see_it_is_answered_with_a_figure(kind):
+    tried = {"plan": PLAN, "schedule": ps.cosine(over=5), "scheduler": ps.Scheduler(optimizer(), PLAN)}
+
+    for name in ("show", "draw") if kind == "plan" else ("show", "draw", "plot"):
+        with pytest.raises(AttributeError, match=rf"(?i)^a {kind} has no attribute '{name}'\. Write print") as refused:
+            getattr(tried[kind], name)
+        line = str(refused.value).partition("Write ")[2]
+        assert "┤" in str(eval(line.removeprefix("print"), {"ps": ps, **tried}))  # a line of our own
+
+
+def test_the_module_of_pictures_names_the_figure_when_it_is_called():
+    with pytest.raises(TypeError, match=r"Write print\(ps\.show\.figure\(plan\)\)$"):
+        ps.show(PLAN)
+
+
+@table("name", ["load", "from_file", "from_yaml"])
+def test_a_plan_is_read_by_load(name):
+    for of in (ps.Plan, PLAN):
+        with pytest.raises(AttributeError, match=rf"^a Plan has no attribute '{name}'\. Write ps\.load"):
+            getattr(of, name)
 
 
 def test_a_misspelled_name_has_the_nearest():

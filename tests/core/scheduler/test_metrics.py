@@ -296,3 +296,20 @@ def test_a_metric_for_a_plan_without_rules_is_refused():
 
     with pytest.raises(ps.InvalidArgument, match="no rule watches 'loss'; the plan has no metric rule"):
         scheduler.observe(loss=1.0)
+
+
+@table("plan", [ONE, ps.Plan(lr=LINE, clock="progress"), ps.Plan(lr=LINE, horizon="9 tokens", clock="tokens")])
+def test_a_metric_passed_as_an_amount_is_answered_with_observe(plan):
+    scheduler = ps.Scheduler(probe(), plan)
+
+    for method in (scheduler.report, scheduler.consumed):
+        with pytest.raises(
+            ps.InvalidArgument, match=r"the metric loss\. For example: scheduler\.observe\(loss=0\.25\)$"
+        ):
+            method(loss=0.25)
+
+
+@table(("method", "amount"), [("consumed", "tokens"), ("report", "progress")])
+def test_an_amount_passed_as_a_metric_is_answered_with_the_method_of_amounts(method, amount):
+    with pytest.raises(ps.InvalidArgument, match=rf"For example: scheduler\.{method}\({amount}=0\.25\)$"):
+        ps.Scheduler(probe(), ONE).observe(**{amount: 0.25})

@@ -170,10 +170,10 @@ def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str
     horizon: 20 epochs
     lr: cosine(to=0.1)
     """
+    file = None if path is None else path_of_file(path)  # first, because a plan may also be the name of a file
     plan = plan_of(plan, "ps.dump")
-    if path is None:
+    if file is None:
         return text_of(plan, format or "yaml")
-    file = path_of_file(path)
     write_whole_file(file, text_for_file(plan, file, format).encode())
     return None
 
@@ -464,6 +464,7 @@ class PlanText:
         return pattern is not None and any(found["comment"] for found in pattern.finditer(self.text))
 
 
+@explain_wrong_keywords
 def open_plan(
     given: str | os.PathLike[str] | Mapping[str, Any],
     format: str | None = None,

@@ -7,6 +7,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, final
 
 from paramsched.core.advice.calls import example_call, explain_wrong_keywords
+from paramsched.core.advice.tried_names import TriedName, missing_attribute
 from paramsched.core.base.diagnostic import printable_lines
 from paramsched.core.base.entries import load_entry, notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
@@ -82,6 +83,9 @@ def fingerprint_of(text: str) -> str:
     import hashlib  # imports OpenSSL, which only a fingerprint needs
 
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+_LOAD: Final = 'Write ps.load("plan.yaml")'
 
 
 @final
@@ -476,15 +480,19 @@ class Plan:
             raise TypeError(f"a Plan has no items; {_values_of(key if isinstance(key, str) else 'lr')}")
 
         def __getattr__(self, name: str) -> NoReturn:
-            advice = "" if name.startswith("_") else f"; {_advice_for(name)}"
-            raise AttributeError(f"a Plan has no attribute {name!r}{advice}", name=name, obj=self)
+            advice = "" if name.startswith("_") else _advice_for(name)
+            raise AttributeError(missing_attribute("a Plan", name, advice), name=name, obj=self)
+
+        # As attributes of the class, because people call these before they have a plan.
+        load, from_file, from_yaml = (TriedName("a Plan", _LOAD) for _ in range(3))
 
     def __repr__(self) -> str:
         return text_on_screen(f"<Plan {'; '.join(str(self).splitlines())}>")
 
 
 _MEANT: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("show", "plot", "draw"), "Write print(ps.show.figure(plan))"),
+    **dict.fromkeys(("load", "from_file", "from_yaml"), _LOAD),
+    **dict.fromkeys(("show", "draw"), "Write print(ps.show.figure(plan))"),
     **dict.fromkeys(("save", "dump", "write", "to_file"), 'Write ps.dump(plan, "plan.yaml")'),
     "to_yaml": "Write ps.dump(plan)",
     "to_json": 'Write ps.dump(plan, format="json")',
@@ -493,7 +501,6 @@ _MEANT: Final[Mapping[str, str]] = {
     "trace": "Write ps.trace(plan, optimizer)",
     "check": "Write ps.check(plan)",
     "diff": "Write ps.diff(plan, other)",
-    **dict.fromkeys(("load", "from_yaml", "from_file"), 'Write ps.load("plan.yaml")'),
     **dict.fromkeys(("step", "attach", "apply"), "Write ps.Scheduler(optimizer, plan)"),
 }
 """What to write for the functions of the package that people try as methods of a plan."""
@@ -507,7 +514,7 @@ def _advice_for(name: str) -> str:
         return f"it is immutable, and a change has a time. For example: {example_call(Plan.change, 'plan.change')}"
     if name in {one.partition("[")[0] for one in KNOWN}:
         return _values_of(name)
-    return did_you_mean(name, [one for one in dir(Plan) if not one.startswith("_")])
+    return did_you_mean(name, [one for one in dir(Plan) if not one.startswith("_") and one not in _MEANT])
 
 
 def _values_of(field: str) -> str:

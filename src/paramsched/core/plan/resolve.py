@@ -242,6 +242,7 @@ def _bound_fields(plan: Plan, group: Group, name_of_group: str | int, lines: Ite
     return tuple(bounds)
 
 
+@explain_wrong_keywords
 def replay(plan: PlanLike, events: Iterable[tuple[int, Mapping[str, float]]]) -> dict[MetricRule[Any], Any]:
     """Rebuild the states of a plan's metric rules from observed metrics.
 

@@ -32,7 +32,7 @@ from paramsched.core.runs.seconds import (
 from paramsched.core.scheduler.block import ValueBlock
 from paramsched.core.scheduler.messages import Processes
 from paramsched.core.scheduler.run_state import Clock, ResolvedPlan, UpdateTimes
-from paramsched.core.time.calendar import CLOCK_SYNONYMS, CLOCKS
+from paramsched.core.time.calendar import CLOCK_SYNONYMS, CLOCKS, meant_clock
 from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
 
@@ -280,6 +280,7 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     if type(plain) is int and len(given) == 1 and 0 <= plain < MAX_CONSUMED and unit != PROGRESS:
         return plain if unit != "seconds" else float(plain)  # the fast path, because it runs at every update
     site = call_text(call, given)
+    refuse_metrics(call, given)
     if unit is None:
         name = next((name for name in given if CLOCK_SYNONYMS.get(name, name) in CLOCKS), "tokens")
         raise InvalidArgument(site, "the plan's clock counts updates", f'Write ps.Plan(…, clock="{name}")')
@@ -303,6 +304,17 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     if amount != int(amount):
         raise InvalidArgument(site, f"the number of {unit} must be an integer", instead)
     return int(amount)
+
+
+def refuse_metrics(call: str, given: Mapping[str, Any]) -> None:
+    """Raise an error if the keywords of a call such as `report(val_loss=0.3)` are metrics, which `observe` takes.
+
+    >>> refuse_metrics("scheduler.consumed(", {"tokens": 4096})
+    """
+    metrics = [name for name in given if meant_clock(name) is None]
+    if metrics and len(metrics) == len(given):
+        found = f"expected an amount, got the metric{'s' * (len(metrics) > 1)} {' and '.join(metrics)}"
+        raise InvalidArgument(call_text(call, given), found, f"For example: {call_text('scheduler.observe(', given)}")
 
 
 def call_text(call: str, given: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any, final
 
 from paramsched.core.plan.run_amounts import Amount, example_of_size, missing_progress
 from paramsched.core.runs.comparisons import AmountComparison
-from paramsched.core.runs.consumption import as_number, call_text
+from paramsched.core.runs.consumption import as_number, call_text, checked_amount, refuse_metrics
 from paramsched.core.scheduler.block import ValueBlock
 from paramsched.core.scheduler.group_keys import AMOUNT
 from paramsched.core.scheduler.messages import Processes
@@ -111,8 +111,11 @@ def checked_progress(call: str, unit: str | None, given: Mapping[str, Any], most
     if type(value) is float and len(given) == 1 and 0 <= value <= 1 and unit == PROGRESS:
         return rounded_progress(value)
     site = call_text(call, given)
+    refuse_metrics(call, given)
+    if unit is None and given and PROGRESS not in given:
+        checked_amount(call, unit, given)  # raises
     if unit is None:
-        raise InvalidArgument(site, "the plan's clock counts updates", 'Use ps.Plan(…, clock="progress")')
+        raise InvalidArgument(site, "the plan's clock counts updates", 'Write ps.Plan(…, clock="progress")')
     if unit != PROGRESS:
         instead = f"For example: scheduler.consumed({unit}={example_of_size(unit)})"
         raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)

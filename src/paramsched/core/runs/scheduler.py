@@ -7,13 +7,14 @@ from math import isnan
 from numbers import Real
 from signal import Signals
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, Unpack, cast, final, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias, TypeVar, Unpack, cast, final, get_args
 from weakref import ref
 
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.core.advice.calls import example_call, explain_wrong_keywords, explain_wrong_keywords_of
+from paramsched.core.advice.tried_names import TriedName
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.feedback.base import MetricRule
@@ -58,7 +59,7 @@ from paramsched.core.scheduler.slots import LateGroups as LateGroups
 from paramsched.core.scheduler.start import Request
 from paramsched.core.scheduler.updates import refuse_steps_of_processes
 from paramsched.core.scheduler.values import planned_values, target_values
-from paramsched.core.time.calendar import Calendar, Facts
+from paramsched.core.time.calendar import Calendar, Facts, meant_clock
 from paramsched.core.time.deadline import DeadlineLike
 from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
@@ -80,24 +81,17 @@ def _method(function: _Method) -> _Method:
     return explain_wrong_keywords(function, f"scheduler.{function.__name__}")
 
 
-@final
-class _Misnamed:
-    """A name that a Scheduler lacks; reading it raises AttributeError with the line that was probably meant.
+def _of_plan(name: str) -> TriedName:
+    """Return the answer to a method of a plan, called on a Scheduler."""
 
-    A `__getattr__` would slow all attributes down, because Python then does not cache where it found them.
-    """
+    def advice() -> str:
+        call = example_call(getattr(Plan, name), f"plan.{name}")
+        return f"a plan is changed before a Scheduler applies it. For example: ps.Scheduler(optimizer, {call})"
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    return TriedName(_KIND, advice)
 
-    def __get__(self, scheduler: object, kind: type) -> NoReturn:
-        name, meant = self._name, 'did you mean "report"?'
-        if name == "lr":
-            meant = 'its value is optimizer.param_groups[0]["lr"]. For example: scheduler.get_last_lr()'
-        elif name != PROGRESS:
-            call = example_call(getattr(Plan, name), f"plan.{name}")
-            meant = f"a plan is changed before a Scheduler applies it. For example: ps.Scheduler(optimizer, {call})"
-        raise AttributeError(f"a Scheduler has no attribute {name!r}; {meant}", name=name, obj=scheduler)
+
+_KIND: Final = "a Scheduler"
 
 
 @final
@@ -656,6 +650,9 @@ class Scheduler(LRScheduler):
         for name, value in metrics.items():
             if name not in watched:
                 instead = did_you_mean(name, watched) if watched else "the plan has no metric rule"
+                if (unit := meant_clock(name)) is not None:
+                    call = "report" if unit == PROGRESS else "consumed"
+                    instead = f"it is an amount. For example: scheduler.{call}({name}={value!r})"
                 raise InvalidArgument(f"observe({name}={value!r})", f"no rule watches {name!r}; {instead}")
             numbers[name] = _metric_as_float(name, value)
         observed = {r: r.observe(state, numbers[r.metric]) for r, state in before.items() if r.metric in numbers}
@@ -854,7 +851,12 @@ class Scheduler(LRScheduler):
         self._step_count = state["step_count"]
 
     if not TYPE_CHECKING:  # hidden, so that type checkers reject these names
-        change, cooldown, lr, scale, progress = map(_Misnamed, ("change", "cooldown", "lr", "scale", PROGRESS))
+        change, cooldown, scale = map(_of_plan, ("change", "cooldown", "scale"))
+        progress = TriedName(_KIND, 'did you mean "report"?')
+        lr = TriedName(_KIND, 'its value is optimizer.param_groups[0]["lr"]. For example: scheduler.get_last_lr()')
+        horizon = TriedName(_KIND, "Write scheduler.total")
+        show, draw, plot = (TriedName(_KIND, "Write print(ps.show.figure(scheduler.plan))") for _ in range(3))
+        save = TriedName(_KIND, 'Write torch.save(scheduler.state_dict(), "scheduler.pt")')
         __iter__ = None  # `__getitem__` alone would make a Scheduler iterable
 
         def __getitem__(self, key: object) -> NoReturn:

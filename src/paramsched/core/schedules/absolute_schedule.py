@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from math import isnan, nan
 from numbers import Real
 from typing import Any, final, overload
 
+from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.advice.number_checks import meant_number
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.schedules.affine import Absolute, Affine, AffineLevel, has_fixed_part
@@ -104,6 +106,7 @@ def _like_inside(schedule: Schedule) -> Schedule | None:
 def absolute(x: float) -> Absolute: ...
 @overload
 def absolute(x: Schedule) -> AbsoluteSchedule: ...
+@partial(explain_wrong_keywords, name="absolute")
 def absolute(x: float | Schedule) -> Absolute | AbsoluteSchedule:
     """Use numbers as values, not as multiples of base: `absolute(linear(0.85, 0.95))`, `cosine(to=absolute(1e-5))`.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
 from paramsched.core.advice.number_checks import check_fields
 from paramsched.core.advice.peer_words import line_in_code
+from paramsched.core.advice.tried_names import TriedName
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import field_names, frozen_value
 from paramsched.core.base.params import argument_kind
@@ -325,6 +326,10 @@ class Schedule(ABC):
 
         __or__ = __and__ = _refuse_operator
         __gt__ = __ge__ = _refuse_comparison
+
+        show, draw, plot = (TriedName("a schedule", "Write print(ps.show.figure(schedule))") for _ in range(3))
+        clip, clamp = (TriedName("a schedule", "use clamp. For example: ps.clamp(ps.cosine(), 0.1)") for _ in range(2))
+        then = TriedName("a schedule", "stages are joined by >>. For example: ps.warmup(10) >> ps.cosine()")
 
     def __str__(self) -> str:
         """Return the one-line text, which `ps.parse` reads."""

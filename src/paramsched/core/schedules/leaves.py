@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from paramsched.core import curves
-from paramsched.core.advice.calls import example_call
+from paramsched.core.advice.calls import example_call, explain_wrong_keywords
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.curves import Curve, CurveLike, curve_of
 from paramsched.core.curves.arrays import Array, Arrays
@@ -185,6 +185,7 @@ def from_function(function: Callable[[Any], Any] | str) -> FromFunction:
     return FromFunction(function)
 
 
+@explain_wrong_keywords
 def register_function(name: str, function: Callable[[Any], Any]) -> FromFunction:
     """Register a function of time, so that text and configs can contain `from_function("name")`.
 

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
+from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.advice.number_checks import finite_number, whole_number
 from paramsched.core.base.diagnostic import names_listed, printable
 from paramsched.core.base.files import open_to_read
@@ -264,6 +265,7 @@ def _require_short(site: CallSite, count: int, instead: str) -> None:
         raise InvalidArgument(site, f"a table has at most {MOST_WRITTEN:,} values, got {count:,}", instead)
 
 
+@explain_wrong_keywords
 def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, curve: CurveLike | None = None) -> Table:
     """Convert a function of time to a table: values[k] = function(k * every), for the given number of updates.
 

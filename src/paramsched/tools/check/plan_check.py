@@ -5,6 +5,7 @@ from fractions import Fraction
 from math import ceil, isfinite
 from typing import Any
 
+from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, REFUSED_VALUE, SAID_TWICE
 from paramsched.core.base.diagnostic import GROUPS, HORIZON, TARGETS, Diagnostic, child_path, entry_path
 from paramsched.core.feedback.greedy import Greedy
@@ -35,6 +36,7 @@ from paramsched.tools.check._value_checks import check_followed, check_rates, ch
 from paramsched.tools.check.codes import SAYS_NOTHING
 
 
+@explain_wrong_keywords
 def check(
     plan: PlanLike,
     calendar: Calendar | None = None,

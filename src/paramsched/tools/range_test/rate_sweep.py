@@ -13,6 +13,7 @@ from typing import Any, final
 import numpy as np
 import torch
 
+from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.advice.number_checks import positive_number
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.dropins.group_fields import set_value
@@ -175,6 +176,7 @@ _LR = Field.of("lr")
 _A_STEP = "Let step() call loss.backward() and optimizer.step()"
 
 
+@explain_wrong_keywords
 def find_lr(
     optimizer: Any,
     step: Callable[[], Any],

@@ -13,6 +13,7 @@ from typing import Any, final
 
 import numpy as np
 
+from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.advice.number_checks import whole_number
 from paramsched.core.base.files import open_to_read, path_of_file, write_whole_file
 from paramsched.core.curves import CurveLike
@@ -36,6 +37,7 @@ _MAX_TABLE_VALUES = 20_000_000  # 160 MB
 _COUNTED_FROM_ONE = {"data_time", "iter", "step"}  # columns of MMEngine's rows, whose first update has number 1
 
 
+@explain_wrong_keywords
 def plan_from_log(
     path: str | os.PathLike[str],
     fields: Iterable[str] | None = None,

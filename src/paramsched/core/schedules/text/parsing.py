@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from paramsched.core.advice.calls import example_call
+from paramsched.core.advice.calls import example_call, explain_wrong_keywords
 from paramsched.core.base.advise import FIXED, Mend, promise
 from paramsched.core.base.near_names import certain_name, shortened_text
 from paramsched.core.base.node import Node, Place, names_called
@@ -49,6 +49,7 @@ class Reading(NamedTuple):
     places: tuple[Place, ...] = ()
 
 
+@explain_wrong_keywords
 def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     """Read a schedule from its one-line text; `parse(str(schedule)) == schedule`.
 
@@ -64,7 +65,7 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
         ParseError: the text is not such an expression, or it contains an unknown name.
         InvalidArgument: an argument is invalid. For both errors, `error.span` is the range of the text at fault.
 
-    >>> print(parse(' warmup( over = "5 %" )>>cosine( 1, .1 )'))
+    >>> print(parse(" warmup( over = '5 %' )>>cosine( 1, .1 )"))
     warmup("5%") >> cosine(to=0.1)
     """
     if not isinstance(text, str):

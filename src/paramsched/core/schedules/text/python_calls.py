@@ -4,6 +4,7 @@ import inspect
 from ast import literal_eval
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
+from numbers import Real
 from typing import Any, Final, final
 
 from paramsched.core.advice.calls import CODE, EXAMPLE_ARGUMENTS, example_call
@@ -75,6 +76,8 @@ class _PythonCall:
 
     def with_value(self, error: InvalidArgument) -> InvalidArgument:
         """Return the error about a value; with the call if the value means one that the argument takes."""
+        if line := self._swapped():
+            return error.changed(write=line)
         given = {**dict(zip(self.places, self.positional, strict=False)), **self.named}
         argument = _argument_of(error, given)
         if argument not in self.params:
@@ -95,6 +98,18 @@ class _PythonCall:
         self.mends.append(meant[1])
         line = self._promised()
         return error.changed(write=line) if line else error
+
+    def _swapped(self) -> str:
+        """Return the call with the plan at its place if it was passed at the place of another argument, else ""."""
+        plans = [index for index, one in enumerate(self.positional) if type(one).__name__ == "Plan"]
+        at = self.places.index("plan") if "plan" in self.places else len(self.positional)
+        if len(plans) != 1 or at >= len(self.positional) or at in plans or isinstance(self.positional[at], Real):
+            return ""
+        self.positional[at], self.positional[plans[0]] = self.positional[plans[0]], self.positional[at]
+        self._place_positional()
+        self._keep(self.named)
+        self.mends.append(Mend("order"))
+        return self._promised()
 
     # ---- arguments that do not match the signature
 

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
+from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.base.diagnostic import printable, printable_lines
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.curves.arrays import ROUNDING, Floats, last_of_each
@@ -244,6 +245,7 @@ class Recognition(Mapping[str, Recognized]):
         return {"recognized": [one.as_data() for one in self.found.values()], "notes": notes}
 
 
+@explain_wrong_keywords
 def recognize(
     log: str | os.PathLike[str] | Pairs,
     *,
@@ -267,7 +269,8 @@ def recognize(
 
     >>> import paramsched as ps
     >>> rate = ps.resolve(ps.warmup(50) >> ps.cosine(to=0.1), ps.Calendar(total=400))
-    >>> found = recognize([(t, rate(t, base=0.02)) for t in range(400)])["lr"]
+    >>> log = [(t, rate(t, base=0.02)) for t in range(400)]
+    >>> found = recognize(log)["lr"]
     >>> print(found.plan)
     horizon: 400
     lr: warmup(50) >> cosine(to=0.1, over=350)
