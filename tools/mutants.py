@@ -1,11 +1,17 @@
 """Plant small errors in the source, one at a time, and report those that no test finds: `make mutants`.
 
-    python tools/mutants.py scheduler plan --count 40 --seed 1
+    python tools/mutants.py core/scheduler core/plan --count 40 --seed 1
 
-The tests of a package are those that a contributor runs: its doctests, `tests/core/laws`, and its folders in `tests`
-and `tests/whole`. They run once with coverage, which records the lines that each test executes. For
-each error the process forks, and the child runs the tests of the changed line, those with the fewest lines first, until
-one fails.
+The tests of a room are those that a contributor runs: its doctests, its folders in `tests` and `tests/whole`, and in
+the core the laws. Coverage records which lines each of them executes; `.mutants` keeps a record until a file changes.
+
+1. The room's tests are collected once, with the correct source. For each error the process forks; the child replaces
+   the code of the changed function and runs the collected tests of its line, those with the fewest lines first, until
+   one fails.
+2. An error that survives is planted in a copy of the source, and a new process imports the copy and runs these tests.
+   This finds what step 1 cannot: code that runs at import, and tests that start processes.
+
+`tests/planted_errors/` lists the errors that make no difference, each with the reason. They are not tried.
 
 No maintained tool fits: they run all tests for each error, or count as found what a test does not execute.
 """
@@ -13,26 +19,40 @@ No maintained tool fits: they run all tests for each error, or count as found wh
 import argparse
 import ast
 import contextlib
-import copy
+import functools
+import gc
+import hashlib
+import importlib
+import itertools
 import json
+import multiprocessing
 import os
 import random
+import resource
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+import tomllib
+import traceback
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
+PACKAGE = SOURCE / "paramsched"
+LISTED = ROOT / "tests" / "planted_errors"
 CACHE = ROOT / ".mutants"
-SECONDS_OF_TESTS = 40.0
+SECONDS_OF_TESTS = 20.0
 """The tests of one error: as many as ran in this time with coverage."""
+GOAL = 0.95
 _OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -55,14 +75,30 @@ _OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One planted error."""
+# ---------------------------------------------------------------- the errors
 
-    file: Path
-    line: int
-    description: str
-    source: str
+
+@dataclass(frozen=True, slots=True)
+class PlantedError:
+    """One error; `number` counts those of the file. The key contains no line, so that code above may change."""
+
+    file: str
+    function: str
+    statement: str
+    change: str
+    number: int
+    lines: tuple[int, ...]
+    """The line of the changed expression, and the first line of its statement."""
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        return self.file, self.function, self.statement, self.change
+
+    def __str__(self) -> str:
+        """Return the entry of the list, with the reason missing."""
+        names = ("file", "function", "statement", "change")
+        lines = [f"{name} = {json.dumps(getattr(self, name), ensure_ascii=False)}" for name in names]
+        return "\n".join(["[[error]]", *lines, 'reason = ""'])
 
 
 def _replacements(node: ast.AST) -> Iterator[ast.AST]:
@@ -96,208 +132,544 @@ def _replacements(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Pass()
 
 
-def _in_functions(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
-    """Yield (parent, field, index) of each node that runs in a function, without messages, types and default values."""
-    stack: list[tuple[ast.AST, bool]] = [(tree, False)]
-    while stack:
-        parent, inside = stack.pop()
-        for field, value in ast.iter_fields(parent):
-            # The text of an error is no behavior.
-            is_type = field in ("annotation", "returns", "decorator_list", "args") and not isinstance(parent, ast.Call)
-            if is_type or isinstance(parent, ast.Raise):
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A node that runs in a function, and where its tree holds it."""
+
+    parent: ast.AST
+    field: str
+    index: int | None
+    node: Any
+    function: str
+    statement: Any
+
+    def put(self, node: ast.AST) -> None:
+        held = getattr(self.parent, self.field)
+        if self.index is None:
+            setattr(self.parent, self.field, node)
+        else:
+            held[self.index] = node
+
+
+def _is_skipped(parent: ast.AST, name: str) -> bool:
+    """Return whether a field is a message, a type or a default value."""
+    if isinstance(parent, ast.Raise | ast.Assert) and name != "test":
+        return True  # because the text of an error is no behavior
+    return name in ("annotation", "returns", "decorator_list", "args") and not isinstance(parent, ast.Call)
+
+
+def _places(parent: ast.AST, names: tuple[str, ...] = (), statement: ast.AST | None = None) -> Iterator[_Place]:
+    """Yield the places of the nodes that run in a function; `statement` is None outside."""
+    for name, value in ast.iter_fields(parent):
+        if _is_skipped(parent, name):
+            continue
+        for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
+            if not isinstance(child, ast.AST) or isinstance(child, ast.JoinedStr):
                 continue
-            for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-                if not isinstance(child, ast.AST) or isinstance(child, ast.JoinedStr):
-                    continue
-                if inside:
-                    yield parent, field, index
-                function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-                stack.append((child, inside or function))
+            here, below = statement, names
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                below = (*names, child.name)
+            inside = statement is not None
+            kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+            if isinstance(child, kinds | ast.stmt | ast.match_case if inside else kinds):
+                here = child
+            if inside:
+                yield _Place(parent, name, index, child, ".".join(names), here)
+            yield from _places(child, below, here)
 
 
-def mutants(file: Path) -> Iterator[Mutant]:
-    """Yield every error that can be planted in the functions of a file."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for parent, field, index in list(_in_functions(tree)):
-        held = getattr(parent, field)
-        node = held if index is None else held[index]
-        for replacement in _replacements(node):
-            new = ast.copy_location(copy.deepcopy(replacement), node)
-            if index is None:
-                setattr(parent, field, new)
-            else:
-                held[index] = new
-            try:
-                source = ast.unparse(ast.fix_missing_locations(tree))
-            finally:
-                if index is None:
-                    setattr(parent, field, node)
-                else:
-                    held[index] = node
-            before, after = (ast.unparse(one).split("\n")[0] for one in (node, new))
-            yield Mutant(file, node.lineno, f"{before}  ->  {after}", source)
+def _first_line(node: ast.AST) -> str:
+    return ast.unparse(node).strip().split("\n")[0]
 
 
-def tests_of(package: str) -> list[str]:
-    """Return the paths of the tests that a contributor to the package runs, its doctests included."""
-    room = package.rpartition("/")[2]
-    names = [package.replace("core/runs", "core/scheduler"), f"whole/{room}", f"whole/test_{room}.py", "core/laws"]
-    paths = [f"src/paramsched/{package}", f"src/paramsched/{package}.py", *(f"tests/{name}" for name in names)]
-    return [path for path in paths if (ROOT / path).exists()]
+def _parsed(file: str) -> ast.Module:
+    return ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
 
 
-def _executed_lines(tests: list[str]) -> tuple[dict[str, dict[int, list[str]]], dict[str, float]]:
-    """Return the tests of each line of each file, and the seconds of each test, from runs with coverage."""
-    CACHE.mkdir(exist_ok=True)
-    lines: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
-    seconds: dict[str, float] = {}
-    for path in tests:
-        record = CACHE / f"{path.replace('/', '.')}.json"
-        if not record.exists():
-            folders = [str(SOURCE), str(ROOT / "tools"), *filter(None, [os.environ.get("PYTHONPATH")])]
-            environment = os.environ | {"PYTHONPATH": os.pathsep.join(folders), "PARAMSCHED_MUTANTS": str(record)}
-            options = ["-q", "-p", "mutants", "-p", "no:cacheprovider", "-m", "not long"]
-            subprocess.run([sys.executable, "-m", "pytest", *options, path], cwd=ROOT, env=environment, check=False)  # noqa: S603
-        read = json.loads(record.read_text(encoding="utf-8"))
-        names = list(read["seconds"])
-        seconds |= read["seconds"]
-        for file, by_line in read["lines"].items():
+@functools.cache
+def errors(file: str) -> list[PlantedError]:
+    """Return every error that can be planted in the functions of a file of `src/paramsched`."""
+    found: list[PlantedError] = []
+    same: Counter[tuple[str, str, str]] = Counter()
+    for place in _places(_parsed(file)):
+        for replacement in _replacements(place.node):
+            statement = _first_line(place.statement)
+            change = f"{_first_line(place.node)}  ->  {_first_line(replacement)}"
+            same[place.function, statement, change] += 1
+            if (times := same[place.function, statement, change]) > 1:
+                change += f"  #{times}"
+            start = getattr(place.statement, "lineno", place.node.lineno)
+            lines = (place.node.lineno, start)
+            found.append(PlantedError(file, place.function, statement, change, len(found), lines))
+    return found
+
+
+def planted(error: PlantedError) -> ast.Module:
+    """Return the tree of the file with the error."""
+    tree = _parsed(error.file)
+    every = ((place, new) for place in _places(tree) for new in _replacements(place.node))
+    place, new = next(pair for number, pair in enumerate(every) if number == error.number)
+    place.put(ast.copy_location(new, place.node))
+    return ast.fix_missing_locations(tree)
+
+
+def listed() -> dict[tuple[str, str, str, str], str]:
+    """Return the reason of each error that makes no difference."""
+    reasons = {}
+    for file in sorted(LISTED.glob("*.toml")):
+        for entry in tomllib.loads(file.read_text(encoding="utf-8")).get("error", []):
+            key = entry["file"], entry["function"], entry["statement"], entry["change"]
+            if not entry["reason"] or key in reasons:
+                raise SystemExit(f"expected one entry with a reason in {file}, got {key}")
+            reasons[key] = entry["reason"]
+    return reasons
+
+
+# ---------------------------------------------------------------- the tests
+
+
+def files_of(room: str) -> list[str]:
+    """Return the files of a room, which is a folder or a file of `src/paramsched`."""
+    place = PACKAGE / room
+    if not place.is_dir():
+        return [str(place.with_suffix(".py").relative_to(PACKAGE))]
+    return sorted(str(file.relative_to(PACKAGE)) for file in place.rglob("*.py"))
+
+
+def tests_of(room: str) -> list[str]:
+    """Return the paths of the tests that a contributor to the room runs, its doctests included."""
+    of_room = {"core/runs": "core/scheduler", "tools/records": "tools/audit"}.get(room, room)
+    door, name = of_room.split("/")[0], of_room.split("/")[-1]
+    paths = [f"src/paramsched/{room}", f"src/paramsched/{room}.py"]
+    paths += [f"tests/{one}" for one in (of_room, f"{door}/test_{name}.py", f"whole/{name}", f"whole/test_{name}.py")]
+    if door == "core":
+        paths.append("tests/core/laws")
+    elif door != room:  # such as tests/compat/test_edges.py, about every library
+        paths += [str(file.relative_to(ROOT)) for file in sorted((ROOT / "tests" / door).glob("test_*.py"))]
+    return list(dict.fromkeys(path for path in paths if (ROOT / path).exists()))
+
+
+@dataclass(frozen=True, slots=True)
+class Tests:
+    """Tests of one error, and the seconds that they need with coverage."""
+
+    names: list[str]
+    items: list[pytest.Item]
+    seconds: float
+
+
+@dataclass
+class Coverage:
+    """The tests of each line of each file, and the seconds and the number of lines of each test."""
+
+    lines: dict[str, dict[int, list[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    seconds: dict[str, float] = field(default_factory=dict)
+    sizes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, record: dict[str, Any]) -> None:
+        names = list(record["seconds"])
+        self.seconds |= record["seconds"]
+        for file, by_line in record["lines"].items():
             for line, indexes in by_line.items():
-                lines[file][int(line)] += [names[index] for index in indexes]
-    return lines, seconds
+                tests = [names[index] for index in indexes]
+                self.lines[file][int(line)] += tests
+                self.sizes.update(tests)
+
+    def tests_of(self, error: PlantedError) -> list[str]:
+        """Return the tests that execute the error."""
+        by_line = self.lines.get(error.file, {})
+        return next((by_line[line] for line in error.lines if by_line.get(line)), [])
+
+    def tests_of_file(self, file: str) -> list[str]:
+        return list({test for tests in self.lines.get(file, {}).values() for test in tests})
+
+    def first(self, tests: Iterable[str], items: dict[str, pytest.Item]) -> Tests:
+        """Return those with the fewest lines, as many as run in the limit."""
+        chosen: list[str] = []
+        total = 0.0
+        for test in sorted(tests, key=lambda one: (self.sizes[one], self.seconds[one])):
+            if chosen and total + self.seconds[test] > SECONDS_OF_TESTS:
+                break
+            total += self.seconds[test]
+            chosen.append(test)
+        return Tests(chosen, [items[one] for one in chosen if one in items], total)
 
 
-def pytest_configure(config: object) -> None:
-    """Record the lines that each test executes, in the run that `_executed_lines` starts."""
-    record = os.environ.pop("PARAMSCHED_MUTANTS", None)
-    if record is None:
-        return
-    import coverage  # only this run needs it
-    import pytest
+@functools.cache
+def _digest_of_file(file: Path) -> bytes:
+    return hashlib.sha256(file.read_bytes() if file.exists() else b"").digest()
 
-    measured = coverage.Coverage(data_file=None, source=[str(SOURCE / "paramsched")])
-    seconds: dict[str, float] = {}
 
-    class Plugin:
-        @pytest.hookimpl(wrapper=True)
-        def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-            measured.switch_context(item.nodeid)
-            start = time.perf_counter()
-            result = yield
-            seconds[item.nodeid] = time.perf_counter() - start
-            return result
+def _digest(files: Iterable[Path]) -> str:
+    return hashlib.sha256(b"".join(map(_digest_of_file, files))).hexdigest()
 
-        def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-            if report.failed:
-                failed.add(report.nodeid)
 
-        def pytest_sessionfinish(self) -> None:
-            measured.stop()
-            data = measured.get_data()
-            for name in failed:
-                seconds.pop(name, None)
-            numbers = {name: index for index, name in enumerate(seconds)}
-            lines: dict[str, dict[int, list[int]]] = {}
-            for file in data.measured_files():
-                by_line = data.contexts_by_lineno(file)
-                lines[str(Path(file).relative_to(SOURCE))] = {
-                    line: [numbers[one] for one in names if one in numbers] for line, names in by_line.items()
-                }
-            Path(record).write_text(json.dumps({"lines": lines, "seconds": seconds}), encoding="utf-8")
+def _read_record(file: Path) -> dict[str, Any] | None:
+    """Return the record of a file of tests, unless it or a source that it executes has changed."""
+    place = CACHE / f"{file.relative_to(ROOT).as_posix().replace('/', '.')}.json"
+    if not place.exists():
+        return None
+    record: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
+    sources = [PACKAGE / one for one in sorted(record["lines"])]
+    return record if record["digest"] == _digest([file, *sources]) else None
 
-    failed: set[str] = set()
+
+def _record(session: pytest.Session, files: set[Path], measured: Any) -> None:
+    """Run the tests of these files with coverage, and write a record for each file; failing tests are left out."""
+    items = [item for item in session.items if item.path in files]
+    seconds: dict[Path, dict[str, float]] = {file: {} for file in files}
     measured.start()
-    config.pluginmanager.register(Plugin())  # type: ignore[attr-defined]
+    for item, after in zip(items, [*items[1:], None], strict=True):
+        measured.switch_context(item.nodeid)
+        failed, start = session.testsfailed, sum(os.times()[:4])
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+        if session.testsfailed == failed:
+            seconds[item.path][item.nodeid] = sum(os.times()[:4]) - start
+        else:
+            print(f"fails without an error: {item.nodeid}", file=sys.__stderr__)
+    measured.stop()
+    data = measured.get_data()
+    by_file: dict[Path, dict[str, dict[int, list[int]]]] = {file: {} for file in files}
+    numbers = {name: (file, index) for file, names in seconds.items() for index, name in enumerate(names)}
+    for source in data.measured_files():
+        name = str(Path(source).relative_to(PACKAGE))
+        for line, contexts in data.contexts_by_lineno(source).items():
+            for file, index in (numbers[one] for one in contexts if one in numbers):
+                by_file[file].setdefault(name, {}).setdefault(line, []).append(index)
+    CACHE.mkdir(exist_ok=True)
+    for file, lines in by_file.items():
+        digest = _digest([file, *(PACKAGE / one for one in sorted(lines))])
+        text = json.dumps({"digest": digest, "seconds": seconds[file], "lines": lines})
+        (CACHE / f"{file.relative_to(ROOT).as_posix().replace('/', '.')}.json").write_text(text, encoding="utf-8")
 
 
-def _selected(by_line: dict[int, list[str]], line: int, seconds: dict[str, float], sizes: dict[str, int]) -> list[str]:
-    # Python reports the first line of an expression that spans several.
-    line = max((one for one in by_line if one <= line), default=line)
-    chosen, total = [], 0.0
-    for test in sorted(by_line.get(line, []), key=lambda one: (sizes[one], seconds[one])):
-        total += seconds[test]
-        if total > SECONDS_OF_TESTS and chosen:
-            break
-        chosen.append(test)
-    return chosen
+# ---------------------------------------------------------------- the two steps
 
 
-def is_found(mutant: Mutant, tests: list[str], folder: Path) -> bool:
-    """Run the tests in a forked child with the error in its copy of the source; a hang counts as found."""
-    place = folder / mutant.file.relative_to(SOURCE)
-    original = place.read_text(encoding="utf-8")
-    place.write_text(mutant.source, encoding="utf-8")
+def _in_child(work: Callable[[], None], seconds: float) -> int | None:
+    """Call a function in a forked process; return its exit code, or None if it waits for too long."""
     child = os.fork()
     if child == 0:
-        os.setsid()
-        with Path(os.devnull).open("w", encoding="utf-8") as nothing:
-            os.dup2(nothing.fileno(), 1)
-            os.dup2(nothing.fileno(), 2)
-        os.environ["PYTHONPATH"] = str(folder)
-        os.environ["HYPOTHESIS_PROFILE"] = "quick"
-        sys.path.insert(0, str(folder))
-        os.chdir(ROOT)
-        import pytest
-
-        options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no", "-o", f"pythonpath={folder} tests"]
-        # A doctest is collected from the copy, because pytest imports the module at the path that it gets.
-        copied = [f"{folder}/{test.removeprefix('src/')}" if test.startswith("src/") else test for test in tests]
-        os._exit(int(pytest.main([*options, f"--rootdir={ROOT}", "-c", str(ROOT / "pyproject.toml"), *copied])))
-    end = time.monotonic() + 3 * SECONDS_OF_TESTS
+        _alone(seconds)
+        try:
+            work()
+        except BaseException:  # noqa: BLE001
+            os._exit(1)
+        os._exit(0)
+    end = time.monotonic() + 10 * SECONDS_OF_TESTS
     while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None and time.monotonic() < end:
-        time.sleep(0.02)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)
+        time.sleep(0.01)
+    hangs = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    _end(child)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    place.write_text(original, encoding="utf-8")
-    return code != 0
+    return None if hangs else code
 
 
-def main() -> None:
-    """Print each error that is not found, and the share of those found in each package."""
+def _alone(seconds: float) -> None:
+    """Make this process a group that prints nothing, and that ends if it computes longer than its tests need."""
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    limit = round(15 + 2 * seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+
+
+def _end(child: int) -> None:
+    # The group exists only after the child has called setsid.
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(child, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _essence(code: CodeType) -> object:
+    """Return what a code does, without its lines."""
+    constants = [_essence(one) if isinstance(one, CodeType) else (type(one), repr(one)) for one in code.co_consts]
+    return code.co_code, code.co_names, code.co_varnames, code.co_exceptiontable, constants
+
+
+_Key = tuple[str, str, int]
+
+
+def _key(code: CodeType) -> _Key:
+    return code.co_filename, code.co_qualname, code.co_firstlineno
+
+
+def _by_key(code: CodeType) -> dict[_Key, list[CodeType]]:
+    codes: dict[_Key, list[CodeType]] = defaultdict(list)
+    for one in _codes(code):
+        codes[_key(one)].append(one)
+    return codes
+
+
+def _is_other_code(error: PlantedError) -> bool:
+    """Return False for an error that Python compiles to the same instructions, such as a last `continue`."""
+    before, after = (compile(one, error.file, "exec") for one in (_parsed(error.file), planted(error)))
+    return _essence(before) != _essence(after)
+
+
+class Live:
+    """The functions of the library in this process, and its caches."""
+
+    def __init__(self) -> None:
+        self.functions: dict[_Key, list[FunctionType]] = defaultdict(list)
+        self.caches = []
+        gc.unfreeze()  # tests/conftest.py has frozen what the import of the tests created
+        for one in gc.get_objects():
+            if type(one) is FunctionType and one.__code__.co_filename.startswith(str(PACKAGE)):
+                self.functions[_key(one.__code__)].append(one)
+            elif type(one) is functools._lru_cache_wrapper and str(one.__module__).startswith("paramsched"):
+                self.caches.append(one)
+        gc.freeze()
+
+    def replace(self, error: PlantedError) -> bool:
+        """Give the changed functions their new code; return False if there is none, or one cannot be replaced."""
+        place = str(PACKAGE / error.file)
+        before, after = (_by_key(compile(one, place, "exec")) for one in (_parsed(error.file), planted(error)))
+        replaced = False
+        for key, olds in before.items():
+            if len(olds) != len(after[key]):
+                return False
+            for old, new in zip(olds, after[key], strict=True):
+                if _essence(old) == _essence(new):
+                    continue
+                for function in self.functions.get(key, []):
+                    if len(olds) > 1 and _essence(function.__code__) != _essence(old):
+                        continue  # another lambda of this line
+                    try:
+                        function.__code__ = new
+                    except ValueError:  # other free variables
+                        return False
+                    replaced = True
+        for cache in self.caches:
+            cache.cache_clear()
+        return replaced
+
+
+def _run(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Run collected tests until one fails."""
+    for item, after in zip(items, [*items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+        if session.testsfailed:
+            os._exit(1)
+
+
+def is_found_in_place(error: PlantedError | None, session: pytest.Session, live: Live, tests: Tests) -> bool:
+    """Run collected tests in a forked child whose functions have the error."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        def work() -> None:
+            os.environ["PYTEST_DEBUG_TEMPROOT"] = folder
+            if error is None or live.replace(error):
+                _run(session, tests.items)
+
+        return _in_child(work, tests.seconds) not in (0, None)
+
+
+def _run_copy(folder: str, names: list[str], seconds: float) -> None:
+    """Run tests with the copy of the source; a new process calls this."""
+    _alone(seconds)
+    os.environ |= {"PYTHONPATH": folder, "HYPOTHESIS_PROFILE": "quick", "PYTHONDONTWRITEBYTECODE": "1"}
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(Path(folder).parent)
+    sys.dont_write_bytecode = True
+    sys.path[:] = [folder, *(one for one in sys.path if Path(one or ".").resolve() != SOURCE)]
+    os.chdir(ROOT)
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no", "-o", f"pythonpath={folder} tests"]
+    # A doctest is collected from the copy, because pytest imports the module at the path that it gets.
+    copied = [f"{folder}/{name.removeprefix('src/')}" if name.startswith("src/") else name for name in names]
+    os._exit(int(pytest.main([*options, f"--rootdir={ROOT}", "-c", str(ROOT / "pyproject.toml"), *copied])))
+
+
+def is_found_in_copy(error: PlantedError | None, tests: Tests, folder: Path) -> bool:
+    """Run tests in a new process with the error in its copy of the source; a hang counts as found."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["numpy", "torch", "hypothesis", "pytest", "yaml", "_pytest.assertion.rewrite"])
+    if error:
+        (folder / "paramsched" / error.file).write_text(ast.unparse(planted(error)), encoding="utf-8")
+    process = context.Process(target=_run_copy, args=(str(folder), tests.names, tests.seconds))
+    process.start()
+    process.join(10 * SECONDS_OF_TESTS)
+    _end(process.pid or 0)
+    process.join()
+    if error:
+        shutil.copyfile(PACKAGE / error.file, folder / "paramsched" / error.file)
+    if process.exitcode == pytest.ExitCode.USAGE_ERROR and error:
+        return not is_found_in_copy(
+            None, tests, folder
+        )  # a file that cannot be imported, or a name with odd characters
+    return process.exitcode != 0
+
+
+# ---------------------------------------------------------------- a room
+
+
+@dataclass
+class Room:
+    """The plugin that replaces the run of the collected tests."""
+
+    name: str
+    count: int
+    seed: int
+    jobs: int
+    measured: Any
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            raise SystemExit("expected tests that can be collected, got an error")
+        self.measured.stop()
+        data = self.measured.get_data()
+        at_import = {str(Path(one).relative_to(PACKAGE)): {*(data.lines(one) or [])} for one in data.measured_files()}
+        coverage = _coverage(session, self.measured)
+        chosen = self._chosen()
+        _import(files_of(self.name))
+        live = Live()
+        items = {item.nodeid: item for item in session.items if item.get_closest_marker("heavy") is None}
+        fastest = coverage.first(sorted(items, key=lambda one: coverage.seconds.get(one, 99))[:20], items)
+        with tempfile.TemporaryDirectory() as temporary:
+
+            def is_found(error: PlantedError, folder: Path) -> bool:
+                names = coverage.tests_of(error)
+                if not names and {*error.lines} & at_import.get(error.file, set()):
+                    names = coverage.tests_of_file(error.file)
+                quick = coverage.first((one for one in names if one in items), items)
+                if quick.items and is_found_in_place(error, session, live, quick):
+                    return True
+                tests = coverage.first(names, items)
+                if tests.names and is_found_in_copy(error, tests, folder):
+                    return True
+                reason = f"{len(tests.names)} tests" if tests.names else "not executed"
+                print(f"# {error.file}:{error.lines[0]}, {reason}\n{error}\n", flush=True)
+                return False
+
+            def try_some(job: int) -> None:
+                folder = Path(temporary) / str(job) / "src"
+                shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+                if is_found_in_place(None, session, live, fastest) or is_found_in_copy(None, fastest, folder):
+                    raise SystemExit("expected tests that pass without an error, got a failure")
+                found = sum(is_found(error, folder) for error in chosen[job :: self.jobs])
+                (Path(temporary) / f"{job}.txt").write_text(str(found), encoding="utf-8")
+
+            workers = [_forked(functools.partial(try_some, job)) for job in range(self.jobs)]
+            for worker in workers:
+                os.waitpid(worker, 0)
+            records = [Path(temporary) / f"{job}.txt" for job in range(self.jobs)]
+            self.counts["found"] = sum(int(record.read_text(encoding="utf-8")) for record in records)
+        return True
+
+    def _chosen(self) -> list[PlantedError]:
+        """Draw the errors, and return those that are not in the list."""
+        every = [error for file in files_of(self.name) for error in errors(file)]
+        reasons = listed()
+        files = {*files_of(self.name)}
+        for key in {key for key in reasons if key[0] in files} - {error.key for error in every}:
+            print(f"matches no error, remove it from {LISTED.relative_to(ROOT)}: {key}", flush=True)
+        random.Random(self.seed).shuffle(every)  # noqa: S311
+        drawn = list(itertools.islice((error for error in every if _is_other_code(error)), self.count))
+        chosen = [error for error in drawn if error.key not in reasons]
+        self.counts |= {"planted": len(drawn), "listed": len(drawn) - len(chosen)}
+        return chosen
+
+
+def _forked(work: Callable[[], None]) -> int:
+    """Call a function in a forked process; return its id."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:  # noqa: BLE001
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    return child
+
+
+def _import(files: list[str]) -> None:
+    """Import the modules that the collected tests import only when they run."""
+    for file in files:
+        module = ".".join(("paramsched", *Path(file).with_suffix("").parts)).removesuffix(".__init__")
+        if not module.endswith("__main__"):
+            with contextlib.suppress(ImportError):  # of a library that is not installed
+                importlib.import_module(module)
+
+
+def _coverage(session: pytest.Session, measured: Any) -> Coverage:
+    """Return the lines of the collected tests; those without a record run first."""
+    files = {item.path for item in session.items}
+    if missing := {file for file in files if _read_record(file) is None}:
+
+        def record() -> None:
+            os.setsid()
+            os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+            _record(session, missing, measured)
+
+        os.waitpid(_forked(record), 0)
+    coverage = Coverage()
+    for file in sorted(files):
+        read = _read_record(file)
+        if read is None:
+            raise SystemExit(f"expected a record of {file}, got none")
+        coverage.add(read)
+    return coverage
+
+
+def counts_of(room: str, count: int, seed: int, jobs: int) -> Counter[str]:
+    """Plant errors in a room, print those that no test finds, and return their numbers."""
+    import coverage
+
+    measured = coverage.Coverage(data_file=None, source=[str(PACKAGE)])
+    plugin = Room(room, count, seed, jobs, measured)
+    measured.start()  # before the library is imported
+    options = ["-qq", "-s", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-m", "not long"]
+    pytest.main([*options, *tests_of(room)], plugins=[plugin])
+    return plugin.counts
+
+
+def main() -> int:
+    """Print each error that is not found, and the share of those found; return 1 if a room is below the goal."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("packages", nargs="+", help="folders or files of src/paramsched")
-    parser.add_argument("--count", type=int, default=40, help="errors per package")
+    parser.add_argument("rooms", nargs="+", help="folders or files of src/paramsched")
+    parser.add_argument("--count", type=int, default=40, help="errors per room")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2, help="errors that are tried at the same time")
     arguments = parser.parse_args()
-    for heavy in ("numpy", "torch", "hypothesis", "pytest", "yaml", "_pytest.assertion.rewrite"):
-        __import__(heavy)  # imported once here, and inherited by each child
+    os.chdir(ROOT)
+    sys.path.insert(0, str(SOURCE))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")]))
+    for heavy in ("numpy", "torch", "hypothesis", "yaml", "_pytest.assertion.rewrite"):
+        importlib.import_module(heavy)  # imported once here, and inherited by each room
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "src"
-        shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
-        sys.dont_write_bytecode = True
-        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-        for package in arguments.packages:
-            lines, seconds = _executed_lines(tests_of(package.removesuffix(".py")))
-            sizes: dict[str, int] = defaultdict(int)
-            for by_line in lines.values():
-                for tests in by_line.values():
-                    for test in tests:
-                        sizes[test] += 1
-            place = SOURCE / "paramsched" / package
-            files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
-            drawn = random.Random(arguments.seed)  # noqa: S311
-            every = [mutant for file in files for mutant in mutants(file)]
-            found = executed = 0
-            unchanged = Mutant(files[-1], 1, "", files[-1].read_text(encoding="utf-8"))
-            if is_found(unchanged, sorted(sizes, key=lambda one: seconds[one])[:20], folder):
-                raise SystemExit("expected tests that pass without an error, got a failure")
-            chosen = drawn.sample(every, min(arguments.count, len(every)))
-            for mutant in chosen:
-                tests = _selected(lines.get(str(mutant.file.relative_to(SOURCE)), {}), mutant.line, seconds, sizes)
-                executed += bool(tests)
-                if tests and is_found(mutant, tests, folder):
-                    found += 1
-                else:
-                    reason = f"{len(tests)} tests" if tests else "not executed"
-                    where = f"{mutant.file.relative_to(ROOT)}:{mutant.line}"
-                    print(f"{where}  {mutant.description}  ({reason})", flush=True)
-            rows.append((package, len(chosen), executed, found))
-    print(f"\n{'package':<24}{'planted':>8}{'executed':>9}{'found':>7}")
-    for package, planted, executed, found in rows:
-        print(f"{package:<24}{planted:>8}{executed:>9}{found:>7}  {found / max(planted, 1):.0%}")
+        for room in arguments.rooms:
+            record = Path(temporary) / "counts.json"
+
+            def write(room: str = room, record: Path = record) -> None:
+                counts = counts_of(room, arguments.count, arguments.seed, arguments.jobs)
+                record.write_text(json.dumps(counts), encoding="utf-8")
+
+            os.waitpid(_forked(write), 0)
+            rows.append((room, Counter(json.loads(record.read_text(encoding="utf-8")))))
+            record.unlink()
+    print(f"{'room':<24}{'planted':>8}{'found':>7}{'no difference':>15}{'survivors':>11}")
+    low = False
+    for room, counts in rows:
+        matter = counts["planted"] - counts["listed"]
+        share = counts["found"] / max(matter, 1)
+        low |= share < GOAL
+        survivors = matter - counts["found"]
+        print(f"{room:<24}{counts['planted']:>8}{counts['found']:>7}{counts['listed']:>15}{survivors:>11}  {share:.0%}")
+    return int(low)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
