@@ -64,7 +64,7 @@ SENTENCES = (
     [
         (lambda: ps.cosine(T_max=100), "cosine(over=100)"),
         (lambda: ps.cosine(T_max=100, eta_min=0.1), "cosine(over=100, to=absolute(0.1))"),
-        (lambda: ps.linear(start_factor=0.1, end_factor=1.0, total_iters=5), "linear(0.1, 1.0, 5)"),
+        (lambda: ps.linear(start_factor=0.1, end_factor=1.0, total_iters=5), "warmup(5, 0.1)"),
         (lambda: ps.step(step_size=30), "step(every=30)"),
         (lambda: ps.wsd(num_warmup_steps=10, num_decay_steps=20), "wsd(warmup=10, decay=20)"),
         (lambda: ps.cosine_restarts(T_0=10, T_mult=2), "cosine_restarts(first=10, mult=2)"),

@@ -55,7 +55,6 @@ def advice_of(call):
         ("ps.cosine(max_epochs=10)", 'cosine(over="10 epochs")'),
         ("ps.cosine(warmup_steps=10, num_training_steps=99)", 'warmup(10) >> cosine(over="until 99 steps")'),
         ("ps.linear(warmup_ratio=0.1)", 'warmup("10%") >> linear()'),
-        ("ps.linear(start_factor=0.1, total_iters=10)", "linear(0.1, 1.0, 10)"),
         ("ps.step(10, gama=0.5)", "step(10, gamma=0.5)"),
         ("ps.multistep(10, 20, gamma=0.5)", "multistep([10, 20], gamma=0.5)"),
         ("ps.inverse_sqrt(warmup_steps=10)", "warmup(10) >> inverse_sqrt(10)"),

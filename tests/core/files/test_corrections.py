@@ -198,13 +198,6 @@ from support.tables import table
             "lr: {cosine: 1}\n",
         ),
         (
-            "lr: {type: StepLR, step_size: 3}\n",
-            (1, 5, "PS102"),
-            '"StepLR" is a name of torch; use step',
-            "Write lr: step(3, 0.1)",
-            None,
-        ),
-        (
             "lr: {cosine: {too: 1}}\n",
             (1, 15, "PS104"),
             'unknown argument "too" of cosine; did you mean "to"?',

@@ -121,8 +121,6 @@ def test_numbers_are_read_by_pythons_rules(text, value):
 @table(
     ("text", "write"),
     [
-        ("StepLR(optimizer, 30, 0.5)", "step(30, 0.5)"),
-        ("StepLR(30, 0.5)", "step(30, 0.5)"),
         ('warmup("5 epoks") >> cosine()', 'warmup("5 epochs") >> cosine()'),
         ('warmup("5%") >> cosine(0.5, to=x)', ""),
         ("cosine(index=t/n)", 'cosine(index="t/n")'),

@@ -64,7 +64,7 @@ DOCUMENTS = [
     ('lr: {name: cosine, to: 0.1}',
      '1:5 $.lr a schedule is a mapping of one name; found name, to | Write lr: cosine(to=0.1) | PS106'),
     ('lr: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 3}',
-     '1:5 $.lr "torch.optim.lr_scheduler.StepLR" is a name of torch; use step | Write lr: step(3, 0.1) | PS102'),
+     '1:5 $.lr "torch.optim.lr_scheduler.StepLR" is a name of torch; use step | Write lr: step(3) | PS102'),
     ("lr: {kind: 'cosine(0.1)'}",
      '1:5 $.lr a schedule is a mapping of one name; found kind | Write lr: cosine(0.1) | PS106'),
     ('lr: {seq: [warmup(5), cosine()]}',
@@ -78,7 +78,7 @@ DOCUMENTS = [
      '1:16 $.lr.absolute "x" at character 1: unknown schedule "x"; expected … | For example: warmup("5%") >> '
      'cosine(to=0.1) | PS102'),
     ('lr: {StepLR: {step_size: 3}}',
-     '1:5 $.lr "StepLR" is a name of torch; use step | Write lr: step(3, 0.1) | PS102'),
+     '1:5 $.lr "StepLR" is a name of torch; use step | Write lr: step(3) | PS102'),
     ('lr: {step-lr: 3}',
      '1:5 $.lr "step-lr" is a name of torch; use step | For example: step(30, gamma=0.1) | PS102'),
     ('lr: {a: 1, b: 2}',
@@ -1081,10 +1081,10 @@ DOCUMENTS = [
      'linear() | PS104'),
     ('lr: {linear: {start_factor: 0.1, end_factor: 1}}',
      '1:15 $.lr.start_factor linear(…): unknown argument "start_factor"; use "start"; unknown argument '
-     '"end_factor"; use "to" | Write lr: linear(0.1, 1.0, 5) | PS104'),
+     '"end_factor"; use "to" | Write lr: warmup(5, 0.1) | PS104'),
     ('lr: {linear: {start_factor: 0.1, end_factor: 1, total_iters: 5}}',
      '1:15 $.lr.start_factor linear(…): unknown argument "start_factor"; use "start"; unknown argument '
-     '"end_factor"; use "to"; unknown argument "total_iters"; use "over" | Write lr: linear(0.1, 1.0, 5) | PS104'),
+     '"end_factor"; use "to"; unknown argument "total_iters"; use "over" | Write lr: warmup(5, 0.1) | PS104'),
     ('lr: {cosine: {T_max: 10}}',
      '1:15 $.lr.T_max unknown argument "T_max" of cosine; use "over" | Write lr: cosine(over=10) | PS104 T_max>over'),
     ('lr: {cosine: {T_max: 10, eta_min: 0}}',

@@ -13,10 +13,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.compat.torch.arguments import TABLES
 from paramsched.compat.transformers.arguments import SCHEDULERS
 from paramsched.core.advice.peer_calls import CALLS
 from paramsched.core.files.arguments import defaults_of
+from paramsched.core.schedules.text.peer_lines import calls_named
 from paramsched.errors import ConfigError, InvalidArgument
 from support import timm_peer
 from support.examples import at_most
@@ -400,7 +400,7 @@ def parameters_of_peer(library, name):
     return inspect.signature(getattr(module, name)).parameters
 
 
-@pytest.mark.parametrize(("library", "name"), [one for one in NAMES if one[0] != "fastai"])
+@pytest.mark.parametrize(("library", "name"), [one for one in NAMES if one[0] not in ("fastai", "torch")])
 def test_each_call_has_the_arguments_and_the_defaults_of_the_peer_in_order(library, name):
     ours = inspect.signature(CALLS[library][name.removesuffix("LR") if library == "mmengine" else name]).parameters
     theirs = parameters_of_peer(library, name)
@@ -415,13 +415,12 @@ def test_each_call_has_the_arguments_and_the_defaults_of_the_peer_in_order(libra
         assert [*given] == order
 
 
-@pytest.mark.parametrize("name", list(TORCH))
-def test_the_defaults_are_those_of_the_table_of_torch(name):
-    ours = inspect.signature(CALLS["torch"][name]).parameters
+@pytest.mark.parametrize(("library", "name"), [one for one in NAMES if one[0] == "torch"])
+def test_each_call_has_the_arguments_of_the_peer_in_order(library, name):
+    (call,) = calls_named(f"{library}.{name}")
 
-    assert {key: one.default for key, one in ours.items() if one.default is not one.empty} == {
-        key: one for key, one in defaults_of(TABLES[name]).items() if key in ours
-    }
+    theirs = [key for key in parameters_of_peer(library, name) if key not in ("optimizer", "last_epoch")]
+    assert [*call.arguments] == theirs
 
 
 @pytest.mark.parametrize("name", [one for one, table in SCHEDULERS.items() if table.function in TRANSFORMERS])

@@ -25,6 +25,7 @@ from paramsched.core.schedules import (
     constant,
     cosine,
     cosine_restarts,
+    cosine_wave,
     cyclic,
     exponential,
     linear,
@@ -196,6 +197,10 @@ class _CosineAnnealingLR:
             return down
         return restarts(down >> cosine(floor, 1.0, steps), at.length(2 * self.T_max))
 
+    def waves(self) -> Schedule:
+        """Return the schedule in one shape."""
+        return restarts(cosine_wave(to=to_level(self.eta_min)), 2 * self.T_max)
+
     def rule(self) -> Any:
         return rules.cosine(to_level(self.eta_min), self.T_max)
 
@@ -268,6 +273,13 @@ class _OneCycleLR:
     final_div_factor: float = argument(1e4, above=0)
     three_phase: bool = argument(False)
 
+    @property
+    def total(self) -> int | None:
+        """The number of steps; None if it is missing."""
+        if self.total_steps is None and self.epochs is not None and self.steps_per_epoch is not None:
+            return self.epochs * self.steps_per_epoch
+        return self.total_steps
+
     def schedule(self, at: TorchEntry) -> Schedule:
         low = self.max_lr / self.div_factor
         return self._cycle(at, self.max_lr, low, low / self.final_div_factor, self.div_factor, self.final_div_factor)
@@ -281,9 +293,7 @@ class _OneCycleLR:
 
     def _cycle(self, at: TorchEntry, peak: float, low: float, floor: float, div: float, final_div: float) -> Schedule:
         """Return stages if the phases are integer numbers of steps, else a recurrence with fractional phases."""
-        total, three = self.total_steps, self.three_phase
-        if total is None and self.epochs is not None and self.steps_per_epoch is not None:
-            total = self.epochs * self.steps_per_epoch
+        total, three = self.total, self.three_phase
         if total is None:
             total = 10
             if not at.wrong & {"total_steps", "epochs", "steps_per_epoch"}:
@@ -306,17 +316,14 @@ class _OneCycleLR:
                 for begin, end, size in zip(levels, levels[1:], lengths, strict=False)
             ]
             return sequence(*stages)
-        return recurrence(
-            rules.one_cycle(
-                peak,
-                over=total,
-                pct_start=self.pct_start,
-                anneal=self.anneal_strategy,
-                div=div,
-                final_div=final_div,
-                three_phase=three,
-            )
-        )
+        return recurrence(self._rule(peak, total, div, final_div))
+
+    def rule(self) -> Any:
+        return self._rule(self.max_lr, self.total, self.div_factor, self.final_div_factor)
+
+    def _rule(self, peak: float, total: int | None, div: float, final_div: float) -> Any:
+        up, curve = self.pct_start, self.anneal_strategy
+        return rules.one_cycle(peak, total, up, curve, div, final_div, self.three_phase)
 
 
 @table_named(TABLES, "SWALR")

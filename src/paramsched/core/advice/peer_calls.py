@@ -5,18 +5,15 @@ with those classes. A function raises ValueError if no line is known.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from inspect import signature
 from itertools import pairwise
 from typing import Any, Final, TypeAlias, final
 
-from paramsched.core.advice.peer_words import own_name
-
 _STATE: Final = ("optimizer", "last_epoch", "last_step", "verbose", "param_name")  # without effect on the values
 _Calls: TypeAlias = dict[str, Callable[..., str]]
-_CURVES: Final = {"cos": "cosine", "linear": "linear"}  # by the names in torch
 _ENDLESS: Final = 1_000_000_000  # MMEngine's `end` of a window without an end
 
 
@@ -41,8 +38,8 @@ def line_of_call(name: str, positional: Sequence[Any], named: Mapping[str, Any])
         name: the name of the scheduler, which may contain its module.
         positional, named: the arguments without the optimizer: numbers, text, lists, and a `Stage` for a schedule.
 
-    >>> line_of_call("LinearLR", [], {"start_factor": 0.1, "total_iters": 10})
-    'linear(0.1, 1.0, 10)'
+    >>> line_of_call("SchedLin", [0.1, 0.2], {})
+    'linear(absolute(0.1), absolute(0.2))'
     """
     spaces, _, last = name.rpartition(".")
     libraries = [one for one in CALLS if one in spaces] or [*CALLS]
@@ -56,44 +53,6 @@ def line_of_call(name: str, positional: Sequence[Any], named: Mapping[str, Any])
         except (TypeError, ValueError, LookupError, ArithmeticError):
             continue
     return None
-
-
-_OWN_CALLS: Final = {
-    "linear": "torch.LinearLR",
-    "constant": "torch.ConstantLR",
-    "polynomial": "torch.PolynomialLR",
-    "inverse_sqrt": "transformers.get_inverse_sqrt_schedule",
-}
-"""The functions here that have the name, but not the defaults, of a scheduler whose arguments they are called with."""
-_WARMUP_STEPS: Final = ("warmup_steps", "warmup_updates", "warmup_iters", "warmup_num_steps")  # in other libraries
-
-
-def line_of_own_call(name: str, given: Mapping[str, Any], known: Collection[str]) -> str | None:
-    """Return the line with the values of a call of a function here with arguments of a scheduler of another library.
-
-    Args:
-        name: the function.
-        given: its arguments.
-        known: its parameters.
-
-    Returns:
-        The line; empty if it is unknown; None if no argument is one of a scheduler with other defaults.
-
-    >>> line_of_own_call("linear", {"start_factor": 0.1, "over": 10}, ["start", "to", "over"])
-    'linear(0.1, 1.0, 10)'
-    """
-    if name not in _OWN_CALLS:
-        return None
-    library, _, theirs = _OWN_CALLS[name].partition(".")
-    words = [*signature(CALLS[library][theirs]).parameters]
-    if "num_warmup_steps" in words:
-        given = {"num_warmup_steps" if key in _WARMUP_STEPS else key: one for key, one in given.items()}
-    if not any(key in words and key not in known for key in given):
-        return None
-    renamed = {
-        next((one for one in words if own_name(one, [key], name) == key), key): one for key, one in given.items()
-    }
-    return line_of_call(_OWN_CALLS[name], [], renamed) or ""
 
 
 def _check(*conditions: bool, line: str = "") -> str:
@@ -158,18 +117,6 @@ def _waves(decay: Fraction | None, waves: float, floor: str = "0.0") -> str:
     return f"restarts(cosine_wave({to}), {_steps(decay / Fraction(repr(waves)))})"
 
 
-def _torch_cyclic(up: int, down: int, low: float, high: float, mode: str, gamma: float) -> str:
-    _check(mode in ("triangular", "triangular2", "exp_range"))
-    shape = "" if mode == "triangular" else f', "{mode}"' + (f", {_above_0(gamma)}" if mode == "exp_range" else "")
-    return f"cyclic({_count(up)}, {_count(down)}, {_level(low)}, {_level(high)}{shape})"
-
-
-def _torch_one_cycle(peak: float, total: int, share: float, curve: str, div: float, last: float, *, three: bool) -> str:
-    _check(share * total > 1, share < (0.5 if three else 1), curve in _CURVES)
-    shape = f'{_number(share)}, "{curve}", {_above_0(div)}, {_above_0(last)}'
-    return f"recurrence(rules.one_cycle({_above_0(peak)}, {_count(total)}, {shape}, {bool(three)}))"
-
-
 def _torch_sequence(schedulers: Sequence[Stage], milestones: Sequence[int]) -> str:
     _check(len(schedulers) == len(milestones) + 1, *(isinstance(one, Stage) for one in schedulers))
     lengths = [_count(end - begin) for begin, end in pairwise([0, *milestones])]
@@ -181,13 +128,6 @@ def _torch_sequence(schedulers: Sequence[Stage], milestones: Sequence[int]) -> s
     if late := re.match(r"multistep\(\[[^]]*?(\d+)\]", last):  # a stage must reach its last milestone
         last = f"take({last}, {int(late[1]) + 1})"
     return " >> ".join([*stages, last])
-
-
-def _torch_chain(schedulers: Sequence[Stage]) -> str:
-    # Each of these multiplies by a factor. The cosine of torch, which has another name here, does not after its end.
-    factors = r"(?!.*absolute)(linear|warmup|constant|exponential|step|multistep|polynomial|cosine)\("
-    _check(*(isinstance(one, Stage) and re.match(factors, one.text) is not None for one in schedulers))
-    return " * ".join(f"({one.text})" if ">>" in one.text else one.text for one in schedulers)
 
 
 def _warmed(warmup: int, *stages: str) -> str:
@@ -341,33 +281,6 @@ def _rule(rule: str, begin: int = 0, end: int = _ENDLESS, by_epoch: bool = True,
 # ---- the calls: functions whose signatures are those of the schedulers
 
 # fmt: off
-_TORCH: Final[_Calls] = {
-    "ConstantLR": lambda factor=1.0 / 3, total_iters=5:
-        f"constant({_above_0(factor, 1)}, {_count(total_iters)}) >> constant()",
-    "LinearLR": lambda start_factor=1.0 / 3, end_factor=1.0, total_iters=5:
-        f"linear({_above_0(start_factor, 1)}, {_number(end_factor, 0, 1)}, {_count(total_iters)})",
-    "ExponentialLR": lambda gamma: f"exponential({_above_0(gamma)})",
-    "PolynomialLR": lambda total_iters=5, power=1.0: f"polynomial({_above_0(power)}, over={_count(total_iters)})",
-    "StepLR": lambda step_size, gamma=0.1: f"step({_count(step_size)}, {_above_0(gamma)})",
-    "MultiStepLR": lambda milestones, gamma=0.1: f"multistep({_counts(milestones)}, {_above_0(gamma)})",
-    "CosineAnnealingLR": lambda T_max, eta_min=0.0: _waves(Fraction(int(_count(T_max))), 0.5, _level(eta_min)),
-    "CosineAnnealingWarmRestarts": lambda T_0, T_mult=1, eta_min=0.0:
-        f"cosine_restarts({_count(T_0)}, {_count(T_mult)}, {_level(eta_min)})",
-    "CyclicLR": lambda base_lr, max_lr, step_size_up=2000, step_size_down=None, mode="triangular", gamma=1.0,
-        scale_fn=None, scale_mode="cycle", cycle_momentum=True, base_momentum=0.8, max_momentum=0.9:
-        _check(scale_fn is None) + _torch_cyclic(
-            step_size_up, step_size_up if step_size_down is None else step_size_down, base_lr, max_lr, mode, gamma),
-    "OneCycleLR": lambda max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3,
-        anneal_strategy="cos", cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0,
-        final_div_factor=1e4, three_phase=False:
-        _torch_one_cycle(
-            max_lr, (epochs or 0) * (steps_per_epoch or 0) if total_steps is None else total_steps, pct_start,
-            anneal_strategy, div_factor, final_div_factor, three=three_phase),
-    "SWALR": lambda swa_lr, anneal_epochs=10, anneal_strategy="cos":
-        f"{_CURVES[anneal_strategy]}(1.0, {_level(swa_lr)}, {_count(anneal_epochs)})",
-    "SequentialLR": lambda schedulers, milestones: _torch_sequence(schedulers, milestones),
-    "ChainedScheduler": lambda schedulers: _torch_chain(schedulers),
-}
 # num_training_steps is the length of the run, so a schedule without it lasts to the horizon.
 _TRANSFORMERS: Final[_Calls] = {
     "get_constant_schedule": lambda: "constant()",
@@ -496,7 +409,7 @@ _SHORT_NAMES: Final = {
     "warmup_stable_decay": "get_wsd_schedule",
 }
 CALLS: Final[dict[str, _Calls]] = {
-    "torch": _TORCH,
+    "torch": {},  # its calls are in its folder
     "transformers": _TRANSFORMERS | {name: _TRANSFORMERS[function] for name, function in _SHORT_NAMES.items()},
     "timm": _TIMM_CALLS,
     "optax": _OPTAX,

@@ -13,7 +13,6 @@ from functools import cache
 from typing import Any, Final, TypeAlias, final
 
 from paramsched.core.advice.calls import example_call, plain_builder
-from paramsched.core.advice.peer_calls import line_of_own_call
 from paramsched.core.advice.peer_words import advice_for_name, dashed_word_at, has_same_value
 from paramsched.core.base.advise import FIXED, GRAMMAR, Mend
 from paramsched.core.base.codes import WRONG_ARGUMENT, WRONG_TYPE
@@ -38,6 +37,7 @@ from paramsched.core.schedules.text.arguments import (
 from paramsched.core.schedules.text.grammar import BINDS, EXAMPLE_LINE, quoted, tree_of
 from paramsched.core.schedules.text.keywords import PREFIX, meant_keyword
 from paramsched.core.schedules.text.names import NameProblem, unknown_call, unknown_word
+from paramsched.core.schedules.text.peer_lines import line_of_own_call
 from paramsched.core.time.duration import UNIT_NAMES
 from paramsched.errors import InvalidArgument, InvalidCall, ParseError, UnreadableTable, shown
 

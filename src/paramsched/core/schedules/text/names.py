@@ -26,6 +26,7 @@ from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.registry import RULES, SHAPES
 from paramsched.core.schedules.text.arguments import without_places
 from paramsched.core.schedules.text.grammar import EXAMPLE_LINE, is_field, tree_of
+from paramsched.core.schedules.text.peer_lines import calls_named, schedule_of_call
 from paramsched.core.schedules.text.printing import text_of
 
 _OTHER_NAMES: Final = {
@@ -236,17 +237,11 @@ def _peer_call(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, 
     advice = advice_for_peer(full) or advice_for_name(name) or ("", "")
     found, example = shortened_found(advice[0].replace(full, name), name), advice[1] or EXAMPLE_LINE
     args = node.args[1:] if node.args and _is_optimizer(node.args[0]) else node.args
-    if not args and not node.kwargs:
-        line = line_of_call(name, [], {})
-        if line is None:
-            return NameProblem(found, example=example)
-        return NameProblem(found, _without_places(line, names), Mend("peer"), example)
     given = [value_of(one)[0] for one in args]
     named = {key.name: value_of(key.value)[0] for key in node.kwargs}
-    try:
-        line = line_of_call(name, [_peer_value(one) for one in given], {k: _peer_value(v) for k, v in named.items()})
-    except (TypeError, ValueError):
-        line = None
+    line = _line_of(name, given, named)
+    if line is None and not args and not node.kwargs:
+        return NameProblem(found, example=example)
     if line is not None:
         meant = _without_places(line, names)
         library = (meant_by(full) or ("it",))[0]
@@ -267,6 +262,16 @@ def _peer_call(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, 
         meant = Call(ours, args, node.kwargs, node.place, node.head)
         return NameProblem(found, meant, Mend("other", (name,), (ours,)), example)
     return NameProblem(found, example=example)
+
+
+def _line_of(name: str, given: list[Any], named: Mapping[str, Any]) -> str | None:
+    """Return the line with the values of a call in another library; None if it is unknown."""
+    if (schedule := schedule_of_call(name, given, named)) is not None:
+        return str(schedule)
+    try:
+        return line_of_call(name, [_peer_value(one) for one in given], {k: _peer_value(v) for k, v in named.items()})
+    except (TypeError, ValueError):
+        return None
 
 
 def _until_it_rises(node: Node) -> str | None:
@@ -294,23 +299,22 @@ def _until_it_rises(node: Node) -> str | None:
 def _one_cycle_of_base(node: Node) -> str | None:
     """Return the simple line of torch's one-cycle policy, with its conditions; None for other lines and options.
 
-    >>> given = [Number(0.1, "0.1"), Number(90, "90"), Number(0.4, "0.4"), Text("cos"), Number(25, ""), Number(1e4, "")]
-    >>> _one_cycle_of_base(Call("recurrence", (Call("rules.one_cycle", (*given, Word("False"))),)))
+    >>> given = (Number(0.1, "0.1"), Number(90, "90"), Number(0.4, "0.4"))
+    >>> _one_cycle_of_base(Call("recurrence", (Call("rules.one_cycle", given),)))
     'if the base is 0.1 and the run ends at update 90: one_cycle("40%", index="t/(n-1)")'
     """
     match node:
-        case Call("recurrence", (Call("rules.one_cycle", args),)):
-            pass
-        case _:
-            return None
-    match args:
-        case (Number(_, base), Number(_, total), Number(up), Text("cos"), Number(25), Number(10_000), Word("False")):
+        case Call("recurrence", (Call("rules.one_cycle", (Number(_, base), Number(_, total)), ()),)):
+            first: tuple[Node, ...] = ()  # 30%, which both have as the default
+        case Call("recurrence", (Call("rules.one_cycle", (Number(_, base), Number(_, total), Number(up)), ()),)):
             share = f"{up * 100:.12g}%"
+            first = (Text(share),)
             if up <= 0 or float(share[:-1]) / 100 != up:
                 return None
-            line = text_of(Call("one_cycle", () if up == 0.3 else (Text(share),), (Keyword("index", Text("t/(n-1)")),)))
-            return f"if the base is {base} and the run ends at update {total}: {line}"
-    return None
+        case _:
+            return None
+    line = text_of(Call("one_cycle", first, (Keyword("index", Text("t/(n-1)")),)))
+    return f"if the base is {base} and the run ends at update {total}: {line}"
 
 
 def _without_places(line: str, names: _Names) -> Node:
@@ -334,7 +338,7 @@ def _own_function(name: str, positional: int, named: Iterable[str]) -> str | Non
     None if its arguments may mean something else there.
     """
     library, (_, ours, line, _) = meant_by(name) or ("", ("", "", "", ""))
-    is_function = library == "optax" or any(name in calls for calls in CALLS.values())
+    is_function = library == "optax" or any(calls_named(name)) or any(name in calls for calls in CALLS.values())
     builder = SHAPES.get(ours)
     named = list(named)
     if builder is None or positional > 1 or (is_function and not named) or not (name.islower() or library == "papers"):

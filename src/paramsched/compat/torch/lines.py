@@ -1,0 +1,65 @@
+"""Calls of torch's schedulers, for lines of text that contain one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+from math import prod
+from typing import Any, Final
+
+from paramsched.compat.torch.arguments import TABLES, TorchEntry
+from paramsched.core.base.diagnostic import ROOT
+from paramsched.core.files.arguments import arguments_of, cut_to_length, located, read_arguments
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.schedules import Schedule, recurrence, take
+from paramsched.core.schedules.anneal import Anneal
+from paramsched.core.schedules.decays import Exponential
+from paramsched.core.schedules.leaves import Constant
+from paramsched.core.schedules.sequence import Sequence as Stages
+from paramsched.core.schedules.sequence import in_order
+from paramsched.core.schedules.staircases import MultiStep, Step
+from paramsched.core.schedules.text.peer_lines import PeerCall
+
+_FACTORS: Final = (Anneal, Constant, Exponential, MultiStep, Stages, Step)
+_FORMS: Final[Mapping[str, Callable[[Any], Schedule]]] = {
+    "CosineAnnealingLR": lambda table: table.waves(),
+    "OneCycleLR": lambda table: recurrence(table.rule()),  # its stages do not contain the numbers of the call
+}
+"""The forms of schedules that are shorter as a line than in a plan, which is read for a run of known length."""
+_NO_LINES: Final = ("ReduceLROnPlateau", "LambdaLR", "MultiplicativeLR")  # of a metric, or of a function
+
+
+def _schedule(name: str, **arguments: Any) -> Schedule:
+    """Return the schedule of a scheduler from its table."""
+    diagnostics = DiagnosticCollector()
+    read = read_arguments(TABLES[name], located(arguments, ROOT), ROOT, diagnostics)
+    entry = TorchEntry(name, ROOT, *read, diagnostics, by_epoch=False, run=None)
+    made: Schedule = entry.arguments.schedule(entry)
+    diagnostics.raise_any("call")
+    return _FORMS[name](entry.arguments) if name in _FORMS else made
+
+
+def _sequence(schedulers: Sequence[Schedule], milestones: Sequence[int]) -> Schedule:
+    """Return the stages of a `SequentialLR`, of which each but the last ends at a milestone."""
+    *stages, last = schedulers
+    lengths = [end - begin for begin, end in pairwise([0, *milestones])]
+    if isinstance(last, MultiStep):  # a stage must reach its last milestone
+        last = take(last, last.milestones[-1] + 1)
+    return in_order([*(cut_to_length(one, length) for one, length in zip(stages, lengths, strict=True)), last])
+
+
+def _chain(schedulers: Sequence[Schedule]) -> Schedule:
+    """Return the product of the members of a `ChainedScheduler`, if each of them multiplies by a factor."""
+    if not all(isinstance(one, _FACTORS) and not one.has_absolute for one in schedulers):
+        raise ValueError
+    return prod(schedulers[1:], start=schedulers[0])
+
+
+CALLS: Final[Mapping[str, PeerCall]] = {
+    **{
+        name: PeerCall(tuple(arguments_of(TABLES[name])), partial(_schedule, name))
+        for name in TABLES.keys() - _NO_LINES
+    },
+    "SequentialLR": PeerCall(("schedulers", "milestones"), _sequence),
+    "ChainedScheduler": PeerCall(("schedulers",), _chain),
+}
+"""The schedulers by the name of their class."""

@@ -1,0 +1,111 @@
+"""The schedule with the values of a call of another library's scheduler.
+
+The folder of a library declares the calls that it knows: the mapping `CALLS` in its module `lines`. A library whose
+folder is absent has no calls.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from inspect import signature
+from typing import Any, Final, NamedTuple
+
+from paramsched.core.advice.peer_calls import CALLS, line_of_call
+from paramsched.core.advice.peer_words import meant_by, own_name
+from paramsched.core.base.entries import entry_names, load_entry
+from paramsched.core.schedules.base import Schedule
+from paramsched.errors import ParamschedError
+
+_STATE: Final = ("optimizer", "last_epoch", "last_step", "verbose", "param_name")  # without effect on the values
+
+
+class PeerCall(NamedTuple):
+    """A scheduler of another library, as a program calls it.
+
+    Args:
+        arguments: the names of its arguments, in the order of its parameters, without the optimizer.
+        schedule: returns the schedule with the values of the call; it receives the arguments by name. It raises an
+            error of this library, a TypeError, a ValueError or an ArithmeticError if no schedule has these values.
+    """
+
+    arguments: tuple[str, ...]
+    schedule: Callable[..., Schedule]
+
+
+def calls_named(name: str) -> Iterator[PeerCall]:
+    """Return the calls of a scheduler: of the library in its module, else of each library that has the name."""
+    spaces, _, last = name.rpartition(".")
+    modules = _modules()
+    libraries = [one for one in modules if one in spaces]
+    likely = (meant_by(name) or ("",))[0]  # a library is imported only if those in front of it have no schedule
+    if not libraries and likely in modules:
+        libraries = [likely, *(one for one in modules if one != likely)]
+    for library in libraries:
+        call: PeerCall | None = import_module(modules[library]).CALLS.get(last)
+        if call is not None:
+            yield call
+
+
+@cache
+def _modules() -> Mapping[str, str]:
+    """Return the module with the calls of each library."""
+    # By their entries, because their doors are above this package.
+    doors = [load_entry("readers", door) for door in entry_names("readers")]
+    return {library: module for door in doors for library, module in sorted(door.LINES.items())}
+
+
+def schedule_of_call(name: str, positional: Sequence[Any], named: Mapping[str, Any]) -> Schedule | None:
+    """Return the schedule with the values of a call in another library; None if it is unknown.
+
+    Args:
+        name: the name of the scheduler, which may contain its module.
+        positional, named: the arguments without the optimizer: numbers, text, lists and schedules.
+    """
+    named = {key: one for key, one in named.items() if key not in _STATE}
+    for call in calls_named(name):
+        given = dict(zip(call.arguments, positional, strict=False)) | named
+        if len(given) < len(positional) + len(named):  # too many arguments, or one of them twice
+            continue
+        try:
+            return call.schedule(**given)
+        except (ParamschedError, TypeError, ValueError, ArithmeticError):
+            continue
+    return None
+
+
+_OWN_CALLS: Final = {
+    "linear": "torch.LinearLR",
+    "constant": "torch.ConstantLR",
+    "polynomial": "torch.PolynomialLR",
+    "inverse_sqrt": "transformers.get_inverse_sqrt_schedule",
+}
+"""The functions here that have the name, but not the defaults, of a scheduler whose arguments they are called with."""
+_WARMUP_STEPS: Final = ("warmup_steps", "warmup_updates", "warmup_iters", "warmup_num_steps")  # in other libraries
+
+
+def line_of_own_call(name: str, given: Mapping[str, Any], known: Collection[str]) -> str | None:
+    """Return the line with the values of a call of a function here with arguments of a scheduler of another library.
+
+    Args:
+        name: the function.
+        given: its arguments.
+        known: its parameters.
+
+    Returns:
+        The line; empty if it is unknown; None if no argument is one of a scheduler with other defaults.
+    """
+    theirs = _OWN_CALLS.get(name, "")
+    call = next(calls_named(theirs), None)
+    old = CALLS.get(theirs.partition(".")[0], {}).get(theirs.partition(".")[2])
+    words = call.arguments if call is not None else tuple(signature(old).parameters) if old is not None else ()
+    if "num_warmup_steps" in words:
+        given = {"num_warmup_steps" if key in _WARMUP_STEPS else key: one for key, one in given.items()}
+    if not any(key in words and key not in known for key in given):
+        return None
+    renamed = {
+        next((one for one in words if own_name(one, [key], name) == key), key): one for key, one in given.items()
+    }
+    if old is not None:
+        return line_of_call(theirs, [], renamed) or ""
+    schedule = schedule_of_call(theirs, [], renamed)
+    return "" if schedule is None else str(schedule)
