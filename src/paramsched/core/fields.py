@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeAlias, final
 
+from paramsched.core.advice.number_checks import meant_number
 from paramsched.core.advice.peer_words import OTHER_NAMES, UNCLEAR_NAMES
 from paramsched.core.base.near_names import KNOWN as KNOWN
 from paramsched.core.base.near_names import certain_name, closest, did_you_mean
@@ -109,7 +110,7 @@ class Field:
             instead = f'A value outside the optimizer is a target: targets: in a file, ps.Target("{self}", 1.0) in code'
             instead = instead if near is None else f'Write "{near}"'
             raise UnknownField(
-                f'"{self}" in {where}', found, instead if names else f'Add it: group["{self.key}"] = 0.1'
+                f'"{self}" in {where}', found, instead if names else f'For example: group["{self.key}"] = 0.1'
             )
         entry = group[self.key]
         if self.index is None:
@@ -124,8 +125,12 @@ class Field:
             raise PlanError(f'"{self}" in {where}', f"{self.key}={entry!r} has length {len(entry)}", f"Write {some}")
         spoiled = [one for one in (entry if self.index is not None else [entry]) if not is_number(one)]
         if spoiled:
-            numbers = ", ".join(numeric(group))
-            instead = f"Use one of {numbers}" if numbers else f'Write group["{self.key}"] = 0.1'
+            means = [meant_number(one, math.nan) for one in (entry if self.index is not None else [entry])]
+            instead = f'For example: group["{self.key}"] = {(0.9, 0.999) if self.index is not None else 0.1}'
+            if not any(map(math.isnan, means)):
+                instead = f'Write group["{self.key}"] = {means[0] if self.index is None else tuple(means)}'
+            elif numbers := numeric(group):
+                instead = f"Use one of {', '.join(numbers)}"
             raise PlanError(f'"{self}" in {where}', f"expected a number, got {spoiled[0]!r}", instead)
         return self
 

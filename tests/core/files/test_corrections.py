@@ -1,5 +1,7 @@
 """Each correction of a plan file: its place, its advice, and the text after the edit."""
 
+import pytest
+
 from paramsched.core import files as config
 from paramsched.core.files._text_places import place_at_path
 from paramsched.core.files.command_lines import named_options
@@ -130,7 +132,7 @@ from support.tables import table
             "lr: 1\nhorizen: 5\n",
             (2, 1, "PS103"),
             'unknown field "horizen"; did you mean "horizon"?',
-            "",
+            "Write horizon: 5",
             "lr: 1\nhorizon: 5\n",
         ),
         (
@@ -289,3 +291,32 @@ def test_a_mapping_that_is_no_schedule_is_corrected(value, found, instead):
 )
 def test_keys_of_a_schedule_are_recognized(key, is_schedule):
     assert looks_like_schedule(key) is is_schedule
+
+
+_ENTRIES = {
+    "lr": "cosine(to=0.3)",
+    "weight_decay": "linear(1.0, 0.2)",
+    "momentum": "constant(0.5)",
+    "horizon": "70 epochs",
+    "clock": "tokens",
+    "groups": {"head": {"lr": "cosine(to=0.4)"}},
+    "targets": {"t": {"initial": 2.0, "schedule": "cosine(to=0.6)"}},
+}
+
+
+@pytest.mark.parametrize("key", list(_ENTRIES))
+def test_a_misspelled_key_is_answered_with_its_entry(key):
+    slips = [key[:at] + key[at + 1 :] for at in range(1, len(key))] + [key + "x", key[:1] + key[0] + key[1:]]
+    for slip in slips if len(key) > 3 else [key + key[-1]]:
+        with pytest.raises(ConfigError) as refused:
+            config.loads({"alpha": "cosine()", slip: _ENTRIES[key]})
+        (one,) = refused.value.diagnostics
+        line = one.instead.removeprefix("Write ")
+        assert config.loads(f"alpha: cosine()\n{line}") == config.loads({"alpha": "cosine()", key: _ENTRIES[key]})
+
+
+def test_a_corrected_key_that_is_there_already_is_no_advice():
+    for text in ("horizon: 5\nhorizn: 7\nlr: cosine()", "groups: {head: {lr: cosine(), lrr: linear()}}"):
+        with pytest.raises(ConfigError) as refused:
+            config.loads(text)
+        assert [one.instead for one in refused.value.diagnostics] == [""]

@@ -223,7 +223,9 @@ def test_momentum_and_the_first_beta_of_one_group_conflict():
         ("lr[0]", ADAM, PlanError, '"lr"'),
         ("name", SGD, PlanError, "expected a number"),
         ("foreach", [{"lr": 0.1, "foreach": None}], PlanError, "expected a number"),
-        ("lr", [{"lr": "3e-4"}], PlanError, """expected a number, got '3e-4'. Write group["lr"] = 0.1"""),
+        ("lr", [{"lr": "3e-4"}], PlanError, """expected a number, got '3e-4'. Write group["lr"] = 0.0003"""),
+        ("lr", [{"lr": "x"}], PlanError, """expected a number, got 'x'. For example: group["lr"] = 0.1"""),
+        ("betas[1]", [{"betas": (0.9, "0.95")}], PlanError, """got '0.95'. Write group["betas"] = (0.9, 0.95)"""),
         ("nesterov", [{"lr": 0.1, "nesterov": True}], PlanError, "expected a number"),
     ],
 )

@@ -315,7 +315,8 @@ DOCUMENTS = [
      '1:22 $.groups["[0]"].lr 0.5: a number alone has two readings | Write absolute(0.5) for the value 0.5, or '
      'constant(0.5) for 0.5 × base | PS106'),
     ('groups: {head: {lrr: constant(5)}}',
-     '1:17 $.groups.head.lrr "lrr" is not an optimizer field; did you mean "lr"? |  | PS103 lrr>lr'),
+     '1:17 $.groups.head.lrr "lrr" is not an optimizer field; did you mean "lr"? | Write lr: constant(5) | '
+     'PS103 lrr>lr'),
     ('targets: {t: {initial: 1, schedule: cosine()}}\nhorizon: 9', "= ;; ['t', 1.0]: cosine() ;; horizon=9"),
     ('targets: {t: {initial: 1}}',
      '1:14 $.targets.t "schedule" is missing | For example: {initial: 1, schedule: cosine()} | PS104'),
@@ -338,8 +339,8 @@ DOCUMENTS = [
     ('note: [a]\nlr: 1',
      '1:7 $.note ["a"] is a list, not a mapping | For example: {who: ann, why: loss is flat} | PS105'),
     ('weight_decy: 1',
-     '1:1 $.weight_decy "weight_decy" is not an optimizer field; did you mean "weight_decay"? |  | PS103 '
-     'weight_decy>weight_decay'),
+     '1:1 $.weight_decy "weight_decy" is not an optimizer field; did you mean "weight_decay"? | Write '
+     'weight_decay: 1 | PS103 weight_decy>weight_decay'),
     ('5: 1', '1:1 $[5] field \'5\': expected the name of a field | For example: "lr" | PS106'),
     ('lr: 1\nlr: 2', '2:1 $.lr the key occurs twice | Keep one | PS107'),
     ('betas: [0.9, 0.99]',
@@ -360,7 +361,8 @@ DOCUMENTS = [
     ('5', '1:1 $ expected a plan, got 5 | For example: lr: cosine(to=0.1) | PS106'),
     ('x', '1:1 $ expected a plan, got "x" | For example: lr: cosine(to=0.1) | PS106'),
     ('$schema: x\nlr: 1', '= ;; lr: constant()'),
-    ('horizn: 5\nlr: 1', '1:1 $.horizn unknown field "horizn"; did you mean "horizon"? |  | PS103 horizn>horizon'),
+    ('horizn: 5\nlr: 1',
+     '1:1 $.horizn unknown field "horizn"; did you mean "horizon"? | Write horizon: 5 | PS103 horizn>horizon'),
     ('lr: {group: 5}',
      '1:1 $.lr schedules for single groups are written under groups | Move it into groups: group: {lr: 5} | PS103'),
     ('groups: {}\nlr: 1', '1:9 $.groups it is empty | For example: {head: {lr: cosine()}} | PS108'),
@@ -423,9 +425,12 @@ DOCUMENTS = [
     ('optimizer: adam\nlr: 1',
      '1:1 $.optimizer "optimizer" is a name of other libraries, not a field; a plan does not contain the '
      'optimizer; a Scheduler connects the two |  | PS103'),
-    ('group: {head: {lr: 1}}', '1:1 $.group unknown field "group"; did you mean "groups"? |  | PS103 group>groups'),
+    ('group: {head: {lr: 1}}',
+     '1:1 $.group unknown field "group"; did you mean "groups"? | Write groups: {head: {lr: 1}} | PS103 '
+     'group>groups'),
     ('target: {t: {initial: 1, schedule: 1}}',
-     '1:1 $.target unknown field "target"; did you mean "targets"? |  | PS103 target>targets'),
+     '1:1 $.target unknown field "target"; did you mean "targets"? | Write targets: {t: {initial: 1, '
+     'schedule: 1}} | PS103 target>targets'),
     ('horizon: 0\nlr: 1', '1:10 $.horizon the horizon must be greater than 0, got 0 | For example: 1000 | PS215'),
     ('horizon: -5\nlr: 1', '1:10 $.horizon the horizon must be greater than 0, got -5 | For example: 5 | PS215'),
     ('horizon: 2.5\nlr: 1',
@@ -496,10 +501,11 @@ DOCUMENTS = [
      '1:1 $.lr schedules for single groups are written under groups | Keep lr: cosine() and move the other '
      'entries to groups: {head: {lr: linear()}} | PS103'),
     ('param_groups: {head: {lr: 1}}',
-     '1:1 $.param_groups unknown field "param_groups"; did you mean "groups"? |  | PS103 param_groups>groups'),
+     '1:1 $.param_groups unknown field "param_groups"; did you mean "groups"? | Write groups: {head: {lr: 1}} '
+     '| PS103 param_groups>groups'),
     ('lr rate: 1', '1:1 $["lr rate"] field \'lr rate\': expected the name of a field | For example: "lr" | PS106'),
-    ('Lr: 1', '1:1 $.Lr "Lr" is not an optimizer field; did you mean "lr"? |  | PS103 Lr>lr'),
-    ('LR: 1', '1:1 $.LR "LR" is not an optimizer field; did you mean "lr"? |  | PS103 LR>lr'),
+    ('Lr: 1', '1:1 $.Lr "Lr" is not an optimizer field; did you mean "lr"? | Write lr: 1 | PS103 Lr>lr'),
+    ('LR: 1', '1:1 $.LR "LR" is not an optimizer field; did you mean "lr"? | Write lr: 1 | PS103 LR>lr'),
     ('l r: 1', '1:1 $["l r"] field \'l r\': expected the name of a field | For example: "lr" | PS106'),
     ("' lr': 1", '1:1 $[" lr"] " lr" is not the name of a field; did you mean "lr"? | Write lr | PS103  lr>lr'),
     ('warmup_ratio: 0.1\nlr: cosine()',
@@ -565,7 +571,8 @@ DOCUMENTS = [
     ('noise: 1', '= ;; noise: constant()'),
     ('nodes: 1', '= ;; nodes: constant()'),
     ('horizon-: 5\nlr: 1',
-     '1:1 $.horizon- unknown field "horizon-"; did you mean "horizon"? |  | PS103 horizon->horizon'),
+     '1:1 $.horizon- unknown field "horizon-"; did you mean "horizon"? | Write horizon: 5 | PS103 '
+     'horizon->horizon'),
     ('gamma: constant(0.5)\nlr: 1', '= ;; lr: constant() ;; gamma: constant(0.5)'),
     ('gamma: cosine()\nlr: 1', '= ;; lr: constant() ;; gamma: cosine()'),
     ('betas: [0.9]\nlr: 1',
@@ -574,10 +581,13 @@ DOCUMENTS = [
     ('groups: {a: {betas: [0.9, 0.99]}}',
      '1:14 $.groups.a.betas a list is a sequence of stages; each element of this field is a field of its own | '
      'Split it: "betas[0]": absolute(0.9) and "betas[1]": absolute(0.99) | PS105'),
-    ('lr: 1\nhorizn: 5', '2:1 $.horizn unknown field "horizn"; did you mean "horizon"? |  | PS103 horizn>horizon'),
+    ('lr: 1\nhorizn: 5',
+     '2:1 $.horizn unknown field "horizn"; did you mean "horizon"? | Write horizon: 5 | PS103 horizn>horizon'),
     ('Horizon: 5\nlr: 1',
-     '1:1 $.Horizon unknown field "Horizon"; did you mean "horizon"? |  | PS103 Horizon>horizon'),
-    ('Groups: {a: {lr: 1}}', '1:1 $.Groups unknown field "Groups"; did you mean "groups"? |  | PS103 Groups>groups'),
+     '1:1 $.Horizon unknown field "Horizon"; did you mean "horizon"? | Write horizon: 5 | PS103 Horizon>horizon'),
+    ('Groups: {a: {lr: 1}}',
+     '1:1 $.Groups unknown field "Groups"; did you mean "groups"? | Write groups: {a: {lr: 1}} | PS103 '
+     'Groups>groups'),
     ('lr: {default: 5}',
      '1:5 $.lr unknown schedule "default"; expected … | For example: warmup("5%") >> cosine(to=0.1) | PS102'),
     ('lr: {cosine: {to: 0.1}, default: 5}',
@@ -627,8 +637,8 @@ DOCUMENTS = [
     ('lr: 1\ngroups:\n  head: {lr: {a: 1, b: 2}}',
      '3:14 $.groups.head.lr a schedule is a mapping of one name; found a, b | For example: cosine(to=0.1) | PS106'),
     ('lr: 1\ngroups:\n  head: {weight_decy: 1}',
-     '3:10 $.groups.head.weight_decy "weight_decy" is not an optimizer field; did you mean "weight_decay"? |  | '
-     'PS103 weight_decy>weight_decay'),
+     '3:10 $.groups.head.weight_decy "weight_decy" is not an optimizer field; did you mean "weight_decay"? | '
+     'Write weight_decay: 1 | PS103 weight_decy>weight_decay'),
     ('lr: 1\ngroups:\n  head: {num_cycles: 1}',
      '3:10 $.groups.head.num_cycles "num_cycles" is a name of other libraries, not a field; cosine_wave(2.0) '
      'has two waves; cosine_restarts(1000) restarts |  | PS103'),
@@ -856,12 +866,17 @@ DOCUMENTS = [
      '1:1 $["betas[0] @ head"] schedules for single groups are written under groups | Write groups: {head: '
      '{"betas[0]": 1}} | PS103'),
     ('param_groups: {a: {lr: 1}}',
-     '1:1 $.param_groups unknown field "param_groups"; did you mean "groups"? |  | PS103 param_groups>groups'),
+     '1:1 $.param_groups unknown field "param_groups"; did you mean "groups"? | Write groups: {a: {lr: 1}} | '
+     'PS103 param_groups>groups'),
     ('horizons: 5\nlr: 1',
-     '1:1 $.horizons unknown field "horizons"; did you mean "horizon"? |  | PS103 horizons>horizon'),
-    ('group: {a: {lr: 1}}', '1:1 $.group unknown field "group"; did you mean "groups"? |  | PS103 group>groups'),
+     '1:1 $.horizons unknown field "horizons"; did you mean "horizon"? | Write horizon: 5 | PS103 '
+     'horizons>horizon'),
+    ('group: {a: {lr: 1}}',
+     '1:1 $.group unknown field "group"; did you mean "groups"? | Write groups: {a: {lr: 1}} | PS103 '
+     'group>groups'),
     ('lr: 1\nnot: constant(5)', '= ;; lr: constant() ;; not: constant(5.0)'),
-    ('lr: 1\nNOTE: {who: a}', '2:1 $.NOTE unknown field "NOTE"; did you mean "note"? |  | PS103 NOTE>note'),
+    ('lr: 1\nNOTE: {who: a}',
+     '2:1 $.NOTE unknown field "NOTE"; did you mean "note"? | Write note: {who: a} | PS103 NOTE>note'),
     ('lr: 1\nstep-size: 5',
      '2:1 $.step-size "step-size" is a name of caffe; use step | For example: lr: step(100_000, gamma=0.1) | PS103'),
     ('lr: 1\nstep-lr: 5',
@@ -907,8 +922,8 @@ DOCUMENTS = [
     ("lr: 1\n'“momentum”': 1",
      '2:1 $["“momentum”"] unknown field "“momentum”": “ is a curly quote | Write momentum | PS103'),
     ('lr: 1\nweight_decy: 1',
-     '2:1 $.weight_decy "weight_decy" is not an optimizer field; did you mean "weight_decay"? |  | PS103 '
-     'weight_decy>weight_decay'),
+     '2:1 $.weight_decy "weight_decy" is not an optimizer field; did you mean "weight_decay"? | Write '
+     'weight_decay: 1 | PS103 weight_decy>weight_decay'),
     ('lr: 1\nweight_decy: cosin()',
      '2:1 $.weight_decy "weight_decy" is not an optimizer field; did you mean "weight_decay"? |  | PS103 '
      'weight_decy>weight_decay ;; 2:14 $.weight_decy "cosin()" at character 1: unknown schedule "cosin"; did '

@@ -6,6 +6,7 @@ A promise is complete and valid, differs from what was written, and keeps every 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 from paramsched.core.base.node import Call, List, Node, Number, Text, Value, Word
@@ -114,5 +115,9 @@ def text_leaves(text: str) -> Iterator[float | str]:
         if found["number"] is None:
             yield found[0]
         else:
-            number = float(found["number"].replace("_", ""))
-            yield float(f"{number / 100:.12g}") if found["percent"] else number
+            yield of_percent(found["number"]) if found["percent"] else float(found["number"].replace("_", ""))
+
+
+def of_percent(digits: str) -> float:
+    """Return the float nearest to a number of percent: 0.274 for "27.4", where 27.4 / 100 is 0.27399999999999997."""
+    return float(Decimal(digits).scaleb(-2))

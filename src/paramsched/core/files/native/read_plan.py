@@ -72,6 +72,7 @@ _WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparame
 _OF_FILES = ("author", "date", "description", "experiment", "id", "name", "notes", "project", "seed", "version")
 """Keys of other files, about the file or the run; no optimizer has such a field."""
 _A_TARGET = "{initial: 1.0, schedule: cosine()}"
+_LONGEST_ENTRY = 100  # characters of the value of a corrected entry
 _MOST_NAMES = 1_000  # fields that are checked for misspellings; no optimizer has as many
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?", re.ASCII)
@@ -341,9 +342,9 @@ class _PlanReader:
                 code = WRONG_TYPE if key in PAIRS and isinstance(plain, list) else UNKNOWN_FIELD
                 self.diagnostics.add(path, *wrong[:2], at_key=True, code=code, entry=wrong[2])
                 return
-            if self.note_foreign_name(key, value, path):
+            if self.note_foreign_name(key, value, path, selector):
                 return
-            name = self.name_of_field(key, path)
+            name = self.name_of_field(key, value, path, selector)
         schedule = self.values.read_line(value, path, key)
         if name is None:
             return
@@ -421,7 +422,7 @@ class _PlanReader:
         instead = f"Keep {key}: {flow_text(others, top=True)} and move the other entries to groups: {flow_text(fields)}"
         return found, instead, None
 
-    def note_foreign_name(self, key: str | int, value: Any, path: str) -> bool:
+    def note_foreign_name(self, key: str | int, value: Any, path: str, selector: str | int | None) -> bool:
         """Report a misspelled entry of a plan, or a name of another library. Return whether it was reported."""
         near: str | None = None
         if self.count <= _MOST_NAMES and key not in KNOWN:
@@ -429,20 +430,31 @@ class _PlanReader:
             # "noise" and "nodes" may be fields, so they are not corrected to "note".
             near = lower if lower in RESERVED else closest(str(key), [name for name in RESERVED if name != "note"])
         is_theirs = isinstance(value, (bool, int, float)) or (isinstance(value, str) and value.isidentifier())
-        instead, replace = "", None
+        instead, replace, entry = "", None, None
         if near is not None:
             found = f'unknown field "{key}"; did you mean "{near}"?'
             replace = (str(key), near) if near in (lower, certain_name(str(key), RESERVED)) else None
+            entry = None if replace is None else self.promised(near, value, selector)
         elif "-" in str(key) and (peer := advice_for_name(str(key))) is not None:
             found, instead = peer[0], peer[1] and f"For example: lr: {peer[1]}"
         elif is_theirs and (meant := instead_of(str(key))) is not None:
             found = f'"{key}" is a name of other libraries, not a field; {meant}'
         else:
             return False
-        self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD, replace=replace)
+        self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD, replace=replace, entry=entry)
         return True
 
-    def name_of_field(self, key: str | int, path: str) -> str | None:
+    def promised(self, key: str, value: Any, selector: str | int | None) -> tuple[str, Any] | None:
+        """Return a corrected entry if it is short, is not there yet, and is read without a problem, else None."""
+        plain, diagnostics = plain_json(value), DiagnosticCollector()
+        around = self.data if selector is None else self.data["groups"][selector]
+        if key in around or len(json.dumps(plain)) > _LONGEST_ENTRY or bad_values_in(value):
+            return None
+        data = {key: plain} if selector is None else {"groups": {selector: {key: plain}}}
+        _PlanReader({"lr": "constant()", **data}, diagnostics, self.values.names).read_plan()
+        return None if diagnostics.count else (key, plain)
+
+    def name_of_field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> str | None:
         """Return the canonical name of a field; None if it is invalid or misspelled."""
         try:
             name = str(Field.of(key))  # type: ignore[arg-type]  # an integer key is refused there
@@ -455,7 +467,8 @@ class _PlanReader:
         found = f'"{key}" is not an optimizer field; did you mean "{slip}"?'
         meant = certain_field(name)
         replace = None if meant is None else (str(key), meant)
-        self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=replace)
+        entry = None if meant is None else self.promised(meant, value, selector)
+        self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=replace, entry=entry)
         return None
 
     def note_no_field(self, key: str, path: str, refusal: InvalidArgument) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from paramsched.core.advice.number_checks import number_in_array
 from paramsched.core.advice.peer_words import UNITS
-from paramsched.core.base.advise import Mend, text_leaves
+from paramsched.core.base.advise import Mend, of_percent, text_leaves
 from paramsched.core.base.codes import REFUSED_VALUE, WRONG_TYPE
 from paramsched.core.base.near_names import certain_name, did_you_mean
 from paramsched.core.base.node import Call, Keyword, List, Node, Number, Place, Text, Value, Word
@@ -239,13 +239,13 @@ def _of_text(param: Param, text: str, names: Mapping[str, Callable[..., Any]]) -
     """Return the node that a text means where a value of another kind is expected."""
     kind = param.kind
     if kind in ("level", "number", "count", "length") and (found := _NUMBER.fullmatch(text)):
-        number = float(found[1]) / (100 if found[2] else 1)
+        number = of_percent(found[1]) if found[2] else float(found[1])
         is_whole = number.is_integer() and not found[2] and abs(number) < 1e15
         if kind in ("count", "length") and not is_whole:
             return None if kind == "count" or found[2] else Text(str(meant_length(text)))
         if is_whole and kind in ("count", "length"):
             return Number(int(number), str(int(number)))
-        return Number(number, found[1].replace("_", "") if not found[2] else f"{number:.12g}")
+        return Number(number, found[1].replace("_", "") if not found[2] else repr(number))
     if kind == "length":
         return _length_of(text)
     if kind == "level" and (word := _NEIGHBORS.get(text) or certain_name(text, NEIGHBOR_LEVELS)):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from paramsched.core.base.advise import promise
-from paramsched.core.base.node import Call, Keyword, Node, Value
+from paramsched.core.base.node import Call, Keyword, List, Node, Value
 from paramsched.core.schedules.text.arguments import node_of, numbers_of, scalar_of
 from paramsched.core.schedules.text.building import BROKEN, Builder
 from paramsched.core.schedules.text.parsing import known_names, read_line
@@ -57,7 +57,9 @@ def _as_passed(found: InvalidArgument, error: InvalidArgument) -> InvalidArgumen
 
 
 def _written(node: Node) -> Node:
-    """Return the numbers of an array, whose repr has other names and digits."""
+    """Return a node with the numbers of arrays, whose repr has other names and digits."""
+    if isinstance(node, List):
+        return List(tuple(map(_written, node.items)), node.round)
     return (scalar_of(node.value) or numbers_of(node.value) or node) if isinstance(node, Value) else node
 
 
