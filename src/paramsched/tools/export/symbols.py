@@ -259,7 +259,9 @@ _NUMPY: Mapping[str, Callable[..., Any]] = {
     },
     **{one.__name__: _of_array(one) for one in (np.sin, np.cos, np.sqrt)},
     **{one.__name__: _of_number(one) for one in (elementary.exp, elementary.expm1, elementary.log1p, elementary.tanh)},
-    "power": lambda x, y: np.float64((elementary.power_of_number if x > 0 else elementary.power)(float(x), float(y))),
+    "power": lambda x, y: np.float64(
+        (elementary.power_of_number if 0 < x < math.inf else elementary.power)(float(x), float(y))
+    ),
     "where": lambda mask, yes, no: yes if mask else no,
     "int": np.int64,
     "take": lambda table, index: table.values[min(int(index), len(table.values) - 1)],

@@ -1,10 +1,5 @@
-"""What each reader answers to a config: the plan or the errors, and all that it reports besides.
+"""What the reader of a library answers to each config of its `answers.yaml`: the plan or the errors, and all notes."""
 
-The answers are in `answers.yaml` in the folder of each library.
-`PYTHONPATH=tests python tests/whole/peers/test_answers.py` writes them anew; read the diff.
-"""
-
-import re
 import warnings
 from functools import partial
 from pathlib import Path
@@ -15,12 +10,6 @@ import pytest
 import paramsched as ps
 from paramsched.core.files.known_dialects import KnownDialect, dialect_named
 from support import answers
-
-TESTS = Path(__file__).parents[2]
-FILES = {
-    **{file.parent.name: file for file in sorted((TESTS / "compat").glob("*/answers.yaml"))},
-    "mmengine": TESTS / "mmengine" / "reader" / "answers.yaml",
-}
 
 
 def answer_to(dialect: KnownDialect, question: dict[str, Any]) -> dict[str, Any]:
@@ -47,25 +36,17 @@ def answer_to(dialect: KnownDialect, question: dict[str, Any]) -> dict[str, Any]
     return {key: value for key, value in answer.items() if key == "config" or value not in ([], "", "None", None)}
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_answers(name, subtests):
-    answers.check(FILES[name], partial(answer_to, dialect_named(name)), subtests)
+def _answers_of(file: Path) -> partial[dict[str, Any]]:
+    """Return the function of the library in whose folder a file is."""
+    library = next(one for one in reversed(file.parent.parts) if one != "reader")
+    return partial(answer_to, dialect_named(library))
 
 
-def test_the_plans_that_errors_suggest_can_be_read():
-    suggested = [
-        line[1]
-        for file in FILES.values()
-        for answer in answers.read(file)
-        for error in answer.get("errors", ())
-        if (line := re.search(r"(?:Write|Use|For example)[^:]*:? ?(lr: .+\(.+)$", error))
-    ]
-
-    for line in suggested:
-        assert str(ps.loads(line)).startswith("lr")
-    assert len(suggested) > 10
+def check(file: Path, subtests: pytest.Subtests) -> None:
+    """Report each config of a file whose answer has changed."""
+    answers.check(file, _answers_of(file), subtests)
 
 
-if __name__ == "__main__":
-    for name, file in FILES.items():
-        answers.write(file, [answer_to(dialect_named(name), one) for one in answers.read(file)])
+def write(file: Path) -> None:
+    """Write the answers of a file anew."""
+    answers.write(file, [*map(_answers_of(file), answers.read(file))])
