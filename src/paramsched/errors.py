@@ -30,7 +30,7 @@ from paramsched.core.base.diagnostic import Diagnostic as Diagnostic
 from paramsched.core.base.diagnostic import printable_lines
 from paramsched.core.base.near_names import did_you_mean as did_you_mean
 from paramsched.core.base.node import Place
-from paramsched.core.base.problem import Advice, Option, Problem, Sentence, advice_text, with_advice, written_text
+from paramsched.core.base.problem import Advice, Option, Problem, Sentence, advice_text, written_text
 from paramsched.core.base.problem import CallSite as CallSite
 
 
@@ -184,7 +184,7 @@ class InvalidArgument(ParamschedError, ValueError):
         return self if self.span is not None else self.changed(text=text, span=(begin, end))
 
     def __str__(self) -> str:
-        return printable_lines(with_advice(self.problem.summary, self.instead))
+        return printable_lines(str(self.problem))
 
 
 def _advice(instead: str | Advice, write: str, *, is_example: bool) -> Advice | None:

@@ -25,6 +25,7 @@ from paramsched.cli._plan_input import (
 )
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.feedback.metric_names import metric_word
@@ -327,7 +328,7 @@ def of_each_plan(traces: Mapping[str, Trace], compute: Callable[[Trace], _Result
             except InvalidArgument as error:
                 raise error.changed(site=name) from None
         for warning in caught:
-            warn_user(f"{name}: {warning.message}")
+            warn_user(Problem(site=name, found=str(warning.message)))
     return found
 
 

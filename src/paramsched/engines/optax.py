@@ -22,6 +22,7 @@ import numpy as np
 
 from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.advice.number_checks import finite_number, require_choice, whole_number
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.plan import Plan, bind
 from paramsched.core.plan.binding import amount_clock
@@ -201,7 +202,7 @@ def planned(
             at_start[label][name] = at_start[label][name].astype(of_params)
         if of_moments and of_params == jnp.bfloat16:
             names = ", ".join(dict.fromkeys(name for _, name in of_moments))
-            warn_user(f"{names}: scheduled in bfloat16, the type of the parameters, with 8 bits")
+            warn_user(Problem(site=names, found="scheduled in bfloat16, the type of the parameters, with 8 bits"))
         return PlannedState(
             jnp.zeros((), jnp.int32), jnp.asarray(number), at_start, optimizer_of(at_start).init(params)
         )
@@ -300,9 +301,9 @@ def resumed(state: Any, tx: Any, params: Any, on_change: Literal["new", "error"]
         text = f"the plan has changed since update {int(restored.count)}: {before} is now {now}"
         if on_change == "error":
             raise PlanChanged(f'resumed(…, on_change="error"): {text}')
-        warn_user(f"{text}. The plan of the code applies from this update on")
+        warn_user(Problem(found=f"{text}. The plan of the code applies from this update on"))
     elif not np.any(expected.plan):
-        warn_user("the plan contains an unregistered function, so that a change of it cannot be found")
+        warn_user(Problem(found="the plan contains an unregistered function, so that a change of it cannot be found"))
     return state
 
 
@@ -376,7 +377,8 @@ def _optimizers_of(
         if amounts is not None:
             found = f"the run of {total:,} updates is too long for a plan on the clock of {amounts.clock}"
             raise InvalidArgument("planned(…)", found, 'Use Plan(…, clock="updates")')
-        warn_user(f"{total:,} updates are too many for a table, so that values are computed in JAX's default float")
+        found = f"{total:,} updates are too many for a table, so that values are computed in JAX's default float"
+        warn_user(Problem(found=found))
     times = np.arange(total) if tabled else None
     consumed = None if amounts is None else times_on(amounts.clock, amounts.amounts_from(0, 0, total))
     fields = {label: _arguments_of(bases[label], factory, label) for label, factory in factories.items()}

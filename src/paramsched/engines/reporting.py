@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, final
 
 from paramsched.engines.torch_required import torch
+from paramsched.core.base.problem import Advice, Problem, Sentence
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.resolve import amounts_of_run
@@ -49,11 +50,12 @@ class MetricRelay:
         """Warn about metrics that a rule watches but that were never reported."""
         missed = sorted({rule.metric for rule in scheduler.plan.metric_rules} - self._observed)
         if missed:
-            scheduler._resume.processes.warn(
-                f"{self._call}: the plan watches {', '.join(missed)}, which {'were' if missed[1:] else 'was'} never "
-                "reported; reported metrics: "
-                f"{', '.join(sorted(self._reported)) or 'none'}. Write one of these names in plateau(…)."
+            found = (
+                f"the plan watches {', '.join(missed)}, which {'were' if missed[1:] else 'was'} never reported; "
+                f"reported metrics: {', '.join(sorted(self._reported)) or 'none'}"
             )
+            advice = Advice(Sentence("Write one of these names in plateau(…)."))
+            scheduler._resume.processes.warn(Problem(site=self._call, found=found, advice=advice))
 
 
 @final
@@ -81,10 +83,11 @@ class PlannedColumns:
         if taken:
             self._taken |= taken
             renamed = ", ".join(f"{name} as planned/{name}" for name in sorted(taken))
-            processes.warn(
-                f"{self._call}: the engine logs other values under the names of planned ones, which are logged under "
-                f"another name: {renamed}. Rename the targets"
+            found = (
+                "the engine logs other values under the names of planned ones, which are logged under another name: "
+                f"{renamed}"
             )
+            processes.warn(Problem(site=self._call, found=found, advice=Advice(Sentence("Rename the targets"))))
         return {f"planned/{name}" if name in self._taken else name: value for name, value in values.items()}
 
 
@@ -205,11 +208,16 @@ class BatchAmounts:
             now, after = self._planned.amounts_from(t, self.scheduler.amount, 2).tolist()
             if after - now != amount:
                 self._has_warned = True
-                self.scheduler._resume.processes.warn(
-                    f"update {t}: the plan schedules {after - now} {unit} for it, but the engine's batches "
-                    f"contain {amount}; the plan's number is counted. Let the loader follow the plan: "
+                found = (
+                    f"the plan schedules {after - now} {unit} for it, but the engine's batches contain {amount}; "
+                    "the plan's number is counted"
+                )
+                instead = (
+                    "Let the loader follow the plan: "
                     "DataLoader(data, batch_sampler=ps.BatchSampler(scheduler, len(data)))"
                 )
+                problem = Problem(site=f"update {t}", found=found, advice=Advice(Sentence(instead)))
+                self.scheduler._resume.processes.warn(problem)
 
     def saved_state(self) -> dict[str, Amount]:
         """Return the consumption that is counted but not reported yet, summed over all processes, as a dict by unit.

@@ -6,7 +6,10 @@ from types import FunctionType
 
 import pytest
 
+from paramsched.core.base.problem import Advice, Problem
 from paramsched.core.base.user_warnings import warn_user
+
+MIND = Problem(found="mind this")
 
 
 def called_by(module: str, call):
@@ -31,18 +34,27 @@ def line_of_the_warning(call) -> int:
 
 @pytest.mark.parametrize("module", ["paramsched", "paramsched.core.scheduler", "torch.optim.optimizer"])
 def test_a_warning_skips_the_stack_frames_of_paramsched_and_torch(module):
-    deep_inside = called_by(module, called_by("paramsched.core.plan", partial(warn_user, "mind this")))
+    deep_inside = called_by(module, called_by("paramsched.core.plan", partial(warn_user, MIND)))
 
     assert line_of_the_warning(deep_inside) != CALL_LINE
 
 
 @pytest.mark.parametrize("module", ["torchvision.ops", "paramsched_extras", "lightning"])
 def test_a_package_with_a_similar_name_counts_as_user_code(module):
-    user_call = called_by(module, called_by("paramsched.core.plan", partial(warn_user, "mind this")))
+    user_call = called_by(module, called_by("paramsched.core.plan", partial(warn_user, MIND)))
 
     assert line_of_the_warning(user_call) == CALL_LINE
 
 
 def test_a_warning_has_the_specified_category():
     with pytest.warns(DeprecationWarning, match="mind this"):
-        warn_user("mind this", DeprecationWarning)
+        warn_user(MIND, DeprecationWarning)
+
+
+def test_the_text_of_a_warning_is_the_printed_problem_with_its_code():
+    problem = Problem("PS207", "a level of 3\x1b[31m", site="lr", advice=Advice("lr=0.1"))
+
+    with pytest.warns(UserWarning, match="lr: ") as caught:
+        warn_user(problem)
+
+    assert str(caught[0].message) == "lr: a level of 3\\x1b[31m. Write lr=0.1 [PS207]"

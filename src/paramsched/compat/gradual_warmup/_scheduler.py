@@ -13,6 +13,7 @@ from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, ha
 from paramsched.compat.torch.base import LRScheduler, warn_outside_step
 from paramsched.compat.torch.chained import leaf_schedulers
 from paramsched.core.advice.number_checks import finite_number, whole_number
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.dropins.group_fields import (
     Number,
@@ -150,10 +151,11 @@ class GradualWarmupScheduler(LRScheduler):
             return
         self._warned = True
         where = "the first step" if when == "at once" else f"step {self._length + 1}"
-        warn_user(
-            f"GradualWarmupScheduler over {type(after).__name__}: from {where} on the values differ from the package "
-            f"warmup-scheduler (docs/compat/divergences.md, GradualWarmupScheduler, {rows})",
+        found = (
+            f"from {where} on the values differ from the package warmup-scheduler (docs/compat/divergences.md, "
+            f"GradualWarmupScheduler, {rows})"
         )
+        warn_user(Problem(site=f"GradualWarmupScheduler over {type(after).__name__}", found=found))
 
     def _initial_bases(self) -> list[Number]:
         return [by_value(base) for base in self._bases]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from paramsched.compat.megatron._plan_values import Counts, PlanValues
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.problem import Advice, Problem, Sentence
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.dropins.group_fields import ParamGroup, fill_tensor, groups_changed
 from paramsched.core.fields import Field, is_number
@@ -321,7 +322,8 @@ class OptimizerParamScheduler:
         lacking = [name for name in acting if name not in saved]
         if lacking and not self.override_opt_param_scheduler:
             values = ", ".join(f"{name}={getattr(self, name)!r}" for name in lacking)
-            warn_user(f"the state lacks {', '.join(lacking)}: the values of the constructor are used, {values}")
+            found = f"the state lacks {', '.join(lacking)}: the values of the constructor are used, {values}"
+            warn_user(Problem(found=found))
 
     def _chosen(self, name: str, own: Any, saved: Any) -> Any:
         """Return the value of an argument after loading: the present one, or that of the state."""
@@ -403,31 +405,32 @@ class OptimizerParamScheduler:
         tops = [group.get("max_lr", self.max_lr) for group in groups]
         floors = [group.get("min_lr", self.min_lr) for group in groups]
         if falling := [i for i, top in enumerate(tops) if self.lr_warmup_steps > 0 and top < self.init_lr]:
-            warn_user(f"max_lr is less than init_lr={self.init_lr} in {_groups_at(falling)}: the warmup falls")
+            found = f"max_lr is less than init_lr={self.init_lr} in {_groups_at(falling)}: the warmup falls"
+            warn_user(Problem(found=found))
         if rising := [i for i, (top, floor) in enumerate(zip(tops, floors, strict=True)) if floor > top]:
-            warn_user(f"min_lr is greater than max_lr in {_groups_at(rising)}: the decay rises")
+            warn_user(Problem(found=f"min_lr is greater than max_lr in {_groups_at(rising)}: the decay rises"))
         if self.lr_decay_style == "WSD" and self.wsd_decay_steps is not None:
             start = self.lr_decay_steps - self.wsd_decay_steps
             if start < self.lr_warmup_steps:
-                warn_user(
+                found = (
                     f"the decay of WSD begins at {start}, inside the warmup of {self.lr_warmup_steps}: the lr jumps at "
-                    f"its end. Write wsd_decay_steps={self.lr_decay_steps - self.lr_warmup_steps} or less"
+                    "its end"
                 )
+                instead = f"Write wsd_decay_steps={self.lr_decay_steps - self.lr_warmup_steps} or less"
+                warn_user(Problem(found=found, advice=Advice(Sentence(instead))))
         if scaled := [i for i, group in enumerate(groups) if group.get("lr_mult", 1.0) != 1.0]:
-            warn_user(
-                f"lr_mult multiplies the lr of {_groups_at(scaled)}; Megatron ignores it since 2025-11. "
-                "To train as Megatron, remove lr_mult from the group (docs/compat/divergences.md, Megatron 16)"
-            )
+            found = f"lr_mult multiplies the lr of {_groups_at(scaled)}; Megatron ignores it since 2025-11"
+            instead = "To train as Megatron, remove lr_mult from the group (docs/compat/divergences.md, Megatron 16)"
+            warn_user(Problem(found=found, advice=Advice(Sentence(instead))))
         exempt = [
             i
             for i, (group, before) in enumerate(zip(groups, weight_decays, strict=True))
             if before == 0 and "wd_mult" not in group and group.get("end_wd", self.end_wd) > 0
         ]
         if exempt:
-            warn_user(
-                f"weight_decay was 0 in {_groups_at(exempt)} and is now scheduled, as in Megatron. "
-                'To exempt a group, write "wd_mult": 0.0 into it'
-            )
+            found = f"weight_decay was 0 in {_groups_at(exempt)} and is now scheduled, as in Megatron"
+            instead = 'To exempt a group, write "wd_mult": 0.0 into it'
+            warn_user(Problem(found=found, advice=Advice(Sentence(instead))))
 
 
 @final
@@ -472,10 +475,12 @@ class PlannedParamScheduler(OptimizerParamScheduler):
         self.step(saved_steps(state_dict) - self.num_steps)
         own, saved = self._values.plan, state_dict.get("plan")
         if "plan" not in state_dict:
-            warn_user("the state is of Megatron's scheduler: num_steps is restored, and the plan of the code applies")
+            found = "the state is of Megatron's scheduler: num_steps is restored, and the plan of the code applies"
+            warn_user(Problem(found=found))
         elif isinstance(saved, str) and saved != own.text:
             changes = diff(Plan.of_text(saved), own)
-            warn_user(f"the plan has changed since the checkpoint; the plan of the code applies:\n{changes}")
+            found = f"the plan has changed since the checkpoint; the plan of the code applies:\n{changes}"
+            warn_user(Problem(found=found))
 
     def _value_of(self, field: Field, group: Mapping[str, Any]) -> float:
         index = next((i for i, one in enumerate(self.optimizer.param_groups) if one is group), None)

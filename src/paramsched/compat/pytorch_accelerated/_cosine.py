@@ -18,6 +18,7 @@ from paramsched.compat.pytorch_accelerated._placeholders import (
 )
 from paramsched.core import curves
 from paramsched.core.advice.number_checks import whole_number
+from paramsched.core.base.problem import Advice, Problem, Sentence
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.schedules.affine import Absolute, Level
 from paramsched.core.schedules.anneal import anneal, warmup
@@ -115,11 +116,11 @@ class CosineLrScheduler(StatefulSchedulerBase):
         first, last = self.get_updated_values(0), self.get_updated_values(self.total_iterations)
         warn_of_reversals(call, self.base_lr_values, first, last)
         if self.warmup_iterations:
-            warn_user(
-                f"{call}: here the cosine after the warmup is complete; pytorch-accelerated ends it "
-                f"{self.warmup_iterations} updates early, at lr_min (docs/compat/divergences.md, pytorch-accelerated "
-                "3-6). To keep its values, use its class",
+            found = (
+                f"here the cosine after the warmup is complete; pytorch-accelerated ends it {self.warmup_iterations} "
+                "updates early, at lr_min (docs/compat/divergences.md, pytorch-accelerated 3-6)"
             )
+            warn_user(Problem(site=call, found=found, advice=Advice(Sentence("To keep its values, use its class"))))
         self._update_param_groups(first)
 
     @classmethod

@@ -12,6 +12,7 @@ from operator import attrgetter, is_
 from typing import Any, NoReturn, TypeAlias, TypeGuard, final
 
 from paramsched.core.advice.number_checks import finite_number, whole_number
+from paramsched.core.base.problem import Advice, Problem, Sentence
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.dropins.step_engine import StepEngine
 from paramsched.core.schedules import rules
@@ -223,7 +224,8 @@ def warn_of_reversals(call: str, bases: list[Any], first: list[float], last: lis
         if end > float(base):
             found.append(f"param_groups[{i}] increases during the decay, from {float(base)!r} to {end!r}")
     if found:
-        warn_user(f"{call}: {'; '.join(found)}. Write the minimum and the start as ratios of the group's own lr.")
+        instead = "Write the minimum and the start as ratios of the group's own lr."
+        warn_user(Problem(site=call, found="; ".join(found), advice=Advice(Sentence(instead))))
 
 
 @final

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paramsched.core.advice.number_checks import MOST_COUNT
+from paramsched.core.base.problem import Advice, Problem, Sentence
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.dropins.group_fields import Number, by_value
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
@@ -59,10 +60,11 @@ def extend_per_group(optimizer: Optimizer, name: str, entries: list[Any]) -> Non
     if len(entries) >= groups:
         return
     if any(entry is not entries[0] and not equal_values(entry, entries[0]) for entry in entries):
-        warn_user(
+        found = (
             f"{name} has {len(entries)} entries, but the optimizer now has {groups} param groups: "
-            f"the new groups use the last entry, {entries[-1]!r}. Set {name} again for other values.",
+            f"the new groups use the last entry, {entries[-1]!r}"
         )
+        warn_user(Problem(found=found, advice=Advice(Sentence(f"Set {name} again for other values."))))
     entries.extend(by_value(entries[-1]) for _ in range(groups - len(entries)))
 
 

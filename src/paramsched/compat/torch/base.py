@@ -21,6 +21,7 @@ from paramsched.compat.torch._argument_checks import (
     require_epoch,
     require_named_functions,
 )
+from paramsched.core.base.problem import Advice, Problem, Sentence
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.dropins import group_fields
 from paramsched.core.dropins.group_fields import Number, base_from_ratio, by_value, select, unchanged_on_error
@@ -231,7 +232,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             warn_of_order(self.optimizer)
         self._step_count += 1
         if epoch is not None:
-            warn_user(EPOCH_DEPRECATION_WARNING)
+            warn_user(Problem(found=EPOCH_DEPRECATION_WARNING))
         self._update_lr(epoch)
 
     def _advance_clock(self, epoch: float | None) -> None:
@@ -379,9 +380,10 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             if key in state and key in held and not equal_values(state[key], held[key])
         ]
         if changed:
-            warn_user(
-                f"{built}.load_state_dict(…) replaces constructor options with the saved ones: {', '.join(changed)}.",
+            found = (
+                f"{built}.load_state_dict(…) replaces constructor options with the saved ones: {', '.join(changed)}."
             )
+            warn_user(Problem(found=found))
         dropped = {CLASS, GROUPS, BESIDE, *self._not_in_state()} | (set() if _is_current(state) else {LOST, RELATIVE})
         return {key: by_value(value) for key, value in state.items() if key not in dropped}
 
@@ -489,9 +491,7 @@ def is_drop_in(scheduler: object) -> TypeGuard[LRScheduler]:
 def warn_outside_step(scheduler: LRScheduler) -> None:
     """Warn if `get_lr()` is called outside of a step."""
     if not scheduler._get_lr_called_within_step:
-        warn_user(
-            "To get the last learning rate computed by the scheduler, please use `get_last_lr()`.",
-        )
+        warn_user(Problem(found="To get the last learning rate computed by the scheduler, please use `get_last_lr()`."))
 
 
 def require_lr(scheduler: Any, t: float, field: str) -> None:
@@ -505,10 +505,8 @@ def asks_to_print(verbose: Verbose) -> bool:
     """Return whether `verbose` was passed and is true; warn if it was passed."""
     if verbose == "deprecated":
         return False
-    warn_user(
-        "verbose is deprecated and ignored. Write print(scheduler.get_last_lr()) to see the lr.",
-        DeprecationWarning,
-    )
+    advice = Advice(Sentence("Write print(scheduler.get_last_lr()) to see the lr."))
+    warn_user(Problem(found="verbose is deprecated and ignored", advice=advice), DeprecationWarning)
     return bool(verbose)
 
 
@@ -555,4 +553,5 @@ def warn_of_order(optimizer: Optimizer) -> None:
             "should call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do "
             "this will result in PyTorch skipping the first value of the learning rate schedule. "
         )
-    warn_user(f"{text}See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate")
+    found = f"{text}See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
+    warn_user(Problem(found=found))

@@ -17,6 +17,7 @@ from paramsched.compat.torch.base import (
     hook,
     snapshot_fields,
 )
+from paramsched.core.base.problem import Advice, Problem, Sentence
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.dropins import group_fields
 from paramsched.core.dropins.group_fields import Number
@@ -119,13 +120,12 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         if epoch is None:
             epoch = self.last_epoch + 1
         else:
-            warn_user(EPOCH_DEPRECATION_WARNING)
+            warn_user(Problem(found=EPOCH_DEPRECATION_WARNING))
         self.last_epoch = epoch
         if not math.isfinite(value) and self.nonfinite == "ignore":
-            warn_user(
-                f"ReduceLROnPlateau.step({value}): the metric is not finite and is ignored. "
-                'Write nonfinite="count" to count it as no improvement, or nonfinite="raise" to raise an error.',
-            )
+            instead = 'Write nonfinite="count" to count it as no improvement, or nonfinite="raise" to raise an error.'
+            found, site = "the metric is not finite and is ignored", f"ReduceLROnPlateau.step({value})"
+            warn_user(Problem(site=site, found=found, advice=Advice(Sentence(instead))))
         cuts = self._counts(value)
         if not cuts or not self._reduced_alike():
             if cuts:
@@ -194,10 +194,9 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
                 blocked = True
         if blocked and not self._warned:
             self._warned = True
-            warn_user(
-                f"ReduceLROnPlateau(eps={self.eps}): an lr is no longer reduced, because it would drop by eps or less. "
-                "Write eps=0.0 to reduce it further.",
-            )
+            found = "an lr is no longer reduced, because it would drop by eps or less"
+            advice = Advice(Sentence("Write eps=0.0 to reduce it further."))
+            warn_user(Problem(site=f"ReduceLROnPlateau(eps={self.eps})", found=found, advice=advice))
 
     @property
     def in_cooldown(self) -> bool:

@@ -99,7 +99,7 @@ class Problem:
     """One problem. Exceptions, diagnostics and warnings print it.
 
     Args:
-        code: the code of its rule, such as `PS104`.
+        code: the code of its rule, such as `PS104`; empty for a warning without a rule.
         found: the description, without the advice: `unknown argument "ovr"; did you mean "over"?`.
         place: the wrong word, argument or entry.
         site: the call or the argument as the user wrote it; empty for an entry of a file.
@@ -111,7 +111,7 @@ class Problem:
         refused: the invalid value, for a caller that knows which argument it was.
     """
 
-    code: str
+    code: str = ""
     found: str = ""
     place: Place = NOWHERE
     site: str = ""
@@ -132,6 +132,9 @@ class Problem:
         """The range of the wrong part in its text; None if the whole is wrong."""
         begin, end = self.place.begin, self.place.end
         return None if begin is None or end is None else (begin, end)
+
+    def __str__(self) -> str:
+        return with_advice(self.summary, advice_text(self))
 
 
 Printer: TypeAlias = Callable[[Problem, str], str]

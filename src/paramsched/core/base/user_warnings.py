@@ -5,6 +5,7 @@ import warnings
 from typing import final
 
 from paramsched.core.base.diagnostic import Diagnostic, printable_lines
+from paramsched.core.base.problem import Problem
 
 _PASSED_OVER = ("paramsched", "torch")
 """Packages whose frames are skipped: this one, and torch, which calls its hooks and schedulers."""
@@ -22,10 +23,13 @@ class DiagnosticWarning(UserWarning):
         return self.diagnostic.path_and_message
 
 
-def warn_user(about: str | Diagnostic, category: type[Warning] = UserWarning) -> None:
-    """Issue a warning at the innermost frame outside of this library and torch."""
+def warn_user(about: Problem | Diagnostic, category: type[Warning] = UserWarning) -> None:
+    """Issue a warning at the innermost frame outside of this library and torch. Its text is the printed problem."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _PASSED_OVER:
         level, frame = level + 1, frame.f_back
-    warning = DiagnosticWarning(about) if isinstance(about, Diagnostic) else printable_lines(about)
-    warnings.warn(warning, category, stacklevel=level)
+    if isinstance(about, Diagnostic):
+        warnings.warn(DiagnosticWarning(about), stacklevel=level)
+    else:
+        code = f" [{about.code}]" if about.code else ""
+        warnings.warn(printable_lines(f"{about}{code}"), category, stacklevel=level)

@@ -17,6 +17,7 @@ from paramsched.core.advice.calls import example_call, explain_wrong_keywords, e
 from paramsched.core.advice.tried_names import TriedName
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.problem import Advice, Problem, Sentence
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Field
 from paramsched.core.plan import Plan
@@ -557,29 +558,29 @@ class Scheduler(LRScheduler):
         reached, before = source.checked(progress), planned.clock.amount
         assert before is not None
         if reached > 1:
-            self._warn_once(
-                "above",
+            found = (
                 f"scheduler.report(progress={shown(progress[PROGRESS])}) counts as 1: the progress of a run is a "
-                "fraction: 0.37, not 37",
+                "fraction: 0.37, not 37"
             )
+            self._warn_once("above", Problem(found=found))
             reached = 1.0
         if reached < before:
-            self._warn_once(
-                "below",
+            found = (
                 f"scheduler.report(progress={reached}) is less than the last progress, {before}. The position stays "
-                "there until a report exceeds it, so that no schedule goes back. To go back, call "
-                f"scheduler.seek({planned.clock.t}, progress={reached})",
+                "there until a report exceeds it, so that no schedule goes back"
             )
+            advice = Advice(Sentence(f"To go back, call scheduler.seek({planned.clock.t}, progress={reached})"))
+            self._warn_once("below", Problem(found=found, advice=advice))
         elif reached > before:
             self._run.sync(self._optimizers)
             source.move(self._run, reached)
         source.note_report()
 
-    def _warn_once(self, kind: Literal["above", "below"], text: str) -> None:
+    def _warn_once(self, kind: Literal["above", "below"], problem: Problem) -> None:
         """Warn of reports of one kind, once in the life of the Scheduler."""
         if kind not in self._warned:
             self._warned |= {kind}
-            self._resume.processes.warn(text)
+            self._resume.processes.warn(problem)
 
     @_method
     def measured(self, **amount: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
+from paramsched.core.base.problem import Problem
 from paramsched.core.scheduler.group_keys import Group
 from paramsched.core.scheduler.groups import Groups
 from paramsched.core.scheduler.rebinding import groups_changed, require_groups
@@ -43,9 +44,8 @@ def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any
         writes.cause = _OTHER if writer is None else _SCHEDULER.format(writer)
         place = f"{field} of group {planned.labels(groups)[index]!r}"
         total = f" {writes.total}." if count > 1 else ""
-        planned.parts.processes.warn(
-            f"{place} was {value!r} at update {update} instead of the planned {wanted!r}: {writes.cause}{total}"
-        )
+        text = f"{place} was {value!r} at update {update} instead of the planned {wanted!r}: {writes.cause}{total}"
+        planned.parts.processes.warn(Problem(found=text))
 
 
 def log_at_end(planned: Groups) -> None:

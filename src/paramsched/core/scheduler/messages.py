@@ -7,6 +7,7 @@ from typing import Any, Final, final
 
 import torch.distributed as dist
 
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
 
 log = logging.getLogger("paramsched")
@@ -52,12 +53,12 @@ class Processes:
         """Log a condition that every process detects: as a warning in the first one, as information in the others."""
         log.log(self.level, text, *arguments, stacklevel=2)
 
-    def warn(self, text: str) -> None:
+    def warn(self, problem: Problem) -> None:
         """Warn of a condition that every process detects, at the user's line."""
         if self.level == logging.WARNING:
-            warn_user(text)
+            warn_user(problem)
         else:
-            log.info(text)
+            log.info("%s", problem)
 
     def __deepcopy__(self, _memo: Any) -> "Processes":
         return self

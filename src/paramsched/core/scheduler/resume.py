@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, final
 
+from paramsched.core.base.problem import Advice, Problem, Sentence
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.diff import Diff
@@ -106,7 +107,7 @@ def report_position(
         "had a plan, attach the plan before the checkpoint is loaded. t=0 turns this message off"
     )
     if taken is not None and taken > _HIDDEN and not initial:  # then the bases are wrong too
-        processes.warn(text)
+        processes.warn(Problem(found=text))
     elif carried is None:
         processes.log(text)
 
@@ -119,11 +120,13 @@ def without_initial(slots: Iterable[Slot], groups: Sequence[Group]) -> list[Slot
 def warn_of_present_bases(present: Sequence[Slot], t: int, processes: Processes) -> None:
     """Warn that an earlier scheduler may have changed these bases, because their groups had no initial value."""
     if present:
-        processes.warn(
-            f"the plan starts at update {t} with {_bases(present, initial=False)}. If a scheduler has changed them "
-            'since update 0, write those of update 0 first: group["initial_lr"] = 0.1 for the lr of each group. '
+        instead = (
+            "If a scheduler has changed them since update 0, write those of update 0 first: "
+            'group["initial_lr"] = 0.1 for the lr of each group. '
             'If they are right, group["initial_lr"] = group["lr"] turns this warning off'
         )
+        found = f"the plan starts at update {t} with {_bases(present, initial=False)}"
+        processes.warn(Problem(found=found, advice=Advice(Sentence(instead))))
 
 
 _HIDDEN = 1  # updates in an optimizer's own state after the hidden step of torch's distributed checkpoint
@@ -172,10 +175,9 @@ def warn_if_over(planned: Groups) -> None:
     """Warn if the run has completed more updates than the plan has, because a new run was probably meant."""
     total, t = planned.in_force.total, planned.clock.t
     if total is not None and t > total:
-        planned.parts.processes.warn(
-            f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values "
-            "are kept. To restart the plan, call scheduler.seek(0)."
-        )
+        found = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"
+        advice = Advice(Sentence("To restart the plan, call scheduler.seek(0)."))
+        planned.parts.processes.warn(Problem(found=found, advice=advice))
 
 
 def warn_if_shorter_than_epoch(planned: Groups) -> None:
@@ -185,10 +187,12 @@ def warn_if_shorter_than_epoch(planned: Groups) -> None:
     if horizon is None or epoch is None or not horizon.is_resolved or plan.clock != UPDATES:
         return
     if horizon.updates < epoch:
-        planned.parts.processes.warn(
+        found = (
             f"horizon={horizon} is {horizon} updates, less than one epoch of {epoch}: after update {horizon} the last "
-            f'values are kept. For {horizon} epochs write horizon="{horizon} epochs"'
+            "values are kept"
         )
+        advice = Advice(Sentence(f'For {horizon} epochs write horizon="{horizon} epochs"'))
+        planned.parts.processes.warn(Problem(found=found, advice=advice))
 
 
 def values_of_other_plan(planned: Groups, groups: list[Group]) -> Values | None:
@@ -392,11 +396,10 @@ class Resume:
             return
         run.warned_of_missing_count = True
         bases = "initial values" if initial else "the loaded values" if count is None else "the recorded values"
-        self.processes.warn(
-            f"{_found_count('the checkpoint of the optimizer', count)}; starting the plan at update 0, with {bases} as "
-            "bases. "
-            f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
-        )
+        found = _found_count("the checkpoint of the optimizer", count)
+        found += f"; starting the plan at update 0, with {bases} as bases"
+        instead = f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
+        self.processes.warn(Problem(found=found, advice=Advice(Sentence(instead))))
 
     def position_of(self, planned: Groups, groups: list[Group]) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""

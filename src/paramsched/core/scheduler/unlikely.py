@@ -5,6 +5,7 @@ from math import ceil
 
 import numpy as np
 
+from paramsched.core.base.problem import Advice, Problem, Sentence
 from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import is_number
 from paramsched.core.plan import Binding, selector_text
@@ -27,17 +28,21 @@ def report_unlikely_values(
     told = set()
     for line, trap in _unlikely_lines(in_force, slots):
         told.add(line.name)
-        whose = "" if line.groups is None else f"group {selector_text(line.groups)}: "
-        processes.warn(f"{whose}{trap[1]}. {trap[2]} [{trap[0]}]")
+        whose = "" if line.groups is None else f"group {selector_text(line.groups)}"
+        code, found, instead = trap
+        processes.warn(Problem(code, found, site=whose, advice=Advice(Sentence(instead))))
     for field in dict.fromkeys(slot.name for slot in slots if slot.name not in told):
         if not any(slot.base or slot.schedule.has_absolute for slot in slots if slot.name == field):
             code, found, instead = base_is_zero(field)
-            report = processes.warn if field == "lr" else processes.log  # a weight decay of 0 may be meant
-            report(f"{found}. {instead} [{code}]")
+            problem = Problem(code, found, advice=Advice(Sentence(instead)))
+            if field == "lr":
+                processes.warn(problem)
+            else:  # a weight decay of 0 may be meant
+                processes.log("%s [%s]", problem, code)
     of_groups = [(one.block.slots, groups[name], one.labels(groups[name])) for name, one in run.members.items()]
-    for text in (_second_warmup(of_groups), _given_decay(of_groups)):
-        if text:
-            processes.warn(text)
+    for about in (_second_warmup(of_groups), _given_decay(of_groups)):
+        if about is not None:
+            processes.warn(about)
 
 
 def _unlikely_lines(in_force: ResolvedPlan, slots: Sequence[Slot]) -> Iterator[tuple[Binding, Trap]]:
@@ -55,8 +60,8 @@ def _unlikely_lines(in_force: ResolvedPlan, slots: Sequence[Slot]) -> Iterator[t
             yield line, trap
 
 
-def _second_warmup(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]]) -> str:
-    """Return a warning if an optimizer warms up a rate that the plan warms up too; empty otherwise."""
+def _second_warmup(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]]) -> Problem | None:
+    """Return a warning if an optimizer warms up a rate that the plan warms up too; None otherwise."""
     for slots, groups, labels in of_groups:
         for slot in slots:
             steps = groups[slot.group].get("warmup_steps")
@@ -64,16 +69,17 @@ def _second_warmup(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequen
                 continue
             values = evaluate(slot.schedule, _first_times(slot.schedule), slot.base) / slot.base
             if values[0] < 1 and values[0] < values.max():
-                return (
+                found = (
                     f"group {labels[slot.group]!r} has warmup_steps={steps:g}, and the plan begins at {values[0]:g} × "
-                    "base: the optimizer multiplies the planned lr by a warmup of its own. Construct the optimizer "
-                    "with warmup_steps=0, or begin the plan at base"
+                    "base: the optimizer multiplies the planned lr by a warmup of its own"
                 )
-    return ""
+                instead = "Construct the optimizer with warmup_steps=0, or begin the plan at base"
+                return Problem(found=found, advice=Advice(Sentence(instead)))
+    return None
 
 
-def _given_decay(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]]) -> str:
-    """Return a warning if absolute levels give a group without weight decay the decay of others; empty otherwise."""
+def _given_decay(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]]) -> Problem | None:
+    """Return a warning if absolute levels give a group without weight decay the decay of others; None otherwise."""
     decays = [
         (slot, labels[slot.group])
         for slots, _, labels in of_groups
@@ -85,12 +91,13 @@ def _given_decay(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence
         values = evaluate(slot.schedule, _first_times(slot.schedule), 0.0)
         if not slot.base and id(slot.schedule) in decayed and values.any():
             value = values[np.flatnonzero(values)[0]]
-            return (
+            found = (
                 f"weight_decay of group {name!r} is 0 in the optimizer, and an absolute value has no base: the plan "
-                f"gives it {value:g}. To keep 0, add a line for this group: "
-                f'ps.Binding("weight_decay", 0, groups={name!r})'
+                f"gives it {value:g}"
             )
-    return ""
+            instead = f'To keep 0, add a line for this group: ps.Binding("weight_decay", 0, groups={name!r})'
+            return Problem(found=found, advice=Advice(Sentence(instead)))
+    return None
 
 
 def _first_times(schedule: Schedule) -> Array:

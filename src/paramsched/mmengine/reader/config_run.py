@@ -10,6 +10,7 @@ from typing import Any, final
 
 from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
 from paramsched.core.base.diagnostic import child_path, entry_path
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files.arguments import accumulation_fact, updates_with_accumulation
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
@@ -256,7 +257,7 @@ def execute(path: str) -> dict[str, Any]:
     except Exception as error:  # whatever the file raises
         found = f"MMEngine cannot execute it: {type(error).__name__}: {error}"
         raise ConfigError(path, [f"{found}. Correct the file, or leave out --run-config (run_config=True)"]) from error
-    warn_user(f"{path} was executed in MMEngine")
+    warn_user(Problem(found=f"{path} was executed in MMEngine"))
     return {name: _with_short_types(value) for name, value in data.items()}
 
 

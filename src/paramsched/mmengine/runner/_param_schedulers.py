@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, final
 
 from torch.optim import Optimizer
 
+from paramsched.core.base.problem import Advice, Problem, Sentence
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.fields import Field
 from paramsched.core.plan import Plan, Target
@@ -154,11 +155,16 @@ def _build_for_one(
     _require_no_on_base(choices)
     built = build_param_scheduler(config, wrapper, **facts.lengths_for(name))
     if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):
-        warn_user(
-            f"accumulative_counts={facts.accumulation[name]}: schedulers with by_epoch=False are stepped on every "
-            f"batch, as in MMEngine, {facts.accumulation[name]} times per update. To count updates write "
+        found = (
+            "schedulers with by_epoch=False are stepped on every batch, as in MMEngine, "
+            f"{facts.accumulation[name]} times per update"
+        )
+        instead = (
+            "To count updates write "
             "default_hooks=dict(param_scheduler=dict(type='ParamSchedulerHook', count='updates')), or pass a Plan"
         )
+        site = f"accumulative_counts={facts.accumulation[name]}"
+        warn_user(Problem(site=site, found=found, advice=Advice(Sentence(instead))))
     return list(built)
 
 
@@ -214,16 +220,15 @@ def warn_without_validation(schedulers: Schedulers) -> None:
         if getattr(one, "need_val_args", False):
             watches.append(f"{type(one).__name__}(monitor={getattr(one, 'monitor', 'loss')!r})")
         for what in watches:
-            warn_user(
-                f"{what} never acts, because the run has no validation. Write Runner(val_dataloader=…, val_cfg=dict())"
-            )
+            found = f"{what} never acts, because the run has no validation"
+            warn_user(Problem(found=found, advice=Advice("Runner(val_dataloader=…, val_cfg=dict())")))
 
 
 def warn_if_unmeasured(schedulers: Schedulers) -> None:
     """Warn at the end of a run about plateau schedulers that never received their metric."""
     for many in schedulers.values():
         for line in unmeasured(one for one in many if isinstance(one, _ParamScheduler)):
-            warn_user(f"param_scheduler{line}")
+            warn_user(Problem(found=f"param_scheduler{line}"))
 
 
 def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer, name: str = "") -> list[tuple[str, int]]:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+from paramsched.core.base.problem import Advice, Problem, Sentence
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.dropins.group_fields import (
     KnownGroups,
@@ -171,10 +172,10 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         changed = compare_arguments(self, state_dict)
         if changed:
             listed = ", ".join(f"{name}: {ours!r} -> {theirs!r}" for name, (ours, theirs) in changed.items())
-            warn_user(
-                f"{type(self).__name__}.load_state_dict: the saved arguments replace this scheduler's: {listed}. "
-                "Write paramsched.mmengine.schedulers.restore(…, on_change='new') to keep the new ones",
-            )
+            instead = "Write paramsched.mmengine.schedulers.restore(…, on_change='new') to keep the new ones"
+            found = f"the saved arguments replace this scheduler's: {listed}"
+            site = f"{type(self).__name__}.load_state_dict"
+            warn_user(Problem(site=site, found=found, advice=Advice(Sentence(instead))))
         # Some versions of MMEngine also saved functions, which are skipped here.
         self._remember({key: value for key, value in state_dict.items() if not callable(value)})
 
@@ -240,15 +241,15 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         if self._global_step != 0:
             return
         if optimizers.shadowing_steps(self.optimizer) != getattr(self, "_step_found", (None, None)):
-            warn_user(
-                "Seems like `optimizer.step()` has been overridden after parameter value scheduler initialization. "
-                f"Please, make sure to call `optimizer.step()` before `scheduler.step()`. {_ABOUT_ORDER}",
-            )
+            found = "Seems like `optimizer.step()` has been overridden after parameter value scheduler initialization"
+            instead = f"Please, make sure to call `optimizer.step()` before `scheduler.step()`. {_ABOUT_ORDER}"
+            warn_user(Problem(found=found, advice=Advice(Sentence(instead))))
         elif not (optimizers.has_stepped(self.optimizer) or optimizers.may_step_later(self.optimizer)):
-            warn_user(
-                "Detected call of `scheduler.step()` before `optimizer.step()`. Call them in the opposite order: "
-                "otherwise the first value of the schedule is skipped. " + _ABOUT_ORDER,
+            found = "Detected call of `scheduler.step()` before `optimizer.step()`"
+            instead = (
+                f"Call them in the opposite order: otherwise the first value of the schedule is skipped. {_ABOUT_ORDER}"
             )
+            warn_user(Problem(found=found, advice=Advice(Sentence(instead))))
 
     def _take_in_late_groups(self) -> None:
         """Include groups that were added since the last tick (docs/compat/divergences.md, MMEngine 34)."""
@@ -322,7 +323,7 @@ class RuleScheduler(_ParamScheduler):
             raise problem.kind(f"{type(self).__name__}: {problem.message}")
         arguments = self.table_row.complete(given)
         for caution in argument_warnings(self.table_row, arguments):
-            warn_user(f"{type(self).__name__}: {caution}")
+            warn_user(Problem(site=type(self).__name__, found=caution))
         tail = {name: arguments.pop(name) for name in ("begin", "end", "last_step", "by_epoch", "verbose")}
         vars(self).update(arguments)
         self._write_into_groups(optimizer, param_name, tail["last_step"])
@@ -381,7 +382,7 @@ class RuleScheduler(_ParamScheduler):
         if row.name == "Exponential":
             arguments = row.defaulted({"gamma": None, **kwargs})
             for caution in argument_warnings(row, {**arguments, "end": INF}, converted_from_epochs=True):
-                warn_user(f"{cls.__name__}: {caution}")
+                warn_user(Problem(site=cls.__name__, found=caution))
 
 
 class LRSchedulerMixin:

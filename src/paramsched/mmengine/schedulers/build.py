@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from typing import Any, Literal, TypeAlias, overload
 
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.plan import resolve
 from paramsched.core.time import Calendar
@@ -113,7 +114,7 @@ def _build_list(config: Any, optimizer: OptimizerLike, run: RunLength, where: st
     built = [_build_element(element, index, optimizer, run, where) for index, element in enumerate(elements)]
     of_table = [(one.table_row, vars(one)) for one in built if isinstance(one, RuleScheduler)]
     for caution in list_warnings(of_table, run):
-        warn_user(f"{where}param_scheduler[{caution.index}]: {caution.text}")
+        warn_user(Problem(site=f"{where}param_scheduler[{caution.index}]", found=caution.text))
     return built
 
 

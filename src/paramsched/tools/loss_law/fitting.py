@@ -8,6 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.plan.forms import FORMS
@@ -140,7 +141,8 @@ def fit(
         raise InvalidArgument("loss_law.fit(…)", found, "Add a run with a decay")
     peaks = sorted({float(one.max()) for one in rates})
     if peaks[-1] > (1 + NEAR_PEAK) * peaks[0]:
-        warn_user(f"the runs have peak rates from {peaks[0]:g} to {peaks[-1]:g}, but a law describes one peak")
+        found = f"the runs have peak rates from {peaks[0]:g} to {peaks[-1]:g}, but a law describes one peak"
+        warn_user(Problem(found=found))
     unit = peaks[-1]
 
     averaged = []  # the mean of the logarithms of successive losses, at the middle update

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from paramsched.core.base.files import open_to_read, path_of_file, write_whole_file
-from paramsched.core.base.problem import Advice, Sentence
+from paramsched.core.base.problem import Advice, Problem, Sentence
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.curves.arrays import Floats, Integers
 from paramsched.core.plan.forms import FORMS
@@ -212,12 +212,14 @@ class LossLaw:
                 raise InvalidArgument(f"law.predict(…, at={shown(at)})", found, f"Write at=[{rates.size - 1}]")
             points = points.astype(np.int64)
         if rates.size > _LONGEST * self.longest:
-            warn_user(
+            found = (
                 f"the run has {rates.size:,} updates, more than three times the longest fitted run "
                 f"({self.longest:,}); no prediction of this length was compared with a run"
             )
+            warn_user(Problem(found=found))
         if (lowest := float(rates[first:].min())) < 0.99 * self.lowest:
-            warn_user(f"the run has rates down to {lowest:.3g}; the smallest fitted rate is {self.lowest:.3g}")
+            found = f"the run has rates down to {lowest:.3g}; the smallest fitted rate is {self.lowest:.3g}"
+            warn_user(Problem(found=found))
         losses = self.losses(rates, points)
         if (least := float(losses[0].min())) <= self.constants["L0"]:  # each rise and fall of a rate adds to the terms
             found = f"the predicted loss is {least:.4g}, but the law has no loss below {self.constants['L0']:.4g}"
@@ -228,9 +230,10 @@ class LossLaw:
         falls = np.flatnonzero(np.diff(rates[first:]) < 0)
         again = rates[first:][falls[0] + 1 :] if falls.size else rates[:0]
         if again.size and float(np.max(again - np.minimum.accumulate(again))) > NEAR_PEAK * peak:
-            warn_user(
+            found = (
                 "the rate rises again after it has fallen; the law counts each cycle anew, and predicts too low a loss"
             )
+            warn_user(Problem(found=found))
         return Prediction(points, *losses, rates)
 
     def losses(self, rates: Floats, points: Integers) -> tuple[Floats, Floats, Floats]:
