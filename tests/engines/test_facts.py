@@ -243,4 +243,4 @@ def test_only_watched_metrics_are_passed_and_those_that_never_came_are_named():
 
     assert scheduler.seen == [{"a": 1.0}, {"b": 2.0}]
     assert len(scheduler.warnings) == 1
-    assert "watches b, which was never reported; reported metrics: a, c" in scheduler.warnings[0]
+    assert "watches b, which was never reported; reported metrics: a, c" in str(scheduler.warnings[0])

@@ -25,6 +25,7 @@ from paramsched.core.base.check_rules import Severity
 from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, UNREADABLE
 from paramsched.core.base.diagnostic import HORIZON, Diagnostic, TextEdit, entry_path, json_text
 from paramsched.core.base.files import is_replaced, write_over_text
+from paramsched.core.base.problem import before_advice
 from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
 from paramsched.core.base.user_warnings import DiagnosticWarning
 from paramsched.core.files.plan_files import PlanText
@@ -271,10 +272,9 @@ def findings_as_lines(findings: Sequence[Diagnostic]) -> list[Line]:
         if one.severity != "error":
             parts.append((f"{one.severity}: ", style))
         if one.instead:
-            begin = one.message.removesuffix(one.instead)
-            parts += [(begin, None), BREAK, (one.instead, "good")]
+            parts += [(before_advice(one.found), None), BREAK, (one.instead, "good")]
         else:
-            parts.append((one.message, None))
+            parts.append((one.found, None))
         lines.append([*parts, (f" [{one.code}]", "dim")])
         if one.pointer:
             excerpt, caret = one.pointer.split("\n")

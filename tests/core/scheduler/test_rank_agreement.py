@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.base.problem import Problem
 from paramsched.core.runs import rank_agreement
 from paramsched.core.runs.processes import Ranks as RanksOfRun
 from paramsched.core.runs.processes import note_end_of_store
@@ -398,7 +399,7 @@ def test_what_every_rank_detects_is_a_warning_on_the_first(rank, size, level, mo
 
     with caplog.at_level(logging.INFO):
         WORLD.log("said %d", rank)
-        WORLD.warn(f"warned {rank} of {size}")
+        WORLD.warn(Problem(found=f"warned {rank} of {size}"))
 
     logged = [(level, f"said {rank}")] + [("INFO", f"warned {rank} of {size}")] * (level == "INFO")
     assert [(one.levelname, one.getMessage()) for one in caplog.records] == logged

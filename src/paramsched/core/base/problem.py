@@ -180,6 +180,9 @@ def with_advice(found: str, advice: str) -> str:
     >>> with_advice('unknown unit "epoks"; did you mean "epochs"?', 'Write "5 epochs"')
     'unknown unit "epoks"; did you mean "epochs"? Write "5 epochs"'
     """
-    if not advice:
-        return found
-    return f"{found} {advice}" if found.endswith(("?", "!", ".")) else f"{found}. {advice}"
+    return f"{before_advice(found)}{advice}" if advice else found
+
+
+def before_advice(found: str) -> str:
+    """Return the description of a problem as a sentence that the advice follows."""
+    return f"{found} " if found.endswith(("?", "!", ".")) else f"{found}. "

@@ -806,12 +806,15 @@ class _CallRepair:
 
     def _as_advised(self, error: InvalidArgument) -> Mend | None:
         """Take the entire line that the function advises: `clamp(cosine(), 1, 0.5)`. The promise checks its numbers."""
-        if error.is_example or not error.write.startswith((f"{self.name}(", "anneal(")):
+        if error.is_example or not error.write:
             return None
         try:
-            self.own = without_places(tree_of(error.write, self.builder.names).node)
-        except ParseError:
+            line = tree_of(error.write, self.builder.names).node
+        except ParseError:  # the advice is not a line, but the argument to write
             return None
+        if not isinstance(line, Call) or line.name not in (self.name, "anneal"):
+            return None
+        self.own = without_places(line)
         return Mend("order")
 
     def _leaf(self, param: Param, *, shares: bool) -> Mend | None:

@@ -1,0 +1,110 @@
+"""A message is printed from its Problem: no code writes a warning as text, or takes a message of the library apart."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from paramsched import errors
+
+LIBRARY = Path(errors.__file__).parent
+FILES = {str(path.relative_to(LIBRARY)): ast.parse(path.read_text(encoding="utf-8")) for path in LIBRARY.rglob("*.py")}
+OWN = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.ParamschedError)}
+MESSAGES = {"message", "instead", "found", "advice", "summary", "path_and_message", "place_and_message", "write"}
+"""The attributes of errors and diagnostics that are text for a reader."""
+CUTS = {"partition", "rpartition", "split", "rsplit", "splitlines", "removeprefix", "removesuffix", "replace"} | {
+    "strip", "lstrip", "rstrip", "startswith", "endswith", "find", "index",
+}  # fmt: skip
+PATTERNS = {"match", "search", "fullmatch", "sub", "subn", "findall", "finditer"}
+WARNS = {
+    "core/base/user_warnings.py": "it prints the problem",
+    "cli/_lint_output.py": "it passes on warnings of other libraries",
+}
+
+
+def calls(tree: ast.AST) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def name_of(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+
+
+def printed_errors(tree: ast.AST) -> set[ast.AST]:
+    """Return the calls `str(error)` in the handlers of the library's own exceptions."""
+    handlers = [one for one in ast.walk(tree) if isinstance(one, ast.ExceptHandler) and one.type is not None]
+    own = [one for one in handlers if OWN & {part.id for part in ast.walk(one.type) if isinstance(part, ast.Name)}]
+    return {call for one in own for call in calls(one) if ast.unparse(call) == f"str({one.name})"}
+
+
+def taken_apart(tree: ast.AST) -> list[str]:
+    """Return the expressions of a file that take a message apart: by a method, a pattern, a slice or `in`."""
+    printed, found = printed_errors(tree), list[ast.AST]()
+
+    def is_message(node: ast.AST) -> bool:
+        return node in printed or (isinstance(node, ast.Attribute) and node.attr in MESSAGES)
+
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=text, attr=method), args=args):
+                wrong = is_message(text) if method in CUTS else method in PATTERNS and any(map(is_message, args))
+            case ast.Subscript(value=text, slice=ast.Slice()):
+                wrong = is_message(text)
+            case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[text]):
+                wrong = is_message(text)
+            case _:
+                wrong = False
+        found += [node] * wrong
+    return [ast.unparse(node) for node in found]
+
+
+def test_the_check_finds_each_way_to_take_a_message_apart():
+    code = """
+try: read()
+except (ConfigError, OSError) as error:
+    str(error).split(":"), error.found[:10], re.sub("Write", "", one.message), "Write" in one.instead
+except TypeError as other:
+    str(other).split(":")
+"""
+    assert sorted(taken_apart(ast.parse(code))) == [
+        "'Write' in one.instead",
+        "error.found[:10]",
+        "re.sub('Write', '', one.message)",
+        "str(error).split(':')",
+    ]
+
+
+def test_no_code_takes_a_message_of_the_library_apart():
+    assert {file: found for file, tree in FILES.items() if (found := taken_apart(tree))} == {}
+
+
+def test_only_one_function_issues_warnings():
+    issued = {file for file, tree in FILES.items() if {"warn", "warn_explicit"} & module_calls(tree, "warnings")}
+
+    assert issued == set(WARNS)
+
+
+def module_calls(tree: ast.AST, module: str) -> set[str]:
+    """Return the names of a module's functions that a file calls."""
+    imported = {
+        one.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == module
+        for one in node.names
+    }
+    of_module = {one.func.attr for one in calls(tree) if ast.unparse(one.func).startswith(f"{module}.")}
+    return of_module | (imported & {ast.unparse(one.func) for one in calls(tree)})
+
+
+@pytest.mark.parametrize("function", ["warn_user", "warn", "_warn_once"])
+def test_a_warning_is_a_problem_and_no_text(function):
+    texts = {
+        (file, ast.unparse(argument))
+        for file, tree in FILES.items()
+        for one in calls(tree)
+        if name_of(one) == function and ast.unparse(one.func) != "warnings.warn"
+        for argument in one.args[-1:]
+        if isinstance(argument, (ast.Constant, ast.JoinedStr, ast.BinOp))
+    }
+
+    assert texts == set()
