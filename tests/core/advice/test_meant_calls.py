@@ -57,7 +57,6 @@ def advice_of(call):
         ("ps.linear(warmup_ratio=0.1)", 'warmup("10%") >> linear()'),
         ("ps.step(10, gama=0.5)", "step(10, gamma=0.5)"),
         ("ps.multistep(10, 20, gamma=0.5)", "multistep([10, 20], gamma=0.5)"),
-        ("ps.inverse_sqrt(warmup_steps=10)", "warmup(10) >> inverse_sqrt(10)"),
         ("ps.exponential(rate=0.9)", "exponential(gamma=0.9)"),
         ('ps.Binding(ps.cosine(to=0.3), "lr")', "Binding('lr', cosine(to=0.3))"),
         ('ps.Binding(lr="cosine()")', "Binding(field='lr', schedule='cosine()')"),

@@ -102,21 +102,6 @@ def _counts(values: Sequence[int]) -> str:
 # ---- helpers of one library
 
 
-def _waves(decay: Fraction | None, waves: float, floor: str = "0.0") -> str:
-    """Return cosine waves without an end.
-
-    Args:
-        decay: the updates of `waves` waves; None for the entire run.
-        waves: the number of waves; 0.5 is a decay.
-        floor: the level between two waves.
-    """
-    _above_0(waves)
-    to = "" if floor == "0.0" else f"to={floor}"
-    if decay is None:
-        return f"cosine({to})" if waves == 0.5 else f"cosine_wave({waves!r}{to and f', {to}'})"
-    return f"restarts(cosine_wave({to}), {_steps(decay / Fraction(repr(waves)))})"
-
-
 def _torch_sequence(schedulers: Sequence[Stage], milestones: Sequence[int]) -> str:
     _check(len(schedulers) == len(milestones) + 1, *(isinstance(one, Stage) for one in schedulers))
     lengths = [_count(end - begin) for begin, end in pairwise([0, *milestones])]
@@ -127,46 +112,6 @@ def _torch_sequence(schedulers: Sequence[Stage], milestones: Sequence[int]) -> s
     last = schedulers[-1].text
     if late := re.match(r"multistep\(\[[^]]*?(\d+)\]", last):  # a stage must reach its last milestone
         last = f"take({last}, {int(late[1]) + 1})"
-    return " >> ".join([*stages, last])
-
-
-def _warmed(warmup: int, *stages: str) -> str:
-    return " >> ".join([f"warmup({_count(warmup)})", *stages] if warmup else stages)
-
-
-def _left(warmup: int, total: int | None) -> Fraction | None:
-    """Return the updates after the warmup; None for the entire run."""
-    return None if total is None else Fraction(int(_count(total - warmup)))
-
-
-def _over(left: Fraction | None) -> str:
-    return "" if left is None else f"over={left}"
-
-
-def _hf_restarts(left: Fraction | None, cycles: int) -> str:
-    if cycles == 1:
-        return f"cosine({_over(left)})"
-    _check(isinstance(cycles, int), 1 < cycles < 1000)
-    if left is None:
-        return f"restarts(cosine(), times={cycles})"
-    for begin in (cycle * left / cycles for cycle in range(1, cycles)):
-        # Because of rounding, the first value of a cycle in transformers may be 0 instead of the peak.
-        _check(begin.denominator > 1 or (cycles * (float(begin) / float(left))) % 1.0 < 0.5)
-    return f"restarts(cosine(), {_steps(left / cycles)}, {cycles})"
-
-
-def _hf_floor(low: float | None, share: float | None) -> str:
-    _check((low is None) != (share is None))
-    return _number(share, 0, 1) if share is not None else _level(low or 0.0)
-
-
-def _hf_wsd(warmup: int, decay: int, stable: int, rising: str, curve: str, low: float) -> str:
-    floor = _number(low, 0, 1)
-    _check(rising in ("linear", "cosine"), curve in ("linear", "cosine", "1-sqrt"))
-    stages = [f"{rising}({floor}, 1.0, {_count(warmup)})"] if warmup else []
-    stages += [f"constant(1.0, {_count(stable)})"] if stable else []
-    levels = f"(1.0, {floor}, {_count(decay)}"
-    last = f"anneal{levels}, curves.one_minus_sqrt)" if curve == "1-sqrt" else f"{curve}{levels})"
     return " >> ".join([*stages, last])
 
 
@@ -281,34 +226,6 @@ def _rule(rule: str, begin: int = 0, end: int = _ENDLESS, by_epoch: bool = True,
 # ---- the calls: functions whose signatures are those of the schedulers
 
 # fmt: off
-# num_training_steps is the length of the run, so a schedule without it lasts to the horizon.
-_TRANSFORMERS: Final[_Calls] = {
-    "get_constant_schedule": lambda: "constant()",
-    "get_constant_schedule_with_warmup": lambda num_warmup_steps: _warmed(num_warmup_steps, "constant()"),
-    "get_linear_schedule_with_warmup": lambda num_warmup_steps, num_training_steps=None:
-        _warmed(num_warmup_steps, f"linear({_over(_left(num_warmup_steps, num_training_steps))})"),
-    "get_cosine_schedule_with_warmup": lambda num_warmup_steps, num_training_steps=None, num_cycles=0.5:
-        _warmed(num_warmup_steps, _waves(_left(num_warmup_steps, num_training_steps), num_cycles)),
-    "get_cosine_with_hard_restarts_schedule_with_warmup":
-        lambda num_warmup_steps, num_training_steps=None, num_cycles=1:
-        _warmed(num_warmup_steps, _hf_restarts(_left(num_warmup_steps, num_training_steps), num_cycles)),
-    "get_polynomial_decay_schedule_with_warmup":
-        lambda num_warmup_steps, num_training_steps=None, lr_end=1e-7, power=1.0:
-        _warmed(num_warmup_steps, f"polynomial({_above_0(power)}, to={_level(lr_end)}"
-                f"{', ' * (num_training_steps is not None)}{_over(_left(num_warmup_steps, num_training_steps))})"),
-    "get_inverse_sqrt_schedule": lambda num_warmup_steps, timescale=None:
-        _warmed(num_warmup_steps, f"inverse_sqrt({_count(timescale or num_warmup_steps or 10_000)})"),
-    "get_cosine_with_min_lr_schedule_with_warmup": lambda num_warmup_steps, num_training_steps=None, num_cycles=0.5,
-        last_epoch=-1, min_lr=None, min_lr_rate=None:
-        _warmed(num_warmup_steps, _waves(
-            _left(num_warmup_steps, num_training_steps), num_cycles, _hf_floor(min_lr, min_lr_rate))),
-    "get_wsd_schedule": lambda num_warmup_steps, num_decay_steps, num_training_steps=None, num_stable_steps=None,
-        warmup_type="linear", decay_type="cosine", min_lr_ratio=0, num_cycles=0.5:
-        _check(num_cycles == 0.5) + _hf_wsd(
-            num_warmup_steps, num_decay_steps,
-            num_training_steps - num_warmup_steps - num_decay_steps if num_stable_steps is None else num_stable_steps,
-            warmup_type, decay_type, min_lr_ratio),
-}
 _TIMM_CALLS: Final[_Calls] = {
     "CosineLRScheduler": lambda t_initial, lr_min=0.0, **others:
         _timm(lambda length: f"cosine(1.0, {_level(lr_min)}, {length(t_initial)})", others),
@@ -402,15 +319,9 @@ _MMENGINE: Final[_Calls] = {
               f"{f', {_count(T_max)}' if T_max else ''}", **window),
 }
 # fmt: on
-_SHORT_NAMES: Final = {
-    "constant_with_warmup": "get_constant_schedule_with_warmup",
-    "cosine_with_restarts": "get_cosine_with_hard_restarts_schedule_with_warmup",
-    "cosine_with_min_lr": "get_cosine_with_min_lr_schedule_with_warmup",
-    "warmup_stable_decay": "get_wsd_schedule",
-}
 CALLS: Final[dict[str, _Calls]] = {
     "torch": {},  # its calls are in its folder
-    "transformers": _TRANSFORMERS | {name: _TRANSFORMERS[function] for name, function in _SHORT_NAMES.items()},
+    "transformers": {},
     "timm": _TIMM_CALLS,
     "optax": _OPTAX,
     "keras": _KERAS,

@@ -7,10 +7,8 @@ folder is absent has no calls.
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from inspect import signature
 from typing import Any, Final, NamedTuple
 
-from paramsched.core.advice.peer_calls import CALLS, line_of_call
 from paramsched.core.advice.peer_words import meant_by, own_name
 from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.schedules.base import Schedule
@@ -61,13 +59,12 @@ def schedule_of_call(name: str, positional: Sequence[Any], named: Mapping[str, A
         name: the name of the scheduler, which may contain its module.
         positional, named: the arguments without the optimizer: numbers, text, lists and schedules.
     """
-    named = {key: one for key, one in named.items() if key not in _STATE}
     for call in calls_named(name):
-        given = dict(zip(call.arguments, positional, strict=False)) | named
+        given = dict(zip(call.arguments, positional, strict=False)) | dict(named)
         if len(given) < len(positional) + len(named):  # too many arguments, or one of them twice
             continue
         try:
-            return call.schedule(**given)
+            return call.schedule(**{key: one for key, one in given.items() if key not in _STATE})
         except (ParamschedError, TypeError, ValueError, ArithmeticError):
             continue
     return None
@@ -95,9 +92,7 @@ def line_of_own_call(name: str, given: Mapping[str, Any], known: Collection[str]
         The line; empty if it is unknown; None if no argument is one of a scheduler with other defaults.
     """
     theirs = _OWN_CALLS.get(name, "")
-    call = next(calls_named(theirs), None)
-    old = CALLS.get(theirs.partition(".")[0], {}).get(theirs.partition(".")[2])
-    words = call.arguments if call is not None else tuple(signature(old).parameters) if old is not None else ()
+    words = next((call.arguments for call in calls_named(theirs)), ())
     if "num_warmup_steps" in words:
         given = {"num_warmup_steps" if key in _WARMUP_STEPS else key: one for key, one in given.items()}
     if not any(key in words and key not in known for key in given):
@@ -105,7 +100,5 @@ def line_of_own_call(name: str, given: Mapping[str, Any], known: Collection[str]
     renamed = {
         next((one for one in words if own_name(one, [key], name) == key), key): one for key, one in given.items()
     }
-    if old is not None:
-        return line_of_call(theirs, [], renamed) or ""
     schedule = schedule_of_call(theirs, [], renamed)
     return "" if schedule is None else str(schedule)
