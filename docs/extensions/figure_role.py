@@ -52,7 +52,7 @@ def figure(
     """Return the figure of this name."""
     if text not in figures():
         names = ", ".join(map(repr, figures()))
-        message = f"unknown figure {text!r}. Write one of {names}"
+        message = f"unknown figure {text!r}. Use one of {names}"
         return [], [inliner.reporter.error(message, line=line)]
     return [nodes.Text(figures()[text])], []
 

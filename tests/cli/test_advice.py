@@ -92,7 +92,7 @@ def test_every_listed_image_format_can_be_drawn(folder):
     pytest.importorskip("matplotlib")
     output = call(["show", "plan.yaml", "--horizon", "9", "-o", "plan.gif"]).stderr
 
-    suffixes = output.rpartition("Write one of ")[2].strip().split(", ")
+    suffixes = output.rpartition("Use one of ")[2].strip().split(", ")
 
     assert len(suffixes) == 4
     for suffix in suffixes:

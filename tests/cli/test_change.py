@@ -115,8 +115,8 @@ def test_comments_are_dropped_with_a_note(folder):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("8000",), 2, "Write exactly one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale"),
-        (("8000", "lr=constant(0.5)", "--cooldown", "100"), 2, "Write exactly one of"),
+        (("8000",), 2, "Pass exactly one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale"),
+        (("8000", "lr=constant(0.5)", "--cooldown", "100"), 2, "Pass exactly one of"),
         (("soon", "lr=constant(0.5)"), 2, "--at: "),
         (("8000", "lr"), 2, "lr: expected FIELD=SCHEDULE"),
         (("8000", "--scale", "lr"), 2, "Write --scale lr=0.5"),

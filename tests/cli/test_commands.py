@@ -419,8 +419,8 @@ def test_files_with_equal_names_are_distinguished_and_use_the_longest_horizon(tr
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        (("trunk.yaml",), "trunk.yaml was passed twice. Write each plan once"),
-        (("at-40.yaml", "--other", "at-60.yaml"), "Write it as one more PLAN"),
+        (("trunk.yaml",), "trunk.yaml was passed twice. Pass each plan once"),
+        (("at-40.yaml", "--other", "at-60.yaml"), "Pass it as one more plan"),
     ],
     ids=["one plan twice", "another plan to compare with"],
 )

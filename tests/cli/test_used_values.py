@@ -119,7 +119,7 @@ def test_values_and_metrics_of_one_log_are_drawn_and_a_missing_base_is_noted(fol
         (("--used", "used.csv", "--metric", "los"), "column 'los' of used.csv"),
         (
             ("--used", "used.csv", "--used", "used.csv"),
-            "--used used.csv was passed twice. Write each log once, or give it a name: --used first=used.csv",
+            "--used used.csv was passed twice. Pass each log once, or give it a name: --used first=used.csv",
         ),
     ],
 )

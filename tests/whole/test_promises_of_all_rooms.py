@@ -4,10 +4,13 @@ Each command and each dialect has a mistake here; a new one without a mistake fa
 `test_advice.py`, rules of `paramsched check` in `tests/tools/check/test_check_rules.py`, which list all of them too.
 """
 
+import ast
 import copy
 import json
 import re
 import shlex
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -37,6 +40,7 @@ COMMANDS = {
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plan.yaml").write_text("horizon: 90\nlr: cosine(to=0.31)\n")
+    (tmp_path / "rates.csv").write_text("step,lr\n" + "".join(f"{t},{0.1 - t / 1000}\n" for t in range(90)))
     (tmp_path / "other.yaml").write_text("horizon: 90\nlr: linear(1, 0.17)\n")
     (tmp_path / "log.csv").write_text("step,rate\n" + "".join(f"{t},{0.1 - t / 1000}\n" for t in range(90)))
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
@@ -56,6 +60,28 @@ def test_a_mistake_in_a_command_line_is_mended_by_its_promise(name):
 
     assert done.exit_code in (0, 1), done.output
     assert "No such option" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "right"),
+    [
+        ("convert rates.csv --from logs", "--from logs", "--from log"),
+        ("show plan.yaml --format yml", "--format yml", "--format yaml"),
+        ("change plan.yaml --at 40 --lr 'linear(to=0.7)'", "--lr 'linear(to=0.7)'", "'lr=linear(to=0.7)'"),
+        ("audit log.csv", "log.csv", "log.csv --column lr=rate"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_name_with_one_reading_is_promised(line, wrong, right):
+    refused = CliRunner().invoke(main, shlex.split(line))
+    assert refused.output.strip().endswith(f"Write {right.removeprefix('log.csv ')}")
+    assert CliRunner().invoke(main, shlex.split(line.replace(wrong, right))).exit_code == 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_plan_in_place_of_a_log_is_answered_with_the_option_for_plans():
+    output = CliRunner().invoke(main, ["audit", "plan.yaml"]).output
+    assert output.strip().endswith("For example: paramsched audit log.csv --plan plan.yaml")
 
 
 DIALECTS = {
@@ -128,3 +154,36 @@ def test_a_misspelled_entry_of_a_file_is_mended_by_its_promise(name):
 
     assert not diagnostic.is_example
     assert loads(mended(wrong, diagnostic), format=name) == loads(right, format=name)
+
+
+SOURCE = Path(ps.__file__).parent
+PROSE = re.compile(
+    r"\bWrite (an?|the|one|each|names?|exactly|both|these|this|your|its|it|no|numbers?|only|all|several|them|with) "
+    r"|\bWrite [^.]*\b(NAME|PATH|PLAN|FIELD|FILE|VALUE|NUMBER)\b"
+)
+"""Text after "Write" that nobody can paste: a sentence, or a name to replace."""
+
+
+def texts_of(file: Path) -> Iterator[tuple[int, str]]:
+    """Yield the texts of a file with their lines, without docstrings. Values inside a text are left out."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            skipped |= {id(part) for part in node.values}
+            yield node.lineno, "".join(part.value for part in node.values if isinstance(part, ast.Constant))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
+            yield node.lineno, node.value
+
+
+def test_what_stands_after_write_can_be_pasted():
+    found = [
+        f"{file.relative_to(SOURCE)}:{line}: {text}"
+        for file in sorted(SOURCE.rglob("*.py"))
+        for line, text in texts_of(file)
+        if PROSE.search(text)
+    ]
+    assert found == []
+    assert all(map(PROSE.search, ("Write one of cosine, linear", "Write --column lr=NAME")))
+    assert not any(map(PROSE.search, ("Write cosine(to=0.1)", "Write at=[8000]")))

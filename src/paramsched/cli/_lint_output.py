@@ -50,7 +50,7 @@ def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:
     try:
         report = compare_with_plan(logged, plan, calendar)
     except UnknownGroup as error:
-        advice = f"Write paramsched audit {log} --plan PLAN, with --group NAME for each group of the log"
+        advice = f"For example: paramsched audit {log} --plan plan.yaml --group head"
         raise error.changed(site=log, instead=advice) from None
     if report.first is not None:
         one = report.first
@@ -73,7 +73,7 @@ def _never_logged(log: Path, plan: Plan) -> Iterator[Diagnostic]:
             if read_metrics(log, names=[metric]):
                 continue
         found = f"the rule observes {metric}, but the log has {', '.join(measured)}"
-        yield Diagnostic(path, found, "Write the name of the metric as it is logged", code=METRIC_NOT_LOGGED)
+        yield Diagnostic(path, found, "Use the name of the metric as it is logged", code=METRIC_NOT_LOGGED)
 
 
 def _plain_name(metric: str) -> str:
@@ -93,7 +93,7 @@ def _beyond_the_plan(plan: Plan, calendar: Calendar | None, updates: int | None,
         return
     if updates > horizon:
         found = f"the {source} is from update {updates}, but the plan ends at {horizon}"
-        advice = "Write the horizon in optimizer updates: batches divided by accumulation, of all processes together"
+        advice = "Give the horizon in optimizer updates: batches divided by accumulation, of all processes together"
         yield Diagnostic(HORIZON, found, advice, code=BEYOND_THE_PLAN)
 
 

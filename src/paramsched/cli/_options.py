@@ -604,6 +604,8 @@ class Command(click.Command):
             length = f'"{value} {unit}"' if unit and value.replace(".", "").isdigit() else value
             return f" Write --horizon {length}" if length else " For example: --horizon 10000"
         field = key if key in KNOWN else OTHER_NAMES.get(key)
+        if field is not None and value and any(one.name == "changes" for one in self.get_params(ctx)):
+            return f" Write {shlex.quote(f'{field}={value}')}"
         if field is not None and "--base" in own:
             return f" Write --base {field}={value}" if value else f" For example: --base {field}=0.1"
         prefixed = [name for name in own if key and name.startswith(f"--{key.replace('_', '-')}")]

@@ -19,7 +19,7 @@ from paramsched.core.advice.number_checks import finite_number
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.base.files import naming_errors
-from paramsched.core.base.near_names import closest, did_you_mean
+from paramsched.core.base.near_names import certain_name, closest, did_you_mean
 from paramsched.core.base.problem import with_advice
 from paramsched.core.files import Bases, Loaded
 from paramsched.core.files.command_lines import mapping_of_options
@@ -83,7 +83,11 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
         has_output_format = context is not None and any("--output-format" in one.opts for one in context.command.params)
         if has_output_format and format in ("sarif", "github", "text"):
             raise click.UsageError(f'No such format "{format}" of a plan. Write --output-format {format}')
-        raise click.UsageError(f'Unknown format "{format}"; {did_you_mean(format, config.formats())}')
+        options = [name for one in (context.command.params if context is not None else ()) for name in one.opts]
+        names = (*config.formats(), *(("log",) if "--from" in options else ()))
+        near = certain_name(format, names)
+        advice = f"Write {'--from' if '--from' in options else '--format'} {near}" if near is not None else ""
+        raise click.UsageError(with_advice(f'Unknown format "{format}"; {did_you_mean(format, names)}', advice))
     if given == "-":
         if sys.stdin is None:
             raise OSError(errno.EBADF, "it is closed", "standard input")

@@ -77,7 +77,7 @@ def trace_plan_inputs(
     """Return the values of one plan or several plans, and the values of the plan `other`, or None without `other`."""
     if other is not None and len(given) > 1:
         raise click.UsageError(
-            f"--other compares with one plan, but {len(given)} were passed. Write it as one more PLAN"
+            f"--other compares with one plan, but {len(given)} were passed. Pass it as one more plan"
         )
     pair = paired_with_deepspeed(given, options.format)
     given = given if pair is None else [pair.name]
@@ -91,7 +91,7 @@ def trace_plan_inputs(
     names = [Path(one).name if names_a_file(one) else one for one in given]
     chosen = [name if names.count(name) == 1 else whole for name, whole in zip(names, given, strict=True)]
     if twice := next((name for name in chosen if chosen.count(name) > 1), None):
-        raise click.UsageError(f"{twice} was passed twice. Write each plan once")
+        raise click.UsageError(f"{twice} was passed twice. Pass each plan once")
     return show.together(dict(zip(chosen, traces, strict=True))), None
 
 
@@ -348,7 +348,7 @@ def _names_of_logs(given: Sequence[str]) -> dict[str, str]:
         label = name or "/".join(file.parts[-depth:])
         if label in found:
             raise click.UsageError(
-                f"--used {label} was passed twice. Write each log once, or give it a name: --used first={log}"
+                f"--used {label} was passed twice. Pass each log once, or give it a name: --used first={log}"
             )
         found[label] = log
     return found

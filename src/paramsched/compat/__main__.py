@@ -46,7 +46,7 @@ def run_script(arguments: list[str]) -> None:
         with io.open_code(str(script)) as file:
             text = file.read()
     except OSError as error:
-        _exit_with(f"{arguments[0]}: {error.strerror}. Write the path of the script to run", 2)
+        _exit_with(f"{arguments[0]}: {error.strerror}. Pass the path of the script to run", 2)
     _install_drop_ins()
     sys.argv[:] = arguments
     if not sys.flags.safe_path:

@@ -78,7 +78,7 @@ class _AxolotlPlan:
         plan, args = plan_of(cfg["paramsched_plan"], "axolotl.PlanPlugin"), trainer.args
         if plan.metric_rules or amount_clock(plan.clock) not in (None, "seconds"):
             found = "the plan needs metrics or reported amounts, which axolotl does not report to a plugin"
-            raise _refused("paramsched_plan", found, "Write a plan in updates without metric rules", MISSING_FACT)
+            raise _refused("paramsched_plan", found, "Use a plan in updates without metric rules", MISSING_FACT)
         # axolotl estimates the length of a run with packed samples, and does not subtract dropped batches.
         is_estimate = any(cfg.get(name) for name in ("max_steps", "sample_packing", "dataloader_drop_last"))
         epoch = num_training_steps / args.num_train_epochs

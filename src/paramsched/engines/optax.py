@@ -371,7 +371,7 @@ def _optimizers_of(
         found = "the length of the run is unknown"
         raise Unresolved("planned(…)", found, "Use Plan(…, horizon=…), or pass Calendar(total=…)")
     if total > _MOST_UPDATES:
-        raise InvalidArgument(f"planned(…) with {total:,} updates", _TOO_LONG, "Write a shorter horizon")
+        raise InvalidArgument(f"planned(…) with {total:,} updates", _TOO_LONG, "Use a shorter horizon")
     tabled = total <= _MAX_TABLE
     if not tabled:
         if amounts is not None:
@@ -427,5 +427,5 @@ def _arguments_of(base: Bases, factory: Factory, label: str) -> dict[str, tuple[
             raise InvalidArgument(site, f"another field is also the argument {name}", f"Leave {field} out")
         found[field] = name, finite_number(site, value)
         if abs(found[field][1]) > float(jnp.finfo(jnp.asarray(0.0).dtype).max):
-            raise InvalidArgument(site, f"{value!r} is too large for JAX's default float", "Write a smaller base")
+            raise InvalidArgument(site, f"{value!r} is too large for JAX's default float", "Use a smaller base")
     return found

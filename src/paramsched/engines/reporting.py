@@ -54,7 +54,7 @@ class MetricRelay:
                 f"the plan watches {', '.join(missed)}, which {'were' if missed[1:] else 'was'} never reported; "
                 f"reported metrics: {', '.join(sorted(self._reported)) or 'none'}"
             )
-            advice = Advice(Sentence("Write one of these names in plateau(…)."))
+            advice = Advice(Sentence("Use one of these names in plateau(…)"))
             scheduler._resume.processes.warn(Problem(site=self._call, found=found, advice=advice))
 
 

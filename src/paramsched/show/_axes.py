@@ -422,7 +422,7 @@ class View:
             raise InvalidArgument(
                 CallSite("View", "unit", repr(self.unit)),
                 did_you_mean(str(self.unit), TIME_UNITS),
-                f"Write one of {', '.join(TIME_UNITS)}",
+                f"Use one of {', '.join(TIME_UNITS)}",
             )
         object.__setattr__(self, "unit", name)
 

@@ -209,7 +209,7 @@ def test_a_section_cannot_be_merged_into_a_value(tmp_path):
     (tmp_path / "base.yaml").write_text("SOLVER: 3\n")
     (tmp_path / "run.yaml").write_text("_BASE_: base.yaml\nSOLVER: {MAX_ITER: 9}\n")
 
-    with pytest.raises(ConfigError, match=r"\$.SOLVER: a dict here, and a number in the base. Write a section"):
+    with pytest.raises(ConfigError, match=r"\$.SOLVER: a dict here, and a number in the base. Use a section"):
         ps.load(tmp_path / "run.yaml", format="fvcore")
 
 

@@ -437,7 +437,7 @@ class TestTheWarning:
         ({"multiplier": 0.5, "total_epoch": 5}, "Use 1 to"),
         ({"multiplier": 0.5, "warmup_epoch": 5}, "Use 1 to"),
         ({"multiplier": 8, "total_epoch": 2.5}, "expected an integer"),
-        ({"multiplier": 8, "total_epoch": 5, "base_lr": [0.1, 0.2]}, "Write one number for each"),
+        ({"multiplier": 8, "total_epoch": 5, "base_lr": [0.1, 0.2]}, "Use one number for each"),
     ],
 )
 def test_contradictory_arguments_raise_an_error_with_the_line_to_write(arguments: dict[str, Any], instead: str) -> None:

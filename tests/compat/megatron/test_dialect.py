@@ -317,7 +317,7 @@ def test_without_a_length_of_the_run_lengths_of_either_unit_are_not_rejected():
         ("--train-samples 9 --lr-warmup-tokens 4096000 --seq-length 2048", "lr_warmup_samples: 2000"),
         ("--train-iters 9 --lr-decay-stile cosine", 'did you mean "lr_decay_style"?'),
         ("--train-iters 9 --warmup 0.01", "Write lr_warmup_fraction in place of warmup"),
-        ("--train-iters $STEPS", "Write the value in place of $STEPS"),
+        ("--train-iters $STEPS", "Use the value in place of $STEPS"),
         ("--train-samples 9 --train-iters 9", "Leave one of them out"),
         (
             "--train-iters 40 --lr-warmup-iters 40 --seq-length 8 --step-batch-size-schedule 0:16 "

@@ -62,4 +62,4 @@ def test_an_unknown_or_circular_reference_is_refused_without_an_invented_number(
     with pytest.raises(ConfigError) as refusal:
         loads(BUNDLE % reference, "torch")
 
-    assert refusal.value.diagnostics[0].instead == f"Write the value in place of {reference}"
+    assert refusal.value.diagnostics[0].instead == f"Use the value in place of {reference}"

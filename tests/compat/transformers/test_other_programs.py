@@ -7,7 +7,7 @@ from paramsched.core.files import loads
 from paramsched.errors import ConfigError
 from support.tables import table
 
-NATIVE = 'Write a native plan, such as lr: warmup("5%") >> cosine()'
+NATIVE = 'Use a native plan, such as lr: warmup("5%") >> cosine()'
 
 
 def problems(text):

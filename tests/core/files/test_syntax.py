@@ -186,7 +186,7 @@ READ = [
     ('yaml', '{lr: 1, lr: constant(2)}', "= [('lr', 1), ('lr', 'constant(2)')]"),
     ('yaml', 'lr: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[',
      '1:54 nested more than 50 deep | '
-     'Write the schedule as one line of text'),
+     'Use one line of text for the schedule'),
     ('yaml', 'lr: *x y', '1:5 the alias *x | Use the value itself'),
     ('yaml', '&a lr: 1\nb: 2', '1:1 the anchor &a | Put the value where it belongs'),
     ('toml', 'a = 1\n\n', "= {'a': 1}"),

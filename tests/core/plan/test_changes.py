@@ -281,7 +281,7 @@ def test_changing_the_batch_size_at_an_amount_keeps_the_past():
         (
             sized({"batch_size": "tokens"}, "5M tokens"),
             'lr: linear() depends on the length of the run, and with another batch_size a run of "5000000 tokens" has '
-            "another number of updates. Write the horizon of the plan in updates",
+            "another number of updates. Give the horizon of the plan in updates",
         ),
         (sized("tokens", "500 steps"), 'a run of "500" has another number of tokens'),
     ],

@@ -164,7 +164,7 @@ def test_a_length_without_a_conversion_is_rejected_with_a_fix():
         plan.resolve(ps.Calendar())
     assert str(refused.value) == (
         'length "100 steps": the plan\'s clock counts tokens, but the number of tokens of an update is unknown. '
-        "Write the length in tokens, or plan batch_size, or pass the constant to Calendar(…)"
+        "Give the length in tokens, or plan batch_size, or pass the constant to Calendar(…)"
     )
 
 

@@ -238,7 +238,7 @@ def test_levels_of_neighbors_in_a_target_are_its_own():
             {"lr": "like('size')"},
             'like("size") in lr',
             "size has a metric rule",
-            "Write its schedule here",
+            "Repeat its schedule here",
         ),
         (
             {"size": "like('size') * 2"},

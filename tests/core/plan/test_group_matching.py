@@ -96,7 +96,7 @@ def test_a_selector_without_groups_reports_those_that_exist(groups, there):
             selected(selector, groups)
         assert refusal.value.found == f"no group of that name or index; {there}"
         assert refusal.value.instead == (
-            'Write names into the groups of the optimizer: {"params": params, "name": "head"}'
+            'Name the groups of the optimizer. For example: {"params": params, "name": "head"}'
         )
 
 

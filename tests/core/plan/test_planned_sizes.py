@@ -129,7 +129,7 @@ def test_the_missing_amount_of_an_update_is_named(clock, advice):
 
     planned = "" if clock == "seconds" else f" or plan {advice.split()[1]}"
     with pytest.raises(
-        MissingFact, match=f"number of {clock} of an update is unknown. Write the length in {clock},{planned}"
+        MissingFact, match=f"number of {clock} of an update is unknown. Give the length in {clock},{planned}"
     ):
         ps.Plan(lr="linear(over=100)", clock=clock).resolve(ps.Calendar())
 
@@ -412,5 +412,5 @@ def test_the_error_names_the_size_whose_lengths_depend_on_it(batch_size, accumul
     targets = {"batch_size": batch_size, "accumulation": accumulation}
     bindings = [ps.Binding(ps.Target(name, 1.0), line) for name, line in targets.items()]
 
-    with pytest.raises(PlanError, match=rf"target {blamed}: .* Write its lengths in samples"):
+    with pytest.raises(PlanError, match=rf"target {blamed}: .* Give its lengths in samples"):
         ps.Plan(*bindings, clock="samples", horizon="500 samples").resolve(ps.Calendar())

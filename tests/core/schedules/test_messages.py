@@ -149,7 +149,7 @@ MANY = "if mult or gamma is not 1, the number of cycles is required, at most 100
         (
             resolved(recurrence(rules.schedule(linear(over="5%"), by=5))),
             "its schedule counts ticks (units of `by`), not time",
-            "Write its lengths as numbers",
+            "Give its lengths as numbers",
         ),
         (lambda: ps.table([]), "table(values=…): expected a list of numbers, got an empty list", "[1.0, 0.5, 0.1]"),
         (lambda: ps.table({1: 2}), "table(values={1: 2}): expected a list of numbers, got dict", "[1.0, 0.5, 0.1]"),

@@ -237,7 +237,7 @@ def test_a_clock_of_uncounted_tokens_raises_before_the_update(tmp_path):
             r"2000 tokens.*For example: Runner\(\.\.\., tokens_per_sample=1024\)",
         ),
         ("clock: frames\nlr: warmup('5%')", {}, r"train_cfg: .*Write horizon and lengths in frames"),
-        ("lr: linear(1, 0, over='90 seconds')", {}, r"90 s.*Write the length in epochs or updates"),
+        ("lr: linear(1, 0, over='90 seconds')", {}, r"90 s.*Give the length in epochs or updates"),
     ],
     ids=["tokens-without-a-rate", "a-length-in-tokens", "frames-without-a-rate", "a-length-in-seconds"],
 )

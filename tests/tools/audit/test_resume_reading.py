@@ -320,7 +320,7 @@ def test_the_states_of_several_optimizers_are_found_by_name_else_by_order(shape,
     [
         (["--optimizer", "moun=muon"], "the scheduler's state has the optimizers muon, adamw"),
         (["--optimizer", "muon=moun"], 'did you mean "muon"?'),
-        ([], "it has no state of the optimizer adamw; known: other, third. Write --optimizer adamw=PATH"),
+        ([], "it has no state of the optimizer adamw; known: other, third. For example: --optimizer adamw=other"),
     ],
 )
 def test_a_wrong_name_of_one_of_several_optimizers_is_a_usage_error(options, text, tmp_path):

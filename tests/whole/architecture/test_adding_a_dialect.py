@@ -72,6 +72,5 @@ def test_errors_of_the_new_dialect_have_their_location_in_the_file(paramsched, t
 
     assert refused.returncode == 1
     assert (
-        "options.json:1:39: $.lr_scheduler: 'tri_stage' has no plan yet. Write one of polynomial_decay"
-        in refused.stderr
+        "options.json:1:39: $.lr_scheduler: 'tri_stage' has no plan yet. Use one of polynomial_decay" in refused.stderr
     )

@@ -393,11 +393,11 @@ def test_a_config_is_merged_into_its_base(tmp_path, base, text, expected):
             "_base_ = ['a.json', 5]",
             '$._base_: expected a path or a list of paths, got ["a.json", 5]. For example: _base_ = ',
         ),
-        ("_base_ = [f()]", "`f()` needs running. Write the path itself, _base_ = './base.py'"),
+        ("_base_ = [f()]", "`f()` needs running. Use the path itself, _base_ = './base.py'"),
         ("_base_ = ['a.json', 'b.json']", "a.json and b.json both have x1, x2, x3, x4, x5. Keep each name in one"),
         ("_base_ = 'c.json'", "expected a mapping of names to values. Write param_scheduler and train_cfg"),
         ("_base_ = 'json::x.py'", "json::x.py: the package json is installed, but has no "),
-        ("_base_ = 'a.txt'", "a.txt is not a config. Write a path that ends in .py, .yaml, .yml or .json"),
+        ("_base_ = 'a.txt'", "a.txt is not a config. Use a path that ends in .py, .yaml, .yml or .json"),
     ],
 )
 def test_bases_that_cannot_be_read_are_explained(tmp_path, text, message):

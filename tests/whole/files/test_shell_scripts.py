@@ -190,7 +190,7 @@ def test_the_error_for_an_unknown_value_asks_to_write_it_out(value, format, opti
     with pytest.raises(ps.errors.ConfigError) as refused:
         ps.loads(f"python train.py --lr 1 --{option} {value}", format)
 
-    assert f"Write the value in place of {value}" in str(refused.value)
+    assert f"Use the value in place of {value}" in str(refused.value)
 
 
 def test_the_last_of_several_commands_is_read_and_reported():

@@ -74,7 +74,7 @@ def test_the_error_in_a_toml_job_has_its_line():
         config.loads("[training]\nsteps = 10\n[lr_scheduler]\nwarmp_steps = 3\n", "torchtitan")
 
 
-NATIVE = '| Write a native plan, such as lr: warmup("5%") >> cosine() | PS103'
+NATIVE = '| Use a native plan, such as lr: warmup("5%") >> cosine() | PS103'
 AXOLOTL = {"base_model": "$.base_model", "sequence_len": "$.sequence_len"}
 
 
@@ -143,7 +143,7 @@ def test_unused_settings_are_one_warning_or_one_error(written, used, options, ex
 def test_settings_in_a_part_of_a_config_are_reported_there(data, place):
     found = DiagnosticCollector()
     report_no_settings(data, ("lr", "sched"), found, library="timm", found="nothing", instead="Write x", path="$.q")
-    advice = "Write x" if place.endswith("nothing") else 'Write a native plan, such as lr: warmup("5%") >> cosine()'
+    advice = "Write x" if place.endswith("nothing") else 'Use a native plan, such as lr: warmup("5%") >> cosine()'
     if "sched" in place and "num_epochs" not in str(data):
         advice = "Save this part of the config as a file of its own"
     place += "" if place.endswith("nothing") else " the top level of a config of timm"

@@ -239,7 +239,7 @@ def test_a_recursive_container_is_visited_once(audited: Any) -> None:
         (b"\n\n", ".csv", "the log has no values"),
         (b"step,lr\n", ".csv", "the log has no values"),
         (b"step,lr\n1,\n", ".csv", "column lr of"),
-        (b"step,loss\n1,2\n", ".csv", "the log has step, loss. Write --column lr=NAME"),
+        (b"step,loss\n1,2\n", ".csv", "the log has step, loss. For example: --column lr=learning_rate"),
         (b"step,lr\n0,0,1\n", ".csv", "line 2: expected a log with 2 cells as in the first line, got 3"),
         (b"step,lr\n0,1e400\n9999999999999,0\n", ".csv", "expected the number of an update"),
         (b"step,lr\n0,True\n", ".csv", "expected a number"),

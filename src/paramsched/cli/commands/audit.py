@@ -158,7 +158,7 @@ def paramsched_audit(
             processes=processes,
         )
     except UnknownGroup as error:
-        instead = "Write --group NAME for each group of the log, in order"
+        instead = "Pass --group for each group of the log, in order"
         if names:
             instead = 'For example: --column "lr@head=lr_1" for the column of another group'
         raise error.changed(site=log, instead=instead) from None

@@ -35,7 +35,7 @@ _LOGS = (".csv", ".tsv", ".log")  # suffixes of logs, which no format of plans h
 @click.command(
     "convert",
     cls=Command,
-    short_help="Write a plan in another format.",
+    short_help="Convert a plan to another format.",
     examples=(
         "paramsched convert plan.yaml --to toml",
         "paramsched convert config.py --steps-per-epoch 500 -o plan.yaml",

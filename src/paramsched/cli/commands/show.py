@@ -401,7 +401,7 @@ def _format_of_picture(output: str, to: str | None) -> "show.PictureFormat":
         return draw
     kinds = ", ".join(suffix if to is None else suffix.removeprefix(".") for suffix in show.FORMATS)
     if to is not None:
-        raise click.UsageError(f"--to {to}: unknown format of pictures. Write one of {kinds}")
+        raise click.UsageError(f"--to {to}: unknown format of pictures. Use one of {kinds}")
     if output == STANDARD_OUTPUT:
         raise click.UsageError("--output -: the format of the picture is missing. Write --to svg")
     named = Path(output) if Path(output).name else Path(output, "plan")

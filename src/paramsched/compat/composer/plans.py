@@ -132,7 +132,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     amounts = sorted(clocks - {"ba"})
     if len(amounts) > 1:
         found = f"the times are in {' and in '.join(amounts)}, but a plan has one clock"
-        diagnostics.add(ROOT, found, f"Write all of them in {amounts[0]}", code=REFUSED_VALUE)
+        diagnostics.add(ROOT, found, f"Give all of them in {amounts[0]}", code=REFUSED_VALUE)
     diagnostics.raise_any("config")
     horizon = None if run.longest is None else run.longest.duration
     with diagnostics.reported_at(ROOT):

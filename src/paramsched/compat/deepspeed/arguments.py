@@ -116,7 +116,7 @@ class _Decay(_Warmup):
         if self.total_num_steps < self.length:
             found = f"the warmup of {self.length} updates is longer, so that the decay is skipped"
             path = entry.places["total_num_steps"]
-            warn_user(Diagnostic(path, found, "Write a shorter warmup_num_steps", code=DEEPSPEED_ARGUMENT))
+            warn_user(Diagnostic(path, found, "Use a shorter warmup_num_steps", code=DEEPSPEED_ARGUMENT))
         return max(0, self.total_num_steps - self.length)
 
 

@@ -262,7 +262,7 @@ def _given_value(key: str, value: Any, path: str, run: TrainerRun, diagnostics: 
         return first
     if value != _AUTO:
         return value
-    found, advice = run.filled.get(key, (None, "Write a number"))
+    found, advice = run.filled.get(key, (None, "Use a number"))
     if found is None:
         text = f'"{_AUTO}" is unknown: the Trainer or accelerate replaces it by a value of the run'
         if key not in run.filled:

@@ -62,7 +62,7 @@ class _ConfigReader:
         layers = [self.read_base(base, source, chain) for base in (named if isinstance(named, list) else [named])]
         merged: dict[str, Any] = {}
         for layer in (*layers, {key: value for key, value in data.items() if key != BASE}):
-            merged = merge_upon_base(merged, layer, source, instead="Write a section, or a value, as its base does")
+            merged = merge_upon_base(merged, layer, source, instead="Use a section, or a value, as its base does")
         return merged
 
     def read_base(self, named: Any, source: str, chain: tuple[Path, ...]) -> Mapping[str, Any]:

@@ -227,7 +227,7 @@ def _with_warmup(arguments: SolverArguments, path: str, diagnostics: DiagnosticC
         return _detectron_curve(arguments, total)
     if total > 900_000:
         found = f"in a run of {total:,} updates fvcore's tolerance ends the warmup early"
-        instead = 'Write a native plan, such as lr: warmup("1k steps", 0.001) >> cosine()'
+        instead = 'Use a native plan, such as lr: warmup("1k steps", 0.001) >> cosine()'
         diagnostics.add(child_path(path, "MAX_ITER"), found, instead, code=REFUSED_VALUE)
     whole = _detectron_curve(arguments, total)
     first = arguments.WARMUP_FACTOR * whole(0)

@@ -114,7 +114,7 @@ class GradualWarmupScheduler(LRScheduler):
             if len(base_lr) != len(groups):
                 call = f"GradualWarmupScheduler(base_lr={base_lr!r})"
                 raise InvalidArgument(
-                    call, f"expected {len(groups)} numbers, one per param group", "Write one number for each group"
+                    call, f"expected {len(groups)} numbers, one per param group", "Use one number for each group"
                 )
             return list(base_lr)
         if base_lr is not None:

@@ -60,7 +60,7 @@ def complete_options(data: Any, options: Options, calendar: Calendar | None, dia
     if not is_automodel(data):
         for one in (one for one in _DECIDED if one.rpartition(".")[2] not in options):
             found = "Megatron-Bridge: it is missing, so that a recipe sets it"
-            diagnostics.add(child_path(ROOT, *one.split(".")), found, "Write its value", code=MISSING_FACT)
+            diagnostics.add(child_path(ROOT, *one.split(".")), found, "Use its value", code=MISSING_FACT)
         if "max_steps" in options:
             found = "Megatron-Bridge: the schedule is that of another length"
             diagnostics.add(options["max_steps"][1], found, "Write lr_decay_iters", code=OUTSIDE_PLAN)

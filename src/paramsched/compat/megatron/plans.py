@@ -188,7 +188,7 @@ def _run_of(arguments: MegatronArguments, diagnostics: DiagnosticCollector) -> _
         diagnostics.add(ROOT, found, f"Write {name}: {shorter}", code=REFUSED_VALUE)
     if wsd > decay:
         found = f"the decay of WSD, {wsd // scale:,}, must not be longer than the entire schedule of lr, {length:,}"
-        diagnostics.add(ROOT, found, f"Write a smaller lr_wsd_decay_{arguments.unit}", code=REFUSED_VALUE)
+        diagnostics.add(ROOT, found, f"Use a smaller lr_wsd_decay_{arguments.unit}", code=REFUSED_VALUE)
     unit = "samples" if by == "samples" else ""
     followed = planned_batch_size(arguments) if unit else None
     if unit and followed is None:

@@ -72,7 +72,7 @@ class SchedulerBase(ABC):
                 raise UnknownField(
                     f"{param_group_field} missing from param_groups[{i}]",
                     did_you_mean(param_group_field, known),
-                    "Write one of these as param_group_field",
+                    "Use one of these as param_group_field",
                 )
         # The groups are written only after all of them have been checked.
         self.base_lr_values: list[Any] = []

@@ -224,7 +224,7 @@ def warn_of_reversals(call: str, bases: list[Any], first: list[float], last: lis
         if end > float(base):
             found.append(f"param_groups[{i}] increases during the decay, from {float(base)!r} to {end!r}")
     if found:
-        instead = "Write the minimum and the start as ratios of the group's own lr."
+        instead = "Use ratios of the group's own lr"
         warn_user(Problem(site=call, found="; ".join(found), advice=Advice(Sentence(instead))))
 
 

@@ -273,7 +273,7 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
     if arguments.noise is not None and arguments.sched != "none":
         # timm seeds torch's generator before it generates each random number.
         found = "timm uses torch's random generator, and the numbers of a plan differ"
-        instead = "Leave it out" if diagnostics.count else f"Write a native plan, lr: {_with_noise(arguments)}"
+        instead = "Leave it out" if diagnostics.count else f"Use a native plan, lr: {_with_noise(arguments)}"
         diagnostics.add(places["noise"], found, instead, code=REFUSED_VALUE)
     if arguments.sched == "plateau":
         _check_metric(arguments, places, diagnostics)

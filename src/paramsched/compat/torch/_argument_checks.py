@@ -145,7 +145,7 @@ def require_epoch(site: CallSite, epoch: Any) -> None:
     """Raise an error if the epoch to resume from is not a finite number."""
     if type(epoch) is not int and not math.isfinite(as_float(site, epoch)):
         raise InvalidArgument(
-            with_value(site, epoch), "the epoch must be finite", "Write the last completed epoch, or -1 to start"
+            with_value(site, epoch), "the epoch must be finite", "Pass the last completed epoch, or -1 to start"
         )
 
 
@@ -185,6 +185,6 @@ def require_named_functions(scheduler: object) -> None:
             if getattr(sys.modules.get(one.__module__), one.__qualname__, None) is not one:
                 raise pickle.PicklingError(
                     f"{type(scheduler).__name__}.{attribute} contains {one.__module__}.{one.__qualname__}, "
-                    "which pickle cannot find by its name. Write a function at the top of a module, or save "
+                    "which pickle cannot find by its name. Use a function at the top of a module, or save "
                     "scheduler.state_dict() instead."
                 )

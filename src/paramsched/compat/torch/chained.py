@@ -292,7 +292,7 @@ def check_members(site: str, optimizer: Any, members: Sequence[Any]) -> None:
             raise torch_error(
                 f"{site} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be "
                 f"specified when calling `step`, but got one at index {index} in the given schedulers sequence.",
-                "Write a plan, in which a metric rule multiplies a schedule: cosine() * plateau()",
+                "Use a plan, in which a metric rule multiplies a schedule: cosine() * plateau()",
             )
         if member.optimizer is not optimizer:
             raise torch_error(

@@ -172,7 +172,7 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
             return
         epoch = self.last_epoch + 1 if epoch is None else epoch
         if epoch < 0:
-            raise torch_error(f"Expected non-negative epoch, but got {epoch}", "Write the epoch counted from 0")
+            raise torch_error(f"Expected non-negative epoch, but got {epoch}", "Pass the epoch, counted from 0")
         self.last_epoch = math.floor(epoch)
         self.T_cur, self.T_i = self._cycle(epoch)
 

@@ -40,8 +40,8 @@ _BESIDE: Final = ("interval", "monitor", "frequency", "strict", "name", "schedul
 """The keys next to a scheduler that are not its arguments."""
 
 _FUNCTION_SCHEDULERS: Final = {
-    "LambdaLR": "Write it in code, lr=ps.from_function(…), or as a native plan, lr: warmup(100) >> cosine()",
-    "MultiplicativeLR": "Write a native plan if the factor is constant: lr: exponential(0.95)",
+    "LambdaLR": "Use code, lr=ps.from_function(…), or a native plan, lr: warmup(100) >> cosine()",
+    "MultiplicativeLR": "Use a native plan if the factor is constant: lr: exponential(0.95)",
 }
 _NO_MEMBERS: Final = {
     "ReduceLROnPlateau": ("torch does not accept a plateau here either", 'For example: lr: cosine() * plateau("loss")'),
@@ -96,7 +96,7 @@ def _read_entry(
         if name is not None and "." in name:
             why, instead = (
                 f"{name} is not a class of torch.optim.lr_scheduler",
-                "Write a native plan, such as lr: cosine()",
+                "Use a native plan, such as lr: cosine()",
             )
         else:
             meant = "" if name is None else did_you_mean(name, TABLES)
@@ -110,7 +110,7 @@ def _read_entry(
     else:
         arguments, path = {} if data[key] is None else data[key], child_path(path, key)
     if not isinstance(arguments, Mapping):
-        diagnostics.refuse_kind(path, arguments, "arguments", "Write a mapping of arguments")
+        diagnostics.refuse_kind(path, arguments, "arguments", "Use a mapping of arguments")
         return None
     written = located({key: value for key, value in arguments.items() if key not in _IGNORED}, path)
     read = read_arguments(TABLES[name], written, path, diagnostics, of=name)
@@ -196,7 +196,7 @@ def _report_other_schedulers(
         found = f"the config has another scheduler next to {key}, which is not read"
         path, advice = (
             child_path(around_path, name),
-            "Write both as a native plan, such as lr: warmup(2000) >> cosine()",
+            "Use a native plan for both, such as lr: warmup(2000) >> cosine()",
         )
         if _OF_RATES.search(str(name).lower()) or _torch_class_in(one) in TABLES:
             diagnostics.add(path, found, advice, at_key=True, code=SAID_TWICE)
@@ -303,7 +303,7 @@ def _is_by_epoch(found: _FoundScheduler, diagnostics: DiagnosticCollector) -> bo
         refused = f"expected step or epoch, got {short_json(interval)}"
         diagnostics.add(found.beside["interval"][1], refused, "Write interval: epoch", code=REFUSED_VALUE)
     if found.entry("frequency", 1) != 1:
-        refused, instead = "expected 1, because a plan steps it each time", "Write a native plan with every(…, 5)"
+        refused, instead = "expected 1, because a plan steps it each time", "Use a native plan with every(…, 5)"
         diagnostics.add(found.beside["frequency"][1], refused, instead, code=REFUSED_VALUE)
     return bool(interval == "epoch")
 
@@ -408,7 +408,7 @@ def _chained(scheduler: TorchEntry) -> Schedule:
         return _schedule_of(entries[0])
     for entry in entries:
         if entry.name in _SETTERS:
-            instead = "Write a native plan with a product: lr: constant(0.5) * cosine_restarts(10)"
+            instead = "Use a native plan with a product: lr: constant(0.5) * cosine_restarts(10)"
             scheduler.diagnostics.add(
                 entry.path, "in a chain it overwrites the value of the earlier schedulers", instead, code=REFUSED_VALUE
             )

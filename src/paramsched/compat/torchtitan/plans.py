@@ -49,7 +49,7 @@ def read(text: str, source: str) -> Any:
         ConfigError: the file is a Python config, which is not read.
     """
     if Path(source).suffix == ".py":
-        found = "Python configs of torchtitan are not read. Write its lr_scheduler table as TOML, with training.steps"
+        found = "Python configs of torchtitan are not read. Save its lr_scheduler table as TOML, with training.steps"
         raise ConfigError(source, [found])
     return read_peer_data(text, syntax_of(text), source)
 

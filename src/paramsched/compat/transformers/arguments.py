@@ -233,7 +233,7 @@ class _HardRestarts(Scheduler):
                     native: Schedule = restarts(cosine(), Duration.of_updates(period))
                     native = warmup(run.warmup) >> native if run.warmup.terms else native
                     found = f"transformers rounds the start of cycle {index}, update {begin}, into the previous cycle"
-                    run.refuse("num_cycles", found, f"Write a native plan, lr: {native}")
+                    run.refuse("num_cycles", found, f"Use a native plan, lr: {native}")
                     break
             whole = restarts(cosine(), Duration.of_updates(period), int(cycles) if cycles.is_integer() else None)
             if run.is_call and not cycles.is_integer():  # after the run the last cycle does not continue

@@ -180,7 +180,7 @@ def _report_other_program(settings: Settings, data: Mapping[str, Any], diagnosti
     for key in ("optim", "optimizer"):
         if settings.program is TRAINER and isinstance(data.get(key), (Mapping, list)):
             found = f"expected the name of an optimizer, got {type_name_of(data[key])}: this config is not a Trainer's"
-            instead = 'Write a native plan, such as lr: warmup("5%") >> cosine()'
+            instead = 'Use a native plan, such as lr: warmup("5%") >> cosine()'
             diagnostics.add(child_path(ROOT, key), found, instead, at_key=True, code=WRONG_TYPE)
             diagnostics.raise_any("config")
 

@@ -296,7 +296,7 @@ def _flattened(named: Written) -> Iterator[tuple[str, tuple[Any, str]]]:
 
 def _refused(row: Program, flat: Written, words: list[str]) -> Iterator[Diagnostic]:
     """Yield a diagnostic for each setting that cannot be read, and one if a command names a file with settings."""
-    native = 'Write a native plan, such as lr: warmup("5%") >> cosine()'
+    native = 'Use a native plan, such as lr: warmup("5%") >> cosine()'
     for key, reason in row.refused.items():
         value, path = flat.get(key, (None, ROOT))
         if not key or value is True or value not in (None, False, 0, 1):

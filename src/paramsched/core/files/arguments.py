@@ -233,7 +233,7 @@ def read_arguments(
             problem = error.problem
             words = values[name] if isinstance(values[name], list) else [values[name]]
             unknown = next((word for word in words if is_unknown(word) or is_reference(word)), None)
-            instead = "" if unknown is None else f"Write the value in place of {unknown}"
+            instead = "" if unknown is None else f"Use the value in place of {unknown}"
             meant = example if problem.sample is None else problem.sample
             entry = None if instead or meant is None else (locations[name].rpartition(".")[2], meant)
             invented = problem.sample is None or not keeps_numbers(values[name], meant)
@@ -303,7 +303,7 @@ def read_entry(name: str, table: type, given: Any, path: str, diagnostics: Diagn
         diagnostics: receives the errors.
     """
     if not isinstance(given, Mapping):
-        diagnostics.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
+        diagnostics.refuse_kind(path, given, f"arguments of {name}", "Use a mapping of arguments")
         return None
     return ReadEntry(name, path, diagnostics, *read_arguments(table, located(given, path), path, diagnostics, of=name))
 

@@ -105,7 +105,7 @@ def read_command_line(text: str) -> CommandLine | None:
         found = "the lines end in CRLF, and bash continues a line only if a backslash is the last character before LF"
         diagnostics = [lines.fault(crlf.start(), found, "Save the file with LF line ends")]
     elif script.unclosed is not None:
-        diagnostics = [lines.fault(script.unclosed, "the quote is never closed", "Write the closing quote")]
+        diagnostics = [lines.fault(script.unclosed, "the quote is never closed", "Add the closing quote")]
     elif not script.is_whole:
         diagnostics = [Diagnostic("", "the script has too many words; a plan is a short text", code=SYNTAX)]
     places: dict[str | int, Place] = {}  # the last occurrence of an option counts

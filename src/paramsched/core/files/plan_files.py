@@ -521,7 +521,7 @@ def _hints_of_formats(plain: Any) -> tuple[Diagnostic, ...]:
     program = program_without_reader(plain)
     found, instead = (
         f"it is a config of {program}, which is not read",
-        'Write a native plan, such as lr: warmup("5%") >> cosine()',
+        'Use a native plan, such as lr: warmup("5%") >> cosine()',
     )
     return (Diagnostic("", found, instead),) if program else ()
 

@@ -122,7 +122,7 @@ class _BaseFileReader:
         given = [paths] if isinstance(paths, str) else paths
         for one in given if isinstance(given, (list, tuple)) else [given]:
             if isinstance(one, NeedsRunning):
-                raise file.error(str(one), "Write the path itself, _base_ = './base.py'")
+                raise file.error(str(one), "Use the path itself, _base_ = './base.py'")
         if not isinstance(given, (list, tuple)) or not all(isinstance(path, str) for path in given):
             raise file.error(
                 f"expected a path or a list of paths, got {short_json(paths)}", "For example: _base_ = './base.py'"
@@ -177,7 +177,7 @@ class _BaseFileReader:
         if len(self._done) >= _MOST_FILES:
             raise file.error(f"{site}: more than {_MOST_FILES} base files")
         if place.suffix not in (".py", ".yaml", ".yml", ".json"):
-            raise file.error(f"{site} is not a config", "Write a path that ends in .py, .yaml, .yml or .json")
+            raise file.error(f"{site} is not a config", "Use a path that ends in .py, .yaml, .yml or .json")
         base = _ConfigFile(
             text_of_base(place, site, file.error), str(place), place, place.suffix, (*file.above, str(place))
         )
@@ -213,7 +213,7 @@ def text_of_base(place: Path, site: str, error: Callable[..., ConfigError]) -> s
     try:
         kind = place.stat().st_mode
         if not stat.S_ISREG(kind):
-            raise error(f"{site} is {kind_of_file(kind)}", "Write the path of a file")
+            raise error(f"{site} is {kind_of_file(kind)}", "Use the path of a file")
         with open_to_read(place) as stream:
             data = stream.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:

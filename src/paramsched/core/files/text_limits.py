@@ -72,7 +72,7 @@ def nested_too_deep(text: str, source: str) -> ConfigError:
         depth += (text[place] in "[{") - (text[place] in "]}")
         place += 1
     found = f"nested more than {MOST_DEPTH} deep"
-    return ConfigError(source, [TextLines(text).fault(place - 1, found, "Write the schedule as one line of text")])
+    return ConfigError(source, [TextLines(text).fault(place - 1, found, "Use one line of text for the schedule")])
 
 
 def read_bounded_text(file: Path) -> str:

@@ -52,7 +52,7 @@ def report_unused_settings(
         found = f"this is a {'command' if command else 'config'} of {program}: {found or missing}"
     instead = "; ".join(f"Write {name} in place of {key}" for key, name in meant.items())
     if program or meant:
-        native = 'Write a native plan, such as lr: warmup("5%") >> cosine()'
+        native = 'Use a native plan, such as lr: warmup("5%") >> cosine()'
         diagnostics.add(path, found, instead or native, at_key=bool(unused), code=UNKNOWN_FIELD)
     else:
         them = "it" if len(unused) == 1 else "them"
@@ -99,7 +99,7 @@ def report_no_settings(
         found = f"expected {names_listed(inside)} at the top level of a config of {library}"
         instead = "Save this part of the config as a file of its own"
     if inside and not is_own:
-        instead = 'Write a native plan, such as lr: warmup("5%") >> cosine()'
+        instead = 'Use a native plan, such as lr: warmup("5%") >> cosine()'
     diagnostics.add(path, found, instead, code=NOTHING_PLANNED)
 
 

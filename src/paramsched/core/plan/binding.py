@@ -201,7 +201,7 @@ def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
         if before is None:
             merged[key] = binding
         elif isinstance(binding.field, Target):
-            raise PlanError(f"target {binding.name!r}", "it has two bindings", "Write one binding for each target")
+            raise PlanError(f"target {binding.name!r}", "it has two bindings", "Use one binding for each target")
         else:
             rules = (*before.schedule.metric_rules, *binding.schedule.metric_rules)
             first, second = (
@@ -268,7 +268,7 @@ def checked_plan_clock(clock: Any, names: Iterable[str]) -> PlanClock:
         raise PlanError(
             f"Plan(clock={kept})",
             f"{' and '.join(sorted(set(kept.values())))}: a run can count only one amount",
-            "Write one clock for all of these fields, or updates",
+            "Use one clock for all of these fields, or updates",
         )
     return MappingProxyType(kept) if kept else UPDATES
 

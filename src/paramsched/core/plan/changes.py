@@ -122,7 +122,7 @@ class PlanLines:
                     f"{method}(…, {size}=…)",
                     f"{line.name}: {line.schedule} depends on the length of the run, and with another {size} a run of "
                     f'"{self.horizon}" has another number of {clock}',
-                    f"Write the horizon of the plan in {clock}",
+                    f"Give the horizon of the plan in {clock}",
                 )
 
     def _line_of(self, given: Binding) -> int | None:
@@ -245,5 +245,5 @@ def _refuse_after_the_end(method: str, at: Duration, horizon: Duration | None) -
     if horizon is None or [unit for unit, _ in at.terms] != [unit for unit, _ in horizon.terms] or len(at.terms) != 1:
         return
     if at.terms[0][1] >= horizon.terms[0][1]:
-        found, instead = f'the run ends at "{horizon}"', "Write an earlier time, or a longer horizon"
+        found, instead = f'the run ends at "{horizon}"', "Use an earlier time, or a longer horizon"
         raise InvalidArgument(f'{method}("{at}", …)', found, instead)

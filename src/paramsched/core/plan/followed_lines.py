@@ -166,10 +166,10 @@ class _FollowedPlan:
             other = self.line_followed(like, line, groups)
             found = self.lines[other.name][other.groups]
             if found.metric_rules:
-                raise _refusal(like, line, f"{other} has a metric rule", "Write its schedule here")
+                raise _refusal(like, line, f"{other} has a metric rule", "Repeat its schedule here")
             if found.has_absolute:
                 why = f"{other} has absolute levels, which are values of that field"
-                raise _refusal(like, line, why, "Write its schedule here, with multiples of base")
+                raise _refusal(like, line, why, "Repeat its schedule here, with multiples of base")
             return self.substitute(found, other, groups, (*followers, line), resolved_as)
 
         made: Schedule = replace_likes(schedule, followed)
@@ -182,7 +182,7 @@ class _FollowedPlan:
         target = _Line(name_followed(like), None, is_target=True)
         schedule = self.targets[target.name]
         if schedule.metric_rules:
-            raise _refusal(like, line, f"{target} has a metric rule", "Write its schedule here")
+            raise _refusal(like, line, f"{target} has a metric rule", "Repeat its schedule here")
         inner = self.substitute(schedule, target, None, followers, target)
         mine, theirs = (clock_of_field(self.clock, name) for name in (resolved_as.name, target.name))
         if mine != theirs:
@@ -222,7 +222,7 @@ class _FollowedPlan:
                     like,
                     line,
                     why,
-                    f"Write a line of {line.name} for {selector_text(unknown)} too, or write its schedule here",
+                    f"Add a line of {line.name} for {selector_text(unknown)} too, or repeat its schedule here",
                 )
         if None not in lines:
             why = f"{name} is scheduled in some groups only: {', '.join(map(selector_text, lines))}"

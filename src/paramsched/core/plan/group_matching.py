@@ -66,7 +66,7 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
             raise _unmatched(selector, site, f"no group {which}; {there}", meant)
 
 
-_HOW_TO_NAME = 'Write names into the groups of the optimizer: {"params": params, "name": "head"}'
+_HOW_TO_NAME = 'Name the groups of the optimizer. For example: {"params": params, "name": "head"}'
 
 
 def _unmatched(selector: Selector, site: str, found: str, instead: str) -> UnknownGroup:

@@ -133,7 +133,7 @@ class ClockLengths:
             raise MissingFact(
                 site,
                 f"the plan's clock counts {self.clock}, but the number of {self.clock} of an update is unknown",
-                f"Write the length in {self.clock},{planned} or pass the constant to Calendar(…)",
+                f"Give the length in {self.clock},{planned} or pass the constant to Calendar(…)",
                 fact=SIZES[self.clock][-1][0],
                 example=example_of_size(self.clock),
             )

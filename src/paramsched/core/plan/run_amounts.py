@@ -372,7 +372,7 @@ class RunSizes:
                 raise PlanError(
                     f"target {next(iter(self.targets))}",
                     f"its lengths depend on the number of {clock} of an update, which it determines itself",
-                    f"Write its lengths in {self.clock or 'updates'}, or give it another clock",
+                    f"Give its lengths in {self.clock or 'updates'}, or give it another clock",
                 )
             targets.append(target)
         if any(target.schedule.metric_rules for target in targets):

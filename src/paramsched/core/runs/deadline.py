@@ -197,7 +197,7 @@ def resolved_until(plan: Plan, calendar: Calendar, horizon: float, optimizers: C
             needed = sum(count for _, count in length.terms)
             if needed > Fraction(repr(horizon)):
                 found = f"it lasts {float(needed):.12g} seconds, and {horizon:.12g} are available"
-                raise InvalidArgument(f"{line.schedule} in {line.name}", found, "Write a later deadline")
+                raise InvalidArgument(f"{line.schedule} in {line.name}", found, "Use a later deadline")
     return plan.resolve(calendar.until(horizon), optimizers)
 
 
@@ -205,9 +205,7 @@ def _fitting(plan: Plan, calendar: Calendar, start: RunStart, optimizers: tuple[
     """Return a plan, resolved for the time that is available at a start, or raise."""
     if start.is_over:
         site = f'Scheduler(…, deadline="{calendar.end}")'
-        raise InvalidArgument(
-            site, "the deadline is over, or less than a millisecond is left", "Write a later deadline"
-        )
+        raise InvalidArgument(site, "the deadline is over, or less than a millisecond is left", "Use a later deadline")
     try:
         return resolved_until(plan, calendar, start.available, optimizers)
     except MissingFact:

@@ -250,7 +250,7 @@ class Recurrence(Schedule):
             if isinstance(rule, ScheduleRule) and not rule.schedule.is_resolved:
                 if rule.by != "update" and by != 1:
                     found = "its schedule counts ticks (units of `by`), not time"
-                    raise InvalidArgument(str(rule), found, "Write its lengths as numbers")
+                    raise InvalidArgument(str(rule), found, "Give its lengths as numbers")
                 end = span.end if rule.end is None else span.begin + rule.end
                 inner = {"schedule": rule.schedule._resolve(span.part(span.begin + rule.begin, end))}
             rules.append(replace(rule, by="update" if by == 1 else by, **inner))  # type: ignore[type-var]  # a dataclass

@@ -423,7 +423,7 @@ def read_column(file: Path, column: str | None) -> Any:
             raise UnreadableTable(shown, "the file does not exist", "Create it, or correct the path")
         if file.stat().st_size > MOST_BYTES:
             found = f"the file has more than {MOST_BYTES:,} bytes"
-            raise UnreadableTable(shown, found, "Write every 10th value to the file, and every=10 in the plan")
+            raise UnreadableTable(shown, found, "Save every 10th value to the file, and use every=10 in the plan")
         return _column_of_csv(file, column, shown) if suffix == ".csv" else _array_of_npy(file, column, shown)
     except UnicodeDecodeError:
         raise UnreadableTable(shown, "not valid UTF-8", _INSTEAD) from None
@@ -469,7 +469,7 @@ def _column_of_csv(file: Path, column: str | None, shown: str) -> list[float]:
                     cell = printable(row[index])[:40] if index < len(row) else ""
                     found = f"expected a number, got {cell}" if cell else "the cell is empty"
                     where = f"{shown}, line {rows.line_num}"
-                    raise UnreadableTable(where, found, "Write a number in each row") from None
+                    raise UnreadableTable(where, found, "Put a number in each row") from None
             return numbers
         except csv.Error as error:
             raise UnreadableTable(f"{shown}, line {rows.line_num}", f"invalid CSV: {error}", _INSTEAD) from None

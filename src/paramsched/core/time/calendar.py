@@ -256,7 +256,7 @@ class Calendar:
             raise InvalidArgument(
                 CallSite("Calendar", "total", f'"{self.total}"'),
                 f"a run must have at most 1e18 updates, got {updates:.3g}",
-                "Write a smaller total",
+                "Use a smaller total",
             )
         return updates
 

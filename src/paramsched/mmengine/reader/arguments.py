@@ -216,6 +216,6 @@ def check_hook(config: Mapping[str, Any], schedulers: Any, diagnostics: Diagnost
         diagnostics.add(
             path,
             f"{name} is a hook that sets values itself; they are unknown until it runs",
-            'Write its schedule as a native plan, lr: warmup("3 epochs") >> linear(1, 0.01)',
+            'Use a native plan, lr: warmup("3 epochs") >> linear(1, 0.01)',
             code=UNREADABLE,
         )

@@ -26,7 +26,7 @@ from paramsched.mmengine.reader.row import CONVERTED, INF, Arguments, is_finite
 def refuse_unread(value: Any, path: str, diagnostics: DiagnosticCollector) -> None:
     """Report a value, or each value in a list, that is known only when the config is executed."""
     if isinstance(value, NeedsRunning):
-        instead = "Write the value itself, or execute the config in MMEngine: --run-config (in Python: run_config=True)"
+        instead = "Use the value itself, or execute the config in MMEngine: --run-config (in Python: run_config=True)"
         diagnostics.add(path, str(value), instead, code=UNREADABLE)
     elif isinstance(value, (list, tuple)):
         for index, one in enumerate(value):

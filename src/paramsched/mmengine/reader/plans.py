@@ -152,7 +152,7 @@ def _listed_schedulers(schedulers: Any, path: str, diagnostics: DiagnosticCollec
         diagnostics.add(path, "the list of schedulers is empty", EXAMPLE, code=NOTHING_PLANNED)
     if len(schedulers) > _MAX_SCHEDULERS:
         found = f"expected at most {_MAX_SCHEDULERS:,} schedulers, got {len(schedulers):,}"
-        diagnostics.add(path, found, "Write a table of values as a native plan", code=REFUSED_VALUE)
+        diagnostics.add(path, found, "Use a native plan with a table of values", code=REFUSED_VALUE)
     for index, one in enumerate(schedulers[:_MAX_SCHEDULERS]):
         yield one, child_path(path, index)
 
@@ -530,7 +530,7 @@ def _checked_entries(data: Any, calendar: Calendar | None, base: Any) -> tuple[C
             diagnostics.refuse(entry.path, refusal)
         if isinstance(peaks, (list, tuple)) and entry.optimizer is not None:
             found = "expected one number, got a list: the groups are selected by the optimizer's name"
-            diagnostics.add(child_path(entry.path, "eta_max"), found, "Write one number", code=REFUSED_VALUE)
+            diagnostics.add(child_path(entry.path, "eta_max"), found, "Use one number", code=REFUSED_VALUE)
     diagnostics.raise_any("config")
     if reader.missing is not None:
         raise reader.missing
@@ -575,7 +575,7 @@ def _refuse_plateau(entry: SchedulerEntry, run: ConfigRun, diagnostics: Diagnost
         instead = "Leave begin and end out, or use the class itself"
         diagnostics.add(entry.path, "a plan's plateau has no window", instead, code=REFUSED_VALUE)
     if isinstance(arguments["min_value"], (list, tuple)):
-        diagnostics.add(at_floor, "expected one number, got a list", "Write one number", code=REFUSED_VALUE)
+        diagnostics.add(at_floor, "expected one number, got a list", "Use one number", code=REFUSED_VALUE)
         return
     if arguments["min_value"] and not entry.base:
         found = "a plan's floor is a multiple of base, and the base is unknown"

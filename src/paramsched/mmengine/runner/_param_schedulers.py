@@ -188,7 +188,7 @@ def _scheduler_of_plan(
         with suppress(MissingFact, Unresolved):
             return Scheduler(optimizer, plan, calendar=replace(calendar, total=None), **choices)
         refused = refused.changed(site="train_cfg")
-    instead = _FACT_HINTS.get(refused.fact, "Write the length in epochs or updates")
+    instead = _FACT_HINTS.get(refused.fact, "Give the length in epochs or updates")
     raise MissingFact(refused.site, refused.found, instead, fact=refused.fact, example=refused.example)
 
 

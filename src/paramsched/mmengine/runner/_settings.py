@@ -171,7 +171,7 @@ def _without_unreadable(value: Any, path: str, diagnostics: DiagnosticCollector,
         around: the `id` of each container that encloses the value.
     """
     if isinstance(value, NeedsRunning):
-        diagnostics.add(path, str(value), "Write the value itself, or build the Runner in Python", code=UNREADABLE)
+        diagnostics.add(path, str(value), "Use the value itself, or build the Runner in Python", code=UNREADABLE)
         return None
     if not isinstance(value, (dict, list)):
         return value
@@ -527,7 +527,7 @@ def settings_in(
                 load(name)
             except ImportError as error:
                 path = entry_path("custom_imports", "imports", index)
-                diagnostics.add(path, str(error), "Write the name of a module on Python's path", code=REFUSED_VALUE)
+                diagnostics.add(path, str(error), "Use the name of a module on Python's path", code=REFUSED_VALUE)
         diagnostics.raise_any("Runner")
     return {name: value for name, value in config.items() if name in parameters and name != "cfg"}, config
 
@@ -560,7 +560,7 @@ def _config_as_dict(cfg: Any) -> dict[str, Any]:
     if not all(isinstance(name, str) for name in plain):
         odd = next(name for name in plain if not isinstance(name, str))
         raise InvalidArgument(
-            "Runner.from_cfg(…)", f"the name of an entry must be text, got {short_json(odd)}", "Write each name as text"
+            "Runner.from_cfg(…)", f"the name of an entry must be text, got {short_json(odd)}", "Use text for each name"
         )
     return dict(plain)
 
@@ -581,6 +581,6 @@ def _named_modules(config: Any, diagnostics: DiagnosticCollector) -> list[str]:
         path = entry_path("custom_imports", "imports", index)
         if not all(part.isidentifier() for part in name.split(".")):
             _report_kind(
-                name, "module's name", path, diagnostics, "Write it as in an import statement: 'package.module'"
+                name, "module's name", path, diagnostics, "Use the form of an import statement: 'package.module'"
             )
     return list(names)

@@ -192,7 +192,7 @@ class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
             raise InvalidArgument(
                 "optim_wrapper",
                 "the optimizers have different accumulative_counts",
-                "Write the model's train_step(data, optim_wrapper)",
+                "Implement the model's train_step(data, optim_wrapper)",
             )
         first.backward(first.scale_loss(loss))
         # The batch counts for each optimizer. Gradients are cleared after all have stepped, because two optimizers may

@@ -44,7 +44,7 @@ def check_lengths(
     """
     for part in values_inside(schedule):
         if isinstance(part, (MultiStep, MultiStepRule)) and (found := _order_of(tuple(part.milestones))):
-            yield Diagnostic(path, found, "Write each milestone once, in order", code=codes.MILESTONES_MIXED)
+            yield Diagnostic(path, found, "Keep each milestone once, in order", code=codes.MILESTONES_MIXED)
             break
     for part in values_inside(schedule) if native else ():
         last = part.stages[-1] if isinstance(part, Sequence) else None
@@ -204,7 +204,7 @@ def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Ite
             if length is None or length > 1 or not isinstance(written, Duration) or written.is_resolved:
                 continue
             found = f'"{written}" is only {_number(length)} of {_number(trial.end)} updates'
-            yield Diagnostic(path, found, 'Write a longer length, such as "5%"', code=codes.ONE_UPDATE)
+            yield Diagnostic(path, found, 'Use a longer length, such as "5%"', code=codes.ONE_UPDATE)
             return
 
 

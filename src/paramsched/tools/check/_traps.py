@@ -48,7 +48,7 @@ def traps_in_binding(
         elif Field.of(binding.name).key not in (*KNOWN, *KNOWN_ELSEWHERE):
             found = f'torch\'s optimizers have no field "{binding.name}"; a group without it raises an error'
             target = f"{{{binding.name}: {{initial: 1.0, schedule: {schedule}}}}}"
-            instead = f"Write the name of an optimizer field; or, outside the optimizer, targets: {target}"
+            instead = f"Use the name of an optimizer field; or, outside the optimizer, targets: {target}"
             yield Diagnostic(path, found, instead, code=OTHERS_NAME, at_key=True)
         if (unlikely := unlikely_level(binding, base, resolved)) is not None:
             traps.append(unlikely)

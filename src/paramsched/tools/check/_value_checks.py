@@ -33,7 +33,7 @@ def check_values(curve: FieldCurve, bases: Sequence[float] = ()) -> Iterator[Dia
     if np.any(bad):
         first = int(np.argmax(bad))
         found = f"the value is {float(curve.values[first])} at {_when(curve, int(curve.times[first]))}"
-        yield Diagnostic(curve.path, found, "Write a ratio below 1, or a longer period", code=codes.NOT_FINITE)
+        yield Diagnostic(curve.path, found, "Use a ratio below 1, or a longer period", code=codes.NOT_FINITE)
         return
     name = curve.binding.name
     allowed = None if isinstance(curve.binding.field, Target) else range_of(name)
@@ -58,7 +58,7 @@ def check_values(curve: FieldCurve, bases: Sequence[float] = ()) -> Iterator[Dia
     ):
         at = int(curve.times[np.argmax(curve.values)])
         found = f"it grows to {curve.peak / base:.3g} × base at {_when(curve, at)}"
-        advice = "Write a ratio below 1, or a smaller multiple of base"
+        advice = "Use a ratio below 1, or a smaller multiple of base"
         yield Diagnostic(curve.path, found, advice, code=GROWS)
 
 

@@ -70,7 +70,7 @@ def optimize(
     rates = rates_of("loss_law.optimize(…)", plan_with(constant()), base, calendar, None)
     if rates.size > 1 and rates[-1] > rates[-2]:
         found = f"the warmup leaves no update for a cooldown in a run of {rates.size:,} updates"
-        raise InvalidArgument("loss_law.optimize(…)", found, "Write a shorter warmup")
+        raise InvalidArgument("loss_law.optimize(…)", found, "Use a shorter warmup")
     last, most = rates.size - 1, rates.size - int(np.argmax(rates))
     losses = {}
     for length in np.unique(np.linspace(1, most, _LENGTHS).astype(np.int64)).tolist():

@@ -215,7 +215,7 @@ def nearest_recipes(
         raise InvalidArgument(
             f"nearest_recipes(field={field!r})",
             f"the plan does not schedule {field} for the first group, or has no horizon",
-            f"Write a plan with {field} and a horizon",
+            f"Use a plan with {field} and a horizon",
         )
     found = [(one, _curve_of_recipe(one.name, field)) for one in recipes.values()]
     distances = [Likeness(one, float(np.abs(site - curve).mean())) for one, curve in found if curve is not None]

@@ -39,6 +39,7 @@ from paramsched.tools.records.text_log import rows_of_text
 _CHECKPOINTS = {".pt", ".pth", ".bin", ".ckpt", ".tar"}
 _TABLES = (".csv", ".tsv")
 _WORDS = (".log", ".txt", ".out")
+_PLANS = (".yaml", ".yml", ".toml")
 _EVENTS = "tfevents"  # in the name of each event file
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -111,7 +112,7 @@ def kind_of_log(file: Path) -> _Kind:
         return "checkpoint"
     if file.exists() and not file.is_file():
         found = "expected a regular file, because other files may have no end"
-        raise UnreadableLog(path_text(file), found, "Write the log to a file first")
+        raise UnreadableLog(path_text(file), found, "Save the log to a file first")
     with open_to_read(file) as stream:
         head = stream.read(65536)
     if not head:
@@ -264,7 +265,7 @@ def _duplicate_error(where: str, name: str) -> UnreadableLog:
 
 def json_rows(file: Path) -> Iterator[dict[str, Any]]:
     """Yield each object of a JSONL file; numbers with a decimal point stay strings."""
-    instead = "Write one object per line"
+    instead = "Use one object per line"
     for number, line in enumerate(_text_lines(file), 1):
         if line.strip():
             row = _json_value(line, file, instead, number)
@@ -293,7 +294,7 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
             if len(row) > len(header):
                 cells = "1 cell" if len(header) == 1 else f"{len(header)} cells"
                 found = f"expected a log with {cells} as in the first line, got {len(row)}"
-                instead = "Write the name of each column in the first line"
+                instead = "Put the name of each column in the first line"
                 raise UnreadableLog(path_text(file, rows.line_num), found, instead)
             if row:
                 yield dict(zip(header, (cell.strip() for cell in row), strict=False))
@@ -431,13 +432,18 @@ def _read_table(
         raise UnreadableLog(path_text(file), _NO_TABLE, _table_of_text(file), option="--column")
     if not wanted:
         field = "lr" if "lr" in fields or not fields else fields[0]
-        example, listed = f"{field}={_column_to_suggest(field, rows)}", names_listed(dict.fromkeys((field, *fields)), 4)
+        listed, column = names_listed(dict.fromkeys((field, *fields)), 4), _column_to_suggest(field, rows)
+        instead = f"For example: --column {field}=learning_rate"
+        if column is not None:
+            instead = f"Write --column {shlex.quote(f'{field}={column}')}"
+        elif file.suffix in _PLANS:
+            instead = f"For example: paramsched audit log.csv --plan {shlex.quote(str(file))}"
         any_field = "lr" in fields and len(fields) > 4  # without a plan
         wished = "looks like a learning rate" if any_field else f"has the name of a field ({listed})"
         raise UnreadableLog(
             path_text(file),
             f"no column {wished}; the log has {names_listed(present)}",
-            f"Write --column {shlex.quote(example)}",
+            instead,
             option="--column",
         )
     require_few_columns(len(wanted), file)
@@ -514,8 +520,8 @@ def numbered_cells(
     return found
 
 
-def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:
-    """Return the first column of numbers whose name contains the field (or "rate", if the field is lr); else "NAME".
+def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str | None:
+    """Return the first column of numbers whose name contains the field (or "rate", if the field is lr); else None.
 
     >>> _column_to_suggest("lr", [{"step": "0", "loss": "2.5", "base_rate": "1e-3"}])
     'base_rate'
@@ -525,4 +531,4 @@ def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:
         is_number = re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", str(value), re.IGNORECASE)
         if is_number and any(part in name.lower() for part in parts):
             return printable(name)[:80]
-    return "NAME"
+    return None

@@ -174,9 +174,8 @@ def _paths_of_optimizers(checkpoint: Checkpoint, given: Sequence[str], names: Se
             raise UnreadableLog(f"--optimizer {printable(name)}={printable(path)}", nearest_in_file(path, states))
     if unknown := [name for name in chosen if names and name not in names]:
         found = f"the scheduler's state has the optimizers {shown_names(map(printable, names))}"
-        raise UnreadableLog(
-            f"--optimizer {printable(unknown[0])}", found, f"Write --optimizer {printable(names[0])}=PATH"
-        )
+        example = f"For example: --optimizer {printable(names[0])}={printable(chosen[unknown[0]])}"
+        raise UnreadableLog(f"--optimizer {printable(unknown[0])}", found, example)
     left = [path for path in states if path not in chosen.values()]
     for name in sorted(set(names) - chosen.keys(), key=len, reverse=True):  # "x.a" before "a"
         fitting = [path for path in left if f".{path}".endswith(f".{name}")]
@@ -186,7 +185,7 @@ def _paths_of_optimizers(checkpoint: Checkpoint, given: Sequence[str], names: Se
     missing = [name for name in names if name not in chosen]
     if len(missing) != len(left) and missing:
         found = f"it has no state of the optimizer {printable(missing[0])}; known: {names_listed(left) or 'none'}"
-        instead = f"Write --optimizer {printable(missing[0])}=PATH"
+        instead = f"For example: --optimizer {printable(missing[0])}={printable([*left, 'optimizer'][0])}"
         raise UnreadableLog(path_text(checkpoint.file), found, instead, option="--optimizer")
     chosen |= zip(missing, left, strict=False)
     return {name: chosen[name] for name in names} if names else chosen

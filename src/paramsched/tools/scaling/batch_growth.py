@@ -76,7 +76,7 @@ def seesaw(plan: PlanLike, *, batch: int, largest: int, calendar: Calendar | Non
     scales = not np.array_equal(rates, evaluate(counted, places, 2.0))
     if scales and schedule.has_absolute:
         found = "some levels are absolute and some are multiples of base"
-        raise PlanError("scaling.seesaw(…)", found, "Write all levels as multiples of base")
+        raise PlanError("scaling.seesaw(…)", found, "Use multiples of base for all levels")
     top = int(np.argmax(rates))
     peak, begin = float(rates[top]), int(places[top])
     if peak <= 0:

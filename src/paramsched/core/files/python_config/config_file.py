@@ -130,7 +130,7 @@ class PythonFile:
                     base_block = statement
         if base_line is not None and base_block is not None:
             both = "the file has both `_base_` and `with read_base():`"
-            raise self._source.error(base_block, both, "Write one of them, because MMEngine rejects a file with both")
+            raise self._source.error(base_block, both, "Use one of them, because MMEngine rejects a file with both")
         inherited: Mapping[str, Any] = {}
         try:
             if base_block is not None:

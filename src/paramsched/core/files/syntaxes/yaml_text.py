@@ -218,7 +218,7 @@ def _document(text: str, source: str, *, is_peer: bool) -> Place:
             elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
                 if depth == MOST_DEPTH:
                     found = f"nested more than {MOST_DEPTH} deep"
-                    raise _yaml_error(text, source, event, found, "Write the schedule as one line of text")
+                    raise _yaml_error(text, source, event, found, "Use one line of text for the schedule")
                 sign = "[" if kind is yaml.SequenceStartEvent else "{"
                 pieces.append(Bracket(sign, event.start_mark.index, event.tag))
                 depth += 1

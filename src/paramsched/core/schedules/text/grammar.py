@@ -84,7 +84,7 @@ def tree_of(text: str, names: Container[str], *, limited: bool = True) -> Tree:
     """
     if limited and len(text) > MOST_CHARACTERS:
         found = f"a line has at most {MOST_CHARACTERS} characters, got {len(text)}"
-        site, instead = shortened_text(text), "Write the schedule as a mapping"
+        site, instead = shortened_text(text), "Use a mapping for the schedule"
         raise ParseError(site, found, instead, text=text, span=(0, len(text)))
     parser = _Parser(text, names, limited=limited)
     return Tree(parser.line(), parser.slips, parser.text)
