@@ -12,32 +12,6 @@ from support.tables import table
 @table(
     ("call", "line"),
     [
-        ("timm.CosineLRScheduler(90)", 'every(cosine(1.0, 0.0, "90 epochs"), "epoch")'),
-        (
-            "timm.CosineLRScheduler(9, 1e-5, warmup_t=5, warmup_lr_init=1e-6)",
-            'every(overlay(warmup("5 epochs", absolute(1e-06)), cosine(1.0, absolute(1e-05), "9 epochs")), "epoch")',
-        ),
-        (
-            "timm.CosineLRScheduler(90, warmup_t=5, warmup_prefix=True)",
-            'every(warmup("5 epochs", 0.0) >> cosine(1.0, 0.0, "90 epochs"), "epoch")',
-        ),
-        ("timm.CosineLRScheduler(900, t_in_epochs=False)", "cosine(1.0, 0.0, 900)"),
-        ("timm.CosineLRScheduler(90, cycle_limit=2)", None),
-        ("timm.CosineLRScheduler(90, noise_range_t=5)", None),
-        ("timm.CosineLRScheduler(90, k_decay=2)", None),
-        ("timm.CosineLRScheduler(90, initialize=False)", None),
-        ("timm.CosineLRScheduler(90, cycle_mul=2.0)", 'every(cosine(1.0, 0.0, "90 epochs"), "epoch")'),
-        ("timm.CosineLRScheduler(90, other=1)", None),
-        ("timm.PolyLRScheduler(90, 2.0, 0.1)", 'every(polynomial(2.0, 1.0, absolute(0.1), "90 epochs"), "epoch")'),
-        (
-            "timm.StepLRScheduler(30, 0.1, warmup_t=5)",
-            'every(warmup("5 epochs", 0.0) >> step("30 epochs", 0.1), "epoch")',
-        ),
-        (
-            "timm.StepLRScheduler(30, 0.1, warmup_t=5, warmup_prefix=False)",
-            'every(overlay(warmup("5 epochs", 0.0), step("30 epochs", 0.1)), "epoch")',
-        ),
-        ("timm.MultiStepLRScheduler([60, 30], 0.1)", 'every(multistep(["29 epochs", "59 epochs"], 0.1), "epoch")'),
         ("optax.constant_schedule(0.1)", "constant(absolute(0.1))"),
         ("optax.linear_schedule(0.0, 0.1, 20)", "linear(0.0, absolute(0.1), 20)"),
         ("optax.linear_schedule(0.1, 0.0, 20, 5)", "constant(absolute(0.1), 5) >> linear(absolute(0.1), 0.0, 20)"),

@@ -93,7 +93,10 @@ TRANSFORMERS = {
 
 _TIMM = {"warmup_t": warm, "warmup_lr_init": level, "warmup_prefix": flag, "t_in_epochs": flag}
 TIMM = {
-    "CosineLRScheduler": ({"t_initial": steps}, {"lr_min": level, **_TIMM, "cycle_limit": st.integers(1, 2)}),
+    "CosineLRScheduler": (
+        {"t_initial": steps},
+        {"lr_min": level, **_TIMM, "cycle_limit": st.integers(1, 2), "k_decay": power},
+    ),
     "PolyLRScheduler": ({"t_initial": steps}, {"power": power, "lr_min": level, **_TIMM}),
     "StepLRScheduler": ({"decay_t": steps}, {"decay_rate": gamma, **_TIMM}),
     "MultiStepLRScheduler": ({"decay_t": milestones}, {"decay_rate": gamma, **_TIMM}),
@@ -291,7 +294,7 @@ def calls(draw, library, name):
     return {key: draw(one) for key, one in {**needed, **{key: others[key] for key in others if key in chosen}}.items()}
 
 
-DECLARED = ("torch", "transformers")
+DECLARED = ("torch", "transformers", "timm")
 NAMES = [(library, name) for library, names in LIBRARIES.items() for name in names]
 
 

@@ -25,6 +25,7 @@ from paramsched.core.files.arguments import (
     names_of,
     numbers_by_field,
     read_arguments,
+    to_level,
     updates_with_accumulation,
 )
 from paramsched.core.files.command_lines import named_options, value_of_words
@@ -284,12 +285,8 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
         diagnostics.add(places["min_lr"], found, "For example: 0", code=REFUSED_VALUE)
     diagnostics.raise_any("config")
     with diagnostics.reported_at(ROOT):
-        schedule = curve_after_warmup(arguments)
-        if arguments.warmup:
-            schedule = _with_warmup(arguments, schedule)
-        if arguments.step_on_epochs and (arguments.warmup or not changes_between_epochs_only(arguments)):
-            schedule = every(schedule, arguments.length(1))
-        horizon = arguments.length(_returned_epochs(arguments) * arguments.ticks_in_epoch)
+        run = _returned_epochs(arguments) * arguments.ticks_in_epoch
+        schedule, horizon = with_warmup(arguments, curve_after_warmup(arguments), run), arguments.length(run)
         if arguments.sched == "plateau":
             rule = plateau(
                 arguments.eval_metric or "",
@@ -303,13 +300,28 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
         return Plan(lr=schedule, horizon=horizon)
 
 
-def _with_warmup(arguments: TimmArguments, curve: Schedule) -> Schedule:
+def with_warmup(arguments: TimmArguments, curve: Schedule, run: float) -> Schedule:
+    """Add the warmup to a curve, which changes between epochs only if it steps on epochs.
+
+    Args:
+        arguments: the arguments.
+        curve: the schedule without its warmup.
+        run: the counts of the run.
+    """
+    if arguments.warmup:
+        curve = _after_ramp(arguments, curve, run)
+    if arguments.step_on_epochs and (arguments.warmup or not changes_between_epochs_only(arguments)):
+        return every(curve, arguments.length(1))
+    return curve
+
+
+def _after_ramp(arguments: TimmArguments, curve: Schedule, run: float) -> Schedule:
     """Add a linear warmup to base before the curve or in place of its start; before tanh it ends at the curve."""
-    start, over = absolute(float(arguments.warmup_lr)), arguments.length(arguments.warmup)
+    start, over = to_level(float(arguments.warmup_lr)), arguments.length(arguments.warmup)
     if arguments.is_prefix or arguments.sched in ("constant", "plateau"):
         return linear(start, 1.0, over) >> curve
     meets = arguments.sched == "tanh"
-    if arguments.warmup >= _returned_epochs(arguments) * arguments.ticks_in_epoch:
+    if arguments.warmup >= run:
         return linear(start, arguments.floor if meets else 1.0, over)
     end: Level = following if meets else 1.0
     return overlay(linear(start, end, over), curve)
@@ -347,8 +359,8 @@ def _with_noise(arguments: TimmArguments) -> Schedule:
     else:
         last = first_count(end)
         stages += [take(draws, last - quiet if last.terms else last), constant()]
-    plain = curve_after_warmup(arguments)
-    whole = (_with_warmup(arguments, plain) if arguments.warmup else plain) * in_order(stages)
+    plain, run = curve_after_warmup(arguments), _returned_epochs(arguments) * arguments.ticks_in_epoch
+    whole = (_after_ramp(arguments, plain, run) if arguments.warmup else plain) * in_order(stages)
     return every(whole, arguments.length(1)) if arguments.step_on_epochs else whole
 
 

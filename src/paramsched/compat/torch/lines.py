@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from paramsched.compat.torch.arguments import TABLES, TorchEntry
 from paramsched.core.base.diagnostic import ROOT
-from paramsched.core.files.arguments import arguments_of, cut_to_length, located, read_arguments
+from paramsched.core.files.arguments import arguments_of, cut_to_length, last_stage, located, read_arguments
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
-from paramsched.core.schedules import Schedule, recurrence, take
+from paramsched.core.schedules import Schedule, recurrence
 from paramsched.core.schedules.anneal import Anneal
 from paramsched.core.schedules.decays import Exponential
 from paramsched.core.schedules.leaves import Constant
@@ -42,9 +42,8 @@ def _sequence(schedulers: Sequence[Schedule], milestones: Sequence[int]) -> Sche
     """Return the stages of a `SequentialLR`, of which each but the last ends at a milestone."""
     *stages, last = schedulers
     lengths = [end - begin for begin, end in pairwise([0, *milestones])]
-    if isinstance(last, MultiStep):  # a stage must reach its last milestone
-        last = take(last, last.milestones[-1] + 1)
-    return in_order([*(cut_to_length(one, length) for one, length in zip(stages, lengths, strict=True)), last])
+    cut = [cut_to_length(one, length) for one, length in zip(stages, lengths, strict=True)]
+    return in_order([*cut, last_stage(last)])
 
 
 def _chain(schedulers: Sequence[Schedule]) -> Schedule:

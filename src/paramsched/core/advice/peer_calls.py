@@ -115,41 +115,6 @@ def _torch_sequence(schedulers: Sequence[Stage], milestones: Sequence[int]) -> s
     return " >> ".join([*stages, last])
 
 
-_TIMM: Final[Mapping[str, Any]] = {
-    "cycle_mul": 1.0, "cycle_decay": 1.0, "cycle_limit": 1, "warmup_t": 0, "warmup_lr_init": 0.0,
-    "t_in_epochs": True, "noise_range_t": None, "noise_pct": 0.67, "noise_std": 1.0, "noise_seed": 42,
-    "k_decay": 1.0, "initialize": True,
-}  # fmt: skip
-"""The arguments of each scheduler of timm besides those of its curve, with their defaults."""
-
-
-def _timm(line: Callable[[Callable[[int], str]], str], others: Mapping[str, Any], *, prefix: bool = False) -> str:
-    """Return a curve with its warmup, which replaces the start of the curve unless `warmup_prefix` is true.
-
-    Args:
-        line: returns the curve; it receives the function that writes a length.
-        others: the arguments besides those of the curve.
-        prefix: the default of `warmup_prefix`.
-    """
-    given = {**_TIMM, "warmup_prefix": prefix, **others}
-    # `cycle_mul` and the like have no effect with one cycle and without noise.
-    _check(len(given) == len(_TIMM) + 1, *(given[name] == _TIMM[name] for name in ("noise_range_t", "cycle_limit")))
-    _check(given["k_decay"] == 1, given["initialize"] is True)
-    by_epoch = given["t_in_epochs"]
-
-    def length(count: int) -> str:
-        return f'"{_count(count)} epochs"' if by_epoch else _count(count)
-
-    whole = line(length)
-    if given["warmup_t"]:
-        ramp = f"warmup({length(given['warmup_t'])}, {_level(given['warmup_lr_init'])})"
-        if given["warmup_prefix"] and whole.startswith("multistep("):  # a stage must reach its last milestone
-            whole = f"overlay({ramp}, shift({whole}, {length(given['warmup_t'])}))"
-        else:
-            whole = f"{ramp} >> {whole}" if given["warmup_prefix"] else f"overlay({ramp}, {whole})"
-    return f'every({whole}, "epoch")' if by_epoch else whole
-
-
 def _delayed(line: str, first: float, begin: int) -> str:
     return f"constant({_level(first)}, {_count(begin)}) >> {line}" if begin else line
 
@@ -226,17 +191,6 @@ def _rule(rule: str, begin: int = 0, end: int = _ENDLESS, by_epoch: bool = True,
 # ---- the calls: functions whose signatures are those of the schedulers
 
 # fmt: off
-_TIMM_CALLS: Final[_Calls] = {
-    "CosineLRScheduler": lambda t_initial, lr_min=0.0, **others:
-        _timm(lambda length: f"cosine(1.0, {_level(lr_min)}, {length(t_initial)})", others),
-    "PolyLRScheduler": lambda t_initial, power=0.5, lr_min=0.0, **others:
-        _timm(lambda length: f"polynomial({_above_0(power)}, 1.0, {_level(lr_min)}, {length(t_initial)})", others),
-    "StepLRScheduler": lambda decay_t, decay_rate=1.0, **others:
-        _timm(lambda length: f"step({length(decay_t)}, {_above_0(decay_rate)})", others, prefix=True),
-    "MultiStepLRScheduler": lambda decay_t, decay_rate=1.0, **others:  # it acts one count before a milestone
-        _timm(lambda length: f"multistep([{', '.join(length(one - 1) for one in sorted(decay_t))}], "
-              f"{_above_0(decay_rate)})", others, prefix=True),
-}
 _OPTAX: Final[_Calls] = {
     "constant_schedule": lambda value: f"constant({_level(value)})",
     "linear_schedule": lambda init_value, end_value, transition_steps, transition_begin=0:
@@ -322,7 +276,7 @@ _MMENGINE: Final[_Calls] = {
 CALLS: Final[dict[str, _Calls]] = {
     "torch": {},  # its calls are in its folder
     "transformers": {},
-    "timm": _TIMM_CALLS,
+    "timm": {},
     "optax": _OPTAX,
     "keras": _KERAS,
     "fastai": _FASTAI,

@@ -40,6 +40,7 @@ from paramsched.core.files.command_lines import is_unknown
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.files.references import is_reference
 from paramsched.core.schedules import Constant, Level, Schedule, absolute, constant, take
+from paramsched.core.schedules.staircases import MultiStep
 from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.errors import InvalidArgument
 
@@ -410,3 +411,13 @@ def cut_to_length(schedule: Schedule, length: DurationLike) -> Schedule:
     if isinstance(schedule, Constant):
         return constant(schedule.value, length)
     return schedule if schedule.length == Duration.of(length) else take(schedule, length)
+
+
+def last_stage(schedule: Schedule, tick: DurationLike = 1) -> Schedule:
+    """Return a schedule that can be the last stage of a run which ends before its last milestone.
+
+    >>> from paramsched.core.schedules import cosine, multistep
+    >>> print(last_stage(multistep([3, 9])), last_stage(cosine()))
+    take(multistep([3, 9]), 10) cosine()
+    """
+    return take(schedule, schedule.milestones[-1] + tick) if isinstance(schedule, MultiStep) else schedule

@@ -61,7 +61,8 @@ def schedule_of_call(name: str, positional: Sequence[Any], named: Mapping[str, A
     """
     for call in calls_named(name):
         given = dict(zip(call.arguments, positional, strict=False)) | dict(named)
-        if len(given) < len(positional) + len(named):  # too many arguments, or one of them twice
+        is_once = len(given) == len(positional) + len(named)  # not too many arguments, and none of them twice
+        if not is_once or not given.keys() <= {*call.arguments, *_STATE}:
             continue
         try:
             return call.schedule(**{key: one for key, one in given.items() if key not in _STATE})
