@@ -139,7 +139,7 @@ from support.tables import table
             "targets: {t: {schedul: cosine(), initial: 1}}\n",
             (1, 15, "PS103"),
             'a target has no "schedul"; did you mean "schedule"?',
-            "",
+            "Write schedule: cosine()",
             "targets: {t: {schedule: cosine(), initial: 1}}\n",
         ),
         (
@@ -313,6 +313,13 @@ def test_a_misspelled_key_is_answered_with_its_entry(key):
         (one,) = refused.value.diagnostics
         line = one.instead.removeprefix("Write ")
         assert config.loads(f"alpha: cosine()\n{line}") == config.loads({"alpha": "cosine()", key: _ENTRIES[key]})
+
+
+@pytest.mark.parametrize("written", ["7.3%", [0.073], "0.073", ["7.3%"]])
+def test_a_number_of_a_target_in_another_form_is_corrected(written):
+    with pytest.raises(ConfigError) as refused:
+        config.loads({"lr": "cosine()", "targets": {"t": {"initial": written, "schedule": "cosine()"}}})
+    assert [one.instead for one in refused.value.diagnostics] == ["Write 0.073"]
 
 
 def test_a_corrected_key_that_is_there_already_is_no_advice():

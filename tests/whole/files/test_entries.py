@@ -462,7 +462,8 @@ DOCUMENTS = [
      '1:17 $.groups.head.horizon horizon applies to the entire plan, so it must not be repeated | Move horizon '
      'to the top level | PS104'),
     ('targets: {t: {initial: 1, schedul: 1}}',
-     '1:27 $.targets.t.schedul a target has no "schedul"; did you mean "schedule"? |  | PS103 schedul>schedule'),
+     '1:27 $.targets.t.schedul a target has no "schedul"; did you mean "schedule"? | Write schedule: 1 | '
+     'PS103 schedul>schedule'),
     ('targets: {t: {initial: .inf, schedule: 1}}',
      '1:24 $.targets.t.initial the number must be finite, got inf | For example: 1 | PS106'),
     ('targets: {t: {initial: 1, schedule: plateau()}}', "= ;; ['t', 1.0]: constant() * plateau()"),
@@ -1040,12 +1041,14 @@ DOCUMENTS = [
     ('targets: {t: {initial: 1, schedule: 1, x: 2}}',
      '1:40 $.targets.t.x a target has no "x"; expected … |  | PS103'),
     ('targets: {t: {start: 1, schedule: 1}}',
-     '1:15 $.targets.t.start a target has no "start"; did you mean "initial"? |  | PS103 start>initial'),
+     '1:15 $.targets.t.start a target has no "start"; did you mean "initial"? | Write initial: 1 | PS103 '
+     'start>initial'),
     ('targets: {t: {init: 1, sched: 1}}',
-     '1:15 $.targets.t.init a target has no "init"; did you mean "initial"? |  | PS103 init>initial ;; 1:24 '
-     '$.targets.t.sched a target has no "sched"; did you mean "schedule"? |  | PS103'),
+     '1:15 $.targets.t.init a target has no "init"; did you mean "initial"? | Write initial: 1 | PS103 '
+     'init>initial ;; 1:24 $.targets.t.sched a target has no "sched"; did you mean "schedule"? |  | PS103'),
     ('targets: {t: {value: 1, schedule: 1}}',
-     '1:15 $.targets.t.value a target has no "value"; did you mean "initial"? |  | PS103 value>initial'),
+     '1:15 $.targets.t.value a target has no "value"; did you mean "initial"? | Write initial: 1 | PS103 '
+     'value>initial'),
     ('targets: {t: {x: 1}}',
      '1:15 $.targets.t.x a target has no "x"; expected … |  | PS103 ;; 1:14 $.targets.t "initial" is missing | '
      'For example: {initial: 1.0, schedule: cosine()} | PS104 ;; 1:14 $.targets.t "schedule" is missing | For '

@@ -1,15 +1,16 @@
 """Reading a plan from the data of a native file."""
 
 import json
+import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias, final
 
 from paramsched.core.advice.lookalikes import first_lookalike, straighten_text
-from paramsched.core.advice.number_checks import finite_number
+from paramsched.core.advice.number_checks import finite_number, meant_number
 from paramsched.core.advice.peer_words import (
     LENGTHS_OF_RUN,
     OTHER_NAMES,
@@ -20,7 +21,7 @@ from paramsched.core.advice.peer_words import (
     letters_of,
     meant_argument,
 )
-from paramsched.core.base.advise import text_leaves
+from paramsched.core.base.advise import keeps_numbers, text_leaves
 from paramsched.core.base.codes import (
     HORIZON_NOT_POSITIVE,
     NOTHING_PLANNED,
@@ -75,7 +76,6 @@ _A_TARGET = "{initial: 1.0, schedule: cosine()}"
 _LONGEST_ENTRY = 100  # characters of the value of a corrected entry
 _MOST_NAMES = 1_000  # fields that are checked for misspellings; no optimizer has as many
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?", re.ASCII)
 _NO_BLANK = re.compile(r"\s*([A-Za-z_][\w\[\]]*)\s*(:|=)\s*(\S.*)")
 _NEXT_ENTRY = re.compile(r"\s[A-Za-z_]\w*\s*[:=]")
 _NO_COLON = re.compile(r"\s*([A-Za-z_][\w\[\]]*)\s+(\w+\(.*)")
@@ -445,13 +445,18 @@ class _PlanReader:
         return True
 
     def promised(self, key: str, value: Any, selector: str | int | None) -> tuple[str, Any] | None:
-        """Return a corrected entry if it is short, is not there yet, and is read without a problem, else None."""
+        """Return a corrected entry of the plan or of a group if it can be promised, else None."""
+        around, data = self.data, {key: value}
+        if selector is not None:
+            around, data = self.data["groups"][selector], {"groups": {selector: data}}
+        return self.entry_if_read(key, value, around, {"lr": "constant()", **data})
+
+    def entry_if_read(self, key: str, value: Any, around: Collection[Any], data: Any) -> tuple[str, Any] | None:
+        """Return an entry if it is short, is not among those around it, and a plan with it is valid, else None."""
         plain, diagnostics = plain_json(value), DiagnosticCollector()
-        around = self.data if selector is None else self.data["groups"][selector]
         if key in around or len(json.dumps(plain)) > _LONGEST_ENTRY or bad_values_in(value):
             return None
-        data = {key: plain} if selector is None else {"groups": {selector: {key: plain}}}
-        _PlanReader({"lr": "constant()", **data}, diagnostics, self.values.names).read_plan()
+        _PlanReader(data, diagnostics, self.values.names).read_plan()
         return None if diagnostics.count else (key, plain)
 
     def name_of_field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> str | None:
@@ -516,8 +521,10 @@ class _PlanReader:
             if isinstance(first, BadValue):
                 self.values.note_bad_value(first, place)
             elif isinstance(first, bool) or not isinstance(first, (int, float)):
-                number = first.strip() if isinstance(first, str) and _NUMBER.fullmatch(first.strip()) else None
-                advice = "For example: 1.0" if number is None else f"Write {number}"
+                only = first[0] if isinstance(first, list) and len(first) == 1 else first
+                number = meant_number(only, math.nan) if isinstance(only, (str, int, float)) else math.nan
+                is_meant = not math.isnan(number) and keeps_numbers(only, number)
+                advice = f"Write {number!r}" if is_meant else "For example: 1.0"
                 self.values.note_wrong_type(first, place, "a number", advice)
             else:
                 initial = self.values.try_or_note(place, partial(finite_number, "initial", first))
@@ -535,8 +542,13 @@ class _PlanReader:
             near = meant_argument(str(key), TARGET_ENTRIES, "Target")
             meant.add(near or closest(str(key), TARGET_ENTRIES))
             found = f'a target has no "{key}"; {did_you_mean(near or str(key), TARGET_ENTRIES)}'
-            replace = (str(key), near) if near else None
-            self.diagnostics.add(child_path(path, key), found, at_key=True, code=UNKNOWN_FIELD, replace=replace)
+            replace, entry = (str(key), near) if near else None, None
+            if near:
+                target = {"initial": 1.0, "schedule": "cosine()", near: entries[key]}
+                data = {"lr": "constant()", "targets": {"temperature": target}}
+                entry = self.entry_if_read(near, entries[key], entries, data)
+            place = child_path(path, key)
+            self.diagnostics.add(place, found, at_key=True, code=UNKNOWN_FIELD, replace=replace, entry=entry)
         for key in TARGET_ENTRIES:
             if key not in entries and key not in meant:
                 given = {k: one for k, one in entries.items() if k in TARGET_ENTRIES and not bad_values_in(one)}
