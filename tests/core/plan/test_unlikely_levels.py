@@ -1,0 +1,55 @@
+"""Which multiples of base were probably meant in another sense, with the line to write; and lines that are right."""
+
+from pathlib import Path
+
+import paramsched as ps
+from paramsched.core.plan.levels import unlikely_level
+from support.tables import table
+
+ROWS = [
+    [one.strip() for one in row.split(" |")]
+    for row in Path(__file__).with_name("unlikely_levels.txt").read_text("utf-8").splitlines()[1:]
+]
+
+
+def trap_of(line, base):
+    plan = ps.loads(f"{line}\nhorizon: 100")
+    (resolved,) = plan.resolve(ps.Calendar(steps_per_epoch=10)).bindings
+    return unlikely_level(plan.bindings[0], base, resolved.schedule)
+
+
+@table(("line", "report"), [(line, report) for line, *report in ROWS])
+def test_a_line_is_reported_with_its_values_and_the_line_to_write(line, report):
+    trap = trap_of(line, 0.5)
+
+    assert (["", *trap] if trap else []) == (["", *report] if any(report) else []), line
+
+
+@table(
+    ("line", "found"),
+    [
+        (
+            "betas[0]: linear(0.85, 0.95)",
+            "betas[0] goes from 0.85 to 0.95 × base, because numbers are multiples of base",
+        ),
+        ("lr: constant(3e-4)", "lr is 0.0003 × base, because numbers are multiples of base"),
+        ("lr: cosine(0.1)", "lr falls from 0.1 to 0 × base, because the first argument is start"),
+        ("lr: warmup(10) + cosine()", "lr rises to 1.98 × base, because a sum adds all of its schedules"),
+    ],
+)
+def test_without_a_base_the_multiples_are_reported(line, found):
+    assert trap_of(line, None)[1] == found
+
+
+def test_a_sum_whose_run_is_unknown_is_judged_in_some_run():
+    (line,) = ps.loads("lr: warmup(10) + cosine()").bindings
+
+    assert unlikely_level(line)[1] == "lr rises above base, because a sum adds all of its schedules"
+
+
+def test_a_target_and_a_base_of_0_have_no_trap_of_levels():
+    (target,) = ps.loads("targets: {temperature: {initial: 1.0, schedule: 'constant(0.0001)'}}").bindings
+    (line,) = ps.loads("lr: constant(0.0001)").bindings
+
+    assert unlikely_level(target) is None
+    assert unlikely_level(line, 0) is None

@@ -1,0 +1,100 @@
+"""A keyword or a positional argument that a plan does not take is answered with the plan that was meant."""
+
+import pytest
+
+import paramsched as ps
+from paramsched import Binding, Plan, cosine  # noqa: F401  # names of the lines below
+from paramsched.errors import InvalidCall
+from support.tables import table
+
+
+def problem_of(line: str) -> str:
+    with pytest.raises(InvalidCall) as refused:
+        eval(line)  # a line of our own
+    return str(refused.value)
+
+
+@table(
+    ("line", "meant"),
+    [
+        ("Plan(cosine(), 100)", "Plan(lr=cosine(), horizon=100)"),
+        ("Plan(cosine(), horizon=80)", "Plan(lr=cosine(), horizon=80)"),
+        ("Plan(cosine(), True)", "Plan(lr=cosine())"),
+        ("Plan('weight_decay', 'cosine()')", "Plan(weight_decay='cosine()')"),
+        (
+            "Plan({'lr': 'cosine()', 'head': {'lr': 'linear()'}})",
+            "Plan(Binding('lr', 'linear()', groups='head'), lr='cosine()')",
+        ),
+        ("Plan({'lr@head': 'cosine()'})", "Plan(Binding('lr', 'cosine()', groups='head'))"),
+        (
+            "Plan([Binding('lr', 'cosine()', groups='head'), 3])",
+            "Plan(Binding('lr', cosine(), groups='head'), horizon=3)",
+        ),
+        ("Plan(lr='linear()', warmup_steps=100)", "Plan(lr='warmup(100) >> linear()')"),
+        ("Plan(warmup_steps=100)", "Plan(lr='warmup(100) >> cosine()')"),
+        ("Plan(lr='cosine()', epochs=90)", "Plan(lr='cosine()', horizon='90 epochs')"),
+        ("Plan(lr='cosine()', epochs='90 epochs')", "Plan(lr='cosine()', horizon='90 epochs')"),
+        ("Plan(lr='cosine()', total_steps=90)", "Plan(lr='cosine()', horizon=90)"),
+        ("Plan(lr='cosine()', horizn=90)", "Plan(lr='cosine()', horizon=90)"),
+        ("Plan(horizn=90)", "Plan(lr='cosine()', horizon=90)"),
+        ("Plan(LR='linear()')", "Plan(lr='linear()')"),
+        (
+            "Plan(lr='cosine()', groups={'head': 'linear()', 'body': {'weight_decay': 'cosine()'}})",
+            "Plan(Binding('lr', 'linear()', groups='head'), Binding('weight_decay', 'cosine()', groups='body'), "
+            "lr='cosine()')",
+        ),
+        ("Plan(lr='linear()', targets={'x': 2.0})", "Plan(Binding(Target('x', 2.0), 'cosine()'), lr='linear()')"),
+        (
+            "Plan(lr='cosine()', targets={'x': {'initial': 2.0}})",
+            "Plan(Binding(Target('x', 2.0), 'cosine()'), lr='cosine()')",
+        ),
+    ],
+)
+def test_the_plan_that_was_meant_keeps_every_name_and_number(line, meant):
+    assert problem_of(line).endswith(f" Write {meant}")
+    eval(meant, globals() | {"Target": ps.Target})
+
+
+@table(
+    ("line", "example"),
+    [
+        ("Plan(lr='cosine()', max_steps=-1)", "Plan(lr='cosine()', horizon=1000)"),
+        ("Plan(lr='cosine()', max_steps=0)", "Plan(lr='cosine()', horizon=1000)"),
+        ("Plan(lr='cosine()', max_steps=True)", "Plan(lr='cosine()', horizon=1000)"),
+        ("Plan(lr='cosine()', horizn=90, horizon=80)", "Plan(lr='cosine()', horizon=80)"),
+        ("Plan(lr='cosine()', groups=3)", "Plan(lr='cosine()')"),
+        ("Plan(lr='cosine()', targets=3)", "Plan(lr='cosine()')"),
+        ("Plan(lr='cosine()', steps_per_epoch=100)", "Plan(lr='cosine()')"),
+        ("Plan(lr='cosine()', batch_size=100, clock='tokens')", "Plan(lr='cosine()', clock='tokens')"),
+        ("Plan(lr='cosine(', epochs=3)", "Plan(lr='cosine(', horizon='3 epochs')"),
+        (
+            "Plan(lr='linear()', targets={'x': 'linear()'})",
+            "Plan(Binding(Target('x', 1.0), 'linear()'), lr='linear()')",
+        ),
+    ],
+)
+def test_what_adds_or_drops_a_number_or_keeps_a_wrong_line_is_an_example(line, example):
+    assert problem_of(line).endswith(f" For example: {example}")
+
+
+@table(
+    ("keyword", "reason"),
+    [
+        ("warmup_steps=3", "a warmup is a stage of the schedule"),
+        ("steps_per_epoch=3", "it is a run fact; pass it to ps.Scheduler"),
+        ("epochs=3", 'the length of the run is "horizon"'),
+        ("horizn=3", 'did you mean "horizon"?'),
+        ("groups=3", "in code, write a Binding for each group"),
+        ("targets=3", "in code, a target is a Binding"),
+        ("optimizer=3", "a plan has no optimizer; ps.Scheduler(optimizer, plan) connects them"),
+        ("LR=3", 'did you mean "lr"?'),
+    ],
+)
+def test_each_keyword_has_the_reason_why_it_is_not_a_field(keyword, reason):
+    assert f'Plan(…): unknown field "{keyword.partition("=")[0]}"; {reason}' in problem_of(f"Plan({keyword})")
+
+
+def test_a_schedule_is_the_line_of_any_field():
+    plan = Plan(lr="cosine()", steps_per_epoch="cosine()", momentm="cosine()", warmup_steps="cosine()")
+
+    assert [line.name for line in plan.bindings] == ["lr", "momentm", "steps_per_epoch", "warmup_steps"]
