@@ -115,6 +115,17 @@ def test_limits_are_those_of_numpy():
     assert math.isnan(elementary.exp(math.nan))
 
 
+@pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "tanh"])
+def test_a_number_has_the_limits_of_numpy(name):
+    function = getattr(elementary, name)
+    far = [0.0, -0.0, math.inf, -math.inf, math.nan, -3.0 if "log" in name else -1e9, 5e-324]
+
+    with np.errstate(all="ignore"):
+        expected = getattr(np, name)(far)
+        np.testing.assert_array_equal([float(function(one)) for one in far], expected)
+        np.testing.assert_array_equal(function(np.array(far)), expected)
+
+
 @pytest.mark.parametrize("steps", spread({97: 97, 10_000: 10_000, 100_003: 100_003}, 97, 10_000))
 def test_functions_of_even_steps_never_fall(steps):
     u = np.arange(steps + 1) / steps
