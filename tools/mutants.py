@@ -371,7 +371,7 @@ def _alone(seconds: float) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
-    limit = round(15 + 2 * seconds)
+    limit = round(10 + seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
 
 
