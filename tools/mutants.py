@@ -8,8 +8,9 @@ the core the laws. Coverage records which lines each of them executes; `.mutants
 1. The room's tests are collected once, with the correct source. For each error the process forks; the child replaces
    the code of the changed function and runs the collected tests of its line, those with the fewest lines first, until
    one fails.
-2. An error that survives is planted in a copy of the source, and a new process imports the copy and runs these tests.
-   This finds what step 1 cannot: code that runs at import, and tests that start processes.
+2. What step 1 cannot try is planted in a copy of the source, and a new process imports the copy and runs the tests:
+   lines that run at import or when the tests are collected, tests marked `heavy`, because they may start processes, and
+   code that cannot be replaced.
 
 `tests/planted_errors/` lists the errors that make no difference, each with the reason. They are not tried.
 
@@ -50,7 +51,7 @@ SOURCE = ROOT / "src"
 PACKAGE = SOURCE / "paramsched"
 LISTED = ROOT / "tests" / "planted_errors"
 CACHE = ROOT / ".mutants"
-SECONDS_OF_TESTS = 20.0
+SECONDS_OF_TESTS = 15.0
 """The tests of one error: as many as ran in this time with coverage."""
 GOAL = 0.95
 _OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
@@ -463,16 +464,21 @@ def _run(session: pytest.Session, items: list[pytest.Item]) -> None:
             os._exit(1)
 
 
-def is_found_in_place(error: PlantedError | None, session: pytest.Session, live: Live, tests: Tests) -> bool:
-    """Run collected tests in a forked child whose functions have the error."""
+_NOT_REPLACED = 3
+
+
+def is_found_in_place(error: PlantedError | None, session: pytest.Session, live: Live, tests: Tests) -> bool | None:
+    """Run collected tests in a forked child whose functions have the error; return None if it cannot be planted."""
     with tempfile.TemporaryDirectory() as folder:
 
         def work() -> None:
             os.environ["PYTEST_DEBUG_TEMPROOT"] = folder
-            if error is None or live.replace(error):
-                _run(session, tests.items)
+            if error and not live.replace(error):
+                os._exit(_NOT_REPLACED)
+            _run(session, tests.items)
 
-        return _in_child(work, tests.seconds) not in (0, None)
+        code = _in_child(work, tests.seconds)
+    return None if code in (None, _NOT_REPLACED) else code != 0
 
 
 def _run_copy(folder: str, names: list[str], seconds: float) -> None:
@@ -539,14 +545,13 @@ class Room:
         with tempfile.TemporaryDirectory() as temporary:
 
             def is_found(error: PlantedError, folder: Path) -> bool:
-                names = coverage.tests_of(error)
-                if not names and {*error.lines} & at_import.get(error.file, set()):
-                    names = coverage.tests_of_file(error.file)
+                runs_at_import = not at_import.get(error.file, set()).isdisjoint(error.lines)
+                names = coverage.tests_of(error) or (coverage.tests_of_file(error.file) if runs_at_import else [])
                 quick = coverage.first((one for one in names if one in items), items)
-                if quick.items and is_found_in_place(error, session, live, quick):
-                    return True
+                in_place = is_found_in_place(error, session, live, quick) if quick.items else None
                 tests = coverage.first(names, items)
-                if tests.names and is_found_in_copy(error, tests, folder):
+                needs_copy = in_place is None or runs_at_import or len(tests.items) < len(tests.names)
+                if in_place or (needs_copy and tests.names and is_found_in_copy(error, tests, folder)):
                     return True
                 reason = f"{len(tests.names)} tests" if tests.names else "not executed"
                 print(f"# {error.file}:{error.lines[0]}, {reason}\n{error}\n", flush=True)
