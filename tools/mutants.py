@@ -243,6 +243,8 @@ def tests_of(room: str) -> list[str]:
     door, name = of_room.split("/")[0], of_room.split("/")[-1]
     paths = [f"src/paramsched/{room}", f"src/paramsched/{room}.py"]
     paths += [f"tests/{one}" for one in (of_room, f"{door}/test_{name}.py", f"whole/{name}", f"whole/test_{name}.py")]
+    if room == "core/plan":  # its functions are exported ones
+        paths.append("tests/core/functions")
     if door == "core":
         paths.append("tests/core/laws")
     elif door != room:  # such as tests/compat/test_edges.py, about every library
