@@ -695,7 +695,8 @@ def _notes_of_schedule(
     resolved = plan.resolve(ONE_PER_EPOCH).horizon
     horizon = 0 if resolved is None else int(resolved.updates)
     # A line to 0 may as well end earlier, at another level: that its end is later than the log is no fact.
-    known = (horizon == log.length or not pieces[-1].is_a(LINE)) and not _ends_in_ramp(pieces)
+    ends_in_line = bool(pieces) and pieces[-1].is_a(LINE)  # equal values have no stages
+    known = (horizon == log.length or not ends_in_line) and not _ends_in_ramp(pieces)
     if known and horizon - 1 - last > max(_LONG * (last + 1), int(t[-1] - t[-2])) and not restarted:
         end_value = _values(plan, np.array([float(horizon)]), found.base)[0]
         if abs(values[-1] - end_value) > 1e-3 * np.abs(found.planned).max():

@@ -100,6 +100,8 @@ class Writer:
         # After a constant that was not logged.
         for start in (float(one) for one in ([first] if pieces[0].cycles else near) if begin == 0 < one <= first):
             value = pieces[0].at(np.array([start])).item()
+            if not np.isfinite(value):  # an inverse square root at its start
+                continue
             slack = self.sharp * float(self.rows.tol.min())
             level = self._level(value, partial(_is_near, value, slack))
             best[start] = 3.0, [make.constant(level, length_text(start))]
