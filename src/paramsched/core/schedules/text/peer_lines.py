@@ -92,7 +92,9 @@ def line_of_own_call(name: str, given: Mapping[str, Any], known: Collection[str]
     Returns:
         The line; empty if it is unknown; None if no argument is one of a scheduler with other defaults.
     """
-    theirs = _OWN_CALLS.get(name, "")
+    if name not in _OWN_CALLS:
+        return None  # without a library that is read
+    theirs = _OWN_CALLS[name]
     words = next((call.arguments for call in calls_named(theirs)), ())
     if "num_warmup_steps" in words:
         given = {"num_warmup_steps" if key in _WARMUP_STEPS else key: one for key, one in given.items()}
