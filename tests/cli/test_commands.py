@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -95,11 +96,10 @@ def test_help_shows_examples_ready_to_type_within_80_columns(name):
 EXAMPLES = [(name, line) for name in EVERY for line in examples_of(name)]
 
 
-@pytest.mark.heavy
-@pytest.mark.parametrize(("name", "line"), EXAMPLES)
-def test_every_example_of_the_help_runs(folder, name, line):
-    if ".pt" in line:
-        pytest.skip("a checkpoint is for tests/tools/audit/test_audit.py")
+@pytest.fixture(scope="module")
+def files_of_examples(tmp_path_factory):
+    """Return a folder with the files that the examples of the help name."""
+    folder = tmp_path_factory.mktemp("examples")
     plan = PLAN.partition("groups")[0].replace("betas[0]", "momentum").replace("absolute(0.85), absolute(0.95)", "1, 2")
     for file in ("plan.yaml", "old.yaml", "new.yaml", "trunk.yaml", "at-6000.yaml", "at-8000.yaml"):
         (folder / file).write_text(plan)
@@ -110,12 +110,22 @@ def test_every_example_of_the_help_runs(folder, name, line):
         paramsched.to_python(paramsched.loads(plan), paramsched.Calendar(steps_per_epoch=500))
     )
     (folder / "config.py").write_text("param_scheduler = dict(type='CosineAnnealingLR', T_max=9, end=9)\n")
-    values = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 500, "--base", "lr=0.1", "--json"))["values"]
+    shown = good("show", folder / "plan.yaml", "--steps-per-epoch", 500, "--base", "lr=0.1", "--json")
+    values = json.loads(shown)["values"]
     rows = list(zip(values["lr"], values["momentum"], strict=True))
     lines = [json.dumps({"step": t, "lr": lr, "momentum": momentum}) for t, (lr, momentum) in enumerate(rows)]
     (folder / "values.jsonl").write_text("\n".join(lines))
     table = "".join(f"{t},{lr!r},{momentum!r}\n" for t, (lr, momentum) in enumerate(rows))
     (folder / "log.csv").write_text("step,rate,momentum\n" + table)
+    return folder
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(("name", "line"), EXAMPLES)
+def test_every_example_of_the_help_runs(folder, files_of_examples, name, line):
+    if ".pt" in line:
+        pytest.skip("a checkpoint is for tests/tools/audit/test_audit.py")
+    shutil.copytree(files_of_examples, folder, dirs_exist_ok=True)
 
     # With --watch a command runs until Ctrl-C; tests/cli/test_watch.py runs that.
     program, *arguments = shlex.split(line.removesuffix(" --watch"))

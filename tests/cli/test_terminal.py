@@ -12,6 +12,7 @@ from paramsched.core.base.terminal import cell_width
 from paramsched.tools.recipes import recipes
 from support import answers, terminal
 from support.command_inputs import ANSWERS, inputs
+from support.spread import spread
 
 DATA = ("--json", "--output-format", "--to json", "--to toml", "--to python", "--to schema", "other.toml --at", " -o -")
 """What makes the output of a command a file or data for a program, whose lines are not broken."""
@@ -125,7 +126,9 @@ COLORED = ("check wrong.yaml", "diff long.yaml longer.yaml", "resume checkpoint.
 
 
 @pytest.mark.parametrize(
-    ("environment", "colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)], ids=str
+    ("environment", "colored"),
+    spread([({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)], ({}, True), ({"NO_COLOR": "1"}, False)),
+    ids=str,
 )
 def test_check_diff_and_resume_have_colors_in_a_terminal_that_shows_them(folder, environment, colored):
     printed = terminal.in_terminal(COLORED, folder, **environment)

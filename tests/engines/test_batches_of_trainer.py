@@ -1,7 +1,7 @@
 """The Trainer trains the planned batches: their samples, their gradients, a resume, and two processes."""
 
 import json
-from itertools import chain, islice
+from itertools import chain, islice, product
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ import torch
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument
+from support.spread import spread
 from support.torchrun import finished, torchrun
 
 transformers = pytest.importorskip("transformers")
@@ -34,8 +35,9 @@ def reference(name: str) -> tuple[list[list[int]], float]:
     return batches, weight
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize(
+    ("name", "workers"), spread(product(RUNS, [0, 2]), *((name, 0) for name in RUNS), ("samples", 2))
+)
 def test_the_model_sees_the_planned_batches_and_steps_on_the_mean_over_each_update(name, workers, tmp_path):
     epochs = job.Epochs()
     trainer = job.trainer_of(

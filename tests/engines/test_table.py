@@ -24,6 +24,7 @@ WIRINGS = [
     ("accelerate", "two", "Accelerate, two optimizers"),
     ("deepspeed", "", "DeepSpeed ZeRO 2, lr_scheduler="),
     ("deepspeed", "by hand", "DeepSpeed ZeRO 1, scheduler.step()"),
+    ("deepspeed", "stage 0", "DeepSpeed ZeRO 0, lr_scheduler="),
     ("deepspeed", "stage 3", "DeepSpeed ZeRO 3, lr_scheduler="),
     ("deepspeed", "trainer", "DeepSpeed ZeRO 2, Hugging Face Trainer"),
     ("deepspeed", "accelerate", "DeepSpeed ZeRO 1, Accelerate"),

@@ -1,44 +1,56 @@
-"""A job of axolotl's trainer with the plugin of the plan, which is cut and submitted again. Argument: the folder.
+"""A job of axolotl with the plugin of the plan, which is cut and submitted again. Argument: the folder.
 
-It exits with 0 at the end of the plan, else with 75.
+axolotl itself reads and checks its config, loads the plugin, and builds the trainer. The job exits with 0 at the end of
+the plan, else with 75.
 """
 
+import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-from axolotl.core.trainers.base import AxolotlTrainer
-from axolotl.integrations.base import PluginManager
-from axolotl.integrations.config import (
-    merge_training_args,
+os.environ["AXOLOTL_DO_NOT_TRACK"] = "1"  # read when axolotl is imported
+# `make engines` installs the older TRL that this axolotl requires beside the newest one.
+sys.path.insert(0, str(Path(sys.prefix) / "trl-of-axolotl"))
+
+import yaml
+from axolotl.cli.config import (
+    load_cfg,
 )
-from axolotl.utils.dict import DictDefault
+from axolotl.integrations.base import PluginManager
+from axolotl.utils.trainer import setup_trainer
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, TrainingArguments, set_seed
+from transformers import AutoModelForCausalLM, set_seed
 
-from support.language_model import LINES, arguments, expect_notice, saved_model, tokenizer, trained
-
-PLAN = {"lr": 'warmup("10%") >> cosine(to=0.1)'}
+from support.language_model import LINES, UPDATES, expect_notice, saved_model, tokenizer, trained
 
 
-@dataclass
-class Arguments(merge_training_args(), TrainingArguments):
-    """The arguments of axolotl's trainer, composed as axolotl composes its own."""
+def config_of(folder: Path) -> Path:
+    """Write the config of the run, and return its path."""
+    path, words = folder / "axolotl.yaml", tokenizer()
+    words.save_pretrained(folder / "model")
+    config = {
+        "base_model": saved_model(folder), "datasets": [{"path": str(folder / "lines.jsonl"), "type": "completion"}],
+        "output_dir": str(folder / "out"), "sequence_len": 16, "micro_batch_size": 4, "gradient_accumulation_steps": 1,
+        "learning_rate": 1e-2, "optimizer": "adamw_torch", "max_steps": UPDATES, "save_steps": 5, "logging_steps": 1,
+        "seed": 7, "bf16": False, "fp16": False, "tf32": False, "val_set_size": 0, "num_epochs": 2, "use_cpu": True,
+        "plugins": ["paramsched.engines.axolotl.PlanPlugin"],
+        "paramsched_plan": {"lr": 'warmup("10%") >> cosine(to=0.1)'}, "paramsched_stop_on": "SIGTERM",
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return path
 
 
 def main() -> int:
     folder = Path(sys.argv[1])
     expect_notice()
     set_seed(7)
-    manager = PluginManager.get_instance()
-    manager.register("paramsched.engines.axolotl.PlanPlugin")
-    manager.cfg = DictDefault(paramsched_plan=PLAN, paramsched_stop_on="SIGTERM", max_steps=24)
-    ids = [tokenizer()(line)["input_ids"] for line in LINES]
-    trainer = AxolotlTrainer(
-        model=AutoModelForCausalLM.from_pretrained(saved_model(folder)), args=Arguments(**arguments(folder)),
-        train_dataset=Dataset.from_dict({"input_ids": ids, "labels": ids}),
-    )  # fmt: skip
-    manager.post_trainer_create(manager.cfg, trainer)
+    cfg = load_cfg(str(config_of(folder)))
+    words = tokenizer()
+    ids = [words(line)["input_ids"] for line in LINES]
+    data = Dataset.from_dict({"input_ids": ids, "labels": ids, "attention_mask": [[1] * len(one) for one in ids]})
+    model = AutoModelForCausalLM.from_pretrained(cfg.base_model)
+    trainer = setup_trainer(cfg, data, None, model, words, None, UPDATES)
+    PluginManager.get_instance().post_trainer_create(cfg, trainer)
     return trained(trainer, folder)
 
 

@@ -89,7 +89,7 @@ def one_stalled(rank: int) -> dict[str, Any]:
 def restarted(rank: int) -> dict[str, Any]:
     """A checkpoint is loaded before the same deadline, and later only that of the optimizer."""
     del rank
-    ends = [str(datetime.now().astimezone() + timedelta(seconds=5))]
+    ends = [str(datetime.now().astimezone() + timedelta(seconds=3.5))]
     dist.broadcast_object_list(ends)
     training = Training(probe(), deadline=ends[0])
     amounts, lr, decay = [], [], []

@@ -1,10 +1,13 @@
 """A compiled step runs the hooks and is not compiled again for each update."""
 
+import itertools
+
 import pytest
 import torch
 
 import paramsched as ps
 from paramsched.core.schedules.cuts import without_unit
+from support.spread import spread
 from support.updates import planned, probe
 
 LR = ps.warmup(3, start=0.1) >> ps.cosine(to=0.01)
@@ -16,8 +19,10 @@ PLANS = {
 WARM = 3  # no compilation is allowed after this number of updates
 
 
-@pytest.mark.parametrize("tensor", [False, True])
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    spread(itertools.product(PLANS, [False, True]), *((name, False) for name in PLANS), ("two fields", True)),
+)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_step_uses_the_planned_values_without_extra_compilations(name, tensor):
     plan, graphs, found = PLANS[name], [], []

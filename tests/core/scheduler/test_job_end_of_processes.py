@@ -10,6 +10,7 @@ import pytest
 
 from support.ports import free_port
 from support.programs import Program
+from support.spread import spread
 
 pytestmark = pytest.mark.heavy
 
@@ -36,12 +37,17 @@ def trained(folder, size, pace, waits="together", moment="", deadline="", distur
     return [json.loads(file.read_text()) for file in files]
 
 
-@pytest.mark.parametrize(("size", "pace", "waits"), [(2, 0.15, "together"), (4, 0.002, "together"), (3, 0.03, "apart")])
+@pytest.mark.parametrize(
+    ("size", "pace", "waits"),
+    spread(
+        [(2, 0.15, "together"), (4, 0.002, "together"), (3, 0.03, "apart")], (2, 0.15, "together"), (3, 0.03, "apart")
+    ),
+)
 def test_a_signal_on_one_rank_ends_all_ranks_after_the_same_update(tmp_path, size, pace, waits):
     sent = []
 
     def disturb(pids):
-        time.sleep(1)
+        time.sleep(0.5)
         sent.append(time.time())
         os.kill(pids[-1], signal.SIGTERM)
 
@@ -56,10 +62,10 @@ def test_a_signal_on_one_rank_ends_all_ranks_after_the_same_update(tmp_path, siz
 
 def test_a_rank_that_is_stopped_for_a_while_ends_with_the_others(tmp_path):
     def disturb(pids):
-        time.sleep(1)
+        time.sleep(0.3)
         os.kill(pids[0], signal.SIGSTOP)
         os.kill(pids[1], signal.SIGTERM)
-        time.sleep(3)
+        time.sleep(1.5)
         os.kill(pids[0], signal.SIGCONT)
 
     found = trained(tmp_path, 3, 0.02, "apart", disturb=disturb)
@@ -89,7 +95,7 @@ def test_a_rank_that_stays_stopped_delays_the_others_by_less_than_a_minute(tmp_p
     assert len({one["t"] for one in found}) == 1
 
 
-@pytest.mark.parametrize(("moment", "updates"), [("in 3 s", None), ("in 0 s", 1)])
+@pytest.mark.parametrize(("moment", "updates"), [("in 1 s", None), ("in 0 s", 1)])
 def test_the_moment_of_rank_0_ends_all_ranks(tmp_path, moment, updates):
     found = trained(tmp_path, 2, 0.01, moment=moment)
 

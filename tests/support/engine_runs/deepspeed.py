@@ -36,7 +36,7 @@ from support.engine_runs.transformers import Model, Ordered, Rows
 
 deepspeed = pytest.importorskip("deepspeed")
 deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False  # compiling this takes a minute; gloo replaces it
-STAGES = {"": 2, "by hand": 1, "stage 3": 3, "trainer": 2, "accelerate": 1}
+STAGES = {"": 2, "by hand": 1, "stage 0": 0, "stage 3": 3, "trainer": 2, "accelerate": 1}
 
 
 def recorded(optimizer: torch.optim.Optimizer) -> Used:

@@ -20,6 +20,7 @@ from paramsched.cli import main
 from paramsched.core.plan.trace import trace
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.tools.audit import Recognition
+from support.spread import spread
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 N, W, BASE = 2000, 150, 3e-4
@@ -494,8 +495,16 @@ def test_convert_writes_the_formula_and_on_request_the_table(tmp_path: Path) -> 
     assert "absolute" in run("convert", log, "--from", "log", "--table").output
 
 
-@pytest.mark.parametrize("every", [10, 25, 50, 100])
-@pytest.mark.parametrize("decay", ["cosine(to=0.1)", "constant() >> linear(1, 0, over=400)", "linear(1, 0.1)"])
+@pytest.mark.parametrize(
+    ("decay", "every"),
+    spread(
+        itertools.product(
+            ["cosine(to=0.1)", "constant() >> linear(1, 0, over=400)", "linear(1, 0.1)"], [10, 25, 50, 100]
+        ),
+        ("cosine(to=0.1)", 50), ("constant() >> linear(1, 0, over=400)", 100), ("linear(1, 0.1)", 10),
+        ("linear(1, 0.1)", 25),
+    ),
+)  # fmt: skip
 def test_a_warmup_of_few_logged_rows_is_found(every: int, decay: str) -> None:
     for length, first in itertools.product((60, 100, 150, 300), (0, every - 1, every)):
         plan = ps.Plan(lr=f"warmup({length}) >> {decay}", horizon=2000)

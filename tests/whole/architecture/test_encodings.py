@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 FOLDERS = ("src", "examples", "tools", "docs")
+OPENING = ("open", "fdopen", "read_text", "write_text")
 NOT_TEXT = ("os", "tree", "webbrowser", "archive")  # their open() has no encoding; archive is a ZipFile
 
 
@@ -19,6 +20,8 @@ def calls_without_encoding(code: str) -> list[str]:
 def uses_default_encoding(call: ast.Call) -> bool:
     function = call.func
     name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+    if name not in OPENING and not any(word.arg == "text" for word in call.keywords):
+        return False
     keywords = {word.arg: ast.unparse(word.value) for word in call.keywords}
     if "encoding" in keywords:
         return False

@@ -1,17 +1,20 @@
 """The page that says which files to read for trust in a run lists those that a run executes."""
 
-import subprocess
-import sys
 from pathlib import Path
+
+import pytest
+
+from support import programs
+from support.example_runs import environment
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "explanation" / "how-it-works.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.heavy
 def test_the_table_has_the_files_that_a_run_executes():
-    ran = subprocess.run(
-        [sys.executable, "tools/executed_files.py"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    ran = programs.run([str(ROOT / "tools" / "executed_files.py")], env=environment())
+    assert ran.returncode == 0, ran.stderr
     _, _, *rows = ran.stdout.strip().splitlines()
 
     for row in rows:

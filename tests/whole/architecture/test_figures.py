@@ -20,12 +20,12 @@ MOST = {
 
 @pytest.fixture(scope="module")
 def figures():
-    """Return the figures of `tools/code_figures.py`, which is not in a package."""
+    """Return the figures of `tools/code_figures.py` that have a limit. It is not in a package."""
     spec = importlib.util.spec_from_file_location("code_figures", ROOT / "tools" / "code_figures.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["code_figures"] = module
     spec.loader.exec_module(module)
-    return module.figures(module.source_files())
+    return module.figures(module.source_files(), MOST)
 
 
 @table("name", MOST)

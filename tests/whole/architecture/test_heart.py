@@ -2,11 +2,12 @@
 
 import ast
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from support import programs
+from support.example_runs import environment
 
 LIBRARY = Path(__file__).parents[3] / "src" / "paramsched"
 FILES = sorted((LIBRARY / "core" / "scheduler").glob("*.py"))
@@ -72,7 +73,8 @@ print(json.dumps(lines_of(lambda: changed.load_state_dict(state))))
 
 @pytest.mark.heavy
 def test_the_start_of_a_plain_run_is_short_and_so_is_a_resume_with_another_plan():
-    ran = subprocess.run([sys.executable, "-c", TRACED], capture_output=True, text=True, check=True)
+    ran = programs.run(["-c", TRACED], env=environment())
+    assert ran.returncode == 0, ran.stderr
     lines, resumed = map(json.loads, ran.stdout.splitlines())
     heart = {file for file, _ in lines if Path(file).parent.name == "scheduler"}
 
