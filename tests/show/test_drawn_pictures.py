@@ -1,24 +1,34 @@
-"""What pictures show: their whole text in a terminal, and the elements of their SVG with the ends of each curve.
+"""What pictures show: their text in a terminal, the elements of their SVG and page, and the lines on Matplotlib's axes.
+
+Of each curve, only its ends and the number of its points are shown.
 
 The pictures are in `drawn.yaml`. `PYTHONPATH=tests python tests/show/test_drawn_pictures.py` draws them anew;
 look at the diff.
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import pytest
 
 import paramsched as ps
 from paramsched import show
+from paramsched.show.plan_curves import curves_of_plan
 from support import answers
 
 FILE = Path(__file__).with_name("drawn.yaml")
 
 
-def curves_of(plan: str, question: dict[str, Any]) -> Any:
+def curves_of(plan: Any, question: dict[str, Any]) -> Any:
+    if isinstance(plan, dict):  # from a curve's name to its values
+        values = {tuple(name.split("/")): values for name, values in plan.items()}
+        return show.curves_from_values(values, **question.get("facts", {}))
+    if question.get("base", "") is None:
+        return curves_of_plan(ps.loads(plan), None, ps.Calendar(**question.get("facts", {})))[0]
     base = question.get("base", {"lr": 0.1})
     return ps.trace(ps.loads(plan), base, ps.Calendar(**question.get("facts", {})))
 
@@ -31,7 +41,11 @@ def run_of(name: str, run: dict[str, Any], trace: Any) -> show.LoggedRun:
         values[list(others)] = list(others.values())
         used[field, trace.keys()[0][1]] = (np.arange(values.size), values)
     measured = {metric: (list(points), list(points.values())) for metric, points in run.get("measured", {}).items()}
-    return show.LoggedRun(name, used=used, measured=measured)
+    bands = {
+        metric: tuple([value + edge for value in measured[metric][1]] for edge in (-size, size))
+        for metric, size in run.get("bands", {}).items()
+    }
+    return show.LoggedRun(name, used, measured, run.get("together", {}), run.get("tolerance", 0.0), bands)
 
 
 def outline(svg: str) -> str:
@@ -54,6 +68,29 @@ def outline(svg: str) -> str:
     return "\n".join(lines)
 
 
+def lines_on_axes(found: Any) -> str:
+    """Return a line for each text, curve, mark and span on Matplotlib's axes."""
+
+    def numbers(values: Any) -> str:
+        return " ".join(f"{value:.6g}" for value in np.ravel(values).tolist())
+
+    lines = []
+    for ax in found:
+        lines += [f"axes {ax.get_ylabel()} {ax.get_yscale()} {numbers(ax.get_xlim())} {numbers(ax.get_ylim())}"]
+        lines += [f"below {ax.get_xlabel()}"] * bool(ax.get_xlabel())
+        lines += [f"above {one.get_xlabel()}" for one in ax.child_axes]
+        lines += [f"title {row}" for row in ax.get_title(loc="left").splitlines()]
+        for one in ax.get_lines():
+            x, y = one.get_xdata(), one.get_ydata()
+            style = f"{one.get_color()} {one.get_linewidth():g} {one.get_linestyle()} {one.get_alpha()}"
+            ends = f"{numbers(x[:2])} … {numbers(x[-2:])}: {numbers(y[:2])} … {numbers(y[-2:])} ({len(x)})"
+            lines += [f"line {one.get_label()} {style} {one.get_drawstyle()} {one.get_marker()} {ends}"]
+        lines += [f"span {numbers(one.get_window_extent().get_points())}" for one in ax.patches]
+        if (legend := ax.get_legend()) is not None:
+            lines += [f"legend {legend._loc} {', '.join(text.get_text() for text in legend.get_texts())}"]
+    return "\n".join(lines)
+
+
 def drawn(question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with its picture."""
     if question["as"] == "loss":
@@ -66,7 +103,15 @@ def drawn(question: dict[str, Any]) -> dict[str, Any]:
     trace = first if len(plans) == 1 or "other" in plans else show.together(plans)
     options |= {"other": plans.get("other"), "view": show.View(**question.get("view", {}))}
     size = question.get("size", {})
-    answer = {key: value for key, value in question.items() if key not in ("text", "svg")}
+    answer = {key: value for key, value in question.items() if key not in ("text", "svg", "axes", "page")}
+    if question["as"] == "axes":
+        pyplot = pytest.importorskip("matplotlib.pyplot")
+        pyplot.switch_backend("Agg")
+        return answer | {"axes": lines_on_axes(show.axes(trace, **options))}
+    if question["as"] == "page":
+        page = show.html(trace, title=question.get("title", "Plan"), **options)
+        data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+        return answer | {"page": json.dumps(data, indent=1, ensure_ascii=False)}
     if question["as"] == "text":
         return answer | {"text": show.text(trace, **size, **options)}
     return answer | {"svg": outline(show.svg(trace, **size, **options))}
