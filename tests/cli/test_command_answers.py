@@ -33,11 +33,20 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         finally:
             os.chdir(before)
         written = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
-        texts = {file: content.decode() for file, content in written.items() if inputs().get(file) != content}
+        texts = {name: text_of(file) for name, file in written.items() if inputs().get(name) != file}
     answer = {key: question[key] for key in ("paramsched", "input") if key in question}
     errors = done.stderr.replace("-h' for help", "--help' for help")  # click names the shorter option up to 8.2.0
     found = {"code": done.exit_code, "prints": done.stdout, "errors": errors, "writes": texts}
     return answer | {key: without_version(value) for key, value in found.items() if value}
+
+
+def text_of(content: bytes) -> str:
+    """Return the content of a written file; of a picture, only the texts in it."""
+    text = content.decode()
+    if not text.startswith(("<svg", "<!doctype html>")):
+        return text
+    plain = re.sub("<style>.*?</style>|<script.*?</script>", "", text, flags=re.DOTALL)
+    return "\n".join(one.strip() for one in re.findall(">([^<>]+)<", plain) if one.strip())
 
 
 def without_version(value: Any) -> Any:

@@ -93,6 +93,11 @@ def lines_on_axes(found: Any) -> str:
 
 def drawn(question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with its picture."""
+    if question["as"] in ("notebook", "changes"):
+        plans = [ps.loads(plan) for plan in question["plans"].values()]
+        value = plans[0] if question["as"] == "notebook" else ps.diff(*plans, ps.Calendar(**question.get("facts", {})))
+        shown = {kind: outline(f"<cell>{text}</cell>") for kind, text in show.mime_bundle(value).items()}
+        return {key: value for key, value in question.items() if key != "shown"} | {"shown": shown}
     if question["as"] == "loss":
         settings = {key: question[key] for key in ("marks", "width", "ascii")}
         rates = np.geomspace(*question["rates"], len(question["losses"]))
