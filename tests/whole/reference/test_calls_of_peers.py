@@ -294,7 +294,7 @@ def calls(draw, library, name):
     return {key: draw(one) for key, one in {**needed, **{key: others[key] for key in others if key in chosen}}.items()}
 
 
-DECLARED = ("torch", "transformers", "timm")
+DECLARED = ("torch", "transformers", "timm", "optax", "keras")
 NAMES = [(library, name) for library, names in LIBRARIES.items() for name in names]
 
 
@@ -421,6 +421,8 @@ def test_each_call_has_the_arguments_and_the_defaults_of_the_peer_in_order(libra
 def test_each_call_has_the_arguments_of_the_peer_in_order(library, name):
     (call,) = calls_named(f"{library}.{name}")
 
-    theirs = [key for key in parameters_of_peer(library, name) if key != "optimizer"]
-    assert [*call.arguments] == theirs[: len(call.arguments)]
-    assert {*theirs[len(call.arguments) :]} <= {"last_epoch"}
+    theirs = {key: one for key, one in parameters_of_peer(library, name).items() if key != "optimizer"}
+    assert [*call.arguments] == [*theirs][: len(call.arguments)]
+    assert {*[*theirs][len(call.arguments) :]} <= {"last_epoch"}
+    for key, one in inspect.signature(call.schedule).parameters.items():
+        assert one.kind is one.VAR_KEYWORD or one.default == theirs[key].default, key  # a table has its own tests

@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
 from math import prod
 from typing import Any, Final
 
 from paramsched.compat.torch.arguments import TABLES, TorchEntry
 from paramsched.core.base.diagnostic import ROOT
-from paramsched.core.files.arguments import arguments_of, cut_to_length, last_stage, located, read_arguments
+from paramsched.core.files.arguments import arguments_of, joined_at, located, read_arguments
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.schedules import Schedule, recurrence
 from paramsched.core.schedules.anneal import Anneal
 from paramsched.core.schedules.decays import Exponential
 from paramsched.core.schedules.leaves import Constant
 from paramsched.core.schedules.sequence import Sequence as Stages
-from paramsched.core.schedules.sequence import in_order
 from paramsched.core.schedules.staircases import MultiStep, Step
 from paramsched.core.schedules.text.peer_lines import PeerCall
 
@@ -38,14 +36,6 @@ def _schedule(name: str, **arguments: Any) -> Schedule:
     return _FORMS[name](entry.arguments) if name in _FORMS else made
 
 
-def _sequence(schedulers: Sequence[Schedule], milestones: Sequence[int]) -> Schedule:
-    """Return the stages of a `SequentialLR`, of which each but the last ends at a milestone."""
-    *stages, last = schedulers
-    lengths = [end - begin for begin, end in pairwise([0, *milestones])]
-    cut = [cut_to_length(one, length) for one, length in zip(stages, lengths, strict=True)]
-    return in_order([*cut, last_stage(last)])
-
-
 def _chain(schedulers: Sequence[Schedule]) -> Schedule:
     """Return the product of the members of a `ChainedScheduler`, if each of them multiplies by a factor."""
     if not all(isinstance(one, _FACTORS) and not one.has_absolute for one in schedulers):
@@ -58,7 +48,9 @@ CALLS: Final[Mapping[str, PeerCall]] = {
         name: PeerCall(tuple(arguments_of(TABLES[name])), partial(_schedule, name))
         for name in TABLES.keys() - _NO_LINES
     },
-    "SequentialLR": PeerCall(("schedulers", "milestones"), _sequence),
+    "SequentialLR": PeerCall(
+        ("schedulers", "milestones"), lambda schedulers, milestones: joined_at(schedulers, milestones)
+    ),
     "ChainedScheduler": PeerCall(("schedulers",), _chain),
 }
 """The schedulers by the name of their class."""

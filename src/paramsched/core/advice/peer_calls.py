@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from inspect import signature
-from itertools import pairwise
 from typing import Any, Final, TypeAlias, final
 
 _STATE: Final = ("optimizer", "last_epoch", "last_step", "verbose", "param_name")  # without effect on the values
@@ -102,72 +101,6 @@ def _counts(values: Sequence[int]) -> str:
 # ---- helpers of one library
 
 
-def _torch_sequence(schedulers: Sequence[Stage], milestones: Sequence[int]) -> str:
-    _check(len(schedulers) == len(milestones) + 1, *(isinstance(one, Stage) for one in schedulers))
-    lengths = [_count(end - begin) for begin, end in pairwise([0, *milestones])]
-    stages = [
-        one.text if one.length == length else f"take({one.text}, {length})"
-        for one, length in zip(schedulers, lengths, strict=False)
-    ]
-    last = schedulers[-1].text
-    if late := re.match(r"multistep\(\[[^]]*?(\d+)\]", last):  # a stage must reach its last milestone
-        last = f"take({last}, {int(late[1]) + 1})"
-    return " >> ".join([*stages, last])
-
-
-def _delayed(line: str, first: float, begin: int) -> str:
-    return f"constant({_level(first)}, {_count(begin)}) >> {line}" if begin else line
-
-
-def _linear(first: float, last: float, steps: int) -> str:
-    return f"linear({_level(first)}, {_level(last)}, {_count(steps)})"
-
-
-def _polynomial(first: float, last: float, power: float, steps: int, begin: int = 0) -> str:
-    return _delayed(f"polynomial({_above_0(power)}, {_level(first)}, {_level(last)}, {_count(steps)})", first, begin)
-
-
-def _cosine(first: float, steps: int, share: float, exponent: float = 1.0) -> str:
-    levels = f"{_level(first)}, {_level(_rounded(first * share))}, {_count(steps)}"
-    return f"cosine({levels})" if exponent == 1 else f"anneal({levels}, curves.cosine_power({_above_0(exponent)}))"
-
-
-def _exponential(first: float, count: int, decay: float, begin: int, *, stairs: bool, last: float | None = None) -> str:
-    steps, rate = _count(count), _above_0(decay)
-    line = f"constant({_level(first)}) * {f'step({steps}, {rate})' if stairs else f'exponential({rate}, {steps})'}"
-    if last is not None:
-        line = f"clamp({line}, {'low' if decay < 1 else 'high'}={_level(last)})"
-        _check(first >= last if decay < 1 else first <= last)
-    return _delayed(line, first, begin)
-
-
-def _optax_stages(shape: str, levels: Sequence[float], ends: Sequence[float]) -> str:
-    pairs = zip(pairwise(levels), pairwise([0, *map(int, ends)]), strict=True)
-    return " >> ".join(
-        f"{shape}({_level(_rounded(a))}, {_level(_rounded(b))}, {_count(end - begin)})"
-        for (a, b), (begin, end) in pairs
-    )
-
-
-def _keras_restarts(first: float, steps: int, longer: float, lower: float, alpha: float) -> str:
-    cycles = f'cosine_restarts({_count(steps)}, {_number(longer, 1)}, gamma={_above_0(lower)}, lengths="exact")'
-    floor = f" + constant({_level(_rounded(first * alpha))})" if alpha else ""
-    return f"constant({_level(_rounded(first * (1 - alpha)))}) * {cycles}{floor}"
-
-
-def _keras_inverse_time(first: float, decay_steps: int, rate: float, *, stairs: bool) -> str:
-    steps = _count(decay_steps)
-    line = f"inverse_time({_above_0(rate)}, {steps})"
-    return f"constant({_level(first)}) * {f'every({line}, {steps})' if stairs else line}"
-
-
-def _keras_piecewise(boundaries: Sequence[int], values: Sequence[float]) -> str:
-    _counts(boundaries)
-    begins = [0, *(one + 1 for one in boundaries)]  # a boundary acts one update late
-    points = [f"({begin}, {_level(value)})" for begin, value in zip(begins, values, strict=True)]
-    return f"piecewise([{', '.join(points)}])"
-
-
 def _fastai(share: float, start: float, middle: float, end: float) -> str:
     _check(0 < share < 1)
     rising = f'cosine({_level(start)}, {_level(middle)}, "{Fraction(_number(share)) * 100} %")'
@@ -191,58 +124,6 @@ def _rule(rule: str, begin: int = 0, end: int = _ENDLESS, by_epoch: bool = True,
 # ---- the calls: functions whose signatures are those of the schedulers
 
 # fmt: off
-_OPTAX: Final[_Calls] = {
-    "constant_schedule": lambda value: f"constant({_level(value)})",
-    "linear_schedule": lambda init_value, end_value, transition_steps, transition_begin=0:
-        _delayed(_linear(init_value, end_value, transition_steps), init_value, transition_begin),
-    "polynomial_schedule": lambda init_value, end_value, power, transition_steps, transition_begin=0:
-        _polynomial(init_value, end_value, power, transition_steps, transition_begin),
-    "cosine_decay_schedule": lambda init_value, decay_steps, alpha=0.0, exponent=1.0:
-        _cosine(init_value, decay_steps, alpha, exponent),
-    "exponential_decay": lambda init_value, transition_steps, decay_rate, transition_begin=0, staircase=False,
-        end_value=None:
-        _exponential(init_value, transition_steps, decay_rate, transition_begin, stairs=staircase, last=end_value),
-    "warmup_constant_schedule": lambda init_value, peak_value, warmup_steps:
-        _linear(init_value, peak_value, warmup_steps),
-    "warmup_cosine_decay_schedule": lambda init_value, peak_value, warmup_steps, decay_steps, end_value=0.0,
-        exponent=1.0:
-        f"{_linear(init_value, peak_value, warmup_steps)} >> "
-        f"{_cosine(peak_value, decay_steps - warmup_steps, end_value / peak_value, exponent)}",
-    "warmup_exponential_decay_schedule": lambda init_value, peak_value, warmup_steps, transition_steps, decay_rate,
-        transition_begin=0, staircase=False, end_value=None:
-        f"{_linear(init_value, peak_value, warmup_steps)} >> "
-        + _exponential(peak_value, transition_steps, decay_rate, transition_begin, stairs=staircase, last=end_value),
-    "linear_onecycle_schedule": lambda transition_steps, peak_value, pct_start=0.3, pct_final=0.85, div_factor=25.0,
-        final_div_factor=1e4:
-        _optax_stages(
-            "linear",
-            [peak_value / div_factor, peak_value, peak_value / div_factor, peak_value / div_factor / final_div_factor],
-            [pct_start * transition_steps, pct_final * transition_steps, transition_steps]),
-    "cosine_onecycle_schedule": lambda transition_steps, peak_value, pct_start=0.3, div_factor=25.0,
-        final_div_factor=1e4:
-        _optax_stages(
-            "cosine", [peak_value / div_factor, peak_value, peak_value / (div_factor * final_div_factor)],
-            [pct_start * transition_steps, transition_steps]),
-    "join_schedules": lambda schedules, boundaries: _torch_sequence(schedules, boundaries),
-}
-_KERAS: Final[_Calls] = {
-    "CosineDecay": lambda initial_learning_rate, decay_steps, alpha=0.0, name="", warmup_target=None, warmup_steps=0:
-        _cosine(initial_learning_rate if warmup_target is None else warmup_target, decay_steps, alpha)
-        if warmup_target is None or not warmup_steps else
-        f"{_linear(initial_learning_rate, warmup_target, warmup_steps)} >> "
-        + _cosine(warmup_target, decay_steps, alpha),
-    "CosineDecayRestarts":
-        lambda initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0, name="":
-        _keras_restarts(initial_learning_rate, first_decay_steps, t_mul, m_mul, alpha),
-    "ExponentialDecay": lambda initial_learning_rate, decay_steps, decay_rate, staircase=False, name="":
-        _exponential(initial_learning_rate, decay_steps, decay_rate, 0, stairs=staircase),
-    "InverseTimeDecay": lambda initial_learning_rate, decay_steps, decay_rate, staircase=False, name="":
-        _keras_inverse_time(initial_learning_rate, decay_steps, decay_rate, stairs=staircase),
-    "PolynomialDecay":
-        lambda initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False, name="":
-        _check(not cycle) + _polynomial(initial_learning_rate, end_learning_rate, power, decay_steps),
-    "PiecewiseConstantDecay": lambda boundaries, values, name="": _keras_piecewise(boundaries, values),
-}
 _FASTAI: Final[_Calls] = {
     "SchedNo": lambda start, end: f"constant({_level(start)})",
     "SchedLin": lambda start, end: f"linear({_level(start)}, {_level(end)})",
@@ -277,8 +158,8 @@ CALLS: Final[dict[str, _Calls]] = {
     "torch": {},  # its calls are in its folder
     "transformers": {},
     "timm": {},
-    "optax": _OPTAX,
-    "keras": _KERAS,
+    "optax": {},
+    "keras": {},
     "fastai": _FASTAI,
     "mmengine": _MMENGINE,
 }

@@ -5,15 +5,18 @@ folder is absent has no calls.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, wraps
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from paramsched.core.advice.peer_words import meant_by, own_name
 from paramsched.core.base.entries import entry_names, load_entry
+from paramsched.core.base.params import params_of
 from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.text.arguments import fits
 from paramsched.errors import ParamschedError
 
+_Function = TypeVar("_Function", bound=Callable[..., Schedule])
 _STATE: Final = ("optimizer", "last_epoch", "last_step", "verbose", "param_name")  # without effect on the values
 
 
@@ -28,6 +31,34 @@ class PeerCall(NamedTuple):
 
     arguments: tuple[str, ...]
     schedule: Callable[..., Schedule]
+
+
+def call_named(calls: dict[str, PeerCall], name: str) -> Callable[[_Function], _Function]:
+    """Return a decorator that adds a call under its name: of a function with the parameters of the scheduler.
+
+    The arguments are of the annotated types, and not less than the marker `Ge` of their annotation.
+    """
+
+    def keep(function: _Function) -> _Function:
+        params = params_of(function)
+
+        @wraps(function)
+        def schedule(**arguments: Any) -> Schedule:
+            for key, value in arguments.items():
+                least = params[key].marker("ge")
+                if not fits(params[key], value) or (least is not None and value < least):
+                    raise ValueError
+            return function(**arguments)
+
+        calls[name] = PeerCall(tuple(params), schedule)
+        return function
+
+    return keep
+
+
+def computed(value: float) -> float:
+    """Return a computed value without the digits that come from rounding: 0.01 for 0.1 * 0.1."""
+    return float(f"{value:.15g}")
 
 
 def calls_named(name: str) -> Iterator[PeerCall]:
