@@ -59,8 +59,9 @@ def without_version(value: Any) -> Any:
     return value.replace(ps.__version__, "VERSION")
 
 
-def test_commands(subtests):
-    answers.check(ANSWERS, answer_to, subtests)
+@answers.in_parts(ANSWERS)
+def test_commands(places, subtests):
+    answers.check(ANSWERS, answer_to, places, subtests)
 
 
 if __name__ == "__main__":

@@ -122,8 +122,9 @@ def drawn(question: dict[str, Any]) -> dict[str, Any]:
     return answer | {"svg": outline(show.svg(trace, **size, **options))}
 
 
-def test_pictures(subtests):
-    answers.check(FILE, drawn, subtests)
+@answers.in_parts(FILE, size=4)
+def test_pictures(places, subtests):
+    answers.check(FILE, drawn, places, subtests)
 
 
 if __name__ == "__main__":

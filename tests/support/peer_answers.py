@@ -1,6 +1,7 @@
 """What the reader of a library answers to each config of its `answers.yaml`: the plan or the errors, and all notes."""
 
 import warnings
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,9 @@ def _answers_of(file: Path) -> partial[dict[str, Any]]:
     return partial(answer_to, dialect_named(library))
 
 
-def check(file: Path, subtests: pytest.Subtests) -> None:
-    """Report each config of a file whose answer has changed."""
-    answers.check(file, _answers_of(file), subtests)
+def check(file: Path, places: Iterable[int], subtests: pytest.Subtests) -> None:
+    """Report each of these configs of a file whose answer has changed."""
+    answers.check(file, _answers_of(file), places, subtests)
 
 
 def write(file: Path) -> None:

@@ -5,13 +5,14 @@
 
 from pathlib import Path
 
-from support import peer_answers
+from support import answers, peer_answers
 
 FILE = Path(__file__).with_name("answers.yaml")
 
 
-def test_answers(subtests):
-    peer_answers.check(FILE, subtests)
+@answers.in_parts(FILE)
+def test_answers(places, subtests):
+    peer_answers.check(FILE, places, subtests)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 import paramsched as ps
 from paramsched.tools.audit import compare_with_plan, read_log, recognize
@@ -62,9 +61,9 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     return {**question, "found": found.splitlines()}
 
 
-@pytest.mark.heavy
-def test_answers(subtests):
-    answers.check(FILE, answer_to, subtests)
+@answers.in_parts(FILE)
+def test_answers(places, subtests):
+    answers.check(FILE, answer_to, places, subtests)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/tools/check/te
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import paramsched as ps
 from paramsched.core import files as config
 from paramsched.tools.check.plan_check import check
@@ -25,9 +23,9 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     return {**question, "found": [f"{one.code} {one}" for one in found]}
 
 
-@pytest.mark.heavy
-def test_answers(subtests):
-    answers.check(FILE, answer_to, subtests)
+@answers.in_parts(FILE)
+def test_answers(places, subtests):
+    answers.check(FILE, answer_to, places, subtests)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import paramsched as ps
 from paramsched.errors import InvalidArgument
 from support import answers
@@ -37,9 +35,9 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     return {**question, "written": f"{facts}; {checked}", "code": code.strip() + "\n"}
 
 
-@pytest.mark.heavy
-def test_answers(subtests):
-    answers.check(FILE, answer_to, subtests)
+@answers.in_parts(FILE)
+def test_answers(places, subtests):
+    answers.check(FILE, answer_to, places, subtests)
 
 
 if __name__ == "__main__":
