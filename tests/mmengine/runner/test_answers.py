@@ -1,0 +1,74 @@
+"""What `python -m paramsched.mmengine` and a Runner report about a config, before anything is imported.
+
+Each question is a change of a config that uses every entry: a dict from path to value, or the paths to remove. The
+answers are in `answers.yaml`. `PYTHONPATH=tests python tests/mmengine/runner/test_answers.py` writes them anew.
+"""
+
+import copy
+import re
+from pathlib import Path
+from typing import Any
+
+import paramsched as ps
+from paramsched.mmengine.runner.runner import Runner, checked_config
+from support import answers
+
+FILE = Path(__file__).with_name("answers.yaml")
+GOOD: dict[str, Any] = {
+    "model": {"type": "MyModel", "width": 3},
+    "custom_imports": {"imports": ["my_model"]},
+    "work_dir": "never made",
+    "train_dataloader": {"dataset": {"type": "MyData"}, "batch_size": 4, "sampler": {"type": "DefaultSampler"}},
+    "train_cfg": {"by_epoch": True, "max_epochs": 3, "val_interval": 1},
+    "val_dataloader": {"dataset": {"type": "MyData"}, "batch_size": 4},
+    "val_cfg": {},
+    "val_evaluator": [{"type": "MyMetric"}],
+    "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.1}, "accumulative_counts": 2},
+    "param_scheduler": [{"type": "LinearLR", "start_factor": 0.1, "by_epoch": False, "begin": 0, "end": 4}],
+    "default_hooks": {"checkpoint": {"type": "CheckpointHook", "interval": 1}},
+    "custom_hooks": [{"type": "LoggerHook", "interval": 3, "priority": "LOW"}],
+    "auto_scale_lr": {"base_batch_size": 16},
+    "randomness": {"seed": 1},
+    "resume": False,
+}
+
+
+_OF_OTHERS = re.compile("(is not in the [a-z]+ registry|torch's DataLoader).*", re.DOTALL)
+"""The texts about classes that other tests register, and those of torch."""
+
+
+def changed(question: dict[str, Any]) -> dict[str, Any]:
+    config = copy.deepcopy(GOOD)
+    for path, value in question.get("set", {}).items():
+        *way, last = (int(part) if part.isdigit() else part for part in path.split("."))
+        place = config
+        for part in way:
+            place = place[part]
+        place[last] = copy.deepcopy(value)
+    for name in question.get("without", ()):
+        del config[name]
+    return config
+
+
+def answer_to(question: dict[str, Any]) -> dict[str, Any]:
+    """Return a question with the problems that are reported."""
+    answer = {key: question[key] for key in ("set", "without", "chosen", "imported") if key in question}
+    try:
+        if question.get("imported"):
+            Runner.from_cfg(changed(question))
+        else:
+            checked_config(changed(question), question.get("chosen", {}))
+    except ps.errors.ConfigError as error:
+        answer["problems"] = [_OF_OTHERS.sub(r"\1", f"{one.code} {one}") for one in error.diagnostics]
+    except ps.ParamschedError as error:
+        answer["error"] = str(error)
+    return answer
+
+
+@answers.in_parts(FILE)
+def test_answers(places, subtests):
+    answers.check(FILE, answer_to, places, subtests)
+
+
+if __name__ == "__main__":
+    answers.write(FILE, [answer_to(question) for question in answers.read(FILE)])
