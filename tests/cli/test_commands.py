@@ -154,6 +154,8 @@ def test_an_unknown_command_gets_the_nearest_suggestion():
         (("run", "config.py", "--plan", "cosine()"), "python -m paramsched.mmengine config.py --plan 'cosine()'"),
         (("run",), "python -m paramsched.mmengine config.yaml"),
         (("lint", "plan.yaml"), "paramsched check plan.yaml"),
+        (("help", "show"), "paramsched show --help"),
+        (("help",), "paramsched --help"),
     ],
 )
 def test_a_command_of_another_name_gets_the_line_to_write(words, line):

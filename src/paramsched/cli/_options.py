@@ -724,7 +724,9 @@ class Commands(click.Group):
         known = self.list_commands(ctx)
         if args[0] not in known and not args[0].startswith("-"):
             near = closest(args[0], known)
-            if args[0] in _COMMAND_ALIASES:
+            if args[0] == "help":
+                advice = f"Write {' '.join(['paramsched', *(one for one in args[1:2] if one in known), '--help'])}"
+            elif args[0] in _COMMAND_ALIASES:
                 advice = f"Write {line_for_alias(args[0], args[1:])}"
             else:
                 advice = f"Known: {', '.join(known)}." if near is None else f'Did you mean "{near}"?'

@@ -248,8 +248,11 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
         (lambda: Plan(lr=True), "neither a schedule nor a number"),
         (lambda: Plan(lr=float("nan")), "must be finite"),
         (lambda: Plan(lr=None), "neither a schedule nor a number"),
-        (lambda: Plan(lr=[warmup(5), "cosine()"]), 'allowed only in files. Write lr="warmup(5) >> cosine()"'),
-        (lambda: Plan(lr=[0.1]), 'a list is allowed only in files. For example: lr="cosine()"'),
+        (lambda: Plan(lr=[warmup(5), "cosine()"]), 'values are a table. Write lr="warmup(5) >> cosine()"'),
+        (
+            lambda: Plan(lr=[0.1]),
+            'in code, stages are joined by >>, and values are a table. For example: lr="table([0.1])"',
+        ),
         (lambda: Plan(lr={"cosine": {"to": 0.1}}), 'allowed only in files. Write lr="cosine(to=0.1)"'),
         (lambda: Plan(lr={"cosine": {}, "step": {}}), 'a dict is allowed only in files. For example: lr="cosine()"'),
         (lambda: Plan(lr={"cosine": 0.1}), 'a dict is allowed only in files. For example: lr="cosine()"'),
@@ -257,7 +260,7 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
             lambda: Plan(betas=(0.9, cosine())),
             """For example: Binding("betas[0]", \'absolute(0.9)\'), Binding("betas[1]", 'cosine()')""",
         ),
-        (lambda: Plan(betas=[]), 'a list is allowed only in files. For example: betas="cosine()"'),
+        (lambda: Plan(betas=[]), 'values are a table. For example: betas="cosine()"'),
         (lambda: Plan(betas={"cosine": {}}), 'a dict is allowed only in files. Write betas="cosine()"'),
         (
             lambda: diff(Plan(lr=1.0), Plan(lr=1.0), 20),

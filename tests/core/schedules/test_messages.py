@@ -50,8 +50,12 @@ MANY = "if mult or gamma is not 1, the number of cycles is required, at most 100
 @table(
     ("make", "problem", "instead"),
     [
-        (resolved(cosine() >> linear()), f"cosine() >> linear(): cosine and linear {TWO_OPEN}", 'cosine(over="60%")'),
-        (resolved(inverse_sqrt(5) >> cosine()), TWO_OPEN, 'Write window(inverse_sqrt(5), end="60%")'),
+        (
+            resolved(cosine() >> linear()),
+            f"cosine() >> linear(): cosine and linear {TWO_OPEN}",
+            'For example: cosine(over="60%")',
+        ),
+        (resolved(inverse_sqrt(5) >> cosine()), TWO_OPEN, 'For example: window(inverse_sqrt(5), end="60%")'),
         (resolved(warmup(80) >> cosine() >> linear(over=30)), f"need 110 updates, but only 100 updates {NO_ROOM}", ""),
         (resolved(warmup(101) >> cosine()), f"the timed stages need 101 updates, but only 100 updates {NO_ROOM}", ""),
         (resolved(cosine() >> linear(over="until 50 steps")), '"until 50 steps": a stage after an open', "until 80%"),
@@ -64,6 +68,11 @@ MANY = "if mult or gamma is not 1, the number of cycles is required, at most 100
         (resolved(shift(cosine(), 101)), "shift(cosine(), 101): the shift is longer than", "Shorten the shift"),
         (lambda: window(cosine(), 20, 10), "it ends at 10, before it begins at 20", "Write window(cosine(), 10, 20)"),
         (resolved(window(cosine(), "20%", 10)), 'window(cosine(), "20%", 10): it ends before it begins', "Swap begin"),
+        (
+            lambda: ps.one_cycle(0.1),
+            "one_cycle(up=0.1): expected a length; the peak is base, the optimizer's own lr",
+            "10%",
+        ),
         (chain, "chain(): expected at least one operand", "For example: chain(warmup(100), step(1000))"),
         (maximum, "maximum(): expected at least one operand", "For example: maximum(constant(0.1), cosine())"),
         (lambda: every(cosine(), 0), "every(period=0): must be greater than 0", "every(schedule=cosine(), period=30)"),

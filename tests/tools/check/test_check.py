@@ -165,3 +165,22 @@ def test_a_target_that_is_not_followed_on_the_clock_of_the_run_is_an_error():
 def test_only_a_calendar_is_taken_for_one(wrong):
     with pytest.raises(InvalidArgument, match=r"^ps\.check\(…, .*\): not a Calendar\. .*ps\.Calendar\(total="):
         check(Plan(lr=cosine()), wrong)
+
+
+@table(
+    ("run", "line"),
+    [
+        (180, "restarts(cosine_wave(), 180)"),  # CosineAnnealingLR(90) of torch
+        (100, "cosine_restarts(30)"),
+        (105, "cyclic(10, 20, 0.0)"),
+        (1000, "warmup(50) >> restarts(cosine(to=0.01), 300)"),
+        ("100 epochs", 'warmup("5 epochs") >> restarts(cosine(), "30 epochs")'),
+    ],
+)
+def test_the_line_for_a_rate_that_ends_high_lets_the_last_decay_end_with_the_run(run, line):
+    (found,) = check(Plan(lr=line, horizon=run))
+    assert found.code == "PS316"
+
+    written = found.instead.removeprefix("For example: ")
+
+    assert not check(Plan(lr=written, horizon=run))

@@ -235,6 +235,20 @@ def test_a_line_without_a_known_base_has_its_multiples():
     assert one.found == "betas[0] goes from 0.85 to 0.95 × base, because numbers are multiples of base"
 
 
+@table(
+    ("line", "base"),
+    [
+        ("betas[0]: linear(0.85, 1.25, 50) >> constant(1.25)", "0.8"),
+        ("momentum: constant(2, over=9) >> constant()", "0.5"),
+    ],
+)
+def test_a_momentum_above_an_unknown_base_is_reported_with_the_base_that_makes_it_1(line, base):
+    (one,) = ps.check(ps.loads(f"{line}\nhorizon: 100"))
+
+    assert one.code == "PS301"
+    assert f"which is 1 or more for a base of {base} or more" in one.found
+
+
 def test_every_published_recipe_is_silent():
     for recipe in recipe_book.recipes.values():
         found = ps.check(recipe.plan, recipe.calendar)

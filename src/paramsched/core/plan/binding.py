@@ -184,8 +184,13 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
                 line = meant_line(f"{next(iter(schedule))}({arguments})")
         elif schedule and all(isinstance(one, (str, Schedule)) for one in schedule):
             line = " >> ".join(map(str, schedule))
+        found = f"a {type(schedule).__name__} is allowed only in files"
         instead = f'For example: {name}="cosine()"' if line is None else f"Write {name}={json.dumps(line)}"
-        raise InvalidArgument(site(), f"a {type(schedule).__name__} is allowed only in files", instead)
+        if not isinstance(schedule, Mapping):
+            found = f"{found}; in code, stages are joined by >>, and values are a table"
+            if line is None and schedule and all(isinstance(one, (int, float)) for one in schedule):
+                instead = f'For example: {name}="table({list(schedule)})"'  # of multiples of base
+        raise InvalidArgument(site(), found, instead)
     return line_of(schedule, site)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from paramsched.core.advice.peer_words import LENGTHS_OF_RUN, is_warmup_length
 from paramsched.core.base.advise import keeps_numbers
@@ -13,6 +13,9 @@ from paramsched.core.time.calendar import Facts
 from paramsched.errors import InvalidArgument, InvalidCall, shown
 
 _ENTRIES = ("horizon", "clock")
+
+OF_FILES: Final = ("author", "date", "description", "experiment", "id", "name", "notes", "project", "seed", "version")
+"""Keywords and keys of files that are about the file or the run; no optimizer has such a field."""
 
 
 def refuse_wrong_fields(
@@ -131,6 +134,8 @@ def _reason(name: str, value: Any) -> str:
         return f'did you mean "{entry}"?'
     if name in ("groups", "targets"):
         return "in code, write a Binding for each group" if name == "groups" else "in code, a target is a Binding"
+    if name in OF_FILES and not isinstance(value, Schedule) and "(" not in str(value):
+        return "it is not a hyperparameter; omit it"
     if name == "optimizer":
         return "a plan has no optimizer; ps.Scheduler(optimizer, plan) connects them"
     # Other misspelled fields raise when the plan is attached, because the optimizer may have a field of that name.

@@ -46,7 +46,7 @@ from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.schedules.span import Span
 from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.core.time.progress import PROGRESS
-from paramsched.errors import InvalidArgument, PlanError, UnreadableTable, Unresolved, shown
+from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnreadableTable, Unresolved, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -315,7 +315,10 @@ class Plan:
         if self.horizon is not None:
             length = self.horizon
             site = "" if length.is_resolved else f'horizon "{length}"'
-            updates = ceil(calendar.exact(length, site=site))
+            try:
+                updates = ceil(calendar.exact(length, site=site))
+            except MissingFact as error:
+                raise calendar.with_size_of_epoch(error, length) from None
             if total is not None and total != updates:
                 found = f"it is {updates} updates, but the Calendar's total is {total}"
                 advice = Advice(Sentence("Omit one of them", "Omit --horizon"))

@@ -264,6 +264,9 @@ def one_cycle(
     inner: Index = "t/n" if closed else index
 
     def length_of_ramp(name: str, length: DurationLike) -> Duration:
+        if isinstance(length, float) and 0 < length < 1:  # torch's first argument is the rate
+            found, site = "expected a length; the peak is base, the optimizer's own lr", shown(length)
+            raise InvalidArgument(CallSite("one_cycle", name, site), found, 'For example: "30%"', refused=length)
         over = Duration.of(length)
         if not closed:
             return over

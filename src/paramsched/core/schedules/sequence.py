@@ -48,16 +48,18 @@ class Sequence(Schedule):
         if len(without) > 1:
             names = " and ".join(str(stage).split("(")[0] for stage in without)
             share = "60%" if len(without) == 2 else f"{100 // len(without)}%"
-            timed = [str(stage) for stage in self.stages]
+            timed, is_example = [str(stage) for stage in self.stages], False
             for index in [index for index, stage in enumerate(self.stages) if not stage.has_length][:-1]:
                 stage, timed[index] = self.stages[index], f'window({timed[index]}, end="{share}")'
                 if isinstance(stage, Constant) and isinstance(stage.value, float) and stage.value >= _A_LENGTH:
                     timed[index] = str(Constant(1.0, Duration.of(stage.value)))
-                elif (name := length_field(type(stage), "fills", "open")) is not None:
+                    continue
+                is_example = True  # its length is not the user's
+                if (name := length_field(type(stage), "fills", "open")) is not None:
                     timed[index] = str(replace(stage, **{name: Duration.of(share)}))  # type: ignore[type-var]  # a dataclass
             found = f"{names} {'both' if len(without) == 2 else 'all'} have no length"
             found = f"{found}; only one stage may fill the rest of the horizon"
-            raise InvalidArgument(str(self), found, write=" >> ".join(timed))
+            raise InvalidArgument(str(self), found, write=" >> ".join(timed), is_example=is_example)
 
     # Cached, because each level of a deep tree needs the values of all levels below it.
     @cached_property

@@ -307,6 +307,23 @@ class Calendar:
         total = ceil(self.exact(length))
         return (replace(self, total=total) if total > 0 else self), Fraction(total)
 
+    def with_size_of_epoch(self, error: MissingFact, length: Duration) -> MissingFact:
+        """Return the error for a horizon, with the size of an epoch that makes it equal to the known total.
+
+        >>> calendar, horizon = Calendar(total=900), Duration.of("20 epochs")
+        >>> try:
+        ...     calendar.exact(horizon)
+        ... except MissingFact as error:
+        ...     calendar.with_size_of_epoch(error, horizon).example
+        '45'
+        """
+        (_, epochs), *more = length.terms
+        size = Fraction(self.horizon or 0) / epochs
+        if more or error.fact != "steps_per_epoch" or size < 1 or size.denominator > 1:
+            return error
+        found = f"{_NEEDED['epochs'][1]} is unknown; with {size} of them it is the total, {self.horizon}"
+        return MissingFact(error.problem.site, found, fact=error.fact, example=str(size))
+
     def amount_of_update(self, unit: str) -> Fraction | None:
         """Return the consumption of one update in samples, tokens, seconds, frames or batches; None if unknown.
 

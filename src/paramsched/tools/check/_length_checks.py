@@ -11,6 +11,7 @@ from paramsched.core.plan.contents import values_inside
 from paramsched.core.schedules import Anneal, Schedule
 from paramsched.core.schedules.cuts import Skip, Take
 from paramsched.core.schedules.lengths import PERIOD
+from paramsched.core.schedules.named_anneals import CosineWave
 from paramsched.core.schedules.restarts import Restarts
 from paramsched.core.schedules.retimed import Every, Window
 from paramsched.core.schedules.rules import Rule
@@ -182,7 +183,9 @@ def _periods_beyond_run(schedule: Schedule, trial: TrialRun, path: str) -> Itera
             if isinstance(rule, StepRule) and (tick := ticks.get(rule.by)) is not None:
                 periods.append((Fraction(rule.every * tick), str(rule.every)))
         for length, text in periods:
-            if length > trial.end:
+            # CosineAnnealingLR of torch is half of a wave, which ends with the run.
+            is_half = length == 2 * trial.end and any(isinstance(one, CosineWave) for one in values_inside(part))
+            if length > trial.end and not is_half:
                 found = f"the period {text} is {float(100 * length / trial.end):.6g}% of the run, so it never completes"
                 yield Diagnostic(path, found, "Shorten it, or remove it", code=codes.PERIOD_BEYOND_RUN)
                 return

@@ -1,21 +1,27 @@
 """Checks of the values of a plan, independent of the format and the shapes it is written in."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, replace
+from fractions import Fraction
 from itertools import islice, pairwise
 from math import ceil, inf
 from typing import Final
 
 import numpy as np
 
-from paramsched.core.base.codes import GROWS, NEGATIVE
+from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, NEGATIVE
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.plan import Target
 from paramsched.core.plan.contents import durations_in, values_inside
 from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
 from paramsched.core.schedules.as_factor import AsFactor
+from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.lengths import PERIOD
 from paramsched.core.schedules.sequence import Sequence as Stages
+from paramsched.core.schedules.sequence import in_order, stages_of
+from paramsched.core.time import Duration
 from paramsched.tools.check import codes
-from paramsched.tools.check._trial_run import FieldCurve
+from paramsched.tools.check._trial_run import FieldCurve, resolved_in_run
 from paramsched.tools.check.codes import RISES_TO_THE_END
 
 _PRACTICALLY_ZERO: Final = 1e-5  # of the peak
@@ -38,6 +44,9 @@ def check_values(curve: FieldCurve, bases: Sequence[float] = ()) -> Iterator[Dia
     name = curve.binding.name
     allowed = None if isinstance(curve.binding.field, Target) else range_of(name)
     # A line without a known base has a sign, and no value.
+    if allowed is not None and allowed.below == 1 < curve.peak and curve.base is None and curve.share == "all":
+        least = f"{curve.peak:.3g} × base, which is 1 or more for a base of {1 / curve.peak:.3g} or more"
+        yield Diagnostic(curve.path, f"{name} reaches {least}", BELOW_ONE_ADVICE, code=LEVEL_AS_VALUE)
     if allowed is not None and not curve.real:
         allowed = allowed._replace(below=inf) if curve.share == "all" else None
     if allowed is not None and (outside := _first_outside(curve, allowed, bases)) is not None:
@@ -62,7 +71,7 @@ def check_values(curve: FieldCurve, bases: Sequence[float] = ()) -> Iterator[Dia
         yield Diagnostic(curve.path, found, advice, code=GROWS)
 
 
-def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Diagnostic]:
+def check_rates(curves: Iterable[FieldCurve], *, native: bool) -> Iterator[Diagnostic]:
     """Yield diagnostics of the learning rates of all groups together, because one group may be 0 on purpose."""
     rates = [one for one in curves if one.binding.name == "lr" and np.all(np.isfinite(one.values))]
     if not rates:
@@ -77,7 +86,7 @@ def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Diagnostic]:
             yield Diagnostic(first.path, *problem[1:], code=problem[0])
     if first.binding.groups is None and first.comparable:
         yield from _rises_to_the_end(first)
-        yield from _ends_high(first)
+        yield from _ends_high(first, native=native)
 
 
 def check_followed(curve: FieldCurve, followed: Iterable[str]) -> Iterator[Diagnostic]:
@@ -151,7 +160,7 @@ def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
         yield Diagnostic(curve.path, found, 'Shorten the warmup: warmup("5%")', code=RISES_TO_THE_END)
 
 
-def _ends_high(curve: FieldCurve) -> Iterator[Diagnostic]:
+def _ends_high(curve: FieldCurve, *, native: bool) -> Iterator[Diagnostic]:
     """Yield a diagnostic if the rate has fallen and is high again at the end."""
     values, peak = curve.values, curve.peak
     if peak <= 0 or len(values) < 20:
@@ -164,7 +173,33 @@ def _ends_high(curve: FieldCurve) -> Iterator[Diagnostic]:
         f"the learning rate is {_in_words(curve, float(values[down]))} at {_when(curve, int(curve.times[down]))}, "
         f"and {_in_words(curve, float(values[-1]))} when the run ends"
     )
-    yield Diagnostic(curve.path, found, "Let the last decay end with the run", code=codes.ENDS_HIGH)
+    advice = "Let the last decay end with the run"
+    if native and (line := _with_whole_periods(curve)) is not None:
+        found, advice = f"{found}; let the last decay end with the run", f"For example: {line}"
+    yield Diagnostic(curve.path, found, advice, code=codes.ENDS_HIGH)
+
+
+def _with_whole_periods(curve: FieldCurve) -> Schedule | None:
+    """Return the schedule with longer periods, of which the last one ends with the run; None if it is not periodic."""
+    written, resolved = stages_of(curve.binding.schedule), stages_of(curve.schedule)
+    last, names = written[-1], _period_fields(written[-1])
+    if not names or len(written) != len(resolved):
+        return None
+    left = curve.run.end - sum(Fraction(one.length.number) for one in resolved[:-1] if one.length is not None)
+    period = sum(Fraction(getattr(resolved[-1], name).number) for name in names)
+    for count in (
+        Fraction(left // period),
+        (left / period - Fraction(1, 2)) // 1 + Fraction(1, 2),
+    ):  # a wave ends at a half
+        if count <= 0:
+            continue
+        by = left / period / count
+        longer = {name: Duration(tuple((unit, by * one) for unit, one in getattr(last, name).terms)) for name in names}
+        line = in_order((*written[:-1], replace(last, **longer)))  # type: ignore[type-var]  # every schedule is a dataclass
+        made = resolved_in_run(line, curve.run)
+        if made is not None and float(made(curve.end - 1)) <= _CAME_DOWN * curve.peak / (curve.base or 1.0):
+            return line
+    return None
 
 
 def _first_outside(curve: FieldCurve, allowed: ValueRange, bases: Sequence[float]) -> tuple[int, float] | None:
@@ -182,6 +217,11 @@ def _first_outside(curve: FieldCurve, allowed: ValueRange, bases: Sequence[float
 
 def _in_words(curve: FieldCurve, value: float) -> str:
     return f"{value:.3g}" if curve.real else f"{value:.3g} × base"
+
+
+def _period_fields(schedule: Schedule) -> list[str]:
+    """Return the names of the fields that are periods."""
+    return [one.name for one in fields(schedule) if one.metadata.get("role") == PERIOD["role"]]  # type: ignore[arg-type]  # every schedule is a dataclass
 
 
 def _when(curve: FieldCurve, time: int) -> str:

@@ -102,7 +102,7 @@ def check(
                 break
     # A rate with another diagnostic is not checked, so that one mistake is reported once.
     reported = {one.path for one in found}
-    found += check_rates([curve for curve in curves if curve.path not in reported])
+    found += check_rates([curve for curve in curves if curve.path not in reported], native=native)
     found += check_groups(plan, groups, whole=whole)
     found += _lines_without_effect(plan) if native else ()
     found += check_field_names(plan)

@@ -57,6 +57,7 @@ from paramsched.core.files.native.read_schedule import ScheduleReader
 from paramsched.core.files.schedule_text import ShapeLike, ShapeNames
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import PlanClock, checked_plan_clock
+from paramsched.core.plan.field_keywords import OF_FILES
 from paramsched.core.plan.note import MOST_NOTE, NOTE_KEYS, Note
 from paramsched.core.schedules import SHAPES, calls_function, meant_line
 from paramsched.core.time import Calendar, Duration
@@ -70,8 +71,6 @@ _Misplaced: TypeAlias = tuple[str, str, tuple[str, Any] | None]
 """What is wrong, the advice, and the entry to write at the top level instead."""
 _WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparameters", "schedules")
 """Keys under which users may write an entire plan by mistake."""
-_OF_FILES = ("author", "date", "description", "experiment", "id", "name", "notes", "project", "seed", "version")
-"""Keys of other files, about the file or the run; no optimizer has such a field."""
 _A_TARGET = "{initial: 1.0, schedule: cosine()}"
 _LONGEST_ENTRY = 100  # characters of the value of a corrected entry
 _MOST_NAMES = 1_000  # fields that are checked for misspellings; no optimizer has as many
@@ -368,7 +367,7 @@ class _PlanReader:
             instead = f"Split it: {written}" if clear else f'For example: "{key}[0]": absolute(0.9)'
             return found, instead, None
         name, is_schedule = key.lower().replace("-", "_"), re.search(r"[({]", str(value)) is not None
-        if selector is None and name in _OF_FILES and not is_schedule:
+        if selector is None and name in OF_FILES and not is_schedule:
             return f'"{key}" is not a hyperparameter', "Remove it", None
         if name in Facts.__annotations__ and name not in LENGTHS_OF_RUN and not is_schedule:
             found = f'"{key}" is a run fact, not a field'

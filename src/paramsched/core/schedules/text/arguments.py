@@ -352,7 +352,7 @@ def node_of(value: Any, depth: int = 20) -> Node:
     if isinstance(value, str):
         return Text(value)
     if isinstance(value, (list, tuple)) and depth:
-        return List(tuple(node_of(one, depth - 1) for one in value))
+        return List(tuple(node_of(one, depth - 1) for one in value), isinstance(value, tuple))
     if isinstance(value, Duration):
         return Text(str(value)) if value.exact is None else Number(value.count, str(value.count))
     if isinstance(value, (Schedule, Curve, Absolute, AffineLevel, NeighborLevel, Rule)):

@@ -8,6 +8,7 @@ import inspect
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import Any, Final, TypeAlias, final
@@ -38,6 +39,7 @@ from paramsched.core.schedules.text.grammar import BINDS, EXAMPLE_LINE, quoted, 
 from paramsched.core.schedules.text.keywords import PREFIX, meant_keyword
 from paramsched.core.schedules.text.names import NameProblem, unknown_call, unknown_word
 from paramsched.core.schedules.text.peer_lines import line_of_own_call
+from paramsched.core.schedules.text.printing import text_of
 from paramsched.core.time.duration import UNIT_NAMES
 from paramsched.errors import InvalidArgument, InvalidCall, ParseError, UnreadableTable, shown
 
@@ -517,6 +519,8 @@ class _CallRepair:
                 named = sited.argument if builder.is_data and sited.argument in self._given() else None
                 place = self.node.place if wrong is None and named is None else self._place(wrong or named or "")
                 mend = self._repair(wrong) or self._as_advised(error)
+                if mend is None and wrong is not None and (example := self._with_keyword(wrong)):
+                    sited = sited.changed(write=example, is_example=True)
                 builder.report(sited, place, *([mend] if mend else []))
                 if mend is None:
                     return BROKEN, self._call()
@@ -763,7 +767,7 @@ class _CallRepair:
 
     def _repair(self, wrong: str | None) -> Mend | None:
         """Correct one value, the order or a missing list; return the correction, or None if there is none."""
-        if (mend := self._as_list()) is not None:
+        if (mend := self._as_list() or self._as_pairs()) is not None:
             return mend
         if wrong is None:
             return None
@@ -804,6 +808,24 @@ class _CallRepair:
         self.kwargs.append((Keyword(able[0].name, node), value))
         return Mend("order", new=(able[0].name,))
 
+    def _with_keyword(self, wrong: str) -> str:
+        """Return the call with its last value, a number, passed by keyword: `plateau("val_loss", patience=5)`.
+
+        The number may fit several arguments; the first one that accepts it is shown.
+        """
+        is_last = 0 < len(self.args) <= len(self.order) and self.order[len(self.args) - 1].name == wrong
+        if self.kwargs or not is_last or self.builder.is_data or not _is_number(self.args[-1][0]):
+            return ""
+        value, node = self.args[-1]
+        args, built = tuple(new for _, new in self.args[:-1]), [one for one, _ in self.args[:-1]]
+        for param in self.order[len(self.args) :]:
+            if param.kind not in ("count", "number"):
+                continue
+            with suppress(InvalidArgument, *_FAILURES):
+                plain_builder(self.function)(*built, **{param.name: value})
+                return text_of(Call(self.name, args, (Keyword(param.name, node),)))
+        return ""
+
     def _as_advised(self, error: InvalidArgument) -> Mend | None:
         """Take the entire line that the function advises: `clamp(cosine(), 1, 0.5)`. The promise checks its numbers."""
         if error.is_example or not error.write:
@@ -838,6 +860,27 @@ class _CallRepair:
         self.args[at] = self.builder.value(found[0], param)
         return found[1]
 
+    def _as_pairs(self) -> Mend | None:
+        """Make pairs of two lists: `piecewise([0, 100], [1, 0.1])`."""
+        if len(self.args) != 2 or not self.order or self.order[0].kind != "pairs":
+            return None
+        (firsts, first), (seconds, second) = self.args
+        if not (isinstance(first, List) and isinstance(second, List) and len(firsts) == len(seconds) > 0):
+            return None
+        if self._may_be_transposed():
+            return None
+        pairs = tuple(zip(firsts, seconds, strict=True))
+        if not all(fits(self.order[0].items[0], one) for one in pairs):
+            return None
+        nodes = zip(first.items, second.items, strict=True)
+        self.args = [(pairs, List(tuple(List(one, True) for one in nodes)))]
+        return Mend("order")
+
+    def _may_be_transposed(self) -> bool:
+        """Return whether the arguments are two lists of two in square brackets: two pairs, or times and levels."""
+        nodes = [node for _, node in self.args]
+        return len(nodes) == 2 and all(isinstance(one, List) and len(one.items) == 2 and not one.round for one in nodes)
+
     def _as_list(self) -> Mend | None:
         """Put brackets around the items of a list: `multistep(20, 70)`."""
         first = self.order[0] if self.order else None
@@ -845,6 +888,8 @@ class _CallRepair:
             return None
         items, is_pairs = [value for value, _ in self.args], first.kind == "pairs"
         if not all(fits(first.items[0], one) and isinstance(one, (list, tuple)) is is_pairs for one in items):
+            return None
+        if is_pairs and self._may_be_transposed():
             return None
         self.args = [(tuple(items), List(tuple(new for _, new in self.args)))]
         return Mend("leaf")

@@ -88,6 +88,8 @@ def unknown_word(node: Word, param: Param | None, names: _Names) -> NameProblem:
     if wants_curve:
         return _unknown_curve(name, named_curve)
     known = [*names, *NEIGHBOR_LEVELS]
+    if name.lower() in ("none", "null", "nil"):
+        return NameProblem(f'"{name}" is not a schedule; a field without a line keeps its value', example="constant()")
     if peer := advice_for_name(name):
         return NameProblem(shortened_found(peer[0], name), example=peer[1] or EXAMPLE_LINE)
     return _near(name, known, "schedule", lambda near: Word(near, node.place))

@@ -200,6 +200,10 @@ class _PythonCall:
             self.renamed = key, near
             self._put(near, value, Mend("name", (key,), (near,)))
             return True
+        if key == "last_epoch" and "t" in free and isinstance(value, int) and value >= 0:
+            self.advice[key] = 't is the number of completed updates, one more than "last_epoch" of torch'
+            self.new["t"], self.is_invented = str(value + 1), True
+            return True
         if key in DROPPED and (value is None or isinstance(value, bool) or value == -1):
             self.advice[key] = self._unknown(key)
             self.mends.append(Mend("other", (key, str(value))))
