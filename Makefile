@@ -60,7 +60,7 @@ lowest:
 	    $(patsubst %,--ignore tests/core/scheduler/test_%.py,compile dcp dcp_of_processes distributed elastic hidden_steps)
 
 # Trainers of TRL and axolotl, DeepSpeed's ZeRO and torchtitan's containers themselves, on the CPU, in an environment of
-# its own: 2 GB and two minutes, then five minutes of tests.
+# its own: 3 GB. Its tests start some fifty processes, which import these engines.
 ENGINES = .venv-engines
 engines:
 	$(MAKE) VENV=$(ENGINES) $(ENGINES)/engines.stamp
@@ -204,9 +204,10 @@ $(VENV)/portable.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 
 # Some engines without their dependencies, because these have packages for CUDA, or exact versions that exclude those of
 # another engine.
-$(VENV)/engines.stamp: pyproject.toml constraints.txt constraints-engines.txt $(VENV)/torch.stamp
+$(VENV)/engines.stamp: pyproject.toml constraints.txt constraints-engines.txt constraints-axolotl.txt $(VENV)/torch.stamp
 	$(LOCKED) --constraint constraints-engines.txt --editable . --group portable --group engines
 	$(LOCKED) --constraint constraints-engines.txt --no-deps --no-build-isolation --group engines-alone
+	$(INSTALL) --constraint constraints-axolotl.txt --no-deps --target $(VENV)/trl-of-axolotl --group engines-axolotl
 	@touch $@
 
 $(VENV)/docs.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
@@ -223,3 +224,5 @@ lock:
 	    --custom-compile-command "make lock" --group engines --constraint constraints.txt --output-file constraints-engines.txt
 	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 	    --no-header --no-deps --group engines-alone >> constraints-engines.txt
+	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	    --custom-compile-command "make lock" --no-deps --group engines-axolotl --output-file constraints-axolotl.txt

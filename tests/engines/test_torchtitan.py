@@ -65,7 +65,7 @@ def test_a_plan_that_is_read_has_the_rates_of_its_own_schedulers(warmup, ratio, 
 
 def test_a_container_is_refused_with_a_line_that_drives_its_optimizers():
     models, optimizers = containers()
-    with pytest.raises(ps.InvalidArgument, match="drives several optimizers by their names") as refusal:
+    with pytest.raises(ps.InvalidArgument, match="a container of optimizers; give the optimizers names") as refusal:
         ps.Scheduler(optimizers, PLAN)
 
     line = str(refusal.value).partition("Write ")[2].rstrip(".")
