@@ -31,6 +31,8 @@ from support.tables import table
         ("torch.PolynomialLR(8, 2.0)", "polynomial(2.0, over=8)"),
         ("torch.StepLR(30)", "step(30, 0.1)"),
         ("torch.StepLR(30.5)", None),
+        ("StepLR(30.5)", None),
+        ("OneCycleLR(0.1, 100, pct_start=0.01)", None),
         ("torch.MultiStepLR([60, 30], 0.5)", "multistep([30, 60], 0.5)"),
         ("torch.MultiStepLR([])", "constant()"),
         ("torch.CosineAnnealingLR(50)", "restarts(cosine_wave(), 100)"),

@@ -107,20 +107,6 @@ def _fastai(share: float, start: float, middle: float, end: float) -> str:
     return f"with_lengths({rising} >> cosine({_level(middle)}, {_level(end)}))"
 
 
-def _rule(rule: str, begin: int = 0, end: int = _ENDLESS, by_epoch: bool = True, **others: Any) -> str:
-    """Return a rule of a recurrence, which has the meaning of a scheduler of MMEngine, in its window.
-
-    Args:
-        rule: the rule, without its closing bracket.
-        begin, end, by_epoch: the window.
-        others: arguments without effect; a conversion to iterations needs the length of an epoch.
-    """
-    _check(others in ({}, {"convert_to_iter_based": False}), begin < end)
-    first = f", begin={_count(begin)}" if begin else ""
-    by = ', by="epoch"' if by_epoch else ""
-    return f"recurrence({rule}{first}, end={_count(end)}{by}))"
-
-
 # ---- the calls: functions whose signatures are those of the schedulers
 
 # fmt: off
@@ -137,22 +123,6 @@ _FASTAI: Final[_Calls] = {
     "fit_flat_cos": lambda n_epoch, lr, div_final=1e5, pct_start=0.75:
         _fastai(pct_start, lr, lr, _rounded(lr / div_final)),
 }
-_MMENGINE: Final[_Calls] = {
-    "Constant": lambda factor=1.0 / 3, **window: _rule(f"rules.constant({_above_0(factor, 1)}", **window),
-    "Linear": lambda start_factor=1.0 / 3, end_factor=1.0, **window:
-        _rule(f"rules.linear({_above_0(start_factor, 1)}, {_number(end_factor, 0, 1)}", **window),
-    "Exponential": lambda gamma, **window: _rule(f"rules.exponential({_above_0(gamma)}", **window),
-    "Step": lambda step_size, gamma=0.1, **window:
-        _rule(f"rules.step({_count(step_size)}, {_above_0(gamma)}", **window),
-    "MultiStep": lambda milestones, gamma=0.1, **window:
-        _rule(f"rules.multistep({_counts(milestones)}, {_above_0(gamma)}", **window),
-    "Poly": lambda eta_min=0, power=1.0, **window:
-        _rule(f"rules.polynomial({_above_0(power)}, {_level(eta_min)}", **window),
-    "CosineAnnealing": lambda T_max=None, eta_min=None, eta_min_ratio=None, **window: _check(
-        eta_min is None or eta_min_ratio is None
-    ) + _rule(f"rules.cosine({_level(eta_min or 0.0) if eta_min_ratio is None else _number(eta_min_ratio, 0, 1)}"
-              f"{f', {_count(T_max)}' if T_max else ''}", **window),
-}
 # fmt: on
 CALLS: Final[dict[str, _Calls]] = {
     "torch": {},  # its calls are in its folder
@@ -161,6 +131,6 @@ CALLS: Final[dict[str, _Calls]] = {
     "optax": {},
     "keras": {},
     "fastai": _FASTAI,
-    "mmengine": _MMENGINE,
+    "mmengine": {},
 }
 """A dict from library to a dict from the name of a scheduler to the function with its arguments."""

@@ -95,7 +95,7 @@ def combine_schedulers(
     if unknown:
         found = "how it combines with the other schedulers depends on the length of an epoch, which is unknown"
         raise missing_epoch_length(f"{CONVERTED}=True", found)
-    return Combined(recurrence(*_recurrence_rules(schedulers)))
+    return Combined(recurrence(*recurrence_rules(schedulers)))
 
 
 def _chain_in_time_order(pieces: Sequence[_WindowedPiece], length: RunLength, *, any_epoch: bool) -> Combined | None:
@@ -163,7 +163,7 @@ def _has_fractional_counts(row: SchedulerRow, arguments: Arguments, ticks: Sched
     return any(isinstance(one, float) and not one.is_integer() for one in counts)
 
 
-def _recurrence_rules(schedulers: Sequence[RowWithArguments]) -> list[Rule]:
+def recurrence_rules(schedulers: Sequence[RowWithArguments]) -> list[Rule]:
     """Return the rules of a recurrence, in the order of the list.
 
     A OneCycle writes its levels into the param groups, and cosines read them as their base. Each OneCycle reads the

@@ -94,11 +94,11 @@ def schedule_of_call(name: str, positional: Sequence[Any], named: Mapping[str, A
         given = dict(zip(call.arguments, positional, strict=False)) | dict(named)
         is_once = len(given) == len(positional) + len(named)  # not too many arguments, and none of them twice
         if not is_once or not given.keys() <= {*call.arguments, *_STATE}:
-            continue
+            continue  # another library may have a scheduler of this name, with these arguments
         try:
             return call.schedule(**{key: one for key, one in given.items() if key not in _STATE})
         except (ParamschedError, TypeError, ValueError, ArithmeticError):
-            continue
+            return None
     return None
 
 
