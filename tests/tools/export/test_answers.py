@@ -32,7 +32,9 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         return {**question, "error": str(error)}
     about, _, code = text.partition('\n"""\n')
     facts, checked = re.search(r"\nfacts: ([^\n]*)\nchecked: ([^,]*),", about).groups()
-    return {**question, "written": f"{facts}; {checked}", "code": code.strip() + "\n"}
+    title = about.partition("\n")[0].replace(ps.__version__, "VERSION").removeprefix('"""')
+    exact = "" if "math." in code else f"; {re.search('largest difference (.*)', about)[1]}"
+    return {**question, "title": title, "written": f"{facts}; {checked}{exact}", "code": code.strip() + "\n"}
 
 
 @answers.in_parts(FILE)

@@ -1,0 +1,79 @@
+"""The formula of each operation in a part of the run: its text and its bounds, and the values of the text.
+
+The answers are in `formulas.yaml`. `PYTHONPATH=tests python tests/tools/export/test_formulas.py` writes them.
+"""
+
+import math
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paramsched.tools.export.symbols import Numbers, Piece, Split, Symbol, interval
+from paramsched.tools.export.writing import FunctionWriter
+from support import answers
+
+FILE = Path(__file__).with_name("formulas.yaml")
+PIECES = {
+    "updates": ((2, False), (20, False), True, 20, True),
+    "updates, not split": ((2, False), (20, False), True, 20, False),
+    "seconds": ((0, False), (2.5, False), False, 2.5, True),
+    "an update": ((7, False), (8, False), True, 20, True),
+}
+_WITHOUT_VALUE = ("xp.as", "xp.b", "xp.full", "xp.isinf", "Numbers")
+NAMES = {"np": np, "math": math, "Numbers": Numbers}
+
+
+def text_of(expression: str, piece: Piece) -> str:
+    """Return the text, the bounds and the type of an expression, where to divide the piece, or the error."""
+    t, base = piece.time("t"), piece.unknown("name", "base")
+    try:
+        with np.errstate(all="ignore"):
+            value = eval(expression, NAMES | {"t": t, "base": base, "xp": base.__array_namespace__()})
+    except Split as signal:
+        return f"split at {signal.cut[0]}{', included' * signal.cut[1]}"
+    except (TypeError, AttributeError, ValueError, IndexError) as error:
+        return type(error).__name__
+    if isinstance(value, Numbers):
+        return f"table {value!r}"
+    low, high = interval(value)
+    kind = value.dtype if isinstance(value, Symbol) else type(value).__name__
+    return f"{FunctionWriter('f', frozenset()).text(value, {})[0]}; {low:.6g} to {high:.6g}; {kind}"
+
+
+def answer_to(question: dict[str, Any]) -> dict[str, Any]:
+    """Return a question with the text of its expression in each piece."""
+    return {
+        "of": question["of"],
+        "text": {name: text_of(question["of"], Piece(*piece)) for name, piece in PIECES.items()},
+    }
+
+
+@answers.in_parts(FILE)
+def test_answers(places, subtests):
+    answers.check(FILE, answer_to, places, subtests)
+
+
+def test_a_text_has_the_values_of_its_operations():
+    compared = 0
+    for question in answers.read(FILE):
+        for name, times in (("updates, not split", range(2, 20, 6)), ("an update", [7])):
+            text, bounds, _ = question["text"][name].partition(";")
+            if not bounds or any(word in question["of"] for word in _WITHOUT_VALUE):
+                continue
+            for t, base in product(times, (-2.5, 0.5, 3.0, 9.0)):
+                try:
+                    with np.errstate(all="ignore"):
+                        planned = eval(question["of"], NAMES | {"t": np.int64(t), "base": np.float64(base), "xp": np})
+                        found = eval(text, {"t": t, "base": base, "math": math})
+                except (ZeroDivisionError, OverflowError, ValueError):
+                    continue  # NumPy has infinity or NaN where Python has an error
+                same = found == planned or isinstance(found, complex)
+                assert same or abs(found / planned - 1) < 1e-15, question
+                compared += 1
+    assert compared > 1500
+
+
+if __name__ == "__main__":
+    answers.write(FILE, [answer_to(question) for question in answers.read(FILE)])
