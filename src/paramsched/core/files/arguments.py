@@ -41,6 +41,7 @@ from paramsched.core.files.command_lines import is_unknown
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.files.references import is_reference
 from paramsched.core.schedules import Constant, Level, Schedule, absolute, constant, take
+from paramsched.core.schedules.leaves import schedule_of
 from paramsched.core.schedules.sequence import in_order
 from paramsched.core.schedules.staircases import MultiStep
 from paramsched.core.time import Calendar, Duration, DurationLike
@@ -436,7 +437,7 @@ def joined_at(schedules: Iterable[Schedule], ends: Iterable[int]) -> Schedule:
     >>> print(joined_at([warmup(5), cosine()], [5]), "and", joined_at([warmup(5), cosine()], [7]))
     warmup(5) >> cosine() and take(warmup(5), 7) >> cosine()
     """
-    *stages, last = schedules
+    *stages, last = [schedule_of(one, "a stage") for one in schedules]
     lengths = [end - begin for begin, end in pairwise([0, *ends])]
     cut = [cut_to_length(one, length) for one, length in zip(stages, lengths, strict=True)]
     return in_order([*cut, last_stage(last)])

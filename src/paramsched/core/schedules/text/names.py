@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from paramsched.core.advice.calls import example_call
-from paramsched.core.advice.peer_calls import CALLS, Stage, line_of_call
 from paramsched.core.advice.peer_words import (
     SEQUENCES,
     advice_for_name,
@@ -22,7 +21,6 @@ from paramsched.core.base.node import Call, Keyword, List, Node, Number, Text, W
 from paramsched.core.base.params import Param, params_of, required_names
 from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text, unknown_curve
 from paramsched.core.schedules.affine import NEIGHBOR_LEVELS
-from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.registry import RULES, SHAPES
 from paramsched.core.schedules.text.arguments import without_places
 from paramsched.core.schedules.text.grammar import EXAMPLE_LINE, is_field, tree_of
@@ -241,11 +239,11 @@ def _peer_call(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, 
     args = node.args[1:] if node.args and _is_optimizer(node.args[0]) else node.args
     given = [value_of(one)[0] for one in args]
     named = {key.name: value_of(key.value)[0] for key in node.kwargs}
-    line = _line_of(name, given, named)
-    if line is None and not args and not node.kwargs:
+    schedule = schedule_of_call(name, given, named)
+    if schedule is None and not args and not node.kwargs:
         return NameProblem(found, example=example)
-    if line is not None:
-        meant = _without_places(line, names)
+    if schedule is not None:
+        meant = _without_places(str(schedule), names)
         library = (meant_by(full) or ("it",))[0]
         simple = _until_it_rises(meant)
         then = "rises again after it"
@@ -264,16 +262,6 @@ def _peer_call(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, 
         meant = Call(ours, args, node.kwargs, node.place, node.head)
         return NameProblem(found, meant, Mend("other", (name,), (ours,)), example)
     return NameProblem(found, example=example)
-
-
-def _line_of(name: str, given: list[Any], named: Mapping[str, Any]) -> str | None:
-    """Return the line with the values of a call in another library; None if it is unknown."""
-    if (schedule := schedule_of_call(name, given, named)) is not None:
-        return str(schedule)
-    try:
-        return line_of_call(name, [_peer_value(one) for one in given], {k: _peer_value(v) for k, v in named.items()})
-    except (TypeError, ValueError):
-        return None
 
 
 def _until_it_rises(node: Node) -> str | None:
@@ -327,20 +315,13 @@ def _is_optimizer(node: Node) -> bool:
     return isinstance(node, Word) and _OPTIMIZER.fullmatch(node.name) is not None
 
 
-def _peer_value(value: Any) -> Any:
-    """Return the value of an argument as `line_of_call` takes it."""
-    if isinstance(value, Schedule):
-        return Stage(str(value), "" if value.length is None else str(value.length))
-    return [*map(_peer_value, value)] if isinstance(value, tuple) else value
-
-
 def _own_function(name: str, positional: int, named: Iterable[str]) -> str | None:
     """Return the function here that a term of papers or a lowercase name of another library means.
 
     None if its arguments may mean something else there.
     """
     library, (_, ours, line, _) = meant_by(name) or ("", ("", "", "", ""))
-    is_function = library == "optax" or any(calls_named(name)) or any(name in calls for calls in CALLS.values())
+    is_function = library == "optax" or any(calls_named(name))
     builder = SHAPES.get(ours)
     named = list(named)
     if builder is None or positional > 1 or (is_function and not named) or not (name.islower() or library == "papers"):

@@ -36,7 +36,7 @@ class PeerCall(NamedTuple):
 def call_named(calls: dict[str, PeerCall], name: str) -> Callable[[_Function], _Function]:
     """Return a decorator that adds a call under its name: of a function with the parameters of the scheduler.
 
-    The arguments are of the annotated types, and not less than the marker `Ge` of their annotation.
+    The arguments are of the annotated types, and in the range of the markers `Ge` and `Gt` of their annotations.
     """
 
     def keep(function: _Function) -> _Function:
@@ -45,8 +45,8 @@ def call_named(calls: dict[str, PeerCall], name: str) -> Callable[[_Function], _
         @wraps(function)
         def schedule(**arguments: Any) -> Schedule:
             for key, value in arguments.items():
-                least = params[key].marker("ge")
-                if not fits(params[key], value) or (least is not None and value < least):
+                least, above = params[key].marker("ge"), params[key].marker("gt")
+                if not fits(params[key], value) or not _is_within(value, least, above):
                     raise ValueError
             return function(**arguments)
 
@@ -54,6 +54,10 @@ def call_named(calls: dict[str, PeerCall], name: str) -> Callable[[_Function], _
         return function
 
     return keep
+
+
+def _is_within(value: Any, least: float | None, above: float | None) -> bool:
+    return (least is None or value >= least) and (above is None or value > above)
 
 
 def computed(value: float) -> float:

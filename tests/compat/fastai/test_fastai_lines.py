@@ -1,11 +1,9 @@
-"""The line that an error advises for the call of a scheduler of another library.
+"""The line that an error advises for a call of fastai.
 
-`tests/whole/reference/test_calls_of_peers.py` compares the values of such lines with those of the libraries.
+`tests/whole/reference/test_calls_of_peers.py` compares the values of such lines with the formulas of fastai.
 """
 
-import ast
-
-from paramsched.core.advice.peer_calls import Stage, line_of_call
+from support.peer_lines import as_printed, line_of
 from support.tables import table
 
 
@@ -34,9 +32,5 @@ from support.tables import table
         ("unknown(3)", None),
     ],
 )
-def test_a_call_of_a_library_has_this_line_here(call, line):
-    tree = ast.parse(call, mode="eval").body
-    values = [eval(ast.unparse(one), {"S": Stage}) for one in tree.args]
-    named = {one.arg: eval(ast.unparse(one.value), {"S": Stage}) for one in tree.keywords}
-
-    assert line_of_call(ast.unparse(tree.func), values, named) == line
+def test_a_call_of_fastai_has_this_line_here(call, line):
+    assert line_of(call) == as_printed(line)
