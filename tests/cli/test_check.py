@@ -277,3 +277,13 @@ def test_fixes_that_touch_are_both_applied():
     found = edits_of(Diagnostic("$.lr", "it is wrong", edit=edit) for edit in reversed(edits))
 
     assert found == tuple(edits[:2])
+
+
+def test_the_problems_of_files_are_printed_in_the_order_of_the_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text("horizon: 10\nlr: cosin()\n", encoding="utf-8")
+
+    done = CliRunner().invoke(main, ["check", "a.yaml", "absent.yaml"])
+
+    assert done.exit_code == 2
+    assert done.stderr.index("a.yaml:2") < done.stderr.index("absent.yaml: no such file")

@@ -166,3 +166,8 @@ def test_optax_uses_the_schedules_of_a_plan():
 def test_a_schedule_that_is_not_a_function_of_the_count_is_rejected_with_a_line(make, found):
     with pytest.raises(InvalidArgument, match=found):
         make()
+
+
+def test_a_rate_in_place_of_the_run_facts_is_answered_with_base():
+    with pytest.raises(InvalidArgument, match=r"the rate is the base\. For example: .*base=0\.001$"):
+        ps.to_optax("cosine()", 1e-3)

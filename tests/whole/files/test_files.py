@@ -37,9 +37,9 @@ SCRIPT = "python train.py --lr_scheduler_type cosine --max_steps 5"
     [
         ("x.YML", "", "yaml"),
         ("x.Toml", "", "toml"),
-        ("x.csv", "", f"x.csv: unknown suffix '.csv'; {SUFFIXES}. Run `paramsched audit x.csv`"),
-        ("x y.JSONL", "", f"x y.JSONL: unknown suffix '.JSONL'; {SUFFIXES}. Run `paramsched audit 'x y.JSONL'`"),
-        *((f"x.{one}", "", f"x.{one}: unknown suffix '.{one}'; {SUFFIXES}. Run `paramsched resume x.{one}`")
+        ("x.csv", "", f"x.csv: unknown suffix '.csv'; {SUFFIXES}. Write paramsched audit x.csv"),
+        ("x y.JSONL", "", f"x y.JSONL: unknown suffix '.JSONL'; {SUFFIXES}. Write paramsched audit 'x y.JSONL'"),
+        *((f"x.{one}", "", f"x.{one}: unknown suffix '.{one}'; {SUFFIXES}. Write paramsched resume x.{one}")
           for one in ("pt", "pth", "ckpt", "bin")),
         ("x.txt", "", f"x.txt: unknown suffix '.txt'; {SUFFIXES}. Write format=\"yaml\""),
         ("x", "lr: 1", f"x: the name has no suffix; {SUFFIXES}. Write format=\"yaml\""),

@@ -136,7 +136,9 @@ def paramsched_check(
             checked = check_one(given)
             found += checked.findings
             usage = usage or checked.usage
-            if not checked.findings and output_format == "text":
+            if output_format == "text" and checked.findings:
+                echo_lines(findings_as_lines(checked.findings), err=True)
+            elif output_format == "text":
                 echo(f"{given}: no problems found")
             if checked.note and output_format == "text":
                 echo_note(f"{given}: {checked.note}")
@@ -144,10 +146,7 @@ def paramsched_check(
             usage = True
             echo(file_problem(error), err=True)
     write = {"json": findings_as_json, "sarif": findings_as_sarif, "github": findings_as_commands}
-    if output_format == "text":
-        if found:
-            echo_lines(findings_as_lines(found), err=True)
-    elif found or output_format != "github":  # an empty report is a document too
+    if output_format != "text" and (found or output_format != "github"):  # an empty report is a document too
         echo_data(write[output_format](found))
     worst = {one.severity for one in found}
     bad = "error" in worst or (strict and "warning" in worst)

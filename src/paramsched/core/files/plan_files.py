@@ -265,7 +265,7 @@ def format_of(file: Path, text: str = "") -> str:
     problem = f"{problem}; expected one of {', '.join(SUFFIXES)}"
     for suffixes, command in _COMMANDS_FOR_OTHER_FILES.items():
         if file.suffix.lower() in suffixes:
-            raise InvalidArgument(str(file), problem, f"Run `paramsched {command} {shlex.quote(str(file))}`")
+            raise InvalidArgument(str(file), problem, f"Write paramsched {command} {shlex.quote(str(file))}")
     raise InvalidArgument(str(file), problem, as_format("yaml"))
 
 

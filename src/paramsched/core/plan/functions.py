@@ -12,6 +12,7 @@ from paramsched.core.plan import Binding, Plan, ScheduleLike, Target, resolve, s
 from paramsched.core.plan.binding import clock_of_field, is_by_amount
 from paramsched.core.plan.forms import FORMS, PlanLike, is_line, plan_of
 from paramsched.core.plan.group_matching import Overlap, overlap_of
+from paramsched.core.plan.plan import require_calendar
 from paramsched.core.schedules import Schedule, parse
 from paramsched.core.schedules.leaves import schedule_of
 from paramsched.core.schedules.neighbor_levels import scales_with_base
@@ -44,6 +45,11 @@ def handed_schedule(
         PlanError: the selection is ambiguous, or the schedule's clock does not count updates.
         Unresolved: `calendar` is None, and a length is missing or not in updates.
     """
+    if isinstance(calendar, float):
+        instead = f"For example: ps.Calendar(total=10_000), base={calendar!r}"
+        raise InvalidArgument(f"{call}(…, {calendar!r})", "not a Calendar; the rate is the base", instead)
+    if calendar is not None:
+        require_calendar(f"{call}(…, %s)", calendar)
     if isinstance(source, FORMS) and not isinstance(source, (Schedule, MetricRule)) and not is_line(source):
         source = plan_of(source, f"ps.{call}")
     if isinstance(source, Plan):
