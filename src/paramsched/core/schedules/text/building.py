@@ -37,7 +37,7 @@ from paramsched.core.schedules.text.arguments import (
 )
 from paramsched.core.schedules.text.grammar import BINDS, EXAMPLE_LINE, quoted, tree_of
 from paramsched.core.schedules.text.keywords import PREFIX, meant_keyword
-from paramsched.core.schedules.text.names import NameProblem, unknown_call, unknown_word
+from paramsched.core.schedules.text.names import NameProblem, is_optimizer, unknown_call, unknown_word
 from paramsched.core.schedules.text.peer_lines import line_of_own_call
 from paramsched.core.schedules.text.printing import text_of
 from paramsched.core.time.duration import UNIT_NAMES
@@ -198,7 +198,8 @@ class Builder:
         if problem.meant is None:
             if isinstance(node, Call):
                 for one in node.args:
-                    self.value(one)
+                    if not is_optimizer(one):
+                        self.value(one)
                 for key in node.kwargs:
                     self.value(key.value)
             self.report(error, head)

@@ -236,7 +236,7 @@ def _peer_call(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, 
     full = with_library(name, [key.name for key in node.kwargs])
     advice = advice_for_peer(full) or advice_for_name(name) or ("", "")
     found, example = shortened_found(advice[0].replace(full, name), name), advice[1] or EXAMPLE_LINE
-    args = node.args[1:] if node.args and _is_optimizer(node.args[0]) else node.args
+    args = node.args[1:] if node.args and is_optimizer(node.args[0]) else node.args
     given = [value_of(one)[0] for one in args]
     named = {key.name: value_of(key.value)[0] for key in node.kwargs}
     schedule = schedule_of_call(name, given, named)
@@ -311,7 +311,8 @@ def _without_places(line: str, names: _Names) -> Node:
     return without_places(tree_of(line, {**SHAPES, **names}).node)
 
 
-def _is_optimizer(node: Node) -> bool:
+def is_optimizer(node: Node) -> bool:
+    """Return whether an argument is the optimizer, which schedulers of torch take first."""
     return isinstance(node, Word) and _OPTIMIZER.fullmatch(node.name) is not None
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from paramsched.core.advice.peer_words import meant_by, own_name
 from paramsched.core.base.entries import entry_names, load_entry
+from paramsched.core.base.near_names import certain_name
 from paramsched.core.base.params import params_of
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.text.arguments import fits
@@ -127,8 +128,8 @@ def line_of_own_call(name: str, given: Mapping[str, Any], known: Collection[str]
     Returns:
         The line; empty if it is unknown; None if no argument is one of a scheduler with other defaults.
     """
-    if name not in _OWN_CALLS:
-        return None  # without a library that is read
+    if name not in _OWN_CALLS or all(key in known or certain_name(key, known) for key in given):
+        return None  # without an import of the library, because slips are frequent
     theirs = _OWN_CALLS[name]
     words = next((call.arguments for call in calls_named(theirs)), ())
     if "num_warmup_steps" in words:
