@@ -29,6 +29,9 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         file = Path(folder, question["file"])
         file.write_text(question["log"])
 
+        def plan() -> str:
+            return str(plan_from_log(file, **question.get("plan", {})))
+
         def metrics() -> list[str]:
             return [f"{one.name} {one.t.tolist()} {one.values.tolist()}" for one in read_metrics(file)]
 
