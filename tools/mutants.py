@@ -10,7 +10,8 @@ the core the laws. Coverage records which lines each of them executes; `.mutants
    one fails.
 2. What step 1 cannot try is planted in a copy of the source, and a new process imports the copy and runs the tests:
    lines that run at import or when the tests are collected, tests marked `heavy`, because they may start processes, and
-   code that cannot be replaced.
+   code that cannot be replaced. For a line that no test executes in its own process, the `heavy` tests run whose file
+   has the name of the module.
 
 `tests/planted_errors/` lists the errors that make no difference, each with the reason. They are not tried.
 
@@ -240,11 +241,18 @@ def files_of(room: str) -> list[str]:
 def tests_of(room: str) -> list[str]:
     """Return the paths of the tests that a contributor to the room runs, its doctests included."""
     of_room = {"core/runs": "core/scheduler", "tools/records": "tools/audit"}.get(room, room)
+    others = {
+        "core/plan": ["core/functions"],  # its functions are exported ones
+        "core/schedules": [
+            "core/advice",
+            "whole/advice",
+            "whole/records",
+        ],  # wrong lines, and the lines that were meant
+    }
     door, name = of_room.split("/")[0], of_room.split("/")[-1]
     paths = [f"src/paramsched/{room}", f"src/paramsched/{room}.py"]
-    paths += [f"tests/{one}" for one in (of_room, f"{door}/test_{name}.py", f"whole/{name}", f"whole/test_{name}.py")]
-    if room == "core/plan":  # its functions are exported ones
-        paths.append("tests/core/functions")
+    names = (of_room, f"{door}/test_{name}.py", f"whole/{name}", f"whole/test_{name}.py", *others.get(room, []))
+    paths += [f"tests/{one}" for one in names]
     if door == "core":
         paths.append("tests/core/laws")
     elif door != room:  # such as tests/compat/test_edges.py, about every library
@@ -549,6 +557,9 @@ class Room:
             def is_found(error: PlantedError, folder: Path) -> bool:
                 runs_at_import = not at_import.get(error.file, set()).isdisjoint(error.lines)
                 names = coverage.tests_of(error) or (coverage.tests_of_file(error.file) if runs_at_import else [])
+                if not names:  # it may run in a process that a test starts, which coverage does not see
+                    name = Path(error.file).stem
+                    names = [one for one in coverage.seconds if one not in items and name in one.partition("::")[0]]
                 quick = coverage.first((one for one in names if one in items), items)
                 in_place = is_found_in_place(error, session, live, quick) if quick.items else None
                 tests = coverage.first(names, items)
