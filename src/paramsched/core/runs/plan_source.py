@@ -12,6 +12,7 @@ from paramsched.core.plan.forms import FORMS, PlanLike, PublishedPlan, is_path, 
 from paramsched.core.plan.note import Note
 from paramsched.core.plan.optimizers import refuse_several_plans
 from paramsched.core.runs.recipe_plan import differing_bases, log_differing_bases, with_number_of_recipe
+from paramsched.core.scheduler.group_keys import Group
 from paramsched.core.scheduler.messages import WORLD, Processes
 from paramsched.core.scheduler.run_state import ResolvedPlan, with_horizon
 from paramsched.core.time import Calendar, Duration, DurationLike
@@ -20,7 +21,6 @@ from paramsched.errors import ConfigError, InvalidArgument, MissingFact, PlanErr
 if TYPE_CHECKING:
     from paramsched.core.files.plan_files import PlanText
     from paramsched.core.runs.rank_messages import RankMessages
-    from paramsched.core.scheduler.group_keys import Group
 
 log = logging.getLogger("paramsched")
 
@@ -149,7 +149,7 @@ class PlanSource:
     warns_of_metrics: bool = False
     checked_later: bool = False
     until: float | None = None
-    code_groups: "Mapping[str, list[Group]] | None" = None
+    code_groups: Mapping[str, list[Group]] | None = None
     processes: Processes = WORLD
 
     @staticmethod

@@ -39,6 +39,7 @@ from paramsched.core.runs.arguments import (
     unwrapped_optimizers,
 )
 from paramsched.core.runs.consumption import ConsumptionSource, checked_amount
+from paramsched.core.runs.facts_later import NotAttached, WaitingForFacts, refuse_to_step
 from paramsched.core.runs.parts import attach
 from paramsched.core.runs.plan_source import PlanSource, with_location
 from paramsched.core.scheduler.group_keys import Group, remove_entries
@@ -66,7 +67,6 @@ from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
 
 if TYPE_CHECKING:
-    from paramsched.core.runs.facts_later import WaitingForFacts
     from paramsched.core.runs.job_end import JobEnd
     from paramsched.core.runs.progress import ProgressSource
 
@@ -169,7 +169,7 @@ class Scheduler(LRScheduler):
     _run: Run
     _resume: Resume
     _count: Callable[[], object] | None = None  # what `step` calls, from its first call on
-    _waiting: "WaitingForFacts | None" = None
+    _waiting: WaitingForFacts | None = None
     _job_end: "JobEnd | None" = None
     _warned: frozenset[str] = frozenset()  # the kinds of reports that have caused a warning
 
@@ -227,8 +227,6 @@ class Scheduler(LRScheduler):
         bases = checked_bases(request.plan, present)
         if not are_loaded(present):
             request = replace(request, code_bases=bases)
-        from paramsched.core.runs.facts_later import NotAttached, WaitingForFacts, refuse_to_step
-
         waiting = self._waiting = WaitingForFacts(request, source)
         if drive != "manual":
             for name, one in self._optimizers.items():

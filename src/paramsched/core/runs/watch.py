@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, final
 
+from paramsched.core.files.plan_files import PlanText
 from paramsched.core.plan.diff import diff
 from paramsched.core.runs.plan_change import ChangingRun, PlanChange
 from paramsched.core.runs.plan_source import PlanSource, Resolver, messages_about_file, with_location
@@ -18,7 +19,6 @@ from paramsched.core.scheduler.updates import mark_uncompiled, uncompiled
 from paramsched.errors import InvalidArgument, ParamschedError, PlanError, StateError
 
 if TYPE_CHECKING:
-    from paramsched.core.files.plan_files import PlanText
     from paramsched.core.runs.rank_messages import RankMessages
 
 log = logging.getLogger("paramsched")
@@ -149,7 +149,7 @@ class PlanWatch:
         if self._messages is not None:
             self._messages.send(self._at_next)
 
-    def _can_follow(self, text: "PlanText") -> bool:
+    def _can_follow(self, text: PlanText) -> bool:
         """Return whether a text has another plan, which the run can follow; log the problem if it cannot."""
         try:
             return self._prepared(text) is not None
@@ -159,14 +159,14 @@ class PlanWatch:
             self._file.report(problem)
         return False
 
-    def _prepared(self, text: "PlanText") -> PlanChange | None:
+    def _prepared(self, text: PlanText) -> PlanChange | None:
         """Return the change to the plan of a text; None if only a comment or the note has changed."""
         loaded = text.loaded()
         if loaded.plan == self._plan:
             return None
         return self._run.prepare(self._resolver.other_plan(self._run.lead.in_force, loaded.plan, loaded.note))
 
-    def _change(self, text: "PlanText") -> None:
+    def _change(self, text: PlanText) -> None:
         """Change the plan of the run to that of a text.
 
         Raises:
