@@ -230,7 +230,7 @@ class SchedulerReader:
         if arguments is None:
             return None
         for fault in row.check(arguments):
-            parsed.refuse(fault.argument, fault.message, fault.instead)
+            self.diagnostics.report(child_path(parsed.path, fault.argument), fault.problem)
         if row.only_field is not None and field != row.only_field:
             parsed.refuse("param_name", f"{row.name} only works for learning rate updating. Write 'lr'")
         if self.diagnostics.count > previous_count or field is None:
@@ -521,7 +521,7 @@ def _checked_entries(data: Any, calendar: Calendar | None, base: Any) -> tuple[C
     for entry in entries:
         arguments, last = entry.arguments, reader.run.length.end(bool(entry.arguments["by_epoch"]))
         for fault in entry.row.run_errors(arguments, arguments["end"] if last is None else min(arguments["end"], last)):
-            diagnostics.add(child_path(entry.path, fault.argument), fault.message, fault.instead, code=REFUSED_VALUE)
+            diagnostics.report(child_path(entry.path, fault.argument), fault.problem)
         peaks = arguments.get("eta_max")
         try:
             if not entry.row.reacts_to_metric:

@@ -11,6 +11,8 @@ from math import inf, isfinite
 from numbers import Real
 from typing import Any, ClassVar, Final, TypeAlias, final
 
+from paramsched.core.base.codes import REFUSED_VALUE
+from paramsched.core.base.problem import Advice, Problem, Sentence
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.files.arguments import Argument
 from paramsched.core.schedules import Schedule, every
@@ -37,15 +39,21 @@ class InvalidSchedulerArgument:
 
     Args:
         argument: the name of the argument.
-        message: the description of the error.
+        problem: the problem; its advice is for a config.
         kind: the built-in exception that MMEngine raises.
-        instead: the advice for a config.
     """
 
     argument: str
-    message: str
-    kind: type[Exception] = ValueError
-    instead: str = ""
+    problem: Problem
+    kind: type[Exception]
+
+
+def invalid(
+    argument: str, found: str, kind: type[Exception] = ValueError, *, instead: str = ""
+) -> InvalidSchedulerArgument:
+    """Return an invalid argument, described by `found`; `instead` is the advice for a config."""
+    advice = Advice(Sentence(instead)) if instead else None
+    return InvalidSchedulerArgument(argument, Problem(REFUSED_VALUE, found, advice=advice), kind)
 
 
 WINDOW_ARGUMENTS: Final[Mapping[str, Argument]] = {
@@ -82,7 +90,7 @@ def number_errors(arguments: Arguments, *names: str) -> Iterator[InvalidSchedule
     """Yield an error for each of these arguments that is not a number."""
     for name in names:
         if not is_real_number(arguments[name]):
-            yield InvalidSchedulerArgument(name, f"expected a number, got {name}={arguments[name]!r}", TypeError)
+            yield invalid(name, f"expected a number, got {name}={arguments[name]!r}", TypeError)
 
 
 @final
@@ -242,7 +250,7 @@ class SchedulerRow:
     def check(self, arguments: Arguments) -> Iterator[InvalidSchedulerArgument]:
         """Yield the errors in complete arguments, before the computed attributes are added."""
         infinite = [
-            InvalidSchedulerArgument(name, f"{name} must be finite")
+            invalid(name, f"{name} must be finite")
             for name, value in arguments.items()
             if not all(map(is_finite, filter(is_real_number, each_number(value))))
         ]
@@ -257,8 +265,8 @@ class SchedulerRow:
             if end <= begin:
                 message = f"end should be larger than begin, but got begin={begin}, end={end}"
                 instead = f"Write end={begin + 1} or more, or leave the scheduler out if the run ends before it"
-                yield InvalidSchedulerArgument("end", message, instead=instead)
+                yield invalid("end", message, instead=instead)
             if not isinstance(last, int) or isinstance(last, bool) or last < -1:
                 message = f"expected an integer of at least -1, got last_step={last!r}"
-                yield InvalidSchedulerArgument("last_step", message, AssertionError)
+                yield invalid("last_step", message, AssertionError)
         yield from self.own_errors(arguments)

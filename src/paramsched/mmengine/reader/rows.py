@@ -33,6 +33,7 @@ from paramsched.mmengine.reader.row import (
     InvalidSchedulerArgument,
     SchedulerRow,
     each_number,
+    invalid,
     is_real_number,
     number_errors,
 )
@@ -46,9 +47,7 @@ def _factor_errors(arguments: Arguments, *names: str) -> _Errors:
     for name in names:
         yield from number_errors(arguments, name)
         if is_real_number(arguments[name]) and not 0 <= arguments[name] <= 1:
-            yield InvalidSchedulerArgument(
-                name, f"{name}={arguments[name]!r} should be between 0 and 1", instead=instead
-            )
+            yield invalid(name, f"{name}={arguments[name]!r} should be between 0 and 1", instead=instead)
 
 
 def _window_of_rule(arguments: Arguments) -> dict[str, Any]:
@@ -152,7 +151,7 @@ class _Step(SchedulerRow):
         yield from number_errors(arguments, "step_size", "gamma")
         if is_real_number(arguments["step_size"]) and arguments["step_size"] <= 0:
             message = f"step_size must be greater than 0, got {arguments['step_size']!r}"
-            yield InvalidSchedulerArgument("step_size", message)
+            yield invalid("step_size", message)
 
     def rule(self, arguments: Arguments) -> Rule:
         # MMEngine tests `k % size == 0` for integers k, so a period of 5/2 matches every fifth step only.
@@ -179,7 +178,7 @@ class _MultiStep(SchedulerRow):
         is_list = isinstance(milestones, Iterable) and not isinstance(milestones, (str, bytes))
         if not is_list or not all(map(is_real_number, milestones)):
             message = f"expected a list of counts, got milestones={milestones!r}"
-            yield InvalidSchedulerArgument("milestones", message, TypeError)
+            yield invalid("milestones", message, TypeError)
         yield from number_errors(arguments, "gamma")
 
     def derived(self, arguments: Arguments) -> dict[str, Any]:
@@ -282,12 +281,12 @@ class _CosineAnnealing(SchedulerRow):
         yield from _floor_errors(arguments)
         if arguments["eta_min"] is not None and arguments["eta_min_ratio"] is not None:
             message = "Either `eta_min` or `eta_min_ratio` should be specified, not both"
-            yield InvalidSchedulerArgument("eta_min_ratio", message, AssertionError)
+            yield invalid("eta_min_ratio", message, AssertionError)
         length = arguments["T_max"]
         if length is not None:
             yield from number_errors(arguments, "T_max")
         if is_real_number(length) and length < 0:
-            yield InvalidSchedulerArgument("T_max", f"T_max must not be negative, got {length!r}")
+            yield invalid("T_max", f"T_max must not be negative, got {length!r}")
 
     def derived(self, arguments: Arguments) -> dict[str, Any]:
         neither = arguments["eta_min"] is None and arguments["eta_min_ratio"] is None
@@ -333,20 +332,20 @@ class _CosineRestart(SchedulerRow):
         yield from _floor_errors(arguments)
         if (arguments["eta_min"] is None) == (arguments["eta_min_ratio"] is None):
             message = "exactly one of `eta_min` and `eta_min_ratio` should be specified"
-            yield InvalidSchedulerArgument("eta_min", message, AssertionError)
+            yield invalid("eta_min", message, AssertionError)
         lists = {}
         for name in ("periods", "restart_weights"):
             value = arguments[name]
             if not isinstance(value, (list, tuple)) or not value or not all(is_real_number(one) for one in value):
-                yield InvalidSchedulerArgument(name, f"expected a list of numbers, got {name}={value!r}", TypeError)
+                yield invalid(name, f"expected a list of numbers, got {name}={value!r}", TypeError)
             else:
                 lists[name] = value
         if len(lists) == 2 and len(lists["periods"]) != len(lists["restart_weights"]):
             counts = f"{len(lists['periods'])} and {len(lists['restart_weights'])} entries"
             message = f"periods and restart_weights should have the same length, not {counts}"
-            yield InvalidSchedulerArgument("restart_weights", message, AssertionError)
+            yield invalid("restart_weights", message, AssertionError)
         if "periods" in lists and not all(period > 0 for period in lists["periods"]):
-            yield InvalidSchedulerArgument("periods", f"periods={lists['periods']!r}: each should be above 0")
+            yield invalid("periods", f"periods={lists['periods']!r}: each should be above 0")
 
     def derived(self, arguments: Arguments) -> dict[str, Any]:
         return {"cumulative_periods": list(accumulate(arguments["periods"]))}
@@ -378,23 +377,23 @@ class _OneCycle(SchedulerRow):
         """Yield the errors that MMEngine raises at construction, and those that it would raise at the first step."""
         total, share, strategy = arguments["total_steps"], arguments["pct_start"], arguments["anneal_strategy"]
         if total is not None and (not isinstance(total, int) or isinstance(total, bool) or total <= 0):
-            yield InvalidSchedulerArgument("total_steps", f"Expected positive integer total_steps, but got {total}")
+            yield invalid("total_steps", f"Expected positive integer total_steps, but got {total}")
         if not isinstance(share, float) or not 0 <= share <= 1:
-            yield InvalidSchedulerArgument("pct_start", f"Expected float between 0 and 1 pct_start, but got {share}")
+            yield invalid("pct_start", f"Expected float between 0 and 1 pct_start, but got {share}")
         if strategy not in ("cos", "linear"):
             message = f'anneal_strategy must by one of "cos" or "linear", instead got {strategy}'
-            yield InvalidSchedulerArgument("anneal_strategy", message)
+            yield invalid("anneal_strategy", message)
         if not isinstance(arguments["three_phase"], (bool, int)):
             message = f"expected True or False, got three_phase={arguments['three_phase']!r}"
-            yield InvalidSchedulerArgument("three_phase", message, TypeError)
+            yield invalid("three_phase", message, TypeError)
         for name in ("div_factor", "final_div_factor"):
             yield from number_errors(arguments, name)
             if is_real_number(arguments[name]) and arguments[name] <= 0:
-                yield InvalidSchedulerArgument(name, f"{name} must be greater than 0, got {arguments[name]!r}")
+                yield invalid(name, f"{name} must be greater than 0, got {arguments[name]!r}")
         peaks = arguments["eta_max"]
         if not each_number(peaks) or not all(map(is_real_number, each_number(peaks))):
             message = f"expected a number or a list of numbers, got eta_max={peaks!r}"
-            yield InvalidSchedulerArgument("eta_max", message, TypeError)
+            yield invalid("eta_max", message, TypeError)
 
     def derived(self, arguments: Arguments) -> dict[str, Any]:
         return {"total_steps": arguments["end"] - arguments["begin"]} if arguments["total_steps"] is None else {}
@@ -404,7 +403,7 @@ class _OneCycle(SchedulerRow):
         begin, total = arguments["begin"], arguments["total_steps"]
         if stop - begin - 1 > total:
             message = f"the window has {stop - begin} steps, and the cycle only {total}"
-            yield InvalidSchedulerArgument("total_steps", message, instead=f"Write end={begin + total}")
+            yield invalid("total_steps", message, instead=f"Write end={begin + total}")
 
     def rule(self, arguments: Arguments) -> Rule:
         return rules.one_cycle(
@@ -440,21 +439,21 @@ class _ReduceOnPlateau(SchedulerRow):
         """Yield the errors that MMEngine raises, and arguments that are not numbers."""
         yield from number_errors(arguments, "factor", "threshold", "patience", "cooldown", "eps")
         if is_real_number(arguments["factor"]) and arguments["factor"] >= 1:
-            yield InvalidSchedulerArgument("factor", f"Factor should be < 1.0, but got {arguments['factor']}")
+            yield invalid("factor", f"Factor should be < 1.0, but got {arguments['factor']}")
         if is_real_number(arguments["threshold"]) and arguments["threshold"] < 0:
-            yield InvalidSchedulerArgument("threshold", f"threshold {arguments['threshold']} should be >= 0")
+            yield invalid("threshold", f"threshold {arguments['threshold']} should be >= 0")
         if arguments["rule"] not in ("less", "greater"):
-            yield InvalidSchedulerArgument("rule", f"mode {arguments['rule']} is unknown! Write 'less' or 'greater'")
+            yield invalid("rule", f"mode {arguments['rule']} is unknown! Write 'less' or 'greater'")
         if arguments["threshold_rule"] not in ("rel", "abs"):
             message = f"threshold mode {arguments['threshold_rule']} is unknown! Write 'rel' or 'abs'"
-            yield InvalidSchedulerArgument("threshold_rule", message)
+            yield invalid("threshold_rule", message)
         if not arguments["by_epoch"]:
             message = "it only supports by_epoch=True, because it acts after validations"
-            yield InvalidSchedulerArgument("by_epoch", message, AssertionError)
+            yield invalid("by_epoch", message, AssertionError)
         floors = arguments["min_value"]
         if not all(map(is_real_number, each_number(floors))):
             message = f"expected a number or a list of numbers, got min_value={floors!r}"
-            yield InvalidSchedulerArgument("min_value", message, TypeError)
+            yield invalid("min_value", message, TypeError)
 
     def metric_rule(self, arguments: Arguments, base: float | None) -> MetricRule[Any]:
         """Return a plateau whose floor and smallest reduction are multiples of the base."""

@@ -20,7 +20,7 @@ from torch import nn
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, entry_path
 from paramsched.core.base.near_names import closest, did_you_mean
-from paramsched.core.files.arguments import argument, argument_table, located, read_arguments, wrong_value
+from paramsched.core.files.arguments import argument, argument_table, arguments_of, located, read_arguments, wrong_value
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.files.plan_files import open_plan
 from paramsched.core.files.python_config.values import NeedsRunning
@@ -219,8 +219,7 @@ def _read_train_cfg(config: Any, path: str, diagnostics: DiagnosticCollector) ->
 
 def _read_plain(_: Any, _path: str, diagnostics: DiagnosticCollector, given: Mapping[str, Any]) -> Settings:
     """Read the arguments that are single values, and check `on_change` and `on_base`."""
-    names = ("work_dir", "load_from", "resume", "tokens_per_sample", "amount_of", "accelerator", "cfg")
-    written = {name: (given[name], entry_path(name)) for name in names}
+    written = {name: (given[name], entry_path(name)) for name in arguments_of(Settings)}
     settings, _, _ = read_arguments(Settings, written, ROOT, diagnostics)
     if settings.amount_of is not None and given["tokens_per_sample"] is not None:
         found = "tokens_per_sample also sets the amount that a batch consumes"

@@ -319,8 +319,8 @@ class RuleScheduler(_ParamScheduler):
         optimizers.require_optimizer(optimizer)
         bound = self._argument_signature.bind(*args, **kwargs)
         given = self.table_row.defaulted(bound.arguments)
-        for problem in self.table_row.check(given):
-            raise problem.kind(f"{type(self).__name__}: {problem.message}")
+        for wrong in self.table_row.check(given):
+            raise wrong.kind(f"{type(self).__name__}: {wrong.problem.found}")
         arguments = self.table_row.complete(given)
         for caution in argument_warnings(self.table_row, arguments):
             warn_user(Problem(site=type(self).__name__, found=caution))
