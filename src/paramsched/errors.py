@@ -38,10 +38,22 @@ class ParamschedError(Exception):
     """Base class of all exceptions that the library raises intentionally.
 
     Control characters in a message are escaped, because names in it may be from a file, and a traceback shows it.
+
+    Args:
+        found: description of the problem.
+        instead: the advice.
+
+    The attribute `problem` is the record of both, which is printed. A `ConfigError` has several, in `diagnostics`.
     """
 
+    problem: Problem
+
+    def __init__(self, found: str, instead: str = "") -> None:
+        self.problem = Problem(found=found, advice=_advice(instead))
+        super().__init__(*filter(None, (found, instead)))
+
     def __str__(self) -> str:
-        return printable_lines(Exception.__str__(self))
+        return printable_lines(str(self.problem))
 
 
 class InvalidArgument(ParamschedError, ValueError):
@@ -95,7 +107,7 @@ class InvalidArgument(ParamschedError, ValueError):
             sample,
             refused,
         )
-        super().__init__(self.problem.site, found)  # the advice is made when it is printed
+        Exception.__init__(self, self.problem.site, found)  # the advice is made when it is printed
 
     @property
     def code(self) -> str:
@@ -183,11 +195,8 @@ class InvalidArgument(ParamschedError, ValueError):
         """Return a copy with a range of a line of text, unless the error already has a narrower range."""
         return self if self.span is not None else self.changed(text=text, span=(begin, end))
 
-    def __str__(self) -> str:
-        return printable_lines(str(self.problem))
 
-
-def _advice(instead: str | Advice, write: str, *, is_example: bool) -> Advice | None:
+def _advice(instead: str | Advice, write: str = "", *, is_example: bool = False) -> Advice | None:
     """Return the advice that the arguments of an exception are."""
     if isinstance(instead, Advice):
         return instead
@@ -278,8 +287,6 @@ class UnreadableLog(InvalidArgument):
 class UnknownRecipe(InvalidArgument, KeyError):
     """An unknown name of a recipe."""
 
-    __str__ = InvalidArgument.__str__  # KeyError would print the repr of a tuple
-
 
 @final
 class ParseError(InvalidArgument):
@@ -317,14 +324,10 @@ class PlanError(InvalidArgument):
 class UnknownField(PlanError, KeyError):
     """A field that a selected group lacks, a field to change that the plan lacks, or a curve that a trace lacks."""
 
-    __str__ = InvalidArgument.__str__  # KeyError would print the repr of a tuple
-
 
 @final
 class UnknownGroup(PlanError, KeyError):
     """A selector that does not match any group."""
-
-    __str__ = InvalidArgument.__str__  # as above
 
 
 @final
@@ -339,7 +342,7 @@ class ConfigError(ParamschedError, ValueError):
     def __init__(self, source: str, problems: Iterable[str | Diagnostic]) -> None:
         self.source = source
         self.diagnostics = tuple(Diagnostic("", one) if isinstance(one, str) else one for one in problems)
-        super().__init__(source, self.diagnostics)
+        Exception.__init__(self, source, self.diagnostics)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -374,12 +377,9 @@ class FolderInUse(ParamschedError, RuntimeError):
     """
 
     def __init__(self, folder: str, holder: str, file: str) -> None:
-        super().__init__(folder, holder, file)
+        super().__init__(f"{folder}: {holder} is using it (lock: {file})", "Wait for it, or use another folder")
+        self.args = folder, holder, file  # of the constructor, so that it can be pickled
         self.folder, self.holder, self.file = folder, holder, file
-
-    def __str__(self) -> str:
-        used = f"{self.folder}: {self.holder} is using it (lock: {self.file})"
-        return printable_lines(f"{used}. Wait for it, or use another folder")
 
 
 @final

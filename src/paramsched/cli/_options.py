@@ -32,7 +32,6 @@ from paramsched.core.time.calendar import UnitFacts, meant_clock
 from paramsched.core.time.duration import UNIT_NAMES
 from paramsched.errors import (
     ConfigError,
-    InvalidArgument,
     MissingDependency,
     MissingFact,
     ParamschedError,
@@ -404,10 +403,8 @@ def problem_text(error: ParamschedError | OSError | click.UsageError) -> str:
     if isinstance(error, OSError) and not isinstance(error, ParamschedError):
         return file_problem(error)
     if isinstance(error, ConfigError):
-        error = ConfigError(error.source, for_command(error.diagnostics))
-    elif isinstance(error, InvalidArgument):
-        return printable_lines(with_advice(summary_for_command(error.problem), on_command_line(error.problem)))
-    return printable_lines(str(error))
+        return str(ConfigError(error.source, for_command(error.diagnostics)))
+    return printable_lines(with_advice(summary_for_command(error.problem), on_command_line(error.problem)))
 
 
 def on_command_line(problem: Problem, syntax: str = "python") -> str:
