@@ -273,5 +273,5 @@ def test_a_group_without_numbers_is_rejected_with_the_line_to_write():
     optimizer = probe()
     optimizer.param_groups[0] = {"params": optimizer.param_groups[0]["params"]}
 
-    with pytest.raises(ps.errors.UnknownField, match=r'Add it: group\["lr"\] = 0\.1'):
+    with pytest.raises(ps.errors.UnknownField, match=r'For example: group\["lr"\] = 0\.1'):
         ps.Scheduler(optimizer, PLAN)
