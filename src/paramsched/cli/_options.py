@@ -76,6 +76,22 @@ UNIT_FACTS: Final = params_of_record(UnitFacts)
 """The run facts that are options, by their names in Python."""
 
 
+@final
+class WrongUsage(click.UsageError):
+    """Wrong arguments of a command. The message is the printed problem.
+
+    Args:
+        site: the argument, such as `--at 5`; empty if the problem is not about one.
+        found: the description of the problem.
+        instead: the advice.
+        ctx: the context of the command.
+    """
+
+    def __init__(self, site: str, found: str, instead: str = "", *, ctx: click.Context | None = None) -> None:
+        self.problem = Problem(site=site, found=found, advice=Advice(Sentence(instead)) if instead else None)
+        click.UsageError.__init__(self, str(self.problem), ctx)
+
+
 column_option = click.option(
     "--column",
     "columns",
@@ -95,7 +111,7 @@ def named_columns(columns: tuple[str, ...]) -> dict[str, str]:
         place, equals, its_name = column.partition("=")
         if not equals or not place or not its_name:
             instead = 'For example: --column lr=learning_rate, or --column "lr@head=lr_1"'
-            raise click.UsageError(f"--column {column}: expected FIELD=NAME. {instead}")
+            raise WrongUsage(f"--column {column}", "expected FIELD=NAME", instead)
         named[place] = its_name
     return named
 
@@ -207,7 +223,7 @@ def _import_for_option(context: click.Context, parameter: click.Parameter, modul
         try:
             import_module(module)
         except Exception as error:  # noqa: BLE001  # the user's module may raise anything
-            raise click.UsageError(f"--import {module}: {type(error).__name__}: {error}") from None
+            raise WrongUsage(f"--import {module}", f"{type(error).__name__}: {error}") from None
         finally:
             sys.path.remove(here)
     if modules and "mmengine.registry" in sys.modules:
@@ -570,21 +586,21 @@ class Command(click.Command):
         given = list(args)  # a copy, because click removes each argument that it parses
         for option, number, unit in zip(given, given[1:], given[2:], strict=False):
             if option in ("--at", "--horizon") and unit in UNIT_NAMES and number.replace(".", "").isdigit():
-                raise click.UsageError(f'A length of two words needs quotes. Write {option} "{number} {unit}"', ctx)
+                raise WrongUsage("", "A length of two words needs quotes", f'Write {option} "{number} {unit}"', ctx=ctx)
         try:
             return click.Command.parse_args(self, ctx, args)
         except click.NoSuchOption as error:
             advice = self._advice(ctx, error.option_name, given)
-            raise click.UsageError(f'No such option "{error.option_name}".{advice}', ctx) from None
+            raise WrongUsage("", f'No such option "{error.option_name}".', advice.strip(), ctx=ctx) from None
         except click.MissingParameter as error:
-            example = f" For example: {self.examples[0]}" if self.examples else ""
-            raise click.UsageError(f"{error.format_message()}{example}", ctx) from None
+            example = f"For example: {self.examples[0]}" if self.examples else ""
+            raise WrongUsage("", error.format_message(), example, ctx=ctx) from None
         except click.UsageError as error:
             plan = next((one for one in given[1:] if Path(one).suffix in (".yaml", ".yml", ".toml", ".json")), None)
             takes_plan = any("--plan" in one.opts for one in self.get_params(ctx))
             if type(error) is not click.UsageError or plan is None or not takes_plan or "--plan" in given:
                 raise
-            raise click.UsageError(f"{error.format_message()}. Write --plan {shlex.quote(plan)}", ctx) from None
+            raise WrongUsage("", error.format_message(), f"Write --plan {shlex.quote(plan)}", ctx=ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. Errors are converted here because their advice names options of this command."""
@@ -727,7 +743,7 @@ class Commands(click.Group):
                 advice = f"Write {line_for_alias(args[0], args[1:])}"
             else:
                 advice = f"Known: {', '.join(known)}." if near is None else f'Did you mean "{near}"?'
-            raise click.UsageError(f'No such command "{args[0]}". {advice}', ctx)
+            raise WrongUsage("", f'No such command "{args[0]}"', advice, ctx=ctx)
         return click.Group.resolve_command(self, ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, final
 
 import click
 
-from paramsched.cli._options import UNIT_FACTS, PlanOptions, echo_note, option_of, runs_configs
+from paramsched.cli._options import UNIT_FACTS, PlanOptions, WrongUsage, echo_note, option_of, runs_configs
 from paramsched.core import files as config
 from paramsched.core.advice.number_checks import finite_number
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.base.files import naming_errors
 from paramsched.core.base.near_names import certain_name, closest, did_you_mean
-from paramsched.core.base.problem import with_advice
 from paramsched.core.files import Bases, Loaded
 from paramsched.core.files.command_lines import mapping_of_options
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
@@ -82,12 +81,12 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
         context = click.get_current_context(silent=True)
         has_output_format = context is not None and any("--output-format" in one.opts for one in context.command.params)
         if has_output_format and format in ("sarif", "github", "text"):
-            raise click.UsageError(f'No such format "{format}" of a plan. Write --output-format {format}')
+            raise WrongUsage("", f'No such format "{format}" of a plan', f"Write --output-format {format}")
         options = [name for one in (context.command.params if context is not None else ()) for name in one.opts]
         names = (*config.formats(), *(("log",) if "--from" in options else ()))
         near = certain_name(format, names)
         advice = f"Write {'--from' if '--from' in options else '--format'} {near}" if near is not None else ""
-        raise click.UsageError(with_advice(f'Unknown format "{format}"; {did_you_mean(format, names)}', advice))
+        raise WrongUsage("", f'Unknown format "{format}"; {did_you_mean(format, names)}', advice)
     if given == "-":
         if sys.stdin is None:
             raise OSError(errno.EBADF, "it is closed", "standard input")
@@ -197,11 +196,11 @@ def _loaded_text(given: str, options: PlanOptions) -> Loaded:
         return Loaded(recipe.plan, Bases(recipe.bases, "recipe"), facts=recipe.calendar)
     names = list(_recipes())
     if given in names:
-        raise click.UsageError(f"{given}: no such file. Write {_RECIPE}{given}")
+        raise WrongUsage(given, "no such file", f"Write {_RECIPE}{given}")
     if (misspelled := _MISSPELLED_RECIPE.fullmatch(given)) is not None:
         near = next((one for one in names if one.startswith(misspelled["name"])), None)
         name = near or closest(misspelled["name"], names) or "llama3-405b"
-        raise click.UsageError(f"{given}: no such file. Write {_RECIPE}{name}")
+        raise WrongUsage(given, "no such file", f"Write {_RECIPE}{name}")
     diagnostics = DiagnosticCollector()
     schedule = read_schedule_text(given, "", ShapeNames(), diagnostics, is_line=True)
     if schedule is None:
@@ -240,9 +239,7 @@ def length_from_option(text: str, option: str) -> Duration:
         sample = 10_000 if is_share else error.sample
         written = f'"{sample}"' if " " in str(sample) else sample
         verb = "For example:" if is_share or error.is_example else "Write"
-        raise click.UsageError(
-            with_advice(f"{option}: {error.problem.summary}", f"{verb} {option} {written}")
-        ) from None
+        raise WrongUsage(option, error.problem.summary, f"{verb} {option} {written}") from None
 
 
 def horizon_from_options(options: PlanOptions) -> Duration | None:
@@ -261,8 +258,8 @@ def calendar_from_options(options: PlanOptions, **assumed: Any) -> Calendar:
     except InvalidArgument as error:
         passed = " ".join(f"{option_of(name)} {value}" for name, value in options.facts.items())
         about = error.argument or "total"
-        advice = "" if error.sample is None else f". For example: {option_of(about)} {error.sample}"
-        raise click.UsageError(f"{passed}: {error.found}{advice}") from None
+        advice = "" if error.sample is None else f"For example: {option_of(about)} {error.sample}"
+        raise WrongUsage(passed, error.found, advice) from None
 
 
 def calendar_if_known(options: PlanOptions) -> Calendar | None:
@@ -302,9 +299,10 @@ def calendar_for_picture(plan: Plan, options: PlanOptions, *, native: bool = Tru
         if units_of_plan(plan) <= {"percent"}:
             echo_note(f"no --horizon given; taken to be {ASSUMED_TOTAL} updates")
             return calendar_from_options(options, total=ASSUMED_TOTAL)
-        raise click.UsageError(
-            "The length of the run is unknown. For example: --horizon 10000, "
-            "or --horizon '90 epochs' --steps-per-epoch 500"
+        raise WrongUsage(
+            "",
+            "The length of the run is unknown",
+            "For example: --horizon 10000, or --horizon '90 epochs' --steps-per-epoch 500",
         )
     assumed = assumed_fact(plan, options, native=native)
     if assumed is None:
@@ -371,9 +369,7 @@ def changes_from_arguments(plan: Plan, given: tuple[str, ...]) -> tuple[list[Bin
     for one in given:
         found = _CHANGE.fullmatch(one)
         if found is None:
-            raise click.UsageError(
-                f"{one}: expected FIELD=SCHEDULE. Write 'lr=linear(previous, 0, over=\"1000 steps\")'"
-            )
+            raise WrongUsage(one, "expected FIELD=SCHEDULE", "Write 'lr=linear(previous, 0, over=\"1000 steps\")'")
         field, groups = found["field"].strip(), found["groups"]
         _require_field(plan, one, field)
         diagnostics = DiagnosticCollector()
@@ -399,7 +395,7 @@ def factors_from_options(plan: Plan, given: tuple[str, ...]) -> dict[str, float]
         try:
             factors[field.strip()] = finite_number(f"--scale {one}", float(number))
         except ValueError:
-            raise click.UsageError(f"--scale {one}: expected FIELD=FACTOR. Write --scale lr=0.5") from None
+            raise WrongUsage(f"--scale {one}", "expected FIELD=FACTOR", "Write --scale lr=0.5") from None
     return factors
 
 
@@ -412,7 +408,7 @@ def _require_field(plan: Plan, given: str, field: str) -> None:
     """
     if field in ("at", "horizon"):
         value = given.rpartition("=")[2].strip()
-        raise click.UsageError(f"{given}: {field} is an option, not a field. Write --{field} {value}")
+        raise WrongUsage(given, f"{field} is an option, not a field", f"Write --{field} {value}")
     known = dict.fromkeys(one.name for one in plan.bindings)
     if field not in known:
         raise UnknownField(given, f'the plan has no field "{field}"; {did_you_mean(field, known)}')

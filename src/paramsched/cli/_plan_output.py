@@ -8,6 +8,7 @@ import click
 
 from paramsched.cli._options import (
     STANDARD_OUTPUT,
+    WrongUsage,
     echo_data,
     echo_note,
     offer_files,
@@ -37,10 +38,10 @@ def require_format(to: str | None, *others: str) -> None:
     if to is not None and to not in config.formats():
         known = (*SYNTAXES, *others)
         near = "python" if to == "py" else certain_name(to, known)
-        advice = f" Write --to {near}" if near else ""
-        raise click.UsageError(f"--to {to}: unknown format; {did_you_mean(near or to, known)}{advice}")
+        advice = f"Write --to {near}" if near else ""
+        raise WrongUsage(f"--to {to}", f"unknown format; {did_you_mean(near or to, known)}", advice)
     if to is not None and to not in (*SYNTAXES, "native"):
-        raise click.UsageError(f"--to {to}: this format can only be read. Write --to yaml")
+        raise WrongUsage(f"--to {to}", "this format can only be read", "Write --to yaml")
 
 
 def note_comments(read: "PlanInput") -> None:

@@ -1,9 +1,9 @@
 """The picture of `paramsched audit --html` without a plan."""
 
-import click
 import numpy as np
 
 from paramsched import show
+from paramsched.cli._options import WrongUsage
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.trace import trace
 from paramsched.tools.audit import Recognition, Recognized, read_metrics
@@ -17,7 +17,7 @@ def page_of_recognition(found: Recognition, log: str) -> str:
         name: (one, plan.resolve(ONE_PER_EPOCH)) for name, one in found.items() if (plan := one.nearest) is not None
     }
     if not shown:
-        raise click.UsageError(f"--html: no schedule was found in {log}, so there is nothing to draw")
+        raise WrongUsage("--html", f"no schedule was found in {log}, so there is nothing to draw")
     bindings = [
         Binding(one.field, plan.bindings[0].schedule, place) for place, (one, plan) in enumerate(shown.values())
     ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 import click
 import numpy as np
 
-from paramsched.cli._options import PlanOptions, echo_note, on_command_line, option_of
+from paramsched.cli._options import PlanOptions, WrongUsage, echo_note, on_command_line, option_of
 from paramsched.cli._plan_input import (
     assumed_fact,
     calendar_for_picture,
@@ -53,7 +53,7 @@ _MOST_VALUES = 25_000_000  # of all groups and fields; they take 200 MB
 def too_many_values(count: int, use: str) -> click.UsageError:
     """Return the error for a run that is too long to draw or to print."""
     found = f"{count:,} values are too many to {use}"
-    return click.UsageError(f"{found}. Write --at 1000 for single values, or a shorter --horizon")
+    return WrongUsage("", found, "Write --at 1000 for single values, or a shorter --horizon")
 
 
 def _trace_plan(loaded: Loaded, options: PlanOptions, beside: Sequence[Plan] = ()) -> Trace:
@@ -76,8 +76,8 @@ def trace_plan_inputs(
 ) -> "tuple[Trace | show.PlansTogether, Trace | None]":
     """Return the values of one plan or several plans, and the values of the plan `other`, or None without `other`."""
     if other is not None and len(given) > 1:
-        raise click.UsageError(
-            f"--other compares with one plan, but {len(given)} were passed. Pass it as one more plan"
+        raise WrongUsage(
+            "", f"--other compares with one plan, but {len(given)} were passed", "Pass it as one more plan"
         )
     pair = paired_with_deepspeed(given, options.format)
     given = given if pair is None else [pair.name]
@@ -91,7 +91,7 @@ def trace_plan_inputs(
     names = [Path(one).name if names_a_file(one) else one for one in given]
     chosen = [name if names.count(name) == 1 else whole for name, whole in zip(names, given, strict=True)]
     if twice := next((name for name in chosen if chosen.count(name) > 1), None):
-        raise click.UsageError(f"{twice} was passed twice. Pass each plan once")
+        raise WrongUsage("", f"{twice} was passed twice", "Pass each plan once")
     return show.together(dict(zip(chosen, traces, strict=True))), None
 
 
@@ -206,7 +206,7 @@ def groups_with_bases(
     selecting = [*bindings, *(one for plan in beside for one in _field_bindings(plan))]
     most = max((one.groups for one in selecting if isinstance(one.groups, int)), default=0)
     if most >= _MOST_GROUPS:
-        raise click.UsageError(f"the plan selects group {most}; a picture shows at most {_MOST_GROUPS:,} groups")
+        raise WrongUsage("", f"the plan selects group {most}; a picture shows at most {_MOST_GROUPS:,} groups")
     several = [str(one["name"]) for one in loaded.bases.groups if "name" in one]
     if len(several) > 1 and all(
         one.groups is None for one in bindings
@@ -259,24 +259,20 @@ def given_bases(
         if not equals:
             field = "lr" if "lr" in fields or len(fields) != 1 else fields[0]
         if field not in fields:
-            raise click.UsageError(
-                f'--base {entry}: unknown field "{field}" of the plan; {did_you_mean(field, fields)}'
-            )
+            raise WrongUsage(f"--base {entry}", f'unknown field "{field}" of the plan; {did_you_mean(field, fields)}')
         if at and group not in labels and (groups or not group.isdigit()):
             owner = "checkpoint" if groups else "plan"
-            raise click.UsageError(f'--base {entry}: the {owner} has no group "{group}"; {did_you_mean(group, labels)}')
+            raise WrongUsage(f"--base {entry}", f'the {owner} has no group "{group}"; {did_you_mean(group, labels)}')
         key = field, group if at else None
         if key in values:
             found = f"{field} has two bases; the decimal separator is a point"
-            raise click.UsageError(
-                f"--base {','.join(given)}: {found}. For example: --base {place.strip() or field}=0.1"
-            )
+            raise WrongUsage(f"--base {','.join(given)}", found, f"For example: --base {place.strip() or field}=0.1")
         with suppress(ValueError):
             values[key] = float(number)
         if not isfinite(values.get(key, inf)):
             meant = re.search(r"[0-9.]+(e-?[0-9]+)?", number)
             advice = f"For example: --base {field}={meant[0] if meant else 0.1}"
-            raise click.UsageError(f'--base {entry}: expected a finite number, got "{number}". {advice}')
+            raise WrongUsage(f"--base {entry}", f'expected a finite number, got "{number}"', advice)
     return values
 
 
@@ -297,11 +293,11 @@ def runs_to_draw(
         UsageError: a log cannot be read, has no values to draw, or the plan is drawn as multiples of an unknown base.
     """
     if metrics and not given:
-        raise click.UsageError(f"--metric {metrics[0]}: it needs a log. Write --used run.csv")
+        raise WrongUsage(f"--metric {metrics[0]}", "it needs a log", "Write --used run.csv")
     if not given:
         return ()
     if not isinstance(drawn, Trace):
-        raise click.UsageError(f"--used needs a single plan, but {len(drawn.plans)} were passed")
+        raise WrongUsage("", f"--used needs a single plan, but {len(drawn.plans)} were passed")
     return tuple(_run_to_draw(name, log, metrics, drawn, tolerance) for name, log in _names_of_logs(given).items())
 
 
@@ -347,8 +343,8 @@ def _names_of_logs(given: Sequence[str]) -> dict[str, str]:
         )
         label = name or "/".join(file.parts[-depth:])
         if label in found:
-            raise click.UsageError(
-                f"--used {label} was passed twice. Pass each log once, or give it a name: --used first={log}"
+            raise WrongUsage(
+                "", f"--used {label} was passed twice", f"Pass each log once, or give it a name: --used first={log}"
             )
         found[label] = log
     return found

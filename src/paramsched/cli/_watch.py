@@ -15,7 +15,7 @@ from typing import Final, TypeAlias, final
 
 import click
 
-from paramsched.cli._options import STANDARD_OUTPUT, echo, is_terminal, problem_text, write_output
+from paramsched.cli._options import STANDARD_OUTPUT, WrongUsage, echo, is_terminal, problem_text, write_output
 from paramsched.core.base.files import report_opened_files
 from paramsched.errors import ParamschedError
 
@@ -80,7 +80,7 @@ def watch(draw: Callable[[], str | bytes], inputs: Iterable[str], output: str | 
         output: the file to write; None for the terminal.
     """
     if output == STANDARD_OUTPUT:
-        raise click.UsageError("--watch cannot update standard output. Write --output plan.html")
+        raise WrongUsage("", "--watch cannot update standard output", "Write --output plan.html")
     show = _print_picture if output is None else partial(_write_picture, output)
     files, shown = _Files(inputs), None
     picture: str | bytes | None = None

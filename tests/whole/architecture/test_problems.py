@@ -1,6 +1,7 @@
 """A message is printed from its Problem: no code writes a warning as text, or takes a message of the library apart."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,18 @@ WARNS = {
 }
 
 
+@cache
 def calls(tree: ast.AST) -> list[ast.Call]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
 def name_of(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
+def owner_of(call: ast.Call) -> str:
+    """Return the name in front of the dot: `warnings` for `warnings.warn(…)`; empty for other calls."""
+    return getattr(getattr(call.func, "value", None), "id", "")
 
 
 def printed_errors(tree: ast.AST) -> set[ast.AST]:
@@ -92,8 +99,7 @@ def module_calls(tree: ast.AST, module: str) -> set[str]:
         if isinstance(node, ast.ImportFrom) and node.module == module
         for one in node.names
     }
-    of_module = {one.func.attr for one in calls(tree) if ast.unparse(one.func).startswith(f"{module}.")}
-    return of_module | (imported & {ast.unparse(one.func) for one in calls(tree)})
+    return {name_of(one) for one in calls(tree) if owner_of(one) == module or name_of(one) in imported}
 
 
 @pytest.mark.parametrize("function", ["warn_user", "warn", "_warn_once"])
@@ -102,9 +108,32 @@ def test_a_warning_is_a_problem_and_no_text(function):
         (file, ast.unparse(argument))
         for file, tree in FILES.items()
         for one in calls(tree)
-        if name_of(one) == function and ast.unparse(one.func) != "warnings.warn"
+        if name_of(one) == function and owner_of(one) != "warnings"
         for argument in one.args[-1:]
         if isinstance(argument, (ast.Constant, ast.JoinedStr, ast.BinOp))
     }
 
     assert texts == set()
+
+
+def test_an_error_of_the_command_line_is_a_problem_and_no_text():
+    texts = {
+        (file, ast.unparse(one))
+        for file, tree in FILES.items()
+        for one in calls(tree)
+        if name_of(one) == "UsageError"
+        and one.args
+        and isinstance(one.args[0], (ast.Constant, ast.JoinedStr, ast.BinOp))
+    }
+
+    assert texts == set()
+
+
+@pytest.mark.parametrize("error", sorted(OWN - {"ConfigError"}))
+def test_every_exception_prints_its_problem(error):
+    made = {
+        "FolderInUse": lambda kind: kind("runs", "process 3", "runs/lock"),
+        "MissingDependency": lambda kind: kind("a picture", "matplotlib", "plot"),
+    }.get(error, lambda kind: kind("cosine(to=2)", "it is wrong"))(getattr(errors, error))
+
+    assert str(made) == str(made.problem) != ""

@@ -11,6 +11,7 @@ from paramsched.cli._options import (
     Count,
     ExistingFile,
     PlanOptions,
+    WrongUsage,
     at_option,
     base_option,
     column_option,
@@ -120,7 +121,7 @@ def paramsched_audit(
     if plan is None:
         given = {"--base": options.bases, "--amount": amount, "--group": names, "--processes": processes, "--at": at}
         if needless := [option for option, value in given.items() if value not in (None, ())]:
-            raise click.UsageError(f"{needless[0]}: it needs --plan plan.yaml")
+            raise WrongUsage(needless[0], "it needs --plan plan.yaml")
         found = recognize(log, columns=named, time=time, optimizer=optimizer)
         if page is not None:
             from paramsched.cli._recognized import page_of_recognition
@@ -131,13 +132,13 @@ def paramsched_audit(
             click.get_current_context().exit(BAD_PLAN)
         return
     if strict or page is not None:
-        raise click.UsageError(f"{'--strict' if strict else '--html'}: it is for a log without --plan")
+        raise WrongUsage("--strict" if strict else "--html", "it is for a log without --plan")
     read = read_plan_input(plan, options).plan
     planned = list(dict.fromkeys(one.name for one in read.bindings))
     try:
         clock = amount_clock(read.clock)
         if clock is None and amount is not None:
-            raise click.UsageError(f"--amount {amount}: the plan's clock counts updates. Leave --amount out")
+            raise WrongUsage(f"--amount {amount}", "the plan's clock counts updates", "Leave --amount out")
         consumed = AmountColumn(clock, amount)
         logged = read_log(
             log,
@@ -191,7 +192,7 @@ def _audit_exported(path: str, plan: str | None, options: PlanOptions, *, as_jso
         calendar = calendar_from_options(known)
         count, difference = found.compare(used.plan, calendar)
     except NotExported as error:
-        raise click.UsageError(f"{path}: {error}") from None
+        raise WrongUsage(path, error.problem.summary) from None
     if as_json:
         kind = None if difference is None else dataclasses.asdict(difference)
         echo_data(json_text({"file": path, "equal": difference is None, "compared": count, "first": kind}))

@@ -9,6 +9,7 @@ import click
 from paramsched.cli._options import (
     Command,
     PlanOptions,
+    WrongUsage,
     format_option,
     offer_formats,
     plan_argument,
@@ -71,7 +72,7 @@ def paramsched_change(
 
     kinds = [bool(changes) or options.horizon is not None, cooldown is not None, bool(factors)]
     if sum(kinds) != 1:
-        raise click.UsageError("Pass exactly one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale")
+        raise WrongUsage("", "Pass exactly one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale")
     read = read_plan_input(plan, options.with_facts(total=None))
     when = length_from_option(at, "--at")
     length = None if cooldown is None else length_from_option(cooldown, "--cooldown")

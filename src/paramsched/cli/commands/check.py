@@ -9,6 +9,7 @@ from paramsched.cli._options import (
     ExistingFile,
     NearChoice,
     PlanOptions,
+    WrongUsage,
     echo,
     echo_data,
     echo_lines,
@@ -155,11 +156,10 @@ def paramsched_check(
 
 def _codes(option: str, given: str) -> frozenset[str]:
     """Return the codes that an option names."""
-    from paramsched.core.base.problem import with_advice
     from paramsched.errors import InvalidArgument
     from paramsched.tools.check.comments import codes_given
 
     try:
         return codes_given(given)
     except InvalidArgument as error:
-        raise click.UsageError(f"{option} {given}: {with_advice(error.found, error.instead)}") from None
+        raise WrongUsage(f"{option} {given}", error.found, error.instead) from None

@@ -11,6 +11,7 @@ from paramsched.cli._options import (
     STANDARD_OUTPUT,
     Command,
     PlanOptions,
+    WrongUsage,
     base_option,
     column_option,
     echo_note,
@@ -110,16 +111,16 @@ def paramsched_convert(
         return
     for name, given in (("--base", options.bases), ("--torch", torch), ("--test", test)):
         if given:
-            raise click.UsageError(f"{name}: only for Python code. Write --to python")
+            raise WrongUsage(name, "only for Python code", "Write --to python")
     require_format(to, "python", "schema")
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
-        raise click.UsageError(f"--output {output}: the suffix is not that of a known format. Write --to yaml")
+        raise WrongUsage(f"--output {output}", "the suffix is not that of a known format", "Write --to yaml")
     if options.format is None and Path(plan).suffix in _LOGS:
-        raise click.UsageError(f"{plan}: expected a plan, got a log. Write paramsched convert {plan} --from log")
+        raise WrongUsage(plan, "expected a plan, got a log", f"Write paramsched convert {plan} --from log")
     if options.format == "log" or (options.format is None and plan.endswith(".jsonl")):
         if output is not None and (Path(output).suffix == ".csv" or os.path.realpath(output) == os.path.realpath(plan)):
-            raise click.UsageError(
-                f"--output {output}: the log or its table may have this name already. Write -o plan.yaml"
+            raise WrongUsage(
+                f"--output {output}", "the log or its table may have this name already", "Write -o plan.yaml"
             )
         from paramsched.tools.audit import plan_from_log, recognize
 
@@ -148,8 +149,10 @@ def _write_schema(plan: str | None, output: str | None) -> None:
     from paramsched.core.files import schema
 
     if plan is not None:
-        raise click.UsageError(
-            f"--to schema: it is the schema of all plan files. Leave out {plan}. Write paramsched convert --to schema"
+        raise WrongUsage(
+            "--to schema",
+            "it is the schema of all plan files",
+            f"Leave out {plan}. Write paramsched convert --to schema",
         )
     write_output(output or STANDARD_OUTPUT, json_text(schema(), indent=2) + "\n")
 
@@ -163,7 +166,7 @@ def _export(read: "PlanInput", field: str | None, output: str | None, test: str 
     from paramsched.tools.export.source import source_of
 
     if test is not None and output in (None, STANDARD_OUTPUT):
-        raise click.UsageError(f"--test {test}: the test needs the file of the module. Write -o schedule.py")
+        raise WrongUsage(f"--test {test}", "the test needs the file of the module", "Write -o schedule.py")
     calendar = calendar_from_options(read.known)
     named = {
         name if group is None else f"{name}/{group}": value

@@ -8,6 +8,7 @@ import click
 from paramsched.cli._options import (
     Command,
     PlanOptions,
+    WrongUsage,
     aligned_rows,
     base_option,
     echo,
@@ -96,8 +97,8 @@ def paramsched_recipes(
         echo_yaml(text, comments)
         return
     if not found:
-        raise click.UsageError(
-            f"no recipe matches all of: {' '.join(words)}. Without WORDS, all {len(recipes)} recipes are listed"
+        raise WrongUsage(
+            "", f"no recipe matches all of: {' '.join(words)}", f"Without WORDS, all {len(recipes)} recipes are listed"
         )
     echo("\n".join(aligned_rows([(one.name, one.area, one.title) for one in found])))
 

@@ -14,6 +14,7 @@ from paramsched.cli._options import (
     ExistingFile,
     FactOption,
     PlanOptions,
+    WrongUsage,
     at_option,
     echo_data,
     echo_lines,
@@ -23,6 +24,7 @@ from paramsched.cli._options import (
     plan_options,
 )
 from paramsched.core.base.diagnostic import json_text
+from paramsched.core.base.problem import advice_text
 
 
 @click.command(
@@ -117,9 +119,10 @@ def paramsched_resume(
         ]
         if needless:
             named = shlex.quote(checkpoint)
-            raise click.UsageError(
-                f"--history prints plans, and resumes nothing. Leave out {', '.join(needless)}. "
-                f"Write paramsched resume {named} --history"
+            raise WrongUsage(
+                "",
+                "--history prints plans, and resumes nothing",
+                f"Leave out {', '.join(needless)}. Write paramsched resume {named} --history",
             )
         _print_history(checkpoint, scheduler, as_json=as_json)
         return
@@ -136,7 +139,7 @@ def paramsched_resume(
     kinds = ("new", "checkpoint", "error")
     if len(by_field or choices[:1]) != len(choices) or not {*(by_field.values() or [on_change])} <= {*kinds}:
         found = f"expected one of {', '.join(kinds)}, or one of them for each field"
-        raise click.UsageError(f"--on-change {' '.join(choices)}: {found}. Write --on-change new")
+        raise WrongUsage(f"--on-change {' '.join(choices)}", found, "Write --on-change new")
     try:
         loaded = load_checkpoint(Path(checkpoint))
         from paramsched.tools.records.resume import predict_resume  # imports torch, which the checkpoint needs anyway
@@ -163,7 +166,7 @@ def paramsched_resume(
             compared_with=calendar if options.facts else None,
         )
     except StateError as error:
-        raise click.UsageError(f"{checkpoint}: {error}") from None
+        raise WrongUsage(checkpoint, error.problem.summary, advice_text(error.problem)) from None
     result = report.result
     if as_json:
         data = {

@@ -16,6 +16,7 @@ from paramsched.cli._options import (
     Count,
     NearChoice,
     PlanOptions,
+    WrongUsage,
     aligned_rows,
     base_option,
     echo,
@@ -88,7 +89,7 @@ class Drawing:
         from paramsched.cli._watch import watch
 
         if "-" in (*self.plans, self.other):
-            raise click.UsageError("--watch needs files; standard input does not change. Write --watch plan.yaml")
+            raise WrongUsage("", "--watch needs files; standard input does not change", "Write --watch plan.yaml")
         logs = [one for log in self.used for one in (log, log.partition("=")[2])]
         watch(draw, [one for one in (*self.plans, self.other, self.loss, *logs) if one], output)
 
@@ -224,20 +225,21 @@ def paramsched_show(
         given["the other plans"] = len(plans) > 1 and pair is None
         if unused := [option for option, value in given.items() if value]:
             named = " ".join(map(shlex.quote, plans if pair else plans[:1]))
-            raise click.UsageError(
-                f"--table prints the stages of one plan. Leave out {', '.join(unused)}. "
-                f"Write paramsched show {named} --table"
+            raise WrongUsage(
+                "",
+                "--table prints the stages of one plan",
+                f"Leave out {', '.join(unused)}. Write paramsched show {named} --table",
             )
     if len(plans) > 1 and pair is None and prints and (times or loss is None):
-        raise click.UsageError(f"--at and --json print the values of one plan, but {len(plans)} were passed")
+        raise WrongUsage("", f"--at and --json print the values of one plan, but {len(plans)} were passed")
     if times and loss is not None:
-        raise click.UsageError("--at prints the values of the plan; --loss draws a loss. Leave one of the two out")
+        raise WrongUsage("", "--at prints the values of the plan; --loss draws a loss", "Leave one of the two out")
     if output is not None and prints:
-        raise click.UsageError("--at and --json print values; --output writes a picture. Leave one of the two out")
+        raise WrongUsage("", "--at and --json print values; --output writes a picture", "Leave one of the two out")
     for name, value in (("--to", to), ("--title", title)):
         if value is not None and output is None:
-            raise click.UsageError(
-                f"{name} {value}: it is for the picture in a file. Write --output plan.{to or 'html'}"
+            raise WrongUsage(
+                f"{name} {value}", "it is for the picture in a file", f"Write --output plan.{to or 'html'}"
             )
     if output is not None:
         _format_of_picture(output, to)
@@ -401,10 +403,10 @@ def _format_of_picture(output: str, to: str | None) -> "show.PictureFormat":
         return draw
     kinds = ", ".join(suffix if to is None else suffix.removeprefix(".") for suffix in show.FORMATS)
     if to is not None:
-        raise click.UsageError(f"--to {to}: unknown format of pictures. Use one of {kinds}")
+        raise WrongUsage(f"--to {to}", "unknown format of pictures", f"Use one of {kinds}")
     if output == STANDARD_OUTPUT:
-        raise click.UsageError("--output -: the format of the picture is missing. Write --to svg")
+        raise WrongUsage("--output -", "the format of the picture is missing", "Write --to svg")
     named = Path(output) if Path(output).name else Path(output, "plan")
-    raise click.UsageError(
-        f"--output {output}: the suffix must be one of {kinds}. Write --output {named.with_suffix('.svg')}"
+    raise WrongUsage(
+        f"--output {output}", f"the suffix must be one of {kinds}", f"Write --output {named.with_suffix('.svg')}"
     )
