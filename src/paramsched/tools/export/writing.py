@@ -40,8 +40,10 @@ _SHORT = 12  # columns of a formula that is repeated instead of named
 def number_text(value: object) -> str:
     """Return a number as Python code.
 
-    >>> number_text(0.1), number_text(math.pi / 2), number_text(math.inf), number_text(np.int64(3))
-    ('0.1', 'math.pi / 2', 'math.inf', '3')
+    >>> number_text(0.1), number_text(math.pi / 2), number_text(np.int64(3)), number_text(1e300)
+    ('0.1', 'math.pi / 2', '3', '1e300')
+    >>> number_text(math.inf), number_text(-math.inf), number_text(math.nan)
+    ('math.inf', '-math.inf', 'math.nan')
     """
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
@@ -213,9 +215,8 @@ class FunctionWriter:
 
 
 def table_text(table: Numbers) -> str:
-    """Return a table as a tuple in one line."""
-    values = [number_text(value) for value in table.values.tolist()]
-    return f"({values[0]},)" if len(values) == 1 else f"({', '.join(values)})"
+    """Return a table of at least two values as a tuple in one line."""
+    return f"({', '.join(map(number_text, table.values.tolist()))})"
 
 
 def constant_lines(name: str, table: Numbers) -> list[str]:
