@@ -40,11 +40,16 @@ def outcome_of_plan(data: Any) -> Outcome:
 def outcome_of_call(call: str) -> Outcome | None:
     """Return the outcome of a call in Python; None if the text is not one."""
     try:
-        return [VALID, str(eval(call, {}, {**_NAMES, **_BUILDERS}))]
+        return [VALID, str(called(call))]
     except InvalidArgument as error:
         return _of_error(error)
     except (ParamschedError, SyntaxError, NameError, TypeError, ValueError, AttributeError, RecursionError):
         return None
+
+
+def called(call: str) -> object:
+    """Return the result of a call in Python."""
+    return eval(call, {}, {**_NAMES, **_BUILDERS})
 
 
 def _of_error(error: InvalidArgument) -> Outcome:
