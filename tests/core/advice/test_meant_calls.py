@@ -104,6 +104,7 @@ def test_the_advised_call_runs_and_keeps_what_was_written(call, line):
         ('ps.plateau("val_loss", 5)', 'plateau("val_loss", patience=5)'),
         ("ps.Scheduler(optimizer, plan, total=9, last_epoch=5)", "ps.Scheduler(optimizer, plan, total=9, t=6)"),
         ('ps.Plan(lr="cosine()", seed=7)', "Plan(lr='cosine()')"),
+        ("ps.Scheduler(optimizer, plan, total=9, base_lr=0.3)", "ps.Scheduler(optimizer, plan, total=9)"),
         ("ps.exponential()", 'exponential(0.5, per="100 updates")'),
         ("ps.one_cycle(total=100)", "one_cycle()"),
     ],

@@ -125,7 +125,8 @@ class _PythonCall:
         error = error.changed(found=found or error.found)
         if line:
             return error.changed(write=line, replace=self.renamed if len(self.advice) == 1 else None)
-        if self.is_clear and (self.new or self.name.startswith(CODE)) and (self.positional or self.named):
+        is_clear = self.is_clear or (bool(self.advice) and bool(self.new) and not missing)  # the rest is an example
+        if is_clear and (self.new or self.name.startswith(CODE)) and (self.positional or self.named):
             self.new |= {one: EXAMPLE_ARGUMENTS.get(one, "") for one in missing}
             if "total" in self.new and "plan" in missing:
                 self.new["plan"] = 'ps.Plan(lr="cosine()")'
