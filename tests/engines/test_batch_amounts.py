@@ -150,6 +150,17 @@ def test_the_batches_of_an_unfinished_update_are_saved_as_a_sum_over_processes()
     assert again.amount == 14
 
 
+def test_the_saved_batches_of_an_update_are_reported_without_another_batch():
+    optimizer, scheduler = attached(BY_SAMPLES)
+    amounts = amounts_of(scheduler)
+    amounts.load_state({"samples": 8})
+
+    amounts.report_counted()
+    optimizer.step()
+
+    assert scheduler.amount == 8
+
+
 def test_an_amount_saved_in_another_unit_is_ignored():
     optimizer, scheduler = attached(BY_SAMPLES)
     amounts = amounts_of(scheduler)

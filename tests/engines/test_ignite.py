@@ -143,6 +143,13 @@ def test_an_epoch_of_a_fractional_number_of_updates_is_reported_with_the_argumen
     assert "PlanHandler(..., calendar=ps.Calendar(steps_per_epoch=100))" in str(refusal.value)
 
 
+def test_data_without_a_length_is_named_with_the_argument() -> None:
+    loop = Loop(ps.Plan(lr="linear(over='2 epochs')"))
+
+    with pytest.raises(MissingFact, match=r"the data has no length and run\(\) got no epoch_length"):
+        loop.trainer.run((batch for batch in loop.loader), max_epochs=2)
+
+
 def test_ignites_own_handler_logs_the_values_of_each_update() -> None:
     from ignite.handlers.base_logger import BaseOptimizerParamsHandler
 
