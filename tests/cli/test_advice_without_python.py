@@ -139,7 +139,7 @@ def test_advice_is_for_the_command_line(folder, plan):
         (("show", "transformers.yaml"), "Write --format transformers"),
         (("check", "neighbor.yaml", "--steps-per-epoch", "10"), "For example: --horizon 10000"),
         pytest.param(("convert", "plan.yaml", "--to", "timm"), "Write --to yaml", marks=pytest.mark.peer("timm")),
-        (("audit", "log.csv", "--plan", "plan.yaml"), "Write --group NAME"),
+        (("audit", "log.csv", "--plan", "plan.yaml"), "Pass --group for each group"),
         (("change", "open.yaml", "--at", "50", "--horizon", "200"), "horizon: 10000"),
         (("change", "plan.yaml", "--at", "50", "lrr=1"), 'lrr=1: the plan has no field "lrr"; did you mean "lr"?'),
     ],

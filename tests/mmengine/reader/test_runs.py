@@ -200,7 +200,7 @@ def test_the_native_plan_suggested_for_a_hook_works():
     told = refusal(
         {"param_scheduler": None, "default_hooks": {"param_scheduler": {"type": "YOLOv5ParamSchedulerHook"}}}
     )
-    line = told.split("as a native plan, ")[1].splitlines()[0]
+    line = told.split("a native plan, ")[1].splitlines()[0]
 
     assert ps.loads(line).bindings
 
