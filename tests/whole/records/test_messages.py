@@ -1,7 +1,7 @@
 """The whole message of each recorded wrong input: what is wrong, and the line to write or an example.
 
-The inputs are a choice of the records that executes the same lines of `core/advice`, `core/plan` and `core/schedules` as
-all of them. To write the file again after a change of messages: `python tests/whole/records/test_messages.py`.
+The inputs are a choice of the records that executes the same lines of `core/advice`, `core/plan` and `core/schedules`
+as all of them. To write the file again after a change of messages: `python tests/whole/records/test_messages.py`.
 """
 
 import json
