@@ -10,6 +10,7 @@ import paramsched as ps
 from paramsched.core.plan.optimizers import check_names, find_group, refuse_several_plans, scopes_of
 from paramsched.core.plan.plan import peers_plan
 from paramsched.core.plan.resolve import bind, uneven_unit
+from paramsched.core.plan.run_amounts import usual_size
 from paramsched.core.plan.value_ranges import ValueRange, first_outside
 from paramsched.errors import InvalidArgument
 from support.tables import table
@@ -145,3 +146,35 @@ def test_a_trace_names_the_clock_of_each_field():
 
     assert by_samples.clock_of("lr", 0) == "samples"
     assert ps.trace(ps.Plan(lr="linear()", horizon=10), {"lr": 1.0}).clock_of("lr", 0) == "updates"
+
+
+def test_a_function_of_the_user_is_not_called_to_find_its_range():
+    called = []
+    schedule = ps.from_function(lambda t: called.append(t) or -1.0)
+
+    assert first_outside(schedule, ValueRange(math.inf), 1.0, lambda updates: updates, 0, 10) is None
+    assert called == []
+
+
+@table(("clock", "name"), [("tokens", "batch_size"), ("samples", "batch_size")])
+def test_the_target_that_usually_plans_an_amount(clock, name):
+    assert usual_size(clock) == name
+
+
+def test_a_horizon_is_not_a_position():
+    with pytest.raises(InvalidArgument, match="a horizon is a length, not a position"):
+        ps.Plan(lr="cosine()", horizon="until 10 steps")
+
+
+def test_a_group_that_is_not_there_is_answered_with_the_nearest_or_with_how_to_name_groups():
+    groups = [{"lr": 1.0, "name": "head", "kind": "decoder"}]
+
+    for selector, advice in (
+        ("haed", 'Write "head"'),
+        ("entirely_other", "Name the groups of the optimizer"),
+        ("kind=decodr", 'Write "kind=decoder"'),
+        ("size=12345", "Name the groups of the optimizer"),
+    ):
+        with pytest.raises(ps.errors.UnknownGroup) as refused:
+            bind(ps.Plan(ps.Binding("lr", "cosine(over=5)", groups=selector)), groups)
+        assert advice in str(refused.value), selector

@@ -1,0 +1,53 @@
+"""Operators that schedules refuse, with the line that was meant, and what an operand decides for the whole."""
+
+import operator
+
+import pytest
+
+import paramsched as ps
+from paramsched.errors import InvalidCall
+from support.tables import table
+
+COSINE, LINEAR = ps.cosine(over=5), ps.linear(over=3)
+
+
+@table(
+    ("refused", "advice"),
+    [
+        (operator.or_, "Write ps.cosine(over=5) >> ps.linear(over=3)"),
+        (operator.and_, "Write ps.cosine(over=5) >> ps.linear(over=3)"),
+        (operator.gt, "or ps.maximum(ps.linear(over=3), ps.cosine(over=5)) in place of max"),
+        (operator.ge, "or ps.maximum(ps.linear(over=3), ps.cosine(over=5)) in place of max"),
+    ],
+)
+def test_an_operator_that_schedules_do_not_have_is_answered_with_a_line(refused, advice):
+    with pytest.raises(InvalidCall) as error:
+        refused(COSINE, LINEAR)
+
+    assert str(error.value).endswith(advice)
+
+
+def test_a_comparison_with_a_number_is_refused_as_an_operator():
+    with pytest.raises(InvalidCall, match="stages are joined by >>"):
+        operator.gt(COSINE, 3)
+    with pytest.raises(InvalidCall, match=r"cosine\(over=5\) >> 3"):
+        operator.or_(COSINE, 3)
+
+
+@table(
+    ("line", "end"),
+    [
+        ("shift(linear(over=3), 4)", 7),
+        ("linear(over=3) >> cosine(over=5)", 8),
+        ("chebyshev(4, 0.1, 1.0)", 3),
+        ("step(30)", None),
+    ],
+)
+def test_a_schedule_is_constant_from_its_end(line, end):
+    schedule = ps.parse(line)
+    held = schedule._held_from()
+
+    assert held == end
+    if end is not None:
+        assert len({schedule(t) for t in range(end, end + 20)}) == 1
+        assert schedule(end - 1) != schedule(end)
