@@ -1,11 +1,15 @@
 """Branches of a run that serve one kind of input."""
 
+import logging
 import warnings
 
 import pytest
 import torch
 
 import paramsched as ps
+from paramsched.core.runs.dry_run import dry_run
+from paramsched.core.runs.progress import checked_progress
+from support.tables import table
 
 
 def optimizer(**entries):
@@ -46,3 +50,33 @@ def test_a_start_warns_of_a_horizon_below_one_epoch_and_a_resume_does_not(horizo
     resumed = optimizer()
     resumed.load_state_dict(one.state_dict())
     assert not started(resumed)
+
+
+@table(
+    ("unit", "given", "problem"),
+    [
+        (None, {"samples": 3}, 'the plan\'s clock counts updates. Write ps.Plan(…, clock="samples")'),
+        (None, {"progress": 0.5}, 'the plan\'s clock counts updates. Write ps.Plan(…, clock="progress")'),
+        (None, {}, 'the plan\'s clock counts updates. Write ps.Plan(…, clock="progress")'),
+        ("tokens", {"progress": 0.5}, "the plan's clock counts tokens. For example: scheduler.consumed(tokens="),
+    ],
+)
+def test_progress_on_another_clock_is_answered_with_that_clock(unit, given, problem):
+    with pytest.raises(ps.InvalidArgument) as refused:
+        checked_progress("scheduler.report(", unit, given)
+
+    assert problem in str(refused.value)
+
+
+def test_the_messages_of_a_dry_run_are_returned_and_reach_no_other_logger(caplog):
+    one = optimizer()
+    scheduler = ps.Scheduler(one, ps.Plan(lr="linear(1, 0)", horizon=10))
+    one.step()
+    caplog.clear()
+
+    other = ps.Plan(lr="linear(0.5, 0)", horizon=10)
+    found = dry_run({"optimizer": one.state_dict()["param_groups"]}, scheduler.state_dict(), other, ps.Calendar())
+
+    assert any("differs" in text for _, text in found.messages)
+    assert caplog.records == []
+    assert logging.getLogger("paramsched").propagate
