@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from functools import wraps
+from functools import WRAPPER_ASSIGNMENTS, wraps
 from types import FunctionType, MethodType
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
@@ -62,7 +62,8 @@ def explain_wrong_keywords(
     # The wrapper gets the globals of the function, because doctest uses them to find the module of an example.
     here = cast(Any, call)
     same = FunctionType(here.__code__, function.__globals__, function.__name__, None, here.__closure__)
-    return cast(_Builder, wraps(function)(same))
+    # From Python 3.14 on, `wraps` copies the function that computes annotations, which `constructor` has replaced.
+    return cast(_Builder, wraps(function, (*WRAPPER_ASSIGNMENTS, "__annotations__"))(same))
 
 
 def _mismatch(

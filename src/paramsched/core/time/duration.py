@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 from numbers import Integral
 from typing import Any, TypeAlias, final
@@ -308,10 +309,12 @@ def _known_unit(word: str) -> str | None:
     return word if word in UNIT_NAMES else UNITS_OF_PEERS.get(word) or UNITS_OF_PEERS.get(word.lower())
 
 
+@lru_cache(maxsize=1024)
 def close_unit(word: str) -> str | None:
     """Return the unit of which `word` is a slip; None if there is none, or if several have other meanings.
 
-    Short units are skipped, because they resemble too many words: "msec" and "sec".
+    Short units are skipped, because they resemble too many words: "msec" and "sec". The result is cached, because a
+    mistake is often repeated in a file.
 
     >>> close_unit("epoks"), close_unit("epohs"), close_unit("apples")
     ('epochs', 'epochs', None)

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import cache
 from itertools import permutations
 from numbers import Integral, Real
 from typing import Any, Final
@@ -382,10 +383,14 @@ def ordered(order: Sequence[Param], values: Sequence[Any]) -> tuple[int, ...] | 
             if sorts[first] == sorts[second]
         )
 
+    @cache  # because each place is asked for in many orders
+    def takes(at: int, place: int) -> bool:
+        return fits(order[at], values[place])
+
     able = [
         places
         for places in permutations(range(count))
-        if keeps(places) and all(fits(order[at], values[place]) for at, place in enumerate(places))
+        if keeps(places) and all(takes(at, place) for at, place in enumerate(places))
     ]
     return able[0] if len(able) == 1 else None
 

@@ -294,7 +294,9 @@ class Builder:
             return self._broken(node, error)
         except (TypeError, ZeroDivisionError, OverflowError) as error:
             example = _EXAMPLES.get(name, EXAMPLE_LINE)
-            return self._broken(node, self._parse_error(node.place, str(error), write=example, is_example=True))
+            # The words of Python differ between its versions.
+            found = "division by zero" if isinstance(error, ZeroDivisionError) else str(error)
+            return self._broken(node, self._parse_error(node.place, found, write=example, is_example=True))
         return total, node
 
     def _signed(self, node: Call) -> Built:
