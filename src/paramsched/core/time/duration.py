@@ -345,7 +345,7 @@ def _no_length(amount: object) -> InvalidArgument:
 
 
 def _decimal(number: float) -> Fraction:
-    return Fraction(repr(number))
+    return Fraction(repr(float(number)))
 
 
 def _quoted(sample: int | str) -> str:

@@ -182,8 +182,8 @@ def _leaf(
         return _of_text(param, value.strip(), names)
     if kind == "length" and isinstance(value, float) and value > 0 and math.isfinite(value):
         if value < 1:
-            return Text(f"{_decimal(Fraction(repr(value)) * 100)}%") if shares else None
-        return Text(f"{_decimal(Fraction(repr(value)))} steps"), Mend("leaf", (), ("steps",))
+            return Text(f"{_decimal(Fraction(repr(float(value))) * 100)}%") if shares else None
+        return Text(f"{_decimal(Fraction(repr(float(value))))} steps"), Mend("leaf", (), ("steps",))
     if kind == "count" and isinstance(value, float) and value.is_integer():
         return Number(int(value), str(int(value)))
     if kind == "list" and len(param.items) == 1 and fits(param.items[0], value):
