@@ -435,9 +435,10 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
     if settings is None:
         return NO_BASES
     data = settings.values
+    data = {"learning_rate": data["lr"], **data} if "lr" in data else data
     defaults = {**defaults_of(Trainer), "weight_decay": 0.0, **_BETAS, **settings.program.defaults}
-    if settings.program is TRAINER and _is_call(data):
-        rate = data.get("learning_rate", data.get("lr"))
+    if settings.program is TRAINER and _is_call(settings.values):
+        rate = data.get("learning_rate")
         return Bases(({"lr": float(rate)},), "learning_rate") if is_plain_number(rate) else NO_BASES
     found: dict[str, Any] = {"lr": defaults["learning_rate"], "weight_decay": defaults["weight_decay"]}
     found |= numbers_by_field(data, lr="learning_rate", weight_decay="weight_decay")
