@@ -157,11 +157,14 @@ def test_a_misspelled_entry_of_a_file_is_mended_by_its_promise(name):
 
 
 SOURCE = Path(ps.__file__).parent
-PROSE = re.compile(
+NOT_PASTED = re.compile(
     r"\bWrite (an?|the|one|each|names?|exactly|both|these|this|your|its|it|no|numbers?|only|all|several|them|with) "
-    r"|\bWrite [^.]*\b(NAME|PATH|PLAN|FIELD|FILE|VALUE|NUMBER)\b"
+    r"|\bWrite [^.]*\b(NAME|PATH|PLAN|FIELD|FILE|VALUE|NUMBER|SCHEDULE)\b"
+    r"|\bWrite (?:(?!For example|Write ).)*?(\d|…|\.\.\.|, or | in place of | instead of | for | without )"
 )
-"""Text after "Write" that nobody can paste: a sentence, or a name to replace."""
+"""Text after "Write" that nobody can paste or nobody wrote: a sentence, a name to replace, an omission, a number."""
+TWO_READINGS = ("a number alone has two readings", "schedules are not compared", "give the optimizers names")
+"""Errors that show both readings after "Write", and one whose line contains a loop."""
 
 
 def texts_of(file: Path) -> Iterator[tuple[int, str]]:
@@ -178,12 +181,14 @@ def texts_of(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def test_what_stands_after_write_can_be_pasted():
-    found = [
-        f"{file.relative_to(SOURCE)}:{line}: {text}"
-        for file in sorted(SOURCE.rglob("*.py"))
-        for line, text in texts_of(file)
-        if PROSE.search(text)
-    ]
+    found, excepted = [], []
+    for file in sorted(SOURCE.rglob("*.py")):
+        for line, text in texts_of(file):
+            if NOT_PASTED.search(text):
+                near = " ".join(file.read_text(encoding="utf-8").splitlines()[max(line - 5, 0) : line + 2])
+                is_excepted = any(one in near for one in TWO_READINGS)
+                (excepted if is_excepted else found).append(f"{file.relative_to(SOURCE)}:{line}: {text}")
     assert found == []
-    assert all(map(PROSE.search, ("Write one of cosine, linear", "Write --column lr=NAME")))
-    assert not any(map(PROSE.search, ("Write cosine(to=0.1)", "Write at=[8000]")))
+    assert len(excepted) == len(TWO_READINGS), excepted
+    assert all(map(NOT_PASTED.search, ("Write one of cosine, linear", "Write --column lr=NAME", "Write over=5")))
+    assert not any(map(NOT_PASTED.search, ("Write cosine(to=)", "Write at=[]. For example: at=[8000]")))

@@ -369,7 +369,9 @@ def changes_from_arguments(plan: Plan, given: tuple[str, ...]) -> tuple[list[Bin
     for one in given:
         found = _CHANGE.fullmatch(one)
         if found is None:
-            raise WrongUsage(one, "expected FIELD=SCHEDULE", "Write 'lr=linear(previous, 0, over=\"1000 steps\")'")
+            raise WrongUsage(
+                one, "expected FIELD=SCHEDULE", "For example: 'lr=linear(previous, 0, over=\"1000 steps\")'"
+            )
         field, groups = found["field"].strip(), found["groups"]
         _require_field(plan, one, field)
         diagnostics = DiagnosticCollector()
@@ -395,7 +397,7 @@ def factors_from_options(plan: Plan, given: tuple[str, ...]) -> dict[str, float]
         try:
             factors[field.strip()] = finite_number(f"--scale {one}", float(number))
         except ValueError:
-            raise WrongUsage(f"--scale {one}", "expected FIELD=FACTOR", "Write --scale lr=0.5") from None
+            raise WrongUsage(f"--scale {one}", "expected FIELD=FACTOR", "For example: --scale lr=0.5") from None
     return factors
 
 

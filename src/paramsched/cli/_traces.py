@@ -53,7 +53,7 @@ _MOST_VALUES = 25_000_000  # of all groups and fields; they take 200 MB
 def too_many_values(count: int, use: str) -> click.UsageError:
     """Return the error for a run that is too long to draw or to print."""
     found = f"{count:,} values are too many to {use}"
-    return WrongUsage("", found, "Write --at 1000 for single values, or a shorter --horizon")
+    return WrongUsage("", found, "For example: --at 1000 for single values. Or shorten --horizon")
 
 
 def _trace_plan(loaded: Loaded, options: PlanOptions, beside: Sequence[Plan] = ()) -> Trace:

@@ -116,13 +116,13 @@ class Field:
         if self.index is None:
             if isinstance(entry, (tuple, list)):
                 found = f"{self.key} is {entry!r}, not a single number"
-                raise PlanError(f'"{self}" in {where}', found, f'Write "{self.key}[0]"')
+                raise PlanError(f'"{self}" in {where}', found, f'For example: "{self.key}[0]"')
         elif not isinstance(entry, (tuple, list)):
             instead = f'Write "{self.key}"' if is_number(entry) else f"Set {self.key}=(0.9, 0.999) in the group"
             raise PlanError(f'"{self}" in {where}', f"{self.key} is {entry!r}, not a tuple", instead)
         elif self.index >= len(entry):
             some = " or ".join(f'"{self.key}[{i}]"' for i in range(len(entry)))
-            raise PlanError(f'"{self}" in {where}', f"{self.key}={entry!r} has length {len(entry)}", f"Write {some}")
+            raise PlanError(f'"{self}" in {where}', f"{self.key}={entry!r} has length {len(entry)}", f"Use {some}")
         spoiled = [one for one in (entry if self.index is not None else [entry]) if not is_number(one)]
         if spoiled:
             means = [meant_number(one, math.nan) for one in (entry if self.index is not None else [entry])]

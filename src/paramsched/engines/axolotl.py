@@ -99,7 +99,7 @@ class _AxolotlPlan:
         try:
             scheduler = facts.attach(optimizer, plan, options, drive=drive, checked_later=True)
         except MissingFact as error:
-            instead = 'Write lengths in updates or percent, such as "100 steps" or "3%"'
+            instead = 'Use lengths in updates or percent, such as "100 steps" or "3%"'
             raise MissingFact(error.site, error.found, instead, fact=error.fact, example=error.example) from None
         if options.stop:
             trainer.add_callback(end_callback_class()(scheduler, "axolotl.PlanPlugin", stop=True))

@@ -236,7 +236,7 @@ class EngineFacts:
                 raise MissingFact(
                     f"{self.call}(..., tokens_per_sample={tokens_per_sample})",
                     self._reason_for("batch_size"),
-                    f"Write {self.call}(..., calendar=ps.Calendar(tokens_per_step=4096))",
+                    f"For example: {self.call}(..., calendar=ps.Calendar(tokens_per_step=4096))",
                     fact="tokens_per_step",
                     example="4096",
                 )
@@ -250,7 +250,7 @@ class EngineFacts:
         line = f"{fact}={example}"
         if not self.by_keyword:
             line = "tokens_per_sample=1024" if fact == "tokens_per_step" else f"calendar=ps.Calendar({line})"
-        return MissingFact(site, found, f"Write {self.call}(..., {line})", fact=fact, example=example)
+        return MissingFact(site, found, f"For example: {self.call}(..., {line})", fact=fact, example=example)
 
 
 def length_of(loader: Any) -> int | None:

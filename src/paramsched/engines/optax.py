@@ -348,7 +348,9 @@ def _by_label(
         return dict(base), dict.fromkeys(base, factory)
     if unknown := sorted(base.keys() - factory.keys()):
         found = f"no factory for {', '.join(unknown)}"
-        raise UnknownGroup(CallSite("planned", "base"), found, f"Write factory={{{unknown[0]!r}: optax.adamw, …}}")
+        raise UnknownGroup(
+            CallSite("planned", "base"), found, f"For example: factory={{{unknown[0]!r}: optax.adamw, …}}"
+        )
     return {label: base.get(label, {}) for label in factory}, dict(factory)
 
 
@@ -364,7 +366,7 @@ def _optimizers_of(
     """Return the optimizer of each label. With `shared`, `arguments` apply to all labels."""
     if not shared and (unknown := sorted(arguments.keys() - factories.keys())):
         found = f"no factory of this label; the labels are {', '.join(factories)}"
-        raise UnknownGroup(CallSite("planned", unknown[0]), found, f"Write {next(iter(factories))}={{…}}")
+        raise UnknownGroup(CallSite("planned", unknown[0]), found, f"For example: {next(iter(factories))}={{…}}")
     amounts = planned_amounts(resolved, calendar)
     total = calendar.horizon if resolved.clock == PROGRESS else updates_of_horizon(resolved, amounts)
     if total is None:

@@ -255,7 +255,7 @@ def end_callback_class() -> type[Any]:
             self._ending.begin()
             if self._ending.stop and self._scheduler.may_end_early and args.save_strategy == "no":
                 self._scheduler._resume.processes.log(
-                    '%s: save_strategy is "no", so nothing is saved when the job ends by stop_before or stop_on. Write '
+                    '%s: save_strategy is "no", so nothing is saved when the job ends by stop_before or stop_on. Use '
                     'TrainingArguments(…, save_strategy="steps")', self._call,
                 )  # fmt: skip
 

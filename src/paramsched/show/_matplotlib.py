@@ -66,7 +66,7 @@ def axes(
         raise InvalidArgument(
             f"axes(trace, <{len(given)} axes>)",
             f"the trace has {len(chart.panels)} fields: {fields}",
-            f"Write axes(trace, matplotlib.pyplot.subplots({len(chart.panels)}, sharex=True)[1]).",
+            f"For example: axes(trace, matplotlib.pyplot.subplots({len(chart.panels)}, sharex=True)[1]).",
         )
     for panel, ax in zip(chart.panels, given, strict=True):
         _draw_panel(ax, panel, chart)

@@ -89,7 +89,7 @@ def picture(
         if not isinstance(one, Curves):
             found = f"expected the curves of a plan, got {type(one).__name__}"
             call = "ps.show.simulate(scheduler, 100)" if hasattr(one, "step") else "ps.show.figure(plan)"
-            raise InvalidArgument("show(trace)", found, f"Write {call}")
+            raise InvalidArgument("show(trace)", found, f"For example: {call}")
         if one.total < 1 or not one.keys():
             found = f"nothing can be drawn from {len(one.keys())} curves of {one.total} updates"
             instead = 'For example: trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, Calendar(total=100)).'

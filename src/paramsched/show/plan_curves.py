@@ -167,7 +167,9 @@ def simulate(
         raise InvalidArgument(f"simulate(…, {updates}, metrics=…)", found, "Pass one metric per step")
     if metrics is None and any(kind.__name__ == "ReduceLROnPlateau" for kind in type(scheduler).__mro__):
         found = "the scheduler follows a metric, so each step needs one"
-        raise InvalidArgument(f"simulate({type(scheduler).__name__}, …)", found, f"Write metrics=[1.0] * {updates}")
+        raise InvalidArgument(
+            f"simulate({type(scheduler).__name__}, …)", found, f"For example: metrics=[1.0] * {updates}"
+        )
     copied = _copy_of_scheduler(scheduler)
     groups = groups_of(copied.optimizer)
     labels = unique_labels(groups)

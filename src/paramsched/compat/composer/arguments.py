@@ -184,7 +184,7 @@ class TimesInRun:
         """Convert a time that must be greater than 0."""
         found = self.converted(name, written)
         if found is not None and not found.amount:
-            self.report(name, f"{name} must be greater than 0", f'Write {name}: "1ba"')
+            self.report(name, f"{name} must be greater than 0", f'For example: {name}: "1ba"')
             return None
         return found
 
@@ -247,7 +247,12 @@ class _MultiStep:
                 time = times.converted("milestones", composer_time(value), index)
             except InvalidArgument as wrong:
                 path = child_path(times.path, "milestones", index)
-                times.diagnostics.add(path, wrong.found, f'Write "{wrong.sample or "100ba"}"', code=wrong.code)
+                times.diagnostics.add(
+                    path,
+                    wrong.found,
+                    f'Write "{wrong.sample}"' if wrong.sample else 'For example: "100ba"',
+                    code=wrong.code,
+                )
             else:
                 found += [] if time is None else [time.duration]
         return multistep(tuple(found), self.gamma) if found else constant()
@@ -374,7 +379,7 @@ def _check_clocks(times: TimesInRun, warm: ComposerTime, end: ComposerTime | Non
     whole = run.longest if end is None else end
     if whole is not None and warm.clock != whole.clock:
         found = f"it counts {warm.clock}, and t_max counts {whole.clock}"
-        times.report("t_warmup", found, f'Write t_warmup: "100{whole.clock}"')
+        times.report("t_warmup", found, f'For example: t_warmup: "100{whole.clock}"')
     # Composer checks this twice: with the scaled max_duration, and earlier with the unscaled one.
     for longest in (run.longest, None if t_max.unit == "dur" else run.unscaled):
         if end is not None and longest is not None and run.compared(end, longest) == -1:
@@ -440,7 +445,7 @@ class _InverseSquareRoot:
         for name, time in (("t_warmup", self.t_warmup), ("t_scale", self.t_scale), ("t_cooldown", self.t_cooldown)):
             if name not in times.wrong and (time.unit == "dur" or (unit is not None and time.unit != unit)):
                 found = f"{time}: llm-foundry requires the unit of max_duration"
-                times.report(name, found, f'Write {name}: "100{unit or "tok"}"')
+                times.report(name, found, f'For example: {name}: "100{unit or "tok"}"')
         if times.diagnostics.count:
             return _PLACEHOLDER
         warm = times.converted("t_warmup", self.t_warmup, scaled=False)

@@ -258,7 +258,7 @@ def _given_value(key: str, value: Any, path: str, run: TrainerRun, diagnostics: 
     if isinstance(value, list):
         found = "a list has one value for each group, which a plan selects by name"
         first = value[0] if value and is_plain_number(value[0]) else 1
-        diagnostics.add(child_path(path, key), found, f"Write {key}: {first}", code=REFUSED_VALUE)
+        diagnostics.add(child_path(path, key), found, f"For example: {key}: {first}", code=REFUSED_VALUE)
         return first
     if value != _AUTO:
         return value

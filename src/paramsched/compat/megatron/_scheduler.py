@@ -335,7 +335,7 @@ class OptimizerParamScheduler:
             # Megatron's text, which its users' tests compare.
             found = f"class input value {own} and checkpointvalue {saved} for {what} do not match"
             raise AssertedArgument(
-                "OptimizerParamScheduler", found, f"Write {name}={saved!r}, or override_opt_param_scheduler=True"
+                "OptimizerParamScheduler", found, f"Use {name}={saved!r}, or override_opt_param_scheduler=True"
             )
         _log.info(" > using checkpoint value %s for %s", saved, what)
         return saved
@@ -362,11 +362,11 @@ class OptimizerParamScheduler:
         for name, example in _NUMBERS.items():
             if (name != "wsd_decay_steps" or wsd) and not is_number(value := getattr(self, name)):
                 found = f"expected a number, got {type(value).__name__}"
-                raise _asserted(name, value, found, f"Write {name}={example}")
+                raise _asserted(name, value, found, f"For example: {name}={example}")
         for name, choices in _STYLES.items():
             style, known = getattr(self, name), get_args(choices)
             if (name != "lr_wsd_decay_style" or wsd) and (not isinstance(style, str) or style not in known):
-                raise _asserted(name, style, did_you_mean(str(style), known), f'Write {name}="{known[-1]}"')
+                raise _asserted(name, style, did_you_mean(str(style), known), f'For example: {name}="{known[-1]}"')
         if self.wd_incr_steps == 0 and self.wd_incr_style != "constant":
             instead = f"Write wd_incr_steps={self.lr_decay_steps}"
             raise _asserted("wd_incr_steps", 0, "it must be greater than 0", instead)

@@ -227,7 +227,7 @@ def read_megatron_arguments(
             written[name] = None if computed else value_of_words(value), path
         elif name in _RENAMED and value is not None:
             found = f"Megatron-LM rejects {name}, which is deprecated"
-            instead = f"Write {_RENAMED[name]} in place of {name}"
+            instead = f"Use {_RENAMED[name]} in place of {name}"
             diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
         elif name in _TOKENS:
             _refuse_tokens(name, path, options, diagnostics)
@@ -280,9 +280,9 @@ def _refuse_tokens(
     size = length if by == "samples" else length and batch and length * batch
     own_name = name.replace("tokens", by)
     divisor = "seq_length" if by == "samples" else "seq_length and global_batch_size"
-    known = f"Write {own_name}: {int(tokens // size)} instead of {name}" if tokens and size else ""
+    known = f"Use {own_name}: {int(tokens // size)} instead of {name}" if tokens and size else ""
     found = "Megatron-LM does not count tokens, as Megatron-DeepSpeed does"
-    instead = known or f"Write {own_name} instead of {name}: the tokens divided by {divisor}"
+    instead = known or f"Use {own_name} instead of {name}: the tokens divided by {divisor}"
     diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
 
 
@@ -301,14 +301,14 @@ def check_together(arguments: MegatronArguments, places: Mapping[str, str], diag
     _, decay, wsd_decay, warmup = arguments.counts(other)
     for name, count in (("lr_decay", decay), ("lr_wsd_decay", wsd_decay), ("lr_warmup", warmup)):
         if count and counts.train:  # else the unit of the run is unknown
-            refuse(f"{name}_{other}", f"the run counts {unit}", f"Write {name}_{unit}")
+            refuse(f"{name}_{other}", f"the run counts {unit}", f"Use {name}_{unit}")
     if arguments.lr_warmup_fraction is not None and counts.warmup:
         refuse("lr_warmup_fraction", f"it cannot be used with lr_warmup_{unit}", "Leave one of them out", SAID_TWICE)
     if arguments.lr_decay_style == "WSD" and counts.wsd_decay is None:
-        refuse("lr_decay_style", "WSD requires the length of its decay", f"Write lr_wsd_decay_{unit}: 1000")
+        refuse("lr_decay_style", "WSD requires the length of its decay", f"For example: lr_wsd_decay_{unit}: 1000")
     for name, value in (("min_lr", arguments.min_lr), ("lr_warmup_init", arguments.lr_warmup_init)):
         if arguments.lr is not None and value > arguments.lr:
-            refuse(name, f"it must not be greater than lr={arguments.lr:g}, got {value:g}", f"Write {name}: 0")
+            refuse(name, f"it must not be greater than lr={arguments.lr:g}, got {value:g}", f"For example: {name}: 0")
     start, end = arguments.start_weight_decay, arguments.end_weight_decay
     if arguments.weight_decay_incr_style == "constant":
         if start is not None or end is not None:
@@ -341,7 +341,7 @@ def _check_batch_sizes(
                 MISSING_FACT,
             )
         elif steps[0][0] != 0:
-            refuse(name, "the first threshold must be 0", f"Write 0:{steps[0][1]} first")
+            refuse(name, "the first threshold must be 0", f"For example: 0:{steps[0][1]}")
         elif near := [size for (begin, _), (end, size) in pairwise(steps) if begin == end]:
             found = f"two thresholds are the same number of samples, tokens // {arguments.seq_length}"
             refuse(name, found, f"Leave out the entry of batch size {near[0]}, or write a larger threshold")
@@ -350,7 +350,7 @@ def _check_batch_sizes(
                 "with train_iters, Megatron converts lengths by micro_batch_size * data_parallel_size samples per "
                 "iteration, which is unknown"
             )
-            instead = "Write train_samples, or micro_batch_size and data_parallel_size"
+            instead = "Use train_samples, or micro_batch_size and data_parallel_size"
             refuse("train_iters", found, instead, MISSING_FACT)
     if arguments.rampup_batch_size is None:
         return
@@ -363,7 +363,7 @@ def _check_batch_sizes(
         refuse("rampup_batch_size", found, "For example: global_batch_size: 1536", MISSING_FACT)
     elif batch < first or (batch - first) % increment:
         found = f"the increase from {first} to {batch} must be a multiple of {increment}"
-        refuse("rampup_batch_size", found, f"Write global_batch_size: {first + increment}")
+        refuse("rampup_batch_size", found, f"For example: global_batch_size: {first + increment}")
     elif (rises := (batch - first) // increment) > _MAX_RISES:
         found = f"the batch size increases {rises:,} times; at most {_MAX_RISES:,} are supported"
         refuse("rampup_batch_size", found, f"Write rampup_batch_size: [{first}, {batch - first}, {samples}]")

@@ -96,7 +96,7 @@ def warn_of_ramp(data: Any, arguments: MegatronArguments) -> None:
         entries = " ".join(f"{begin * tokens}:{ramp[0] + rise * ramp[1]}" for rise, begin in enumerate(begins))
     found = "it has no effect since Megatron-LM core 0.18 (532ad926, 2026-04-21)"
     instead = (
-        f'Write step_batch_size_schedule: "{entries}" in place of it and global_batch_size; for an older version read '
+        f'Use step_batch_size_schedule: "{entries}" in place of it and global_batch_size; for an older version read '
         "the config as megatron_0_17"
     )
     warn_user(Diagnostic(path, found, instead, at_key=True, code=UNUSED_SETTING))

@@ -63,7 +63,7 @@ def complete_options(data: Any, options: Options, calendar: Calendar | None, dia
             diagnostics.add(child_path(ROOT, *one.split(".")), found, "Use its value", code=MISSING_FACT)
         if "max_steps" in options:
             found = "Megatron-Bridge: the schedule is that of another length"
-            diagnostics.add(options["max_steps"][1], found, "Write lr_decay_iters", code=OUTSIDE_PLAN)
+            diagnostics.add(options["max_steps"][1], found, "Use lr_decay_iters", code=OUTSIDE_PLAN)
         return
     if "_target_" in data["lr_scheduler"] or not is_plain_number(options.get("lr", (None, ""))[0]):
         found = "Automodel: expected the arguments of its scheduler, and a number for lr of the optimizer"

@@ -185,7 +185,7 @@ def _run_of(arguments: MegatronArguments, diagnostics: DiagnosticCollector) -> _
     if not 0 <= warm < decay:
         found = f"the warmup, {float(warm / scale):,.12g}, must be shorter than the entire schedule of lr, {length:,}"
         name, shorter = (f"lr_warmup_{arguments.unit}", length // 10) if share is None else ("lr_warmup_fraction", 0.01)
-        diagnostics.add(ROOT, found, f"Write {name}: {shorter}", code=REFUSED_VALUE)
+        diagnostics.add(ROOT, found, f"For example: {name}: {shorter}", code=REFUSED_VALUE)
     if wsd > decay:
         found = f"the decay of WSD, {wsd // scale:,}, must not be longer than the entire schedule of lr, {length:,}"
         diagnostics.add(ROOT, found, f"Use a smaller lr_wsd_decay_{arguments.unit}", code=REFUSED_VALUE)
@@ -254,7 +254,7 @@ def _planned_root(
     else:
         if not run.scale:
             found = "without a warmup, inverse-square-root counts samples, but the batch size is unknown"
-            instead = "Write global_batch_size, or lr_warmup_iters"
+            instead = "Use global_batch_size, or lr_warmup_iters"
             diagnostics.add(child_path(ROOT, "lr_decay_style"), found, instead, code=MISSING_FACT)
         root = inverse_sqrt(run.length(1))
         if run.scale > 1:

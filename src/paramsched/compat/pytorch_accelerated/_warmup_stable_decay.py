@@ -201,7 +201,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
             raise InvalidArgument(
                 f"{call}(warmup_starting_lr={warmup_starting_lr!r})",
                 f"it should not exceed the maximum base learning rate, {highest!r}",
-                f"Write {highest / 100!r}",
+                f"For example: {highest / 100!r}",
             )
         if self.num_checkpoints > 1 and self.decay_phase_ratio > _MAX_DECAY:
             raise InvalidArgument(

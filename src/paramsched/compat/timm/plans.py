@@ -195,8 +195,9 @@ _MAX_ROUNDED_COUNTS: Final = 10_000_000
 def check_together(arguments: TimmArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:
     """Report combinations of arguments that timm refuses."""
 
-    def refuse(name: str, found: str, example: object, code: str = REFUSED_VALUE) -> None:
-        diagnostics.add(places[name], found, entry=(places[name].rpartition(".")[2], example), code=code)
+    def refuse(name: str, found: str, example: object, code: str = REFUSED_VALUE, *, promise: bool = False) -> None:
+        entry = (places[name].rpartition(".")[2], example)
+        diagnostics.add(places[name], found, entry=entry, code=code, is_example=not promise)
 
     if not arguments.step_on_epochs and not arguments.updates_per_epoch:
         found = "lr changes at each update, and the number of updates per epoch is unknown"
@@ -218,7 +219,7 @@ def check_together(arguments: TimmArguments, places: Mapping[str, str], diagnost
     if arguments.sched == "plateau":
         if not arguments.step_on_epochs:
             opposite = places["step_on_epochs"].endswith("sched_on_updates")
-            refuse("step_on_epochs", "a plateau must step by epochs", not opposite)
+            refuse("step_on_epochs", "a plateau must step by epochs", not opposite, promise=True)
         if arguments.decay_rate >= 1:
             refuse("decay_rate", f"it must be less than 1, got {arguments.decay_rate!r}", 0.1)
 
@@ -372,11 +373,11 @@ def _check_metric(arguments: TimmArguments, places: Mapping[str, str], diagnosti
     )
     if arguments.eval_metric is None:
         found = "the name of the metric of the plateau is missing"
-        instead = f"Write eval_metric: {metric}, or a native plan, lr: plateau({mode})"
+        instead = f"Use eval_metric: {metric}, or a native plan, lr: plateau({mode})"
         diagnostics.add(places["sched"], found, instead, code=MISSING_FACT)
     if arguments.warmup:
         found = "timm ignores the metric during the warmup, and a rule of a plan does not"
         ramp = linear(absolute(arguments.warmup_lr), 1.0, arguments.length(arguments.warmup))
         line = f'every({ramp} >> constant(), "epoch")'
-        instead = f"Write warmup_epochs: 0, or a native plan, lr: {line} * plateau({mode})"
+        instead = f"Use warmup_epochs: 0, or a native plan, lr: {line} * plateau({mode})"
         diagnostics.add(places["warmup_epochs"], found, instead, code=MISSING_FACT)

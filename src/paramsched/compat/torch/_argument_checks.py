@@ -152,7 +152,7 @@ def require_epoch(site: CallSite, epoch: Any) -> None:
 def require_function(function: Any, name: str) -> None:
     """Raise an error if an object is not callable."""
     if not callable(function):
-        instead = f"Write {name}=lambda epoch: 0.95 ** epoch"
+        instead = f"For example: {name}=lambda epoch: 0.95 ** epoch"
         raise InvalidCall(f"{name} should be a function, but got {type(function).__name__}", "", instead)
 
 

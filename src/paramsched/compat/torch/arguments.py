@@ -297,7 +297,7 @@ class _OneCycleLR:
         if total is None:
             total = 10
             if not at.wrong & {"total_steps", "epochs", "steps_per_epoch"}:
-                instead = "Write total_steps, or epochs and steps_per_epoch"
+                instead = "Use total_steps, or epochs and steps_per_epoch"
                 at.diagnostics.add(at.places["total_steps"], "it is missing", instead, code=WRONG_ARGUMENT)
         top = self.pct_start * total - 1
         ends = [top, 2 * top, total - 1] if three else [top, total - 1]

@@ -313,7 +313,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         """Return the value of each group at `last_epoch`; subclasses override it, users call `get_last_lr()`."""
         raise NotImplementedError(
             f"{type(self).__name__}.get_lr() is not defined; it returns the lr of each group. "
-            "Write def get_lr(self): return [base * 0.9 ** self.last_epoch for base in self.base_lrs]"
+            "For example: def get_lr(self): return [base * 0.9 ** self.last_epoch for base in self.base_lrs]"
         )
 
     def get_last_lr(self) -> list[Number]:

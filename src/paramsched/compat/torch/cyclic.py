@@ -91,7 +91,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
     ) -> None:
         self.optimizer = optimizer_of(optimizer)
         if mode not in _MODES and scale_fn is None:
-            raise torch_error("mode is invalid and scale_fn is None", f"Write mode as one of {', '.join(_MODES)}")
+            raise torch_error("mode is invalid and scale_fn is None", f"Use one of the modes {', '.join(_MODES)}")
         if scale_fn is not None:
             require_function(scale_fn, "scale_fn")
         elif mode == "exp_range":
@@ -223,7 +223,7 @@ def _step_size(name: str, size: Any) -> float:
         return float(size)
     except (TypeError, ValueError, OverflowError):
         raise InvalidCall(
-            CallSite("CyclicLR", name, shown(size)), "expected a number of epochs", f"Write {name}=2000"
+            CallSite("CyclicLR", name, shown(size)), "expected a number of epochs", f"For example: {name}=2000"
         ) from None
 
 

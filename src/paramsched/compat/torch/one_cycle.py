@@ -111,7 +111,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         for name, factor in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
             if as_float(CallSite("OneCycleLR", name), factor) == 0:
                 raise InvalidArgument(
-                    CallSite("OneCycleLR", name, "0"), f"the lr is divided by {name}", f"Write {name}=25.0"
+                    CallSite("OneCycleLR", name, "0"), f"the lr is divided by {name}", f"For example: {name}=25.0"
                 )
         with unchanged_on_error(optimizer):
             if last_epoch == -1:

@@ -291,7 +291,7 @@ def to_plan(
     if found.interval is None and "interval" not in found.beside and entry.name != "ReduceLROnPlateau":
         unknown = (
             "the config does not specify whether it steps after each update or once per epoch; updates are assumed. "
-            "Write interval: epoch, or interval: step, next to it"
+            "Add interval: epoch, or interval: step, next to it"
         )
         warn_user(Diagnostic(found.path, unknown, code=UNKNOWN_INTERVAL))
     return plan

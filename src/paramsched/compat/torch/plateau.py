@@ -123,7 +123,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             warn_user(Problem(found=EPOCH_DEPRECATION_WARNING))
         self.last_epoch = epoch
         if not math.isfinite(value) and self.nonfinite == "ignore":
-            instead = 'Write nonfinite="count" to count it as no improvement, or nonfinite="raise" to raise an error.'
+            instead = 'Use nonfinite="count" to count it as no improvement, or nonfinite="raise" to raise an error.'
             found, site = "the metric is not finite and is ignored", f"ReduceLROnPlateau.step({value})"
             warn_user(Problem(site=site, found=found, advice=Advice(Sentence(instead))))
         cuts = self._counts(value)
@@ -195,7 +195,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         if blocked and not self._warned:
             self._warned = True
             found = "an lr is no longer reduced, because it would drop by eps or less"
-            advice = Advice(Sentence("Write eps=0.0 to reduce it further."))
+            advice = Advice(Sentence("Use eps=0.0 to reduce it further."))
             warn_user(Problem(site=f"ReduceLROnPlateau(eps={self.eps})", found=found, advice=advice))
 
     @property

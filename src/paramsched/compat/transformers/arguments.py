@@ -79,7 +79,7 @@ class Run:
 
     def require_total(self, why: str) -> None:
         """Report that `num_cycles` needs the number of updates of the run."""
-        instead = f"Write {self.total_name}: 1000, or pass a calendar with steps_per_epoch"
+        instead = f"For example: {self.total_name}: 1000, or pass a calendar with steps_per_epoch"
         self.refuse("num_cycles", f"{why} the number of updates of the run", instead, MISSING_FACT)
 
     def require_rate(self, why: str) -> None:

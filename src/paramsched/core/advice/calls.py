@@ -179,7 +179,9 @@ def register_builder(
         raise InvalidArgument(f"{kind} {name!r}", "the name is taken", "Choose another name")
     if not isinstance(built_class(builder), type):
         made = "Curve" if kind == "curve" else "Schedule"
-        raise InvalidArgument(f"{kind} {name!r}", "its return annotation is missing", f"Write def {name}(…) -> {made}:")
+        raise InvalidArgument(
+            f"{kind} {name!r}", "its return annotation is missing", f"For example: def {name}(…) -> {made}:"
+        )
     known = explain_wrong_keywords(builder, prefix + name, is_shape=True)
     known.__doc__ = with_other_names(known.__doc__, prefix + name)
     table[name] = known

@@ -215,7 +215,7 @@ def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> f
         raise InvalidArgument(f"observe({metric}=…)", found, write=f"observe({metric}=float(value))") from None
     if not math.isfinite(number):
         if nonfinite == "raise":
-            instead = f'Write {name}(…, nonfinite="ignore") to skip it'
+            instead = f'Use {name}(…, nonfinite="ignore") to skip it'
             raise InvalidArgument(f"observe({metric}={number})", "must be finite", instead)
         if nonfinite == "ignore":
             return None

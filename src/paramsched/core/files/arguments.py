@@ -389,7 +389,7 @@ def updates_with_accumulation(
         return calendar.updates_per_epoch
     if not is_count(accumulation, 1):
         found = f"expected an integer of at least 1, got {short_json(accumulation)}"
-        diagnostics.add(path, found, f"Write {path.rpartition('.')[2]}: 4", code=WRONG_TYPE)
+        diagnostics.add(path, found, f"For example: {path.rpartition('.')[2]}: 4", code=WRONG_TYPE)
         return calendar.updates_per_epoch
     if calendar.accumulation is not None and calendar.accumulation != accumulation:
         found = f"it is {accumulation}, but the specified accumulation of {calendar.accumulation} takes precedence"

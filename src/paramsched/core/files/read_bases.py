@@ -329,5 +329,5 @@ def _package_folder(package: str, site: str, error: Callable[..., ConfigError]) 
     found = f"{site}: the package {package} is not installed"
     if package in _RENAMED:
         name = _RENAMED[package]
-        raise error(f"{found}; it is called {name} now", f"Write {name} in place of {package}")
+        raise error(f"{found}; it is called {name} now", f"Use {name} in place of {package}")
     raise error(found, f"Write pip install {_DISTRIBUTIONS.get(package, package)}")

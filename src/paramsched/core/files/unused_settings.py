@@ -50,7 +50,7 @@ def report_unused_settings(
     if program:
         missing = f"its defaults for {', '.join(defaulted)} are not those of {library}" if not unused else ""
         found = f"this is a {'command' if command else 'config'} of {program}: {found or missing}"
-    instead = "; ".join(f"Write {name} in place of {key}" for key, name in meant.items())
+    instead = "; ".join(f"Use {name} in place of {key}" for key, name in meant.items())
     if program or meant:
         native = 'Use a native plan, such as lr: warmup("5%") >> cosine()'
         diagnostics.add(path, found, instead or native, at_key=bool(unused), code=UNKNOWN_FIELD)

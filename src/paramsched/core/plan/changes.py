@@ -137,7 +137,7 @@ class PlanLines:
                             f"the plan has initial={before!r}, and another base would change the past values",
                             Advice(
                                 Sentence(
-                                    f"Write change(…, {given.name}=…)",
+                                    f"Use change(…, {given.name}=…)",
                                     "Leave @GROUP out, because a target has no groups",
                                 )
                             ),
@@ -161,8 +161,8 @@ class PlanLines:
                 f"{given.name} has {where}; it has lines for {known}",
                 Advice(
                     Sentence(
-                        f"Write change(…, {given.name}=…) for all lines",
-                        f"Write {given.name}=SCHEDULE for all of them",
+                        f"Use change(…, {given.name}=…) for all lines",
+                        f"Use one schedule of {given.name} for all of them",
                     )
                 ),
             )

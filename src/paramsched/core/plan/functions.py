@@ -104,7 +104,7 @@ def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | No
         choices = [f"group={named[0]!r}"] if named else []
         if None in lines and len(named) == len(others):  # a name without a line of its own
             choices.append(f"group={'others' if 'others' not in named else 'all others'!r} for the default line")
-        raise PlanError(site, lines_found, f"Write {', or '.join(choices)}" if choices else _BY_NAME)
+        raise PlanError(site, lines_found, f"Use {', or '.join(choices)}" if choices else _BY_NAME)
     overlaps = {selector: overlap_of(group, selector) for selector in others}
     inside = next((selector for selector in others if overlaps[selector] is Overlap.INSIDE), None)
     if inside is None and (None not in lines or Overlap.UNKNOWN in overlaps.values()):

@@ -398,7 +398,7 @@ class Plan:
         horizon: 7000
         lr: take(warmup(100) >> constant(), 6000) >> linear(previous, over=1000)
         """
-        site, instead = f'cooldown("{at}", "{over}")', f'Write plan.change("{at}", lr=linear(previous, 0))'
+        site, instead = f'cooldown("{at}", "{over}")', f'For example: plan.change("{at}", lr=linear(previous, 0))'
         if self.clock == PROGRESS:
             raise _without_horizon(site, instead)
         lines = PlanLines(self.as_written(), self.horizon, self.clock)

@@ -113,7 +113,7 @@ def recorded_amounts(clock: str, given: Iterable[float]) -> Array:
     sample = "[0, 4096, 8192]" if whole else "[0.0, 0.25, 0.5]"
 
     def refused(found: str) -> InvalidArgument:
-        return InvalidArgument("trace(…, amounts=…)", found, f"Write amounts={sample}")
+        return InvalidArgument("trace(…, amounts=…)", found, f"For example: amounts={sample}")
 
     try:
         amounts = np.asarray(given if isinstance(given, np.ndarray) else list(given))

@@ -283,7 +283,7 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     refuse_metrics(call, given)
     if unit is None:
         name = next((name for name in given if CLOCK_SYNONYMS.get(name, name) in CLOCKS), "tokens")
-        raise InvalidArgument(site, "the plan's clock counts updates", f'Write ps.Plan(…, clock="{name}")')
+        raise InvalidArgument(site, "the plan's clock counts updates", f'Use ps.Plan(…, clock="{name}")')
     if unit == PROGRESS:
         found = "the plan's clock is the progress of the run, which no update consumes"
         raise InvalidArgument(site, found, "For example: scheduler.report(progress=0.37)")

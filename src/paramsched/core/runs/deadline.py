@@ -263,8 +263,9 @@ def _require_seconds_without_horizon(plan: Plan, site: str) -> None:
     if clock != "seconds":
         found = f"a deadline needs the clock of seconds, and the plan's clock counts {clock or 'updates'}"
         instead = (
-            'Write stop_before="slurm - 5 min" in place of the deadline to end the job in time with an unchanged plan. '
-            'Write ps.Plan(…, clock="seconds") to make the whole plan end at the deadline'
+            'For example: stop_before="slurm - 5 min" in place of the deadline, to end the job in time with an unchanged '
+            "plan. "
+            'Use ps.Plan(…, clock="seconds") to make the whole plan end at the deadline'
         )
         raise InvalidArgument(site, found, instead)
     if plan.horizon is not None:

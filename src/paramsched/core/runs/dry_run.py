@@ -141,7 +141,9 @@ def dry_run(
                 calendar = replace(calendar, deadline=f"in {horizon} s")
                 source = replace(source, until=horizon)
                 text = f"the deadline of the resumed run is unknown; the values are those of a horizon of {horizon:g} "
-                messages.append(("info", text + 'seconds, as before. Write --deadline "in 55 min" for another one'))
+                messages.append(
+                    ("info", text + 'seconds, as before. For example: --deadline "in 55 min" for another one')
+                )
             # Driven by hand, because only optimizers of torch have hooks. The values are the same.
             scheduler = Scheduler(
                 made if names else made[ALONE], source, calendar=calendar, drive="manual", on_change=on_change, t=start

@@ -223,7 +223,7 @@ class PlanSource:
 
 def _not_a_watched_file(call: str, watch: Any) -> InvalidArgument:
     found = "only the path of a plan file can be watched"
-    instead = f'Write "plan.yaml" in place of the plan, and keep watch={watch!r}'
+    instead = f'Pass "plan.yaml" in place of the plan, and keep watch={watch!r}'
     return InvalidArgument(f"{call}(…, watch={watch!r})", found, instead)
 
 

@@ -115,7 +115,7 @@ def checked_progress(call: str, unit: str | None, given: Mapping[str, Any], most
     if unit is None and given and PROGRESS not in given:
         checked_amount(call, unit, given)  # raises
     if unit is None:
-        raise InvalidArgument(site, "the plan's clock counts updates", 'Write ps.Plan(…, clock="progress")')
+        raise InvalidArgument(site, "the plan's clock counts updates", 'Use ps.Plan(…, clock="progress")')
     if unit != PROGRESS:
         instead = f"For example: scheduler.consumed({unit}={example_of_size(unit)})"
         raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)

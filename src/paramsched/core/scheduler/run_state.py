@@ -448,6 +448,6 @@ def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, cloc
     except MissingFact:
         lacks, value = lacking_amount(unit)
         raise StateError(
-            f"{whose} is at update {found.t} and carries no {lacks}. Write ps.Scheduler(optimizer, plan) on an "
+            f"{whose} is at update {found.t} and carries no {lacks}. Use ps.Scheduler(optimizer, plan) on an "
             f"optimizer without a count, then scheduler.seek({found.t}, {unit}={value}), then load the checkpoint"
         ) from None

@@ -233,7 +233,7 @@ def level_of(site: str | CallSite, level: Level) -> Level:
     if isinstance(level, AffineLevel):
         return level_from_parts(level.factor, level.offset)
     if isinstance(level, str) and level in NEIGHBOR_LEVELS:
-        advice = Advice(Sentence(f"Write ps.{level}", f"Write {level} without quotes"))
+        advice = Advice(Sentence(f"Write ps.{level}", f"Write {level}"))
         raise InvalidArgument(site_with_value(site, level), "expected a level, got str", advice)
     return finite_number(site, level)
 

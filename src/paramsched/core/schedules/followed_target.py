@@ -38,7 +38,7 @@ class FollowedTarget(Schedule):
     has_neighbor_levels = False  # they are levels of the target, which is resolved separately
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        raise Unresolved(str(self), f"it follows {self.name} of a plan that is not resolved", "Write plan.resolve(…)")
+        raise Unresolved(str(self), f"it follows {self.name} of a plan that is not resolved", "Use plan.resolve(…)")
 
     def _resolve(self, span: Span) -> Schedule:
         """Resolve the schedule of the target for the whole run, as in the line of the target."""

@@ -100,7 +100,7 @@ class Span:
     def exact(self, duration: Duration) -> Fraction:
         if duration.until:
             found = '"until" is only valid as the length of a stage'
-            instead = f'Write over="{duration}" of a stage, or "{Duration(duration.terms)}" here'
+            instead = f'Use over="{duration}" of a stage, or "{Duration(duration.terms)}" here'
             raise InvalidArgument(f'"{duration}"', found, instead)
         return self.calendar.exact(duration, begin=self.begin)
 

@@ -369,7 +369,7 @@ def _checked_count(name: str, value: Any, least: int) -> int:
     is_loader = isinstance(value, Sized) and not isinstance(value, (Sequence, Mapping))
     if name.endswith("_per_epoch") and is_loader:
         found = f"expected an integer, got {type(value).__name__}"
-        raise InvalidArgument(CallSite("Calendar", name), found, f"Write {name}=len(loader)")
+        raise InvalidArgument(CallSite("Calendar", name), found, f"For example: {name}=len(loader)")
     sample = facts_by_name()[name].marker("example")
     with suppress(TypeError, ValueError, OverflowError):
         count = ceil(abs(float(value)))

@@ -45,7 +45,7 @@ def count_above_zero(config: Any, path: str, name: str, diagnostics: DiagnosticC
         diagnostics.add(
             child_path(path, name),
             f"expected an integer of at least 1, got {value!r:.40}",
-            f"Write {name}=12",
+            f"For example: {name}=12",
             code=WRONG_TYPE,
         )
         return None
@@ -199,7 +199,7 @@ def _train_length(train: Any, diagnostics: DiagnosticCollector) -> tuple[int | N
         loop = _LENGTHS_OF_LOOPS[not by_epoch][0]
     for (own, own_length), (other, other_length) in permutations(_LENGTHS_OF_LOOPS):
         if loop == own and other_length in train:
-            instead = f"Write {own_length}=…, or dict(type='{other}', {other_length}=…)"
+            instead = f"Use {own_length}=…, or dict(type='{other}', {other_length}=…)"
             path_of_length = child_path(path, other_length)
             diagnostics.add(path_of_length, f"{loop} has no {other_length}", instead, code=REFUSED_VALUE)
     return epochs, iterations

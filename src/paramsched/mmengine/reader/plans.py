@@ -369,7 +369,7 @@ def _check_names(row: SchedulerRow, parsed: _ParsedScheduler, family: str) -> No
             parsed.diagnostics.add(path, found, at_key=True, code=WRONG_ARGUMENT, replace=replaced)
     for name, one in row.arguments.items():
         if one.default is ... and name not in parsed.arguments:
-            parsed.refuse(name, f"it is missing: {one.meaning}", f"Write {name}=…", WRONG_ARGUMENT)
+            parsed.refuse(name, f"it is missing: {one.meaning}", f"Pass {name}=…", WRONG_ARGUMENT)
     if parsed.arguments.get("last_step", -1) != -1:
         parsed.refuse("last_step", "a Plan starts at update 0", "Leave it out; to resume, call scheduler.seek")
 

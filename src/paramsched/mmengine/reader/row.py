@@ -264,7 +264,7 @@ class SchedulerRow:
         else:
             if end <= begin:
                 message = f"end should be larger than begin, but got begin={begin}, end={end}"
-                instead = f"Write end={begin + 1} or more, or leave the scheduler out if the run ends before it"
+                instead = f"Use end={begin + 1} or more, or leave the scheduler out if the run ends before it"
                 yield invalid("end", message, instead=instead)
             if not isinstance(last, int) or isinstance(last, bool) or last < -1:
                 message = f"expected an integer of at least -1, got last_step={last!r}"

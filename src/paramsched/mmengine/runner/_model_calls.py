@@ -129,7 +129,7 @@ def parse_losses(output: Any) -> tuple[torch.Tensor, dict[str, Any]]:
         return loss, {"loss": loss.detach()}
     if not isinstance(output, Mapping):
         raise ParamschedError(
-            f"expected a loss from the model, got {type(output).__name__}. Write Runner(loss=…), or return a "
+            f"expected a loss from the model, got {type(output).__name__}. Pass Runner(loss=…), or return a "
             "tensor or a dict of losses"
         )
     means = {}

@@ -206,16 +206,16 @@ def check_schedulers(
                 check_schedulers(config[name], child_path(path, name), diagnostics, {"": models[name]}, lengths)
             else:
                 diagnostics.add(
-                    child_path(path, name), "it is missing", f"Write {name}=None for no scheduler", code=WRONG_ARGUMENT
+                    child_path(path, name), "it is missing", f"Use {name}=None for no scheduler", code=WRONG_ARGUMENT
                 )
     else:
         many = list(config) if isinstance(config, (list, tuple)) else [config]
         built = [isinstance(one, _ParamScheduler) for one in many]
         if any(built) and names:
-            instead = f"Write {{{names[0]!r}: [scheduler], …}}, or dict(type=…)"
+            instead = f"Use {{{names[0]!r}: [scheduler], …}}, or dict(type=…)"
             diagnostics.add(path, "a built scheduler belongs to one optimizer", instead, code=REFUSED_VALUE)
         elif any(built) and not all(built):
-            found, instead = "built schedulers and dicts are mixed", "Write dicts only, or build all of them"
+            found, instead = "built schedulers and dicts are mixed", "Use dicts only, or build all of them"
             diagnostics.add(path, found, instead, code=REFUSED_VALUE)
         elif not any(built):
             for index, one in enumerate(many):

@@ -209,7 +209,7 @@ def _read_train_cfg(config: Any, path: str, diagnostics: DiagnosticCollector) ->
         diagnostics.add(f"{path}.by_epoch", found, "Omit one of them", code=REFUSED_VALUE)
     counted, other = ("max_epochs", "max_iters") if by_epoch else ("max_iters", "max_epochs")
     if config.get(counted) is None:
-        instead = f"Write train_cfg=dict(by_epoch={by_epoch}, {counted}=12)"
+        instead = f"For example: train_cfg=dict(by_epoch={by_epoch}, {counted}=12)"
         diagnostics.add(f"{path}.{counted}", "it is missing", instead, code=WRONG_ARGUMENT)
     if config.get(other) is not None:
         why = f"with by_epoch={by_epoch}" if loop is None or train.by_epoch is not None else f"with type={loop!r}"

@@ -157,7 +157,7 @@ class AcceleratedWrapper:
             if error.fact in ("seconds_per_step", PROGRESS):
                 raise
             by_length = "Runner(..., tokens_per_sample=1024), or " if error.fact == "tokens_per_step" else ""
-            instead = f"Write {by_length}Runner(..., amount_of=lambda batch: …)"
+            instead = f"Use {by_length}Runner(..., amount_of=lambda batch: …)"
             raise MissingFact(error.site, error.found, instead, fact=error.fact, example=error.example) from None
 
     def zero_grad(self, **kwargs: Any) -> None:

@@ -265,7 +265,7 @@ class Runner:
         if self.given["train_dataloader"] is None:
             raise ParamschedError(
                 "Runner.train(): the arguments for training are missing. "
-                "Write Runner(model, train_dataloader=…, train_cfg=…, optim_wrapper=…)"
+                "For example: Runner(model, train_dataloader=…, train_cfg=…, optim_wrapper=…)"
             )
         # A new folder is created only after the checkpoint was read, so that an error leaves no folder behind.
         is_new = not in_main_process(self.accelerator, self.work_dir.is_dir)
@@ -405,7 +405,7 @@ class Runner:
         """Validate or test. Before any training, load the weights of `load_from` first."""
         if self.given[f"{mode}_dataloader"] is None:
             raise ParamschedError(
-                f"Runner.{mode}(): {mode}_dataloader is missing. Write Runner(model, {mode}_dataloader=…)"
+                f"Runner.{mode}(): {mode}_dataloader is missing. For example: Runner(model, {mode}_dataloader=…)"
             )
         if self.train_loop is None:  # otherwise Accelerate has moved it already
             self.model.to(self.accelerator.device)

@@ -85,7 +85,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
                 f"end should be larger than begin, but got begin={begin}, end={end}. Write end={begin + 1}"
             )
         if not isinstance(last_step, int) or isinstance(last_step, bool) or last_step < -1:
-            raise AssertionError(f"last_step={last_step!r}: expected an integer of at least -1. Write -1 to start")
+            raise AssertionError(f"last_step={last_step!r}: expected an integer of at least -1. Use -1 to start")
         self.optimizer, self.param_name = optimizer, param_name
         self.begin, self.end, self.by_epoch, self.verbose = begin, end, by_epoch, verbose
         self.base_values = []
@@ -172,7 +172,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         changed = compare_arguments(self, state_dict)
         if changed:
             listed = ", ".join(f"{name}: {ours!r} -> {theirs!r}" for name, (ours, theirs) in changed.items())
-            instead = "Write paramsched.mmengine.schedulers.restore(…, on_change='new') to keep the new ones"
+            instead = "Use paramsched.mmengine.schedulers.restore(…, on_change='new') to keep the new ones"
             found = f"the saved arguments replace this scheduler's: {listed}"
             site = f"{type(self).__name__}.load_state_dict"
             warn_user(Problem(site=site, found=found, advice=Advice(Sentence(instead))))
@@ -377,7 +377,7 @@ class RuleScheduler(_ParamScheduler):
             name = (absent or positional)[0]
             raise TypeError(
                 f"{cls.__name__}.build_iter_from_epoch: pass {name} by keyword, so that it can be converted. "
-                f"Write {name}=…"
+                f"Pass {name}=…"
             )
         if row.name == "Exponential":
             arguments = row.defaulted({"gamma": None, **kwargs})

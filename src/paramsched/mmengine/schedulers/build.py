@@ -86,13 +86,13 @@ def build_param_scheduler(
         if missing:
             raise KeyError(
                 f"param_scheduler has no entry for {', '.join(map(repr, missing))}. "
-                f"Write {missing[0]}=None for no scheduler"
+                f"Use {missing[0]}=None for no scheduler"
             )
         return {name: _build_list(config[name], one, run, f"{name}: ") for name, one in optimizer.items()}
     if len(optimizer) > 1 and any(isinstance(one, _ParamScheduler) for one in _config_elements(config)):
         raise ValueError(
             "a built scheduler belongs to one optimizer, but it would be stepped once for each of "
-            f"{', '.join(map(repr, optimizer))}. Write {{{next(iter(optimizer))!r}: [scheduler], …}}, or dict(type=…)"
+            f"{', '.join(map(repr, optimizer))}. Use {{{next(iter(optimizer))!r}: [scheduler], …}}, or dict(type=…)"
         )
     return {name: _build_list(config, one, run, f"{name}: ") for name, one in optimizer.items()}
 
@@ -109,7 +109,7 @@ def _build_list(config: Any, optimizer: OptimizerLike, run: RunLength, where: st
     kinds = {isinstance(one, _ParamScheduler) for one in elements}
     if len(kinds) == 2:
         raise TypeError(
-            f"{where}param_scheduler mixes built schedulers and dicts. Write dicts only, or build all of them"
+            f"{where}param_scheduler mixes built schedulers and dicts. Use dicts only, or build all of them"
         )
     built = [_build_element(element, index, optimizer, run, where) for index, element in enumerate(elements)]
     of_table = [(one.table_row, vars(one)) for one in built if isinstance(one, RuleScheduler)]
@@ -125,10 +125,10 @@ def _build_element(element: Any, index: int, optimizer: OptimizerLike, run: RunL
     place = f"{where}param_scheduler[{index}]"
     if not isinstance(element, Mapping):
         raise TypeError(
-            f"{place}: expected a scheduler or a dict, got {element!r}. Write dict(type='StepLR', step_size=3)"
+            f"{place}: expected a scheduler or a dict, got {element!r}. For example: dict(type='StepLR', step_size=3)"
         )
     if "type" not in element:
-        raise AssertionError(f"{place}: it has no `type`. Write dict(type='StepLR', step_size=3)")
+        raise AssertionError(f"{place}: it has no `type`. For example: dict(type='StepLR', step_size=3)")
     arguments = dict(element)
     cls = PARAM_SCHEDULERS.find(arguments.pop("type"))
     convert = arguments.pop("convert_to_iter_based", False)

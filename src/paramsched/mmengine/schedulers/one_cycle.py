@@ -125,7 +125,7 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
             return
         if not isinstance(metrics, Mapping):
             raise TypeError(
-                f"metrics type should be dict, but got type {type(metrics).__name__}. Write {{'loss': 0.5}}"
+                f"metrics type should be dict, but got type {type(metrics).__name__}. For example: {{'loss': 0.5}}"
             )
         if self.begin <= self._window_tick < self.end:
             if metrics.get(self.monitor) is None:  # checked before any change (MMEngine 17)

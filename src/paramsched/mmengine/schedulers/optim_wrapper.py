@@ -46,7 +46,8 @@ class OptimWrapper(SeenAsPeer):
             raise TypeError(f"OptimWrapper(optimizer=…): expected a torch optimizer, got {type(optimizer).__name__}")
         if not isinstance(accumulative_counts, int) or isinstance(accumulative_counts, bool) or accumulative_counts < 1:
             raise ValueError(
-                f"OptimWrapper(accumulative_counts={accumulative_counts!r}): expected an integer of at least 1. Write 4"
+                f"OptimWrapper(accumulative_counts={accumulative_counts!r}): expected an integer of at least 1. "
+                "For example: 4"
             )
         self.optimizer = optimizer
         self._accumulative_counts = accumulative_counts
@@ -56,7 +57,9 @@ class OptimWrapper(SeenAsPeer):
         self.clip_func: Any = None
         if clip_grad is not None:
             if not isinstance(clip_grad, Mapping):
-                raise TypeError(f"OptimWrapper(clip_grad={clip_grad!r}): expected a dict. Write dict(max_norm=1.0)")
+                raise TypeError(
+                    f"OptimWrapper(clip_grad={clip_grad!r}): expected a dict. For example: dict(max_norm=1.0)"
+                )
             self.clip_kwargs = dict(clip_grad)
             kinds = {
                 "norm": ("max_norm", torch.nn.utils.clip_grad_norm_),
@@ -68,7 +71,7 @@ class OptimWrapper(SeenAsPeer):
             limit, self.clip_func = kinds[kind]
             if limit not in self.clip_kwargs:
                 raise ValueError(
-                    f"OptimWrapper(clip_grad={dict(clip_grad)!r}): {limit} is missing. Write dict({limit}=1.0)"
+                    f"OptimWrapper(clip_grad={dict(clip_grad)!r}): {limit} is missing. For example: dict({limit}=1.0)"
                 )
         self.base_param_settings: dict[str, Any] | None = None
         if len(optimizer.param_groups) > 1:

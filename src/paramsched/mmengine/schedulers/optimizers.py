@@ -40,7 +40,7 @@ def require_optimizer(optimizer: object) -> None:
     if not isinstance(optimizer, (Optimizer, Wrapper)):
         raise TypeError(
             f"``optimizer`` should be an Optimizer, but got {type(optimizer).__name__}. "
-            "Write torch.optim.SGD(model.parameters(), lr=0.1), or an OptimWrapper of one"
+            "For example: torch.optim.SGD(model.parameters(), lr=0.1), or an OptimWrapper of one"
         )
 
 

@@ -239,7 +239,7 @@ class Registry:
             known = did_you_mean(str(kind), self._classes) if self._classes else "the registry is empty"
             raise KeyError(
                 f"{kind!r} is not in the {self._kind} registry; {known}. "
-                f"Write @{self._name}.register_module() above your class, or pass the class itself as type"
+                f"Put @{self._name}.register_module() above your class, or pass the class itself as type"
             )
         return cls
 

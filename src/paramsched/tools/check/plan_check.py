@@ -265,7 +265,7 @@ def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Ite
                 yield Diagnostic(path, found, f'Write mode="{better}"', code=codes.WRONG_MODE)
         if isinstance(rule, (Plateau, Greedy)) and epochs is not None and rule.patience >= epochs:
             found = f"patience={rule.patience} is not less than the number of epochs, {float(epochs):g}"
-            advice = f"Write patience={min(5, int(epochs) // 4)}"
+            advice = f"For example: patience={min(5, int(epochs) // 4)}"
             yield Diagnostic(path, found, advice, code=codes.PATIENCE_BEYOND_RUN)
 
 

@@ -274,7 +274,7 @@ def _default_bases(
     known = {one for binding in plan.bindings for one in (key_of(binding), binding.name)}
     for name in bases:
         if name not in known:
-            instead = f'Write bases={{"{next(iter(plan.bindings)).name}": 0.1}}'
+            instead = f'For example: bases={{"{next(iter(plan.bindings)).name}": 0.1}}'
             raise UnknownField(f"base of {name!r}", f"unknown line of the plan; {did_you_mean(name, known)}", instead)
     of_groups = Bases(
         tuple({key: tuple(v) if isinstance(v, list) else v for key, v in group.items()} for group in groups)

@@ -183,7 +183,7 @@ def _pair(call: str, argument: str, given: Any, check: Callable[..., Any], examp
     """Check a pair of an old and a new number."""
     site = CallSite(f"scaling.{call}", argument, shown(given))
     if not isinstance(given, (tuple, list)) or len(given) != 2:
-        raise InvalidArgument(site, "expected the old and the new number", f"Write {argument}={example}")
+        raise InvalidArgument(site, "expected the old and the new number", f"For example: {argument}={example}")
     return check(site, given[0]), check(site, given[1])
 
 
