@@ -119,7 +119,7 @@ def test_comments_are_dropped_with_a_note(folder):
         (("8000", "lr=constant(0.5)", "--cooldown", "100"), 2, "Pass exactly one of"),
         (("soon", "lr=constant(0.5)"), 2, "--at: "),
         (("8000", "lr"), 2, "lr: expected FIELD=SCHEDULE"),
-        (("8000", "--scale", "lr"), 2, "Write --scale lr=0.5"),
+        (("8000", "--scale", "lr"), 2, "For example: --scale lr=0.5"),
         (("8000", "horizon=9000"), 2, "horizon is an option, not a field. Write --horizon 9000"),
         (("8000", "--scale", "at=2"), 2, "at is an option, not a field"),
         (("8000", "lr=constant(0.5)", "--to", "yml"), 2, 'did you mean "yaml"?'),

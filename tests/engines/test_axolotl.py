@@ -102,7 +102,7 @@ def test_the_plan_of_a_file_is_used(axolotl, tmp_path):
 def test_epochs_are_unknown_unless_the_run_is_a_number_of_whole_epochs(axolotl, given, epochs, steps):
     cfg = DictDefault(paramsched_plan=PLAN, **given)
     with pytest.raises(
-        MissingFact, match=r'not a number of whole epochs. Write lengths in updates or percent, such as "1'
+        MissingFact, match=r'not a number of whole epochs. Use lengths in updates or percent, such as "1'
     ):
         axolotl.PlanPlugin().create_lr_scheduler(cfg, trainer(epochs, steps), optimizer(), steps)
 

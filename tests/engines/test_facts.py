@@ -78,15 +78,15 @@ def test_the_length_of_a_sequence_is_a_fact_of_a_plan_in_tokens_and_else_a_facto
     [
         (
             ps.Plan(lr="linear()"),
-            "linear(): there is no end. Write engine.scheduler(..., calendar=ps.",
+            "linear(): there is no end. For example: engine.scheduler(..., calendar=ps.",
         ),
-        (ps.Plan(lr="linear()", clock="tokens"), "linear(): there is no end. Write engine"),
-        (ps.Plan(lr="linear(over='5%')"), "; there is no end. Write engine.scheduler(..., calendar=ps.Calendar(total="),
+        (ps.Plan(lr="linear()", clock="tokens"), "linear(): there is no end. For example: engine"),
+        (ps.Plan(lr="linear(over='5%')"), "; there is no end. For example: engine.scheduler(..., calendar=ps.Calendar(total="),
         (
             ps.Plan(lr="linear()", horizon="3 epochs"),
-            "; engine does not provide steps_per_epoch. Write engine",
+            "; engine does not provide steps_per_epoch. For example: engine",
         ),
-        (ps.Plan(lr=1.0, horizon="3 tokens"), "tokens_per_step. Write engine.scheduler(..., tokens_per_sample=1024)"),
+        (ps.Plan(lr=1.0, horizon="3 tokens"), "tokens_per_step. For example: engine.scheduler(..., tokens_per_sample=1024)"),
     ],
 )
 def test_a_missing_length_has_the_reason_of_the_engine(plan, said):
@@ -111,7 +111,7 @@ def test_a_missing_fact_has_the_reason_of_the_engine_and_a_line_that_provides_it
             facts().attach(optimizer, line, PlanOptions())
         assert missing.value.fact == fact
         assert reason in missing.value.found
-        assert missing.value.instead.startswith("Write engine.scheduler(..., ")
+        assert missing.value.instead.startswith("For example: engine.scheduler(..., ")
         assert instead in missing.value.instead
     with pytest.raises(MissingFact, match=r"engine does not provide batch_size.*tokens_per_step=4096"):
         facts().calendar(tokens_per_sample=128)

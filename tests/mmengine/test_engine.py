@@ -136,7 +136,7 @@ def test_a_plan_counts_the_updates_of_accumulated_batches(counts, plan, lengths,
 def test_a_missing_fact_has_a_reason_and_a_line_that_works(plan, lengths, reason, line):
     wrapper = OptimWrapper(sgd(Toy()), accumulative_counts=4)
 
-    with pytest.raises(MissingFact, match=rf"{reason}. Write PlanScheduler\(..., {line}\)$"):
+    with pytest.raises(MissingFact, match=rf"{reason}. For example: PlanScheduler\(..., {line}\)$"):
         engine.PlanScheduler(wrapper, plan, **lengths)
 
     name, number = line.split("=")

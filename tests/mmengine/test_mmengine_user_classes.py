@@ -438,7 +438,7 @@ def test_the_advice_for_each_registry_names_it_and_works(name):
     registry = Registry("thing", name)
     with pytest.raises(KeyError) as refusal:
         registry.find("Mine")
-    decorator = str(refusal.value).split("Write ")[1].split(" above")[0]
+    decorator = str(refusal.value).split("Put ")[1].split(" above")[0]
 
     exec(f"{decorator}\nclass Mine: pass", {name: registry})
 

@@ -99,7 +99,7 @@ def test_too_few_metrics_are_rejected():
     with pytest.raises(ps.InvalidArgument, match="expected one metric per step, 29 in total, got 3"):
         show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 3)
     for scheduler in (peers.ReduceLROnPlateau(optimizer()), drop_ins.ReduceLROnPlateau(optimizer())):
-        with pytest.raises(ps.InvalidArgument, match=r"each step needs one\. Write metrics=\[1\.0\] \* 30"):
+        with pytest.raises(ps.InvalidArgument, match=r"each step needs one\. For example: metrics=\[1\.0\] \* 30"):
             show.simulate(scheduler, 30)
 
 

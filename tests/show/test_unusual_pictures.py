@@ -281,8 +281,11 @@ BUILT = Built()
 @table(
     ("call", "said"),
     [
-        (lambda: show.svg(3), "expected the curves of a plan, got int. Write ps.show.figure(plan)"),
-        (lambda: show.svg(BUILT), "expected the curves of a plan, got Built. Write ps.show.simulate(scheduler, 100)"),
+        (lambda: show.svg(3), "expected the curves of a plan, got int. For example: ps.show.figure(plan)"),
+        (
+            lambda: show.svg(BUILT),
+            "expected the curves of a plan, got Built. For example: ps.show.simulate(scheduler, 100)",
+        ),
         (lambda: show.figure(BUILT), "expected a plan, got Built. For example: ps.show.simulate(scheduler, 100)"),
         (lambda: show.text(curves(), other=ps.Plan(lr=1)), "expected the curves of a plan, got Plan"),
         (lambda: show.svg(curves(), width=-5), "svg(width=-5): must be greater than 0"),

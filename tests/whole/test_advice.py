@@ -466,7 +466,7 @@ def test_a_loader_as_a_number_of_steps_gets_its_length():
     for fact in ("steps_per_epoch", "batches_per_epoch"):
         with pytest.raises(InvalidArgument) as refusal:
             ps.Calendar(**{fact: loader})
-        assert refusal.value.instead == f"Write {fact}=len(loader)"
+        assert refusal.value.instead == f"For example: {fact}=len(loader)"
 
 
 @pytest.mark.parametrize("text", ["horizon: 10\nlr: cosine()", "lr: cosine()", f"lr: {'1.0 * ' * 100}cosine()"])

@@ -316,13 +316,13 @@ def test_without_a_length_of_the_run_lengths_of_either_unit_are_not_rejected():
         ("--train-iters 9 --lr-decay-tokens 4096000 --seq-length 2048 --global-batch-size 4", "lr_decay_iters: 500"),
         ("--train-samples 9 --lr-warmup-tokens 4096000 --seq-length 2048", "lr_warmup_samples: 2000"),
         ("--train-iters 9 --lr-decay-stile cosine", 'did you mean "lr_decay_style"?'),
-        ("--train-iters 9 --warmup 0.01", "Write lr_warmup_fraction in place of warmup"),
+        ("--train-iters 9 --warmup 0.01", "Use lr_warmup_fraction in place of warmup"),
         ("--train-iters $STEPS", "Use the value in place of $STEPS"),
         ("--train-samples 9 --train-iters 9", "Leave one of them out"),
         (
             "--train-iters 40 --lr-warmup-iters 40 --seq-length 8 --step-batch-size-schedule 0:16 "
             "--micro-batch-size 1 --data-parallel-size 8",
-            "the warmup, 40, must be shorter than the entire schedule of lr, 40. Write lr_warmup_iters: 4",
+            "the warmup, 40, must be shorter than the entire schedule of lr, 40. For example: lr_warmup_iters: 4",
         ),
     ],
 )
@@ -488,7 +488,7 @@ def test_a_batch_size_schedule_is_read_in_each_spelling(text):
         ([*STEPS, "-1:4"], '"-1:4"'),
         ([*STEPS, "x:4"], '"x:4"'),
         ([*STEPS, ""], "expected TOKENS:BATCH_SIZE"),
-        ([*STEPS, "1M:32"], "the first threshold must be 0. Write 0:32 first"),
+        ([*STEPS, "1M:32"], "the first threshold must be 0. For example: 0:32"),
         ([*STEPS, "0:16 1:32"], "two thresholds are the same number of samples, tokens // 2048"),
         ([*STEPS, "0:16", "--global-batch-size", "64"], "global_batch_size: Megatron takes either it or step_batch"),
         ([*STEPS, "0:16", "--global-batch-size", "$GBS"], "Leave out global_batch_size"),

@@ -289,7 +289,7 @@ def test_lightning_steps_a_scheduler_once_per_epoch_by_default():
     ],
 )
 def test_a_config_that_does_not_specify_the_interval_is_reported(config):
-    with pytest.warns(DiagnosticWarning, match="Write interval: epoch, or interval: step, next to it"):
+    with pytest.warns(DiagnosticWarning, match="Add interval: epoch, or interval: step, next to it"):
         plan = dialect.to_plan(config)
 
     assert str(plan) == "lr: step(3)"

@@ -421,11 +421,11 @@ def test_the_accumulation_of_the_caller_takes_precedence_and_is_reported():
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"learning_rate": LR, "lr_scheduler_type": "cosine", "num_epochs": 4}, "Write num_train_epochs in place of"),
+        ({"learning_rate": LR, "lr_scheduler_type": "cosine", "num_epochs": 4}, "Use num_train_epochs in place of"),
         ({"learning_rate": LR, "max_steps": 9, "dist_config": {}, "train_dataset": "x"}, "config of LLaMA-Factory v1"),
         ({"learning_rate": LR, "num_train_epochs": 1, "lr_warmup_steps": 3}, 'did you mean "warmup_steps"?'),
-        ({"lr_scheduler_type": "cosine", "num_warmup_steps": 3}, "Write warmup_steps in place of num_warmup_steps"),
-        ({"lr_scheduler_type": "cosine", "num_training_steps": 9}, "Write max_steps in place of num_training_steps"),
+        ({"lr_scheduler_type": "cosine", "num_warmup_steps": 3}, "Use warmup_steps in place of num_warmup_steps"),
+        ({"lr_scheduler_type": "cosine", "num_training_steps": 9}, "Use max_steps in place of num_training_steps"),
     ],
 )
 def test_configs_of_other_programs_are_rejected_by_name(arguments, told):

@@ -144,7 +144,7 @@ def test_a_builder_must_be_a_function_with_a_new_name_and_a_return_annotation():
     for made, said in ((3, "expected a function, got int"), (cosine, "taken"), (mine, "return annotation is missing")):
         with pytest.raises(InvalidArgument, match=said):
             ps.shape(made)
-    with pytest.raises(InvalidArgument, match=r"Write def mine\(…\) -> Curve:"):
+    with pytest.raises(InvalidArgument, match=r"For example: def mine\(…\) -> Curve:"):
         ps.curves.curve(mine)
 
 

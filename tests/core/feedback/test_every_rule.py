@@ -104,7 +104,7 @@ def test_an_ignored_value_changes_nothing_and_another_is_an_error_on_request(nam
     assert ignoring.observe(state, odd) == state
     assert after(ignoring, [*before, odd, *later]) == after(RULES[name](), [*before, *later])
     shown = f"{'-' * (odd < 0)}inf" if abs(odd) > 1 else "nan"
-    with pytest.raises(InvalidArgument, match=rf"={shown}\): must be finite. Write \w+\(…, nonfinite=\"ignore\"\)"):
+    with pytest.raises(InvalidArgument, match=rf"={shown}\): must be finite. Use \w+\(…, nonfinite=\"ignore\"\)"):
         strict.observe(after(strict, before), odd)
 
 

@@ -120,7 +120,7 @@ def test_the_function_works_in_a_sequence_of_schedulers():
         (lambda: ps.to_lambda(SEVERAL, field=3), "unknown field 3; expected one of lr, "),
         (
             lambda: ps.to_lambda(SEVERAL, field="lr"),
-            "lr has a line for head, layer_3 and a default line for .*Write group='head', or group='others' for",
+            "lr has a line for head, layer_3 and a default line for .*Use group='head', or group='others' for",
         ),
         (lambda: ps.to_lambda(SEVERAL, field="lr", group="layer_*"), "cannot be determined"),
         (

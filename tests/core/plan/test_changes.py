@@ -415,7 +415,7 @@ def test_changing_an_unknown_horizon_of_a_filling_schedule_is_rejected():
         ),
         (
             lambda: Plan(Binding("lr", 1.0, groups="head"), horizon=9).change(5, Binding("lr", 1.0)),
-            "lr has no default; it has lines for head. Write change(…, lr=…) for all lines",
+            "lr has no default; it has lines for head. Use change(…, lr=…) for all lines",
         ),
         (
             lambda: Plan(Binding("lr", 1.0, groups="head"), horizon=9).change(5, Binding("lr", 1.0, groups="neck")),

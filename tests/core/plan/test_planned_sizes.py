@@ -118,7 +118,7 @@ def test_a_size_below_1_is_named_by_its_update_on_every_clock(over):
         ("samples", "Plan batch_size, or write Calendar(..., batch_size=…)"),
         ("tokens", "Plan batch_size, or write Calendar(..., tokens_per_step=…)"),
         ("frames", "Plan frames_per_step, or write Calendar(..., frames_per_step=…)"),
-        ("seconds", "Write Calendar(..., seconds_per_step=…)"),
+        ("seconds", "For example: Calendar(..., seconds_per_step=…)"),
     ],
 )
 def test_the_missing_amount_of_an_update_is_named(clock, advice):

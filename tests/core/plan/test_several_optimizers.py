@@ -123,7 +123,7 @@ def test_a_name_of_an_optimizer_and_of_a_group_of_another_is_refused():
 
     with pytest.raises(PlanError, match='"head" is an optimizer, and also a group of body') as caught:
         scheduled(ps.Binding("lr", 1.0, groups="head"), bases=bases)
-    assert caught.value.instead == 'Write "head/*" for the optimizer, or "body/head" for the group'
+    assert caught.value.instead == 'Use "head/*" for the optimizer, or "body/head" for the group'
     assert scheduled(ps.Binding("lr", 1.0, groups="body/head"), bases=bases) == {"lr": ["body/head"]}
 
 

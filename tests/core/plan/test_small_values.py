@@ -234,8 +234,8 @@ def test_recorded_amounts_are_integers_except_seconds_and_progress(clock, amount
         ("progress", [0.5, 2], "expected a fraction of the run from 0 to 1"),
         ("tokens", [[1, 2]], "expected a list of numbers"),
         ("tokens", [True], "expected a list of numbers"),
-        ("tokens", 5, r"expected a list of numbers, got 5\. Write amounts=\[0, 4096, 8192\]"),
-        ("seconds", ["x"], r"Write amounts=\[0\.0, 0\.25, 0\.5\]"),
+        ("tokens", 5, r"expected a list of numbers, got 5\. For example: amounts=\[0, 4096, 8192\]"),
+        ("seconds", ["x"], r"For example: amounts=\[0\.0, 0\.25, 0\.5\]"),
     ],
 )
 def test_amounts_that_are_none_of_a_run_are_refused(clock, amounts, said):

@@ -344,7 +344,7 @@ def test_on_the_clock_of_updates_the_error_shows_the_clock(given, clock):
         scheduler.consumed(**given)
 
     assert "the plan's clock counts updates" in str(refusal.value)
-    assert f'Write ps.Plan(…, clock="{clock}")' in str(refusal.value)
+    assert f'Use ps.Plan(…, clock="{clock}")' in str(refusal.value)
 
 
 def test_a_detached_scheduler_accepts_no_amounts_and_leaves_no_entries():

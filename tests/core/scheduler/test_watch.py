@@ -72,7 +72,7 @@ def test_a_file_that_is_still_being_written_is_not_followed(file):
     [
         ("horizon: 100\nlr: linera()\n", '{file}:2:5: $.lr: "linera()" at character 1: unknown schedule "linera"'),
         ("lr: [\n", "{file}:"),
-        ("lr: constant(0.5)\ngroups: {absent: {lr: constant(0.1)}}\n", "Write names into the groups of the optimizer"),
+        ("lr: constant(0.5)\ngroups: {absent: {lr: constant(0.1)}}\n", "Name the groups of the optimizer"),
         ("lr: constant(0.5)\nrho: 0.1\n", "rho"),
         ("lr: constant(0.5)\nhorizon: 3 epochs\n", "steps_per_epoch"),
         (

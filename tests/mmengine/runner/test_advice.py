@@ -74,7 +74,7 @@ def test_the_suggested_registry_accepts_the_class(registry, request):
     put(config, kinds[registry], [found] if registry == "HOOKS" else found)
     with pytest.raises(ParamschedError) as refusal:
         Runner(**config)
-    decorator = re.search(r"Write (@\w+\.register_module\(\)) above your class", str(refusal.value))[1]
+    decorator = re.search(r"Put (@\w+\.register_module\(\)) above your class", str(refusal.value))[1]
     assert decorator.startswith(f"@{registry}.")
 
     names = {

@@ -220,7 +220,7 @@ def test_a_clock_of_uncounted_tokens_raises_before_the_update(tmp_path):
     plan = ps.Plan(lr=ps.linear(1, 0, over="1000 tokens"), clock="tokens")
 
     with pytest.raises(
-        MissingFact, match=r"the number of tokens of this update is unknown\. Write Runner\(\.\.\., tokens_per_sample="
+        MissingFact, match=r"the number of tokens of this update is unknown\. Use Runner\(\.\.\., tokens_per_sample="
     ):
         job(tmp_path, plan)
 

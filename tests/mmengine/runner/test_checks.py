@@ -61,7 +61,7 @@ def test_valid_schedulers_of_several_optimizers_have_no_problem(schedulers):
 @table(
     ("schedulers", "path", "said"),
     [
-        ({"g": STEP}, "$.param_scheduler.d", "it is missing. Write d=None for no scheduler"),
+        ({"g": STEP}, "$.param_scheduler.d", "it is missing. Use d=None for no scheduler"),
         ({"g": STEP, "d": None, "x": STEP}, "$.param_scheduler.x", "no optimizer has this name"),
         ({"g": {**STEP, "step_size": 0}, "d": None}, "$.param_scheduler.g", "step_size"),
         ({"g": [STEP, {**STEP, "gama": 1}], "d": None}, "$.param_scheduler.g[1]", "gama"),

@@ -90,7 +90,7 @@ def test_an_error_names_the_missing_run_fact_the_reason_and_the_line_to_write(ti
         tinyfit.attach_plan(loop, ps.Plan(lr=ps.cosine(over="2 epochs")))
 
     assert "the loader has no length" in str(refusal.value)
-    assert "Write tinyfit.attach_plan(..., calendar=ps.Calendar(steps_per_epoch=" in str(refusal.value)
+    assert "For example: tinyfit.attach_plan(..., calendar=ps.Calendar(steps_per_epoch=" in str(refusal.value)
     line = ps.Calendar(steps_per_epoch=2)
     assert tinyfit.attach_plan(loop, ps.Plan(lr=ps.cosine(over="2 epochs")), calendar=line).values()
 

@@ -165,7 +165,7 @@ def test_a_base_obeys_the_same_limits_as_the_config(tmp_path, name, text, messag
         ("['config.py']", "its own base"),
         ("'mmdet_that_is_not_here::a/b.py'", "pip install mmdet_that_is_not_here"),
         ("'mmseg::a/b.py'", "pip install mmsegmentation"),
-        ("'mmcls::a/b.py'", "it is called mmpretrain now. Write mmpretrain in place of mmcls"),
+        ("'mmcls::a/b.py'", "it is called mmpretrain now. Use mmpretrain in place of mmcls"),
     ],
 )
 def test_an_invalid_base_is_rejected_immediately(tmp_path, path, message):

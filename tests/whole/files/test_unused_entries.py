@@ -90,10 +90,10 @@ def lines_of(diagnostics):
         ({"lr_warmup": "$.a", "t_warmup": "$.b", "x": "$.c"}, [], {},
          ["$.a timm has no lr_warmup, t_warmup; the plan is read without them |  | PS111 False"]),
         ({"warmup": "$.a"}, [], {"renamed": {"warmup": "warmup_t"}},
-         ["$.a timm has no warmup | Write warmup_t in place of warmup | PS103 True"]),
+         ["$.a timm has no warmup | Use warmup_t in place of warmup | PS103 True"]),
         ({"warmup": "$.a", "epochs": "$.b"}, [], {"renamed": {"warmup": "warmup_t", "epochs": "num_epochs"}},
-         ["$.a timm has no warmup, epochs | Write warmup_t in place of warmup; "
-          "Write num_epochs in place of epochs | PS103 True"]),
+         ["$.a timm has no warmup, epochs | Use warmup_t in place of warmup; "
+          "Use num_epochs in place of epochs | PS103 True"]),
         ({"warmup": "$.a", "warmup_t": "$.b"}, ["warmup_t"], {"renamed": {"warmup": "warmup_t"}},
          ["$.a timm has no warmup; the plan is read without it |  | PS111 False"]),
         (AXOLOTL, [], {}, []),
@@ -103,7 +103,7 @@ def lines_of(diagnostics):
         ({**AXOLOTL, "warmup": "$.a"}, [], {"defaulted": ("lr",)},
          [f"$.a this is a config of axolotl: timm has no warmup {NATIVE} True"]),
         ({**AXOLOTL, "warmup": "$.a"}, [], {"renamed": {"warmup": "warmup_t"}},
-         ["$.a this is a config of axolotl: timm has no warmup | Write warmup_t in place of warmup | PS103 True"]),
+         ["$.a this is a config of axolotl: timm has no warmup | Use warmup_t in place of warmup | PS103 True"]),
         ({**AXOLOTL, "warmup": "$.a"}, [], {"library": "axolotl"},
          ["$.a warmup of axolotl is not read; the plan is read without it |  | PS111 False"]),
         ({**AXOLOTL, "warmup": "$.a", "lr": "$.b"}, [], {"library": "axolotl"},

@@ -208,7 +208,7 @@ def _having(name: str, optimizers: Mapping[str, Sequence[Group]], *, needed: boo
     raise UnknownField(
         f'"{name}" in the groups of {shown_names(optimizers)}',
         f"no optimizer has this field; {did_you_mean(name, known)}" if known else "no optimizer has a numeric field",
-        "" if near is None else f'Use "{near}"',
+        "" if near is None else f'Write "{near}"',
     )
 
 
@@ -252,7 +252,7 @@ def _check_selector(
         near = certain_name(part, [*optimizers, *labels, *(one for one in named if one)])
         index = part.strip("[]")  # as in configs
         near = next((label for label in labels if label.endswith(f"/{index}")), near)
-        meant = "Name an optimizer, optimizer/group or a group" if near is None else f'Use "{near}"'
+        meant = "Name an optimizer, optimizer/group or a group" if near is None else f'Write "{near}"'
         raise UnknownGroup(site, f'no optimizer or group is called "{part}"; the groups are {there}{more}', meant)
 
 

@@ -263,7 +263,7 @@ def _require_seconds_without_horizon(plan: Plan, site: str) -> None:
     if clock != "seconds":
         found = f"a deadline needs the clock of seconds, and the plan's clock counts {clock or 'updates'}"
         instead = (
-            'For example: stop_before="slurm - 5 min" in place of the deadline, to end the job in time with an unchanged '
+            'For example: stop_before="slurm - 5 min" in place of the deadline, to end the job in time with the same '
             "plan. "
             'Use ps.Plan(…, clock="seconds") to make the whole plan end at the deadline'
         )
