@@ -60,7 +60,7 @@ def run(command):
         ("convert plan.yaml --output-format toml", "Write --to toml"),
         ("convert plan.yaml --format toml", "Write --to toml"),
         ("change plan.yaml --at 5 --extend 300", "Write --horizon 300"),
-        ("change plan.yaml --at 5 --factor lr=0.5", "For example: --scale lr=0.5"),
+        ("change plan.yaml --at 5 --factor lr=0.5", "Write --scale lr=0.5"),
         ("audit log.csv --world-size 4", "Write --processes 4"),
         ("check plan.yaml --ckpt a.pt", "Write --checkpoint a.pt"),
         ("check plan.yaml --lr 3", None),

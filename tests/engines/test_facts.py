@@ -81,12 +81,18 @@ def test_the_length_of_a_sequence_is_a_fact_of_a_plan_in_tokens_and_else_a_facto
             "linear(): there is no end. For example: engine.scheduler(..., calendar=ps.",
         ),
         (ps.Plan(lr="linear()", clock="tokens"), "linear(): there is no end. For example: engine"),
-        (ps.Plan(lr="linear(over='5%')"), "; there is no end. For example: engine.scheduler(..., calendar=ps.Calendar(total="),
+        (
+            ps.Plan(lr="linear(over='5%')"),
+            "; there is no end. For example: engine.scheduler(..., calendar=ps.Calendar(total=",
+        ),
         (
             ps.Plan(lr="linear()", horizon="3 epochs"),
             "; engine does not provide steps_per_epoch. For example: engine",
         ),
-        (ps.Plan(lr=1.0, horizon="3 tokens"), "tokens_per_step. For example: engine.scheduler(..., tokens_per_sample=1024)"),
+        (
+            ps.Plan(lr=1.0, horizon="3 tokens"),
+            "tokens_per_step. For example: engine.scheduler(..., tokens_per_sample=1024)",
+        ),
     ],
 )
 def test_a_missing_length_has_the_reason_of_the_engine(plan, said):

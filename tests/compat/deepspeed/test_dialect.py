@@ -175,7 +175,7 @@ LATE = "one update late"
 @pytest.mark.parametrize(
     ("data", "messages"),
     [
-        (config("WarmupDecayLR", total_num_steps=9), ["0.001, not lr 0.5. For example: warmup_max_lr: 0.5", "longer", LATE]),
+        (config("WarmupDecayLR", total_num_steps=9), ["0.001, not lr 0.5. Write warmup_max_lr: 0.5", "longer", LATE]),
         (
             config("WarmupLR", warmup_num_steps=1, last_batch_iteration=-1),
             ["params.warmup_num_steps: DeepSpeed counts 1 as 2", LATE],
