@@ -263,7 +263,9 @@ DOCUMENTS = [
      '1:26 $.lr.values[1] expected a level, got "x" | For example: table([0.1, 0.5, 1.0], every=2) | PS105'),
     ('lr: {table: {values: 5}}', '1:22 $.lr.values expected a list, got 5 | Write lr: table(values=[5]) | PS105'),
     ('lr: {piecewise: [[0, 1], [5, 0.1]]}',
-     '1:5 $.lr piecewise takes a list of values | Write lr: piecewise([[0, 1], [5, 0.1]]) | PS105'),
+     '1:19 $.lr.points[0] expected a list, got 0 | For example: piecewise([(0, 1.0), (10, 0.5), (20, 0.1)]) | '
+     'PS105 ;; 1:26 $.lr.curve expected a curve, got [5, 0.1] | For example: piecewise([(0, 1.0), (10, 0.5), '
+     '(20, 0.1)]) | PS105'),
     ('lr: {piecewise: [[0, 1], [5]]}',
      '1:19 $.lr.points[0] expected a list, got 0 | For example: piecewise([(0, 1.0), (10, 0.5), (20, 0.1)]) | '
      'PS105 ;; 1:26 $.lr.curve expected a curve, got [5] | For example: piecewise([(0, 1.0), (10, 0.5), (20, '
