@@ -42,6 +42,13 @@ def test_a_scheduler_of_something_else_is_a_warning():
     assert str(plan) == "lr: multistep([30])"
 
 
+def test_a_file_that_is_only_recognized_does_not_warn_of_its_schedulers():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ConfigError, match="it looks like a config of torch"):
+            loads(f"{STEP}noise_scheduler: {{type: DDPM, steps: 1000}}\n")
+
+
 BUNDLE = """\
 epochs: 50
 run: {n: '@epochs'}

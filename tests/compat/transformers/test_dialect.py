@@ -435,6 +435,25 @@ def test_configs_of_other_programs_are_rejected_by_name(arguments, told):
     assert told in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"scheduler": "cosine"}, "Use lr_scheduler_type in place of scheduler"),
+        ({"scheduler": "OneCycleLR"}, "Use a native plan"),
+        ({"scheduler": {"type": "WarmupLR"}}, "Use a native plan"),
+        ({"num_epochs": 4.5}, "Use num_train_epochs in place of num_epochs"),
+        ({"num_epochs": "all"}, "Use a native plan"),
+        ({"lr_scheduler_type": "cosin"}, "Write lr_scheduler_type: cosine"),
+        ({"lr_scheduler_type": "Aligner"}, "For example: lr_scheduler_type: linear"),
+    ],
+)
+def test_a_new_name_is_advice_only_for_a_value_that_it_accepts(entry, told):
+    with pytest.raises(ps.errors.ConfigError) as refused:
+        dialect.to_plan({"learning_rate": LR, "weight_decay": 0.1, **entry})
+
+    assert refused.value.diagnostics[0].instead.startswith(told)
+
+
 def test_no_argument_of_a_trainer_is_reported_as_unused(recwarn):
     values = {one.name: 1 for one in fields(transformers.TrainingArguments)}
 

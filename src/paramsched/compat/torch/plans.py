@@ -129,6 +129,7 @@ class _FoundScheduler:
         around_path: the config path of that mapping.
         beside: the entries next to it that specify when it is stepped, each with its config path.
         interval: the interval that the form of the config implies; None if that is unknown.
+        key: its key in that mapping.
     """
 
     data: Any
@@ -137,6 +138,7 @@ class _FoundScheduler:
     around_path: str = ROOT
     beside: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
     interval: str | None = "step"
+    key: str = ""
 
     def entry(self, name: str, default: Any = None) -> Any:
         """Return an entry next to the scheduler."""
@@ -165,7 +167,6 @@ def _find_scheduler(data: Any, diagnostics: DiagnosticCollector) -> _FoundSchedu
     else:
         around, around_path = data, ROOT
         key = next(key for key in _SCHEDULER_KEYS if isinstance(data.get(key), Mapping))
-    _report_other_schedulers(around, around_path, key, diagnostics)
     inner, path = around[key], child_path(around_path, key)
     beside = _entries_beside((around, around_path), (inner, path))
     is_nested = around is not data or any(name in data for name in ("trainer", "model", "data", "optimizer"))
@@ -177,25 +178,23 @@ def _find_scheduler(data: Any, diagnostics: DiagnosticCollector) -> _FoundSchedu
     if isinstance(inner.get("scheduler"), Mapping):  # the dict that `configure_optimizers` of Lightning returns
         interval = "epoch" if key == "lr_scheduler" else interval
         inner, path = inner["scheduler"], child_path(path, "scheduler")
-    return _FoundScheduler(inner, path, around, around_path, beside, interval)
+    return _FoundScheduler(inner, path, around, around_path, beside, interval, key)
 
 
 _OF_RATES: Final = re.compile(r"(lr|rate|warm).*sched|sched.*(lr|rate|warm)")
 
 
-def _report_other_schedulers(
-    around: Mapping[str, Any], around_path: str, key: str, diagnostics: DiagnosticCollector
-) -> None:
+def _report_other_schedulers(read: _FoundScheduler, diagnostics: DiagnosticCollector) -> None:
     """Report the schedulers next to the one that is read, because their effect is unknown.
 
     A scheduler of another kind, such as one of noise, is only a warning.
     """
-    for name, one in around.items():
-        if name == key or "sched" not in str(name).lower() or not isinstance(one, (Mapping, list)) or not one:
+    for name, one in read.around.items():
+        if name == read.key or "sched" not in str(name).lower() or not isinstance(one, (Mapping, list)) or not one:
             continue
-        found = f"the config has another scheduler next to {key}, which is not read"
+        found = f"the config has another scheduler next to {read.key}, which is not read"
         path, advice = (
-            child_path(around_path, name),
+            child_path(read.around_path, name),
             "Use a native plan for both, such as lr: warmup(2000) >> cosine()",
         )
         if _OF_RATES.search(str(name).lower()) or _torch_class_in(one) in TABLES:
@@ -267,6 +266,7 @@ def to_plan(
     diagnostics = DiagnosticCollector()
     data = with_references(with_monai_references(data))
     found = _find_scheduler(data, diagnostics)
+    _report_other_schedulers(found, diagnostics)
     by_epoch = _is_by_epoch(found, diagnostics)
     horizon = found.entry("horizon", _horizon_of_trainer(data, by_epoch=by_epoch))
     entry = _read_entry(found.data, found.path, diagnostics, by_epoch=by_epoch, run=None)

@@ -352,9 +352,15 @@ def _report_other_names(settings: Settings, diagnostics: DiagnosticCollector) ->
         diagnostics,
         library=program.name,
         renamed=renamed,
+        unfit=[key for key, name in renamed.items() if not _fits(name, written.get(key, ("", ""))[0])],
         defaulted=defaulted,
         command=settings.command,
     )
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Return whether a setting accepts a value. A scheduler of another program is often a mapping."""
+    return not read_arguments(Trainer, {name: (value, ROOT)}, ROOT, DiagnosticCollector())[2]
 
 
 def _defaults_taken(settings: Settings | None) -> dict[str, object]:

@@ -20,6 +20,7 @@ def report_unused_settings(
     *,
     library: str,
     renamed: Mapping[str, str] | None = None,
+    unfit: Collection[str] = (),
     defaulted: Collection[str] = (),
     command: str | None = None,
 ) -> None:
@@ -34,6 +35,7 @@ def report_unused_settings(
         diagnostics: the collector to which an error is added.
         library: the name of the library whose configs the reader reads.
         renamed: a dict from other names of settings to the library's names for them.
+        unfit: keys whose value the library refuses under its own name, so that a new name is no advice.
         defaulted: missing settings whose defaults affect the plan.
         command: the program of the command with these options, if it is not a Python script.
     """
@@ -50,7 +52,7 @@ def report_unused_settings(
     if program:
         missing = f"its defaults for {', '.join(defaulted)} are not those of {library}" if not unused else ""
         found = f"this is a {'command' if command else 'config'} of {program}: {found or missing}"
-    instead = "; ".join(f"Use {name} in place of {key}" for key, name in meant.items())
+    instead = "; ".join(f"Use {name} in place of {key}" for key, name in meant.items() if key not in unfit)
     if program or meant:
         native = 'Use a native plan, such as lr: warmup("5%") >> cosine()'
         diagnostics.add(path, found, instead or native, at_key=bool(unused), code=UNKNOWN_FIELD)
