@@ -214,7 +214,7 @@ def missing_amounts(clock: str, site: str | CallSite) -> MissingFact:
 
 def usual_size(clock: str) -> str:
     """Return the name of the target that usually plans the consumption of an update on a clock."""
-    return "batch_size" if clock in ("tokens", "samples") else SIZES[clock][0][0]
+    return SIZES[clock][0][0]
 
 
 def example_of_size(clock: str) -> str:
