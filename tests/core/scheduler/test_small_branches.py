@@ -55,9 +55,9 @@ def test_a_start_warns_of_a_horizon_below_one_epoch_and_a_resume_does_not(horizo
 @table(
     ("unit", "given", "problem"),
     [
-        (None, {"samples": 3}, 'the plan\'s clock counts updates. Write ps.Plan(…, clock="samples")'),
-        (None, {"progress": 0.5}, 'the plan\'s clock counts updates. Write ps.Plan(…, clock="progress")'),
-        (None, {}, 'the plan\'s clock counts updates. Write ps.Plan(…, clock="progress")'),
+        (None, {"samples": 3}, 'the plan\'s clock counts updates. Use ps.Plan(…, clock="samples")'),
+        (None, {"progress": 0.5}, 'the plan\'s clock counts updates. Use ps.Plan(…, clock="progress")'),
+        (None, {}, 'the plan\'s clock counts updates. Use ps.Plan(…, clock="progress")'),
         ("tokens", {"progress": 0.5}, "the plan's clock counts tokens. For example: scheduler.consumed(tokens="),
     ],
 )

@@ -5,6 +5,7 @@ as all of them. To write the file again after a change of messages: `python test
 """
 
 import json
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +30,7 @@ def message_of(kind: str, given: Any) -> str:
     try:
         READERS[kind](given)
     except (InvalidArgument, ConfigError) as error:
-        return str(error)
+        return str(error).replace(f"{Path.cwd()}{os.sep}", "")  # a file is named with its folder
     return "valid"
 
 

@@ -207,7 +207,7 @@ def lacking_amount(clock: str) -> tuple[str, str]:
 def missing_amounts(clock: str, site: str | CallSite) -> MissingFact:
     """Return the error for a run whose consumption per update is unknown."""
     fact = SIZES[clock][-1][0]
-    planned = f"Plan {usual_size(clock)}, or write" if clock != "seconds" else "Write"
+    planned = f"Plan {usual_size(clock)}, or write" if clock != "seconds" else "For example:"
     found = f"the number of {clock} of an update is unknown"
     return MissingFact(site, found, f"{planned} Calendar(..., {fact}=…)", fact=fact, example=example_of_size(clock))
 

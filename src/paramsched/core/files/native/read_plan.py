@@ -166,6 +166,7 @@ class _PlanReader:
         self.bindings: list[Binding] = []
         self.note: Note | None = None
         self.count = 0  # the number of fields read so far
+        self.around: dict[Any, Any] = data  # the entries next to the one that is read: of the plan, or of a group
         self.places: dict[tuple[str, str | int | None], str] = {}
 
     def read_plan(self) -> Plan | None:
@@ -292,13 +293,15 @@ class _PlanReader:
                 instead = "" if entry else "For example: {lr: cosine()}"
                 self.diagnostics.add(path, found, instead, at_key=True, code=WRONG_TYPE, entry=entry)
                 continue
-            for key, schedule in self.entries_of(fields, path, "fields and their schedules", "{lr: cosine()}").items():
+            self.around = self.entries_of(fields, path, "fields and their schedules", "{lr: cosine()}")
+            for key, schedule in self.around.items():
                 place = child_path(path, key)
                 if key in RESERVED:
                     once = f"{key} applies to the entire plan, so it must not be repeated"
                     self.diagnostics.add(place, once, f"Move {key} to the top level", at_key=True, code=WRONG_ARGUMENT)
                 else:
                     self.read_field(key, schedule, place, selector)
+        self.around = self.data
 
     def entries_of(self, value: Any, path: str, what: str, example: str) -> dict[Any, Any]:
         """Return a mapping that is not empty; otherwise add a diagnostic."""
@@ -445,10 +448,8 @@ class _PlanReader:
 
     def promised(self, key: str, value: Any, selector: str | int | None) -> tuple[str, Any] | None:
         """Return a corrected entry of the plan or of a group if it can be promised, else None."""
-        around, data = self.data, {key: value}
-        if selector is not None:
-            around, data = self.data["groups"][selector], {"groups": {selector: data}}
-        return self.entry_if_read(key, value, around, {"lr": "constant()", **data})
+        data = {key: value} if selector is None else {"groups": {selector: {key: value}}}
+        return self.entry_if_read(key, value, self.around, {"lr": "constant()", **data})
 
     def entry_if_read(self, key: str, value: Any, around: Collection[Any], data: Any) -> tuple[str, Any] | None:
         """Return an entry if it is short, is not among those around it, and a plan with it is valid, else None."""
