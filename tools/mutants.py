@@ -428,6 +428,10 @@ def _is_other_code(error: PlantedError) -> bool:
     return _essence(before) != _essence(after)
 
 
+def _is_in_package(one: object) -> bool:
+    return type(one) is FunctionType and one.__code__.co_filename.startswith(str(PACKAGE))
+
+
 class Live:
     """The functions of the library in this process, and its caches."""
 
@@ -436,9 +440,9 @@ class Live:
         self.caches = []
         gc.unfreeze()  # tests/conftest.py has frozen what the import of the tests created
         for one in gc.get_objects():
-            if type(one) is FunctionType and one.__code__.co_filename.startswith(str(PACKAGE)):
+            if _is_in_package(one):
                 self.functions[_key(one.__code__)].append(one)
-            elif type(one) is functools._lru_cache_wrapper and str(one.__module__).startswith("paramsched"):
+            elif type(one) is functools._lru_cache_wrapper and _is_in_package(one.__wrapped__):
                 self.caches.append(one)
         gc.freeze()
 

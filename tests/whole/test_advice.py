@@ -16,6 +16,7 @@ import paramsched as ps
 from paramsched import curves
 from paramsched.core import files as config
 from paramsched.core.schedules import rules, value_in
+from paramsched.core.schedules.leaves import FUNCTIONS
 from paramsched.core.schedules.registry import RULES, SHAPES
 from paramsched.core.schedules.text.writing import written_value
 from paramsched.errors import (
@@ -407,6 +408,8 @@ def context_of(path):
 @pytest.mark.heavy
 def test_advice_for_a_wrong_call_never_has_self_and_works_when_pasted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(FUNCTIONS, "a_half_of_t", raising=False)
+    registered = set(FUNCTIONS)
     (tmp_path / "plan.yaml").write_text("lr: constant(0.5)", encoding="utf-8")
     (tmp_path / "log.csv").write_text("step,lr\n0,0.1\n1,0.05\n", encoding="utf-8")
     pasted = set()  # once each, because a name is registered once
@@ -428,6 +431,8 @@ def test_advice_for_a_wrong_call_never_has_self_and_works_when_pasted(tmp_path, 
             if re.match(r"(ps|plan|scheduler)\.", line) and line != instead and not fields and line not in pasted:
                 eval(line, context_of(path))
                 pasted.add(line)
+    for name in FUNCTIONS.keys() - registered:  # by an example
+        del FUNCTIONS[name]
     assert len(pasted) > 30
 
 
