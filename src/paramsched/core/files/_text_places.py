@@ -82,22 +82,19 @@ def nested_places(pieces: Iterable[Place | Bracket], finish: Callable[[Place, st
     document = Place(0, 0, parts=[], value=[])
     opened: list[tuple[Place, str | None]] = [(document, None)]
     for piece in pieces:
-        if isinstance(piece, Place):
-            place = piece
-            is_key = isinstance(opened[-1][0].parts, dict) and opened[-1][0].awaited is None
-            if is_key and finish is not None:
-                place.value = place.text
-        elif piece.kind != "]":
+        if isinstance(piece, Bracket) and piece.kind != "]":
             empty = Place(piece.at, piece.at, parts=[], value=[]) if piece.kind == "[" else None
             opened.append((empty or Place(piece.at, piece.at, parts={}, value=Pairs()), piece.tag))
             continue
-        else:
-            place, tag = opened.pop()
+        place, tag = (piece, None) if isinstance(piece, Place) else opened.pop()
+        around = opened[-1][0]
+        is_key = isinstance(around.parts, dict) and around.awaited is None
+        if isinstance(piece, Bracket):
             place.end = piece.at
-            is_key = isinstance(opened[-1][0].parts, dict) and opened[-1][0].awaited is None
             if finish is not None:
                 finish(place, tag, is_key)
-        around = opened[-1][0]
+        elif is_key and finish is not None:
+            place.value = place.text
         if isinstance(around.parts, list):
             around.parts.append(place)
             around.value.append(place.value)
