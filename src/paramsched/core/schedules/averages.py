@@ -31,7 +31,8 @@ class ExponentialWarmup(Schedule):
     first: int = field(metadata=checked(whole_number, least=0))
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return base.scaled(-ops.expm1(-(ops.floating(t) + self.first) / self.timescale.count))
+        # Subtracted from 0.0, because the negative of 0.0 is -0.0, which the first update would show.
+        return base.scaled(0.0 - ops.expm1(-(ops.floating(t) + self.first) / self.timescale.count))
 
 
 @final

@@ -1,0 +1,48 @@
+"""What each line of `answers.yaml` means: its text in a run, the times at which it changes, and its values.
+
+Each value is computed alone and with all others. `PYTHONPATH=tests python tests/core/schedules/test_answers.py` writes
+the answers.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import parse
+from paramsched.core.time import Calendar
+from paramsched.errors import ParamschedError
+from support import answers
+
+FILE = Path(__file__).with_name("answers.yaml")
+TIMES = range(24)
+BASE = 0.5
+
+
+def answer_to(question: dict[str, Any]) -> dict[str, Any]:
+    """Return a line and a run with the schedule in that run, or with the error."""
+    answer = {key: question[key] for key in ("line", "run") if key in question}
+    try:
+        schedule = resolve(parse(question["line"]), Calendar(**question.get("run", {})))
+    except ParamschedError as error:
+        return {**answer, "error": re.sub(r"[.:] For example: .*", "", str(error))}  # other modules choose the example
+    values = schedule(np.array(TIMES), BASE).tolist()
+    assert values == [schedule(t, BASE) for t in TIMES]
+    found = {
+        "resolved": str(schedule),
+        "length": str(schedule.length),
+        "changes": list(schedule.breakpoints(until=TIMES[-1])),
+        "values": " ".join(f"{value:.7g}" for value in values),
+    }
+    return {**answer, **found}
+
+
+@answers.in_parts(FILE)
+def test_answers(places, subtests):
+    answers.check(FILE, answer_to, places, subtests)
+
+
+if __name__ == "__main__":
+    answers.write(FILE, [answer_to(one) for one in answers.read(FILE)])
