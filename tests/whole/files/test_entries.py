@@ -646,8 +646,7 @@ DOCUMENTS = [
      '3:10 $.groups.head.num_cycles "num_cycles" is a name of other libraries, not a field; cosine_wave(2.0) '
      'has two waves; cosine_restarts(1000) restarts |  | PS103'),
     ("lr: 1\ngroups:\n  head: {lr: 1}\n  '': {lr: constant(2)}",
-     '4:3 $.groups[""] an empty name of a group | Use its name, or its index | PS104 ;; 4:12 $.groups[""].lr '
-     "Binding('lr', groups=''): neither a name nor an index | For example: groups='head' | PS106"),
+     '4:3 $.groups[""] an empty name of a group | Use its name, or its index | PS104'),
     ('lr: 1\ngroups:\n  head: {lr: 1, learning_rate: constant(2)}',
      '= ;; lr: constant() ;; lr of head: constant() ;; learning_rate of head: constant(2.0)'),
     ('lr: 1\nlearning_rate: constant(2)', '= ;; lr: constant() ;; learning_rate: constant(2.0)'),

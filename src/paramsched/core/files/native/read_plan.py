@@ -78,6 +78,7 @@ _MOST_NAMES = 1_000  # fields that are checked for misspellings; no optimizer ha
 _NO_BLANK = re.compile(r"\s*([A-Za-z_][\w\[\]]*)\s*(:|=)\s*(\S.*)")
 _NEXT_ENTRY = re.compile(r"\s[A-Za-z_]\w*\s*[:=]")
 _NO_COLON = re.compile(r"\s*([A-Za-z_][\w\[\]]*)\s+(\w+\(.*)")
+_WARMUP_SHARE = re.compile(r"(?:^|_)warmup_(?:ratio|fraction|proportion|frac)$")
 
 
 def to_plan(
@@ -147,7 +148,10 @@ def _no_mapping(data: Any) -> tuple[str, str]:
         return found, _A_PLAN
     if entry := _NO_BLANK.match(data):
         value = _NEXT_ENTRY.split(entry[3])[0].strip()
-        found = "a space is missing after the colon" if entry[2] == ":" else "YAML needs a colon, not an equals sign"
+        if entry[2] == "=":
+            found = "YAML needs a colon, not an equals sign"
+        elif entry.end(2) == entry.start(3):
+            found = "a space is missing after the colon"
         return found, f"Write {entry[1]}: {value}" if _are_read([value], ShapeNames()) else _A_PLAN
     if entry := _NO_COLON.match(data):
         clear = _are_read([entry[2]], ShapeNames())
@@ -330,6 +334,7 @@ class _PlanReader:
             )
         if wrong:
             self.diagnostics.add(path, *wrong, at_key=True, code=WRONG_ARGUMENT)
+            return f"[{name}]"  # the name of no group, so that its fields are read without another problem
         index = name if isinstance(name, int) else index_in_name(name)
         return name if index is None else index
 
@@ -549,13 +554,14 @@ class _PlanReader:
                 entry = self.entry_if_read(near, entries[key], entries, data)
             place = child_path(path, key)
             self.diagnostics.add(place, found, at_key=True, code=UNKNOWN_FIELD, replace=replace, entry=entry)
-        for key in TARGET_ENTRIES:
-            if key not in entries and key not in meant:
-                given = {k: one for k, one in entries.items() if k in TARGET_ENTRIES and not bad_values_in(one)}
-                whole = {"initial": 1.0, "schedule": "cosine()", **given}
-                self.diagnostics.add(
-                    path, f'"{key}" is missing', f"For example: {flow_text(whole)}", code=WRONG_ARGUMENT
-                )
+        missing = [key for key in TARGET_ENTRIES if key not in entries and key not in meant]
+        if missing:
+            first, line = entries.get("initial"), entries.get("schedule")
+            is_number = isinstance(first, (int, float)) and not isinstance(first, bool)
+            is_read = _are_read([line], self.values.names)
+            whole = {"initial": first if is_number else 1.0, "schedule": line if is_read else "cosine()"}
+        for key in missing:
+            self.diagnostics.add(path, f'"{key}" is missing', f"For example: {flow_text(whole)}", code=WRONG_ARGUMENT)
 
 
 _READERS: Final[Mapping[object, Callable[[_PlanReader, Any], None]]] = {
@@ -655,11 +661,13 @@ def _meant_warmup(key: str, value: Any) -> str | None:
     name = key.lower().replace("-", "_")
     if isinstance(value, bool) or not isinstance(value, (int, float)) or "warmup" not in name:
         return None
-    if name.endswith("epochs"):
-        return f'"{value:.12g} epochs"'
-    if name.endswith(("ratio", "fraction", "proportion")) or (isinstance(value, float) and 0 < value < 1):
+    if unit := next((unit for unit in ("epochs", "samples", "tokens") if name.endswith(unit)), ""):
+        return f'"{value:.12g} {unit}"'
+    # Only some names are lengths: `warmup_lr` and `warmup_min_ratio` are levels.
+    is_length = is_warmup_length(name)
+    if _WARMUP_SHARE.search(name) or (is_length and isinstance(value, float) and 0 < value < 1):
         return f'"{value * 100:.12g}%"'
-    return f"{value:.12g}" if is_warmup_length(name) else None
+    return f"{value:.12g}" if is_length else None
 
 
 def _field_and_group(key: str) -> tuple[str, str | int] | None:

@@ -1,0 +1,43 @@
+"""What is read from a plan file: the plan, or each problem with its place, its advice and the corrected text.
+
+The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/files/test_answers.py` writes them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from paramsched.core import files as config
+from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.errors import ConfigError
+from support import answers
+
+FILE = Path(__file__).with_name("answers.yaml")
+
+
+def shown(fault: Diagnostic, text: str) -> str:
+    """Return a problem with its place and code, and the text after its correction."""
+    place = "" if fault.line is None else f"{fault.line}:{fault.column} "
+    edit = fault.edit
+    edited = "" if edit is None else f" => {text[: edit.begin]}{edit.text}{text[edit.end :]}"
+    return f"{place}{fault.code} {fault.path_and_message}{edited}"
+
+
+def answer_to(question: dict[str, Any]) -> dict[str, Any]:
+    """Return a question with the plan of its text or of its data, or with the problems."""
+    question = {key: value for key, value in question.items() if key not in ("plan", "note", "problems")}
+    ((syntax, given),) = question.items()
+    text = given if isinstance(given, str) else ""
+    try:
+        read = config.open_plan(given, None if syntax == "data" else syntax).loaded()
+    except ConfigError as refusal:
+        return {**question, "problems": [shown(fault, text) for fault in refusal.diagnostics]}
+    return {**question, "plan": str(read.plan)} | ({"note": read.note} if read.note else {})
+
+
+@answers.in_parts(FILE)
+def test_answers(places, subtests):
+    answers.check(FILE, answer_to, places, subtests)
+
+
+if __name__ == "__main__":
+    answers.write(FILE, [answer_to(one) for one in answers.read(FILE)])
