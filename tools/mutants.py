@@ -21,6 +21,7 @@ No maintained tool fits: they run all tests for each error, or count as found wh
 import argparse
 import ast
 import contextlib
+import faulthandler
 import functools
 import gc
 import hashlib
@@ -52,8 +53,8 @@ SOURCE = ROOT / "src"
 PACKAGE = SOURCE / "paramsched"
 LISTED = ROOT / "tests" / "planted_errors"
 CACHE = ROOT / ".mutants"
-SECONDS_OF_TESTS = 15.0
-"""The tests of one error: as many as ran in this time with coverage."""
+SECONDS_OF_TESTS = 40.0
+"""The tests of one error: as many as ran in this time with coverage. A run of the Runner takes half a second."""
 GOAL = 0.95
 _OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
@@ -332,12 +333,15 @@ def _record(session: pytest.Session, files: set[Path], measured: Any) -> None:
     measured.start()
     for item, after in zip(items, [*items[1:], None], strict=True):
         measured.switch_context(item.nodeid)
+        # A test may wait forever, for threads that its imports started: a forked process has none of them.
+        faulthandler.dump_traceback_later(_longest_wait(SECONDS_OF_TESTS), exit=True, file=sys.__stderr__)
         failed, start = session.testsfailed, sum(os.times()[:4])
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
         if session.testsfailed == failed:
             seconds[item.path][item.nodeid] = sum(os.times()[:4]) - start
         else:
             print(f"fails without an error: {item.nodeid}", file=sys.__stderr__)
+    faulthandler.cancel_dump_traceback_later()
     measured.stop()
     data = measured.get_data()
     by_file: dict[Path, dict[str, dict[int, list[int]]]] = {file: {} for file in files}
@@ -357,6 +361,11 @@ def _record(session: pytest.Session, files: set[Path], measured: Any) -> None:
 # ---------------------------------------------------------------- the two steps
 
 
+def _longest_wait(seconds: float) -> float:
+    """Return after how many seconds tests hang, which need `seconds` with coverage and share their core."""
+    return 60 + 10 * seconds
+
+
 def _in_child(work: Callable[[], None], seconds: float) -> int | None:
     """Call a function in a forked process; return its exit code, or None if it waits for too long."""
     child = os.fork()
@@ -367,7 +376,7 @@ def _in_child(work: Callable[[], None], seconds: float) -> int | None:
         except BaseException:  # noqa: BLE001
             os._exit(1)
         os._exit(0)
-    end = time.monotonic() + 10 * SECONDS_OF_TESTS
+    end = time.monotonic() + _longest_wait(seconds)
     while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None and time.monotonic() < end:
         time.sleep(0.01)
     hangs = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
@@ -517,7 +526,7 @@ def is_found_in_copy(error: PlantedError | None, tests: Tests, folder: Path) -> 
         (folder / "paramsched" / error.file).write_text(ast.unparse(planted(error)), encoding="utf-8")
     process = context.Process(target=_run_copy, args=(str(folder), tests.names, tests.seconds))
     process.start()
-    process.join(10 * SECONDS_OF_TESTS)
+    process.join(_longest_wait(tests.seconds))
     _end(process.pid or 0)
     process.join()
     if error:

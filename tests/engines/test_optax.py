@@ -38,7 +38,8 @@ T = 60
 EAGER = 12  # updates of a run that are not compiled together
 BASE = {"lr": 3e-4, "weight_decay": 0.1}
 PLAN = ps.Plan(lr="warmup('5%') >> cosine(to=0.1)", weight_decay="linear(to=0.5)", horizon=T)
-PARAMS = {"body": {"w": jnp.ones((4, 4))}, "head": {"w": jnp.arange(4.0)}}
+# In NumPy, because the first array of JAX starts threads, and a process that forks later must not have them.
+PARAMS = {"body": {"w": np.ones((4, 4), np.float32)}, "head": {"w": np.arange(4, dtype=np.float32)}}
 LABELS = {"body": "body", "head": "head"}
 
 

@@ -20,6 +20,7 @@ from paramsched.mmengine.runner._checkpoints import (
     in_main_process,
     load_weights,
     read_runner_state,
+    read_torch,
     replaced_path,
     require_fit,
     require_intact,
@@ -96,6 +97,33 @@ def test_a_checkpoint_that_is_saved_again_replaces_the_first(tmp_path):
     assert home(tmp_path).newest() == again
     assert home(tmp_path).gradients(again) == {}
     assert not replaced_path(again).exists()
+
+
+def test_a_checkpoint_is_saved_again_beside_what_a_kill_left(tmp_path):
+    saved(tmp_path / "other").rename(replaced_path(saved(tmp_path)))
+
+    again = saved(tmp_path, gradients={"w": torch.ones(2)})
+
+    assert home(tmp_path).gradients(again)["w"].tolist() == [1, 1]
+    assert not replaced_path(again).exists()
+
+
+class Code:
+    """An object that creates a file when it is unpickled."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return Path.touch, (self.file,)
+
+
+def test_a_checkpoint_runs_no_code(tmp_path):
+    torch.save(Code(tmp_path / "made by code"), tmp_path / "state.pt")
+
+    with pytest.raises(StateError, match="it cannot be read"):
+        read_torch(tmp_path / "state.pt")
+    assert not (tmp_path / "made by code").exists()
 
 
 def test_unfinished_folders_are_not_checkpoints(tmp_path):

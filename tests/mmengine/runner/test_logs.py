@@ -164,6 +164,18 @@ def test_each_update_has_the_values_that_it_used(tmp_path, capsys):
     assert len(logged(tmp_path)) == 3
 
 
+def test_an_update_after_a_run_that_ended_with_an_exception_has_one_line(tmp_path):
+    run, hook = Run(tmp_path), LoggerHook()
+    hook.before_train(run)
+    run.optimizer.step()  # the exception is raised here
+    hook.before_train(run)
+    run.optimizer.step()
+    hook.after_train_iter(run, 0)
+    hook.after_train(run)
+
+    assert [line["t"] for line in logged(tmp_path)] == [0]
+
+
 def test_the_table_repeats_its_header_and_shows_values_of_groups_that_differ(tmp_path, capsys):
     run, hook = Run(tmp_path, 21), LoggerHook(interval=1)
     run.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.5, "momentum": 0.8})

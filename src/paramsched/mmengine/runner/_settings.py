@@ -383,24 +383,19 @@ def _check_class_dict(
     if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
         found = f"{short_json(named)} has no such argument"
         diagnostics.refuse_unknown(arguments, parameters, path, found, code=UNKNOWN_NAME)
-    is_own = not diagnostics.count > before and str(getattr(cls, "__module__", "")).startswith("paramsched.")
     for name, one in parameters.items():
         is_named = one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
         if is_named and one.default is one.empty and name not in arguments:
             diagnostics.add(child_path(path, name), f"{short_json(named)} requires this argument", code=REFUSED_VALUE)
     # Only our classes are built to check arguments, because a user's class may do anything in its constructor.
-    while is_own:
+    is_checked = diagnostics.count > before or not str(getattr(cls, "__module__", "")).startswith("paramsched.")
+    while not is_checked:
         try:
             cls(**arguments)
-        except (InvalidArgument, TypeError, ValueError, AttributeError) as refusal:
-            refused = getattr(refusal, "argument", None)
-            if refused in arguments:
-                diagnostics.add(child_path(path, refused), f"{refusal}", code=REFUSED_VALUE)
-                del arguments[refused]
-                continue
-            if diagnostics.count == before:
-                diagnostics.add(path, f"{refusal}", code=REFUSED_VALUE)
-        return
+            is_checked = True
+        except InvalidArgument as refusal:
+            diagnostics.add(child_path(path, refusal.argument), f"{refusal}", code=REFUSED_VALUE)
+            del arguments[str(refusal.argument)]
 
 
 def _report_kind(value: Any, kind: str, path: str, diagnostics: DiagnosticCollector, instead: str = "") -> None:

@@ -146,7 +146,7 @@ class LoggerHook(Hook):
         self._rows = 0
 
     def before_train(self, runner: "Runner") -> None:
-        self._stop_watching()  # because an earlier run may have ended with an exception
+        self._close()  # because an earlier run may have ended with an exception
         self._rows = 0
         self._latest.clear()
         for name in LOGS:
@@ -181,17 +181,18 @@ class LoggerHook(Hook):
             self._logs["metrics"].write({"epoch": position.epoch, "iter": position.iter} | numbers)
 
     def after_train(self, runner: "Runner") -> None:
-        self._stop_watching()
-        for log in self._logs.values():
-            log.close()
         self._kept = self.state_dict()
-        self._logs.clear()
+        self._close()
 
-    def _stop_watching(self) -> None:
+    def _close(self) -> None:
+        """Stop watching the optimizers, and close the logs."""
         for stop in self._stops:
             stop()
+        for log in self._logs.values():
+            log.close()
         self._stops.clear()
         self._waiting.clear()
+        self._logs.clear()
 
     def before_save_checkpoint(self, runner: "Runner", checkpoint: dict[str, Any]) -> None:
         for log in self._logs.values():
