@@ -17,7 +17,7 @@ from paramsched.core.advice.peer_words import UNITS
 from paramsched.core.base.advise import Mend, of_percent, text_leaves
 from paramsched.core.base.codes import REFUSED_VALUE, WRONG_TYPE
 from paramsched.core.base.near_names import certain_name, did_you_mean
-from paramsched.core.base.node import Call, Keyword, List, Node, Number, Place, Text, Value, Word
+from paramsched.core.base.node import NOWHERE, Call, Keyword, List, Node, Number, Place, Text, Value, Word
 from paramsched.core.base.params import Param
 from paramsched.core.curves import CONSTANTS, FAMILIES, Curve
 from paramsched.core.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLevel, NeighborLevel
@@ -163,7 +163,8 @@ def leaf_of(
     made = _leaf(param, value, node, names, shares=shares)
     if made is None:
         return None
-    return made if isinstance(made, tuple) else (made, Mend("leaf"))
+    new, mend = made if isinstance(made, tuple) else (made, Mend("leaf"))
+    return (without_places(new, node.place) if isinstance(value, str) else new), mend
 
 
 def _leaf(
@@ -261,7 +262,10 @@ def _of_text(param: Param, text: str, names: Mapping[str, Callable[..., Any]]) -
         tree = _tree(f"curves.{near}{text[text.index('(') :]}", names) if "(" in text else None
         return None if tree is None else (tree, mend)
     if kind in ("list", "pairs") and "," in text:
-        return _tree(f"[{text}]", names)
+        tree = _tree(f"[{text}]", names)
+        if isinstance(tree, List) and len(tree.items) == 1 and isinstance(tree.items[0], List):  # the text has brackets
+            return tree.items[0]
+        return tree
     if kind == "choice" and (near := certain_name(text, [one for one in param.choices if isinstance(one, str)])):
         return Text(near), Mend("name", tuple(map(str, text_leaves(text))), tuple(map(str, text_leaves(near))))
     if kind in ("schedule", "rule") and ("(" in text or (_NUMBER.fullmatch(text) and "%" not in text)):
@@ -301,20 +305,20 @@ def _tree(text: str, names: Mapping[str, Callable[..., Any]]) -> Node | None:
     return without_places(tree.node)
 
 
-def without_places(node: Node) -> Node:
-    """Return a tree without places, because they refer to another text."""
+def without_places(node: Node, place: Place = NOWHERE) -> Node:
+    """Return a tree without places, because they refer to another text; with `place`, all of it is at that place."""
     match node:
         case Number(value=value, written=written):
-            return Number(value, written)
+            return Number(value, written, place)
         case Text(value=content, bare=bare):
-            return Text(content, bare)
+            return Text(content, bare, place)
         case Word(name=name):
-            return Word(name)
+            return Word(name, place)
         case List(items=items, round=is_round):
-            return List(tuple(map(without_places, items)), is_round)
+            return List(tuple(without_places(one, place) for one in items), is_round, place)
         case Call(name=name, args=args, kwargs=kwargs):
-            keys = (Keyword(one.name, without_places(one.value)) for one in kwargs)
-            return Call(name, tuple(map(without_places, args)), tuple(keys))
+            keys = (Keyword(one.name, without_places(one.value, place), place) for one in kwargs)
+            return Call(name, tuple(without_places(one, place) for one in args), tuple(keys), place, place)
     return node
 
 

@@ -115,8 +115,11 @@ class Builder:
         return BROKEN, node
 
     def _parse_error(self, place: Place, found: str, instead: str = "", **data: Any) -> ParseError:
-        site = quoted(self.text, place.begin or 0, place.end or 0) if self.text else found
-        return ParseError(site, found if self.text else "", instead, **data)
+        if not self.text:
+            return ParseError(found, "", instead, **data)
+        is_placed = place.begin is not None
+        site = quoted(self.text, place.begin or 0, place.end or 0) if is_placed else f'"{shortened_text(self.text)}"'
+        return ParseError(site, found, instead, **data)
 
     # ---- values
 
@@ -192,6 +195,8 @@ class Builder:
         """Report an unknown name, and continue with the name that is meant, if there is one."""
         place = node.place
         if (option := option_error(self.text, place.begin or 0)) is not None:
+            if any(one.span == option.span for one in self.found):  # each part of `lr-decay-style` is an unknown name
+                return BROKEN, node
             return self._broken(node, option)
         error = self._parse_error(place, problem.found, code=problem.code, write=problem.example, is_example=True)
         head = node.head if isinstance(node, Call) else place
@@ -228,12 +233,12 @@ class Builder:
                 if (choice := quoted_choice(node, param, self.text)) is not None:
                     return self._unquoted(node, choice)
                 return self._mended_name(node, unknown_call(node, param, self.names, self._peer_value), param)
-        return self._known_call(node, function, param)
+        return self._known_call(node, function)
 
     def _peer_value(self, node: Node) -> Built:
         return self.value(node)
 
-    def _known_call(self, node: Call, function: Callable[..., Any], param: Param | None) -> Built:
+    def _known_call(self, node: Call, function: Callable[..., Any]) -> Built:
         params, order = _parameters(function)
         args, kwargs, is_sound = list[Built](), list[tuple[Keyword, Any]](), True
         last, seen = len(order) - 1, {""}  # an argument after a keyword has no name
@@ -256,7 +261,6 @@ class Builder:
                     return made, node
                 kept = tuple(new for _, new in args), tuple(key for key, _ in kwargs)
                 return made, node if kept == (node.args, node.kwargs) else replace(node, args=kept[0], kwargs=kept[1])
-        del param
         return _CallRepair(self, node, function, args, kwargs).repaired()
 
     # ---- operators
@@ -525,7 +529,7 @@ class _CallRepair:
                 if mend is None and wrong is not None and (example := self._with_keyword(wrong)):
                     sited = sited.changed(write=example, is_example=True)
                 builder.report(sited, place, *([mend] if mend else []))
-                if mend is None:
+                if mend is None or any(value is BROKEN for value in self._values()):
                     return BROKEN, self._call()
                 if self.own is not None:
                     return builder.value(self.own)

@@ -142,7 +142,7 @@ class _Parser:
                 depth += (word in "([{") - (word in ")]}")
                 kind = word
             elif kind == "newline":
-                if depth > 0:
+                if depth > 0 or (found and not found[-1].word.strip()):  # in brackets, or an empty line
                     continue
                 self._slip(
                     text, begin, begin + 1, f"invalid syntax at character {begin + 1}: a line break outside brackets"
