@@ -1,5 +1,6 @@
 """The names that doctests can use: those of `from paramsched import *`. A file whose imports are absent is skipped."""
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -15,10 +16,10 @@ from paramsched.core.schedules import rules
 
 @pytest.fixture(autouse=True, scope="session")
 def public_names(doctest_namespace: dict[str, Any]) -> None:
-    """Add every public name and `rules` to the namespace of doctests."""
-    doctest_namespace.update(
-        {name: getattr(paramsched, name) for name in paramsched.__all__ if hasattr(paramsched, name)}
-    )
+    """Add every public name and `rules` to the namespace of doctests; without torch, those that do not need it."""
+    for name in paramsched.__all__:
+        with contextlib.suppress(ImportError):
+            doctest_namespace[name] = getattr(paramsched, name)
     doctest_namespace["rules"] = rules
     doctest_namespace.update({name: getattr(shapes, name) for name in shapes.__all__})
 
