@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import traceback
 from collections.abc import Iterator
 from importlib.util import find_spec
 from types import ModuleType
@@ -34,8 +35,10 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
         if name and find_spec(".".join(name[:2] if name[0] == "paramsched" else name[:1])) is None:
             report.outcome = "skipped"
             report.longrepr = (str(collector.path), 1, f"Skipped: {error}")
-            # pytest keeps a file whose import failed, and the next file would import this incomplete module.
-            for name in [name for name, one in sys.modules.items() if _file_of(one) == str(collector.path)]:
+            # pytest keeps files whose import failed, and the next file would import these incomplete modules.
+            codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+            failed = {code.co_filename for code in codes if code.co_name == "<module>"}
+            for name in [name for name, one in sys.modules.items() if _file_of(one) in failed]:
                 del sys.modules[name]
             break
         error = error.__cause__ or error.__context__

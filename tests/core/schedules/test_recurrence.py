@@ -283,8 +283,7 @@ def test_a_single_value_equals_the_value_of_the_full_array():
 
 
 def test_epochs_require_a_calendar_and_tensors_a_bounded_run():
-    import torch
-
+    torch = pytest.importorskip("torch")
     by_epoch = recurrence(rules.exponential(0.5, by="epoch"))
 
     with pytest.raises(Unresolved, match="resolve"):

@@ -17,7 +17,13 @@ from paramsched.core.base.diagnostic import TextEdit, TextLines
 from paramsched.core.fields import PAIRS
 from paramsched.core.files._text_places import Bracket, Pairs, Place, nested_places
 from paramsched.core.files.diagnostic_collector import number_from_text, short_json
-from paramsched.core.files.text_limits import MOST_DEPTH, MOST_VALUES, advice_of_line, too_many_values
+from paramsched.core.files.text_limits import (
+    MOST_DEPTH,
+    MOST_VALUES,
+    advice_of_line,
+    nested_too_deep,
+    too_many_values,
+)
 from paramsched.errors import ConfigError
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
@@ -325,6 +331,8 @@ def _invalid_yaml(error: Any, text: str, source: str) -> ConfigError:
         offset, said = control.start() if control else 0, str(error).partition("\n")[0]
     else:
         offset, said = mark.index, str(error.problem)
+        if "nesting depth" in said:  # the C library, which reads a line before it gives the first bracket
+            return nested_too_deep(text, source)
     instead = ""
     if context is not None:
         opening = text[context.index : context.index + 1]
