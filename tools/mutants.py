@@ -155,9 +155,11 @@ class _Place:
 
 
 def _is_skipped(parent: ast.AST, name: str) -> bool:
-    """Return whether a field is a message, a type or a default value."""
+    """Return whether a field is a message, a type, a default value or the assertion of `zip(…, strict=True)`."""
     if isinstance(parent, ast.Raise | ast.Assert) and name != "test":
         return True  # because the text of an error is no behavior
+    if isinstance(parent, ast.keyword) and parent.arg == "strict":
+        return True
     return name in ("annotation", "returns", "decorator_list", "args") and not isinstance(parent, ast.Call)
 
 

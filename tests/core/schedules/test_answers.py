@@ -1,4 +1,4 @@
-"""What each line of `answers.yaml` means: its text in a run, the times at which it changes, and its values.
+"""What each line of `answers.yaml` means: its text in a run, when it changes, its values and their bounds.
 
 Each value is computed alone and with all others. `PYTHONPATH=tests python tests/core/schedules/test_answers.py` writes
 the answers.
@@ -12,6 +12,8 @@ import numpy as np
 
 from paramsched.core.plan import resolve
 from paramsched.core.schedules import parse
+from paramsched.core.schedules.cuts import depends_on_horizon
+from paramsched.core.schedules.value_bounds import Bounds, value_bounds
 from paramsched.core.time import Calendar
 from paramsched.errors import ParamschedError
 from support import answers
@@ -19,22 +21,28 @@ from support import answers
 FILE = Path(__file__).with_name("answers.yaml")
 TIMES = range(24)
 BASE = 0.5
+PROPERTIES = ("fills", "has_length", "affine", "has_absolute", "has_neighbor_levels", "serializable", "is_resolved")
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return a line and a run with the schedule in that run, or with the error."""
     answer = {key: question[key] for key in ("line", "run") if key in question}
     try:
-        schedule = resolve(parse(question["line"]), Calendar(**question.get("run", {})))
+        written = parse(question["line"])
+        schedule = resolve(written, Calendar(**question.get("run", {})))
     except ParamschedError as error:
         return {**answer, "error": re.sub(r"[.:] For example: .*", "", str(error))}  # other modules choose the example
     values = schedule(np.array(TIMES), BASE).tolist()
     assert values == [schedule(t, BASE) for t in TIMES]
+    bounds = value_bounds(schedule, Bounds(0.25, BASE))
     found = {
+        "is": " ".join(name for name in PROPERTIES if getattr(written, name)),
+        "needs the horizon": depends_on_horizon(written),
         "resolved": str(schedule),
         "length": str(schedule.length),
         "changes": list(schedule.breakpoints(until=TIMES[-1])),
         "values": " ".join(f"{value:.7g}" for value in values),
+        "between": None if bounds is None else " ".join(f"{bound:.7g}" for bound in bounds),
     }
     return {**answer, **found}
 

@@ -135,6 +135,14 @@ def test_the_corrected_line_of_an_error_can_be_pasted(text, write):
     assert (found and str(parse(found))) == (write and str(parse(write)))
 
 
+def test_a_base_of_0_stays_0_however_large_its_factor_is():
+    huge = constant(1e300) * constant(1e300)
+
+    assert huge(3, 0.0) == 0.0
+    assert huge(3, 0.5) == float("inf")
+    assert (huge * constant(0.0))(3, 0.5) == 0.0
+
+
 def test_the_registry_counts_its_names():
     assert len(SHAPES) == len(list(SHAPES)) == len({*SHAPES})
     assert {"plateau", "cosine"} <= {*SHAPES}

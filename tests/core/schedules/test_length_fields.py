@@ -44,6 +44,25 @@ class Unmarked(Schedule):
         return base
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Late(Schedule):
+    """0 until a time, which has no metadata, and base from then on."""
+
+    begin: Duration
+    length = None
+
+    def _at(self, t, base, ops):
+        return base.scaled(ops.where(ops.has_reached(t, self.begin.count), 1.0, 0.0))
+
+
+def test_a_length_without_metadata_counts_from_the_start_of_the_stage():
+    calendar = Calendar(total=100, steps_per_epoch=8)
+
+    assert resolve(Late(Duration.of("1.5 epochs")), calendar).begin == Duration.of(12)
+    assert resolve(warmup("2.5 steps") >> Late(Duration.of("10%")), calendar).stages[1].begin == Duration.of(10)
+
+
 def test_a_filling_field_takes_the_remaining_time_whatever_its_name():
     written = warmup("50%") >> Fall(Duration.of("5%"))
 

@@ -1,7 +1,9 @@
 """Recurrences: values recorded from the schedulers of MMEngine, and the closed forms of torch."""
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import final
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from paramsched import curves
 from paramsched.core.plan import resolve
 from paramsched.core.schedules import absolute, constant, from_function, linear, parse, recurrence, rules, warmup
 from paramsched.core.schedules.recurrence import BLOCK
+from paramsched.core.schedules.rules.base import Coefficients, Rule
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, Unresolved
 from support.tables import table
@@ -177,6 +180,29 @@ def test_the_closed_form_of_a_rule_is_its_recurrence(rule):
         values = recurrence(rule)(k.astype(int), base)
         assert values == pytest.approx(factor * base + offset, rel=1e-12, abs=1e-13)
     assert [column[0] for column in rule.closed_form(k[7:8])] == pytest.approx([factor[7], offset[7]], rel=1e-12)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Return(Rule):
+    """Halve the value at each tick, and return to the value before the first tick every fourth one."""
+
+    begin: int = 0
+    end: int | None = None
+    by: str = "update"
+
+    def step_columns(self, k):
+        out = Coefficients.identity(k.size)
+        out.a[:], out.b[:], out.c[:], out.e[:] = np.where(k % 4 == 3, 0.0, 0.5), 0.01, 0.02, np.where(k % 4 == 3, 1, 0)
+        return out
+
+
+def test_a_rule_of_your_own_has_a_closed_form():
+    factor, offset = Return().closed_form(np.arange(8.0))
+
+    values = recurrence(Return())(np.arange(8), 2.0)
+    assert (factor * 2.0 + offset).tolist() == pytest.approx(values.tolist(), rel=1e-15)
+    assert values[3] == values[7] == 2.0 + 0.01 * 2.0 + 0.02
 
 
 def test_anneal_continues_from_the_current_value():

@@ -23,7 +23,7 @@ from paramsched.core.base.node import Call, Keyword, Node, Number, Text, Word
 from paramsched.core.base.params import params_of
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.text.arguments import fits, leaf_of, node_of, numbers_of, scalar_of
-from paramsched.core.schedules.text.parsing import parse
+from paramsched.core.schedules.text.parsing import meant_line, parse
 from paramsched.core.time.calendar import Facts, example_of_fact
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
@@ -142,6 +142,7 @@ class _PythonCall:
             free = [one for one in self.params if one not in self.new and one not in self.named]
             if type(value).__name__ == "Calendar" and "calendar" in free:
                 self._put("calendar", value, Mend("order", (), ("calendar",)))
+                self.is_clear = self.is_clear and self.named.keys().isdisjoint(_FACTS)  # which are passed once
             elif "total" in free and fits(self.params["total"], value):
                 self._put("total", value, Mend("order", (), ("total",)))
             else:
@@ -220,7 +221,10 @@ class _PythonCall:
             return True
         if "plan" in free and isinstance(value, (str, Schedule)):
             self.advice[key] = did_you_mean(key, self.params) if "total" not in self.params else "a plan has the fields"
-            self.new["plan"] = f"ps.Plan({key}={self._text(node_of(value))})"
+            if isinstance(value, str) and meant_line(value) != value:
+                self.is_clear = False
+                return True
+            self.new["plan"] = f"ps.Plan({key}={self._text(node_of(value), key, value)})"
             self.values["plan"] = Call("Plan", (), (Keyword(key, node_of(value)),))
             self.mends.append(Mend("form", (), ("plan", "Plan")))
             return True
@@ -247,7 +251,11 @@ class _PythonCall:
             length = self.values["total"].value
         for unit, names in _UNIT_FACTS.items():
             if str(length).endswith(f" {unit}") and known.isdisjoint(names) and (self.mends or self.facts):
-                (self.facts if self.facts else self.new)[names[0]] = example_of_fact(names[0])
+                example = example_of_fact(names[0])
+                if self.facts:
+                    self.facts[names[0]] = literal_eval(example)
+                else:
+                    self.new[names[0]] = example
                 self.is_invented = True
         if self.facts:
             self.new.pop("calendar", None)
