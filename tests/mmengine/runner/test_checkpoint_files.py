@@ -368,6 +368,9 @@ def test_random_states_are_checked_only_for_the_processes_that_saved_them(checkp
 
     with pytest.raises(StateError, match="it has no random states"):
         require_fit(fit, checkpoint, 1)
+    (checkpoint / "random_states_0.pkl").unlink()
+    with pytest.raises(StateError, match=r"random_states_0\.pkl: it is missing"):
+        require_fit(fit, checkpoint, 1)
     require_fit(fit, checkpoint, 0)
 
 

@@ -159,7 +159,7 @@ def resume_run(runner: "Runner", source: Path) -> None:
             if id(many[0]) not in loaded:
                 loaded.add(id(many[0]))
                 many[0].load_state_dict(saved[name]["plan"])
-        elif many:
+        else:
             # With any `on_change`, an end that the config omits is the end of the present run.
             keeps = policy == "checkpoint"
             states = _states_of_this_length(many, saved[name], config, name) if keeps else saved[name]
