@@ -4,7 +4,7 @@ import json
 import sys
 import time
 import warnings
-from importlib.util import find_spec, module_from_spec
+from importlib import import_module
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -40,10 +40,10 @@ def axolotl(monkeypatch):
     for name in ("axolotl", "axolotl.integrations"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     monkeypatch.setitem(sys.modules, base.__name__, base)
-    spec = find_spec("paramsched.engines.axolotl")  # executed anew, because a module keeps its classes
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    module = import_module("paramsched.engines.axolotl")
+    module.__getattr__.cache_clear()  # it keeps its classes
+    yield module
+    module.__getattr__.cache_clear()
 
 
 def trainer(epochs=3.0, steps=30, world=1):

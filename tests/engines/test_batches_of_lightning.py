@@ -6,7 +6,7 @@ import logging
 import pytest
 
 import paramsched as ps
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, MissingFact
 from support.torchrun import finished, torchrun
 
 pytest.importorskip("lightning.pytorch")
@@ -72,6 +72,11 @@ def test_batches_accumulate_and_a_plan_without_a_horizon_ends_at_max_steps(tmp_p
     assert steps == 9
     assert [len(batch) for batch in open_ended.seen] == [4] * 4 + [8] * 4 + [12]
     assert "takes precedence" not in caplog.text
+
+
+def test_the_length_of_an_epoch_is_unknown_because_the_plan_schedules_it(tmp_path):
+    with pytest.raises(MissingFact, match=r"or the plan schedules its batches.*calendar=ps\.Calendar\(steps_per_epoch="):
+        job.fit(tmp_path, job.Model(ps.Plan(STAIRS, lr="step('1 epochs')", horizon=14)))
 
 
 def test_a_planned_accumulation_is_refused(tmp_path):

@@ -91,6 +91,17 @@ def test_a_plan_without_a_horizon_ends_at_max_steps(tmp_path):
     assert trainer.lr_scheduler.total == trainer.lr_scheduler.t == 5
 
 
+def test_a_plan_in_samples_without_a_horizon_ends_with_the_passes_of_the_trainer(tmp_path):
+    sizes = ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over='40 samples')")
+    plan = ps.Plan(sizes, lr="linear()", clock="samples")
+    trainer = job.trainer_of(tmp_path, plan, num_train_epochs=2.5)
+
+    trainer.train()
+
+    trace = ps.trace(plan, {"lr": 0.1}, ps.Calendar(total="93 samples"))
+    assert [row["lr"] for row in trainer.state.log_history if "lr" in row] == trace["lr"].tolist()
+
+
 def test_a_second_training_begins_again(tmp_path):
     trainer = job.trainer_of(tmp_path, job.PLANS["samples"])
     trainer.train()
@@ -112,6 +123,20 @@ def test_the_seed_and_the_order_of_the_data_are_those_of_the_trainer(tmp_path):
     assert orders[0] == list(chain.from_iterable(reference("updates")[0]))[: job.LENGTH]
     assert orders[0] != orders[1]
     assert orders[2] == list(range(job.LENGTH))
+
+
+def test_gradients_are_synchronized_in_the_last_batch_of_an_update_alone(tmp_path):
+    class Recording(transformers.Trainer):
+        def training_step(self, *args: Any, **keywords: Any) -> Any:
+            synchronized.append(self.accelerator.sync_gradients)
+            return super().training_step(*args, **keywords)
+
+    synchronized: list[bool] = []
+    trainer = job.trainer_of(tmp_path, job.PLANS["updates"], kind=Recording, num_train_epochs=2.5)
+    trainer.train()
+
+    numbers = map(round, ps.trace(job.PLANS["updates"], {"lr": 0.1})["accumulation"])
+    assert synchronized == [one + 1 == number for number in numbers for one in range(number)]
 
 
 class LooksAtTheLoader(transformers.TrainerCallback):

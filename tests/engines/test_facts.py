@@ -10,7 +10,7 @@ import torch
 import paramsched as ps
 from paramsched.core.time import Calendar
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
-from paramsched.engines.reporting import MetricRelay, samples_in, samples_in_lists
+from paramsched.engines.reporting import MetricRelay, PlannedColumns, samples_in, samples_in_lists
 from paramsched.engines.run_end import RunEnd
 from paramsched.errors import InvalidArgument, MissingFact
 from support.tables import table
@@ -122,6 +122,21 @@ def test_a_missing_fact_has_the_reason_of_the_engine_and_a_line_that_provides_it
     with pytest.raises(MissingFact, match=r"engine does not provide batch_size.*tokens_per_step=4096"):
         facts().calendar(tokens_per_sample=128)
     assert "initial_lr" not in optimizer.param_groups[0]
+
+
+@table(
+    ("line", "instead"),
+    [
+        ('warmup("5%") >> cosine()', "total=10_000"),
+        ('step("2 epochs")', "steps_per_epoch=100"),
+        ('step("2k tokens")', "tokens_per_step=4096"),
+    ],
+)
+def test_a_missing_fact_of_an_engine_with_keywords_is_passed_as_one(line, instead):
+    with pytest.raises(MissingFact) as missing:
+        facts(by_keyword=True).attach(probe(), line, PlanOptions())
+
+    assert missing.value.instead == f"For example: engine.scheduler(..., {instead})"
 
 
 @pytest.mark.parametrize(
@@ -250,3 +265,18 @@ def test_only_watched_metrics_are_passed_and_those_that_never_came_are_named():
     assert scheduler.seen == [{"a": 1.0}, {"b": 2.0}]
     assert len(scheduler.warnings) == 1
     assert "watches b, which was never reported; reported metrics: a, c" in str(scheduler.warnings[0])
+
+
+def test_a_metric_with_the_name_of_a_planned_value_is_warned_of_once_and_renames_the_value_from_then_on():
+    columns, values = PlannedColumns("engine.scheduler"), {"lr": 0.1, "beta": 0.5}
+    processes = ps.Scheduler(probe(), ps.Plan(lr="linear()", horizon=9))._resume.processes
+
+    with pytest.warns(UserWarning, match="lr as planned/lr") as first:
+        renamed = columns.beside({"lr": torch.tensor([1.0, 2.0]), "beta": torch.tensor(0.5)}, values, processes)
+    with pytest.warns(UserWarning, match="beta as planned/beta") as second:
+        both = columns.beside({"lr": 3.0, "beta": "x"}, values, processes)
+
+    assert (len(first), len(second)) == (1, 1)
+    assert renamed == {"planned/lr": 0.1, "beta": 0.5}
+    assert both == {"planned/lr": 0.1, "planned/beta": 0.5}
+    assert "planned/lr" not in str(second[0].message)

@@ -98,6 +98,21 @@ def test_metric_rules_follow_an_evaluator_and_resume_from_a_checkpoint(tmp_path:
     assert again.used[0][0] == 0.1 * 0.25
 
 
+@pytest.mark.filterwarnings("ignore:.*never reported")
+def test_an_evaluation_before_the_training_reports_no_metric() -> None:
+    loop = Loop(ps.Plan(lr=ps.constant() * ps.plateau("loss", patience=0, factor=0.5)))
+    loop.evaluator.add_event_handler(Events.EPOCH_COMPLETED, lambda engine: engine.state.metrics.update(loss=1.0))
+
+    loop.evaluator.run([0])
+    loop.run(1)
+    rates = []
+    for _ in range(3):
+        loop.evaluator.run([0])
+        rates.append(loop.optimizer.param_groups[0]["lr"])
+
+    assert rates == [0.1, 0.05, 0.025]
+
+
 def test_a_metric_that_is_never_reported_causes_one_warning(caplog: Any) -> None:
     loop = Loop(ps.Plan(lr=ps.constant() * ps.plateau("loss")))
 
@@ -117,6 +132,17 @@ def test_a_metric_rule_without_an_evaluator_is_logged(caplog: Any) -> None:
         caplog.text.count("the plan is over after 80 updates, and no value of loss was ever reported for plateau()")
         == 1
     )
+
+
+def test_a_second_run_of_the_engine_continues_the_plan() -> None:
+    loop = Loop(ps.Plan(*PLAN.bindings, horizon=54))
+
+    loop.run(1)
+    first = loop.handler.scheduler
+    loop.run(3)
+
+    assert loop.used == planned(54)
+    assert loop.handler.scheduler is first
 
 
 def test_an_iteration_limit_is_the_horizon() -> None:
