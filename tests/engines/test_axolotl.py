@@ -127,9 +127,10 @@ def test_with_deepspeed_the_trainer_counts_the_updates(axolotl):
     assert (before, scheduler.t) == (0, 1)
 
 
-def test_samples_are_those_of_all_data_shards(axolotl):
+@pytest.mark.parametrize("kind", ["tensor", "context"])
+def test_samples_are_those_of_all_data_shards(axolotl, kind):
     made, plan = optimizer(), {"lr": 'warmup("160 samples") >> cosine()'}
-    cfg = DictDefault(paramsched_plan=plan, tensor_parallel_size=2)
+    cfg = DictDefault({"paramsched_plan": plan, f"{kind}_parallel_size": 2})
     axolotl.PlanPlugin().create_lr_scheduler(cfg, trainer(world=4), made, 30)
 
     # 4 samples, 2 batches and 2 shards are 16 samples in an update

@@ -150,6 +150,13 @@ def test_the_batches_of_an_unfinished_update_are_saved_as_a_sum_over_processes()
     assert again.amount == 14
 
 
+def test_a_plan_in_updates_has_no_batches_to_save():
+    amounts = amounts_of(attached(ps.Plan(lr="linear()", horizon=9))[1])
+    amounts.count_batch(batch(4), ends_update=False)
+
+    assert amounts.saved_state() == {}
+
+
 def test_the_saved_batches_of_an_update_are_reported_without_another_batch():
     optimizer, scheduler = attached(BY_SAMPLES)
     amounts = amounts_of(scheduler)

@@ -75,7 +75,9 @@ def test_batches_accumulate_and_a_plan_without_a_horizon_ends_at_max_steps(tmp_p
 
 
 def test_the_length_of_an_epoch_is_unknown_because_the_plan_schedules_it(tmp_path):
-    with pytest.raises(MissingFact, match=r"or the plan schedules its batches.*calendar=ps\.Calendar\(steps_per_epoch="):
+    with pytest.raises(
+        MissingFact, match=r"or the plan schedules its batches.*calendar=ps\.Calendar\(steps_per_epoch="
+    ):
         job.fit(tmp_path, job.Model(ps.Plan(STAIRS, lr="step('1 epochs')", horizon=14)))
 
 

@@ -223,6 +223,11 @@ def test_a_constant_accumulation_of_the_trainer_multiplies_a_planned_batch(tmp_p
     assert len(expected) == 20
     assert trainer.model.seen == expected[:14]
     assert again.model.seen == expected[12:]
+    weight = 3.0
+    for lr, *batches in zip(ps.trace(plan, {"lr": 0.1})["lr"], expected[::2], expected[1::2], strict=True):
+        samples = list(chain.from_iterable(batches))
+        weight -= lr * sum(2 * X[i] * (weight * X[i] - 1) for i in samples) / len(samples)
+    assert again.model.w.item() == pytest.approx(weight, rel=1e-5)
 
 
 @pytest.mark.long

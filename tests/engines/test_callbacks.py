@@ -40,6 +40,63 @@ def test_a_state_that_was_loaded_into_one_run_is_not_loaded_into_the_next():
     assert begun(callback, plan, step=3)[1].t == 3  # the checkpoint of a run without a plan
 
 
+@pytest.mark.parametrize(
+    ("observe", "sanity", "rates"),
+    [("validation", False, [0.05, 0.05]), ("validation", True, [0.1, 0.1]), ("epoch", False, [0.1, 0.05])],
+)
+def test_metrics_are_observed_at_the_end_of_each_validation_or_epoch(observe, sanity, rates):
+    callback = lightning._LightningPlan(
+        ps.Plan(lr='constant() * plateau("loss", patience=0, factor=0.5)'), observe=observe
+    )
+    stepped = optimizer()
+    callback.schedulers = [ps.Scheduler(stepped, callback._plan)]
+    trainer = SimpleNamespace(callback_metrics={"loss": torch.tensor(1.0)}, sanity_checking=sanity)
+    found = []
+
+    for end in (callback.on_validation_end, callback.on_train_epoch_end):
+        end(trainer, None)
+        end(trainer, None)
+        found.append(stepped.param_groups[0]["lr"])
+
+    assert found == rates
+
+
+class Loader(list):
+    """A loader whose sampler Lightning cannot replace."""
+
+    batch_sampler = ps.BatchSampler(ps.Plan(ps.Binding(ps.Target("batch_size", 2), "constant()"), horizon=9), 8)
+
+
+@pytest.mark.parametrize(("loader", "error"), [(Loader(), ps.InvalidArgument), ([], TypeError)])
+def test_a_sampler_that_lightning_would_replace_is_named(loader, error):
+    def replace():
+        raise TypeError("no argument sampler")
+
+    source = SimpleNamespace(dataloader=lambda: loader)
+    loop = SimpleNamespace(setup_data=replace, _data_source=source)
+    trainer = SimpleNamespace(optimizers=[optimizer()], fit_loop=loop, callbacks=[])
+    callback = lightning._LightningPlan(ps.Plan(lr="linear()", horizon=9))
+
+    with pytest.raises(error, match="use_distributed_sampler=False" if error is ps.InvalidArgument else "no argument"):
+        callback.on_fit_start(trainer, None)
+
+
+@pytest.mark.parametrize(("number", "names"), [(1, ["lr"]), (2, ["optimizer_0/lr", "optimizer_1/lr"])])
+def test_the_values_of_several_optimizers_are_logged_with_their_numbers(number, names):
+    callback = lightning._LightningPlan(ps.Plan(lr="linear()", horizon=10))
+    callback.schedulers = [ps.Scheduler(optimizer(), ps.Plan(lr="linear()", horizon=10)) for _ in range(number)]
+    logged = []
+    logger = SimpleNamespace(log_metrics=lambda values, step: logged.append((values, step)))
+    trainer = SimpleNamespace(global_step=6, log_every_n_steps=3, loggers=[logger], logged_metrics={})
+
+    for scheduler in callback.schedulers:
+        callback.on_before_optimizer_step(trainer, None, scheduler.optimizer)
+    trainer.global_step = 7
+    callback.on_before_optimizer_step(trainer, None, callback.schedulers[0].optimizer)
+
+    assert logged == [({name: 0.1}, 6) for name in names]
+
+
 def test_the_batches_of_an_update_are_counted_when_it_ends():
     plan = ps.Plan(lr="linear()", clock="samples", horizon="100 samples")
     callback = lightning._LightningPlan(plan)

@@ -145,6 +145,31 @@ def test_a_second_run_of_the_engine_continues_the_plan() -> None:
     assert loop.handler.scheduler is first
 
 
+def test_a_handler_that_is_attached_during_a_run_begins_with_the_next() -> None:
+    handler = PlanHandler(optimizer_of(Tiny()), ps.Plan(lr="linear()", horizon=4))
+    trainer, evaluator = (Engine(lambda engine, batch: None) for _ in range(2))
+    trainer.add_event_handler(Events.EPOCH_COMPLETED(once=1), lambda: handler.attach(trainer, evaluator))
+
+    trainer.run([0], max_epochs=2)
+    before = handler.scheduler
+    trainer.run([0], max_epochs=3)
+
+    assert before is None
+    assert handler.scheduler is not None
+
+
+def test_a_state_may_be_loaded_between_two_runs() -> None:
+    loop = Loop(ps.Plan(*PLAN.bindings, horizon=54))
+    loop.run(1)
+    state = loop.handler.state_dict()
+    loop.run(2)
+
+    loop.handler.load_state_dict(state)
+    loop.run(3)
+
+    assert loop.used == planned(54)[:36] + planned(54)[18:36]
+
+
 def test_an_iteration_limit_is_the_horizon() -> None:
     loop = Loop()
 

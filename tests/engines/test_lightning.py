@@ -282,6 +282,19 @@ def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write(plans: 
     assert (written._plan, written._names) == (ps.Plan(*lines, horizon=54), names)
 
 
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"observe": "batch"}, 'expected "validation" or "epoch"'),
+        ({"drive": "critic"}, "the optimizers have no names"),
+        ({"optimizers": "critic"}, r"expected several names, got str. Write optimizers=\('critic',\)"),
+    ],
+)
+def test_arguments_of_a_wrong_kind_are_refused_at_construction(options: dict[str, Any], found: str) -> None:
+    with pytest.raises(ps.InvalidArgument, match=found):
+        PlanCallback(BOTH, **options)
+
+
 def test_names_that_are_not_as_many_as_the_optimizers_are_refused() -> None:
     trainer = runs.trainer(Case("lightning"), callbacks=[PlanCallback(BOTH, optimizers=("critic",))])
 

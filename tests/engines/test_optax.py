@@ -485,6 +485,8 @@ def test_orbax_restores_the_state(tmp_path: Any) -> None:
         ({"base": 0.1}, InvalidArgument, "expected a dict"),
         ({"base": {"all": {"lr": 0.1}}}, InvalidArgument, "need labels"),
         ({"factory": {"body": optax.sgd}}, InvalidArgument, "need labels"),
+        ({"factory": "sgd"}, InvalidArgument, "expected a function that returns an optimizer"),
+        ({"factory": {"body": "sgd"}, "labels": LABELS}, InvalidArgument, "expected a function that returns"),
         ({"labels": LABELS}, InvalidArgument, "expected a dict from label to bases"),
         (
             {"factory": {"body": optax.sgd}, "labels": LABELS, "base": {"head": {"lr": 0.1}}},

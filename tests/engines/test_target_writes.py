@@ -216,6 +216,17 @@ def test_writes_of_another_type_are_refused_in_the_call(write: Any) -> None:
         TargetWrites("planned", "trainer", write)
 
 
+def test_an_attribute_keeps_its_value_if_a_watched_plan_loses_its_target() -> None:
+    trainer = SimpleNamespace(coef=1, size=2)
+    scheduler = ps.Scheduler(probe(lr=0.1), PLAN)
+    writes = TargetWrites("planned", "trainer", {"entropy": "coef", "window": "size"})
+    writes.begin(trainer, scheduler)
+
+    writes.write(SimpleNamespace(values=lambda: {("window", ""): 5.0}))  # type: ignore[arg-type]
+
+    assert vars(trainer) == {"coef": 1, "size": 5}
+
+
 def test_another_write_in_between_causes_one_warning() -> None:
     trainer = SimpleNamespace(coef=1)
     optimizer = probe(lr=0.1)
