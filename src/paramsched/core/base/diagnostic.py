@@ -362,7 +362,7 @@ class TextLines:
 
     def of(self, offset: int) -> tuple[int, int]:
         """Return the pair (line number, column) of an offset, both starting at 1."""
-        index = bisect_right(self.begins, min(max(offset, 0), len(self.text))) - 1
+        index = bisect_right(self.begins, offset) - 1
         return index + 1, offset - self.begins[index] + 1
 
     def line(self, number: int) -> str:
