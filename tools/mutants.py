@@ -245,6 +245,7 @@ def tests_of(room: str) -> list[str]:
     """Return the paths of the tests that a contributor to the room runs, its doctests included."""
     of_room = {"core/runs": "core/scheduler", "tools/records": "tools/audit"}.get(room, room)
     others = {
+        "core/base": ["whole/test_files_of_runs.py", "whole/test_near_names.py", "cli/test_terminal.py"],
         "core/plan": ["core/functions"],  # its functions are exported ones
         "core/schedules": [
             "core/advice",

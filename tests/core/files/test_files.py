@@ -12,7 +12,18 @@ from paramsched.core import files as config
 from paramsched.core.feedback import plateau
 from paramsched.core.files import plan_files
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.schedules import absolute, chain, constant, cosine, from_function, linear, multistep, step, warmup
+from paramsched.core.schedules import (
+    SHAPES,
+    absolute,
+    chain,
+    constant,
+    cosine,
+    from_function,
+    linear,
+    multistep,
+    step,
+    warmup,
+)
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from support.tables import table
 
@@ -183,6 +194,8 @@ def test_an_integer_key_is_an_index_and_a_quoted_one_a_name():
         ("? [a]\n: 1\nlr: 1\n", "$: the key [\"a\"] is a list"),
         ("? {a: 1}\n: 1\nlr: 1\n", "$: the key "),
         ("lr: " + "[" * 60 + "]" * 60 + "\n", "line 1: nested more than 50 deep"),
+        ("lr: [" + "[], " * 30 + "[" * 60 + "]" * 61 + "\n", "line 1: nested more than 50 deep"),
+        ("lr: [" + "{}, " * 30 + "[" * 60 + "]" * 61 + "\n", "line 1: nested more than 50 deep"),
         ("lr: " + "[" * 4900 + "]" * 4900 + "\n", "line 1: nested more than 50 deep"),
         ("lr: " + "x" * 10_000 + "\n", "line 1: the line has 10,004 characters, more than 10,000"),
         ("# " + "x\n" * 500_001, "1,000,004 bytes, more than 1,000,000"),
@@ -213,7 +226,8 @@ def test_an_alias_bomb_is_rejected_at_its_first_anchor():
         ("lr = 10:30:00", "$.lr: 10:30:00 is a date or a time"),
         ("lr = 1\nlr = 2", "line 2: TOML: Cannot overwrite a value"),
         ("lr = cosine()", "line 1: TOML: "),
-        ("lr = " + "9" * 5000, "line 1: TOML: "),
+        ("lr = " + "9" * 5000, "line 1: TOML: a number of too many digits"),
+        ("lr = 2024-13-01", "line 1: TOML: "),
         ("lr = " + "[" * 9000, "line 1: nested more than 50 deep"),
         ("lr = " + "[" * 60 + "]" * 60, "$.lr[0][0]"),
         ("a." * 70 + "b = 1", "line 1: TOML: a name of more than 50 parts"),
@@ -399,6 +413,14 @@ def test_a_plan_too_large_to_be_read_is_not_written(tmp_path):
         config.dump(plan, tmp_path / "plan.yaml")
 
     assert names(tmp_path) == []
+
+
+def test_a_plan_whose_text_means_another_plan_is_not_written(monkeypatch):
+    monkeypatch.setitem(SHAPES, "cosine", linear)
+    plan = Plan(lr=cosine())
+
+    with pytest.raises(InvalidArgument, match="reading the text gives another plan"):
+        config.dump(plan)
 
 
 def test_a_value_that_is_not_a_plan_is_not_written():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from paramsched.core.files.python_config.source import python_places
 from paramsched.core.files.python_config.values import NeedsRunning
 from paramsched.core.files.read_bases import read_python
 from support.spread import spread
@@ -71,6 +72,7 @@ def test_changes_of_a_value_are_tracked(change, read):
         ("x = [1, 2, 3, 4][::-2]", [4, 2]),
         ("x = any([v > 1 for v in [1, 2]]) and 'a' in dict(a=1).keys()", True),
         ("a = b = []\na.append(1)\nx = b", [1]),
+        ("import copy\nx = copy.deepcopy([1, f()])[0]", 1),
         ("x, y = zip([1, 2], 'ab')", (1, "a")),
         ("x = [[j for j in range(i)] for i in range(3)]", [[], [0], [0, 1]]),
         ("d = dict(a=1)\nx = [d.get('b', 2), d.setdefault('c', 3), 'c' in d, list(d.items())]",
@@ -141,6 +143,7 @@ def test_an_expression_evaluates_as_in_python(text, value):
         "n.extend(zip(n, 'abc'))",
         "import gc",
         "setattr(m, 'n', 5)",
+        "import m\n[m][0].x = 5",
         "from math import *",
     ],
 )
@@ -168,6 +171,47 @@ def test_an_unknown_value_names_its_line_and_text():
     mark = read_python("a = 1\nx = [1,\n     build(a)]")["x"][1]
 
     assert str(mark) == "line 3: `build(a)` needs running"
+
+
+@table(
+    ("call", "shown"),
+    [
+        (f"f({'a' * 57})", f"f({'a' * 57})"),
+        (f"f({'a' * 58})", f"f({'a' * 57}…"),
+        ("f(a,\n   b,\n   c)", "f(a, b, c)"),
+        ("f(a,\n   b,\n   c,\n   d)", "f(a, b, c, d)"),
+        ("f(a,\n   b,\n   c,\n   d,\n   e)", "f(a, b, c, d,"),
+        ("f('é', 'ö') ; y = 2", "f('é', 'ö')"),
+    ],
+)
+def test_the_text_of_an_unknown_value_is_one_line_of_at_most_60_characters(call, shown):
+    assert read_python(f"x = {call}")["x"].text == shown
+
+
+def pieces(text, place):
+    """Return the texts of a place and of the places in it, each with the text of its key."""
+    parts = place.parts.items() if isinstance(place.parts, dict) else enumerate(place.parts or ())
+    key = None if place.key is None else text[place.key : place.begin]
+    return [(key, text[place.begin : place.end], place.text), *(one for _, part in parts for one in pieces(text, part))]
+
+
+def test_each_value_of_a_python_config_is_located_with_its_key_and_its_items():
+    text = "é = 'ü'; a = dict(x=[1, 'é'], **k, y={'k': (2,\n f('ö')), 5: 6, **d, None: 7})\na.b = c\nd, e = 1, 2\nb = 7"
+
+    assert pieces(text, python_places(text))[1:] == [
+        ("é = ", "'ü'", "ü"),
+        ("a = ", "dict(x=[1, 'é'], **k, y={'k': (2,\n f('ö')), 5: 6, **d, None: 7})", None),
+        ("x=", "[1, 'é']", None),
+        (None, "1", None),
+        (None, "'é'", "é"),
+        ("y=", "{'k': (2,\n f('ö')), 5: 6, **d, None: 7}", None),
+        ("'k': ", "(2,\n f('ö'))", None),
+        (None, "2", None),
+        (None, "f('ö')", None),
+        ("5: ", "6", None),
+        ("b = ", "7", None),
+    ]
+    assert python_places("a = 1").end == 5
 
 
 @table(

@@ -113,6 +113,7 @@ def test_a_statement_changes_the_values_as_in_python(change):
         ("f'{1:999}'", "f'{1:9999}'"),
         ("'{:<3}'.format(1)", "'{:{}}'.format(1, 3)"),
         ("'{a}'.format(a=1)", "'{a.b}'.format(a=1)"),
+        ("('{:999}' * 993).format(*[1] * 993)", "('{:999}' * 994).format(*[1] * 994)"),
         ("round(1.5, 400)", "round(1.5, 401)"),
         ("(-1) ** 9999999", "(-2) ** 9999999"),
         ("2 ** -9999999", "3 ** 9999999"),
@@ -121,6 +122,33 @@ def test_a_statement_changes_the_values_as_in_python(change):
 def test_the_limits_of_results_are_exact(known, unknown):
     assert read_python(f"x = {known}")["x"] == eval(known)
     assert type(read_python(f"x = {unknown}")["x"]) is NeedsRunning
+
+
+# Uses nine tenths of the steps of a file.
+BUSY = "b = [0] * 40_000\nfor i in range(52): x = b[:]\n"
+A_DICT, A_LIST, A_TEXT = "a = dict(zip(range(2000), range(2000)))", "a = [0] * 4000", "a = 'x' * 99999"
+
+
+@table(
+    ("setup", "statement", "most"),
+    [
+        (A_LIST, "x = a[:]", 57), (A_LIST, "x = a + a", 14), (A_LIST, "x = a * 2", 14), (A_LIST, "x = 1 in a", 27),
+        (A_LIST, "a.reverse()", 437), (A_LIST, "x = a.count(1)", 27), (A_LIST, "x = list(a)", 7),
+        (A_LIST, "x = a == a", 14), (A_LIST, "f([0] * 4000)", 19), (A_DICT, "x = {**a}", 35),
+        (A_DICT, "x = dict(a)", 35), (A_DICT, "x = a | a", 17), (A_DICT, "x = a.keys()", 512),
+        (A_TEXT, "x = f'{a}'", 18), (A_TEXT, "x = a + a", 9), (A_TEXT, "x = 2 * a", 9), (A_TEXT, "x = a.upper()", 18),
+        (A_TEXT, "x = a.replace('x', 'zz')", 4), (A_TEXT, "x = a.join(['', '', 'y'])", 4),
+        (A_TEXT, "x = 'y' in a", 18), ("a = range(10 ** 5)", "x = 1 in a", 19),
+        ("a = 0", "x = '{}{}{}'.format(1, 2, 3)", 553), ("a = 0", "f([[i], (i,)], {i: i})", 1573),
+        ("a = 0", "while a: a = f(i, i, i)", 1758), ("a = 0", "for j in (1, 2): a = j", 1245),
+    ],
+)  # fmt: skip
+def test_the_steps_of_an_operation_grow_with_the_values_that_it_reads(setup, statement, most):
+    def is_known(times):
+        return read_python(f"{BUSY}{setup}\nfor i in range({times}):\n    {statement}\ny = 1")["y"] == 1
+
+    assert is_known(most)
+    assert not is_known(most + 1)
 
 
 OTHERS = r"""

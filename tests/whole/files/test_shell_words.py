@@ -3,6 +3,8 @@
 Bash splits the words in the same way, as test_shell_scripts.py shows for drawn scripts.
 """
 
+import shlex
+
 from paramsched.core.files.shell_script import ShellWord, read_script
 from support.tables import table
 
@@ -210,3 +212,43 @@ def test_the_words_of_a_script_are_read_with_their_places(text, expected):
     rows += [] if found.unclosed is None else [f"unclosed at {found.unclosed}"]
     assert "; ".join(rows) == expected
     assert found.is_whole
+
+
+def in_quotes(levels: int) -> str:
+    command = "t --a"
+    for _ in range(levels):
+        command = f"b -c {shlex.quote(command)}"
+    return command
+
+
+def sum_of(count: int) -> str:
+    return "+".join(["1"] * count)
+
+
+CHAIN = "A1=1; " + " ".join(f"A{n}=A{n - 1}+1;" for n in range(2, 12))
+
+
+@table(
+    ("text", "last"),
+    [
+        (in_quotes(5), ["t", "--a"]),
+        (in_quotes(6), ["-c", "t --a"]),
+        ("t --a " + "${A:-" * 5 + "1" + "}" * 5, ["--a", "1"]),
+        ("t --a " + "${A:-" * 6 + "1" + "}" * 6, ["--a", "${A:-1}"]),
+        (f"{CHAIN} t $((A10)) --a", ["10", "--a"]),
+        (f"{CHAIN} t $((A11)) --a", ["$((A11))", "--a"]),
+        (f"t --a $(({sum_of(249)}+10))", ["--a", "259"]),
+        (f"t --a $(({sum_of(251)}))", ["--a", f"$(({sum_of(251)}))"]),
+        (f"A={sum_of(250)}; t --a $(($A))", ["--a", "250"]),
+        (f"A={sum_of(251)}; t --a $(($A))", ["--a", "$(($A))"]),
+        (f"A={sum_of(250)}; t --a $((${{A}}+1))", ["--a", "$((${A}+1))"]),
+        (f"A={sum_of(249)}; t --a $((${{A}}+1))", ["--a", "250"]),
+        ("bash -c 't'' ''-''-''a'' ''1'", ["--a", "1"]),
+    ],
+)
+def test_the_limits_of_nested_commands_defaults_and_numbers_are_exact(text, last):
+    assert [word.text for word in read_script(text).commands[-1].words[-2:]] == last
+
+
+def test_a_word_of_a_command_in_many_quotes_is_located_at_the_command():
+    assert [word.begin for word in read_script("bash -c 't'' ''-''-''a'' ''1'").commands[0].words] == [0, 5, 9, 9, 9]

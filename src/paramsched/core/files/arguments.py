@@ -124,15 +124,14 @@ class Argument:
         fits = is_plain_number(value) and (kind is float or value == int(value))
         if fits and self.low <= value <= self.high and value > self.above:
             return kind(value)
-        bounds = f" greater than {self.above:g}" if self.above > -math.inf else ""
-        if self.low > -math.inf:
-            bounds = f" of at least {self.low:g}"
-        if self.high < math.inf:
-            bounds = (
-                f" from {self.low:g} to {self.high:,.15g}"
-                if self.low > -math.inf
-                else f"{bounds} and at most {self.high:,g}"
-            )
+        lower = f" greater than {self.above:g}" if self.above > -math.inf else ""
+        lower = f" of at least {self.low:g}" if self.low > -math.inf else lower
+        if self.high == math.inf:
+            bounds = lower
+        elif self.low > -math.inf:
+            bounds = f" from {self.low:g} to {self.high:,.15g}"
+        else:
+            bounds = f"{lower} {'and' if lower else 'of'} at most {self.high:,g}"
         raise wrong_value(f"expected {'a number' if kind is float else 'an integer'}{bounds}, got {short_json(value)}")
 
 

@@ -361,7 +361,7 @@ class _Script:
 
     def place(self, text: str, outer: ShellWord) -> int:
         """Return the offset of a part of a quoted command in the script."""
-        begin = self.text.find(text, outer.begin, outer.begin + 2 * len(outer.text) + 2)
+        begin = self.text.find(text, outer.begin, outer.begin + 2 * len(outer.text))
         return begin if begin >= 0 else outer.begin
 
     def split(self, pieces: _Pieces) -> list[ShellWord]:
@@ -575,7 +575,9 @@ _OPERATIONS: Final[Mapping[type[ast.operator], Callable[[int, int], int]]] = {
     ast.Pow: lambda first, second: int(first**second) if 0 <= second <= 64 else _LARGEST,
 }
 _MOST_ARITHMETIC: Final = 500  # characters
+_MOST_OF_VARIABLE: Final = 501  # characters, so that an expression with a longer value is not read
 _MOST_DEEP: Final = 10  # nested variables
+_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_]\w*)\}|\$([A-Za-z_]\w*)")
 _LARGEST: Final = 2**63
 
 
@@ -598,8 +600,10 @@ def _arithmetic(expression: str, text_of: Callable[[str], str], nested: int = 0)
             raise ValueError(expression)
         return found
 
-    filled = re.sub(r"\$\{([A-Za-z_]\w*)\}|\$([A-Za-z_]\w*)", lambda one: text_of(one[1] or one[2])[:99], expression)
-    if len(filled) > _MOST_ARITHMETIC or nested > _MOST_DEEP:
+    if len(expression) > _MOST_ARITHMETIC or nested > _MOST_DEEP:
+        return None
+    filled = _VARIABLE.sub(lambda one: text_of(one[1] or one[2])[:_MOST_OF_VARIABLE], expression)
+    if len(filled) > _MOST_ARITHMETIC:
         return None
     try:
         return number(ast.parse(" ".join(filled.split()), mode="eval").body)

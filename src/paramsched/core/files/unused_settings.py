@@ -65,7 +65,9 @@ def has_setting(keys: Iterable[Any], names: Iterable[str]) -> bool:
     """Return whether one of the keys is a name or almost a name, such as `warmup_epoch` for `warmup_epochs`."""
     known = set(names)
     written = [str(key) for key in keys]
-    return not known.isdisjoint(written) or any(get_close_matches(one, known, 1, 0.85) for one in written[:_MAX_KEYS])
+    return not known.isdisjoint(written) or any(
+        get_close_matches(one, known, cutoff=0.85) for one in written[:_MAX_KEYS]
+    )
 
 
 _MAX_KEYS: Final = 1_000
