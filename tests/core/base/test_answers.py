@@ -4,6 +4,7 @@ The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/base/test
 """
 
 import inspect
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from paramsched.core.base import (
     advise,
     check_rules,
     diagnostic,
+    entries,
     entry_text,
     frozen_values,
     near_names,
@@ -22,12 +24,29 @@ from paramsched.core.base import (
     ranges,
     terminal,
 )
+from paramsched.core.curves import Curve
+from paramsched.core.schedules import Level, Schedule
+from paramsched.core.schedules.rules import Rule
+from paramsched.core.time import Duration, DurationLike
 from support import answers
 from support.expressions import answers_with
 
 FILE = Path(__file__).with_name("answers.yaml")
 MODULES = (
-    *(advise, check_rules, diagnostic, entry_text, frozen_values, near_names, node, params, problem, ranges, terminal),
+    *(
+        advise,
+        check_rules,
+        diagnostic,
+        entries,
+        entry_text,
+        frozen_values,
+        near_names,
+        node,
+        params,
+        problem,
+        ranges,
+        terminal,
+    ),
 )
 
 
@@ -45,8 +64,28 @@ def kind_of(annotation: object) -> str:
     return param(annotation).kind
 
 
+@frozen_values.frozen_value
+@dataclass(frozen=True, eq=False, repr=False)
+class Pair:
+    first: int
+    second: int = field(default=0, compare=False, repr=False)
+    __str__ = frozen_values.shown_fields
+
+
+class OtherPair(Pair):
+    pass
+
+
+@dataclass(frozen=True)
+class Plain:
+    first: int
+
+
+KINDS = (Curve, Duration, Level, OtherPair, Pair, Plain, Rule, Schedule)
 NAMES = {name: value for module in MODULES for name, value in vars(module).items()}
-answer_to = answers_with(NAMES | {"np": np, "param": param, "kind_of": kind_of, "ranges": ranges})
+NAMES |= {getattr(one, "__name__", "Level"): one for one in KINDS}
+NAMES |= {"np": np, "param": param, "kind_of": kind_of, "ranges": ranges, "DurationLike": DurationLike}
+answer_to = answers_with(NAMES)
 
 
 @answers.in_parts(FILE)

@@ -145,8 +145,6 @@ def _place_of_break(text: str, width: int) -> int:
             if used > width + 1 and spaces:
                 break
             spaces.append(place)
-        elif used > width and spaces:
-            break
     stages = [place for place in spaces if text.startswith(" >> ", place) and place > width // 2]
     return (stages or spaces or [len(text)])[-1]
 
@@ -191,7 +189,7 @@ def table_rows(rows: Sequence[Sequence[str]], *, right: int = 0, width: int | No
             lines.append("  ".join(padded).rstrip())
         if width is not None and any(row[shown:]):
             below = "  ".join(filter(None, row[shown:]))
-            lines += terminal_text([[(f"    {below}", None)]], width, color=False).split("\n")
+            lines += _texts(_fitted([(f"    {below}", None)], width))
     return lines
 
 
@@ -204,7 +202,8 @@ def _width_of(widths: Sequence[int]) -> int:
 
 def _cell_rows(cell: str, width: int) -> list[str]:
     """Break the text of a cell at spaces into rows of at most `width` cells."""
-    return [
-        "".join(character for character, _ in row)
-        for row in _broken([(character, None) for character in cell], width, 0)
-    ] or [""]
+    return _texts(_broken([(character, None) for character in cell], width, 0)) or [""]
+
+
+def _texts(rows: Iterable[_Cells]) -> list[str]:
+    return ["".join(character for character, _ in row) for row in rows]

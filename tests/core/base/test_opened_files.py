@@ -1,0 +1,50 @@
+"""Files that are open in this process, and the kinds of files that are read."""
+
+import os
+
+import pytest
+
+from paramsched.core.base.files import is_replaced, kind_of_file, open_to_read, own_descriptor, report_opened_files
+
+
+def test_an_open_pipe_of_this_process_is_read_if_the_reader_is_bounded(tmp_path):
+    reader, writer = os.pipe()
+    os.write(writer, b"text")
+    os.close(writer)
+    file = tmp_path / "link"
+    file.symlink_to(f"/dev/fd/{reader}")
+
+    assert (own_descriptor(file), is_replaced(file)) == (reader, False)
+    with pytest.raises(OSError, match="expected a regular file, got a pipe") as refusal, open_to_read(file):
+        pass
+    assert refusal.value.filename == str(file)
+    with open_to_read(file, bounded=True) as stream:
+        assert stream.read() == b"text"
+    os.close(reader)
+
+
+def test_files_are_replaced_and_pipes_and_folders_are_not(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"")
+
+    assert [is_replaced(tmp_path / name) for name in ("file", "new", "pipe", "")] == [True, True, False, False]
+    assert [own_descriptor(tmp_path / name) for name in ("file", "new", "7")] == [None] * 3
+    assert [kind_of_file((tmp_path / name).stat().st_mode) for name in ("file", "pipe", "")] == [
+        "a regular file",
+        "a pipe",
+        "a folder",
+    ]
+
+
+def test_every_opened_file_is_reported_and_an_empty_one_is_read(tmp_path):
+    file, opened = tmp_path / "file", []
+    file.write_bytes(b"")
+
+    with report_opened_files(opened.append), open_to_read(file) as stream:
+        assert stream.read() == b""
+    with open_to_read(file):
+        pass
+    with pytest.raises(IsADirectoryError), open_to_read(tmp_path):
+        pass
+
+    assert opened == [file]
