@@ -289,8 +289,8 @@ def length_with_unit(number: str, unit: str) -> str | None:
     ('10 epochs', '6%', None)
     """
     scales = [("", unit), *((scale, unit[1:].strip()) for scale in _SCALES if scale and unit.startswith(scale))]
-    # A known unit after a scale before a similar one without: 2ktokens are 2k tokens.
-    for (scale, word), unit_of in ((one, unit_of) for unit_of in (_known_unit, close_unit) for one in scales):
+    # A peer's unit after a scale before a similar one without: 2kba are 2k steps.
+    for (scale, word), unit_of in ((one, unit_of) for unit_of in (_unit_of_peer, close_unit) for one in scales):
         ours = unit_of(word)
         if ours is None:
             continue
@@ -305,8 +305,8 @@ def length_with_unit(number: str, unit: str) -> str | None:
     return None
 
 
-def _known_unit(word: str) -> str | None:
-    return word if word in UNIT_NAMES else UNITS_OF_PEERS.get(word) or UNITS_OF_PEERS.get(word.lower())
+def _unit_of_peer(word: str) -> str | None:
+    return UNITS_OF_PEERS.get(word) or UNITS_OF_PEERS.get(word.lower())
 
 
 @lru_cache(maxsize=1024)
@@ -339,7 +339,7 @@ def _no_length(amount: object) -> InvalidArgument:
         sample = f"{_amount_text(_decimal(amount))} steps"
     if not isinstance(amount, float):
         found += f", got {type(amount).__name__}"
-    kept = keeps_numbers(amount if number is None else number, sample)
+    kept = keeps_numbers(amount, sample)
     site = f"length {shown(amount)}"
     return InvalidArgument(site, found, write=_quoted(sample), is_example=not kept, sample=sample, refused=amount)
 

@@ -1,0 +1,52 @@
+"""What lengths, run facts and clocks return, and the errors of wrong ones.
+
+The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/time/test_answers.py` writes them.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from paramsched.core.time import amounts, calendar, deadline, duration, progress
+from support import answers
+from support.expressions import answers_with
+
+FILE = Path(__file__).with_name("answers.yaml")
+MODULES = (amounts, calendar, deadline, duration, progress)
+
+
+def length_error(amount: object) -> tuple[object, object, bool]:
+    """Return the valid length that an error suggests, the wrong one, and whether the suggestion is an example."""
+    try:
+        duration.Duration.of(amount)
+    except duration.InvalidArgument as error:
+        return error.sample, error.refused, error.is_example
+    raise AssertionError(f"expected an error for {amount!r}, got a length")
+
+
+def seconds_left(text: str, **environment: str) -> float:
+    """Return the seconds from 1,000,000 to a deadline."""
+    return deadline.deadline_of(text, 1_000_000, environment).timestamp() - 1_000_000
+
+
+def size_of_epoch(run: calendar.Calendar, length: str) -> str:
+    """Return the size of an epoch that the error for a horizon shows."""
+    try:
+        run.exact(duration.Duration.of(length))
+    except calendar.MissingFact as error:
+        return run.with_size_of_epoch(error, duration.Duration.of(length)).example
+    raise AssertionError(f"expected an error for {length}, got a length")
+
+
+NAMES = {name: value for module in MODULES for name, value in vars(module).items()}
+NAMES |= {"np": np, "length_error": length_error, "seconds_left": seconds_left, "size_of_epoch": size_of_epoch}
+answer_to = answers_with(NAMES)
+
+
+@answers.in_parts(FILE)
+def test_answers(places, subtests):
+    answers.check(FILE, answer_to, places, subtests)
+
+
+if __name__ == "__main__":
+    answers.write(FILE, [answer_to(one) for one in answers.read(FILE)])
