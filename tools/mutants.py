@@ -518,6 +518,8 @@ def _run_copy(folder: str, names: list[str], seconds: float) -> None:
     options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no", "-o", f"pythonpath={folder} tests"]
     # A doctest is collected from the copy, because pytest imports the module at the path that it gets.
     copied = [f"{folder}/{name.removeprefix('src/')}" if name.startswith("src/") else name for name in names]
+    for file in {name.partition("::")[0].removeprefix("src/") for name in names if name.startswith("src/")}:
+        _import_file(file)  # because pytest executes a module again that its package imports
     os._exit(int(pytest.main([*options, f"--rootdir={ROOT}", "-c", str(ROOT / "pyproject.toml"), *copied])))
 
 
@@ -631,10 +633,14 @@ def _forked(work: Callable[[], None]) -> int:
 def _import(files: list[str]) -> None:
     """Import the modules that the collected tests import only when they run."""
     for file in files:
-        module = ".".join(("paramsched", *Path(file).with_suffix("").parts)).removesuffix(".__init__")
-        if not module.endswith("__main__"):
+        if not file.endswith("__main__.py"):
             with contextlib.suppress(ImportError):  # of a library that is not installed
-                importlib.import_module(module)
+                _import_file(f"paramsched/{file}")
+
+
+def _import_file(file: str) -> None:
+    """Import the module of a file, a path from the folder of the source."""
+    importlib.import_module(".".join(Path(file).with_suffix("").parts).removesuffix(".__init__"))
 
 
 def _coverage(session: pytest.Session, measured: Any) -> Coverage:

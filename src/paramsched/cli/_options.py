@@ -431,8 +431,8 @@ def on_command_line(problem: Problem, syntax: str = "python") -> str:
     """
     match problem.advice:
         case Advice(Option(name, value)):
-            # Python writes text in quotes, and may write a number with underscores.
-            plain = value.strip('"') if value.startswith('"') else value.replace("_", "")
+            # Python writes text in quotes, which several words keep, and may write a number with underscores.
+            plain = value if " " in value else value.strip('"') if value.startswith('"') else value.replace("_", "")
             return f"{problem.advice.lead} {option_of(name)} {plain}"
         case Advice(Sentence(option=str(name))) if not any(name in one.opts for one in _own_parameters()):
             return f"Only paramsched audit has {name}"

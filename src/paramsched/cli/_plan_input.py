@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shlex
 import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +14,15 @@ from typing import TYPE_CHECKING, Any, final
 
 import click
 
-from paramsched.cli._options import UNIT_FACTS, PlanOptions, WrongUsage, echo_note, option_of, runs_configs
+from paramsched.cli._options import (
+    UNIT_FACTS,
+    PlanOptions,
+    WrongUsage,
+    echo_note,
+    on_command_line,
+    option_of,
+    runs_configs,
+)
 from paramsched.core import files as config
 from paramsched.core.advice.number_checks import finite_number
 from paramsched.core.base.diagnostic import Diagnostic
@@ -256,10 +265,12 @@ def calendar_from_options(options: PlanOptions, **assumed: Any) -> Calendar:
         # A horizon in epochs needs the length of an epoch.
         raise error.changed(site=f"--horizon {options.horizon}") from None
     except InvalidArgument as error:
-        passed = " ".join(f"{option_of(name)} {value}" for name, value in options.facts.items())
-        about = error.argument or "total"
-        advice = "" if error.sample is None else f"For example: {option_of(about)} {error.sample}"
-        raise WrongUsage(passed, error.found, advice) from None
+        passed = {**options.facts, **assumed}
+        site = " ".join(f"{option_of(name)} {shlex.quote(str(value))}" for name, value in passed.items())
+        advice = on_command_line(error.problem)
+        if error.sample is not None:
+            advice = f"For example: {option_of(error.argument or 'total')} {error.sample}"
+        raise WrongUsage(site, error.found, advice) from None
 
 
 def calendar_if_known(options: PlanOptions) -> Calendar | None:

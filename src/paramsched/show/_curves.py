@@ -168,7 +168,7 @@ def together(plans: Mapping[str, Curves]) -> PlansTogether:
     Raises:
         InvalidArgument: if there is no plan.
 
-    >>> from paramsched.show import curves_from_values, text
+    >>> from paramsched.show import curves_from_values, text, together
     >>> trunk = curves_from_values({("lr", ""): [1, 1, 1, 1, 1, 1, 1, 1]})
     >>> branch = curves_from_values({("lr", ""): [1, 1, 1, 1, 0.5, 0]})
     >>> both = together({"trunk": trunk, "branch": branch})

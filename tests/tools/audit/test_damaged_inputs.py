@@ -96,14 +96,22 @@ def test_the_order_of_the_updates_is_noted(tmp_path, times, note):
     assert (not found) if note is None else (len(found) == 1 and note in found[0])
 
 
-def test_a_plan_without_a_field_of_the_log_is_refused(tmp_path):
-    file = tmp_path / "log.csv"
-    file.write_text("step,lr\n0,1\n")
+@table(
+    ("name", "content", "columns", "instead", "option"),
+    [
+        ("log.csv", "step,a b\n0,1\n", {"lr": "a b"}, "For example: --column 'momentum=a b'", "--column"),
+        ("log.jsonl", '{"t": 0, "groups": [{"lr": 1}]}', {}, "Pass a log of momentum", None),  # its fields are fixed
+    ],
+)
+def test_a_plan_without_a_field_of_the_log_is_refused(tmp_path, name, content, columns, instead, option):
+    file = tmp_path / name
+    file.write_text(content)
+    log = read_log(file, ["lr"], columns=columns)
 
-    error = refused(compare_with_plan, read_log(file, ["lr"]), ps.Plan(momentum="cosine()", horizon=5))
+    error = refused(compare_with_plan, log, ps.Plan(momentum="cosine()", horizon=5))
 
     assert error.found == "the log has lr, and the plan schedules momentum"
-    assert error.option == "--column"
+    assert (error.instead, error.option) == (instead, option)
 
 
 def test_a_column_without_values_is_left_out_of_the_comparison(tmp_path):

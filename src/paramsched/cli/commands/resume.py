@@ -151,11 +151,10 @@ def paramsched_resume(
             read = Loaded(own, facts=known)
         else:
             read, known = read_plan_input(plan, options).loaded, None
-        calendar = calendar_from_options(with_facts_beside(read, options))
-        if known is not None and options.horizon is None:
+        until = {} if deadline is None else {"deadline": deadline}
+        calendar = calendar_from_options(with_facts_beside(read, options), **until)
+        if known is not None and options.horizon is None and deadline is None:
             calendar = replace(calendar, total=known.total)
-        if deadline is not None:
-            calendar = replace(calendar, deadline=deadline)
         report = predict_resume(
             run,
             read.plan,

@@ -17,6 +17,7 @@ from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import only_set_fields
 from paramsched.core.base.near_names import certain_name, did_you_mean
 from paramsched.core.base.params import Param, params_of_record
+from paramsched.core.base.problem import Advice, Option, Sentence
 from paramsched.core.base.ranges import Doc, Example, Ge, Gt, Le, Other
 from paramsched.core.time.deadline import DeadlineLike, deadline_of
 from paramsched.core.time.duration import UNIT_NAMES, Duration, DurationLike
@@ -169,7 +170,12 @@ class Calendar:
                         f"accumulation={self.accumulation or 1}",
                     ),
                     f"{self.batches_per_epoch} batches are {derived} updates, not {self.steps_per_epoch}",
-                    "Pass only one of steps_per_epoch and batches_per_epoch",
+                    Advice(
+                        Sentence(
+                            "Pass only one of steps_per_epoch and batches_per_epoch",
+                            "Pass only one of --steps-per-epoch and --batches-per-epoch",
+                        )
+                    ),
                 )
         if self.total is not None:
             if isinstance(self.total, Real) and self.total in (-1, 0):  # "no limit" in other programs
@@ -181,7 +187,7 @@ class Calendar:
                 raise InvalidArgument(
                     CallSite("Calendar", "total", f'"{total}"'),
                     "the length of a run does not take `until`",
-                    f'Write total="{str(total).removeprefix("until ")}"',
+                    Advice(Option("total", f'"{str(total).removeprefix("until ")}"')),
                 )
             if any(unit == "percent" for unit, _ in total.terms):
                 raise InvalidArgument(
@@ -213,7 +219,9 @@ class Calendar:
         for name in ("total", "seconds_per_step"):
             if (value := getattr(self, name)) is not None:
                 why = "a deadline determines the length" if name == "total" else "with a deadline, time is measured"
-                raise InvalidArgument(CallSite("Calendar", name, shown(value)), why, f"Omit {name}, or the deadline")
+                option = "--horizon" if name == "total" else "--seconds-per-step"
+                advice = Advice(Sentence(f"Omit {name}, or the deadline", f"Omit {option}, or --deadline"))
+                raise InvalidArgument(CallSite("Calendar", name, shown(value)), why, advice)
         object.__setattr__(self, "deadline", deadline_of(self.deadline, time.time(), os.environ))
 
     @property

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import datetime, time, timedelta
 from typing import Any, TypeAlias
 
+from paramsched.core.base.problem import Advice, Option
 from paramsched.core.time.duration import Duration
 from paramsched.errors import CallSite, InvalidArgument, shown
 
@@ -55,10 +56,10 @@ def deadline_of(value: Any, now: float, environment: Mapping[str, str], site: Ca
         raise
     except (TypeError, ValueError, OverflowError, OSError, RecursionError):
         expected = 'expected "in 55 min", "18:00", "2026-11-22 08:00", "slurm" or a datetime'
-        raise InvalidArgument(site, expected, f'For example: {site.argument}="in 55 min"') from None
+        raise InvalidArgument(site, expected, _example(site, "in 55 min")) from None
 
 
-def length_in_seconds(text: Any, site: str | CallSite, instead: str) -> timedelta:
+def length_in_seconds(text: Any, site: str | CallSite, instead: str | Advice) -> timedelta:
     """Read a length in seconds, minutes and hours; if it is not one, the error shows what to write instead."""
     with suppress(InvalidArgument):  # its error would advise other units
         length = Duration.of(text)
@@ -68,7 +69,11 @@ def length_in_seconds(text: Any, site: str | CallSite, instead: str) -> timedelt
 
 
 def _seconds(text: str, site: CallSite) -> timedelta:
-    return length_in_seconds(text, site, f'For example: {site.argument}="in 1 h + 30 min"')
+    return length_in_seconds(text, site, _example(site, "in 1 h + 30 min"))
+
+
+def _example(site: CallSite, deadline: str) -> Advice:
+    return Advice(Option(site.argument, f'"{deadline}"'), is_example=True)
 
 
 def _end_of_job(environment: Mapping[str, str], site: CallSite) -> float:
@@ -79,4 +84,5 @@ def _end_of_job(environment: Mapping[str, str], site: CallSite) -> float:
     except ValueError:
         found = f"the environment variable {_SLURM_END} is {'not set' if text is None else shown(text)}"
         instead = f'For example: {site.argument}="in 55 min", or set {_SLURM_END} to a Unix time'
-        raise InvalidArgument(site, found, instead) from None
+        advice = Advice(Option(site.argument, '"in 55 min"', python=instead), is_example=True)
+        raise InvalidArgument(site, found, advice) from None

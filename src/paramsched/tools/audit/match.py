@@ -1,5 +1,6 @@
 """Comparison of the columns of a log with the schedules of a plan, and fitting of bases."""
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -190,11 +191,13 @@ def pair_columns(
     if not pairs:
         there = sorted({column.field for column in logged.columns})
         planned = sorted({binding.name for binding in plan.bindings})
+        name = next((column.name for column in logged.columns if column.name is not None), None)
+        example = f"For example: --column {shlex.quote(f'{planned[0]}={name}')}"
         raise UnreadableLog(
             f"audit of {logged.source}",
             f"the log has {', '.join(there) or 'no fields'}, and the plan schedules {', '.join(planned)}",
-            "Name columns: --column lr=NAME",
-            option="--column",
+            example if name is not None else f"Pass a log of {planned[0]}",
+            option="--column" if name is not None else None,
         )
     return list(pairs.values())
 

@@ -12,6 +12,8 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, final
 
+import numpy as np
+
 from paramsched.core.base.diagnostic import names_listed, printable
 from paramsched.core.base.files import open_to_read
 from paramsched.core.fields import Field
@@ -22,6 +24,7 @@ from paramsched.tools.records.columns import TimeColumn, columns_of_fields, leng
 from paramsched.tools.records.log_values import (
     ROWS_ARE_COUNTED,
     AmountColumn,
+    LogColumn,
     LoggedValues,
     group_number,
     is_group_index,
@@ -91,7 +94,8 @@ def read_log(
         elif kind == "history":
             wanted = _columns_of_history(file, rows, fields, columns)
             logged = _read_table(file, rows, fields, wanted, time or _STEP, amount)
-            moved = tuple(replace(one, t=one.t - 1) for one in logged.columns)
+            # The value in a row of step 0, which is logged before the first update, is that of update 0.
+            moved = tuple(replace(one, t=np.maximum(one.t - 1, 0)) for one in logged.columns)
             logged = replace(logged, columns=moved, length=_length_of_history(file), from_one=True)
         else:
             logged = _read_table(file, rows, fields, columns, _STEP if kind == "events" and not time else time, amount)
@@ -372,14 +376,17 @@ def _read_scheduler_rows(
     if optimizer is None and len(names) > 1:
         raise UnreadableLog(
             path_text(file),
-            f"the log has several optimizers: {names_listed(names)}",
+            f"the log has several optimizers: {_optimizers_listed(names)}",
             f"Write --optimizer {printable(names[0] or names[1])}",
             option="--optimizer",
         )
     if optimizer is not None:
         lines = [line for line in lines if str(line.get("optimizer", "")) == optimizer]
         if not lines:
-            raise UnreadableLog(f"--optimizer {printable(optimizer)}", nearest_in_file(optimizer, names))
+            site = f"--optimizer {shlex.quote(printable(optimizer))}"
+            if not names[0]:
+                raise UnreadableLog(site, f"the log has {_optimizers_listed(names)}")
+            raise UnreadableLog(site, nearest_in_file(optimizer, names))
     found: dict[tuple[str, int], list[tuple[int, Any]]] = {}
     consumed, amounts = amount.find(lines[0], file), []
     for number, line in enumerate(lines):
@@ -403,6 +410,11 @@ def _read_scheduler_rows(
         replace(make_column(field, index, rows, file), tolerance=0.0) for (field, index), rows in found.items()
     )
     return LoggedValues(path_text(file), made, (None,) * groups, number_notes(made), logged_amounts(amounts, file))
+
+
+def _optimizers_listed(names: list[str]) -> str:
+    """Return the sorted names of optimizers; the name of an optimizer without one is empty."""
+    return names_listed(names) if names[0] else ", ".join(filter(None, ['"" (without a name)', names_listed(names[1:])]))
 
 
 def require_few_columns(number: int, file: Path) -> None:
@@ -452,8 +464,8 @@ def _read_table(
     labels = _group_indices(wanted, file)
     made = []
     for place, name in wanted.items():
-        field, _, label = place.partition("@")
-        made.append(make_column(str(Field.of(field)), labels[label] if label else 0, cells[name], file))
+        label = place.partition("@")[2]
+        made.append(_numbers_of(place, name, labels[label] if label else 0, cells[name], file, rows))
     places = Counter((one.field, one.group) for one in made)
     if duplicate := next((one for one in made if places[one.field, one.group] > 1), None):
         found = f"two columns belong to the same group of {duplicate.field}"
@@ -514,10 +526,27 @@ def numbered_cells(
         if not present or (time is not None and row.get(time) in (None, "")):
             continue
         cells = [(name, value) for name in present if (value := row[name]) not in (None, "")]
-        t = number if time is None or not cells else update_number(row[time], file) - counted.first
+        t = number if time is None or not cells else update_number(row[time], file)
+        if counted.first and t > 0:  # a row of step 0, before the first update, has the values of update 0
+            t -= counted.first
         for name, value in cells:
             found[name].append((t, value))
     return found
+
+
+def _numbers_of(
+    place: str, name: str, group: int, cells: list[tuple[int, Any]], file: Path, rows: list[dict[str, Any]]
+) -> LogColumn:
+    """Return the column that has the values of a field; if it has none, the error names one that may have them."""
+    field = place.partition("@")[0]
+    try:
+        return make_column(str(Field.of(field)), group, cells, file, name)
+    except UnreadableLog as error:
+        others = [{one: value for one, value in row.items() if one != name} for row in rows[:1]]
+        if error.option is None or (other := _column_to_suggest(field, others)) is None:
+            raise
+        instead = f"Write --column {shlex.quote(f'{place}={other}')}"
+        raise UnreadableLog(error.site, error.found, instead, option=error.option) from None
 
 
 def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str | None:

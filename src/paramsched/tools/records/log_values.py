@@ -38,6 +38,7 @@ class LogColumn:
         place: the last decimal place of the values, such as 1e-6 for six decimals; 0 if their digits determine it.
         base: the base of the field, if the log contains it.
         tolerance: the relative difference up to which a value counts as planned; 0 requires equal bits.
+        name: the name of the column in a table; None for a log in which no column can be named.
     """
 
     field: str
@@ -48,6 +49,7 @@ class LogColumn:
     base: float | None = None
     tolerance: float = ROUNDING
     place: float = 0.0
+    name: str | None = None
 
     def equals(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
         """Return a flag for each row: True if its value is as planned, up to the log's precision or `tolerance`."""
@@ -201,7 +203,9 @@ def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | N
     return LoggedAmounts(np.array([t for t, _ in present], dtype=np.int64), amounts)
 
 
-def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path) -> LogColumn:
+def make_column(
+    field: str, group: int, rows: list[tuple[int, Any]], file: Path, name: str | None = None
+) -> LogColumn:
     """Return a column from pairs (update, value), in which a value is a number or a string."""
     times = np.array([t for t, _ in rows], dtype=np.int64)
     where = f"{printable(field)} in {path_text(file)}"
@@ -212,7 +216,7 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path)
     texts = [str(value).lower().partition("e") for value in {value for _, value in rows}]
     digits = max((len(one.replace(".", "").lstrip("+-0")) or 1 for one, _, _ in texts), default=17)
     decimals = max((len(one.partition(".")[2]) - int(power or 0) for one, _, power in texts), default=17)
-    return LogColumn(field, group, times, values, digits, place=10.0**-decimals)
+    return LogColumn(field, group, times, values, digits, place=10.0**-decimals, name=name)
 
 
 def update_number(value: Any, file: Path) -> int:
