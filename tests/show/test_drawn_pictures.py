@@ -8,6 +8,7 @@ look at the diff.
 
 import json
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -48,16 +49,17 @@ def run_of(name: str, run: dict[str, Any], trace: Any) -> show.LoggedRun:
     return show.LoggedRun(name, used, measured, run.get("together", {}), run.get("tolerance", 0.0), bands)
 
 
+def shortened(path: str) -> str:
+    points = re.findall(r"[MLHV][^MLHV]*", path)
+    return (
+        path
+        if len(points) < 6 or path[0] != "M"
+        else f"{' '.join(points[:2])} … {' '.join(points[-2:])} ({len(points)})"
+    )
+
+
 def outline(svg: str) -> str:
     """Return a line for each element of an SVG: of a path, only its ends and the number of its points."""
-
-    def shortened(path: str) -> str:
-        points = re.findall(r"[MLHV][^MLHV]*", path)
-        return (
-            path
-            if len(points) < 6 or path[0] != "M"
-            else f"{' '.join(points[:2])} … {' '.join(points[-2:])} ({len(points)})"
-        )
 
     lines = []
     for element in ET.fromstring(svg).iter():
@@ -66,6 +68,21 @@ def outline(svg: str) -> str:
             settings = [f"{key}={shortened(value)}" for key, value in element.items() if not key.startswith("{")]
             lines.append(" ".join([kind, *settings, (element.text or "").strip()]).strip())
     return "\n".join(lines)
+
+
+class Outline(HTMLParser):
+    """A line for each element and each text of a page; of a path, only its ends and the number of its points."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.feed(re.sub("<style>.*?</style>|<script.*?</script>", "", page, flags=re.DOTALL))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.lines.append(" ".join([tag, *(f"{key}={shortened(value or '')}" for key, value in attrs)]))
+
+    def handle_data(self, data: str) -> None:
+        self.lines += [data.strip()] if data.strip() else []
 
 
 def lines_on_axes(found: Any) -> str:
@@ -108,7 +125,7 @@ def drawn(question: dict[str, Any]) -> dict[str, Any]:
     trace = first if len(plans) == 1 or "other" in plans else show.together(plans)
     options |= {"other": plans.get("other"), "view": show.View(**question.get("view", {}))}
     size = question.get("size", {})
-    answer = {key: value for key, value in question.items() if key not in ("text", "svg", "axes", "page")}
+    answer = {key: value for key, value in question.items() if key not in ("text", "svg", "axes", "page", "body")}
     if question["as"] == "axes":
         pyplot = pytest.importorskip("matplotlib.pyplot")
         pyplot.switch_backend("Agg")
@@ -116,7 +133,8 @@ def drawn(question: dict[str, Any]) -> dict[str, Any]:
     if question["as"] == "page":
         page = show.html(trace, title=question.get("title", "Plan"), **options)
         data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
-        return answer | {"page": json.dumps(data, indent=1, ensure_ascii=False)}
+        body = "\n".join(Outline(page[page.index("<body>") :]).lines)
+        return answer | {"page": json.dumps(data, indent=1, ensure_ascii=False), "body": body}
     if question["as"] == "text":
         return answer | {"text": show.text(trace, **size, **options)}
     return answer | {"svg": outline(show.svg(trace, **size, **options))}

@@ -165,11 +165,15 @@ def test_too_few_axes_are_rejected_with_a_fix():
         show.axes(plan(), [])
 
 
-def test_without_matplotlib_axes_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+@pytest.mark.parametrize(
+    "draw", [show.axes, lambda trace: show.FORMATS[".png"](trace, title="", log=None, other=None, view=show.View())]
+)
+def test_without_matplotlib_its_pictures_name_the_extra(monkeypatch, draw):
+    for name in ("matplotlib", "matplotlib.pyplot"):
+        monkeypatch.setitem(sys.modules, name, None)
 
     with pytest.raises(MissingDependency, match=r'pip install "paramsched\[plot\]"'):
-        show.axes(plan())
+        draw(plan())
 
 
 def test_a_notebook_gets_a_page_in_a_frame_a_picture_or_text():

@@ -81,6 +81,15 @@ def test_the_copy_that_is_stepped_shares_the_parameters():
     )
 
 
+def test_the_learning_rates_come_first_and_then_the_other_fields_by_name():
+    one = optimizer()
+    plan = ps.Plan(weight_decay=ps.linear(0.1, 0.2), momentum=ps.linear(), lr=ps.cosine(), horizon=9)
+
+    read = show.simulate(ps.Scheduler(one, plan), 9)
+
+    assert read.keys() == tuple((field, group) for field in ("lr", "momentum") for group in (0, 1))
+
+
 def test_an_object_without_an_optimizer_is_rejected():
     for nothing in (object(), optimizer()):
         with pytest.raises(ps.InvalidArgument, match="it has no optimizer"):

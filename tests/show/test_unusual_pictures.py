@@ -190,6 +190,7 @@ def test_figures_of_every_form_and_of_none():
 def test_a_long_word_is_cut_into_rows():
     assert wrap_text("abcdefgh ij", 3) == ["abc", "def", "gh…"]
     assert wrap_text("abcde f", 3) == ["abc", "de", "f"]
+    assert wrap_text("abc d", 3) == ["abc", "d"]
 
 
 @pytest.mark.parametrize("ascii", [False, True])
@@ -224,6 +225,8 @@ def test_a_loss_over_rates_marks_the_lowest_rate_at_its_column(ascii):
         ([(0, "abc")], 3, "abc"),
         ([(0, "abcd")], 3, "   "),
         ([(7, "abc")], 8, "     abc"),
+        ([(4, "x"), (2, "abc")], 8, "    x   "),
+        ([(5, "x"), (2, "abc")], 8, " abc x  "),
     ],
 )
 def test_a_label_that_touches_an_earlier_one_is_omitted(labels, columns, row):

@@ -175,8 +175,7 @@ def _marks_around(bottom: float, top: float) -> tuple[float, float]:
     ((0.5, 1.0), (0.1, 0.2))
     """
     low = _marks_within(bottom / 10, bottom)[-1]
-    above = [mark for mark in _marks_within(top, top * 10) if mark > low]
-    return low, above[0]
+    return low, round_step(max(top, 1.5 * low))
 
 
 def _linear_scale(least: float, most: float) -> Scale:
@@ -296,7 +295,7 @@ class TimeAxis:
         if self.is_even:
             return np.arange(columns + 1, dtype=np.int64) * self.total // columns
         inner = np.ceil(self.update_at(np.arange(1, columns) / columns) - 1e-9).astype(np.int64)
-        return np.concatenate([[0], np.clip(inner, 0, self.total), [self.total]])
+        return np.concatenate([[0], inner, [self.total]])
 
     def ticks(self, most: int) -> tuple[TimeTick, ...]:
         """Return about `most` round times, including the end of the run.

@@ -49,8 +49,7 @@ def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = No
     if plan.horizon is None and facts.total is None:
         total = None if plan.clock == PROGRESS else length_of_plan(plan, facts)
         if total is None:
-            longest = max((facts.exact(Duration((term,))) for term in _terms_of(plan)), default=0)
-            total = max(ASSUMED_TOTAL, 4 * ceil(longest))
+            total = max([ASSUMED_TOTAL, *(4 * ceil(facts.exact(Duration((term,)))) for term in _terms_of(plan))])
             notes.append(f"horizon assumed to be {total} updates")
         facts = replace(facts, total=total)
     assumed = ", ".join(notes)
