@@ -414,7 +414,7 @@ def _read_scheduler_rows(
 
 def _optimizers_listed(names: list[str]) -> str:
     """Return the sorted names of optimizers; the name of an optimizer without one is empty."""
-    return names_listed(names) if names[0] else ", ".join(filter(None, ['"" (without a name)', names_listed(names[1:])]))
+    return names_listed([name or '"" (without a name)' for name in names])
 
 
 def require_few_columns(number: int, file: Path) -> None:

@@ -203,9 +203,7 @@ def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | N
     return LoggedAmounts(np.array([t for t, _ in present], dtype=np.int64), amounts)
 
 
-def make_column(
-    field: str, group: int, rows: list[tuple[int, Any]], file: Path, name: str | None = None
-) -> LogColumn:
+def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path, name: str | None = None) -> LogColumn:
     """Return a column from pairs (update, value), in which a value is a number or a string."""
     times = np.array([t for t, _ in rows], dtype=np.int64)
     where = f"{printable(field)} in {path_text(file)}"
