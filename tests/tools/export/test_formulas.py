@@ -20,6 +20,9 @@ PIECES = {
     "updates, not split": ((2, False), (20, False), True, 20, False),
     "seconds": ((0, False), (2.5, False), False, 2.5, True),
     "an update": ((7, False), (8, False), True, 20, True),
+    "a moment": ((2.0, False), (2.0, True), False, 2.5, True),
+    "until after the run": ((2, False), (40, False), True, 20, True),
+    "a long run": ((0, False), (300, False), True, 300, True),
 }
 _WITHOUT_VALUE = ("xp.as", "xp.b", "xp.full", "xp.isinf", "Numbers")
 NAMES = {"np": np, "math": math, "Numbers": Numbers}

@@ -92,6 +92,7 @@ def test_the_values_of_each_form(body, more, values):
         ("return ONE[t]", "ONE = 1", 3, "expected a table of the module"),
         ("TABLE = t; return TABLE[0]", "TABLE = (1, 2)", 4, "expected a table of the module"),
         ("return 2**300", "", None, None),
+        (f"return {2**150} * {-(2**150)}", "", None, None),
         (f"return {2**201}", "", 3, "an integer of too many digits"),
         ("pass", "", 3, "exported code"),
         ("t += 1; return t", "", 3, "exported code"),
@@ -129,7 +130,7 @@ def test_the_values_of_each_form(body, more, values):
     ],
 )
 def test_any_other_form_is_refused_at_its_line(body, more, line, said):
-    if said is None:  # a power is refused when it is computed
+    if said is None:  # a power or a product is refused when it is computed
         (function,) = module(body, more).values()
         with pytest.raises(OverflowError, match="an integer of too many digits"):
             function(1)
@@ -182,6 +183,15 @@ def test_the_times_at_which_a_line_is_compared(plan, facts, most, expected):
     exported = exported_plan("test", ps.loads(plan), ps.Calendar(**facts))
 
     assert exported.places(exported.lines[0], most).tolist() == expected
+
+
+def test_the_code_of_a_test_imports_math_for_an_infinite_value():
+    plan = ps.loads("lr: exponential(1.5, 1)\nhorizon: 4000")
+
+    text = code_of_test(exported_plan("test", plan, None), "plan.py")
+
+    assert "\nimport math\n" in text
+    assert "math.inf" in text
 
 
 def test_the_code_of_a_test_has_the_values_at_boundaries_and_at_50_places():

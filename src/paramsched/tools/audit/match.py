@@ -191,13 +191,13 @@ def pair_columns(
     if not pairs:
         there = sorted({column.field for column in logged.columns})
         planned = sorted({binding.name for binding in plan.bindings})
-        name = next((column.name for column in logged.columns if column.name is not None), None)
-        example = f"For example: --column {shlex.quote(f'{planned[0]}={name}')}"
+        named = next((column.name for column in logged.columns if column.name is not None), None)
+        example = f"For example: --column {shlex.quote(f'{planned[0]}={named}')}"
         raise UnreadableLog(
             f"audit of {logged.source}",
             f"the log has {', '.join(there) or 'no fields'}, and the plan schedules {', '.join(planned)}",
-            example if name is not None else f"Pass a log of {planned[0]}",
-            option="--column" if name is not None else None,
+            example if named is not None else f"Pass a log of {planned[0]}",
+            option="--column" if named is not None else None,
         )
     return list(pairs.values())
 

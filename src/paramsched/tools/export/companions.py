@@ -75,7 +75,7 @@ def test_of(exported: Exported, module: str) -> str:
     """
     rows = []
     for line in exported.lines:
-        places = exported.places(line, 50) if exported.end_of(line) > 50 else exported.places(line)
+        places = exported.places(line, 50)
         values = evaluate(line.schedule, line.times(places), line.base)
         rows += [f"    {literal(line.key)}: ["]
         rows += [

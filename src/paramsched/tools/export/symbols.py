@@ -9,6 +9,7 @@ the part at that time.
 """
 
 import math
+import sys
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -27,6 +28,7 @@ MOST_TIME: Final = 2**53
 
 _MOST_VALUE = 1e100  # of a base, and of a value that another function returns
 _FLAT = 64  # equal values of a table that become a piece
+_LOG_OF_LARGEST = math.log(sys.float_info.max) * (1 - 2**-50)  # a power of 2 is as exact as its exponent
 _MOST_TREADS = 16  # steps that become one piece each if a power is not exact
 _ENDS = {"less": "greater_equal", "greater_equal": "less", "greater": "less_equal", "less_equal": "greater"}
 _FLIPPED = {"less": "greater", "greater": "less", "less_equal": "greater_equal", "greater_equal": "less_equal"}
@@ -426,13 +428,13 @@ def _simpler_power(x: Operand, y: Operand) -> Operand | None:
     if x == 1:
         return 1.0
     _split_inexact_steps(float(x), y)
-    if x > 1 and y.high > (most := math.log(1.7e308) / math.log(x)):
+    if x > 1 and y.high > (most := _LOG_OF_LARGEST / math.log(x)):
         fits = build("less_equal", y, most)
-        if fits is False:
-            return math.inf
         if isinstance(fits, Symbol):  # because in Python a power that overflows is an error
             bounded = y.piece._keep("power", (x, y), _NUMPY["power"](x, y.low), math.inf)
             return y.piece._keep("where", (fits, bounded, math.inf), bounded.low, math.inf)
+        if not fits:
+            return math.inf
     return None
 
 
@@ -494,7 +496,7 @@ def _simpler_comparison(op: str) -> Callable[[Operand, Operand], Operand | None]
             "greater_equal": (a >= d, b < c),
         }[op]
         if sure or never:
-            return bool(sure)
+            return np.bool_(sure)  # because ~True is -2
         if isinstance(y, Symbol):
             return None
         if x.op == "floor_divide" and not isinstance(x.args[1], Symbol) and x.args[1] > 0:
@@ -508,7 +510,7 @@ def _simpler_comparison(op: str) -> Callable[[Operand, Operand], Operand | None]
         exact = int(y) if float(y).is_integer() else Fraction(float(y))
         mine = op if sign > 0 else _FLIPPED[op]
         right = x.piece.is_right_of(((exact - offset) * sign, mine in ("greater", "less_equal")))
-        return right == (mine in ("greater", "greater_equal"))
+        return np.bool_(right) == (mine in ("greater", "greater_equal"))
 
     return simpler
 
@@ -518,21 +520,21 @@ def _simpler_equality(x: Operand, y: Operand) -> Operand | None:
         x, y = y, x
     (a, b), (c, d) = interval(x), interval(y)
     if b < c or d < a or (not isinstance(y, Symbol) and x.whole and not float(y).is_integer()):
-        return False
+        return np.False_
     if x.op == "divide" and _same(y, 0) and not isinstance(x.args[1], Symbol):
         return build("equal", x.args[0], y)
     if isinstance(y, Symbol) or x.line is None or not x.piece.splits:
         return None
     sign, offset = x.line
     at = (int(y) - offset) * sign
-    return x.piece.is_right_of((at, False)) and not x.piece.is_right_of((at, True))
+    return np.bool_(x.piece.is_right_of((at, False)) and not x.piece.is_right_of((at, True)))
 
 
 def _simpler_condition(neutral: bool) -> Callable[[Operand, Operand], Operand | None]:
     def simpler(x: Operand, y: Operand) -> Operand | None:
         for one, other in ((x, y), (y, x)):
             if not isinstance(one, Symbol):
-                return other if bool(one) is neutral else not neutral
+                return other if bool(one) is neutral else np.bool_(not neutral)
         return None
 
     return simpler
@@ -639,7 +641,6 @@ _SIMPLER: Mapping[str, Callable[..., Operand | None]] = {
     "bitwise_or": _simpler_condition(False),
     "invert": lambda x: build(_ENDS[x.op], *x.args) if x.op in _ENDS else None,
     "where": _simpler_choice,
-    "int": lambda x: x if isinstance(x, Symbol) and x.whole and x.op not in _CONDITIONS else None,
     **dict.fromkeys(("floor", "ceil", "round"), lambda x: x if x.whole else None),
 }
 

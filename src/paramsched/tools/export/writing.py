@@ -280,8 +280,8 @@ def _uses_of(value: Operand) -> dict[int, int]:
     for part in parts_of(value):
         uses.setdefault(id(part), 0)
         for arg in () if part.line is not None else part.args:
-            if isinstance(arg, Symbol):
-                uses[id(arg)] = uses.get(id(arg), 0) + 1
+            if id(arg) in uses:  # operands come first; numbers are not counted
+                uses[id(arg)] += 1
     return uses
 
 
