@@ -14,6 +14,7 @@ from paramsched.core.schedules import (
     constant,
     cosine,
     cosine_restarts,
+    cyclic,
     every,
     linear,
     parse,
@@ -183,3 +184,7 @@ def test_both_ends_of_each_cycle_shrink_by_their_own_factors(mult):
         schedule = parse(f"cosine_restarts(10, {mult}, to={to}, gamma=0.5, to_gamma=0.25)")
         high, low = base * 0.5**cycle, 0.3 * 0.25**cycle
         assert schedule(times, base) == pytest.approx(low + (high - low) * fall)
+
+
+def test_the_peak_after_a_rise_of_whole_updates_is_exact_for_any_fall():
+    assert cyclic(3, "2.2 steps", 0.0, mode="exp_range", gamma=2.0)(3) == 8.0

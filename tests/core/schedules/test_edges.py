@@ -135,6 +135,13 @@ def test_the_corrected_line_of_an_error_can_be_pasted(text, write):
     assert (found and str(parse(found))) == (write and str(parse(write)))
 
 
+def test_the_values_of_an_array_of_bases_can_be_changed():
+    values = constant(0.5)(np.arange(3), np.array(2.0))
+    values[0] = 7.0
+
+    assert values.tolist() == [7.0, 1.0, 1.0]
+
+
 def test_a_base_of_0_stays_0_however_large_its_factor_is():
     huge = constant(1e300) * constant(1e300)
 

@@ -10,6 +10,7 @@ import pytest
 
 from paramsched.core.schedules import schedule_or_faults
 from paramsched.core.schedules.text.parsing import meant_line
+from paramsched.errors import InvalidArgument
 
 FILE = Path(__file__).with_name("invalid_lines.txt")
 _IN_PART = 8  # few lines in each test, so that each executes few lines of the library
@@ -23,11 +24,18 @@ def described(line: str) -> str:
     # Without examples and lists of all names, which other modules choose.
     texts = [re.sub(r"[.:] For example: .*", "", str(one)) for one in faults]
     messages = [re.sub(r"expected one of [\w, ]+", "expected one of …", one) for one in texts]
-    rows = [f"    {one.text[slice(*one.span)]:<12}  {message}" for one, message in zip(faults, messages, strict=True)]
+    texts = [f"{one}{_replaced(fault)}" for one, fault in zip(messages, faults, strict=True)]
+    rows = [f"    {fault.text[slice(*fault.span)]:<12}  {one}" for fault, one in zip(faults, texts, strict=True)]
     meant = meant_line(text)
     assert meant is None or not isinstance(schedule_or_faults(meant), list)
     rows.append(f"    corrected     {meant}")
     return "\n".join([line, *(row.replace("\n", "\\n") for row in rows)])
+
+
+def _replaced(fault: InvalidArgument) -> str:
+    """Return what `paramsched check --fix` replaces, if it is not the entire line."""
+    gone, new = fault.problem.replace or ("", "")
+    return f" [{gone} -> {new}]" if gone and gone not in (fault.text, fault.text.strip()) else " [all]" if gone else ""
 
 
 def test_a_line_of_more_than_400_characters_has_no_correction() -> None:

@@ -6,6 +6,7 @@ from paramsched import curves
 from paramsched.core.schedules import (
     absolute,
     anneal,
+    calls_function,
     constant,
     cosine,
     from_function,
@@ -185,3 +186,10 @@ def test_an_unknown_argument_that_is_no_misspelling_is_reported_once_with_its_ca
 
     assert isinstance(found, InvalidCall)
     assert found.write == write
+
+
+@pytest.mark.parametrize(
+    ("text", "calls"), [("cosnie(", True), ("cosine(to=)", False), ("COSINE()", False), ("5", False)]
+)
+def test_a_text_that_calls_a_function_of_this_library_is_known(text, calls):
+    assert calls_function(text) is calls

@@ -5,11 +5,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias, TypeGuard
 
+from paramsched.core.advice.calls import example_call
 from paramsched.core.base.entries import load_entry
+from paramsched.core.base.params import required_names
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan.plan import Plan
 from paramsched.core.schedules import SHAPES, Schedule
-from paramsched.core.schedules.text.parsing import called_by_name
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, shown
 
@@ -139,7 +140,8 @@ def _plan_of_line(text: str, call: str) -> Plan:
         return Plan(lr=word)
     site, instead = f"{call}(…, plan={shown(text)})", ""
     if word in SHAPES:
-        found, instead = "the function needs brackets", f'Write "{called_by_name(word, SHAPES[word])}"'
+        call = example_call(SHAPES[word], word) if required_names(SHAPES[word]) else f"{word}()"
+        found, instead = "the function needs brackets", f'Write "{call}"'
     elif re.fullmatch(r"[-+.\d][\w.+-]*", word):
         found, instead = "expected a plan, got a number", 'For example: "constant(1.0)", the base at every update'
     elif re.search(r">>|\*", word):

@@ -1,6 +1,6 @@
 """Sequence: one stage after another; and how the lengths of stages are rounded."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from collections.abc import Sequence as Several
 from dataclasses import dataclass, field, replace
@@ -319,25 +319,26 @@ def with_lengths(schedule: Schedule, lengths: Lengths = "exact") -> WithLengths:
     return WithLengths(schedule_of(schedule, "with_lengths(…)"), lengths)
 
 
-_ROUNDS = 50  # iterations
-
-
 def lengths_up_to_end(stages: Several[Schedule], span: Span) -> list[Fraction | None]:
     """Return the exact length of each stage, if the last one ends where the span ends.
 
-    The starts depend on the lengths, and the length in updates depends on the start, so both are found by iteration.
+    The start depends on the lengths, and a length may depend on where it starts, so the start is searched: the earliest
+    integer from which the stages reach the end of the span. A later start has a later end.
     """
-    if not span.calendar.varies or span.end is None:
+    end = span.end
+    if not span.calendar.varies or end is None:
         return [stage._exact_length(span) for stage in stages]
-    begin = span.end
-    for _ in range(_ROUNDS):
-        lengths: list[Fraction | None] = []
-        at = begin
+
+    def lengths_from(begin: Fraction) -> list[Fraction | None]:
+        lengths = list[Fraction | None]()
         for stage in stages:
-            lengths.append(stage._exact_length(span.later(at)))
-            at += lengths[-1] or 0
-        found = max(span.end - (at - begin), span.begin)
-        if found == begin:
-            break
-        begin = found
-    return lengths
+            lengths.append(stage._exact_length(span.later(begin)))
+            begin += lengths[-1] or 0
+        return lengths
+
+    def length_from(begin: Fraction) -> Fraction:
+        return sum((one for one in lengths_from(begin) if one is not None), Fraction(0))
+
+    begins = range(ceil(span.begin), ceil(end))
+    place = bisect_left(begins, end, key=lambda begin: begin + length_from(Fraction(begin)))
+    return lengths_from(Fraction(begins[place]) if place < len(begins) else end)

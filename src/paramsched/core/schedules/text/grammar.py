@@ -314,7 +314,7 @@ class _Parser:
             if after.kind == "end":
                 self._slipped(here, f"{word} is not part of a schedule's text")
                 self._take()
-                return self._operator(closing, left)
+                return ""
             if word in (",", ";") and after.kind == "number":  # an argument, because a number alone is no stage
                 return ""
             if after.kind in (*_STARTS, "-", "+", ">>", "join") and not isinstance(left, Text):
@@ -329,7 +329,7 @@ class _Parser:
             if after.kind == "end":
                 self._slipped(here, ". is not part of a schedule's text")
                 self._take()
-                return self._operator(closing, left)
+                return ""
             return ""
         if kind == "name" and word in ("x", "X") and after.kind in _STARTS and isinstance(left, (Call, Number)):
             return self._meant(here, "*", f'"{word}" is not an operator of schedules; the sign is *')

@@ -202,8 +202,7 @@ def _method(node: Call, name: str, names: _Names) -> NameProblem:
     if function is None:
         return NameProblem(found)
     first = next(iter(params_of(function).values()), None)
-    mend = Mend("grammar", (node.name,), (ours,)) if ours == name else Mend("other", (name,), (ours,))
-    mend = Mend(mend.kind, (), (ours,))
+    mend = Mend("grammar", (), (ours,))
     if first is not None and first.kind == "schedule":
         return NameProblem(found, Call(ours, node.args, node.kwargs, node.place, node.head), mend)
     stage = Call(ours, node.args[1:], node.kwargs, node.place, node.head)

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from paramsched.core.advice.calls import example_call, explain_wrong_keywords
+from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.base.advise import FIXED, Mend, promise
 from paramsched.core.base.near_names import certain_name, shortened_text
 from paramsched.core.base.node import Node, Place, names_called
-from paramsched.core.base.params import required_names
 from paramsched.core.schedules.absolute_schedule import absolute
 from paramsched.core.schedules.affine import Absolute, AffineLevel
 from paramsched.core.schedules.base import Schedule
@@ -139,11 +138,6 @@ def schedule_or_faults(
 def known_names(own: KnownNames = MappingProxyType({})) -> KnownNames:
     """Return the functions that a line may call, with those in `own`."""
     return _NAMES.new_child({**own}) if own else _NAMES
-
-
-def called_by_name(name: str, builder: Callable[..., Any]) -> str:
-    """Return an example call of a function, with its required arguments."""
-    return example_call(builder, name) if required_names(builder) else f"{name}()"
 
 
 def read_line(
