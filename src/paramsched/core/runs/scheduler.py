@@ -233,7 +233,7 @@ class Scheduler(LRScheduler):
                 require_hooks(one, name)
                 waiting.handles.append(one.register_step_pre_hook(refuse_to_step))
         self._run = NotAttached()  # type: ignore[assignment]  # any use of it raises
-        self._manual, self._step_count = drive == "manual", 1
+        self._step_count = 1
 
     def _attach(self, request: Request, source: PlanSource, calendar: Calendar, call: str = "") -> None:
         """Attach a plan to all optimizers."""
@@ -249,7 +249,7 @@ class Scheduler(LRScheduler):
     def _start(self, request: Request, source: PlanSource, run: Run) -> None:
         """Store the run of an attached plan."""
         self._run, self._resume, self._source = run, request.resume, source
-        self._manual, self._count, self._step_count = run.drive == "manual", None, 1
+        self._count, self._step_count = None, 1
         self._waiting = None
         run.scheduler = ref(self)
         run.clock.warns_of_metrics = not source.warns_of_metrics
@@ -692,7 +692,7 @@ class Scheduler(LRScheduler):
     def _chosen_count(self) -> Callable[[], object]:
         """Choose what `step` calls: it counts one update, or notes that an engine has seen the last one."""
         run = self._run
-        if self._manual:
+        if run.drive == "manual":
             refuse_steps_of_processes()
             count = run.driver.counter(run, self._optimizers)
             self._count = count if run.look is None else partial(_call_both, count, run.look)

@@ -122,12 +122,13 @@ def wrong_type(param: Param, value: Any, node: Node) -> tuple[Place, str, str]:
         if len(items) != len(value):
             found = f"{data_text(value)} has {len(value)} items, not {len(items)}"
             return node.place, found, REFUSED_VALUE
-        nodes = node.items if isinstance(node, List) else (node,) * len(value)
-        pairs = zip(items, value, nodes, strict=True)
+        assert isinstance(node, List)
+        pairs = zip(items, value, node.items, strict=True)
         return next(wrong_type(item, one, place) for item, one, place in pairs if not is_of_type(item, one))
     if param.kind == "choice":
         known = ", ".join(map(data_text, param.choices))
-        near = f"; {did_you_mean(value, map(str, param.choices))}" if isinstance(value, str) else ""
+        near = did_you_mean(value, map(str, param.choices)) if isinstance(value, str) else ""
+        near = f"; {near}" if near.startswith("did you mean") else ""  # the choices are named already
         return node.place, f"expected one of {known}, got {data_text(value)}{near}", REFUSED_VALUE
     if param.kind == "length" and isinstance(value, (str, Real)) and not isinstance(value, bool):
         try:
