@@ -91,7 +91,7 @@ class PlantedError:
     change: str
     number: int
     lines: tuple[int, ...]
-    """The line of the changed expression, and the first line of its statement."""
+    """The line of the changed expression, or of its condition, and the first line of its statement."""
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -204,7 +204,7 @@ def errors(file: str) -> list[PlantedError]:
             if (times := same[place.function, statement, change]) > 1:
                 change += f"  #{times}"
             start = getattr(place.statement, "lineno", place.node.lineno)
-            lines = (place.node.lineno, start)
+            lines = (getattr(place.node, "test", place.node).lineno, place.node.lineno, start)
             found.append(PlantedError(file, place.function, statement, change, len(found), lines))
     return found
 

@@ -8,8 +8,11 @@ import os
 import re
 import shlex
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from click.testing import CliRunner
 
@@ -29,15 +32,27 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         os.chdir(folder)
         try:
             arguments = shlex.split(question["paramsched"])
-            done = CliRunner().invoke(main, arguments, input=question.get("input"), prog_name="paramsched")
+            with terminal_of(question.get("columns")):
+                done = CliRunner().invoke(main, arguments, input=question.get("input"), prog_name="paramsched")
         finally:
             os.chdir(before)
         written = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
         texts = {name: text_of(file) for name, file in written.items() if inputs().get(name) != file}
-    answer = {key: question[key] for key in ("paramsched", "input") if key in question}
+    answer = {key: question[key] for key in ("paramsched", "input", "columns") if key in question}
     errors = done.stderr.replace("-h' for help", "--help' for help")  # click names the shorter option up to 8.2.0
     found = {"code": done.exit_code, "prints": done.stdout, "errors": errors, "writes": texts}
     return answer | {key: without_version(value) for key, value in found.items() if value}
+
+
+@contextmanager
+def terminal_of(columns: int | None) -> Iterator[None]:
+    """Make the output that of a terminal without colors, if a number of columns is given."""
+    if columns is None:
+        yield
+        return
+    settings = {"COLUMNS": str(columns), "NO_COLOR": "1"}
+    with patch.dict(os.environ, settings), patch("paramsched.cli._options.is_terminal", lambda *, err=False: True):
+        yield
 
 
 def text_of(content: bytes) -> str:

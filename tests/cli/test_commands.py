@@ -764,7 +764,7 @@ def test_a_printed_recipe_is_its_plan_with_short_amounts():
 
 
 def test_the_schema_command_prints_the_schema_of_the_library():
-    assert json.loads(good("convert", "--to", "schema")) == json.loads(json.dumps(config.schema()))
+    assert good("convert", "--to", "schema") == json.dumps(config.schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def test_the_schema_is_of_no_single_plan(folder):

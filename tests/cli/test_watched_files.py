@@ -65,6 +65,15 @@ def test_files_are_settled_when_all_exist_and_none_changes(tmp_path, monkeypatch
     assert file.read_text() == "222"
 
 
+def test_a_file_that_never_existed_is_not_waited_for(tmp_path, monkeypatch):
+    slept = []
+    monkeypatch.setattr("paramsched.cli._watch.time.sleep", slept.append)
+
+    _Files([str(tmp_path / "none")]).wait_until_settled()
+
+    assert len(slept) == 1  # to compare two states
+
+
 @pytest.mark.parametrize(
     "error", [InvalidArgument("call(…)", "is wrong"), OSError(2, "no such file", "a"), click.UsageError("is wrong")]
 )
@@ -98,6 +107,30 @@ def test_a_page_shows_the_error_and_another_file_stays(tmp_path, capsys):
     assert picture.read_text() == "<html><head></head>drawn</html>"
     assert "<pre>&lt;is&gt; wrong\n</pre>" in page.read_text()
     assert "<script>" in page.read_text()
+
+
+def test_a_page_may_be_bytes(tmp_path, capsys):
+    page = tmp_path / "a.html"
+
+    _write_picture(str(page), b"<head></head>drawn", "")
+
+    assert page.read_text() == _reloading("<head></head>drawn")
+    capsys.readouterr()
+
+
+def test_the_same_error_is_printed_once(capsys, monkeypatch):
+    attempts = []
+
+    def draw():
+        attempts.append(1)
+        if len(attempts) == 4:
+            raise KeyboardInterrupt
+        raise InvalidArgument("call(…)", "is wrong" if len(attempts) < 3 else "is wrong still")
+
+    monkeypatch.setattr("paramsched.cli._watch._wait", lambda files, *, retry: None)
+    watch(draw, [])
+
+    assert capsys.readouterr().err == "call(…): is wrong\ncall(…): is wrong still\n\n"
 
 
 def test_a_page_reloads_only_for_another_content():

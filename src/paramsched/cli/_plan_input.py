@@ -87,11 +87,9 @@ class PlanInput:
 def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
     """Read the text of a plan from its file or standard input. Returns None for a recipe and a line of text."""
     if format is not None and format not in config.formats():
-        context = click.get_current_context(silent=True)
-        has_output_format = context is not None and any("--output-format" in one.opts for one in context.command.params)
-        if has_output_format and format in ("sarif", "github", "text"):
+        options = [name for one in click.get_current_context().command.params for name in one.opts]
+        if "--output-format" in options and format in ("sarif", "github", "text"):
             raise WrongUsage("", f'No such format "{format}" of a plan', f"Write --output-format {format}")
-        options = [name for one in (context.command.params if context is not None else ()) for name in one.opts]
         names = (*config.formats(), *(("log",) if "--from" in options else ()))
         near = certain_name(format, names)
         advice = f"Write {'--from' if '--from' in options else '--format'} {near}" if near is not None else ""

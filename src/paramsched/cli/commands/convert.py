@@ -161,6 +161,7 @@ def _export(read: "PlanInput", field: str | None, output: str | None, test: str 
     """Write a plan as a Python module, and its test."""
     from paramsched.cli._plan_input import calendar_from_options
     from paramsched.cli._traces import given_bases
+    from paramsched.errors import PlanError
     from paramsched.tools.export.companions import test_of
     from paramsched.tools.export.plan_lines import exported_plan
     from paramsched.tools.export.source import source_of
@@ -173,8 +174,12 @@ def _export(read: "PlanInput", field: str | None, output: str | None, test: str 
         for (name, group), value in given_bases(read.plan, read.options.bases).items()
     }
     groups = read.loaded.bases.groups
-    exported = exported_plan(read.name, read.plan, calendar, groups=groups, bases=named, field=field)
-    module = source_of(exported, torch=torch)
+    try:
+        exported = exported_plan(read.name, read.plan, calendar, groups=groups, bases=named, field=field)
+        module = source_of(exported, torch=torch)
+    except PlanError as error:
+        site = error.site.replace(f"field={field!r}", f"--field {field}").replace("torch=True", "--torch")
+        raise error.changed(site=site) from None
     if read.source is not None:
         for note in read.loaded.notes:
             echo_note(str(note))

@@ -1,0 +1,47 @@
+"""`--import`: the modules that a command imports before it reads a plan."""
+
+import importlib
+import sys
+import types
+
+import pytest
+from click.testing import CliRunner
+
+from paramsched.cli import main
+
+PLAN = ("show", "linear()", "--horizon", "5")
+
+
+@pytest.fixture
+def imported(monkeypatch):
+    """The names that a command imports; only its own module is really imported."""
+    found = []
+
+    def record(name):
+        if name.startswith("paramsched.cli"):
+            return importlib.import_module(name)
+        return found.append(name)
+
+    monkeypatch.setattr("paramsched.cli._options.import_module", record)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("loaded", "options", "names"),
+    [
+        (False, ("--import", "first", "--import", "second"), ["first", "second"]),
+        (True, ("--import", "first"), ["first", "paramsched.mmengine.schedulers"]),
+        (True, (), []),
+    ],
+)
+def test_the_schedulers_of_mmengine_are_imported_if_a_module_has_imported_it(
+    monkeypatch, imported, loaded, options, names
+):
+    monkeypatch.delitem(sys.modules, "mmengine.registry", raising=False)
+    if loaded:
+        monkeypatch.setitem(sys.modules, "mmengine.registry", types.ModuleType("mmengine.registry"))
+
+    done = CliRunner().invoke(main, [*PLAN, *options])
+
+    assert done.exit_code == 0
+    assert imported == names
