@@ -570,6 +570,16 @@ def test_35_half_a_tick_is_handled_as_by_the_peer_with_a_warning(name, arguments
     assert rates(scheduler, 18) == pytest.approx(rates(peer, 18), rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("name", "passed", "wrong"),
+    [("StepLR", [], "step_size"), ("StepLR", [2], "step_size"), ("CosineAnnealingLR", [2], "T_max"),
+     ("StepParamScheduler", ["lr", 2], "step_size")],
+)  # fmt: skip
+def test_35_a_count_is_passed_by_keyword_to_be_converted(name, passed, wrong):
+    with pytest.raises(TypeError, match=f"pass {wrong} by keyword, so that it can be converted"):
+        getattr(ours, name).build_iter_from_epoch(sgd(), *passed, end=4, epoch_length=5)
+
+
 @row(36)
 @pytest.mark.parametrize("size", [0, -2])
 def test_36_a_step_size_of_zero_is_rejected_by_the_constructor(library, size):

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+from functools import partial
 
 import pytest
 import torch
@@ -134,6 +135,31 @@ def test_each_difference_is_a_line_with_its_place(caplog):
     assert restore(Run([warmup(), step()]).schedulers, states) == ()
 
 
+def test_a_line_names_the_value_that_is_used(caplog):
+    states, _ = Run([step()]).saved
+    second = Run([step(gamma=0.1)])
+
+    with caplog.at_level(logging.WARNING, "paramsched"):
+        lines = restore(second.schedulers, states, on_change="checkpoint")
+
+    assert [one.message for one in caplog.records] == [f"{lines[0]} (using the checkpoint's value)"]
+
+
+class Halving(LinearParamScheduler):
+    """A user's class without a formula for its values."""
+
+    def _get_value(self):
+        return [value / 2 for value in super()._get_value()]
+
+
+def test_an_unchanged_scheduler_without_a_formula_is_restored_without_a_message(caplog):
+    peer = pytest.importorskip("mmengine.optim.scheduler")
+
+    for kind in (ReduceOnPlateauLR, partial(Halving, param_name="lr"), partial(peer.StepLR, step_size=2)):
+        assert restore([kind(sgd())], [kind(sgd()).state_dict()]) == ()
+    assert caplog.text == ""
+
+
 @table(
     ("passed", "batches", "found"),
     [(None, 8, True), (None, 9, False), (LENGTH, 9, True), (None, 3, False)],
@@ -217,6 +243,24 @@ def test_schedulers_of_several_optimizers_are_restored_by_name():
         restore(built, states, on_change="old")
 
 
+@table("lost", ["last_step", "_global_step", "gamma", "step_size"])
+def test_a_state_without_an_entry_is_refused(lost):
+    scheduler, state = StepLR(sgd(), 2), StepLR(sgd(), 2).state_dict()
+    del state[lost]
+
+    with pytest.raises(StateError, match=f"the state lacks {lost}; it belongs to another class"):
+        scheduler.load_state_dict(state)
+
+
+def test_a_built_scheduler_may_be_passed_for_the_only_optimizer_of_a_dict():
+    optimizer = sgd()
+    built = StepLR(optimizer, 2)
+
+    assert build_param_scheduler([built], {"g": optimizer}) == {"g": [built]}
+    with pytest.raises(ValueError, match="it would be stepped once for each of 'g', 'd'"):
+        build_param_scheduler([built], {"g": optimizer, "d": sgd()})
+
+
 def test_scheduled_values_have_every_group_of_every_field():
     optimizer = sgd()
     wrapper = OptimWrapper(optimizer)
@@ -239,3 +283,32 @@ def test_a_plateau_without_metrics_is_reported():
     assert "'acc'" in second
     plateaus[0].step({"loss": 1.0})
     assert [line[:3] for line in unmeasured(schedulers)] == ["[2]"]
+
+
+def test_a_plateau_of_mmengine_without_metrics_is_reported():
+    plateau = pytest.importorskip("mmengine.optim.scheduler").ReduceOnPlateauLR(sgd())
+
+    (line,) = unmeasured([plateau])
+    plateau.step({"loss": 1.0})
+
+    assert line.startswith("[0] ReduceOnPlateauLR never received 'loss'")
+    assert unmeasured([plateau]) == []
+
+
+class WithoutBase(StepLR):
+    """A user's class that does not construct its base, and has no field."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+
+class PlateauWithoutBase(ReduceOnPlateauLR):
+    """The same for a plateau."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+
+def test_classes_without_their_base_have_no_scheduled_values_and_no_metric():
+    assert scheduled_values([WithoutBase(sgd())]) == {}
+    assert unmeasured([WithoutBase(sgd()), PlateauWithoutBase(sgd())]) == []

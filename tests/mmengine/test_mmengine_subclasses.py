@@ -244,3 +244,13 @@ def test_every_family_of_rules_is_skipped_above():
 
     # These two read arguments that MMEngine's constructor does not store.
     assert families - {"OneCycleParamScheduler", "ReduceOnPlateauParamScheduler"} == set(SKIPPING)
+
+
+def test_a_class_that_also_derives_from_mmengines_is_seen_as_itself():
+    class Both(ours.StepLR, peer.StepLR):
+        pass
+
+    scheduler = Both(sgd(), 2)
+
+    assert scheduler.__class__ is Both
+    assert ours.StepLR(sgd(), 2).__class__.__mro__.count(peer.StepLR) == 1

@@ -171,6 +171,21 @@ def test_the_plan_of_any_affine_class_has_its_values(rows, begin, library):
     np.testing.assert_allclose(planned(plan), expected, rtol=0, atol=1e-12 * max(np.abs(expected).max(), 1.0))
 
 
+def test_the_plan_of_an_affine_class_has_its_numbers():
+    rows = [(0.5, 0, 0), (0, 0.5, 0), (0, 0, 0.3), (0.5, 0.25, 0.125)]
+
+    class Affine(ours._ParamScheduler):
+        def _get_value(self):
+            a, b, c = rows[self.last_step]
+            present = [group[self.param_name] for group in self.optimizer.param_groups]
+            return [a * value + b * base + c for value, base in zip(present, self.base_values, strict=True)]
+
+    plan = dialect.to_plan({"type": Affine, "param_name": "lr", "end": 4}, calendar=FACTS)
+
+    columns = "[0.5, 0.0, 0.0, 0.5], [0.0, 0.5, 0.0, 0.25], [0.0, 0.0, 0.3, 0.125]"
+    assert str(plan).splitlines()[1] == f'lr: recurrence(rules.table({columns}, by="epoch"))'
+
+
 class Clipped(ours._ParamScheduler):
     """A class that no plan can express: its values are not multiples of the base."""
 

@@ -2,11 +2,12 @@
 
 import copy
 import pickle
+from unittest.mock import MagicMock
 
 import pytest
 import torch
 
-from paramsched.mmengine.schedulers import OptimWrapper, StepLR
+from paramsched.mmengine.schedulers import OptimWrapper, StepLR, build_param_scheduler
 from paramsched.mmengine.schedulers.optimizers import (
     counted_updates,
     has_stepped,
@@ -180,6 +181,7 @@ def test_steps_and_updates_are_counted_from_the_first_scheduler_on():
     assert counted_updates(optimizer) == 2
     assert inner_optimizer(wrapper) is inner_optimizer(optimizer) is optimizer
     assert inner_optimizer(object()) is None
+    assert inner_optimizer(MagicMock()) is None  # it seems to be a wrapper at each depth
     assert (has_stepped(object()), counted_updates(object())) == (True, 0)
     assert (may_step_later(wrapper), may_step_later(optimizer)) == (True, False)
     assert copy.deepcopy(optimizer).param_groups[0]["lr"] == 0.5
@@ -195,6 +197,19 @@ def test_a_replaced_step_is_noticed():
     assert shadowing_steps(wrapper.optimizer) == (print, print)
 
 
+def test_a_step_that_is_replaced_after_the_construction_is_warned_of_at_the_first_step(recwarn):
+    optimizer = sgd()
+    scheduler = StepLR(optimizer, 2)
+    optimizer.step = lambda: None
+
+    scheduler.step()
+    scheduler.step()
+
+    found = [str(one.message) for one in recwarn]
+    assert len(found) == 1
+    assert "`optimizer.step()` has been overridden" in found[0]
+
+
 @table(("counts", "warns"), [(1, True), (2, False)])
 def test_a_scheduler_that_is_stepped_first_warns_unless_the_wrapper_accumulates(counts, warns, recwarn):
     recwarn.clear()
@@ -204,3 +219,33 @@ def test_a_scheduler_that_is_stepped_first_warns_unless_the_wrapper_accumulates(
     scheduler.step()
 
     assert sum("before" in str(one.message) for one in recwarn) == warns
+
+
+@table(
+    "arguments",
+    [
+        {"type": "CosineAnnealingLR", "T_max": 6, "eta_min": 0.01},
+        {"type": "OneCycleLR", "eta_max": [0.1, 0.2, 0.3], "total_steps": 12},
+        {"type": "StepLR", "step_size": 2, "gamma": 0.5},
+    ],
+)
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_each_group_keeps_its_schedule_if_groups_are_removed_or_moved(arguments, is_wrapped):
+    def run(change):
+        optimizer = sgd(0.5, 0.2, 0.1, momentum=0.9)
+        kept = optimizer.param_groups[1:]
+        wrapper = OptimWrapper(optimizer) if is_wrapped else optimizer
+        (scheduler,) = build_param_scheduler(arguments, wrapper, epoch_length=1, max_epochs=12)
+        rates = []
+        for step in range(10):
+            if step == 4:
+                change(optimizer.param_groups)
+            optimizer.step()
+            scheduler.step()
+            rates.append([group["lr"] for group in (*kept, *wrapper.param_groups[len(optimizer.param_groups) :])])
+        return rates
+
+    whole = run(lambda groups: None)
+    assert run(lambda groups: groups.pop(0)) == whole
+    assert run(lambda groups: groups.reverse()) == whole
+    assert len({tuple(row) for row in whole}) > 4

@@ -161,6 +161,25 @@ def test_json_and_yaml_give_the_same_plan(syntax):
     assert loads(text, "mmengine") == mmengine.to_plan(data)
 
 
+@pytest.mark.parametrize("suffix", ["json", "yaml", "yml"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"_base_": "./base.SUFFIX", "train_cfg": {"val_interval": 2}},
+        {"work_dir": "runs/{{ fileBasenameNoExtension }}"},
+        {"a": [1, {"b": None}], "c": 0.5},
+    ],
+    ids=str,
+)
+def test_json_and_yaml_with_bases_and_variables_have_mmengines_values(config, suffix, tmp_path):
+    peer = pytest.importorskip("mmengine.config")
+    (tmp_path / f"base.{suffix}").write_text('{"train_cfg": {"max_epochs": 12}, "param_scheduler": []}')
+    file = tmp_path / f"config.{suffix}"
+    file.write_text(json.dumps(config).replace("SUFFIX", suffix))
+
+    assert mmengine.read(file.read_text(), str(file)) == peer.Config.fromfile(file).to_dict()
+
+
 def test_a_config_is_converted_to_a_native_plan():
     text = STEP + "train_cfg = dict(by_epoch=True, max_epochs=12)\n"
 

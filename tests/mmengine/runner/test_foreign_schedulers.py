@@ -82,21 +82,3 @@ def test_an_mmengine_scheduler_of_the_wrapper_finds_the_number_of_updates(tmp_pa
 
     assert used(built, tmp_path) == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025, 0.025])
     assert wrappers[0]._global_step == 6 - 1  # MMEngine counts from -1
-
-
-def test_an_mmengine_plateau_without_a_metric_causes_a_warning() -> None:
-    peer = pytest.importorskip("mmengine.optim.scheduler")
-    optimizer = torch.optim.SGD(network().parameters(), lr=0.1)
-    plateau = peer.ReduceOnPlateauLR(optimizer)
-
-    before = ours.unmeasured([plateau])
-    plateau.step({"loss": 1.0})
-
-    assert len(before) == 1
-    assert ours.unmeasured([plateau]) == []
-
-
-def test_the_values_of_a_class_without_a_field_are_omitted() -> None:
-    optimizer = torch.optim.SGD(network().parameters(), lr=0.1)
-
-    assert ours.scheduled_values([Own(optimizer)]) == {}

@@ -267,7 +267,7 @@ def _tick_warnings(together: Sequence[RowWithArguments], length: RunLength) -> I
 
 def _window_warnings(together: Sequence[RowWithArguments], length: RunLength) -> Iterator[_ListWarning]:
     for index, (row, arguments) in enumerate(together):
-        last = None if arguments.get(CONVERTED, False) else length.end(bool(arguments["by_epoch"]))
+        last = length.end(bool(arguments["by_epoch"]))
         # Milestones count from the start of their window.
         milestones = arguments["milestones"] if row is MULTI_STEP and last is not None else ()
         late = sorted(one for one in milestones if arguments["begin"] + one > last)

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.core.files import open_plan
+from paramsched.mmengine import reader
 
 NEEDS_RUNNING = """
 param_scheduler = dict(type='StepLR', step_size=(lambda: 3)())
@@ -54,6 +55,23 @@ def test_a_config_with_lazy_imports_is_executed(tmp_path):
         plan = ps.load(tmp_path / "config.py", run_config=True)
 
     assert str(plan) == 'horizon: 7 epochs\nlr: step("2 epochs")'
+
+
+def test_executed_types_of_mmengine_have_their_short_names_at_each_depth(tmp_path):
+    (tmp_path / "config.py").write_text(
+        "from collections import Counter\nfrom mmengine.optim import StepLR\n"
+        "param_scheduler = [dict(type=StepLR, step_size=2)]\n"
+        "deep = dict(pair=(dict(type=StepLR), 3), own=dict(type=Counter, inner=[dict(type=StepLR)]), name='x')\n"
+    )
+
+    with pytest.warns(UserWarning, match="executed"):
+        data = reader.execute(str(tmp_path / "config.py"))
+
+    step = {"type": "StepLR"}
+    assert data["param_scheduler"] == [{**step, "step_size": 2}]
+    assert data["deep"] == {
+        "pair": (step, 3), "own": {"type": "collections.Counter", "inner": [step]}, "name": "x"
+    }  # fmt: skip
 
 
 def test_an_error_of_an_executed_config_is_a_config_error(file):
