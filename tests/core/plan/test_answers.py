@@ -1,0 +1,74 @@
+"""What plans say: their text, their values, their changes and differences, what is unlikely in them, and each error.
+
+The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/plan/test_answers.py` writes them.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import paramsched as ps
+from paramsched.core.plan.diff import diff
+from paramsched.core.plan.levels import unlikely_level
+from paramsched.errors import ParamschedError
+from support import answers
+
+FILE = Path(__file__).with_name("answers.yaml")
+GROUPS = [{"lr": 0.5, "betas": (0.5, 0.25), "name": "body"}, {"lr": 0.25, "betas": (0.5, 0.25), "name": "head"}]
+TWO = {"a": [{"lr": 0.5, "momentum": 0.5}], "b": GROUPS}
+
+
+def values(plan: Any, groups: Any = None, amounts: Any = None, **facts: Any) -> str:
+    """Return the values of a plan, with the times at which each formula changes."""
+    trace = ps.trace(plan, [{"lr": 0.5}] if groups is None else groups, ps.Calendar(**facts), amounts=amounts)
+    rows = [f"{trace.total} {trace.clock} {' '.join(f'{one:.7g}' for one in trace.amounts)}"]
+    for name, group in trace.keys():
+        numbers = " ".join(f"{one:.7g}" for one in trace[name, group])
+        base = trace.base(name, group)
+        changes = " ".join(f"{one:.7g}" for one in trace.breakpoints(name, group))
+        rows.append(f"{name} {group}: {numbers} | {trace.line(name, group)} | {changes} | {base.value} {base.share}")
+    return "\n".join(rows)
+
+
+def resolved(plan: Any, names: tuple[str, ...] = (), **facts: Any) -> str:
+    return str(plan.resolve(ps.Calendar(**facts), names))
+
+
+def differences(before: Any, after: Any) -> str:
+    return str(diff(before, after))
+
+
+def unlikely(line: str, field: str = "lr", base: float | None = None, groups: Any = None) -> str:
+    """Return what is unlikely in a line."""
+    binding = ps.Binding(field, line, groups)
+    known = ps.resolve(binding.schedule, ps.Calendar(total=100, steps_per_epoch=10))
+    return " | ".join(str(unlikely_level(binding, base, one)) for one in (None, known))
+
+
+NAMES = {
+    "ps": ps, "np": np, "P": ps.Plan, "B": ps.Binding, "T": ps.Target, "C": ps.Calendar, "GROUPS": GROUPS, "TWO": TWO,
+    "values": values, "resolved": resolved, "differences": differences, "unlikely": unlikely,
+}  # fmt: skip
+
+
+def answer_to(question: dict[str, Any]) -> dict[str, Any]:
+    """Return an expression with its value, or with its error."""
+    try:
+        text = str(eval(question["do"], dict(NAMES)))
+    except ParamschedError as error:
+        # Without lists of all names, because other tests register some.
+        text = f"{type(error).__name__}: " + re.sub(r"one of [\w, ]+ and \d+ more", "one of …", str(error))
+    except Exception as error:  # noqa: BLE001  # its text is not that of this library
+        text = type(error).__name__
+    return {"do": question["do"], "is": text}
+
+
+@answers.in_parts(FILE)
+def test_answers(places, subtests):
+    answers.check(FILE, answer_to, places, subtests)
+
+
+if __name__ == "__main__":
+    answers.write(FILE, [answer_to(one) for one in answers.read(FILE)])
