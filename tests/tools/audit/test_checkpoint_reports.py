@@ -9,6 +9,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.tools.audit import read_plan_history
+from paramsched.tools.records.checkpoint_files import load_checkpoint
 from paramsched.tools.records.checkpoint_log import read_groups
 from support.several import probes
 from support.updates import probe, run
@@ -73,6 +74,15 @@ def test_the_plans_of_a_run_are_listed_with_their_changes_notes_and_bases(tmp_pa
     assert str(second).splitlines()[0] == "from update 10 (160 tokens):"
     assert "constant(0.5)" in str(second)
     assert str(second.changes) in str(second).replace("\n  ", "\n")
+
+
+def test_the_path_of_a_state_is_shortened_to_its_end(tmp_path):
+    file = tmp_path / "a.pt"
+    torch.save({"first": {"x" * 300 + ".last": {"param_groups": [{"lr": 0.1}]}}}, file)
+
+    (path,) = load_checkpoint(file).optimizers()
+
+    assert path == "x" * 195 + ".last"
 
 
 @pytest.mark.parametrize("scheduled", [True, False])

@@ -170,5 +170,16 @@ def test_a_value_of_float32_is_as_planned_with_any_number_of_digits(digits, tmp_
     assert not column.equals(planned * (1 + 2e-7)).any()
 
 
+def test_a_value_of_float32_among_others_is_not_as_planned(tmp_path):
+    log, planned = tmp_path / "log.csv", 3e-4 * (1 - T / 777)
+    used = planned.copy()
+    used[1] = np.float32(planned[1])
+    log.write_text("step,lr\n" + "".join(f"{t},{float(used[t])!r}\n" for t in T))
+
+    (column,) = read_log(log, ["lr"]).columns
+
+    assert np.flatnonzero(~column.equals(planned)).tolist() == [1]
+
+
 def test_a_log_that_agrees_needs_no_cause(report):
     assert "cause" not in str(report(VALUES))

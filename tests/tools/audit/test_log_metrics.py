@@ -41,7 +41,11 @@ def test_validations_of_the_runner_are_placed_after_the_preceding_updates(tmp_pa
     log = tmp_path / "values.jsonl"
     rows = [{"t": t, "groups": [{"lr": 0.1}], "epoch": 0, "iter": 2 * t + 1, "loss": 2.0 - t} for t in range(3)]
     log.write_text("\n".join(map(json.dumps, rows)))
-    validations = [{"epoch": 1, "iter": 2, "loss": 1.9, "accuracy": 0.5}, {"epoch": 2, "iter": 6, "accuracy": 0.7}]
+    validations = [
+        {"epoch": 0, "iter": 0, "accuracy": 0.1},
+        {"epoch": 1, "iter": 2, "loss": 1.9, "accuracy": 0.5},
+        {"epoch": 2, "iter": 6, "accuracy": 0.7},
+    ]
     (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, validations)))
 
     assert found(log) == {

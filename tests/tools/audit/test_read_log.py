@@ -131,6 +131,17 @@ def test_unreadable_logs_are_rejected_with_a_fix(log, content, name, found, inst
     assert instead in refusal.value.instead
 
 
+def test_long_names_are_shortened_and_many_are_counted(log):
+    names = [f"column {number}" + "x" * 100 for number in range(250)]
+    file = log(",".join(["step", *names]) + "\n0" + ",1" * 250 + "\n", "log.csv")
+
+    with pytest.raises(UnreadableLog) as refusal:
+        read_log(file, ["lr"], columns={"lr": "z" * 100})
+
+    assert refusal.value.found.endswith(" and 196 more")
+    assert max(map(len, refusal.value.found.removeprefix("expected one of ").split(", ")[:3])) == 80
+
+
 def test_a_missing_name_is_rejected_and_the_nearest_name_is_suggested(log):
     file = log("step,learning_rate\n0,1\n")
 

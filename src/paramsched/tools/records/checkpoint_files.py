@@ -126,6 +126,9 @@ def parts_of_checkpoint(folder: Path) -> list[Path]:
     return sorted(parts, key=lambda one: (len(one.stem), one))
 
 
+_LONGEST_NAME = 200  # of a state, in characters
+
+
 def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: str) -> dict[str, dict[str, Any]]:
     """Return a dict from the path of each state of one kind in a checkpoint to the state.
 
@@ -154,7 +157,7 @@ def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: st
             inner = [(f"{name}[{index}]", value) for index, value in enumerate(one)]
         # Reversed, so that the first value is next. Names are shortened, because their total length would grow
         # quadratically in deeply nested data.
-        pending += [(inner_name[-200:], value) for inner_name, value in reversed(inner)]
+        pending += [(inner_name[-_LONGEST_NAME:], value) for inner_name, value in reversed(inner)]
     return found
 
 

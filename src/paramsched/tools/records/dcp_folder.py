@@ -8,10 +8,9 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.core.base.diagnostic import printable
 from paramsched.core.base.files import open_to_read
 from paramsched.errors import UnreadableLog
-from paramsched.tools.records.log_values import path_text
+from paramsched.tools.records.log_values import path_text, shortened
 from paramsched.tools.records.torch_files import first_line, import_torch, load_stream
 
 METADATA: Final = ".metadata"
@@ -52,7 +51,7 @@ class _MetadataUnpickler(pickle._Unpickler):
         torch = import_torch()
         is_dtype = module_name == "torch" and isinstance(vars(torch).get(global_name), torch.dtype)
         if not is_dtype and global_name not in _KNOWN.get(module_name, ()):
-            name = printable(f"{module_name}.{global_name}")[:80]
+            name = shortened(f"{module_name}.{global_name}")
             raise pickle.UnpicklingError(f"it refers to {name}, which torch.distributed.checkpoint never writes")
         return _Record
 
@@ -92,7 +91,7 @@ def read_dcp_folder(folder: Path) -> dict[str, Any]:
                 places.append((relative, offset, length, name))
                 nodes[name] = node, last
     except Exception as error:  # noqa: BLE001  # a damaged pickle raises many kinds of errors
-        reason = f"it cannot be read ({printable(first_line(error))[:160]})"
+        reason = f"it cannot be read ({shortened(first_line(error))})"
         raise UnreadableLog(path_text(file), reason, "The checkpoint may be damaged") from None
     for name, value in _read_entries(folder, places):
         node, last = nodes[name]
@@ -110,17 +109,17 @@ def _read_entries(folder: Path, places: Iterable[tuple[str, int, int, str]]) -> 
     """
     inside, metadata = folder.resolve(), path_text(folder / METADATA)
     for relative, entries in groupby(sorted(places), key=itemgetter(0)):
-        shown = printable(relative)[:80]
+        shown = shortened(relative)
         try:
             file = (inside / relative).resolve()  # also follows symbolic links
         except (OSError, ValueError, RuntimeError) as error:
-            raise UnreadableLog(metadata, f"it refers to {shown} ({first_line(error)[:80]})") from None
+            raise UnreadableLog(metadata, f"it refers to {shown} ({shortened(first_line(error))})") from None
         if not file.is_relative_to(inside):
             raise UnreadableLog(metadata, f"it refers to {shown}, a file outside of the folder")
         with open_to_read(file) as stream:
             size = file.stat().st_size
             for _, offset, length, name in entries:
-                where = f"{printable(name)[:80]} in {path_text(file)}"
+                where = f"{shortened(name)} in {path_text(file)}"
                 if offset + length > size:
                     raise UnreadableLog(where, "the file is shorter than that", "The checkpoint may be damaged")
                 stream.seek(offset)

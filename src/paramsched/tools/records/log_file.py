@@ -34,6 +34,7 @@ from paramsched.tools.records.log_values import (
     number_notes,
     path_text,
     require_columns,
+    shortened,
     update_number,
     with_shared_digits,
 )
@@ -118,7 +119,7 @@ def kind_of_log(file: Path) -> _Kind:
         found = "expected a regular file, because other files may have no end"
         raise UnreadableLog(path_text(file), found, "Save the log to a file first")
     with open_to_read(file) as stream:
-        head = stream.read(65536)
+        head = stream.read(_HEAD)
     if not head:
         raise UnreadableLog(path_text(file), "the file is empty", _LOG_ADVICE)
     # A checkpoint is a zip archive or a pickle, recognized by its suffix or its first bytes.
@@ -178,6 +179,8 @@ _LOG_ADVICE = "Pass the log of a run: JSONL, CSV, or a checkpoint"
 
 
 _FEWEST_COLUMNS = 3
+_HEAD = 65536  # bytes that show the format of a file
+_MOST_OF_REASON = 200  # characters of the message of another library
 _NO_TABLE = (
     "the text is no table, and its lines are not those of nanoGPT, Megatron-LM, MMEngine, DeepSpeed or transformers' "
     "Trainer with a learning rate"
@@ -232,6 +235,10 @@ def _text_lines(file: Path, *, loose: bool = False) -> Iterator[str]:
             ) from None
 
 
+def _reason(error: Exception) -> str:
+    return shortened(str(error), _MOST_OF_REASON)
+
+
 def _object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return a JSON object as a dict, or raise _DuplicateKeyError for a duplicate key."""
     found = dict(pairs)
@@ -258,12 +265,12 @@ def _json_value(text: str, file: Path, instead: str, line: int | None = None) ->
     except _DuplicateKeyError as error:
         raise _duplicate_error(path_text(file, line), error.args[0]) from None
     except (ValueError, RecursionError) as error:
-        found = "it is nested too deeply" if isinstance(error, RecursionError) else printable(str(error))[:200]
+        found = "it is nested too deeply" if isinstance(error, RecursionError) else _reason(error)
         raise UnreadableLog(path_text(file, line), f"invalid JSON: {found}", instead) from None
 
 
 def _duplicate_error(where: str, name: str) -> UnreadableLog:
-    found = f'"{printable(name)[:80]}" occurs twice'
+    found = f'"{shortened(name)}" occurs twice'
     return UnreadableLog(where, found, "Remove or rename one of them")
 
 
@@ -360,7 +367,7 @@ def _state_of_history(file: Path) -> dict[str, Any]:
         with open_to_read(file) as stream:
             text = stream.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UnreadableLog(path_text(file), f"invalid JSON: {printable(str(error))[:200]}", _NO_HISTORY) from None
+        raise UnreadableLog(path_text(file), f"invalid JSON: {_reason(error)}", _NO_HISTORY) from None
     data = _json_value(text, file, _NO_HISTORY)
     rows = data.get("log_history") if isinstance(data, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -394,7 +401,7 @@ def _read_scheduler_rows(
         if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
             raise UnreadableLog(
                 path_text(file),
-                f"expected a list of objects as groups of update {printable(str(line.get('t', number)))[:40]}",
+                f"expected a list of objects as groups of update {shortened(str(line.get('t', number)))}",
                 'For example: {"t": 0, "groups": [{"lr": 0.1}]}',
             )
         t = update_number(line.get("t", number), file) if groups else 0
@@ -559,5 +566,5 @@ def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str | None:
     for name, value in rows[0].items():
         is_number = re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", str(value), re.IGNORECASE)
         if is_number and any(part in name.lower() for part in parts):
-            return printable(name)[:80]
+            return shortened(name)
     return None

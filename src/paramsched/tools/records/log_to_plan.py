@@ -32,6 +32,7 @@ from paramsched.tools.records.log_file import json_rows, kind_of_log, numbered_c
 from paramsched.tools.records.log_values import LogColumn, Times, path_text, require_columns
 
 FIELDS = (*KNOWN, *(f"{pair}[{index}]" for pair in ("betas", "etas", "step_sizes") for index in (0, 1)))
+_MOST_OF_LINE = 65536  # bytes that are read to recognize a log
 _MAX_NAME_BYTES = 255  # bytes of a file's name, on most systems
 _MAX_TABLE_VALUES = 20_000_000  # 160 MB
 _COUNTED_FROM_ONE = {"data_time", "iter", "step"}  # columns of MMEngine's rows, whose first update has number 1
@@ -137,7 +138,7 @@ def in_epochs(plan: Plan) -> Plan:
 def counts_from_one(file: Path) -> bool:
     """Return whether a log is MMEngine's training log, which counts updates from 1, by its first line."""
     with open_to_read(file) as stream:
-        line = stream.readline(65536)
+        line = stream.readline(_MOST_OF_LINE)
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):

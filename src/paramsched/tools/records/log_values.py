@@ -21,6 +21,7 @@ Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 MOST_UPDATES = 2**40
 """The largest update number; times that are computed from this number still fit into 64 bits."""
 MOST_GROUPS = 100_000
+_MOST_NAMES = 200  # among which a near one is searched
 ROWS_ARE_COUNTED = "no column counts the updates, so rows are counted from 0"
 
 
@@ -192,7 +193,7 @@ def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | N
     present = [(t, value) for t, value in rows if value not in (None, "")]
     if not present:
         return None
-    amounts = np.array([_number_in_row(value, f"an amount in {path_text(file)}") for _, value in present])
+    amounts = np.array([_number_in_row(value, f"an amount in {path_text(file)}", "--amount") for _, value in present])
     if not np.all(np.isfinite(amounts) & (amounts >= 0)):
         raise UnreadableLog(
             path_text(file),
@@ -210,7 +211,8 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path,
     if times.size and times.min() < 0:
         found = f"the number of an update must not be negative, got {times.min()}"
         raise UnreadableLog(where, found, "Updates count from 0")
-    values = np.array([_number_in_row(value, where) for _, value in rows], dtype=np.float64)
+    option = "--column lr" if name is not None else None
+    values = np.array([_number_in_row(value, where, option) for _, value in rows], dtype=np.float64)
     texts = [str(value).lower().partition("e") for value in {value for _, value in rows}]
     digits = max((len(one.replace(".", "").lstrip("+-0")) or 1 for one, _, _ in texts), default=17)
     decimals = max((len(one.partition(".")[2]) - int(power or 0) for one, _, power in texts), default=17)
@@ -224,7 +226,7 @@ def update_number(value: Any, file: Path) -> int:
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not isfinite(number) or number != int(number) or abs(number) > MOST_UPDATES:
-        found = f"expected the number of an update, got {printable(repr(value))[:80]}"
+        found = f"expected the number of an update, got {shortened(repr(value))}"
         raise UnreadableLog(
             path_text(file), found, "Name the column that counts the updates: --time NAME", option="--time"
         )
@@ -272,12 +274,17 @@ def number_notes(columns: tuple[LogColumn, ...]) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def shortened(text: str, most: int = 80) -> str:
+    """Return the first characters of a text from a file, for a message; control characters are escaped."""
+    return printable(text)[:most]
+
+
 def nearest_in_file(name: str, known: Iterable[str]) -> str:
     """Return the clause of `did_you_mean` for names from a file.
 
-    The names are shortened and escaped, because a file may have many or long names, or control characters in them.
+    The names are shortened and only some are compared, because a file may have many or long names.
     """
-    return did_you_mean(printable(name)[:80], [printable(one)[:80] for one in list(known)[:200]])
+    return did_you_mean(shortened(name), list(map(shortened, list(known)[:_MOST_NAMES])))
 
 
 def path_text(file: Path, line: int | None = None) -> str:
@@ -285,8 +292,14 @@ def path_text(file: Path, line: int | None = None) -> str:
     return printable(str(file)) + ("" if line is None else f", line {line}")
 
 
-def _number_in_row(value: Any, where: str) -> float:
-    """Return a logged value as a float; raise UnreadableLog if it is not a number."""
+def _number_in_row(value: Any, where: str, option: str | None) -> float:
+    """Return a logged value as a float; raise UnreadableLog if it is not a number.
+
+    Args:
+        value: the value.
+        where: its name, for messages.
+        option: the option that names another column; None if no column can be named.
+    """
     shown = None
     try:
         if not isinstance(value, bool):
@@ -295,7 +308,10 @@ def _number_in_row(value: Any, where: str) -> float:
         shown = "an integer too large for a float"
     except (TypeError, ValueError):
         pass
-    shown = shown or printable(repr(value))[:80]
-    raise UnreadableLog(
-        where, f"expected a number, got {shown}", "Name a column of numbers: --column lr=NAME", option="--column"
-    )
+    shown = shown or shortened(repr(value))
+    found = f"expected a number, got {shown}"
+    if option is None:
+        raise UnreadableLog(where, found, 'For example: {"t": 0, "groups": [{"lr": 0.1}]}')
+    name, _, field = option.partition(" ")
+    instead = f"Name a column of numbers: {name} {f'{field}=' if field else ''}NAME"
+    raise UnreadableLog(where, found, instead, option=name)

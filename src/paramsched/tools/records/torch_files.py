@@ -68,7 +68,7 @@ def _require_checkpoint(stream: BinaryIO, size: int, where: str) -> None:
 
     A zip archive with compressed or overlapping records could expand to much more data than the file contains.
     """
-    head = stream.read(512)
+    head = stream.read(2)
     pickled: list[IO[bytes]] = [stream]
     if is_zipfile(stream):
         archive = ZipFile(stream)
@@ -80,7 +80,7 @@ def _require_checkpoint(stream: BinaryIO, size: int, where: str) -> None:
         pickled = [archive.open(one) for one in records if one.filename.lower().endswith(".pkl")]
     # Before torch 1.6 a checkpoint was a pickle. A tar archive of 2017 is refused here, because torch unpacks it into a
     # temporary folder before it refuses to load it with weights_only.
-    elif not (head[:1] == b"\x80" and head[1:2] <= b"\x05"):
+    elif not b"\x80" <= head <= b"\x80\x05":
         raise UnreadableLog(where, "not a PyTorch checkpoint", _TORCH_SAVE)
     stream.seek(0)
     if any(map(_creates_bytearray, pickled)):
@@ -94,14 +94,16 @@ def _creates_bytearray(stream: IO[bytes]) -> bool:
     torch.load allows no other call that does.
     """
     tail = b""
-    while chunk := stream.read(2**20):
+    while chunk := stream.read(_CHUNK):
         if _BYTEARRAY.search(tail + chunk):
             return True
-        tail = chunk[-32:]
+        tail = chunk[-_LONGEST:]
     return False
 
 
 _BYTEARRAY = re.compile(rb"c(?:__builtin__|builtins)\nbytearray\n")
+_LONGEST = 32  # bytes of such a name, or more
+_CHUNK = 2**20  # bytes that are read at a time
 
 
 def first_line(error: Exception) -> str:
