@@ -8,6 +8,7 @@ from enum import StrEnum
 from importlib.metadata import EntryPoint
 from typing import Annotated, Literal, Optional
 
+import numpy as np
 import pytest
 
 from paramsched import curves
@@ -115,10 +116,40 @@ def test_a_schedule_is_read_in_every_form(written, meant):
         assert read(written) == meant
 
 
-def test_tuples_and_numpy_numbers_are_accepted_in_code():
-    numpy = pytest.importorskip("numpy")
+@table(
+    ("value", "problem"),
+    [
+        (np.complex64(1), "expected a real number, got (1+0j). For example: 1"),
+        (10**308 + 1, "a number of 309 digits: it is too large for a float. For example: 0.1"),
+        (-(10**308) - 1, "a number of 309 digits: it is too large for a float. For example: 0.1"),
+        (10**309, "the number is too large for any schedule. For example: 1"),
+    ],
+)
+def test_numbers_that_no_schedule_can_have_are_refused(value, problem):
+    with pytest.raises(ConfigError) as refusal:
+        read(value)
 
-    assert read({"multistep": ((30, 80), numpy.float64(0.5))}) == multistep([30, 80], 0.5)
+    assert refusal.value.problems == (f"$.lr: {problem}",)
+
+
+@table(
+    ("value", "written"),
+    [(10**40 - 1, "9" * 40), (10**40, "1e+40"), (10**308, "1e+308"), (-(10**41), "-1e+41"), (0.5, "0.5")],
+)
+def test_both_readings_of_a_number_alone_can_be_pasted(value, written):
+    with pytest.raises(ConfigError) as refusal:
+        read(value)
+    (fault,) = refusal.value.diagnostics
+
+    assert (
+        fault.instead
+        == f"Write absolute({written}) for the value {written}, or constant({written}) for {written} × base"
+    )
+    assert read(f"constant({written})") == constant(value)
+
+
+def test_tuples_and_numpy_numbers_are_accepted_in_code():
+    assert read({"multistep": ((30, 80), np.float64(0.5))}) == multistep([30, 80], 0.5)
 
 
 @pytest.mark.parametrize("value", [float("nan"), 10**500, {1, 2}])
@@ -268,6 +299,9 @@ def test_names_that_are_not_shapes_are_rejected():
         with pytest.raises(InvalidArgument, match=r"shapes="):
             read(0.1, shapes=shapes)
 
+    with pytest.raises(InvalidArgument, match=r"shapes=5: expected a list of functions, got int"):
+        read(0.1, shapes=5)
+
     def cosine_(to: float = 0) -> Schedule:
         return constant(to)
 
@@ -318,6 +352,19 @@ def test_a_broken_plugin_is_reported_only_if_it_is_used(installed, monkeypatch):
         read("ziggurat(0.5)")
     assert len(refusal.value.problems) == 3
     assert any("no_such_module" in line for line in refusal.value.problems)
+
+
+def test_a_plugin_with_a_name_that_is_taken_is_reported(installed, monkeypatch):
+    def cosine(to: float = 0) -> Schedule:
+        return constant(to)
+
+    monkeypatch.setattr(sys.modules[__name__], "GROUP", [cosine, ziggurat, ziggurat], raising=False)
+    monkeypatch.setitem(sys.modules, "their_shapes", sys.modules[__name__])
+    installed("their_shapes:GROUP")
+
+    with pytest.raises(ConfigError) as refusal:
+        read("ziggurat(0.5)")
+    assert refusal.value.problems == ('"GROUP = their_shapes:GROUP": the name cosine is taken. Rename the function',)
 
 
 @pytest.mark.heavy

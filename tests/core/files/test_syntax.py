@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from paramsched.core import files as config
-from paramsched.core.files.syntaxes.json_and_toml import read_json, read_toml
+from paramsched.core.base.diagnostic import child_path
+from paramsched.core.files.syntaxes.json_and_toml import read_json, read_toml, toml_places, write_toml
 from paramsched.core.files.syntaxes.yaml_text import read_peer_yaml, read_yaml
 from paramsched.errors import ConfigError
 from support.tables import table
@@ -325,3 +326,77 @@ def test_a_file_that_is_not_utf_8_is_reported_with_line_and_column(tmp_path, for
     (fault,) = refusal.value.diagnostics
     assert (fault.line, fault.column) == (2, 9)
     assert "0xff" in fault.found
+
+
+@table(
+    ("data", "text"),
+    [
+        ({"a": True, "b": False, "c": 1, "d": 0.5}, "a = true\nb = false\nc = 1\nd = 0.5\n"),
+        ({"a b": 'x"y'}, "\"a b\" = 'x\"y'\n"),
+        ({"c.d": "x'\"y", "e": "x\x7f"}, "\"c.d\" = \"x'\\\"y\"\ne = \"x\\U0000007f\"\n"),
+        ({"a": ["x" * 35, "y" * 40]}, f'a = ["{"x" * 35}", "{"y" * 40}"]\n'),
+        ({"a": ["x" * 36, "y" * 40]}, f'a = [\n  "{"x" * 36}",\n  "{"y" * 40}",\n]\n'),
+        ({"a": {"b c": [1, {"d": 2}]}}, 'a = { "b c" = [1, { d = 2 }] }\n'),
+        ({"groups": {"a b": {"lr": 1}}, "x": 1, "targets": {"t": {"y": 2}}},
+         'x = 1\n\n[groups."a b"]\nlr = 1\n\n[targets.t]\ny = 2\n'),
+        ({"groups": {"a": {"lr": 1}}}, "[groups.a]\nlr = 1\n"),
+    ],
+)  # fmt: skip
+def test_toml_is_written_in_a_natural_layout(data, text):
+    assert write_toml(data) == text
+    assert read_toml(text, "") == data
+
+
+def places(text, place, path="$"):
+    """Return the text of each place by its path."""
+    parts = place.parts.items() if isinstance(place.parts, dict) else enumerate(place.parts or ())
+    rows = {path: text[place.begin : place.end]}
+    for key, part in parts:
+        rows |= places(text, part, child_path(path, key))
+    return rows
+
+
+def test_each_value_of_toml_is_located():
+    text = """\
+a.b = [1, 'x', # one
+  {c = 2, "d e" = [3]},
+]
+[t.u] # a table
+v = "w"
+[[rows]]
+x = 1
+[rows.inner]
+y = 2
+[[rows]]
+x = 3
+["q r".t]
+z = '''
+q'''
+"""
+    found = places(text, toml_places(text))
+
+    assert {path: piece for path, piece in found.items() if piece not in ("", text)} == {
+        "$.a.b": text[6 : text.index("\n[t.u]")],
+        "$.a.b[0]": "1",
+        "$.a.b[1]": "'x'",
+        "$.a.b[2]": '{c = 2, "d e" = [3]}',
+        "$.a.b[2].c": "2",
+        '$.a.b[2]["d e"]': "[3]",
+        '$.a.b[2]["d e"][0]': "3",
+        "$.t.u.v": '"w"',
+        "$.rows[0].x": "1",
+        "$.rows[0].inner.y": "2",
+        "$.rows[1].x": "3",
+        '$["q r"].t.z': "'''\nq'''",
+    }
+
+
+@pytest.mark.parametrize(("entries", "is_read"), [(2_500, True), (2_501, False)])
+def test_the_names_of_a_toml_text_have_at_most_100_000_dots(entries, is_read):
+    text = "# ...\n" + "".join(f"{'a.' * 40}x{n} = 1\n" for n in range(entries))
+
+    if is_read:
+        assert read_toml(text, "")["a"]
+    else:
+        with pytest.raises(ConfigError, match="more than 100,000 values"):
+            read_toml(text, "")

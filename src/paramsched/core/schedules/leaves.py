@@ -220,6 +220,9 @@ def curve_argument(name: str, curve: CurveLike) -> Curve:
     return curve_of(curve)
 
 
+_MOST_WRITTEN = 10**40  # integers below it are written with all digits in a message
+
+
 def line_of(value: object, site: str | Callable[[], str]) -> Schedule:
     """Return the schedule of an entire line, as `schedule_of` does, but refuse a number other than 0 and 1.
 
@@ -228,7 +231,7 @@ def line_of(value: object, site: str | Callable[[], str]) -> Schedule:
     """
     schedule = schedule_of(value, site)
     if isinstance(value, Real) and value not in (0, 1):
-        number = shown(value if isinstance(value, int) else float(value))
+        number = str(value) if isinstance(value, int) and abs(value) < _MOST_WRITTEN else repr(float(value))
         raise InvalidArgument(
             site() if callable(site) else site,
             "a number alone has two readings",

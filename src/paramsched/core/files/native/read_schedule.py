@@ -58,14 +58,12 @@ class ScheduleReader:
             return reading.value
         return self.note_fault(path, f"expected a schedule, got {type(reading.value).__name__}", "Return a schedule")
 
-    def read_length(self, value: Any, path: str, instead: Callable[[], str] | None = None) -> Any:
-        """Read a Duration. `instead` makes the advice of all errors, for a field that accepts only some lengths."""
+    def read_length(self, value: Any, path: str, instead: Callable[[], str]) -> Any:
+        """Read a Duration. `instead` makes the advice of all errors, because a field may accept only some lengths."""
         if isinstance(value, BadValue):
-            return self.note_fault(path, value.problem.found, instead() if instead else "For example: 5%")
+            return self.note_fault(path, value.problem.found, instead())
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            return self.note_wrong_type(value, path, "a length", instead() if instead else "For example: 5%")
-        if instead is None:
-            return self.try_or_note(path, lambda: Duration.of(value))
+            return self.note_wrong_type(value, path, "a length", instead())
         try:
             return Duration.of(value)
         except InvalidArgument as refusal:
@@ -100,8 +98,6 @@ class ScheduleReader:
             return make()
         except InvalidArgument as refusal:
             self.diagnostics.refuse(path, refusal)
-        except (TypeError, ValueError, ArithmeticError, LookupError) as error:  # from a builder of the user
-            self.diagnostics.add(path, f"{type(error).__name__}: {error}", code=REFUSED_VALUE)
         return MISSING
 
 

@@ -191,21 +191,33 @@ class _TomlPlaces:
         self.skip(_NOTHING)
         while self.at < len(self.text):
             if self.text[self.at] == "[":
-                begin = self.at
-                brackets = 2 if self.text.startswith("[[", begin) else 1
-                self.at += brackets
-                table = self.put_entry(root, self.read_name(), Place(begin, begin, parts={}), again=brackets == 1)
-                self.at += brackets
+                table = self.read_header(root)
             else:
                 self.read_assignment(table, 1)
             self.skip(_NOTHING)
         return root
 
+    def read_header(self, root: Place) -> Place:
+        """Read `[name]`, or `[[name]]` of a list of tables, and return the table."""
+        begin = self.at
+        table = Place(begin, begin, parts={})
+        if not self.text.startswith("[[", begin):
+            self.at += 1
+            table = self.put_entry(root, self.read_name(), table)
+            self.at += 1
+            return table
+        self.at += 2
+        tables = self.put_entry(root, self.read_name(), Place(begin, begin, parts=[]))
+        self.at += 2
+        if isinstance(tables.parts, list):
+            tables.parts.append(table)
+        return table
+
     def read_assignment(self, table: Place, depth: int) -> None:
         name = self.read_name()
         self.at += 1  # the equals sign
         self.skip(_BLANK)
-        self.put_entry(table, name, self.read_value(depth), again=False)
+        self.put_entry(table, name, self.read_value(depth))
 
     def read_name(self) -> list[tuple[str, int]]:
         """Read the parts of a dotted name, each with its offset."""
@@ -220,26 +232,14 @@ class _TomlPlaces:
             self.skip(_BLANK)
         return parts
 
-    def put_entry(self, table: Place, name: list[tuple[str, int]], value: Place, *, again: bool) -> Place:
-        """Add a value to a table under a dotted name, and return the value.
-
-        With `again`, a table that exists under this name is returned instead, so that its entries are continued.
-        """
+    def put_entry(self, table: Place, name: list[tuple[str, int]], value: Place) -> Place:
+        """Add a value to a table under a dotted name, and return it; or return the one that exists under this name."""
         for key, begin in name[:-1]:
             parts = table.parts if isinstance(table.parts, dict) else {}
             found = parts.setdefault(key, Place(begin, begin, key=begin, parts={}))
             table = found.parts[-1] if isinstance(found.parts, list) and found.parts else found
-        key, begin = name[-1]
-        value.key = begin
-        parts = table.parts if isinstance(table.parts, dict) else {}
-        before = parts.get(key)
-        if again and before is not None and isinstance(before.parts, dict):
-            return before
-        if before is not None and isinstance(before.parts, list) and isinstance(value.parts, dict):
-            before.parts.append(value)
-            return value
-        parts[key] = value
-        return value
+        key, value.key = name[-1]
+        return table.parts.setdefault(key, value) if isinstance(table.parts, dict) else value
 
     def read_value(self, depth: int) -> Place:
         """Read a text, a list, an inline table, or a plain value."""
