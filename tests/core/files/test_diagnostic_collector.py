@@ -1,13 +1,27 @@
 """Invalid input of every kind gives clear errors: each key and each value is wrong in turn."""
 
 import copy
+import datetime as dt
 import math
+import sys
 
+import numpy as np
 import pytest
 
 from paramsched.core import files as config
 from paramsched.core.files import native
-from paramsched.errors import ConfigError
+from paramsched.core.files._text_places import Pairs
+from paramsched.core.files.diagnostic_collector import (
+    DiagnosticCollector,
+    bad_values_in,
+    number_from_text,
+    plain_data,
+    plain_json,
+    plain_or_bad,
+    short_json,
+    values_in,
+)
+from paramsched.errors import ConfigError, InvalidArgument
 from support.tables import table
 
 GOOD = {
@@ -299,3 +313,100 @@ def test_each_problem_starts_with_the_source():
         config.loads("lr: cosin()\nweight_decy: 0.1")
 
     assert refusal.value.source == "yaml text"
+
+
+def test_an_error_in_a_block_is_reported_at_a_path_with_all_others():
+    diagnostics = DiagnosticCollector()
+    diagnostics.add("$.eps", "first")
+    with pytest.raises(ConfigError) as refusal, diagnostics.reported_at("$.lr"):
+        raise InvalidArgument("f(x)", "second", "Write f(1)")
+
+    assert refusal.value.problems == ("$.eps: first", "$.lr: f(x): second. Write f(1)")
+    with DiagnosticCollector().reported_at("$.lr"):
+        pass
+
+
+def test_unknown_names_beyond_the_listed_ones_are_counted():
+    diagnostics = DiagnosticCollector()
+    diagnostics.refuse_unknown(["over", *(f"x{n}" for n in range(203))], ["over"], "$", "unknown")
+    diagnostics.refuse_unknown(["x"], [], "$", "unknown")
+
+    assert diagnostics.problems()[0] == "$.x0: unknown; expected over"
+    assert (len(diagnostics.problems()), diagnostics.problems()[-1]) == (201, "and 4 more")
+
+
+@pytest.mark.parametrize("number", [199, 200, 201])
+def test_two_hundred_diagnostics_are_listed(number):
+    diagnostics = DiagnosticCollector()
+    for index in range(number):
+        diagnostics.add(f"$.x{index}", "wrong")
+    diagnostics.add("$.x0", "wrong")  # once more
+
+    assert diagnostics.full is (number >= 200)
+    assert len(diagnostics.problems()) == min(number, 200) + (number >= 200)
+
+
+def test_a_peers_config_may_have_any_number_and_date_and_the_last_of_several_keys():
+    day = dt.date(2024, 1, 2)
+    data = {"a": day, "b": [math.inf, 10**400, -(10**400)], "c": np.float32(0.5)}
+    twice: list[str] = []
+    pairs = Pairs([("a", 1), ("b", Pairs([("c", 1), ("c", 2)])), ("a", 3)])
+
+    assert plain_data(data, DiagnosticCollector(), []) == {
+        "a": "2024-01-02",
+        "b": [math.inf, math.inf, -math.inf],
+        "c": 0.5,
+    }
+    assert (plain_data(pairs, DiagnosticCollector(), twice), twice) == ({"a": 3, "b": {"c": 2}}, ["$.b.c", "$.a"])
+    diagnostics = DiagnosticCollector()
+    plain_data({"a": day, "b": dt.time(1), "c": 1j}, diagnostics)
+    assert diagnostics.problems() == (
+        "$.a: 2024-01-02 is a date or a time. Use text in quotes, or a number",
+        "$.b: 01:00:00 is a date or a time. Use text in quotes, or a number",
+        "$.c: a file cannot contain complex. Use numbers, text, lists and mappings",
+    )
+
+
+@table(
+    ("key", "found"),
+    [
+        (sys.maxsize, None),
+        (-sys.maxsize, None),
+        (sys.maxsize + 1, "the key 9223372036854775808 is too large"),
+        (10**40 - 1, f"the key {10**40 - 1} is too large"),
+        (10**40, "the key is an integer of 41 digits"),
+    ],
+)
+def test_a_key_is_an_integer_of_a_machine_word(key, found):
+    diagnostics = DiagnosticCollector()
+    plain_data({key: 1}, diagnostics)
+
+    assert [one.found for one in diagnostics.found()] == ([] if found is None else [found])
+
+
+def test_the_values_of_data_are_listed_in_the_order_of_the_text():
+    data = Pairs([("a", [1, {"b": 2}]), ("c", Pairs([("d", 3)])), ("e", (4,))])
+
+    assert list(values_in(data)) == [data, [1, {"b": 2}], 1, {"b": 2}, 2, [("d", 3)], 3, (4,)]
+    assert plain_json([1, {"a": bad_values_in(plain_or_bad([math.nan], DiagnosticCollector()))[0]}]) == [1, {"a": None}]
+
+
+@table(
+    ("value", "text"),
+    [("x" * 58, f'"{"x" * 58}"'), ("x" * 59, f'"{"x" * 58}…'), ({1, 2}, "a set"), ("é", '"é"')],
+)
+def test_the_json_of_a_value_has_at_most_60_characters(value, text):
+    assert short_json(value) == text
+
+
+@table(
+    ("text", "number"),
+    [
+        ("-5", -5), ("5", 5), ("5.5", 5.5), ("1e3", 1000.0), ("9" * 400, int("9" * 400)), ("9" * 401, math.inf),
+        ("-" + "9" * 399, -int("9" * 399)), ("-" + "9" * 400, math.inf),
+    ],
+)  # fmt: skip
+def test_a_number_of_more_than_400_characters_is_infinite(text, number):
+    found = number_from_text(text)
+
+    assert (type(found), found) == (type(number), number)

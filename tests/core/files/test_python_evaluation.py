@@ -116,6 +116,8 @@ def test_a_statement_changes_the_values_as_in_python(change):
         ("('{:999}' * 993).format(*[1] * 993)", "('{:999}' * 994).format(*[1] * 994)"),
         ("round(1.5, 400)", "round(1.5, 401)"),
         ("(-1) ** 9999999", "(-2) ** 9999999"),
+        ("9" * 421, "9" * 422),
+        ("-" + "9" * 421, "-" + "9" * 422),
         ("2 ** -9999999", "3 ** 9999999"),
     ],
 )  # fmt: skip
@@ -156,6 +158,8 @@ OTHERS = r"""
 b'a'.decode() ;; (1,).__len__() ;; range(3).count(1) ;; '{}'.format_map({}) ;; 'a'.translate({}) ;; (1.5).hex()
 hash('a') ;; id(1) ;; open('x') ;; math.factorial(5) ;; os.getcwd() ;; os.path.exists('x') ;; type(1) ;; iter([1])
 filter(None, [1]) ;; map(str, [1]) ;; next([1]) ;; input() ;; getattr(1, 'real') ;; 'a' % 1 ;; b'a' % 1 ;; {1, 2}
+1 @ 2 ;; 1 is 1 ;; 'a' is not 'a' ;; (1,) is (1,) ;; [] is (1,)
+[x async for x in [1]] ;; dict(**{1: 2}) ;; dict(a=1, **{'a': 2})
 """
 
 

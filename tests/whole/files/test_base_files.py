@@ -9,7 +9,7 @@ import pytest
 import paramsched as ps
 from paramsched.core.files import load
 from paramsched.core.files.python_config.values import NeedsRunning
-from paramsched.core.files.read_bases import read_python, text_of_base
+from paramsched.core.files.read_bases import read_python, read_with_bases, text_of_base
 from paramsched.errors import ConfigError
 from paramsched.mmengine import reader as mmengine
 from support.tables import table
@@ -68,6 +68,10 @@ def test_a_method_call_on_a_base_changes_the_config(tmp_path):
         ("a = getattr(_base_.a, 'b') + getattr(_base_.a, 'z', 1) + getattr(_base_, 'none', 3)", 5),
         ("a = getattr(_base_, 'a', [])", {"b": 1, "c": [{"d": 4}]}),
         ("def f(x): return getattr(x, 'b', 1)", {"b": 1, "c": [{"d": 4}]}),  # code that is not run changes no name
+        ("d = _base_.a.copy()\nd.b = 9\nd.c.append(1)\na = [d.b, _base_.a.b, d.c]", [9, 1, [{"d": 4}, 1]]),
+        ("a = [_base_.a.setdefault('b', 3), _base_.a.setdefault('n'), _base_.a.b]", [1, None, 1]),
+        ("_base_.a.update({'b': 2}, c=3)", {"b": 2, "c": 3}),
+        ("_base_.a.update()", {"b": 1, "c": [{"d": 4}]}),
         ("a = [hasattr(_base_, 'a'), hasattr(_base_.a, 'z'), hasattr(_base_.a, 'update')]", [True, False, True]),
     ],
 )
@@ -374,6 +378,16 @@ def test_two_hundred_base_files_may_be_read(tmp_path):
         ("from torch.optim import SGD\na = dict(type=SGD)", "b = 1", {"a": {"type": "SGD"}, "b": 1}),
         ("a = 1", "from torch.optim import SGD\nb = dict(type=SGD)", {"a": 1, "b": {"type": "SGD"}}),
         ("import math\na = 1", "a = 2", {"a": 2}),
+        ("a = dict(x=1)", "_base_.a.update(dict(x=1), dict(x=2))", "needs running"),
+        ("a = dict(x=1)", "_base_.a.update([('x', 1)])", "needs running"),
+        ("a = dict(x=1)", "_base_.a.update(f())", "needs running"),
+        ("a = dict(x=f())", "_base_.a.update(x=dict(y=1))", "needs running"),
+        ("a = dict(x=1)", "_base_.a.update(x=f())", "needs running"),
+        ("a = dict(x=1)", "_base_.a.x, _base_.a.y = 1, 2, 3", "needs running"),
+        ("a = dict(x=1)", "_base_.a.update = 3", "needs running"),
+        ("a = dict(x=1)", "d = []\n" + "d = [d]\n" * 92 + "_base_.a.x = d", "needs running"),
+        ("a = 1", "exec('x')\nb = 2", {}),
+        ("a = 1", "b = zip([1], [2])\nc = {}.keys()", {"a": 1}),
     ],
 )
 def test_a_config_is_merged_into_its_base(tmp_path, base, text, expected):
@@ -397,6 +411,7 @@ def test_a_config_is_merged_into_its_base(tmp_path, base, text, expected):
         ("_base_ = ['a.json', 'b.json']", "a.json and b.json both have x1, x2, x3, x4, x5. Keep each name in one"),
         ("_base_ = 'c.json'", "expected a mapping of names to values. Write param_scheduler and train_cfg"),
         ("_base_ = 'json::x.py'", "json::x.py: the package json is installed, but has no "),
+        ("_base_ = 'a\\0.py'", "a\\x00.py cannot be read: "),
         ("_base_ = 'a.txt'", "a.txt is not a config. Use a path that ends in .py, .yaml, .yml or .json"),
     ],
 )
@@ -408,3 +423,30 @@ def test_bases_that_cannot_be_read_are_explained(tmp_path, text, message):
     with pytest.raises(ConfigError) as found:
         read_python(text, "config.py", tmp_path)
     assert message in str(found.value)
+
+
+def test_the_bases_of_a_text_without_a_file_are_refused_and_unknown_if_code_computes_them():
+    with pytest.raises(ConfigError, match=r"a\.py: the folder of the config is unknown\. Pass the path of the config"):
+        read_python("_base_ = 'a.py'")
+    names = read_python("_base_ = eval('x')\nn = 1")
+
+    assert {type(names[name]) for name in ("n", "param_scheduler", "train_cfg")} == {NeedsRunning}
+
+
+@table(
+    ("text", "expected"),
+    [
+        ("a: {{ _base_.x }}", {"a": 1}),
+        ("a: {b: [{{ _base_.y.z }}, 2]}", {"a": {"b": [[3], 2]}}),
+        ("a: {{ _base_.none }}", "_base_.none` is not in the bases"),
+        ("a: 'b {{ _base_.x }}'", "is only a part of a text"),
+    ],
+)
+def test_a_yaml_config_may_refer_to_its_base(tmp_path, text, expected):
+    (tmp_path / "base.json").write_text('{"x": 1, "y": {"z": [3]}}')
+    found = read_with_bases(f"_base_: base.json\n{text}", "c.yaml", tmp_path / "c.yaml", ".yaml").values
+
+    if isinstance(expected, str):
+        assert str(found["a"]).endswith(expected)
+    else:
+        assert found == {"x": 1, "y": {"z": [3]}, **expected}

@@ -12,7 +12,9 @@ import paramsched as ps
 from paramsched import compat, mmengine
 from paramsched.cli import main
 from paramsched.core import files as config
-from paramsched.core.files.plan_files import ReadingOptions
+from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.files.known_dialects import dialect_named
+from paramsched.core.files.plan_files import PlanText, ReadingOptions
 from paramsched.core.plan import Plan
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument
@@ -56,6 +58,32 @@ def test_a_dialect_may_define_its_own_file_syntax(dialect):
     assert config.convert("rate is 0.25", "drawn", "yaml") == "lr: constant(0.25)\n"
 
 
+def test_a_dialect_may_execute_a_file(dialect, tmp_path):
+    dialect.execute = lambda path: {"rate": 0.5 if path.endswith("plan.py") else 0.25}
+    (tmp_path / "plan.py").write_text("rate = 1\n")
+
+    assert config.load(tmp_path / "plan.py", format="drawn", run_config=True) == Plan(lr="constant(0.5)")
+
+
+def test_an_inserted_file_is_an_entry_whose_errors_are_located_in_it(dialect):
+    def to_plan(data, **_):
+        if data["more"]["rate"] > 1:
+            raise ConfigError("config", [Diagnostic("$.more.rate", "too high"), Diagnostic("$.rate", "too low")])
+        return Plan(lr=ps.constant(data["more"]["rate"] * data["rate"]))
+
+    dialect.to_plan = to_plan
+    texts = [PlanText("more.yaml", f"x: 1\nrate: {rate}\n", "drawn") for rate in (0.5, 2)]
+    read, wrong = (PlanText("plan.yaml", "rate: 0.5\n", "drawn", inserted=("more", text)) for text in texts)
+
+    assert read.loaded().plan == Plan(lr="constant(0.25)")
+    with pytest.raises(ConfigError) as refusal:
+        wrong.loaded()
+    assert [(one.file, one.path, one.line, one.column) for one in refusal.value.diagnostics] == [
+        ("more.yaml", "$.rate", 2, 7),
+        ("", "$.rate", 1, 7),
+    ]
+
+
 def test_writing_the_format_of_a_dialect_is_rejected(dialect):
     with pytest.raises(InvalidArgument, match="this format can only be read"):
         config.dump(Plan(lr="constant(0.5)"), format="drawn")
@@ -82,6 +110,13 @@ def test_errors_of_a_dialect_start_with_the_source(dialect, tmp_path):
 
     with pytest.raises(ConfigError, match=r"plan\.yaml: \$\.rate: too high$"):
         config.load(tmp_path / "plan.yaml", format="drawn")
+
+
+def test_the_native_format_is_a_dialect_too():
+    native = dialect_named("native")
+
+    assert native.plan_of({"lr": "cosine()"}, calendar=None, base=None) == Plan(lr="cosine()")
+    assert (native.is_peer, native.entry_in({"lr": 1})) == (False, "$")
 
 
 def test_modules_that_are_not_dialects_are_not_formats():

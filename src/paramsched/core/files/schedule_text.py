@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.schedules import SHAPES, Schedule, schedule_or_faults
-from paramsched.core.schedules import value_in as value_of_text
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.schedules.table import table_file_in
 from paramsched.errors import ConfigError, InvalidArgument, shown
@@ -166,22 +165,3 @@ def read_schedule_text(
     for fault in found:
         diagnostics.refuse(path, fault)
     return None
-
-
-def read_expression(text: str, names: ShapeNames, prefix: str = "") -> Any:
-    """Return the value of an expression: a level, a curve or a rule.
-
-    Args:
-        text: the expression.
-        names: the names that it may use.
-        prefix: a prefix of names that may be omitted, such as `curves.`.
-    """
-    known = names.called_in(text)
-    full = text if text.strip().startswith(prefix) else prefix + text.strip()
-    try:
-        return value_of_text(full, known)
-    except InvalidArgument as refusal:
-        if refusal.span is None:
-            raise
-        more = len(full) - len(text)
-        raise refusal.changed(span=(max(refusal.span[0] - more, 0), max(refusal.span[1] - more, 0))) from None
