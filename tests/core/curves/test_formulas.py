@@ -7,6 +7,7 @@ import pytest
 
 from paramsched import curves
 from paramsched.core.curves import CONSTANTS, FAMILIES, curve_of, curve_text
+from paramsched.core.curves.registry import unknown_curve
 from paramsched.core.schedules import anneal, value_in
 from paramsched.errors import InvalidArgument
 from support.tables import table
@@ -150,3 +151,41 @@ def test_parameters_at_their_limits_are_accepted():
     assert curve_of(lambda u: u * (1 - 1e-9) + 5e-10)(0.5) == 0.5
     assert not curve_of(np.sqrt).monotone
     assert all(value_in(f"curves.{text}").monotone for text in FORMULAS if text != "cosine_wave(1.5)")
+
+
+@table(
+    ("lower", "upper", "problem"),
+    [
+        (0.0, 1.0000000000003333e-06, None),
+        (0.0, 1.000000000000333e-06, "tanh is almost constant between lower and upper"),
+        (-5e5, 5e5, None),
+        (-5e5, 5e5 + 1, "lower and upper must differ by at most 1e6"),
+        (20.0, 30.0, "tanh is almost constant between lower and upper"),
+        (20.0, 2e6, "tanh is almost constant between lower and upper"),
+        (1.0, 1.0, "lower must be less than upper"),
+    ],
+)
+def test_the_limits_of_tanh_are_exact(lower, upper, problem):
+    if problem is None:
+        assert curves.tanh(lower, upper)(1.0) == 1.0
+    else:
+        with pytest.raises(InvalidArgument, match=problem):
+            curves.tanh(lower, upper)
+
+
+@table(
+    ("name", "text", "is_example"),
+    [
+        ("cosin", "curves.cosine", False),
+        ("exponent", "curves.exponential(0.1)", True),
+        ("linera", "curves.linear", False),
+        ("one_minus", "curves.one_minus_sqrt", True),
+        ("pow", "curves.power(2)", True),
+        ("xyz", "curves.cosine", True),
+    ],
+)
+def test_an_unknown_curve_has_the_text_of_the_one_that_is_meant(name, text, is_example):
+    problem, *found = unknown_curve(name)
+
+    assert found == [text, is_example]
+    assert ("did you mean" in problem) is (name != "xyz")

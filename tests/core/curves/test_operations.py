@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from paramsched import curves
+from paramsched.core.curves import elementary
 from paramsched.core.curves.arrays import NUMBERS, NUMPY, arrays_of, equal_up_to_rounding, interpolated, last_of_each
 from paramsched.errors import InvalidArgument
 from support.tables import table
@@ -24,6 +25,35 @@ def test_the_number_of_reached_bounds_includes_a_bound_at_its_time(ops, array):
     assert ops.reached([0.5, 2.0], array([0.25, 0.5, 2.0, 3.0])).tolist() == [0, 1, 2, 2]
     assert ops.reached([2**53 + 1], array([2**53, 2**53 + 1])).tolist() == [0, 1]
     assert ops.reached([3, ops.far], array([2, ops.far - 1, ops.far])).tolist() == [0, 1, 2]
+
+
+def test_no_time_of_a_tensor_reaches_a_bound_that_its_integers_cannot_have():
+    assert TORCH.reached([3, TORCH.far + 1, 10**30], torch.tensor([2, 3, TORCH.far])).tolist() == [0, 1, 1]
+
+
+def test_powers_of_counts_that_are_close_together_are_computed_once(monkeypatch):
+    sizes = []
+
+    def counted(number, exponent):
+        sizes.append(exponent.size)
+        return number**exponent
+
+    monkeypatch.setattr(elementary, "power_of_number", counted)
+    for last in (0, 24, 25):
+        counts = np.concatenate([np.full(99, 1_000), [1_000 + last]])
+        assert NUMPY.power_of_number(0.5, counts).tolist() == (0.5**counts).tolist()
+
+    assert sizes == [1, 25, 100]
+
+
+@pytest.mark.parametrize(("number", "is_exact"), [(0.5, True), (0.99999, False)])
+def test_a_power_in_single_precision_is_exact_or_nearly_so(number, is_exact):
+    single = replace(TORCH, far=2**31 - 1, floating=lambda x: x.to(torch.float32))
+    powers = single.power_of_number(number, torch.arange(0, 100_000, 999)).double()
+    true = TORCH.power_of_number(number, torch.arange(0, 100_000, 999))
+
+    assert powers.dtype == true.dtype == torch.float64
+    assert (powers == true.float().double()).all() if is_exact else ((powers / true - 1).abs() < 1e-6).all()
 
 
 @LIBRARIES

@@ -86,7 +86,7 @@ class Arrays:
 
     def periods(self, t: Array, n: int) -> Array:
         """Return the number of completed periods of length `n` at each time."""
-        if self.concrete or self.is_whole(t):
+        if self.is_whole(t):
             return t // n
         # torch has no derivative of `//`. The quotient may be rounded up to an integer, which is one too many. A
         # compiler may replace the division by a product with 1 / n, which may be one too few.

@@ -745,7 +745,7 @@ _MOST_EXPONENT: Final = 64.0  # of a binomial series with few terms
 def _binomials(exponent: float) -> tuple[float, ...]:
     """Return the coefficients of (1 + r) ** exponent - 1 in powers of an r below 1/512, the highest power first."""
     found = [exponent]
-    while len(found) < 3 or abs(found[-1]) > 2.0 ** (9 * len(found) - 62):
+    while abs(found[-1]) > 2.0 ** (9 * len(found) - 62):
         found.append(found[-1] * (exponent - len(found)) / (len(found) + 1))
     return tuple(found[::-1])
 
@@ -880,5 +880,6 @@ def power_of_number_to_counts(number: float, counts: Any) -> Floats:
         first, last = int(counts.min()), int(counts.max())
         if last - first < counts.size // 4:
             powers = power_of_number(number, np.arange(float(first), last + 1.0))
-            return np.asarray(powers.take(counts - first))
+            found: Floats = powers.take(counts - first)
+            return found
     return power_of_number(number, np.asarray(counts, dtype=np.float64))
