@@ -295,8 +295,10 @@ class Coverage:
         by_line = self.lines.get(error.file, {})
         return next((by_line[line] for line in error.lines if by_line.get(line)), [])
 
-    def tests_of_file(self, file: str) -> list[str]:
-        return list({test for tests in self.lines.get(file, {}).values() for test in tests})
+    def tests_of_import(self, file: str) -> list[str]:
+        """Return the tests that execute a line of the file, and small ones, which may look at what its import made."""
+        of_file = {test for tests in self.lines.get(file, {}).values() for test in tests}
+        return [*of_file, *sorted(self.seconds.keys() - of_file, key=lambda one: (self.sizes[one], one))[:50]]
 
     def first(self, tests: Iterable[str], items: dict[str, pytest.Item]) -> Tests:
         """Return those with the fewest lines, as many as run in the limit."""
@@ -574,7 +576,7 @@ class Room:
 
             def is_found(error: PlantedError, folder: Path) -> bool:
                 runs_at_import = not at_import.get(error.file, set()).isdisjoint(error.lines)
-                names = coverage.tests_of(error) or (coverage.tests_of_file(error.file) if runs_at_import else [])
+                names = coverage.tests_of(error) or (coverage.tests_of_import(error.file) if runs_at_import else [])
                 if not names:  # it may run in a process that a test starts, which coverage does not see
                     name = Path(error.file).stem
                     names = [one for one in coverage.seconds if one not in items and name in one.partition("::")[0]]

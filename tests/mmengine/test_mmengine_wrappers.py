@@ -231,21 +231,22 @@ def test_a_scheduler_that_is_stepped_first_warns_unless_the_wrapper_accumulates(
 )
 @pytest.mark.parametrize("is_wrapped", [False, True])
 def test_each_group_keeps_its_schedule_if_groups_are_removed_or_moved(arguments, is_wrapped):
-    def run(change):
+    def run(change, at):
         optimizer = sgd(0.5, 0.2, 0.1, momentum=0.9)
         kept = optimizer.param_groups[1:]
         wrapper = OptimWrapper(optimizer) if is_wrapped else optimizer
         (scheduler,) = build_param_scheduler(arguments, wrapper, epoch_length=1, max_epochs=12)
         rates = []
         for step in range(10):
-            if step == 4:
+            if step == at:
                 change(optimizer.param_groups)
             optimizer.step()
             scheduler.step()
             rates.append([group["lr"] for group in (*kept, *wrapper.param_groups[len(optimizer.param_groups) :])])
         return rates
 
-    whole = run(lambda groups: None)
-    assert run(lambda groups: groups.pop(0)) == whole
-    assert run(lambda groups: groups.reverse()) == whole
+    whole = run(lambda groups: None, at=0)
+    for at in (0, 4):
+        assert run(lambda groups: groups.pop(0), at) == whole
+        assert run(lambda groups: groups.reverse(), at) == whole
     assert len({tuple(row) for row in whole}) > 4

@@ -44,7 +44,7 @@ def rule_of_user_class(
         InvalidArgument: if the class rejects its arguments, or its values are not `a v + b base + c` at each step.
         MissingFact: if neither `end` nor the length of the run is known.
     """
-    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in _POINTS], 0.1, 0.9)
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in _POINTS])
     for name in ("lr", "momentum", "weight_decay", "dampening", "eps", "alpha"):
         _set_probing_values(optimizer, name)
         for group, (_, base) in zip(optimizer.param_groups, _POINTS, strict=True):
@@ -91,22 +91,22 @@ def rule_of_user_class(
     return UserScheduler(field, begin, scheduler.end, by_epoch, rule)
 
 
-def _without_end_repeats(*columns: Sequence[float]) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
+def _without_end_repeats(
+    scale: Sequence[float], base: Sequence[float], add: Sequence[float]
+) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
     """Return the lists of a, b and c of all steps, without repeated values at the end of each list.
 
     At least one list keeps its full length, which is the number of steps.
     """
-    size = len(columns[0])
-    found: list[Sequence[float]] = []
-    for index, column in enumerate(columns):
-        end = len(column)
-        while end > 1 and column[end - 1] == column[end - 2]:
-            end -= 1
-        found.append(column[:end] if index == 0 or any(column) else ())
-    if max(map(len, found)) < size:
-        found[0] = columns[0]
-    scale, base, add = found
-    return scale, base, add
+    a, b, c = _trimmed(scale), _trimmed(base) if any(base) else (), _trimmed(add) if any(add) else ()
+    return a if len(scale) in map(len, (a, b, c)) else scale, b, c
+
+
+def _trimmed(column: Sequence[float]) -> Sequence[float]:
+    end = len(column)
+    while end > 1 and column[end - 1] == column[end - 2]:
+        end -= 1
+    return column[:end]
 
 
 def _set_probing_values(optimizer: torch.optim.Optimizer, field: str) -> None:
@@ -237,8 +237,9 @@ class Registry:
         cls = (self.get(kind) or self._fallback(kind)) if isinstance(kind, str) else None
         if cls is None:
             known = did_you_mean(str(kind), self._classes) if self._classes else "the registry is empty"
+            end = "" if known.endswith("?") else "."
             raise KeyError(
-                f"{kind!r} is not in the {self._kind} registry; {known}. "
+                f"{kind!r} is not in the {self._kind} registry; {known}{end} "
                 f"Put @{self._name}.register_module() above your class, or pass the class itself as type"
             )
         return cls

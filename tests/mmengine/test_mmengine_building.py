@@ -1,0 +1,127 @@
+"""Building MMEngine's schedulers: the registry of their classes, and the errors of configs and conversions."""
+
+import pytest
+import torch
+
+from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, ReduceOnPlateauLR, StepLR, build_param_scheduler
+from paramsched.mmengine.schedulers.registry import Registry
+from support.tables import table
+
+
+def sgd():
+    return torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1, momentum=0.9)
+
+
+STEP = {"type": "StepLR", "step_size": 2}
+
+
+@table(
+    ("config", "kind", "found"),
+    [
+        ({**STEP, "convert_to_iter_based": True}, ValueError, r"\[0\] \(StepLR\): .* needs the number of batches per"),
+        ({**STEP, "convert_to_iter_based": True, "by_epoch": False}, AssertionError, "requires arguments in epochs"),
+        ({**STEP, "step_size": 0}, ValueError, r"\[0\] \(StepLR\): .*step_size"),
+        ([STEP, {**STEP, "gama": 0.1}], TypeError, r"\[1\] \(StepLR\): .*gama"),
+        ([STEP, {"step_size": 2}], AssertionError, r"\[1\]: it has no `type`"),
+        ([STEP, 3], TypeError, r"\[1\]: expected a scheduler or a dict, got 3"),
+        ([STEP, StepLR(sgd(), 2)], TypeError, "mixes built schedulers and dicts"),
+        (
+            {**STEP, "type": "StepLr"},
+            KeyError,
+            r"not in the parameter scheduler registry; did you mean \"StepLR\"\? Put @P",
+        ),
+        ({**STEP, "type": 3}, KeyError, "3 is not in the parameter scheduler registry; expected one of .*[^?]. Put @P"),
+    ],
+)
+def test_an_error_of_a_config_names_the_scheduler(config, kind, found):
+    with pytest.raises(kind, match=found):
+        build_param_scheduler(config, sgd())
+
+
+@table(
+    ("options", "found"),
+    [
+        ({"by_epoch": False, "epoch_length": 5}, "only arguments in epochs can be converted"),
+        ({"epoch_length": 0}, "must be a positive integer"),
+        ({"epoch_length": None}, "must be a positive integer"),
+    ],
+)
+def test_a_conversion_needs_epochs_and_their_length(options, found):
+    with pytest.raises(AssertionError, match=found):
+        StepLR.build_iter_from_epoch(sgd(), step_size=2, **options)
+
+
+def test_an_epoch_may_have_one_batch():
+    scheduler = StepLR.build_iter_from_epoch(sgd(), step_size=2, begin=1, end=9, epoch_length=1)
+
+    assert (scheduler.step_size, scheduler.begin, scheduler.end, scheduler.by_epoch) == (2, 1, 9, False)
+
+
+@pytest.mark.parametrize(
+    ("rule", "threshold_rule", "metrics", "reduced"),
+    [
+        ("less", "rel", [10.0, 9.1, 8.9, 8.1, 8.0], [1, 3]),
+        ("less", "abs", [10.0, 9.91, 9.89, 9.8, 9.7], [1, 3]),
+        ("greater", "rel", [10.0, 10.9, 11.1, 12.2, 12.3], [1, 3]),
+        ("greater", "abs", [10.0, 10.09, 10.11, 10.2, 10.3], [1, 3]),
+    ],
+)
+def test_a_plateau_compares_by_its_rule(rule, threshold_rule, metrics, reduced):
+    optimizer = sgd()
+    threshold = 0.1
+    plateau = ReduceOnPlateauLR(
+        optimizer, factor=0.5, patience=0, rule=rule, threshold=threshold, threshold_rule=threshold_rule
+    )
+    found, before = [], 0.1
+    for index, metric in enumerate(metrics):
+        plateau.step({"loss": metric})
+        rate = optimizer.param_groups[0]["lr"]
+        found += [index] * (rate < before)
+        before = rate
+
+    assert found == reduced
+
+
+# ---------------------------------------------------------------------- the registry
+
+
+def test_a_class_is_registered_and_found_by_its_names():
+    registry = Registry("model", "MODELS")
+
+    @registry.register_module()
+    class One:
+        def __init__(self, width=1, depth=2):
+            self.size = width, depth
+
+    two = registry.register_module(name=["Two", "Zwei"], module=type("Other", (), {}))
+    registry.register_module(name="Three", module=dict)
+
+    assert registry.get("One") is registry.get("mmengine.One") is registry.find("One") is One
+    assert registry.get("Two") is registry.get("Zwei") is two
+    assert registry.get("Other") is registry.get("unknown.One") is None
+    assert ("Three" in registry, "Four" in registry, len(registry)) == (True, False, 4)
+    assert registry.build({"type": "One", "width": 3}, {"width": 5, "depth": 7}).size == (3, 7)
+    assert registry.find(int) is int
+    assert "StepLR" in PARAM_SCHEDULERS
+
+
+def test_a_name_that_is_taken_needs_force():
+    registry = Registry("model", "MODELS")
+    registry.register_module(name="One", module=int)
+
+    with pytest.raises(KeyError, match=r"One is already registered in model. Write register_module\(force=True\)"):
+        registry.register_module(name="One", module=float)
+    assert registry.get("One") is int
+    registry.register_module(name="One", module=float, force=True)
+    assert registry.get("One") is float
+
+
+def test_an_unknown_name_is_an_error_with_the_nearest_one():
+    registry = Registry("model", "MODELS", fallback={"Elsewhere": int}.get)
+
+    assert registry.find("Elsewhere") is int
+    with pytest.raises(KeyError, match=r"'One' is not in the model registry; the registry is empty.*@MODELS.reg"):
+        registry.find("One")
+    registry.register_module(name="Once", module=int)
+    with pytest.raises(KeyError, match=r"did you mean .*Once"):
+        registry.find("Onse")
