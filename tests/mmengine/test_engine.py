@@ -342,3 +342,66 @@ def test_a_missing_count_suggests_the_hook(run, unit, arguments):
     with pytest.raises(MissingFact) as error:
         run(lambda wrapper: engine.PlanScheduler(wrapper, plan))
     assert str(error.value).endswith(f"For example: Runner(…, custom_hooks=[AmountHook({arguments})])")
+
+
+def run_with_stop_hook(scheduler, loop="IterBasedTrainLoop", updates=0):
+    """Begin a run whose Runner has a `StopHook`; return the loop after some updates, and the hook."""
+    import mmengine.runner
+
+    loop = object.__new__(getattr(mmengine.runner, loop))
+    loop.stop_training = False
+    runner, hook = SimpleNamespace(param_schedulers=[scheduler], train_loop=loop), engine.StopHook()
+    hook.before_train(runner)
+    for batch in range(updates):
+        scheduler.scheduler.optimizer.step()
+        hook.after_train_iter(runner, batch)
+    return loop, hook, runner
+
+
+@pytest.mark.parametrize(("stop", "updates", "stopped"), [(True, 2, False), (True, 3, True), (None, 5, False)])
+def test_the_stop_hook_ends_a_loop_when_the_plan_is_over(stop, updates, stopped):
+    scheduler = engine.PlanScheduler(sgd(Toy()), "linear()", total=3, stop=stop)
+
+    loop, hook, runner = run_with_stop_hook(scheduler, updates=updates)
+    hook.after_train(runner)
+
+    assert loop.stop_training is stopped
+    assert scheduler.has_hook
+
+
+@pytest.mark.parametrize(("stop", "is_refused"), [(True, True), (None, False)])
+def test_a_loop_by_epochs_cannot_be_ended_by_the_hook(stop, is_refused):
+    scheduler = engine.PlanScheduler(sgd(Toy()), "linear()", total=3, stop=stop)
+
+    if not is_refused:
+        run_with_stop_hook(scheduler, "EpochBasedTrainLoop")
+        return
+    with pytest.raises(ps.InvalidArgument, match="a loop by epochs does not end within an epoch"):
+        run_with_stop_hook(scheduler, "EpochBasedTrainLoop")
+
+
+@pytest.mark.parametrize(
+    ("options", "argument"),
+    [
+        ({"stop": True}, "stop=True"),
+        ({"stop_before": "in 10 min"}, "stop_before=…"),
+        ({"deadline": "in 10 min"}, "deadline=…"),
+    ],
+)
+def test_a_run_that_must_stop_needs_the_hook(options, argument):
+    is_timed = "deadline" in options
+    plan = ps.Plan(lr="linear()", clock="seconds") if is_timed else ps.Plan(lr="linear()", horizon=3)
+    scheduler = engine.PlanScheduler(sgd(Toy()), plan, **options)
+
+    with pytest.raises(ps.InvalidArgument, match="the Runner has no hook that ends it") as refusal:
+        scheduler.scheduler.optimizer.step()
+
+    assert f"PlanScheduler(…, {argument})" in str(refusal.value)
+
+
+def test_a_plan_that_never_stops_a_run_needs_no_hook():
+    scheduler = engine.PlanScheduler(sgd(Toy()), "linear()", total=3)
+
+    scheduler.scheduler.optimizer.step()
+
+    assert scheduler.scheduler.t == 1
