@@ -223,6 +223,8 @@ def test_logs_that_need_too_much_memory_are_rejected(log):
         read_log(log(wide), FIELDS)
     with pytest.raises(UnreadableLog, match="more than 4,000 columns"):
         read_log(log(json.dumps({"t": 0, "groups": [{"lr": 1}] * 4001}), "values.jsonl"), FIELDS)
+    most = json.dumps({"t": 0, "groups": [{"lr": 1}] * 4000})
+    assert len(read_log(log(most, "values.jsonl"), FIELDS).columns) == 4000
     endless = log("lr\n")
     with endless.open("r+b") as file:
         file.truncate(2**33)  # a sparse file, which takes no disk space

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from torch.optim import lr_scheduler as torchs
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.tools.audit import compare_with_plan, read_log, read_plan_history
+from paramsched.tools.records.checkpoint_files import load_checkpoint
 from support.dry_runs import resume, values
 from support.several import probes
 from support.updates import probe, run
@@ -181,6 +183,14 @@ def test_a_damaged_place_of_an_entry_is_a_usage_error(places, saved):
     change(**places)
 
     assert resume(folder)["exit"] == 2
+
+
+def test_a_folder_needs_torch(saved, monkeypatch):
+    folder, _ = saved
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    with pytest.raises(ps.MissingDependency):
+        load_checkpoint(folder)
 
 
 def test_a_pipe_in_the_folder_does_not_block(saved):
