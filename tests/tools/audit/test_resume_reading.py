@@ -189,7 +189,7 @@ def test_a_folder_needs_torch(saved, monkeypatch):
     folder, _ = saved
     monkeypatch.setitem(sys.modules, "torch", None)
 
-    with pytest.raises(ps.MissingDependency):
+    with pytest.raises(ps.errors.MissingDependency):
         load_checkpoint(folder)
 
 
