@@ -23,7 +23,15 @@ from paramsched.core.time import Calendar, DurationLike
 from paramsched.errors import InvalidArgument
 
 FACTORS = (0.0, 1.0, 0.1, 0.5, 0.04, 4e-06, 1 / 3, 1e-300, 5e-324, -0.25, 7.0, 1e30)
+_NUMBERS = st.sampled_from(FACTORS) | st.floats(-4.0, 4.0, allow_subnormal=False)
 _RATES = (0.1, 0.5, 0.999, 1.0, 0.3333333333333333, 1e-6)
+_MULTIPLES, _LARGER_MULTIPLES = st.sampled_from(_RATES), st.sampled_from((*_RATES, 1.5, 2.0))
+_COUNTS = st.sampled_from((0, 1, 2, 3, 5, 40)) | st.integers(0, 50)
+_CURVE_ARGUMENTS = st.sampled_from((0.1, 0.5, 0.8, 0.9, 1.0, 2.0, 3.7, 1e-3, 12.0, -7.0, -1.0, 3.0)) | st.floats(
+    0.05, 20.0
+)
+_HALF_CYCLES = st.sampled_from((0.5, 1.5, 2.5))
+_CLOCKS_OF_RULES = st.sampled_from(("update", "update", "epoch", 3))
 _AT_MOST_ONE = ("gamma", "to_gamma", "factor", "start", "to", "pct_start")
 """Parameters that are drawn up to 1, because larger ones overflow in a long run. A separate test covers overflow."""
 
@@ -51,34 +59,28 @@ class World:
     @property
     def small(self) -> bool:
         """True if the run is short enough to evaluate every update."""
-        return self.total <= 5000
+        return self.total <= _MOST_OF_SMALL
+
+
+_MOST_OF_SMALL = 5000
+_TOTALS = st.sampled_from((1, 2, 3, 10, 97, 100, 1000, 4999)) | st.integers(1, _MOST_OF_SMALL)
+_LARGE_TOTALS = st.sampled_from((2**24 + 1, 10**9, 2**53))
+_EPOCHS, _BATCHES, _ACCUMULATIONS = map(st.sampled_from, ((1, 2, 3, 20, 47), (1, 32), (1, 4)))
 
 
 @functools.cache
 def worlds(*, small: bool = True) -> st.SearchStrategy[World]:
     """Return a strategy for runs of 1 to 5000 updates; if not `small`, of up to 2 ** 53 updates."""
-    totals = st.sampled_from([1, 2, 3, 10, 97, 100, 1000, 4999]) | st.integers(1, 5000)
-    if not small:
-        totals |= st.sampled_from([2**24 + 1, 10**9, 2**53])
-    return st.builds(
-        World, totals, st.sampled_from([1, 2, 3, 20, 47]), st.sampled_from([1, 32]), st.sampled_from([1, 4])
-    )
-
-
-@functools.cache
-def numbers() -> st.SearchStrategy[float]:
-    """Return a strategy for multiples of base, typical and extreme ones."""
-    return st.sampled_from(FACTORS) | st.floats(-4.0, 4.0, allow_subnormal=False)
+    return st.builds(World, _TOTALS if small else _TOTALS | _LARGE_TOTALS, _EPOCHS, _BATCHES, _ACCUMULATIONS)
 
 
 @functools.cache
 def levels(*, fixed: bool = True) -> st.SearchStrategy[Level]:
     """Return a strategy for multiples of base; if `fixed`, also for absolute values and sums of both."""
-    if not fixed:
-        return numbers()
-    return (
-        numbers() | numbers().map(absolute) | st.tuples(numbers(), numbers()).map(lambda two: two[0] + absolute(two[1]))
-    )
+    return _NUMBERS | _NUMBERS.map(absolute) | _SUMS if fixed else _NUMBERS
+
+
+_SUMS: st.SearchStrategy[Level] = st.tuples(_NUMBERS, _NUMBERS).map(lambda two: two[0] + absolute(two[1]))
 
 
 _DRAWN_SHARES = st.sampled_from(["0.1%", "1%", "5%", "7%", "12.5%", "3.3333%", "10%"])
@@ -134,8 +136,8 @@ def drawn_curve_argument(name: str, hint: Any, default: Any, builder: Callable[.
     if hint is not float:
         raise ungenerable(builder, name, hint)
     if name == "cycles":
-        return st.sampled_from([0.5, 1.5, 2.5])
-    return st.sampled_from([0.1, 0.5, 0.8, 0.9, 1.0, 2.0, 3.7, 1e-3, 12.0, -7.0, -1.0, 3.0]) | st.floats(0.05, 20.0)
+        return _HALF_CYCLES
+    return _CURVE_ARGUMENTS
 
 
 def ungenerable(builder: Callable[..., Any], name: str, hint: Any) -> TypeError:
@@ -241,13 +243,13 @@ class Drawing:
         if get_origin(kind) is Literal:
             return st.sampled_from(get_args(kind))
         if kind == Union[Literal["update", "epoch"], int]:  # noqa: UP007  # as typing spells the alias
-            return st.sampled_from(["update", "update", "epoch", 3])
+            return _CLOCKS_OF_RULES
         if kind is bool:
             return st.booleans()
         if kind is int:
-            return optional | st.sampled_from([0, 1, 2, 3, 5, 40]) | st.integers(0, 50)
+            return optional | _COUNTS
         if kind is float or kind == Union[float, Absolute]:  # noqa: UP007  # a value of a table
-            return st.sampled_from([*_RATES, 1.5, 2.0]) if name not in _AT_MOST_ONE else st.sampled_from(_RATES)
+            return _MULTIPLES if name in _AT_MOST_ONE else _LARGER_MULTIPLES
         if kind is Schedule:
             return self.part()
         if kind is Rule:

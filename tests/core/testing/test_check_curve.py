@@ -55,6 +55,11 @@ class FallsDifferently(Straight):
         return 1.0 - u**2
 
 
+class FallsDifferentlyInTheMiddle(Straight):
+    def _fall(self, u, rest, ops):
+        return np.where(u == 0.5, 0.75, rest)
+
+
 class LeavesTheLevels(Straight):
     """Ends within the tolerance of 1e-9 for functions, but values outside the levels between them."""
 
@@ -74,22 +79,32 @@ class ReadsBackDifferently(Straight):
 
 
 @table(
-    ("wrong", "law"),
+    ("wrong", "law", "found"),
     [
-        (WrongEnds, "from 0 at u = 0 to 1 at u = 1"),
-        (NotFinite, "a curve is finite"),
-        (DependsOnOtherValues, "an array of u gives the same values as each u alone"),
-        (Decreases, "never decreases"),
-        (FallsDifferently, "the sum of _rise and _fall is 1"),
-        (LeavesTheLevels, "stays between the levels"),
-        (ReadsBackDifferently, "text reads back as an equal curve"),
+        (WrongEnds, "from 0 at u = 0 to 1 at u = 1", "at u = 1: 0.9"),
+        (NotFinite, "a curve is finite", "at u = 0.5: nan"),
+        (
+            DependsOnOtherValues,
+            "an array of u gives the same values as each u alone",
+            "at u = 1e-09: alone 1e-09, in an array 1e-18",
+        ),
+        (Decreases, "never decreases", "at u = 0.14: 0.6311436253643443, and after it 0.6292915805643156"),
+        (FallsDifferently, "the sum of _rise and _fall is 1", "at u = 1e-09: _rise 1e-09 and _fall 1.0"),
+        (FallsDifferentlyInTheMiddle, "the sum of _rise and _fall is 1", "at u = 0.5: _rise 0.5 and _fall 0.75"),
+        (
+            LeavesTheLevels,
+            "stays between the levels",
+            "in anneal(to=0.1, over=37, curve=LeavesTheLevels): values from 0.09999999954999997 to 1.0",
+        ),
+        (ReadsBackDifferently, "text reads back as an equal curve", "parse('anneal(curve=curves.cosine)'): not equal"),
     ],
 )
-def test_a_curve_that_breaks_a_law_is_reported(wrong, law):
+def test_a_curve_that_breaks_a_law_is_reported(wrong, law, found):
     check_curve(Straight())
 
-    with pytest.raises(BrokenLaw, match=law):
+    with pytest.raises(BrokenLaw, match=law) as broken:
         check_curve(wrong())
+    assert f"{broken.value.where}: {broken.value.found}" == found
 
 
 def test_every_curve_of_the_library_obeys_the_laws():

@@ -70,3 +70,52 @@ def test_a_dialect_that_breaks_a_law_is_reported(wrong, law):
 
     with pytest.raises(BrokenLaw, match=law):
         check_dialect(wrong, CONFIGS[:1])
+
+
+def fails_at(key, *path):
+    """Return a dialect that raises a KeyError for a config with this key, or without an entry at a path."""
+
+    def read(data, **facts):
+        if isinstance(data, dict) and key in data:
+            raise KeyError(key)
+        if isinstance(data, dict) and path and isinstance(data.get(path[0]), list) and None in data[path[0]]:
+            raise KeyError(path)
+        return to_plan(data)
+
+    return dialect(to_plan=read)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "config", "where"),
+    [
+        (fails_at("an unknown key"), {"rate": 0.5}, "at the top level, {'rate': 0.5, 'an unknown key': 1}"),
+        (fails_at("none", "steps"), CONFIGS[1], "at .steps, {'rate': 1.0, 'steps': [None]}"),
+        (
+            fails_at("an unknown key"),
+            {"rate": 0.5, "steps": [*range(99)]},
+            "at the top level, {'rate': 0.5, 'steps': [0, 1",
+        ),
+    ],
+)
+def test_the_invalid_config_is_shown_with_the_place_of_its_error(wrong, config, where):
+    with pytest.raises(BrokenLaw) as broken:
+        check_dialect(wrong, [config])
+
+    assert broken.value.where.startswith(where)
+    assert len(broken.value.where.partition(", ")[2]) <= 200
+    assert broken.value.where.endswith("..." if len(str(config)) > 200 else "}")
+
+
+def test_each_item_of_a_list_is_spoiled():
+    seen = []
+
+    def read(data, **facts):
+        seen.append(data)
+        return to_plan(data)
+
+    check_dialect(dialect(to_plan=read), CONFIGS[1:])
+
+    assert {"rate": 1.0, "steps": [3, "junk"]} in seen
+    assert {"rate": 1.0, "steps": [None, 5]} in seen
+    assert {"rate": 1.0} in seen
+    assert {"rate": 1.0, "steps": {"junk": 1}} in seen

@@ -62,6 +62,24 @@ class AppliesRandomly(Correct):
         return value if state.worse == 0 else value * next(_CALLS)
 
 
+class AppliesRandomlyToSmallBases(Correct):
+    def apply(self, state, value, base=1.0):
+        return value if state.worse == 0 or base > 0.5 else value * next(_CALLS)
+
+
+class OverflowsAfterNan(Correct):
+    def apply(self, state, value, base=1.0):
+        return value if state.last == state.last or base > 0.5 else float("inf")
+
+
+class CountsItsPlans(Correct):
+    """Begins with another state from its second start on, which is the one in a plan."""
+
+    def init(self):
+        object.__setattr__(self, "starts", getattr(self, "starts", 0) + 1)
+        return State(0, 1e9) if self.starts == 1 else State(0, 0.0)
+
+
 class Overflows(Correct):
     def apply(self, state, value, base=1.0):
         return value if state.worse == 0 else value * float("inf") if value else 0.0
@@ -89,24 +107,28 @@ class ModifiesItsState(Correct):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "law"),
+    ("wrong", "law", "where"),
     [
-        (ChangesInitially, "in its initial state a rule changes no value"),
-        (Random, "the same state and metric give the same state"),
-        (ForgetsItsState, "restore recreates it"),
-        (KeepsASet, "a frozen dataclass of JSON scalars"),
-        (AppliesRandomly, "apply is deterministic"),
-        (Overflows, "apply returns a finite number"),
-        (FailsForNan, "observe returns a state or raises"),
-        (HasMutableState, "a frozen dataclass"),
-        (ModifiesItsState, "observe does not modify its state"),
+        (ChangesInitially, "in its initial state a rule changes no value", "at the start"),
+        (Random, "the same state and metric give the same state", "metric 0, 1.0"),
+        (ForgetsItsState, "restore recreates it", "metric 0, 1.0"),
+        (KeepsASet, "a frozen dataclass of JSON scalars", "metric 0, 1.0"),
+        (AppliesRandomly, "apply is deterministic", "metric 2, 0.95"),
+        (AppliesRandomlyToSmallBases, "apply is deterministic", "metric 2, 0.95"),
+        (Overflows, "apply returns a finite number", "metric 2, 0.95"),
+        (OverflowsAfterNan, "observe returns a state or raises", "metric nan"),
+        (FailsForNan, "observe returns a state or raises", "metric nan"),
+        (HasMutableState, "a frozen dataclass", "at the start"),
+        (ModifiesItsState, "observe does not modify its state", "metric 0, 1.0"),
+        (CountsItsPlans, "a rule reaches the same state in a plan", "after 17 metrics"),
     ],
 )
-def test_a_rule_that_breaks_a_law_is_reported(wrong, law):
+def test_a_rule_that_breaks_a_law_is_reported(wrong, law, where):
     check_rule(Correct())
 
-    with pytest.raises(BrokenLaw, match=law):
+    with pytest.raises(BrokenLaw, match=law) as broken:
         check_rule(wrong())
+    assert broken.value.where == where
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,22 @@ def test_a_schedule_that_breaks_a_law_is_reported(wrong, law):
 
     with pytest.raises(BrokenLaw, match=law) as broken:
         check_shape(wrong)
-    assert broken.value.where
-    assert broken.value.found
+    found = PLACES.get(type(wrong))
+    assert found is None or f"{broken.value.where}: {broken.value.found}" == found
+
+
+PLACES = {
+    DependsOnOtherTimes: "at t = 1, base 0.1: alone 0.05, in an array of 20 times 9.960159362549801e-05",
+    DependsOnOrder: "at t = 71, base 0.1: alone 0.1, in an array of 20 times 0.5",
+    NotFinite: "at t = 5, base 0.1: inf",
+    NonzeroAtZeroBase: "at t = 0, base 0.0: 1.0",
+    ChangesAfterItsEnd: "at t = 10, base 0.1: 0.07937005259840998, and later 0.07755723809168674",
+    BreakpointsOutOfOrder: "breakpoints(1000): (0, 20, 10)",
+    BreakpointsWithoutStart: "breakpoints(1000): from 10 to 20, but the end is 1000",
+    DiffersInTorch: "at t = 0, base 0.1: 0.1 in NumPy, 0.1001 in torch",
+    ResolvesAgain: "resolved again: <ResolvesAgain(period=Duration.of(32))>",
+}
+"""Where a law is broken and what was found, if the first broken law is certain."""
 
 
 @pytest.fixture
@@ -142,6 +156,27 @@ def test_a_value_that_pickle_does_not_restore_is_reported(registered):
 
     with pytest.raises(BrokenLaw, match="a pickled schedule is restored as an equal schedule"):
         check_shape(half_life(5))
+
+
+def test_a_value_that_cannot_be_pickled_is_reported(registered):
+    class Local(Correct):
+        pass
+
+    @registered
+    def half_life_of_a_test(period: DurationLike = 7) -> Local:
+        return Local(Duration.of(period))
+
+    with pytest.raises(BrokenLaw, match="a schedule can be pickled") as broken:
+        check_shape(half_life_of_a_test(5))
+    assert "Local" in broken.value.found
+
+
+def test_factors_that_do_not_give_the_values_are_reported(monkeypatch):
+    other = Affine(np.full(1, 0.25), None)
+    monkeypatch.setattr("paramsched.testing.schedule_laws.columns", lambda schedule, times: other)
+
+    with pytest.raises(BrokenLaw, match="the factors and offsets of a schedule, applied to base, give its values"):
+        check_shape(ps.constant(0.5))
 
 
 class TextWithoutArguments(Correct):

@@ -8,7 +8,6 @@ from math import inf, isfinite, log2, sqrt
 from typing import Any, Literal, TypeAlias, final
 
 from paramsched.core.advice.number_checks import MOST_COUNT, finite_number, not_negative, positive_number, whole_number
-from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.errors import CallSite, InvalidArgument, shown, site_with_value
 
@@ -72,7 +71,7 @@ class Rescaled:
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return text_on_screen(f"<Rescaled {', '.join(f'{name}={value!r}' for name, value in self.values.items())}>")
+        return f"<Rescaled {', '.join(f'{name}={value!r}' for name, value in self.values.items())}>"
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"
@@ -172,7 +171,7 @@ def _changed(key: str, value: Any, formula: _Formula, ratios: _Ratios) -> tuple[
         raise InvalidArgument(site, "expected a tuple of numbers from 0 to below 1", "For example: betas=(0.9, 0.999)")
     growth = formula.factor(ratios)
     betas = tuple(float(1 - growth * (1 - Fraction(repr(float(one))))) for one in value)
-    if min(betas, default=1.0) <= 0:
+    if not all(one > 0 for one in betas):
         found = f"{formula.text} must be above 0, got {min(betas):g}: the batch grows too much for it"
         raise InvalidArgument(site, found, "Leave betas out")
     before, after = (", ".join(f"{one:.6g}" for one in pair) for pair in (value, betas))
