@@ -1,0 +1,37 @@
+"""The rates that are suggested for losses over rates, and their picture.
+
+The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/tools/range_test/test_answers.py` writes them anew;
+read the diff.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from paramsched.tools.range_test.result import RangeTest
+from support import answers
+
+FILE = Path(__file__).with_name("answers.yaml")
+pytestmark = pytest.mark.door("show")
+
+
+def answer_to(question: dict[str, Any]) -> dict[str, Any]:
+    """Return a question with the suggested rates and the picture."""
+    question = {key: value for key, value in question.items() if key not in ("rates", "picture")}
+    losses = np.array(question["losses"], dtype=float)
+    found = RangeTest(np.geomspace(*question["from"], losses.size), losses, losses, question["ending"])
+    rates = (found.suggestion, found.valley, found.steepest, found.minimum_tenth)
+    shown = [None if rate is None else f"{rate:.6g}" for rate in rates]
+    picture = found.text(question.get("width", 80), ascii=question.get("ascii", False))
+    return {**question, "rates": shown, "picture": picture}
+
+
+@answers.in_parts(FILE)
+def test_answers(places, subtests):
+    answers.check(FILE, answer_to, places, subtests)
+
+
+if __name__ == "__main__":
+    answers.write(FILE, [answer_to(one) for one in answers.read(FILE)])
