@@ -21,6 +21,8 @@ from paramsched.core.schedules import (
     from_function,
     linear,
     multistep,
+    recurrence,
+    rules,
     step,
     warmup,
 )
@@ -77,6 +79,16 @@ def test_a_group_may_have_any_name(format, name):
 def test_a_table_too_long_for_a_line_is_written_as_mappings(format):
     times = [f"{t} steps" for t in range(1, 4000)]
     plan = Plan(lr=(multistep(times) * step(7)) * plateau(), eps=step(3) + chain(multistep(times) - 1, constant(2)))
+
+    text = config.dump(plan, format=format)
+
+    assert max(map(len, text.splitlines())) < 10_000
+    assert config.loads(text, format) == plan
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_rule_with_a_long_table_is_written_as_a_mapping(format):
+    plan = Plan(lr=recurrence(rules.table([n / 1024 for n in range(600)]), rules.step(3)))
 
     text = config.dump(plan, format=format)
 

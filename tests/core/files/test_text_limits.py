@@ -2,6 +2,7 @@
 
 import pytest
 
+from paramsched.core import files as config
 from paramsched.core.files.diagnostic_collector import (
     DiagnosticCollector,
     plain_data,
@@ -136,3 +137,47 @@ def test_a_key_that_occurs_twice_is_an_error_in_a_plan_and_the_last_one_counts_i
 )
 def test_comments_are_found_outside_of_quotes(format, syntax, text, has):
     assert PlanText("plan", text, format, syntax).has_comments is has
+
+
+@pytest.mark.parametrize(("gap", "is_checkpoint"), [(244, True), (245, False)])
+def test_a_checkpoint_in_place_of_a_plan_is_called_one(tmp_path, gap, is_checkpoint):
+    file = tmp_path / "a b.yaml"
+    file.write_bytes(b"PK\x03\x04" + b"x" * gap + b"data.pkl\n")
+
+    with pytest.raises(ConfigError) as refusal:
+        config.load(file)
+    (fault,) = refusal.value.diagnostics
+    assert (fault.found == "this is a checkpoint, not a plan") is is_checkpoint
+    assert (fault.instead == f"For example: paramsched resume '{file}' --plan plan.yaml") is is_checkpoint
+
+
+@pytest.mark.parametrize("read", [read_yaml, read_peer_yaml])
+def test_commas_texts_lists_and_mappings_count_as_values(read):
+    text = "a: '{}'\nb: [[], {{}}, []]\n"
+
+    assert read(text.format("," * 99_992), "")[1] == ("b", [[], [], []])
+    with pytest.raises(ConfigError, match="more than 100,000 values"):
+        read(text.format("," * 99_993), "")
+
+
+ALIASES = "a: &a [{}]\nb: [{}]\n"
+
+
+@pytest.mark.parametrize(("items", "aliases"), [(40_000, 7), (100, 1_000), (1, 99_000)])
+def test_the_values_of_a_document_with_its_aliases_are_limited(items, aliases):
+    text = ALIASES.format(",".join(["1"] * items), ",".join(["*a"] * aliases))
+
+    with pytest.raises(ConfigError, match=r"more than 100,000 values"):
+        read_peer_yaml(text, "")
+
+
+@pytest.mark.parametrize(("mappings", "is_read"), [(165, True), (170, False)])
+def test_entries_of_merged_mappings_count_as_values(mappings, is_read):
+    entries = ", ".join(f"x{n}: 1" for n in range(200))
+    text = f"a: &a {{{entries}}}\nb:\n" + "- {<<: *a}\n" * mappings
+
+    if is_read:
+        assert len(read_peer_yaml(text, "")[1][1]) == mappings
+    else:
+        with pytest.raises(ConfigError, match="more than 100,000 values"):
+            read_peer_yaml(text, "")
