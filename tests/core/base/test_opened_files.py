@@ -1,10 +1,19 @@
 """Files that are open in this process, and the kinds of files that are read."""
 
+import errno
 import os
+from pathlib import Path
 
 import pytest
 
-from paramsched.core.base.files import is_replaced, kind_of_file, open_to_read, own_descriptor, report_opened_files
+from paramsched.core.base.files import (
+    is_replaced,
+    kind_of_file,
+    open_to_read,
+    own_descriptor,
+    report_opened_files,
+    write_whole_file,
+)
 
 
 def test_an_open_pipe_of_this_process_is_read_if_the_reader_is_bounded(tmp_path):
@@ -34,6 +43,23 @@ def test_files_are_replaced_and_pipes_and_folders_are_not(tmp_path):
         "a pipe",
         "a folder",
     ]
+
+
+@pytest.mark.parametrize(("meanwhile", "expected"), [(b"old", (True, b"new")), (b"other", (False, b"other"))])
+def test_a_file_that_cannot_be_replaced_is_written_unless_it_has_changed_meanwhile(
+    tmp_path, monkeypatch, meanwhile, expected
+):
+    def fail(path, target):
+        Path(target).write_bytes(meanwhile)
+        raise OSError(errno.EBUSY, "it is mounted")
+
+    (tmp_path / "file").write_bytes(b"old")
+    monkeypatch.setattr(Path, "replace", fail)
+
+    written = write_whole_file(tmp_path / "file", b"new", over=b"old")
+
+    assert (written, (tmp_path / "file").read_bytes()) == expected
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
 
 
 def test_every_opened_file_is_reported_and_an_empty_one_is_read(tmp_path):

@@ -162,6 +162,24 @@ def test_values_that_no_file_can_contain_are_reported_in_a_list_of_schedules(val
     assert re.search(r"must be finite|too large|a file cannot contain", problem)
 
 
+@table(
+    ("entry", "fields", "corrected"),
+    [
+        ({"horizn": "5 epochs"}, 999, True), ({"horizn": "5 epochs"}, 1000, False),
+        ({"weight_decy": "cosine()"}, 999, True), ({"weight_decy": "cosine()"}, 1000, False),
+    ],
+)  # fmt: skip
+def test_the_first_thousand_entries_are_searched_for_misspelled_names(entry, fields, corrected):
+    data = {**{f"x{n}": 1 for n in range(fields)}, **entry}
+    try:
+        native.to_plan(data)
+        problems = ()
+    except ConfigError as refusal:
+        problems = refusal.problems
+
+    assert ("did you mean" in " ".join(problems)) is corrected
+
+
 def test_groups_are_selected_by_name_and_index():
     plan = native.to_plan(
         {"groups": {"head": {"lr": 1}, 0: {"lr": "step(2)"}, "[1]": {"lr": "step(3)"}, "2": {"lr": "step(4)"}}}

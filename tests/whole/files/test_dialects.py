@@ -13,7 +13,7 @@ from paramsched import compat, mmengine
 from paramsched.cli import main
 from paramsched.core import files as config
 from paramsched.core.base.diagnostic import Diagnostic
-from paramsched.core.files.known_dialects import dialect_named
+from paramsched.core.files.known_dialects import dialect_named, dialects_that_recognize
 from paramsched.core.files.plan_files import PlanText, ReadingOptions
 from paramsched.core.plan import Plan
 from paramsched.core.time import Calendar
@@ -160,6 +160,13 @@ def test_a_dialect_of_an_installed_package_is_read_by_its_name(package):
 
     assert config.loads("rate: 0.5", "drawn") == Plan(lr="constant(0.5)")
     assert "drawn" in config.dialect_names()
+
+
+def test_the_dialects_that_recognize_data_are_named(package):
+    package("drawn = drawn_module")
+
+    assert dialects_that_recognize({"rate": 1}) == ("drawn",)
+    assert dialects_that_recognize({"rates": 1}) == ()
 
 
 def test_an_object_can_be_a_dialect(package):

@@ -250,5 +250,12 @@ def test_the_limits_of_nested_commands_defaults_and_numbers_are_exact(text, last
     assert [word.text for word in read_script(text).commands[-1].words[-2:]] == last
 
 
+@table(("length", "is_known"), [(999_990, True), (999_991, False)])
+def test_a_variable_has_at_most_a_megabyte_in_which_each_part_counts_ten_more(length, is_known):
+    word = read_script(f"A={'x' * length}; t --a $A").commands[-1].words[-1]
+
+    assert (word.text == "x" * length, word.unknown == ()) == (is_known, is_known)
+
+
 def test_a_word_of_a_command_in_many_quotes_is_located_at_the_command():
     assert [word.begin for word in read_script("bash -c 't'' ''-''-''a'' ''1'").commands[0].words] == [0, 5, 9, 9, 9]

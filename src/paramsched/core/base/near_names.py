@@ -78,8 +78,6 @@ def _is_doubled(one: str, other: str) -> bool:
 
 def _is_one_edit(one: str, other: str) -> bool:
     """Return whether two different texts differ by one letter, or by a swap of neighbors."""
-    if abs(len(one) - len(other)) > 1:
-        return False
     short, long = sorted((one, other), key=len)
     place = next((index for index, letter in enumerate(short) if letter != long[index]), len(short))
     if len(short) < len(long):

@@ -227,7 +227,7 @@ def index_in_source(raw: str, text: str, index: int) -> int:
     >>> index_in_source("'it''s cosin()'", "it's cosin()", 5)
     7
     """
-    if raw == text and not re.search(r"\s\s", text):
+    if raw == text:
         return min(index, max(len(raw) - 1, 0))
     quote = raw[:1] if raw[:1] in ("'", '"') else ""
     three = quote and raw.startswith(quote * 3) and raw.endswith(quote * 3) and not text.startswith(quote)

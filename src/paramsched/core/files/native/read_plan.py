@@ -527,7 +527,7 @@ class _PlanReader:
                 self.values.note_bad_value(first, place)
             elif isinstance(first, bool) or not isinstance(first, (int, float)):
                 only = first[0] if isinstance(first, list) and len(first) == 1 else first
-                number = meant_number(only, math.nan) if isinstance(only, (str, int, float)) else math.nan
+                number = meant_number(only, math.nan)
                 is_meant = not math.isnan(number) and keeps_numbers(only, number)
                 advice = f"Write {number!r}" if is_meant else "For example: 1.0"
                 self.values.note_wrong_type(first, place, "a number", advice)
