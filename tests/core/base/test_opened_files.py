@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,18 @@ def test_a_file_that_cannot_be_replaced_is_written_unless_it_has_changed_meanwhi
 
     assert (written, (tmp_path / "file").read_bytes()) == expected
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_socket_and_a_folder_are_not_written(tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX) as open_socket:
+        monkeypatch.chdir(tmp_path)  # the name of a socket must be short
+        open_socket.bind("s")
+
+        with pytest.raises(OSError, match="expected a regular file, a pipe or a device, got a socket") as refusal:
+            write_whole_file(tmp_path / "s", b"new")
+    assert refusal.value.filename == str(tmp_path / "s")
+    with pytest.raises(IsADirectoryError):
+        write_whole_file(tmp_path, b"new")
 
 
 def test_every_opened_file_is_reported_and_an_empty_one_is_read(tmp_path):

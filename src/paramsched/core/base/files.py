@@ -18,6 +18,7 @@ from paramsched.errors import InvalidArgument, shown
 _ON_OPEN: ContextVar[Callable[[Path], object] | None] = ContextVar("paramsched_on_open", default=None)
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")
 _MOST_LINKS = 40  # Linux follows at most 40 symbolic links in a path
+_MOST_TRIES, _SECONDS_BETWEEN_TRIES = 200, 0.01  # to open a pipe that nobody reads yet
 _NOT_REPLACEABLE = (errno.EACCES, errno.EPERM, errno.EBUSY)  # EBUSY: a file that is mounted into a container
 
 
@@ -174,13 +175,13 @@ def write_over_text(file: Path, old: str, new: str) -> bool:
 
 def _open_pipe_or_device(file: Path) -> int:
     """Open a pipe or a device for writing. The program that reads a pipe may start at the same time, so retry."""
-    for _ in range(200):
+    for _ in range(_MOST_TRIES):
         try:
             handle = _open_without_waiting(file, os.O_WRONLY)
         except OSError as error:
             if error.errno != errno.ENXIO or not file.is_fifo():
                 raise
-            time.sleep(0.01)
+            time.sleep(_SECONDS_BETWEEN_TRIES)
         else:
             if os.name != "nt":  # where no file is opened without blocking
                 os.set_blocking(handle, True)
