@@ -1,6 +1,6 @@
 """Writing a field: floats are replaced, and tensors are filled in place."""
 
-from collections import Counter
+from collections import Counter, OrderedDict
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from paramsched.core.dropins.group_fields import (
     by_value,
     field_value,
     group_values,
+    initial_value,
     kept_positions,
     python_number,
     same_groups,
@@ -21,6 +22,11 @@ from paramsched.core.dropins.group_fields import (
     scale_value,
     select,
     separate_tensors,
+    set_both_momenta,
+    set_cycle,
+    set_entries,
+    set_fields,
+    set_momenta,
     set_row,
     set_value,
     unchanged_on_error,
@@ -325,3 +331,97 @@ def test_tensors_replace_the_numbers_of_fields():
         assert group["lr"].item() == 0.5
         assert [beta.item() for beta in group["betas"]] == pytest.approx([0.9, 0.999])
         assert group["weight_decay"].ndim == 0
+
+
+def test_the_first_beta_and_its_copy_are_written():
+    group = group_of(betas=(0.9, 0.99), momentum=0.9)
+
+    set_both_momenta(group, 0.5)
+
+    assert (group["betas"], group["momentum"]) == ((0.5, 0.99), 0.5)
+
+
+@pytest.mark.parametrize("write", [set_momenta, lambda groups, momenta: set_cycle(groups, [0.1, 0.2], momenta)])
+def test_momenta_are_written_as_betas_or_as_momentum(write):
+    with_betas = [group_of(lr=1.0, betas=(0.9, 0.99)) for _ in range(2)]
+    with_momentum = [group_of(lr=1.0, momentum=0.9) for _ in range(2)]
+
+    write(with_betas, [0.5, 0.25])
+    write(with_momentum, [0.5, 0.25])
+
+    assert [group["betas"] for group in with_betas] == [(0.5, 0.99), (0.25, 0.99)]
+    assert [group["momentum"] for group in with_momentum] == [0.5, 0.25]
+    rates = [1.0, 1.0] if write is set_momenta else [0.1, 0.2]
+    assert [group["lr"] for group in (*with_betas, *with_momentum)] == rates * 2
+    assert "momentum" not in with_betas[0]
+
+
+def test_several_fields_of_the_first_groups_are_written():
+    optimizer = torch.optim.AdamW([{"params": [torch.zeros(1)]} for _ in range(3)], lr=0.1)
+
+    set_fields(optimizer, [{"lr": 0.2, "betas[0]": 0.5}, {"eps": 0.3}])
+
+    assert [(group["lr"], group["betas"][0], group["eps"]) for group in optimizer.param_groups] == [
+        (0.2, 0.5, 1e-8),
+        (0.1, 0.9, 0.3),
+        (0.1, 0.9, 1e-8),
+    ]
+
+
+def test_entries_that_schedulers_read_are_written_or_kept():
+    groups = [group_of(lr=0.1, max_lr=1), group_of(lr=torch.tensor(0.2))]
+
+    set_entries(groups, max_lr=[2, 3], replace=False)
+    assert [group["max_lr"] for group in groups] == [1, 3]
+    set_entries(groups, max_lr=[4, 5])
+    assert [group["max_lr"] for group in groups] == [4, 5]
+    first, second = (initial_value(group) for group in groups)
+    assert (first, second.item(), groups[0]["initial_lr"]) == (0.1, pytest.approx(0.2), 0.1)
+    assert second is groups[1]["initial_lr"] is not groups[1]["lr"]
+    groups[0]["lr"] = 0.5
+    assert initial_value(groups[0]) == 0.1
+
+
+@table(
+    ("entry", "value", "expected"),
+    [(1, 0.5, 0.5), (0.5, torch.tensor(0.25), 0.25), (None, 2, 2), (0.5, 1, 1), (np.float64(0.5), 0.25, 0.25)],
+)
+def test_an_entry_of_another_type_is_replaced_by_a_plain_number(entry, value, expected):
+    group = group_of(lr=entry)
+    set_value(group, value)
+
+    assert (type(group["lr"]), group["lr"]) == (type(expected), expected)
+
+
+def test_only_shared_tensors_are_separated():
+    rate, shared = 0.1, torch.tensor(0.5)
+    optimizer = torch.optim.SGD([{"params": [torch.zeros(1)]} for _ in range(3)], lr=rate)
+    for group, one in zip(optimizer.param_groups, (rate, shared, shared), strict=True):
+        group["lr"], group["momentum"] = one, rate
+
+    separate_tensors(optimizer)
+    separate_tensors(optimizer, "momentum")
+
+    rates = [group["lr"] for group in optimizer.param_groups]
+    assert (rates[0], rates[1] is shared, rates[2] is shared, rates[2].item()) == (rate, True, False, 0.5)
+    assert [group["momentum"] for group in optimizer.param_groups] == [rate] * 3
+
+
+@pytest.mark.parametrize("count", [1, 2, 16, 17, 40])
+def test_groups_are_the_same_if_each_is_the_same_dict(count):
+    groups = [{"params": [torch.zeros(2)]} for _ in range(count)]
+
+    assert same_groups(groups, list(groups))
+    assert not same_groups(groups, [*groups[:-1], {"params": [torch.zeros(2)]}])
+    assert not same_groups(groups, groups[:-1])
+    assert not same_groups(groups[:-1], groups)
+
+
+def test_a_copy_of_a_dict_of_another_class_shares_no_container():
+    counts, ordered = Counter({1: 2}), OrderedDict(a=[1], b=2)
+
+    copied = by_value(ordered)
+    copied["a"].append(2)
+
+    assert (type(copied), ordered, by_value(counts)) == (OrderedDict, OrderedDict(a=[1], b=2), counts)
+    assert by_value(counts) is not counts

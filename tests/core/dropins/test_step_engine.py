@@ -1,12 +1,14 @@
 """The step engine: the closed form and the relative steps of a rule agree without external writes."""
 
 import math
+from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.core.dropins.step_engine import UNCHANGED, FractionalRule, StepEngine, rule_over
+from paramsched.core.dropins.step_engine import UNCHANGED, FractionalRule, StepEngine, ValueRows, rule_over
 from paramsched.core.schedules import rules
 from paramsched.core.schedules.rules import Rule
 
@@ -120,3 +122,75 @@ def test_values_before_the_first_tick_equal_the_first_value():
 def test_columns_that_overflow_are_infinite_without_a_warning():
     with np.errstate(all="raise"):
         assert StepEngine(rules.exponential(1e200), bases=[1.0]).values_at(5) == [math.inf]
+
+
+class Counting:
+    """A rule that halves at each tick, and the number of ticks of each call."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def closed_form(self, ticks):
+        self.sizes.append(len(ticks))
+        return 0.5**ticks, np.zeros(len(ticks))
+
+    def step_columns(self, ticks):
+        self.sizes.append(len(ticks))
+        zeros = np.zeros(len(ticks))
+        return SimpleNamespace(a=zeros + 0.5, b=zeros, c=zeros, e=zeros)
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda engine, tick: engine.values_at(tick), lambda engine, tick: engine.step_into(tick)]
+)
+def test_ticks_are_computed_in_growing_blocks_while_the_caller_advances(ask):
+    rule = Counting()
+    engine = StepEngine(rule, bases=[1.0])
+    ticks = [0, 0, *range(1, 34), 33, *range(34, 1058), 5000, 5000, 5001, 7000]
+
+    for tick in ticks:
+        ask(engine, tick)
+
+    assert rule.sizes == [1, 32, 1024, 1024, 1, 32, 1]
+
+
+@pytest.mark.parametrize(("groups", "most"), [(1, 1024), (128, 1024), (129, 1016), (1000, 131), (200_000, 1)])
+def test_a_block_has_at_most_a_thousand_ticks_and_a_hundred_thousand_values(groups, most):
+    engine = StepEngine(rules.exponential(0.5), bases=[1.0] * groups)
+    sizes = set()
+    for tick in (0, 1, *range(2, 34)) if most > 1 else (0, 1):
+        engine.values_at(tick)
+        sizes.add(len(engine.table.rows))
+
+    assert max(sizes) == most
+
+
+def test_ticks_with_the_same_values_share_a_list():
+    engine = StepEngine(rules.step(3, 0.5), bases=BASES)
+    rows = [engine.values_at(tick) for tick in range(1, 9)][1:]
+    different = [StepEngine(rules.exponential(0.5), bases=BASES).values_at(tick) for tick in (1, 2)]
+
+    assert [one is other for one, other in pairwise(rows)] == [False, True, True, False, True, True]
+    assert different[0] is not different[1]
+
+
+def test_a_value_between_two_ticks_is_computed_there():
+    engine = StepEngine(rules.linear(0.0, 1.0, over=4), bases=BASES)
+
+    assert engine.values_at(2) == [0.5, 0.2]
+    assert engine.values_at(2.5) == [0.625, 0.25]
+    assert engine.values_at(3) == pytest.approx([0.75, 0.3])
+
+
+def test_a_table_may_have_one_parameter_and_a_column_of_zeros():
+    assert ValueRows(lambda t: [t], [[1.0, 2.0]]).row(3) == [3.0, 6.0]
+    assert ValueRows(lambda t: [t * 0.0, t], [[1.0, 2.0], [3.0, 4.0]]).row(2) == [6.0, 8.0]
+    assert ValueRows(lambda t: [t, t * 0.0], [[1.0, 2.0], [3.0, 4.0]]).row(2) == [2.0, 4.0]
+    assert ValueRows(lambda t: [t, t], [[1.0, 1.0], [3.0, 3.0]]).row(2) == [8.0, 8.0]
+    assert ValueRows(lambda t: [t], [[]]).row(2) == []
+
+
+def test_a_rule_over_an_integer_length_is_the_rule_itself():
+    assert rule_over(4.0, lambda n: rules.step(n, 0.5)) == rules.step(4, 0.5)
+    assert type(rule_over(4.5, lambda n: rules.step(n, 0.5))) is FractionalRule
+    assert type(rule_over(math.inf, lambda n: rules.step(n, 0.5))) is FractionalRule

@@ -142,8 +142,7 @@ def scale_by_functions(
     try:
         return [value for group, by in pairs for value in [group["lr"] * by(t)] for group["lr"] in [value]]
     except BaseException:
-        written = len(groups) - 1 - len(list(pairs))
-        set_floats(groups[:written], previous)
+        set_floats(groups, previous)
         raise
 
 
@@ -256,8 +255,6 @@ def all_floats(groups: Iterable[Mapping[str, Any]], field: str = "lr") -> bool:
 
 def python_number(value: Any) -> Any:
     """Convert a NumPy number to a Python number, so that a scheduler's state contains only plain data."""
-    if type(value) is float:
-        return value
     return value.item() if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0 else value
 
 
