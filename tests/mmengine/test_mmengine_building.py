@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, ReduceOnPlateauLR, StepLR, build_param_scheduler
+from paramsched.mmengine.schedulers import (
+    PARAM_SCHEDULERS,
+    LinearMomentum,
+    OneCycleLR,
+    ReduceOnPlateauLR,
+    StepLR,
+    build_param_scheduler,
+)
 from paramsched.mmengine.schedulers.registry import Registry
 from support.tables import table
 
@@ -80,6 +87,43 @@ def test_a_plateau_compares_by_its_rule(rule, threshold_rule, metrics, reduced):
         before = rate
 
     assert found == reduced
+
+
+def test_a_verbose_plateau_prints_each_reduction(capsys):
+    plateau = ReduceOnPlateauLR(sgd(), factor=0.5, patience=0, verbose=True)
+
+    for loss in (1.0, 2.0, 0.5):
+        plateau.step({"loss": loss})
+
+    assert capsys.readouterr().out == "Adjusting parameter value of group 0 to 5.0000e-02 in epoch 1.\n"
+
+
+def test_a_group_that_is_added_later_has_the_cycle_of_the_last_group():
+    optimizer = sgd()
+    scheduler = OneCycleLR(optimizer, eta_max=[0.2], total_steps=9)
+    used = []
+    for step in range(8):
+        if step == 3:
+            optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 7.0})
+        optimizer.step()
+        scheduler.step()
+        used.append([group["lr"] for group in optimizer.param_groups])
+
+    assert all(len({*rates}) == 1 for rates in used)
+    assert len({*map(tuple, used)}) == 8
+    assert optimizer.param_groups[1]["max_lr"] == 0.2
+
+
+def test_the_betas_of_adam_may_be_tensors():
+    def rates(kind):
+        optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], betas=(kind(0.9), kind(0.999)), foreach=False)
+        scheduler = LinearMomentum(optimizer, start_factor=0.3, end=50)
+        for _ in range(40):
+            optimizer.step()
+            scheduler.step()
+        return [float(one) for one in optimizer.param_groups[0]["betas"]]
+
+    assert rates(torch.tensor) == torch.tensor(rates(lambda beta: torch.tensor(beta).item())).tolist()
 
 
 # ---------------------------------------------------------------------- the registry

@@ -83,6 +83,9 @@ CHANGES = [
     ([step(), momentum()], [step(), momentum(start_factor=0.25)]),
     ([step(begin=1)], [step(begin=3)]),
     ([{"type": "OneCycleLR", "eta_max": 1.0, "total_steps": 40, "by_epoch": False}],) * 2,
+    tuple(
+        [{"type": "OneCycleLR", "eta_max": [peak, 0.5], "total_steps": 40, "by_epoch": False}] for peak in (1.0, 0.3)
+    ),
     ([{"type": "PolyLR", "power": 2.0, "by_epoch": False}], [{"type": "PolyLR", "power": 1.0, "by_epoch": False}]),
     ([{"type": "MultiStepLR", "milestones": [2, 5]}], [{"type": "MultiStepLR", "milestones": [3, 4], "gamma": 0.5}]),
 ]

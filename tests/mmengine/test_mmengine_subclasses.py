@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import sys
 import warnings
 from collections import Counter
 
@@ -254,3 +255,13 @@ def test_a_class_that_also_derives_from_mmengines_is_seen_as_itself():
 
     assert scheduler.__class__ is Both
     assert ours.StepLR(sgd(), 2).__class__.__mro__.count(peer.StepLR) == 1
+
+
+def test_without_mmengine_an_object_has_its_own_class(monkeypatch):
+    for name in [one for one in sys.modules if one.partition(".")[0] == "mmengine"]:
+        monkeypatch.delitem(sys.modules, name)
+
+    class Mine(ours.StepLR):
+        pass
+
+    assert Mine(sgd(), 2).__class__ is Mine

@@ -220,6 +220,11 @@ def test_a_class_that_no_plan_can_express_is_rejected_with_an_alternative(cls, f
     assert "Pass it to a Runner" in str(refusal.value)
 
 
+def test_a_class_whose_end_is_unknown_reports_a_missing_length(cls):
+    with pytest.raises(ps.errors.MissingFact, match=r"QuadraticWarmupLR\(end=…\): .* the length of the run is unknown"):
+        dialect.to_plan({"type": cls})
+
+
 def test_a_converted_class_reports_a_missing_epoch_length(cls):
     config = {"param_scheduler": {"type": cls, "end": 2, "convert_to_iter_based": True}, "train_cfg": {"max_epochs": 3}}
 
@@ -275,6 +280,7 @@ def test_a_class_that_reads_the_progress_of_the_run_is_traced_as_in_a_run(by_epo
 
     hub = MessageHub.get_current_instance()
     hub.update_info("iter", 999)  # of an earlier run
+    hub.pop_info("epoch")
     cls = linear_lr_interval()
     counts = {"begin": 3, "end": peer.EPOCHS if by_epoch else peer.EPOCHS * peer.LENGTH, "interval": 2}
     config = {"type": cls, "start_factor": 0.5, "end_factor": 0.0, "by_epoch": by_epoch, **counts}

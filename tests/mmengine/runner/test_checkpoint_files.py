@@ -374,6 +374,27 @@ def test_random_states_are_checked_only_for_the_processes_that_saved_them(checkp
     require_fit(fit, checkpoint, 0)
 
 
+def test_each_of_several_models_and_optimizers_has_its_own_file(checkpoint):
+    first, second = model((2, 3), (3, 1)), model((5, 2))
+    torch.save(second.state_dict(), checkpoint / "pytorch_model_1.bin")
+    torch.save(sgd(second).state_dict(), checkpoint / "optimizer_1.bin")
+    both = fitted(first)
+    both._models.append(second)
+    both._optimizers.append(sgd(second))
+
+    require_fit(both, checkpoint, 1)
+    both._models[1] = model((5, 3))
+    with pytest.raises(StateError, match=r"pytorch_model_1\.bin: 0\.weight has shape"):
+        require_fit(both, checkpoint, 1)
+
+
+def test_a_checkpoint_without_its_weights_is_refused(checkpoint):
+    (checkpoint / "pytorch_model.bin").unlink()
+
+    with pytest.raises(StateError, match=r"model\.safetensors: it is missing"):
+        load_weights(model((2, 3), (3, 1)), checkpoint)
+
+
 def tied():
     network = model((2, 2), (2, 2))
     network[1].weight = network[0].weight

@@ -332,6 +332,9 @@ class RuleScheduler(_ParamScheduler):
     def _write_into_groups(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
         """Write the param-group entries that this scheduler reads, before the first tick."""
 
+    def _write_arguments(self) -> None:
+        """Write these entries again, because the arguments differ from those of a loaded checkpoint."""
+
     def _get_value(self) -> list[float]:
         """Return the present values after step `last_step` of the rule."""
         present, held = self._present_values(), vars(self)

@@ -211,10 +211,14 @@ def restore(
     for line in lines:
         _log.warning("%s (using %s)", line, "the new value" if on_change == "new" else "the checkpoint's value")
     for (mine, theirs, _), changes in zip(pairs, compared, strict=True):
-        fields = {scheduler.param_name for scheduler, found in changes if found and on_change == "new"}
+        changed = [scheduler for scheduler, found in changes if found and on_change == "new"]
+        fields = {scheduler.param_name for scheduler in changed}
         for scheduler, state in zip(mine, theirs, strict=True):
             if _load_progress(scheduler, state, with_arguments=on_change == "checkpoint"):
                 fields.add(scheduler.param_name)
+        for scheduler in changed:
+            if isinstance(scheduler, RuleScheduler):
+                scheduler._write_arguments()
         _write_present_values(mine, fields, epoch_length)
     return lines
 

@@ -65,9 +65,18 @@ class OneCycleParamScheduler(RuleScheduler):
         ends = ((group["max_lr"], group["initial_lr"], group["min_lr"]) for group in self.optimizer.param_groups)
         return [float(one_cycle_values(tick, self.total_steps, *three, *shape)[0]) for three in ends]
 
-    def _replay_for_group(self, index: int) -> None:  # a new group uses the cycle of the last group
-        group = self.optimizer.param_groups[index]
-        self._write_ends([group], [self.eta_max[-1] if isinstance(self.eta_max, (list, tuple)) else self.eta_max])  # type: ignore[list-item]  # a list when per group
+    def _replay_for_group(self, index: int) -> None:
+        self._write_arguments_of_group(index)
+
+    def _write_arguments(self) -> None:
+        for index, _ in enumerate(self.optimizer.param_groups):
+            self._write_arguments_of_group(index)
+
+    def _write_arguments_of_group(self, index: int) -> None:
+        """Write the first, the highest and the last lr; a later group uses the cycle of the last group."""
+        group, peaks = self.optimizer.param_groups[index], self.eta_max
+        peak: Any = peaks[min(index, len(peaks) - 1)] if isinstance(peaks, (list, tuple)) else peaks
+        self._write_ends([group], [peak])
         self.base_values[index] = group["initial_lr"]
 
 
