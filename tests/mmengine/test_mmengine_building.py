@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from paramsched.errors import InvalidArgument
 from paramsched.mmengine.schedulers import (
     PARAM_SCHEDULERS,
+    ConstantLR,
     LinearMomentum,
     OneCycleLR,
     ReduceOnPlateauLR,
@@ -96,6 +98,37 @@ def test_a_verbose_plateau_prints_each_reduction(capsys):
         plateau.step({"loss": loss})
 
     assert capsys.readouterr().out == "Adjusting parameter value of group 0 to 5.0000e-02 in epoch 1.\n"
+
+
+def test_a_factor_of_zero_ends_with_the_value_before_its_window():
+    optimizer = sgd()
+    scheduler = ConstantLR(optimizer, factor=0.0, begin=2, end=5)
+    optimizer.param_groups[0]["lr"] = 0.05
+    used = []
+    for _ in range(5):
+        optimizer.step()
+        scheduler.step()
+        used.append(optimizer.param_groups[0]["lr"])
+
+    assert used == [0.05, 0.0, 0.0, 0.05, 0.05]
+
+
+def test_an_optimizer_without_momentum_is_named():
+    with pytest.raises(
+        ValueError, match=r"optimizer must support momentum .*: Adagrad has lr, .*Use SGD with momentum"
+    ):
+        LinearMomentum(torch.optim.Adagrad([torch.nn.Parameter(torch.ones(1))]), end=5)
+
+
+def test_a_state_of_more_groups_than_the_optimizer_has_is_refused_at_the_next_step():
+    first = sgd()
+    first.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))]})
+    scheduler = StepLR(sgd(), 2)
+    scheduler.load_state_dict(StepLR(first, 2).state_dict())
+
+    scheduler.optimizer.step()
+    with pytest.raises(InvalidArgument, match="2 base_values for 1 param groups"):
+        scheduler.step()
 
 
 def test_a_group_that_is_added_later_has_the_cycle_of_the_last_group():

@@ -58,6 +58,11 @@ def test_valid_schedulers_of_several_optimizers_have_no_problem(schedulers):
     assert problems(param_scheduler=schedulers) == ([], "")
 
 
+def test_the_check_of_a_verbose_scheduler_prints_nothing(capsys):
+    assert problems(param_scheduler={**STEP, "verbose": True}) == ([], "")
+    assert capsys.readouterr().out == ""
+
+
 @table(
     ("schedulers", "path", "said"),
     [

@@ -282,6 +282,14 @@ def test_several_optimizers_without_schedulers_by_name_are_errors():
     assert [line.split(":")[0] for line in no_part] == ["$.optim_wrapper.gen", "$.optim_wrapper.dis"]
 
 
+def test_a_config_file_that_is_not_python_is_an_error_with_its_line(tmp_path):
+    file = tmp_path / "config.py"
+    file.write_text("model = dict(\n")
+
+    with pytest.raises(ConfigError, match=r"config\.py:1:\d+: not Python"):
+        Runner.from_cfg(file)
+
+
 def test_a_config_file_reports_unsupported_and_misspelled_entries(tmp_path):
     file = tmp_path / "config.py"
     file.write_text(

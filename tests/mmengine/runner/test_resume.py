@@ -17,7 +17,8 @@ from torch import nn
 import paramsched as ps
 from paramsched.errors import PlanChanged, StateError
 from paramsched.mmengine import disk
-from paramsched.mmengine.runner import CheckpointHook, Runner
+from paramsched.mmengine.manifest import NEWEST
+from paramsched.mmengine.runner import CheckpointHook, Hook, Runner
 from support.runner_jobs import loader, network
 from support.runner_kills import Killer, assert_same_run, killed
 
@@ -286,11 +287,34 @@ def test_loading_only_weights_starts_a_new_run(stopped):
     assert f'"loss": {metrics["loss"]}' in last
 
 
-def test_resuming_without_a_checkpoint_starts_a_new_run(tmp_path):
-    whole = job(tmp_path / "whole", SCHEDULES["warmup"])
-    site = job(tmp_path / "asked", SCHEDULES["warmup"], resume=True)
+@pytest.mark.parametrize("exists", [False, True])
+def test_resuming_without_a_checkpoint_starts_a_new_run(exists, tmp_path, caplog):
+    settings = dict(param_scheduler=SCHEDULES["warmup"], train_cfg=dict(max_epochs=2))
+    whole = job(tmp_path / "whole", **settings)
+    if exists:
+        (tmp_path / "asked").mkdir()
+
+    with caplog.at_level(logging.INFO, "paramsched"):
+        site = job(tmp_path / "asked", resume=True, **settings)
 
     assert_same_run(site, whole)
+    assert caplog.text.count("no checkpoint in") == 1
+
+
+class Reads(Hook):
+    """Reads when the training begins which checkpoint a resumed run would load."""
+
+    def before_train(self, runner):
+        file = runner.work_dir / NEWEST
+        self.text = file.read_text() if file.exists() else ""
+
+
+def test_a_run_that_loads_only_weights_is_not_resumed_from_them(stopped, tmp_path):
+    reads, settings = Reads(), dict(param_scheduler=SCHEDULES["overlap"][:2], train_cfg=dict(max_epochs=1))
+
+    job(tmp_path / "new", load_from=stopped() / "iter_20", hooks=[reads], **settings)
+
+    assert reads.text == ""
 
 
 def test_an_unrelated_folder_is_not_a_checkpoint(tmp_path):

@@ -44,7 +44,7 @@ def rule_of_user_class(
         InvalidArgument: if the class rejects its arguments, or its values are not `a v + b base + c` at each step.
         MissingFact: if neither `end` nor the length of the run is known.
     """
-    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in _POINTS])
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(()))]} for _ in _POINTS])
     for name in ("lr", "momentum", "weight_decay", "dampening", "eps", "alpha"):
         _set_probing_values(optimizer, name)
         for group, (_, base) in zip(optimizer.param_groups, _POINTS, strict=True):
