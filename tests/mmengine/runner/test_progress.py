@@ -9,12 +9,14 @@ import re
 import struct
 import sys
 import termios
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from paramsched.mmengine.runner import Runner
+from paramsched.mmengine.runner.hooks import logger
 from support.runner_jobs import loader, network
 
 
@@ -54,3 +56,25 @@ def test_the_bar_has_its_columns_and_integers(columns, values, monkeypatch, tmp_
         assert line.rstrip().endswith("]")
         assert len(re.findall(r"=\d", line)) >= values
         assert all(len(number) >= 3 for number in re.findall(r"lr \d=([\d.e-]+)", line))
+
+
+@pytest.mark.parametrize(("is_hidden", "shown"), [(False, [2, 5]), (True, [])])
+def test_values_and_losses_are_read_only_if_they_are_shown(is_hidden, shown, monkeypatch):
+    read, updates = [], []
+    bar = SimpleNamespace(
+        disable=is_hidden, format_dict={"ncols": None}, set_postfix=lambda values, refresh: read.append(values),
+        update=lambda: updates.append(1),
+    )  # fmt: skip
+    run = SimpleNamespace(
+        max_iters=7, iter=0, training=SimpleNamespace(position=SimpleNamespace(iter=0)),
+        accelerator=SimpleNamespace(is_main_process=True), values=lambda: {("lr", ""): run.iter},
+    )  # fmt: skip
+    monkeypatch.setattr(logger, "tqdm", lambda **_: bar)
+    hook = logger.ProgressBarHook(interval=3)
+
+    hook.before_train(run)
+    for run.iter in range(7):
+        hook.after_train_iter(run, run.iter, outputs={"loss": 0.5})
+
+    assert read == [{"loss": "0.5000", "lr": str(one)} for one in shown]
+    assert len(updates) == 7

@@ -125,8 +125,8 @@ def _solve_tick(cls: type, found: list[float]) -> tuple[float, float, float]:
     rest = (a + b) * _SMALL
     c = 0.0 if abs(small - rest) <= _ROUNDING * abs(rest) else small - rest
     for (value, base), seen in zip(_CHECKED, checked, strict=True):
-        computed = a * value + b * base + c
-        if not abs(computed - seen) <= _TOLERANCE * max(abs(seen), abs(a * value), abs(b * base), abs(c)):
+        terms = (a * value, b * base, c)
+        if not abs(sum(terms) - seen) <= _TOLERANCE * max(map(abs, (seen, *terms))):
             raise InvalidArgument(
                 cls.__name__,
                 "its values are not a linear function of the present value and the base, so no plan can express them",
