@@ -388,6 +388,26 @@ def test_each_of_several_models_and_optimizers_has_its_own_file(checkpoint):
         require_fit(both, checkpoint, 1)
 
 
+@table("file", ["scaler.pt", "scheduler.bin", "optimizer.bin"])
+def test_each_other_file_of_a_checkpoint_is_read(file, tmp_path):
+    place = saved(tmp_path / file, accelerator=fitted(model((2, 3), (3, 1))))
+    fit = fitted(model((2, 3), (3, 1)))
+    if file == "scaler.pt":
+        fit.scaler = object()
+    if file == "scheduler.bin":
+        fit._schedulers.append(object())
+
+    torch.save({}, place / file)
+    if file == "optimizer.bin":
+        with pytest.raises(StateError, match=r"optimizer\.bin: it cannot be read; expected the state of an optimizer"):
+            require_fit(fit, place, 1)
+    else:
+        require_fit(fit, place, 1)
+    (place / file).write_bytes(b"damaged")
+    with pytest.raises(StateError, match=f"{file}: it cannot be read"):
+        require_fit(fit, place, 1)
+
+
 def test_a_checkpoint_without_its_weights_is_refused(checkpoint):
     (checkpoint / "pytorch_model.bin").unlink()
 

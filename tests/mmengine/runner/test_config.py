@@ -282,6 +282,44 @@ def test_several_optimizers_without_schedulers_by_name_are_errors():
     assert [line.split(":")[0] for line in no_part] == ["$.optim_wrapper.gen", "$.optim_wrapper.dis"]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("none.py", None, "it cannot be read: no such file"),
+        ("folder.py", "folder", "it cannot be read: not a regular file"),
+        ("config.py", b"\xff\xfe model = 3", "not valid UTF-8"),
+    ],
+)
+def test_a_config_file_that_cannot_be_read_is_named(name, content, found, tmp_path):
+    file = tmp_path / name
+    if content == "folder":
+        file.mkdir()
+    elif content is not None:
+        file.write_bytes(content)
+
+    with pytest.raises(ConfigError, match=rf"{name}.*{found}"):
+        Runner.from_cfg(file)
+
+
+class Broken:
+    """A loader whose length raises an error."""
+
+    def __iter__(self):
+        return iter(())
+
+    def __len__(self):
+        raise RuntimeError("the index is damaged")
+
+
+def test_an_error_that_a_users_object_raises_in_the_checks_is_a_problem():
+    with pytest.raises(ConfigError) as refusal:
+        Runner(**{**GOOD, "train_dataloader": Broken()})
+
+    assert [f"{one.path}: {one.found}" for one in refusal.value.diagnostics] == [
+        "$.train_dataloader: checking it raised RuntimeError: the index is damaged"
+    ]
+
+
 def test_a_config_file_that_is_not_python_is_an_error_with_its_line(tmp_path):
     file = tmp_path / "config.py"
     file.write_text("model = dict(\n")

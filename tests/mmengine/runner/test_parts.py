@@ -1,5 +1,6 @@
 """The parts of the Runner that need no run: run facts, hooks, loaders, models, metrics and wrappers."""
 
+import math
 import re
 from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from paramsched.mmengine.runner._building import (
     build_hook,
     build_loader,
     build_metrics,
+    build_model,
     build_wrappers,
     facts_for,
     is_hook,
@@ -329,6 +331,22 @@ class Mine(Hook):
 
 def kinds(hooks):
     return [type(one).__name__ for one in hooks]
+
+
+@table(
+    ("build", "config", "found"),
+    [
+        (build_model, {"type": dict}, "expected a torch.nn.Module, got dict"),
+        (build_model, 3, "expected a torch.nn.Module, got int"),
+        (build_model, {"type": nn.Linear}, r"type=<class '.*Linear'>, …\): TypeError: .*missing"),
+        (build_model, {"type": "nobodys"}, "KeyError: 'nobodys' is not in the model registry"),
+        (build_hook, {"type": dict}, "expected a hook, got dict"),
+        (build_hook, {"type": "ParamSchedulerHook", "count": "epochs"}, "count='epochs'"),
+    ],
+)
+def test_a_dict_that_builds_something_else_is_refused(build, config, found):
+    with pytest.raises(InvalidArgument, match=found):
+        build(config)
 
 
 def test_default_hooks_are_replaced_removed_and_sorted_by_priority():
@@ -666,6 +684,38 @@ def test_the_style_of_a_model_follows_from_its_methods():
         "train_step",
         "loss",
     ]
+
+
+class CallsItself(WithSteps):
+    """A model whose `train_step` runs its forward pass as `how` does."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.how, self.passes = how, 0
+
+    def train_step(self, data, optim_wrapper):
+        self.passes += 1
+        return {"loss": self.how(self, data)}
+
+
+def test_a_train_step_goes_through_the_prepared_model():
+    model = CallsItself(lambda one, data: one(data))
+    calls = ModelCalls(model, nn.Sequential(model, nn.Softplus()), None)
+
+    for passes in (1, 2):
+        loss = calls.train(torch.zeros(1), None)["loss"]
+        assert float(loss) == pytest.approx(math.log(2))
+        assert model.passes == passes  # the attributes are those of the model
+    assert type(calls._spread).__name__ == "CallsItself"
+    assert isinstance(calls._spread, CallsItself)
+
+
+def test_a_train_step_that_bypasses_the_prepared_model_is_refused():
+    model = CallsItself(lambda one, data: one.forward(data))
+
+    assert float(ModelCalls(model, model, None).train(torch.ones(1), None)["loss"]) == 1
+    with pytest.raises(ParamschedError, match=r"CallsItself.train_step: it did not call self\(…\)"):
+        ModelCalls(model, nn.Sequential(model), None).train(torch.ones(1), None)
 
 
 def test_batches_are_passed_by_keyword_or_position():

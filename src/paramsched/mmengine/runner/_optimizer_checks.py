@@ -32,15 +32,15 @@ from paramsched.mmengine.schedulers.base import _ParamScheduler
 
 def check_optimizers(
     config: Any, path: str, diagnostics: DiagnosticCollector, model: Any
-) -> Mapping[str, OptimWrapper | None]:
+) -> Mapping[str, OptimWrapper | None] | None:
     """Check `optim_wrapper`; return dummy wrappers to check `param_scheduler` on.
 
     Returns:
         A dict from the name of each optimizer to a wrapper of the configured class with one dummy parameter, or to
-        None if its config is invalid.
+        None if its config is invalid. None if there is no optimizer.
     """
     if config is None:
-        return {}
+        return None
     if not names_several(config):
         return {"": _check_wrapper(config, path, diagnostics)}
     if isinstance(model, nn.Module):
