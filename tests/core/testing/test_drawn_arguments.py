@@ -19,7 +19,7 @@ from paramsched.testing.drawing import Drawing, World, built, drawn_curve_argume
 WORLD = World(total=1000, epoch=20, batch=32, accumulation=1)
 
 
-def all_drawn(strategy: st.SearchStrategy[Any], examples: int = 150) -> list[Any]:
+def all_drawn(strategy: st.SearchStrategy[Any], examples: int = 100) -> list[Any]:
     """Return values that a strategy draws, the same ones each time."""
     found: list[Any] = []
 
@@ -80,8 +80,8 @@ def test_lengths_are_in_each_unit_and_only_a_stage_is_given_by_its_end():
     assert units == {"updates", "percent", "epochs", "samples"}
     assert not any(Duration.of(one).until for one in lengths)
     assert any(Duration.of(one).until for one in of(DurationLike, "over"))
-    assert {one for one in all_drawn(durations(WORLD), 400) if isinstance(one, int)} >= {0, 1, 100, 1000}
-    assert max(one for one in all_drawn(durations(WORLD), 400) if isinstance(one, int) and one != 1000) == 100
+    assert {one for one in all_drawn(durations(WORLD), 200) if isinstance(one, int)} >= {0, 1, 100, 1000}
+    assert max(one for one in all_drawn(durations(WORLD), 200) if isinstance(one, int) and one != 1000) == 100
 
 
 def test_curves_are_those_of_the_library_or_straight():
