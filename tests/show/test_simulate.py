@@ -90,6 +90,13 @@ def test_the_learning_rates_come_first_and_then_the_other_fields_by_name():
     assert read.keys() == tuple((field, group) for field in ("lr", "momentum") for group in (0, 1))
 
 
+@pytest.mark.parametrize("updates", [0, -1, True, 1.0])
+def test_at_least_one_update_is_simulated(updates):
+    assert show.simulate(peers.StepLR(optimizer(), 7), 1)["lr", 0].tolist() == [0.1]
+    with pytest.raises(ps.InvalidArgument, match="expected a positive number of updates"):
+        show.simulate(peers.StepLR(optimizer(), 7), updates)
+
+
 def test_an_object_without_an_optimizer_is_rejected():
     for nothing in (object(), optimizer()):
         with pytest.raises(ps.InvalidArgument, match="it has no optimizer"):

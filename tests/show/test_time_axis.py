@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -53,6 +54,13 @@ def test_updates_with_larger_batches_are_wider_on_an_axis_of_samples():
     assert axis.main.at([50, 100]).tolist() == [500, 2000]
     assert axis.place([50, 75, 100]).tolist() == [0.25, 0.625, 1.0]
     assert axis.edges(4).tolist() == [0, 50, 67, 84, 100]
+
+
+def test_the_end_of_the_run_belongs_to_the_last_column():
+    for axis in (axis_of(traced()), axis_of(growing(), unit="samples")):
+        columns = axis.columns_of(np.array([0, axis.total - 1, axis.total]), 10).tolist()
+
+        assert columns == [0, 9, 9]
 
 
 def test_matplotlib_uses_the_unit_of_the_axis():

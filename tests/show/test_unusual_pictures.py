@@ -68,6 +68,12 @@ def test_points_without_updates_are_refused(points, said):
     assert said in str(caught.value)
 
 
+def test_the_largest_update_of_a_log_is_drawn():
+    picture = show.picture(curves(), log={("lr", "g0"): ([2**40], [0.1])})
+
+    assert picture.axis.total == 2**40 + 1
+
+
 def test_matplotlib_colors_many_curves_and_shades_differences():
     trace = curves(12)
     used = {("lr", "g0"): (np.arange(100), np.where(np.arange(100) // 10 % 2, 0.0, trace["lr", "g0"]))}

@@ -155,7 +155,7 @@ def _log_scale(has_zero: bool, least: float, bottom: float, top: float) -> Scale
         ticks = [(mark, short_number(mark)) for mark in _marks_within(low, high)]
     hidden = least < low * (1 - 1e-9)
     if has_zero or hidden:  # a strip below the lowest mark, for zeros and hidden values
-        lowest = next((text for value, text in ticks if value == low), short_number(low, 1))
+        lowest = next((text for value, text in ticks if value == low), short_number(low))
         ticks = [(0.0, f"<{lowest}" if hidden else "0"), *ticks]
         low = max(low / 10 ** (_STRIP * (math.log10(high) - math.log10(low))), 1e-320)
     return Scale(low, high, True, tuple(ticks))
@@ -264,7 +264,8 @@ class TimeAxis:
         times = np.asarray(updates, dtype=np.float64)
         if self.is_even:
             return times / self.total
-        return np.asarray(self.main.at(times) / self.main.amounts[-1])
+        found: Floats = self.main.at(times) / self.main.amounts[-1]
+        return found
 
     def update_at(self, places: ArrayLike) -> Floats:
         """Return the updates at positions from 0 (left) to 1 (right): the inverse of `place`."""
