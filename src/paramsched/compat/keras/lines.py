@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
 from paramsched.core.base.ranges import Ge
+from paramsched.core.feedback.plateau import plateau
 from paramsched.core.files.arguments import to_level
 from paramsched.core.schedules import (
     Schedule,
@@ -96,3 +97,20 @@ def _polynomial(
 def _piecewise(boundaries: Sequence[int], values: Sequence[float], name: str = "PiecewiseConstant") -> Schedule:
     begins = [0, *(one + 1 for one in boundaries)]  # a boundary acts one update late
     return piecewise(tuple((begin, to_level(value)) for begin, value in zip(begins, values, strict=True)))
+
+
+@call_named(CALLS, "ReduceLROnPlateau")
+def _plateau(
+    monitor: str = "val_loss",
+    factor: float = 0.1,
+    patience: Annotated[int, Ge(0)] = 10,
+    verbose: int = 0,
+    mode: Literal["auto", "min", "max"] = "auto",
+    min_delta: float = 1e-4,
+    cooldown: Annotated[int, Ge(0)] = 0,
+    min_lr: float = 0.0,
+) -> Schedule:
+    better = ("max" if "acc" in monitor else "min") if mode == "auto" else mode
+    # Keras reduces at value number `patience`, and its cooldown includes its last value.
+    waits, cools = max(0, patience - 1), max(0, cooldown - 1)
+    return constant() * plateau(monitor, better, factor, waits, min_delta, "abs", cools, to_level(min_lr))

@@ -80,6 +80,7 @@ def meant_by(name: str) -> tuple[str, OtherName] | None:
     rows = other_names()
     site = {letters_of(last), letters_of(name)}
     found = [rows[place] for place in sorted(place for letters in site for place in places.get(letters, ()))]
+    found.sort(key=lambda hit: hit[1][0] != last)  # Keras' ExponentialDecay in front of optax's exponential_decay
     return next((hit for hit in found if hit[0] in spaces), found[0] if found else None)
 
 
@@ -105,6 +106,10 @@ def with_library(name: str, keywords: Iterable[str]) -> str:
     >>> with_library("WarmupCosineLR", ["warmup_num_steps"]), with_library("WarmupCosineLR", ["max_iters"])
     ('deepspeed.WarmupCosineLR', 'WarmupCosineLR')
     """
+    keywords = set(keywords)
+    is_callback = "optimizer" not in keywords and not keywords.isdisjoint(("monitor", "min_delta"))
+    if name == "ReduceLROnPlateau" and is_callback:
+        return f"keras.{name}"
     is_deepspeed = "." not in name and not _OF_DEEPSPEED.isdisjoint(keywords)
     return f"deepspeed.{name}" if is_deepspeed and (meant_by(f"deepspeed.{name}") or ("",))[0] == "deepspeed" else name
 

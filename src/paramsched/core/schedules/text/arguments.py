@@ -267,7 +267,9 @@ def _of_text(param: Param, text: str, names: Mapping[str, Callable[..., Any]]) -
         if isinstance(tree, List) and len(tree.items) == 1 and isinstance(tree.items[0], List):  # the text has brackets
             return tree.items[0]
         return tree
-    if kind == "choice" and (near := certain_name(text, [one for one in param.choices if isinstance(one, str)])):
+    choices = [one for one in param.choices if isinstance(one, str)] if kind == "choice" else []
+    long = next((one for one in choices if re.fullmatch(f"{re.escape(one)}im(um|ize|ise)", text.lower())), None)
+    if choices and (near := long or certain_name(text, choices)):  # "minimum" is "min"
         return Text(near), Mend("name", tuple(map(str, text_leaves(text))), tuple(map(str, text_leaves(near))))
     if kind in ("schedule", "rule") and ("(" in text or (_NUMBER.fullmatch(text) and "%" not in text)):
         return _tree(text, names)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
+from itertools import combinations
 from typing import Any, Final, TypeAlias, final
 
 from paramsched.core.advice.calls import example_call, plain_builder
@@ -37,7 +38,13 @@ from paramsched.core.schedules.text.arguments import (
 )
 from paramsched.core.schedules.text.grammar import BINDS, EXAMPLE_LINE, quoted, tree_of
 from paramsched.core.schedules.text.keywords import PREFIX, meant_keyword
-from paramsched.core.schedules.text.names import NameProblem, is_optimizer, unknown_call, unknown_word
+from paramsched.core.schedules.text.names import (
+    NameProblem,
+    is_optimizer,
+    unknown_call,
+    unknown_word,
+    variables_problem,
+)
 from paramsched.core.schedules.text.peer_lines import line_of_own_call
 from paramsched.core.schedules.text.printing import text_of
 from paramsched.core.time.duration import UNIT_NAMES
@@ -199,18 +206,27 @@ class Builder:
                 return BROKEN, node
             return self._broken(node, option)
         error = self._parse_error(place, problem.found, code=problem.code, write=problem.example, is_example=True)
-        head = node.head if isinstance(node, Call) else place
+        head = node.head if isinstance(node, Call) and node.name not in BINDS else place
         if problem.meant is None:
-            if isinstance(node, Call):
+            if isinstance(node, Call) and not problem.is_read:
                 for one in node.args:
                     if not is_optimizer(one):
                         self.value(one)
                 for key in node.kwargs:
                     self.value(key.value)
+            elif problem.is_read:  # slips in its arguments have no meaning either
+                self._forget(place)
             self.report(error, head)
             return BROKEN, node
         self.report(error, head, problem.mend)
         return self.value(problem.meant, param)
+
+    def _forget(self, place: Place) -> None:
+        """Drop the problems in a range of the text."""
+        begin, end = place.begin or 0, place.end or 0
+        is_kept = [one.span is None or not begin <= one.span[0] <= one.span[1] <= end for one in self.found]
+        self.found = [one for one, kept in zip(self.found, is_kept, strict=True) if kept]
+        self.places = [one for one, kept in zip(self.places, is_kept, strict=True) if kept]
 
     # ---- calls
 
@@ -226,6 +242,8 @@ class Builder:
                     and (choice := quoted_choice(node, param, self.text))
                 ):
                     return self._unquoted(node, choice)
+                if (problem := variables_problem(node, param, self.names)) is not None:
+                    return self._mended_name(node, problem, param)
                 return self._operator(node)
             space, _, last = name.partition(".")
             function = FAMILIES.get(last) if space == "curves" else RULES.get(last) if space == "rules" else None
@@ -526,7 +544,11 @@ class _CallRepair:
                 named = sited.argument if builder.is_data and sited.argument in self._given() else None
                 place = self.node.place if wrong is None and named is None else self._place(wrong or named or "")
                 mend = self._repair(wrong) or self._as_advised(error)
-                if mend is None and wrong is not None and (example := self._with_keyword(wrong)):
+                if (
+                    mend is None
+                    and wrong is not None
+                    and (example := self._with_keyword(wrong) or self._with_choice(wrong))
+                ):
                     sited = sited.changed(write=example, is_example=True)
                 builder.report(sited, place, *([mend] if mend else []))
                 if mend is None or any(value is BROKEN for value in self._values()):
@@ -816,21 +838,34 @@ class _CallRepair:
         return Mend("order", new=(able[0].name,))
 
     def _with_keyword(self, wrong: str) -> str:
-        """Return the call with its last value, a number, passed by keyword: `plateau("val_loss", patience=5)`.
+        """Return the call with its last numbers passed by keyword: `plateau("val_loss", factor=0.5, patience=5)`.
 
-        The number may fit several arguments; the first one that accepts it is shown.
+        The numbers may fit several arguments; the first ones that accept them are shown.
         """
-        is_last = 0 < len(self.args) <= len(self.order) and self.order[len(self.args) - 1].name == wrong
-        if self.kwargs or not is_last or self.builder.is_data or not _is_number(self.args[-1][0]):
+        at = next((place for place, one in enumerate(self.order[: len(self.args)]) if one.name == wrong), None)
+        numbers = [] if at is None else self.args[at:]
+        if self.kwargs or not numbers or self.builder.is_data or not all(_is_number(value) for value, _ in numbers):
             return ""
-        value, node = self.args[-1]
-        args, built = tuple(new for _, new in self.args[:-1]), [one for one, _ in self.args[:-1]]
-        for param in self.order[len(self.args) :]:
-            if param.kind not in ("count", "number"):
-                continue
+        args, built = tuple(new for _, new in self.args[:at]), [one for one, _ in self.args[:at]]
+        able = [one.name for one in self.order[(at or 0) + 1 :] if one.kind in ("count", "number")]
+        for names in combinations(able, len(numbers)):
             with suppress(InvalidArgument, *_FAILURES):
-                plain_builder(self.function)(*built, **{param.name: value})
-                return text_of(Call(self.name, args, (Keyword(param.name, node),)))
+                given = dict(zip(names, numbers, strict=True))
+                plain_builder(self.function)(*built, **{name: value for name, (value, _) in given.items()})
+                return text_of(Call(self.name, args, tuple(Keyword(name, node) for name, (_, node) in given.items())))
+        return ""
+
+    def _with_choice(self, wrong: str) -> str:
+        """Return the call with the first choice in place of an unknown one, so that its other arguments are kept."""
+        kwargs = [(key, value) for key, value in self.kwargs if key.name != wrong]
+        choice = next((one for one in self.params[wrong].choices if isinstance(one, str)), None)
+        if len(kwargs) == len(self.kwargs) or choice is None or self.builder.is_data:
+            return ""
+        with suppress(InvalidArgument, *_FAILURES):
+            named = {key.name: value for key, value in kwargs} | {wrong: choice}
+            plain_builder(self.function)(*[value for value, _ in self.args], **named)
+            keys = tuple(key._replace(value=Text(choice)) if key.name == wrong else key for key, _ in self.kwargs)
+            return text_of(Call(self.name, tuple(new for _, new in self.args), keys))
         return ""
 
     def _as_advised(self, error: InvalidArgument) -> Mend | None:

@@ -181,6 +181,10 @@ class _Parser:
 
     def _not_in_a_line(self, here: Token) -> ParseError:
         site = f'"{shortened_text(self.text)}" at character {here.begin + 1}'
+        if here.word == "lambda":
+            example, span = 'from_function("my_function")', (here.begin, here.end)
+            found = "a plan contains the name of a registered function, not its code"
+            return ParseError(site, found, write=example, is_example=True, text=self.text, span=span)
         found = f"{here.word} is not part of a schedule's text"
         return ParseError(site, found, LINE_SYNTAX, text=self.text, span=(here.begin, here.end))
 
@@ -550,6 +554,11 @@ class _Parser:
             raise self._not_in_a_line(here)
         if name == "until" and after.kind == "number":
             return self._until(here)
+        is_item = after.kind == "[" and after.begin == end and self._next(2).kind == "]"
+        if is_item and name not in self.names and not name.startswith(("curves.", "rules.", "betas")):
+            self._at += 3  # an item of a program's config, which is a variable: args["epochs"]
+            end = self._tokens[self._at - 1].end
+            return Word(self.text[begin:end], Place("", begin, end))
         if after.kind == "-":
             name, end = self._with_dashes(name, begin, end)
             after = self._tokens[self._at]

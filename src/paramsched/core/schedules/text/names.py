@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from paramsched.core.advice.calls import example_call
@@ -17,15 +18,18 @@ from paramsched.core.advice.peer_words import (
 from paramsched.core.base.advise import GRAMMAR, Mend
 from paramsched.core.base.codes import UNKNOWN_NAME
 from paramsched.core.base.near_names import certain_name, did_you_mean, shortened_text
-from paramsched.core.base.node import Call, Keyword, List, Node, Number, Text, Word
+from paramsched.core.base.node import Call, Keyword, List, Node, Number, Text, Word, names_called
 from paramsched.core.base.params import Param, params_of, required_names
 from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text, unknown_curve
 from paramsched.core.schedules.affine import NEIGHBOR_LEVELS
+from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.registry import RULES, SHAPES
 from paramsched.core.schedules.text.arguments import without_places
 from paramsched.core.schedules.text.grammar import EXAMPLE_LINE, is_field, tree_of
-from paramsched.core.schedules.text.peer_lines import calls_named, schedule_of_call
+from paramsched.core.schedules.text.peer_lines import STATE, calls_named, schedule_of_call
 from paramsched.core.schedules.text.printing import text_of
+from paramsched.core.schedules.text.variables import example_without_variables, variables_in, variables_of_call
+from paramsched.errors import InvalidArgument
 
 _OTHER_NAMES: Final = {
     "max": "maximum", "min": "minimum", "clip": "clamp", "1cycle": "one_cycle",
@@ -35,17 +39,33 @@ _OTHER_NAMES: Final = {
 """Other names of functions here, with the same arguments."""
 
 _OPTIMIZER: Final = re.compile(r"(?:self\.)?(?:optimizer|optim|opt)\w*")
+_MOST_VARIABLES: Final = 4  # in a message
+_NOT_VARIABLES: Final = frozenset(
+    ("none", "null", "nil", "true", "false", "prev", "next", *NEIGHBOR_LEVELS, *CONSTANTS, *FAMILIES)
+)
+_OF_NUMBERS: Final = ("length", "number", "count", "level", "list", "pairs")
+"""The kinds of parameters whose arguments contain no schedule."""
 _Names = Mapping[str, Callable[..., Any]]
 
 
 class NameProblem(NamedTuple):
-    """What is wrong with a name, the tree that is meant (None if it is unclear), and an example."""
+    """What is wrong with a name.
+
+    Args:
+        found: the description.
+        meant: the tree that is meant; None if it is unclear.
+        mend: the correction.
+        example: an example of a line.
+        code: the code of the error.
+        is_read: True if the errors in the arguments of the call are reported, or have no meaning.
+    """
 
     found: str
     meant: Node | None = None
     mend: Mend = GRAMMAR
     example: str = EXAMPLE_LINE
     code: str = UNKNOWN_NAME
+    is_read: bool = False
 
 
 def unknown_word(node: Word, param: Param | None, names: _Names) -> NameProblem:
@@ -66,6 +86,8 @@ def unknown_word(node: Word, param: Param | None, names: _Names) -> NameProblem:
             return _near(last, RULES, "rule", lambda near: Word(f"rules.{near}", node.place))
         example = f"recurrence({example_call(RULES[last], name)})"
         return NameProblem(f"{name} is a function and needs brackets", example=example)
+    if (problem := variables_problem(node, param, names)) is not None:
+        return problem
     if space:
         return _with_prefix(name, names, lambda short: Word(short, node.place))
     if wants_curve and (name in CONSTANTS or name in FAMILIES):
@@ -91,6 +113,19 @@ def unknown_word(node: Word, param: Param | None, names: _Names) -> NameProblem:
     if peer := advice_for_name(name):
         return NameProblem(shortened_found(peer[0], name), example=peer[1] or EXAMPLE_LINE)
     return _near(name, known, "schedule", lambda near: Word(near, node.place))
+
+
+def variables_problem(node: Node, param: Param | None, names: _Names) -> NameProblem | None:
+    """Return what is wrong with an argument that contains variables of a program: `cosine(over=total_steps)`.
+
+    None if it contains none, or if a name may be that of a schedule.
+    """
+    if param is None or param.kind not in _OF_NUMBERS:
+        return None
+    if isinstance(node, (Word, Call)) and (node.name in _NOT_VARIABLES or is_field(node.name) or node.name == "%"):
+        return None  # other errors describe them
+    unknown = list(dict.fromkeys(variables_in(node, names)))
+    return NameProblem(f"a plan cannot contain variables: {_listed(unknown)}", is_read=True) if unknown else None
 
 
 def unknown_call(
@@ -121,6 +156,8 @@ def unknown_call(
         return _unknown_curve(last, lambda near: renamed(f"curves.{near}"))
     if space == "rules":
         return _near(last, RULES, "rule", lambda near: renamed(f"rules.{near}"))
+    if (problem := variables_problem(node, param, names)) is not None:
+        return problem
     if space:
         if last not in names and (meant_by(name) is not None):
             return _peer_call(node, names, value_of)
@@ -231,36 +268,148 @@ def _sequence(node: Call, name: str) -> NameProblem:
 
 def _peer_call(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, Node]]) -> NameProblem:
     """Return what is wrong with a call of a scheduler of another library, and the line with the same values."""
+    if node.name.rpartition(".")[2] == "get_scheduler":
+        return _get_scheduler(node, names, value_of)
     name = node.name
-    full = with_library(name, [key.name for key in node.kwargs])
+    keywords = [key.name for key in node.kwargs]
+    match node.args:
+        case (Word() as first, *_) if is_optimizer(first):
+            keywords.append("optimizer")
+        case (Text(value), *_) if value not in ("min", "max"):
+            keywords.append("monitor")
+    full = with_library(name, keywords)
     advice = advice_for_peer(full) or advice_for_name(name) or ("", "")
     found, example = shortened_found(advice[0].replace(full, name), name), advice[1] or EXAMPLE_LINE
-    args = node.args[1:] if node.args and is_optimizer(node.args[0]) else node.args
+    args = node.args[1:] if _has_optimizer(node, full) else node.args
+    bare = replace(node, name=full, args=args)
+    if advice[1].startswith("plateau(") and not full.startswith("keras."):
+        return _plateau(bare, found, example, names)
+    if unknown := variables_of_call(bare, names):
+        return _with_variables(bare, unknown, found, example, names, value_of)
     given = [value_of(one)[0] for one in args]
-    named = {key.name: value_of(key.value)[0] for key in node.kwargs}
-    schedule = schedule_of_call(name, given, named)
+    named = {key.name: value_of(key.value)[0] for key in node.kwargs if key.name not in STATE}
+    schedule = schedule_of_call(full, given, named)
     if schedule is None and not args and not node.kwargs:
         return NameProblem(found, example=example)
     if schedule is not None:
-        meant = _without_places(str(schedule), names)
-        library = (meant_by(full) or ("it",))[0]
-        simple = _until_it_rises(meant)
-        then = "rises again after it"
-        if simple is None:
-            simple, then = _one_cycle_of_base(meant), "moves the momentum or beta1 too, unless cycle_momentum=False"
-        if simple is not None:
-            found = f'"{shortened_text(name)}" is a name of {library}; {simple}. {library} {then}'
-        return NameProblem(found, meant, Mend("peer"), example)
+        return _meant_line(name, (meant_by(full) or ("it",))[0], found, schedule, names)._replace(example=example)
     if name.rpartition(".")[2] in (*SEQUENCES, "SequentialLR"):
-        return _sequence(Call(name, args, node.kwargs, node.place, node.head), name)
+        return _sequence(Call(name, args, node.kwargs, node.place, node.head), name)._replace(is_read=True)
     ours = _own_function(name, len(args), [key.name for key in node.kwargs])
-    if ours is None and not args and advice[1].startswith("plateau("):  # the metric is missing
-        keywords = tuple(key for key in node.kwargs if key.name in params_of(SHAPES["plateau"]))
-        example = text_of(Call("plateau", (Text("val_loss"),), keywords)) if len(keywords) == len(named) else example
     if ours is not None:
         meant = Call(ours, args, node.kwargs, node.place, node.head)
         return NameProblem(found, meant, Mend("other", (name,), (ours,)), example)
-    return NameProblem(found, example=example)
+    return NameProblem(found, example=example, is_read=True)
+
+
+_ARGUMENTS_OF_PLATEAU: Final = (
+    "mode",
+    "factor",
+    "patience",
+    "threshold",
+    "threshold_mode",
+    "cooldown",
+    "min_lr",
+    "eps",
+)
+"""The arguments of torch's plateau, in order."""
+
+
+def _plateau(node: Call, found: str, example: str, names: _Names) -> NameProblem:
+    """Return what is wrong with a plateau of another library. Its example has the numbers, and names a metric."""
+    params = params_of(SHAPES["plateau"])
+    given = dict(zip(_ARGUMENTS_OF_PLATEAU, node.args, strict=False)) | {key.name: key.value for key in node.kwargs}
+    kept = dict[str, Any]()
+    for name, one in given.items():
+        ours = "metric" if name == "monitor" else meant_argument(name, params, "plateau")
+        if ours is not None and name != "eps" and isinstance(one, (Number, Text)):  # torch's eps is a rate
+            kept[ours] = one
+    if unknown := variables_of_call(node, names):
+        found = _with_unknown(found, unknown)
+    try:
+        SHAPES["plateau"](**{name: one.value for name, one in kept.items()})
+    except (InvalidArgument, TypeError):
+        return NameProblem(found, example=example, is_read=True)
+    known = re.search(r'plateau\("(\w+)', example)
+    is_higher = kept.get("mode") is not None and kept["mode"].value == "max"
+    metric = kept.pop("metric", Text("val_accuracy" if is_higher or known is None else known[1]))
+    if (low := kept.get("min")) is not None and low.value:
+        kept["min"] = Call("absolute", (low,))
+    line = Call("plateau", (metric,), tuple(Keyword(name, one) for name, one in kept.items()))
+    return NameProblem(found, example=text_of(line) if kept or is_higher else example, is_read=True)
+
+
+def _has_optimizer(node: Call, full: str) -> bool:
+    """Return whether the first argument of a peer's call is the optimizer: a name that is not the only argument."""
+    if not node.args or is_optimizer(node.args[0]):
+        return bool(node.args)
+    is_first = isinstance(node.args[0], Word) and len(node.args) + len(node.kwargs) > 1
+    return is_first and (meant_by(full) or ("",))[0] in ("torch", "transformers", "timm", "deepspeed")
+
+
+def _with_variables(
+    node: Call,
+    unknown: list[str],
+    found: str,
+    example: str,
+    names: _Names,
+    value_of: Callable[[Node], tuple[Any, Node]],
+) -> NameProblem:
+    """Return what is wrong with a peer's call that contains variables of a program."""
+    line, total = example_without_variables(node, names, value_of) or (None, "")
+    found = _with_unknown(found, unknown)
+    if total:
+        found += f"; a schedule without a length ends with the run, so {total} is not needed"
+    if line is not None and any(key.name == "max_lr" and isinstance(key.value, Number) for key in node.kwargs):
+        found += "" if "absolute" in names_called(line) else "; max_lr is the base, the lr of the optimizer"
+    return NameProblem(found, example=example if line is None else text_of(line), is_read=True)
+
+
+def _with_unknown(found: str, unknown: list[str]) -> str:
+    return f"{found.partition(' (')[0]}. A plan cannot contain variables: {_listed(unknown)}"
+
+
+def _listed(unknown: list[str]) -> str:
+    listed = ", ".join(f'"{shortened_text(one)}"' for one in unknown[:_MOST_VARIABLES])
+    return f"{listed}, …" if len(unknown) > _MOST_VARIABLES else listed
+
+
+def _meant_line(name: str, library: str, found: str, schedule: Schedule, names: _Names) -> NameProblem:
+    """Return what is wrong with a peer's call that has a schedule with the same values."""
+    meant = _without_places(str(schedule), names)
+    simple = _until_it_rises(meant)
+    then = "rises again after it"
+    if simple is None:
+        simple, then = _one_cycle_of_base(meant), "moves the momentum or beta1 too, unless cycle_momentum=False"
+    if simple is not None:
+        found = f'"{shortened_text(name)}" is a name of {library}; {simple}. {library} {then}'
+    return NameProblem(found, meant, Mend("peer"))
+
+
+_CALL_OF_GET_SCHEDULER: Final = ("name", "optimizer", "num_warmup_steps", "num_training_steps")
+
+
+def _get_scheduler(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, Node]]) -> NameProblem:
+    """Return what is wrong with a call of `get_scheduler`, whose first argument is the name of the schedule."""
+    found, example = advice_for_peer("get_scheduler") or ("", EXAMPLE_LINE)
+    given = dict(zip(_CALL_OF_GET_SCHEDULER, node.args, strict=False)) | {key.name: key.value for key in node.kwargs}
+    kind = given.pop("name", None)
+    word = kind.value if isinstance(kind, Text) else kind.name.lower() if isinstance(kind, Word) else ""
+    name = f"transformers.{word.removeprefix('schedulertype.')}"
+    known = next((call.arguments for call in calls_named(name)), None)
+    if known is not None:
+        unused = (*_CALL_OF_GET_SCHEDULER[1:], "scheduler_specific_kwargs")
+        given = {key: one for key, one in given.items() if key in known or key not in unused}
+    bare = Call(name, (), tuple(Keyword(key, one) for key, one in given.items()), node.place, node.head)
+    if known is None and isinstance(kind, Word):
+        bare = Call(name, (kind,), bare.kwargs, node.place, node.head)
+    if unknown := variables_of_call(bare, names):
+        return _with_variables(bare, unknown, found, example, names, value_of)
+    schedule = schedule_of_call(name, [], {key: value_of(one)[0] for key, one in given.items() if key not in STATE})
+    if schedule is None:
+        return NameProblem(found, example=example, is_read=True)
+    found = f'{found.partition("; use ")[0]}; here it returns the schedule "{name.rpartition(".")[2]}"'
+    return _meant_line(node.name, "transformers", found, schedule, names)._replace(example=example)
 
 
 def _until_it_rises(node: Node) -> str | None:

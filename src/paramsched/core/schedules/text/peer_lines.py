@@ -18,7 +18,8 @@ from paramsched.core.schedules.text.arguments import fits
 from paramsched.errors import ParamschedError
 
 _Function = TypeVar("_Function", bound=Callable[..., Schedule])
-_STATE: Final = ("optimizer", "last_epoch", "last_step", "verbose", "param_name")  # without effect on the values
+STATE: Final = ("optimizer", "last_epoch", "last_step", "verbose", "param_name")
+"""Arguments without effect on the values."""
 
 
 class PeerCall(NamedTuple):
@@ -98,10 +99,10 @@ def schedule_of_call(name: str, positional: Sequence[Any], named: Mapping[str, A
     for call in calls_named(name):
         given = dict(zip(call.arguments, positional, strict=False)) | dict(named)
         is_once = len(given) == len(positional) + len(named)  # not too many arguments, and none of them twice
-        if not is_once or not given.keys() <= {*call.arguments, *_STATE}:
+        if not is_once or not given.keys() <= {*call.arguments, *STATE}:
             continue  # another library may have a scheduler of this name, with these arguments
         try:
-            return call.schedule(**{key: one for key, one in given.items() if key not in _STATE})
+            return call.schedule(**{key: one for key, one in given.items() if key not in STATE})
         except (ParamschedError, TypeError, ValueError, ArithmeticError):
             return None
     return None
