@@ -25,7 +25,7 @@ from paramsched.core.schedules.affine import NEIGHBOR_LEVELS
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.registry import RULES, SHAPES
 from paramsched.core.schedules.text.arguments import without_places
-from paramsched.core.schedules.text.grammar import EXAMPLE_LINE, is_field, tree_of
+from paramsched.core.schedules.text.grammar import BINDS, EXAMPLE_LINE, is_field, tree_of
 from paramsched.core.schedules.text.peer_lines import STATE, calls_named, schedule_of_call
 from paramsched.core.schedules.text.printing import text_of
 from paramsched.core.schedules.text.variables import example_without_variables, variables_in, variables_of_call
@@ -41,7 +41,7 @@ _OTHER_NAMES: Final = {
 _OPTIMIZER: Final = re.compile(r"(?:self\.)?(?:optimizer|optim|opt)\w*")
 _MOST_VARIABLES: Final = 4  # in a message
 _NOT_VARIABLES: Final = frozenset(
-    ("none", "null", "nil", "true", "false", "prev", "next", *NEIGHBOR_LEVELS, *CONSTANTS, *FAMILIES)
+    ("%", "none", "null", "nil", "true", "false", "prev", "next", *NEIGHBOR_LEVELS, *CONSTANTS, *FAMILIES)
 )
 _OF_NUMBERS: Final = ("length", "number", "count", "level", "list", "pairs")
 """The kinds of parameters whose arguments contain no schedule."""
@@ -122,7 +122,9 @@ def variables_problem(node: Node, param: Param | None, names: _Names) -> NamePro
     """
     if param is None or param.kind not in _OF_NUMBERS:
         return None
-    if isinstance(node, (Word, Call)) and (node.name in _NOT_VARIABLES or is_field(node.name) or node.name == "%"):
+    if isinstance(node, (Word, Call)) and (
+        node.name in _NOT_VARIABLES or is_field(node.name) or node.name.startswith(("ps.", "paramsched."))
+    ):
         return None  # other errors describe them
     unknown = list(dict.fromkeys(variables_in(node, names)))
     return NameProblem(f"a plan cannot contain variables: {_listed(unknown)}", is_read=True) if unknown else None
@@ -238,6 +240,8 @@ def _method(node: Call, name: str, names: _Names) -> NameProblem:
     function = names.get(ours)
     if function is None:
         return NameProblem(found)
+    if ours == "step" and isinstance(node.args[0], Call) and node.args[0].name not in (*names, *BINDS):
+        return NameProblem(found)  # the method of a scheduler of torch
     first = next(iter(params_of(function).values()), None)
     mend = Mend("grammar", (), (ours,))
     if first is not None and first.kind == "schedule":
