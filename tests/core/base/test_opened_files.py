@@ -10,11 +10,14 @@ import pytest
 from paramsched.core.base.files import (
     is_replaced,
     kind_of_file,
+    naming_errors,
     open_to_read,
     own_descriptor,
+    path_of_file,
     report_opened_files,
     write_whole_file,
 )
+from paramsched.errors import InvalidArgument
 
 
 def test_an_open_pipe_of_this_process_is_read_if_the_reader_is_bounded(tmp_path):
@@ -87,3 +90,22 @@ def test_every_opened_file_is_reported_and_an_empty_one_is_read(tmp_path):
         pass
 
     assert opened == [file]
+
+
+def test_a_path_that_no_file_can_have_is_refused():
+    assert path_of_file("a/b") == path_of_file(Path("a/b")) == Path("a/b")
+    for wrong in ("a\0b", Path("a\0b"), "\ud800"):
+        with pytest.raises(FileNotFoundError, match="invalid file name"):
+            path_of_file(wrong)
+    with pytest.raises(InvalidArgument, match=r"the file 5: expected a path, got int"):
+        path_of_file(5)
+
+
+def test_an_error_without_a_name_gets_that_of_the_file():
+    for name, expected in ((None, "plan.yaml"), ("other", "other")):
+        with pytest.raises(OSError, match="full") as refusal, naming_errors("plan.yaml"):
+            raise OSError(errno.ENOSPC, "full", name) if name else OSError(errno.ENOSPC, "full")
+        assert refusal.value.filename == expected
+    with pytest.raises(OSError, match="without a number") as refusal, naming_errors("plan.yaml"):
+        raise OSError("without a number")
+    assert refusal.value.filename is None

@@ -6,8 +6,9 @@ from types import FunctionType
 
 import pytest
 
+from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.base.problem import Advice, Problem
-from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.base.user_warnings import DiagnosticWarning, warn_user
 
 MIND = Problem(found="mind this")
 
@@ -58,3 +59,12 @@ def test_the_text_of_a_warning_is_the_printed_problem_with_its_code():
         warn_user(problem)
 
     assert str(caught[0].message) == "lr: a level of 3\\x1b[31m. Write lr=0.1 [PS207]"
+
+
+def test_a_warning_about_an_entry_has_its_diagnostic():
+    diagnostic = Diagnostic("$.lr", "too high", "Write 0.1", code="PS207")
+
+    with pytest.warns(DiagnosticWarning) as caught:
+        warn_user(diagnostic)
+
+    assert (caught[0].message.diagnostic, str(caught[0].message)) == (diagnostic, "$.lr: too high. Write 0.1")
