@@ -1,0 +1,181 @@
+"""Programs at the border of a rule have the values of torch: exact limits, nested compositions, changed options."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from support.tables import table
+from support.torch_cases import OURS, PEER
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def optimizer_of(*rates: float) -> Any:
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates]
+    return torch.optim.SGD(groups, lr=1.0, momentum=0.9)
+
+
+def rates_of(module: Any, build: Any, steps: int, *rates: float, change: Any = None) -> list[list[float]]:
+    """Return the lr of each group at construction and after each step; `change` is called after two steps."""
+    optimizer = optimizer_of(*(rates or (1.0,)))
+    scheduler = build(module, optimizer)
+    found = [[group["lr"] for group in optimizer.param_groups]]
+    for step in range(steps):
+        if step == 2 and change is not None:
+            change(scheduler)
+        optimizer.step()
+        scheduler.step()
+        found.append([group["lr"] for group in optimizer.param_groups])
+    return found
+
+
+PROGRAMS = {
+    "a function of several groups": (lambda m, o: m.LambdaLR(o, lambda t: 0.5**t), [1.0, 0.4], None),
+    "the same function in a list": (lambda m, o: m.LambdaLR(o, [abs, abs]), [1.0, 0.4], None),
+    "two functions": (lambda m, o: m.LambdaLR(o, [lambda t: 0.5**t, lambda t: t]), [1.0, 0.4], None),
+    "a factor of several groups": (lambda m, o: m.MultiplicativeLR(o, lambda t: 0.5), [1.0, 0.4], None),
+    "two factors": (lambda m, o: m.MultiplicativeLR(o, [lambda t: 0.5, lambda t: 0.9]), [1.0, 0.4], None),
+    "a milestone that is added": (
+        lambda m, o: m.MultiStepLR(o, [9], gamma=0.5),
+        [1.0],
+        lambda scheduler: scheduler.milestones.update([4, 4]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_has_the_values_of_torch(name):
+    build, rates, change = PROGRAMS[name]
+
+    ours, theirs = (rates_of(module, build, 8, *rates, change=change) for module in (OURS, PEER))
+
+    assert ours == [pytest.approx(row, rel=1e-12) for row in theirs]
+
+
+@table(
+    ("factor", "eps", "least", "after"),
+    [
+        (0.5, 0.5, 0.0, 1.0), (0.5, 0.4999999, 0.0, 0.5), (0.5, 0.0, 0.0, 0.5), (0.9, 0.2, 0.0, 1.0),
+        (0.9, 0.05, 0.0, 0.9), (0.1, 0.5, 0.0, 0.1), (0.1, 0.95, 0.0, 1.0), (0.5, 0.0, 0.7, 0.7), (0.5, 0.4, 0.7, 1.0),
+        (0.5, 0.0, 0.5, 0.5), (0.5, 0.0, 2.0, 1.0),
+    ],
+)  # fmt: skip
+def test_an_lr_is_reduced_if_it_drops_by_more_than_eps(factor, eps, least, after):
+    for module in (OURS, PEER):
+        optimizer = optimizer_of(1.0, 1.0)
+        scheduler = module.ReduceLROnPlateau(optimizer, factor=factor, eps=eps, min_lr=least, patience=0)
+        for metric in (1.0, 2.0):
+            scheduler.step(metric)
+        assert [group["lr"] for group in optimizer.param_groups] == [after] * 2
+
+
+@pytest.mark.parametrize("kind", ["linear", "cos"])
+def test_a_state_with_the_function_of_an_old_version_of_torch_has_its_strategy(kind):
+    def built(strategy):
+        return OURS.OneCycleLR(optimizer_of(1.0), 1.0, 10, anneal_strategy=strategy)
+
+    functions = {"linear": OURS.OneCycleLR._annealing_linear, "cos": OURS.OneCycleLR._annealing_cos}
+    saved = built(kind).state_dict()
+    old = {**saved, "anneal_func": functions[kind]}
+    del old["_anneal_func_type"]
+    other = built("cos" if kind == "linear" else "linear")
+
+    other.load_state_dict(old)
+    assert other._anneal_func_type == kind
+    other = built(kind)
+    other.load_state_dict({**saved, "anneal_func": functions["cos" if kind == "linear" else "linear"]})
+    assert other._anneal_func_type == kind
+
+
+def test_a_composition_that_a_sequence_starts_counts_its_steps_from_there():
+    optimizer = optimizer_of(1.0)
+    inner = OURS.SequentialLR(optimizer, [OURS.ConstantLR(optimizer, 0.5, 2), OURS.ExponentialLR(optimizer, 0.9)], [2])
+    outer = OURS.SequentialLR(optimizer, [OURS.StepLR(optimizer, 2), inner], [3])
+    counts = []
+    for _ in range(6):
+        optimizer.step()
+        outer.step()
+        counts.append((inner._step_count, inner.last_epoch))
+
+    assert counts[2:] == [(1, 0), (2, 1), (3, 2), (4, 3)]
+
+
+def test_a_sequence_that_is_built_at_the_stage_of_an_swalr_continues_from_the_value_there():
+    def built(optimizer, last_epoch):
+        members = [OURS.ExponentialLR(optimizer, 0.5), OURS.SWALR(optimizer, 0.05, anneal_epochs=4)]
+        return OURS.SequentialLR(optimizer, members, [2], last_epoch=last_epoch)
+
+    whole, resumed = optimizer_of(1.0), optimizer_of(1.0)
+    scheduler = built(whole, -1)
+    for _ in range(4):
+        whole.step()
+        scheduler.step()
+    for group in resumed.param_groups:
+        group["initial_lr"] = 1.0
+    built(resumed, 3)
+
+    assert resumed.param_groups[0]["lr"] == pytest.approx(whole.param_groups[0]["lr"])
+
+
+def test_a_scheduler_of_the_user_in_a_chain_does_not_scale_the_values_before_a_zero():
+    class Kept(OURS.LRScheduler):
+        def get_lr(self):
+            return [group["lr"] for group in self.optimizer.param_groups]
+
+    def values(*classes):
+        optimizer = optimizer_of(1.0)
+        members = [OURS.ConstantLR(optimizer, 0.0, 3), *(one(optimizer) for one in classes)]
+        chain = OURS.ChainedScheduler(members)
+        found = []
+        for _ in range(5):
+            optimizer.step()
+            chain.step()
+            found.append(optimizer.param_groups[0]["lr"])
+        return found
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert values(Kept) == values() == [0.0, 0.0, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("epoch", [2, 2.0, np.int64(2), np.float32(2)])
+def test_the_epoch_to_resume_from_may_be_any_finite_number(epoch):
+    optimizer = optimizer_of(0.5)
+    optimizer.param_groups[0]["initial_lr"] = 0.5
+    scheduler = OURS.StepLR(optimizer, 3, gamma=0.5, last_epoch=epoch)
+
+    scheduler.step()
+    assert (scheduler.last_epoch, optimizer.param_groups[0]["lr"]) == (4, 0.25)
+
+
+@pytest.mark.parametrize("module", [OURS, PEER])
+def test_a_cycle_of_the_lr_alone_needs_no_momentum(module):
+    optimizer = torch.optim.Adagrad([torch.nn.Parameter(torch.zeros(1))])
+    scheduler = module.CyclicLR(optimizer, 0.1, 0.3, step_size_up=2, cycle_momentum=False)
+
+    scheduler.step()
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.2)
+    with pytest.raises(ValueError, match="optimizer must support momentum"):
+        module.CyclicLR(optimizer, 0.1, 0.3)
+
+
+def test_a_member_whose_stage_has_not_begun_has_not_started():
+    optimizer = optimizer_of(1.0)
+    optimizer.param_groups[0]["initial_lr"] = 1.0
+    members = [OURS.StepLR(optimizer, 2), OURS.ExponentialLR(optimizer, 0.5)]
+
+    OURS.SequentialLR(optimizer, members, [5], last_epoch=1)
+
+    assert [member.last_epoch for member in members] == [2, -1]
+
+
+def test_a_class_of_the_user_with_the_name_of_a_scheduler_is_not_installed():
+    class StepLR(OURS.StepLR):
+        """A scheduler of the user."""
+
+    with OURS.install():
+        assert torch.optim.lr_scheduler.StepLR is OURS.StepLR
+    assert issubclass(StepLR, OURS.StepLR)
