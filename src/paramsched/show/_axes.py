@@ -437,7 +437,7 @@ def axis_of_curves(traces: Sequence[Curves], total: int, view: View) -> TimeAxis
     if view.unit not in names:
         if any(one.name == view.unit for trace in traces for one in _units_of_curves(trace)):
             found = f"the plans differ in the {view.unit} per update"
-            raise InvalidArgument(f'View(unit="{view.unit}")', found, "Draw each plan separately")
+            raise InvalidArgument(f'unit "{view.unit}"', found, "Draw each plan separately")
         site = f'unit "{view.unit}"'
         Calendar().exact(Duration.of(f"1 {view.unit}"), site=site)  # its error names the missing fact
         found = f"the {view.unit} per update are unknown"

@@ -398,9 +398,10 @@ class Plan:
         horizon: 7000
         lr: take(warmup(100) >> constant(), 6000) >> linear(previous, over=1000)
         """
-        site, instead = f'cooldown("{at}", "{over}")', f'For example: plan.change("{at}", lr=linear(previous, 0))'
+        site = f'cooldown("{at}", "{over}")'
         if self.clock == PROGRESS:
-            raise _without_horizon(site, instead)
+            in_python = f'For example: plan.change("{at}", lr=linear(previous, 0))'
+            raise _without_horizon(site, Advice(Sentence(in_python, "For example: 'lr=linear(previous, 0)'")))
         lines = PlanLines(self.as_written(), self.horizon, self.clock)
         start, length = (lines.without_percent(site, Duration.of(time)) for time in (at, over))
         decay = anneal(previous, to, length, curve)
@@ -525,7 +526,7 @@ def _values_of(field: str) -> str:
     return f"its lines are plan.bindings, its values a trace. For example: ps.trace(plan, optimizer)[{field!r}]"
 
 
-def _without_horizon(site: str, instead: str) -> PlanError:
+def _without_horizon(site: str, instead: str | Advice) -> PlanError:
     """Return the error for a horizon of a plan whose clock is progress."""
     return PlanError(site, "progress 1 is the end of the run, so the plan has no horizon", instead)
 
