@@ -7,6 +7,7 @@ import torch
 
 import paramsched as ps
 from paramsched.engines import lightning, pytorch_accelerated
+from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.engines.run_end import check_before_step
 
 
@@ -162,3 +163,15 @@ def test_an_unneeded_check_adds_no_hook():
     check_before_step(scheduler)
 
     assert len(stepped._optimizer_step_pre_hooks) == before
+
+
+def test_pytorch_accelerated_checks_the_time_left_when_training_begins():
+    plan = ps.Plan(lr="constant() >> linear(previous, 0, over='60 s')", clock="seconds")
+    known = EngineFacts(call="pytorch_accelerated.scheduler", why={})
+    scheduler = known.attach(optimizer(), plan, PlanOptions(deadline="in 30 s"), checked_later=True)
+    accelerator = SimpleNamespace(register_save_state_pre_hook=id, register_load_state_pre_hook=id)
+
+    with pytest.raises(ps.InvalidArgument):
+        pytorch_accelerated._StopCallback().on_training_run_start(
+            SimpleNamespace(scheduler=scheduler, _accelerator=accelerator)
+        )

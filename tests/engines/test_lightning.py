@@ -374,6 +374,25 @@ def test_groups_added_by_base_finetuning_continue_from_their_own_lr(caplog: pyte
     assert 'late_groups="present"' in caplog.text
 
 
+class Adds(pl.Callback):
+    """Adds a layer at the second epoch, with a base of its own."""
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        if trainer.current_epoch == 1:
+            trainer.optimizers[0].add_param_group({"params": pl_module.late.parameters(), "lr": 0.05})
+
+
+def test_a_group_that_another_callback_adds_has_its_base() -> None:
+    module = Two()
+    callbacks = [PlanCallback(ps.Plan(lr=ps.linear(1.0, 0.1))), Adds()]
+    runs.trainer(Case("lightning"), callbacks=callbacks).fit(module, DataLoader(Numbers(), BATCH))
+
+    before = len(module.rates[0])
+    rows = [row for row in module.rates if len(row) > before]
+    assert 0 < len(rows) < len(module.rates)
+    assert [row[before] for row in rows] == pytest.approx([row[0] / 2 for row in rows], rel=1e-12)
+
+
 class Torchs(Small):
     def configure_optimizers(self) -> Any:
         optimizer = optimizer_of(self.net)

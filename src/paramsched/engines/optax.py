@@ -428,6 +428,6 @@ def _arguments_of(base: Bases, factory: Factory, label: str) -> dict[str, tuple[
         if name in dict(found.values()):
             raise InvalidArgument(site, f"another field is also the argument {name}", f"Leave {field} out")
         found[field] = name, finite_number(site, value)
-        if abs(found[field][1]) > float(jnp.finfo(jnp.asarray(0.0).dtype).max):
+        if abs(found[field][1]) > float(jnp.finfo(jnp.result_type(float)).max):
             raise InvalidArgument(site, f"{value!r} is too large for JAX's default float", "Use a smaller base")
     return found

@@ -636,6 +636,8 @@ def test_metrics_are_means_over_samples():
     both = MeanOf(lambda *_: {"a": 1, "b": 2}, "name")
     both.process([1, 2], None)
     assert both.evaluate(2) == {"a": 1, "b": 2}
+    both.process([torch.zeros(0, 1), torch.zeros(0)], None)
+    assert both.evaluate(0) == {}
 
 
 class Counting(Metric):

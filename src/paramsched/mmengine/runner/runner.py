@@ -309,9 +309,8 @@ class Runner:
 
         For a Plan a new update starts too, because an epoch of its Calendar has an integer number of updates.
         """
-        if self.train_loop is not None and not self.train_loop.by_iterations:
-            for stepper in (self.steppers[name] for name in self._aligned):
-                stepper.initialize_count_status(self.model, batch, self.train_loop.epoch_length)
+        for name in self._aligned:
+            self.steppers[name].initialize_count_status(self.model, batch, self.training.epoch_length)
 
     # ------------------------------------------------------------------ checkpoints
 
