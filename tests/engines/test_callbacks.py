@@ -1,5 +1,6 @@
 """The callbacks of adapters in a second run, with stand-ins for the engines."""
 
+from numbers import Number
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 import paramsched as ps
 from paramsched.engines import lightning, pytorch_accelerated
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
+from paramsched.engines.reporting import make_class
 from paramsched.engines.run_end import check_before_step
 
 
@@ -27,6 +29,13 @@ def begun(callback, plan, *, step=0):
     callback.schedulers = [scheduler]
     callback.on_train_start(trainer, module)
     return stepped, scheduler, trainer, module
+
+
+def test_a_callback_has_the_documentation_of_its_own_class_unless_another_is_passed():
+    made = [make_class("Made", "here", Number, doc=doc) for doc in (None, "another")]
+
+    assert [one.__doc__ for one in made] == [Number.__doc__, "another"]
+    assert {(one.__module__, one.__qualname__) for one in made} == {("here", "Made")}
 
 
 def test_a_state_that_was_loaded_into_one_run_is_not_loaded_into_the_next():

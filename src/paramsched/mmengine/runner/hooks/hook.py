@@ -157,8 +157,8 @@ class Hook:
 
     def is_last_train_epoch(self, runner: "Runner") -> bool:
         """Return whether the epoch that ends now is the last one of the run."""
-        return bool(runner.epoch + 1 == runner.max_epochs)
+        return runner.epoch + 1 == runner.max_epochs
 
     def is_last_train_iter(self, runner: "Runner") -> bool:
         """Return whether the iteration that ends now is the last one of the run."""
-        return bool(runner.iter + 1 == runner.max_iters)
+        return runner.iter + 1 == runner.max_iters
