@@ -107,12 +107,13 @@ def test_epochs_are_unknown_unless_the_run_is_a_number_of_whole_epochs(axolotl, 
         axolotl.PlanPlugin().create_lr_scheduler(cfg, trainer(epochs, steps), optimizer(), steps)
 
 
-def test_a_run_of_two_and_a_half_epochs_has_whole_epochs(axolotl):
+@pytest.mark.parametrize(("epochs", "steps"), [(2.5, 25), (1.0, 10)])
+def test_a_run_of_at_least_one_epoch_has_whole_epochs(axolotl, epochs, steps):
     made = optimizer()
-    axolotl.PlanPlugin().create_lr_scheduler(DictDefault(paramsched_plan=PLAN), trainer(2.5, 25), made, 25)
+    axolotl.PlanPlugin().create_lr_scheduler(DictDefault(paramsched_plan=PLAN), trainer(epochs, steps), made, steps)
 
-    expected = ps.trace(ps.loads(PLAN), {"lr": 0.1}, ps.Calendar(total=25, steps_per_epoch=10))["lr"]
-    assert used(made, 25) == expected.tolist()
+    expected = ps.trace(ps.loads(PLAN), {"lr": 0.1}, ps.Calendar(total=steps, steps_per_epoch=10))["lr"]
+    assert used(made, steps) == expected.tolist()
 
 
 def test_with_deepspeed_the_trainer_counts_the_updates(axolotl):
