@@ -59,6 +59,16 @@ def test_the_run_may_be_divided_into_epochs(limit, epochs, tmp_path):
     assert whole.validated == 2 * epochs
 
 
+@pytest.mark.parametrize(("interval", "count"), [(0.5, 2), (0.3, 4), (4, 5), (1.0, 1)])
+def test_validations_within_the_epoch_are_divided_by_the_planned_batches(interval, count, tmp_path):
+    module = job.Model(job.PLAN)
+    assert len(BATCHES) == 18
+
+    job.fit(tmp_path, module, val_check_interval=interval)
+
+    assert module.validated == 2 * count  # of two batches each, one of them at the end
+
+
 def test_batches_accumulate_and_a_plan_without_a_horizon_ends_at_max_steps(tmp_path, caplog):
     first, again = job.Model(BY_UPDATES, kill=11), job.Model(BY_UPDATES)
     job.fit(tmp_path / "killed", first, accumulate_grad_batches=2)

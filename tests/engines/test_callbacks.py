@@ -127,12 +127,15 @@ def test_the_batches_of_an_update_are_counted_when_it_ends():
 
 
 @pytest.mark.parametrize(("window", "ends"), [(1, [0, 1, 2, 3, 4]), (2, [1, 3, 4]), (3, [2, 4]), (9, [4])])
-def test_pytorch_accelerated_reports_each_full_window_and_the_last_batch_of_an_epoch(window, ends):
+@pytest.mark.parametrize("processes", [1, 2])
+def test_pytorch_accelerated_reports_each_full_window_and_the_last_batch_of_an_epoch(window, ends, processes):
     stepped = optimizer()
     scheduler = ps.Scheduler(stepped, ps.Plan(lr="linear()", clock="samples", horizon="100 samples"))
     trainer = SimpleNamespace(
         scheduler=SimpleNamespace(scheduler=scheduler),  # Accelerate's wrapper
-        _accelerator=SimpleNamespace(num_processes=1),
+        _accelerator=SimpleNamespace(
+            num_processes=processes, device="cpu", reduce=lambda amount, reduction: amount * processes
+        ),
         run_config=SimpleNamespace(gradient_accumulation_steps=window),
         _train_dataloader=range(5),
     )
@@ -146,7 +149,7 @@ def test_pytorch_accelerated_reports_each_full_window_and_the_last_batch_of_an_e
             stepped.step()
         amounts.append(scheduler.amount)
 
-    sums = [1, 3, 6, 10, 15]
+    sums = [one * processes for one in (1, 3, 6, 10, 15)]
     assert amounts == [max([sums[end] for end in ends if end <= index], default=0) for index in range(5)]
 
 

@@ -369,6 +369,17 @@ def test_the_stop_hook_ends_a_loop_when_the_plan_is_over(stop, updates, stopped)
     assert scheduler.has_hook
 
 
+def test_the_stop_hook_logs_the_time_that_a_loop_leaves(caplog):
+    plan = ps.Plan(lr="linear()", clock="seconds")
+    scheduler = engine.PlanScheduler(sgd(Toy()), plan, deadline="in 10 min")
+    _, hook, runner = run_with_stop_hook(scheduler, updates=1)
+
+    with caplog.at_level("INFO", "paramsched"):
+        hook.after_train(runner)
+
+    assert "PlanScheduler: the engine ended after update 1 by its own length" in caplog.text
+
+
 @pytest.mark.parametrize(("stop", "is_refused"), [(True, True), (None, False)])
 def test_a_loop_by_epochs_cannot_be_ended_by_the_hook(stop, is_refused):
     scheduler = engine.PlanScheduler(sgd(Toy()), "linear()", total=3, stop=stop)

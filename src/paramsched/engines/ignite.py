@@ -71,8 +71,7 @@ class PlanHandler:
             on_base=on_base, watch=watch, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
             stop_before=stop_before, stop_on=stop_on, stop=stop,
         )  # fmt: skip
-        # A Checkpoint loads before the engine starts.
-        self._code_groups = None if self._options.on_base == "checkpoint" else copied_groups(optimizer)
+        self._code_groups = copied_groups(optimizer)  # a Checkpoint loads before the engine starts
         self._metrics = MetricRelay("PlanHandler")
         self._loaded: dict[str, Any] | None = None
         self._amounts: BatchAmounts | None = None

@@ -65,7 +65,7 @@ def _checkpoint_globals() -> list[Any]:
         raise UnpicklingError(f"{name} of {owner!r} is not a part of a history of logged values")
 
     kinds = (np.float64, np.float32, np.int64, np.int32, np.uint64, np.bool_)
-    rebuild = [np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]]
+    rebuild = [np.empty(()).__reduce__()[0], np.float64().__reduce__()[0]]
     allowed = [HistoryBuffer, np.ndarray, np.dtype, *rebuild, *(type(np.dtype(kind)) for kind in kinds)]
     return [*allowed, (method, "builtins.getattr")]
 
