@@ -7,7 +7,18 @@ from typing import Annotated, Final
 from paramsched.core import curves
 from paramsched.core.base.ranges import Ge
 from paramsched.core.files.arguments import joined_at, to_level
-from paramsched.core.schedules import Schedule, anneal, clamp, constant, cosine, exponential, linear, polynomial, step
+from paramsched.core.schedules import (
+    Schedule,
+    anneal,
+    clamp,
+    constant,
+    cosine,
+    exponential,
+    linear,
+    piecewise,
+    polynomial,
+    step,
+)
 from paramsched.core.schedules.sequence import in_order
 from paramsched.core.schedules.text.peer_lines import PeerCall, call_named, computed
 
@@ -120,6 +131,15 @@ def _cosine_one_cycle(
 ) -> Schedule:
     levels = [peak_value / div_factor, peak_value, peak_value / (div_factor * final_div_factor)]
     return _interpolated(cosine, levels, [pct_start, 1.0], transition_steps)
+
+
+@call_named(CALLS, "piecewise_constant_schedule")
+def _piecewise(init_value: float, boundaries_and_scales: Sequence[tuple[int, float]] = ()) -> Schedule:
+    values, begins = [init_value], [0]
+    for begin, scale in sorted(boundaries_and_scales):
+        begins.append(begin)
+        values.append(computed(values[-1] * scale))
+    return piecewise(tuple((begin, to_level(value)) for begin, value in zip(begins, values, strict=True)))
 
 
 @call_named(CALLS, "join_schedules")

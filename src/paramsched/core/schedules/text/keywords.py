@@ -23,6 +23,7 @@ _STAGES: Final = (
     "cosine", "linear", "polynomial", "exponential", "constant", "anneal", "inverse_sqrt", "step", "multistep",
 )  # fmt: skip
 _OF_ONE_CURVE: Final = ("linear", "cosine")
+_DIV_FACTOR: Final = 25.0  # the default of torch
 _UNITS_IN_NAMES: Final = ("epochs", "samples", "tokens", "steps")
 
 
@@ -82,6 +83,8 @@ def meant_keyword(
         return MeantKeyword("over", Text(f"until {value} steps"), mend, 'use "over"')
     if is_share_of_run(name, value) and "over" in free:
         return MeantKeyword("over", Text(f"{value * 100:.12g}%"), Mend("other", (name,), ("over",)), 'use "over"')
+    if function == "one_cycle" and (level := _level_of_divisor(name, value, named, free)) is not None:
+        return MeantKeyword(level[0], level[1], Mend("peer", (name,), (level[0],)), f'use "{level[0]}"')
     lengths = [one for one in free if params[one].kind == "length"]
     declared = declared_name(name, params, free)
     ours = declared or theirs.ours
@@ -95,6 +98,8 @@ def meant_keyword(
     if ours is not None:
         if ours not in free:
             return MeantKeyword(None, node, GRAMMAR, f'"{ours}" is passed too')
+        if params[ours].kind == "length" and "pct" in name and isinstance(value, float) and 0 < value < 1:
+            return MeantKeyword(ours, Text(f"{value * 100:.12g}%"), Mend("other", (name,), (ours,)), f'use "{ours}"')
         if _is_rate(name, params[ours], value):
             mend = Mend("other", (name,), (ours, "absolute"))
             return MeantKeyword(ours, Call("absolute", (node,)), mend, f'use "{ours}"')
@@ -102,6 +107,18 @@ def meant_keyword(
     if theirs.instead is None and near is not None:
         return _slip(name, near, taken, node)
     return MeantKeyword(None, node, GRAMMAR, _advice(theirs, name, params))
+
+
+def _level_of_divisor(
+    name: str, value: Any, named: Mapping[str, Any], free: Collection[str]
+) -> tuple[str, Node] | None:
+    """Return the level of the one-cycle policy that a divisor of torch defines: `start=0.04` for `div_factor=25`."""
+    first = named.get("div_factor", _DIV_FACTOR)
+    ours = {"div_factor": "start", "final_div_factor": "to"}.get(name, "")
+    if ours not in free or not all(isinstance(one, (int, float)) and one > 0 for one in (value, first)):
+        return None
+    level = float(f"{1 / value if ours == 'start' else 1 / (first * value):.15g}")
+    return ours, Number(level, repr(level))
 
 
 def _slip(name: str, near: str, taken: Collection[str], node: Node) -> MeantKeyword:

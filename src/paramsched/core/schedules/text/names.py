@@ -10,9 +10,11 @@ from paramsched.core.advice.peer_words import (
     SEQUENCES,
     advice_for_name,
     advice_for_peer,
+    is_warmup_length,
     letters_of,
     meant_argument,
     meant_by,
+    warmup_text,
     with_library,
 )
 from paramsched.core.base.advise import GRAMMAR, Mend
@@ -303,7 +305,18 @@ def _peer_call(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, 
     if ours is not None:
         meant = Call(ours, args, node.kwargs, node.place, node.head)
         return NameProblem(found, meant, Mend("other", (name,), (ours,)), example)
-    return NameProblem(found, example=example, is_read=True)
+    return NameProblem(found, example=_with_known_warmup(example, node), is_read=True)
+
+
+def _with_known_warmup(example: str, node: Call) -> str:
+    """Return an example line with the length of the warmup of a call, if it is known."""
+    known = [(key.name, key.value.value) for key in node.kwargs if isinstance(key.value, Number)]
+    known = [one for one in known if is_warmup_length(one[0])]
+    begin = re.search(r"warmup\((\d[\d_]*)(?=[,)])", example)
+    if len(known) != 1 or begin is None or not isinstance(known[0][1], int):
+        return example
+    length = warmup_text(*known[0])
+    return re.sub(rf"\b{begin[1]}\b", length, example) if length.isdigit() else example
 
 
 _ARGUMENTS_OF_PLATEAU: Final = (

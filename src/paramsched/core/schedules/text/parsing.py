@@ -1,5 +1,6 @@
 """Read a schedule from one line of text, without running any code in it."""
 
+import re
 from collections import ChainMap
 from collections.abc import Callable, Iterable
 from types import MappingProxyType
@@ -22,6 +23,9 @@ from paramsched.core.schedules.text.printing import text_of
 from paramsched.errors import InvalidArgument, ParseError, shown
 
 _NAMES: Final[ChainMap[str, Callable[..., Any]]] = ChainMap({"absolute": absolute}, SHAPES)
+_MAPPING: Final = re.compile(r"\{((?:\s*[\d_]+\s*:\s*[\d._eE+-]+\s*,?)+)\}")
+_ENTRY: Final = re.compile(r"([\d_]+)\s*:\s*([\d._eE+-]+)")
+"""A mapping of numbers, and an entry of it."""
 _MOST_CORRECTED = 400  # a longer line is not corrected, because a message could not repeat it
 
 
@@ -160,6 +164,11 @@ def read_line(
     try:
         tree = tree_of(text, names, limited=limited)
     except ParseError as error:
+        pairs = _MAPPING.sub(lambda found: "[" + _ENTRY.sub(r"(\1, \2)", found[1]) + "]", text)
+        reading = read_line(pairs, own) if pairs != text else None
+        if reading is not None and (reading.line or not reading.problems):  # optax takes {500: 0.1}
+            found = reading.problems[0].found if reading.problems else "a list has pairs, not a mapping"
+            return Reading(None, (error.changed(found=found, write=reading.line or pairs),))
         at = error.span[0] - 1 if error.span else 0
         return Reading(None, (option_error(text) or option_error(text, max(at, 0)) or error,))
     return _reading(Builder(tree.text, names, tree.slips), tree.node, own, wants, text)
