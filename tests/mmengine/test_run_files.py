@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from paramsched.errors import FolderInUse, StateError
-from paramsched.mmengine import disk
+from paramsched.mmengine import disk, folder_lock
 from paramsched.mmengine.folder_lock import FolderLock
 from paramsched.mmengine.manifest import (
     LastCheckpoint,
@@ -84,6 +84,30 @@ def test_a_lock_that_is_a_folder_is_refused(tmp_path):
 
     with pytest.raises(OSError, match="expected a regular file, got a folder"):
         FolderLock(tmp_path).take()
+
+
+def test_without_locks_in_the_system_a_warning_names_the_folder(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(folder_lock, "fcntl", None)
+    mine, other = FolderLock(tmp_path), FolderLock(tmp_path)
+
+    mine.take()
+    other.take()
+
+    assert (mine.held, other.held, other.holder) == (False, False, None)
+    assert [one.message for one in caplog.records] == [
+        f"{tmp_path}: this system does not support locks; do not start two runs in this folder"
+    ] * 2
+
+
+def test_a_lock_whose_file_was_removed_is_released(tmp_path):
+    mine = FolderLock(tmp_path)
+    mine.take()
+    mine.path.unlink()
+
+    mine.release()
+
+    assert not mine.held
+    FolderLock(tmp_path).take()
 
 
 def test_a_failed_write_leaves_the_file_unchanged(tmp_path, monkeypatch):

@@ -109,7 +109,7 @@ class FolderLock:
         """Release the lock and remove its file."""
         if self._file is not None and not self._file.closed:
             with contextlib.suppress(OSError):
-                self.path.unlink(missing_ok=True)  # before the release, while no other process holds the lock
+                self.path.unlink()  # before the release, while no other process holds the lock
             self._file.close()
         self._file = None
 
