@@ -111,7 +111,6 @@ class FolderLock:
             with contextlib.suppress(OSError):
                 self.path.unlink()  # before the release, while no other process holds the lock
             self._file.close()
-        self._file = None
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
