@@ -58,6 +58,14 @@ def test_batches_are_accumulated_and_the_last_update_may_have_fewer(counts, begi
     assert wrapper.inner_count == begin + len(weights)
 
 
+def test_the_counts_begin_as_in_mmengine():
+    peer = pytest.importorskip("mmengine.optim").OptimWrapper
+
+    mine, theirs = (vars(cls(sgd(), accumulative_counts=3)) for cls in (OptimWrapper, peer))
+    for name in ("_accumulative_counts", "_inner_count", "_max_counts"):
+        assert mine[name] == theirs[name], name
+
+
 def test_an_update_steps_once_and_clears_the_gradients():
     optimizer = sgd()
     wrapper = OptimWrapper(optimizer, accumulative_counts=2)

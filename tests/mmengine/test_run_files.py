@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -122,6 +123,22 @@ def test_a_failed_write_leaves_the_file_unchanged(tmp_path, monkeypatch):
         disk.replace_bytes(file, b"new")
 
     assert file.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(("system", "flushed"), [("nt", ["one", "two"]), ("posix", ["one", "two", "inner", "run"])])
+def test_files_are_flushed_and_folders_where_the_system_can_open_them(system, flushed, tmp_path, monkeypatch):
+    folder, found = tmp_path / "run", []
+    (folder / "inner").mkdir(parents=True)
+    (folder / "one").write_text("1")
+    (folder / "inner" / "two").write_text("2")
+    by_number = {path.stat().st_ino: path.name for path in (folder, *folder.rglob("*"))}
+    functions = {name: getattr(os, name) for name in ("open", "close", "O_RDONLY")}
+    fsync = lambda handle: found.append(by_number[os.fstat(handle).st_ino])  # noqa: E731
+    monkeypatch.setattr(disk, "os", SimpleNamespace(name=system, fsync=fsync, **functions))
+
+    disk.flush_tree(folder)
+
+    assert sorted(found) == sorted(flushed)
 
 
 def test_a_failed_removal_leaves_no_file_with_that_name(tmp_path, monkeypatch):
