@@ -37,6 +37,8 @@ SEQUENCES: Final = frozenset(_INDEX["sequences"])
 """Names in other libraries for functions that build sequences."""
 ABSOLUTE: Final = frozenset(_INDEX["absolute"])
 """Arguments of other libraries whose value is a rate, not a multiple of base."""
+_FUNCTIONS_OF_RATES: Final = frozenset(_INDEX["functions of rates"])
+"""Functions whose arguments are rates."""
 UNITS: Final[Mapping[str, str]] = _INDEX["units"]
 """A dict from units of time in other libraries, such as the `ep` of `10ep` in Composer, to units here."""
 
@@ -206,14 +208,20 @@ def meant_argument(name: str, known: Iterable[str], function: str = "") -> str |
     return same or own_name(name, names, function) or (None if instead_of(name) else certain_name(name, names))
 
 
-def has_same_value(name: str, ours: str) -> bool:
+def has_same_value(name: str, ours: str, function: str = "") -> bool:
     """Return whether a peer's argument can be renamed without another value: it is no rate, share or count of epochs.
+
+    Args:
+        name: the keyword of a peer.
+        ours: the argument that has its meaning.
+        function: the function that has these arguments. Those of some functions are rates, not multiples of base.
 
     >>> [has_same_value(*one) for one in (("T_max", "over"), ("eta_min", "to"), ("warmup_ratio", "over"))]
     [True, False, False]
     """
     is_share = ours not in ("to", "start") and re.search("ratio|fraction|pct|share|cut", name) is not None
-    return name not in ABSOLUTE and not is_share and re.search("epoch|sample|token", name) is None
+    is_rate = name in ABSOLUTE and function not in _FUNCTIONS_OF_RATES
+    return not is_rate and not is_share and re.search("epoch|sample|token", name) is None
 
 
 def misspelled_argument(name: str, known: Iterable[str], function: str) -> str | None:

@@ -187,7 +187,9 @@ class _PythonCall:
             return True
         near = certain_name(key, free)
         ours = near if near is not None and _letters(near) == _letters(key) else own_name(key, free, self.name)
-        if ours in free and (has_same_value(key, ours) or (key.endswith("_per_epoch") and ours.endswith("_per_epoch"))):
+        if ours in free and (
+            has_same_value(key, ours, self.name) or (key.endswith("_per_epoch") and ours.endswith("_per_epoch"))
+        ):
             self.advice[key] = f'did you mean "{ours}"?' if ours == near else f'use "{ours}"'
             self.renamed = key, ours
             self._put(ours, value, Mend("other", (key,), (ours,)))
