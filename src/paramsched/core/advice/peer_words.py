@@ -43,6 +43,8 @@ UNITS: Final[Mapping[str, str]] = _INDEX["units"]
 """A dict from units of time in other libraries, such as the `ep` of `10ep` in Composer, to units here."""
 
 _WARMUPS = frozenset(_INDEX["arguments"]["warmup"])
+_OF_WARMUPS = frozenset({"warmup", "up"})
+"""Arguments that are the length of a warmup. The shape `warmup` is one without them."""
 _UNITS_IN_NAMES = ("epochs", "samples", "tokens")
 _FUNCTION = re.compile(r"(?<![\w.\"'])([a-z]\w*(?=[.(])|(?:Binding|Calendar|Plan|Target)(?=\()|previous\b|following\b)")
 
@@ -194,6 +196,8 @@ def own_name(name: str, known: Iterable[str], function: str = "") -> str | None:
     own = _INDEX["arguments of one function"].get(function, {})
     if (found := next((ours for ours, theirs in own.items() if name in theirs), None)) is not None:
         return found or None
+    if name.startswith(("warmup", "lr_warmup")) and function != "warmup" and known.isdisjoint(_OF_WARMUPS):
+        known.discard("start")  # the first level of a warmup, which the shape does not have
     return next((ours for ours, theirs in _INDEX["arguments"].items() if ours in known and name in theirs), None)
 
 

@@ -81,7 +81,8 @@ def meant_keyword(
     if theirs.is_total and "over" in free and isinstance(value, int) and any(map(is_warmup_length, named)):
         mend = Mend("other", (name,), ("over", "until", "steps"))
         return MeantKeyword("over", Text(f"until {value} steps"), mend, 'use "over"')
-    if is_share_of_run(name, value) and "over" in free:
+    is_other = theirs.is_warmup and (function != "warmup" or any(is_warmup_length(one) for one in named if one != name))
+    if is_share_of_run(name, value) and "over" in free and not is_other:
         return MeantKeyword("over", Text(f"{value * 100:.12g}%"), Mend("other", (name,), ("over",)), 'use "over"')
     if function == "one_cycle" and (level := _level_of_divisor(name, value, named, free)) is not None:
         return MeantKeyword(level[0], level[1], Mend("peer", (name,), (level[0],)), f'use "{level[0]}"')
