@@ -175,6 +175,8 @@ def test_only_a_calendar_is_taken_for_one(wrong):
         (105, "cyclic(10, 20, 0.0)"),
         (1000, "warmup(50) >> restarts(cosine(to=0.01), 300)"),
         ("100 epochs", 'warmup("5 epochs") >> restarts(cosine(), "30 epochs")'),
+        ("10 epochs", "restarts(cosine_wave(), '5 epochs')"),
+        (1000, "restarts(cosine_wave(), 20)"),
     ],
 )
 def test_the_line_for_a_rate_that_ends_high_lets_the_last_decay_end_with_the_run(run, line):
@@ -183,4 +185,5 @@ def test_the_line_for_a_rate_that_ends_high_lets_the_last_decay_end_with_the_run
 
     written = found.instead.removeprefix("For example: ")
 
+    assert "/" not in written
     assert not check(Plan(lr=written, horizon=run))

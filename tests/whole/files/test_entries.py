@@ -793,7 +793,8 @@ DOCUMENTS = [
     ('lr: cosine()\nwarmup_steps: 1234567',
      '2:1 $.warmup_steps "warmup_steps" is a name of other libraries, not a field; a warmup is a separate stage '
      '| Write lr: warmup(1234567) >> cosine() | PS103'),
-    ('lr: cosine()\nwarmup_lr: 1', '= ;; lr: cosine() ;; warmup_lr: constant()'),
+    ('lr: cosine()\nwarmup_lr: 1', '2:1 $.warmup_lr "warmup_lr" is a name of other libraries, not a field; it is the start of a warmup: '
+     'warmup(500, start=0.01) >> cosine() |  | PS103'),
     ('lr: 1\nwarmup_steps: 5',
      '2:1 $.warmup_steps "warmup_steps" is a name of other libraries, not a field; a warmup is a separate '
      'stage: warmup(500) >> cosine() |  | PS103'),
@@ -1088,16 +1089,16 @@ DOCUMENTS = [
      '1:15 $.lr.warmup_steps unknown argument "warmup_steps" of cosine; a warmup is a separate stage: '
      'warmup(500) >> cosine() | Write lr: warmup(5) >> cosine() | PS104'),
     ('lr: {cosine: {warmup_ratio: 0.1}}',
-     '1:15 $.lr.warmup_ratio unknown argument "warmup_ratio" of cosine; expected … | Write lr: warmup("10%") >> '
-     'cosine() | PS104'),
+     '1:15 $.lr.warmup_ratio unknown argument "warmup_ratio" of cosine; a warmup is a separate '
+     'stage: warmup("10%") >> cosine() | Write lr: warmup("10%") >> cosine() | PS104'),
     ('lr: {cosine: {warmup_steps: 5, T_max: 10}}',
      '1:15 $.lr.warmup_steps unknown argument "warmup_steps" of cosine; a warmup is a separate stage: '
      'warmup(500) >> cosine() | Write lr: warmup(5) >> cosine(over=10) | PS104 ;; 1:32 '
      '$.lr.T_max unknown argument "T_max" of cosine; use "over" | Write lr: warmup(5) >> cosine(over=10) | '
      'PS104 T_max>over'),
     ('lr: {linear: {warmup_ratio: 0.1}}',
-     '1:15 $.lr.warmup_ratio unknown argument "warmup_ratio" of linear; expected … | Write lr: warmup("10%") >> '
-     'linear() | PS104'),
+     '1:15 $.lr.warmup_ratio unknown argument "warmup_ratio" of linear; a warmup is a separate '
+     'stage: warmup("10%") >> cosine() | Write lr: warmup("10%") >> linear() | PS104'),
     ('lr: {linear: {start_factor: 0.1, end_factor: 1}}',
      '1:15 $.lr.start_factor linear(…): unknown argument "start_factor"; use "start"; unknown argument '
      '"end_factor"; use "to" | Write lr: warmup(5, 0.1) | PS104'),

@@ -179,22 +179,26 @@ def _ends_high(curve: FieldCurve, *, native: bool) -> Iterator[Diagnostic]:
     yield Diagnostic(curve.path, found, advice, code=codes.ENDS_HIGH)
 
 
+_OTHER_PERIODS = 20
+"""How many periods more or fewer are tried."""
+
+
 def _with_whole_periods(curve: FieldCurve) -> Schedule | None:
-    """Return the schedule with longer periods, of which the last one ends with the run; None if it is not periodic."""
+    """Return the schedule with other periods of a plain length, the last of which ends with the run, or None."""
     written, resolved = stages_of(curve.binding.schedule), stages_of(curve.schedule)
     last, names = written[-1], _period_fields(written[-1])
     if not names or len(written) != len(resolved):
         return None
     left = curve.run.end - sum(Fraction(one.length.number) for one in resolved[:-1] if one.length is not None)
     period = sum(Fraction(getattr(resolved[-1], name).number) for name in names)
-    for count in (
-        Fraction(left // period),
-        (left / period - Fraction(1, 2)) // 1 + Fraction(1, 2),
-    ):  # a wave ends at a half
-        if count <= 0:
-            continue
+    near = left // period
+    halves = (Fraction(one, 2) for one in range(max(2 * (near - _OTHER_PERIODS), 1), 2 * (near + _OTHER_PERIODS) + 1))
+    for count in sorted(halves, key=lambda one: abs(one - left / period)):  # a wave ends at a half
         by = left / period / count
-        longer = {name: Duration(tuple((unit, by * one) for unit, one in getattr(last, name).terms)) for name in names}
+        terms = {name: tuple((unit, by * one) for unit, one in getattr(last, name).terms) for name in names}
+        if any((one if unit == "steps" else 100 * one) % 1 for parts in terms.values() for unit, one in parts):
+            continue  # nobody would write such a length
+        longer = {name: Duration(parts) for name, parts in terms.items()}
         line = in_order((*written[:-1], replace(last, **longer)))  # type: ignore[type-var]  # every schedule is a dataclass
         made = resolved_in_run(line, curve.run)
         if made is not None and float(made(curve.end - 1)) <= _CAME_DOWN * curve.peak / (curve.base or 1.0):

@@ -433,6 +433,13 @@ def _wrong_types(
     return [one for one in given if one[1] is not BROKEN and not is_of_type(one[0], one[1])]
 
 
+def _is_decimal_comma(before: Node, after: Node) -> bool:
+    """Return whether two nodes are whole numbers with a comma, but no space, between them, as in `to=0,1`."""
+    if not (isinstance(before, Number) and isinstance(after, Number) and before.place.end is not None):
+        return False
+    return after.place.begin == before.place.end + 1 and all(text_of(one).isdecimal() for one in (before, after))
+
+
 def _may_be_level(node: Node) -> bool:
     """Return whether the tree of a text is a level, not a number alone or other text."""
     return not isinstance(node, Number) and _is_part_of_level(node)
@@ -543,6 +550,9 @@ class _CallRepair:
                 sited = self._sited(error)
                 named = sited.argument if builder.is_data and sited.argument in self._given() else None
                 place = self.node.place if wrong is None and named is None else self._place(wrong or named or "")
+                if wrong is not None and (readings := self._two_readings(self.params[wrong])):
+                    builder.report(sited.changed(write="", is_example=False, instead=readings), place)
+                    return BROKEN, self._call()
                 mend = self._repair(wrong) or self._as_advised(error)
                 if (
                     mend is None
@@ -702,6 +712,10 @@ class _CallRepair:
         leading = [name for name in names[len(self.args) :] if name not in taken][:1]
         able = [name for name in (*following[:1], *leading) if fits(self.params[name], value)]
         error = builder._parse_error(key.value.place, "positional argument after a keyword argument")
+        last_key = kwargs[-1][0] if kwargs else None
+        if able and last_key is not None and _is_decimal_comma(last_key.value, key.value):
+            builder.report(error.changed(instead=self._without_comma(last_key, key, able[0], kwargs)), key.value.place)
+            return False
         if not able:
             builder.report(error.changed(instead="Pass it by keyword"), key.value.place)
             return False
@@ -713,6 +727,14 @@ class _CallRepair:
             kwargs.append((key._replace(name=able[0]), value))
         taken.add(able[0])
         return True
+
+    def _without_comma(self, last: Keyword, late: Keyword, name: str, kwargs: list[tuple[Keyword, Any]]) -> str:
+        """Return both readings of `cosine(to=0,1)`."""
+        args, keys = tuple(new for _, new in self.args), tuple(key for key, _ in kwargs)
+        with_point = last._replace(value=Number(0.0, f"{text_of(last.value)}.{text_of(late.value)}"))
+        one = text_of(Call(self.name, args, (*keys[:-1], with_point)))
+        two = text_of(Call(self.name, args, (*keys, late._replace(name=name))))
+        return f"With a decimal point it is {one}, as two values {two}"
 
     def _become_anneal(self) -> None:
         """Turn `linear(1, 0, curve=…)` into `anneal(1, 0, curve=…)`."""
@@ -738,7 +760,11 @@ class _CallRepair:
         sound = self._has_places() and self._has_required()
         for param, value, node in wrong:
             place, found, code = wrong_type(param, value, node)
-            mend = self._as_index(param) or self._leaf(param, shares=True)
+            if readings := self._two_readings(param):
+                self.builder.report(InvalidArgument(found, code=code, instead=readings), place)
+                sound = False
+                continue
+            mend = self._as_index(param) or self._leaf(param, shares=True) or self._as_keyword(param)
             self.builder.report(self._of_type(found, code), place, *([mend] if mend else []))
             sound = sound and mend is not None
         return sound
@@ -831,11 +857,39 @@ class _CallRepair:
         value, node = self.args[-1]
         free = [one for one in self.params.values() if one.name not in self._given() or one is param]
         able = [one for one in free if fits(one, value) and one.kind != "any"]
-        if len(able) != 1 or value is None or isinstance(value, (int, float, str)):
+        if len(able) != 1 or value is None or isinstance(value, (int, float)):
+            return None
+        if isinstance(value, str) and able[0].kind != "length":
             return None
         self.args.pop()
         self.kwargs.append((Keyword(able[0].name, node), value))
         return Mend("order", new=(able[0].name,))
+
+    def _two_readings(self, param: Param) -> str:
+        """Return both readings of a text in the place of a level which may be a length: `constant("60%")`, or ""."""
+        at = next((place for place, one in enumerate(self.order) if one.name == param.name), len(self.args))
+        if at >= len(self.args) or param.kind not in ("level", "number") or not isinstance(self.args[at][0], str):
+            return ""
+        text, node = self.args[at]
+        lengths = [one for one in self.order if one.kind == "length"]
+        found = leaf_of(param, text, node, self.builder.names)
+        length = Number(int(text), text) if text.isdecimal() else node
+        if found is None or not fits(Param("over", "length"), int(text) if text.isdecimal() else text):
+            return ""
+        before, after = [new for _, new in self.args[:at]], [new for _, new in self.args[at + 1 :]]
+        keys = [key for key, _ in self.kwargs]
+        as_number = text_of(Call(self.name, (*before, found[0], *after), tuple(keys)))
+        if len(lengths) > 1:
+            return f"A length has no place there, and a level is a number: {as_number}"
+        for one in lengths:
+            if one.name in self._given() or after:
+                continue
+            with suppress(InvalidArgument, *_FAILURES):
+                named = {key.name: value for key, value in self.kwargs} | {one.name: self.builder.value(length)[0]}
+                plain_builder(self.function)(*(value for value, _ in self.args[:at]), **named)
+                as_length = text_of(Call(self.name, tuple(before), (*keys, Keyword(one.name, length))))
+                return f"As a number it is {as_number}, as a length {as_length}"
+        return ""
 
     def _with_keyword(self, wrong: str) -> str:
         """Return the call with its last numbers passed by keyword: `plateau("val_loss", factor=0.5, patience=5)`.
@@ -896,6 +950,8 @@ class _CallRepair:
         if at is None or at >= len(self.args):
             return None
         value, node = self.args[at]
+        lengths = [one for own, (one, _) in zip(self.order, self.args, strict=False) if own.kind == "length"]
+        shares = shares and 1 not in lengths  # beside a length of 1, 0.1 may be a level in a wrong place
         found = leaf_of(param, value, node, self.builder.names, shares=shares)
         if found is None:
             return None

@@ -35,7 +35,7 @@ from paramsched.errors import InvalidArgument
 
 _OTHER_NAMES: Final = {
     "max": "maximum", "min": "minimum", "clip": "clamp", "1cycle": "one_cycle",
-    "const": "constant", "cos": "cosine", "lin": "linear", "linear_decay": "linear", "inv_sqrt": "inverse_sqrt",
+    "const": "constant", "cos": "cosine", "lin": "linear", "inv_sqrt": "inverse_sqrt",
     "invsqrt": "inverse_sqrt", "cosine_warm_restarts": "cosine_restarts",
 }  # fmt: skip
 """Other names of functions here, with the same arguments."""
@@ -490,7 +490,10 @@ def _own_function(name: str, positional: int, named: Iterable[str]) -> str | Non
     is_function = library == "optax" or any(calls_named(name))
     builder = SHAPES.get(ours)
     named = list(named)
-    if builder is None or positional > 1 or (is_function and not named) or not (name.islower() or library == "papers"):
+    if builder is None or (is_function and not named) or not (name.islower() or library == "papers"):
+        return None
+    first = next(iter(params_of(builder).values()), None)
+    if positional > (first is not None and first.kind == "length"):  # a number alone may be a length or a level
         return None
     is_stage = re.fullmatch(rf"(warmup\([^()]*\) >> )?{ours}\([^()]*\)", line) and "warmup" not in letters_of(name)
     known = params_of(builder)
