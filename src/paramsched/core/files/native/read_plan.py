@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias, final
@@ -166,7 +167,7 @@ class _PlanReader:
 
     def __init__(self, data: dict[Any, Any], diagnostics: DiagnosticCollector, names: ShapeNames) -> None:
         self.data, self.diagnostics = data, diagnostics
-        self.values = ScheduleReader(names, diagnostics)
+        self.values = ScheduleReader(names, diagnostics, self.epochs)
         self.bindings: list[Binding] = []
         self.note: Note | None = None
         self.count = 0  # the number of fields read so far
@@ -195,6 +196,14 @@ class _PlanReader:
         except InvalidArgument as refusal:
             self.diagnostics.refuse(place, refusal)
             return None
+
+    def epochs(self) -> Fraction | None:
+        """Return the horizon in epochs; None if it is missing or has another unit."""
+        horizon = self.data.get("horizon")
+        with suppress(InvalidArgument):
+            terms = Duration.of(horizon).terms if isinstance(horizon, str) else ()
+            return terms[0][1] if [unit for unit, _ in terms] == ["epochs"] else None
+        return None
 
     def read_clock(self, value: Any) -> PlanClock | None:
         """Return the clock of the plan, or a dict from field to clock; None if it is invalid."""

@@ -1,19 +1,24 @@
 """Schedules in files: a line of text, a mapping of one name, a list as a sequence, a number as a constant."""
 
+import re
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any, final
 
-from paramsched.core.base.codes import REFUSED_VALUE, WRONG_TYPE
+from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.core.files.diagnostic_collector import BadValue, DiagnosticCollector, short_json
 from paramsched.core.files.native.data_tree import DataTree
 from paramsched.core.files.native.plan_entries import MISSING, within_float
 from paramsched.core.files.schedule_text import ShapeNames, read_schedule_text
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.leaves import line_of
+from paramsched.core.schedules.text.epoch_lines import readings_in_epochs, readings_of_text
 from paramsched.core.schedules.text.parsing import known_names, read_tree
 from paramsched.core.time import Duration
 from paramsched.errors import InvalidArgument
 
+_OF_CLASS = re.compile(r"[A-Z]\w*\(")
+"""A call of a class, such as a scheduler of torch."""
 _FORMS = "For example: cosine(to=0.1)"
 
 
@@ -21,8 +26,12 @@ _FORMS = "For example: cosine(to=0.1)"
 class ScheduleReader:
     """A reader of the values in one config. An invalid value adds a diagnostic and becomes `MISSING`."""
 
-    def __init__(self, names: ShapeNames, diagnostics: DiagnosticCollector) -> None:
+    def __init__(
+        self, names: ShapeNames, diagnostics: DiagnosticCollector, epochs: Callable[[], Fraction | None] = lambda: None
+    ) -> None:
         self.names, self.diagnostics = names, diagnostics
+        self.epochs = epochs
+        """Returns the horizon of the plan in epochs; None if it is unknown or has another unit."""
 
     def read_line(self, value: Any, path: str, key: str) -> Any:
         """Read the schedule of a field or a target, whose entry has this key."""
@@ -30,6 +39,10 @@ class ScheduleReader:
             value = value[0]
         match value:
             case str():
+                if _OF_CLASS.search(value) and (epochs := self.epochs()) is not None:
+                    readings = readings_of_text(value, self.names.called_in(value), epochs)
+                    if readings is not None:
+                        return self.note_fault(path, *readings, code=UNKNOWN_NAME)
                 found = read_schedule_text(value, path, self.names, self.diagnostics, is_line=True)
                 return MISSING if found is None else found
             case BadValue():
@@ -49,6 +62,9 @@ class ScheduleReader:
         for error, place in tree.broken:
             self.diagnostics.refuse(place.path, error)
         reading = read_tree(node, own, tree.forms)
+        epochs = self.epochs() if reading.problems and not tree.broken and isinstance(value, dict) else None
+        if epochs is not None and (readings := readings_in_epochs(reading, epochs)) is not None:
+            return self.note_fault(path, *readings, code=UNKNOWN_NAME)
         for error, place in zip(reading.problems, reading.places, strict=True):
             entry = (key, reading.line) if reading.line and not tree.broken else None
             self.diagnostics.refuse(place.path or path, error, at_key=place.at_key, entry=entry)

@@ -436,19 +436,33 @@ def _until_it_rises(node: Node) -> str | None:
     >>> _until_it_rises(Call(">>", (Call("warmup", (Number(10, "10"),)), wave)))
     'if the run ends at update 100: warmup(10) >> cosine(over=90)'
     """
+    line, end = simple_line(node)
+    return None if end is None or line is node else f"if the run ends at update {end}: {text_of(line)}"
+
+
+def simple_line(node: Node) -> tuple[Node, int | None]:
+    """Return the line of a run that ends before a wave rises again, and the update at which its last stage ends.
+
+    A line without a wave is returned as it is. The update is None if the last stage has no length.
+    """
     stages = node.args if isinstance(node, Call) and node.name == ">>" else (node,)
     begin = 0
     for one in stages[:-1]:
         if not (isinstance(one, Call) and one.args and isinstance(one.args[0], Number)):
-            return None
+            return node, None
         begin += int(one.args[0].value)
     match stages[-1]:
         case Call("restarts", (Call("cosine_wave", (), kwargs), Number(value=period))) if period % 2 == 0:
             half = Number(period // 2, f"{period // 2:.0f}")
             fall = Call("cosine", (), (*kwargs, Keyword("over", half)))
-            line = text_of(Call(">>", (*stages[:-1], fall)) if len(stages) > 1 else fall)
-            return f"if the run ends at update {begin + int(half.value)}: {line}"
-    return None
+            return Call(">>", (*stages[:-1], fall)) if len(stages) > 1 else fall, begin + int(half.value)
+        case Call("recurrence", (Call("rules.one_cycle", (_, Number(value=length), *_)),)):
+            return node, int(length)
+        case Call(name, args, kwargs) if name in SHAPES:
+            given = dict(zip(params_of(SHAPES[name]), args, strict=False)) | {key.name: key.value for key in kwargs}
+            if isinstance(over := given.get("over"), Number):
+                return node, begin + int(over.value)
+    return node, None
 
 
 def _one_cycle_of_base(node: Node) -> str | None:
