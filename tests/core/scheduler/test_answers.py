@@ -6,7 +6,10 @@ is a line of Python with the names of `Story.names`; "is" is what was found afte
 
 import copy
 import logging
+import os
 import pickle
+import re
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from support import answers
 FILE = Path(__file__).with_name("answers.yaml")
 FIRST: dict[str, Any] = {"momentum": 0.5, "weight_decay": 0.25, "betas": (0.75, 0.5)}
 """The values of the optimizers; they are left out until another value is written."""
+MOMENT = re.compile(r"20[23]\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\S*\d")
 
 
 def optimizer_of(kind: str) -> torch.optim.Optimizer:
@@ -41,13 +45,14 @@ def optimizer_of(kind: str) -> torch.optim.Optimizer:
 class Story:
     """A run, and what is found after each action."""
 
-    def __init__(self, question: dict[str, Any]) -> None:
-        self.question = question
+    def __init__(self, question: dict[str, Any], folder: Path) -> None:
+        self.question, self.file = question, folder / "plan.yaml"
         self.scheduler: Any = None
         self.written: list[float] = []
         self.names: dict[str, Any] = {"ps": ps, "torch": torch, "copy": copy, "pickle": pickle, "inf": float("inf")}
         self.names |= {"start": self.start, "job": self.job, "step": self.step, "told": None}
         self.names |= {"save": self.save, "load": self.load, "target": self.target}
+        self.names |= {"file": str(self.file), "write": self.write}
 
     def job(self, optimizers: Any = None) -> None:
         """Begin a job with new optimizers, without a plan."""
@@ -71,6 +76,10 @@ class Story:
 
     def target(self, name: str = "mix", initial: float = 2.0) -> ps.Target:
         return ps.Target(name, initial, self.written.append)
+
+    def write(self, text: str) -> None:
+        """Write the file of a plan."""
+        self.file.write_text(text, "utf-8")
 
     def step(self, times: int = 1, *names: str) -> None:
         for _ in range(times):
@@ -126,7 +135,8 @@ class Story:
             logger.removeHandler(records)
         lines = [f" told {_shown(told)}"] if told is not None else []
         lines += [f" warned {one.message}" for one in warned if issubclass(one.category, UserWarning)]
-        return self.position() + found + "".join(lines) + "".join(f" logged {one}" for one in records.texts)
+        text = self.position() + found + "".join(lines) + "".join(f" logged {one}" for one in records.texts)
+        return MOMENT.sub("(moment)", text.replace(f"{self.file.parent}{os.sep}", ""))
 
 
 class _Records(logging.Handler):
@@ -150,9 +160,10 @@ def _shown(value: Any) -> str:
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return a run with what is found after each action."""
-    story = Story(question)
-    story.job()
-    told = [{"do": one["do"], "is": story.act(one["do"])} for one in question["run"]]
+    with tempfile.TemporaryDirectory() as folder:
+        story = Story(question, Path(folder))
+        story.job()
+        told = [{"do": one["do"], "is": story.act(one["do"])} for one in question["run"]]
     return {**question, "run": told}
 
 

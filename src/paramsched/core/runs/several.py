@@ -52,15 +52,14 @@ def starting_numbers(names: Iterable[str], carried: Mapping[str, int], start: in
 def run_of_several(given: Beginning) -> Run:
     """Return the run of several optimizers, which has computed its values and has not written them."""
     in_force, groups, states = given.in_force, given.groups, given.states
-    clock = RunState(states, given.start)
-    clock.set_position(max(given.positions.values(), key=lambda position: position.t), given.source)
+    last = max(given.positions.values(), key=lambda position: position.t)
+    clock = RunState(states, last, given.source, given.start)
     clock.last_amount = min(given.positions.values(), key=lambda position: position.t).amount
     clock.history = History((clock.entry(in_force),))
     lead = Groups(in_force, clock, clock, given.parts, NO_SCOPE)
     members: dict[str, Groups] = {}
     for name, scope in scopes_of(in_force.plan, in_force.resolved, groups).items():
-        own, starts = Clock(states), given.drive in ("optimizer", name)
-        own.set_position(given.positions[name])
+        own, starts = Clock(states, given.positions[name]), given.drive in ("optimizer", name)
         parts = replace(given.parts, consumption=partial(_followed_amounts, lead, starts_updates=starts))
         mine = members[name] = Groups(in_force, own, clock, parts, scope)
         mine.block = mine.new_block(mine.slots(groups[name]), groups[name], own.times, states)

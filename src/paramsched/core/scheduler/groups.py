@@ -65,7 +65,7 @@ class Groups:
         # Between two plans: the values of the coming step, if the optimizer is behind the first update of the plan in
         # force; the update of the last change, and the slots, targets and states that the update before it used.
         self.held: Values = {}
-        self.before_change: tuple[int, tuple[Slot, ...], list[TargetColumn], RuleStates] = (-1, (), [], {})
+        self.before_change: tuple[int, tuple[Slot, ...], list[TargetColumn], RuleStates] | None = None
         # Said: the external writes that were reported.
         self.external_writes = ExternalWrites()
 

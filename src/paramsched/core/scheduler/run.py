@@ -314,8 +314,7 @@ def one_number(names: Iterable[str], carried: Mapping[str, int], start: int | No
 
 def run_of_one(given: Beginning) -> Run:
     """Return the run of a single optimizer, which has computed its values and has not written them."""
-    clock, groups = RunState(given.states, given.start), given.groups[ALONE]
-    clock.set_position(given.positions[ALONE], given.source)
+    clock, groups = RunState(given.states, given.positions[ALONE], given.source, given.start), given.groups[ALONE]
     clock.history = History((clock.entry(given.in_force),))
     lead = Groups(given.in_force, clock, clock, given.parts)
     lead.block = lead.new_block(lead.slots(groups), groups, clock.times, given.states)

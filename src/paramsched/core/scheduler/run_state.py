@@ -110,6 +110,8 @@ class Clock:
 
     Args:
         states: the states of the metric rules.
+        position: the position of the run.
+        source: as in `set_position`.
     """
 
     __slots__ = (
@@ -117,17 +119,17 @@ class Clock:
         "states", "t",
     )  # fmt: skip
 
-    def __init__(self, states: RuleStates) -> None:
-        self.t = 0
-        self.amount: Amount | None = None
-        self.last_amount: Amount | None = None
-        self.reported: Amount | None = None
-        self.is_measured = False
+    amount: Amount | None
+    last_amount: Amount | None
+    reported: Amount | None
+    acknowledged_at: int  # the update at which an engine last called step()
+    _came_from: tuple[int, str | None]  # an update, and the checkpoint with this count
+    _used: tuple[int, RuleStates]  # the update, and the states before a metric changed them
+
+    def __init__(self, states: RuleStates, position: RunPosition, source: str | None = None) -> None:
         self.needs_check = False
         self.states = states
-        self.acknowledged_at = 0  # the update at which an engine last called step()
-        self._came_from: tuple[int, str | None] = -1, None  # an update, and the checkpoint with this count
-        self._used: tuple[int, RuleStates] = -1, {}  # the update, and the states before a metric changed them
+        self.set_position(position, source)
 
     def set_position(self, position: RunPosition, source: str | None = None) -> None:
         """Jump to a position, for `seek` or a checkpoint; `source` names the checkpoint."""
@@ -188,6 +190,8 @@ class RunState(Clock):
 
     Args:
         states: the states of the metric rules.
+        position: the position of the run.
+        source: as in `set_position`.
         start: the number of completed updates that the user passed (`t` of `ps.Scheduler`); None if it was not passed.
     """
 
@@ -197,8 +201,8 @@ class RunState(Clock):
         "_before_seek", "counts_from", "history", "observed", "released", "skipped", "start", "warns_of_metrics",
     )  # fmt: skip
 
-    def __init__(self, states: RuleStates, start: int | None = None) -> None:
-        Clock.__init__(self, states)
+    def __init__(self, states: RuleStates, position: RunPosition, source: str | None, start: int | None) -> None:
+        Clock.__init__(self, states, position, source)
         self.start = start
         self.history = History(())
         self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it

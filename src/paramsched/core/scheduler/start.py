@@ -139,11 +139,11 @@ def start(optimizers: Mapping[str, Any], request: Request, assembly: Assembly) -
     bind(prepared, found)
     hook(prepared.run, optimizers, request, found, chosen, assembly)
     report(prepared, optimizers, request, found, chosen)
-    if request.code_bases is not None:  # the checkpoints were loaded before the plan was attached
-        for name in [name for name in chosen.carried if name not in found.before]:
-            planned = prepared.run.members[name]
-            if any(planned.code_bases.get(at, base) != base for at, base in bases_by_slot(planned.block.slots).items()):
-                request.resume.after_load(prepared.run, name, optimizers[name])
+    for name in [name for name in chosen.carried if name not in found.before]:
+        planned = prepared.run.members[name]
+        # The bases differ if the checkpoint was loaded before the plan was attached.
+        if any(planned.code_bases.get(at, base) != base for at, base in bases_by_slot(planned.block.slots).items()):
+            request.resume.after_load(prepared.run, name, optimizers[name])
     return prepared.run
 
 

@@ -33,8 +33,8 @@ def _followed(
     block = planned.block
     if not last:
         return block.slots, block.targets, clock.times, clock.states
-    update, slots, targets, states = planned.before_change
-    if update == clock.t:
+    if planned.before_change is not None and planned.before_change[0] == clock.t:
+        _, slots, targets, states = planned.before_change
         return slots, targets, clock.last_times, states
     return block.slots, block.targets, clock.last_times, clock.used
 
