@@ -793,7 +793,8 @@ DOCUMENTS = [
     ('lr: cosine()\nwarmup_steps: 1234567',
      '2:1 $.warmup_steps "warmup_steps" is a name of other libraries, not a field; a warmup is a separate stage '
      '| Write lr: warmup(1234567) >> cosine() | PS103'),
-    ('lr: cosine()\nwarmup_lr: 1', '2:1 $.warmup_lr "warmup_lr" is a name of other libraries, not a field; it is the start of a warmup: '
+    ('lr: cosine()\nwarmup_lr: 1',
+     '2:1 $.warmup_lr "warmup_lr" is a name of other libraries, not a field; it is the start of a warmup: '
      'warmup(500, start=0.01) >> cosine() |  | PS103'),
     ('lr: 1\nwarmup_steps: 5',
      '2:1 $.warmup_steps "warmup_steps" is a name of other libraries, not a field; a warmup is a separate '
