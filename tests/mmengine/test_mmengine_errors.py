@@ -57,6 +57,7 @@ def test_a_wrong_call_raises_mmengines_error(build, kind, found):
             "expected an integer of at least -1, got last_step=-2",
         ),
         (lambda: user_class(ours)(sgd(), "lr"), NotImplementedError, r"Empty has no _get_value\(\)"),
+        (lambda: user_class(ours)(sgd(), "lr", begin=3, end=3), ValueError, "end should be larger than begin"),
         (lambda: user_class(ours)(sgd(), "lr", last_step=True), AssertionError, "expected an integer of at least -1"),
         (lambda: ours.OptimWrapper(3), TypeError, "expected a torch optimizer, got int"),
         (

@@ -15,6 +15,8 @@ from paramsched.errors import FolderInUse, StateError
 from paramsched.mmengine import disk, folder_lock
 from paramsched.mmengine.folder_lock import FolderLock
 from paramsched.mmengine.manifest import (
+    MANIFEST,
+    NEWEST,
     LastCheckpoint,
     damaged_files,
     manifest_digest,
@@ -24,6 +26,7 @@ from paramsched.mmengine.manifest import (
 from support.tables import table
 
 pytestmark = pytest.mark.door("engines")
+DIGEST = "44381eae2ee58bf39d96bf6215c17bd74f93a51a9315c0cbf36b73a71e5eeda5"
 
 
 def test_a_lock_names_its_holder_until_it_is_released(tmp_path):
@@ -145,7 +148,12 @@ def test_a_failed_removal_leaves_no_file_with_that_name(tmp_path, monkeypatch):
     folder = tmp_path / "epoch_1"
     folder.mkdir()
     (folder / "weights").touch()
-    monkeypatch.setattr(disk.shutil, "rmtree", lambda path, ignore_errors: None)
+
+    def fails(path: Path, ignore_errors: bool) -> None:
+        if not ignore_errors:
+            raise OSError("a file is open")
+
+    monkeypatch.setattr(disk.shutil, "rmtree", fails)
 
     disk.remove_folder(folder)
 
@@ -161,6 +169,37 @@ def test_a_folder_is_removed_with_what_an_earlier_removal_left(tmp_path):
     disk.remove_folder(folder)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_manifest_is_named(tmp_path):
+    with pytest.raises(StateError, match=r"manifest\.json: it is missing$"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[1", "3", "{}", '{"sha256": "x"}'])
+def test_a_manifest_that_cannot_be_read_is_named(content, tmp_path):
+    (tmp_path / MANIFEST).write_text(content)
+
+    with pytest.raises(StateError, match=r"manifest\.json: it (cannot be read \(|has changed since it was written)"):
+        read_manifest(tmp_path)
+
+
+def test_the_digest_of_a_manifest_is_that_of_earlier_versions(tmp_path):
+    (tmp_path / "weights").write_text("x")
+
+    assert write_manifest(tmp_path, run="mine", iteration=7).digest == DIGEST
+
+
+@pytest.mark.parametrize("content", [b"\xff", None])
+def test_a_record_of_the_last_checkpoint_that_cannot_be_read_is_named(content, tmp_path):
+    file = tmp_path / NEWEST
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+
+    with pytest.raises(StateError, match=rf"{NEWEST}: it cannot be read \("):
+        LastCheckpoint.read(tmp_path)
 
 
 def test_a_manifest_reports_each_modified_file(tmp_path):
