@@ -147,6 +147,18 @@ def test_a_group_that_is_added_later_has_the_cycle_of_the_last_group():
     assert optimizer.param_groups[1]["max_lr"] == 0.2
 
 
+def test_outside_of_its_window_a_momentum_scheduler_copies_the_betas_of_adam():
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))])
+    scheduler = LinearMomentum(optimizer, begin=5, end=9)
+    optimizer.param_groups[0]["betas"] = (0.6, 0.999)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "betas": (0.7, 0.999)})
+
+    optimizer.step()
+    scheduler.step()
+
+    assert [group["momentum"] for group in optimizer.param_groups] == [0.6, 0.7]
+
+
 def test_the_betas_of_adam_may_be_tensors():
     def rates(kind):
         optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], betas=(kind(0.9), kind(0.999)), foreach=False)

@@ -225,6 +225,12 @@ def test_a_class_whose_end_is_unknown_reports_a_missing_length(cls):
         dialect.to_plan({"type": cls})
 
 
+def test_a_class_whose_end_is_after_the_run_is_read_to_the_end_of_the_run(cls):
+    plan = dialect.to_plan({"type": cls, "begin": 3, "end": 10**9}, calendar=FACTS)
+
+    assert_same_rates(plan, [{"type": cls, "begin": 3, "end": 10**9}])
+
+
 def test_a_converted_class_reports_a_missing_epoch_length(cls):
     config = {"param_scheduler": {"type": cls, "end": 2, "convert_to_iter_based": True}, "train_cfg": {"max_epochs": 3}}
 
