@@ -374,7 +374,6 @@ def test_an_unknown_field_raises_with_the_nearest_name():
     assert 'did you mean "weight_decay"?' in refused(PlanError, lambda: PLAN.scale(10, weight_decy=0.1))
     assert "expected one of lr, weight_decay" in refused(PlanError, lambda: PLAN.cooldown(10, 10, fields=["xyz"]))
     assert 'has no "eps"' in refused(PlanError, lambda: PLAN.change(10, Binding("eps", "constant(0.1)", groups="head")))
-    assert 'has no "lr"' in refused(PlanError, lambda: PLAN.change(10, Binding(Target("lr", 1.0), "constant(0.1)")))
 
 
 def test_changing_an_unknown_horizon_of_a_filling_schedule_is_rejected():
@@ -412,6 +411,14 @@ def test_changing_an_unknown_horizon_of_a_filling_schedule_is_rejected():
         (
             lambda: GROUPED.change(5, Binding(Target("temperature", 1.0), 1.0)),
             "another base would change the past values",
+        ),
+        (
+            lambda: PLAN.change(5, Binding(Target("lr", 1.0), 1.0)),
+            "change(…, Binding(Target('lr', …), …)): lr is a field of the optimizer. Use change(…, lr=…)",
+        ),
+        (
+            lambda: GROUPED.change(5, Binding("temperature", 1.0, groups="head")),
+            "change(…, Binding('temperature', …)): temperature is a target, without groups. Use change(…, temperature",
         ),
         (
             lambda: Plan(Binding("lr", 1.0, groups="head"), horizon=9).change(5, Binding("lr", 1.0)),

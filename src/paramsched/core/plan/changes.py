@@ -151,7 +151,14 @@ class PlanLines:
         """Return the default line of a field, for groups without their own line."""
         mine = [line for line in self.bindings if line.name == given.name and not isinstance(line.field, Target)]
         if not mine or isinstance(given.field, Target):
-            raise self._unknown_field(given.name)
+            if all(line.name != given.name for line in self.bindings):
+                raise self._unknown_field(given.name)
+            field = f"Target({given.name!r}, …)" if mine else repr(given.name)
+            raise PlanError(
+                f"change(…, Binding({field}, …))",
+                f"{given.name} is a field of the optimizer" if mine else f"{given.name} is a target, without groups",
+                Advice(Sentence(f"Use change(…, {given.name}=…)", "Leave @GROUP out")),
+            )
         default = next((line for line in mine if line.groups is None), None)
         if default is None:
             known = ", ".join(selector_text(line.groups) for line in mine)
