@@ -160,7 +160,7 @@ def paramsched_resume(
             read.plan,
             calendar,
             on_change=on_change,
-            bases=given_bases(read.plan, options.bases, groups=run.labels) if options.bases else {},
+            bases=given_bases(read.plan, options.bases, groups=run.labels),
             updates=updates,
             compared_with=calendar if options.facts else None,
         )
