@@ -5,6 +5,7 @@ is a line of Python with the names of `Story.names`; "is" is what was found afte
 """
 
 import copy
+import itertools
 import logging
 import os
 import pickle
@@ -17,6 +18,8 @@ from typing import Any
 import torch
 
 import paramsched as ps
+from paramsched.core.plan.forms import plan_of
+from paramsched.core.runs.dry_run import dry_run
 from paramsched.errors import ParamschedError
 from support import answers
 
@@ -52,7 +55,7 @@ class Story:
         self.names: dict[str, Any] = {"ps": ps, "torch": torch, "copy": copy, "pickle": pickle, "inf": float("inf")}
         self.names |= {"start": self.start, "job": self.job, "step": self.step, "told": None}
         self.names |= {"save": self.save, "load": self.load, "target": self.target}
-        self.names |= {"file": str(self.file), "write": self.write}
+        self.names |= {"file": str(self.file), "write": self.write, "dry": self.dry, "head": _first_batches}
 
     def job(self, optimizers: Any = None) -> None:
         """Begin a job with new optimizers, without a plan."""
@@ -98,6 +101,20 @@ class Story:
         if what in ("scheduler", "both"):
             self.scheduler.load_state_dict(own)
 
+    def dry(
+        self, plan: Any, facts: dict[str, Any] | None = None, *, has_state: bool = True, **options: Any
+    ) -> list[str]:
+        """Take a dry run of the saved checkpoint; return its lines."""
+        state, own = copy.deepcopy(self.names["saved"])
+        groups = {name: one["param_groups"] for name, one in zip(self.optimizers, state, strict=True)}
+        plan, calendar = plan_of(plan, "dry_run"), ps.Calendar(**facts or {})
+        found = dry_run(groups, own if has_state else None, plan, calendar, **options)
+        values = [
+            f"{one.update} {one.field} {one.group}: {_shown(one.stored)} -> {_shown(one.value)}" for one in found.values
+        ]
+        begin = f"t={found.update} {found.clock} {_shown(found.amount)}{' differs' * found.differs}"
+        return [begin, *values, *(f"{severity} {text}" for severity, text in found.messages)]
+
     def position(self) -> str:
         """Return the position and the values of all groups."""
         found = []
@@ -137,6 +154,10 @@ class Story:
         lines += [f" warned {one.message}" for one in warned if issubclass(one.category, UserWarning)]
         text = self.position() + found + "".join(lines) + "".join(f" logged {one}" for one in records.texts)
         return MOMENT.sub("(moment)", text.replace(f"{self.file.parent}{os.sep}", ""))
+
+
+def _first_batches(sampler: ps.BatchSampler) -> list[list[int]]:
+    return list(itertools.islice(sampler, 9))
 
 
 class _Records(logging.Handler):
