@@ -47,6 +47,7 @@ BUILDERS = {
 BAD = [None, "x", "", "5 apples", math.nan, math.inf, -1, 0, 2.5, 10**400, True, [], [[1]], {}, object(), ps.cosine(),
        lambda u: 2, ps.absolute(0.1), ("a", "b"), (1.0, 2.0, 3.0)]  # fmt: skip
 SENTENCES = (
+    "A share of the run is text",
     'For example: "5%" for a share of the run',
     "Write an amount and a unit",
     "Scale the function so that it goes from 0",

@@ -29,7 +29,7 @@ from support.tables import table
         ("warmup 20 >> cosine()", "warmup(20) >> cosine()"),
         ("warmup 5% >> cosine(", 'warmup("5%") >> cosine()'),
         ("cosine to=0.1", "cosine(to=0.1)"),
-        ("1cycle(0.1)", 'one_cycle("10%")'),
+        ("1cycle('10%')", 'one_cycle("10%")'),
         ("multistep([10,000])", "multistep([10000])"),
         ("0.5f * cosine()", "0.5 * cosine()"),
         ("cosine().", "cosine()"),

@@ -70,6 +70,8 @@ _EXAMPLES: Final = {"/": "cosine() / 2", "**": "cosine() ** 2"}
 _KNOWN_OPERATORS: Final = "The operators are >>, *, /, **, + and -"
 _FEW: Final = 8  # up to this many operands are joined one by one, so that an error names the two incompatible operands
 _MOST_NUMBERS_WITH_SHARE: Final = 2
+_RATES_FIRST: Final = ("cyclic", "one_cycle")
+"""Shapes with the name of a scheduler of torch whose first numbers are rates, not lengths."""
 _MOST_REPAIRS: Final = 8  # of the arguments of one call
 _FAILURES: Final = (TypeError, AttributeError, ValueError, ArithmeticError, LookupError, RecursionError)
 
@@ -866,29 +868,36 @@ class _CallRepair:
         return Mend("order", new=(able[0].name,))
 
     def _two_readings(self, param: Param) -> str:
-        """Return both readings of a text in the place of a level which may be a length: `constant("60%")`, or ""."""
+        """Return both readings of a value in the place of a level which may be a length, or the reverse; or ""."""
         at = next((place for place, one in enumerate(self.order) if one.name == param.name), len(self.args))
-        if at >= len(self.args) or param.kind not in ("level", "number") or not isinstance(self.args[at][0], str):
+        if at >= len(self.args):
             return ""
-        text, node = self.args[at]
-        lengths = [one for one in self.order if one.kind == "length"]
-        found = leaf_of(param, text, node, self.builder.names)
-        length = Number(int(text), text) if text.isdecimal() else node
-        if found is None or not fits(Param("over", "length"), int(text) if text.isdecimal() else text):
+        value, node = self.args[at]
+        found = leaf_of(param, value, node, self.builder.names)
+        if found is None:
             return ""
-        before, after = [new for _, new in self.args[:at]], [new for _, new in self.args[at + 1 :]]
-        keys = [key for key, _ in self.kwargs]
-        as_number = text_of(Call(self.name, (*before, found[0], *after), tuple(keys)))
-        if len(lengths) > 1:
+        if param.kind == "length" and isinstance(value, float) and self.name in _RATES_FIRST:
+            return f"A share of the run is text, {text_of(found[0])}; a rate has no place there"
+        if param.kind not in ("level", "number") or not isinstance(value, str):
+            return ""
+        count = int(value) if value.isdecimal() else None
+        if not fits(Param("over", "length"), value if count is None else count):
+            return ""
+        before, after = self.args[:at], self.args[at + 1 :]
+        args, keys = tuple(new for _, new in before), tuple(key for key, _ in self.kwargs)
+        as_number = text_of(Call(self.name, (*args, found[0], *(new for _, new in after)), keys))
+        levels = [one for own, (one, _) in zip(self.order[at + 1 :], after, strict=False) if own.kind == "level"]
+        if sum(one.kind == "length" for one in self.order) > 1 or any(_is_number(one) and one > 1 for one in levels):
             return f"A length has no place there, and a level is a number: {as_number}"
-        for one in lengths:
-            if one.name in self._given() or after:
-                continue
-            with suppress(InvalidArgument, *_FAILURES):
-                named = {key.name: value for key, value in self.kwargs} | {one.name: self.builder.value(length)[0]}
-                plain_builder(self.function)(*(value for value, _ in self.args[:at]), **named)
-                as_length = text_of(Call(self.name, tuple(before), (*keys, Keyword(one.name, length))))
-                return f"As a number it is {as_number}, as a length {as_length}"
+        free = [one.name for one in self.order if one.kind == "length" and one.name not in self._given()]
+        if after or not free:
+            return ""
+        length = node if count is None else Number(count, value)
+        with suppress(InvalidArgument, *_FAILURES):
+            named = {key.name: one for key, one in self.kwargs} | {free[0]: self.builder.value(length)[0]}
+            plain_builder(self.function)(*(one for one, _ in before), **named)
+            as_length = text_of(Call(self.name, args, (*keys, Keyword(free[0], length))))
+            return f"As a number it is {as_number}, as a length {as_length}"
         return ""
 
     def _with_keyword(self, wrong: str) -> str:
@@ -950,8 +959,6 @@ class _CallRepair:
         if at is None or at >= len(self.args):
             return None
         value, node = self.args[at]
-        lengths = [one for own, (one, _) in zip(self.order, self.args, strict=False) if own.kind == "length"]
-        shares = shares and 1 not in lengths  # beside a length of 1, 0.1 may be a level in a wrong place
         found = leaf_of(param, value, node, self.builder.names, shares=shares)
         if found is None:
             return None
