@@ -9,6 +9,7 @@ import paramsched as ps
 from paramsched.tools.export.companions import test_of as code_of_test
 from paramsched.tools.export.module_tree import AnotherForm, functions_of
 from paramsched.tools.export.plan_lines import exported_plan
+from paramsched.tools.export.verify import NotExported, read_exported
 from support.tables import table
 
 G = "def g(t, base=1.0):\n    return t * base"
@@ -27,6 +28,7 @@ def module(body, more=""):
         ("return t + 1 - 2 * 3 / 4", "", [-0.5, 0.5, 4.5]),
         ("return (t + 7) // 2 % 3", "", [0, 1, 0]),
         ("return 2 ** t", "", [1, 2, 32]),
+        ("return 3**100 * 0 + t", "", [0, 1, 5]),
         ("return -t", "", [0, -1, -5]),
         ("return 1.0 if not t else 0.0", "", [1.0, 0.0, 0.0]),
         ("return 1 if t < 1 else 2 if t <= 1 else 3", "", [1, 2, 3]),
@@ -92,6 +94,7 @@ def test_the_values_of_each_form(body, more, values):
         ("return ONE[t]", "ONE = 1", 3, "expected a table of the module"),
         ("TABLE = t; return TABLE[0]", "TABLE = (1, 2)", 4, "expected a table of the module"),
         ("return 2**300", "", None, None),
+        ("return 1**201", "", None, None),
         (f"return {2**150} * {-(2**150)}", "", None, None),
         (f"return {2**201}", "", 3, "an integer of too many digits"),
         ("pass", "", 3, "exported code"),
@@ -207,3 +210,20 @@ def test_the_code_of_a_test_has_the_values_at_boundaries_and_at_50_places():
         assert all(found == pytest.approx(value(t), rel=1e-15) for t, found in values[key])
         assert {0, 69, 59, 60, 61} <= {t for t, _ in values[key]} or key == "lr"
         assert 49 <= len(values[key]) <= 70
+
+
+@pytest.mark.parametrize(("field", "clock"), [("lr", "tokens"), ("weight_decay", "updates")])
+def test_a_single_field_keeps_its_clock(field, clock):
+    plan = ps.Plan(lr="linear()", weight_decay="constant(0.5)", horizon="100 tokens", clock={"lr": "tokens"})
+
+    (line,) = exported_plan("test", plan, ps.Calendar(tokens_per_step=2), field=field).lines
+
+    assert (line.key, line.clock) == (field, clock)
+
+
+def test_a_file_without_schedules_is_refused(tmp_path):
+    path = tmp_path / "schedule.py"
+    path.write_text(ps.to_python(ps.Plan(lr="linear()", horizon=10)).partition("SCHEDULES =")[0])
+
+    with pytest.raises(NotExported, match="it has no SCHEDULES"):
+        read_exported(path)
