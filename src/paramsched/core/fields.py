@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, final
 
 from paramsched.core.advice.number_checks import meant_number
 from paramsched.core.advice.peer_words import OTHER_NAMES, UNCLEAR_NAMES
+from paramsched.core.base.advise import text_leaves
 from paramsched.core.base.near_names import KNOWN as KNOWN
 from paramsched.core.base.near_names import certain_name, closest, did_you_mean
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, shown
@@ -270,6 +271,17 @@ def certain_field(name: str) -> str | None:
         return None if name.lower() in UNCLEAR_NAMES else ours
     meant = certain_name(field.key, [one for one in KNOWN if (one in PAIRS) == (field.index is not None)])
     return None if meant is None else str(Field(meant, field.index))
+
+
+def line_of_values(line: str) -> str:
+    """Return a line with the values of a beta or a momentum, because its numbers would be multiples of base.
+
+    >>> line_of_values("linear(0.9, 0.85)"), line_of_values("linear(0.5, 1)")
+    ('absolute(linear(0.9, 0.85))', 'linear(0.5, 1)')
+    """
+    numbers = [one for one in text_leaves(line) if isinstance(one, float)]
+    is_value = any(0.8 <= one < 1 for one in numbers) and "absolute" not in line
+    return f"absolute({line})" if is_value else line
 
 
 _REFUSED = re.compile(r"[^\w.-]")

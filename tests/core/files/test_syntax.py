@@ -166,7 +166,7 @@ READ = [
      'Write \'step("a", 2)\''),
     ('yaml', 'betas: [cosine(to=0.1, over=5), 0.9]',
      '1:9 each element of this field is a field of its own | '
-     'For example: betas[0]: cosine(to=0.1, over=5)'),
+     'Split it: "betas[0]": cosine(to=0.1, over=5) and "betas[1]": absolute(0.9)'),
     ('yaml', 'lr: [cosine(to=0.1, over=5',
      '1:6 inside {} and [] a comma ends a text, and this call has one | '
      'Put the whole call in quotes'),
@@ -222,7 +222,7 @@ READ = [
     ('yaml', 'lr:  [ cosine(to=1, over=5) ]',
      '1:8 inside {} and [] a comma ends a text, and this call has one | Write "cosine(to=1, over=5)"'),
     ('yaml', '  betas: [cosine(to=1, over=5)]',
-     '1:11 each element of this field is a field of its own | For example: betas[0]: cosine(to=1, over=5)'),
+     '1:11 each element of this field is a field of its own | For example: "betas[0]": cosine(to=1, over=5)'),
     ('yaml', 'xbetas: [cosine(to=1, over=5)]',
      '1:10 inside {} and [] a comma ends a text, and this call has one | Write "cosine(to=1, over=5)"'),
     ('yaml', 'betas: {a: [cosine(to=1, over=5)]}',

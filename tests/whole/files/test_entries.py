@@ -761,8 +761,8 @@ DOCUMENTS = [
     ('lr: cosine()\nwarmup: true',
      '2:9 $.warmup expected a schedule, got true | For example: cosine(to=0.1) | PS105'),
     ("lr: cosine()\nwarmup: '5%'",
-     '2:10 $.warmup "5%": invalid syntax: 5% is a length without quotes | For example: warmup("5%") >> '
-     'cosine(to=0.1) | PS101'),
+     '2:1 $.warmup "warmup" is a name of other libraries, not a field; a warmup is a separate stage | Write lr: '
+     'warmup("5%") >> cosine() | PS103'),
     ('lr: cosine()\nwarmup_ratio: 0.1',
      '2:1 $.warmup_ratio "warmup_ratio" is a name of other libraries, not a field; a warmup is a separate stage '
      '| Write lr: warmup("10%") >> cosine() | PS103'),
@@ -893,8 +893,8 @@ DOCUMENTS = [
      '2:1 $.exponential-lr "exponential-lr" is a name of torch; use exponential | For example: lr: '
      'exponential(0.95) | PS103'),
     ('lr: 1\nscheduler: cosine',
-     '2:12 $.scheduler "cosine" at character 1: cosine is a function and needs brackets | Write cosine() | '
-     'PS102 cosine>cosine()'),
+     '2:1 $.scheduler "scheduler" is not an optimizer field; did you mean "lr"? | Remove it, because lr has a '
+     'schedule | PS103'),
     ('lr: 1\nscheduler: true',
      '2:12 $.scheduler expected a schedule, got true | For example: cosine(to=0.1) | PS105'),
     ('lr: 1\nscheduler: cosine()', '= ;; lr: constant() ;; scheduler: cosine()'),

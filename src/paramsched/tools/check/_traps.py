@@ -1,6 +1,6 @@
 """Checks for lines that are valid but often mean something else than intended, each with a line to write instead."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 
 from paramsched.core.advice.peer_words import OTHER_NAMES
@@ -25,9 +25,20 @@ _SMALL_FLOOR = 1e-4
 
 
 def traps_in_binding(
-    binding: Binding, path: str, base: float | None = None, resolved: Schedule | None = None
+    binding: Binding,
+    path: str,
+    base: float | None = None,
+    resolved: Schedule | None = None,
+    others: Collection[str] = (),
 ) -> Iterator[Diagnostic]:
     """Yield a warning for each name and schedule in a binding that probably means something else than intended.
+
+    Args:
+        binding: the binding.
+        path: its location.
+        base: the base of its field; None if unknown.
+        resolved: its schedule in a run.
+        others: the fields that its plan schedules.
 
     >>> print(*traps_in_binding(Binding("learning_rate", "cosine()"), "$.learning_rate"))
     $.learning_rate: warning: torch's optimizers have no field "learning_rate". Write lr
@@ -40,6 +51,8 @@ def traps_in_binding(
             meant = certain_field(binding.name)
             rename = None if meant is None else (binding.name, meant)
             advice = f'Did you mean "{ours}"?' if meant is None else f"Write {meant}"
+            if meant in others:
+                rename, advice = None, f"Remove it, because {meant} has a schedule"
             yield Diagnostic(path, found, advice, code=OTHERS_NAME, at_key=True, replace=rename)
         elif binding.name == "betas":
             yield Diagnostic(

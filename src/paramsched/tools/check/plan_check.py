@@ -86,7 +86,8 @@ def check(
         found += [Diagnostic(path, refused, advice, code=code) for code, refused, advice in errors]
         bases = bases_of_binding(binding, groups)
         base = next(filter(None, bases), *bases[:1] or (None,))  # a frozen group says nothing about the others
-        found += traps_in_binding(binding, path, base, resolved_in_run(followed, trial)) if native else ()
+        names = {one.name for one in plan.bindings}
+        found += traps_in_binding(binding, path, base, resolved_in_run(followed, trial), names) if native else ()
         found += check_metrics(binding.schedule, epochs, path)
         if errors:
             continue

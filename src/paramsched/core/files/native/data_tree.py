@@ -154,9 +154,10 @@ class DataTree:
             # `{warmup: 10, cosine: {to: 0.1}}`, or `{warmup: 10, schedule: cosine()}`
             if not value or not all(name in self.names for name in rest):
                 return self._wrong(path, error.problem.summary)
+            entries = sorted(value.items(), key=lambda entry: entry[0] != "warmup")  # a warmup is the first stage
             stages = [
                 self.schedule(one, child_path(path, key)) if key == kind else self._mapping({key: one}, path)
-                for key, one in value.items()
+                for key, one in entries
             ]
             self.forms.append((error, Place(path), Mend("form")))
             return self._operator(">>", stages, value, path)

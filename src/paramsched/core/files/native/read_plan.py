@@ -8,7 +8,7 @@ from contextlib import suppress
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, final
 
 from paramsched.core.advice.lookalikes import first_lookalike, straighten_text
 from paramsched.core.advice.number_checks import finite_number, meant_number
@@ -35,7 +35,7 @@ from paramsched.core.base.codes import (
 from paramsched.core.base.diagnostic import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
 from paramsched.core.base.entry_text import entry_text, flow_text
 from paramsched.core.base.near_names import certain_name, closest, did_you_mean
-from paramsched.core.fields import KNOWN, PAIRS, Field, certain_field, known_field
+from paramsched.core.fields import KNOWN, PAIRS, Field, certain_field, known_field, line_of_values
 from paramsched.core.files.diagnostic_collector import (
     BadValue,
     DiagnosticCollector,
@@ -47,6 +47,7 @@ from paramsched.core.files.diagnostic_collector import (
     values_in,
 )
 from paramsched.core.files.native.data_tree import NAMES_OF_CLASS, OPERATORS, WITH_A_NUMBER
+from paramsched.core.files.native.foreign_settings import Misplaced, foreign_setting
 from paramsched.core.files.native.plan_entries import (
     MISSING,
     RESERVED,
@@ -68,8 +69,6 @@ from paramsched.errors import InvalidArgument, shown
 
 NOTE = entry_path("note")
 _A_PLAN = "For example: lr: cosine(to=0.1)"
-_Misplaced: TypeAlias = tuple[str, str, tuple[str, Any] | None]
-"""What is wrong, the advice, and the entry to write at the top level instead."""
 _WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparameters", "schedules")
 """Keys under which users may write an entire plan by mistake."""
 _A_TARGET = "{initial: 1.0, schedule: cosine()}"
@@ -79,6 +78,8 @@ _MOST_NAMES = 1_000  # fields that are checked for misspellings; no optimizer ha
 _NO_BLANK = re.compile(r"\s*([A-Za-z_][\w\[\]]*)\s*(:|=)\s*(\S.*)")
 _NEXT_ENTRY = re.compile(r"\s[A-Za-z_]\w*\s*[:=]")
 _NO_COLON = re.compile(r"\s*([A-Za-z_][\w\[\]]*)\s+(\w+\(.*)")
+_LARGE_COUNT = re.compile(r"([\d._]+ ?[MBT])")
+"""A horizon that may count updates or tokens."""
 _WARMUP_SHARE = re.compile(r"(?:^|_)warmup_(?:ratio|fraction|proportion|frac)$")
 
 
@@ -232,7 +233,9 @@ class _PlanReader:
         """Return the length of the run, which must be greater than 0 and not a percentage."""
 
         def instead() -> str:
-            meant = _whole_length(plain_json(value))
+            if isinstance(value, str) and (count := _LARGE_COUNT.fullmatch(value.strip())):
+                return f"Use {count[1]} tokens for tokens, or {count[1]} steps for updates"
+            meant = _whole_length(_without_until(plain_json(value)))
             if meant is None:
                 return ""
             keeps = sorted(_numbers_in(meant)) == sorted(_numbers_in(plain_json(value)))
@@ -373,17 +376,20 @@ class _PlanReader:
             except InvalidArgument as refusal:
                 self.diagnostics.refuse(path, refusal)
 
-    def other_place(self, key: str, value: Any, selector: str | int | None) -> _Misplaced | None:
+    def other_place(self, key: str, value: Any, selector: str | int | None) -> Misplaced | None:
         """Return what is wrong with an entry that belongs elsewhere in the plan, such as `max_steps`."""
         if key in PAIRS and isinstance(value, list):
             # Numbers in such a list are values, as they are in torch.
             items = [f"absolute({one})" if isinstance(one, (int, float)) else one for one in value]
+            items = [line_of_values(one) if isinstance(one, str) else one for one in items]
             written = " and ".join(entry_text(f"{key}[{index}]", json.dumps(one)) for index, one in enumerate(items))
             found = "a list is a sequence of stages; each element of this field is a field of its own"
             clear = value and None not in value
             instead = f"Split it: {written}" if clear else f'For example: "{key}[0]": absolute(0.9)'
             return found, instead, None
         name, is_schedule = key.lower().replace("-", "_"), re.search(r"[({]", str(value)) is not None
+        if selector is None and (setting := foreign_setting(key, value, self.data)) is not None:
+            return setting
         if selector is None and name in OF_FILES and not is_schedule:
             return f'"{key}" is not a hyperparameter', "Remove it", None
         if name in Facts.__annotations__ and name not in LENGTHS_OF_RUN and not is_schedule:
@@ -419,6 +425,8 @@ class _PlanReader:
         others: Any = None
         if key == "optimizers" and isinstance(value, dict) and {*map(type, value.values())} == {dict}:
             fields = value
+        elif key == "optimizers" and isinstance(value, dict) and value and _are_read(value.values(), self.values.names):
+            fields = {name: {"lr": line} for name, line in value.items()}
         elif (named := _field_and_group(key)) is not None:
             fields = {named[1]: {named[0]: value}}
         elif key not in KNOWN and isinstance(value, dict) and value and all(name in KNOWN for name in value):
@@ -486,7 +494,8 @@ class _PlanReader:
         found = f'"{key}" is not an optimizer field; did you mean "{slip}"?'
         meant = certain_field(name)
         replace = None if meant is None else (str(key), meant)
-        entry = None if meant is None else self.promised(meant, value, selector)
+        line = line_of_values(value) if isinstance(value, str) and (meant or "").startswith(("betas", "mom")) else value
+        entry = None if meant is None else self.promised(meant, line, selector)
         self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=replace, entry=entry)
         return None
 
@@ -661,6 +670,11 @@ def _whole_length(value: Any) -> int | str | None:
     return value
 
 
+def _without_until(value: Any) -> Any:
+    """Return the length of a run that is written as a position: "100" for "until 100"."""
+    return re.sub(r"^\s*until\s+(?=\d)", "", value) if isinstance(value, str) else value
+
+
 def _meant_warmup(key: str, value: Any) -> str | None:
     """Return the text of a warmup's length from an entry next to the schedule; None if it is not one.
 
@@ -668,6 +682,9 @@ def _meant_warmup(key: str, value: Any) -> str | None:
     ('500', '"10%"', '"5 epochs"')
     """
     name = key.lower().replace("-", "_")
+    if isinstance(value, str) and is_warmup_length(name):
+        with suppress(InvalidArgument):
+            return f'"{value}"' if Duration.of(value).terms else None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or "warmup" not in name:
         return None
     if unit := next((unit for unit in ("epochs", "samples", "tokens") if name.endswith(unit)), ""):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from paramsched.core.base.diagnostic import TextEdit, TextLines
-from paramsched.core.fields import PAIRS
+from paramsched.core.fields import PAIRS, line_of_values
 from paramsched.core.files._text_places import Bracket, Pairs, Place, nested_places
 from paramsched.core.files.diagnostic_collector import number_from_text, short_json
 from paramsched.core.files.text_limits import (
@@ -147,11 +147,31 @@ def _refuse_cut_call(event: Any, text: str, source: str) -> None:
     field = _PAIR.match(text, text.rfind("\n", 0, begin) + 1)
     if field is not None and field.end() <= begin:
         found = "each element of this field is a field of its own"
-        raise ConfigError(source, [TextLines(text).fault(begin, found, f"For example: {field[1]}[0]: {call}")])
+        raise ConfigError(source, [TextLines(text).fault(begin, found, _split_pair(field[1], text[field.end() :]))])
     if depth == 0:
         quoted = f"'{call}'" if '"' in call and "'" not in call else json.dumps(call, ensure_ascii=False)
         fault = fault.changed(instead=advice_of_line(quoted), edit=TextEdit(begin, begin + len(call), quoted))
     raise ConfigError(source, [fault])
+
+
+def _split_pair(field: str, text: str) -> str:
+    """Return the advice for the elements of a list, from the text after its bracket.
+
+    >>> _split_pair("betas", "linear(0.85, 0.95), 0.99]")
+    'Split it: "betas[0]": absolute(linear(0.85, 0.95)) and "betas[1]": absolute(0.99)'
+    """
+    items, depth = [""], 0
+    for letter in text:
+        if letter == "\n" or (depth == 0 and letter == "]"):
+            break
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0 and letter == ",":
+            items.append("")
+        else:
+            items[-1] += letter
+    lines = [line_of_values(one.strip()) if "(" in one else f"absolute({one.strip()})" for one in items if one.strip()]
+    written = " and ".join(f'"{field}[{at}]": {line}' for at, line in enumerate(lines))
+    return f"{'Split it' if len(lines) > 1 else 'For example'}: {written}"
 
 
 def _peer_events(text: str, source: str) -> Iterator[Any]:
