@@ -84,7 +84,8 @@ def meant_by(name: str) -> tuple[str, OtherName] | None:
     rows = other_names()
     site = {letters_of(last), letters_of(name)}
     found = [rows[place] for place in sorted(place for letters in site for place in places.get(letters, ()))]
-    found.sort(key=lambda hit: hit[1][0] != last)  # Keras' ExponentialDecay in front of optax's exponential_decay
+    if found and found[0][0] != "papers":
+        found.sort(key=lambda hit: hit[1][0] != last)  # Keras' ExponentialDecay in front of optax's exponential_decay
     return next((hit for hit in found if hit[0] in spaces), found[0] if found else None)
 
 

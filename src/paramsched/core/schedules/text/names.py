@@ -335,6 +335,10 @@ _ARGUMENTS_OF_PLATEAU: Final = (
 def _plateau(node: Call, found: str, example: str, names: _Names) -> NameProblem:
     """Return what is wrong with a plateau of another library. Its example has the numbers, and names a metric."""
     params = params_of(SHAPES["plateau"])
+    match node.args:
+        case (Text(value),) if value not in ("min", "max") and node.name.islower():  # the metric
+            meant = replace(node, name="plateau")
+            return NameProblem(found, meant, Mend("other", (node.name,), ("plateau",)), example)
     given = dict(zip(_ARGUMENTS_OF_PLATEAU, node.args, strict=False)) | {key.name: key.value for key in node.kwargs}
     kept = dict[str, Any]()
     for name, one in given.items():
