@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.engines import ignite, lightning, pytorch_accelerated
+from paramsched.engines import ignite, lightning, pytorch_accelerated, transformers
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
-from paramsched.engines.reporting import make_class
+from paramsched.engines.reporting import BatchAmounts, make_class
 from paramsched.engines.run_end import check_before_step
 
 
@@ -126,6 +126,22 @@ def test_the_batches_of_an_update_are_counted_when_it_ends():
     assert scheduler.amount == 15
 
 
+def test_with_manual_optimization_each_batch_is_counted_for_the_next_step_of_each_process():
+    plan = ps.Plan(lr="linear()", clock="samples", horizon="100 samples")
+    callback = lightning._LightningPlan(plan)
+    stepped, scheduler, trainer, module = begun(callback, plan)
+    callback._amounts = [BatchAmounts(scheduler, PlanOptions(), 2, lambda amount: amount * 2)]
+    module.automatic_optimization = False
+    amounts = []
+
+    for index, size in enumerate((3, 4, 5)):
+        callback.on_train_batch_start(trainer, module, torch.zeros(size, 1), index)
+        stepped.step()
+        amounts.append(scheduler.amount)
+
+    assert amounts == [6, 14, 24]
+
+
 @pytest.mark.parametrize(("window", "ends"), [(1, [0, 1, 2, 3, 4]), (2, [1, 3, 4]), (3, [2, 4]), (9, [4])])
 @pytest.mark.parametrize("processes", [1, 2])
 def test_pytorch_accelerated_reports_each_full_window_and_the_last_batch_of_an_epoch(window, ends, processes):
@@ -219,3 +235,40 @@ def test_stages_that_do_not_fit_until_the_deadline_are_refused_when_training_beg
 
     with pytest.raises(ps.InvalidArgument, match="60 s"):
         begin()
+
+
+def ended_by_pytorch_accelerated(scheduler):
+    callback = pytorch_accelerated._StopCallback()
+    accelerator = SimpleNamespace(register_save_state_pre_hook=id, register_load_state_pre_hook=id)
+    trainer = SimpleNamespace(scheduler=scheduler, _accelerator=accelerator)
+    callback.on_training_run_start(trainer)
+    return lambda: callback.on_training_run_end(trainer)
+
+
+def ended_by_lightning(scheduler):
+    callback = lightning._LightningPlan(scheduler.plan)
+    trainer = SimpleNamespace(global_step=0, optimizers=[scheduler.optimizer], distributed_sampler_kwargs=None)
+    callback.schedulers = [scheduler]
+    callback.on_train_start(trainer, None)
+    return lambda: callback.on_train_end(trainer, None)
+
+
+def ended_by_transformers(scheduler):
+    pytest.importorskip("transformers")
+    callback = transformers.end_callback_class()(scheduler, "planned", stop=False)
+    callback.on_train_begin(None, None, None)
+    return lambda: callback.on_train_end(None, None, None)
+
+
+@pytest.mark.parametrize("begin", [ended_by_pytorch_accelerated, ended_by_lightning, ended_by_transformers])
+def test_an_engine_that_ends_long_before_the_deadline_is_logged(begin, caplog):
+    plan = ps.Plan(lr="linear()", clock="seconds")
+    known = EngineFacts(call="engine", why={})
+    scheduler = known.attach(optimizer(), plan, PlanOptions(deadline="in 10 min"), checked_later=True)
+    end = begin(scheduler)
+    scheduler.optimizer.step()
+
+    with caplog.at_level("INFO", "paramsched"):
+        end()
+
+    assert "the engine ended after update 1 by its own length" in caplog.text

@@ -188,6 +188,7 @@ def test_the_log_has_every_scheduled_field_and_the_used_lr(tmp_path: Path) -> No
     assert logged == pytest.approx([row[0] for row in planned(54)], abs=5e-7)  # the Trainer may round what it logs
     rows = [row for row in trainer.state.log_history if "learning_rate" in row]
     names = [f"{field}/{group}" for group in ("weight", "bias") for field in ("lr", "weight_decay", "betas_0")]
+    assert "train_runtime" in trainer.state.log_history[-1]
     assert [row["learning_rate"] for row in rows] == [row["lr/weight"] for row in rows]
     assert [[row[name] for name in names] for row in rows] == planned(54)
 

@@ -388,6 +388,15 @@ def test_each_of_several_models_and_optimizers_has_its_own_file(checkpoint):
         require_fit(both, checkpoint, 1)
 
 
+def test_weights_that_have_changed_since_they_were_saved_are_refused(checkpoint):
+    network = model((2, 3), (3, 1))
+    torch.save(network.state_dict(), checkpoint / "pytorch_model.bin")  # other weights, which fit
+
+    for source in (checkpoint, checkpoint / "pytorch_model.bin"):
+        with pytest.raises(StateError, match=r"pytorch_model\.bin: it has "):
+            load_weights(network, source)
+
+
 @table("file", ["scaler.pt", "scheduler.bin", "optimizer.bin"])
 def test_each_other_file_of_a_checkpoint_is_read(file, tmp_path):
     place = saved(tmp_path / file, accelerator=fitted(model((2, 3), (3, 1))))

@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 import paramsched as ps
 from paramsched.errors import ConfigError, ParamschedError, StateError
 from paramsched.mmengine.runner import Hook, Runner
+from paramsched.mmengine.runner import runner as module
 
 QUIET = {"logger": None, "checkpoint": None, "progress": None}
 
@@ -150,6 +151,30 @@ def test_a_hook_may_refuse_a_resume(tmp_path):
     ):
         with pytest.raises(StateError, match=said):
             train(Own(error), resume=True)
+
+
+def test_a_second_attempt_after_an_error_does_not_scale_the_lr_again(tmp_path, monkeypatch):
+    model = Line()
+    wrapper = sgd(model)
+    before = [group["lr"] for group in wrapper.param_groups]
+    runner = Runner(
+        model, tmp_path, train_dataloader=data(), train_cfg={"max_epochs": 1}, optim_wrapper=wrapper,
+        auto_scale_lr={"enable": True, "base_batch_size": 4}, param_scheduler="lr: constant()", default_hooks=QUIET,
+    )  # fmt: skip
+    build, scaled = module.build_schedulers, []
+
+    def failing(*arguments):
+        scaled.append([group["lr"] for group in wrapper.param_groups])
+        if len(scaled) == 1:
+            raise StateError("the first attempt fails")
+        return build(*arguments)
+
+    monkeypatch.setattr(module, "build_schedulers", failing)
+    with pytest.raises(StateError, match="the first attempt fails"):
+        runner.train()
+    runner.train()
+
+    assert scaled[0] == scaled[1] != before
 
 
 def test_a_runner_before_its_run_has_completed_nothing(tmp_path):
