@@ -107,10 +107,12 @@ def test_the_values_of_several_optimizers_are_logged_with_their_numbers(number, 
     assert logged == [({name: 0.1}, 6) for name in names]
 
 
-def test_the_batches_of_an_update_are_counted_when_it_ends():
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_batches_of_an_update_are_counted_when_it_ends(processes):
     plan = ps.Plan(lr="linear()", clock="samples", horizon="100 samples")
     callback = lightning._LightningPlan(plan)
     stepped, scheduler, trainer, module = begun(callback, plan)
+    callback._amounts = [BatchAmounts(scheduler, PlanOptions(), processes, lambda amount: amount * processes)]
     amounts = []
 
     for index, size in enumerate((3, 4, 5, 2)):
@@ -122,8 +124,8 @@ def test_the_batches_of_an_update_are_counted_when_it_ends():
     callback.on_train_batch_start(trainer, module, torch.zeros(1, 1), 4)
     stepped.step()
 
-    assert amounts == [0, 7, 7, 14]
-    assert scheduler.amount == 15
+    assert amounts == [0, 7 * processes, 7 * processes, 14 * processes]
+    assert scheduler.amount == 15 * processes
 
 
 def test_with_manual_optimization_each_batch_is_counted_for_the_next_step_of_each_process():
