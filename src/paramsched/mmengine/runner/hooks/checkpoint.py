@@ -48,7 +48,7 @@ class CheckpointHook(Hook):
         save_begin: int = 0,
     ) -> None:
         self.interval, self.max_keep_ckpts = (
-            -1 if value == -1 else whole_number(CallSite("CheckpointHook", name), value)
+            value if value == -1 else whole_number(CallSite("CheckpointHook", name), value)
             for name, value in (("interval", interval), ("max_keep_ckpts", max_keep_ckpts))
         )
         self.save_begin = whole_number(CallSite("CheckpointHook", "save_begin"), save_begin, 0)
@@ -94,7 +94,7 @@ class CheckpointHook(Hook):
 
     def _save_and_drop_old(self, runner: "Runner", name: str) -> None:
         self._kept = [*(kept for kept in self._kept if kept != name), name]
-        drop = self._kept[: -self.max_keep_ckpts] if self.max_keep_ckpts > 0 else []
+        drop = self._kept[: -self.max_keep_ckpts] if self.max_keep_ckpts != -1 else []
         self._kept = self._kept[len(drop) :]
         runner.save_checkpoint(name)
         for old in drop:  # only after the new one is complete
