@@ -308,6 +308,19 @@ def test_a_single_value_equals_the_value_of_the_full_array():
     assert schedule(total) == schedule(10 * total)
 
 
+def test_a_rule_that_starts_in_a_later_block_continues_from_the_value_before_it():
+    starts = BLOCK + 3
+    schedule = recurrence(rules.linear(0.5, over=8, begin=starts), rules.constant(0.25, over=2, begin=starts + 20))
+    coming = np.arange(starts - 2, starts + 30)
+
+    whole = schedule(coming, base=2.0)
+
+    assert whole.tolist() == recurrence(
+        rules.linear(0.5, over=8, begin=3), rules.constant(0.25, over=2, begin=23)
+    )(coming - BLOCK, base=2.0).tolist()  # fmt: skip
+    assert len(set(whole.tolist())) > 8
+
+
 def test_epochs_require_a_calendar_and_tensors_a_bounded_run():
     torch = pytest.importorskip("torch")
     by_epoch = recurrence(rules.exponential(0.5, by="epoch"))
