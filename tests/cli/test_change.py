@@ -1,6 +1,7 @@
 """`paramsched change`: the new file, in the format of the old one."""
 
 import json
+import shlex
 
 import pytest
 from click.testing import CliRunner
@@ -112,6 +113,56 @@ def test_comments_are_dropped_with_a_note(folder):
     )
 
 
+def test_the_line_for_a_cooldown_after_the_end_is_a_longer_run_with_the_same_numbers(folder):
+    advice = call("plan.yaml", "--at", "12000", "--cooldown", "100").stderr.strip().partition("For a longer run: ")[2]
+
+    assert call("plan.yaml", *shlex.split(advice)).stdout.splitlines() == [
+        "horizon: 12100",
+        'lr: take(warmup("5%") >> cosine(to=0.1), 12000, 10000) >> linear(previous, over=100)',
+        "weight_decay: take(linear(to=0.5), 10000, 10000)",
+    ]
+
+
+def test_a_cooldown_may_begin_at_the_end(folder):
+    assert printed("plan.yaml", "--at", "100%", "--cooldown", "100").startswith("horizon: 10100")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "notes"),
+    [
+        (
+            ("5000", "--horizon", "20000"),
+            [
+                "note: lr keeps its last value from 10000 to 20000; no schedule was passed for it. For example: "
+                "'lr=linear(previous, 0)'",
+                "note: weight_decay keeps its last value from 10000 to 20000; no schedule was passed for it. "
+                "For example: 'weight_decay=linear(previous, 0)'",
+            ],
+        ),
+        (
+            ("10001", "--horizon", "20000", "lr=linear(previous, 0)", "weight_decay=constant(previous)"),
+            [
+                f"note: {name} keeps its last value from 10000 to 10001, where its new schedule begins"
+                for name in ("lr", "weight_decay")
+            ],
+        ),
+        (("10000", "--horizon", "20000", "lr=constant(previous)", "weight_decay=constant(previous)"), []),
+        (("10000", "--horizon", "20000"), []),
+        (("100%", "--horizon", "20000"), []),
+        (("5000", "--horizon", "9000"), []),
+        (("5000", "--horizon", "10000", "lr=linear(previous, 0)"), []),
+    ],
+    ids=["longer", "changed later", "changed at the end", "extended", "extended at 100%", "shorter", "as long"],
+)
+def test_values_that_stay_in_a_longer_run_are_noted(folder, arguments, notes):
+    assert call("plan.yaml", "--at", *arguments).stderr.splitlines() == notes
+
+
+def test_a_schedule_that_does_not_depend_on_the_length_has_no_note(folder):
+    (folder / "plan.yaml").write_text("horizon: 100\nlr: warmup(10) >> constant()\n")
+    assert call("plan.yaml", "--at", "50", "--horizon", "200").stderr == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -126,12 +177,14 @@ def test_comments_are_dropped_with_a_note(folder):
         (("8000", "lr=cosin()"), 1, 'unknown schedule "cosin"; did you mean "cosine"?'),
         (("8000", "weight_decy=0.5"), 1, 'did you mean "weight_decay"?'),
         (("8000", "--scale", "weight_decy=0.5"), 1, 'did you mean "weight_decay"?'),
-        (("12000", "lr=constant(0.5)"), 1, 'the run ends at "10000"'),
+        (("12000", "lr=constant(0.5)"), 1, 'the run ends at "10000". Use an earlier time, or a longer run'),
+        (("12000", "--scale", "lr=0.5"), 1, 'the run ends at "10000". Use an earlier time, or make the run longer'),
+        (("12000", "--cooldown", "100"), 1, 'the run ends at "10000". Use an earlier time. For a longer run: '),
     ],
     ids=[
         "no change", "two things", "no time", "no schedule", "no factor", "an option", "an option scaled", "no format",
         "a slip in a shape",
-        "a misspelled field", "a misspelled scaled field", "after the end",
+        "a misspelled field", "a misspelled scaled field", "after the end", "scaled after it", "cooled down after it",
     ],
 )  # fmt: skip
 def test_invalid_arguments_are_rejected(folder, arguments, code, message):

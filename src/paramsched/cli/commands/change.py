@@ -10,6 +10,7 @@ from paramsched.cli._options import (
     Command,
     PlanOptions,
     WrongUsage,
+    echo_note,
     format_option,
     offer_formats,
     plan_argument,
@@ -18,7 +19,10 @@ from paramsched.cli._options import (
 from paramsched.cli._plan_output import note_comments, output_option, require_format, write_plan
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Container
+
+    from paramsched.core.plan import Plan
+    from paramsched.core.time import Duration
 
 
 @click.command(
@@ -89,6 +93,8 @@ def paramsched_change(
     except InvalidArgument as error:
         raise error.changed(site=plan) from None  # in place of the call in Python
     note_comments(read)
+    if options.horizon is not None:
+        _note_kept_values(read.plan, changed, when, {*fields, *(one.name for one in bindings)})
     own = "yaml" if read.source is None or read.source.format not in SYNTAXES else read.source.format
     by_suffix = output is not None and Path(output).suffix.lower() in SUFFIXES
     target = to or (None if by_suffix else own)
@@ -102,3 +108,26 @@ def paramsched_change(
         write_plan(changed, output, target)
     elif not write_over_text(Path(output), read.source.text, text_for_file(changed, Path(output), target)):
         raise click.ClickException(f"{plan}: another program has changed the file. Run the command again")
+
+
+def _note_kept_values(before: "Plan", after: "Plan", at: "Duration", changed: "Container[str]") -> None:
+    """Print a note for the fields that keep their last value in a part of a longer run."""
+    from paramsched.core.plan.changes import is_later
+    from paramsched.core.schedules.cuts import depends_on_horizon
+    from paramsched.core.time import Duration
+
+    end, new_end = before.horizon, after.horizon
+    if end is None or new_end is None or not is_later(new_end, end):
+        return
+    is_extended = any(is_later(at, one, or_at=True) for one in (end, Duration.of("100%")))
+    notes = {}
+    for line in before.bindings:
+        if not depends_on_horizon(line.schedule):
+            continue
+        if line.name not in changed and not is_extended:  # who extends a run at its end wants the last values
+            advice = f"no schedule was passed for it. For example: '{line.name}=linear(previous, 0)'"
+            notes[f"{line.name} keeps its last value from {end} to {new_end}; {advice}"] = None
+        elif line.name in changed and is_later(at, end):
+            notes[f"{line.name} keeps its last value from {end} to {at}, where its new schedule begins"] = None
+    for note in notes:
+        echo_note(note)

@@ -55,7 +55,7 @@ class PlanLines:
             raise InvalidArgument(f'change("{at}")', "expected a field to change or a new horizon", instead)
         when = at if horizon == self.horizon else self.without_percent(f'change("{at}")', at)
         if lines or fields:
-            _refuse_after_the_end("change", when, horizon)
+            refuse_after_the_end("change", when, horizon, _LONGER)
         self._refuse_changed_size("change", (*(one.name for one in lines), *fields))
         own = [self._line_of(given) for given in lines]
         shared = {name: self._lines_of_field(name) for name in fields}
@@ -82,7 +82,7 @@ class PlanLines:
             raise InvalidArgument(
                 f'scale("{at}")', "expected at least one field", f'For example: scale("{at}", lr=0.5)'
             )
-        _refuse_after_the_end("scale", at, self.horizon)
+        refuse_after_the_end("scale", at, self.horizon, _LONGER_FIRST)
         self._refuse_changed_size("scale", factors)
         checked = {name: finite_number(CallSite("scale", name), factor) for name, factor in factors.items()}
         made = list(self.bindings)
@@ -245,12 +245,26 @@ def _with_rules(schedule: Schedule, rules: tuple[MetricRule[Any], ...]) -> Sched
     return Guided(schedule, tuple(dict.fromkeys(rules))) if rules else schedule
 
 
-def _refuse_after_the_end(method: str, at: Duration, horizon: Duration | None) -> None:
-    """Raise for a change at or after the end of the run. Times in different units are not compared."""
+_LONGER = Sentence("Use an earlier time, or a longer horizon", "Use an earlier time, or a longer run with --horizon")
+_LONGER_FIRST = Sentence(
+    "Use an earlier time, or make the run longer first: plan.change(at, horizon=…)",
+    "Use an earlier time, or make the run longer first, with --horizon in place of --scale",
+)
+
+
+def refuse_after_the_end(
+    method: str, at: Duration, horizon: Duration | None, instead: Sentence, *, or_at: bool = True
+) -> None:
+    """Raise for a change at (`or_at`) or after the end of the run. Times in different units are not compared."""
     if [unit for unit, _ in at.terms] == ["percent"]:
         horizon = Duration.of("100%")
-    if horizon is None or [unit for unit, _ in at.terms] != [unit for unit, _ in horizon.terms] or len(at.terms) != 1:
-        return
-    if at.terms[0][1] >= horizon.terms[0][1]:
-        found, instead = f'the run ends at "{horizon}"', "Use an earlier time, or a longer horizon"
-        raise InvalidArgument(f'{method}("{at}", …)', found, instead)
+    if horizon is not None and is_later(at, horizon, or_at=or_at):
+        raise InvalidArgument(f'{method}("{at}", …)', f'the run ends at "{horizon}"', Advice(instead))
+
+
+def is_later(time: Duration, other: Duration, *, or_at: bool = False) -> bool:
+    """Return whether a time is after (`or_at`: at or after) another one; False for times in different units."""
+    if [unit for unit, _ in time.terms] != [unit for unit, _ in other.terms] or len(time.terms) != 1:
+        return False
+    (_, left), (_, right) = time.terms[0], other.terms[0]
+    return left >= right if or_at else left > right

@@ -35,7 +35,7 @@ from paramsched.core.plan.binding import (
     replace_schedule,
     write_canonical_text,
 )
-from paramsched.core.plan.changes import PlanLines
+from paramsched.core.plan.changes import PlanLines, refuse_after_the_end
 from paramsched.core.plan.field_keywords import refuse_wrong_fields
 from paramsched.core.plan.followed_lines import with_followed_lines
 from paramsched.core.plan.resolve_clocks import resolve_on_clocks
@@ -392,7 +392,8 @@ class Plan:
             fields: the fields that decay; every other field continues as planned. Default: `lr`.
 
         Raises:
-            UnknownField, PlanError, InvalidArgument: as in `change`.
+            UnknownField, PlanError: as in `change`.
+            InvalidArgument: `at` is after the end.
 
         >>> print(Plan(lr="warmup(100) >> constant()", horizon=10_000).cooldown(6000, 1000))
         horizon: 7000
@@ -404,9 +405,19 @@ class Plan:
             raise _without_horizon(site, Advice(Sentence(in_python, "For example: 'lr=linear(previous, 0)'")))
         lines = PlanLines(self.as_written(), self.horizon, self.clock)
         start, length = (lines.without_percent(site, Duration.of(time)) for time in (at, over))
+        if not length.terms:
+            raise InvalidArgument(site, "the length of the cooldown must be greater than 0", 'For example: over="10%"')
         decay = anneal(previous, to, length, curve)
-        names = (fields,) if isinstance(fields, str) else fields
-        return self.change(start, horizon=start + length, **dict.fromkeys(names, decay))
+        names = (fields,) if isinstance(fields, str) else tuple(fields)
+        end = start + length
+        longer = ", ".join((*(f"{name}={str(decay)!r}" for name in names), f"horizon={end.written()}"))
+        options = " ".join((f"--horizon {end.written()}", *(f"'{name}={decay}'" for name in names)))
+        instead = Sentence(
+            f"Use an earlier time. For a longer run: plan.change({start.written()}, {longer})",
+            f"Use an earlier time. For a longer run: --at {start.written()} {options}",
+        )
+        refuse_after_the_end("cooldown", start, self.horizon, instead, or_at=False)
+        return self.change(start, horizon=end, **dict.fromkeys(names, decay))
 
     @_method
     def scale(self, at: DurationLike, **factors: float) -> "Plan":
