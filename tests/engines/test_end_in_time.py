@@ -98,6 +98,14 @@ def test_stages_are_checked_after_loading_and_before_the_first_batch(name: str, 
     assert again.scheduler.t == first.scheduler.t + len(again.steps)
 
 
+@pytest.mark.parametrize("name", spread([by_hand.__name__, *ENGINES], by_hand.__name__, "skorch", "ignite"))
+def test_a_deadline_of_a_plan_in_updates_is_answered_with_the_same_moment(name: str, start: Any) -> None:
+    by_updates = ps.Plan(lr="linear(1, 0)", horizon=7)
+
+    with pytest.raises(ps.InvalidArgument, match=r'Use stop_before="in 55 min" in place of deadline'):
+        start(ENGINES.get(name, by_hand), by_updates, deadline="in 55 min")
+
+
 CLOSED = ps.Plan(lr='cosine(over="10 s")', clock="seconds")
 
 

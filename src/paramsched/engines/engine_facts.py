@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from math import ceil, inf
 from numbers import Real
@@ -66,6 +66,7 @@ class PlanOptions:
     stop_before: DeadlineLike | None = None
     stop_on: SignalsLike | None = None
     stop: bool | None = None
+    written: DeadlineLike | None = field(default=None, init=False)  # the deadline, for messages
 
     def __post_init__(self) -> None:
         calendar: Any = self.calendar
@@ -105,6 +106,7 @@ class PlanOptions:
         if self.stop is not None and not isinstance(self.stop, bool):
             raise InvalidArgument(f"stop={shown(self.stop)}", "expected True or False", "Use stop=True")
         object.__setattr__(self, "calendar", calendar)
+        object.__setattr__(self, "written", self.deadline)
         object.__setattr__(self, "stop_before", moment)
         object.__setattr__(self, "stop", end is not None or ends_early if self.stop is None else self.stop)
         for name in ("deadline", "untimed_updates", "reserve"):
@@ -169,6 +171,7 @@ class EngineFacts:
             warns_of_metrics=self.warns_of_metrics,
             checked_later=checked_later,
             code_groups=code_groups,
+            deadline=options.written,
         )
         horizon, user_facts = source.plan.horizon, options.calendar or Calendar()
         by_amount, calendar = amount_clock(source.plan.clock) is not None, self.facts_for(source.plan, options)

@@ -90,7 +90,7 @@ class _SkorchPlan:
         self.metrics_ = MetricRelay("PlanCallback")
         self.done_ = len(net.history)
         self.code_groups_ = copied_groups(net.optimizer_)  # `LoadInitState` loads after this
-        self.options_ = PlanOptions(**{one.name: getattr(self, one.name) for one in fields(PlanOptions)})
+        self.options_ = PlanOptions(**{one.name: getattr(self, one.name) for one in fields(PlanOptions) if one.init})
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **keywords: Any) -> None:
         """Attach the plan before the first epoch, when the training set is known."""

@@ -186,7 +186,11 @@ def test_the_moment_counts_from_the_construction_of_a_scheduler_without_facts(cl
         ({"stop_on": ("SIGTERM", signal.SIGSTOP)}, "does not let a process handle it"),
         ({"stop_on": 15}, "expected a signal"),
         ({"stop_on": []}, "expected at least one signal"),
-        ({"deadline": "in 9 s"}, 'For example: stop_before="slurm - 5 min" in place of the deadline'),
+        ({"deadline": "in 9 s"}, 'Use stop_before="in 9 s" in place of deadline'),
+        (
+            {"calendar": ps.Calendar(deadline="2096-11-26 08:00Z")},
+            'stop_before="2096-11-26 08:00:00+00:00" in place of',
+        ),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_changes(options, part, monkeypatch):

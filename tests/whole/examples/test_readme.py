@@ -1,12 +1,14 @@
 """The examples of the README run as printed, and its pictures show its plan."""
 
 import re
+import shlex
 from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
 import torch
+from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
@@ -68,9 +70,35 @@ def test_the_commands_that_the_readme_names_exist():
     assert set(names) <= set(main.list_commands(click.Context(main)))
 
 
-def test_the_plan_file_is_applied_as_the_readme_writes_it(tmp_path, monkeypatch):
+@pytest.fixture
+def plan_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("plan.yaml").write_text(block("yaml"), encoding="utf-8")
+
+
+TASKS = TEXT[TEXT.index("| I want to") : TEXT.index("\n\n", TEXT.index("| I want to"))]
+
+
+@pytest.mark.parametrize("keyword", re.findall(r"`(\w+=[^`]+)`", TASKS))
+@pytest.mark.usefixtures("plan_file")
+def test_each_keyword_of_the_table_of_tasks_is_accepted_with_the_plan_of_the_readme(keyword):
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    arguments = eval(f"dict({keyword})")
+
+    assert ps.Scheduler(optimizer, "plan.yaml", steps_per_epoch=3, **arguments).total == 60
+
+
+@pytest.mark.parametrize("command", re.findall(r"`paramsched (\w+ plan\.yaml[^`]*)`", TASKS))
+@pytest.mark.usefixtures("plan_file")
+def test_each_command_of_the_table_of_tasks_runs_on_the_plan_of_the_readme(command):
+    facts = "--steps-per-epoch 3"
+    result = CliRunner().invoke(main, shlex.split(f"{command} {facts}"))
+
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.usefixtures("plan_file")
+def test_the_plan_file_is_applied_as_the_readme_writes_it():
     (line,) = re.findall(r'`(ps\.Scheduler\(optimizer, "plan.yaml".*?\))`', TEXT)
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
 

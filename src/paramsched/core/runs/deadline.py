@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import partial
 from typing import final
 
+from paramsched.core.base.problem import Advice, Sentence
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.note import Note
@@ -18,7 +19,8 @@ from paramsched.core.scheduler.hooks import Found
 from paramsched.core.scheduler.messages import WORLD, Processes
 from paramsched.core.scheduler.run_state import Horizon, ResolvedPlan, RunPosition, ValuesOf
 from paramsched.core.time import Calendar
-from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.core.time.deadline import DeadlineLike
+from paramsched.errors import InvalidArgument, MissingFact, shown
 
 log = logging.getLogger("paramsched")
 
@@ -41,12 +43,13 @@ def start_run(
     *,
     checked_later: bool = False,
     until: float | None = None,
+    written: DeadlineLike | None = None,
 ) -> ResolvedPlan:
     """Resolve a plan for a run with a deadline that starts at a position: its horizon includes the time left.
 
     In several processes, each of them uses the deadline and the time of rank 0, and raises the same error. With
     `checked_later`, stages that do not fit get the shortest horizon into which they fit, and `check_start` raises.
-    `until` is the horizon of a dry run.
+    `until` is the horizon of a dry run, and `written` the deadline as the user wrote it, for messages.
 
     Raises:
         InvalidArgument: the deadline is over, the stages of the plan do not fit into the time left, or the plan has
@@ -56,7 +59,7 @@ def start_run(
     deadline = calendar.end
     assert deadline is not None
     site = f'Scheduler(…, deadline="{deadline}")'
-    _require_seconds_without_horizon(plan, site)
+    _require_seconds_without_horizon(plan, site, str(deadline) if written is None else written)
     untimed = 1 if calendar.untimed_updates is None else calendar.untimed_updates
     amount, now = float(at.amount or 0.0), seconds_now()
     left = deadline.timestamp() - time.time() if until is None else max(0.0, until - amount)
@@ -251,23 +254,25 @@ def with_other_plan(in_force: ResolvedPlan, plan: Plan, note: Note | None) -> Re
     Raises:
         InvalidArgument: the stages of the plan do not fit, or it has another clock or a horizon.
     """
-    _require_seconds_without_horizon(plan, f'Scheduler(…, deadline="{in_force.calendar.deadline}")')
+    moment = str(in_force.calendar.deadline)
+    _require_seconds_without_horizon(plan, f'Scheduler(…, deadline="{moment}")', moment)
     until, horizon = in_force.horizon, horizon_in_seconds(in_force)
     assert isinstance(until, UntilDeadline)
     assert horizon is not None
     return until.until(replace(in_force, plan=plan, note=note), horizon)
 
 
-def _require_seconds_without_horizon(plan: Plan, site: str) -> None:
+def _require_seconds_without_horizon(plan: Plan, site: str, moment: DeadlineLike) -> None:
     clock = amount_clock(plan.clock)
     if clock != "seconds":
         found = f"a deadline needs the clock of seconds, and the plan's clock counts {clock or 'updates'}"
-        instead = (
-            'For example: stop_before="slurm - 5 min" in place of the deadline, to end the job in time with the same '
-            "plan. "
-            'Use ps.Plan(…, clock="seconds") to make the whole plan end at the deadline'
+        text = f'"{moment}"' if isinstance(moment, str) else shown(moment)
+        instead = Sentence(
+            f"Use stop_before={text} in place of deadline to end the job in time with the same plan, or "
+            'ps.Plan(…, clock="seconds") without a horizon to make the whole plan end then',
+            "Omit --deadline, or use a plan with clock: seconds and without a horizon",
         )
-        raise InvalidArgument(site, found, instead)
+        raise InvalidArgument(site, found, Advice(instead))
     if plan.horizon is not None:
         found = f'the plan has the horizon "{plan.horizon}", and the deadline determines another one'
         raise InvalidArgument(site, found, "Omit the horizon of the plan, or the deadline")

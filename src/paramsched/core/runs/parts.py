@@ -75,6 +75,7 @@ def assembly_of(
                 source.processes,
                 checked_later=source.checked_later,
                 until=source.until,
+                written=source.deadline,
             )
 
     else:

@@ -16,6 +16,7 @@ from paramsched.core.scheduler.group_keys import Group
 from paramsched.core.scheduler.messages import WORLD, Processes
 from paramsched.core.scheduler.run_state import ResolvedPlan, with_horizon
 from paramsched.core.time import Calendar, Duration, DurationLike
+from paramsched.core.time.deadline import DeadlineLike
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, PlanError, shown
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class PlanSource:
         until: the horizon in seconds of a dry run with an unknown deadline.
         code_groups: the groups of each optimizer before an engine loaded a checkpoint; None if they are unknown.
         processes: the processes that train together.
+        deadline: the deadline of the run facts as the user wrote it, for messages; None if it is not known.
     """
 
     plan: Plan
@@ -151,6 +153,7 @@ class PlanSource:
     until: float | None = None
     code_groups: Mapping[str, list[Group]] | None = None
     processes: Processes = WORLD
+    deadline: DeadlineLike | None = None
 
     @staticmethod
     def of(

@@ -207,6 +207,8 @@ class Scheduler(LRScheduler):
 
             self._job_end = job_end_of(stop_before, stop_on, processes)
         source = PlanSource.of(plan, watch, names=names, processes=processes)
+        if "deadline" in given:
+            source = replace(source, deadline=given["deadline"])
         resume = Resume(policy, checked_on_base(on_base, source.plan), processes)
         request = request_of(source.plan, drive, resume, late_groups, t, names)
         present = {name: one.param_groups for name, one in self._optimizers.items()}
@@ -281,7 +283,8 @@ class Scheduler(LRScheduler):
                 'constructed with ps.Scheduler(optimizer, plan, calendar="later")'
             )
         known = calendar_of_call("set_facts", calendar, specified_facts(facts))
-        self._attach(waiting.request, waiting.source, known, call="scheduler.set_facts(")
+        source = replace(waiting.source, deadline=facts.get("deadline"))
+        self._attach(waiting.request, source, known, call="scheduler.set_facts(")
         for handle in waiting.handles:
             handle.remove()
         if waiting.state is not None:
