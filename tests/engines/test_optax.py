@@ -482,7 +482,7 @@ def test_orbax_restores_the_state(tmp_path: Any) -> None:
         ({"base": {"lr": 0.1, "weight_decay": 0.1}}, UnknownField, "sgd has no argument weight_decay; it has learning"),
         ({"base": {"learning_rate": 0.1}}, UnknownField, 'name of optax. Write "lr"'),
         ({"base": {"lr": "0.1"}}, InvalidArgument, r"base\['lr'\].*expected a number, got str"),
-        ({"base": 0.1}, InvalidArgument, "expected a dict"),
+        ({"base": 0.1}, InvalidArgument, "expected the base of each field"),
         ({"base": {"all": {"lr": 0.1}}}, InvalidArgument, "need labels"),
         ({"factory": {"body": optax.sgd}}, InvalidArgument, "need labels"),
         ({"factory": "sgd"}, InvalidArgument, "expected a function that returns an optimizer"),

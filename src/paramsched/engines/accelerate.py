@@ -5,9 +5,11 @@
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from paramsched.engines.torch_required import torch
+from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.advice.number_checks import whole_number
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.runs.batches import BatchSampler
@@ -16,6 +18,7 @@ from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar
 from paramsched.core.time.deadline import DeadlineLike
+from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import BatchAmounts
 from paramsched.engines.run_end import check_before_step
@@ -24,6 +27,7 @@ from paramsched.errors import CallSite, InvalidArgument
 __all__ = ["batch_counter", "facts", "log", "scheduler"]
 
 
+@partial(explain_wrong_keywords, name="accelerate.scheduler")
 def scheduler(
     accelerator: Any,
     optimizer: Any,
@@ -69,6 +73,7 @@ def scheduler(
             deadline are refused by the first step, because a checkpoint may be loaded before it.
         MissingFact: a unit of the plan needs an unknown run fact; the message names the fact and the argument.
     """
+    check_kinds("accelerate.scheduler", accelerator=accelerator, optimizer=optimizer, plan=plan, loader=loader)
     options = PlanOptions(
         calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base, watch=watch,
         deadline=deadline, untimed_updates=untimed_updates, reserve=reserve, stop_before=stop_before, stop_on=stop_on,
@@ -83,12 +88,14 @@ def scheduler(
     return made
 
 
+@partial(explain_wrong_keywords, name="accelerate.facts")
 def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> EngineFacts:
     """Return the run facts of an Accelerator and a prepared loader, or one with a `ps.BatchSampler`.
 
     Raises:
         InvalidArgument: the loader is not prepared and several processes share it, or `epochs` is not a count.
     """
+    check_kinds("accelerate.facts", accelerator=accelerator, loader=loader)
     from accelerate.data_loader import DataLoaderStateMixin
 
     epochs = None if epochs is None else whole_number(CallSite("accelerate.scheduler", "epochs"), epochs)
@@ -150,6 +157,7 @@ def _sampler_of(loader: Any) -> BatchSampler | None:
     return sampler if isinstance(sampler, BatchSampler) else None
 
 
+@partial(explain_wrong_keywords, name="accelerate.batch_counter")
 def batch_counter(
     accelerator: Any,
     scheduler: Scheduler,
@@ -169,6 +177,7 @@ def batch_counter(
             number of samples, times `tokens_per_sample` if the clock counts tokens.
         tokens_per_sample: the length of a sequence. Default: the calendar's `sequence_length`.
     """
+    check_kinds("accelerate.batch_counter", accelerator=accelerator, scheduler=scheduler)
     options = PlanOptions(calendar=scheduler.calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of)
     amounts = batch_amounts(accelerator, scheduler, options)
     return lambda batch: amounts.count_batch(batch, ends_update=accelerator.sync_gradients)
@@ -199,9 +208,11 @@ def batch_amounts(
     return BatchAmounts(scheduler, options, shards, summed, samples)
 
 
+@partial(explain_wrong_keywords, name="accelerate.log")
 def log(accelerator: Any, scheduler: Scheduler) -> None:
     """Log the values of the next update to the Accelerator's trackers, with the index of this update as the step.
 
     The names are those of `scheduler.scalars()`.
     """
+    check_kinds("accelerate.log", accelerator=accelerator, scheduler=scheduler)
     accelerator.log(scheduler.scalars("coming"), step=scheduler.last_epoch)

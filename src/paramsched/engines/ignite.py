@@ -5,10 +5,12 @@ passes the metrics of an evaluator to the plan, and can be an entry of a `Checkp
 Ignite's own `OptimizerParamsHandler`; at `ITERATION_STARTED` it reads the values that the update will use.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from paramsched.engines.torch_required import torch
+from paramsched.core.advice.calls import explain_wrong_keywords_of
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.runs.arguments import copied_groups
 from paramsched.core.runs.scheduler import Scheduler, SignalsLike
@@ -16,12 +18,14 @@ from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar
 from paramsched.core.time.deadline import DeadlineLike
+from paramsched.engines.argument_order import check_kinds, check_plan
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.engines.run_end import RunEnd
 from paramsched.errors import MissingDependency
 
 
+@explain_wrong_keywords_of("PlanHandler")
 class PlanHandler:
     """Attaches a plan when the engine starts: `PlanHandler(optimizer, plan).attach(trainer)`.
 
@@ -65,6 +69,8 @@ class PlanHandler:
         stop_on: SignalsLike | None = None,
         stop: bool | None = None,
     ) -> None:
+        check_kinds("PlanHandler", optimizer=optimizer, plan=plan)
+        check_plan("PlanHandler", plan, watch, tuple(optimizer) if isinstance(optimizer, Mapping) else ())
         self._optimizer, self._plan, self._accumulation = optimizer, plan, accumulation
         self._options = PlanOptions(
             calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,

@@ -12,6 +12,7 @@ from signal import signal as set_handler
 from typing import TYPE_CHECKING, Any, Literal
 
 from paramsched.engines.torch_required import torch
+from paramsched.core.advice.calls import explain_wrong_keywords_of
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import check_names, refuse_several_plans
 from paramsched.core.runs.batches import BatchSampler
@@ -21,6 +22,7 @@ from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar
 from paramsched.core.time.deadline import DeadlineLike
+from paramsched.engines.argument_order import check_plan
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd
@@ -28,6 +30,7 @@ from paramsched.engines.target_writes import TargetWrites, Write
 from paramsched.errors import InvalidArgument
 
 
+@explain_wrong_keywords_of("PlanCallback")
 class _LightningPlan:
     """Applies a plan to the optimizers of the module that the Trainer fits.
 
@@ -114,6 +117,7 @@ class _LightningPlan:
                     f"PlanCallback(optimizers={self._names!r})", "two optimizers have the same name",
                     'For example: optimizers=("critic", "generator")',
                 )  # fmt: skip
+        check_plan("PlanCallback", plan, watch, self._names or ())
         self._options = PlanOptions(
             calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
             on_base=on_base, watch=watch, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,

@@ -140,7 +140,7 @@ def planned(
     plan: PlanLike,
     calendar: Calendar | None = None,
     *,
-    base: Bases | Mapping[str, Bases],
+    base: Bases | Mapping[str, Bases] | None = None,
     labels: Any = None,
     **arguments: Any,
 ) -> Any:
@@ -178,6 +178,10 @@ def planned(
     >>> float(values(state)["lr"]), int(count(state))
     (0.25, 2)
     """
+    if callable(plan) and isinstance(factory, (str, Schedule)):
+        found = "the factory comes first, and the plan after it"
+        instead = f'For example: planned(optax.adamw, {str(factory)!r}, base={{"lr": 3e-4}})'
+        raise InvalidArgument(f"planned({shown(factory)}, …)", found, instead)
     plan = plan_of(plan, "planned")
     if plan.metric_rules:
         found = "the plan reacts to a metric, but the values in a compiled update depend only on the count"
@@ -220,6 +224,7 @@ def planned(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
+@partial(explain_wrong_keywords, name="optax.values")
 def values(state: Any) -> dict[str, Any]:
     """Return the values that the last update used; after `init`, those that the first update will use.
 
@@ -242,11 +247,13 @@ def values(state: Any) -> dict[str, Any]:
     }
 
 
+@partial(explain_wrong_keywords, name="optax.count")
 def count(state: Any) -> Any:
     """Return the number of completed updates as an int32. The argument and the errors are those of `values`."""
     return _state_in(state).count
 
 
+@partial(explain_wrong_keywords, name="optax.seek")
 def seek(state: Any, t: Any) -> Any:
     """Return the same state at update `t`: the next update uses the values planned for it.
 
@@ -268,6 +275,7 @@ def seek(state: Any, t: Any) -> Any:
     return jax.tree.map(lambda one: one._replace(count=at) if _is_planned(one) else one, state, is_leaf=_is_planned)
 
 
+@partial(explain_wrong_keywords, name="optax.resumed")
 def resumed(state: Any, tx: Any, params: Any, on_change: Literal["new", "error"] = "new") -> Any:
     """Compare a restored state with the optimizer that continues the run. Call it once, outside of `jit`.
 
@@ -330,10 +338,11 @@ def _by_label(
     """Return the bases and the factory of each label, after checking that they match."""
     if not all(map(callable, factory.values() if isinstance(factory, Mapping) else [factory])):
         found = "expected a function that returns an optimizer; its arguments are passed to planned"
-        raise InvalidArgument(CallSite("planned", "factory", shown(factory)), found, "Use factory=optax.adamw")
+        instead = 'For example: planned(optax.adamw, plan, base={"lr": 3e-4})'
+        raise InvalidArgument(CallSite("planned", "factory", shown(factory)), found, instead)
     if not isinstance(base, Mapping):
         raise InvalidArgument(
-            CallSite("planned", "base", repr(base)), "expected a dict", 'For example: base={"lr": 3e-4}'
+            CallSite("planned", "base", repr(base)), "expected the base of each field", 'For example: base={"lr": 3e-4}'
         )
     nested = all(isinstance(one, Mapping) for one in base.values())
     if labels is None:
@@ -386,7 +395,11 @@ def _optimizers_of(
     fields = {label: _arguments_of(bases[label], factory, label) for label, factory in factories.items()}
     named = {label: one for label, one in bases.items() if one} or bases
     groups = [{"name": label, **one} if label != _ALL else dict(one) for label, one in named.items()]
-    bounds = dict(zip(named, bind(counted_plan(resolved), groups), strict=True))
+    try:
+        bounds = dict(zip(named, bind(counted_plan(resolved), groups), strict=True))
+    except UnknownField as error:
+        found = "the plan schedules it, but it is not in base"
+        raise error.changed(found=found, instead="Add it to base, a dict from each field to a number") from None
     tables: dict[tuple[Schedule, float, bool], Any] = {}
     found_optimizers: dict[str, _LabeledOptimizer] = {}
     for label, factory in factories.items():

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
+from paramsched.core.advice.calls import explain_wrong_keywords, explain_wrong_keywords_of
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.runs.scheduler import Scheduler, SignalsLike
 from paramsched.core.scheduler.on_base import OnBase
@@ -16,12 +17,14 @@ from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar
 from paramsched.core.time.deadline import DeadlineLike
 from paramsched.engines import accelerate
+from paramsched.engines.argument_order import check_plan
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.reporting import BatchAmounts, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd, check_before_step
 from paramsched.errors import MissingDependency
 
 
+@partial(explain_wrong_keywords, name="pytorch_accelerated.scheduler")
 def scheduler(
     plan: PlanLike,
     *,
@@ -58,6 +61,7 @@ def scheduler(
     Raises:
         MissingDependency: pytorch-accelerated is not installed.
     """
+    check_plan("pytorch_accelerated.scheduler", plan, watch)
     try:
         from pytorch_accelerated.trainer import TrainerPlaceholderValues as Placeholder
     except ImportError:
@@ -77,6 +81,7 @@ def scheduler(
     )
 
 
+@explain_wrong_keywords_of("AmountCallback")
 class _AmountCallback:
     """Counts samples or tokens, for a plan whose clock counts these, and reports the sum before each update.
 
@@ -105,6 +110,7 @@ class _AmountCallback:
         self._amounts.count_batch(batch, ends_update=(step + 1) % window == 0 or step + 1 == batches)
 
 
+@explain_wrong_keywords_of("StopCallback")
 class _StopCallback:
     """Ends the run when `should_stop` of the Scheduler is True: raises `StopTrainingError` before the next batch.
 

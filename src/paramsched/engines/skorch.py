@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
+from paramsched.core.advice.calls import explain_wrong_keywords_of
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.runs.arguments import copied_groups
 from paramsched.core.runs.scheduler import Scheduler, SignalsLike
@@ -17,11 +18,13 @@ from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar
 from paramsched.core.time.deadline import DeadlineLike
 from paramsched.engines import accelerate
+from paramsched.engines.argument_order import check_plan
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd
 
 
+@explain_wrong_keywords_of("PlanCallback")
 class _SkorchPlan:
     """Applies a plan to a net's optimizer.
 
@@ -84,13 +87,18 @@ class _SkorchPlan:
         self.stop_before = stop_before
         self.stop_on = stop_on
         self.stop = stop
+        check_plan("PlanCallback", plan, watch)
+        self._checked_options()
+
+    def _checked_options(self) -> PlanOptions:
+        return PlanOptions(**{one.name: getattr(self, one.name) for one in fields(PlanOptions) if one.init})
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **keywords: Any) -> None:  # noqa: N803  # skorch's name
         self.scheduler_: Scheduler | None = None
         self.metrics_ = MetricRelay("PlanCallback")
         self.done_ = len(net.history)
         self.code_groups_ = copied_groups(net.optimizer_)  # `LoadInitState` loads after this
-        self.options_ = PlanOptions(**{one.name: getattr(self, one.name) for one in fields(PlanOptions) if one.init})
+        self.options_ = self._checked_options()
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **keywords: Any) -> None:
         """Attach the plan before the first epoch, when the training set is known."""

@@ -8,11 +8,12 @@ Do not pass `optimizers=(optimizer, None)`: the Trainer then creates a linear sc
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from math import prod
 from typing import Any, TypeVar
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
+from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.runs.batch_sizes import plans_sizes
 from paramsched.core.runs.scheduler import Scheduler, SignalsLike
@@ -21,6 +22,7 @@ from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar, DurationLike
 from paramsched.core.time.deadline import DeadlineLike
 from paramsched.engines.accelerate import batch_amounts
+from paramsched.engines.argument_order import check_kinds, check_plan
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
 from paramsched.engines.planned_batches import PlannedBatches, refuse_other_batches
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns
@@ -33,6 +35,7 @@ __all__ = ["planned"]
 _Trainer = TypeVar("_Trainer")
 
 
+@partial(explain_wrong_keywords, name="planned")
 def planned(
     trainer: type[_Trainer],
     plan: PlanLike,
@@ -80,7 +83,11 @@ def planned(
 
     Raises:
         MissingDependency: transformers is not installed.
+        InvalidArgument: `trainer` is not a class, or another argument is invalid.
+        ConfigError: the plan has errors.
     """
+    check_kinds("planned", trainer=trainer, plan=plan)
+    check_plan("planned", plan, watch)
     options = PlanOptions(
         calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
         on_base=on_base, watch=watch, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,

@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 from paramsched.engines.torch_required import torch  # first, because it reports that torch is missing
 
 # isort: split
+from paramsched.core.advice.calls import explain_wrong_keywords, explain_wrong_keywords_of
 from paramsched.core.fields import Field, flat_groups
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.runs.scheduler import Scheduler, SignalsLike
@@ -28,6 +29,7 @@ from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar
 from paramsched.core.time.deadline import DeadlineLike
+from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.reporting import (
     BatchAmounts,
@@ -105,6 +107,7 @@ class _CountsUpdates:
             _updates_seen[self] += 1
 
 
+@explain_wrong_keywords_of("PlanScheduler")
 class _PlanScheduler:
     """A plan as an MMEngine scheduler: the Runner saves it in checkpoints and passes metrics to it.
 
@@ -153,6 +156,7 @@ class _PlanScheduler:
         stop: bool | None = None,
         **facts: Any,
     ) -> None:
+        check_kinds("PlanScheduler", optimizer=optimizer, plan=plan)
         allow_checkpoints()
         self.optimizer = optimizer
         user_facts = Calendar(**facts) if facts else None
@@ -245,6 +249,7 @@ class _ValuesHook:
                 runner.message_hub.update_scalar(f"train/{name + '.' if name else ''}{key}", value)
 
 
+@explain_wrong_keywords_of("AmountHook")
 class _AmountHook:
     """Counts samples or tokens, for plans whose clock counts these, and reports the sum before each update.
 
@@ -321,6 +326,7 @@ def _plan_schedulers(runner: Any) -> list[_PlanScheduler]:
     return [one for one in every or [] if isinstance(one, _PlanScheduler)]
 
 
+@partial(explain_wrong_keywords, name="register")
 def register(*, force: bool = False) -> None:
     """Make the scheduler classes, `PlanScheduler`, and the hooks of this module usable by name in MMEngine's configs.
 

@@ -120,7 +120,7 @@ def _note_kept_values(before: "Plan", after: "Plan", at: "Duration", changed: "C
     if end is None or new_end is None or not is_later(new_end, end):
         return
     is_extended = any(is_later(at, one, or_at=True) for one in (end, Duration.of("100%")))
-    notes = {}
+    notes: dict[str, None] = {}
     for line in before.bindings:
         if not depends_on_horizon(line.schedule):
             continue

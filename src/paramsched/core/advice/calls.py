@@ -105,13 +105,18 @@ def explain_wrong_keywords_of(name: str = "") -> Callable[[_Class], _Class]:
     return explained
 
 
-CODE: Final = ("ps.", "plan.", "planned", "scheduler.")
+CODE: Final = (
+    "ps.", "plan.", "planned", "scheduler.", "accelerate.", "optax.", "pytorch_accelerated.", "PlanCallback",
+    "PlanHandler", "PlanScheduler", "AmountCallback", "AmountHook", "register",
+)  # fmt: skip
 """The starts of names of functions and methods that are called in Python only, not in the text of a schedule."""
 
 _STRING = re.compile('("[^"]*")')
 EXAMPLE_ARGUMENTS: Final = {
     "at": '"50%"',
+    "base": '{"lr": 3e-4}',
     "calendar": "ps.Calendar(total=100)",
+    "factory": "optax.adamw",
     "field": '"lr"',
     "groups": '"head"',
     "initial": "1.0",
@@ -120,6 +125,7 @@ EXAMPLE_ARGUMENTS: Final = {
     "plan": 'ps.Plan(lr="cosine()", horizon=100)',
     "schedule": '"cosine()"',
     "t": "0",
+    "trainer": "Trainer",
 }
 """Example values of required arguments."""
 

@@ -63,7 +63,7 @@ def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), 
     if name is not None and name.lower().rpartition("/")[2] not in _EPOCHS:
         return TimeColumn(name, "updates", int(name.lower() in _FROM_ONE))
     name = time or next((lower[one] for one in _EPOCHS if one in lower), None)
-    numbers = [] if name is None else [row[name] for row in rows if row.get(name) not in (None, "")]
+    numbers = [] if name is None else [row[name] for row in rows if not is_blank(row.get(name))]
     try:
         counts = [float(one) for one in numbers]
     except (TypeError, ValueError):
@@ -129,3 +129,15 @@ def _columns_like_rates(present: list[str]) -> dict[str, str]:
     labels = [match["group"] or match["index"] or match["run"] or "" for match in rates]
     unique = len(set(labels)) == len(labels) and all(labels)
     return {f"lr@{labels[place] if unique else place}": match[0] for place, match in enumerate(rates)}
+
+
+def is_blank(value: Any) -> bool:
+    """Return whether a cell has no value, because nothing was logged in its row. NaN is a value.
+
+    >>> [is_blank(one) for one in (None, "", "''", "null", "nan", "0")]
+    [True, True, True, True, False, False]
+    """
+    return value is None or (isinstance(value, str) and value.strip("'\"").lower() in _BLANK)
+
+
+_BLANK = frozenset(("", "none", "null", "na", "n/a", "<na>", "-"))

@@ -5,7 +5,7 @@ import json
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from io import TextIOWrapper
 from itertools import chain, count
@@ -20,7 +20,7 @@ from paramsched.core.fields import Field
 from paramsched.errors import MissingDependency, UnreadableLog
 from paramsched.tools.records.checkpoint_files import parts_of_checkpoint
 from paramsched.tools.records.checkpoint_log import read_checkpoint
-from paramsched.tools.records.columns import TimeColumn, columns_of_fields, length_in, time_column
+from paramsched.tools.records.columns import TimeColumn, columns_of_fields, is_blank, length_in, time_column
 from paramsched.tools.records.log_values import (
     ROWS_ARE_COUNTED,
     AmountColumn,
@@ -483,10 +483,12 @@ def _read_table(
     known = with_shared_digits(made)
     named = {index: label for label, index in labels.items() if not is_group_index(label)}
     names = tuple(named.get(index) for index in range(1 + max(one.group for one in known)))
-    uncounted = () if counted.unit != "rows" else (ROWS_ARE_COUNTED,)
+    remarks = [] if counted.unit != "rows" else [ROWS_ARE_COUNTED]
+    if left_out := sum(_is_without_value(row, wanted.values()) for row in rows):
+        remarks.append(f"{left_out} of {len(rows)} rows have no value and are left out")
     consumed = amount.find(present, file)
     amounts = [] if consumed is None else numbered_cells(file, rows, [consumed], counted)[consumed]
-    notes, consumed_amounts = (*uncounted, *number_notes(known)), logged_amounts(amounts, file)
+    notes, consumed_amounts = (*remarks, *number_notes(known)), logged_amounts(amounts, file)
     return LoggedValues(
         path_text(file),
         known,
@@ -496,6 +498,7 @@ def _read_table(
         unit=counted.unit,
         from_one=counted.first == 1,
         length=length_in(rows),
+        left_out=left_out,
     )
 
 
@@ -530,15 +533,21 @@ def numbered_cells(
     for number, row in enumerate(rows):
         # Iterate over the smaller set of names: a log may have thousands of columns and rows with few cells.
         present = row.keys() & found.keys() if len(found) > 4 else [name for name in found if name in row]
-        if not present or (time is not None and row.get(time) in (None, "")):
+        if not present or (time is not None and is_blank(row.get(time))):
             continue
-        cells = [(name, value) for name in present if (value := row[name]) not in (None, "")]
+        cells = [(name, value) for name in present if not is_blank(value := row[name])]
         t = number if time is None or not cells else update_number(row[time], file)
         if counted.first and t > 0:  # a row of step 0, before the first update, has the values of update 0
             t -= counted.first
         for name, value in cells:
             found[name].append((t, value))
     return found
+
+
+def _is_without_value(row: Mapping[str, Any], names: Collection[str]) -> bool:
+    """Return whether a row has cells in some of these columns, and all of them are blank."""
+    cells = [row[name] for name in names if name in row]
+    return bool(cells) and all(map(is_blank, cells))
 
 
 def _numbers_of(

@@ -13,7 +13,7 @@ from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.curves.arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched.core.time.calendar import CLOCK_SYNONYMS
 from paramsched.errors import UnreadableLog
-from paramsched.tools.records.columns import Unit
+from paramsched.tools.records.columns import Unit, is_blank
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
@@ -137,6 +137,7 @@ class LoggedValues:
         unit: what the times count.
         from_one: whether the log counts its first update as 1, so that a row may have the values of the next update.
         length: the planned length of the run in updates, if the log contains it.
+        left_out: the number of rows that have the columns of values, but no value.
     """
 
     source: str
@@ -148,6 +149,7 @@ class LoggedValues:
     unit: Unit = "updates"
     from_one: bool = False
     length: int | None = None
+    left_out: int = 0
 
 
 @final
@@ -190,7 +192,7 @@ def require_columns(
 
 def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | None:
     """Return the amounts in `rows`, which are pairs (update, amount); None if no pair has an amount."""
-    present = [(t, value) for t, value in rows if value not in (None, "")]
+    present = [(t, value) for t, value in rows if not is_blank(value)]
     if not present:
         return None
     amounts = np.array([_number_in_row(value, f"an amount in {path_text(file)}", "--amount") for _, value in present])

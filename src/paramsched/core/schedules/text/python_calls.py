@@ -24,11 +24,12 @@ from paramsched.core.base.params import params_of
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.text.arguments import fits, leaf_of, node_of, numbers_of, scalar_of
 from paramsched.core.schedules.text.parsing import meant_line, parse
-from paramsched.core.time.calendar import Facts, example_of_fact
+from paramsched.core.time.calendar import Facts, UnitFacts, example_of_fact
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
 _LONGEST = 120  # characters of a call that is written for the user
 _FACTS: Final = tuple(Facts.__annotations__)
+_UNIT_FACT_NAMES: Final = tuple(UnitFacts.__annotations__)
 _UNIT_FACTS: Final = {
     "epochs": ("steps_per_epoch", "batches_per_epoch"),
     "tokens": ("tokens_per_step",),
@@ -101,8 +102,10 @@ class _PythonCall:
 
     def _swapped(self) -> str:
         """Return the call with the plan at its place if it was passed at the place of another argument, else ""."""
-        plans = [index for index, one in enumerate(self.positional) if type(one).__name__ == "Plan"]
         at = self.places.index("plan") if "plan" in self.places else len(self.positional)
+        plans = [index for index, one in enumerate(self.positional) if type(one).__name__ == "Plan"]
+        if not plans and any(map(_is_optimizer, self.positional[at : at + 1])):
+            plans = [index for index, one in enumerate(self.positional) if isinstance(one, (str, Schedule))]
         if len(plans) != 1 or at >= len(self.positional) or at in plans or isinstance(self.positional[at], Real):
             return ""
         self.positional[at], self.positional[plans[0]] = self.positional[plans[0]], self.positional[at]
@@ -169,9 +172,13 @@ class _PythonCall:
     def _place_unknown(self, key: str, value: Any, free: list[str]) -> bool:
         """Place an unknown keyword; return whether its meaning is clear."""
         total = next((one for one in ("total", "horizon") if one in free), None)
-        takes_facts = "calendar" in self.params and self.params.keys().isdisjoint(_FACTS)
+        takes_facts = "calendar" in self.params and self.params.keys().isdisjoint(_UNIT_FACT_NAMES)
         unit = LENGTHS_OF_RUN.get(key)
         is_count = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if unit == "epochs" and is_count and "epochs" in free:  # of an adapter
+            self.advice[key], self.renamed = 'use "epochs"', (key, "epochs")
+            self._put("epochs", value, Mend("other", (key,), ("epochs",)))
+            return True
         if unit is not None and is_count and (total or (takes_facts and "total" not in self.facts)):
             length = f"{value} {unit}" if unit else value
             name: str = total or "total"
@@ -194,7 +201,7 @@ class _PythonCall:
             self.renamed = key, ours
             self._put(ours, value, Mend("other", (key,), (ours,)))
             return True
-        if takes_facts and (fact := own_name(key, _FACTS) or certain_name(key, _FACTS)) is not None:
+        if takes_facts and (fact := own_name(key, _UNIT_FACT_NAMES) or certain_name(key, _UNIT_FACT_NAMES)) is not None:
             self.advice[key] = f"it is a run fact: Calendar({fact}=…)"
             self.facts[fact] = value
             self.mends.append(Mend("other", (key,), (fact,)))
@@ -358,6 +365,11 @@ def _argument_of(error: InvalidArgument, given: Mapping[str, Any]) -> str:
         return same[0] if len(same) == 1 else ""
     site = error.call
     return site.argument if site and shown(given.get(site.argument, "")) in (site.got, site.value) else ""
+
+
+def _is_optimizer(value: Any) -> bool:
+    """Return whether a value is an optimizer, or a mapping from names to several."""
+    return any(hasattr(one, "param_groups") for one in (value.values() if isinstance(value, Mapping) else [value]))
 
 
 def _letters(name: str) -> str:

@@ -46,12 +46,21 @@ _MOST_JUMPS = 40
 _MOST_SHIFT = 20
 _DIGITS_PER_ROW = 0.75
 _SHORT_TEXT, _SHORT_STAGES = 48, 18  # digits that a text may have in any log, and its stages of few rows
-_FACTS = {"first zero", "steps", "ahead", "rows", "also", "skipped"}  # codes of notes that are not about a fault
+_FACTS = {
+    "first zero",
+    "steps",
+    "ahead",
+    "rows",
+    "also",
+    "skipped",
+    "blank",
+}  # codes of notes that are not about a fault
 _TEXTS = {
     "again": "the log begins again at {unit} {first:,} after {unit} {last:,}",
     "ahead": "each row has the rate of the update after it, as if logged after the scheduler's step (older "
     "transformers do)",
     "also": "the log has the same values as {extra}; it does not show which of the two was planned",
+    "blank": "{extra:,} rows have no value and are left out",
     "first zero": "{unit} {first:,} had a rate of 0",
     "foreign": "{unit} {first:,} has a value that does not belong to the schedule",
     "foreign stretch": "the {unit}s {first:,} to {last:,} have values that do not belong to the schedule",
@@ -78,7 +87,7 @@ class RecognitionNote:
 
     Args:
         code: `"restarted"`, `"zero"`, `"stairs"`, `"too long"`, `"first zero"`, `"repeated"`, `"foreign"`, `"steps"`,
-            `"ahead"`, `"skipped"`, `"part"`, `"ramp"`, `"also"` or `"rows"`.
+            `"ahead"`, `"skipped"`, `"part"`, `"ramp"`, `"also"`, `"rows"` or `"blank"`.
         message: a sentence.
         first: the first update.
         last: the last update.
@@ -290,8 +299,11 @@ def recognize(
                     break
             else:
                 same.append(_recognize_column(column, group, notes, logged))
+    last = max((int(one.t[-1]) for one in logged.columns if one.t.size), default=0)
     if logged.unit == "rows":
-        _note(notes, "rows", 0, max((int(one.t[-1]) for one in logged.columns if one.t.size), default=0))
+        _note(notes, "rows", 0, last)
+    if logged.left_out:
+        _note(notes, "blank", 0, last, logged.left_out)
     found: dict[str, Recognized] = {}
     for name, same in by_field.items():
         for one in same:

@@ -1,0 +1,83 @@
+"""Checks of the arguments of adapters when they are passed: their kinds, their order, and the plan."""
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from itertools import permutations
+from typing import Any, Final
+
+import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
+from paramsched.core.plan.forms import FORMS, PlanLike, is_path
+from paramsched.core.runs.arguments import unwrapped_optimizer, unwrapped_optimizers
+from paramsched.core.runs.plan_source import PlanSource
+from paramsched.core.runs.scheduler import Scheduler
+from paramsched.errors import CallSite, InvalidArgument, shown
+
+
+def check_plan(call: str, plan: PlanLike, watch: Any = False, names: Collection[str] = ()) -> None:
+    """Raise if a plan cannot be read. The engine attaches it only when training begins.
+
+    A watched file is not read, because only rank 0 reads it.
+
+    Raises:
+        InvalidArgument, ConfigError, FileNotFoundError: as `ps.Scheduler`.
+    """
+    if watch is False or not is_path(plan):
+        PlanSource.of(plan, watch, call, names)
+
+
+def check_kinds(call: str, **given: Any) -> None:
+    """Raise if an argument has a wrong kind; if the arguments are in another order, with the corrected call.
+
+    Args:
+        call: the user's call, such as `accelerate.scheduler`.
+        given: its positional arguments, by name and in order.
+    """
+    wrong = [name for name, value in given.items() if not _KINDS[name][0](value)]
+    if not wrong:
+        return
+    for values in permutations(given.values()):
+        if all(_KINDS[name][0](value) for name, value in zip(given, values, strict=True)):
+            texts = map(_text, given, values)
+            found = f"the order of the arguments is {', '.join(given)}"
+            raise InvalidArgument(f"{call}(…)", found, write=f"{call}({', '.join(texts)})")
+    name = wrong[0]
+    if name == "optimizer":
+        _unwrapped(given[name])  # raises
+    if name == "plan":
+        check_plan(call, given[name])  # raises
+    found = f"expected {_KINDS[name][1]}, got {type(given[name]).__name__}"
+    raise InvalidArgument(CallSite(call, name, shown(given[name])), found)
+
+
+def _text(name: str, value: Any) -> str:
+    return repr(value) if isinstance(value, str) else value.__name__ if isinstance(value, type) else name
+
+
+def _unwrapped(given: Any) -> Any:
+    return unwrapped_optimizers(given) if isinstance(given, Mapping) else unwrapped_optimizer(given)
+
+
+def _is_optimizer(given: Any) -> bool:
+    with suppress(InvalidArgument):
+        _unwrapped(given)
+        return True
+    return False
+
+
+def _is_plan(given: Any) -> bool:
+    return isinstance(given, FORMS) and not (isinstance(given, Mapping) and given and _is_optimizer(given))
+
+
+def _is_loader(given: Any) -> bool:
+    return hasattr(given, "__iter__") and not isinstance(given, FORMS)
+
+
+_KINDS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "accelerator": (lambda given: hasattr(given, "num_processes"), "an Accelerator"),
+    "loader": (_is_loader, "a loader"),
+    "optimizer": (_is_optimizer, "an optimizer"),
+    "plan": (_is_plan, "a plan"),
+    "scheduler": (lambda given: isinstance(given, Scheduler), "a Scheduler"),
+    "trainer": (lambda given: isinstance(given, type), "a class, such as transformers.Trainer"),
+}
+"""What an argument with a name must be: a test, and the description for messages."""

@@ -1,0 +1,177 @@
+"""A wrong call of an adapter is refused when it is made, with the name of the call, not when training begins.
+
+Each public function and class of an adapter has a valid call here; a new one without a call fails.
+"""
+
+import inspect
+import re
+from importlib import import_module
+from types import FunctionType
+from typing import Any
+
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.errors import ConfigError, InvalidArgument, ParamschedError, StateError
+from support.updates import probe
+
+MODULES = (
+    "engines.accelerate", "engines.axolotl", "engines.ignite", "engines.lightning", "engines.optax",
+    "engines.pytorch_accelerated", "engines.skorch", "engines.transformers", "mmengine.engine",
+)  # fmt: skip
+PLAN = "linear()"
+
+
+def accelerator() -> Any:
+    return pytest.importorskip("accelerate").Accelerator(cpu=True)
+
+
+def loader() -> Any:
+    return torch.utils.data.DataLoader([0.0, 1.0])  # type: ignore[arg-type]  # a list has items and a length
+
+
+def trainer() -> Any:
+    return pytest.importorskip("transformers").Trainer
+
+
+def scheduler() -> Any:
+    return ps.Scheduler(probe(), ps.Plan(lr=PLAN, horizon=9))
+
+
+def factory() -> Any:
+    return pytest.importorskip("optax").sgd
+
+
+def plan() -> Any:
+    return PLAN
+
+
+CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
+    "engines.accelerate.scheduler": ((accelerator, probe, plan, loader), {"epochs": 2}),
+    "engines.accelerate.facts": ((accelerator, loader), {}),
+    "engines.accelerate.batch_counter": ((accelerator, scheduler), {}),
+    "engines.accelerate.log": ((accelerator, scheduler), {}),
+    "engines.ignite.PlanHandler": ((probe, plan), {}),
+    "engines.lightning.PlanCallback": ((plan,), {}),
+    "engines.optax.planned": ((factory, plan), {"base": {"lr": 0.1}, "calendar": ps.Calendar(total=9)}),
+    "engines.pytorch_accelerated.scheduler": ((plan,), {}),
+    "engines.pytorch_accelerated.AmountCallback": ((), {}),
+    "engines.skorch.PlanCallback": ((plan,), {}),
+    "engines.transformers.planned": ((trainer, plan), {}),
+    "mmengine.engine.AmountHook": ((), {}),
+    "mmengine.engine.PlanScheduler": ((probe, plan), {"total": 9}),
+    "mmengine.engine.register": ((), {}),
+}
+"""The positional arguments, as functions that make them, and the keywords of a valid call."""
+
+OTHERS = {
+    "engines.axolotl": {"PlanPlugin", "PlanArgs"},  # axolotl calls them
+    "engines.optax": {"PlannedState", "values", "count", "seek", "resumed"},  # their first argument is any tree
+    "engines.pytorch_accelerated": {"StopCallback"},  # without arguments, like the two hooks
+    "mmengine.engine": {"StopHook", "ValuesHook"},
+}
+
+
+def names_of(module: str) -> set[str]:
+    """Return the names of the functions of a module, and of the classes that it makes on demand."""
+    home = import_module(f"paramsched.{module}")
+    own = {
+        name
+        for name, one in vars(home).items()
+        if not name.startswith("_") and isinstance(one, (type, FunctionType)) and one.__module__ == home.__name__
+    }
+    return own | set(re.findall(r"^    ([A-Z]\w+) = _\w+$", inspect.getsource(home), re.MULTILINE))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_each_public_function_of_an_adapter_has_a_call_here(module: str) -> None:
+    pytest.importorskip("optax") if module == "engines.optax" else None
+    listed = {name.rpartition(".")[2] for name in CALLS if name.rpartition(".")[0] == module}
+
+    assert names_of(module) - OTHERS.get(module, set()) - listed - _HELPERS == set()
+
+
+_HELPERS = {"batch_amounts", "replicas", "end_callback_class", "allow_checkpoints"}
+"""Functions that other modules of the library call."""
+
+
+def called(name: str) -> Any:
+    module, _, function = name.rpartition(".")
+    try:
+        return getattr(import_module(f"paramsched.{module}"), function)
+    except ImportError as error:  # of the engine, or of this library, which names the engine
+        pytest.skip(str(error))
+
+
+def wrong_calls(name: str) -> list[tuple[str, list[Any], dict[str, Any]]]:
+    """Return the wrong calls: what is wrong, and their arguments."""
+    makers, keywords = CALLS[name]
+    given = [make() for make in makers]
+    wrong: list[tuple[str, list[Any], dict[str, Any]]] = []
+    if (
+        name != "mmengine.engine.PlanScheduler" and name != "engines.optax.planned"
+    ):  # other keywords are facts, or sgd's
+        wrong.append(("unknown keyword", given, {**keywords, "total_stepps": 10}))
+    if given:
+        wrong.append(("too few", given[:-1], keywords))
+    wrong += [
+        ("swapped", [*given[:i], given[i + 1], given[i], *given[i + 2 :]], keywords) for i in range(len(given) - 1)
+    ]
+    if plan in makers:
+        wrong.append(("misspelt", ["linearr()" if one is PLAN else one for one in given], keywords))
+        wrong.append(("not a plan", [3 if one is PLAN else one for one in given], keywords))
+        wrong.append(("with errors", [{"lrr": "linear("} if one is PLAN else one for one in given], keywords))
+    return wrong
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.filterwarnings("ignore")
+def test_a_wrong_call_is_refused_when_it_is_made(name: str, subtests: Any) -> None:
+    function, (makers, keywords) = called(name), CALLS[name]
+    function(*(make() for make in makers), **keywords)
+
+    for what, positional, named in wrong_calls(name):
+        with subtests.test(what=what), pytest.raises(ParamschedError) as refusal:
+            function(*positional, **named)
+        with subtests.test(what=f"site of {what}"):
+            error = refusal.value
+            assert isinstance(error, ConfigError) or (isinstance(error, InvalidArgument) and error.site), error
+
+
+@pytest.mark.parametrize(
+    ("name", "positional", "named", "line"),
+    [
+        (
+            "engines.lightning.PlanCallback", (plan,), {"total_steps": 10},
+            "PlanCallback('linear()', calendar=ps.Calendar(total=10))",
+        ),
+        (
+            "engines.accelerate.scheduler", (accelerator, probe, plan, loader), {"num_epochs": 2},
+            "accelerate.scheduler(accelerator, optimizer, 'linear()', loader, epochs=2)",
+        ),
+        (
+            "engines.accelerate.scheduler", (accelerator, plan, probe, loader), {},
+            "accelerate.scheduler(accelerator, optimizer, 'linear()', loader)",
+        ),
+        ("engines.transformers.planned", (plan, trainer), {}, "planned(Trainer, 'linear()')"),
+        ("engines.ignite.PlanHandler", (plan, probe), {}, "PlanHandler(optimizer, 'linear()')"),
+    ],
+)  # fmt: skip
+def test_the_call_that_was_meant_is_written_with_its_numbers(name: str, positional: Any, named: Any, line: str) -> None:
+    function = called(name)
+
+    with pytest.raises(InvalidArgument) as refusal:
+        function(*(make() for make in positional), **named)
+
+    assert str(refusal.value).endswith(f" Write {line}")
+
+
+def test_a_state_of_another_optimizer_is_refused_by_each_function_of_optax() -> None:
+    engine = pytest.importorskip("paramsched.engines.optax")
+
+    for use in (engine.values, engine.count, lambda tree: engine.seek(tree, 3)):
+        with pytest.raises(StateError, match="contains no state of a planned optimizer"):
+            use({})
+    with pytest.raises(InvalidArgument, match=r"optax\.seek"):
+        engine.seek({}, step=3)
