@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol, TypeAlias, final, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.errors import InvalidArgument
 
 Group: TypeAlias = str | int
@@ -51,7 +52,7 @@ class Curves(Protocol):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RecordedCurves:
     """Curves with values but without formulas, built by `curves_from_values` and `simulate`."""
 
@@ -59,6 +60,11 @@ class RecordedCurves:
     total: int
     steps_per_epoch: int | None
     lines: Mapping[Key, str]
+
+    def __repr__(self) -> str:
+        with np.printoptions(threshold=6, edgeitems=3):
+            texts = [f"{key}: {value}" for key, value in self.values.items()]
+        return text_on_screen(f"<RecordedCurves of {self.total} updates; {', '.join(texts)}>")
 
     def keys(self) -> tuple[Key, ...]:
         return tuple(self.values)

@@ -339,6 +339,24 @@ def test_an_unknown_suffix_requires_a_format(tmp_path):
         config.load(file)
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("zz.csv", "For example: zz.yaml"),
+        ("zz.py", "For example: zz.yaml"),
+        ("zz.pt", "For example: zz.yaml"),
+        ("zz.ymal", 'Write format="yaml"'),
+        ("zz", 'Write format="yaml"'),
+    ],
+)
+def test_a_suffix_that_cannot_be_written_is_answered_with_those_that_can(tmp_path, name, advice):
+    with pytest.raises(InvalidArgument) as refusal:
+        config.dump(PLAN, tmp_path / name)
+
+    assert str(refusal.value).endswith(f"; expected one of .yaml, .yml, .toml, .json. {advice}")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_unknown_format_gets_the_nearest_suggestion():
     for call in (
         lambda: config.loads("lr: constant(1)", "yml"),

@@ -177,6 +177,20 @@ def test_base_lrs_are_the_bases():
     assert scheduler.base_lrs == [0.1, 0.5]
 
 
+def test_other_base_lrs_are_refused_with_lines_that_set_them():
+    optimizer = probe({"lr": 0.1})
+    scheduler, (group,) = ps.Scheduler(optimizer, PLAN), optimizer.param_groups
+    run(optimizer, 2)
+
+    scheduler.base_lrs = [0.1]  # as before
+    with pytest.raises(ps.InvalidArgument, match=r"the bases are \[0\.1\]") as refusal:
+        scheduler.base_lrs = [0.3]
+    names = {"ps": ps, "scheduler": scheduler, "group": group, "optimizer": optimizer, "plan": PLAN}
+    exec(f"{str(refusal.value).partition('For example: ')[2].replace('ps.S', 'made = ps.S')}", names)
+
+    assert (names["made"].base_lrs, names["made"].t) == ([0.3], 2)
+
+
 def test_the_state_loads_with_weights_only():
     plan = ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss"), horizon="2 epochs")
     scheduler = ps.Scheduler(probe({}, {"lr": 0.5}), plan, batches_per_epoch=10, accumulation=2)

@@ -91,6 +91,9 @@ class Diagnostic:
         set_field(self, "syntax", syntax)
         set_field(self, "printer", printer)
 
+    def __repr__(self) -> str:
+        return f"<Diagnostic {self}>"
+
     def changed(self, **data: Any) -> "Diagnostic":
         """Return a copy with changed arguments."""
         mine = self.problem

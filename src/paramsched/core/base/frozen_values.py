@@ -4,6 +4,7 @@
 `import paramsched` (benchmarks/test_import.py).
 """
 
+import re
 from dataclasses import fields
 from functools import cache
 from textwrap import wrap
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 
 _Kind = TypeVar("_Kind", bound=type)
 _COLUMNS, _LINES = 100, 20
+_LIST = re.compile(r"\[((?:[-+.\w]+, ){3})(?:[-+.\w]+, ){5,}((?:[-+.\w]+, ){2}[-+.\w]+)\]")
 
 
 def frozen_value(kind: _Kind) -> _Kind:
@@ -26,10 +28,15 @@ def frozen_value(kind: _Kind) -> _Kind:
 def text_on_screen(value: object) -> str:
     r"""Return the text of a value as its `repr`: in lines of at most 100 columns, and without what follows line 20.
 
+    A long list of numbers is shown as its first and last three.
+
     >>> text_on_screen("cosine()"), len(text_on_screen("word " * 1000)), text_on_screen("word " * 1000)[-8:]
     ('cosine()', 1903, 'word\n...')
     """
     text = str(value)
+    if len(text) <= _COLUMNS and "\n" not in text:
+        return text
+    text = _LIST.sub(r"[\1..., \2]", text)
     if len(text) <= _COLUMNS and "\n" not in text:
         return text
     shown = text[: _COLUMNS * _LINES]  # a longer text is cut anyway

@@ -181,7 +181,7 @@ def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str
 def text_for_file(plan: Plan, file: Path, format: str | None) -> str:
     """Return the text of a plan for a file, by default in the format of its suffix."""
     folder = file.parent if is_replaced(file) else None
-    return text_of(plan, format or format_of(file), syntax=syntax_of_suffix(file), folder=folder)
+    return text_of(plan, format or _format_to_write(file), syntax=syntax_of_suffix(file), folder=folder)
 
 
 @partial(explain_wrong_keywords, name="ps.convert")
@@ -251,6 +251,17 @@ def known_format(name: str) -> str:
             as_format(closest(str(name), formats()) or "yaml"),
         )
     return name
+
+
+def _format_to_write(file: Path) -> str:
+    """Return the format that a file's suffix implies, or raise an error with those that can be written."""
+    written = [suffix for suffix, syntax in SUFFIXES.items() if syntax in SYNTAXES]
+    if (suffix := file.suffix.lower()) in written:
+        return SUFFIXES[suffix]
+    problem = f"a plan cannot be written as {suffix}" if suffix else "the name has no suffix"
+    is_other = suffix in SUFFIXES or any(suffix in suffixes for suffixes in _COMMANDS_FOR_OTHER_FILES)
+    advice = f"For example: {file.with_suffix('.yaml').name}" if is_other else as_format("yaml")
+    raise InvalidArgument(str(file), f"{problem}; expected one of {', '.join(written)}", advice)
 
 
 def format_of(file: Path, text: str = "") -> str:

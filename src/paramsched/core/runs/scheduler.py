@@ -786,7 +786,13 @@ class Scheduler(LRScheduler):
 
     @base_lrs.setter
     def base_lrs(self, value: Any) -> None:
-        del value
+        """Raise, unless the value is the present one, because the bases belong to the groups and their checkpoint."""
+        bases, given = self.base_lrs, list(value)
+        if given != bases:
+            found = f"the bases are {shown(bases)}, as when the plan was attached"
+            lines = f'scheduler.detach(); group["lr"] = group["initial_lr"] = {shown((given or bases)[0])}'
+            instead = f"For example: {lines}; ps.Scheduler(optimizer, plan, t={self.t})"
+            raise InvalidArgument(f"scheduler.base_lrs = {shown(value)}", found, instead)
 
     def get_lr(self) -> list[Any]:
         """Return the current lr of each group."""
