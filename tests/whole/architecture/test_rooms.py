@@ -27,7 +27,16 @@ ENGINES = [
     for file in (LIBRARY / "engines").glob("*.py")
     if any(f"{file.stem}.md" == page.name for page in (DOCS / "engines").glob("*.md"))
 ]
-SHARED = {"__init__", "engine_facts", "planned_batches", "reporting", "run_end", "target_writes", "torch_required"}
+SHARED = {
+    "__init__",
+    "argument_order",
+    "engine_facts",
+    "planned_batches",
+    "reporting",
+    "run_end",
+    "target_writes",
+    "torch_required",
+}
 TOOLS = sorted(path.name for path in (LIBRARY / "tools").iterdir() if (path / "__init__.py").is_file())
 
 
