@@ -179,3 +179,13 @@ def test_a_class_of_the_user_with_the_name_of_a_scheduler_is_not_installed():
     with OURS.install():
         assert torch.optim.lr_scheduler.StepLR is OURS.StepLR
     assert issubclass(StepLR, OURS.StepLR)
+
+
+@pytest.mark.parametrize("name", ["base_lrs", "_last_lr"])
+def test_the_class_has_the_attributes_that_are_read_from_the_groups(name):
+    class Unprepared(OURS.LRScheduler):
+        def __init__(self, optimizer):
+            self.optimizer = optimizer
+
+    assert not isinstance(getattr(Unprepared, name), list)
+    assert getattr(Unprepared(optimizer_of(1.0, 0.4)), name) == [1.0, 0.4]

@@ -67,6 +67,12 @@ def test_the_closed_form_equals_a_recurrence_of_that_rule_alone(rule):
         assert engine.values_at(tick) == pytest.approx([alone(tick, base=base) for base in BASES], rel=1e-9, abs=1e-15)
 
 
+def test_a_step_adds_its_terms_also_if_they_are_equal():
+    engine = StepEngine(RULES[next(iter(RULES))], bases=[3.0], levels=[0.25])
+
+    assert engine.apply_step((2.0, 1.0, 1.0, 1.0), [5.0], [7.0]) == [10.0 + 3.0 + 0.25 + 7.0]
+
+
 @by_name(RULES)
 def test_a_tick_gives_the_same_value_alone_and_in_a_block(rule):
     engine = StepEngine(rule, bases=BASES)

@@ -339,3 +339,8 @@ def test_levels_rates_and_joined_stages():
         None,
     ]
     assert numbers_by_field({"lr": 1, "e": 2, "m": "x"}, "lr", eps="e", momentum="m") == {"lr": 1.0, "eps": 2.0}
+
+
+def test_a_table_has_the_defaults_of_its_arguments():
+    assert (Step.gamma, Step.warm, hasattr(Step, "size")) == (0.1, None, False)
+    assert Step(size=5) == Step(size=5, gamma=0.1, warm=None)

@@ -208,6 +208,7 @@ def test_an_integer_key_is_an_index_and_a_quoted_one_a_name():
         ("lr: " + "[" * 60 + "]" * 60 + "\n", "line 1: nested more than 50 deep"),
         ("lr: [" + "[], " * 30 + "[" * 60 + "]" * 61 + "\n", "line 1: nested more than 50 deep"),
         ("lr: [" + "{}, " * 30 + "[" * 60 + "]" * 61 + "\n", "line 1: nested more than 50 deep"),
+        ("# " + "x" * 60 + "\nlr: " + "[" * 60 + "]" * 60 + "\n", "line 2: nested more than 50 deep"),
         ("lr: " + "[" * 4900 + "]" * 4900 + "\n", "line 1: nested more than 50 deep"),
         ("lr: " + "x" * 10_000 + "\n", "line 1: the line has 10,004 characters, more than 10,000"),
         ("# " + "x\n" * 500_001, "1,000,004 bytes, more than 1,000,000"),

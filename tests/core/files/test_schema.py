@@ -103,6 +103,8 @@ def test_a_null_is_an_omitted_optional_argument_in_the_schema_and_the_reader(sha
         {"lr": {"cosine": {}, "linear": {}}},
         {"lr": {"cosine": {"too": 1}}},
         {"lr": {"cosine": [1, 2, 3, "t/n", 5]}},
+        {"lr": {"cosine": [1, 0.1, 100, None, None, None, None]}},
+        {"lr": {"exponential": [0.5, 1, 1, 1, 1, 1, 1]}},
         {"lr": {"warmup": {}}},
         {"lr": {"warmup": 0.5}},
         {"lr": {"cyclic": {"up": 5, "mode": "triangle"}}},

@@ -157,7 +157,6 @@ class _Script:
         # Blocks of if, for, case and functions, which may not run. Those with a condition record where each variable
         # is first set; None if it is set twice.
         self.blocks: list[dict[str, int | None] | None] = []
-        self.is_taken = False  # in a branch of `if` that is always taken
         self.doubtful = False  # the command follows && or ||
         self.unclosed: int | None = None
         self.delimiters: list[str] = []
@@ -256,10 +255,8 @@ class _Script:
             return True
         unset = _UNSET.match(self.text, self.at, self.end) if found[0] == "if" else None
         if unset and unset[1] not in self.variables and not self.blocks:
-            self.is_taken = True
-        elif found[0] == "fi" and self.is_taken:
-            self.is_taken = False
-        elif found[0] in _OPENERS:
+            return True  # the branch is always taken
+        if found[0] in _OPENERS:
             self.blocks.append({} if found[0] in ("if", "case") else None)
         elif found[0] in _CLOSERS and self.blocks:
             self.end_branch()
