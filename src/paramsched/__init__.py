@@ -89,6 +89,11 @@ def __getattr__(name: str) -> object:
             raise AttributeError(f"module 'paramsched' has no attribute {name!r}; it moved. Write {_MOVED[name]}")
         if name in ("plot", "draw", "figure"):
             raise AttributeError(f"module 'paramsched' has no attribute {name!r}. Write print(ps.show.figure(plan))")
+        if name in ("lr_find", "lr_finder", "LRFinder", "LearningRateFinder"):
+            raise AttributeError(
+                f"module 'paramsched' has no attribute {name!r}; for the range test use find_lr. For example: "
+                "ps.find_lr(optimizer, step, restore=model)"
+            )
         home = next((module for module, names in _HOMES.items() if name in names), None)
         if home is None:
             return _registered_shape(name)
