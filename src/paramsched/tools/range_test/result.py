@@ -1,7 +1,7 @@
 """The result of a range test: the loss at each learning rate, and suggested learning rates."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 
 import numpy as np
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Ending: TypeAlias = Literal["highest rate", "diverged", "not finite"]
+
+
+_FAR: Final = 10  # from this ratio on two suggestions contradict each other, often because of noise
 
 
 @final
@@ -85,7 +88,10 @@ class RangeTest:
             "not finite": f"The loss was not finite above {last}.",
         }[self.ending]
         named = ", ".join(f"{name} {rate:.2g}" for name, rate in marks.items())
-        return f"{picture}\n{named or 'The loss never decreased, so no rate is suggested'}. {why}"
+        doubt = ""
+        if marks and max(marks["steepest"], marks["valley"]) > _FAR * min(marks["steepest"], marks["valley"]):
+            doubt = f" steepest and valley differ by a factor of more than {_FAR}: compare them with the curve."
+        return f"{picture}\n{named or 'The loss never decreased, so no rate is suggested'}. {why}{doubt}"
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
         """Plot losses, smoothed losses and suggestions over the rates with Matplotlib, and return the axes.
