@@ -7,7 +7,7 @@ from typing import Any, final
 
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.core.files.diagnostic_collector import BadValue, DiagnosticCollector, short_json
-from paramsched.core.files.native.data_tree import DataTree
+from paramsched.core.files.native.data_tree import NAMES_OF_CLASS, DataTree
 from paramsched.core.files.native.plan_entries import MISSING, within_float
 from paramsched.core.files.schedule_text import ShapeNames, read_schedule_text
 from paramsched.core.schedules import Schedule
@@ -63,7 +63,7 @@ class ScheduleReader:
             self.diagnostics.refuse(place.path, error)
         reading = read_tree(node, own, tree.forms)
         epochs = self.epochs() if reading.problems and not tree.broken and isinstance(value, dict) else None
-        if epochs is not None and (readings := readings_in_epochs(reading, epochs)) is not None:
+        if epochs is not None and (readings := readings_in_epochs(reading, _scheduler_in(value), epochs)) is not None:
             return self.note_fault(path, *readings, code=UNKNOWN_NAME)
         for error, place in zip(reading.problems, reading.places, strict=True):
             entry = (key, reading.line) if reading.line and not tree.broken else None
@@ -115,6 +115,11 @@ class ScheduleReader:
         except InvalidArgument as refusal:
             self.diagnostics.refuse(path, refusal)
         return MISSING
+
+
+def _scheduler_in(value: dict[Any, Any]) -> str:
+    """Return the name of the scheduler in a mapping: `{type: StepLR, …}` or `{StepLR: …}`."""
+    return str(next((value[key] for key in NAMES_OF_CLASS if key in value), next(iter(value), "")))
 
 
 def _called_names(value: Any) -> Iterator[str]:

@@ -1,11 +1,11 @@
 """Two readings of a line of torch in a plan that counts epochs: a scheduler counts its steps, of epochs or updates."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any
 
+from paramsched.core.advice.peer_words import meant_by
 from paramsched.core.base.node import Call, Keyword, List, Node, Number, Text, names_called
 from paramsched.core.base.params import Param, params_of
 from paramsched.core.schedules.registry import SHAPES
@@ -16,8 +16,6 @@ from paramsched.core.schedules.text.parsing import Reading, read_line
 from paramsched.core.schedules.text.printing import text_of
 from paramsched.core.schedules.text.variables import without_total
 from paramsched.errors import ParseError
-
-_OF_TORCH: Final = re.compile(r'"[\w.]+" is a name of torch; ')
 
 
 def readings_of_text(text: str, own: Mapping[str, Callable[..., Any]], epochs: Fraction) -> tuple[str, str] | None:
@@ -37,14 +35,12 @@ def readings_of_text(text: str, own: Mapping[str, Callable[..., Any]], epochs: F
         return None
     if not isinstance(written, Call) or written.name in (*BINDS, *SHAPES, *own):
         return None  # a part of the line has lengths of this library
-    return readings_in_epochs(read_line(text, own), epochs)
+    return readings_in_epochs(read_line(text, own), written.name, epochs)
 
 
-def readings_in_epochs(reading: Reading, epochs: Fraction) -> tuple[str, str] | None:
+def readings_in_epochs(reading: Reading, name: str, epochs: Fraction) -> tuple[str, str] | None:
     """Return what the call of a scheduler of torch means and the two lines to choose from; None for other calls."""
-    names = [_OF_TORCH.search(one.problem.summary) for one in reading.problems]
-    name = names[-1] if names else None
-    if not reading.line or reading.node is None or name is None or None in names:
+    if not reading.line or reading.node is None or (meant_by(name) or ("",))[0] != "torch":
         return None
     node = without_places(reading.node)
     simple, end = simple_line(node)
@@ -52,7 +48,7 @@ def readings_in_epochs(reading: Reading, epochs: Fraction) -> tuple[str, str] | 
     if counted is None or counted == node or _longest(counted) > epochs:
         return None
     peak = "; max_lr is the base" if "one_cycle" in names_called(counted) else ""
-    found = f"{name[0]}its lengths may count epochs or updates{peak}"
+    found = f'"{name}" is a name of torch; its lengths may count epochs or updates{peak}'
     return found, f"Use {text_of(counted)} for epochs, or {text_of(node)} for updates"
 
 
