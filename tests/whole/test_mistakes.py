@@ -263,7 +263,6 @@ LINES = [
     ("cosine(over=0.5)", 'cosine(over="50%")'),
     ("warmup([10])", "warmup(10)"),
     ("multistep([0.3, 0.6])", 'multistep(["30%", "60%"])'),
-    ("one_cycle(0.3)", 'one_cycle("30%")'),
     ("wsd(0.1, 0.2)", 'wsd("10%", "20%")'),
     ("cosine(to=10%)", "cosine(to=0.1)"),
     ('cosine(to="10%")', "cosine(to=0.1)"),

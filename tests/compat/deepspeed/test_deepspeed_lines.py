@@ -11,7 +11,7 @@ from support.peer_lines import line_of
 from support.tables import table
 
 
-@pytest.mark.filterwarnings("ignore::paramsched.errors.DiagnosticWarning")
+@pytest.mark.filterwarnings("ignore::paramsched.core.base.user_warnings.DiagnosticWarning")
 @table(
     ("call", "name", "params"),
     [

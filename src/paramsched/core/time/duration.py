@@ -368,7 +368,9 @@ def _read_length(text: str) -> Duration:
             end = _read_length(bare.removeprefix("until"))
         except InvalidArgument as fault:
             whole = f"until {str(fault.sample).removeprefix('until ')}{' steps' * isinstance(fault.sample, int)}"
-            raise fault.changed(site=f'length "{line}"', write=_quoted(whole), sample=whole) from None
+            raise fault.changed(
+                site=f'length "{line}"', write=_quoted(whole), sample=whole, is_example=fault.is_example
+            ) from None
         if end.until:
             raise refused('"until" is written twice', str(end))
         return Duration(end.terms, until=True)
@@ -386,7 +388,9 @@ def _read_length(text: str) -> Duration:
             unit = found["unit"]
             meant = None if found["by"] else length_with_unit(found["number"], found["scale"] + unit)
             if meant is None:
-                raise refused(f'unknown unit "{unit}"; expected one of {_UNITS_LISTED}').changed(code=UNKNOWN_NAME)
+                unknown = refused(f'unknown unit "{unit}"; expected one of {_UNITS_LISTED}')
+                is_example = unknown.sample == f"{found['number']} steps"  # of a unit that nothing means
+                raise unknown.changed(code=UNKNOWN_NAME, write=unknown.write, is_example=is_example)
             meant = f"{bare[: found.start('number')]}{meant}{bare[found.end() :]}"
             close = None if unit in UNITS_OF_PEERS else close_unit(unit)
             clause = "" if close is None else f'; did you mean "{close}"?'

@@ -29,6 +29,7 @@ from paramsched.core.base.codes import (
     REFUSED_VALUE,
     SAID_TWICE,
     UNKNOWN_FIELD,
+    UNKNOWN_NAME,
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
@@ -239,6 +240,7 @@ class _PlanReader:
             if meant is None:
                 return ""
             keeps = sorted(_numbers_in(meant)) == sorted(_numbers_in(plain_json(value)))
+            keeps = keeps and not _has_unknown_unit(value)
             return f"{'Write' if keeps else 'For example:'} {meant}"
 
         size = value
@@ -633,6 +635,14 @@ _WITH_GROUP = tuple(
         rf"(?P<group>[^@]+?)\s*[/.@:]\s*{_FIELD}",
     )
 )
+
+
+def _has_unknown_unit(value: Any) -> bool:
+    try:
+        Duration.of(value)
+    except InvalidArgument as refusal:
+        return refusal.code == UNKNOWN_NAME and refusal.is_example
+    return False
 
 
 def _meant_horizon(unit: str, value: Any) -> int | str | None:

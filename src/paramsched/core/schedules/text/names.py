@@ -1,7 +1,7 @@
 """What an unknown name in a line means: a slip, a curve, a field, or a scheduler of another library."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -301,7 +301,7 @@ def _peer_call(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, 
         return _meant_line(name, (meant_by(full) or ("it",))[0], found, schedule, names)._replace(example=example)
     if name.rpartition(".")[2] in (*SEQUENCES, "SequentialLR"):
         return _sequence(Call(name, args, node.kwargs, node.place, node.head), name)._replace(is_read=True)
-    ours = _own_function(name, len(args), [key.name for key in node.kwargs])
+    ours = _own_function(name, args, [key.name for key in node.kwargs])
     if ours is not None:
         meant = Call(ours, args, node.kwargs, node.place, node.head)
         return NameProblem(found, meant, Mend("other", (name,), (ours,)), example)
@@ -499,7 +499,7 @@ def is_optimizer(node: Node) -> bool:
     return isinstance(node, Word) and _OPTIMIZER.fullmatch(node.name) is not None
 
 
-def _own_function(name: str, positional: int, named: Iterable[str]) -> str | None:
+def _own_function(name: str, args: Sequence[Node], named: Iterable[str]) -> str | None:
     """Return the function here that a term of papers or a lowercase name of another library means.
 
     None if its arguments may mean something else there.
@@ -511,8 +511,12 @@ def _own_function(name: str, positional: int, named: Iterable[str]) -> str | Non
     if builder is None or (is_function and not named) or not (name.islower() or library == "papers"):
         return None
     first = next(iter(params_of(builder).values()), None)
-    if positional > (first is not None and first.kind == "length"):  # a number alone may be a length or a level
+    if len(args) > (first is not None):
         return None
+    if args and first is not None and first.kind in ("level", "number"):  # it may be a length, or the last level
+        is_length = isinstance(args[0], Number) and args[0].value > (1 if first.kind == "level" else 10)
+        if is_length or (first.kind == "level" and library != "papers"):
+            return None
     is_stage = re.fullmatch(rf"(warmup\([^()]*\) >> )?{ours}\([^()]*\)", line) and "warmup" not in letters_of(name)
     known = params_of(builder)
     if not (is_stage or ours == "warmup") or not all(meant_argument(key, known, ours) for key in named):
