@@ -5,6 +5,7 @@ import sys
 from importlib.util import find_spec, module_from_spec
 
 import pytest
+import torch
 
 import paramsched as ps
 from paramsched.errors import MissingDependency
@@ -18,7 +19,7 @@ def made(engine):
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     if engine == "ignite":
-        return module.PlanHandler(None, PLAN).attach(None)
+        return module.PlanHandler(torch.optim.SGD([torch.zeros(1)], lr=0.1), PLAN).attach(None)
     if engine == "pytorch_accelerated":
         return module.scheduler(PLAN)
     if engine == "transformers":

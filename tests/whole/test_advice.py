@@ -522,9 +522,13 @@ def test_a_mapping_gets_the_line_of_the_same_call_as_text(call):
         (
             "betas: ['linear(0.8, 0.9)', 0.99]",
             "$.betas",
-            'Split it: "betas[0]": linear(0.8, 0.9) and "betas[1]": absolute(0.99)',
+            'Split it: "betas[0]": absolute(linear(0.8, 0.9)) and "betas[1]": absolute(0.99)',
         ),
-        ("betas: [linear(0.8, 0.9), 0.99]", "", "For example: betas[0]: linear(0.8, 0.9)"),
+        (
+            "betas: [linear(0.8, 0.9), 0.99]",
+            "",
+            'Split it: "betas[0]": absolute(linear(0.8, 0.9)) and "betas[1]": absolute(0.99)',
+        ),
         ("lr: {cosine: {until: 5}}", "$.lr.until", 'Write lr: cosine(over="until 5 steps")'),
     ],
 )

@@ -69,7 +69,8 @@ def _is_plan(given: Any) -> bool:
 
 
 def _is_loader(given: Any) -> bool:
-    return hasattr(given, "__iter__") and not isinstance(given, FORMS)
+    is_sized = hasattr(given, "__len__") or hasattr(given, "__iter__") or hasattr(given, "dataset")
+    return is_sized and not isinstance(given, FORMS)
 
 
 _KINDS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {

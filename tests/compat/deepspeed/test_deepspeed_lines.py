@@ -42,7 +42,7 @@ from support.tables import table
 def test_a_call_has_the_line_of_its_config(call, name, params):
     plan = files.loads(json.dumps({"scheduler": {"type": name, "params": params}}), format="deepspeed")
 
-    assert line_of(f"deepspeed.{call}") == str(plan["lr"])
+    assert line_of(f"deepspeed.{call}") == str(plan.bindings[0].schedule)
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ DOCUMENTS = [
      'warmup("2.5 steps") | PS106'),
     ('lr: {warmup: .nan}', '1:14 $.lr.over the number must be finite, got nan | For example: 1 | PS106'),
     ('horizon: 5 parsecs',
-     '1:10 $.horizon length "5 parsecs": unknown unit "parsecs"; expected … | Write 5 steps | PS102'),
+     '1:10 $.horizon length "5 parsecs": unknown unit "parsecs"; expected … | For example: 5 steps | PS102'),
     ('horizon: true\nlr: 1', '1:10 $.horizon expected a length, got true |  | PS105'),
     ('horizon: [5]\nlr: 1', '1:10 $.horizon expected a length, got [5] | Write 5 | PS105'),
     ('horizon: 1e3\nlr: cosine()', '= ;; lr: cosine() ;; horizon=1000'),

@@ -78,7 +78,7 @@ def test_the_repr_of_a_value_fits_on_a_screen_and_has_no_unset_fact(value):
 def test_a_long_repr_is_cut_and_the_text_is_not():
     schedule = 0.5 * ps.constant() + ps.table([1 / (i + 3) for i in range(200)])
 
-    assert repr(schedule).endswith("\n...")
+    assert "0.2, ..., 0.005" in repr(schedule)
     assert ps.parse(str(schedule)) == schedule
 
 
