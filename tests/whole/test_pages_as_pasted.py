@@ -79,6 +79,10 @@ FOUND = {
     "schedule-free": "engines/swa",
     "Optuna": "how-to/sweeps",
     "weight decay": "how-to/groups",
+    "LLRD": "how-to/groups",
+    "jupyter": "how-to/notebooks",
+    "install": "index",
+    "slurm": "how-to/stop-in-time",
 }
 
 
