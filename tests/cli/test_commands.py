@@ -879,3 +879,13 @@ def test_a_converted_log_states_its_base(folder):
 
     assert "the values are those of the log with the base lr=0.1" in said.stderr
     assert "lr: linear(" in said.stdout
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "yml", "toml", "json"])
+def test_the_name_of_a_file_without_its_suffix_is_answered_with_the_file(tmp_path, monkeypatch, suffix):
+    monkeypatch.chdir(tmp_path)
+    for name in ("good", "cosine"):
+        (tmp_path / f"{name}.{suffix}").touch()
+
+    assert f"good: no such file. Write good.{suffix}\n" in refused(2, "show", "good")
+    assert "needs brackets" in refused(1, "show", "cosine")

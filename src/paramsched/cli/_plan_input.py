@@ -39,7 +39,7 @@ from paramsched.core.files.text_limits import MOST_BYTES
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.contents import units_of_plan
 from paramsched.core.plan.resolve import known_total
-from paramsched.core.schedules import Schedule
+from paramsched.core.schedules import SHAPES, Schedule
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, UnknownField, UnknownRecipe
 
@@ -208,6 +208,10 @@ def _loaded_text(given: str, options: PlanOptions) -> Loaded:
         near = next((one for one in names if one.startswith(misspelled["name"])), None)
         name = near or closest(misspelled["name"], names) or "llama3-405b"
         raise WrongUsage(given, "no such file", f"Write {_RECIPE}{name}")
+    if given.isidentifier() and given not in SHAPES:
+        for suffix in (".yaml", ".yml", ".toml", ".json"):
+            if os.path.isfile(given + suffix):  # noqa: PTH113  # as above
+                raise WrongUsage(given, "no such file", f"Write {given}{suffix}")
     diagnostics = DiagnosticCollector()
     schedule = read_schedule_text(given, "", ShapeNames(), diagnostics, is_line=True)
     if schedule is None:
