@@ -32,6 +32,10 @@ from support.work import work_of
 MOST_CALLS, MOST_MEGABYTES = 15_000_000, 500
 SIZE = 990_000  # bytes of a large input
 LINE = 9_900  # characters of a long line that is read at all
+ONE_CYCLE = (
+    "max_lr", "total_steps", "epochs", "steps_per_epoch", "pct_start", "anneal_strategy", "cycle_momentum",
+    "base_momentum", "max_momentum", "div_factor", "final_div_factor", "three_phase",
+)  # fmt: skip
 either_profile = settings(
     max_examples=max(2, settings().max_examples // 2),
     suppress_health_check=[HealthCheck.function_scoped_fixture, *settings().suppress_health_check],
@@ -389,6 +393,21 @@ def test_long_lines_and_huge_lengths_are_bounded(data: st.DataObject) -> None:
     line = data.draw(small_lines | long_lines() | strategies.schedules(depth=3).map(str))
 
     is_cheap(data.draw(calls(line)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "piecewise({1:" + "1111111111:" * 800 + "x})",
+        "piecewise({" + "1: 1, " * 1500 + "x})",
+        "OneCycleLR(optimizer, " + ", ".join(f"{name}=x_{name}" for name in ONE_CYCLE) + ")",
+        "CyclicLR(optimizer, " + ", ".join(f"a{number}" for number in range(12)) + ")",
+        "SequentialLR(optimizer, [" + "StepLR(optimizer, a), " * 400 + "], b)",
+    ],
+    ids=["colons", "mapping", "keywords", "positions", "sequence"],
+)
+def test_lines_with_variables_and_mappings_are_bounded(line: str) -> None:
+    is_cheap(["check", line])
 
 
 @given(st.data())

@@ -43,7 +43,7 @@ def foreign_setting(key: str, value: Any, plan: Mapping[Any, Any]) -> Misplaced 
         return found, "Remove it", None
     if OTHER_NAMES.get(name) == "lr" and "sched" in name and isinstance(value, str):
         line = meant_line(value)
-        is_unclear = "epoch" in str(plan.get("horizon")) and re.search(r"[A-Z]\w*\(", value) is not None
+        is_unclear = "epoch" in str(plan.get("horizon")) and re.search(r"\b[A-Z]\w*\(", value) is not None
         # A field of an optimizer may have this name. A scheduler of torch may count epochs.
         if line is not None and line != value and not is_unclear:
             found = f'"{key}" is not an optimizer field; did you mean "lr"?'

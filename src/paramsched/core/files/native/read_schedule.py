@@ -17,7 +17,7 @@ from paramsched.core.schedules.text.parsing import known_names, read_tree
 from paramsched.core.time import Duration
 from paramsched.errors import InvalidArgument
 
-_OF_CLASS = re.compile(r"[A-Z]\w*\(")
+_OF_CLASS = re.compile(r"\b[A-Z]\w*\(")
 """A call of a class, such as a scheduler of torch."""
 _FORMS = "For example: cosine(to=0.1)"
 

@@ -733,7 +733,8 @@ class _CallRepair:
     def _without_comma(self, last: Keyword, late: Keyword, name: str, kwargs: list[tuple[Keyword, Any]]) -> str:
         """Return both readings of `cosine(to=0,1)`."""
         args, keys = tuple(new for _, new in self.args), tuple(key for key, _ in kwargs)
-        with_point = last._replace(value=Number(0.0, f"{text_of(last.value)}.{text_of(late.value)}"))
+        decimal = f"{text_of(last.value)}.{text_of(late.value)}"
+        with_point = last._replace(value=Number(float(decimal), decimal))
         one = text_of(Call(self.name, args, (*keys[:-1], with_point)))
         two = text_of(Call(self.name, args, (*keys, late._replace(name=name))))
         return f"With a decimal point it is {one}, as two values {two}"
@@ -876,7 +877,7 @@ class _CallRepair:
         found = leaf_of(param, value, node, self.builder.names)
         if found is None:
             return ""
-        if param.kind == "length" and isinstance(value, float) and self.name in _RATES_FIRST:
+        if param.kind == "length" and isinstance(value, float) and value < 1 and self.name in _RATES_FIRST:
             return f"A share of the run is text, {text_of(found[0])}; a rate has no place there"
         if param.kind not in ("level", "number") or not isinstance(value, str):
             return ""

@@ -23,9 +23,9 @@ from paramsched.core.schedules.text.printing import text_of
 from paramsched.errors import InvalidArgument, ParseError, shown
 
 _NAMES: Final[ChainMap[str, Callable[..., Any]]] = ChainMap({"absolute": absolute}, SHAPES)
-_MAPPING: Final = re.compile(r"\{((?:\s*[\d_]+\s*:\s*[\d._eE+-]+\s*,?)+)\}")
 _ENTRY: Final = re.compile(r"([\d_]+)\s*:\s*([\d._eE+-]+)")
-"""A mapping of numbers, and an entry of it."""
+_MAPPING: Final = re.compile(rf"\{{\s*({_ENTRY.pattern}(?:\s*,\s*{_ENTRY.pattern})*)\s*,?\s*\}}")
+"""A mapping of numbers. A comma separates two entries, because without it the search would be exponential."""
 _MOST_CORRECTED = 400  # a longer line is not corrected, because a message could not repeat it
 
 

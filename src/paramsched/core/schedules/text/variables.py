@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from itertools import product
+from itertools import islice, product
 from typing import Any, Final
 
 from paramsched.core.advice.peer_words import LENGTHS_OF_RUN, SEQUENCES, advice_for_name, is_warmup_length
@@ -23,6 +23,7 @@ _DECAYS: Final = ("decay_steps", "t_initial", "transition_steps", "total_num_ste
 """Lengths of a run or of a decay that fills it, besides those that are keys of a plan elsewhere."""
 _NOT_OF_RUN: Final = ("LinearLR", "ConstantLR", "ExponentialDecay", "InverseTimeDecay", "exponential_decay")
 """Schedulers with an argument of such a name that is another length."""
+_MOST_TRIES: Final = 64  # combinations of values for the variables of a call, of which there may be many
 _LONG: Final = 1_000_000  # a length that leaves time for any warmup of the call
 
 
@@ -93,7 +94,8 @@ def example_without_variables(
     total = next((key for key in unknown if is_length_of_run(name, key)), "")
     if not total and unknown and not known:
         return None
-    for values in product(*(_stand_ins(key) if key != total else (_LONG,) for key in unknown)):
+    tries = product(*(_stand_ins(key) if key != total else (_LONG,) for key in unknown))
+    for values in islice(tries, _MOST_TRIES):
         chosen = {key: one for key, one in zip(unknown, values, strict=True) if one is not None}
         schedule = schedule_of_call(name, (), known | chosen)
         if schedule is None:
