@@ -69,6 +69,7 @@ def _is_plan(given: Any) -> bool:
 
 
 def _is_loader(given: Any) -> bool:
+    # Engines wrap loaders in classes without a common base, so a loader is what has a length, items or a dataset.
     is_sized = hasattr(given, "__len__") or hasattr(given, "__iter__") or hasattr(given, "dataset")
     return is_sized and not isinstance(given, FORMS)
 

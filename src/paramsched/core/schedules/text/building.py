@@ -877,8 +877,9 @@ class _CallRepair:
         found = leaf_of(param, value, node, self.builder.names)
         if found is None:
             return ""
-        if param.kind == "length" and isinstance(value, float) and value < 1 and self.name in _RATES_FIRST:
-            return f"A share of the run is text, {text_of(found[0])}; a rate has no place there"
+        if self.name in _RATES_FIRST and param.kind == "length" and isinstance(value, float) and value % 1:
+            share = f", {text_of(found[0])}" if value < 1 else ""
+            return f"A share of the run is text{share}; a rate has no place there"
         if param.kind not in ("level", "number") or not isinstance(value, str):
             return ""
         count = int(value) if value.isdecimal() else None
