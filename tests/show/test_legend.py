@@ -46,20 +46,51 @@ def test_legend_entries_of_a_log_and_another_plan_name_their_owner():
 
     assert entries(panel) == [
         ("group 0", "2 → 0", None),
-        ("used group 0", "2 → 1", None),
+        ("used", "2 → 1", None),
         ("other plan group 0", "2 → 0", "step(2)"),
     ]
     assert [entry.curve.kind for entry in panel.plan_legend] == ["plan", "other"]
+
+
+def test_what_a_run_used_as_planned_is_said_once():
+    groups = [{"name": "decay", "lr": 0.1, "weight_decay": 0.05}, {"name": "no_decay", "lr": 0.1, "weight_decay": 0.0}]
+    plan = ps.Plan(lr="warmup(3) >> cosine()", weight_decay="linear(1, 0)")
+    trace = ps.trace(plan, groups, ps.Calendar(total=9))
+    every = {key: (range(9), trace[key]) for key in trace.keys()}
+
+    lr, decay = show.picture(trace, log=every).panels
+
+    assert entries(lr) == [("groups decay, no_decay", "0 → 0.1 → 0.006699", None), ("used", "", None)]
+    assert [label for label, *_ in entries(decay)[2:]] == ["used group decay", "used group no_decay"]
+    assert not [note.text for panel in (lr, decay) for note in panel.notes if "used" in note.text]
+
+    half = {**every, ("lr", "decay"): (range(0, 9, 2), trace["lr", "decay"][::2])}
+    del half["lr", "no_decay"]
+    lr, decay = show.picture(trace, log=half).panels
+
+    assert entries(lr)[1] == ("used group decay", "", None)
+    assert [note.text for note in lr.notes] == ["used as planned at 5 of 5 updates", "base 0.1"]
+
+
+def test_levels_of_a_run_that_differs_have_its_peak():
+    trace = ps.trace(ps.Plan(lr="warmup(3) >> cosine()"), {"lr": 0.1}, ps.Calendar(total=9))
+
+    panel = panel_of(trace, log={("lr", 0): ([0, 2, 4, 8], [0.0, 0.1, 0.2, 0.0])})
+
+    assert entries(panel)[1] == ("used", "0 → 0.2 → 0", None)
 
 
 def test_notes_about_differences_are_marked():
     trace = show.curves_from_values({("lr", 0): [2, np.inf, 0]})
     other = show.curves_from_values({("lr", 0): [2, 1, 0], ("lr", 1): [1, 1, 1]})
 
-    panel = panel_of(trace, log={("lr", 0): ([0], [2])}, other=other)
+    picture = show.picture(trace, log={("lr", 0): ([0], [2])}, other=other)
 
-    assert [(note.text, note.differs) for note in panel.notes] == [
-        ("used as planned at 1 of 1 updates", False),
+    assert [(note.text, note.differs) for note in picture.verdicts] == [
+        ("planned = used at 1 of 1 updates", False),
+        ("the plans agree at 0 of 3 updates", True),
+    ]
+    assert [(note.text, note.differs) for note in picture.panels[0].notes] == [
         ("the plans differ at 1 of 3 updates: 1", True),
         ("only in the second plan: group 1", True),
         ("infinite values are drawn at the edge", False),

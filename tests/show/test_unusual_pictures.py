@@ -265,7 +265,7 @@ def test_only_a_plan_under_a_log_is_drawn_wide():
     (alone,), (under,) = (show.axes(curves(), log=log) for log in (None, {("lr", "g0"): ([0], [1.0])}))
 
     assert [line.get_linewidth() for line in (alone.get_lines()[0], *under.get_lines()[:2])] == [1.8, 5, 1.2]
-    assert [line.get_alpha() for line in (alone.get_lines()[0], under.get_lines()[0])] == [1.0, 0.4]
+    assert [line.get_alpha() for line in (alone.get_lines()[0], under.get_lines()[0])] == [1.0, 0.6]
 
 
 def test_the_smallest_text_has_two_rows_and_24_columns():

@@ -14,7 +14,7 @@ from paramsched.show._axes import AS_VALUES_ASK, View
 from paramsched.show._curves import Curves, RunsOrLog
 from paramsched.show._labels import clip_text, wrap_text
 from paramsched.show._panels import picture
-from paramsched.show._picture import LegendEntry, Panel, Picture
+from paramsched.show._picture import LegendEntry, Note, Panel, Picture
 from paramsched.show.plan_curves import curves_of_plan
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def axes(
             f"For example: axes(trace, matplotlib.pyplot.subplots({len(chart.panels)}, sharex=True)[1]).",
         )
     for panel, ax in zip(chart.panels, given, strict=True):
-        _draw_panel(ax, panel, chart)
+        _draw_panel(ax, panel, chart, above=chart.verdicts if ax is given[0] else ())
         if labels := ax.get_legend_handles_labels()[1]:
             beside = own and len(labels) > _MAX_INSIDE
             ax.legend(fontsize="small", **({"loc": "upper left", "bbox_to_anchor": (1, 1)} if beside else {}))
@@ -98,8 +98,8 @@ def plan_axes(
     return found
 
 
-def _draw_panel(ax: "Axes", panel: Panel, chart: Picture) -> None:
-    """Draw one field."""
+def _draw_panel(ax: "Axes", panel: Panel, chart: Picture, above: tuple[Note, ...]) -> None:
+    """Draw one field, with the notes `above` in its title."""
     for entry in panel.legend:
         _draw_curve(ax, panel, entry, chart)
     if len(panel.curves) > _MAX_ENTRIES:
@@ -121,7 +121,7 @@ def _draw_panel(ax: "Axes", panel: Panel, chart: Picture) -> None:
     ax.set_xlim(*chart.axis.main.at([0, chart.axis.total]).tolist())
     ax.set_ylabel(_literal(clip_text(panel.title, 26)))
     ax.grid(True, axis="y", alpha=0.3)
-    texts = [*filter(None, [panel.heading]), *(note.text for note in panel.notes)]
+    texts = [*(note.text for note in above), *filter(None, [panel.heading]), *(note.text for note in panel.notes)]
     if texts:
         rows = [row for text in texts for row in wrap_text(printable(text), 110)]
         ax.set_title(_literal("\n".join(rows)), loc="left", fontsize="small", family="monospace")
@@ -155,7 +155,7 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture) ->
         shown,
         color="black" if curve.kind == "log" and not curve.owner else color,
         linewidth=5 if below_log else {"log": 1.2, "metric": 1.2, "band": 0.8}.get(curve.kind, 1.8),
-        alpha=0.4 if below_log else 1.0,
+        alpha=0.6 if below_log else 1.0,
         linestyle="--" if curve.kind in ("other", "band") else "-",
         drawstyle="steps-post" if in_steps else "default",
         marker="." if curve.kind == "metric" and curve.times.size <= _DOTS else "",

@@ -56,6 +56,9 @@ class _Run(NamedTuple):
     together: Mapping[str, Sequence[str]]
     tolerance: float
     bands: dict[str, tuple[_Points, _Points]]
+    updates: int  # at which any value was logged
+    differing: Times
+    rounding: str
 
 
 class _Comparison(NamedTuple):
@@ -111,16 +114,14 @@ def picture(
     verdicts: list[Note] = []
     for run in runs:
         if run.used:
-            every = union_of_times(times for times, _ in run.used.values()).size
-            differing, rounding = _differing_in_log(trace, run.used, run.tolerance)
-            agreeing = f"planned = used at {every - differing.size:,} of {every:,} updates"
-            whose = f"{run.name}: " if len(runs) > 1 else ""
-            verdicts.append(Note(f"{whose}{agreeing}{rounding}", differs=differing.size > 0))
+            many = run.differing.size
+            agreeing = f"planned = used at {run.updates - many:,} of {run.updates:,} updates{run.rounding}"
+            verdicts.append(Note(f"{run.name}: {agreeing}" if len(runs) > 1 else agreeing, differs=many > 0))
     if other is not None:
         longest = max(trace.total, other.total)
         many = union_of_times(panel.differing for panel in panels).size
         text = f"the plans agree at {longest - many:,} of {longest:,} updates"
-        verdicts = [Note(text, differs=many > 0)]
+        verdicts.append(Note(text, differs=many > 0))
     if len(fields) > _MAX_PANELS:
         verdicts.append(Note(f"{len(fields) - _MAX_PANELS:,} more fields are not drawn"))
     # Each of several runs has one color in all panels: that of the plan with its name, else one that no plan has.
@@ -151,7 +152,9 @@ def _checked_run(trace: Curves, run: LoggedRun) -> _Run:
     for name, (low, high) in run.bands.items():
         site, times = f"bands[{name!r}]", run.measured[name][0]
         bands[name] = _checked_points(site, times, low), _checked_points(site, times, high)
-    return _Run(run.name, used, measured, run.together, run.tolerance, bands)
+    updates = union_of_times(times for times, _ in used.values()).size
+    compared = _differing_in_log(trace, used, run.tolerance)
+    return _Run(run.name, used, measured, run.together, run.tolerance, bands, updates, *compared)
 
 
 def _checked_points(site: str, at: ArrayLike, given: ArrayLike) -> _Points:
@@ -301,7 +304,9 @@ def _compare_log(field: str, trace: Curves, run: _Run, curves: Sequence[DrawnCur
     every = union_of_times(times for times, _ in used.values()).size
     whose = f"{owner}: " if owner else ""
     if not differing.size:
-        return _Comparison(overlays, (Note(f"{whose}used as planned at {every:,} of {every:,} updates{rounding}"),))
+        agreeing = Note(f"{whose}used as planned at {every:,} of {every:,} updates{rounding}")
+        said_above = every == run.updates and not run.differing.size
+        return _Comparison(overlays, () if said_above else (agreeing,))
     where = format_times(differing)
     text = f"{whose}used differs from planned at {differing.size:,} of {every:,} updates: {where}"
     return _Comparison(overlays, (Note(text, differs=True),), differing)
@@ -387,7 +392,7 @@ def _merge_groups(
     curves = []
     for index, (groups, times, values) in enumerate(_equal_values(members)):
         texts = (source.line(field, g) for g in groups) if kind != "log" else ()
-        inner = _breakpoints_of(source, field, groups) if kind != "log" else _NO_TIMES
+        inner = _breakpoints_of(source, field, groups)
         curves.append(
             DrawnCurve(
                 kind,

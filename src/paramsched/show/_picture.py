@@ -64,9 +64,9 @@ class DrawnCurve:
     @property
     def level_summary(self) -> str:
         """The first value, those at the ends of stages, and the last: `0 → 0.1 → 0.001`."""
-        ends = self.breakpoints - int(self.times[0])
+        ends = np.searchsorted(self.times, self.breakpoints)  # in a log, the first update logged since each of them
         at = [0, *ends[(ends > 0) & (ends < self.values.size)][: _MAX_LEVELS + 1].tolist()]
-        if self.kind in ("log", "metric", "band") or len(at) > _MAX_LEVELS or not self.held:
+        if self.kind in ("metric", "band") or len(at) > _MAX_LEVELS:
             at = [0]
         values = [short_number(self.values[t], 4) for t in [*at, self.values.size - 1]]
         kept = [v for i, v in enumerate(values) if i == 0 or v != values[i - 1]]
@@ -81,19 +81,21 @@ class LegendEntry:
     Args:
         curve: the curve.
         owner: the name of its plan or run if a picture has several, `used`, `other plan` or "".
-        levels: its first value, those at the ends of stages, and its last.
+        name: its groups; "" for a run's curve if the plan's only curve has the same groups.
+        levels: its first value, those at the ends of stages, and its last; "" for a run that used the planned values.
         schedule: the text of its schedule; None if the heading of the panel contains it.
     """
 
     curve: DrawnCurve
     owner: str
+    name: str
     levels: str
     schedule: str | None
 
     @property
     def label(self) -> str:
         """The owner and the groups of the curve: `other plan group head`."""
-        return " ".join(filter(None, [self.owner, self.curve.name]))
+        return " ".join(filter(None, [self.owner, self.name]))
 
 
 @final
@@ -173,11 +175,13 @@ class Panel:
     def legend(self) -> tuple[LegendEntry, ...]:
         """One entry per curve, in drawing order."""
         shared = self.schedules
+        alone = self.curves[0].groups if len(self.curves) == 1 else ()
         return tuple(
             LegendEntry(
                 curve,
                 curve.owner or _OWNERS[curve.kind],
-                curve.level_summary,
+                "" if curve.kind == "log" and curve.groups == alone else curve.name,
+                "" if curve.kind == "log" and not self.differing.size else curve.level_summary,
                 "; ".join(curve.schedules)
                 if len(shared) > 1 or (curve.kind == "other" and curve.schedules != shared)
                 else None,

@@ -261,7 +261,7 @@ def _legend_rows(panel: Panel, room: int) -> Iterator[str]:
     """Yield the SVG of each row below a plot: curves, breakpoints and notes."""
     entries = panel.plan_legend
     for entry in entries[:_MAX_ENTRIES]:
-        texts = list(filter(None, [entry.owner, entry.curve.name, entry.levels, entry.schedule]))
+        texts = list(filter(None, [entry.owner, entry.name, entry.levels, entry.schedule]))
         sample = _line_sample(panel, entry)
         if len("   ".join(texts)) > room and len(texts) > 1:  # in a narrow picture, the group has its own row
             yield _legend_row(sample, clip_text(texts.pop(0), room))
