@@ -3,7 +3,7 @@
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, final, get_args, get_origin
@@ -188,11 +188,8 @@ def _listed(hint: Any) -> Any:
     if get_origin(hint) in (Union, UnionType):  # a list, or an array
         return next(filter(None, map(_listed, get_args(hint))), None)
     origin, inner = get_origin(hint), get_args(hint)
-    if origin is tuple and len(inner) == 2 and inner[1] is Ellipsis:
-        return inner[0]
-    if origin is not None and getattr(origin, "__name__", "") in ("Sequence", "Iterable", "list"):
-        return inner[0]
-    return None
+    of_any_length = inner[1:] == (Ellipsis,) if origin is tuple else origin in (Sequence, Iterable, list)
+    return inner[0] if of_any_length else None
 
 
 def without_none(hint: Any) -> Any:

@@ -87,11 +87,12 @@ def held_after_end(schedule: Schedule, base: float) -> None:
     if schedule.length is None:
         return
     end = math.ceil(schedule.length)
-    last, *later = schedule(np.array([end, end + 1, end + 7, 2 * end + 1000]), base).tolist()
-    for value in later:
-        if last != value and (last == last or value == value):  # NaN differs from itself
-            found = f"{last!r}, and later {value!r}"
-            raise BrokenLaw("a schedule holds its last value after its end", schedule, _at(end, base), found)
+    times = np.array([end, end + 1, end + 7, 2 * end + 1000])
+    values = _values(schedule, times, base)
+    last = np.full_like(values, values[0])
+    law = "a schedule holds its last value after its end"
+    found = f"{{0!r}}, but {{1!r}} at its end, {end}"
+    _require(_same_numbers(values, last), law, schedule, times, base, found, values, last)
 
 
 def breakpoints_in_order(schedule: Schedule, until: int) -> None:

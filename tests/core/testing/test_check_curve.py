@@ -35,6 +35,11 @@ class WrongEnds(Straight):
         return u * 0.9
 
 
+class WrongStart(Straight):
+    def _rise(self, u, rest, ops):
+        return np.maximum(u, 0.25)
+
+
 class NotFinite(Straight):
     def _rise(self, u, rest, ops):
         return np.where(u == 0.5, np.nan, u)
@@ -81,6 +86,7 @@ class ReadsBackDifferently(Straight):
 @table(
     ("wrong", "law", "found"),
     [
+        (WrongStart, "from 0 at u = 0 to 1 at u = 1", "at u = 0: 0.25"),
         (WrongEnds, "from 0 at u = 0 to 1 at u = 1", "at u = 1: 0.9"),
         (NotFinite, "a curve is finite", "at u = 0.5: nan"),
         (

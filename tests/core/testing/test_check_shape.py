@@ -123,13 +123,46 @@ PLACES = {
     DependsOnOrder: "at t = 71, base 0.1: alone 0.1, in an array of 20 times 0.5",
     NotFinite: "at t = 5, base 0.1: inf",
     NonzeroAtZeroBase: "at t = 0, base 0.0: 1.0",
-    ChangesAfterItsEnd: "at t = 10, base 0.1: 0.07937005259840998, and later 0.07755723809168674",
+    ChangesAfterItsEnd: "at t = 11, base 0.1: 0.07755723809168674, but 0.07937005259840998 at its end, 10",
     BreakpointsOutOfOrder: "breakpoints(1000): (0, 20, 10)",
     BreakpointsWithoutStart: "breakpoints(1000): from 10 to 20, but the end is 1000",
     DiffersInTorch: "at t = 0, base 0.1: 0.1 in NumPy, 0.1001 in torch",
     ResolvesAgain: "resolved again: <ResolvesAgain(period=Duration.of(32))>",
 }
 """Where a law is broken and what was found, if the first broken law is certain."""
+
+
+def test_a_schedule_is_evaluated_near_its_breakpoints_across_the_run_and_after_its_end():
+    calls = []
+
+    class Recording(Correct):
+        length = Duration.of("400.5 steps")
+
+        def _at(self, t, base, ops):
+            return super()._at(ops.xp.minimum(t, 401), base, ops)
+
+        def _inner_breakpoints(self, since, until):
+            return range(30, 400, 30)
+
+        def __call__(self, t, base=1.0):
+            calls.append((t, base))
+            return super().__call__(t, base)
+
+    check_shape(Recording(), ps.Calendar(total=900), arrays=())
+
+    arrays = [(t, base) for t, base in calls if isinstance(t, np.ndarray)]
+    first = arrays[0][0]
+    across = {903 * share // 14 for share in range(15)}
+    near = {t + d for t in range(0, 331, 30) for d in (-1, 0, 1)} - {-1}
+    assert {*first.tolist()} == near | across | {0, 1, 5, 900, 903}
+    assert {base for _, base in arrays} == {0.0, 1.0, 0.1, 3e-4, 7.5}
+    after_its_end = [401, 402, 408, 1802]
+    for at in (0.1, 3e-4, 7.5):
+        assert [t.tolist() for t, base in arrays if base == at and t.ndim == 1 and t[0] == 401] == [after_its_end]
+        others = [t for t, base in arrays if base == at and (t.ndim > 1 or t[0] == 903)]
+        assert [t.ravel()[:: 1 if t.ndim > 1 else -1].tolist() for t in others] == [first.tolist()] * 2
+        sizes = [t.size for t, base in arrays if base == at and t.size not in (first.size, 4)]
+        assert sizes == [first.size // 3, first.size - first.size // 3]
 
 
 @pytest.fixture
