@@ -369,7 +369,7 @@ def _record(session: pytest.Session, files: set[Path], measured: Any) -> None:
 
 def _longest_wait(seconds: float) -> float:
     """Return after how many seconds tests hang, which need `seconds` with coverage and share their core."""
-    return 60 + 10 * seconds
+    return 180 + 20 * seconds
 
 
 def _in_child(work: Callable[[], None], seconds: float) -> int | None:
@@ -397,7 +397,7 @@ def _alone(seconds: float) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
-    limit = round(10 + seconds)
+    limit = round(60 + 3 * seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
 
 

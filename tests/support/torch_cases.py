@@ -13,7 +13,9 @@ from torch.optim.swa_utils import SWALR
 
 import paramsched.compat.torch as ours
 
-PEER = SimpleNamespace(**{name: getattr(lr_scheduler, name) for name in lr_scheduler.__all__}, SWALR=SWALR)
+PEER = SimpleNamespace(
+    **{name: getattr(lr_scheduler, name) for name in lr_scheduler.__all__}, SWALR=SWALR, __name__="torch"
+)  # the name is part of the ids of tests
 OURS: Any = ours
 
 

@@ -189,3 +189,43 @@ def test_the_class_has_the_attributes_that_are_read_from_the_groups(name):
 
     assert not isinstance(getattr(Unprepared, name), list)
     assert getattr(Unprepared(optimizer_of(1.0, 0.4)), name) == [1.0, 0.4]
+
+
+@pytest.mark.parametrize("module", [OURS, PEER])
+def test_an_lr_that_is_an_inference_tensor_is_scaled_after_a_write_in_place(module):
+    with torch.inference_mode():  # its tensors do not count their writes
+        optimizer = optimizer_of(1.0)
+        optimizer.param_groups[0]["lr"] = torch.tensor(1.0)
+        scheduler = module.ExponentialLR(optimizer, 0.5)
+        scheduler.step()
+        optimizer.param_groups[0]["lr"].fill_(4.0)
+        scheduler.step()
+
+        assert optimizer.param_groups[0]["lr"] == 2.0
+
+
+@pytest.mark.parametrize(("kind", "count"), [(OURS.CosineAnnealingLR, 7), (OURS.CosineAnnealingWarmRestarts, 7)])
+def test_a_cosine_that_is_set_to_its_start_has_the_bits_of_its_base(kind, count):
+    bases = [0.1 + 0.01 * index for index in range(9)]
+    optimizer = optimizer_of(*bases)
+    scheduler = kind(optimizer, count, eta_min=0.03)
+
+    for _ in range(3):
+        scheduler.step()
+    scheduler.step(0)
+
+    assert [group["lr"] for group in optimizer.param_groups] == bases
+
+
+def test_a_plateau_treats_a_metric_that_is_not_finite_as_requested():
+    def stepped(**options):
+        optimizer = optimizer_of(1.0)
+        plateau = OURS.ReduceLROnPlateau(optimizer, patience=0, factor=0.5, **options)
+        for metric in (1.0, float("nan")):
+            plateau.step(metric)
+        return optimizer.param_groups[0]["lr"]
+
+    assert stepped() == stepped(nonfinite="ignore") == 1.0
+    assert stepped(nonfinite="count") == 0.5
+    with pytest.raises(ValueError, match="nan"):
+        stepped(nonfinite="raise")

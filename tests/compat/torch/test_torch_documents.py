@@ -237,10 +237,11 @@ class Printed(_LRScheduler):
         return [base_lr * self.gamma ** (self.last_epoch // self.step_size) for base_lr in self.base_lrs]
 
 
-def test_the_printed_step_runs_in_a_subclass_without_a_warning(capsys):
+@pytest.mark.parametrize("verbose", [True, False])
+def test_the_printed_step_runs_in_a_subclass_without_a_warning(capsys, verbose):
     optimizer = optimizer_with([1.0, 0.5])
     with pytest.warns(DeprecationWarning, match="verbose"):
-        scheduler = Printed(optimizer, 2, 0.5, verbose=True)
+        scheduler = Printed(optimizer, 2, 0.5, verbose=verbose)
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -249,7 +250,8 @@ def test_the_printed_step_runs_in_a_subclass_without_a_warning(capsys):
             scheduler.step()
 
     assert scheduler.get_last_lr() == [group["lr"] for group in optimizer.param_groups] == [0.25, 0.125]
-    assert "adjusting learning rate of group 1 to 1.2500e-01" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "adjusting learning rate of group 1 to 1.2500e-01" in printed if verbose else not printed
 
 
 class Warmup(_LRScheduler):

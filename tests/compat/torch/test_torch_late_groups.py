@@ -230,7 +230,8 @@ def test_a_late_group_does_not_warn_without_lists_per_group():
 def test_both_compositions_include_a_late_group():
     for outer, inner in ((OURS, PEER), (PEER, OURS)):
         optimizer = optimizer_with([1.0])
-        members = [inner.LinearLR(optimizer, 0.1, 1.0, 4), inner.CosineAnnealingLR(optimizer, 10)]
+        warmup, cosine = inner.LinearLR(optimizer, 0.1, 1.0, 4), inner.CosineAnnealingLR(optimizer, 10)
+        members = [inner.ChainedScheduler([warmup]), cosine] if outer is OURS else [warmup, cosine]
         scheduler = outer.SequentialLR(optimizer, members, [4])
         for _ in range(2):
             quiet_step(scheduler)

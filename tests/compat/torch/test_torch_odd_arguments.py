@@ -81,6 +81,14 @@ def test_a_value_that_is_not_a_number_is_rejected_before_any_write(name, option,
     assert found_in(optimizer) == before
 
 
+@table("option", [{"total_steps": 10**400}, {"epochs": 10**400, "steps_per_epoch": 2}])
+def test_a_number_of_a_cycle_that_no_float_holds_is_rejected(option):
+    with pytest.raises(InvalidArgument, match=r"OneCycleLR\(.*too large for a float") as refusal:
+        ours.OneCycleLR(two_groups(), 0.5, **option)
+
+    assert refusal.value.argument == next(iter(option))
+
+
 @pytest.mark.parametrize("epoch", ["a", None, 1j, [], math.nan, math.inf], ids=str)
 @table("name", [name for name in USUAL if name != "ReduceLROnPlateau"])
 def test_an_invalid_last_epoch_is_rejected_before_any_write(name, epoch):
@@ -135,7 +143,7 @@ def test_invalid_milestones_are_rejected_and_change_nothing(milestones):
     assert [member.last_epoch for member in members] == [0, 0]
 
 
-@table("length", [math.inf, 1e-320, 10**400, 1e19])
+@table("length", [math.inf, 1e-320, 1e-308, 1e-300, 10**400, 1e19])
 @pytest.mark.parametrize(
     ("name", "option"), [("StepLR", "step_size"), ("LinearLR", "total_iters"), ("PolynomialLR", "total_iters")]
 )

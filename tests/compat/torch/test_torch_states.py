@@ -12,6 +12,7 @@ from support.examples import examples
 from support.torch_cases import (
     OURS,
     PEER,
+    case,
     cases,
     momenta_of,
     optimizer_with,
@@ -21,6 +22,8 @@ from support.torch_cases import (
 
 lrs = st.lists(st.floats(0.01, 2.0), min_size=1, max_size=3)
 writes = st.dictionaries(st.integers(0, 24), st.tuples(st.integers(0, 2), st.floats(0.01, 1.0)), max_size=3)
+
+plateau = case("ReduceLROnPlateau", patience=st.integers(0, 2), factor=st.sampled_from([0.1, 0.5]))
 
 
 def stepped(scheduler, optimizer, steps, written=None, start=0):
@@ -174,14 +177,18 @@ def test_a_scheduler_and_a_plateau_on_one_optimizer_resume():
     assert rates_of(second) == rates_of(first) == [0.01]
 
 
-def test_loading_a_state_of_torch_on_a_new_optimizer_writes_its_last_values():
-    first, second = optimizer_with([1.0, 0.5]), optimizer_with([1.0, 0.5])
-    theirs, ours = PEER.ExponentialLR(first, 0.9), OURS.ExponentialLR(second, 0.9)
-    stepped(theirs, first, 5)
+@given(cases | plateau, lrs, writes, st.integers(0, 12))
+def test_a_state_of_torch_writes_its_last_values_into_a_new_optimizer(case, bases, written, at):
+    first, second = optimizer_with(bases), optimizer_with(bases)
+    theirs, ours = case.build(PEER, first), case.build(OURS, second)
+    for t in range(at):
+        quiet_step(theirs, *([1.0] if case.name == "ReduceLROnPlateau" else []))
+        if t in written and t + 1 < at:  # a step follows, so that its value is the last one
+            first.param_groups[written[t][0] % len(bases)]["lr"] = written[t][1]
 
     ours.load_state_dict(theirs.state_dict())
 
-    assert rates_of(second) == rates_of(first)
+    assert rates_of(second) == pytest.approx(rates_of(first), rel=1e-12, abs=1e-15)
 
 
 CYCLES = {

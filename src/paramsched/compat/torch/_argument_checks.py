@@ -130,14 +130,14 @@ def as_float(site: CallSite, value: Any) -> float:
 def length_in_epochs(site: CallSite, amount: Any, least: int) -> float:
     """Return a length in epochs, integer or fractional; infinity if no run reaches it.
 
-    Below `least` only positive fractions are allowed. A fraction whose reciprocal exceeds the largest float also counts
-    as infinite, because torch compares epochs for equality and never reaches it.
+    Below `least` only positive fractions are allowed. A fraction by which no epoch can be divided also counts as
+    infinite, because torch compares epochs for equality and never reaches it.
     """
     number = real_number(site, amount, "For example: 10")
     if not (number >= least or number > 0):
         least_text = "greater than 0" if least else "at least 0"
         raise InvalidArgument(with_value(site, amount), f"the length must be {least_text}", "For example: 10")
-    endless = number > MOST_COUNT or (0 < number < 1 / sys.float_info.max)
+    endless = number > MOST_COUNT or (0 < number < MOST_COUNT / sys.float_info.max)
     return math.inf if endless else number
 
 

@@ -114,16 +114,16 @@ class _StepLR:
         return rules.step(self.step_size, self.gamma)
 
 
-def _milestones(value: Any) -> tuple[int, ...]:
+def _milestones(value: Any) -> list[int]:
     """Return the sorted milestones."""
     if not isinstance(value, (list, tuple)) or not all(map(is_count, value)):
         raise wrong_value(f"expected a list of steps, got {short_json(value)}")
-    return tuple(sorted(map(int, value)))
+    return sorted(map(int, value))
 
 
 @table_named(TABLES, "MultiStepLR")
 class _MultiStepLR:
-    milestones: tuple[int, ...] = argument(parse=_milestones, example=[30, 80])
+    milestones: list[int] = argument(parse=_milestones, example=[30, 80])
     gamma: float = argument(0.1, above=0)
 
     def schedule(self, at: TorchEntry) -> Schedule:
@@ -133,7 +133,7 @@ class _MultiStepLR:
         return multistep(times, self.gamma) if times else constant()
 
     def rule(self) -> Any:
-        return rules.multistep(list(self.milestones), self.gamma)
+        return rules.multistep(self.milestones, self.gamma)
 
 
 @table_named(TABLES, "ConstantLR")

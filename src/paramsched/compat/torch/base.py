@@ -507,7 +507,7 @@ def asks_to_print(verbose: Verbose) -> bool:
         return False
     advice = Advice(Sentence("Write print(scheduler.get_last_lr()) to see the lr."))
     warn_user(Problem(found="verbose is deprecated and ignored", advice=advice), DeprecationWarning)
-    return bool(verbose)
+    return verbose
 
 
 def watch_step(optimizer: Optimizer) -> None:
