@@ -246,7 +246,6 @@ class SignalVote:
         except RuntimeError:
             if self._messages.ranks.has_store():
                 raise
-            self._has_ended = True
             note_end_of_store()
             return None if own is None else (n, own)
 
@@ -265,9 +264,7 @@ class SignalVote:
             return None
         try:
             store.wait([key("end")], PATIENCE)
-        except RuntimeError:  # a rank has ended, or is stopped; or the store has ended
-            if not ranks.has_store():
-                raise
+        except RuntimeError:  # a rank has ended, or is stopped; or the store has ended, and raises again
             store.compare_set(key("end"), "", store.get(key("latest")).decode())
         self._has_ended = True
         return max(n, int(store.get(key("end")))), store.get(key("signal")).decode()
@@ -276,8 +273,6 @@ class SignalVote:
         """Write the update after which this rank can end, and count it; the last rank writes the end."""
         key = self._messages.key
         while not latest or int(latest) < mine:
-            latest, before = store.compare_set(key("latest"), latest, str(mine)).decode(), latest
-            if latest == before:  # the key has a value that `compare_set` cannot replace
-                break
+            latest = store.compare_set(key("latest"), latest, str(mine)).decode()
         if store.add(key("ranks"), 1) == self._size:
             store.compare_set(key("end"), "", store.get(key("latest")).decode())
