@@ -43,6 +43,7 @@ def runs(draw):
     return sizes.amounts_of("tokens" if clock == "sizes by another amount" else "samples")
 
 
+@examples(120)
 @given(runs(), st.data())
 def test_amounts_and_updates_are_inverse_to_each_other(run, data):
     amounts = run.amounts_from(0, run.amount_at(0), COUNT)
@@ -77,12 +78,15 @@ def test_amounts_within_half_of_what_they_are_rounded_to_are_the_same(clock, fac
     assert found == [7, 7, 7, 8]
 
 
+@examples(150)
 @given(runs(), st.fractions(0, COUNT, max_denominator=100))
 def test_a_fraction_of_an_update_is_found_again_from_its_amount(run, place):
     amount = run.exact_at(place)
 
     if amount < (1 if run.clock == "progress" else amount + 1):
-        assert run.update_of(amount) == pytest.approx(place, abs=1e-9)
+        found = run.update_of(amount)
+        assert found == pytest.approx(place, abs=1e-9)
+        assert type(found) is Fraction  # so that what is computed from it stays exact
 
 
 @pytest.mark.parametrize(

@@ -270,6 +270,7 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
             lambda: trace(Plan(lr=1.0), {"lr": 1.0}, -1),
             "trace(…, -1): not a Calendar. For example: ps.Calendar(total=10000)",
         ),
+        (lambda: resolve(cosine(), 0), "resolve(…, 0): not a Calendar. For example: ps.Calendar(total=10000)"),
         (
             lambda: resolve(Plan(lr=1.0), True),
             "plan.resolve(True): not a Calendar. For example: ps.Calendar(total=10000)",

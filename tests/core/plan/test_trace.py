@@ -201,3 +201,9 @@ def test_a_key_of_another_type_is_an_unknown_curve(optimizer, key):
         curves[key]
     assert "lr" in curves
     assert curves[refusal.value.instead.split("'")[1]].size == 4
+
+
+def test_control_characters_of_a_group_are_escaped():
+    shown = trace(Plan(lr=linear(), horizon=4), [{"lr": 0.1, "name": "he\x1b[31mad\nlr"}])
+
+    assert repr(shown) == r"<Trace of 4 updates: lr[he\x1b[31mad\nlr]>"

@@ -264,10 +264,9 @@ def _decays_from_its_first_argument(line: _Line, limit: float) -> tuple[str, str
     for place, stage in enumerate(stages):
         if not (isinstance(stage, Anneal) and isinstance(stage.start, float) and 0 < stage.start < limit):
             continue
-        before = _levels_of(stages[place - 1]) if place else _Levels(None, 1.0, (1.0,))
-        if stage.to != 0 or before is None or before.last is None or before.last <= stage.start:
+        start, top = stage.start, _last_level(stages[place - 1]) if place else 1.0
+        if stage.to != 0 or top is None or top <= start:
             continue
-        start, top = stage.start, before.last
         fall = replace(stage, start=top, to=start)
         high = "base" if top == 1 else f"{top:g} × base"
         found = line.in_values("falls from", start, 0.0, because="the first argument is start")
@@ -307,6 +306,11 @@ def _adds_stages(line: _Line, limit: float) -> tuple[str, str] | None:
         written = line.with_stages((*stages[:place], *ordered, *stages[place + 1 :]))
         return found, f"For one after the other write {written}"
     return None
+
+
+def _last_level(schedule: Schedule) -> float | None:
+    levels = _levels_of(schedule)
+    return None if levels is None else levels.last
 
 
 def _rises(schedule: Schedule) -> bool:
