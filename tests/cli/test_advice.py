@@ -7,6 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from paramsched.cli import main
+from paramsched.cli._options import file_problem
+from support.tables import table
 
 PLAN = 'lr: warmup("5%") >> cosine(to=0.1)\n'
 GROUPS = "lr: 1.0\ngroups:\n  head: {lr: constant(0.5)}\n"
@@ -98,3 +100,19 @@ def test_every_listed_image_format_can_be_drawn(folder):
     for suffix in suffixes:
         assert call(["show", "plan.yaml", "--horizon", "9", "-o", f"plan{suffix}"]).exit_code == 0
         assert (folder / f"plan{suffix}").stat().st_size > 1000
+
+
+@table(
+    ("error", "message"),
+    [
+        (OSError(2, "no such file", "plan.yml"), 'plan.yml: no such file; did you mean "plan.yaml"? Write plan.yaml'),
+        (OSError(2, "no such file", "pln.yaml"), 'pln.yaml: no such file; did you mean "plan.yaml"? Write plan.yaml'),
+        (OSError(2, "no such file", "./run.toml"), "./run.toml: no such file"),
+        (OSError(2, "no such file", "gone/plan.yml"), "gone/plan.yml: no such file"),
+        (OSError(13, "Permission denied", "plan.yml"), "plan.yml: Permission denied"),
+        (OSError(2, "No such file or directory"), "the current folder: No such file or directory"),
+        (OSError(28, "No space left on device"), "standard output: No space left on device"),
+    ],
+)
+def test_only_a_missing_file_is_compared_with_the_files_beside_it(error, message):
+    assert file_problem(error) == message

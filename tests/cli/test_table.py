@@ -80,3 +80,15 @@ def test_a_run_of_any_length_is_shown_at_once(line):
     (*_, last) = rows(Plan(lr=line), Calendar(total=10**15, steps_per_epoch=1000))
 
     assert last[2] == "999,999,999,999,999"
+
+
+@pytest.mark.parametrize(("missing", "shown"), [(0, True), (1, False)])
+def test_a_terminal_that_is_too_narrow_shows_the_common_unit_once(monkeypatch, missing, shown):
+    plan = Plan(lr="warmup('5%') >> cosine(to=0.1)")
+    columns = max(len(line) for line in stage_table(plan, plan.resolve(RUN), NO_BASES, None, None).splitlines())
+
+    monkeypatch.setattr("paramsched.cli._options.is_terminal", lambda *, err: True)
+    monkeypatch.setenv("COLUMNS", str(columns - missing))
+    text = stage_table(plan, plan.resolve(RUN), NO_BASES, None, None)
+
+    assert (text.count("updates, × base"), "units: updates, × base" in text) == ((2, False) if shown else (1, True))

@@ -1,18 +1,22 @@
 """In a terminal of 80 columns: no command prints a line that the terminal must break; colors as in `show`."""
 
+import os
 from pathlib import Path
+from unittest.mock import patch
 
 import click
 import pytest
 
 import paramsched
 from paramsched.cli import main
+from paramsched.cli._options import uses_color
 from paramsched.core.base.check_rules import check_rules
 from paramsched.core.base.terminal import cell_width
 from paramsched.tools.recipes import recipes
 from support import answers, terminal
 from support.command_inputs import ANSWERS, inputs
 from support.spread import spread
+from support.tables import table
 
 DATA = ("--json", "--output-format", "--to json", "--to toml", "--to python", "--to schema", "other.toml --at", " -o -")
 """What makes the output of a command a file or data for a program, whose lines are not broken."""
@@ -134,3 +138,22 @@ def test_check_diff_and_resume_have_colors_in_a_terminal_that_shows_them(folder,
     printed = terminal.in_terminal(COLORED, folder, **environment)
 
     assert ["\x1b[" in text for text in printed] == [colored] * len(COLORED)
+
+
+IS_TERMINAL = "paramsched.cli._options.is_terminal"
+
+
+@table(
+    ("terminal", "environment", "colored"),
+    [
+        (True, {}, True),
+        (True, {"TERM": "xterm"}, True),
+        (True, {"TERM": "dumb"}, False),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"NO_COLOR": ""}, True),
+        (False, {}, False),
+    ],
+)
+def test_colors_need_a_terminal_that_shows_them(terminal, environment, colored):
+    with patch.dict(os.environ, environment, clear=True), patch(IS_TERMINAL, lambda *, err: terminal):
+        assert uses_color() is colored

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -16,10 +17,10 @@ INPUTS = ANSWERS.with_name("command_inputs.yaml")
 
 @cache
 def inputs() -> dict[str, bytes]:
-    """Return the content of each input, of two checkpoints of one of the plans, and of exported modules."""
+    """Return the content of each input, of checkpoints of one of the plans, of logs, and of exported modules."""
     texts = yaml.safe_load(INPUTS.read_text(encoding="utf-8"))
     found = {name: text.encode() for name, text in texts.items()}
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, weight_decay=0.01)
+    optimizer = torch.optim.SGD(_parameters(), lr=0.1, weight_decay=0.01)
     scheduler = ps.Scheduler(optimizer, ps.loads(texts["simple.yaml"]))
     scheduler.seek(300)
     states = {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
@@ -31,6 +32,19 @@ def inputs() -> dict[str, bytes]:
         other.load_state_dict(states["scheduler"])
     other.seek(400)
     found["changed.pt"] = _saved({"optimizer": optimizer.state_dict(), "scheduler": other.state_dict()})
+    rebased = torch.optim.SGD(_parameters(), lr=0.2, weight_decay=0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the plan and a base have changed
+        noted = ps.Scheduler(rebased, changed, on_base="code")
+        noted.load_state_dict(states["scheduler"])
+    noted.seek(350)
+    state = noted.state_dict()
+    state["history"][1][3] += (("why", "a higher end"),)  # as if the plan were of a file with a note
+    found["noted.pt"] = _saved({"scheduler": state})
+    found["optimizer.pt"] = _saved({"optimizer": torch.optim.SGD(_parameters(), lr=0.1).state_dict()})
+    found["damaged.pt"] = _saved(states | {"scheduler": states["scheduler"] | {"bases": {}}})
+    rates = [min(t / 20, 1.2 - t / 100) / 10 for t in range(60)] * 2
+    found["restarted.csv"] = "\n".join(["step,lr", *(f"{t},{rate:.6g}" for t, rate in enumerate(rates))]).encode()
     module = ps.to_python(ps.loads(texts["simple.yaml"]))
     found["exported.py"] = module.encode()
     found["altered.py"] = module.replace("0.9", "0.8", 1).encode()
@@ -38,7 +52,11 @@ def inputs() -> dict[str, bytes]:
     return found
 
 
-def _saved(states: dict[str, object]) -> bytes:
+def _parameters() -> list[torch.Tensor]:
+    return [torch.zeros(1, requires_grad=True)]
+
+
+def _saved(states: Mapping[str, object]) -> bytes:
     file = io.BytesIO()
     torch.save(states, file)
     return file.getvalue()

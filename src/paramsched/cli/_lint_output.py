@@ -81,9 +81,8 @@ def _plain_name(metric: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", metric.lower())
 
 
-def _beyond_the_plan(plan: Plan, calendar: Calendar | None, updates: int | None, source: str) -> Iterator[Diagnostic]:
+def _beyond_the_plan(plan: Plan, facts: Calendar, updates: int | None, source: str) -> Iterator[Diagnostic]:
     """Yield a diagnostic if the run has more updates than the plan's horizon."""
-    facts = calendar or Calendar()
     length = facts.total if plan.horizon is None else plan.horizon
     if updates is None or length is None:
         return
@@ -194,10 +193,11 @@ def _findings_in(
         return
     if options.facts:
         read.plan.resolve(calendar_from_options(with_facts_beside(loaded, options)))
+    facts = calendar or Calendar()
     if saved is not None:
-        yield from _beyond_the_plan(read.plan, calendar, saved.updates, "checkpoint")
+        yield from _beyond_the_plan(read.plan, facts, saved.updates, "checkpoint")
     if log is not None:
-        yield from _of_log(log, read.plan, calendar or Calendar())
+        yield from _of_log(log, read.plan, facts)
         yield from _never_logged(Path(log), read.plan)
 
 

@@ -477,12 +477,11 @@ def file_problem(error: OSError) -> str:
 def _near_file(name: str) -> str | None:
     """Return the only file beside a missing one whose name differs by a slip, or by another suffix of YAML."""
     path = Path(name)
+    other = {".yml": ".yaml", ".yaml": ".yml"}.get(path.suffix, path.suffix)
     try:
-        beside = [one.name for one in path.parent.iterdir()]
+        beside, same = [one.name for one in path.parent.iterdir()], path.with_suffix(other).name
     except (OSError, ValueError):
         return None
-    other = {".yml": ".yaml", ".yaml": ".yml"}.get(path.suffix, path.suffix)
-    same = path.with_suffix(other).name if path.suffix else ""
     near = same if same in beside and same != path.name else certain_name(path.name, beside)
     return None if near is None else str(path.parent / near)
 

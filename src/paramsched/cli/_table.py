@@ -1,6 +1,7 @@
 """The table of `paramsched show --table`: the updates and values of each stage."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from math import ceil
 
 from paramsched.cli._options import aligned_rows, terminal_width
@@ -10,15 +11,16 @@ from paramsched.core.feedback.base import Guided
 from paramsched.core.fields import Field
 from paramsched.core.files import Bases
 from paramsched.core.plan import Binding, Plan, Target, selector_text
-from paramsched.core.plan.binding import amount_clock, clock_text, is_by_amount
+from paramsched.core.plan.binding import amount_clock, clock_of_field, clock_text, is_by_amount
 from paramsched.core.plan.resolve import counted_plan
+from paramsched.core.plan.run_amounts import RunAmounts
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.cuts import with_unit
 from paramsched.core.schedules.retimed import Every
 from paramsched.core.schedules.sequence import Sequence, WithLengths
 from paramsched.core.time import Duration
 from paramsched.core.time.progress import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE
-from paramsched.errors import Unresolved
+from paramsched.errors import MissingFact, Unresolved
 
 _HEAD = ("stage", "from", "to", "start value", "end value", "formula", "units")
 _NUMBERS = 5  # leading columns that are aligned to the right
@@ -26,7 +28,14 @@ _LONGEST = 200  # characters of a formula, because a table may contain thousands
 _UNKNOWN = "?"
 
 
-def stage_table(plan: Plan, resolved: Plan | None, bases: Bases, total: int | None, steps_per_epoch: int | None) -> str:
+def stage_table(
+    plan: Plan,
+    resolved: Plan | None,
+    bases: Bases,
+    total: int | None,
+    steps_per_epoch: int | None,
+    amounts: RunAmounts | None = None,
+) -> str:
     """Return the table of a plan: a row for each stage, with its first and last update and the values there.
 
     Args:
@@ -35,6 +44,7 @@ def stage_table(plan: Plan, resolved: Plan | None, bases: Bases, total: int | No
         bases: the optimizer's values that the plan's file contains.
         total: the length of the run in updates, or None if unknown.
         steps_per_epoch: the length of an epoch in updates, or None if unknown.
+        amounts: the amounts of the run on the plan's clock; None if it counts updates, or if no facts are known.
 
     >>> from paramsched.core.files import NO_BASES
     >>> from paramsched.core.time import Calendar
@@ -65,13 +75,10 @@ def stage_table(plan: Plan, resolved: Plan | None, bases: Bases, total: int | No
         # Resolving a field that follows another field may add bindings for its groups.
         written = as_written.get((isinstance(one.field, Target), one.name, one.groups), one)
         lines += ["", *_heading(written, bases)]
-        by_amount = resolved is not None and is_by_amount(plan.clock, one.name)
-        end = plan.horizon if total is None else Duration.of(total)
-        if by_amount and clock == PROGRESS:
-            end = Duration.of_updates(WHOLE)
-        elif by_amount and resolved is not None:
-            end = None if resolved.horizon is None else Duration.of(ceil(resolved.horizon.terms[0][1]))
-        unit = clock if by_amount and clock is not None else "updates"
+        end, unit = plan.horizon if total is None else Duration.of(total), "updates"
+        if resolved is not None and is_by_amount(plan.clock, one.name):
+            unit = clock_of_field(plan.clock, one.name)
+            end = Duration.of_updates(WHOLE) if unit == PROGRESS else _end_by_amount(resolved.horizon, amounts)
         rows = [_HEAD, *_rows(one.schedule, end, unit)]
         width, units = terminal_width(), {row[-1] for row in rows[1:]}
         if width is not None and len(units) == 1 and max(map(len, table_rows(rows))) + 2 > width:
@@ -79,6 +86,15 @@ def stage_table(plan: Plan, resolved: Plan | None, bases: Bases, total: int | No
             rows = [row[:-1] for row in rows]
         lines += [f"  {row}" for row in aligned_rows(rows, right=_NUMBERS, indent=2)]
     return "\n".join(lines)
+
+
+def _end_by_amount(horizon: Duration | None, amounts: RunAmounts | None) -> Duration | None:
+    """Return the end of a run as an amount; None if it is unknown."""
+    if horizon is None or not horizon.is_resolved:
+        return None if horizon is None else Duration.of(ceil(horizon.terms[0][1]))
+    with suppress(MissingFact):  # the size of an update is unknown
+        return None if amounts is None else Duration.of(ceil(amounts.amount_at(horizon.updates)))
+    return None
 
 
 def _heading(binding: Binding, bases: Bases) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -25,6 +25,9 @@ from paramsched.cli._options import (
 )
 from paramsched.core.base.diagnostic import json_text
 from paramsched.core.base.problem import advice_text
+
+if TYPE_CHECKING:
+    from paramsched.errors import StateError
 
 
 @click.command(
@@ -165,7 +168,7 @@ def paramsched_resume(
             compared_with=calendar if options.facts else None,
         )
     except StateError as error:
-        raise WrongUsage(checkpoint, error.problem.summary, advice_text(error.problem)) from None
+        raise _wrong_state(checkpoint, error) from None
     result = report.result
     if as_json:
         data = {
@@ -189,13 +192,22 @@ def paramsched_resume(
         click.get_current_context().exit(BAD_PLAN)
 
 
+def _wrong_state(checkpoint: str, error: "StateError") -> WrongUsage:
+    """Return the error for a checkpoint whose state cannot be loaded; the state's own error does not name the file."""
+    return WrongUsage(checkpoint, error.problem.summary, advice_text(error.problem))
+
+
 def _print_history(checkpoint: str, scheduler: str | None, *, as_json: bool) -> None:
     """Print the plans that the run of a checkpoint has followed."""
     from dataclasses import asdict
 
+    from paramsched.errors import StateError
     from paramsched.tools.audit import read_plan_history
 
-    plans = read_plan_history(checkpoint, scheduler=scheduler)
+    try:
+        plans = read_plan_history(checkpoint, scheduler=scheduler)
+    except StateError as error:
+        raise _wrong_state(checkpoint, error) from None
     if as_json:
         entries = [
             {

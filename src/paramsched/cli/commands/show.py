@@ -292,7 +292,7 @@ def _stages(read: "PlanInput", options: PlanOptions) -> str:
     from paramsched.cli._table import stage_table
     from paramsched.cli._traces import echo_plan_notes
     from paramsched.core.base.diagnostic import printable_lines
-    from paramsched.core.plan.resolve import known_total
+    from paramsched.core.plan.resolve import amounts_of_run, known_total
     from paramsched.errors import MissingFact, Unresolved
 
     try:
@@ -305,7 +305,8 @@ def _stages(read: "PlanInput", options: PlanOptions) -> str:
     echo_plan_notes(read.loaded)
     epoch = None if calendar is None else calendar.updates_per_epoch
     total = None if resolved is None or calendar is None else known_total(resolved, calendar)
-    return printable_lines(stage_table(read.plan, resolved, read.loaded.bases, total, epoch))
+    amounts = None if resolved is None or calendar is None else amounts_of_run(resolved, calendar)
+    return printable_lines(stage_table(read.plan, resolved, read.loaded.bases, total, epoch, amounts))
 
 
 def _all_values(drawing: Drawing) -> str:
@@ -354,7 +355,7 @@ def _tables_that_fit(table: list[list[str]]) -> Iterator[list[list[str]]]:
     part = first
     for column in range(1, len(table[0])):
         wider = [[*row, cells[column]] for row, cells in zip(part, table, strict=True)]
-        if width is not None and part is not first and len(table_rows(wider, right=len(wider[0]))[0]) > width:
+        if width is not None and part is not first and max(map(len, table_rows(wider, right=len(wider[0])))) > width:
             yield part
             wider = [[*row, cells[column]] for row, cells in zip(first, table, strict=True)]
         part = wider

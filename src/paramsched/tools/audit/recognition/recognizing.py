@@ -173,7 +173,7 @@ class Recognized:
         if self.nearest is None:
             if self.equal.size < FEWEST:
                 few = f"at least {FEWEST} logged {self.unit} are needed"
-                return f"{name}   no schedule found     {self.values:,} values; {few}"
+                return f"{name}   no schedule found     {self.values:,} value{'s' * (self.values != 1)}; {few}"
             return f"{name}   no schedule found, and none is near     {self.values:,} values"
         text = str(self.nearest.bindings[0].schedule).replace("\n   ", "")
         one = self.unit.removesuffix("s")
