@@ -30,6 +30,17 @@ from support.tables import table
             'with_lengths(cosine(absolute(0.1), absolute(0.1), "75 %") >> cosine(absolute(0.1), absolute(1e-06)))',
         ),
         ("unknown(3)", None),
+        ("SchedExp(0, 0.01)", None),
+        ("combined_cos(0.0, 0.01, 0.1, 0.001)", None),
+        (
+            "fit_one_cycle(5, 0.1, 10.0, 100.0, 0.3)",
+            'with_lengths(cosine(absolute(0.01), absolute(0.1), "30%") >> cosine(absolute(0.1), absolute(0.001)))',
+        ),
+        (
+            "fit_flat_cos(5, 0.1, 100.0, 0.5)",
+            'with_lengths(cosine(absolute(0.1), absolute(0.1), "50%") >> cosine(absolute(0.1), absolute(0.001)))',
+        ),
+        ("fit_flat_cos(5, 0.1, pct_start=1)", None),
     ],
 )
 def test_a_call_of_fastai_has_this_line_here(call, line):

@@ -35,6 +35,52 @@ from support.tables import table
             "piecewise([(0, absolute(0.1)), (6, absolute(0.05)), (10, absolute(0.01))])",
         ),
         ("PiecewiseConstantDecay([5], [0.1])", None),
+        (
+            "CosineDecay(0.01, 100, 0.1, warmup_target=0.1, warmup_steps=1)",
+            "linear(absolute(0.01), absolute(0.1), 1) >> cosine(absolute(0.1), absolute(0.01), 100)",
+        ),
+        ("CosineDecay(0.1, 1)", "cosine(absolute(0.1), over=1)"),
+        ("CosineDecay(0.1, 0)", None),
+        ("CosineDecay(0.1, 9, warmup_target=0.5, warmup_steps=-1)", None),
+        (
+            "CosineDecayRestarts(0.1, 10, 1.5, 0.9, 0.0)",
+            'constant(absolute(0.1)) * cosine_restarts(10, 1.5, gamma=0.9, lengths="exact")',
+        ),
+        ("CosineDecayRestarts(0.1, 0)", None),
+        ("ExponentialDecay(0.1, 0, 0.5)", None),
+        (
+            "keras.PolynomialDecay(0.1, 10, 0.01, 2.0)",
+            "anneal(absolute(0.1), absolute(0.01), 10, curves.polynomial(2.0))",
+        ),
+        ("PiecewiseConstantDecay([], [0.1])", "constant(absolute(0.1))"),
+        ("keras.ReduceLROnPlateau()", 'constant() * plateau("val_loss", patience=9, threshold_mode="abs")'),
+        (
+            "keras.ReduceLROnPlateau('val_acc')",
+            'constant() * plateau("val_acc", "max", patience=9, threshold_mode="abs")',
+        ),
+        (
+            "keras.ReduceLROnPlateau('acc', 0.5, 3, 0, 'min', 0.01, 2, 0.001)",
+            'constant() * plateau("acc", factor=0.5, patience=2, threshold=0.01, threshold_mode="abs", '
+            "cooldown=1, min=absolute(0.001))",
+        ),
+        (
+            "keras.ReduceLROnPlateau(patience=1, cooldown=1)",
+            'constant() * plateau("val_loss", patience=0, threshold_mode="abs")',
+        ),
+        ("keras.ReduceLROnPlateau(patience=0)", 'constant() * plateau("val_loss", patience=0, threshold_mode="abs")'),
+        (
+            "keras.ReduceLROnPlateau(patience=2, cooldown=0)",
+            'constant() * plateau("val_loss", patience=1, threshold_mode="abs")',
+        ),
+        ("keras.ReduceLROnPlateau(patience=-1)", None),
+        (
+            "keras.ReduceLROnPlateau(mode='max')",
+            'constant() * plateau("val_loss", "max", patience=9, threshold_mode="abs")',
+        ),
+        (
+            "keras.ReduceLROnPlateau('auc', mode='auto')",
+            'constant() * plateau("auc", patience=9, threshold_mode="abs")',
+        ),
     ],
 )
 def test_a_call_of_keras_has_this_line_here(call, line):

@@ -52,6 +52,72 @@ from support.tables import table
         ("optax.linear_schedule(True, 0.2, 5)", None),
         ("optax.linear_schedule(0.1, 0.2, 5, -1)", None),
         ("optax.linear_schedule(0.1, 0.2, 5, 1, 2)", None),
+        (
+            "optax.polynomial_schedule(0.1, 0.01, 2, 20, 5)",
+            "constant(absolute(0.1), 5) >> anneal(absolute(0.1), absolute(0.01), 20, curves.polynomial(2.0))",
+        ),
+        (
+            "optax.polynomial_schedule(0.1, 0.01, 2, 1)",
+            "anneal(absolute(0.1), absolute(0.01), 1, curves.polynomial(2.0))",
+        ),
+        (
+            "optax.linear_schedule(0.1, 0.2, 5, 1)",
+            "constant(absolute(0.1), 1) >> linear(absolute(0.1), absolute(0.2), 5)",
+        ),
+        ("optax.cosine_decay_schedule(0.1, 1)", "cosine(absolute(0.1), over=1)"),
+        ("optax.cosine_decay_schedule(0.1, 0)", None),
+        (
+            "optax.exponential_decay(0.1, 10, 0.5, 5)",
+            "constant(absolute(0.1), 5) >> constant(absolute(0.1)) * exponential(0.5, 10)",
+        ),
+        (
+            "optax.exponential_decay(0.1, 10, 0.5, end_value=0.1)",
+            "clamp(constant(absolute(0.1)) * exponential(0.5, 10), absolute(0.1))",
+        ),
+        (
+            "optax.exponential_decay(0.1, 10, 2.0, end_value=0.1)",
+            "clamp(constant(absolute(0.1)) * exponential(2.0, 10), high=absolute(0.1))",
+        ),
+        ("optax.exponential_decay(0.1, 10, 2.0, end_value=0.05)", None),
+        ("optax.exponential_decay(0.1, 10, 1.0, end_value=0.05)", None),
+        (
+            "optax.exponential_decay(0.1, 10, 1.0, end_value=0.5)",
+            "clamp(constant(absolute(0.1)) * exponential(1.0, 10), high=absolute(0.5))",
+        ),
+        (
+            "optax.exponential_decay(0.1, 10, 0.5, end_value=0.0)",
+            "clamp(constant(absolute(0.1)) * exponential(0.5, 10), 0.0)",
+        ),
+        (
+            "optax.warmup_cosine_decay_schedule(0.01, 0.1, 20, 100, 0.01, 2.0)",
+            "linear(absolute(0.01), absolute(0.1), 20) >> "
+            "anneal(absolute(0.1), absolute(0.01), 80, curves.cosine_power(2.0))",
+        ),
+        ("optax.warmup_cosine_decay_schedule(0.01, 0.1, 20, 20)", None),
+        (
+            "optax.warmup_exponential_decay_schedule(0.0, 0.1, 20, 10, 0.5, 5, True, 0.01)",
+            "linear(0.0, absolute(0.1), 20) >> constant(absolute(0.1), 5) >> "
+            "clamp(constant(absolute(0.1)) * step(10, 0.5), absolute(0.01))",
+        ),
+        (
+            "optax.linear_onecycle_schedule(100, 0.1)",
+            "linear(absolute(0.004), absolute(0.1), 30) >> linear(absolute(0.1), absolute(0.004), 55) >> "
+            "linear(absolute(0.004), absolute(4e-07), 15)",
+        ),
+        (
+            "optax.linear_onecycle_schedule(100, 0.1, 0.25, 0.5, 10.0, 100.0)",
+            "linear(absolute(0.01), absolute(0.1), 25) >> linear(absolute(0.1), absolute(0.01), 25) >> "
+            "linear(absolute(0.01), absolute(0.0001), 50)",
+        ),
+        (
+            "optax.cosine_onecycle_schedule(9, 0.1, 0.5, 10.0, 100.0)",
+            "cosine(absolute(0.01), absolute(0.1), 4) >> cosine(absolute(0.1), absolute(0.0001), 5)",
+        ),
+        ("optax.piecewise_constant_schedule(0.1)", "constant(absolute(0.1))"),
+        (
+            "optax.piecewise_constant_schedule(0.1, [(10, 0.5), (5, 0.1)])",
+            "constant(absolute(0.1), 5) >> constant(absolute(0.01), 5) >> constant(absolute(0.005))",
+        ),
     ],
 )
 def test_a_call_of_optax_has_this_line_here(call, line):

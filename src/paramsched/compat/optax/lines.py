@@ -88,6 +88,8 @@ def _warmup_cosine(
     end_value: float = 0.0,
     exponent: float = 1.0,
 ) -> Schedule:
+    if decay_steps <= warmup_steps:
+        raise ValueError  # as in optax
     ramp = _linear(init_value, peak_value, warmup_steps)
     return ramp >> _cosine(peak_value, decay_steps - warmup_steps, end_value / peak_value, exponent)
 
