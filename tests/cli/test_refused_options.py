@@ -95,6 +95,8 @@ def test_an_unknown_choice_gets_the_nearest_one(option, advice, folder):
     ("command", "code", "said"),
     [
         ("show halving_of_a_test(4) --horizon 9 --import hooks_of_a_test --at 5", 0, "     5  0.5"),
+        ("show plan.yaml --base lr 0.1 --at 5", 2, "got \"lr\". For example: --base lr=0.1"),
+        ("show plan.yaml --base betas[0] --at 5", 2, "For example: --base betas[0]=0.1"),
         ("show plan.yaml --import broken_in_a_test", 2, "broken_in_a_test: ZeroDivisionError: division by zero"),
         ("show plan.yaml --import missing_in_a_test", 2, "ModuleNotFoundError: No module named 'missing_in_a_test'"),
         ("show recipe:llama3", 1, 'did you mean "llama3-405b"? Write recipe:llama3-405b'),

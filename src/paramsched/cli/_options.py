@@ -13,6 +13,7 @@ from difflib import SequenceMatcher
 from functools import partial, wraps
 from importlib import import_module
 from io import TextIOWrapper
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar, cast, final
 
@@ -342,10 +343,31 @@ format_option = click.option(
     metavar="NAME",
     help="Format of the file: yaml, toml, json or the name of a library. By default, its suffix decides.",
 )
+
+
+def _check_numbers_of_bases(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Raise an error for a base that is not a number, before one for a PLAN that is a number: `--base lr 0.1`."""
+    del option
+    for entry in (part for text in given for part in text.split(",")):
+        name, _, number = entry.rpartition("=")
+        value = None
+        with suppress(ValueError):
+            value = float(number)
+        if value is not None and isfinite(value):
+            continue
+        word = "" if name.strip() or value is not None else (re.match(r"[^\W\d][\w.@[\]]*", number) or [""])[0]
+        meant = re.search(r"[0-9.]+(e-?[0-9]+)?", number[len(word) :])
+        field = name.strip() or word or "lr"
+        example = f"For example: --base {field}={meant[0] if meant else 0.1}"
+        raise WrongUsage(f"--base {entry}", f'expected a finite number, got "{number}"', example, ctx=context)
+    return given
+
+
 base_option = click.option(
     "--base",
     "bases",
     multiple=True,
+    callback=_check_numbers_of_bases,
     metavar="VALUES",
     help="Bases that schedules multiply: 0.1 (of lr), lr=0.1,weight_decay=1e-2, lr@head=0.01. By default 1.",
 )

@@ -146,7 +146,7 @@ from support.tables import table
             "targets: {t: 5}\n",
             (1, 14, "PS105"),
             "5 is a number, not a target",
-            "For example: {initial: 5, schedule: cosine()}",
+            "For example: t: {initial: 5, schedule: cosine()}",
             None,
         ),
         (

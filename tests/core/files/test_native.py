@@ -404,7 +404,7 @@ def test_reading_a_plan_imports_no_heavy_library():
 @table(
     ("note", "path", "found"),
     [
-        (["flat"], "$.note", "not a mapping. For example: {who: ann, why: loss is flat}"),
+        (["flat"], "$.note", "not a mapping. For example: note: {who: ann, why: loss is flat}"),
         ({}, "$.note", "it is empty"),
         ({"whose": "ann"}, "$.note.whose", 'unknown key "whose" of a note; did you mean "who"?'),
         ({"who": 7}, "$.note.who", 'expected a text, got 7. Write "7"'),

@@ -290,7 +290,10 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
         (lambda: Plan(lr=cosine(), horizon="x"), "For example: horizon=10000"),
         (lambda: Plan(lr=cosine(), horizon=-1), "For example: horizon=10000"),
         (lambda: Plan(lr=cosine(), horizon=-4), "For example: horizon=4"),
-        (lambda: Plan(lr=cosine(), horizon="until 5 epochs"), "a horizon is a length, not a position. Omit until"),
+        (
+            lambda: Plan(lr=cosine(), horizon="until 5 epochs"),
+            "a horizon is a length, not a position. Write horizon='5 epochs'",
+        ),
         (lambda: Plan(params=1.0), "not a hyperparameter"),
         (lambda: Plan(paramsched_t=1.0), "not a hyperparameter"),
         (lambda: Binding("lr decay", 1.0), "expected the name of a field"),

@@ -181,16 +181,18 @@ class Plan:
                 if sample in (None, 1) or str(sample).endswith("%"):  # 1 from -1, "no limit" in other programs
                     sample, is_example = 10_000, True
                 raise refusal.changed(write=f"horizon={sample!r}", is_example=is_example) from None
-            if length is not None and length.until:
-                raise InvalidArgument(
-                    f'Plan(horizon="{length}")', "a horizon is a length, not a position", "Omit until"
-                )
             if length is not None and any(unit == "percent" for unit, _ in length.terms):
                 found = "percent would refer to the horizon itself"
                 raise InvalidArgument(f'Plan(horizon="{length}")', found, 'For example: horizon="20 epochs"')
             if length is not None and not length.terms:
                 raise InvalidArgument(
                     "Plan(horizon=0)", "the horizon must be greater than 0", 'For example: horizon="20 epochs"'
+                )
+            if length is not None and length.until:
+                raise InvalidArgument(
+                    f'Plan(horizon="{length}")',
+                    "a horizon is a length, not a position",
+                    write=f"horizon={str(replace(length, until=False))!r}",
                 )
             object.__setattr__(self, "bindings", normal_bindings(given))
             object.__setattr__(self, "horizon", length)

@@ -72,7 +72,7 @@ NOTE = entry_path("note")
 _A_PLAN = "For example: lr: cosine(to=0.1)"
 _WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparameters", "schedules")
 """Keys under which users may write an entire plan by mistake."""
-_A_TARGET = "{initial: 1.0, schedule: cosine()}"
+_A_TARGET: Final = {"initial": 1.0, "schedule": "cosine()"}
 _LONGEST_ENTRY = 100  # characters of the value of a corrected entry
 _MOST_NAMES = 1_000  # fields that are checked for misspellings; no optimizer has as many
 
@@ -259,6 +259,10 @@ class _PlanReader:
             found = f"{short_json(value)} is a percentage, which would refer to the horizon itself"
             self.values.note_fault(HORIZON, found, instead())
             return None
+        if length.until:
+            found = f"{short_json(value)} is a position, but a horizon is a length"
+            self.values.note_fault(HORIZON, found, instead())
+            return None
         return length  # type: ignore[no-any-return]  # MISSING is ruled out
 
     def read_schema(self, value: Any) -> None:
@@ -272,7 +276,9 @@ class _PlanReader:
     def read_note(self, value: Any) -> None:
         """Read who changed the plan, when and why. It is not a part of the plan."""
         texts: dict[str, str] = {}
-        for key, text in self.entries_of(value, NOTE, "a mapping", "{who: ann, why: loss is flat}").items():
+        for key, text in self.entries_of(
+            value, NOTE, "a mapping", ("note", {"who": "ann", "why": "loss is flat"})
+        ).items():
             place = child_path(NOTE, key)
             if key not in NOTE_KEYS:
                 found = f'unknown key "{key}" of a note; {did_you_mean(str(key), NOTE_KEYS)}'
@@ -302,16 +308,24 @@ class _PlanReader:
             found = f"expected a mapping from the names of groups, got {short_json(value)}"
             self.diagnostics.add(GROUPS, found, at_key=True, code=WRONG_TYPE, entry=("groups", listed))
             return
-        for name, fields in self.entries_of(value, GROUPS, "groups by name", "{head: {lr: cosine()}}").items():
+        for name, fields in self.entries_of(
+            value, GROUPS, "groups by name", ("groups", {"head": {"lr": "cosine()"}})
+        ).items():
             path = child_path(GROUPS, name)
             selector = self.selector_of(name, path)
             if isinstance(fields, (str, int, float)) and not isinstance(fields, bool):
                 found = f"expected fields and their schedules, got {short_json(fields)}"
                 entry = (str(name), {"lr": fields}) if _are_read([fields], self.values.names) else None
-                instead = "" if entry else "For example: {lr: cosine()}"
-                self.diagnostics.add(path, found, instead, at_key=True, code=WRONG_TYPE, entry=entry)
+                self.diagnostics.add(
+                    path,
+                    found,
+                    at_key=True,
+                    code=WRONG_TYPE,
+                    entry=entry or (str(name), {"lr": "cosine()"}),
+                    is_example=entry is None,
+                )
                 continue
-            self.around = self.entries_of(fields, path, "fields and their schedules", "{lr: cosine()}")
+            self.around = self.entries_of(fields, path, "fields and their schedules", (str(name), {"lr": "cosine()"}))
             for key, schedule in self.around.items():
                 place = child_path(path, key)
                 if key in RESERVED:
@@ -321,17 +335,16 @@ class _PlanReader:
                     self.read_field(key, schedule, place, selector)
         self.around = self.data
 
-    def entries_of(self, value: Any, path: str, what: str, example: str) -> dict[Any, Any]:
-        """Return a mapping that is not empty; otherwise add a diagnostic."""
+    def entries_of(self, value: Any, path: str, what: str, example: tuple[str, Any]) -> dict[Any, Any]:
+        """Return a mapping that is not empty; otherwise add a diagnostic with an example of the entry."""
         if isinstance(value, dict) and value:
             return value
+        found, code = f"{short_json(value)} is {type_name_of(value)}, not {what}", WRONG_TYPE
         if isinstance(value, BadValue):
-            self.diagnostics.add(path, value.problem.found, f"For example: {example}", code=REFUSED_VALUE)
-        else:
-            found = "it is empty" if value == {} else f"{short_json(value)} is {type_name_of(value)}, not {what}"
-            self.diagnostics.add(
-                path, found, f"For example: {example}", code=NOTHING_PLANNED if value == {} else WRONG_TYPE
-            )
+            found, code = value.problem.found, REFUSED_VALUE
+        elif value == {}:
+            found, code = "it is empty", NOTHING_PLANNED
+        self.diagnostics.add(path, found, entry=example, is_example=True, code=code)
         return {}
 
     def selector_of(self, name: str | int, path: str) -> str | int:
@@ -517,9 +530,10 @@ class _PlanReader:
 
     def read_targets(self, value: Any) -> None:
         """Read the targets, each with its initial value."""
-        example = f"{{temperature: {_A_TARGET}}}"
-        for name, entries in self.entries_of(value, TARGETS, "targets by name", f"targets: {example}").items():
+        example = "targets", {"temperature": _A_TARGET}
+        for name, entries in self.entries_of(value, TARGETS, "targets by name", example).items():
             path = child_path(TARGETS, name)
+            meant = str(name)
             if not isinstance(name, str) or not name.isidentifier():
                 meant = re.sub(r"\W+", "_", str(name)).strip("_") or "temperature"
                 meant = meant if meant.isidentifier() else f"target_{meant}"
@@ -534,12 +548,12 @@ class _PlanReader:
                     "initial": 1.0 if is_text else entries,
                     "schedule": entries if is_text and _are_read([entries], self.values.names) else "cosine()",
                 }
-                self.diagnostics.add(path, found, f"For example: {flow_text(whole)}", code=WRONG_TYPE)
+                self.diagnostics.add(path, found, entry=(meant, whole), is_example=True, code=WRONG_TYPE)
                 continue
-            given = self.entries_of(entries, path, "a target", _A_TARGET)
+            given = self.entries_of(entries, path, "a target", (meant, _A_TARGET))
             if not given:
                 continue
-            self.note_wrong_entries(given, path)
+            self.note_wrong_entries(given, path, meant)
             before = self.diagnostics.count
             first, place = given.get("initial", 1.0), child_path(path, "initial")
             initial = schedule = MISSING
@@ -558,7 +572,7 @@ class _PlanReader:
             if self.diagnostics.count == before and schedule is not MISSING and str(name).isidentifier():
                 self.bindings.append(Binding(Target(str(name), initial), schedule))
 
-    def note_wrong_entries(self, entries: dict[Any, Any], path: str) -> None:
+    def note_wrong_entries(self, entries: dict[Any, Any], path: str, name: str) -> None:
         """Report unknown and missing entries of a target, except for those explained by a misspelling."""
         meant = set[str | None]()
         for key in entries:
@@ -581,7 +595,8 @@ class _PlanReader:
             is_read = _are_read([line], self.values.names)
             whole = {"initial": first if is_number else 1.0, "schedule": line if is_read else "cosine()"}
         for key in missing:
-            self.diagnostics.add(path, f'"{key}" is missing', f"For example: {flow_text(whole)}", code=WRONG_ARGUMENT)
+            found = f'"{key}" is missing'
+            self.diagnostics.add(path, found, entry=(name, whole), is_example=True, code=WRONG_ARGUMENT)
 
 
 _READERS: Final[Mapping[object, Callable[[_PlanReader, Any], None]]] = {

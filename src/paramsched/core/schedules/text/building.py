@@ -556,6 +556,9 @@ class _CallRepair:
                     builder.report(sited.changed(write="", is_example=False, instead=readings), place)
                     return BROKEN, self._call()
                 mend = self._repair(wrong) or self._as_advised(error)
+                if mend is None and (twice := self._passed_twice()):
+                    builder.report(sited.changed(write="", is_example=False, instead=twice), place)
+                    return BROKEN, self._call()
                 if (
                     mend is None
                     and wrong is not None
@@ -867,6 +870,17 @@ class _CallRepair:
         self.args.pop()
         self.kwargs.append((Keyword(able[0].name, node), value))
         return Mend("order", new=(able[0].name,))
+
+    def _passed_twice(self) -> str:
+        """Return both calls if a keyword names the last positional argument, else ""."""
+        last = single_names(self.order)[len(self.args) - 1 :][:1] if self.args else []
+        keys = tuple(key for key, _ in self.kwargs)
+        others = tuple(key for key in keys if key.name not in last)
+        if len(others) == len(keys):
+            return ""
+        args = tuple(new for _, new in self.args)
+        by_place, by_name = (text_of(Call(self.name, *one)) for one in ((args, others), (args[:-1], keys)))
+        return f"Keep one: {by_place}, or {by_name}"
 
     def _two_readings(self, param: Param) -> str:
         """Return both readings of a value in the place of a level which may be a length, or the reverse; or ""."""
