@@ -194,11 +194,10 @@ def _listed(hint: Any) -> Any:
 
 def without_none(hint: Any) -> Any:
     """Return the type of a parameter without None."""
-    if get_origin(hint) in (Union, UnionType):
-        kept = [one for one in get_args(hint) if one is not NoneType]
-        if len(kept) < len(get_args(hint)):
-            return Union[tuple(kept)]  # noqa: UP007  # the types are only known at run time
-    return hint
+    if get_origin(hint) not in (Union, UnionType):
+        return hint
+    kept = [one for one in get_args(hint) if one is not NoneType]
+    return Union[tuple(kept)]  # noqa: UP007  # the types are only known at run time
 
 
 @final

@@ -112,8 +112,12 @@ def text_reads_back(schedule: Schedule) -> None:
     if not schedule.serializable:
         return
     again = parse(str(schedule))
-    if again != schedule or str(again) != str(schedule) or hash(again) != hash(schedule):
+    if not _are_equal(again, schedule) or str(again) != str(schedule):
         raise BrokenLaw("text reads back as an equal schedule", schedule, "parse(str(schedule))", str(again))
+
+
+def _are_equal(one: Schedule, other: Schedule) -> bool:
+    return one == other and hash(one) == hash(other)
 
 
 def copies_are_equal(schedule: Schedule) -> None:
@@ -123,7 +127,7 @@ def copies_are_equal(schedule: Schedule) -> None:
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         found = f"{type(error).__name__}: {error}"
         raise BrokenLaw("a schedule can be pickled", schedule, "pickle.dumps(schedule)", found) from error
-    if again != schedule or hash(again) != hash(schedule):
+    if not _are_equal(again, schedule):
         law = "a pickled schedule is restored as an equal schedule"
         raise BrokenLaw(law, schedule, "pickle.loads(pickle.dumps(…))", str(again))
 
@@ -150,7 +154,7 @@ def jax_agrees(schedule: Schedule, times: Array, base: float) -> None:
 
 
 def magnitude(schedule: Schedule, times: Array, base: float) -> float:
-    """Return the largest number that a value is computed from.
+    """Return the largest number that a value is computed from; at least 1 for a schedule without parts.
 
     The rounding error of a sum depends on the size of its terms, which can be much larger than the sum.
     """

@@ -8,6 +8,7 @@ import pytest
 
 from paramsched import curves
 from paramsched.core.curves import CONSTANTS, Curve
+from paramsched.core.schedules import anneal
 from paramsched.errors import InvalidArgument
 from paramsched.testing import BrokenLaw, check_curve
 from support.tables import table
@@ -60,6 +61,11 @@ class FallsDifferently(Straight):
         return 1.0 - u**2
 
 
+class FallsDifferentlyAtTheEnd(Straight):
+    def _fall(self, u, rest, ops):
+        return np.where(rest < 1.5e-9, 0.5, rest)
+
+
 class FallsDifferentlyInTheMiddle(Straight):
     def _fall(self, u, rest, ops):
         return np.where(u == 0.5, 0.75, rest)
@@ -98,6 +104,11 @@ class ReadsBackDifferently(Straight):
         (FallsDifferently, "the sum of _rise and _fall is 1", "at u = 1e-09: _rise 1e-09 and _fall 1.0"),
         (FallsDifferentlyInTheMiddle, "the sum of _rise and _fall is 1", "at u = 0.5: _rise 0.5 and _fall 0.75"),
         (
+            FallsDifferentlyAtTheEnd,
+            "the sum of _rise and _fall is 1",
+            "at u = 0.999999999: _rise 0.999999999 and _fall 0.5",
+        ),
+        (
             LeavesTheLevels,
             "stays between the levels",
             "in anneal(to=0.1, over=37, curve=LeavesTheLevels): values from 0.09999999954999997 to 1.0",
@@ -125,3 +136,30 @@ def test_a_function_is_checked_as_a_curve():
     check_curve(lambda u: u**3)
     with pytest.raises(InvalidArgument, match=r"curve\(1\) must be 1, got 0\.5"):
         check_curve(lambda u: u / 2)
+
+
+@table(
+    ("levels", "other", "found"),
+    [
+        ((1.0, 0.1), (0.9, 0.1, 37), "starts at 0.9 and ends at 0.1"),
+        ((1.0, 0.1), (1.0, 0.1, 38), "starts at 1.0 and ends at 0.12368421052631577"),
+        ((0.0, 0.3), (0.0, 0.2, 37), "starts at 0.0 and ends at 0.2"),
+        ((0.7, 0.7), (0.7, 0.8, 37), "starts at 0.7 and ends at 0.8"),
+    ],
+)
+def test_a_schedule_that_does_not_reach_its_levels_is_reported(monkeypatch, levels, other, found):
+    def almost(start=1.0, to=0.0, over=None, curve=curves.linear):
+        return anneal(*(other if (start, to) == levels else (start, to, over)), curve)
+
+    monkeypatch.setattr("paramsched.testing.curve_laws.anneal", almost)
+
+    with pytest.raises(BrokenLaw, match="levels are exact at both ends") as broken:
+        check_curve(Straight())
+    assert broken.value.found == found
+
+
+@pytest.mark.parametrize(("size", "shown"), [(300, "x" * 300), (301, "x" * 297 + "...")])
+def test_a_long_text_is_cut(size, shown):
+    error = BrokenLaw("the law", "x" * size, "at u = 1", "0.5")
+
+    assert str(error) == f"{shown} breaks a law: the law.\n  at u = 1: 0.5"

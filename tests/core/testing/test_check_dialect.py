@@ -3,6 +3,7 @@
 from itertools import count
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import paramsched as ps
@@ -62,6 +63,7 @@ def raises_key_error(data, **facts):
         (dialect(recognizes=lambda data: False), "recognizes returns True for its own configs"),
         (dialect(recognizes=lambda data: True), "recognizes returns False for other data"),
         (dialect(recognizes=lambda data: "rate" in data), "recognizes never raises an error"),
+        (dialect(recognizes=lambda data: np.zeros(2)), "recognizes never raises an error"),
     ],
     ids=lambda value: "" if isinstance(value, str) else None,
 )
@@ -104,6 +106,15 @@ def test_the_invalid_config_is_shown_with_the_place_of_its_error(wrong, config, 
     assert broken.value.where.startswith(where)
     assert len(broken.value.where.partition(", ")[2]) <= 200
     assert broken.value.where.endswith("..." if len(str(config)) > 200 else "}")
+
+
+@pytest.mark.parametrize(("size", "cut"), [(200, False), (201, True)])
+def test_a_config_is_shown_in_200_characters(size, cut):
+    config = {"rate": "x" * (size - len(str({"rate": ""})))}
+
+    with pytest.raises(BrokenLaw) as broken:
+        check_dialect(dialect(), [config])
+    assert broken.value.where == f"to_plan({str(config)[:197] + '...' if cut else config})"
 
 
 def test_each_item_of_a_list_is_spoiled():

@@ -106,9 +106,27 @@ class ModifiesItsState(Correct):
         return state
 
 
+@dataclass(frozen=True)
+class PickledState(State):
+    def __reduce__(self):
+        return PickledState, ()
+
+
+class ForgetsItsStateInAPickle(Correct):
+    def init(self):
+        return PickledState()
+
+    def observe(self, state, value):
+        return PickledState(state.worse, value)
+
+    def restore(self, data):
+        return PickledState(**data)
+
+
 @pytest.mark.parametrize(
     ("wrong", "law", "where"),
     [
+        (ForgetsItsStateInAPickle, "restore recreates it", "metric 0, 1.0"),
         (ChangesInitially, "in its initial state a rule changes no value", "at the start"),
         (Random, "the same state and metric give the same state", "metric 0, 1.0"),
         (ForgetsItsState, "restore recreates it", "metric 0, 1.0"),

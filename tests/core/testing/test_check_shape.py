@@ -15,7 +15,9 @@ from paramsched.core.schedules.lengths import PERIOD
 from paramsched.core.time import Duration, DurationLike
 from paramsched.errors import InvalidArgument
 from paramsched.testing import BrokenLaw, check_shape
+from paramsched.testing.schedule_laws import magnitude
 from support.registered_shapes import shapes_as_before
+from support.tables import table
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,27 @@ class BreakpointsWithoutStart(Correct):
         return (10, 20)
 
 
+class BreakpointsWithoutEnd(Correct):
+    length = Duration.of(10)
+
+    def _at(self, t, base, ops):
+        return super()._at(ops.xp.minimum(t, 10), base, ops)
+
+    def breakpoints(self, until=None):
+        return (0, 5)
+
+
 class DiffersInTorch(Correct):
     def _at(self, t, base, ops):
         right = Correct._at(self, t, base, ops)
         return right if ops.concrete else right.scaled(1.001)
+
+
+class RoundsInTorch(Correct):
+    """Correct: its large values differ in torch by a rounding error."""
+
+    def _at(self, t, base, ops):
+        return super()._at(t, base.scaled(1e12 if ops.concrete else 1e12 * (1 + 1e-13)), ops)
 
 
 class ResolvesAgain(Correct):
@@ -100,6 +119,7 @@ class ResolvesAgain(Correct):
         (ChangesAfterItsEnd(), "a schedule holds its last value after its end"),
         (BreakpointsOutOfOrder(), "breakpoints are sorted, unique integers"),
         (BreakpointsWithoutStart(), "breakpoints are sorted, unique integers"),
+        (BreakpointsWithoutEnd(), "breakpoints are sorted, unique integers"),
         pytest.param(
             DiffersInTorch(),
             "an array of times of torch gives the values",
@@ -111,6 +131,7 @@ class ResolvesAgain(Correct):
 )
 def test_a_schedule_that_breaks_a_law_is_reported(wrong, law):
     check_shape(Correct())
+    check_shape(RoundsInTorch())
 
     with pytest.raises(BrokenLaw, match=law) as broken:
         check_shape(wrong)
@@ -126,6 +147,7 @@ PLACES = {
     ChangesAfterItsEnd: "at t = 11, base 0.1: 0.07755723809168674, but 0.07937005259840998 at its end, 10",
     BreakpointsOutOfOrder: "breakpoints(1000): (0, 20, 10)",
     BreakpointsWithoutStart: "breakpoints(1000): from 10 to 20, but the end is 1000",
+    BreakpointsWithoutEnd: "breakpoints(1000): from 0 to 5, but the end is 10",
     DiffersInTorch: "at t = 0, base 0.1: 0.1 in NumPy, 0.1001 in torch",
     ResolvesAgain: "resolved again: <ResolvesAgain(period=Duration.of(32))>",
 }
@@ -180,6 +202,25 @@ def test_text_that_reads_back_as_another_schedule_is_reported(registered):
     check_shape(forgets())
     with pytest.raises(BrokenLaw, match="text reads back as an equal schedule"):
         check_shape(forgets, examples=20)
+
+
+class HashOfTheObject(Correct):
+    __hash__ = object.__hash__
+
+
+class TextOfTheCall(Correct):
+    def __str__(self):
+        return f"of_a_test({next(_CALLS)})"
+
+
+@pytest.mark.parametrize("kind", [HashOfTheObject, TextOfTheCall])
+def test_an_equal_schedule_has_the_same_hash_and_text(registered, kind):
+    @registered
+    def of_a_test(period: DurationLike = 30) -> kind:
+        return kind()
+
+    with pytest.raises(BrokenLaw, match="text reads back as an equal schedule"):
+        check_shape(of_a_test())
 
 
 def test_a_value_that_pickle_does_not_restore_is_reported(registered):
@@ -277,3 +318,18 @@ def test_without_hypothesis_one_schedule_is_checked(monkeypatch):
 def test_an_object_that_is_not_a_shape_is_refused(wrong):
     with pytest.raises(InvalidArgument, match="expected a schedule, or a function that returns schedules"):
         check_shape(wrong)
+
+
+@table(
+    ("schedule", "base", "largest"),
+    [
+        (ps.constant(0.5), 0.1, 1.0),
+        (ps.constant(0.5), 4.0, 2.0),
+        (ps.constant(ps.absolute(-3.0)), 0.1, 3.0),
+        (ps.constant(8.0) - ps.constant(7.0), 1.0, 56.0),
+        (ps.linear(1.0, 3.0, over=50) >> ps.linear(3.0, 1.0, over=50), 1.0, 9.0),
+        (ps.constant(1e200) - ps.constant(1e150), 1.0, 1e300),
+    ],
+)
+def test_the_magnitude_is_that_of_the_largest_number_of_a_formula(schedule, base, largest):
+    assert magnitude(schedule, np.array([0, 100]), base) == largest

@@ -13,8 +13,17 @@ from paramsched.core.curves import CurveLike
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.affine import Absolute, Level
 from paramsched.core.schedules.rules import Rule
-from paramsched.core.time import Duration, DurationLike
-from paramsched.testing.drawing import Drawing, World, built, drawn_curve_argument, durations, levels, worlds
+from paramsched.core.time import Calendar, Duration, DurationLike
+from paramsched.testing.drawing import (
+    Drawing,
+    World,
+    _lengths_in_updates,
+    built,
+    drawn_curve_argument,
+    durations,
+    levels,
+    worlds,
+)
 
 WORLD = World(total=1000, epoch=20, batch=32, accumulation=1)
 
@@ -92,7 +101,7 @@ def test_curves_are_those_of_the_library_or_straight():
     assert {*all_drawn(drawn_curve_argument("cycles", float, None, curves.polynomial))} == {0.5, 1.5, 2.5}
 
 
-@pytest.mark.parametrize("hint", [bytes, set[int], tuple[int, ...], Callable[[Any], Any] | str])
+@pytest.mark.parametrize("hint", [bytes, set[int], tuple[int, ...], Callable[[Any], Any] | str, Callable[[Any], None]])
 def test_another_annotation_is_refused_with_its_parameter(hint):
     with pytest.raises(TypeError, match=r"cannot draw parameter 'x' of .*step"):
         of(hint)
@@ -107,12 +116,24 @@ def test_runs_are_small_unless_long_ones_are_wanted():
     assert {1, 4999} < {one.total for one in small}
     assert {2**24 + 1, 10**9, 2**53} < {one.total for one in all_runs}
     assert not World(5001, 1, 1, 1).small
+    assert {*all_drawn(_lengths_in_updates(1))} == {0, 1, 2}
+    facts = Calendar(total=1000, steps_per_epoch=20, batch_size=32, accumulation=1, tokens_per_step=1)
+    assert WORLD.calendar == facts
     assert {one.epoch for one in small} == {1, 2, 3, 20, 47}
     assert {(one.batch, one.accumulation) for one in small} == {(1, 1), (1, 4), (32, 1), (32, 4)}
 
 
 def test_lists_of_one_call_have_the_same_length_and_optional_arguments_may_be_left_out():
-    def call(*parts: int, pairs: Sequence[int], more: Sequence[int] | None = None, last: bool = False) -> Any:
+    def call(
+        *parts: int,
+        pairs: Sequence[int],
+        ends: tuple[int, ...],
+        pair: tuple[int, bool],
+        more: Sequence[int] | None = None,
+        last: bool = False,
+    ) -> Any:
+        assert len(ends) == len(pairs)
+        assert [*map(type, pair)] == [int, bool]
         return parts, pairs, more, last
 
     calls = all_drawn(built(call, Drawing(WORLD, lambda: st.nothing())))
