@@ -11,6 +11,7 @@ from support.tables import table
     ("call", "line"),
     [
         ("SchedNo(0.1, 0.2)", "constant(absolute(0.1))"),
+        ("SchedNo(0.0, 0.2)", "constant(0.0)"),
         ("SchedLin(0.1, 0.2)", "linear(absolute(0.1), absolute(0.2))"),
         ("SchedCos(0.1, 0.0)", "cosine(absolute(0.1), 0.0)"),
         ("SchedExp(0.1, 0.01)", "geometric(absolute(0.1), absolute(0.01))"),

@@ -11,6 +11,7 @@ from support.tables import table
     ("call", "line"),
     [
         ("optax.constant_schedule(0.1)", "constant(absolute(0.1))"),
+        ("optax.constant_schedule(0.0)", "constant(0.0)"),
         ("optax.linear_schedule(0.0, 0.1, 20)", "linear(0.0, absolute(0.1), 20)"),
         ("optax.linear_schedule(0.1, 0.0, 20, 5)", "constant(absolute(0.1), 5) >> linear(absolute(0.1), 0.0, 20)"),
         ("optax.polynomial_schedule(0.1, 0.01, 2, 20)", "polynomial(2.0, absolute(0.1), absolute(0.01), 20)"),
