@@ -229,3 +229,22 @@ def test_a_plateau_treats_a_metric_that_is_not_finite_as_requested():
     assert stepped(nonfinite="count") == 0.5
     with pytest.raises(ValueError, match="nan"):
         stepped(nonfinite="raise")
+
+
+@table("name", ["StepLR", "LambdaLR", "CyclicLR", "ReduceLROnPlateau", "ChainedScheduler"])
+def test_a_write_into_the_last_lr_changes_neither_the_scheduler_nor_the_group(name):
+    optimizer = optimizer_of(1.0)
+    optimizer.param_groups[0]["lr"] = torch.tensor(1.0)
+    scheduler = {
+        "StepLR": lambda: OURS.StepLR(optimizer, 2),
+        "LambdaLR": lambda: OURS.LambdaLR(optimizer, lambda t: 1.0),
+        "CyclicLR": lambda: OURS.CyclicLR(optimizer, 1.0, 1.0),
+        "ReduceLROnPlateau": lambda: OURS.ReduceLROnPlateau(optimizer),
+        "ChainedScheduler": lambda: OURS.ChainedScheduler([OURS.StepLR(optimizer, 2)]),
+    }[name]()
+    scheduler.step(*([1.0] if name == "ReduceLROnPlateau" else []))
+
+    scheduler.get_last_lr()[0].fill_(9.0)
+
+    assert optimizer.param_groups[0]["lr"] == 1.0
+    assert scheduler.get_last_lr() == [1.0]
