@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from paramsched.tools.export.symbols import Numbers, Piece, Split, Symbol, interval
-from paramsched.tools.export.writing import FunctionWriter
+from paramsched.tools.export.symbols import Numbers, Piece, Split, Symbol, interval, parts_of, replaced
+from paramsched.tools.export.writing import FunctionWriter, _is_safe
 from support import answers
+from support.tables import table
 
 FILE = Path(__file__).with_name("formulas.yaml")
 PIECES = {
@@ -76,6 +77,67 @@ def test_a_text_has_the_values_of_its_operations():
                 assert same or abs(found / planned - 1) < 1e-15, question
                 compared += 1
     assert compared > 1500
+
+
+def test_a_formula_at_one_time_is_a_number_with_the_value_of_its_text():
+    compared = 0
+    for question in answers.read(FILE):
+        text, bounds, _ = question["text"]["updates, not split"].partition(";")
+        if not bounds or "base" in question["of"] or "F_" in text:  # F_VALUES is a table of the module
+            continue
+        piece = Piece(*PIECES["updates, not split"])
+        time = piece.time("t")
+        xp = time.__array_namespace__()
+        formula = eval(question["of"], NAMES | {"t": time, "xp": xp})
+        for t in (2, 5, 7, 9, 19):
+            try:
+                with np.errstate(all="ignore"):
+                    found = replaced(formula, {id(time): np.int64(t)})
+                    planned = eval(text, {"t": t, "math": math})
+            except (ZeroDivisionError, OverflowError, ValueError, IndexError):
+                continue  # Python has an error where NumPy has infinity or NaN, and a table its last value
+            assert not isinstance(found, Symbol), question
+            assert found == planned or abs(found / planned - 1) < 1e-15, question
+            compared += 1
+    assert compared > 300
+
+
+def parts_with(op, of):
+    """Return the formulas of an operation in a run of 20 updates from 0."""
+    piece = Piece((0, False), (20, False), True, 20, False)
+    t, base = piece.time("t"), piece.unknown("name", "base")
+    value = eval(of, NAMES | {"t": t, "base": base, "xp": base.__array_namespace__()})
+    return [part for part in parts_of(value) if part.op == op]
+
+
+@table(
+    ("op", "of", "safe"),
+    [
+        ("sqrt", "xp.sqrt(t / 3)", True),
+        ("sqrt", "xp.sqrt((t - 1) / 3)", False),
+        ("log1p", "xp.log1p((t - 1) / 3)", True),
+        ("log1p", "xp.log1p((t - 3) / 3)", False),
+        ("exp", "xp.exp(t * 36.5)", True),
+        ("exp", "xp.exp(t * 37.5)", False),
+        ("expm1", "xp.expm1(t * 36.5)", True),
+        ("expm1", "xp.expm1(t * 37.5)", False),
+        ("divide", "2.0 / (t + 1)", True),
+        ("divide", "2.0 / t", False),
+        ("divide", "2.0 / (t - 19)", False),
+        ("divide", "2.0 / (t - 20)", True),
+        ("floor_divide", "7 // (t + 1)", True),
+        ("floor_divide", "7 // t", False),
+        ("power", "(t / 3) ** (t / 7)", True),
+        ("power", "(t / 3) ** (t / 7 - 1)", False),
+        ("power", "((t + 1) / 3) ** (t / 7 - 1)", True),
+        ("power", "((t - 1) / 3) ** (t / 7)", False),
+        ("multiply", "base * xp.sqrt(t - 3)", False),
+        ("where", "xp.where(t < 5, 2.0 / t, xp.sqrt(t))", True),
+        ("where", "xp.where(2.0 / t < 5, t, 3)", False),
+    ],
+)
+def test_a_formula_precedes_a_condition_only_if_it_has_a_value_at_every_time(op, of, safe):
+    assert _is_safe(parts_with(op, of)[-1]) is safe
 
 
 if __name__ == "__main__":

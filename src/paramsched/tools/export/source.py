@@ -138,8 +138,8 @@ def _function_of(line: Line, schedule: Schedule, exported: Exported) -> str | Re
     for piece, value in pieces[:-1]:
         end, included = piece.end
         lines.append(f"    if {time} {'<=' if included else '<'} {number_text(end)}:")
-        lines += [f"        {one}" for one in writer.statements(value, 8)]
-    lines += [f"    {one}" for one in writer.statements(pieces[-1][1], 4)]
+        lines += writer.statements(value, 8)
+    lines += writer.statements(pieces[-1][1], 4)
     if any(len(table.values) > MOST_WRITTEN for table in writer.constants.values()):
         return Refusal(line.key, f"it would need a table of more than {MOST_WRITTEN:,} values")
     head = f"def {line.function}({line.parameter}, base={number_text(float(line.base))}):"
@@ -151,8 +151,7 @@ def _docstring_of(line: Line) -> list[str]:
     when = "update t, from 0" if line.clock == UPDATES else f"{line.clock} consumed so far"
     if line.clock == PROGRESS:
         when = "progress, from 0 to 1"
-    text = short_line(line.schedule if line.clock == UPDATES else with_unit(line.schedule, line.clock))
-    text = in_docstring(text)
+    text = in_docstring(short_line(with_unit(line.schedule, line.clock)))
     first = f'    """Return {in_docstring(printable(line.key))} {"of" if line.clock == UPDATES else "at"} {when}'
     if len(whole := f'{first}: {text}."""') <= WIDTH:
         return [whole]

@@ -71,8 +71,10 @@ class FunctionWriter:
     constants: dict[str, Numbers] = field(default_factory=dict)
 
     def statements(self, value: Operand, indent: int) -> list[str]:
-        """Return the lines that compute and return a value, without indentation."""
-        width = WIDTH - indent
+        """Return the indented lines that compute and return a value."""
+        return [" " * indent + one for one in self._statements(value, WIDTH - indent)]
+
+    def _statements(self, value: Operand, width: int) -> list[str]:
         lines: list[str] = []
         names: dict[int, str] = {}
         numbered = (f"x{number}" for number in count(1))
