@@ -6,12 +6,14 @@ The answers are in `formulas.yaml`. `PYTHONPATH=tests python tests/tools/export/
 import math
 from itertools import product
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
+import pytest
 
 from paramsched.tools.export.symbols import Numbers, Piece, Split, Symbol, interval, parts_of, replaced
-from paramsched.tools.export.writing import FunctionWriter, _is_safe
+from paramsched.tools.export.writing import FunctionWriter, _is_safe, constant_lines
 from support import answers
 from support.tables import table
 
@@ -29,12 +31,17 @@ _WITHOUT_VALUE = ("xp.as", "xp.b", "xp.full", "xp.isinf", "Numbers")
 NAMES = {"np": np, "math": math, "Numbers": Numbers}
 
 
+def formula_of(expression: str, piece: Piece) -> Any:
+    """Return the formula of an expression, or its number."""
+    t, base = piece.time("t"), piece.unknown("name", "base")
+    with np.errstate(all="ignore"):
+        return eval(expression, NAMES | {"t": t, "base": base, "xp": base.__array_namespace__()})
+
+
 def text_of(expression: str, piece: Piece) -> str:
     """Return the text, the bounds and the type of an expression, where to divide the piece, or the error."""
-    t, base = piece.time("t"), piece.unknown("name", "base")
     try:
-        with np.errstate(all="ignore"):
-            value = eval(expression, NAMES | {"t": t, "base": base, "xp": base.__array_namespace__()})
+        value = formula_of(expression, piece)
     except Split as signal:
         return f"split at {signal.cut[0]}{', included' * signal.cut[1]}"
     except (TypeError, AttributeError, ValueError, IndexError) as error:
@@ -47,11 +54,18 @@ def text_of(expression: str, piece: Piece) -> str:
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
-    """Return a question with the text of its expression in each piece."""
+    """Return a question with the text of its expression in each piece, or in lines of at most these columns."""
+    if "columns" in question:
+        piece = Piece(*PIECES["updates, not split"])
+        value, writer = formula_of(question["of"], piece), FunctionWriter("f", frozenset(("t", "base")))
+        return question | {"lines": dedent("\n".join(writer.statements(value, 88 - question["columns"]))) + "\n"}
     return {
         "of": question["of"],
         "text": {name: text_of(question["of"], Piece(*piece)) for name, piece in PIECES.items()},
     }
+
+
+QUESTIONS = [question for question in answers.read(FILE) if "text" in question]
 
 
 @answers.in_parts(FILE)
@@ -61,7 +75,7 @@ def test_answers(places, subtests):
 
 def test_a_text_has_the_values_of_its_operations():
     compared = 0
-    for question in answers.read(FILE):
+    for question in QUESTIONS:
         for name, times in (("updates, not split", range(2, 20, 6)), ("an update", [7])):
             text, bounds, _ = question["text"][name].partition(";")
             if not bounds or any(word in question["of"] for word in _WITHOUT_VALUE):
@@ -81,14 +95,13 @@ def test_a_text_has_the_values_of_its_operations():
 
 def test_a_formula_at_one_time_is_a_number_with_the_value_of_its_text():
     compared = 0
-    for question in answers.read(FILE):
+    for question in QUESTIONS:
         text, bounds, _ = question["text"]["updates, not split"].partition(";")
         if not bounds or "base" in question["of"] or "F_" in text:  # F_VALUES is a table of the module
             continue
         piece = Piece(*PIECES["updates, not split"])
         time = piece.time("t")
-        xp = time.__array_namespace__()
-        formula = eval(question["of"], NAMES | {"t": time, "xp": xp})
+        formula = eval(question["of"], NAMES | {"t": time, "xp": time.__array_namespace__()})
         for t in (2, 5, 7, 9, 19):
             try:
                 with np.errstate(all="ignore"):
@@ -102,11 +115,42 @@ def test_a_formula_at_one_time_is_a_number_with_the_value_of_its_text():
     assert compared > 300
 
 
+@pytest.mark.parametrize("columns", [18, 30, 48])
+def test_a_formula_in_short_lines_has_the_values_of_its_text(columns):
+    compared = 0
+    for of in {question["of"]: None for question in answers.read(FILE)}:
+        try:
+            value = formula_of(of, Piece(*PIECES["updates, not split"]))
+        except (TypeError, AttributeError, ValueError, IndexError):
+            continue  # no formula, as recorded
+        if not isinstance(value, Symbol):
+            continue
+        writer = FunctionWriter("f", frozenset(("t", "base")))
+        text = writer.text(value, {})[0]
+        lines = writer.statements(value, 88 - columns)
+        tables = "\n".join(line for name, one in writer.constants.items() for line in constant_lines(name, one))
+        names = {"math": math}
+        exec("\n".join([tables, "def f(t, base):", *lines]), names)
+        for at, by in product((2, 4, 9, 19), (-2.5, 0.5, 3.0)):
+            try:
+                planned = float(eval(text, names | {"t": at, "base": by}))
+            except (ZeroDivisionError, OverflowError, ValueError, IndexError, TypeError):
+                continue  # NumPy has another value, or a power is complex
+            assert names["f"](at, by) == planned or planned != planned, (of, lines)
+            compared += 1
+    assert compared > 1000
+
+
+@pytest.mark.parametrize(("size", "lines"), [(50, 1), (51, 5)])
+def test_a_table_is_one_line_of_at_most_88_columns(size, lines):
+    written = constant_lines("N" * size, Numbers(np.arange(1.0, 8.0)))
+
+    assert (len(written[0]) <= 88, len(written)) == (True, lines), written
+
+
 def parts_with(op, of):
     """Return the formulas of an operation in a run of 20 updates from 0."""
-    piece = Piece((0, False), (20, False), True, 20, False)
-    t, base = piece.time("t"), piece.unknown("name", "base")
-    value = eval(of, NAMES | {"t": t, "base": base, "xp": base.__array_namespace__()})
+    value = formula_of(of, Piece((0, False), (20, False), True, 20, False))
     return [part for part in parts_of(value) if part.op == op]
 
 
