@@ -154,14 +154,14 @@ def jax_agrees(schedule: Schedule, times: Array, base: float) -> None:
 
 
 def magnitude(schedule: Schedule, times: Array, base: float) -> float:
-    """Return the largest number that a value is computed from; at least 1 for a schedule without parts.
+    """Return the largest number that a value is computed from, at least 1.
 
     The rounding error of a sum depends on the size of its terms, which can be much larger than the sum.
     """
     inner = [magnitude(part, times, base) for part in schedule.parts()]
     span = np.concatenate([times, np.linspace(0, times.max(initial=1), 50)])
-    own = float(np.abs(evaluate(schedule, span, base)).max(initial=0.0))
-    ends = float(np.abs(evaluate(schedule, span, 1.0)).max(initial=0.0))
+    own = float(np.abs(evaluate(schedule, span, base)).max())
+    ends = float(np.abs(evaluate(schedule, span, 1.0)).max())
     return max(own, ends, *inner, min(math.prod(map(float, inner)), 1e300))
 
 

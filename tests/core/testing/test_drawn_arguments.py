@@ -116,7 +116,7 @@ def test_runs_are_small_unless_long_ones_are_wanted():
     assert {1, 4999} < {one.total for one in small}
     assert {2**24 + 1, 10**9, 2**53} < {one.total for one in all_runs}
     assert not World(5001, 1, 1, 1).small
-    assert {*all_drawn(_lengths_in_updates(1))} == {0, 1, 2}
+    assert {*all_drawn(_lengths_in_updates.__wrapped__(1))} == {0, 1, 2}
     facts = Calendar(total=1000, steps_per_epoch=20, batch_size=32, accumulation=1, tokens_per_step=1)
     assert WORLD.calendar == facts
     assert {one.epoch for one in small} == {1, 2, 3, 20, 47}
