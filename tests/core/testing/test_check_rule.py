@@ -93,11 +93,18 @@ class FailsForNan(Correct):
 @dataclass
 class MutableState:
     worse: int = 0
+    last: float = 1e9
 
 
 class HasMutableState(Correct):
     def init(self):
         return MutableState()
+
+    def observe(self, state, value):
+        return MutableState(state.worse, value)
+
+    def restore(self, data):
+        return MutableState(**data)
 
 
 class ModifiesItsState(Correct):

@@ -54,6 +54,16 @@ class NotFinite(Correct):
         return base.scaled(1.0 / ops.where(t == 5, 0.0, 1.0 + ops.floating(t)))
 
 
+class NotANumber(Correct):
+    def _at(self, t, base, ops):
+        return base.scaled(ops.where(t == 5, np.nan, 1.0))
+
+
+class SquaresBase(Correct):
+    def __call__(self, t, base=1.0):
+        return super().__call__(t, base) * base
+
+
 class NotAffine(Correct):
     def _at(self, t, base, ops):
         value = Correct._at(self, t, base, ops)
@@ -114,6 +124,8 @@ class ResolvesAgain(Correct):
         (DependsOnOrder(), "gives the same values as each time alone|does not depend on the order"),
         (KeepsState(), "gives the same values as each time alone|does not depend on the order"),
         (NotFinite(), "every value is a finite number"),
+        (NotANumber(), "every value is a finite number"),
+        (SquaresBase(), "a multiple of base plus an absolute value"),
         (NotAffine(), "a multiple of base plus an absolute value|without absolute levels"),
         (NonzeroAtZeroBase(), "a schedule without absolute levels is 0 if base is 0"),
         (ChangesAfterItsEnd(), "a schedule holds its last value after its end"),
@@ -143,6 +155,8 @@ PLACES = {
     DependsOnOtherTimes: "at t = 1, base 0.1: alone 0.05, in an array of 20 times 9.960159362549801e-05",
     DependsOnOrder: "at t = 71, base 0.1: alone 0.1, in an array of 20 times 0.5",
     NotFinite: "at t = 5, base 0.1: inf",
+    NotANumber: "at t = 5, base 0.1: nan",
+    SquaresBase: "at t = 0, base 0.1: 0.010000000000000002, but the line through the values at base 0 and 1 gives 0.1",
     NonzeroAtZeroBase: "at t = 0, base 0.0: 1.0",
     ChangesAfterItsEnd: "at t = 11, base 0.1: 0.07755723809168674, but 0.07937005259840998 at its end, 10",
     BreakpointsOutOfOrder: "breakpoints(1000): (0, 20, 10)",
