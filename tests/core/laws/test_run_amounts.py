@@ -76,6 +76,8 @@ def test_amounts_within_half_of_what_they_are_rounded_to_are_the_same(clock, fac
     found = [run.updates_until(7 * rate + Fraction(more, 10 * rounded_to)) for more in (-6, -4, 4, 6)]
 
     assert found == [7, 7, 7, 8]
+    if clock == "progress":  # without a rate, the update is interpolated
+        assert run.update_of(7 * rate + Fraction(4, 10 * rounded_to)) == 7
 
 
 @examples(150)

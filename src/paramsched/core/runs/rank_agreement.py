@@ -68,10 +68,10 @@ class RankRecords:
 
     def __init__(self, topic: str, groups: Sequence[Mapping[str, Any]], *, stops_run: bool = False) -> None:
         self._topic, self._groups, self._stops_run = topic, groups, stops_run
-        self._kind = ""  # identifies the Schedulers that are compared; set before the first record
+        self._kind: str  # identifies the Schedulers that are compared; set before the first record
         self._has_ended = False
         self._start = 0  # the number of the start among those of this process, from 1; 0 before the first record
-        self._order = 0  # the number of the Schedulers that are compared with each other
+        self._order: int  # the number of the Schedulers that are compared with each other; set before the first record
         self._is_unmatched = False  # True if a later start of this process takes this order, because a record differed
         self._since: float | None = None  # the time of the first difference
         self._differs: tuple[int, str] | None = None  # a place and a record that is compared again
