@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.core.runs.seconds import (
+    LEAST_LEFT,
     OwnTime,
     Rank0Clock,
     RunStart,
     SharedTime,
     TimeMessage,
+    ends_before,
     first_message,
     next_message,
 )
@@ -246,3 +248,24 @@ def test_a_message_is_read_again_bit_for_bit():
 
     assert (message.begin, message.horizon, message.stop) == (14, 3300, None)
     assert message.amounts_from(20, 3).tolist() == [message.amount_at(t) for t in (20, 21, 22)]
+
+
+@given(st.just(0.0) | st.floats(1e-4, 0.3), st.integers(0, 50), st.integers(1, 1024))
+def test_ranks_look_at_each_update_or_ten_times_a_second(pace, begin, count):
+    message, looks = TimeMessage(begin, count, 0.0, pace=pace), [begin]
+    while looks[-1] < message.end:
+        looks.append(message.next_look(looks[-1]))
+
+    assert looks[-1] == message.end  # the next message begins with a look
+    for before, after in itertools.pairwise(looks):
+        assert after - before == 1 or (pace > 0 and (after - before) * pace <= 0.1 and after - before <= 100)
+        assert after in (before + 1, message.end) or (after - before + 1) * pace > 0.1 or after - before == 100
+        assert [message.next_look(t) for t in range(before + 1, after)] == [None] * (after - before - 1)
+
+
+def test_at_a_limit_there_is_still_time():
+    assert not RunStart(0, 0.0, LEAST_LEFT, 1).is_over
+    assert RunStart(0, 0.0, LEAST_LEFT, 1).fixed_at(0.0, lambda _: 2.0) == (2.0, 2.0 / LEAST_LEFT)
+    assert not ends_before(1, LEAST_LEFT, [])
+    assert not ends_before(2, 3.0, [0.5, 1.0, 7.0])  # two updates that last 1.5 times their median
+    assert ends_before(2, 2.99, [0.5, 1.0, 7.0])

@@ -59,6 +59,8 @@ def test_a_copy_of_model_optimizer_and_scheduler_continues_independently(copied)
 
     assert scheduler2.optimizer is optimizer2
     assert (scheduler2.states, scheduler2.last_epoch) == (scheduler.states, 3)
+    assert scheduler2.state_dict() == scheduler.state_dict()  # also the states that the last update used
+    assert scheduler2.scalars() == scheduler.scalars()
     assert scheduler2.get_last_lr() == scheduler.get_last_lr()
     mine, copies = train(model, optimizer, 4), train(model2, optimizer2, 6)
     assert copies[:4] == mine

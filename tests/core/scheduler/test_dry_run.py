@@ -154,6 +154,29 @@ def test_an_optimizer_that_is_behind_takes_its_coming_step_with_the_base_of_the_
     assert values == {name: used(one) for name, one in both.items()}
 
 
+def test_an_optimizer_that_is_behind_takes_its_coming_step_on_another_clock_than_before():
+    def made(plan, **facts):
+        both = {"a": probe(lr=0.1), "b": probe(lr=0.1)}
+        return both, ps.Scheduler(both, plan, **facts)
+
+    both, scheduler = made(PLAN_OF_TWO)
+    run(both["a"], 1), run(both["b"], 2)
+    states = copy.deepcopy({name: one.state_dict() for name, one in both.items()})
+    groups, state = {name: one["param_groups"] for name, one in states.items()}, scheduler.state_dict()
+
+    found = dry_run(groups, state, TOKENS, ps.Calendar(tokens_per_step=100), updates=2)
+
+    both, scheduler = made(TOKENS, tokens_per_step=100)
+    for name, one in both.items():
+        one.load_state_dict(states[name])
+    scheduler.load_state_dict(state)
+    run(both["a"], 1)
+    for _ in range(2):
+        run(both["b"], 1), run(both["a"], 1)
+    values = {name: [one.value for one in found.values if str(one.group).startswith(name)] for name in both}
+    assert values == {name: used(one) for name, one in both.items()}
+
+
 def test_a_dry_run_on_the_clock_of_progress_says_that_later_values_depend_on_reports():
     plan = ps.Plan(lr="linear()", clock="progress")
     scheduler = ps.Scheduler(probe(lr=0.5), plan)

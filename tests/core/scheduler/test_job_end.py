@@ -17,6 +17,7 @@ import paramsched as ps
 from paramsched.core.runs import job_end, signals
 from paramsched.errors import InvalidArgument, StateError
 from support.fake_time import FakeTime
+from support.ranks import RanksInTurn
 from support.updates import probe, run, used
 
 PLAN = ps.Plan(lr="warmup(5) >> cosine()", momentum="linear(1, 0.5)", horizon=40)
@@ -364,3 +365,61 @@ def test_with_a_deadline_nothing_else_reports_the_time(call, part):
         call(scheduler)
 
     assert str(refusal.value) == f"{part}: with a deadline, time is measured. Omit this call, or the deadline"
+
+
+# --------------------------------------------------------------------- ranks
+
+
+class Ranks:
+    """Schedulers of three ranks, one after another in this process."""
+
+    def __init__(self, patch, options, *, late=False):
+        self.time = FakeTime(patch)
+        self.turns = None if late else RanksInTurn(patch)
+        self.all = [self.built(rank, options(rank)) for rank in range(3)]
+        self.turns = self.turns or RanksInTurn(patch)
+
+    def built(self, rank, options):
+        if self.turns:
+            self.turns.run_as(rank)
+        return ps.Scheduler(probe(), PLANS["endless"], **options)
+
+    def train(self, updates):
+        for _ in range(updates):
+            self.time.pass_(0.5)
+            for rank, scheduler in enumerate(self.all):
+                self.turns.run_as(rank)
+                scheduler.optimizer.step()
+            assert len({one.stop_reason for one in self.all}) == 1
+        return self.all[0].stop_reason
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["", "the process group is initialized late"])
+def test_the_moment_of_rank_0_ends_the_job_of_all_ranks(monkeypatch, late):
+    ranks = Ranks(monkeypatch, lambda rank: {"stop_before": f"in {20 + 100 * rank} s"}, late=late)
+    updates = 0
+    while ranks.train(1) is None:
+        updates += 1
+
+    assert ranks.all[0].stop_reason == "stop_before"
+    assert 36 <= updates < 40
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["", "the process group is initialized late"])
+@pytest.mark.parametrize("is_over", [False, True])
+def test_whether_the_moment_is_over_is_the_decision_of_rank_0(monkeypatch, late, is_over):
+    moments = ("in 0 s", "in 20 s") if is_over else ("in 20 s", "in 0 s")
+    ranks = Ranks(monkeypatch, lambda rank: {"stop_before": moments[rank > 0]}, late=late)
+
+    assert ranks.train(1 if is_over else 30) == ("stop_before" if is_over else None)
+
+
+def test_a_signal_ends_all_ranks_after_the_same_update(monkeypatch, earlier):
+    ranks = Ranks(monkeypatch, lambda rank: {"stop_on": "SIGUSR1"})
+    ranks.train(10)
+    send()
+
+    assert ranks.train(1) is None  # the ranks agree
+    assert ranks.train(1) == "SIGUSR1"
+    for one in ranks.all:
+        one.detach()

@@ -1,13 +1,18 @@
 """Records of several processes in a store: which difference is reported, and when."""
 
 import itertools
+import random
 from types import SimpleNamespace
 
 import pytest
-from torch.distributed import HashStore
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.distributed import DistNetworkError, HashStore
 
 from paramsched.core.runs import rank_agreement
+from paramsched.core.runs.processes import note_end_of_store
 from paramsched.core.runs.rank_agreement import RankRecords
+from support.examples import examples
 
 GROUPS = [{"params": [None]}]
 
@@ -25,3 +30,85 @@ def test_the_first_difference_is_reported_however_long_a_comparison_takes(second
     reported = next(one for one in found if one is not None)
 
     assert (reported.place, reported.mine, reported.theirs) == (0, "65", "64")
+
+
+@examples(400)
+@given(st.data())
+def test_dry_runs_of_any_rank_in_any_order_hide_no_difference_of_the_runs(data):
+    """Each rank makes dry runs before its own run. Later, one of the ranks may report other amounts."""
+    size = data.draw(st.integers(2, 3), label="ranks")
+    dry_runs = [data.draw(st.lists(st.integers(2, 9), max_size=2), label="their updates") for _ in range(size)]
+    lost = data.draw(st.sampled_from([None, *range(size)]), label="the rank that differs")
+    choices = random.Random(data.draw(st.integers(0, 2**32)))
+    store, now, runs = HashStore(), [0.0], {}
+    ranks = [SimpleNamespace(store=store, own=own, prefix="run", has_store=lambda: True) for own in range(size)]
+
+    def updates(rank, tokens, first, count):
+        records, amount = RankRecords("amounts/1", GROUPS, stops_run=True), 0
+        for t in range(count):
+            amount += tokens if t or first is None else first
+            yield records.differing(ranks[rank], t, str(amount))
+        if first is None:
+            runs[rank] = records, amount
+
+    def play(rank):
+        for number, count in enumerate(dry_runs[rank]):
+            yield from updates(rank, 3 + number, choices.choice([3 + number, 10]), count)
+        yield from updates(rank, 10, None, 10)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rank_agreement.time, "monotonic", lambda: now[0])
+        plays = {rank: play(rank) for rank in range(size)}
+        while plays:
+            rank = choices.choice(sorted(plays))
+            for _ in range(choices.choice([1, 2, 12])):
+                assert next(plays[rank], None) is None
+            if rank in runs:
+                del plays[rank]
+        found = []
+        for t in range(10, 60):
+            now[0] += 1
+            for rank, (records, amount) in runs.items():
+                if lost is None or t < 40:
+                    runs[rank] = records, amount + 10 + (rank == lost)
+                    found.append(records.differing(ranks[rank], t, str(runs[rank][1])))
+
+    assert any(found) == (lost is not None)
+    assert not any(records.is_waiting for records, _ in runs.values()) or lost is not None
+
+
+def test_a_store_that_has_ended_is_asked_once(caplog):
+    class Ended:
+        calls = 0
+
+        def add(self, *_):
+            self.calls += 1
+            raise DistNetworkError("broken pipe")
+
+    note_end_of_store.cache_clear()
+    ranks = SimpleNamespace(store=Ended(), own=1, prefix="run", has_store=lambda: False)
+    records = RankRecords("amounts/1", GROUPS, stops_run=True)
+
+    assert [records.differing(ranks, t, "64") for t in range(3)] == [None] * 3
+    assert not records.is_waiting
+    assert (ranks.store.calls, len(caplog.messages)) == (1, 1)
+
+
+def test_a_difference_from_a_dry_run_lasts_until_its_process_starts_another_scheduler(monkeypatch, caplog):
+    store, now = HashStore(), [0.0]
+    monkeypatch.setattr(rank_agreement.time, "monotonic", lambda: now[0])
+    ranks = [SimpleNamespace(store=store, own=own, prefix="run", has_store=lambda: True) for own in (0, 1)]
+    dry_run, run, same = (RankRecords("amounts/1", GROUPS, stops_run=True) for _ in range(3))
+
+    assert dry_run.differing(ranks[0], 0, "3") is None
+    assert run.differing(ranks[1], 0, "10") is None
+    assert run.is_waiting
+    now[0] = 19.0
+    assert run.differing(ranks[1], 0, "10") is None
+    assert same.differing(ranks[0], 0, "10") is None
+    now[0] = 21.0
+    assert run.differing(ranks[1], 1, "20") is None
+    assert (run.is_waiting, same.is_waiting) == (False, False)
+    assert [one.partition(". ")[0] for one in caplog.messages] == ["comparison 0: rank 1 has 10, but rank 0 has 3"] * 2
+    assert "The run stops in 20 s, unless one of them is a dry run" in caplog.messages[0]
+    assert "Rank 0 has started another Scheduler since" in caplog.messages[1]

@@ -106,8 +106,7 @@ class RankRecords:
             sizes = [len(group.get("params", ())) for group in self._groups]
             self._kind = f"{ranks.prefix}/{self._topic}/{len(sizes)}/{sum(sizes)}"
             self._start_next(store, own)
-            if self._start > 1:
-                self._take_unmatched(store, own, place, record)
+            self._take_unmatched(store, own, place, record)
         while True:
             author, theirs = _parts_of(store.compare_set(self._key(place), "", f"{own}.{self._start} {record}"))
             other, _, start = author.partition(".")
