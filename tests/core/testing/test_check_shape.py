@@ -55,8 +55,8 @@ class NotFinite(Correct):
 
 
 class NotANumber(Correct):
-    def _at(self, t, base, ops):
-        return base.scaled(ops.where(t == 5, np.nan, 1.0))
+    def __call__(self, t, base=1.0):
+        return super().__call__(t, base) * np.where(np.equal(t, 5) & (base != 0), np.nan, 1.0)
 
 
 class SquaresBase(Correct):
