@@ -156,9 +156,17 @@ def test_a_rule_that_breaks_a_law_is_reported(wrong, law, where):
     assert broken.value.where == where
 
 
+class DependsOnBase(Correct):
+    """Correct: a reduced value is at least a hundredth of base."""
+
+    def apply(self, state, value, base=1.0):
+        return max(value * 0.5**state.worse, 0.01 * base) if state.worse else value
+
+
 @pytest.mark.parametrize(
     "rule",
     [
+        DependsOnBase(),
         ps.plateau("loss", patience=1),
         ps.plateau("loss", mode="max", min=0.1),
         ps.greedy("loss"),
@@ -166,5 +174,5 @@ def test_a_rule_that_breaks_a_law_is_reported(wrong, law, where):
         ps.spike("loss", window=4, recover=3, cooldown=1),
     ],
 )
-def test_the_rules_of_the_library_obey_the_laws(rule):
+def test_correct_rules_obey_the_laws(rule):
     check_rule(rule)

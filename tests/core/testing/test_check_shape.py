@@ -291,6 +291,15 @@ def test_arguments_are_generated_from_their_annotations(registered):
     assert any("epoch" in period for period in drawn)
 
 
+def test_drawn_stages_that_are_longer_than_the_run_are_drawn_again():
+    drawn = st.sampled_from(["60%", "30%"])
+
+    def two_stages(first: DurationLike, second: DurationLike) -> Schedule:
+        return ps.warmup(first) >> ps.linear(over=second)
+
+    check_shape(two_stages, arguments={"first": drawn, "second": drawn}, examples=9)
+
+
 def test_arguments_without_an_annotation_use_a_user_strategy():
     def painted(colour: bytes) -> Correct:
         return replace(Correct(), period=Duration.of(len(colour)))

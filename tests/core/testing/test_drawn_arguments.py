@@ -80,6 +80,7 @@ def test_levels_are_multiples_absolute_values_and_sums_or_multiples_alone():
     sums = [one for one in all_drawn(levels()) if not isinstance(one, float | Absolute)]
     assert {one.offset > 0 for one in sums} == {True, False}
     assert any(one.offset == 1e30 for one in sums)
+    assert any(one.factor == 1e30 != one.offset for one in sums)
 
 
 def test_lengths_are_in_each_unit_and_only_a_stage_is_given_by_its_end():
