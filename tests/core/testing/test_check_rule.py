@@ -176,3 +176,11 @@ class DependsOnBase(Correct):
 )
 def test_correct_rules_obey_the_laws(rule):
     check_rule(rule)
+
+
+def test_text_that_reads_back_as_another_rule_is_reported(monkeypatch):
+    rule = ps.plateau("loss", patience=1)
+    monkeypatch.setattr(type(rule), "__str__", lambda one: f"plateau(patience={one.patience + 1})")
+
+    with pytest.raises(BrokenLaw, match="text reads back as an equal rule"):
+        check_rule(rule)
