@@ -163,9 +163,19 @@ class DependsOnBase(Correct):
         return max(value * 0.5**state.worse, 0.01 * base) if state.worse else value
 
 
+class RefusesNan(Correct):
+    """Correct: it raises an error of paramsched for a metric that is not finite."""
+
+    def observe(self, state, value):
+        if not abs(value) < float("inf"):
+            raise ps.InvalidArgument("observe(…)", "not finite")
+        return super().observe(state, value)
+
+
 @pytest.mark.parametrize(
     "rule",
     [
+        RefusesNan(),
         DependsOnBase(),
         ps.plateau("loss", patience=1),
         ps.plateau("loss", mode="max", min=0.1),

@@ -201,6 +201,20 @@ def test_a_schedule_is_evaluated_near_its_breakpoints_across_the_run_and_after_i
         assert sizes == [first.size // 3, first.size - first.size // 3]
 
 
+def test_breakpoints_are_read_in_the_run_and_at_most_to_update_5000():
+    ends = []
+
+    class Recording(Correct):
+        def breakpoints(self, until=None):
+            ends.append(until)
+            return (0, 30)
+
+    for total in (900, 20_000):
+        check_shape(Recording(), ps.Calendar(total=total), arrays=())
+
+    assert [*dict.fromkeys(ends)] == [900, 5000]
+
+
 @pytest.fixture
 def registered():
     """A shape registered for one test."""
