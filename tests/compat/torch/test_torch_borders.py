@@ -1,6 +1,7 @@
 """Programs at the border of a rule have the values of torch: exact limits, nested compositions, changed options."""
 
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,41 @@ def test_a_scheduler_of_the_user_in_a_chain_does_not_scale_the_values_before_a_z
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert values(Kept) == values() == [0.0, 0.0, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("of_object", [True, False])
+def test_a_chain_reports_what_a_step_of_the_user_wrote(of_object):
+    class Bounded(OURS.StepLR):
+        def step(self, epoch=None):
+            super().step(epoch)
+            for group in self.optimizer.param_groups:
+                group["lr"] = max(group["lr"], 0.3)
+
+    optimizer = optimizer_of(1.0)
+    last = (OURS.StepLR if of_object else Bounded)(optimizer, 1, gamma=0.5)
+    if of_object:
+        last.step = partial(Bounded.step, Bounded(optimizer, 1, gamma=0.5))
+    chain = OURS.ChainedScheduler([OURS.ConstantLR(optimizer, 1.0), last])
+
+    for _ in range(3):
+        chain.step()
+
+    assert chain.get_last_lr() == [group["lr"] for group in optimizer.param_groups] == [0.3]
+
+
+def test_a_scheduler_of_the_user_whose_factors_are_unknown_keeps_the_values_before_a_zero():
+    class Half(OURS.MultiplicativeLR):
+        def get_lr(self):
+            return [group["lr"] * 0.5 for group in self.optimizer.param_groups]
+
+    optimizer = optimizer_of(1.0, 0.4)
+    first = OURS.ConstantLR(optimizer, 0.0, 2)
+    chain = OURS.ChainedScheduler([first, Half(optimizer, lambda t: 1.0)])
+
+    for _ in range(2):
+        chain.step()
+
+    assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.2]
 
 
 @pytest.mark.parametrize("epoch", [2, 2.0, np.int64(2), np.float32(2)])

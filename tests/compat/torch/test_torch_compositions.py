@@ -3,7 +3,9 @@
 import warnings
 
 import pytest
+import torch
 
+from support.tables import table
 from support.torch_cases import OURS, PEER, optimizer_with, quiet_step, rates_of
 
 
@@ -77,3 +79,40 @@ def test_an_epoch_of_swalr_after_an_external_write_is_on_the_line_through_the_wr
         scheduler.step(epoch)
 
     assert rates_of(optimizer) == pytest.approx([0.05 + (0.3 - 0.05) * (1 - epoch / 10) / (1 - 4 / 10)])
+
+
+@table(
+    "other",
+    [
+        lambda o: OURS.MultiplicativeLR(o, lambda t: 0.5),
+        lambda o: OURS.ExponentialLR(o, 0.5),
+        lambda o: OURS.CosineAnnealingLR(o, 10),
+        lambda o: OURS.LinearLR(o, 0.1, 1.0, 5),
+    ],
+)
+@pytest.mark.parametrize("is_last", [False, True])
+@pytest.mark.parametrize("is_tensor", [False, True])
+def test_after_a_factor_of_0_the_value_has_all_factors_of_the_other_members(other, is_last, is_tensor):
+    def built(*, zero):
+        rates = [torch.tensor(rate, dtype=torch.float64) if is_tensor else rate for rate in (1.0, 0.4)]
+        optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": rate} for rate in rates], lr=1.0)
+        members = [OURS.ConstantLR(optimizer, 0.0 if zero else 1.0, 3)]
+        members.insert(0 if is_last else 1, other(optimizer))
+        return optimizer, OURS.ChainedScheduler(members)
+
+    for resumed_at in range(5):
+        plain, expected = built(zero=False)
+        optimizer, chain = built(zero=True)
+        if resumed_at == 4:
+            quiet_step(chain, 2)
+            quiet_step(chain, 0)
+        for step in range(6):
+            if step == resumed_at:
+                saved, state = chain.state_dict(), optimizer.state_dict()
+                optimizer, chain = built(zero=True)
+                optimizer.load_state_dict(state)
+                chain.load_state_dict(saved)
+            quiet_step(chain)
+            quiet_step(expected)
+            factor = 0.0 if step < 2 else 1.0
+            assert rates_of(optimizer) == pytest.approx([factor * rate for rate in rates_of(plain)], rel=1e-12)

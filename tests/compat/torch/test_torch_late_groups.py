@@ -241,3 +241,15 @@ def test_both_compositions_include_a_late_group():
             quiet_step(scheduler)
             first, late = rates_of(optimizer)
             assert late == pytest.approx(first / 10, rel=1e-12)
+
+
+def test_every_member_reports_a_late_group_before_its_stage_begins():
+    optimizer = optimizer_with([1.0])
+    members = [OURS.LinearLR(optimizer, 0.1, 1.0, 4), OURS.CosineAnnealingLR(optimizer, 10)]
+    scheduler = OURS.SequentialLR(optimizer, members, [4])
+    quiet_step(scheduler)
+    add_group(optimizer, 0.2)
+
+    quiet_step(scheduler)
+
+    assert [len(one.get_last_lr()) for one in (scheduler, *members)] == [2, 2, 2]

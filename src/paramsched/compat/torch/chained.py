@@ -3,6 +3,7 @@
 A member may also be one of torch's schedulers or a user's; its attributes determine what it supports.
 """
 
+import math
 import warnings
 from abc import abstractmethod
 from bisect import bisect_right
@@ -137,6 +138,7 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
         self._adopt(first, schedulers, verbose, bases_in="lr")
         self.last_epoch = max(getattr(self._schedulers[0], "last_epoch", 0), 0)
         self._mark_members()
+        self._begin_lost()
         self._last_lr = group_fields.group_values(first)
         self._constructed = snapshot_fields(first)
 
@@ -148,6 +150,16 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
         self._tracks_lost = len(leaves) > 1 and any(
             isinstance(leaf, RuleLR) and leaf._may_reach_zero for leaf in leaves
         )
+
+    def _begin_lost(self) -> None:
+        """Set the values from before a factor of 0 at epoch 0: base times the first factors of the other members."""
+        begun = [leaf for leaf in leaf_schedulers(self) if isinstance(leaf, RuleLR) and leaf.last_epoch == 0]
+        for leaf in begun:
+            if leaf._in_a_chain and leaf._before_zero is not None:
+                # The factors of the other members do not change a 0, so the closed form would ignore them.
+                leaf._only_writer = False
+                firsts = math.prod(other.shares_at(0)[0] or 1.0 for other in begun if other is not leaf)
+                leaf._before_zero = [base * firsts for base in as_floats(leaf.base_lrs)]
 
     def _seek_members(self, epoch: int) -> None:
         # Step from the start, because each member acts on the values of the previous one.
@@ -354,6 +366,8 @@ def _begin_here(scheduler: Any) -> None:
     else:
         for member in scheduler._schedulers:
             _begin_here(member)
+        if issubclass(type(scheduler), ChainedScheduler):
+            scheduler._begin_lost()
     scheduler._last_lr = group_fields.group_values(scheduler.optimizer)
 
 

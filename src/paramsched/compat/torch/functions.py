@@ -159,6 +159,4 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         return self._in_group_types(self._values_at(self.last_epoch))
 
     def _last_factors(self) -> list[float]:
-        groups = len(self.optimizer.param_groups)
-        found = as_floats(self._step_factors) or [1.0]
-        return found if len(found) == groups else found * groups
+        return as_floats(self._step_factors) or super()._last_factors()
