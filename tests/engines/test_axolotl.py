@@ -55,7 +55,8 @@ def trainer(epochs=3.0, steps=30, world=1):
         train_batch_size=4,
         world_size=world,
     )
-    return SimpleNamespace(args=args)
+    callbacks = []
+    return SimpleNamespace(args=args, callbacks=callbacks, add_callback=callbacks.append)
 
 
 def optimizer():
@@ -105,6 +106,18 @@ def test_epochs_are_unknown_unless_the_run_is_a_number_of_whole_epochs(axolotl, 
         MissingFact, match=r'not a number of whole epochs. Use lengths in updates or percent, such as "1'
     ):
         axolotl.PlanPlugin().create_lr_scheduler(cfg, trainer(epochs, steps), optimizer(), steps)
+
+
+def test_a_checkpoint_without_a_state_of_the_plan_continues_at_the_update_of_the_trainer(axolotl):
+    run, made = trainer(), optimizer()
+    scheduler = axolotl.PlanPlugin().create_lr_scheduler(DictDefault(paramsched_plan=PLAN), run, made, 30)
+    whole = used(made, 30)
+    scheduler.seek(0)
+
+    for callback in run.callbacks:
+        callback.on_train_begin(run.args, SimpleNamespace(global_step=12), None)
+
+    assert used(made, 18) == whole[12:]
 
 
 @pytest.mark.parametrize(("epochs", "steps"), [(2.5, 25), (1.0, 10)])

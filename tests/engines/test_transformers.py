@@ -50,6 +50,33 @@ def test_a_run_in_tokens_resumes_from_a_checkpoint(tmp_path: Path, check_resumed
     check_resumed("Hugging Face Trainer", used + used_too, in_one(used, used_too), 15)
 
 
+@pytest.mark.parametrize(
+    ("clock", "lost"), [("updates", "scheduler.pt"), ("updates", "optimizer.pt"), ("tokens", "scheduler.pt")]
+)
+def test_a_checkpoint_without_a_state_of_the_plan_continues_at_the_update_of_the_trainer(
+    clock: str, lost: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    case = Case("transformers", 4, clock=clock)
+    args = runs.arguments(str(tmp_path), case, save_strategy="epoch")
+    first, used = runs.trainer_of(case, args, 15, callbacks=[Stop()])
+    first.train()
+    (tmp_path / f"checkpoint-{len(used)}" / lost).unlink()
+    again, used_too = runs.trainer_of(case, args, 15)
+
+    again.train(resume_from_checkpoint=True)
+
+    message = (
+        f"after update {len(used)} from a checkpoint without optimizer.pt or scheduler.pt, as with save_only_model"
+    )
+    assert message in caplog.text
+    if clock == "updates":
+        assert "continues at this update" in caplog.text
+        assert used_too == planned(15)[len(used) :]
+    else:
+        assert "the amount consumed so far is unknown" in caplog.text
+        assert used_too[0] == used[0]
+
+
 class Words(torch.utils.data.Dataset[Any]):
     """Rows of two tokens, of which every third is padding in its second half."""
 

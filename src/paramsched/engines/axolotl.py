@@ -21,7 +21,7 @@ from paramsched.core.runs.scheduler import Scheduler
 from paramsched.core.time import Calendar
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.engines.reporting import callbacks_on_demand
-from paramsched.engines.transformers import end_callback_class
+from paramsched.engines.transformers import end_callback_class, resume_callback_class
 from paramsched.errors import ConfigError, MissingFact
 
 _IGNORED: Final = (
@@ -101,6 +101,7 @@ class _AxolotlPlan:
         except MissingFact as error:
             instead = 'Use lengths in updates or percent, such as "100 steps" or "3%"'
             raise MissingFact(error.site, error.found, instead, fact=error.fact, example=error.example) from None
+        trainer.add_callback(resume_callback_class()(scheduler, "axolotl.PlanPlugin"))
         if options.stop:
             trainer.add_callback(end_callback_class()(scheduler, "axolotl.PlanPlugin", stop=True))
         return scheduler

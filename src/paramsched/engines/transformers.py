@@ -28,7 +28,7 @@ from paramsched.engines.planned_batches import PlannedBatches, refuse_other_batc
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
-from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.errors import InvalidArgument, MissingDependency, MissingFact
 
 __all__ = ["planned"]
 
@@ -133,7 +133,7 @@ def planned(
             if (batches := self._owner._paramsched_batches) is not None:
                 state.epoch = batches.passes
 
-    end_callback = end_callback_class()
+    end_callback, resume_callback = end_callback_class(), resume_callback_class()
 
     class Planned(trainer):  # type: ignore[valid-type,misc]  # the base class is known only at run time
         control: Any
@@ -188,6 +188,8 @@ def planned(
                 own = replace(options, calendar=None) if by_trainer else options
                 amounts = batch_amounts(self.accelerator, made, own, shards=_replicas(self))
                 self._paramsched_amounts = amounts
+                self.remove_callback(resume_callback)
+                self.add_callback(resume_callback(made, "transformers.planned"))  # before the batches begin
                 self.remove_callback(TokenRelay)
                 self.remove_callback(RunCallback)
                 self.add_callback(RunCallback(self, made))
@@ -279,6 +281,32 @@ def end_callback_class() -> type[Any]:
             self._ending.finish(self._call)
 
     return EndCallback
+
+
+@cache
+def resume_callback_class() -> type[Any]:
+    """Return the callback that continues a plan at the Trainer's update if the checkpoint has no state of the plan."""
+    from transformers import TrainerCallback
+
+    class ResumeCallback(TrainerCallback):  # type: ignore[misc]  # its type is Any
+        def __init__(self, scheduler: Scheduler, call: str) -> None:
+            self._scheduler, self._call = scheduler, call
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            # The Trainer restores neither state, and reports nothing, if one of the two files is missing.
+            if not state.global_step or self._scheduler.t:
+                return
+            try:
+                self._scheduler.seek(state.global_step)
+                outcome = "The plan continues at this update, with new states of the optimizer and of metric rules"
+            except MissingFact:  # a measured or reported amount
+                outcome = "The plan begins again, because the amount consumed so far is unknown"
+            self._scheduler._resume.processes.log(
+                "%s: the run continues after update %d from a checkpoint without optimizer.pt or scheduler.pt, as with "
+                "save_only_model. %s", self._call, state.global_step, outcome,
+            )  # fmt: skip
+
+    return ResumeCallback
 
 
 def _processes_of_one_batch(trainer: Any, *kinds: str) -> int:
