@@ -109,6 +109,12 @@ def test_every_style_follows_the_formulas_of_megatron(changes: dict[str, Any]) -
         scheduler.step(5)
 
 
+def test_an_integer_maximum_is_a_float_in_a_state() -> None:
+    scheduler = OptimizerParamScheduler(Optimizer({}), **COSINE | {"max_lr": 1})
+
+    assert type(scheduler.state_dict()["max_lr"]) is float
+
+
 @table("changes", RUNS)
 def test_bounds_and_multipliers_of_a_group_apply_to_it(changes: dict[str, Any]) -> None:
     bounds = {"max_lr": 0.5, "min_lr": 0.05, "start_wd": 0.3, "end_wd": 0.3 if "end_wd" not in changes else 0.4}
@@ -531,7 +537,9 @@ def test_a_state_restores_the_position() -> None:
     saved.step(25)
     scheduler = planned(plan, group)
 
-    scheduler.load_state_dict(saved.state_dict())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scheduler.load_state_dict(saved.state_dict())
 
     assert (scheduler.num_steps, group["lr"]) == (25, 0.75)
     assert saved.state_dict() == {"num_steps": 25, "plan": plan.text}

@@ -350,9 +350,9 @@ class OptimizerParamScheduler:
         return rows
 
     def _fraction(self, elapsed: float, length: float) -> float:
-        """Return the elapsed fraction of a length, from 0 to 1."""
+        """Return the elapsed fraction of a length, which is at most 1."""
         fraction = float(elapsed) / float(length)
-        if not 0.0 <= fraction <= 1.0:
+        if fraction < 0.0:
             raise _asserted("num_steps", self.num_steps, "it must not be negative", "Pass a smaller decrement to step")
         return fraction
 

@@ -47,7 +47,7 @@ def ramp_counts(value: Any) -> tuple[int, ...]:
 _SUFFIXES: Final = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
-def _tokens_and_sizes(value: Any) -> tuple[tuple[int, int], ...]:
+def _tokens_and_sizes(value: Any) -> list[tuple[int, int]]:
     """Return the pairs of a threshold in tokens and a batch size in `0:16 1M:32`, in the order of the thresholds."""
     parts = value if isinstance(value, (list, tuple)) else [value]
     entries = [entry for part in parts for entry in str(part).replace(",", " ").split()]
@@ -58,15 +58,15 @@ def _tokens_and_sizes(value: Any) -> tuple[tuple[int, int], ...]:
             text = f"expected TOKENS:BATCH_SIZE with a batch size of at least 1, got {short_json(entry)}"
             raise wrong_value(text, code=REFUSED_VALUE)
         found.append((numbers[0] or 0, numbers[1] or 0))
-    return tuple(sorted(found))
+    return sorted(found)
 
 
 def _suffixed_number(text: str) -> int | None:
     """Return the number of a text such as `2.4B`, rounded down; None if it is not a number of at least 0."""
     digits = text.strip().upper()
-    factor = _SUFFIXES.get(digits[-1:], 1)
-    number = value_of_words(digits.removesuffix(digits[-1:]) if factor > 1 else digits)
-    return int(number * factor) if is_plain_number(number) and number >= 0 else None
+    suffix = digits[-1:] if digits[-1:] in _SUFFIXES else ""
+    number = value_of_words(digits.removesuffix(suffix))
+    return int(number * _SUFFIXES.get(suffix, 1)) if is_plain_number(number) and number >= 0 else None
 
 
 class Counts(NamedTuple):
@@ -105,7 +105,7 @@ class MegatronArguments:
     weight_decay_incr_style: Literal["constant", "linear", "cosine"] = argument("constant")
     global_batch_size: int | None = argument(None, low=0, example=1024)
     rampup_batch_size: tuple[int, ...] | None = argument(None, parse=ramp_counts, example=[16, 8, 300_000])
-    step_batch_size_schedule: tuple[tuple[int, int], ...] | None = argument(
+    step_batch_size_schedule: list[tuple[int, int]] | None = argument(
         None, parse=_tokens_and_sizes, example="0:256 100B:512"
     )
     decrease_batch_size_if_needed: bool = argument(default=False)
@@ -138,7 +138,7 @@ class MegatronArguments:
     def batch_size_steps(self) -> list[tuple[int, int]]:
         """The batch sizes of `step_batch_size_schedule`, each with the consumed samples at which it begins.
 
-        >>> schedule = ((0, 16), (1_000_000, 32), (3_000_000, 64))
+        >>> schedule = [(0, 16), (1_000_000, 32), (3_000_000, 64)]
         >>> MegatronArguments(step_batch_size_schedule=schedule, seq_length=2048).batch_size_steps
         [(0, 16), (488, 32), (1464, 64)]
         """
