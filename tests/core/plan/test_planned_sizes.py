@@ -113,6 +113,14 @@ def test_a_size_below_1_is_named_by_its_update_on_every_clock(over):
         plan.resolve(ps.Calendar(sequence_length=8))
 
 
+def test_a_size_below_1_that_is_planned_by_time_is_named_by_its_update():
+    size = 'linear(10, 0, over="1000 s") >> constant(4)'
+    plan = plan_of(size, lr='linear(over="100k tokens")', clock={"batch_size": "seconds"})
+
+    with pytest.raises(PlanError, match="target batch_size: at update 950 it is 0;"):
+        ps.trace(plan, {"lr": 1.0}, ps.Calendar(total=2000, sequence_length=8, seconds_per_step=1.0))
+
+
 @table(
     ("clock", "advice"),
     [

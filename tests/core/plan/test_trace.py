@@ -203,7 +203,10 @@ def test_a_key_of_another_type_is_an_unknown_curve(optimizer, key):
     assert curves[refusal.value.instead.split("'")[1]].size == 4
 
 
-def test_control_characters_of_a_group_are_escaped():
-    shown = trace(Plan(lr=linear(), horizon=4), [{"lr": 0.1, "name": "he\x1b[31mad\nlr"}])
+def test_the_repr_is_short_and_escapes_control_characters():
+    groups = [{"lr": 0.1, "name": f"he\x1b[31mad\nlr {index}"} for index in range(19)]
 
-    assert repr(shown) == r"<Trace of 4 updates: lr[he\x1b[31mad\nlr]>"
+    lines = repr(trace(Plan(lr=linear(), horizon=4), groups)).split("\n")
+
+    assert lines[0].startswith(r"<Trace of 4 updates: lr[he\x1b[31mad\nlr 0], lr[he\x1b[31mad\nlr 1], ")
+    assert max(map(len, lines)) <= 100
