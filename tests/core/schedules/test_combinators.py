@@ -404,7 +404,7 @@ STAGES = warmup(5) >> take(step(3), 7) >> constant(0.5)
         (recurrence(rules.step(5, 0.5, begin=2, end=12), until=30), 14, (0, 2, 7, 12, 14)),
         (recurrence(rules.multistep([4, 10], 0.5, begin=1), until=30), 30, (0, 1, 5, 11, 30)),
         (recurrence(rules.multistep([2], 0.5, begin=1, end=5, by=3), until=30), 16, (0, 3, 6, 9, 12, 15, 16)),
-        (recurrence(rules.linear(0.0, begin=3, end=8), until=20), 20, (0, 3, 4, 5, 8, 20)),
+        (recurrence(rules.linear(0.0, begin=3, end=8), until=20), 20, (0, 3, 7, 8, 20)),
         (recurrence(rules.table([1.0, 1.0, 0.5])), 12, (0, 2, 12)),
         (recurrence(rules.step(70_000, 0.5)), 200_000, (0, 70_000, 140_000, 200_000)),
         (STAGES, 20, (0, 5, 8, 11, 12, 20)),

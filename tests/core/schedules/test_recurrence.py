@@ -412,3 +412,30 @@ def test_an_invalid_rule_is_rejected(build, said):
 
     assert said in str(refusal.value) or refusal.value.is_example
     assert refusal.value.instead
+
+
+@table(
+    ("rule", "expected"),
+    [
+        (rules.constant(0.9, over=4), (0, 4, 16)),
+        (rules.constant(0.5, over=4, begin=3), (0, 3, 7, 16)),
+        (rules.step(3, 0.9), (0, 3, 6, 9, 12, 15, 16)),
+        (rules.step(3, 0.9, begin=1), (0, 1, 4, 7, 10, 13, 16)),
+        (rules.multistep([2, 4, 5], 0.9), (0, 2, 4, 5, 16)),
+        (rules.linear(0.5, 1.0, over=5), (0, 5, 16)),
+        (rules.exponential(0.9), (0, 16)),
+        (rules.exponential(0.9, begin=2, end=9), (0, 2, 9, 16)),
+        (rules.polynomial(0.9, over=6), (0, 6, 16)),
+        (rules.anneal(0.1, 4, begin=3), (0, 3, 7, 16)),
+        (rules.anneal(0.1, 4, curves.cosine_wave(1.5)), (0, 4, 16)),
+        (rules.cosine(0.1, over=5), (0, 5, 10, 15, 16)),
+        (rules.cosine(0.1, over=4.5), (0, 5, 9, 14, 16)),
+        (rules.cosine_restarts([3, 5], [1, 0.9]), (0, 3, 8, 16)),
+        (rules.one_cycle(1.0, 10), (0, 2, 9, 16)),
+        (rules.one_cycle(1.0, 10, three_phase=True), (0, 2, 4, 9, 16)),
+        (rules.schedule(warmup(5) >> linear(over=4), begin=2), (0, 2, 7, 11, 16)),
+        (rules.table([1, 0.9, 1, 1, 0.8, 0.8, 0.8, 1]), (0, 1, 3, 6, 16)),
+    ],
+)
+def test_breakpoints_of_a_rule_are_the_ticks_at_which_its_formula_changes(rule, expected):
+    assert recurrence(rule).breakpoints(16) == expected

@@ -231,11 +231,20 @@ class Recurrence(Schedule):
             period = _period_of(rule)
             first = max(since // period - rule.begin - 1, 0)
             last = min(max(until // period - rule.begin, first), first + _MAX_UPDATES)
+            known = rule.breakpoints(first, last)
+            if known is not None:
+                yield from ((rule.begin + tick) * period for tick in known)
+                continue
             for begin in range(first, last + 1, _TICKS):  # block by block, because all ticks would take gigabytes
-                k = np.arange(max(begin - 1, first), min(begin + _TICKS, last + 1), dtype=np.float64)
+                k = np.arange(max(begin - 1, 0), min(begin + _TICKS, last + 1) + 1, dtype=np.float64)
                 found = rule.step_columns(k)
-                special = (found.e != 0) | (np.abs(np.diff(found.a, prepend=found.a[:1])) > 0.5 * np.abs(found.a))
-                yield from ((rule.begin + int(tick)) * period for tick in k[special])
+                moves = (found.a != 1) | (found.b != 0) | (found.c != 0) | (found.e != 0)
+                before, after = np.append(k[:1] == 0, moves[:-1]), np.append(moves[1:], True)
+                jumps = (found.e != 0) | (np.abs(np.diff(found.a, prepend=found.a[:1])) > 0.5 * np.abs(found.a))
+                # The second tick is not compared with the first, which sets where a rule begins.
+                special = moves & (~after | (jumps & (k != 1)))
+                starts = k[moves & ~before & after] - 1  # a movement starts from the value of the tick before
+                yield from ((rule.begin + int(tick)) * period for tick in (*k[special], *starts))
 
     def _resolve(self, span: Span) -> Schedule:
         """Convert the ticks of all rules to updates, and set `until` to the end of the span."""

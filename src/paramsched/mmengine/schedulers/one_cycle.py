@@ -8,7 +8,7 @@ import numpy as np
 
 from paramsched.core.dropins.group_fields import ParamGroup, set_entries
 from paramsched.core.feedback.base import Mode, ThresholdMode, improves_on
-from paramsched.core.schedules.rules.descents import one_cycle_values
+from paramsched.core.schedules.rules.descents import along_knots, one_cycle_knots
 from paramsched.mmengine.schedulers import optimizers
 from paramsched.mmengine.schedulers.base import RuleScheduler, print_or_log
 from paramsched.mmengine.schedulers.optimizers import OptimizerLike
@@ -61,9 +61,10 @@ class OneCycleParamScheduler(RuleScheduler):
                 f"Tried to step {self.last_step + 1} times. The specified number of total steps is {self.total_steps}. "
                 f"Pass an end of at most {self.total_steps}, or a larger total_steps"
             )
-        tick, shape = np.array([float(self.last_step)]), (self.pct_start, self.anneal_strategy, self.three_phase)
+        tick, shape = np.array([float(self.last_step)]), (self.pct_start, self.three_phase)
         ends = ((group["max_lr"], group["initial_lr"], group["min_lr"]) for group in self.optimizer.param_groups)
-        return [float(one_cycle_values(tick, self.total_steps, *three, *shape)[0]) for three in ends]
+        knots = (one_cycle_knots(self.total_steps, *three, *shape) for three in ends)
+        return [float(along_knots(tick, one, self.anneal_strategy)[0]) for one in knots]
 
     def _replay_for_group(self, index: int) -> None:
         self._write_arguments_of_group(index)

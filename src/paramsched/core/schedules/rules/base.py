@@ -94,6 +94,14 @@ class Rule(ABC):
         at = np.floor(k).astype(np.int64)
         return factors[at], offsets[at]
 
+    def breakpoints(self, first: int, last: int) -> Iterable[int] | None:
+        """Return the ticks from `first` to `last` at which the formula changes; None to find them by the coefficients.
+
+        Other ticks may be included.
+        """
+        del first, last
+        return None
+
     @property
     def has_absolute(self) -> bool:
         """True if the rule adds an absolute value, which does not scale with base."""

@@ -1,8 +1,9 @@
 """Rules that decay to a floor; and one cycle, in absolute values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from math import ceil
 from typing import ClassVar, Literal, TypeAlias, final
 
 import numpy as np
@@ -76,6 +77,10 @@ class CosineRule(ShareRule):
         into = k % (2 * n)
         return curves.cosine(np.minimum(into, 2 * n - into) / n)
 
+    def breakpoints(self, first: int, last: int) -> Iterable[int]:
+        n = self._half_wave
+        return () if n is None else (ceil(n * turn) for turn in range(int(first // n), int(last // n) + 1))
+
     @property
     def _half_wave(self) -> float | None:
         return self.over if self.over is not None or self.last is None else self.last + 1
@@ -132,6 +137,10 @@ class PolynomialRule(ShareRule):
         left = np.maximum((n or 0) - k, 0)
         scaled = (k > 0) & (k <= (n or 0))
         return power(np.where(scaled, left / (left + 1), 1.0), self.power)
+
+    def breakpoints(self, first: int, last: int) -> Iterable[int]:
+        n = self.last if self.over is None else self.over
+        return [] if n is None else [n]
 
 
 polynomial = rule(constructor("polynomial", PolynomialRule))
@@ -191,6 +200,9 @@ class CosineRestartsRule(Rule):
             towards_floor(out, moving, self.to)
             begin += period
         return with_top(out, self.base)
+
+    def breakpoints(self, first: int, last: int) -> Iterable[int]:
+        return map(ceil, accumulate(self.periods))
 
 
 cosine_restarts = rule(constructor("cosine_restarts", CosineRestartsRule))
@@ -256,11 +268,15 @@ class OneCycleRule(Rule):
             raise InvalidArgument("rules.one_cycle(…)", "over or end is required", write=f"{replace(self, over=1000)}")
 
     def step_columns(self, k: Floats) -> Coefficients:
-        values = one_cycle_values(
-            k, self.total, self.peak, self.peak / self.div, self.peak / self.div / self.final_div,
-            self.pct_start, self.anneal, self.three_phase,
-        )  # fmt: skip
-        return Coefficients.setting(0.0, values, k.size)
+        return Coefficients.setting(0.0, along_knots(k, self._knots, self.anneal), k.size)
+
+    def breakpoints(self, first: int, last: int) -> Iterable[int]:
+        return (ceil(tick) for tick, _ in self._knots)
+
+    @property
+    def _knots(self) -> list[tuple[float, float]]:
+        low = self.peak / self.div
+        return one_cycle_knots(self.total, self.peak, low, low / self.final_div, self.pct_start, self.three_phase)
 
     has_absolute = True
 
@@ -272,26 +288,18 @@ class OneCycleRule(Rule):
 one_cycle = rule(constructor("one_cycle", OneCycleRule))
 
 
-def one_cycle_values(
-    k: Floats,
-    total: int,
-    peak: float,
-    low: float,
-    floor: float,
-    pct_start: float,
-    anneal: str,
-    three_phase: bool,
-) -> Floats:
-    """Return the values of one cycle at the ticks `k`.
+def one_cycle_knots(
+    total: int, peak: float, low: float, floor: float, pct_start: float, three_phase: bool
+) -> list[tuple[float, float]]:
+    """Return the pairs (tick, value) at which the phases of one cycle begin and end.
 
     The phases end at the ticks pct_start * total - 1, with `three_phase` also 2 * pct_start * total - 2, and total - 1.
-    Empty phases are skipped.
     """
     up = float(pct_start * total) - 1
-    knots = [(0.0, low), (up, peak), (2 * up, low), (total - 1.0, floor)] if three_phase else [
-        (0.0, low), (up, peak), (total - 1.0, floor)
-    ]  # fmt: skip
-    return along_knots(k, knots, anneal)
+    knots = [(0.0, low), (up, peak), (total - 1.0, floor)]
+    if three_phase:
+        knots.insert(2, (2 * up, low))
+    return knots
 
 
 def along_knots(k: Floats, knots: Sequence[tuple[float, float]], anneal: str) -> Floats:

@@ -1,6 +1,7 @@
 """Rules that scale the value, anneal it to a level, or set it to a schedule."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, final
@@ -48,10 +49,16 @@ class ConstantRule(ShareRule):
     by: Clock = "update"
 
     def share(self, k: Floats) -> Floats:
-        end = self.over
-        if end is None:  # a rule of one tick never divides by the factor
-            end = None if self.last is None else max(self.last, 1)
-        return np.where(k < (np.inf if end is None else end), self.factor, 1.0)
+        return np.where(k < self._duration, self.factor, 1.0)
+
+    def breakpoints(self, first: int, last: int) -> Iterable[int]:
+        return [int(self._duration)] if self._duration <= last else []
+
+    @property
+    def _duration(self) -> float:
+        if self.over is not None:
+            return self.over
+        return math.inf if self.last is None else max(self.last, 1)  # a rule of one tick never divides by the factor
 
 
 constant = rule(constructor("constant", ConstantRule))
@@ -99,6 +106,10 @@ class LinearRule(ShareRule):
         scaled = (k > 0) & (k <= n) & (previous != 0)
         return np.where(k == 0, self.start, np.divide(factor, previous, out=np.ones_like(factor), where=scaled))
 
+    def breakpoints(self, first: int, last: int) -> Iterable[int]:
+        n = self.last if self.over is None else self.over
+        return [] if n is None else [n]
+
 
 linear = rule(constructor("linear", LinearRule))
 
@@ -130,6 +141,9 @@ class ExponentialRule(ShareRule):
 
     def ratio(self, k: Floats) -> Floats:
         return np.where(k > 0, self.gamma, 1.0)
+
+    def breakpoints(self, first: int, last: int) -> Iterable[int]:
+        return []
 
 
 exponential = rule(constructor("exponential", ExponentialRule))
@@ -164,6 +178,9 @@ class StepRule(ShareRule):
 
     def ratio(self, k: Floats) -> Floats:
         return np.where((k > 0) & (k % self.every == 0), self.gamma, 1.0)
+
+    def breakpoints(self, first: int, last: int) -> Iterable[int]:
+        return range(first // self.every * self.every, last + 1, self.every)
 
 
 step = rule(constructor("step", StepRule))
@@ -202,6 +219,9 @@ class MultiStepRule(ShareRule):
         for milestone in self.milestones:
             scale[k == milestone] *= self.gamma
         return scale
+
+    def breakpoints(self, first: int, last: int) -> Iterable[int]:
+        return self.milestones
 
 
 multistep = rule(constructor("multistep", MultiStepRule))
@@ -244,6 +264,9 @@ class AnnealRule(ShareRule):
         turning = (k > 0) & (not self.curve.monotone)
         return np.where(turning, self.share(k), 0.0)
 
+    def breakpoints(self, first: int, last: int) -> Iterable[int]:
+        return [self.over]
+
     def _along(self, curve: Callable[..., Any], k: Floats, first: float) -> Floats:
         """Evaluate the curve at the ticks `k`; return its exact end values before tick 0 and after tick `over`."""
         out = np.where((k <= 0) & (self.over > 0), first, 1.0 - first)
@@ -274,6 +297,9 @@ class ScheduleRule(Rule):
 
     def step_columns(self, k: Floats) -> Coefficients:
         return Coefficients.setting(*self.closed_form(k.astype(np.int64)), k.size)
+
+    def breakpoints(self, first: int, last: int) -> Iterable[int]:
+        return map(math.ceil, self.schedule._breakpoints_and_end(first, last))
 
     def closed_form(self, k: Floats) -> tuple[Floats, Floats]:
         value = columns(self.schedule, k)
