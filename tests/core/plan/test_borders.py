@@ -11,8 +11,8 @@ from paramsched.core.plan.optimizers import check_names, find_group, refuse_seve
 from paramsched.core.plan.plan import peers_plan
 from paramsched.core.plan.resolve import bind, uneven_unit
 from paramsched.core.plan.run_amounts import usual_size
-from paramsched.core.plan.value_ranges import ValueRange, first_outside
-from paramsched.errors import InvalidArgument
+from paramsched.core.plan.value_ranges import ValueRange, first_outside, with_floor
+from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from support.tables import table
 
 
@@ -178,3 +178,40 @@ def test_a_group_that_is_not_there_is_answered_with_the_nearest_or_with_how_to_n
         with pytest.raises(ps.errors.UnknownGroup) as refused:
             bind(ps.Plan(ps.Binding("lr", "cosine(over=5)", groups=selector)), groups)
         assert advice in str(refused.value), selector
+
+
+@table(
+    ("horizon", "total", "place"),
+    [("100 steps", None, 'horizon "100"'), (None, 100, "Calendar(total=…)")],
+)
+def test_a_missing_fact_of_the_length_of_a_run_names_where_that_is_written(horizon, total, place):
+    plan = ps.Plan(lr="linear()", clock="tokens", horizon=horizon)
+    with pytest.raises(MissingFact) as refusal:
+        plan.resolve(ps.Calendar(total=total))
+
+    assert str(refusal.value.site) == place
+
+
+def below_zero(update):
+    return -1.0
+
+
+@table(
+    ("schedule", "advice"),
+    [
+        (ps.constant(-0.5), "For example: clamp(constant(-0.5), low=0)"),
+        (ps.constant(-0.5) * ps.plateau("loss"), "Raise its lowest level to 0"),
+        (ps.from_function(below_zero), "Raise its lowest level to 0"),  # it has no text
+        (ps.parse(" >> ".join(["constant(-0.5, 10)"] * 6)), "Raise its lowest level to 0"),
+    ],
+)
+def test_the_advice_for_values_below_0_is_a_line_that_can_be_pasted_or_a_sentence(schedule, advice):
+    assert with_floor(schedule) == advice
+
+
+@table(("clock", "horizon"), [("updates", "10_000"), ("samples", '"10_000 samples"'), ("seconds", '"10_000 seconds"')])
+def test_the_advice_for_an_unknown_length_of_the_run_is_in_the_unit_of_the_clock(clock, horizon):
+    with pytest.raises(Unresolved) as refusal:
+        ps.Plan(lr="warmup(5) >> linear()", clock=clock).resolve(ps.Calendar(batch_size=4, seconds_per_step=1))
+
+    assert f"for example horizon={horizon}" in str(refusal.value)

@@ -20,6 +20,7 @@ SGD = [
     {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0, "name": "body"},
     {"lr": 0.2, "momentum": 0.8, "weight_decay": 0.1, "name": "head"},
 ]
+LONG = constant(0.5, 10) >> constant(0.25, 10) >> constant(0.125, 10) >> constant(0.5, 10) >> constant(0.75, 10)
 ADAM = [{"lr": 0.1, "betas": (0.9, 0.999), "eps": 1e-8}]
 
 
@@ -279,6 +280,7 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
         (lambda: resolve(cosine(), Calendar(deadline="in 1 h")), "only a Scheduler accepts a deadline"),
         (lambda: Plan(lr="cosin()"), 'did you mean "cosine"'),
         (lambda: Plan(cosine()), "not a Binding. Write Plan(lr=cosine())"),
+        (lambda: Plan(LONG), f"not a Binding. Write Plan(lr={LONG})"),  # in one line, which can be pasted
         (lambda: Plan("cosine()"), "not a Binding. Write Plan(lr='cosine()')"),
         (lambda: Plan({"lr": 0.1, "eps": 1.0}), "not a Binding. For example: Plan(lr=0.1, eps=1.0)"),
         (lambda: Plan({"lr@head": cosine()}), "Write Plan(Binding('lr', cosine(), groups='head'))"),
