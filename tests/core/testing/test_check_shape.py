@@ -209,10 +209,17 @@ def test_breakpoints_are_read_in_the_run_and_at_most_to_update_5000():
             ends.append(until)
             return (0, 30)
 
-    for total in (900, 20_000):
+    for total in (None, 900, 20_000):
         check_shape(Recording(), ps.Calendar(total=total), arrays=())
 
-    assert [*dict.fromkeys(ends)] == [900, 5000]
+    assert [*dict.fromkeys(ends)] == [1000, 900, 5000]
+
+
+def test_a_schedule_that_is_not_affine_obeys_the_other_laws():
+    shape = ps.clamp(ps.linear(1, 0), low=ps.absolute(0.05))
+
+    assert not shape.affine
+    check_shape(shape)
 
 
 @pytest.fixture
