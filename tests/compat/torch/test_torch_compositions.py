@@ -1,5 +1,7 @@
 """Compositions in compositions have the values of their formula at every epoch, and SWALR after an external write."""
 
+import copy
+import itertools
 import warnings
 
 import pytest
@@ -100,14 +102,17 @@ def test_after_a_factor_of_0_the_value_has_all_factors_of_the_other_members(othe
         members.insert(0 if is_last else 1, other(optimizer))
         return optimizer, OURS.ChainedScheduler(members)
 
-    for resumed_at in range(5):
+    for resumed_at, is_copied in itertools.product(range(5), (False, True)):
         plain, expected = built(zero=False)
         optimizer, chain = built(zero=True)
         if resumed_at == 4:
             quiet_step(chain, 2)
             quiet_step(chain, 0)
         for step in range(6):
-            if step == resumed_at:
+            if step == resumed_at and is_copied:
+                chain = copy.deepcopy(chain)
+                optimizer = chain.optimizer
+            elif step == resumed_at:
                 saved, state = chain.state_dict(), optimizer.state_dict()
                 optimizer, chain = built(zero=True)
                 optimizer.load_state_dict(state)

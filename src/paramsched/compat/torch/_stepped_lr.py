@@ -465,13 +465,24 @@ class RuleLR(SteppedLR):
         self._refresh_if_changed()
         return [self._engine.step_into(self.last_epoch)[0]] * len(self.optimizer.param_groups)
 
+    def _history(self) -> dict[str, Any]:
+        history = {} if self._only_writer else {RELATIVE: True}
+        return history if self._before_zero is None else history | {LOST: list(self._before_zero)}
+
+    def _take_history(self, state: dict[str, Any]) -> None:
+        self._before_zero, self._only_writer = state.pop(LOST, None), not state.pop(RELATIVE, False)
+
     def state_dict(self) -> dict[str, Any]:
-        state = super().state_dict() | ({} if self._only_writer else {RELATIVE: True})
-        return state if self._before_zero is None else state | {LOST: list(self._before_zero)}
+        return super().state_dict() | self._history()
 
     def _load_checked(self, state: dict[str, Any]) -> None:
-        self._before_zero, self._only_writer = state.pop(LOST, None), not state.pop(RELATIVE, False)
+        self._take_history(state)
         super()._load_checked(state)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        own = dict(state)
+        self._take_history(own)
+        super().__setstate__(own)
 
 
 class CycleLR(SteppedLR):

@@ -409,9 +409,13 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     def _load_checked(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
+    def _history(self) -> dict[str, Any]:
+        """Return what the next step needs besides the attributes, by the keys of our states."""
+        return {}
+
     def __getstate__(self) -> dict[str, Any]:
         require_named_functions(self)
-        return self.__dict__ | self._own_methods
+        return self.__dict__ | self._own_methods | self._history()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({name: value for name, value in state.items() if name not in self._hooks})
@@ -430,7 +434,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         copied_object = type(self).__new__(type(self))
         memo[id(self)] = copied_object
-        copied_object.__setstate__(copy.deepcopy(self.__dict__ | self._own_methods, memo))
+        copied_object.__setstate__(copy.deepcopy(self.__dict__ | self._own_methods | self._history(), memo))
         copied_object._known_groups = copy.deepcopy(self._known_groups, memo)
         # The copied optimizer has made the same steps, but the wrapper of `step` was not copied.
         if hasattr(self.__dict__.get("optimizer"), "_opt_called"):
