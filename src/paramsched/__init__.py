@@ -89,6 +89,9 @@ def __getattr__(name: str) -> object:
             raise AttributeError(f"module 'paramsched' has no attribute {name!r}; it moved. Write {_MOVED[name]}")
         if name in ("plot", "draw", "figure"):
             raise AttributeError(f"module 'paramsched' has no attribute {name!r}. Write print(ps.show.figure(plan))")
+        if name in ("save", "write", "to_yaml"):
+            line = 'ps.dump(plan, "plan.yaml")'
+            raise AttributeError(f"module 'paramsched' has no attribute {name!r}. Write {line}")
         if name in ("lr_find", "lr_finder", "LRFinder", "LearningRateFinder"):
             raise AttributeError(
                 f"module 'paramsched' has no attribute {name!r}; for the range test use find_lr. For example: "

@@ -162,6 +162,10 @@ def test_a_command_of_another_name_gets_the_line_to_write(words, line):
     assert refused(2, *words).endswith(f'No such command "{words[0]}". Write {line}\n')
 
 
+def test_a_plan_without_a_command_gets_an_example():
+    assert refused(2, "my plan.yaml").endswith("For example: paramsched show 'my plan.yaml'\n")
+
+
 PLAN_COMMANDS = {
     "show": (),
     "check": (),

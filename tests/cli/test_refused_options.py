@@ -239,6 +239,7 @@ def test_the_advised_base_of_a_log_names_the_group_only_if_there_are_several(fol
     ("command", "line"),
     [
         ("audit log.csv plan.yaml", "--plan plan.yaml"),
+        ("audit plan.yaml log.csv", "Write paramsched audit log.csv --plan plan.yaml"),
         ("recipes --search bert", "recipes bert"),
         ("recipes --find=bert", "recipes bert"),
     ],

@@ -133,6 +133,12 @@ def test_a_syntax_error_is_the_sentence_of_the_parser_at_its_place(format, text)
         ("a: {b: 1\nc: 2\n", "2:2: YAML: expected ',' or '}', but got ':'. The { opens in line 1, column 4"),
         ("a: 'b\nc: 2\n", "3:1: YAML: found unexpected end of stream. The ' opens in line 1, column 4"),
         ('"a": 1\n b: 2', "2:3: YAML: mapping values are not allowed here"),
+        ("lr: cosine(to: 0.1)", "1:14: YAML: mapping values are not allowed here. Write lr: cosine(to=0.1)"),
+        ("lr: piecewise({0: 1})", "1:17: YAML: mapping values are not allowed here"),
+        (
+            "horizon:100\nlr: cosine()",
+            "2:3: YAML: mapping values are not allowed here. A space is missing after the colon. Write horizon: 100",
+        ),
     ],
 )
 def test_an_open_bracket_or_quote_has_its_place(text, line, tmp_path):

@@ -17,7 +17,7 @@ def optimizer():
     return torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))], lr=0.1)
 
 
-@table("name", ["lr", "weight_decay", "betas", "save", "to_yaml", "to_json", "trace", "step"])
+@table("name", ["lr", "weight_decay", "betas", "save", "total", "to_yaml", "to_json", "trace", "step"])
 def test_the_answer_is_a_line_that_works(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
@@ -54,6 +54,11 @@ def test_a_plan_is_read_by_load(name):
 def test_a_misspelled_name_has_the_nearest():
     with pytest.raises(AttributeError, match='did you mean "horizon"'):
         PLAN.horizn  # noqa: B018
+
+
+def test_the_package_has_no_save_and_names_dump():
+    with pytest.raises(AttributeError, match=r'Write ps.dump\(plan, "plan.yaml"\)$'):
+        ps.save  # noqa: B018
 
 
 def test_a_plan_has_no_items_and_names_the_trace():

@@ -221,7 +221,15 @@ def test_values_uses_the_field_and_group_names_of_a_trace():
 @table(
     ("arguments", "said"),
     [
-        ({"plan": 3}, "expected a plan, got int"),
+        (
+            {"plan": 3},
+            r'expected a plan, got int. Write "absolute\(3\)" for the value 3, or "constant\(3\)" for 3 × base$',
+        ),
+        ({"plan": "cosine()"}, r"is unknown. For example: ps.Scheduler\(optimizer, plan, total=10_000\)$"),
+        (
+            {"total": "9 epochs"},
+            r"For example: ps.Scheduler\(optimizer, plan, total='9 epochs', steps_per_epoch=100\)$",
+        ),
         ({"drive": "hand"}, "drive='hand'"),
         ({"on_change": "old"}, "unknown choice 'old'"),
         ({"on_change": {"lr": "newest"}}, "newest"),

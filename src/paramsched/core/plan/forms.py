@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, Final, TypeAlias, TypeGuard
 
 from paramsched.core.advice.calls import example_call
@@ -130,7 +131,20 @@ def plan_of(given: PlanLike, call: str) -> Plan:
     example = "ps.from_function(f)" if is_function else "ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
     example = "ps.show.simulate(scheduler, 100)" if hasattr(given, "step") and "show" in call else example
     instead = "Write >> between the stages" if isinstance(given, (list, tuple)) else f"For example: {example}"
+    if isinstance(given, (int, float)) and not isinstance(given, bool):
+        instead = _two_readings(str(given))
     raise InvalidArgument(f"{call}(…, plan={shown(given)})", f"expected a plan, got {type(given).__name__}", instead)
+
+
+def _two_readings(number: str) -> str:
+    """Return the advice for a number in place of a plan."""
+    try:
+        is_finite = isfinite(float(number))
+    except ValueError:  # such as "10k"
+        is_finite = False
+    if not is_finite:
+        return 'For example: "constant(1.0)", the base at every update'
+    return f'Write "absolute({number})" for the value {number}, or "constant({number})" for {number} × base'
 
 
 def _plan_of_line(text: str, call: str) -> Plan:
@@ -143,7 +157,7 @@ def _plan_of_line(text: str, call: str) -> Plan:
         call = example_call(SHAPES[word], word) if required_names(SHAPES[word]) else f"{word}()"
         found, instead = "the function needs brackets", f'Write "{call}"'
     elif re.fullmatch(r"[-+.\d][\w.+-]*", word):
-        found, instead = "expected a plan, got a number", 'For example: "constant(1.0)", the base at every update'
+        found, instead = "expected a plan, got a number", _two_readings(word)
     elif re.search(r">>|\*", word):
         return Plan(lr=word)
     else:

@@ -511,6 +511,7 @@ _MEANT: Final[Mapping[str, str]] = {
     **dict.fromkeys(("load", "from_file", "from_yaml"), _LOAD),
     **dict.fromkeys(("show", "draw"), "Write print(ps.show.figure(plan))"),
     **dict.fromkeys(("save", "dump", "write", "to_file"), 'Write ps.dump(plan, "plan.yaml")'),
+    **dict.fromkeys(("total", "steps", "length", "max_steps"), "Write plan.horizon"),
     "to_yaml": "Write ps.dump(plan)",
     "to_json": 'Write ps.dump(plan, format="json")',
     "to_toml": 'Write ps.dump(plan, format="toml")',
@@ -520,7 +521,7 @@ _MEANT: Final[Mapping[str, str]] = {
     "diff": "Write ps.diff(plan, other)",
     **dict.fromkeys(("step", "attach", "apply"), "Write ps.Scheduler(optimizer, plan)"),
 }
-"""What to write for the functions of the package that people try as methods of a plan."""
+"""What to write for attributes that people try on a plan, such as functions of the package as methods."""
 
 
 def _advice_for(name: str) -> str:

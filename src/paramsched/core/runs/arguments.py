@@ -19,7 +19,7 @@ from paramsched.core.scheduler.slots import LateGroups, bases_by_slot, slots_of
 from paramsched.core.scheduler.start import Request
 from paramsched.core.schedules import Schedule
 from paramsched.core.time.calendar import Calendar, Facts
-from paramsched.errors import InvalidArgument, InvalidTime, shown
+from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, shown
 
 Drive: TypeAlias = Literal["optimizer", "manual"]
 
@@ -121,7 +121,15 @@ def calendar_of_call(call: str, calendar: Any, given: Facts) -> Calendar:
         if isinstance(calendar, int) and not isinstance(calendar, bool) and calendar > 0:
             instead = f"Write calendar=ps.Calendar(total={calendar})"
         raise InvalidArgument(f"{call}(calendar={shown(calendar)})", "not a Calendar", instead)
-    return calendar if calendar is not None else Calendar(**given)
+    if calendar is not None:
+        return calendar
+    try:
+        return Calendar(**given)
+    except MissingFact as error:  # the caller passed facts to this call and has no Calendar
+        first = "ps.Scheduler(optimizer, plan, " if call == "Scheduler" else f"scheduler.{call}("
+        facts = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        instead = f"For example: {first}{facts}, {error.fact}={error.example})"
+        raise MissingFact(f"{call}(total=…)", error.found, instead, fact=error.fact, example=error.example) from None
 
 
 def unwrapped_optimizers(given: Mapping[Any, Any]) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
+from paramsched.core.base.problem import Advice, Option
 from paramsched.core.plan import Plan
+from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.forms import FORMS, PlanLike, PublishedPlan, is_path, is_plan_text, plan_of, published_plan
 from paramsched.core.plan.note import Note
 from paramsched.core.plan.optimizers import refuse_several_plans
@@ -17,7 +19,7 @@ from paramsched.core.scheduler.messages import WORLD, Processes
 from paramsched.core.scheduler.run_state import ResolvedPlan, with_horizon
 from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.core.time.deadline import DeadlineLike
-from paramsched.errors import ConfigError, InvalidArgument, MissingFact, PlanError, shown
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact, PlanError, Unresolved, shown
 
 if TYPE_CHECKING:
     from paramsched.core.files.plan_files import PlanText
@@ -289,11 +291,21 @@ class Resolver:
             return ResolvedPlan(plan, plan.resolve(facts, self.names), facts, note=note)
         except MissingFact as error:
             raise self._advised(error) from None
+        except Unresolved as error:
+            raise self._with_total(error) if plan.clock == UPDATES else error from None
+
+    def _with_total(self, error: Unresolved) -> Unresolved:
+        """Suggest `total`, because a plan that is one line of text has no horizon to add to."""
+        example = f"For example: {self.call or self._constructor}total=10_000)"
+        return error.changed(instead=Advice(Option("total", "10_000", python=example), is_example=True))
+
+    @property
+    def _constructor(self) -> str:
+        optimizers = '{"muon": muon, "adamw": adamw}' if self.names else "optimizer"
+        return f"ps.Scheduler({optimizers}, plan, "
 
     def _advised(self, error: MissingFact) -> MissingFact:
-        optimizers = '{"muon": muon, "adamw": adamw}' if self.names else "optimizer"
-        constructor = f"ps.Scheduler({optimizers}, plan, "
-        fact, found, call = f"{error.fact}={error.example}", error.found, self.call or constructor
+        fact, found, call = f"{error.fact}={error.example}", error.found, self.call or self._constructor
         if not self.call:
             later = f'{call}calendar="later"), and scheduler.set_facts({fact}) before the first update'
             found += f"; to pass it later, write {later}"

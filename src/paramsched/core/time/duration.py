@@ -424,7 +424,8 @@ _SPELLING_FIXES = (  # patterns of other spellings, each with its replacement
     (re.compile(rf"({_NUMBER_IN_TEXT})\s*(?:[gGb]|bn|billion)\s+(?=[A-Za-z])"), r"\1B "),
     (re.compile(rf"({_NUMBER_IN_TEXT})\s*(?:m|mn|million)\s+(?=[A-Za-z])"), r"\1M "),
     (re.compile(rf"({_NUMBER_IN_TEXT})\s*(?:thousand)\s+(?=[A-Za-z])"), r"\1k "),
-    (re.compile(rf"([A-Za-z]+)\s*[:=]?\s*({_NUMBER_IN_TEXT})"), r"\2 \1"),  # epochs 5
+    (re.compile(rf"({_NUMBER_IN_TEXT})\s*h\s*([0-5]?[0-9])\s*m?\Z", re.IGNORECASE), r"\1 h + \2 min"),  # 1h30
+    (re.compile(rf"\A([A-Za-z]+)\s*[:=]?\s*({_NUMBER_IN_TEXT})"), r"\2 \1"),  # epochs 5
     (re.compile(rf"({_NUMBER_IN_TEXT})\s*[-,:*.]\s*([A-Za-z]+)\.?"), r"\1 \2"),  # 5-epochs
     (re.compile(r"([A-Za-z%])\s*(?:,|and)?\s+(?=[0-9])"), r"\1 + "),  # 10 epochs 5 steps
 )

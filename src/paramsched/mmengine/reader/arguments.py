@@ -9,10 +9,12 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, Final
 
+from paramsched.core.advice.peer_words import advice_for_name
 from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, UNREADABLE
 from paramsched.core.base.diagnostic import ROOT, entry_path
 from paramsched.core.base.near_names import certain_name
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
+from paramsched.core.files.python_config.values import NeedsRunning
 from paramsched.core.files.schedule_text import user_class
 from paramsched.mmengine.reader.config_run import bare_class_name, refuse_unread
 from paramsched.mmengine.reader.row import CONVERTED, Arguments
@@ -28,6 +30,10 @@ SCOPES: Final = (
 
 FAMILIES: Final = {"ParamScheduler": None, "LR": "lr", "Momentum": "momentum"}
 """From the suffix of a class, its family, to the field that it schedules; None if `param_name` specifies the field."""
+
+_ENTRIES_OF_CONFIGS = frozenset(
+    ("_base_", "default_hooks", "lr_config", "optim_wrapper", "param_schedulers", "train_cfg", "train_dataloader")
+)
 
 _FAMILY_SUBJECTS = {"ParamScheduler": "the value", "LR": "the learning rate", "Momentum": "the momentum"}
 
@@ -190,11 +196,25 @@ def report_missing_schedulers(config: Mapping[str, Any], diagnostics: Diagnostic
             code=NOTHING_PLANNED,
         )
         return
+    if (script := _training_script(config)) is not None:
+        diagnostics.add(ROOT, *script, code=NOTHING_PLANNED)
+        return
     near = probably_meant("param_scheduler", map(str, config))
     found = "param_scheduler is missing from this config of MMEngine"
     found += f'; did you mean it by "{near}"?' if near else ""
     old = "; lr_config is the key of mmcv 1" if "lr_config" in config else ""
     diagnostics.add(ROOT, found + old, f"{EXAMPLE} as param_scheduler", code=NOTHING_PLANNED)
+
+
+def _training_script(config: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the problem and the advice for a script that calls functions; None if it has an entry of a config."""
+    calls = [one for one in config.values() if isinstance(one, NeedsRunning) and "(" in one.text]
+    if not calls or not _ENTRIES_OF_CONFIGS.isdisjoint(config):
+        return None
+    for one in reversed(calls):  # the last one usually combines the schedulers before it
+        if (known := advice_for_name(one.text.partition("(")[0])) is not None:
+            return f"this is a script, not a config; line {one.line}: {known[0]}", f"For example: lr: {known[1]}"
+    return "this is a script, not a config, and it is not run", 'For example: lr: warmup("5%") >> cosine()'
 
 
 def check_hook(config: Mapping[str, Any], schedulers: Any, diagnostics: DiagnosticCollector) -> None:

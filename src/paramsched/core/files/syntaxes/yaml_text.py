@@ -359,4 +359,26 @@ def _invalid_yaml(error: Any, text: str, source: str) -> ConfigError:
         if (opening in ("[", "{") and "flow" in error.context) or (opening in ("'", '"') and "quoted" in error.context):
             line, column = lines.of(context.index)
             instead = f"The {opening} opens in line {line}, column {column}"
+    elif said.startswith("mapping values"):
+        instead = _meant_colon(text, offset)
     return ConfigError(source, [lines.fault(min(offset, len(text)), f"YAML: {said}", instead)])
+
+
+def _meant_colon(text: str, offset: int) -> str:
+    r"""Return the advice for a colon at which no entry can begin: in a call, or after an entry without a space.
+
+    >>> _meant_colon("lr: cosine(to: 0.1)", 13), _meant_colon("horizon:100\nlr: cosine()", 14)
+    ('Write lr: cosine(to=0.1)', 'A space is missing after the colon. Write horizon: 100')
+    """
+    *before, line = text[:offset].splitlines() or [""]
+    if (entry := _ENTRY_WITH_CALL.fullmatch(line + text[offset:].partition("\n")[0])) and "(" in line:
+        call = _COLON_IN_CALL.sub(r"\1=", entry[2])
+        return f"Write {entry[1]}: {call}"
+    if before and (entry := _NO_SPACE.fullmatch(before[-1])):
+        return f"A space is missing after the colon. Write {entry[1]}: {entry[2]}"
+    return ""
+
+
+_ENTRY_WITH_CALL = re.compile(r"(\w+): +(\w+\([^{}\"'#:]*:[^{}\"'#]*\)) *")
+_COLON_IN_CALL = re.compile(r"([A-Za-z_]+) *: *")
+_NO_SPACE = re.compile(r"([A-Za-z_]\w*):([^\s:/\"'][^:#]*?) *")
