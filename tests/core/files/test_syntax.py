@@ -134,6 +134,7 @@ def test_a_syntax_error_is_the_sentence_of_the_parser_at_its_place(format, text)
         ("a: 'b\nc: 2\n", "3:1: YAML: found unexpected end of stream. The ' opens in line 1, column 4"),
         ('"a": 1\n b: 2', "2:3: YAML: mapping values are not allowed here"),
         ("lr: cosine(to: 0.1)", "1:14: YAML: mapping values are not allowed here. Write lr: cosine(to=0.1)"),
+        ("lr: LambdaLR(o, lambda t: 0.9 ** t)", "1:25: YAML: mapping values are not allowed here"),
         ("lr: piecewise({0: 1})", "1:17: YAML: mapping values are not allowed here"),
         (
             "horizon:100\nlr: cosine()",

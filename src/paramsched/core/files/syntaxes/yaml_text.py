@@ -373,12 +373,12 @@ def _meant_colon(text: str, offset: int) -> str:
     *before, line = text[:offset].splitlines() or [""]
     if (entry := _ENTRY_WITH_CALL.fullmatch(line + text[offset:].partition("\n")[0])) and "(" in line:
         call = _COLON_IN_CALL.sub(r"\1=", entry[2])
-        return f"Write {entry[1]}: {call}"
+        return "" if ":" in call else f"Write {entry[1]}: {call}"
     if before and (entry := _NO_SPACE.fullmatch(before[-1])):
         return f"A space is missing after the colon. Write {entry[1]}: {entry[2]}"
     return ""
 
 
 _ENTRY_WITH_CALL = re.compile(r"(\w+): +(\w+\([^{}\"'#:]*:[^{}\"'#]*\)) *")
-_COLON_IN_CALL = re.compile(r"([A-Za-z_]+) *: *")
+_COLON_IN_CALL = re.compile(r"([(,] *[A-Za-z_]+) *: *")  # not that of a lambda
 _NO_SPACE = re.compile(r"([A-Za-z_]\w*):([^\s:/\"'][^:#]*?) *")
