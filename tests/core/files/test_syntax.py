@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import tomllib
 
 import pytest
@@ -124,6 +125,29 @@ def test_a_syntax_error_is_the_sentence_of_the_parser_at_its_place(format, text)
 
     (fault,) = refusal.value.diagnostics
     assert (fault.found, (fault.line, fault.column)) == sentence_and_place(format, text)
+
+
+@table(
+    ("format", "text", "advice"),
+    [
+        ("toml", "lr = warmup(5) >> cosine()\n", "Write lr = 'warmup(5) >> cosine()'"),
+        ("toml", 'lr: "cosine()"\n', "Write lr = 'cosine()'"),
+        ("toml", "horizon = 100 epochs\nlr = 'cosine()'", "Write horizon = '100 epochs'"),
+        ("toml", """lr = "warmup("5%") >> cosine()" """, """Write lr = 'warmup("5%") >> cosine()'"""),
+        ("toml", "lr: 0.1\n", ""),
+        ("toml", "lr = it's\n", ""),
+        ("toml", "lr = [0.1\n", ""),
+        ("json", '{"lr": cosine(to=0.1, over=5), "horizon": 10}', 'Write "cosine(to=0.1, over=5)"'),
+        ("json", "{'lr': 1}", """Write " in place of each '"""),
+        ("json", '{"lr": 1, }', "Remove the comma in front of it" if sys.version_info < (3, 13) else "Remove it"),
+        ("json", '{"lr": 1', ""),
+    ],
+)
+def test_a_missing_quote_or_a_comma_too_many_has_advice(format, text, advice):
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(text, format)
+
+    assert refusal.value.diagnostics[0].advice == advice
 
 
 @table(

@@ -36,7 +36,8 @@ def read_json(text: str, source: str, *, plain: str | None = None) -> Any:
             parse_constant=lambda word: math.nan if word == "NaN" else math.inf,
         )
     except json.JSONDecodeError as error:
-        raise ConfigError(source, [TextLines(text).fault(error.pos, f"JSON: {error.msg}")]) from None
+        fault = TextLines(text).fault(error.pos, f"JSON: {error.msg}", _meant_json(text, error.pos))
+        raise ConfigError(source, [fault]) from None
     except RecursionError:
         raise nested_too_deep(text, source) from None
     refuse_many_values(data, source)
@@ -95,7 +96,8 @@ def read_toml(text: str, source: str) -> Any:
         lines, said = TextLines(text), str(error)
         place = _WHERE.search(said)  # tomllib has no attributes for it before Python 3.14
         offset = lines.offset_of(int(place[1]), int(place[2])) if place else len(text)
-        raise ConfigError(source, [lines.fault(offset, f"TOML: {said.partition(' (at ')[0]}")]) from None
+        fault = lines.fault(offset, f"TOML: {said.partition(' (at ')[0]}", _meant_toml(text, offset))
+        raise ConfigError(source, [fault]) from None
     except RecursionError:
         raise nested_too_deep(text, source) from None
     except ValueError as error:  # an integer of thousands of digits, or an invalid date
@@ -106,6 +108,41 @@ def read_toml(text: str, source: str) -> Any:
     refuse_many_values(data, source)
     return data
 
+
+def _meant_toml(text: str, offset: int) -> str:
+    """Return the advice for an entry with a colon, or with a text without quotes.
+
+    >>> _meant_toml("lr = cosine()", 5), _meant_toml("lr: 'cosine()'", 2)
+    ("Write lr = 'cosine()'", "Write lr = 'cosine()'")
+    """
+    line = text[text.rfind("\n", 0, offset) + 1 :].partition("\n")[0]
+    entry = _WRONG_ENTRY.fullmatch(line)
+    if entry is None:
+        return ""
+    value = entry[2][1:-1] if entry[2][0] == entry[2][-1] and entry[2][0] in "\"'" else entry[2]
+    return f"Write {entry[1]} = '{value}'" if "'" not in value else ""
+
+
+_WRONG_ENTRY = re.compile(r" *([A-Za-z_]\w*) *[=:] *((?:[\"'A-Za-z]|\d+ *[A-Za-z%])[^#]*?) *")
+
+
+def _meant_json(text: str, offset: int) -> str:
+    """Return the advice for a call without quotes, for single quotes, and for a comma after the last entry.
+
+    >>> _meant_json('{"lr": cosine()}', 7), _meant_json('{"lr": "cosine()",}', 18)
+    ('Write "cosine()"', 'Remove the comma in front of it')
+    """
+    rest = text[offset:]
+    if call := _CALL_IN_JSON.match(rest):
+        return f"Write {json.dumps(call[0])}"
+    if rest.startswith("'"):
+        return "Write \" in place of each '"
+    if re.match(r",\s*[}\]]", rest):  # the place that Python 3.13 names
+        return "Remove it"
+    return "Remove the comma in front of it" if rest[:1] in ("}", "]") and text[:offset].rstrip()[-1:] == "," else ""
+
+
+_CALL_IN_JSON = re.compile(r"[A-Za-z_]\w*\([^\"{}\n]*\)(?=\s*[,}\n])")
 
 _BLOCK = r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*"{3,5}|\'\'\'(?:[^\']|\'{1,2}(?!\'))*\'{3,5}'
 _IN_LINE = r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\''
