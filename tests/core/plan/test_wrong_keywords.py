@@ -34,6 +34,7 @@ def problem_of(line: str) -> str:
         ("Plan(warmup_steps=100)", "Plan(lr='warmup(100) >> cosine()')"),
         ("Plan(lr='cosine()', epochs=90)", "Plan(lr='cosine()', horizon='90 epochs')"),
         ("Plan(lr='cosine()', epochs='90 epochs')", "Plan(lr='cosine()', horizon='90 epochs')"),
+        ("Plan(lr='cosine()', epochs=0.5)", "Plan(lr='cosine()', horizon='0.5 epochs')"),
         ("Plan(lr='cosine()', total_steps=90)", "Plan(lr='cosine()', horizon=90)"),
         ("Plan(lr='cosine()', horizn=90)", "Plan(lr='cosine()', horizon=90)"),
         ("Plan(horizn=90)", "Plan(lr='cosine()', horizon=90)"),
