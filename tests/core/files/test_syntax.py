@@ -134,6 +134,7 @@ def test_a_syntax_error_is_the_sentence_of_the_parser_at_its_place(format, text)
         ("toml", 'lr: "cosine()"\n', "Write lr = 'cosine()'"),
         ("toml", "horizon = 100 epochs\nlr = 'cosine()'", "Write horizon = '100 epochs'"),
         ("toml", """lr = "warmup("5%") >> cosine()" """, """Write lr = 'warmup("5%") >> cosine()'"""),
+        ("toml", 'lr = "cosine()', "Write lr = 'cosine()'"),
         ("toml", "lr: 0.1\n", ""),
         ("toml", "lr = it's\n", ""),
         ("toml", "lr = [0.1\n", ""),

@@ -119,7 +119,7 @@ def _meant_toml(text: str, offset: int) -> str:
     entry = _WRONG_ENTRY.fullmatch(line)
     if entry is None:
         return ""
-    value = entry[2][1:-1] if entry[2][0] == entry[2][-1] and entry[2][0] in "\"'" else entry[2]
+    value = entry[2][1:].removesuffix(entry[2][0]) if entry[2][0] in "\"'" else entry[2]
     return f"Write {entry[1]} = '{value}'" if "'" not in value else ""
 
 
