@@ -177,3 +177,8 @@ def test_the_batch_size_without_powers_of_two():
 def test_a_wrong_batch_or_number_of_tokens_is_refused(arguments, message):
     with pytest.raises(InvalidArgument, match=message):
         batch_for_tokens(arguments[0], tokens=arguments[1])
+
+
+def test_a_product_that_no_float_holds_is_refused():
+    with pytest.raises(InvalidArgument, match=r"B/B₀ is too large"):
+        rescale({"lr": 1e308}, batch=(1, 100), rule="linear")
