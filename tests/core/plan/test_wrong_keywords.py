@@ -44,10 +44,9 @@ def problem_of(line: str) -> str:
             "Plan(Binding('lr', 'linear()', groups='head'), Binding('weight_decay', 'cosine()', groups='body'), "
             "lr='cosine()')",
         ),
-        ("Plan(lr='linear()', targets={'x': 2.0})", "Plan(Binding(Target('x', 2.0), 'cosine()'), lr='linear()')"),
         (
-            "Plan(lr='cosine()', targets={'x': {'initial': 2.0}})",
-            "Plan(Binding(Target('x', 2.0), 'cosine()'), lr='cosine()')",
+            "Plan(lr='cosine()', targets={'x': {'initial': 2.0, 'schedule': 'linear()'}})",
+            "Plan(Binding(Target('x', 2.0), 'linear()'), lr='cosine()')",
         ),
     ],
 )
@@ -68,6 +67,11 @@ def test_the_plan_that_was_meant_keeps_every_name_and_number(line, meant):
         ("Plan(lr='cosine()', steps_per_epoch=100)", "Plan(lr='cosine()')"),
         ("Plan(lr='cosine()', batch_size=100, clock='tokens')", "Plan(lr='cosine()', clock='tokens')"),
         ("Plan(lr='cosine(', epochs=3)", "Plan(lr='cosine(', horizon='3 epochs')"),
+        ("Plan(lr='linear()', targets={'x': 2.0})", "Plan(Binding(Target('x', 2.0), 'cosine()'), lr='linear()')"),
+        (
+            "Plan(lr='cosine()', targets={'x': {'initial': 2.0}})",
+            "Plan(Binding(Target('x', 2.0), 'cosine()'), lr='cosine()')",
+        ),
         (
             "Plan(lr='linear()', targets={'x': 'linear()'})",
             "Plan(Binding(Target('x', 1.0), 'linear()'), lr='linear()')",

@@ -61,7 +61,7 @@ def refuse_wrong_fields(
     kept: dict[str, Any] = {}
     nested: dict[str, Mapping[str, Any]] = {}  # the fields of groups
     written = [code(one) for one in given if isinstance(one, Binding)]
-    name = "lr"
+    name, invented = "lr", False
     for other in given:
         if isinstance(other, str) and other in KNOWN:  # Plan("lr", "cosine()")
             name = other
@@ -83,6 +83,7 @@ def refuse_wrong_fields(
                 kind = "initial" if isinstance(entry, (int, float)) else "schedule"
                 whole = entry if isinstance(entry, Mapping) else {kind: entry}
                 initial, line = whole.get("initial", 1.0), whole.get("schedule", "cosine()")
+                invented = invented or not {"initial", "schedule"} <= whole.keys()
                 written.append(f"Binding(Target({target!r}, {initial!r}), {code(line)})")
         elif is_warmup_length(name):
             kept["lr"] = f"warmup({value}) >> {kept.get('lr', fields.get('lr', 'cosine()'))}"
@@ -112,7 +113,7 @@ def refuse_wrong_fields(
         *(x for y in nested.values() for x in y.values()),
     ]
     given_text = " ".join(map(repr, [*map(code, given), *fields.items(), passed]))
-    is_promise = keeps_numbers(given_text, write) and all(map(is_line, lines))
+    is_promise = not invented and keeps_numbers(given_text, write) and all(map(is_line, lines))
     raise InvalidCall("Plan(…)", "; ".join(found), write=write, is_example=not is_promise)
 
 
