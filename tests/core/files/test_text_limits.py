@@ -1,5 +1,7 @@
 """The limits of a text: the largest text that is allowed is read, and one more is refused at its place."""
 
+import pickle
+
 import pytest
 
 from paramsched.core import files as config
@@ -139,10 +141,20 @@ def test_comments_are_found_outside_of_quotes(format, syntax, text, has):
     assert PlanText("plan", text, format, syntax).has_comments is has
 
 
-@pytest.mark.parametrize(("gap", "is_checkpoint"), [(244, True), (245, False)])
-def test_a_checkpoint_in_place_of_a_plan_is_called_one(tmp_path, gap, is_checkpoint):
+@table(
+    ("data", "is_checkpoint"),
+    [
+        (b"PK\x03\x04" + b"x" * 244 + b"data.pkl\n", True),
+        (b"PK\x03\x04" + b"x" * 245 + b"data.pkl\n", False),
+        (pickle.dumps({"lr": 0.1}, protocol=2), True),
+        (pickle.dumps({"lr": 0.1}, protocol=5), True),
+        (b"\x80\x01lr", False),
+        (b"lr\x80\x05", False),
+    ],
+)
+def test_a_checkpoint_in_place_of_a_plan_is_called_one(tmp_path, data, is_checkpoint):
     file = tmp_path / "a b.yaml"
-    file.write_bytes(b"PK\x03\x04" + b"x" * gap + b"data.pkl\n")
+    file.write_bytes(data)
 
     with pytest.raises(ConfigError) as refusal:
         config.load(file)
@@ -181,3 +193,12 @@ def test_entries_of_merged_mappings_count_as_values(mappings, is_read):
     else:
         with pytest.raises(ConfigError, match="more than 100,000 values"):
             read_peer_yaml(text, "")
+
+
+def test_tensors_in_place_of_a_plan_are_called_so(tmp_path):
+    header = b'{"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}'
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+
+    with pytest.raises(ConfigError, match="this is a file of safetensors, not a plan"):
+        config.load(file)

@@ -85,7 +85,10 @@ def read_bounded_text(file: Path) -> str:
         data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise ConfigError(str(file), [f"more than {MOST_BYTES:,} bytes; a plan is a short text"])
-    if data[:4] == b"PK\x03\x04" and b"data.pkl" in data[:256]:  # as torch.save begins
+    if data[3:8] == bytes(5) and data[8:9] == b"{":  # the size of the header that follows
+        raise ConfigError(str(file), [Diagnostic("", "this is a file of safetensors, not a plan")])
+    is_pickle = data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
+    if is_pickle or (data[:4] == b"PK\x03\x04" and b"data.pkl" in data[:256]):  # as torch.save begins
         command = f"paramsched resume {shlex.quote(str(file))} --plan plan.yaml"
         raise ConfigError(str(file), [Diagnostic("", "this is a checkpoint, not a plan", f"For example: {command}")])
     try:
