@@ -363,12 +363,10 @@ def _check_numbers_of_bases(context: click.Context, option: click.Parameter, giv
     return given
 
 
-base_option = click.option(
-    "--base",
-    "bases",
-    multiple=True,
-    callback=_check_numbers_of_bases,
-    metavar="VALUES",
+new_base_option = partial(
+    click.option, "--base", "bases", multiple=True, callback=_check_numbers_of_bases, metavar="VALUES"
+)
+base_option = new_base_option(
     help="Bases that schedules multiply: 0.1 (of lr), lr=0.1,weight_decay=1e-2, lr@head=0.01. By default 1.",
 )
 tolerance_option = click.option(

@@ -139,7 +139,7 @@ def test_a_syntax_error_is_the_sentence_of_the_parser_at_its_place(format, text)
         ("toml", "lr = it's\n", ""),
         ("toml", "lr = [0.1\n", ""),
         ("json", '{"lr": cosine(to=0.1, over=5), "horizon": 10}', 'Write "cosine(to=0.1, over=5)"'),
-        ("json", "{'lr': 1}", """Write " in place of each '"""),
+        ("json", "{'lr': 1}", """Use " in place of each '"""),
         ("json", '{"lr": 1, }', "Remove the comma in front of it" if sys.version_info < (3, 13) else "Remove it"),
         ("json", '{"lr": 1', ""),
     ],

@@ -177,7 +177,8 @@ def test_errors_in_a_plan_file_have_locations_and_the_optimizer_is_unchanged(tmp
 @table(
     ("given", "instead"),
     [
-        (None, "For example: ps.Plan("), (3, "For example: ps.Plan("), (torch.optim.SGD, "For example: ps.Plan("),
+        (None, "For example: ps.Plan("), (3, 'Write "absolute(3)" for the value 3, or "constant(3)"'),
+        (torch.optim.SGD, "For example: ps.Plan("),
         ([ps.warmup(2), ps.cosine()], "Write >> between"), (lambda t: t, "For example: ps.from_function("),
     ],
 )  # fmt: skip

@@ -137,7 +137,7 @@ BATCH_PLANNED = ps.Plan(
         (plan_of("cosine()"), {"factor": 1}, "integer of at least 2", "factor"),
         (ps.Plan(lr='cosine(over="9 tokens")', clock="tokens"), {}, "length of the run is unknown", "horizon="),
         (plan_of('constant(over="50%") >> linear(1.0, absolute(0.0))'), {}, "some levels are absolute", "multiples"),
-        (3, {}, "expected a plan, got int", "ps.Plan"),
+        (3, {}, "expected a plan, got int", "absolute(3)"),
     ],
 )
 def test_plans_that_the_method_does_not_cover_are_refused(plan, options, message, fix):

@@ -311,8 +311,10 @@ DOCUMENTS = [
      'per="100 updates") | PS104'),
     ('groups: {head: {lr: constant(0.5)}}\nlr: 1', '= ;; lr: constant() ;; lr of head: constant(0.5)'),
     ('groups: {head: 5}',
-     '1:10 $.groups.head expected fields and their schedules, got 5 | For example: {lr: cosine()} | PS105'),
-    ('groups: [1]', '1:9 $.groups [1] is a list, not groups by name | For example: {head: {lr: cosine()}} | PS105'),
+     '1:10 $.groups.head expected fields and their schedules, got 5 | For example: head: {lr: cosine()} | '
+     'PS105'),
+    ('groups: [1]', '1:9 $.groups [1] is a list, not groups by name | For example: groups: {head: {lr: cosine()}} | '
+     'PS105'),
     ("groups: {'[0]': {lr: 0.5}}\nlr: cosine()\nhorizon: 9",
      '1:22 $.groups["[0]"].lr 0.5: a number alone has two readings | Write absolute(0.5) for the value 0.5, or '
      'constant(0.5) for 0.5 × base | PS106'),
@@ -321,12 +323,13 @@ DOCUMENTS = [
      'PS103 lrr>lr'),
     ('targets: {t: {initial: 1, schedule: cosine()}}\nhorizon: 9', "= ;; ['t', 1.0]: cosine() ;; horizon=9"),
     ('targets: {t: {initial: 1}}',
-     '1:14 $.targets.t "schedule" is missing | For example: {initial: 1, schedule: cosine()} | PS104'),
+     '1:14 $.targets.t "schedule" is missing | For example: t: {initial: 1, schedule: cosine()} | PS104'),
     ('targets: {t: {initial: x, schedule: cosine(), z: 1}}',
      '1:47 $.targets.t.z a target has no "z"; expected … |  | PS103 ;; 1:24 $.targets.t.initial expected a '
      'number, got "x" | For example: 1.0 | PS105'),
     ('targets: {t: 5}',
-     '1:14 $.targets.t 5 is a number, not a target | For example: {initial: 5, schedule: cosine()} | PS105'),
+     '1:14 $.targets.t 5 is a number, not a target | For example: t: {initial: 5, schedule: cosine()} | '
+     'PS105'),
     ('targets: 5',
      '1:10 $.targets 5 is a number, not targets by name | For example: targets: {temperature: {initial: 1.0, '
      'schedule: cosine()}} | PS105'),
@@ -336,10 +339,12 @@ DOCUMENTS = [
     ('clock: 5\nlr: 1', '1:8 $.clock expected the name of a clock, got 5 | For example: tokens | PS105'),
     ('clock: {lr: samples}\nlr: 1', "= ;; lr: constant() ;; clock={'lr': 'samples'}"),
     ('note: 5\nlr: 1',
-     '1:7 $.note 5 is a number, not a mapping | For example: {who: ann, why: loss is flat} | PS105'),
-    ('note: x\nlr: 1', '1:7 $.note "x" is text, not a mapping | For example: {who: ann, why: loss is flat} | PS105'),
+     '1:7 $.note 5 is a number, not a mapping | For example: note: {who: ann, why: loss is flat} | PS105'),
+    ('note: x\nlr: 1',
+     '1:7 $.note "x" is text, not a mapping | For example: note: {who: ann, why: loss is flat} | PS105'),
     ('note: [a]\nlr: 1',
-     '1:7 $.note ["a"] is a list, not a mapping | For example: {who: ann, why: loss is flat} | PS105'),
+     '1:7 $.note ["a"] is a list, not a mapping | For example: note: {who: ann, why: loss is flat} | '
+     'PS105'),
     ('weight_decy: 1',
      '1:1 $.weight_decy "weight_decy" is not an optimizer field; did you mean "weight_decay"? | Write '
      'weight_decay: 1 | PS103 weight_decy>weight_decay'),
@@ -367,7 +372,7 @@ DOCUMENTS = [
      '1:1 $.horizn unknown field "horizn"; did you mean "horizon"? | Write horizon: 5 | PS103 horizn>horizon'),
     ('lr: {group: 5}',
      '1:1 $.lr schedules for single groups are written under groups | Move it into groups: group: {lr: 5} | PS103'),
-    ('groups: {}\nlr: 1', '1:9 $.groups it is empty | For example: {head: {lr: cosine()}} | PS108'),
+    ('groups: {}\nlr: 1', '1:9 $.groups it is empty | For example: groups: {head: {lr: cosine()}} | PS108'),
     ('targets: {}\nlr: 1',
      '1:10 $.targets it is empty | For example: targets: {temperature: {initial: 1.0, schedule: cosine()}} | PS108'),
     ('lr.head: 5',
@@ -449,15 +454,16 @@ DOCUMENTS = [
      '1:8 $.clock expected the name of a clock, got ["samples"] | For example: tokens | PS105'),
     ('note: {who: 5}\nlr: 1', '1:13 $.note.who expected a text, got 5 | Write "5" | PS105'),
     ('note: {a: [1]}\nlr: 1', '1:8 $.note.a unknown key "a" of a note; expected … |  | PS104'),
-    ('note: {}\nlr: 1', '1:7 $.note it is empty | For example: {who: ann, why: loss is flat} | PS108'),
+    ('note: {}\nlr: 1', '1:7 $.note it is empty | For example: note: {who: ann, why: loss is flat} | PS108'),
     ('lr: {cosine: {to: 0.1}, warmup: 5, x: 1}',
      '1:5 $.lr a schedule is a mapping of one name; found cosine, warmup, x | For example: cosine(to=0.1) | PS106'),
     ('groups: {head: {lr: 1, groups: {}}}',
      '1:24 $.groups.head.groups groups applies to the entire plan, so it must not be repeated | Move groups to '
      'the top level | PS104'),
     ('groups: {head: }',
-     '1:16 $.groups.head null is nothing, not fields and their schedules | For example: {lr: cosine()} | PS105'),
-    ('groups: {head: {}}', '1:16 $.groups.head it is empty | For example: {lr: cosine()} | PS108'),
+     '1:16 $.groups.head null is nothing, not fields and their schedules | For example: head: {lr: '
+     'cosine()} | PS105'),
+    ('groups: {head: {}}', '1:16 $.groups.head it is empty | For example: head: {lr: cosine()} | PS108'),
     ('groups: {5: {lr: 1}}', '= ;; lr of 5: constant()'),
     ("groups: {'[x]': {lr: 1}}", '= ;; lr of [x]: constant()'),
     ('groups: {head: {horizon: 5}}',
@@ -558,14 +564,16 @@ DOCUMENTS = [
      '1:1 $.groups expected a mapping from the names of groups, got [{"name": "head", "lr": 1}] | Write groups: '
      '{head: {lr: 1}} | PS105'),
     ('groups: [{lr: 1}]',
-     '1:9 $.groups [{"lr": 1}] is a list, not groups by name | For example: {head: {lr: cosine()}} | PS105'),
+     '1:9 $.groups [{"lr": 1}] is a list, not groups by name | For example: groups: {head: {lr: '
+     'cosine()}} | PS105'),
     ('groups: [{lr: 1}, {lr: 2}]',
-     '1:9 $.groups [{"lr": 1}, {"lr": 2}] is a list, not groups by name | For example: {head: {lr: cosine()}} | '
-     'PS105'),
-    ('groups: []', '1:9 $.groups [] is a list, not groups by name | For example: {head: {lr: cosine()}} | PS105'),
+     '1:9 $.groups [{"lr": 1}, {"lr": 2}] is a list, not groups by name | For example: groups: {head: '
+     '{lr: cosine()}} | PS105'),
+    ('groups: []',
+     '1:9 $.groups [] is a list, not groups by name | For example: groups: {head: {lr: cosine()}} | PS105'),
     ('groups: [{name: 5, lr: 1}]',
-     '1:9 $.groups [{"name": 5, "lr": 1}] is a list, not groups by name | For example: {head: {lr: cosine()}} | '
-     'PS105'),
+     '1:9 $.groups [{"name": 5, "lr": 1}] is a list, not groups by name | For example: groups: {head: '
+     '{lr: cosine()}} | PS105'),
     ('targets: [{name: t, initial: 1, schedule: 1}]',
      '1:10 $.targets [{"name": "t", "initial": 1, "schedule": 1}] is a list, not targets by name | For example: '
      'targets: {temperature: {initial: 1.0, schedule: cosine()}} | PS105'),
@@ -653,19 +661,26 @@ DOCUMENTS = [
     ("groups:\n  0: {lr: 1}\n  '[0]': {lr: constant(2)}",
      '3:11 $.groups["[0]"].lr lr of the same groups is scheduled at $.groups[0].lr too | Keep one | PS107'),
     ('groups:\n  head: true',
-     '2:9 $.groups.head true is a boolean, not fields and their schedules | For example: {lr: cosine()} | PS105'),
+     '2:9 $.groups.head true is a boolean, not fields and their schedules | For example: head: {lr: '
+     'cosine()} | PS105'),
     ('groups:\n  head: 5',
-     '2:3 $.groups.head expected fields and their schedules, got 5 | For example: {lr: cosine()} | PS105'),
+     '2:3 $.groups.head expected fields and their schedules, got 5 | For example: head: {lr: cosine()} | '
+     'PS105'),
     ('groups:\n  head: .inf',
-     '2:9 $.groups.head the number must be finite, got inf | For example: {lr: cosine()} | PS106'),
+     '2:9 $.groups.head the number must be finite, got inf | For example: head: {lr: cosine()} | PS106'),
     ('groups:\n  head: hello',
-     '2:3 $.groups.head expected fields and their schedules, got "hello" | For example: {lr: cosine()} | PS105'),
+     '2:3 $.groups.head expected fields and their schedules, got "hello" | For example: head: {lr: '
+     'cosine()} | PS105'),
     ('groups:\n  head: []',
-     '2:9 $.groups.head [] is a list, not fields and their schedules | For example: {lr: cosine()} | PS105'),
-    ('groups:\n  head: {}', '2:9 $.groups.head it is empty | For example: {lr: cosine()} | PS108'),
-    ('groups: {}', '1:9 $.groups it is empty | For example: {head: {lr: cosine()}} | PS108'),
-    ('groups: 5', '1:9 $.groups 5 is a number, not groups by name | For example: {head: {lr: cosine()}} | PS105'),
-    ('groups: .nan', '1:9 $.groups the number must be finite, got nan | For example: {head: {lr: cosine()}} | PS106'),
+     '2:9 $.groups.head [] is a list, not fields and their schedules | For example: head: {lr: cosine()} '
+     '| PS105'),
+    ('groups:\n  head: {}', '2:9 $.groups.head it is empty | For example: head: {lr: cosine()} | PS108'),
+    ('groups: {}', '1:9 $.groups it is empty | For example: groups: {head: {lr: cosine()}} | PS108'),
+    ('groups: 5', '1:9 $.groups 5 is a number, not groups by name | For example: groups: {head: {lr: cosine()}} | '
+     'PS105'),
+    ('groups: .nan',
+     '1:9 $.groups the number must be finite, got nan | For example: groups: {head: {lr: cosine()}} | '
+     'PS106'),
     ('groups: [{head: {lr: 1}}]',
      '1:1 $.groups expected a mapping from the names of groups, got [{"head": {"lr": 1}}] | Write groups: '
      '{head: {lr: 1}} | PS105'),
@@ -676,11 +691,14 @@ DOCUMENTS = [
      '1:1 $.groups expected a mapping from the names of groups, got [{"name": "head", "lr": 1, "params": "x"}] '
      '| Write groups: {head: {lr: 1}} | PS105'),
     ('groups: [head]',
-     '1:9 $.groups ["head"] is a list, not groups by name | For example: {head: {lr: cosine()}} | PS105'),
+     '1:9 $.groups ["head"] is a list, not groups by name | For example: groups: {head: {lr: cosine()}} | '
+     'PS105'),
     ('groups: [{head: 5}]',
-     '1:9 $.groups [{"head": 5}] is a list, not groups by name | For example: {head: {lr: cosine()}} | PS105'),
+     '1:9 $.groups [{"head": 5}] is a list, not groups by name | For example: groups: {head: {lr: '
+     'cosine()}} | PS105'),
     ('lr: 1\nnote: .inf',
-     '2:7 $.note the number must be finite, got inf | For example: {who: ann, why: loss is flat} | PS106'),
+     '2:7 $.note the number must be finite, got inf | For example: note: {who: ann, why: loss is flat} | '
+     'PS106'),
     ('lr: 1\nnote: {who: .inf}', '2:13 $.note.who the number must be finite, got inf | Put it in quotes | PS106'),
     ('lr: 1\nnote: {5: x}', '2:8 $.note[5] unknown key "5" of a note; expected … |  | PS104'),
     ('lr: 1\nnote: {who: null}', '2:13 $.note.who expected a text, got null | Write "null" | PS105'),
@@ -1005,25 +1023,33 @@ DOCUMENTS = [
     ('cosin()', '1:1 $ expected a plan, got "cosin()" | Write lr: cosine() | PS106'),
     ('5 cosine()', '1:1 $ expected a plan, got "5 cosine()" | Write lr: 5 * cosine() | PS106'),
     ('targets: {t: {schedule: 1}}',
-     '1:14 $.targets.t "initial" is missing | For example: {initial: 1.0, schedule: 1} | PS104'),
-    ('targets: {t: {}}', '1:14 $.targets.t it is empty | For example: {initial: 1.0, schedule: cosine()} | PS108'),
+     '1:14 $.targets.t "initial" is missing | For example: t: {initial: 1.0, schedule: 1} | PS104'),
+    ('targets: {t: {}}', '1:14 $.targets.t it is empty | For example: t: {initial: 1.0, schedule: cosine()} | PS108'),
     ('targets: {t: []}',
-     '1:14 $.targets.t [] is a list, not a target | For example: {initial: 1.0, schedule: cosine()} | PS105'),
+     '1:14 $.targets.t [] is a list, not a target | For example: t: {initial: 1.0, schedule: cosine()} | '
+     'PS105'),
     ('targets: {t: true}',
-     '1:14 $.targets.t true is a boolean, not a target | For example: {initial: 1.0, schedule: cosine()} | PS105'),
+     '1:14 $.targets.t true is a boolean, not a target | For example: t: {initial: 1.0, schedule: '
+     'cosine()} | PS105'),
     ('targets: {t: cosine()}',
-     '1:14 $.targets.t "cosine()" is text, not a target | For example: {initial: 1.0, schedule: cosine()} | PS105'),
+     '1:14 $.targets.t "cosine()" is text, not a target | For example: t: {initial: 1.0, schedule: '
+     'cosine()} | PS105'),
     ('targets: {t: x}',
-     '1:14 $.targets.t "x" is text, not a target | For example: {initial: 1.0, schedule: cosine()} | PS105'),
+     '1:14 $.targets.t "x" is text, not a target | For example: t: {initial: 1.0, schedule: cosine()} | '
+     'PS105'),
     ('targets: {t: .inf}',
-     '1:14 $.targets.t the number must be finite, got inf | For example: {initial: 1.0, schedule: cosine()} | PS106'),
+     '1:14 $.targets.t the number must be finite, got inf | For example: t: {initial: 1.0, schedule: '
+     'cosine()} | PS106'),
     ('targets: {t: 1e299}',
-     '1:14 $.targets.t 1e+299 is a number, not a target | For example: {initial: 1e+299, schedule: cosine()} | PS105'),
+     '1:14 $.targets.t 1e+299 is a number, not a target | For example: t: {initial: 1e+299, schedule: '
+     'cosine()} | PS105'),
     ('targets: {t: 1e300}',
-     '1:14 $.targets.t 1e+300 is a number, not a target | For example: {initial: 1e+300, schedule: cosine()} | PS105'),
+     '1:14 $.targets.t 1e+300 is a number, not a target | For example: t: {initial: 1e+300, schedule: '
+     'cosine()} | PS105'),
     ('targets: {5: 5}',
-     '1:11 $.targets[5] expected an identifier, got 5 | For example: target_5 | PS104 ;; 1:14 $.targets[5] 5 is '
-     'a number, not a target | For example: {initial: 5, schedule: cosine()} | PS105'),
+     '1:11 $.targets[5] expected an identifier, got 5 | For example: target_5 | PS104 ;; 1:14 '
+     '$.targets[5] 5 is a number, not a target | For example: target_5: {initial: 5, schedule: cosine()} '
+     '| PS105'),
     ('targets: {5: {initial: 1, schedule: 1}}',
      '1:11 $.targets[5] expected an identifier, got 5 | For example: target_5 | PS104'),
     ("targets: {'a b': {initial: 1, schedule: 1}}",
@@ -1053,15 +1079,15 @@ DOCUMENTS = [
      '1:15 $.targets.t.value a target has no "value"; did you mean "initial"? | Write initial: 1 | PS103 '
      'value>initial'),
     ('targets: {t: {x: 1}}',
-     '1:15 $.targets.t.x a target has no "x"; expected … |  | PS103 ;; 1:14 $.targets.t "initial" is missing | '
-     'For example: {initial: 1.0, schedule: cosine()} | PS104 ;; 1:14 $.targets.t "schedule" is missing | For '
-     'example: {initial: 1.0, schedule: cosine()} | PS104'),
+     '1:15 $.targets.t.x a target has no "x"; expected … |  | PS103 ;; 1:14 $.targets.t "initial" is '
+     'missing | For example: t: {initial: 1.0, schedule: cosine()} | PS104 ;; 1:14 $.targets.t "schedule" '
+     'is missing | For example: t: {initial: 1.0, schedule: cosine()} | PS104'),
     ('targets: {t: {initial: .inf}}',
-     '1:14 $.targets.t "schedule" is missing | For example: {initial: 1.0, schedule: cosine()} | PS104 ;; 1:24 '
-     '$.targets.t.initial the number must be finite, got inf | For example: 1 | PS106'),
+     '1:14 $.targets.t "schedule" is missing | For example: t: {initial: 1.0, schedule: cosine()} | PS104 '
+     ';; 1:24 $.targets.t.initial the number must be finite, got inf | For example: 1 | PS106'),
     ('targets: {t: {schedule: [.inf]}}',
-     '1:14 $.targets.t "initial" is missing | For example: {initial: 1.0, schedule: cosine()} | PS104 ;; 1:26 '
-     '$.targets.t.schedule[0] the number must be finite, got inf | For example: 1 | PS106'),
+     '1:14 $.targets.t "initial" is missing | For example: t: {initial: 1.0, schedule: cosine()} | PS104 '
+     ';; 1:26 $.targets.t.schedule[0] the number must be finite, got inf | For example: 1 | PS106'),
     ('[{lr: [.inf]}]', '1:1 $ expected a plan, got a list | For example: lr: cosine(to=0.1) | PS106'),
     ('lr: 1\nnote: {who: -.inf}', '2:13 $.note.who the number must be finite, got -inf | Put it in quotes | PS106'),
     ('targets: {t: {initial: 1, schedule: 1}, u: {initial: 2, schedule: cosine()}}',

@@ -369,5 +369,5 @@ def test_the_command_rejects_an_invalid_state(tmp_path):
     _, scheduler = changed((FIRST, 50), (SECOND, 10))
     shown = said(tmp_path, {**scheduler.state_dict(), "history": [[0, None, "no plan"]]})
 
-    assert shown.exit_code == 1
+    assert shown.exit_code == 2
     assert "the last plan of history differs" in shown.stderr

@@ -20,6 +20,7 @@ from paramsched.cli._options import (
     echo_lines,
     format_option,
     json_option,
+    new_base_option,
     offer_plans,
     plan_options,
 )
@@ -70,11 +71,7 @@ if TYPE_CHECKING:
     help="Plan to use if it differs from the checkpoint's: new, checkpoint or error. By default new. May be repeated "
     "with a field: lr=checkpoint.",
 )
-@click.option(
-    "--base",
-    "bases",
-    multiple=True,
-    metavar="VALUES",
+@new_base_option(
     help='Bases in the code, to resume with on_base="code": lr=5e-4, lr@head=5e-4. By default, those of CHECKPOINT.',
 )
 @click.option(

@@ -136,7 +136,7 @@ def _meant_json(text: str, offset: int) -> str:
     if call := _CALL_IN_JSON.match(rest):
         return f"Write {json.dumps(call[0])}"
     if rest.startswith("'"):
-        return "Write \" in place of each '"
+        return "Use \" in place of each '"
     if re.match(r",\s*[}\]]", rest):  # the place that Python 3.13 names
         return "Remove it"
     return "Remove the comma in front of it" if rest[:1] in ("}", "]") and text[:offset].rstrip()[-1:] == "," else ""
