@@ -163,12 +163,7 @@ NOT_PASTED = re.compile(
     r"|\bWrite (?:(?!For example|Write ).)*?(\d|…|\.\.\.|, or | in place of | instead of | for | without )"
 )
 """Text after "Write" that nobody can paste or nobody wrote: a sentence, a name to replace, an omission, a number."""
-TWO_READINGS = (
-    "a number alone has two readings",
-    "the base at every update",
-    "schedules are not compared",
-    "give the optimizers names",
-)
+TWO_READINGS = ("which has two readings", "schedules are not compared", "give the optimizers names")
 """Errors that show both readings after "Write", and one whose line contains a loop."""
 
 

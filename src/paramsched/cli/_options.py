@@ -40,6 +40,8 @@ from paramsched.errors import (
 )
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+PLAN_SUFFIXES: Final = (".yaml", ".yml", ".toml", ".json")
+"""The suffixes of plan files."""
 
 
 @final
@@ -615,7 +617,7 @@ class Command(click.Command):
             example = f"For example: {self.examples[0]}" if self.examples else ""
             raise WrongUsage("", error.format_message(), example, ctx=ctx) from None
         except click.UsageError as error:
-            plan = next((one for one in given[1:] + given[:1] if Path(one).suffix in _PLAN_SUFFIXES), None)
+            plan = next((one for one in given[1:] + given[:1] if Path(one).suffix in PLAN_SUFFIXES), None)
             takes_plan = any("--plan" in one.opts for one in self.get_params(ctx))
             if type(error) is not click.UsageError or plan is None or not takes_plan or "--plan" in given:
                 raise
@@ -741,9 +743,6 @@ _DOORS: Mapping[str, str] = {
 """A dict from each command to its door. A command without its door does not exist."""
 
 
-_PLAN_SUFFIXES: Final = (".yaml", ".yml", ".toml", ".json")
-
-
 class Commands(click.Group):
     """The group of all commands. `show` is the function `paramsched_show` of the file `commands/show.py`."""
 
@@ -766,7 +765,7 @@ class Commands(click.Group):
                 advice = f"Write {' '.join(['paramsched', *(one for one in args[1:2] if one in known), '--help'])}"
             elif args[0] in _COMMAND_ALIASES:
                 advice = f"Write {line_for_alias(args[0], args[1:])}"
-            elif Path(args[0]).suffix in _PLAN_SUFFIXES:
+            elif Path(args[0]).suffix in PLAN_SUFFIXES:
                 advice = f"For example: {shlex.join(['paramsched', 'show', *args])}"
             else:
                 advice = f"Known: {', '.join(known)}." if near is None else f'Did you mean "{near}"?'

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, final
 import click
 
 from paramsched.cli._options import (
+    PLAN_SUFFIXES,
     UNIT_FACTS,
     PlanOptions,
     WrongUsage,
@@ -209,7 +210,7 @@ def _loaded_text(given: str, options: PlanOptions) -> Loaded:
         name = near or closest(misspelled["name"], names) or "llama3-405b"
         raise WrongUsage(given, "no such file", f"Write {_RECIPE}{name}")
     if given.isidentifier() and given not in SHAPES:
-        for suffix in (".yaml", ".yml", ".toml", ".json"):
+        for suffix in PLAN_SUFFIXES:
             if os.path.isfile(given + suffix):  # noqa: PTH113  # as above
                 raise WrongUsage(given, "no such file", f"Write {given}{suffix}")
     diagnostics = DiagnosticCollector()

@@ -178,6 +178,7 @@ def test_errors_in_a_plan_file_have_locations_and_the_optimizer_is_unchanged(tmp
     ("given", "instead"),
     [
         (None, "For example: ps.Plan("), (3, 'Write "absolute(3)" for the value 3, or "constant(3)"'),
+        (10**5000, 'For example: "constant(1.0)"'), (float("nan"), 'For example: "constant(1.0)"'),
         (torch.optim.SGD, "For example: ps.Plan("),
         ([ps.warmup(2), ps.cosine()], "Write >> between"), (lambda t: t, "For example: ps.from_function("),
     ],

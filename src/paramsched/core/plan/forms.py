@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from math import isfinite
 from typing import Any, Final, TypeAlias, TypeGuard
 
@@ -12,6 +13,7 @@ from paramsched.core.base.params import required_names
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan.plan import Plan
 from paramsched.core.schedules import SHAPES, Schedule
+from paramsched.core.schedules.leaves import readings_of_number
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, shown
 
@@ -132,19 +134,16 @@ def plan_of(given: PlanLike, call: str) -> Plan:
     example = "ps.show.simulate(scheduler, 100)" if hasattr(given, "step") and "show" in call else example
     instead = "Write >> between the stages" if isinstance(given, (list, tuple)) else f"For example: {example}"
     if isinstance(given, (int, float)) and not isinstance(given, bool):
-        instead = _two_readings(str(given))
+        instead = _advice_for_number(given)
     raise InvalidArgument(f"{call}(…, plan={shown(given)})", f"expected a plan, got {type(given).__name__}", instead)
 
 
-def _two_readings(number: str) -> str:
-    """Return the advice for a number in place of a plan."""
-    try:
-        is_finite = isfinite(float(number))
-    except ValueError:  # such as "10k"
-        is_finite = False
-    if not is_finite:
-        return 'For example: "constant(1.0)", the base at every update'
-    return f'Write "absolute({number})" for the value {number}, or "constant({number})" for {number} × base'
+def _advice_for_number(number: float | str) -> str:
+    """Return the advice for a number in place of a plan, or for a text such as `10k`."""
+    with suppress(ValueError, OverflowError):
+        if isfinite(float(number)):
+            return readings_of_number(str(number), '"')
+    return 'For example: "constant(1.0)", the base at every update'
 
 
 def _plan_of_line(text: str, call: str) -> Plan:
@@ -157,7 +156,7 @@ def _plan_of_line(text: str, call: str) -> Plan:
         call = example_call(SHAPES[word], word) if required_names(SHAPES[word]) else f"{word}()"
         found, instead = "the function needs brackets", f'Write "{call}"'
     elif re.fullmatch(r"[-+.\d][\w.+-]*", word):
-        found, instead = "expected a plan, got a number", _two_readings(word)
+        found, instead = "expected a plan, got a number", _advice_for_number(word)
     elif re.search(r">>|\*", word):
         return Plan(lr=word)
     else:

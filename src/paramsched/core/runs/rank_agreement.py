@@ -106,7 +106,8 @@ class RankRecords:
             sizes = [len(group.get("params", ())) for group in self._groups]
             self._kind = f"{ranks.prefix}/{self._topic}/{len(sizes)}/{sum(sizes)}"
             self._start_next(store, own)
-            self._take_unmatched(store, own, place, record)
+            if self._start > 1:  # the first start has nothing to take, and asks the store for nothing
+                self._take_unmatched(store, own, place, record)
         while True:
             author, theirs = _parts_of(store.compare_set(self._key(place), "", f"{own}.{self._start} {record}"))
             other, _, start = author.partition(".")

@@ -235,9 +235,15 @@ def line_of(value: object, site: str | Callable[[], str]) -> Schedule:
         raise InvalidArgument(
             site() if callable(site) else site,
             "a number alone has two readings",
-            f"Write absolute({number}) for the value {number}, or constant({number}) for {number} × base",
+            readings_of_number(number),
         )
     return schedule
+
+
+def readings_of_number(number: str, quote: str = "") -> str:
+    """Return the advice for a number alone, which has two readings; `quote` encloses each line."""
+    lines = (f"{quote}{name}({number}){quote}" for name in ("absolute", "constant"))
+    return "Write {} for the value {number}, or {} for {number} × base".format(*lines, number=number)
 
 
 def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:

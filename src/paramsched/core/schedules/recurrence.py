@@ -231,9 +231,11 @@ class Recurrence(Schedule):
             period = _period_of(rule)
             first = max(since // period - rule.begin - 1, 0)
             last = min(max(until // period - rule.begin, first), first + _MAX_UPDATES)
+            if rule.last is not None:
+                last = min(last, rule.last)
             known = rule.breakpoints(first, last)
             if known is not None:
-                yield from ((rule.begin + tick) * period for tick in known)
+                yield from ((rule.begin + tick) * period for tick in known if tick <= last)
                 continue
             for begin in range(first, last + 1, _TICKS):  # block by block, because all ticks would take gigabytes
                 k = np.arange(max(begin - 1, 0), min(begin + _TICKS, last + 1) + 1, dtype=np.float64)

@@ -129,18 +129,21 @@ class PolynomialRule(ShareRule):
         return self.to
 
     def share(self, k: Floats) -> Floats:
-        n = self.last if self.over is None else self.over
+        n = self._length
         return power(np.maximum(n - k, 0) / n, self.power) if n else np.ones(k.shape)
 
     def ratio(self, k: Floats) -> Floats:
-        n = self.last if self.over is None else self.over
+        n = self._length
         left = np.maximum((n or 0) - k, 0)
         scaled = (k > 0) & (k <= (n or 0))
         return power(np.where(scaled, left / (left + 1), 1.0), self.power)
 
     def breakpoints(self, first: int, last: int) -> Iterable[int]:
-        n = self.last if self.over is None else self.over
-        return [] if n is None else [n]
+        return [] if self._length is None else [self._length]
+
+    @property
+    def _length(self) -> int | None:
+        return self.last if self.over is None else self.over
 
 
 polynomial = rule(constructor("polynomial", PolynomialRule))

@@ -91,13 +91,13 @@ class LinearRule(ShareRule):
     by: Clock = "update"
 
     def share(self, k: Floats) -> Floats:
-        n = self.last if self.over is None else self.over
+        n = self._length
         if not n:  # without an end the factor stays at `start`; with a length of 0 it is `to` at once
             return np.full(k.shape, self.to if self.over == 0 else self.start)
         return np.asarray(columns(linear_shape(self.start, self.to, n), k).factor, dtype=np.float64)
 
     def ratio(self, k: Floats) -> Floats:
-        n = self.last if self.over is None else self.over
+        n = self._length
         if not n:
             return np.where(k == 0, self.share(k), 1.0)
         factor, previous = (
@@ -107,8 +107,11 @@ class LinearRule(ShareRule):
         return np.where(k == 0, self.start, np.divide(factor, previous, out=np.ones_like(factor), where=scaled))
 
     def breakpoints(self, first: int, last: int) -> Iterable[int]:
-        n = self.last if self.over is None else self.over
-        return [] if n is None else [n]
+        return [] if self._length is None else [self._length]
+
+    @property
+    def _length(self) -> int | None:
+        return self.last if self.over is None else self.over
 
 
 linear = rule(constructor("linear", LinearRule))
