@@ -71,7 +71,8 @@ def test_the_last_update_ends_before_the_deadline_if_the_last_ones_were_not_slow
     for found in [one[job] for one in seen]:
         deadline = datetime.fromisoformat(found["deadline"]).timestamp()
         usual, last = statistics.median(found["durations"][-13:-4]), found["durations"][-4:]
-        excess = sum(max(0.0, duration - 1.5 * usual) for duration in last)
+        # No update can be known to be slower than usual before it ends; each of the last ones may be, by any amount.
+        excess = sum(max(0.0, duration - usual) for duration in last)
 
         assert (
             found["ended"] <= deadline + excess + 0.01  # rank 0 reads its clock a little later
