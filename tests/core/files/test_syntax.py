@@ -142,6 +142,10 @@ def test_a_syntax_error_is_the_sentence_of_the_parser_at_its_place(format, text)
         ("json", "{'lr': 1}", """Use " in place of each '"""),
         ("json", '{"lr": 1, }', "Remove the comma in front of it" if sys.version_info < (3, 13) else "Remove it"),
         ("json", '{"lr": 1', ""),
+        ("json", '{"lr": 1} // base', "JSON has no comments; YAML and TOML have. Remove it"),
+        ("json", '{"lr": 1, // base\n "horizon": 5}', "JSON has no comments; YAML and TOML have. Remove it"),
+        ("yaml", "lr: >> cosine()", "No stage precedes >>. Remove it"),
+        ("yaml", "lr: > >", ""),
     ],
 )
 def test_a_missing_quote_or_a_comma_too_many_has_advice(format, text, advice):

@@ -5,6 +5,7 @@ The answers are in `python_calls.yaml`. `PYTHONPATH=tests python tests/core/sche
 
 import re
 import warnings
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def names(call: str) -> dict[str, Any]:
     """Return what a call may use."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     plan = ps.Plan(lr="cosine()")
-    known = {"ps": ps, "np": np, "torch": torch, "optimizer": optimizer, "plan": plan}
+    known = {"ps": ps, "np": np, "torch": torch, "Fraction": Fraction, "optimizer": optimizer, "plan": plan}
     return known | {"scheduler": ps.Scheduler(optimizer, plan, total=9)} if "scheduler" in call else known
 
 

@@ -10,6 +10,7 @@ from paramsched.core.base.near_names import KNOWN, certain_name
 from paramsched.core.plan.binding import Binding
 from paramsched.core.schedules import Schedule
 from paramsched.core.time.calendar import Facts
+from paramsched.core.time.duration import Duration
 from paramsched.errors import InvalidArgument, InvalidCall, shown
 
 _ENTRIES = ("horizon", "clock")
@@ -55,6 +56,13 @@ def refuse_wrong_fields(
             return False
         return True
 
+    def is_length(value: str) -> bool:
+        try:
+            Duration.of(value)
+        except InvalidArgument:
+            return False
+        return True
+
     passed = horizon
     several = [one if isinstance(one, (list, tuple)) else [one] for one in bindings]
     given = [one for items in several for one in items]
@@ -68,6 +76,8 @@ def refuse_wrong_fields(
         elif isinstance(other, Mapping):
             kept |= {str(key): line for key, line in other.items() if not isinstance(line, Mapping)}
             nested |= {str(key): lines for key, lines in other.items() if isinstance(lines, Mapping)}
+        elif isinstance(other, str) and horizon is None and is_length(other):  # Plan({"lr": …}, "10 epochs")
+            horizon = other
         elif isinstance(other, (Schedule, str)):
             kept[name] = other
         elif isinstance(other, int) and not isinstance(other, bool) and horizon is None:  # Plan(cosine(), 100)

@@ -36,7 +36,8 @@ def read_json(text: str, source: str, *, plain: str | None = None) -> Any:
             parse_constant=lambda word: math.nan if word == "NaN" else math.inf,
         )
     except json.JSONDecodeError as error:
-        fault = TextLines(text).fault(error.pos, f"JSON: {error.msg}", _meant_json(text, error.pos))
+        instead = _meant_json(text, error.pos, may_have_comments=plain is not text)
+        fault = TextLines(text).fault(error.pos, f"JSON: {error.msg}", instead)
         raise ConfigError(source, [fault]) from None
     except RecursionError:
         raise nested_too_deep(text, source) from None
@@ -126,8 +127,8 @@ def _meant_toml(text: str, offset: int) -> str:
 _WRONG_ENTRY = re.compile(r" *([A-Za-z_]\w*) *[=:] *((?:[\"'A-Za-z]|\d+ *[A-Za-z%])[^#]*?) *")
 
 
-def _meant_json(text: str, offset: int) -> str:
-    """Return the advice for a call without quotes, for single quotes, and for a comma after the last entry.
+def _meant_json(text: str, offset: int, *, may_have_comments: bool = False) -> str:
+    """Return the advice for a call without quotes, single quotes, a comment, and a comma after the last entry.
 
     >>> _meant_json('{"lr": cosine()}', 7), _meant_json('{"lr": "cosine()",}', 18)
     ('Write "cosine()"', 'Remove the comma in front of it')
@@ -135,6 +136,8 @@ def _meant_json(text: str, offset: int) -> str:
     rest = text[offset:]
     if call := _CALL_IN_JSON.match(rest):
         return f"Write {json.dumps(call[0])}"
+    if rest.startswith(("//", "/*", "#")) and not may_have_comments:
+        return "JSON has no comments; YAML and TOML have. Remove it"
     if rest.startswith("'"):
         return "Use \" in place of each '"
     if re.match(r",\s*[}\]]", rest):  # the place that Python 3.13 names

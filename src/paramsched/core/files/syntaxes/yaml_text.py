@@ -354,7 +354,9 @@ def _invalid_yaml(error: Any, text: str, source: str) -> ConfigError:
         if "nesting depth" in said:  # the C library, which reads a line before it gives the first bracket
             return nested_too_deep(text, source)
     instead = ""
-    if context is not None:
+    if "indentation indicators" in said and text[offset - 1 : offset + 1] == ">>":
+        instead = "No stage precedes >>. Remove it"
+    elif context is not None:
         opening = text[context.index : context.index + 1]
         if (opening in ("[", "{") and "flow" in error.context) or (opening in ("'", '"') and "quoted" in error.context):
             line, column = lines.of(context.index)

@@ -188,6 +188,8 @@ def _leaf(
         return Text(f"{_decimal(Fraction(repr(float(value))))} steps"), Mend("leaf", (), ("steps",))
     if kind == "count" and isinstance(value, float) and value.is_integer():
         return Number(int(value), str(int(value)))
+    if kind in ("count", "length") and isinstance(value, Fraction) and value.denominator == 1:
+        return Number(int(value), str(int(value)))
     if kind == "list" and len(param.items) == 1 and fits(param.items[0], value):
         return List((node,))
     if kind in ("list", "pairs") and isinstance(value, (list, tuple)) and value:

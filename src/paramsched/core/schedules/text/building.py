@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias, final
 from paramsched.core.advice.calls import example_call, plain_builder
 from paramsched.core.advice.peer_words import advice_for_name, dashed_word_at, has_same_value
 from paramsched.core.base.advise import FIXED, GRAMMAR, Mend
-from paramsched.core.base.codes import WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.core.base.codes import SYNTAX, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.near_names import certain_name, joined_clauses, shortened_text
 from paramsched.core.base.node import NOWHERE, Call, Keyword, List, Node, Number, Place, Text, Value, Word
 from paramsched.core.base.params import Param, params_of, single_names, takes_any_keyword
@@ -103,10 +103,18 @@ class Builder:
         """Keep a problem with its corrections; without one, no line can be promised."""
         if place.begin is not None:
             error = error.at(self.text, place.begin, place.end or 0)
+        if [one.kind for one in mends] == ["leaf"] and self._is_slip(place):  # 10% without quotes, for a level
+            self.mends += mends
+            return
         self.found.append(error.changed(replace=self._swap(place, mends)))
         self.places.append(place if place.path else Place(self.path))
         self.mends += mends
         self.is_mended = self.is_mended and bool(mends)
+
+    def _is_slip(self, place: Place) -> bool:
+        """Return whether a slip of the grammar is at the end of a place, as in `to=10%`."""
+        spans = [one.span for one in self.found if one.code == SYNTAX and one.span is not None]
+        return any((place.begin or 0) <= begin <= end == place.end for begin, end in spans)
 
     def _swap(self, place: Place, mends: tuple[Mend, ...]) -> tuple[str, str] | None:
         """Return the name to replace and the new one, if that is the entire correction."""
@@ -556,13 +564,14 @@ class _CallRepair:
                     builder.report(sited.changed(write="", is_example=False, instead=readings), place)
                     return BROKEN, self._call()
                 mend = self._repair(wrong) or self._as_advised(error)
-                if mend is None and (twice := self._passed_twice()):
-                    builder.report(sited.changed(write="", is_example=False, instead=twice), place)
+                if mend is None and (both := self._passed_twice() or self._in_two_lists()):
+                    builder.report(sited.changed(write="", is_example=False, instead=both), place)
                     return BROKEN, self._call()
+                about = wrong or (sited.argument if sited.argument in self.params else None)
                 if (
                     mend is None
-                    and wrong is not None
-                    and (example := self._with_keyword(wrong) or self._with_choice(wrong))
+                    and about is not None
+                    and (example := self._with_keyword(about, wrong) or self._with_choice(about))
                 ):
                     sited = sited.changed(write=example, is_example=True)
                 builder.report(sited, place, *([mend] if mend else []))
@@ -828,7 +837,7 @@ class _CallRepair:
 
     def _repair(self, wrong: str | None) -> Mend | None:
         """Correct one value, the order or a missing list; return the correction, or None if there is none."""
-        if (mend := self._as_list() or self._as_pairs()) is not None:
+        if (mend := self._as_list() or self._as_pairs() or self._as_multistep(wrong)) is not None:
             return mend
         if wrong is None:
             return None
@@ -916,17 +925,19 @@ class _CallRepair:
             return f"As a number it is {as_number}, as a length {as_length}"
         return ""
 
-    def _with_keyword(self, wrong: str) -> str:
+    def _with_keyword(self, about: str, wrong: str | None) -> str:
         """Return the call with its last numbers passed by keyword: `plateau("val_loss", factor=0.5, patience=5)`.
 
-        The numbers may fit several arguments; the first ones that accept them are shown.
+        The numbers may fit several arguments; the first ones that accept them are shown. A number outside of its range
+        is shown as a count.
         """
-        at = next((place for place, one in enumerate(self.order[: len(self.args)]) if one.name == wrong), None)
+        at = next((place for place, one in enumerate(self.order[: len(self.args)]) if one.name == about), None)
         numbers = [] if at is None else self.args[at:]
         if self.kwargs or not numbers or self.builder.is_data or not all(_is_number(value) for value, _ in numbers):
             return ""
         args, built = tuple(new for _, new in self.args[:at]), [one for one, _ in self.args[:at]]
-        able = [one.name for one in self.order[(at or 0) + 1 :] if one.kind in ("count", "number")]
+        kinds = ("count",) if wrong is None else ("count", "number")
+        able = [one.name for one in self.order[(at or 0) + 1 :] if one.kind in kinds]
         for names in combinations(able, len(numbers)):
             with suppress(InvalidArgument, *_FAILURES):
                 given = dict(zip(names, numbers, strict=True))
@@ -980,6 +991,38 @@ class _CallRepair:
             return None
         self.args[at] = self.builder.value(found[0], param)
         return found[1]
+
+    def _as_multistep(self, wrong: str | None) -> Mend | None:
+        """Call the shape that changes at a list of times: `step([30, 60])`."""
+        every = self._given().get("every")
+        if (self.name, wrong) != ("step", "every") or not (isinstance(every, tuple) and len(every) > 1):
+            return None
+        kwargs = tuple(key._replace(name="milestones") if key.name == "every" else key for key, _ in self.kwargs)
+        self.own = replace(self._call(), name="multistep", kwargs=kwargs)
+        is_named = any(key.name == "every" for key, _ in self.kwargs)
+        gone, new = (("step", "every"), ("multistep", "milestones")) if is_named else (("step",), ("multistep",))
+        return Mend("other", gone, new)
+
+    def _in_two_lists(self) -> str:
+        """Return both readings of times and one level more, `piecewise([100, 200], [1, 0.1, 0.01])`, else ""."""
+        if self.name != "piecewise" or len(self.args) != 2 or self.kwargs:
+            return ""
+        (ends, first), (levels, second) = self.args
+        if not (isinstance(first, List) and isinstance(second, List) and len(levels) == len(ends) + 1 > 1):
+            return ""
+        if not all(type(end) is int for end in ends) or not all(map(_is_number, levels)):
+            return ""
+        if [0, *sorted(set(ends))] != [0, *ends] or ends[0] <= 0:
+            return ""
+        lengths: list[Node] = [first.items[0], *(Text(f"until {end} steps") for end in ends[1:])]
+        stages = [
+            Call("constant", (level,), (Keyword("over", length),))
+            for level, length in zip(second.items, lengths, strict=False)
+        ]
+        steps = Call(">>", (*stages, Call("constant", second.items[-1:])))
+        times = (Number(0, "0"), *first.items)
+        points = tuple(List(one, True) for one in zip(times, second.items, strict=True))
+        return f"In steps it is {text_of(steps)}, between points {text_of(Call(self.name, (List(points),)))}"
 
     def _as_pairs(self) -> Mend | None:
         """Make pairs of two lists: `piecewise([0, 100], [1, 0.1])`."""

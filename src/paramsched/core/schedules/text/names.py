@@ -19,7 +19,7 @@ from paramsched.core.advice.peer_words import (
 )
 from paramsched.core.base.advise import GRAMMAR, Mend
 from paramsched.core.base.codes import UNKNOWN_NAME
-from paramsched.core.base.near_names import certain_name, did_you_mean, shortened_text
+from paramsched.core.base.near_names import certain_name, closest, did_you_mean, shortened_text
 from paramsched.core.base.node import Call, Keyword, List, Node, Number, Text, Word, names_called
 from paramsched.core.base.params import Param, params_of, required_names
 from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text, unknown_curve
@@ -40,8 +40,11 @@ _OTHER_NAMES: Final = {
 }  # fmt: skip
 """Other names of functions here, with the same arguments."""
 
+_NOTHING: Final = ("none", "null", "nil", "on", "off", "yes", "no", "true", "false")
+"""Words for no value, and for a switch, in the formats of plan files."""
 _OPTIMIZER: Final = re.compile(r"(?:self\.)?(?:optimizer|optim|opt)\w*")
 _MOST_VARIABLES: Final = 4  # in a message
+_MOST_LISTED: Final = 20  # of more names, those that are similar to none are no help
 _NOT_VARIABLES: Final = frozenset(
     ("%", "none", "null", "nil", "true", "false", "prev", "next", *NEIGHBOR_LEVELS, *CONSTANTS, *FAMILIES)
 )
@@ -110,7 +113,7 @@ def unknown_word(node: Word, param: Param | None, names: _Names) -> NameProblem:
     if wants_curve:
         return _unknown_curve(name, named_curve)
     known = [*names, *NEIGHBOR_LEVELS]
-    if name.lower() in ("none", "null", "nil"):
+    if name.lower() in _NOTHING:
         return NameProblem(f'"{name}" is not a schedule; a field without a line keeps its value', example="constant()")
     if peer := advice_for_name(name):
         return NameProblem(shortened_found(peer[0], name), example=peer[1] or EXAMPLE_LINE)
@@ -185,6 +188,8 @@ def unknown_call(
         return _peer_call(node, names, value_of)
     if name in SEQUENCES:
         return _sequence(node, name)
+    if name == "sqrt":
+        return NameProblem('unknown schedule "sqrt"; a root is a power', example="cosine() ** 0.5")
     if wants_curve:
         return _unknown_curve(name, lambda near: renamed(f"curves.{near}"))
     return _near(name, [*names, *NEIGHBOR_LEVELS], "schedule", renamed)
@@ -198,9 +203,10 @@ def shortened_found(found: str, name: str) -> str:
 def _near(name: str, known: Iterable[str], kind: str, renamed: Callable[[str], Node]) -> NameProblem:
     known = list(known)
     near = certain_name(name, known)
-    found = f'unknown {kind} "{shortened_text(name)}"; {did_you_mean(name, known)}'
     if near is None:
-        return NameProblem(found)
+        is_listed = len(known) <= _MOST_LISTED or closest(name, known) is not None
+        advice = f"; {did_you_mean(name, known)}" if is_listed else ""
+        return NameProblem(f'unknown {kind} "{shortened_text(name)}"{advice}')
     found = f'unknown {kind} "{shortened_text(name)}"; did you mean "{near}"?'
     return NameProblem(found, renamed(near), Mend("name", (name,), (near,)))
 
@@ -300,6 +306,8 @@ def _peer_call(node: Call, names: _Names, value_of: Callable[[Node], tuple[Any, 
     if schedule is not None:
         return _meant_line(name, (meant_by(full) or ("it",))[0], found, schedule, names)._replace(example=example)
     if name.rpartition(".")[2] in (*SEQUENCES, "SequentialLR"):
+        if any(meant_by(one) for one in names_called(node) if one not in names and one != name):
+            return NameProblem(found, example=example, is_read=True)  # stages of torch have no ends without milestones
         return _sequence(Call(name, args, node.kwargs, node.place, node.head), name)._replace(is_read=True)
     ours = _own_function(name, args, [key.name for key in node.kwargs])
     if ours is not None:
