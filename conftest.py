@@ -1,12 +1,17 @@
 """The names that doctests can use: those of `from paramsched import *`. A file whose imports are absent is skipped."""
 
 import contextlib
+import os
 import sys
 import traceback
 from collections.abc import Iterator
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
+
+# Before torch is imported, also in the processes that tests start: where other processes use all cores, each small
+# operation on several threads waits until the system runs them all, which took some tests fifty times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 

@@ -212,7 +212,7 @@ def bad_calls(name):
     yield (1,) * 20, {}
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", every(3, BUILDERS, 1))
 @pytest.mark.usefixtures("lr_csv")
 def test_the_fix_suggested_by_a_builder_is_valid(name):
     suggested = set()

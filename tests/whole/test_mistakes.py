@@ -789,7 +789,7 @@ PYTHON = [
     ("ps.cosine(over=0.3)", 'ps.cosine(over="30%")'),
     ("ps.linear(start_factor=0.3, end_factor=1.0, total_iters=15)", "ps.linear(0.3, 1.0, over=15)"),
     ("ps.linear(start=0.3, end_factor=0.9)", "ps.linear(0.3, 0.9, 5)"),
-    ("ps.linear(begin=0.3)", "ps.linear(start=0.3)"),
+    ("ps.linear(init=0.3)", "ps.linear(start=0.3)"),
     ("ps.warmup(steps=15)", "ps.warmup(15)"),
     ("ps.warmup(epochs=15)", 'ps.warmup("15 epochs")'),
     ("ps.warmup(ratio=0.05)", 'ps.warmup("5%")'),

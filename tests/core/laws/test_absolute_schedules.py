@@ -128,5 +128,6 @@ def test_a_run_uses_the_values_for_a_base_of_one_after_every_disturbance(line):
             warnings.simplefilter("ignore")
             return Run(plan, [dict.fromkeys(("lr", "weight_decay"), base) for base in bases]).used(event)
 
-    for event in ("", *DISTURBANCES):
+    events = ("", *DISTURBANCES)
+    for event in events[LINES.index(line) % 3 :: 3]:
         assert used(f"absolute({line})", BASES, event) == used(line, [1.0] * len(BASES), event), event

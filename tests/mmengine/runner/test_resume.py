@@ -21,6 +21,7 @@ from paramsched.mmengine.manifest import NEWEST
 from paramsched.mmengine.runner import CheckpointHook, Hook, Runner
 from support.runner_jobs import loader, network
 from support.runner_kills import Killer, assert_same_run, killed
+from support.spread import spread
 
 BATCHES, EPOCHS = 10, 4
 KILLS = int(os.environ.get("PARAMSCHED_KILLS", "1"))
@@ -109,7 +110,7 @@ def test_a_killed_run_resumes_to_the_values_of_an_uninterrupted_one(tmp_path, sc
         ("after_run", 40, "LOWEST"),
     ],
 )
-@pytest.mark.parametrize("interval", [5, 10])
+@pytest.mark.parametrize("interval", spread([5, 10], 5))
 def test_a_run_may_be_killed_at_any_point(tmp_path, point, iteration, priority, interval):
     whole = job(tmp_path / "whole", SCHEDULES["cooldown"], interval=interval)
     killer = Killer(point, iteration - 1 if point == "before_save_checkpoint" else iteration, priority)

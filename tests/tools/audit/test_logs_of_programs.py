@@ -1,5 +1,6 @@
 """The logs of common programs are read as these write them: their columns, their time, and what happened to the run."""
 
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.tools.audit import Recognition
+from support.spread import every
 
 
 def linear(n: int, warmup: int = 0) -> Callable[[int], float]:
@@ -70,8 +72,10 @@ def test_a_state_with_the_rates_of_the_next_updates_is_named(
     assert codes_of(found) == {"ahead"} | ({"too long"} if logged < n else set())
 
 
-@pytest.mark.parametrize("shape", [linear, half_cosine])
-@pytest.mark.parametrize("skipped", [(131,), (1, 2, 131), (1, 2, 130, 131, 400)])
+@pytest.mark.parametrize(
+    ("shape", "skipped"),
+    every(2, itertools.product([linear, half_cosine], [(131,), (1, 2, 131), (1, 2, 130, 131, 400)])),
+)
 def test_updates_that_were_skipped_leave_one_formula(
     shape: Callable[..., Callable[[int], float]], skipped: tuple[int, ...], tmp_path: Path
 ) -> None:
@@ -237,8 +241,7 @@ def test_a_log_without_from_says_what_to_write(tmp_path: Path) -> None:
     assert f"Write paramsched convert {file} --from log" in end.stderr
 
 
-@pytest.mark.parametrize("size", [12, 16, 20, 30, 60])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("size", "seed"), every(3, itertools.product([12, 16, 20, 30, 60], range(6))))
 def test_noise_is_near_nothing(size: int, seed: int) -> None:
     draw = np.random.default_rng(seed)
     kinds = (draw.random(size), draw.integers(1, 10, size) * 1e-4, np.abs(np.cumsum(draw.normal(size=size))) + 0.1)
