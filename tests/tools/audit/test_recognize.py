@@ -333,6 +333,23 @@ def test_no_log_of_a_cycle_is_an_error(mode: str, digits: int) -> None:
         assert (up, row, updates) != (125, 5, 600) or mode == "exp_range" or found["lr"].explained == 120
 
 
+@pytest.mark.parametrize(("warmup", "updates"), [(20, 200), (100, 1000)])
+def test_a_warmup_from_0_at_row_1_has_the_plan_of_the_row_before(warmup: int, updates: int) -> None:
+    values = [
+        0.1 * (t / warmup if t < warmup else 0.5 * (1 + math.cos(math.pi * (t - warmup) / (updates - warmup))))
+        for t in range(updates)
+    ]
+
+    found = ps.recognize([(t + 1, value) for t, value in enumerate(values)])
+
+    assert str(found["lr"].plan.bindings[0].schedule) == f"warmup({warmup}) >> cosine(over={updates - warmup})"
+    assert found["lr"].explained == updates
+    assert [one.message for one in found.notes if one.code == "late"] == [
+        "update 1 has the value of update 0: the rows are counted from 1, or the schedule began a row late"
+    ]
+    assert "late" not in {one.code for one in ps.recognize([*enumerate(values)]).notes}
+
+
 def test_few_values_are_not_fitted() -> None:
     found = ps.recognize([(t, 0.1 - 0.001 * t) for t in range(11)])
 

@@ -50,6 +50,7 @@ _FACTS = {
     "first zero",
     "steps",
     "ahead",
+    "late",
     "rows",
     "also",
     "skipped",
@@ -61,6 +62,7 @@ _TEXTS = {
     "transformers do)",
     "also": "the log has the same values as {extra}; it does not show which of the two was planned",
     "blank": "{extra:,} rows have no value and are left out",
+    "late": "{unit} {first:,} has the value of {unit} 0: the rows are counted from 1, or the schedule began a row late",
     "first zero": "{unit} {first:,} had a rate of 0",
     "foreign": "{unit} {first:,} has a value that does not belong to the schedule",
     "foreign stretch": "the {unit}s {first:,} to {last:,} have values that do not belong to the schedule",
@@ -87,7 +89,7 @@ class RecognitionNote:
 
     Args:
         code: `"restarted"`, `"zero"`, `"stairs"`, `"too long"`, `"first zero"`, `"repeated"`, `"foreign"`, `"steps"`,
-            `"ahead"`, `"skipped"`, `"part"`, `"ramp"`, `"also"`, `"rows"` or `"blank"`.
+            `"ahead"`, `"late"`, `"skipped"`, `"part"`, `"ramp"`, `"also"`, `"rows"` or `"blank"`.
         message: a sentence.
         first: the first update.
         last: the last update.
@@ -413,7 +415,9 @@ def _recognize_column(
     if found.plan is not None and np.ptp(values):
         if fitted.shift > 0:
             _note(notes, "ahead", t[0], t[-1], unit=one)
-        if fitted.skips or fitted.shift < 0:
+        if fitted.shift < 0 and not log.from_one:
+            _note(notes, "late", t[0], t[-1], unit=one)
+        elif fitted.skips or fitted.shift < 0:
             skips = (*(((int(t[0]), -fitted.shift),) if fitted.shift < 0 else ()), *fitted.skips)
             total, near = sum(count for _, count in skips), ", ".join(f"{at:,}" for at, _ in skips[:4])
             text = f"{total:,} update{'s' if total > 1 else ''} near {near}{', …' if len(skips) > 4 else ''}"
@@ -433,16 +437,27 @@ def _simplest(column: LogColumn, group: str | int, known: Flags, log: LoggedValu
     found = best.found
     if found.nearest is None or log.unit != "updates" or not np.ptp(column.values[known]) or found.equal.size < FEWEST:
         return best
-    if not log.from_one:
+    if not log.from_one and not _begins_at_one(column):
         return best
-    shifts = [1] if best.cost > (_LONG_TEXT if log.length is None else _LONG_TEXT - _KNOWN_END) else []
+    shifts = (
+        []
+        if not log.from_one
+        else [1]
+        if best.cost > (_LONG_TEXT if log.length is None else _LONG_TEXT - _KNOWN_END)
+        else []
+    )
     first = best.pieces[0] if best.pieces else None
     if first is not None and first.is_a(LINE) and first.fit is not None and first.fit.b > 0:
         zero = first.fit.origin - first.fit.a / first.fit.b
-        if abs(zero - round(zero)) < 1e-3 and 1 <= round(zero) <= _MOST_SHIFT:
+        if abs(zero - round(zero)) < 1e-3 and 1 <= round(zero) <= (_MOST_SHIFT if log.from_one else 1):
             shifts.append(-round(zero))
     others = [_fitted(column, group, known, log, shift) for shift in shifts]
     return min([best, *others], key=lambda one: one.rank)
+
+
+def _begins_at_one(column: LogColumn) -> bool:
+    """Return whether the first row is that of update 1 and has a value of 0, as the first update of a warmup."""
+    return bool(column.t[:1] == 1) and bool(column.values[:1] == 0)
 
 
 def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues, shift: int = 0) -> _Fitted:
