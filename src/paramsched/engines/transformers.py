@@ -188,15 +188,16 @@ def planned(
                 own = replace(options, calendar=None) if by_trainer else options
                 amounts = batch_amounts(self.accelerator, made, own, shards=_replicas(self))
                 self._paramsched_amounts = amounts
+                copies = _processes_of_one_batch(self, "tp", "cp") if by_trainer else 0
                 self.remove_callback(resume_callback)
-                self.add_callback(resume_callback(made, "transformers.planned"))  # before the batches begin
+                self.add_callback(resume_callback(made, "transformers.planned", copies))  # before the batches begin
                 self.remove_callback(TokenRelay)
                 self.remove_callback(RunCallback)
                 self.add_callback(RunCallback(self, made))
                 self.remove_callback(end_callback)
                 self.add_callback(end_callback(made, "transformers.planned", stop=options.stop is True))
                 if by_trainer:
-                    self.add_callback(TokenRelay(amounts, _processes_of_one_batch(self, "tp", "cp")))
+                    self.add_callback(TokenRelay(amounts, copies))
             return self.lr_scheduler
 
         def get_batch_samples(self, epoch_iterator: Any, num_batches: int, *args: Any, **keywords: Any) -> Any:
@@ -285,25 +286,40 @@ def end_callback_class() -> type[Any]:
 
 @cache
 def resume_callback_class() -> type[Any]:
-    """Return the callback that continues a plan at the Trainer's update if the checkpoint has no state of the plan."""
+    """Return the callback that continues a plan at the Trainer's update if the checkpoint has no state of the plan.
+
+    It refuses to train if the plan counts an amount that the checkpoint does not contain.
+    """
     from transformers import TrainerCallback
 
     class ResumeCallback(TrainerCallback):  # type: ignore[misc]  # its type is Any
-        def __init__(self, scheduler: Scheduler, call: str) -> None:
-            self._scheduler, self._call = scheduler, call
+        def __init__(self, scheduler: Scheduler, call: str, copies: int = 0) -> None:
+            # The Trainer counts each token `copies` times; 0 if it does not count them.
+            self._scheduler, self._call, self._copies = scheduler, call, copies
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             # The Trainer restores neither state, and reports nothing, if one of the two files is missing.
             if not state.global_step or self._scheduler.t:
                 return
+            unit, amount = self._scheduler.plan.clock, dict[str, int]()
+            if unit == "tokens" and self._copies and state.num_input_tokens_seen:
+                amount = {unit: state.num_input_tokens_seen // self._copies}
+            found = (
+                f"the run continues after update {state.global_step:,} from a checkpoint without optimizer.pt or "
+                "scheduler.pt, as with save_only_model"
+            )
             try:
-                self._scheduler.seek(state.global_step)
-                outcome = "The plan continues at this update, with new states of the optimizer and of metric rules"
-            except MissingFact:  # a measured or reported amount
-                outcome = "The plan begins again, because the amount consumed so far is unknown"
+                self._scheduler.seek(state.global_step, **amount)
+            except MissingFact as error:  # a measured or reported amount
+                instead = (
+                    "Resume from a checkpoint with these files. To begin the plan again, load the weights and train "
+                    "without resume_from_checkpoint"
+                )
+                found = f"{found}, and the number of {unit} consumed so far is unknown"
+                raise MissingFact(self._call, found, instead, fact=error.fact, example=error.example) from None
             self._scheduler._resume.processes.log(
-                "%s: the run continues after update %d from a checkpoint without optimizer.pt or scheduler.pt, as with "
-                "save_only_model. %s", self._call, state.global_step, outcome,
+                "%s: %s. The plan continues at this update, with new states of the optimizer and of metric rules",
+                self._call, found,
             )  # fmt: skip
 
     return ResumeCallback
