@@ -25,7 +25,8 @@ from support.tables import table
         (
             "lr: 1\nclock: {lr: stepz}\n",
             (2, 13, "PS106"),
-            'unknown clock "stepz"; expected one of batches, frames, progress, samples, seconds, tokens, updates',
+            'unknown clock "stepz"; expected one of batches, frames, progress, samples, seconds, tokens, '
+            "updates (images and examples are samples)",
             "For example: updates",
             None,
         ),

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict, cast, f
 from paramsched.core.advice.calls import explain_wrong_keywords_of
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import only_set_fields
-from paramsched.core.base.near_names import certain_name, did_you_mean
+from paramsched.core.base.near_names import certain_name, closest, did_you_mean
 from paramsched.core.base.params import Param, params_of_record
 from paramsched.core.base.problem import Advice, Option, Sentence
 from paramsched.core.base.ranges import Doc, Example, Ge, Gt, Le, Other
@@ -442,8 +442,9 @@ def known_clock(value: Any, site: str | CallSite) -> ClockName:
     name = CLOCK_SYNONYMS.get(value, value) if isinstance(value, str) else None
     if name in CLOCKS:
         return cast(ClockName, name)
+    same = "" if closest(str(value), CLOCKS) else f" ({' and '.join(CLOCK_SYNONYMS)} are samples)"
     found = (
-        f'unknown clock "{value[:60]}"; {did_you_mean(value, CLOCKS)}'
+        f'unknown clock "{value[:60]}"; {did_you_mean(value, CLOCKS)}{same}'
         if isinstance(value, str)
         else f"expected the name of a clock, got {type(value).__name__}"
     )
