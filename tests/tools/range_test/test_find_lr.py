@@ -86,6 +86,19 @@ def test_the_state_is_the_same_before_and_after(make, options, trained):
     assert all(group["lr"] is lr for group, lr in zip(training.optimizer.param_groups, held, strict=True))
 
 
+def test_tensors_in_lists_and_the_storage_of_parameters_are_the_same_objects_after():
+    training = Training()
+    (group, _), kept = training.optimizer.param_groups, torch.ones(2)
+    group["kept"] = [kept, (kept, 3)]
+    places = [one.data_ptr() for one in training.model.parameters()]
+
+    ps.find_lr(training.optimizer, training.step, updates=5, restore=training.model)
+
+    assert [one.data_ptr() for one in training.model.parameters()] == places
+    first, (second, three) = group["kept"]
+    assert (first is kept, second is kept, three) == (True, True, 3)
+
+
 def test_training_continues_as_if_the_range_test_had_not_run():
     training, other = Training(), Training()
     ps.find_lr(training.optimizer, training.step, updates=20, restore=[training.model], restore_random=True)
