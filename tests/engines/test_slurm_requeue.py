@@ -2,7 +2,6 @@
 
 import os
 import random
-import re
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,7 @@ pytest.importorskip("lightning.pytorch")
 pytestmark = pytest.mark.heavy
 
 CUTS = min(KILLS, 2)  # of a run; a job takes seconds to import Lightning
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "stop-in-time.md"
-SCRIPT = dict(re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S))[
-    "lightning_job.py"
-]
+SCRIPT = (Path(__file__).parents[2] / "examples" / "cut_jobs" / "lightning_job.py").read_text(encoding="utf-8")
 SIGNALS = """import os, signal
 from lightning.pytorch.plugins.environments import SLURMEnvironment
 from torch.optim.optimizer import register_optimizer_step_post_hook
@@ -37,7 +33,7 @@ register_optimizer_step_post_hook(notify)
 
 
 def job(folder, notices, stop_on="SIGTERM", *, auto_requeue=True):
-    """Run the script of the page as a SLURM job; return its exit code, and the calls of scontrol so far."""
+    """Run the script of the example as a SLURM job; return its exit code, and the calls of scontrol so far."""
     text = SCRIPT.replace('"stop_on": "SIGTERM"', f'"stop_on": "{stop_on}"')
     plugin = f"SLURMEnvironment(auto_requeue={auto_requeue}, requeue_signal=signal.SIGUSR1)"
     text = SIGNALS + text.replace(

@@ -16,21 +16,19 @@ pytestmark = [pytest.mark.heavy, pytest.mark.skipif(not Path("/proc/self/status"
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "stop-in-time.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-SCRIPTS = dict(re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", TEXT, re.M | re.S))
-UNTIL_A_DEADLINE = dict(
-    re.findall(
-        r"^::::\{tab-item\} ([\w-]+)\n.*?^```python\n(.*?)^```", TEXT.partition("\n## A deadline\n")[2], re.M | re.S
-    )
-)
-ENGINES = {
-    "Trainer": "transformers",
-    "Lightning": "lightning",
-    "Ignite": "ignite",
-    "skorch": "skorch",
-    "MMEngine": "mmengine",
-    "pytorch-accelerated": "pytorch_accelerated",
-    "Accelerate": "accelerate",
+SCRIPTS = dict(re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", TEXT, re.M | re.S)) | {
+    one.name: one.read_text(encoding="utf-8") for one in (PAGE.parents[2] / "examples" / "cut_jobs").glob("*.py")
 }
+ENGINES = {
+    "transformers",
+    "lightning",
+    "ignite",
+    "skorch",
+    "mmengine",
+    "pytorch_accelerated",
+    "accelerate",
+}
+UNTIL_A_DEADLINE = PAGE.parents[2] / "examples" / "deadline"
 SLOWED = {"plain.py": 0.004, "trainer.py": 0.02, "lightning_job.py": 0.008, "accelerate_job.py": 0.006}
 """Seconds that each update lasts at least, so that a job lasts longer than until its signal on any machine."""
 LONGEST = 1.0  # seconds of a job
@@ -78,8 +76,9 @@ def weights(folder):
     return load_file(newest / "model.safetensors")
 
 
-def test_the_page_has_a_script_for_each_of_four_engines():
+def test_the_page_has_a_script_and_links_three_with_an_engine():
     assert SCRIPTS.keys() == SLOWED.keys()
+    assert {"plain.py", *re.findall(r"examples/cut_jobs/(\w+\.py)", TEXT)} == SLOWED.keys()
 
 
 def script_on(name, clock):
@@ -117,19 +116,19 @@ def test_a_script_that_is_cut_and_submitted_again_ends_with_the_weights_of_one_r
     assert all(torch.equal(found[0][key], found[1][key]) for key in found[0])
 
 
-def test_each_engine_has_a_script_that_ends_at_a_deadline():
-    assert UNTIL_A_DEADLINE.keys() == ENGINES.keys()
-    for name, text in UNTIL_A_DEADLINE.items():
-        compile(text, name, "exec")
+def test_the_page_links_a_script_of_each_engine_that_ends_at_a_deadline():
+    linked = set(re.findall(r"examples/deadline/with_(\w+)\.py", TEXT))
+    assert linked == {one.stem.removeprefix("with_") for one in UNTIL_A_DEADLINE.glob("*.py")} == ENGINES
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", sorted(ENGINES))
 def test_a_script_with_a_deadline_runs_alone_in_a_fresh_file_and_continues(name, tmp_path):
-    pytest.importorskip(ENGINES[name])
+    pytest.importorskip(name)
     variables = environment() | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     variables.pop("SLURM_JOB_END_TIME", None)
-    (tmp_path / "train.py").write_text(UNTIL_A_DEADLINE[name].replace("in 10 s", "in 5 s"), encoding="utf-8")
+    script = (UNTIL_A_DEADLINE / f"with_{name}.py").read_text(encoding="utf-8")
+    (tmp_path / "train.py").write_text(script.replace("in 10 s", "in 5 s"), encoding="utf-8")
     for _ in range(2):
         done = subprocess.run(
             [sys.executable, "train.py"], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120
