@@ -245,8 +245,14 @@ def run_command(arguments: list[str]) -> tuple[int, str]:
         return found.exit_code, found.output
     if arguments[0] == "python":
         return run_script(arguments[1:])
+    # torchrun and others are found next to Python, as in an activated environment
+    found_in = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        arguments, capture_output=True, encoding="utf-8", check=False
+        arguments,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        env=os.environ | {"PATH": found_in},
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -679,7 +679,7 @@ class Command(click.Command):
 
 
 _OPTION_ALIASES: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("out", "save", "o", "file", "output_file"), ("--output",)),
+    **dict.fromkeys(("out", "save", "o", "file", "output_file"), ("--output", "--html")),
     **dict.fromkeys(("fmt", "type"), ("--format", "--from")),
     "format": ("--to",),
     "to_format": ("--to",),

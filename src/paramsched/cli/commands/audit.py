@@ -1,5 +1,6 @@
 """`paramsched audit`: compare a log with a plan. Door: `tools`."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +132,12 @@ def paramsched_audit(
         if not found.complete or (strict and found.notes):
             click.get_current_context().exit(BAD_PLAN)
         return
-    if strict or page is not None:
-        raise WrongUsage("--strict" if strict else "--html", "it is for a log without --plan")
+    if strict:
+        raise WrongUsage("--strict", "it is for a log without --plan")
+    if page is not None:
+        drawn = shlex.join(["paramsched", "show", plan, "--used", log, "-o", page])
+        advice = "" if columns else f"Write {drawn}"  # because `show` has no --column
+        raise WrongUsage("--html", "it is for a log without --plan", advice)
     read = read_plan_input(plan, options).plan
     planned = list(dict.fromkeys(one.name for one in read.bindings))
     try:
