@@ -49,4 +49,4 @@ runner = Runner(
 runner.train()
 runner.save_checkpoint("out", "end.pth")  # MMEngine saves only at its own end
 if runner.rank == 0:
-    Path("out/last_checkpoint").write_text("out/end.pth")
+    Path("out/last_checkpoint").write_text("out/end.pth", encoding="utf-8")
