@@ -86,9 +86,11 @@ class Binding:
     groups: Selector = None
 
     def __init__(self, field: str | Target, schedule: ScheduleLike, groups: Selector = None) -> None:
-        if isinstance(field, Schedule) and isinstance(schedule, str):
-            found, write = "the field comes first, then its schedule", f"Binding({schedule!r}, {field})"
-            raise InvalidArgument(f"Binding({field}, {schedule!r})", found, write=write)
+        is_line = isinstance(field, str) and "(" in field and isinstance(schedule, str) and schedule.isidentifier()
+        if is_line or (isinstance(field, Schedule) and isinstance(schedule, str)):
+            found, line = "the field comes first, then its schedule", repr(field) if is_line else str(field)
+            write = f"Binding({schedule!r}, {line})"
+            raise InvalidArgument(f"Binding({line}, {schedule!r})", found, write=write, is_example=is_line)
         shown = field.name if isinstance(field, Target) else field
         object.__setattr__(self, "field", field if isinstance(field, Target) else str(Field.of(field)))
         object.__setattr__(self, "schedule", _bound_schedule(shown, schedule))

@@ -105,7 +105,10 @@ class Restarts(Cycles):
         if self.every is None:
             if self.times is None:
                 found = "expected every, times, or both"
-                raise InvalidArgument(CallSite("restarts", "times", "None"), found, write="times=4", sample=4)
+                line = f"restarts({self.schedule}, times=4)"
+                if isinstance(self.schedule, Constant):  # restarts(100)
+                    line = f"restarts(cosine(), {self.schedule.value:g})"
+                raise InvalidArgument(CallSite("restarts", "times", "None"), found, f"For example: {line}", sample=4)
             if self.lengths != "exact":
                 site = CallSite("restarts", "lengths", repr(self.lengths))
                 found = "cycles that divide the horizon evenly are not rounded"

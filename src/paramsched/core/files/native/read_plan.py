@@ -41,6 +41,7 @@ from paramsched.core.files.diagnostic_collector import (
     BadValue,
     DiagnosticCollector,
     bad_values_in,
+    number_from_text,
     plain_json,
     plain_or_bad,
     short_json,
@@ -79,6 +80,7 @@ _MOST_NAMES = 1_000  # fields that are checked for misspellings; no optimizer ha
 _NO_BLANK = re.compile(r"\s*([A-Za-z_][\w\[\]]*)\s*(:|=)\s*(\S.*)")
 _NEXT_ENTRY = re.compile(r"\s[A-Za-z_]\w*\s*[:=]")
 _NO_COLON = re.compile(r"\s*([A-Za-z_][\w\[\]]*)\s+(\w+\(.*)")
+_PAIR = re.compile(r"\(\s*(\d*\.?\d+)\s*,\s*(\d*\.?\d+)\s*\)")
 _LARGE_COUNT = re.compile(r"([\d._]+ ?[MBT])")
 """A horizon that may count updates or tokens."""
 _WARMUP_SHARE = re.compile(r"(?:^|_)warmup_(?:ratio|fraction|proportion|frac)$")
@@ -369,6 +371,8 @@ class _PlanReader:
         """Read the schedule of a field, for all groups or for a selected group."""
         self.count += 1
         key = key if isinstance(key, str) else shown(key)  # an integer of a mapping in Python, maybe of many digits
+        if key in PAIRS and isinstance(value, str) and (pair := _PAIR.fullmatch(value)):  # betas: (0.9, 0.999)
+            value = [number_from_text(one) for one in pair.groups()]
         name: str | None = key
         if key not in KNOWN or isinstance(value, (list, dict)):  # otherwise it is a field and its schedule
             plain = plain_json(value)

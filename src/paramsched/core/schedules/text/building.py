@@ -897,6 +897,12 @@ class _CallRepair:
         if at >= len(self.args):
             return ""
         value, node = self.args[at]
+        is_shape = isinstance(value, str) and value in SHAPES.keys() & CONSTANTS and at == len(self.args) - 1
+        if is_shape and param.kind == "level" and "curve" in self.params:  # warmup("5%", "cosine")
+            args, keys = tuple(new for _, new in self.args[:at]), tuple(key for key, _ in self.kwargs)
+            stages = Call(">>", (Call(self.name, args, keys), Call(value)))
+            curved = Call(self.name, args, (*keys, Keyword("curve", Word(f"curves.{value}"))))
+            return f"As a stage it is {text_of(stages)}, as a curve {text_of(curved)}"
         found = leaf_of(param, value, node, self.builder.names)
         if found is None:
             return ""
