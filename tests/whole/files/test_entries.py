@@ -1247,7 +1247,8 @@ DOCUMENTS = [
      '1:5 $.lr restarts needs the argument "schedule" | For example: restarts(linear(1, 0, over=4), 4, times=2) '
      '| PS104'),
     ('lr: {restarts: {schedule: cosine()}}',
-     '1:5 $.lr restarts(times=None): expected every, times, or both | For example: restarts(cosine(), times=4) | PS106'),
+     '1:5 $.lr restarts(times=None): expected every, times, or both | For example: restarts(cosine(), times=4) '
+     '| PS106'),
     ('lr: {restarts: {every: 5}}',
      '1:5 $.lr restarts needs the argument "schedule" | For example: restarts(linear(1, 0, over=4), 4, times=2) '
      '| PS104'),
