@@ -91,7 +91,7 @@ from support.tables import table
             "hparams: {lr: 1, momentum: constant(0.9)}\n",
             (1, 1, "PS103"),
             '"hparams" is not a field; the entries of a plan are written at the top level',
-            "Move its entries to the top level: lr: 1 and momentum: constant(0.9)",
+            "Move its entries to the top level",
             None,
         ),
         (

@@ -429,12 +429,13 @@ class _PlanReader:
             if "horizon" in self.data:
                 instead, entry = "Remove it, because the plan has a horizon", None
             return found, instead, entry
+        if key == "tool" and isinstance(value, dict) and isinstance(value.get("paramsched"), dict):  # of pyproject.toml
+            key, value = "paramsched", value["paramsched"]
         if selector is None and key in _WRAPPERS and isinstance(value, dict) and any(one in KNOWN for one in value):
             found = f'"{key}" is not a field; the entries of a plan are written at the top level'
             if len(value) == 1 and _are_read(value.values(), self.values.names):
                 return found, "", next(iter(value.items()))
-            written = " and ".join(entry_text(str(one), json.dumps(line)) for one, line in value.items())
-            return found, f"Move its entries to the top level: {written}", None
+            return found, "Move its entries to the top level", None
         lr, warmup = self.data.get("lr"), _meant_warmup(key, value)
         line = meant_line(f"warmup({warmup}) >> {lr}") if warmup is not None and isinstance(lr, str) else None
         if selector is None and line is not None:
