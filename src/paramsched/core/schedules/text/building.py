@@ -1018,7 +1018,7 @@ class _CallRepair:
             return ""
         if not all(type(end) is int for end in ends) or not all(map(_is_number, levels)):
             return ""
-        if [0, *sorted(set(ends))] != [0, *ends] or ends[0] <= 0:
+        if [*ends] != sorted(set(ends)) or ends[0] <= 0:
             return ""
         lengths: list[Node] = [first.items[0], *(Text(f"until {end} steps") for end in ends[1:])]
         stages = [

@@ -439,13 +439,8 @@ def _simplest(column: LogColumn, group: str | int, known: Flags, log: LoggedValu
         return best
     if not log.from_one and not _begins_at_one(column):
         return best
-    shifts = (
-        []
-        if not log.from_one
-        else [1]
-        if best.cost > (_LONG_TEXT if log.length is None else _LONG_TEXT - _KNOWN_END)
-        else []
-    )
+    is_long = best.cost > (_LONG_TEXT if log.length is None else _LONG_TEXT - _KNOWN_END)
+    shifts = [1] if log.from_one and is_long else []
     first = best.pieces[0] if best.pieces else None
     if first is not None and first.is_a(LINE) and first.fit is not None and first.fit.b > 0:
         zero = first.fit.origin - first.fit.a / first.fit.b
