@@ -122,11 +122,13 @@ def named_columns(columns: tuple[str, ...]) -> dict[str, str]:
 def option_of(fact: str) -> str:
     """Return the option of the running command that passes an argument of Python, such as a run fact.
 
+    If the option has several names, it is the name that the user wrote.
+
     >>> option_of("steps_per_epoch"), option_of("total")
     ('--steps-per-epoch', '--horizon')
     """
     if fact in UNIT_FACTS:
-        return _names_of_option(UNIT_FACTS[fact])[0]
+        return _written_name(_names_of_option(UNIT_FACTS[fact]))
     for one in _own_parameters():
         if fact == one.name:
             return one.opts[0]
@@ -136,6 +138,25 @@ def option_of(fact: str) -> str:
 def _names_of_option(fact: Param) -> list[str]:
     """Return the names of the option for a run fact."""
     return [f"--{name.replace('_', '-')}" for name in (*fact.other_names, fact.name)]
+
+
+def _written_name(names: Sequence[str]) -> str:
+    """Return the name of an option that the user wrote last, as click uses the last one; else its first name."""
+    context = click.get_current_context(silent=True)
+    arguments = () if context is None else context.meta.get(_ARGUMENTS, ())
+    return next((one for one in (text.partition("=")[0] for text in reversed(arguments)) if one in names), names[0])
+
+
+_ARGUMENTS = "paramsched.arguments"
+
+
+def _with_written_names(sentence: str) -> str:
+    """Return advice with the names of options that the user wrote, because a message may name only the first ones."""
+    for fact in UNIT_FACTS.values():
+        names = _names_of_option(fact)
+        if len(names) > 1:
+            sentence = re.sub(rf"{re.escape(names[0])}\b(?!-)", _written_name(names), sentence)
+    return sentence
 
 
 @final
@@ -459,7 +480,7 @@ def on_command_line(problem: Problem, syntax: str = "python") -> str:
         case Advice(Sentence(option=str(name))) if not any(name in one.opts for one in _own_parameters()):
             return f"Only paramsched audit has {name}"
         case Advice(Sentence(elsewhere=sentence)) if sentence:
-            return sentence
+            return _with_written_names(sentence)
     return advice_text(problem, syntax)
 
 
@@ -605,8 +626,10 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         given = list(args)  # a copy, because click removes each argument that it parses
+        ctx.meta[_ARGUMENTS] = given
+        lengths = ("--at", *_names_of_option(UNIT_FACTS["total"]))
         for option, number, unit in zip(given, given[1:], given[2:], strict=False):
-            if option in ("--at", "--horizon") and unit in UNIT_NAMES and number.replace(".", "").isdigit():
+            if option in lengths and unit in UNIT_NAMES and number.replace(".", "").isdigit():
                 raise WrongUsage("", "A length of two words needs quotes", f'Write {option} "{number} {unit}"', ctx=ctx)
         try:
             return click.Command.parse_args(self, ctx, args)

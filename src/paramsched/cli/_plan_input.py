@@ -247,7 +247,7 @@ def length_from_option(text: str, option: str) -> Duration:
     try:
         return Duration.of(f"{text} steps" if _NUMBER.fullmatch(text) else text)
     except InvalidArgument as error:
-        is_share = option == "--horizon" and str(error.sample).endswith("%")
+        is_share = option == option_of("total") and str(error.sample).endswith("%")
         sample = 10_000 if is_share else error.sample
         written = f'"{sample}"' if " " in str(sample) else sample
         verb = "For example:" if is_share or error.is_example else "Write"
@@ -256,7 +256,7 @@ def length_from_option(text: str, option: str) -> Duration:
 
 def horizon_from_options(options: PlanOptions) -> Duration | None:
     """Return the horizon that the options specify; None if there is none."""
-    return None if options.horizon is None else length_from_option(options.horizon, "--horizon")
+    return None if options.horizon is None else length_from_option(options.horizon, option_of("total"))
 
 
 def calendar_from_options(options: PlanOptions, **assumed: Any) -> Calendar:
@@ -266,7 +266,7 @@ def calendar_from_options(options: PlanOptions, **assumed: Any) -> Calendar:
         return Calendar(**{**options.facts, "total": total, **assumed})
     except MissingFact as error:
         # A horizon in epochs needs the length of an epoch.
-        raise error.changed(site=f"--horizon {options.horizon}") from None
+        raise error.changed(site=f"{option_of('total')} {options.horizon}") from None
     except InvalidArgument as error:
         passed = {**options.facts, **assumed}
         site = " ".join(f"{option_of(name)} {shlex.quote(str(value))}" for name, value in passed.items())

@@ -51,7 +51,7 @@ _MOST_VALUES = 25_000_000  # of all groups and fields; they take 200 MB
 def too_many_values(count: int, use: str) -> click.UsageError:
     """Return the error for a run that is too long to draw or to print."""
     found = f"{count:,} values are too many to {use}"
-    return WrongUsage("", found, "For example: --at 1000 for single values. Or shorten --horizon")
+    return WrongUsage("", found, f"For example: --at 1000 for single values. Or shorten {option_of('total')}")
 
 
 def _trace_plan(loaded: Loaded, options: PlanOptions, beside: Sequence[Plan] = ()) -> Trace:
