@@ -1,7 +1,8 @@
-"""The scripts on the page on several machines, run as printed, killed and continued."""
+"""The scripts of the page on several machines, run, killed and continued."""
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from support.example_runs import environment
+from support.example_runs import ROOT, environment
 from support.pages import sections
 from support.ports import free_port
 from support.torchrun import finished, kill_one_worker, torchrun, wait_for
@@ -36,9 +37,9 @@ def exported(heading: str) -> dict[str, str]:
 
 
 def script(heading: str, folder: Path, page: str = PAGE) -> None:
-    """Write the script of a section into a folder."""
-    text = re.search(r"^```python\n# (\w+\.py)\n(.*?)^```", sections(page)[heading], re.MULTILINE | re.DOTALL)
-    (folder / text[1]).write_text(text[2], encoding="utf-8")
+    """Copy the scripts that a section links into a folder."""
+    for name in re.findall(r"\]\(\.\./\.\./(examples/\w+/\w+\.(?:py|sh))\)", sections(page)[heading]):
+        shutil.copy(ROOT / name, folder)
 
 
 @pytest.mark.long
@@ -110,9 +111,8 @@ def test_a_run_on_two_machines_continues_on_one_after_the_other_fails(tmp_path):
 
 @pytest.mark.long
 def test_a_job_of_slurm_requeues_before_the_end_and_ends_before_its_deadline(tmp_path):
-    """Commands of SLURM are replaced by scripts; the job and the training are those on the page."""
+    """Commands of SLURM are replaced by scripts; the job and the training are those of the page."""
     script(SLURM, tmp_path)
-    job = re.search(r"^```bash\n(.*?)^```", sections(PAGE)[SLURM], re.MULTILINE | re.DOTALL)[1]
     commands = {
         "srun": 'exec "$@"',
         "scontrol": 'echo "$@" >> scontrol.txt; if [ "$1" = show ]; then echo localhost; fi',
@@ -121,14 +121,13 @@ def test_a_job_of_slurm_requeues_before_the_end_and_ends_before_its_deadline(tmp
     for name, body in commands.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
         (tmp_path / name).chmod(0o755)
-    (tmp_path / "job.sh").write_text(job)
     facts = {"SLURM_JOB_ID": str(os.getpid()), "SLURM_JOB_NODELIST": "localhost", "SLURM_NNODES": "1"}
     facts |= {"SLURM_GPUS_ON_NODE": "2", "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
 
     def start(seconds: float) -> subprocess.Popen:
         end = {"SLURM_JOB_END_TIME": str(int(time.time() + seconds))}
         return subprocess.Popen(
-            ["bash", "job.sh"], cwd=tmp_path, env=environment() | facts | end, stdout=subprocess.PIPE, text=True
+            ["bash", "slurm.sh"], cwd=tmp_path, env=environment() | facts | end, stdout=subprocess.PIPE, text=True
         )
 
     preempted = start(4 * 3600)

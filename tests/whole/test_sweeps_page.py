@@ -1,8 +1,12 @@
-"""The examples on the pages on sweeps and on Ray Tune, run as printed."""
+"""The examples on the page on sweeps, run as printed, and the scripts with Ray Tune that it links."""
+
+import subprocess
+import sys
 
 import pytest
 
 import paramsched as ps
+from support.example_runs import ROOT, environment
 from support.pages import run_section, sections
 
 PAGE = "how-to/sweeps.md"
@@ -39,8 +43,14 @@ def test_each_member_of_a_population_has_used_the_plan_that_it_has_at_the_end(fo
 def test_ray_tune_searches_texts_and_changes_the_plans_of_a_population(folder):
     pytest.importorskip("ray")
 
-    _, (search, population) = run_section("how-to/sweeps.md", "Ray Tune", folder)
+    search, population = (
+        subprocess.run(
+            [sys.executable, ROOT / "examples" / "with_ray" / name],
+            cwd=folder, env=environment(), check=True, capture_output=True, text=True,
+        ).stdout
+        for name in ("search.py", "population.py")
+    )  # fmt: skip
 
-    assert search.splitlines()[-1] in sections("how-to/sweeps.md")["Ray Tune"]
+    assert search.splitlines()[-1] in sections(PAGE)["Ray Tune"]
     assert population.splitlines()[-2] == "horizon: 60"
     assert population.splitlines()[-1].startswith("lr: ")
