@@ -27,8 +27,8 @@ pytestmark = pytest.mark.heavy
 
 def console(heading: str) -> tuple[str, str]:
     """Return the arguments of the first torchrun command of a section, and the output below it."""
-    found = re.search(r"^(?:\$ |    )torchrun (.*)\n((?:.*\n)*?)```", sections(PAGE)[heading], re.MULTILINE)
-    return found[1], found[2]
+    found = re.search(r"^(?:\$ |    )torchrun ((?:.*\\\n)*.*)\n((?:.*\n)*?)```", sections(PAGE)[heading], re.MULTILINE)
+    return found[1].replace("\\\n", ""), found[2]
 
 
 def exported(heading: str) -> dict[str, str]:
@@ -38,6 +38,7 @@ def exported(heading: str) -> dict[str, str]:
 
 def script(heading: str, folder: Path, page: str = PAGE) -> None:
     """Copy the scripts that a section links into a folder."""
+    (folder / "examples").symlink_to(ROOT / "examples")  # for the commands, which are written for the repository
     for name in re.findall(r"\]\(\.\./\.\./(examples/\w+/\w+\.(?:py|sh))\)", sections(page)[heading]):
         shutil.copy(ROOT / name, folder)
 
