@@ -1,8 +1,10 @@
 """`absolute(schedule)` is the schedule for a base of 1, bit for bit: evaluated, written, attached and resumed."""
 
+import itertools
 import warnings
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import assume, given, reject
 from hypothesis import strategies as st
@@ -12,8 +14,8 @@ from paramsched.core.schedules.evaluation import evaluate
 from paramsched.errors import InvalidArgument
 from support import strategies
 from support.disturbances import DISTURBANCES, disturb
+from support.spread import every
 from support.strategies import every_shape
-from support.tables import table
 from support.updates import probe
 
 NOT_INSIDE = ("absolute", "rounded", "ema_warmup", "ema_power", "ademamix_beta3", "noam", "t5", "power_scheduler")
@@ -120,14 +122,12 @@ LINES = [
 LOSSES = (3.0, 2.0, 2.0, 2.5, 2.0)
 
 
-@table("line", LINES)
-def test_a_run_uses_the_values_for_a_base_of_one_after_every_disturbance(line):
+@pytest.mark.parametrize(("line", "event"), every(3, itertools.product(LINES, ("", *DISTURBANCES))), ids=str)
+def test_a_run_uses_the_values_for_a_base_of_one_after_every_disturbance(line, event):
     def used(text, bases, event):
         plan = ps.Plan(*(ps.Binding(field, text) for field in ("lr", "weight_decay")))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return Run(plan, [dict.fromkeys(("lr", "weight_decay"), base) for base in bases]).used(event)
 
-    events = ("", *DISTURBANCES)
-    for event in events[LINES.index(line) % 3 :: 3]:
-        assert used(f"absolute({line})", BASES, event) == used(line, [1.0] * len(BASES), event), event
+    assert used(f"absolute({line})", BASES, event) == used(line, [1.0] * len(BASES), event)

@@ -68,6 +68,7 @@ def test_amounts_never_go_back_and_no_falling_schedule_rises(seen, job):
         steps = list(itertools.pairwise(found[field][first:]))
         risen = {t for t, (before, after) in enumerate(steps, first + 1) if before < after}
         assert risen <= planned_again, field
+        assert all(found[field][t] <= 1.05 * found[field][t - 1] for t in risen), field  # of a horizon of 4 s
 
 
 @pytest.mark.parametrize("job", ["one_slow", "one_stalled", "several_optimizers"])
