@@ -150,15 +150,6 @@ def _written_name(names: Sequence[str]) -> str:
 _ARGUMENTS = "paramsched.arguments"
 
 
-def _with_written_names(sentence: str) -> str:
-    """Return advice with the names of options that the user wrote, because a message may name only the first ones."""
-    for fact in UNIT_FACTS.values():
-        names = _names_of_option(fact)
-        if len(names) > 1:
-            sentence = re.sub(rf"{re.escape(names[0])}\b(?!-)", _written_name(names), sentence)
-    return sentence
-
-
 @final
 class FactOption(click.Option):
     """An option for a run fact."""
@@ -479,8 +470,8 @@ def on_command_line(problem: Problem, syntax: str = "python") -> str:
             return f"{problem.advice.lead} {option_of(name)} {plain}"
         case Advice(Sentence(option=str(name))) if not any(name in one.opts for one in _own_parameters()):
             return f"Only paramsched audit has {name}"
-        case Advice(Sentence(elsewhere=sentence)) if sentence:
-            return _with_written_names(sentence)
+        case Advice(Sentence(elsewhere=sentence, fact=fact)) if sentence:
+            return sentence.replace(_names_of_option(UNIT_FACTS[fact])[0], option_of(fact)) if fact else sentence
     return advice_text(problem, syntax)
 
 

@@ -348,6 +348,9 @@ def test_a_warmup_from_0_at_row_1_has_the_plan_of_the_row_before(warmup: int, up
         "update 1 has the value of update 0: the rows are counted from 1, or the schedule began a row late"
     ]
     assert "late" not in {one.code for one in ps.recognize([*enumerate(values)]).notes}
+    half = updates // 2
+    skipped = ps.recognize([(t + 1, value) for t, value in enumerate([*values[:half], *values[half - 1 :]])])
+    assert {"late", "skipped"} <= {one.code for one in skipped.notes}
 
 
 def test_few_values_are_not_fitted() -> None:

@@ -68,11 +68,13 @@ class Sentence(NamedTuple):
         python: the sentence for code in Python.
         elsewhere: the sentence for a file and for the command line, if it is another.
         option: the option of the command line that the sentence names, if any.
+        fact: the run fact whose option `elsewhere` names; the command line shows the name that the user wrote.
     """
 
     python: str
     elsewhere: str = ""
     option: str | None = None
+    fact: str = ""
 
 
 class Advice(NamedTuple):

@@ -323,7 +323,7 @@ class Plan:
                 raise calendar.with_size_of_epoch(error, length) from None
             if total is not None and total != updates:
                 found = f"it is {updates} updates, but the Calendar's total is {total}"
-                advice = Advice(Sentence("Omit one of them", "Omit --horizon"))
+                advice = Advice(Sentence("Omit one of them", "Omit --horizon", fact="total"))
                 raise PlanError(f'horizon "{length}"', found, advice)
             total = updates
         if total is not None:

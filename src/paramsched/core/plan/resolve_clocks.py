@@ -271,7 +271,7 @@ def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, le
         raise PlanError(
             f'horizon "{horizon}"',
             f"it is {found} {lengths.clock}, but the Calendar's total is {other}",
-            Advice(Sentence("Omit one of them", "Omit --horizon")),
+            Advice(Sentence("Omit one of them", "Omit --horizon", fact="total")),
         )
 
 

@@ -220,7 +220,7 @@ class Calendar:
             if (value := getattr(self, name)) is not None:
                 why = "a deadline determines the length" if name == "total" else "with a deadline, time is measured"
                 option = "--horizon" if name == "total" else "--seconds-per-step"
-                advice = Advice(Sentence(f"Omit {name}, or the deadline", f"Omit {option}, or --deadline"))
+                advice = Advice(Sentence(f"Omit {name}, or the deadline", f"Omit {option}, or --deadline", fact=name))
                 raise InvalidArgument(CallSite("Calendar", name, shown(value)), why, advice)
         object.__setattr__(self, "deadline", deadline_of(self.deadline, time.time(), os.environ))
 

@@ -415,10 +415,12 @@ def _recognize_column(
     if found.plan is not None and np.ptp(values):
         if fitted.shift > 0:
             _note(notes, "ahead", t[0], t[-1], unit=one)
-        if fitted.shift < 0 and not log.from_one:
+        is_late = fitted.shift < 0 and not log.from_one
+        if is_late:
             _note(notes, "late", t[0], t[-1], unit=one)
-        elif fitted.skips or fitted.shift < 0:
-            skips = (*(((int(t[0]), -fitted.shift),) if fitted.shift < 0 else ()), *fitted.skips)
+        if fitted.skips or (fitted.shift < 0 and not is_late):
+            first = ((int(t[0]), -fitted.shift),) if fitted.shift < 0 and not is_late else ()
+            skips = (*first, *fitted.skips)
             total, near = sum(count for _, count in skips), ", ".join(f"{at:,}" for at, _ in skips[:4])
             text = f"{total:,} update{'s' if total > 1 else ''} near {near}{', …' if len(skips) > 4 else ''}"
             _note(notes, "skipped", skips[0][0], skips[-1][0], text, unit=one)
