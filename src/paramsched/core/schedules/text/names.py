@@ -45,9 +45,7 @@ _NOTHING: Final = ("none", "null", "nil", "on", "off", "yes", "no", "true", "fal
 _OPTIMIZER: Final = re.compile(r"(?:self\.)?(?:optimizer|optim|opt)\w*")
 _MOST_VARIABLES: Final = 4  # in a message
 _MOST_LISTED: Final = 20  # of more names, those that are similar to none are no help
-_NOT_VARIABLES: Final = frozenset(
-    ("%", "none", "null", "nil", "true", "false", "prev", "next", *NEIGHBOR_LEVELS, *CONSTANTS, *FAMILIES)
-)
+_NOT_VARIABLES: Final = frozenset(("%", *_NOTHING, "prev", "next", *NEIGHBOR_LEVELS, *CONSTANTS, *FAMILIES))
 _OF_NUMBERS: Final = ("length", "number", "count", "level", "list", "pairs")
 """The kinds of parameters whose arguments contain no schedule."""
 _Names = Mapping[str, Callable[..., Any]]
