@@ -1,5 +1,6 @@
 """Megatron's methods on a plan, invalid arguments, and the installation."""
 
+import logging
 import math
 import sys
 import warnings
@@ -287,6 +288,29 @@ def test_each_argument_comes_from_the_state_or_from_the_constructor(mode: str) -
         assert all(getattr(scheduler, name) == value for name, value in used.items())
         assert group["lr"] == pytest.approx(lr_of_megatron(60, used))
         assert group["weight_decay"] == pytest.approx(wd_of_megatron(60, used))
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        ({}, " > using checkpoint value 0.2 for minimum learning rate"),
+        (
+            {"override_opt_param_scheduler": True, "use_checkpoint_opt_param_scheduler": False},
+            " > overriding minimum learning rate value to 0.1",
+        ),
+    ],
+)
+def test_the_source_of_each_argument_is_logged(
+    caplog: pytest.LogCaptureFixture, flags: dict[str, bool], line: str
+) -> None:
+    scheduler = OptimizerParamScheduler(Optimizer({}), **COSINE | flags)
+    state = scheduler.state_dict()
+
+    with caplog.at_level(logging.INFO, "paramsched"):
+        scheduler.load_state_dict({**state, "min_lr": 0.2})
+
+    assert [one.getMessage() for one in caplog.records].count(line) == 1
+    assert len(caplog.records) == len(state) - 1  # all but num_steps
 
 
 @table(
