@@ -1,4 +1,4 @@
-"""Functions of users in states and pickles of torch's drop-ins."""
+"""Functions of users in states and pickles of torch's drop-ins, and the comparison of lists of values."""
 
 import functools
 import math
@@ -6,8 +6,14 @@ import pickle
 from types import SimpleNamespace
 
 import pytest
+import torch
 
-from paramsched.compat.torch._argument_checks import attributes_of, require_named_functions, restore_attributes
+from paramsched.compat.torch._argument_checks import (
+    attributes_of,
+    nearly_equal,
+    require_named_functions,
+    restore_attributes,
+)
 from support.tables import table
 
 
@@ -51,3 +57,23 @@ def test_only_functions_that_pickle_finds_by_name_are_allowed():
     for holder in (SimpleNamespace(one=lambda t: t), SimpleNamespace(many=[half, lambda t: t])):
         with pytest.raises(pickle.PicklingError, match="which pickle cannot find by its name"):
             require_named_functions(holder)
+
+
+@table(
+    ("one", "other", "equal"),
+    [
+        ([0.3, 2], [0.1 + 0.2, 2.0], True),
+        ([1.0, 1.0], [1.0, 1.0 + 1e-8], False),
+        ([1.0], [1.0 - 1e-8], False),
+        ([0.0], [1e-30], False),
+        ([0.0], [0.0], True),
+        ([math.inf], [math.inf], True),
+        ([1.0], [1.0, 1.0], False),
+        ([torch.tensor(0.1)], [0.1], True),  # float32
+        ([0.1], [torch.tensor(0.1)], True),
+        ([torch.tensor(0.1)], [0.1 * (1 + 1e-5)], False),
+        ([torch.tensor(0.1, dtype=torch.float64)], [0.1 * (1 + 1e-8)], False),
+    ],
+)
+def test_lists_are_nearly_equal_up_to_rounding(one, other, equal):
+    assert nearly_equal(one, other) is equal

@@ -253,3 +253,14 @@ def test_every_member_reports_a_late_group_before_its_stage_begins():
     quiet_step(scheduler)
 
     assert [len(one.get_last_lr()) for one in (scheduler, *members)] == [2, 2, 2]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_late_group_has_the_target_of_the_last_one_in_its_entries():
+    optimizer = optimizer_with([1.0, 1.0])
+    scheduler = OURS.SWALR(optimizer, [0.05, 0.02], 4)
+    add_group(optimizer, 0.2)
+
+    quiet_step(scheduler)
+
+    assert [group["swa_lr"] for group in optimizer.param_groups] == [0.05, 0.02, 0.02]

@@ -75,7 +75,7 @@ def nearly_equal(one: Sequence[Any], other: Sequence[Any]) -> bool:
     for x, y in zip(one, other, strict=True):
         narrow = any(isinstance(v, Tensor) and v.element_size() < 8 for v in (x, y))
         a, b = float(x), float(y)
-        if a != b and abs(a - b) > (1e-6 if narrow else 1e-9) * max(abs(a), abs(b)):
+        if abs(a - b) > (1e-6 if narrow else 1e-9) * max(abs(a), abs(b)):
             return False
     return True
 

@@ -324,14 +324,10 @@ class RuleLR(SteppedLR):
             self._only_writer = False
             return self._step_relative(snapshot, tick)
         row = self._engine.values_at(tick)
-        if snapshot.floats:
-            untouched = list(map(_RATE, snapshot.groups)) == snapshot.written
-        else:  # avoids reading tensors
-            pairs = zip(snapshot.groups, snapshot.written, snapshot.stamps, strict=True)
-            untouched = all(
-                stamp_of(group["lr"]) == stamp if isinstance(group["lr"], Tensor) else group["lr"] is written
-                for group, written, stamp in pairs
-            )
+        untouched = all(
+            stamp_of(group["lr"]) == stamp if isinstance(group["lr"], Tensor) else group["lr"] is written
+            for group, written, stamp in zip(snapshot.groups, snapshot.written, snapshot.stamps, strict=True)
+        )  # stamps, because reading a tensor is slow
         return row if untouched else self._step_after_foreign_write(snapshot, tick, row)
 
     def _begin_values(self, snapshot: GroupSnapshot, tick: float) -> None:

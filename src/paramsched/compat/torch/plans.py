@@ -298,14 +298,14 @@ def to_plan(
 
 
 def _is_by_epoch(found: _FoundScheduler, diagnostics: DiagnosticCollector) -> bool:
-    interval = found.entry("interval", found.interval or "step")
+    interval: str = found.entry("interval", found.interval or "step")
     if interval not in ("step", "epoch"):
         refused = f"expected step or epoch, got {short_json(interval)}"
         diagnostics.add(found.beside["interval"][1], refused, "Write interval: epoch", code=REFUSED_VALUE)
     if found.entry("frequency", 1) != 1:
         refused, instead = "expected 1, because a plan steps it each time", "Use a native plan with every(…, 5)"
         diagnostics.add(found.beside["frequency"][1], refused, instead, code=REFUSED_VALUE)
-    return bool(interval == "epoch")
+    return interval == "epoch"
 
 
 def _horizon_of_trainer(data: Any, *, by_epoch: bool) -> str | int | None:

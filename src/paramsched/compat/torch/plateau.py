@@ -220,7 +220,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         options = (self.mode, self.patience, self.threshold, self.threshold_mode, self.cooldown, self.nonfinite)
         if options != self._checked:
             mode, patience, threshold, threshold_mode, cooldown, nonfinite = options
-            Plateau("metric", mode, _HALF, patience, threshold, threshold_mode, cooldown, 0.0, 0.0, nonfinite)
+            Plateau("metric", mode, _HALF, patience, threshold, threshold_mode, cooldown, nonfinite=nonfinite)
             self._checked = options
 
     def get_lr(self) -> Sequence[Number]:  # type: ignore[override]  # torch's class has no get_lr
