@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from paramsched.core.curves import elementary
 from paramsched.tools.export.symbols import Numbers, Piece, Split, Symbol, interval, parts_of, replaced
 from paramsched.tools.export.writing import FunctionWriter, _is_safe, constant_lines
 from support import answers
@@ -139,6 +140,33 @@ def test_a_formula_in_short_lines_has_the_values_of_its_text(columns):
             assert names["f"](at, by) == planned or planned != planned, (of, lines)
             compared += 1
     assert compared > 1000
+
+
+@table(
+    ("steps", "piece", "inexact", "cut"),
+    [
+        ("t // 4", "updates", 0, 4),
+        ("t // 4", "updates", 4, 4),
+        ("t // 4", "updates", 5, None),
+        ("(t + 2) // 4", "updates", 0, None),
+        ("(t + 2) // 4", "updates", 1, 6),
+        ("(t - 2) // 4", "updates", 1, 6),
+        ("(19 - t) // 4", "updates", 1, None),
+        ("t * 2 // 8", "updates", 1, None),
+        ("t", "updates", 3, None),
+        ("t // 4", "updates, not split", 1, None),
+        ("t // 4", "until after the run", 5, 4),
+        ("t // 4", "until after the run", 6, None),
+        ("t // 18", "a long run", 16, 18),
+        ("t // 17", "a long run", 16, None),
+    ],
+)
+def test_a_piece_is_divided_into_steps_if_python_rounds_one_of_their_powers_differently(steps, piece, inexact, cut):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(elementary, "power_of_number", lambda x, y: x**y * (1 + 2.0**-40 * (y == inexact)))
+        text = text_of(f"0.5 ** ({steps})", Piece(*PIECES[piece]))
+
+    assert text.startswith("0.5" if cut is None else f"split at {cut}"), text
 
 
 @pytest.mark.parametrize(("size", "lines"), [(50, 1), (51, 5)])

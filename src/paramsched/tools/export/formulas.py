@@ -82,9 +82,7 @@ def formulas_of(schedule: Schedule, clock: str, horizon: float, *, whole: bool) 
             ):
                 # NumPy does not round all constant powers as Python does.
                 at = columns(schedule, np.array([begin[0]], dtype=np.int64 if whole else np.float64))
-                value = Affine(*(None if one is None else np.ravel(one)[0] for one in (at.factor, at.offset))).apply(
-                    base
-                )
+                value = Affine(*(np.array(one).flat[0] for one in (at.factor, at.offset))).apply(base)  # None stays None
             found.append((piece, value))
         except Split as signal:
             waiting += [(signal.cut, end), (begin, signal.cut)]

@@ -117,9 +117,9 @@ class _Module:
                 raise AnotherForm(statement)
 
     @property
-    def _taken(self) -> frozenset[str]:
+    def _taken(self) -> set[str]:
         """Names that a definition must not have, because they would then mean two things."""
-        return frozenset((*self._constants, *self._definitions, *_BUILTIN, "math", "sum", "SCHEDULES"))
+        return {*self._constants, *self._definitions, *_BUILTIN, "math", "sum", "SCHEDULES"}
 
     def functions(self) -> dict[str, ModuleFunction]:
         """Return the functions in `SCHEDULES`."""

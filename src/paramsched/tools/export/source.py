@@ -236,10 +236,9 @@ def _module_docstring(exported: Exported, checked: str, *, torch: bool) -> str:
 
 def _checked(exported: Exported, functions: Mapping[str, Callable[..., float]]) -> str:
     """Compare the functions with the plan. Return how many updates were compared, and the largest difference."""
-    largest, count = 0.0, 0
-    for line in exported.lines:
-        places = exported.places(line)
-        count = max(count, len(places))
+    largest = 0.0
+    compared = [exported.places(line) for line in exported.lines]
+    for line, places in zip(exported.lines, compared, strict=True):
         for base, at in ((line.base, places), (0.3 * line.base or 1.0, places[:: max(len(places) // 2000, 1)])):
             values = exported_values(functions[line.key], at, base)
             planned = evaluate(line.schedule, line.times(at), base)
@@ -255,7 +254,8 @@ def _checked(exported: Exported, functions: Mapping[str, Callable[..., float]]) 
             largest = max(largest, float(off.max()))
     total = exported.total
     of_run = f" of {total}" if total is not None and total > MOST_CHECKED else ""
-    return f"{count if of_run or total is None else total}{of_run} updates, largest difference {largest!r}"
+    count = max(map(len, compared)) if of_run or total is None else total
+    return f"{count}{of_run} updates, largest difference {largest!r}"
 
 
 def exported_values(function: Callable[..., float], places: Array, *base: float) -> Floats:
