@@ -80,9 +80,9 @@ def formulas_of(schedule: Schedule, clock: str, horizon: float, *, whole: bool) 
                 and not named
                 and not any(part.op == "name" and part is not base for part in parts_of(value))
             ):
-                # NumPy does not round all constant powers as Python does.
+                # NumPy does not round all constant powers as Python does. A column that is None stays None.
                 at = columns(schedule, np.array([begin[0]], dtype=np.int64 if whole else np.float64))
-                value = Affine(*(np.array(one).flat[0] for one in (at.factor, at.offset))).apply(base)  # None stays None
+                value = Affine(*(np.array(one).flat[0] for one in (at.factor, at.offset))).apply(base)
             found.append((piece, value))
         except Split as signal:
             waiting += [(signal.cut, end), (begin, signal.cut)]
