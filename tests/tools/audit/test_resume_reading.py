@@ -170,19 +170,28 @@ def test_a_part_outside_of_the_folder_is_refused(place, saved, tmp_path):
     assert "a file outside of the folder" in report["text"]
 
 
+INVALID = "the place of an entry is invalid"
+SHORTER = "the file is shorter than that"
+
+
 @pytest.mark.parametrize(
-    "places",
+    ("places", "text"),
     [
-        {"offset": -1}, {"length": -1}, {"offset": 2**70}, {"length": 10**12}, {"offset": "0"}, {"relative_path": 3},
-        {"relative_path": ""}, {"relative_path": "\0"}, {"relative_path": "missing"},
-        {"transform_descriptors": ["zip"]},
+        ({"offset": -1}, INVALID), ({"length": -1}, INVALID), ({"offset": "0"}, INVALID), ({"length": "0"}, INVALID),
+        ({"relative_path": 3}, INVALID), ({"offset": 2**70}, SHORTER), ({"length": 10**12}, SHORTER),
+        ({"relative_path": ""}, "Is a directory"), ({"relative_path": "\0"}, r"it refers to \x00 (embedded null byte)"),
+        ({"relative_path": "missing"}, "run/missing: No such file or directory"),
+        ({"transform_descriptors": ["zip"]}, "its entries are compressed or encrypted"),
     ],
 )  # fmt: skip
-def test_a_damaged_place_of_an_entry_is_a_usage_error(places, saved):
+def test_a_damaged_place_of_an_entry_is_a_usage_error(places, text, saved):
     folder, change = saved
     change(**places)
 
-    assert resume(folder)["exit"] == 2
+    report = resume(folder)
+
+    assert report["exit"] == 2
+    assert text in report["text"]
 
 
 def test_a_folder_needs_torch(saved, monkeypatch):
@@ -202,24 +211,54 @@ def test_a_pipe_in_the_folder_does_not_block(saved):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x80\x04.", pickle.dumps({}), b"\x80\x04r\xff\xff\xff\x7f.", pickle.dumps([[]] * 9)]
+    ("data", "text"),
+    [
+        (b"", "(EOFError)"),
+        (b"\x80\x04.", "it cannot be read"),
+        (pickle.dumps({}), "it cannot be read"),
+        (b"\x80\x04r\xff\xff\xff\x7f.", "it cannot be read"),
+        (pickle.dumps([[]] * 9), "it cannot be read"),
+        (pickle.dumps(Path), "which torch.distributed.checkpoint never writes"),
+        (pickle.dumps(torch.nn.Linear), "it refers to torch.nn.modules.linear.Linear, which"),
+    ],
 )
-def test_damaged_metadata_is_a_usage_error(data, saved):
+def test_damaged_metadata_is_a_usage_error(data, text, saved):
     folder, _ = saved
     (folder / ".metadata").write_bytes(data)
 
-    assert resume(folder)["exit"] == 2
+    report = resume(folder)
+
+    assert report["exit"] == 2
+    assert text in report["text"]
 
 
-@pytest.mark.parametrize("path", [(), ("optimizer",), ("a",) * 100, ("optimizer", None), "optimizer", 3])
-def test_a_damaged_path_of_an_entry_is_a_usage_error(path, saved):
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ((), "not enough values"),
+        (("optimizer",), "'float' object has no attribute"),
+        (("a",) * 65, "the path of an entry is invalid"),
+        (("optimizer", None), "the path of an entry is invalid"),
+        (("optimizer", True), "the path of an entry is invalid"),
+        ("optimizer", "the path of an entry is invalid"),
+        (3, "cannot unpack"),
+        (("a",) * 64, None),
+    ],
+)
+def test_a_damaged_path_of_an_entry_is_a_usage_error(path, text, saved):
     folder, _ = saved
     metadata = pickle.loads((folder / ".metadata").read_bytes())
     name = next(name for name in metadata.planner_data if name.endswith(".lr"))
     metadata.planner_data[name] = path
     (folder / ".metadata").write_bytes(pickle.dumps(metadata))
 
-    assert resume(folder)["exit"] == 2
+    report = resume(folder)
+
+    if text is None:  # the longest path
+        assert report["update"] == 30
+    else:
+        assert report["exit"] == 2
+        assert text in report["text"]
 
 
 def test_tensors_in_the_folder_are_not_read(tmp_path):
