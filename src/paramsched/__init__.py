@@ -58,6 +58,7 @@ register_entries(
     "packages",
     {
         "drawing": "paramsched.show",
+        "notebook": "paramsched.show._notebook",
         "files of plans": "paramsched.core.files.plan_files",
         "recipes": "paramsched.tools.recipes",
         "calls": "paramsched.core.schedules.text.calls",

@@ -1,6 +1,6 @@
 """Plans, schedules and pictures in notebooks and as files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from html import escape
@@ -12,7 +12,7 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.diff import Diff
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, plan_of
-from paramsched.core.plan.trace import Trace
+from paramsched.core.plan.trace import Key, Trace, trace
 from paramsched.core.schedules import recurrence
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.rules import Rule
@@ -21,6 +21,7 @@ from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, ParamschedError, shown
 from paramsched.show._axes import AS_VALUES_ASK, View
 from paramsched.show._curves import Curves, RunsOrLog, runs_of
+from paramsched.show._labels import short_number
 from paramsched.show._matplotlib import saved_figure
 from paramsched.show._svg import escaped, html, svg
 from paramsched.show._text import text
@@ -87,6 +88,7 @@ def figure(
     return Figure(trace, title, log, other, view)
 
 
+_MOST_VALUES = 8  # in the heading of a Scheduler
 _MAX_UPDATES = 2_000_000  # plans with more updates are not drawn, because that would take seconds per cell
 
 
@@ -125,9 +127,33 @@ def mime_bundle(value: Drawn | Diff | Calendar | MetricRule[Any]) -> dict[str, s
             title = f"{kind}: {assumed}" if assumed else ""
     except ParamschedError:  # a fact is missing, so only the text can be shown
         return {}
-    if drawn.total > _MAX_UPDATES:
+    return _pictures(value if isinstance(value, Figure) else Figure(drawn, title, None, None), title)
+
+
+def bundle_of_run(
+    plan: Plan, optimizers: Any, calendar: Calendar, t: int, values: Mapping[Key, float]
+) -> dict[str, str]:
+    """Return what a notebook shows of a Scheduler: the curves of its plan, below the values of update `t`."""
+    try:
+        drawn = trace(plan, optimizers, calendar)
+    except ParamschedError:  # the length of the run, or of an update on its clock, is unknown: only the text is shown
         return {}
-    picture = (value if isinstance(value, Figure) else Figure(drawn, title, None, None))._repr_svg_()
+    named = [f"{_label(drawn, *key)} {short_number(value)}" for key, value in values.items()]
+    coming = ", ".join([*named[:_MOST_VALUES], "…"] if len(named) > _MOST_VALUES else named)
+    heading = f"Scheduler at update {t:,} of {drawn.total:,}, next {coming}"
+    return _pictures(Figure(drawn, heading, None, None), heading)
+
+
+def _label(drawn: Curves, field: str, group: str | int) -> str:
+    """Return the name of a curve, with its group if the field has several."""
+    return field if sum(one == field for one, _ in drawn.keys()) == 1 else f"{field} of {group}"
+
+
+def _pictures(figure: Figure, title: str) -> dict[str, str]:
+    """Return the picture below its title by MIME type; empty if its curves are too long to be drawn in a cell."""
+    if figure.trace.total > _MAX_UPDATES:
+        return {}
+    picture = figure._repr_svg_()
     return {"text/html": f"<div>{escaped(title)}</div>{picture}"} if title else {"image/svg+xml": picture}
 
 

@@ -495,8 +495,9 @@ def test_the_command_fails_if_values_are_not_explained(tmp_path: Path) -> None:
 def test_the_page_shows_the_log_and_the_schedule(tmp_path: Path) -> None:
     page = tmp_path / "run.html"
 
-    assert run("audit", write(tmp_path, used(after_warmup(cosine)), form="thinned"), "--html", page).exit_code == 0
-    assert "<svg" in page.read_text()
+    log = write(tmp_path, used(after_warmup(cosine)), form="thinned")
+    assert run("audit", log, "--html", page).exit_code == 0
+    assert f"planned = used at {ps.recognize(log)['lr'].explained:,} of" in page.read_text()
 
 
 @pytest.mark.parametrize("option", [("--base", "lr=1"), ("--processes", "2"), ("--at", "3"), ("--group", "a")])

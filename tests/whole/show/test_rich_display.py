@@ -1,4 +1,4 @@
-"""The notebook display of a plan, a schedule, a trace and a diff, and `Plan.plot`."""
+"""The notebook display of a plan, a schedule, a trace, a diff, a Scheduler and a recognition, and `Plan.plot`."""
 
 from dataclasses import fields
 from html import escape, unescape
@@ -6,6 +6,7 @@ from html import escape, unescape
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingFact
@@ -109,6 +110,62 @@ def test_the_heading_names_assumed_facts():
 
 def test_plans_that_cannot_be_drawn_are_displayed_as_text():
     assert ps.Plan(lr='warmup("1 epoch") >> cosine(over="10 samples")')._repr_mimebundle_() == {}
+
+
+def test_a_scheduler_is_displayed_with_its_curves_and_the_values_of_the_next_update():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1, weight_decay=0.05)
+    scheduler = ps.Scheduler(optimizer, PLAN, steps_per_epoch=5)
+    for _ in range(40):
+        optimizer.step()
+
+    cell = scheduler._repr_mimebundle_()["text/html"]
+
+    values = {name: f"{optimizer.param_groups[0][name]:.6g}" for name in ("lr", "weight_decay")}
+    assert f"at update 40 of 100, next lr {values['lr']}, weight_decay {values['weight_decay']}<" in cell
+    assert "base 0.1" in cell
+
+
+def test_the_cell_of_a_scheduler_names_optimizers_and_at_most_eight_values():
+    one, many = [torch.nn.Parameter(torch.ones(1))], [torch.nn.Parameter(torch.ones(1)) for _ in range(9)]
+    optimizers = {"a": torch.optim.SGD(one, lr=0.1), "b": torch.optim.SGD([{"params": [p]} for p in many], lr=0.2)}
+
+    cell = ps.Scheduler(optimizers, ps.Plan(lr="cosine()", horizon=10))._repr_mimebundle_()["text/html"]
+
+    named = ["lr of a/0 0.1", *(f"lr of b/{place} 0.2" for place in range(7)), "…"]
+    assert f"next {', '.join(named)}<" in cell
+
+
+@pytest.mark.parametrize(
+    ("plan", "facts", "text"),
+    [
+        (ps.Plan(lr="step('2 epochs')"), {"calendar": "later"}, "<Scheduler without run facts yet, of <Plan lr: step("),
+        (ps.Plan(lr="step(30)"), {}, "<Scheduler at update 0 of <Plan lr: step(30)"),
+    ],
+)
+def test_a_scheduler_whose_length_is_unknown_is_displayed_as_text(plan, facts, text):
+    scheduler = ps.Scheduler(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1), plan, **facts)
+
+    assert scheduler._repr_mimebundle_() == {}
+    assert repr(scheduler).startswith(text)
+
+
+@pytest.mark.parametrize("form", ["{!r}", "{:.4g}", "{:.5f}"])
+def test_a_recognition_is_displayed_with_its_text_and_all_explained_values(tmp_path, form):
+    rate = ps.resolve(ps.warmup(20) >> ps.cosine(to=0.1), ps.Calendar(total=200))
+    log = tmp_path / "log.csv"
+    log.write_text("step,lr\n" + "".join(f"{t},{form.format(rate(t, base=0.02))}\n" for t in range(200)))
+    found = ps.recognize(log)
+
+    cell, of_field = (one._repr_mimebundle_()["text/html"] for one in (found, found["lr"]))
+
+    assert escape(str(found)) in cell
+    assert escape(str(found["lr"])) in of_field
+    assert all(f"planned = used at {found['lr'].explained} of 200 updates" in one for one in (cell, of_field))
+
+
+def test_a_recognition_without_a_schedule_or_of_a_very_long_run_is_displayed_as_text():
+    assert ps.recognize([(t, t * 7919 % 101) for t in range(100)])._repr_mimebundle_() == {}
+    assert ps.recognize([(t * 20_000, 0.1) for t in range(100)])._repr_mimebundle_() == {}
 
 
 def test_a_diff_is_displayed_as_a_table_with_escaped_text():

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.core.advice.calls import example_call, explain_wrong_keywords, explain_wrong_keywords_of
 from paramsched.core.advice.tried_names import TriedName
+from paramsched.core.base.entries import load_entry
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import Advice, Problem, Sentence
@@ -871,8 +872,19 @@ class Scheduler(LRScheduler):
             raise TypeError("a Scheduler has no items; its values by field and group are scheduler.values()")
 
     def __repr__(self) -> str:
-        plan = repr(self.plan).replace("\n", " ")  # its lines are broken anew
-        return text_on_screen(f"<Scheduler at update {self.last_epoch} of {plan}>")
+        waits = self._waiting
+        plan = repr(self.plan if waits is None else waits.request.plan).replace("\n", " ")  # its lines are broken anew
+        state = f"at update {self.last_epoch}" if waits is None else "without run facts yet,"
+        return text_on_screen(f"<Scheduler {state} of {plan}>")
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return the picture of the plan in force that a notebook shows, with the values of the next update."""
+        if self._waiting is not None:
+            return {}
+        optimizers = self._optimizers if self._run.is_shared else self.optimizer
+        notebook, values = load_entry("packages", "notebook"), self.values()
+        bundle: dict[str, str] = notebook.bundle_of_run(self.plan, optimizers, self.calendar, self.last_epoch, values)
+        return bundle
 
     # ------------------------------------------------------------------ inside
 

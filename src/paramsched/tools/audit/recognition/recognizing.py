@@ -3,8 +3,9 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
-from typing import Any, TypeAlias, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from paramsched.core.base.diagnostic import printable, printable_lines
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.curves.arrays import ROUNDING, Floats, last_of_each
 from paramsched.core.plan import Binding, Plan
+from paramsched.core.plan.trace import trace
 from paramsched.core.schedules import constant
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.sequence import Sequence as Stages
@@ -26,6 +28,10 @@ from paramsched.tools.records.columns import Unit
 from paramsched.tools.records.log_file import read_log
 from paramsched.tools.records.log_to_plan import FIELDS, counts_from_one, in_epochs
 from paramsched.tools.records.log_values import Flags, LogColumn, LoggedValues, Times, make_column, with_shared_digits
+
+if TYPE_CHECKING:
+    from paramsched.show import Figure
+    from paramsched.show._curves import Measured
 
 ONE_PER_EPOCH = Calendar(steps_per_epoch=1)
 """The run facts with which a plan in epochs is evaluated at epochs."""
@@ -42,6 +48,7 @@ _ROUND_BASE = 4  # digits
 _LONG_TEXT = 3  # digits of a plan and its base, from which on a log that is an update ahead is tried
 _KNOWN_END = 6  # digits that a plan may have more if it ends with the run
 _AS_SHORT = 1  # digits by which two plans are equally short
+_MOST_DRAWN = 1_000_000  # updates, in a cell of a notebook
 _MOST_JUMPS = 40
 _MOST_SHIFT = 20
 _DIGITS_PER_ROW = 0.75
@@ -167,6 +174,21 @@ class Recognized:
         """The first update that is not explained, or None."""
         return None if self.equal.all() else int(self.logged[0][~self.equal].min())
 
+    @property
+    def drawn(self) -> tuple[Times, Floats]:
+        """The times and the values of the first group, as a picture shows them over the nearest plan.
+
+        The times are those of the schedule if the log is ahead of it, or if the schedule did not move at some updates.
+        After a restart they are the updates, where the log and the schedule part. A value that the plan explains up to
+        the precision of the log is the planned one.
+        """
+        clock = np.rint(self.clock).astype(np.int64)
+        t = clock if clock[0] >= 0 and bool(np.all(np.diff(clock) > 0)) else self.logged[0]
+        return t, np.where(self.equal, self.planned, self.logged[1])
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return Recognition({self.field: self}, ())._repr_mimebundle_()
+
     __repr__ = text_on_screen
 
     def __str__(self) -> str:
@@ -244,6 +266,37 @@ class Recognition(Mapping[str, Recognized]):
         horizons = [plan.horizon for plan in plans if plan is not None and plan.horizon is not None]
         longest = max(horizons, key=lambda one: one.terms[0][1], default=None)
         return Plan(*bindings, horizon=longest) if self.complete else None
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return what a notebook shows: the text, and the logged values over the nearest plans."""
+        figure = self.figure()
+        if figure is None or figure.trace.total > _MOST_DRAWN:
+            return {}
+        return {"text/html": f'<pre style="white-space:pre-wrap">{escape(str(self))}</pre>{figure._repr_svg_()}'}
+
+    def figure(self, title: str = "Recognized schedules", measured: "Measured | None" = None) -> "Figure | None":
+        """Return the picture of the logged values over the nearest plans; None if no plan is near.
+
+        Args:
+            title: the heading of its page.
+            measured: metrics to draw below, by name: the updates and the values at these updates.
+        """
+        from paramsched.show import LoggedRun, figure
+
+        near = {
+            name: (one, plan.resolve(ONE_PER_EPOCH)) for name, one in self.items() if (plan := one.nearest) is not None
+        }
+        if not near:
+            return None
+        bindings = [
+            Binding(one.field, plan.bindings[0].schedule, place) for place, (one, plan) in enumerate(near.values())
+        ]
+        updates = 1 + max(int(one.drawn[0][-1]) for one, _ in near.values())
+        horizons = [plan.horizon.updates for _, plan in near.values() if plan.horizon is not None]
+        groups = [{"name": name, one.field: one.base} for name, (one, _) in near.items()]
+        curves = trace(Plan(*bindings, horizon=max(updates, *horizons)), groups)
+        used = {key: one.drawn for key, (one, _) in zip(curves.keys(), near.values(), strict=True)}
+        return figure(curves, title=title, log=LoggedRun("logged", used, measured or {}, tolerance=ROUNDING))
 
     __repr__ = text_on_screen
 
