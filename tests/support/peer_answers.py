@@ -9,8 +9,17 @@ from typing import Any
 import pytest
 
 import paramsched as ps
+from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.user_warnings import DiagnosticWarning
 from paramsched.core.files.known_dialects import KnownDialect, dialect_named
 from support import answers
+
+
+def _text(one: Diagnostic) -> str:
+    """Return a diagnostic with its code, whether its location is the key, and the correction of a name."""
+    at_key = " (at the key)" if one.at_key else ""
+    fix = f" (fix: {' -> '.join(one.replace)})" if one.replace else ""
+    return f"{one.code} {one}{at_key}{fix}"
 
 
 def answer_to(dialect: KnownDialect, question: dict[str, Any]) -> dict[str, Any]:
@@ -27,13 +36,15 @@ def answer_to(dialect: KnownDialect, question: dict[str, Any]) -> dict[str, Any]
             answer["bases"] = [str(dict(group)) for group in bases.groups]
             answer["origin"], answer["remarks"] = bases.origin, [*bases.notes]
             answer["facts in it"] = str(dialect.facts_of(data)) if dialect.facts_of else None
-            answer["notes"] = [str(one) for one in dialect.notes_of(data)] if dialect.notes_of else None
+            answer["notes"] = [_text(one) for one in dialect.notes_of(data)] if dialect.notes_of else None
             answer["groups"] = [str(one) for one in dialect.groups_of(data, calendar)] if dialect.groups_of else None
         except ps.errors.ConfigError as error:
-            answer["errors"] = [f"{one.code} {one}" for one in error.diagnostics]
+            answer["errors"] = [_text(one) for one in error.diagnostics]
         except ps.errors.MissingFact as error:
             answer["missing"] = str(error)
-    answer["warnings"] = [*dict.fromkeys(str(one.message) for one in warned)]
+    messages = (one.message for one in warned)
+    texts = (_text(one.diagnostic) if isinstance(one, DiagnosticWarning) else str(one) for one in messages)
+    answer["warnings"] = [*dict.fromkeys(texts)]
     return {key: value for key, value in answer.items() if key == "config" or value not in ([], "", "None", None)}
 
 

@@ -359,11 +359,26 @@ RAMP = {"train_samples": 10**12, "global_batch_size": 10**9, "seq_length": 10}
         (RAMP | {"rampup_batch_size": [1, 1, 10**11]}, r"Write rampup_batch_size: \[1, 999999999, 100000000000\]"),
         ({"train_iters": 9, "rampup_batch_size": [4, 4, 9]}, "rampup_batch_size: it requires a run that counts"),
         ({"train_samples": 9, "rampup_batch_size": [4, 4, 9]}, "the final batch size is unknown"),
+        (
+            {"train_samples": 9, "global_batch_size": 10, "rampup_batch_size": [4, 4, 9]},
+            "from 4 to 10 must be a multiple of 4. For example: global_batch_size: 8",
+        ),
+        (
+            {"train_samples": 9, "global_batch_size": 4, "rampup_batch_size": [8, 4, 9]},
+            "from 8 to 4 must be a multiple",
+        ),
     ],
 )
 def test_a_ramp_that_megatron_rejects_is_rejected(data, message):
     with pytest.raises(ps.errors.ConfigError, match=message):
         dialect_with_ramps.to_plan(data)
+
+
+@table("ramp", [[8, 4, 100], [4, 4, 0]])
+def test_a_ramp_without_a_rise_is_a_constant_batch_size(ramp):
+    plan = dialect_with_ramps.to_plan(BY_SAMPLES | {"rampup_batch_size": ramp})
+
+    assert str(plan.bindings[-1]) == "batch_size = 1.0: constant(8.0)"
 
 
 @table("samples", [1, 7, 99, 100, 5_859_375, 2_000_000, 10**9 + 7])
@@ -374,7 +389,7 @@ def test_a_rise_begins_at_the_first_sample_at_which_megatrons_quotient_reaches_i
             assert before < rise <= at
 
 
-@table(("start", "increment", "rises"), [(4, 4, 3), (16, 16, 1), (1, 1, 5), (3, 7, 2)])
+@table(("start", "increment", "rises"), [(4, 4, 3), (16, 16, 1), (1, 1, 5), (3, 7, 2), (1, 400, 3)])
 def test_a_run_with_a_ramp_consumes_what_megatron_does(start, increment, rises):
     batch = start + rises * increment
     for samples in (0, 1, 3, 10, 41, 100, 200):

@@ -89,6 +89,7 @@ def wd_of_megatron(n: int, given: dict[str, Any]) -> float:
 RUNS = [
     *({"lr_decay_style": one} for one in ("constant", "linear", "cosine", "inverse-square-root")),
     *({"lr_decay_style": "WSD", "wsd_decay_steps": 20, "lr_wsd_decay_style": one} for one in FALLING),
+    {"lr_decay_style": "WSD", "wsd_decay_steps": 0, "lr_wsd_decay_style": "linear"},
     {"lr_warmup_steps": 0, "lr_decay_style": "linear"},
     {"lr_warmup_steps": 0, "lr_decay_style": "inverse-square-root"},
     {"init_lr": 0.3, "min_lr": 0.0},
@@ -453,6 +454,7 @@ def test_values_are_those_of_the_trace(t: int, counts: Any) -> None:
     for index, group in enumerate(groups):
         assert group == {field: expected[field, index][t] for field in ("lr", "weight_decay")}
         assert (scheduler.get_lr(group), scheduler.get_wd(group)) == (group["lr"], group["weight_decay"])
+    assert scheduler.get_wd() == groups[0]["weight_decay"]
 
 
 def test_max_lr_is_the_base_and_multipliers_apply_to_planned_values() -> None:

@@ -116,3 +116,9 @@ def test_what_a_recipe_or_another_scheduler_decides_is_refused_by_name(config, p
         dialect.to_plan(config, calendar=CALENDAR)
 
     assert any(one.startswith(problem) for one in refused.value.problems)
+
+
+@table("data", ["--train-iters 9", {"lr_decay_style": "cosine"}, {**BRIDGE, "optimizer": {"lr": 3e-4}}])
+def test_a_config_with_an_error_has_no_groups_and_no_bases(data):
+    assert list(dialect.groups_of(data, None)) == []
+    assert not dialect.bases_of(data, None).groups

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.examples import examples
+from support.tables import table
 from support.torch_cases import (
     OURS,
     PEER,
@@ -253,6 +255,55 @@ def test_every_member_reports_a_late_group_before_its_stage_begins():
     quiet_step(scheduler)
 
     assert [len(one.get_last_lr()) for one in (scheduler, *members)] == [2, 2, 2]
+
+
+def reading(scheduler):
+    """Return each method that reads values, without a step."""
+    names = [name for name in ("get_lr", "_get_closed_form_lr", "_last_factors") if hasattr(scheduler, name)]
+    return [getattr(scheduler, name) for name in names] + [lambda: scheduler.value(scheduler.last_epoch)]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("change", ["group", "base", "option"])
+@table(
+    ("name", "options"),
+    [
+        ("StepLR", {"step_size": 2, "gamma": 0.5}),
+        ("CosineAnnealingLR", {"T_max": 9, "eta_min": 0.1}),
+        ("CosineAnnealingWarmRestarts", {"T_0": 9, "eta_min": 0.1}),
+        ("SWALR", {"swa_lr": 0.05, "anneal_epochs": 9}),
+        ("LambdaLR", {"lr_lambda": lambda t: 0.9**t}),
+        ("MultiplicativeLR", {"lr_lambda": lambda t: 0.9}),
+        ("OneCycleLR", {"max_lr": 1.0, "total_steps": 9}),
+        ("CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 9, "cycle_momentum": False}),
+    ],
+)
+def test_each_method_that_reads_values_notices_a_change_by_itself(change, name, options):
+    for index in range(9):
+        optimizer = optimizer_with([0.5], partial(torch.optim.SGD, momentum=0.9))
+        scheduler = getattr(OURS, name)(optimizer, **options)
+        for _ in range(3):
+            quiet_step(scheduler)
+        if change == "group":
+            add_group(optimizer, 0.2)
+        elif change == "base":
+            scheduler.base_lrs = [0.7]
+        elif name == "SWALR":
+            optimizer.param_groups[0]["swa_lr"] = 0.3
+        elif "lr_lambda" in options:
+            scheduler.lr_lambdas = [lambda t: 0.5]
+        else:
+            option = next(one for one in ("gamma", "eta_min", "total_steps", "total_size") if hasattr(scheduler, one))
+            setattr(scheduler, option, 2 * getattr(scheduler, option))
+        methods = reading(scheduler)
+        if index >= len(methods):
+            return
+
+        first = methods[index]()
+        for other in methods:
+            other()
+
+        assert first == methods[index]()
 
 
 @pytest.mark.filterwarnings("ignore")

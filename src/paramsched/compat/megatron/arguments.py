@@ -142,9 +142,8 @@ class MegatronArguments:
         >>> MegatronArguments(step_batch_size_schedule=schedule, seq_length=2048).batch_size_steps
         [(0, 16), (488, 32), (1464, 64)]
         """
-        if self.step_batch_size_schedule is None or self.seq_length is None:
-            return []
-        return [(tokens // self.seq_length, size) for tokens, size in self.step_batch_size_schedule]
+        length = self.seq_length
+        return [(tokens // length, size) for tokens, size in self.step_batch_size_schedule or () if length]
 
     def counts(self, unit: Literal["iters", "samples"]) -> Counts:
         """Return the lengths that were specified in `unit`."""
@@ -253,9 +252,8 @@ def report_unused_options(data: Any, diagnostics: DiagnosticCollector) -> None:
     used = {*_NAMES, *_HARMLESS, *_IGNORED, *(name for name, path in written.items() if path in reported)}
     # In gpt-neox the decay of lr is different, although the arguments have the names of Megatron's.
     command = program_of_command(data)
-    own = ("lr_decay_style",) if program_of(written) else ()
-    if command is not None and "lr_decay_style" not in written:
-        own = ("lr_decay_style",)
+    specified = command is not None and "lr_decay_style" in written and program_of(written) is None
+    own = () if specified else ("lr_decay_style",)
     report_unused_settings(written, used, diagnostics, library="Megatron-LM", defaulted=own, command=command)
 
 
