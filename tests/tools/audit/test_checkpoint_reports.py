@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.tools.audit import read_plan_history
+from paramsched.tools.audit import read_log, read_plan_history
 from paramsched.tools.records.checkpoint_files import load_checkpoint
 from paramsched.tools.records.checkpoint_log import read_groups
 from support.several import probes
@@ -37,19 +37,31 @@ def test_a_resume_shows_a_ratio_for_changed_values_only(tmp_path):
 
 
 def test_the_name_of_an_optimizer_that_ends_with_another_name_is_found_first(tmp_path):
-    optimizers = probes(["a", "x.a"])
+    optimizers = probes(["first", "a", "x.a"])
     plan = ps.Plan(lr="linear(over=100)")
     scheduler = ps.Scheduler(optimizers, plan)
     for _ in range(30):
         for one in optimizers.values():
             one.step()
     states = {"m": {"x": {"a": optimizers["x.a"].state_dict()}, "a": optimizers["a"].state_dict()}}
+    states["other"] = optimizers["first"].state_dict()
     torch.save({**states, "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
 
     text = printed("resume", tmp_path / "last.pt")
 
-    assert 'optimizer a "m.a"' in text
-    assert 'optimizer x.a "m.x.a"' in text
+    for name, path in (("first", "other"), ("a", "m.a"), ("x.a", "m.x.a")):
+        assert f'optimizer {name} "{path}"' in text
+
+
+def test_a_value_that_a_scheduler_wrote_must_have_equal_bits(tmp_path):
+    optimizer = probe({"lr": 0.2})
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear(over=10)"))
+    run(optimizer, 3)
+    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
+
+    columns = {one.field: (one.base, one.tolerance) for one in read_log(tmp_path / "last.pt", ["lr"]).columns}
+
+    assert (columns["lr"], columns["momentum"]) == ((0.2, 0), (None, 1e-9))
 
 
 def test_the_plans_of_a_run_are_listed_with_their_changes_notes_and_bases(tmp_path):

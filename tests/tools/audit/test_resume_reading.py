@@ -152,6 +152,17 @@ def test_a_part_inside_the_folder_may_be_a_link_to_another_part(saved):
     assert resume(folder)["update"] == 30
 
 
+def test_an_entry_is_read_at_its_offset(saved):
+    folder, _ = saved
+    metadata, part = pickle.loads((folder / ".metadata").read_bytes()), folder / "__0_0.distcp"
+    part.write_bytes(b"gap" + part.read_bytes())
+    for place in metadata.storage_data.values():
+        place.offset += 3
+    (folder / ".metadata").write_bytes(pickle.dumps(metadata))
+
+    assert resume(folder)["update"] == 30
+
+
 @pytest.mark.parametrize("place", ["..", "absolute", "link", "linked folder"])
 def test_a_part_outside_of_the_folder_is_refused(place, saved, tmp_path):
     folder, change = saved

@@ -8,6 +8,8 @@ import pytest
 
 import paramsched as ps
 from paramsched.tools.audit import UnreadableLog, read_log, read_metrics
+from paramsched.tools.records import log_file
+from support.tables import table
 
 RATES = [1e-3 * (1 - t / 40) for t in range(40)]
 
@@ -53,8 +55,9 @@ LINES = {
 def test_the_lines_of_a_program_are_rows(program, tmp_path):
     line, _ = LINES[program]
     log = tmp_path / "train.log"
-    before = "using 8 GPUs\nConfig: {'lr': 0.02, 'steps': 100}\noptimizer lr = 0.001\n\n"
-    log.write_text(before + "\n".join(f"{line(t, lr)}\nsaved, nothing else" for t, lr in enumerate(RATES)))
+    before = "using 8 GPUs\nConfig: {'lr': 0.02, 'steps': 100}\noptimizer lr = 0.001\nna\xefve\n\n"
+    text = before + "\n".join(f"{line(t, lr)}\nsaved, nothing else" for t, lr in enumerate(RATES))
+    log.write_text(text, encoding="latin-1")
 
     (column,) = read_log(log, ["lr"]).columns
 
@@ -109,3 +112,24 @@ def test_another_text_is_refused_with_a_command_that_makes_a_table(name, tmp_pat
     (column,) = read_log(tmp_path / table, ["lr"]).columns
     assert column.t.tolist() == list(range(40))
     assert column.values == pytest.approx(RATES, abs=1e-6)
+
+
+@table(
+    ("name", "rows", "found"),
+    [
+        ("train.log", ["iter 0: lr 0.5", "iter 1: lr 0.25"], None),  # such as zeros after a crash
+        ("log.jsonl", ['{"step": 0, "lr": 0.5}'], "log.jsonl, line 2: the line has more than 40 characters"),
+        ("log.csv", ["step,lr", "0,0.5"], "log.csv, line 3: the line has more than 40 characters"),
+    ],
+)
+def test_a_line_that_is_too_long_ends_a_text_and_is_refused_in_a_table(name, rows, found, tmp_path):
+    log = tmp_path / name
+    log.write_text("\n".join([*rows, "x" * 40]))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_file, "_MAX_LINE_LENGTH", 40)
+        if found is None:
+            assert read_log(log, ["lr"]).columns[0].values.tolist() == [0.5, 0.25]
+            return
+        with pytest.raises(UnreadableLog, match=found):
+            read_log(log, ["lr"])
