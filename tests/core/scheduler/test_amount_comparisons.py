@@ -67,3 +67,15 @@ def test_runs_are_compared_twice_at_the_start_then_every_64_updates_in_turns(ind
     assert compared == [
         (place, f"[7, {{}}, {t}]") for place, t in enumerate(updates) if place == 0 or place % turns == index % turns
     ]
+
+
+def test_a_difference_is_compared_again_before_each_update(monkeypatch):
+    differs = [False]
+    monkeypatch.setattr(AmountAgreement, "compare", lambda *_: None)
+    monkeypatch.setattr(AmountAgreement, "is_waiting", property(lambda _: differs[0]))
+    one = AmountComparison(7, 0, [], SimpleNamespace(several=True, index=0, size=2))
+    one.compare(0, 0, "tokens")
+
+    for waits, due, until in ((False, False, 54), (True, True, 1)):
+        differs[0] = waits
+        assert (one.is_due(10), one.updates_until_due(10)) == (due, until)

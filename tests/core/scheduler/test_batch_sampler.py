@@ -8,7 +8,9 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 import paramsched as ps
+from paramsched.core.runs.batch_sizes import plans_sizes
 from paramsched.errors import InvalidArgument, MissingFact
+from support.tables import table
 from support.updates import probe, run
 
 GROWING = "rounded(linear(4, 16, over='50%'), 4)"
@@ -194,3 +196,26 @@ def test_the_samples_before_a_scheduler_that_begins_later_are_those_of_its_plan(
     positions = [ps.BatchSampler(one, 1000).position() for one in (scheduler, later)]
 
     assert positions == [2 + 2 + 2 + 3 + 3] * 2  # 2, 2.2, 2.4, 2.6 and 2.9, after 0, 2, 4, 6 and 9 tokens
+
+
+@table(
+    ("field", "expected"),
+    [
+        (ps.Target("batch_size", 4), True),
+        (ps.Target("accumulation", 4), True),
+        (ps.Target("temperature", 4), False),
+        ("batch_size", False),
+    ],
+)
+def test_only_a_target_plans_the_sizes_of_batches(field, expected):
+    assert plans_sizes(ps.Plan(ps.Binding(field, "constant()"), lr="cosine()", horizon=10)) is expected
+
+
+@table(
+    ("over", "clock", "expected"),
+    [("12 samples", {"batch_size": "samples"}, [4, 5, 7, 8, 8]), ("4 steps", {"lr": "seconds"}, [4, 5, 6, 7, 8])],
+)
+def test_of_several_clocks_only_that_of_the_sizes_matters(over, clock, expected):
+    sampler = ps.BatchSampler(plan(f"linear(4, 8, over='{over}')", clock=clock, horizon=None), 10)
+
+    assert [len(batch) for batch in islice(sampler, 5)] == expected

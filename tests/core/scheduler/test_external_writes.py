@@ -3,10 +3,13 @@
 import math
 import warnings
 
+import numpy as np
 import pytest
 import torch
 
 import paramsched as ps
+from paramsched.core.scheduler.external_writes import _is_planned
+from paramsched.core.scheduler.messages import WORLD, ExternalWrites
 from support.tables import table
 from support.updates import group, planned, probe, run, used
 
@@ -365,3 +368,88 @@ def test_a_factor_that_overflows_beside_a_base_of_zero_is_no_external_write(recw
 
     assert [used(optimizer, index=index) for index in (0, 1)] == [[0.1 * 1e300, math.inf, math.inf], [0.0, 0.0, 0.0]]
     assert not recwarn.list
+
+
+def test_a_replaced_element_of_betas_is_warned_of_and_restored():
+    optimizer = probe(*[{"betas": (torch.tensor(beta), 0.99)} for beta in (0.5, 0.25)])
+    ps.Scheduler(optimizer, ps.Plan(ps.Binding("betas[0]", "linear(1, 0)"), horizon=64))
+    run(optimizer, 4)
+    ours = optimizer.param_groups[1]["betas"][0]
+
+    with pytest.warns(UserWarning, match=r"betas\[0\] of group 1 was .*0.75"):
+        run(written(optimizer, 1, "betas", (torch.tensor(0.75), 0.99)), 1)
+
+    assert optimizer.param_groups[1]["betas"][0] is ours
+    run(optimizer, 1)
+    assert used(optimizer, "betas[0]", 1)[4:] == [0.75, 0.25 * (1 - 5 / 64)]
+
+
+@table(
+    ("found", "value", "expected"),
+    [
+        (0.5, 0.5, True),
+        (0.5, 0.25, False),
+        (torch.tensor(0.1), 0.1, True),
+        (torch.tensor(0.1), 0.2, False),
+        (float("nan"), float("nan"), True),
+        (float("nan"), 0.5, False),
+        (0.5, float("nan"), False),
+        (np.array([0.5, 0.5]), 0.5, False),
+        (torch.tensor([0.5, 0.5]), 0.5, False),
+        ("0.5", 0.5, False),
+    ],
+)
+def test_an_entry_equals_a_planned_value_that_is_rounded_to_its_dtype(found, value, expected):
+    assert _is_planned(found, value) is expected
+
+
+def test_each_update_with_an_external_write_is_counted_once_and_the_total_logged_once(caplog):
+    writes = ExternalWrites()
+    writes.cause = "other code wrote it."
+
+    assert [writes.count(update) for update in (7, 7, 9)] == [1, 0, 2]
+    writes.log_total(WORLD)
+    assert (caplog.messages, writes.is_pending) == ([], True)
+    assert [writes.count(update) for update in (9, 12)] == [0, 3]
+    assert [writes.is_warned_of(count) for count in (1, 2, 3)] == [True, True, False]
+    for _ in range(2):
+        writes.log_total(WORLD)
+    (text,) = caplog.messages
+    assert text.endswith("wrote it. So far, 3 of 6 updates from update 7 on used other values than planned")
+    assert not writes.is_pending
+
+
+@pytest.mark.parametrize("clock", ["updates", "tokens"])
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+def test_an_error_of_the_function_of_a_target_is_raised_and_the_plan_continues(clock, error, drive):
+    written, fails = [], [False]
+
+    def write(value):
+        if fails[0]:
+            raise error("full")
+        written.append(value)
+
+    target = ps.Binding(ps.Target("x", 1.0, write), "linear(1, 0, over=8)")
+    optimizer = probe(lr=1.0)
+    scheduler = ps.Scheduler(
+        optimizer, ps.Plan(target, lr="linear(1, 0, over=8)", clock={"momentum": clock}, momentum="constant()"),
+        drive=drive, tokens_per_step=4,
+    )  # fmt: skip
+
+    def update():
+        optimizer.step()
+        if drive == "manual":
+            scheduler.step()
+
+    update()
+    fails[0] = True
+    with pytest.raises(error, match="full"):
+        update()
+    fails[0] = False
+    for _ in range(3):
+        update()
+
+    assert scheduler.t == 5
+    assert written[-1] == scheduler.value("x") == 1 - 5 / 8
+    assert used(optimizer) == [1 - t / 8 for t in range(5)]

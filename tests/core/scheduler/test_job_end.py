@@ -123,12 +123,12 @@ def test_a_job_ends_while_a_slow_update_still_fits(clock, drive, clock_of_plan):
 
 def test_a_shared_clock_counts_each_update_once(clock):
     optimizers = {"a": probe(), "b": probe()}
-    scheduler = ps.Scheduler(optimizers, PLAN, stop_before="in 100 s")
+    scheduler = ps.Scheduler(optimizers, PLAN, stop_before="in 98 s")
     while not scheduler.should_stop:
-        clock.now += 10
         for one in optimizers.values():
+            clock.now += 5
             run(one, 1)
-    assert scheduler.t == 9  # 10 s are left, and 15 s are needed
+    assert scheduler.t == 9  # 13 s are left, and 15 s are needed
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
@@ -423,3 +423,52 @@ def test_a_signal_ends_all_ranks_after_the_same_update(monkeypatch, earlier):
     assert ranks.train(1) == "SIGUSR1"
     for one in ranks.all:
         one.detach()
+
+
+def test_a_rank_reads_the_messages_of_the_run_that_rank_0_starts_after_a_dry_run(monkeypatch):
+    ranks = Ranks(monkeypatch, lambda rank: {"stop_before": "in 20 s"})
+    for rank in (1, 2):
+        ranks.turns.run_as(rank)
+        run(ranks.all[rank].optimizer, 1)
+    ranks.all[0] = ranks.built(0, {"stop_before": "in 10 s"})
+    run(ranks.all[0].optimizer, 1)
+
+    while ranks.train(1) is None:
+        pass
+
+    assert ranks.all[0].stop_reason == "stop_before"
+    assert ranks.time.monotonic - 5000 < 10
+
+
+def test_a_run_by_hand_follows_its_file_and_ends_in_time(clock, tmp_path):
+    file = tmp_path / "plan.yaml"
+    file.write_text("lr: constant()\nhorizon: 100\n")
+    optimizer = probe(lr=0.1)
+    scheduler = ps.Scheduler(optimizer, file, drive="manual", watch=1, stop_before="in 100 s")
+    file.write_text("lr: constant(0.5)\nhorizon: 100\n")
+    for _ in range(4):
+        step(optimizer, scheduler, "manual")
+
+    assert (optimizer.param_groups[0]["lr"], scheduler.stop_reason) == (0.05, None)
+    clock.now += 100
+    step(optimizer, scheduler, "manual")
+    assert scheduler.stop_reason == "stop_before"
+
+
+@pytest.mark.parametrize("earlier", [signal.SIG_DFL, signal.SIG_IGN])
+def test_a_later_signal_gets_the_action_that_it_had(earlier, monkeypatch):
+    now, sent = [50.0], []
+    before = signal.signal(signal.SIGUSR1, earlier)
+    monkeypatch.setattr(signals.time, "monotonic", lambda: now[0])
+    scheduler = stopping()
+    send()
+    sent.clear()
+    now[0] += 11
+    with monkeypatch.context() as patch:
+        patch.setattr(signals.os, "kill", lambda *_: sent.append(signal.getsignal(signal.SIGUSR1)))
+        signal.raise_signal(signal.SIGUSR1)
+
+    assert sent == [earlier] * (earlier is signal.SIG_DFL)
+    assert isinstance(signal.getsignal(signal.SIGUSR1), signals.Handler)
+    scheduler.detach()
+    signal.signal(signal.SIGUSR1, before)

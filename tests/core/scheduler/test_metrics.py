@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.core.runs.plan_source import PlanSource
 from support.tables import table
 from support.updates import planned, probe, run, used
 
@@ -254,12 +255,15 @@ def test_a_rule_of_several_optimizers_without_a_metric_is_logged_once(caplog):
 
 
 @pytest.mark.filterwarnings("ignore:the plan starts at update 80")
-@pytest.mark.parametrize("when", ["observed", "observed early, idle", "resumed", "begun later", "no horizon"])
+@pytest.mark.parametrize(
+    "when", ["observed", "observed early, idle", "resumed", "begun later", "no horizon", "an engine warns"]
+)
 def test_a_rule_whose_metric_may_have_been_observed_is_not_logged(when, caplog):
     rule = ps.plateau("loss", nonfinite="ignore")
     plan = ps.Plan(lr=LINE * rule, horizon=100) if when != "no horizon" else ps.Plan(lr=rule)
     optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, plan, t=80 if when == "begun later" else None)
+    given = PlanSource(plan, warns_of_metrics=True) if when == "an engine warns" else plan
+    scheduler = ps.Scheduler(optimizer, given, t=80 if when == "begun later" else None)
     if when == "observed early, idle":
         scheduler.observe(loss=float("nan"))  # leaves the initial state
     run(optimizer, 60)
@@ -313,3 +317,15 @@ def test_a_metric_passed_as_an_amount_is_answered_with_observe(plan):
 def test_an_amount_passed_as_a_metric_is_answered_with_the_method_of_amounts(method, amount):
     with pytest.raises(ps.InvalidArgument, match=rf"For example: scheduler\.{method}\({amount}=0\.25\)$"):
         ps.Scheduler(probe(), ONE).observe(**{amount: 0.25})
+
+
+def test_a_value_that_is_not_a_number_is_logged_once_for_each_metric(caplog):
+    rules = 'hold("kl", at=1.0, gain=0.1) * hold("loss", at=1.0, gain=0.1) * plateau("accuracy")'
+    scheduler = ps.Scheduler(probe(), ps.Plan(lr=rules))
+    run(scheduler.optimizer, 3)
+
+    for metric in ("kl", "kl", "loss", "accuracy", "kl"):
+        scheduler.observe(**{metric: float("nan")})
+
+    texts = [one.getMessage() for one in caplog.records]
+    assert [text.partition(". ")[0] for text in texts] == [f"{one} is NaN after 3 updates" for one in ("kl", "loss")]

@@ -13,7 +13,7 @@ import paramsched as ps
 from paramsched.core.base.problem import Problem
 from paramsched.core.runs import rank_agreement
 from paramsched.core.runs.processes import Ranks as RanksOfRun
-from paramsched.core.runs.processes import note_end_of_store
+from paramsched.core.runs.processes import note_end_of_store, processes_of
 from paramsched.core.scheduler.messages import WORLD, Processes
 from support.fake_time import FakeTime
 from support.ranks import RanksInTurn, run_as_one_of_several
@@ -416,3 +416,42 @@ def test_the_keys_of_a_process_group_have_its_name(monkeypatch):
     assert group == RanksOfRun(3, "the store", "paramsched/4//pair", first=2)
     monkeypatch.setattr(dist, "is_initialized", lambda: False)
     assert RanksOfRun.of(Processes(SimpleNamespace(group_name="pair"))) is None
+
+
+def test_without_torch_distributed_every_process_trains_alone(monkeypatch):
+    monkeypatch.setattr(dist, "is_available", lambda: False)
+
+    assert processes_of("any") is WORLD
+
+
+class Interrupted:
+    """A store on which the wait for the next start of another rank ends as a test decides."""
+
+    def __init__(self, wait):
+        self.store, self.wait = dist.HashStore(), lambda *_: wait(self)
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_a_difference_is_dropped_if_the_other_rank_starts_again_or_the_store_ends(monkeypatch, caplog, has_ended):
+    def wait(store):
+        if has_ended:
+            store.check = lambda *_: refuse()
+            refuse()
+        ranks.run_as(0)
+        again = ps.Scheduler(probe(), LINEAR)
+        again.optimizer.step()
+        ranks.run_as(1)
+
+    def refuse():
+        raise dist.DistNetworkError("broken pipe")
+
+    note_end_of_store.cache_clear()
+    ranks = Ranks(monkeypatch, Interrupted(wait))
+    ranks.train([ps.Scheduler(probe(), one) for one in (COSINE, LINEAR)], 1)
+
+    assert warnings_in(caplog) == []
+    texts = [one.getMessage() for one in caplog.records]
+    assert [("has ended" in text, "has started another" in text) for text in texts] == [(has_ended, not has_ended)]

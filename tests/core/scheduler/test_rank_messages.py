@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -99,6 +100,18 @@ def test_a_message_that_rank_0_never_sends_is_an_error_that_names_it(opened):
 
     with pytest.raises(StateError, match="rank 1 waits for message 1 of rank 0 about seconds"):
         reader.receive()
+
+
+def test_a_store_that_has_ended_is_an_error_about_its_process(opened):
+    sender = opened(0)
+
+    def end(*_):
+        raise RuntimeError("broken pipe")
+
+    sender.ranks = replace(sender.ranks, store=SimpleNamespace(set=end))
+
+    with pytest.raises(StateError, match="about seconds, and the process of the store of the process group has ended"):
+        sender.send("first")
 
 
 class FailingStore:

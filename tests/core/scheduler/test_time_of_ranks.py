@@ -1,10 +1,16 @@
 """Ranks whose seconds are measured, one after another in this process: all use the time of rank 0."""
 
 import copy
+from dataclasses import asdict
+from types import SimpleNamespace
 
 import pytest
 
 import paramsched as ps
+from paramsched.core.runs import rank_messages
+from paramsched.core.runs.deadline import horizon_in_seconds
+from paramsched.core.runs.seconds import SharedTime, TimeMessage
+from paramsched.errors import InvalidArgument, StateError
 from support.fake_time import FakeTime
 from support.ranks import RanksInTurn
 from support.updates import probe, used
@@ -109,3 +115,71 @@ def test_ranks_without_a_deadline_end_at_the_horizon_although_the_last_updates_a
         assert len(set(ranks.amounts)) == 1
 
     assert ranks.time.monotonic - start == pytest.approx(20, abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("facts", "horizon"),
+    [({}, None), ({"deadline": "in 40 s"}, 40), ({"untimed_updates": 2}, 20)],
+    ids=["same", "deadline", "untimed"],
+)
+def test_a_rank_that_trained_with_a_dry_run_of_rank_0_goes_on_only_if_the_run_has_the_same_time(
+    monkeypatch, facts, horizon
+):
+    ranks = Ranks(monkeypatch, 2, OPEN, deadline="in 20 s", untimed_updates=1)  # that of rank 0 is the dry run
+    optimizer = ranks.all[1][0]
+    optimizer.step()
+    ranks.facts |= facts
+    ranks.all[0] = ranks.built(0)
+    ranks.turns.run_as(1)
+
+    if horizon is None:
+        optimizer.step()
+        ranks.turns.run_as(0)
+        for _ in range(2):
+            ranks.all[0][0].step()
+        ranks.train([0.5] * 20)
+        assert len(set(ranks.amounts)) == 1
+    else:
+        found = f"before update 2, the horizon there is {horizon} seconds instead of 20. Construct"
+        with pytest.raises(StateError, match=f"on rank 0 only, such as a dry run: {found}"):
+            optimizer.step()
+
+
+def test_ranks_that_refused_a_deadline_start_again_together(monkeypatch):
+    plan = ps.Plan(lr='warmup("40 s") >> linear()', clock="seconds")
+    ranks = Ranks(monkeypatch, 0, plan, deadline="in 20 s")
+    for rank in (0, 1):
+        with pytest.raises(InvalidArgument, match="leaves a horizon of 20 seconds"):
+            ranks.built(rank)
+    ranks.facts["deadline"] = "in 100 s"
+
+    def start_rank_0(seconds):
+        ranks.all = [ranks.built(0)]
+        ranks.turns.run_as(1)
+
+    monkeypatch.setattr(rank_messages.time, "sleep", start_rank_0)
+    second = ranks.built(1)
+    ranks.all.append(second)
+
+    assert [horizon_in_seconds(one._run.in_force) for _, one in ranks.all] == [100, 100]
+
+
+def test_seconds_that_are_measured_before_the_process_group_exists_are_refused(monkeypatch):
+    optimizer = probe()
+    ps.Scheduler(optimizer, PLAN)
+    Ranks(monkeypatch, 0, PLAN)
+
+    with pytest.raises(InvalidArgument, match="update 0: the Scheduler was constructed before the process group"):
+        optimizer.step()
+
+
+def test_a_message_about_other_updates_than_the_next_ones_is_an_error():
+    first = TimeMessage(0, 4, 0.0)
+    messages = SimpleNamespace(
+        receive=lambda: asdict(TimeMessage(5, 2, 1.0)), ranks=SimpleNamespace(first=0), settle=lambda: None
+    )
+    time = SharedTime(messages, first, None, messages.settle)
+
+    assert time.amounts_from(3, 0.0, 10).tolist() == [0.0]
+    with pytest.raises(StateError, match="rank 0 announces the time from update 5 on, expected 4"):
+        time.amounts_from(4, 0.0, 10)

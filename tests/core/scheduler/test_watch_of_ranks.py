@@ -3,15 +3,19 @@
 import copy
 import json
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch.distributed as dist
 from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.runs import rank_messages
+from paramsched.core.runs.processes import note_end_of_store
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, StateError
 from support.ports import free_port
 from support.programs import Program
@@ -172,3 +176,38 @@ def test_copies_on_every_rank_change_at_the_same_update(ranks, file):
 
     assert used(copies[0][0]) == used(copies[1][0])
     assert [scheduler.plan for _, scheduler in copies] == [ps.load(file)] * 2
+
+
+def test_another_plan_that_rank_0_watches_after_a_dry_run_is_an_error(ranks, file):
+    ranks.scheduler(0, probe(), file, watch=10)
+    optimizer = probe()
+    ranks.scheduler(1, optimizer, file, watch=10)
+    optimizer.step()
+    file.write_text(SECOND)
+    ranks.scheduler(0, probe(), file, watch=10)
+    ranks.run_as(1)
+
+    with pytest.raises(StateError, match="before update 2, rank 0 has another Scheduler"):
+        optimizer.step()
+
+
+def test_a_run_goes_on_with_its_plan_if_the_store_has_ended_and_logs_it_once(ranks, file, caplog):
+    optimizers = [probe(lr=1.0) for _ in range(2)]
+    for rank, one in enumerate(optimizers):
+        scheduler = ranks.scheduler(rank, one, file, watch=1)
+        one.step()
+    note_end_of_store.cache_clear()
+
+    def refuse(*_):
+        raise dist.DistNetworkError("broken pipe")
+
+    store = SimpleNamespace(**dict.fromkeys(("check", "get", "set", "add", "wait", "compare_set"), refuse))
+    watched = scheduler._source.messages
+    watched.ranks = replace(watched.ranks, store=store)
+    file.write_text(SECOND)
+    for _ in range(5):
+        optimizers[1].step()
+
+    assert scheduler.t == 6
+    assert used(optimizers[1]) == ps.trace(ps.loads(FIRST), {"lr": 1.0})["lr", 0][:6].tolist()
+    assert [one.getMessage()[:37] for one in caplog.records] == ["the process of torch's store has ende"]

@@ -13,9 +13,10 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.core.runs.deadline import _shortest, resolved_until
+from paramsched.core.runs.deadline import _shortest, check_start, horizon_in_seconds, resolved_until
+from paramsched.core.runs.plan_source import PlanSource
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
-from paramsched.errors import InvalidArgument, StateError
+from paramsched.errors import InvalidArgument, MissingFact, StateError
 from support.fake_time import FakeTime
 from support.updates import probe, used
 
@@ -445,7 +446,7 @@ def test_a_plan_fits_into_its_own_length_and_no_millisecond_less(lr, least):
 
     shortest = _shortest(plan, FACTS, 0.001, ())
 
-    assert least <= shortest < least + 0.01
+    assert shortest == least
     assert resolved_until(plan, FACTS, shortest).horizon.terms[0][1] == Fraction(repr(shortest))
     with pytest.raises(InvalidArgument):
         resolved_until(plan, FACTS, shortest - 0.001)
@@ -471,3 +472,59 @@ def test_a_start_on_a_loaded_optimizer_has_the_horizon_from_its_update_on(clock)
     assert [entry[:2] for entry in scheduler.history] == [[0, 0], [3, scheduler.amount]]
     assert scheduler.history[0][2] is None
     assert ps.Plan.of_text(scheduler.history[1][2]).horizon.terms[0][1] == scheduler.amount + 50
+
+
+@pytest.mark.parametrize(
+    ("deadline", "horizon", "found"),
+    [
+        ("in 100 s", 100, None),
+        ("in 25 s", 40, "the deadline leaves a horizon of 25 seconds"),
+        ("in 0 s", 40, "the deadline is over"),
+    ],
+)
+def test_stages_that_do_not_fit_are_refused_when_the_training_of_an_engine_begins(clock, deadline, horizon, found):
+    scheduler = ps.Scheduler(probe(), PlanSource(PLAN, checked_later=True), deadline=deadline)
+    in_force = scheduler._run.in_force
+
+    assert horizon_in_seconds(in_force) == horizon
+    if found is None:
+        assert check_start(in_force) is False
+    else:
+        with pytest.raises(InvalidArgument, match=found):
+            check_start(in_force)
+
+
+def test_a_resumed_run_may_begin_after_its_deadline_and_a_run_without_one_at_any_time(clock):
+    source = PlanSource(PLAN, checked_later=True)
+    first, optimizer, _ = run_of(clock, source, seconds=[0, 30], deadline="in 500 s")
+    again, _, _ = run_of(clock, source, states(first, optimizer), deadline="in 0 s")
+    endless = ps.Scheduler(probe(), ps.Plan(lr="linear()", horizon=5))
+
+    assert check_start(again._run.in_force) is True
+    assert check_start(endless._run.in_force) is False
+
+
+@pytest.mark.parametrize("checked_later", [False, True])
+def test_a_missing_fact_is_reported_before_the_time_left(clock, checked_later):
+    plan = ps.Plan(lr='warmup("1 epoch") >> linear()', clock="seconds")
+
+    with pytest.raises(MissingFact) as refusal:
+        ps.Scheduler(probe(), PlanSource(plan, checked_later=checked_later), deadline="in 100 s")
+
+    assert "deadline" not in refusal.value.found
+
+
+def test_a_plan_that_fits_into_no_horizon_is_refused_at_its_start(clock):
+    plan = ps.Plan(lr="linear(over='100_000_000_000 s')", clock="seconds")
+
+    with pytest.raises(InvalidArgument, match="it lasts 100000000000 seconds"):
+        ps.Scheduler(probe(), PlanSource(plan, checked_later=True), deadline="in 100 s")
+
+
+def test_a_plan_of_the_checkpoint_that_does_not_fit_any_longer_is_replaced_by_that_of_the_code(clock, caplog):
+    first, optimizer, _ = run_of(clock, PLAN, seconds=[0, 5], deadline="in 500 s")
+    saved = states(first, optimizer)
+    _, other, _ = run_of(clock, FALLING, saved, deadline="in 15 s", untimed_updates=0)
+
+    assert "the code's plan continues from update 2" in caplog.text
+    assert other.param_groups[0]["lr"] == pytest.approx(0.1 * (1 - 5 / 20))

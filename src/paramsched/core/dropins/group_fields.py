@@ -367,7 +367,7 @@ def base_on_curve(value: float, share: float, fixed: float = 0.0) -> float:
     >>> base_on_curve(0.02, 0.25), base_on_curve(0.02, 0.0), base_on_curve(0.55, 0.5, fixed=0.05)
     (0.08, 0.02, 1.0)
     """
-    if share == 0 or (share == 1 and fixed == 0):
+    if share == 0:
         return value
     base = (value - fixed) / share
     return base if math.isfinite(base) else value
