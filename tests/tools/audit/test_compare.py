@@ -7,6 +7,8 @@ import pytest
 
 import paramsched as ps
 from paramsched.tools.audit import compare_with_plan, read_log
+from paramsched.tools.records.log_values import LogColumn
+from support.tables import table
 
 TOTAL = 400
 PLAN = ps.Plan(lr='warmup("5%") >> cosine(to=0.1)')
@@ -26,6 +28,53 @@ def report(tmp_path):
         return compare_with_plan(read_log(file, ["lr"]), plan, calendar, bases=given, processes=processes)
 
     return compare
+
+
+@table(
+    ("value", "planned", "digits", "options", "equal"),
+    [
+        # numbers with all digits
+        (0.1, 0.1 * (1 + 9e-10), 17, {}, True),
+        (0.1, 0.1 * (1 + 2e-9), 17, {}, False),
+        (0.1, 0.1 * (1 + 9e-10), 17, {"tolerance": 0}, False),
+        (0.1, 0.1 * (1 + 9e-7), 17, {"tolerance": 1e-6}, True),
+        (0.1, 0.1 * (1 + 2e-6), 17, {"tolerance": 1e-6}, False),
+        # rounded to float32
+        (float(np.float32(0.1)), 0.1, 17, {"tolerance": 0}, True),
+        (0.5, 0.5 * (1 + 2.0**-25), 17, {}, True),
+        (0.5, 0.5 * (1 + 2.0**-23), 17, {}, False),
+        (0.5, 0.5 * (1 - 2.0**-23), 17, {"tolerance": 0}, False),
+        # rounded to digits, at most half a unit of the last one
+        (0.05, 0.0500049, 4, {}, True),
+        (0.05, 0.0500051, 4, {}, False),
+        (0.05, 0.0500049, 4, {"tolerance": 0}, True),
+        (0.05, 0.0500051, 4, {"tolerance": 1e-5}, True),
+        (0.05, 0.049995, 4, {}, True),
+        (0.05, 0.0499949, 4, {}, False),
+        (0.123456789012345, 0.1234567890123456, 15, {"tolerance": 0}, False),
+        (0.12345678901234, 0.123456789012342, 14, {"tolerance": 0}, True),
+        # rounded to a decimal place
+        (0.05, 0.0549, 4, {"place": 1e-2}, True),
+        (0.05, 0.0551, 4, {"place": 1e-2}, False),
+        (0.0, 0.0049, 4, {"place": 1e-2}, True),
+        (0.0, 0.0051, 4, {"place": 1e-2}, False),
+        # rounded to float32 and then to digits
+        (0.1234562, 0.1234562505, 7, {"tolerance": 0}, True),
+        (0.1234562, 0.1234562565, 7, {"tolerance": 0}, False),
+        (0.123456, 0.12345650001, 6, {"tolerance": 0}, False),
+        # no numbers
+        (np.nan, np.nan, 17, {"tolerance": 0}, True),
+        (np.nan, 0.1, 4, {}, False),
+        (np.inf, np.inf, 4, {}, True),
+        (np.inf, 0.1, 4, {}, False),
+        (0.0, 0.0, 4, {"tolerance": 0}, True),
+    ],
+)
+def test_a_value_is_as_planned_up_to_the_precision_of_the_log(value, planned, digits, options, equal):
+    column = LogColumn("lr", 0, np.array([0]), np.array([value]), digits, **options)
+
+    with np.errstate(all="ignore"):
+        assert column.equals(np.array([planned])).tolist() == [equal]
 
 
 def test_a_log_that_matches_the_plan_has_no_difference_and_no_cause(report):
