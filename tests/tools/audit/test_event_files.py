@@ -15,7 +15,7 @@ RATES = ps.trace(PLAN, {"lr": 0.1})["lr"]
 
 @pytest.fixture
 def events(tmp_path):
-    """Write an event file with a rate and a loss per update; losses are tensors, as in Keras."""
+    """Write an event file with a rate, a loss and a text per update; losses are tensors, as in Keras."""
     pytest.importorskip("tensorboard")
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
@@ -23,11 +23,14 @@ def events(tmp_path):
     from tensorboard.util.tensor_util import make_tensor_proto
 
     writer = EventFileWriter(str(tmp_path))
-    scalars = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="scalars"))
+    scalars, texts = (
+        SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name=name)) for name in ("scalars", "text")
+    )
+    text = Summary.Value(tag="note", tensor=make_tensor_proto(["a", "b"]), metadata=texts)
     for t, rate in enumerate(RATES):
         loss = make_tensor_proto(np.float32(2.5 - t / 10))
         values = [Summary.Value(tag="lr", simple_value=rate), Summary.Value(tag="loss", tensor=loss, metadata=scalars)]
-        writer.add_event(Event(step=t, wall_time=t, summary=Summary(value=values)))
+        writer.add_event(Event(step=t, wall_time=t, summary=Summary(value=[*values, text])))
     writer.close()
     (file,) = tmp_path.glob("*tfevents*")
     return file
