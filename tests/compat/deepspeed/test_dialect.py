@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.compat import deepspeed as dialect
 from paramsched.compat import transformers
+from paramsched.compat.deepspeed.plans import TrainerRun, report_mismatches
 from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.errors import ConfigError
 from support.deepspeed_peer import used, used_by_deepspeed
+from support.tables import table
 
 LR = 0.5
 
@@ -491,3 +494,15 @@ def test_what_deepspeed_refuses_is_an_error(tmp_path, text, place, found):
     (fault,) = refusal.value.diagnostics
     assert (fault.line, fault.column) == place
     assert fault.found.startswith(found)
+
+
+@table(("warmup", "filled"), [(0, 1), (1, 1), (2, 2), (None, None)])
+def test_the_trainer_fills_in_a_warmup_of_at_least_one_update(warmup, filled):
+    run, refused = TrainerRun(lr=LR, warmup=warmup), []
+    for written in (1, 2, 3, "auto", None):
+        diagnostics = DiagnosticCollector()
+        report_mismatches(config("WarmupLR", warmup_num_steps=written), "$", run, diagnostics)
+        refused += [written for _ in diagnostics.found()]
+
+    assert run.filled["warmup_num_steps"][0] == filled
+    assert refused == ([] if filled is None else [one for one in (1, 2, 3) if one != filled])

@@ -23,7 +23,6 @@ from paramsched.core.schedules import (
     skip,
     stairs,
     take,
-    warmup,
 )
 from paramsched.core.schedules.sequence import in_order, with_lengths
 
@@ -85,7 +84,7 @@ class _Warmup(_Common):
         held = constant(first, 1)
         if self.warmup_type == "log":
             return [held, anneal(low, high, self.length - 1, curves.logarithm(self.length)), constant(high, 1)]
-        return [held, warmup(self.length, low) if high == 1.0 else anneal(low, high, self.length)]
+        return [held, anneal(low, high, self.length)]
 
 
 @argument_table

@@ -71,13 +71,18 @@ class TrainerRun:
     is_default: bool = False
 
     @property
+    def warmup_num_steps(self) -> int | None:
+        """The length of the warmup that transformers writes into the config, at least 1; None if unknown."""
+        return None if self.warmup is None else max(1, self.warmup)
+
+    @property
     def filled(self) -> dict[str, tuple[Any, str]]:
         """For each argument of a scheduler that may be "auto": its value, and the advice if it is None."""
         beside = f"Read it with the arguments of the Trainer: {_BESIDE}"
         return {
             "warmup_min_lr": (0.0, ""),
             "warmup_max_lr": (self.lr, f"Pass base=5e-5. {beside}"),
-            "warmup_num_steps": (None if self.warmup is None else max(1, self.warmup), beside),
+            "warmup_num_steps": (self.warmup_num_steps, beside),
             "total_num_steps": (self.total, f"Pass Calendar(total=1000). {beside}"),
         }
 
@@ -239,7 +244,7 @@ def report_mismatches(config: Mapping[str, Any], path: str, run: TrainerRun, dia
     """Report each value of the config at `path` that differs from the Trainer's, which transformers refuses."""
     compared = {**run.arguments, "scheduler.params.warmup_max_lr": ("learning_rate", run.lr)}
     if run.warmup is not None:
-        compared["scheduler.params.warmup_num_steps"] = "warmup_steps", max(1, run.warmup)
+        compared["scheduler.params.warmup_num_steps"] = "warmup_steps", run.warmup_num_steps
     if run.total is not None:
         compared["scheduler.params.total_num_steps"] = "the number of updates", run.total
     for place, (name, own) in compared.items():
