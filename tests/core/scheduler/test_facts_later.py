@@ -120,3 +120,21 @@ def test_a_number_as_calendar_is_a_total_and_true_is_not():
         with pytest.raises(InvalidArgument) as refusal:
             ps.Scheduler(probe(), PLAN, calendar=number)
         assert line in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "start"),
+    [
+        (lambda **facts: ps.Scheduler(probe(), PLAN, **facts), "ps.Scheduler(optimizer, plan, "),
+        (
+            lambda **facts: ps.Scheduler(probe(), PLAN, calendar="later").set_facts(**facts),
+            "scheduler.set_facts(",
+        ),
+    ],
+    ids=["Scheduler", "set_facts"],
+)
+def test_a_fact_that_a_total_needs_is_added_to_the_call(call, start):
+    with pytest.raises(MissingFact) as refusal:
+        call(total="2 epochs", batch_size=8)
+
+    assert refusal.value.instead == f"For example: {start}total='2 epochs', batch_size=8, steps_per_epoch=100)"

@@ -205,8 +205,7 @@ class TensorColumn(Column):
     def hold(self, values: Values) -> None:
         planned: list[float] = self.entries[0].reshape(-1).tolist()
         held = [values.get((s.group, self.field.slot), value) for s, value in zip(self.slots, planned, strict=True)]
-        with torch.inference_mode(False), torch.no_grad():
-            self.entries = [torch.tensor(held, dtype=torch.float64).to(self.vector).reshape(self.vector.shape)]
+        self.entries = [torch.tensor(held, dtype=torch.float64).to(self.vector).reshape(self.vector.shape)]
 
     def write_initial(self) -> None:
         fill(self.vector, self.entries[0])
