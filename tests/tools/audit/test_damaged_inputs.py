@@ -11,7 +11,7 @@ import pytest
 import paramsched as ps
 from paramsched.tools.audit import AmountColumn, UnreadableLog, compare_with_plan, plan_from_log, read_log, recognize
 from paramsched.tools.audit.match import AmountTimes
-from paramsched.tools.records.checkpoint_files import load_checkpoint
+from paramsched.tools.records.checkpoint_files import find_states, load_checkpoint, parts_of_checkpoint, update_count
 from paramsched.tools.records.log_values import MOST_UPDATES
 from paramsched.tools.records.saved_run import read_saved_run
 from support.tables import table
@@ -183,6 +183,14 @@ def test_many_values_are_written_to_a_file_that_is_kept_if_it_has_them(tmp_path)
         assert (tmp_path / "tables" / "log.lr.csv").read_text() == other
 
 
+def test_10_000_values_and_a_name_of_255_bytes_fit(tmp_path):
+    text = str(plan_from_log(table_log(tmp_path, LONG[:10_000])))
+    plan_from_log(table_log(tmp_path, LONG, "x" * 248 + ".csv"), tables=tmp_path / "tables")
+
+    assert text.count(",") == 10_000
+    assert [len(one.name) for one in (tmp_path / "tables").iterdir()] == [255]
+
+
 def test_many_values_need_a_folder_and_a_name_that_fits(tmp_path):
     with pytest.raises(
         ps.errors.InvalidArgument, match="expected at most 10,000 values in the text of a plan, got 10,001"
@@ -213,12 +221,16 @@ def saved(folder, state, name="checkpoint.pt"):
     return folder / name
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_files_that_torch_has_not_written_are_refused(tmp_path):
     file = tmp_path / "checkpoint.pt"
     pickled = b"\x80\x02c__builtin__\nbytearray\nK\x05\x85R."
-    packed = io.BytesIO()
+    packed, overlapping = io.BytesIO(), io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", np.random.default_rng(0).bytes(1000))  # larger in the archive
+    with zipfile.ZipFile(overlapping, "w") as archive:
         archive.writestr("a/data.pkl", b"0" * 1000)
+        archive.filelist *= 2
     archived = io.BytesIO()
     with zipfile.ZipFile(archived, "w") as archive:
         archive.writestr("a/data.pkl", b"x" * (2**20 - 6) + pickled)  # across two chunks
@@ -227,6 +239,10 @@ def test_files_that_torch_has_not_written_are_refused(tmp_path):
         (b"\x80\x06", "not a PyTorch checkpoint"),
         (pickled, "its pickle creates a bytearray"),
         (packed.getvalue(), "compressed or overlap"),
+        (overlapping.getvalue(), "compressed or overlap"),
+        (b"\x7f", "not a PyTorch checkpoint"),
+        (b"\x80", "torch cannot read it"),
+        (b"\x80\x05.", "torch cannot read it"),
         (archived.getvalue(), "its pickle creates a bytearray"),
         (b"\x80\x02", "torch cannot read it"),
     ):
@@ -250,6 +266,50 @@ def test_checkpoints_without_the_values_of_one_optimizer_are_refused(tmp_path, s
     assert found in str(refused(read_log, saved(tmp_path, state), FIELDS))
 
 
+@table(
+    ("value", "count"),
+    [
+        (0, 0), (3.0, 3), (MOST_UPDATES, MOST_UPDATES), (MOST_UPDATES + 1, None), (-1, None), (2.5, None),
+        (float("nan"), None), (float("inf"), None), ("3", None), (None, None), ([3], None),
+    ],
+)  # fmt: skip
+def test_a_number_of_updates_is_an_integer_in_its_limits(value, count):
+    assert update_count(value) == count
+
+
+def test_the_parts_of_a_folder_are_in_the_order_of_their_numbers(tmp_path):
+    names = ["optimizer.bin", "scheduler.pt", "optimizer_1.bin", "optimizer_2.bin", "optimizer_10.bin", "runner.pt"]
+    for name in [*names, "custom_checkpoint_0.pkl", "optimizer_x.bin", "model.pt", "runner.pth"]:
+        (tmp_path / name).touch()
+
+    found = [one.name for one in parts_of_checkpoint(tmp_path)]
+
+    assert found == sorted([*names, "custom_checkpoint_0.pkl"], key=lambda one: (len(one.partition(".")[0]), one))
+    assert found.index("optimizer_2.bin") < found.index("optimizer_10.bin")
+
+
+@table(
+    ("data", "path"),
+    [
+        ({"a": [{"lr": 1}]}, ["a[0]"]),
+        ({"a": {"b": {"lr": 1, "c": {"lr": 2}}}, "d": {"lr": 3}}, ["a.b", "d"]),  # not below a state
+        ({"lr": 1}, ["alone"]),
+        ([[3, {"lr": 1}], {0: {"lr": 2}}], ["[0][1]", "[1].0"]),
+        ({"x" * 200: {"y": {"lr": 1}}}, ["x" * 198 + ".y"]),
+        ({"a": ({"lr": 1},), "b": "lr"}, []),
+    ],
+)
+def test_the_states_in_a_checkpoint_are_found_in_its_order(data, path):
+    assert list(find_states(data, lambda one: "lr" in one, "alone")) == path
+
+
+def test_a_checkpoint_that_contains_itself_is_searched_once():
+    data = {"a": [{"lr": 1}]}
+    data["a"] += [data, data["a"]]
+
+    assert find_states(data, lambda one: "lr" in one, "alone") == {"a[0]": {"lr": 1}}
+
+
 def test_the_values_of_a_checkpoint_are_those_of_the_next_update(tmp_path):
     state = {
         "param_groups": [{"lr": 0.25, "name": "body", "betas": (0.9, 0.99)}],
@@ -262,9 +322,12 @@ def test_the_values_of_a_checkpoint_are_those_of_the_next_update(tmp_path):
     assert found == {"lr": ([5], [0.25]), "betas[0]": ([5], [0.9]), "betas[1]": ([5], [0.99])}
     assert logged.names == ("body",)
     assert logged.notes == ("the checkpoint was saved after 5 updates; its values are those of the next update",)
-    assert (
-        read_log(saved(tmp_path, state), ["lr"], at=1).notes[0].startswith("the checkpoint was saved after 1 update;")
+    state["param_groups"][0]["paramsched_t"] = 4
+    assert read_log(saved(tmp_path, state), ["lr"], at=1).notes == (
+        "the checkpoint was saved after 1 update; its values are those of the next update",
+        "its scheduler has counted 4 updates",
     )
+    assert len(read_log(saved(tmp_path, state), ["lr"], at=4).notes) == 1
 
 
 # ---------------------------------------------------------------------- recognized schedules

@@ -40,16 +40,19 @@ def test_the_history_of_a_trainer_is_read(tmp_path):
 def test_validations_of_the_runner_are_placed_after_the_preceding_updates(tmp_path):
     log = tmp_path / "values.jsonl"
     rows = [{"t": t, "groups": [{"lr": 0.1}], "epoch": 0, "iter": 2 * t + 1, "loss": 2.0 - t} for t in range(3)]
+    rows += [{"iter": 7, "loss": -1.0}, {"iter": None, "t": 9, "loss": -2.0}]
     log.write_text("\n".join(map(json.dumps, rows)))
     validations = [
         {"epoch": 0, "iter": 0, "accuracy": 0.1},
+        {"accuracy": 0.2},
         {"epoch": 1, "iter": 2, "loss": 1.9, "accuracy": 0.5},
         {"epoch": 2, "iter": 6, "accuracy": 0.7},
+        {"epoch": 3, "iter": 8, "accuracy": 0.9},
     ]
     (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, validations)))
 
     assert found(log) == {
-        "loss": ([0, 1, 2], [2.0, 1.0, 0.0]),
+        "loss": ([0, 1, 2, 9], [2.0, 1.0, 0.0, -2.0]),
         "val_loss": ([1], [1.9]),
         "accuracy": ([1, 3], [0.5, 0.7]),
     }
