@@ -109,3 +109,18 @@ def test_an_error_without_a_name_gets_that_of_the_file():
     with pytest.raises(OSError, match="without a number") as refusal, naming_errors("plan.yaml"):
         raise OSError("without a number")
     assert refusal.value.filename is None
+
+
+@pytest.mark.parametrize("can_replace", [True, False])
+def test_the_entire_content_is_written_before_the_disk_is_asked_to_keep_it(tmp_path, monkeypatch, can_replace):
+    def fail(path, target):
+        raise OSError(errno.EBUSY, "it is mounted")
+
+    sizes, file = [], tmp_path / "file"
+    file.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", lambda handle: sizes.append(os.fstat(handle).st_size))
+    if not can_replace:
+        monkeypatch.setattr(Path, "replace", fail)
+
+    assert write_whole_file(file, b"new text")
+    assert sizes == [8] * (1 if can_replace else 2)
