@@ -28,6 +28,7 @@ def with_warmup(steps, rate=0.1):
     ("line", "begin"),
     [
         ("warmup(10) >> constant()", "0"),
+        ("warmup(1) >> constant()", "0"),
         ("warmup(10, start=0.25) >> cosine()", "0.25"),
         ("absolute(warmup(10, start=0.05, to=0.2))", "0.5"),
         ('warmup("50%") >> cosine()', "0"),

@@ -190,6 +190,18 @@ def test_a_loaded_base_that_leaves_the_range_is_refused_before_torch_writes():
     assert optimizer.state_dict() == before
 
 
+def test_a_base_in_the_state_of_a_scheduler_that_leaves_the_range_is_refused_and_nothing_changes():
+    earlier = ps.Scheduler(adamw(betas=(0.95, 0.999)), ps.Plan(ps.Binding("betas[0]", "constant()"), horizon=100))
+    optimizer = adamw(betas=(0.8, 0.999))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(ps.Binding("betas[0]", "linear(1, 1.2)"), horizon=100))
+    before = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+
+    with pytest.raises(PlanError, match=r"betas\[0\] of group 0.* reaches 1"):
+        scheduler.load_state_dict(earlier.state_dict())
+
+    assert (optimizer.state_dict(), scheduler.state_dict()) == before
+
+
 def test_a_group_added_during_the_run_is_refused_before_it_is_written():
     optimizer = adamw(betas=(0.5, 0.999))
     ps.Scheduler(optimizer, ps.Plan(ps.Binding("betas[0]", "linear(1, 1.2)"), horizon=100))
