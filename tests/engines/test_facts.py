@@ -10,15 +10,18 @@ import torch
 
 import paramsched as ps
 from paramsched.core.time import Calendar
-from paramsched.engines import axolotl, ignite
+from paramsched.engines import axolotl, ignite, run_end
 from paramsched.engines import pytorch_accelerated as accelerated
 from paramsched.engines import transformers as hugging_face
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import MetricRelay, PlannedColumns, samples_in, samples_in_lists
 from paramsched.engines.run_end import RunEnd
 from paramsched.errors import InvalidArgument, MissingDependency, MissingFact
+from support.fake_time import FakeTime
 from support.tables import table
 from support.updates import probe
+
+INF, NAN = float("inf"), float("nan")
 
 
 def facts(**given):
@@ -304,8 +307,75 @@ def test_an_engine_that_is_not_installed_is_named(module, use, extra):
 
 @table(
     ("options", "found"),
-    [({"stop": "yes"}, "stop=.*expected True or False"), ({"reserve": "30 s"}, "it needs a deadline or stop_before")],
+    [
+        ({"stop": "yes"}, "stop=.*expected True or False"),
+        ({"stop": 1}, "stop=1: expected True or False"),
+        ({"reserve": "30 s"}, "it needs a deadline or stop_before"),
+        ({"reserve": "3 epochs", "deadline": "in 9 s"}, "reserve='3 epochs'.* For example: reserve=\"30 s\""),
+        ({"calendar": 5}, "calendar=5: not a Calendar"),
+        *(({"tokens_per_sample": one}, "expected a number greater than 0") for one in (0, -1, INF, NAN, True, "128")),
+        (
+            {"deadline": "in 9 s", "calendar": Calendar(deadline="in 9 s")},
+            r"deadline='in 9 s', calendar=Calendar\(deadline=…\): the fact is passed twice",
+        ),
+        (
+            {"untimed_updates": 2, "calendar": Calendar(deadline="in 9 s", untimed_updates=2)},
+            r"untimed_updates=2, calendar=Calendar\(untimed_updates=…\): the fact is passed twice",
+        ),
+    ],
 )
 def test_invalid_options_are_refused(options, found):
     with pytest.raises(InvalidArgument, match=found):
         PlanOptions(**options)
+
+
+@table(
+    ("options", "stop", "end", "moment"),
+    [
+        ({}, False, None, None),
+        ({"tokens_per_sample": 0.5}, False, None, None),
+        ({"stop": True}, True, None, None),
+        ({"stop_on": "SIGTERM"}, True, None, None),
+        ({"stop_before": "in 100 s"}, True, None, 100),
+        ({"stop_before": "in 100 s", "stop": False}, False, None, 100),
+        ({"stop_before": "in 100 s", "reserve": "30 s"}, True, None, 70),
+        ({"deadline": "in 100 s"}, True, 100, None),
+        ({"deadline": "in 100 s", "stop": False, "reserve": "30 s"}, False, 70, None),
+        ({"deadline": "in 100 s", "stop_before": "in 50 s", "reserve": "30 s"}, True, 70, 50),
+        ({"calendar": Calendar(deadline="1970-01-01 00:01:40Z"), "reserve": "30 s"}, True, 70, None),
+    ],
+)
+def test_a_reserve_makes_the_end_earlier_and_an_end_stops_the_engine(options, stop, end, moment):
+    with pytest.MonkeyPatch.context() as patch:
+        FakeTime(patch, wall=0.0)
+        found = PlanOptions(**options)
+
+    assert found.stop is stop
+    assert (None if found.calendar is None else found.calendar.end.timestamp()) == end
+    assert (None if found.stop_before is None else found.stop_before.timestamp()) == moment
+    assert (found.deadline, found.untimed_updates, found.reserve) == (None, None, None)
+    assert found.written == options.get("deadline")
+
+
+@table(
+    ("stop", "over", "reasons", "is_due", "saves"),
+    [
+        (True, [False, False], [None, None], False, False),
+        (True, [False, False], [None, "plan"], True, False),
+        (True, [False, False], ["SIGTERM", None], True, True),
+        (True, [False, False], ["stop_before", "deadline"], True, False),
+        (True, [False, True], [None, None], True, True),
+        (False, [False, True], [None, "SIGTERM"], False, False),
+    ],
+)
+def test_an_engine_saves_at_an_end_after_which_the_next_job_continues(stop, over, reasons, is_due, saves):
+    schedulers = [
+        SimpleNamespace(should_stop=reason is not None, stop_reason=reason, _run=SimpleNamespace(in_force=is_over))
+        for reason, is_over in zip(reasons, over, strict=True)
+    ]
+    end = RunEnd(schedulers, stop=stop)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_end, "check_start", lambda in_force: in_force)
+        end.begin()
+
+    assert (end.is_due, end.saves) == (is_due, saves)
