@@ -318,7 +318,9 @@ def _digest_of_file(file: Path) -> bytes:
     return hashlib.sha256(file.read_bytes() if file.exists() else b"").digest()
 
 
-def _digest(files: Iterable[Path]) -> str:
+def _digest(test: Path, sources: Iterable[str]) -> str:
+    """Return the digest of a file of tests, the sources that it executes, and the tables next to it."""
+    files = [test, *(PACKAGE / one for one in sorted(sources)), *sorted(test.parent.glob("*.yaml"))]
     return hashlib.sha256(b"".join(map(_digest_of_file, files))).hexdigest()
 
 
@@ -328,8 +330,7 @@ def _read_record(file: Path) -> dict[str, Any] | None:
     if not place.exists():
         return None
     record: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
-    sources = [PACKAGE / one for one in sorted(record["lines"])]
-    return record if record["digest"] == _digest([file, *sources]) else None
+    return record if record["digest"] == _digest(file, record["lines"]) else None
 
 
 def _record(session: pytest.Session, files: set[Path], measured: Any) -> None:
@@ -359,7 +360,7 @@ def _record(session: pytest.Session, files: set[Path], measured: Any) -> None:
                 by_file[file].setdefault(name, {}).setdefault(line, []).append(index)
     CACHE.mkdir(exist_ok=True)
     for file, lines in by_file.items():
-        digest = _digest([file, *(PACKAGE / one for one in sorted(lines))])
+        digest = _digest(file, lines)
         text = json.dumps({"digest": digest, "seconds": seconds[file], "lines": lines})
         (CACHE / f"{file.relative_to(ROOT).as_posix().replace('/', '.')}.json").write_text(text, encoding="utf-8")
 

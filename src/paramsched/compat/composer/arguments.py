@@ -109,8 +109,7 @@ class ComposerRun:
 
     def compared(self, time: ComposerTime, other: ComposerTime) -> int | None:
         """Return -1 if a time is shorter than another, 0 if equal, 1 if longer, and None if that is unknown."""
-        if time.unit != other.unit:
-            time, other = self.in_batches(time), self.in_batches(other)
+        time, other = self.in_batches(time), self.in_batches(other)
         if time.unit != other.unit:
             return None
         return (time.amount > other.amount) - (time.amount < other.amount)
@@ -359,14 +358,13 @@ class _Warmup:
         """
         if not warm.amount:
             return None
-        scales = self.scale_warmup and times.run.ratio != 1
-        scaled = times.converted("t_warmup", self.t_warmup) if scales else warm
+        scaled = times.converted("t_warmup", self.t_warmup) if self.scale_warmup else warm
         if scaled is None or scaled == warm:
             return warmup(warm.duration, to=top)
         if not scaled.amount:
             times.report("t_warmup", "the scaled warmup must be greater than 0", "Use scale_warmup: false")
             return None
-        if times.run.ratio > 1:
+        if times.run.compared(scaled, warm) == 1:
             return take(warmup(scaled.duration, to=top), warm.duration)
         return warmup(scaled.duration, to=top) >> constant(top, warm.duration - scaled.duration)
 
