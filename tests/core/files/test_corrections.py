@@ -1,7 +1,12 @@
 """Each correction of a plan file: its place, its advice, and the text after the edit."""
 
-import pytest
+import json
+import tomllib
 
+import pytest
+import yaml
+
+import paramsched as ps
 from paramsched.core import files as config
 from paramsched.core.files._text_places import place_at_path
 from paramsched.core.files.command_lines import named_options
@@ -328,3 +333,43 @@ def test_a_corrected_key_that_is_there_already_is_no_advice():
         with pytest.raises(ConfigError) as refused:
             config.loads(text)
         assert [one.instead for one in refused.value.diagnostics] == [""]
+
+
+def in_toml(data):
+    return "\n".join(f"{json.dumps(key)} = {value_in_toml(value)}" for key, value in data.items())
+
+
+def value_in_toml(value):
+    entries = in_toml(value).replace("\n", ", ") if isinstance(value, dict) else ""
+    return f"{{{entries}}}" if isinstance(value, dict) else json.dumps(value)
+
+
+@pytest.mark.parametrize("syntax", ["yaml", "json", "toml"])
+@pytest.mark.parametrize(
+    ("data", "sentence", "moved"),
+    [
+        ({"betas": [0.9, 0.99]}, "Split it: | and ", {"betas[0]": "absolute(0.9)", "betas[1]": "absolute(0.99)"}),
+        ({"betas": []}, "For example: ", {"betas[0]": "absolute(0.9)"}),
+        ({"lr": "cosine()", "groups": {"a": {"max_steps": 50}}}, "Move it to the top level: ", {"horizon": 50}),
+        ({"groups": {"a": {"lr": 1}}, "b": {"lr": 2}, "lr": 3}, "Move it into groups: ", {"b": {"lr": 2}}),
+        (
+            {"lr": {"head": "cosine()", "default": 0.5}},
+            "Keep | and move the other entries to ",
+            {"lr": 0.5, "groups": {"head": {"lr": "cosine()"}}},
+        ),
+        ({"momentum": "cosine()", "min_lr": 1e-5}, "For example: ", {"lr": "cosine(to=absolute(1e-05))"}),
+        ({}, "For example: ", {"lr": "cosine(to=0.1)"}),
+    ],
+)
+def test_entries_in_a_sentence_have_the_syntax_of_the_file(data, sentence, moved, syntax):
+    write = {"yaml": yaml.safe_dump, "json": json.dumps, "toml": in_toml}[syntax]
+    read = {"yaml": yaml.safe_load, "json": lambda text: json.loads(f"{{{text}}}"), "toml": tomllib.loads}[syntax]
+    with pytest.raises(ConfigError) as refusal:
+        ps.loads(write(data), syntax)
+    advice = refusal.value.diagnostics[0].instead
+
+    for words in sentence.split("|"):
+        assert words in advice
+        advice = advice.replace(words, "\n")
+    entries = [read(line) for line in advice.strip().split("\n")]
+    assert {key: value for one in entries for key, value in one.items()} == moved

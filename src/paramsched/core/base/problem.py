@@ -69,12 +69,14 @@ class Sentence(NamedTuple):
         elsewhere: the sentence for a file and for the command line, if it is another.
         option: the option of the command line that the sentence names, if any.
         fact: the run fact whose option `elsewhere` names; the command line shows the name that the user wrote.
+        entries: entries of the file, which replace the `{}` of the sentence in the syntax of the file.
     """
 
     python: str
     elsewhere: str = ""
     option: str | None = None
     fact: str = ""
+    entries: tuple[Entry, ...] = ()
 
 
 class Advice(NamedTuple):
@@ -154,6 +156,8 @@ def advice_text(problem: Problem, syntax: str = "python") -> str:
     if advice is None:
         return ""
     match advice.what:
+        case Sentence(text, entries=(_, *_) as entries):
+            return text.format(*(entry_text(key, value, syntax) for key, value in entries))
         case Sentence(python, elsewhere):
             return python if syntax == "python" else elsewhere or python
         case Option(python=python) if python:

@@ -8,11 +8,12 @@ from typing import Any, Final, TypeAlias
 from paramsched.core.advice.peer_words import OTHER_NAMES
 from paramsched.core.base.node import Call, Keyword, Node, Number
 from paramsched.core.base.params import params_of
+from paramsched.core.base.problem import Advice, Entry
 from paramsched.core.schedules import SHAPES, meant_line
 from paramsched.core.schedules.text.parsing import read_line
 from paramsched.core.schedules.text.printing import text_of
 
-Misplaced: TypeAlias = tuple[str, str, tuple[str, Any] | None]
+Misplaced: TypeAlias = tuple[str, str | Advice, tuple[str, Any] | None]
 """What is wrong, the advice, and the entry to write at the top level instead."""
 
 _BASES: Final = ("base", "base_lr", "initial_lr", "init_lr", "lr0", "max_lr", "peak_lr", "learning_rate")
@@ -34,7 +35,7 @@ def foreign_setting(key: str, value: Any, plan: Mapping[Any, Any]) -> Misplaced 
         found = f'"{key}" is not a field; the last level is an argument of the schedule'
         line = _with_last_level(lr, value) if isinstance(lr, str) else None
         if line is None:
-            return found, "For example: lr: cosine(to=absolute(1e-05))", None
+            return found, Advice(Entry("lr", '"cosine(to=absolute(1e-05))"'), is_example=True), None
         return found, "", ("lr", line)
     if name in ("optimizer", "optim") and isinstance(value, dict) and not {"type", "name"}.isdisjoint(value):
         found = (

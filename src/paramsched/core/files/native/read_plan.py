@@ -34,8 +34,8 @@ from paramsched.core.base.codes import (
     WRONG_TYPE,
 )
 from paramsched.core.base.diagnostic import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
-from paramsched.core.base.entry_text import entry_text, flow_text
 from paramsched.core.base.near_names import certain_name, closest, did_you_mean
+from paramsched.core.base.problem import Advice, Entry, Sentence
 from paramsched.core.fields import KNOWN, PAIRS, Field, certain_field, known_field, line_of_values
 from paramsched.core.files.diagnostic_collector import (
     BadValue,
@@ -70,7 +70,7 @@ from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, shown
 
 NOTE = entry_path("note")
-_A_PLAN = "For example: lr: cosine(to=0.1)"
+_A_PLAN = Advice(Entry("lr", '"cosine(to=0.1)"'), is_example=True)
 _WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparameters", "schedules")
 """Keys under which users may write an entire plan by mistake."""
 _A_TARGET: Final = {"initial": 1.0, "schedule": "cosine()"}
@@ -140,7 +140,11 @@ def plan_and_note_of(plain: Any, diagnostics: DiagnosticCollector, names: ShapeN
     return plan, reader.note
 
 
-def _no_mapping(data: Any) -> tuple[str, str]:
+def _entry(key: str, value: Any) -> Entry:
+    return Entry(key, json.dumps(value, ensure_ascii=False))
+
+
+def _no_mapping(data: Any) -> tuple[str, str | Advice]:
     """Return the problem and the advice for data that is not a mapping; often a space or a colon is missing."""
     if data is None:
         return "the file is empty; a plan needs at least lr", _A_PLAN
@@ -148,7 +152,7 @@ def _no_mapping(data: Any) -> tuple[str, str]:
     if isinstance(data, list) and len(data) == 1 and isinstance(data[0], dict) and len(data[0]) == 1:
         ((key, value),) = data[0].items()
         clear = not bad_values_in(value) and _are_read([value], ShapeNames())
-        return found, f"Write {entry_text(str(key), json.dumps(value))}" if clear else _A_PLAN
+        return found, Advice(_entry(str(key), value)) if clear else _A_PLAN
     if not isinstance(data, str):
         return found, _A_PLAN
     if entry := _NO_BLANK.match(data):
@@ -401,11 +405,11 @@ class _PlanReader:
             # Numbers in such a list are values, as they are in torch.
             items = [f"absolute({one})" if isinstance(one, (int, float)) else one for one in value]
             items = [line_of_values(one) if isinstance(one, str) else one for one in items]
-            written = " and ".join(entry_text(f"{key}[{index}]", json.dumps(one)) for index, one in enumerate(items))
             found = "a list is a sequence of stages; each element of this field is a field of its own"
-            clear = value and None not in value
-            instead = f"Split it: {written}" if clear else f'For example: "{key}[0]": absolute(0.9)'
-            return found, instead, None
+            if not value or None in value:
+                return found, Advice(Entry(f"{key}[0]", '"absolute(0.9)"'), is_example=True), None
+            split = tuple(_entry(f"{key}[{index}]", one) for index, one in enumerate(items))
+            return found, Advice(Sentence(f"Split it: {' and '.join(['{}'] * len(split))}", entries=split)), None
         name, is_schedule = key.lower().replace("-", "_"), re.search(r"[({]", str(value)) is not None
         if selector is None and (setting := foreign_setting(key, value, self.data)) is not None:
             return setting
@@ -417,14 +421,15 @@ class _PlanReader:
             with suppress(InvalidArgument):  # an invalid value is not repeated
                 Calendar(**{name: value})
                 known = repr(value)
-            instead = f"Remove it, and pass {name}={known} to the Scheduler"
-            return found, instead, None
+            return found, f"Remove it, and pass {name}={known} to the Scheduler", None
         if (unit := LENGTHS_OF_RUN.get(name)) is not None and not is_schedule:
             found = f'"{key}" is not a field; the length of the run is "horizon"'
             horizon = _meant_horizon(unit, value)
             length = horizon or (f"1000 {unit}" if unit else 1000)
-            written = entry_text("horizon", json.dumps(length))
-            instead = f"Move it to the top level: {written}" if horizon is not None else f"For example: {written}"
+            written = _entry("horizon", length)
+            instead: str | Advice = Advice(Sentence("Move it to the top level: {}", entries=(written,)))
+            if horizon is None:
+                instead = Advice(written, is_example=True)
             entry = ("horizon", horizon) if horizon is not None and selector is None else None
             if "horizon" in self.data:
                 instead, entry = "Remove it, because the plan has a horizon", None
@@ -462,9 +467,11 @@ class _PlanReader:
             return found, "", ("groups", fields)
         # Two entries must change, or a line is invalid, so there is no single line to paste.
         if others is None:
-            return found, f"Move it into groups: {flow_text(fields)[1:-1]}", None
-        instead = f"Keep {key}: {flow_text(others, top=True)} and move the other entries to groups: {flow_text(fields)}"
-        return found, instead, None
+            moving = tuple(_entry(*one) for one in fields.items())
+            places = ", ".join(["{}"] * len(moving))
+            return found, Advice(Sentence(f"Move it into groups: {places}", entries=moving)), None
+        kept = _entry(key, others), _entry("groups", fields)
+        return found, Advice(Sentence("Keep {} and move the other entries to {}", entries=kept)), None
 
     def note_foreign_name(self, key: str | int, value: Any, path: str, selector: str | int | None) -> bool:
         """Report a misspelled entry of a plan, or a name of another library. Return whether it was reported."""
@@ -474,13 +481,14 @@ class _PlanReader:
             # "noise" and "nodes" may be fields, so they are not corrected to "note".
             near = lower if lower in RESERVED else closest(str(key), [name for name in RESERVED if name != "note"])
         is_theirs = isinstance(value, (bool, int, float)) or (isinstance(value, str) and value.isidentifier())
-        instead, replace, entry = "", None, None
+        instead: str | Advice = ""
+        replace, entry = None, None
         if near is not None:
             found = f'unknown field "{key}"; did you mean "{near}"?'
             replace = (str(key), near) if near in (lower, certain_name(str(key), RESERVED)) else None
             entry = None if replace is None else self.promised(near, value, selector)
         elif "-" in str(key) and (peer := advice_for_name(str(key))) is not None:
-            found, instead = peer[0], peer[1] and f"For example: lr: {peer[1]}"
+            found, instead = peer[0], Advice(_entry("lr", peer[1]), is_example=True) if peer[1] else ""
         elif is_theirs and (meant := instead_of(str(key))) is not None:
             found = f'"{key}" is a name of other libraries, not a field; {meant}'
         else:
