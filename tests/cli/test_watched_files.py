@@ -5,7 +5,7 @@ import os
 import click
 import pytest
 
-from paramsched.cli._watch import _drawn, _Files, _print_picture, _reloading, _write_picture, watch
+from paramsched.cli._watch import _drawn, _Files, _print_picture, _reloading, _wait, _write_picture, watch
 from paramsched.core.base.files import open_to_read
 from paramsched.errors import InvalidArgument
 
@@ -72,6 +72,41 @@ def test_a_file_that_never_existed_is_not_waited_for(tmp_path, monkeypatch):
     _Files([str(tmp_path / "none")]).wait_until_settled()
 
     assert len(slept) == 1  # to compare two states
+
+
+@pytest.fixture
+def sleeps(monkeypatch):
+    """Replace the clock: each sleep takes a quarter of a second. Return what is called before each of them."""
+    before, slept = [], []
+
+    def sleep(_):
+        for call in before:
+            call(len(slept))
+        slept.append(1)
+
+    monkeypatch.setattr("paramsched.cli._watch.time.sleep", sleep)
+    monkeypatch.setattr("paramsched.cli._watch.time.monotonic", lambda: len(slept) / 4)
+    return before, slept
+
+
+def test_a_file_that_never_stops_changing_is_waited_for_a_second(tmp_path, sleeps):
+    before, slept = sleeps
+    (tmp_path / "a").write_text("")
+    before.append(lambda number: (tmp_path / "a").write_text("x" * (number + 1)))
+
+    _Files([str(tmp_path / "a")]).wait_until_settled()
+
+    assert len(slept) == 4
+
+
+@pytest.mark.parametrize(("retry", "count"), [(True, 5), (False, 9)])
+def test_after_an_error_the_next_attempt_is_a_second_later_without_a_change(retry, count, tmp_path, sleeps):
+    before, slept = sleeps
+    before.append(lambda number: (tmp_path / "a").write_text("") if number == 7 else None)
+
+    _wait(_Files([str(tmp_path / "a")]), retry=retry)
+
+    assert len(slept) == count  # the change at the eighth, and one more until it is settled
 
 
 @pytest.mark.parametrize(
