@@ -435,3 +435,19 @@ def test_a_note_keeps_the_order_of_its_keys_and_texts_of_every_syntax():
 
     assert list(yaml.note.items()) == list(toml.note.items()) == [("who", "ann"), ("when", text), ("why", "flat")]
     assert yaml.plan == toml.plan == config.loads("lr: constant(0.5)")
+
+
+@table(
+    ("given", "shown"),
+    [
+        ({"warmup": 10}, "warmup(10)"),
+        ({"foo": 10}, '{"foo": 10}'),
+        ({"<<": [0.1, 0.2]}, '{"<<": [0.1, 0.2]}'),
+        ({"warmup": 10, "foo": 1}, '{"warmup": 10, "foo": 1}'),
+    ],
+)
+def test_in_an_unknown_shape_a_mapping_is_a_shape_only_if_it_has_the_name_of_one(given, shown):
+    with pytest.raises(ConfigError) as refused:
+        config.loads({"lr": {"cosin": {"start": given}}})
+
+    assert f"$.lr.start: expected a level, got {shown}. For example: " in str(refused.value)

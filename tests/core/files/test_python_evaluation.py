@@ -238,3 +238,16 @@ def test_every_function_is_evaluated_above():
         "builtins.getattr",
         "builtins.hasattr",
     ]  # of bases, see test_base_files.py
+
+
+@table(
+    "text",
+    [
+        "f'{g()}'", "f'{g()} a'", "f'{1}{g()}'", "f'{1:{g()}}'", "[g()][0]", "g() + 1", "1 - g()", "-g()", "not g()",
+        "g() and 1", "1 and g()", "1 if g() else 2", "g()[0]", "'ab'[g()]", "'ab'[g():]", "{g(): 1}", "'a'.join(g())",
+        "len(g())", "max(1, g())", "[x for x in g()]", "[x for x in [1] if g()]", "1 < g()", "g() in [1]", "g().a",
+        "dict(a=1, **g())", "[*g()]", "{**g()}", "'{}'.format(g())", "g",
+    ],
+)  # fmt: skip
+def test_an_expression_of_an_unknown_value_raises_no_error_of_python(text):
+    assert read_python(f"x = {text}")["x"].why == "needs running"

@@ -22,6 +22,7 @@ from paramsched.core.files.text_limits import (
     MOST_LINE,
     MOST_SCHEDULE_WORDS,
     MOST_VALUES,
+    nested_too_deep,
     refuse_long_text,
 )
 from paramsched.errors import ConfigError
@@ -202,3 +203,11 @@ def test_tensors_in_place_of_a_plan_are_called_so(tmp_path):
 
     with pytest.raises(ConfigError, match="this is a file of safetensors, not a plan"):
         config.load(file)
+
+
+def test_the_first_bracket_that_is_too_deep_is_located():
+    text = "[\n" + "[], {}, " * MOST_DEPTH + "\n" + "[" * MOST_DEPTH
+
+    (fault,) = nested_too_deep(text, "plan.json").diagnostics
+
+    assert (fault.line, fault.column) == (3, MOST_DEPTH)

@@ -89,6 +89,7 @@ def test_the_config_can_use_values_of_its_base(files, text, expected):
         "a = {{ _base_.a }} + 'x'",
         "a = hasattr(_base_, f())",
         "a = getattr(_base_, f(), 1)",
+        "a = getattr(_base_, 'none')",
     ],
 )
 def test_a_reference_without_a_value_is_marked_as_unknown(files, text):

@@ -3,7 +3,7 @@
 import pytest
 
 import paramsched as ps
-from paramsched.core.files.command_lines import named_options, words_of_command
+from paramsched.core.files.command_lines import command_places, named_options, words_of_command
 from paramsched.errors import ConfigError
 from support.tables import table
 
@@ -154,3 +154,10 @@ def test_yaml_with_two_dashes_in_it_is_yaml():
     text = "sched: step  # --sched cosine\nepochs: 9\ndecay_epochs: 3\nwarmup_epochs: 0\n"
 
     assert "step" in str(ps.loads(text, format="timm"))
+
+
+@table("text", ["echo", "train.py 5"])
+def test_a_text_without_options_is_one_place(text):
+    place = command_places(text)
+
+    assert (place.begin, place.end, place.parts) == (0, len(text), None)

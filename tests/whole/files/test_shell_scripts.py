@@ -202,6 +202,14 @@ def test_the_last_of_several_commands_is_read_and_reported():
     assert found == ["line 3: only this command is read; commands in other lines have other settings: 1"]
 
 
+def test_of_many_other_commands_the_first_five_are_listed():
+    text = "".join(f"train.py --max_steps {steps} --learning_rate 1\n" for steps in range(10, 18))
+
+    _, (found,) = cautions_of(text)
+
+    assert found.endswith("commands in other lines have other settings: 1, 2, 3, 4, 5 and 2 more")
+
+
 def test_an_option_after_a_comment_is_not_part_of_the_command():
     text = "train.py --max_steps 10 \\\n  # --learning_rate 2 \\\n  --warmup_steps 5\n"
 
