@@ -451,3 +451,17 @@ def test_in_an_unknown_shape_a_mapping_is_a_shape_only_if_it_has_the_name_of_one
         config.loads({"lr": {"cosin": {"start": given}}})
 
     assert f"$.lr.start: expected a level, got {shown}. For example: " in str(refused.value)
+
+
+@table(
+    ("horizon", "found"),
+    [
+        ("50%", '"50%" is a percentage, which would refer to the horizon itself'),
+        ("until 3 epochs", '"until 3 epochs" is a position, but a horizon is a length. Write 3 epochs'),
+    ],
+)
+def test_a_horizon_that_is_not_a_length_is_refused(horizon, found):
+    with pytest.raises(ConfigError) as refused:
+        config.loads({"horizon": horizon, "lr": "cosine()"})
+
+    assert str(refused.value) == f"config: $.horizon: {found}"

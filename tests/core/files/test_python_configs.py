@@ -1,12 +1,14 @@
 """Statements of Python configs: tracked values, unknown values, and limits on the cost."""
 
 import json
+import pickle
 
 import pytest
 
 from paramsched.core.files.python_config.source import python_places
-from paramsched.core.files.python_config.values import NeedsRunning
+from paramsched.core.files.python_config.values import ImportedName, NeedsRunning
 from paramsched.core.files.read_bases import read_python
+from paramsched.errors import ConfigError
 from support.spread import spread
 from support.tables import table
 from support.work import work_of
@@ -322,3 +324,14 @@ def test_a_change_through_a_global_that_a_function_may_bind_reaches_the_assigned
     )
 
     assert isinstance(found["b"], NeedsRunning)
+
+
+def test_the_places_of_a_text_that_is_not_python_are_refused():
+    with pytest.raises(ConfigError, match="config: not Python"):
+        python_places("a = (")
+
+
+def test_the_name_of_an_import_can_be_pickled():
+    name = pickle.loads(pickle.dumps(ImportedName("StepLR", "mmengine.optim", 7)))
+
+    assert (type(name), name, name.module, name.line) == (ImportedName, "StepLR", "mmengine.optim", 7)

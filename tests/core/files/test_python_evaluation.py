@@ -251,3 +251,18 @@ def test_every_function_is_evaluated_above():
 )  # fmt: skip
 def test_an_expression_of_an_unknown_value_raises_no_error_of_python(text):
     assert read_python(f"x = {text}")["x"].why == "needs running"
+
+
+@table(
+    ("statement", "expected"),
+    [
+        ("del n", {"d": 2, "x": 1}),
+        ("del n[0], d", {"n": [], "x": 1}),
+        ("del (n, d)", {"n": "?", "d": "?", "x": 1}),
+        ("del [n]", {"n": "?", "d": 2, "x": 1}),
+    ],
+)
+def test_deleted_names_are_gone_and_those_in_a_tuple_are_unknown(statement, expected):
+    found = read_python(f"n = [1]\nd = 2\n{statement}\nx = 1")
+
+    assert {name: "?" if type(one) is NeedsRunning else one for name, one in found.items()} == expected

@@ -10,7 +10,13 @@ import yaml
 
 from paramsched.core import files as config
 from paramsched.core.base.diagnostic import child_path
-from paramsched.core.files.syntaxes.json_and_toml import read_json, read_toml, toml_places, write_toml
+from paramsched.core.files.syntaxes.json_and_toml import (
+    _toml_string_value,
+    read_json,
+    read_toml,
+    toml_places,
+    write_toml,
+)
 from paramsched.core.files.syntaxes.yaml_text import read_peer_yaml, read_yaml
 from paramsched.errors import ConfigError
 from support.tables import table
@@ -436,3 +442,23 @@ def test_the_names_of_a_toml_text_have_at_most_100_000_dots(entries, is_read):
     else:
         with pytest.raises(ConfigError, match="more than 100,000 values"):
             read_toml(text, "")
+
+
+@table(
+    ("text", "place", "found"),
+    [
+        ("a: &x [1, *x]\n", (1, 11), "the alias *x is inside its own anchor. Use the value itself"),
+        ("a: 1\nb: *x\n", (2, 4), "the alias *x has no anchor above it. Write &x in front of its value"),
+    ],
+)
+def test_an_alias_of_a_peer_that_has_no_value_is_refused_at_its_place(text, place, found):
+    with pytest.raises(ConfigError) as refused:
+        read_peer_yaml(text, "peer.yaml")
+
+    (fault,) = refused.value.diagnostics
+    assert ((fault.line, fault.column), fault.message) == (place, found)
+
+
+@table(("raw", "value"), [('"a\\tb"', "a\tb"), ("'a\\tb'", "a\\tb"), ('"a\\qb"', '"a\\qb"')])
+def test_a_toml_text_with_an_invalid_escape_is_unchanged(raw, value):
+    assert _toml_string_value(raw) == value
