@@ -4,10 +4,13 @@ import os
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from paramsched.cli import main
 from paramsched.cli._watch import _drawn, _Files, _print_picture, _reloading, _wait, _write_picture, watch
 from paramsched.core.base.files import open_to_read
 from paramsched.errors import InvalidArgument
+from support.tables import table
 
 
 def test_a_file_has_changed_if_it_is_written_replaced_removed_or_created(tmp_path):
@@ -199,3 +202,15 @@ def test_ctrl_c_ends_and_leaves_a_page_without_the_script(tmp_path, capsys, monk
     assert seen == [False, True, False]
     assert page.read_text() == "<head></head>3"
     assert capsys.readouterr().err.endswith("\n")
+
+
+@table("options", [[], ["--ascii"], ["--table"], ["--groups"], ["--at", "3"]])
+def test_control_characters_in_names_are_escaped_in_a_watched_picture(options, tmp_path, monkeypatch):
+    plan, drawn = tmp_path / "plan.yaml", []
+    plan.write_text('horizon: 10\nlr: linear()\ngroups: {"a\\eb": {lr: cosine()}}\n')
+    monkeypatch.setattr("paramsched.cli._watch.watch", lambda draw, inputs, output: drawn.append(draw()))
+
+    CliRunner().invoke(main, ["show", str(plan), "--watch", *options], catch_exceptions=False)
+
+    assert "a\\x1bb" in drawn[0]
+    assert "\x1b" not in drawn[0]

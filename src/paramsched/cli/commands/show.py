@@ -291,7 +291,6 @@ def _stages(read: "PlanInput", options: PlanOptions) -> str:
     from paramsched.cli._plan_input import calendar_from_options
     from paramsched.cli._table import stage_table
     from paramsched.cli._traces import echo_plan_notes
-    from paramsched.core.base.diagnostic import printable_lines
     from paramsched.core.plan.resolve import amounts_of_run, known_total
     from paramsched.errors import MissingFact, Unresolved
 
@@ -306,7 +305,7 @@ def _stages(read: "PlanInput", options: PlanOptions) -> str:
     epoch = None if calendar is None else calendar.updates_per_epoch
     total = None if resolved is None or calendar is None else known_total(resolved, calendar)
     amounts = None if resolved is None or calendar is None else amounts_of_run(resolved, calendar)
-    return printable_lines(stage_table(read.plan, resolved, read.loaded.bases, total, epoch, amounts))
+    return stage_table(read.plan, resolved, read.loaded.bases, total, epoch, amounts)
 
 
 def _all_values(drawing: Drawing) -> str:
