@@ -206,3 +206,7 @@ def test_the_trainer_of_transformers_accepts_the_function(tmp_path):
     Trainer(model, arguments, train_dataset=rows, optimizers=(optimizer, LambdaLR(optimizer, factor))).train()
 
     assert used == [0.1 * factor(t) for t in range(12)]
+
+
+def test_a_function_is_shown_with_its_schedule():
+    assert repr(ps.to_lambda(ps.cosine(over=10))) == "<to_lambda(cosine(over=10))>"

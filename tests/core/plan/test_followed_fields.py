@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.plan import Binding, Plan, Target, bind, resolve
+from paramsched.core.plan import Binding, Plan, Target, bind, followed_lines, resolve
 from paramsched.core.schedules import (
     Schedule,
     absolute,
@@ -186,3 +186,11 @@ def test_text_and_files_keep_like():
         assert ps.loads(f"lr: cosine()\n{line}") == plan
     for dialect in ("yaml", "toml", "json"):
         assert ps.loads(ps.dump(plan, format=dialect), format=dialect) == plan
+
+
+def test_the_schedule_of_one_line_contains_those_that_it_follows():
+    plan = ps.Plan(lr="cosine(to=0.1)", weight_decay="like('lr') * 0.5", momentum="linear()", horizon=10)
+    followed = {one.name: followed_lines.schedule_followed(plan.bindings, plan.clock, one) for one in plan.bindings}
+
+    expected = {"lr": "cosine(to=0.1)", "weight_decay": "cosine(to=0.1) * 0.5", "momentum": "linear()"}
+    assert followed == {name: parse(line) for name, line in expected.items()}

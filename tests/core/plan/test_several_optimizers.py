@@ -4,7 +4,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.plan.group_matching import Overlap, overlap_of
-from paramsched.core.plan.optimizers import shown_names
+from paramsched.core.plan.optimizers import _having, shown_names
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, UnknownGroup
 from support.tables import table
 
@@ -171,3 +171,17 @@ def test_a_trace_is_looked_up_by_optimizer_group_or_unique_name():
     assert shown["lr"][0] == 0.02
     with pytest.raises(KeyError, match="unknown curve"):
         shown["lr", 0]
+
+
+@table(
+    ("name", "optimizers"),
+    [("lr", ["muon", "adamw"]), ("momentum", ["muon"]), ("betas[0]", ["adamw"]), ("eps", [])],
+)
+def test_the_optimizers_that_have_a_field_are_found(name, optimizers):
+    assert _having(name, BASES, needed=False) == optimizers
+    if optimizers:
+        assert _having(name, BASES, needed=True) == optimizers
+    else:
+        with pytest.raises(UnknownField, match="no optimizer has this field; expected one of betas"):
+            _having(name, BASES, needed=True)
+    assert _having("momentum", {"adamw": BASES["adamw"]}, needed=True) == ["adamw"]

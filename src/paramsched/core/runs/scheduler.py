@@ -407,9 +407,8 @@ class Scheduler(LRScheduler):
             candidates: list[Any] = [find_group(keys, self._optimizers, field, group)]
         else:
             group = 0 if group is None else group
-            labels = dict(enumerate(unique_labels(self.optimizer.param_groups)))
-            named = labels.get(group) if isinstance(group, int) else group
-            candidates = [(field, ""), (field, group), (field, named)]
+            labels: dict[Any, Any] = dict(enumerate(unique_labels(self.optimizer.param_groups)))
+            candidates = [(field, ""), (field, group), (field, labels.get(group))]
         key: Key | None = next((one for one in candidates if one in keys), None)
         if key is not None:
             return key
