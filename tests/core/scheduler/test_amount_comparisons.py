@@ -79,3 +79,14 @@ def test_a_difference_is_compared_again_before_each_update(monkeypatch):
     for waits, due, until in ((False, False, 54), (True, True, 1)):
         differs[0] = waits
         assert (one.is_due(10), one.updates_until_due(10)) == (due, until)
+
+
+def test_runs_are_not_compared_after_the_process_group_was_destroyed(monkeypatch):
+    compared = []
+    monkeypatch.setattr(RankRecords, "differing", lambda _, ranks, place, record: compared.append(ranks))
+    agreement = RunAgreement([], None, SimpleNamespace(index=0, size=2))
+
+    for ranks in (Ranks(0, None, ""), None):
+        monkeypatch.setattr(Ranks, "of", staticmethod(lambda _, found=ranks: found))
+        agreement.compare(3, SimpleNamespace(number=7), {})
+    assert compared == [Ranks(0, None, "")]

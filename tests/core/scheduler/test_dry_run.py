@@ -202,3 +202,26 @@ def test_a_dry_run_without_a_run_fact_raises_and_a_stored_value_that_is_no_float
     assert [one.value for one in found.values] == [0.1 * 0.75, 0.3 * 0.75]
     with pytest.raises(ps.errors.MissingFact, match="the number of updates per epoch is unknown"):
         dry_run(groups, None, ps.Plan(lr="linear()", horizon="2 epochs"), ps.Calendar())
+
+
+def test_an_optimizer_that_is_behind_takes_its_coming_step_with_the_planned_value():
+    def made():
+        both = {"a": probe(lr=0.1), "b": probe(lr=0.1)}
+        return both, ps.Scheduler(both, PLAN_OF_TWO)
+
+    both, scheduler = made()
+    for name in "ababb":
+        run(both[name], 1)
+    states = copy.deepcopy({name: one.state_dict() for name, one in both.items()})
+    states["a"]["param_groups"][0]["lr"] = 7.0  # other code wrote it
+
+    groups = {name: one["param_groups"] for name, one in states.items()}
+    found = dry_run(groups, None, PLAN_OF_TWO, ps.Calendar(), updates=1)
+
+    both, scheduler = made()
+    for name, one in both.items():
+        one.load_state_dict(states[name])
+    run(both["a"], 1), run(both["b"], 1), run(both["a"], 1)
+    assert scheduler.t == 4
+    values = {name: [one.value for one in found.values if str(one.group).startswith(name)] for name in both}
+    assert values == {name: used(one) for name, one in both.items()}
