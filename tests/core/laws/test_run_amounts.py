@@ -14,6 +14,7 @@ from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND
 from paramsched.core.time.progress import WHOLE
 from paramsched.errors import MissingFact
 from support.examples import examples
+from support.tables import table
 
 COUNT = 60
 RATES = {
@@ -90,6 +91,14 @@ def test_a_fraction_of_an_update_is_found_again_from_its_amount(run, place):
         found = run.update_of(amount)
         assert found == pytest.approx(place, abs=1e-9)
         assert type(found) is Fraction  # so that what is computed from it stays exact
+
+
+@table("clock", list(RATES))
+def test_amounts_of_the_first_updates_are_found_again(clock):
+    run = planned_amounts(ps.Plan(lr=1.0, clock=clock), ps.Calendar(**{RATES[clock]: 10}))
+
+    for place in (Fraction(0), Fraction(1, 4), Fraction(1), Fraction(5, 4), Fraction(7)):
+        assert run.update_of(run.exact_at(place)) == place
 
 
 @pytest.mark.parametrize(

@@ -185,3 +185,13 @@ def test_the_optimizers_that_have_a_field_are_found(name, optimizers):
         with pytest.raises(UnknownField, match="no optimizer has this field; expected one of betas"):
             _having(name, BASES, needed=True)
     assert _having("momentum", {"adamw": BASES["adamw"]}, needed=True) == ["adamw"]
+
+
+def test_a_selector_that_is_the_entire_name_of_a_group_selects_it():
+    optimizers = {"muon": [{"name": "head, tail", "lr": 1.0}, {"name": "body", "lr": 1.0}], "adamw": [{"lr": 1.0}]}
+    plan = ps.Plan(ps.Binding("lr", "constant(0.5)", groups="head, tail"), lr="constant()", horizon=2)
+
+    found = ps.trace(plan, optimizers)
+
+    first = {group: found["lr", group][0] for name, group in found.keys()}
+    assert first == {"muon/head, tail": 0.5, "muon/body": 1.0, "adamw/0": 1.0}

@@ -3,8 +3,9 @@
 import pytest
 
 import paramsched as ps
-from paramsched import Binding, Plan, cosine  # noqa: F401  # names of the lines below
-from paramsched.errors import InvalidCall
+from paramsched import Binding, Plan, cosine  # names of the lines below
+from paramsched.core.feedback.base import Guided
+from paramsched.errors import InvalidArgument, InvalidCall
 from support.tables import table
 
 
@@ -103,3 +104,24 @@ def test_a_schedule_is_the_line_of_any_field():
     plan = Plan(lr="cosine()", steps_per_epoch="cosine()", momentm="cosine()", warmup_steps="cosine()")
 
     assert [line.name for line in plan.bindings] == ["lr", "momentm", "steps_per_epoch", "warmup_steps"]
+
+
+@table(
+    ("arguments", "problem"),
+    [
+        (("cosine()", "lr"), "Binding('cosine()', 'lr'): {}. For example: Binding('lr', 'cosine()')"),
+        ((cosine(), "lr"), "Binding(cosine(), 'lr'): {}. Write Binding('lr', cosine())"),
+    ],
+)
+def test_a_schedule_before_its_field_is_answered_with_the_corrected_line(arguments, problem):
+    with pytest.raises(InvalidArgument) as refused:
+        Binding(*arguments)
+
+    assert str(refused.value) == problem.format("the field comes first, then its schedule")
+
+
+def test_a_metric_rule_inside_another_one_is_refused():
+    rule = ps.plateau("loss")
+
+    with pytest.raises(InvalidArgument, match="contains a metric rule"):
+        Binding("lr", Guided(cosine() * rule, (rule,)))
