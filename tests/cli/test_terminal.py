@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import click
@@ -9,7 +10,7 @@ import pytest
 
 import paramsched
 from paramsched.cli import main
-from paramsched.cli._options import uses_color
+from paramsched.cli._options import terminal_width, uses_color
 from paramsched.core.base.check_rules import check_rules
 from paramsched.core.base.terminal import cell_width
 from paramsched.tools.recipes import recipes
@@ -161,3 +162,35 @@ IS_TERMINAL = "paramsched.cli._options.is_terminal"
 def test_colors_need_a_terminal_that_shows_them(terminal, environment, colored):
     with patch.dict(os.environ, environment, clear=True), patch(IS_TERMINAL, lambda *, err: terminal):
         assert uses_color() is colored
+
+
+@table(
+    ("variable", "columns", "width"),
+    [
+        ("72", 91, 72),
+        ("", 91, 91),
+        ("0", 91, 91),
+        ("wide", 91, 91),
+        ("", 0, 80),
+        ("", None, 80),
+    ],
+)
+def test_the_width_is_that_of_the_variable_else_of_the_terminal_else_80(variable, columns, width, monkeypatch):
+    def size(number):
+        if columns is None:
+            raise OSError
+        return os.terminal_size((columns and columns + number, 24))
+
+    out, err = (SimpleNamespace(isatty=lambda: True, fileno=lambda number=number: number) for number in (0, 1))
+    monkeypatch.setenv("COLUMNS", variable)
+    monkeypatch.setattr("paramsched.cli._options.os.get_terminal_size", size)
+    monkeypatch.setattr("paramsched.cli._options.sys", SimpleNamespace(stdout=out, stderr=err))
+
+    assert (terminal_width(), terminal_width(err=True)) == (width, width + (width == 91))
+
+
+def test_a_stream_that_is_closed_or_no_terminal_has_no_width(monkeypatch):
+    file = SimpleNamespace(isatty=lambda: False)
+    monkeypatch.setattr("paramsched.cli._options.sys", SimpleNamespace(stdout=None, stderr=file))
+
+    assert (terminal_width(), terminal_width(err=True)) == (None, None)

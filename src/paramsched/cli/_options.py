@@ -268,7 +268,7 @@ class Count(click.IntRange):
 
     def __init__(self, min: int, max: int | None = None, *, sample: int = 100) -> None:
         click.IntRange.__init__(self, min, max)
-        self.sample = sample if max is None or sample <= max else max
+        self.sample = sample
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
