@@ -60,10 +60,6 @@ class Suspicion:
         whose = "all" if line.groups is None else "some"
         return (not self.fields or key in self.fields) and self.groups in ("any", whose)
 
-    def judges(self, line: Binding) -> bool:
-        """Return whether the row reports a line."""
-        return self.applies_to(line) and self.judge(_Line(line, None, None), self.limit) is not None
-
 
 @final
 @dataclass(frozen=True, slots=True)
