@@ -204,23 +204,28 @@ def test_a_dry_run_without_a_run_fact_raises_and_a_stored_value_that_is_no_float
         dry_run(groups, None, ps.Plan(lr="linear()", horizon="2 epochs"), ps.Calendar())
 
 
-def test_an_optimizer_that_is_behind_takes_its_coming_step_with_the_planned_value():
-    def made():
+@pytest.mark.parametrize("has_state", [True, False])
+@pytest.mark.parametrize("plan", [PLAN_OF_TWO, ps.Plan(lr="linear(0.5, 0)", horizon=20)], ids=["same", "other"])
+def test_an_optimizer_that_is_behind_takes_its_coming_step_as_it_does_after_other_code(plan, has_state):
+    def made(plan):
         both = {"a": probe(lr=0.1), "b": probe(lr=0.1)}
-        return both, ps.Scheduler(both, PLAN_OF_TWO)
+        return both, ps.Scheduler(both, plan)
 
-    both, scheduler = made()
+    both, scheduler = made(PLAN_OF_TWO)
     for name in "ababb":
         run(both[name], 1)
     states = copy.deepcopy({name: one.state_dict() for name, one in both.items()})
     states["a"]["param_groups"][0]["lr"] = 7.0  # other code wrote it
+    state = scheduler.state_dict() if has_state else None
 
     groups = {name: one["param_groups"] for name, one in states.items()}
-    found = dry_run(groups, None, PLAN_OF_TWO, ps.Calendar(), updates=1)
+    found = dry_run(groups, state, plan, ps.Calendar(), updates=1)
 
-    both, scheduler = made()
+    both, scheduler = made(plan)
     for name, one in both.items():
         one.load_state_dict(states[name])
+    if has_state:
+        scheduler.load_state_dict(state)
     run(both["a"], 1), run(both["b"], 1), run(both["a"], 1)
     assert scheduler.t == 4
     values = {name: [one.value for one in found.values if str(one.group).startswith(name)] for name in both}

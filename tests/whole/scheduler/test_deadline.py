@@ -128,7 +128,8 @@ def test_after_slow_untimed_updates_the_open_stage_is_shorter_then_all_stages_by
         assert optimizer.param_groups[0]["lr"] == pytest.approx(lr_at(horizon, amount), abs=1e-12)
     assert scheduler.should_stop
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0, abs=1e-12)
-    text = f"start-up took {slow:.3g} s; the stages need 40 s and {left:.3g} s are left, so they are shortened to"
+    text = f"start-up took {slow:.3g} s; the stages need 40 s and {left:.3g} s are left, so they are shortened to "
+    text += f"{100 * left / 40:.0f} %"
     assert [text in line.getMessage() for line in caplog.records] == [True] * (pace > 1)
     replayed = ps.trace(ps.Plan.of_text(scheduler.history[-1][2]), {"lr": 0.1}, amounts=[scheduler.amount])
     assert replayed["lr", 0].tolist() == [optimizer.param_groups[0]["lr"]]

@@ -114,8 +114,7 @@ class JobEnd:
         self._messages = messages
         if messages.is_sender:
             messages.send([start is not None and start.is_over])
-        if self._signals is not None:
-            self._vote = SignalVote(messages, self._processes.size)
+        self._vote = SignalVote(messages, self._processes.size)
         first = first_message(0, 0.0, _UNTIMED, None)
         of_rank_0 = Rank0Clock(messages, first, start, None, seconds_now, float) if messages.is_sender else None
         return SharedTime(messages, first, of_rank_0, partial(_settle, messages))
