@@ -6,6 +6,7 @@ import pytest
 from paramsched.core.plan.resolve import even_unit
 from paramsched.show._axes import TimeAxis, choose_scale, updates_axis
 from paramsched.show._curves import envelope, outline
+from paramsched.show._panels import _shared_updates
 from paramsched.show._svg import svg_path
 from support.tables import table
 
@@ -110,3 +111,19 @@ def test_points_on_a_straight_line_are_omitted():
     drawn = svg_path(np.arange(1000), np.arange(1000) / 1000, updates_axis(1000), width=1000, height=1000, held=False)
 
     assert drawn == "M0 1000L999 1"
+
+
+@table(
+    ("values", "other", "shared"),
+    [
+        ([1.0, 0.5, 0.0], [1.0, 0.5, 1.0], 2),
+        ([1.0, np.nan, 0.0], [1.0, np.nan, 1.0], 2),
+        ([np.nan, 1.0], [1.0, 1.0], 0),
+        ([1.0, 1.0], [1.0, np.nan], 1),
+        ([np.nan, np.nan], [np.nan, np.nan, 1.0], 2),
+        ([], [1.0], 0),
+    ],
+)
+def test_curves_share_the_updates_before_the_first_difference(values, other, shared):
+    assert _shared_updates(np.array(values), np.array(other)) == shared
+    assert _shared_updates(np.array(other), np.array(values)) == shared
