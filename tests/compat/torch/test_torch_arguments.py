@@ -3,6 +3,7 @@
 import functools
 import math
 import pickle
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -10,10 +11,13 @@ import torch
 
 from paramsched.compat.torch._argument_checks import (
     attributes_of,
+    length_in_epochs,
     nearly_equal,
     require_named_functions,
     restore_attributes,
 )
+from paramsched.core.advice.number_checks import MOST_COUNT
+from paramsched.errors import CallSite
 from support.tables import table
 
 
@@ -77,3 +81,17 @@ def test_only_functions_that_pickle_finds_by_name_are_allowed():
 )
 def test_lists_are_nearly_equal_up_to_rounding(one, other, equal):
     assert nearly_equal(one, other) is equal
+
+
+@table(
+    ("amount", "length"),
+    [
+        (3, 3),
+        (MOST_COUNT, MOST_COUNT),
+        (MOST_COUNT + 1, math.inf),
+        (MOST_COUNT / sys.float_info.max, MOST_COUNT / sys.float_info.max),
+        (MOST_COUNT / sys.float_info.max / 2, math.inf),
+    ],
+)
+def test_a_length_that_no_run_reaches_is_infinite(amount, length):
+    assert length_in_epochs(CallSite("StepLR", "step_size"), amount, 1) == length

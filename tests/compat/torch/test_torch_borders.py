@@ -286,3 +286,32 @@ def test_a_write_into_the_last_lr_changes_neither_the_scheduler_nor_the_group(na
 
     assert optimizer.param_groups[0]["lr"] == 1.0
     assert scheduler.get_last_lr() == [1.0]
+
+
+@pytest.mark.filterwarnings("ignore")
+@table(
+    ("name", "options"),
+    [
+        ("StepLR", {"step_size": 2, "gamma": 0.7}),
+        ("MultiStepLR", {"milestones": [2, 5], "gamma": 0.3}),
+        ("LinearLR", {"start_factor": 0.3, "total_iters": 7}),
+        ("ExponentialLR", {"gamma": 0.9}),
+        ("PolynomialLR", {"total_iters": 9, "power": 1.7}),
+        ("CosineAnnealingLR", {"T_max": 7, "eta_min": 0.01}),
+        ("SWALR", {"swa_lr": 0.05, "anneal_epochs": 7}),
+        ("OneCycleLR", {"max_lr": 1.0, "total_steps": 20}),
+        ("CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 3}),
+    ],
+)
+def test_a_tensor_of_float64_has_exactly_the_values_of_a_number(name, options):
+    rows = []
+    for lr in (torch.tensor(0.3, dtype=torch.float64), 0.3):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr, momentum=0.9)
+        scheduler = getattr(OURS, name)(optimizer, **options)
+        rows.append(row := [])
+        for _ in range(15):
+            optimizer.step()
+            scheduler.step()
+            row.append(float(optimizer.param_groups[0]["lr"]))
+
+    assert rows[0] == rows[1]

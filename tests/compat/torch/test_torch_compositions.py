@@ -3,6 +3,7 @@
 import copy
 import itertools
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -121,3 +122,57 @@ def test_after_a_factor_of_0_the_value_has_all_factors_of_the_other_members(othe
             quiet_step(expected)
             factor = 0.0 if step < 2 else 1.0
             assert rates_of(optimizer) == pytest.approx([factor * rate for rate in rates_of(plain)], rel=1e-12)
+
+
+@table(
+    "build",
+    [
+        lambda m, o: OURS.ChainedScheduler([OURS.ExponentialLR(o, 0.9), m.OneCycleLR(o, 0.4, total_steps=20)]),
+        lambda m, o: OURS.SequentialLR(o, [OURS.ConstantLR(o, 0.5, 9), m.CyclicLR(o, 0.1, 0.4, 5)], [2]),
+        lambda m, o: OURS.SequentialLR(o, [m.CyclicLR(o, 0.1, 0.4, 5), OURS.ConstantLR(o, 0.5, 9)], [6]),
+    ],
+)
+@pytest.mark.parametrize("inner", [OURS, PEER], ids=["ours", "torch"])
+@pytest.mark.filterwarnings("ignore")
+def test_the_value_of_another_epoch_changes_no_entry_of_a_group(inner, build):
+    for kind, options in ((torch.optim.SGD, {"momentum": 0.9}), (torch.optim.Adam, {})):
+        optimizer = kind([{"params": [torch.zeros(1)]}, {"params": [torch.zeros(1)], "lr": 0.2}], lr=0.1, **options)
+        scheduler = build(inner, optimizer)
+        for _ in range(3):
+            quiet_step(scheduler)
+        groups, state = copy.deepcopy(optimizer.param_groups), copy.deepcopy(scheduler.state_dict())
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for t in (0, 4, 9):
+                scheduler.value(t)
+
+        assert optimizer.param_groups == groups
+        assert scheduler.state_dict() == state
+
+
+@pytest.mark.filterwarnings("ignore")
+@table(
+    ("name", "options"),
+    [
+        ("CosineAnnealingLR", {"T_max": 3, "eta_min": 0.01}),
+        ("LinearLR", {"start_factor": 1.0, "end_factor": 0.0, "total_iters": 4}),
+        ("PolynomialLR", {"total_iters": 4}),
+        ("MultiplicativeLR", {"lr_lambda": lambda t: 0.0 if t == 3 else 0.5}),
+        ("OneCycleLR", {"max_lr": 0.4, "total_steps": 9}),
+    ],
+)
+def test_a_chain_of_one_member_has_its_values_after_an_external_write(name, options):
+    rows = []
+    for is_chained in (True, False):
+        optimizer = optimizer_with([0.4], partial(torch.optim.SGD, momentum=0.9))
+        scheduler = getattr(OURS, name)(optimizer, **options)
+        scheduler = OURS.ChainedScheduler([scheduler]) if is_chained else scheduler
+        rows.append(row := [])
+        for t in range(8):
+            if t == 1:
+                optimizer.param_groups[0]["lr"] = 0.1
+            quiet_step(scheduler)
+            row += rates_of(optimizer)
+
+    assert rows[0] == rows[1]

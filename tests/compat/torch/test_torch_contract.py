@@ -264,3 +264,17 @@ def test_value_returns_the_lr_that_a_run_uses(name):
     before = ahead.get_last_lr()
     assert [ahead.value(t) for t in range(8)] == [pytest.approx(row, rel=1e-12) for row in rates]
     assert ahead.get_last_lr() == before
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_a_plateau_begins_with_the_attributes_of_torchs(mode):
+    ours, theirs = (module.ReduceLROnPlateau(optimizer(), mode) for module in (drop_in, peer))
+
+    assert {name: value for name, value in vars(ours).items() if name in vars(theirs) and name != "optimizer"} == {
+        name: value for name, value in vars(theirs).items() if name != "optimizer"
+    }
+
+
+def test_a_special_name_that_is_missing_is_missing_in_this_module():
+    with pytest.raises(AttributeError, match=r"paramsched\.compat\.torch"):
+        _ = drop_in.__wrapped__

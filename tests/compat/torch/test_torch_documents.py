@@ -4,6 +4,7 @@
 
 import math
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -167,10 +168,13 @@ def test_plot_cosine_aneal_as_printed():
 
 
 @pytest.mark.parametrize("verbose", [False, True, "deprecated"])
-def test_verbose_is_accepted_as_the_document_writes_it(verbose, capsys):
+@pytest.mark.parametrize(
+    "kind", [partial(LambdaLR, lr_lambda=lambda epoch: 0.95**epoch, last_epoch=-1), ReduceLROnPlateau]
+)
+def test_verbose_is_accepted_as_the_document_writes_it(kind, verbose, capsys):
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        scheduler = LambdaLR(optimizer_with([1.0]), lr_lambda=lambda epoch: 0.95**epoch, last_epoch=-1, verbose=verbose)
+        scheduler = kind(optimizer_with([1.0]), verbose=verbose)
 
     assert [w.category for w in said] == ([] if verbose == "deprecated" else [DeprecationWarning])
     assert scheduler.verbose is (verbose is True)

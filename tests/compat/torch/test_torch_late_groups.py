@@ -257,6 +257,18 @@ def test_every_member_reports_a_late_group_before_its_stage_begins():
     assert [len(one.get_last_lr()) for one in (scheduler, *members)] == [2, 2, 2]
 
 
+OF_EACH_KIND = [
+    ("StepLR", {"step_size": 2, "gamma": 0.5}),
+    ("CosineAnnealingLR", {"T_max": 9, "eta_min": 0.1}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 9, "eta_min": 0.1}),
+    ("SWALR", {"swa_lr": 0.05, "anneal_epochs": 9}),
+    ("LambdaLR", {"lr_lambda": lambda t: 0.9**t}),
+    ("MultiplicativeLR", {"lr_lambda": lambda t: 0.9}),
+    ("OneCycleLR", {"max_lr": 1.0, "total_steps": 9}),
+    ("CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 9, "cycle_momentum": False}),
+]
+
+
 def reading(scheduler):
     """Return each method that reads values, without a step."""
     names = [name for name in ("get_lr", "_get_closed_form_lr", "_last_factors") if hasattr(scheduler, name)]
@@ -265,19 +277,7 @@ def reading(scheduler):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("change", ["group", "base", "option"])
-@table(
-    ("name", "options"),
-    [
-        ("StepLR", {"step_size": 2, "gamma": 0.5}),
-        ("CosineAnnealingLR", {"T_max": 9, "eta_min": 0.1}),
-        ("CosineAnnealingWarmRestarts", {"T_0": 9, "eta_min": 0.1}),
-        ("SWALR", {"swa_lr": 0.05, "anneal_epochs": 9}),
-        ("LambdaLR", {"lr_lambda": lambda t: 0.9**t}),
-        ("MultiplicativeLR", {"lr_lambda": lambda t: 0.9}),
-        ("OneCycleLR", {"max_lr": 1.0, "total_steps": 9}),
-        ("CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 9, "cycle_momentum": False}),
-    ],
-)
+@table(("name", "options"), OF_EACH_KIND)
 def test_each_method_that_reads_values_notices_a_change_by_itself(change, name, options):
     for index in range(9):
         optimizer = optimizer_with([0.5], partial(torch.optim.SGD, momentum=0.9))
@@ -315,3 +315,37 @@ def test_a_late_group_has_the_target_of_the_last_one_in_its_entries():
     quiet_step(scheduler)
 
     assert [group["swa_lr"] for group in optimizer.param_groups] == [0.05, 0.02, 0.02]
+
+
+@pytest.mark.filterwarnings("ignore")
+@table(("name", "options"), OF_EACH_KIND)
+def test_a_base_that_is_changed_in_its_list_is_noticed_like_a_new_list(name, options):
+    rows = []
+    for in_place in (True, False):
+        optimizer = optimizer_with([0.5], partial(torch.optim.SGD, momentum=0.9))
+        scheduler = getattr(OURS, name)(optimizer, **options)
+        quiet_step(scheduler)
+        quiet_step(scheduler)
+        if in_place:
+            scheduler.base_lrs[0] = 0.7
+        else:
+            scheduler.base_lrs = [0.7]
+        rows.append(row := [])
+        for _ in range(5):
+            quiet_step(scheduler)
+            row += rates_of(optimizer)
+
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_chain_with_a_member_of_torch_includes_a_late_group():
+    optimizer = optimizer_with([1.0])
+    scheduler = OURS.ChainedScheduler([PEER.ExponentialLR(optimizer, 0.5), OURS.StepLR(optimizer, 2, 0.5)])
+    quiet_step(scheduler)
+    add_group(optimizer, 0.25)
+
+    for _ in range(4):
+        quiet_step(scheduler)
+        first, late = rates_of(optimizer)
+        assert late == first / 2

@@ -70,7 +70,6 @@ class SteppedLR(LRScheduler):
     _slot_values: ClassVar[dict[str, Any]] = {"_in_a_chain": False}
     _read_options: Any = staticmethod(attrgetter("last_epoch"))
     _hooks: ClassVar[tuple[str, ...]] = ("get_lr", "_get_closed_form_lr")
-    _sets_values: ClassVar[bool] = True  # False if a step scales the present values
     _rows_of_tables: ClassVar[bool] = True  # if True, a row is copied before it is returned to users
     _snapshot: GroupSnapshot | None
     _in_a_chain: bool  # whether other schedulers of a chain scale the same values
@@ -108,8 +107,7 @@ class SteppedLR(LRScheduler):
         """Make a step. If other code has set `get_lr`, write the values that it returns."""
         if self._overrides_hooks or self._own_methods or (epoch is not None and "_get_closed_form_lr" in vars(self)):
             super()._update_lr(epoch)  # type: ignore[arg-type]  # torch accepts floats too
-            if not self._sets_values:
-                self._snapshot = None
+            self._snapshot = None
             return
         snapshot = self._refresh_if_changed()
         self._advance_clock(epoch)
@@ -233,7 +231,6 @@ class RuleLR(SteppedLR):
 
     __slots__ = ("_before_zero", "_engine", "_last_tick", "_only_writer")
     _slot_values: ClassVar[dict[str, Any]] = {"_before_zero": None, "_last_tick": -1, "_only_writer": True}
-    _sets_values = False
     _may_reach_zero: ClassVar[bool] = False  # True if the factor may be 0 before the end
 
     _engine: StepEngine
@@ -279,8 +276,6 @@ class RuleLR(SteppedLR):
 
     def _update_lr(self, epoch: float | None = None) -> None:
         """Make a step. The code for the usual case, the next epoch and floats in all groups, is inlined."""
-        if self._is_initial:  # a composition may restart this scheduler
-            self._snapshot = None
         snapshot, groups, bases = self._snapshot, self.optimizer.param_groups, self.base_lrs
         # Inlined, because calls would double the cost (benchmarks/test_compat_torch.py).
         if (

@@ -99,7 +99,6 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
 
     __slots__ = ("_step_factors",)
     _slot_values: ClassVar[dict[str, Any]] = {"_step_factors": []}
-    _sets_values = False
     _step_factors: list[float]  # the factors of the last step
 
     def _next_row(self, snapshot: GroupSnapshot, tick: Any, epoch: float | None) -> Sequence[Any] | None:

@@ -1,6 +1,5 @@
 """Replace torch's own schedulers with the drop-ins, for code that refers to `torch.optim.lr_scheduler.…`."""
 
-from collections.abc import Iterator
 from functools import wraps
 from importlib import import_module
 from multiprocessing import spawn
@@ -10,7 +9,7 @@ from typing import Any, Self, final
 import torch.optim.lr_scheduler
 import torch.optim.swa_utils
 
-from paramsched.compat.torch.base import LRScheduler, is_drop_in_class
+from paramsched.compat.torch.base import LRScheduler
 
 _active: list["Installation"] = []
 """The active installations; they are global because the names of a module belong to the process."""
@@ -69,13 +68,13 @@ def _replacements() -> list[tuple[ModuleType, str, Any]]:
     import paramsched.core.runs.scheduler  # noqa: F401  # imported only for this
 
     drop_ins: Any = import_module("paramsched.compat.torch")
-    for name in drop_ins.__all__:
-        getattr(drop_ins, name)  # a lazy name, which imports its class
-
+    named = {name: getattr(drop_ins, name) for name in (*drop_ins.__all__, "_LRScheduler")}
     schedulers, averaging = torch.optim.lr_scheduler, torch.optim.swa_utils
-    named = {kind.__name__: kind for kind in _drop_ins_below(LRScheduler)}
-    homes = {name: averaging if name == "SWALR" else schedulers for name in named}
-    places = [(home, name, named[name]) for name, home in homes.items() if hasattr(home, name)]
+    places = [
+        (averaging if name == "SWALR" else schedulers, name, kind)
+        for name, kind in named.items()
+        if isinstance(kind, type) and issubclass(kind, LRScheduler)
+    ]
     prepare: Any = spawn.get_preparation_data
 
     @wraps(prepare)
@@ -85,14 +84,6 @@ def _replacements() -> list[tuple[ModuleType, str, Any]]:
         return {**prepare(name), "paramsched": _InstallInChild()}
 
     return [*places, (spawn, "get_preparation_data", get_preparation_data)]
-
-
-def _drop_ins_below(kind: type) -> Iterator[type]:
-    yield kind
-    child: type
-    for child in kind.__subclasses__():
-        if is_drop_in_class(child):
-            yield from _drop_ins_below(child)
 
 
 def install() -> Installation:
