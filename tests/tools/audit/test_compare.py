@@ -42,6 +42,9 @@ def report(tmp_path):
         # rounded to float32
         (float(np.float32(0.1)), 0.1, 17, {"tolerance": 0}, True),
         (0.5, 0.5 * (1 + 2.0**-25), 17, {}, True),
+        (0.5, 0.5 * (1 + 2.0**-25), 15, {}, True),
+        (0.5, 0.5 * (1 - 0.9 * 2.0**-24), 15, {}, True),
+        (0.5, 0.5 * (1 - 0.9 * 2.0**-24), 14, {}, False),
         (0.5, 0.5 * (1 + 2.0**-23), 17, {}, False),
         (0.5, 0.5 * (1 - 2.0**-23), 17, {"tolerance": 0}, False),
         # rounded to digits, at most half a unit of the last one

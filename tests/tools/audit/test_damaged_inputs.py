@@ -191,6 +191,17 @@ def test_10_000_values_and_a_name_of_255_bytes_fit(tmp_path):
     assert [len(one.name) for one in (tmp_path / "tables").iterdir()] == [255]
 
 
+@pytest.mark.parametrize(("factor", "names"), [(1, ["log.lr.csv"]), (2, ["log.lr.0.csv", "log.lr.1.csv"])])
+def test_many_values_of_several_groups_are_written_to_a_file_for_each_group_that_differs(factor, names, tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("step,lr/a,lr/b\n" + "".join(f"{t},{one!r},{factor * one!r}\n" for t, one in enumerate(LONG)))
+
+    plan = plan_from_log(log, tables=tmp_path / "tables")
+
+    assert sorted(one.name for one in (tmp_path / "tables").iterdir()) == names
+    assert [one.schedule(9) for one in plan.bindings] == [LONG[9], factor * LONG[9]][: len(names)]
+
+
 def test_many_values_need_a_folder_and_a_name_that_fits(tmp_path):
     with pytest.raises(
         ps.errors.InvalidArgument, match="expected at most 10,000 values in the text of a plan, got 10,001"
