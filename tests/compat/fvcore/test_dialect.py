@@ -185,8 +185,11 @@ def test_an_unreadable_base_is_rejected(tmp_path, base, found):
     (tmp_path / "list.yaml").write_text("[1]")
     (tmp_path / "run.yaml").write_text(f"SOLVER: {{MAX_ITER: 9}}\n_BASE_: {base}\n")
 
-    with pytest.raises(ConfigError, match=rf"run.yaml:2:9: \$._BASE_: .*{found}"):
+    with pytest.raises(ConfigError, match=rf"run.yaml:2:9: \$._BASE_: .*{found}") as refusal:
         ps.load(tmp_path / "run.yaml", format="fvcore")
+    (error,) = refusal.value.diagnostics
+    assert error.code == ("PS105" if base in ("3", "null") else "PS106")
+    assert "Load the config from its file" not in error.instead
 
 
 @pytest.mark.parametrize(
@@ -224,6 +227,14 @@ def test_a_file_named_by_many_bases_is_read_once(tmp_path):
 def test_a_base_needs_the_location_of_a_file():
     with pytest.raises(ConfigError, match="Load the config from its file"):
         ps.loads({"_BASE_": "base.yaml", "SOLVER": {"MAX_ITER": 9}}, format="fvcore")
+    with pytest.raises(ConfigError, match="Load the config from its file, in the directory of its base"):
+        dialect.read("_BASE_: base.yaml")
+
+
+@pytest.mark.parametrize("data", [[], None, "SOLVER"])
+def test_what_is_not_a_config_has_no_bases_and_no_notes(data):
+    assert not dialect.bases_of(data, None).groups
+    assert list(dialect.notes_of(data)) == []
 
 
 @pytest.mark.parametrize("steps", ["(60000, 80000)", "[60000, 80000,]", "60000, 80000"])

@@ -1,6 +1,7 @@
 """The base classes of pytorch-accelerated: what the constructor writes, what a step accepts, what a state contains."""
 
 import copy
+from enum import Enum
 
 import numpy as np
 import pytest
@@ -10,10 +11,16 @@ from paramsched.compat.pytorch_accelerated import (
     CosineLrScheduler,
     SchedulerBase,
     StatefulSchedulerBase,
+    TrainerPlaceholderValues,
     WSDLrScheduler,
     estimate_checkpoint_steps,
 )
-from paramsched.errors import InvalidArgument, UnknownField
+from paramsched.compat.pytorch_accelerated._placeholders import (
+    _operand_text,
+    require_at_least_0,
+    require_positive_count,
+)
+from paramsched.errors import AssertedArgument, InvalidArgument, UnknownField
 from support.tables import table
 
 
@@ -243,3 +250,96 @@ def test_the_periods_of_a_run_are_found_by_update():
     assert scheduler.get_current_phase_info() == second
     first["period_start"] = 7
     assert scheduler.get_decay_info()[0]["period_start"] == 0
+
+
+# ---------------------------------------------------------------- arguments and messages
+
+
+def test_a_warmup_of_none_is_a_hundredth_of_the_run_and_may_start_at_the_highest_base():
+    scheduler = WSDLrScheduler(sgd(), total_steps=250, num_warmup_steps=None, warmup_starting_lr=0.4)
+
+    assert scheduler.num_warmup_steps == 2
+
+
+@table(
+    ("amount", "times", "found"),
+    [(0, 1, "got 0 updates"), (0, 2, "got 0 times 2 updates"), (3, -1, "got 3 times -1 updates")],
+)
+def test_a_length_that_is_not_positive_is_shown_as_written(amount, times, found):
+    with pytest.raises(AssertedArgument, match=found):
+        require_positive_count("call", amount, times)
+
+
+@table(("high", "found"), [(None, "it must not be negative"), (1, "it must be between 0 and 1")])
+def test_the_bounds_of_a_number_are_named(high, found):
+    with pytest.raises(AssertedArgument, match=found):
+        require_at_least_0("call", -1, high)
+
+
+@table("placeholder", [TrainerPlaceholderValues.NUM_EPOCHS, TrainerPlaceholderValues.NUM_EPOCHS * 2])
+def test_a_placeholder_is_refused_with_its_argument_before_any_write(placeholder):
+    optimizer = sgd()
+
+    with pytest.raises(InvalidArgument, match=r"CosineLrScheduler\(total_num_epochs=…\)"):
+        CosineLrScheduler(optimizer, placeholder, 10)
+    assert "initial_lr" not in optimizer.param_groups[0]
+
+
+@table(
+    ("name", "module", "is_placeholder"),
+    [
+        ("TrainerPlaceholderValues", "pytorch_accelerated.schedulers", True),
+        ("TrainerPlaceholderValues", "own", False),
+        ("Other", "pytorch_accelerated.schedulers", False),
+    ],
+)
+def test_only_the_placeholders_of_the_library_itself_are_placeholders(name, module, is_placeholder):
+    kind = Enum(name, {"NUM_EPOCHS": "trainer.run_config.num_epochs"}, module=module)
+
+    assert _operand_text(kind.NUM_EPOCHS) == ("(trainer.run_config.num_epochs)" if is_placeholder else None)
+
+
+@table(("number", "text"), [(2, "2"), (2.0, "2"), (0.5, "0.5"), (True, None), (float("inf"), None), ("2", None)])
+def test_a_finite_number_is_text_in_an_expression(number, text):
+    assert _operand_text(number) == text
+
+
+def test_the_period_of_an_update_is_a_copy():
+    scheduler = WSDLrScheduler(sgd(), total_steps=100)
+    for period in (scheduler.get_phase_info(5), scheduler.get_decay_info()[0]):
+        period["period_end"] = -1
+
+    assert scheduler.get_phase_info(5)["period_end"] == 100
+
+
+def test_a_continuation_starts_anew_with_the_checkpoints_of_its_own_length():
+    saved = WSDLrScheduler(sgd(), total_steps=50, num_checkpoints=2)
+    continued = WSDLrScheduler(sgd(), total_steps=200, is_continuation_from_checkpoint=True)
+    for scheduler in (saved, continued):
+        for _ in range(3):
+            scheduler.step()
+
+    continued.load_state_dict(saved.state_dict())
+
+    assert continued.get_current_step() == -1
+    assert continued.get_checkpoint_steps() == estimate_checkpoint_steps(200, 2)
+
+
+@table(
+    "build",
+    [
+        lambda o: WSDLrScheduler(o, total_steps=100, num_warmup_steps=10, warmup_starting_lr=0.01),
+        lambda o: CosineLrScheduler(o, 10, 10, num_warmup_epochs=1, warmup_starting_lr=0.01),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_state_from_before_the_first_step_restores_the_first_value(build):
+    optimizer = sgd()
+    scheduler = build(optimizer)
+    state = build(sgd()).state_dict()
+    for _ in range(5):
+        scheduler.step()
+
+    scheduler.load_state_dict(state)
+
+    assert values(optimizer) == [0.01]

@@ -203,6 +203,8 @@ def test_settings_beside_the_schedule_are_reported_once():
         ({"lr_scheduler": "StepLR"}, False),
         ({"decay_ratio": 0.1}, True),
         ({"min_lr_factor": 0.1}, True),
+        (["decay_ratio"], False),
+        (None, False),
         ({"warmup_steps": 2}, False),  # also a name of transformers
     ],
 )

@@ -127,7 +127,7 @@ def to_plan(
         report_no_settings(data, names, diagnostics, library="torchtitan", found=found, instead=instead)
         diagnostics.raise_any("config")
     arguments, path = _read_table(data, diagnostics)
-    training = data.get("training") if _is_job(data) else None
+    training = data.get("training")
     steps = None if calendar is None else calendar.horizon
     written = isinstance(training, Mapping)
     if isinstance(training, Mapping) and training.get("steps") is not None:
@@ -174,14 +174,13 @@ def _read_table(data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> tu
         diagnostics.add(child_path(path, "lr_min"), found, "Write min_lr_factor", at_key=True, code=UNKNOWN_FIELD)
     missing = {"lr_min", *(name for name in arguments_of(Entries) if table.get(name) is None)}
     written = {name: value for name, value in table.items() if name not in missing}
-    if path != "$":
-        tables = {one: data.get(one) for one in ("training", "optimizer")}
-        beside = {
-            str(name): child_path("$", one, name)
-            for one, entries in tables.items()
-            for name in (entries if isinstance(entries, Mapping) else ())
-        }
-        report_unused_settings(beside, ("lr", "steps"), diagnostics, library="torchtitan")
+    tables = {one: data.get(one) for one in ("training", "optimizer")}
+    beside = {
+        str(name): child_path("$", one, name)
+        for one, entries in tables.items()
+        for name in (entries if isinstance(entries, Mapping) else ())
+    }
+    report_unused_settings(beside, ("lr", "steps"), diagnostics, library="torchtitan")
     return read_arguments(Entries, located(written, path), path, diagnostics)[0], path
 
 
