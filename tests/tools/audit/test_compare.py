@@ -45,6 +45,7 @@ def report(tmp_path):
         (0.5, 0.5 * (1 + 2.0**-25), 15, {}, True),
         (0.5, 0.5 * (1 - 0.9 * 2.0**-24), 15, {}, True),
         (0.5, 0.5 * (1 - 0.9 * 2.0**-24), 14, {}, False),
+        (0.5, 0.5 * (1 - 0.9 * 2.0**-24), 17, {"tolerance": 0}, False),
         (0.5, 0.5 * (1 + 2.0**-23), 17, {}, False),
         (0.5, 0.5 * (1 - 2.0**-23), 17, {"tolerance": 0}, False),
         # rounded to digits, at most half a unit of the last one

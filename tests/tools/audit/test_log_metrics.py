@@ -35,6 +35,7 @@ def test_the_history_of_a_trainer_is_read(tmp_path):
     log.write_text(json.dumps({"log_history": rows}, indent=1))
 
     assert found(log) == {"loss": ([5], [2.0]), "eval_loss": ([10], [1.5])}
+    assert isinstance(read_metrics(log), tuple)
 
 
 def test_validations_of_the_runner_are_placed_after_the_preceding_updates(tmp_path):
