@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from paramsched.compat import torch as compat
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
+from support.tables import table
 
 theirs = torch.optim.lr_scheduler
 pytestmark = pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
@@ -331,3 +332,63 @@ def test_a_group_added_after_the_ramp_is_scheduled(library: Any, multiplier: int
 
     assert lrs(stepped(scheduler))[0] == before[0] / 2
     assert lrs(scheduler)[1] < before[1]  # torch continues from its lr, ours from its position on the curve
+
+
+BUILDS: list[tuple[Build, str]] = [
+    (lambda o: compat.StepLR(o, 3, 0.5), "from step 3 on"),
+    (lambda o: compat.CosineAnnealingLR(o, 9), "from step 3 on"),
+    (lambda o: compat.OneCycleLR(o, 0.4, total_steps=9), "from the first step on"),
+    (lambda o: compat.ExponentialLR(o, 0.9), ""),
+    (lambda o: compat.ChainedScheduler([compat.StepLR(o, 3, 0.5), compat.ConstantLR(o, 0.5, 2)]), ""),
+    (lambda o: compat.SequentialLR(o, [compat.ConstantLR(o, 0.5, 2), compat.StepLR(o, 3, 0.5)], [2]), ""),
+]
+
+
+@table(("build", "where"), BUILDS)
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_difference_from_the_package_is_warned_of_once(resumed: bool, build: Build, where: str) -> None:
+    def warmed_up() -> GradualWarmupScheduler:
+        optimizer = optimizer_of(0.1, momentum=0.9)
+        return GradualWarmupScheduler(optimizer, 1, 2, after_scheduler=build(optimizer), base_lr=0.1)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        scheduler = warmed_up()
+        for t in range(6):
+            if t == 1 and resumed:
+                state = scheduler.state_dict()
+                scheduler = warmed_up()
+                scheduler.load_state_dict(state)
+            scheduler.optimizer.step()
+            scheduler.step()
+
+    found = [str(one.message) for one in caught if "differ from the package" in str(one.message)]
+    objects = 2 if resumed and "first" in where else 1  # each constructor warns
+    assert len(found) == (objects if where else 0)
+    assert all(where in one for one in found)
+
+
+@table("build", [build for build, _ in BUILDS if build is not BUILDS[2][0]])
+def test_the_scheduler_after_a_ramp_begins_at_its_end(build: Build) -> None:
+    first, at_peak = optimizer_of(0.1), optimizer_of(0.2)
+    after, expected = build(first), build(at_peak)
+
+    GradualWarmupScheduler(first, 2, 3, after_scheduler=after)
+
+    assert after.get_last_lr() == expected.get_last_lr() == [group["lr"] for group in at_peak.param_groups]
+
+
+def test_a_state_without_an_after_scheduler_is_restored() -> None:
+    scheduler = stepped(GradualWarmupScheduler(optimizer_of(0.1), 2, 5), 3)
+    other = GradualWarmupScheduler(optimizer_of(0.1), 2, 5)
+
+    other.load_state_dict(scheduler.state_dict())
+
+    assert (other.last_epoch, lrs(other)) == (3, lrs(scheduler))
+
+
+def test_get_lr_after_the_ramp_returns_the_values_of_the_groups() -> None:
+    optimizer = optimizer_of(0.1)
+    scheduler = stepped(GradualWarmupScheduler(optimizer, 1, 2, after_scheduler=compat.StepLR(optimizer, 1, 0.5)), 4)
+
+    assert scheduler.get_lr() == [group["lr"] for group in optimizer.param_groups] == [0.025]
