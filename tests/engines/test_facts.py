@@ -14,7 +14,7 @@ from paramsched.engines import axolotl, ignite, run_end
 from paramsched.engines import pytorch_accelerated as accelerated
 from paramsched.engines import transformers as hugging_face
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
-from paramsched.engines.reporting import MetricRelay, PlannedColumns, samples_in, samples_in_lists
+from paramsched.engines.reporting import MetricRelay, PlannedColumns, measure_for, samples_in, samples_in_lists
 from paramsched.engines.run_end import RunEnd
 from paramsched.errors import InvalidArgument, MissingDependency, MissingFact
 from support.fake_time import FakeTime
@@ -379,3 +379,25 @@ def test_an_engine_saves_at_an_end_after_which_the_next_job_continues(stop, over
         end.begin()
 
     assert (end.is_due, end.saves) == (is_due, saves)
+
+
+@table(
+    ("unit", "options", "amount"),
+    [
+        ("progress", {"amount_of": len}, None),
+        ("tokens", {"amount_of": len, "tokens_per_sample": 8}, 2),
+        ("batches", {}, 1),
+        ("samples", {"tokens_per_sample": 8}, 3),
+        ("tokens", {"tokens_per_sample": 8.0}, 24),
+        ("tokens", {"tokens_per_sample": 371.5}, None),
+        ("tokens", {}, None),
+        ("tokens", {"calendar": Calendar(sequence_length=5)}, 15),
+        ("tokens", {"calendar": Calendar(sequence_length=5), "tokens_per_sample": 8}, 24),
+        ("tokens", {"calendar": Calendar(sequence_length=5, tokens_per_step=64)}, None),
+        ("frames", {"tokens_per_sample": 8}, None),
+    ],
+)
+def test_the_amount_of_a_batch_is_measured_if_its_unit_is_known(unit, options, amount):
+    measure = measure_for(unit, PlanOptions(**options), lambda batch: 3)
+
+    assert (measure and measure("ab")) == amount

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.engines.argument_order import check_kinds
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError, StateError
 from support.updates import probe
 
@@ -175,3 +176,8 @@ def test_a_state_of_another_optimizer_is_refused_by_each_function_of_optax() -> 
             use({})
     with pytest.raises(InvalidArgument, match=r"optax\.seek"):
         engine.seek({}, step=3)
+
+
+def test_an_argument_that_is_no_plan_is_answered_as_by_a_scheduler():
+    with pytest.raises(InvalidArgument, match=r'got int. Write "absolute\(5\)" for the value 5'):
+        check_kinds("engine.attach", plan=5)

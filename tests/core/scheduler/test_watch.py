@@ -464,3 +464,20 @@ def test_tensors_keep_their_addresses_which_a_cuda_graph_reads(file):
 
     assert [one["lr"].data_ptr() for one in optimizer.param_groups] == before
     assert [one["lr"].item() for one in optimizer.param_groups] == pytest.approx([0.096, 0.192])
+
+
+def test_an_optimizer_that_is_behind_a_changed_plan_takes_its_coming_step_with_the_earlier_one(tmp_path):
+    file = tmp_path / "plan.yaml"
+    file.write_text("lr: constant()\nhorizon: 100\n")
+    optimizers = {"a": probe(lr=1.0), "b": probe(lr=1.0)}
+    scheduler = ps.Scheduler(optimizers, file, watch=1)
+    file.write_text("lr: constant(0.5)\nhorizon: 100\n")
+    for _ in range(4):
+        for one in optimizers.values():
+            one.step()
+
+    (_, first), (changed, second) = ((update, ps.Plan.of_text(text)) for update, _, text in scheduler.history)
+    assert (str(first.bindings[0].schedule), str(second.bindings[0].schedule)) == ("constant()", "constant(0.5)")
+    expected = [1.0] * changed + [0.5] * (4 - changed)
+    assert {name: used(one) for name, one in optimizers.items()} == {"a": expected, "b": expected}
+    assert 0 < changed < 4
