@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from paramsched.core.base import files
 from paramsched.core.base.files import (
     is_replaced,
     kind_of_file,
@@ -124,3 +125,18 @@ def test_the_entire_content_is_written_before_the_disk_is_asked_to_keep_it(tmp_p
 
     assert write_whole_file(file, b"new text")
     assert sizes == [8] * (1 if can_replace else 2)
+
+
+@pytest.mark.parametrize(("kind", "number"), [("a pipe", errno.EACCES), ("a device", errno.ENXIO)])
+def test_only_a_pipe_without_a_reader_is_tried_again(tmp_path, monkeypatch, kind, number):
+    def refuse(*_):
+        raise OSError(number, "refused")
+
+    file = tmp_path / "pipe"
+    if kind == "a pipe":
+        os.mkfifo(file)
+    monkeypatch.setattr(files, "_open_without_waiting", refuse)
+    monkeypatch.setattr(files.time, "sleep", lambda seconds: pytest.fail("it was tried again"))
+
+    with pytest.raises(OSError, match="refused"):
+        files._open_pipe_or_device(file)
