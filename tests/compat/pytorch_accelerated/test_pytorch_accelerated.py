@@ -55,6 +55,7 @@ def test_the_constructor_writes_the_initial_values():
     assert values(optimizer) == values(optimizer, "initial_lr") == scheduler.base_lr_values == [0.4, 0.3]
     weight_decays = Fixed(sgd({"weight_decay": 0.2}), param_group_field="weight_decay")
     assert weight_decays.optimizer.param_groups[0]["initial_weight_decay"] == 0.2
+    assert weight_decays._initial_param_group_field == "initial_weight_decay"  # the library's attribute
 
 
 def test_a_missing_field_is_refused_before_any_write():
@@ -318,10 +319,11 @@ def test_a_continuation_starts_anew_with_the_checkpoints_of_its_own_length():
     for scheduler in (saved, continued):
         for _ in range(3):
             scheduler.step()
+    saved.previous_checkpoint_step = 2
 
     continued.load_state_dict(saved.state_dict())
 
-    assert continued.get_current_step() == -1
+    assert (continued.get_current_step(), continued.previous_checkpoint_step) == (-1, None)
     assert continued.get_checkpoint_steps() == estimate_checkpoint_steps(200, 2)
 
 
@@ -343,3 +345,30 @@ def test_a_state_from_before_the_first_step_restores_the_first_value(build):
     scheduler.load_state_dict(state)
 
     assert values(optimizer) == [0.01]
+
+
+def test_a_decay_to_0_is_0_from_its_second_update_to_the_end_of_its_period():
+    scheduler = WSDLrScheduler(
+        sgd(), total_steps=40, num_checkpoints=2, decay_phase_ratio=0.25, lr_min=0.0, use_inverse_sqrt_decay=False,
+        num_warmup_steps=0,
+    )  # fmt: skip
+    expected = []
+    for period in scheduler.get_decay_info():
+        stable = period["pre_decay_step"] - period["period_start"] + 1
+        expected += [0.4] * stable + [0.0] * (period["decay_steps"] - 1)
+
+    assert [scheduler.get_updated_values(n)[0] for n in range(40)] == expected
+
+
+@table("epochs", [0, 2, 0.5])
+def test_a_warmup_in_epochs_is_multiplied_by_the_updates_of_an_epoch(epochs):
+    build = WSDLrScheduler.create_scheduler_fn(num_warmup_epochs=epochs)
+
+    of_an_epoch = TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH
+    assert build.keywords["num_warmup_steps"] == of_an_epoch * epochs
+
+
+def test_a_decay_of_a_third_of_its_period_is_accepted():
+    scheduler = WSDLrScheduler(sgd(), total_steps=60, num_checkpoints=2, decay_phase_ratio=1 / 3)
+
+    assert [period["decay_steps"] for period in scheduler.get_decay_info()] == [10, 10]
