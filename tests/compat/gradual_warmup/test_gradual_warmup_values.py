@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from paramsched.compat import torch as compat
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
+from paramsched.errors import InvalidArgument, StateError
 from support.tables import table
 
 theirs = torch.optim.lr_scheduler
@@ -392,3 +393,18 @@ def test_get_lr_after_the_ramp_returns_the_values_of_the_groups() -> None:
     scheduler = stepped(GradualWarmupScheduler(optimizer, 1, 2, after_scheduler=compat.StepLR(optimizer, 1, 0.5)), 4)
 
     assert scheduler.get_lr() == [group["lr"] for group in optimizer.param_groups] == [0.025]
+
+
+def test_the_messages_name_what_is_missing() -> None:
+    optimizer = optimizer_of(0.1)
+    alone = GradualWarmupScheduler(optimizer_of(0.1), 1, 2)
+    over = GradualWarmupScheduler(optimizer, 1, 2, after_scheduler=compat.StepLR(optimizer, 2))
+
+    with pytest.raises(InvalidArgument, match="the length is missing"):
+        GradualWarmupScheduler(optimizer, 1)
+    with pytest.raises(InvalidArgument, match="the length is passed twice"):
+        GradualWarmupScheduler(optimizer, 1, 2, warmup_epoch=2)
+    with pytest.raises(StateError, match="the state has an after-scheduler, but this scheduler has none"):
+        alone.load_state_dict(over.state_dict())
+    with pytest.raises(StateError, match="this scheduler has an after-scheduler, but the state has none"):
+        over.load_state_dict(alone.state_dict())
