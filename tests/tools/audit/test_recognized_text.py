@@ -123,3 +123,34 @@ def test_a_schedule_that_begins_again_is_a_fault_unless_it_had_ended(used, updat
     found = recognize(list(enumerate([*values, *values[:100]])))
 
     assert [one.first for one in found.notes if one.code == "restarted"] == [updates] * restarted
+
+
+BEFORE = ["", "warmup(20) >> ", "constant(1, 100) >> ", "warmup(5) >> constant(1, 120) >> "]
+LAST = [
+    "cosine()",
+    "cosine(to=0.1)",
+    "linear()",
+    "linear(to=0.1)",
+    "anneal(curve=curves.polynomial(2.0))",
+    "anneal(curve=curves.polynomial(0.9))",
+    "exponential(0.99)",
+    "step(60, 0.3)",
+]
+ROUNDED = [(0.02, ".5f"), (0.001, ".6f"), (3e-4, ".8f"), (0.1, ".4g"), (0.001, ".3e")]
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize("last", LAST)
+def test_a_log_with_rounded_numbers_has_the_plan_of_the_values(before, last, tmp_path):
+    number = BEFORE.index(before) + len(BEFORE) * LAST.index(last)
+    values = values_of(before + last) / BASE
+    exact = recognize(list(enumerate(values)))["lr"]
+    for every in (1, 5):
+        base, form = ROUNDED[(number + every // 5) % len(ROUNDED)]
+        rows = [f"{t},{base * values[t]:{form}}\n" for t in range(0, UPDATES, every)]
+        log = tmp_path / f"{every}.csv"
+        log.write_text("step,lr\n" + "".join(rows))
+        found = recognize(log)
+        assert found["lr"].plan.bindings == exact.plan.bindings, (base, form, every)
+        assert found["lr"].base == pytest.approx(base)
+        assert not any("the rate is 0" in str(one) for one in found.notes)

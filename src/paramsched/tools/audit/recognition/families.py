@@ -184,8 +184,21 @@ class Fit:
             a, b, left = self.family.solve(p[np.newaxis], t, rows, weights)
             if not np.abs(left).max() > 1:
                 break
+        if balanced and not self.family.shifted and 1 < np.abs(left).max() < _ALMOST:
+            f = self.family.curve(p[:, np.newaxis, np.newaxis], t)[0]
+            factors = (rows.v + np.array([[-1.0], [1.0]]) * rows.tol) / np.where(f == 0, np.nan, f)
+            low, high = np.nanmax(factors.min(axis=0)), np.nanmin(factors.max(axis=0))
+            b = np.array([(low + high) / 2])  # the middle of those that explain each row, if any does
+            left = (rows.v - b[:, np.newaxis] * f) / rows.tol
         explains = np.isfinite(size) and np.abs(left).max() <= 1
         return Fit(self.family, p, float(a[0]), float(b[0]), self.origin) if explains else None
+
+    @property
+    def digits(self) -> int:
+        """The number of digits of the parameters, without zeros at an end."""
+        zero = {"time": self.origin}
+        values = zip((zero.get(kind, 0.0) for kind in self.family.kinds), self.p.tolist(), strict=True)
+        return sum(len(f"{abs(start + one):.12f}".replace(".", "").strip("0")) for start, one in values)
 
     def with_round_floor(self, rows: Rows) -> "Fit | None":
         """Return a curve that falls to a round level, 0 first, and explains all rows; None if there is none."""
@@ -198,6 +211,11 @@ class Fit:
                     high = fallen.b
                     return replace(fallen, family=COSINE, a=high * (1 + floor) / 2, b=high * (1 - floor) / 2)
             return None
+        if self.family is FALL:
+            to_zero = replace(self, family=replace(FALL, shifted=False))
+            near = to_zero.refined(self.p, rows, range(2)) or to_zero
+            fallen = near.with_round_numbers(rows)
+            return None if fallen is None else replace(fallen, family=FALL, a=0.0)
         if self.family is not RISE or self.p[1] > 0:
             return None
         alone, power = replace(self, family=replace(RISE, shifted=False)), round(2 * float(self.p[1])) / 2
@@ -209,12 +227,22 @@ class Fit:
     def with_round_numbers(self, rows: Rows) -> "Fit | None":
         """Return a curve that explains all rows, with the roundest parameters; None if no parameter can be rounded."""
         fit, free = self, set(range(len(self.p)))
-        for place in sorted(free, key=lambda place: self.family.kinds[place] != "power"):
+        order = sorted(free, key=lambda place: self.family.kinds[place] != "power")
+        # A start of few digits may explain rounded values only next to the length of few digits.
+        for place in (one for one in (*order, *order[:-1]) if one in free):
             for value in _round_values(self.family.kinds[place], float(fit.p[place]), self.origin):
                 p = np.where(np.arange(len(fit.p)) == place, value, fit.p)
                 if (found := fit.refined(p, rows, free - {place}, balanced=True)) is not None:
                     fit, free = found, free - {place}
                     break
+        # Two times with parts of an update may be two whole ones that explain the rows only together.
+        zeros = {"time": self.origin, "length": 0.0}
+        counted = {place: zeros[kind] for place, kind in enumerate(self.family.kinds) if kind in zeros}
+        whole = fit.p.copy()
+        for place, zero in counted.items():
+            whole[place] = round(float(whole[place]) + zero) - zero
+        if not np.allclose(whole, fit.p, rtol=0.0, atol=1e-9):
+            fit = fit.refined(whole, rows, free - counted.keys(), balanced=True) or fit
         return None if fit is self else fit
 
 

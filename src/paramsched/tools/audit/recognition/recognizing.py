@@ -440,7 +440,6 @@ def _recognize_column(
     t, values = last_of_each(logged.t, logged.values)
     column = replace(logged, t=t.astype(np.int64), values=values)
     one = log.unit.removesuffix("s")
-    _notes_of_values(logged, notes, one)
     finite = np.isfinite(values)
     whole = np.where(finite, values, 0.0)
     before, after = np.diff(whole, prepend=whole[:1]), np.diff(whole, append=whole[-1:])
@@ -453,6 +452,8 @@ def _recognize_column(
         if longer and simpler.found.equal[finite & ~single].all():
             fitted = simpler
     found, pieces = fitted.found, fitted.pieces
+    is_rounded = found.equal & (values == 0) & (found.planned != 0)
+    _notes_of_values(logged, notes, one, rounded=t[is_rounded])
     if found.plan is None and (part := _longest_part(column, group, finite, fitted, log)) is not None:
         fitted, found, pieces = part, part.found, part.pieces
         begin, end = found.part or (int(t[0]), int(t[-1]))
@@ -728,8 +729,15 @@ def _note(
     notes.append(RecognitionNote(code or text, message, int(first), int(last)))
 
 
-def _notes_of_values(logged: LogColumn, notes: list[RecognitionNote], unit: str) -> None:
-    """Add the notes about updates that occur twice or are logged in another order, and about zeros."""
+def _notes_of_values(logged: LogColumn, notes: list[RecognitionNote], unit: str, rounded: Times) -> None:
+    """Add the notes about updates that occur twice or are logged in another order, and about zeros.
+
+    Args:
+        logged: the column.
+        notes: the notes so far.
+        unit: what one count of time is.
+        rounded: the updates whose value is not 0 in the plan, although the log may show so few digits.
+    """
     order = np.argsort(logged.t, kind="stable")
     t, values = logged.t[order], logged.values[order]
     twice = t[1:][(t[1:] == t[:-1]) & (values[1:] != values[:-1])]
@@ -739,6 +747,7 @@ def _notes_of_values(logged: LogColumn, notes: list[RecognitionNote], unit: str)
     elif again.size:
         _note(notes, "again", logged.t[again[0]], logged.t[again[0] - 1], code="restarted", unit=unit)
     zero = (values == 0) & (logged.field == "lr" and t.size >= FEWEST and not (values == 0).all())
+    zero &= ~np.isin(t, rounded)
     if zero[:1].any() and not zero[1]:
         _note(notes, "first zero", t[0], t[0], unit=unit)
     for begin, end in _stretches(zero):

@@ -12,7 +12,7 @@ from paramsched.core.curves.arrays import Floats
 from paramsched.core.schedules import Schedule, cosine_restarts, cyclic
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.tools.audit.recognition import families
-from paramsched.tools.audit.recognition.families import CONSTANT, COSINE, DECAY, LINE, Family, Fit, Rows
+from paramsched.tools.audit.recognition.families import CONSTANT, COSINE, DECAY, FALL, LINE, RISE, Family, Fit, Rows
 from paramsched.tools.records.log_values import Times
 
 MOST_STAGES = 6
@@ -22,6 +22,7 @@ _KINKS = 96  # the rows at which the slope changes most, which are used with the
 _SAMPLE = 144  # the rows of a stage to which a curve is fitted
 _LEAST = 12  # rows of stairs
 _SHORT = 24  # rows that may be explained by a curve with too many parameters
+_TALL = 20  # times the largest value: a wave of that height may be a power of 2, near its lowest point
 _FOREIGN = 0.01
 _FEW_STAGES, _FEW_ROWS = 4, 0.05
 _MOST_STAIRS = 200_000  # updates, in a log without each update
@@ -129,7 +130,7 @@ class Search:
                 begin = int(np.searchsorted(t, merged.first))
                 right = np.append(self.rows.matches(merged.at(t))[begin:], False)
                 reached = begin + int(np.argmin(right))
-                if reached > at or reached == end:
+                if reached >= at:
                     at, pieces = reached, [one for one in pieces if one.first < merged.first]
                     pieces.append(replace(merged, last=t[reached - 1].item()))
         return tuple(pieces)
@@ -145,14 +146,17 @@ class Search:
             found = self._extend(family, at, end) if end < self.n else None
             if found is not None and found[1] - end > max(family.size - fit.family.size, 0) + 0.04 * (end - at):
                 fit, end = found
+        if fit.family is COSINE and abs(fit.b) > _TALL * float(np.abs(self.rows.v[at:end]).max()):
+            powers = (self._extend(family, at, end - 1) for family in (FALL, RISE))
+            fit = next((one[0] for one in powers if one is not None and one[1] >= end), fit)
         rows = self.rows.take(sample(at, end, 2 * _SAMPLE))
         rows = rows.take(rows.matches(fit.at(rows.t)))
-        fit = (
-            fit.with_round_floor(rows.strict)
-            or fit.with_round_numbers(rows.strict)
-            or fit.with_round_numbers(rows)
-            or fit
-        )
+        floored = fit.with_round_floor(rows.strict)
+        if floored is None or fit.family is FALL:  # a power to another level may have fewer digits
+            tried = (floored, fit.with_round_numbers(rows.strict))
+            floored = min((one for one in tried if one is not None), key=lambda one: one.digits, default=None)
+        fit = floored or fit.with_round_numbers(rows) or fit
+        end = max(end, self._extent(fit, at))  # round numbers may explain the smallest values too
         return Piece(t[at].item(), t[end - 1].item(), fit.at, fit, high=fit.a), end
 
     def _with_line(self, pieces: list[Piece], end: int, after: Piece) -> list[Piece]:
@@ -245,7 +249,8 @@ class Search:
         first, last = rows.t[0].item(), rows.t[-1].item()
         if inner[0].is_a(DECAY) and len(inner) == 1 and changed.size == firsts.size - 1:
             drops = tuple(zip(rows.t[changed].tolist(), rows.t[changed + 1].tolist(), strict=True))
-            return self._stepped(first, last, float(rows.v[0]), float(rows.v[-1]), drops)
+            ratio = self._ratio(float(rows.v[0]), float(rows.v[-1]), len(drops))
+            return self._stepped(first, last, float(rows.v[0]), ratio, drops)
         at_stair = lambda t: values_of(inner, t // every * every)  # noqa: E731
         return Piece(first, last, at_stair, every=every, inner=inner)
 
@@ -276,13 +281,18 @@ class Search:
         drops = (*group[0].drops, *((one.last, two.first) for one, two in pairwise(group)))
         high, low = group[0].high, group[-1].high
         long = all((one.is_a(CONSTANT) or one.drops) and one.last > one.first for one in group[:-1])
-        if len(drops) < 2 or not long or not group[-1].is_a(CONSTANT) or high == low or not high * low > 0:
+        if len(drops) < 2 or not long or not group[-1].is_a(CONSTANT):
             return
-        yield self._stepped(group[0].first, group[-1].last, high, low, drops)
+        if high != low and high * low > 0:
+            yield self._stepped(group[0].first, group[-1].last, high, self._ratio(high, low, len(drops)), drops)
+        if group[0].drops:  # a low level may have too few digits to show the ratio
+            yield self._stepped(group[0].first, group[-1].last, high, group[0].ratio, drops)
 
-    def _stepped(self, first: float, last: float, high: float, low: float, drops: Drops) -> Piece:
-        exact = float((low / high) ** (1 / len(drops)))
-        ratio = roundest(exact, exact * min(3 * float(self.rows.tol.max()) / len(drops), 1e-3))
+    def _ratio(self, high: float, low: float, drops: int) -> float:
+        exact = float((low / high) ** (1 / drops))
+        return roundest(exact, exact * min(3 * float(self.rows.tol.max()) / drops, 1e-3))
+
+    def _stepped(self, first: float, last: float, high: float, ratio: float, drops: Drops) -> Piece:
         after = np.array([after for _, after in drops])
 
         def at(t: Floats) -> Floats:

@@ -174,7 +174,9 @@ class Writer:
 
     def _joint(self, piece: Piece, after: Piece) -> tuple[float, float]:
         """Return the last time that the next stage does not explain, and the first one that this stage does not."""
-        begin, end = np.searchsorted(self.rows.t, [min(piece.last, after.first), after.first])
+        # Rounded values hide where a curve begins or ends by itself, so these times may be far from the next row.
+        natural = [one for one in (piece.natural[1], after.natural[0]) if one is not None]
+        begin, end = np.searchsorted(self.rows.t, [min(piece.last, after.first, *natural), after.first])
         begin = max(begin - 8, np.searchsorted(self.rows.t, piece.first))
         inside = self.rows.take(slice(int(begin), int(end) + 1))
         last = inside.t[:-1][~inside.matches(after.at(inside.t))[:-1]]
@@ -214,8 +216,13 @@ class Writer:
     def _levels(self, fit: Fit, x0: float, x1: float, rows: Rows) -> tuple[Any, Any]:
         """Return the levels of a curve at two times, with as few digits as explain the rows."""
         first, last = fit.at(np.array([x0, x1])).tolist()
-        if first == last or rows.t.size < 2:  # one row does not determine two levels
+        if first == last:
             return self._level(first), self._level(last)
+        if rows.t.size < 2:  # one row does not determine two levels, so they continue the stages next to this one
+            near = zip((first, last), np.searchsorted(self.rows.t[:-1], [x0, x1]).tolist(), strict=True)
+            slacks = [(level, self.sharp * float(self.rows.tol[place])) for level, place in near]
+            start, to = (self._level(level, partial(_is_near, level, slack)) for level, slack in slacks)
+            return start, to
         u = (fit.at(rows.t) - first) / (last - first)
         weight = u / rows.tol**2
         size = float(weight @ u)
