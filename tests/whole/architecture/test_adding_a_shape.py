@@ -50,9 +50,10 @@ def test_the_command_line_draws_the_new_shape(library):
 
 def test_the_laws_generate_the_new_shape(library):
     code = """
-from hypothesis import Phase, find, settings
+from hypothesis import HealthCheck, Phase, find, settings
 from support import strategies
-many = settings(max_examples=20_000, phases=[Phase.generate])
+slow = [HealthCheck.too_slow]  # beside other processes
+many = settings(max_examples=20_000, phases=[Phase.generate], suppress_health_check=slow)
 found = find(strategies.schedules(), lambda schedule: "half_life" in str(schedule), settings=many)
 assert "half_life" in str(found)
 """

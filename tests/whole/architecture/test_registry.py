@@ -78,8 +78,7 @@ def test_an_error_names_a_parameter_that_cannot_be_generated():
 
 def test_every_curve_can_be_imported_by_typed_code():
     stub = Path(inspect.getfile(curves)).with_suffix(".pyi").read_text(encoding="utf-8")
-    # Other tests of the process register functions, as users do; the library has a class for them.
-    homes = {name: type(curve).__module__ for name, curve in CONSTANTS.items() if not name.startswith("user_")}
+    homes = {name: type(curve).__module__ for name, curve in CONSTANTS.items()}
     homes |= {name: family.__module__ for name, family in FAMILIES.items()}
     lines = [f"from {home} import {name} as {name}" for name, home in homes.items() if home.startswith(curves.__name__)]
     missing = sorted(set(lines) - set(stub.splitlines()))
@@ -89,8 +88,7 @@ def test_every_curve_can_be_imported_by_typed_code():
 
 def test_every_curve_has_a_constructor_or_a_constant_with_a_formula():
     for name, curve in CONSTANTS.items():
-        if not name.startswith("user_"):
-            assert "curve(u) =" in (inspect.getdoc(type(curve)) or ""), f"add curve(u) = … to the docstring of {name}"
+        assert "curve(u) =" in (inspect.getdoc(type(curve)) or ""), f"add curve(u) = … to the docstring of {name}"
     for name, family in FAMILIES.items():
         made = inspect.signature(family).return_annotation
         assert "curve(u) =" in (inspect.getdoc(made) or ""), f"add curve(u) = … to the docstring of {name}"

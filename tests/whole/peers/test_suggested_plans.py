@@ -7,6 +7,7 @@ import paramsched as ps
 from support import answers
 
 TESTS = Path(__file__).parents[2]
+SUGGESTED = re.compile(r"(?:Write|Use|For example)[^:]*:? ?(lr: .+?\(.+?\))(?: \((?:at the key|fix: ).*)?$")
 
 
 def test_the_plans_that_errors_suggest_can_be_read():
@@ -15,7 +16,11 @@ def test_the_plans_that_errors_suggest_can_be_read():
         for file in (*TESTS.glob("compat/*/answers.yaml"), TESTS / "mmengine" / "reader" / "answers.yaml")
         for answer in answers.read(file)
         for error in answer.get("errors", ())
-        if (line := re.search(r"(?:Write|Use|For example)[^:]*:? ?(lr: .+\(.+)$", error))
+        if (
+            line := re.search(
+                r"(?:Write|Use|For example)[^:]*:? ?(lr: .+?\(.+?\))(?: \((?:at the key|fix: ).*)?$", error
+            )
+        )
     ]
 
     for line in suggested:

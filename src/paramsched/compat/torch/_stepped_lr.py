@@ -320,7 +320,7 @@ class RuleLR(SteppedLR):
             return self._step_relative(snapshot, tick)
         row = self._engine.values_at(tick)
         untouched = all(
-            stamp_of(group["lr"]) == stamp if isinstance(group["lr"], Tensor) else group["lr"] is written
+            stamp_of(group["lr"]) == stamp if isinstance(group["lr"], Tensor) else group["lr"] == written
             for group, written, stamp in zip(snapshot.groups, snapshot.written, snapshot.stamps, strict=True)
         )  # stamps, because reading a tensor is slow
         return row if untouched else self._step_after_foreign_write(snapshot, tick, row)

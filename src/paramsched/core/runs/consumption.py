@@ -239,7 +239,9 @@ class ConsumptionSource:
             amounts = self._run.amounts_from(t - 1, amount, count + 1 + self._is_planned)[1:]
             if self._is_planned:
                 empty = np.flatnonzero(np.diff(amounts) < 1)  # updates that are planned to consume nothing
-                count = max(int(empty[0]), 1) if empty.size else count
+                count = int(empty[0]) if empty.size else count
+                clock.needs_check = count == 0
+                count = max(count, 1)
             return UpdateTimes(t, amounts[:count], count)
         if expected is not None and expected - amount == reported:
             return None
