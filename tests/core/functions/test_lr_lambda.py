@@ -184,6 +184,7 @@ def test_the_base_of_a_target_is_its_initial_value():
 
 @pytest.mark.heavy
 def test_the_trainer_of_transformers_accepts_the_function(tmp_path):
+    pytest.importorskip("transformers")
     from transformers import Trainer, TrainingArguments
 
     class Line(torch.nn.Module):

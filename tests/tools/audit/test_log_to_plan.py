@@ -186,6 +186,7 @@ def test_the_command_writes_the_plan_and_its_table_file(write, tmp_path, capsys)
 
 @pytest.mark.heavy
 def test_a_run_of_the_trainer_is_reproduced(tmp_path):
+    pytest.importorskip("transformers")
     from transformers import Trainer, TrainingArguments
 
     class Line(torch.nn.Module):
