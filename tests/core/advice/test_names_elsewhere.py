@@ -19,6 +19,8 @@ from paramsched.core.schedules.registry import RULES, SHAPES
 from paramsched.errors import ConfigError, InvalidArgument, InvalidCall, ParseError
 from support.tables import table
 
+pytestmark = pytest.mark.peer("torch")  # its words are in the readers of other libraries
+
 OWN_NAMES = {
     **SHAPES,
     **{f"rules.{name}": builder for name, builder in RULES.items()},

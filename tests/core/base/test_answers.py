@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from paramsched.core.base import (
     advise,
@@ -30,6 +31,8 @@ from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Duration, DurationLike
 from support import answers
 from support.expressions import answers_with
+
+pytestmark = pytest.mark.peer("torch")  # its words are in the readers of other libraries
 
 FILE = Path(__file__).with_name("answers.yaml")
 MODULES = (

@@ -6,6 +6,8 @@ from paramsched.core import files
 from paramsched.errors import ConfigError
 from support.tables import table
 
+pytestmark = pytest.mark.peer("torch")  # its words are in the readers of other libraries
+
 
 def error_of(text: str) -> str:
     with pytest.raises(ConfigError) as refusal:

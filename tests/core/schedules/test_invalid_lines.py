@@ -12,6 +12,8 @@ from paramsched.core.schedules import schedule_or_faults
 from paramsched.core.schedules.text.parsing import meant_line
 from paramsched.errors import InvalidArgument
 
+pytestmark = pytest.mark.peer("torch")  # its words are in the readers of other libraries
+
 FILE = Path(__file__).with_name("invalid_lines.txt")
 _IN_PART = 8  # few lines in each test, so that each executes few lines of the library
 

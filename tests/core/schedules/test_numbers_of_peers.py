@@ -6,6 +6,8 @@ import paramsched as ps
 from paramsched.errors import InvalidArgument
 from support.tables import table
 
+pytestmark = pytest.mark.peer("torch")  # its words are in the readers of other libraries
+
 
 @table(
     ("line", "write"),

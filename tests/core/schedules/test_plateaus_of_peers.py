@@ -7,6 +7,8 @@ from paramsched.core.schedules import schedule_or_faults
 from paramsched.errors import InvalidArgument
 from support.tables import table
 
+pytestmark = pytest.mark.peer("torch")  # its words are in the readers of other libraries
+
 
 @table(
     ("line", "example"),

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 import paramsched as ps
 from paramsched.errors import ParamschedError
 from support import answers
+
+pytestmark = pytest.mark.peer("torch")  # its words are in the readers of other libraries
 
 FILE = Path(__file__).with_name("python_calls.yaml")
 
