@@ -133,13 +133,19 @@ def mime_bundle(value: Drawn | Diff | Calendar | MetricRule[Any]) -> dict[str, s
 def bundle_of_run(
     plan: Plan, optimizers: Any, calendar: Calendar, t: int, values: Mapping[Key, float]
 ) -> dict[str, str]:
-    """Return what a notebook shows of a Scheduler: the curves of its plan, below the values of update `t`."""
+    """Return what a notebook shows of a Scheduler: the curves of its plan, below the values of update `t`.
+
+    It is empty, so that only the text is shown, if the curves are unknown, or if they are not those of the run: a
+    metric has changed the values, or the updates consumed other amounts than planned.
+    """
     try:
         drawn = trace(plan, optimizers, calendar)
-    except ParamschedError:  # the length of the run, or of an update on its clock, is unknown: only the text is shown
+    except ParamschedError:  # the length of the run, or of an update on its clock, is unknown
         return {}
-    named = [f"{_label(drawn, *key)} {short_number(value)}" for key, value in values.items()]
-    coming = ", ".join([*named[:_MOST_VALUES], "…"] if len(named) > _MOST_VALUES else named)
+    if t < drawn.total and any(drawn[key][t] != value for key, value in values.items()):
+        return {}
+    named = [f"{_label(drawn, *key)} {short_number(value)}" for key, value in [*values.items()][:_MOST_VALUES]]
+    coming = ", ".join([*named, "…"] if len(values) > _MOST_VALUES else named)
     heading = f"Scheduler at update {t:,} of {drawn.total:,}, next {coming}"
     return _pictures(Figure(drawn, heading, None, None), heading)
 

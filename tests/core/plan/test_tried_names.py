@@ -28,6 +28,7 @@ def test_the_answer_is_a_line_that_works(name, tmp_path, monkeypatch):
     assert eval(line, {"ps": ps, "plan": PLAN, "optimizer": optimizer()}) is not False  # a line of our own
 
 
+@pytest.mark.door("show")
 @table("kind", ["plan", "schedule", "scheduler"])
 def test_what_people_try_in_order_to_see_it_is_answered_with_a_figure(kind):
     tried = {"plan": PLAN, "schedule": ps.cosine(over=5), "scheduler": ps.Scheduler(optimizer(), PLAN)}
@@ -39,6 +40,7 @@ def test_what_people_try_in_order_to_see_it_is_answered_with_a_figure(kind):
         assert "┤" in str(eval(line.removeprefix("print"), {"ps": ps, **tried}))  # a line of our own
 
 
+@pytest.mark.door("show")
 def test_the_module_of_pictures_names_the_figure_when_it_is_called():
     with pytest.raises(TypeError, match=r"Write print\(ps\.show\.figure\(plan\)\)$"):
         ps.show(PLAN)

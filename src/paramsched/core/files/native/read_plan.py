@@ -152,7 +152,7 @@ def _no_mapping(data: Any) -> tuple[str, str | Advice]:
     if isinstance(data, list) and len(data) == 1 and isinstance(data[0], dict) and len(data[0]) == 1:
         ((key, value),) = data[0].items()
         clear = not bad_values_in(value) and _are_read([value], ShapeNames())
-        return found, Advice(_entry(str(key), value)) if clear else _A_PLAN
+        return found, Advice(Sentence("Write {}", entries=(_entry(str(key), value),))) if clear else _A_PLAN
     if not isinstance(data, str):
         return found, _A_PLAN
     if entry := _NO_BLANK.match(data):

@@ -26,8 +26,10 @@ def readings_of_text(text: str, own: Mapping[str, Callable[..., Any]], epochs: F
         own: functions that it may call besides the registered ones.
         epochs: the horizon of its plan in epochs.
 
-    >>> readings_of_text("StepLR(30)", {}, Fraction(90))[1]
-    'Use step("30 epochs") for epochs, or step(30) for updates'
+    For `StepLR(30)` and 90 epochs, the lines are `step("30 epochs")` and `step(30)`.
+
+    >>> readings_of_text("step(30)", {}, Fraction(90)) is None  # a line of this library counts updates
+    True
     """
     try:
         written = tree_of(text, {**SHAPES, **own}).node

@@ -177,19 +177,21 @@ class Fit:
             p, a, b, left = tried[best], a_tried[[best]], b_tried[[best]], differences[[best]]
             if gain < 1e-4 or (gain < 0.1 and iteration > 4 and np.abs(left).max() > 1):
                 break  # steps to a curve that explains the rows become smaller much faster
+        is_close = balanced and bool(np.isfinite(size)) and 1 < np.abs(left).max() < _ALMOST
+        if is_close and not self.family.shifted:  # the middle of the factors that explain every row, if there are any
+            f = self.family.curve(p[:, np.newaxis, np.newaxis], t)[0]
+            factors = (rows.v + np.array([[-1.0], [1.0]]) * rows.tol) / np.where(f == 0, np.inf, f)
+            low = np.where(f == 0, -np.inf, factors.min(axis=0)).max()
+            high = np.where(f == 0, np.inf, factors.max(axis=0)).min()
+            b = np.array([(low + high) / 2])
+            left = (rows.v - b[:, np.newaxis] * f) / rows.tol
         weights = np.ones(t.size)
-        for _ in range(_BALANCED if balanced and np.isfinite(size) and 1 < np.abs(left).max() < _ALMOST else 0):
+        for _ in range(_BALANCED if is_close and self.family.shifted else 0):
             weights *= np.abs(left[0]) + 1e-3
             weights /= weights.max()
             a, b, left = self.family.solve(p[np.newaxis], t, rows, weights)
             if not np.abs(left).max() > 1:
                 break
-        if balanced and not self.family.shifted and 1 < np.abs(left).max() < _ALMOST:
-            f = self.family.curve(p[:, np.newaxis, np.newaxis], t)[0]
-            factors = (rows.v + np.array([[-1.0], [1.0]]) * rows.tol) / np.where(f == 0, np.nan, f)
-            low, high = np.nanmax(factors.min(axis=0)), np.nanmin(factors.max(axis=0))
-            b = np.array([(low + high) / 2])  # the middle of those that explain each row, if any does
-            left = (rows.v - b[:, np.newaxis] * f) / rows.tol
         explains = np.isfinite(size) and np.abs(left).max() <= 1
         return Fit(self.family, p, float(a[0]), float(b[0]), self.origin) if explains else None
 

@@ -48,7 +48,6 @@ _ROUND_BASE = 4  # digits
 _LONG_TEXT = 3  # digits of a plan and its base, from which on a log that is an update ahead is tried
 _KNOWN_END = 6  # digits that a plan may have more if it ends with the run
 _AS_SHORT = 1  # digits by which two plans are equally short
-_MOST_DRAWN = 1_000_000  # updates, in a cell of a notebook
 _MOST_JUMPS = 40
 _MOST_SHIFT = 20
 _DIGITS_PER_ROW = 0.75
@@ -269,10 +268,12 @@ class Recognition(Mapping[str, Recognized]):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return what a notebook shows: the text, and the logged values over the nearest plans."""
+        from paramsched.show import mime_bundle
+
         figure = self.figure()
-        if figure is None or figure.trace.total > _MOST_DRAWN:
-            return {}
-        return {"text/html": f'<pre style="white-space:pre-wrap">{escape(str(self))}</pre>{figure._repr_svg_()}'}
+        pictures = {} if figure is None else mime_bundle(figure)
+        text = f'<pre style="white-space:pre-wrap">{escape(str(self))}</pre>'
+        return {"text/html": text + "".join(pictures.values())} if pictures else {}
 
     def figure(self, title: str = "Recognized schedules", measured: "Measured | None" = None) -> "Figure | None":
         """Return the picture of the logged values over the nearest plans; None if no plan is near.
@@ -280,6 +281,10 @@ class Recognition(Mapping[str, Recognized]):
         Args:
             title: the heading of its page.
             measured: metrics to draw below, by name: the updates and the values at these updates.
+
+        >>> figure = recognize([(t, 0.1 * (1 - t / 20)) for t in range(20)]).figure()
+        >>> figure.trace.line("lr", "lr"), figure.trace.total
+        ('linear(over=20)', 20)
         """
         from paramsched.show import LoggedRun, figure
 
