@@ -163,6 +163,15 @@ def test_the_amount_is_the_real_time_when_the_durations_are_equal_again(duration
     assert ranks.amounts[0][-1] == pytest.approx(ranks.now - 7.0, rel=1e-9)
 
 
+@given(st.floats(1.0, 300.0), st.floats(0.01, 1.0), st.integers(0, 3), st.integers(0, 2))
+def test_one_slow_update_after_a_start_puts_the_amount_ahead_by_four_of_it_at_most(slow, usual, untimed, at):
+    ranks = Ranks(2, left=1e5, untimed=untimed)
+    for k in range(60):
+        ranks.update(slow if k == untimed + at else usual)
+
+        assert ranks.amounts[0][-1] <= ranks.now - 7.0 + 4 * slow
+
+
 @given(st.lists(DURATIONS, min_size=5, max_size=100), st.integers(1, 1000))
 def test_a_message_lasts_for_a_share_of_the_time_left(durations, left):
     ranks = Ranks(1, left=float(left))

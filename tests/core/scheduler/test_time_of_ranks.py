@@ -1,10 +1,13 @@
 """Ranks whose seconds are measured, one after another in this process: all use the time of rank 0."""
 
 import copy
+import itertools
 from dataclasses import asdict
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.runs import rank_messages
@@ -89,6 +92,29 @@ def test_all_ranks_end_at_the_same_update_before_the_deadline(monkeypatch, untim
     assert 20 - 3 * 0.5 * 1.5 < ranks.time.monotonic - start <= 20
     assert used(ranks.all[0][0]) == used(ranks.all[2][0])
     assert ranks.all[0][1].value("lr") < 0.01
+
+
+SLOW_AND_FAST = st.lists(st.tuples(st.integers(1, 12), st.sampled_from([0.0, 0.125, 2.0])), min_size=1, max_size=4)
+
+
+@given(st.lists(st.tuples(SLOW_AND_FAST, st.sampled_from([0.0, 0.5])), min_size=2, max_size=4))
+def test_no_falling_schedule_rises_if_ranks_resume_before_the_same_deadline(runs):
+    """Announced amounts are ahead of the time after slow updates, so a checkpoint may leave more than its horizon."""
+    with pytest.MonkeyPatch.context() as patch:
+        ranks = Ranks(patch, 2, OPEN, deadline="in 900 s")
+        ranks.facts = {"deadline": str(ranks.all[0][1].calendar.deadline)}
+        values, amounts = [], []
+        for durations, gap in runs:
+            for duration in [one for count, one in durations for _ in range(count)]:
+                amounts.append(ranks.amounts[0])
+                ranks.train([duration])
+            values += used(ranks.all[0][0])
+            assert used(ranks.all[0][0]) == used(ranks.all[1][0])
+            ranks.time.pass_(gap)
+            ranks.resume()
+
+    assert all(before <= after for before, after in itertools.pairwise(amounts))
+    assert all(before >= after for before, after in itertools.pairwise(values))
 
 
 def test_a_dry_run_on_rank_0_alone_does_not_determine_the_deadline(monkeypatch):

@@ -43,13 +43,15 @@ def start_run(
     *,
     checked_later: bool = False,
     until: float | None = None,
+    longest: float | None = None,
     written: DeadlineLike | None = None,
 ) -> ResolvedPlan:
     """Resolve a plan for a run with a deadline that starts at a position: its horizon includes the time left.
 
     In several processes, each of them uses the deadline and the time of rank 0, and raises the same error. With
     `checked_later`, stages that do not fit get the shortest horizon into which they fit, and `check_start` raises.
-    `until` is the horizon of a dry run, and `written` the deadline as the user wrote it, for messages.
+    `until` is the horizon of a dry run, `longest` that of a checkpoint with the same deadline or a later one, and
+    `written` the deadline as the user wrote it, for messages.
 
     Raises:
         InvalidArgument: the deadline is over, the stages of the plan do not fit into the time left, or the plan has
@@ -64,10 +66,10 @@ def start_run(
     amount, now = float(at.amount or 0.0), seconds_now()
     left = deadline.timestamp() - time.time() if until is None else max(0.0, until - amount)
     messages = messages_about_time(plan_number(plan, plan), at.t, amount, processes)
-    start = RunStart(at.t, amount, left, untimed, now, messages, checked_later, 0.0, until, processes)
+    start = RunStart(at.t, amount, left, untimed, now, messages, checked_later, 0.0, until, longest, processes)
     if messages is None or messages.is_sender:
         if messages is not None:
-            messages.send([left, untimed, str(deadline)])
+            messages.send([left, untimed, str(deadline), longest])
         return _started(plan, calendar, start, optimizers, note)
     return _started_by_rank_0(plan, calendar, start, optimizers, note)
 
@@ -113,11 +115,16 @@ class UntilDeadline(Horizon):
         """Return the shortest horizon between two into which the stages of a plan fit; they fit into the longest."""
         return _shortest_between(partial(_fits, one.plan, one.calendar, one.optimizers), least, longest)
 
-    def restarted(self, in_force: ResolvedPlan, position: RunPosition) -> ResolvedPlan:
-        one, start = in_force, self.start
+    def restarted(
+        self, in_force: ResolvedPlan, position: RunPosition, saved: ResolvedPlan | None = None
+    ) -> ResolvedPlan:
+        one, start, longest = in_force, self.start, None
+        if saved is not None and saved.calendar.end is not None and one.calendar.end is not None:
+            known = horizon_in_seconds(saved) if one.calendar.end <= saved.calendar.end else None
+            longest = None if known is None else max(known, float(position.amount or 0.0))
         return start_run(
             one.plan, one.calendar, position, one.optimizers, one.note, start.processes,
-            checked_later=start.checked_later, until=start.until,
+            checked_later=start.checked_later, until=start.until, longest=longest,
         )  # fmt: skip
 
     def started_again(self, in_force: ResolvedPlan) -> ResolvedPlan | None:
@@ -159,10 +166,10 @@ def _started_by_rank_0(
 ) -> ResolvedPlan:
     """Resolve a plan for the time that rank 0 has left at a start."""
     assert start.messages is not None
-    left, untimed, deadline = start.messages.first()
+    left, untimed, deadline, longest = start.messages.first()
     calendar = replace(calendar, deadline=deadline, untimed_updates=untimed)
     try:
-        return _started(plan, calendar, replace(start, left=left, untimed=untimed), optimizers, note)
+        return _started(plan, calendar, replace(start, left=left, untimed=untimed, longest=longest), optimizers, note)
     except InvalidArgument:
         start.messages.keep()  # rank 0 has refused it too
         raise

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import ceil, floor
+from math import ceil, floor, inf
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
@@ -23,6 +23,7 @@ log = logging.getLogger("paramsched")
 _SLOWEST = 1.5  # medians that an update may take without passing the deadline
 LEAST_LEFT = 0.001  # seconds; with less, the run is over
 _RECENT = 9  # updates of which the median is taken
+_FEW = 2  # measurements after a start, of which one may be far slower than the updates that follow
 _AHEAD = 2  # updates between sending a message and its first update, so that no rank waits for it
 _FINENESS = 128  # a message lasts for this part of the time that is left
 _WITHOUT_HORIZON = 10.0  # the seconds that a message lasts, if the run has no horizon
@@ -48,6 +49,7 @@ class RunStart:
         checked_later: True if an engine refuses stages that do not fit, when its training begins.
         shortest: the shortest horizon into which the stages fit, if they do not fit and are refused later.
         until: the horizon of a dry run, whose deadline is unknown.
+        longest: the horizon of the checkpoint that is loaded, if its deadline is not earlier.
         processes: the processes that train together.
     """
 
@@ -60,12 +62,13 @@ class RunStart:
     checked_later: bool = False
     shortest: float = 0.0
     until: float | None = None
+    longest: float | None = None
     processes: Processes = WORLD
 
     @property
     def available(self) -> float:
-        """The training time before the start plus the time left, rounded down to a millisecond."""
-        return in_milliseconds(self.amount + self.left) / 1000
+        """The training time before the start plus the time left, rounded down to a millisecond, at most `longest`."""
+        return min(in_milliseconds(self.amount + self.left) / 1000, inf if self.longest is None else self.longest)
 
     @property
     def horizon(self) -> float:
@@ -89,14 +92,18 @@ class RunStart:
     def fixed_at(self, now: float, shortest: "ShortestHorizon") -> tuple[float, float]:
         """Return the horizon if the clock starts now, and the seconds that each measured second counts as.
 
+        The amount of several processes may be ahead of the time of rank 0, because it is announced. A checkpoint then
+        leaves more time than its horizon. A second counts as less than one, so that no falling schedule rises.
+
         If the stages of the plan do not fit into the time left, the horizon is the shortest one into which they fit,
         and a second counts as more than one, so that all stages are shorter by one factor and end at the deadline.
         """
         left = max(self.left_at(now), 0.0)
-        wanted = min(self.horizon, in_milliseconds(self.amount + left) / 1000)
+        reached = in_milliseconds(self.amount + left) / 1000
+        wanted = min(self.horizon, reached)
         horizon = shortest(wanted)
         if horizon == wanted:
-            return horizon, 1.0
+            return horizon, 1.0 if wanted == reached else (wanted - self.amount) / left
         needed = horizon - self.amount
         log.warning(
             "start-up took %.3g s; the stages need %.3g s and %.3g s are left, so they are shortened to %.0f %%",
@@ -190,7 +197,8 @@ def next_message(
     """Return the message after `last`, computed two updates before the end of `last`.
 
     The amount never decreases. If `last` was ahead of the real time, the rate is lower, so that both meet at the end of
-    the message; if it was late, the amount jumps to the real time.
+    the message; if it was late, the amount jumps to the real time. The first message after a measurement is as short as
+    possible, and the first ones assume the shortest duration: an amount that is ahead would stand still for long.
 
     Args:
         last: the previous message.
@@ -199,17 +207,18 @@ def next_message(
         left: the seconds until the deadline or the horizon; None if the run has neither.
         has_deadline: True if `left` ends at a deadline.
     """
-    pace, begin, stop = median(durations), last.end, last.stop
+    usual, begin, stop = median(durations), last.end, last.stop
+    pace = usual if len(durations) > _FEW else min(durations)
     real = now + _AHEAD * pace
     amount = max(last.amount_at(begin), real)
     lasts = _WITHOUT_HORIZON if left is None else max(0.0, left) / _FINENESS
-    most = min(_MOST_UPDATES, 2 * last.count)
+    most = min(_MOST_UPDATES, 2 * last.count) if len(durations) > 1 else _AHEAD
     least = min(_LEAST_UPDATES, most, ceil(1 / max(pace, 1 / _LEAST_UPDATES)))
     count = most if most * pace <= lasts else max(least, floor(lasts / pace))
     rate = pace if amount == real else max(0.0, (real - amount) / count + pace)
     if stop is None and has_deadline and left is not None:
         # All updates before `fitting` end before the deadline, even if they are slow.
-        fitting = begin - _AHEAD + (floor(left / (_SLOWEST * pace)) if pace else _MOST_UPDATES * _FINENESS)
+        fitting = begin - _AHEAD + (floor(left / (_SLOWEST * usual)) if usual else _MOST_UPDATES * _FINENESS)
         if left < LEAST_LEFT or fitting < begin + count:
             stop = max(begin, fitting)
     return TimeMessage(begin, count, amount, rate, last.horizon, stop, pace)

@@ -273,15 +273,13 @@ def _held(loaded: LoadedBases, pending: Values, times: UpdateTimes, states: Rule
 def _log_other_horizon(
     run: Run,
     state: State,
+    saved: ResolvedPlan,
     now: ResolvedPlan,
     position: RunPosition,
     loads: Mapping[str, LoadedMember],
     groups: Mapping[str, list[Group]],
 ) -> None:
-    """Log the values of the coming update, if the state had a shorter horizon."""
-    if state.text is None or state.unreadable or not state.calendar.has_moving_horizon:
-        return
-    saved = state.plan_in_force()
+    """Log the values of the coming update, if the plan in force in the state had a shorter horizon."""
     states = restored_states(state.feedback, (*saved.resolved.metric_rules, *now.resolved.metric_rules))
     now.horizon.log_other(saved, now, position, partial(_named_values, run, state, position, loads, groups, states))
 
@@ -432,7 +430,9 @@ class Resume:
         if chosen.plan.text == state.text:
             check_rules(state.feedback, chosen.plan)
         position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", clock)
-        chosen = chosen.horizon.restarted(chosen, position)
+        has_readable_horizon = state.text is not None and not state.unreadable and state.calendar.has_moving_horizon
+        before = state.plan_in_force() if has_readable_horizon else None
+        chosen = chosen.horizon.restarted(chosen, position, before)
         states = restored_states(state.feedback, chosen.resolved.metric_rules)
         is_known = state.last_amount is not None and state.unit == chosen.unit
         last_amount = state.last_amount if is_known else position.amount
@@ -457,7 +457,8 @@ class Resume:
         self._log_other_optimizers(state, groups)
         if clock.t not in {one.position.t for one in loads.values()}:  # an optimizer may be one update behind
             run.log_conflicting_counts(position.t, "scheduler")
-        _log_other_horizon(run, state, chosen, position, loads, groups)
+        if before is not None:
+            _log_other_horizon(run, state, before, chosen, position, loads, groups)
         self._continue(run, state, groups, Continuation(chosen, position, last_amount, states, loads))
 
     def _continue(self, run: Run, state: State, groups: Mapping[str, list[Group]], given: "Continuation") -> None:

@@ -396,8 +396,16 @@ class Horizon(ABC):
     __slots__ = ()
 
     @abstractmethod
-    def restarted(self, in_force: ResolvedPlan, position: RunPosition) -> ResolvedPlan:
-        """Return the plan for a start at a position; `in_force` itself if nothing changes."""
+    def restarted(
+        self, in_force: ResolvedPlan, position: RunPosition, saved: ResolvedPlan | None = None
+    ) -> ResolvedPlan:
+        """Return the plan for a start at a position; `in_force` itself if nothing changes.
+
+        Args:
+            in_force: the plan.
+            position: the position.
+            saved: the plan in force in the checkpoint that is loaded.
+        """
 
     @abstractmethod
     def resolved(self, other: ResolvedPlan) -> ResolvedPlan:
@@ -418,7 +426,9 @@ class FixedHorizon(Horizon):
 
     __slots__ = ()
 
-    def restarted(self, in_force: ResolvedPlan, position: RunPosition) -> ResolvedPlan:
+    def restarted(
+        self, in_force: ResolvedPlan, position: RunPosition, saved: ResolvedPlan | None = None
+    ) -> ResolvedPlan:
         return in_force
 
     def resolved(self, other: ResolvedPlan) -> ResolvedPlan:
