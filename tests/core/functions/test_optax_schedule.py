@@ -2,15 +2,15 @@
 
 import pickle
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument
 from support.tables import table
+
+jax, optax = pytest.importorskip("jax"), pytest.importorskip("optax")
+jnp = jax.numpy
 
 pytestmark = pytest.mark.heavy
 

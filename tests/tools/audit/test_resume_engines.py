@@ -334,6 +334,7 @@ def test_the_runner(tmp_path):
     """Its folder is one of Accelerate, with the state of the plan in `runner.pt`."""
     pytest.importorskip("paramsched.mmengine")
     pytest.importorskip("accelerate")
+    pytest.importorskip("sklearn")
     from paramsched.mmengine.runner import CheckpointHook, Runner
     from support.runner_jobs import loader, network
 
