@@ -103,7 +103,7 @@ class RunStart:
         wanted = min(self.horizon, reached)
         horizon = shortest(wanted)
         if horizon == wanted:
-            return horizon, 1.0 if wanted == reached else (wanted - self.amount) / left
+            return horizon, 1.0 if wanted == reached or left < LEAST_LEFT else (wanted - self.amount) / left
         needed = horizon - self.amount
         log.warning(
             "start-up took %.3g s; the stages need %.3g s and %.3g s are left, so they are shortened to %.0f %%",
