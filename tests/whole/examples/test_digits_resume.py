@@ -13,8 +13,12 @@ import torch
 
 from support import example_runs
 from support.example_runs import KILLS, ROOT, kill_at_random, wait_for_checkpoint
+from support.spread import spread
 
 TRAIN = ROOT / "examples" / "digits" / "train.py"
+EPOCHS = {20: TRAIN.with_name("plan.yaml").read_text(encoding="utf-8")}
+# The same plan with a quarter of the epochs, because its 900 updates take ten times as long as the start of the run.
+EPOCHS[5] = re.sub(r"\b(\d+) epochs", lambda found: f"{int(found[1]) / 4:g} epochs", EPOCHS[20])
 
 pytestmark = pytest.mark.heavy
 
@@ -32,12 +36,27 @@ def weights(output: Path) -> dict[str, torch.Tensor]:
     return saved["model"]
 
 
+@pytest.fixture(scope="module", params=spread([5, 20], 5))
+def epochs(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def plan(epochs, tmp_path_factory):
+    """Return the arguments for a plan of this many epochs."""
+    if epochs == 20:
+        return ()
+    file = tmp_path_factory.mktemp("plan") / "plan.yaml"
+    file.write_text(EPOCHS[epochs], encoding="utf-8")
+    return "--plan", str(file)
+
+
+@pytest.fixture(scope="module")
+def whole(plan, tmp_path_factory):
     """Return the folder, the output and the duration of an uninterrupted run."""
     output = tmp_path_factory.mktemp("whole")
     began = time.monotonic()
-    finished = run(output)
+    finished = run(output, *plan)
     return output, finished, time.monotonic() - began
 
 
@@ -49,7 +68,7 @@ def one_epoch(tmp_path):
     return plan
 
 
-def test_a_run_shows_the_plan_then_its_accuracy_then_the_audit(whole):
+def test_a_run_shows_the_plan_then_its_accuracy_then_the_audit(whole, epochs):
     output, finished, _ = whole
 
     picture, accuracy, agreement, *files = re.split(
@@ -58,25 +77,26 @@ def test_a_run_shows_the_plan_then_its_accuracy_then_the_audit(whole):
     assert finished.returncode == 0, finished.stderr
     assert all(field in picture for field in ("lr", "weight_decay", "betas[0]"))
     assert float(re.match(r"accuracy ([\d.]+)%", accuracy)[1]) >= 97
-    assert agreement.strip() == "planned = used at 900 of 900 updates"
+    assert agreement.strip() == f"planned = used at {45 * epochs} of {45 * epochs} updates"
     assert [Path(file.strip()) for file in files] == [output / n for n in ("report.html", "plan.svg", "values.jsonl")]
     assert all(Path(file.strip()).stat().st_size for file in files)
 
 
-def test_the_log_has_a_line_for_each_update_with_the_values_of_both_groups(whole):
+def test_the_log_has_a_line_for_each_update_with_the_values_of_both_groups(whole, epochs):
     lines = [json.loads(line) for line in (whole[0] / "values.jsonl").read_text().splitlines()]
 
-    assert [line["t"] for line in lines] == list(range(900))
+    assert [line["t"] for line in lines] == list(range(45 * epochs))
     assert all(group.keys() == {"lr", "weight_decay", "betas[0]"} for line in lines for group in line["groups"])
     assert all(line["groups"][1]["weight_decay"] == 0 for line in lines)
 
 
 @pytest.mark.parametrize("number", range(KILLS))
-def test_a_run_killed_at_a_random_moment_resumes_to_the_same_values_and_weights(whole, tmp_path, number):
+def test_a_run_killed_at_a_random_moment_resumes_to_the_same_values_and_weights(whole, plan, tmp_path, number):
     uninterrupted, _, seconds = whole
-    kill_at_random(start(tmp_path), tmp_path, number, seconds)
+    kill_at_random(start(tmp_path, *plan), tmp_path, number, seconds)
 
-    resumed = run(tmp_path, "--resume") if any(tmp_path.iterdir()) else run(tmp_path)  # killed before it started
+    resume = ["--resume"] if any(tmp_path.iterdir()) else []  # else killed before it started
+    resumed = run(tmp_path, *resume, *plan)
 
     assert resumed.returncode == 0, resumed.stderr
     assert (tmp_path / "values.jsonl").read_bytes() == (uninterrupted / "values.jsonl").read_bytes()
@@ -116,10 +136,10 @@ def test_a_run_after_a_finished_one_starts_from_the_beginning(tmp_path, one_epoc
 
 
 @pytest.mark.long
-def test_resuming_a_finished_run_prints_its_result_again(whole, tmp_path):
+def test_resuming_a_finished_run_prints_its_result_again(whole, plan, tmp_path):
     shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
 
-    again = run(tmp_path, "--resume")
+    again = run(tmp_path, "--resume", *plan)
 
     assert again.returncode == 0, again.stderr
     assert again.stdout.replace(str(tmp_path), str(whole[0])) == whole[1].stdout
@@ -134,13 +154,13 @@ def test_resuming_without_a_run_is_reported_and_creates_no_files(tmp_path):
 
 
 def test_an_invalid_plan_is_one_message_and_does_not_change_the_previous_run(whole, tmp_path):
-    plan = tmp_path / "plan.yaml"
-    plan.write_text("horizon: 1 epoch\nlr: cosin(to=0.1)\n")
+    invalid = tmp_path / "plan.yaml"
+    invalid.write_text("horizon: 1 epoch\nlr: cosin(to=0.1)\n")
     output = tmp_path / "run"
     shutil.copytree(whole[0], output)
     before = {file.name: file.read_bytes() for file in output.iterdir()}
 
-    refused = run(output, "--plan", str(plan))
+    refused = run(output, "--plan", str(invalid))
 
     assert refused.returncode == 1
     assert "cosine" in refused.stderr
