@@ -28,7 +28,7 @@ import digits
 from model import adamw, network
 
 BATCH = 32  # samples per process and update
-SAMPLES = 6_000  # in the entire run
+SAMPLES = 3_000  # in the entire run
 SAVE_EVERY = 10  # updates
 PLAN = ps.Plan(
     lr='warmup("10%") >> cosine(to=0.01)',

@@ -15,6 +15,7 @@ import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 _SERVER = multiprocessing.get_context("forkserver")
 # The first optimizer of a process imports torch._dynamo, which takes as long as torch itself.
@@ -92,9 +93,30 @@ def _start(arguments: list[str], env: dict[str, str], folder: str, outputs: list
     sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
     # Workers of the program must not use a fork server, because they would survive a kill of the program.
     multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
+    os.chdir(folder)
+    _run_in(arguments, env)
+
+
+def run_forked(arguments: list[str], env: Mapping[str, str]) -> NoReturn:
+    """Run a program in this process, which is a new fork of a process that has imported torch."""
+    code = 1
+    try:
+        _run_in(arguments, env)
+        code = 0
+    except SystemExit as exit_:
+        if isinstance(exit_.code, str):
+            print(exit_.code, file=sys.stderr)
+        code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _run_in(arguments: list[str], env: Mapping[str, str]) -> None:
+    """Run the program with these environment variables."""
     os.environ.clear()
     os.environ.update(env)
-    os.chdir(folder)
     sys.path[:0] = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
     if "OMP_NUM_THREADS" in env:  # because torch read it at its import, in the server process
         import torch

@@ -58,7 +58,7 @@ def test_a_killed_run_of_ddp_continues_on_one_process(tmp_path):
     command, output = console(DDP)
     killed = torchrun(command, tmp_path)
     wait_for(killed, tmp_path, "checkpoint.pt")
-    kill_one_worker(killed, "ddp.py")
+    kill_one_worker(killed)
     killed.wait(timeout=300)
 
     said = finished(torchrun(command.replace("node 2", "node 1"), tmp_path))
@@ -73,7 +73,7 @@ def test_torchrun_restarts_the_processes_after_a_kill(tmp_path):
     command, _ = console(ELASTIC)
     agent = torchrun(command, tmp_path, **exported(ELASTIC))
     wait_for(agent, tmp_path, "checkpoints/*/.metadata")
-    kill_one_worker(agent, "fsdp.py")
+    kill_one_worker(agent)
 
     first, second, last = finished(agent).splitlines()
 

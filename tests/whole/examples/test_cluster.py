@@ -11,10 +11,10 @@ from support.spread import spread
 from support.torchrun import finished, kill_one_worker, torchrun, wait_for
 
 TRAIN = ROOT / "examples" / "cluster" / "train.py"
-BATCH, SAMPLES = 32, 6000  # of the script
+BATCH, SAMPLES = 32, 3000  # of the script
 PLAN = ps.Plan(
-    lr='warmup("600 samples") >> cosine(to=0.01)',
-    weight_decay='constant(over="3000 samples") >> linear(1.0, 0.2)',
+    lr='warmup("300 samples") >> cosine(to=0.01)',
+    weight_decay='constant(over="1500 samples") >> linear(1.0, 0.2)',
     clock="samples",
     horizon=f"{SAMPLES} samples",
 )
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.heavy
 def test_a_killed_run_continues_on_another_number_of_processes_as_planned(before, after, tmp_path):
     killed = torchrun(f"--standalone --nproc-per-node {before} {TRAIN} run", tmp_path)
     wait_for(killed, tmp_path, "run/*/.metadata")
-    kill_one_worker(killed, TRAIN.name)
+    kill_one_worker(killed)
     killed.wait(timeout=300)
 
     said = finished(torchrun(f"--standalone --nproc-per-node {after} {TRAIN} run", tmp_path))

@@ -30,7 +30,7 @@ def killed(processes, folder, updates):
     while len(log.read_text().splitlines()) < before + updates:
         assert agent.poll() is None, agent.communicate()[1]
         time.sleep(0.002)
-    kill_one_worker(agent, TRAIN.name)
+    kill_one_worker(agent)
     agent.wait(timeout=300)
     assert agent.returncode != 0
 
