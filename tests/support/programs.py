@@ -1,8 +1,8 @@
-"""Test programs in separate processes, forked from a server process that has imported torch.
+"""Test programs in separate processes, forked from a server process that has imported torch and the Scheduler.
 
 Importing torch and Accelerate takes longer than most test runs. Each program therefore starts as a fork of a server
-process that has only imported them. It has its own arguments, environment, folder and output. It can be killed, and it
-exits like `python program.py`.
+process that has only imported them and a part of the library. It has its own arguments, environment, folder and output.
+It can be killed, and it exits like `python program.py`.
 """
 
 import atexit
@@ -20,7 +20,10 @@ from typing import NoReturn
 _SERVER = multiprocessing.get_context("forkserver")
 # The first optimizer of a process imports torch._dynamo, which takes as long as torch itself.
 _SERVER.set_forkserver_preload(
-    ["torch", "torch._dynamo", "torch.utils.data", "accelerate", "safetensors.torch", "sklearn.datasets"]
+    [
+        *("torch", "torch._dynamo", "torch.utils.data", "accelerate", "safetensors.torch", "sklearn.datasets"),
+        *("paramsched.core.runs.scheduler", "paramsched.core.schedules.text.parsing"),
+    ]
 )
 
 

@@ -240,7 +240,7 @@ def times(draw: st.DrawFn, case: Case, size: int = 1) -> list[int | float]:
 
 
 def every_shape(
-    *, leave_out: tuple[str, ...] = (), most: int = 3, share: float = 1.0, step: int = 2
+    *, leave_out: tuple[str, ...] = (), most: int = 3, share: float = 1.0, step: int = 3
 ) -> Callable[[Callable[..., None]], Any]:
     """Run a law for each registered shape and each operator, with the number of examples of `at_most`.
 

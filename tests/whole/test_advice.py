@@ -212,7 +212,7 @@ def bad_calls(name):
     yield (1,) * 20, {}
 
 
-@pytest.mark.parametrize("name", every(3, BUILDERS, 1))
+@pytest.mark.parametrize("name", every(6, BUILDERS, 1))
 @pytest.mark.usefixtures("lr_csv")
 def test_the_fix_suggested_by_a_builder_is_valid(name):
     suggested = set()
@@ -241,7 +241,7 @@ def written_calls(name):
                 yield f"{name}({', '.join(f'{key}={written_value(value)}' for key, value in arguments.items())})"
 
 
-@pytest.mark.parametrize("name", every(3, [name for name in BUILDERS if name != "Calendar"]))
+@pytest.mark.parametrize("name", every(5, [name for name in BUILDERS if name != "Calendar"]))
 @pytest.mark.usefixtures("lr_csv")
 def test_the_fix_suggested_for_a_line_of_text_is_valid_in_code_and_text(name):
     suggested = set()

@@ -122,7 +122,7 @@ LINES = [
 LOSSES = (3.0, 2.0, 2.0, 2.5, 2.0)
 
 
-@pytest.mark.parametrize(("line", "event"), every(3, itertools.product(LINES, ("", *DISTURBANCES))), ids=str)
+@pytest.mark.parametrize(("line", "event"), every(5, itertools.product(LINES, ("", *DISTURBANCES))), ids=str)
 def test_a_run_uses_the_values_for_a_base_of_one_after_every_disturbance(line, event):
     def used(text, bases, event):
         plan = ps.Plan(*(ps.Binding(field, text) for field in ("lr", "weight_decay")))

@@ -89,7 +89,7 @@ def length_of(schedule: Schedule) -> object:
         return str(error).partition(":")[2]
 
 
-@strategies.every_shape(leave_out=("absolute", *OF_OWN_VALUES), step=1)
+@strategies.every_shape(leave_out=("absolute", *OF_OWN_VALUES), step=2)
 @given(st.data(), strategies.bases())
 def test_an_absolute_schedule_has_the_bits_of_the_schedule_at_base_1(name, data, base):
     case = data.draw(strategies.cases(name=name, fixed=False))

@@ -27,7 +27,7 @@ def job(folder, clock, *, length=None, moment=None):
     environment |= {"OMP_NUM_THREADS": "1", **({} if moment is None else {"CUT_BEFORE": moment})}
     port = free_port()
     processes = [
-        Program(["-m", "support.cut_job", str(rank), str(port), str(folder), clock, "0.02"], env=environment)
+        Program(["-m", "support.cut_job", str(rank), str(port), str(folder), clock, "0.01"], env=environment)
         for rank in range(2)
     ]
     if length is not None:
@@ -62,10 +62,10 @@ def test_jobs_that_are_cut_and_continued_end_with_the_weights_of_one_run(tmp_pat
     assert job(whole, clock) == 0
     draw, codes = random.Random(f"{clock} {cut}"), []
     while not codes or codes[-1]:
-        length = draw.uniform(0.05, 0.8)
+        length = draw.uniform(0.05, 0.4)
         assert len(codes) < 30, codes
         options = {"length": length} if cut == "signal" else {"moment": f"in {0.2 + length:.3f} s"}
-        codes.append(job(parts, clock, **({} if len(codes) > 5 else options)))
+        codes.append(job(parts, clock, **({} if len(codes) > 2 else options)))
 
     assert codes.count(75) >= 1
     expected, (mine, other) = results(whole)[0][0], results(parts)

@@ -1,5 +1,6 @@
 """External writes between two updates: used once, reported once, then overwritten."""
 
+import itertools
 import math
 import warnings
 
@@ -10,6 +11,7 @@ import torch
 import paramsched as ps
 from paramsched.core.scheduler.external_writes import _is_planned
 from paramsched.core.scheduler.messages import WORLD, ExternalWrites
+from support.spread import every
 from support.tables import table
 from support.updates import group, planned, probe, run, used
 
@@ -204,9 +206,9 @@ WAYS = {
 
 
 @table("way", WAYS)
-@pytest.mark.parametrize("index", [1, 3, 4])
-@pytest.mark.parametrize("entry", ["lr", "betas"])
-@pytest.mark.parametrize("after", [1, 33, 40])
+@pytest.mark.parametrize(
+    ("index", "entry", "after"), every(2, itertools.product([1, 3, 4], ["lr", "betas"], [1, 33, 40]))
+)
 def test_an_external_write_into_any_group_is_warned_of_at_the_update_that_uses_it(way, index, entry, after):
     groups, plan = WAYS[way]
     optimizer = without_momentum(*groups)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 import re
 import shutil
@@ -20,6 +21,7 @@ from paramsched.errors import ParamschedError
 from paramsched.mmengine.runner import CheckpointHook, Hook, Runner
 from support.figures import record
 from support.runner_jobs import loader, network
+from support.spread import every
 
 EPOCHS = 3
 pytestmark = pytest.mark.filterwarnings("ignore:accumulative_counts")
@@ -133,8 +135,9 @@ def refusal_of(job: Job, **settings) -> str:
 FILES = ("model.safetensors", "optimizer.bin", "random_states_0.pkl", "runner.pt", "manifest.json", "gradients_0.pt")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", [*(f"epoch_2/{file}" for file in FILES), "last_checkpoint"])
+@pytest.mark.parametrize(
+    ("kind", "name"), every(3, itertools.product(KINDS, [*(f"epoch_2/{file}" for file in FILES), "last_checkpoint"]))
+)
 def test_the_error_of_a_damaged_file_names_it_and_suggests_an_older_checkpoint(stopped, tmp_path, name, kind):
     folder = shutil.copytree(stopped, tmp_path / "run")
     spoil(folder / name, kind)

@@ -17,6 +17,7 @@ from paramsched.core.schedules.text.peer_lines import calls_named
 from paramsched.errors import ConfigError, InvalidArgument
 from support import timm_peer
 from support.examples import at_most
+from support.spread import every
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
@@ -296,7 +297,7 @@ def calls(draw, library, name):
 NAMES = [(library, name) for library, names in LIBRARIES.items() for name in names]
 
 
-@pytest.mark.parametrize(("library", "name"), NAMES)
+@pytest.mark.parametrize(("library", "name"), every(2, NAMES))
 @at_most(3, share=1 / 3)
 @given(data=st.data())
 def test_the_line_to_write_has_the_values_of_the_call(library, name, data):
