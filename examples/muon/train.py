@@ -22,8 +22,8 @@ CHECKPOINT_EVERY = 10  # updates
 
 def network() -> nn.Sequential:
     """Return a small network whose hidden layers are matrices."""
-    hidden = [nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Dropout(0.1)]
-    return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(128, 10))
+    hidden = [nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Dropout(0.1)]
+    return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(64, 10))
 
 
 def optimizers_of(model: nn.Sequential) -> dict[str, torch.optim.Optimizer]:

@@ -8,6 +8,7 @@ import math
 import os
 import random
 import signal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,12 @@ def job(folder: Path, param_scheduler, *, resume=False, hooks=(), counts=1, inte
     return runner
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """Return a function that returns an uninterrupted run of a schedule; the same arguments share one run."""
+    return cache(lambda schedule, **settings: job(tmp_path_factory.mktemp("whole"), SCHEDULES[schedule], **settings))
+
+
 @pytest.mark.parametrize(
     ("schedule", "iteration", "counts"),
     [
@@ -88,8 +95,10 @@ def job(folder: Path, param_scheduler, *, resume=False, hooks=(), counts=1, inte
         ("plan", 33, 1),
     ],
 )
-def test_a_killed_run_resumes_to_the_values_of_an_uninterrupted_one(tmp_path, schedule, iteration, counts):
-    whole = job(tmp_path / "whole", SCHEDULES[schedule], counts=counts)
+def test_a_killed_run_resumes_to_the_values_of_an_uninterrupted_one(
+    uninterrupted, tmp_path, schedule, iteration, counts
+):
+    whole = uninterrupted(schedule, counts=counts)
     killer = Killer("after_train_iter", iteration, "LOWEST")
 
     killed(lambda: job(tmp_path / "killed", SCHEDULES[schedule], counts=counts, hooks=[killer]))
@@ -111,8 +120,8 @@ def test_a_killed_run_resumes_to_the_values_of_an_uninterrupted_one(tmp_path, sc
     ],
 )
 @pytest.mark.parametrize("interval", spread([5, 10], 5))
-def test_a_run_may_be_killed_at_any_point(tmp_path, point, iteration, priority, interval):
-    whole = job(tmp_path / "whole", SCHEDULES["cooldown"], interval=interval)
+def test_a_run_may_be_killed_at_any_point(uninterrupted, tmp_path, point, iteration, priority, interval):
+    whole = uninterrupted("cooldown", interval=interval)
     killer = Killer(point, iteration - 1 if point == "before_save_checkpoint" else iteration, priority)
 
     killed(lambda: job(tmp_path / "killed", SCHEDULES["cooldown"], hooks=[killer], interval=interval))
@@ -122,8 +131,8 @@ def test_a_run_may_be_killed_at_any_point(tmp_path, point, iteration, priority, 
 
 
 @pytest.mark.parametrize("before", ["target", "part", "pointer", "cleared"])
-def test_a_kill_during_a_checkpoint_write_keeps_a_complete_checkpoint(tmp_path, monkeypatch, before):
-    whole = job(tmp_path / "whole", SCHEDULES["warmup"])
+def test_a_kill_during_a_checkpoint_write_keeps_a_complete_checkpoint(uninterrupted, tmp_path, before):
+    whole = uninterrupted("warmup", counts=1)
 
     def run():
         rename, write = Path.rename, disk.replace_text

@@ -1,11 +1,12 @@
 """The gallery draws every scheduler of torch, each with its parameters and formula."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch.optim.lr_scheduler as peers
+
+from support import programs
+from support.example_runs import environment
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "gallery" / "make.py"
 
@@ -13,7 +14,8 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "gallery" / "make.py"
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gallery")
-    subprocess.run([sys.executable, str(EXAMPLE), str(folder)], check=True, capture_output=True)
+    finished = programs.run([str(EXAMPLE), str(folder)], env=environment())
+    assert finished.returncode == 0, finished.stderr
     return folder / "index.html"
 
 
