@@ -19,7 +19,7 @@ from support import timm_peer
 from support.examples import at_most
 from support.spread import every
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("KERAS_BACKEND", "torch")
 
 pytestmark = pytest.mark.heavy
 

@@ -19,7 +19,7 @@ import torch
 import paramsched as ps
 from support import timm_peer
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("KERAS_BACKEND", "torch")
 
 PAGES = Path(__file__).parents[3] / "docs" / "coming_from"
 VALUES = PAGES / "peer_values.json"
@@ -34,7 +34,7 @@ LIBRARIES = {
     "torch": "torch",
     "transformers": "transformers",
 }
-JAX = {"keras", "optax"}
+HEAVY = {"keras", "optax"}
 UPDATES = 100
 UPDATES_PER_EPOCH = {"keras": 20}
 """Where the code of a page trains for several epochs."""
@@ -89,12 +89,10 @@ def used_by_optax(code: str) -> list[float]:
 
 def used_by_keras(code: str) -> list[float]:
     """Return the lr of each update in a run of the code in float64, read from the optimizer in a callback."""
-    import jax
     import keras
 
     class Reader(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
-            self.model.jax_state_sync()
             values.append(float(self.model.optimizer.learning_rate))
 
     values: list[float] = []
@@ -102,8 +100,7 @@ def used_by_keras(code: str) -> list[float]:
     before = keras.config.floatx()
     keras.config.set_floatx("float64")
     try:
-        with jax.enable_x64(True):
-            run_code(code.replace("verbose=0", "verbose=0, callbacks=[reader]"), names)
+        run_code(code.replace("verbose=0", "verbose=0, callbacks=[reader]"), names)
     finally:
         keras.config.set_floatx(before)
     return values
@@ -117,7 +114,7 @@ RUNNERS: dict[str, tuple[Callable[[str], list[float]], Callable[[str], list[floa
 
 
 @pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=pytest.mark.heavy) if page in JAX else page for page in LIBRARIES]
+    "page", [pytest.param(page, marks=pytest.mark.heavy) if page in HEAVY else page for page in LIBRARIES]
 )
 def test_both_scripts_of_a_page_use_the_same_values(page, monkeypatch):
     if page == "timm":  # whose own package needs torchvision to be imported
