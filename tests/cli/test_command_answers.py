@@ -4,12 +4,14 @@ The answers are in `commands.yaml`. `PYTHONPATH=tests python tests/cli/test_comm
 read the diff.
 """
 
+import atexit
 import os
 import re
 import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -22,22 +24,44 @@ from support import answers
 from support.command_inputs import ANSWERS, inputs
 
 
+WRITTEN_AT = 10**9
+"""The time of the inputs in nanoseconds: another one shows that a command has written a file."""
+
+
+@cache
+def shared_folder() -> Path:
+    """Return a folder for all commands, because writing all inputs takes longer than most commands."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+def restore(folder: Path) -> dict[str, bytes]:
+    """Make a folder contain the inputs and nothing else; return the files that were written or changed."""
+    written = {}
+    for file in os.scandir(folder):
+        if file.name not in inputs() or file.stat(follow_symlinks=False).st_mtime_ns != WRITTEN_AT:
+            written[file.name] = Path(file).read_bytes()
+            Path(file).unlink()
+    for name in inputs().keys() - set(os.listdir(folder)):
+        (folder / name).write_bytes(inputs()[name])
+        os.utime(folder / name, ns=(WRITTEN_AT, WRITTEN_AT))
+    return written
+
+
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
-    """Run a command in a new folder, and return what it printed and wrote."""
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for file, content in inputs().items():
-            (folder / file).write_bytes(content)
-        os.chdir(folder)
-        try:
-            arguments = shlex.split(question["paramsched"])
-            with terminal_of(question.get("columns")):
-                done = CliRunner().invoke(main, arguments, input=question.get("input"), prog_name="paramsched")
-        finally:
-            os.chdir(before)
-        written = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
-        texts = {name: text_of(file) for name, file in written.items() if inputs().get(name) != file}
+    """Run a command in a folder with the inputs, and return what it printed and wrote."""
+    before, folder = Path.cwd(), shared_folder()
+    restore(folder)
+    os.chdir(folder)
+    try:
+        arguments = shlex.split(question["paramsched"])
+        with terminal_of(question.get("columns")):
+            done = CliRunner().invoke(main, arguments, input=question.get("input"), prog_name="paramsched")
+    finally:
+        os.chdir(before)
+        written = restore(folder)
+    texts = {name: text_of(file) for name, file in sorted(written.items()) if inputs().get(name) != file}
     answer = {key: question[key] for key in ("paramsched", "input", "columns") if key in question}
     errors = done.stderr.replace("-h' for help", "--help' for help")  # click names the shorter option up to 8.2.0
     found = {"code": done.exit_code, "prints": done.stdout, "errors": errors, "writes": texts}

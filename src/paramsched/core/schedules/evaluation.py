@@ -1,6 +1,6 @@
 """Evaluation: the only module that calls `_at`, the formula of a schedule; `_factor_of_number` has the same bits."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice, pairwise
 from math import inf
 from typing import Any, Protocol
@@ -66,6 +66,22 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
             checked_times(times)  # raises for invalid integers; large floats are valid
         _write_piece(schedule, piece, base, NUMPY.with_bounds(piece, low, high), out[begin:end], affine=affine)
     return out
+
+
+@quiet
+def values_by_base(schedule: Formula, times: Array) -> Callable[[float], Floats]:
+    """Return a function of the base whose values are those of `evaluate`, with the formula computed once."""
+    if not schedule.affine or times.size > _PIECE:
+        return lambda base: evaluate(schedule, times, base)
+    value = schedule._at(times, BASE, NUMPY)
+
+    @quiet
+    def values_for(base: float) -> Floats:
+        values = value.apply(base)
+        is_full = isinstance(values, np.ndarray) and values.shape == times.shape
+        return values if is_full else np.full(times.shape, values)
+
+    return values_for
 
 
 def depends_on_base(schedule: Formula, times: Array, base: float = 1.0, other: float = 2.0) -> bool:

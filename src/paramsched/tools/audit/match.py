@@ -16,7 +16,7 @@ from paramsched.core.plan.group_matching import parts_of
 from paramsched.core.plan.optimizers import scopes_of
 from paramsched.core.plan.run_amounts import ReportedProgress, RunAmounts, UnknownAmounts
 from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.evaluation import depends_on_base, evaluate
+from paramsched.core.schedules.evaluation import depends_on_base, evaluate, values_by_base
 from paramsched.core.time.amounts import times_on
 from paramsched.core.time.progress import PROGRESS, WHOLE
 from paramsched.errors import MissingFact, PlanError, UnreadableLog
@@ -90,6 +90,8 @@ class AmountTimes:
         return np.rint(found).astype(np.int64)
 
 
+_ValuesByBase: TypeAlias = Callable[[float], Floats]
+
 BasesByPlace: TypeAlias = Mapping[tuple[str, str | int | None], float]
 """A mapping from (field, group) to the base; group None means all groups."""
 
@@ -143,6 +145,10 @@ class PlannedColumn:
 
     def planned_at(self, t: Times, base: float) -> Floats:
         return evaluate(self.schedule, t if self.amounts is None else self.amounts(t), base)
+
+    def planned_by_base(self, t: Times) -> "_ValuesByBase":
+        """Return a function of the base, for several bases at the same updates."""
+        return values_by_base(self.schedule, t if self.amounts is None else self.amounts(t))
 
     def depends_on_base(self) -> bool:
         times = self.column.t[:: max(self.column.t.size // _MAX_SAMPLED_ROWS, 1)]
@@ -324,18 +330,21 @@ class LogMatch:
             rows: the indices of the rows to compare; None for all.
         """
         columns = []
-        lines: dict[tuple[int, bytes], tuple[Floats, Floats]] = {}
+        lines: dict[tuple[int, int, bytes], _Line] = {}
         for pair in pairs:
             chosen = slice(None) if rows is None else rows[rows < pair.column.t.size]
-            times = clock(pair.column.t[chosen])
             base = pair.base
             if base is None:
-                key = id(pair.schedule), pair.column.t.tobytes()
+                key = id(pair.schedule), id(pair.amounts), pair.column.t.tobytes()
                 sampled = _rows_to_fit(pair.column.t.size, chosen)
                 if key not in lines:
-                    lines[key] = _line_in_base(pair, clock(pair.column.t[sampled]))
-                base = _base_on_line(pair, clock(pair.column.t[sampled]), sampled, *lines[key])
-            planned = pair.planned_at(times, base)
+                    lines[key] = _Line.of(pair, clock(pair.column.t[sampled]))
+                line = lines[key]
+                base = _base_on_line(pair, sampled, line)
+                is_sample = sampled.size < pair.column.t[chosen].size
+                planned = pair.planned_at(clock(pair.column.t[chosen]), base) if is_sample else line.planned(base)
+            else:
+                planned = pair.planned_at(clock(pair.column.t[chosen]), base)
             columns.append(MatchedColumn(pair, base, pair.column.equals(planned, chosen), planned))
         return cls(columns)
 
@@ -405,8 +414,7 @@ def fitted_base(pair: PlannedColumn, rows: slice = slice(None)) -> float:
     If no base fits most values, the base that fits the first values is returned.
     """
     sampled = _rows_to_fit(pair.column.t.size, rows)
-    times = pair.column.t[sampled]
-    return _base_on_line(pair, times, sampled, *_line_in_base(pair, times))
+    return _base_on_line(pair, sampled, _Line.of(pair, pair.column.t[sampled]))
 
 
 def _rows_to_fit(size: int, rows: slice | Times) -> Times:
@@ -421,13 +429,21 @@ def _rows_to_fit(size: int, rows: slice | Times) -> Times:
     return chosen
 
 
-def _line_in_base(pair: PlannedColumn, times: Times) -> tuple[Floats, Floats]:
-    """Return two arrays, `offset` and `factor`, for which the planned values are `offset + factor * base`.
+class _Line(NamedTuple):
+    """The planned values at some times as a function of the base, `offset + factor * base` up to rounding.
 
     If a schedule selects between values, e.g. by a clamp, the offset is assumed to be 0.
     """
-    offset = pair.planned_at(times, 0.0) if pair.schedule.affine else np.zeros(times.size)
-    return offset, pair.planned_at(times, 1.0) - offset
+
+    offset: Floats
+    factor: Floats
+    planned: _ValuesByBase
+
+    @classmethod
+    def of(cls, pair: PlannedColumn, times: Times) -> Self:
+        planned = pair.planned_by_base(times)
+        offset = planned(0.0) if pair.schedule.affine else np.zeros(times.size)
+        return cls(offset, planned(1.0) - offset, planned)
 
 
 def _most_covered(values: Floats, offset: Floats, factor: Floats, column: LogColumn) -> list[float]:
@@ -444,7 +460,8 @@ def _most_covered(values: Floats, offset: Floats, factor: Floats, column: LogCol
     return [float(edges[order[best : best + 2]].mean())]
 
 
-def _base_on_line(pair: PlannedColumn, times: Times, sampled: Times, offset: Floats, factor: Floats) -> float:
+def _base_on_line(pair: PlannedColumn, sampled: Times, line: _Line) -> float:
+    offset, factor, planned_for = line
     values = pair.column.values[sampled]
     # If the schedule is almost 0, the quotient below is noise.
     far = np.abs(factor) > 1e-12 * max(float(np.abs(factor).max(initial=0.0)), 1e-300)
@@ -473,7 +490,7 @@ def _base_on_line(pair: PlannedColumn, times: Times, sampled: Times, offset: Flo
 
     def bits_that_fit(base: float) -> tuple[int, bool]:
         """Return how many values are as planned with a base, and whether most of them match bit for bit."""
-        planned = pair.planned_at(times, base)
+        planned = planned_for(base)
         as_written = pair.column.equals_as_written(planned, sampled)
         return int(pair.column.equals(planned, sampled).sum()), 2 * int(as_written.sum()) > as_written.size
 

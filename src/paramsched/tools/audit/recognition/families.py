@@ -13,6 +13,7 @@ from paramsched.core.curves.arrays import Floats
 from paramsched.tools.records.log_values import Flags
 
 _ITERATIONS = 25
+_HALVES = 0.5 ** np.arange(6)[:, np.newaxis]  # the shares of a step that are tried
 _BALANCED, _ALMOST = 30, 1.4
 _WORST_START = 0.2  # the share of the variance that the best starting point may leave
 _PARTS = (0.5, 0.25, 0.2, 0.1, 0.05, 0.01)  # of an update: the length of a part of a wave
@@ -39,7 +40,13 @@ class Rows:
     share: float = 1.0
 
     def take(self, rows: "slice | np.ndarray[Any, Any]") -> "Rows":
-        return replace(self, t=self.t[rows], v=self.v[rows], tol=self.tol[rows])
+        return Rows(self.t[rows], self.v[rows], self.tol[rows], self.share)
+
+    def weights(self, factors: Floats | None = None) -> Floats:
+        """Return the weights of the rows in a least-squares fit, each multiplied by a factor; their sum is 1."""
+        weights: Floats = (self.tol.min() / self.tol) ** 2
+        weights = weights if factors is None else weights * factors
+        return np.asarray(weights / weights.sum())
 
     @property
     def strict(self) -> "Rows":
@@ -75,12 +82,13 @@ class Family:
     def units(self, length: float) -> Floats:
         return np.array([{"power": 1.0, "rate": 1 / length}.get(kind, length) for kind in self.kinds])
 
-    def solve(self, p: Floats, t: Floats, rows: Rows, weights: Floats | None = None) -> tuple[Floats, Floats, Floats]:
+    def solve(self, p: Floats, t: Floats, rows: Rows, weight: Floats) -> tuple[Floats, Floats, Floats]:
         """Return a, b and the differences in units of the tolerance, for parameters of shape (many, k)."""
         f = self.curve(p.T[:, :, np.newaxis], t)
-        weight = (rows.tol.min() / rows.tol) ** 2 * (1.0 if weights is None else weights)
-        weight /= weight.sum()
-        mean, middle = (f @ weight, rows.v @ weight) if self.shifted else (np.zeros(len(f)), 0.0)
+        if not self.shifted:
+            b = (f @ (weight * rows.v)) / (f**2 @ weight)
+            return np.zeros(len(f)), b, (rows.v - b[:, np.newaxis] * f) / rows.tol
+        mean, middle = f @ weight, rows.v @ weight
         apart = f - mean[:, np.newaxis]
         b = (apart @ (weight * (rows.v - middle))) / (apart**2 @ weight)
         a = middle - b * mean
@@ -99,7 +107,7 @@ class Family:
         origin, length = float(rows.t[0]), float(rows.t[-1] - rows.t[0])
         if found is None and again:
             starts = self.starts * self.units(length)
-            sizes = (self.solve(starts, rows.t - origin, rows)[2] ** 2).mean(axis=1)
+            sizes = (self.solve(starts, rows.t - origin, rows, rows.weights())[2] ** 2).mean(axis=1)
             sizes = np.where(np.isfinite(sizes), sizes, np.inf)
             most = _WORST_START * float((((rows.v - rows.v.mean()) / rows.tol) ** 2).mean()) if free else np.inf
             for place in np.argsort(sizes)[:2].tolist():
@@ -155,20 +163,20 @@ class Fit:
         """
         if not rows.t.size:
             return None
-        t = rows.t - self.origin
-        # The rows that a curve explains may be a single one, of no length.
-        moves = np.diag(1e-6 * self.family.units(float(rows.t[-1] - rows.t[0]) or 1.0))[list(free)]
-        a, b, left = self.family.solve(p[np.newaxis], t, rows)
+        t, weight = rows.t - self.origin, rows.weights()
+        a, b, left = self.family.solve(p[np.newaxis], t, rows, weight)
         size = float((left[0] ** 2).sum())
+        if free:  # the rows that a curve explains may be a single one, of no length
+            moves = np.diag(1e-6 * self.family.units(float(rows.t[-1] - rows.t[0]) or 1.0))[list(free)]
         for iteration in range(_ITERATIONS if free else 0):
-            around = self.family.solve(np.concatenate([p + moves, p - moves]), t, rows)[2]
+            around = self.family.solve(np.concatenate([p + moves, p - moves]), t, rows, weight)[2]
             slopes = (around[: len(free)] - around[len(free) :]) / 2
             if not np.isfinite(slopes).all():
                 return None
             scale = np.sqrt((slopes**2).sum(axis=1, keepdims=True)) + 1e-300
             step = (np.linalg.lstsq((slopes / scale).T, -left[0], rcond=1e-14)[0] / scale[:, 0]) @ moves
-            tried = p + step * 0.5 ** np.arange(6)[:, np.newaxis]
-            a_tried, b_tried, differences = self.family.solve(tried, t, rows)
+            tried = p + step * _HALVES
+            a_tried, b_tried, differences = self.family.solve(tried, t, rows, weight)
             sizes = (differences**2).sum(axis=1)
             best = int(np.where(np.isfinite(sizes), sizes, np.inf).argmin())
             if not sizes[best] < size:
@@ -189,7 +197,7 @@ class Fit:
         for _ in range(_BALANCED if is_close and self.family.shifted else 0):
             weights *= np.abs(left[0]) + 1e-3
             weights /= weights.max()
-            a, b, left = self.family.solve(p[np.newaxis], t, rows, weights)
+            a, b, left = self.family.solve(p[np.newaxis], t, rows, rows.weights(weights))
             if not np.abs(left).max() > 1:
                 break
         explains = np.isfinite(size) and np.abs(left).max() <= 1

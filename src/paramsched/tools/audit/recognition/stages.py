@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any, TypeAlias, final
 
@@ -73,6 +73,7 @@ def values_of(pieces: Sequence[Piece], t: Floats) -> Floats:
     return np.select([place == one for one in range(len(pieces))], [piece.at(t) for piece in pieces], np.nan)
 
 
+@lru_cache(maxsize=256)
 def sample(begin: int, end: int, most: int = _SAMPLE) -> Times:
     """Return places from `begin` to `end`: all of them, or those at both ends and some between."""
     edge = np.arange(min(8, end - begin))

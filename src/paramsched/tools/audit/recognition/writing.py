@@ -224,14 +224,15 @@ class Writer:
             start, to = (self._level(level, partial(_is_near, level, slack)) for level, slack in slacks)
             return start, to
         u = (fit.at(rows.t) - first) / (last - first)
+        rest, least = 1 - u, float(rows.tol.min())
         weight = u / rows.tol**2
         size = float(weight @ u)
 
         def best(start: float) -> float:
-            return float(weight @ (rows.v - start * (1 - u))) / size if size > 0 else last
+            return float(weight @ (rows.v - start * rest)) / size if size > 0 else last
 
         def apart(start: float, to: float) -> float:
-            return float((np.abs(rows.v - start * (1 - u) - to * u) / rows.tol).max(initial=0.0))
+            return float((np.abs(rows.v - start * rest - to * u) / rows.tol).max(initial=0.0))
 
         # Values that a curve has almost exactly were not rounded, although they have few digits.
         exact = apart(first, best(first))
@@ -239,7 +240,7 @@ class Writer:
 
         def fits(start: float) -> bool:
             to = best(start)
-            round_one = self._value(self._level(to, lambda one: abs(one - to) <= rows.tol.min()))
+            round_one = self._value(self._level(to, lambda one: abs(one - to) <= least))
             return min(apart(start, to), apart(start, round_one)) <= most
 
         start = self._level(first, fits)
