@@ -50,7 +50,7 @@ def job(folder, notices, stop_on="SIGTERM", *, auto_requeue=True):
     variables |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "NOTICES": notices}
     variables["PATH"] = os.pathsep.join([str(scontrol.parent), os.environ.get("PATH", "")])
     variables.pop("SLURM_JOB_END_TIME", None)
-    done = programs.run(["job.py"], cwd=folder, env=variables, timeout=300)
+    done = programs.run_in_fork(["job.py"], variables, folder)  # of this process, because it has imported Lightning
     assert done.returncode in (0, 75), done.stderr[-3000:]
     requeued = folder / "requeued.txt"
     return done.returncode, requeued.read_text().splitlines() if requeued.exists() else []

@@ -9,10 +9,13 @@ import atexit
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -86,14 +89,42 @@ def run(
     return subprocess.CompletedProcess(program.args, program.wait(), stdout, stderr)
 
 
-def _start(arguments: list[str], env: dict[str, str], folder: str, outputs: list[Path]) -> None:
-    """Run the program in the new process."""
-    for number, file in zip((1, 2), outputs, strict=True):
-        opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(opened, number)
-        os.close(opened)
+def run_in_fork(arguments: Sequence[str], env: Mapping[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end in a fork of this process, which has already imported what the program needs.
+
+    The output and the errors are one text, `stderr`.
+    """
+    with tempfile.TemporaryFile() as output:
+        child = os.fork()
+        if not child:
+            try:
+                for name in ("SIGTERM", "SIGHUP", "SIGUSR1"):
+                    signal.signal(signal.Signals[name], signal.SIG_DFL)
+                _write_to(output.fileno(), output.fileno())
+                os.chdir(cwd)
+                run_forked([*arguments], env)
+            finally:
+                os._exit(1)
+        _, status = os.waitpid(child, 0)
+        output.seek(0)
+        text = output.read().decode("utf-8", "replace")
+    return subprocess.CompletedProcess([*arguments], os.waitstatus_to_exitcode(status), "", text)
+
+
+def _write_to(stdout: int, stderr: int) -> None:
+    """Write the output and the errors of this process to open files."""
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
     sys.stdout = open(1, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115  # open to the end
     sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
+
+
+def _start(arguments: list[str], env: dict[str, str], folder: str, outputs: list[Path]) -> None:
+    """Run the program in the new process."""
+    opened = [os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for file in outputs]
+    _write_to(*opened)
+    for one in opened:
+        os.close(one)
     # Workers of the program must not use a fork server, because they would survive a kill of the program.
     multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
     os.chdir(folder)
@@ -103,6 +134,9 @@ def _start(arguments: list[str], env: dict[str, str], folder: str, outputs: list
 def run_forked(arguments: list[str], env: Mapping[str, str]) -> NoReturn:
     """Run a program in this process, which is a new fork of a process that has imported torch."""
     code = 1
+    atexit._clear()  # and what the other process would remove at its end, such as its temporary folders
+    weakref.finalize._registry.clear()
+    weakref.finalize._registered_with_atexit = False
     try:
         _run_in(arguments, env)
         code = 0
@@ -110,7 +144,10 @@ def run_forked(arguments: list[str], env: Mapping[str, str]) -> NoReturn:
         if isinstance(exit_.code, str):
             print(exit_.code, file=sys.stderr)
         code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except BaseException:  # noqa: BLE001  # printed as by Python
+        traceback.print_exc()
     finally:
+        threading._shutdown()  # waits for the threads of the program
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
