@@ -74,7 +74,9 @@ def test_a_killed_run_resumes_without_a_sample_lost_or_repeated(name, tmp_path):
     assert again.state.epoch == sum(map(len, batches)) / job.LENGTH
 
 
-@pytest.mark.parametrize(("name", "updates"), [("samples", 18), ("updates", 14), ("open", 12)])
+@pytest.mark.parametrize(
+    ("name", "updates"), spread([("samples", 18), ("updates", 14), ("open", 12)], ("samples", 18), ("open", 12))
+)
 def test_max_steps_shortens_a_run_and_does_not_lengthen_it(name, updates, tmp_path):
     for most, trained in (5, 5), (100, updates):
         trainer = job.trainer_of(tmp_path, job.PLANS[name], max_steps=most, num_train_epochs=2.5)

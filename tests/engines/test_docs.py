@@ -5,6 +5,7 @@ import ast
 import pytest
 
 from support.pages import DOCS, changed_script, script
+from support.spread import spread
 
 PAGES = DOCS / "engines"
 SCRIPTS = sorted(page.stem for page in PAGES.glob("*.md") if "```{script}" in page.read_text(encoding="utf-8"))
@@ -25,7 +26,7 @@ def test_every_engine_has_a_script():
     assert missing == [], f"add a ```{{script}} block to docs/engines/: {missing}"
 
 
-@pytest.mark.parametrize("version", ["without a plan", "with a plan"])
+@pytest.mark.parametrize("version", spread(["without a plan", "with a plan"], "with a plan"))
 @pytest.mark.parametrize("page", [page for page in SCRIPTS if page != "deepspeed"])  # in test_deepspeed.py
 def test_the_script_on_a_page_runs(page, version, tmp_path, monkeypatch, capfd):
     pytest.importorskip(LIBRARIES.get(page, page))

@@ -21,6 +21,7 @@ from support.engine_runs.harness import (
     recorded,
     tokens_of_batch,
 )
+from support.spread import spread
 
 pytest.importorskip("ignite")
 from ignite.engine import Engine, Events, supervised_training_step  # it may be absent
@@ -50,7 +51,7 @@ class Loop:
         return self.used
 
 
-@pytest.mark.parametrize("kept", ["everything", "the optimizer alone"])
+@pytest.mark.parametrize("kept", spread(["everything", "the optimizer alone"], "everything"))
 def test_a_run_resumes_from_a_checkpoint(kept: str, tmp_path: Path) -> None:
     first, again = Loop(), Loop()
     stop_and_resume(first, again, kept, tmp_path)
@@ -58,7 +59,7 @@ def test_a_run_resumes_from_a_checkpoint(kept: str, tmp_path: Path) -> None:
     assert first.used + again.used == planned(54)
 
 
-@pytest.mark.parametrize("kept", ["everything", "the optimizer alone"])
+@pytest.mark.parametrize("kept", spread(["everything", "the optimizer alone"], "the optimizer alone"))
 def test_a_run_in_tokens_resumes_from_a_checkpoint(kept: str, tmp_path: Path, check_resumed: Any) -> None:
     first, again = (Loop(BY_TOKENS, 4, amount_of=tokens_of_batch) for _ in range(2))
     stop_and_resume(first, again, kept, tmp_path)

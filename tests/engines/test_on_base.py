@@ -11,6 +11,7 @@ import torch
 import paramsched as ps
 from support.engine_runs.harness import optimizer_of
 from support.engine_runs.in_parts import ENGINES, Run
+from support.spread import spread
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -50,7 +51,11 @@ def test_a_resumed_run_uses_the_base_that_on_base_chooses_from_its_first_update_
         assert again.used == expected[at : at + len(again.used)]
 
 
-@pytest.mark.parametrize("engine", [plain, *ENGINES.values()], ids=lambda engine: engine.__name__)
+@pytest.mark.parametrize(
+    "engine",
+    spread([plain, *ENGINES.values()], plain, ENGINES["lightning"], ENGINES["transformers"]),
+    ids=lambda engine: engine.__name__,
+)
 def test_the_values_of_an_absolute_schedule_do_not_depend_on_the_base_also_after_a_resume(
     engine: Callable[[Run], None], tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ from paramsched.errors import (  # noqa: E402
 )
 from support import strategies  # noqa: E402
 from support.examples import at_most  # noqa: E402
+from support.spread import spread  # noqa: E402
 from support.tables import table  # noqa: E402
 
 pytestmark = pytest.mark.heavy
@@ -172,7 +173,13 @@ def test_bfloat16_keeps_the_type_of_the_moments_and_warns_of_scheduled_betas() -
     assert is_same(used["lr"], rounded(ps.trace(plan, {"lr": 0.1, "betas": (0.9, 0.95)})["lr", 0]))
 
 
-@pytest.mark.parametrize(("factory", "base"), [(optax.lars, {"lr": 0.1}), (optax.rmsprop, {"lr": 0.1, "decay": 0.9})])
+@pytest.mark.parametrize(
+    ("factory", "base"),
+    spread(
+        [(optax.lars, {"lr": 0.1}), (optax.rmsprop, {"lr": 0.1, "decay": 0.9})],
+        (optax.rmsprop, {"lr": 0.1, "decay": 0.9}),
+    ),
+)
 def test_scheduled_values_do_not_change_the_types_of_a_state_in_bfloat16(factory: Any, base: Any) -> None:
     params = jax.tree.map(lambda one: one.astype(jnp.bfloat16), PARAMS)
     plan = ps.Plan(*(ps.Binding(name, "linear(1.0, 0.5)") for name in base), horizon=T)
@@ -239,11 +246,15 @@ def test_a_label_without_bases_may_be_frozen() -> None:
 
 @pytest.mark.parametrize(
     ("factory", "base", "argument"),
-    [
+    spread(
+        [
+            (optax.sgd, {"lr": 0.1, "momentum": 0.9}, "momentum"),
+            (optax.adamw, {"lr": 0.1, "momentum": 0.9}, "b1"),
+            (optax.adamw, {"lr": 0.1, "betas": (0.9, 0.95)}, "b1"),
+        ],
         (optax.sgd, {"lr": 0.1, "momentum": 0.9}, "momentum"),
-        (optax.adamw, {"lr": 0.1, "momentum": 0.9}, "b1"),
         (optax.adamw, {"lr": 0.1, "betas": (0.9, 0.95)}, "b1"),
-    ],
+    ),
 )
 def test_momentum_is_the_argument_that_the_factory_has(factory: Any, base: Any, argument: str) -> None:
     plan = ps.Plan(lr="linear()", momentum="linear(1.0, 0.5)", horizon=4)

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from itertools import product
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from paramsched.mmengine.runner.hooks import Hook
 from paramsched.tools.check.plan_check import check
 from support import mmengine_peer as peer
 from support.runner_jobs import WithTrainStep, loader
+from support.spread import spread
 
 theirs = pytest.importorskip("mmengine.optim")
 FACTS = ps.Calendar(total=f"{peer.EPOCHS} epochs", steps_per_epoch=peer.LENGTH)
@@ -386,6 +388,9 @@ def test_a_module_that_cannot_be_imported_is_a_usage_error(tmp_path, monkeypatch
 # ---------------------------------------------------------------- our Runner
 
 
+HOWS = ["a dict", "none", "ours", "MMEngine's", "a dict of MMEngine's class"]
+
+
 def wrapped(how, model):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     return {
@@ -397,8 +402,10 @@ def wrapped(how, model):
     }[how]()
 
 
-@pytest.mark.parametrize("by_name", [True, False], ids=["by name", "by class"])
-@pytest.mark.parametrize("how", ["a dict", "none", "ours", "MMEngine's", "a dict of MMEngine's class"])
+@pytest.mark.parametrize(
+    ("how", "by_name"),
+    spread(product(HOWS, [True, False]), *((how, True) for how in HOWS), ("none", False)),
+)
 def test_our_runner_trains_and_resumes_with_a_users_class(cls, registered, tmp_path, how, by_name):
     registered(cls)
     kind = "QuadraticWarmupLR" if by_name else cls

@@ -35,7 +35,7 @@ def values(folder: Path) -> list[dict]:
 
 @pytest.fixture
 def short(tmp_path):
-    """The example's config with two epochs, beside the modules it imports."""
+    """The example's config with three epochs, beside the modules it imports."""
     for name in ("parts.py", "digits.py", "model.py"):
         (tmp_path / name).write_text((DIGITS / name).read_text())
     config = tmp_path / "config.py"

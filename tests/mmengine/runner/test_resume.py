@@ -86,13 +86,13 @@ def uninterrupted(tmp_path_factory):
 @pytest.mark.parametrize(
     ("schedule", "iteration", "counts"),
     [
-        ("warmup", 16, 1),
+        pytest.param("warmup", 16, 1, marks=pytest.mark.long),  # as in the kills during a checkpoint write
         ("gap", 23, 1),
         ("overlap", 19, 1),
         ("warmup", 16, 4),  # in the middle of a cycle, the checkpoint of iteration 14 too
         ("cooldown", 25, 1),
         ("plan", 25, 4),  # whose epochs of ten batches end with a cycle of two
-        ("plan", 33, 1),
+        pytest.param("plan", 33, 1, marks=pytest.mark.long),
     ],
 )
 def test_a_killed_run_resumes_to_the_values_of_an_uninterrupted_one(

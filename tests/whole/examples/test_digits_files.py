@@ -24,6 +24,7 @@ from support.power_cuts import recorded, write_tree
 from support.spread import every
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "digits"
+PLAN = "horizon: 1 epoch\nlr: linear(1, 0.1)\n"
 MODULES = ("train", "folder", "checkpoint", "record", "digits", "model")
 
 
@@ -46,7 +47,7 @@ def example():
 def run(example, tmp_path, monkeypatch, capsys):
     """Run the example with these arguments in this process; return its exit code and output."""
     plan = tmp_path / "plan.yaml"
-    plan.write_text("horizon: 1 epoch\nlr: linear(1, 0.1)\n")
+    plan.write_text(PLAN)
 
     def start(output: Path, *arguments: str) -> tuple[int, str]:
         site = ["train.py", "--plan", str(plan), "--output", str(output), *arguments]
@@ -62,21 +63,30 @@ class Stop(Exception):
     pass
 
 
-@pytest.fixture
-def stopped(run, example, tmp_path, monkeypatch):
-    """The folder of a run that was stopped after 30 of 45 updates."""
-    save = example["checkpoint"].save
+@pytest.fixture(scope="module")
+def first_part(example, tmp_path_factory):
+    """The folder of a run that was stopped after 30 of 45 updates, for copies."""
+    folder, save = tmp_path_factory.mktemp("stopped"), example["checkpoint"].save
+    plan = folder / "plan.yaml"
+    plan.write_text(PLAN)
 
     def stop(file, updates, *rest):
         save(file, updates, *rest)
         if updates == 30:
             raise Stop
 
-    monkeypatch.setattr(example["checkpoint"], "save", stop)
-    with contextlib.suppress(Stop):
-        run(tmp_path / "run")
-    monkeypatch.setattr(example["checkpoint"], "save", save)
-    return tmp_path / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["train.py", "--plan", str(plan), "--output", str(folder / "run")])
+        patch.setattr(example["checkpoint"], "save", stop)
+        with contextlib.suppress(Stop):
+            example["train"].main()
+    return folder / "run"
+
+
+@pytest.fixture
+def stopped(first_part, tmp_path):
+    """The folder of a run that was stopped after 30 of 45 updates."""
+    return shutil.copytree(first_part, tmp_path / "run")
 
 
 def tree(folder: Path) -> dict[str, str]:
