@@ -23,7 +23,6 @@ from paramsched.cli import main
 from support import answers
 from support.command_inputs import ANSWERS, inputs
 
-
 WRITTEN_AT = 10**9
 """The time of the inputs in nanoseconds: another one shows that a command has written a file."""
 
@@ -38,12 +37,14 @@ def shared_folder() -> Path:
 
 def restore(folder: Path) -> dict[str, bytes]:
     """Make a folder contain the inputs and nothing else; return the files that were written or changed."""
-    written = {}
+    written, kept = {}, set()
     for file in os.scandir(folder):
         if file.name not in inputs() or file.stat(follow_symlinks=False).st_mtime_ns != WRITTEN_AT:
             written[file.name] = Path(file).read_bytes()
             Path(file).unlink()
-    for name in inputs().keys() - set(os.listdir(folder)):
+        else:
+            kept.add(file.name)
+    for name in inputs().keys() - kept:
         (folder / name).write_bytes(inputs()[name])
         os.utime(folder / name, ns=(WRITTEN_AT, WRITTEN_AT))
     return written
@@ -62,7 +63,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         os.chdir(before)
         written = restore(folder)
     texts = {name: text_of(file) for name, file in sorted(written.items()) if inputs().get(name) != file}
-    answer = {key: question[key] for key in ("paramsched", "input", "columns") if key in question}
+    answer = {key: question[key] for key in ("paramsched", "input", "columns", "long") if key in question}
     errors = done.stderr.replace("-h' for help", "--help' for help")  # click names the shorter option up to 8.2.0
     found = {"code": done.exit_code, "prints": done.stdout, "errors": errors, "writes": texts}
     return answer | {key: without_version(value) for key, value in found.items() if value}

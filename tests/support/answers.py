@@ -1,5 +1,6 @@
 """Tables of questions with the library's answers, as YAML. A script writes the answers; a reader checks the diff."""
 
+import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
@@ -29,10 +30,20 @@ def read(file: Path) -> Answers:
 
 
 def in_parts(file: Path, size: int = 8) -> Any:
-    """Return a mark that runs a test for each part of a file, with the places of its questions as `places`."""
-    number = sum(line.startswith("- ") for line in file.read_text("utf-8").splitlines())
-    parts = [range(begin, min(begin + size, number)) for begin in range(0, number, size)]
-    return pytest.mark.parametrize("places", parts, ids=[f"{part[0]}-{part[-1]}" for part in parts])
+    """Return a mark that runs a test for each part of a file, with the places of its questions as `places`.
+
+    Questions with `long: true`, whose kind another question covers, have parts of their own, which are marked long.
+    """
+    questions = re.split(r"^- ", file.read_text("utf-8"), flags=re.MULTILINE)[1:]
+    marked = [re.search(r"(^  |[{ ])long: true(?=[,}]|$)", one, re.MULTILINE) is not None for one in questions]
+    parts = []
+    for is_long in (False, True):
+        places = [place for place, one in enumerate(marked) if one is is_long]
+        for begin in range(0, len(places), size):
+            part = places[begin : begin + size]
+            name = f"{part[0]}-{part[-1]}"
+            parts.append(pytest.param(part, id=name, marks=pytest.mark.long if is_long else ()))
+    return pytest.mark.parametrize("places", parts)
 
 
 def write(file: Path, answers: Answers) -> None:

@@ -17,7 +17,7 @@ FILE = Path(__file__).with_name("answers.yaml")
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with the code of its plan, and the facts and the number of updates in its docstring."""
-    question = {key: question[key] for key in ("plan", "facts", "bases", "torch") if key in question}
+    question = {key: question[key] for key in ("plan", "facts", "bases", "torch", "long") if key in question}
     plan = ps.loads(question["plan"])
     if plan.horizon is None and "facts" not in question:
         plan = ps.Plan(*plan.as_written(), horizon=100, clock=plan.clock)
