@@ -7,6 +7,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingFact
+from support.spread import spread
 from support.torchrun import finished, torchrun
 
 pytest.importorskip("lightning.pytorch")
@@ -44,7 +45,7 @@ def test_the_module_sees_the_planned_batches_also_after_a_kill(workers, tmp_path
     assert whole.validated == again.validated == 2  # at the end of the only epoch
 
 
-@pytest.mark.parametrize(("limit", "epochs"), [(5, 4), (1, 18)])
+@pytest.mark.parametrize(("limit", "epochs"), spread([(5, 4), (1, 18)], (5, 4)))
 def test_the_run_may_be_divided_into_epochs(limit, epochs, tmp_path):
     options = {"max_epochs": 20, "limit_train_batches": limit}
     whole, first, again = job.Model(job.PLAN), job.Model(job.PLAN, kill=8), job.Model(job.PLAN)

@@ -21,6 +21,7 @@ from support.engine_runs.harness import (
     recorded,
     tokens_of_batch,
 )
+from support.spread import spread
 
 pytest.importorskip("pytorch_accelerated")
 from pytorch_accelerated import Trainer  # it may be absent
@@ -129,7 +130,7 @@ def _amounts(window: int) -> list[int]:
     return [*counted, trainer.scheduler.amount]
 
 
-@pytest.mark.parametrize("window", [2, 3, 4])
+@pytest.mark.parametrize("window", spread([2, 3, 4], 4))
 def test_all_batches_of_an_update_are_counted(window: int) -> None:
     *before, whole = _amounts(1)
 

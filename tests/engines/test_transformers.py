@@ -106,7 +106,14 @@ class Reader(runs.Model):
         return super().forward(x, labels)
 
 
-@pytest.mark.parametrize(("counted", "options"), [("all", {}), ("non_padding", {}), ("all", {"accumulation": 4})])
+@pytest.mark.parametrize(
+    ("counted", "options"),
+    spread(
+        [("all", {}), ("non_padding", {}), ("all", {"accumulation": 4})],
+        ("non_padding", {}),
+        ("all", {"accumulation": 4}),
+    ),
+)
 def test_the_plan_uses_the_token_count_of_the_trainer(counted: str, options: Any, tmp_path: Path) -> None:
     args = runs.arguments(str(tmp_path), Case("transformers", **options), include_num_input_tokens_seen=counted)
     model = Reader()
@@ -165,7 +172,10 @@ def planned_trainer(plan: ps.Plan, folder: Path, base: type[Any] = transformers.
     return trainer
 
 
-@pytest.mark.parametrize("counted", [{}, {"include_num_input_tokens_seen": "all"}])
+@pytest.mark.parametrize(
+    "counted",
+    spread([{}, {"include_num_input_tokens_seen": "all"}], {"include_num_input_tokens_seen": "all"}),
+)
 def test_a_second_training_restarts_the_plan(counted: dict[str, Any], tmp_path: Path) -> None:
     trainer = planned_trainer(PLAN, tmp_path, **counted)
 
@@ -257,7 +267,7 @@ def test_several_groups_have_one_logged_rate_each(tmp_path: Path) -> None:
     assert rates == [["learning_rate", *(f"lr/{i}" for i in range(len(groups)))]] * len(rows)
 
 
-@pytest.mark.parametrize("made_by", ["planned", "pair"])
+@pytest.mark.parametrize("made_by", spread(["planned", "pair"], "planned"))
 def test_a_run_started_with_torchs_scheduler_continues_with_a_plan(made_by: str, tmp_path: Path) -> None:
     case = Case("transformers")
     args = runs.arguments(str(tmp_path), case, save_strategy="epoch")

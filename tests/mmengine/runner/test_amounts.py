@@ -312,7 +312,7 @@ def test_a_checkpoint_of_a_plan_in_updates_contains_no_amounts(tmp_path):
     assert saved["optimizers"] == {"": {"updates": 1, "base_param_settings": None}}
 
 
-@pytest.mark.parametrize("counts", [1, 4])
+@pytest.mark.parametrize("counts", spread([1, 4], 4))
 def test_an_audit_of_the_log_finds_every_value_as_planned(tmp_path, counts):
     plan = ps.Plan(
         lr=ps.warmup("30 samples") >> ps.cosine(to=0.1), momentum=ps.linear(0.5, 1, over="100 samples"),
