@@ -1,10 +1,13 @@
 """The text of a recognized schedule is the shortest one with the same values, whatever plan the run had."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 import paramsched as ps
 from paramsched.tools.audit import recognize
+from support.spread import every as every_nth
 
 UPDATES, BASE = 300, 0.02
 
@@ -139,8 +142,7 @@ LAST = [
 ROUNDED = [(0.02, ".5f"), (0.001, ".6f"), (3e-4, ".8f"), (0.1, ".4g"), (0.001, ".3e")]
 
 
-@pytest.mark.parametrize("before", BEFORE)
-@pytest.mark.parametrize("last", LAST)
+@pytest.mark.parametrize(("last", "before"), every_nth(3, product(LAST, BEFORE)))
 def test_a_log_with_rounded_numbers_has_the_plan_of_the_values(before, last, tmp_path):
     number = BEFORE.index(before) + len(BEFORE) * LAST.index(last)
     values = values_of(before + last) / BASE

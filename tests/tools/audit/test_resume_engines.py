@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 import paramsched as ps
 from support.dry_runs import resume, values
 from support.engine_runs.harness import BATCH, PLAN, Case, Numbers, Tiny, optimizer_of, recorded
+from support.spread import spread
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 NEW = ps.Plan(ps.Binding("lr", ps.linear(), groups="bias"), lr="warmup(3) >> cosine(to=0.2)", weight_decay="linear()")
@@ -82,7 +83,7 @@ def test_lightning(variant, plan, tmp_path):
     assert report["exit"] == int(plan is NEW)
 
 
-@pytest.mark.parametrize("variant", ["", "pair"])
+@pytest.mark.parametrize("variant", spread(["", "pair"], ""))
 def test_the_trainer_of_hugging_face(variant, plan, tmp_path, monkeypatch):
     transformers = pytest.importorskip("transformers")
     runs = pytest.importorskip("support.engine_runs.transformers")

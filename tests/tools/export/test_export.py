@@ -234,7 +234,7 @@ def test_plans_with_groups_targets_and_followed_lines(data):
         assert largest_difference(values, planned[field, group]) <= BOUND
 
 
-RECIPES = every(12, ps.recipes)
+RECIPES = every(24, ps.recipes)
 
 
 @pytest.mark.heavy
