@@ -10,6 +10,8 @@ from typing import Any
 from datasets import Dataset
 from transformers import set_seed
 from trl import (
+    DPOConfig,
+    DPOTrainer,
     GRPOConfig,
     GRPOTrainer,
     SFTConfig,
@@ -32,6 +34,15 @@ targets:
     schedule: constant() * hold("kl", at=0.02, gain=0.1)
 """
 )
+RELAXED = (
+    PLAN
+    + """
+targets:
+  dpo_beta:
+    initial: 0.5
+    schedule: linear(1, 0.2)
+"""
+)
 
 
 def reward(completions: list[str], **_: Any) -> list[float]:
@@ -46,6 +57,13 @@ def trainer_of(name: str, folder: Path) -> Any:
         return planned(SFTTrainer, PLAN, stop_on="SIGTERM")(
             model, args=args, train_dataset=data, processing_class=tokenizer()
         )
+    if name == "DPO":
+        reversed_lines = [line[::-1] for line in LINES]
+        data = Dataset.from_dict({"prompt": LINES, "chosen": [line[:5] for line in LINES], "rejected": reversed_lines})
+        args = DPOConfig(**common, beta=0.5, max_length=16)
+        return planned(DPOTrainer, RELAXED, write={"dpo_beta": "beta"}, stop_on="SIGTERM")(
+            model, args=args, train_dataset=data, processing_class=tokenizer()
+        )
     data = Dataset.from_dict({"prompt": LINES})
     args = GRPOConfig(**common, beta=0.04, num_generations=4, max_completion_length=6)
     return planned(GRPOTrainer, HELD, write={"kl_coef": "beta"}, stop_on="SIGTERM")(
@@ -57,7 +75,7 @@ def main() -> int:
     name, folder = sys.argv[1], Path(sys.argv[2])
     expect_notice()
     set_seed(7)
-    return trained(trainer_of(name, folder), folder, "beta" if name == "GRPO" else "")
+    return trained(trainer_of(name, folder), folder, "beta" if name in ("GRPO", "DPO") else "")
 
 
 if __name__ == "__main__":

@@ -95,6 +95,19 @@ def test_each_argument_alone_has_detectron2s_rate(name, changes):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("decays", [1, 2, 5, 9])
+def test_a_decay_begins_at_the_update_of_detectron2_in_a_run_of_any_length(decays):
+    fixed = {"LR_SCHEDULER_NAME": "WarmupStepWithFixedGammaLR", **SOLVER, "WARMUP_ITERS": 0, "NUM_DECAYS": decays}
+    milestones = {"LR_SCHEDULER_NAME": "WarmupMultiStepLR", **SOLVER, "RESCALE_INTERVAL": True}
+    for total in range(2, 60):
+        steps = sorted({1 + (total - 1) * k // (decays + 1) for k in range(1, decays + 1)})
+        after_half = {"MAX_ITER": total, "STEPS": [one for one in steps if one < total], "WARMUP_ITERS": total // 2}
+        for solver in ({**fixed, "MAX_ITER": total}, {**milestones, **after_half}):
+            found = ps.trace(dialect.to_plan(solver), {"lr": 0.02})["lr", 0]
+            expected = [0.02 * multiplier(solver, t) for t in range(total)]
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [

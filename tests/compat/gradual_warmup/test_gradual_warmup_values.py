@@ -335,6 +335,49 @@ def test_a_group_added_after_the_ramp_is_scheduled(library: Any, multiplier: int
     assert lrs(scheduler)[1] < before[1]  # torch continues from its lr, ours from its position on the curve
 
 
+def test_a_list_of_bases_is_not_changed_by_a_late_group() -> None:
+    optimizer, bases = optimizer_of(1.0), [0.5]
+    scheduler = stepped(GradualWarmupScheduler(optimizer, 2, 3, base_lr=bases))
+
+    optimizer.add_param_group({"params": [torch.zeros(1)], "lr": 0.25})
+
+    assert lrs(stepped(scheduler, 3)) == [1.0, 0.5]
+    assert bases == [0.5]
+
+
+@pytest.mark.parametrize("when", [1, 5])
+def test_removed_groups_are_refused(when: int) -> None:
+    optimizer = optimizer_of(1.0, 0.5)
+    scheduler = stepped(GradualWarmupScheduler(optimizer, 2, 3, compat.StepLR(optimizer, 2)), when)
+
+    del optimizer.param_groups[0]
+
+    with pytest.raises(InvalidArgument, match="param groups were removed or reordered"):
+        stepped(scheduler)
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_a_metric_directly_after_a_jump_over_the_ramp_starts_at_the_peak(multiplier: int) -> None:
+    optimizer = optimizer_of(1.0)
+    scheduler = GradualWarmupScheduler(optimizer, multiplier, 3, compat.ReduceLROnPlateau(optimizer, patience=1))
+
+    scheduler.step(5, metrics=1.0)
+
+    assert lrs(scheduler) == [multiplier]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_plateau_after_no_ramp_observes_from_the_first_step_on(library: Any) -> None:
+    optimizer = optimizer_of(1.0)
+    scheduler = GradualWarmupScheduler(optimizer, 1, 0, library.ReduceLROnPlateau(optimizer, factor=0.5, patience=0))
+    rows = [lrs(scheduler)]
+    for metric in (1.0, 1.0, 0.5, 0.5):
+        scheduler.step(metrics=metric)
+        rows.append(lrs(scheduler))
+
+    assert rows == [[1.0], [1.0], [0.5], [0.5], [0.25]]
+
+
 BUILDS: list[tuple[Build, str]] = [
     (lambda o: compat.StepLR(o, 3, 0.5), "from step 3 on"),
     (lambda o: compat.CosineAnnealingLR(o, 9), "from step 3 on"),

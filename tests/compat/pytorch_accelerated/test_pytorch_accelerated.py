@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import paramsched as ps
 from paramsched.compat.pytorch_accelerated import (
     CosineLrScheduler,
     SchedulerBase,
@@ -113,7 +114,8 @@ def test_a_tensor_is_filled_and_saved_as_a_number():
 
     assert optimizer.param_groups[0]["lr"] is kept
     assert kept.item() == 1.5
-    assert scheduler.state_dict()["param_group_values"] == [1.5]
+    (saved,) = scheduler.state_dict()["param_group_values"]
+    assert (saved, type(saved)) == (1.5, float)
     assert scheduler.base_lr_values[0].item() == 0.5
 
 
@@ -166,6 +168,33 @@ def test_a_late_group_joins_with_its_value_as_base():
 
     assert values(scheduler.optimizer) == pytest.approx([1.4, 1.1])
     assert scheduler.base_lr_values == [0.4, 0.1]
+
+
+def test_a_state_from_before_a_late_group_restores_the_values_of_all_groups():
+    scheduler = CosineLrScheduler(sgd(), 5, 4)
+    state = CosineLrScheduler(sgd(), 5, 4).state_dict() | {"num_updates": 10}
+    scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.1})
+
+    scheduler.load_state_dict(state)
+
+    assert values(scheduler.optimizer) == pytest.approx([0.2, 0.05], abs=1e-6)
+
+
+def test_a_cosine_without_k_decay_has_the_bits_of_a_cosine():
+    scheduler = CosineLrScheduler(sgd({"lr": 0.1}), 7, 7, lr_min=0.0)
+    planned = ps.trace(ps.Plan(lr="cosine()", horizon=49), {"lr": 0.1})["lr"].tolist()
+
+    assert [scheduler.get_updated_values(n)[0] for n in range(49)] == planned
+
+
+def test_a_loaded_state_restores_the_periods_of_its_checkpoints():
+    saved = WSDLrScheduler(sgd(), total_steps=64, num_checkpoints=3)
+    loaded = WSDLrScheduler(sgd(), total_steps=64)
+
+    loaded.load_state_dict(saved.state_dict())
+
+    assert loaded.get_decay_info() == saved.get_decay_info()
+    assert len(loaded.get_decay_info()) == 3
 
 
 @pytest.mark.filterwarnings("ignore")
