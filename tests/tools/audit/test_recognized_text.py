@@ -37,6 +37,11 @@ KINDS = {
         ("restarts(cosine(), 100)", "cosine_restarts(100)"),
         ("cosine_restarts(20, 2)", "cosine_restarts(20, 2.0)"),
         ("cyclic(20, 30, 0.1, 1.0)", "cyclic(20, 30)"),
+        ("constant(0.5, 100) >> cyclic(20, 30, 0.2)", "constant(0.5, 100) >> cyclic(20, 30, 0.2)"),
+        (
+            "warmup(60) >> cyclic(20, 30, 0.2, mode='triangular2')",
+            'warmup(60) >> cyclic(20, 30, 0.2, mode="triangular2")',
+        ),
     ],
     "steps": [
         ("step(50, 0.5)", "step(50, 0.5)"),
@@ -71,6 +76,21 @@ def test_the_plan_of_a_run_is_written_in_its_shortest_form(kind):
         assert found.base == pytest.approx(values.max(), rel=1e-9)
         (_, again) = found.logged
         assert np.array_equal(again, values)
+
+
+@pytest.mark.parametrize("factor", [1.5, 0.5])
+@pytest.mark.parametrize("place", [5, 205, 290])
+def test_one_value_that_does_not_belong_does_not_change_the_plan(place, factor):
+    for used in ("cosine()", "constant(1)", "step(50, 0.5)", "warmup(40) >> cosine()", "linear(1, 0.1)"):
+        values = values_of(used)
+        clean = recognize(list(enumerate(values)))["lr"]
+        values[place] *= factor
+
+        found = recognize(list(enumerate(values)))
+
+        assert str(found["lr"].plan) == str(clean.plan), used
+        assert found["lr"].explained == UPDATES - 1
+        assert [(note.first, note.last) for note in found.notes if note.code == "foreign"] == [(place, place)], used
 
 
 def test_a_run_that_ended_early_has_the_horizon_of_its_plan():

@@ -448,14 +448,16 @@ def _recognize_column(
     finite = np.isfinite(values)
     whole = np.where(finite, values, 0.0)
     before, after = np.diff(whole, prepend=whole[:1]), np.diff(whole, append=whole[-1:])
-    single = finite & (before * after < 0) & (np.minimum(np.abs(before), np.abs(after)) >= np.abs(before + after))
-    fitted = _simplest(column, group, finite, log)
-    # Without single values above or below both of their neighbors, a shorter plan may explain all others.
-    if 0 < single.sum() <= max(0.01 * t.size, 1):
-        simpler = _simplest(column, group, finite & ~single, log)
-        longer = fitted.found.nearest is None or len(str(fitted.found.nearest)) > len(str(simpler.found.plan))
-        if longer and simpler.found.equal[finite & ~single].all():
-            fitted = simpler
+    fitted, turns = _simplest(column, group, finite, log), finite & (before * after < 0)
+    is_far = np.minimum(np.abs(before), np.abs(after)) >= np.abs(before + after)
+    # Without single values above or below both of their neighbors, a shorter plan may explain all others. In a steep
+    # stage such a value and the next ones turn, and it is nearer to one of them than they are to each other.
+    for single, most in ((turns & is_far, 1), (turns & _beside_brief(fitted), 3)):
+        if 0 < single.sum() <= max(0.01 * t.size, most):
+            simpler = _simplest(column, group, finite & ~single, log)
+            longer = fitted.found.nearest is None or len(str(fitted.found.nearest)) > len(str(simpler.found.plan))
+            if longer and simpler.found.equal[finite & ~single].all():
+                fitted = simpler
     found, pieces = fitted.found, fitted.pieces
     is_rounded = found.equal & (values == 0) & (found.planned != 0)
     _notes_of_values(logged, notes, one, rounded=t[is_rounded])
@@ -486,6 +488,17 @@ def _recognize_column(
         for text in fitted.also:
             _note(notes, "ramp" if _ends_in_ramp(pieces) else "also", t[0], t[-1], text, unit=one)
         _notes_of_schedule(found, found.plan, pieces, notes, log, restarted=bool(fitted.restarts))
+    return found
+
+
+def _beside_brief(fitted: _Fitted) -> Flags:
+    """Return whether each row is in a stage of at most two rows, or next to one."""
+    clock = fitted.found.clock
+    firsts, lasts = (np.searchsorted(clock, [getattr(one, end) for one in fitted.pieces]) for end in ("first", "last"))
+    found = np.zeros(clock.size, dtype=np.bool_)
+    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+        if last - first <= 2:
+            found[max(first - 1, 0) : last + 2] = True
     return found
 
 
