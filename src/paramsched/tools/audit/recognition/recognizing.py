@@ -456,7 +456,8 @@ def _recognize_column(
         if 0 < single.sum() <= max(0.01 * t.size, most):
             simpler = _simplest(column, group, finite & ~single, log)
             longer = fitted.found.nearest is None or len(str(fitted.found.nearest)) > len(str(simpler.found.plan))
-            if longer and simpler.found.equal[finite & ~single].all():
+            has_brief = most > 1 and _beside_brief(simpler).any()
+            if longer and not has_brief and simpler.found.equal[finite & ~single].all():
                 fitted = simpler
     found, pieces = fitted.found, fitted.pieces
     is_rounded = found.equal & (values == 0) & (found.planned != 0)
@@ -492,12 +493,12 @@ def _recognize_column(
 
 
 def _beside_brief(fitted: _Fitted) -> Flags:
-    """Return whether each row is in a stage of at most two rows, or next to one."""
+    """Return whether each row is in a stage of at most four rows, or next to one."""
     clock = fitted.found.clock
     firsts, lasts = (np.searchsorted(clock, [getattr(one, end) for one in fitted.pieces]) for end in ("first", "last"))
     found = np.zeros(clock.size, dtype=np.bool_)
     for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
-        if last - first <= 2:
+        if last - first < 4:
             found[max(first - 1, 0) : last + 2] = True
     return found
 
