@@ -354,6 +354,7 @@ def test_a_continuation_starts_anew_with_the_checkpoints_of_its_own_length():
 
     assert (continued.get_current_step(), continued.previous_checkpoint_step) == (-1, None)
     assert continued.get_checkpoint_steps() == estimate_checkpoint_steps(200, 2)
+    assert [one["period_end"] for one in continued.get_decay_info()] == continued.get_checkpoint_steps()
 
 
 @table(
