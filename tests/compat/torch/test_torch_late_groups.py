@@ -306,6 +306,29 @@ def test_each_method_that_reads_values_notices_a_change_by_itself(change, name, 
         assert first == methods[index]()
 
 
+@pytest.mark.parametrize("library", [PEER, OURS])
+def test_a_plateau_may_reduce_to_0(library):
+    optimizer = optimizer_with([1.0, 0.5])
+    scheduler = library.ReduceLROnPlateau(optimizer, factor=0.0, patience=0)
+    for _ in range(3):
+        optimizer.step()
+        scheduler.step(1.0)
+
+    assert rates_of(optimizer) == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("library", [PEER, OURS])
+def test_a_late_group_has_the_limit_of_a_plateau_with_one_limit(library):
+    optimizer = optimizer_with([1.0, 0.5])
+    scheduler = library.ReduceLROnPlateau(optimizer, factor=0.1, patience=0, min_lr=0.2)
+    add_group(optimizer, 0.7)
+    for _ in range(2):
+        optimizer.step()
+        scheduler.step(1.0)
+
+    assert [group["lr"] for group in optimizer.param_groups] == [0.2, 0.2, 0.2]
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_late_group_has_the_target_of_the_last_one_in_its_entries():
     optimizer = optimizer_with([1.0, 1.0])

@@ -124,11 +124,11 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
 
     def _begin_values(self, snapshot: GroupSnapshot, tick: int) -> None:
         """When resuming, write the product up to `last_epoch` into groups whose lr is still `initial_lr`."""
-        first = [float(group["lr"]) == float(group["initial_lr"]) for group in snapshot.groups]
-        if tick > 0 and any(first):
-            for group, value, untouched in zip(snapshot.groups, self._get_closed_form_lr(), first, strict=True):
-                if untouched:
-                    group_fields.set_value(group, value)
+        if tick <= 0:
+            return
+        for group, value in zip(snapshot.groups, self._get_closed_form_lr(), strict=True):
+            if float(group["lr"]) == float(group["initial_lr"]):
+                group_fields.set_value(group, value)
 
     def _take_in_bases(self, bases: Sequence[float]) -> None:
         extend_per_group(self.optimizer, "lr_lambdas", self.lr_lambdas)
