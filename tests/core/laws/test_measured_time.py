@@ -279,3 +279,18 @@ def test_at_a_limit_there_is_still_time():
     assert not ends_before(1, LEAST_LEFT, [])
     assert not ends_before(2, 3.0, [0.5, 1.0, 7.0])  # two updates that last 1.5 times their median
     assert ends_before(2, 2.99, [0.5, 1.0, 7.0])
+
+
+def test_stages_that_are_shortened_are_logged_with_their_share(caplog):
+    found = RunStart(0, 10.0, 100.0, 1).fixed_at(60.0, lambda one: max(one, 90.0))
+
+    assert found == (90.0, 2.0)
+    (message,) = [one.getMessage() for one in caplog.records]
+    assert message == ("start-up took 60 s; the stages need 80 s and 40 s are left, so they are shortened to 50 %")
+
+
+@pytest.mark.parametrize(("longest", "pace"), [(None, 1.0), (60.0, 0.5), (200.0, 1.0)])
+def test_more_time_than_the_horizon_of_the_checkpoint_is_shared(longest, pace):
+    start = RunStart(0, 10.0, 101.0, 1, longest=longest)
+
+    assert start.fixed_at(1.0, lambda one: one) == (110.0 if pace == 1.0 else 60.0, pace)
