@@ -8,7 +8,7 @@ RELEASE = 30
 
 def is_glance() -> bool:
     """Return whether the profile is that of `make quick`."""
-    return settings().max_examples < 6
+    return settings().max_examples < 4
 
 
 def examples(number: int) -> settings:

@@ -50,6 +50,7 @@ def test_the_command_line_draws_the_new_curve(library):
     assert "curves.ease(2.0)" in shown.stdout
 
 
+@pytest.mark.long
 def test_the_laws_generate_the_new_curve(library):
     code = """
 from hypothesis import Phase, find, settings

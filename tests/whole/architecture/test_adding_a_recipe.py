@@ -38,6 +38,7 @@ assert ps.loads("lr: {decay_to: {level: 0.1}}") == ps.loads("lr: decay_to(0.1)")
     assert (shown.returncode, shown.stderr) == (0, "")
 
 
+@pytest.mark.long
 def test_the_laws_generate_the_new_recipe(library):
     code = """
 from hypothesis import find, settings
