@@ -11,7 +11,6 @@ import pytest
 
 from paramsched.core.schedules.registry import SHAPES
 from support import value_digests
-from support.spread import spread
 
 DIGESTS = json.loads(Path(__file__).with_name("digests.json").read_text("utf-8"))
 """The digest of each recipe, and of a line for each shape and each curve. A change of a plan's values changes it."""
@@ -46,7 +45,8 @@ def test_values_have_the_recorded_bits():
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("kept", spread([0, 1], 0))
+@pytest.mark.long
+@pytest.mark.parametrize("kept", [0, 1])
 def test_values_have_the_same_bits_on_other_cpus(kept):
     """The environment hides extensions of the CPU from NumPy, and from the C library of Linux."""
     hidden = features()[kept:]
