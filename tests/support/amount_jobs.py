@@ -20,7 +20,7 @@ from support.updates import probe, used
 PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon="90000 tokens")
 UPDATES = 150
 PATIENCE = 0.2  # seconds that a difference lasts before it stops a run; 20 in a real one
-LONG = {"updates": 200, "pause": 0.004}  # for longer than a difference lasts
+LONG = {"updates": 300, "pause": 0.004}  # for longer than a difference lasts
 
 
 def local_tokens(rank: int, t: int) -> int:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.schedules.affine import Affine
-from paramsched.core.schedules.evaluation import columns, evaluate
+from paramsched.core.schedules.evaluation import columns, evaluate, values_by_base
 from paramsched.errors import InvalidTime
 from paramsched.testing import schedule_laws as laws
 from support import strategies
@@ -95,6 +95,7 @@ def test_values_have_the_same_bits_for_any_block_size(case, base, size, data):
         times = np.arange(times.size) + times[0]
 
     whole = evaluate(case.resolved, times, base)
+    assert values_by_base(case.resolved, times)(base).tobytes() == whole.tobytes()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("paramsched.core.schedules.evaluation._PIECE", size)
         in_pieces = evaluate(case.resolved, times, base)

@@ -289,7 +289,7 @@ def test_stages_that_are_shortened_are_logged_with_their_share(caplog):
     assert message == ("start-up took 60 s; the stages need 80 s and 40 s are left, so they are shortened to 50 %")
 
 
-@pytest.mark.parametrize(("longest", "pace"), [(None, 1.0), (60.0, 0.5), (200.0, 1.0)])
+@pytest.mark.parametrize(("longest", "pace"), [(math.inf, 1.0), (60.0, 0.5), (200.0, 1.0)])
 def test_more_time_than_the_horizon_of_the_checkpoint_is_shared(longest, pace):
     start = RunStart(0, 10.0, 101.0, 1, longest=longest)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from math import inf
 from typing import final
 
 from paramsched.core.base.problem import Advice, Sentence
@@ -43,14 +44,14 @@ def start_run(
     *,
     checked_later: bool = False,
     until: float | None = None,
-    longest: float | None = None,
+    longest: float = inf,
     written: DeadlineLike | None = None,
 ) -> ResolvedPlan:
     """Resolve a plan for a run with a deadline that starts at a position: its horizon includes the time left.
 
     In several processes, each of them uses the deadline and the time of rank 0, and raises the same error. With
     `checked_later`, stages that do not fit get the shortest horizon into which they fit, and `check_start` raises.
-    `until` is the horizon of a dry run, `longest` that of a checkpoint with the same deadline or a later one, and
+    `until` is the horizon of a dry run, `longest` that of the checkpoint, unless the deadline is later than in it, and
     `written` the deadline as the user wrote it, for messages.
 
     Raises:
@@ -66,7 +67,9 @@ def start_run(
     amount, now = float(at.amount or 0.0), seconds_now()
     left = deadline.timestamp() - time.time() if until is None else max(0.0, until - amount)
     messages = messages_about_time(plan_number(plan, plan), at.t, amount, processes)
-    start = RunStart(at.t, amount, left, untimed, now, messages, checked_later, 0.0, until, longest, processes)
+    start = RunStart(
+        at.t, amount, left, untimed, now, messages, checked_later, until=until, longest=longest, processes=processes
+    )
     if messages is None or messages.is_sender:
         if messages is not None:
             messages.send([left, untimed, str(deadline), longest])
@@ -118,10 +121,9 @@ class UntilDeadline(Horizon):
     def restarted(
         self, in_force: ResolvedPlan, position: RunPosition, saved: ResolvedPlan | None = None
     ) -> ResolvedPlan:
-        one, start, longest = in_force, self.start, None
-        if saved is not None and saved.calendar.end is not None and one.calendar.end is not None:
-            known = horizon_in_seconds(saved) if one.calendar.end <= saved.calendar.end else None
-            longest = None if known is None else max(known, float(position.amount or 0.0))
+        one, start, longest = in_force, self.start, inf
+        if saved is not None and not _ends_later(saved, one):
+            longest = max(horizon_in_seconds(saved) or inf, float(position.amount or 0.0))
         return start_run(
             one.plan, one.calendar, position, one.optimizers, one.note, start.processes,
             checked_later=start.checked_later, until=start.until, longest=longest,
@@ -140,8 +142,7 @@ class UntilDeadline(Horizon):
         return _started_by_rank_0(in_force.plan, in_force.calendar, start, in_force.optimizers, in_force.note)
 
     def log_other(self, saved: ResolvedPlan, now: ResolvedPlan, position: RunPosition, values: ValuesOf) -> None:
-        before, after = saved.calendar.end, now.calendar.end
-        if before is None or after is None or after <= before:
+        if not _ends_later(saved, now):
             return
         horizons = horizon_in_seconds(saved), horizon_in_seconds(now)
         if (horizons[1] or 0) <= (horizons[0] or 0):
@@ -150,9 +151,15 @@ class UntilDeadline(Horizon):
         self.start.processes.log(
             "the deadline is later than in the checkpoint: %s -> %s, and the horizon is longer: %.12g -> %.12g "
             "seconds. The values of update %d, with the horizon of the checkpoint -> with this one:\n%s",
-            before, after, *horizons, position.t,
+            saved.calendar.end, now.calendar.end, *horizons, position.t,
             "\n".join(f"{name}: {old[name]!r} -> {value!r}" for name, value in new.items() if name in old),
         )  # fmt: skip
+
+
+def _ends_later(saved: ResolvedPlan, now: ResolvedPlan) -> bool:
+    """Return whether the deadline of a run is later than in its checkpoint."""
+    before, after = saved.calendar.end, now.calendar.end
+    return before is not None and after is not None and after > before
 
 
 def horizon_in_seconds(one: ResolvedPlan) -> float | None:

@@ -49,7 +49,7 @@ class RunStart:
         checked_later: True if an engine refuses stages that do not fit, when its training begins.
         shortest: the shortest horizon into which the stages fit, if they do not fit and are refused later.
         until: the horizon of a dry run, whose deadline is unknown.
-        longest: the horizon of the checkpoint that is loaded, if its deadline is not earlier.
+        longest: the horizon of the checkpoint that is loaded, unless the deadline is later than in it.
         processes: the processes that train together.
     """
 
@@ -62,13 +62,13 @@ class RunStart:
     checked_later: bool = False
     shortest: float = 0.0
     until: float | None = None
-    longest: float | None = None
+    longest: float = inf
     processes: Processes = WORLD
 
     @property
     def available(self) -> float:
         """The training time before the start plus the time left, rounded down to a millisecond, at most `longest`."""
-        return min(in_milliseconds(self.amount + self.left) / 1000, inf if self.longest is None else self.longest)
+        return min(in_milliseconds(self.amount + self.left) / 1000, self.longest)
 
     @property
     def horizon(self) -> float:

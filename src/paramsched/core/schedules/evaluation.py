@@ -1,6 +1,7 @@
 """Evaluation: the only module that calls `_at`, the formula of a schedule; `_factor_of_number` has the same bits."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice, pairwise
 from math import inf
 from typing import Any, Protocol
@@ -68,20 +69,12 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     return out
 
 
-@quiet
 def values_by_base(schedule: Formula, times: Array) -> Callable[[float], Floats]:
     """Return a function of the base whose values are those of `evaluate`, with the formula computed once."""
     if not schedule.affine or times.size > _PIECE:
-        return lambda base: evaluate(schedule, times, base)
-    value = schedule._at(times, BASE, NUMPY)
-
-    @quiet
-    def values_for(base: float) -> Floats:
-        values = value.apply(base)
-        is_full = isinstance(values, np.ndarray) and values.shape == times.shape
-        return values if is_full else np.full(times.shape, values)
-
-    return values_for
+        return partial(evaluate, schedule, times)
+    value = columns(schedule, times)
+    return quiet(lambda base: np.array(np.broadcast_to(value.apply(base), times.shape)))
 
 
 def depends_on_base(schedule: Formula, times: Array, base: float = 1.0, other: float = 2.0) -> bool:

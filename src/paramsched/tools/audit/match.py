@@ -16,7 +16,7 @@ from paramsched.core.plan.group_matching import parts_of
 from paramsched.core.plan.optimizers import scopes_of
 from paramsched.core.plan.run_amounts import ReportedProgress, RunAmounts, UnknownAmounts
 from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.evaluation import depends_on_base, evaluate, values_by_base
+from paramsched.core.schedules.evaluation import depends_on_base, values_by_base
 from paramsched.core.time.amounts import times_on
 from paramsched.core.time.progress import PROGRESS, WHOLE
 from paramsched.errors import MissingFact, PlanError, UnreadableLog
@@ -144,9 +144,9 @@ class PlannedColumn:
     groups: tuple[str | int | None, ...] = ()
 
     def planned_at(self, t: Times, base: float) -> Floats:
-        return evaluate(self.schedule, t if self.amounts is None else self.amounts(t), base)
+        return self.planned_by_base(t)(base)
 
-    def planned_by_base(self, t: Times) -> "_ValuesByBase":
+    def planned_by_base(self, t: Times) -> _ValuesByBase:
         """Return a function of the base, for several bases at the same updates."""
         return values_by_base(self.schedule, t if self.amounts is None else self.amounts(t))
 

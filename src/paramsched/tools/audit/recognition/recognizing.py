@@ -47,6 +47,7 @@ _MOST_RESTARTS = 4
 _ROUND_BASE = 4  # digits
 _LONG_TEXT = 3  # digits of a plan and its base, from which on a log that is an update ahead is tried
 _KNOWN_END = 6  # digits that a plan may have more if it ends with the run
+_BRIEF = 4  # rows of a stage that may consist of values that do not belong to the schedule, and their neighbors
 _AS_SHORT = 1  # digits by which two plans are equally short
 _MOST_JUMPS = 40
 _MOST_SHIFT = 20
@@ -451,13 +452,14 @@ def _recognize_column(
     fitted, turns = _simplest(column, group, finite, log), finite & (before * after < 0)
     is_far = np.minimum(np.abs(before), np.abs(after)) >= np.abs(before + after)
     # Without single values above or below both of their neighbors, a shorter plan may explain all others. In a steep
-    # stage such a value and the next ones turn, and it is nearer to one of them than they are to each other.
-    for single, most in ((turns & is_far, 1), (turns & _beside_brief(fitted), 3)):
+    # stage such a value is nearer to a neighbor than its neighbors are to each other, and a neighbor may turn too. Then
+    # the value is a stage of its own, which the shorter plan lacks.
+    for single, most, is_own_stage in ((turns & is_far, 1, False), (turns & _beside_brief(fitted), 3, True)):
         if 0 < single.sum() <= max(0.01 * t.size, most):
             simpler = _simplest(column, group, finite & ~single, log)
             longer = fitted.found.nearest is None or len(str(fitted.found.nearest)) > len(str(simpler.found.plan))
-            has_brief = most > 1 and _beside_brief(simpler).any()
-            if longer and not has_brief and simpler.found.equal[finite & ~single].all():
+            explains = longer and simpler.found.equal[finite & ~single].all()
+            if explains and not (is_own_stage and _beside_brief(simpler).any()):
                 fitted = simpler
     found, pieces = fitted.found, fitted.pieces
     is_rounded = found.equal & (values == 0) & (found.planned != 0)
@@ -493,14 +495,11 @@ def _recognize_column(
 
 
 def _beside_brief(fitted: _Fitted) -> Flags:
-    """Return whether each row is in a stage of at most four rows, or next to one."""
-    clock = fitted.found.clock
-    firsts, lasts = (np.searchsorted(clock, [getattr(one, end) for one in fitted.pieces]) for end in ("first", "last"))
-    found = np.zeros(clock.size, dtype=np.bool_)
-    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
-        if last - first < 4:
-            found[max(first - 1, 0) : last + 2] = True
-    return found
+    """Return whether each row is in a stage of few rows, or next to one."""
+    clock = fitted.found.clock  # not sorted, if the schedule began again
+    stages = [(clock >= piece.first) & (clock <= piece.last) for piece in fitted.pieces]
+    brief = np.any([np.zeros(clock.size, np.bool_), *(rows for rows in stages if rows.sum() <= _BRIEF)], axis=0)
+    return np.asarray(brief | np.append(brief[1:], False) | np.append(False, brief[:-1]))
 
 
 def _simplest(column: LogColumn, group: str | int, known: Flags, log: LoggedValues) -> _Fitted:

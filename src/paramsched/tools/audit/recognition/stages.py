@@ -75,10 +75,12 @@ def values_of(pieces: Sequence[Piece], t: Floats) -> Floats:
 
 @lru_cache(maxsize=256)
 def sample(begin: int, end: int, most: int = _SAMPLE) -> Times:
-    """Return places from `begin` to `end`: all of them, or those at both ends and some between."""
+    """Return places from `begin` to `end`, read-only: all of them, or those at both ends and some between."""
     edge = np.arange(min(8, end - begin))
     spread = np.linspace(begin, end - 1, min(most, end - begin)).astype(np.int64)
-    return np.unique(np.concatenate([begin + edge, spread, end - 1 - edge]))
+    places = np.unique(np.concatenate([begin + edge, spread, end - 1 - edge]))
+    places.flags.writeable = False  # the result is cached
+    return places
 
 
 def roundest_integer(above: float, most: float) -> int | None:
