@@ -55,6 +55,22 @@ def test_values_have_the_same_bits_on_other_cpus(kept):
     assert digests_with(NPY_DISABLE_CPU_FEATURES=" ".join(hidden), **tunables) == DIGESTS
 
 
+@pytest.mark.heavy
+@pytest.mark.long
+@pytest.mark.parametrize("kernel", ["Nehalem", "Haswell", "SkylakeX"])
+def test_recorded_answers_are_the_same_on_other_cpus(kernel):
+    """The audit fits curves with functions of NumPy and of OpenBLAS, whose last bits depend on the CPU."""
+    tests = Path(__file__).parents[1].rglob("test_*.py")
+    files = [str(file) for file in tests if "@answers.in_parts(" in file.read_text("utf-8")]
+    hidden = features()[{"Nehalem": 0, "Haswell": 1, "SkylakeX": 2}[kernel] :]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not heavy", *files]
+    environment = {"NPY_DISABLE_CPU_FEATURES": " ".join(hidden), "OPENBLAS_CORETYPE": kernel}
+
+    ran = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 0, ran.stdout[-3000:]
+
+
 def test_each_shape_and_each_recipe_has_a_digest():
     lines = [line for line in DIGESTS if not line.startswith("recipe:")]
 

@@ -195,14 +195,17 @@ class Writer:
         if fits(0.0):
             return 0.0
         used = value * self.unit
+        # The last bits of a fit depend on the CPU, and they decide how a half such as 0.582145 is rounded.
+        settled = float(f"{used:.14g}")
         for digits in range(1, 18):
-            fixed = float(f"{used:.{max(digits - 3, 1)}g}")
+            exact = settled if digits < 14 else used
+            fixed = float(f"{exact:.{max(digits - 3, 1)}g}")
             if digits > 3 and fits(fixed / self.unit):
                 return make.absolute(fixed)
-            share = float(f"{used / self.base:.{digits}g}")
+            share = float(f"{exact / self.base:.{digits}g}")
             if fits(share * self.base / self.unit):
                 return share
-        return used / self.base
+        return float(f"{settled / self.base:.12g}")
 
     def _value(self, level: Any) -> float:
         return (level.value if isinstance(level, Absolute) else float(level) * self.base) / self.unit
