@@ -20,7 +20,8 @@ from support.updates import probe, used
 PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon="90000 tokens")
 UPDATES = 150
 PATIENCE = 0.2  # seconds that a difference lasts before it stops a run; 20 in a real one
-LONG = {"updates": 300, "pause": 0.004}  # for longer than a difference lasts
+PATIENCE_OF_DIFFERENT = 0.05
+LONG = {"updates": 300, "pause": 0.001}  # for longer than a difference lasts where it stays
 
 
 def local_tokens(rank: int, t: int) -> int:
@@ -260,12 +261,23 @@ JOBS = (
 )
 
 
+DIFFERENT = {
+    local_amounts,
+    one_different_amount,
+    dry_run_before_local_amounts,
+    dry_run_while_the_other_rank_trains_then_local_amounts,
+    other_progress,
+    other_progress_in_between,
+}
+"""The jobs in which a difference stays."""
+
+
 def main() -> None:
     address, rank, file = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
     seen = {}
-    rank_agreement._PATIENCE = timedelta(seconds=PATIENCE)  # type: ignore[misc]
     for job in JOBS:
+        rank_agreement._PATIENCE = timedelta(seconds=PATIENCE_OF_DIFFERENT if job in DIFFERENT else PATIENCE)  # type: ignore[misc]
         seen[job.__name__] = job(rank)
         dist.barrier()
     file.write_text(json.dumps(seen), encoding="utf-8")
