@@ -1,10 +1,11 @@
 """The names that doctests can use: those of `from paramsched import *`. A file whose imports are absent is skipped."""
 
 import contextlib
+import doctest
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -34,20 +35,50 @@ def public_names(doctest_namespace: dict[str, Any]) -> None:
 def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
     """Skip a file that imports a library, or a door of this one, which is not installed, also through another file."""
     report = yield
-    error = report.call.excinfo.value if report.failed and report.call.excinfo else None
+    error = _absent(report.call.excinfo.value) if report.failed and report.call.excinfo else None
+    if error is not None:
+        report.outcome = "skipped"
+        report.longrepr = (str(collector.path), 1, f"Skipped: {error}")
+        # pytest keeps files whose import failed, and the next file would import these incomplete modules.
+        codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+        failed = {code.co_filename for code in codes if code.co_name == "<module>"}
+        for name in [name for name, one in sys.modules.items() if _file_of(one) in failed]:
+            del sys.modules[name]
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Skip a test in a package that imports an absent library or door."""
+    return (yield from _skipped_without_door(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Skip a test that needs an absent door; the core needs none, so there it fails."""
+    return (yield from _skipped_without_door(item))
+
+
+def _skipped_without_door(item: pytest.Item) -> Generator[None, Any, Any]:
+    try:
+        return (yield)
+    except Exception as error:
+        absent = None if "core" in item.path.parts else _absent(error)
+        if absent is not None and (absent.name or "").startswith("paramsched."):
+            pytest.skip(str(absent))
+        raise
+
+
+def _absent(error: BaseException | None) -> ModuleNotFoundError | None:
+    """Return the error that names a library, or a door of this one, which is not installed, also as a cause."""
     while error is not None:
+        if isinstance(error, doctest.UnexpectedException):
+            error = error.exc_info[1]
         name = (error.name or "").split(".") if isinstance(error, ModuleNotFoundError) else []
         if name and find_spec(".".join(name[:2] if name[0] == "paramsched" else name[:1])) is None:
-            report.outcome = "skipped"
-            report.longrepr = (str(collector.path), 1, f"Skipped: {error}")
-            # pytest keeps files whose import failed, and the next file would import these incomplete modules.
-            codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
-            failed = {code.co_filename for code in codes if code.co_name == "<module>"}
-            for name in [name for name, one in sys.modules.items() if _file_of(one) in failed]:
-                del sys.modules[name]
-            break
+            return error
         error = error.__cause__ or error.__context__
-    return report
+    return None
 
 
 def _file_of(module: object) -> str | None:

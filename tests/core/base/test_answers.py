@@ -32,7 +32,8 @@ from paramsched.core.time import Duration, DurationLike
 from support import answers
 from support.expressions import answers_with
 
-pytestmark = pytest.mark.peer("torch")  # its words are in the readers of other libraries
+# The words of all of them are in the answers.
+pytestmark = [pytest.mark.peer("torch"), pytest.mark.door("show"), pytest.mark.door("tools")]
 
 FILE = Path(__file__).with_name("answers.yaml")
 MODULES = (

@@ -17,7 +17,8 @@ import paramsched as ps
 from paramsched.errors import ParamschedError
 from support import answers
 
-pytestmark = pytest.mark.peer("torch")  # its words are in the readers of other libraries
+# The words of all of them are in the answers.
+pytestmark = [pytest.mark.peer("torch"), pytest.mark.door("show"), pytest.mark.door("tools")]
 
 FILE = Path(__file__).with_name("python_calls.yaml")
 

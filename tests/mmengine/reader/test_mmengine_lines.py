@@ -3,6 +3,8 @@
 `tests/whole/reference/test_calls_of_peers.py` compares the values of such lines with those of MMEngine.
 """
 
+import pytest
+
 from support.peer_lines import as_printed, line_of
 from support.tables import table
 
@@ -34,15 +36,25 @@ from support.tables import table
         ("mmengine.LinearMomentum(0.1, end=10)", 'recurrence(rules.linear(0.1, 1.0, end=10, by="epoch"))'),
         ("mmengine.Linear(0.1)", None),
         (
-            "LinearLR(0.1, begin=5, end=10)",
-            'recurrence(rules.linear(0.1, 1.0, begin=5, end=10, by="epoch"))',
-        ),
-        ("LinearLR(start_factor=2.0, begin=5, end=10)", None),
-        (
             "mmengine.CosineRestartLR([10, 20], [1, 0.5], eta_min=0.1)",
             'recurrence(rules.cosine_restarts([10, 20], [1.0, 0.5], absolute(0.1), by="epoch"))',
         ),
     ],
 )
 def test_a_call_of_mmengine_has_this_line_here(call, line):
+    assert line_of(call) == as_printed(line)
+
+
+@pytest.mark.door("compat")  # torch has a LinearLR too
+@table(
+    ("call", "line"),
+    [
+        (
+            "LinearLR(0.1, begin=5, end=10)",
+            'recurrence(rules.linear(0.1, 1.0, begin=5, end=10, by="epoch"))',
+        ),
+        ("LinearLR(start_factor=2.0, begin=5, end=10)", None),
+    ],
+)
+def test_a_call_without_a_library_has_a_line_where_only_one_reads_its_arguments(call, line):
     assert line_of(call) == as_printed(line)

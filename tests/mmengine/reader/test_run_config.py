@@ -98,11 +98,11 @@ def test_without_mmengine_the_error_names_the_library_to_install(file, monkeypat
 @pytest.mark.parametrize(
     "command",
     [
-        ["show", "CONFIG"],
-        ["show", "CONFIG", "-o", "PICTURE"],
-        ["check", "CONFIG"],
+        pytest.param(["show", "CONFIG"], marks=pytest.mark.door("show")),
+        pytest.param(["show", "CONFIG", "-o", "PICTURE"], marks=pytest.mark.door("show")),
+        pytest.param(["check", "CONFIG"], marks=pytest.mark.door("tools")),
         ["convert", "CONFIG", "--to", "yaml"],
-        ["show", "--table", "CONFIG"],
+        pytest.param(["show", "--table", "CONFIG"], marks=pytest.mark.door("show")),
         ["diff", "CONFIG", "CONFIG"],
     ],
     ids=lambda command: command[0],
