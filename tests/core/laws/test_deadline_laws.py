@@ -93,3 +93,32 @@ def test_the_last_update_ends_before_the_deadline_and_begins_near_the_horizon(lo
     assert clock.monotonic <= end + 1e-9
     assert horizon - 3 * longest <= began + 1e-9
     assert began < horizon
+
+
+@pytest.mark.parametrize(("deadline", "line"), [("in 400 s", "linear(to=0.5)"), (None, 'linear(to=0.5, over="200 s")')])
+def test_a_plan_of_mixed_lines_still_ends_at_the_deadline(deadline, line):
+    written = {"lr": "linear(1, 0)", "weight_decay": "linear(1, 0.5)"}
+    horizon = None if deadline else "200 s"
+    kept = {"lr": "new", "weight_decay": "checkpoint"}
+    with pytest.MonkeyPatch.context() as patch:
+        clock = FakeTime(patch)
+        end = ps.Calendar(deadline="in 400 s").deadline
+        before = probe(weight_decay=0.1)
+        saved = ps.Scheduler(before, ps.Plan(**written, clock="seconds", horizon=horizon), deadline=deadline and end)
+        for _ in range(10):
+            clock.pass_(2.0)
+            before.step()
+        clock.pass_(100.0)
+        after = probe(weight_decay=0.1)
+        plan = ps.Plan(lr="cosine()", weight_decay="linear(1, 0)", clock="seconds")
+        scheduler = ps.Scheduler(after, plan, deadline=end, on_change=kept)
+        after.load_state_dict(copy.deepcopy(before.state_dict()))
+        scheduler.load_state_dict(copy.deepcopy(saved.state_dict()))
+        while not scheduler.should_stop:
+            clock.pass_(2.0)
+            after.step()
+        left = end.timestamp() - clock.wall
+
+    lines = {one.name: str(one.schedule) for one in ps.Plan.of_text(scheduler.history[-1][2]).bindings}
+    assert lines == {"lr": "cosine()", "weight_decay": line}
+    assert left == pytest.approx(2.0)

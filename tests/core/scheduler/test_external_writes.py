@@ -160,6 +160,31 @@ def test_an_external_write_is_used_although_other_groups_change(change):
         assert [one[index]["lr"] for one in optimizer.used[2:]] == planned(PLAN, ONE | {"lr": base})[2:4]
 
 
+@pytest.mark.parametrize(
+    ("change", "drive"),
+    [*itertools.product(["add", "remove", "reorder"], ["optimizer", "manual"]), ("overwrite the count", "manual")],
+)
+def test_an_external_write_is_warned_of_although_groups_change(change, drive):
+    optimizer = probe({"lr": 0.1}, {"lr": 0.2}, {"lr": 0.3})
+    scheduler = ps.Scheduler(optimizer, PLAN, drive=drive)
+    step = scheduler.step if drive == "manual" else optimizer.step
+    step()
+    groups = optimizer.param_groups
+    groups[0]["lr"] = 0.77
+
+    if change == "add":
+        optimizer.add_param_group(group(lr=0.5))
+    elif change == "remove":
+        del groups[2]
+    elif change == "reorder":
+        groups[1:] = groups[:0:-1]
+    else:
+        groups[0]["paramsched_t"] = 99
+
+    with pytest.warns(UserWarning, match=r"lr of group 0 was 0\.77 at update 1 instead of the planned"):
+        step()
+
+
 def test_an_unscheduled_element_of_a_tuple_may_be_written_externally():
     optimizer = without_momentum()
     ps.Scheduler(optimizer, PLAN)

@@ -88,3 +88,63 @@ def test_the_repr_of_a_scheduler_has_lines_of_at_most_100_columns():
 
     assert text.startswith("<Scheduler at update 0 of <Plan horizon: 500; lr: constant(over=1) >> ")
     assert 80 < max(map(len, text.split("\n"))) <= 100
+
+
+def test_a_hook_of_another_library_on_the_loading_is_kept_and_is_no_scheduler():
+    class Other:
+        def __init__(self):
+            self.calls = 0
+
+        def note(self, optimizer):
+            self.calls += 1
+
+    one, other = optimizer(), Other()
+    one.register_load_state_dict_post_hook(other.note)
+    scheduler = ps.Scheduler(one, ps.Plan(lr="cosine()", horizon=10))
+    one.step()
+
+    one.load_state_dict(one.state_dict())
+
+    assert (scheduler.t, other.calls) == (1, 1)
+
+
+def test_a_variable_of_the_caller_is_not_the_number_of_processes_of_accelerate():
+    scheduler = ps.Scheduler(optimizer(), ps.Plan(lr="cosine()", horizon=10), drive="manual")
+    num_processes = 4
+
+    scheduler.step()
+
+    assert (scheduler.t, num_processes) == (1, 4)
+
+
+@pytest.mark.parametrize(("horizon", "is_refused"), [(1_000, False), (90_000, True)])
+def test_a_value_is_outside_of_its_range_only_before_the_end_of_the_plan(horizon, is_refused):
+    one = optimizer(momentum=0.9)
+    plan = ps.Plan(momentum="linear(1, 2, over='100000 tokens')", clock="tokens", horizon=f"{horizon} tokens")
+
+    if is_refused:
+        with pytest.raises(ps.errors.PlanError, match="at 11113 tokens"):
+            ps.Scheduler(one, plan)
+    else:
+        assert ps.Scheduler(one, plan).amount == 0
+
+
+def test_an_optimizer_that_has_caught_up_with_a_changed_plan_carries_the_number_of_that_plan():
+    def optimizers():
+        return {"one": optimizer(), "two": optimizer()}
+
+    saved = optimizers()
+    scheduler = ps.Scheduler(saved, ps.Plan(lr="cosine()", horizon=20))
+    for name in ("one", "two", "one"):
+        saved[name].step()
+    resumed = optimizers()
+    again = ps.Scheduler(resumed, ps.Plan(lr="linear(1, 0)", horizon=20))
+    for name, one in resumed.items():
+        one.load_state_dict(saved[name].state_dict())
+    again.load_state_dict(scheduler.state_dict())
+    behind, number = (resumed[name].param_groups[0]["paramsched_plan"] for name in ("two", "one"))
+
+    resumed["two"].step()
+
+    assert behind != number == resumed["two"].param_groups[0]["paramsched_plan"]
+    assert resumed["two"].param_groups[0]["lr"] == resumed["one"].param_groups[0]["lr"]

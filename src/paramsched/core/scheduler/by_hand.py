@@ -66,11 +66,11 @@ class ByHand:
 
 def _rebind_and_advance(planned: Groups, groups: list[Group], error: Exception | None) -> None:
     """Bind the groups at this update, then advance: the slow path of `ByHand`."""
+    overwritten = list(planned.block.overwritten)  # before a new block or other values take its place
     bound_anew = sync(planned, groups)
     planned.clock.t += 1
     if error is not None and not bound_anew:
         refuse_spoiled(planned, groups, error)
-    overwritten = list(planned.block.overwritten)
     planned.rewrite()
     planned.clock.acknowledged_at = planned.clock.t
     planned.block.overwritten.extend(overwritten)

@@ -47,7 +47,7 @@ def report_unlikely_values(
 
 def _unlikely_lines(in_force: ResolvedPlan, slots: Sequence[Slot]) -> Iterator[tuple[Binding, Trap]]:
     """Yield each line whose multiples of base were probably meant in another sense, with its trap."""
-    bases: dict[tuple[str, Schedule], float] = {}  # of the first group of each line that is not frozen
+    bases: dict[tuple[str, Schedule | None], float] = {}  # of the first group of each line that is not frozen
     for slot in reversed(slots):
         if slot.base or (slot.name, slot.schedule) not in bases:
             bases[slot.name, slot.schedule] = slot.base
@@ -55,8 +55,7 @@ def _unlikely_lines(in_force: ResolvedPlan, slots: Sequence[Slot]) -> Iterator[t
     schedules = {binding_key(line): line.schedule for line in in_force.counted.bindings}
     for line in () if in_force.plan.is_peers else in_force.plan.bindings:
         resolved = schedules.get(binding_key(line))
-        base = None if resolved is None else bases.get((line.name, resolved))
-        if (trap := unlikely_level(line, base, resolved)) is not None:
+        if (trap := unlikely_level(line, bases.get((line.name, resolved)), resolved)) is not None:
             yield line, trap
 
 
