@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import partial
 from importlib.metadata import EntryPoint
 from typing import Annotated, Literal, Optional
 
@@ -363,12 +364,12 @@ def test_a_plugin_is_used_by_its_name(installed, monkeypatch):
 def test_a_broken_plugin_is_reported_only_if_it_is_used(installed, monkeypatch):
     monkeypatch.setitem(sys.modules, "their_shapes", sys.modules[__name__])
     installed("no_such_module:x", "their_shapes:no_such_name", "their_shapes:GROUP")
-    monkeypatch.setattr(sys.modules[__name__], "GROUP", 3, raising=False)
+    monkeypatch.setattr(sys.modules[__name__], "GROUP", [3, partial(ziggurat, 0.5)], raising=False)
 
     assert read("cosine()") == cosine()
     with pytest.raises(ConfigError) as refusal:
         read("ziggurat(0.5)")
-    assert len(refusal.value.problems) == 3
+    assert len(refusal.value.problems) == 4
     assert any("no_such_module" in line for line in refusal.value.problems)
 
 

@@ -51,7 +51,7 @@ def test_the_schema_is_the_same_in_every_process():
 
 
 def test_the_schema_describes_every_registered_shape():
-    forms = SCHEMA["$defs"]["schedule"]["anyOf"][-1]["properties"]
+    forms = config.schema()["$defs"]["schedule"]["anyOf"][-1]["properties"]
 
     assert set(forms) == {*SHAPES, "absolute", "power", "product", "quotient", "sequence", "sum"}
     assert forms["warmup"]["description"].startswith("Rise from `start` to `to` along a curve")

@@ -206,6 +206,9 @@ READ = [
     ('yaml', 'lr: [step("a", 2)]',
      '1:6 inside {} and [] a comma ends a text, and this call has one | '
      'Write \'step("a", 2)\''),
+    ('yaml', 'lr: 1\nbetas: [cosine(to=0.1, over=5), 0.9]',
+     '2:9 each element of this field is a field of its own | '
+     'Split it: "betas[0]": cosine(to=0.1, over=5) and "betas[1]": absolute(0.9)'),
     ('yaml', 'betas: [cosine(to=0.1, over=5), 0.9]',
      '1:9 each element of this field is a field of its own | '
      'Split it: "betas[0]": cosine(to=0.1, over=5) and "betas[1]": absolute(0.9)'),

@@ -148,3 +148,14 @@ def test_an_optimizer_that_has_caught_up_with_a_changed_plan_carries_the_number_
 
     assert behind != number == resumed["two"].param_groups[0]["paramsched_plan"]
     assert resumed["two"].param_groups[0]["lr"] == resumed["one"].param_groups[0]["lr"]
+
+
+@pytest.mark.parametrize(("clock", "expected"), [("updates", ["t"]), ("tokens", ["t", "amount"])])
+def test_the_numbers_that_change_at_each_update_are_dynamic_for_the_compiler(clock, expected):
+    config = pytest.importorskip("torch.compiler.config", reason="torch is older than 2.8")
+
+    with config.patch(dynamic_sources=""):
+        ps.Scheduler(optimizer(), ps.Plan(lr="cosine()", clock=clock, horizon=f"10 {clock}"))
+        sources = config.dynamic_sources
+
+    assert [one for one in ("t", "amount") if f"'paramsched_{one}'" in sources] == expected

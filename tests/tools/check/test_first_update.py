@@ -18,6 +18,8 @@ BEGIN_AT_ZERO = [  # the plan, the line
     ('lr: warmup(3) * cosine() * plateau("loss")', None),
     ("lr: linear(0, 0.5, 10) >> cosine(0.5)", None),
     ("lr: linear(absolute(0), 1, 10, index='t/n') >> cosine()", None),
+    ("lr: (warmup(3) >> constant()) * constant(0.5)", None),
+    ("groups: {head: {lr: warmup(10)}}", 'warmup(10, index="(t+1)/n")'),
     ("lr: warmup(5)\ngroups: {head: {lr: warmup(10)}}", 'warmup(5, index="(t+1)/n")'),
 ]
 
@@ -32,6 +34,7 @@ BEGIN_ABOVE = [
     "weight_decay: warmup(10)",
     "targets: {lr: {initial: 1.0, schedule: warmup(10)}}",
     "lr: 0",
+    "lr: absolute(cosine(0.1, 0.01))",
     "lr: cosine(0.5, 0) * linear(1, 0)",
 ]
 

@@ -1,5 +1,6 @@
 """Values that an optimizer cannot use are errors, with the first update at which they occur."""
 
+import numpy as np
 import pytest
 
 import paramsched as ps
@@ -67,3 +68,13 @@ def test_the_base_of_each_group_counts():
 
     assert outside(0.5) == outside(0.5, 0.6) == []
     assert [["at update 56" in one for one in outside(*betas)] for betas in [(0.5, 0.9), (0.9, 0.5)]] == [[True]] * 2
+
+
+@pytest.mark.parametrize("place", [20, 199_980])
+def test_the_first_and_the_last_updates_of_a_long_run_are_looked_at_one_by_one(place):
+    total = 200_000
+    line = ps.from_function(lambda t: np.where(np.asarray(t) == place, -1.0, 1.0 - np.asarray(t) / total))
+
+    (found,) = check(ps.Plan(lr=line, horizon=total))
+
+    assert f"-1 × base at update {place}" in found.message

@@ -100,6 +100,7 @@ def test_a_semantic_error_points_at_its_piece_of_the_file(format, text, piece):
         ("a  b", "a  b", 3, 3),
         ("'a\n   b'", "a b", 2, 6),
         ("a b", "a b", 1, 1),
+        ('"a\n  \\"b\\""', 'a "b"', 3, 7),
         ("'abc'", "xyz", 2, 0),
         ("'ab'", "abc", 3, 0),
     ],

@@ -200,7 +200,6 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
                 found = f"{binding.groups}: {refusal.found}"
                 place = selector_path(binding)
                 yield Diagnostic(place, found, refusal.instead, code=codes.NO_SUCH_GROUP, at_key=True)
-                continue
         mine = [one for index, one in enumerate(groups) if is_selected(binding.groups, one, index)]
         field = Field.of(binding.name)
         key = field.key
