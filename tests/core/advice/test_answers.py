@@ -35,9 +35,24 @@ def documented(text: str) -> Any:
     return function
 
 
+class WithItem:
+    """No array, although it has the method of one."""
+
+    def item(self) -> float:
+        return 0.5
+
+
 SITE = number_checks.CallSite("f", "x")
 NAMES = {name: value for module in MODULES for name, value in vars(module).items()}
-NAMES |= {"np": np, "refusal": refusal, "documented": documented, "SITE": SITE, "cosine": cosine, "step": step}
+NAMES |= {
+    "np": np,
+    "refusal": refusal,
+    "documented": documented,
+    "SITE": SITE,
+    "cosine": cosine,
+    "step": step,
+    "WithItem": WithItem,
+}
 answer_to = answers_with(NAMES | {"Schedule": Schedule, "Literal": Literal})
 
 

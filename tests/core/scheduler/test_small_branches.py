@@ -159,3 +159,16 @@ def test_the_numbers_that_change_at_each_update_are_dynamic_for_the_compiler(clo
         sources = config.dynamic_sources
 
     assert [one for one in ("t", "amount") if f"'paramsched_{one}'" in sources] == expected
+
+
+def test_detaching_twice_leaves_the_scheduler_that_has_taken_over():
+    one = optimizer()
+    first = ps.Scheduler(one, ps.Plan(lr="cosine()", horizon=10))
+    first.detach()
+    second = ps.Scheduler(one, ps.Plan(lr="linear()", horizon=10), t=0)
+
+    first.detach()
+    one.step()
+
+    assert second.t == 1
+    assert one.param_groups[0]["paramsched_t"] == 1

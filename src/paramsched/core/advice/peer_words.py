@@ -110,6 +110,8 @@ def with_library(name: str, keywords: Iterable[str]) -> str:
 
     >>> with_library("WarmupCosineLR", ["warmup_num_steps"]), with_library("WarmupCosineLR", ["max_iters"])
     ('deepspeed.WarmupCosineLR', 'WarmupCosineLR')
+    >>> with_library("ReduceLROnPlateau", ["monitor"]), with_library("ReduceLROnPlateau", ["optimizer", "monitor"])
+    ('keras.ReduceLROnPlateau', 'ReduceLROnPlateau')
     """
     keywords = set(keywords)
     is_callback = "optimizer" not in keywords and not keywords.isdisjoint(("monitor", "min_delta"))
@@ -192,6 +194,10 @@ def own_name(name: str, known: Iterable[str], function: str = "") -> str | None:
 
     >>> own_name("T_max", ["start", "to", "over"]), own_name("--lr-warmup-iters", ["warmup", "to"])
     ('over', 'warmup')
+    >>> own_name("warmup_lr", ["start", "to"], "warmup"), own_name("warmup_lr", ["start", "to"], "cosine")
+    ('start', None)
+    >>> own_name("start_factor", ["start", "to"], "linear")
+    'start'
     """
     known, name = set(known), _as_identifier(name)
     own = _INDEX["arguments of one function"].get(function, {})

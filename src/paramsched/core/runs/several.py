@@ -65,7 +65,6 @@ def run_of_several(given: Beginning) -> Run:
         mine.block = mine.new_block(mine.slots(groups[name]), groups[name], own.times, states)
     parameters = [one for mine in groups.values() for group in mine for one in group["params"]]
     driver = SharedDriver(parameters, Steps(lead), {name: Steps(planned) for name, planned in members.items()})
-    lead.block = lead.new_block((), driver.param_groups, clock.times, states)
     return Run(lead, members, given.drive, driver)
 
 
