@@ -22,6 +22,7 @@ from paramsched.cli import main
 from paramsched.core.plan.trace import trace
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.tools.audit import Recognition
+from paramsched.tools.audit.recognition.stages import _stair_length as stair_length
 from support.spread import every as every_nth
 from support.spread import spread
 
@@ -602,3 +603,11 @@ def test_the_example_follows_its_plan() -> None:
 
     assert str(found["lr"].plan) == "horizon: 2000\nlr: warmup(100, 0.01) >> cosine(to=0.1, over=1900)"
     assert codes(found) == [("restarted", 800, 1995)]
+
+
+def test_stairs_have_the_length_of_the_rows_that_are_dense() -> None:
+    """In a log that has every row only at its end, longer stairs explain the steps until there."""
+    steps = np.arange(1, 61) * 200
+    thinned = np.arange(60) < 48
+
+    assert stair_length(np.where(thinned, steps - 90, steps - 1), np.where(thinned, steps + 90, steps), 90.0) == 200

@@ -280,7 +280,7 @@ class Search:
 
     def _steps(self, pieces: Sequence[Piece]) -> Iterator[Piece]:
         """Yield the steps with one ratio that the last stages may be."""
-        group = pieces[-2:] if len(pieces) > 1 and pieces[-2].drops else pieces[-3:]
+        group = pieces[-2:] if pieces[-2:][0].drops else pieces[-3:]
         drops = (*group[0].drops, *((one.last, two.first) for one, two in pairwise(group)))
         high, low = group[0].high, group[-1].high
         long = all((one.is_a(CONSTANT) or one.drops) and one.last > one.first for one in group[:-1])
@@ -340,7 +340,7 @@ def _restarts(one: Fit, two: Fit, last: float, error: float) -> list[tuple[float
     named: dict[str, Any] = {"mult": mult if mult > 1.001 else 1.0, "gamma": roundest(high2 / high, 4 * error)}
     named |= {"to": roundest(low / high, error), "to_gamma": roundest(low2 / low, 4 * error / low) if low else 1.0}
     count = max(round((last - begin) / first), 1)
-    lengths = [first] if mult > 1.001 else [first, n1, (last - begin) / count, (last + 1 - begin) / count]
+    lengths = [first, n1, (last - begin) / count, (last + 1 - begin) / count]
     return [(begin, high, cosine_restarts(length_text(length), **named)) for length in dict.fromkeys(lengths)]
 
 
