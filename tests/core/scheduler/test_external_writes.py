@@ -160,28 +160,49 @@ def test_an_external_write_is_used_although_other_groups_change(change):
         assert [one[index]["lr"] for one in optimizer.used[2:]] == planned(PLAN, ONE | {"lr": base})[2:4]
 
 
-@pytest.mark.parametrize(
-    ("change", "drive"),
-    [*itertools.product(["add", "remove", "reorder"], ["optimizer", "manual"]), ("overwrite the count", "manual")],
+CHANGES = {
+    "nothing": lambda one: None,
+    "add": lambda one: one.add_param_group(group(lr=0.5)),
+    "remove": lambda one: one.param_groups.pop(2),
+    "reorder": lambda one: one.param_groups.__setitem__(slice(1, None), one.param_groups[:0:-1]),
+    "begin with another": lambda one: one.param_groups.reverse(),
+    "overwrite the count": lambda one: one.param_groups[0].update(paramsched_t=99),
+}
+
+
+@table(
+    ("change", "kind", "drive", "clock", "several"),
+    [
+        case
+        for case in itertools.product(
+            CHANGES, ["float", "tensor"], ["optimizer", "manual"], ["updates", "tokens"], [False, True]
+        )
+        # Before a step of an optimizer, another count means a checkpoint, whose values are replaced.
+        if case[0] != "overwrite the count" or case[1:4] == ("float", "manual", "updates")
+    ],
 )
-def test_an_external_write_is_warned_of_although_groups_change(change, drive):
-    optimizer = probe({"lr": 0.1}, {"lr": 0.2}, {"lr": 0.3})
-    scheduler = ps.Scheduler(optimizer, PLAN, drive=drive)
-    step = scheduler.step if drive == "manual" else optimizer.step
+def test_an_external_write_is_warned_of_although_groups_change(change, kind, drive, clock, several):
+    optimizers = [
+        torch.optim.SGD([group() for _ in range(3)], lr=0.1 if kind == "float" else torch.tensor(0.1)) for _ in "ab"
+    ]
+    one = optimizers[0]
+    plan = ps.Plan(lr="linear()", clock=clock, horizon=f"3000 {clock}")
+    scheduler = ps.Scheduler(dict(zip("ab", optimizers, strict=True)) if several else one, plan, drive=drive)
+
+    def step():
+        if clock == "tokens":
+            scheduler.consumed(tokens=1)
+        for each in [scheduler] if drive == "manual" else optimizers[: 1 + several]:
+            each.step()
+
     step()
-    groups = optimizer.param_groups
-    groups[0]["lr"] = 0.77
-
-    if change == "add":
-        optimizer.add_param_group(group(lr=0.5))
-    elif change == "remove":
-        del groups[2]
-    elif change == "reorder":
-        groups[1:] = groups[:0:-1]
+    if kind == "float":
+        one.param_groups[0]["lr"] = 0.77
     else:
-        groups[0]["paramsched_t"] = 99
+        one.param_groups[0]["lr"].fill_(0.77)
+    CHANGES[change](one)
 
-    with pytest.warns(UserWarning, match=r"lr of group 0 was 0\.77 at update 1 instead of the planned"):
+    with pytest.warns(UserWarning, match=r"lr of group '?[\w/]+'? was .*0\.77.* at update 1 instead of the planned"):
         step()
 
 

@@ -430,6 +430,10 @@ class ValueBlock:
         if self.tensors:
             self._fills = self.fill_count()
 
+    def forget_fills(self) -> None:
+        """Make `tensors_changed` true until the next write, so that each tensor is compared with its planned value."""
+        self._fills = -1
+
     def tensors_changed(self) -> bool:
         """Return whether other code has filled or replaced a scheduled tensor since the last write."""
         return self.fill_count() != self._fills or self.views_replaced()

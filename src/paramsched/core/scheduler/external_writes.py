@@ -9,18 +9,17 @@ from torch.optim.lr_scheduler import LRScheduler
 from paramsched.core.base.problem import Problem
 from paramsched.core.scheduler.group_keys import Group
 from paramsched.core.scheduler.groups import Groups
-from paramsched.core.scheduler.rebinding import groups_changed, require_groups
+from paramsched.core.scheduler.rebinding import require_groups
 from paramsched.core.scheduler.values import planned_values
 
 
 def check_tensors(planned: Groups, groups: list[Group]) -> None:
     """Warn of tensors that other code filled or replaced, and write the original tensors into the groups again."""
-    if groups_changed(planned, groups):  # the groups changed during the step; `before_update` binds them
-        return
     held = {(slot.group, slot.field) for column in planned.block.tensors for slot in column.slots}
+    present = {*map(id, groups)}
     for slot, value in planned_values(planned, last=True):
-        if (slot.group, slot.field) in held:
-            group = groups[slot.group]
+        group = planned.bound[slot.group]  # `groups` may have changed during the step; `before_update` binds them
+        if (slot.group, slot.field) in held and id(group) in present:
             planned.block.overwritten.append((slot.field, group, slot.field.read(group), value))
     warn_overwritten(planned, groups)
     planned.block.install_views()

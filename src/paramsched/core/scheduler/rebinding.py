@@ -48,12 +48,15 @@ def _rebind(planned: Groups, groups: list[Group]) -> None:
     new_values = ValueBlock(plan, mine, groups, clock.times, clock.states, targets=False)
     write_base_entries(bases_by_slot(slots), groups)
     new_values.write_initial()
+    were_filled = bool(planned.bound) and planned.block.tensors_changed()  # by other code
     block = planned.new_block(slots, groups, clock.times, clock.states)
     if planned.held:  # the groups may have other indices now
         planned.held = present_values(slots, groups)
         block.hold(planned.held)
     block.install_views()
     planned.take(block, groups)
+    if were_filled:
+        block.forget_fills()
 
 
 def note_code_bases(planned: Groups, groups: list[Group]) -> None:
