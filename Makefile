@@ -193,10 +193,11 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	$(LOCKED) --no-deps --group peers
 	@touch $@
 
-# A target of its own because only tests need it: `.ci/run` compiles on one core while mypy uses the other.
+# A target of its own because only tests need it: `.ci/run` compiles on one core while mypy uses the other. The tests
+# need all that `make run` needs.
 $(VENV)/compiled.stamp: $(VENV)/dev.stamp
 	$(COMPILE)
-	@touch $@
+	@touch $@ $(VENV)/run.stamp
 
 $(VENV)/portable.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	$(LOCKED) --editable . --group portable

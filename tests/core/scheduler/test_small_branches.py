@@ -75,11 +75,13 @@ def test_the_messages_of_a_dry_run_are_returned_and_reach_no_other_logger(caplog
     caplog.clear()
 
     other = ps.Plan(lr="linear(0.5, 0)", horizon=10)
+    caplog.set_level(logging.ERROR, "paramsched")
     found = dry_run({"optimizer": one.state_dict()["param_groups"]}, scheduler.state_dict(), other, ps.Calendar())
 
     assert any("differs" in text for _, text in found.messages)
     assert caplog.records == []
     assert logging.getLogger("paramsched").propagate
+    assert logging.getLogger("paramsched").level == logging.ERROR
 
 
 def test_the_repr_of_a_scheduler_has_lines_of_at_most_100_columns():
