@@ -133,6 +133,7 @@ def test_the_cell_of_a_scheduler_names_optimizers_and_at_most_eight_values():
 
     named = ["lr of a/0 0.1", *(f"lr of b/{place} 0.2" for place in range(7)), "…"]
     assert f"next {', '.join(named)}<" in cell
+    assert "group a/0: base 0.1" in cell
 
 
 @pytest.mark.parametrize(
