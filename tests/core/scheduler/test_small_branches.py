@@ -84,6 +84,16 @@ def test_the_messages_of_a_dry_run_are_returned_and_reach_no_other_logger(caplog
     assert logging.getLogger("paramsched").level == logging.ERROR
 
 
+def test_a_dry_run_says_that_no_further_metric_is_assumed():
+    one = optimizer()
+    plan = ps.Plan(lr='cosine() * plateau("val_loss")', horizon=10)
+    scheduler = ps.Scheduler(one, plan)
+
+    found = dry_run({"optimizer": one.state_dict()["param_groups"]}, scheduler.state_dict(), plan, ps.Calendar())
+
+    assert ("info", "the values assume that no further metric is reported: val_loss") in found.messages
+
+
 def test_the_repr_of_a_scheduler_has_lines_of_at_most_100_columns():
     stages = " >> ".join(f"constant({n}, over={n})" for n in range(1, 20))
     text = repr(ps.Scheduler(optimizer(), ps.Plan(lr=stages, horizon=500)))
@@ -174,3 +184,29 @@ def test_detaching_twice_leaves_the_scheduler_that_has_taken_over():
 
     assert second.t == 1
     assert one.param_groups[0]["paramsched_t"] == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "floors"),
+    [
+        ('constant() * plateau("loss", patience=0, min=0.5)', [0.05, 0.01, 2.0]),
+        ('absolute(constant(0.2) * plateau("loss", patience=0, min=0.05))', [0.05, 0.05, 0.05]),
+    ],
+)
+def test_a_floor_of_a_metric_rule_is_a_multiple_of_base_or_a_value_inside_absolute(line, floors):
+    one = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in (0.1, 0.02)])
+    target = ps.Target("temperature", 4.0)
+    scheduler = ps.Scheduler(one, ps.Plan(ps.Binding("lr", line), ps.Binding(target, line), horizon=50))
+
+    for _ in range(6):
+        scheduler.observe(loss=1.0)
+        one.step()
+
+    assert [each["lr"] for each in one.param_groups] == pytest.approx(floors[:2], rel=1e-12)
+    assert scheduler.value("temperature") == pytest.approx(floors[2], rel=1e-12)
+
+
+def test_a_value_may_reach_its_bound_at_the_end_of_the_plan():
+    plan = ps.Plan(momentum="linear(1, 2)", clock="tokens", horizon="1000 tokens")
+
+    assert ps.Scheduler(optimizer(momentum=0.5), plan).amount == 0
