@@ -582,3 +582,10 @@ def test_a_repeated_key_is_a_warning_or_an_error_of_hjson(text, data, warned, re
     with pytest.raises(ConfigError) as refusal:
         plan_files.read_peer_data(text, "json", "c", is_hjson=True)
     assert [one.path for one in refusal.value.diagnostics] == repeated
+
+
+def test_letters_are_written_as_they_are():
+    plan = Plan(Binding("lr", "cosine()", groups="tête"), horizon=9)
+
+    assert "tête" in config.dump(plan, format="yaml")
+    assert config.loads(config.dump(plan, format="yaml")) == plan

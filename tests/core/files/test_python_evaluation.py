@@ -69,7 +69,7 @@ m = n.copy(); m.append(4); r = 1 ;; for r in n: n[0] += r
 for r, k in enumerate(n): n[r] = k * 2\nelse: d['e'] = r ;; if n: r = 1\nelse: r = 2
 if not n: r = 1\nelif d: r = 3\nelse: r = 2 ;; r: int = 5 ;; r = 1; global q ;; assert n; r = 1 ;; pass; r = n, d
 r = [n.append(x) for x in (7, 8)] ;; r = [x for x in n]; n.clear() ;; k = 'a'; r = {k: n}; n.append(1)
-for k in list(d): r = d.pop(k)
+for k in list(d): r = d.pop(k) ;; r = 5; d = [r for r in n] ;; r = 5; d = {r: r for r in n}
 """
 
 
