@@ -231,6 +231,17 @@ def test_after_a_load_only_optimizers_that_have_loaded_are_behind():
     assert held == [planned["a"][9], planned["b"][10], planned["c"][10]]
 
 
+def test_a_load_of_the_update_of_the_run_moves_the_optimizers_that_are_behind():
+    saved, optimizers = saved_at(a=10, b=10, c=10), probes("abc")
+    scheduler = ps.Scheduler(optimizers, PLAN)
+    steps_until(optimizers, scheduler, 3 * 9 + 1)
+    optimizers["b"].load_state_dict(saved["b"])
+
+    assert scheduler._run.numbers == {"a": 10, "b": 10, "c": 10}
+    planned = lines(PLAN, probes("abc"))
+    assert [one.param_groups[0]["lr"] for one in optimizers.values()] == [planned[name][10] for name in "abc"]
+
+
 @pytest.mark.parametrize(("driven", "numbers"), [(False, {"a": 4, "b": 3}), (True, {"a": 3, "b": 3})])
 def test_counts_that_the_optimizers_carried_are_those_of_loads_unless_a_scheduler_drove_them(driven, numbers):
     saved, optimizers = saved_at(a=4, b=4), probes("ab")
