@@ -255,6 +255,7 @@ def test_a_restart_is_noted_at_its_update(form: str, tmp_path: Path) -> None:
 
     assert codes(found) == [("restarted", 800, 1990 if form == "thinned" else 1999)]
     assert found["lr"].explained == found["lr"].values
+    assert (np.diff(found["lr"].drawn[0]) > 0).all()
     assert str(found["lr"].plan.bindings[0].schedule).startswith("warmup(150, 0.01) >> cosine(to=0.1")
 
 
