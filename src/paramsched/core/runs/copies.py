@@ -7,6 +7,7 @@ from typing import Any
 from paramsched.core.plan.optimizers import ALONE
 from paramsched.core.runs.parts import assembly_of, attach
 from paramsched.core.runs.plan_source import PlanSource
+from paramsched.core.scheduler.group_keys import AMOUNT, COUNT
 from paramsched.core.scheduler.resume import Resume
 from paramsched.core.scheduler.run import Beginning, Run
 from paramsched.core.scheduler.run_state import ResolvedPlan
@@ -47,6 +48,11 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     resume = Resume(state["on_change"], processes=source.processes)
     request = Request(source.plan, state["drive"], resume, state["late_groups"], state["begin"], names)
     if state["alive"]:
+        for name, position in state["positions"].items():
+            # An update writes its count into the first group only, which may have become another one since.
+            groups = optimizers[name].param_groups
+            for group in [one for one in groups if COUNT in one] or groups:
+                group.update({COUNT: position.t, AMOUNT: position.amount})
         run = attach(optimizers, request, source, state["calendar"])
     else:
         run = _detached(optimizers, request, state)
