@@ -134,7 +134,7 @@ class Writer:
         t, natural = self.rows.t, piece.natural[1]
         ends: list[float] = [] if natural is None else [round(natural), round(natural) + 1]
         if after is None and self.end is not None:
-            return [self.end] if self.end >= piece.last else []
+            return [self.end]
         if after is None:
             low, high = piece.last, np.inf
             whole, gap = roundest_integer(low, 2 * t[-1] - t[-2]), t[-1] - t[-2]
