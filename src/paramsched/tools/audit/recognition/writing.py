@@ -325,6 +325,8 @@ class Writer:
             body = body if top == 1 else make.constant(top) * body
             body = body if low == 0 else make.constant(low) + body
             yield body if last else make.take(body, room)
+        if fit.family is RISE and fit.p[1] < 0:
+            return
         for (early, before), index in self.indices.items():
             x0, x1 = begin - early, end - before
             if all(own is None or abs(own - x) < _NEAR for own, x in ((first, x0), (final, x1))) and x1 > x0:
