@@ -1,4 +1,4 @@
-"""The names that doctests can use: those of `from paramsched import *`. A file whose imports are absent is skipped."""
+"""The names of doctests: those of `from paramsched import *`. Tests without their library or door are skipped."""
 
 import contextlib
 import doctest
@@ -49,7 +49,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Skip a test in a package that imports an absent library or door."""
+    """Skip a test in a package that imports an absent door."""
     return (yield from _skipped_without_door(item))
 
 
@@ -63,7 +63,7 @@ def _skipped_without_door(item: pytest.Item) -> Generator[None, Any, Any]:
     try:
         return (yield)
     except Exception as error:
-        absent = None if "core" in item.path.parts else _absent(error)
+        absent = None if "core" in item.path.relative_to(item.config.rootpath).parts else _absent(error)
         if absent is not None and (absent.name or "").startswith("paramsched."):
             pytest.skip(str(absent))
         raise

@@ -17,7 +17,7 @@ import paramsched as ps
 from paramsched.errors import ParamschedError
 from support import answers
 
-# The words of all of them are in the answers.
+# The answers name shapes and arguments of torch's reader, of `show` and of `tools`.
 pytestmark = [pytest.mark.peer("torch"), pytest.mark.door("show"), pytest.mark.door("tools")]
 
 FILE = Path(__file__).with_name("python_calls.yaml")

@@ -22,6 +22,8 @@ from paramsched.cli import main
 from paramsched.core.plan.trace import trace
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.tools.audit import Recognition
+from paramsched.tools.audit.recognition.families import Rows
+from paramsched.tools.audit.recognition.stages import Search
 from paramsched.tools.audit.recognition.stages import _stair_length as stair_length
 from support.spread import every as every_nth
 from support.spread import spread
@@ -612,3 +614,12 @@ def test_stairs_have_the_length_of_the_rows_that_are_dense() -> None:
     thinned = np.arange(60) < 48
 
     assert stair_length(np.where(thinned, steps - 90, steps - 1), np.where(thinned, steps + 90, steps), 90.0) == 200
+
+
+def test_the_last_rows_of_a_long_log_are_all_searched() -> None:
+    t = np.arange(30_000.0)
+
+    searched = Search(Rows(t, np.cos(t), np.full(t.size, 1e-9))).rows.t
+
+    assert searched.size < t.size / 4
+    assert searched[-64:].tolist() == t[-64:].tolist()

@@ -14,7 +14,7 @@ from paramsched.cli import main
 from paramsched.core import files as config
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.files.known_dialects import dialect_named, dialects_that_recognize
-from paramsched.core.files.plan_files import PlanText, ReadingOptions
+from paramsched.core.files.plan_files import PlanText, ReadingOptions, open_plan
 from paramsched.core.plan import Plan
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument
@@ -99,6 +99,8 @@ def test_limits_and_numbers_are_the_same_as_in_native_files(dialect):
         with pytest.raises(ConfigError) as refusal:
             config.loads(text, "drawn")
         assert str(refusal.value).startswith(expected)
+    with pytest.raises(ConfigError, match=r"\$\.rate: the number must be finite, got nan"):
+        open_plan({"rate": float("nan")}, format="drawn").loaded()
 
 
 def test_errors_of_a_dialect_start_with_the_source(dialect, tmp_path):

@@ -698,10 +698,9 @@ def _whole_length(value: Any) -> int | str | None:
         value = f"{amount} {unit}"
     try:
         length = Duration.of(value)
-    except InvalidArgument as refusal:
-        value = refusal.sample
-    else:
-        value = value if length.terms else None
+    except InvalidArgument as refusal:  # its corrected length may be 0 too
+        return None if refusal.sample is None else _whole_length(refusal.sample)
+    value = value if length.terms else None
     text = str(value)
     if not isinstance(value, (int, str)) or text.endswith("%") or value == 0 or isinstance(value, bool):
         return None

@@ -340,7 +340,8 @@ def _restarts(one: Fit, two: Fit, last: float, error: float) -> list[tuple[float
     named: dict[str, Any] = {"mult": mult if mult > 1.001 else 1.0, "gamma": roundest(high2 / high, 4 * error)}
     named |= {"to": roundest(low / high, error), "to_gamma": roundest(low2 / low, 4 * error / low) if low else 1.0}
     count = max(round((last - begin) / first), 1)
-    lengths = [first, n1, (last - begin) / count, (last + 1 - begin) / count]
+    # Equal cycles have three more readings; the last one that explains the rows is used.
+    lengths = [first] if mult > 1.001 else [first, n1, (last - begin) / count, (last + 1 - begin) / count]
     return [(begin, high, cosine_restarts(length_text(length), **named)) for length in dict.fromkeys(lengths)]
 
 

@@ -33,6 +33,7 @@ _INDICES: dict[tuple[int, int], Index] = {(0, 0): "t/n", (1, 1): "(t+1)/n", (0, 
 INDICES = tuple(_INDICES.values())
 _NEAR = 1e-6  # updates
 _CHECKED = 256  # rows of a stage with which a text of it is checked
+_SETTLED = 12  # digits of a fit that do not depend on the CPU
 _KEPT = 5  # the ends of a stage with which the next ones are written
 
 
@@ -195,17 +196,17 @@ class Writer:
         if fits(0.0):
             return 0.0
         used = value * self.unit
-        # The last bits of a fit depend on the CPU, and they decide how a half such as 0.582145 is rounded.
-        settled = float(f"{used:.14g}")
+        # The last bits of a fit depend on the CPU, and would decide how a half such as 0.582145 is rounded.
+        settled = float(f"{used:.{_SETTLED}g}")
         for digits in range(1, 18):
-            exact = settled if digits < 14 else used
+            exact = settled if digits < _SETTLED else used
             fixed = float(f"{exact:.{max(digits - 3, 1)}g}")
             if digits > 3 and fits(fixed / self.unit):
                 return make.absolute(fixed)
             share = float(f"{exact / self.base:.{digits}g}")
             if fits(share * self.base / self.unit):
                 return share
-        return float(f"{settled / self.base:.12g}")
+        return float(f"{used / self.base:.{_SETTLED}g}")
 
     def _value(self, level: Any) -> float:
         return (level.value if isinstance(level, Absolute) else float(level) * self.base) / self.unit
