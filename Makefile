@@ -195,8 +195,11 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 
 # A target of its own because only tests need it: `.ci/run` compiles on one core while mypy uses the other. The tests
 # need all that `make run` needs.
+# yapf, which MMEngine imports, writes its grammar to the user's cache at the first import and does not lock it: two
+# workers of pytest that import it at the same time fail.
 $(VENV)/compiled.stamp: $(VENV)/dev.stamp
 	$(COMPILE)
+	@$(BIN)/python -c "import yapf"
 	@touch $@ $(VENV)/run.stamp
 
 $(VENV)/portable.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp

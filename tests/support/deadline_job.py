@@ -186,6 +186,7 @@ def main() -> None:
         dist.barrier()
     seen["warnings"] = [one.getMessage() for one in messages]
     training = Training(probe(), deadline="in 1 h", untimed_updates=0)
+    dist.barrier()  # the updates below do not wait for the other ranks
     rank_messages.PATIENCE = timedelta(seconds=1)  # type: ignore[misc]
     try:
         for _ in range(10):

@@ -144,12 +144,12 @@ def test_ranks_without_a_deadline_end_at_the_horizon_although_the_last_updates_a
 
 
 @pytest.mark.parametrize(
-    ("facts", "horizon"),
-    [({}, None), ({"deadline": "in 40 s"}, 40), ({"untimed_updates": 2}, 20)],
+    ("facts", "there"),
+    [({}, None), ({"deadline": "in 40 s"}, "40 seconds after 1"), ({"untimed_updates": 2}, "20 seconds after 2")],
     ids=["same", "deadline", "untimed"],
 )
 def test_a_rank_that_trained_with_a_dry_run_of_rank_0_goes_on_only_if_the_run_has_the_same_time(
-    monkeypatch, facts, horizon
+    monkeypatch, facts, there
 ):
     ranks = Ranks(monkeypatch, 2, OPEN, deadline="in 20 s", untimed_updates=1)  # that of rank 0 is the dry run
     optimizer = ranks.all[1][0]
@@ -158,7 +158,7 @@ def test_a_rank_that_trained_with_a_dry_run_of_rank_0_goes_on_only_if_the_run_ha
     ranks.all[0] = ranks.built(0)
     ranks.turns.run_as(1)
 
-    if horizon is None:
+    if there is None:
         optimizer.step()
         ranks.turns.run_as(0)
         for _ in range(2):
@@ -166,8 +166,8 @@ def test_a_rank_that_trained_with_a_dry_run_of_rank_0_goes_on_only_if_the_run_ha
         ranks.train([0.5] * 20)
         assert len(set(ranks.amounts)) == 1
     else:
-        found = f"before update 2, the horizon there is {horizon} seconds instead of 20. Construct"
-        with pytest.raises(StateError, match=f"on rank 0 only, such as a dry run: {found}"):
+        found = f"on rank 0 has a horizon of {there} untimed updates, instead of 20 seconds after 1 untimed updates"
+        with pytest.raises(StateError, match=f"before update 2, the last Scheduler with this plan {found}: either"):
             optimizer.step()
 
 

@@ -118,11 +118,13 @@ class ConsumptionSource:
             return
         start = cast("UntilDeadline", again.horizon).start
         if (before.horizon, before.untimed) != (start.horizon, start.untimed):
+            there, here = (f"{one.horizon:.12g} seconds after {one.untimed} untimed updates" for one in (start, before))
             raise StateError(
-                f"you ran another Scheduler with the same plan on rank {start.first_rank} only, such as a dry run: "
-                f"before update {self._clock.t}, the horizon there is {start.horizon:.12g} seconds instead of "
-                f"{before.horizon:.12g}. Construct a Scheduler for a dry run on every rank, or before "
-                "init_process_group, and load the same Schedulers on all ranks, in the same order"
+                f"before update {self._clock.t}, the last Scheduler with this plan on rank {start.first_rank} has a "
+                f"horizon of {there}, instead of {here}: either you ran another one on that rank only, such as a dry "
+                "run, or this rank trained before that rank constructed its own. Construct a Scheduler for a dry run "
+                "on every rank, or before init_process_group; load the same Schedulers on all ranks, in the same "
+                "order; if updates do not wait for all ranks, use dist.barrier() between ps.Scheduler(…) and the first"
             )
         self.in_force = again
 
