@@ -17,7 +17,11 @@ import paramsched as ps
 from paramsched.core.runs import rank_agreement
 from support.updates import probe, used
 
-PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon="90000 tokens")
+def plan(tokens: int) -> ps.Plan:
+    return ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon=f"{tokens} tokens")
+
+
+PLAN = plan(90000)
 UPDATES = 150
 PATIENCE = 0.2  # seconds that a difference lasts before it stops a run; 20 in a real one
 PATIENCE_OF_DIFFERENT = 0.05
@@ -193,8 +197,10 @@ def dry_run_before(rank: int, own: int = 0) -> dict[str, Any]:
         dry_run(100)
     dist.barrier()
     optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    dist.barrier()  # the ranks do not wait for each other below, and a difference must not last while one constructs
     more = LONG if own else {"updates": UPDATES}
-    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64 + own * rank, **more)
+    return first_error(optimizer, scheduler, lambda t: 64 + own * rank, **more)
 
 
 def dry_run_before_local_amounts(rank: int) -> dict[str, Any]:
@@ -273,10 +279,12 @@ DIFFERENT = {
 
 
 def main() -> None:
+    global PLAN
     address, rank, file = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
     seen = {}
-    for job in JOBS:
+    for k, job in enumerate(JOBS):
+        PLAN = plan(90000 + k)  # Schedulers of one job are not compared with those of another
         rank_agreement._PATIENCE = timedelta(seconds=PATIENCE_OF_DIFFERENT if job in DIFFERENT else PATIENCE)  # type: ignore[misc]
         seen[job.__name__] = job(rank)
         dist.barrier()
