@@ -17,6 +17,7 @@ import paramsched as ps
 from paramsched.core.runs import rank_agreement
 from support.updates import probe, used
 
+
 def plan(tokens: int) -> ps.Plan:
     return ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon=f"{tokens} tokens")
 
