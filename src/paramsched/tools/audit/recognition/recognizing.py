@@ -22,7 +22,15 @@ from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, shown
 from paramsched.tools.audit.recognition.families import CONSTANT, DECAY, LINE, Rows
 from paramsched.tools.audit.recognition.skips import skipped_updates
-from paramsched.tools.audit.recognition.stages import MOST_STAGES, Piece, Search, roundest, roundest_integer, values_of
+from paramsched.tools.audit.recognition.stages import (
+    MOST_STAGES,
+    Piece,
+    Search,
+    first_level,
+    roundest,
+    roundest_integer,
+    values_of,
+)
 from paramsched.tools.audit.recognition.writing import INDICES, Writer, Written, digits_of, even_length
 from paramsched.tools.records.columns import Unit
 from paramsched.tools.records.log_file import read_log
@@ -640,6 +648,8 @@ def _written(
     top = int(np.where(known, np.abs(rows.v), 0.0).argmax())
     size = float(rows.tol[top])  # a value with few digits is round already, and one in float32 is not
     bases = [roundest(float(rows.v[top]) * unit, (1e-11 if size < 1e-8 else size if size < 1e-7 else 0.0) * unit)]
+    levels = [first_level(piece, rows) for piece in pieces if piece.drops]
+    bases += [roundest(level * unit, slack * unit) for level, slack in levels]
     if pieces[0].is_a(LINE) and pieces[0].first > 0:  # the rows before follow nothing, and may lack the peak
         early = pieces[0].at(np.array([0.0, 1.0])) * unit
         bases += [roundest(one, 2 * size * unit) for one in early.tolist() if one > abs(bases[0]) - 2 * size * unit]
@@ -658,6 +668,8 @@ def _written(
         return written
 
     for base in bases:
+        if base == 0:  # rounded, from a level that is not more than the digits of the log
+            continue
         written = attempt(base)
         if known_end is not None and known_end >= rows.t[-1] and not _ends_in_ramp(pieces):
             attempt(base, known_end)

@@ -12,7 +12,7 @@ from paramsched.core.curves.arrays import Floats
 from paramsched.core.schedules import Schedule, cosine_restarts, cyclic
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.tools.audit.recognition import families
-from paramsched.tools.audit.recognition.families import CONSTANT, COSINE, DECAY, FALL, LINE, RISE, Family, Fit, Rows
+from paramsched.tools.audit.recognition.families import CONSTANT, COSINE, FALL, LINE, RISE, Family, Fit, Rows
 from paramsched.tools.records.log_values import Times
 
 MOST_STAGES = 6
@@ -25,6 +25,9 @@ _SHORT = 24  # rows that may be explained by a curve with too many parameters
 _TALL = 20  # times the largest value: a wave of that height may be a power of 2, near its lowest point
 _FOREIGN = 0.01
 _FEW_STAGES, _FEW_ROWS = 4, 0.05
+_ONE_RATIO = 1.02  # between the largest and the smallest ratio that explain all levels of steps
+_ROUND_RATIO = 3  # digits of a ratio that is preferred to the first level of the log
+_MOST_RATIOS = 8  # with one number of digits that are tried on each side of the middle of an interval
 _MOST_STAIRS = 200_000  # updates, in a log without each update
 
 Drops: TypeAlias = tuple[tuple[float, float], ...]
@@ -135,7 +138,8 @@ class Search:
                 reached = begin + int(np.argmin(right))
                 if reached >= at:
                     at, pieces = reached, [one for one in pieces if one.first < merged.first]
-                    pieces.append(replace(merged, last=t[reached - 1].item()))
+                    end = t[reached - 1].item()
+                    pieces.append(replace(merged, last=end, drops=tuple(one for one in merged.drops if one[1] <= end)))
         return tuple(pieces)
 
     def _next(self, at: int) -> tuple[Piece, int]:
@@ -245,15 +249,14 @@ class Search:
             return None
         number = rows.t // every
         firsts = np.append(0, np.flatnonzero(np.diff(number)) + 1)
+        even = self._even_steps(rows, number, firsts)
+        if even is not None:
+            return even
         search = Search(replace(rows.take(firsts), t=number[firsts] * every))
         inner = search.stages() if (np.diff(number[changed + 1]) == 1).sum() > 1 else ()
         if not 0 < len(inner) <= MOST_STAGES or search.restart is not None:
             return None
         first, last = rows.t[0].item(), rows.t[-1].item()
-        if inner[0].is_a(DECAY) and len(inner) == 1 and changed.size == firsts.size - 1:
-            drops = tuple(zip(rows.t[changed].tolist(), rows.t[changed + 1].tolist(), strict=True))
-            ratio = self._ratio(float(rows.v[0]), float(rows.v[-1]), len(drops))
-            return self._stepped(first, last, float(rows.v[0]), ratio, drops)
         at_stair = lambda t: values_of(inner, t // every * every)  # noqa: E731
         return Piece(first, last, at_stair, every=every, inner=inner)
 
@@ -290,6 +293,30 @@ class Search:
             yield self._stepped(group[0].first, group[-1].last, high, self._ratio(high, low, len(drops)), drops)
         if group[0].drops:  # a low level may have too few digits to show the ratio
             yield self._stepped(group[0].first, group[-1].last, high, group[0].ratio, drops)
+        begins = [group[0].first, *(after for _, after in drops)]
+        steps = _steps_of(self.rows.take(np.searchsorted(self.rows.t, begins)))
+        if steps is not None:
+            yield self._stepped(group[0].first, group[-1].last, *steps, drops)
+            yield from self._continued(group[0].first, *steps, drops)
+
+    def _continued(self, first: float, high: float, ratio: float, drops: Drops) -> Iterator[Piece]:
+        """Yield steps that go on to the end of the log, because the digits of the log may not show the last ones."""
+        t = self.rows.t
+        length = (drops[-1][1] - drops[0][1]) / (len(drops) - 1)
+        if len(drops) > 2 and length == round(length):
+            after = np.searchsorted(t, np.arange(drops[-1][1] + length, t[-1], length))
+            later = zip(t[after - 1].tolist(), t[after].tolist(), strict=True)
+            yield self._stepped(first, t[-1].item(), high, ratio, (*drops, *later))
+
+    def _even_steps(self, rows: Rows, number: Floats, firsts: Times) -> Piece | None:
+        """Return stairs whose levels all have one ratio; None if there are others, or if very different ratios do."""
+        levels = rows.take(firsts)
+        differ = np.abs(np.diff(levels.v[:3])) > levels.tol[1:3]
+        steps = _steps_of(levels) if (np.diff(number[firsts]) == 1).all() and differ.all() else None
+        if steps is None:
+            return None
+        drops = tuple(zip(rows.t[firsts[1:] - 1].tolist(), rows.t[firsts[1:]].tolist(), strict=True))
+        return self._stepped(rows.t[0].item(), rows.t[-1].item(), *steps, drops)
 
     def _ratio(self, high: float, low: float, drops: int) -> float:
         exact = float((low / high) ** (1 / drops))
@@ -323,6 +350,54 @@ class Search:
         for begin, high, cycles in made:
             at = partial(_values_of_cycles, cycles, begin, high)
             yield Piece(begin, last, at, cycles=cycles, high=high)
+
+
+def _first_levels(levels: Rows, ratio: float) -> tuple[float, float]:
+    """Return the lowest and the highest first level with which a ratio explains all levels; none if low > high."""
+    shape = ratio ** np.arange(levels.t.size)
+    near = levels.strict
+    return float(((near.v - near.tol) / shape).max()), float(((near.v + near.tol) / shape).min())
+
+
+def first_level(piece: Piece, rows: Rows) -> tuple[float, float]:
+    """Return the first level of steps in the digits of a log, and by how much it may differ."""
+    begins = [piece.first, *(after for _, after in piece.drops)]
+    low, high = _first_levels(rows.take(np.searchsorted(rows.t, begins)), piece.ratio)
+    return ((low + high) / 2, (high - low) / 2) if low <= high and low * high > 0 else (piece.high, 0.0)
+
+
+def _steps_of(levels: Rows) -> tuple[float, float] | None:
+    """Return the first level and the roundest ratio of steps; None if none explains them, or very different ones do.
+
+    Each level after the first gives an interval for the ratio, also one that is 0 in the digits of the log. The first
+    level is that of the log, unless a rounder ratio explains all levels with another one.
+    """
+    if levels.v[0] < 0:
+        steps = _steps_of(replace(levels, v=-levels.v))
+        return None if steps is None else (-steps[0], steps[1])
+    high, share, tol = float(levels.v[0]), levels.v[1:] / levels.v[0], levels.strict.tol
+    if high == 0 or (share < 0).any():
+        return None
+    slack, places = (tol[1:] + share * tol[0]) / high, np.arange(1, levels.t.size)
+    low = float((np.maximum(share - slack, 0) ** (1 / places)).max())
+    most = float(((share + slack) ** (1 / places)).min())
+    if not 0 < low <= most <= _ONE_RATIO * low:
+        return None
+    found: tuple[float, float] | None = None
+    most_digits = 16  # one more than those of a ratio with which the first level of the log is rounded
+    for digits in range(1, 17):
+        unit = 10.0 ** (np.floor(np.log10(most)) + 1 - digits)
+        middle = round((low + most) / 2 / unit)
+        near = [(middle + sign * more) * unit for more in range(_MOST_RATIOS) for sign in (1, -1)]
+        for ratio in dict.fromkeys(float(f"{one:.{digits}g}") for one in near if low <= one <= most):
+            least, largest = _first_levels(levels, ratio)
+            if least <= high <= largest:
+                return high, ratio
+            if least <= largest and found is None and digits <= _ROUND_RATIO:
+                found, most_digits = ((least + largest) / 2, ratio), digits + 1
+        if digits == most_digits:
+            break
+    return found
 
 
 def _values_of_cycles(cycles: Schedule, begin: float, high: float, t: Floats) -> Floats:

@@ -27,7 +27,7 @@ from paramsched.tools.audit.recognition.families import (
     Fit,
     Rows,
 )
-from paramsched.tools.audit.recognition.stages import Piece, length_text, roundest, roundest_integer
+from paramsched.tools.audit.recognition.stages import Piece, first_level, length_text, roundest, roundest_integer
 
 _INDICES: dict[tuple[int, int], Index] = {(0, 0): "t/n", (1, 1): "(t+1)/n", (0, 1): "t/(n-1)", (1, 0): "(t+1)/(n+1)"}
 INDICES = tuple(_INDICES.values())
@@ -271,9 +271,9 @@ class Writer:
             pass
         return made
 
-    def _scaled(self, schedule: Schedule, value: float) -> Schedule:
+    def _scaled(self, schedule: Schedule, value: float, slack: float = 0.0) -> Schedule:
         share = value * self.unit / self.base
-        share = roundest(share, max(1e-11, self.loose) * abs(share))
+        share = roundest(share, max(1e-11, self.loose, slack) * abs(share))
         return schedule if share == 1 else make.constant(share) * schedule
 
     def _others(self, piece: Piece, begin: float) -> Iterator[Schedule]:
@@ -282,17 +282,19 @@ class Writer:
             yield self._scaled(piece.cycles, piece.high)
         elif piece.drops:
             whole = [roundest_integer(*gap) or int(gap[1]) for gap in piece.drops]
+            first, slack = first_level(piece, self.rows)
+            slack /= abs(first)
             for origin in dict.fromkeys((0.0, begin, float(max(2 * whole[0] - whole[1], 0)))):
                 skipped = int(piece.first // (whole[1] - whole[0])) if origin == 0 else 0
                 length = even_length(piece.drops, origin, skipped) if origin <= begin else None
                 if length is not None:
                     even = make.step(length, piece.ratio)
-                    value = piece.high / piece.ratio ** int((begin - origin) // length)
+                    value = first / piece.ratio ** int((begin - origin) // length)
                     off = length_text(begin - origin)
-                    yield self._scaled(make.skip(even, off) if off else even, value)
+                    yield self._scaled(make.skip(even, off) if off else even, value, slack)
             if len(whole) <= 24:
                 parts = tuple(length_text(one - begin) for one in whole)
-                yield self._scaled(make.multistep(parts, piece.ratio), piece.high)
+                yield self._scaled(make.multistep(parts, piece.ratio), first, slack)
         else:
             since = self.rows.take(self.rows.t >= begin)
             number = since.t // piece.every
@@ -380,8 +382,9 @@ def _meetings(piece: Piece, after: Piece, low: float, high: float) -> Iterator[f
     """Yield the times between two rows, or near them, at which two curves have the same value."""
     t = np.linspace(low - 2.0, high + 2.0, 4001)
     apart = piece.at(t) - after.at(t)
-    signs = np.diff(np.sign(apart)) if not piece.every and not after.every else np.zeros(1)
-    for place in np.flatnonzero(signs)[:2].tolist():
+    known = np.isfinite(apart[:-1] + apart[1:])  # a power has no values after its end
+    crossed = known & (np.diff(np.sign(apart)) != 0) & (not piece.every and not after.every)
+    for place in np.flatnonzero(crossed)[:2].tolist():
         here, there = apart[place : place + 2].tolist()
         yield float(t[place] + (t[1] - t[0]) * here / (here - there))
 
