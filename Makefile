@@ -19,6 +19,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # Compiled once here, because the first import would use one core, and each process at the same time. compileall uses
 # all cores and skips files that are never imported; pip uses one core for all files. Files for a newer Python may fail.
 COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN)/python -m compileall -qq -j $(JOBS) -x '/(tests?|testing/_internal|models|onnx|_inductor|sqlalchemy|networkx|pygments|pip|setuptools|mypy|mypyc)/' src $(VENV)/lib || true
+# yapf, which MMEngine imports, writes its grammar to the user's cache at the first import and does not lock it: two
+# workers of pytest that import it at the same time fail.
+GRAMMAR = @$(BIN)/python -c "import yapf"
 
 .PHONY: run test full quick portable lowest newest nightly engines changes packaged thorough fuzz mutants corpus figures lint types bench gpu docs lock address clean
 
@@ -71,6 +74,7 @@ engines:
 newest: $(VENV)/dev.stamp
 	uv pip install --python $(VENV) --upgrade --prerelease allow --editable . --group test
 	uv pip install --python $(VENV) --upgrade --prerelease allow --no-deps --group peers
+	$(GRAMMAR)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" $(ARGS)
 
 # All tests with the main branches of the peers that are written in Python.
@@ -191,15 +195,13 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
 	$(LOCKED) --editable . --group test --group lint
 	$(LOCKED) --no-deps --group peers
+	$(GRAMMAR)
 	@touch $@
 
 # A target of its own because only tests need it: `.ci/run` compiles on one core while mypy uses the other. The tests
 # need all that `make run` needs.
-# yapf, which MMEngine imports, writes its grammar to the user's cache at the first import and does not lock it: two
-# workers of pytest that import it at the same time fail.
 $(VENV)/compiled.stamp: $(VENV)/dev.stamp
 	$(COMPILE)
-	@$(BIN)/python -c "import yapf"
 	@touch $@ $(VENV)/run.stamp
 
 $(VENV)/portable.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp

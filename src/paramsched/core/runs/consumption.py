@@ -124,7 +124,7 @@ class ConsumptionSource:
                 f"horizon of {there}, instead of {here}: either you ran another one on that rank only, such as a dry "
                 "run, or this rank trained before that rank constructed its own. Construct a Scheduler for a dry run "
                 "on every rank, or before init_process_group; load the same Schedulers on all ranks, in the same "
-                "order; if updates do not wait for all ranks, use dist.barrier() between ps.Scheduler(…) and the first"
+                "order; if updates do not wait for all ranks, use dist.barrier() after ps.Scheduler(…)"
             )
         self.in_force = again
 

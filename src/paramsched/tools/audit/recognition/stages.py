@@ -138,8 +138,9 @@ class Search:
                 reached = begin + int(np.argmin(right))
                 if reached >= at:
                     at, pieces = reached, [one for one in pieces if one.first < merged.first]
-                    end = t[reached - 1].item()
-                    pieces.append(replace(merged, last=end, drops=tuple(one for one in merged.drops if one[1] <= end)))
+                    last = t[reached - 1].item()
+                    drops = tuple(one for one in merged.drops if one[1] <= last)
+                    pieces.append(replace(merged, last=last, drops=drops))
         return tuple(pieces)
 
     def _next(self, at: int) -> tuple[Piece, int]:
@@ -285,14 +286,9 @@ class Search:
         """Yield the steps with one ratio that the last stages may be."""
         group = pieces[-2:] if pieces[-2:][0].drops else pieces[-3:]
         drops = (*group[0].drops, *((one.last, two.first) for one, two in pairwise(group)))
-        high, low = group[0].high, group[-1].high
         long = all((one.is_a(CONSTANT) or one.drops) and one.last > one.first for one in group[:-1])
         if len(drops) < 2 or not long or not group[-1].is_a(CONSTANT):
             return
-        if high != low and high * low > 0:
-            yield self._stepped(group[0].first, group[-1].last, high, self._ratio(high, low, len(drops)), drops)
-        if group[0].drops:  # a low level may have too few digits to show the ratio
-            yield self._stepped(group[0].first, group[-1].last, high, group[0].ratio, drops)
         begins = [group[0].first, *(after for _, after in drops)]
         steps = _steps_of(self.rows.take(np.searchsorted(self.rows.t, begins)))
         if steps is not None:
@@ -317,10 +313,6 @@ class Search:
             return None
         drops = tuple(zip(rows.t[firsts[1:] - 1].tolist(), rows.t[firsts[1:]].tolist(), strict=True))
         return self._stepped(rows.t[0].item(), rows.t[-1].item(), *steps, drops)
-
-    def _ratio(self, high: float, low: float, drops: int) -> float:
-        exact = float((low / high) ** (1 / drops))
-        return roundest(exact, exact * min(3 * float(self.rows.tol.max()) / drops, 1e-3))
 
     def _stepped(self, first: float, last: float, high: float, ratio: float, drops: Drops) -> Piece:
         after = np.array([after for _, after in drops])
