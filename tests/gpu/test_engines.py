@@ -62,20 +62,6 @@ def test_fsdp2_on_one_device(device):
     assert scheduler.t == 12
 
 
-@pytest.fixture
-def fresh_accelerate():
-    """Accelerate keeps the device and the precision of the first Accelerator for the whole process."""
-    from accelerate.state import AcceleratorState, GradientState
-
-    def forget():
-        AcceleratorState._reset_state(reset_partial_state=True)
-        GradientState._reset_state()
-
-    forget()
-    yield
-    forget()
-
-
 @pytest.mark.usefixtures("fresh_accelerate")
 def test_accelerate(device):
     from accelerate import Accelerator
@@ -125,3 +111,46 @@ def test_lightning(device, tmp_path):
     assert module.device.type == device or trainer.strategy.root_device.type == device
     assert module.used == RATES
     assert module.scheduler.t == 12
+
+
+@pytest.mark.usefixtures("fresh_accelerate")
+@pytest.mark.filterwarnings("ignore")  # of transformers, about a model without a config
+@pytest.mark.parametrize("stopped", [False, True], ids=["whole", "resumed"])
+def test_the_trainer_of_transformers(device, stopped, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    from paramsched.engines.transformers import planned as planned_trainer
+
+    used = []
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = model_of()
+
+        def forward(self, x):
+            return {"loss": self.net(x).square().mean()}
+
+    def trainer(limit):
+        args = transformers.TrainingArguments(
+            tmp_path, num_train_epochs=1, per_device_train_batch_size=4, learning_rate=0.1, max_grad_norm=0.0,
+            report_to=[], disable_tqdm=True, use_cpu=device == "cpu", save_steps=5, save_strategy="steps",
+            logging_strategy="no", bf16=device == "cuda",
+        )  # fmt: skip
+        data = [{"x": row} for row in torch.randn(48, 4)]
+
+        class Stop(transformers.TrainerCallback):
+            def on_step_end(self, args, state, control, **keywords):
+                control.should_training_stop |= state.global_step == limit
+
+            def on_pre_optimizer_step(self, args, state, control, optimizer=None, **keywords):
+                used.append(float(optimizer.param_groups[0]["lr"]))
+
+        return planned_trainer(transformers.Trainer, PLAN)(
+            model=Model(), args=args, train_dataset=data, callbacks=[Stop()]
+        )
+
+    if stopped:
+        trainer(5).train()
+    trainer(None).train(resume_from_checkpoint=stopped)
+
+    assert used == RATES

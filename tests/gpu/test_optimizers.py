@@ -108,6 +108,21 @@ def test_a_compiled_step_reads_a_tensor_lr_that_is_filled_in_place(device):
     assert moved == pytest.approx(RATES[:40], rel=1e-3, abs=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_step_that_is_compiled_with_graphs_reads_a_tensor_lr_that_is_filled_in_place(device):
+    weight = weight_on(device)
+    lr = torch.tensor(0.1, device=device)
+    optimizer = ADAMW([weight], lr=lr, weight_decay=0.0, capturable=device == "cuda")
+    ps.Scheduler(optimizer, PLAN)
+    torch._dynamo.reset()
+    graphs = {"mode": "reduce-overhead"} if device == "cuda" else {"backend": "eager"}
+
+    used, moved = take_updates(optimizer, weight, 40, torch.compile(optimizer.step, **graphs))
+
+    assert used == pytest.approx(RATES[:40], rel=1e-6)
+    assert moved == pytest.approx(RATES[:40], rel=1e-3, abs=1e-5)
+
+
 class Recorded:
     """A substitute for a CUDA graph on a CPU: a replay repeats the captured calls."""
 
@@ -152,6 +167,54 @@ def test_a_graph_replay_reads_each_value_that_the_plan_has_written(device):
     assert optimizer.param_groups[0]["lr"] is lr
     assert moved == pytest.approx(RATES[:40], rel=1e-4, abs=1e-6)
     assert scheduler.t == 40
+
+
+def test_a_graph_replay_reads_the_values_of_every_group(device):
+    weights = [weight_on(device) for _ in range(3)]
+    plan = ps.Plan(ps.Binding("lr", "linear()", groups=1), lr="warmup(3, start=0.1) >> cosine(to=0.01)", horizon=100)
+    bases = [0.1, 0.2, 0.3]
+    groups = [
+        {"params": [one], "lr": torch.tensor(base, device=device)} for one, base in zip(weights, bases, strict=True)
+    ]
+    # A step moves the weight by exactly lr, as above.
+    options = {"betas": (0.0, 0.0), "eps": 0.0, "weight_decay": 0.0, "capturable": True}
+    optimizer = ADAMW(groups, **on_device(options, device))
+    scheduler = ps.Scheduler(optimizer, plan, drive="manual")
+    for one in weights:
+        one.grad = torch.ones_like(one)
+    graph = captured(device, optimizer)
+
+    moved = []
+    for _ in range(40):
+        before = [one.detach().clone() for one in weights]
+        graph.replay()
+        moved.append([(old - one.detach()).mean().item() for old, one in zip(before, weights, strict=True)])
+        scheduler.step()
+
+    rates = [planned(plan, [{"lr": base} for base in bases], "lr", index)[:40] for index in range(3)]
+    for index in range(3):
+        assert [row[index] for row in moved] == pytest.approx(rates[index], rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+def test_a_capture_whose_replays_would_not_follow_the_plan_is_refused(device, drive):
+    if device == "cpu":
+        pytest.skip("tests/core/scheduler/test_captures.py has the errors")
+    weight = weight_on(device)
+    lr = torch.tensor(0.1, device=device)
+    optimizer = ADAMW([weight], lr=lr, capturable=True)
+    fields = {"lr": "linear()"} | ({"weight_decay": "linear(1, 0.5)"} if drive == "manual" else {})
+    scheduler = ps.Scheduler(optimizer, ps.Plan(**fields, horizon=100), drive=drive)
+    weight.grad = torch.ones_like(weight)
+    before = scheduler.t
+
+    with pytest.raises(ps.errors.InvalidArgument, match="captured into a CUDA graph"):
+        captured(device, optimizer)
+
+    torch.cuda.synchronize()
+    assert scheduler.t == before + (3 if drive == "optimizer" else 0)
+    scheduler.detach()
+    captured(device, optimizer).replay()
 
 
 @pytest.mark.parametrize(

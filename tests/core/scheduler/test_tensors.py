@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.core.fields import Field
 from support.updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.warmup(3, start=0.1) >> ps.cosine(to=0.01), horizon=20)
@@ -48,6 +49,38 @@ def test_groups_that_share_a_tensor_get_separate_tensors():
     for index in (0, 2):
         assert used(optimizer, "lr", index) == rounded(planned(by_index, base)[:8])
     assert used(optimizer, "lr", 1) == rounded(planned(other, [base, base], "lr", 1)[:8])
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("position", [0, 1], ids=["lr", "betas[0]"])
+def test_a_load_fills_the_tensors_that_the_groups_had(groups, position):
+    entry = [lambda: {"lr": torch.tensor(0.1)}, lambda: {"betas": (torch.tensor(0.9), 0.99)}][position]
+    field = ["lr", "betas[0]"][position]
+    plan = ps.Plan(ps.Binding(field, ps.linear(1.0, 0.5)), horizon=20)
+    first, again = (probe(*[entry() for _ in range(groups)]) for _ in range(2))
+    ps.Scheduler(first, plan), ps.Scheduler(again, plan)
+    run(first, 7), run(again, 2)
+    held = [Field.of(field).read(one) for one in again.param_groups]
+
+    again.load_state_dict(first.state_dict())
+    run(again, 3)
+    run(first, 3)
+
+    assert all(Field.of(field).read(one) is had for one, had in zip(again.param_groups, held, strict=True))
+    for index in range(groups):
+        assert used(again, field, index)[2:] == used(first, field, index)[7:]
+
+
+def test_a_loaded_tensor_of_another_dtype_or_a_number_takes_precedence():
+    for lr in (torch.tensor(0.1, dtype=F64), 0.1):
+        saved, optimizer = probe(lr=lr), probe(lr=torch.tensor(0.1))
+        ps.Scheduler(saved, PLAN), ps.Scheduler(optimizer, PLAN)
+        run(saved, 4)
+
+        optimizer.load_state_dict(saved.state_dict())
+        run(saved, 1), run(optimizer, 1)
+
+        assert used(optimizer) == used(saved)[-1:]
 
 
 def test_tensors_of_several_groups_are_elements_of_one_vector():

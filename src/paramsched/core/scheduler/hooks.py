@@ -13,14 +13,15 @@ from torch.optim import Optimizer
 
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.scheduler.block import FloatColumn, TensorColumn, ValueBlock
+from paramsched.core.scheduler.captures import CaptureHook, refuse_uncounted
 from paramsched.core.scheduler.group_keys import AMOUNT, COUNT, Group
 from paramsched.core.scheduler.rebinding import sync
 from paramsched.core.scheduler.resume import Resume
 from paramsched.core.scheduler.run import Run, Wrapper
 from paramsched.core.scheduler.run_state import RunPosition, position_carried
 from paramsched.core.scheduler.steps import Steps, check_amount
-from paramsched.core.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled
-from paramsched.core.scheduler.writes import AT_EACH_UPDATE
+from paramsched.core.scheduler.updates import CAN_CAPTURE, UpdateHooks, expect_changing_number, mark_uncompiled
+from paramsched.core.scheduler.writes import AT_EACH_UPDATE, keep_tensors
 from paramsched.errors import InvalidArgument
 
 
@@ -37,6 +38,7 @@ class PlanHooks:
     def __init__(self, run: Run, name: str, resume: Resume) -> None:
         self.run, self.name, self.resume = run, name, resume
         self.planned = run.members[name]
+        self.before: list[Group] = []  # the groups that the state which is being loaded replaces
 
     def attach(self, optimizer: Any, watch: Wrapper) -> None:
         """Register the hooks on the optimizer; `watch` wraps the function that counts its updates."""
@@ -57,8 +59,10 @@ class PlanHooks:
         if run.drive != "manual":
             steps = Steps(planned)
             after = watch(run.driver.after_step(run, self.name, steps))
-            hooks = UpdateHooks(steps.before_update, after, steps.is_unchanged, steps.has_own_lr)
+            hooks = UpdateHooks(steps.before_update, after, steps.is_unchanged, steps.has_own_lr, refuse_uncounted)
             handles += hooks.register_on(optimizer)
+        elif CAN_CAPTURE:
+            handles += CaptureHook(planned).register_on(optimizer)
         handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
         handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
         handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
@@ -71,8 +75,12 @@ class PlanHooks:
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
         self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
+        self.before = list(optimizer.param_groups)
 
     def after_load(self, optimizer: Any) -> None:
+        before, self.before = self.before, []
+        groups = optimizer.param_groups
+        keep_tensors(((slot.group, slot.field) for slot in self.planned.slots(groups)), before, groups)
         self.resume.after_load(self.run, self.name, optimizer)
 
     @property

@@ -15,10 +15,21 @@ from paramsched.errors import InvalidArgument
 _compiler = getattr(_dynamo.eval_frame, "get_eval_frame_callback", partial(sys.modules.get, "torch._dynamo"))
 """Returns None if the calling code is not compiled. Before torch 2.6, only if the compiler was not imported."""
 
+CAN_CAPTURE: bool = torch.backends.cuda.is_built()  # type: ignore[no-untyped-call]  # torch does not annotate it
+"""True if this torch captures CUDA graphs, also for ROCm."""
+
+is_capturing: Callable[[], bool] = getattr(torch._C, "_cuda_isCurrentStreamCapturing", bool)
+"""Returns whether the current stream is captured into a graph. The public function costs twice as much."""
+
 _STEP_WRAPPER = torch.optim.Optimizer.profile_hook_step.__code__.co_filename
 _STATE_MAKERS = frozenset({"_init_optim_state", "init_optim_state", "_NamedOptimizer.init_state"})
 """Functions that initialize an optimizer's state by a step: of torch's distributed checkpoint, of TorchTitan and
 TorchTNT, and of torch's named optimizers."""
+
+
+def may_be_captured() -> bool:
+    """Return whether this process uses a device; one that does not would initialize it by asking for a capture."""
+    return CAN_CAPTURE and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # as above
 
 
 def is_nested(optimizer: Any) -> bool:
@@ -118,6 +129,7 @@ class UpdateHooks:
         is_unchanged: returns True if the optimizer's groups are unchanged since the last update, so that `before` is
             not needed. It is not called before the first step, which may be hidden although the groups are unchanged.
         has_own_lr: returns True if the lr of the first group is the one that the plan wrote. Default: always.
+        captured: called with the optimizer before each step that is captured into a CUDA graph.
     """
 
     def __init__(
@@ -126,8 +138,10 @@ class UpdateHooks:
         after: Callable[[Any], object],
         is_unchanged: Callable[[Any], bool] | None = None,
         has_own_lr: Callable[[Any], bool] | None = None,
+        captured: Callable[[Any], object] | None = None,
     ) -> None:
-        self._before, self._after, self._has_own_lr = before, after, has_own_lr
+        self._before, self._after, self._has_own_lr, self._captured = before, after, has_own_lr, captured or _unknown
+        self._may_be_captured = False  # until the first step
         self._is_unchanged: Callable[[Any], bool] = _unknown
         self._is_unchanged_later = is_unchanged or _unknown
         self._open = 0  # calls of `step` that started since the last one that is not nested ended
@@ -149,6 +163,8 @@ class UpdateHooks:
             return
         self._open = 1  # resets the count after a step that raised
         self._is_hidden = False
+        if self._may_be_captured and is_capturing():
+            run_uncompiled(self._captured)(optimizer)
         is_unchanged = self._is_unchanged  # faster: `self._is_unchanged(…)` would look up a method first
         if is_unchanged(optimizer):
             return
@@ -156,11 +172,18 @@ class UpdateHooks:
         self._is_hidden_if_filled = False
         if is_unchanged is _unknown:
             run_uncompiled(refuse_steps_of_parts)(optimizer)
+            run_uncompiled(UpdateHooks._look_for_captures)(self, optimizer)
         if not self._is_hidden and self._has_own_lr is not None and not self._has_own_lr(optimizer):
             self._is_hidden = self._is_hidden_if_filled = run_uncompiled(may_fill_state)(optimizer)
         if not self._is_hidden:
             self._before(optimizer)
             self._is_unchanged = self._is_unchanged_later
+
+    def _look_for_captures(self, optimizer: Any) -> None:
+        """Decide at the first step whether later ones may be captured; the first one may be, too."""
+        self._may_be_captured = may_be_captured()
+        if self._may_be_captured and is_capturing():
+            self._captured(optimizer)
 
     def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Handle the end of a step: torch calls this after every step that did not raise."""

@@ -256,3 +256,21 @@ def write_entry(field: Field, group: Group, entry: Any) -> None:
         whole = group[field.key]
         entry = (*whole[:index], entry, *whole[index + 1 :])
     group[field.key] = entry
+
+
+def keep_tensors(places: Iterable[tuple[int, Field]], before: Sequence[Group], groups: Sequence[Group]) -> None:
+    """Put the tensors of the groups before a load back, filled with what was loaded, which may be on another device.
+
+    Compiled steps and other code have references to these tensors. One of another dtype only changes its device.
+    """
+    for index, field in places:
+        if index >= len(before) or field.key not in before[index]:
+            continue
+        ours, loaded = field.read(before[index]), field.read(groups[index])
+        if not (isinstance(ours, torch.Tensor) and isinstance(loaded, torch.Tensor)) or ours is loaded:
+            continue
+        if ours.dtype == loaded.dtype and ours.shape == loaded.shape:
+            fill(ours, loaded)
+            write_entry(field, groups[index], ours)
+        elif ours.device != loaded.device:
+            write_entry(field, groups[index], loaded.to(ours.device))
