@@ -17,7 +17,12 @@ from paramsched.errors import InvalidArgument
 
 log = logging.getLogger("paramsched")
 
-_TIMEOUT: Final = timedelta(seconds=1)  # how long a process waits before it logs a difference
+_TIMEOUT: Final = timedelta(seconds=1)  # how long a process waits before it logs a difference of runs
+_PAUSE: Final = 0.05  # seconds between two looks while it waits
+_KEPT: Final = 16  # the last starts of the first process that are compared
+_ABSENT: Final = "-"  # differs from all texts in the store
+_UNANSWERED: Final = 2  # places: those of the start, and then the last one of a process that is ahead
+_LOOKS: Final = 4  # before the next comparison, at a record that the first process has not written yet
 _PATIENCE: Final = timedelta(seconds=20)  # how long a difference lasts before it stops a run: a dry run may end first
 _DRY_RUN = (
     "If one of the two Schedulers is only for a dry run, construct it on every rank, or before init_process_group"
@@ -32,7 +37,7 @@ class Difference:
     Args:
         place: the place of the run.
         mine: the record of this process.
-        other: the rank of the other process.
+        other: the rank of the first process.
         theirs: its record.
     """
 
@@ -46,167 +51,164 @@ class Difference:
 class RankRecords:
     """Records of the Schedulers of all processes, which are compared at the same places of the run.
 
-    The processes do not wait for each other: the first process writes its record into torch's store, which all of them
-    share, and the other processes compare theirs. A collective operation would block if a process skips the update,
+    The processes do not wait for each other: the first process writes its records into torch's store, which all of them
+    share, and each other process compares its own. A collective operation would block if a process skips the update,
     saves alone, or has no Scheduler.
 
-    Only Schedulers of optimizers with the same numbers of groups and parameters are compared. If a process has several
-    such Schedulers, they are distinguished by their order. A process may have one Scheduler more than another process,
-    for example for a dry run on rank 0. Either of the two processes may find the difference:
+    Only Schedulers of optimizers with the same numbers of groups and parameters are compared. The first process may
+    have several of them, at the same time or after each other, and either process may have one for a dry run. So a
+    record agrees if one of these starts of the first process has an equal one:
 
-    - the one that trains: it compares with the Scheduler that the other process starts next.
-    - the one with the dry run: its next Scheduler takes the place of the dry run.
+    - a start that wrote the record since this Scheduler compared its first one;
+    - the last start, and in the first comparison every start. If one of them agreed with the previous Scheduler of this
+      process, it and those before it have ended, unless they write again.
 
-    No process knows which of the two it is. So a difference stops a run only if it still exists after some time, and
-    both processes go on until then.
+    If no such start has a record of the place yet, it is compared again. If it differs, one of the two Schedulers may
+    be that of a dry run, so a difference is reported only if it lasts for some time.
 
     Args:
         topic: the subject of the records.
         groups: the groups of the optimizer.
-        stops_run: True if a difference stops the run, so that a dry run gets time to end.
+        stops_run: True if a difference stops the run, which goes on while it is not known to last. Otherwise the
+            comparison waits, for a shorter time.
     """
 
     def __init__(self, topic: str, groups: Sequence[Mapping[str, Any]], *, stops_run: bool = False) -> None:
         self._topic, self._groups, self._stops_run = topic, groups, stops_run
-        self._kind: str  # identifies the Schedulers that are compared; set before the first record
+        self._kind = ""  # identifies the Schedulers that are compared; set before the first record
         self._has_ended = False
-        self._start = 0  # the number of the start among those of this process, from 1; 0 before the first record
-        self._order: int  # the number of the Schedulers that are compared with each other; set before the first record
-        self._is_unmatched = False  # True if a later start of this process takes this order, because a record differed
-        self._since: float | None = None  # the time of the first difference
+        self._start = 0  # in the first process, the number of this start
+        # In other processes, since the first comparison: the stamp of then, and the start that agreed before and since.
+        self._begun = 0
+        self._used = 0
+        self._agreed: int | None = None
+        self._unanswered: list[tuple[int, str]] = []  # the last places that the first process had not reached
+        self._looks = 0  # at the last of them
         self._differs: tuple[int, str] | None = None  # a place and a record that is compared again
+        self._since: float | None = None  # the time of the first difference
+        self._is_told = False  # True if that difference was logged
 
     @property
     def is_waiting(self) -> bool:
-        """True if a record differs, perhaps from that of a dry run, so that it is compared again."""
-        return self._differs is not None
+        """True if a record must be compared again before the next place."""
+        return self._differs is not None or (bool(self._unanswered) and self._looks < _LOOKS)
 
     def differing(self, ranks: Ranks, place: int, record: str) -> Difference | None:
-        """Compare a record, and the one that differed before; return a difference that is to be reported.
+        """Compare a record, and the one that is open; return a difference that is to be reported.
 
         If the process of the store has ended, this and all later comparisons find no difference.
         """
         if self._has_ended:
             return None
         try:
-            # one time for both comparisons, or the second may end the wait of the first
-            before, now = self._differs, time.monotonic()
-            found = None if before is None else self._differing(ranks, *before, now)
-            if found is not None or before == (place, record):
-                return found
-            return self._differing(ranks, place, record, now)
+            if not self._kind:
+                sizes = [len(group.get("params", ())) for group in self._groups]
+                self._kind = f"{ranks.prefix}/{self._topic}/{len(sizes)}/{sum(sizes)}"
+            if ranks.own == ranks.first:
+                self._publish(ranks.store, place, record)
+                return None
+            now = time.monotonic()  # one time for all of them, or a later one may end the wait of the first
+            again = self._unanswered if self._differs is None else [self._differs]
+            for one in dict.fromkeys([*again, (place, record)]):
+                if found := self._compared(ranks, *one, now):
+                    return found
+            return None
         except RuntimeError:
-            self._has_ended, self._differs = True, None
+            self._has_ended, self._unanswered, self._differs = True, [], None
             note_end_of_store()
             return None
 
-    def _differing(self, ranks: Ranks, place: int, record: str, now: float) -> Difference | None:
-        store, own = ranks.store, str(ranks.own)
-        if not self._start:
-            sizes = [len(group.get("params", ())) for group in self._groups]
-            self._kind = f"{ranks.prefix}/{self._topic}/{len(sizes)}/{sum(sizes)}"
-            self._start_next(store, own)
-            if self._start > 1:  # the first start has nothing to take, and asks the store for nothing
-                self._take_unmatched(store, own, place, record)
+    def _publish(self, store: Any, place: int, record: str) -> None:
+        """Write a record of the first process, and how many it has written."""
+        self._start = self._start or store.add(f"{self._kind}/starts", 1)
+        stamp = store.add(f"{self._kind}/records", 1)
+        store.set(f"{self._kind}/{self._start}/{place}", f"{stamp} {record}")
+
+    def _record(self, store: Any, start: int, place: int) -> tuple[int, str] | None:
+        """Return the stamp and the record of a start of the first process; None if it has not written it."""
+        stamp, _, record = _read(store, f"{self._kind}/{start}/{place}").partition(" ")
+        return (int(stamp), record) if stamp else None
+
+    def _compared(self, ranks: Ranks, place: int, record: str, now: float) -> Difference | None:
+        ends = now + _TIMEOUT.total_seconds()
         while True:
-            author, theirs = _parts_of(store.compare_set(self._key(place), "", f"{own}.{self._start} {record}"))
-            other, _, start = author.partition(".")
-            if theirs == record:
-                if self._differs == (place, record):
-                    self._differs = self._since = None
-                if other != own:
-                    self._set_unmatched(store, own, is_unmatched=False)
+            found = self._theirs(ranks.store, str(ranks.own), place, record)
+            if found is None:
+                self._note_unanswered(place, record)
                 return None
-            found = Difference(place, record, other, theirs)
-            if not self._is_followed(ranks, other, int(start)):
-                self._set_unmatched(store, own, is_unmatched=True)
-                return found if self._is_final(own, found, now) else None
-            if other != own:
-                log.warning(
-                    "comparison %d: rank %s has %s, but rank %s has %s. Rank %s has started another Scheduler since, "
-                    "which is compared instead", place, own, record, other, theirs, other,
-                )  # fmt: skip
-            self._set_unmatched(store, own, is_unmatched=False)
-            self._start_next(store, own)
+            self._unanswered = [one for one in self._unanswered if one != (place, record)]
+            if found == record:
+                self._close(ranks, place, record)
+                return None
+            difference = Difference(place, record, str(ranks.first), found)
+            if self._stops_run:
+                return difference if self._is_final(ranks, difference, now) else None
+            if time.monotonic() >= ends:
+                return difference
+            time.sleep(_PAUSE)
 
-    def _key(self, place: int) -> str:
-        return f"{self._kind}/{self._order}/{place}"
+    def _theirs(self, store: Any, own: str, place: int, record: str) -> str | None:
+        """Return the record of the first process at a place: an equal one if there is one, or None if there is none."""
+        key, is_first = f"{self._kind}/agreed of {own}", self._agreed is None
+        if self._agreed is None:
+            self._begun = store.add(f"{self._kind}/records", 0)
+            self._used = self._agreed = int(_read(store, key) or 0)
+        elif self._agreed and (found := self._record(store, self._agreed, place)):
+            stamp, text = found
+            if text == record and stamp > self._begun:
+                return record
+        last, theirs = store.add(f"{self._kind}/starts", 0), None
+        for start in range(last, max(0, last - _KEPT, self._used if is_first else 0), -1):
+            if not (found := self._record(store, start, place)):
+                continue
+            stamp, text = found
+            if stamp > self._begun or (start > self._used and (is_first or start == last)):
+                if text == record:
+                    if start != self._agreed:
+                        store.set(key, str(start))
+                        self._agreed = start
+                    return record
+                theirs = theirs or text
+        return theirs
 
-    def _state_key(self, own: str) -> str:
-        """The key of a text: by how much the starts of a process exceed their orders, and the unmatched order."""
-        return f"{self._kind}/state of {own}"
+    def _note_unanswered(self, place: int, record: str) -> None:
+        if (place, record) not in self._unanswered:
+            self._unanswered, self._looks = [*self._unanswered, (place, record)][-_UNANSWERED:], 0
+        self._looks += (place, record) == self._unanswered[-1]
 
-    def _begun_key(self, rank: str, start: int) -> str:
-        return f"{self._kind}/begun by {rank}/{start}"
-
-    def _start_next(self, store: Any, own: str) -> None:
-        """Begin another start of this process."""
-        self._start = store.add(f"{self._kind}/begun by {own}", 1)
-        store.set(self._begun_key(own, self._start), "yes")
-        self._order = 1 if self._start == 1 else self._start - int(self._state(store, own)[0])
-
-    def _state(self, store: Any, own: str) -> tuple[str, str]:
-        key = self._state_key(own)
-        surplus, _, unmatched = (store.get(key).decode() if store.check([key]) else "0").partition(" ")
-        return surplus, unmatched
-
-    def _take_unmatched(self, store: Any, own: str, place: int, record: str) -> None:
-        """Take the order of an earlier start of this process which did not agree, such as a dry run."""
-        unmatched = self._state(store, own)[1]
-        if not unmatched:
+    def _close(self, ranks: Ranks, place: int, record: str) -> None:
+        """Note that a record agrees."""
+        if self._differs != (place, record):
             return
-        before, self._order = self._order, int(unmatched)
-        if store.check([self._key(place)]):
-            author, theirs = _parts_of(store.get(self._key(place)))
-            other, _, start = author.partition(".")
-            if theirs == record if other == own else not store.check([self._begun_key(other, int(start) + 1)]):
-                self._set_unmatched(store, own, is_unmatched=True)
-                return
-        self._order = before
+        if self._is_told:
+            log.warning(
+                "comparison %d: rank %d has started another Scheduler since, which agrees with rank %d: the run goes "
+                "on", place, ranks.first, ranks.own,
+            )  # fmt: skip
+        self._differs, self._since, self._is_told = None, None, False
 
-    def _set_unmatched(self, store: Any, own: str, *, is_unmatched: bool) -> None:
-        if is_unmatched != self._is_unmatched:
-            self._is_unmatched = is_unmatched
-            store.set(self._state_key(own), f"{self._start - self._order} {self._order if is_unmatched else ''}")
-
-    def _is_followed(self, ranks: Ranks, other: str, start: int) -> bool:
-        """Return whether the other process starts another Scheduler; wait for it, unless the run goes on anyway."""
-        if other == str(ranks.own):  # another Scheduler of this process has the same order
-            return True
-        key = self._begun_key(other, start + 1)
-        if self._stops_run:
-            return bool(ranks.store.check([key]))
-        try:
-            ranks.store.wait([key], _TIMEOUT)
-        except RuntimeError:  # it did not start one before the timeout, or the store has ended
-            if not ranks.has_store():
-                raise
-            return False
-        return True
-
-    def _is_final(self, own: str, found: Difference, now: float) -> bool:
+    def _is_final(self, ranks: Ranks, found: Difference, now: float) -> bool:
         """Return whether a difference is reported now; else it is compared again."""
-        if not self._stops_run:
-            return True
         limit = _PATIENCE.total_seconds()
         if self._since is None:
             self._since, self._differs = now, (found.place, found.mine)
-            if limit:
-                log.warning(
-                    "comparison %d: rank %s has %s, but rank %s has %s. The run stops in %d s, unless one of them is a "
-                    "dry run, and its process has started another Scheduler until then",
-                    found.place, own, found.mine, found.other, found.theirs, limit,
-                )  # fmt: skip
+        elif limit and not self._is_told and self._differs == (found.place, found.mine):  # also at the second look
+            self._is_told = True
+            log.warning(
+                "comparison %d: rank %d has %s, but rank %s has %s. The run stops in %d s, unless one of them is a "
+                "dry run, and its process has started another Scheduler until then",
+                found.place, ranks.own, found.mine, found.other, found.theirs, limit,
+            )  # fmt: skip
         if now - self._since < limit:
             return False
         self._differs = None  # `_since` remains: the next difference is reported at once
         return True
 
 
-def _parts_of(record: bytes) -> tuple[str, str]:
-    """Return the author of a record in the store, `rank.start`, and the record."""
-    author, _, text = record.decode().partition(" ")
-    return author, text
+def _read(store: Any, key: str) -> str:
+    """Return the text of a key, or an empty text if it is not set, in one operation."""
+    text: str = store.compare_set(key, _ABSENT, _ABSENT).decode()
+    return "" if text == _ABSENT else text
 
 
 @final
@@ -280,7 +282,9 @@ class RunAgreement:
             return
         mine = {str(rule): repr(state) for rule, state in states.items()}
         turns = -(-self._processes.size // MOST_AT_ONCE)  # of many processes, some take part in each later comparison
-        takes_part = self._count == 0 or (self._count - self._processes.index) % turns == 0
+        takes_part = (
+            self._count == 0 or self._processes.index == 0 or (self._count - self._processes.index) % turns == 0
+        )
         record = json.dumps([in_force.number, mine, t])
         found = self._records.differing(ranks, self._count, record) if takes_part else None
         self._count += 1
