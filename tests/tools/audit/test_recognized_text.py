@@ -93,6 +93,23 @@ def test_one_value_that_does_not_belong_does_not_change_the_plan(place, factor):
         assert [(note.first, note.last) for note in found.notes if note.code == "foreign"] == [(place, place)], used
 
 
+@pytest.mark.parametrize("factor", [1.5, 0.0])
+@pytest.mark.parametrize("place", [20, 120, 205, 288])
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_few_values_after_each_other_that_do_not_belong_do_not_change_the_plan(count, place, factor):
+    for used in ("cosine()", "constant(1)", "step(50, 0.5)", "warmup(40) >> cosine()", "restarts(cosine(), 100)"):
+        values = values_of(used)
+        clean = recognize(list(enumerate(values)))["lr"]
+        values[place : place + count] *= factor
+
+        found = recognize(list(enumerate(values)))
+
+        assert str(found["lr"].plan) == str(clean.plan), used
+        assert found["lr"].explained == UPDATES - count
+        notes = [(note.first, note.last) for note in found.notes if note.code == "foreign"]
+        assert notes == [(place, place + count - 1)], used
+
+
 def test_a_run_that_ended_early_has_the_horizon_of_its_plan():
     found = recognize(list(enumerate(values_of("warmup(10, 0.1) >> cosine(over=290)", 200))))
 
