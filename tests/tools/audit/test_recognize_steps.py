@@ -63,6 +63,16 @@ def test_a_log_that_explains_little_has_an_answer(plan, base, horizon, form, thi
     assert found.values == len(range(0, horizon, thin))
 
 
+@pytest.mark.parametrize("place", [66, 70, 99])
+def test_a_log_of_restarts_with_a_wrong_value_has_an_answer(place):
+    rows = logged("constant(0.1, 30) >> restarts(cosine(to=0.01), 30)", 0.1, 110, "full")
+    rows = [(t, round(value, 5) * (3 if t == place else 1)) for t, value in rows]
+
+    found = ps.recognize(rows)["lr"]  # the lowest level of the second cycle is 0 in these digits
+
+    assert found.values == 110
+
+
 CURVES = ["cosine(to=0.1)", "polynomial(2)", "step(2, 0.5)", "multistep([3, 4, 6], 0.3)", "exponential(0.9)"]
 
 
