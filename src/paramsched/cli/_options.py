@@ -447,14 +447,17 @@ def _usage_error(message: str, context: click.Context | None) -> click.UsageErro
 
 
 def problem_text(error: ParamschedError | OSError | click.UsageError) -> str:
-    """Return the message of an error, with options of the running command in place of Python code."""
+    """Return the message of an error, with options of the running command in place of Python code.
+
+    It may contain control characters, which `echo` escapes.
+    """
     if isinstance(error, click.UsageError):
-        return printable_lines(error.format_message())
+        return error.format_message()
     if isinstance(error, OSError) and not isinstance(error, ParamschedError):
         return file_problem(error)
     if isinstance(error, ConfigError):
         return str(ConfigError(error.source, for_command(error.diagnostics)))
-    return printable_lines(with_advice(summary_for_command(error.problem), on_command_line(error.problem)))
+    return with_advice(summary_for_command(error.problem), on_command_line(error.problem))
 
 
 def on_command_line(problem: Problem, syntax: str = "python") -> str:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
 _RECIPE = "recipe:"
 _MISSPELLED_RECIPE = re.compile(r"recipes?(:|/|\[['\"]?)(?P<name>[\w.-]+)['\"]?\]?")  # recipes:NAME, recipes['NAME']
+_ALL_RECIPES = "`paramsched recipes` lists all recipes"
 _SHORT_EPOCH = 100  # updates per epoch, assumed for a config that cannot be read without it
 
 
@@ -183,9 +184,8 @@ def recipe_named(given: str) -> "Recipe":
     except KeyError as error:
         names = list(known)
         near = next((one for one in names if name and one.startswith(name)), None) or closest(name, names)
-        instead = "" if near is None else f"Write {_RECIPE}{near}"
         found = f'no such recipe; did you mean "{near}"?' if near else "no such recipe"
-        raise UnknownRecipe(given, found, instead or "`paramsched recipes` lists all recipes") from error
+        raise UnknownRecipe(given, found, f"Write {_RECIPE}{near}" if near else _ALL_RECIPES) from error
 
 
 def _recipes() -> "Mapping[str, Recipe]":
@@ -207,8 +207,8 @@ def _loaded_text(given: str, options: PlanOptions) -> Loaded:
         raise WrongUsage(given, "no such file", f"Write {_RECIPE}{given}")
     if (misspelled := _MISSPELLED_RECIPE.fullmatch(given)) is not None:
         near = next((one for one in names if one.startswith(misspelled["name"])), None)
-        name = near or closest(misspelled["name"], names) or "llama3-405b"
-        raise WrongUsage(given, "no such file", f"Write {_RECIPE}{name}")
+        name = near or closest(misspelled["name"], names)
+        raise WrongUsage(given, "no such file", f"Write {_RECIPE}{name}" if name else _ALL_RECIPES)
     if given.isidentifier() and given not in SHAPES:
         for suffix in PLAN_SUFFIXES:
             if os.path.isfile(given + suffix):  # noqa: PTH113  # as above

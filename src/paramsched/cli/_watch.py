@@ -118,7 +118,7 @@ def _drawn(draw: Callable[[], str | bytes]) -> tuple[str | bytes | None, str]:
         try:
             return draw(), notes.getvalue()
         except (ParamschedError, OSError, click.UsageError) as error:
-            click.echo(problem_text(error), err=True)
+            echo(problem_text(error), err=True)
     return None, notes.getvalue()
 
 
