@@ -26,7 +26,7 @@ from paramsched.core.schedules import (
     step,
     warmup,
 )
-from paramsched.errors import ConfigError, InvalidArgument, PlanError
+from paramsched.errors import ConfigError, InvalidArgument, PlanError, UnreadableTable
 from support.tables import table
 
 PLAN = Plan(
@@ -589,3 +589,16 @@ def test_letters_are_written_as_they_are():
 
     assert "tête" in config.dump(plan, format="yaml")
     assert config.loads(config.dump(plan, format="yaml")) == plan
+
+
+def test_the_table_of_a_plan_is_found_beside_its_file(tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "lr.csv").write_text("lr\n1\n0.5\n0.25\n")
+    (tmp_path / "deep" / "plan.yaml").write_text("lr: table_file('lr.csv')\nweight_decay: constant(2)\n")
+
+    plan = config.load(tmp_path / "deep" / "plan.yaml")
+
+    schedule = plan.bindings[0].schedule
+    assert [schedule(t, 2.0) for t in range(3)] == [2.0, 1.0, 0.5]
+    with pytest.raises(UnreadableTable, match=r"lr\.csv"):  # in the working directory
+        Plan(lr="table_file('lr.csv')")

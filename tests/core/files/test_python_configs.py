@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from paramsched.core.files.python_config.source import python_places
+from paramsched.core.files.python_config.source import PythonSource, python_places
 from paramsched.core.files.python_config.values import ImportedName, NeedsRunning
 from paramsched.core.files.read_bases import read_python
 from paramsched.errors import ConfigError
@@ -335,3 +335,9 @@ def test_the_name_of_an_import_can_be_pickled():
     name = pickle.loads(pickle.dumps(ImportedName("StepLR", "mmengine.optim", 7)))
 
     assert (type(name), name, name.module, name.line) == (ImportedName, "StepLR", "mmengine.optim", 7)
+
+
+@pytest.mark.parametrize("text", ["x = " + "not " * 3000 + "1", "x = " + "a." * 50000 + "b"], ids=["not", "attributes"])
+def test_a_config_that_is_nested_too_deep_is_refused(text):
+    with pytest.raises(ConfigError, match=r"config\.py: nested too deep\. For example: param_scheduler = dict\("):
+        PythonSource(text, "config.py")

@@ -230,3 +230,14 @@ def test_an_optimizer_that_is_behind_takes_its_coming_step_as_it_does_after_othe
     assert scheduler.t == 4
     values = {name: [one.value for one in found.values if str(one.group).startswith(name)] for name in both}
     assert values == {name: used(one) for name, one in both.items()}
+
+
+def test_a_dry_run_over_the_end_of_the_plan_does_not_tell_of_metrics_that_the_run_will_observe():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, RULE)
+    run(optimizer, 3)
+
+    groups = {"optimizer": optimizer.state_dict()["param_groups"]}
+    found = dry_run(groups, scheduler.state_dict(), RULE, ps.Calendar(), updates=20)
+
+    assert found.messages == (("info", "the values assume that no further metric is reported: loss"),)
