@@ -129,6 +129,7 @@ def test_groups_with_one_schedule_are_one_line_and_others_have_their_own(tmp_pat
         "lr": (("a", "b"), (0.02, 0.005)),
         "lr/c": (("c",), (0.02,)),
     }
+    assert [str(one).split("   ")[0] for one in found.values()] == ["lr of a, b", "lr of c"]
     assert str(found.plan()) == (
         "horizon: 300\nlr @ a: cosine(over=300)\nlr @ b: cosine(over=300)\nlr @ c: linear(over=300)"
     )
