@@ -455,32 +455,7 @@ def _recognize_column(
     column = replace(logged, t=t.astype(np.int64), values=values)
     one = log.unit.removesuffix("s")
     finite = np.isfinite(values)
-    whole = np.where(finite, values, 0.0)
-    before, after = np.diff(whole, prepend=whole[:1]), np.diff(whole, append=whole[-1:])
-    fitted, turns = _simplest(column, group, finite, log), finite & (before * after < 0)
-    is_far = np.minimum(np.abs(before), np.abs(after)) >= np.abs(before + after)
-    # Without single values above or below both of their neighbors, a shorter plan may explain all others. In a steep
-    # stage such a value is nearer to a neighbor than its neighbors are to each other, and a neighbor may turn too. Then
-    # the value is a stage of its own, which the shorter plan lacks. Several values after each other are one, too.
-    brief = _beside_brief(fitted)
-    several = finite & _between(brief)
-    for wrong, most, is_own_stage in (
-        (turns & is_far, 1, False),
-        (turns & brief, 3, True),
-        (several, _BRIEF + 2, True),
-    ):
-        if 0 < wrong.sum() <= max(0.01 * t.size, most):
-            simpler = _simplest(column, group, finite & ~wrong, log)
-            longer = fitted.found.nearest is None or len(str(fitted.found.nearest)) > len(str(simpler.found.plan))
-            explains = longer and simpler.found.equal[finite & ~wrong].all()
-            if explains and not (is_own_stage and _beside_brief(simpler).any()):
-                fitted = simpler
-    wrong = finite & ~fitted.found.equal
-    if 0 < wrong.sum() <= max(0.01 * t.size, _BRIEF):
-        simpler = _simplest(column, group, finite & ~wrong, log)
-        shorter = simpler.cost < fitted.cost and len(str(simpler.found.plan)) <= len(str(fitted.found.plan))
-        if shorter and simpler.found.equal[finite & ~wrong].all():
-            fitted = simpler
+    fitted = _without_foreign(column, group, finite, log)
     found, pieces = fitted.found, fitted.pieces
     is_rounded = found.equal & (values == 0) & (found.planned != 0)
     _notes_of_values(logged, notes, one, rounded=t[is_rounded])
@@ -512,6 +487,35 @@ def _recognize_column(
             _note(notes, "ramp" if _ends_in_ramp(pieces) else "also", t[0], t[-1], text, unit=one)
         _notes_of_schedule(found, found.plan, pieces, notes, log, restarted=bool(fitted.restarts))
     return found
+
+
+def _without_foreign(column: LogColumn, group: str | int, finite: Flags, log: LoggedValues) -> _Fitted:
+    """Return the schedule of a column: without a few rows that do not belong to it, if it explains all others."""
+    values = column.values
+    whole = np.where(finite, values, 0.0)
+    before, after = np.diff(whole, prepend=whole[:1]), np.diff(whole, append=whole[-1:])
+    fitted, turns = _simplest(column, group, finite, log), finite & (before * after < 0)
+    is_far = np.minimum(np.abs(before), np.abs(after)) >= np.abs(before + after)
+    # Without single values above or below both of their neighbors, a shorter plan may explain all others. In a steep
+    # stage such a value is nearer to a neighbor than its neighbors are to each other, and a neighbor may turn too. Then
+    # the value is a stage of its own, which the shorter plan lacks. Several values after each other are one, too.
+    brief = _beside_brief(fitted)
+    single, beside, several = turns & is_far, turns & brief, finite & _between(brief)
+    for wrong, most, is_own_stage in ((single, 1, False), (beside, 3, True), (several, _BRIEF + 2, True)):
+        if 0 < wrong.sum() <= max(0.01 * values.size, most):
+            simpler = _simplest(column, group, finite & ~wrong, log)
+            longer = fitted.found.nearest is None or len(str(fitted.found.nearest)) > len(str(simpler.found.plan))
+            explains = longer and simpler.found.equal[finite & ~wrong].all()
+            if explains and not (is_own_stage and _beside_brief(simpler).any()):
+                fitted = simpler
+    # Rows that the schedule already leaves out may have changed its levels.
+    wrong = finite & ~fitted.found.equal
+    if 0 < wrong.sum() <= max(0.01 * values.size, _BRIEF):
+        simpler = _simplest(column, group, finite & ~wrong, log)
+        shorter = simpler.cost < fitted.cost and len(str(simpler.found.plan)) <= len(str(fitted.found.plan))
+        if shorter and simpler.found.equal[finite & ~wrong].all():
+            fitted = simpler
+    return fitted
 
 
 def _beside_brief(fitted: _Fitted) -> Flags:
