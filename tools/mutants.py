@@ -242,7 +242,12 @@ def files_of(room: str) -> list[str]:
 
 
 def tests_of(room: str) -> list[str]:
-    """Return the paths of the tests that a contributor to the room runs, its doctests included."""
+    """Return the paths of the tests that a contributor to the room runs, its doctests included.
+
+    The tests of a file in a room are those of the room.
+    """
+    if room.endswith(".py") and "/" in (folder := str(Path(room).parent)):
+        return tests_of(folder)
     of_room = {"core/runs": "core/scheduler", "tools/records": "tools/audit"}.get(room, room)
     others = {
         "core/base": ["whole/test_files_of_runs.py", "whole/test_near_names.py", "cli/test_terminal.py"],
