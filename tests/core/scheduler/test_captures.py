@@ -73,3 +73,17 @@ def test_a_process_that_does_not_use_its_device_does_not_ask_it(capturing, monke
         ps.Scheduler(optimizer, LR, drive=drive)
         run(optimizer, 3)
         assert len(optimizer.used) == 3
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_compiled_step_is_not_compiled_again_for_the_look_at_captures(capturing):
+    parameter = torch.nn.Parameter(torch.ones(3))
+    parameter.grad = torch.ones(3)
+    optimizer = torch.optim.SGD([parameter], lr=torch.tensor(0.1))
+    torch._dynamo.reset()
+    ps.Scheduler(optimizer, LR, drive="manual")
+    step = torch.compile(optimizer.step, backend="eager")
+
+    for t in range(5):
+        with torch._dynamo.config.patch(error_on_recompile=t > 1):
+            step()

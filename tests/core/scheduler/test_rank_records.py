@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -187,3 +188,49 @@ def test_a_place_that_the_first_process_has_not_reached_is_looked_at_again_a_few
     first.differing(ranks[0], 64, "70")
     assert second.differing(ranks[1], 64, "70") is None
     assert not second.is_waiting
+
+
+class Counting:
+    """A store that counts its operations."""
+
+    def __init__(self):
+        self.store, self.operations = HashStore(), 0
+
+    def __getattr__(self, name):
+        self.operations += 1
+        return getattr(self.store, name)
+
+
+def two_ranks(store):
+    return [SimpleNamespace(store=store, own=own, prefix="run", first=0, has_store=lambda: True) for own in (0, 1)]
+
+
+def test_a_new_start_is_not_compared_with_the_one_of_the_first_process_that_agreed_before(monkeypatch):
+    monkeypatch.setattr(rank_agreement, "_TIMEOUT", timedelta(0))
+    ranks, (first, second) = two_ranks(HashStore()), [RankRecords("runs", GROUPS) for _ in range(2)]
+    for place in range(3):
+        first.differing(ranks[0], place, f"before {place}")
+        assert second.differing(ranks[1], place, f"before {place}") is None
+
+    first, second = (RankRecords("runs", GROUPS) for _ in range(2))
+    assert second.differing(ranks[1], 0, "after 0") is None  # rank 0 is late
+    first.differing(ranks[0], 0, "other 0")
+    first.differing(ranks[0], 1, "after 1")
+    found = second.differing(ranks[1], 1, "after 1")
+
+    assert (found.place, found.mine, found.theirs) == (0, "after 0", "other 0")
+
+
+def test_a_comparison_takes_one_operation_and_a_start_a_few():
+    store, taken = Counting(), []
+    ranks = two_ranks(store)
+    for _ in range(30):
+        first, second = (RankRecords("runs", GROUPS) for _ in range(2))
+        for place in range(3):
+            for rank, records in ((1, second), (0, first), (1, second)):
+                before = store.operations
+                assert records.differing(ranks[rank], place, str(place)) is None
+                taken.append((rank, place, store.operations - before))
+
+    assert [max(n for at, _, n in taken if at == rank) for rank in (0, 1)] == [3, 4]
+    assert [n for *at, n in taken if at == [1, 2]].count(1) == 30  # after rank 0 has written

@@ -83,7 +83,7 @@ class RankRecords:
         self._used = 0
         self._agreed: int | None = None
         self._unanswered: list[tuple[int, str]] = []  # the last places that the first process had not reached
-        self._looks = 0  # at the last of them
+        self._looks: int  # at the last of them; set with it
         self._differs: tuple[int, str] | None = None  # a place and a record that is compared again
         self._since: float | None = None  # the time of the first difference
         self._is_told = False  # True if that difference was logged
@@ -158,7 +158,8 @@ class RankRecords:
             if text == record and stamp > self._begun:
                 return record
         last, theirs = store.add(f"{self._kind}/starts", 0), None
-        for start in range(last, max(0, last - _KEPT, self._used if is_first else 0), -1):
+        ended = self._used if is_first else self._used - 1  # the used one may write again
+        for start in range(last, max(0, last - _KEPT, ended), -1):
             if not (found := self._record(store, start, place)):
                 continue
             stamp, text = found
