@@ -235,3 +235,19 @@ def test_epochs_of_other_lengths_are_ordered_by_their_distance_from_the_log():
     assert len(found) == 4
     assert [misfit(one.plan) for one in found] == sorted(misfit(one.plan) for one in found)
     assert list(epoch_causes(RunFacts(plan, ps.Calendar()), 1000, [], misfit)) == []
+
+
+@table("total", [1000, 7500])
+def test_the_run_of_another_epoch_has_the_same_length_or_the_same_epochs(total):
+    plan = ps.Plan(lr="linear(over='3 epochs') >> cosine()", horizon=1000)
+    facts = RunFacts(plan, ps.Calendar(steps_per_epoch=40))
+
+    def misfit(tried):
+        return abs(tried.horizon.updates - total) + abs(
+            float(tried.bindings[0].schedule.stages[0].length.exact) - 3 * 300
+        )
+
+    best = next(iter(epoch_causes(facts, 1000, [], misfit)))
+
+    assert best.text == "lengths were counted with an epoch of 300 updates, not 40"
+    assert best.plan.horizon.updates == total
