@@ -71,6 +71,40 @@ def test_a_load_fills_the_tensors_that_the_groups_had(groups, position):
         assert used(again, field, index)[2:] == used(first, field, index)[7:]
 
 
+@pytest.mark.parametrize("groups", [1, 3])
+def test_a_second_scheduler_and_a_jump_fill_the_tensors_that_the_groups_had(groups):
+    optimizer = probe(*[{"lr": torch.tensor(0.1 * (index + 1))} for index in range(groups)])
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 3)
+    held = [one["lr"] for one in optimizer.param_groups]
+
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.5), horizon=20))
+    run(optimizer, 3)
+    scheduler.seek(2)
+
+    assert [one["lr"] for one in optimizer.param_groups] == held
+    assert all(one["lr"] is had for one, had in zip(optimizer.param_groups, held, strict=True))
+
+
+def test_some_of_the_tensors_of_an_earlier_plan_get_a_vector_of_their_own():
+    optimizer = probe(*[{"lr": torch.tensor(0.1 * (index + 1))} for index in range(3)])
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 3)
+    last = optimizer.param_groups[2]["lr"].item()
+    halved = ps.Plan(*[ps.Binding("lr", ps.linear(1.0, 0.5), groups=index) for index in range(2)], horizon=20)
+
+    scheduler = ps.Scheduler(optimizer, halved)
+    run(optimizer, 3)
+
+    assert optimizer.param_groups[2]["lr"].item() == last
+    assert scheduler.get_lr()[:2] == rounded(
+        [
+            planned(halved, [{"lr": torch.tensor(0.1 * (index + 1)).item()} for index in range(3)], "lr", index)[6]
+            for index in range(2)
+        ]
+    )
+
+
 def test_a_loaded_tensor_of_another_dtype_or_a_number_takes_precedence():
     for lr in (torch.tensor(0.1, dtype=F64), 0.1):
         saved, optimizer = probe(lr=lr), probe(lr=torch.tensor(0.1))

@@ -36,7 +36,7 @@ class PlanChange:
         block, plan, groups = planned.block, self.in_force.counted, planned.bound
         slots = slots_of(plan, groups, bases_by_slot(block.slots), scope)
         times, targets = planned.clock.times, planned.clock is planned.run
-        return ValueBlock(plan, slots, groups, times, self.states, targets=targets, before=block.tensors)
+        return ValueBlock(plan, slots, groups, times, self.states, targets=targets)
 
 
 @final

@@ -156,28 +156,25 @@ class TensorColumn(Column):
     """The values of a field, for the groups that store it as a tensor: views of one vector, written by one copy.
 
     A single tensor is its own vector and is filled in place, so other references to it see the new value. If the groups
-    contain the views of a column in `before`, its vector is used again, because a CUDA graph reads its address.
+    contain the views of a vector, such as that of an earlier column, it is used again, because compiled steps and CUDA
+    graphs read its address.
     """
 
-    def __init__(
-        self, field: Field, slots: Sequence[Slot], groups: Sequence[Group], before: Sequence["TensorColumn"] = ()
-    ) -> None:
+    def __init__(self, field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> None:
         self.field, self.slots, self.parts = field, list(slots), SlotsOfSchedule.all_in(slots)
         mine = [groups[slot.group] for slot in slots]
         held: list[Any] = [field.read(group) for group in mine]
         self.shared = len(held) > 1  # True if the groups contain views of this vector
-        same = [one.vector for one in before if [id(view) for _, view in one.views] == list(map(id, held))]
-        self.vector: torch.Tensor = same[0] if same else held[0]
-        if self.shared and not same:
+        same = _vector_of(held) if self.shared else None
+        self.vector: torch.Tensor = held[0] if same is None else same
+        if self.shared and same is None:
             with torch.inference_mode(False), torch.no_grad():
                 self.vector = torch.stack([entry.detach().clone() for entry in held])
                 held = list(self.vector.unbind())
         self.views: list[tuple[Group, Any]] = list(zip(mine, held, strict=True))
 
     @staticmethod
-    def all_in(
-        field: Field, slots: Sequence[Slot], groups: Sequence[Group], before: Sequence["TensorColumn"] = ()
-    ) -> "list[TensorColumn]":
+    def all_in(field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> "list[TensorColumn]":
         """Return a column for each device and dtype of the tensors in these slots."""
         held: dict[tuple[torch.device, torch.dtype], list[Slot]] = {}
         for slot in slots:
@@ -189,7 +186,7 @@ class TensorColumn(Column):
                         "For example: torch.tensor(0.1): a floating-point tensor without dimensions",
                     )  # fmt: skip
                 held.setdefault((entry.device, entry.dtype), []).append(slot)
-        return [TensorColumn(field, mine, groups, before) for mine in held.values()]
+        return [TensorColumn(field, mine, groups) for mine in held.values()]
 
     def computed(self, times: UpdateTimes, states: RuleStates) -> list[torch.Tensor]:
         """Return one tensor for each update, on the device of the vector."""
@@ -240,6 +237,18 @@ class TensorColumn(Column):
         return False
 
 
+def _vector_of(views: Sequence[torch.Tensor]) -> torch.Tensor | None:
+    """Return the vector whose elements these tensors are, all of them and in this order; None if there is none."""
+    vector = views[0]._base
+    if vector is None or vector.shape != (len(views),):
+        return None
+    begin, step = vector.storage_offset(), vector.stride(0)
+    same = all(
+        one._base is vector and one.storage_offset() == begin + number * step for number, one in enumerate(views)
+    )
+    return vector if same else None
+
+
 @final
 class TargetColumn(Column):
     """A target: a value outside of the optimizer."""
@@ -283,7 +292,6 @@ class ValueBlock:
         states: RuleStates,
         *,
         targets: bool = True,
-        before: Sequence[TensorColumn] = (),
     ) -> None:
         self.slots = slots
         self.overwritten: Overwritten = []
@@ -293,7 +301,7 @@ class ValueBlock:
         for slot in slots:
             fields.setdefault(slot.field, []).append(slot)
         for field, mine in fields.items():
-            tensors = TensorColumn.all_in(field, mine, groups, before)
+            tensors = TensorColumn.all_in(field, mine, groups)
             held = {slot.group for one in tensors for slot in one.slots}
             self.tensors += tensors
             if plain := [slot for slot in mine if slot.group not in held]:

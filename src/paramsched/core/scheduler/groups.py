@@ -5,7 +5,7 @@ from typing import Any, final
 
 from paramsched.core.fields import label
 from paramsched.core.plan.optimizers import Scope
-from paramsched.core.scheduler.block import TargetColumn, TensorColumn, ValueBlock, Values
+from paramsched.core.scheduler.block import TargetColumn, ValueBlock, Values
 from paramsched.core.scheduler.group_keys import (
     COUNT,
     NO_PLAN,
@@ -76,16 +76,10 @@ class Groups:
         return slots_of(self.in_force.counted, groups, bases, self.scope)
 
     def new_block(
-        self,
-        slots: tuple[Slot, ...],
-        groups: list[Group],
-        times: UpdateTimes,
-        states: RuleStates,
-        before: Sequence[TensorColumn] = (),
+        self, slots: tuple[Slot, ...], groups: list[Group], times: UpdateTimes, states: RuleStates
     ) -> ValueBlock:
         """Compute the values of one update, without writing them. Only the clock of the run has targets."""
-        targets = self.clock is self.run
-        return ValueBlock(self.in_force.counted, slots, groups, times, states, targets=targets, before=before)
+        return ValueBlock(self.in_force.counted, slots, groups, times, states, targets=self.clock is self.run)
 
     def bind(self, groups: list[Group], block: ValueBlock, held: Values | None = None) -> None:
         """Write the values of the current update, the first ones of `block`, and use `block` for later updates.

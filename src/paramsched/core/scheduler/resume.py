@@ -375,8 +375,7 @@ class Resume:
         if lead.in_force is not before:  # with another horizon
             planned.in_force = lead.in_force
             loaded = self.bases.loaded(planned, planned.slots(groups), groups)
-        tensors = planned.block.tensors
-        planned.bind(groups, planned.new_block(loaded.slots, groups, planned.clock.times, clock.states, tensors), other)
+        planned.bind(groups, planned.new_block(loaded.slots, groups, planned.clock.times, clock.states), other)
         record_bases(run, {} if found is None else loaded.replaced)
         if unknown:
             self.log_unknown_plan(run, unknown)
