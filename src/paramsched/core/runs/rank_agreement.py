@@ -94,7 +94,7 @@ class RankRecords:
         return self._differs is not None or (bool(self._unanswered) and self._looks < _LOOKS)
 
     def differing(self, ranks: Ranks, place: int, record: str) -> Difference | None:
-        """Compare a record, and the one that is open; return a difference that is to be reported.
+        """Compare a record, and those that are compared again; return a difference that is to be reported.
 
         If the process of the store has ended, this and all later comparisons find no difference.
         """
@@ -229,7 +229,7 @@ class AmountAgreement:
 
     @property
     def is_waiting(self) -> bool:
-        """True if the amounts differ, and are compared again before the next update."""
+        """True if an amount differs, or has no counterpart yet, and is compared again before the next update."""
         return self._records.is_waiting
 
     def compare(self, t: int, amount: Amount, clock: str) -> None:
