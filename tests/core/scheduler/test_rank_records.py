@@ -168,7 +168,7 @@ def test_a_difference_from_a_dry_run_lasts_until_its_process_starts_another_sche
     assert run.differing(ranks[1], 1, "20") is None
     assert (run.is_waiting, same.is_waiting) == (False, False)
     texts = [one.partition(". ")[0] for one in caplog.messages]
-    since = "comparison 0: rank 0 has started another Scheduler since, which agrees with rank 1: the run goes on"
+    since = "comparison 0: another Scheduler of rank 0 agrees with rank 1: the run goes on"
     assert texts[0] == "comparison 0: rank 1 has 10, but rank 0 has 3"
     assert texts[1:] == [since]
     assert "The run stops in 20 s, unless one of them is a dry run" in caplog.messages[0]

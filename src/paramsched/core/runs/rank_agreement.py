@@ -183,8 +183,8 @@ class RankRecords:
             return
         if self._is_told:
             log.warning(
-                "comparison %d: rank %d has started another Scheduler since, which agrees with rank %d: the run goes "
-                "on", place, ranks.first, ranks.own,
+                "comparison %d: another Scheduler of rank %d agrees with rank %d: the run goes on",
+                place, ranks.first, ranks.own,
             )  # fmt: skip
         self._differs, self._since, self._is_told = None, None, False
 
