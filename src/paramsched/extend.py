@@ -22,6 +22,7 @@ from paramsched.core.curves.base import Curve as Curve
 from paramsched.core.curves.registry import curve as curve
 
 # A rule of a recurrence: the level of the next update from the last one.
+from paramsched.core.schedules.registry import rule as rule
 from paramsched.core.schedules.rules import Coefficients as Coefficients
 from paramsched.core.schedules.rules import Rule as Rule
 from paramsched.core.schedules.rules import ShareRule as ShareRule

@@ -260,6 +260,14 @@ def test_show_draws_a_panel_for_each_field_of_a_file(folder):
     assert "head" in drawn
 
 
+def test_a_folder_whose_name_has_a_line_break_is_reported_in_one_line(folder):
+    (folder / "a\nb.yaml").mkdir()
+
+    refused = call("check", "a\nb.yaml")
+
+    assert (refused.exit_code, refused.stderr) == (2, "a\\nb.yaml: Is a directory\n")
+
+
 def test_color_is_used_only_on_request_or_in_a_terminal():
     assert "\x1b[" in good("show", LINE, *RUN, "--color")
     assert "\x1b[" not in good("show", LINE, *RUN, "--no-color")

@@ -99,6 +99,14 @@ def test_each_of_several_optimizers_has_its_own_base(config, schedulers):
     assert (drawn["lr[g]"][0], drawn["lr[d]"][0]) == (1e-4, 4e-4)
 
 
+def test_a_single_named_optimizer_has_its_base(config):
+    single = "optim_wrapper = dict(g=dict(optimizer=dict(type='Adam', lr=1e-4)))\n"
+
+    drawn = values(config(single, EPOCHS, "param_scheduler = [dict(type='StepLR', step_size=4)]\n"))
+
+    assert drawn["lr"][0] == 1e-4
+
+
 def test_an_optimizer_without_a_schedule_is_not_drawn(config):
     schedulers = "param_scheduler = dict(g=[dict(type='StepLR', step_size=4)], d=[])\n"
 

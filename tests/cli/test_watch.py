@@ -136,6 +136,17 @@ def test_files_that_the_plan_reads_are_watched_too(tmp_path, start):
     assert (tables.end(), bases.end()) == (0, 0)
 
 
+def test_a_log_with_a_name_is_watched_too(tmp_path, start):
+    save(tmp_path / "log.csv", "step,lr\n0,0.1\n")
+    watch = start("show", "plan.yaml", "--watch", "--used", "mine=log.csv", "--base", "0.1", "-o", "plan.svg")
+    watch.wait_for("plan.svg: written")
+
+    save(tmp_path / "log.csv", "step,lr\n0,0.1\n1,0.2\n")
+
+    watch.wait_for("plan.svg: written")
+    assert watch.end() == 0
+
+
 def test_a_page_has_a_script_that_reloads_it_until_the_command_ends(tmp_path, start):
     page, plan = tmp_path / "plan.html", tmp_path / "plan.yaml"
     watch = start("show", "plan.yaml", "--watch", "-o", "plan.html")

@@ -205,11 +205,9 @@ def groups_with_bases(
     most = max((one.groups for one in selecting if isinstance(one.groups, int)), default=0)
     if most >= _MOST_GROUPS:
         raise WrongUsage("", f"the plan selects group {most}; a picture shows at most {_MOST_GROUPS:,} groups")
-    several = [str(one["name"]) for one in loaded.bases.groups if "name" in one]
-    if len(several) > 1 and all(
-        one.groups is None for one in bindings
-    ):  # one list of schedulers for several optimizers
-        groups: list[dict[str, Any]] = [{"name": name} for name in several]
+    named = [str(one["name"]) for one in loaded.bases.groups if "name" in one]
+    if named and all(one.groups is None for one in bindings):  # one list of schedulers for named optimizers
+        groups: list[dict[str, Any]] = [{"name": name} for name in named]
     else:
         from paramsched.show.plan_curves import groups_of_selectors
 

@@ -176,3 +176,30 @@ def test_a_change_by_at_most_eps_is_skipped(eps, raised, reduced):
     last = rule.observe(rule.observe(first, 2.0), 2.0)
 
     assert (rule.apply(first, 1.0), rule.apply(last, 1.0)) == (raised, reduced)
+
+
+def test_a_value_below_an_absolute_minimum_is_unchanged():
+    rule = greedy(min=absolute(0.1), factor=0.5, patience=0)
+    state = rule.init()
+    for metric in (1.0, 2.0, 3.0, 4.0, 5.0):
+        state = rule.observe(state, metric)
+
+    assert [rule.apply(state, value) for value in (0.0, 0.05, 0.1, 0.2)] == [0.0, 0.05, 0.1, 0.1]
+
+
+def test_without_a_window_no_metrics_are_kept():
+    rule = greedy(window=1)
+
+    state = rule.observe(rule.observe(rule.init(), 0.1), 0.7)
+
+    assert (state.recent, state.reference) == ((), 0.1)
+
+
+def test_a_rule_starts_again_after_reductions_at_its_minimum():
+    rule = greedy(min=0.25, factor=0.5, patience=0, reset=2)
+    state, factors = rule.init(), []
+    for metric in (1.0, 2.0, 3.0, 4.0, 5.0):
+        state = rule.observe(state, metric)
+        factors.append(state.factor)
+
+    assert factors == [2.0, 1.0, 0.5, 0.25, 1.0]

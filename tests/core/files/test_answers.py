@@ -3,6 +3,7 @@
 The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/files/test_answers.py` writes them.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,36 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
 @answers.in_parts(FILE)
 def test_answers(places, subtests):
     answers.check(FILE, answer_to, places, subtests)
+
+
+def lines_of(text: str, syntax: str) -> dict[tuple[str, str | int | None], str] | None:
+    """Return the lines of a plan file; None if it has other problems."""
+    try:
+        return {(one.name, one.groups): str(one.schedule) for one in config.loads(text, syntax).bindings}
+    except ConfigError:
+        return None
+
+
+def test_a_correction_writes_the_line_of_its_advice():
+    checked = 0
+    for question in answers.read(FILE):
+        syntax, text = next(iter(question.items()))
+        if "problems" not in question or syntax == "data":
+            continue
+        with pytest.raises(ConfigError) as refusal:
+            config.loads(text, syntax)
+        for fault in refusal.value.diagnostics:
+            edit, entry = fault.edit, fault.entry
+            if edit is None or entry is None or fault.path.startswith("$.targets"):  # no lines of fields
+                continue
+            edited = lines_of(text[: edit.begin] + edit.text + text[edit.end :], syntax)
+            advised = lines_of(f"{{{json.dumps(entry.key)}: {entry.value}}}", "json")
+            if edited is not None and advised is not None:
+                checked += 1
+                assert {(name, line) for (name, _), line in advised.items()} <= {
+                    (name, line) for (name, _), line in edited.items()
+                }, text
+    assert checked > 20
 
 
 if __name__ == "__main__":

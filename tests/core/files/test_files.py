@@ -4,17 +4,22 @@ import json
 import os
 import stat
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import final
 
 import pytest
 
 from paramsched.core import files as config
+from paramsched.core.curves import Curve
 from paramsched.core.feedback import plateau
 from paramsched.core.files import plan_files
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import (
     SHAPES,
+    Schedule,
     absolute,
+    anneal,
     chain,
     constant,
     cosine,
@@ -53,6 +58,48 @@ def names(folder):
 
 
 # ---------------------------------------------------------------- round trips
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Flat(Schedule):
+    """A shape that no builder makes."""
+
+    length = None
+
+    def _at(self, t, base, ops):
+        return base
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Bent(Curve):
+    """A curve that no builder makes."""
+
+    def _rise(self, u, rest, ops):
+        return u
+
+
+NO_BUILDER = "which no registered function makes. Register one with @ps.extend."
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (Binding("lr", cosine(), lambda group: True), "the groups of lr are chosen by a function. Select them by name"),
+        (warmup(5) >> from_function(float), "lr contains a function without a name. For example: lr=ps.register_funct"),
+        (2 * anneal(curve=lambda u: u), "lr contains a curve without a name. For example: curve=ps.curves.register("),
+        (warmup(5) >> Flat(), f"lr contains a Flat, {NO_BUILDER}shape"),
+        (anneal(curve=Bent()), f"lr contains a Bent, {NO_BUILDER}curve"),
+    ],
+)
+def test_the_part_that_has_no_text_is_named(line, told):
+    plan = Plan(line) if isinstance(line, Binding) else Plan(lr=line)
+
+    for name, call in (("dump(plan)", lambda: config.dump(plan)), ("plan.fingerprint", lambda: plan.fingerprint)):
+        with pytest.raises(PlanError) as refusal:
+            call()
+        assert str(refusal.value).startswith(f"{name}: {told}")
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".yml", ".toml", ".json", ".YAML"])
@@ -244,6 +291,7 @@ def test_an_alias_bomb_is_rejected_at_its_first_anchor():
         ("lr = " + "[" * 9000, "line 1: nested more than 50 deep"),
         ("lr = " + "[" * 60 + "]" * 60, "$.lr[0][0]"),
         ("a." * 70 + "b = 1", "line 1: TOML: a name of more than 50 parts"),
+        ('"a b".' * 70 + "b = 1", "line 1: TOML: a name of more than 50 parts"),
     ],
 )
 def test_invalid_toml_is_rejected(text, expected):

@@ -39,6 +39,14 @@ def test_without_run_facts_the_first_update_fails_with_the_call_to_make(drive):
     assert not hasattr(scheduler, "total_steps")
 
 
+def test_a_manual_scheduler_without_facts_leaves_the_optimizer_without_hooks():
+    optimizer = probe()
+
+    ps.Scheduler(optimizer, PLAN, calendar="later", drive="manual")
+
+    assert not optimizer._optimizer_step_pre_hooks
+
+
 def test_a_missing_fact_is_reported_with_both_calls_and_each_works():
     with pytest.raises(MissingFact) as told:
         ps.Scheduler(probe(), PLAN)

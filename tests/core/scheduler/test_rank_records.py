@@ -234,3 +234,17 @@ def test_a_comparison_takes_one_operation_and_a_start_a_few():
 
     assert [max(n for at, _, n in taken if at == rank) for rank in (0, 1)] == [3, 4]
     assert [n for *at, n in taken if at == [1, 2]].count(1) == 30  # after rank 0 has written
+
+
+def test_a_record_that_agrees_does_not_prolong_the_wait_for_one_that_differs(monkeypatch):
+    store, now = HashStore(), itertools.count(0.0, 1.0)
+    monkeypatch.setattr(rank_agreement.time, "monotonic", lambda: next(now))
+    ranks = [SimpleNamespace(store=store, own=own, prefix="run", first=0, has_store=lambda: True) for own in (0, 1)]
+    first, second = (RankRecords("amounts/1", GROUPS, stops_run=True) for _ in ranks)
+    for place in range(40):
+        first.differing(ranks[0], place, "64")
+
+    reported = [place for place in range(40) if second.differing(ranks[1], place, "65" if place == 3 else "64")]
+
+    assert reported
+    assert reported[0] == 3 + 20

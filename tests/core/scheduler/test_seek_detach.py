@@ -90,15 +90,20 @@ def test_detaching_after_groups_were_removed_or_reordered():
     assert [one["lr"].untyped_storage().nbytes() for one in optimizer.param_groups] == [4, 4]
 
 
-@pytest.mark.parametrize("call", ["seek", "observe", "load_state_dict"])
+@pytest.mark.parametrize("call", ["seek", "observe", "report", "load_state_dict"])
 def test_a_detached_scheduler_raises_an_error_with_the_call_to_continue(call):
     scheduler = ps.Scheduler(probe(), PLAN)
     state = scheduler.state_dict()
     scheduler.detach()
-    arguments = {"seek": (3,), "observe": (), "load_state_dict": (state,)}[call]
+    calls = {
+        "seek": lambda: scheduler.seek(3),
+        "observe": scheduler.observe,
+        "report": lambda: scheduler.report(progress=0.5),
+        "load_state_dict": lambda: scheduler.load_state_dict(state),
+    }
 
     with pytest.raises(ps.errors.ParamschedError, match=r"Write ps\.Scheduler\(optimizer, plan\)"):
-        getattr(scheduler, call)(*arguments)
+        calls[call]()
 
 
 def test_a_detached_scheduler_is_still_readable():

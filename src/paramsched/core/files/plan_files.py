@@ -161,7 +161,7 @@ def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str
         format: `"yaml"`, `"toml"` or `"json"`; by default determined by the suffix, or YAML without a path.
 
     Raises:
-        PlanError: the plan contains a predicate or a function without a name.
+        PlanError: a line has no text, as one with a function without a name.
         InvalidArgument: the format is unknown, or it can only be read.
         OSError: the file cannot be written. It is unchanged.
 

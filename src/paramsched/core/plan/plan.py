@@ -259,12 +259,12 @@ class Plan:
         """The SHA-256 of the canonical JSON, in hex: equal if and only if the plans are equal, in every process.
 
         Raises:
-            PlanError: the plan has a predicate or an unregistered function.
+            PlanError: a line has no text, as one with a function without a name.
         """
         if self._key is None:
-            found = "the plan has a predicate or an unregistered function"
-            instead = 'Select groups by name, and write lr=ps.register_function("mine", f)'
-            raise PlanError("plan.fingerprint", found, instead)
+            from paramsched.core.plan.without_text import first_without_text  # which imports Plan
+
+            raise PlanError("plan.fingerprint", *first_without_text(self.bindings))
         return fingerprint_of(self._key)
 
     @property

@@ -142,11 +142,10 @@ class BatchSampler(Sampler[list[int]]):
 
     def position(self) -> int:
         """Return the number of samples before the position, since the start of the run."""
-        t, amount = self._start()
+        t, _ = self._start()
         in_force = self._in_force
         if self._scheduler is None:
-            by_samples = in_force.unit == "samples"
-            return BatchSizes(in_force).samples(0, t, 0) if amount is None or not by_samples else int(amount)
+            return BatchSizes(in_force).samples(0, t, 0)
         clock = self._scheduler._run.clock
         start = clock.counts_from
         samples = samples_at(in_force, clock.history, start, clock.position)

@@ -215,7 +215,7 @@ def next_message(
     most = min(_MOST_UPDATES, 2 * last.count) if len(durations) > 1 else _AHEAD
     least = min(_LEAST_UPDATES, most, ceil(1 / max(pace, 1 / _LEAST_UPDATES)))
     count = most if most * pace <= lasts else max(least, floor(lasts / pace))
-    rate = pace if amount == real else max(0.0, (real - amount) / count + pace)
+    rate = max(0.0, (real - amount) / count + pace)
     if stop is None and has_deadline and left is not None:
         # All updates before `fitting` end before the deadline, even if they are slow.
         fitting = begin - _AHEAD + (floor(left / (_SLOWEST * usual)) if usual else _MOST_UPDATES * _FINENESS)
@@ -227,8 +227,8 @@ def next_message(
 class RunTime(ABC):
     """Determines the amount before each update from the measured time.
 
-    `horizon` is that of the coming update, if the run has a deadline. `stop` is the update before which the run ends,
-    once it is known.
+    If the run has a deadline, `horizon` is that of the coming update, once its clock has started, and `stop` is the
+    update before which the run ends, once it is known.
     """
 
     horizon: float | None = None
@@ -273,7 +273,6 @@ class OwnTime(RunTime):
         self._since = now() if start is None else start.at
         self._clock_starts = t if start is None else t + start.untimed
         self._durations: deque[float] = deque(maxlen=_RECENT)
-        self.horizon = None if start is None else start.horizon
 
     def amounts_from(self, t: int, amount: float, most: int) -> Any:
         del most
@@ -365,7 +364,6 @@ class SharedTime(RunTime):
         self._messages, self.message, self._clock, self._settle = messages, first, clock, settle
         self._settles_at = first.begin + _SETTLED_AFTER
         self._reported = 0.0  # seconds that reports have added to the announced amounts
-        self.horizon = first.horizon
 
     def amounts_from(self, t: int, amount: float, most: int) -> Any:
         self._move_to(t)

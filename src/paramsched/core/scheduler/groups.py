@@ -42,6 +42,7 @@ class Groups:
 
     block: ValueBlock  # set by `bind`
     comparison: Comparison  # set by `bind`
+    is_plain: bool  # set by `bind`; True if a manual update may write before it checks the groups
 
     def __init__(
         self, in_force: ResolvedPlan, clock: Clock, run: RunState, parts: Parts, scope: Scope | None = None
@@ -51,7 +52,6 @@ class Groups:
         # Bound: the groups, the consumption, and (set by `bind`) the block of values and the comparison.
         self.bound: list[Group] = []
         self.consumption: Consumption | None = None  # None if the plan is by updates
-        self.is_plain = False  # True if a manual update may write before it checks the groups
         # Marks of the last write, which `Steps.is_unchanged` compares: the first group, the number of its plan, and its
         # lr, because torch's distributed checkpoint temporarily writes another one.
         self.first: Group = {}

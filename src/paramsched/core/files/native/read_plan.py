@@ -521,8 +521,8 @@ class _PlanReader:
             return name
         found = f'"{key}" is not an optimizer field; did you mean "{slip}"?'
         meant = certain_field(name)
-        replace = None if meant is None else (str(key), meant)
         line = line_of_values(value) if isinstance(value, str) and (meant or "").startswith(("betas", "mom")) else value
+        replace = (str(key), meant) if meant is not None and line is value else None  # the advice changes the line too
         entry = None if meant is None else self.promised(meant, line, selector)
         self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=replace, entry=entry)
         return None

@@ -8,6 +8,7 @@ from paramsched.core.feedback.base import Guided
 from paramsched.core.files.native.plan_entries import RESERVED, index_in_name
 from paramsched.core.plan import Plan, Target
 from paramsched.core.plan.binding import UPDATES, clock_as_data
+from paramsched.core.plan.without_text import first_without_text
 from paramsched.core.schedules import Absolute, AbsoluteSchedule, Schedule
 from paramsched.core.schedules.affine import AffineLevel, NeighborLevel
 from paramsched.core.schedules.leaves import FromFunction
@@ -26,15 +27,14 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     """Return the data of a plan file: numbers, text, lists and mappings. `to_plan` returns an equal plan from it.
 
     Raises:
-        PlanError: the plan contains a predicate or a function without a name, or a group's name looks like an index.
+        PlanError: a line has no text, as one with a function without a name, or a group's name looks like an index.
 
     >>> from paramsched.core.plan import Binding
     >>> from_plan(Plan(Binding("lr", "constant(0.1)", groups=0), lr="cosine()", horizon=100))
     {'horizon': 100, 'lr': 'cosine()', 'groups': {'[0]': {'lr': 'constant(0.1)'}}}
     """
     if not plan.serializable:
-        found = "the plan contains a predicate or a function without a name"
-        raise PlanError("dump(plan)", found, 'Select groups by name, and write lr=ps.register_function("mine", f)')
+        raise PlanError("dump(plan)", *first_without_text(plan.bindings))
     data: dict[str, Any] = {} if plan.clock == UPDATES else {"clock": clock_as_data(plan.clock)}
     if plan.horizon is not None:
         data["horizon"] = plan.horizon.updates if plan.horizon.is_resolved else str(plan.horizon)
@@ -93,8 +93,6 @@ def schedule_to_data(schedule: Schedule) -> Any:
 
 def _call_to_data(value: Any) -> Any:
     """Return a call as `{name: {argument: value}}`, without defaults."""
-    if type(value) not in BUILDER_OF_CLASS:
-        raise PlanError("dump(plan)", f"no registered shape makes a {type(value).__name__}", "Register it with @shape")
     name, builder = BUILDER_OF_CLASS[type(value)]
     arguments: dict[str, Any] = {}
     for parameter in inspect.signature(builder).parameters.values():

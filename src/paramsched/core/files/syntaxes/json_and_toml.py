@@ -89,7 +89,7 @@ def read_toml(text: str, source: str) -> Any:
     """Return the content of a TOML text."""
     import tomllib
 
-    if text.count(".") > MOST_VALUES or _MANY_PARTS.search(text):
+    if text.count(".") > MOST_VALUES or any(line.count(".") >= MOST_DEPTH for line in text.split("\n")):
         _refuse_long_names(text, source)
     try:
         data = tomllib.loads(text)
