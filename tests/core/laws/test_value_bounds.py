@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.plan.contents import values_inside
 from paramsched.core.plan.value_ranges import range_of
+from paramsched.core.schedules.contents import values_inside
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.leaves import FromFunction
 from paramsched.core.schedules.value_bounds import Bounds, value_bounds

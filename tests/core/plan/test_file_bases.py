@@ -3,7 +3,7 @@
 import paramsched as ps
 from paramsched.core.fields import Field
 from paramsched.core.plan.bases import Bases
-from paramsched.core.plan.contents import units_of_plan
+from paramsched.core.plan.units import units_of_plan
 from support.tables import table
 
 

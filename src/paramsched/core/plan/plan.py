@@ -40,6 +40,7 @@ from paramsched.core.plan.field_keywords import refuse_wrong_fields
 from paramsched.core.plan.followed_lines import with_followed_lines
 from paramsched.core.plan.resolve_clocks import resolve_on_clocks
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
+from paramsched.core.plan.without_text import first_without_text
 from paramsched.core.schedules import Level, Schedule, anneal, previous
 from paramsched.core.schedules.cuts import is_resolved_in
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
@@ -262,8 +263,6 @@ class Plan:
             PlanError: a line has no text, as one with a function without a name.
         """
         if self._key is None:
-            from paramsched.core.plan.without_text import first_without_text  # which imports Plan
-
             raise PlanError("plan.fingerprint", *first_without_text(self.bindings))
         return fingerprint_of(self._key)
 

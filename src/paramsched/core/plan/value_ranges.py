@@ -9,8 +9,8 @@ import numpy as np
 
 from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import Field
-from paramsched.core.plan.contents import values_inside
 from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.contents import values_inside
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.leaves import FromFunction
 from paramsched.core.schedules.recurrence import Recurrence

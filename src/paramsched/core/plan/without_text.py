@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from paramsched.core.curves import Curve
 from paramsched.core.curves.registry import Custom
 from paramsched.core.plan.binding import Binding
-from paramsched.core.plan.contents import values_inside
 from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.contents import values_inside
 from paramsched.core.schedules.leaves import FromFunction
 from paramsched.core.schedules.rules import Rule
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from paramsched.core.base.codes import MILESTONE_AFTER_END
 from paramsched.core.base.diagnostic import Diagnostic
-from paramsched.core.plan.contents import values_inside
 from paramsched.core.schedules import Anneal, Schedule
+from paramsched.core.schedules.contents import values_inside
 from paramsched.core.schedules.cuts import Skip, Take
 from paramsched.core.schedules.lengths import PERIOD
 from paramsched.core.schedules.named_anneals import CosineWave

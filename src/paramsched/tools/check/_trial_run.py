@@ -11,8 +11,8 @@ import numpy as np
 
 from paramsched.core.curves.arrays import Floats, Integers
 from paramsched.core.plan import Binding, Plan
-from paramsched.core.plan.contents import durations_in, values_inside
 from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.schedules.recurrence import Recurrence

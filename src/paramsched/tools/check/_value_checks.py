@@ -12,10 +12,10 @@ import numpy as np
 from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, NEGATIVE
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.plan import Target
-from paramsched.core.plan.contents import durations_in, values_inside
 from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
 from paramsched.core.schedules.as_factor import AsFactor
 from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.lengths import PERIOD
 from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.schedules.sequence import in_order, stages_of

@@ -15,13 +15,13 @@ from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.bases import Bases
 from paramsched.core.plan.binding import clock_of_field
-from paramsched.core.plan.contents import durations_in, values_inside
 from paramsched.core.plan.followed_lines import schedule_followed
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.core.plan.levels import base_is_zero
 from paramsched.core.plan.plan import require_calendar
 from paramsched.core.schedules import Constant, Schedule
+from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.leaves import Like
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.schedules.sequence import Sequence as Stages

@@ -1,11 +1,10 @@
-"""Iterating over the contents of schedules and plans: their parts, lengths and units."""
+"""Iterating over the contents of schedules: their parts and lengths."""
 
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from paramsched.core.plan.plan import Plan
-from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Duration
 
@@ -22,17 +21,6 @@ def durations_in(value: Any) -> Iterator[Duration]:
             yield part
         elif isinstance(part, Rule):
             yield Duration.of("1 epoch" if part.by == "epoch" else "1 step")
-
-
-def units_of_plan(plan: Plan) -> frozenset[str]:
-    """Return the units in a plan, including its horizon.
-
-    >>> sorted(units_of_plan(Plan(lr="warmup('5%') >> cosine()", horizon="20 epochs")))
-    ['epochs', 'percent']
-    """
-    lengths = [length for binding in plan.bindings for length in durations_in(binding.schedule)]
-    lengths += [plan.horizon] if plan.horizon is not None else []
-    return frozenset(unit for length in lengths for unit, _ in length.terms)
 
 
 def values_inside(value: Any) -> Iterator[Any]:
