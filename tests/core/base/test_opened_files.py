@@ -3,6 +3,8 @@
 import errno
 import os
 import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,23 @@ def test_an_open_pipe_of_this_process_is_read_if_the_reader_is_bounded(tmp_path)
     assert refusal.value.filename == str(file)
     with open_to_read(file, bounded=True) as stream:
         assert stream.read() == b"text"
+    os.close(reader)
+
+
+def test_an_open_pipe_of_this_process_is_read_as_slowly_as_it_is_written():
+    reader, writer = os.pipe()
+
+    def write():
+        with open(writer, "wb", buffering=0) as stream:
+            for part in (b"slow ", b"text"):
+                time.sleep(0.05)
+                stream.write(part)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    with open_to_read(Path(f"/dev/fd/{reader}"), bounded=True) as stream:
+        assert stream.read() == b"slow text"
+    thread.join()
     os.close(reader)
 
 
