@@ -282,7 +282,7 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
         (lambda: Plan(cosine()), "not a Binding. Write Plan(lr=cosine())"),
         (lambda: Plan(LONG), f"not a Binding. Write Plan(lr={LONG})"),  # in one line, which can be pasted
         (lambda: Plan("cosine()"), "not a Binding. Write Plan(lr='cosine()')"),
-        (lambda: Plan({"lr": 0.1, "eps": 1.0}), "not a Binding. For example: Plan(lr=0.1, eps=1.0)"),
+        (lambda: Plan({"lr": 0.1, "eps": 1.0}), "not a Binding. For example: Plan(lr='cosine()', eps=1.0)"),
         (lambda: Plan({"lr@head": cosine()}), "Write Plan(Binding('lr', cosine(), groups='head'))"),
         (lambda: Plan({"head": {"lr": "cosine()"}}), "Write Plan(Binding('lr', 'cosine()', groups='head'))"),
         (lambda: Plan(lr=cosine(), horizon="5%"), "horizon itself"),

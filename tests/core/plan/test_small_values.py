@@ -19,6 +19,7 @@ from paramsched.core.plan.run_amounts import (
     lacking_amount,
 )
 from paramsched.core.plan.traced_times import recorded_amounts
+from paramsched.core.plan.value_ranges import range_of
 from paramsched.errors import InvalidArgument, MissingDependency, MissingFact, StateError
 from support.tables import table
 from support.updates import probe
@@ -334,3 +335,10 @@ def test_a_trace_has_at_most_as_many_updates_as_can_be_stored(monkeypatch):
     assert ps.trace(ps.Plan(lr="linear()", horizon=9), {"lr": 0.1}).total == 9
     with pytest.raises(InvalidArgument, match="10 updates are too many to store"):
         ps.trace(ps.Plan(lr="linear()", horizon=10), {"lr": 0.1})
+
+
+def test_a_small_value_below_0_is_outside_of_a_range():
+    allowed = range_of("weight_decay")
+
+    assert allowed.outside(np.array([-1e-12, -1e-20, 1e-12]), 1e-10).tolist() == [True, False, False]
+    assert allowed.outside(np.array([-1e-12, np.inf, np.nan]), 1.0).tolist() == [False] * 3

@@ -1,9 +1,11 @@
 """A keyword or a positional argument that a plan does not take is answered with the plan that was meant."""
 
+import itertools
+
 import pytest
 
 import paramsched as ps
-from paramsched import Binding, Plan, cosine  # names of the lines below
+from paramsched import Binding, Plan, Target, cosine  # noqa: F401  # names of the lines below
 from paramsched.core.feedback.base import Guided
 from paramsched.errors import InvalidArgument, InvalidCall
 from support.tables import table
@@ -67,7 +69,7 @@ def test_the_plan_that_was_meant_keeps_every_name_and_number(line, meant):
         ("Plan(lr='cosine()', targets=3)", "Plan(lr='cosine()')"),
         ("Plan(lr='cosine()', steps_per_epoch=100)", "Plan(lr='cosine()')"),
         ("Plan(lr='cosine()', batch_size=100, clock='tokens')", "Plan(lr='cosine()', clock='tokens')"),
-        ("Plan(lr='cosine(', epochs=3)", "Plan(lr='cosine(', horizon='3 epochs')"),
+        ("Plan(lr='cosine(', epochs=3)", "Plan(lr='cosine()', horizon='3 epochs')"),
         ("Plan(lr='linear()', targets={'x': 2.0})", "Plan(Binding(Target('x', 2.0), 'cosine()'), lr='linear()')"),
         (
             "Plan(lr='cosine()', targets={'x': {'initial': 2.0}})",
@@ -79,7 +81,7 @@ def test_the_plan_that_was_meant_keeps_every_name_and_number(line, meant):
         ),
     ],
 )
-def test_what_adds_or_drops_a_number_or_keeps_a_wrong_line_is_an_example(line, example):
+def test_what_adds_or_drops_a_number_or_replaces_a_wrong_line_is_an_example(line, example):
     assert problem_of(line).endswith(f" For example: {example}")
 
 
@@ -125,3 +127,35 @@ def test_a_metric_rule_inside_another_one_is_refused():
 
     with pytest.raises(InvalidArgument, match="contains a metric rule"):
         Binding("lr", Guided(cosine() * rule, (rule,)))
+
+
+KEYS = (
+    "lr", "Lr", "weight decay", "betas[0]", "betas [0]", "lr@head", "a b", "", 5, None, "horizon", "clock", "groups",
+    "epochs", "warmup_steps", "targets", "1st",
+)  # fmt: skip
+LINES = (
+    "cosine()", "cosin()", 0.5, None, [1, 2], "100", "10 epochs", True, "tokens", -1, {"lr": 0.5}, {"a b": "linear()"},
+    {"x": {"initial": "a", "schedule": 5}},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS, ids=repr)
+def test_the_advice_for_any_mapping_works_when_pasted(key):
+    for line, other in itertools.product(LINES, KEYS):
+        with pytest.raises(InvalidArgument) as refusal:
+            Plan({key: line, other: "linear()"})
+
+        text = str(refusal.value)
+        advice = text.partition("Write ")[2] or text.partition("For example: ")[2]
+        assert isinstance(eval(advice), Plan)  # with the names that this file imports
+
+
+@pytest.mark.parametrize("key", [one for one in KEYS if isinstance(one, str) and one.isidentifier()])
+def test_the_advice_for_any_keyword_works_when_pasted(key):
+    for line in LINES:
+        try:
+            made = Plan("cosine()", **{key: line})
+        except InvalidArgument as refusal:
+            text = str(refusal)
+            made = eval(text.partition("Write ")[2] or text.partition("For example: ")[2])
+        assert isinstance(made, Plan)

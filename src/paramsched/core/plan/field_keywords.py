@@ -1,13 +1,14 @@
 """Validating the keywords of a Plan: fields, and keywords that were meant for something else."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from keyword import iskeyword
 from typing import Any, Final
 
 from paramsched.core.advice.peer_words import LENGTHS_OF_RUN, is_warmup_length
 from paramsched.core.base.advise import keeps_numbers
 from paramsched.core.base.near_names import KNOWN, certain_name
-from paramsched.core.plan.binding import Binding
+from paramsched.core.plan.binding import Binding, Target, checked_plan_clock
 from paramsched.core.schedules import Schedule
 from paramsched.core.time.calendar import Facts
 from paramsched.core.time.duration import Duration
@@ -42,6 +43,7 @@ def refuse_wrong_fields(
     others = [one for one in bindings if not isinstance(one, Binding)]
     if not wrong and not others:
         return
+    invented = False  # True if the advice contains something that nobody has written, or lacks something
 
     def code(value: Any) -> str:
         """Return a value as Python code."""
@@ -49,40 +51,44 @@ def refuse_wrong_fields(
             return f"Binding({value.name!r}, {value.schedule}, groups={value.groups!r})"
         return str(value) if isinstance(value, Schedule) else repr(value)
 
-    def is_line(value: Any) -> bool:
-        try:
-            Binding("lr", value)
-        except InvalidArgument:
-            return False
-        return True
+    def line(value: Any) -> str:
+        """Return a line as Python code; an example if it is none."""
+        nonlocal invented
+        is_line = _accepts(Binding, "lr", value)
+        invented = invented or not is_line
+        return code(value) if is_line else "'cosine()'"
 
-    def is_length(value: str) -> bool:
-        try:
-            Duration.of(value)
-        except InvalidArgument:
-            return False
-        return True
+    def is_length(value: Any) -> bool:
+        return _accepts(Duration.of, value) and bool(Duration.of(value).terms)
+
+    def is_clock(value: Any) -> bool:
+        return _accepts(checked_plan_clock, value, kept)
 
     passed = horizon
     several = [one if isinstance(one, (list, tuple)) else [one] for one in bindings]
     given = [one for items in several for one in items]
     kept: dict[str, Any] = {}
+    mapped: dict[str, Any] = {}  # the entries of mappings, which are read like keywords
     nested: dict[str, Mapping[str, Any]] = {}  # the fields of groups
     written = [code(one) for one in given if isinstance(one, Binding)]
-    name, invented = "lr", False
+    name = "lr"
     for other in given:
         if isinstance(other, str) and other in KNOWN:  # Plan("lr", "cosine()")
             name = other
         elif isinstance(other, Mapping):
-            kept |= {str(key): line for key, line in other.items() if not isinstance(line, Mapping)}
-            nested |= {str(key): lines for key, lines in other.items() if isinstance(lines, Mapping)}
+            of_group = {
+                key for key, one in other.items() if isinstance(one, Mapping) and key not in ("groups", "targets")
+            }
+            mapped |= {str(key): one for key, one in other.items() if key not in of_group}
+            nested |= {str(key): one for key, one in other.items() if key in of_group}
         elif isinstance(other, str) and horizon is None and is_length(other):  # Plan({"lr": …}, "10 epochs")
             horizon = other
         elif isinstance(other, (Schedule, str)):
             kept[name] = other
         elif isinstance(other, int) and not isinstance(other, bool) and horizon is None:  # Plan(cosine(), 100)
             horizon = other
-    for name, value in {**fields, "horizon": horizon, "clock": clock}.items():
+    wrong |= {name: reason for name, value in mapped.items() if (reason := _reason(name, value))}
+    for name, value in (*mapped.items(), *fields.items(), ("horizon", horizon), ("clock", clock)):
         if name not in wrong:
             if value is not None:
                 kept[name] = value
@@ -92,9 +98,13 @@ def refuse_wrong_fields(
             for target, entry in value.items():
                 kind = "initial" if isinstance(entry, (int, float)) else "schedule"
                 whole = entry if isinstance(entry, Mapping) else {kind: entry}
-                initial, line = whole.get("initial", 1.0), whole.get("schedule", "cosine()")
+                initial = whole.get("initial", 1.0)
                 invented = invented or not {"initial", "schedule"} <= whole.keys()
-                written.append(f"Binding(Target({target!r}, {initial!r}), {code(line)})")
+                known = next((one for one in (initial, 1.0) if _accepts(Target, target, one)), None)
+                invented = invented or known != initial
+                if known is not None:
+                    schedule = line(whole.get("schedule", "cosine()"))
+                    written.append(f"Binding(Target({target!r}, {known!r}), {schedule})")
         elif is_warmup_length(name):
             kept["lr"] = f"warmup({value}) >> {kept.get('lr', fields.get('lr', 'cosine()'))}"
         elif (unit := LENGTHS_OF_RUN.get(name)) is not None:
@@ -102,29 +112,53 @@ def refuse_wrong_fields(
             length = value if (value > 0 if is_number else re.match(r"[\d.]+", str(value))) else 1000
             kept.setdefault("horizon", f"{length} {unit}" if unit and not isinstance(length, str) else length)
         elif meant := _entry(name) or (name.lower() if name.lower() in KNOWN else ""):
+            invented = invented or meant in kept
             kept.setdefault(meant, value)
-    written += [
-        f"Binding({field!r}, {code(line)}, groups={group!r})"
-        for group, lines in nested.items()
-        for field, line in lines.items()
+    is_valid = {"horizon": is_length, "clock": is_clock}
+    for name in [name for name in _ENTRIES if name in kept and not is_valid[name](kept[name])]:
+        del kept[name]
+        invented = True
+    of_groups: list[tuple[str, Any, str | None]] = [
+        (field, value, group) for group, lines in nested.items() for field, value in lines.items()
     ]
+    for name in [name for name in kept if not _can_be_keyword(name)]:
+        value, (field, at, group) = kept.pop(name), name.partition("@")  # as on the command line: lr@head
+        meant = field.strip()
+        if not _accepts(Binding, meant, "cosine()"):  # "weight decay"
+            meant = re.sub(r"\W+", "_", meant).lower()
+        if at or not _can_be_keyword(meant):
+            of_groups.append((meant, value, group.strip() if at else None))
+        elif meant in KNOWN:
+            invented = invented or meant in kept
+            kept.setdefault(meant, value)
+        else:
+            invented = True
+    for field, value, own in of_groups:
+        if _accepts(Binding, field, "cosine()", own):
+            written.append(f"Binding({field!r}, {line(value)}{'' if own is None else f', groups={own!r}'})")
+        else:
+            invented = True
     if kept.keys() <= set(_ENTRIES) and not written:
         kept = {"lr": "cosine()", **kept}
-    for name, value in kept.items():
-        if not name.isidentifier():
-            field, at, group = name.partition("@")  # as on the command line: lr@head
-            written.append(f"Binding({field.strip()!r}, {code(value)}{f', groups={group.strip()!r}' if at else ''})")
-    named = [f"{name}={code(value)}" for name, value in kept.items() if name.isidentifier()]
+    named = [f"{name}={code(value) if name in _ENTRIES else line(value)}" for name, value in kept.items()]
     found = [f'unknown field "{name}"; {reason}' for name, reason in wrong.items()]
     found += [f"{shown(one)}: not a Binding" for one in others]
     write = f"Plan({', '.join([*written, *named])})"
-    lines = [
-        *(one for name, one in kept.items() if name not in _ENTRIES),
-        *(x for y in nested.values() for x in y.values()),
-    ]
     given_text = " ".join(map(repr, [*map(code, given), *fields.items(), passed]))
-    is_promise = not invented and keeps_numbers(given_text, write) and all(map(is_line, lines))
+    is_promise = not invented and keeps_numbers(given_text, write)
     raise InvalidCall("Plan(…)", "; ".join(found), write=write, is_example=not is_promise)
+
+
+def _accepts(make: Callable[..., object], *arguments: Any) -> bool:
+    try:
+        make(*arguments)
+    except InvalidArgument:
+        return False
+    return True
+
+
+def _can_be_keyword(name: str) -> bool:
+    return name.isidentifier() and not iskeyword(name)
 
 
 def _entry(name: str) -> str | None:
