@@ -239,6 +239,15 @@ def label(group: Group, index: int) -> str | int:
     return name if isinstance(name, str) and name else index
 
 
+def is_field_name(name: str) -> bool:
+    """Return whether a text may be the name of a field.
+
+    >>> is_field_name("betas[0]"), is_field_name("cosine()")
+    (True, False)
+    """
+    return _NAME.fullmatch(name) is not None
+
+
 def known_field(name: str) -> str | None:
     """Return the field of torch's optimizers that `name` misspells; None if `name` is a field or resembles none.
 

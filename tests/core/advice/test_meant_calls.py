@@ -1,9 +1,13 @@
 """The call that an error advises for wrong arguments: it runs, and has the values that the user wrote."""
 
+import inspect
+import random
+
 import pytest
 import torch
 
 import paramsched as ps
+from paramsched.core.schedules import SHAPES
 from paramsched.errors import InvalidArgument, InvalidCall
 from support.tables import table
 
@@ -161,3 +165,31 @@ def test_an_example_has_no_line_of_the_user_that_is_wrong(line):
 def test_an_example_keeps_the_lines_of_the_user():
     with pytest.raises(InvalidCall, match=r"For example: plan.change\(lr='cosine\(over=5\)', at=\"50%\"\)"):
         ps.Plan(lr="cosine()", horizon=100).change(lr="cosine(over=5)")
+
+
+MAKERS = {
+    name: one for name, one in NAMES.items() if name in SHAPES or name in ("Plan", "Binding", "Target", "Calendar")
+}
+VALUES = (
+    0.1, 5, -1, 0, 2.5, 1e-5, 10**30, True, None, float("inf"), "5 epochs", "5%", "cosine()", "cosin()", "0.1", "",
+    "tokens", [1, 2], (1, 2), {"lr": "cosine()"}, ps.cosine(), ps.absolute(0.1),
+)  # fmt: skip
+KEYWORDS = (
+    "over", "to", "start", "index", "horizon", "total", "steps_per_epoch", "gamma", "lr", "groups", "initial", "n",
+    "max_lr", "T_max", "eta_min", "period", "step_size", "milestones", "warmup_steps", "by", "epochs", "clock",
+    "targets", "name",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_call_that_an_error_promises_makes_a_value(name):
+    draw, names = random.Random(name), NAMES | {"inf": float("inf")}
+    own = [one for one in inspect.signature(MAKERS[name]).parameters if one not in ("args", "fields", "bindings")]
+    for _ in range(60):
+        given = [draw.choice(VALUES) for _ in range(draw.choice([0, 1, 1, 2, 3]))]
+        keywords = {draw.choice([*KEYWORDS, *own * 2]): draw.choice(VALUES) for _ in range(draw.choice([0, 1, 1, 2]))}
+        try:
+            MAKERS[name](*given, **keywords)
+        except InvalidArgument as refusal:
+            if (line := refusal.write) and not refusal.is_example and line.startswith(f"{name}("):
+                eval(line, dict(names))

@@ -10,7 +10,7 @@ from paramsched.core.advice.calls import explain_wrong_keywords_of
 from paramsched.core.advice.number_checks import finite_number
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.feedback.base import Guided, MetricRule
-from paramsched.core.fields import PAIRS, Field, Group
+from paramsched.core.fields import PAIRS, Field, Group, is_field_name
 from paramsched.core.schedules import Schedule, chain, meant_line, parse, parse_own
 from paramsched.core.schedules.affine import Absolute
 from paramsched.core.schedules.leaves import line_of, schedule_of
@@ -86,8 +86,8 @@ class Binding:
     groups: Selector = None
 
     def __init__(self, field: str | Target, schedule: ScheduleLike, groups: Selector = None) -> None:
-        is_line = isinstance(field, str) and "(" in field and isinstance(schedule, str) and schedule.isidentifier()
-        if is_line or (isinstance(field, Schedule) and isinstance(schedule, str)):
+        is_line = isinstance(field, str) and "(" in field
+        if (is_line or isinstance(field, Schedule)) and isinstance(schedule, str) and is_field_name(schedule):
             found, line = "the field comes first, then its schedule", repr(field) if is_line else str(field)
             write = f"Binding({schedule!r}, {line})"
             raise InvalidArgument(f"Binding({line}, {schedule!r})", found, write=write, is_example=is_line)

@@ -59,7 +59,10 @@ def refuse_wrong_fields(
         return code(value) if is_line else "'cosine()'"
 
     def is_length(value: Any) -> bool:
-        return _accepts(Duration.of, value) and bool(Duration.of(value).terms)
+        if not _accepts(Duration.of, value):
+            return False
+        length = Duration.of(value)
+        return bool(length.terms) and not length.until and all(unit != "percent" for unit, _ in length.terms)
 
     def is_clock(value: Any) -> bool:
         return _accepts(checked_plan_clock, value, kept)

@@ -24,8 +24,8 @@ from paramsched.core.base.params import params_of
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.text.arguments import fits, leaf_of, node_of, numbers_of, scalar_of
 from paramsched.core.schedules.text.parsing import meant_line, parse
-from paramsched.core.time.calendar import Facts, UnitFacts, example_of_fact
-from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
+from paramsched.core.time.calendar import Calendar, Facts, UnitFacts, example_of_fact
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, MissingFact, shown
 
 _LONGEST = 120  # characters of a call that is written for the user
 _FACTS: Final = tuple(Facts.__annotations__)
@@ -133,7 +133,7 @@ class _PythonCall:
             self.new |= {one: EXAMPLE_ARGUMENTS.get(one, "") for one in missing}
             if "total" in self.new and "plan" in missing:
                 self.new["plan"] = 'ps.Plan(lr="cosine()")'
-            line = self._line() if not missing or self._is_valid_with(missing) else ""
+            line = self._line() if (self._is_valid_with(missing) if missing else self._is_valid()) else ""
         complete = line and "" not in self.new.values() and len(line) <= _LONGEST
         return error.changed(write=line if complete else example_call(self.builder, self.name), is_example=True)
 
@@ -264,8 +264,11 @@ class _PythonCall:
                 if self.facts:
                     self.facts[names[0]] = literal_eval(example)
                 else:
-                    self.new[names[0]] = example
+                    self.new[names[0]], self.built[names[0]] = example, literal_eval(example)
                 self.is_invented = True
+        for key in [one for one, value in self.facts.items() if not _is_fact(one, value)]:
+            del self.facts[key]
+            self.is_clear = False
         if self.facts:
             self.new.pop("calendar", None)
             inside = ", ".join(f"{key}={self._text(node_of(value))}" for key, value in self.facts.items())
@@ -341,16 +344,29 @@ class _PythonCall:
         return self._is_valid()
 
     def _is_valid(self) -> bool:
-        """Return whether the corrected call of a class of values has no error. Other calls may have effects."""
-        if not is_dataclass(self.builder):
-            return True
+        """Return whether the corrected call of a class of values, or its text, has no error. Calls may have effects."""
         kind: Any = self.builder
         try:
+            if isinstance(text := self.built.get("plan"), str) and self.name == "ps.resolve":
+                parse(text)
+            if not is_dataclass(kind):
+                return True
             # not `kind(…)`, because the wrapper would correct this call too
             kind.__init__.__wrapped__(object.__new__(kind), **self.built)
         except (InvalidArgument, TypeError):
             return False
         return True
+
+
+def _is_fact(name: str, value: Any) -> bool:
+    """Return whether a Calendar takes a value, with an example of the other facts that it needs."""
+    try:
+        Calendar(**{"total": 100, name: value})
+    except MissingFact:
+        return True
+    except InvalidArgument:
+        return False
+    return True
 
 
 _IN_ORDER: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
