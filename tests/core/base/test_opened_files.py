@@ -43,7 +43,7 @@ def test_an_open_pipe_of_this_process_is_read_as_slowly_as_it_is_written():
     reader, writer = os.pipe()
 
     def write():
-        with open(writer, "wb", buffering=0) as stream:
+        with os.fdopen(writer, "wb", buffering=0) as stream:
             for part in (b"slow ", b"text"):
                 time.sleep(0.05)
                 stream.write(part)
