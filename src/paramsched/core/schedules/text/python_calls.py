@@ -349,7 +349,7 @@ class _PythonCall:
         try:
             if isinstance(text := self.built.get("plan"), str) and self.name == "ps.resolve":
                 parse(text)
-            if not is_dataclass(kind):
+            if not is_dataclass(self.builder):
                 return True
             # not `kind(…)`, because the wrapper would correct this call too
             kind.__init__.__wrapped__(object.__new__(kind), **self.built)
