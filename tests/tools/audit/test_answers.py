@@ -14,6 +14,7 @@ import numpy as np
 
 import paramsched as ps
 from paramsched.tools.audit import compare_with_plan, read_log, recognize
+from paramsched.errors import InvalidArgument
 from support import answers
 
 FILE = Path(__file__).with_name("answers.yaml")
@@ -55,9 +56,15 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
             bases = {("lr", None): question["known"]} if "known" in question else None
             calendar = ps.Calendar(**question.get("known facts", question.get("facts", {"total": 300})))
             processes = question.get("processes")
-            found = str(compare_with_plan(read_log(file, ["lr"]), plan, calendar, bases=bases, processes=processes))
+            try:
+                found = str(compare_with_plan(read_log(file, ["lr"]), plan, calendar, bases=bases, processes=processes))
+            except InvalidArgument as refusal:
+                found = str(refusal).replace(str(file), file.name)
         else:
-            found = re.sub(r"(difference) \de-1\d", r"\1 0", str(recognize(file)))  # rounding depends on the processor
+            recognized = recognize(file)
+            found = re.sub(r"(difference) \de-1\d", r"\1 0", str(recognized))  # rounding depends on the processor
+            notes = "".join(f"; {one.code} {one.first} to {one.last}" for one in recognized.notes)
+            found += notes.replace("; ", "\n", 1)
     return {**question, "found": found.splitlines()}
 
 

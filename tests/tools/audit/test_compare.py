@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
+from paramsched.errors import InvalidArgument
 from paramsched.tools.audit import compare_with_plan, read_log
 from paramsched.tools.records.log_values import LogColumn
 from support.tables import table
@@ -236,3 +237,13 @@ def test_a_value_of_float32_among_others_is_not_as_planned(tmp_path):
 
 def test_a_log_that_agrees_needs_no_cause(report):
     assert "cause" not in str(report(VALUES))
+
+
+def test_zeros_are_not_as_planned_because_a_base_of_0_fits_them(report):
+    with pytest.raises(InvalidArgument, match=r"each lr is 0, .* For example: bases=\{") as refusal:
+        report(0 * VALUES, bases={})
+    assert eval(str(refusal.value).partition("bases=")[2]) == {("lr", None): 0.1}
+
+    assert report([0.0], [0], bases={}).exact == 1  # the first value of a warmup
+    assert report(0 * VALUES, bases={("lr", None): 0.0}).exact == TOTAL
+    assert report(0 * VALUES).exact == 1

@@ -319,8 +319,6 @@ _MAX_MIXED_STAGES = 3  # up to this number of stages all combinations of indices
 def with_other_indices(plan: Plan) -> Iterator[tuple[str, Plan]]:
     """Yield pairs (description, plan), in which one, some or all stages of `plan` have another value of `index`."""
     stages = list(dict.fromkeys(part for one in plan.bindings for part in _anneals_in(one.schedule)))
-    if not stages:
-        return
     together = [(index,) * len(stages) for index in _INDICES]
     single = [
         tuple(index if place == at else stage.index for place, stage in enumerate(stages))

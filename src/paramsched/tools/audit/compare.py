@@ -8,6 +8,7 @@ from typing import NamedTuple, final
 import numpy as np
 
 from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.base.problem import Advice, Option
 from paramsched.core.curves.arrays import ROUNDING, Floats
 from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PlanLike, plan_of
@@ -15,7 +16,7 @@ from paramsched.core.plan.resolve import amounts_of_run, counted_plan
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.amounts import amount_text
 from paramsched.core.time.progress import PROGRESS
-from paramsched.errors import MissingFact
+from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.tools.audit.causes import Cause, RunFacts, amount_causes_to_try, causes_to_try, epoch_causes
 from paramsched.tools.audit.match import (
     BasesByPlace,
@@ -536,6 +537,19 @@ def _not_compared(logged: LoggedValues, plan: Plan, pairs: Sequence[PlannedColum
     return [f"{one} (not in the log)" for one in missing] + [f"{one} (not in the plan)" for one in unplanned]
 
 
+def _refuse_only_zeros(logged: LoggedValues, match: LogMatch, taken: Mapping[str, float]) -> None:
+    """Raise if the bases of all learning rates were fitted to zeros: either they or the schedule was 0.
+
+    A single group may have a rate of 0, and a weight decay of 0 is usual.
+    """
+    rates = [pair for pair in match.pairs if pair.column.field == "lr"]
+    zeros = [_place("lr", pair.groups[0]) in taken and not pair.column.values.any() for pair in rates]
+    if rates and all(zeros) and any(pair.planned_at(pair.column.t, 1.0).any() for pair in rates):
+        found = "each lr is 0, and the plan has other values for any base but 0"
+        example = Option("base", '"lr=0.1"', python='For example: bases={("lr", None): 0.1}')
+        raise InvalidArgument(f"audit of {logged.source}", found, Advice(example, is_example=True))
+
+
 @np.errstate(over="ignore", invalid="ignore")  # a log may contain infinities and numbers too large for a float32
 def compare_with_plan(
     logged: LoggedValues,
@@ -560,6 +574,7 @@ def compare_with_plan(
     Raises:
         UnreadableLog: the log and the plan have no field in common.
         MissingFact: a unit of the plan needs a missing run fact.
+        InvalidArgument: a base is missing, and all values in the log are 0, which are as planned for a base of 0 only.
     """
     plan, facts = plan_of(plan, "compare_with_plan"), calendar or Calendar()
     if logged.unit == "epochs":
@@ -577,6 +592,7 @@ def compare_with_plan(
         if pair.base is None and scales[id(pair.schedule)]
         for group in pair.groups
     }
+    _refuse_only_zeros(logged, match, taken)
     apart = _not_compared(logged, plan, pairs)
     notes = (*logged.notes, *([f"not compared: {', '.join(apart)}"] if apart else []))
     causes = explanations(run_facts, match, processes) if first is not None else ()

@@ -166,8 +166,8 @@ class Fit:
         t, weight = rows.t - self.origin, rows.weights()
         a, b, left = self.family.solve(p[np.newaxis], t, rows, weight)
         size = float((left[0] ** 2).sum())
-        if free:  # the rows that a curve explains may be a single one, of no length
-            moves = np.diag(1e-6 * self.family.units(float(rows.t[-1] - rows.t[0]) or 1.0))[list(free)]
+        length = float(rows.t[-1] - rows.t[0]) or 1.0  # the rows that a curve explains may be a single one
+        moves = np.diag(1e-6 * self.family.units(length))[list(free)]
         for iteration in range(_ITERATIONS if free else 0):
             around = self.family.solve(np.concatenate([p + moves, p - moves]), t, rows, weight)[2]
             slopes = (around[: len(free)] - around[len(free) :]) / 2
