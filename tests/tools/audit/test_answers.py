@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 import paramsched as ps
-from paramsched.tools.audit import compare_with_plan, read_log, recognize
 from paramsched.errors import InvalidArgument
+from paramsched.tools.audit import compare_with_plan, read_log, recognize
 from support import answers
 
 FILE = Path(__file__).with_name("answers.yaml")
