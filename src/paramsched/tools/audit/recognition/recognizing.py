@@ -20,7 +20,7 @@ from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, shown
-from paramsched.tools.audit.recognition.families import CONSTANT, DECAY, LINE, Rows
+from paramsched.tools.audit.recognition.families import CONSTANT, COSINE, DECAY, LINE, Rows
 from paramsched.tools.audit.recognition.skips import skipped_updates
 from paramsched.tools.audit.recognition.stages import (
     MOST_STAGES,
@@ -57,6 +57,7 @@ _LONG_TEXT = 3  # digits of a plan and its base, from which on a log that is an 
 _KNOWN_END = 6  # digits that a plan may have more if it ends with the run
 _BRIEF = 4  # rows of a stage that may consist of values that do not belong to the schedule, and their neighbors
 _AS_SHORT = 1  # digits by which two plans are equally short
+_BELOW = 0.05  # the share of the largest value by which the lowest level of a wave may be less than 0
 _MOST_JUMPS = 40
 _MOST_SHIFT = 20
 _DIGITS_PER_ROW = 0.75
@@ -598,11 +599,18 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
     # A text with as many digits as the values themselves explains nothing.
     if plan is not None and (equal.sum() < _MIN_NEAREST * t.size or _is_copied(plan, base, clock[known])):
         plan = None
+    if plan is not None and column.values[known].min() >= 0 and any(map(_goes_below_zero, pieces)):
+        plan = None
     if plan is not None and log.unit == "epochs":
         plan = in_epochs(plan)
     found = Recognized(column.field, (group,), plan, (base,), (t, column.values), clock, planned, equal, unit=log.unit)
     cost += 1.0 * (shift != 0) + 1.0 * len(skips)
     return _Fitted(found, pieces, tuple(restarts), tuple(sorted(skips)), shift, cost, also)
+
+
+def _goes_below_zero(piece: Piece) -> bool:
+    """Return whether a stage is part of a wave that falls below 0. In a log without such values any curve may be one."""
+    return piece.fit is not None and piece.is_a(COSINE) and piece.fit.a - abs(piece.fit.b) < -_BELOW
 
 
 def _is_copied(plan: Plan, base: float, clock: Floats) -> bool:
