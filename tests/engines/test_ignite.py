@@ -159,6 +159,17 @@ def test_a_handler_that_is_attached_during_a_run_begins_with_the_next() -> None:
     assert handler.scheduler is not None
 
 
+def test_the_state_before_the_first_run_is_the_loaded_one() -> None:
+    first, again = Loop(), Loop()
+    assert again.handler.state_dict() == {}
+    first.run(1)
+    state = first.handler.state_dict()
+
+    again.handler.load_state_dict(state)
+
+    assert again.handler.state_dict() == state
+
+
 def test_a_state_may_be_loaded_between_two_runs() -> None:
     loop = Loop(ps.Plan(*PLAN.bindings, horizon=54))
     loop.run(1)

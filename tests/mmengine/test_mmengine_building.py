@@ -1,5 +1,7 @@
 """Building MMEngine's schedulers: the registry of their classes, and the errors of configs and conversions."""
 
+import math
+
 import pytest
 import torch
 
@@ -81,6 +83,7 @@ def test_a_plateau_compares_by_its_rule(rule, threshold_rule, metrics, reduced):
     plateau = ReduceOnPlateauLR(
         optimizer, factor=0.5, patience=0, rule=rule, threshold=threshold, threshold_rule=threshold_rule
     )
+    assert plateau.best == plateau.rule_worse == (math.inf if rule == "less" else -math.inf)
     found, before = [], 0.1
     for index, metric in enumerate(metrics):
         plateau.step({"loss": metric})

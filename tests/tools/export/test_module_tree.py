@@ -6,6 +6,7 @@ import math
 import pytest
 
 import paramsched as ps
+from paramsched.tools.export import verify
 from paramsched.tools.export.companions import test_of as code_of_test
 from paramsched.tools.export.module_tree import AnotherForm, functions_of
 from paramsched.tools.export.plan_lines import exported_plan
@@ -227,3 +228,14 @@ def test_a_file_without_schedules_is_refused(tmp_path):
 
     with pytest.raises(NotExported, match="it has no SCHEDULES"):
         read_exported(path)
+
+
+def test_a_file_of_too_many_operations_is_refused(tmp_path, monkeypatch):
+    plan, path = ps.Plan(lr="linear()", horizon=10), tmp_path / "schedule.py"
+    path.write_text(ps.to_python(plan))
+    read = read_exported(path)
+    assert read.compare(plan, ps.Calendar())[1] is None
+    monkeypatch.setattr(verify, "_MOST_OPERATIONS", 20)
+
+    with pytest.raises(NotExported, match="lr needs more than 20 operations"):
+        read.compare(plan, ps.Calendar())
