@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paramsched.compat.torch._argument_checks import equal_values
 from support.examples import examples
 from support.torch_cases import (
     OURS,
@@ -326,3 +327,25 @@ def test_a_state_has_the_attributes_of_a_callable_object_and_no_function(name, s
         build(loaded_by, now).load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
         assert not recwarn.list
         assert now(1) == (0.9 if isinstance(now, Rule) else 0.5)
+
+
+def test_a_loaded_mode_decides_which_metric_is_worse():
+    found = []
+    for library in (OURS, PEER):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        saved = library.ReduceLROnPlateau(optimizer, mode="max", patience=0).state_dict()
+        del saved["mode_worse"]  # it follows from the mode
+        scheduler = library.ReduceLROnPlateau(optimizer, mode="min", patience=0, factor=0.5)
+        scheduler.load_state_dict(saved)
+        for metric in (1.0, 2.0, 1.5, 3.0):
+            scheduler.step(metric)
+        found.append((scheduler.mode, scheduler.mode_worse, scheduler.best, optimizer.param_groups[0]["lr"]))
+
+    assert found[0] == found[1]
+
+
+def test_values_that_cannot_be_compared_differ():
+    assert not equal_values(torch.zeros(2), torch.zeros(2))
+    assert not equal_values(torch.zeros(2), torch.zeros(3))
+    assert equal_values(torch.zeros(1), 0.0)
+    assert equal_values([1, 2], [1, 2])

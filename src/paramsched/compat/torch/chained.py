@@ -262,7 +262,7 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
             step_quietly(self, epoch)
             return
         rewind_clocks(self)
-        seek_epoch(self._schedulers[index], epoch - ([0, *self._milestones][index] if index else 0))
+        seek_epoch(self._schedulers[index], epoch - [0, *self._milestones][index])
         self.last_epoch = epoch
         self._last_lr = group_fields.group_values(self.optimizer)
 
