@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core.runs import rank_messages
 from paramsched.core.runs.deadline import horizon_in_seconds
-from paramsched.core.runs.seconds import SharedTime, TimeMessage
+from paramsched.core.runs.seconds import Rank0Clock, SharedTime, TimeMessage, first_message
 from paramsched.errors import InvalidArgument, StateError
 from support.fake_time import FakeTime
 from support.ranks import RanksInTurn
@@ -209,3 +209,18 @@ def test_a_message_about_other_updates_than_the_next_ones_is_an_error():
     assert time.amounts_from(3, 0.0, 10).tolist() == [0.0]
     with pytest.raises(StateError, match="rank 0 announces the time from update 5 on, expected 4"):
         time.amounts_from(4, 0.0, 10)
+
+
+@pytest.mark.parametrize(("until", "shortest", "longest"), [(100.0, 4, 10), (None, 500, 1024)])
+def test_the_messages_of_rank_0_become_short_near_the_horizon(until, shortest, longest):
+    """A message lasts for 1/128 of the seconds that are left, or for 10 seconds without a horizon."""
+    now, sent = [0.0], []
+    first = first_message(0, 92.0, 0, None)
+    clock = Rank0Clock(SimpleNamespace(send=sent.append), first, None, until, lambda: now[0], float)
+
+    for t in range(1, 3000 if until is None else 300):
+        now[0] += 0.01
+        if t >= clock.due:
+            clock.read(t)
+
+    assert shortest <= sent[-1]["count"] <= longest
