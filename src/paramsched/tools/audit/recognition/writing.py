@@ -338,8 +338,6 @@ class Writer:
             return
         x0, x1 = begin if first is None else first, end if final is None else final
         more, left = end - max(begin, x0), x1 - max(begin, x0)
-        if more <= 0 or left <= 0:
-            return
         body = self._anneal(fit, x0, x1, rows, length_text(x1 - x0), "t/n")
         if fit.family is COSINE and end > x1 + 1 + _NEAR:
             wave, left = length_text(2 * (x1 - x0)), np.inf
