@@ -260,11 +260,14 @@ def test_a_log_with_one_step_per_process_is_reported_with_its_cause(plan, tmp_pa
         ("val/loss", "val_accuracy", ["PS504"]),
         ("val/loss", "val_loss", []),
         ("wer", "wer", []),
+        ("val/loss wer", "wer", []),  # a name that is no usual one of a metric
+        ("val/loss wer", "cer", ["PS504"]),
         ("note", "val_loss", []),  # a log without metrics gives no diagnostic
     ],
 )
 def test_a_metric_missing_from_the_log_is_reported(plan, tmp_path, logged, metric, found):
-    rows = [json.dumps({"step": t, "lr": 0.01} | ({logged: 2.5} if t % 10 == 9 else {})) for t in range(20)]
+    measured = dict.fromkeys(logged.split(), 2.5)
+    rows = [json.dumps({"step": t, "lr": 0.01} | (measured if t % 10 == 9 else {})) for t in range(20)]
     (tmp_path / "values.jsonl").write_text("\n".join(rows))
     file = plan(f'horizon: 20\nlr: 0.1 * plateau("{metric}")\n')
 

@@ -151,6 +151,9 @@ def test_an_expression_evaluates_as_in_python(text, value):
         "import gc",
         "setattr(m, 'n', 5)",
         "import m\n[m][0].x = 5",
+        "import m\nif f(): m.x = 5",
+        "import m\ndef g(): m.x.y = 5",
+        "if f(): import gc",
         "from math import *",
     ],
 )
@@ -167,6 +170,9 @@ def test_a_value_that_unknown_code_may_have_changed_is_unknown(change):
         "with f() as m: pass",
         "x = lambda: m",
         "import m",
+        "import m\nif f(): x = m.y",
+        "import m\ndef g(): return m.x.y",
+        "if f(): import math",
         "m = f()",
     ],
 )

@@ -5,6 +5,7 @@ import pickle
 import pytest
 
 from paramsched.core import files as config
+from paramsched.core.files.command_lines import read_command_line
 from paramsched.core.files.diagnostic_collector import (
     DiagnosticCollector,
     plain_data,
@@ -12,6 +13,7 @@ from paramsched.core.files.diagnostic_collector import (
     refuse_many_values,
     values_in,
 )
+from paramsched.core.files.known_dialects import KnownDialect
 from paramsched.core.files.plan_files import PlanText, read_data, read_peer_data
 from paramsched.core.files.syntaxes.json_and_toml import read_json
 from paramsched.core.files.syntaxes.yaml_text import read_peer_yaml, read_yaml
@@ -211,3 +213,21 @@ def test_the_first_bracket_that_is_too_deep_is_located():
     (fault,) = nested_too_deep(text, "plan.json").diagnostics
 
     assert (fault.line, fault.column) == (3, MOST_DEPTH)
+
+
+def test_a_script_of_too_many_words_is_refused():
+    line = "python train.py --learning_rate 1e-4 --max_steps 100"
+
+    assert read_command_line(line).diagnostics == ()
+    (found,) = read_command_line(f"{line}\n" + "x " * 60_000).diagnostics
+    assert found.found == "the script has too many words; a plan is a short text"
+
+
+def test_an_error_of_a_dialect_of_another_package_names_it():
+    def fail():
+        raise ZeroDivisionError("by zero")
+
+    with pytest.raises(ZeroDivisionError):
+        KnownDialect("mine", fail).call(fail)
+    with pytest.raises(ConfigError, match=r"acme: ZeroDivisionError: by zero\. Report it to its authors"):
+        KnownDialect("mine", fail, origin="acme").call(fail)
