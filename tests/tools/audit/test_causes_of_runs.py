@@ -153,3 +153,18 @@ def test_a_log_that_gives_no_plan_is_refused(rows, options, kind, said, tmp_path
         plan_from_log(file, **options)
 
     assert said in str(refusal.value)
+
+
+def test_a_factor_on_one_of_two_fields_is_found(tmp_path):
+    plan, t = ps.Plan(lr="cosine()", weight_decay="linear(1, 0.5)", horizon=200), range(200)
+    trace = ps.trace(plan, {"lr": 0.1, "weight_decay": 0.05})
+    rates = [value * (0.25 if at >= 120 else 1) for at, value in zip(t, trace["lr"].tolist(), strict=True)]
+    rows = zip(t, rates, trace["weight_decay"].tolist(), strict=True)
+    file = tmp_path / "log.csv"
+    file.write_text("step,lr,weight_decay\n" + "\n".join(f"{at},{rate!r},{decay!r}" for at, rate, decay in rows))
+
+    report = compare_with_plan(read_log(file, ["lr", "weight_decay"]), plan, bases={("lr", None): 0.1})
+
+    (cause,) = report.causes
+    assert cause.text == "other code wrote the values from update 120 on: 0.25 times the planned values"
+    assert cause.explains == report.values == 400

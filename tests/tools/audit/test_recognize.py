@@ -623,3 +623,16 @@ def test_the_last_rows_of_a_long_log_are_all_searched() -> None:
 
     assert searched.size < t.size / 4
     assert searched[-64:].tolist() == t[-64:].tolist()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_values_are_drawn_at_the_times_of_the_schedule(first: int) -> None:
+    schedule = ps.Plan(lr="warmup(20) >> cosine()").resolve(ps.Calendar(total=100)).bindings[0].schedule
+    skipped = [(t, schedule(t - (t >= 30), base=0.1)) for t in range(100)]
+
+    late = ps.recognize([(t + first, schedule(t, base=0.1)) for t in range(100)])["lr"]
+    stopped = ps.recognize(skipped)["lr"]
+
+    assert late.drawn[0].tolist() == list(range(100))
+    assert late.drawn[1].tolist() == pytest.approx(schedule(np.arange(100), base=0.1).tolist())
+    assert stopped.drawn[0].tolist() == list(range(100))

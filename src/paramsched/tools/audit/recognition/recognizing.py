@@ -462,7 +462,8 @@ def _recognize_column(
     _notes_of_values(logged, notes, one, rounded=t[is_rounded])
     if found.plan is None and (part := _longest_part(column, group, finite, fitted, log)) is not None:
         fitted, found, pieces = part, part.found, part.pieces
-        begin, end = found.part or (int(t[0]), int(t[-1]))
+        assert found.part is not None
+        begin, end = found.part
         if begin > t[0]:
             _note(notes, "part", t[0], t[t < begin][-1], unit=one)
         if end < t[-1]:
