@@ -610,7 +610,10 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
 
 
 def _goes_below_zero(piece: Piece) -> bool:
-    """Return whether a stage is part of a wave that falls below 0, which any curve may be in a log without such values."""
+    """Return whether a stage is part of a wave that falls below 0.
+
+    Parts of such a wave have the values of any curve. In a log without negative values, it is no schedule.
+    """
     return piece.fit is not None and piece.is_a(COSINE) and piece.fit.a - abs(piece.fit.b) < -_BELOW
 
 
