@@ -287,7 +287,14 @@ _WITHOUT_INPUT = frozenset(
             "tools.scaling.batch_for_tokens",
             "tools.scaling.rescale",
         ),
-        *("tools.scaling.width", "extend.shape", "show.format_of_file", "show.picture_format", "show.simulate"),
+        *(
+            "tools.scaling.width",
+            "extend.rule",
+            "extend.shape",
+            "show.format_of_file",
+            "show.picture_format",
+            "show.simulate",
+        ),
         *("show.together", "show.curves_from_values"),
     )
 )
