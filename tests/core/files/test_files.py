@@ -87,8 +87,11 @@ NO_BUILDER = "which no registered function makes. Register one with @ps.extend."
     ("line", "told"),
     [
         (Binding("lr", cosine(), lambda group: True), "the groups of lr are chosen by a function. Select them by name"),
-        (warmup(5) >> from_function(float), "lr contains a function without a name. For example: lr=ps.register_funct"),
-        (2 * anneal(curve=lambda u: u), "lr contains a curve without a name. For example: curve=ps.curves.register("),
+        (
+            warmup(5) >> from_function(float),
+            "lr contains a function without a name. For example: ps.register_function(",
+        ),
+        (2 * anneal(curve=lambda u: u), "lr contains a curve without a name. For example: ps.curves.register("),
         (warmup(5) >> Flat(), f"lr contains a Flat, {NO_BUILDER}shape"),
         (anneal(curve=Bent()), f"lr contains a Bent, {NO_BUILDER}curve"),
     ],

@@ -159,3 +159,23 @@ def test_the_advice_for_any_keyword_works_when_pasted(key):
             text = str(refusal)
             made = eval(text.partition("Write ")[2] or text.partition("For example: ")[2])
         assert isinstance(made, Plan)
+
+
+@table(
+    ("line", "example"),
+    [
+        ("Plan('cosine()', 'linear()')", "Plan(lr='linear()')"),
+        ("Plan({'lr': 'cosine()'}, lr='linear()')", "Plan(lr='linear()')"),
+        ("Plan({'lr': 'cosine()'}, {'lr': 'linear()'})", "Plan(lr='linear()')"),
+        ("Plan({'lr': 'cosine()', 'Lr': 'linear()'})", "Plan(lr='cosine()')"),
+        ("Plan({'lr': 'cosine()', 'weight decay': 'linear()', 'Weight_Decay': 'step(5)'})",
+         "Plan(lr='cosine()', weight_decay='step(5)')"),
+    ],
+)  # fmt: skip
+def test_of_two_lines_for_one_field_the_advice_is_an_example(line, example):
+    assert problem_of(line).endswith(f" For example: {example}")
+
+
+@table("line", ["Plan(warmup_steps=10, lr='linear()')", "Plan({'warmup_steps': 10, 'lr': 'linear()'})"])
+def test_a_warmup_in_front_of_the_line_is_kept(line):
+    assert problem_of(line).endswith("Write Plan(lr='warmup(10) >> linear()')")

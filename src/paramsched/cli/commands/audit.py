@@ -96,7 +96,7 @@ def paramsched_audit(
     LOG is JSONL written by paramsched, CSV or JSONL with columns named by --column, the trainer_state.json of
     transformers, or a checkpoint with an optimizer's state, as for `paramsched resume`. Values logged by another
     program may differ from the plan by rounding. The cause named is the one that explains all logged values. A base
-    that is neither in the log nor passed with --base is computed from the log, unless all its values are 0.
+    that is neither in the log nor passed with --base is computed from the log, unless each rate is 0.
 
     A plan by tokens is compared at the tokens in the log, from the column `tokens` or --amount. Without such a column,
     they are computed from the facts of the run. The same holds for other clocks.

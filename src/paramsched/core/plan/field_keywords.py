@@ -58,6 +58,11 @@ def refuse_wrong_fields(
         invented = invented or not is_line
         return code(value) if is_line else "'cosine()'"
 
+    def keep(name: str, value: Any) -> None:
+        nonlocal invented
+        invented = invented or name in kept  # two values of one field
+        kept[name] = value
+
     def is_length(value: Any) -> bool:
         if not _accepts(Duration.of, value):
             return False
@@ -74,7 +79,7 @@ def refuse_wrong_fields(
     mapped: dict[str, Any] = {}  # the entries of mappings, which are read like keywords
     nested: dict[str, Mapping[str, Any]] = {}  # the fields of groups
     written = [code(one) for one in given if isinstance(one, Binding)]
-    name = "lr"
+    name, warmups = "lr", list[str]()
     for other in given:
         if isinstance(other, str) and other in KNOWN:  # Plan("lr", "cosine()")
             name = other
@@ -82,19 +87,20 @@ def refuse_wrong_fields(
             of_group = {
                 key for key, one in other.items() if isinstance(one, Mapping) and key not in ("groups", "targets")
             }
+            invented = invented or not mapped.keys().isdisjoint(other)
             mapped |= {str(key): one for key, one in other.items() if key not in of_group}
             nested |= {str(key): one for key, one in other.items() if key in of_group}
         elif isinstance(other, str) and horizon is None and is_length(other):  # Plan({"lr": …}, "10 epochs")
             horizon = other
         elif isinstance(other, (Schedule, str)):
-            kept[name] = other
+            keep(name, other)
         elif isinstance(other, int) and not isinstance(other, bool) and horizon is None:  # Plan(cosine(), 100)
             horizon = other
     wrong |= {name: reason for name, value in mapped.items() if (reason := _reason(name, value))}
     for name, value in (*mapped.items(), *fields.items(), ("horizon", horizon), ("clock", clock)):
         if name not in wrong:
             if value is not None:
-                kept[name] = value
+                keep(name, value)
         elif name == "groups" and isinstance(value, Mapping):
             nested |= {group: one if isinstance(one, Mapping) else {"lr": one} for group, one in value.items()}
         elif name == "targets" and isinstance(value, Mapping):
@@ -109,7 +115,7 @@ def refuse_wrong_fields(
                     schedule = line(whole.get("schedule", "cosine()"))
                     written.append(f"Binding(Target({target!r}, {known!r}), {schedule})")
         elif is_warmup_length(name):
-            kept["lr"] = f"warmup({value}) >> {kept.get('lr', fields.get('lr', 'cosine()'))}"
+            warmups.append(f"warmup({value}) >> ")
         elif (unit := LENGTHS_OF_RUN.get(name)) is not None:
             is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
             length = value if (value > 0 if is_number else re.match(r"[\d.]+", str(value))) else 1000
@@ -117,6 +123,9 @@ def refuse_wrong_fields(
         elif meant := _entry(name) or (name.lower() if name.lower() in KNOWN else ""):
             invented = invented or meant in kept
             kept.setdefault(meant, value)
+    if warmups:
+        kept = {"lr": "cosine()", **kept}
+        kept["lr"] = f"{''.join(warmups)}{kept['lr']}"
     is_valid = {"horizon": is_length, "clock": is_clock}
     for name in [name for name in _ENTRIES if name in kept and not is_valid[name](kept[name])]:
         del kept[name]

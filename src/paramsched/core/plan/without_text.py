@@ -23,9 +23,9 @@ def first_without_text(bindings: Iterable[Binding]) -> tuple[str, str]:
     parts = [one for one in values_inside(line.schedule) if isinstance(one, Schedule | Rule | Curve)]
     innermost = [one for one in parts if not one.serializable][-1]
     if isinstance(innermost, FromFunction):
-        return f"{line.name} contains a function without a name", 'For example: lr=ps.register_function("mine", f)'
+        return f"{line.name} contains a function without a name", 'For example: ps.register_function("mine", f)'
     if isinstance(innermost, Custom):
-        return f"{line.name} contains a curve without a name", 'For example: curve=ps.curves.register("mine", f)'
+        return f"{line.name} contains a curve without a name", 'For example: ps.curves.register("mine", f)'
     kind = "curve" if isinstance(innermost, Curve) else "rule" if isinstance(innermost, Rule) else "shape"
     name = type(innermost).__name__
     found = f"{line.name} contains a {name}, which no registered function makes"

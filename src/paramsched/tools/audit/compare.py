@@ -8,7 +8,7 @@ from typing import NamedTuple, final
 import numpy as np
 
 from paramsched.core.base.frozen_values import text_on_screen
-from paramsched.core.base.problem import Advice, Option
+from paramsched.core.base.problem import Advice, Sentence
 from paramsched.core.curves.arrays import ROUNDING, Floats
 from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PlanLike, plan_of
@@ -546,8 +546,10 @@ def _refuse_only_zeros(logged: LoggedValues, match: LogMatch, taken: Mapping[str
     zeros = [_place("lr", pair.groups[0]) in taken and not pair.column.values.any() for pair in rates]
     if rates and all(zeros) and any(pair.planned_at(pair.column.t, 1.0).any() for pair in rates):
         found = "each lr is 0, and the plan has other values for any base but 0"
-        example = Option("base", '"lr=0.1"', python='For example: bases={("lr", None): 0.1}')
-        raise InvalidArgument(f"audit of {logged.source}", found, Advice(example, is_example=True))
+        here, command = 'For example: bases={("lr", None): 0.1}', "For example: --base lr=0.1"
+        raise InvalidArgument(
+            f"audit of {logged.source}", found, Advice(Sentence(here, command, "--base"), is_example=True)
+        )
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a log may contain infinities and numbers too large for a float32
@@ -574,7 +576,8 @@ def compare_with_plan(
     Raises:
         UnreadableLog: the log and the plan have no field in common.
         MissingFact: a unit of the plan needs a missing run fact.
-        InvalidArgument: a base is missing, and all values in the log are 0, which are as planned for a base of 0 only.
+        InvalidArgument: each learning rate in the log is 0, and their bases are missing: the plan has such rates for
+            bases of 0 only.
     """
     plan, facts = plan_of(plan, "compare_with_plan"), calendar or Calendar()
     if logged.unit == "epochs":

@@ -89,6 +89,7 @@ def read_toml(text: str, source: str) -> Any:
     """Return the content of a TOML text."""
     import tomllib
 
+    # A name is in one line. This sees quoted parts of any text; the closer look reads the quotes.
     if text.count(".") > MOST_VALUES or any(line.count(".") >= MOST_DEPTH for line in text.split("\n")):
         _refuse_long_names(text, source)
     try:

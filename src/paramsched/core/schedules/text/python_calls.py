@@ -344,11 +344,14 @@ class _PythonCall:
         return self._is_valid()
 
     def _is_valid(self) -> bool:
-        """Return whether the corrected call of a class of values, or its text, has no error. Calls may have effects."""
+        """Return whether the corrected call has no known error.
+
+        Only the call of a class of values is tried, because other calls may have effects.
+        """
         kind: Any = self.builder
         try:
             if isinstance(text := self.built.get("plan"), str) and self.name == "ps.resolve":
-                parse(text)
+                parse(text)  # as in the corrected call
             if not is_dataclass(self.builder):
                 return True
             # not `kind(…)`, because the wrapper would correct this call too
@@ -359,7 +362,7 @@ class _PythonCall:
 
 
 def _is_fact(name: str, value: Any) -> bool:
-    """Return whether a Calendar takes a value, with an example of the other facts that it needs."""
+    """Return whether a Calendar takes a value of a fact, if it has the other facts that it needs."""
     try:
         Calendar(**{"total": 100, name: value})
     except MissingFact:
