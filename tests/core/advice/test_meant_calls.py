@@ -193,3 +193,11 @@ def test_a_call_that_an_error_promises_makes_a_value(name):
         except InvalidArgument as refusal:
             if (line := refusal.write) and not refusal.is_example and line.startswith(f"{name}("):
                 eval(line, dict(names))
+
+
+@pytest.mark.parametrize("kind", ["shape", "curve", "rule"])
+def test_the_decorator_that_an_error_names_is_the_one_that_was_called(kind):
+    with pytest.raises(InvalidArgument, match=rf"^{kind} 5: .* Write @(?P<name>\S+) above a def$") as refusal:
+        getattr(ps.extend, kind)(5)
+
+    assert eval(refusal.value.instead.split()[1].removeprefix("@")) is getattr(ps.extend, kind)

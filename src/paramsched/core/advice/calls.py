@@ -174,17 +174,17 @@ def register_builder(
     Args:
         table: the registry, a dict from name to builder.
         builder: the function to register. Its return annotation is the class that it builds.
-        kind: the kind of value that it builds, for messages, such as `shape`.
+        kind: the kind of value that it builds, for messages: `shape`, `curve` or `rule`, the name of its decorator.
         prefix: the prefix of its name in schedule text, such as `rules.`.
     """
     if not inspect.isfunction(builder):
         found = f"expected a function, got {type(builder).__name__}"
-        raise InvalidArgument(f"{kind} {shown(builder)}", found, f"Write @ps.{kind} above a def")
+        raise InvalidArgument(f"{kind} {shown(builder)}", found, f"Write @ps.extend.{kind} above a def")
     name = builder.__name__
     if name in table:
         raise InvalidArgument(f"{kind} {name!r}", "the name is taken", "Choose another name")
     if not isinstance(built_class(builder), type):
-        made = "Curve" if kind == "curve" else "Schedule"
+        made = {"curve": "Curve", "rule": "Rule"}.get(kind, "Schedule")
         raise InvalidArgument(
             f"{kind} {name!r}", "its return annotation is missing", f"For example: def {name}(…) -> {made}:"
         )

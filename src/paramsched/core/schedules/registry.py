@@ -64,8 +64,15 @@ def shape(builder: Builder) -> Builder:
 
 
 def rule(builder: Builder) -> Builder:
-    """Register a function that builds a rule of a recurrence. In text, the rule is `rules.` and the function's name."""
-    return _keep_class(register_builder(RULES, builder, kind="shape", prefix="rules."), "rules.")
+    """Register a function that builds a rule of a recurrence: `rules.mine(3)` in code, text and configs.
+
+    Args:
+        builder: a function whose return annotation is the class of the rule, a `Rule`.
+
+    Raises:
+        InvalidArgument: the name is taken, or the return annotation is missing.
+    """
+    return _keep_class(register_builder(RULES, builder, kind="rule", prefix="rules."), "rules.")
 
 
 def operator_builder(name: str) -> Callable[[Builder], Builder]:
