@@ -324,8 +324,8 @@ def _digest_of_file(file: Path) -> bytes:
 
 
 def _digest(test: Path, sources: Iterable[str]) -> str:
-    """Return the digest of a file of tests, the sources that it executes, and the tables next to it."""
-    files = [test, *(PACKAGE / one for one in sorted(sources)), *sorted(test.parent.glob("*.yaml"))]
+    """Return the digest of a file of tests, the sources that it executes, the tables next to it, and this tool."""
+    files = [Path(__file__), test, *(PACKAGE / one for one in sorted(sources)), *sorted(test.parent.glob("*.yaml"))]
     return hashlib.sha256(b"".join(map(_digest_of_file, files))).hexdigest()
 
 
@@ -339,12 +339,20 @@ def _read_record(file: Path) -> dict[str, Any] | None:
 
 
 def _record(session: pytest.Session, files: set[Path], measured: Any) -> None:
-    """Run the tests of these files with coverage, and write a record for each file; failing tests are left out."""
+    """Run the tests of these files with coverage, and write a record for each file; failing tests are left out.
+
+    The library's caches are emptied before each test: otherwise only the first test would execute a cached function.
+    """
     items = [item for item in session.items if item.path in files]
     seconds: dict[Path, dict[str, float]] = {file: {} for file in files}
+    caches, modules = [], 0
     measured.start()
     for item, after in zip(items, [*items[1:], None], strict=True):
         measured.switch_context(item.nodeid)
+        if modules != len(sys.modules):
+            caches, modules = _caches(), len(sys.modules)
+        for cache in caches:
+            cache.cache_clear()
         # A test may wait forever, for threads that its imports started: a forked process has none of them.
         faulthandler.dump_traceback_later(_longest_wait(SECONDS_OF_TESTS), exit=True, file=sys.__stderr__)
         failed, start = session.testsfailed, sum(os.times()[:4])
@@ -449,6 +457,14 @@ def _is_other_code(error: PlantedError) -> bool:
     return _essence(before) != _essence(after)
 
 
+def _caches() -> list[Any]:
+    """Return the caches of the library's functions."""
+    gc.unfreeze()  # tests/conftest.py has frozen what the import of the tests created
+    every = [one for one in gc.get_objects() if type(one) is functools._lru_cache_wrapper]
+    gc.freeze()
+    return [one for one in every if _is_in_package(one.__wrapped__)]
+
+
 def _is_in_package(one: object) -> bool:
     return type(one) is FunctionType and one.__code__.co_filename.startswith(str(PACKAGE))
 
@@ -458,13 +474,11 @@ class Live:
 
     def __init__(self) -> None:
         self.functions: dict[_Key, list[FunctionType]] = defaultdict(list)
-        self.caches = []
-        gc.unfreeze()  # tests/conftest.py has frozen what the import of the tests created
+        self.caches = _caches()
+        gc.unfreeze()
         for one in gc.get_objects():
             if _is_in_package(one):
                 self.functions[_key(one.__code__)].append(one)
-            elif type(one) is functools._lru_cache_wrapper and _is_in_package(one.__wrapped__):
-                self.caches.append(one)
         gc.freeze()
 
     def replace(self, error: PlantedError) -> bool:

@@ -108,7 +108,15 @@ def test_rules_are_found_by_code_and_by_name():
     assert codes_given("PS40, ps205") == {"PS401", "PS402", "PS403", "PS404", "PS405", "PS406", "PS205"}
 
 
-@pytest.mark.parametrize("given", ["PS999", "warm-up", "beyond-horizn"])
-def test_an_unknown_code_is_rejected(given):
-    with pytest.raises(InvalidArgument, match="unknown rule"):
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("PS999", "codes are PS101"),
+        ("warm-up", "unknown rule"),
+        ("beyond-horizn", 'did you mean "beyond-horizon"'),
+        ("205", "Write PS205"),
+    ],
+)
+def test_an_unknown_code_is_rejected(given, text):
+    with pytest.raises(InvalidArgument, match=text):
         codes_given(given)

@@ -614,7 +614,7 @@ class Command(click.Command):
         examples: command lines. Help prints them unchanged, and tests run them.
     """
 
-    def __init__(self, *arguments: Any, examples: Iterable[str] = (), **options: Any) -> None:
+    def __init__(self, *arguments: Any, examples: Iterable[str], **options: Any) -> None:
         click.Command.__init__(self, *arguments, **options)
         self.examples = tuple(examples)
 
@@ -631,7 +631,7 @@ class Command(click.Command):
             advice = self._advice(ctx, error.option_name, given)
             raise WrongUsage("", f'No such option "{error.option_name}".', advice.strip(), ctx=ctx) from None
         except click.MissingParameter as error:
-            example = f"For example: {self.examples[0]}" if self.examples else ""
+            example = f"For example: {self.examples[0]}"
             raise WrongUsage("", error.format_message(), example, ctx=ctx) from None
         except click.UsageError as error:
             plan = next((one for one in given[1:] + given[:1] if Path(one).suffix in PLAN_SUFFIXES), None)
@@ -689,10 +689,9 @@ class Command(click.Command):
                     formatter.write_dl(rows)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        if self.examples:
-            with formatter.section("Examples"):
-                for line in self.examples:
-                    formatter.write(f"  {line}\n")
+        with formatter.section("Examples"):
+            for line in self.examples:
+                formatter.write(f"  {line}\n")
 
 
 _OPTION_ALIASES: Mapping[str, tuple[str, ...]] = {

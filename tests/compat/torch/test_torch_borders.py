@@ -33,12 +33,24 @@ def rates_of(module: Any, build: Any, steps: int, *rates: float, change: Any = N
     return found
 
 
+def with_initial_rates(optimizer: Any) -> Any:
+    """Give each group the initial lr 1.0, as a resumed optimizer has one."""
+    for group in optimizer.param_groups:
+        group["initial_lr"] = 1.0
+    return optimizer
+
+
 PROGRAMS = {
     "a function of several groups": (lambda m, o: m.LambdaLR(o, lambda t: 0.5**t), [1.0, 0.4], None),
     "the same function in a list": (lambda m, o: m.LambdaLR(o, [abs, abs]), [1.0, 0.4], None),
     "two functions": (lambda m, o: m.LambdaLR(o, [lambda t: 0.5**t, lambda t: t]), [1.0, 0.4], None),
     "a factor of several groups": (lambda m, o: m.MultiplicativeLR(o, lambda t: 0.5), [1.0, 0.4], None),
     "two factors": (lambda m, o: m.MultiplicativeLR(o, [lambda t: 0.5, lambda t: 0.9]), [1.0, 0.4], None),
+    "factors from the fifth epoch on, with an lr that was changed": (
+        lambda m, o: m.MultiplicativeLR(with_initial_rates(o), lambda t: 0.5, last_epoch=4),
+        [0.7, 0.4],
+        None,
+    ),
     "a milestone that is added": (
         lambda m, o: m.MultiStepLR(o, [9], gamma=0.5),
         [1.0],

@@ -61,7 +61,7 @@ def test_executed_types_of_mmengine_have_their_short_names_at_each_depth(tmp_pat
     (tmp_path / "config.py").write_text(
         "from collections import Counter\nfrom mmengine.optim import StepLR\n"
         "param_scheduler = [dict(type=StepLR, step_size=2)]\n"
-        "deep = dict(pair=(dict(type=StepLR), 3), own=dict(type=Counter, inner=[dict(type=StepLR)]), name='x')\n"
+        "deep = dict(pair=(dict(type=StepLR), 3), own=dict(type=Counter, inner=[dict(type=StepLR)]), name=int)\n"
     )
 
     with pytest.warns(UserWarning, match="executed"):
@@ -70,7 +70,7 @@ def test_executed_types_of_mmengine_have_their_short_names_at_each_depth(tmp_pat
     step = {"type": "StepLR"}
     assert data["param_scheduler"] == [{**step, "step_size": 2}]
     assert data["deep"] == {
-        "pair": (step, 3), "own": {"type": "collections.Counter", "inner": [step]}, "name": "x"
+        "pair": (step, 3), "own": {"type": "collections.Counter", "inner": [step]}, "name": "builtins.int"
     }  # fmt: skip
 
 

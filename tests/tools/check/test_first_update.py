@@ -34,6 +34,7 @@ BEGIN_ABOVE = [
     "weight_decay: warmup(10)",
     "targets: {lr: {initial: 1.0, schedule: warmup(10)}}",
     "lr: 0",
+    "lr: linear(0, 1)",  # whose length is not known
     "lr: absolute(cosine(0.1, 0.01))",
     "lr: cosine(0.5, 0) * linear(1, 0)",
 ]
@@ -69,11 +70,17 @@ def test_check_and_show_print_the_note_on_standard_error_and_succeed(command, tm
     assert "first update" not in done.stdout
 
 
-def test_a_plan_read_from_another_library_has_no_note(tmp_path):
-    config = tmp_path / "config.py"
-    config.write_text("param_scheduler = dict(type='LinearLR', start_factor=0.0, by_epoch=False, end=10)\n")
+@pytest.mark.door("show")
+@pytest.mark.peer("transformers")
+@pytest.mark.parametrize("command", [["check"], ["show", "--table"]])
+def test_a_plan_read_from_another_library_has_no_note(command, tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text('{"learning_rate": 0.1, "lr_scheduler_type": "cosine", "warmup_steps": 10, "max_steps": 100}')
 
-    assert "first update" not in CliRunner().invoke(main, ["check", str(config)]).stderr
+    done = CliRunner().invoke(main, [command[0], str(config), "--format", "transformers", *command[1:]])
+
+    assert done.exit_code == 0
+    assert "first update" not in done.stderr
 
 
 @table(

@@ -198,6 +198,9 @@ SCRIPTS = [
     ('if y; then A="--lr 1"; if z; then A="$A --b 2"; else A="$A --b 3"; fi; fi; t $A',
      '= 14:--lr | 19:1; = 14:--lr | 19:1 | 40:--b | 44:2; = 14:--lr | 19:1 | 40:--b | 44:2 | 59:--b | '
      '63:3; 75:t | <11:--lr 1 --b 2 --b 3 conditional+>'),
+    ('A[0]=1; if y; then A=5; fi; t --a $A',
+     '= 0:A[0]=1; = 19:A=5; 28:t | 30:--a | <34:$A several values+>'),
+    ('A[0]=1; y && A=5; t --a $A', '= 0:A[0]=1; = 13:A=5; 18:t | 20:--a | <24:$A several values+>'),
     ('else A=1;; t --a $A', '= 5:A=1; 11:t | 13:--a | 7:1'),
     ('if y; then A="--x"; else A="--x --lr 1"; fi; t $A',
      '= 14:--x; = 28:--x | 32:--lr | 37:1; 45:t | 14:--x | <25:--lr 1 conditional+>'),

@@ -300,12 +300,11 @@ def _stages(read: "PlanInput", options: PlanOptions) -> str:
     except (MissingFact, Unresolved):
         if options.horizon is not None:
             raise
-        calendar, resolved = None, None
+        echo_plan_notes(read.loaded)
+        return stage_table(read.plan, None, read.loaded.bases, None, None, None)
     echo_plan_notes(read.loaded)
-    epoch = None if calendar is None else calendar.updates_per_epoch
-    total = None if resolved is None or calendar is None else known_total(resolved, calendar)
-    amounts = None if resolved is None or calendar is None else amounts_of_run(resolved, calendar)
-    return stage_table(read.plan, resolved, read.loaded.bases, total, epoch, amounts)
+    total, amounts = known_total(resolved, calendar), amounts_of_run(resolved, calendar)
+    return stage_table(read.plan, resolved, read.loaded.bases, total, calendar.updates_per_epoch, amounts)
 
 
 def _all_values(drawing: Drawing) -> str:

@@ -425,8 +425,6 @@ class RuleLR(SteppedLR):
         if StepEngine(self._make_rule()).step_into(self.last_epoch + 1) != UNCHANGED:
             for group in late:
                 group_fields.set_value(group, level * self._last_level())
-        elif self._snapshot is not None:
-            self._only_writer = False
 
     @hook
     def get_lr(self) -> list[Number]:

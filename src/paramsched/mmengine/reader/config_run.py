@@ -262,7 +262,12 @@ def execute(path: str) -> dict[str, Any]:
 
 
 def _with_short_types(value: Any) -> Any:
-    """Remove the module from names of MMEngine's classes: a lazy import writes `mmengine.optim.StepLR`."""
+    """Remove the module from names of MMEngine's classes: a lazy import writes `mmengine.optim.StepLR`.
+
+    A class of Python's own modules is a class here and a name there, which depends on where Python is installed.
+    """
+    if isinstance(value, type):
+        return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, Mapping):
         own = str(value.get("type", "")).startswith("mmengine.")
         short = {"type": str(value["type"]).rpartition(".")[2]} if own else {}

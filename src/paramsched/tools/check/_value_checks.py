@@ -150,8 +150,8 @@ def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
     top = int(np.argmax(curve.values))
     if not curve.run.to_scale:
         return
-    if curve.end >= 20 and curve.times[top] >= _LATE * curve.end - 1 and curve.values[0] < _IS_HIGH * curve.peak:
-        # In a cyclic schedule, the rate has reached the peak before and has fallen since.
+    if curve.end >= 20 and curve.values[0] < _IS_HIGH * curve.peak:
+        # The peak is earlier, or, in a cyclic schedule, the rate has reached it before and has fallen since.
         if np.any(curve.values[curve.times < _LATE * curve.end] > 0.98 * curve.peak):
             return
         when, epoch = _when(curve, int(curve.times[top])), curve.run.epoch or 1

@@ -218,7 +218,7 @@ class _Namespace:
         return build("int", x) if dtype.kind == "i" and (not x.whole or x.op in _CONDITIONS) else x
 
     def isdtype(self, dtype: Any, kind: str) -> bool:
-        return bool(dtype.kind == {"integral": "i", "real floating": "f"}[kind])
+        return str(dtype.kind) == {"integral": "i", "real floating": "f"}[kind]
 
     def broadcast_to(self, x: Any, shape: Any) -> Any:
         return x

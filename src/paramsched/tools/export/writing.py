@@ -51,7 +51,7 @@ def number_text(value: object) -> str:
         return str(int(value))
     number = float(value)  # type: ignore[arg-type]
     if not math.isfinite(number):
-        return "math.nan" if number != number else "math.inf" if number > 0 else "-math.inf"
+        return "math.nan" if number != number else "math.inf" if number == math.inf else "-math.inf"
     return "math.pi / 2" if number == math.pi / 2 else repr(number).replace("e+", "e")
 
 
