@@ -176,3 +176,44 @@ def test_a_chain_of_one_member_has_its_values_after_an_external_write(name, opti
             row += rates_of(optimizer)
 
     assert rows[0] == rows[1]
+
+
+def own_class(module):
+    """Return a user's scheduler without a closed form, which counts its steps."""
+
+    class Own(module.LRScheduler):
+        steps = 0
+
+        def step(self, epoch=None):
+            self.steps += 1
+            super().step(epoch)
+
+        def get_lr(self):
+            return [group["lr"] * 0.9 + 0.001 for group in self.optimizer.param_groups]
+
+    return Own
+
+
+@pytest.mark.parametrize("of_member", [OURS, PEER], ids=["ours", "torch"])
+def test_a_users_scheduler_in_a_sequence_goes_on_from_the_last_value_as_in_torch(of_member):
+    def values(module, of_member):
+        optimizer = optimizer_with([0.4, 0.2])
+        own = own_class(of_member)(optimizer)
+        members = [module.LinearLR(optimizer, 0.2, 1.0, 4), own, module.ExponentialLR(optimizer, 0.9)]
+        sequence = module.SequentialLR(optimizer, members, [3, 8])
+        found = []
+        for _ in range(11):
+            quiet_step(sequence)
+            found.append((*rates_of(optimizer), own.steps, own.last_epoch))
+        return found
+
+    for ours, theirs in zip(values(OURS, of_member), values(PEER, PEER), strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-14)
+
+
+@pytest.mark.parametrize("module", [OURS, PEER], ids=["ours", "torch"])
+def test_a_chain_with_the_optimizer_of_none_of_its_members_is_refused(module):
+    members = [module.StepLR(optimizer_with([0.4]), 3)]
+
+    with pytest.raises(ValueError, match="StepLR at index 0 has SGD"):
+        module.ChainedScheduler(members, optimizer_with([0.4]))

@@ -235,3 +235,14 @@ def test_the_minimum_lr_of_a_plateau_stays_with_its_group(build):
         quiet_step(scheduler, 1.0 if torchs else {"loss": 1.0})
 
     assert rates_of(optimizer) == [0.1]
+
+
+def test_a_sequence_saves_the_bases_of_its_members_without_those_of_a_removed_group():
+    optimizer = optimizer_with([0.4, 0.2, 0.1])
+    members = [OURS.LinearLR(optimizer, 0.2, 1.0, 4), OURS.StepLR(optimizer, 2, 0.5)]
+    sequence = OURS.SequentialLR(optimizer, members, [3])
+
+    del optimizer.param_groups[0]
+    quiet_step(sequence)
+
+    assert [one["base_lrs"] for one in sequence.state_dict()["_schedulers"]] == [[0.2, 0.1]] * 2

@@ -115,6 +115,12 @@ def test_limits_are_those_of_numpy():
     assert math.isnan(elementary.exp(math.nan))
 
 
+def test_expm1_is_exp_minus_one_where_no_digits_cancel():
+    x = np.concatenate([np.linspace(-22.0, -20.001, 500), np.linspace(36.001, 39.0, 500)])
+
+    assert elementary.expm1(x).tolist() == (elementary.exp(x) - 1.0).tolist()
+
+
 @pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "tanh"])
 def test_a_number_has_the_limits_of_numpy(name):
     function = getattr(elementary, name)

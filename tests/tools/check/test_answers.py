@@ -8,6 +8,7 @@ from typing import Any
 
 import paramsched as ps
 from paramsched.core import files as config
+from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.tools.check.plan_check import check
 from support import answers
 
@@ -15,12 +16,18 @@ FILE = Path(__file__).with_name("answers.yaml")
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
-    """Return a question with the diagnostics of its plan."""
+    """Return a question with the diagnostics of its plan, and with what they correct."""
     question = {key: value for key, value in question.items() if key != "found"}
     calendar = ps.Calendar(**question["facts"]) if "facts" in question else None
     options = {key: question[key] for key in ("native", "groups", "whole") if key in question}
     found = check(config.loads(question["plan"]), calendar, **options)
-    return {**question, "found": [f"{one.code} {one}" for one in found]}
+    return {**question, "found": [shown(one) for one in found]}
+
+
+def shown(one: Diagnostic) -> str:
+    """Return a diagnostic with its code, whether it is about the key of its line, and the name that is replaced."""
+    replaced = "" if one.replace is None else f" ({' -> '.join(one.replace)})"
+    return f"{one.code}{' of the key' * one.at_key} {one}{replaced}"
 
 
 @answers.in_parts(FILE)

@@ -71,7 +71,7 @@ class TrialRun:
 def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
     """Return a trial run for a plan, with fewer samples if the plan has very many lines."""
     run = _real_or_trial_run(plan, calendar)
-    samples = max(_FEWEST_SAMPLES, _MOST_VALUES // max(len(plan.bindings), 1))
+    samples = max(_FEWEST_SAMPLES, _MOST_VALUES // len(plan.bindings))
     return None if run is None else replace(run, samples=min(samples, _SAMPLES))
 
 
@@ -205,7 +205,8 @@ class FieldCurve:
     @property
     def peak(self) -> float:
         """The highest value."""
-        return float(np.max(self.values))
+        peak: float = np.max(self.values)
+        return peak
 
 
 def resolved_in_run(schedule: Schedule, run: TrialRun | None) -> Schedule | None:
@@ -238,8 +239,7 @@ def curve_in_run(
         values = np.asarray(evaluate(schedule, times, number), dtype=np.float64)
         share: Literal["all", "some", "none"] = "all"
         if schedule.has_absolute:
-            few = times[:: max(1, len(times) // 100)]
-            one, two = evaluate(schedule, few, 1.0), evaluate(schedule, few, 2.0)
+            one, two = evaluate(schedule, times, 1.0), evaluate(schedule, times, 2.0)
             if np.array_equal(one, two):
                 share = "none"
             elif not np.allclose(two, 2 * one, rtol=1e-9, atol=0):
@@ -251,8 +251,6 @@ def curve_in_run(
 
 def _times_to_look_at(schedule: Schedule, end: int, samples: int) -> Integers:
     """Return the updates to evaluate: all in a short run; otherwise evenly spaced ones and those next to boundaries."""
-    if end <= samples:
-        return np.arange(end, dtype=np.int64)
     marks = np.array([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)], dtype=np.int64)
     spread = np.linspace(0, end - 1, samples).astype(np.int64)
     several = np.unique(np.concatenate([spread, marks - 1, marks, np.arange(64), end - 1 - np.arange(64)]))
