@@ -9,6 +9,7 @@ from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import cosine
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
+from paramsched.tools.check._trial_run import trial_run
 from paramsched.tools.check.plan_check import check
 from support.strategies import GROUPS, World, plans
 from support.tables import table
@@ -187,3 +188,10 @@ def test_the_line_for_a_rate_that_ends_high_lets_the_last_decay_end_with_the_run
 
     assert "/" not in written
     assert not check(Plan(lr=written, horizon=run))
+
+
+def test_a_plan_of_very_many_lines_is_tried_at_fewer_updates():
+    lines = [Binding(Target(f"x{place}", initial=1.0), cosine()) for place in range(400)]
+
+    assert trial_run(Plan(lr=cosine(), horizon=10_000), None).samples == 4096
+    assert trial_run(Plan(*lines, horizon=10_000), None).samples == 1000

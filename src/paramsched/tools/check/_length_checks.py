@@ -1,6 +1,6 @@
 """Checks of lengths and times against the length of the run, both as written and in a trial run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from fractions import Fraction
 from typing import Any, Final
@@ -16,7 +16,7 @@ from paramsched.core.schedules.restarts import Restarts
 from paramsched.core.schedules.retimed import Every, Window
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.schedules.rules.scaling import MultiStepRule, StepRule
-from paramsched.core.schedules.sequence import Sequence
+from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.schedules.staircases import MultiStep
 from paramsched.core.time import Duration
 from paramsched.tools.check import codes
@@ -48,7 +48,7 @@ def check_lengths(
             yield Diagnostic(path, found, "Keep each milestone once, in order", code=codes.MILESTONES_MIXED)
             break
     for part in values_inside(schedule) if native else ():
-        last = part.stages[-1] if isinstance(part, Sequence) else None
+        last = part.stages[-1] if isinstance(part, Stages) else None
         if last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_when_empty:
             found = f"the last stage, {last}, has 0 updates and is skipped"
             yield Diagnostic(path, found, "Remove it, or write a longer length", code=codes.ONE_UPDATE)
@@ -137,7 +137,7 @@ def _is_warmup(part: Any) -> bool:
 def _beyond_horizon(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
     """Yield a diagnostic for the first sequence or shape that is longer than the horizon."""
     for part in _parts_over_the_run(schedule):
-        stages = part.stages if isinstance(part, Sequence) else (part,)
+        stages = part.stages if isinstance(part, Stages) else (part,)
         taken = Fraction(0)
         for stage in stages:
             taken += trial.length_of(stage, taken) or 0
@@ -156,7 +156,7 @@ def _parts_over_the_run(schedule: Schedule) -> Iterator[Schedule]:
     if isinstance(schedule, (Take, Skip)) and schedule.of is not None:
         return  # it was planned for a run of another length, as after Plan.change
     yield schedule
-    if isinstance(schedule, (Sequence, Restarts, Take, Skip, Window)):
+    if isinstance(schedule, (Stages, Restarts, Take, Skip, Window)):
         return
     for part in schedule.parts():
         yield from _parts_over_the_run(part)
@@ -201,8 +201,10 @@ def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Ite
     if not trial.known or trial.end < _LONG_RUN:
         return
     for part in _parts_over_the_run(schedule):
-        for stage in part.stages if isinstance(part, Sequence) else ():
-            length = trial.length_of(stage, Fraction(0))
+        begin = Fraction(0)
+        for stage in part.stages if isinstance(part, Stages) else ():
+            length = trial.length_of(stage, begin)
+            begin += length or 0
             written = getattr(stage, "over", None)
             if length is None or length > 1 or not isinstance(written, Duration) or written.is_resolved:
                 continue
@@ -226,9 +228,9 @@ def _order_of(milestones: tuple[Any, ...]) -> str:
     return ""
 
 
-def _counts_of_rule(rule: Rule) -> list[int]:
+def _counts_of_rule(rule: Rule) -> Sequence[int]:
     if isinstance(rule, MultiStepRule):
-        return list(rule.milestones)
+        return rule.milestones
     if isinstance(rule, StepRule):
         return [rule.every]
     return [] if rule.end is None else [rule.end]

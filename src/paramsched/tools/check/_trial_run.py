@@ -253,5 +253,5 @@ def _times_to_look_at(schedule: Schedule, end: int, samples: int) -> Integers:
     """Return the updates to evaluate: all in a short run; otherwise evenly spaced ones and those next to boundaries."""
     marks = np.array([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)], dtype=np.int64)
     spread = np.linspace(0, end - 1, samples).astype(np.int64)
-    several = np.unique(np.concatenate([spread, marks - 1, marks, np.arange(64), end - 1 - np.arange(64)]))
+    several = np.unique(np.concatenate([np.arange(64), spread, marks - 1, marks]))
     return several[(several >= 0) & (several < end)]

@@ -154,9 +154,7 @@ def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
         # The peak is earlier, or, in a cyclic schedule, the rate has reached it before and has fallen since.
         if np.any(curve.values[curve.times < _LATE * curve.end] > 0.98 * curve.peak):
             return
-        when, epoch = _when(curve, int(curve.times[top])), curve.run.epoch or 1
-        end = {"update": f" of {curve.end}", "epoch": f" of {curve.end / epoch:g}"}.get(when.split()[0], "")
-        found = f"the learning rate rises until {when}{end}"
+        found = f"the learning rate rises until {_when(curve, int(curve.times[top]), of_all=True)}"
         yield Diagnostic(curve.path, found, 'Shorten the warmup: warmup("5%")', code=RISES_TO_THE_END)
 
 
@@ -196,7 +194,7 @@ def _with_whole_periods(curve: FieldCurve) -> Schedule | None:
     for count in sorted(halves, key=lambda one: abs(one - left / period)):  # a wave ends at a half
         by = left / period / count
         terms = {name: tuple((unit, by * one) for unit, one in getattr(last, name).terms) for name in names}
-        if any((one if unit == "steps" else 100 * one) % 1 for parts in terms.values() for unit, one in parts):
+        if any((one if unit == "updates" else 100 * one) % 1 for parts in terms.values() for unit, one in parts):
             continue  # nobody would write such a length
         longer = {name: Duration(parts) for name, parts in terms.items()}
         line = in_order((*written[:-1], replace(last, **longer)))  # type: ignore[type-var]  # every schedule is a dataclass
@@ -228,9 +226,10 @@ def _period_fields(schedule: Schedule) -> list[str]:
     return [one.name for one in fields(schedule) if one.metadata.get("role") == PERIOD["role"]]  # type: ignore[arg-type]  # every schedule is a dataclass
 
 
-def _when(curve: FieldCurve, time: int) -> str:
+def _when(curve: FieldCurve, time: int, *, of_all: bool = False) -> str:
+    """Return a time of a run in words, with the length of the run if `of_all`."""
     if curve.run.known or (curve.run.epoch is None and "updates" in curve.run.units):
-        return f"update {time}"
+        return f"update {time}" + f" of {curve.end}" * of_all
     if curve.run.epoch is not None:
-        return f"epoch {time / curve.run.epoch:.3g}"
+        return f"epoch {time / curve.run.epoch:.3g}" + f" of {curve.end / curve.run.epoch:g}" * of_all
     return f"{time / curve.end:.0%} of the run"
