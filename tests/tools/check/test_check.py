@@ -195,3 +195,30 @@ def test_a_plan_of_very_many_lines_is_tried_at_fewer_updates():
 
     assert trial_run(Plan(lr=cosine(), horizon=10_000), None).samples == 4096
     assert trial_run(Plan(*lines, horizon=10_000), None).samples == 1000
+
+
+@table(
+    ("line", "code", "when"),
+    [
+        ("weight_decay: constant(1, 500) >> constant(0.0001)", "PS317", "at update 500."),
+        ("weight_decay: constant(1, '2 epochs') >> constant(0.0001)", "PS317", "at epoch 2."),
+        ("weight_decay: constant(1, '2 epochs') >> constant(1, 70) >> constant(0.0001)", "PS317", "at a time that"),
+        ("lr: exponential(1.5, 1)", "PS310", "at update 1751."),
+        ("lr: cosine(over=500) >> constant(0.6)", "PS316", "at update 499, "),
+        ("lr: warmup(500) >> linear(1, -1, 1000)", "PS311", "at update 1001."),
+        ("lr: clamp(step(150, 2), low=0.1)", "PS318", "more than 50 × base at a time that"),
+        ("lr: cosine_restarts(110)", None, ""),
+        ("lr: cosine(over='1 epochs') >> constant(0.6)", "PS316", "at epoch 0.99"),
+    ],
+)  # fmt: skip
+def test_what_depends_on_the_unknown_length_of_an_epoch_is_not_stated(line, code, when):
+    plan = config.loads(f"{line}\nhorizon: 90 epochs")
+    found = {one.code: str(one) for one in check(plan)}
+
+    assert [*found] == ([] if code is None else [code])
+    assert code is None or when in found[code]
+    for epoch in (800, 1000, 1200):
+        known = {one.code: str(one) for one in check(plan, Calendar(steps_per_epoch=epoch))}
+        assert code is None or code in known
+        if "at update" in when:
+            assert known[code] == found[code]

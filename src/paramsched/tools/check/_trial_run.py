@@ -21,7 +21,7 @@ from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.calendar import SIZES
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
 
-_USUAL_EPOCH = 1_000
+_USUAL_EPOCHS = (1_000, 1_237)  # updates
 _SAMPLES = 4_096
 _FEWEST_SAMPLES = 128
 _MOST_VALUES = 400_000  # evaluated for all lines of a plan together
@@ -38,6 +38,7 @@ class TrialRun:
         epoch: the number of updates in an epoch; None if it is unknown.
         known: True if the run facts are those of the real run, so that updates are real updates.
         to_scale: True if lengths in different units have the proportions of the real run.
+        counts: what times are stated in, in a run that is not to scale: updates, epochs, or nothing.
         samples: the number of updates that are evaluated in a long run.
     """
 
@@ -46,6 +47,7 @@ class TrialRun:
     epoch: int | None = None
     known: bool = False
     to_scale: bool = True
+    counts: Literal["updates", "epochs", "nothing"] = "nothing"
     samples: int = _SAMPLES
 
     @property
@@ -53,6 +55,11 @@ class TrialRun:
         """The number of updates in the run."""
         assert self.span.end is not None
         return self.span.end
+
+    @property
+    def states_times(self) -> bool:
+        """True if times of this run are stated in updates, in epochs or as a share of the run."""
+        return self.to_scale or self.counts != "nothing"
 
     def knows(self, schedule: Schedule) -> bool:
         """Return whether every length of a schedule can be converted to updates."""
@@ -123,17 +130,18 @@ def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
     )
 
 
-def mixed_run(plan: Plan) -> TrialRun | None:
-    """Return a run with epochs of 1,000 updates, for a plan in epochs and updates whose epoch length is unknown.
+def mixed_runs(plan: Plan) -> tuple[TrialRun, ...]:
+    """Return runs with different lengths of an epoch, for a plan in epochs and updates whose epoch length is unknown.
 
-    Diagnostics found in this run must not depend on the epoch length. Returns None if the horizon is not in epochs.
+    What is found in only one of these runs depends on the length of an epoch, and is not known. Returns no run if the
+    horizon is not in epochs.
     """
     horizon = plan.horizon
     if horizon is None or {unit for unit, _ in horizon.terms} != {"epochs"}:
-        return None
-    calendar = Calendar(total=horizon, steps_per_epoch=_USUAL_EPOCH)
+        return ()
     units = frozenset(["epochs", "updates", "percent"])
-    return TrialRun(_span_of_run(calendar), units, _USUAL_EPOCH, to_scale=False)
+    calendars = [(one, Calendar(total=horizon, steps_per_epoch=one)) for one in _USUAL_EPOCHS]
+    return tuple(TrialRun(_span_of_run(calendar), units, epoch, to_scale=False) for epoch, calendar in calendars)
 
 
 def _span_of_run(calendar: Calendar, unit: str = "", updates: int = 0) -> Span:
@@ -202,6 +210,10 @@ class FieldCurve:
         """True if the values are proportional to those of the real run: multiples and absolute values are not mixed."""
         return self.real or self.share == "all"
 
+    def counted_in(self, counts: Literal["updates", "epochs", "nothing"]) -> "FieldCurve":
+        """Return the same values, whose times are stated in updates, in epochs or not at all."""
+        return replace(self, run=replace(self.run, counts=counts))
+
     @property
     def peak(self) -> float:
         """The highest value."""
@@ -253,5 +265,5 @@ def _times_to_look_at(schedule: Schedule, end: int, samples: int) -> Integers:
     """Return the updates to evaluate: all in a short run; otherwise evenly spaced ones and those next to boundaries."""
     marks = np.array([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)], dtype=np.int64)
     spread = np.linspace(0, end - 1, samples).astype(np.int64)
-    several = np.unique(np.concatenate([np.arange(64), spread, marks - 1, marks]))
+    several = np.unique(np.concatenate([np.arange(64), end - 1 - np.arange(64), spread, marks - 1, marks]))
     return several[(several >= 0) & (several < end)]

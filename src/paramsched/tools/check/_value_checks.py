@@ -1,6 +1,6 @@
 """Checks of the values of a plan, independent of the format and the shapes it is written in."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -16,6 +16,7 @@ from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, firs
 from paramsched.core.schedules.as_factor import AsFactor
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.contents import durations_in, values_inside
+from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.lengths import PERIOD
 from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.schedules.sequence import in_order, stages_of
@@ -33,12 +34,13 @@ _MOST_TIMES_BASE: Final = 50.0
 _MOST_SEAMS: Final = 1_000
 
 
-def check_values(curve: FieldCurve, bases: Sequence[float] = ()) -> Iterator[Diagnostic]:
+def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Iterator[Diagnostic]:
     """Yield diagnostics of the values of one line of a plan; `bases` are those of all of its groups, if known."""
+    (curve,) = line
     bad = ~np.isfinite(curve.values)
     if np.any(bad):
-        first = int(np.argmax(bad))
-        found = f"the value is {float(curve.values[first])} at {_when(curve, int(curve.times[first]))}"
+        value, first = _first_not_finite(curve, int(np.argmax(bad)))
+        found = f"the value is {value} at {_when(curve, first)}"
         yield Diagnostic(curve.path, found, "Use a ratio below 1, or a longer period", code=codes.NOT_FINITE)
         return
     name = curve.binding.name
@@ -65,10 +67,29 @@ def check_values(curve: FieldCurve, bases: Sequence[float] = ()) -> Iterator[Dia
         and curve.peak > _MOST_TIMES_BASE * base
         and not any(isinstance(part, AsFactor) for part in values_inside(curve.schedule))  # the lr of one sample
     ):
-        at = int(curve.times[np.argmax(curve.values)])
-        found = f"it grows to {curve.peak / base:.3g} × base at {_when(curve, at)}"
+        multiple = f"{curve.peak / base:.3g}" if curve.run.states_times else f"more than {_MOST_TIMES_BASE:g}"
+        found = f"it grows to {multiple} × base at {_when(curve, int(curve.times[np.argmax(curve.values)]))}"
         advice = "Use a ratio below 1, or a smaller multiple of base"
         yield Diagnostic(curve.path, found, advice, code=GROWS)
+
+
+def found_in_all(
+    runs: Sequence[Sequence[FieldCurve]], find: Callable[[Sequence[FieldCurve]], Iterable[Diagnostic]]
+) -> Iterator[Diagnostic]:
+    """Yield the diagnostics that are found in all runs, whose times are stated in a unit in which all runs agree.
+
+    Args:
+        runs: for each run the values of the same lines.
+        find: returns the diagnostics of one run.
+    """
+    found = set[tuple[str, str]]()
+    for counts in ("updates", "epochs", "nothing") if len(runs) > 1 else ("nothing",):
+        first, *others = (list(find([one.counted_in(counts) for one in curves])) for curves in runs)
+        for one in first:
+            is_in_all = all(str(one) in map(str, several) for several in others)
+            if is_in_all and (one.path, one.code) not in found:
+                found.add((one.path, one.code))
+                yield one
 
 
 def check_rates(curves: Iterable[FieldCurve], *, native: bool) -> Iterator[Diagnostic]:
@@ -204,6 +225,17 @@ def _with_whole_periods(curve: FieldCurve) -> Schedule | None:
     return None
 
 
+def _first_not_finite(curve: FieldCurve, place: int) -> tuple[float, int]:
+    """Return the first value that is not finite, and its update, between an evaluated update and the one before it."""
+    low, high = int(curve.times[place - 1]) if place else -1, int(curve.times[place])
+    value = float(curve.values[place])
+    while high - low > 1:
+        middle = (low + high) // 2
+        here = float(evaluate(curve.schedule, np.array([middle]), 1.0 if curve.base is None else curve.base)[0])
+        low, high, value = (middle, high, value) if np.isfinite(here) else (low, middle, here)
+    return value, high
+
+
 def _first_outside(curve: FieldCurve, allowed: ValueRange, bases: Sequence[float]) -> tuple[int, float] | None:
     """Return the first update at which the values of a group are outside of a range, and its value."""
     own = 1.0 if curve.base is None else curve.base
@@ -228,8 +260,11 @@ def _period_fields(schedule: Schedule) -> list[str]:
 
 def _when(curve: FieldCurve, time: int, *, of_all: bool = False) -> str:
     """Return a time of a run in words, with the length of the run if `of_all`."""
-    if curve.run.known or (curve.run.epoch is None and "updates" in curve.run.units):
+    run = curve.run
+    if not run.states_times:
+        return "a time that depends on the length of an epoch"
+    if run.known or (run.epoch is None and "updates" in run.units) or (not run.to_scale and run.counts == "updates"):
         return f"update {time}" + f" of {curve.end}" * of_all
-    if curve.run.epoch is not None:
-        return f"epoch {time / curve.run.epoch:.3g}" + f" of {curve.end / curve.run.epoch:g}" * of_all
+    if run.epoch is not None:
+        return f"epoch {time / run.epoch:.3g}" + f" of {curve.end / run.epoch:g}" * of_all
     return f"{time / curve.end:.0%} of the run"

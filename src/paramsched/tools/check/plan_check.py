@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from math import ceil, isfinite
 from typing import Any
 
@@ -31,8 +32,8 @@ from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnknownGr
 from paramsched.tools.check import codes
 from paramsched.tools.check._length_checks import check_lengths
 from paramsched.tools.check._traps import traps_in_binding
-from paramsched.tools.check._trial_run import FieldCurve, TrialRun, curve_in_run, mixed_run, resolved_in_run, trial_run
-from paramsched.tools.check._value_checks import check_followed, check_rates, check_values
+from paramsched.tools.check._trial_run import FieldCurve, TrialRun, curve_in_run, mixed_runs, resolved_in_run, trial_run
+from paramsched.tools.check._value_checks import check_followed, check_rates, check_values, found_in_all
 from paramsched.tools.check.codes import SAYS_NOTHING
 
 
@@ -70,9 +71,9 @@ def check(
     native = native and not plan.is_peers
     found = [*_two_horizons(plan, calendar)]
     trial = None if found else trial_run(plan, calendar)
-    mixed = None if found else mixed_run(plan)
+    mixed = () if found else mixed_runs(plan)
     epochs = _epochs_of_run(plan, calendar, trial)
-    curves: list[FieldCurve] = []
+    curves: list[list[FieldCurve]] = []
     for binding in plan.bindings:
         path = binding_path(binding)
         try:
@@ -92,18 +93,21 @@ def check(
         if errors:
             continue
         found += check_lengths(followed, trial, epochs, path, native=native)
-        for run in (trial, mixed):
-            if run is not None and (curve := curve_in_run(binding, followed, path, run, base)) is not None:
-                curves.append(curve)
+        for runs in ([trial] if trial is not None else [], mixed):
+            tried = [curve_in_run(binding, followed, path, run, base) for run in runs]
+            if of_line := [one for one in tried if one is not None]:
+                curves.append(of_line)
                 known = {(one.path, one.code) for one in found}
                 silent = _PARTS_OF_PS301 if (path, LEVEL_AS_VALUE) in known else ()
-                values = [one for one in check_values(curve, bases) if (one.path, one.code) not in known]
-                found += [one for one in values if one.code not in silent]
-                found += check_followed(curve, _fields_followed(binding.schedule))
+                values = found_in_all([[one] for one in of_line], partial(check_values, bases=bases))
+                found += [one for one in values if (one.path, one.code) not in known and one.code not in silent]
+                found += check_followed(of_line[0], _fields_followed(binding.schedule))
                 break
     # A rate with another diagnostic is not checked, so that one mistake is reported once.
     reported = {one.path for one in found}
-    found += check_rates([curve for curve in curves if curve.path not in reported], native=native)
+    rates = [of_line for of_line in curves if of_line[0].path not in reported]
+    runs_of_rates = [[of_line[min(place, len(of_line) - 1)] for of_line in rates] for place in range(2)]
+    found += found_in_all(runs_of_rates, partial(check_rates, native=native))
     found += check_groups(plan, groups, whole=whole)
     found += _lines_without_effect(plan) if native else ()
     found += check_field_names(plan)
