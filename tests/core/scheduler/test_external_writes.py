@@ -275,6 +275,16 @@ def test_an_external_write_into_any_group_is_warned_of_at_the_update_that_uses_i
     assert optimizer.used[-1][index][entry] == optimizer.param_groups[index][entry]
 
 
+@pytest.mark.parametrize("index", [0, 1, 2, 3, 4, 64, 65])
+def test_an_external_write_into_any_of_many_groups_is_warned_of(index):
+    optimizer = without_momentum(*({"lr": 0.1 * (place + 1)} for place in range(66)))
+    ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.5), horizon=3000))
+    run(optimizer, 3)
+
+    with pytest.warns(UserWarning, match=f"lr of group {index} was 0.7 at update 3"):
+        run(written(optimizer, index, "lr", 0.7), 1)
+
+
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
 def test_code_that_writes_a_value_may_write_the_old_value_back(drive):
     optimizer = without_momentum({}, {}, {})

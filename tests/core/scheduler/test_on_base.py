@@ -257,6 +257,14 @@ def test_groups_that_hold_a_checkpoint_have_lost_the_base_of_the_code(choice):
         ps.Scheduler(optimizer, PLAN, on_base=choice)
 
 
+@pytest.mark.parametrize("choice", ["checkpoint", {}, {"lr": "checkpoint"}])
+def test_groups_that_hold_a_checkpoint_keep_its_base(choice):
+    optimizer = probe(lr=5e-4)
+    optimizer.load_state_dict(saved_run()[0])
+
+    assert ps.Scheduler(optimizer, PLAN, on_base=choice).base_lrs == [1e-3]
+
+
 def test_a_scheduler_that_takes_over_keeps_the_bases(caplog):
     optimizer, _first = resumed(saved_run(), ("optimizer",), on_base="checkpoint")
 

@@ -632,3 +632,16 @@ def test_an_optimizer_that_is_behind_a_change_of_the_plan_is_not_refused():
 
     assert again.t == 4
     assert [one.param_groups[0]["lr"] for one in resumed.values()] == [0.05, 0.2 * 0.97]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_samples_are_counted_from_the_checkpoint_of_an_optimizer_that_has_taken_the_last_step(count):
+    optimizers = probes(NAMES)
+    steps_until(optimizers, ps.Scheduler(optimizers, PLAN), count)
+    resumed = probes(NAMES)
+    for name, state in states(optimizers).items():
+        resumed[name].load_state_dict(state)
+
+    again = ps.Scheduler(resumed, PLAN)
+
+    assert again._run.clock.counts_from.t == again.t == -(-count // 3)
