@@ -82,15 +82,15 @@ def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
     return None if run is None else replace(run, samples=min(samples, _SAMPLES))
 
 
-_HUNDREDTHS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "epochs": {"steps_per_epoch": 100},
-    "samples": {"batch_size": 1},
-    "tokens": {"tokens_per_step": 0.01},
-    "frames": {"frames_per_step": 0.01},
-    "batches": {},
-    "seconds": {"seconds_per_step": 0.01},
+_PARTS: Final[Mapping[str, tuple[int, Mapping[str, Any]]]] = {
+    "epochs": (1000, {"steps_per_epoch": 1000}),
+    "samples": (1, {"batch_size": 1}),
+    "tokens": (100, {"tokens_per_step": 0.01}),
+    "frames": (100, {"frames_per_step": 0.01}),
+    "batches": (1, {}),
+    "seconds": (100, {"seconds_per_step": 0.01}),
 }
-"""The run facts with which an update is a hundredth of a unit, or one sample or batch."""
+"""The updates in a unit, and the run facts that say so. Decimals such as "2.5 epochs" are exact."""
 
 
 def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
@@ -105,10 +105,10 @@ def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None
         return TrialRun(_span_of_run(Calendar(total=horizon)), frozenset(["updates", "percent"]))
     if len(names) > 1:
         return None
-    # An update is a hundredth of most units, so that decimals such as "2.5 epochs" are exact.
     unit = names.pop()
-    calendar = Calendar(total=horizon, **_HUNDREDTHS[unit])
-    span = _span_of_run(calendar, f" {unit}", 1 if unit in ("samples", "batches") else 100)
+    updates, facts = _PARTS[unit]
+    calendar = Calendar(total=horizon, **facts)
+    span = _span_of_run(calendar, f" {unit}", updates)
     return TrialRun(span, frozenset([unit, "percent"]), calendar.steps_per_epoch)
 
 
