@@ -129,3 +129,15 @@ def test_a_new_scheduler_on_a_detached_optimizer_starts_at_zero_with_the_base_of
     again = ps.Scheduler(optimizer, PLAN)
 
     assert (again.last_epoch, again.base_lrs) == (0, [0.1])
+
+
+def test_a_step_by_hand_of_a_detached_scheduler_of_several_optimizers_changes_nothing():
+    scheduler = ps.Scheduler({"a": probe(), "b": probe()}, ps.Plan(lr=ps.cosine(), horizon=10), drive="manual")
+    scheduler.step()
+    scheduler.detach()
+
+    with pytest.raises(ps.errors.ParamschedError, match=r"scheduler\.step\(\): this Scheduler is detached"):
+        scheduler.step()
+
+    assert scheduler.t == 1
+    assert scheduler._run.numbers == {"a": 1, "b": 1}

@@ -12,7 +12,7 @@ from paramsched.core.scheduler.block import ValueBlock, Values
 from paramsched.core.scheduler.by_hand import ByHand
 from paramsched.core.scheduler.group_keys import Group, History
 from paramsched.core.scheduler.groups import Groups
-from paramsched.core.scheduler.rebinding import require_attached, sync
+from paramsched.core.scheduler.rebinding import sync
 from paramsched.core.scheduler.run import AfterStep, Beginning, Driver, Run
 from paramsched.core.scheduler.run_state import Clock, ResolvedPlan, RunPosition, RunState, UpdateTimes
 from paramsched.core.scheduler.steps import Steps, check_amount
@@ -269,7 +269,6 @@ class SharedDriver(Driver):
         return partial(self._advance_by_hand, run, ByHand(run.lead, self), members)
 
     def _advance_by_hand(self, run: Run, lead: ByHand, members: list[ByHand]) -> None:
-        require_attached(run.clock, "step")
         run.log_changed_bases()
         try:
             if run.lead.is_plain:
