@@ -144,3 +144,14 @@ def test_late_groups_survive_saving_loading_and_copying(how):
 def test_an_unknown_choice_is_rejected(choice):
     with pytest.raises(ps.InvalidArgument, match='For example: late_groups="present"'):
         ps.Scheduler(probe(), PLAN, late_groups=choice)
+
+
+def test_the_bases_are_those_of_the_groups_before_the_next_step_too():
+    optimizer = probe({"lr": 0.1}, {"lr": 0.2}, lr=1.0)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), horizon=90), late_groups="present")
+    run(optimizer, 30)
+
+    del optimizer.param_groups[0]
+    assert scheduler.base_lrs == [0.2]
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.3})
+    assert scheduler.base_lrs == [0.2, pytest.approx(0.3 / 0.75)]

@@ -215,3 +215,21 @@ def test_a_plan_on_another_clock_starts_with_its_own_amount():
 
     assert (first.amount, second.t, second.amount) == (200, 2, 8)
     assert optimizer.param_groups[0]["lr"] == 0.1 * 0.8
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_scheduler_that_was_taken_over_or_has_left_removes_nothing_when_it_leaves(times):
+    optimizer = probe()
+    first = ps.Scheduler(optimizer, OLD)
+    run(optimizer, 10)
+    second = ps.Scheduler(optimizer, OLD)
+
+    for _ in range(times):
+        first.detach()
+
+    assert optimizer.param_groups[0]["paramsched_t"] == second.t == 10
+    run(optimizer, 5)
+    assert used(optimizer) == planned(OLD, BASE)[:15]
+    for _ in range(times):
+        second.detach()
+    assert "paramsched_t" not in optimizer.param_groups[0]

@@ -168,3 +168,22 @@ def test_a_container_whose_groups_its_optimizers_read_is_an_optimizer(attribute)
     ps.Scheduler(container, ps.Plan(lr="linear(0.5, 0)", horizon=10), drive="manual").step()
 
     assert [one.param_groups[0]["lr"] for one in (first, second)] == [0.1 * 0.45] * 2
+
+
+def test_wrappers_that_refer_to_each_other_are_no_endless_search():
+    class Wrapper:
+        def __init__(self, param_groups):
+            self.param_groups, self.optimizer = param_groups, self
+
+        def step(self):
+            pass
+
+    one = Wrapper(probe().param_groups)
+    two = Wrapper(one.param_groups)
+    one.optimizer, two.optimizer = two, one
+
+    for wrapper in (one, Wrapper(one.param_groups)):
+        scheduler = ps.Scheduler(wrapper, ps.Plan(lr=ps.cosine(), horizon=10), drive="manual")
+        scheduler.step()
+        assert scheduler.t == 1
+        scheduler.detach()

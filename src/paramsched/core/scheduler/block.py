@@ -242,10 +242,8 @@ def _vector_of(views: Sequence[torch.Tensor]) -> torch.Tensor | None:
     vector = views[0]._base
     if vector is None or vector.shape != (len(views),):
         return None
-    begin, step = vector.storage_offset(), vector.stride(0)
-    same = all(
-        one._base is vector and one.storage_offset() == begin + number * step for number, one in enumerate(views)
-    )
+    begin = vector.storage_offset()
+    same = all(one._base is vector and one.storage_offset() == begin + number for number, one in enumerate(views))
     return vector if same else None
 
 
