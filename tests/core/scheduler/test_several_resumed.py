@@ -645,3 +645,18 @@ def test_samples_are_counted_from_the_checkpoint_of_an_optimizer_that_has_taken_
     again = ps.Scheduler(resumed, PLAN)
 
     assert again._run.clock.counts_from.t == again.t == -(-count // 3)
+
+
+def test_a_load_of_one_optimizer_that_moves_the_run_writes_its_targets():
+    def plan(written):
+        target = ps.Binding(ps.Target("tau", 2.0, write=written.append), "linear(1, 0, 10)")
+        return ps.Plan(target, lr="linear(1, 0, 10)", horizon=10)
+
+    optimizers = probes(NAMES)
+    steps_until(optimizers, ps.Scheduler(optimizers, plan([])), 15)
+    resumed, written = probes(NAMES), []
+    ps.Scheduler(resumed, plan(written))
+
+    resumed["adamw"].load_state_dict(states(optimizers)["adamw"])
+
+    assert written == [2.0, 1.0]
