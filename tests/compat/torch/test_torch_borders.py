@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from paramsched.errors import InvalidArgument
 from support.tables import table
-from support.torch_cases import OURS, PEER
+from support.torch_cases import OURS, PEER, quiet_step
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -327,3 +328,69 @@ def test_a_tensor_of_float64_has_exactly_the_values_of_a_number(name, options):
             row.append(float(optimizer.param_groups[0]["lr"]))
 
     assert rows[0] == rows[1]
+
+
+def test_a_sequence_that_resumes_at_epoch_0_continues_with_epoch_1():
+    optimizer = with_initial_rates(optimizer_of(1.0))
+    members = [OURS.LinearLR(optimizer, 0.2, 1.0, 4), OURS.ExponentialLR(optimizer, 0.9)]
+
+    sequence = OURS.SequentialLR(optimizer, members, [3], last_epoch=0)
+
+    assert (sequence.last_epoch, optimizer.param_groups[0]["lr"]) == (1, pytest.approx(0.4))
+
+
+def test_a_late_group_of_a_sequence_has_the_base_with_which_the_active_member_has_its_value():
+    optimizer = optimizer_of(0.4)
+    members = [OURS.LinearLR(optimizer, 0.2, 1.0, 4), OURS.CosineAnnealingLR(optimizer, 9, eta_min=0.01)]
+    sequence = OURS.SequentialLR(optimizer, members, [3])
+    for _ in range(6):
+        quiet_step(sequence)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.05})
+    quiet_step(sequence)
+
+    share = (1 + np.cos(np.pi * 3 / 9)) / 2
+    assert sequence.base_lrs == [0.4, pytest.approx((0.05 - 0.01 * (1 - share)) / share)]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_an_lr_that_is_a_tensor_remains_the_same_object_when_it_is_reduced(replaced):
+    optimizer = optimizer_of(1.0)
+    scheduler = OURS.ReduceLROnPlateau(optimizer, factor=0.5, patience=0)
+    if replaced:
+        for metric in (1.0, 2.0):
+            scheduler.step(metric)
+    rate = torch.tensor(1.0)
+    optimizer.param_groups = [{**optimizer.param_groups[0], "lr": rate}]
+
+    for metric in (1.0, 2.0) if not replaced else (3.0,):
+        scheduler.step(metric)
+
+    assert optimizer.param_groups[0]["lr"] is rate
+    assert rate.item() == 0.5
+
+
+def test_the_state_has_the_fields_that_all_groups_have():
+    optimizer = optimizer_of(1.0, 0.5)
+    scheduler = OURS.CyclicLR(optimizer, 0.1, 1.0, 3)
+    assert [*scheduler.state_dict()["_groups"]] == ["lr", "momentum"]
+    assert not {"_lost", "_relative"} & {*OURS.StepLR(optimizer_of(1.0), 3).state_dict()}
+
+    del optimizer.param_groups[1]["momentum"]
+
+    assert [*scheduler.state_dict()["_groups"]] == ["lr"]
+
+
+@pytest.mark.parametrize("length", [{"epochs": 3}, {"steps_per_epoch": 3}, {}])
+def test_one_cycle_needs_its_length_as_in_torch(length):
+    for module in (OURS, PEER):
+        with pytest.raises(ValueError, match="You must define either total_steps OR"):
+            module.OneCycleLR(optimizer_of(1.0), 0.1, **length)
+
+
+@pytest.mark.parametrize(("build", "least"), [
+    (lambda o: OURS.CosineAnnealingLR(o, 0), "greater than 0"),
+    (lambda o: OURS.LinearLR(o, total_iters=-1), "at least 0"),
+])  # fmt: skip
+def test_the_error_of_a_length_names_the_least_one(build, least):
+    with pytest.raises(InvalidArgument, match=f"must be {least}"):
+        build(optimizer_of(1.0))

@@ -245,4 +245,5 @@ def test_a_sequence_saves_the_bases_of_its_members_without_those_of_a_removed_gr
     del optimizer.param_groups[0]
     quiet_step(sequence)
 
-    assert [one["base_lrs"] for one in sequence.state_dict()["_schedulers"]] == [[0.2, 0.1]] * 2
+    state = sequence.state_dict()
+    assert [one["base_lrs"] for one in (state, *state["_schedulers"])] == [[0.2, 0.1]] * 3
