@@ -66,8 +66,7 @@ def _axolotl(written: Written) -> tuple[str, str] | None:
     """Replace axolotl's cosine with a floor, and its texts of numbers."""
     if isinstance((rate := written.get("learning_rate", (None, "")))[0], str):
         written["learning_rate"] = value_of_words(rate[0]), rate[1]
-    if (steps := written.get("warmup_steps", (None, "")))[0] == 1:
-        written["warmup_steps"] = 2, steps[1]
+    steps = written.get("warmup_steps", (None, ""))
     floor, path = written.pop("cosine_min_lr_ratio", (None, ""))
     if floor and str(written.get("lr_scheduler_type", ("cosine", ""))[0]) == "cosine":
         written["lr_scheduler_type"] = "cosine_with_min_lr", path
