@@ -328,11 +328,34 @@ def test_a_number_of_a_target_in_another_form_is_corrected(written):
     assert [one.instead for one in refused.value.diagnostics] == ["Write 0.073"]
 
 
-def test_a_corrected_key_that_is_there_already_is_no_advice():
-    for text in ("horizon: 5\nhorizn: 7\nlr: cosine()", "groups: {head: {lr: cosine(), lrr: linear()}}"):
-        with pytest.raises(ConfigError) as refused:
-            config.loads(text)
-        assert [one.instead for one in refused.value.diagnostics] == [""]
+@pytest.mark.parametrize("text", [
+    "horizon: 5\nhorizn: 7\nlr: cosine()",
+    "groups: {head: {lr: cosine(), lrr: linear()}}",
+    "lr: cosine()\n'learning rate': linear()",
+    "lr: cosine()\n' lr': linear()",
+])  # fmt: skip
+def test_a_corrected_key_that_is_there_already_is_not_written(text):
+    with pytest.raises(ConfigError) as refused:
+        config.loads(text)
+
+    assert [one.edit for one in refused.value.diagnostics] == [None]
+    assert not any(one.instead.startswith("Write") for one in refused.value.diagnostics)
+
+
+@pytest.mark.parametrize("line", ["cosine()", "linear(0.85, 0.95)", "absolute(linear(0.85, 0.95))", "constant(0.9)"])
+@pytest.mark.parametrize(
+    "key",
+    ["learning rate", "weight decay", "weight-decay", "beta-1", "beta 1", " momentum", "momentum!", "lr-", "momentm"],
+)
+def test_a_name_that_is_no_field_is_corrected_to_the_plan_of_the_advice(key, line):
+    text = f'"{key}": {line}\nhorizon: 100\n'
+    with pytest.raises(ConfigError) as refused:
+        config.loads(text)
+
+    (one,) = refused.value.diagnostics
+    advised = config.loads(f"{one.instead.removeprefix('Write ')}\nhorizon: 100")
+    edit = one.edit
+    assert edit is None or config.loads(text[: edit.begin] + edit.text + text[edit.end :]) == advised
 
 
 def in_toml(data):

@@ -427,7 +427,7 @@ DOCUMENTS = [
      '1:1 $.max_lr "max_lr" is a name of other libraries, not a field; the group\'s own lr is the peak |  | PS103'),
     ('learning_rate: 1', '= ;; learning_rate: constant()'),
     ('weight_decay: 1\nwd: constant(2)',
-     '2:1 $.wd "wd" is not an optimizer field; did you mean "weight_decay"? |  | PS103'),
+     '2:1 $.wd "wd" is not an optimizer field; did you mean "weight_decay"? | Keep one of the two lines | PS103'),
     ('lr: 1\nmomentum: {a: 1}',
      '2:1 $.momentum schedules for single groups are written under groups | Write groups: {a: {momentum: 1}} | PS103'),
     ('optimizer: adam\nlr: 1',
@@ -517,7 +517,7 @@ DOCUMENTS = [
     ('Lr: 1', '1:1 $.Lr "Lr" is not an optimizer field; did you mean "lr"? | Write lr: 1 | PS103 Lr>lr'),
     ('LR: 1', '1:1 $.LR "LR" is not an optimizer field; did you mean "lr"? | Write lr: 1 | PS103 LR>lr'),
     ('l r: 1', '1:1 $["l r"] field \'l r\': expected the name of a field | For example: "lr" | PS106'),
-    ("' lr': 1", '1:1 $[" lr"] " lr" is not the name of a field; did you mean "lr"? | Write lr | PS103  lr>lr'),
+    ("' lr': 1", '1:1 $[" lr"] " lr" is not the name of a field; did you mean "lr"? | Write lr: 1 | PS103  lr>lr'),
     ('warmup_ratio: 0.1\nlr: cosine()',
      '1:1 $.warmup_ratio "warmup_ratio" is a name of other libraries, not a field; a warmup is a separate stage '
      '| Write lr: warmup("10%") >> cosine() | PS103'),
@@ -928,15 +928,15 @@ DOCUMENTS = [
     ('lr: 1\n5: 1', '2:1 $[5] field \'5\': expected the name of a field | For example: "lr" | PS106'),
     ("lr: 1\n'weight decay': 1",
      '2:1 $["weight decay"] "weight decay" is not the name of a field; did you mean "weight_decay"? | Write '
-     'weight_decay | PS103 weight decay>weight_decay'),
+     'weight_decay: 1 | PS103 weight decay>weight_decay'),
     ("lr: 1\n' lr ': 1",
-     '2:1 $[" lr "] " lr " is not the name of a field; did you mean "lr"? | Write lr | PS103  lr >lr'),
+     '2:1 $[" lr "] " lr " is not the name of a field; did you mean "lr"? | Keep one of the two lines | PS103'),
     ("lr: 1\n' momentum': constant(2)",
-     '2:1 $[" momentum"] " momentum" is not the name of a field; did you mean "momentum"? | Write momentum | '
-     'PS103  momentum>momentum'),
+     '2:1 $[" momentum"] " momentum" is not the name of a field; did you mean "momentum"? | Write momentum: '
+     'constant(2) | PS103  momentum>momentum'),
     ("lr: 1\n'learning rate': 1",
-     '2:1 $["learning rate"] "learning rate" is not the name of a field; did you mean "lr"? | Write lr | PS103 '
-     'learning rate>lr'),
+     '2:1 $["learning rate"] "learning rate" is not the name of a field; did you mean "lr"? | Keep one of the '
+     'two lines | PS103'),
     ("lr: 1\n'a b': 1", '2:1 $["a b"] field \'a b\': expected the name of a field | For example: "lr" | PS106'),
     ("lr: 1\n'': 1", '2:1 $[""] field \'\': expected the name of a field | For example: "lr" | PS106'),
     ("lr: 1\n'ℓr': 1", '2:1 $.ℓr unknown field "ℓr": "ℓ" is SCRIPT SMALL L | Write lr | PS103'),

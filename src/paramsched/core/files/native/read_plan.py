@@ -514,26 +514,34 @@ class _PlanReader:
         try:
             name = str(Field.of(key))  # type: ignore[arg-type]  # an integer key is refused there
         except InvalidArgument as refusal:
-            self.note_no_field(str(key), path, refusal)
+            self.note_no_field(str(key), value, path, selector, refusal)
             return None
         slip = known_field(name) if self.count <= _MOST_NAMES else None
         if slip is None:
             return name
         found = f'"{key}" is not an optimizer field; did you mean "{slip}"?'
-        meant = certain_field(name)
-        line = line_of_values(value) if isinstance(value, str) and (meant or "").startswith(("betas", "mom")) else value
-        replace = (str(key), meant) if meant is not None and line is value else None  # the advice changes the line too
-        entry = None if meant is None else self.promised(meant, line, selector)
-        self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=replace, entry=entry)
+        self.note_slip(str(key), value, path, selector, found, certain_field(name))
         return None
 
-    def note_no_field(self, key: str, path: str, refusal: InvalidArgument) -> None:
+    def note_slip(
+        self, key: str, value: Any, path: str, selector: str | int | None, found: str, meant: str | None
+    ) -> None:
+        """Report a misspelled name with the line that is certainly meant, if one is."""
+        line = line_of_values(value) if isinstance(value, str) and (meant or "").startswith(("betas", "mom")) else value
+        # The advice changes the line too, or the field has a line already.
+        replace = None if meant is None or line is not value or meant in self.around else (key, meant)
+        entry = None if meant is None else self.promised(meant, line, selector)
+        instead = "Keep one of the two lines" if meant in self.around else ""
+        self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD, replace=replace, entry=entry)
+
+    def note_no_field(
+        self, key: str, value: Any, path: str, selector: str | int | None, refusal: InvalidArgument
+    ) -> None:
         """Report an invalid name of a field, and describe letters of other alphabets in it."""
         other, name = first_lookalike(key), re.sub(r"\W+", "_", key.strip()).strip("_")
         if other is None and (meant := OTHER_NAMES.get(name.lower()) or (name if name in KNOWN else None)):
             found = f'"{key}" is not the name of a field; did you mean "{meant}"?'
-            replace = None if name.lower() in UNCLEAR_NAMES else (key, meant)
-            self.diagnostics.add(path, found, f"Write {meant}", at_key=True, code=UNKNOWN_FIELD, replace=replace)
+            self.note_slip(key, value, path, selector, found, None if name.lower() in UNCLEAR_NAMES else meant)
         elif other is None:
             self.diagnostics.refuse(path, refusal, at_key=True)
         else:
