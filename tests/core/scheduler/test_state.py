@@ -447,3 +447,12 @@ def test_a_report_in_a_state_of_the_version_without_measured_was_the_loops():
     again.optimizer.step()
 
     assert again.amount == 20
+
+
+def test_the_state_has_no_base_of_a_group_that_the_plan_does_not_schedule():
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(2)]
+    scheduler = ps.Scheduler(
+        torch.optim.SGD(groups, lr=0.1), ps.Plan(ps.Binding("lr", ps.cosine(), groups=1), horizon=10)
+    )
+
+    assert scheduler.state_dict()["bases"] == (("lr", (None, 0.1)),)
