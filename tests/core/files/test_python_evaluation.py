@@ -69,6 +69,8 @@ m = n.copy(); m.append(4); r = 1 ;; for r in n: n[0] += r
 for r, k in enumerate(n): n[r] = k * 2\nelse: d['e'] = r ;; if n: r = 1\nelse: r = 2
 if not n: r = 1\nelif d: r = 3\nelse: r = 2 ;; r: int = 5 ;; r = 1; global q ;; assert n; r = 1 ;; pass; r = n, d
 r = [n.append(x) for x in (7, 8)] ;; r = [x for x in n]; n.clear() ;; k = 'a'; r = {k: n}; n.append(1)
+v = d.values(); d['b'] = 2; r = list(v) ;; v = d.items(); d['b'] = 2; r = list(v) ;; r = n.extend(d.values())
+v = d.keys(); d['b'] = 2; r = list(v) ;; r = n.extend(d.keys()) ;; r = n.extend(n)
 for k in list(d): r = d.pop(k) ;; r = 5; d = [r for r in n] ;; r = 5; d = {r: r for r in n}
 """
 
@@ -225,9 +227,10 @@ def test_the_limit_of_depth_is_exact(text, deepest):
 
 @table("key", ["(1, N)", "N", "[1]", "{}", "(1, [2])", "(f(), 1)"])
 def test_a_key_that_is_not_known_makes_a_mapping_unknown(key):
-    names = read_python(f"from m import N\nx = {{{key}: 1}}\ny = dict([({key}, 1)])\nz = {{(1, 'a'): 1}}")
+    text = f"from m import N\nx = {{{key}: 1}}\ny = dict([({key}, 1)])\nw = {{{key}: i for i in range(2)}}\n"
+    names = read_python(f"{text}z = {{(1, 'a'): 1}}")
 
-    assert [type(names[name]) for name in "xy"] == [NeedsRunning] * 2
+    assert [type(names[name]) for name in "xyw"] == [NeedsRunning] * 3
     assert names["z"] == {(1, "a"): 1}
 
 

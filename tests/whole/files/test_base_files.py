@@ -282,7 +282,7 @@ def test_a_base_in_a_package_is_found_without_importing_it(tmp_path, monkeypatch
     configs = tmp_path / "site" / "a_package_of_configs" / ".mim" / "configs" / "schedules"
     configs.mkdir(parents=True)
     (configs / "short.py").write_text(
-        RUN + "param_scheduler = [dict(type='StepLR', step_size=2)]\nm = dict(a=dict(type='X'))\n"
+        RUN + "param_scheduler = [dict(type='StepLR', step_size=2)]\nm = dict(a=dict(type='X'), b=[3, ('c', None)])\n"
     )
     (tmp_path / "site" / "a_package_of_configs" / "__init__.py").write_text("raise SystemExit('imported')")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
@@ -292,7 +292,7 @@ def test_a_base_in_a_package_is_found_without_importing_it(tmp_path, monkeypatch
     names = mmengine.read(file.read_text(), str(file))
 
     assert names["param_scheduler"] == [{"type": "StepLR", "step_size": 2, "_scope_": "a_package_of_configs"}]
-    assert names["m"] == {"a": {"type": "X", "_scope_": "a_package_of_configs"}}
+    assert names["m"] == {"a": {"type": "X", "_scope_": "a_package_of_configs"}, "b": [3, ("c", None)]}
     assert "a_package_of_configs" not in sys.modules
 
 

@@ -97,10 +97,8 @@ def _call_to_data(value: Any) -> Any:
     arguments: dict[str, Any] = {}
     for parameter in inspect.signature(builder).parameters.values():
         argument = getattr(value, parameter.name)
-        default = None if parameter.default is parameter.empty else parameter.default
-        if argument is not None and (
-            parameter.default is parameter.empty or written_value(argument) != written_value(default)
-        ):
+        default = parameter.default
+        if argument is not None and (default is parameter.empty or written_value(argument) != written_value(default)):
             arguments[parameter.name] = _argument_to_data(argument)
     return {name: arguments}
 
