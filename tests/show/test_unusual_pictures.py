@@ -7,7 +7,7 @@ import paramsched as ps
 from paramsched import show
 from paramsched.errors import InvalidArgument
 from paramsched.show._axes import choose_scale
-from paramsched.show._curves import Envelope
+from paramsched.show._curves import Envelope, outline
 from paramsched.show._labels import wrap_text
 from paramsched.show._text import braille_characters, row_of_labels
 from support.tables import table
@@ -312,3 +312,32 @@ def test_a_picture_narrower_than_its_margins_is_drawn():
     trace = ps.trace(ps.Plan(lr="warmup(5) >> cosine()", horizon=10), {"lr": 0.1})
 
     assert show.svg(trace, width=1).startswith("<svg")
+
+
+def test_a_curve_whose_values_alternate_with_gaps_keeps_its_lowest_and_highest_values():
+    values = np.full(4000, np.nan)
+    values[::2] = np.tile([1.0, 5.0, 2.0, 4.0], 500)
+
+    points = outline(np.arange(4000), values, np.array([0, 2000, 4000]))
+
+    assert {1.0, 5.0} <= set(values[points].tolist())
+
+
+def test_fields_that_are_too_many_are_counted():
+    drawn = show.curves_from_values({(f"x{n}", "g"): np.linspace(1, 0.5, 20) for n in range(203)})
+
+    assert "3 more fields are not drawn" in show.text(drawn)
+    assert len(show.picture(drawn).panels) == 200
+
+
+@pytest.mark.parametrize("names", [["loss"], ["loss", "loss/val"]])
+def test_a_panel_of_one_metric_has_its_name(names):
+    log = show.LoggedRun("run", measured={name: ([0, 50, 99], [3.0, 2.0, 1.0]) for name in names})
+
+    assert show.picture(curves(), log=log).panels[1].field == names[0]
+
+
+def test_the_facts_that_a_plot_assumes_are_above_its_only_panel():
+    (ax,) = ps.Plan(lr='warmup("10 epochs") >> cosine()', horizon="20 epochs").plot()
+
+    assert ax.figure.get_suptitle() == "steps_per_epoch assumed to be 100"
