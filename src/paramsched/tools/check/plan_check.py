@@ -106,7 +106,8 @@ def check(
     # A rate with another diagnostic is not checked, so that one mistake is reported once.
     reported = {one.path for one in found}
     rates = [of_line for of_line in curves if of_line[0].path not in reported]
-    runs_of_rates = [[of_line[min(place, len(of_line) - 1)] for of_line in rates] for place in range(2)]
+    several = max(map(len, rates), default=1)  # a line in a run to scale has the same values in each of them
+    runs_of_rates = [[of_line[min(place, len(of_line) - 1)] for of_line in rates] for place in range(several)]
     found += found_in_all(runs_of_rates, partial(check_rates, native=native))
     found += check_groups(plan, groups, whole=whole)
     found += _lines_without_effect(plan) if native else ()
