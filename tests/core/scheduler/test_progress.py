@@ -534,3 +534,13 @@ def test_a_report_is_in_the_groups_before_the_next_update(several):
     assert {one["param_groups"][0]["paramsched_amount"] for one in saved} == {0.25}
     assert [one.param_groups[0]["paramsched_amount"] for one in scheduler.optimizers.values()] == [0.25] * len(saved)
     assert (resumed.amount, resumed.values()) == (0.25, scheduler.values())
+
+
+def test_the_groups_have_the_reported_progress_before_the_step_that_uses_it():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="cosine()", clock="progress"))
+
+    for progress in (0.0, 0.37):
+        scheduler.report(progress=progress)
+        assert optimizer.param_groups[0]["paramsched_amount"] == progress
+        optimizer.step()
