@@ -15,6 +15,8 @@ LR = ps.Plan(lr="linear()", horizon=20)
 def capturing(monkeypatch):
     """A switch: a device that captures while the list has an entry."""
     on = []
+    if torch.cuda.is_available():
+        torch.cuda.init()  # torch.compile reads the generators of a device that says that it is initialized
     monkeypatch.setattr(hooks, "CAN_CAPTURE", True)
     monkeypatch.setattr(updates, "CAN_CAPTURE", True)
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
