@@ -241,3 +241,21 @@ def test_a_dry_run_over_the_end_of_the_plan_does_not_tell_of_metrics_that_the_ru
     found = dry_run(groups, scheduler.state_dict(), RULE, ps.Calendar(), updates=20)
 
     assert found.messages == (("info", "the values assume that no further metric is reported: loss"),)
+
+
+@pytest.mark.parametrize("has_state", [False, True])
+def test_an_optimizer_that_is_behind_takes_its_coming_step_at_the_amount_that_was_reported(has_state):
+    optimizers = {"a": probe(lr=0.1), "b": probe(lr=0.1)}
+    scheduler = ps.Scheduler(optimizers, TOKENS)
+    for consumed in (100, 300):
+        scheduler.consumed(tokens=consumed)
+        for name in ("a", "b") if consumed == 100 else ("a",):  # b has not stepped in the last update
+            optimizers[name].step()
+    state = copy.deepcopy(scheduler.state_dict()) if has_state else None
+    groups = {name: copy.deepcopy(one.state_dict())["param_groups"] for name, one in optimizers.items()}
+
+    found = dry_run(groups, state, TOKENS, ps.Calendar())
+
+    coming = {one.group: one.value for one in found.values if one.update == 1}
+    optimizers["b"].step()
+    assert coming == {"b/0": used(optimizers["b"])[-1]} == {"b/0": pytest.approx(0.095)}
