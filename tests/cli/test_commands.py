@@ -88,10 +88,17 @@ def test_help_shows_examples_ready_to_type_within_80_columns(name):
     examples = examples_of(name)
 
     assert examples
+    options = [one for one in main.get_command(click.Context(main), name).params if not getattr(one, "hidden", True)]
+    assert [one.name for one in options if one.opts[0] not in "\n".join(printed)] == []
     assert printed[-len(examples) :] == [f"  {line}" for line in examples]
     assert printed[-len(examples) - 1] == "Examples:"
     assert max(map(len, printed)) <= 80
     assert not any("\b" in line or "\\b" in line for line in printed)
+
+
+def test_a_word_that_finds_one_recipe_prints_it():
+    assert good("recipes", "airbench") == good("recipes", "airbench94-cifar10")
+    assert good("recipes", "alphafold").count("\n") == 2
 
 
 EXAMPLES = [(name, line) for name in EVERY for line in examples_of(name)]

@@ -53,7 +53,11 @@ def count_above_zero(config: Any, path: str, name: str, diagnostics: DiagnosticC
 
 
 def bare_class_name(kind: Any) -> str | None:
-    """Return the name of a class in MMEngine's registries, without its scope; None if `kind` is not a class or name."""
+    """Return the name of a class in MMEngine's registries, without its scope; None if `kind` is not a class or name.
+
+    >>> bare_class_name("mmdet.StepLR"), bare_class_name(dict), bare_class_name(5)
+    ('StepLR', 'dict', None)
+    """
     name = kind.__name__ if isinstance(kind, type) else kind
     return name.rpartition(".")[2] if isinstance(name, str) else None
 
