@@ -115,8 +115,11 @@ def test_limits_are_those_of_numpy():
     assert math.isnan(elementary.exp(math.nan))
 
 
-def test_expm1_is_exp_minus_one_where_no_digits_cancel():
-    x = np.concatenate([np.linspace(-22.0, -20.001, 500), np.linspace(36.001, 39.0, 500)])
+@pytest.mark.parametrize(
+    "ends", [(-20.9, -20.001), (-22.0, -20.001), (36.001, 36.9), (36.001, 39.0), (-22.0, -20.001, 36.001, 39.0)]
+)
+def test_expm1_is_exp_minus_one_where_no_digits_cancel(ends):
+    x = np.concatenate([np.linspace(*pair, 500) for pair in zip(ends[::2], ends[1::2], strict=True)])
 
     assert elementary.expm1(x).tolist() == (elementary.exp(x) - 1.0).tolist()
 
