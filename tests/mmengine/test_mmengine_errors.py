@@ -122,3 +122,24 @@ def test_objects_may_change_their_class_and_define_how_they_are_pickled():
 
     assert type(wrapper) is Other
     assert pickle.loads(pickle.dumps(Reduced(sgd())))._accumulative_counts == 7
+
+
+@pytest.mark.parametrize("module", [ours, peers])
+def test_a_plateau_changes_a_value_only_by_more_than_eps(module):
+    found = []
+    for eps in (0.5, 0.4999):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        scheduler = module.ReduceOnPlateauLR(optimizer, factor=0.5, patience=0, eps=eps)
+        for loss in (1.0, 1.0):
+            scheduler.step({"loss": loss})
+        found.append(optimizer.param_groups[0]["lr"])
+
+    assert found == [1.0, 0.5]
+
+
+@pytest.mark.parametrize("last_step", [-2, 0.5, True])
+def test_the_last_step_is_an_integer_of_at_least_minus_1(last_step):
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "initial_lr": 1.0}], lr=1.0)
+
+    with pytest.raises(AssertionError, match="last_step"):
+        ours.StepLR(optimizer, step_size=2, last_step=last_step)

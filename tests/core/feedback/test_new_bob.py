@@ -154,3 +154,13 @@ def test_a_rule_drives_a_scheduler_and_its_state_continues_after_a_checkpoint(ru
     resumed.load_state_dict(saved)
     assert resumed.states == scheduler.states
     assert again.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"]
+
+
+def test_the_factor_falls_after_more_values_without_an_improvement_than_the_patience():
+    rule = parse('constant() * new_bob("loss", patience=2)').metric_rules[0]
+    state, factors = rule.init(), []
+    for _ in range(8):
+        state = rule.observe(state, 1.0)
+        factors.append(state.factor)
+
+    assert factors == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25]

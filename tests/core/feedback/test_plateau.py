@@ -256,3 +256,12 @@ def test_a_reduction_by_exactly_eps_is_skipped():
         state = rule.observe(rule.observe(rule.init(), 1.0), 1.0)
 
         assert rule.apply(state, 1.0) == factor
+
+
+@pytest.mark.parametrize("factor", [1.0001, 2.0])
+def test_a_state_whose_factor_rises_is_refused(factor):
+    rule = parse('constant() * plateau("loss")').metric_rules[0]
+
+    with pytest.raises(StateError, match="factor must be at most 1"):
+        rule.restore({"best": 1.0, "bad": 0, "cooling": 0, "factor": factor})
+    assert rule.restore({"best": 1.0, "bad": 0, "cooling": 0, "factor": 1.0}).factor == 1.0

@@ -109,8 +109,7 @@ class Hold(MetricRule[HoldState]):
                 "at", f"it must be greater than 0 with {chosen[0]}, which compares by ratios", sample=6.0
             )
         if self.factor is not None and self.factor <= 1:
-            meant = 1 / self.factor if self.factor < 1 else 1.5
-            raise self._refusal("factor", "must be greater than 1", sample=meant)
+            raise self._refusal("factor", "must be greater than 1", sample=1.5)
         if self.gain is not None and self.gain * self.limit >= 1:
             found = (
                 f"gain * limit must be less than 1, so that the factor stays above 0; it is {self.gain * self.limit:g}"

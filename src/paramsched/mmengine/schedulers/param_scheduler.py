@@ -26,7 +26,7 @@ class CosineRestartParamScheduler(RuleScheduler):
     def get_position_from_periods(iteration: int, cumulative_periods: Sequence[int]) -> int | None:
         """Return the index of the period that contains an iteration; None after the last period.
 
-        >>> CosineRestartParamScheduler.get_position_from_periods(210, [100, 200, 300, 400])
+        >>> CosineRestartParamScheduler.get_position_from_periods(200, [100, 200, 300, 400])
         2
         """
         return next((index for index, end in enumerate(cumulative_periods) if iteration < end), None)
