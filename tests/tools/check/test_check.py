@@ -207,6 +207,7 @@ def test_a_plan_of_very_many_lines_is_tried_at_fewer_updates():
         ("lr: cosine(over=500) >> constant(0.6)", "PS316", "at update 499, "),
         ("lr: warmup(500) >> linear(1, -1, 1000)", "PS311", "at update 1001."),
         ("lr: clamp(step(150, 2), low=0.1)", "PS318", "more than 50 × base at a time that"),
+        ("lr: clamp(step(107, 2), low=0.1)", "PS318", "more than 50 × base at a time that"),
         ("lr: cosine_restarts(110)", None, ""),
         ("lr: cosine(over='1 epochs') >> constant(0.6)", "PS316", "at epoch 0.99"),
     ],
@@ -219,6 +220,6 @@ def test_what_depends_on_the_unknown_length_of_an_epoch_is_not_stated(line, code
     assert code is None or when in found[code]
     for epoch in (800, 1000, 1200):
         known = {one.code: str(one) for one in check(plan, Calendar(steps_per_epoch=epoch))}
-        assert code is None or code in known
+        assert code is None or {code, "PS310" if code == "PS318" else code} & {*known}  # it may grow to infinity
         if "at update" in when:
             assert known[code] == found[code]

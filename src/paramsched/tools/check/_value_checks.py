@@ -38,6 +38,9 @@ def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Ite
     """Yield diagnostics of the values of one line of a plan; `bases` are those of all of its groups, if known."""
     (curve,) = line
     bad = ~np.isfinite(curve.values)
+    if np.any(bad) and not curve.run.states_times and curve.peak == inf:
+        yield from _growth(curve)  # the value may be finite in a run of another length
+        return
     if np.any(bad):
         value, first = _first_not_finite(curve, int(np.argmax(bad)))
         found = f"the value is {value} at {_when(curve, first)}"
@@ -59,9 +62,14 @@ def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Ite
         else:
             yield Diagnostic(curve.path, found, BELOW_ONE_ADVICE, code=codes.MOMENTUM_OF_ONE)
     yield from _jumps(curve)
+    yield from _growth(curve)
+
+
+def _growth(curve: FieldCurve) -> Iterator[Diagnostic]:
+    """Yield a diagnostic if the rate grows to many times its base."""
     base = 1.0 if curve.base is None else curve.base
     if (
-        name == "lr"
+        curve.binding.name == "lr"
         and curve.share == "all"
         and base > 0
         and curve.peak > _MOST_TIMES_BASE * base
@@ -78,16 +86,19 @@ def found_in_all(
 ) -> Iterator[Diagnostic]:
     """Yield the diagnostics that are found in all runs, whose times are stated in a unit in which all runs agree.
 
+    A diagnostic without its time is for lines of which nothing else is said.
+
     Args:
         runs: for each run the values of the same lines.
         find: returns the diagnostics of one run.
     """
     found = set[tuple[str, str]]()
     for counts in ("updates", "epochs", "nothing") if len(runs) > 1 else ("nothing",):
+        known = {path for path, _ in found} if counts == "nothing" else set[str]()
         first, *others = (list(find([one.counted_in(counts) for one in curves])) for curves in runs)
         for one in first:
             is_in_all = all(str(one) in map(str, several) for several in others)
-            if is_in_all and (one.path, one.code) not in found:
+            if is_in_all and (one.path, one.code) not in found and one.path not in known:
                 found.add((one.path, one.code))
                 yield one
 
