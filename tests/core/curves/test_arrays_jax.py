@@ -43,7 +43,7 @@ def test_a_compiled_jax_division_puts_a_float_time_in_the_right_period():
 
     with jax.enable_x64(True):
         found = step(103, 0.5)(jnp.asarray(times))
-    # On a GPU, XLA rounds powers otherwise.
+    # On a GPU, JAX rounds powers differently: a few units in the last place. A wrong period is a factor of 2.
     exact = jax.default_backend() == "cpu"
     np.testing.assert_allclose(found, step(103, 0.5)(times), rtol=0.0 if exact else 1e-13, atol=0.0)
 

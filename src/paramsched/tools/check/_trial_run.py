@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from math import ceil
-from typing import Any, Final, Literal, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
@@ -25,6 +25,10 @@ _USUAL_EPOCHS = (1_000, 1_237)  # updates
 _SAMPLES = 4_096
 _FEWEST_SAMPLES = 128
 _MOST_VALUES = 400_000  # evaluated for all lines of a plan together
+
+
+TimesIn: TypeAlias = Literal["updates", "epochs", "nothing"]
+"""What times are stated in."""
 
 
 @final
@@ -47,7 +51,7 @@ class TrialRun:
     epoch: int | None = None
     known: bool = False
     to_scale: bool = True
-    counts: Literal["updates", "epochs", "nothing"] = "nothing"
+    counts: TimesIn = "nothing"
     samples: int = _SAMPLES
 
     @property
@@ -82,15 +86,15 @@ def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
     return None if run is None else replace(run, samples=min(samples, _SAMPLES))
 
 
-_PARTS: Final[Mapping[str, tuple[int, Mapping[str, Any]]]] = {
-    "epochs": (1000, {"steps_per_epoch": 1000}),
-    "samples": (1, {"batch_size": 1}),
-    "tokens": (100, {"tokens_per_step": 0.01}),
-    "frames": (100, {"frames_per_step": 0.01}),
-    "batches": (1, {}),
-    "seconds": (100, {"seconds_per_step": 0.01}),
+_PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "epochs": {"steps_per_epoch": 1000},
+    "samples": {"batch_size": 1},
+    "tokens": {"tokens_per_step": 0.01},
+    "frames": {"frames_per_step": 0.01},
+    "batches": {},
+    "seconds": {"seconds_per_step": 0.01},
 }
-"""The updates in a unit, and the run facts that say so. Decimals such as "2.5 epochs" are exact."""
+"""The run facts with which an update is a small part of a unit, so that decimals such as "2.5 epochs" are exact."""
 
 
 def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
@@ -106,9 +110,8 @@ def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None
     if len(names) > 1:
         return None
     unit = names.pop()
-    updates, facts = _PARTS[unit]
-    calendar = Calendar(total=horizon, **facts)
-    span = _span_of_run(calendar, f" {unit}", updates)
+    calendar = Calendar(total=horizon, **_PARTS[unit])
+    span = _span_of_run(calendar, f" {unit}", int(calendar.exact(Duration(((unit, Fraction(1)),)))))
     return TrialRun(span, frozenset([unit, "percent"]), calendar.steps_per_epoch)
 
 
@@ -133,7 +136,7 @@ def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
 def mixed_runs(plan: Plan) -> tuple[TrialRun, ...]:
     """Return runs with different lengths of an epoch, for a plan in epochs and updates whose epoch length is unknown.
 
-    What is found in only one of these runs depends on the length of an epoch, and is not known. Returns no run if the
+    What is not found in each of these runs depends on the length of an epoch, and is not known. Returns no run if the
     horizon is not in epochs.
     """
     horizon = plan.horizon
@@ -210,7 +213,7 @@ class FieldCurve:
         """True if the values are proportional to those of the real run: multiples and absolute values are not mixed."""
         return self.real or self.share == "all"
 
-    def counted_in(self, counts: Literal["updates", "epochs", "nothing"]) -> "FieldCurve":
+    def counted_in(self, counts: TimesIn) -> "FieldCurve":
         """Return the same values, whose times are stated in updates, in epochs or not at all."""
         return replace(self, run=replace(self.run, counts=counts))
 

@@ -84,9 +84,9 @@ def _growth(curve: FieldCurve) -> Iterator[Diagnostic]:
 def found_in_all(
     runs: Sequence[Sequence[FieldCurve]], find: Callable[[Sequence[FieldCurve]], Iterable[Diagnostic]]
 ) -> Iterator[Diagnostic]:
-    """Yield the diagnostics that are found in all runs, whose times are stated in a unit in which all runs agree.
+    """Yield the diagnostics that are equal in all runs: with times in updates, else in epochs, else without times.
 
-    A diagnostic without its time is for lines of which nothing else is said.
+    A diagnostic without times is only for lines of which nothing else is said.
 
     Args:
         runs: for each run the values of the same lines.
@@ -121,11 +121,11 @@ def check_rates(curves: Iterable[FieldCurve], *, native: bool) -> Iterator[Diagn
         yield from _ends_high(first, native=native)
 
 
-def check_followed(curve: FieldCurve, followed: Iterable[str]) -> Iterator[Diagnostic]:
-    """Yield a diagnostic if a field follows fields that never change."""
-    names = [*followed]
-    if names and np.all(curve.values == curve.values[0]):
-        found = f"{' and '.join(names)} never changes, so {curve.binding.name} does not either"
+def check_followed(line: Sequence[FieldCurve], followed: Sequence[str]) -> Iterator[Diagnostic]:
+    """Yield a diagnostic if the field of a line follows fields that never change."""
+    (curve,) = line
+    if followed and np.all(curve.values == curve.values[0]):
+        found = f"{' and '.join(followed)} never changes, so {curve.binding.name} does not either"
         yield Diagnostic(curve.path, found, "Schedule it, or remove this line", code=codes.FOLLOWS_CONSTANT)
 
 
@@ -237,7 +237,7 @@ def _with_whole_periods(curve: FieldCurve) -> Schedule | None:
 
 
 def _first_not_finite(curve: FieldCurve, place: int) -> tuple[float, int]:
-    """Return the first value that is not finite, and its update, between an evaluated update and the one before it."""
+    """Return the value at which a curve ceases to be finite before an evaluated update, and its update."""
     low, high = int(curve.times[place - 1]) if place else -1, int(curve.times[place])
     value = float(curve.values[place])
     while high - low > 1:

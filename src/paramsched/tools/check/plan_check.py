@@ -95,13 +95,15 @@ def check(
         found += check_lengths(followed, trial, epochs, path, native=native)
         for runs in ([trial] if trial is not None else [], mixed):
             tried = [curve_in_run(binding, followed, path, run, base) for run in runs]
-            if of_line := [one for one in tried if one is not None]:
+            of_line = [one for one in tried if one is not None]
+            if of_line and len(of_line) == len(tried):
                 curves.append(of_line)
                 known = {(one.path, one.code) for one in found}
                 silent = _PARTS_OF_PS301 if (path, LEVEL_AS_VALUE) in known else ()
-                values = found_in_all([[one] for one in of_line], partial(check_values, bases=bases))
+                alone = [[one] for one in of_line]
+                values = found_in_all(alone, partial(check_values, bases=bases))
                 found += [one for one in values if (one.path, one.code) not in known and one.code not in silent]
-                found += check_followed(of_line[0], _fields_followed(binding.schedule))
+                found += found_in_all(alone, partial(check_followed, followed=_fields_followed(binding.schedule)))
                 break
     # A rate with another diagnostic is not checked, so that one mistake is reported once.
     reported = {one.path for one in found}

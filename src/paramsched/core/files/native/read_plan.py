@@ -527,12 +527,15 @@ class _PlanReader:
         self, key: str, value: Any, path: str, selector: str | int | None, found: str, meant: str | None
     ) -> None:
         """Report a misspelled name with the line that is certainly meant, if one is."""
-        line = line_of_values(value) if isinstance(value, str) and (meant or "").startswith(("betas", "mom")) else value
-        # The advice changes the line too, or the field has a line already.
-        replace = None if meant is None or line is not value or meant in self.around else (key, meant)
-        entry = None if meant is None else self.promised(meant, line, selector)
-        instead = "Keep one of the two lines" if meant in self.around else ""
-        self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD, replace=replace, entry=entry)
+        if meant is None:
+            self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD)
+        elif meant in self.around:
+            self.diagnostics.add(path, found, "Keep one of the two lines", at_key=True, code=UNKNOWN_FIELD)
+        else:
+            line = line_of_values(value) if isinstance(value, str) and meant.startswith(("betas", "mom")) else value
+            entry = self.promised(meant, line, selector)
+            replace = (key, meant) if line is value else None  # else the advice changes the line too
+            self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=replace, entry=entry)
 
     def note_no_field(
         self, key: str, value: Any, path: str, selector: str | int | None, refusal: InvalidArgument
