@@ -51,7 +51,7 @@ IN_WORDS = {
     "PS317": "Start each stage at the level where the previous stage ends",
     "PS318": "Use a ratio below 1, or a smaller multiple of base",
     "PS319": "Remove it, or schedule the field",
-    "PS320": "Schedule it, or remove this line",
+    "PS320": "Schedule lr, or give weight_decay a value of its own",
 }
 """Advice that is not a line to paste, for the examples in plan files."""
 

@@ -211,7 +211,7 @@ def test_a_plan_of_very_many_lines_is_tried_at_fewer_updates():
         ("lr: cosine_restarts(110)", None, ""),
         ("lr: warmup(95_000) >> cosine() - 0.5", None, ""),
         ("lr: multistep([95_000], 0.1)\nweight_decay: like('lr')", None, ""),
-        ("lr: constant(1)\nweight_decay: like('lr')", "PS320", "lr never changes"),
+        ("lr: constant(1)\nweight_decay: like('lr')", "PS320", "weight_decay follows lr, and never changes"),
         ("lr: cosine(over='1 epochs') >> constant(0.6)", "PS316", "at epoch 0.99"),
     ],
 )  # fmt: skip

@@ -122,11 +122,14 @@ def check_rates(curves: Iterable[FieldCurve], *, native: bool) -> Iterator[Diagn
 
 
 def check_followed(line: Sequence[FieldCurve], followed: Sequence[str]) -> Iterator[Diagnostic]:
-    """Yield a diagnostic if the field of a line follows fields that never change."""
+    """Yield a diagnostic if the field of a line follows others, and never changes."""
     (curve,) = line
-    if followed and np.all(curve.values == curve.values[0]):
-        found = f"{' and '.join(followed)} never changes, so {curve.binding.name} does not either"
-        yield Diagnostic(curve.path, found, "Schedule it, or remove this line", code=codes.FOLLOWS_CONSTANT)
+    if followed and not curve.schedule.metric_rules and np.all(curve.values == curve.values[0]):
+        name, others = curve.binding.name, " and ".join(followed)
+        instead = f"Schedule {others}, or give {name} a value of its own"
+        yield Diagnostic(
+            curve.path, f"{name} follows {others}, and never changes", instead, code=codes.FOLLOWS_CONSTANT
+        )
 
 
 def _jumps(curve: FieldCurve) -> Iterator[Diagnostic]:
