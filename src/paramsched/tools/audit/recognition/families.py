@@ -166,7 +166,7 @@ class Fit:
         t, weight = rows.t - self.origin, rows.weights()
         a, b, left = self.family.solve(p[np.newaxis], t, rows, weight)
         size = float((left[0] ** 2).sum())
-        length = float(rows.t[-1] - rows.t[0]) or 1.0  # the rows that a curve explains may be a single one
+        length = float(rows.t[-1] - rows.t[0])
         moves = np.diag(1e-6 * self.family.units(length))[list(free)]
         for iteration in range(_ITERATIONS if free else 0):
             around = self.family.solve(np.concatenate([p + moves, p - moves]), t, rows, weight)[2]
@@ -196,7 +196,6 @@ class Fit:
         weights = np.ones(t.size)
         for _ in range(_BALANCED if is_close and self.family.shifted else 0):
             weights *= np.abs(left[0]) + 1e-3
-            weights /= weights.max()
             a, b, left = self.family.solve(p[np.newaxis], t, rows, rows.weights(weights))
             if not np.abs(left).max() > 1:
                 break
@@ -265,7 +264,7 @@ def _round_values(kind: str, value: float, origin: float) -> Iterator[float]:
     for digits in range(1, 16):
         if kind == "power":
             yield float(f"{value:.{digits}g}")
-        elif kind == "rate" and abs(value) < 600:
+        elif kind == "rate":
             yield -float(np.log(float(f"{np.exp(-value):.{digits}g}") or 1.0))
 
 

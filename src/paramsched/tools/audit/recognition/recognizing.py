@@ -51,7 +51,6 @@ _FEWEST_DIGITS = 3
 _LONG = 0.02
 _ROUNDED = 0.52  # of a unit of the last digit: half of it, and the error of a fitted level
 _MOST_BASES = 6
-_MOST_RESTARTS = 4
 _ROUND_BASE = 4  # digits
 _LONG_TEXT = 3  # digits of a plan and its base, from which on a log that is an update ahead is tried
 _KNOWN_END = 6  # digits that a plan may have more if it ends with the run
@@ -499,11 +498,10 @@ def _without_foreign(column: LogColumn, group: str | int, finite: Flags, log: Lo
     fitted, turns = _simplest(column, group, finite, log), finite & (before * after < 0)
     is_far = np.minimum(np.abs(before), np.abs(after)) >= np.abs(before + after)
     # Without single values above or below both of their neighbors, a shorter plan may explain all others. In a steep
-    # stage such a value is nearer to a neighbor than its neighbors are to each other, and a neighbor may turn too. Then
-    # the value is a stage of its own, which the shorter plan lacks. Several values after each other are one, too.
-    brief = _beside_brief(fitted)
-    single, beside, several = turns & is_far, turns & brief, finite & _between(brief)
-    for wrong, most, is_own_stage in ((single, 1, False), (beside, 3, True), (several, _BRIEF + 2, True)):
+    # stage such a value is nearer to a neighbor than its neighbors are to each other. Then it is a stage of its own,
+    # as several values after each other are, which the shorter plan lacks.
+    single, several = turns & is_far, finite & _between(_beside_brief(fitted))
+    for wrong, most, is_own_stage in ((single, 1, False), (several, _BRIEF + 2, True)):
         if 0 < wrong.sum() <= max(0.01 * values.size, most):
             simpler = _simplest(column, group, finite & ~wrong, log)
             longer = fitted.found.nearest is None or len(str(fitted.found.nearest)) > len(str(simpler.found.plan))
@@ -582,7 +580,7 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
                 rows = Rows(times, some.values[order] / unit, tol[order], _ROUNDED if some.digits < 15 else 1.0)
                 search = Search(rows)
                 pieces = search.stages()
-                if search.restart is not None and len(restarts) < _MOST_RESTARTS:
+                if search.restart is not None:
                     at, back = search.restart
                     restarts.append(int(t[np.flatnonzero(clock == at)[-1]]))
                     clock = np.where(t >= restarts[-1], clock - back, clock)
@@ -663,15 +661,13 @@ def _tolerance(column: LogColumn, unit: float) -> Floats:
     """Return the difference from the plan with which each value counts as explained, divided by `unit`."""
     size = np.abs(column.values)
     relative = column.tolerance
-    if column.digits >= 15 and np.array_equal(column.values, column.values.astype(np.float32)):
+    if np.array_equal(column.values, column.values.astype(np.float32)):
         relative += 2.0**-24
-    allowed = np.maximum(relative * size, 1e-12 * unit)
-    if column.digits < 15:
-        places = np.floor(np.log10(np.where(size > 0, size, unit)))
-        digits = max(column.digits, _FEWEST_DIGITS)  # 0.1 and 0.01 may be exact
-        place = column.place if column.digits >= _FEWEST_DIGITS else 0.0
-        allowed = np.maximum(np.maximum(allowed, place), np.where(size > 0, 10.0 ** (places + 1 - digits), 0.0))
-    return np.asarray(allowed / unit)
+    places = np.floor(np.log10(np.where(size > 0, size, unit)))
+    digits = max(column.digits, _FEWEST_DIGITS)  # 0.1 and 0.01 may be exact
+    place = column.place if column.digits >= _FEWEST_DIGITS else 0.0
+    of_digits = np.where(size > 0, 10.0 ** (places + 1 - digits), 0.0)
+    return np.asarray(np.max([relative * size, of_digits, np.full(size.size, max(place, 1e-12 * unit))], axis=0) / unit)
 
 
 def _written(
@@ -699,8 +695,7 @@ def _written(
         if written is not None:
             plan = Plan(Binding(column.field, written.schedule), horizon=max(int(np.ceil(written.end - 1e-9)), 1))
             explained = int(column.equals(_values(plan, clock, base)).sum())
-            ends_with_run = written.end == known_end and not _ends_in_ramp(pieces)
-            cost = written.cost + digits_of(f"{base:.12g}") - (_KNOWN_END if ends_with_run else 0.0)
+            cost = written.cost + digits_of(f"{base:.12g}") - (_KNOWN_END if written.end == known_end else 0.0)
             tried.append((-explained, cost, plan, base))
         return written
 
@@ -756,7 +751,7 @@ def _other_end(
     written = Writer(rows, unit, base, indices=indices, end=last).write(pieces)
     if written is None or digits_of(str(written.schedule)) > digits_of(str(plan.bindings[0].schedule)) + _AS_SHORT:
         return ()
-    other = Plan(Binding(column.field, written.schedule), horizon=max(int(np.ceil(last - 1e-9)), 1))
+    other = Plan(Binding(column.field, written.schedule), horizon=int(last))
     same = -int(column.equals(_values(other, clock, base)).sum()) == explained
     other = in_epochs(other) if log.unit == "epochs" else other
     return (str(other.bindings[0].schedule),) if same else ()
@@ -838,7 +833,7 @@ def _notes_of_schedule(
     last = int(t[-1])
     for piece in pieces:
         # The levels of a step decay are constants and levels with one ratio.
-        if piece.every and not all(one.is_a(CONSTANT) or one.drops or one.is_a(DECAY) for one in piece.inner):
+        if not all(one.is_a(CONSTANT) or one.drops or one.is_a(DECAY) for one in piece.inner):
             _note(notes, "stairs", piece.first, last, piece.every, unit=unit)
         drops = [roundest_integer(*gap) or int(gap[1]) for gap in piece.drops]
         even = len(drops) < 3 or even_length(piece.drops) is not None

@@ -164,7 +164,6 @@ class Search:
             tried = (floored, fit.with_round_numbers(rows.strict))
             floored = min((one for one in tried if one is not None), key=lambda one: one.digits, default=None)
         fit = floored or fit.with_round_numbers(rows) or fit
-        end = max(end, self._extent(fit, at))  # round numbers may explain the smallest values too
         return Piece(t[at].item(), t[end - 1].item(), fit.at, fit, high=fit.a), end
 
     def _with_line(self, pieces: list[Piece], end: int, after: Piece) -> list[Piece]:
@@ -269,7 +268,7 @@ class Search:
         if first.is_a(CONSTANT) or jump <= max(tol[at], 3 * float(np.ptp(last.at(t[at - 1 : at + 1])))):
             return False
         if last.is_a(COSINE) and last.fit is not None and last.fit.natural[1] is not None:
-            if abs(last.fit.natural[1] - t[at]) <= max(2.0, 0.02 * last.fit.p[1], 2 * (t[at] - t[at - 1])):
+            if abs(last.fit.natural[1] - t[at]) <= 2 * (t[at] - t[at - 1]):
                 return False  # restarts are a schedule
         elif not last.drops and abs(v[at - 1]) < 0.02:
             return False
@@ -368,7 +367,7 @@ def _steps_of(levels: Rows) -> tuple[float, float] | None:
         steps = _steps_of(replace(levels, v=-levels.v))
         return None if steps is None else (-steps[0], steps[1])
     high, share, tol = float(levels.v[0]), levels.v[1:] / levels.v[0], levels.strict.tol
-    if high == 0 or (share < 0).any():
+    if (share < 0).any():
         return None
     slack, places = (tol[1:] + share * tol[0]) / high, np.arange(1, levels.t.size)
     low = float((np.maximum(share - slack, 0) ** (1 / places)).max())

@@ -146,8 +146,6 @@ class Writer:
                 *([] if whole is None else [whole]),
                 *self._zero(piece),
             ]
-        elif after.cycles is not None:
-            return [after.first]
         else:
             low, high = self._joint(piece, after)
             whole, begins = roundest_integer(low, high), after.natural[0]
@@ -176,8 +174,8 @@ class Writer:
     def _joint(self, piece: Piece, after: Piece) -> tuple[float, float]:
         """Return the last time that the next stage does not explain, and the first one that this stage does not."""
         # Rounded values hide where a curve begins or ends by itself, so these times may be far from the next row.
-        natural = [one for one in (piece.natural[1], after.natural[0]) if one is not None]
-        begin, end = np.searchsorted(self.rows.t, [min(piece.last, after.first, *natural), after.first])
+        early = [piece.last, *(one for one in (piece.natural[1], after.natural[0]) if one is not None)]
+        begin, end = np.searchsorted(self.rows.t, [min(early), after.first])
         begin = max(begin - 8, np.searchsorted(self.rows.t, piece.first))
         inside = self.rows.take(slice(int(begin), int(end) + 1))
         last = inside.t[:-1][~inside.matches(after.at(inside.t))[:-1]]
@@ -256,7 +254,7 @@ class Writer:
         rows = self._rows(begin, end)
         apart = np.abs(evaluate(schedule, rows.t - begin, self.base) / self.unit - rows.v) / rows.tol
         wrong = (apart > rows.share).sum() / max(rows.t.size, 1)
-        return digits_of(str(schedule)) + (40 + 1000 * float(wrong) if wrong and rows.t.size else 0.0)
+        return digits_of(str(schedule)) + (40 + 1000 * float(wrong) if wrong else 0.0)
 
     def _forms(self, piece: Piece, begin: float, end: float, last: bool) -> list[tuple[Schedule, float]]:
         """Return schedules with the values of a stage, for a clock that starts at `begin`, and their ends."""
@@ -292,9 +290,8 @@ class Writer:
                     value = first / piece.ratio ** int((begin - origin) // length)
                     off = length_text(begin - origin)
                     yield self._scaled(make.skip(even, off) if off else even, value, slack)
-            if len(whole) <= 24:
-                parts = tuple(length_text(one - begin) for one in whole)
-                yield self._scaled(make.multistep(parts, piece.ratio), first, slack)
+            parts = tuple(length_text(one - begin) for one in whole)
+            yield self._scaled(make.multistep(parts, piece.ratio), first, slack)
         else:
             since = self.rows.take(self.rows.t >= begin)
             number = since.t // piece.every
@@ -318,7 +315,7 @@ class Writer:
         if fit.family is DECAY or (fit.family is RISE and fit.p[1] < 0):
             low = 0.0 if abs(fit.a) <= 1e-9 else self._level(fit.a)
             above, shape = float(fit.at(np.array([begin]))[0]) - fit.a, fit.at(rows.t) - fit.a
-            rest, most = (rows.v - self._value(low)) * above, abs(above) * max(self.sharp, 0.02) * rows.tol
+            rest, most = (rows.v - self._value(low)) * above, abs(above) * self.sharp * rows.tol
             top = self._level(above, lambda one: bool((np.abs(rest - one * shape) <= most).all()))
             body: Schedule
             if fit.family is RISE:
@@ -381,7 +378,7 @@ def _meetings(piece: Piece, after: Piece, low: float, high: float) -> Iterator[f
     t = np.linspace(low - 2.0, high + 2.0, 4001)
     apart = piece.at(t) - after.at(t)
     known = np.isfinite(apart[:-1] + apart[1:])  # a power has no values after its end
-    crossed = known & (np.diff(np.sign(apart)) != 0) & (not piece.every and not after.every)
+    crossed = known & (np.diff(np.sign(apart)) != 0)
     for place in np.flatnonzero(crossed)[:2].tolist():
         here, there = apart[place : place + 2].tolist()
         yield float(t[place] + (t[1] - t[0]) * here / (here - there))
