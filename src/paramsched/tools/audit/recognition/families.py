@@ -244,14 +244,6 @@ class Fit:
                 if (found := fit.refined(p, rows, free - {place}, balanced=True)) is not None:
                     fit, free = found, free - {place}
                     break
-        # Two times with parts of an update may be two whole ones that explain the rows only together.
-        zeros = {"time": self.origin, "length": 0.0}
-        counted = {place: zeros[kind] for place, kind in enumerate(self.family.kinds) if kind in zeros}
-        whole = fit.p.copy()
-        for place, zero in counted.items():
-            whole[place] = round(float(whole[place]) + zero) - zero
-        if not np.allclose(whole, fit.p, rtol=0.0, atol=1e-9):
-            fit = fit.refined(whole, rows, free - counted.keys(), balanced=True) or fit
         return None if fit is self else fit
 
 

@@ -58,6 +58,7 @@ _BRIEF = 4  # rows of a stage that may consist of values that do not belong to t
 _AS_SHORT = 1  # digits by which two plans are equally short
 _BELOW = 0.05  # the share of the largest value by which the lowest level of a wave may be less than 0
 _MOST_JUMPS = 40
+_MOST_NAMED = 4  # stretches of values that do not belong to the schedule
 _MOST_SHIFT = 20
 _DIGITS_PER_ROW = 0.75
 _SHORT_TEXT, _SHORT_STAGES = 48, 18  # digits that a text may have in any log, and its stages of few rows
@@ -81,6 +82,7 @@ _TEXTS = {
     "first zero": "{unit} {first:,} had a rate of 0",
     "foreign": "{unit} {first:,} has a value that does not belong to the schedule",
     "foreign stretch": "the {unit}s {first:,} to {last:,} have values that do not belong to the schedule",
+    "more foreign": "{extra:,} more values, from {unit} {first:,} to {last:,}, do not belong to the schedule",
     "part": "the {unit}s {first:,} to {last:,} follow no schedule that is known here",
     "ramp": "the log ends in a ramp, so its base is unknown: {extra} has the same values",
     "repeated": "the {unit}s {first:,} to {last:,} occur twice with other values (two runs in one file, or a resume "
@@ -523,7 +525,7 @@ def _beside_brief(fitted: _Fitted) -> Flags:
     clock = fitted.found.clock  # not sorted, if the schedule began again
     stages = [(clock >= piece.first) & (clock <= piece.last) for piece in fitted.pieces]
     brief = np.any([np.zeros(clock.size, np.bool_), *(rows for rows in stages if rows.sum() <= _BRIEF)], axis=0)
-    return np.asarray(brief | np.append(brief[1:], False) | np.append(False, brief[:-1]))
+    return np.asarray(brief | np.append(brief[1:], False))
 
 
 def _between(brief: Flags) -> Flags:
@@ -544,10 +546,7 @@ def _simplest(column: LogColumn, group: str | int, known: Flags, log: LoggedValu
     found = best.found
     if found.nearest is None or log.unit != "updates" or not np.ptp(column.values[known]) or found.equal.size < FEWEST:
         return best
-    if not log.from_one and not _begins_at_one(column):
-        return best
-    is_long = best.cost > (_LONG_TEXT if log.length is None else _LONG_TEXT - _KNOWN_END)
-    shifts = [1] if log.from_one and is_long else []
+    shifts = [1] if log.from_one else []
     first = best.pieces[0] if best.pieces else None
     if first is not None and first.is_a(LINE) and first.fit is not None and first.fit.b > 0:
         zero = first.fit.origin - first.fit.a / first.fit.b
@@ -555,11 +554,6 @@ def _simplest(column: LogColumn, group: str | int, known: Flags, log: LoggedValu
             shifts.append(-round(zero))
     others = [_fitted(column, group, known, log, shift) for shift in shifts]
     return min([best, *others], key=lambda one: one.rank)
-
-
-def _begins_at_one(column: LogColumn) -> bool:
-    """Return whether the first row is that of update 1 and has a value of 0, as the first update of a warmup."""
-    return bool(column.t[:1] == 1) and bool(column.values[:1] == 0)
 
 
 def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues, shift: int = 0) -> _Fitted:
@@ -585,7 +579,7 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
                     restarts.append(int(t[np.flatnonzero(clock == at)[-1]]))
                     clock = np.where(t >= restarts[-1], clock - back, clock)
                     continue
-                jumps = skipped_updates(rows, pieces, log.from_one) if log.unit == "updates" and not restarts else []
+                jumps = skipped_updates(rows, pieces) if log.unit == "updates" and not restarts else []
                 if not jumps:
                     break
                 begins = [(int(t[np.flatnonzero(clock == at)[0]]), count) for at, count in jumps]
@@ -854,10 +848,15 @@ def _notes_of_schedule(
     wrong = _stretches(differ)
     # A few values of a short log that are near may differ because of a number that was not found exactly.
     are_far = (np.abs(values - found.planned)[differ] > 1e-3 * np.abs(found.planned).max()).all()
-    if len(wrong) <= 3 and differ.sum() <= max(0.01 * t.size, _BRIEF if are_far else 1):
-        for begin, end in wrong:
+    few = differ.sum() <= max(0.01 * t.size, _BRIEF if are_far else 1)
+    if few and (are_far or len(wrong) <= _MOST_NAMED):
+        named = wrong if len(wrong) <= _MOST_NAMED else wrong[: _MOST_NAMED - 1]
+        for begin, end in named:
             text = "foreign" if end == begin + 1 else "foreign stretch"
             _note(notes, text, t[begin], t[end - 1], code="foreign", unit=unit)
+        if rest := wrong[len(named) :]:
+            count = sum(end - begin for begin, end in rest)
+            _note(notes, "more foreign", t[rest[0][0]], t[rest[-1][1] - 1], count, code="foreign", unit=unit)
 
 
 def _stretches(flags: Flags) -> list[tuple[int, int]]:

@@ -9,26 +9,24 @@ from paramsched.tools.audit.recognition.stages import Piece
 
 _MOST = 8  # updates that may be skipped between two rows
 _FEWEST = 3  # rows that a curve must explain before the skip, and after it
-_EXACT = 1e-8  # the tolerance of values with all digits
 _SHARP = 4.0  # the least change of a value in one update, in units of its tolerance
 
 
-def skipped_updates(rows: Rows, pieces: Sequence[Piece], at_first: bool) -> list[tuple[float, int]]:
+def skipped_updates(rows: Rows, pieces: Sequence[Piece]) -> list[tuple[float, int]]:
     """Return the times from which on a schedule is later, and by how many updates; empty if no stage is continued.
 
     Args:
         rows: the rows of the log.
         pieces: its stages, of which neighbors may be one curve with a skip between them.
-        at_first: whether the first row alone may be before a skip, as in the logs of a program that skips updates.
     """
     spans = [tuple(np.searchsorted(rows.t, [one.first, one.last + 0.5]).tolist()) for one in pieces]
     order = sorted(range(len(pieces)), key=lambda place: spans[place][0] - spans[place][1])
     for place in order:
         fit, (begin, end) = pieces[place].fit, spans[place]
-        if fit is None or end - begin < max(_FEWEST, fit.family.size):
+        if fit is None or end - begin < _FEWEST:
             continue
-        later = _path(rows, fit, range(end, rows.t.size), 1, False)
-        earlier = _path(rows, fit, range(begin - 1, -1, -1), -1, at_first)
+        later = _path(rows, fit, range(end, rows.t.size), 1)
+        earlier = _path(rows, fit, range(begin - 1, -1, -1), -1)
         jumps = [(float(rows.t[row]), count) for row, count in later]
         jumps += [(float(rows.t[row + 1]), count) for row, count in earlier]
         if jumps:
@@ -36,7 +34,7 @@ def skipped_updates(rows: Rows, pieces: Sequence[Piece], at_first: bool) -> list
     return []
 
 
-def _path(rows: Rows, fit: Fit, places: range, sign: int, at_first: bool) -> list[tuple[int, int]]:
+def _path(rows: Rows, fit: Fit, places: range, sign: int) -> list[tuple[int, int]]:
     """Return the rows at which a curve is shifted once more, and by how many updates; empty if it does not continue.
 
     Args:
@@ -44,7 +42,6 @@ def _path(rows: Rows, fit: Fit, places: range, sign: int, at_first: bool) -> lis
         fit: the curve.
         places: the rows after the stage, or those before it, backwards.
         sign: 1 after the stage, -1 before it.
-        at_first: as in `skipped_updates`.
     """
     path, offset, reached, sharp = list[tuple[int, int]](), 0, 0, 0
     for row in places:
@@ -58,7 +55,4 @@ def _path(rows: Rows, fit: Fit, places: range, sign: int, at_first: bool) -> lis
             offset += int(right[0])
         reached += 1
         sharp += int(abs(values[0] - values[1]) > _SHARP * rows.tol[row])
-    # The first row of a thinned log with all digits has a shifted value only if updates before it were skipped.
-    first = at_first and reached == len(places) and rows.tol.max() < _EXACT and rows.t[1] - rows.t[0] > _MOST
-    few = reached < (1 if first else _FEWEST)
-    return [] if few or len(path) > 1 + reached // 3 or sharp < 0.8 * reached else path
+    return [] if reached < _FEWEST or len(path) > 1 + reached // 3 or sharp < 0.8 * reached else path

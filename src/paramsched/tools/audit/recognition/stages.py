@@ -164,6 +164,7 @@ class Search:
             tried = (floored, fit.with_round_numbers(rows.strict))
             floored = min((one for one in tried if one is not None), key=lambda one: one.digits, default=None)
         fit = floored or fit.with_round_numbers(rows) or fit
+        end = max(end, self._extent(fit, at))  # round numbers may explain the smallest values too
         return Piece(t[at].item(), t[end - 1].item(), fit.at, fit, high=fit.a), end
 
     def _with_line(self, pieces: list[Piece], end: int, after: Piece) -> list[Piece]:
@@ -211,7 +212,7 @@ class Search:
             end += int(rest[0])
             length = int(np.argmax(np.append(right[end:], True)))
             after = right[end + length :][: max(4, 3 * length)]
-            few = end - at < 3 * fit.family.size or length > max(_FOREIGN * self.n, 1) or after.size < 2
+            few = end - at < 3 * fit.family.size or length > _FOREIGN * self.n or after.size < 2
             if few or not after.all():
                 break
             self.foreign[end : end + length] = True
@@ -245,7 +246,7 @@ class Search:
         if changed.size < 3 or flat.sum() < 2 or gap == np.inf or (gap == 1 and not flat.all()):
             return None
         every = _stair_length(rows.t[changed], rows.t[changed + 1], gap)
-        if every is None or rows.t[-1] - rows.t[0] < 3 * every:
+        if every is None:
             return None
         number = rows.t // every
         firsts = np.append(0, np.flatnonzero(np.diff(number)) + 1)
@@ -265,7 +266,7 @@ class Search:
         t, v, tol = self.rows.t, self.rows.v, self.rows.tol
         first, last = pieces[0], pieces[-1]
         jump = abs(v[at] - v[at - 1])
-        if first.is_a(CONSTANT) or jump <= max(tol[at], 3 * float(np.ptp(last.at(t[at - 1 : at + 1])))):
+        if jump <= max(tol[at], 3 * float(np.ptp(last.at(t[at - 1 : at + 1])))):
             return False
         if last.is_a(COSINE) and last.fit is not None and last.fit.natural[1] is not None:
             if abs(last.fit.natural[1] - t[at]) <= 2 * (t[at] - t[at - 1]):
@@ -332,7 +333,7 @@ class Search:
         elif len(fits) > 2 and all(fit.family is LINE for fit in fits):
             begin, (top, bottom) = pieces[-3].first if len(pieces) > 3 else 0.0, [*map(_meeting, fits[:2], fits[1:])]
             low, high = fits[0].at(np.array([begin, top])).tolist()
-            if begin + 0.5 < top < bottom - 0.5 and high > low:
+            if begin + 0.5 < top < bottom - 0.5:
                 up, down, share = round(top - begin), round(bottom - top), roundest(low / high, error)
                 made = [
                     (begin, high, cyclic(up, down, share)),
@@ -354,7 +355,7 @@ def first_level(piece: Piece, rows: Rows) -> tuple[float, float]:
     """Return the first level of steps in the digits of a log, and by how much it may differ."""
     begins = [piece.first, *(after for _, after in piece.drops)]
     low, high = _first_levels(rows.take(np.searchsorted(rows.t, begins)), piece.ratio)
-    return ((low + high) / 2, (high - low) / 2) if low <= high and low * high > 0 else (piece.high, 0.0)
+    return ((low + high) / 2, (high - low) / 2) if low * high > 0 else (piece.high, 0.0)
 
 
 def _steps_of(levels: Rows) -> tuple[float, float] | None:

@@ -282,7 +282,7 @@ class Writer:
             whole = [roundest_integer(*gap) or int(gap[1]) for gap in piece.drops]
             first, slack = first_level(piece, self.rows)
             slack /= abs(first)
-            for origin in dict.fromkeys((0.0, begin, float(max(2 * whole[0] - whole[1], 0)))):
+            for origin in dict.fromkeys((0.0, begin)):
                 skipped = int(piece.first // (whole[1] - whole[0])) if origin == 0 else 0
                 length = even_length(piece.drops, origin, skipped) if origin <= begin else None
                 if length is not None:
@@ -336,9 +336,6 @@ class Writer:
         x0, x1 = begin if first is None else first, end if final is None else final
         more, left = end - max(begin, x0), x1 - max(begin, x0)
         body = self._anneal(fit, x0, x1, rows, length_text(x1 - x0), "t/n")
-        if fit.family is COSINE and end > x1 + 1 + _NEAR:
-            wave, left = length_text(2 * (x1 - x0)), np.inf
-            body = make.restarts(make.cosine_wave(1.0, *self._levels(fit, x0, x1, rows), wave), wave)
         body = make.skip(body, length_text(begin - x0)) if begin > x0 + _NEAR else body
         body = make.take(body, length_text(more)) if left > more + _NEAR and not last else body
         around = [(x0, x0 - begin), (x1, more - left)]
