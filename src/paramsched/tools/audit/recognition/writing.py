@@ -336,6 +336,9 @@ class Writer:
         x0, x1 = begin if first is None else first, end if final is None else final
         more, left = end - max(begin, x0), x1 - max(begin, x0)
         body = self._anneal(fit, x0, x1, rows, length_text(x1 - x0), "t/n")
+        if fit.family is COSINE and end > x1 + 1 + _NEAR:
+            wave, left = length_text(2 * (x1 - x0)), np.inf
+            body = make.restarts(make.cosine_wave(1.0, *self._levels(fit, x0, x1, rows), wave), wave)
         body = make.skip(body, length_text(begin - x0)) if begin > x0 + _NEAR else body
         body = make.take(body, length_text(more)) if left > more + _NEAR and not last else body
         around = [(x0, x0 - begin), (x1, more - left)]
