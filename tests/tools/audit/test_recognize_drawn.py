@@ -50,3 +50,7 @@ def test_almost_every_schedule_of_a_drawn_run_is_found(library: str, form: str, 
     found = sum(assert_found(library, seed, form, tmp_path) for seed in range(40))
 
     assert found >= (32 if form == THINNEST else 39)
+
+
+def test_stairs_inside_of_stairs_are_no_schedule(tmp_path: Path) -> None:
+    assert not assert_found("torch", 2031, "irregular", tmp_path)

@@ -15,7 +15,6 @@ from paramsched.tools.records.log_values import Flags
 _ITERATIONS = 25
 _HALVES = 0.5 ** np.arange(6)[:, np.newaxis]  # the shares of a step that are tried
 _BALANCED, _ALMOST = 30, 1.4
-_WORST_START = 0.2  # the share of the variance that the best starting point may leave
 _PARTS = (0.5, 0.25, 0.2, 0.1, 0.05, 0.01)  # of an update: the length of a part of a wave
 ROUND_UNITS = [factor * 10**power for power in range(9, -1, -1) for factor in (5, 1)]
 """The units of round integers, the roundest first."""
@@ -109,16 +108,15 @@ class Family:
             starts = self.starts * self.units(length)
             sizes = (self.solve(starts, rows.t - origin, rows, rows.weights())[2] ** 2).mean(axis=1)
             sizes = np.where(np.isfinite(sizes), sizes, np.inf)
-            most = _WORST_START * float((((rows.v - rows.v.mean()) / rows.tol) ** 2).mean()) if free else np.inf
             for place in np.argsort(sizes)[:2].tolist():
-                if found is None and sizes[place] <= most:
+                if found is None:
                     found = Fit(self, starts[place], 0.0, 0.0, origin).refined(starts[place], rows, free)
         if found is None:
             return None
         gap = length / max(rows.t.size - 1, 1)
         if self is COSINE:
             begin, half = float(found.p[0]) + found.origin - origin, abs(float(found.p[1]))
-            waves = np.ceil((begin - 0.1 * min(length, half)) / half)
+            waves = np.ceil((begin - 0.1 * length) / half)
             found = replace(
                 found, p=np.array([found.p[0] - waves * half, half]), b=found.b * float((-1) ** (waves % 2))
             )
@@ -168,7 +166,7 @@ class Fit:
         size = float((left[0] ** 2).sum())
         length = float(rows.t[-1] - rows.t[0])
         moves = np.diag(1e-6 * self.family.units(length))[list(free)]
-        for iteration in range(_ITERATIONS if free else 0):
+        for _ in range(_ITERATIONS if free else 0):
             around = self.family.solve(np.concatenate([p + moves, p - moves]), t, rows, weight)[2]
             slopes = (around[: len(free)] - around[len(free) :]) / 2
             if not np.isfinite(slopes).all():
@@ -183,7 +181,7 @@ class Fit:
                 break
             gain, size = 1 - float(sizes[best]) / size, float(sizes[best])
             p, a, b, left = tried[best], a_tried[[best]], b_tried[[best]], differences[[best]]
-            if gain < 1e-4 or (gain < 0.1 and iteration > 4 and np.abs(left).max() > 1):
+            if gain < 1e-4:
                 break  # steps to a curve that explains the rows become smaller much faster
         is_close = balanced and bool(np.isfinite(size)) and 1 < np.abs(left).max() < _ALMOST
         if is_close and not self.family.shifted:  # the middle of the factors that explain every row, if there are any

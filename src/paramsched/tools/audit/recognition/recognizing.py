@@ -497,7 +497,7 @@ def _without_foreign(column: LogColumn, group: str | int, finite: Flags, log: Lo
     values = column.values
     whole = np.where(finite, values, 0.0)
     before, after = np.diff(whole, prepend=whole[:1]), np.diff(whole, append=whole[-1:])
-    fitted, turns = _simplest(column, group, finite, log), finite & (before * after < 0)
+    fitted, turns = _simplest(column, group, finite, log), before * after < 0
     is_far = np.minimum(np.abs(before), np.abs(after)) >= np.abs(before + after)
     # Without single values above or below both of their neighbors, a shorter plan may explain all others. In a steep
     # stage such a value is nearer to a neighbor than its neighbors are to each other. Then it is a stage of its own,

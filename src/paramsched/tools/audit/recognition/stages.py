@@ -152,7 +152,7 @@ class Search:
         end = self._extent(fit, at)
         for family in families.CURVES:
             found = self._extend(family, at, end) if end < self.n else None
-            if found is not None and found[1] - end > max(family.size - fit.family.size, 0) + 0.04 * (end - at):
+            if found is not None and found[1] - end > 0.04 * (end - at):
                 fit, end = found
         if fit.family is COSINE and abs(fit.b) > _TALL * float(np.abs(self.rows.v[at:end]).max()):
             powers = (self._extend(family, at, end - 1) for family in (FALL, RISE))
@@ -229,11 +229,11 @@ class Search:
             rows = self.rows.take(chosen[~self.foreign[chosen]])
             found = family.fit(rows, fit, again=size >= 2 * good) if rows.t.size > family.size else None
             end = 0 if found is None else self._extent(found, at) - at
-            if found is not None and end > good and end >= min(size, family.size + 1):
+            if found is not None and end > good and end > family.size:
                 fit, good = found, end
                 size = room if bad > room else (good + bad) // 2
             else:
-                bad = min(bad, size)
+                bad = size
                 size = size // 2 if size // 2 > good else (good + bad) // 2
         return None if fit is None else (fit, at + good)
 
@@ -255,7 +255,7 @@ class Search:
             return even
         search = Search(replace(rows.take(firsts), t=number[firsts] * every))
         inner = search.stages() if (np.diff(number[changed + 1]) == 1).sum() > 1 else ()
-        if not 0 < len(inner) <= MOST_STAGES or search.restart is not None:
+        if not 0 < len(inner) <= MOST_STAGES or search.restart is not None or any(one.every for one in inner):
             return None
         first, last = rows.t[0].item(), rows.t[-1].item()
         at_stair = lambda t: values_of(inner, t // every * every)  # noqa: E731
@@ -286,8 +286,7 @@ class Search:
         """Yield the steps with one ratio that the last stages may be."""
         group = pieces[-2:] if pieces[-2:][0].drops else pieces[-3:]
         drops = (*group[0].drops, *((one.last, two.first) for one, two in pairwise(group)))
-        long = all((one.is_a(CONSTANT) or one.drops) and one.last > one.first for one in group[:-1])
-        if len(drops) < 2 or not long or not group[-1].is_a(CONSTANT):
+        if len(drops) < 2 or not group[-1].is_a(CONSTANT):
             return
         begins = [group[0].first, *(after for _, after in drops)]
         steps = _steps_of(self.rows.take(np.searchsorted(self.rows.t, begins)))

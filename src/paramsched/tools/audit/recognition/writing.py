@@ -180,8 +180,7 @@ class Writer:
         inside = self.rows.take(slice(int(begin), int(end) + 1))
         last = inside.t[:-1][~inside.matches(after.at(inside.t))[:-1]]
         low = last[-1].item() if last.size else inside.t[0].item()
-        over = inside.t[(inside.t > low) & ~inside.matches(piece.at(inside.t))]
-        return low, over[0].item() if over.size else after.first
+        return low, after.first
 
     def _level(self, value: float, good: Callable[[float], bool] | None = None) -> Any:
         """Return the level with the fewest digits with which a curve fits, relative to the base or absolute.
@@ -218,8 +217,6 @@ class Writer:
     def _levels(self, fit: Fit, x0: float, x1: float, rows: Rows) -> tuple[Any, Any]:
         """Return the levels of a curve at two times, with as few digits as explain the rows."""
         first, last = fit.at(np.array([x0, x1])).tolist()
-        if first == last:
-            return self._level(first), self._level(last)
         if rows.t.size < 2:  # one row does not determine two levels, so they continue the stages next to this one
             near = zip((first, last), np.searchsorted(self.rows.t[:-1], [x0, x1]).tolist(), strict=True)
             slacks = [(level, self.sharp * float(self.rows.tol[place])) for level, place in near]
@@ -281,10 +278,8 @@ class Writer:
         elif piece.drops:
             whole = [roundest_integer(*gap) or int(gap[1]) for gap in piece.drops]
             first, slack = first_level(piece, self.rows)
-            slack /= abs(first)
             for origin in dict.fromkeys((0.0, begin)):
-                skipped = int(piece.first // (whole[1] - whole[0])) if origin == 0 else 0
-                length = even_length(piece.drops, origin, skipped) if origin <= begin else None
+                length = even_length(piece.drops, origin) if origin <= begin else None
                 if length is not None:
                     even = make.step(length, piece.ratio)
                     value = first / piece.ratio ** int((begin - origin) // length)
@@ -306,7 +301,7 @@ class Writer:
 
     def _of_curve(self, fit: Fit, begin: float, end: float, last: bool) -> Iterator[Schedule]:
         """Yield a fitted curve as changes between two levels, with each index that is possible, or as a part of one."""
-        room, rows = length_text(end - begin), self._rows(begin, np.inf if last else end, fit)
+        room, rows = length_text(end - begin), self._rows(begin, end, fit)
         first, final = fit.natural
         if fit.family is CONSTANT:
             sharp = (self.sharp if self.sharp == 1 else 0.02) * rows.tol
@@ -331,8 +326,6 @@ class Writer:
             x0, x1 = begin - early, end - before
             if all(own is None or abs(own - x) < _NEAR for own, x in ((first, x0), (final, x1))) and x1 > x0:
                 yield self._anneal(fit, x0, x1, rows, room, index)
-        if first is None and final is None:
-            return
         x0, x1 = begin if first is None else first, end if final is None else final
         more, left = end - max(begin, x0), x1 - max(begin, x0)
         body = self._anneal(fit, x0, x1, rows, length_text(x1 - x0), "t/n")
@@ -366,9 +359,9 @@ def _is_near(value: float, slack: float, one: float) -> bool:
     return abs(one - value) <= slack
 
 
-def even_length(gaps: Sequence[tuple[float, float]], origin: float = 0.0, skipped: int = 0) -> int | None:
-    """Return the common distance of steps between two times each, of which `skipped` earlier ones are not listed."""
-    places = np.arange(1, len(gaps) + 1) + skipped
+def even_length(gaps: Sequence[tuple[float, float]], origin: float = 0.0) -> int | None:
+    """Return the common distance of steps between two times each."""
+    places = np.arange(1, len(gaps) + 1)
     before, after = (np.array(gaps) - origin).T
     return roundest_integer(float((before / places).max()), float((after / places).min()))
 
