@@ -159,8 +159,6 @@ class Fit:
             balanced: whether to look for a curve with smaller largest differences if the least squares leave a value
                 just outside its tolerance.
         """
-        if not rows.t.size:
-            return None
         t, weight = rows.t - self.origin, rows.weights()
         a, b, left = self.family.solve(p[np.newaxis], t, rows, weight)
         size = float((left[0] ** 2).sum())
@@ -183,7 +181,7 @@ class Fit:
             p, a, b, left = tried[best], a_tried[[best]], b_tried[[best]], differences[[best]]
             if gain < 1e-4:
                 break  # steps to a curve that explains the rows become smaller much faster
-        is_close = balanced and bool(np.isfinite(size)) and 1 < np.abs(left).max() < _ALMOST
+        is_close = balanced and 1 < np.abs(left).max() < _ALMOST
         if is_close and not self.family.shifted:  # the middle of the factors that explain every row, if there are any
             f = self.family.curve(p[:, np.newaxis, np.newaxis], t)[0]
             factors = (rows.v + np.array([[-1.0], [1.0]]) * rows.tol) / np.where(f == 0, np.inf, f)
@@ -223,7 +221,7 @@ class Fit:
             near = to_zero.refined(self.p, rows, range(2)) or to_zero
             fallen = near.with_round_numbers(rows)
             return None if fallen is None else replace(fallen, family=FALL, a=0.0)
-        if self.family is not RISE or self.p[1] > 0:
+        if self.family is not RISE:
             return None
         alone, power = replace(self, family=replace(RISE, shifted=False)), round(2 * float(self.p[1])) / 2
         times = _round_values("time", float(self.p[0]), self.origin)

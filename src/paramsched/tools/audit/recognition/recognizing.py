@@ -687,15 +687,13 @@ def _written(
     def attempt(base: float, end: float | None = None) -> Written | None:
         written = Writer(rows, unit, base, indices=indices, end=end, last_is_end=log.from_one).write(pieces)
         if written is not None:
-            plan = Plan(Binding(column.field, written.schedule), horizon=max(int(np.ceil(written.end - 1e-9)), 1))
+            plan = Plan(Binding(column.field, written.schedule), horizon=int(np.ceil(written.end - 1e-9)))
             explained = int(column.equals(_values(plan, clock, base)).sum())
             cost = written.cost + digits_of(f"{base:.12g}") - (_KNOWN_END if written.end == known_end else 0.0)
             tried.append((-explained, cost, plan, base))
         return written
 
     for base in bases:
-        if base == 0:  # rounded, from a level that is not more than the digits of the log
-            continue
         written = attempt(base)
         if known_end is not None and known_end >= rows.t[-1] and not _ends_in_ramp(pieces):
             attempt(base, known_end)

@@ -211,7 +211,7 @@ class Search:
                 return self.n
             end += int(rest[0])
             length = int(np.argmax(np.append(right[end:], True)))
-            after = right[end + length :][: max(4, 3 * length)]
+            after = right[end + length :][:4]
             few = end - at < 3 * fit.family.size or length > _FOREIGN * self.n or after.size < 2
             if few or not after.all():
                 break
@@ -224,7 +224,7 @@ class Search:
         fit: Fit | None = None
         room, good, bad = self.n - at, 0, self.n - at + 1
         size = min(max(_SHORT, 2 * (least - at)), room)
-        while size > max(family.size, good, 0 if fit else least - at):
+        while size > max(family.size, good, least - at):
             chosen = sample(at, at + size)
             rows = self.rows.take(chosen[~self.foreign[chosen]])
             found = family.fit(rows, fit, again=size >= 2 * good) if rows.t.size > family.size else None
@@ -243,7 +243,7 @@ class Search:
         changed = np.flatnonzero(np.abs(np.diff(rows.v)) > 1e-3 * rows.tol[1:])
         flat = np.diff(changed) > 1  # stairs of at least two rows
         gap = float(np.median(np.diff(rows.t))) if rows.t.size >= _LEAST else np.inf
-        if changed.size < 3 or flat.sum() < 2 or gap == np.inf or (gap == 1 and not flat.all()):
+        if flat.sum() < 2 or gap == np.inf or (gap == 1 and not flat.all()):
             return None
         every = _stair_length(rows.t[changed], rows.t[changed + 1], gap)
         if every is None:
@@ -266,7 +266,7 @@ class Search:
         t, v, tol = self.rows.t, self.rows.v, self.rows.tol
         first, last = pieces[0], pieces[-1]
         jump = abs(v[at] - v[at - 1])
-        if jump <= max(tol[at], 3 * float(np.ptp(last.at(t[at - 1 : at + 1])))):
+        if jump <= 3 * float(np.ptp(last.at(t[at - 1 : at + 1]))):
             return False
         if last.is_a(COSINE) and last.fit is not None and last.fit.natural[1] is not None:
             if abs(last.fit.natural[1] - t[at]) <= 2 * (t[at] - t[at - 1]):
@@ -400,7 +400,7 @@ def _restarts(one: Fit, two: Fit, last: float, error: float) -> list[tuple[float
     begin, first = one.origin + float(one.p[0]), roundest(two.origin + two.p[0] - one.origin - one.p[0], 1e-6)
     n1, mult = float(one.p[1]), roundest(two.p[1] / one.p[1], 0.02)
     low, low2, high, high2 = one.a - one.b, two.a - two.b, one.a + one.b, two.a + two.b
-    if one.b <= 0 or two.b <= 0 or first < 1 or abs(n1 - first) > max(1.5, 0.01 * first):
+    if one.b <= 0 or two.b <= 0 or abs(n1 - first) > 1.5:
         return []
     low, high = (0.0 if abs(low) <= 1e-9 + error else low), roundest(high, error)
     named: dict[str, Any] = {"mult": mult if mult > 1.001 else 1.0, "gamma": roundest(high2 / high, 4 * error)}
@@ -409,7 +409,7 @@ def _restarts(one: Fit, two: Fit, last: float, error: float) -> list[tuple[float
         return []
     count = max(round((last - begin) / first), 1)
     # Equal cycles have three more readings; the last one that explains the rows is used.
-    lengths = [first] if mult > 1.001 else [first, n1, (last - begin) / count, (last + 1 - begin) / count]
+    lengths = [first] if mult > 1.001 else [first, n1, (last + 1 - begin) / count]
     return [(begin, high, cosine_restarts(length_text(length), **named)) for length in dict.fromkeys(lengths)]
 
 
@@ -427,9 +427,6 @@ def _meeting(one: Fit, two: Fit) -> float:
 
 def _stair_length(before: Floats, after: Floats, gap: float) -> int | None:
     """Return the length of stairs whose steps are between two times each; None if there is none above `gap`."""
-    if (after - before == 1).all():
-        every = int(np.gcd.reduce(after.astype(np.int64)))
-        return every if every > 1 else None
     most = int(np.min(after[1:] - before[:-1]))  # no stair is longer than the time around two steps
     lengths = np.arange(int(gap) + 1, min(most, _MOST_STAIRS) + 1)
     few = lengths[(after[:48] // lengths[:, np.newaxis] > before[:48] // lengths[:, np.newaxis]).all(axis=1)]

@@ -152,9 +152,9 @@ class Writer:
             ends += [] if begins is None else [round(begins), round(begins) + 1]
             for meeting in _meetings(piece, after, low, high):
                 near = round(meeting)
-                ends += [near, near + 1, *([roundest(meeting, 1e-5)] if abs(meeting - near) > 1e-3 else [])]
+                ends += [near, near + 1, roundest(meeting, 1e-5)]
             ends += [high, np.floor(low) + 1, *([] if whole is None else [whole])]
-        least = np.nextafter(low, -np.inf) if after is None and self.last_is_end else low
+        least = np.nextafter(low, -np.inf) if self.last_is_end else low
         fitting = (float(one) for one in ends if least < one <= high and (self.grain == 1 or one % self.grain == 0))
         return list(dict.fromkeys(fitting))
 
@@ -167,7 +167,7 @@ class Writer:
         begin, rows = fit.origin + shift, self._rows(piece.first, np.inf, fit)
         length = (-fit.a / fit.b) ** (1 / power)
         for zero in (float(round((begin + length) / unit) * unit) for unit in families.ROUND_UNITS):
-            if zero > begin and rows.matches(fit.a * (1 - ((rows.t - begin) / (zero - begin)) ** power)).all():
+            if rows.matches(fit.a * (1 - ((rows.t - begin) / (zero - begin)) ** power)).all():
                 return [zero]
         return []
 
