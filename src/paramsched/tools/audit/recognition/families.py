@@ -159,10 +159,12 @@ class Fit:
             balanced: whether to look for a curve with smaller largest differences if the least squares leave a value
                 just outside its tolerance.
         """
+        if not rows.t.size:
+            return None
         t, weight = rows.t - self.origin, rows.weights()
         a, b, left = self.family.solve(p[np.newaxis], t, rows, weight)
         size = float((left[0] ** 2).sum())
-        length = float(rows.t[-1] - rows.t[0])
+        length = float(rows.t[-1] - rows.t[0]) or 1.0  # the rows that a curve explains may be a single one
         moves = np.diag(1e-6 * self.family.units(length))[list(free)]
         for _ in range(_ITERATIONS if free else 0):
             around = self.family.solve(np.concatenate([p + moves, p - moves]), t, rows, weight)[2]
@@ -180,7 +182,7 @@ class Fit:
             gain, size = 1 - float(sizes[best]) / size, float(sizes[best])
             p, a, b, left = tried[best], a_tried[[best]], b_tried[[best]], differences[[best]]
             if gain < 1e-4:
-                break  # steps to a curve that explains the rows become smaller much faster
+                break
         is_close = balanced and 1 < np.abs(left).max() < _ALMOST
         if is_close and not self.family.shifted:  # the middle of the factors that explain every row, if there are any
             f = self.family.curve(p[:, np.newaxis, np.newaxis], t)[0]

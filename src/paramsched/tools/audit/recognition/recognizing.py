@@ -52,7 +52,6 @@ _LONG = 0.02
 _ROUNDED = 0.52  # of a unit of the last digit: half of it, and the error of a fitted level
 _MOST_BASES = 6
 _ROUND_BASE = 4  # digits
-_LONG_TEXT = 3  # digits of a plan and its base, from which on a log that is an update ahead is tried
 _KNOWN_END = 6  # digits that a plan may have more if it ends with the run
 _BRIEF = 4  # rows of a stage that may consist of values that do not belong to the schedule, and their neighbors
 _AS_SHORT = 1  # digits by which two plans are equally short
@@ -497,18 +496,18 @@ def _without_foreign(column: LogColumn, group: str | int, finite: Flags, log: Lo
     values = column.values
     whole = np.where(finite, values, 0.0)
     before, after = np.diff(whole, prepend=whole[:1]), np.diff(whole, append=whole[-1:])
-    fitted, turns = _simplest(column, group, finite, log), before * after < 0
+    fitted, turns = _simplest(column, group, finite, log), finite & (before * after < 0)
     is_far = np.minimum(np.abs(before), np.abs(after)) >= np.abs(before + after)
     # Without single values above or below both of their neighbors, a shorter plan may explain all others. In a steep
     # stage such a value is nearer to a neighbor than its neighbors are to each other. Then it is a stage of its own,
     # as several values after each other are, which the shorter plan lacks.
-    single, several = turns & is_far, finite & _between(_beside_brief(fitted))
+    single, several = turns & is_far, finite & _between(_in_brief(fitted))
     for wrong, most, is_own_stage in ((single, 1, False), (several, _BRIEF + 2, True)):
         if 0 < wrong.sum() <= max(0.01 * values.size, most):
             simpler = _simplest(column, group, finite & ~wrong, log)
             longer = fitted.found.nearest is None or len(str(fitted.found.nearest)) > len(str(simpler.found.plan))
             explains = longer and simpler.found.equal[finite & ~wrong].all()
-            if explains and not (is_own_stage and _beside_brief(simpler).any()):
+            if explains and not (is_own_stage and _in_brief(simpler).any()):
                 fitted = simpler
     # Rows that the schedule already leaves out may have changed its levels.
     wrong = finite & ~fitted.found.equal
@@ -520,8 +519,8 @@ def _without_foreign(column: LogColumn, group: str | int, finite: Flags, log: Lo
     return fitted
 
 
-def _beside_brief(fitted: _Fitted) -> Flags:
-    """Return whether each row is in a stage of few rows, or next to one."""
+def _in_brief(fitted: _Fitted) -> Flags:
+    """Return whether each row is in a stage of few rows, or before one."""
     clock = fitted.found.clock  # not sorted, if the schedule began again
     stages = [(clock >= piece.first) & (clock <= piece.last) for piece in fitted.pieces]
     brief = np.any([np.zeros(clock.size, np.bool_), *(rows for rows in stages if rows.sum() <= _BRIEF)], axis=0)

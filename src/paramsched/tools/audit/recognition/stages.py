@@ -332,7 +332,7 @@ class Search:
         elif len(fits) > 2 and all(fit.family is LINE for fit in fits):
             begin, (top, bottom) = pieces[-3].first if len(pieces) > 3 else 0.0, [*map(_meeting, fits[:2], fits[1:])]
             low, high = fits[0].at(np.array([begin, top])).tolist()
-            if begin + 0.5 < top < bottom - 0.5:
+            if begin + 0.5 < top < bottom - 0.5 and high > low:
                 up, down, share = round(top - begin), round(bottom - top), roundest(low / high, error)
                 made = [
                     (begin, high, cyclic(up, down, share)),

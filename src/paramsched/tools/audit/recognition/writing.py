@@ -154,7 +154,7 @@ class Writer:
                 near = round(meeting)
                 ends += [near, near + 1, roundest(meeting, 1e-5)]
             ends += [high, np.floor(low) + 1, *([] if whole is None else [whole])]
-        least = np.nextafter(low, -np.inf) if self.last_is_end else low
+        least = np.nextafter(low, -np.inf) if after is None and self.last_is_end else low
         fitting = (float(one) for one in ends if least < one <= high and (self.grain == 1 or one % self.grain == 0))
         return list(dict.fromkeys(fitting))
 
@@ -172,7 +172,7 @@ class Writer:
         return []
 
     def _joint(self, piece: Piece, after: Piece) -> tuple[float, float]:
-        """Return the last time that the next stage does not explain, and the first one that this stage does not."""
+        """Return the last time that the next stage does not explain, and the first one at which it begins."""
         # Rounded values hide where a curve begins or ends by itself, so these times may be far from the next row.
         early = [piece.last, *(one for one in (piece.natural[1], after.natural[0]) if one is not None)]
         begin, end = np.searchsorted(self.rows.t, [min(early), after.first])
@@ -278,8 +278,10 @@ class Writer:
         elif piece.drops:
             whole = [roundest_integer(*gap) or int(gap[1]) for gap in piece.drops]
             first, slack = first_level(piece, self.rows)
+            slack /= abs(first)
             for origin in dict.fromkeys((0.0, begin)):
-                length = even_length(piece.drops, origin) if origin <= begin else None
+                skipped = int(piece.first // (whole[1] - whole[0])) if origin == 0 else 0
+                length = even_length(piece.drops, origin, skipped) if origin <= begin else None
                 if length is not None:
                     even = make.step(length, piece.ratio)
                     value = first / piece.ratio ** int((begin - origin) // length)
@@ -359,9 +361,9 @@ def _is_near(value: float, slack: float, one: float) -> bool:
     return abs(one - value) <= slack
 
 
-def even_length(gaps: Sequence[tuple[float, float]], origin: float = 0.0) -> int | None:
-    """Return the common distance of steps between two times each."""
-    places = np.arange(1, len(gaps) + 1)
+def even_length(gaps: Sequence[tuple[float, float]], origin: float = 0.0, skipped: int = 0) -> int | None:
+    """Return the common distance of steps between two times each, of which `skipped` earlier ones are not listed."""
+    places = np.arange(1, len(gaps) + 1) + skipped
     before, after = (np.array(gaps) - origin).T
     return roundest_integer(float((before / places).max()), float((after / places).min()))
 
