@@ -1,5 +1,6 @@
 """Schedules of real schedulers with drawn arguments are found in their logs, in every form."""
 
+import random
 from decimal import Decimal
 from pathlib import Path
 
@@ -54,3 +55,35 @@ def test_almost_every_schedule_of_a_drawn_run_is_found(library: str, form: str, 
 
 def test_stairs_inside_of_stairs_are_no_schedule(tmp_path: Path) -> None:
     assert not assert_found("torch", 2031, "irregular", tmp_path)
+
+
+SHAPES = {
+    "decay": "warmup({a}) >> exponential({ratio})",
+    "decays": "take(exponential({ratio}), {a}) >> constant(0.1, {a}) >> exponential({ratio})",
+    "cycles from the top": "skip(cyclic({a}, {a}, {level}), {a})",
+    "steps": "warmup({a}) >> skip(step({b}, {ratio}), {a})",
+    "restarts": "warmup({a}, {level}) >> cosine_restarts({b}, 2)",
+}
+FORMATS = {"r": 1e-9, ".6g": 1e-5, ".3g": 1e-2}
+"""How values are logged, and the difference of a planned value relative to the largest logged one."""
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_any_rows_of_a_log_have_an_answer_whose_plan_has_their_values(shape: str) -> None:
+    for seed in range(8):
+        drawn = random.Random(seed)
+        length, a = drawn.choice([50, 100, 300]), drawn.randint(2, 50)
+        numbers = {"a": a, "b": max(2, a // drawn.randint(1, 5)), "level": drawn.choice([0.0, 0.1, 0.5])}
+        text = SHAPES[shape].format(**numbers, ratio=drawn.choice([0.3, 0.5, 0.9, 0.99]))
+        schedule = ps.Plan(lr=text).resolve(ps.Calendar(total=length)).bindings[0].schedule
+        thinned = range(drawn.randint(0, 3), length, drawn.choice([1, 2, 5, 7]))
+        t = np.array(thinned if drawn.random() < 0.7 else sorted(drawn.sample(range(length), 40)))
+        form = drawn.choice(list(FORMATS))
+        used = np.array([float(f"{v:{form.strip('r')}}") for v in schedule(t, base=drawn.choice([1.0, 0.02])).tolist()])
+
+        one = ps.recognize(zip(t.tolist(), used.tolist(), strict=True))["lr"]
+
+        assert str(one)
+        if one.plan is not None and one.part is None:
+            planned = one.plan.resolve(ps.Calendar()).bindings[0].schedule(one.clock, base=one.base)
+            assert (np.abs(planned - used) <= FORMATS[form] * used.max()).sum() >= one.explained, (text, one)
