@@ -636,3 +636,13 @@ def test_the_values_are_drawn_at_the_times_of_the_schedule(first: int) -> None:
     assert late.drawn[0].tolist() == list(range(100))
     assert late.drawn[1].tolist() == pytest.approx(schedule(np.arange(100), base=0.1).tolist())
     assert stopped.drawn[0].tolist() == list(range(100))
+
+
+def test_rows_without_a_value_are_counted(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("step,lr\n" + "".join(f"{t},{'' if t in (3, 4) else 0.1 * (1 - t / 20)}\n" for t in range(20)))
+
+    found = ps.recognize(log)
+
+    assert [(one.code, one.first, one.last) for one in found.notes] == [("blank", 0, 19)]
+    assert "2 rows have no value" in str(found)
