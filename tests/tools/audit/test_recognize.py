@@ -646,3 +646,10 @@ def test_rows_without_a_value_are_counted(tmp_path):
 
     assert [(one.code, one.first, one.last) for one in found.notes] == [("blank", 0, 19)]
     assert "2 rows have no value" in str(found)
+
+
+@pytest.mark.parametrize(("first", "is_late"), [(1, True), (2, False), (10, False)])
+def test_only_a_log_that_begins_with_the_value_of_update_0_is_late(first, is_late):
+    found = ps.recognize([(t, 0.1 * (t - 1) / 100) for t in range(first, 90)])
+
+    assert ("late" in [one.code for one in found.notes]) is is_late

@@ -52,6 +52,7 @@ _LONG = 0.02
 _ROUNDED = 0.52  # of a unit of the last digit: half of it, and the error of a fitted level
 _MOST_BASES = 6
 _ROUND_BASE = 4  # digits
+_LONG_TEXT = 3  # digits of a plan and its base, from which on a log that is an update ahead is tried
 _KNOWN_END = 6  # digits that a plan may have more if it ends with the run
 _BRIEF = 4  # rows of a stage that may consist of values that do not belong to the schedule, and their neighbors
 _AS_SHORT = 1  # digits by which two plans are equally short
@@ -545,7 +546,10 @@ def _simplest(column: LogColumn, group: str | int, known: Flags, log: LoggedValu
     found = best.found
     if found.nearest is None or log.unit != "updates" or not np.ptp(column.values[known]) or found.equal.size < FEWEST:
         return best
-    shifts = [1] if log.from_one else []
+    if not log.from_one and not _begins_at_one(column):
+        return best
+    is_long = best.cost > (_LONG_TEXT if log.length is None else _LONG_TEXT - _KNOWN_END)
+    shifts = [1] if log.from_one and is_long else []
     first = best.pieces[0] if best.pieces else None
     if first is not None and first.is_a(LINE) and first.fit is not None and first.fit.b > 0:
         zero = first.fit.origin - first.fit.a / first.fit.b
@@ -553,6 +557,11 @@ def _simplest(column: LogColumn, group: str | int, known: Flags, log: LoggedValu
             shifts.append(-round(zero))
     others = [_fitted(column, group, known, log, shift) for shift in shifts]
     return min([best, *others], key=lambda one: one.rank)
+
+
+def _begins_at_one(column: LogColumn) -> bool:
+    """Return whether the first row is that of update 1 and has a value of 0, as the first update of a warmup."""
+    return bool(column.t[:1] == 1) and bool(column.values[:1] == 0)
 
 
 def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues, shift: int = 0) -> _Fitted:
@@ -660,7 +669,8 @@ def _tolerance(column: LogColumn, unit: float) -> Floats:
     digits = max(column.digits, _FEWEST_DIGITS)  # 0.1 and 0.01 may be exact
     place = column.place if column.digits >= _FEWEST_DIGITS else 0.0
     of_digits = np.where(size > 0, 10.0 ** (places + 1 - digits), 0.0)
-    return np.asarray(np.max([relative * size, of_digits, np.full(size.size, max(place, 1e-12 * unit))], axis=0) / unit)
+    allowed = np.maximum(relative * size, of_digits).clip(min=max(place, 1e-12 * unit))
+    return np.asarray(allowed / unit)
 
 
 def _written(

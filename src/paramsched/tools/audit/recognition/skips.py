@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from paramsched.tools.audit.recognition.families import Fit, Rows
+from paramsched.tools.audit.recognition.families import COSINE, LINE, Fit, Rows
 from paramsched.tools.audit.recognition.stages import Piece
 
 _MOST = 8  # updates that may be skipped between two rows
@@ -23,7 +23,7 @@ def skipped_updates(rows: Rows, pieces: Sequence[Piece]) -> list[tuple[float, in
     order = sorted(range(len(pieces)), key=lambda place: spans[place][0] - spans[place][1])
     for place in order:
         fit, (begin, end) = pieces[place].fit, spans[place]
-        if fit is None or end - begin < _FEWEST:
+        if fit is None or fit.family not in (LINE, COSINE) or end - begin < _FEWEST:
             continue
         later = _path(rows, fit, range(end, rows.t.size), 1)
         earlier = _path(rows, fit, range(begin - 1, -1, -1), -1)
@@ -44,10 +44,14 @@ def _path(rows: Rows, fit: Fit, places: range, sign: int) -> list[tuple[int, int
         sign: 1 after the stage, -1 before it.
     """
     path, offset, reached, sharp = list[tuple[int, int]](), 0, 0, 0
+    begin, final = fit.natural
     for row in places:
         t = rows.t[row] - sign * np.arange(offset, offset + _MOST + 1)
         values = fit.at(t)
-        right = np.flatnonzero(np.abs(values - rows.v[row]) <= rows.tol[row])
+        inside = (t >= (-np.inf if begin is None else begin - 1e-3)) & (
+            t <= (np.inf if final is None else final + 1e-3)
+        )
+        right = np.flatnonzero((np.abs(values - rows.v[row]) <= rows.tol[row]) & inside)
         if not right.size:
             break
         if right[0] > 0:

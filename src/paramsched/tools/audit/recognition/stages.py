@@ -211,7 +211,7 @@ class Search:
                 return self.n
             end += int(rest[0])
             length = int(np.argmax(np.append(right[end:], True)))
-            after = right[end + length :][:4]
+            after = right[end + length :][: max(4, 3 * length)]
             few = end - at < 3 * fit.family.size or length > _FOREIGN * self.n or after.size < 2
             if few or not after.all():
                 break
@@ -246,7 +246,7 @@ class Search:
         if flat.sum() < 2 or gap == np.inf or (gap == 1 and not flat.all()):
             return None
         every = _stair_length(rows.t[changed], rows.t[changed + 1], gap)
-        if every is None:
+        if every is None or rows.t[-1] - rows.t[0] < 3 * every:
             return None
         number = rows.t // every
         firsts = np.append(0, np.flatnonzero(np.diff(number)) + 1)
@@ -269,7 +269,7 @@ class Search:
         if jump <= 3 * float(np.ptp(last.at(t[at - 1 : at + 1]))):
             return False
         if last.is_a(COSINE) and last.fit is not None and last.fit.natural[1] is not None:
-            if abs(last.fit.natural[1] - t[at]) <= 2 * (t[at] - t[at - 1]):
+            if abs(last.fit.natural[1] - t[at]) <= max(2.0, 0.02 * last.fit.p[1], 2 * (t[at] - t[at - 1])):
                 return False  # restarts are a schedule
         elif not last.drops and abs(v[at - 1]) < 0.02:
             return False
