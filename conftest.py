@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Generator, Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +20,14 @@ import pytest
 import paramsched
 from paramsched.core import shapes
 from paramsched.core.schedules import rules
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide the GPUs from all tests but those for a GPU: the others compare with the CPU, and fork."""
+    for_a_gpu = [config.rootpath / "tests" / "gpu", config.rootpath / "benchmarks"]
+    asked = [Path(argument.partition("::")[0]).resolve() for argument in config.args]
+    if not all(any(path.is_relative_to(folder) for folder in for_a_gpu) for path in asked):
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 
 @pytest.fixture(autouse=True, scope="session")
