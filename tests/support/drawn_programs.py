@@ -3,13 +3,18 @@
 They are drawn from `random`, because Hypothesis takes ten times as long for each program.
 """
 
+import copy
+import pickle
 import warnings
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any
 
 import torch
 
-from support.torch_cases import decaying, harmonic
+from support.torch_cases import OURS, decaying, harmonic
 
 
 class Own(torch.optim.NAdam):
@@ -62,6 +67,155 @@ class Draw(Random):
 
     def functions(self) -> Any:
         return self.choice([self.function(), [self.function() for _ in range(self.groups)]])
+
+
+# The required and the optional arguments of each class. Those in the third dict are set between two steps too, and so
+# are the attributes in it that are no arguments.
+CLASSES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "StepLR": ({"step_size": Draw.length}, {"gamma": Draw.gamma}, {"step_size": Draw.length, "gamma": Draw.gamma}),
+    "MultiStepLR": (
+        {"milestones": lambda d: [d.randint(0, 12) for _ in range(d.randint(0, 4))]},
+        {"gamma": Draw.gamma},
+        {"gamma": Draw.gamma, "milestones": lambda d: Counter([d.randint(0, 12), d.randint(0, 12)])},
+    ),
+    "ConstantLR": ({}, {"factor": Draw.share, "total_iters": Draw.length}, {}),
+    "LinearLR": (
+        {},
+        {"start_factor": Draw.share, "end_factor": lambda d: d.choice([0, d.share()]), "total_iters": Draw.length},
+        {},
+    ),
+    "ExponentialLR": ({"gamma": Draw.gamma}, {}, {"gamma": Draw.gamma}),
+    "PolynomialLR": ({}, {"total_iters": Draw.length, "power": lambda d: d.choice([1, 0.5, 2.0, 3])}, {}),
+    "CosineAnnealingLR": ({"T_max": Draw.length}, {"eta_min": Draw.low}, {"T_max": Draw.length}),
+    "CosineAnnealingWarmRestarts": (
+        {"T_0": Draw.length},
+        {"T_mult": lambda d: d.randint(1, 3), "eta_min": Draw.low},
+        {"T_mult": lambda d: d.randint(1, 3), "eta_min": Draw.low, "T_i": Draw.length, "T_cur": Draw.lr},
+    ),
+    "CyclicLR": (
+        {"base_lr": Draw.lows, "max_lr": Draw.shares},
+        {
+            "step_size_up": Draw.length,
+            "step_size_down": lambda d: d.choice([None, 0, d.length()]),
+            "mode": lambda d: d.choice(["triangular", "triangular2", "exp_range"]),
+            "gamma": lambda d: d.choice([0.9, 1.0, 1.1]),
+            "scale_fn": lambda d: d.choice([None, decaying, harmonic]),
+            "scale_mode": lambda d: d.choice(["cycle", "iterations"]),
+            "cycle_momentum": Draw.flag,
+            "base_momentum": Draw.shares,
+            "max_momentum": Draw.shares,
+        },
+        {
+            "total_size": lambda d: d.randint(2, 20),
+            "step_ratio": lambda d: d.choice([0.25, 0.5, 0.75]),
+            "cycle_momentum": lambda d: False,
+            "max_lrs": lambda d: [d.lr() for _ in range(d.groups)],
+        },
+    ),
+    "OneCycleLR": (
+        {"max_lr": Draw.shares},
+        {
+            "pct_start": lambda d: d.choice([0.1, 0.3, 0.45]),
+            "anneal_strategy": lambda d: d.choice(["cos", "linear"]),
+            "cycle_momentum": Draw.flag,
+            "base_momentum": Draw.shares,
+            "max_momentum": Draw.shares,
+            "div_factor": lambda d: d.choice([2, 25.0, 0.5]),
+            "final_div_factor": lambda d: d.choice([3, 1e4, 0.5]),
+            "three_phase": Draw.flag,
+        },
+        {"cycle_momentum": lambda d: False, "_anneal_func_type": lambda d: d.choice(["cos", "linear"])},
+    ),
+    "LambdaLR": ({"lr_lambda": Draw.functions}, {}, {}),
+    "MultiplicativeLR": ({"lr_lambda": Draw.functions}, {}, {}),
+    "SWALR": (
+        {"swa_lr": Draw.lows},
+        {"anneal_epochs": lambda d: d.randint(0, 9), "anneal_strategy": lambda d: d.choice(["cos", "linear"])},
+        {"anneal_epochs": Draw.length},
+    ),
+    "ReduceLROnPlateau": (
+        {},
+        {
+            "mode": lambda d: d.choice(["min", "max"]),
+            "factor": lambda d: d.choice([0.1, 0.5, 0.9, 0]),
+            "patience": Draw.count,
+            "threshold": lambda d: d.choice([1e-4, 0.1, 0]),
+            "threshold_mode": lambda d: d.choice(["rel", "abs"]),
+            "cooldown": Draw.count,
+            "min_lr": Draw.lows,
+            "eps": lambda d: d.choice([1e-8, 0.05, 0]),
+        },
+        {
+            "factor": lambda d: d.choice([0.1, 0.5]),
+            "patience": Draw.count,
+            "cooldown": Draw.count,
+            "threshold": Draw.low,
+            "eps": Draw.low,
+            "threshold_mode": lambda d: d.choice(["rel", "abs"]),
+            "best": Draw.lr,
+            "num_bad_epochs": Draw.count,
+            "cooldown_counter": Draw.count,
+        },
+    ),
+}
+
+
+def drawn_scheduler(draw: Draw, depth: int = 2) -> tuple[Any, Any]:
+    """Return the description of a scheduler or composition, and a function that builds it for an optimizer."""
+    kind = draw.choice(["one", "chain", "sequence"]) if depth else "one"
+    if kind == "one":
+        name = draw.choice([name for name in CLASSES if name != "ReduceLROnPlateau"])
+        required, optional, _ = CLASSES[name]
+        options = {key: value(draw) for key, value in (required | optional).items() if key in required or draw.flag()}
+        rows = {key: value for key, value in options.items() if isinstance(value, list) and key != "milestones"}
+        one_each = {key: value[0] for key, value in rows.items()} if draw.groups == 1 else {}
+        more = {"OneCycleLR": {"total_steps": 60}, "CosineAnnealingLR": {"T_max": draw.randint(10, 20)}}
+        options |= one_each | more.get(name, {})  # the base of a group that is added at the minimum is unknown
+        return (name, options), lambda optimizer: getattr(OURS, name)(optimizer, **copy.deepcopy(options))
+    members = [drawn_scheduler(draw, depth - 1) for _ in range(draw.randint(1, 3))]
+    texts, builds = zip(*members, strict=True)
+    if kind == "chain":
+        return (kind, texts), lambda optimizer: OURS.ChainedScheduler([one(optimizer) for one in builds], optimizer)
+    milestones = sorted(draw.randint(1, 9) for _ in members[1:])
+    return (kind, milestones, texts), lambda optimizer: OURS.SequentialLR(
+        optimizer, [one(optimizer) for one in builds], [*milestones]
+    )
+
+
+def optimizers(draw: Draw) -> Any:
+    """Return a function that builds the same optimizer each time, with a number of groups."""
+    kind, tensors = draw.choice(OPTIMIZERS), draw.random() < 0.2
+    lrs = [draw.choice([0.1, 0.5, draw.lr()]) for _ in range(draw.groups)]
+
+    def build(groups: int = draw.groups) -> Any:
+        rates = [torch.tensor(lr, dtype=torch.float64) if tensors else lr for lr in [*lrs, *lrs[:1]][:groups]]
+        return kind([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in rates])
+
+    return build
+
+
+def after_call(call: str, scheduler: Any, epoch: int, rebuilt: Callable[[], Any]) -> Any:
+    """Return the scheduler after a call: a copy, or what `rebuilt` returns after it has loaded the states."""
+    match call:
+        case "step":
+            run(scheduler.step)
+        case "step to":
+            run(partial(scheduler.step, epoch))
+        case "copy":
+            return copy.copy(scheduler)
+        case "deepcopy":
+            return copy.deepcopy(scheduler)
+        case "pickle":
+            return pickle.loads(pickle.dumps(scheduler))
+        case "load":
+            states = copy.deepcopy((scheduler.optimizer.state_dict(), scheduler.state_dict()))
+            scheduler, _ = run(rebuilt)
+            scheduler.optimizer.load_state_dict(states[0])
+            run(partial(scheduler.load_state_dict, states[1]))
+    return scheduler
+
+
+CALLS = ["step"] * 8 + ["step to", "copy", "deepcopy", "pickle", "load"]
 
 
 def run(action: Any) -> tuple[Any, set[Any]]:

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 import warnings
 from functools import partial
 
@@ -122,6 +123,21 @@ def test_after_a_factor_of_0_the_value_has_all_factors_of_the_other_members(othe
             quiet_step(expected)
             factor = 0.0 if step < 2 else 1.0
             assert rates_of(optimizer) == pytest.approx([factor * rate for rate in rates_of(plain)], rel=1e-12)
+
+
+def test_after_a_factor_of_0_the_value_lacks_the_factors_of_members_whose_stage_has_ended():
+    optimizer = optimizer_with([1.0])
+    stages = OURS.SequentialLR(optimizer, [OURS.ExponentialLR(optimizer, 0.5), OURS.ConstantLR(optimizer, 1.0)], [2])
+    chain = OURS.ChainedScheduler([OURS.CosineAnnealingLR(optimizer, 4), stages])
+    share = [(1 + math.cos(math.pi * t / 4)) / 2 for t in range(8)]
+
+    rates = []
+    for _ in range(7):
+        quiet_step(chain)
+        rates += rates_of(optimizer)
+
+    # The second stage begins at its base; from there the values have the factors of the cosine.
+    assert rates[1:] == pytest.approx([share[t] / share[2] for t in range(2, 8)], abs=1e-15)
 
 
 @table(

@@ -1,14 +1,16 @@
 """Groups added during a run continue from their own values with the factors of the other groups, as in torch."""
 
+import copy
 import math
 import warnings
 from functools import partial
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.drawn_programs import CALLS, Draw, after_call, drawn_scheduler, optimizers, run, same
 from support.examples import examples
 from support.tables import table
 from support.torch_cases import (
@@ -104,6 +106,32 @@ def test_a_late_group_follows_the_factors_of_the_first_group(one, base, lr, at):
     if present > 1e-9 * base:
         for first, late in ours[at:]:
             assert late == pytest.approx(lr * first / present, rel=1e-9, abs=1e-12 * max(base, lr))
+
+
+def compare_a_late_group_with_the_first_one(seed):
+    draw = Draw(f"late{seed}")
+    optimizer_of = optimizers(draw)
+    description, build = drawn_scheduler(draw)
+    scheduler, _ = run(partial(build, optimizer_of()))
+    at = draw.randint(0, 9)
+    for _ in range(at):
+        run(scheduler.step)
+    first = scheduler.optimizer.param_groups[0]
+    if float(first["lr"]) == 0:
+        return  # its factor is unknown: row 23
+    kept = {key: copy.deepcopy(first[key]) for key in ("lr", "momentum", "betas", "swa_lr") if key in first}
+    scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], **kept})
+    calls = [draw.choice(CALLS) for _ in range(draw.randint(3, 12))]
+    for call in calls:
+        scheduler = after_call(call, scheduler, draw.randint(0, 12), lambda: build(optimizer_of(2)))
+        groups = scheduler.optimizer.param_groups
+        for key in kept:
+            assert same(groups[1][key], groups[0][key]), (seed, description, at, calls, call)
+
+
+def test_a_late_group_like_the_first_one_has_its_values_in_any_composition_and_after_any_call():
+    for seed in range(100 * settings().max_examples):
+        compare_a_late_group_with_the_first_one(seed)
 
 
 @pytest.mark.parametrize("name", ["CosineAnnealingLR", "peaks", "LambdaLR", "SequentialLR", "ChainedScheduler"])

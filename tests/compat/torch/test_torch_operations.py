@@ -5,7 +5,6 @@ The exceptions are rows of docs/compat/divergences.md.
 
 import copy
 import pickle
-from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -13,98 +12,9 @@ import pytest
 import torch
 from hypothesis import settings
 
-from support.drawn_programs import OPTIMIZERS, Draw, run, same
-from support.torch_cases import OURS, PEER, decaying, harmonic
+from support.drawn_programs import CLASSES, OPTIMIZERS, Draw, run, same
+from support.torch_cases import OURS, PEER
 
-# The required and the optional arguments of each class. Those in the third dict are set between two steps too, and so
-# are the attributes in it that are no arguments.
-CLASSES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
-    "StepLR": ({"step_size": Draw.length}, {"gamma": Draw.gamma}, {"step_size": Draw.length, "gamma": Draw.gamma}),
-    "MultiStepLR": (
-        {"milestones": lambda d: [d.randint(0, 12) for _ in range(d.randint(0, 4))]},
-        {"gamma": Draw.gamma},
-        {"gamma": Draw.gamma, "milestones": lambda d: Counter([d.randint(0, 12), d.randint(0, 12)])},
-    ),
-    "ConstantLR": ({}, {"factor": Draw.share, "total_iters": Draw.length}, {}),
-    "LinearLR": (
-        {},
-        {"start_factor": Draw.share, "end_factor": lambda d: d.choice([0, d.share()]), "total_iters": Draw.length},
-        {},
-    ),
-    "ExponentialLR": ({"gamma": Draw.gamma}, {}, {"gamma": Draw.gamma}),
-    "PolynomialLR": ({}, {"total_iters": Draw.length, "power": lambda d: d.choice([1, 0.5, 2.0, 3])}, {}),
-    "CosineAnnealingLR": ({"T_max": Draw.length}, {"eta_min": Draw.low}, {"T_max": Draw.length}),
-    "CosineAnnealingWarmRestarts": (
-        {"T_0": Draw.length},
-        {"T_mult": lambda d: d.randint(1, 3), "eta_min": Draw.low},
-        {"T_mult": lambda d: d.randint(1, 3), "eta_min": Draw.low, "T_i": Draw.length, "T_cur": Draw.lr},
-    ),
-    "CyclicLR": (
-        {"base_lr": Draw.lows, "max_lr": Draw.shares},
-        {
-            "step_size_up": Draw.length,
-            "step_size_down": lambda d: d.choice([None, 0, d.length()]),
-            "mode": lambda d: d.choice(["triangular", "triangular2", "exp_range"]),
-            "gamma": lambda d: d.choice([0.9, 1.0, 1.1]),
-            "scale_fn": lambda d: d.choice([None, decaying, harmonic]),
-            "scale_mode": lambda d: d.choice(["cycle", "iterations"]),
-            "cycle_momentum": Draw.flag,
-            "base_momentum": Draw.shares,
-            "max_momentum": Draw.shares,
-        },
-        {
-            "total_size": lambda d: d.randint(2, 20),
-            "step_ratio": lambda d: d.choice([0.25, 0.5, 0.75]),
-            "cycle_momentum": lambda d: False,
-            "max_lrs": lambda d: [d.lr() for _ in range(d.groups)],
-        },
-    ),
-    "OneCycleLR": (
-        {"max_lr": Draw.shares},
-        {
-            "pct_start": lambda d: d.choice([0.1, 0.3, 0.45]),
-            "anneal_strategy": lambda d: d.choice(["cos", "linear"]),
-            "cycle_momentum": Draw.flag,
-            "base_momentum": Draw.shares,
-            "max_momentum": Draw.shares,
-            "div_factor": lambda d: d.choice([2, 25.0, 0.5]),
-            "final_div_factor": lambda d: d.choice([3, 1e4, 0.5]),
-            "three_phase": Draw.flag,
-        },
-        {"cycle_momentum": lambda d: False, "_anneal_func_type": lambda d: d.choice(["cos", "linear"])},
-    ),
-    "LambdaLR": ({"lr_lambda": Draw.functions}, {}, {}),
-    "MultiplicativeLR": ({"lr_lambda": Draw.functions}, {}, {}),
-    "SWALR": (
-        {"swa_lr": Draw.lows},
-        {"anneal_epochs": lambda d: d.randint(0, 9), "anneal_strategy": lambda d: d.choice(["cos", "linear"])},
-        {"anneal_epochs": Draw.length},
-    ),
-    "ReduceLROnPlateau": (
-        {},
-        {
-            "mode": lambda d: d.choice(["min", "max"]),
-            "factor": lambda d: d.choice([0.1, 0.5, 0.9, 0]),
-            "patience": Draw.count,
-            "threshold": lambda d: d.choice([1e-4, 0.1, 0]),
-            "threshold_mode": lambda d: d.choice(["rel", "abs"]),
-            "cooldown": Draw.count,
-            "min_lr": Draw.lows,
-            "eps": lambda d: d.choice([1e-8, 0.05, 0]),
-        },
-        {
-            "factor": lambda d: d.choice([0.1, 0.5]),
-            "patience": Draw.count,
-            "cooldown": Draw.count,
-            "threshold": Draw.low,
-            "eps": Draw.low,
-            "threshold_mode": lambda d: d.choice(["rel", "abs"]),
-            "best": Draw.lr,
-            "num_bad_epochs": Draw.count,
-            "cooldown_counter": Draw.count,
-        },
-    ),
-}
 FRACTIONAL = ("CosineAnnealingWarmRestarts", "LambdaLR", "CyclicLR")  # the others: row 45
 ENTRIES = ("initial_lr", "max_lr", "min_lr", "swa_lr", "base_momentum", "max_momentum")
 NOT_COMPARED = {

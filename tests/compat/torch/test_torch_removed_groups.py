@@ -1,15 +1,19 @@
 """Bases, functions and other entries stay with their group if groups are removed, reordered or replaced."""
 
 import copy
+import pickle
+from functools import partial
+from itertools import product
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
-from paramsched.compat.pytorch_accelerated import CosineLrScheduler
-from paramsched.mmengine.schedulers import ConstantLR, CosineAnnealingLR, ReduceOnPlateauLR
+from paramsched.compat.pytorch_accelerated import CosineLrScheduler, WSDLrScheduler
+from paramsched.mmengine.schedulers import ConstantLR, CosineAnnealingLR, CosineRestartLR, ReduceOnPlateauLR
+from support.drawn_programs import CALLS, Draw, after_call, drawn_scheduler, optimizers, run, same
 from support.examples import examples
 from support.tables import table
 from support.torch_cases import OURS, PEER, Case, case, cases, decaying, harmonic, optimizer_with, quiet_step, rates_of
@@ -37,6 +41,39 @@ def rows_of(scheduler, optimizer, steps):
         quiet_step(scheduler)
         rows.append(rates_of(optimizer))
     return rows
+
+
+def compare_the_groups_that_remain_with_those_of_a_whole_run(seed):
+    draw = Draw(f"removed{seed}")
+    draw.groups = draw.randint(2, 3)
+    optimizer_of = optimizers(draw)
+    description, build = drawn_scheduler(draw)
+    (whole, _), (scheduler, _) = (run(partial(build, optimizer_of())) for _ in range(2))
+    for _ in range(draw.randint(0, 9)):
+        run(whole.step)
+        run(scheduler.step)
+    kept = draw.sample(range(draw.groups), draw.randint(1, draw.groups))
+
+    def remove(scheduler):
+        groups = scheduler.optimizer.param_groups
+        groups[:] = [groups[index] for index in kept]
+        return scheduler
+
+    remove(scheduler)
+    calls = [draw.choice(CALLS) for _ in range(draw.randint(3, 12))]
+    for call in calls:
+        epoch = draw.randint(0, 12)
+        scheduler = after_call(call, scheduler, epoch, lambda: remove(build(optimizer_of())))
+        whole = after_call(call, whole, epoch, lambda: build(optimizer_of()))
+        for index, group in zip(kept, scheduler.optimizer.param_groups, strict=True):
+            theirs = whole.optimizer.param_groups[index]
+            for key in ("lr", "momentum", "betas"):
+                assert same(group.get(key), theirs.get(key)), (seed, description, kept, calls, call)
+
+
+def test_groups_keep_their_values_without_the_removed_ones_in_any_composition_and_after_any_call():
+    for seed in range(100 * settings().max_examples):
+        compare_the_groups_that_remain_with_those_of_a_whole_run(seed)
 
 
 @examples(100)
@@ -182,9 +219,9 @@ def test_an_ambiguous_removal_raises_an_error_at_every_step(build, change):
     change(optimizer)
     before = rates_of(optimizer)
 
-    for _ in range(2):
+    for use in (quiet_step, quiet_step, pickle.dumps, lambda scheduler: scheduler.state_dict()):
         with pytest.raises(ValueError, match=BUILD_AGAIN):
-            quiet_step(scheduler)
+            use(scheduler)
     assert rates_of(optimizer) == before
 
 
@@ -197,30 +234,43 @@ def test_a_state_with_more_groups_is_rejected():
         quiet_step(scheduler)
 
 
-@table("order", [[1], [1, 0], [2, 0], [0, 2]])
+NAMED_FUNCTIONS = [decaying, harmonic, decaying]
+
+
+@table(
+    ("order", "call"), product([[1], [1, 0], [2, 0], [0, 2], [2, 1, 0]], ["step", "copy", "deepcopy", "pickle", "load"])
+)
 @pytest.mark.parametrize(
     "build",
     [
         lambda o: ConstantLR(o, factor=0.0, end=6),
         lambda o: CosineAnnealingLR(o, T_max=5, eta_min=0.01),
+        lambda o: CosineRestartLR(o, periods=[4, 30], restart_weights=[1, 0.5], eta_min=0.0),
         lambda o: CosineLrScheduler(o, 3, 4, lr_min=0.01),
-        lambda o: OURS.SequentialLR(o, [OURS.ConstantLR(o, 0.5, 2), OURS.LambdaLR(o, own_functions[:3])], [5]),
-        lambda o: OURS.ChainedScheduler([OURS.StepLR(o, 4, 0.5), OURS.MultiplicativeLR(o, own_functions[:3])]),
+        lambda o: WSDLrScheduler(o, total_steps=12),
+        lambda o: OURS.SequentialLR(o, [OURS.ConstantLR(o, 0.5, 2), OURS.LambdaLR(o, NAMED_FUNCTIONS)], [5]),
+        lambda o: OURS.ChainedScheduler([OURS.StepLR(o, 4, 0.5), OURS.MultiplicativeLR(o, NAMED_FUNCTIONS)]),
         lambda o: OURS.ChainedScheduler([OURS.StepLR(o, 4, 0.5), PEER.ExponentialLR(o, 0.9)]),
         lambda o: OURS.ChainedScheduler(
             [OURS.SequentialLR(o, [OURS.ConstantLR(o, 0.5, 2), OURS.StepLR(o, 2)], [4]), OURS.ExponentialLR(o, 0.9)]
         ),
     ],
 )
-def test_other_drop_ins_and_compositions_support_removed_groups(build, order):
+def test_other_drop_ins_and_compositions_support_removed_groups(build, order, call):
+    def changed(scheduler):
+        groups = scheduler.optimizer.param_groups
+        groups[:] = [groups[index] for index in order]
+        return scheduler
+
     whole, optimizer = optimizer_with(LRS[:3]), optimizer_with(LRS[:3])
     planned, scheduler = build(whole), build(optimizer)
     rows_of(planned, whole, 3), rows_of(scheduler, optimizer, 3)
-
-    optimizer.param_groups[:] = [optimizer.param_groups[index] for index in order]
+    changed(scheduler)
+    if call != "step":
+        scheduler = after_call(call, scheduler, 0, lambda: changed(build(optimizer_with(LRS[:3]))))
 
     expected = [[row[index] for index in order] for row in rows_of(planned, whole, 6)]
-    assert rows_of(scheduler, optimizer, 6) == [pytest.approx(row) for row in expected]
+    assert rows_of(scheduler, scheduler.optimizer, 6) == [pytest.approx(row) for row in expected]
 
 
 @pytest.mark.parametrize("build", [OURS.ReduceLROnPlateau, ReduceOnPlateauLR])

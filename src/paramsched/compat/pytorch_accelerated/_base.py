@@ -97,6 +97,7 @@ class SchedulerBase(ABC):
 
     def state_dict(self) -> dict[str, Any]:
         """Return all attributes except the optimizer, and the present values of the groups."""
+        self._take_in_late_groups()
         state = {name: by_value(value) for name, value in vars(self).items() if name != "optimizer"}
         field, groups = state.get("param_group_field"), getattr(vars(self).get("optimizer"), "param_groups", [])
         if all(field in group for group in groups):

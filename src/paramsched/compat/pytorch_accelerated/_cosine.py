@@ -160,6 +160,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the library's keys, the bases and `first_update` as plain numbers."""
+        self._take_in_late_groups()
         named = {name: getattr(self, name) for name in _STATE_KEYS}
         extra = {"base_lr_values": list(self.base_lr_values), "first_update": self.first_update}
         return named | {"num_updates": self._num_updates} | extra

@@ -292,6 +292,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the attributes by the constructor's names, the checkpoints, bases and count as plain numbers."""
+        self._take_in_late_groups()
         named = {name: by_value(getattr(self, name)) for name in (*_STATE_KEYS, "param_group_field", "base_lr_values")}
         return named | {"num_updates": self._num_updates, "first_update": self.first_update}
 

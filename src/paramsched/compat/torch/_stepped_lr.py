@@ -461,18 +461,6 @@ class RuleLR(SteppedLR):
     def _take_history(self, state: dict[str, Any]) -> None:
         self._before_zero, self._only_writer = state.pop(LOST, None), not state.pop(RELATIVE, False)
 
-    def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | self._history()
-
-    def _load_checked(self, state: dict[str, Any]) -> None:
-        self._take_history(state)
-        super()._load_checked(state)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        own = dict(state)
-        self._take_history(own)
-        super().__setstate__(own)
-
 
 class CycleLR(SteppedLR):
     """A scheduler that cycles between per-group values such as `max_lr`; momentum may run in the opposite direction."""
@@ -501,8 +489,11 @@ class CycleLR(SteppedLR):
             return ("lr",)
         return ("lr", "betas[0]" if self.use_beta1 else "momentum")
 
+    def _base_of(self, value: float) -> float:  # a new group joins the cycle of the last group
+        return float(self.base_lrs[-1])
+
     def _take_in_bases(self, bases: Sequence[float]) -> None:
-        super()._take_in_bases([float(self.base_lrs[-1])] * len(bases))  # a new group uses the cycle of the last group
+        super()._take_in_bases([float(self.base_lrs[-1])] * len(bases))
 
 
 def _kept_options(options: Any) -> Any:

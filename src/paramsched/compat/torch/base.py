@@ -266,10 +266,13 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             self._begin_late(late)
 
     def _follow_groups(self) -> None:
-        """Update the per-group lists if groups were removed or reordered. Added groups are not included yet."""
+        """Update the per-group lists if groups were removed or reordered. Added groups are not included yet.
+
+        A state is saved and loaded with lists in the order of the groups.
+        """
         optimizer, known = self._known_groups
-        groups = self.optimizer.param_groups
-        if optimizer is self.optimizer and group_fields.same_groups(groups, known):
+        groups = self._present_groups()
+        if not groups or (optimizer is self.optimizer and group_fields.same_groups(groups, known)):
             return
         kept = group_fields.kept_positions(type(self).__name__, self._known_groups, self.optimizer)
         if kept is not None:
@@ -335,11 +338,13 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         In addition to torch's keys the state contains the name of the class and the present values of the groups.
         A method that was set on the object is not part of the state.
         """
+        self._follow_groups()
         held = {key: by_value(value) for key, value in self.__dict__.items() if key not in self._not_in_state()}
         groups = self._present_groups()
         fields = [one for one in self._written_fields() if groups and all(_has_field(group, one) for group in groups)]
         values = {field: [_held_value(group, field) for group in groups] for field in fields}
-        return held | {CLASS: drop_in_name(self), GROUPS: values, BESIDE: _numbers_in(held)}
+        added: dict[str, Any] = {CLASS: drop_in_name(self), GROUPS: values, BESIDE: _numbers_in(held)}
+        return held | {key: by_value(value) for key, value in self._history().items()} | added
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state of this class or of torch's class, and write the saved values into the optimizer.
@@ -349,15 +354,27 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         Raises:
             ValueError: if another class saved the state.
         """
+        self._follow_groups()
+        before = _count(self.__dict__.get("base_lrs"))
         self._load_checked(self._checked_state(state_dict))
         groups = self._present_groups()
         if _is_current(state_dict):
             for field, row in state_dict[GROUPS].items():
                 for group, value in zip(groups, row, strict=False):
                     group_fields.set_value(group, value, field)
-            return
-        # torch's states contain only the lr that the scheduler wrote last, and no momentum. These values are written
-        # only into groups unchanged since this constructor, so that schedulers may be built and loaded in any order.
+        else:
+            self._write_untouched(state_dict)
+        known = _count(self.__dict__.get("base_lrs"))
+        if known < before:  # saved between the addition of a group and the next step
+            self._constructed = self._constructed[:known]
+
+    def _write_untouched(self, state_dict: Mapping[str, Any]) -> None:
+        """Write the values of a state of torch into the groups.
+
+        Such a state contains only the lr that the scheduler wrote last, and no momentum. Values are written only into
+        groups unchanged since this constructor, so that schedulers may be built and loaded in any order.
+        """
+        groups = self._present_groups()
         for field, row in {"lr": state_dict.get("_last_lr") or (), **self._momenta_now()}.items():
             for group, value, (known, left) in zip(groups, row, self._constructed, strict=False):
                 untouched = group is known and _has_field(group, field) and field in left
@@ -407,18 +424,25 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         return [1.0] * len(self.optimizer.param_groups)
 
     def _load_checked(self, state: dict[str, Any]) -> None:
+        self._take_history(state)
         self.__dict__.update(state)
 
     def _history(self) -> dict[str, Any]:
         """Return what the next step needs besides the attributes, by the keys of our states."""
         return {}
 
+    def _take_history(self, state: dict[str, Any]) -> None:
+        """Move what `_history` returned from a state into the slots."""
+
     def __getstate__(self) -> dict[str, Any]:
         require_named_functions(self)
+        self._follow_groups()
         return self.__dict__ | self._own_methods | self._history()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update({name: value for name, value in state.items() if name not in self._hooks})
+        attributes = {name: value for name, value in state.items() if name not in self._hooks}
+        self._take_history(attributes)
+        self.__dict__.update(attributes)
         for name in self._hooks:
             if name in state:
                 setattr(self, name, state[name])
@@ -427,8 +451,8 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
 
     def __copy__(self) -> Self:
         copied_object = type(self).__new__(type(self))
-        copied_object.__dict__.update(self.__dict__)
-        copied_object._known_groups, copied_object._own_methods = self._known_groups, self._own_methods
+        copied_object.__setstate__(self.__dict__ | self._own_methods | self._history())
+        copied_object._known_groups = self._known_groups
         return copied_object
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -452,6 +476,10 @@ _NOT_PER_GROUP = (
     "_schedule_phases",
     "_schedulers",
 )  # lists in the drop-ins whose length does not depend on the groups
+
+
+def _count(entries: Any) -> int:
+    return len(entries) if type(entries) is list else 0
 
 
 def _has_entries(value: Any, count: int) -> bool:

@@ -26,6 +26,7 @@ from paramsched.compat.torch.base import (
     snapshot_fields,
     watch_step,
 )
+from paramsched.compat.torch.cosine import SWALR
 from paramsched.core.dropins import group_fields
 from paramsched.core.dropins.group_fields import Number, by_value
 from paramsched.errors import CallSite, InvalidCall, shown
@@ -167,15 +168,15 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
         step_quietly(self, epoch)
 
     def _base_of(self, value: float) -> float:
-        """Return the base of a late group, by inverting the members' factors from the last to the first."""
+        """Return the base of a late group: its value divided by the members' factors if they only multiply."""
         members = [member for member in self._schedulers if isinstance(member, RuleLR)]
-        if len(members) < len(self._schedulers):
+        shares = [member.shares_at(member.last_epoch) for member in members]
+        if len(members) < len(self._schedulers) or any(isinstance(member, SWALR) for member in members):
             return super()._base_of(value)
-        if any(member.shares_at(member.last_epoch)[0] == 0 for member in members):
-            return value
-        for member in reversed(members):
-            value = member._base_of(value)
-        return value
+        product = math.prod(share for share, _ in shares)
+        if product and any(level for _, level in shares):
+            return super()._base_of(value)
+        return group_fields.base_on_curve(value, product)
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
         for member in self._schedulers:
@@ -198,10 +199,10 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
         for leaf in leaf_schedulers(self):
             lost = getattr(leaf, "_before_zero", None)
             if lost is not None and all(leaf is not other for other in leaf_schedulers(member)):
-                for other in leaf_schedulers(member):
+                for other in active_leaves(member):
                     if is_drop_in(other):
                         factors = other._last_factors()
-                        leaf._before_zero = lost = [value * a for value, a in zip(lost, factors, strict=False)]
+                        leaf._before_zero = lost = [value * a for value, a in zip(lost, factors, strict=True)]
 
     def get_lr(self) -> list[Number]:
         """Return the present values, because each member acts on the values of the previous one."""
@@ -272,7 +273,9 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
 
     def _base_of(self, value: float) -> float:
         member = self._member
-        return member._base_of(value) if is_drop_in(member) else super()._base_of(value)
+        if not is_drop_in(member):
+            return super()._base_of(value)
+        return _on_scale_of(self.base_lrs, member.base_lrs, member._base_of(value))
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
         if is_drop_in(self._member):
@@ -323,19 +326,49 @@ def leaf_schedulers(scheduler: Any) -> Iterator[Any]:
         yield scheduler
 
 
+def active_leaves(scheduler: Any) -> Iterator[Any]:
+    """Yield the schedulers that are not compositions and made the last step, in order."""
+    if hasattr(scheduler, "_milestones"):
+        yield from active_leaves(scheduler._schedulers[bisect_right(scheduler._milestones, scheduler.last_epoch)])
+    elif hasattr(scheduler, "_schedulers"):
+        for member in scheduler._schedulers:
+            yield from active_leaves(member)
+    else:
+        yield scheduler
+
+
 def take_in_groups(composition: Any, bases: Sequence[float]) -> None:
     """Pass the bases of groups that were added to the optimizer to every member of a composition."""
     groups = len(composition.optimizer.param_groups)
+    earlier = composition.base_lrs[: groups - len(bases)] if is_drop_in(composition) else []
     for member in composition._schedulers:
         known = getattr(member, "base_lrs", None)  # torch's compositions have no bases
         if type(known) is list and len(known) < groups:
-            missing = bases[len(known) - groups :]
+            missing = [_on_scale_of(known, earlier, base) for base in bases[len(known) - groups :]]
             if hasattr(member, "_take_in_bases"):
                 member._take_in_bases(missing)
             else:
                 known.extend(missing)
         elif hasattr(member, "_schedulers"):
             take_in_groups(member, bases)
+
+
+def _on_scale_of(own: Sequence[Any], others: Sequence[Any], base: float) -> float:
+    """Return the base of a late group in a scheduler from its base in another one, whose bases may be different.
+
+    It has the same ratio to the base of the last known group in both.
+
+    Args:
+        own: the bases of the known groups in the scheduler.
+        others: their bases in the other scheduler.
+        base: the base of the late group in the other scheduler.
+    """
+    if not own or not others or float(own[-1]) == float(others[-1]):
+        return base
+    mine, theirs = float(own[-1]), float(others[-1])
+    if base == theirs:
+        return mine
+    return base * mine / theirs if mine and theirs else base
 
 
 def rewind_clocks(scheduler: Any) -> None:

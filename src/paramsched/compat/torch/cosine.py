@@ -21,7 +21,13 @@ from paramsched.compat.torch._argument_checks import (
 from paramsched.compat.torch._stepped_lr import GroupSnapshot, RuleLR, SteppedLR
 from paramsched.compat.torch.base import Verbose, hook, warn_of_order, warn_outside_step
 from paramsched.core import curves
-from paramsched.core.dropins.group_fields import Number, base_on_curve, set_entries, unchanged_on_error
+from paramsched.core.dropins.group_fields import (
+    Number,
+    base_from_ratio,
+    base_on_curve,
+    set_entries,
+    unchanged_on_error,
+)
 from paramsched.core.dropins.step_engine import TickStep, rule_over
 from paramsched.core.schedules import rules
 from paramsched.core.schedules.absolute_schedule import absolute
@@ -257,6 +263,13 @@ class SWALR(RuleLR, swa_utils.SWALR):
             extend_per_group(self.optimizer, "swa_lr", rates)
             set_entries(groups, replace=False, swa_lr=rates)
         return as_floats(rates)
+
+    def _base_of(self, value: float) -> float:
+        # Not by the closed form, because the last group may have started from the value of another scheduler.
+        share = self.shares_at(self.last_epoch)[0]
+        level = (1.0 - share) * self._last_level()
+        left = [float(last) - level for last in self._last_lr]
+        return base_from_ratio(value - level, self.base_lrs, left) if share else float(self.base_lrs[-1])
 
     def _advance_clock(self, epoch: float | None) -> None:
         self._previous_epoch = self.last_epoch

@@ -130,10 +130,6 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
             if float(group["lr"]) == float(group["initial_lr"]):
                 group_fields.set_value(group, value)
 
-    def _take_in_bases(self, bases: Sequence[float]) -> None:
-        extend_per_group(self.optimizer, "lr_lambdas", self.lr_lambdas)
-        super()._take_in_bases(bases)
-
     def _values_at(self, tick: float) -> list[float]:
         """Return the bases times the factors of epochs 1 to `tick`."""
         products = [1.0] * len(self.lr_lambdas)

@@ -199,11 +199,13 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         self._cycle_ends, self._snapshot = known, None  # an optimizer's state with torch's bounds may be loaded later
         return momenta
 
-    def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"_ends": by_value(self._cycle_ends)}
+    def _history(self) -> dict[str, Any]:
+        return {"_ends": {key: list(entries) for key, entries in self._cycle_ends.items()}}
+
+    def _take_history(self, state: dict[str, Any]) -> None:
+        self._cycle_ends = state.pop("_ends", {})  # torch stores them only in the optimizer's state
 
     def _load_checked(self, state: dict[str, Any]) -> None:
-        self._cycle_ends = state.pop("_ends", {})  # torch stores them only in the optimizer's state
         legacy = state.pop("anneal_func", None)
         if legacy is not None and "_anneal_func_type" not in state:
             # The two functions differ at 0.25.

@@ -384,6 +384,10 @@ def base_from_ratio(value: float, bases: Sequence[Any], written: Sequence[Any]) 
     >>> base_from_ratio(0.02, bases=[1.0, 0.4], written=[0.5, 0.1])
     0.08
     """
-    if not bases or len(bases) != len(written) or float(bases[-1]) == 0:
+    if not bases or len(bases) != len(written):
+        return value
+    if value == float(written[-1]) != 0:
+        return float(bases[-1])
+    if float(bases[-1]) == 0:
         return value
     return base_on_curve(value, float(written[-1]) / float(bases[-1]))

@@ -145,6 +145,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             print_or_log(f"Adjusting parameter value of group {group} to {value:.4e}.")
 
     def __getstate__(self) -> Any:
+        self._follow_groups()
         # Omit the step engine and any function that replaces the optimizer's `step`.
         state = object.__getstate__(self)
         if not isinstance(state, tuple):
@@ -156,6 +157,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
 
     def state_dict(self) -> dict[str, Any]:
         """Return all attributes except the optimizer as plain data, with the name of the class."""
+        self._follow_groups()
         state = {key: by_value(value) for key, value in vars(self).items() if key != "optimizer"}
         return {CLASS_KEY: type(self).__name__} | state
 
@@ -180,6 +182,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         self._remember({key: value for key, value in state_dict.items() if not callable(value)})
 
     def _remember(self, state: Mapping[str, Any]) -> None:
+        self._follow_groups()
         vars(self).update({key: by_value(value) for key, value in state.items() if key != CLASS_KEY})
 
     @classmethod
@@ -272,8 +275,10 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
     def _follow_groups(self) -> None:
         """Update the lists of values per group if groups were removed or reordered.
 
-        See docs/compat/divergences.md, MMEngine 39.
+        A state is saved and loaded with lists in the order of the groups. See docs/compat/divergences.md, MMEngine 39.
         """
+        if "optimizer" not in vars(self):  # a subclass may skip this class's constructor
+            return
         groups = list(self.optimizer.param_groups)
         last = [groups.pop()] if optimizers.pseudo_group(self.optimizer) is not None else []
         known: KnownGroups = getattr(self, "_known_groups", (None, []))
