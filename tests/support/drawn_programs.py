@@ -95,8 +95,8 @@ CLASSES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "CyclicLR": (
         {"base_lr": Draw.lows, "max_lr": Draw.shares},
         {
-            "step_size_up": Draw.length,
-            "step_size_down": lambda d: d.choice([None, 0, d.length()]),
+            "step_size_up": lambda d: d.length() + d.choice([0, 0, 0.25, 1 / 3]),
+            "step_size_down": lambda d: d.choice([None, 0, d.length(), d.length() + 0.5]),
             "mode": lambda d: d.choice(["triangular", "triangular2", "exp_range"]),
             "gamma": lambda d: d.choice([0.9, 1.0, 1.1]),
             "scale_fn": lambda d: d.choice([None, decaying, harmonic]),
@@ -167,11 +167,15 @@ def drawn_scheduler(draw: Draw, depth: int = 2) -> tuple[Any, Any]:
         name = draw.choice([name for name in CLASSES if name != "ReduceLROnPlateau"])
         required, optional, _ = CLASSES[name]
         options = {key: value(draw) for key, value in (required | optional).items() if key in required or draw.flag()}
-        rows = {key: value for key, value in options.items() if isinstance(value, list) and key != "milestones"}
-        one_each = {key: value[0] for key, value in rows.items()} if draw.groups == 1 else {}
-        more = {"OneCycleLR": {"total_steps": 60}, "CosineAnnealingLR": {"T_max": draw.randint(10, 20)}}
-        options |= one_each | more.get(name, {})  # the base of a group that is added at the minimum is unknown
-        return (name, options), lambda optimizer: getattr(OURS, name)(optimizer, **copy.deepcopy(options))
+        own = {
+            "OneCycleLR": {"total_steps": 60},
+            # The base of a group that is added while the factor is 0 is unknown.
+            "CosineAnnealingLR": {"T_max": draw.randint(10, 20)},
+            "LinearLR": {"end_factor": 0.3},
+            "PolynomialLR": {"total_iters": draw.randint(25, 30)},
+        }
+        options |= own.get(name, {})
+        return (name, options), lambda optimizer: getattr(OURS, name)(optimizer, **_for_groups(options, optimizer))
     members = [drawn_scheduler(draw, depth - 1) for _ in range(draw.randint(1, 3))]
     texts, builds = zip(*members, strict=True)
     if kind == "chain":
@@ -182,13 +186,22 @@ def drawn_scheduler(draw: Draw, depth: int = 2) -> tuple[Any, Any]:
     )
 
 
+def _for_groups(options: dict[str, Any], optimizer: Any) -> dict[str, Any]:
+    """Return a copy of the arguments. Lists with one entry for each group repeat the last one for another group."""
+    groups = len(optimizer.param_groups)
+    return {
+        key: [*value, value[-1]][:groups] if isinstance(value, list) and key != "milestones" else copy.deepcopy(value)
+        for key, value in options.items()
+    }
+
+
 def optimizers(draw: Draw) -> Any:
     """Return a function that builds the same optimizer each time, with a number of groups."""
     kind, tensors = draw.choice(OPTIMIZERS), draw.random() < 0.2
     lrs = [draw.choice([0.1, 0.5, draw.lr()]) for _ in range(draw.groups)]
 
     def build(groups: int = draw.groups) -> Any:
-        rates = [torch.tensor(lr, dtype=torch.float64) if tensors else lr for lr in [*lrs, *lrs[:1]][:groups]]
+        rates = [torch.tensor(lr, dtype=torch.float64) if tensors else lr for lr in [*lrs, lrs[-1]][:groups]]
         return kind([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in rates])
 
     return build

@@ -8,7 +8,9 @@ from functools import partial
 
 import pytest
 import torch
+from hypothesis import settings
 
+from support.drawn_programs import Draw, after_call, run
 from support.tables import table
 from support.torch_cases import OURS, PEER, optimizer_with, quiet_step, rates_of
 
@@ -92,6 +94,7 @@ def test_an_epoch_of_swalr_after_an_external_write_is_on_the_line_through_the_wr
         lambda o: OURS.ExponentialLR(o, 0.5),
         lambda o: OURS.CosineAnnealingLR(o, 10),
         lambda o: OURS.LinearLR(o, 0.1, 1.0, 5),
+        lambda o: OURS.ConstantLR(o, 0.0, 2),
     ],
 )
 @pytest.mark.parametrize("is_last", [False, True])
@@ -123,6 +126,74 @@ def test_after_a_factor_of_0_the_value_has_all_factors_of_the_other_members(othe
             quiet_step(expected)
             factor = 0.0 if step < 2 else 1.0
             assert rates_of(optimizer) == pytest.approx([factor * rate for rate in rates_of(plain)], rel=1e-12)
+
+
+FACTORS = {
+    "StepLR": lambda d: {"step_size": d.length(), "gamma": d.choice([0.5, 0.9, 1.25])},
+    "ConstantLR": lambda d: {"factor": d.choice([0.0, 0.0, 0.5]), "total_iters": d.length()},
+    "LinearLR": lambda d: {
+        "start_factor": d.share(),
+        "end_factor": d.choice([1.0, 0.3, 0.0]),
+        "total_iters": d.length(),
+    },
+    "ExponentialLR": lambda d: {"gamma": d.choice([0.5, 0.9, 1.1])},
+    "CosineAnnealingLR": lambda d: {"T_max": d.length()},
+    "PolynomialLR": lambda d: {"total_iters": d.length() + 5, "power": d.choice([1, 2.0])},
+    "MultiplicativeLR": lambda d: {"lr_lambda": d.function()},
+}
+"""Schedulers whose value is a multiple of base, with their arguments. Some are 0 for a time."""
+
+
+def drawn_chain(draw, depth=2):
+    """Return members with their arguments; a list is a chain in the chain."""
+
+    def member():
+        if depth and draw.random() < 0.3:
+            return drawn_chain(draw, depth - 1)
+        name = draw.choice([*FACTORS])
+        return name, FACTORS[name](draw)
+
+    return [member() for _ in range(draw.randint(1, 3))]
+
+
+def chain_of(members, optimizer):
+    return OURS.ChainedScheduler(
+        [
+            chain_of(one, optimizer) if isinstance(one, list) else getattr(OURS, one[0])(optimizer, **one[1])
+            for one in members
+        ],
+        optimizer,
+    )
+
+
+def product_of(members, steps):
+    """Return the product of the values of the members alone, from a base of 1."""
+    product = [1.0] * steps
+    for one in members:
+        if isinstance(one, list):
+            row = product_of(one, steps)
+        else:
+            scheduler = getattr(OURS, one[0])(optimizer_with([1.0]), **one[1])
+            row = [scheduler.value(t)[0] for t in range(steps)]
+        product = [a * b for a, b in zip(product, row, strict=True)]
+    return product
+
+
+def test_the_value_of_a_chain_is_base_times_the_product_of_the_factors_also_after_a_factor_of_0():
+    for seed in range(25 * settings().max_examples):
+        draw = Draw(f"product{seed}")
+        members = drawn_chain(draw)
+        build = partial(chain_of, members, optimizer_with([1.0, 0.3]))
+        scheduler, _ = run(build)
+        products, t = product_of(members, 25), 0
+        while t < len(products):
+            rates = rates_of(scheduler.optimizer)
+            assert rates == pytest.approx([products[t], 0.3 * products[t]], rel=1e-9, abs=1e-13), (seed, members, t)
+            call = draw.choice(["step"] * 20 + ["step to", "copy", "deepcopy", "pickle", "load"])
+            epoch = draw.randint(0, 24)
+            new = partial(chain_of, members, optimizer_with([1.0, 0.3]))
+            scheduler = after_call(call, scheduler, epoch, new)
+            t = {"step": t + 1, "step to": epoch}.get(call, t)
 
 
 def test_after_a_factor_of_0_the_value_lacks_the_factors_of_members_whose_stage_has_ended():
@@ -225,6 +296,37 @@ def test_a_users_scheduler_in_a_sequence_goes_on_from_the_last_value_as_in_torch
 
     for ours, theirs in zip(values(OURS, of_member), values(PEER, PEER), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-14)
+
+
+class Direct(PEER.LRScheduler):
+    """A user's scheduler that writes the groups in its own step, and has neither bases nor a last value."""
+
+    def __init__(self, optimizer):
+        self.optimizer, self.last_epoch, self._step_count = optimizer, 0, 1
+
+    def step(self):
+        self.last_epoch += 1
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["lr"] * 0.5
+
+    def _initial_step(self):
+        pass
+
+    def _update_lr(self, epoch=None):
+        pass
+
+
+def test_a_sequence_reports_and_continues_the_values_of_a_scheduler_without_bases():
+    optimizer = optimizer_with([0.4])
+    sequence = OURS.SequentialLR(optimizer, [OURS.ConstantLR(optimizer, 1.0), Direct(optimizer)], [1])
+    quiet_step(sequence)
+    quiet_step(sequence)
+    assert sequence.get_last_lr() == rates_of(optimizer) == [0.2]
+
+    optimizer.add_param_group({"params": [torch.zeros(1)], "lr": 0.1})
+    quiet_step(sequence)
+
+    assert sequence.get_last_lr() == rates_of(optimizer) == [0.1, 0.05]
 
 
 @pytest.mark.parametrize("module", [OURS, PEER], ids=["ours", "torch"])

@@ -14,6 +14,7 @@ from torch.optim import lr_scheduler as peer
 
 import paramsched.compat.torch as drop_in
 from support.tables import table
+from support.torch_cases import optimizer_with, quiet_step, rates_of
 
 
 def optimizer(lr=1.0, groups=1):
@@ -278,3 +279,48 @@ def test_a_plateau_begins_with_the_attributes_of_torchs(mode):
 def test_a_special_name_that_is_missing_is_missing_in_this_module():
     with pytest.raises(AttributeError, match=r"paramsched\.compat\.torch"):
         _ = drop_in.__wrapped__
+
+
+def test_a_step_calls_the_users_function_of_a_cycle_once_for_the_rate_and_momentum():
+    calls = []
+    scheduler = drop_in.CyclicLR(optimizer_with([0.1]), 0.01, 0.1, 4, scale_fn=lambda x: calls.append(x) or 0.5)
+    calls.clear()
+
+    for _ in range(3):
+        quiet_step(scheduler)
+
+    assert len(calls) == 3
+
+
+def test_the_momentum_of_a_cycle_follows_an_option_that_was_just_set():
+    scheduler = drop_in.CyclicLR(optimizer_with([0.1]), 0.01, 0.1, 4, scale_fn=lambda x: 0.5)
+    quiet_step(scheduler)
+    before = scheduler.value(1, "momentum")
+    scheduler.total_size, scheduler.step_ratio = 4, 0.5
+
+    assert before == [pytest.approx(0.9 - 0.1 * 0.5 * 1 / 4)]
+    assert scheduler.value(1, "momentum") == [pytest.approx(0.9 - 0.1 * 0.5 * 1 / 2)]
+
+
+@pytest.mark.parametrize("name", ["ReduceLROnPlateau", "ExponentialLR"])
+def test_groups_that_share_a_tensor_are_reduced_once_each(name):
+    shared = torch.tensor(0.4, dtype=torch.float64)
+    optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": shared} for _ in range(2)], lr=0.1)
+    plateau = name == "ReduceLROnPlateau"
+    scheduler = getattr(drop_in, name)(optimizer, **({"factor": 0.5, "patience": 0} if plateau else {"gamma": 0.5}))
+
+    for _ in range(2):
+        quiet_step(scheduler, *([1.0] if plateau else []))
+
+    assert rates_of(optimizer) == ([0.2, 0.2] if plateau else [0.1, 0.1])
+
+
+def test_the_optimizer_counts_its_steps_for_the_schedulers_of_older_releases_of_torch():
+    optimizer = optimizer_with([0.1])
+    drop_in.StepLR(optimizer, 2)
+    assert optimizer._step_count == 0
+
+    optimizer.step()
+    optimizer.step()
+
+    assert optimizer._step_count == 2

@@ -169,7 +169,13 @@ def test_plot_cosine_aneal_as_printed():
 
 @pytest.mark.parametrize("verbose", [False, True, "deprecated"])
 @pytest.mark.parametrize(
-    "kind", [partial(LambdaLR, lr_lambda=lambda epoch: 0.95**epoch, last_epoch=-1), ReduceLROnPlateau]
+    "kind",
+    [
+        partial(LambdaLR, lr_lambda=lambda epoch: 0.95**epoch, last_epoch=-1),
+        ReduceLROnPlateau,
+        lambda optimizer, verbose: ChainedScheduler([LambdaLR(optimizer, lambda epoch: 1.0)], verbose=verbose),
+        lambda optimizer, verbose: SequentialLR(optimizer, [LambdaLR(optimizer, lambda epoch: 1.0)], [], -1, verbose),
+    ],
 )
 def test_verbose_is_accepted_as_the_document_writes_it(kind, verbose, capsys):
     with warnings.catch_warnings(record=True) as said:

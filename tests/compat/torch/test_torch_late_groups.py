@@ -108,33 +108,36 @@ def test_a_late_group_follows_the_factors_of_the_first_group(one, base, lr, at):
             assert late == pytest.approx(lr * first / present, rel=1e-9, abs=1e-12 * max(base, lr))
 
 
-def compare_a_late_group_with_the_first_one(seed):
+def compare_a_late_group_with_the_last_one(seed):
     draw = Draw(f"late{seed}")
+    draw.groups = draw.randint(1, 3)
     optimizer_of = optimizers(draw)
     description, build = drawn_scheduler(draw)
     scheduler, _ = run(partial(build, optimizer_of()))
     at = draw.randint(0, 9)
     for _ in range(at):
         run(scheduler.step)
-    first = scheduler.optimizer.param_groups[0]
-    if float(first["lr"]) == 0:
+    last = scheduler.optimizer.param_groups[-1]
+    if float(last["lr"]) == 0:
         return  # its factor is unknown: row 23
-    kept = {key: copy.deepcopy(first[key]) for key in ("lr", "momentum", "betas", "swa_lr") if key in first}
+    kept = {key: copy.deepcopy(last[key]) for key in ("lr", "momentum", "betas", "swa_lr") if key in last}
     scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], **kept})
     calls = [draw.choice(CALLS) for _ in range(draw.randint(3, 12))]
     for call in calls:
-        scheduler = after_call(call, scheduler, draw.randint(0, 12), lambda: build(optimizer_of(2)))
+        scheduler = after_call(call, scheduler, draw.randint(0, 12), lambda: build(optimizer_of(draw.groups + 1)))
         groups = scheduler.optimizer.param_groups
         for key in kept:
-            assert same(groups[1][key], groups[0][key]), (seed, description, at, calls, call)
+            assert same(groups[-1][key], groups[-2][key]), (seed, description, at, calls, call)
 
 
-def test_a_late_group_like_the_first_one_has_its_values_in_any_composition_and_after_any_call():
+def test_a_late_group_like_the_last_one_has_its_values_in_any_composition_and_after_any_call():
     for seed in range(100 * settings().max_examples):
-        compare_a_late_group_with_the_first_one(seed)
+        compare_a_late_group_with_the_last_one(seed)
 
 
-@pytest.mark.parametrize("name", ["CosineAnnealingLR", "peaks", "LambdaLR", "SequentialLR", "ChainedScheduler"])
+@pytest.mark.parametrize(
+    "name", ["CosineAnnealingLR", "peaks", "LambdaLR", "SequentialLR", "stage", "ChainedScheduler"]
+)
 def test_if_the_curve_is_zero_the_value_of_a_late_group_is_its_base(name):
     def build(optimizer):
         match name:
@@ -145,6 +148,9 @@ def test_if_the_curve_is_zero_the_value_of_a_late_group_is_its_base(name):
             case "SequentialLR":
                 members = [OURS.LinearLR(optimizer, 1.0, 0.0, 10), OURS.ExponentialLR(optimizer, 0.5)]
                 return OURS.SequentialLR(optimizer, members, [11])
+            case "stage":
+                members = [OURS.ConstantLR(optimizer, 1.0), OURS.CosineAnnealingLR(optimizer, 6)]
+                return OURS.SequentialLR(optimizer, members, [4])
             case "ChainedScheduler":
                 return OURS.ChainedScheduler([OURS.CosineAnnealingLR(optimizer, 10), OURS.StepLR(optimizer, 100)])
             case _:

@@ -225,6 +225,25 @@ def test_an_ambiguous_removal_raises_an_error_at_every_step(build, change):
     assert rates_of(optimizer) == before
 
 
+class OwnStep(OURS.LRScheduler):
+    def step(self, epoch=None):
+        for group in self.optimizer.param_groups:
+            group["lr"] = 0.5 * group["lr"]
+
+
+@pytest.mark.parametrize("build", [OwnStep, OURS.ReduceLROnPlateau])
+def test_a_scheduler_that_needs_no_entries_is_saved_with_other_groups(build):
+    optimizer = optimizer_with([0.4, 0.2])
+    scheduler = build(optimizer)
+    replace_all(optimizer)
+
+    loaded = build(optimizer)
+    loaded.load_state_dict(scheduler.state_dict())
+    copied = pickle.loads(pickle.dumps(scheduler))
+
+    assert loaded.state_dict() == scheduler.state_dict() == copied.state_dict()
+
+
 def test_a_state_with_more_groups_is_rejected():
     state = OURS.StepLR(optimizer_with([0.4, 0.2]), 2).state_dict()
     scheduler = OURS.StepLR(optimizer_with([0.4]), 2)

@@ -11,13 +11,14 @@ import math
 import pickle
 import types
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 
 from support.spread import spread
-from support.torch_cases import OURS, PEER
+from support.torch_cases import OURS, PEER, optimizer_with, quiet_step, rates_of
 
 STEPS = 24
 AT = (1, 7, 21)
@@ -516,3 +517,39 @@ def test_building_saving_and_stepping_a_subclass_does_not_warn():
             training = Training(getattr(ON_OURS, name))
             training.run(3)
             training.scheduler.load_state_dict(training.scheduler.state_dict())
+
+
+def test_a_class_beside_the_drop_in_learns_of_its_subclasses():
+    class Registry:
+        found: ClassVar[list[str]] = []
+
+        def __init_subclass__(cls, kind="", **kwargs):
+            super().__init_subclass__(**kwargs)
+            Registry.found.append(kind)
+
+    class Own(OURS.StepLR, Registry, kind="steps"):
+        pass
+
+    assert Registry.found == ["steps"]
+    assert Own(optimizer_with([0.4]), 2).get_last_lr() == [0.4]
+
+
+def test_a_last_value_that_is_no_list_is_returned_as_it_is():
+    class Own(OURS.LRScheduler):
+        def step(self, epoch=None):
+            self._last_lr = (0.25,)
+
+    assert Own(optimizer_with([0.4])).get_last_lr() == (0.25,)
+
+
+def test_a_change_of_the_list_of_last_values_changes_no_later_value():
+    scheduler = OURS.StepLR(optimizer_with([0.4]), 2)
+    for _ in range(3):
+        quiet_step(scheduler)
+        scheduler._last_lr[0] = 9.0
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler.step(2)
+
+    assert rates_of(scheduler.optimizer) == pytest.approx([0.04])

@@ -260,8 +260,11 @@ class RuleLR(SteppedLR):
     def _prepare_values(self, previous: GroupSnapshot | None, written: list[Any]) -> None:
         """Pass bases and levels to the step engine. Build a new engine if options or bases have changed."""
         groups = self.optimizer.param_groups
-        known = previous is not None and previous.options == self._read_options(self)
-        if previous is None or not known or previous.bases != self.base_lrs[: len(previous.members)]:
+        if (
+            previous is None
+            or previous.options != self._read_options(self)
+            or previous.bases != self.base_lrs[: len(previous.members)]
+        ):
             self._engine = StepEngine(self._make_rule())
             self._only_writer = self._only_writer and previous is None
         self._engine.bind(as_floats(self.base_lrs), self._level_per_group())
@@ -310,10 +313,11 @@ class RuleLR(SteppedLR):
             self._begin_values(snapshot, tick)
             return None
         if epoch is not None:
-            self._before_zero, self._only_writer = None, tick >= 0
+            self._before_zero = None
+            self._set_only_writer(tick >= 0)
             return self._closed_row(tick)
         if self._follows_torch(tick):
-            self._only_writer = tick % 1 != 0  # fractional epochs follow the closed form
+            self._set_only_writer(tick % 1 != 0)  # fractional epochs follow the closed form
             return self._torchs_row(closed=False)
         if not (self._only_writer and is_next):
             self._only_writer = False
@@ -337,7 +341,7 @@ class RuleLR(SteppedLR):
             # A value that still equals the initial one was not restored (docs/compat/divergences.md, torch 3).
             firsts = as_floats(group["initial_lr"] for group in snapshot.groups)
             new = [r if value == first else value for r, value, first in zip(row, present, firsts, strict=True)]
-        self._only_writer = nearly_equal(new, row)
+        self._set_only_writer(nearly_equal(new, row))
         for group, value, there in zip(snapshot.groups, new, present, strict=True):
             if value != there:
                 group_fields.set_value(group, value)
@@ -352,7 +356,7 @@ class RuleLR(SteppedLR):
             return row
         self._only_writer = False
         found = [w if same else value for value, w, same in zip(present, written, ours, strict=True)]
-        stepped = self._engine.stepped(int(tick), found, self._before_zero)
+        stepped = self._apply_relative(self._engine.step_into(int(tick)), found)
         return [now if same else s for now, s, same in zip(row, stepped, ours, strict=True)]
 
     def _step_relative(self, snapshot: GroupSnapshot, tick: float) -> Sequence[float] | None:
@@ -386,8 +390,9 @@ class RuleLR(SteppedLR):
             self._get_lr_called_within_step = inside
 
     def _apply_relative(self, step: TickStep, values: list[float]) -> list[float]:
-        if step[0] == 0.0:
-            lost, self._before_zero = self._before_zero, list(values)
+        a, _, _, e = step
+        if a == 0.0:
+            lost, self._before_zero = self._before_zero, None if e else list(values)
             return self._engine.apply_step(step, values, lost)
         return self._engine.apply_step(step, values)
 
@@ -459,7 +464,12 @@ class RuleLR(SteppedLR):
         return history if self._before_zero is None else history | {LOST: list(self._before_zero)}
 
     def _take_history(self, state: dict[str, Any]) -> None:
-        self._before_zero, self._only_writer = state.pop(LOST, None), not state.pop(RELATIVE, False)
+        self._before_zero = state.pop(LOST, None)
+        self._set_only_writer(not state.pop(RELATIVE, False))
+
+    def _set_only_writer(self, is_only: bool) -> None:
+        # In a chain, relative steps keep the value from before a factor of 0, which other members scale meanwhile.
+        self._only_writer = is_only and not (self._in_a_chain and self._may_reach_zero)
 
 
 class CycleLR(SteppedLR):

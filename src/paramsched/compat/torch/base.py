@@ -3,6 +3,7 @@
 import copy
 from abc import ABCMeta
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from functools import wraps
 from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeGuard, TypeVar, final
 from weakref import ref
@@ -56,7 +57,7 @@ class _DropInMeta(ABCMeta):
     def __instancecheck__(cls, instance: Any) -> bool:
         if super().__instancecheck__(instance):
             return True
-        theirs = [base for base in cls.__bases__ if base.__name__ == cls.__name__ and not is_drop_in_class(base)]
+        theirs = [base for base in cls.__bases__ if not is_drop_in_class(base)]
         return is_drop_in_class(cls) and any(isinstance(instance, base) for base in theirs)
 
 
@@ -266,10 +267,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             self._begin_late(late)
 
     def _follow_groups(self) -> None:
-        """Update the per-group lists if groups were removed or reordered. Added groups are not included yet.
-
-        A state is saved and loaded with lists in the order of the groups.
-        """
+        """Update the per-group lists if groups were removed or reordered. Added groups are not included yet."""
         optimizer, known = self._known_groups
         groups = self._present_groups()
         if not groups or (optimizer is self.optimizer and group_fields.same_groups(groups, known)):
@@ -279,6 +277,16 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             self._keep_entries(kept, len(known))
         count = len(known if kept is None else kept) if optimizer is self.optimizer else len(groups)
         self._known_groups = self.optimizer, list(groups[:count])
+
+    def _follow_groups_of_state(self) -> None:
+        """Put the per-group lists in the order of the groups before they are saved, or others are loaded.
+
+        Raises:
+            InvalidArgument: if a step would raise it.
+        """
+        # A user's own step may not need these lists.
+        with suppress(InvalidArgument) if overrides_any(type(self), "step") else nullcontext():
+            self._follow_groups()
 
     def _complete_late_groups(self) -> None:
         """Complete the per-group lists after a composition has added the bases of late groups."""
@@ -338,7 +346,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         In addition to torch's keys the state contains the name of the class and the present values of the groups.
         A method that was set on the object is not part of the state.
         """
-        self._follow_groups()
+        self._follow_groups_of_state()
         held = {key: by_value(value) for key, value in self.__dict__.items() if key not in self._not_in_state()}
         groups = self._present_groups()
         fields = [one for one in self._written_fields() if groups and all(_has_field(group, one) for group in groups)]
@@ -354,7 +362,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         Raises:
             ValueError: if another class saved the state.
         """
-        self._follow_groups()
+        self._follow_groups_of_state()
         before = _count(self.__dict__.get("base_lrs"))
         self._load_checked(self._checked_state(state_dict))
         groups = self._present_groups()
@@ -436,7 +444,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
 
     def __getstate__(self) -> dict[str, Any]:
         require_named_functions(self)
-        self._follow_groups()
+        self._follow_groups_of_state()
         return self.__dict__ | self._own_methods | self._history()
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -123,8 +123,8 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
     members applied meanwhile. `step(epoch)` and `get_lr()` work (docs/compat/divergences.md, torch 14 and 30).
     """
 
-    __slots__ = ("_tracks_lost",)
-    _tracks_lost: bool
+    __slots__ = ("_at_zero",)
+    _at_zero: list[RuleLR]  # the leaves whose factor may be 0 and return, also those of the chain around this one
     _schedulers: list[Any]
 
     def __init__(
@@ -145,12 +145,19 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
 
     def _mark_members(self) -> None:
         leaves = list(leaf_schedulers(self))
+        several = len(leaves) > 1
         for leaf in leaves:
             if isinstance(leaf, SteppedLR):
-                leaf._in_a_chain = len(leaves) > 1
-        self._tracks_lost = len(leaves) > 1 and any(
-            isinstance(leaf, RuleLR) and leaf._may_reach_zero for leaf in leaves
-        )
+                leaf._in_a_chain = several
+            if isinstance(leaf, RuleLR):
+                leaf._set_only_writer(leaf._only_writer)
+        self._share([leaf for leaf in leaves if isinstance(leaf, RuleLR) and leaf._may_reach_zero] if several else [])
+
+    def _share(self, at_zero: list[RuleLR]) -> None:
+        self._at_zero = at_zero
+        for member in self._schedulers:
+            if _is_chain(member):
+                member._share(at_zero)
 
     def _begin_lost(self) -> None:
         """Set the values from before a factor of 0 at epoch 0: base times the first factors of the other members."""
@@ -186,23 +193,39 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
     def _step_members(self) -> list[Number]:
         """Step all members, in order."""
         for member in self._schedulers:
-            member.step()
-            if self._tracks_lost:
-                self._scale_lost(member)
+            if not self._at_zero or _is_chain(member):
+                member.step()
+            else:
+                self._step_beside_zeros(member)
         last = self._schedulers[-1]
         # Another step may write other values than it reports.
         exact = is_drop_in(last) and is_drop_in_class(type(last)) and is_drop_ins(last.step)
         return list(last._last_lr) if exact else group_fields.group_values(self.optimizer)
 
-    def _scale_lost(self, member: Any) -> None:
-        """Apply the last step of `member` to the values that other members will restore after a factor of 0."""
-        for leaf in leaf_schedulers(self):
-            lost = getattr(leaf, "_before_zero", None)
-            if lost is not None and all(leaf is not other for other in leaf_schedulers(member)):
-                for other in active_leaves(member):
-                    if is_drop_in(other):
-                        factors = other._last_factors()
-                        leaf._before_zero = lost = [value * a for value, a in zip(lost, factors, strict=True)]
+    def _step_beside_zeros(self, member: Any) -> None:
+        """Step a member. Apply its step to the values that others will restore after their factor of 0."""
+        own = list(leaf_schedulers(member))
+        others = [leaf for leaf in self._at_zero if leaf._before_zero and all(leaf is not one for one in own)]
+        if not others:
+            member.step()
+            return
+        held, before = group_fields.group_values(self.optimizer), [_lost_by(leaf) for leaf in own]
+        member.step()
+        changes = [(leaf, lost is None, _lost_by(leaf) is None) for leaf, lost in zip(own, before, strict=True)]
+        if any(is_back and not was_back for _, was_back, is_back in changes):
+            # The factor of the others is still 0.
+            for other in others:
+                other._before_zero = as_floats(group_fields.group_values(self.optimizer))
+            group_fields.set_row(self.optimizer, held)
+            return
+        for leaf, was_back, is_back in changes:
+            if was_back and not is_back:
+                leaf._before_zero = others[0]._before_zero
+        for leaf in active_leaves(member):
+            if is_drop_in(leaf) and _lost_by(leaf) is None:
+                for other in others:
+                    pairs = zip(other._before_zero or [], leaf._last_factors(), strict=True)
+                    other._before_zero = [value * factor for value, factor in pairs]
 
     def get_lr(self) -> list[Number]:
         """Return the present values, because each member acts on the values of the previous one."""
@@ -326,6 +349,15 @@ def leaf_schedulers(scheduler: Any) -> Iterator[Any]:
         yield scheduler
 
 
+def _is_chain(member: Any) -> bool:
+    return issubclass(type(member), ChainedScheduler)  # `isinstance` would also accept torch's
+
+
+def _lost_by(leaf: Any) -> list[float] | None:
+    """Return the values from before the factor of a scheduler became 0; None if it is not 0, or stays 0."""
+    return leaf._before_zero if isinstance(leaf, RuleLR) and leaf._may_reach_zero else None
+
+
 def active_leaves(scheduler: Any) -> Iterator[Any]:
     """Yield the schedulers that are not compositions and made the last step, in order."""
     if hasattr(scheduler, "_milestones"):
@@ -406,9 +438,7 @@ def _begin_here(scheduler: Any) -> None:
 
 def seek_epoch(scheduler: Any, epoch: int) -> None:
     """Move a member to `epoch`, counted from the member's start; step by step if it has no closed form."""
-    if hasattr(scheduler, "_seek_members"):
-        scheduler._seek_members(epoch)
-    elif getattr(scheduler, "_get_closed_form_lr", None) is not None or hasattr(scheduler, "value"):
+    if getattr(scheduler, "_get_closed_form_lr", None) is not None or hasattr(scheduler, "value"):
         scheduler._update_lr(epoch)
     else:
         begin_member(scheduler)

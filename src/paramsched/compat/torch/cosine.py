@@ -180,7 +180,9 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
         if epoch < 0:
             raise torch_error(f"Expected non-negative epoch, but got {epoch}", "Pass the epoch, counted from 0")
         self.last_epoch = math.floor(epoch)
-        self.T_cur, self.T_i = self._cycle(epoch)
+        self.T_cur, size = self._cycle(epoch)
+        if self.T_mult != 1 or epoch < self.T_0:  # else torch keeps T_i, which a user may have set
+            self.T_i = size
 
     def _cycle(self, epoch: float) -> tuple[float, int]:
         """Return the pair (T_cur, T_i) at `epoch`.

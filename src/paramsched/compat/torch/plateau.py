@@ -146,6 +146,10 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
         return True
 
+    def _follow_groups(self) -> None:
+        if self.default_min_lr is None:  # otherwise `min_lrs` has no per-group entries
+            super()._follow_groups()
+
     def _reduced_alike(self) -> bool:
         """Reduce all groups at once if they contain floats and no limit applies; return whether it was done."""
         groups, snapshot, factor = self.optimizer.param_groups, self._snapshot, self.factor
@@ -154,8 +158,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             or self.min_lrs != snapshot.min_lrs
             or not group_fields.same_groups(groups, snapshot.groups)
         ):
-            if self.default_min_lr is None:  # otherwise `min_lrs` has no per-group entries
-                self._follow_groups()
+            self._follow_groups()
             least = list(self.min_lrs)
             highest = max(as_floats(least), default=0.0)
             snapshot = self._snapshot = _Limits(list(groups), group_fields.all_floats(groups), least, highest)
