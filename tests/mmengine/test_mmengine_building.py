@@ -134,9 +134,10 @@ def test_a_state_of_more_groups_than_the_optimizer_has_is_refused_at_the_next_st
         scheduler.step()
 
 
-def test_a_group_that_is_added_later_has_the_cycle_of_the_last_group():
+@pytest.mark.parametrize("peak", [0.2, [0.2], (0.2,)])
+def test_a_group_that_is_added_later_has_the_cycle_of_the_last_group(peak):
     optimizer = sgd()
-    scheduler = OneCycleLR(optimizer, eta_max=[0.2], total_steps=9)
+    scheduler = OneCycleLR(optimizer, eta_max=peak, total_steps=9)
     used = []
     for step in range(8):
         if step == 3:

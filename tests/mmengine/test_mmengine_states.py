@@ -1,6 +1,8 @@
 """The state of an MMEngine drop-in is copied when it is saved and when it is loaded."""
 
 import copy
+import json
+import warnings
 
 import pytest
 import torch
@@ -58,3 +60,14 @@ def test_two_schedulers_that_loaded_one_state_are_independent():
     one.milestones[7] += 1
 
     assert dict(other.milestones) == {2: 1, 4: 1}
+
+
+def test_a_tuple_that_a_file_made_a_list_is_the_same_argument():
+    def build():
+        return mmengine.CosineRestartLR(optimizer_of(0.1), periods=(3, 4), restart_weights=(1, 0.5), eta_min=0.0)
+
+    state = json.loads(json.dumps(build().state_dict()))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        build().load_state_dict(state)

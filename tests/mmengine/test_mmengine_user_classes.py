@@ -188,6 +188,28 @@ def test_the_plan_of_an_affine_class_has_its_numbers():
     assert str(plan).splitlines()[1] == f'lr: recurrence(rules.table({columns}, by="epoch"))'
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        ([(0.5, 0, 0.1), (0.5, 0, 0.2)], "[0.5], add=[0.1, 0.2]"),
+        (
+            [(0.5, 0.25, 0.1), (0.5, 0.25, 0.2), (0.5, 0.25, 0.2), (0.5, 0.25, 0.3)],
+            "[0.5], [0.25], [0.1, 0.2, 0.2, 0.3]",
+        ),
+    ],
+)
+def test_a_number_that_is_the_same_at_all_steps_is_written_once(rows, columns):
+    class Affine(ours._ParamScheduler):
+        def _get_value(self):
+            a, b, c = rows[self.last_step]
+            present = [group[self.param_name] for group in self.optimizer.param_groups]
+            return [a * value + b * base + c for value, base in zip(present, self.base_values, strict=True)]
+
+    plan = dialect.to_plan({"type": Affine, "param_name": "lr", "end": len(rows)}, calendar=FACTS)
+
+    assert str(plan).splitlines()[1] == f'lr: recurrence(rules.table({columns}, by="epoch"))'
+
+
 class Clipped(ours._ParamScheduler):
     """A class that no plan can express: its values are not multiples of the base."""
 
