@@ -520,7 +520,8 @@ def test_show_writes_the_picture_drawn_by_matplotlib(folder, suffix, begin):
 
 
 def test_without_matplotlib_the_extra_is_named(folder, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for name in ("matplotlib", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, name, None)
 
     printed = refused(2, "show", "plan.yaml", "-o", "plan.png", "--steps-per-epoch", 10)
 

@@ -286,6 +286,8 @@ def test_a_plateau_without_metrics_is_reported():
     assert "'acc'" in second
     plateaus[0].step({"loss": 1.0})
     assert [line[:3] for line in unmeasured(schedulers)] == ["[2]"]
+    plateaus[0].last_metric = None  # as a state of MMEngine's class, which has ticks but no metric
+    assert [line[:3] for line in unmeasured(schedulers)] == ["[1]", "[2]"]
 
 
 def test_a_plateau_of_mmengine_without_metrics_is_reported():

@@ -169,11 +169,21 @@ def test_too_few_axes_are_rejected_with_a_fix():
     "draw", [show.axes, lambda trace: show.FORMATS[".png"](trace, title="", log=None, other=None, view=show.View())]
 )
 def test_without_matplotlib_its_pictures_name_the_extra(monkeypatch, draw):
-    for name in ("matplotlib", "matplotlib.pyplot"):
+    for name in ("matplotlib", "matplotlib.pyplot", "matplotlib.figure"):
         monkeypatch.setitem(sys.modules, name, None)
 
     with pytest.raises(MissingDependency, match=r'pip install "paramsched\[plot\]"'):
         draw(plan())
+
+
+def test_a_saved_picture_leaves_no_figure_and_keeps_the_backend():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("svg")
+
+    data = show.FORMATS[".png"](plan(), title="", log=None, other=None, view=show.View())
+
+    assert data.startswith(b"\x89PNG")
+    assert (pyplot.get_backend(), pyplot.get_fignums()) == ("svg", [])
 
 
 def test_a_notebook_gets_a_page_in_a_frame_a_picture_or_text():

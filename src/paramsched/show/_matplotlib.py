@@ -19,6 +19,7 @@ from paramsched.show.plan_curves import curves_of_plan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _COLUMNS = 2000
 _SHADES = 100  # maximum number of spans of differing updates that are shaded separately
@@ -57,9 +58,7 @@ def axes(
             import matplotlib.pyplot as plt
         except ImportError as absent:
             raise MissingDependency("show.axes", "matplotlib", "plot") from absent
-        many = len(chart.panels)
-        _, made = plt.subplots(many, sharex=True, squeeze=False, figsize=(9, 1 + 2.4 * many), layout="constrained")
-        axes = made[:, 0]
+        axes = _axes_of(plt.figure(), chart)
     given = tuple(np.ravel(np.asarray(axes, dtype=object)).tolist())
     if len(given) != len(chart.panels):
         fields = ", ".join(panel.field for panel in chart.panels)
@@ -68,6 +67,19 @@ def axes(
             f"the trace has {len(chart.panels)} fields: {fields}",
             f"For example: axes(trace, matplotlib.pyplot.subplots({len(chart.panels)}, sharex=True)[1]).",
         )
+    _draw(chart, given, own)
+    return given
+
+
+def _axes_of(figure: "Figure", chart: Picture) -> "Sequence[Axes]":
+    """Return new axes in a figure, one per field."""
+    many = len(chart.panels)
+    figure.set_size_inches(9, 1 + 2.4 * many)
+    figure.set_layout_engine("constrained")
+    return figure.subplots(many, sharex=True, squeeze=False)[:, 0].tolist()  # type: ignore[no-any-return]  # from an array
+
+
+def _draw(chart: Picture, given: "Sequence[Axes]", own: bool) -> None:
     for panel, ax in zip(chart.panels, given, strict=True):
         _draw_panel(ax, panel, chart, above=chart.verdicts if ax is given[0] else ())
         if labels := ax.get_legend_handles_labels()[1]:
@@ -79,7 +91,6 @@ def axes(
         main, second = chart.axis.main, next(one for one in chart.axis.units if one.name == chart.axis.second)
         there_and_back = lambda at: second.at(main.update_of(at)), lambda at: main.at(second.update_of(at))
         given[0].secondary_xaxis("top", functions=there_and_back).set_xlabel(chart.axis.second)
-    return given
 
 
 def plan_axes(
@@ -172,11 +183,12 @@ def saved_figure(kind: str, trace: Curves, /, *, title: str, log: RunsOrLog, oth
     """Return the figure of `axes` as the content of a PNG or PDF file, without a title."""
     del title
     try:
-        import matplotlib as mpl
+        from matplotlib.figure import Figure
     except ImportError:
         raise MissingDependency(f"A .{kind} file", "matplotlib", "plot") from None
-    mpl.use("Agg")  # a file needs no window
-    figure: Any = axes(trace, log=log, other=other, view=view)[0].figure
+    chart = picture(trace, log=log, other=other, view=view)
+    figure = Figure()  # not of pyplot, which would keep it, and may open a window
+    _draw(chart, _axes_of(figure, chart), own=True)
     data = BytesIO()
     figure.savefig(data, format=kind)
     return data.getvalue()

@@ -228,6 +228,14 @@ def test_a_wrong_argument_is_refused_at_its_place(data, said):
     assert any(said in problem for problem in refusal.value.problems), refusal.value.problems
 
 
+@pytest.mark.parametrize("wrong", [{"total_steps": "many"}, {"epochs": "many", "steps_per_epoch": 3}])
+def test_a_wrong_length_of_one_cycle_is_one_problem(wrong):
+    with pytest.raises(ConfigError) as refusal:
+        dialect.to_plan({"OneCycleLR": {"max_lr": 1.0, **wrong}, "interval": "step"})
+
+    assert len(refusal.value.problems) == 1, refusal.value.problems
+
+
 @table(
     ("trainer", "interval", "horizon"),
     [

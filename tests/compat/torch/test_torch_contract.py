@@ -274,6 +274,9 @@ def test_a_plateau_begins_with_the_attributes_of_torchs(mode):
     assert {name: value for name, value in vars(ours).items() if name in vars(theirs) and name != "optimizer"} == {
         name: value for name, value in vars(theirs).items() if name != "optimizer"
     }
+    for _ in range(12):
+        ours.step(1.0)
+    assert ours.get_last_lr() != ours.base_lrs == [1.0]
 
 
 def test_a_special_name_that_is_missing_is_missing_in_this_module():
@@ -313,6 +316,58 @@ def test_groups_that_share_a_tensor_are_reduced_once_each(name):
         quiet_step(scheduler, *([1.0] if plateau else []))
 
     assert rates_of(optimizer) == ([0.2, 0.2] if plateau else [0.1, 0.1])
+
+
+def test_a_copy_between_the_steps_of_optimizer_and_scheduler_does_not_warn_of_their_order():
+    scheduler = drop_in.StepLR(optimizer_with([0.1]), 2)
+    scheduler.optimizer.step()
+    copied = copy.deepcopy(scheduler)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        copied.step()
+
+
+def test_the_value_of_a_group_is_printed_with_its_epoch(capsys):
+    scheduler = drop_in.StepLR(optimizer_with([0.1]), 2)
+
+    scheduler.print_lr(True, 0, 0.1)
+    scheduler.print_lr(True, 1, 0.05, 7)
+    scheduler.print_lr(False, 1, 0.05, 7)
+
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "adjusting learning rate of group 0 to 1.0000e-01."
+    assert second == "Epoch     7: adjusting learning rate of group 1 to 5.0000e-02."
+
+
+@pytest.mark.parametrize("module", [peer, drop_in], ids=["torch", "ours"])
+def test_a_closed_form_that_is_set_on_a_scheduler_computes_a_requested_epoch(module):
+    scheduler = module.LambdaLR(optimizer_with([0.1]), lambda t: 0.5**t)
+    scheduler._get_closed_form_lr = lambda: [0.7]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler.step()
+        assert rates_of(scheduler.optimizer) == [0.05]
+        scheduler.step(3)
+
+    assert rates_of(scheduler.optimizer) == [0.7]
+
+
+def test_the_last_value_of_a_cycle_without_a_last_phase_is_its_peak_also_with_an_own_function():
+    class Own(drop_in.OneCycleLR):
+        def _anneal_func(self, start, end, pct):
+            return (end - start) * pct + start
+
+    own = Own(optimizer_with([0.1]), 0.5, total_steps=5, pct_start=1.0)
+    plain = drop_in.OneCycleLR(optimizer_with([0.1]), 0.5, total_steps=5, pct_start=1.0, anneal_strategy="linear")
+    values = []
+    for _ in range(5):
+        quiet_step(own)
+        quiet_step(plain)
+        values.append((own.get_last_lr(), plain.get_last_lr()))
+
+    assert [one for one, _ in values] == [pytest.approx(other) for _, other in values]
 
 
 def test_the_optimizer_counts_its_steps_for_the_schedulers_of_older_releases_of_torch():

@@ -215,6 +215,18 @@ def test_a_user_scheduler_with_bases_includes_a_late_group():
     assert rates_of(optimizer) == [0.2, pytest.approx(0.5 * 4 / 5)]
 
 
+def test_the_initial_lr_that_a_user_gives_to_a_late_group_stays():
+    optimizer = optimizer_with([1.0])
+    scheduler = OURS.ExponentialLR(optimizer, 0.5)
+    quiet_step(scheduler)
+    add_group(optimizer, 0.2, initial_lr=0.9)
+
+    quiet_step(scheduler)
+
+    assert optimizer.param_groups[1]["initial_lr"] == 0.9
+    assert rates_of(optimizer) == [0.25, 0.1]
+
+
 def test_a_late_group_is_saved_and_resumes():
     def build():
         optimizer = optimizer_with([1.0])

@@ -156,8 +156,7 @@ class SteppedLR(LRScheduler):
         if not self._own_hooks and len(self.base_lrs) > len(groups):  # a state of more groups was loaded
             found = f"{len(self.base_lrs)} base_lrs for {len(groups)} param groups"
             raise group_fields.groups_changed(type(self).__name__, found)
-        known = self._last_lr if previous is None else previous.written
-        written = [*known, *(by_value(group["lr"]) for group in groups[len(known) :])]
+        written = [*self._last_lr, *(by_value(group["lr"]) for group in groups[len(self._last_lr) :])]
         self._prepare_values(previous, written)
         options = self._read_options(self)
         self._snapshot = GroupSnapshot(
@@ -171,9 +170,6 @@ class SteppedLR(LRScheduler):
             stamps=[None] * len(groups),
         )
         return self._snapshot
-
-    def _complete_late_groups(self) -> None:
-        self._refresh_if_changed()
 
     def _keep_entries(self, kept: Sequence[int], count: int) -> None:
         super()._keep_entries(kept, count)
@@ -363,8 +359,6 @@ class RuleLR(SteppedLR):
         """Return the values after the relative step; None if tensors were scaled in place."""
         step = a, b, c, e = self._engine.step_into(int(tick))
         if snapshot.floats:
-            if b == c == e == 0.0 and a not in (0.0, 1.0):
-                return [a * group["lr"] for group in snapshot.groups]
             values = [group["lr"] for group in snapshot.groups]
             return values if step == UNCHANGED else self._apply_relative(step, values)
         if a == 0.0 or e or self._before_zero is not None:

@@ -288,10 +288,6 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         with suppress(InvalidArgument) if overrides_any(type(self), "step") else nullcontext():
             self._follow_groups()
 
-    def _complete_late_groups(self) -> None:
-        """Complete the per-group lists after a composition has added the bases of late groups."""
-        self._take_in_late_groups()
-
     def _keep_entries(self, kept: Sequence[int], count: int) -> None:
         """Keep the entries at the indices `kept`, in that order, in each per-group list with `count` entries."""
         held = self.__dict__

@@ -87,9 +87,6 @@ class CompositionLR(LRScheduler):
     def _take_in_bases(self, bases: Sequence[float]) -> None:
         super()._take_in_bases(bases)
         take_in_groups(self, bases)
-        for member in self._schedulers:
-            if is_drop_in(member):
-                member._complete_late_groups()
 
     def value(self, t: int, field: str = "lr") -> list[float]:
         """Return the value of `field` in each group at epoch `t`; the optimizer is restored afterwards."""

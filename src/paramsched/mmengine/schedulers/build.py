@@ -353,8 +353,9 @@ def unmeasured(schedulers: Iterable[_ParamScheduler]) -> list[str]:
     never = []
     for index, one in enumerate(schedulers):
         if isinstance(one, ReduceOnPlateauParamScheduler):
-            held = vars(one)  # a user's class may skip the constructor of its base
-            if held.get("last_step", 0) < 0 and "monitor" in held:
+            held = vars(one)  # MMEngine's own class does not store the last metric
+            unseen = held["last_metric"] is None if "last_metric" in held else held.get("last_step", 0) < 0
+            if unseen and "monitor" in held:
                 never.append(
                     f"[{index}] {type(one).__name__} never received {one.monitor!r} and never acted. It acts after "
                     f"validations in its window [{one.begin}, {one.end}). Add a validation to the run, or call "
