@@ -336,6 +336,16 @@ def test_a_sequence_reports_and_continues_the_values_of_a_scheduler_without_base
     assert sequence.get_last_lr() == rates_of(optimizer) == [0.1, 0.05]
 
 
+def test_a_chain_adds_nothing_to_the_state_of_a_scheduler_of_torch():
+    optimizer = optimizer_with([0.4])
+    member = PEER.StepLR(optimizer, 3)
+    before = {*member.state_dict()}
+
+    OURS.ChainedScheduler([member, OURS.ExponentialLR(optimizer, 0.9)])
+
+    assert {*member.state_dict()} == before
+
+
 @pytest.mark.parametrize("module", [OURS, PEER], ids=["ours", "torch"])
 def test_a_chain_with_the_optimizer_of_none_of_its_members_is_refused(module):
     members = [module.StepLR(optimizer_with([0.4]), 3)]

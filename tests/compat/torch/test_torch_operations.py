@@ -221,7 +221,7 @@ def test_a_cycle_length_that_a_user_sets_stays_at_a_later_epoch_if_all_cycles_ar
 @pytest.mark.parametrize("restored", ["no group", "the last group", "all groups"])
 @pytest.mark.parametrize("name", [name for name in CLASSES if name not in ("SWALR", "ReduceLROnPlateau")])
 def test_a_run_resumed_by_last_epoch_has_the_values_of_an_uninterrupted_run(name, restored):
-    for seed in range(settings().max_examples):
+    for seed in range(4 * settings().max_examples):
         draw, build, options = drawn(name, seed)
         whole, _ = run(partial(Run, PEER, name, build, options))
         optimizer, done = build(), draw.randint(0, 8)

@@ -29,7 +29,7 @@ from paramsched.compat.torch.base import (
     Verbose,
     drop_in_name,
     hook,
-    require_lr,
+    not_scheduled,
     warn_outside_step,
 )
 from paramsched.core.dropins import group_fields
@@ -202,8 +202,7 @@ class SteppedLR(LRScheduler):
         if field in ("momentum", "betas[0]"):
             row = self._momenta_at(t)
         if row is None:
-            require_lr(self, t, field)
-            return []
+            raise not_scheduled(self, t, field)
         return [float(value) for value in row]
 
     def _momenta_now(self) -> dict[str, Sequence[float]]:

@@ -530,11 +530,10 @@ def warn_outside_step(scheduler: LRScheduler) -> None:
         warn_user(Problem(found="To get the last learning rate computed by the scheduler, please use `get_last_lr()`."))
 
 
-def require_lr(scheduler: Any, t: float, field: str) -> None:
-    """Raise an error for a field that the scheduler does not schedule."""
-    if field != "lr":
-        name = type(scheduler).__name__
-        raise InvalidArgument(f"{name}.value({t!r}, {field!r})", f"it does not schedule {field}", 'For example: "lr"')
+def not_scheduled(scheduler: Any, t: float, field: str) -> InvalidArgument:
+    """Return the error for a field that the scheduler does not schedule."""
+    name = type(scheduler).__name__
+    return InvalidArgument(f"{name}.value({t!r}, {field!r})", f"it does not schedule {field}", 'For example: "lr"')
 
 
 def asks_to_print(verbose: Verbose) -> bool:

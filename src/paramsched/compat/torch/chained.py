@@ -22,7 +22,7 @@ from paramsched.compat.torch.base import (
     is_drop_in,
     is_drop_in_class,
     is_drop_ins,
-    require_lr,
+    not_scheduled,
     snapshot_fields,
     watch_step,
 )
@@ -90,7 +90,8 @@ class CompositionLR(LRScheduler):
 
     def value(self, t: int, field: str = "lr") -> list[float]:
         """Return the value of `field` in each group at epoch `t`; the optimizer is restored afterwards."""
-        require_lr(self, t, field)
+        if field != "lr":
+            raise not_scheduled(self, t, field)
         groups, state = self.optimizer.param_groups, self.state_dict()
         momenta: list[dict[str, Any]] = [{k: group[k] for k in ("momentum", "betas") if k in group} for group in groups]
         with warnings.catch_warnings():
