@@ -129,7 +129,9 @@ def drawn(question: dict[str, Any]) -> dict[str, Any]:
     if question["as"] == "axes":
         pyplot = pytest.importorskip("matplotlib.pyplot")
         pyplot.switch_backend("Agg")
-        return answer | {"axes": lines_on_axes(show.axes(trace, **options))}
+        answer["axes"] = lines_on_axes(show.axes(trace, **options))
+        pyplot.close("all")
+        return answer
     if question["as"] == "page":
         page = show.html(trace, title=question.get("title", "Plan"), **options)
         data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])

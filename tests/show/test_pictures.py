@@ -6,12 +6,15 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from unicodedata import east_asian_width
 
 import numpy as np
 import pytest
 
+import paramsched as ps
 import paramsched.show as show
 from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.show._panels import picture
 
 EVIL = "</script><script>alert('&\"')</script>"
 
@@ -218,3 +221,42 @@ def test_a_logged_value_extends_to_the_next_only_if_every_update_was_logged(ever
     page = show.html(plan(), log={("lr", "decay"): (times, plan()["lr", "decay"][times])})
 
     assert [curve["held"] for curve in numbers_in(page)["panels"][0]["curves"]] == [True, held]
+
+
+def test_as_many_fields_as_are_drawn_are_all_of_them():
+    trace = show.curves_from_values({(f"field{i}", 0): np.ones(3) for i in range(200)})
+
+    assert picture(trace).verdicts == ()
+    more = show.curves_from_values({(f"field{i}", 0): np.ones(3) for i in range(201)})
+    assert [note.text for note in picture(more).verdicts] == ["1 more fields are not drawn"]
+
+
+def test_lines_with_wide_characters_are_cut_at_the_width():
+    trace = show.curves_from_values({("lr", "\u5b66\u4e60\u7387" * 12): np.arange(9.0)})
+
+    lines = show.text(trace, width=40, height=4).splitlines()
+
+    assert max(sum(2 if east_asian_width(one) in "WF" else 1 for one in line) for line in lines) <= 40
+
+
+def test_a_simulation_shares_the_state_of_the_optimizer():
+    class Large:
+        def __deepcopy__(self, memo):
+            raise MemoryError
+
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.4)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)
+    optimizer.state[optimizer.param_groups[0]["params"][0]]["buffer"] = Large()
+
+    assert show.simulate(scheduler, 4)["lr", 0].tolist() == [0.4, 0.4, 0.2, 0.2]
+
+
+def test_a_notebook_shows_a_scheduler_at_the_end_of_its_run():
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.4)
+    scheduler = ps.Scheduler(optimizer, "lr: linear()\nhorizon: 4")
+    for _ in range(4):
+        optimizer.step()
+
+    assert "text/html" in scheduler._repr_mimebundle_()

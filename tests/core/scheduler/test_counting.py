@@ -258,3 +258,16 @@ def test_steps_of_parts_are_refused_by_their_caller_and_the_number_of_parts(modu
     else:
         caller(module, **parts)._optimizer_step(optimizer)
     assert scheduler.t == (not refused)
+
+
+def test_a_first_step_without_gradients_at_a_rate_of_the_user_is_an_update():
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    scheduler = ps.Scheduler(optimizer, "lr: linear()\nhorizon: 4")
+    group = optimizer.param_groups[0]
+    group["params"][0].grad = torch.zeros(1)
+    group["lr"] = 0.3
+
+    with pytest.warns(UserWarning, match="other code wrote it"):
+        optimizer.step()
+
+    assert scheduler.t == 1
