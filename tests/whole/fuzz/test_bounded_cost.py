@@ -430,6 +430,19 @@ def test_configs_of_peers_are_bounded(folder: Path, data: st.DataObject) -> None
     is_cheap([*words, "--from" if words[0] == "convert" else "--format", dialect])
 
 
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        ("composer", "schedulers:\n" + "- linear_decay_with_warmup: {t_warmup: 2ba, alpha_f: 0}\n" * 1000),
+        ("torch", "interval: step\nChainedScheduler:\n  schedulers:\n" + "  - ExponentialLR: {gamma: 0.9}\n" * 1000),
+    ],
+)
+def test_a_config_with_a_thousand_members_is_bounded(folder: Path, dialect: str, text: str) -> None:
+    (folder / "config.yaml").write_text(text)
+
+    is_cheap(["show", "config.yaml", "--format", dialect, "--horizon", "1000", "--at", "10"])
+
+
 @given(st.data())
 @either_profile
 def test_huge_numbers_in_configs_of_peers_are_rejected_in_bounded_time(folder: Path, data: st.DataObject) -> None:
