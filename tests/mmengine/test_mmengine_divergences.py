@@ -573,7 +573,7 @@ def test_35_half_a_tick_is_handled_as_by_the_peer_with_a_warning(name, arguments
 @pytest.mark.parametrize(
     ("name", "passed", "wrong"),
     [("StepLR", [], "step_size"), ("StepLR", [2], "step_size"), ("CosineAnnealingLR", [2], "T_max"),
-     ("StepParamScheduler", ["lr", 2], "step_size")],
+     ("StepParamScheduler", ["lr", 2], "step_size"), ("CosineAnnealingParamScheduler", ["lr", 2], "T_max")],
 )  # fmt: skip
 def test_35_a_count_is_passed_by_keyword_to_be_converted(name, passed, wrong):
     with pytest.raises(TypeError, match=f"pass {wrong} by keyword, so that it can be converted"):

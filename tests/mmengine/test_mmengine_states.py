@@ -2,11 +2,13 @@
 
 import copy
 import json
+import pickle
 import warnings
 
 import pytest
 import torch
 
+from paramsched.errors import StateError
 from paramsched.mmengine import schedulers as mmengine
 
 
@@ -71,3 +73,27 @@ def test_a_tuple_that_a_file_made_a_list_is_the_same_argument():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         build().load_state_dict(state)
+
+
+def test_a_scheduler_without_the_constructor_of_its_base_has_a_state():
+    class Own(mmengine.LinearLR):
+        def __init__(self, optimizer=None):
+            self.factor = 0.5
+
+        def step(self):
+            self.factor *= 0.5
+
+    own = Own()
+    own.step()
+    other = Own()
+    other.load_state_dict(own.state_dict())
+
+    assert other.factor == pickle.loads(pickle.dumps(own.factor)) == 0.25
+
+
+def test_states_of_other_optimizers_are_named():
+    schedulers = {name: [mmengine.StepLR(optimizer_of(0.1), 2)] for name in ("actor", "critic")}
+    states = {name: [] for name in ("actor", "teacher")}
+
+    with pytest.raises(StateError, match=r"for actor, critic, got actor, teacher$"):
+        mmengine.restore(schedulers, states)
