@@ -96,6 +96,7 @@ def test_an_unknown_choice_gets_the_nearest_one(option, advice, folder):
     ("command", "code", "said"),
     [
         ("show halving_of_a_test(4) --horizon 9 --import hooks_of_a_test --at 5", 0, "     5  0.5"),
+        ("check cosine() --total 0", 2, "--total 0: a run must have at least 1 update. For example: --total 1"),
         ("show plan.yaml --base lr 0.1 --at 5", 2, "got \"lr\". For example: --base lr=0.1"),
         ("show plan.yaml --base betas[0] --at 5", 2, "For example: --base betas[0]=0.1"),
         ("show plan.yaml --import broken_in_a_test", 2, "broken_in_a_test: ZeroDivisionError: division by zero"),

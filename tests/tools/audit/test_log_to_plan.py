@@ -158,7 +158,8 @@ def test_the_first_number_of_a_log_may_be_1(write):
         ("values.jsonl", '{"t": 0, "groups": []}', "the log has no values"),
         ("log.csv", "t,loss\n0,1\n", "no column looks like a learning rate"),
         ("values.jsonl", '{"t": 0, "groups": [{"../lr": 1}]}', "expected the name of a field"),
-        ("log.csv", "t,lr\n0,nan\n", "must be finite"),
+        ("log.csv", "t,lr\n0,1e999\n", "that of update 0 is inf"),
+        ("log.csv", "t,lr\n0,nan\n", "a plan has finite values, and that of update 0 is nan"),
     ],
 )
 def test_an_unreadable_log_is_reported(write, name, content, found):

@@ -403,10 +403,18 @@ def test_long_lines_and_huge_lengths_are_bounded(data: st.DataObject) -> None:
         "OneCycleLR(optimizer, " + ", ".join(f"{name}=x_{name}" for name in ONE_CYCLE) + ")",
         "CyclicLR(optimizer, " + ", ".join(f"a{number}" for number in range(12)) + ")",
         "SequentialLR(optimizer, [" + "StepLR(optimizer, a), " * 400 + "], b)",
+        "cosine()" + " ** cosine()" * 800,
+        "cosine()" + " ^ cosine()" * 800,
+        "cosine()" + " / cosine()" * 800,
+        "cosine()" + " % cosine()" * 800,
+        "cosine()" + " * 2 / 3" * 800,
+        "cosine()" + ".warmup(3)" * 800,
+        "a-" * 4900 + "a",
     ],
-    ids=["colons", "mapping", "keywords", "positions", "sequence"],
-)
-def test_lines_with_variables_and_mappings_are_bounded(line: str) -> None:
+    ids=["colons", "mapping", "keywords", "positions", "sequence", "powers", "carets", "quotients", "remainders",
+         "alternating", "methods", "dashes"],
+)  # fmt: skip
+def test_lines_that_need_much_work_are_bounded(line: str) -> None:
     is_cheap(["check", line])
 
 

@@ -330,6 +330,7 @@ def _as_identifier(name: str) -> str:
 # A word starts where no word character precedes it: otherwise the search is quadratic in the length of a name.
 _DASHED_WORD = re.compile(r"(?<!\w)-{0,2}[a-z]\w*(?:-\w+)+", re.IGNORECASE)
 _WORD_AND_DASHES = re.compile(r"[\w-]*")
+_LONGEST_OPTION = 100  # characters
 
 
 def dashed_word_at(text: str, place: int) -> tuple[str, int, int] | None:
@@ -338,8 +339,11 @@ def dashed_word_at(text: str, place: int) -> tuple[str, int, int] | None:
     >>> dashed_word_at("cosine(lr-warmup-iters=500)", 10)
     ('lr-warmup-iters', 7, 22)
     """
-    before = _WORD_AND_DASHES.match(text[:place][::-1])  # the characters of the same word, read backward
+    # The characters of the same word, read backward.
+    before = _WORD_AND_DASHES.match(text[max(place - _LONGEST_OPTION, 0) : place][::-1])
     behind = _WORD_AND_DASHES.match(text, place)
+    if max(one.end() - one.start() for one in (before, behind) if one) >= _LONGEST_OPTION:
+        return None
     words = _DASHED_WORD.finditer(text, place - (before.end() if before else 0), behind.end() if behind else place)
     found = next((one for one in takewhile(lambda one: one.start() <= place, words) if place < one.end()), None)
     return None if found is None or advice_for_name(found[0]) is None else (found[0], *found.span())

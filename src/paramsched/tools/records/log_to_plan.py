@@ -108,6 +108,9 @@ def plan_from_log(
         if ordered[0] < start:
             found = f"the number of an update must be at least first={start}, got {ordered[0]}"
             raise UnreadableLog(f"{column.field} in {path_text(file)}", found, "For example: first=0")
+        if (wrong := np.flatnonzero(~np.isfinite(values))).size:
+            found = f"a plan has finite values, and that of update {ordered[wrong[0]]} is {values[wrong[0]]}"
+            raise UnreadableLog(f"{column.field} in {path_text(file)}", found, "Remove the rows without a finite value")
         moved.append((column, ordered - start, values))
     folder = None if tables is None else Path(tables)
     bindings = []

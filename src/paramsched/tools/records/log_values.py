@@ -218,7 +218,8 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path,
     texts = [str(value).lower().partition("e") for value in {value for _, value in rows}]
     digits = max((len(one.replace(".", "").lstrip("+-0")) or 1 for one, _, _ in texts), default=17)
     decimals = max((len(one.partition(".")[2]) - int(power or 0) for one, _, power in texts), default=17)
-    return LogColumn(field, group, times, values, digits, place=10.0**-decimals, name=name)
+    place = 10.0 ** min(-decimals, 308)  # a number that is too large for a float is infinite
+    return LogColumn(field, group, times, values, digits, place=place, name=name)
 
 
 def update_number(value: Any, file: Path) -> int:

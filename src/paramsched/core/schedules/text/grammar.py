@@ -19,6 +19,7 @@ from paramsched.errors import ParseError
 
 MOST_CHARACTERS = 10_000
 MOST_DEPTH = 50
+_MOST_WORDS = 8  # of a name that is written with dashes
 _MOST_BRACKETS = 200  # around one value; Python has the same limit
 LINE_SYNTAX = "A schedule's text consists of calls, numbers, strings, lists, >>, *, /, **, + and -"
 EXAMPLE_LINE = 'warmup("5%") >> cosine(to=0.1)'
@@ -251,13 +252,14 @@ class _Parser:
         return self._rest(closing, [self._operand(closing)], binds, begin)
 
     def _rest(self, closing: str, run: list[Node], binds: int = 1, begin: int | None = None) -> Node:
-        signs = list[str]()
+        signs, depth = list[str](), self._depth
         first = (run[0].place.begin or 0) if begin is None else begin
         while True:
             sign = self._tokens[self._at].kind
             if sign not in _SIGNS or self._tokens[self._at + 1].kind not in _STARTS:
                 sign = self._operator(closing, run[-1])
                 if sign == "method":
+                    self._enter(1, 0)
                     run[-1] = self._method(closing, run[-1])
                     continue
                 if sign not in BINDS:
@@ -265,11 +267,14 @@ class _Parser:
             if BINDS[sign] < binds:
                 break
             if signs and (sign not in JOINED or JOINED[sign] != JOINED.get(signs[-1])):
+                self._enter(1, 0)
                 run, signs = [self._joined(run, signs, first)], []
             if sign != "missing":
                 self._at += 1
             signs.append(sign)
+            self._enter(int(sign == "**"), 0)
             run.append(self._expression(closing, BINDS[sign] + (sign != "**")))  # `**` associates to the right
+        self._depth = depth
         return self._joined(run, signs, first) if signs else run[0]
 
     def _joined(self, run: list[Node], signs: list[str], first: int) -> Node:
@@ -580,7 +585,11 @@ class _Parser:
     def _with_dashes(self, name: str, begin: int, end: int) -> tuple[str, int]:
         """Return a name that is written with dashes, such as `warm-up(10)`, and its end."""
         parts, at = [name], self._at
-        while self._tokens[at].kind == "-" and self._tokens[at].begin == end and self._tokens[at + 1].kind == "name":
+        while (
+            self._tokens[at].kind == "-" == self.text[end : end + 1]
+            and self._tokens[at + 1].kind == "name"
+            and len(parts) < _MOST_WORDS
+        ):
             parts.append(self._tokens[at + 1].word)
             end, at = self._tokens[at + 1].end, at + 2
         for known in ("".join(parts), "_".join(parts)):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from paramsched.core.advice.calls import example_call
@@ -198,12 +199,17 @@ def shortened_found(found: str, name: str) -> str:
     return found.replace(name, shortened_text(name))
 
 
-def _near(name: str, known: Iterable[str], kind: str, renamed: Callable[[str], Node]) -> NameProblem:
-    known = list(known)
+@lru_cache(maxsize=256)  # a long line may contain one word a thousand times
+def _near_and_advice(name: str, known: tuple[str, ...]) -> tuple[str | None, str]:
+    """Return the name that is certainly meant, and the advice if there is none."""
     near = certain_name(name, known)
+    is_listed = near is None and (len(known) <= _MOST_LISTED or closest(name, known) is not None)
+    return near, f"; {did_you_mean(name, known)}" if is_listed else ""
+
+
+def _near(name: str, known: Iterable[str], kind: str, renamed: Callable[[str], Node]) -> NameProblem:
+    near, advice = _near_and_advice(name, tuple(known))
     if near is None:
-        is_listed = len(known) <= _MOST_LISTED or closest(name, known) is not None
-        advice = f"; {did_you_mean(name, known)}" if is_listed else ""
         return NameProblem(f'unknown {kind} "{shortened_text(name)}"{advice}')
     found = f'unknown {kind} "{shortened_text(name)}"; did you mean "{near}"?'
     return NameProblem(found, renamed(near), Mend("name", (name,), (near,)))
