@@ -410,9 +410,10 @@ def test_long_lines_and_huge_lengths_are_bounded(data: st.DataObject) -> None:
         "cosine()" + " * 2 / 3" * 800,
         "cosine()" + ".warmup(3)" * 800,
         "a-" * 4900 + "a",
+        "0x" + "f" * 4000,
     ],
     ids=["colons", "mapping", "keywords", "positions", "sequence", "powers", "carets", "quotients", "remainders",
-         "alternating", "methods", "dashes"],
+         "alternating", "methods", "dashes", "digits"],
 )  # fmt: skip
 def test_lines_that_need_much_work_are_bounded(line: str) -> None:
     is_cheap(["check", line])
