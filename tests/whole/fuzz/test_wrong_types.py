@@ -103,6 +103,22 @@ def test_a_base_of_a_cycle_that_overflows_is_rejected(line: str) -> None:
         ps.resolve(ps.parse(line), ps.Calendar(total=1000, steps_per_epoch=10))
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda array: ps.greedy(array),
+        lambda array: ps.geometric(array),
+        lambda array: ps.open_plan("lr: cosine()", array),
+        lambda array: ps.convert("lr: cosine()", "yaml", array),
+        lambda array: ps.dump(ps.Plan(lr=ps.cosine()), "plan.yaml", array),
+        lambda array: ps.dump(ps.Plan(lr=ps.cosine()), None, array),
+    ],
+)
+def test_an_array_as_a_choice_or_a_format_is_rejected(call: Any) -> None:
+    with pytest.raises(ParamschedError):
+        call(np.array([1.0, 2.0]))
+
+
 HEADERS = st.text("{}()[]'\",:\\ \ndescrshapefortran_order<f8(5,)FalseL", max_size=90).map(str.encode)
 
 

@@ -173,7 +173,7 @@ def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str
     file = None if path is None else path_of_file(path)  # first, because a plan may also be the name of a file
     plan = plan_of(plan, "ps.dump")
     if file is None:
-        return text_of(plan, format or "yaml")
+        return text_of(plan, "yaml" if format is None else format)
     write_whole_file(file, text_for_file(plan, file, format).encode())
     return None
 
@@ -181,7 +181,8 @@ def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str
 def text_for_file(plan: Plan, file: Path, format: str | None) -> str:
     """Return the text of a plan for a file, by default in the format of its suffix."""
     folder = file.parent if is_replaced(file) else None
-    return text_of(plan, format or _format_to_write(file), syntax=syntax_of_suffix(file), folder=folder)
+    chosen = _format_to_write(file) if format is None else known_format(format)
+    return text_of(plan, chosen, syntax=syntax_of_suffix(file), folder=folder)
 
 
 @partial(explain_wrong_keywords, name="ps.convert")
@@ -244,7 +245,8 @@ def as_format(name: str, python: str = "") -> Advice:
 
 def known_format(name: str) -> str:
     """Return the name of a format; raise InvalidArgument with a suggestion if it is unknown."""
-    if name not in tuple(SYNTAXES) and name not in own_names() and name not in formats():
+    is_known = isinstance(name, str) and (name in SYNTAXES or name in own_names() or name in formats())
+    if not is_known:
         raise InvalidArgument(
             f"format={name!r}",
             f"unknown format; {did_you_mean(str(name), formats())}",
@@ -498,10 +500,11 @@ def open_plan(
     >>> print(open_plan("lr: constant(0.5)").loaded().plan)
     lr: constant(0.5)
     """
+    chosen = None if format is None else known_format(format)
     if isinstance(given, Mapping):
-        return PlanText("a mapping", "", known_format(format or "native"), entries=given)
+        return PlanText("a mapping", "", chosen or known_format("native"), entries=given)
     if not is_path(given):
-        return PlanText(f"{format or 'yaml'} text", str(given), format or "yaml")
+        return PlanText(f"{chosen or 'yaml'} text", str(given), chosen or "yaml")
     return _open_file(path_of_file(given), format, run_config=run_config, read=read)
 
 

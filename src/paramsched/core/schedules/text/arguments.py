@@ -60,7 +60,7 @@ def fits(param: Param, value: Any) -> bool:
     if kind == "text":
         return isinstance(value, str)
     if kind == "choice":
-        return any(value == one and type(value) is type(one) for one in param.choices)
+        return any(type(value) is type(one) and value == one for one in param.choices)
     if kind == "bool":
         return isinstance(value, bool)
     if kind in ("list", "pairs"):
