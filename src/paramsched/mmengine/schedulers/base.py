@@ -97,6 +97,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
                     f"param '{initial}' is not specified in param_groups[{index}] when resuming an optimizer"
                 )
             self.base_values.append(optimizers.initial_number(group, param_name))
+        self._follow_groups()  # a plateau makes no first step, which would do it
         self.last_step = last_step
         if last_step >= 0:
             # The ticks made earlier also count for the window (docs/compat/divergences.md, MMEngine 11).
