@@ -6,7 +6,6 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
-from unicodedata import east_asian_width
 
 import numpy as np
 import pytest
@@ -229,14 +228,6 @@ def test_as_many_fields_as_are_drawn_are_all_of_them():
     assert picture(trace).verdicts == ()
     more = show.curves_from_values({(f"field{i}", 0): np.ones(3) for i in range(201)})
     assert [note.text for note in picture(more).verdicts] == ["1 more fields are not drawn"]
-
-
-def test_lines_with_wide_characters_are_cut_at_the_width():
-    trace = show.curves_from_values({("lr", "\u5b66\u4e60\u7387" * 12): np.arange(9.0)})
-
-    lines = show.text(trace, width=40, height=4).splitlines()
-
-    assert max(sum(2 if east_asian_width(one) in "WF" else 1 for one in line) for line in lines) <= 40
 
 
 def test_a_simulation_shares_the_state_of_the_optimizer():

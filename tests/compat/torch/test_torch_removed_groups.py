@@ -244,6 +244,14 @@ def test_a_scheduler_that_needs_no_entries_is_saved_with_other_groups(build):
     assert loaded.state_dict() == scheduler.state_dict() == copied.state_dict()
 
 
+def test_a_plateau_that_skips_its_constructor_can_be_saved():
+    class Own(OURS.ReduceLROnPlateau):
+        def __init__(self, optimizer):
+            self.optimizer, self.best = optimizer, 0.5
+
+    assert Own(optimizer_with([0.4])).state_dict()["best"] == 0.5
+
+
 def test_a_state_with_more_groups_is_rejected():
     state = OURS.StepLR(optimizer_with([0.4, 0.2]), 2).state_dict()
     scheduler = OURS.StepLR(optimizer_with([0.4]), 2)

@@ -29,7 +29,7 @@ from paramsched.core.files.unused_settings import report_no_settings, report_unu
 from paramsched.core.plan import Plan
 from paramsched.core.plan.bases import NO_BASES, Bases
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.registry import combine_operands
+from paramsched.core.schedules.pointwise import product_of
 from paramsched.core.time import Calendar
 from paramsched.core.time.calendar import known_clock
 from paramsched.errors import InvalidArgument
@@ -136,7 +136,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     diagnostics.raise_any("config")
     horizon = None if run.longest is None else run.longest.duration
     with diagnostics.reported_at(ROOT):
-        schedule = combine_operands("product", *schedules) if len(schedules) > 1 else schedules[0]
+        schedule = product_of(schedules)
         clock = known_clock(UNITS_OF_TIMES[amounts[0]], "clock") if amounts else None
         return Plan(lr=schedule, horizon=horizon, clock=clock)
 

@@ -283,7 +283,7 @@ class GradualWarmupScheduler(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the attributes, the values of the groups and the state of the after-scheduler as plain data."""
-        self._follow_groups()
+        self._follow_groups_of_state()
         state: dict[str, Any] = {name: by_value(getattr(self, name)) for name in _STATE_KEYS}
         state |= {"_last_lr": self.get_last_lr(), "lr": group_values(self.optimizer)}
         state |= {"after_scheduler": None, "after": None, "held": None}
@@ -316,7 +316,7 @@ class GradualWarmupScheduler(LRScheduler):
                 f"GradualWarmupScheduler.load_state_dict(…): {has} has an after-scheduler, but {lacks} has none. "
                 "Build this scheduler with the arguments that were used when the state was saved"
             )
-        self._follow_groups()
+        self._follow_groups_of_state()
         state = by_value(state_dict)
         self._set_ramp(state["multiplier"], state["total_epoch"], state["warmup_epoch"])
         self.base_lrs, self.last_epoch, self._step_count = state["base_lrs"], state["last_epoch"], state["_step_count"]

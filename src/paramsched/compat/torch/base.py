@@ -341,6 +341,9 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
 
         In addition to torch's keys the state contains the name of the class and the present values of the groups.
         A method that was set on the object is not part of the state.
+
+        Raises:
+            ValueError: if param groups were removed or replaced so that a step would raise it too.
         """
         self._follow_groups_of_state()
         held = {key: by_value(value) for key, value in self.__dict__.items() if key not in self._not_in_state()}
@@ -356,7 +359,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         The argument is not changed.
 
         Raises:
-            ValueError: if another class saved the state.
+            ValueError: if another class saved the state, or groups were removed or replaced as in `state_dict`.
         """
         self._follow_groups_of_state()
         before = _count(self.__dict__.get("base_lrs"))

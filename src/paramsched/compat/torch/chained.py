@@ -26,7 +26,6 @@ from paramsched.compat.torch.base import (
     snapshot_fields,
     watch_step,
 )
-from paramsched.compat.torch.cosine import SWALR
 from paramsched.core.dropins import group_fields
 from paramsched.core.dropins.group_fields import Number, by_value
 from paramsched.errors import CallSite, InvalidCall, shown
@@ -174,10 +173,10 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
 
     def _base_of(self, value: float) -> float:
         """Return the base of a late group: its value divided by the members' factors if they only multiply."""
-        members = [member for member in self._schedulers if isinstance(member, RuleLR)]
-        shares = [member.shares_at(member.last_epoch) for member in members]
-        if len(members) < len(self._schedulers) or any(isinstance(member, SWALR) for member in members):
+        members = self._schedulers
+        if not all(isinstance(one, RuleLR) and not getattr(one, "_continues", False) for one in members):
             return super()._base_of(value)
+        shares = [member.shares_at(member.last_epoch) for member in members]
         product = math.prod(share for share, _ in shares)
         if product and any(level for _, level in shares):
             return super()._base_of(value)

@@ -12,7 +12,7 @@ from paramsched.core.schedules import Schedule, recurrence
 from paramsched.core.schedules.anneal import Anneal
 from paramsched.core.schedules.decays import Exponential
 from paramsched.core.schedules.leaves import Constant
-from paramsched.core.schedules.registry import combine_operands
+from paramsched.core.schedules.pointwise import product_of
 from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.schedules.staircases import MultiStep, Step
 from paramsched.core.schedules.text.peer_lines import PeerCall
@@ -40,7 +40,7 @@ def _chain(schedulers: Sequence[Schedule]) -> Schedule:
     """Return the product of the members of a `ChainedScheduler`, if each of them multiplies by a factor."""
     if not all(isinstance(one, _FACTORS) and not one.has_absolute for one in schedulers):
         raise ValueError
-    return combine_operands("product", *schedulers) if len(schedulers) > 1 else schedulers[0]
+    return product_of(schedulers)
 
 
 CALLS: Final[Mapping[str, PeerCall]] = {

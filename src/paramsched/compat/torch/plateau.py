@@ -147,7 +147,8 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         return True
 
     def _follow_groups(self) -> None:
-        if self.default_min_lr is None:  # otherwise `min_lrs` has no per-group entries
+        # With one minimum for all groups, `min_lrs` has no per-group entries. A subclass may skip the constructor.
+        if self.__dict__.get("default_min_lr") is None:
             super()._follow_groups()
 
     def _reduced_alike(self) -> bool:

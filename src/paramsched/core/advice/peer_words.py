@@ -330,7 +330,7 @@ def _as_identifier(name: str) -> str:
 # A word starts where no word character precedes it: otherwise the search is quadratic in the length of a name.
 _DASHED_WORD = re.compile(r"(?<!\w)-{0,2}[a-z]\w*(?:-\w+)+", re.IGNORECASE)
 _WORD_AND_DASHES = re.compile(r"[\w-]*")
-_LONGEST_OPTION = 100  # characters
+_LONGEST_OPTION = 100  # characters; no option is so long, and longer words would be compared once for each part
 
 
 def dashed_word_at(text: str, place: int) -> tuple[str, int, int] | None:

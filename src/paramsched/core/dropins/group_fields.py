@@ -376,6 +376,8 @@ def base_on_curve(value: float, share: float, fixed: float = 0.0) -> float:
 def base_from_ratio(value: float, bases: Sequence[Any], written: Sequence[Any]) -> float:
     """Return the base of a new group, so that it has the same ratio of value to base as the last known group.
 
+    A group with the value of the last known one has its base, also if that is 0.
+
     Args:
         value: the present value of the new group.
         bases: the bases of the known groups.

@@ -67,7 +67,7 @@ from paramsched.core.plan.bases import NO_BASES
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, plan_of
 from paramsched.core.schedules.table import folder_of_tables
 from paramsched.core.time import Calendar
-from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.errors import ConfigError, InvalidArgument, shown
 
 
 @explain_wrong_keywords
@@ -248,7 +248,7 @@ def known_format(name: str) -> str:
     is_known = isinstance(name, str) and (name in SYNTAXES or name in own_names() or name in formats())
     if not is_known:
         raise InvalidArgument(
-            f"format={name!r}",
+            f"format={shown(name)}",
             f"unknown format; {did_you_mean(str(name), formats())}",
             as_format(closest(str(name), formats()) or "yaml"),
         )
@@ -505,7 +505,7 @@ def open_plan(
         return PlanText("a mapping", "", chosen or known_format("native"), entries=given)
     if not is_path(given):
         return PlanText(f"{chosen or 'yaml'} text", str(given), chosen or "yaml")
-    return _open_file(path_of_file(given), format, run_config=run_config, read=read)
+    return _open_file(path_of_file(given), chosen, run_config=run_config, read=read)
 
 
 def _open_file(file: Path, format: str | None, *, run_config: bool, read: bool = True) -> PlanText:

@@ -1,7 +1,7 @@
 """Combinations of the values of schedules at each update: sum, product, minimum, maximum, clamp."""
 
 from abc import ABC
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -207,6 +207,14 @@ def make_product(*operands: Any) -> Any:
     if isinstance(operands[-1], Schedule) and operands[-1].metric_rules:
         return NotImplemented  # the right operand implements the product, to keep its metric rules
     return _joined_operands(Product, *operands)
+
+
+def product_of(factors: Sequence[Schedule]) -> Schedule:
+    """Return the product of one or more schedules, joined at once as in `make_product`."""
+    if len(factors) == 1:
+        return factors[0]
+    made: Schedule = make_product(*factors)
+    return made
 
 
 @operator_builder("sum")

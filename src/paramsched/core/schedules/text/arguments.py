@@ -31,7 +31,7 @@ from paramsched.errors import InvalidArgument, ParseError, shown
 _LARGEST: Final = sys.float_info.max
 _SCALE_WORDS: Final = ("thousand", "million", "mn", "m", "billion", "bn", "b", "G", "g", "K", "k")
 _NEIGHBORS: Final = {"next": "following", "prev": "previous", "last": "previous"}
-_HUGE: Final = 1 << 4096
+_HUGE: Final = 1 << 4096  # Python writes no integer of more than 4,300 digits in decimal
 _MOST_ORDERED: Final = 5  # arguments of one call whose order is corrected
 _SHARE: Final = re.compile(r"(0?\.\d{1,15}) ?([A-Za-z]+)", re.ASCII)
 _NUMBER: Final = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*(%?)\s*", re.ASCII)
@@ -358,10 +358,10 @@ def node_of(value: Any, depth: int = 20) -> Node:
     """Return the node of a Python value. Lists are read to a depth, because a list may contain itself."""
     if isinstance(value, bool) or value is None:
         return Word(repr(value))
+    if isinstance(value, int) and abs(value) >= _HUGE:
+        return Number(value, hex(value))
     if isinstance(value, (int, float)):
-        # Python writes no integer of more than 4,300 digits in decimal.
-        is_huge = isinstance(value, int) and abs(value) >= _HUGE
-        return Number(value, hex(value) if is_huge else repr(value))  # type: ignore[arg-type]  # an integer if it is huge
+        return Number(value, repr(value))
     if isinstance(value, str):
         return Text(value)
     if isinstance(value, (list, tuple)) and depth:

@@ -272,7 +272,8 @@ class _Parser:
             if sign != "missing":
                 self._at += 1
             signs.append(sign)
-            self._enter(int(sign == "**"), 0)
+            if sign == "**":
+                self._enter(1, 0)
             run.append(self._expression(closing, BINDS[sign] + (sign != "**")))  # `**` associates to the right
         self._depth = depth
         return self._joined(run, signs, first) if signs else run[0]
@@ -586,9 +587,10 @@ class _Parser:
         """Return a name that is written with dashes, such as `warm-up(10)`, and its end."""
         parts, at = [name], self._at
         while (
-            self._tokens[at].kind == "-" == self.text[end : end + 1]
+            len(parts) < _MOST_WORDS
+            and self._tokens[at].kind == "-"
+            and self._tokens[at].begin == end
             and self._tokens[at + 1].kind == "name"
-            and len(parts) < _MOST_WORDS
         ):
             parts.append(self._tokens[at + 1].word)
             end, at = self._tokens[at + 1].end, at + 2
