@@ -4,7 +4,6 @@ Each statement is chosen with the values of the program so far, so that most sta
 error is left out.
 """
 
-import builtins
 import math
 import re
 import sys
@@ -32,8 +31,7 @@ class _TooLong(BaseException):
 def run(text: str) -> dict[str, Any] | None:
     """Return the global names after a run in Python, or None if it raises an error."""
     unknown_code.forget()
-    # A copy, because a program may change the functions of Python, which the tests use too.
-    names: dict[str, Any] = {"__builtins__": dict(vars(builtins))}
+    names: dict[str, Any] = {}
     steps = iter(range(_MOST_STEPS))
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
@@ -41,11 +39,12 @@ def run(text: str) -> dict[str, Any] | None:
             return None  # for example a callback of a test tool during a garbage collection
         frame.f_trace_opcodes = True
         step = next(steps, None)
-        if step is None or (event == "line" and step % 10 == 0 and not all(map(_small, names.values()))):
+        own = (value for name, value in names.items() if not name.startswith("__"))
+        if step is None or (event == "line" and not all(map(_small, own))):
             raise _TooLong
         return trace
 
-    before = sys.gettrace()
+    before, functions = sys.gettrace(), dict(vars(math))
     try:
         code = compile(text, "program", "exec", dont_inherit=True)
         sys.settrace(trace)
@@ -54,6 +53,7 @@ def run(text: str) -> dict[str, Any] | None:
         return None
     finally:
         sys.settrace(before)
+        vars(math).update(functions)  # a program may have replaced one, for this process too
     return {name: value for name, value in names.items() if not name.startswith("__")}
 
 
