@@ -94,15 +94,20 @@ def lines_on_axes(found: Any) -> str:
     lines = []
     for ax in found:
         lines += [f"axes {ax.get_ylabel()} {ax.get_yscale()} {numbers(ax.get_xlim())} {numbers(ax.get_ylim())}"]
+        lines += [f"times of {sum(ax.get_shared_x_axes().joined(ax, other) for other in found)} axes"] * (
+            ax is found[0]
+        )
+        lines += [f"grid {axis.axis_name}" for axis in (ax.xaxis, ax.yaxis) if axis.get_gridlines()[0].get_visible()]
         lines += [f"below {ax.get_xlabel()}"] * bool(ax.get_xlabel())
         lines += [f"above {one.get_xlabel()}" for one in ax.child_axes]
         lines += [f"title {row}" for row in ax.get_title(loc="left").splitlines()]
         for one in ax.get_lines():
             x, y = one.get_xdata(), one.get_ydata()
-            style = f"{one.get_color()} {one.get_linewidth():g} {one.get_linestyle()} {one.get_alpha()}"
+            style = f"{one.get_color()} {one.get_linewidth():g} {one.get_linestyle()} {one.get_alpha()} {one.zorder}"
             ends = f"{numbers(x[:2])} … {numbers(x[-2:])}: {numbers(y[:2])} … {numbers(y[-2:])} ({len(x)})"
             lines += [f"line {one.get_label()} {style} {one.get_drawstyle()} {one.get_marker()} {ends}"]
-        lines += [f"span {numbers(one.get_window_extent().get_points())}" for one in ax.patches]
+        for one in ax.patches:
+            lines += [f"span {numbers(one.get_window_extent().get_points())} {one.get_linewidth():g} {one.zorder}"]
         if (legend := ax.get_legend()) is not None:
             lines += [f"legend {legend._loc} {', '.join(text.get_text() for text in legend.get_texts())}"]
     return "\n".join(lines)

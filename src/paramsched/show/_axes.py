@@ -68,7 +68,7 @@ class Scales:
 
     linear: Scale
     log: Scale | None
-    prefers_log: bool
+    prefers_log: bool = False
 
     def choose(self, log: bool | None) -> Scale:
         """Return the requested axis if it exists; with None, the one that suits the values."""
@@ -110,7 +110,7 @@ def scales_of(envelopes: Sequence[Envelope], least: float = math.inf) -> Scales:
     every = np.concatenate([side for e in envelopes for side in e] or [np.zeros(0)])
     finite = every[np.isfinite(every)]
     if finite.size == 0:
-        return Scales(_linear_scale(0.0, 1.0), None, prefers_log=False)
+        return Scales(_linear_scale(0.0, 1.0), None)
     lowest, most = float(finite.min()), float(finite.max())
     if np.isinf(every).any() and lowest == most:
         lowest, most = min(lowest, 0.0), max(most, 0.0)
@@ -120,12 +120,13 @@ def scales_of(envelopes: Sequence[Envelope], least: float = math.inf) -> Scales:
     if np.isneginf(every).any() and math.isfinite(lowest - room):
         lowest -= room
     # The lowest value in each column of the picture represents all of its values: accurate enough, and much faster.
-    lows = [np.where(e.low >= 0, e.low, e.high) for e in envelopes]
-    positive = [np.sort(low[np.isfinite(low) & (low > 0)]) for low in lows]
+    # In a column with a value that is not positive, the highest one represents the others.
+    shown = [np.where(e.low > 0, e.low, e.high) for e in envelopes]
+    positive = [np.sort(values[np.isfinite(values) & (values > 0)]) for values in shown]
     positive = [values for values in positive if values.size]
     linear = _linear_scale(lowest, most)
     if not positive:
-        return Scales(linear, None, prefers_log=False)
+        return Scales(linear, None)
     # (5% quantile, maximum) of each curve, in decades
     spreads = [(math.log10(v[v.size // 20]), math.log10(v[-1])) for v in positive]
     own = max(top - bulk for bulk, top in spreads)
@@ -163,7 +164,7 @@ def _log_scale(has_zero: bool, least: float, bottom: float, top: float) -> Scale
 
 def _marks_within(low: float, high: float) -> list[float]:
     """Return the numbers 1, 2 and 5 times a power of ten in [low, high]."""
-    powers = range(math.floor(math.log10(low) - 1e-9), math.ceil(math.log10(high) + 1e-9) + 1)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     marks = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
     return [mark for mark in marks if low * (1 - 1e-9) <= mark <= high * (1 + 1e-9)]
 
@@ -269,21 +270,14 @@ class TimeAxis:
 
     def update_at(self, places: ArrayLike) -> Floats:
         """Return the updates at positions from 0 (left) to 1 (right): the inverse of `place`."""
-        shares = np.asarray(places, dtype=np.float64)
-        if self.is_even:
-            return shares * self.total
-        return self.main.update_of(shares * self.main.amounts[-1])
+        return self.main.update_of(np.asarray(places, dtype=np.float64) * self.main.amounts[-1])
 
     def columns_of(self, updates: Times, columns: int) -> Times:
         """Return, for each update, the index of the column of the picture in which it starts.
 
         The end of the run belongs to the last column.
         """
-        if self.is_even:
-            found = updates * columns // self.total
-        else:
-            found = np.floor(self.place(updates) * columns + 1e-9).astype(np.int64)
-        return np.minimum(found, columns - 1)
+        return np.minimum(np.floor(self.place(updates) * columns + 1e-9).astype(np.int64), columns - 1)
 
     def edges(self, columns: int) -> Times:
         """Return the updates at which the columns of a picture start, and the end of the run.
@@ -314,11 +308,11 @@ class TimeAxis:
         return tuple(map(TimeTick, at.tolist(), places.tolist(), labels, seconds))
 
     @property
-    def steps_per_epoch(self) -> int | None:
-        """Updates per epoch; None if epochs differ in length or are not an integer number of updates."""
+    def steps_per_epoch(self) -> int:
+        """Updates per epoch; 0 if epochs differ in length or are not an integer number of updates."""
         epochs = next((one for one in self.units if one.name == "epochs" and one.is_even), None)
         steps = 0.0 if epochs is None else self.total / float(epochs.amounts[-1])
-        return round(steps) if steps >= 1 and abs(steps - round(steps)) < 1e-6 else None
+        return round(steps) if abs(steps - round(steps)) < 1e-6 else 0
 
     def _tick_text(self, unit: str, updates: float) -> str:
         if not unit:
@@ -338,7 +332,9 @@ def format_amount(unit: str, amount: float) -> str:
         return f"{round(amount):,}" if whole else short_number(amount, 3)
     if unit == PROGRESS:
         return f"{short_number(100 * amount, 3)}%"
-    return short_number(amount, 3 if amount < 10 else 4) if unit in ("epochs", "seconds") else short_amount(amount)
+    if unit not in ("epochs", "seconds"):
+        return short_amount(amount)
+    return f"{round(amount):,}" if amount >= 1000 else short_number(amount, 3 if amount < 10 else 4)
 
 
 def updates_axis(total: int) -> TimeAxis:
@@ -346,7 +342,7 @@ def updates_axis(total: int) -> TimeAxis:
     return TimeAxis((even_unit("updates", total, 1.0),), "updates", "")
 
 
-def _round_updates(total: int, steps_per_epoch: int | None, most: int) -> list[int]:
+def _round_updates(total: int, steps_per_epoch: int, most: int) -> list[int]:
     """Return about `most` round updates in [0, total], including both ends.
 
     If the run has two epochs or more, they are the starts of epochs.
@@ -357,11 +353,9 @@ def _round_updates(total: int, steps_per_epoch: int | None, most: int) -> list[i
     unit = steps_per_epoch if steps_per_epoch and total >= 2 * steps_per_epoch else 1
     step = unit * int(round_step(max(total / unit / max(most, 1), 1.0)))
     times = list(range(0, total + 1, step))
-    if times[-1] != total:
-        if len(times) > 1 and total - times[-1] < 0.6 * step:
-            times.pop()  # the end is more useful than a nearby round number
-        times.append(total)
-    return times
+    if len(times) > 1 and total - times[-1] < 0.6 * step:
+        times.pop()  # the end is more useful than a nearby round number
+    return [*times, total]
 
 
 def _round_amounts(end: float, most: int) -> list[float]:

@@ -26,7 +26,7 @@ def tick_label(value: float, step: float) -> str:
     if value == 0:
         return "0"
     if not 1e-4 <= abs(value) < 1e6:
-        spare = max(math.floor(math.log10(abs(value))) - math.floor(math.log10(step)), 0)
+        spare = math.floor(math.log10(abs(value))) - math.floor(math.log10(step))
         return short_number(value, min(spare + 2, 17))
     scaled, decimals = step, 0
     while decimals < 15 and abs(scaled - round(scaled)) > 1e-6 * scaled:
@@ -37,9 +37,10 @@ def tick_label(value: float, step: float) -> str:
 def short_amount(value: float) -> str:
     """Format an amount with a suffix: k, M, B or T.
 
-    >>> short_amount(12_000_000_000), short_amount(375_000_000), short_amount(512)
-    ('12B', '375M', '512')
+    >>> short_amount(12_000_000_000), short_amount(375_000_000), short_amount(512), short_amount(999_999)
+    ('12B', '375M', '512', '1M')
     """
+    value = float(f"{value:.3g}")  # so that the suffix is that of the rounded amount
     for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{short_number(value / size, 3)}{letter}"
@@ -83,7 +84,7 @@ def wrap_text(text: str, width: int, *, ellipsis: str = "…") -> list[str]:
     rows: list[str] = []
     width = max(width, 1)
     # Only the part that can be shown is measured, because measuring a long text is slow.
-    for word in text[: width * (_MAX_ROWS + 1) + 1].split(" "):
+    for word in text[: (width + 1) * (_MAX_ROWS + 1)].split(" "):
         if rows and cell_width(f"{rows[-1]} {word}") <= width:
             rows[-1] += f" {word}"
             continue

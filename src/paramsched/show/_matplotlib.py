@@ -116,7 +116,7 @@ def _draw_panel(ax: "Axes", panel: Panel, chart: Picture, above: tuple[Note, ...
     if len(panel.curves) > _MAX_ENTRIES:
         ax.plot([], [], linestyle="", label=f"… and {len(panel.curves) - _MAX_ENTRIES} more curves")
     for at in chart.axis.main.at(panel.breakpoints[:200]).tolist():
-        ax.axvline(at, color="0.6", linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
+        ax.axvline(at, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
     for span in panel.differing_spans(chart.axis, _COLUMNS, most=_SHADES):
         left, right = chart.axis.main.at(span).tolist()
         ax.axvspan(left, right, color="tab:red", alpha=0.15, linewidth=1, zorder=0)

@@ -400,8 +400,8 @@ def _merge_groups(
                 tuple(dict.fromkeys(text for text in texts if text)),
                 times,
                 values,
-                inner[inner >= times[0]] if times.size else inner,
-                first_color + index if colors is None else colors.get(groups[0], len(colors) + index),
+                inner[inner >= times[0]],
+                first_color + index if colors is None else colors[groups[0]],
                 owner,
             )
         )
@@ -502,10 +502,9 @@ def _panel_of_curves(
     if any(np.isnan(curve.values).any() for curve in every):
         notes.append(Note("gaps are NaN values"))
     on_log = []
-    lowest = min((float(np.nanmin(one.low)) for one in envelopes if not np.isnan(one.low).all()), default=1.0)
     if scales.log is None:
         on_log.append(Note("no value is positive, so the axis is linear"))
-    elif lowest < 0:
+    elif any((one.low < 0).any() for one in envelopes):
         on_log.append(Note("gaps are negative values, which have no logarithm"))
     if scales.log is not None and any((side == 0).any() for one in envelopes for side in one):
         on_log.append(Note("0 has no logarithm and is drawn at the bottom edge"))

@@ -65,7 +65,7 @@ class DrawnCurve:
     def level_summary(self) -> str:
         """The first value, those at the ends of stages, and the last: `0 → 0.1 → 0.001`."""
         ends = np.searchsorted(self.times, self.breakpoints)  # in a log, the first update logged since each of them
-        at = [0, *ends[(ends > 0) & (ends < self.values.size)][: _MAX_LEVELS + 1].tolist()]
+        at = [0, *ends[(ends > 0) & (ends < self.values.size)][:_MAX_LEVELS].tolist()]
         if self.kind in ("metric", "band") or len(at) > _MAX_LEVELS:
             at = [0]
         values = [short_number(self.values[t], 4) for t in [*at, self.values.size - 1]]

@@ -141,7 +141,7 @@ def _script_data(chart: Picture, width: int) -> dict[str, object]:
         "unit": chart.axis.unit,
         "second": chart.axis.second_unit,
         "epoch": chart.axis.steps_per_epoch,
-        "last": max(chart.axis.total - 1, *(int(c.times[-1]) for panel in chart.panels for c in panel.every_curve)),
+        "last": max(int(curve.times[-1]) for panel in chart.panels for curve in panel.every_curve),
         "left": _LEFT,
         "right": _RIGHT,
         "width": width,
@@ -390,7 +390,7 @@ def svg_path(times: Times, fractions: Floats, axis: TimeAxis, *, width: float, h
     end = float(times[-1] + 1) if held and times.size else None
     xs = np.rint(axis.place(times) * width * 10).astype(np.int64)
     known = np.isfinite(fractions)
-    ys = np.rint((1 - np.where(known, fractions, 0)) * height * 10).astype(np.int64)
+    ys = np.rint((1 - np.nan_to_num(fractions)) * height * 10).astype(np.int64)
     parts = []
     borders = np.flatnonzero(np.diff(known.astype(np.int8))) + 1
     for piece in np.split(np.arange(times.size), borders):

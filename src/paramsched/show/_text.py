@@ -115,8 +115,8 @@ def dots_of_curve(low: Floats, high: Floats, rows: int) -> Dots:
            [1, 0, 0]])
     """
     empty = np.isnan(low)
-    top = np.rint((1 - np.where(empty, 0, high)) * (rows - 1)).astype(int)
-    bottom = np.rint((1 - np.where(empty, 0, low)) * (rows - 1)).astype(int)
+    top = np.rint((1 - np.nan_to_num(high)) * (rows - 1)).astype(int)
+    bottom = np.rint((1 - np.nan_to_num(low)) * (rows - 1)).astype(int)
     joined_top, joined_bottom = top.copy(), bottom.copy()
     joined_top[1:] = np.where(empty[:-1], top[1:], np.minimum(top[1:], bottom[:-1] + 1))
     joined_bottom[1:] = np.where(empty[:-1], bottom[1:], np.maximum(bottom[1:], top[:-1] - 1))
@@ -252,8 +252,8 @@ def _add_text_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, heig
     tick_rows = panel.scale.ticks
     while len(tick_rows) > max(height, 2):
         tick_rows = tick_rows[::-2][::-1]  # keep the highest tick
-    if len(tick_rows) > 1:  # space ticks equally
-        height = max((height - 1) // (len(tick_rows) - 1) * (len(tick_rows) - 1) + 1, 2)
+    spaces = len(tick_rows) - 1
+    height = max((height - 1) // spaces * spaces + 1, 2)  # so that the ticks are equally far apart
     plot = _plot_rows(terminal, panel, layout, height)
     labels: dict[int, str] = {}
     for value, label in tick_rows:
@@ -348,7 +348,7 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
 
 def _joined_columns(values: Floats) -> Floats:
     known = np.flatnonzero(~np.isnan(values))
-    if known.size < 2:
+    if known.size == 0:
         return values
     return np.interp(np.arange(values.size), known, values[known], left=np.nan, right=np.nan)
 
@@ -366,7 +366,7 @@ def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> 
     if not 1 < len(panel.curves) <= _MAX_ENTRIES:
         return
     columns = len(plot[0])
-    rows = np.arange(filled[0].shape[0])[:, None]
+    rows = np.arange(len(plot) * 4)[:, None]
     middle = [np.where(f.any(axis=0), (f * rows).sum(axis=0) / np.maximum(f.sum(axis=0), 1), np.nan) for f in filled]
     for index, curve in enumerate(panel.curves):
         some = [(step + index) * columns // 25 % columns for step in range(1, 24)]
@@ -384,7 +384,7 @@ def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -
         middle: the height of each curve at each dot, in dots from the top; NaN in gaps.
         columns: the columns to search.
     """
-    best, at = -1.0, None
+    best, at = -math.inf, None
     for column in columns:
         here = middle[index][2 * column : 2 * column + 2]
         if np.isnan(here).any():
@@ -394,8 +394,9 @@ def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -
             for i, m in enumerate(middle)
             if i != index and not np.isnan(m[2 * column : 2 * column + 2]).all()
         ]
-        if min(apart, default=99.0) > best + 0.5:
-            best, at = min(apart, default=99.0), (int(here[0]) // 4, column)
+        nearest = min(apart, default=math.inf)
+        if nearest > best + 0.5:
+            best, at = nearest, (int(here[0]) // 4, column)
     return at
 
 
@@ -450,7 +451,7 @@ def loss_by_rate(
     terminal.add_headed("loss", "", "bold")
     terminal.add_plot((((c or " ", None) for c in row) for row in rows), ticks, gutter)
     first, last = math.ceil(logs[0] - 1e-9), math.floor(logs[-1] + 1e-9)
-    decades = {column(10.0**power): short_number(10.0**power, 3) for power in range(first, last + 1)}
+    decades = {column(10.0**power): short_number(10.0**power) for power in range(first, last + 1)}
     under = {column(rate) for rate in marks.values()}
     axis: list[Cell] = [
         (terminal.glyph("┴" if c in under else "┬" if c in decades else "─"), "dim") for c in range(columns)

@@ -200,8 +200,7 @@ def _copy_of_scheduler(scheduler: Any) -> Any:
     for group in groups_of(optimizer):
         shared |= {id(parameter): parameter for parameter in group.get("params", ())}
     state = getattr(optimizer, "state", None)
-    if isinstance(state, dict):
-        shared[id(state)] = state
+    shared[id(state)] = state
     return copy.deepcopy(scheduler, shared)
 
 
