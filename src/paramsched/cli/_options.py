@@ -516,10 +516,12 @@ def _near_file(name: str) -> str | None:
     path = Path(name)
     other = {".yml": ".yaml", ".yaml": ".yml"}.get(path.suffix, path.suffix)
     try:
-        beside, same = [one.name for one in path.parent.iterdir()], path.with_suffix(other).name
+        # The missing file itself is listed if it is a link to nothing.
+        beside = [one.name for one in path.parent.iterdir() if one.name != path.name]
+        same = path.with_suffix(other).name
     except (OSError, ValueError):
         return None
-    near = same if same in beside and same != path.name else certain_name(path.name, beside)
+    near = same if same in beside else certain_name(path.name, beside)
     return None if near is None else str(path.parent / near)
 
 

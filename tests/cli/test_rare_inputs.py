@@ -1,0 +1,63 @@
+"""Commands with inputs that are rare: plans without a text, facts of a module, hundreds of mistakes, dead links."""
+
+import json
+import os
+
+import pytest
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.cli import main
+from paramsched.cli._options import file_problem
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*words):
+    return CliRunner().invoke(main, words, prog_name="paramsched")
+
+
+def test_a_history_without_the_text_of_a_plan_says_so(folder):
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    state = ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=10)).state_dict()
+    torch.save({"scheduler": {**state, "plan": None}}, folder / "last.pt")
+
+    printed, data = run("resume", "last.pt", "--history").stdout, run("resume", "last.pt", "--history", "--json").stdout
+
+    assert printed == "from update 0:\n  (a plan without a text)\n"
+    assert json.loads(data) == [{"update": 0, "amount": None, "plan": None, "changes": None}]
+
+
+def test_a_plan_without_facts_is_compared_with_the_facts_of_the_exported_module(folder):
+    (folder / "plan.yaml").write_text("lr: linear(over='2 epochs')\n")
+    run("convert", "plan.yaml", "--to", "python", "-o", "module.py", "--steps-per-epoch", "5", "--horizon", "10")
+
+    assert run("audit", "module.py", "--plan", "plan.yaml").stdout == "module.py: 20 values as planned\n"
+
+
+def test_a_line_with_hundreds_of_mistakes_is_refused_with_the_number_of_those_not_shown():
+    refused = run("show", "a-" * 300 + "a")
+
+    assert refused.exit_code == 1
+    assert "and 101 more" in refused.output
+
+
+def test_a_link_to_a_missing_file_is_not_compared_with_itself(folder):
+    os.symlink("gone.txt", folder / "plan.txt")
+
+    assert file_problem(OSError(2, "no such file", "plan.txt")) == "plan.txt: no such file"
+
+
+def test_styles_reach_a_terminal(folder, monkeypatch):
+    monkeypatch.setattr("paramsched.cli._options.is_terminal", lambda *, err=False: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name, rate in (("a.yaml", 0.1), ("b.yaml", 0.2)):
+        (folder / name).write_text(f"lr: cosine(to={rate})\nhorizon: 10\n")
+
+    assert "\x1b[" in run("diff", "a.yaml", "b.yaml").output
