@@ -1,7 +1,6 @@
 """Commands with inputs that are rare: plans without a text, facts of a module, hundreds of mistakes, dead links."""
 
 import json
-import os
 
 import pytest
 from click.testing import CliRunner
@@ -48,7 +47,7 @@ def test_a_line_with_hundreds_of_mistakes_is_refused_with_the_number_of_those_no
 
 
 def test_a_link_to_a_missing_file_is_not_compared_with_itself(folder):
-    os.symlink("gone.txt", folder / "plan.txt")
+    (folder / "plan.txt").symlink_to("gone.txt")
 
     assert file_problem(OSError(2, "no such file", "plan.txt")) == "plan.txt: no such file"
 
