@@ -100,16 +100,20 @@ def test_values_that_floats_represent_are_exact():
 
 
 def test_limits_are_those_of_numpy():
-    x = np.array([0.0, math.inf, math.nan, -2.0, -0.5, 1.0])
+    x = np.array([0.0, math.inf, -math.inf, math.nan, -2.0, -0.5, 1.0])
     with np.errstate(all="ignore"):
-        for exponent in (-3.0, -0.7, 0.0, 0.5, 0.7, 2.0, 3.0):
-            np.testing.assert_array_equal(elementary.power(x, exponent), x**exponent)
+        for exponent in (-6.0, -5.0, -3.0, -2.0, -0.7, -0.5, 0.0, 0.5, 0.7, 2.0, 3.0, 5.0, 6.0, 7.0):
+            expected = x**exponent if exponent not in (-0.5, 0.5) else np.sqrt(x) if exponent > 0 else 1 / np.sqrt(x)
+            np.testing.assert_array_equal(elementary.power(x, exponent), expected)
+            np.testing.assert_array_equal([elementary.power(one, exponent) for one in x.tolist()], expected)
     assert elementary.exp(np.array([-800.0, 800.0])).tolist() == [0.0, math.inf]
     assert elementary.expm1(np.array([-1e9, 709.782, 800.0])).tolist() == [-1.0, math.expm1(709.782), math.inf]
     assert elementary.tanh(np.array([-1e9, 1e9])).tolist() == [-1.0, 1.0]
     assert elementary.power_of_number(0.5, np.array([1e5, 1e18])).tolist() == [0.0, 0.0]
     assert elementary.power_of_number(2.0, 1024.0) == math.inf
     assert [elementary.power_of_number(number, 3.0) for number in (0.0, -0.5)] == [0.0, -0.125]
+    assert [elementary.power_of_number(number, 0.0) for number in (0.0, -0.5)] == [1.0, 1.0]
+    assert [elementary.erf(one) for one in (-math.inf, -6.5, 6.5, math.inf)] == [-1.0, -1.0, 1.0, 1.0]
     with np.errstate(invalid="ignore"):
         assert np.isnan(elementary.exp(np.full(20, math.nan))).all()
     assert math.isnan(elementary.exp(math.nan))

@@ -247,7 +247,7 @@ def arrays_of(*values: object) -> Arrays:
     integers = xp.asarray(0).dtype
 
     def whole(x: Array) -> Array:
-        return xp.astype(xp.asarray(x, device=where) if is_numpy(x) else x, integers)
+        return xp.astype(xp.asarray(x, device=where), integers)
 
     return Arrays(xp, False, floating, lift, whole, xp.iinfo(integers).max)
 
