@@ -100,7 +100,7 @@ def test_values_that_floats_represent_are_exact():
 
 
 def test_limits_are_those_of_numpy():
-    x = np.array([0.0, math.inf, -math.inf, math.nan, -2.0, -0.5, 1.0])
+    x = np.array([0.0, math.inf, math.nan, -2.0, -0.5, 1.0])
     with np.errstate(all="ignore"):
         for exponent in (-6.0, -5.0, -3.0, -2.0, -0.7, -0.5, 0.0, 0.5, 0.7, 2.0, 3.0, 5.0, 6.0, 7.0):
             expected = x**exponent if exponent not in (-0.5, 0.5) else np.sqrt(x) if exponent > 0 else 1 / np.sqrt(x)
