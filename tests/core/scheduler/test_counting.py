@@ -8,6 +8,7 @@ import torch
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 
 import paramsched as ps
+from paramsched.core.scheduler.updates import may_fill_state
 from paramsched.errors import InvalidArgument
 from support.tables import table
 from support.updates import group, planned, probe, run, used
@@ -271,3 +272,17 @@ def test_a_first_step_without_gradients_at_a_rate_of_the_user_is_an_update():
         optimizer.step()
 
     assert scheduler.t == 1
+
+
+def test_only_a_step_that_fills_an_empty_state_may_be_hidden():
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=0.0)
+    assert not may_fill_state(optimizer)  # without gradients
+
+    optimizer.param_groups[0]["params"][0].grad = torch.zeros(1)
+    assert may_fill_state(optimizer)
+    optimizer.param_groups[0]["lr"] = 0.1
+    assert not may_fill_state(optimizer)
+
+    optimizer.param_groups[0]["lr"] = 0.0
+    optimizer.step()
+    assert not may_fill_state(optimizer)

@@ -31,8 +31,7 @@ def _rebind(planned: Groups, groups: list[Group]) -> None:
     slots = planned.slots(groups)
     note_code_bases(planned, groups)
     labels, processes = planned.labels(groups), planned.parts.processes
-    if planned.bound:
-        slots = with_late_bases(slots, groups, clock, planned.parts.late_groups, labels, processes)
+    slots = with_late_bases(slots, groups, clock, planned.parts.late_groups, labels, processes)
     refuse_values_outside(planned.in_force, slots, labels, clock.times)
     anew = not planned.bound or _entries_replaced(planned, groups)
     before = {} if anew else _by_group(planned.block.slots, planned.bound)
