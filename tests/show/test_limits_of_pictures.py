@@ -16,6 +16,7 @@ from paramsched.show._picture import format_groups
 from paramsched.show._svg import svg_path
 from paramsched.show._text import TerminalLines, row_of_labels
 from paramsched.show.plan_curves import assumed_value, curves_of_plan
+from paramsched.tools.recipes import recipes
 
 GAP = float("nan")
 
@@ -27,7 +28,7 @@ def swings(total, seed=0):
 def growing(total, share=100):
     """Return curves over 100 updates of 10 samples and then of `share` times as many."""
     size = ps.Binding(ps.Target("batch_size", 10), f"piecewise([(0, 1.0), ({total // 2}, {share}.0)])")
-    return ps.trace(ps.Plan(size, lr="exponential(0.99)", horizon=total), {"lr": 1.0})
+    return ps.trace(ps.Plan(size, lr=f"exponential({10 ** (-3.2 / total)})", horizon=total), {"lr": 1.0})
 
 
 # ---------------------------------------------------------------- what is refused
@@ -84,6 +85,12 @@ def test_a_call_of_the_module_names_the_function():
 def test_the_ninth_range_of_groups_is_left_out():
     assert format_groups(tuple(range(0, 16, 2))) == "groups 0, 2, 4, 6, 8, 10, 12, 14"
     assert format_groups(tuple(range(0, 18, 2))) == "groups 0, 2, 4, 6, 8, 10, 12, 14, …"
+
+
+def test_the_text_of_curves_has_six_values_of_each():
+    texts = [repr(curves_from_values({("lr", ""): np.arange(size)})) for size in (6, 7)]
+
+    assert ["[0. 1. 2. 3. 4. 5.]" in texts[0], "[0. 1. 2. ... 4. 5. 6.]" in texts[1]] == [True, True]
 
 
 def test_groups_with_equal_values_and_gaps_are_one_curve():
@@ -151,9 +158,9 @@ def test_a_band_is_drawn_up_to_the_largest_value_of_the_later_part():
 def test_the_scale_of_values_does_not_depend_on_the_time_axis():
     drawn = growing(5000)
 
-    scales = [show.picture(drawn, view=View(unit=unit)).panels[-1].scales for unit in ("updates", "samples")]
+    by_updates, by_samples = (show.picture(drawn, view=View(unit=unit)).panels for unit in ("updates", "samples"))
 
-    assert scales[0] == scales[1]
+    assert [panel.scales for panel in by_updates] == [panel.scales for panel in by_samples]
 
 
 # ---------------------------------------------------------------- assumed facts
@@ -177,9 +184,10 @@ def test_only_unknown_facts_are_assumed(line, facts, assumed):
 
 
 def test_a_schedule_alone_starts_at_one():
-    (ax,) = show.axes(show.figure(ps.linear(over=10)).trace)
+    drawn = show.figure(ps.linear(over=10)).trace
 
-    assert ax.get_lines()[0].get_ydata()[0] == 1.0
+    assert drawn.keys() == (("value", ""),)
+    assert drawn["value", ""][0] == 1.0
 
 
 def test_one_sample_per_update_is_the_least_that_is_assumed():
@@ -441,15 +449,25 @@ def test_a_simulation_needs_a_metric_for_each_step():
 
 def headings(value):
     found = show.mime_bundle(value).get("text/html", "")
-    return re.findall(r"<div>(.*?)</div>", found)
+    return re.findall("<div>(.*?)</div>", found, re.DOTALL)
 
 
 def test_a_notebook_names_the_kind_of_what_it_draws():
-    kinds = {
-        "Plan": ps.Plan(lr="linear(over='2 epochs')"),
-        "Schedule": ps.linear(over="2 epochs"),
-    }
+    long = ps.linear(over="2 epochs")
+    kinds = {"Plan": ps.Plan(lr=long), "Schedule": long, "Rule": ps.rules.step(5, 0.5)}
 
-    assert {kind: headings(value)[0].partition(":")[0] for kind, value in kinds.items()} == {
-        kind: kind for kind in kinds
-    }
+    for kind, value in kinds.items():
+        assert headings(value)[0].startswith(f"{kind}: ")
+    recipe = recipes["alpaca-7b"]
+    assert headings(recipe) == [repr(recipe).strip("<>")]
+
+
+@pytest.mark.parametrize(("groups", "more"), [(8, False), (9, True)])
+def test_a_scheduler_names_eight_values(groups, more):
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))]} for _ in range(groups)], lr=1.0)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=10))
+
+    (heading,) = re.findall("<div>(.*?)</div>", scheduler._repr_mimebundle_()["text/html"])
+    assert heading.count("lr of") == 8
+    assert heading.endswith("…") is more

@@ -43,9 +43,9 @@ def test_an_outline_has_the_extremes_of_the_curve_in_each_column(columns, share)
     np.testing.assert_array_equal(reduced, envelope(updates, values, edges(10_000, columns)))
 
 
-@table("gap", [[], [50, 8000]])
-def test_an_outline_keeps_both_sides_of_a_breakpoint_and_of_a_jump(gap):
-    values = np.where(updates < 4321, 1.0, 0.5) + updates * 1e-6
+@table(("gap", "jump"), [([], 0.5), ([], -0.5), ([50, 8000], 0.5), ([50, 8000], -0.5)])
+def test_an_outline_keeps_both_sides_of_a_breakpoint_and_of_a_jump(gap, jump):
+    values = np.where(updates < 4321, 0.0, jump) + updates * 1e-6
     values[gap] = np.nan
 
     points = outline(updates, values, edges(10_000, 10), keep=(1, 777, 9500))
@@ -63,8 +63,9 @@ def test_an_outline_may_have_no_finite_value(value):
     assert outline(updates, np.full(10_000, value), edges(10_000, 10))[[0, -1]].tolist() == [0, 9999]
 
 
-def test_a_constant_curve_needs_two_points():
-    assert outline(updates, np.ones(10_000), edges(10_000, 2500)).tolist() == [0, 9999]
+@table("size", [3, 10_000])
+def test_a_constant_curve_needs_two_points(size):
+    assert outline(updates[:size], np.ones(size), edges(size, 2500)).tolist() == [0, size - 1]
 
 
 @table(
