@@ -117,6 +117,36 @@ def test_a_run_that_ended_early_has_the_horizon_of_its_plan():
     assert [(one.code, one.first, one.last) for one in found.notes] == [("too long", 199, 300)]
 
 
+def test_where_no_schedule_is_found_no_value_is_explained():
+    noise = np.random.default_rng(0).random(60)
+    found = recognize(enumerate(noise.tolist()))
+
+    assert str(found) == "lr   no schedule found, and none is near     60 values"
+    assert found.figure() is None
+    assert found["lr"].as_data() == {
+        "field": "lr", "group": None, "plan": None, "base": found["lr"].base,
+        "values": 60, "explained": 0, "largest_difference": 0.0, "first_difference": 0,
+    }  # fmt: skip
+
+
+def test_the_picture_of_a_log_ends_with_the_log_and_has_its_metrics():
+    found = recognize([(t, 0.1) for t in range(30)])
+
+    figure = found.figure(measured={"loss": ([0, 29], [1.0, 0.5])})
+
+    assert figure.trace.total == 30
+    assert figure.log.measured == {"loss": ([0, 29], [1.0, 0.5])}
+
+
+def test_the_first_value_that_is_not_explained_is_named():
+    rows = [(t, 0.1 * (1 - t / 50)) for t in range(50)]
+    rows[7], rows[20] = (7, 0.3), (20, 0.2)
+
+    data = recognize(rows)["lr"].as_data()
+
+    assert (data["explained"], data["first_difference"]) == (48, 7)
+
+
 def test_groups_with_one_schedule_are_one_line_and_others_have_their_own(tmp_path):
     lr, slow = values_of("cosine()"), values_of("linear()")
     file = tmp_path / "log.csv"

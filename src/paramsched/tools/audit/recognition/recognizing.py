@@ -470,7 +470,8 @@ def _recognize_column(
         if end < t[-1]:
             _note(notes, "part", t[t > end][0], t[-1], unit=one)
     elif found.plan is None:  # what is left is not near
-        found = replace(found, nearest=None)
+        nothing = np.zeros(t.size, dtype=bool)
+        found = replace(found, nearest=None, planned=np.full(t.size, np.nan), equal=nothing)
     for at in fitted.restarts:
         rises = pieces[0].at(np.array([pieces[0].last]))[0] > pieces[0].at(np.array([pieces[0].first]))[0]
         _note(notes, "restarted", at, t[-1], "warmup" if rises else "schedule", unit=one)
