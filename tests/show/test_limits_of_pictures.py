@@ -308,6 +308,24 @@ def test_a_page_of_a_noise_has_a_bounded_number_of_values():
     assert max(len(curve["v"]) for curve in found["panels"][0]["curves"]) <= 120_000
 
 
+@pytest.mark.parametrize(("width", "ticks"), [(815, 4), (816, 8)])
+def test_a_plot_of_seven_hundred_pixels_has_a_tick_for_each_hundred(width, ticks):
+    drawn = show.svg(curves_from_values({("lr", ""): [0.1] * 7}), width=width)
+
+    assert drawn.count("ps-x") == ticks + drawn.count(".ps-x")
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(4, "breakpoints 10, 20, 30, 40"), (5, "5 breakpoints: 10, 20, 30, 40, …")]
+)
+def test_four_breakpoints_are_listed(count, text):
+    levels = ", ".join(f"({10 * n}, {n % 2 + 1}.0)" for n in range(count + 1))
+
+    drawn = show.text(ps.trace(ps.Plan(lr=f"piecewise([{levels}])", horizon=100), {"lr": 1.0}))
+
+    assert f"┴ {text}\n" in drawn
+
+
 def test_a_page_names_the_schedule_of_each_curve():
     lines = {("lr", "a"): "linear()", ("lr", "b"): "cosine()"}
     page = show.html(curves_from_values({key: [0.1, n] for n, key in enumerate(lines)}, lines=lines))

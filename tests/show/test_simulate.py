@@ -13,7 +13,9 @@ import torch.optim.lr_scheduler as peers
 
 import paramsched as ps
 from paramsched import show
+from paramsched.compat import pytorch_accelerated as accelerated_drop_ins
 from paramsched.compat import torch as drop_ins
+from paramsched.mmengine import schedulers as mmengine_drop_ins
 
 BUILT = {
     "step": lambda o: peers.StepLR(o, 7),
@@ -129,6 +131,22 @@ def test_schedulers_of_other_libraries_are_simulated():
     np.testing.assert_allclose(line["lr", 0], [0.05, 0.0625, 0.075, 0.0875, 0.1, 0.1, 0.1, 0.1])
     assert cosine["lr", 0][0] == 0.1
     assert cosine["lr", 0][-1] < 0.01
+
+
+def test_a_stateless_scheduler_of_pytorch_accelerated_gets_the_number_of_the_update():
+    class Falls(accelerated_drop_ins.SchedulerBase):
+        def get_updated_values(self, num_updates):
+            return [group["initial_lr"] / (1 + num_updates) for group in self.optimizer.param_groups]
+
+    read = show.simulate(Falls(optimizer(), param_group_field="lr"), 4)
+
+    assert read["lr", 0].tolist() == [0.1 / (1 + t) for t in range(4)]
+
+
+def test_a_scheduler_of_mmengine_gets_the_metric_that_it_monitors():
+    scheduler = mmengine_drop_ins.ReduceOnPlateauLR(optimizer(), monitor="loss", patience=1, factor=0.5)
+
+    assert show.simulate(scheduler, 6, metrics=[1.0] * 5)["lr", 0].tolist() == [0.1, 0.1, 0.1, 0.05, 0.05, 0.025]
 
 
 @pytest.fixture

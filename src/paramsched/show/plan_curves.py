@@ -16,7 +16,6 @@ from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.contents import durations_in
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.calendar import SIZES
-from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.show._curves import Key, RecordedCurves, curves_from_values
 
@@ -48,7 +47,7 @@ def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = No
             facts = replace(facts, **more)
             notes.append(f"{fact} assumed to be {value:g}")
     if plan.horizon is None and facts.total is None:
-        total = None if plan.clock == PROGRESS else length_of_plan(plan, facts)
+        total = length_of_plan(plan, facts)
         if total is None:
             total = max([ASSUMED_TOTAL, *(4 * ceil(facts.exact(Duration((term,)))) for term in _terms_of(plan))])
             notes.append(f"horizon assumed to be {total} updates")
