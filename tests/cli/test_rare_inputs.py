@@ -7,7 +7,9 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
+from paramsched.cli._lint_output import findings_as_sarif
 from paramsched.cli._options import file_problem
+from paramsched.core.base.diagnostic import Diagnostic
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +62,32 @@ def test_styles_reach_a_terminal(folder, monkeypatch):
         (folder / name).write_text(f"lr: cosine(to={rate})\nhorizon: 10\n")
 
     assert "\x1b[" in run("diff", "a.yaml", "b.yaml").output
+
+
+def test_a_picture_in_a_terminal_has_colors(folder, monkeypatch):
+    monkeypatch.setattr("paramsched.cli._options.is_terminal", lambda *, err=False: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+    assert "\x1b[" in run("show", "cosine()", "--horizon", "10").output
+    assert "\x1b[" not in run("show", "cosine()", "--horizon", "10", "--no-color").output
+
+
+def test_metrics_with_the_same_word_share_a_panel(folder):
+    rows = ["step,lr,train_loss,val_loss,throughput", *(f"{t},{1 - t / 10},{9 - t},{10 - t},{t}" for t in range(10))]
+    (folder / "log.csv").write_text("\n".join(rows))
+
+    options = ("--metric", "train_loss", "--metric", "val_loss", "--metric", "throughput")
+    printed = run("show", "linear()", "--horizon", "10", "--used", "log.csv", *options).stdout
+
+    assert [line for line in printed.splitlines() if line in ("loss", "throughput", "train_loss", "val_loss")] == [
+        "loss",
+        "throughput",
+    ]
+
+
+def test_a_finding_without_a_column_is_at_the_first_one():
+    finding = Diagnostic("$.lr", "no schedule", line=3, code="PS101", file="plan.yaml")
+
+    (found,) = json.loads(findings_as_sarif([finding]))["runs"][0]["results"]
+    assert found["locations"][0]["physicalLocation"]["region"] == {"startLine": 3, "startColumn": 1}
