@@ -9,6 +9,7 @@ import paramsched as ps
 from paramsched.cli import main
 from paramsched.cli._lint_output import findings_as_sarif
 from paramsched.cli._options import file_problem
+from paramsched.cli._plan_output import echo_yaml
 from paramsched.core.base.diagnostic import Diagnostic
 
 
@@ -91,3 +92,16 @@ def test_a_finding_without_a_column_is_at_the_first_one():
 
     (found,) = json.loads(findings_as_sarif([finding]))["runs"][0]["results"]
     assert found["locations"][0]["physicalLocation"]["region"] == {"startLine": 3, "startColumn": 1}
+
+
+def test_a_long_word_of_a_comment_is_not_broken(monkeypatch, capsys):
+    monkeypatch.setattr("paramsched.cli._plan_output.terminal_width", lambda: 20)
+
+    echo_yaml("lr: cosine()\n", ["see https://example.org/a/long-address and more"])
+
+    assert capsys.readouterr().out.splitlines() == [
+        "# see",
+        "#   https://example.org/a/long-address",
+        "#   and more",
+        "lr: cosine()",
+    ]

@@ -155,3 +155,14 @@ def test_the_bases_are_those_of_the_groups_before_the_next_step_too():
     assert scheduler.base_lrs == [0.2]
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.3})
     assert scheduler.base_lrs == [0.2, pytest.approx(0.3 / 0.75)]
+
+
+def test_the_base_of_a_group_is_known_before_its_first_update():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=10), late_groups="present")
+    for _ in range(5):
+        optimizer.step()
+
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.2})
+
+    assert scheduler.base_lrs == [1.0, 0.4]
