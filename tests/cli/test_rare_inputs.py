@@ -105,3 +105,29 @@ def test_a_long_word_of_a_comment_is_not_broken(monkeypatch, capsys):
         "#   and more",
         "lr: cosine()",
     ]
+
+
+def test_a_name_after_two_dashes_is_no_command():
+    refused = run("--", "--schow")
+
+    assert refused.exit_code == 2
+    assert refused.output.splitlines()[-1].startswith("Error: No such option")
+
+
+def test_a_command_without_a_plan_of_its_own_does_not_advise_one(folder):
+    for name in ("a.yaml", "b.yaml", "c.yaml"):
+        (folder / name).write_text("lr: cosine()\nhorizon: 10\n")
+
+    refused = run("diff", "a.yaml", "b.yaml", "c.yaml")
+
+    assert refused.exit_code == 2
+    assert "--plan" not in refused.output
+
+
+@pytest.mark.parametrize(("option", "value"), [("--steps-per-epoch", "7"), ("--batches-per-epoch", "7")])
+def test_a_length_of_an_epoch_that_is_given_is_not_assumed(option, value):
+    refused = run("show", "warmup('20 epochs') >> cosine()", "--horizon", "9 epochs", option, value)
+
+    assert refused.exit_code == 1
+    assert "need 140 updates" in refused.output
+    assert "note:" not in refused.output
