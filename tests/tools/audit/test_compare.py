@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
+from paramsched.core.schedules.evaluation import values_by_base
 from paramsched.errors import InvalidArgument
 from paramsched.tools.audit import compare_with_plan, read_log
 from paramsched.tools.records.log_values import LogColumn
@@ -247,3 +248,17 @@ def test_zeros_are_not_as_planned_because_a_base_of_0_fits_them(report):
     assert report([0.0], [0], bases={}).exact == 1  # the first value of a warmup
     assert report(0 * VALUES, bases={("lr", None): 0.0}).exact == TOTAL
     assert report(0 * VALUES).exact == 1
+
+
+@pytest.mark.parametrize("values", [np.ones(20_000), np.tile([0.1, 0.2], 10_000), np.linspace(0.1, 0.0, 20_000)])
+def test_the_causes_of_a_long_log_that_does_not_fit_are_sought_in_few_evaluations(values, report, monkeypatch):
+    sizes = []
+
+    def counted(schedule, times):
+        sizes.append(np.size(times))
+        return values_by_base(schedule, times)
+
+    monkeypatch.setattr("paramsched.tools.audit.match.values_by_base", counted)
+    report(values, np.arange(values.size), plan=ps.Plan(lr="linear()"), bases={}, total=1000)
+
+    assert sum(sizes) <= 100 * values.size

@@ -34,6 +34,7 @@ _SECOND_SAMPLE = 400  # and then on this number of rows, in 16 columns
 _MIN_EXPLAINED = 0.95  # fraction of the values that a reported cause must explain
 _MAX_CAUSES = 3
 _MAX_JUMPS = 1000
+_FIRST_ROWS = 256  # of a log, that are compared with an offset first
 _MIN_ROWS_AFTER_END = 8  # if the log has at least this number of rows up to the end of the plan, later rows are ignored
 _MIN_STEPS = 2  # if this number of planned steps match, the run followed the plan
 _MIN_DISTINCT_VALUES = 6  # if this number of distinct planned values match, the run followed the plan
@@ -299,30 +300,36 @@ def _clock_jumps(
         end: the end of the plan; later values are not compared, because schedulers differ in how they continue.
         offsets: a function of the first row that does not match and the offset there; it returns the offsets to try.
     """
-    cached: dict[int, Flags] = {}
+    singles = [pair.column.are_singles() for pair in pairs]
 
-    def fits(offset: int) -> Flags:
-        """Return a flag for each row: True if its values are those planned for its update plus `offset`."""
-        if offset not in cached:
-            times = np.maximum(t + offset, 0)
-            cached[offset] = (times > end) | np.logical_and.reduce(
-                [pair.column.equals(pair.planned_at(times, pair.base or 0.0)) for pair in pairs]
+    def reach(offset: int, row: int) -> int:
+        """Return the first row, from `row` on, whose values are not those planned for its update plus `offset`."""
+        size = _FIRST_ROWS
+        while row < t.size:  # in parts, because most offsets fit a few rows
+            part = slice(row, row + size)
+            times = np.maximum(t[part] + offset, 0)
+            equal = np.logical_and.reduce(
+                [
+                    pair.column.equals(pair.planned_at(times, pair.base or 0.0), part, are_singles=single)
+                    for pair, single in zip(pairs, singles, strict=True)
+                ]
             )
-        return cached[offset]
+            if (wrong := np.flatnonzero((times <= end) & ~equal)).size:
+                return row + int(wrong[0])
+            row, size = row + size, 4 * size
+        return int(t.size)
 
-    path, row, offset = [(0, 0)], 0, 0
-    while True:
-        wrong = np.flatnonzero(~fits(offset)[row:])
-        if wrong.size == 0:
-            return path
-        row += int(wrong[0])
+    path, offset = [(0, 0)], 0
+    row = reach(offset, 0)
+    while row < t.size:
         # Choose the offset with which the most consecutive values from `row` on are as planned.
-        reach = {one: int(np.append(fits(one)[row:], False).argmin()) for one in offsets(row, offset)}
-        best = max(reach, key=lambda one: reach[one])
-        if reach[best] == 0 or len(path) > _MAX_JUMPS:
+        reached = {one: reach(one, row) for one in offsets(row, offset)}
+        offset = max(reached, key=lambda one: reached[one])
+        if reached[offset] == row or len(path) > _MAX_JUMPS:
             return None
-        offset = best
         path.append((row, offset))
+        row = reached[offset]
+    return path
 
 
 def _another_base(match: LogMatch, processes: int | None) -> list[_Found]:

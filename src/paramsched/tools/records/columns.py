@@ -137,7 +137,9 @@ def is_blank(value: Any) -> bool:
     >>> [is_blank(one) for one in (None, "", "''", "null", "nan", "0")]
     [True, True, True, True, False, False]
     """
-    return value is None or (isinstance(value, str) and value.strip("'\"").lower() in _BLANK)
+    if isinstance(value, str):
+        return not value[:1].isdigit() and value.strip("'\"").lower() in _BLANK  # most values are numbers
+    return value is None
 
 
 _BLANK = frozenset(("", "none", "null", "na", "n/a", "<na>", "-"))

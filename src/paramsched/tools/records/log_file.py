@@ -299,16 +299,17 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
         times = Counter(header)
         if duplicate := next((name for name in header if name and times[name] > 1), None):
             raise _duplicate_error(path_text(file, 1), duplicate)
+        width = len(header)
         for row in rows:
-            if len(row) > len(header) and file.suffix in _WORDS and len(header) < _FEWEST_COLUMNS:
-                raise UnreadableLog(path_text(file), _NO_TABLE, _table_of_text(file), option="--column")
-            if len(row) > len(header):
-                cells = "1 cell" if len(header) == 1 else f"{len(header)} cells"
+            if len(row) > width:
+                if file.suffix in _WORDS and width < _FEWEST_COLUMNS:
+                    raise UnreadableLog(path_text(file), _NO_TABLE, _table_of_text(file), option="--column")
+                cells = "1 cell" if width == 1 else f"{width} cells"
                 found = f"expected a log with {cells} as in the first line, got {len(row)}"
                 instead = "Put the name of each column in the first line"
                 raise UnreadableLog(path_text(file, rows.line_num), found, instead)
             if row:
-                yield dict(zip(header, (cell.strip() for cell in row), strict=False))
+                yield dict(zip(header, map(str.strip, row), strict=False))
     except csv.Error as error:
         raise UnreadableLog(path_text(file, rows.line_num), f"invalid CSV: {error}", _IN_TEXT) from None
 

@@ -52,21 +52,31 @@ class LogColumn:
     place: float = 0.0
     name: str | None = None
 
-    def equals(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
-        """Return a flag for each row: True if its value is as planned, up to the log's precision or `tolerance`."""
-        equal = self.equals_as_written(planned, rows)
+    def equals(self, planned: Floats, rows: slice | Times = slice(None), *, are_singles: bool | None = None) -> Flags:
+        """Return a flag for each row: True if its value is as planned, up to the log's precision or `tolerance`.
+
+        Args:
+            planned: the planned values.
+            rows: the rows that are compared.
+            are_singles: whether the values were rounded to float32; None to decide it from these rows.
+        """
+        equal = self.equals_as_written(planned, rows, are_singles=are_singles)
         if self.tolerance == 0 or equal.all():
             return equal
+        if are_singles is None:
+            are_singles = self.are_singles(rows)
         values = self.values[rows]
-        tolerance = self.tolerance + (_HALF_SINGLE if self.digits >= 15 and self._is_single(values) else 0.0)
+        tolerance = self.tolerance + (_HALF_SINGLE if self.digits >= 15 and are_singles else 0.0)
         return equal | self._rounds_to(values, planned, tolerance) | equal_up_to_rounding(values, planned, tolerance)
 
-    def equals_as_written(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
+    def equals_as_written(
+        self, planned: Floats, rows: slice | Times = slice(None), *, are_singles: bool | None = None
+    ) -> Flags:
         """Return a flag for each row: True if its value is as planned, up to the digits of the log or float32."""
         values = self.values[rows]
         equal: Flags = (values == planned) | (np.isnan(values) & np.isnan(planned))
         equal |= self._rounds_to(values, planned, _BINARY)
-        if not equal.all() and self._is_single(values):
+        if not equal.all() and (self.are_singles(rows) if are_singles is None else are_singles):
             single = planned.astype(np.float32).astype(np.float64)
             equal |= (values == single) | self._rounds_to(values, single, _BINARY)
         return equal
@@ -92,8 +102,9 @@ class LogColumn:
         """Return half a unit of the last digit of values of this size, as the log writes them."""
         return np.asarray(np.maximum(10.0 ** (np.floor(np.log10(size)) + 1 - self.digits), self.place) / 2)
 
-    def _is_single(self, values: Floats) -> bool:
-        """Return whether all values were rounded to float32, and then perhaps to the digits of the log."""
+    def are_singles(self, rows: slice | Times = slice(None)) -> bool:
+        """Return whether all values of some rows were rounded to float32, and then perhaps to the log's digits."""
+        values = self.values[rows]
         singles = values.astype(np.float32).astype(np.float64)
         if self.digits >= 15:
             return np.array_equal(values, singles)
