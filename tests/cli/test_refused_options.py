@@ -107,6 +107,7 @@ def test_an_unknown_choice_gets_the_nearest_one(option, advice, folder):
         ("show plan.yaml --at 5 -o x.svg", 2, "Leave one of the two out"),
         ("show plan.yaml -o x --to gif", 2, "--to gif: unknown format of pictures. Use one of svg, html, png, pdf"),
         ("show plan.yaml -o x.gif", 2, "must be one of .svg, .html, .png, .pdf. Write --output x.svg"),
+        ("show plan.yaml -o .", 2, "must be one of .svg, .html, .png, .pdf. Write --output plan.svg"),
         ("show plan.yaml -o -", 2, "--output -: the format of the picture is missing. Write --to svg"),
         ("show - --watch", 2, "--watch needs files; standard input does not change. Write --watch plan.yaml"),
         ("show plan.yaml -o - --to svg --watch", 2, "--watch cannot update standard output. Write --output plan.html"),
