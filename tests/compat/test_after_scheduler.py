@@ -86,7 +86,7 @@ def test_a_state_has_the_position_and_the_start():
     second, optimizer = after(BUILDS["ours"])
     state = first.state()
 
-    second.load(state)
+    second.load(state, first.peaks)
     second.scheduler.load_state_dict(first.scheduler.state_dict())
 
     assert second.state() == state

@@ -9,7 +9,8 @@ from typing import Any, final
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from paramsched.compat.torch.chained import leaf_schedulers
+from paramsched.compat.torch.base import is_drop_in
+from paramsched.compat.torch.chained import leaf_schedulers, on_scale_of
 from paramsched.core.dropins.group_fields import by_value, set_fields
 
 _OWN_LEVEL_SCHEDULERS = {"OneCycleLR", "CyclicLR"}
@@ -30,7 +31,7 @@ class AfterScheduler:
     """
 
     def __init__(self, scheduler: LRScheduler, optimizer: Optimizer, peaks: list[float], *, restarts: bool) -> None:
-        self.scheduler, self.optimizer = scheduler, optimizer
+        self.scheduler, self.optimizer, self.peaks = scheduler, optimizer, peaks
         self.position: float = 0
         self.running = False  # True once the groups contain the scheduler's values instead of the ramp's
         # torch's schedulers read `base_lrs` at each step, so replacing these lists changes the peak.
@@ -76,24 +77,39 @@ class AfterScheduler:
         self.position = u
 
     def add_groups(self, peaks: list[float]) -> None:
-        """Include groups that were added to the optimizer; each starts at its value in `peaks`."""
+        """Include groups that were added to the optimizer; `peaks` contains the peak of each group."""
+        last, peak = self.start[-1], self.peaks[-1]
+        joins = any(map(has_own_levels, leaf_schedulers(self.scheduler)))
+        for late in peaks[len(self.peaks) :]:
+            self.start.append(by_value(last) if joins else {"lr": late * (float(last["lr"]) / peak if peak else 1.0)})
+        self.peaks = peaks
+        if self.running:
+            self._complete_bases()
+
+    def _complete_bases(self) -> None:
+        """Add the bases of late groups to the schedulers, unless they find these themselves in their next step."""
         for leaf in leaf_schedulers(self.scheduler):
             bases = getattr(leaf, "base_lrs", None)
-            if isinstance(bases, list) and len(bases) < len(peaks) and not has_own_levels(leaf):
-                leaf._last_lr = [*leaf._last_lr, *peaks[len(bases) :]]
-                bases += peaks[len(bases) :]
-        self.start.extend({"lr": peak} for peak in peaks[len(self.start) :])
+            if isinstance(bases, list) and not has_own_levels(leaf):
+                count = len(bases)
+                late = [on_scale_of(bases, self.peaks[:count], peak) for peak in self.peaks[count:]]
+                if not is_drop_in(leaf):
+                    bases += late
+                elif not self.running:
+                    leaf._take_in_bases(late)
 
     def state(self) -> dict[str, Any]:
         """Return the position and the values at u = 0 as plain data; the caller saves the scheduler's own state."""
         return {name: getattr(self, name) for name in ("position", "running", "start", "start_state")}
 
-    def load(self, state: dict[str, Any]) -> None:
+    def load(self, state: dict[str, Any], peaks: list[float]) -> None:
+        self.peaks = peaks
         vars(self).update({name: by_value(state[name]) for name in self.state()})
 
     def _start_running(self) -> None:
         if not self.running:
             set_fields(self.optimizer, self.start)
+            self._complete_bases()
             self.running = True
 
 

@@ -20,7 +20,6 @@ from paramsched.core.dropins.group_fields import (
     by_value,
     group_values,
     groups_changed,
-    initial_value,
     set_fields,
     set_row,
 )
@@ -41,6 +40,9 @@ class GradualWarmupScheduler(LRScheduler):
 
     Afterwards lr(t) = g(t - W), where g(u) is the lr of the after-scheduler after u of its steps, with lr(W) as its
     base. Without an after-scheduler the lr stays at lr(W). Pass either `warmup_epoch` or `total_epoch`.
+
+    A group that is added during the ramp has its own lr as base. A group that is added later continues from its own lr
+    with the factors of the other groups, or joins the cycle of the last group.
 
     Args:
         optimizer: a torch optimizer. b is the `initial_lr` of a group, or the group's lr if `initial_lr` is missing.
@@ -231,8 +233,8 @@ class GradualWarmupScheduler(LRScheduler):
         if "get_lr" in vars(self):
             super()._update_lr(epoch)
             return
-        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         self._take_in_late_groups()
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         u = self.last_epoch - self._length  # the position of the after-scheduler
         if u < 0 or (u == 0 and (self._length > 0 or self._after is None)):
             self._write_ramp()
@@ -265,9 +267,15 @@ class GradualWarmupScheduler(LRScheduler):
         added = self.optimizer.param_groups[len(self.base_lrs) :]
         if added:
             self._known_groups = self.optimizer, list(self.optimizer.param_groups)
-            self.base_lrs += [by_value(initial_value(group)) for group in added]
+            self._take_in_bases([self._base_of_late(group) for group in added])
             if self._after is not None:
                 self._after.add_groups(self._peak_values(self.base_lrs))
+
+    def _base_of_late(self, group: dict[str, Any]) -> float:
+        """Return the base of a late group. After the ramp it continues from its present value."""
+        if self.last_epoch < self._length:
+            return float(group.get("initial_lr", group["lr"]))
+        return self._base_of(float(group["lr"]))
 
     def get_lr(self) -> list[Number]:
         """Return the lr of each group at `last_epoch`; users call `get_last_lr()`.
@@ -325,7 +333,7 @@ class GradualWarmupScheduler(LRScheduler):
             self.after_scheduler.load_state_dict(state["after_scheduler"])
             rows = state["held"]
         if self._after is not None:
-            self._after.load(state["after"])
+            self._after.load(state["after"], self._peak_values(self.base_lrs))
             self._warned = self._warned or self._after.position > 0
         set_fields(self.optimizer, rows)
         self._last_lr = state["_last_lr"]

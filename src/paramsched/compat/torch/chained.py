@@ -180,7 +180,7 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
         product = math.prod(share for share, _ in shares)
         if product and any(level for _, level in shares):
             return super()._base_of(value)
-        return group_fields.base_on_curve(value, product)
+        return on_scale_of(self.base_lrs, members[0].base_lrs, group_fields.base_on_curve(value, product))
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
         for member in self._schedulers:
@@ -295,7 +295,7 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
         member = self._member
         if not is_drop_in(member):
             return super()._base_of(value)
-        return _on_scale_of(self.base_lrs, member.base_lrs, member._base_of(value))
+        return on_scale_of(self.base_lrs, member.base_lrs, member._base_of(value))
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
         if is_drop_in(self._member):
@@ -373,7 +373,7 @@ def take_in_groups(composition: Any, bases: Sequence[float]) -> None:
     for member in composition._schedulers:
         known = getattr(member, "base_lrs", None)  # torch's compositions have no bases
         if type(known) is list and len(known) < groups:
-            missing = [_on_scale_of(known, earlier, base) for base in bases[len(known) - groups :]]
+            missing = [on_scale_of(known, earlier, base) for base in bases[len(known) - groups :]]
             if hasattr(member, "_take_in_bases"):
                 member._take_in_bases(missing)
             else:
@@ -382,7 +382,7 @@ def take_in_groups(composition: Any, bases: Sequence[float]) -> None:
             take_in_groups(member, bases)
 
 
-def _on_scale_of(own: Sequence[Any], others: Sequence[Any], base: float) -> float:
+def on_scale_of(own: Sequence[Any], others: Sequence[Any], base: float) -> float:
     """Return the base of a late group in a scheduler from its base in another one, whose bases may be different.
 
     It has the same ratio to the base of the last known group in both.
