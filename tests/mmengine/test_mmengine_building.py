@@ -49,6 +49,27 @@ def test_an_error_of_a_config_names_the_scheduler(config, kind, found):
         build_param_scheduler(config, sgd())
 
 
+class Failing(StepLR):
+    """A user's class whose error has two arguments."""
+
+    def __init__(self, optimizer):
+        raise ValueError("found", 3)
+
+
+@table(
+    ("config", "text"),
+    [
+        ({**STEP, "last_step": 1}, "(StepLR): param 'initial_lr' is not specified in param_groups[0] when resuming"),
+        ({"type": Failing}, "(Failing): ('found', 3)"),
+    ],
+)
+def test_an_error_of_a_config_has_the_text_of_the_class(config, text):
+    with pytest.raises((KeyError, ValueError)) as refusal:
+        build_param_scheduler(config, sgd())
+
+    assert refusal.value.args[0].startswith(f"param_scheduler[0] {text}")
+
+
 @table(
     ("options", "found"),
     [
@@ -66,6 +87,13 @@ def test_an_epoch_may_have_one_batch():
     scheduler = StepLR.build_iter_from_epoch(sgd(), step_size=2, begin=1, end=9, epoch_length=1)
 
     assert (scheduler.step_size, scheduler.begin, scheduler.end, scheduler.by_epoch) == (2, 1, 9, False)
+
+
+@pytest.mark.filterwarnings("error")
+def test_half_epochs_of_an_even_length_are_iterations():
+    scheduler = StepLR.build_iter_from_epoch(sgd(), step_size=2.5, begin=0.5, epoch_length=2)
+
+    assert (scheduler.step_size, scheduler.begin) == (5, 1)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +177,7 @@ def test_a_group_that_is_added_later_has_the_cycle_of_the_last_group(peak):
     assert all(len({*rates}) == 1 for rates in used)
     assert len({*map(tuple, used)}) == 8
     assert optimizer.param_groups[1]["max_lr"] == 0.2
+    assert scheduler.base_values == [group["initial_lr"] for group in optimizer.param_groups]
 
 
 def test_outside_of_its_window_a_momentum_scheduler_copies_the_betas_of_adam():

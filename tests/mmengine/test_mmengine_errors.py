@@ -59,6 +59,23 @@ def test_a_wrong_call_raises_mmengines_error(build, kind, found):
         (lambda: user_class(ours)(sgd(), "lr"), NotImplementedError, r"Empty has no _get_value\(\)"),
         (lambda: user_class(ours)(sgd(), "lr", begin=3, end=3), ValueError, "end should be larger than begin"),
         (lambda: user_class(ours)(sgd(), "lr", last_step=True), AssertionError, "expected an integer of at least -1"),
+        (lambda: user_class(ours)(sgd(), "lr", last_step=-2), AssertionError, "expected an integer of at least -1"),
+        (lambda: user_class(ours)(3, "lr"), TypeError, "should be an Optimizer, but got int"),
+        (
+            lambda: type("Two", (ours._ParamScheduler,), {"_get_value": lambda self: [0.1, 0.2]})(sgd(), "lr"),
+            ValueError,
+            "2 values for 1 param groups",
+        ),
+        (
+            lambda: ours.StepLR.build_iter_from_epoch(sgd(), 2, epoch_length=5),
+            TypeError,
+            "pass step_size by keyword",
+        ),
+        (
+            lambda: ours.StepParamScheduler.build_iter_from_epoch(sgd(), "lr", 2, epoch_length=5),
+            TypeError,
+            "pass step_size by keyword",
+        ),
         (lambda: ours.OptimWrapper(3), TypeError, "expected a torch optimizer, got int"),
         (
             lambda: ours.build_param_scheduler({"g": None}, {"g": sgd(), "d": sgd()}),

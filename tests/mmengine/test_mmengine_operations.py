@@ -16,6 +16,7 @@ import torch
 from hypothesis import settings
 
 from paramsched.mmengine import schedulers as ours
+from paramsched.mmengine.schedulers.optimizers import inner_optimizer
 from support.drawn_programs import CALLS, OPTIMIZERS, Draw, after_call, run, same
 
 
@@ -197,6 +198,10 @@ def operations_of(draw: Draw, name: str, given: dict[str, Any]) -> list[Any]:
     return found
 
 
+def _group(lr: float) -> dict[str, Any]:
+    return {"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr, "weight_decay": lr / 8}
+
+
 FAMILIES = [(name, family) for name in CLASSES for family in ("LR", "Momentum", "ParamScheduler")]
 FAMILIES.remove(("OneCycle", "Momentum"))
 
@@ -207,8 +212,8 @@ def drawn(name: str, family: str, seed: int) -> tuple[Draw, Any, dict[str, Any]]
     draw.groups, kind = draw.randint(1, 3), draw.choice(OPTIMIZERS)
     lrs = [draw.choice([0.1, 0.5, 1, draw.lr()]) for _ in range(draw.groups)]
 
-    def build() -> Any:
-        return kind([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr, "weight_decay": lr / 8} for lr in lrs])
+    def build(*late: float) -> Any:
+        return kind([_group(lr) for lr in (*lrs, *late)])
 
     required, optional = CLASSES[name]
     options: dict[str, Any] = {}
@@ -272,8 +277,60 @@ def test_groups_keep_their_values_without_the_removed_ones_after_any_call(name, 
             whole = after_call(call, whole, 0, new)
             for index, group in zip(kept, scheduler.optimizer.param_groups, strict=True):
                 theirs = whole.optimizer.param_groups[index]
-                for key in ("lr", "momentum", "betas", "weight_decay"):
-                    assert same(group.get(key), theirs.get(key)), (seed, options, kept, call)
+                assert same(_values(group), _values(theirs)), (seed, options, kept, call)
+
+
+@pytest.mark.parametrize("family", ["LR", "Momentum", "ParamScheduler"])
+def test_a_plateau_keeps_the_limits_of_its_groups_if_others_are_removed_at_any_time(family):
+    for seed in range(4 * settings().max_examples):
+        draw, build, options = drawn("ReduceOnPlateau", family, seed)
+        options |= {"min_value": [draw.lr() for _ in range(draw.groups)], "factor": 0.1, "patience": 0}
+        kept = draw.sample(range(draw.groups), draw.randint(1, draw.groups))
+        new = partial(_built, getattr(ours, "ReduceOnPlateau" + family), build, options)
+        whole, scheduler = new(), new()
+        removed_at = draw.randint(0, 3)
+        for step in range(9):
+            if step == removed_at:
+                _remove_others(scheduler, kept)
+            metrics = {options.get("monitor", "loss"): draw.lr()}
+            for one in (whole, scheduler):
+                one.step(metrics)
+                one.step()
+        found = [_values(group) for group in scheduler.optimizer.param_groups]
+        assert found == [_values(whole.optimizer.param_groups[index]) for index in kept], (seed, options, kept)
+
+
+@pytest.mark.parametrize(("name", "family"), [one for one in FAMILIES if one[0] != "ReduceOnPlateau"])
+def test_a_late_group_has_the_values_of_an_early_one_from_its_first_step_on(name, family):
+    for seed in range(4 * settings().max_examples):
+        draw, build, options = drawn(name, family, seed)
+        if name in ("Constant", "Linear") and draw.flag():
+            options["factor" if name == "Constant" else "start_factor"] = 0
+        wrap = ours.OptimWrapper if draw.groups > 1 and draw.flag() else lambda optimizer: optimizer
+        at, rate, kind = draw.randint(0, 9), draw.lr(), getattr(ours, name + family)
+        peaks = options.get("eta_max")
+        of_more = options | ({"eta_max": [*peaks, peaks[-1]]} if isinstance(peaks, list) else {})
+        new = partial(_built, kind, lambda build=build, rate=rate, wrap=wrap: wrap(build(rate)), of_more)
+        try:
+            early, _ = run(new)
+        except (ValueError, ZeroDivisionError):
+            continue
+        scheduler, _ = run(partial(_built, kind, lambda build=build, wrap=wrap: wrap(build()), options))
+        for _ in range(at):
+            run(early.step)
+            run(scheduler.step)
+        inner_optimizer(scheduler.optimizer).add_param_group(_group(rate))
+        for call in ["step", *(draw.choice([one for one in CALLS if one != "step to"]) for _ in range(9))]:
+            scheduler = after_call(call, scheduler, 0, new)
+            early = after_call(call, early, 0, new)
+            found, expected = (
+                [_values(group) for group in inner_optimizer(one.optimizer).param_groups] for one in (scheduler, early)
+            )
+            assert same(found, expected), (seed, options, at, call, found, expected)
+
+
+def _values(group: dict[str, Any]) -> list[Any]:
+    return [group[key] for key in ("lr", "momentum", "betas", "weight_decay") if key in group]
 
 
 def _built(kind: Any, build: Any, options: dict[str, Any]) -> Any:
@@ -288,3 +345,66 @@ def _remove_others(scheduler: Any, kept: list[int]) -> Any:
 
 def _built_without_others(new: Any, kept: list[int]) -> Any:
     return _remove_others(new(), kept)
+
+
+class Training:
+    """Schedulers of the learning rate that are stepped after each batch, or after each epoch of four batches."""
+
+    def __init__(self, schedulers: list[tuple[str, dict[str, Any]]], build: Any) -> None:
+        self.batches, self.optimizer = 0, build()
+        self.schedulers = [
+            getattr(ours, name)(self.optimizer, **copy.deepcopy(options)) for name, options in schedulers
+        ]
+
+    def train(self, batches: int) -> list[float]:
+        for _ in range(batches):
+            self.batches += 1
+            for one in sorted(
+                self.schedulers, key=lambda one: one.by_epoch
+            ):  # MMEngine's hook steps them in this order
+                if not one.by_epoch or self.batches % 4 == 0:
+                    run(one.step)
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def states(self) -> Any:
+        return copy.deepcopy((self.optimizer.state_dict(), [one.state_dict() for one in self.schedulers]))
+
+
+def _sgd(lrs: list[float]) -> Any:
+    return torch.optim.SGD(map(_group, lrs), lr=0.1)
+
+
+def test_a_restored_run_goes_on_as_if_the_arguments_of_its_policy_had_been_used_from_the_start():
+    names = [name for name in CLASSES if name not in ("OneCycle", "ReduceOnPlateau")]
+    for seed in range(25 * settings().max_examples):
+        draw = Draw(f"restore{seed}")
+        configs: dict[str, list[Any]] = {"checkpoint": [], "new": []}
+        for name in [draw.choice(["OneCycle"])] if draw.random() < 0.1 else draw.sample(names, draw.randint(1, 2)):
+            _, _, options = drawn(name, "LR", draw.randint(0, 99))
+            _, _, others = drawn(name, "LR", draw.randint(0, 99))
+            others["by_epoch"] = options["by_epoch"] = draw.flag()  # the unit of the counters that are saved
+            for one in (options, others):
+                one.setdefault("end", draw.randint(5, 14))
+                if name == "OneCycle":
+                    one["begin"] = 0  # it overwrites the lr that a group has until then
+            configs["checkpoint"].append((name + "LR", options))
+            configs["new"].append((name + "LR", others))
+        batches = draw.randint(0, 30)
+        lrs = [draw.lr() for _ in range(3)]
+        make = partial(_sgd, lrs)
+        for policy, config in configs.items():
+            try:
+                first = Training(configs["checkpoint"], make)
+                first.train(batches)
+                planned = Training(config, make)
+                expected = planned.train(batches)
+                resumed = Training(configs["new"], make)
+            except (ValueError, ZeroDivisionError):
+                continue
+            of_optimizer, states = first.states()
+            resumed.optimizer.load_state_dict(of_optimizer)
+            resumed.batches = batches
+            run(partial(ours.restore, resumed.schedulers, states, on_change=policy, epoch_length=4))
+            place = seed, policy, batches, configs
+            assert same(resumed.train(0), expected), place
+            assert same(resumed.train(9), planned.train(9)), place

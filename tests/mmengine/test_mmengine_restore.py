@@ -13,6 +13,7 @@ from paramsched.mmengine.schedulers import (
     OptimWrapper,
     ReduceOnPlateauLR,
     StepLR,
+    _ParamScheduler,
     build_param_scheduler,
     restore,
     scheduled_values,
@@ -136,6 +137,68 @@ def test_each_difference_is_a_line_with_its_place(caplog):
     }
     assert caplog.text.count("(using the new value)") == 2
     assert restore(Run([warmup(), step()]).schedulers, states) == ()
+
+
+def test_a_run_that_mmengine_continued_at_a_step_goes_on_from_there():
+    peer = pytest.importorskip("mmengine.optim.scheduler")
+    optimizer = sgd()
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"]
+    theirs = peer.StepLR(optimizer, 2, last_step=3)
+    theirs.step()
+    resumed = sgd()
+    mine = StepLR(resumed, 2)
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+
+    restore([mine], [theirs.state_dict()])
+
+    for _ in range(4):
+        assert mine.last_step == theirs.last_step
+        assert [group["lr"] for group in resumed.param_groups] == [group["lr"] for group in optimizer.param_groups]
+        theirs.step()
+        mine.step()
+
+
+def test_a_restored_scheduler_reports_the_values_of_its_new_arguments():
+    states, optimizer = Run([step()]).train(18).saved
+    second = Run([step(gamma=0.1)])
+    second.optimizer.load_state_dict(optimizer)
+
+    restore(second.schedulers, states)
+
+    assert second.schedulers[0].get_last_value() == [group["lr"] for group in second.optimizer.param_groups]
+
+
+def test_the_other_arguments_of_a_cycle_are_compared_too():
+    def cycle(**options):
+        return {"type": "OneCycleLR", "eta_max": 1.0, "total_steps": 40, "by_epoch": False, **options}
+
+    states, _ = Run([cycle()]).train(5).saved
+
+    lines = restore(Run([cycle(three_phase=True, pct_start=0.2)]).schedulers, states)
+
+    assert {line.partition(":")[0] for line in lines} == {"[0] OneCycleLR pct_start", "[0] OneCycleLR three_phase"}
+
+
+class Counting(_ParamScheduler):
+    """A user's class that counts its steps on its own."""
+
+    count = 0
+
+    def _get_value(self):
+        self.count += 1
+        return [base * 0.5**self.count for base in self.base_values]
+
+
+@pytest.mark.parametrize("policy", ["new", "checkpoint"])
+def test_a_users_class_keeps_its_own_count_and_the_arguments_of_the_policy(policy):
+    states, optimizer = Run([{"type": Counting, "param_name": "lr", "end": 5}]).train(8).saved
+    second = Run([{"type": Counting, "param_name": "lr", "end": 7}])
+    second.optimizer.load_state_dict(optimizer)
+
+    restore(second.schedulers, states, on_change=policy)
+
+    assert (second.schedulers[0].count, second.schedulers[0].end) == (3, 7 if policy == "new" else 5)
 
 
 def test_a_line_names_the_value_that_is_used(caplog):
@@ -288,6 +351,13 @@ def test_a_plateau_without_metrics_is_reported():
     assert [line[:3] for line in unmeasured(schedulers)] == ["[2]"]
     plateaus[0].last_metric = None  # as a state of MMEngine's class, which has ticks but no metric
     assert [line[:3] for line in unmeasured(schedulers)] == ["[1]", "[2]"]
+
+
+def test_a_class_that_is_no_plateau_is_not_reported():
+    watching = StepLR(sgd(), 2, begin=3)
+    watching.monitor = "loss"
+
+    assert unmeasured([watching]) == []
 
 
 def test_a_plateau_of_mmengine_without_metrics_is_reported():

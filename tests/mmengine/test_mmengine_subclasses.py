@@ -214,6 +214,17 @@ def test_a_subclass_that_skips_the_constructor_of_its_parent_keeps_its_own_argum
     assert rows[1] == pytest.approx(rows[0], rel=1e-12)
 
 
+def test_a_subclass_that_skips_the_constructor_of_its_parent_has_the_defaults_of_the_other_arguments():
+    class Mine(ours.StepParamScheduler):
+        def __init__(self, optimizer):
+            self.step_size = 2
+            super(ours.StepParamScheduler, self).__init__(optimizer, "lr")
+
+    found, expected = (values(cls, 7) for cls in (Mine(sgd()), ours.StepLR(sgd(), 2)))
+
+    assert found == expected
+
+
 @pytest.mark.parametrize("place", ["object", "class", "subclass"])
 @pytest.mark.parametrize("method", ["_is_better", "_in_cooldown", "_get_value"])
 def test_a_method_of_the_plateau_scheduler_can_be_replaced(method, place):

@@ -210,6 +210,26 @@ def test_a_number_that_is_the_same_at_all_steps_is_written_once(rows, columns):
     assert str(plan).splitlines()[1] == f'lr: recurrence(rules.table({columns}, by="epoch"))'
 
 
+def test_the_rounding_of_a_class_adds_nothing_to_its_plan():
+    class Between(ours._ParamScheduler):
+        def _get_value(self):
+            present = [group[self.param_name] for group in self.optimizer.param_groups]
+            return [base + (value - base) * 0.9 for value, base in zip(present, self.base_values, strict=True)]
+
+    plan = dialect.to_plan({"type": Between, "param_name": "lr", "end": 3}, calendar=FACTS)
+
+    text = str(plan).splitlines()[1]
+    assert text == 'lr: recurrence(rules.table([0.9, 0.9, 0.9], [0.09999999999999998], by="epoch"))'
+
+
+def test_a_class_whose_window_begins_after_the_run_changes_nothing(cls):
+    config = {"type": cls, "begin": peer.EPOCHS + 2, "end": peer.EPOCHS + 5}
+
+    plan = dialect.to_plan(config, calendar=FACTS)
+
+    assert_same_rates(plan, [config])
+
+
 class Clipped(ours._ParamScheduler):
     """A class that no plan can express: its values are not multiples of the base."""
 

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import types
 from unittest.mock import MagicMock
 
 import pytest
@@ -190,6 +191,7 @@ def test_steps_and_updates_are_counted_from_the_first_scheduler_on():
     assert inner_optimizer(wrapper) is inner_optimizer(optimizer) is optimizer
     assert inner_optimizer(object()) is None
     assert inner_optimizer(MagicMock()) is None  # it seems to be a wrapper at each depth
+    start_counting(object())
     assert (has_stepped(object()), counted_updates(object())) == (True, 0)
     assert (may_step_later(wrapper), may_step_later(optimizer)) == (True, False)
     assert copy.deepcopy(optimizer).param_groups[0]["lr"] == 0.5
@@ -216,6 +218,17 @@ def test_a_step_that_is_replaced_after_the_construction_is_warned_of_at_the_firs
     found = [str(one.message) for one in recwarn]
     assert len(found) == 1
     assert "`optimizer.step()` has been overridden" in found[0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_step_that_was_replaced_before_the_construction_is_not_warned_of():
+    optimizer = sgd()
+    optimizer.step = types.MethodType(torch.optim.SGD.step, optimizer)
+    scheduler = StepLR(optimizer, 2)
+    optimizer.param_groups[0]["params"][0].grad = torch.ones(1)
+
+    optimizer.step()
+    scheduler.step()
 
 
 @table(("counts", "warns"), [(1, True), (2, False)])

@@ -302,6 +302,9 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
     def _replay_for_group(self, index: int) -> None:
         """Set a new group to the value it would have if it had been there from the start."""
 
+    def _write_arguments(self) -> None:
+        """Write the entries of the groups again that depend on arguments which differ from those of a checkpoint."""
+
 
 class RuleScheduler(_ParamScheduler):
     """Base class of MMEngine's own schedulers, whose values follow a rule of `paramsched.core.schedules.rules`.
@@ -336,9 +339,6 @@ class RuleScheduler(_ParamScheduler):
 
     def _write_into_groups(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
         """Write the param-group entries that this scheduler reads, before the first tick."""
-
-    def _write_arguments(self) -> None:
-        """Write these entries again, because the arguments differ from those of a loaded checkpoint."""
 
     def _get_value(self) -> list[float]:
         """Return the present values after step `last_step` of the rule."""
@@ -448,6 +448,7 @@ def print_or_log(line: str) -> None:
 
 CLASS_KEY = "_class"
 """The key under which a state contains the name of the scheduler's class."""
+_NOT_IN_STATES_OF_MMENGINE = {"pct_start", "anneal_strategy", "three_phase", "min_value"}
 
 
 def compare_arguments(scheduler: Any, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -467,15 +468,15 @@ def compare_arguments(scheduler: Any, state: Mapping[str, Any]) -> dict[str, tup
             f"{own}.load_state_dict: this is the state {found}. "
             "Pass the schedulers in the order in which they were saved"
         )
-    needed = (*scheduler._configured, "last_step", "_global_step")
+    needed = {*scheduler._configured, "last_step", "_global_step"} - _NOT_IN_STATES_OF_MMENGINE
     # A subclass that skips the constructor of its base class lacks some of these attributes.
-    lacking = [one for one in needed if one in ours and one not in state]
+    lacking = sorted(one for one in needed if one in ours and one not in state)
     if lacking:
         raise StateError(f"{own}.load_state_dict: the state lacks {', '.join(lacking)}; it belongs to another class")
     return {
         name: (ours[name], state[name])
         for name in scheduler._configured
-        if name != "verbose" and name in ours and _comparable(ours[name]) != _comparable(state[name])
+        if name != "verbose" and name in ours and name in state and _comparable(ours[name]) != _comparable(state[name])
     }
 
 

@@ -214,11 +214,9 @@ def restore(
         changed = [scheduler for scheduler, found in changes if found and on_change == "new"]
         fields = {scheduler.param_name for scheduler in changed}
         for scheduler, state in zip(mine, theirs, strict=True):
-            if _load_progress(scheduler, state, with_arguments=on_change == "checkpoint"):
-                fields.add(scheduler.param_name)
+            _load_progress(scheduler, state, with_arguments=on_change == "checkpoint")
         for scheduler in changed:
-            if isinstance(scheduler, RuleScheduler):
-                scheduler._write_arguments()
+            scheduler._write_arguments()
         _write_present_values(mine, fields, epoch_length)
     return lines
 
@@ -260,14 +258,11 @@ def compare_states(
     return compared
 
 
-def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with_arguments: bool) -> bool:
-    """Load the counters and values of a state, and the saved arguments too if `with_arguments` is true.
-
-    Return whether its last tick has another place in the window, because the window has changed.
-    """
+def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with_arguments: bool) -> None:
+    """Load the counters and values of a state, and the saved arguments too if `with_arguments` is true."""
     if _ParamScheduler not in type(scheduler).__mro__:
         scheduler.load_state_dict({key: value for key, value in state.items() if key != CLASS_KEY})
-        return False
+        return
     if with_arguments:
         taken = tuple(key for key, value in state.items() if not callable(value))
     elif isinstance(scheduler, RuleScheduler):
@@ -277,11 +272,12 @@ def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with
         taken = tuple(key for key in state if key not in (*scheduler._configured, CLASS_KEY))
     scheduler._remember({key: state[key] for key in taken if key in state})
     if not isinstance(scheduler, RuleScheduler) or scheduler.table_row.reacts_to_metric:
-        return False
-    # If the window has changed, the number of past ticks inside it differs from the saved number.
-    within = min(scheduler._window_tick, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
-    scheduler.last_step, saved = max(within, -1), scheduler.last_step
-    return scheduler.last_step != saved
+        return
+    held = vars(scheduler)
+    if any(held.get(name) != state.get(name) for name in ("begin", "end")):
+        # The number of past ticks inside the window differs from the saved number.
+        within = min(scheduler._window_tick, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
+        scheduler.last_step = max(within, -1)
 
 
 def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str], epoch_length: int | None) -> None:
@@ -311,7 +307,12 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
                 together.append((row, arguments))
             schedule = combine_schedulers(together, RunLength(length), any_epoch=True).schedule
             if not schedule.is_resolved:
-                schedule = resolve(schedule, Calendar(steps_per_epoch=length, total=now + 1))
+                schedule = resolve(
+                    schedule,
+                    Calendar(
+                        steps_per_epoch=length,
+                    ),
+                )
             value = schedule(now, base=float(by_rule[0].base_values[index]))
             optimizers.write_value(group, field, value)
         for one in by_rule:

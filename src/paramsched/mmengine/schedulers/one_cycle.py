@@ -68,6 +68,8 @@ class OneCycleParamScheduler(RuleScheduler):
 
     def _replay_for_group(self, index: int) -> None:
         self._write_arguments_of_group(index)
+        if self.last_step >= 0:
+            optimizers.write_value(self.optimizer.param_groups[index], self.param_name, self._get_value()[index])
 
     def _write_arguments(self) -> None:
         for index, _ in enumerate(self.optimizer.param_groups):

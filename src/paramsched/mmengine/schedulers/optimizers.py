@@ -234,8 +234,6 @@ def _peer_namesake(cls: type) -> type | None:
 _SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
 _OPTIMIZER = {"optimizer": Argument(meaning="a torch optimizer, or a wrapper of one")}
 _PARAM_NAME = {"param_name": Argument(meaning='the param-group entry to schedule, such as "lr"')}
-# `last_step` is the clock; the other arguments are missing in MMEngine's own states.
-_NOT_IN_STATES = ("last_step", "pct_start", "anneal_strategy", "three_phase", "min_value")
 
 
 def set_up_from_table(cls: type) -> None:
@@ -246,7 +244,7 @@ def set_up_from_table(cls: type) -> None:
     scheduler: Any = cls
     scheduler.table_row = row
     scheduler._counted = row.counted
-    scheduler._configured = ("param_name", *(name for name in row.arguments if name not in _NOT_IN_STATES))
+    scheduler._configured = ("param_name", *(name for name in row.arguments if name != "last_step"))
     scheduler._argument_signature = inspect.Signature(_parameters_of(row.arguments))
     arguments = {**_OPTIMIZER, **(_PARAM_NAME if family == "ParamScheduler" else {}), **row.arguments}
     if "__init__" not in vars(cls):
