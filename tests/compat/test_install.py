@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+from multiprocessing import spawn
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,13 @@ def test_a_handle_may_be_entered_again():
 
     assert inside is drop_ins.StepLR
     assert torch.optim.lr_scheduler.StepLR is before
+
+
+def test_a_spawned_process_gets_what_installs_the_drop_ins_inside_the_block_only():
+    with install():
+        inside = spawn.get_preparation_data("child")
+
+    assert inside.keys() - spawn.get_preparation_data("child").keys() == {"paramsched"}
 
 
 def test_a_class_assigned_by_other_code_is_not_replaced(monkeypatch):

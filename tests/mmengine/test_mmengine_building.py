@@ -2,15 +2,18 @@
 
 import math
 
+import mmengine.optim as peers
 import pytest
 import torch
 
 from paramsched.errors import InvalidArgument
+from paramsched.mmengine import schedulers
 from paramsched.mmengine.schedulers import (
     PARAM_SCHEDULERS,
     ConstantLR,
     LinearMomentum,
     OneCycleLR,
+    OptimWrapper,
     ReduceOnPlateauLR,
     StepLR,
     build_param_scheduler,
@@ -41,7 +44,11 @@ STEP = {"type": "StepLR", "step_size": 2}
             KeyError,
             r"not in the parameter scheduler registry; did you mean \"StepLR\"\? Put @P",
         ),
-        ({**STEP, "type": 3}, KeyError, "3 is not in the parameter scheduler registry; expected one of .*[^?]. Put @P"),
+        (
+            {**STEP, "type": 3},
+            KeyError,
+            r"3 is not in the parameter scheduler registry; expected one of .*[^?]\. Put @P",
+        ),
     ],
 )
 def test_an_error_of_a_config_names_the_scheduler(config, kind, found):
@@ -178,6 +185,31 @@ def test_a_group_that_is_added_later_has_the_cycle_of_the_last_group(peak):
     assert len({*map(tuple, used)}) == 8
     assert optimizer.param_groups[1]["max_lr"] == 0.2
     assert scheduler.base_values == [group["initial_lr"] for group in optimizer.param_groups]
+
+
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_a_group_that_is_added_later_has_the_limit_of_the_last_group(is_wrapped):
+    optimizer = sgd()
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.5})
+    wrapper = OptimWrapper(optimizer) if is_wrapped else optimizer
+    scheduler = ReduceOnPlateauLR(wrapper, min_value=[0.03, 0.02], patience=0)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.1})
+
+    for loss in (1.0, 2.0, 3.0):
+        scheduler.step({"loss": loss})
+
+    assert [group["lr"] for group in optimizer.param_groups] == [0.03, 0.02, 0.02]
+
+
+@pytest.mark.parametrize("library", [schedulers, peers])
+def test_a_cycle_that_is_built_to_resume_keeps_the_bounds_in_the_groups(library):
+    optimizer = sgd()
+    bounds = {"initial_lr": 0.01, "max_lr": 0.5, "min_lr": 1e-4}
+    optimizer.param_groups[0] |= bounds
+
+    library.OneCycleLR(optimizer, eta_max=0.2, total_steps=10, last_step=3)
+
+    assert bounds.items() <= optimizer.param_groups[0].items()
 
 
 def test_outside_of_its_window_a_momentum_scheduler_copies_the_betas_of_adam():

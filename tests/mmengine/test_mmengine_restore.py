@@ -159,6 +159,18 @@ def test_a_run_that_mmengine_continued_at_a_step_goes_on_from_there():
         mine.step()
 
 
+def test_a_state_with_a_later_end_goes_on_as_if_it_had_been_longer():
+    (state,), optimizer = Run([warmup(end=10)]).train(18).saved
+    second = Run([warmup(end=30)])
+    second.optimizer.load_state_dict(optimizer)
+
+    restore(second.schedulers, [{**state, "end": 30, "total_iters": 29}], on_change="checkpoint")
+
+    planned = Run([warmup(end=30)])
+    assert second.values == pytest.approx(planned.train(18).values)
+    assert second.train(5).values == pytest.approx(planned.train(5).values)
+
+
 def test_a_restored_scheduler_reports_the_values_of_its_new_arguments():
     states, optimizer = Run([step()]).train(18).saved
     second = Run([step(gamma=0.1)])
@@ -199,6 +211,21 @@ def test_a_users_class_keeps_its_own_count_and_the_arguments_of_the_policy(polic
     restore(second.schedulers, states, on_change=policy)
 
     assert (second.schedulers[0].count, second.schedulers[0].end) == (3, 7 if policy == "new" else 5)
+
+
+@pytest.mark.parametrize("policy", ["new", "checkpoint"])
+def test_a_window_that_changes_leaves_the_count_of_a_scheduler_without_a_formula(policy):
+    plateau = {"type": "ReduceOnPlateauLR", "monitor": "loss"}
+    for config in ({"type": Counting, "param_name": "lr"}, plateau):
+        first = Run([config])
+        for _ in range(3):
+            first.schedulers[0].step(*([{"loss": 1.0}] if config is plateau else []))
+        count = first.schedulers[0].last_step
+        second = Run([{**config, "begin": 2}])
+
+        restore(second.schedulers, first.saved[0], on_change=policy)
+
+        assert (second.schedulers[0].last_step, second.schedulers[0].begin) == (count, 2 if policy == "new" else 0)
 
 
 def test_a_line_names_the_value_that_is_used(caplog):

@@ -231,6 +231,16 @@ def test_a_step_that_was_replaced_before_the_construction_is_not_warned_of():
     scheduler.step()
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_scheduler_of_torch_that_wraps_the_step_later_does_not_replace_it():
+    optimizer = sgd()
+    scheduler = StepLR(optimizer, 2)
+    torch.optim.lr_scheduler.StepLR(optimizer, 2)
+
+    optimizer.step()
+    scheduler.step()
+
+
 @table(("counts", "warns"), [(1, True), (2, False)])
 def test_a_scheduler_that_is_stepped_first_warns_unless_the_wrapper_accumulates(counts, warns, recwarn):
     recwarn.clear()

@@ -94,4 +94,4 @@ def test_lists_are_nearly_equal_up_to_rounding(one, other, equal):
     ],
 )
 def test_a_length_that_no_run_reaches_is_infinite(amount, length):
-    assert length_in_epochs(CallSite("StepLR", "step_size"), amount, 1) == length
+    assert length_in_epochs(CallSite("StepLR", "step_size"), amount, or_zero=False) == length

@@ -55,7 +55,7 @@ def test_a_composition_in_a_composition_begins_and_seeks_to_the_same_values(buil
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             scheduler.step(epoch)
-        assert rates_of(optimizer) == pytest.approx(expected[epoch])
+        assert rates_of(optimizer) == scheduler.get_last_lr() == pytest.approx(expected[epoch])
         assert scheduler.value(epoch) == pytest.approx(expected[epoch])
 
 

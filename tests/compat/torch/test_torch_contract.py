@@ -14,7 +14,7 @@ from torch.optim import lr_scheduler as peer
 
 import paramsched.compat.torch as drop_in
 from support.tables import table
-from support.torch_cases import optimizer_with, quiet_step, rates_of
+from support.torch_cases import OURS, PEER, optimizer_with, quiet_step, rates_of
 
 
 def optimizer(lr=1.0, groups=1):
@@ -377,3 +377,77 @@ def test_the_optimizer_counts_its_steps_for_the_schedulers_of_older_releases_of_
     optimizer.step()
 
     assert optimizer._step_count == 2
+
+
+@pytest.mark.filterwarnings("ignore")
+@table(
+    ("name", "options"),
+    [
+        ("StepLR", {"step_size": 2}),
+        ("MultiStepLR", {"milestones": [2]}),
+        ("ConstantLR", {}),
+        ("LinearLR", {}),
+        ("ExponentialLR", {"gamma": 0.9}),
+        ("PolynomialLR", {"total_iters": 9}),
+        ("CosineAnnealingLR", {"T_max": 9}),
+        ("CosineAnnealingWarmRestarts", {"T_0": 9}),
+        ("LambdaLR", {"lr_lambda": half}),
+        ("MultiplicativeLR", {"lr_lambda": half}),
+        ("SWALR", {"swa_lr": 0.05}),
+    ],
+)
+@pytest.mark.parametrize("steps", [0, 2])
+def test_the_values_that_a_method_returns_have_the_types_of_the_groups_as_in_torch(name, options, steps):
+    for method in ("get_lr", "_get_closed_form_lr"):
+        kinds = []
+        for module in (OURS, PEER):
+            rates = [torch.tensor(0.4), 0.2]
+            optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": rate} for rate in rates], lr=0.1)
+            scheduler = getattr(module, name)(optimizer, **options)
+            for _ in range(steps):
+                quiet_step(scheduler)
+            found = getattr(scheduler, method, None)
+            kinds.append(None if found is None else [type(value) for value in found()])
+        assert kinds[1] in (None, kinds[0])
+
+
+def test_a_plateau_returns_the_values_of_the_groups():
+    scheduler = drop_in.ReduceLROnPlateau(optimizer_with([0.4, 0.2]))
+
+    assert scheduler.get_lr() == [0.4, 0.2]
+
+
+def test_a_method_that_is_deleted_from_a_class_no_longer_hides_the_momenta_of_a_state_of_torch():
+    class Own(drop_in.OneCycleLR):
+        def get_lr(self):
+            return super().get_lr()
+
+    del Own.get_lr
+    saved = peer.OneCycleLR(optimizer(), 0.4, total_steps=9)
+    for _ in range(4):
+        quiet_step(saved)
+    loaded = Own(optimizer(), 0.4, total_steps=9)
+
+    loaded.load_state_dict(saved.state_dict())
+
+    (group,), (expected,) = loaded.optimizer.param_groups, saved.optimizer.param_groups
+    assert group["momentum"] == pytest.approx(expected["momentum"])
+    assert group["momentum"] != 0.9
+
+
+class Detached(drop_in.StepLR):
+    """A user's class that is saved without its optimizer."""
+
+    def __getstate__(self):
+        return {key: value for key, value in super().__getstate__().items() if key != "optimizer"}
+
+
+def test_a_scheduler_that_is_pickled_without_its_optimizer_continues_with_another_one():
+    scheduler = Detached(optimizer(), 2, 0.5)
+    quiet_step(scheduler)
+
+    twin = pickle.loads(pickle.dumps(scheduler))
+    twin.optimizer = optimizer()
+    quiet_step(twin)
+
+    assert rates_of(twin.optimizer) == [0.5]

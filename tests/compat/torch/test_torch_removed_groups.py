@@ -324,3 +324,18 @@ def test_a_sequence_saves_the_bases_of_its_members_without_those_of_a_removed_gr
 
     state = sequence.state_dict()
     assert [one["base_lrs"] for one in (state, *state["_schedulers"])] == [[0.2, 0.1]] * 3
+
+
+@pytest.mark.parametrize("step", [2, 5])
+@table("name", ["ExponentialLR", "StepLR", "CosineAnnealingLR", "LinearLR", "PolynomialLR"])
+def test_the_values_of_the_remaining_groups_are_exactly_those_of_a_whole_run(name, step):
+    arguments = {"ExponentialLR": (0.9,), "StepLR": (2, 0.7), "CosineAnnealingLR": (30,), "PolynomialLR": (30, 2.0)}
+    whole, optimizer = optimizer_with(LRS), optimizer_with(LRS)
+    other, scheduler = (getattr(OURS, name)(one, *arguments.get(name, ())) for one in (whole, optimizer))
+    for t in range(20):
+        if t == step:
+            del optimizer.param_groups[::2]
+        quiet_step(other)
+        quiet_step(scheduler)
+
+    assert rates_of(optimizer) == rates_of(whole)[1::2]

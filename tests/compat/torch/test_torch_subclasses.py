@@ -553,3 +553,56 @@ def test_a_change_of_the_list_of_last_values_changes_no_later_value():
         scheduler.step(2)
 
     assert rates_of(scheduler.optimizer) == pytest.approx([0.04])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("last_epoch", [-1, 0, 1, 4])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("StepLR", {"step_size": 2}),
+        ("MultiStepLR", {"milestones": [2, 4]}),
+        ("ConstantLR", {}),
+        ("LinearLR", {"total_iters": 4}),
+        ("ExponentialLR", {"gamma": 0.9}),
+        ("PolynomialLR", {"total_iters": 9}),
+        ("CosineAnnealingLR", {"T_max": 5}),
+        ("SWALR", {"swa_lr": 0.05}),
+        *(
+            ("OneCycleLR", {"max_lr": 0.4, "total_steps": steps, "pct_start": start, "three_phase": three})
+            for steps, start, three in itertools.product([8, 12], [0.3, 0.75, 1.0], [False, True])
+        ),
+    ],
+)
+def test_a_get_lr_that_calls_the_one_of_its_parent_changes_nothing(name, options, last_epoch):
+    kind = getattr(OURS, name)
+    own = type("Own", (kind,), {"get_lr": lambda scheduler: kind.get_lr(scheduler)})
+    rows = []
+    for made in (kind, own):
+        optimizer = optimizer_with([0.3], lambda groups, lr: torch.optim.SGD(groups, lr=lr, momentum=0.9))
+        if last_epoch >= 0:
+            kind(optimizer, **options)  # writes the entries that a resumed run has
+            optimizer.param_groups[0] |= {"lr": 0.3, "initial_lr": 0.4}
+        scheduler = made(optimizer, last_epoch=last_epoch, **options)
+        rows.append(row := rates_of(optimizer))
+        for _ in range(3):
+            quiet_step(scheduler)
+            row += [*rates_of(optimizer), optimizer.param_groups[0]["momentum"]]
+
+    assert rows[1] == pytest.approx(rows[0], rel=1e-12)
+
+
+@pytest.mark.parametrize("three_phase", [False, True])
+@pytest.mark.parametrize("start", [0.0, 0.3, 1.0])
+def test_a_cycle_of_one_step_has_its_values_also_with_an_own_get_lr(start, three_phase):
+    rows = []
+    for methods in ({}, {"get_lr": lambda scheduler: OURS.OneCycleLR.get_lr(scheduler)}):
+        optimizer = optimizer_with([0.3], lambda groups, lr: torch.optim.SGD(groups, lr=lr, momentum=0.9))
+        own = type("Own", (OURS.OneCycleLR,), methods)(
+            optimizer, 0.4, total_steps=1, pct_start=start, three_phase=three_phase
+        )
+        rows.append(row := [*rates_of(optimizer), optimizer.param_groups[0]["momentum"]])
+        quiet_step(own)
+        row += [*rates_of(optimizer), optimizer.param_groups[0]["momentum"]]
+
+    assert rows[1] == pytest.approx(rows[0], rel=1e-12)

@@ -127,16 +127,16 @@ def as_float(site: CallSite, value: Any) -> float:
         raise InvalidArgument(with_value(site, value), "too large for a float", "For example: 0.1") from None
 
 
-def length_in_epochs(site: CallSite, amount: Any, least: int) -> float:
+def length_in_epochs(site: CallSite, amount: Any, *, or_zero: bool) -> float:
     """Return a length in epochs, integer or fractional; infinity if no run reaches it.
 
-    Below `least` only positive fractions are allowed. A fraction by which no epoch can be divided also counts as
-    infinite, because torch compares epochs for equality and never reaches it.
+    The length is greater than 0, or at least 0 if `or_zero` is true. A fraction by which no epoch can be divided also
+    counts as infinite, because torch compares epochs for equality and never reaches it.
     """
     number = real_number(site, amount, "For example: 10")
-    if not (number >= least or number > 0):
-        least_text = "greater than 0" if least else "at least 0"
-        raise InvalidArgument(with_value(site, amount), f"the length must be {least_text}", "For example: 10")
+    if not (number > 0 or (or_zero and number == 0)):
+        least = "at least 0" if or_zero else "greater than 0"
+        raise InvalidArgument(with_value(site, amount), f"the length must be {least}", "For example: 10")
     endless = number > MOST_COUNT or (0 < number < MOST_COUNT / sys.float_info.max)
     return math.inf if endless else number
 

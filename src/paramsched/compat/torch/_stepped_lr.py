@@ -245,8 +245,8 @@ class RuleLR(SteppedLR):
     def _number(self, option: str) -> float:
         return real_number(CallSite(drop_in_name(self), option), getattr(self, option))
 
-    def _epochs(self, option: str, least: int) -> float:
-        return length_in_epochs(CallSite(drop_in_name(self), option), getattr(self, option), least)
+    def _epochs(self, option: str, *, or_zero: bool = False) -> float:
+        return length_in_epochs(CallSite(drop_in_name(self), option), getattr(self, option), or_zero=or_zero)
 
     def _level_per_group(self) -> list[Any] | None:
         """Return the number that `absolute(1.0)` in the rule means for each group; None if the rule does not use it."""

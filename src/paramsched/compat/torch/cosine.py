@@ -61,7 +61,7 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
-        over = self._epochs("T_max", least=1)
+        over = self._epochs("T_max")
         as_float(CallSite("CosineAnnealingLR", "eta_min"), self.eta_min)
         return rule_over(over, lambda n: rules.cosine(_LEVEL, n))
 
@@ -261,9 +261,8 @@ class SWALR(RuleLR, swa_utils.SWALR):
     def _level_per_group(self) -> list[Any] | None:
         groups = self.optimizer.param_groups
         rates = [group["swa_lr"] for group in groups if "swa_lr" in group]
-        if len(rates) < len(groups):
-            extend_per_group(self.optimizer, "swa_lr", rates)
-            set_entries(groups, replace=False, swa_lr=rates)
+        extend_per_group(self.optimizer, "swa_lr", rates)
+        set_entries(groups, replace=False, swa_lr=rates)
         return as_floats(rates)
 
     def _base_of(self, value: float) -> float:

@@ -39,7 +39,7 @@ class StepLR(RuleLR, peers.StepLR):
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
-        every, gamma = self._epochs("step_size", least=1), self._number("gamma")
+        every, gamma = self._epochs("step_size"), self._number("gamma")
         return rule_over(every, lambda n: rules.step(n, gamma))
 
 
@@ -137,7 +137,7 @@ class LinearLR(RuleLR, peers.LinearLR):
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
-        over = self._epochs("total_iters", least=0)
+        over = self._epochs("total_iters", or_zero=True)
         start, end = self._number("start_factor"), self._number("end_factor")
         return rule_over(over, lambda n: rules.linear(start, end, n))
 
@@ -177,5 +177,5 @@ class PolynomialLR(RuleLR, peers.PolynomialLR):
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
-        over, power = self._epochs("total_iters", least=1), self._number("power")
+        over, power = self._epochs("total_iters"), self._number("power")
         return rule_over(over, lambda n: rules.polynomial(power, over=n))

@@ -176,7 +176,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
 
     def _annealed(self, tick: float, field: str) -> list[float]:
         """Return the values at `tick`, computed by `_anneal_func`, which a subclass may override."""
-        start = 0.0
+        start, tick = 0.0, min(tick, self.total_steps - 1)  # afterwards the last values remain
         for phase in self._schedule_phases:
             end = phase["end_step"]
             if end > start and (tick <= end or phase is self._schedule_phases[-1]):

@@ -102,7 +102,6 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         if last_step >= 0:
             # The ticks made earlier also count for the window (docs/compat/divergences.md, MMEngine 11).
             self._skipped = begin + last_step + 1
-            self._entry = list(self.base_values)
         self._begin_run()
 
     def _begin_run(self) -> None:
@@ -352,7 +351,8 @@ class RuleScheduler(_ParamScheduler):
         engine, bases = kept[1], list(self.base_values)
         if engine.bases != bases:
             engine.bind(bases)
-        # A state saved by MMEngine lacks the values at the first tick, so the bases replace them.
+        # A state saved by MMEngine, and a scheduler that is built to resume, lack the values at the first tick, so the
+        # bases replace them.
         entries: list[float] | None = held.get("_entry")
         return engine.stepped(self.last_step, present, entries)
 

@@ -214,7 +214,8 @@ def restore(
         changed = [scheduler for scheduler, found in changes if found and on_change == "new"]
         fields = {scheduler.param_name for scheduler in changed}
         for scheduler, state in zip(mine, theirs, strict=True):
-            _load_progress(scheduler, state, with_arguments=on_change == "checkpoint")
+            if _load_progress(scheduler, state, with_arguments=on_change == "checkpoint"):
+                fields.add(scheduler.param_name)
         for scheduler in changed:
             scheduler._write_arguments()
         _write_present_values(mine, fields, epoch_length)
@@ -258,11 +259,14 @@ def compare_states(
     return compared
 
 
-def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with_arguments: bool) -> None:
-    """Load the counters and values of a state, and the saved arguments too if `with_arguments` is true."""
+def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with_arguments: bool) -> bool:
+    """Load the counters and values of a state, and the saved arguments too if `with_arguments` is true.
+
+    Return whether its last tick has another place in the window, because the window has changed.
+    """
     if _ParamScheduler not in type(scheduler).__mro__:
         scheduler.load_state_dict({key: value for key, value in state.items() if key != CLASS_KEY})
-        return
+        return False
     if with_arguments:
         taken = tuple(key for key, value in state.items() if not callable(value))
     elif isinstance(scheduler, RuleScheduler):
@@ -272,12 +276,14 @@ def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with
         taken = tuple(key for key in state if key not in (*scheduler._configured, CLASS_KEY))
     scheduler._remember({key: state[key] for key in taken if key in state})
     if not isinstance(scheduler, RuleScheduler) or scheduler.table_row.reacts_to_metric:
-        return
-    held = vars(scheduler)
-    if any(held.get(name) != state.get(name) for name in ("begin", "end")):
-        # The number of past ticks inside the window differs from the saved number.
-        within = min(scheduler._window_tick, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
-        scheduler.last_step = max(within, -1)
+        return False
+    # If the window has changed, the number of past ticks inside it differs from the saved number. In a run that
+    # MMEngine began with `last_step`, the saved number is larger.
+    within = max(min(scheduler._window_tick, ceil(scheduler.end) - 1) - ceil(scheduler.begin), -1)
+    saved, is_other_window = scheduler.last_step, any(vars(scheduler)[name] != state[name] for name in ("begin", "end"))
+    if is_other_window or within > saved:
+        scheduler.last_step = within
+    return scheduler.last_step != saved
 
 
 def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str], epoch_length: int | None) -> None:
