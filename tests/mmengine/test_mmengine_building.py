@@ -129,13 +129,15 @@ def test_a_plateau_compares_by_its_rule(rule, threshold_rule, metrics, reduced):
     assert found == reduced
 
 
-def test_a_verbose_plateau_prints_each_reduction(capsys):
-    plateau = ReduceOnPlateauLR(sgd(), factor=0.5, patience=0, verbose=True)
+@pytest.mark.parametrize("verbose", [True, False])
+def test_only_a_verbose_plateau_prints_each_reduction(capsys, verbose):
+    plateau = ReduceOnPlateauLR(sgd(), factor=0.5, patience=0, verbose=verbose)
 
     for loss in (1.0, 2.0, 0.5):
         plateau.step({"loss": loss})
 
-    assert capsys.readouterr().out == "Adjusting parameter value of group 0 to 5.0000e-02 in epoch 1.\n"
+    line = "Adjusting parameter value of group 0 to 5.0000e-02 in epoch 1.\n"
+    assert capsys.readouterr().out == (line if verbose else "")
 
 
 def test_a_factor_of_zero_ends_with_the_value_before_its_window():

@@ -62,6 +62,7 @@ def test_a_wrong_call_raises_mmengines_error(build, kind, found):
         (lambda: user_class(ours)(sgd(), "lr", last_step=-2), AssertionError, "expected an integer of at least -1"),
         (lambda: user_class(ours)(3, "lr"), TypeError, "should be an Optimizer, but got int"),
         (lambda: ours.OneCycleLR(3, 0.1, total_steps=5), TypeError, "should be an Optimizer, but got int"),
+        (lambda: ours.LinearMomentum(3, end=5), TypeError, "should be an Optimizer, but got int"),
         (
             lambda: type("Two", (ours._ParamScheduler,), {"_get_value": lambda self: [0.1, 0.2]})(sgd(), "lr"),
             ValueError,

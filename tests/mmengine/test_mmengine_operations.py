@@ -306,6 +306,8 @@ def test_a_late_group_has_the_values_of_an_early_one_from_its_first_step_on(name
         draw, build, options = drawn(name, family, seed)
         if name in ("Constant", "Linear") and draw.flag():
             options["factor" if name == "Constant" else "start_factor"] = 0
+        if draw.random() < 0.2:
+            options["end"] = options.get("begin", 0) + 1
         wrap = ours.OptimWrapper if draw.groups > 1 and draw.flag() else lambda optimizer: optimizer
         at, rate, kind = draw.randint(0, 9), draw.lr(), getattr(ours, name + family)
         peaks = options.get("eta_max")

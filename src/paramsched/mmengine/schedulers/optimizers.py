@@ -83,8 +83,7 @@ def write_value(group: ParamGroup, name: str, value: Any) -> None:
 def initial_number(group: ParamGroup, name: str) -> float:
     """Return `initial_<name>` of a group as a number. If it is missing, first set it to the present value."""
     set_entries([group], replace=False, **{f"initial_{name}": [present_value(group, name)]})
-    base: Any = group[f"initial_{name}"]
-    return base if isinstance(base, (int, float)) else float(base)
+    return float(group[f"initial_{name}"])
 
 
 def require_number_field(group: ParamGroup, name: str) -> None:
