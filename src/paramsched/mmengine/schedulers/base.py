@@ -448,7 +448,7 @@ def print_or_log(line: str) -> None:
 
 CLASS_KEY = "_class"
 """The key under which a state contains the name of the scheduler's class."""
-_NOT_IN_STATES_OF_MMENGINE = {"pct_start", "anneal_strategy", "three_phase", "min_value"}
+_NOT_IN_STATES_OF_MMENGINE = ("pct_start", "anneal_strategy", "three_phase", "min_value")
 
 
 def compare_arguments(scheduler: Any, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -468,9 +468,10 @@ def compare_arguments(scheduler: Any, state: Mapping[str, Any]) -> dict[str, tup
             f"{own}.load_state_dict: this is the state {found}. "
             "Pass the schedulers in the order in which they were saved"
         )
-    needed = {*scheduler._configured, "last_step", "_global_step"} - _NOT_IN_STATES_OF_MMENGINE
+    arguments = (name for name in scheduler._configured if name not in _NOT_IN_STATES_OF_MMENGINE)
+    needed = (*arguments, "last_step", "_global_step")
     # A subclass that skips the constructor of its base class lacks some of these attributes.
-    lacking = sorted(one for one in needed if one in ours and one not in state)
+    lacking = [one for one in needed if one in ours and one not in state]
     if lacking:
         raise StateError(f"{own}.load_state_dict: the state lacks {', '.join(lacking)}; it belongs to another class")
     return {
