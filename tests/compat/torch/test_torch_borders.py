@@ -394,3 +394,25 @@ def test_one_cycle_needs_its_length_as_in_torch(length):
 def test_the_error_of_a_length_names_the_least_one(build, least):
     with pytest.raises(InvalidArgument, match=f"must be {least}"):
         build(optimizer_of(1.0))
+
+
+@table(
+    "options",
+    [
+        {"step_size_up": 2, "step_size_down": 0},
+        {"step_size_up": 2.5, "step_size_down": 0},
+        {"step_size_up": 2.25, "step_size_down": 1.5},
+        {"step_size_up": 2, "step_size_down": 2.5},
+        {"step_size_up": 1 / 3},
+        {"step_size_up": 3, "mode": "exp_range", "gamma": 0.0},
+        {"step_size_up": 3, "mode": "exp_range", "gamma": -0.5},
+        {"step_size_up": 2.5, "mode": "triangular2"},
+    ],
+)
+def test_a_cycle_of_any_length_has_the_values_of_torch(options):
+    def build(module, optimizer):
+        return module.CyclicLR(optimizer, 0.1, 0.5, **options)
+
+    ours, theirs = (rates_of(module, build, 14, 1.0, 0.4) for module in (OURS, PEER))
+
+    assert ours[1:] == [pytest.approx(row, rel=1e-9) for row in theirs[1:]]  # the first one: row 17

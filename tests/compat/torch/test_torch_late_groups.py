@@ -291,6 +291,20 @@ def test_both_compositions_include_a_late_group():
             assert late == pytest.approx(first / 10, rel=1e-12)
 
 
+@table("target", [0.1, 0.3])
+def test_a_late_group_of_an_swalr_has_its_base_in_the_next_stage(target):
+    optimizer = optimizer_with([1.0])
+    annealing = OURS.SWALR(optimizer, 0.1, anneal_epochs=4, anneal_strategy="linear")
+    scheduler = OURS.SequentialLR(optimizer, [annealing, OURS.ExponentialLR(optimizer, 0.9)], [3])
+    quiet_step(scheduler)
+    # A quarter of the way from 0.55 to its target.
+    add_group(optimizer, 0.75 * 0.55 + 0.25 * target, swa_lr=target)
+
+    for rates in ([0.55, (0.55 + target) / 2], [1.0, 0.55], [0.9, 0.495]):
+        quiet_step(scheduler)
+        assert rates_of(optimizer) == pytest.approx(rates, rel=1e-12)
+
+
 def test_every_member_reports_a_late_group_before_its_stage_begins():
     optimizer = optimizer_with([1.0])
     members = [OURS.LinearLR(optimizer, 0.1, 1.0, 4), OURS.CosineAnnealingLR(optimizer, 10)]

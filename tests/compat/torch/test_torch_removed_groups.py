@@ -339,3 +339,31 @@ def test_the_values_of_the_remaining_groups_are_exactly_those_of_a_whole_run(nam
         quiet_step(scheduler)
 
     assert rates_of(optimizer) == rates_of(whole)[1::2]
+
+
+def test_a_group_that_is_removed_after_another_one_was_added_takes_its_base_with_it():
+    optimizer = optimizer_with([1.0, 0.4])
+    scheduler = OURS.LambdaLR(optimizer, lambda t: 0.5**t)
+    quiet_step(scheduler)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.3})
+    scheduler.state_dict()
+    del optimizer.param_groups[0]
+
+    quiet_step(scheduler)
+
+    assert rates_of(optimizer) == [0.1, 0.15]
+
+
+def test_an_array_without_dimensions_has_no_entries_of_groups():
+    class Own(OURS.LRScheduler):
+        def get_lr(self):
+            self.scale = torch.tensor(0.25)
+            return [float(self.scale) * base for base in self.base_lrs]
+
+    optimizer = optimizer_with([1.0, 0.4])
+    scheduler = Own(optimizer)
+    del optimizer.param_groups[0]
+
+    quiet_step(scheduler)
+
+    assert rates_of(optimizer) == [0.1]

@@ -1,7 +1,7 @@
 """Tables of torch's schedulers: the arguments of each class and the resulting schedule."""
 
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, final
 
@@ -53,7 +53,6 @@ class TorchEntry:
         path: the config path of its arguments.
         arguments: an instance of the table of its class.
         places: the config path of each argument.
-        wrong: the arguments that are invalid or missing and have a placeholder value.
         diagnostics: receives the errors.
         by_epoch: True if it is stepped once per epoch.
         run: the number of steps of the run, or of its stage; None if unknown.
@@ -64,7 +63,6 @@ class TorchEntry:
     path: str
     arguments: Any
     places: Mapping[str, str]
-    wrong: Set[str]
     diagnostics: DiagnosticCollector
     by_epoch: bool
     run: int | None
@@ -75,9 +73,8 @@ class TorchEntry:
         return f"{steps} epochs" if self.by_epoch else steps
 
     def refuse(self, name: str, found: str, instead: str) -> None:
-        """Report that arguments are invalid in combination, unless one of them is invalid by itself."""
-        if not self.wrong:
-            self.diagnostics.add(self.places[name], found, instead, code=REFUSED_VALUE)
+        """Report that valid arguments are invalid in combination."""
+        self.diagnostics.add(self.places[name], found, instead, code=REFUSED_VALUE)
 
 
 def _of_all_groups(value: Any) -> float:
@@ -295,10 +292,8 @@ class _OneCycleLR:
         """Return stages if the phases are integer numbers of steps, else a recurrence with fractional phases."""
         total, three = self.total, self.three_phase
         if total is None:
-            total = 10
-            if not at.wrong & {"total_steps", "epochs", "steps_per_epoch"}:
-                instead = "Use total_steps, or epochs and steps_per_epoch"
-                at.diagnostics.add(at.places["total_steps"], "it is missing", instead, code=WRONG_ARGUMENT)
+            total, instead = 10, "Use total_steps, or epochs and steps_per_epoch"
+            at.diagnostics.add(at.places["total_steps"], "it is missing", instead, code=WRONG_ARGUMENT)
         top = self.pct_start * total - 1
         ends = [top, 2 * top, total - 1] if three else [top, total - 1]
         lengths = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]

@@ -268,8 +268,8 @@ class SWALR(RuleLR, swa_utils.SWALR):
     def _base_of(self, value: float) -> float:
         # Not by the closed form, because the last group may have started from the value of another scheduler.
         share = self.shares_at(self.last_epoch)[0]
-        level = (1.0 - share) * self._last_level()
-        left = [float(last) - level for last in self._last_lr]
+        *levels, level = [(1.0 - share) * float(rate) for rate in self._level_per_group() or ()]
+        left = [float(last) - target for last, target in zip(self._last_lr, levels, strict=False)]
         return base_from_ratio(value - level, self.base_lrs, left) if share else float(self.base_lrs[-1])
 
     def _advance_clock(self, epoch: float | None) -> None:

@@ -113,8 +113,8 @@ def _read_entry(
         diagnostics.refuse_kind(path, arguments, "arguments", "Use a mapping of arguments")
         return None
     written = located({key: value for key, value in arguments.items() if key not in _IGNORED}, path)
-    read = read_arguments(TABLES[name], written, path, diagnostics, of=name)
-    return TorchEntry(name, path, *read, diagnostics, by_epoch, run)
+    read, places, _ = read_arguments(TABLES[name], written, path, diagnostics, of=name)
+    return TorchEntry(name, path, read, places, diagnostics, by_epoch, run)
 
 
 @final
@@ -223,8 +223,7 @@ def _places_of_schedulers(
         yield data, path, key
         return
     for name, one in data.items():
-        if isinstance(one, (Mapping, list)):
-            yield from _places_of_schedulers(one, child_path(path, name), counts)
+        yield from _places_of_schedulers(one, child_path(path, name), counts)
 
 
 def recognizes(data: Any) -> bool:
