@@ -214,12 +214,14 @@ def test_the_rounding_of_a_class_adds_nothing_to_its_plan():
     class Between(ours._ParamScheduler):
         def _get_value(self):
             present = [group[self.param_name] for group in self.optimizer.param_groups]
-            return [base + (value - base) * 0.9 for value, base in zip(present, self.base_values, strict=True)]
+            pairs = zip(present, self.base_values, strict=True)
+            return [(0.1 * base + 0.2 * value) + 0.7 * value for value, base in pairs]
 
     plan = dialect.to_plan({"type": Between, "param_name": "lr", "end": 3}, calendar=FACTS)
 
     text = str(plan).splitlines()[1]
-    assert text == 'lr: recurrence(rules.table([0.9, 0.9, 0.9], [0.09999999999999998], by="epoch"))'
+    scale = ", ".join(["0.8999999999999999"] * 3)
+    assert text == f'lr: recurrence(rules.table([{scale}], [0.1], by="epoch"))'
 
 
 def test_a_class_whose_window_begins_after_the_run_changes_nothing(cls):
@@ -262,6 +264,11 @@ def test_a_class_that_no_plan_can_express_is_rejected_with_an_alternative(cls, f
         dialect.to_plan({"type": cls, "end": 4}, calendar=FACTS)
 
     assert "Pass it to a Runner" in str(refusal.value)
+
+
+def test_a_function_is_not_taken_for_a_class():
+    with pytest.raises(ps.errors.ConfigError, match=r"\$\.type: type is a function"):
+        dialect.to_plan({"type": quadratic_warmup, "end": 4}, calendar=FACTS)
 
 
 def test_a_class_whose_end_is_unknown_reports_a_missing_length(cls):

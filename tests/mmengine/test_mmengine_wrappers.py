@@ -222,8 +222,11 @@ def test_a_step_that_is_replaced_after_the_construction_is_warned_of_at_the_firs
 
 @pytest.mark.filterwarnings("error")
 def test_a_step_that_was_replaced_before_the_construction_is_not_warned_of():
+    def step(self, closure=None):
+        return torch.optim.SGD.step(self, closure)
+
     optimizer = sgd()
-    optimizer.step = types.MethodType(torch.optim.SGD.step, optimizer)
+    optimizer.step = types.MethodType(step, optimizer)
     scheduler = StepLR(optimizer, 2)
     optimizer.param_groups[0]["params"][0].grad = torch.ones(1)
 

@@ -29,8 +29,9 @@ _NO_LINES: Final = ("ReduceLROnPlateau", "LambdaLR", "MultiplicativeLR")  # of a
 def _schedule(name: str, **arguments: Any) -> Schedule:
     """Return the schedule of a scheduler from its table."""
     diagnostics = DiagnosticCollector()
-    read = read_arguments(TABLES[name], located(arguments, ROOT), ROOT, diagnostics)
-    entry = TorchEntry(name, ROOT, *read, diagnostics, by_epoch=False, run=None)
+    read, places, _ = read_arguments(TABLES[name], located(arguments, ROOT), ROOT, diagnostics)
+    diagnostics.raise_any("call")
+    entry = TorchEntry(name, ROOT, read, places, diagnostics, by_epoch=False, run=None)
     made: Schedule = entry.arguments.schedule(entry)
     diagnostics.raise_any("call")
     return _FORMS[name](entry.arguments) if name in _FORMS else made
