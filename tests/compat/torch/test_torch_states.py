@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from functools import partial
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from paramsched.compat.torch._argument_checks import equal_values
 from support.examples import examples
+from support.tables import table
 from support.torch_cases import (
     OURS,
     PEER,
@@ -349,3 +351,24 @@ def test_values_that_cannot_be_compared_differ():
     assert not equal_values(torch.zeros(2), torch.zeros(3))
     assert equal_values(torch.zeros(1), 0.0)
     assert equal_values([1, 2], [1, 2])
+
+
+@pytest.mark.filterwarnings("ignore")
+@table(
+    ("name", "saved", "built"),
+    [
+        ("CyclicLR", (0.1, 0.5, 4), (0.1, 0.5, 7)),
+        ("OneCycleLR", (0.5, 20), (0.5, 30)),
+        ("CyclicLR", (0.1, 0.5, 4, None, "exp_range", 0.9), (0.1, 0.5, 4, None, "exp_range", 0.8)),
+    ],
+)
+def test_a_state_of_torch_with_other_options_writes_the_momentum_of_its_options(name, saved, built):
+    theirs = getattr(PEER, name)(optimizer_with([0.4], partial(torch.optim.SGD, momentum=0.9)), *saved)
+    for _ in range(3):
+        quiet_step(theirs)
+    ours = getattr(OURS, name)(optimizer_with([0.4], partial(torch.optim.SGD, momentum=0.9)), *built)
+
+    ours.load_state_dict(theirs.state_dict())
+
+    (found,), (expected,) = ours.optimizer.param_groups, theirs.optimizer.param_groups
+    assert (found["lr"], found["momentum"]) == pytest.approx((expected["lr"], expected["momentum"]))

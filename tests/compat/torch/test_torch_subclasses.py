@@ -11,6 +11,7 @@ import math
 import pickle
 import types
 import warnings
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ import pytest
 import torch
 
 from support.spread import spread
+from support.tables import table
 from support.torch_cases import OURS, PEER, optimizer_with, quiet_step, rates_of
 
 STEPS = 24
@@ -542,17 +544,19 @@ def test_a_last_value_that_is_no_list_is_returned_as_it_is():
     assert Own(optimizer_with([0.4])).get_last_lr() == (0.25,)
 
 
-def test_a_change_of_the_list_of_last_values_changes_no_later_value():
-    scheduler = OURS.StepLR(optimizer_with([0.4]), 2)
+@pytest.mark.filterwarnings("ignore")
+@table(("name", "arguments"), [("StepLR", (2,)), ("CyclicLR", (0.1, 0.5, 3)), ("OneCycleLR", (0.5, 9))])
+def test_a_change_of_the_list_of_last_values_changes_no_later_value(name, arguments):
+    scheduler = getattr(OURS, name)(optimizer_with([0.4], partial(torch.optim.SGD, momentum=0.9)), *arguments)
+    values = []
     for _ in range(3):
         quiet_step(scheduler)
+        values += rates_of(scheduler.optimizer)
         scheduler._last_lr[0] = 9.0
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        scheduler.step(2)
-
-    assert rates_of(scheduler.optimizer) == pytest.approx([0.04])
+    for epoch in (1, 2, 3):
+        scheduler.step(epoch)
+        assert rates_of(scheduler.optimizer) == pytest.approx([values[epoch - 1]])
 
 
 @pytest.mark.filterwarnings("ignore")
