@@ -358,9 +358,9 @@ class RuleScheduler(_ParamScheduler):
 
     def _rule_now(self) -> Rule:
         held = vars(self)
-        begin, length = held["begin"], held.get("total_iters")
-        if length is not None and length != held["end"] - begin - 1:  # a subclass or the user has set it
-            held = held | {"end": begin + length + 1}
+        length = held.get("total_iters")
+        if length is not None:  # a subclass or the user may have set it
+            held = held | {"end": held["begin"] + length + 1}
         return self.table_row.rule(held)
 
     def _replay_for_group(self, index: int) -> None:
