@@ -352,3 +352,29 @@ def test_a_chain_with_the_optimizer_of_none_of_its_members_is_refused(module):
 
     with pytest.raises(ValueError, match="StepLR at index 0 has SGD"):
         module.ChainedScheduler(members, optimizer_with([0.4]))
+
+
+@pytest.mark.parametrize("kind", ["ChainedScheduler", "SequentialLR"])
+def test_a_composition_has_no_value_of_another_field(kind):
+    optimizer = optimizer_with([0.4])
+    members = [OURS.StepLR(optimizer, 3)]
+    scheduler = OURS.ChainedScheduler(members) if kind[0] == "C" else OURS.SequentialLR(optimizer, members, [])
+
+    with pytest.raises(ValueError, match="it does not schedule momentum"):
+        scheduler.value(3, "momentum")
+
+
+@pytest.mark.parametrize("name", ["LambdaLR", "MultiplicativeLR"])
+def test_a_function_of_all_groups_is_called_once_in_a_step(name):
+    epochs = []
+
+    def function(epoch):
+        epochs.append(epoch)
+        return 0.9
+
+    scheduler = getattr(OURS, name)(optimizer_with([0.4, 0.2, 0.1]), function)
+    for _ in range(3):
+        quiet_step(scheduler)
+
+    assert epochs[-3:] == [1, 2, 3]
+    assert len(epochs) <= 4

@@ -305,6 +305,19 @@ def test_a_late_group_of_an_swalr_has_its_base_in_the_next_stage(target):
         assert rates_of(optimizer) == pytest.approx(rates, rel=1e-12)
 
 
+def test_a_late_group_has_its_ratio_to_the_base_of_each_member():
+    optimizer = optimizer_with([1.0])
+    members = [OURS.ExponentialLR(optimizer, 0.5), OURS.ExponentialLR(optimizer, 0.9)]
+    scheduler = OURS.SequentialLR(optimizer, members, [3])
+    members[1].base_lrs = [3.0]
+    quiet_step(scheduler)
+    add_group(optimizer, 0.2)
+
+    for rates in ([0.25, 0.1], [3.0, 1.2], [2.7, 1.08]):
+        quiet_step(scheduler)
+        assert rates_of(optimizer) == pytest.approx(rates, rel=1e-12)
+
+
 def test_every_member_reports_a_late_group_before_its_stage_begins():
     optimizer = optimizer_with([1.0])
     members = [OURS.LinearLR(optimizer, 0.1, 1.0, 4), OURS.CosineAnnealingLR(optimizer, 10)]

@@ -11,14 +11,12 @@ from operator import attrgetter, itemgetter
 from typing import Any, ClassVar, final
 
 from torch import Tensor
-from torch.optim import Optimizer
 
 from paramsched.compat.torch._argument_checks import (
     as_floats,
     length_in_epochs,
     like_entry,
     nearly_equal,
-    optimizer_of,
     real_number,
     torch_error,
 )
@@ -26,7 +24,6 @@ from paramsched.compat.torch.base import (
     LOST,
     RELATIVE,
     LRScheduler,
-    Verbose,
     drop_in_name,
     hook,
     not_scheduled,
@@ -231,11 +228,6 @@ class RuleLR(SteppedLR):
     _last_tick: float  # the tick of the last step
     _only_writer: bool  # True if the groups contain the closed form of the last step
     _before_zero: list[float] | None  # the values from before a factor of 0, if there was one
-
-    def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
-        self.optimizer = optimizer_of(optimizer)
-        self._make_rule()  # raises for invalid options before anything is written
-        super().__init__(optimizer, last_epoch, verbose)
 
     @abstractmethod
     def _make_rule(self) -> Rule:
@@ -448,7 +440,6 @@ class RuleLR(SteppedLR):
         return self._engine.values_at(tick)
 
     def _last_factors(self) -> list[float]:
-        self._refresh_if_changed()
         return [self._engine.step_into(self.last_epoch)[0]] * len(self.optimizer.param_groups)
 
     def _history(self) -> dict[str, Any]:
