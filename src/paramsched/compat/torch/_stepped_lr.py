@@ -173,7 +173,6 @@ class SteppedLR(LRScheduler):
         if self._snapshot is not None:
             self._snapshot.members = select(self._snapshot.members, kept)
             self._snapshot.bases = select(self._snapshot.bases, kept)
-            self._snapshot.written = select(self._snapshot.written, kept)
 
     @hook
     def get_lr(self) -> list[Number]:
