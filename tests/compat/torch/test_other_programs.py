@@ -14,7 +14,11 @@ STEP = "lr_scheduler: {type: MultiStepLR, milestones: [30]}\n"
 
 @table(
     "text",
-    [f"epoches: 72\n{STEP}", "device: cpu\nscheduler: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 3}\n"],
+    [
+        f"epoches: 72\n{STEP}",
+        "device: cpu\nscheduler: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 3}\n",
+        "trainer: {max_epochs: 10}\nscheduler: {StepLR: {step_size: 3}}\n",
+    ],
 )
 def test_a_scheduler_at_the_top_of_a_file_of_another_program_warns_of_its_unknown_step(text):
     with pytest.warns(DiagnosticWarning, match="whether it steps after each update or once per epoch"):
