@@ -147,6 +147,23 @@ def test_the_first_value_that_is_not_explained_is_named():
     assert (data["explained"], data["first_difference"]) == (48, 7)
 
 
+@pytest.mark.parametrize(
+    ("places", "named"), [((31, 47, 83, 141), "31, 47, 83, 141:"), ((31, 47, 83, 141, 173), "31, 47, 83, 141, …:")]
+)
+def test_four_irregular_steps_are_named(places, named):
+    found = recognize([(t, 0.1 * 0.5 ** sum(t >= at for at in places)) for t in range(200)])
+
+    assert f"the value changes at updates {named}" in str(found)
+
+
+def test_only_the_columns_that_are_named_are_read(tmp_path):
+    rows = ["step,lr,wd", *(f"{t},{0.1 * (1 - t / 50)!r},{0.05 * 0.9**t!r}" for t in range(50))]
+    (tmp_path / "log.csv").write_text("\n".join(rows))
+
+    assert list(recognize(tmp_path / "log.csv", columns={"weight_decay": "wd"})) == ["weight_decay"]
+    assert list(recognize(tmp_path / "log.csv")) == ["lr"]
+
+
 def test_groups_with_one_schedule_are_one_line_and_others_have_their_own(tmp_path):
     lr, slow = values_of("cosine()"), values_of("linear()")
     file = tmp_path / "log.csv"
