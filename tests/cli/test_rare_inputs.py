@@ -131,3 +131,13 @@ def test_a_length_of_an_epoch_that_is_given_is_not_assumed(option, value):
     assert refused.exit_code == 1
     assert "need 140 updates" in refused.output
     assert "note:" not in refused.output
+
+
+@pytest.mark.parametrize(("line", "base"), [("linear()", "0.4"), ("maximum(linear(), absolute(0.01))", "0.1")])
+def test_the_base_of_a_log_is_fitted_only_if_all_values_are_multiples_of_it(folder, line, base):
+    (folder / "log.csv").write_text("step,lr\n" + "".join(f"{t},{0.4 * (1 - t / 10)!r}\n" for t in range(10)))
+
+    refused = run("show", line, "--horizon", "10", "--used", "log.csv")
+
+    assert refused.exit_code == 2
+    assert f"For example: --base lr={base}" in refused.output
