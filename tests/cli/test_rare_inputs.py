@@ -8,7 +8,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.cli._lint_output import findings_as_sarif
-from paramsched.cli._options import file_problem
+from paramsched.cli._options import _own_parameters, file_problem
 from paramsched.cli._plan_output import echo_yaml
 from paramsched.core.base.diagnostic import Diagnostic
 
@@ -141,3 +141,21 @@ def test_the_base_of_a_log_is_fitted_only_if_all_values_are_multiples_of_it(fold
 
     assert refused.exit_code == 2
     assert f"For example: --base lr={base}" in refused.output
+
+
+def test_a_log_beyond_the_given_length_is_reported(folder):
+    (folder / "plan.yaml").write_text("lr: cosine()\n")
+    (folder / "log.csv").write_text("step,lr\n" + "".join(f"{t},{1 - t / 20}\n" for t in range(20)))
+
+    assert "but the plan ends at 5" in run("check", "plan.yaml", "--log", "log.csv", "--horizon", "5").output
+    assert "but the plan ends at" not in run("check", "plan.yaml", "--log", "log.csv", "--horizon", "20").output
+
+
+def test_a_line_with_a_quotient_is_named_in_full():
+    printed = run("show", "cosine() / 2", "linear()", "--horizon", "10").stdout
+
+    assert "cosine() / 2" in printed
+
+
+def test_without_a_command_no_option_is_known():
+    assert _own_parameters() == []
