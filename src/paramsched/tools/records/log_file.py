@@ -485,7 +485,9 @@ def _read_table(
     named = {index: label for label, index in labels.items() if not is_group_index(label)}
     names = tuple(named.get(index) for index in range(1 + max(one.group for one in known)))
     remarks = [] if counted.unit != "rows" else [ROWS_ARE_COUNTED]
-    if left_out := sum(_is_without_value(row, wanted.values()) for row in rows):
+    is_complete = all(len(cells[name]) == len(rows) for name in wanted.values())
+    left_out = 0 if is_complete else sum(_is_without_value(row, wanted.values()) for row in rows)
+    if left_out:
         remarks.append(f"{left_out} of {len(rows)} rows have no value and are left out")
     consumed = amount.find(present, file)
     amounts = [] if consumed is None else numbered_cells(file, rows, [consumed], counted)[consumed]
@@ -531,9 +533,10 @@ def numbered_cells(
     """Return a dict from each of `names` to the nonempty cells of that column, as pairs (time, value)."""
     time = counted.name
     found: dict[str, list[tuple[int, Any]]] = {name: [] for name in names}
+    are_many = len(found) > 4
     for number, row in enumerate(rows):
         # Iterate over the smaller set of names: a log may have thousands of columns and rows with few cells.
-        present = row.keys() & found.keys() if len(found) > 4 else [name for name in found if name in row]
+        present = row.keys() & found.keys() if are_many else [name for name in found if name in row]
         if not present or (time is not None and is_blank(row.get(time))):
             continue
         cells = [(name, value) for name in present if not is_blank(value := row[name])]
