@@ -341,6 +341,24 @@ def test_the_documented_class_gives_the_same_values(base: type, library: Any, mu
     assert values == pytest.approx(expected, rel=1e-12)  # torch's own recursion
 
 
+@row(17)
+def test_a_group_added_in_the_ramp_has_its_own_lr_as_base(gw: Any) -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    after = lr_scheduler.StepLR(optimizer, 3, 0.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of row 1
+        scheduler = gw.GradualWarmupScheduler(optimizer, 2.0, 4, after_scheduler=after)
+    optimizer.step()
+    scheduler.step()
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.3})
+    for _ in range(10):
+        optimizer.step()
+        scheduler.step()
+
+        first, late = (group["lr"] for group in optimizer.param_groups)
+        assert late == pytest.approx(3 * first)
+
+
 # The contract beside the rows.
 
 
