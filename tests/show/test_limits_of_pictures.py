@@ -300,7 +300,7 @@ def test_many_curves_have_fewer_points():
     assert max(points) <= 1500
 
 
-def test_a_page_of_a_noise_has_a_bounded_number_of_values():
+def test_a_page_of_noise_has_a_bounded_number_of_values():
     noise = {("lr", n): swings(150_000, n) for n in range(2)}
 
     found = json.loads(re.search(r'id="data">(.*?)</script>', show.html(curves_from_values(noise)), re.DOTALL)[1])

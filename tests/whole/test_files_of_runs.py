@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -65,6 +66,7 @@ names = os.listdir
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
+    resources.files("paramsched.show")  # imports modules of Python that another user may not be able to read
     os.setegid(NOBODY)
     os.seteuid(NOBODY)
     try:

@@ -124,7 +124,7 @@ def test_where_no_schedule_is_found_no_value_is_explained():
     assert str(found) == "lr   no schedule found, and none is near     60 values"
     assert found.figure() is None
     assert found["lr"].as_data() == {
-        "field": "lr", "group": None, "plan": None, "base": found["lr"].base,
+        "field": "lr", "group": None, "plan": None,
         "values": 60, "explained": 0, "largest_difference": 0.0, "first_difference": 0,
     }  # fmt: skip
 

@@ -20,6 +20,7 @@ from paramsched.core.dropins.group_fields import (
     by_value,
     group_values,
     groups_changed,
+    initial_value,
     set_fields,
     set_row,
 )
@@ -274,7 +275,7 @@ class GradualWarmupScheduler(LRScheduler):
     def _base_of_late(self, group: dict[str, Any]) -> float:
         """Return the base of a late group. After the ramp it continues from its present value."""
         if self.last_epoch < self._length:
-            return float(group.get("initial_lr", group["lr"]))
+            return float(initial_value(group))
         return self._base_of(float(group["lr"]))
 
     def get_lr(self) -> list[Number]:

@@ -313,12 +313,7 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
                 together.append((row, arguments))
             schedule = combine_schedulers(together, RunLength(length), any_epoch=True).schedule
             if not schedule.is_resolved:
-                schedule = resolve(
-                    schedule,
-                    Calendar(
-                        steps_per_epoch=length,
-                    ),
-                )
+                schedule = resolve(schedule, Calendar(steps_per_epoch=length))
             value = schedule(now, base=float(by_rule[0].base_values[index]))
             optimizers.write_value(group, field, value)
         for one in by_rule:

@@ -227,7 +227,7 @@ class Recognized:
             "group": self.groups[0] if len(self.groups) == 1 else list(self.groups) or None,
             "plan": None if self.plan is None else str(self.plan),
             "nearest": None if self.plan is not None or self.nearest is None else str(self.nearest),
-            "base": self.bases[0] if len(self.bases) == 1 else list(self.bases),
+            "base": None if self.nearest is None else self.bases[0] if len(self.bases) == 1 else list(self.bases),
             **{name: getattr(self, name) for name in ("values", "explained", "largest_difference", "first_difference")},
             "unit": None if self.unit == "updates" else self.unit,
             "part": None if self.part is None else list(self.part),
