@@ -205,7 +205,8 @@ class SteppedLR(LRScheduler):
         if self._own_hooks or len(self._written_fields()) == 1:  # an overridden get_lr may write other fields
             return {}
         self._refresh_if_changed()
-        return dict.fromkeys(self._written_fields()[1:], self._momenta_at(self._tick_to_read()) or ())
+        momenta = self._momenta_at(self._tick_to_read()) or ()  # not None, because momentum is written too
+        return dict.fromkeys(self._written_fields()[1:], momenta)
 
     def _load_checked(self, state: dict[str, Any]) -> None:
         super()._load_checked(state)
