@@ -81,6 +81,14 @@ def test_a_step_that_catches_a_failure_of_its_parent_is_one_update():
     assert (scheduler.last_epoch, lr_of(optimizer)) == (4, LR[4])
 
 
+def test_a_scheduler_that_is_constructed_in_a_closure_counts_the_step():
+    optimizer, found = torch.optim.Adam(**group(), lr=0.1), []
+
+    optimizer.step(lambda: found.append(ps.Scheduler(optimizer, PLAN)))
+
+    assert (found[0].t, lr_of(optimizer)) == (1, LR[1])
+
+
 def test_a_closure_that_is_called_many_times_is_one_update():
     parameter = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
     optimizer = torch.optim.LBFGS([parameter], lr=0.1, max_iter=5)

@@ -477,6 +477,20 @@ def test_each_update_with_an_external_write_is_counted_once_and_the_total_logged
     assert not writes.is_pending
 
 
+def test_the_total_is_logged_at_the_end_of_the_plan_although_no_later_update_has_an_external_write(caplog):
+    optimizer = without_momentum()
+    ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=40))
+    with pytest.warns(UserWarning, match="other code wrote it"):
+        write_and_run(optimizer, lambda: written(optimizer, 0, "lr", 0.7), times=3)
+
+    run(optimizer, 33)
+    assert caplog.messages == []
+    run(optimizer, 1)
+
+    (text,) = caplog.messages
+    assert "So far, 3 of 5 updates from update 0 on" in text
+
+
 @pytest.mark.parametrize("clock", ["updates", "tokens"])
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])

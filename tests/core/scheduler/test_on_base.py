@@ -106,6 +106,16 @@ def test_an_earlier_checkpoint_replaces_the_later_entries():
     assert bases_in(scheduler.history) == [(0, BASES[0]), (20, BASES[1])]
 
 
+def test_a_checkpoint_without_a_count_begins_a_new_history():
+    optimizer, scheduler = resumed(saved_run(), ("optimizer",))
+    bare = probe(lr=1e-3).state_dict()
+
+    with pytest.warns(UserWarning, match="no update count found"):
+        optimizer.load_state_dict(bare)
+
+    assert scheduler.history == [[0, None, PLAN.text]]
+
+
 def test_a_changed_plan_and_a_changed_base_are_one_entry():
     other = ps.Plan(weight_decay=ps.linear(1.0, 0.0), lr=ps.linear(1.0, 0.0), horizon=100)
     _, scheduler = resumed(saved_run(), ("scheduler", "optimizer"), plan=other)

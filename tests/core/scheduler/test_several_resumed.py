@@ -490,6 +490,34 @@ def test_a_changed_plan_obeys_on_change_for_all_together(on_change, caplog):
     assert caplog.text.count("the plan differs") == 1
 
 
+def test_the_plan_of_a_checkpoint_schedules_fields_that_the_plan_of_the_code_lacks():
+    first, optimizers = probes("ab"), probes("ab")
+    scheduler = ps.Scheduler(first, PLAN)
+    steps_until(first, scheduler, 6)
+    again = ps.Scheduler(optimizers, ps.Plan(lr="linear(1, 0)", horizon=64), on_change="checkpoint")
+
+    again.load_state_dict(scheduler.state_dict())
+
+    assert again.values() == scheduler.values()
+    assert [one.param_groups[0]["weight_decay"] for one in optimizers.values()] == [0.01 * (0.5 + 3 / 64)] * 2
+
+
+def test_a_state_is_loaded_although_a_group_that_a_line_names_was_removed():
+    optimizers = {"a": probe({}, {"name": "head"}), "b": probe()}
+    scheduler = ps.Scheduler(
+        optimizers, ps.Plan(ps.Binding("lr", "constant(0.5)", groups="head"), lr="linear()", horizon=9)
+    )
+    steps_until(optimizers, scheduler, 6)
+    state = scheduler.state_dict()
+    steps_until(optimizers, scheduler, 2)
+    del optimizers["a"].param_groups[1]
+
+    scheduler.load_state_dict(state)
+
+    assert scheduler.t == 3
+    assert optimizers["a"].param_groups[0]["lr"] == pytest.approx(0.1 * 6 / 9)
+
+
 def test_an_unknown_plan_of_the_optimizers_checkpoints_is_logged_once(caplog):
     first = probes("ab")
     ps.Scheduler(first, PLAN)

@@ -50,6 +50,12 @@ def test_the_length_of_the_run_is_not_part_of_the_plan_in_the_history():
     assert scheduler.state_dict()["plan"] == plan.text
 
 
+def test_a_plan_that_starts_during_a_run_is_in_the_history_from_that_update_on():
+    scheduler = ps.Scheduler(probe({"initial_lr": 0.1}), FIRST, t=5)
+
+    assert scheduler.history == scheduler.state_dict()["history"] == [[5, None, FIRST.text]]
+
+
 def test_a_new_plan_is_in_the_history_with_its_update():
     _, scheduler = changed((FIRST, 50), (SECOND, 10), (THIRD, 3))
 

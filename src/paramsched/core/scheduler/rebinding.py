@@ -28,10 +28,9 @@ def sync(planned: Groups, groups: list[Group]) -> bool:
 def _rebind(planned: Groups, groups: list[Group]) -> None:
     """Bind the current groups, and write only into new or changed ones."""
     plan, clock = planned.in_force.counted, planned.clock
-    slots = planned.slots(groups)
     note_code_bases(planned, groups)
-    labels, processes = planned.labels(groups), planned.parts.processes
-    slots = with_late_bases(slots, groups, clock, planned.parts.late_groups, labels, processes)
+    found, labels, parts = planned.slots(groups), planned.labels(groups), planned.parts
+    slots = tuple(with_late_bases(found, groups, clock, parts.late_groups, labels, parts.processes))
     refuse_values_outside(planned.in_force, slots, labels, clock.times)
     anew = not planned.bound or _entries_replaced(planned, groups)
     before = {} if anew else _by_group(planned.block.slots, planned.bound)

@@ -197,6 +197,7 @@ class RunState(Clock):
 
     observed: set[str]
     skipped: set[str]
+    warns_of_metrics: bool  # set by the Scheduler
     __slots__ = (
         "_before_seek", "counts_from", "history", "observed", "released", "skipped", "start", "warns_of_metrics",
     )  # fmt: skip
@@ -207,7 +208,7 @@ class RunState(Clock):
         self.history = History(())
         self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
         self.released = False
-        self.observed, self.skipped, self.warns_of_metrics = set(), set(), True
+        self.observed, self.skipped = set(), set()
         self.counts_from = BEGIN_OF_DATA
 
     def entry(self, in_force: "ResolvedPlan") -> Entry:

@@ -228,7 +228,7 @@ def with_late_bases(
     late_groups: LateGroups,
     labels: Sequence[str | int],
     processes: Processes,
-) -> tuple[Slot, ...]:
+) -> list[Slot]:
     """Return the slots, with the bases of groups that were added since the last update; log the added groups."""
     joined = {place: slot for place, slot in enumerate(slots) if COUNT not in groups[slot.group]}
     now = dict(zip(joined, values_at(list(joined.values()), clock.times, clock.states), strict=True))
@@ -249,4 +249,4 @@ def with_late_bases(
                 '(late_groups="base"). To continue from %r, write ps.Scheduler(…, late_groups="present")',
                 name, clock.t, slot.field, slot.base, now[place], slot.base,
             )  # fmt: skip
-    return tuple(rebased)
+    return rebased

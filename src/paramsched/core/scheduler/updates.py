@@ -1,8 +1,9 @@
 """Deciding which calls of `optimizer.step` are updates, for all code that counts them."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, partial
+from types import FrameType
 from typing import Any, TypeVar, final
 
 import torch
@@ -32,18 +33,25 @@ def may_be_captured() -> bool:
     return CAN_CAPTURE and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # as above
 
 
+def _frames() -> Iterator[FrameType]:
+    """Yield the frames of the stack, the innermost first; `traceback.walk_stack` needs twice the time."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
 def is_nested(optimizer: Any) -> bool:
     """Return whether this is a subclass's `super().step()`: two calls of torch's step wrapper are on the stack.
 
     Such a subclass calls the hooks twice. An exception also leaves a pre-hook without its post-hook, and only the stack
     distinguishes the two cases. The stack is inspected only if a pre-hook finds an open call.
     """
-    depth, frame = 0, sys._getframe(1)
-    while frame is not None:
+    depth = 0
+    for frame in _frames():
         code = frame.f_code
         if code.co_name == "wrapper" and code.co_filename.endswith(_STEP_WRAPPER):
             depth += frame.f_locals.get("self") is optimizer
-        frame = frame.f_back  # type: ignore[assignment]  # None at the bottom ends the loop
     return depth > 1
 
 
@@ -65,12 +73,8 @@ def is_hidden(optimizer: Any) -> bool:
     """
     if optimizer.state:
         return False
-    frame = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_name in _STATE_MAKERS or frame.f_code.co_qualname in _STATE_MAKERS:
-            return True
-        frame = frame.f_back  # type: ignore[assignment]  # None at the bottom ends the loop
-    return False
+    codes = (frame.f_code for frame in _frames())
+    return any(code.co_name in _STATE_MAKERS or code.co_qualname in _STATE_MAKERS for code in codes)
 
 
 def refuse_steps_of_parts(optimizer: Any) -> None:
@@ -78,8 +82,7 @@ def refuse_steps_of_parts(optimizer: Any) -> None:
 
     ZeRO calls `step` once for each group (stages 1 and 2) or for each part of a group (stage 3).
     """
-    frame = sys._getframe(1)
-    while frame is not None:
+    for frame in _frames():
         owner = frame.f_locals.get("self") if frame.f_code.co_name == "_optimizer_step" else None
         if owner is not None and type(owner).__module__.startswith("deepspeed."):
             parts = vars(owner).get("bit16_groups", vars(owner).get("fp16_groups"))
@@ -91,7 +94,6 @@ def refuse_steps_of_parts(optimizer: Any) -> None:
                 "parts, so the steps are not updates",
                 'Use Scheduler(…, drive="manual") and call scheduler.step() after each update',
             )
-        frame = frame.f_back  # type: ignore[assignment]  # None at the bottom ends the loop
 
 
 def refuse_steps_of_processes() -> None:
@@ -145,8 +147,9 @@ class UpdateHooks:
         self._is_unchanged: Callable[[Any], bool] = _unknown
         self._is_unchanged_later = is_unchanged or _unknown
         self._open = 0  # calls of `step` that started since the last one that is not nested ended
-        self._is_hidden = False  # True if the open call is hidden
-        self._is_hidden_if_filled = False  # True if the open call is hidden, unless it leaves no state
+        # Of the open call: whether it is hidden, and whether it is only if it leaves a state. These hooks may be
+        # registered during a call.
+        self._is_hidden = self._is_hidden_if_filled = False
 
     def register_on(self, optimizer: Optimizer) -> list[Any]:
         """Register both hooks, and return the handles that remove them."""
