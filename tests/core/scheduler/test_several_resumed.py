@@ -630,6 +630,21 @@ def test_groups_of_an_optimizer_that_is_behind_keep_the_values_of_the_plan_befor
     assert not recwarn.list
 
 
+@pytest.mark.parametrize("clock", ["updates", "tokens"])
+def test_a_write_into_an_optimizer_that_is_behind_is_compared_with_the_values_of_the_plan_before(clock):
+    first, resumed = ({name: probe(*({"lr": torch.tensor(lr)} for lr in (0.5, 0.25))) for name in "ab"} for _ in "12")
+    before, after = (
+        ps.Scheduler(made, ps.Plan(lr=line, clock=clock, horizon=f"16 {clock}"), tokens_per_step=1)
+        for made, line in ((first, "linear()"), (resumed, "cosine()"))
+    )
+    steps_until(first, before, 3)
+    after.load_state_dict(before.state_dict())
+
+    resumed["b"].param_groups[1]["lr"].fill_(0.75)
+    with pytest.warns(UserWarning, match=r"lr of group 'b/1' was tensor\(0.75.*\) at update 1 instead of .* 0.234375:"):
+        resumed["b"].step()
+
+
 @pytest.mark.parametrize("drive", ["optimizer", "a", "manual"])
 def test_the_checkpoint_of_any_optimizer_with_another_plan_is_refused(drive):
     optimizers = {"a": probe(lr=0.1), "b": probe(lr=0.2)}

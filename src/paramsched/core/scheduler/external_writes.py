@@ -7,19 +7,25 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.core.base.problem import Problem
+from paramsched.core.scheduler.block import Values
 from paramsched.core.scheduler.group_keys import Group
 from paramsched.core.scheduler.groups import Groups
 from paramsched.core.scheduler.rebinding import require_groups
 from paramsched.core.scheduler.values import planned_values
 
 
-def check_tensors(planned: Groups, groups: list[Group]) -> None:
-    """Warn of tensors that other code filled or replaced, and write the original tensors into the groups again."""
-    held = {(slot.group, slot.field) for column in planned.block.tensors for slot in column.slots}
-    present = {*map(id, groups)}
-    for slot, value in planned_values(planned, last=True):
-        group = planned.bound[slot.group]  # `groups` may have changed during the step; `before_update` binds them
-        if (slot.group, slot.field) in held and id(group) in present:
+def check_tensors(planned: Groups, groups: list[Group], held: Values) -> None:
+    """Warn of tensors that other code filled or replaced, and write the original tensors into the groups again.
+
+    Args:
+        planned: the groups and their plan.
+        groups: those that the optimizer has.
+        held: the values that the step used in place of those of the plan.
+    """
+    values = {(slot.group, slot.field.slot): value for slot, value in planned_values(planned, last=True)} | dict(held)
+    for column in planned.block.tensors:
+        for slot, (group, _) in zip(column.slots, column.views, strict=True):
+            value = values[slot.group, slot.field.slot]
             planned.block.overwritten.append((slot.field, group, slot.field.read(group), value))
     warn_overwritten(planned, groups)
     planned.block.install_views()

@@ -61,7 +61,7 @@ class Steps:
     def advance(self, optimizer: Any) -> None:
         """Count one update, before which `is_unchanged` was called, and write the values of the next one."""
         planned, groups = self.planned, optimizer.param_groups
-        clock, block = planned.clock, planned.block
+        clock, block, held = planned.clock, planned.block, planned.held
         clock.t = t = clock.t + 1
         try:
             if block.amounts is not None:
@@ -72,7 +72,7 @@ class Steps:
                     clock.last_amount, clock.amount = clock.amount, coming
                 groups[0][AMOUNT] = clock.amount
             if block.tensors and block.tensors_changed():
-                run_uncompiled(check_tensors)(planned, groups)
+                run_uncompiled(check_tensors)(planned, groups, held)
             for _ in block.writer:  # resumes the writer once; `next` and its exception would cost as much as a write
                 break
             else:
