@@ -81,6 +81,21 @@ def test_a_step_that_catches_a_failure_of_its_parent_is_one_update():
     assert (scheduler.last_epoch, lr_of(optimizer)) == (4, LR[4])
 
 
+def test_a_step_that_a_method_of_the_optimizer_takes_again_after_an_exception_counts():
+    class Careful(torch.optim.SGD):
+        def wrapper(self, closure=None):
+            self.step(closure)
+
+    optimizer = Careful(**group(), lr=0.1)
+    scheduler = ps.Scheduler(optimizer, PLAN)
+
+    with pytest.raises(ZeroDivisionError):
+        optimizer.wrapper(lambda: 1 / 0)
+    optimizer.wrapper()
+
+    assert scheduler.t == 1
+
+
 def test_a_scheduler_that_is_constructed_in_a_closure_counts_the_step():
     optimizer, found = torch.optim.Adam(**group(), lr=0.1), []
 

@@ -417,14 +417,19 @@ def test_an_external_write_undone_before_the_step_is_not_reported():
         run(optimizer, 2)
 
 
-def test_a_factor_that_overflows_beside_a_base_of_zero_is_no_external_write(recwarn):
+@pytest.mark.parametrize(("clock", "start"), [("updates", 1), ("tokens", 0)])
+def test_a_factor_that_overflows_beside_a_base_of_zero_is_no_external_write(clock, start, recwarn):
     optimizer = probe({"lr": 0.1}, {"lr": 0.0})
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="exponential(1e300)"))
-    scheduler.seek(1)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=f"exponential(1e300, '1 {clock}')", clock=clock))
+    scheduler.seek(start)
     recwarn.clear()
-    run(optimizer, 3)
+    for tokens in (1, 2, 1, 2):  # irregular, so that each update is computed when the previous one is counted
+        if clock == "tokens":
+            scheduler.consumed(tokens=tokens)
+        run(optimizer, 1)
 
-    assert [used(optimizer, index=index) for index in (0, 1)] == [[0.1 * 1e300, math.inf, math.inf], [0.0, 0.0, 0.0]]
+    assert used(optimizer) == [0.1, 0.1 * 1e300, math.inf, math.inf, math.inf][start:][:4]
+    assert used(optimizer, index=1) == [0.0] * 4
     assert not recwarn.list
 
 

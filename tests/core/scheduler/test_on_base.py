@@ -106,6 +106,16 @@ def test_an_earlier_checkpoint_replaces_the_later_entries():
     assert bases_in(scheduler.history) == [(0, BASES[0]), (20, BASES[1])]
 
 
+def test_copies_of_the_groups_keep_the_bases_of_the_code(caplog):
+    optimizer, _scheduler = resumed(saved_run(), ("optimizer",), on_base="checkpoint")
+    optimizer.param_groups[:] = map(dict, optimizer.param_groups)
+    run(optimizer, 1)
+
+    optimizer.load_state_dict(saved_run(lr=2e-3)[0])
+
+    assert caplog.messages[-1].startswith("base of lr in group 0: 0.0005 in the code, 0.002 in the checkpoint")
+
+
 def test_a_checkpoint_without_a_count_begins_a_new_history():
     optimizer, scheduler = resumed(saved_run(), ("optimizer",))
     bare = probe(lr=1e-3).state_dict()

@@ -315,7 +315,7 @@ class ValueBlock:
         self._by_updates = plan.clock == UPDATES
         # Tensors created under inference_mode have no version counter.
         self._counted = tuple(one.vector for one in self.tensors if not one.vector.is_inference())
-        self._fills = 0  # `fill_count` after the last write
+        self._fills: int | None = None  # `fill_count` after the last write; None if it does not count
         self._is_short = not self.tensors and all(one.is_short for one in self.floats)
         self.seek(times, states)
 
@@ -433,12 +433,11 @@ class ValueBlock:
 
     def note_fills(self) -> None:
         """Note the present tensors as the written ones."""
-        if self.tensors:
-            self._fills = self.fill_count()
+        self._fills = self.fill_count()
 
     def forget_fills(self) -> None:
         """Make `tensors_changed` true until the next write, so that each tensor is compared with its planned value."""
-        self._fills = -1
+        self._fills = None
 
     def tensors_changed(self) -> bool:
         """Return whether other code has filled or replaced a scheduled tensor since the last write."""

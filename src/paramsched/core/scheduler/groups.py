@@ -43,6 +43,8 @@ class Groups:
     block: ValueBlock  # set by `bind`
     comparison: Comparison  # set by `bind`
     is_plain: bool  # set by `bind`; True if a manual update may write before it checks the groups
+    number: int  # set by `bind`; that of the plan in the groups
+    lr_key: str  # set by `bind`; "lr" if the first group has one
 
     def __init__(
         self, in_force: ResolvedPlan, clock: Clock, run: RunState, parts: Parts, scope: Scope | None = None
@@ -52,12 +54,10 @@ class Groups:
         # Bound: the groups, the consumption, and (set by `bind`) the block of values and the comparison.
         self.bound: list[Group] = []
         self.consumption: Consumption | None = None  # None if the plan is by updates
-        # Marks of the last write, which `Steps.is_unchanged` compares: the first group, the number of its plan, and its
-        # lr, because torch's distributed checkpoint temporarily writes another one.
+        # Marks of the last write, which `Steps.is_unchanged` compares, and `number`: the first group, and its lr, because
+        # torch's distributed checkpoint temporarily writes another one.
         self.first: Group = {}
-        self.number = 0
         self.first_lr: Any = None
-        self.lr_key = COUNT  # "lr" if the first group has one
         # Bases: those of the code, by group index and flat field name; only those that a checkpoint may replace. By
         # id, the groups whose `initial_lr` is of an earlier scheduler, or of the code, and not of this plan.
         self.code_bases: Values = {}

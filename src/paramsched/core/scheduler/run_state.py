@@ -122,12 +122,12 @@ class Clock:
     amount: Amount | None
     last_amount: Amount | None
     reported: Amount | None
+    needs_check: bool  # set by `Groups.bind`
     acknowledged_at: int  # the update at which an engine last called step()
     _came_from: tuple[int, str | None]  # an update, and the checkpoint with this count
     _used: tuple[int, RuleStates]  # the update, and the states before a metric changed them
 
     def __init__(self, states: RuleStates, position: RunPosition, source: str | None = None) -> None:
-        self.needs_check = False
         self.states = states
         self.set_position(position, source)
 
