@@ -1,6 +1,7 @@
 """drive="manual": only `scheduler.step()` advances the clock."""
 
 import pytest
+import torch
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument
@@ -41,6 +42,19 @@ def test_a_group_may_be_removed():
     scheduler.step()
 
     assert scheduler.get_lr() == [planned(PLAN, {"lr": 0.5, "weight_decay": 0.01})[2]]
+
+
+@pytest.mark.parametrize("copied", [0, 1])
+def test_a_group_that_was_copied_with_its_tensor_has_the_value_of_the_next_update(copied):
+    optimizer = probe(*[{"lr": torch.tensor(0.5)}] * 2)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=16), drive="manual")
+    scheduler.step()
+
+    groups = optimizer.param_groups
+    groups[copied] = groups[copied] | {"lr": groups[copied]["lr"].clone()}
+    scheduler.step()
+
+    assert [one["lr"].item() for one in groups] == [0.5 * 14 / 16] * 2
 
 
 def test_an_external_write_is_warned_of_at_the_first_and_the_second_update():

@@ -630,6 +630,18 @@ def test_groups_of_an_optimizer_that_is_behind_keep_the_values_of_the_plan_befor
     assert not recwarn.list
 
 
+def test_an_optimizer_that_is_behind_under_the_same_plan_carries_that_plan():
+    first, second, third = probes("ab"), probes("ab"), probes("ab")
+    before, after = ps.Scheduler(first, PLAN), ps.Scheduler(second, PLAN)
+    steps_until(first, before, 3)
+    after.load_state_dict(before.state_dict())
+    last = ps.Scheduler(third, PLAN, on_change="error")
+
+    third["b"].load_state_dict(second["b"].state_dict())
+
+    assert last.t == 1
+
+
 @pytest.mark.parametrize("clock", ["updates", "tokens"])
 def test_a_write_into_an_optimizer_that_is_behind_is_compared_with_the_values_of_the_plan_before(clock):
     first, resumed = ({name: probe(*({"lr": torch.tensor(lr)} for lr in (0.5, 0.25))) for name in "ab"} for _ in "12")

@@ -158,7 +158,7 @@ def test_a_plan_on_another_clock_is_refused(clock, horizon, facts, when):
 def test_a_line_by_updates_is_checked_at_each_update_although_other_lines_count_unknown_amounts():
     line = "linear(1, 1.3, over=10) >> constant(1)"
 
-    with pytest.raises(PlanError, match="it is 1.008 at update 4"):
+    with pytest.raises(PlanError, match=r"it is 1\.008 at update 4"):
         ps.Scheduler(
             torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1, momentum=0.9),
             ps.Plan(lr="linear()", momentum=line, clock={"lr": "tokens"}, horizon="1000 tokens"),

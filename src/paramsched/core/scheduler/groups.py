@@ -54,8 +54,8 @@ class Groups:
         # Bound: the groups, the consumption, and (set by `bind`) the block of values and the comparison.
         self.bound: list[Group] = []
         self.consumption: Consumption | None = None  # None if the plan is by updates
-        # Marks of the last write, which `Steps.is_unchanged` compares, and `number`: the first group, and its lr, because
-        # torch's distributed checkpoint temporarily writes another one.
+        # Marks of the last write, which `Steps.is_unchanged` compares with `number`: the first group, and its lr,
+        # because torch's distributed checkpoint temporarily writes another one.
         self.first: Group = {}
         self.first_lr: Any = None
         # Bases: those of the code, by group index and flat field name; only those that a checkpoint may replace. By
