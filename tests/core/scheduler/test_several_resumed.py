@@ -17,6 +17,7 @@ from support.several import PLAN, lines, probes
 from support.tables import table
 from support.updates import group, probe, run, used
 
+CHANGED = ps.Plan(lr="linear(0.5, 0)", weight_decay="linear(0.5, 1.5)", horizon=64)
 NAMES = ("muon", "adamw", "sgd")
 TOKENS = ps.Plan(lr="linear(1, 0, over='640 tokens')", weight_decay="linear(over='640 tokens')", clock="tokens")
 
@@ -360,6 +361,23 @@ def test_a_state_with_other_names_gives_the_common_ones_their_bases(caplog):
     assert "the scheduler's state is of the optimizers muon, adamw, the run has sgd, adamw" in caplog.text
 
 
+def test_messages_about_counts_plans_and_groups_name_several_optimizers(caplog):
+    first = probes("ab")
+    scheduler = ps.Scheduler(first, PLAN)
+    steps_until(first, scheduler, 6)
+    resumed = probes("ab")
+    for name, one in resumed.items():
+        one.load_state_dict(first[name].state_dict())
+
+    with pytest.raises(PlanChanged, match="the optimizers carry a plan that differs"):
+        ps.Scheduler(resumed, CHANGED, on_change="error")
+    again = ps.Scheduler(resumed, PLAN, t=2)
+    assert caplog.messages[-1].startswith("t=2 is ignored: these optimizers carry a count of 3 updates")
+    resumed["b"].add_param_group(group(lr=0.1))
+    again.load_state_dict(scheduler.state_dict())
+    assert "groups of b, the optimizer has 2: the groups in both use the saved bases" in caplog.messages[-1]
+
+
 def test_a_state_of_one_optimizer_and_the_reverse_are_refused():
     one, several = ps.Scheduler(probe(), PLAN), ps.Scheduler(probes("ab"), PLAN)
     run(one.optimizer, 3)
@@ -460,9 +478,6 @@ def test_the_state_is_small_and_plain():
     torch.save(state, buffer := io.BytesIO())
     buffer.seek(0)
     assert torch.load(buffer, weights_only=True) == state
-
-
-CHANGED = ps.Plan(lr="linear(0.5, 0)", weight_decay="linear(0.5, 1.5)", horizon=64)
 
 
 @pytest.mark.parametrize("on_change", ["new", "checkpoint", "error"])

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.scheduler.saved_state import plans_in_state
 from paramsched.errors import InvalidArgument
 from support.examples import examples
 from support.spread import every
@@ -456,3 +457,11 @@ def test_the_state_has_no_base_of_a_group_that_the_plan_does_not_schedule():
     )
 
     assert scheduler.state_dict()["bases"] == (("lr", (None, 0.1)),)
+
+
+def test_the_run_facts_of_a_saved_plan_have_the_total_of_the_run():
+    scheduler = ps.Scheduler(probe(), ps.Plan(lr="linear()"), total=40)
+
+    _plans, facts = plans_in_state(scheduler.state_dict())
+
+    assert (facts, facts.total) == (scheduler.calendar, 40)
