@@ -99,7 +99,11 @@ def _given_decay(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence
     return None
 
 
+_FIRST = 64  # times that are evaluated one after another, and as many up to the end of a schedule
+
+
 def _first_times(schedule: Schedule) -> Array:
     """Return times from the beginning of a resolved schedule to its end, among them the first 64."""
-    end = schedule._held_from()
-    return np.unique(np.append(np.arange(64), np.linspace(0, 64 if end is None else ceil(end), 64).astype(np.int64)))
+    held = schedule._held_from()
+    end = _FIRST if held is None else ceil(held)
+    return np.unique(np.append(np.arange(_FIRST), np.linspace(0, end, _FIRST).astype(np.int64)))
