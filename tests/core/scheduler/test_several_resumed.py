@@ -337,16 +337,15 @@ def test_the_values_of_the_last_update_are_those_of_the_saved_run(count):
     assert again.scalars("coming") == scheduler.scalars("coming")
 
 
-def test_a_missing_count_is_warned_of_once():
+def test_a_missing_count_is_warned_of_once(recwarn):
     plain = {name: one.state_dict() for name, one in probes("ab").items()}
     optimizers = probes("ab")
     ps.Scheduler(optimizers, PLAN)
 
-    with pytest.warns(UserWarning, match="no update count found") as told:
-        for name, one in optimizers.items():
-            one.load_state_dict(plain[name])
+    for name, one in optimizers.items():
+        one.load_state_dict(plain[name])
 
-    assert len(told) == 1
+    assert ["no update count found" in str(one.message) for one in recwarn] == [True]
 
 
 def test_a_state_with_other_names_gives_the_common_ones_their_bases(caplog):

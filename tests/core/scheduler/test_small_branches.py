@@ -210,3 +210,17 @@ def test_a_value_may_reach_its_bound_at_the_end_of_the_plan():
     plan = ps.Plan(momentum="linear(1, 2)", clock="tokens", horizon="1000 tokens")
 
     assert ps.Scheduler(optimizer(momentum=0.5), plan).amount == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "constant(1, '1 tokens') >> constant(1.2, '94 tokens') >> constant(1)",
+        "linear(1, 2, over='1000 tokens') * plateau('loss')",
+    ],
+    ids=["for less than a tenth of the run", "unless a metric changes it"],
+)
+def test_a_later_value_outside_of_its_range_may_be_skipped_if_amounts_are_unknown(line):
+    plan = ps.Plan(momentum=line, clock="tokens", horizon="1000 tokens")
+
+    assert ps.Scheduler(optimizer(momentum=0.9), plan).amount == 0

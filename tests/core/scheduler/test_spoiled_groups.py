@@ -109,6 +109,19 @@ def test_a_removed_field_is_refused_until_it_is_written_again(drive, index):
     assert [one["lr"] for one in optimizer.param_groups] == [0.1 * (1 - scheduler.t / 20)] * 2
 
 
+def test_a_removed_field_is_restored_by_a_checkpoint():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    saved = run(optimizer, 2).state_dict()
+    saved["param_groups"] = [dict(one) for one in saved["param_groups"]]
+    run(optimizer, 2)
+    del optimizer.param_groups[0]["lr"]
+
+    optimizer.load_state_dict(saved)
+
+    assert (scheduler.t, optimizer.param_groups[0]["lr"]) == (2, pytest.approx(0.1 * 18 / 20))
+
+
 def test_groups_removed_by_the_closure_are_detected_after_the_step():
     optimizer = probe()
     ps.Scheduler(optimizer, ONLY_LR)

@@ -67,12 +67,12 @@ def decayed_in_part():
     return torch.optim.AdamW([{"params": [parameter()], "name": "decay"}, bare], lr=0.1)
 
 
-def test_an_absolute_decay_of_a_group_without_decay_is_one_warning_and_its_line_silences_it():
-    line = "absolute(linear(0, 0.4))"
-
+@pytest.mark.parametrize("line", ["absolute(linear(0, 0.4))", "linear(1, absolute(0.4))"])
+def test_an_absolute_decay_of_a_group_without_decay_is_one_warning_and_its_line_silences_it(line):
     (text,) = warned(decayed_in_part(), ps.Plan(weight_decay=line, horizon=100))
 
     assert text.startswith("weight_decay of group 'no_decay' is 0 in the optimizer")
+    assert "the plan gives it 0.004. " in text
     added = eval(text.rsplit("this group: ", 1)[1], {"ps": ps})  # the line that the message shows
     optimizer = decayed_in_part()
     assert warned(optimizer, ps.Plan(added, weight_decay=line, horizon=100)) == []
