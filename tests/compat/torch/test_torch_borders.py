@@ -416,3 +416,50 @@ def test_a_cycle_of_any_length_has_the_values_of_torch(options):
     ours, theirs = (rates_of(module, build, 14, 1.0, 0.4) for module in (OURS, PEER))
 
     assert ours[1:] == [pytest.approx(row, rel=1e-9) for row in theirs[1:]]  # the first one: row 17
+
+
+def test_steps_after_an_epoch_that_is_a_float_have_the_values_of_torch():
+    found = []
+    for module in (OURS, PEER):
+        optimizer = optimizer_of(1.0)
+        scheduler = module.ExponentialLR(optimizer, 0.5)
+        scheduler.step(2.0)
+        found.append(rates := [])
+        for _ in range(4):
+            scheduler.step()
+            rates.append(optimizer.param_groups[0]["lr"])
+
+    assert found[0] == found[1] == [0.5**3, 0.5**4, 0.5**5, 0.5**6]
+
+
+def test_a_step_that_other_code_has_set_on_the_optimizer_is_called():
+    optimizer = optimizer_of(1.0)
+    calls = []
+    optimizer.step = calls.append
+    scheduler = OURS.StepLR(optimizer, 3)
+
+    optimizer.step("closure")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scheduler.step()
+
+    assert calls == ["closure"]
+
+
+def test_a_scheduler_without_an_optimizer_can_be_saved():
+    class Own(OURS.LRScheduler):
+        def __init__(self):
+            self.last_epoch = 3
+
+    assert Own().state_dict()["last_epoch"] == 3
+
+
+@table(("name", "options"), [("ConstantLR", {"total_iters": 500}), ("CosineAnnealingLR", {"T_max": 700})])
+def test_steps_have_exactly_the_values_of_the_closed_form(name, options):
+    optimizer = optimizer_of(0.1)
+    scheduler = getattr(OURS, name)(optimizer, **options)
+
+    for _ in range(600):
+        scheduler.step()
+
+    assert [group["lr"] for group in optimizer.param_groups] == scheduler.value(600)

@@ -378,3 +378,122 @@ def test_a_function_of_all_groups_is_called_once_in_a_step(name):
 
     assert epochs[-3:] == [1, 2, 3]
     assert len(epochs) <= 4
+
+
+def test_after_a_factor_of_0_the_value_has_the_factors_of_a_chain_in_a_sequence():
+    optimizer = optimizer_with([1.0])
+    chain = OURS.ChainedScheduler([OURS.ExponentialLR(optimizer, 0.5), OURS.ExponentialLR(optimizer, 0.9)])
+    sequence = OURS.SequentialLR(optimizer, [chain], [])
+    scheduler = OURS.ChainedScheduler([OURS.ConstantLR(optimizer, 0.0, 3), sequence])
+
+    for _ in range(3):
+        quiet_step(scheduler)
+
+    assert rates_of(optimizer) == [pytest.approx(0.45**3)]
+
+
+def test_after_two_factors_of_0_the_value_begins_at_the_stage_that_began_meanwhile():
+    optimizer = optimizer_with([1.0])
+    stages = OURS.SequentialLR(optimizer, [OURS.ConstantLR(optimizer, 0.0, 9), OURS.ExponentialLR(optimizer, 0.5)], [3])
+    members = [stages, OURS.ConstantLR(optimizer, 0.0, 5), OURS.ExponentialLR(optimizer, 0.9)]
+    scheduler = OURS.ChainedScheduler(members)
+
+    rates = []
+    for _ in range(6):
+        quiet_step(scheduler)
+        rates += rates_of(optimizer)
+
+    # The stage begins at its base in epoch 3.
+    assert rates == [0.0] * 4 + [pytest.approx(0.5**2 * 0.9**3), pytest.approx(0.5**3 * 0.9**4)]
+
+
+def test_a_chain_that_begins_again_has_the_values_of_its_first_run():
+    optimizer = optimizer_with([1.0])
+    product = OURS.MultiplicativeLR(optimizer, lambda t: 0.5)
+    stages = OURS.SequentialLR(optimizer, [OURS.ConstantLR(optimizer, 1.0), product], [2])
+    scheduler = OURS.ChainedScheduler([stages, OURS.ConstantLR(optimizer, 0.0, 5)])
+    runs = []
+    for _ in range(2):
+        runs.append(rates := [])
+        for _ in range(6):
+            quiet_step(scheduler)
+            rates += rates_of(optimizer)
+        quiet_step(scheduler, 0)
+
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_sequence_that_moves_to_an_epoch_calls_a_function_only_for_this_epoch():
+    epochs = []
+    optimizer = optimizer_with([1.0])
+    members = [OURS.ConstantLR(optimizer, 1.0), OURS.LambdaLR(optimizer, lambda t: epochs.append(t) or 0.9**t)]
+    sequence = OURS.SequentialLR(optimizer, members, [3])
+    epochs.clear()
+
+    sequence.step(10)
+
+    assert epochs == [7]
+
+
+@pytest.mark.parametrize("module", [OURS, PEER], ids=["ours", "torch"])
+def test_a_sequence_reports_the_last_value_of_its_member_also_if_the_step_of_the_user_wrote_another_one(module):
+    class Bounded(module.StepLR):
+        def step(self, epoch=None):
+            super().step(epoch)
+            for group in self.optimizer.param_groups:
+                group["lr"] = max(group["lr"], 0.7)
+
+    optimizer = optimizer_with([1.0])
+    sequence = module.SequentialLR(optimizer, [Bounded(optimizer, 1, gamma=0.5)], [])
+
+    quiet_step(sequence)
+
+    assert (sequence.get_last_lr(), rates_of(optimizer)) == ([0.5], [0.7])
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_a_stage_that_ends_with_a_factor_of_0_does_not_keep_the_value_at_0(is_last):
+    def rates(first):
+        optimizer = optimizer_with([1.0])
+        stages = OURS.SequentialLR(optimizer, [first(optimizer), OURS.ExponentialLR(optimizer, 0.9)], [2])
+        members = [stages, OURS.CosineAnnealingLR(optimizer, 4)]
+        scheduler = OURS.ChainedScheduler(members[::-1] if is_last else members)
+        found = []
+        for _ in range(9):
+            quiet_step(scheduler)
+            found += rates_of(optimizer)
+        return found
+
+    with_zero, without = rates(lambda o: OURS.CosineAnnealingLR(o, 1)), rates(lambda o: OURS.ConstantLR(o, 1.0))
+
+    assert with_zero[0] == 0
+    assert with_zero[1:] == pytest.approx(without[1:])
+    assert min(with_zero[4:]) > 0
+
+
+def test_a_chain_that_is_set_to_an_epoch_forgets_the_factor_of_0_of_a_later_stage():
+    def moved(steps):
+        optimizer = optimizer_with([1.0])
+        stages = OURS.SequentialLR(optimizer, [OURS.StepLR(optimizer, 9), OURS.CosineAnnealingLR(optimizer, 2)], [6])
+        scheduler = OURS.ChainedScheduler([stages, OURS.CosineAnnealingLR(optimizer, 3)])
+        for _ in range(steps):
+            quiet_step(scheduler)
+        quiet_step(scheduler, 0)
+        for _ in range(5):
+            quiet_step(scheduler)
+        return rates_of(optimizer)
+
+    assert moved(8) == moved(0) == [pytest.approx((1 + math.cos(math.pi * 5 / 3)) / 2)]
+
+
+def test_a_composition_of_a_scheduler_without_attributes_notices_the_steps_of_the_optimizer():
+    optimizer = optimizer_with([0.4])
+    chain = OURS.ChainedScheduler([Direct(optimizer)])
+
+    optimizer.step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        chain.step()
+
+    assert chain.get_last_lr() == [0.2]

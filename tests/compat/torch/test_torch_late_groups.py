@@ -306,14 +306,14 @@ def test_a_late_group_of_an_swalr_has_its_base_in_the_next_stage(target):
 
 
 def test_a_late_group_has_its_ratio_to_the_base_of_each_member():
-    optimizer = optimizer_with([1.0])
+    optimizer = optimizer_with([2.0])
     members = [OURS.ExponentialLR(optimizer, 0.5), OURS.ExponentialLR(optimizer, 0.9)]
     scheduler = OURS.SequentialLR(optimizer, members, [3])
     members[1].base_lrs = [3.0]
     quiet_step(scheduler)
-    add_group(optimizer, 0.2)
+    add_group(optimizer, 0.4)
 
-    for rates in ([0.25, 0.1], [3.0, 1.2], [2.7, 1.08]):
+    for rates in ([0.5, 0.2], [3.0, 1.2], [2.7, 1.08]):
         quiet_step(scheduler)
         assert rates_of(optimizer) == pytest.approx(rates, rel=1e-12)
 
@@ -445,3 +445,39 @@ def test_a_chain_with_a_member_of_torch_includes_a_late_group():
         quiet_step(scheduler)
         first, late = rates_of(optimizer)
         assert late == first / 2
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_scheduler_of_torch_in_a_chain_of_torch_includes_a_late_group():
+    optimizer = optimizer_with([1.0])
+    chain = PEER.ChainedScheduler([PEER.CosineAnnealingWarmRestarts(optimizer, 10)])
+    scheduler = OURS.SequentialLR(optimizer, [chain, OURS.StepLR(optimizer, 2)], [9])
+    quiet_step(scheduler)
+    add_group(optimizer, rates_of(optimizer)[0] / 4)
+
+    for _ in range(4):
+        quiet_step(scheduler)
+        first, late = rates_of(optimizer)
+        assert late == pytest.approx(first / 4)
+
+
+@table("bases", [True, False])
+def test_the_bases_of_a_composition_are_those_of_its_first_member(bases):
+    class First(PEER.LRScheduler):
+        """A user's scheduler that writes the groups in its own step."""
+
+        def __init__(self, optimizer):
+            self.optimizer, self.last_epoch = optimizer, 0
+            if bases:
+                self.base_lrs = [3.0]
+
+        def step(self):
+            self.last_epoch += 1
+
+    optimizer = optimizer_with([0.4])
+    members = [First(optimizer), OURS.LinearLR(optimizer, 0.5, 1.0, 4)]
+
+    chain = OURS.ChainedScheduler(members)
+
+    assert rates_of(optimizer) == [0.2]
+    assert chain.base_lrs == ([3.0] if bases else [0.4])

@@ -81,10 +81,19 @@ def test_a_value_that_is_not_a_number_is_rejected_before_any_write(name, option,
     assert found_in(optimizer) == before
 
 
-@table("option", [{"total_steps": 10**400}, {"epochs": 10**400, "steps_per_epoch": 2}])
-def test_a_number_of_a_cycle_that_no_float_holds_is_rejected(option):
-    with pytest.raises(InvalidArgument, match=r"OneCycleLR\(.*too large for a float") as refusal:
-        ours.OneCycleLR(two_groups(), 0.5, **option)
+@table(
+    ("name", "option"),
+    [
+        ("OneCycleLR", {"total_steps": 10**400, "max_lr": 0.5}),
+        ("OneCycleLR", {"epochs": 10**400, "steps_per_epoch": 2, "max_lr": 0.5}),
+        ("CosineAnnealingWarmRestarts", {"T_0": 10**400}),
+        ("CosineAnnealingWarmRestarts", {"T_mult": 10**400, "T_0": 3}),
+        ("CosineAnnealingWarmRestarts", {"eta_min": 10**400, "T_0": 3}),
+    ],
+)
+def test_a_number_of_a_cycle_that_no_float_holds_is_rejected(name, option):
+    with pytest.raises(InvalidArgument, match=rf"{name}\(.*too large for a float") as refusal:
+        getattr(ours, name)(two_groups(), **option)
 
     assert refusal.value.argument == next(iter(option))
 

@@ -77,7 +77,7 @@ METHODS = {
     "_init_is_better": own_mode,
     "scale_fn": lambda self, x: 0.5 / (1 + x),
     "_init_scale_fn": own_scale_function,
-    "_anneal_func": lambda self, start, end, pct: start + (end - start) * pct**2,
+    "_anneal_func": lambda self, start, end, pct: start + (end - start) * pct**2 / 2,  # each phase ends with a jump
 }
 STATIC = {
     "_exp_range_scale_fn": lambda gamma, x: 0.5,

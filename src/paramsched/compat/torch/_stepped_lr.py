@@ -393,8 +393,8 @@ class RuleLR(SteppedLR):
         return base_on_curve(value, share, level * self._last_level())
 
     def _last_level(self) -> float:
-        levels = self._level_per_group()
-        return float(levels[-1]) if levels else 0.0
+        *_, level = self._level_per_group() or [0.0]
+        return float(level)
 
     def _take_in_bases(self, bases: Sequence[float]) -> None:
         super()._take_in_bases(bases)

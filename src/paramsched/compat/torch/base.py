@@ -509,7 +509,10 @@ def _held_value(group: Mapping[str, Any], field: str) -> Any:
 
 def _is_current(state: Mapping[str, Any]) -> bool:
     """Return whether the saved values of the groups belong to the same step as the rest of a state."""
-    return bool(state.get(GROUPS)) and (BESIDE not in state or state[BESIDE] == _numbers_in(state))
+    # The members are compared too, because torch's ChainedScheduler does not count its steps.
+    members = [one for one in state.get("_schedulers", ()) if GROUPS in one]
+    is_same = BESIDE not in state or state[BESIDE] == _numbers_in(state)
+    return bool(state.get(GROUPS)) and is_same and all(map(_is_current, members))
 
 
 def _numbers_in(state: Mapping[str, Any]) -> dict[str, float]:

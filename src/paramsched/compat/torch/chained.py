@@ -38,14 +38,13 @@ class CompositionLR(LRScheduler):
 
     _schedulers: list[Any]
 
-    def _adopt(self, optimizer: Optimizer, schedulers: Sequence[Any], verbose: Verbose, bases_in: str) -> None:
-        """Store the members, which the caller has checked, and the bases.
+    def _adopt(self, optimizer: Optimizer, schedulers: Sequence[Any], verbose: Verbose) -> None:
+        """Store the members, which the caller has checked, and the bases of the first one, or of the groups.
 
         Args:
             optimizer: the optimizer of all members.
             schedulers: the members.
             verbose: the deprecated argument of the constructor.
-            bases_in: the field of the groups that contains the bases, if the first member has no `base_lrs`.
         """
         self.optimizer = optimizer
         if asks_to_print(verbose):
@@ -53,9 +52,7 @@ class CompositionLR(LRScheduler):
         self._schedulers = list(schedulers)
         self._step_count = 1
         watch_step(optimizer)
-        bases = getattr(next(leaf_schedulers(self)), "base_lrs", None)
-        known = group_fields.group_values(optimizer, bases_in) if bases is None else bases
-        self.base_lrs = [by_value(base) for base in known]
+        self.base_lrs = by_value(getattr(next(leaf_schedulers(self)), "base_lrs", self.base_lrs))
         self._follow_groups()
 
     @abstractmethod
@@ -133,7 +130,7 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
         first = optimizer if optimizer is not None else getattr(schedulers[0], "optimizer", None)
         check_members(name, first, schedulers)
         assert first is not None
-        self._adopt(first, schedulers, verbose, bases_in="lr")
+        self._adopt(first, schedulers, verbose)
         self.last_epoch = max(getattr(self._schedulers[0], "last_epoch", 0), 0)
         self._mark_members()
         self._begin_lost()
@@ -228,6 +225,11 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
         """Return the present values, because each member acts on the values of the previous one."""
         return group_fields.group_values(self.optimizer)
 
+    def _load_checked(self, state: dict[str, Any]) -> None:
+        super()._load_checked(state)
+        # torch's class neither counts its steps nor saves their number.
+        self.last_epoch = max(getattr(self._schedulers[0], "last_epoch", self.last_epoch), 0)
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._mark_members()
@@ -267,7 +269,7 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
                 f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones to be "
                 f"equal to {len(milestones)}"
             )
-        self._adopt(optimizer, schedulers, verbose, bases_in="initial_lr")
+        self._adopt(optimizer, schedulers, verbose)
         self._milestones = list(milestones)
         if last_epoch < 0:
             begin_member(self)
@@ -306,6 +308,7 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
         index = bisect_right(self._milestones, self.last_epoch)
         member = self._schedulers[index]
         if index > 0 and self._milestones[index - 1] == self.last_epoch:
+            forget_lost(self)
             begin_member(member) if hasattr(member, "_schedulers") else member._update_lr(0)
         else:
             member.step()
@@ -402,8 +405,16 @@ def on_scale_of(own: Sequence[Any], others: Sequence[Any], base: float) -> float
 
 def rewind_clocks(scheduler: Any) -> None:
     """Set `last_epoch` of a scheduler, or of all members of a composition, to -1."""
+    forget_lost(scheduler)
     for leaf in leaf_schedulers(scheduler):
         leaf.last_epoch = -1
+
+
+def forget_lost(scheduler: Any) -> None:
+    """Forget the values from before a factor of 0 of a member that no longer multiplies by it."""
+    for leaf in leaf_schedulers(scheduler):
+        if isinstance(leaf, RuleLR):
+            leaf._before_zero = None
 
 
 def begin_member(scheduler: Any) -> None:

@@ -126,7 +126,7 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         """When resuming, write the product up to `last_epoch` into groups whose lr is still `initial_lr`."""
         if tick <= 0:
             return
-        for group, value in zip(snapshot.groups, self._get_closed_form_lr(), strict=True):
+        for group, value in zip(snapshot.groups, self._values_at(tick), strict=True):
             if float(group["lr"]) == float(group["initial_lr"]):
                 group_fields.set_value(group, value)
 
@@ -147,11 +147,6 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         self._refresh_if_changed()
         factors = self._factors_at(self.last_epoch)
         return [group["lr"] * factor for group, factor in zip(groups, factors, strict=True)]
-
-    @hook
-    def _get_closed_form_lr(self) -> list[Number]:
-        self._refresh_if_changed()
-        return self._in_group_types(self._values_at(self.last_epoch))
 
     def _last_factors(self) -> list[float]:
         return as_floats(self._step_factors) or super()._last_factors()
