@@ -536,6 +536,20 @@ def test_a_class_beside_the_drop_in_learns_of_its_subclasses():
     assert Own(optimizer_with([0.4]), 2).get_last_lr() == [0.4]
 
 
+@pytest.mark.parametrize("module", [OURS, PEER], ids=["ours", "torch"])
+def test_a_method_that_is_set_on_a_class_replaces_that_of_the_classes_below_it(module, monkeypatch):
+    class Own(module.StepLR):
+        """A class of the user that exists before the method is set."""
+
+    optimizer = optimizer_with([0.4])
+    scheduler = Own(optimizer, 2)
+    monkeypatch.setattr(module.StepLR, "get_lr", lambda self: [0.02])
+
+    quiet_step(scheduler)
+
+    assert rates_of(optimizer) == [0.02]
+
+
 def test_a_last_value_that_is_no_list_is_returned_as_it_is():
     class Own(OURS.LRScheduler):
         def step(self, epoch=None):
