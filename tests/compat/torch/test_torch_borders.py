@@ -392,7 +392,7 @@ def test_one_cycle_needs_its_length_as_in_torch(length):
     (lambda o: OURS.LinearLR(o, total_iters=-1), "at least 0"),
 ])  # fmt: skip
 def test_the_error_of_a_length_names_the_least_one(build, least):
-    with pytest.raises(InvalidArgument, match=f"must be {least}"):
+    with pytest.raises(InvalidArgument, match=f"the length must be {least}"):
         build(optimizer_of(1.0))
 
 

@@ -550,6 +550,25 @@ def test_a_method_that_is_set_on_a_class_replaces_that_of_the_classes_below_it(m
     assert rates_of(optimizer) == [0.02]
 
 
+@pytest.mark.parametrize("module", [OURS, PEER], ids=["ours", "torch"])
+def test_a_subclass_with_one_base_for_all_groups_keeps_it_after_loading(module):
+    class Own(module.LRScheduler):
+        def __init__(self, optimizer):
+            super().__init__(optimizer)
+            self.base_lrs = self.base_lrs[:1]
+
+        def get_lr(self):
+            return [self.base_lrs[0] * 0.5**self.last_epoch] * len(self.optimizer.param_groups)
+
+    optimizer = optimizer_with([0.4, 0.2])
+    scheduler = Own(optimizer)
+
+    scheduler.load_state_dict(scheduler.state_dict())
+    quiet_step(scheduler)
+
+    assert (scheduler.base_lrs, rates_of(optimizer)) == ([0.4], [0.2, 0.2])
+
+
 def test_a_last_value_that_is_no_list_is_returned_as_it_is():
     class Own(OURS.LRScheduler):
         def step(self, epoch=None):
