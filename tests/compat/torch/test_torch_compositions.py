@@ -80,11 +80,10 @@ def test_an_epoch_of_swalr_after_an_external_write_is_on_the_line_through_the_wr
         quiet_step(scheduler)
     optimizer.param_groups[0]["lr"] = 0.3
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        scheduler.step(epoch)
-
-    assert rates_of(optimizer) == pytest.approx([0.05 + (0.3 - 0.05) * (1 - epoch / 10) / (1 - 4 / 10)])
+    for t, arguments in ((epoch, [epoch]), (epoch + 1, [])):
+        quiet_step(scheduler, *arguments)
+        left = max(1 - t / 10, 0) / (1 - 4 / 10)
+        assert rates_of(optimizer) == pytest.approx([0.05 + (0.3 - 0.05) * left])
 
 
 @table(
