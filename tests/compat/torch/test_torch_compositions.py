@@ -496,3 +496,23 @@ def test_a_composition_of_a_scheduler_without_attributes_notices_the_steps_of_th
         chain.step()
 
     assert chain.get_last_lr() == [0.2]
+
+
+@table("is_zero", [False, True])
+def test_after_a_stage_that_begins_with_a_factor_of_0_the_value_has_all_factors_of_the_other_members(is_zero):
+    def rates(factor):
+        optimizer = optimizer_with([1.0, 0.4])
+        members = [OURS.StepLR(optimizer, 9), OURS.ConstantLR(optimizer, factor, 3)]
+        stages = OURS.SequentialLR(optimizer, members, [2])
+        first = [OURS.ConstantLR(optimizer, 0.0, 4)] if is_zero else []
+        scheduler = OURS.ChainedScheduler([*first, stages, OURS.ExponentialLR(optimizer, 0.9)])
+        found = []
+        for _ in range(8):
+            quiet_step(scheduler)
+            found.append(rates_of(optimizer))
+        return found
+
+    with_zero, without = rates(0.0), rates(1.0)
+
+    assert with_zero[1:4] == [[0.0, 0.0]] * 3
+    assert with_zero[4:] == [pytest.approx(row) for row in without[4:]]

@@ -299,7 +299,8 @@ class RuleLR(SteppedLR):
             self._begin_values(snapshot, tick)
             return None
         if epoch is not None:
-            self._before_zero = None
+            is_zero = tick == 0 and self._engine.step_into(0)[0] == 0.0
+            self._before_zero = as_floats(self.base_lrs) if is_zero else None
             self._set_only_writer(tick >= 0)
             return self._closed_row(tick)
         if self._follows_torch(tick):
