@@ -330,6 +330,16 @@ def test_two_random_plans_have_no_cause(audit, pair, base):
     assert report.causes == (), report
 
 
+def test_a_schedule_that_went_back_did_not_skip_updates(audit):
+    t = np.arange(TOTAL)
+    schedule = ps.Plan(lr=PLAN, horizon=TOTAL).resolve(ps.Calendar()).bindings[0].schedule
+
+    waited, went_back = (audit(schedule(t - n * (t >= 60), base=BASE)) for n in (1, 3))
+
+    assert [one.name for one in waited.causes] == ["skipped steps"]
+    assert "skipped steps" not in [one.name for one in went_back.causes], went_back
+
+
 @given(
     planned=st.floats(1e-6, 1.0),
     share=st.floats(1e-12, 1e-6),

@@ -5,6 +5,8 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import paramsched as ps
 
@@ -71,6 +73,20 @@ def test_a_log_of_restarts_with_a_wrong_value_has_an_answer(place):
     found = ps.recognize(rows)["lr"]  # the lowest level of the second cycle is 0 in these digits
 
     assert found.values == 110
+
+
+@given(
+    before=st.sampled_from(["", "take(cosine_restarts(18), 17) >> "]),
+    wave=st.builds("cyclic({}, {}, {})".format, st.integers(1, 8), st.integers(1, 8), st.sampled_from([0.0, 0.2])),
+    waits=st.lists(st.integers(13, 59), max_size=4, unique=True),
+)
+def test_a_schedule_that_skips_updates_never_goes_back(before, wave, waits):
+    schedule = ps.Plan(lr=before + wave).resolve(ps.Calendar(total=90)).bindings[0].schedule
+
+    found = ps.recognize([(t, schedule(t - sum(t >= at for at in waits), base=0.02)) for t in range(90)])
+
+    restarts = [one.first for one in found.notes if one.code == "restarted"]
+    assert (np.flatnonzero(np.diff(found["lr"].clock) < 0) + 1).tolist() == restarts, found
 
 
 CURVES = ["cosine(to=0.1)", "polynomial(2)", "step(2, 0.5)", "multistep([3, 4, 6], 0.3)", "exponential(0.9)"]

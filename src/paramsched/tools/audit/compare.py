@@ -34,6 +34,7 @@ _SECOND_SAMPLE = 400  # and then on this number of rows, in 16 columns
 _MIN_EXPLAINED = 0.95  # fraction of the values that a reported cause must explain
 _MAX_CAUSES = 3
 _MAX_JUMPS = 1000
+_MOST_SKIPPED = 3  # updates between two rows that are tried
 _FIRST_ROWS = 256  # rows of a log that are compared first with another offset of the clock
 _MIN_ROWS_AFTER_END = 8  # if the log has at least this number of rows up to the end of the plan, later rows are ignored
 _MIN_STEPS = 2  # if this number of planned steps match, the run followed the plan
@@ -278,7 +279,13 @@ def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
         (1, "the schedule moved while an update was skipped"),
         (-1, "the log counts updates that were skipped, and the schedule does not"),
     ):
-        jumps = _clock_jumps(fixed, t, end, lambda _, offset, sign=sign: tuple(offset + sign * n for n in (1, 2, 3)))  # type: ignore[misc]  # bound now
+        # A schedule that does not move stays where it is; it does not go back.
+        most = np.minimum(np.diff(t, prepend=0), _MOST_SKIPPED) if sign < 0 else np.full(t.size, _MOST_SKIPPED)
+
+        def offsets(row: int, offset: int, sign: int = sign, most: Times = most) -> tuple[int, ...]:
+            return tuple(offset + sign * n for n in range(1, int(most[row]) + 1))
+
+        jumps = _clock_jumps(fixed, t, end, offsets)
         # A shift from the first update on is not a skipped update.
         if jumps is not None and 1 < len(jumps) <= 2 + t.size // 8 and (jumps[1][0] > 0 or t[0] > 0):
             at = ", ".join(f"{t[row]:,}" for row, _ in jumps[1:4]) + (", …" if len(jumps) > 4 else "")
@@ -324,9 +331,9 @@ def _clock_jumps(
     while row < t.size:
         # Choose the offset with which the most consecutive values from `row` on are as planned.
         reached = {one: reach(one, row) for one in offsets(row, offset)}
-        offset = max(reached, key=lambda one: reached[one])
-        if reached[offset] == row or len(path) > _MAX_JUMPS:
+        if max(reached.values(), default=row) == row or len(path) > _MAX_JUMPS:
             return None
+        offset = max(reached, key=lambda one: reached[one])
         path.append((row, offset))
         row = reached[offset]
     return path

@@ -593,7 +593,7 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
                     break
                 begins = [(int(t[np.flatnonzero(clock == at)[0]]), count) for at, count in jumps]
                 for begin, count in begins:
-                    clock = np.where(t >= begin, clock - count, clock)
+                    clock = clock - np.clip(t - begin + count, 0, count)  # rows that are left out wait as well
                 skips += begins
             plan, base, cost, also = _written(some, clock[known], rows, pieces[:MOST_STAGES], unit, log)
     planned = np.full(t.size, np.nan) if plan is None else _values(plan, clock, base)

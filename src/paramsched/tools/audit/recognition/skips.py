@@ -7,7 +7,7 @@ import numpy as np
 from paramsched.tools.audit.recognition.families import COSINE, LINE, Fit, Rows
 from paramsched.tools.audit.recognition.stages import Piece
 
-_MOST = 8  # updates that may be skipped between two rows
+_MOST = 8  # updates that may be skipped between two rows, if as many are between them
 _FEWEST = 3  # rows that a curve must explain before the skip, and after it
 _SHARP = 4.0  # the least change of a value in one update, in units of its tolerance
 
@@ -46,7 +46,8 @@ def _path(rows: Rows, fit: Fit, places: range, sign: int) -> list[tuple[int, int
     path, offset, reached, sharp = list[tuple[int, int]](), 0, 0, 0
     begin, final = fit.natural
     for row in places:
-        t = rows.t[row] - sign * np.arange(offset, offset + _MOST + 1)
+        gap = min(abs(rows.t[row] - rows.t[row - sign]), _MOST)  # a schedule does not go back
+        t = rows.t[row] - sign * (offset + np.arange(gap + 1))
         values = fit.at(t)
         inside = (t >= (-np.inf if begin is None else begin - 1e-3)) & (
             t <= (np.inf if final is None else final + 1e-3)
