@@ -213,6 +213,46 @@ def test_a_schedule_that_begins_again_is_a_fault_unless_it_had_ended(used, updat
     assert [one.first for one in found.notes if one.code == "restarted"] == [updates] * restarted
 
 
+@pytest.mark.parametrize(
+    ("once", "every"), [("linear(to=0.1, over=30)", 7), ("exponential(0.9)", 7), ("inverse_sqrt(4)", 1)]
+)
+def test_a_schedule_that_begins_again_at_equal_distances_may_be_cycles(once: str, every: int) -> None:
+    values = values_of(f"restarts({once}, 30)")
+
+    found = recognize(list(enumerate(values))[::every])
+
+    (note,) = found.notes
+    assert str(found["lr"].plan.bindings[0].schedule) == f"restarts({once}, 30)"
+    assert found.complete
+    assert note.message == (
+        f"the log has the same values as {once}, begun again every 30 updates; it does not show which of the two was "
+        "planned"
+    )
+
+
+def test_a_schedule_that_begins_again_at_other_distances_is_restarted():
+    values = values_of("linear(to=0.1)")
+
+    found = recognize(list(enumerate([*values[:60], *values[:60], *values[:90], *values[:70]])))
+
+    assert [one.first for one in found.notes if one.code == "restarted"] == [60, 120, 210]
+
+
+def test_a_rounded_value_that_is_almost_as_planned_belongs_to_the_schedule(tmp_path):
+    values = 0.015 * values_of("cosine(to=0.5, over=164) >> linear(0.448, 0.213, 436)", 600)
+    log = tmp_path / "log.csv"
+    log.write_text("step,lr\n" + "".join(f"{t},{value:.2e}\n" for t, value in enumerate(values)))
+    almost = recognize(log)
+    values[300] *= 1.2
+    log.write_text("step,lr\n" + "".join(f"{t},{value:.2e}\n" for t, value in enumerate(values)))
+
+    wrong = recognize(log)
+
+    assert almost["lr"].explained < 600  # a number of the plan was not found exactly
+    foreign = [[one.first for one in found.notes if one.code == "foreign"] for found in (almost, wrong)]
+    assert foreign == [[], [300]]
+
+
 BEFORE = ["", "warmup(20) >> ", "constant(1, 100) >> ", "warmup(5) >> constant(1, 120) >> "]
 LAST = [
     "cosine()",

@@ -16,6 +16,7 @@ from paramsched.core.curves.arrays import ROUNDING, Floats, last_of_each
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.trace import trace
 from paramsched.core.schedules import constant
+from paramsched.core.schedules import restarts as cycles
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.time import Calendar
@@ -58,6 +59,7 @@ _BRIEF = 4  # rows of a stage that may consist of values that do not belong to t
 _AS_SHORT = 1  # digits by which two plans are equally short
 _BELOW = 0.05  # the share of the largest value by which the lowest level of a wave may be less than 0
 _MOST_JUMPS = 40
+_ALMOST = 4  # halves of a unit of the last digit
 _MOST_NAMED = 4  # stretches of values that do not belong to the schedule
 _MOST_SHIFT = 20
 _DIGITS_PER_ROW = 0.75
@@ -432,7 +434,7 @@ class _Fitted:
         skips: the updates at which it did not move, each with their number.
         shift: how many updates the log is ahead of the schedule.
         cost: a measure of the length of its text.
-        also: other plans with the same values.
+        also: other plans with the same values, each with the code of its note.
     """
 
     found: Recognized
@@ -441,7 +443,7 @@ class _Fitted:
     skips: tuple[tuple[int, int], ...] = ()
     shift: int = 0
     cost: float = 0.0
-    also: tuple[str, ...] = ()
+    also: tuple[tuple[str, str], ...] = ()
 
     @property
     def rank(self) -> tuple[int, float]:
@@ -487,9 +489,9 @@ def _recognize_column(
             total, near = sum(count for _, count in skips), ", ".join(f"{at:,}" for at, _ in skips[:4])
             text = f"{total:,} update{'s' if total > 1 else ''} near {near}{', …' if len(skips) > 4 else ''}"
             _note(notes, "skipped", skips[0][0], skips[-1][0], text, unit=one)
-        for text in fitted.also:
-            _note(notes, "ramp" if _ends_in_ramp(pieces) else "also", t[0], t[-1], text, unit=one)
-        _notes_of_schedule(found, found.plan, pieces, notes, log, restarted=bool(fitted.restarts))
+        for code, text in fitted.also:
+            _note(notes, code, t[0], t[-1], text, unit=one)
+        _notes_of_schedule(found, found.plan, pieces, notes, column, log, restarted=bool(fitted.restarts))
     return found
 
 
@@ -571,7 +573,8 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
     some = replace(column, t=t[known], values=column.values[known])
     unit = float(np.abs(some.values).max(initial=0.0))
     plan, base, pieces = None, unit, tuple[Piece, ...]()
-    restarts, skips, cost, also = list[int](), list[tuple[int, int]](), 0.0, tuple[str, ...]()
+    restarts, backs, skips = list[int](), list[float](), list[tuple[int, int]]()
+    cost, also = 0.0, list[tuple[str, str]]()
     if some.t.size >= FEWEST and np.ptp(some.values) == 0:
         base = float(some.values[0]) or 1.0
         plan = Plan(Binding(column.field, constant(1.0 if unit else 0.0)), horizon=int(t[-1]) + 1)
@@ -586,6 +589,7 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
                 if search.restart is not None:
                     at, back = search.restart
                     restarts.append(int(t[np.flatnonzero(clock == at)[-1]]))
+                    backs.append(back)
                     clock = np.where(t >= restarts[-1], clock - back, clock)
                     continue
                 jumps = skipped_updates(rows, pieces) if log.unit == "updates" and not restarts else []
@@ -595,7 +599,13 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
                 for begin, count in begins:
                     clock = clock - np.clip(t - begin + count, 0, count)  # rows that are left out wait as well
                 skips += begins
-            plan, base, cost, also = _written(some, clock[known], rows, pieces[:MOST_STAGES], unit, log)
+            plan, base, cost, others = _written(some, clock[known], rows, pieces[:MOST_STAGES], unit, log)
+            also += [("ramp" if _ends_in_ramp(pieces) else "also", text) for text in others]
+    if plan is not None and len(backs) > 1 and np.array_equal(clock, t % backs[0]):
+        # Equal distances are cycles; that resumes restarted the schedule as often is the other reading.
+        once, restarts, clock = plan.bindings[0].schedule, [], t.astype(np.float64)
+        plan = Plan(Binding(column.field, cycles(once, int(backs[0]))), horizon=int(t[-1]) + 1)
+        also.append(("also", f"{once}, begun again every {backs[0]:,.0f} {log.unit}"))
     planned = np.full(t.size, np.nan) if plan is None else _values(plan, clock, base)
     equal = column.equals(planned) & np.isfinite(planned)
     # A text with as many digits as the values themselves explains nothing.
@@ -607,7 +617,7 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
         plan = in_epochs(plan)
     found = Recognized(column.field, (group,), plan, (base,), (t, column.values), clock, planned, equal, unit=log.unit)
     cost += 1.0 * (shift != 0) + 1.0 * len(skips)
-    return _Fitted(found, pieces, tuple(restarts), tuple(sorted(skips)), shift, cost, also)
+    return _Fitted(found, pieces, tuple(restarts), tuple(sorted(skips)), shift, cost, tuple(also))
 
 
 def _goes_below_zero(piece: Piece) -> bool:
@@ -825,12 +835,13 @@ def _notes_of_schedule(
     plan: Plan,
     pieces: Sequence[Piece],
     notes: list[RecognitionNote],
+    column: LogColumn,
     log: LoggedValues,
     *,
     restarted: bool,
 ) -> None:
     """Add the notes about a column whose schedule was found."""
-    t, values = found.logged
+    t, values = column.t, column.values
     unit = log.unit.removesuffix("s")
     last = int(t[-1])
     for piece in pieces:
@@ -852,7 +863,9 @@ def _notes_of_schedule(
         if abs(values[-1] - end_value) > 1e-3 * np.abs(found.planned).max():
             _note(notes, "too long", last, horizon, unit=unit)
     inside = np.ones(t.size, dtype=np.bool_) if found.part is None else (t >= found.part[0]) & (t <= found.part[1])
-    differ = ~found.equal & inside
+    # Rounded values that are almost as planned differ because of a number that was not found exactly.
+    is_near = np.abs(values - found.planned) <= _ALMOST * column.half_unit(np.maximum(np.abs(values), 1e-300))
+    differ = ~found.equal & inside & ~(is_near & (column.digits < 15))
     wrong = _stretches(differ)
     # A few values of a short log that are near may differ because of a number that was not found exactly.
     are_far = (np.abs(values - found.planned)[differ] > 1e-3 * np.abs(found.planned).max()).all()
