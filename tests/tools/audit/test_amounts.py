@@ -158,6 +158,20 @@ def test_the_report_names_a_schedule_that_counted_updates_instead_of_tokens(tmp_
     assert (report.causes[0].name, report.causes[0].explains) == ("another clock", UPDATES)
 
 
+def test_another_plan_may_begin_where_a_stage_of_tokens_does(tmp_path):
+    plan = ps.Plan(lr=ps.warmup("5000 tokens") >> ps.constant(), clock="tokens", horizon="40000 tokens")
+    rows = []
+    for t, tokens in enumerate(TOKENS[:UPDATES]):
+        value = 0.3 * tokens / 5000 if tokens < 5000 else 0.1 + 0.01 * (t * 7 % 13)
+        rows.append(json.dumps({"t": t, "tokens": tokens, "groups": [{"lr": float(f"{value:.12g}")}]}))
+    (tmp_path / "log.jsonl").write_text("\n".join(rows))
+
+    report = audit(tmp_path / "log.jsonl", plan)
+
+    assert report.first.t == next(t for t, tokens in enumerate(TOKENS) if tokens >= 5000)
+    assert report.causes == ()
+
+
 def test_the_first_difference_includes_its_tokens(tmp_path):
     file = log(tmp_path, counted=lambda t: TOKENS[t] + (700 if t == 60 else 0))
 

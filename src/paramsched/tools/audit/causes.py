@@ -279,7 +279,6 @@ def epoch_causes(
     horizon = facts.resolved.horizon
     if horizon is not None and horizon.is_resolved:  # the log may end with the run
         tries += [rows * epoch // horizon.updates + n for n in (0, 1)]
-    tries += [one + n for k in _LENGTH_FACTORS for one in (epoch * k, epoch // k) for n in (-1, 0, 1)]
     tries += [round(epoch * 2 ** (n / 12)) for n in range(-72, 73)]
     for scaled in (False, True) if facts.total_for(epoch) is not None else (False,):
         best = min(dict.fromkeys([epoch, *tries]), key=lambda one: measure(one, scaled))

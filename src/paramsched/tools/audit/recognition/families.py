@@ -93,18 +93,17 @@ class Family:
         a = middle - b * mean
         return a, b, (rows.v - a[:, np.newaxis] - b[:, np.newaxis] * f) / rows.tol
 
-    def fit(self, rows: Rows, near: "Fit | None" = None, *, again: bool = True) -> "Fit | None":
+    def fit(self, rows: Rows, near: "Fit | None" = None) -> "Fit | None":
         """Return a curve that explains all rows, or None.
 
         Args:
             rows: at least `size + 1` rows.
             near: a fit to some of these rows.
-            again: whether to search from the start if there is no fit near `near`.
         """
         free = range(len(self.kinds))
         found = None if near is None else near.refined(near.p, rows, free)
         origin, length = float(rows.t[0]), float(rows.t[-1] - rows.t[0])
-        if found is None and again:
+        if found is None:
             starts = self.starts * self.units(length)
             sizes = (self.solve(starts, rows.t - origin, rows, rows.weights())[2] ** 2).mean(axis=1)
             sizes = np.where(np.isfinite(sizes), sizes, np.inf)

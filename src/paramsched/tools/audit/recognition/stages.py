@@ -210,7 +210,7 @@ class Search:
             if not rest.size:
                 return self.n
             end += int(rest[0])
-            length = int(np.argmax(np.append(right[end:], True)))
+            length = int(np.argmax(right[end:]))  # 0 if there is none
             after = right[end + length :][: max(4, 3 * length)]
             few = end - at < 3 * fit.family.size or length > _FOREIGN * self.n or after.size < 2
             if few or not after.all():
@@ -227,7 +227,7 @@ class Search:
         while size > max(family.size, good, least - at):
             chosen = sample(at, at + size)
             rows = self.rows.take(chosen[~self.foreign[chosen]])
-            found = family.fit(rows, fit, again=size >= 2 * good) if rows.t.size > family.size else None
+            found = family.fit(rows, fit) if rows.t.size > family.size else None
             end = 0 if found is None else self._extent(found, at) - at
             if found is not None and end > good and end > family.size:
                 fit, good = found, end
