@@ -1,5 +1,6 @@
 """The text of a recognized schedule is the shortest one with the same values, whatever plan the run had."""
 
+import json
 from itertools import product
 
 import numpy as np
@@ -230,12 +231,36 @@ def test_a_schedule_that_begins_again_at_equal_distances_may_be_cycles(once: str
     )
 
 
+def test_cycles_before_another_schedule_may_be_restarts():
+    values = values_of("take(cyclic(18, 2, 0.1), 132) >> cosine(to=0.01)")
+
+    found = recognize(list(enumerate(values)))
+
+    (note,) = found.notes
+    assert (note.code, note.first, note.last) == ("restarted", 20, 100)
+    assert note.message == (
+        "from update 20 to 100 the warmup runs again every 20 updates (cycles, or resumes that restarted the schedule)"
+    )
+
+
 def test_a_schedule_that_begins_again_at_other_distances_is_restarted():
     values = values_of("linear(to=0.1)")
 
     found = recognize(list(enumerate([*values[:60], *values[:60], *values[:90], *values[:70]])))
 
     assert [one.first for one in found.notes if one.code == "restarted"] == [60, 120, 210]
+
+
+def test_groups_with_a_wrong_value_at_the_same_update_share_a_schedule(tmp_path):
+    values = values_of("cosine(to=0.1)")
+    rows = [{"t": t, "groups": [{"lr": value}, {"lr": 3 * value}]} for t, value in enumerate(values.tolist())]
+    rows[100]["groups"] = [{"lr": 2 * BASE}, {"lr": BASE}]
+    (tmp_path / "values.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    found = recognize(tmp_path / "values.jsonl")
+
+    assert found["lr"].bases == pytest.approx((BASE, 3 * BASE))
+    assert found["lr"].explained == 2 * (UPDATES - 1)
 
 
 def test_a_rounded_value_that_is_almost_as_planned_belongs_to_the_schedule(tmp_path):

@@ -81,6 +81,7 @@ _TEXTS = {
     "also": "the log has the same values as {extra}; it does not show which of the two was planned",
     "blank": "{extra:,} rows have no value and are left out",
     "late": "{unit} {first:,} has the value of {unit} 0: the rows are counted from 1, or the schedule began a row late",
+    "cycles": "from {unit} {first:,} to {last:,} the {extra} (cycles, or resumes that restarted the schedule)",
     "first zero": "{unit} {first:,} had a rate of 0",
     "foreign": "{unit} {first:,} has a value that does not belong to the schedule",
     "foreign stretch": "the {unit}s {first:,} to {last:,} have values that do not belong to the schedule",
@@ -474,9 +475,16 @@ def _recognize_column(
     elif found.plan is None:  # what is left is not near
         nothing = np.zeros(t.size, dtype=bool)
         found = replace(found, nearest=None, planned=np.full(t.size, np.nan), equal=nothing)
-    for at in fitted.restarts:
+    restarts, gaps = fitted.restarts, np.diff([t[0], *fitted.restarts])
+    if restarts:
         rises = pieces[0].at(np.array([pieces[0].last]))[0] > pieces[0].at(np.array([pieces[0].first]))[0]
-        _note(notes, "restarted", at, t[-1], "warmup" if rises else "schedule", unit=one)
+        what = "warmup" if rises else "schedule"
+        if len(restarts) > 1 and not np.ptp(gaps):
+            again = f"{what} runs again every {gaps[0]:,} {log.unit}"
+            _note(notes, "cycles", restarts[0], restarts[-1], again, code="restarted", unit=one)
+        else:
+            for at in restarts:
+                _note(notes, "restarted", at, t[-1], what, unit=one)
     if found.plan is not None and np.ptp(values):
         if fitted.shift > 0:
             _note(notes, "ahead", t[0], t[-1], unit=one)
