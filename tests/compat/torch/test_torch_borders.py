@@ -330,6 +330,16 @@ def test_a_tensor_of_float64_has_exactly_the_values_of_a_number(name, options):
     assert rows[0] == rows[1]
 
 
+def test_swalr_has_its_first_values_below_epoch_0():
+    optimizer = optimizer_of(1.0, 0.4)
+    scheduler = OURS.SWALR(optimizer, 0.05, anneal_epochs=7)
+    quiet_step(scheduler)
+
+    quiet_step(scheduler, -1)
+
+    assert scheduler.get_last_lr() == [1.0, 0.4]
+
+
 def test_a_sequence_that_resumes_at_epoch_0_continues_with_epoch_1():
     optimizer = with_initial_rates(optimizer_of(1.0))
     members = [OURS.LinearLR(optimizer, 0.2, 1.0, 4), OURS.ExponentialLR(optimizer, 0.9)]

@@ -72,6 +72,7 @@ ERRORS = {
     "no function": lambda m: m.MultiplicativeLR(sgd(), 0.5),
     "constant factor": lambda m: m.ConstantLR(sgd(), factor=2.0),
     "start factor": lambda m: m.LinearLR(sgd(), start_factor=0.0),
+    "start factor above 1": lambda m: m.LinearLR(sgd(), start_factor=1.5),
     "end factor": lambda m: m.LinearLR(sgd(), end_factor=2.0),
     "empty sequence": lambda m: m.SequentialLR(sgd(), [], []),
     "sequence of objects": lambda m: m.SequentialLR(sgd(), [object()], []),

@@ -71,6 +71,19 @@ def compare_the_groups_that_remain_with_those_of_a_whole_run(seed):
                 assert same(group.get(key), theirs.get(key)), (seed, description, kept, calls, call)
 
 
+def test_a_group_may_be_removed_from_another_optimizer_with_the_same_groups_once_a_state_was_saved():
+    optimizer = optimizer_with([0.4, 0.1])
+    scheduler = OURS.StepLR(optimizer, 1, 0.5)
+    scheduler.optimizer = other = optimizer_with([1.0])
+    other.param_groups[:] = optimizer.param_groups
+    scheduler.state_dict()
+    del other.param_groups[0]
+
+    quiet_step(scheduler)
+
+    assert scheduler.get_last_lr() == [0.05]
+
+
 def test_groups_keep_their_values_without_the_removed_ones_in_any_composition_and_after_any_call():
     for seed in range(100 * settings().max_examples):
         compare_the_groups_that_remain_with_those_of_a_whole_run(seed)

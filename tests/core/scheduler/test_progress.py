@@ -128,6 +128,17 @@ def test_tensors_tuples_and_groups_hold_the_values_of_a_report(tensors):
         optimizer.step()
 
 
+def test_a_report_may_reach_a_stage_whose_values_are_not_multiples_of_base():
+    optimizer = probe({"lr": 0.3}, {"lr": 0.07})
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="constant(over='50%') >> absolute(constant(0.2))", clock="progress"))
+    scheduler.report(progress=0.25)
+    optimizer.step()
+
+    scheduler.report(progress=0.75)
+
+    assert [lr_of(optimizer, index) for index in (0, 1)] == [0.2, 0.2]
+
+
 def test_all_public_amounts_are_fractions():
     optimizer, scheduler = built()
     assert (scheduler.amount, type(scheduler.amount)) == (0.0, float)

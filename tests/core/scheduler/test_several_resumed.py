@@ -294,6 +294,16 @@ def test_a_state_without_a_count_joins_the_run_and_leaves_its_history():
     assert scheduler.history == before == [[0, None, PLAN.text]]
 
 
+def test_a_state_without_a_count_is_checked_from_the_position_of_the_run_which_it_joins():
+    optimizers, plain = probes("ab"), probes("b")["b"].state_dict()
+    ps.Scheduler(optimizers, PLAN).seek(5)
+    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="constant(-1, 2) >> cosine()", horizon=64))
+
+    optimizers["b"].load_state_dict(plain)
+
+    assert scheduler._run.numbers == {"a": 5, "b": 5}
+
+
 @pytest.mark.parametrize("state", ["its own", "without a count"])
 def test_a_state_that_does_not_move_a_run_does_not_start_it_again(state):
     optimizers, plain = probes("ab"), probes("b")["b"].state_dict()

@@ -212,6 +212,13 @@ def test_a_value_may_reach_its_bound_at_the_end_of_the_plan():
     assert ps.Scheduler(optimizer(momentum=0.5), plan).amount == 0
 
 
+def test_a_value_outside_of_its_range_for_a_tenth_of_the_run_is_refused_although_amounts_are_unknown():
+    line = "constant(1, '1 tokens') >> constant(1.2, '100 tokens') >> constant(1)"
+
+    with pytest.raises(ps.errors.PlanError, match="at 1 tokens"):
+        ps.Scheduler(optimizer(momentum=0.9), ps.Plan(momentum=line, clock="tokens", horizon="999 tokens"))
+
+
 @pytest.mark.parametrize(
     "line",
     [

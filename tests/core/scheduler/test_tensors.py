@@ -239,6 +239,19 @@ def test_a_learned_lr_can_be_scheduled():
     assert used(optimizer) == rounded(planned(PLAN, {"lr": torch.tensor(0.1).item()}))[:5]
 
 
+def test_the_learned_lr_of_a_checkpoint_is_a_value_for_an_lr_that_is_not_learned():
+    saved, resumed = (probe(lr=torch.tensor(0.1, requires_grad=learned)) for learned in (True, False))
+    ps.Scheduler(saved, PLAN)
+    ps.Scheduler(resumed, PLAN)
+    run(saved, 5)
+
+    resumed.load_state_dict(saved.state_dict())
+
+    lr = resumed.param_groups[0]["lr"]
+    assert lr == saved.param_groups[0]["lr"]
+    assert not lr.requires_grad
+
+
 def test_a_thousand_groups_need_one_copy_per_update(monkeypatch):
     optimizer = probe(*[{"lr": torch.tensor(0.1 + i)} for i in range(100)])
     ps.Scheduler(optimizer, PLAN)

@@ -35,9 +35,7 @@ def as_floats(values: Iterable[Any]) -> list[float]:
 
 def like_entry(value: Any, there: Any) -> Number:
     """Convert a value to the type of `there`, the present value of a group. A tensor result is a new tensor."""
-    if isinstance(there, Tensor):
-        return there.detach().clone().fill_(float(value))
-    return float(value) if isinstance(value, Tensor) else value
+    return there.detach().clone().fill_(float(value)) if isinstance(there, Tensor) else value
 
 
 def one_per_group(scheduler: Any, argument: str, value: Any) -> list[Any]:

@@ -349,10 +349,7 @@ class RuleLR(SteppedLR):
     def _step_relative(self, snapshot: GroupSnapshot, tick: float) -> Sequence[float] | None:
         """Return the values after the relative step; None if tensors were scaled in place."""
         step = a, b, c, e = self._engine.step_into(int(tick))
-        if snapshot.floats:
-            values = [group["lr"] for group in snapshot.groups]
-            return values if step == UNCHANGED else self._apply_relative(step, values)
-        if a == 0.0 or e or self._before_zero is not None:
+        if snapshot.floats or a == 0.0 or e or self._before_zero is not None:
             return self._apply_relative(step, as_floats(group["lr"] for group in snapshot.groups))
         for group, base, level in zip(snapshot.groups, self._engine.bases, self._engine.levels, strict=True):
             group_fields.scale_value(group, a, b * base + c * level)

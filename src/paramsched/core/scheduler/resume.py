@@ -401,9 +401,10 @@ class Resume:
 
     def position_of(self, planned: Groups, groups: list[Group]) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
-        in_force, start = planned.in_force, planned.run.start if planned.clock is planned.run else None
-        found = position_carried(groups, in_force.unit, start or 0)
-        return resume_position(in_force, found, "the optimizer's checkpoint", planned.clock)
+        in_force, clock, run = planned.in_force, planned.clock, planned.run
+        start = run.start or 0 if clock is run else clock.t  # without a count, one of several joins the run
+        found = position_carried(groups, in_force.unit, start)
+        return resume_position(in_force, found, "the optimizer's checkpoint", clock)
 
     # ------------------------------------------------------------------ the scheduler's state
 

@@ -230,11 +230,8 @@ def target_writer(write: Callable[[float], object] | None, values: Sequence[floa
 
 def fill(vector: torch.Tensor, row: torch.Tensor) -> None:
     """Copy a row into the vector whose elements the groups contain."""
-    if vector.requires_grad:  # an lr that is itself learned
-        with torch.no_grad():
-            vector.copy_(row)
-    else:
-        vector.copy_(row)
+    written = vector.detach() if vector.requires_grad else vector  # an lr that is itself learned
+    written.copy_(row)
 
 
 AT_EACH_UPDATE = (
@@ -270,7 +267,7 @@ def keep_tensors(places: Iterable[tuple[int, Field]], before: Sequence[Group], g
         if not (isinstance(ours, torch.Tensor) and isinstance(loaded, torch.Tensor)) or ours is loaded:
             continue
         if ours.dtype == loaded.dtype and ours.shape == loaded.shape:
-            fill(ours, loaded)
+            fill(ours, loaded.detach())
             write_entry(field, groups[index], ours)
         elif ours.device != loaded.device:
             write_entry(field, groups[index], loaded.to(ours.device))
