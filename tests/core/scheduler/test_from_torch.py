@@ -55,6 +55,17 @@ def test_initial_lr_is_the_base_and_t_sets_the_position(order, caplog):
     assert used(optimizer) == LR[7:10]
 
 
+def test_a_state_of_torch_that_is_loaded_again_goes_back_to_t():
+    saved, _ = torch_run()
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN, t=7)
+    run(optimizer, 3)
+
+    optimizer.load_state_dict(saved)
+
+    assert (scheduler.last_epoch, scheduler.get_lr()) == (7, [LR[7]])
+
+
 @pytest.mark.parametrize("make", [probe, adamw])
 def test_without_t_the_error_has_a_line_that_works_in_both_load_orders(make, caplog):
     saved, _ = torch_run(make=make)

@@ -97,6 +97,14 @@ def test_any_schedule_keeps_the_present_value_when_a_group_is_added(name):
     assert optimizer.used[-1][1]["lr"] == pytest.approx(0.05, rel=1e-9)  # solved for the base
 
 
+def test_a_scheduler_that_takes_over_uses_the_base_that_the_earlier_one_derives_for_a_group_before_its_first_step():
+    optimizer, _ = joined(late_groups="present")
+
+    second = ps.Scheduler(optimizer, PLAN)
+
+    assert second.base_lrs == [0.1, pytest.approx(0.05 / 0.6)]
+
+
 @pytest.mark.parametrize("late_groups", ["base", "present"])
 def test_a_checkpoint_saved_before_the_first_step_of_a_late_group_has_its_base(late_groups):
     optimizer, scheduler = joined(late_groups=late_groups)

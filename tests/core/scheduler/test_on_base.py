@@ -352,6 +352,7 @@ def test_the_base_of_the_code_is_known_if_the_facts_come_after_the_checkpoint(ch
     if choice == "error":
         with pytest.raises(ps.errors.PlanChanged):
             scheduler.set_facts(steps_per_epoch=10)
+        assert not optimizer._optimizer_step_post_hooks
         return
     scheduler.set_facts(steps_per_epoch=10)
     run(optimizer, 3)
