@@ -367,7 +367,7 @@ class ResolvedPlan:
         ((unit, count),) = horizon.terms
         if unit == UPDATES or amount is None:
             return unit == UPDATES and t >= count
-        return bool(times_on(unit, amount) >= float(count))
+        return bool(times_on(unit, amount) >= (float(count) if unit == SECONDS else count))
 
     @property
     def total(self) -> int | None:

@@ -148,7 +148,7 @@ def _consume(planned: Groups, expected: Amount | None) -> None:
     else:
         amounts = times.listed()
         clock.last_amount, clock.amount = clock.amount, amounts[0]
-        if source.in_force is not planned.in_force:  # it has the horizon of another start
+        if source.in_force is not planned.in_force and source.in_force.plan is planned.in_force.plan:
             _use_horizon(planned, source.in_force)
         block.extend(times, clock.states)
         block.amounts = iter(amounts[1:])
