@@ -231,6 +231,16 @@ def test_a_schedule_that_begins_again_at_equal_distances_may_be_cycles(once: str
     )
 
 
+def test_a_hundred_cycles_are_found() -> None:
+    schedule = ps.Plan(lr="restarts(linear(to=0.2, over=30), 30)").resolve(ps.Calendar()).bindings[0].schedule
+
+    found = recognize(list(enumerate(schedule(np.arange(3000), base=BASE).tolist())))
+
+    assert found.complete
+    assert str(found["lr"].plan) == "horizon: 3000\nlr: restarts(linear(to=0.2, over=30), 30)"
+    assert [one.code for one in found.notes] == ["also"]
+
+
 def test_cycles_before_another_schedule_may_be_restarts():
     values = values_of("take(cyclic(18, 2, 0.1), 132) >> cosine(to=0.01)")
 

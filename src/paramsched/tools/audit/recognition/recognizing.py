@@ -599,6 +599,8 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
                     restarts.append(int(t[np.flatnonzero(clock == at)[-1]]))
                     backs.append(back)
                     clock = np.where(t >= restarts[-1], clock - back, clock)
+                    if len(backs) == 2 and backs[0] == back and _repeats(some, clock[known], t[known] % back):
+                        clock = t % back
                     continue
                 jumps = skipped_updates(rows, pieces) if log.unit == "updates" and not restarts else []
                 if not jumps:
@@ -626,6 +628,14 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
     found = Recognized(column.field, (group,), plan, (base,), (t, column.values), clock, planned, equal, unit=log.unit)
     cost += 1.0 * (shift != 0) + 1.0 * len(skips)
     return _Fitted(found, pieces, tuple(restarts), tuple(sorted(skips)), shift, cost, tuple(also))
+
+
+def _repeats(column: LogColumn, clock: Floats, phase: Floats) -> bool:
+    """Return whether each value is that of the same time of the first cycles, whose clock is the phase already."""
+    times, first = np.unique(clock[clock == phase], return_index=True)
+    place = np.minimum(np.searchsorted(times, phase), times.size - 1)
+    values = column.values[clock == phase][first][place]
+    return bool((times[place] == phase).all() and column.equals(values).all())
 
 
 def _goes_below_zero(piece: Piece) -> bool:

@@ -170,8 +170,8 @@ class Search:
     def _with_line(self, pieces: list[Piece], end: int, after: Piece) -> list[Piece]:
         """Return the stages with a line in place of the last one, which has few rows before the next stage.
 
-        The line goes through stages of one row before it too. A line through the first row alone begins at 0 before the
-        log, if it meets the next stage before its next row.
+        The line goes through stages of one row before it too, or through 0 before the first row of the log, if it meets
+        the next stage before its next row.
         """
         t, v, begin = self.rows.t, self.rows.v, int(np.searchsorted(self.rows.t, pieces[-1].first))
         kept, gap = pieces[:-1], t[end - 1 : end + 1]
@@ -185,7 +185,7 @@ class Search:
             fit = from_zero if meets(from_zero) else None
         while kept and kept[-1].first == t[begin - 1]:
             longer = LINE.fit(self.rows.take(slice(begin - 1, end)))
-            if longer is None:
+            if longer is None or not meets(longer):
                 break
             fit, kept, begin = longer, kept[:-1], begin - 1
         if fit is None:  # to the start of the next stage
