@@ -61,6 +61,17 @@ def test_each_counter_counts_exactly_the_updates(name):
         assert count() == 2 * t + 2
 
 
+def test_a_watch_of_updates_can_be_stopped():
+    optimizer, begun, done = probe(), [], []
+    stop = watch_updates(optimizer, begun.append, done.append)
+    optimizer.step()
+
+    stop()
+    optimizer.step()
+
+    assert (len(begun), len(done)) == (1, 1)
+
+
 @pytest.mark.parametrize("name", COUNTERS)
 def test_each_counter_counts_a_step_that_catches_a_failure_of_its_parent_once(name):
     class Stubborn(torch.optim.SGD):
