@@ -351,17 +351,19 @@ def _another_base(match: LogMatch, processes: int | None) -> list[_Found]:
         if not equal.all() and (pair.base is not None or not scales[id(pair.schedule)]):
             other, ratio, flags, misfit = _other_scale(pair, base)
             misfits.append(misfit)
-            if other != base:
-                meaning = f"{ratio:.6g} times the planned base"
+            if ratio != 1:
+                place = _place(pair.column.field, pair.group)
+                text = f"the base of {place} is {other!r}, {ratio:.6g} times the planned base"
+                if not scales[id(pair.schedule)]:
+                    text = f"the values of {place} are {ratio:.6g} times the planned ones"
                 if processes is not None and ratio == processes:
-                    meaning += f", as if scaled by {processes} processes"
-                found[_place(pair.column.field, pair.group)] = f"{other!r}, {meaning}"
+                    text += f", as if scaled by {processes} processes"
+                found[place] = text
         explained += int(flags.sum()) * len(pair.groups)
     # Reported only if it explains more values than the specified bases do.
     if explained < _MIN_EXPLAINED * match.values or explained <= match.exact or not found:
         return []
-    bases = ", ".join(f"the base of {place} is {base}" for place, base in found.items())
-    text = f"the schedule is as planned, but {bases}"
+    text = f"the schedule is as planned, but {', '.join(found.values())}"
     return [_Found(Explanation("another base", text, explained), max(misfits))]
 
 
