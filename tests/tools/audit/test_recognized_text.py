@@ -231,6 +231,26 @@ def test_a_schedule_that_begins_again_at_equal_distances_may_be_cycles(once: str
     )
 
 
+def test_notes_name_other_plans_in_the_unit_of_the_log(tmp_path):
+    values = BASE * (np.arange(60) % 12) / 30
+    (tmp_path / "log.csv").write_text(
+        "epoch,lr\n" + "".join(f"{e},{value!r}\n" for e, value in enumerate(values.tolist()))
+    )
+
+    found = recognize(tmp_path / "log.csv")
+
+    texts = [one.message for one in found.notes if one.code in ("also", "ramp")]
+    other = ps.Plan(lr='restarts(warmup("60 epochs"), "12 epochs")').resolve(ps.Calendar(steps_per_epoch=1))
+    assert str(found["lr"].plan.bindings[0].schedule) == 'restarts(warmup("30 epochs"), "12 epochs")'
+    assert texts == [
+        'the log has the same values as warmup("30 epochs"), begun again every 12 epochs; it does not show which of '
+        "the two was planned",
+        'the log ends in a ramp, so its base is unknown: restarts(warmup("60 epochs"), "12 epochs") with base 0.04 has '
+        "the same values",
+    ]
+    assert other.bindings[0].schedule(np.arange(60), base=0.04) == pytest.approx(values)
+
+
 def test_a_hundred_cycles_are_found() -> None:
     schedule = ps.Plan(lr="restarts(linear(to=0.2, over=30), 30)").resolve(ps.Calendar()).bindings[0].schedule
 

@@ -391,8 +391,7 @@ class RuleLR(SteppedLR):
         return base_on_curve(value, share, level * self._last_level())
 
     def _last_level(self) -> float:
-        *_, level = self._level_per_group() or [0.0]
-        return float(level)
+        return float((self._level_per_group() or [0.0])[-1])
 
     def _take_in_bases(self, bases: Sequence[float]) -> None:
         super()._take_in_bases(bases)

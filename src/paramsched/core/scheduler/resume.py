@@ -135,7 +135,7 @@ _HIDDEN = 1  # updates in an optimizer's own state after the hidden step of torc
 def _found_count(where: str, count: int | None) -> str:
     if count is None:
         return f"no update count found in {where}"
-    return f"{where} carries a count of {count} updates"  # it is 0
+    return f"{where} carries a count of 0 updates"
 
 
 _SHOWN = 4  # bases that a message names

@@ -582,7 +582,7 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
     unit = float(np.abs(some.values).max(initial=0.0))
     plan, base, pieces = None, unit, tuple[Piece, ...]()
     restarts, backs, skips = list[int](), list[float](), list[tuple[int, int]]()
-    cost, also = 0.0, list[tuple[str, str]]()
+    cost, others, also = 0.0, list[tuple[Plan, float]](), list[tuple[str, str]]()
     if some.t.size >= FEWEST and np.ptp(some.values) == 0:
         base = float(some.values[0]) or 1.0
         plan = Plan(Binding(column.field, constant(1.0 if unit else 0.0)), horizon=int(t[-1]) + 1)
@@ -611,12 +611,16 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
                     clock = clock - np.clip(t - begin + count, 0, count)  # rows that are left out wait as well
                 skips += begins
             plan, base, cost, others = _written(some, clock[known], rows, pieces[:MOST_STAGES], unit, log)
-            also += [("ramp" if _ends_in_ramp(pieces) else "also", text) for text in others]
     if plan is not None and len(backs) > 1 and np.array_equal(clock, t % backs[0]):
         # Equal distances are cycles; that resumes restarted the schedule as often is the other reading.
-        once, restarts, clock = plan.bindings[0].schedule, [], t.astype(np.float64)
-        plan = Plan(Binding(column.field, cycles(once, int(backs[0]))), horizon=int(t[-1]) + 1)
-        also.append(("also", f"{once}, begun again every {backs[0]:,.0f} {log.unit}"))
+        also.append(("also", f"{_text(plan, log)}, begun again every {backs[0]:,.0f} {log.unit}"))
+        plan = _in_cycles(plan, int(backs[0]), int(t[-1]) + 1)
+        others = [(_in_cycles(one, int(backs[0]), int(t[-1]) + 1), other_base) for one, other_base in others]
+        restarts, clock = [], t.astype(np.float64)
+    if _ends_in_ramp(pieces):
+        also += [("ramp", f"{_text(one, log)} with base {other_base:.6g}") for one, other_base in others]
+    else:
+        also += [("also", _text(one, log)) for one, _ in others]
     planned = np.full(t.size, np.nan) if plan is None else _values(plan, clock, base)
     equal = column.equals(planned) & np.isfinite(planned)
     # A text with as many digits as the values themselves explains nothing.
@@ -629,6 +633,17 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
     found = Recognized(column.field, (group,), plan, (base,), (t, column.values), clock, planned, equal, unit=log.unit)
     cost += 1.0 * (shift != 0) + 1.0 * len(skips)
     return _Fitted(found, pieces, tuple(restarts), tuple(sorted(skips)), shift, cost, tuple(also))
+
+
+def _in_cycles(plan: Plan, every: int, horizon: int) -> Plan:
+    """Return a plan of one field that begins again every so many updates."""
+    (binding,) = plan.bindings
+    return Plan(Binding(binding.name, cycles(binding.schedule, every)), horizon=horizon)
+
+
+def _text(plan: Plan, log: LoggedValues) -> str:
+    """Return the schedule of a plan in updates as text, with lengths in the unit of the log."""
+    return str((in_epochs(plan) if log.unit == "epochs" else plan).bindings[0].schedule)
 
 
 def _repeats(column: LogColumn, clock: Floats, phase: Floats) -> bool:
@@ -705,8 +720,10 @@ def _tolerance(column: LogColumn, unit: float) -> Floats:
 
 def _written(
     column: LogColumn, clock: Floats, rows: Rows, pieces: Sequence[Piece], unit: float, log: LoggedValues
-) -> tuple[Plan | None, float, float, tuple[str, ...]]:
+) -> tuple[Plan | None, float, float, list[tuple[Plan, float]]]:
     """Return the plan with the roundest numbers that explains the most values, its base, its cost, and other plans.
+
+    The other plans have the same values, each with its base.
 
     The length of the run, if the log contains it, takes precedence over the end with the fewest digits.
     """
@@ -745,20 +762,18 @@ def _written(
         for base, end in _ramps(pieces[-1], unit, rows):
             attempt(base, end)
     if not tried:
-        return None, bases[0], 0.0, ()
+        return None, bases[0], 0.0, []
     order = sorted(tried, key=lambda one: one[:2])
     explained, cost, plan, base = order[0]
-    also = tuple(dict.fromkeys(_with_base(one[2], one[3]) for one in order[1:] if one[0] == explained))
-    chosen = _with_base(plan, base)
     if _ends_in_ramp(pieces):
-        near = tuple(text for text in also if text != chosen)[:1]
-    else:
-        near = _other_end(column, clock, rows, pieces, unit, plan, base, explained, indices, known_end, log)
-    return plan, base, cost, near
-
-
-def _with_base(plan: Plan, base: float) -> str:
-    return f"{plan.bindings[0].schedule} with base {base:.6g}"
+        others = [
+            (one, other_base)
+            for count, _, one, other_base in order[1:]
+            if count == explained and (str(one), f"{other_base:.6g}") != (str(plan), f"{base:.6g}")
+        ]
+        return plan, base, cost, others[:1]
+    other = _other_end(column, clock, rows, pieces, unit, plan, base, explained, indices, known_end)
+    return plan, base, cost, [] if other is None else [(other, base)]
 
 
 def _other_end(
@@ -772,20 +787,18 @@ def _other_end(
     explained: int,
     indices: Sequence[Any],
     known_end: float | None,
-    log: LoggedValues,
-) -> tuple[str, ...]:
-    """Return the plan that ends with the log, if its last line has the values of one that ends later."""
+) -> Plan | None:
+    """Return the plan that ends with the log, if its last line has the values of one that ends later; else None."""
     end = 0.0 if plan.horizon is None else float(plan.horizon.updates)
     last = float(2 * rows.t[-1] - rows.t[-2])
     if not pieces[-1].is_a(LINE) or end <= last or end == known_end:
-        return ()
+        return None
     written = Writer(rows, unit, base, indices=indices, end=last).write(pieces)
     if written is None or digits_of(str(written.schedule)) > digits_of(str(plan.bindings[0].schedule)) + _AS_SHORT:
-        return ()
+        return None
     other = Plan(Binding(column.field, written.schedule), horizon=int(last))
     same = -int(column.equals(_values(other, clock, base)).sum()) == explained
-    other = in_epochs(other) if log.unit == "epochs" else other
-    return (str(other.bindings[0].schedule),) if same else ()
+    return other if same else None
 
 
 def _ends_in_ramp(pieces: Sequence[Piece]) -> bool:
