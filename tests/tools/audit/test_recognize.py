@@ -457,6 +457,15 @@ def test_pairs_are_read_and_other_arguments_are_errors() -> None:
     assert ps.recognize(enumerate(of_torch("StepLR"))).complete
     with pytest.raises(ps.InvalidArgument, match="expected a path or pairs"):
         ps.recognize([1, 2])  # type: ignore[list-item]
+    with pytest.raises(ps.InvalidArgument, match="at least one pair"):
+        ps.recognize([])
+
+
+def test_a_column_without_values_has_no_schedule(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("step,lr,weight_decay\n" + "\n".join(f"{t},{0.1 * (1 - t / 20)!r}," for t in range(20)))
+
+    assert list(ps.recognize(path)) == ["lr"]
 
 
 def test_the_public_loss_curves_followed_the_plans_of_their_paper() -> None:

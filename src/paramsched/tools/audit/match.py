@@ -464,7 +464,7 @@ def _base_on_line(pair: PlannedColumn, sampled: Times, line: _Line) -> float:
     offset, factor, planned_for = line
     values = pair.column.values[sampled]
     # If the schedule is almost 0, the quotient below is noise.
-    far = np.abs(factor) > 1e-12 * max(float(np.abs(factor).max(initial=0.0)), 1e-300)
+    far = np.abs(factor) > 1e-12 * np.abs(factor).max(initial=0.0)
     usable = np.flatnonzero(far & np.isfinite(values))
     if usable.size == 0:
         return 1.0

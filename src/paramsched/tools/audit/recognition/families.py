@@ -45,12 +45,13 @@ class Rows:
         """Return the weights of the rows in a least-squares fit, each multiplied by a factor; their sum is 1."""
         weights: Floats = (self.tol.min() / self.tol) ** 2
         weights = weights if factors is None else weights * factors
-        return np.asarray(weights / weights.sum())
+        weights /= weights.sum()
+        return weights
 
     @property
     def strict(self) -> "Rows":
         """These rows with the difference up to which a plan explains a value."""
-        return replace(self, tol=self.share * self.tol, share=1.0)
+        return Rows(self.t, self.v, self.share * self.tol)
 
     def matches(self, values: Floats) -> Flags:
         """Return a flag for each row: True if its value is explained."""
@@ -165,7 +166,7 @@ class Fit:
         size = float((left[0] ** 2).sum())
         length = float(rows.t[-1] - rows.t[0]) or 1.0  # the rows that a curve explains may be a single one
         moves = np.diag(1e-6 * self.family.units(length))[list(free)]
-        for _ in range(_ITERATIONS if free else 0):
+        for _ in range(_ITERATIONS):
             around = self.family.solve(np.concatenate([p + moves, p - moves]), t, rows, weight)[2]
             slopes = (around[: len(free)] - around[len(free) :]) / 2
             if not np.isfinite(slopes).all():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 import numpy as np
 
 from paramsched.core.advice.calls import explain_wrong_keywords
-from paramsched.core.base.diagnostic import printable, printable_lines
+from paramsched.core.base.diagnostic import printable
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.curves.arrays import ROUNDING, Floats, last_of_each
 from paramsched.core.plan import Binding, Plan
@@ -121,7 +121,7 @@ class RecognitionNote:
     last: int
 
     def __str__(self) -> str:
-        return printable(f"{'note' if self.code in _FACTS else 'warning'}: {self.message}")
+        return f"{'note' if self.code in _FACTS else 'warning'}: {self.message}"
 
 
 @final
@@ -156,9 +156,8 @@ class Recognized:
     @property
     def plan(self) -> Plan | None:
         """The plan; None if it would explain fewer than 95 % of the values of the part that it describes."""
-        t = self.logged[0]
-        inside = self.equal if self.part is None else self.equal[(t >= self.part[0]) & (t <= self.part[1])]
-        return self.nearest if inside.size and inside.mean() >= _MIN_EXPLAINED else None
+        explains = self.part is not None or self.equal.mean() >= _MIN_EXPLAINED  # a part is one that is explained
+        return self.nearest if explains else None
 
     @property
     def base(self) -> float:
@@ -206,7 +205,7 @@ class Recognized:
 
     def __str__(self) -> str:
         bases = ", ".join(f"{base:.6g}" for base in self.bases)
-        name = self.field if not self.groups else f"{self.field} of {', '.join(map(str, self.groups))}"
+        name = printable(self.field if not self.groups else f"{self.field} of {', '.join(map(str, self.groups))}")
         if self.nearest is None:
             if self.equal.size < FEWEST:
                 few = f"at least {FEWEST} logged {self.unit} are needed"
@@ -320,7 +319,7 @@ class Recognition(Mapping[str, Recognized]):
     __repr__ = text_on_screen
 
     def __str__(self) -> str:
-        return printable_lines("\n".join([*map(str, self.found.values()), *map(str, self.notes)]))
+        return "\n".join([*map(str, self.found.values()), *map(str, self.notes)])
 
     def as_data(self) -> dict[str, Any]:
         """Return the schedules and notes as JSON."""
@@ -349,6 +348,7 @@ def recognize(
 
     Raises:
         UnreadableLog: the log cannot be read with these arguments.
+        InvalidArgument: the log is neither a path nor pairs, or there are no pairs.
 
     >>> import paramsched as ps
     >>> rate = ps.resolve(ps.warmup(50) >> ps.cosine(to=0.1), ps.Calendar(total=400))
@@ -402,6 +402,8 @@ def _of_pairs(pairs: Pairs) -> LoggedValues:
         found = f"expected a path or pairs of update and value, got {type(pairs).__name__}"
         where = f"recognize({shown(pairs)[:80]})"
         raise InvalidArgument(where, found, "For example: recognize([(0, 0.1), (1, 0.09)])") from None
+    if not rows:
+        raise InvalidArgument("recognize([])", "expected at least one pair of update and value, got none")
     return LoggedValues("pairs", with_shared_digits([make_column("lr", 0, rows, Path("pairs"))]), (None,), ())
 
 
