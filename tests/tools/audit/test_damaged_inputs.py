@@ -423,7 +423,7 @@ def test_a_single_foreign_value_does_not_complicate_the_plan(line):
 
         found = recognize(changed)
 
-        assert str(found["lr"].nearest.bindings[0].schedule) == line
+        assert str(found["lr"].plan.bindings[0].schedule) == line
         assert (found["lr"].base, found["lr"].explained) == (0.1, 399)
         assert ("foreign", at) in [(note.code, note.first) for note in found.notes]
     assert recognize(rows[:1])["lr"].plan is None

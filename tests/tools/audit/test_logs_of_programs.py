@@ -251,4 +251,4 @@ def test_noise_is_near_nothing(size: int, seed: int) -> None:
     for values in kinds:
         rounded = [float(f"{one:.{3 if seed % 2 else 17}g}") for one in values.tolist()]
 
-        assert ps.recognize(enumerate(rounded))["lr"].nearest is None
+        assert ps.recognize(enumerate(rounded))["lr"].plan is None

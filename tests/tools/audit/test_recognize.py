@@ -381,7 +381,7 @@ def test_a_warmup_from_0_at_row_1_has_the_plan_of_the_row_before(warmup: int, up
 def test_few_values_are_not_fitted() -> None:
     found = ps.recognize([(t, 0.1 - 0.001 * t) for t in range(11)])
 
-    assert (found["lr"].plan, found["lr"].nearest, found["lr"].values) == (None, None, 11)
+    assert (found["lr"].plan, found["lr"].values) == (None, 11)
 
 
 # ---------------------------------------------------------------- Logs

@@ -38,7 +38,7 @@ def assert_silent(log: Path, text: str) -> None:
     found = ps.recognize(log)
 
     assert found.complete
-    assert str(found["lr"].nearest.bindings[0].schedule) == text
+    assert str(found["lr"].plan.bindings[0].schedule) == text
     assert found["lr"].base == pytest.approx(BASE)
     assert [one.code for one in found.notes] == []
 

@@ -1,4 +1,4 @@
-"""What a value shows has no control characters of a file: neither its `str` nor its `repr` moves a terminal's cursor."""
+"""What a value shows has no control characters of a file: neither `str` nor `repr` moves the cursor of a terminal."""
 
 import dataclasses
 import json

@@ -132,11 +132,11 @@ class Recognized:
     Args:
         field: the name of the field.
         groups: the names or indices of the groups that follow the schedule; empty if there is only one group.
-        nearest: the plan that explains the most values; None if it would explain fewer than 10 %.
+        plan: the plan; None if it would explain fewer than 95 % of the values of the part that it describes.
         bases: the base of each group.
         logged: the updates and the values of the first group.
         clock: the time of the schedule at each logged update, which differs from the update after a restart.
-        planned: the value of the nearest plan at each logged update.
+        planned: the value of the plan at each logged update; nan without a plan.
         equal: whether the plan explains each value of the first group, up to the precision of the log.
         part: the first and the last update that the plan describes; None for the entire log.
         unit: what one count of time is: an update, an epoch, or a row of the log.
@@ -144,7 +144,7 @@ class Recognized:
 
     field: str
     groups: tuple[str | int, ...]
-    nearest: Plan | None
+    plan: Plan | None
     bases: tuple[float, ...]
     logged: tuple[Times, Floats]
     clock: Floats
@@ -152,12 +152,6 @@ class Recognized:
     equal: Flags
     part: tuple[int, int] | None = None
     unit: Unit = "updates"
-
-    @property
-    def plan(self) -> Plan | None:
-        """The plan; None if it would explain fewer than 95 % of the values of the part that it describes."""
-        explains = self.part is not None or self.equal.mean() >= _MIN_EXPLAINED  # a part is one that is explained
-        return self.nearest if explains else None
 
     @property
     def base(self) -> float:
@@ -171,7 +165,7 @@ class Recognized:
 
     @property
     def explained(self) -> int:
-        """The number of values that the nearest plan explains."""
+        """The number of values that the plan explains."""
         return int(self.equal.sum()) * len(self.bases)
 
     @property
@@ -188,7 +182,7 @@ class Recognized:
 
     @property
     def drawn(self) -> tuple[Times, Floats]:
-        """The times and the values of the first group, as a picture shows them over the nearest plan.
+        """The times and the values of the first group, as a picture shows them over the plan.
 
         The times are those of the schedule if the log is ahead of it, or if the schedule did not move at some updates.
         After a restart they are the updates, where the log and the schedule part. A value that the plan explains up to
@@ -206,20 +200,15 @@ class Recognized:
     def __str__(self) -> str:
         bases = ", ".join(f"{base:.6g}" for base in self.bases)
         name = printable(self.field if not self.groups else f"{self.field} of {', '.join(map(str, self.groups))}")
-        if self.nearest is None:
+        if self.plan is None:
             if self.equal.size < FEWEST:
                 few = f"at least {FEWEST} logged {self.unit} are needed"
                 return f"{name}   no schedule found     {self.values:,} value{'s' * (self.values != 1)}; {few}"
             return f"{name}   no schedule found, and none is near     {self.values:,} values"
-        text = str(self.nearest.bindings[0].schedule).replace("\n   ", "")
-        one = self.unit.removesuffix("s")
-        end = f"first difference at {one} {self.first_difference:,}" if self.first_difference is not None else ""
-        if self.plan is None:
-            text = f"no schedule found; nearest: {text}"
-        else:
-            end = f"largest difference {self.largest_difference:.0e}".replace("e-0", "e-").replace("e+00", "")
-            if self.part is not None:
-                end = f"{self.unit} {self.part[0]:,} to {self.part[1]:,}, {end}"
+        text = str(self.plan.bindings[0].schedule).replace("\n   ", "")
+        end = f"largest difference {self.largest_difference:.0e}".replace("e-0", "e-").replace("e+00", "")
+        if self.part is not None:
+            end = f"{self.unit} {self.part[0]:,} to {self.part[1]:,}, {end}"
         return f"{name}   {text}     base {bases}, {self.explained:,} of {self.values:,} values, {end}"
 
     def as_data(self) -> dict[str, Any]:
@@ -228,8 +217,7 @@ class Recognized:
             "field": self.field,
             "group": self.groups[0] if len(self.groups) == 1 else list(self.groups) or None,
             "plan": None if self.plan is None else str(self.plan),
-            "nearest": None if self.plan is not None or self.nearest is None else str(self.nearest),
-            "base": None if self.nearest is None else self.bases[0] if len(self.bases) == 1 else list(self.bases),
+            "base": None if self.plan is None else self.bases[0] if len(self.bases) == 1 else list(self.bases),
             **{name: getattr(self, name) for name in ("values", "explained", "largest_difference", "first_difference")},
             "unit": None if self.unit == "updates" else self.unit,
             "part": None if self.part is None else list(self.part),
@@ -261,26 +249,27 @@ class Recognition(Mapping[str, Recognized]):
     @property
     def complete(self) -> bool:
         """Whether a plan explains every value of every field."""
-        return all(one.nearest is not None and bool(one.equal.all()) for one in self.found.values())
+        return all(bool(one.equal.all()) for one in self.found.values())
 
     def plan(self) -> Plan | None:
         """Return one plan with all fields; None unless every value of every field is explained.
 
         Groups with different bases have their own bindings only if their schedules differ.
         """
-        names, plans = [one.field for one in self.found.values()], [one.nearest for one in self.found.values()]
+        if not self.complete:
+            return None
+        found = [(one, one.plan) for one in self.found.values() if one.plan is not None]
+        names = [one.field for one, _ in found]
         bindings = [
-            Binding(one.field, one.nearest.bindings[0].schedule, group)
-            for one in self.found.values()
-            if one.nearest is not None
+            Binding(one.field, plan.bindings[0].schedule, group)
+            for one, plan in found
             for group in (one.groups if names.count(one.field) > 1 else (None,))
         ]
-        horizons = [plan.horizon for plan in plans if plan is not None and plan.horizon is not None]
-        longest = max(horizons, key=lambda one: one.terms[0][1], default=None)
-        return Plan(*bindings, horizon=longest) if self.complete else None
+        horizons = [plan.horizon for _, plan in found if plan.horizon is not None]
+        return Plan(*bindings, horizon=max(horizons, key=lambda one: one.terms[0][1]))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """Return what a notebook shows: the text, and the logged values over the nearest plans."""
+        """Return what a notebook shows: the text, and the logged values over the plans."""
         from paramsched.show import mime_bundle
 
         figure = self.figure()
@@ -289,7 +278,7 @@ class Recognition(Mapping[str, Recognized]):
         return {"text/html": text + "".join(pictures.values())} if pictures else {}
 
     def figure(self, title: str = "Recognized schedules", measured: "Measured | None" = None) -> "Figure | None":
-        """Return the picture of the logged values over the nearest plans; None if no plan is near.
+        """Return the picture of the logged values over the plans; None without a plan.
 
         Args:
             title: the heading of its page.
@@ -301,19 +290,17 @@ class Recognition(Mapping[str, Recognized]):
         """
         from paramsched.show import LoggedRun, figure
 
-        near = {
-            name: (one, plan.resolve(ONE_PER_EPOCH)) for name, one in self.items() if (plan := one.nearest) is not None
-        }
-        if not near:
+        found = {name: (one, one.plan.resolve(ONE_PER_EPOCH)) for name, one in self.items() if one.plan is not None}
+        if not found:
             return None
         bindings = [
-            Binding(one.field, plan.bindings[0].schedule, place) for place, (one, plan) in enumerate(near.values())
+            Binding(one.field, plan.bindings[0].schedule, place) for place, (one, plan) in enumerate(found.values())
         ]
-        updates = 1 + max(int(one.drawn[0][-1]) for one, _ in near.values())
-        horizons = [plan.horizon.updates for _, plan in near.values() if plan.horizon is not None]
-        groups = [{"name": name, one.field: one.base} for name, (one, _) in near.items()]
+        updates = 1 + max(int(one.drawn[0][-1]) for one, _ in found.values())
+        horizons = [plan.horizon.updates for _, plan in found.values() if plan.horizon is not None]
+        groups = [{"name": name, one.field: one.base} for name, (one, _) in found.items()]
         curves = trace(Plan(*bindings, horizon=max(updates, *horizons)), groups)
-        used = {key: one.drawn for key, (one, _) in zip(curves.keys(), near.values(), strict=True)}
+        used = {key: one.drawn for key, (one, _) in zip(curves.keys(), found.values(), strict=True)}
         return figure(curves, title=title, log=LoggedRun("logged", used, measured or {}, tolerance=ROUNDING))
 
     __repr__ = text_on_screen
@@ -410,12 +397,12 @@ def _of_pairs(pairs: Pairs) -> LoggedValues:
 def _with_group(one: Recognized, column: LogColumn, group: str | int) -> Recognized | None:
     """Add a group whose values the schedule explains equally well with another base; return None if it does not."""
     t, values = last_of_each(column.t, column.values)
-    if one.nearest is None or not np.array_equal(t, one.logged[0]):
+    if one.plan is None or not np.array_equal(t, one.logged[0]):
         return None
     top = int(np.where(one.equal, np.abs(one.logged[1]), 0.0).argmax())
     base = one.base * float(values[top]) / float(one.logged[1][top] or 1.0)
     base = roundest(base, abs(base) * 1e-11)
-    equal = replace(column, t=t, values=values).equals(_values(one.nearest, one.clock, base))
+    equal = replace(column, t=t, values=values).equals(_values(one.plan, one.clock, base))
     same = np.array_equal(equal, one.equal)
     return replace(one, groups=(*one.groups, group), bases=(*one.bases, base)) if same else None
 
@@ -466,17 +453,18 @@ def _recognize_column(
     found, pieces = fitted.found, fitted.pieces
     is_rounded = found.equal & (values == 0) & (found.planned != 0)
     _notes_of_values(logged, notes, one, rounded=t[is_rounded])
-    if found.plan is None and (part := _longest_part(column, group, finite, fitted, log)) is not None:
-        fitted, found, pieces = part, part.found, part.pieces
-        assert found.part is not None
-        begin, end = found.part
-        if begin > t[0]:
-            _note(notes, "part", t[0], t[t < begin][-1], unit=one)
-        if end < t[-1]:
-            _note(notes, "part", t[t > end][0], t[-1], unit=one)
-    elif found.plan is None:  # what is left is not near
-        nothing = np.zeros(t.size, dtype=bool)
-        found = replace(found, nearest=None, planned=np.full(t.size, np.nan), equal=nothing)
+    if found.plan is None or found.equal.mean() < _MIN_EXPLAINED:
+        part = _longest_part(column, group, finite, fitted, log)
+        if part is None:
+            found = replace(found, plan=None, planned=np.full(t.size, np.nan), equal=np.zeros(t.size, dtype=bool))
+        else:
+            fitted, found, pieces = part, part.found, part.pieces
+            assert found.part is not None
+            begin, end = found.part
+            if begin > t[0]:
+                _note(notes, "part", t[0], t[t < begin][-1], unit=one)
+            if end < t[-1]:
+                _note(notes, "part", t[t > end][0], t[-1], unit=one)
     restarts, gaps = fitted.restarts, np.diff([t[0], *fitted.restarts])
     if restarts:
         rises = pieces[0].at(np.array([pieces[0].last]))[0] > pieces[0].at(np.array([pieces[0].first]))[0]
@@ -519,7 +507,7 @@ def _without_foreign(column: LogColumn, group: str | int, finite: Flags, log: Lo
     for wrong, most, is_own_stage in ((single, 1, False), (several, _BRIEF + 2, True)):
         if 0 < wrong.sum() <= max(0.01 * values.size, most):
             simpler = _simplest(column, group, finite & ~wrong, log)
-            longer = fitted.found.nearest is None or len(str(fitted.found.nearest)) > len(str(simpler.found.plan))
+            longer = fitted.found.plan is None or len(str(fitted.found.plan)) > len(str(simpler.found.plan))
             explains = longer and simpler.found.equal[finite & ~wrong].all()
             if explains and not (is_own_stage and _in_brief(simpler).any()):
                 fitted = simpler
@@ -557,7 +545,7 @@ def _simplest(column: LogColumn, group: str | int, known: Flags, log: LoggedValu
     """
     best = _fitted(column, group, known, log)
     found = best.found
-    if found.nearest is None or log.unit != "updates" or not np.ptp(column.values[known]) or found.equal.size < FEWEST:
+    if found.plan is None or log.unit != "updates" or not np.ptp(column.values[known]) or found.equal.size < FEWEST:
         return best
     if not log.from_one and not _begins_at_one(column):
         return best
@@ -699,7 +687,7 @@ def _longest_part(
         part = _simplest(column, group, rows, log)
         # Without the rows before it, a part shows the base of the run only if its numbers are round.
         shown = not rows.any() or rows[0] or digits_of(f"{part.found.base:.12g}") <= _ROUND_BASE
-        if shown and part.found.nearest is not None and part.found.equal[rows].mean() >= _MIN_EXPLAINED:
+        if shown and part.found.plan is not None and part.found.equal[rows].mean() >= _MIN_EXPLAINED:
             span = int(t[rows][0]), int(t[rows][-1])
             best = replace(part, found=replace(part.found, part=span))
             break
