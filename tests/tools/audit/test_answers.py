@@ -63,8 +63,9 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         else:
             recognized = recognize(file)
             found = re.sub(r"(difference) \de-1\d", r"\1 0", str(recognized))  # rounding depends on the processor
-            notes = "".join(f"; {one.code} {one.first} to {one.last}" for one in recognized.notes)
-            found += notes.replace("; ", "\n", 1)
+            facts = [f"horizon {one.plan.horizon}" for one in recognized.values() if one.plan is not None]
+            facts += [f"{one.code} {one.first} to {one.last}" for one in recognized.notes]
+            found += "\n" * bool(facts) + "; ".join(facts)
     return {**question, "found": found.splitlines()}
 
 

@@ -139,6 +139,31 @@ def test_the_picture_of_a_log_ends_with_the_log_and_has_its_metrics():
     assert figure.log.measured == {"loss": ([0, 29], [1.0, 0.5])}
 
 
+def test_the_picture_of_a_resumed_run_has_all_its_updates():
+    found = recognize([(t, 0.1 * (1 - (t - 60 * (t >= 60)) / 200)) for t in range(250)])
+
+    assert found["lr"].plan.horizon.updates == 200
+    assert found.figure().trace.total == 250
+    assert recognize([(t, 0.1 + t * 7 % 5) for t in range(40)])._repr_mimebundle_() == {}
+
+
+def test_the_data_of_groups_by_epochs_has_a_base_for_each_and_their_unit(tmp_path):
+    rows = [f"{t},{0.1 * (1 - t / 40)!r},{0.2 * (1 - t / 40)!r}" for t in range(30)]
+    (tmp_path / "log.csv").write_text("\n".join(["epoch,lr/a,lr/b", *rows]))
+
+    found = recognize(tmp_path / "log.csv")
+
+    assert len(found) == 1
+    assert found.as_data() == {
+        "recognized": [{
+            "field": "lr", "group": ["a", "b"], "plan": 'horizon: 40 epochs\nlr: linear(over="40 epochs")', "base": [0.1, 0.2],
+            "values": 60, "explained": 60, "largest_difference": pytest.approx(0, abs=1e-15),
+            "unit": "epochs",
+        }],
+        "notes": [],
+    }  # fmt: skip
+
+
 def test_the_first_value_that_is_not_explained_is_named():
     rows = [(t, 0.1 * (1 - t / 50)) for t in range(50)]
     rows[7], rows[20] = (7, 0.3), (20, 0.2)

@@ -53,7 +53,6 @@ _LONG = 0.02
 _ROUNDED = 0.52  # of a unit of the last digit: half of it, and the error of a fitted level
 _MOST_BASES = 6
 _ROUND_BASE = 4  # digits
-_LONG_TEXT = 3  # digits of a plan and its base, from which on a log that is an update ahead is tried
 _KNOWN_END = 6  # digits that a plan may have more if it ends with the run
 _BRIEF = 4  # rows of a stage that may consist of values that do not belong to the schedule, and their neighbors
 _AS_SHORT = 1  # digits by which two plans are equally short
@@ -189,7 +188,7 @@ class Recognized:
         the precision of the log is the planned one.
         """
         clock = np.rint(self.clock).astype(np.int64)
-        t = clock if clock[0] >= 0 and bool(np.all(np.diff(clock) > 0)) else self.logged[0]
+        t = clock if bool(np.all(np.diff(clock) > 0)) else self.logged[0]
         return t, np.where(self.equal, self.planned, self.logged[1])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -273,9 +272,10 @@ class Recognition(Mapping[str, Recognized]):
         from paramsched.show import mime_bundle
 
         figure = self.figure()
-        pictures = {} if figure is None else mime_bundle(figure)
+        if figure is None:
+            return {}
         text = f'<pre style="white-space:pre-wrap">{escape(str(self))}</pre>'
-        return {"text/html": text + "".join(pictures.values())} if pictures else {}
+        return {"text/html": text + "".join(mime_bundle(figure).values())}
 
     def figure(self, title: str = "Recognized schedules", measured: "Measured | None" = None) -> "Figure | None":
         """Return the picture of the logged values over the plans; None without a plan.
@@ -544,17 +544,13 @@ def _simplest(column: LogColumn, group: str | int, known: Flags, log: LoggedValu
     The schedule may be ahead of the log by an update, or behind it by updates that were skipped before the first row.
     """
     best = _fitted(column, group, known, log)
-    found = best.found
-    if found.plan is None or log.unit != "updates" or not np.ptp(column.values[known]) or found.equal.size < FEWEST:
+    if best.found.plan is None or log.unit != "updates" or not (log.from_one or _begins_at_one(column)):
         return best
-    if not log.from_one and not _begins_at_one(column):
-        return best
-    is_long = best.cost > (_LONG_TEXT if log.length is None else _LONG_TEXT - _KNOWN_END)
-    shifts = [1] if log.from_one and is_long else []
+    shifts = [1] if log.from_one else []
     first = best.pieces[0] if best.pieces else None
     if first is not None and first.is_a(LINE) and first.fit is not None and first.fit.b > 0:
         zero = first.fit.origin - first.fit.a / first.fit.b
-        if abs(zero - round(zero)) < 1e-3 and 1 <= round(zero) <= (_MOST_SHIFT if log.from_one else 1):
+        if abs(zero - round(zero)) < 1e-3 and 1 <= round(zero) <= _MOST_SHIFT:
             shifts.append(-round(zero))
     others = [_fitted(column, group, known, log, shift) for shift in shifts]
     return min([best, *others], key=lambda one: one.rank)
@@ -569,14 +565,14 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
     """Return the schedule of the known rows, its stages, and the updates at which it began again or did not move."""
     t, clock = column.t, column.t.astype(np.float64) + shift
     some = replace(column, t=t[known], values=column.values[known])
-    unit = float(np.abs(some.values).max(initial=0.0))
-    plan, base, pieces = None, unit, tuple[Piece, ...]()
+    plan, base, pieces = None, 1.0, tuple[Piece, ...]()
     restarts, backs, skips = list[int](), list[float](), list[tuple[int, int]]()
     cost, others, also = 0.0, list[tuple[Plan, float]](), list[tuple[str, str]]()
     if some.t.size >= FEWEST and np.ptp(some.values) == 0:
         base = float(some.values[0]) or 1.0
-        plan = Plan(Binding(column.field, constant(1.0 if unit else 0.0)), horizon=int(t[-1]) + 1)
+        plan = Plan(Binding(column.field, constant(1.0 if some.values[0] else 0.0)), horizon=int(t[-1]) + 1)
     elif some.t.size >= FEWEST:
+        unit = float(np.abs(some.values).max())
         tol = _tolerance(some, unit)
         with np.errstate(all="ignore"):
             for _ in range(_MOST_JUMPS):

@@ -351,6 +351,8 @@ class Writer:
                 fit, ratio = found, near
                 break
         start, to = self._levels(fit, x0, x1, rows)
+        if start == to:  # a stage of few rows is a line, because it has no other fit
+            return make.constant(start, over)
         power = float(fit.p[-1]) if fit.family in (FALL, RISE) else 1.0
         rise = curves.one_minus_sqrt if power == 0.5 else curves.power(power)
         made = {LINE: curves.linear, COSINE: curves.cosine, FALL: curves.polynomial(power), RISE: rise}.get(fit.family)
