@@ -147,6 +147,20 @@ def test_the_picture_of_a_resumed_run_has_all_its_updates():
     assert recognize([(t, 0.1 + t * 7 % 5) for t in range(40)])._repr_mimebundle_() == {}
 
 
+def test_groups_with_other_rows_or_without_a_schedule_have_their_own_lines(tmp_path):
+    rows = [f"{0.1 + t * 7 % 5},{0.1 * (1 - t / 40)!r},{0.2 * (1 - t / 40) if t % 2 else ''}" for t in range(40)]
+    (tmp_path / "log.csv").write_text("\n".join(["lr/a,lr/b,lr/c", *rows]))
+
+    found = recognize(tmp_path / "log.csv")
+
+    assert {name: (one.groups, one.values, one.plan is None) for name, one in found.items()} == {
+        "lr": (("a",), 40, True),
+        "lr/b": (("b",), 40, False),
+        "lr/c": (("c",), 20, False),
+    }
+    assert [(one.code, one.first, one.last) for one in found.notes] == [("rows", 0, 39)]
+
+
 def test_the_data_of_groups_by_epochs_has_a_base_for_each_and_their_unit(tmp_path):
     rows = [f"{t},{0.1 * (1 - t / 40)!r},{0.2 * (1 - t / 40)!r}" for t in range(30)]
     (tmp_path / "log.csv").write_text("\n".join(["epoch,lr/a,lr/b", *rows]))
@@ -156,7 +170,8 @@ def test_the_data_of_groups_by_epochs_has_a_base_for_each_and_their_unit(tmp_pat
     assert len(found) == 1
     assert found.as_data() == {
         "recognized": [{
-            "field": "lr", "group": ["a", "b"], "plan": 'horizon: 40 epochs\nlr: linear(over="40 epochs")', "base": [0.1, 0.2],
+            "field": "lr", "group": ["a", "b"], "base": [0.1, 0.2],
+            "plan": 'horizon: 40 epochs\nlr: linear(over="40 epochs")',
             "values": 60, "explained": 60, "largest_difference": pytest.approx(0, abs=1e-15),
             "unit": "epochs",
         }],

@@ -360,7 +360,7 @@ def recognize(
                     break
             else:
                 same.append(_recognize_column(column, group, notes, logged))
-    last = max((int(one.t[-1]) for one in logged.columns if one.t.size), default=0)
+    last = max(int(one.t[-1]) for one in logged.columns if one.t.size)
     if logged.unit == "rows":
         _note(notes, "rows", 0, last)
     if logged.left_out:
