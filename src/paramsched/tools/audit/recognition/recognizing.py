@@ -47,7 +47,6 @@ ONE_PER_EPOCH = Calendar(steps_per_epoch=1)
 FEWEST = 12
 """The smallest number of values to which a schedule is fitted."""
 _MIN_EXPLAINED = 0.95
-_MIN_NEAREST = 0.1
 _FEWEST_DIGITS = 3
 _LONG = 0.02
 _ROUNDED = 0.52  # of a unit of the last digit: half of it, and the error of a fitted level
@@ -461,10 +460,9 @@ def _recognize_column(
             fitted, found, pieces = part, part.found, part.pieces
             assert found.part is not None
             begin, end = found.part
-            if begin > t[0]:
-                _note(notes, "part", t[0], t[t < begin][-1], unit=one)
-            if end < t[-1]:
-                _note(notes, "part", t[t > end][0], t[-1], unit=one)
+            for rest in (t[t < begin], t[t > end]):
+                if rest.size:
+                    _note(notes, "part", rest[0], rest[-1], unit=one)
     restarts, gaps = fitted.restarts, np.diff([t[0], *fitted.restarts])
     if restarts:
         rises = pieces[0].at(np.array([pieces[0].last]))[0] > pieces[0].at(np.array([pieces[0].first]))[0]
@@ -600,8 +598,8 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
     if plan is not None and len(backs) > 1 and np.array_equal(clock, t % backs[0]):
         # Equal distances are cycles; that resumes restarted the schedule as often is the other reading.
         also.append(("also", f"{_text(plan, log)}, begun again every {backs[0]:,.0f} {log.unit}"))
-        plan = _in_cycles(plan, int(backs[0]), int(t[-1]) + 1)
-        others = [(_in_cycles(one, int(backs[0]), int(t[-1]) + 1), other_base) for one, other_base in others]
+        plan, *cyclic = (_in_cycles(one, int(backs[0]), t) for one in (plan, *(one for one, _ in others)))
+        others = [(one, other_base) for one, (_, other_base) in zip(cyclic, others, strict=True)]
         restarts, clock = [], t.astype(np.float64)
     if _ends_in_ramp(pieces):
         also += [("ramp", f"{_text(one, log)} with base {other_base:.6g}") for one, other_base in others]
@@ -610,21 +608,21 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
     planned = np.full(t.size, np.nan) if plan is None else _values(plan, clock, base)
     equal = column.equals(planned) & np.isfinite(planned)
     # A text with as many digits as the values themselves explains nothing.
-    if plan is not None and (equal.sum() < _MIN_NEAREST * t.size or _is_copied(plan, base, clock[known])):
+    if plan is not None and _is_copied(plan, base, clock[known]):
         plan = None
     if plan is not None and column.values[known].min() >= 0 and any(map(_goes_below_zero, pieces)):
         plan = None
     if plan is not None and log.unit == "epochs":
         plan = in_epochs(plan)
     found = Recognized(column.field, (group,), plan, (base,), (t, column.values), clock, planned, equal, unit=log.unit)
-    cost += 1.0 * (shift != 0) + 1.0 * len(skips)
+    cost += (shift != 0) + len(skips)
     return _Fitted(found, pieces, tuple(restarts), tuple(sorted(skips)), shift, cost, tuple(also))
 
 
-def _in_cycles(plan: Plan, every: int, horizon: int) -> Plan:
-    """Return a plan of one field that begins again every so many updates."""
+def _in_cycles(plan: Plan, every: int, t: Times) -> Plan:
+    """Return a plan of one field that begins again every so many updates, to the end of the log."""
     (binding,) = plan.bindings
-    return Plan(Binding(binding.name, cycles(binding.schedule, every)), horizon=horizon)
+    return Plan(Binding(binding.name, cycles(binding.schedule, every)), horizon=int(t[-1]) + 1)
 
 
 def _text(plan: Plan, log: LoggedValues) -> str:
@@ -700,8 +698,8 @@ def _tolerance(column: LogColumn, unit: float) -> Floats:
     digits = max(column.digits, _FEWEST_DIGITS)  # 0.1 and 0.01 may be exact
     place = column.place if column.digits >= _FEWEST_DIGITS else 0.0
     of_digits = np.where(size > 0, 10.0 ** (places + 1 - digits), 0.0)
-    allowed = np.maximum(relative * size, of_digits).clip(min=max(place, 1e-12 * unit))
-    return np.asarray(allowed / unit)
+    allowed: Floats = np.maximum(relative * size, of_digits).clip(min=max(place, 1e-12 * unit)) / unit
+    return allowed
 
 
 def _written(
