@@ -40,6 +40,15 @@ def plan_of(text):
         ("cosine(to=0.5, over=20) >> linear()", None, None),
         ("constant(0.5, 20) >> linear()", None, None),
         ("step(20) >> linear()", None, None),
+        ("(warmup(20) >> cosine()) * linear()", "cosine() * linear()", "(constant(1.0, 20) >> cosine()) * linear()"),
+        ("linear(0.5, 0.5, 20) >> linear()", None, None),
+        ("linear(1.5, following, 20) >> cosine()", None, None),
+        (
+            "linear(0.9, 0.5 + absolute(0.5), 20) >> cosine()",
+            "cosine()",
+            "constant(0.5 + absolute(0.5), 20) >> cosine()",
+        ),
+        ("linear(0.9, 1.5 + absolute(-0.7), 20) >> cosine()", None, None),
         ("cosine() * linear()", None, None),
         ("linear(0, 1)", None, None),
         ("warmup(20) * linear(0.5, 1)", None, None),
@@ -55,6 +64,8 @@ def test_a_plan_without_its_warmup(planned, dropped, held):
     [
         ("cosine(to=0.1)", "cosine()"),
         ("cosine(to=absolute(1e-5))", "cosine()"),
+        ("cosine(2, 1)", "cosine(2, 0)"),
+        ("maximum(cosine(to=0.1), linear())", "maximum(cosine(), linear())"),
         ("warmup(20) >> cosine(to=0.1) >> linear(previous, 0.05)", "warmup(20) >> cosine() >> linear(previous, 0)"),
         ("clamp(cosine(), low=0.1)", "cosine()"),
         ("clamp(cosine(), low=0.1, high=0.5)", "clamp(cosine(), high=0.5)"),
@@ -175,6 +186,54 @@ def test_each_clock_of_a_run_that_moved_too_fast_too_slow_or_late():
     assert ("processes", [t / 4 for t in range(8)]) in clocks
 
 
+def test_the_plans_of_a_run_that_left_out_a_warmup_or_a_floor():
+    facts = RunFacts(ps.Plan(lr='warmup("10%") >> cosine(to=0.1)', horizon=100), ps.Calendar())
+
+    found = [(one.text, one.plan.bindings[0].schedule) for one in causes_to_try(facts, 100, None, ()) if one.plan]
+
+    plans = [
+        ("the stages after the warmup began at update 0 and lasted the entire run", "cosine(to=0.1)"),
+        ("the stages after the warmup began at update 0", "cosine(to=0.1, over=90)"),
+        (
+            "from update 0 on, the value was the one planned for the end of the warmup",
+            "constant(over=10) >> cosine(to=0.1)",
+        ),
+        ("the values decay to 0, not to the planned floor", "warmup(10) >> cosine()"),
+    ]
+    at = [text for text, _ in found].index(plans[0][0])
+    assert found[at : at + 4] == [
+        (text, ps.Plan(lr=plan, horizon=100).resolve(ps.Calendar()).bindings[0].schedule) for text, plan in plans
+    ]
+
+
+@table(
+    ("calendar", "processes"),
+    [
+        (ps.Calendar(steps_per_epoch=10**18), None),
+        (ps.Calendar(batches_per_epoch=10**18, accumulation=2), None),
+        (ps.Calendar(accumulation=10**18), None),
+        (ps.Calendar(), 10**18),
+    ],
+)
+def test_clocks_whose_times_are_no_64_bit_integers_are_not_tried(calendar, processes):
+    facts = RunFacts(ps.Plan(lr="linear(over=100)"), calendar)
+
+    last = [moved(one, [99])[0] for one in causes_to_try(facts, 100, processes, ())]
+
+    assert max(last) == 99 * 64 + 63
+    assert min(last) == 0
+
+
+def test_the_factors_of_known_facts_are_tried_first_but_not_1():
+    facts = RunFacts(ps.Plan(lr="linear()", horizon=100), ps.Calendar(accumulation=3))
+
+    texts = [one.text for one in causes_to_try(facts, 100, 2, ()) if "too long" in one.text]
+    of_one = [one.text for one in causes_to_try(RunFacts(facts.plan, ps.Calendar(accumulation=1)), 100, 1, ())]
+
+    assert [text.split(":")[0][12:13] for text in texts[:3]] == ["2", "3", "4"]
+    assert not [text for text in of_one if " 1 " in text]
+
+
 def test_a_schedule_that_moves_at_each_batch_of_epochs_with_a_smaller_last_update():
     facts = RunFacts(ps.Plan(lr="linear()", horizon=100), ps.Calendar(batches_per_epoch=5, accumulation=2))
 
@@ -195,16 +254,26 @@ def test_another_horizon_is_tried_if_the_log_has_another_length(rows, count):
 
 
 def test_lengths_that_were_multiplied_or_divided():
-    facts = RunFacts(ps.Plan(lr="linear()", horizon=100), ps.Calendar(steps_per_epoch=10))
+    facts = RunFacts(ps.Plan(lr="linear(over='2 epochs')", horizon=100), ps.Calendar(steps_per_epoch=10))
 
     lengths = {}
     for one in causes_to_try(facts, 100, 3, ()):
-        if one.plan is not None and "too " in one.text:
-            lengths.setdefault(one.text.split(":")[0], one.plan.horizon.updates)
+        if one.plan is not None:
+            length = one.plan.bindings[0].schedule.length.exact
+            lengths.setdefault(one.text.split(":")[0], (length, one.plan.horizon.updates))
 
-    assert lengths["the plan is 3 times too long"] == 300
-    assert lengths["the plan is 3 times too short"] == 34  # rounded up
-    assert lengths["the plan is 64 times too short"] == 2
+    assert lengths["lengths in epochs were taken for updates"] == (2, 100)
+    assert lengths["the plan is 3 times too long"] == (60, 300)
+    assert lengths["the plan is 3 times too short"] == (8, 34)  # rounded up
+    assert lengths["the plan is 64 times too short"] == (2, 2)
+
+
+def test_lengths_that_no_plan_can_have_are_not_tried():
+    facts = RunFacts(ps.Plan(lr="warmup(60) >> cosine()", horizon=100), ps.Calendar())
+
+    texts = [one.text for one in causes_to_try(facts, 100, None, ())]
+
+    assert not [text for text in texts if "too short" in text]
 
 
 def test_the_amounts_of_other_clocks_processes_and_batches():

@@ -1,6 +1,6 @@
 """The causes that are tried if a log differs from its plan: other clocks, other lengths, changed stages."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -63,15 +63,10 @@ class RunFacts:
                 epochs, or if the plan does not count updates.
         """
         try:
-            facts = self.calendar
-            if epoch != facts.updates_per_epoch:
-                facts = replace(facts, batches_per_epoch=None, steps_per_epoch=epoch)
+            facts = replace(self.calendar, batches_per_epoch=None, steps_per_epoch=epoch)
             if total is None or self._length_in_epochs or self.plan.clock != UPDATES:
                 return self.plan.resolve(facts)
-            plan = self.plan
-            if plan.horizon is not None:
-                plan = Plan(*plan.as_written(), horizon=total, clock=plan.clock)
-            return plan.resolve(replace(facts, total=total))
+            return Plan(*self.plan.as_written(), horizon=total).resolve(replace(facts, total=total))
         except InvalidArgument:
             return None
 
@@ -86,7 +81,7 @@ class RunFacts:
         known, horizon = self.calendar.updates_per_epoch, self.resolved.horizon
         if known is None or horizon is None or not horizon.is_resolved or self._length_in_epochs:
             return None
-        return max(round(horizon.updates * epoch / known), 1)
+        return round(horizon.updates * epoch / known)
 
     @cached_property
     def _length_in_epochs(self) -> bool:
@@ -195,7 +190,7 @@ def causes_to_try(facts: RunFacts, rows: int, processes: int | None, runs: tuple
     # Facts of the run are first, because a known factor is the more likely explanation.
     known = [n for n in (processes, accumulation, epoch) if n is not None and 1 < n < _MAX_TIME // rows]
     batches = calendar.batches_per_epoch
-    if batches is not None and accumulation > 1 and batches < _MAX_TIME // rows:
+    if batches is not None and batches < _MAX_TIME // rows:
         updates = -(-batches // accumulation)  # per epoch; the last update may have fewer batches
         yield Cause(
             "accumulation",
@@ -220,20 +215,19 @@ def _other_lengths(facts: RunFacts, rows: int, processes: int | None) -> Iterato
     """Yield causes in which epochs, the horizon or all lengths are longer or shorter than planned."""
     epoch, horizon = facts.calendar.updates_per_epoch, facts.resolved.horizon
     updates = horizon.updates if horizon is not None and horizon.is_resolved else None
-    tries: list[tuple[str, str, int | None, int | None]] = []
-    if epoch is not None:
-        tries.append(("epochs taken for steps", "lengths in epochs were taken for updates", 1, None))
-    if epoch is not None or updates is not None:
-        accumulation = facts.calendar.accumulation
-        known = [n for n in (processes, accumulation) if n and n > 1]
-        for n in dict.fromkeys([*known, *_LENGTH_FACTORS]):
-            name, batches = _COUNTED_IN[_meaning(n, processes, accumulation)]
-            text = f"the plan is {n} times too long: its lengths were counted in {batches.format(n=n)}"
-            tries.append((name, text, _scaled(epoch, n, 1), _scaled(updates, n, 1)))
-            # The same cause, for a plan whose lengths are all in updates.
-            yield Cause(name, text, lambda t, n=n: t / n)  # type: ignore[misc]  # n is bound now
-            text = f"the plan is {n} times too short: its lengths were divided by {n} once too often"
-            tries.append((name, text, _scaled(epoch, 1, n), _scaled(updates, 1, n)))
+    tries: list[tuple[str, str, int | None, int | None]] = [
+        ("epochs taken for steps", "lengths in epochs were taken for updates", 1, None)
+    ]
+    accumulation = facts.calendar.accumulation
+    known = [n for n in (processes, accumulation) if n is not None and n > 1]
+    for n in dict.fromkeys([*known, *_LENGTH_FACTORS]):
+        name, batches = _COUNTED_IN[_meaning(n, processes, accumulation)]
+        text = f"the plan is {n} times too long: its lengths were counted in {batches.format(n=n)}"
+        tries.append((name, text, _scaled(epoch, n, 1), _scaled(updates, n, 1)))
+        # The same cause, for a plan whose lengths are all in updates.
+        yield Cause(name, text, lambda t, n=n: t / n)  # type: ignore[misc]  # n is bound now
+        text = f"the plan is {n} times too short: its lengths were divided by {n} once too often"
+        tries.append((name, text, _scaled(epoch, 1, n), _scaled(updates, 1, n)))
     if updates is not None and rows != updates:
         tries.append(("another horizon", f"the horizon was {rows} updates, not {updates}", epoch, rows))
     for name, text, other_epoch, total in tries:
@@ -243,7 +237,7 @@ def _other_lengths(facts: RunFacts, rows: int, processes: int | None) -> Iterato
 
 
 def _scaled(length: int | None, times: int, by: int) -> int | None:
-    return None if length is None else max(-(-length * times // by), 1)
+    return None if length is None else -(-length * times // by)
 
 
 _NEARBY_EPOCHS = 64  # every length of an epoch up to this distance from the known one is tried
@@ -278,7 +272,7 @@ def epoch_causes(
     tries += sorted(range(epoch - _NEARBY_EPOCHS, epoch + _NEARBY_EPOCHS + 1), key=lambda one: abs(one - epoch))
     horizon = facts.resolved.horizon
     if horizon is not None and horizon.is_resolved:  # the log may end with the run
-        tries += [rows * epoch // horizon.updates + n for n in (0, 1)]
+        tries.append(-(-rows * epoch // horizon.updates))
     tries += [round(epoch * 2 ** (n / 12)) for n in range(-72, 73)]
     for scaled in (False, True) if facts.total_for(epoch) is not None else (False,):
         best = min(dict.fromkeys([epoch, *tries]), key=lambda one: measure(one, scaled))
@@ -330,14 +324,11 @@ def with_other_indices(plan: Plan) -> Iterator[tuple[str, Plan]]:
         if indices in tried:
             continue
         tried.add(indices)
-        others = {stage: replace(stage, index=index) for stage, index in zip(stages, indices, strict=True)}
-        changed = [f"{other.index} in {stage}" for stage, other in others.items() if other != stage]
-        text = f"the run used index {', '.join(changed)}"
-
-        def other_stage(one: Schedule, others: Mapping[Anneal, Anneal] = others) -> Anneal | None:
-            return others.get(one) if isinstance(one, Anneal) else None
-
-        yield text, _with_schedules(plan, other_stage)
+        others: dict[Schedule, Schedule] = {
+            stage: replace(stage, index=index) for stage, index in zip(stages, indices, strict=True)
+        }
+        changed = [f"{index} in {stage}" for stage, index in zip(stages, indices, strict=True) if index != stage.index]
+        yield f"the run used index {', '.join(changed)}", _with_schedules(plan, others.get)
 
 
 def without_warmup(plan: Plan) -> Plan | None:
@@ -347,12 +338,12 @@ def without_warmup(plan: Plan) -> Plan | None:
     """
 
     def drop(schedule: Schedule) -> Schedule | None:
-        if isinstance(schedule, Stages) and len(schedule.stages) > 1 and _rises(schedule.stages[0]):
+        if isinstance(schedule, Stages) and _rises(schedule.stages[0]):
             return in_order(schedule.stages[1:])
         if isinstance(schedule, Product):
             kept = tuple(one for one in schedule.operands if not _rises(one))
             if 0 < len(kept) < len(schedule.operands):
-                return kept[0] if len(kept) == 1 else Product(kept)
+                return Product(kept)
         return None
 
     return _changed_plan(plan, drop)
@@ -365,7 +356,7 @@ def with_warmup_held(plan: Plan) -> Plan | None:
     """
 
     def keep_constant(schedule: Schedule) -> Schedule | None:
-        if isinstance(schedule, Stages) and len(schedule.stages) > 1:
+        if isinstance(schedule, Stages):
             first = schedule.stages[0]
             if isinstance(first, Anneal) and _rises(first):
                 return Stages((Constant(first.to, first.over), *schedule.stages[1:]))
@@ -379,7 +370,7 @@ def without_floor(plan: Plan) -> Plan | None:
 
     def remove_floor(schedule: Schedule) -> Schedule | None:
         match schedule:
-            case Anneal(to=to) if to != 0.0 and not isinstance(to, NeighborLevel) and _size(schedule.start) > _size(to):
+            case Anneal(to=to) if not isinstance(to, NeighborLevel) and _size(schedule.start) > _size(to):
                 return replace(schedule, to=0.0)
             case Clamp(low=low) if low is not None:
                 inner = _changed(schedule.schedule, remove_floor) or schedule.schedule

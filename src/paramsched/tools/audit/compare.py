@@ -58,10 +58,10 @@ class Explanation:
 
 
 class _Found(NamedTuple):
-    """An explanation and its distance from the logged values; the distance is None if it was not measured."""
+    """An explanation and its distance from the logged values."""
 
     explanation: Explanation
-    misfit: float | None = None
+    misfit: float
 
 
 def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tuple[Explanation, ...]:
@@ -97,10 +97,10 @@ def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tup
     most = max(one.explanation.explains for one in found)
     best = [one for one in found if one.explanation.explains == most]
     # In a log with few digits an almost correct cause also matches, but with a larger distance.
-    nearest = max(min((one.misfit for one in best if one.misfit is not None), default=0.0), 1e-10)
+    nearest = max(min(one.misfit for one in best), 1e-10)
     unique: dict[str, Explanation] = {}
     for one in best:
-        if one.misfit is None or one.misfit <= 3 * nearest:
+        if one.misfit <= 3 * nearest:
             unique.setdefault(one.explanation.name, one.explanation)
     return tuple(unique.values())[:_MAX_CAUSES]
 
