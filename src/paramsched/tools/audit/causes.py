@@ -268,7 +268,7 @@ def epoch_causes(
                 found[length, scaled] = misfit(plan), plan
         return found[length, scaled][0] if (length, scaled) in found else inf
 
-    tries = [round(epoch * step) + n for step in steps for n in (-1, 0, 1)]
+    tries = [round(epoch * step) for step in steps]
     tries += sorted(range(epoch - _NEARBY_EPOCHS, epoch + _NEARBY_EPOCHS + 1), key=lambda one: abs(one - epoch))
     horizon = facts.resolved.horizon
     if horizon is not None and horizon.is_resolved:  # the log may end with the run

@@ -153,7 +153,7 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
 
     repeat_lengths = []  # the typical number of updates for which values stay constant
     for pair in some:
-        changes = np.flatnonzero(pair.column.values[1:] != pair.column.values[:-1]) + 1
+        changes = np.flatnonzero(pair.column.values[1:] != pair.column.values[:-1])
         if changes.size > 1 and (usual := int(np.median(np.diff(pair.column.t[changes])))) > 1:
             repeat_lengths.append(usual)
     found = search(causes_to_try(facts, rows, processes, tuple(dict.fromkeys(repeat_lengths))))
@@ -232,11 +232,9 @@ def _as_found(
 
 def _shows_the_plan(pair: PlannedColumn, planned: Floats) -> bool:
     """Return whether the planned values vary enough, with the precision of the log, to identify the plan."""
-    if not planned.size:
-        return False
     if len(_steps(pair.column.t[: planned.size], planned)) >= _MIN_STEPS:
         return True
-    step = max(1e-7, 10.0 ** (2 - pair.column.digits)) * max(float(np.abs(planned).max()), 1e-300)
+    step = max(1e-7, 10.0 ** (2 - pair.column.digits)) * np.abs(planned).max(initial=0.0)
     return np.unique(np.floor(planned / step)).size >= _MIN_DISTINCT_VALUES
 
 
