@@ -502,8 +502,8 @@ def _without_foreign(column: LogColumn, group: str | int, finite: Flags, log: Lo
     # stage such a value is nearer to a neighbor than its neighbors are to each other. Then it is a stage of its own,
     # as several values after each other are, which the shorter plan lacks.
     single, several = turns & is_far, finite & _between(_in_brief(fitted))
-    for wrong, most, is_own_stage in ((single, 1, False), (several, _BRIEF + 2, True)):
-        if 0 < wrong.sum() <= max(0.01 * values.size, most):
+    for wrong, is_own_stage in ((single, False), (several, True)):
+        if 0 < wrong.sum() <= max(0.01 * values.size, _BRIEF + 2):
             simpler = _simplest(column, group, finite & ~wrong, log)
             longer = fitted.found.plan is None or len(str(fitted.found.plan)) > len(str(simpler.found.plan))
             explains = longer and simpler.found.equal[finite & ~wrong].all()
