@@ -113,13 +113,12 @@ class Family:
                     found = Fit(self, starts[place], 0.0, 0.0, origin).refined(starts[place], rows, free)
         if found is None:
             return None
-        gap = length / max(rows.t.size - 1, 1)
+        gap = length / (rows.t.size - 1)
         if self is COSINE:
             begin, half = float(found.p[0]) + found.origin - origin, abs(float(found.p[1]))
             waves = np.ceil((begin - 0.1 * length) / half)
-            found = replace(
-                found, p=np.array([found.p[0] - waves * half, half]), b=found.b * float((-1) ** (waves % 2))
-            )
+            b = -found.b if waves % 2 else found.b
+            found = replace(found, p=np.array([found.p[0] - waves * half, half]), b=b)
         limits = {"length": (3 * gap, np.inf), "power": (0.05, np.inf), "rate": (0, 3 / gap), "time": (0, np.inf)}
         sizes = zip((limits[kind] for kind in self.kinds), np.abs(found.p), strict=True)
         wild = (not low <= one <= high for (low, high), one in sizes)
@@ -172,7 +171,7 @@ class Fit:
             if not np.isfinite(slopes).all():
                 return None
             scale = np.sqrt((slopes**2).sum(axis=1, keepdims=True)) + 1e-300
-            step = (np.linalg.lstsq((slopes / scale).T, -left[0], rcond=1e-14)[0] / scale[:, 0]) @ moves
+            step = (np.linalg.lstsq((slopes / scale).T, -left[0], rcond=None)[0] / scale[:, 0]) @ moves
             tried = p + step * _HALVES
             a_tried, b_tried, differences = self.family.solve(tried, t, rows, weight)
             sizes = (differences**2).sum(axis=1)
@@ -186,10 +185,8 @@ class Fit:
         is_close = balanced and 1 < np.abs(left).max() < _ALMOST
         if is_close and not self.family.shifted:  # the middle of the factors that explain every row, if there are any
             f = self.family.curve(p[:, np.newaxis, np.newaxis], t)[0]
-            factors = (rows.v + np.array([[-1.0], [1.0]]) * rows.tol) / np.where(f == 0, np.inf, f)
-            low = np.where(f == 0, -np.inf, factors.min(axis=0)).max()
-            high = np.where(f == 0, np.inf, factors.max(axis=0)).min()
-            b = np.array([(low + high) / 2])
+            factors = np.array([rows.v - rows.tol, rows.v + rows.tol])[:, f != 0] / f[f != 0]
+            b = np.array([(factors.min(axis=0).max() + factors.max(axis=0).min()) / 2])
             left = (rows.v - b[:, np.newaxis] * f) / rows.tol
         weights = np.ones(t.size)
         for _ in range(_BALANCED if is_close and self.family.shifted else 0):
@@ -255,12 +252,12 @@ def _round_values(kind: str, value: float, origin: float) -> Iterator[float]:
         if kind == "power":
             yield float(f"{value:.{digits}g}")
         elif kind == "rate":
-            yield -float(np.log(float(f"{np.exp(-value):.{digits}g}") or 1.0))
+            yield -float(np.log(float(f"{np.exp(-value):.{digits}g}")))
 
 
 _RATES = np.geomspace(0.003, 300, 40)
 _AWAY = (0, 0.003, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
-CONSTANT = Family((), lambda _, t: np.zeros((1, t.size)), np.zeros((1, 0)), False)
+CONSTANT = Family((), lambda _, t: 0 * t[np.newaxis], np.zeros((1, 0)), False)
 LINE = Family((), lambda _, t: t[np.newaxis], np.zeros((1, 0)))
 COSINE = Family(
     ("time", "length"),

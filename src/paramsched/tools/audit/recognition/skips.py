@@ -19,10 +19,9 @@ def skipped_updates(rows: Rows, pieces: Sequence[Piece]) -> list[tuple[float, in
         rows: the rows of the log.
         pieces: its stages, of which neighbors may be one curve with a skip between them.
     """
-    spans = [tuple(np.searchsorted(rows.t, [one.first, one.last + 0.5]).tolist()) for one in pieces]
-    order = sorted(range(len(pieces)), key=lambda place: spans[place][0] - spans[place][1])
-    for place in order:
-        fit, (begin, end) = pieces[place].fit, spans[place]
+    for piece in pieces:
+        fit, begin = piece.fit, int(np.searchsorted(rows.t, piece.first))
+        end = int(np.searchsorted(rows.t, piece.last, "right"))
         if fit is None or fit.family not in (LINE, COSINE) or end - begin < _FEWEST:
             continue
         later = _path(rows, fit, range(end, rows.t.size), 1)
@@ -30,7 +29,7 @@ def skipped_updates(rows: Rows, pieces: Sequence[Piece]) -> list[tuple[float, in
         jumps = [(float(rows.t[row]), count) for row, count in later]
         jumps += [(float(rows.t[row + 1]), count) for row, count in earlier]
         if jumps:
-            return sorted(jumps)
+            return jumps
     return []
 
 

@@ -119,8 +119,9 @@ class Writer:
         if not best:
             return None
         end, (cost, made) = min(best.items(), key=lambda one: one[1][0])
-        lengths = [0.0 if one.length is None or one.length.exact is None else float(one.length.exact) for one in made]
-        lasts = [max(float(np.ceil(length)) - 1, 0.0) for length in lengths]  # the last update of each stage
+        lengths = [None if one.length is None else one.length.exact for one in made]
+        # The last update of each stage; none if the last stage has no end.
+        lasts = [0.0 if length is None else float(np.ceil(float(length))) - 1 for length in lengths]
         peaks = [evaluate(one, np.array([0.0, last]), self.base) for one, last in zip(made, lasts, strict=True)]
         schedule = in_order(made)
         try:
@@ -133,30 +134,25 @@ class Writer:
     def _ends(self, piece: Piece, after: Piece | None) -> list[float]:
         """Return the times at which a stage may end."""
         t, natural = self.rows.t, piece.natural[1]
-        ends: list[float] = [] if natural is None else [round(natural), round(natural) + 1]
+        ends: list[float | None] = [] if natural is None else [round(natural), round(natural) + 1]
         if after is None and self.end is not None:
             return [self.end]
         if after is None:
             low, high = piece.last, np.inf
-            whole, gap = roundest_integer(low, 2 * t[-1] - t[-2]), t[-1] - t[-2]
-            ends += [
-                low + 1,
-                low + gap,
-                *([low + 2] if piece.is_a(LINE) else []),
-                *([] if whole is None else [whole]),
-                *self._zero(piece),
-            ]
+            gap = t[-1] - t[-2]
+            ends += [low + 1, low + gap, *([low + 2] if piece.is_a(LINE) else [])]
+            ends += [roundest_integer(low, t[-1] + gap), *self._zero(piece)]
         else:
             low, high = self._joint(piece, after)
-            whole, begins = roundest_integer(low, high), after.natural[0]
+            begins = after.natural[0]
             ends += [] if begins is None else [round(begins), round(begins) + 1]
             for meeting in _meetings(piece, after, low, high):
                 near = round(meeting)
                 ends += [near, near + 1, roundest(meeting, 1e-5)]
-            ends += [high, np.floor(low) + 1, *([] if whole is None else [whole])]
+            ends += [high, np.floor(low) + 1, roundest_integer(low, high)]
         least = np.nextafter(low, -np.inf) if after is None and self.last_is_end else low
-        fitting = (float(one) for one in ends if least < one <= high and (self.grain == 1 or one % self.grain == 0))
-        return list(dict.fromkeys(fitting))
+        inside = (float(one) for one in ends if one is not None and least < one <= high)
+        return list(dict.fromkeys(one for one in inside if self.grain == 1 or one % self.grain == 0))
 
     def _zero(self, piece: Piece) -> list[float]:
         """Return the time after the log at which a line or a power reaches 0."""
@@ -175,12 +171,10 @@ class Writer:
         """Return the last time that the next stage does not explain, and the first one at which it begins."""
         # Rounded values hide where a curve begins or ends by itself, so these times may be far from the next row.
         early = [piece.last, *(one for one in (piece.natural[1], after.natural[0]) if one is not None)]
-        begin, end = np.searchsorted(self.rows.t, [min(early), after.first])
-        begin = max(begin - 8, np.searchsorted(self.rows.t, piece.first))
-        inside = self.rows.take(slice(int(begin), int(end) + 1))
-        last = inside.t[:-1][~inside.matches(after.at(inside.t))[:-1]]
-        low = last[-1].item() if last.size else inside.t[0].item()
-        return low, after.first
+        first, begin, end = np.searchsorted(self.rows.t, [piece.first, min(early), after.first]).tolist()
+        inside = self.rows.take(slice(max(begin - 8, first), end))
+        wrong = inside.t[~inside.matches(after.at(inside.t))]
+        return (wrong[-1] if wrong.size else inside.t[0]).item(), after.first
 
     def _level(self, value: float, good: Callable[[float], bool] | None = None) -> Any:
         """Return the level with the fewest digits with which a curve fits, relative to the base or absolute.
@@ -195,12 +189,11 @@ class Writer:
         used = value * self.unit
         # The last bits of a fit depend on the CPU, and would decide how a half such as 0.582145 is rounded.
         settled = float(f"{used:.{_SETTLED}g}")
-        for digits in range(1, 18):
-            exact = settled if digits < _SETTLED else used
-            fixed = float(f"{exact:.{max(digits - 3, 1)}g}")
+        for digits in range(1, _SETTLED):
+            fixed = float(f"{settled:.{max(digits - 3, 1)}g}")
             if digits > 3 and fits(fixed / self.unit):
                 return make.absolute(fixed)
-            share = float(f"{exact / self.base:.{digits}g}")
+            share = float(f"{settled / self.base:.{digits}g}")
             if fits(share * self.base / self.unit):
                 return share
         return float(f"{used / self.base:.{_SETTLED}g}")
@@ -211,7 +204,7 @@ class Writer:
     def _rows(self, begin: float, end: float, fit: Fit | None = None) -> Rows:
         """Return some of the rows from one time to another, if a curve is given only those that it explains."""
         low, high = np.searchsorted(self.rows.t, [begin, end]).tolist()
-        rows = self.rows.take(stages.sample(low, high, _CHECKED) if high > low else slice(0, 0))
+        rows = self.rows.take(stages.sample(low, high, _CHECKED))
         return rows if fit is None else rows.take(rows.matches(fit.at(rows.t)))
 
     def _levels(self, fit: Fit, x0: float, x1: float, rows: Rows) -> tuple[Any, Any]:
@@ -250,8 +243,7 @@ class Writer:
         """Return the number of digits in a text, and much more if it does not have the logged values."""
         rows = self._rows(begin, end)
         apart = np.abs(evaluate(schedule, rows.t - begin, self.base) / self.unit - rows.v) / rows.tol
-        wrong = (apart > rows.share).sum() / max(rows.t.size, 1)
-        return digits_of(str(schedule)) + (40 + 1000 * float(wrong) if wrong else 0.0)
+        return digits_of(str(schedule)) + 1000.0 * int((apart > rows.share).sum())
 
     def _forms(self, piece: Piece, begin: float, end: float, last: bool) -> list[tuple[Schedule, float]]:
         """Return schedules with the values of a stage, for a clock that starts at `begin`, and their ends."""
@@ -276,12 +268,12 @@ class Writer:
         if piece.cycles is not None:
             yield self._scaled(piece.cycles, piece.high)
         elif piece.drops:
-            whole = [roundest_integer(*gap) or int(gap[1]) for gap in piece.drops]
+            whole = [one for gap in piece.drops if (one := roundest_integer(*gap)) is not None]
             first, slack = first_level(piece, self.rows)
             slack /= abs(first)
             for origin in dict.fromkeys((0.0, begin)):
                 skipped = int(piece.first // (whole[1] - whole[0])) if origin == 0 else 0
-                length = even_length(piece.drops, origin, skipped) if origin <= begin else None
+                length = even_length(piece.drops, origin, skipped)
                 if length is not None:
                     even = make.step(length, piece.ratio)
                     value = first / piece.ratio ** int((begin - origin) // length)
@@ -310,7 +302,7 @@ class Writer:
             yield make.constant(self._level(fit.a, lambda one: bool((np.abs(rows.v - one) <= sharp).all())), room)
             return
         if fit.family is DECAY or (fit.family is RISE and fit.p[1] < 0):
-            low = 0.0 if abs(fit.a) <= 1e-9 else self._level(fit.a)
+            low = self._level(fit.a)
             above, shape = float(fit.at(np.array([begin]))[0]) - fit.a, fit.at(rows.t) - fit.a
             rest, most = (rows.v - self._value(low)) * above, abs(above) * self.sharp * rows.tol
             top = self._level(above, lambda one: bool((np.abs(rest - one * shape) <= most).all()))
@@ -353,10 +345,18 @@ class Writer:
         start, to = self._levels(fit, x0, x1, rows)
         if start == to:  # a stage of few rows is a line, because it has no other fit
             return make.constant(start, over)
-        power = float(fit.p[-1]) if fit.family in (FALL, RISE) else 1.0
-        rise = curves.one_minus_sqrt if power == 0.5 else curves.power(power)
-        made = {LINE: curves.linear, COSINE: curves.cosine, FALL: curves.polynomial(power), RISE: rise}.get(fit.family)
-        return make.anneal(start, to, over, curves.exponential(ratio) if made is None else made, index)
+        shape: curves.Curve
+        if fit.family is LINE:
+            shape = curves.linear
+        elif fit.family is COSINE:
+            shape = curves.cosine
+        elif fit.family is FALL:
+            shape = curves.polynomial(float(fit.p[-1]))
+        elif fit.family is RISE:
+            shape = curves.one_minus_sqrt if fit.p[-1] == 0.5 else curves.power(float(fit.p[-1]))
+        else:
+            shape = curves.exponential(ratio)
+        return make.anneal(start, to, over, shape, index)
 
 
 def _is_near(value: float, slack: float, one: float) -> bool:
@@ -376,7 +376,7 @@ def _meetings(piece: Piece, after: Piece, low: float, high: float) -> Iterator[f
     apart = piece.at(t) - after.at(t)
     known = np.isfinite(apart[:-1] + apart[1:])  # a power has no values after its end
     crossed = known & (np.diff(np.sign(apart)) != 0)
-    for place in np.flatnonzero(crossed)[:2].tolist():
+    for place in np.flatnonzero(crossed).tolist():
         here, there = apart[place : place + 2].tolist()
         yield float(t[place] + (t[1] - t[0]) * here / (here - there))
 
