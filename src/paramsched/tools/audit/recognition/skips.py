@@ -43,15 +43,11 @@ def _path(rows: Rows, fit: Fit, places: range, sign: int) -> list[tuple[int, int
         sign: 1 after the stage, -1 before it.
     """
     path, offset, reached, sharp = list[tuple[int, int]](), 0, 0, 0
-    begin, final = fit.natural
     for row in places:
         gap = min(abs(rows.t[row] - rows.t[row - sign]), _MOST)  # a schedule does not go back
         t = rows.t[row] - sign * (offset + np.arange(gap + 1))
         values = fit.at(t)
-        inside = (t >= (-np.inf if begin is None else begin - 1e-3)) & (
-            t <= (np.inf if final is None else final + 1e-3)
-        )
-        right = np.flatnonzero((np.abs(values - rows.v[row]) <= rows.tol[row]) & inside)
+        right = np.flatnonzero(np.abs(values - rows.v[row]) <= rows.tol[row])
         if not right.size:
             break
         if right[0] > 0:
