@@ -80,7 +80,7 @@ def values_of(pieces: Sequence[Piece], t: Floats) -> Floats:
 def sample(begin: int, end: int, most: int = _SAMPLE) -> Times:
     """Return places from `begin` to `end`, read-only: all of them, or those at both ends and some between."""
     edge = np.arange(min(8, end - begin))
-    spread = np.linspace(begin, end - 1, min(most, end - begin)).astype(np.int64)
+    spread = np.linspace(begin, end - 1, most).astype(np.int64)
     places = np.unique(np.concatenate([begin + edge, spread, end - 1 - edge]))
     places.flags.writeable = False  # the result is cached
     return places
@@ -151,7 +151,7 @@ class Search:
         fit = Fit(CONSTANT, np.zeros(0), self.rows.v[at].item(), 0.0, t[at].item())
         end = self._extent(fit, at)
         for family in families.CURVES:
-            found = self._extend(family, at, end) if end < self.n else None
+            found = self._extend(family, at, end)
             if found is not None and found[1] - end > 0.04 * (end - at):
                 fit, end = found
         if fit.family is COSINE and abs(fit.b) > _TALL * float(np.abs(self.rows.v[at:end]).max()):
@@ -179,7 +179,7 @@ class Search:
         def meets(line: Fit) -> bool:
             return bool(np.prod(line.at(gap) - after.at(gap)) <= self.rows.tol.min())
 
-        fit = LINE.fit(self.rows.take(slice(begin, end))) if end - begin > 1 else None
+        fit = LINE.fit(self.rows.take(slice(begin, end)))  # None for one row
         if end == 1 and t[0] > 0:
             from_zero = Fit(LINE, np.zeros(0), v[0].item(), (v[0] / t[0]).item(), t[0].item())
             fit = from_zero if meets(from_zero) else None
@@ -228,8 +228,7 @@ class Search:
             chosen = sample(at, at + size)
             rows = self.rows.take(chosen[~self.foreign[chosen]])
             found = family.fit(rows, fit) if rows.t.size > family.size else None
-            end = 0 if found is None else self._extent(found, at) - at
-            if found is not None and end > good and end > family.size:
+            if found is not None and (end := self._extent(found, at) - at) > max(good, family.size):
                 fit, good = found, end
                 size = room if bad > room else (good + bad) // 2
             else:
@@ -242,10 +241,9 @@ class Search:
         rows = self.full.take(self.full.t >= self.rows.t[at])
         changed = np.flatnonzero(np.abs(np.diff(rows.v)) > 1e-3 * rows.tol[1:])
         flat = np.diff(changed) > 1  # stairs of at least two rows
-        gap = float(np.median(np.diff(rows.t))) if rows.t.size >= _LEAST else np.inf
-        if flat.sum() < 2 or gap == np.inf or (gap == 1 and not flat.all()):
+        if rows.t.size < _LEAST or flat.sum() < 2:
             return None
-        every = _stair_length(rows.t[changed], rows.t[changed + 1], gap)
+        every = _stair_length(rows.t[changed], rows.t[changed + 1], float(np.median(np.diff(rows.t))))
         if every is None or rows.t[-1] - rows.t[0] < 3 * every:
             return None
         number = rows.t // every
@@ -363,13 +361,8 @@ def _steps_of(levels: Rows) -> tuple[float, float] | None:
     Each level after the first gives an interval for the ratio, also one that is 0 in the digits of the log. The first
     level is that of the log, unless a rounder ratio explains all levels with another one.
     """
-    if levels.v[0] < 0:
-        steps = _steps_of(replace(levels, v=-levels.v))
-        return None if steps is None else (-steps[0], steps[1])
     high, share, tol = float(levels.v[0]), levels.v[1:] / levels.v[0], levels.strict.tol
-    if (share < 0).any():
-        return None
-    slack, places = (tol[1:] + share * tol[0]) / high, np.arange(1, levels.t.size)
+    slack, places = (tol[1:] + share * tol[0]) / abs(high), np.arange(1, levels.t.size)
     low = float((np.maximum(share - slack, 0) ** (1 / places)).max())
     most = float(((share + slack) ** (1 / places)).min())
     if not 0 < low <= most <= _ONE_RATIO * low:
