@@ -23,7 +23,7 @@ from paramsched.core.plan.trace import trace
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.tools.audit import Recognition
 from paramsched.tools.audit.recognition.families import Rows
-from paramsched.tools.audit.recognition.stages import Search
+from paramsched.tools.audit.recognition.stages import Search, sample
 from paramsched.tools.audit.recognition.stages import _stair_length as stair_length
 from support.spread import every as every_nth
 from support.spread import spread
@@ -632,6 +632,20 @@ def test_the_last_rows_of_a_long_log_are_all_searched() -> None:
 
     assert searched.size < t.size / 4
     assert searched[-64:].tolist() == t[-64:].tolist()
+
+
+def test_the_rows_of_a_long_log_at_which_the_slope_changes_are_searched_whatever_their_distances() -> None:
+    t = np.cumsum(np.random.default_rng(0).integers(1, 50, 30_000)).astype(float)
+    rows = np.array([9_003, 17_001, 24_444])  # none is among the rows that are used anyway
+
+    searched = Search(Rows(t, np.interp(t, t[[0, *rows, -1]], [0, 1, 0.4, 0.8, 0.1]), np.full(t.size, 1e-9))).rows.t
+
+    assert np.isin(t[rows[:, np.newaxis] + np.arange(-1, 2)], searched).all()
+
+
+def test_the_places_of_a_sample_are_kept_and_cannot_be_changed() -> None:
+    assert sample(0, 20) is sample(0, 20)
+    assert not sample(0, 20).flags.writeable
 
 
 @pytest.mark.parametrize("first", [0, 1])

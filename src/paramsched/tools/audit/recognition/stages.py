@@ -395,14 +395,13 @@ def _restarts(one: Fit, two: Fit, last: float, error: float) -> list[tuple[float
     low, low2, high, high2 = one.a - one.b, two.a - two.b, one.a + one.b, two.a + two.b
     if one.b <= 0 or two.b <= 0 or abs(n1 - first) > 1.5:
         return []
-    low, high = (0.0 if abs(low) <= 1e-9 + error else low), roundest(high, error)
+    low, high = roundest(low, error), roundest(high, error)
     named: dict[str, Any] = {"mult": mult if mult > 1.001 else 1.0, "gamma": roundest(high2 / high, 4 * error)}
     named |= {"to": roundest(low / high, error), "to_gamma": roundest(low2 / low, 4 * error / low) if low else 1.0}
     if named["gamma"] <= 0 or named["to_gamma"] <= 0:  # a level of the second cycle is 0 in the digits of the log
         return []
-    count = max(round((last - begin) / first), 1)
     # Equal cycles have three more readings; the last one that explains the rows is used.
-    lengths = [first] if mult > 1.001 else [first, n1, (last + 1 - begin) / count]
+    lengths = [first] if mult > 1.001 else [first, n1]
     return [(begin, high, cosine_restarts(length_text(length), **named)) for length in dict.fromkeys(lengths)]
 
 
