@@ -271,10 +271,9 @@ class Recognition(Mapping[str, Recognized]):
         from paramsched.show import mime_bundle
 
         figure = self.figure()
-        if figure is None:
-            return {}
+        pictures = {} if figure is None else mime_bundle(figure)
         text = f'<pre style="white-space:pre-wrap">{escape(str(self))}</pre>'
-        return {"text/html": text + "".join(mime_bundle(figure).values())}
+        return {"text/html": text + "".join(pictures.values())} if pictures else {}
 
     def figure(self, title: str = "Recognized schedules", measured: "Measured | None" = None) -> "Figure | None":
         """Return the picture of the logged values over the plans; None without a plan.

@@ -221,7 +221,7 @@ class Writer:
         size = float(weight @ u)
 
         def best(start: float) -> float:
-            return float(weight @ (rows.v - start * rest)) / size
+            return float(weight @ (rows.v - start * rest)) / size if size > 0 else last
 
         def apart(start: float, to: float) -> float:
             return float((np.abs(rows.v - start * rest - to * u) / rows.tol).max(initial=0.0))
