@@ -326,7 +326,7 @@ class Search:
         error = max(1e-11, 0.02 * float(tol.min()), float(tol.max()) - 2e-9)
         made: list[tuple[float, float, Schedule]] = []
         if len(fits) > 1 and fits[-1].family is COSINE and fits[-2].family is COSINE:
-            made = _restarts(fits[-2], fits[-1], error)
+            made = _restarts(fits[-2], fits[-1], last, error)
         elif len(fits) > 2 and all(fit.family is LINE for fit in fits):
             begin, (top, bottom) = pieces[-3].first if len(pieces) > 3 else 0.0, [*map(_meeting, fits[:2], fits[1:])]
             low, high = fits[0].at(np.array([begin, top])).tolist()
@@ -388,7 +388,7 @@ def _values_of_cycles(cycles: Schedule, begin: float, high: float, t: Floats) ->
     return evaluate(cycles, np.maximum(t - begin, 0), high)
 
 
-def _restarts(one: Fit, two: Fit, error: float) -> list[tuple[float, float, Schedule]]:
+def _restarts(one: Fit, two: Fit, last: float, error: float) -> list[tuple[float, float, Schedule]]:
     """Return the start, the highest level, and the restarts whose first two cycles are two stages."""
     begin, first = one.origin + float(one.p[0]), roundest(two.origin + two.p[0] - one.origin - one.p[0], 1e-6)
     n1, mult = float(one.p[1]), roundest(two.p[1] / one.p[1], 0.02)
@@ -400,8 +400,9 @@ def _restarts(one: Fit, two: Fit, error: float) -> list[tuple[float, float, Sche
     named |= {"to": roundest(low / high, error), "to_gamma": roundest(low2 / low, 4 * error / low) if low else 1.0}
     if named["gamma"] <= 0 or named["to_gamma"] <= 0:  # a level of the second cycle is 0 in the digits of the log
         return []
-    # Equal cycles have two readings; the last one that explains the rows is used.
-    lengths = [first] if mult > 1.001 else [first, n1]
+    count = max(round((last - begin) / first), 1)
+    # Equal cycles have three more readings; the last one that explains the rows is used.
+    lengths = [first] if mult > 1.001 else [first, n1, (last + 1 - begin) / count]
     return [(begin, high, cosine_restarts(length_text(length), **named)) for length in dict.fromkeys(lengths)]
 
 
