@@ -117,7 +117,7 @@ class Family:
         if self is COSINE:
             begin, half = float(found.p[0]) + found.origin - origin, abs(float(found.p[1]))
             waves = np.ceil((begin - 0.1 * length) / half)
-            b = -found.b if waves % 2 else found.b
+            b = float(found.b * (-1.0) ** waves)
             found = replace(found, p=np.array([found.p[0] - waves * half, half]), b=b)
         limits = {"length": (3 * gap, np.inf), "power": (0.05, np.inf), "rate": (0, 3 / gap), "time": (0, np.inf)}
         sizes = zip((limits[kind] for kind in self.kinds), np.abs(found.p), strict=True)

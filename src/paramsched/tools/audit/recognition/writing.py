@@ -145,7 +145,7 @@ class Writer:
         else:
             low, high = self._joint(piece, after)
             begins = after.natural[0]
-            ends += [] if begins is None else [round(begins), round(begins) + 1]
+            ends += [] if begins is None else [round(begins)]
             for meeting in _meetings(piece, after, low, high):
                 near = round(meeting)
                 ends += [near, near + 1, roundest(meeting, 1e-5)]
