@@ -466,12 +466,15 @@ def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
     return False
 
 
+_NEAR = 1e-3  # updates
+
+
 def _is_ramp_from_zero(t: Times, values: Floats) -> bool:
     """Return whether the values are on a straight line that is 0 at a time between -1 and 0."""
     slope, offset = np.polyfit(t, values, 1)
     allowed = 1e-6 * np.abs(values).max()
     straight = np.abs(values - (offset + slope * t)).max() <= allowed
-    return bool(straight and abs(offset) <= abs(slope) + allowed and offset * slope >= -allowed * abs(slope))
+    return bool(straight and slope and -1 - _NEAR <= -offset / slope <= _NEAR)
 
 
 @final

@@ -27,7 +27,7 @@ _FOREIGN = 0.01
 _FEW_STAGES, _FEW_ROWS = 4, 0.05
 _ONE_RATIO = 1.02  # between the largest and the smallest ratio that explain all levels of steps
 _ROUND_RATIO = 3  # digits of a ratio that is preferred to the first level of the log
-_MOST_RATIOS = 8  # with one number of digits that are tried on each side of the middle of an interval
+_OFFSETS = sorted(range(-7, 8), key=abs)  # of the ratios that are tried around the middle of an interval
 _MOST_STAIRS = 200_000  # updates, in a log without each update
 
 Drops: TypeAlias = tuple[tuple[float, float], ...]
@@ -372,7 +372,7 @@ def _steps_of(levels: Rows) -> tuple[float, float] | None:
     for digits in range(1, 17):
         unit = 10.0 ** (np.floor(np.log10(most)) + 1 - digits)
         middle = round((low + most) / 2 / unit)
-        near = [(middle + sign * more) * unit for more in range(_MOST_RATIOS) for sign in (1, -1)]
+        near = [(middle + offset) * unit for offset in _OFFSETS]
         for ratio in dict.fromkeys(float(f"{one:.{digits}g}") for one in near if low <= one <= most):
             least, largest = _first_levels(levels, ratio)
             if least <= high <= largest:
