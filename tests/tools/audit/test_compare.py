@@ -7,7 +7,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.schedules.evaluation import values_by_base
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, UnreadableLog
 from paramsched.tools.audit import compare_with_plan, read_log
 from paramsched.tools.records.log_values import LogColumn
 from support.tables import table
@@ -262,3 +262,11 @@ def test_the_causes_of_a_long_log_that_does_not_fit_are_sought_in_few_evaluation
     report(values, np.arange(values.size), plan=ps.Plan(lr="linear()"), bases={}, total=1000)
 
     assert sum(sizes) <= 100 * values.size
+
+
+def test_a_log_without_groups_has_no_fields(tmp_path):
+    file = tmp_path / "log.jsonl"
+    file.write_text('{"t": 0, "groups": []}')
+
+    with pytest.raises(UnreadableLog, match="the log has no fields"):
+        compare_with_plan(read_log(file, ["lr"]), PLAN, ps.Calendar(total=TOTAL))

@@ -266,7 +266,7 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
     groups: list[dict[str, Any]] = []
     for index in range(max(fields, default=0) + 1):
         group: dict[str, Any] = {}
-        name = names[index] if index < len(names) else logged.names[index]
+        name = names[index] if index < len(names) else logged.names[index] if index < len(logged.names) else None
         if name is not None:
             group["name"] = name
         mine = fields.get(index, [])
