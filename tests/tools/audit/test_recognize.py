@@ -522,7 +522,7 @@ def test_the_command_fails_if_values_are_not_explained(tmp_path: Path) -> None:
     assert run("audit", write(tmp_path, values)).exit_code == 1
     done = run("audit", write(tmp_path, np.random.default_rng(0).random(100).tolist()))
     assert done.exit_code == 1
-    assert "no schedule found" in done.output
+    assert "no schedule explains" in done.output
 
 
 @pytest.mark.door("show")

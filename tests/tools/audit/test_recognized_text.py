@@ -122,7 +122,7 @@ def test_where_no_schedule_is_found_no_value_is_explained():
     noise = np.random.default_rng(0).random(60)
     found = recognize(enumerate(noise.tolist()))
 
-    assert str(found) == "lr   no schedule found, and none is near     60 values"
+    assert str(found) == "lr   no schedule explains 95 % of the values     60 values"
     assert found.figure() is None
     assert found["lr"].as_data() == {
         "field": "lr", "group": None, "plan": None,

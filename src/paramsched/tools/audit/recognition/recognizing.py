@@ -202,7 +202,7 @@ class Recognized:
             if self.equal.size < FEWEST:
                 few = f"at least {FEWEST} logged {self.unit} are needed"
                 return f"{name}   no schedule found     {self.values:,} value{'s' * (self.values != 1)}; {few}"
-            return f"{name}   no schedule found, and none is near     {self.values:,} values"
+            return f"{name}   no schedule explains 95 % of the values     {self.values:,} values"
         text = str(self.plan.bindings[0].schedule).replace("\n   ", "")
         end = f"largest difference {self.largest_difference:.0e}".replace("e-0", "e-").replace("e+00", "")
         if self.part is not None:
