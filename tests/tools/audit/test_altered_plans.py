@@ -289,6 +289,8 @@ def test_the_amounts_of_other_clocks_processes_and_batches():
     ]  # fmt: skip
     assert ("processes or accumulation", [0, 50, 125, 200]) in found
     assert list(amount_causes_to_try("progress", 4, 3)) == []
+    seconds = AmountTimes("seconds", np.array([0, 1]), np.array([0.0, 2.5]))
+    assert seconds.scaled(1, 2)(np.array([0, 1])).tolist() == [0.0, 1.25]
 
 
 def test_epochs_of_other_lengths_are_ordered_by_their_distance_from_the_log():

@@ -165,6 +165,19 @@ def test_a_log_of_torchs_own_schedulers_equals_the_plan_up_to_rounding(audit):
     assert f"{TOTAL} of {TOTAL} as planned, up to rounding" in str(report)
 
 
+def test_the_values_of_each_group_that_equal_the_plan_up_to_rounding_are_counted(tmp_path):
+    used = trained()
+    rows = [{"t": t, "groups": [{"lr": rate}, {"lr": rate}]} for t, rate in enumerate(used)]
+    (tmp_path / "values.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    report = compare_with_plan(
+        read_log(tmp_path / "values.jsonl", ["lr"], tolerance=1e-9), ps.Plan(lr=PLAN, horizon=TOTAL)
+    )
+
+    planned = ps.trace(ps.Plan(lr=PLAN, horizon=TOTAL), {"lr": BASE})["lr", 0]
+    assert report.rounded == 2 * np.count_nonzero(planned != np.array(used)) > 0
+
+
 def test_the_first_difference_is_at_the_update_of_the_change(audit):
     assert audit(CAUSES["halved"][2]()).first.t == 60
 

@@ -83,6 +83,56 @@ def test_values_that_other_code_scaled_from_some_update_on_are_named_with_the_fa
     assert cause.text == f"other code wrote the values from update 120 on: {factor:.6g} times the planned values"
 
 
+@table(
+    ("plan", "base", "known", "is_named"),
+    [
+        ("warmup(50)", 0.1, False, False),
+        ("warmup(50)", 0.1, True, True),
+        ('warmup(50, index="(t+1)/n")', 0.1, False, False),
+        ('warmup(50, index="(t+1)/n")', 0.1, True, True),
+        ("linear(0.03, 1, over=50)", 0.1, False, True),  # 0 at update -1.5
+        ("linear(-0.02, 1, over=50)", 0.1, False, True),  # 0 at update 1
+        ("polynomial(2, 0.01, 1, over=50)", 0.1, False, True),
+    ],
+)
+def test_a_ramp_from_0_fits_each_log_of_a_ramp_if_the_base_is_unknown(plan, base, known, is_named, tmp_path):
+    values = np.where(T < 30, values_of(f"{plan} >> cosine()"), 0.05 + 0.001 * (T * 7 % 13))
+    file = tmp_path / "log.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows_of(values))))
+    bases = {("lr", None): base} if known else {}
+
+    report = compare_with_plan(
+        read_log(file, ["lr"]), ps.Plan(lr=f"{plan} >> cosine()"), ps.Calendar(total=TOTAL), bases=bases
+    )
+
+    assert report.first.t == 30
+    assert [one.name for one in report.causes] == ["written by something else"] * is_named
+
+
+@table(
+    ("first", "is_named"),
+    [(18, True), (19, True), (20, False), (21, False), (22, True)],
+)
+def test_a_run_that_left_its_plan_where_a_stage_begins_may_have_another_plan(first, is_named, tmp_path):
+    plan = "warmup(20) >> cosine()"
+    values = np.where(first > T, values_of(plan), 0.05 + 0.001 * (T * 7 % 13))
+
+    report = compared(tmp_path, plan, rows_of(values))
+
+    assert report.first.t == first
+    assert [one.name for one in report.causes] == ["written by something else"] * is_named
+
+
+def test_a_field_as_planned_does_not_show_that_another_one_followed_its_plan(tmp_path):
+    rates, decays = values_of("cosine()"), values_of("linear()")
+    rates[5:] = 0.05 + 0.001 * (T[5:] * 7 % 13)
+    rows = [{**row, "weight_decay": decay} for row, decay in zip(rows_of(rates), decays.tolist(), strict=True)]
+
+    report = compared(tmp_path, ps.Plan(lr="cosine()", weight_decay="linear()"), rows)
+
+    assert (report.first.t, report.causes) == (5, ())
+
+
 def test_a_factor_of_two_values_is_not_reported(tmp_path):
     planned = values_of("cosine()")
 
@@ -107,6 +157,30 @@ def test_a_log_without_one_clock_is_compared_all_the_same(order, tmp_path):
     assert found.first.t == (199 if order == "unsorted" else 100)  # the first in the log
     assert found.exact == (100 if order == "unsorted" else 150)
     assert all(cause.explains <= found.values for cause in found.causes)
+
+
+def test_a_log_that_repeats_an_update_shows_a_skipped_one(tmp_path):
+    times = np.sort(np.append(T, 49))
+    values = (
+        ps.Plan(lr="cosine()").resolve(ps.Calendar(total=TOTAL)).bindings[0].schedule(times + (times >= 80), base=BASE)
+    )
+
+    (cause,) = compared(tmp_path, "cosine()", rows_of(values, times)).causes
+
+    assert cause.text == (
+        "the schedule moved while an update was skipped: the shift is 1 in the end, and it grows at update 80"
+    )
+
+
+@table(("row", "names"), [(199, ["written by something else"]), (200, ["skipped steps"])])
+def test_only_a_value_up_to_the_end_of_the_plan_shows_that_an_update_was_skipped(row, names, tmp_path):
+    times = np.arange(201)  # the last of them is after the end of a schedule that moved once too often
+    schedule = ps.Plan(lr="cosine()").resolve(ps.Calendar(total=TOTAL)).bindings[0].schedule
+    values = np.where(times == row, 0.07, schedule(times + (times >= 190), base=BASE))
+
+    report = compared(tmp_path, "cosine()", rows_of(values, times))
+
+    assert [one.name for one in report.causes] == names
 
 
 def test_the_report_has_a_line_for_each_finding(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
+from paramsched.core.plan.run_amounts import RunAmounts
 from paramsched.tools.audit import AmountColumn, UnreadableLog, compare_with_plan, plan_from_log, read_log, recognize
 from paramsched.tools.audit.match import AmountTimes
 from paramsched.tools.records.checkpoint_files import find_states, load_checkpoint, parts_of_checkpoint, update_count
@@ -135,6 +136,32 @@ def test_planned_amounts_of_a_log(rows):
     assert times(np.array([max(rows) + 1])).tolist() == [7 * (max(rows) + 1)]
 
 
+class GrowingBatches(RunAmounts):
+    """A run whose update t consumes 2 t + 1 tokens."""
+
+    clock = "tokens"
+
+    def amount_at(self, t):
+        return t * t
+
+    def amounts_from(self, t, amount, count):
+        return amount + np.arange(t, t + count) ** 2
+
+    def updates_until(self, amount):
+        raise NotImplementedError
+
+
+@table(("last", "is_exact"), [(2**22 - 2, True), (2**22 - 1, False)])
+def test_the_amounts_of_updates_that_are_not_in_the_log_are_interpolated_in_a_long_one(last, is_exact):
+    rows = np.array([0, 10, last])
+
+    times = AmountTimes.planned(GrowingBatches(), rows)
+
+    near = np.array([0, 1, 9, 10, 11, last - 1, last, last + 1])  # the next update and the previous one are causes
+    assert times(near).tolist() == (near**2).tolist()
+    assert (times(np.array([5])).item() == 25) == is_exact
+
+
 def test_amounts_between_and_after_the_logged_updates():
     tokens = AmountTimes("tokens", np.array([0, 10, 20]), np.array([0.0, 100.0, 300.0]))
     seconds = AmountTimes("seconds", np.array([0, 10]), np.array([0.0, 5.0]))
@@ -143,6 +170,7 @@ def test_amounts_between_and_after_the_logged_updates():
     assert tokens(np.array([5, 15, 20, 21, 40])).tolist() == [50, 200, 300, 320, 700]
     assert seconds(np.array([1, 20])).tolist() == [0.5, 10.0]
     assert alone(np.array([0, 9])).tolist() == [70, 70]
+    assert AmountTimes("tokens", np.array([0, 3]), np.array([0.0, 100.0]))(np.array([1, 2])).tolist() == [33, 67]
     assert tokens(np.array([2**61])).tolist() == [2**62]
 
 

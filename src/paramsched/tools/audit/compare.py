@@ -270,7 +270,7 @@ def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
 
     found = []
     starts = _clock_jumps(fixed, t, end, lambda row, _: (-int(t[row]),))
-    if starts is not None and len(starts) > 1:
+    if starts is not None:
         at = ", ".join(f"{t[row]:,}" for row, _ in starts[1:4])
         found += explained_by("restarted from zero", f"the plan starts again at update {at}", starts)
     for sign, text in (
@@ -280,8 +280,8 @@ def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
         # A schedule that does not move stays where it is; it does not go back.
         most = np.minimum(np.diff(t, prepend=0), _MOST_SKIPPED) if sign < 0 else np.full(t.size, _MOST_SKIPPED)
 
-        def offsets(row: int, offset: int, sign: int = sign, most: Times = most) -> tuple[int, ...]:
-            return tuple(offset + sign * n for n in range(1, int(most[row]) + 1))
+        def offsets(row: int, offset: int, sign: int = sign, most: Times = most) -> Iterable[int]:
+            return range(offset + sign, offset + sign * (int(most[row]) + 1), sign)
 
         jumps = _clock_jumps(fixed, t, end, offsets)
         # A shift from the first update on is not a skipped update.
@@ -293,7 +293,7 @@ def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
 
 
 def _clock_jumps(
-    pairs: list[PlannedColumn], t: Times, end: float, offsets: Callable[[int, int], tuple[int, ...]]
+    pairs: list[PlannedColumn], t: Times, end: float, offsets: Callable[[int, int], Iterable[int]]
 ) -> list[tuple[int, int]] | None:
     """Return pairs (row, offset) so that all values are as planned if the clock is shifted by `offset` from `row` on.
 
@@ -322,13 +322,13 @@ def _clock_jumps(
             if (wrong := np.flatnonzero((times <= end) & ~equal)).size:
                 return row + int(wrong[0])
             row, size = row + size, 4 * size
-        return int(t.size)
+        return t.size
 
     path, offset = [(0, 0)], 0
     row = reach(offset, 0)
     while row < t.size:
         # Choose the offset with which the most consecutive values from `row` on are as planned.
-        reached = {one: reach(one, row) for one in offsets(row, offset)}
+        reached = {one: reach(one, row) for one in offsets(row, offset) if t[row] + one <= end}
         if max(reached.values(), default=row) == row or len(path) > _MAX_JUMPS:
             return None
         offset = max(reached, key=lambda one: reached[one])
@@ -447,9 +447,7 @@ def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
     """
     for pair, _, equal, planned in match.columns:
         rows = np.flatnonzero(pair.column.t < k)
-        if equal.all() or not rows.size:
-            continue
-        if not _shows_the_plan(pair, planned[rows]):
+        if equal.all() or not _shows_the_plan(pair, planned[rows]):
             continue
         # If the base is fitted to the log, every ramp from 0 matches.
         if pair.base is None and _is_ramp_from_zero(pair.column.t[rows], planned[rows]):
@@ -461,7 +459,7 @@ def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
         if pair.amounts is not None:
             begin, end = pair.amounts(np.array([begin, end])).tolist()
         points = pair.schedule.breakpoints(until=ceil(end) + 1)
-        if not any(begin <= point <= end for point in points if point > 0):
+        if not any(begin <= point <= end for point in points):
             return True
     return False
 
@@ -534,13 +532,13 @@ def _in_updates(logged: LoggedValues, plan: Plan, facts: Calendar) -> tuple[Logg
     Raises:
         MissingFact: the length of an epoch is unknown, and the plan is not in epochs.
     """
-    if facts.updates_per_epoch is None:
+    epoch = facts.updates_per_epoch
+    if epoch is None:
         length = facts.total if plan.horizon is None else plan.horizon
         if length is None or [unit for unit, _ in Duration.of(length).terms] != ["epochs"]:
             found = "the log counts epochs, and the plan does not"
             raise MissingFact(f"audit of {logged.source}", found, fact="steps_per_epoch", example="500")
-        facts = replace(facts, steps_per_epoch=1)
-    epoch = facts.updates_per_epoch or 1
+        epoch, facts = 1, replace(facts, steps_per_epoch=1)
     columns = tuple(replace(one, t=one.t * epoch) for one in logged.columns)
     return replace(logged, columns=columns, unit="updates"), facts
 

@@ -14,7 +14,7 @@ from paramsched.core.plan import Binding, Bound, Plan, Target, bind
 from paramsched.core.plan.binding import is_by_amount
 from paramsched.core.plan.group_matching import parts_of
 from paramsched.core.plan.optimizers import scopes_of
-from paramsched.core.plan.run_amounts import ReportedProgress, RunAmounts, UnknownAmounts
+from paramsched.core.plan.run_amounts import ReportedProgress, RunAmounts
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import depends_on_base, values_by_base
 from paramsched.core.time.amounts import times_on
@@ -52,17 +52,15 @@ class AmountTimes:
         if isinstance(run, ReportedProgress):
             found = "the log has no column progress, and --amount NAME was not specified"
             raise UnreadableLog("the progress of the run", found, "Log scheduler.scalars()")
-        if isinstance(run, UnknownAmounts):
-            try:
-                run.amount_at(1)
-            except MissingFact as error:
-                found = (
-                    f"the {run.clock} that the updates consumed are unknown: the log has no column {run.clock}, and "
-                    "--amount NAME was not specified"
-                )
-                site = "the amounts of the run"
-                raise MissingFact(site, found, fact=error.fact, example=error.example) from None
-        most = int(t.max(initial=0)) + 2
+        try:
+            run.amount_at(1)
+        except MissingFact as error:
+            found = (
+                f"the {run.clock} that the updates consumed are unknown: the log has no column {run.clock}, and "
+                "--amount NAME was not specified"
+            )
+            raise MissingFact("the amounts of the run", found, fact=error.fact, example=error.example) from None
+        most = int(t.max()) + 2
         if most <= _MAX_CONSECUTIVE:
             return cls(run.clock, np.arange(most), np.asarray(run.amounts_from(0, 0, most), dtype=np.float64))
         updates = np.unique(np.maximum(np.concatenate([t - 1, t, t + 1]), 0))
@@ -246,11 +244,11 @@ def _groups_by_optimizer(plan: Plan, groups: list[dict[str, Any]]) -> dict[str, 
     """Return the groups of each optimizer; the only group of an optimizer has the name that a selector uses for it."""
     selectors = [one.groups for one in plan.bindings if isinstance(one.groups, str)]
     parts = [part.partition("/") for selector in selectors for part in parts_of(selector)]
-    alone = {head: tail for head, slash, tail in reversed(parts) if slash and not set(tail) & set("*?[=")}
+    alone = {head: tail for head, _, tail in reversed(parts) if not set(tail) & set("*?[=")}
     found: dict[str, list[dict[str, Any]]] = {}
     for group in groups:
         optimizer, _, name = str(group.get("name", "")).partition("/")
-        found.setdefault(optimizer, []).append(group | {"name": name or alone.get(optimizer, "0")})
+        found.setdefault(optimizer, []).append(group | {"name": name or alone.get(optimizer) or "0"})
     return found
 
 
@@ -273,8 +271,7 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
         # Adam's momentum is logged as betas[0]; a group with both fields would be bound twice.
         betas = any(field.key == "betas" for field in mine)
         for field in mine + [one for one in planned if not (one.key == "momentum" and betas)]:
-            if field.index is not None or field.key not in group:
-                field.fill(group, 1.0)
+            field.fill(group, 1.0)
         groups.append(group)
     return groups
 
@@ -470,8 +467,7 @@ def _base_on_line(pair: PlannedColumn, sampled: Times, line: _Line) -> float:
         return 1.0
     places = np.array([usable[np.abs(factor[usable]).argmax()], usable[0], usable[-1]])
     exact = ((values[places] - offset[places]) / factor[places]).tolist()
-    if pair.column.digits < 15:
-        exact += _most_covered(values[usable], offset[usable], factor[usable], pair.column)
+    exact += _most_covered(values[usable], offset[usable], factor[usable], pair.column)
     # Bases usually have few digits, so the roundest of equally good candidates is chosen.
     bases = [float(f"{one:.{n}g}") for one in dict.fromkeys(exact) for n in (3, 6, 9, 12, 17) if np.isfinite(one)]
     bases = list(dict.fromkeys(bases)) or [1.0]
@@ -484,9 +480,6 @@ def _base_on_line(pair: PlannedColumn, sampled: Times, line: _Line) -> float:
         for count, first in zip(counts.tolist(), firsts.tolist(), strict=True)
     ]
     best = max(scores)
-    fitting = [base for base, score in zip(bases, scores, strict=True) if score == best]
-    if len(fitting) == 1 or best[2] < _MIN_FITTING_RUN:
-        return fitting[0]
 
     def bits_that_fit(base: float) -> tuple[int, bool]:
         """Return how many values are as planned with a base, and whether most of them match bit for bit."""
@@ -494,4 +487,4 @@ def _base_on_line(pair: PlannedColumn, sampled: Times, line: _Line) -> float:
         as_written = pair.column.equals_as_written(planned, sampled)
         return int(pair.column.equals(planned, sampled).sum()), 2 * int(as_written.sum()) > as_written.size
 
-    return max(fitting, key=bits_that_fit)
+    return max((base for base, score in zip(bases, scores, strict=True) if score == best), key=bits_that_fit)

@@ -1,0 +1,189 @@
+"""Bases: those that were not specified are fitted to the log, and specified ones that the run did not use are named."""
+
+import numpy as np
+
+import paramsched as ps
+from paramsched.tools.audit import compare_with_plan
+from paramsched.tools.records.log_values import LogColumn, LoggedAmounts, LoggedValues
+from support.tables import table
+
+TOTAL = 100
+T = np.arange(TOTAL)
+
+
+def used_by(text, base, times=T):
+    return ps.Plan(lr=text).resolve(ps.Calendar(total=TOTAL)).bindings[0].schedule(times, base=base)
+
+
+def column_of(field, values, digits=17, times=T):
+    if digits < 17:
+        values = np.array([float(f"{value:.{digits}g}") for value in values])
+    return LogColumn(field, 0, np.asarray(times), values, digits)
+
+
+def compared(plans, *columns, bases=None, amounts=None, **options):
+    logged = LoggedValues("log.csv", columns, (None,), amounts=amounts)
+    known = {(field, None): base for field, base in (bases or {}).items()}
+    return compare_with_plan(logged, ps.Plan(**plans, **options), ps.Calendar(total=TOTAL), bases=known)
+
+
+@table(
+    "plan",
+    [
+        "cosine()",
+        "cosine(to=absolute(0.01))",
+        "absolute(0.05) + linear()",
+        "linear(absolute(0.5), 0.1)",
+        "clamp(cosine(), low=absolute(0.01))",
+        "constant(absolute(0.1), over=50) >> linear()",
+    ],
+)
+def test_a_missing_base_is_fitted_to_the_values_that_depend_on_it(plan):
+    report = compared({"lr": plan}, column_of("lr", used_by(plan, 0.3)))
+
+    assert (report.exact, report.bases) == (TOTAL, {"lr of group 0": 0.3})
+
+
+@table("plan", ["constant(absolute(0.1))", "clamp(linear(), low=absolute(1.5))"])
+def test_values_that_do_not_depend_on_the_base_show_none(plan):
+    report = compared({"lr": plan}, column_of("lr", used_by(plan, 0.3)))
+
+    assert (report.exact, report.bases) == (TOTAL, {})
+
+
+def test_a_base_is_fitted_to_a_single_row_that_depends_on_it():
+    times = np.array([0, 50])
+
+    plan = "constant(absolute(0.1), over=20) >> linear()"
+    report = compared({"lr": plan}, column_of("lr", used_by(plan, 0.3, times), times=times))
+
+    assert (report.exact, report.bases) == (2, {"lr of group 0": 0.3})
+
+
+def test_a_base_is_fitted_to_the_rows_at_the_amounts_of_the_run():
+    plan = "constant(absolute(0.1), over='1000 tokens') >> linear()"
+    amounts = LoggedAmounts(T, 100.0 * T)
+    share = np.maximum(amounts.amounts - 1000, 0) / 9000
+    values = np.where(T < 10, 0.1, 0.3 * (1 - share))
+
+    report = compared(
+        {"lr": plan}, column_of("lr", values, 12), amounts=amounts, clock="tokens", horizon="10000 tokens"
+    )
+
+    assert (report.exact, report.bases) == (TOTAL, {"lr of group 0": 0.3})
+
+
+def test_the_base_of_four_fifths_of_the_values_is_that_of_the_log():
+    values = np.where(T < 20, used_by("linear()", 0.5), used_by("linear()", 0.3))
+
+    assert compared({"lr": "linear()"}, column_of("lr", values)).bases == {"lr of group 0": 0.3}
+
+
+@table(("row", "expected"), [(21, 0.5), (20, 0.3)])
+def test_the_base_of_the_first_values_is_that_of_the_log_if_most_have_another(row, expected):
+    values = np.where(row > T, used_by("linear()", 0.5), used_by("linear()", 0.3))
+
+    assert compared({"lr": "linear()"}, column_of("lr", values)).bases == {"lr of group 0": expected}
+
+
+@table(("rows", "expected"), [(7, 0.3), (8, 0.5)])
+def test_eight_first_values_have_the_base_of_the_log(rows, expected):
+    values = np.where(rows > T, used_by("linear()", 0.5), 0.1 + 0.001 * (T * 7 % 13))
+    values[40:90] = used_by("linear()", 0.3)[40:90]
+
+    assert compared({"lr": "linear()"}, column_of("lr", values)).bases == {"lr of group 0": expected}
+
+
+def test_a_base_with_all_digits_is_fitted_bit_for_bit():
+    values = used_by("cosine(to=0.1)", 0.12345678901234567)
+    column = LogColumn("lr", 0, T, values, tolerance=0.0)
+
+    report = compared({"lr": "cosine(to=0.1)"}, column)
+
+    assert (report.exact, report.bases) == (TOTAL, {"lr of group 0": 0.12345678901234567})
+
+
+@table(("share", "digits"), [(0.4, 9), (0.5, 9), (0.6, 17)])
+def test_a_base_has_all_digits_if_most_values_have_its_bits(share, digits):
+    base = 0.12345678901234567
+    values = used_by("linear()", base)
+    values = np.where(share * TOTAL > T, values, np.nextafter(values, T % 2))
+
+    assert compared({"lr": "linear()"}, column_of("lr", values)).bases == {"lr of group 0": float(f"{base:.{digits}g}")}
+
+
+def test_a_base_is_fitted_to_a_schedule_with_small_factors():
+    assert compared({"lr": "1e-13 * linear()"}, column_of("lr", used_by("1e-13 * linear()", 0.3))).bases == {
+        "lr of group 0": 0.3
+    }
+
+
+@table(("plan", "value"), [("constant()", np.nan), ("constant(0.001)", 1e308)])
+def test_a_base_that_no_number_explains_is_1(plan, value):
+    report = compared({"lr": plan}, column_of("lr", np.full(TOTAL, value)))
+
+    assert (report.exact, report.first.planned) == (0, used_by(plan, 1.0)[0])
+
+
+def test_a_base_fitted_to_rounded_values_has_few_digits():
+    times = T[7:]
+
+    report = compared({"lr": "linear()"}, column_of("lr", used_by("linear()", 0.3, times), 2, times))
+
+    (base,) = report.bases.values()
+    assert report.exact == times.size
+    assert base == float(f"{base:.3g}")
+
+
+TWO = {"lr": "cosine()", "weight_decay": "linear()"}
+
+
+def test_only_the_field_with_another_base_is_named():
+    """The bases 0.1012 and 0.101 are equal in two digits."""
+    rates = column_of("lr", used_by("cosine()", 0.1012), 2)
+    decays = column_of("weight_decay", used_by("linear()", 0.15))
+
+    report = compared(TWO, rates, decays, bases={"lr": 0.1012, "weight_decay": 0.05})
+
+    (cause,) = report.causes
+    assert cause.text == (
+        "the schedule is as planned, but the base of weight_decay of group 0 is 0.15, 3 times the planned base"
+    )
+    assert (cause.name, cause.explains) == ("another base", 2 * TOTAL)
+
+
+def test_a_field_with_a_wrong_value_has_its_base():
+    values = used_by("cosine()", 0.1)
+    values[60] = 0.7
+    decays = column_of("weight_decay", used_by("linear()", 0.15))
+
+    report = compared(TWO, column_of("lr", values), decays, bases={"lr": 0.1, "weight_decay": 0.05})
+
+    assert [one.explains for one in report.causes] == [2 * TOTAL - 1]
+    assert "lr" not in report.causes[0].text
+
+
+def test_another_base_that_explains_no_more_is_no_cause():
+    values = used_by("cosine()", 0.1012)
+    values[60] = 0.7
+
+    report = compared({"lr": "cosine()"}, column_of("lr", values, 2), bases={"lr": 0.1012})
+
+    assert [one.name for one in report.causes] == ["written by something else"]
+    assert "all values except 1 are as planned" in report.causes[0].text
+
+
+@table(
+    ("factor", "text"),
+    [(3.0, "3"), (0.1234567, "0.123457"), (1 / 3, "0.333333")],
+)
+def test_values_without_a_base_have_a_factor(factor, text):
+    plan = "linear(absolute(0.1), absolute(0.4), over=50) >> linear(absolute(0.4), absolute(0.02))"
+
+    report = compared({"lr": plan}, column_of("lr", factor * used_by(plan, 1.0)))
+
+    (cause,) = report.causes
+    assert cause.text == (
+        f"the schedule is as planned, but the values of lr of group 0 are {text} times the planned ones"
+    )
+    assert cause.explains == TOTAL
