@@ -1,6 +1,7 @@
 """Bases: those that were not specified are fitted to the log, and specified ones that the run did not use are named."""
 
 import numpy as np
+import pytest
 
 import paramsched as ps
 from paramsched.tools.audit import compare_with_plan
@@ -125,6 +126,16 @@ def test_a_base_that_no_number_explains_is_1(plan, value):
     assert (report.exact, report.first.planned) == (0, used_by(plan, 1.0)[0])
 
 
+@table("plan", ["cosine()", "cosine(to=absolute(0.02))", "absolute(0.05) + linear()"])
+def test_a_base_is_fitted_to_all_values_of_a_rounded_log(plan):
+    times = T[7:]
+
+    report = compared({"lr": plan}, column_of("lr", used_by(plan, 0.28374, times), 2, times))
+
+    assert report.exact == times.size
+    assert list(report.bases.values()) == [pytest.approx(0.28374, rel=2e-3)]
+
+
 def test_a_base_fitted_to_rounded_values_has_few_digits():
     times = T[7:]
 
@@ -163,6 +174,25 @@ def test_a_field_with_a_wrong_value_has_its_base():
     assert "lr" not in report.causes[0].text
 
 
+def test_values_that_are_not_planned_zeros_have_no_factor():
+    decays = column_of("weight_decay", used_by("linear()", 0.15))
+    plans = {"lr": "constant(absolute(0))", "weight_decay": "linear()"}
+
+    report = compared(plans, column_of("lr", np.where(T == 60, 0.7, 0.0)), decays, bases={"weight_decay": 0.05})
+
+    assert [one.explains for one in report.causes] == [2 * TOTAL - 1]
+    assert "lr" not in report.causes[0].text
+
+
+def test_a_factor_and_the_next_value_of_an_exponential_are_equally_likely():
+    plan = "absolute(0.1) * exponential(0.9)"
+
+    report = compared({"lr": plan}, column_of("lr", used_by(plan, 1.0, T + 1)))
+
+    assert [(one.name, one.explains) for one in report.causes] == [("off by one", TOTAL), ("another base", TOTAL)]
+    assert "0.9 times" in report.causes[1].text
+
+
 def test_another_base_that_explains_no_more_is_no_cause():
     values = used_by("cosine()", 0.1012)
     values[60] = 0.7
@@ -174,13 +204,19 @@ def test_another_base_that_explains_no_more_is_no_cause():
 
 
 @table(
-    ("factor", "text"),
-    [(3.0, "3"), (0.1234567, "0.123457"), (1 / 3, "0.333333")],
+    ("factor", "digits", "text"),
+    [
+        (3.0, 17, "3"),
+        (0.1234567, 17, "0.123457"),
+        (1 / 3, 17, "0.333333"),
+        (3.4567, 2, "3.45604"),
+        (3.4567, 3, "3.45673"),
+    ],
 )
-def test_values_without_a_base_have_a_factor(factor, text):
+def test_values_without_a_base_have_a_factor(factor, digits, text):
     plan = "linear(absolute(0.1), absolute(0.4), over=50) >> linear(absolute(0.4), absolute(0.02))"
 
-    report = compared({"lr": plan}, column_of("lr", factor * used_by(plan, 1.0)))
+    report = compared({"lr": plan}, column_of("lr", factor * used_by(plan, 1.0), digits))
 
     (cause,) = report.causes
     assert cause.text == (

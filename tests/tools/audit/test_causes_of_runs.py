@@ -1,6 +1,7 @@
 """Causes of a difference: stages and floors that a run left out, in every form in which a plan writes them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import paramsched as ps
 from paramsched.errors import InvalidArgument
 from paramsched.tools.audit import compare_with_plan, plan_from_log, read_log
-from paramsched.tools.records.log_values import UnreadableLog
+from paramsched.tools.records.log_values import LogColumn, LoggedValues, UnreadableLog
 from support.tables import table
 
 TOTAL, BASE = 200, 0.1
@@ -93,10 +94,11 @@ def test_values_that_other_code_scaled_from_some_update_on_are_named_with_the_fa
         ("linear(0.03, 1, over=50)", 0.1, False, True),  # 0 at update -1.5
         ("linear(-0.02, 1, over=50)", 0.1, False, True),  # 0 at update 1
         ("polynomial(2, 0.01, 1, over=50)", 0.1, False, True),
+        ("warmup(50)", 1e10, False, False),
     ],
 )
 def test_a_ramp_from_0_fits_each_log_of_a_ramp_if_the_base_is_unknown(plan, base, known, is_named, tmp_path):
-    values = np.where(T < 30, values_of(f"{plan} >> cosine()"), 0.05 + 0.001 * (T * 7 % 13))
+    values = np.where(T < 30, values_of(f"{plan} >> cosine()", base), 0.05 + 0.001 * (T * 7 % 13))
     file = tmp_path / "log.jsonl"
     file.write_text("\n".join(map(json.dumps, rows_of(values))))
     bases = {("lr", None): base} if known else {}
@@ -131,6 +133,54 @@ def test_a_field_as_planned_does_not_show_that_another_one_followed_its_plan(tmp
     report = compared(tmp_path, ps.Plan(lr="cosine()", weight_decay="linear()"), rows)
 
     assert (report.first.t, report.causes) == (5, ())
+
+
+def test_two_factors_of_two_fields_are_not_one(tmp_path):
+    plan = ps.Plan(lr="cosine()", weight_decay="linear()")
+    rates, decays = values_of("cosine()"), values_of("linear()")
+    changed = zip(np.where(T < 120, rates, rates / 2), np.where(T < 120, decays, decays / 4), strict=True)
+    rows = [{"step": t, "lr": float(rate), "weight_decay": float(decay)} for t, (rate, decay) in enumerate(changed)]
+
+    (cause,) = compared(tmp_path, plan, rows).causes
+
+    assert (cause.text, cause.explains) == ("other code wrote the values from update 120 on", 240)
+
+
+@table(("count", "text"), [(3, "20, 40, 60"), (4, "20, 40, 60, …")])
+def test_the_first_three_skipped_updates_are_named(count, text, tmp_path):
+    moved = np.sum([T >= 20 * n for n in range(1, count + 1)], axis=0)
+    values = ps.Plan(lr="cosine()").resolve(ps.Calendar(total=TOTAL)).bindings[0].schedule(T + moved, base=BASE)
+
+    (cause,) = compared(tmp_path, "cosine()", rows_of(values)).causes
+
+    assert cause.text.endswith(f"the shift is {count} in the end, and it grows at update {text}")
+
+
+@table(("end", "is_named"), [(7, False), (8, True)])
+def test_eight_rows_up_to_the_end_of_a_plan_show_a_cause(end, is_named, tmp_path):
+    """The row of update t has the value of update t + 1, so the plan ends at row end - 1."""
+    planned = BASE * (1 - (T + 1) / end)
+    values = np.where(T < end, planned, 0.05 + 0.001 * (T * 7 % 13))
+
+    report = compare_with_plan(
+        LoggedValues("log.csv", (LogColumn("lr", 0, T, values),), (None,)),
+        ps.Plan(lr="linear()", horizon=end),
+        bases={("lr", None): BASE},
+    )
+
+    assert [one.name for one in report.causes][:1] == ["off by one"] * is_named, report
+
+
+def test_a_group_whose_values_change_shows_the_cause_among_many_with_constant_ones():
+    names = tuple(f"group{n}" for n in range(40))
+    columns = [LogColumn("lr", n, T, np.full(TOTAL, 0.01 * (n + 1))) for n in range(40)]
+    schedule = ps.Plan(lr="cosine()").resolve(ps.Calendar(total=TOTAL)).bindings[0].schedule
+    columns[17] = replace(columns[17], values=schedule(T + (T >= 80), base=BASE))
+    plan = ps.Plan(ps.Binding("lr", "constant()"), ps.Binding("lr", "cosine()", groups="group17"))
+
+    report = compare_with_plan(LoggedValues("log.csv", tuple(columns), names), plan, ps.Calendar(total=TOTAL))
+
+    assert [one.name for one in report.causes] == ["skipped steps"]
 
 
 def test_a_factor_of_two_values_is_not_reported(tmp_path):

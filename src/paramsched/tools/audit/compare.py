@@ -24,6 +24,7 @@ from paramsched.tools.audit.match import (
     LogMatch,
     PlannedColumn,
     fitted_base,
+    fitted_factor,
     pair_columns,
     which_depend_on_base,
 )
@@ -381,10 +382,8 @@ def _other_scale(pair: PlannedColumn, base: float) -> tuple[float, float, Flags,
         compared = LogMatch.of([replace(pair, base=other)])
         return other, other / base if base else np.inf, compared.columns[0].equal, compared.misfit
     planned = pair.planned_at(column.t, base)
-    highest = int(np.nanargmax(np.abs(planned)))
-    factor = float(column.values[highest] / planned[highest]) if planned[highest] else 1.0
-    ratio = next((one for n in (3, 6, 9) if column.equals(planned * (one := float(f"{factor:.{n}g}"))).all()), factor)
-    return ratio, ratio, column.equals(planned * ratio), 0.0
+    factor = fitted_factor(pair, planned, np.arange(column.t.size))
+    return factor, factor, column.equals(planned * factor), 0.0
 
 
 def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
@@ -399,42 +398,35 @@ def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
     differing = [pair.column.t[~equal] for pair, _, equal, _ in match.columns]
     last = max(int(t.max()) for t in differing if t.size)
     end = max(int(pair.column.t.max()) for pair in match.pairs)
-    ratio = _ratio_from(match, first.t)
+    factor = _factor_from(match, first.t)
     explained = match.exact
     if match.exact >= _MIN_EXPLAINED * match.values:
         text = f"all values except {few} are as planned: other code wrote the rest, or the rest was rounded"
-    elif _followed_until(match, first.t, sure=ratio is not None):
+    elif _followed_until(match, first.t, sure=factor is not None):
         until = "on" if last == end else f"to update {last:,}"
         text = f"other code wrote the values from update {first.t:,} {until}"
-        if ratio is not None:
-            text += f": {ratio:.6g} times the planned values"
+        if factor is not None:
+            text += f": {factor} times the planned values"
             explained = match.values
     else:
         return ()
     return (Explanation(name, text, explained),)
 
 
-def _ratio_from(match: LogMatch, k: int) -> float | None:
-    """Return the ratio of logged to planned values from update k on, or None if it is not constant."""
-    ratios = []
+def _factor_from(match: LogMatch, k: int) -> str | None:
+    """Return the factor from planned to logged values from update k on, or None if it is not the same for all."""
+    factors = set()
     for pair, _, equal, planned in match.columns:
-        later = (pair.column.t >= k) & (planned != 0)
         if equal.all():
             continue
-        if later.sum() < 3:
-            return None
-        highest = int(np.argmax(np.where(later, np.abs(planned), -1)))
-        exact = float(pair.column.values[highest] / planned[highest])
-        if not np.isfinite(exact):
-            return None
-        # A ratio of rounded values is not exact, and ratios usually have few digits.
         rows = np.flatnonzero(pair.column.t >= k)
-        tried = (float(f"{exact:.{digits}g}") for digits in (3, 6, 9, 17))
-        ratio = next((one for one in tried if pair.column.equals(planned[rows] * one, rows).all()), None)
-        if ratio is None:
+        if np.count_nonzero(planned[rows]) < 3:
             return None
-        ratios.append(ratio)
-    return ratios[0] if ratios and max(ratios) - min(ratios) <= 1e-9 * abs(ratios[0]) else None
+        factor = fitted_factor(pair, planned, rows)
+        if not pair.column.equals(planned[rows] * factor, rows).all():
+            return None
+        factors.add(f"{factor:.6g}")
+    return factors.pop() if len(factors) == 1 else None
 
 
 def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
@@ -534,8 +526,7 @@ def _in_updates(logged: LoggedValues, plan: Plan, facts: Calendar) -> tuple[Logg
     """
     epoch = facts.updates_per_epoch
     if epoch is None:
-        length = facts.total if plan.horizon is None else plan.horizon
-        if length is None or [unit for unit, _ in Duration.of(length).terms] != ["epochs"]:
+        if plan.horizon is None or [unit for unit, _ in Duration.of(plan.horizon).terms] != ["epochs"]:
             found = "the log counts epochs, and the plan does not"
             raise MissingFact(f"audit of {logged.source}", found, fact="steps_per_epoch", example="500")
         epoch, facts = 1, replace(facts, steps_per_epoch=1)

@@ -255,11 +255,8 @@ def _groups_by_optimizer(plan: Plan, groups: list[dict[str, Any]]) -> dict[str, 
 def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return param groups to which the plan can be bound; they have the fields of the log and of the plan."""
     fields: dict[int, list[Field]] = {}
-    targets = {target.name for target in plan.targets}
     for column in logged.columns:
-        found = fields.setdefault(column.group, [])
-        if column.field not in targets:
-            found.append(Field.of(column.field))
+        fields.setdefault(column.group, []).append(Field.of(column.field))
     planned = [Field.of(one.name) for one in plan.bindings if isinstance(one.field, str)]
     groups: list[dict[str, Any]] = []
     for index in range(max(fields, default=0) + 1):
@@ -412,6 +409,19 @@ def fitted_base(pair: PlannedColumn, rows: slice = slice(None)) -> float:
     """
     sampled = _rows_to_fit(pair.column.t.size, rows)
     return _base_on_line(pair, sampled, _Line.of(pair, pair.column.t[sampled]))
+
+
+def fitted_factor(pair: PlannedColumn, planned: Floats, rows: Times) -> float:
+    """Return the factor with which the most planned values are as logged.
+
+    Args:
+        pair: the logged values.
+        planned: the planned values of all rows.
+        rows: the indices of the rows that are compared.
+    """
+    sampled = rows[_rows_to_fit(rows.size, slice(None))]
+    of_rows = planned[sampled]
+    return _base_on_line(pair, sampled, _Line(np.zeros(sampled.size), of_rows, lambda factor: of_rows * factor))
 
 
 def _rows_to_fit(size: int, rows: slice | Times) -> Times:
