@@ -211,6 +211,7 @@ def test_the_plans_of_a_run_that_left_out_a_warmup_or_a_floor():
     [
         (ps.Calendar(steps_per_epoch=10**18), None),
         (ps.Calendar(batches_per_epoch=10**18, accumulation=2), None),
+        (ps.Calendar(batches_per_epoch=10**17, accumulation=10**17), None),
         (ps.Calendar(accumulation=10**18), None),
         (ps.Calendar(), 10**18),
     ],
@@ -288,6 +289,9 @@ def test_the_amounts_of_other_clocks_processes_and_batches():
         ("accumulation", [0, 33, 83, 133]), ("accumulation", [0, 300, 750, 1200]),
     ]  # fmt: skip
     assert ("processes or accumulation", [0, 50, 125, 200]) in found
+    factors = [one.counted(times)(np.array([1])).item() for one in amount_causes_to_try("tokens", 2, 8)]
+    assert factors[1:5] == [50, 200, 12, 800]
+    assert not [one.text for one in amount_causes_to_try("tokens", 1, 1) if " 1 " in one.text]
     assert list(amount_causes_to_try("progress", 4, 3)) == []
     seconds = AmountTimes("seconds", np.array([0, 1]), np.array([0.0, 2.5]))
     assert seconds.scaled(1, 2)(np.array([0, 1])).tolist() == [0.0, 1.25]
@@ -306,6 +310,34 @@ def test_epochs_of_other_lengths_are_ordered_by_their_distance_from_the_log():
     assert len(found) == 4
     assert [misfit(one.plan) for one in found] == sorted(misfit(one.plan) for one in found)
     assert list(epoch_causes(RunFacts(plan, ps.Calendar()), 1000, [], misfit)) == []
+
+
+@table("used", [1, 2, 39, 41, 103, 104, 105, *range(200, 2600, 61)])
+def test_every_length_of_an_epoch_is_found(used):
+    facts = RunFacts(ps.Plan(lr="linear(over='3 epochs')"), ps.Calendar(steps_per_epoch=40))
+
+    def misfit(tried):
+        return abs(float(tried.bindings[0].schedule.length.exact) - 3 * used)
+
+    assert next(iter(epoch_causes(facts, 1000, [], misfit))).text.endswith(f"an epoch of {used} updates, not 40")
+
+
+def test_epochs_that_fit_equally_well_are_ordered_by_their_distance_from_the_known_one():
+    facts = RunFacts(ps.Plan(lr="linear(over='3 epochs')"), ps.Calendar(steps_per_epoch=40))
+
+    texts = [one.text for one in epoch_causes(facts, 1000, [], lambda tried: 0.0)]
+
+    assert [text.split()[7] for text in texts] == ["39", "41", "38", "42"]
+
+
+@table(("steps", "used"), [([9.7], 388), ([9.71], 388), ([0.1, 9.7], 388), ([], 95), ([], 104)])
+def test_an_epoch_is_as_much_longer_as_the_time_of_a_step_or_its_length_is_near(steps, used):
+    facts = RunFacts(ps.Plan(lr="linear(over='3 epochs')"), ps.Calendar(steps_per_epoch=40))
+
+    def misfit(tried):
+        return float(tried.bindings[0].schedule.length.exact != 3 * used)
+
+    assert next(iter(epoch_causes(facts, 1000, steps, misfit))).text.endswith(f"an epoch of {used} updates, not 40")
 
 
 @table("total", [1000, 7500])

@@ -193,6 +193,12 @@ def test_a_factor_and_the_next_value_of_an_exponential_are_equally_likely():
     assert "0.9 times" in report.causes[1].text
 
 
+def test_a_base_that_should_be_0_is_named():
+    (cause,) = compared({"lr": "linear()"}, column_of("lr", used_by("linear()", 0.1)), bases={"lr": 0.0}).causes
+
+    assert cause.text == ("the schedule is as planned, but the base of lr of group 0 is 0.1, and the planned base is 0")
+
+
 def test_another_base_that_explains_no_more_is_no_cause():
     values = used_by("cosine()", 0.1012)
     values[60] = 0.7

@@ -148,7 +148,7 @@ def test_two_factors_of_two_fields_are_not_one(tmp_path):
 
 @table(("count", "text"), [(3, "20, 40, 60"), (4, "20, 40, 60, …")])
 def test_the_first_three_skipped_updates_are_named(count, text, tmp_path):
-    moved = np.sum([T >= 20 * n for n in range(1, count + 1)], axis=0)
+    moved = np.sum([20 * n <= T for n in range(1, count + 1)], axis=0)
     values = ps.Plan(lr="cosine()").resolve(ps.Calendar(total=TOTAL)).bindings[0].schedule(T + moved, base=BASE)
 
     (cause,) = compared(tmp_path, "cosine()", rows_of(values)).causes
@@ -160,7 +160,7 @@ def test_the_first_three_skipped_updates_are_named(count, text, tmp_path):
 def test_eight_rows_up_to_the_end_of_a_plan_show_a_cause(end, is_named, tmp_path):
     """The row of update t has the value of update t + 1, so the plan ends at row end - 1."""
     planned = BASE * (1 - (T + 1) / end)
-    values = np.where(T < end, planned, 0.05 + 0.001 * (T * 7 % 13))
+    values = np.where(end > T, planned, 0.05 + 0.001 * (T * 7 % 13))
 
     report = compare_with_plan(
         LoggedValues("log.csv", (LogColumn("lr", 0, T, values),), (None,)),
@@ -181,6 +181,27 @@ def test_a_group_whose_values_change_shows_the_cause_among_many_with_constant_on
     report = compare_with_plan(LoggedValues("log.csv", tuple(columns), names), plan, ps.Calendar(total=TOTAL))
 
     assert [one.name for one in report.causes] == ["skipped steps"]
+
+
+@table(
+    ("plan", "told", "used", "epochs", "each"),
+    [
+        ("step('3 epochs', 0.5)", 432, 858, 11, 10),
+        ("step('3 epochs', 0.5)", 500, 391, 9, 1),
+        ("multistep(['4 epochs', '7 epochs'], 0.1)", 692, 866, 11, 10),
+        ("multistep(['4 epochs', '7 epochs'], 0.1)", 435, 871, 12, 1),
+        ("warmup('1 epochs') >> step('4 epochs', 0.3)", 60, 64, 9, 3),
+        ("cosine_restarts('3 epochs')", 700, 330, 10, 7),
+    ],
+)
+def test_the_length_of_epochs_is_found_before_and_after_each_step(plan, told, used, epochs, each):
+    plan, times = ps.Plan(lr=plan, horizon=f"{epochs} epochs"), np.arange(0, epochs * used, each)
+    schedule = plan.resolve(ps.Calendar(steps_per_epoch=used)).bindings[0].schedule
+    logged = LoggedValues("log.csv", (LogColumn("lr", 0, times, schedule(times, base=3e-4)),), (None,))
+
+    report = compare_with_plan(logged, plan, ps.Calendar(steps_per_epoch=told))
+
+    assert any(f"an epoch of {used} updates" in one.text for one in report.causes), report
 
 
 def test_a_factor_of_two_values_is_not_reported(tmp_path):

@@ -60,3 +60,22 @@ def test_epochs_are_compared_without_their_length_if_the_plan_counts_them():
     report = compare_with_plan(log, ps.Plan(lr='linear(index="t/(n-1)")', horizon="20 epochs"))
 
     assert (report.exact, report.bases) == (20, {"lr of group 0": 0.1})
+
+
+def test_fields_with_other_numbers_of_rows_are_compared_with_other_epochs():
+    plan = ps.Plan(lr="linear(over='4 epochs')", weight_decay="linear(over='4 epochs')", momentum="constant()")
+    rates = LogColumn("lr", 0, np.arange(100), 0.1 * (1 - np.arange(100) / 100))
+    decays = LogColumn("weight_decay", 0, np.arange(51), 0.05 * (1 - np.arange(51) / 100))
+    momenta = LogColumn("momentum", 0, np.arange(0), np.array([]))
+
+    report = compare_with_plan(
+        LoggedValues("log.csv", (rates, decays, momenta), (None,)),
+        plan,
+        ps.Calendar(steps_per_epoch=40),
+        bases={("lr", None): 0.1, ("weight_decay", None): 0.05},
+    )
+
+    assert report.notes == ("not compared: momentum (not in the log)",)
+    assert [(one.text, one.explains) for one in report.causes if one.name == "another epoch"] == [
+        ("lengths were counted with an epoch of 25 updates, not 40", 151)
+    ]

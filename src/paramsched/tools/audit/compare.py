@@ -141,16 +141,13 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
         return found
 
     def misfit(plan: Plan) -> float:
-        """Return the distance between a plan and the log on a sample of rows; less if most values match."""
+        """Return the distance between a plan and the log on a sample of rows, less the fraction of equal values."""
         compared = LogMatch.of(under(few, plan), rows=glance)
         apart = sum(
             float(np.median(np.abs(pair.column.values[glance[glance < pair.column.t.size]] - planned)))
-            / max(float(np.abs(planned).max(initial=0.0)), 1e-300)
             for pair, _, _, planned in compared.columns
         )
-        # If less than half of the values match, this may be an accident, so it does not reduce the distance.
-        fitting = compared.exact / compared.values
-        return apart - fitting if fitting > 0.5 else apart
+        return apart - compared.exact / compared.values
 
     repeat_lengths = []  # the typical number of updates for which values stay constant
     for pair in some:
@@ -203,7 +200,7 @@ def _spread(pairs: Sequence[PlannedColumn], most: int) -> list[PlannedColumn]:
 
 
 def _spread_rows(size: int, most: int) -> Times:
-    return np.unique(np.linspace(0, size - 1, min(size, most)).astype(np.int64))
+    return np.linspace(0, size - 1, min(size, most)).astype(np.int64)
 
 
 def _fits(match: LogMatch, share: float) -> bool:
@@ -352,7 +349,9 @@ def _another_base(match: LogMatch, processes: int | None) -> list[_Found]:
             misfits.append(misfit)
             if ratio != 1:
                 place = _place(pair.column.field, pair.group)
-                text = f"the base of {place} is {other!r}, {ratio:.6g} times the planned base"
+                text = f"the base of {place} is {other!r}, " + (
+                    f"{ratio:.6g} times the planned base" if base else "and the planned base is 0"
+                )
                 if not scales[id(pair.schedule)]:
                     text = f"the values of {place} are {ratio:.6g} times the planned ones"
                 if processes is not None and ratio == processes:
