@@ -172,6 +172,15 @@ def test_another_plan_may_begin_where_a_stage_of_tokens_does(tmp_path):
     assert report.causes == ()
 
 
+def test_a_plan_in_tokens_with_a_known_epoch_has_no_other_epoch(tmp_path):
+    plan = ps.Plan(*(one for one in PLAN.bindings if one.name != "weight_decay"), clock="tokens", horizon=PLAN.horizon)
+    file = log(tmp_path, counted=lambda t: TOKENS[t + 1], fields=["lr", "momentum"])
+
+    report = audit(file, plan, calendar=ps.Calendar(steps_per_epoch=10))
+
+    assert [one.name for one in report.causes] == ["off by one"]
+
+
 def test_the_first_difference_includes_its_tokens(tmp_path):
     file = log(tmp_path, counted=lambda t: TOKENS[t] + (700 if t == 60 else 0))
 

@@ -282,7 +282,7 @@ def epoch_causes(
             nearest = min((best, best - step, best + step), key=lambda one: measure(one, scaled))
             if nearest == best and step == 1:
                 break
-            best, step = nearest, step if nearest != best else -(-step // 2)
+            best, step = nearest, -(-step // 2)
     order = sorted(found, key=lambda key: (found[key][0], abs(key[0] - epoch)))
     for key in [key for key in order if key[0] != epoch][:_MAX_EPOCH_CAUSES]:
         text = f"lengths were counted with an epoch of {key[0]} updates, not {epoch}"
