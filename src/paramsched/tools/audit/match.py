@@ -490,6 +490,9 @@ def _base_on_line(pair: PlannedColumn, sampled: Times, line: _Line) -> float:
         for count, first in zip(counts.tolist(), firsts.tolist(), strict=True)
     ]
     best = max(scores)
+    fitting = [base for base, score in zip(bases, scores, strict=True) if score == best]
+    if best[2] < _MIN_FITTING_RUN:
+        return fitting[0]
 
     def bits_that_fit(base: float) -> tuple[int, bool]:
         """Return how many values are as planned with a base, and whether most of them match bit for bit."""
@@ -497,4 +500,4 @@ def _base_on_line(pair: PlannedColumn, sampled: Times, line: _Line) -> float:
         as_written = pair.column.equals_as_written(planned, sampled)
         return int(pair.column.equals(planned, sampled).sum()), 2 * int(as_written.sum()) > as_written.size
 
-    return max((base for base, score in zip(bases, scores, strict=True) if score == best), key=bits_that_fit)
+    return max(fitting, key=bits_that_fit)
