@@ -94,6 +94,7 @@ def test_values_that_other_code_scaled_from_some_update_on_are_named_with_the_fa
         ("linear(0.03, 1, over=50)", 0.1, False, True),  # 0 at update -1.5
         ("linear(-0.02, 1, over=50)", 0.1, False, True),  # 0 at update 1
         ("polynomial(2, 0.01, 1, over=50)", 0.1, False, True),
+        ("anneal(0, 1, over=50, curve=curves.power(0.95))", 0.1, False, True),  # nearly a line from -0.5
         ("warmup(50)", 1e10, False, False),
     ],
 )

@@ -376,3 +376,22 @@ def test_a_log_with_rounded_numbers_has_the_plan_of_the_values(before, last, tmp
         assert found["lr"].plan.bindings == exact.plan.bindings, (base, form, every)
         assert found["lr"].base == pytest.approx(base)
         assert not any("the rate is 0" in str(one) for one in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "named"),
+    [
+        ([40, 60], 100, False),  # two values of a hundred that are near
+        ([40], 100, True),
+        ([100, 200, 300, 400], 500, True),  # a hundredth of the values, at as many places as are named
+        ([100, 200, 300, 400, 450], 500, False),
+    ],
+)
+def test_few_values_that_are_almost_as_planned_are_named(rows, size, named):
+    values = 0.1 * (1 - np.arange(size) / size)
+    values[rows] += 5e-5
+
+    found = recognize(list(enumerate(values.tolist())))
+
+    assert found["lr"].explained == size - len(rows)
+    assert [one.first for one in found.notes if one.code == "foreign"] == rows * named

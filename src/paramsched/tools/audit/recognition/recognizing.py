@@ -15,7 +15,7 @@ from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.curves.arrays import ROUNDING, Floats, last_of_each
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.trace import trace
-from paramsched.core.schedules import constant
+from paramsched.core.schedules import Schedule, constant
 from paramsched.core.schedules import restarts as cycles
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.sequence import Sequence as Stages
@@ -596,14 +596,14 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
             plan, base, cost, others = _written(some, clock[known], rows, pieces[:MOST_STAGES], unit, log)
     if plan is not None and len(backs) > 1 and np.array_equal(clock, t % backs[0]):
         # Equal distances are cycles; that resumes restarted the schedule as often is the other reading.
-        also.append(("also", f"{_text(plan, log)}, begun again every {backs[0]:,.0f} {log.unit}"))
+        also.append(("also", f"{_in_unit(plan, log)}, begun again every {backs[0]:,.0f} {log.unit}"))
         plan, *cyclic = (_in_cycles(one, int(backs[0]), t) for one in (plan, *(one for one, _ in others)))
         others = [(one, other_base) for one, (_, other_base) in zip(cyclic, others, strict=True)]
         restarts, clock = [], t.astype(np.float64)
     if _ends_in_ramp(pieces):
-        also += [("ramp", f"{_text(one, log)} with base {other_base:.6g}") for one, other_base in others]
+        also += [("ramp", f"{_in_unit(one, log)} with base {other_base:.6g}") for one, other_base in others]
     else:
-        also += [("also", _text(one, log)) for one, _ in others]
+        also += [("also", f"{_in_unit(one, log)}") for one, _ in others]
     planned = np.full(t.size, np.nan) if plan is None else _values(plan, clock, base)
     equal = column.equals(planned) & np.isfinite(planned)
     # A text with as many digits as the values themselves explains nothing.
@@ -624,9 +624,9 @@ def _in_cycles(plan: Plan, every: int, t: Times) -> Plan:
     return Plan(Binding(binding.name, cycles(binding.schedule, every)), horizon=int(t[-1]) + 1)
 
 
-def _text(plan: Plan, log: LoggedValues) -> str:
-    """Return the schedule of a plan in updates as text, with lengths in the unit of the log."""
-    return str((in_epochs(plan) if log.unit == "epochs" else plan).bindings[0].schedule)
+def _in_unit(plan: Plan, log: LoggedValues) -> Schedule:
+    """Return the schedule of a plan in updates with lengths in the unit of the log."""
+    return (in_epochs(plan) if log.unit == "epochs" else plan).bindings[0].schedule
 
 
 def _repeats(column: LogColumn, clock: Floats, phase: Floats) -> bool:
