@@ -99,6 +99,86 @@ def test_stages_of_lines_stairs_and_steps(values, expected):
     assert found(values) == (expected, [])
 
 
+S = T[:60]
+
+
+def wave(t, length, high=1.0, low=0.0):
+    return low + (high - low) * (1 + np.cos(np.pi * np.asarray(t, dtype=float) / length)) / 2
+
+
+@table(
+    ("values", "expected"),
+    [
+        (np.where(S < 30, ((30 - S) / 30.0) ** 2, 0), [("fall", 0, 30), ("constant", 31, 59)]),
+        (np.where(S < 30, 0.3 + 0.7 * ((30 - S) / 30.0) ** 2, 0.3), [("fall", 0, 30), ("constant", 31, 59)]),
+        (np.where(S < 20, 0, ((S - 20) / 40.0) ** 2), [("constant", 0, 20), ("rise", 21, 59)]),
+        (np.where(S < 20, 0.1, 0.1 + ((S - 20) / 40.0) ** 3), [("constant", 0, 20), ("rise", 21, 59)]),
+        (np.where(S < 30, wave(S, 30), 0), [("cosine", 0, 30), ("constant", 31, 59)]),
+        (np.where(S < 30, wave(S, 30, 1, 0.1), 0.1), [("cosine", 0, 30), ("constant", 31, 59)]),
+        (np.where(S < 40, 0.5 ** (S // 10), 0.125 - 0.1 * (S - 39) / 20), [("steps 0.5", 0, 39), ("line", 40, 59)]),
+        (wave(S % 20, 20), [("cosine_restarts(20)", 0, 59)]),
+        (np.where(S < 20, wave(S, 20), wave(S - 20, 40)), [("cosine_restarts(20, 2.0)", 0, 59)]),
+        (
+            np.concatenate([wave(S[:40] % 20, 20), np.linspace(1, 0, 20)]),
+            [("cosine_restarts(20)", 0, 40), ("line", 41, 59)],
+        ),
+        (np.interp(S % 20, [0, 10, 20], [0.2, 1, 0.2]), [("cyclic(10, 10, 0.2)", 0, 59)]),
+        (
+            0.2 + np.interp(S % 20, [0, 10, 20], [0, 0.8, 0]) * 0.5 ** (S // 20),
+            [('cyclic(10, 10, 0.2, mode="triangular2")', 0, 59)],
+        ),
+        (
+            np.where(S < 40, np.interp(S % 20, [0, 10, 20], [0.2, 1, 0.2]), 0.5),
+            [("cyclic(10, 10, 0.2)", 0, 39), ("constant", 40, 59)],
+        ),
+    ],
+)
+def test_a_curve_ends_where_its_formula_does_and_cycles_where_they_stop(values, expected):
+    assert found(values) == (expected, [])
+
+
+@table(("turns", "expected"), [(6, 6), (7, 7), (8, 7)])
+def test_at_most_one_stage_more_than_a_plan_may_have_is_found(turns, expected):
+    levels = [0, 1, 0.3, 0.9, 0.2, 0.8, 0.1, 0.7, 0.5][: turns + 1]
+
+    stages, _ = found(np.interp(np.arange(20 * turns + 1), 20 * np.arange(turns + 1), levels))
+
+    assert [(kind, first) for kind, first, _ in stages] == [
+        ("line", 20 * place + (place > 0)) for place in range(expected)
+    ]
+
+
+@table(("size", "expected"), [(400, 4), (399, 7)])
+def test_a_log_with_four_stages_in_its_first_twentieth_is_noise(size, expected):
+    noise = 0.5 + 0.3 * np.sin(np.arange(size - 20) ** 1.7)
+
+    assert len(found(np.concatenate([np.repeat([1, 0.3, 0.8, 0.2], 5), noise]))[0]) == expected
+
+
+TENTHS = np.arange(0, 300, 10)
+
+
+@table(
+    ("values", "times", "restart", "end"),
+    [
+        (np.where(S < 30, 1 - S / 60, 1 - (S - 30) / 60), S, (30, 30), 29),
+        (np.where(S < 30, wave(S, 60), wave(S - 30, 60)), S, (30, 30), 29),
+        (np.where(S < 30, wave(S, 33), wave(S - 30, 33)), S, (30, 30), 29),
+        (np.where(S < 30, wave(S, 31), wave(S - 30, 31)), S, None, 59),  # restarts are a schedule
+        (np.where(TENTHS < 150, 1 - TENTHS / 400, 1 - (TENTHS - 145) / 400), TENTHS, (150, 145), 140),
+        (np.where(TENTHS < 150, 1 - TENTHS / 400, 1 - (TENTHS - 141) / 400), TENTHS, (150, 141), 140),
+        (np.where(S < 57, 1 - S / 60, 1 - (S - 57) / 60), S, (57, 57), 56),
+        (np.where(S < 58, 1 - S / 60, 1 - (S - 58) / 60), S, None, 59),  # two rows may be anything
+    ],
+)
+def test_a_schedule_that_begins_again_ends_the_stages(values, times, restart, end):
+    with np.errstate(all="ignore"):
+        search = Search(rows_of(values, times))
+        pieces = search.stages()
+
+    assert (search.restart, pieces[-1].last) == (restart, end)
+
+
 def line_before(values, times, rest):
     """Return the line of the rows before a stage that fills the rest of the log."""
     values = np.concatenate([values, rest])
