@@ -121,12 +121,18 @@ LONG = "0.123456789, 0.23456789, 0.3456789, 0.456789, 0.56789, 0.6789, 0.78912"
         ("constant(0.2, 2) >> constant(0.345, 1) >> constant(0.1234, 4) >> constant(0.2) ", 0.1, 100, False),
         ("constant(0.12345678, 11) >> constant(0.2345678, 11) >> constant(0.345678901, 12)", 0.1, 34, False),
         ("constant(0.2, 12) >> constant(0.345, 1) >> constant(0.1234, 2) >> constant(0.2)", 0.1, 100, False),
+        ("constant(0.2, 12) >> constant(0.345678, 1) >> constant(0.12345, 1) >> constant(0.2)", 0.1, 100, True),
+        ("constant(0.345678, 3) >> constant(0.12345, 3) >> constant(0.2)", 0.1, 100, True),
+        ("constant(0.345678, 3) >> constant(0.12345, 4) >> constant(0.2)", 0.1, 100, False),
+        ("constant(0.2, 60) >> constant(0.345678, 3) >> constant(0.12345, 4) >> constant(0.2)", 0.1, (50, 150), False),
+        ("constant(0.34567891, 11) >> constant(0.12345, 60) >> constant(0.2)", 0.1, (0, 1000, 10), False),
     ],
 )
 def test_a_plan_with_as_many_digits_as_its_values_explains_nothing(text, base, rows, expected):
-    plan = ps.Plan(lr=text, horizon=rows).resolve(ps.Calendar())
+    times = np.arange(*rows) if isinstance(rows, tuple) else np.arange(rows)
+    plan = ps.Plan(lr=text, horizon=int(times[-1]) + 1).resolve(ps.Calendar())
 
-    assert recognizing._is_copied(plan, base, np.arange(float(rows))) == expected, recognizing.digits_of(text)
+    assert recognizing._is_copied(plan, base, times.astype(float)) == expected, recognizing.digits_of(text)
 
 
 @table(
@@ -210,9 +216,16 @@ def test_notes_about_zeros_and_updates_that_occur_twice(values, options, expecte
     [
         ([1, 0.9, 0.8] * 5, 3, True),
         ([1, 0.9, 0.8] * 4 + [1, 0.9, 0.7], 3, False),
+        ([1, 0.9, 0.8] * 2 + [1, 0.9, 0.7] * 3, 3, False),
     ],
 )
 def test_cycles_repeat_the_values_of_the_first_one(values, every, expected):
     column, t = column_of(values), np.arange(15.0)
 
     assert recognizing._repeats(column, np.where(t < 2 * every, t % every, t), t % every) == expected
+
+
+def test_a_phase_that_the_first_cycle_does_not_have_is_not_repeated():
+    column, t = column_of([1, 0.9, 0.9, 0.8], [0, 10, 25, 29]), np.array([0.0, 10.0, 25.0, 29.0])
+
+    assert recognizing._repeats(column, np.where(t < 15, t, -1), t % 15) is False
