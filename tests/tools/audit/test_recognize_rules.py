@@ -202,7 +202,7 @@ ONES = [1.0] * 12
         ([*ONES, 0.5], {"times": [*range(12), 11]}, [("repeated", 11, 11)]),
         ([*ONES, 1.0], {"times": [*range(12), 11]}, []),
         ([*ONES, 0.5, 0.5, 1.0], {"times": [*range(12), 9, 10, 11]}, [("repeated", 9, 10)]),
-        ([*ONES, *ONES], {"times": [*range(5, 17), *range(5)] + [20, 21, 22, 23, 24, 25, 26]}, [("restarted", 0, 16)]),
+        ([*ONES, *ONES], {"times": [*range(5, 17), *range(5), *range(20, 27)]}, [("restarted", 0, 16)]),
         ([*ONES, 1.0], {"times": [*range(5, 17), 5]}, [("restarted", 5, 16)]),
         ([*ONES, 1.0], {"times": [*range(5, 17), 6]}, []),
     ],

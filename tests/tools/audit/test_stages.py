@@ -3,10 +3,11 @@
 import numpy as np
 
 from paramsched.tools.audit.recognition import families
-from paramsched.tools.audit.recognition.families import LINE, Family, Fit, Rows
+from paramsched.tools.audit.recognition.families import COSINE, LINE, Family, Fit, Rows
 from paramsched.tools.audit.recognition.stages import (
     Search,
     _meeting,
+    _restarts,
     _stair_length,
     _steps_of,
     length_text,
@@ -320,3 +321,53 @@ def test_the_ratio_of_steps_has_few_digits(levels, tol, expected):
     assert (steps is None) == (expected is None), steps
     assert steps is None or np.allclose(steps, expected, rtol=1e-5)
     assert steps is None or steps[1] == expected[1]
+
+
+def cycle(middle, half, origin, start, length):
+    return Fit(COSINE, np.array([start, length], dtype=float), middle, half, origin)
+
+
+@table(
+    ("one", "two", "last", "expected"),
+    [
+        ((0.5, 0.5, 0, 0, 20), (0.5, 0.5, 20, 0, 20), 99, ["cosine_restarts(20)"]),
+        ((0.5, 0.5, 0, 0, 20), (0.25, 0.25, 20, 0, 40), 99, ["cosine_restarts(20, 2.0, gamma=0.5)"]),
+        (
+            (0.55, 0.45, 0, 0, 20),
+            (0.275, 0.225, 20, 0, 20),
+            99,
+            ["cosine_restarts(20, to=0.1, gamma=0.5, to_gamma=0.5)"],
+        ),
+        ((0.55, 0.45, 0, 0, 20), (0.3, 0.2, 20, 0, 20), 99, ["cosine_restarts(20, to=0.1, gamma=0.5)"]),
+        # The log ends within a cycle, or at the end of one: equal cycles may have another length.
+        (
+            (0.5, 0.5, 10, -2, 20),
+            (0.5, 0.5, 28, 0, 20),
+            99,
+            ["cosine_restarts(20)", 'cosine_restarts("18.4 steps")'],
+        ),
+        ((0.5, 0.5, 0, 0, 20), (0.5, 0.5, 20, 0, 20), 20, ["cosine_restarts(20)", "cosine_restarts(21)"]),
+        ((0.5, 0.5, 0, 0, 20), (0.5, 0.5, 20, 0, 20), 5, ["cosine_restarts(20)", "cosine_restarts(6)"]),
+        ((0.5, 0.5, 0, 0, 21.5), (0.5, 0.5, 20, 0, 20), 99, ["cosine_restarts(20)", 'cosine_restarts("21.5 steps")']),
+        ((0.5, 0.5, 0, 0, 21.6), (0.5, 0.5, 20, 0, 20), 99, []),  # the second one begins too early
+        ((0.5, 0.5, 0, 0, 18.4), (0.5, 0.5, 20, 0, 20), 99, []),
+        ((0.5, -0.5, 0, 0, 20), (0.5, 0.5, 20, 0, 20), 99, []),  # one of them rises
+        ((0.5, 0.5, 0, 0, 20), (0.5, -0.5, 20, 0, 20), 99, []),
+        ((0.5, 0.5, 0, 0, 20), (1e-12, 1e-12, 20, 0, 20), 99, []),  # the second one is 0 in the digits of the log
+        ((0.55, 0.45, 0, 0, 20), (0.225, 0.225, 20, 0, 20), 99, []),
+    ],
+)
+def test_the_restarts_whose_first_cycles_are_two_waves(one, two, last, expected):
+    found = _restarts(cycle(*one), cycle(*two), float(last), 1e-9)
+
+    assert [str(schedule) for _, _, schedule in found] == expected
+    assert all((begin, high) == (one[2] + one[3], 1.0) for begin, high, _ in found)
+
+
+@table(("error", "expected"), [(1e-4, "cosine_restarts(20)"), (1e-6, "cosine_restarts(20, to=2e-05)")])
+def test_the_levels_of_restarts_are_as_exact_as_the_log(error, expected):
+    wave = (0.50001, 0.49999)
+
+    (found,) = _restarts(cycle(*wave, 0, 0, 20), cycle(*wave, 20, 0, 20), 99.0, error)
+
+    assert str(found[2]) == expected
