@@ -138,6 +138,48 @@ def test_a_curve_ends_where_its_formula_does_and_cycles_where_they_stop(values, 
     assert found(values) == (expected, [])
 
 
+@table(
+    ("values", "expected"),
+    [
+        ([0.1, 0.4, *wave(np.arange(58), 58)], [("constant", 0, 0), ("line", 1, 1), ("cosine", 2, 59)]),
+        ([0.1, 0.4, 0.7, *wave(np.arange(57), 57)], [("line", 0, 3), ("cosine", 3, 59)]),
+        ([0.5, 0.2, *np.ones(58)], [("constant", 0, 0), ("line", 1, 1), ("constant", 2, 59)]),
+        ([*np.ones(20), 0.7, *np.full(39, 0.1)], [("constant", 0, 19), ("line", 20, 20), ("constant", 21, 59)]),
+        ([*np.ones(20), 0.7, 0.4, *np.full(38, 0.1)], [("constant", 0, 19), ("line", 20, 21), ("constant", 22, 59)]),
+        (
+            [*np.linspace(1, 0.5, 20), *(0.5 - 0.05 * (np.arange(40) // 5))],
+            [("line", 0, 19), ("stairs 5", 20, 59)],
+        ),
+        (1 - 0.05 * (S // 2), [("stairs 2", 0, 59)]),
+        (0.9**S, [("decay", 0, 59)]),
+        (
+            [*np.linspace(1, 0.6, 15), 0.5, 0.5, 0.4, 0.4, 0.3, 0.3],
+            [("line", 0, 14), ("constant", 15, 16), ("constant", 17, 18), ("constant", 19, 20)],
+        ),
+    ],
+)
+def test_few_rows_between_two_stages_are_a_line_or_a_stage_of_their_own(values, expected):
+    assert found(values) == (expected, [])
+
+
+MANY = np.arange(5000)
+
+
+@table(
+    ("values", "expected"),
+    [
+        (np.where(MANY < 2501, 1 - MANY / 5000, 0.4998 - 0.3 * (MANY - 2501) / 2500), [("line", 2501), ("line", 4999)]),
+        (np.where(MANY < 2503, 1.0, 0.5), [("constant", 2502), ("constant", 4999)]),
+        (np.where(MANY >= 4990, 0.3, 1 - MANY / 6000), [("line", 4989), ("constant", 4999)]),
+        (np.where(MANY < 7, 0.3, 1 - MANY / 6000), [("constant", 6), ("line", 4999)]),
+        (np.where(MANY % 1500 == 999, 0.3, 1 - MANY / 6000), [("line", 4999)]),
+    ],
+)
+def test_the_stages_of_a_long_log_end_at_exact_rows(values, expected):
+    """Only a part of the rows is used, but all rows around each bend."""
+    assert [(kind, last) for kind, _, last in found(values)[0]] == expected
+
+
 @table(("turns", "expected"), [(6, 6), (7, 7), (8, 7)])
 def test_at_most_one_stage_more_than_a_plan_may_have_is_found(turns, expected):
     levels = [0, 1, 0.3, 0.9, 0.2, 0.8, 0.1, 0.7, 0.5][: turns + 1]
