@@ -1,6 +1,6 @@
 """The causes that are tried if a log differs from its plan: other clocks, other lengths, changed stages."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -245,15 +245,12 @@ _SEARCH_DEPTH = 24
 _MAX_EPOCH_CAUSES = 4
 
 
-def epoch_causes(
-    facts: RunFacts, rows: int, steps: Sequence[float], misfit: Callable[[Plan], float]
-) -> Iterator[Cause]:
+def epoch_causes(facts: RunFacts, rows: int, misfit: Callable[[Plan], float]) -> Iterator[Cause]:
     """Yield causes in which an epoch has another length than planned, the best fit to the log first.
 
     Args:
         facts: the plan and the facts of the run.
         rows: the largest update number in the log plus 1.
-        steps: ratios of an update at which logged values change to an update at which planned values change.
         misfit: a function that returns the distance of a resolved plan from the log.
     """
     epoch = facts.calendar.updates_per_epoch
@@ -268,8 +265,7 @@ def epoch_causes(
                 found[length, scaled] = misfit(plan), plan
         return found[length, scaled][0] if (length, scaled) in found else inf
 
-    tries = [round(epoch * step) for step in steps]
-    tries += sorted(range(epoch - _NEARBY_EPOCHS, epoch + _NEARBY_EPOCHS + 1), key=lambda one: abs(one - epoch))
+    tries = sorted(range(epoch - _NEARBY_EPOCHS, epoch + _NEARBY_EPOCHS + 1), key=lambda one: abs(one - epoch))
     horizon = facts.resolved.horizon
     if horizon is not None and horizon.is_resolved:  # the log may end with the run
         tries.append(-(-rows * epoch // horizon.updates))

@@ -155,13 +155,7 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
         if changes.size > 1 and (usual := int(np.median(np.diff(pair.column.t[changes])))) > 1:
             repeat_lengths.append(usual)
     found = search(causes_to_try(facts, rows, processes, tuple(dict.fromkeys(repeat_lengths))))
-    steps = [
-        later / first
-        for pair, _, _, planned in match.columns
-        for first in _steps(pair.column.t, planned)
-        for later in _steps(pair.column.t, pair.column.values)
-    ]
-    return found + search(epoch_causes(facts, rows, list(dict.fromkeys(steps))[: _MAX_COMPARED_STEPS**2], misfit))
+    return found + search(epoch_causes(facts, rows, misfit))
 
 
 _MAX_COMPARED_STEPS = 8
