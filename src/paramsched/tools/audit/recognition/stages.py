@@ -352,7 +352,7 @@ def first_level(piece: Piece, rows: Rows) -> tuple[float, float]:
     """Return the first level of steps in the digits of a log, and by how much it may differ."""
     begins = [piece.first, *(after for _, after in piece.drops)]
     low, high = _first_levels(rows.take(np.searchsorted(rows.t, begins)), piece.ratio)
-    return ((low + high) / 2, (high - low) / 2) if low * high > 0 else (piece.high, 0.0)
+    return (low + high) / 2, (high - low) / 2
 
 
 def _steps_of(levels: Rows) -> tuple[float, float] | None:
