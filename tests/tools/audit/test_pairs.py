@@ -53,6 +53,13 @@ def test_the_momentum_of_a_plan_is_compared_with_the_first_beta_of_adam():
     assert report.notes == ("not compared: weight_decay (not in the log), betas[1] (not in the plan)",)
 
 
+def test_a_target_with_a_name_that_no_field_has_is_compared():
+    log = log_of(("params", 0, LINE), ("lr", 0, 0.1 * LINE))
+    plan = ps.Plan(ps.Binding(ps.Target("params", 1.0), "linear()"), ps.Binding("lr", "linear()"))
+
+    assert compare_with_plan(log, plan, CALENDAR).exact == 40
+
+
 def test_epochs_are_compared_without_their_length_if_the_plan_counts_them():
     column = LogColumn("lr", 0, T, 0.1 * (1 - T / 19))
     log = LoggedValues("log.csv", (column,), (None,), unit="epochs")

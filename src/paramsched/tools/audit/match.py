@@ -255,8 +255,11 @@ def _groups_by_optimizer(plan: Plan, groups: list[dict[str, Any]]) -> dict[str, 
 def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return param groups to which the plan can be bound; they have the fields of the log and of the plan."""
     fields: dict[int, list[Field]] = {}
+    targets = {target.name for target in plan.targets}
     for column in logged.columns:
-        fields.setdefault(column.group, []).append(Field.of(column.field))
+        found = fields.setdefault(column.group, [])
+        if column.field not in targets:  # a target may have a name that no field can have
+            found.append(Field.of(column.field))
     planned = [Field.of(one.name) for one in plan.bindings if isinstance(one.field, str)]
     groups: list[dict[str, Any]] = []
     for index in range(max(fields, default=0) + 1):
