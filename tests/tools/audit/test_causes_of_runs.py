@@ -185,20 +185,21 @@ def test_a_group_whose_values_change_shows_the_cause_among_many_with_constant_on
 
 
 @table(
-    ("plan", "told", "used", "epochs", "each"),
+    ("plan", "told", "used", "epochs", "each", "base"),
     [
-        ("step('3 epochs', 0.5)", 432, 858, 11, 10),
-        ("step('3 epochs', 0.5)", 500, 391, 9, 1),
-        ("multistep(['4 epochs', '7 epochs'], 0.1)", 692, 866, 11, 10),
-        ("multistep(['4 epochs', '7 epochs'], 0.1)", 435, 871, 12, 1),
-        ("warmup('1 epochs') >> step('4 epochs', 0.3)", 60, 64, 9, 3),
-        ("cosine_restarts('3 epochs')", 700, 330, 10, 7),
+        ("step('3 epochs', 0.5)", 432, 858, 11, 10, 3e-4),
+        ("step('3 epochs', 0.5)", 500, 391, 9, 1, 3e6),
+        ("multistep(['4 epochs', '7 epochs'], 0.1)", 692, 866, 11, 10, 3e-4),
+        ("multistep(['4 epochs', '7 epochs'], 0.1)", 435, 871, 12, 1, 3e-9),
+        ("warmup('1 epochs') >> step('4 epochs', 0.3)", 60, 64, 9, 3, 3e6),
+        ("cosine_restarts('3 epochs')", 700, 330, 10, 7, 3e-9),
+        ("cosine_restarts('3 epochs')", 700, 330, 10, 7, 3e6),
     ],
 )
-def test_the_length_of_epochs_is_found_before_and_after_each_step(plan, told, used, epochs, each):
+def test_the_length_of_epochs_is_found_for_steps_and_values_of_any_size(plan, told, used, epochs, each, base):
     plan, times = ps.Plan(lr=plan, horizon=f"{epochs} epochs"), np.arange(0, epochs * used, each)
     schedule = plan.resolve(ps.Calendar(steps_per_epoch=used)).bindings[0].schedule
-    logged = LoggedValues("log.csv", (LogColumn("lr", 0, times, schedule(times, base=3e-4)),), (None,))
+    logged = LoggedValues("log.csv", (LogColumn("lr", 0, times, schedule(times, base=base)),), (None,))
 
     report = compare_with_plan(logged, plan, ps.Calendar(steps_per_epoch=told))
 

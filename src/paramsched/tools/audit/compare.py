@@ -141,7 +141,10 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
         return found
 
     def misfit(plan: Plan) -> float:
-        """Return the distance between a plan and the log on a sample of rows, less the fraction of equal values."""
+        """Return the distance between a plan and the log on a sample of rows, less the fraction of equal values.
+
+        The plan of the run has a distance of 0 and a fraction of 1, so the scale of the values does not matter.
+        """
         compared = LogMatch.of(under(few, plan), rows=glance)
         apart = sum(
             float(np.median(np.abs(pair.column.values[glance[glance < pair.column.t.size]] - planned)))
@@ -262,7 +265,7 @@ def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
 
     found = []
     starts = _clock_jumps(fixed, t, end, lambda row, _: (-int(t[row]),))
-    if starts is not None:
+    if starts is not None and len(starts) > 1:
         at = ", ".join(f"{t[row]:,}" for row, _ in starts[1:4])
         found += explained_by("restarted from zero", f"the plan starts again at update {at}", starts)
     for sign, text in (
@@ -319,7 +322,8 @@ def _clock_jumps(
     path, offset = [(0, 0)], 0
     row = reach(offset, 0)
     while row < t.size:
-        # Choose the offset with which the most consecutive values from `row` on are as planned.
+        # Choose the offset with which the most consecutive values from `row` on are as planned. One that leads past the
+        # end of the plan has no value that shows it.
         reached = {one: reach(one, row) for one in offsets(row, offset) if t[row] + one <= end}
         if max(reached.values(), default=row) == row or len(path) > _MAX_JUMPS:
             return None

@@ -603,7 +603,7 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
     if _ends_in_ramp(pieces):
         also += [("ramp", f"{_in_unit(one, log)} with base {other_base:.6g}") for one, other_base in others]
     else:
-        also += [("also", f"{_in_unit(one, log)}") for one, _ in others]
+        also += [("also", str(_in_unit(one, log))) for one, _ in others]
     planned = np.full(t.size, np.nan) if plan is None else _values(plan, clock, base)
     equal = column.equals(planned) & np.isfinite(planned)
     # A text with as many digits as the values themselves explains nothing.
