@@ -96,13 +96,6 @@ def test_the_first_different_value_is_reported_with_the_planned_value(report):
     assert [cause.name for cause in found.causes] == ["written by something else"]
 
 
-def test_a_missing_base_is_inferred_from_the_log(report):
-    found = report(SCHEDULE(T, base=0.3), bases={})
-
-    assert found.first is None
-    assert found.bases == {"lr of group 0": 0.3}
-
-
 def test_a_wrong_base_is_reported_as_the_cause(report):
     (cause,) = report(SCHEDULE(T, base=0.3)).causes
 
