@@ -165,7 +165,7 @@ class Fit:
         size = float((left[0] ** 2).sum())
         length = float(rows.t[-1] - rows.t[0]) or 1.0  # the rows that a curve explains may be a single one
         moves = np.diag(1e-6 * self.family.units(length))[list(free)]
-        for _ in range(_ITERATIONS):
+        for _ in range(_ITERATIONS if free else 0):
             around = self.family.solve(np.concatenate([p + moves, p - moves]), t, rows, weight)[2]
             slopes = (around[: len(free)] - around[len(free) :]) / 2
             if not np.isfinite(slopes).all():
@@ -209,8 +209,8 @@ class Fit:
         if self.family is COSINE and self.b > 0:
             for floor in _FLOORS:
                 to_floor = replace(self, family=_cosine_to(floor))
-                near = to_floor.refined(self.p, rows, range(2)) or to_floor
-                fallen = near.with_round_numbers(rows)
+                near = to_floor.refined(self.p, rows, range(2), balanced=True)
+                fallen = None if near is None else near.with_round_numbers(rows)
                 if fallen is not None:
                     high = fallen.b
                     return replace(fallen, family=COSINE, a=high * (1 + floor) / 2, b=high * (1 - floor) / 2)
