@@ -45,6 +45,8 @@ PEERS = [
 ]
 """The libraries whose files the library reads."""
 
+_MODULES = pytest.StashKey[int]()
+
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
@@ -123,7 +125,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.hookimpl
-def pytest_runtest_teardown() -> None:
-    """Close the figures of a test, because Matplotlib warns of many open ones."""
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Close the figures of a test, because Matplotlib warns of many open ones. Freeze the modules that it imported."""
     if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
         pyplot.close("all")
+    if len(sys.modules) != item.session.stash.get(_MODULES, 0):
+        # Accelerate collects garbage at each start, which takes as long as there are objects.
+        gc.collect()
+        gc.freeze()
+        item.session.stash[_MODULES] = len(sys.modules)

@@ -89,7 +89,7 @@ def one_stalled(rank: int) -> dict[str, Any]:
 def restarted(rank: int) -> dict[str, Any]:
     """A checkpoint is loaded before the same deadline, and later only that of the optimizer."""
     del rank
-    ends = [str(datetime.now().astimezone() + timedelta(seconds=3.5))]
+    ends = [str(datetime.now().astimezone() + timedelta(seconds=2.5))]
     dist.broadcast_object_list(ends)
     training = Training(probe(), deadline=ends[0])
     amounts, lr, decay = [], [], []
@@ -149,7 +149,7 @@ def other_position(rank: int) -> dict[str, Any]:
     training.update(0.0)
     states.append(training.optimizers.state_dict())
     other, patience = Training(probe(), deadline="in 1 h"), rank_messages.PATIENCE
-    rank_messages.PATIENCE = timedelta(seconds=1)  # type: ignore[misc]
+    rank_messages.PATIENCE = timedelta(seconds=0.4)  # type: ignore[misc]
     try:
         other.optimizers.load_state_dict(states[rank % 2])
     except ps.errors.StateError as error:
@@ -187,7 +187,7 @@ def main() -> None:
     seen["warnings"] = [one.getMessage() for one in messages]
     training = Training(probe(), deadline="in 1 h", untimed_updates=0)
     dist.barrier()  # the updates below do not wait for the other ranks
-    rank_messages.PATIENCE = timedelta(seconds=1)  # type: ignore[misc]
+    rank_messages.PATIENCE = timedelta(seconds=0.4)  # type: ignore[misc]
     try:
         for _ in range(10):
             if rank > 0 or training.scheduler.t < 3:
