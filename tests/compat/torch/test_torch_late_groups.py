@@ -131,7 +131,7 @@ def compare_a_late_group_with_the_last_one(seed):
 
 
 def test_a_late_group_like_the_last_one_has_its_values_in_any_composition_and_after_any_call():
-    for seed in range(100 * settings().max_examples):
+    for seed in range(50 * settings().max_examples):
         compare_a_late_group_with_the_last_one(seed)
 
 

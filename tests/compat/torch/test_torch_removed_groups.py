@@ -85,7 +85,7 @@ def test_a_group_may_be_removed_from_another_optimizer_with_the_same_groups_once
 
 
 def test_groups_keep_their_values_without_the_removed_ones_in_any_composition_and_after_any_call():
-    for seed in range(100 * settings().max_examples):
+    for seed in range(50 * settings().max_examples):
         compare_the_groups_that_remain_with_those_of_a_whole_run(seed)
 
 

@@ -65,7 +65,7 @@ def test_a_rank_that_is_stopped_for_a_while_ends_with_the_others(tmp_path):
         time.sleep(0.3)
         os.kill(pids[0], signal.SIGSTOP)
         os.kill(pids[1], signal.SIGTERM)
-        time.sleep(1.5)
+        time.sleep(0.8)
         os.kill(pids[0], signal.SIGCONT)
 
     found = trained(tmp_path, 3, 0.02, "apart", disturb=disturb)

@@ -70,7 +70,7 @@ FORMATS = {"r": 1e-9, ".6g": 1e-5, ".3g": 1e-2}
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_any_rows_of_a_log_have_an_answer_whose_plan_has_their_values(shape: str) -> None:
-    for seed in range(30, 38):
+    for seed in range(30, 34):
         drawn = random.Random(seed)
         length, a = drawn.choice([50, 100, 300]), drawn.randint(2, 50)
         numbers = {"a": a, "b": max(2, a // drawn.randint(1, 5)), "level": drawn.choice([0.0, 0.1, 0.5])}

@@ -26,11 +26,9 @@ def logged(plan, base, horizon, form, thin=1):
 
 
 @pytest.mark.parametrize("form", [form for form in WRITE if form != "2 digits"])
-@pytest.mark.parametrize("before", ["", "warmup(40) >> "])
-def test_steps_that_fall_below_the_digits_of_the_log_are_found(form, before):
-    for ratio, (length, horizon), base in itertools.product(
-        [0.5, 0.7, 0.9, 0.333], [(100, 3000), (7, 100), (1000, 10000)], [0.1, -0.02]
-    ):
+@pytest.mark.parametrize(("before", "base"), [("", 0.1), ("warmup(40) >> ", -0.02)])
+def test_steps_that_fall_below_the_digits_of_the_log_are_found(form, before, base):
+    for ratio, (length, horizon) in itertools.product([0.5, 0.7, 0.9, 0.333], [(100, 3000), (7, 100), (1000, 10000)]):
         plan = f"{before}step({length}, {ratio})"
 
         found = ps.recognize(logged(plan, base, horizon, form))["lr"]
