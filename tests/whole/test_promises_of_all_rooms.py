@@ -21,6 +21,7 @@ from paramsched.cli import main
 from paramsched.core.files import loads
 from paramsched.core.files.known_dialects import dialect_names
 from paramsched.errors import ConfigError
+from support.source import tree_of
 
 COMMANDS = {
     "audit": ("audit log.csv --columns lr=rate --plan plan.yaml --base lr=0.1", "--columns lr=rate"),
@@ -169,7 +170,7 @@ TWO_READINGS = ("which has two readings", "schedules are not compared", "give th
 
 def texts_of(file: Path) -> Iterator[tuple[int, str]]:
     """Yield the texts of a file with their lines, without docstrings. Values inside a text are left out."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree = tree_of(file)
     skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):

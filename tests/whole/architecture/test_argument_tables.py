@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from support.source import tree_of
+
 LIBRARY = Path(__file__).parents[3] / "src" / "paramsched"
 ROOMS = {path.name: path for path in (LIBRARY / "compat").iterdir() if path.is_dir()} | {
     "mmengine": LIBRARY / "mmengine" / "reader"
@@ -37,7 +39,7 @@ def tables_in(tree: ast.AST) -> dict[str, list[str]]:
 
 def parsed(path: Path) -> list[ast.Module]:
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    return [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    return [tree_of(file) for file in files]
 
 
 WITH_TABLES = [name for name, path in sorted(ROOMS.items()) if any(map(tables_in, parsed(path)))]

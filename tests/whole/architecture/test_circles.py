@@ -4,6 +4,8 @@ import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from support.source import tree_of
+
 SOURCE = Path(__file__).parents[3] / "src"
 GIVES_ITSELF = "paramsched.mmengine.runner.runner"
 """The Runner passes itself to its hooks and loops, as MMEngine's does, so they name its type."""
@@ -32,11 +34,7 @@ def imports_for_types_in(tree, files):
 
 
 def test_no_file_imports_one_that_imports_it():
-    trees = {
-        name_of(file): ast.parse(file.read_text(encoding="utf-8"))
-        for file in SOURCE.rglob("*.py")
-        if file.name != "__init__.py"
-    }
+    trees = {name_of(file): tree_of(file) for file in SOURCE.rglob("*.py") if file.name != "__init__.py"}
     imported = {name: imports_in(tree, trees.keys()) for name, tree in trees.items()}
     for name, names in imported.items():
         if GIVES_ITSELF in names and GIVES_ITSELF in imports_for_types_in(trees[name], trees.keys()):

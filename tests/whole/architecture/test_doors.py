@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from support.source import tree_of
 from support.tables import table
 
 ROOT = Path(__file__).parents[3]
@@ -56,7 +57,7 @@ def test_src_has_the_eight_doors_and_no_other_folder():
 
 @table("file", CORE)
 def test_no_file_of_the_core_or_of_its_tests_names_another_door(file):
-    found = list(doors_named_in(ast.parse((ROOT / file).read_text(encoding="utf-8"))))
+    found = list(doors_named_in(tree_of(ROOT / file)))
 
     assert found == [], f"{file}: move what needs {found} to the door"
 

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from support.source import tree_of
+
 ROOT = Path(__file__).parents[3]
 FOLDERS = ("src", "examples", "tools", "docs")
 OPENING = ("open", "fdopen", "read_text", "write_text")
 NOT_TEXT = ("os", "tree", "webbrowser", "archive")  # their open() has no encoding; archive is a ZipFile
 
 
-def calls_without_encoding(code: str) -> list[str]:
+def calls_without_encoding(tree: ast.Module) -> list[str]:
     """Return the calls that open a text file or a text pipe with the encoding of the system."""
-    calls = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call))
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
     return [ast.unparse(call) for call in calls if uses_default_encoding(call)]
 
 
@@ -41,7 +43,7 @@ def test_each_text_file_has_an_encoding(folder):
     found = {
         str(file.relative_to(ROOT)): calls
         for file in (ROOT / folder).rglob("*.py")
-        if (calls := calls_without_encoding(file.read_text(encoding="utf-8")))
+        if (calls := calls_without_encoding(tree_of(file)))
     }
 
     assert found == {}, f'add encoding="utf-8" to these calls: {found}'
@@ -50,4 +52,4 @@ def test_each_text_file_has_an_encoding(folder):
 def test_a_call_without_an_encoding_is_found():
     code = "open(file)\nfile.open()\nfile.write_text(a)\nrun(x, text=True)\nopen(file, 'rb')\nfile.read_text('utf-8')"
 
-    assert len(calls_without_encoding(code)) == 4
+    assert len(calls_without_encoding(ast.parse(code))) == 4

@@ -8,6 +8,7 @@ import pytest
 
 from support import programs
 from support.example_runs import environment
+from support.source import tree_of
 
 LIBRARY = Path(__file__).parents[3] / "src" / "paramsched"
 FILES = sorted((LIBRARY / "core" / "scheduler").glob("*.py"))
@@ -22,7 +23,7 @@ def names_in(tree):
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_the_heart_imports_nothing_of_runs_and_names_no_part(file):
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree = tree_of(file)
     names = [name for name in names_in(tree) if isinstance(name, str)]
 
     assert [name for name in names if name.startswith("paramsched.core.runs")] == []
@@ -41,7 +42,7 @@ def imports_of(tree):
 
 
 def test_no_file_of_the_heart_imports_one_that_imports_it():
-    trees = {file.stem: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
+    trees = {file.stem: tree_of(file) for file in FILES}
     left = {name: imports_of(tree) for name, tree in trees.items()}
 
     while free := [name for name, imported in left.items() if not imported & left.keys()]:

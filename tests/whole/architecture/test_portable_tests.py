@@ -7,6 +7,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from support.source import tree_of
+
 ROOT = Path(__file__).parents[3]
 TESTS = ROOT / "tests"
 MODULES = {"pytorch-ignite": "ignite", "hydra-core": "hydra", "scikit-learn": "sklearn"}
@@ -42,7 +44,7 @@ def needed_by(module):
     if not module.startswith("support."):
         return {module.partition(".")[0]} & ABSENT
     path = TESTS / Path(*module.split(".")).with_suffix(".py")
-    body = ast.parse(path.read_text()).body if path.exists() else []
+    body = tree_of(path).body if path.exists() else []
     return {one for part in body if is_code_of_the_module(part) for name in imports_of(part) for one in needed_by(name)}
 
 
@@ -59,7 +61,7 @@ def skipped_without(part):
 def test_portable_tests_are_skipped_without_the_engines_that_they_import():
     wrong = []
     for path in (path for room in ("core", "show", "tools") for path in sorted((TESTS / room).rglob("test_*.py"))):
-        body = ast.parse(path.read_text()).body
+        body = tree_of(path).body
         of_all = {one for part in body if is_code_of_the_module(part) for one in skipped_without(part)}
         for part in body:
             needed = {one for name in imports_of(part) for one in needed_by(name)}

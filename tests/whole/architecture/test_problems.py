@@ -1,15 +1,16 @@
 """A message is printed from its Problem: no code writes a warning as text, or takes a message of the library apart."""
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from paramsched import errors
+from support.source import tree_of
 
 LIBRARY = Path(errors.__file__).parent
-FILES = {str(path.relative_to(LIBRARY)): ast.parse(path.read_text(encoding="utf-8")) for path in LIBRARY.rglob("*.py")}
 OWN = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.ParamschedError)}
 MESSAGES = {"message", "instead", "found", "advice", "summary", "path_and_message", "place_and_message", "write"}
 """The attributes of errors and diagnostics that are text for a reader."""
@@ -21,6 +22,11 @@ WARNS = {
     "core/base/user_warnings.py": "it prints the problem",
     "cli/_lint_output.py": "it passes on warnings of other libraries",
 }
+
+
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    """Yield the files of the library and their syntax trees."""
+    yield from ((str(path.relative_to(LIBRARY)), tree_of(path)) for path in LIBRARY.rglob("*.py"))
 
 
 @cache
@@ -82,11 +88,11 @@ except TypeError as other:
 
 
 def test_no_code_takes_a_message_of_the_library_apart():
-    assert {file: found for file, tree in FILES.items() if (found := taken_apart(tree))} == {}
+    assert {file: found for file, tree in trees() if (found := taken_apart(tree))} == {}
 
 
 def test_only_one_function_issues_warnings():
-    issued = {file for file, tree in FILES.items() if {"warn", "warn_explicit"} & module_calls(tree, "warnings")}
+    issued = {file for file, tree in trees() if {"warn", "warn_explicit"} & module_calls(tree, "warnings")}
 
     assert issued == set(WARNS)
 
@@ -106,7 +112,7 @@ def module_calls(tree: ast.AST, module: str) -> set[str]:
 def test_a_warning_is_a_problem_and_no_text(function):
     texts = {
         (file, ast.unparse(argument))
-        for file, tree in FILES.items()
+        for file, tree in trees()
         for one in calls(tree)
         if name_of(one) == function and owner_of(one) != "warnings"
         for argument in one.args[-1:]
@@ -119,7 +125,7 @@ def test_a_warning_is_a_problem_and_no_text(function):
 def test_an_error_of_the_command_line_is_a_problem_and_no_text():
     texts = {
         (file, ast.unparse(one))
-        for file, tree in FILES.items()
+        for file, tree in trees()
         for one in calls(tree)
         if name_of(one) == "UsageError"
         and one.args
