@@ -74,14 +74,14 @@ class Training:
 
 def one_slow(rank: int) -> dict[str, Any]:
     """One rank is slower than the other ranks, and another deadline in it has no effect."""
-    training = Training(probe(), deadline="in 2.5 s" if rank == 0 else "in 900 s")
+    training = Training(probe(), deadline="in 1.6 s" if rank == 0 else "in 900 s")
     training.until_the_end(lambda t: 0.003 + 0.004 * (rank == 1))
     return training.result()
 
 
 def one_stalled(rank: int) -> dict[str, Any]:
     """One rank stalls twice."""
-    training = Training(probe(), deadline="in 2.5 s", untimed_updates=3)
+    training = Training(probe(), deadline="in 1.6 s", untimed_updates=3)
     training.until_the_end(lambda t: 0.4 if rank == dist.get_world_size() - 1 and t in (20, 70) else 0.002)
     return training.result()
 
@@ -89,7 +89,7 @@ def one_stalled(rank: int) -> dict[str, Any]:
 def restarted(rank: int) -> dict[str, Any]:
     """A checkpoint is loaded before the same deadline, and later only that of the optimizer."""
     del rank
-    ends = [str(datetime.now().astimezone() + timedelta(seconds=2.5))]
+    ends = [str(datetime.now().astimezone() + timedelta(seconds=2))]
     dist.broadcast_object_list(ends)
     training = Training(probe(), deadline=ends[0])
     amounts, lr, decay = [], [], []

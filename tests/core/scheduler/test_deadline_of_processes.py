@@ -105,7 +105,7 @@ def test_the_horizon_is_fixed_after_the_untimed_updates(seen):
 
         assert [entry[0] for entry in entries] == [0, begin]
         assert unit == "seconds"
-        assert 2 < horizon <= 2.5
+        assert 1 < horizon <= 1.6
         assert horizon * 1000 % 1 == 0
         assert ps.Plan(*ps.Plan.of_text(entries[-1][2]).bindings, clock="seconds") == PLAN
 
