@@ -229,3 +229,12 @@ def test_a_phase_that_the_first_cycle_does_not_have_is_not_repeated():
     column, t = column_of([1, 0.9, 0.9, 0.8], [0, 10, 25, 29]), np.array([0.0, 10.0, 25.0, 29.0])
 
     assert recognizing._repeats(column, np.where(t < 15, t, -1), t % 15) is False
+
+
+@table(("logged", "expected"), [(38, [("too long", 37, 40)]), (39, []), (40, [])])
+def test_a_plan_is_longer_than_its_log_if_more_than_one_row_is_missing(logged, expected):
+    rate = ps.resolve(ps.cosine(), ps.Calendar(total=40))
+
+    found = ps.recognize([(t, rate(t, base=0.1)) for t in range(logged)])
+
+    assert [(note.code, note.first, note.last) for note in found.notes] == expected

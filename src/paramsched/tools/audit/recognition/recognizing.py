@@ -583,7 +583,7 @@ def _fitted(column: LogColumn, group: str | int, known: Flags, log: LoggedValues
                     backs.append(back)
                     clock = np.where(t >= restarts[-1], clock - back, clock)
                     phase = np.asarray(t % back, dtype=np.float64)
-                    if len(backs) == 2 and backs[0] == back and _repeats(some, clock[known], phase[known]):
+                    if len(backs) == 2 and _repeats(some, clock[known], phase[known]):
                         clock = phase
                     continue
                 jumps = skipped_updates(rows, pieces) if log.unit == "updates" and not restarts else []

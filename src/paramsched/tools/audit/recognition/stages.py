@@ -152,7 +152,7 @@ class Search:
         end = self._extent(fit, at)
         for family in families.CURVES:
             found = self._extend(family, at, end)
-            if found is not None and found[1] - end > 0.04 * (end - at):
+            if found is not None and found[1] > end:
                 fit, end = found
         if fit.family is COSINE and abs(fit.b) > _TALL * float(np.abs(self.rows.v[at:end]).max()):
             powers = (self._extend(family, at, end - 1) for family in (FALL, RISE))
