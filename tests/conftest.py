@@ -46,6 +46,7 @@ PEERS = [
 """The libraries whose files the library reads."""
 
 _MODULES = pytest.StashKey[int]()
+"""The number of imported modules when objects were last excluded from garbage collection."""
 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
@@ -130,7 +131,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
     if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
         pyplot.close("all")
     if len(sys.modules) != item.session.stash.get(_MODULES, 0):
-        # Accelerate collects garbage at each start, which takes as long as there are objects.
+        # Accelerate collects garbage at each start. That takes longer, the more objects there are.
         gc.collect()
         gc.freeze()
         item.session.stash[_MODULES] = len(sys.modules)

@@ -283,6 +283,7 @@ def main() -> None:
     global PLAN
     address, rank, file = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+    # How long a process waits before it logs a difference: 1 s in a real run.
     rank_agreement._TIMEOUT = timedelta(seconds=0.1)  # type: ignore[misc]
     seen = {}
     for k, job in enumerate(JOBS):

@@ -26,7 +26,8 @@ WARNS = {
 
 def trees() -> Iterator[tuple[str, ast.Module]]:
     """Yield the files of the library and their syntax trees."""
-    yield from ((str(path.relative_to(LIBRARY)), tree_of(path)) for path in LIBRARY.rglob("*.py"))
+    for path in LIBRARY.rglob("*.py"):
+        yield str(path.relative_to(LIBRARY)), tree_of(path)
 
 
 @cache
