@@ -217,8 +217,8 @@ class Fit:
             return None
         if self.family is FALL:
             to_zero = replace(self, family=replace(FALL, shifted=False))
-            near = to_zero.refined(self.p, rows, range(2)) or to_zero
-            fallen = near.with_round_numbers(rows)
+            near = to_zero.refined(self.p, rows, range(2), balanced=True)
+            fallen = None if near is None else near.with_round_numbers(rows)
             return None if fallen is None else replace(fallen, family=FALL, a=0.0)
         if self.family is not RISE:
             return None
