@@ -22,7 +22,7 @@ from paramsched.core.files.known_dialects import own_names
 gc.disable()
 
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
-settings.register_profile("quick", max_examples=4, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common)
+settings.register_profile("quick", max_examples=3, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common)
 # `make full`, before a release.
 settings.register_profile("release", max_examples=30, derandomize=True, **_common)
 # `make quick`, between two edits.
@@ -56,22 +56,24 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def start_with_the_expensive(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Return the items by file, with expensive files first in each half.
+    """Return the items by file, with expensive files first in each half, then the other files by folder.
 
     Each of two workers starts with a half and takes items of the other when it has finished its own. Only cheap items
-    are left then, so that no worker waits for a long one.
+    are left then, so that no worker waits for a long one. Files of a folder share what they import, parse and compile.
     """
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
-
-    def rank(file: Path) -> int:
-        if any(item.get_closest_marker("heavy") for item in files[file]):
-            return 0
-        return 1 if {"engines", "examples", "mmengine", "scheduler"} & {*file.parts} else 2
-
-    ordered = [files[file] for file in sorted(files, key=rank)]
-    return [item for half in (ordered[::2], ordered[1::2]) for file in half for item in file]
+    heavy, slow, folders = list[list[pytest.Item]](), list[list[pytest.Item]](), dict[Path, list[pytest.Item]]()
+    for file, its_items in files.items():
+        if any(item.get_closest_marker("heavy") for item in its_items):
+            heavy.append(its_items)
+        elif {"engines", "examples", "mmengine", "scheduler"} & {*file.parts}:
+            slow.append(its_items)
+        else:
+            folders.setdefault(file.parent, []).extend(its_items)
+    ordered = [*heavy, *slow, *folders.values()]
+    return [item for half in (ordered[::2], ordered[1::2]) for some in half for item in some]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

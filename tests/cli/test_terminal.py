@@ -95,11 +95,11 @@ def too_wide(text: str, columns: int) -> list[str]:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("part", spread(range(6), 0))
+@pytest.mark.parametrize("part", spread(range(9), 0))
 def test_no_line_is_wider_than_80_columns(folder, part):
     printing = [one for one in answers.read(ANSWERS) if not any(data in one["paramsched"] for data in DATA)]
-    recorded, others = printing[part::6], [] if part else [*COMMANDS, *HELP]
-    commands = [*(one["paramsched"] for one in recorded), *others, *EXPLAINED[part::6], *RECIPES[part::6]]
+    recorded, others = printing[part::9], [] if part else [*COMMANDS, *HELP]
+    commands = [*(one["paramsched"] for one in recorded), *others, *EXPLAINED[part::9], *RECIPES[part::9]]
 
     printed = terminal.in_terminal(commands, folder, 80, [one.get("input", "") for one in recorded])
 

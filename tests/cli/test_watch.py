@@ -106,7 +106,7 @@ def test_a_file_that_is_missing_for_a_moment_is_no_error(tmp_path, start):
     watch.wait_for(" updates ")
 
     plan.unlink()
-    time.sleep(0.3)
+    time.sleep(0.2)
     plan.write_text(PLAN.replace("0.1", "0.2"))
 
     assert "no such file" not in watch.wait_for(r"cosine\(to=0.2, over=95\)")

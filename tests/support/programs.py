@@ -128,6 +128,7 @@ def _write_to(stdout: int, stderr: int) -> None:
 
 def _start(arguments: list[str], env: dict[str, str], folder: str, outputs: list[Path]) -> None:
     """Run the program in the new process."""
+    weakref.finalize._registry.clear()  # what the modules of the server would clean up, which takes 20 ms
     opened = [os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for file in outputs]
     _write_to(*opened)
     for one in opened:

@@ -29,9 +29,9 @@ ENGINES = {
     "accelerate",
 }
 UNTIL_A_DEADLINE = PAGE.parents[2] / "examples" / "deadline"
-SLOWED = {"plain.py": 0.002, "trainer.py": 0.02, "lightning_job.py": 0.008, "accelerate_job.py": 0.006}
+SLOWED = {"plain.py": 0.0012, "trainer.py": 0.02, "lightning_job.py": 0.008, "accelerate_job.py": 0.006}
 """Seconds that each update lasts at least, so that a job lasts longer than until its signal on any machine."""
-LONGEST = 1.0  # seconds of a job
+LONGEST = 0.6  # seconds of a job
 SLOWLY = """import time
 from torch.optim.optimizer import register_optimizer_step_post_hook
 register_optimizer_step_post_hook(lambda *_: time.sleep({}))

@@ -47,7 +47,7 @@ def test_a_signal_on_one_rank_ends_all_ranks_after_the_same_update(tmp_path, siz
     sent = []
 
     def disturb(pids):
-        time.sleep(0.5)
+        time.sleep(0.3)
         sent.append(time.time())
         os.kill(pids[-1], signal.SIGTERM)
 
@@ -62,10 +62,10 @@ def test_a_signal_on_one_rank_ends_all_ranks_after_the_same_update(tmp_path, siz
 
 def test_a_rank_that_is_stopped_for_a_while_ends_with_the_others(tmp_path):
     def disturb(pids):
-        time.sleep(0.3)
+        time.sleep(0.2)
         os.kill(pids[0], signal.SIGSTOP)
         os.kill(pids[1], signal.SIGTERM)
-        time.sleep(0.8)
+        time.sleep(0.5)
         os.kill(pids[0], signal.SIGCONT)
 
     found = trained(tmp_path, 3, 0.02, "apart", disturb=disturb)
@@ -95,7 +95,7 @@ def test_a_rank_that_stays_stopped_delays_the_others_by_less_than_a_minute(tmp_p
     assert len({one["t"] for one in found}) == 1
 
 
-@pytest.mark.parametrize(("moment", "updates"), spread([("in 1 s", None), ("in 0 s", 1)], ("in 1 s", None)))
+@pytest.mark.parametrize(("moment", "updates"), spread([("in 0.5 s", None), ("in 0 s", 1)], ("in 0.5 s", None)))
 def test_the_moment_of_rank_0_ends_all_ranks(tmp_path, moment, updates):
     found = trained(tmp_path, 2, 0.01, moment=moment)
 

@@ -10,6 +10,7 @@ import pytest
 import paramsched as ps
 from paramsched.tools.audit import recognize
 from support.spread import every as every_nth
+from support.spread import spread
 
 UPDATES, BASE = 300, 0.02
 
@@ -101,7 +102,7 @@ def test_one_value_that_does_not_belong_does_not_change_the_plan(place, factor):
 
 @pytest.mark.parametrize("factor", [1.5, 0.0])
 @pytest.mark.parametrize("place", [20, 120, 205, 288])
-@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("count", spread([2, 3, 4], 2, 4))
 def test_a_few_values_after_each_other_that_do_not_belong_do_not_change_the_plan(count, place, factor):
     for used in ("cosine()", "constant(1)", "step(50, 0.5)", "warmup(40) >> cosine()", "restarts(cosine(), 100)"):
         values = values_of(used)
