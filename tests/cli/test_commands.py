@@ -17,7 +17,6 @@ from paramsched.core import files as config
 from paramsched.core.plan import Plan
 from paramsched.core.schedules import cosine, linear, warmup
 from support.loss_curves import law_of
-from support.spread import spread
 from support.tables import table
 
 LINE = 'warmup("5%") >> cosine(to=0.1)'
@@ -878,8 +877,8 @@ def test_warnings_of_a_config_go_to_standard_error_with_their_location(folder):
     assert [text.strip() for text in excerpt[1:]] == ["^"]
 
 
-@pytest.mark.heavy
-@pytest.mark.parametrize("name", spread(["dqn-atari", "rainbow-atari", "smollm2-1.7b"], "dqn-atari"))
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["dqn-atari", "rainbow-atari", "smollm2-1.7b"])
 def test_the_longest_recipes_are_drawn(name: str) -> None:
     shown = CliRunner().invoke(main, ["show", f"recipe:{name}", "--width", "60"])
 

@@ -14,7 +14,6 @@ import torch
 from support.job_scheduler import GRACE, handles_sigterm
 from support.ports import free_port
 from support.programs import Program
-from support.spread import spread
 
 pytestmark = [pytest.mark.heavy, pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")]
 
@@ -53,8 +52,9 @@ def results(folder):
     return [[json.loads(one.read_text()) for one in sorted(folder.glob(f"job-*-{rank}.json"))] for rank in range(2)]
 
 
-@pytest.mark.parametrize("clock", spread(["updates", "tokens", "seconds"], "tokens"))
-@pytest.mark.parametrize("cut", spread(["signal", "moment"], "signal"))
+@pytest.mark.long  # `make test` cuts the jobs of a script of one process (tests/whole/test_cut_jobs_page.py)
+@pytest.mark.parametrize("clock", ["updates", "tokens", "seconds"])
+@pytest.mark.parametrize("cut", ["signal", "moment"])
 def test_jobs_that_are_cut_and_continued_end_with_the_weights_of_one_run(tmp_path, clock, cut):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     for folder in (whole, parts):

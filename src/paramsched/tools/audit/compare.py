@@ -1,6 +1,6 @@
 """Comparison of a log with a plan, and the search for the cause of a difference."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
 from typing import NamedTuple, final
@@ -25,12 +25,14 @@ from paramsched.tools.audit.match import (
     PlannedColumn,
     fitted_base,
     fitted_factor,
+    most_that_match,
     pair_columns,
     which_depend_on_base,
 )
 from paramsched.tools.records.log_values import Flags, LoggedValues, Times
 
 _FIRST_SAMPLE = 24  # a cause is tried first on this number of rows, in two columns of the log
+_GLANCE = 0.8  # and must explain this fraction of their values
 _SECOND_SAMPLE = 400  # and then on this number of rows, in 16 columns
 _MIN_EXPLAINED = 0.95  # fraction of the values that a reported cause must explain
 _MAX_CAUSES = 3
@@ -126,16 +128,19 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
         bindings = counted_plan(plan).bindings
         return [replace(pair, schedule=bindings[places[id(pair.schedule)]].schedule) for pair in pairs]
 
+    def rows_of(cause: Cause) -> Times:
+        return _rows_inside(pairs, cause, facts.resolved)
+
     def search(causes: Iterable[Cause]) -> list[_Found]:
         found = []
-        for cause in causes:
-            inside = _rows_inside(pairs, cause, facts.resolved)
+        for cause in _without_impossible(causes, few, rows_of):
+            inside = rows_of(cause)
             if all(
                 _fits(
                     LogMatch.of(under(these, cause.plan), cause.clock, inside[_spread_rows(inside.size, most)]),
                     share,
                 )
-                for these, most, share in ((few, _FIRST_SAMPLE, 0.8), (some, _SECOND_SAMPLE, _MIN_EXPLAINED))
+                for these, most, share in ((few, _FIRST_SAMPLE, _GLANCE), (some, _SECOND_SAMPLE, _MIN_EXPLAINED))
             ):
                 found += _as_found(cause, under(pairs, cause.plan), match, inside)
         return found
@@ -159,6 +164,29 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
             repeat_lengths.append(usual)
     found = search(causes_to_try(facts, rows, processes, tuple(dict.fromkeys(repeat_lengths))))
     return found + search(epoch_causes(facts, rows, misfit))
+
+
+def _without_impossible(
+    causes: Iterable[Cause], pairs: Sequence[PlannedColumn], rows_of: Callable[[Cause], Times]
+) -> Iterator[Cause]:
+    """Yield the causes that may explain a few rows of the log.
+
+    Hundreds of causes differ only in their clock. They are evaluated together, which takes a tenth of the time.
+    """
+    causes = list(causes)
+    sampled: dict[int, list[tuple[int, Times]]] = {}
+    for place, cause in enumerate(causes):
+        if cause.plan is None:
+            inside = rows_of(cause)
+            rows = inside[_spread_rows(inside.size, _FIRST_SAMPLE)]
+            sampled.setdefault(rows.size, []).append((place, rows))
+    impossible: set[int] = set()
+    groups = sum(len(pair.groups) for pair in pairs)
+    for size, some in sampled.items():
+        clocks, rows = [causes[place].clock for place, _ in some], np.array([rows for _, rows in some])
+        most = sum(len(pair.groups) * most_that_match(pair, rows, clocks) for pair in pairs)
+        impossible.update(some[one][0] for one in np.flatnonzero(most < _GLANCE * size * groups))
+    yield from (cause for place, cause in enumerate(causes) if place not in impossible)
 
 
 _MAX_COMPARED_STEPS = 8

@@ -20,7 +20,7 @@ from paramsched.core.schedules.evaluation import depends_on_base, values_by_base
 from paramsched.core.time.amounts import times_on
 from paramsched.core.time.progress import PROGRESS, WHOLE
 from paramsched.errors import MissingFact, PlanError, UnreadableLog
-from paramsched.tools.records.log_values import Flags, LogColumn, LoggedAmounts, LoggedValues, Times
+from paramsched.tools.records.log_values import HALF_SINGLE, Flags, LogColumn, LoggedAmounts, LoggedValues, Times
 
 _MAX_CONSECUTIVE = 2**22  # updates whose planned amounts are computed together
 _MAX_AMOUNT = 2.0**62
@@ -454,6 +454,47 @@ class _Line(NamedTuple):
         planned = pair.planned_by_base(times)
         offset = planned(0.0) if pair.schedule.affine else np.zeros(times.size)
         return cls(offset, planned(1.0) - offset, planned)
+
+
+_FLAT = 1e-12  # the part of the largest value by which values may differ, as in `equal_up_to_rounding`
+
+
+def most_that_match(pair: PlannedColumn, rows: Times, clocks: Sequence[Callable[[Times], Times]]) -> Times:
+    """Return for each of several clocks how many values can be as planned at most, with any base if it is unknown.
+
+    Args:
+        pair: the logged values.
+        rows: the indices of the compared rows for each clock; shape (clocks, rows).
+        clocks: functions from update numbers to times of the plan.
+    """
+    column, base = pair.column, pair.base
+    if rows.max(initial=0) >= column.t.size or not (base is not None or pair.schedule.affine):
+        return np.full(len(rows), rows.shape[1])
+    times = np.concatenate([clock(column.t[some]) for clock, some in zip(clocks, rows, strict=True)])
+    planned = pair.planned_by_base(times)
+    if base is not None:
+        of_base = planned(base).reshape(rows.shape)
+        return column.equals(of_base, rows, are_singles=True).sum(axis=1)  # type: ignore[no-any-return]
+    offset = planned(0.0).reshape(rows.shape)
+    factor = planned(1.0).reshape(rows.shape) - offset
+    values = column.values[rows]
+    size = np.abs(values)
+    known = np.isfinite(values) & np.isfinite(factor) & (size > 0)
+    flat = _FLAT * np.abs(factor).max(axis=1, keepdims=True, initial=0.0, where=known)
+    far = known & (np.abs(factor) > 2 * flat)  # else a base may explain any value
+    half = column.half_unit(np.where(far, 1.1 * size, 1.0)) + 2 * (max(column.tolerance, ROUNDING) + HALF_SINGLE) * size
+    half += _FLAT * np.abs(offset).max(initial=0.0, where=known)
+    # The bases that explain a value are an interval. A value may differ by a part of the largest one.
+    ends = [
+        (values - offset + side * half) / np.where(far, factor + error, 1.0)
+        for side in (-1, 1)
+        for error in (-flat, flat)
+    ]
+    edges = np.where(np.tile(far, 2), np.concatenate([np.min(ends, axis=0), np.max(ends, axis=0)], axis=1), 0.0)
+    steps = np.concatenate([far, -1 * far], axis=1)
+    in_order = np.take_along_axis(steps, np.argsort(edges, axis=1, kind="stable"), axis=1)
+    most: Times = in_order.cumsum(axis=1).max(axis=1) + (~far).sum(axis=1)
+    return most
 
 
 def _most_covered(values: Floats, offset: Floats, factor: Floats, column: LogColumn) -> list[float]:

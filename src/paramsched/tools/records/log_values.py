@@ -66,7 +66,7 @@ class LogColumn:
         if are_singles is None:
             are_singles = self.are_singles(rows)
         values = self.values[rows]
-        tolerance = self.tolerance + (_HALF_SINGLE if self.digits >= 15 and are_singles else 0.0)
+        tolerance = self.tolerance + (HALF_SINGLE if self.digits >= 15 and are_singles else 0.0)
         return equal | self._rounds_to(values, planned, tolerance) | equal_up_to_rounding(values, planned, tolerance)
 
     def equals_as_written(
@@ -115,7 +115,7 @@ _BINARY = 2.0**-50
 """The relative rounding of a decimal number to float64 and back."""
 _DIGITS_OF_SINGLE = 7
 """The fewest digits in which a value of float32 may differ from the value that was rounded to it."""
-_HALF_SINGLE = 2.0**-24
+HALF_SINGLE = 2.0**-24
 """The largest relative error of rounding to float32."""
 
 

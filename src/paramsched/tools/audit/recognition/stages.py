@@ -21,6 +21,7 @@ _SPREAD = 1536  # the rows in the rest of a long log that are used to find stage
 _KINKS = 96  # the rows at which the slope changes most, which are used with their neighbors
 _SAMPLE = 144  # the rows of a stage to which a curve is fitted
 _LEAST = 12  # rows of stairs
+_MOST_INSIDE = 3  # the begins of stairs may be stairs, which are no schedule; further ones would take exponential time
 _SHORT = 24  # rows that may be explained by a curve with too many parameters
 _TALL = 20  # times the largest value: a wave of that height may be a power of 2, near its lowest point
 _FOREIGN = 0.01
@@ -100,10 +101,15 @@ def roundest(value: float, slack: float) -> float:
 
 @final
 class Search:
-    """Search for the stages of a log."""
+    """Search for the stages of a log.
 
-    def __init__(self, full: Rows) -> None:
-        self.rows, self.full, n = full, full, full.t.size
+    Args:
+        full: all rows of the log, or the rows at which stairs begin.
+        inside: the number of stairs, one inside of the other, whose begins the rows are.
+    """
+
+    def __init__(self, full: Rows, inside: int = 0) -> None:
+        self.rows, self.full, self.inside, n = full, full, inside, full.t.size
         if n > _DENSE + _SPREAD:
             bends = np.abs(np.diff(np.diff(full.v) / np.diff(full.t)))
             kinks = np.argpartition(bends, -_KINKS)[-_KINKS:, np.newaxis] + np.arange(-2, 5)
@@ -241,7 +247,7 @@ class Search:
         rows = self.full.take(self.full.t >= self.rows.t[at])
         changed = np.flatnonzero(np.abs(np.diff(rows.v)) > 1e-3 * rows.tol[1:])
         flat = np.diff(changed) > 1  # stairs of at least two rows
-        if rows.t.size < _LEAST or flat.sum() < 2:
+        if rows.t.size < _LEAST or flat.sum() < 2 or self.inside == _MOST_INSIDE:
             return None
         every = _stair_length(rows.t[changed], rows.t[changed + 1], float(np.median(np.diff(rows.t))))
         if every is None or rows.t[-1] - rows.t[0] < 3 * every:
@@ -251,7 +257,7 @@ class Search:
         even = self._even_steps(rows, number, firsts)
         if even is not None:
             return even
-        search = Search(replace(rows.take(firsts), t=number[firsts] * every))
+        search = Search(replace(rows.take(firsts), t=number[firsts] * every), self.inside + 1)
         inner = search.stages() if (np.diff(number[changed + 1]) == 1).sum() > 1 else ()
         if not 0 < len(inner) <= MOST_STAGES or search.restart is not None or any(one.every for one in inner):
             return None
