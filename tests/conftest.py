@@ -22,7 +22,7 @@ from paramsched.core.files.known_dialects import own_names
 gc.disable()
 
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
-settings.register_profile("quick", max_examples=3, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common)
+settings.register_profile("quick", max_examples=4, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common)
 # `make full`, before a release.
 settings.register_profile("release", max_examples=30, derandomize=True, **_common)
 # `make quick`, between two edits.
