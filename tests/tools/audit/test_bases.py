@@ -45,7 +45,35 @@ def test_a_missing_base_is_fitted_to_the_values_that_depend_on_it(plan):
     assert (report.exact, report.bases) == (TOTAL, {"lr of group 0": 0.3})
 
 
-@table("plan", ["constant(absolute(0.1))", "clamp(linear(), low=absolute(1.5))"])
+SELECTING = {
+    "clamp(linear(), low=absolute(0.1), high=absolute(0.2))": (0.15, 0.25, 0.5),
+    "clamp(warmup(10) >> cosine(), high=absolute(0.2))": (0.15, 0.25, 0.5, 30.0),
+    "clamp(exponential(0.97), low=absolute(1e-5), high=absolute(3e-4))": (1e-4, 4e-4, 0.00123456),
+    "clamp(0.1 * cosine(), low=absolute(0.01))": (0.3, 1.0),
+    "warmup(10) >> clamp(linear(), low=absolute(0.01))": (0.3, 5.0),
+    "maximum(cosine(), absolute(constant(1e-3)))": (0.02, 1.0),
+    "minimum(warmup(50), absolute(constant(0.03)))": (0.01, 0.1, 1.0),
+    "maximum(absolute(constant(-0.2)), linear())": (-0.15, -0.5),
+}
+
+
+@pytest.mark.parametrize("digits", [17, 6])
+@table(("plan", "base"), [(plan, base) for plan, bases in SELECTING.items() for base in bases])
+def test_the_base_of_a_plan_that_selects_between_values_is_fitted_to_those_that_depend_on_it(plan, base, digits):
+    report = compared({"lr": plan}, column_of("lr", used_by(plan, base), digits))
+
+    assert (report.exact, report.bases) == (TOTAL, {"lr of group 0": base}), report
+
+
+@table(
+    "plan",
+    [
+        "constant(absolute(0.1))",
+        "clamp(linear(), low=absolute(1.5))",
+        "clamp(linear(), low=absolute(0.3))",
+        "clamp(linear(1, 0.5), high=absolute(0.1))",
+    ],
+)
 def test_values_that_do_not_depend_on_the_base_show_none(plan):
     report = compared({"lr": plan}, column_of("lr", used_by(plan, 0.3)))
 

@@ -76,3 +76,16 @@ def test_a_column_with_fewer_rows_has_no_bound():
     rows = np.array([[0, 10, 239], [0, 10, 240]])
 
     assert most_that_match(pair, rows, [lambda t: t * 2, lambda t: t * 2]).tolist() == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("line", "base", "largest"),
+    [("constant(absolute(1.0), over=100) >> linear(over=140)", 1e-5, 1.0), ("step(100, 1e-6)", 0.1, 0.1)],
+)
+def test_a_value_may_differ_by_a_part_of_the_largest_one(line, base, largest):
+    pair = column_of(line, base, CLOCKS[0], 17, False)
+    pair.column.values[100:] += 0.9e-12 * largest * np.resize([1, -1], 140)
+    rows = np.arange(5, 240, 5)
+
+    assert LogMatch.of([pair], CLOCKS[0], rows).exact == rows.size
+    assert most_that_match(pair, rows[np.newaxis], CLOCKS[:1]).tolist() == [rows.size]

@@ -247,6 +247,29 @@ def test_one_value_that_does_not_belong_is_noted_and_after_several_the_longest_p
 
 
 @pytest.mark.parametrize(
+    ("strays", "base", "part"),
+    [
+        (0, 0.0123456789, (0, 199)),
+        (1, 0.1, (1, 199)),
+        (2, 0.1, (2, 199)),
+        (1, 0.0123456789, None),
+        (2, 0.0123456789, None),
+    ],
+)
+def test_a_part_after_strays_is_shown_only_if_its_base_is_round_because_the_run_may_have_had_another(
+    strays, base, part
+):
+    values = base * 0.97 ** np.arange(200)
+    values[:strays] = base * np.array([9.1, 16.1])[:strays]
+    noise = np.random.default_rng(0).uniform(0, base, 60)
+
+    found = recognize(list(enumerate([*values.tolist(), *noise.tolist()])))["lr"]
+
+    assert found.part == part
+    assert part is None or (str(found.plan), found.base) == ("horizon: 200\nlr: exponential(0.97)", base)
+
+
+@pytest.mark.parametrize(
     ("used", "updates", "restarted"),
     [("warmup(5, 0.5) >> step(20, 0.1)", 100, True), ("warmup(20, 0.1) >> cosine(over=290)", 150, True),
      ("linear()", UPDATES, False), ("warmup(5, 0.5) >> cosine(to=0.5)", UPDATES, False)],

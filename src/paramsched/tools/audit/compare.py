@@ -623,7 +623,7 @@ def compare_with_plan(
     taken = {
         _place(pair.column.field, group): base
         for pair, base, _, _ in match.columns
-        if pair.base is None and scales[id(pair.schedule)]
+        if pair.base is None and scales[id(pair.schedule)] and pair.shows_base(base)
         for group in pair.groups
     }
     _refuse_only_zeros(logged, match, taken)

@@ -149,8 +149,15 @@ class PlannedColumn:
         return values_by_base(self.schedule, t if self.amounts is None else self.amounts(t))
 
     def depends_on_base(self) -> bool:
+        return self._differs_between(0.0, 1.0)
+
+    def shows_base(self, base: float) -> bool:
+        """Return whether another base near `base` has other values; not if a clamp limits all of them."""
+        return self.schedule.affine or self._differs_between(base, base * _NEAR)
+
+    def _differs_between(self, base: float, other: float) -> bool:
         times = self.column.t[:: max(self.column.t.size // _MAX_SAMPLED_ROWS, 1)]
-        return depends_on_base(self.schedule, times if self.amounts is None else self.amounts(times), 0.0, 1.0)
+        return depends_on_base(self.schedule, times if self.amounts is None else self.amounts(times), base, other)
 
 
 def pair_columns(
@@ -402,6 +409,7 @@ class LogMatch:
 
 _ACCEPTED_SHARE = 0.8  # a base that explains this fraction of the values is accepted
 _MIN_FITTING_RUN = 8  # this number of consecutive matching values is not an accident
+_NEAR = 1 - 2.0**-6  # another base, for which a clamp limits almost the same values
 _MAX_SAMPLED_ROWS = 4096  # the approximate maximum number of rows to which a base is fitted
 
 
@@ -442,7 +450,8 @@ def _rows_to_fit(size: int, rows: slice | Times) -> Times:
 class _Line(NamedTuple):
     """The planned values at some times as a function of the base, `offset + factor * base` up to rounding.
 
-    If a schedule selects between values, e.g. by a clamp, the offset is assumed to be 0.
+    If a schedule selects between values, e.g. by a clamp, the offset is assumed to be 0; the line is exact where the
+    schedule is proportional to the base up to a base of 1.
     """
 
     offset: Floats
@@ -454,6 +463,13 @@ class _Line(NamedTuple):
         planned = pair.planned_by_base(times)
         offset = planned(0.0) if pair.schedule.affine else np.zeros(times.size)
         return cls(offset, planned(1.0) - offset, planned)
+
+    def near(self, base: float) -> "_Line":
+        """Return the line through the planned values for two bases near each other."""
+        other = base * _NEAR
+        values = self.planned(base)
+        factor = (values - self.planned(other)) / (base - other)
+        return _Line(values - factor * base, factor, self.planned)
 
 
 _FLAT = 1e-12  # the part of the largest value by which values may differ, as in `equal_up_to_rounding`
@@ -511,23 +527,42 @@ def _most_covered(values: Floats, offset: Floats, factor: Floats, column: LogCol
     return [float(edges[order[best : best + 2]].mean())]
 
 
-def _base_on_line(pair: PlannedColumn, sampled: Times, line: _Line) -> float:
-    offset, factor, planned_for = line
-    values = pair.column.values[sampled]
+def _exact_bases(column: LogColumn, values: Floats, line: _Line) -> list[float]:
+    """Return a few bases with which at least one value is as planned; none if no value depends on the base."""
+    offset, factor, _ = line
     # If the schedule is almost 0, the quotient below is noise.
     far = np.abs(factor) > 1e-12 * np.abs(factor).max(initial=0.0)
     usable = np.flatnonzero(far & np.isfinite(values))
     if usable.size == 0:
-        return 1.0
+        return []
     places = np.array([usable[np.abs(factor[usable]).argmax()], usable[0], usable[-1]])
     exact = ((values[places] - offset[places]) / factor[places]).tolist()
-    exact += _most_covered(values[usable], offset[usable], factor[usable], pair.column)
-    # Bases usually have few digits, so the roundest of equally good candidates is chosen.
-    bases = [float(f"{one:.{n}g}") for one in dict.fromkeys(exact) for n in (3, 6, 9, 12, 17) if np.isfinite(one)]
-    bases = list(dict.fromkeys(bases)) or [1.0]
+    exact += _most_covered(values[usable], offset[usable], factor[usable], column)
+    return [one for one in dict.fromkeys(exact) if np.isfinite(one)]
+
+
+def _base_on_line(pair: PlannedColumn, sampled: Times, line: _Line) -> float:
+    offset, factor, planned_for = line
+    values = pair.column.values[sampled]
     # The sum below and the schedule round differently, so equal bits are required only after this comparison.
     with_rounding = replace(pair.column, tolerance=max(pair.column.tolerance, ROUNDING))
-    equal = with_rounding.equals(offset + factor * np.array(bases)[:, np.newaxis], sampled)
+
+    def equal_with(bases: list[float]) -> Flags:
+        if pair.schedule.affine:
+            return with_rounding.equals(offset + factor * np.array(bases)[:, np.newaxis], sampled)
+        return with_rounding.equals(np.array([planned_for(base) for base in bases]), sampled)
+
+    exact = _exact_bases(pair.column, values, line)
+    if not pair.schedule.affine:
+        # A clamp is linear near each base. The values that are not at its limits show which of these lines they follow.
+        largest = float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
+        for base in {largest, 1.0} - {0.0}:
+            exact += _exact_bases(pair.column, values, line.near(base))
+        exact = [exact[int(equal_with(exact).sum(axis=1).argmax())]] if exact else []
+    # Bases usually have few digits, so the roundest of equally good candidates is chosen.
+    bases = [float(f"{one:.{n}g}") for one in exact for n in (3, 6, 9, 12, 17)]
+    bases = list(dict.fromkeys(bases)) or [1.0]
+    equal = equal_with(bases)
     counts, firsts = equal.sum(axis=1), np.where(equal.all(axis=1), values.size, equal.argmin(axis=1))
     scores = [
         (count if count >= _ACCEPTED_SHARE * values.size else 0, first if first >= _MIN_FITTING_RUN else 0, count)
