@@ -29,7 +29,7 @@ run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds to load torch, about ten for 900 updates."
 	@$(BIN)/python examples/digits/train.py $(ARGS)
 
-# The tests and the doctests, with one case of each kind: five to twelve minutes on two free cores.
+# The tests and the doctests, with one case of each kind: four to five minutes on two free cores.
 test: $(VENV)/compiled.stamp
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" $(ARGS)
 

@@ -257,3 +257,17 @@ def test_values_without_a_base_have_a_factor(factor, digits, text):
         f"the schedule is as planned, but the values of lr of group 0 are {text} times the planned ones"
     )
     assert cause.explains == TOTAL
+
+
+def test_a_plan_whose_values_depend_on_no_base_is_compared_without_one():
+    report = compared({"lr": "clamp(linear(), high=absolute(0.0))"}, column_of("lr", np.full(TOTAL, 0.3)))
+
+    assert (report.exact, report.bases) == (0, {})
+
+
+def test_values_above_a_limit_for_bases_up_to_1_are_explained_by_their_factor():
+    plan = "clamp(linear(), low=absolute(1.5))"
+
+    report = compared({"lr": plan}, column_of("lr", np.full(TOTAL, 0.75)), bases={"lr": 0.1})
+
+    assert [(one.name, one.explains) for one in report.causes] == [("another base", TOTAL)]

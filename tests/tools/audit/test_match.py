@@ -29,14 +29,20 @@ LINES = [
     "exponential(0.9) - 0.3",
     "constant(0, 30) >> constant(1)",
 ]
-WRITE = {17: float, 4: lambda value: float(f"{value:.4g}"), 2: lambda value: float(f"{value:.2g}")}
+WRITE = {
+    "full": float,
+    "float32": lambda value: float(np.float32(value)),
+    "4 digits": lambda value: float(f"{value:.4g}"),
+    "2 digits": lambda value: float(f"{value:.2g}"),
+}
+DIGITS = {"4 digits": 4, "2 digits": 2}
 
 
-def column_of(line, base, clock, digits, known, foreign=()):
+def column_of(line, base, clock, form, known, foreign=()):
     schedule, t = ps.parse(line), np.arange(240)
-    values = np.array([WRITE[digits](one) for one in schedule(clock(t), base=base).tolist()])
+    values = np.array([WRITE[form](one) for one in schedule(clock(t), base=base).tolist()])
     values[list(foreign)] = 0.123
-    column = LogColumn("lr", 0, t, values, digits, tolerance=ROUNDING)
+    column = LogColumn("lr", 0, t, values, DIGITS.get(form, 17), tolerance=ROUNDING)
     return PlannedColumn(column, "lr", schedule, 0, base if known else None, groups=(0,))
 
 
@@ -48,8 +54,8 @@ def column_of(line, base, clock, digits, known, foreign=()):
     st.booleans(),
     st.sets(st.sampled_from(ROWS.tolist()), max_size=9),
 )
-def test_no_base_explains_more_values_than_the_bound(line, base, clock, digits, known, foreign):
-    pair = column_of(line, base, clock, digits, known, foreign)
+def test_no_base_explains_more_values_than_the_bound(line, base, clock, form, known, foreign):
+    pair = column_of(line, base, clock, form, known, foreign)
     rows = np.array([ROWS] * len(CLOCKS))
 
     most = most_that_match(pair, rows, CLOCKS)
@@ -60,9 +66,9 @@ def test_no_base_explains_more_values_than_the_bound(line, base, clock, digits, 
 
 
 @pytest.mark.parametrize("known", [True, False])
-@pytest.mark.parametrize("digits", [*WRITE])
-def test_the_bound_excludes_the_clocks_of_another_speed(digits, known):
-    pair = column_of("cosine(over=720)", 0.1, CLOCKS[4], digits, known)
+@pytest.mark.parametrize("form", [*WRITE])
+def test_the_bound_excludes_the_clocks_of_another_speed(form, known):
+    pair = column_of("cosine(over=720)", 0.1, CLOCKS[4], form, known)
     rows = np.array([ROWS] * len(CLOCKS))
 
     most = most_that_match(pair, rows, CLOCKS)
@@ -72,7 +78,7 @@ def test_the_bound_excludes_the_clocks_of_another_speed(digits, known):
 
 
 def test_a_column_with_fewer_rows_has_no_bound():
-    pair = column_of("cosine(over=230)", 0.1, CLOCKS[0], 17, True)
+    pair = column_of("cosine(over=230)", 0.1, CLOCKS[0], "full", True)
     rows = np.array([[0, 10, 239], [0, 10, 240]])
 
     assert most_that_match(pair, rows, [lambda t: t * 2, lambda t: t * 2]).tolist() == [3, 3]
@@ -83,7 +89,7 @@ def test_a_column_with_fewer_rows_has_no_bound():
     [("constant(absolute(1.0), over=100) >> linear(over=140)", 1e-5, 1.0), ("step(100, 1e-6)", 0.1, 0.1)],
 )
 def test_a_value_may_differ_by_a_part_of_the_largest_one(line, base, largest):
-    pair = column_of(line, base, CLOCKS[0], 17, False)
+    pair = column_of(line, base, CLOCKS[0], "full", False)
     pair.column.values[100:] += 0.9e-12 * largest * np.resize([1, -1], 140)
     rows = np.arange(5, 240, 5)
 
