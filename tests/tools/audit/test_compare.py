@@ -267,3 +267,13 @@ def test_a_log_without_groups_has_no_fields(tmp_path):
 
     with pytest.raises(UnreadableLog, match="the log has no fields"):
         compare_with_plan(read_log(file, ["lr"]), PLAN, ps.Calendar(total=TOTAL))
+
+
+@pytest.mark.parametrize("base", [0.1, 1e-9])
+def test_a_clock_that_ends_early_is_a_cause_for_values_of_any_size(report, base):
+    used = np.where(T < TOTAL // 2, SCHEDULE(2 * T, base=base), 0.5 * base)
+
+    found = report(used, bases={("lr", None): base}).causes
+
+    assert "2 times per update" in found[0].text
+    assert found[0].text.endswith("after the end of the plan the log has other values")
