@@ -72,10 +72,20 @@ def test_the_base_of_a_plan_that_selects_between_values_is_fitted_to_those_that_
         "clamp(linear(), low=absolute(1.5))",
         "clamp(linear(), low=absolute(0.3))",
         "clamp(linear(1, 0.5), high=absolute(0.1))",
+        "clamp(constant(1), low=absolute(0.4))",
     ],
 )
 def test_values_that_do_not_depend_on_the_base_show_none(plan):
     report = compared({"lr": plan}, column_of("lr", used_by(plan, 0.3)))
+
+    assert (report.exact, report.bases) == (TOTAL, {})
+
+
+@table("used", [2.0, 5.0])
+def test_a_base_at_the_limit_of_a_clamp_is_not_stated_because_any_larger_one_has_the_same_values(used):
+    plan = "clamp(constant(1), high=absolute(2.0))"
+
+    report = compared({"lr": plan}, column_of("lr", used_by(plan, used)))
 
     assert (report.exact, report.bases) == (TOTAL, {})
 

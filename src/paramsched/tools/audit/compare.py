@@ -169,9 +169,9 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
 def _without_impossible(
     causes: Iterable[Cause], pairs: Sequence[PlannedColumn], rows_of: Callable[[Cause], Times]
 ) -> Iterator[Cause]:
-    """Yield the causes that may explain a few rows of the log.
+    """Yield the causes without those of another clock that no base lets explain a sample of the log.
 
-    Hundreds of causes differ only in their clock. They are evaluated together, which takes a tenth of the time.
+    Hundreds of causes differ only in their clock. They are evaluated together, because that takes less time.
     """
     causes = list(causes)
     sampled: dict[int, list[tuple[int, Times]]] = {}

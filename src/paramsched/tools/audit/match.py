@@ -152,8 +152,9 @@ class PlannedColumn:
         return self._differs_between(0.0, 1.0)
 
     def shows_base(self, base: float) -> bool:
-        """Return whether another base near `base` has other values; not if a clamp limits all of them."""
-        return self.schedule.affine or self._differs_between(base, base * _NEAR)
+        """Return whether a smaller and a larger base have other values; not if a clamp limits all of them."""
+        near = (base * _NEAR, base / _NEAR)
+        return self.schedule.affine or all(self._differs_between(base, other) for other in near)
 
     def _differs_between(self, base: float, other: float) -> bool:
         times = self.column.t[:: max(self.column.t.size // _MAX_SAMPLED_ROWS, 1)]
