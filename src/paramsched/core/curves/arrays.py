@@ -290,6 +290,8 @@ def last_of_each(times: Integers, values: Floats) -> tuple[Integers, Floats]:
 
 ROUNDING = 1e-9
 """The largest relative difference of two values that is attributed to rounding."""
+ROUNDING_OF_LARGEST = 1e-12
+"""The same for values near 0, relative to the largest value."""
 
 
 def equal_up_to_rounding(
@@ -310,7 +312,7 @@ def equal_up_to_rounding(
     finite = np.isfinite(planned)
     size = np.abs(planned)
     largest = size.max(axis=-1, keepdims=True, initial=0.0, where=finite)
-    allowed = np.maximum(tolerance * size, 1e-12 * largest)
+    allowed = np.maximum(tolerance * size, ROUNDING_OF_LARGEST * largest)
     with np.errstate(over="ignore", invalid="ignore"):
         equal |= finite & np.isfinite(values) & (np.abs(values - planned) <= allowed)
     return equal

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched.core.curves.arrays import ROUNDING, Floats, interpolated
+from paramsched.core.curves.arrays import ROUNDING, ROUNDING_OF_LARGEST, Floats, interpolated
 from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Bound, Plan, Target, bind
 from paramsched.core.plan.binding import is_by_amount
@@ -473,9 +473,6 @@ class _Line(NamedTuple):
         return _Line(values - factor * base, factor, self.planned)
 
 
-_FLAT = 1e-12  # the part of the largest value by which values may differ, as in `equal_up_to_rounding`
-
-
 def most_that_match(pair: PlannedColumn, rows: Times, clocks: Sequence[Callable[[Times], Times]]) -> Times:
     """Return for each of several clocks how many values can be as planned at most, with any base if it is unknown.
 
@@ -497,10 +494,10 @@ def most_that_match(pair: PlannedColumn, rows: Times, clocks: Sequence[Callable[
     values = column.values[rows]
     size = np.abs(values)
     known = np.isfinite(values) & np.isfinite(factor) & (size > 0)
-    flat = _FLAT * np.abs(factor).max(axis=1, keepdims=True, initial=0.0, where=known)
+    flat = ROUNDING_OF_LARGEST * np.abs(factor).max(axis=1, keepdims=True, initial=0.0, where=known)
     far = known & (np.abs(factor) > 2 * flat)  # else a base may explain any value
     half = column.half_unit(np.where(far, 1.1 * size, 1.0)) + 2 * (max(column.tolerance, ROUNDING) + HALF_SINGLE) * size
-    half += _FLAT * np.abs(offset).max(initial=0.0, where=known)
+    half += ROUNDING_OF_LARGEST * np.abs(offset).max(initial=0.0, where=known)
     # The bases that explain a value are an interval. A value may differ by a part of the largest one.
     ends = [
         (values - offset + side * half) / np.where(far, factor + error, 1.0)
