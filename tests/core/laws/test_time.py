@@ -1,6 +1,8 @@
 """Laws 3 and 4: constant after the end, base before a window, finite, monotone if declared, correct breakpoints."""
 
+from collections.abc import Iterator
 from fractions import Fraction
+from itertools import count, islice
 from math import ceil
 
 import numpy as np
@@ -8,16 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.core.curves import Curve
-from paramsched.core.schedules import Schedule, anneal, window
+from paramsched.core.plan import resolve
+from paramsched.core.schedules import Schedule, anneal, constant, every, jagged, window
 from paramsched.core.schedules.anneal import Anneal, Index
 from paramsched.core.schedules.cuts import Skip, Take
 from paramsched.core.schedules.leaves import Constant
-from paramsched.core.schedules.one_operand import OneOperand
+from paramsched.core.schedules.one_operand import Jagged, OneOperand
 from paramsched.core.schedules.pointwise import Pointwise
 from paramsched.core.schedules.recurrence import Recurrence
 from paramsched.core.schedules.restarts import Restarts
-from paramsched.core.schedules.retimed import Shift, Window
+from paramsched.core.schedules.retimed import Every, Shift, Window
 from paramsched.core.schedules.sequence import Sequence
+from paramsched.core.time import Calendar, Duration
 from support import strategies
 from support.strategies import Case, every_shape
 
@@ -57,11 +61,24 @@ def exactly_settled(schedule: Schedule) -> int | Fraction | None:
             return (
                 None if late or None in ends else max(ends)
             )  # because an open operand may change after the length, which the other operands define
-        case OneOperand(schedule=inner):  # of `every`, also where the end is between two changes
+        case Every(schedule=inner, period=period, phase=phase):
+            if (last := exactly_settled(inner)) is None:
+                return None
+            change = next(c for c in multiples(period.number, -1) if c - phase >= last) - phase
+            return change if inner.length is None or last > inner.length.number else min(change, inner.length.number)
+        case Jagged(schedule=inner):
+            last, length = exactly_settled(inner), inner.length
+            return None if last is None or length is None or last > length.number else length.number
+        case OneOperand(schedule=inner):
             return exactly_settled(inner)
         case Recurrence(until=until):
             return until
     return None if schedule.length is None else schedule.length.number
+
+
+def multiples(period: int | Fraction, since: int) -> Iterator[int]:
+    """Yield the multiples of a period from a time on, each rounded up to an update."""
+    return (ceil(k * period) for k in count(max(0, since // period)))
 
 
 def sets_final_value_without_updates(schedule: Schedule) -> bool:
@@ -92,6 +109,30 @@ def test_a_schedule_keeps_its_final_value_exactly(name, data):
     if end < 2**52:  # beyond, floats have no halves
         later.append(end + 0.5)
     assert schedule(np.array(later), base).tolist() == [last] * len(later)
+
+
+@every_shape()
+@given(st.data(), st.fractions(1, 30, max_denominator=4))
+def test_every_changes_only_at_multiples_of_its_period(name, data, period):
+    case = data.draw(strategies.cases(name=name, small=False))
+    base = data.draw(strategies.bases())
+    lasting = case.resolved >> constant() if case.resolved.length is not None else case.resolved
+    inner = resolve(lasting, Calendar(total=1000))
+    t = data.draw(st.integers(0, 999))
+    last = max(m for m in islice(multiples(period, t - ceil(period)), 3) if m <= t)
+
+    assert every(inner, Duration((("updates", period),)))(t, base) == inner(last, base)
+
+
+@every_shape()
+@given(st.data(), st.integers(2, 30), st.integers(1, 10))
+def test_jagged_warms_up_at_each_multiple_to_the_end_of_the_run(name, data, period, over):
+    case = data.draw(strategies.cases(name=name, small=False))
+    lasting = case.resolved >> constant() if case.resolved.length is not None else case.resolved
+    inner = resolve(lasting, Calendar(total=1000))
+    cycle = data.draw(st.integers(1, 999 // period))
+
+    assert jagged(inner, period, over)(cycle * period, 1.0) == 0.0
 
 
 @every_shape()

@@ -44,6 +44,17 @@ class OneOperand(Schedule, ABC):
         return self.schedule._held_from()
 
     @property
+    def _end(self) -> int | Fraction | None:
+        """The end of the resolved operand, from which it is constant; None if it has no end.
+
+        A last stage without changes belongs to the operand, so the end can be later than the operand's `_held_from`.
+        """
+        length, held = self.schedule.length, self.schedule._held_from()
+        if length is None or held is None or held > length.number:  # a product can change after its length
+            return None
+        return length.number
+
+    @property
     def _holds_when_empty(self) -> bool:
         return self.schedule._holds_when_empty
 
@@ -187,11 +198,14 @@ class Jagged(OneOperand):
         meets = over if self.meets is None else self.meets.count
         cycle, since = split_periods(t, self.every.number, ops)
         warms = (cycle >= 1) & (since < over)
-        end = self._held_from()
+        end = self._end
         if end is not None:
             warms = warms & (ops.comparable(t, count_of(end)) < count_of(end))
         later = self.schedule._at(ops.xp.where(warms, ops.since(t, since - meets), t), base, ops)
         return choose_affine(warms, later.scaled(ops.floating(since) / over), later, ops)
+
+    def _held_from(self) -> int | Fraction | None:
+        return self._end  # warmups repeat up to it
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         yield from self.schedule._breakpoints_and_end(since, until)

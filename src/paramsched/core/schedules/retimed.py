@@ -102,13 +102,21 @@ class Every(OneOperand):
         at = last_boundary(t + self.phase, self.period.number, ops) - self.phase
         if self.phase:
             at = ops.at_least(at, 0)
-        end = self._held_from()
+        end = self._end
         if end is not None:  # after the end of the schedule its final value is used, even between two changes
             at = ops.xp.where(ops.has_reached(t, count_of(end)), t, at)
         return self.schedule._at(at, base, ops)
 
+    def _held_from(self) -> int | Fraction | None:
+        """Return the first change from which the operand is constant, or its end if that is earlier."""
+        held, end = self.schedule._held_from(), self._end
+        if held is None:
+            return None
+        change = ceil(-(-(ceil(held) + self.phase) // self.period.number) * self.period.number) - self.phase
+        return change if end is None else min(change, end)
+
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
-        end = self._held_from()
+        end = self._end
         last = until if end is None else min(until, ceil(end) - 1)
         for change in boundaries(self.period.number, last + self.phase, max(since, 0) + self.phase):
             yield change - self.phase
