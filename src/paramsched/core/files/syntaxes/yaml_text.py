@@ -333,13 +333,17 @@ _ALLOWED = "\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\
 _CONTROL = re.compile(f"[^{_ALLOWED}]")
 _MOST_READ_TWICE: Final = 50_000
 """The most characters of a text that the parser in Python reads too, which takes it half a second."""
+_MOST_BRACKETS: Final = 200
+"""The most brackets of such a text: the time for each bracket grows with the number of those that are open."""
 
 
 def _invalid_yaml(error: Any, text: str, source: str) -> ConfigError:
     """Return the error for a text that the parser refuses: its own sentence, and the place that it names."""
     import yaml
 
-    if len(text) <= _MOST_READ_TWICE:
+    if "nesting depth" in str(error):  # of a C library with a limit, which reads a line before its first bracket
+        return nested_too_deep(text, source)
+    if len(text) <= _MOST_READ_TWICE and text.count("[") + text.count("{") <= _MOST_BRACKETS:
         try:
             list(yaml.parse(text, Loader=yaml.SafeLoader))
         except yaml.YAMLError as of_python:
@@ -351,8 +355,6 @@ def _invalid_yaml(error: Any, text: str, source: str) -> ConfigError:
         offset, said = control.start() if control else 0, str(error).partition("\n")[0]
     else:
         offset, said = mark.index, str(error.problem)
-        if "nesting depth" in said:  # the C library, which reads a line before it gives the first bracket
-            return nested_too_deep(text, source)
     instead = ""
     if "indentation indicators" in said and text[offset - 1 : offset + 1] == ">>":
         instead = "No stage precedes >>. Remove it"
