@@ -281,7 +281,7 @@ def test_schedulers_put_the_earlier_handler_back_in_any_order(earlier, order):
 
 def test_one_signal_stops_all_schedulers_of_the_process(earlier):
     schedulers = [stopping() for _ in range(3)]
-    run(schedulers[2].optimizer, 40)  # the plan is over, so it takes no signal
+    run(schedulers[2].optimizer, 40)
     send()
     for one in schedulers[:2]:
         run(one.optimizer, 1)
@@ -291,23 +291,40 @@ def test_one_signal_stops_all_schedulers_of_the_process(earlier):
         one.detach()
 
 
-@pytest.mark.parametrize("end", ["plan", "moment", "detach", "delete"])
-def test_a_run_that_has_ended_takes_no_signal(earlier, end, clock):
-    scheduler = stopping(stop_before="in 100 s")
-    if end == "plan":
-        run(scheduler.optimizer, 40)
-    elif end == "moment":
-        clock.now += 200
-        run(scheduler.optimizer, 1)
-    elif end == "detach":
+@pytest.mark.parametrize("end", ["detach", "delete"])
+def test_a_run_that_is_not_driven_takes_no_signal(earlier, end):
+    scheduler = stopping()
+    if end == "detach":
         scheduler.detach()
     else:
         del scheduler
     for _ in range(2):
         send()
     assert len(earlier) == 2
-    if end in ("plan", "moment"):
-        scheduler.detach()
+
+
+@pytest.mark.parametrize("end", ["plan", "stop_before", "SIGUSR2"])
+def test_a_signal_after_the_end_is_obeyed_already_and_a_second_one_passes(end, clock, monkeypatch):
+    before, passed, now = signal.getsignal(signal.SIGUSR1), [], [50.0]
+    monkeypatch.setattr(signals.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(signals.Handler, "_pass_on", lambda *_: passed.append(now[0]))
+    scheduler = stopping(stop_before="in 100 s")
+    if end == "plan":
+        run(scheduler.optimizer, 40)
+    elif end == "stop_before":
+        clock.now += 200
+        run(scheduler.optimizer, 1)
+    else:
+        signal.raise_signal(signal.SIGUSR2)
+        run(scheduler.optimizer, 1)
+    assert scheduler.stop_reason == end
+    for later in (0, 5, 11):
+        now[0] = 50.0 + later
+        send()
+    assert scheduler.stop_reason == end
+    assert passed == [61.0]
+    scheduler.detach()
+    assert signal.getsignal(signal.SIGUSR1) is before
 
 
 def test_a_new_scheduler_takes_the_handlers_over(earlier):

@@ -75,12 +75,9 @@ class JobEnd:
 
     @property
     def takes_signals(self) -> bool:
-        """False if the run has ended by its plan or its moment, or is no longer driven."""
+        """True while the run is driven. After its end a first signal arrives during the last save, and is obeyed."""
         run = self._run()
-        if run is None or run.clock.released:
-            return False
-        in_force, clock = run.in_force, run.clock
-        return self.reason != STOP_BEFORE and not in_force.is_over_at(clock.t, clock.amount)
+        return run is not None and not run.clock.released
 
     def begin(self, watch: Callable[[Run], Wrapper], run: Run) -> Wrapper:
         """Follow a run that was just bound; return a function that wraps the function of a post-hook.

@@ -820,7 +820,8 @@ class Scheduler(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the clock, the rule states, the bases and the plan as text: plain data for `weights_only=True`."""
-        self._synced()
+        if self._is_attached:
+            self._run.sync_for_checkpoint(self._optimizers)
         return state_of(self._run, {name: len(one.param_groups) for name, one in self._optimizers.items()})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -64,7 +64,7 @@ class SignalFlag:
 
     Args:
         signals: the signals.
-        is_active: returns False if the run takes no signal any more.
+        is_active: returns False if the run is no longer driven.
     """
 
     def __init__(self, signals: Sequence[signal.Signals], is_active: Callable[[], bool]) -> None:
