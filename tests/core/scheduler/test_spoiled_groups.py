@@ -178,3 +178,34 @@ def test_an_invalid_update_count_is_rejected(t):
         scheduler.seek(t)
 
     assert scheduler.last_epoch == 0
+
+
+RISING = ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 1.05), horizon=20)
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+@table("late", [{"momentum": 0.99}, {"lr": float("nan")}, {"lr": None}, {"betas": (0.9,)}])
+def test_a_late_group_that_the_step_refuses_does_not_prevent_a_checkpoint(drive, late):
+    optimizer = probe({})
+    scheduler = ps.Scheduler(optimizer, RISING, drive=drive)
+    step = optimizer.step if drive == "optimizer" else scheduler.step
+    step()
+    bases = scheduler.state_dict()["bases"]
+    added = {**group(), **late}
+    optimizer.param_groups.append(added)
+    before = dict(added)
+
+    own, of_scheduler = optimizer.state_dict(), scheduler.state_dict()
+
+    with pytest.raises(ParamschedError):
+        step()
+    assert {name: added[name] for name in before} == before or late["lr"] != late["lr"]
+    assert dict(of_scheduler["bases"]).keys() == dict(bases).keys()
+    own["param_groups"].pop()  # as of a run that has removed the group again
+    resumed = probe({})
+    ps.Scheduler(resumed, RISING)
+    resumed.load_state_dict(own)
+    optimizer.param_groups.pop()
+    step()
+    run(resumed, 1)
+    assert resumed.param_groups[0]["momentum"] == optimizer.param_groups[0]["momentum"]

@@ -1,5 +1,6 @@
 """Updates that are counted by hand, without the hooks of an optimizer."""
 
+from contextlib import suppress
 from typing import Any, final
 
 from paramsched.core.scheduler.external_writes import refuse_spoiled, warn_overwritten
@@ -8,6 +9,7 @@ from paramsched.core.scheduler.groups import Groups
 from paramsched.core.scheduler.rebinding import require_attached, sync
 from paramsched.core.scheduler.steps import Steps, write_next_block
 from paramsched.core.scheduler.updates import run_uncompiled
+from paramsched.errors import PlanError
 
 
 @final
@@ -67,7 +69,12 @@ class ByHand:
 def _rebind_and_advance(planned: Groups, groups: list[Group], error: Exception | None) -> None:
     """Bind the groups at this update, then advance: the slow path of `ByHand`."""
     overwritten = list(planned.block.overwritten)  # before a new block or other values take its place
-    bound_anew = sync(planned, groups)
+    try:
+        bound_anew = sync(planned, groups)
+    except PlanError:  # a late group is refused, after the writers have written the values of the next update
+        with suppress(LookupError, TypeError, ValueError, RuntimeError):  # of a group that is spoiled itself
+            planned.rewrite()
+        raise
     planned.clock.t += 1
     if error is not None and not bound_anew:
         refuse_spoiled(planned, groups, error)

@@ -15,7 +15,7 @@ from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.scheduler.block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.core.scheduler.captures import CaptureHook, refuse_uncounted
 from paramsched.core.scheduler.group_keys import AMOUNT, COUNT, Group
-from paramsched.core.scheduler.rebinding import sync
+from paramsched.core.scheduler.rebinding import sync_for_checkpoint
 from paramsched.core.scheduler.resume import Resume
 from paramsched.core.scheduler.run import Run, Wrapper
 from paramsched.core.scheduler.run_state import RunPosition, position_carried
@@ -70,8 +70,8 @@ class PlanHooks:
     def before_state_dict(self, optimizer: Any) -> None:
         """Write the count and the plan's number into every group; an update writes them into the first group only."""
         if optimizer.param_groups:
-            sync(self.planned, optimizer.param_groups)
-            self.planned.write_position(optimizer.param_groups, self.run.samples())
+            groups = sync_for_checkpoint(self.planned, optimizer.param_groups)
+            self.planned.write_position(groups, self.run.samples())
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
         self.resume.before_load(self.run, self.name, state, optimizer.param_groups)

@@ -9,7 +9,7 @@ from paramsched.core.scheduler.groups import Groups
 from paramsched.core.scheduler.run_state import RunState
 from paramsched.core.scheduler.slots import Slot, bases_by_slot, present_values, with_late_bases
 from paramsched.core.scheduler.value_ranges import refuse_values_outside
-from paramsched.errors import ParamschedError, StateError
+from paramsched.errors import ParamschedError, PlanError, StateError
 
 
 def sync(planned: Groups, groups: list[Group]) -> bool:
@@ -23,6 +23,19 @@ def sync(planned: Groups, groups: list[Group]) -> bool:
     if changed:
         _rebind(planned, groups)
     return changed
+
+
+def sync_for_checkpoint(planned: Groups, groups: list[Group]) -> list[Group]:
+    """Bind the groups again, and return those that the plan writes.
+
+    Groups that the next step refuses, for example because a value would leave its range, stay as they are: the state
+    of a run can be saved at any time.
+    """
+    try:
+        sync(planned, groups)
+    except PlanError:
+        return [group for group in groups if any(group is one for one in planned.bound)]
+    return groups
 
 
 def _rebind(planned: Groups, groups: list[Group]) -> None:

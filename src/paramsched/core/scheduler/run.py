@@ -12,7 +12,7 @@ from paramsched.core.scheduler.group_keys import Group, History
 from paramsched.core.scheduler.groups import Groups
 from paramsched.core.scheduler.parts import Parts
 from paramsched.core.scheduler.protocols import Consumption
-from paramsched.core.scheduler.rebinding import sync
+from paramsched.core.scheduler.rebinding import sync, sync_for_checkpoint
 from paramsched.core.scheduler.run_state import BEGIN_OF_DATA, ResolvedPlan, RuleStates, RunPosition, RunState
 from paramsched.core.scheduler.steps import Steps
 
@@ -206,6 +206,11 @@ class Run:
         """Bind groups that were added or replaced."""
         for name, planned in self.members.items():
             sync(planned, optimizers[name].param_groups)
+
+    def sync_for_checkpoint(self, optimizers: Mapping[str, Any]) -> None:
+        """Bind groups that were added or replaced, without those that the next step refuses."""
+        for name, planned in self.members.items():
+            sync_for_checkpoint(planned, optimizers[name].param_groups)
 
     def release(self, kept: Collection[str] = ()) -> None:
         """Remove the hooks from all optimizers; warn of those that no other Scheduler takes over.
