@@ -631,3 +631,30 @@ def test_a_config_with_errors_reports_all_of_them_with_their_locations():
 
     paths = [problem.split(":")[0] for problem in refusal.value.problems]
     assert paths == ["$[0].type", "$[1].end", "$[1].start_factor", "$[2].gama", "$[2].step_size", "$[3].by_epoch"]
+
+
+@row(39)
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_39_schedulers_may_be_built_after_the_optimizer_is_loaded(library, order):
+    def build(optimizer):
+        linear = library.LinearLR(optimizer, start_factor=0.1, end=5)
+        return linear, library.MultiStepLR(optimizer, milestones=[7], gamma=0.5)
+
+    def train(schedulers, ticks):
+        for _ in range(ticks):
+            for one in schedulers:
+                one.optimizer.step()
+                one.step()
+        return schedulers[0].optimizer.param_groups[0]["lr"]
+
+    whole = train(build(sgd()), 9)
+    first = build(sgd())
+    train(first, 6)
+    optimizer = sgd()
+    optimizer.load_state_dict(first[0].optimizer.state_dict())
+
+    resumed = build(optimizer)
+    for index in order:
+        resumed[index].load_state_dict(first[index].state_dict())
+
+    assert train(resumed, 3) == pytest.approx(whole, rel=1e-12)

@@ -352,8 +352,10 @@ def _built_without_others(new: Any, kept: list[int]) -> Any:
 class Training:
     """Schedulers of the learning rate that are stepped after each batch, or after each epoch of four batches."""
 
-    def __init__(self, schedulers: list[tuple[str, dict[str, Any]]], build: Any) -> None:
+    def __init__(self, schedulers: list[tuple[str, dict[str, Any]]], build: Any, loaded: Any = None) -> None:
         self.batches, self.optimizer = 0, build()
+        if loaded is not None:
+            self.optimizer.load_state_dict(loaded)
         self.schedulers = [
             getattr(ours, name)(self.optimizer, **copy.deepcopy(options)) for name, options in schedulers
         ]
@@ -400,13 +402,18 @@ def test_a_restored_run_goes_on_as_if_the_arguments_of_its_policy_had_been_used_
                 first.train(batches)
                 planned = Training(config, make)
                 expected = planned.train(batches)
-                resumed = Training(configs["new"], make)
+                of_optimizer, states = first.states()
+                orders = {
+                    "schedulers first": Training(configs["new"], make),
+                    "optimizer first": Training(configs["new"], make, of_optimizer),
+                }
             except (ValueError, ZeroDivisionError):
                 continue
-            of_optimizer, states = first.states()
-            resumed.optimizer.load_state_dict(of_optimizer)
-            resumed.batches = batches
-            run(partial(ours.restore, resumed.schedulers, states, on_change=policy, epoch_length=4))
-            place = seed, policy, batches, configs
-            assert same(resumed.train(0), expected), place
-            assert same(resumed.train(9), planned.train(9)), place
+            orders["schedulers first"].optimizer.load_state_dict(of_optimizer)
+            following = planned.train(9)
+            for order, resumed in orders.items():
+                resumed.batches = batches
+                run(partial(ours.restore, resumed.schedulers, states, on_change=policy, epoch_length=4))
+                place = seed, policy, order, batches, configs
+                assert same(resumed.train(0), expected), place
+                assert same(resumed.train(9), following), place

@@ -155,16 +155,19 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all attributes except the optimizer as plain data, with the name of the class."""
+        """Return all attributes except the optimizer as plain data, with the class and the values of the groups."""
         self._follow_groups()
         state = {key: by_value(value) for key, value in vars(self).items() if key != "optimizer"}
-        return {CLASS_KEY: type(self).__name__} | state
+        known = {"optimizer", "param_name"} <= vars(self).keys()  # a subclass may skip this class's constructor
+        values = {GROUPS_KEY: by_value(self._present_values())} if known else {}
+        return {CLASS_KEY: type(self).__name__} | values | state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Load a state that `state_dict()` returned, including the saved arguments of the constructor.
 
-        If a saved argument differs from this scheduler's, a warning lists both. Use `restore` to keep the new
-        arguments. The state is copied.
+        The saved values are written into the groups, so that the optimizer may be loaded before or after the scheduler
+        is built. If a saved argument differs from this scheduler's, a warning lists both. Use `restore` to keep the
+        new arguments. The state is copied.
 
         Raises:
             StateError: if the state belongs to another class or to another entry of the groups. The scheduler stays
@@ -179,10 +182,18 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             warn_user(Problem(site=site, found=found, advice=Advice(Sentence(instead))))
         # Some versions of MMEngine also saved functions, which are skipped here.
         self._remember({key: value for key, value in state_dict.items() if not callable(value)})
+        self._write_saved_values(state_dict)
 
     def _remember(self, state: Mapping[str, Any]) -> None:
         self._follow_groups()
-        vars(self).update({key: by_value(value) for key, value in state.items() if key != CLASS_KEY})
+        vars(self).update({key: by_value(value) for key, value in state.items() if key not in (CLASS_KEY, GROUPS_KEY)})
+
+    def _write_saved_values(self, state: Mapping[str, Any]) -> None:
+        """Write the values of a state into the groups; states of MMEngine have none."""
+        if "optimizer" not in vars(self):
+            return
+        for group, value in zip(self.optimizer.param_groups, state.get(GROUPS_KEY, ()), strict=False):
+            optimizers.write_value(group, self.param_name, value)
 
     @classmethod
     def build_iter_from_epoch(
@@ -274,7 +285,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
     def _follow_groups(self) -> None:
         """Update the lists of values per group if groups were removed or reordered.
 
-        A state is saved and loaded with lists in the order of the groups. See docs/compat/divergences.md, MMEngine 39.
+        A state is saved and loaded with lists in the order of the groups. See docs/compat/divergences.md, torch 43.
         """
         if "optimizer" not in vars(self):  # a subclass may skip this class's constructor
             return
@@ -448,6 +459,8 @@ def print_or_log(line: str) -> None:
 
 CLASS_KEY = "_class"
 """The key under which a state contains the name of the scheduler's class."""
+GROUPS_KEY = "_groups"
+"""The key under which a state contains the present value of each group."""
 _NOT_IN_STATES_OF_MMENGINE = ("pct_start", "anneal_strategy", "three_phase", "min_value")
 
 

@@ -13,7 +13,7 @@ from paramsched.errors import InvalidArgument, PlanChanged, StateError
 from paramsched.mmengine.reader.config_run import RunLength
 from paramsched.mmengine.reader.to_schedule import combine_schedulers, list_warnings
 from paramsched.mmengine.schedulers import optimizers
-from paramsched.mmengine.schedulers.base import CLASS_KEY, RuleScheduler, _ParamScheduler, compare_arguments
+from paramsched.mmengine.schedulers.base import CLASS_KEY, GROUPS_KEY, RuleScheduler, _ParamScheduler, compare_arguments
 from paramsched.mmengine.schedulers.one_cycle import ReduceOnPlateauParamScheduler
 from paramsched.mmengine.schedulers.optimizers import OptimizerLike
 from paramsched.mmengine.schedulers.registry import PARAM_SCHEDULERS
@@ -211,8 +211,8 @@ def restore(
     for line in lines:
         _log.warning("%s (using %s)", line, "the new value" if on_change == "new" else "the checkpoint's value")
     for (mine, theirs, _), changes in zip(pairs, compared, strict=True):
-        changed = [scheduler for scheduler, found in changes if found and on_change == "new"]
-        fields = {scheduler.param_name for scheduler in changed}
+        changed = [scheduler for scheduler, found in changes if found]
+        fields = {scheduler.param_name for scheduler in changed if on_change == "new"}
         for scheduler, state in zip(mine, theirs, strict=True):
             if _load_progress(scheduler, state, with_arguments=on_change == "checkpoint"):
                 fields.add(scheduler.param_name)
@@ -265,7 +265,7 @@ def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with
     Return whether its last tick has another place in the window, because the window has changed.
     """
     if _ParamScheduler not in type(scheduler).__mro__:
-        scheduler.load_state_dict({key: value for key, value in state.items() if key != CLASS_KEY})
+        scheduler.load_state_dict({key: value for key, value in state.items() if key not in (CLASS_KEY, GROUPS_KEY)})
         return False
     if with_arguments:
         taken = tuple(key for key, value in state.items() if not callable(value))
@@ -275,6 +275,7 @@ def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with
         # Only the arguments of a user's class are known, so every other key counts as progress.
         taken = tuple(key for key in state if key not in (*scheduler._configured, CLASS_KEY))
     scheduler._remember({key: state[key] for key in taken if key in state})
+    scheduler._write_saved_values(state)
     if not isinstance(scheduler, RuleScheduler) or scheduler.table_row.reacts_to_metric:
         return False
     # If the window has changed, the number of past ticks inside it differs from the saved number. In a run that
