@@ -120,7 +120,7 @@ class Absolute:
     def __add__(self, other: "float | Absolute") -> "Level":
         if isinstance(other, Absolute):
             return Absolute(self.value + other.value)
-        return level_from_parts(other, self.value) if _is_number(other) else NotImplemented
+        return _written_sum(other, self.value) if _is_number(other) else NotImplemented
 
     def __radd__(self, multiple: float) -> "Level":
         return self + multiple
@@ -128,10 +128,10 @@ class Absolute:
     def __sub__(self, other: "float | Absolute") -> "Level":
         if isinstance(other, Absolute):
             return Absolute(self.value - other.value)
-        return level_from_parts(-other, self.value) if _is_number(other) else NotImplemented
+        return _written_sum(-other, self.value) if _is_number(other) else NotImplemented
 
     def __rsub__(self, multiple: float) -> "Level":
-        return level_from_parts(multiple, -self.value) if _is_number(multiple) else NotImplemented
+        return _written_sum(multiple, -self.value) if _is_number(multiple) else NotImplemented
 
     def __neg__(self) -> "Absolute":
         return Absolute(-self.value)
@@ -169,8 +169,8 @@ class AffineLevel:
 
     def __add__(self, other: "float | Absolute") -> "Level":
         if isinstance(other, Absolute):
-            return level_from_parts(self.factor, self.offset + other.value)
-        return level_from_parts(self.factor + other, self.offset) if _is_number(other) else NotImplemented
+            return _written_sum(self.factor, self.offset + other.value)
+        return _written_sum(self.factor + other, self.offset) if _is_number(other) else NotImplemented
 
     def __radd__(self, multiple: float) -> "Level":
         return self + multiple
@@ -278,6 +278,14 @@ def level_from_parts(factor: float, offset: float) -> Level:
     """Return the level `factor * base + offset` in its shortest form."""
     if offset == 0:
         return finite_number("a level", factor)
+    return Absolute(offset) if factor == 0 else AffineLevel(factor, offset)
+
+
+def _written_sum(factor: float, offset: float) -> Level:
+    """Return the sum of a multiple of base and an absolute value, which stays a sum if the absolute value is 0.
+
+    A number alone has two readings, `0.5 + absolute(0)` has one. A schedule stores its level in the shortest form.
+    """
     return Absolute(offset) if factor == 0 else AffineLevel(factor, offset)
 
 

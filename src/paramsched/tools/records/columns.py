@@ -24,6 +24,8 @@ TIMES = (
 """The default names of the column that counts the updates; case is ignored."""
 _FROM_ONE = frozenset({"current_steps"})
 """Counters whose value in the row of the first update is 1."""
+_ROWS_OF_MMENGINE = frozenset({"data_time", "iter", "step"})
+"""Columns of each training row of MMEngine's `scalars.json`, whose `step` is 1 in the row of the first update."""
 _EPOCHS = ("epoch", "epochs")
 _LENGTHS = ("max_steps", "total_steps")
 """Columns and entries with the planned length of a run, in updates."""
@@ -61,7 +63,8 @@ def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), 
     tried = ({**last, **lower}.get(one) for one in TIMES)
     name = time if time is not None else next((one for one in tried if one is not None), None)
     if name is not None and name.lower().rpartition("/")[2] not in _EPOCHS:
-        return TimeColumn(name, "updates", int(name.lower() in _FROM_ONE))
+        from_one = name.lower() in _FROM_ONE or (time is None and is_of_mmengine(rows))
+        return TimeColumn(name, "updates", int(from_one))
     name = time or next((lower[one] for one in _EPOCHS if one in lower), None)
     numbers = [] if name is None else [row[name] for row in rows if not is_blank(row.get(name))]
     try:
@@ -71,6 +74,11 @@ def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), 
     if name is None or not counts or (time is None and any(one != int(one) for one in counts if abs(one) < 1e15)):
         return TimeColumn(name if time else None, "epochs" if time else "rows")
     return TimeColumn(name, "epochs", int(min(counts) == 1))
+
+
+def is_of_mmengine(rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether rows are those of MMEngine's training log, by the first one."""
+    return next(iter(rows), {}).keys() >= _ROWS_OF_MMENGINE
 
 
 def length_in(rows: Iterable[Mapping[str, Any]]) -> int | None:

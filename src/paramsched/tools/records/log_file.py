@@ -20,7 +20,14 @@ from paramsched.core.fields import Field
 from paramsched.errors import MissingDependency, UnreadableLog
 from paramsched.tools.records.checkpoint_files import parts_of_checkpoint
 from paramsched.tools.records.checkpoint_log import read_checkpoint
-from paramsched.tools.records.columns import TimeColumn, columns_of_fields, is_blank, length_in, time_column
+from paramsched.tools.records.columns import (
+    TimeColumn,
+    columns_of_fields,
+    is_blank,
+    is_of_mmengine,
+    length_in,
+    time_column,
+)
 from paramsched.tools.records.log_values import (
     ROWS_ARE_COUNTED,
     AmountColumn,
@@ -61,7 +68,7 @@ def read_log(
 ) -> LoggedValues:
     """Read the values in a log. The first update has number 0.
 
-    A `trainer_state.json` counts steps from 1; they are converted.
+    A `trainer_state.json` and MMEngine's `scalars.json` count steps from 1; they are converted.
 
     Args:
         path: a `.jsonl` or `.csv` file, the `trainer_state.json` of transformers, an event file of TensorBoard or a
@@ -499,7 +506,7 @@ def _read_table(
         notes,
         consumed_amounts,
         unit=counted.unit,
-        from_one=counted.first == 1,
+        from_one=counted.first == 1 and not is_of_mmengine(rows),
         length=length_in(rows),
         left_out=left_out,
     )

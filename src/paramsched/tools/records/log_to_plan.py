@@ -1,7 +1,6 @@
 """Conversion of a log to a plan with the same values, and reader of the metrics in a log."""
 
 import errno
-import json
 import os
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +14,7 @@ import numpy as np
 
 from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.advice.number_checks import whole_number
-from paramsched.core.base.files import open_to_read, path_of_file, write_whole_file
+from paramsched.core.base.files import path_of_file, write_whole_file
 from paramsched.core.curves import CurveLike
 from paramsched.core.curves.arrays import Floats, last_of_each
 from paramsched.core.feedback.metric_names import metric_word
@@ -32,10 +31,8 @@ from paramsched.tools.records.log_file import json_rows, kind_of_log, numbered_c
 from paramsched.tools.records.log_values import LogColumn, Times, path_text, require_columns
 
 FIELDS = (*KNOWN, *(f"{pair}[{index}]" for pair in ("betas", "etas", "step_sizes") for index in (0, 1)))
-_MOST_OF_LINE = 65536  # bytes that are read to recognize a log
 _MAX_NAME_BYTES = 255  # bytes of a file's name, on most systems
 _MAX_TABLE_VALUES = 20_000_000  # 160 MB
-_COUNTED_FROM_ONE = {"data_time", "iter", "step"}  # columns of MMEngine's rows, whose first update has number 1
 
 
 @explain_wrong_keywords
@@ -99,7 +96,7 @@ def plan_from_log(
     read = [column for column in read if column.t.size]
     if not read:
         raise UnreadableLog(path_text(file), "the log has no values", "Pass the log of a run")
-    begins = 1 if is_history or (time is None and file.is_file() and counts_from_one(file)) else 0
+    begins = int(is_history)
     start = begins if first is None else whole_number(CallSite("plan_from_log", "first"), first, least=0)
     moved: list[tuple[LogColumn, Times, Floats]] = []
     for column in read:
@@ -136,17 +133,6 @@ def in_epochs(plan: Plan) -> Plan:
 
     bindings = (replace_schedule(one, change(one.schedule)) for one in plan.bindings)
     return Plan(*bindings, horizon=None if plan.horizon is None else change(plan.horizon))
-
-
-def counts_from_one(file: Path) -> bool:
-    """Return whether a log is MMEngine's training log, which counts updates from 1, by its first line."""
-    with open_to_read(file) as stream:
-        line = stream.readline(_MOST_OF_LINE)
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(row, dict) and row.keys() >= _COUNTED_FROM_ONE
 
 
 def _schedule_of_values(

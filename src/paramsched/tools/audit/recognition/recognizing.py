@@ -35,7 +35,7 @@ from paramsched.tools.audit.recognition.stages import (
 from paramsched.tools.audit.recognition.writing import INDICES, Writer, Written, digits_of, even_length
 from paramsched.tools.records.columns import Unit
 from paramsched.tools.records.log_file import read_log
-from paramsched.tools.records.log_to_plan import FIELDS, counts_from_one, in_epochs
+from paramsched.tools.records.log_to_plan import FIELDS, in_epochs
 from paramsched.tools.records.log_values import Flags, LogColumn, LoggedValues, Times, make_column, with_shared_digits
 
 if TYPE_CHECKING:
@@ -345,7 +345,10 @@ def recognize(
     >>> found.base, found.explained, found.values
     (0.02, 400, 400)
     """
-    logged = _read(Path(log), columns, time, optimizer) if isinstance(log, (str, os.PathLike)) else _of_pairs(log)
+    if isinstance(log, (str, os.PathLike)):
+        logged = read_log(log, () if columns else FIELDS, columns=columns, time=time, optimizer=optimizer)
+    else:
+        logged = _of_pairs(log)
     by_field: dict[str, list[Recognized]] = {}
     notes: list[RecognitionNote] = []
     for column in logged.columns:
@@ -369,15 +372,6 @@ def recognize(
             alone = len(same) == len(one.groups) == 1
             found[f"{name}/{one.groups[0]}" if name in found else name] = replace(one, groups=()) if alone else one
     return Recognition(found, tuple(sorted(dict.fromkeys(notes), key=lambda one: one.first)))
-
-
-def _read(file: Path, columns: Mapping[str, str] | None, time: str | None, optimizer: str | None) -> LoggedValues:
-    """Read a log; the first update has number 0."""
-    logged = read_log(file, () if columns else FIELDS, columns=columns, time=time, optimizer=optimizer)
-    later = all(one.t.min(initial=1) > 0 for one in logged.columns)
-    if time is None and later and file.is_file() and counts_from_one(file):
-        logged = replace(logged, columns=tuple(replace(one, t=one.t - 1) for one in logged.columns))
-    return logged
 
 
 def _of_pairs(pairs: Pairs) -> LoggedValues:
