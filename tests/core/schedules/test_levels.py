@@ -52,7 +52,7 @@ def test_a_multiple_of_base_plus_a_value_reads_back(level, text):
 
 @table("text", ["0.5 + absolute(0)", "absolute(0) + 0.5", "0.5 - absolute(0)", "0.25 + 0.25 + absolute(0)"])
 def test_a_multiple_of_base_plus_nothing_has_one_reading(text):
-    written = eval(text, {"absolute": ps.absolute})  # noqa: S307  # the texts above
+    written = eval(text, {"absolute": ps.absolute})  # one of the texts above
 
     assert ps.parse(text) == ps.Plan(lr=written).bindings[0].schedule == ps.constant(0.5)
     assert ps.parse(f"cosine(to={text})") == ps.cosine(to=written) == ps.cosine(to=0.5)

@@ -346,7 +346,7 @@ def recognize(
     (0.02, 400, 400)
     """
     if isinstance(log, (str, os.PathLike)):
-        logged = read_log(log, () if columns else FIELDS, columns=columns, time=time, optimizer=optimizer)
+        logged = read_log(Path(log), () if columns else FIELDS, columns=columns, time=time, optimizer=optimizer)
     else:
         logged = _of_pairs(log)
     by_field: dict[str, list[Recognized]] = {}
