@@ -49,7 +49,11 @@ class OneOperand(Schedule, ABC):
 
         A last stage without changes belongs to the operand, so the end can be later than the operand's `_held_from`.
         """
-        length, held = self.schedule.length, self.schedule._held_from()
+        return self._end_of(self.schedule._held_from())
+
+    def _end_of(self, held: int | Fraction | None) -> int | Fraction | None:
+        """Return `_end`; `held` is the operand's `_held_from`, which a nested schedule must not compute twice."""
+        length = self.schedule.length
         if length is None or held is None or held > length.number:  # a product can change after its length
             return None
         return length.number

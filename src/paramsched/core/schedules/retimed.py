@@ -109,7 +109,8 @@ class Every(OneOperand):
 
     def _held_from(self) -> int | Fraction | None:
         """Return the first change from which the operand is constant, or its end if that is earlier."""
-        held, end = self.schedule._held_from(), self._end
+        held = self.schedule._held_from()
+        end = self._end_of(held)
         if held is None:
             return None
         change = ceil(-(-(ceil(held) + self.phase) // self.period.number) * self.period.number) - self.phase
