@@ -1,9 +1,6 @@
 """Rare cases of the drop-ins: a factor of 0 after a write, short cycles, warnings, and code that runs at import."""
 
 import inspect
-import pickle
-import sys
-import traceback
 import warnings
 
 import pytest
@@ -11,11 +8,9 @@ import torch
 from torch.optim import lr_scheduler as peers
 
 import paramsched.compat.torch as drop_ins
-from paramsched.compat.__main__ import run_command
 from paramsched.compat.megatron import OptimizerParamScheduler
 from paramsched.compat.pytorch_accelerated import CosineLrScheduler, TrainerPlaceholderValues, WSDLrScheduler
 from paramsched.compat.torch.base import LRScheduler, _ReadFromGroups, hook
-from paramsched.compat.torch.installation import Installation, _InstallInChild, install
 from paramsched.errors import InvalidArgument
 from paramsched.mmengine import schedulers as mmengine
 from paramsched.mmengine.reader.arguments import class_names
@@ -175,42 +170,6 @@ def test_the_module_has_the_other_names_of_torchs():
         _ = drop_ins.__x__
     with pytest.raises(AttributeError):
         _ = drop_ins.no_name
-
-
-def test_a_spawned_process_installs_the_drop_ins_when_it_unpickles_its_data():
-    before = peers.StepLR
-    installation = pickle.loads(pickle.dumps(_InstallInChild()))
-    try:
-        assert type(installation) is Installation
-        assert peers.StepLR is drop_ins.StepLR
-    finally:
-        installation.undo()
-
-    assert peers.StepLR is before
-
-
-@pytest.mark.parametrize("as_module", [False, True])
-def test_a_script_that_raises_has_a_traceback_without_our_frames(as_module, tmp_path, monkeypatch, capsys):
-    (tmp_path / "of_a_test.py").write_text("import sys\nprint(sys.argv, sys.path[0])\nraise ValueError('stop')\n")
-    names = ["__main__", "of_a_test"]
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
-    monkeypatch.setattr(sys, "meta_path", [one for one in sys.meta_path if "pytest" not in type(one).__module__])
-    monkeypatch.setattr(sys, "argv", [])
-    monkeypatch.setattr(sys, "path", ["first" if not as_module else str(tmp_path), *sys.path])
-    shown = []
-    monkeypatch.setattr(sys, "excepthook", lambda kind, error, frames: shown.append(traceback.extract_tb(frames)))
-    script, installed, before = str(tmp_path / "of_a_test.py"), [], peers.StepLR
-    monkeypatch.setattr(drop_ins, "install", lambda: installed.append(install()))  # to undo it, for the other tests
-    with pytest.raises(ValueError, match="stop") as raised:
-        run_command(["-m", names[1], "a"] if as_module else [script, "a"])
-    while_installed = peers.StepLR
-    installed[0].undo()
-    assert peers.StepLR is before
-    sys.excepthook(raised.type, raised.value, raised.tb.tb_next)
-
-    assert while_installed is drop_ins.StepLR
-    assert [frame.filename for frame in shown[0]] == [script]
-    assert capsys.readouterr().out == f"{[script, 'a']} {tmp_path}\n"
 
 
 # ---------------------------------------------------------------------- MMEngine

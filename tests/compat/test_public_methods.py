@@ -12,7 +12,6 @@ from torch.optim import lr_scheduler
 
 import paramsched.compat.torch as torch_ours
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
-from paramsched.compat.torch import install
 from paramsched.core.dropins.group_fields import use_tensors
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.mmengine import schedulers as ours
@@ -122,16 +121,6 @@ def test_a_field_that_is_not_scheduled_has_no_value(name):
     assert scheduler.value(0) == pytest.approx(scheduler.get_last_lr())
     with pytest.raises(InvalidArgument, match="it does not schedule weight_decay"):
         scheduler.value(0, "weight_decay")
-
-
-def test_an_installation_is_what_the_with_statement_returns():
-    before = lr_scheduler.StepLR
-    with install() as installation:
-        assert lr_scheduler.StepLR is torch_ours.StepLR
-        installation.undo()
-        assert lr_scheduler.StepLR is before
-
-    assert lr_scheduler.StepLR is before
 
 
 def test_a_function_that_raises_leaves_all_groups_unchanged():

@@ -49,10 +49,11 @@ def import_peer(variable: str, name: str) -> ModuleType:
 
 
 def pytest_configure() -> None:
-    """Install the drop-in, if this module is a plugin of a pytest process that runs a test file of a peer."""
-    from paramsched.compat.megatron import install
+    """Assign the drop-in, if this module is a plugin of a pytest process that runs a test file of a peer."""
+    from paramsched.compat.megatron import OptimizerParamScheduler
 
     for variable, name in (MEGATRON, AUTOMODEL):
         if os.environ.get(variable):
-            sys.modules.update({**stubs_of(name), name: import_peer(variable, name)})
-    install()
+            module = import_peer(variable, name)
+            module.OptimizerParamScheduler = OptimizerParamScheduler  # type: ignore[attr-defined]  # of the peer
+            sys.modules.update({**stubs_of(name), name: module})

@@ -1,10 +1,8 @@
-"""Megatron's methods on a plan, invalid arguments, and the installation."""
+"""Megatron's methods on a plan, and invalid arguments."""
 
 import logging
 import math
-import sys
 import warnings
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.compat.megatron import OptimizerParamScheduler, install
-from paramsched.errors import AssertedArgument, InvalidArgument, MissingDependency, MissingFact, PlanError, StateError
+from paramsched.compat.megatron import OptimizerParamScheduler
+from paramsched.errors import AssertedArgument, InvalidArgument, MissingFact, PlanError, StateError
 from support.examples import examples
-from support.megatron_peer import MEGATRON, stubs_of
 from support.tables import table
 
 COSINE = {
@@ -604,29 +601,6 @@ def test_a_position_that_a_state_cannot_have_is_refused() -> None:
         scheduler.load_state_dict({"plan": None})
 
     assert scheduler.num_steps == 0
-
-
-# ---------------------------------------------------------------- installation
-
-
-def test_install_replaces_the_class_until_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, name = MEGATRON
-    module = stubs_of(name)["megatron.core"]
-    module.__spec__ = SimpleNamespace()  # type: ignore[assignment]  # only its presence is tested
-    module.OptimizerParamScheduler = theirs = object()  # type: ignore[attr-defined]
-    for path, stub in stubs_of(name).items():
-        monkeypatch.setitem(sys.modules, path, stub)
-    monkeypatch.setitem(sys.modules, name, module)
-
-    with install():
-        assert module.OptimizerParamScheduler is OptimizerParamScheduler
-
-    assert module.OptimizerParamScheduler is theirs
-
-
-def test_install_without_megatron_names_the_package() -> None:
-    with pytest.raises(MissingDependency, match="megatron-core"):
-        install()
 
 
 def test_a_group_with_lr_mult_is_named_once_at_construction() -> None:

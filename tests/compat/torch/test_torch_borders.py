@@ -223,15 +223,6 @@ def test_a_member_whose_stage_has_not_begun_has_not_started():
     assert [member.last_epoch for member in members] == [2, -1]
 
 
-def test_a_class_of_the_user_with_the_name_of_a_scheduler_is_not_installed():
-    class StepLR(OURS.StepLR):
-        """A scheduler of the user."""
-
-    with OURS.install():
-        assert torch.optim.lr_scheduler.StepLR is OURS.StepLR
-    assert issubclass(StepLR, OURS.StepLR)
-
-
 @pytest.mark.parametrize("name", ["base_lrs", "_last_lr"])
 def test_the_class_has_the_attributes_that_are_read_from_the_groups(name):
     class Unprepared(OURS.LRScheduler):

@@ -1,2 +1,1 @@
-from paramsched.compat.megatron._installation import install as install
 from paramsched.compat.megatron._scheduler import OptimizerParamScheduler as OptimizerParamScheduler

@@ -17,7 +17,6 @@ from paramsched.compat.torch.decay import PolynomialLR as PolynomialLR
 from paramsched.compat.torch.decay import StepLR as StepLR
 from paramsched.compat.torch.functions import LambdaLR as LambdaLR
 from paramsched.compat.torch.functions import MultiplicativeLR as MultiplicativeLR
-from paramsched.compat.torch.installation import install as install
 from paramsched.compat.torch.one_cycle import OneCycleLR as OneCycleLR
 from paramsched.compat.torch.plateau import ReduceLROnPlateau as ReduceLROnPlateau
 from paramsched.core.dropins.group_fields import use_tensors as use_tensors
