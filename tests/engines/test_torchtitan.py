@@ -5,14 +5,11 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 import paramsched as ps
 
 pytest.importorskip("torchtitan")
 
-from torchtitan.components.optimizer.lr_scheduler import LRSchedulersContainer
 from torchtitan.components.optimizer.optimizer import OptimizersContainer, ParamGroupConfig
 
 PLAN = ps.Plan(lr="warmup(4) >> cosine(to=0.1)", weight_decay="linear(1, 0.5)", horizon=20)
@@ -40,27 +37,6 @@ def trained(models, optimizers, updates, first=0):
         optimizers.step()
         optimizers.zero_grad()
     return rates
-
-
-@given(
-    st.integers(0, 12),
-    st.none() | st.floats(0.05, 1),
-    st.sampled_from(["linear", "sqrt", "cosine"]),
-    st.sampled_from([0.0, 0.1, 0.5]),
-)
-def test_a_plan_that_is_read_has_the_rates_of_its_own_schedulers(warmup, ratio, kind, least):
-    table = {"warmup_steps": warmup, "decay_ratio": ratio, "decay_type": kind, "min_lr_factor": least}
-    models, optimizers = containers(1)
-    theirs = LRSchedulersContainer.Config(**table).build(optimizers=optimizers, training_steps=30)
-    config = {"lr_scheduler": {key: one for key, one in table.items() if one is not None}, "training": {"steps": 30}}
-    plan = ps.loads(config, format="torchtitan")
-
-    expected = [ps.trace(plan, {"lr": base})["lr"] for base in (0.02, 0.1)]
-    for update in range(30):
-        found = [one.param_groups[0]["lr"] for one in optimizers]
-        assert found == pytest.approx([one[update] for one in expected], rel=1e-12, abs=1e-15)
-        trained(models, optimizers, 1)
-        theirs.step()
 
 
 def test_a_container_is_refused_with_a_line_that_drives_its_optimizers():

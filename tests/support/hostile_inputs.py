@@ -249,14 +249,12 @@ def configs() -> Iterator[tuple[str, str]]:
     yield "type.json", json.dumps({"model": {"type": "os.system", "args": MARK}, "optimizer": {"type": MODULE}})
     yield "torch.yaml", f"{{{MODULE}.StepLR: {{step_size: 3}}}}\n"
     yield "lambda.yaml", f"LambdaLR: {{lr_lambda: '{CODE}'}}\n"
-    yield "composer.yaml", f"schedulers: {{{MODULE}: {{t_warmup: {MARK}}}}}\nmax_duration: 10ba\n"
     yield "deepspeed.json", json.dumps({"scheduler": {"type": MODULE, "params": {MARK: CODE}}, "optimizer": MARK})
     yield "args.json", json.dumps({"lr_scheduler_type": CODE, "max_steps": 10, "output_dir": f"/tmp/{MARK}"})
     yield (
         "train.sh",
         f"export X=$({CODE})\npython train.py --lr-decay-style `touch {MARK}` --lr 1 --train-iters 9 > {MARK}\n",
     )
-    yield "torchtitan.toml", f'[lr_scheduler]\ndecay_type = "{MARK}"\nwarmup_steps = "$(touch {MARK})"\n'
     cell = {"cell_type": "code", "source": [CODE], "outputs": [], "metadata": {}, "execution_count": None}
     yield "book.ipynb", json.dumps({"cells": [cell], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
     yield "deep.py", f"x = {'-' * 100_000}1  # {MARK}\n"

@@ -59,7 +59,6 @@ FOUND = {
     "another import line": "coming_from/index",
     "DeepSpeed": "engines/deepspeed",
     "Megatron": "coming_from/megatron",
-    "torchtitan": "coming_from/torchtitan",
     "TRL": "engines/trl_verl_olmo_core",
     "verl": "engines/trl_verl_olmo_core",
     "axolotl": "engines/axolotl",

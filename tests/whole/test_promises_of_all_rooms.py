@@ -86,17 +86,9 @@ def test_a_plan_in_place_of_a_log_is_answered_with_the_option_for_plans():
 
 
 DIALECTS = {
-    "composer": (
-        {"scheduler": {"name": "cosine_with_warmup", "t_warmpu": "5ba"}, "max_duration": "9ep"},
-        {"scheduler": {"name": "cosine_with_warmup", "t_warmup": "5ba"}, "max_duration": "9ep"},
-    ),
     "deepspeed": (
         {"scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": 0.1, "warmup_num_stepss": 9}}},
         {"scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": 0.1, "warmup_num_steps": 9}}},
-    ),
-    "fvcore": (
-        {"SOLVER": {"LR_SCHEDULER_NAME": "WarmupCosinLR", "MAX_ITER": 90}},
-        {"SOLVER": {"LR_SCHEDULER_NAME": "WarmupCosineLR", "MAX_ITER": 90}},
     ),
     "megatron": (
         {"lr": 0.1, "lr_decay_style": "cosin", "train_iters": 90},
@@ -113,10 +105,6 @@ DIALECTS = {
     "native": ({"lr": {"cosine": {"ovr": 31}}}, {"lr": {"cosine": {"over": 31}}}),
     "timm": ({"sched": "cosin", "epochs": 9}, {"sched": "cosine", "epochs": 9}),
     "torch": ({"StepLR": {"step_siz": 31}}, {"StepLR": {"step_size": 31}}),
-    "torchtitan": (
-        {"lr_scheduler": {"warmup_stpes": 9}, "training": {"steps": 90}},
-        {"lr_scheduler": {"warmup_steps": 9}, "training": {"steps": 90}},
-    ),
     "transformers": (
         {"lr_scheduler_type": "cosin", "max_steps": 90},
         {"lr_scheduler_type": "cosine", "max_steps": 90},

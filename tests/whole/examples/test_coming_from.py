@@ -91,13 +91,6 @@ def test_the_plan_in_a_row_equals_the_plan_read_from_timm_arguments(page: str, t
     assert ps.loads(json.dumps(arguments), format="timm").bindings[0].schedule == ps.parse(line)
 
 
-@table(("page", "theirs", "line"), rows("composer"))
-def test_the_plan_in_a_row_equals_the_plan_read_from_composer_schedulers(page: str, theirs: str, line: str) -> None:
-    config = {"schedulers": json.loads(theirs), "max_duration": "90ep"}
-
-    assert ps.loads(json.dumps(config), format="composer").bindings[0].schedule == ps.parse(line)
-
-
 @pytest.mark.heavy
 @pytest.mark.parametrize(("page", "theirs", "line"), rows("optax", "keras"))
 def test_the_plan_in_a_row_has_the_values_of_the_peers_schedule(page: str, theirs: str, line: str) -> None:

@@ -241,7 +241,6 @@ def test_a_native_file_that_looks_like_a_dialect_is_rejected_with_its_name(packa
         ("{sched: cosine, num_epochs: 90}", "timm"),
         ("{StepLR: {step_size: 30}}", "torch"),
         ("{train_iters: 90, lr_decay_style: cosine}", "megatron"),
-        ("{SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}}", "fvcore"),
     ],
 )
 def test_a_peer_config_can_be_read_with_the_format_suggested_by_the_error(text, name):
@@ -332,12 +331,6 @@ def test_installed_dialects_are_searched_only_on_request(package):
     ("data", "dialect", "message"),
     [
         (
-            {"scheduler": {"name": [1]}, "max_duration": "9ep"},
-            "composer",
-            "$.scheduler: unknown scheduler [1]",
-        ),
-        ({"lr_scheduler": {"decay_type": {}}}, "torchtitan", "$.lr_scheduler.decay_type: expected one of linear"),
-        (
             {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": {"decay_type": []}},
             "transformers",
             "$.lr_scheduler_kwargs.decay_type: expected one of linear, cosine, 1-sqrt, got []",
@@ -370,15 +363,7 @@ def test_a_rate_that_is_not_a_number_is_not_a_base():
 @pytest.mark.peer("timm")
 def test_a_run_of_any_length_is_read_in_bounded_time():
     steps = {"sched": "step", "epochs": 10**12, "lr": 0.1, "decay_epochs": 30, "warmup_epochs": 0}
-    solver = {
-        "MAX_ITER": 10**12,
-        "LR_SCHEDULER_NAME": "WarmupStepWithFixedGammaLR",
-        "NUM_DECAYS": 100,
-        "WARMUP_ITERS": 0,
-    }
-
     assert str(ps.loads(steps, format="timm").bindings[0].schedule) == 'step("30 epochs")'
-    assert str(ps.loads({"SOLVER": solver}, format="fvcore").horizon) == str(10**12)
 
 
 @pytest.mark.parametrize(
@@ -389,7 +374,6 @@ def test_a_run_of_any_length_is_read_in_bounded_time():
             {"sched": "step", "epochs": 10**12, "lr": 0.1, "decay_epochs": 2.5},
             r"\$.decay_epochs: it is not an integer, so timm rounds",
         ),
-        ("fvcore", {"SOLVER": {"NUM_DECAYS": 10**6}}, "NUM_DECAYS: expected an integer from 0 to 10,000"),
     ],
 )
 def test_configs_that_need_an_entry_per_update_are_rejected(format, data, found):

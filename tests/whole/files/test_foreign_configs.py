@@ -15,11 +15,8 @@ OWN = {
     "transformers": {"num_train_epochs": 1, "lr_scheduler_type": "cosine"},
     "timm": {"sched": "cosine", "epochs": 9},
     "megatron": {"train_iters": 100, "lr_decay_style": "cosine"},
-    "fvcore": {"MAX_ITER": 90, "WARMUP_ITERS": 5, "STEPS": [60]},
     "deepspeed": {"scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 5}}},
-    "composer": {"scheduler": {"name": "cosine_with_warmup", "t_warmup": "3ba"}, "max_duration": "9ba"},
     "torch": {"scheduler": {"type": "CosineAnnealingRestartLR"}},
-    "torchtitan": {"lr_scheduler": {"warmup_steps": 5}},
 }
 """Settings of each format, with which a file of this format is read, except for torch."""
 

@@ -65,7 +65,6 @@ MEANING = [
     ("json", '{"lr": 1, "lr": 2}', '"lr": 2'),
     ("json", '{"lr": {"linear": [1, true]}}', "true]"),
     ("torch", "StepLR:\n  step_size: 3\n  gama: 0.5\n", "gama: 0.5"),
-    ("fvcore", "SOLVER:\n  WARMUP_ITER: 3\n", "WARMUP_ITER: 3"),
     ("megatron", "train_iters: 9\nlr_decay_stile: cosine\n", "lr_decay_stile: cosine"),
     ("json", '{"lr": {"restarts": {"schedule": {"cosine": {"to": true}}, "every": 5}}}', "true}"),
 ]

@@ -219,9 +219,6 @@ PEERS = (
     ("torch", "config.json", '[', '{"type": "StepLR", "step_size": {n}},\n', '{"type": "ConstantLR"}]'),
     ("torch", "config.json", '{"type": "MultiStepLR", "milestones": [', "{n},\n", "1]}"),
     ("timm", "args.yaml", "sched: step\nepochs: {n}\n", "x{i}: {n}\n", ""),
-    ("composer", "config.yaml", "schedulers:\n", "- linear_decay_with_warmup: {t_warmup: {n}ba, alpha_f: 0}\n", ""),
-    ("fvcore", "config.yaml", "SOLVER:\n  MAX_ITER: {n}\n  STEPS:\n", "  - {i}\n", ""),
-    ("torchtitan", "config.toml", "[lr_scheduler]\nwarmup_steps = {n}\n", "x{i} = {n}\n", ""),
     ("transformers", "args.json", '{"lr_scheduler_type": "cosine", "max_steps": {n}, ', '"x{i}": {n},\n', '"warmup_steps": 5}'),
 )  # fmt: skip
 
@@ -230,9 +227,6 @@ HUGE_NUMBERS = {
     "torch": ("config.json", '{"type": "StepLR", "step_size": {n}, "gamma": {n}}', '{"type": "OneCycleLR", "max_lr": {n}, "total_steps": {n}}', '{"type": "CosineAnnealingWarmRestarts", "T_0": 1, "T_mult": {n}}', '{"type": "PolynomialLR", "total_iters": 5, "power": {n}}'),
     "mmengine": ("config.py", "train_cfg = dict(max_epochs={n})\nparam_scheduler = dict(type='StepLR', step_size={n}, gamma={n})", "param_scheduler = [dict(type='LinearLR', start_factor={n}, begin={n}, end={n}, by_epoch=False)]", "optim_wrapper = dict(optimizer=dict(lr={n}))\nparam_scheduler = dict(type='CosineAnnealingLR', T_max={n}, eta_min={n})"),
     "timm": ("args.yaml", "sched: cosine\nepochs: {n}\nlr: {n}\nwarmup_epochs: {n}", "sched: cosine\nepochs: 9\nlr_cycle_limit: {n}\nlr_cycle_mul: {n}\nlr_cycle_decay: {n}"),
-    "composer": ("config.yaml", "max_duration: {n}ep\nschedulers:\n- cosine_with_warmup: {t_warmup: {n}ba, alpha_f: {n}}\n", "max_duration: 9ep\nschedulers:\n- multistep: {milestones: [{n}ba], gamma: {n}}\n"),
-    "fvcore": ("config.yaml", "SOLVER:\n  MAX_ITER: {n}\n  STEPS: [{n}]\n  BASE_LR: {n}\n  GAMMA: {n}\n  WARMUP_ITERS: {n}\n",),
-    "torchtitan": ("config.toml", "[lr_scheduler]\nwarmup_steps = {n}\n[training]\nsteps = {n}\n", "[lr_scheduler]\ndecay_ratio = {n}\n[optimizer]\nlr = {n}\n[training]\nsteps = 100\n"),
     "transformers": ("args.json", '{"lr_scheduler_type": "cosine_with_restarts", "max_steps": {n}, "warmup_steps": {n}, "learning_rate": {n}, "lr_scheduler_kwargs": {"num_cycles": {n}}}', '{"lr_scheduler_type": "linear", "num_train_epochs": {n}, "warmup_ratio": {n}, "gradient_accumulation_steps": {n}}'),
     "megatron": ("train.sh", "python t.py --lr {n} --train-iters {n} --lr-warmup-iters {n} --min-lr {n} --lr-decay-style cosine", "python t.py --lr 1 --train-samples {n} --lr-warmup-samples {n} --rampup-batch-size 1 1 {n} --global-batch-size {n} --lr-decay-style linear"),
 }  # fmt: skip
@@ -442,7 +436,6 @@ def test_configs_of_peers_are_bounded(folder: Path, data: st.DataObject) -> None
 @pytest.mark.parametrize(
     ("dialect", "text"),
     [
-        ("composer", "schedulers:\n" + "- linear_decay_with_warmup: {t_warmup: 2ba, alpha_f: 0}\n" * 1000),
         ("torch", "interval: step\nChainedScheduler:\n  schedulers:\n" + "  - ExponentialLR: {gamma: 0.9}\n" * 1000),
     ],
 )

@@ -6,7 +6,7 @@ These tests need further doors.
 import pytest
 
 import paramsched as ps
-from paramsched.compat import torchtitan
+from paramsched.compat import deepspeed
 from paramsched.core.files import native
 from paramsched.testing import check_dialect
 
@@ -21,7 +21,7 @@ from paramsched.testing import check_dialect
                 {"lr": ["warmup(5)", {"cosine": {"to": 0.1}}], "groups": {"a": {"lr": 1}}},
             ],
         ),
-        (torchtitan, [{"lr_scheduler": {"warmup_steps": 10, "decay_ratio": 0.5}, "training": {"steps": 100}}]),
+        (deepspeed, [{"scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": 0.1, "warmup_num_steps": 9}}}]),
     ],
 )
 def test_dialects_of_the_library_obey_the_laws(module, configs):
