@@ -44,13 +44,6 @@ MODULES = {
     "paramsched.show": "Draw plans, logs and schedulers for files, web pages, terminals and notebooks.",
     "paramsched.tools.audit": "Compare the values that a run used, from its log or checkpoint, with its plan.",
     "paramsched.extend": "What authors of shapes, curves, metric rules, readers and adapters need.",
-    "paramsched.tools.loss_law": (
-        "Predict the loss of a plan. Experimental. Start with [its tutorial](../tutorials/choose-a-schedule.md)."
-    ),
-    "paramsched.tools.scaling": (
-        "Move hyperparameters to another batch size, or to another width with muP. Start with"
-        " [its guide](../how-to/scaling.md)."
-    ),
     "paramsched.tools.range_test": "The range test of `ps.find_lr`, and its result.",
     "paramsched.tools.recipes": "Published training recipes, and a search for the recipe most similar to a plan.",
     "paramsched.testing": "The library's laws as tests for your own shapes, curves, rules and dialects.",

@@ -39,8 +39,6 @@ _DOORS = ("compat", "engines", "errors", "extend", "mmengine", "show", "testing"
 _MODULES = {
     "curves": "paramsched.core.curves",
     "shapes": "paramsched.core.shapes",
-    "loss_law": "paramsched.tools.loss_law",
-    "scaling": "paramsched.tools.scaling",
     **{name: f"paramsched.{name}" for name in _DOORS},
 }
 _MOVED = {

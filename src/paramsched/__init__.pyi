@@ -104,8 +104,6 @@ from paramsched.core.time import Calendar as Calendar
 from paramsched.core.time import Duration as Duration
 from paramsched.errors import InvalidArgument as InvalidArgument
 from paramsched.errors import ParamschedError as ParamschedError
-from paramsched.tools import loss_law as loss_law
-from paramsched.tools import scaling as scaling
 from paramsched.tools.audit import plan_from_log as plan_from_log
 from paramsched.tools.audit import recognize as recognize
 from paramsched.tools.check.plan_check import check as check

@@ -17,7 +17,6 @@ USES = {
     "audit": ["log.csv"],
     "change": ["old.yaml", "--at", "8", "--scale", "lr=0.5"],
     "check": ["old.yaml"],
-    "compare": ["old.yaml", "new.yaml"],
     "convert": ["old.yaml", "--to", "json"],
     "diff": ["old.yaml", "old.yaml"],
     "recipes": ["--like", "old.yaml"],

@@ -64,8 +64,6 @@ COMMANDS = (
     "convert config.py",
     "change long.yaml --at '20 epochs' --scale lr=0.5",
     "change long.yaml --at '20 epochs' 'lr=linear(previous, 0)'",
-    "compare long.yaml recipe:gpt3-175b " + FACTS,
-    f"compare long.yaml longer.yaml {FACTS}",
     f"recipes --like long.yaml {FACTS}",
     "recipes",
     "audit long.yaml",

@@ -212,13 +212,6 @@ def _read_logs(case: Case) -> Any:
     return [repr(read)[:5000], str(ps.tools.audit.compare_with_plan(read, "cosine()", ps.Calendar(total=20)))]
 
 
-def _loss_laws(case: Case) -> Iterator[str]:
-    yield _outcome(lambda: ps.loss_law.load(case.path))
-    yield _outcome(lambda: ps.loss_law.read(case.path))
-    yield _outcome(lambda: ps.loss_law.bound(case.plan, base=0.1))
-    yield _outcome(lambda: ps.loss_law.fit([case.path], [case.plan], base=0.1))
-
-
 def _exported(case: Case) -> Iterator[str]:
     yield _outcome(lambda: bool(ps.to_python(case.plan)))
     yield _outcome(lambda: bool(ps.to_python(ps.Plan(lr="cosine()", horizon=9), bases={case.text[:99]: 1.0})))
@@ -254,12 +247,8 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     ),
     "tools.audit.read_metrics": lambda case: ps.tools.audit.read_metrics(case.path),
     "tools.audit.read_plan_history": lambda case: ps.tools.audit.read_plan_history(case.path),
-    "tools.loss_law.load": _loss_laws,
     "tools.recipes.nearest_recipes": lambda case: ps.tools.recipes.nearest_recipes(
         case.plan, ps.Calendar(total=20), []
-    ),
-    "tools.scaling.seesaw": lambda case: ps.scaling.seesaw(
-        case.plan, batch=8, largest=64, calendar=ps.Calendar(total=20)
     ),
     "show.figure": _shown,
     "show.svg": lambda case: bool(ps.show.svg(case.trace)),
@@ -271,24 +260,17 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "Scheduler": _attached,
 }
 _ALSO_USED = {
-    "tools.loss_law.bound": "tools.loss_law.load",
-    "tools.loss_law.fit": "tools.loss_law.load",
-    "tools.loss_law.read": "tools.loss_law.load",
     "show.axes": "show.figure",
     "show.picture": "show.figure",
 }
 _WITHOUT_INPUT = frozenset(
     (
         *("absolute", "find_lr", "register_function", "shape", "tabulate", "extend.dialect_names", "extend.formats"),
-        *("extend.schema", "extend.constructor", "extend.checked", "extend.curve", "tools.loss_law.optimize"),
         *(
             "extend.positive_number",
             "tools.range_test.find_lr",
-            "tools.scaling.batch_for_tokens",
-            "tools.scaling.rescale",
         ),
         *(
-            "tools.scaling.width",
             "extend.rule",
             "extend.shape",
             "show.format_of_file",
@@ -324,7 +306,6 @@ _COMMANDS: dict[str, Callable[[Case], list[list[str]]]] = {
         [_GOOD, "--checkpoint", case.given],
         [_GOOD, "--log", case.given],
     ],
-    "compare": lambda case: [[case.given, _GOOD, "--total", "20"], [_GOOD, "--loss", case.given]],
     "convert": lambda case: [
         [case.given, "--to", "python", "--total", "20"],
         [case.given, "-o", case.out(".py"), "--test", case.out("_test.py"), "--torch"],

@@ -95,7 +95,6 @@ def logs_of(name: str) -> Iterator[tuple[str, str]]:
     yield "log.jsonl", "".join(json.dumps(row) + "\n" for row in rows)
     history = [{"step": t, "learning_rate": 1 - t / 40, name: 0.1} for t in range(1, 40)]
     yield "trainer_state.json", json.dumps({"log_history": history, "best_model_checkpoint": name})
-    yield "law.json", json.dumps({"law": name, "L0": name, "format": name})
 
 
 def _cell(text: str) -> str:

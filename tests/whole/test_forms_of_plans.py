@@ -102,12 +102,6 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
     "ps.to_python": (PLAN, lambda plan: ps.to_python(plan, RUN)),
     "ps.to_optax": (PLAN, lambda plan: [float(ps.to_optax(plan, RUN, base=0.5)(t)) for t in range(8)]),
     "ps.check": (Plan(lr="linear(0.0, 3.0, 2)"), lambda plan: ps.check(plan, RUN)),
-    "ps.loss_law.bound": (PLAN, lambda plan: ps.loss_law.bound(plan, base=BASE, calendar=RUN)),
-    "ps.loss_law.fit": (PLAN, lambda plan: refusal_of(lambda: ps.loss_law.fit([([1], [1.0])], [plan], base=BASE))),
-    "ps.scaling.seesaw": (
-        Plan(lr="linear()", clock="samples", horizon="1000 samples"),
-        lambda plan: ps.scaling.seesaw(plan, batch=8, largest=16),
-    ),
     "ps.show.figure": (PLAN, figure_of),
     "ps.show.plan_axes": (PLAN, lambda plan: ps.show.plan_axes(plan, [BASE], RUN)[0].lines[0].get_ydata().tolist()),
     "nearest_recipes": (
@@ -182,7 +176,7 @@ def test_a_schedule_or_its_text_is_the_plan_of_lr(name):
     assert result(line.schedule) == result(str(line.schedule)) == expected
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if not name.startswith(("ps.to_", "ps.loss_law"))])
+@pytest.mark.parametrize("name", [name for name in CASES if not name.startswith("ps.to_")])
 @pytest.mark.parametrize("given", [3, 0.1, None, ["lr"], object])
 def test_a_value_that_is_not_a_plan_has_one_error(name, given):
     with pytest.raises(InvalidArgument, match="expected a plan, got "):

@@ -1,13 +1,11 @@
-"""Plans that are read from files of other libraries, in the check and in comparisons with published recipes."""
+"""Plans that are read from files of other libraries, in the check."""
 
 import copy
 import warnings
 
 import torch
-from click.testing import CliRunner
 
 import paramsched as ps
-from paramsched.cli import main
 from support.tables import table
 
 PEERS = [
@@ -37,19 +35,3 @@ def test_a_plan_read_from_another_library_is_silent_and_the_same_plan_as_a_line_
     assert len(warned(own)) == 1
     assert "PS301" not in [one.code for one in ps.check(plan)]
     assert "PS301" in [one.code for one in ps.check(own)]
-
-
-def test_a_launch_script_with_the_numbers_of_the_report_departs_nowhere(tmp_path):
-    script = tmp_path / "train.sh"
-    script.write_text(
-        "torchrun pretrain_gpt.py --lr 1e-3 --min-lr 1e-5 --lr-decay-style WSD --lr-warmup-samples 1025390"
-        " --lr-wsd-decay-style linear --lr-wsd-decay-samples 610351562 --train-samples 3051757812"
-        " --global-batch-size 3072 --seq-length 8192\n"
-    )
-
-    result = CliRunner().invoke(main, ["compare", str(script), "recipe:nemotron-3-nano", "--format", "megatron"])
-
-    assert result.exit_code == 0, result.output
-    assert "departs" not in result.stdout
-    assert "note: recipe:nemotron-3-nano: NVIDIA 2025 (2512.20848), section 2.4" in result.stderr
-    assert "inferred: the decay is a line" in result.stderr

@@ -391,12 +391,6 @@ tolerance_option = click.option(
     "logs that paramsched wrote.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-loss_option = click.option(
-    "--loss",
-    type=ExistingFile(),
-    metavar="LAW",
-    help="File of a loss law: predict the loss of PLAN. Experimental.",
-)
 
 
 _Result = TypeVar("_Result")
@@ -755,7 +749,7 @@ def line_for_alias(command: str, arguments: Sequence[str]) -> str:
 
 _DOORS: Mapping[str, str] = {
     **dict.fromkeys(("change", "convert", "diff"), "core"),
-    **dict.fromkeys(("audit", "check", "compare", "recipes", "resume"), "tools"),
+    **dict.fromkeys(("audit", "check", "recipes", "resume"), "tools"),
     "show": "show",
 }
 """A dict from each command to its door. A command without its door does not exist."""

@@ -1,7 +1,6 @@
 """The values in a picture: those of plans, of a second plan to compare with, and of logs."""
 
-import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -23,8 +22,6 @@ from paramsched.cli._plan_input import (
 )
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.problem import Problem
-from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.feedback.metric_names import metric_word
 from paramsched.core.fields import Field
@@ -35,11 +32,10 @@ from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, planned_amounts, updates_of_horizon
 from paramsched.core.plan.trace import Trace, trace
 from paramsched.core.time.amounts import times_on
-from paramsched.errors import InvalidArgument, UnreadableLog
+from paramsched.errors import UnreadableLog
 
 if TYPE_CHECKING:
     from paramsched import show
-    from paramsched.tools.loss_law import Prediction
     from paramsched.tools.records.log_values import LogColumn
 
 _Result = TypeVar("_Result")
@@ -296,27 +292,6 @@ def named_traces(drawn: "Trace | show.PlansTogether", alone: str) -> dict[str, T
     """Return the traces of a picture by the names of their plans; `alone` is the name of a single plan."""
     pairs = (("alone", drawn),) if isinstance(drawn, Trace) else drawn.plans
     return {alone if isinstance(drawn, Trace) else name: one for name, one in pairs if isinstance(one, Trace)}
-
-
-def predictions(law: str, traces: Mapping[str, Trace]) -> "dict[str, Prediction]":
-    """Return the loss that a law predicts for each of some plans, by their names."""
-    from paramsched.tools import loss_law
-
-    return of_each_plan(traces, loss_law.load(law).predict)
-
-
-def of_each_plan(traces: Mapping[str, Trace], compute: Callable[[Trace], _Result]) -> dict[str, _Result]:
-    """Return the result of `compute` for each plan. Its errors and warnings name the plan."""
-    found = {}
-    for name, one in traces.items():
-        with warnings.catch_warnings(record=True) as caught:
-            try:
-                found[name] = compute(one)
-            except InvalidArgument as error:
-                raise error.changed(site=name) from None
-        for warning in caught:
-            warn_user(Problem(site=name, found=str(warning.message)))
-    return found
 
 
 def _names_of_logs(given: Sequence[str]) -> dict[str, str]:

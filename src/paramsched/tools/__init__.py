@@ -1,5 +1,5 @@
-"""Tools around a run: check, recipes, audit, export, range test, scaling rules, loss law.
+"""Tools around a run: check, recipes, audit, export, range test.
 
-Promised, except `loss_law`, which is experimental. A training run needs none of them. Imports `engines`, `show` and
+Promised. A training run needs none of them. Imports `engines`, `show` and
 `core`; never `compat` or `mmengine`.
 """

@@ -468,23 +468,6 @@ def test_a_column_without_values_has_no_schedule(tmp_path: Path) -> None:
     assert list(ps.recognize(path)) == ["lr"]
 
 
-def test_the_public_loss_curves_followed_the_plans_of_their_paper() -> None:
-    plans = {}
-    for name in ("constant_24000", "cosine_24000", "wsd_20000_24000", "wsdcon_9"):
-        found = ps.recognize(EXAMPLES / "loss_curves" / f"{name}.csv")
-        assert found.complete
-        assert found["lr"].base == 3e-4
-        assert not found.notes
-        plans[name] = str(found["lr"].plan.bindings[0].schedule)
-
-    assert plans == {
-        "constant_24000": "constant()",
-        "cosine_24000": "constant(over=2160) >> cosine(to=0.1, over=21840)",
-        "wsd_20000_24000": "constant(over=20000) >> anneal(to=0.1, over=4000, curve=curves.exponential(0.1))",
-        "wsdcon_9": "constant(over=8000) >> constant(0.3, 8000)",
-    }
-
-
 # ---------------------------------------------------------------- Commands
 
 

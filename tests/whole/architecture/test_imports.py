@@ -62,23 +62,6 @@ PLANNING = [
 ]
 
 
-PREDICTING = """
-import paramsched as ps
-from support.loss_curves import law_of
-law_of().save(path)
-law = ps.loss_law.load(path)
-print(law.predict(ps.Plan(lr="cosine(to=0.1)", horizon=100), base={"lr": 3e-4}))
-ps.loss_law.bound(ps.Plan(lr="cosine()", horizon=100))
-ps.loss_law.optimize(law, 100, base={"lr": 3e-4})
-"""
-
-
-def test_only_the_fit_of_a_loss_law_loads_scipy(tmp_path):
-    code = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); path = {str(tmp_path / 'law.json')!r}{PREDICTING}"
-
-    assert "scipy" not in loaded(code)
-
-
 def test_planning_loads_no_further_library():
     extra = sorted(loaded("\n".join(PLANNING)) & set(LAZY))
     assert extra == [], f"import inside the function that needs it: {extra}"

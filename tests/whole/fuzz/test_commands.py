@@ -147,8 +147,6 @@ def ends_well(folder: Path, words: list[str], program: click.Command = main) -> 
 @example(["check", "plan.yaml", "--batch-size", "0"])
 @example(["check", "plan.yaml", "none.yaml", "\x1b[31m.yaml"])
 @example(["check", RED_NAME])
-@example(["compare", RED_NAME, "plan.yaml"])
-@example(["compare", RED_NAME, "--json"])
 @example(["show", RED_NAME, "--at", "1"])
 @example(["show", "plan.yaml", "--used", RED_LOG])
 @example(["show", "strange.yaml", "--at", "3"])

@@ -43,8 +43,6 @@ def _called_by_users(name: str) -> bool:
 
 
 NAMES = sorted(filter(_called_by_users, ps.__all__))
-NAMES += [f"scaling.{name}" for name in ("rescale", "batch_for_tokens", "seesaw", "width")]
-NAMES += [f"loss_law.{name}" for name in ("bound", "fit", "load", "optimize", "read")]
 
 
 @st.composite

@@ -11,7 +11,6 @@ import torch
 import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
-from paramsched.tools import scaling
 
 FACTS = {"total", "steps_per_epoch", "batch_size", "tokens_per_step", "seconds_per_step", "frames_per_step"}
 LINE = [(t, 0.1 * (1 - t / 100)) for t in range(100)]
@@ -51,7 +50,6 @@ def test_plans_schedules_and_traces_are_drawn_as_small_pictures(value):
         ps.trace(ps.Plan(lr="cosine()", horizon=10_000), [{"lr": 0.1, "name": f"group_{i}"} for i in range(500)]),
         ps.Calendar(total=10, tokens_per_step=4096),
         ps.recipes["llama3-405b"],
-        scaling.rescale({"lr": 3e-4, "betas": (0.9, 0.95)}, batch=(256, 512), rule="adam-sqrt"),
         *ps.parse('plateau("val_loss")').metric_rules,
         ps.greedy("val_loss"),
         ps.recipes,
@@ -61,7 +59,6 @@ def test_plans_schedules_and_traces_are_drawn_as_small_pictures(value):
         ps.Calendar(**{field.name: 7 for field in fields(ps.Calendar) if field.name in FACTS}),
         ps.Calendar(total="2 epochs", steps_per_epoch=5),
         ps.diff(ps.Plan(lr="cosine()"), ps.Plan(lr=" >> ".join(f"constant({i}, 1)" for i in range(200)))),
-        scaling.width([{"name": "hidden", "lr": 0.1}], rule="mup-adam", base_width=64, width=128),
         ps.recognize(LINE),
         ps.recognize(LINE)["lr"],
     ],
@@ -95,13 +92,6 @@ def test_facts_and_metric_rules_are_tables_in_a_notebook(value, entries):
 
     assert all(f"<tr><th>{name}</th><td>{entry}</td></tr>" in table for name, entry in entries.items())
     assert "None" not in table
-
-
-def test_rescaled_values_show_their_formulas_in_a_notebook():
-    rescaled = scaling.rescale({"lr": 3e-4}, batch=(256, 512), rule="adam-sqrt")
-
-    assert rescaled._repr_html_() == f"<pre>{escape(str(rescaled))}</pre>"
-    assert "√(B/B₀)" in rescaled._repr_html_()
 
 
 def test_the_heading_names_assumed_facts():

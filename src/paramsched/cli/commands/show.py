@@ -24,7 +24,6 @@ from paramsched.cli._options import (
     echo_note,
     format_option,
     json_option,
-    loss_option,
     offer_files,
     offer_plans,
     plan_options,
@@ -60,18 +59,14 @@ class Drawing:
     used: tuple[str, ...]
     metrics: tuple[str, ...]
     tolerance: float | None
-    loss: str | None
     view: "show.View"
 
     def data(self) -> "tuple[Trace | show.PlansTogether, dict[str, Any]]":
         """Return the values to draw, and the keyword arguments of the function that draws them."""
-        from paramsched.cli._traces import named_traces, predictions, runs_to_draw, trace_plan_inputs
+        from paramsched.cli._traces import runs_to_draw, trace_plan_inputs
 
         drawn, other = trace_plan_inputs(self.plans, self.options, self.other)
         runs = runs_to_draw(self.used, self.metrics, drawn, self.tolerance)
-        if self.loss is not None:
-            predicted = predictions(self.loss, named_traces(drawn, self.plans[0]))
-            runs += tuple(one.as_run(name if len(predicted) > 1 else "predicted") for name, one in predicted.items())
         return drawn, {"log": runs or None, "other": other, "view": self.view}
 
     def file(self, output: str, to: str | None = None, title: str | None = None) -> str | bytes:
@@ -91,7 +86,7 @@ class Drawing:
         if "-" in (*self.plans, self.other):
             raise WrongUsage("", "--watch needs files; standard input does not change", "Write --watch plan.yaml")
         logs = [one for log in self.used for one in (log, log.partition("=")[2])]
-        watch(draw, [one for one in (*self.plans, self.other, self.loss, *logs) if one], output)
+        watch(draw, [one for one in (*self.plans, self.other, *logs) if one], output)
 
 
 def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -126,7 +121,6 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
             shell_complete=offer_files,
             help="Log of a run, values.jsonl or a CSV file: draw its values over the plan. May be repeated.",
         ),
-        loss_option,
         click.option("--other", metavar="PLAN", shell_complete=offer_plans, help="Another plan to draw over PLAN."),
         format_option,
         base_option,
@@ -156,7 +150,6 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
         "paramsched show plan.yaml -o run.html --used values.jsonl --base lr=0.1",
         "paramsched show trunk.yaml at-6000.yaml at-8000.yaml -o tree.html",
         "paramsched show recipe:llama3-405b",
-        "paramsched show cosine.yaml wsd.yaml --loss law.json --base lr=3e-4",
     ),
 )
 @click.option("--at", "times", multiple=True, metavar="TIME", help='Print values at TIME: 250, "10 epochs" or "50%".')
@@ -209,19 +202,17 @@ def paramsched_show(
     With --groups, the base, the value and its multiple of base are printed for each optimizer and group, with the file
     and the line of the entries that decide them.
 
-    With --loss, a panel below shows the predicted loss of each plan with its band.
-
     With --watch the picture is drawn again whenever PLAN or a file that it reads is saved; with --output plan.html an
     open page reloads.
     """
     from paramsched.cli._plan_input import paired_with_deepspeed
 
-    plans, loss = drawing.plans, drawing.loss
+    plans = drawing.plans
     prints = bool(times) or as_json or as_table or as_groups
     pair = paired_with_deepspeed(plans, drawing.options.format) if prints else None
     if as_table:
         given = {"--at": times, "--json": as_json, "--output": output, "--base": drawing.options.bases}
-        given |= {"--other": drawing.other, "--groups": as_groups, "--loss": loss, "--used": drawing.used}
+        given |= {"--other": drawing.other, "--groups": as_groups, "--used": drawing.used}
         given["the other plans"] = len(plans) > 1 and pair is None
         if unused := [option for option, value in given.items() if value]:
             named = " ".join(map(shlex.quote, plans if pair else plans[:1]))
@@ -230,10 +221,8 @@ def paramsched_show(
                 "--table prints the stages of one plan",
                 f"Leave out {', '.join(unused)}. Write paramsched show {named} --table",
             )
-    if len(plans) > 1 and pair is None and prints and (times or loss is None):
+    if len(plans) > 1 and pair is None and prints:
         raise WrongUsage("", f"--at and --json print the values of one plan, but {len(plans)} were passed")
-    if times and loss is not None:
-        raise WrongUsage("", "--at prints the values of the plan; --loss draws a loss", "Leave one of the two out")
     if output is not None and prints:
         raise WrongUsage("", "--at and --json print values; --output writes a picture", "Leave one of the two out")
     for name, value in (("--to", to), ("--title", title)):
@@ -308,22 +297,19 @@ def _stages(read: "PlanInput", options: PlanOptions) -> str:
 
 
 def _all_values(drawing: Drawing) -> str:
-    """Return the values of a plan at every update as JSON, with `--loss` those of several plans and their losses."""
-    from paramsched.cli._traces import named_traces, predictions, too_many_values, trace_plan_inputs
+    """Return the values of a plan at every update as JSON."""
+    from paramsched.cli._traces import named_traces, too_many_values, trace_plan_inputs
     from paramsched.core.plan.trace import column_name
 
     drawn, _ = trace_plan_inputs(drawing.plans, drawing.options)
     traces = named_traces(drawn, drawing.plans[0])
     if (count := sum(one.total * len(one.keys()) for one in traces.values())) > _MOST_PRINTED:
         raise too_many_values(count, "print")
-    predicted = {} if drawing.loss is None else predictions(drawing.loss, traces)
     found: list[dict[str, Any]] = []
-    for name, one in traces.items():
+    for one in traces.values():
         groups = {group for _, group in one.keys()} - {""}
         values = {key[0] if len(groups) < 2 else column_name(key): one[key].tolist() for key in one.keys()}
         found.append({"total": one.total, "steps_per_epoch": one.steps_per_epoch, "values": values})
-        if name in predicted:
-            found[-1]["loss"] = predicted[name].to_dict()
     if len(found) == 1:
         return json_text(found[0])
     return json_text({"plans": [{"plan": name, **data} for name, data in zip(traces, found, strict=True)]})
