@@ -102,6 +102,27 @@ def test_a_word_that_finds_one_recipe_prints_it():
 EXAMPLES = [(name, line) for name in EVERY for line in examples_of(name)]
 
 
+@pytest.fixture(scope="module")
+def files_of_examples(tmp_path_factory):
+    """Return a folder with the files that the examples of the help name."""
+    folder = tmp_path_factory.mktemp("examples")
+    plan = PLAN.partition("groups")[0].replace("betas[0]", "momentum").replace("absolute(0.85), absolute(0.95)", "1, 2")
+    for file in ("plan.yaml", "old.yaml", "new.yaml", "trunk.yaml", "at-6000.yaml", "at-8000.yaml"):
+        (folder / file).write_text(plan)
+    (folder / "schedule.py").write_text(
+        paramsched.to_python(paramsched.loads(plan), paramsched.Calendar(steps_per_epoch=500))
+    )
+    (folder / "config.py").write_text("param_scheduler = dict(type='CosineAnnealingLR', T_max=9, end=9)\n")
+    shown = good("show", folder / "plan.yaml", "--steps-per-epoch", 500, "--base", "lr=0.1", "--json")
+    values = json.loads(shown)["values"]
+    rows = list(zip(values["lr"], values["momentum"], strict=True))
+    lines = [json.dumps({"step": t, "lr": lr, "momentum": momentum}) for t, (lr, momentum) in enumerate(rows)]
+    (folder / "values.jsonl").write_text("\n".join(lines))
+    table = "".join(f"{t},{lr!r},{momentum!r}\n" for t, (lr, momentum) in enumerate(rows))
+    (folder / "log.csv").write_text("step,rate,momentum\n" + table)
+    return folder
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize(("name", "line"), EXAMPLES)
 def test_every_example_of_the_help_runs(folder, files_of_examples, name, line):
@@ -683,6 +704,25 @@ def test_the_table_supports_every_combinator(line):
         result = call("show", "--table", line, *facts)
         assert result.exit_code == 0, result.output
         assert "None" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "--at 5",
+        "--json",
+        "-o x.svg",
+        "--base lr=0.1",
+        "--other plan.yaml",
+        "--used x.csv",
+        "plan.yaml",
+    ],
+)
+def test_the_table_refuses_what_it_cannot_show(folder, more):
+    message = refused(2, "show", "plan.yaml", "--table", *more.split())
+
+    line = message.strip().rpartition("Write paramsched ")[2]
+    assert call(*shlex.split(line)).exit_code == 0
 
 
 # ---------------------------------------------------------------- convert, schema

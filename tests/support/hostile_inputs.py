@@ -302,7 +302,7 @@ def write_inputs(folder: Path, drawn: int = 0, seed: int = 0) -> list[Path]:
         kinds = list(plans_of(name))
         for kind, data in [*kinds[:2], kinds[2 + number % 5]]:
             write(f"{number}-{kind}.json", json.dumps(data))
-        kind, text = list(logs_of(name))[number % 4]
+        kind, text = list(logs_of(name))[number % 3]
         write(f"{number}-{kind}", text)
     for name, text in configs():
         write(name, text)

@@ -1,1 +1,59 @@
 """The types of the public API. Never run: `make lint` type-checks it, and unused ignores are errors."""
+
+from typing import assert_type
+
+import numpy as np
+from numpy.typing import NDArray
+
+import paramsched as ps
+
+
+def a_number_in_is_a_number_out() -> None:
+    schedule = ps.cosine(to=0.1, over=100)
+    assert_type(schedule(3), float)
+    assert_type(schedule(3, base=1e-3), float)
+
+
+def operators_make_schedules() -> None:
+    warm = ps.warmup("5%") >> ps.cosine(to=0.1)
+    assert isinstance(warm * 0.5, ps.Schedule)
+    assert isinstance(ps.parse("warmup(100)"), ps.Schedule)
+
+
+def a_plan_is_loaded_and_traced() -> None:
+    plan = ps.load("plan.yaml")
+    assert_type(plan, ps.Plan)
+    trace = ps.trace(plan, {"lr": 0.1}, ps.Calendar(steps_per_epoch=10))
+    assert_type(trace, ps.Trace)
+    assert_type(trace.total, int)
+    assert_type(trace["lr", 0], NDArray[np.float64])
+    assert_type(plan.fingerprint, str)
+    assert_type(ps.dump(plan), str)
+    assert_type(ps.dump(plan, format="toml"), str)
+
+
+def refuses_text_for_a_number() -> None:
+    ps.exponential("0.9")  # type: ignore[arg-type]
+    ps.warmup(over=None)  # type: ignore[arg-type]
+    ps.Calendar(totl=3)  # type: ignore[call-arg]
+    ps.Plan(lr="cosine()", clock="token")  # type: ignore[arg-type]
+    ps.Plan(lr="cosine()", clock={"lr": "token"})  # type: ignore[dict-item]
+
+
+def refuses_misspelled_names() -> None:
+    ps.ploynomial()  # type: ignore[attr-defined]
+    ps.Plan(horizn=100)  # type: ignore[arg-type]
+    ps.Plan(lr="cosine()", horizn="20 epochs")  # type: ignore[arg-type]
+    ps.Plan(lr="cosine()", clok="tokens", horizon="2B tokens")  # type: ignore[arg-type]
+    _ = ps.show.txt  # type: ignore[attr-defined]
+    _ = ps.errors.Faults  # type: ignore[attr-defined]
+    _ = ps.curves.cosin  # type: ignore[attr-defined]
+    ps.Plan(lr="cosine()", max_steps=100)  # type: ignore[arg-type]
+    assert ps.warmup(10) > ps.cosine()  # type: ignore[operator]
+
+
+def takes_fields_of_torch_and_of_other_optimizers() -> None:
+    assert_type(ps.Plan(lr="constant(0.1)", weight_decay=ps.linear(1.0, 0.5), horizon="20 epochs"), ps.Plan)
+    assert_type(ps.Plan(lr="cosine()", growth_rate="linear(1.0, 0.5)"), ps.Plan)
+    assert_type(ps.Plan(lr="cosine()", temperature=ps.linear(1.0, 0.5)), ps.Plan)
+    assert_type(ps.Plan(ps.Binding("growth_rate", "constant(0.5)"), lr="cosine()"), ps.Plan)
