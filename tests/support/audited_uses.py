@@ -266,6 +266,7 @@ _ALSO_USED = {
 _WITHOUT_INPUT = frozenset(
     (
         *("absolute", "find_lr", "register_function", "shape", "tabulate", "extend.dialect_names", "extend.formats"),
+        *("extend.schema", "extend.constructor", "extend.checked", "extend.curve"),
         *(
             "extend.positive_number",
             "tools.range_test.find_lr",
