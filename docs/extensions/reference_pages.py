@@ -19,10 +19,10 @@ SHAPES_OPENING = """\
 Each picture shows a run of 100 updates, drawn from the line above it. Values are multiples of base. Lengths are in
 updates here, but every length also accepts a unit: `warmup("5%")`, `step("30 epochs")`.
 
-The metric rules [`plateau`](#plateau), [`greedy`](#greedy), [`new_bob`](#new_bob), [`spike`](#spike) and
-[`hold`](#hold) depend on the run. Their pictures use a made-up loss, drawn below the curve: it falls from 1 to 0.4 in
-30 updates, stays constant for 30, falls to 0.2 in 15, and then stays constant, except for a spike. The rule observes it
-after each update. In the picture of [`power_scheduler`](#power_scheduler) each update consumes 50 million tokens.
+The metric rules [`plateau`](#plateau), [`greedy`](#greedy) and [`hold`](#hold) depend on the run. Their pictures use
+a made-up loss, drawn below the curve: it falls from 1 to 0.4 in 30 updates, stays constant for 30, falls to 0.2 in 15,
+and then stays constant, except for one high value. The rule observes it after each update. In
+the picture of [`power_scheduler`](#power_scheduler) each update consumes 50 million tokens.
 """
 CURVES_OPENING = """\
 A curve is a function from 0 to 1 that gives a ramp its form. `anneal(start, to, curve=curves.power(2))` follows it

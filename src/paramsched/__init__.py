@@ -73,7 +73,7 @@ register_entries(
         "mmengine": "paramsched.mmengine",
     },
 )
-register_entries("shapes", dict.fromkeys(("greedy", "hold", "new_bob", "plateau", "spike"), "paramsched.core.feedback"))
+register_entries("shapes", dict.fromkeys(("greedy", "hold", "plateau"), "paramsched.core.feedback"))
 
 
 def __getattr__(name: str) -> object:

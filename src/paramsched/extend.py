@@ -34,12 +34,8 @@ from paramsched.core.feedback import Guided as Guided
 from paramsched.core.feedback import Hold as Hold
 from paramsched.core.feedback import HoldState as HoldState
 from paramsched.core.feedback import MetricRule as MetricRule
-from paramsched.core.feedback import NewBob as NewBob
-from paramsched.core.feedback import NewBobState as NewBobState
 from paramsched.core.feedback import Plateau as Plateau
 from paramsched.core.feedback import PlateauState as PlateauState
-from paramsched.core.feedback import Spike as Spike
-from paramsched.core.feedback import SpikeState as SpikeState
 
 # A reader of another library's files; `schedules` has every shape as a function.
 from paramsched.core import schedules as schedules

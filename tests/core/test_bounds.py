@@ -121,7 +121,6 @@ itself.append(itself)
         lambda: ps.recurrence(rules.polynomial(HUGE)),
         lambda: ps.recurrence(rules.step(3), until=float("inf")),
         lambda: ps.shapes.noam(HUGE, 100),
-        lambda: ps.shapes.slanted_triangular(ratio=HUGE),
         lambda: ps.plateau(patience=HUGE),
         lambda: ps.plateau(factor=HUGE),
         lambda: ps.curves.power(HUGE),
@@ -196,7 +195,6 @@ def test_plans_of_any_length_are_compared_at_selected_updates():
     "make",
     [
         lambda: ps.restarts(ps.cosine(over=10), 10, mult=1e19),
-        lambda: ps.shapes.ademamix_beta3(5e-324),
         lambda: ps.linear(over=10)([1, [2, 3]]),
         lambda: ps.linear(over=10)(3, None),
     ],

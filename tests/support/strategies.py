@@ -46,7 +46,7 @@ BUILDERS = {
 `table_file` is not here, because it needs a file and returns the same type as `table`.
 """
 
-STRAIGHT = ("linear", "constant", "warmup", "cooldown", "trapezoid", "step", "multistep", "piecewise", "anneal",
+STRAIGHT = ("linear", "constant", "warmup", "cooldown", "step", "multistep", "piecewise", "anneal",
             "window", "shift", "take", "skip", "restarts", "every",
             "sequence", "sum", "difference", "negative")  # fmt: skip
 """Shapes that consist of straight lines if their curve is linear."""
@@ -82,7 +82,7 @@ class Case:
         return f"Case({self.written} | {self.resolved} | {self.world})"
 
 
-NOT_AFFINE = ("clamp", "cyclical_anneal", "ema_power", "ema_warmup", "minimum", "maximum", "rounded")
+NOT_AFFINE = ("clamp", "minimum", "maximum", "rounded")
 """Shapes whose values are not an affine function of base."""
 
 _UPDATE_BY_UPDATE = ("recurrence",)

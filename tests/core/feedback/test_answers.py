@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from paramsched.core.feedback import base, plateau, spike
+from paramsched.core.feedback import base, plateau
 from paramsched.core.schedules import cosine
 from support import answers
 from support.expressions import answers_with
@@ -35,7 +35,7 @@ def state(**changes: object) -> str:
     return "valid"
 
 
-NAMES = vars(base) | {"np": np, "plateau": plateau, "spike": spike, "cosine": cosine, "state": state, "State": State}
+NAMES = vars(base) | {"np": np, "plateau": plateau, "cosine": cosine, "state": state, "State": State}
 answer_to = answers_with(NAMES)
 
 

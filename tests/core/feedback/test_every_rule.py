@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from paramsched.core.feedback import greedy, hold, new_bob, plateau, spike
+from paramsched.core.feedback import greedy, hold, plateau
 from paramsched.core.feedback.base import improves_on, reduced_factor, reduced_value
 from paramsched.core.schedules import absolute, constant, cosine, parse
 from paramsched.errors import InvalidArgument, StateError
@@ -20,18 +20,12 @@ RULES = {
     "plateau": lambda **more: plateau(patience=0, factor=0.5, **more),
     "plateau with a floor": lambda **more: plateau(patience=1, cooldown=1, factor=0.3, min=0.2, **more),
     "plateau with an absolute floor": lambda **more: plateau(patience=0, factor=0.3, min=absolute(0.05), **more),
-    "new_bob": lambda **more: new_bob(threshold=0.1, **more),
-    "new_bob against the best": lambda **more: new_bob(threshold=0.1, against="best", **more),
-    "new_bob with a floor": lambda **more: new_bob(patience=1, min=0.3, **more),
-    "new_bob with an absolute floor": lambda **more: new_bob(min=absolute(0.05), **more),
     "greedy": lambda **more: greedy(patience=0, factor=0.5, **more),
     "greedy with bounds": lambda **more: greedy(patience=0, factor=0.5, min=0.2, max=3.0, **more),
     "greedy with absolute bounds": lambda **more: greedy(
         patience=0, factor=0.5, min=absolute(0.05), max=absolute(3.0), **more
     ),
     "greedy with a reset": lambda **more: greedy(patience=0, factor=0.5, min=0.3, reset=2, eps=0.01, window=2, **more),
-    "spike": lambda **more: spike(window=3, sigma=1.0, factor=0.5, recover=4, cooldown=1, **more),
-    "spike with a floor": lambda **more: spike(window=2, sigma=0.5, factor=0.5, min=0.3, spread="std", **more),
 }
 HOLDS = {
     "hold by a gain": lambda: hold("kl", at=1.0, gain=0.5),
@@ -141,8 +135,6 @@ def test_a_reduced_factor_is_at_its_floor_or_above(now, floor, reduced):
 
 
 @given(NAMES, METRICS)
-@example("new_bob", [5.0, 4.0, 6.0, 3.0, 3.0])
-@example("new_bob against the best", [5.0, 4.0, 6.0, 4.5, 3.0])
 def test_the_highest_values_are_the_best_as_the_lowest_of_the_negated_metric(name, metrics):
     lowest, highest = RULES[name](mode="min"), RULES[name](mode="max")
 
@@ -226,17 +218,6 @@ def test_a_change_of_at_most_eps_is_skipped_in_both_directions():
 
     assert [after(coarse, [1.0] * count).factor for count in (1, 2, 3, 4)] == [2.0, 1.0, 0.5, 0.5]
     assert after(greedy(patience=0, factor=0.9, eps=0.2), [1.0, 0.5, 0.4]).factor == 1.0
-
-
-@table("option", ["window", "recover", "cooldown"])
-@pytest.mark.parametrize("given_", ["50 updates", "2 epochs", "an epoch"])
-def test_a_length_with_a_unit_is_refused_with_an_example(option, given_):
-    with pytest.raises(InvalidArgument) as refusal:
-        spike(**{option: given_})
-
-    assert refusal.value.is_example
-    assert "a metric rule does not know the update" in str(refusal.value)
-    assert str(eval(refusal.value.write, {"spike": spike})).startswith("spike(")
 
 
 def test_products_with_rules_keep_all_schedules_and_rules_in_any_order():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from paramsched.core.feedback import greedy, hold, new_bob, plateau, spike
+from paramsched.core.feedback import greedy, hold, plateau
 from paramsched.core.schedules import absolute
 from paramsched.errors import InvalidArgument
 from support.excluded_arguments import calls_with_excluded, cases
@@ -28,11 +28,9 @@ BOTH = "min and max must both be multiples of base, or both be absolute"
     [
         (plateau, {"min": "x"}, f"plateau(min='x'): {LEVEL}(1e-5)", "Write plateau(min=0.01)"),
         (greedy, {"max": 0.5 + absolute(1.0)}, f"max=0.5 + absolute(1.0)): {LEVEL}(0.1)", "Write greedy(max=10.0)"),
-        (new_bob, {"min": absolute(-1)}, "min=absolute(-1.0)): must not be negative", "new_bob(min=absolute(1.0))"),
+        (plateau, {"min": absolute(-1)}, "min=absolute(-1.0)): must not be negative", "plateau(min=absolute(1.0))"),
         (greedy, {"max": absolute(0)}, "max=absolute(0.0)): must be greater than 0", "Write greedy(max=absolute(0.1))"),
-        (new_bob, {"metric": 3}, "metric=3): expected the name of a metric", 'Write new_bob("val_loss")'),
-        (spike, {"min": -0.1}, "min=-0.1): expected a multiple of the planned value from 0 to 1", "spike(min=0.1)"),
-        (spike, {"recover": "a few"}, "recover='a few'): expected a number of observations", "spike(recover=100)"),
+        (plateau, {"metric": 3}, "metric=3): expected the name of a metric", 'Write plateau("val_loss")'),
         (greedy, {"min": 0.1, "max": absolute(1.0)}, f"greedy(min=0.1, max=absolute(1.0)): {BOTH}", "Use both as"),
         (greedy, {"min": absolute(0.1), "max": 1.0}, f"greedy(min=absolute(0.1), max=1.0): {BOTH}", "Use both as"),
         (greedy, {"min": absolute(0.1), "eps": 0.5}, "eps=0.5): eps cannot be combined", "Use multiples of base"),
@@ -67,9 +65,9 @@ def test_an_invalid_argument_is_shown_with_a_valid_one(rule, options, found, ins
 
 @table(
     "call",
-    [lambda: spike(min=0), lambda: spike(min=1), lambda: plateau(threshold=0, min=0, eps=0, patience=0, cooldown=0),
+    [lambda: plateau(threshold=0, min=0, eps=0, patience=0, cooldown=0),
      lambda: greedy(min=0, max=absolute(1)), lambda: greedy(min=absolute(0), max=None, eps=0, reset=None),
-     lambda: greedy(window=1, reset=1, patience=0), lambda: spike(window=2, recover=1, cooldown=0),
+     lambda: greedy(window=1, reset=1, patience=0),
      lambda: hold("kl", at=1, factor=2, low=1, high=1), lambda: hold("kl", at=-1, add=1, low=-2, high=1)],
 )  # fmt: skip
 def test_the_limits_of_arguments_are_valid(call):

@@ -109,7 +109,7 @@ def test_the_function_works_in_a_sequence_of_schedulers():
         (lambda: ps.to_lambda(ps.cosine()), r"For example: ps\.to_lambda\(ps\.cosine\(\), ps\.Calendar"),
         (lambda: ps.to_lambda("linear(absolute(0.1), 0, over=5)"), r"For example: base=0\.1"),
         (lambda: ps.to_lambda("rounded(cosine(over=5), 0.1)"), r"For example: base=0\.1"),
-        (lambda: ps.to_lambda("ema_power()"), r"For example: base=0\.1"),
+        (lambda: ps.to_lambda("noam(512, 4000)"), r"For example: base=0\.1"),
         (lambda: ps.to_lambda("constant()", base=0), "base must not be 0"),
         (lambda: ps.to_lambda(ps.cosine(over=5) * ps.plateau("loss")), "reacts to a metric"),
         (lambda: ps.to_lambda(ps.plateau("loss")), "reacts to a metric"),

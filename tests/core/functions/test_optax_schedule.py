@@ -25,7 +25,6 @@ LINES = (
     "every(linear(), 250)",
     "table([1.0, 0.3, 0.2], every=700, curve=curves.cosine)",
     "linear(absolute(1e-3), absolute(1e-5))",
-    "noise(0.1, seed=3)",
     "recurrence(rules.linear(0.1, end=500), rules.step(900, 0.7, end=9000))",
     "cyclic(300, mode='exp_range', gamma=0.9997)",
 )

@@ -39,7 +39,6 @@ def test_a_comparison_with_a_number_is_refused_as_an_operator():
     [
         ("shift(linear(over=3), 4)", 7),
         ("linear(over=3) >> cosine(over=5)", 8),
-        ("chebyshev(4, 0.1, 1.0)", 3),
         ("step(30)", None),
     ],
 )

@@ -10,38 +10,21 @@ from paramsched.core.plan import Plan, resolve
 from paramsched.core.plan.trace import trace
 from paramsched.core.schedules import (
     absolute,
-    ademamix_beta3,
-    chebyshev,
     constant,
     cosine,
     cosine_wave,
-    cyclical_anneal,
-    ema_power,
-    ema_warmup,
-    exponential_warmup,
     following,
     geometric,
-    inverse_sigmoid,
     inverse_sqrt,
     jagged,
     linear,
-    logistic,
-    natural_exponential,
     one_cycle,
     parse,
-    polynomial_cycle,
     power_law,
     power_scheduler,
     previous,
-    radam_warmup,
-    rsqrt,
-    shift,
-    t5,
     take,
     tanh,
-    tri_stage,
-    untuned_exponential_warmup,
-    untuned_linear_warmup,
     warmup,
     warmup_restarts,
     with_lengths,
@@ -76,74 +59,6 @@ def test_a_cosine_wave_turns_at_its_levels_exactly():
 
     assert (wave(0), wave(10), wave(20), wave(30), wave(99)) == (1.0, 0.1, 1.0, 0.1, 0.1)
     assert cosine_wave(1, over=0)(5) == 1.0
-
-
-@pytest.mark.parametrize("power", [1.0, 0.5, 2.0])
-def test_polynomial_cycle_equals_the_keras_polynomial_decay_with_cycle(power):
-    def peer(t):
-        steps = 10 * max(1, math.ceil(t / 10))
-        return (0.1 - 0.001) * (1 - t / steps) ** power + 0.001
-
-    assert_is(polynomial_cycle(10, power, to=absolute(0.001)), peer, base=0.1)
-    assert polynomial_cycle("5/2 steps", power)(5) == 0.0
-    assert polynomial_cycle(10).breakpoints(until=25) == (0, 10, 20, 25)
-
-
-def test_a_logistic_function_is_open_ended_and_falls_if_its_steepness_is_negative():
-    assert_is(logistic("50%", 0.3), lambda t: 1 / (1 + math.exp(-0.3 * (t - 50))))
-    assert_is(logistic(40, -2.0, per=10), lambda t: 1 / (1 + math.exp(0.2 * (t - 40))))
-    assert logistic(10, 100.0)(0) == pytest.approx(math.exp(-1000), abs=0)
-    assert logistic(10, 100.0)(10**9) == 1.0
-    with pytest.raises(InvalidArgument, match="must not be 0"):
-        logistic(10, 0.0)
-
-
-def test_inverse_sigmoid_equals_the_decay_of_scheduled_sampling():
-    assert_is(inverse_sigmoid(12.0), lambda t: 12 / (12 + math.exp(t / 12)))
-    assert_is(inverse_sigmoid(3.0, per=10), lambda t: 3 / (3 + math.exp(t / 10 / 3)))
-    assert inverse_sigmoid(1.0)(10**6) == 0.0
-
-
-@pytest.mark.parametrize("first", [0, 1])
-def test_an_exponential_warmup_saturates(first):
-    assert_is(exponential_warmup(30, first), lambda t: 1 - math.exp(-(t + first) / 30))
-
-
-@table("beta2", [0.9, 0.95, 0.98, 0.97, 0.999])
-def test_untuned_warmups_depend_on_the_beta_of_adam(beta2):
-    assert_is(untuned_linear_warmup(beta2), lambda t: min(1, (t + 1) * (1 - beta2) / 2))
-    assert_is(untuned_exponential_warmup(beta2), lambda t: 1 - math.exp(-(1 - beta2) * (t + 1)))
-
-
-@table("beta2", [0.61, 0.9, 0.98, 0.999])
-def test_radam_warmup_equals_the_rectification_from_its_first_step(beta2):
-    most = 2 / (1 - beta2) - 1
-
-    def length(k):
-        return most - 2 * k * beta2**k / (1 - beta2**k)
-
-    skipped = next(k for k in range(1, 100) if length(k) > 4)
-
-    def peer(t):
-        p = length(t + skipped)
-        return math.sqrt((p - 4) * (p - 2) * most / ((most - 4) * (most - 2) * p))
-
-    assert_is(radam_warmup(beta2), peer)
-    assert radam_warmup(beta2)(10**15) == 1.0
-
-
-@pytest.mark.parametrize("call", [radam_warmup, untuned_linear_warmup, untuned_exponential_warmup])
-@table("beta2", [0.0, 1.0, -1.0, math.nan])
-def test_an_invalid_beta_is_rejected(call, beta2):
-    with pytest.raises(InvalidArgument) as refusal:
-        call(beta2)
-
-    assert refusal.value.argument == "beta2"
-
-
-def test_radam_warmup_rejects_a_beta_without_a_rectified_step():
-    with pytest.raises(InvalidArgument, match="no step is rectified"):
-        radam_warmup(0.6)
 
 
 @table(("start", "to"), [(1.0, 0.01), (0.01, 1.0), (-0.1, -2.0), (0.5, 0.5)])
@@ -208,12 +123,6 @@ def test_levels_without_a_ratio_are_rejected(start, to):
         geometric(start, to)
 
 
-def test_a_natural_exponential_keeps_its_digits_over_a_million_updates():
-    assert_is(natural_exponential(0.1), lambda t: math.exp(-0.1 * t))
-    assert_is(natural_exponential(0.5, "10%"), lambda t: math.exp(-0.5 * t / 10))
-    assert natural_exponential(1e-5)(10**6) == pytest.approx(math.exp(-10), rel=1e-14)
-
-
 def test_tanh_equals_timm():
     def peer(t):
         u = min(t / 100, 1)
@@ -223,28 +132,6 @@ def test_tanh_equals_timm():
     assert_is(tanh(-6, 4, to=0.1), lambda t: 0.1 + 0.45 * (1 - math.tanh(-6 + 10 * min(t / 100, 1))))
     with pytest.raises(InvalidArgument, match=r"expected a number or absolute\(x\), got"):
         tanh(to=following)
-
-
-def test_t5_is_constant_and_then_an_inverse_square_root():
-    assert_is(t5(20), lambda t: 1 / math.sqrt(max(t + 1, 20)), base=123.0)
-    with pytest.raises(InvalidArgument, match="Use the hold in steps"):
-        t5("5%")
-
-
-@pytest.mark.parametrize("to", [0.0, 0.1, absolute(0.05)])
-def test_an_inverse_square_root_with_a_cooldown_keeps_falling_or_is_frozen(to):
-    floor = 0.05 if to == absolute(0.05) else to * 0.5
-
-    def peer(t, frozen):
-        if t < 20:
-            return 0.5 * t / 20
-        v = min(max(t - 80, 0) / 20, 1)
-        fallen = 0.5 / math.sqrt(1 + (min(t, 80) if frozen else t) / 20 - 1)
-        return floor + (fallen - floor) * (1 - math.sqrt(v)) if v else fallen
-
-    for frozen in (False, True):
-        given = rsqrt(20, "20%", to=to, curve=curves.one_minus_sqrt, frozen=frozen)
-        assert_is(given, lambda t, frozen=frozen: peer(t, frozen), base=0.5)
 
 
 def test_wsd_accepts_an_index_and_a_curve_for_its_warmup():
@@ -293,44 +180,6 @@ def test_periods_must_be_a_list_of_lengths(given):
 def test_the_decay_of_wsd_s_must_be_a_fraction(decay):
     with pytest.raises(InvalidArgument, match="must be above 0 and at most 1"):
         wsd_s([100], decay)
-
-
-def test_tri_stage_equals_fairseq():
-    def peer(t):
-        if t < 10:
-            return 0.01 + 0.99 * t / 10
-        return math.exp(math.log(0.01) * min(max(t - 50, 0) / 50, 1))
-
-    assert_is(tri_stage(), peer)
-
-
-def test_peer_shapes_can_be_multiplied():
-    line = parse("exponential_warmup(30) * cosine() * radam_warmup()")
-
-    assert line == exponential_warmup(30) * cosine() * radam_warmup()
-    assert resolve(line, Calendar(total=100))(100) == 0.0
-
-
-def test_chebyshev_steps_are_in_fractal_order():
-    """Compare with the order of 8 nodes in the paper and with the factors of these nodes."""
-    order = [0, 7, 3, 4, 1, 6, 2, 5]
-
-    def peer(t):
-        node = order[min(t // 5, 7)]
-        return 1 / (0.525 - 0.475 * math.cos(math.pi * (node + 0.5) / 8))
-
-    assert_is(chebyshev(8, every=5), peer)
-    assert_is(shift(chebyshev(8), 2), lambda t: peer(5 * max(t - 2, 0)))
-    assert chebyshev(8, every=5).breakpoints(until=100)[-2:] == (35, 100)
-    assert chebyshev(3)(np.arange(3)).tolist() == chebyshev(3)(np.arange(9))[:3].tolist()
-
-
-@pytest.mark.parametrize(
-    "given", [{"steps": 0}, {"steps": 2**21}, {"steps": 8, "least": 1.0}, {"steps": 8, "most": 0.0}]
-)
-def test_invalid_chebyshev_steps_are_rejected(given):
-    with pytest.raises(InvalidArgument, match="chebyshev"):
-        chebyshev(**given)
 
 
 def test_jagged_equals_relora():
@@ -409,31 +258,6 @@ def test_a_power_scheduler_counts_tokens_on_a_clock_of_tokens():
 
     expected = [min(0.02, 128 * 4.6 * max(amount, 1) ** -0.51) for amount in found.amounts.tolist()]
     np.testing.assert_allclose(found["lr"], expected, rtol=1e-12)
-
-
-@pytest.mark.parametrize("rise", [0.0, 1.5])
-def test_the_rise_of_a_cycle_must_be_a_fraction(rise):
-    with pytest.raises(InvalidArgument, match="must be above 0 and at most 1"):
-        cyclical_anneal(rise=rise)
-
-
-def test_ema_warmups_start_with_a_short_average():
-    assert_is(ema_warmup(0.9), lambda t: min(0.9, (1 + t) / (10 + t)), base=5.0)
-    assert_is(ema_power(0.95, 0.75, 2), lambda t: min(0.95, 1 - (1 + t / 2) ** -0.75), base=5.0)
-
-
-def test_the_third_beta_of_ademamix_grows_by_its_half_life():
-    def peer(t):
-        u, first, last = min(t / 100, 1), math.log(0.9), math.log(0.999)
-        return math.exp(first * last / ((1 - u) * last + u * first))
-
-    assert_is(ademamix_beta3(0.9, 0.999), peer, base=3.0)
-
-
-@pytest.mark.parametrize(("start", "to"), [(0.9, 1.0), (0.0, 0.5), (0.9, 0.9)])
-def test_betas_without_a_half_life_are_rejected(start, to):
-    with pytest.raises(InvalidArgument, match=r"half_life|ademamix_beta3"):
-        ademamix_beta3(start, to)
 
 
 @table(("mult", "gamma"), [(1.0, 1.0), (1.0, 0.5), (1.5, 1.0), (2.5, 0.8)])

@@ -180,8 +180,6 @@ class RefusesNan(Correct):
         ps.plateau("loss", patience=1),
         ps.plateau("loss", mode="max", min=0.1),
         ps.greedy("loss"),
-        ps.shapes.new_bob("loss"),
-        ps.spike("loss", window=4, recover=3, cooldown=1),
     ],
 )
 def test_correct_rules_obey_the_laws(rule):

@@ -111,7 +111,8 @@ def test_columns_and_groups_can_have_names(write):
 
 def test_the_trace_of_a_plan_is_reproduced(tmp_path):
     trace = ps.trace(
-        ps.Plan(lr="warmup(9) >> cosine()", weight_decay="noise(0.1)", horizon=50), {"lr": 0.3, "weight_decay": 0.1}
+        ps.Plan(lr="warmup(9) >> cosine()", weight_decay="cosine_wave(7.5) * table([0.1, 0.9, 0.4], 3)", horizon=50),
+        {"lr": 0.3, "weight_decay": 0.1},
     )
     trace.to_csv(tmp_path / "trace.csv")
     again = ps.trace(ps.plan_from_log(tmp_path / "trace.csv"), {"lr": 5.0, "weight_decay": 0.0})

@@ -184,7 +184,6 @@ def test_each_row_of_the_table_has_suspicious_lines():
         "lr: warmup(10) >> cosine(to=0.001, over=80) >> constant(0.001)",
         "lr: cosine(over=50) >> cosine(0.5)",
         "lr: wsd(10, 20)",
-        "lr: trapezoid(10, 20)",
         "lr: one_cycle(30)",
         "lr: one_cycle()",
         "lr: cyclic(10, 10, 0.1, 1)",

@@ -66,11 +66,12 @@ def test_reading_the_new_dialect_as_a_plan_raises_an_error_that_names_the_dialec
 
 
 def test_errors_of_the_new_dialect_have_their_location_in_the_file(paramsched, tmp_path):
-    (tmp_path / "options.json").write_text(json.dumps({"warmup_updates": 1, "lr_scheduler": "tri_stage"}))
+    (tmp_path / "options.json").write_text(json.dumps({"warmup_updates": 1, "lr_scheduler": "fixed_steps"}))
 
     refused = paramsched("convert", "options.json", "--from", "fairseq", "--to", "yaml")
 
     assert refused.returncode == 1
     assert (
-        "options.json:1:39: $.lr_scheduler: 'tri_stage' has no plan yet. Use one of polynomial_decay" in refused.stderr
+        "options.json:1:39: $.lr_scheduler: 'fixed_steps' has no plan yet. Use one of polynomial_decay"
+        in refused.stderr
     )

@@ -153,7 +153,7 @@ def test_the_value_of_each_metric_rule_changes_in_its_picture():
     runs, lines = of_the_docs("metric_run", "shape_lines")
     rules = {name: line for name, line in lines.SHAPES.items() if line and runs.follows_metric(line)}
 
-    assert set(rules) == {"plateau", "greedy", "hold", "new_bob", "spike"}
+    assert set(rules) == {"plateau", "greedy", "hold"}
     assert [name for name, line in rules.items() if len(set(runs.run_with_loss(line)["lr", 0].tolist())) < 4] == []
 
 

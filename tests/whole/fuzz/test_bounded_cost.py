@@ -73,11 +73,11 @@ terms = st.builds(lambda step, length: step.replace("{}", length), steps, unit_l
 HUGE = (
     "stairs(1, 0, {n})", "table([1.0, 0.5], every={n})", "restarts(cosine(), {n})", "restarts(step(1), {n})",
     "restarts(cosine(), 10, mult=1.001)", "restarts(cosine(), 10, times={n})", "jagged(cosine(), 10, 5, 2)",
-    "cosine_restarts({n})", "every(cosine(), {n})", "every(cosine(), 2, {n})", "chebyshev(1000000, every={n})",
+    "cosine_restarts({n})", "every(cosine(), {n})", "every(cosine(), 2, {n})",
     "recurrence(rules.step(3))", "recurrence(rules.exponential(0.5, by={n}))", "cyclic({n})", "step({n})",
-    "polynomial_cycle({n})", "skip(restarts(step(1), 100), {n})", "warmup_restarts({n}, 5, 1000, 1.5)",
+    "skip(restarts(step(1), 100), {n})", "warmup_restarts({n}, 5, 1000, 1.5)",
     "warmup_restarts(10, 5, 1000, gamma=1e300)", "restarts(every(cosine(), '1 epoch'), '1.5 epochs', gamma=1e300)",
-    "noise(0.1)", "clamp(restarts(step(1), 3), high={n})", "cosine(over=100) + power_law(1.0, {n}) >> linear(over=0)",
+    "clamp(restarts(step(1), 3), high={n})", "cosine(over=100) + power_law(1.0, {n}) >> linear(over=0)",
     "shift(step('1.5 steps'), {n})", "window(step(1), {n})", "take(restarts(step(2), 7), {n})", "with_lengths(stairs(1, 0, {n}))",
     "restarts(stairs(1, 0, {n}), 7, mult=1.5)", "multistep([{n}, 1])", "constant(1, {n}) >> step(1)",
 )  # fmt: skip

@@ -185,12 +185,10 @@ CYCLES = [
     ),
     FieldCurve("ReLoRA", "jagged(warmup(10) >> cosine(to=0.1), 25, 4, meets=10)", relora),
     FieldCurve("OLMo-core WSDS", 'wsd_s([45, 30, 25], 0.2, 10, to=0.1, index="(t+1)/n", decay_index="(t+1)/n")', wsd_s),
-    FieldCurve("Fu et al. 2019", "cyclical_anneal()", lambda t: BASE * min(t % 25 / 12.5, 1) if t < 100 else BASE),
     FieldCurve(
-        "Fu et al. 2019, 3 cycles",
-        "cyclical_anneal(3, 0.3)",
-        lambda t: BASE * min(t % 30 / 9, 1) if t < 90 else BASE,
-        total=90,
+        "Fu et al. 2019",
+        "clamp(restarts(linear(0.0, 2.0), times=4), high=1.0)",
+        lambda t: BASE * min(t % 25 / 12.5, 1) if t < 100 else BASE,
     ),
     FieldCurve(
         "Fu et al. 2019, cosine",
@@ -328,22 +326,14 @@ ONE_CYCLES = [
     ),
     FieldCurve(
         "ULMFiT",
-        "slanted_triangular()",
+        'warmup("10%", 0.03125) >> linear(to=0.03125)',
         lambda t: BASE * (1 + (t / 10 if t < 10 else 1 - (t - 10) / 90) * 31) / 32,
         TO_THE_END,
     ),
 ]
 
 
-def chebyshev(t, steps=16):
-    order = [0]
-    while len(order) < steps:
-        order = [node for x in order for node in (x, 2 * len(order) - 1 - x)]
-    height = fall((order[min(t, steps - 1)] + 0.5) / steps) * 2 - 1
-    return BASE / (0.525 - 0.475 * height)
-
-
-def tri_stage(t):
+def three_stages(t):
     if t < 50:
         return BASE * (0.01 + 0.99 * t / 10 if t < 10 else 1)
     return BASE * exp(log(0.01) * min(t - 50, 50) / 50)
@@ -367,8 +357,8 @@ COMPOSITIONS = [
         lambda t: BASE * min((t + 1) / 10, 1, (100 - min(t + 1, 100)) / 10),
     ),
     FieldCurve(
-        "a trapezoid by (t+1)/n",
-        'trapezoid(10, 20, index="(t+1)/n")',
+        "straight lines by (t+1)/n",
+        'wsd(10, 20, index="(t+1)/n")',
         lambda t: BASE * min((t + 1) / 10, 1, (100 - t) / 20),
         TO_THE_END,
     ),
@@ -386,7 +376,9 @@ COMPOSITIONS = [
         range(97),
         97,
     ),
-    FieldCurve("fairseq tri_stage", "tri_stage()", tri_stage),
+    FieldCurve(
+        "fairseq tri-stage", 'warmup("10%", 0.01) >> constant(over="40%") >> geometric(1.0, 0.01, "50%")', three_stages
+    ),
     FieldCurve(
         "Ibrahim et al. 2024",
         "warmup(10) >> cosine(to=0.5, over=30) >> constant(0.5) >> geometric(0.5, 0.01, 20)",
@@ -417,8 +409,8 @@ COMPOSITIONS = [
         lambda t: BASE * (t / 10 if t < 10 else between(0.1, 1, fall(min((t - 10) / 70, 1)))),
     ),
     FieldCurve(
-        "big_vision rsqrt, frozen",
-        "rsqrt(10, 20, frozen=True)",
+        "big_vision, frozen inverse square root",
+        "warmup(10) >> inverse_sqrt(10) >> linear(previous, over=20)",
         lambda t: BASE * (t / 10 if t < 10 else sqrt(10 / min(t, 80)) * (1 - clip((t - 80) / 20))),
     ),
     FieldCurve(
@@ -499,7 +491,6 @@ COMPOSITIONS = [
         'cosine(to=0.1, over="75%") >> cosine(previous, absolute(0.05), over=10) >> constant(absolute(0.05))',
         lambda t: BASE * (0.1 + 0.9 * fall(t / 75)) if t < 75 else between(0.05, 0.1 * BASE, fall(clip((t - 75) / 10))),
     ),
-    FieldCurve("Agarwal et al. 2021, Chebyshev steps", "chebyshev(16)", chebyshev),
 ]
 
 

@@ -5,7 +5,7 @@ timm's, transformers', fvcore's and torchtitan's own code is run beside the plan
 `test_mmengine_classes.py`.
 """
 
-from math import ceil, cos, exp, pi, sqrt, tanh
+from math import cos, pi, sqrt, tanh
 
 from support.field_curves import (
     BASE,
@@ -36,20 +36,8 @@ def torchtitan(descent):
     return lambda t: BASE * (min((t + 1) / 10, 1) if t < 80 else between(0.1, 1, descent(clip((t - 80) / 20))))
 
 
-def linear_cosine(periods, alpha, beta):
-    def value(t):
-        u = min(t, 80) / 80
-        return BASE * ((alpha + 1 - u) * 0.5 * (1 + cos(pi * 2 * periods * u)) + beta)
-
-    return value
-
-
 def timm_tanh(t):
     return 0.01 + 0.5 * (BASE - 0.01) * (1 - tanh(-7.0 * (1 - t / 100) + 3.0 * t / 100))
-
-
-def keras_cycle(t, power):
-    return (BASE - 1e-4) * (1 - t / (30 * max(1, ceil(t / 30)))) ** power + 1e-4
 
 
 FLAT = [
@@ -102,16 +90,6 @@ POWERS = [
         "keras PolynomialDecay",
         "polynomial(2.0, to=absolute(0.0001), over=80)",
         lambda t: (BASE - 1e-4) * (1 - min(t, 80) / 80) ** 2 + 1e-4,
-    ),
-    FieldCurve(
-        "keras PolynomialDecay(cycle=True)",
-        "polynomial_cycle(30, 2.0, to=absolute(0.0001))",
-        lambda t: keras_cycle(t, 2.0),
-    ),
-    FieldCurve(
-        "paddle PolynomialDecay(cycle=True)",
-        "polynomial_cycle(30, to=absolute(0.0001))",
-        lambda t: keras_cycle(t, 1.0),
     ),
     FieldCurve("fvcore PolynomialDecay", "polynomial(0.9)", lambda t: BASE * (1 - t / 100) ** 0.9, TO_THE_END),
     FieldCurve(
@@ -198,12 +176,6 @@ EXPONENTIALS = [
         "overlay(warmup(10, absolute(1e-05), to=following), tanh(to=absolute(0.01)))",
         lambda t: between(LEAST, timm_tanh(10), t / 10) if t < 10 else timm_tanh(t),
         IN_THE_RUN,
-    ),
-    FieldCurve("papers logistic", 'logistic("50%", 12, per="100%")', lambda t: BASE / (1 + exp(-12 * (t / 100 - 0.5)))),
-    FieldCurve(
-        "papers logistic descent",
-        'logistic("50%", -12, per="100%")',
-        lambda t: BASE * (1 - 1 / (1 + exp(-12 * (t / 100 - 0.5)))),
     ),
 ]
 
@@ -339,12 +311,6 @@ COSINES = [
         lambda t: BASE * fall(t / int(1.25 * 77)),
         range(77),
         77,
-    ),
-    FieldCurve("TensorFlow 1 linear_cosine_decay", "linear_cosine(over=80)", linear_cosine(0.5, 0.0, 0.001)),
-    FieldCurve(
-        "TensorFlow 1 linear_cosine_decay, two waves",
-        "linear_cosine(2.0, 0.1, 0.01, over=80)",
-        linear_cosine(2.0, 0.1, 0.01),
     ),
 ]
 

@@ -1,15 +1,8 @@
 """Published schedules of weight decay, averages, temperatures, momentum and loss weights."""
 
-from math import exp, log
-
 from support.field_curves import BASE, TO_THE_END, FieldCurve, assert_line_is_the_formula, between, clip, each_of, rise
 
 EPOCHS = {"steps_per_epoch": 10}
-
-
-def half_life(t):
-    u, first, last = clip(t / 100), log(0.9), log(0.9999)
-    return exp(first * last / ((1 - u) * last + u * first))
 
 
 FIELDS = [
@@ -41,8 +34,6 @@ FIELDS = [
         "linear(absolute(0.999), absolute(0.9999), over=30)",
         lambda t: between(0.999, 0.9999, clip(t / 30)),
     ),
-    FieldCurve("TensorFlow EMA num_updates", "ema_warmup(0.9)", lambda t: min(0.9, (1 + t) / (10 + t))),
-    FieldCurve("timm ModelEmaV3", "ema_power(0.95, 0.75)", lambda t: min(0.95, 1 - (1 + t) ** -0.75)),
     FieldCurve(
         "DINO teacher temperature",
         'every(linear(absolute(0.04), absolute(0.07), "3 epochs - 1 epoch"), "1 epoch")',
@@ -61,7 +52,6 @@ FIELDS = [
     FieldCurve(
         "Adafactor and PaLM beta2", "constant(absolute(1)) * (1 - power_law(0.8, 1))", lambda t: 1 - (t + 1) ** -0.8
     ),
-    FieldCurve("AdEMAMix beta3", "ademamix_beta3(0.9, 0.9999)", half_life),
     FieldCurve("AdEMAMix alpha", "linear(absolute(0), absolute(5))", lambda t: 5 * clip(t / 100)),
     FieldCurve(
         "early dropout",
@@ -76,11 +66,6 @@ FIELDS = [
         facts=EPOCHS,
     ),
     FieldCurve(
-        "Gumbel temperature",
-        "clamp(every(natural_exponential(0.01), 10), low=0.5)",
-        lambda t: BASE * max(0.5, exp(-0.01 * (t // 10 * 10))),
-    ),
-    FieldCurve(
         "wav2vec 2.0 temperature",
         "clamp(constant(absolute(2)) * exponential(0.99), low=absolute(0.5))",
         lambda t: max(0.5, 2 * 0.99**t),
@@ -89,8 +74,6 @@ FIELDS = [
         "scheduled sampling, linear", "linear(absolute(1), absolute(0.25))", lambda t: max(0.25, 1 - 0.75 * t / 100)
     ),
     FieldCurve("scheduled sampling, exponential", "exponential(0.99)", lambda t: BASE * 0.99**t),
-    FieldCurve("scheduled sampling, inverse sigmoid", "inverse_sigmoid(20)", lambda t: BASE * 20 / (20 + exp(t / 20))),
-    FieldCurve("Bowman et al. 2016", "logistic(50, 0.1)", lambda t: BASE / (1 + exp(-0.1 * (t - 50)))),
     FieldCurve(
         "DQN epsilon", 'linear(absolute(1), absolute(0.1), over="30%")', lambda t: between(1, 0.1, clip(t / 30))
     ),

@@ -1,6 +1,6 @@
 """Schedules of older or smaller libraries: Caffe, Darknet, Chainer, MXNet, NeMo, ESPnet, and others."""
 
-from math import exp, sqrt
+from math import sqrt
 
 from support.field_curves import (
     BASE,
@@ -33,7 +33,6 @@ def warmed_by_nemo(then, warmup=10):
 
 CAFFE = [
     FieldCurve("caffe inv", "inverse_time(0.05) ** 0.75", times_base(lambda t: (1 + 0.05 * t) ** -0.75)),
-    FieldCurve("caffe sigmoid", "logistic(50, -0.1)", times_base(lambda t: 1 / (1 + exp(0.1 * (t - 50))))),
     FieldCurve(
         "detectron2 WarmupCosineLR, the old class", "(warmup(10, 0.001) >> constant()) * cosine()",
         times_base(lambda t: min(0.001 * (1 - t / 10) + t / 10, 1) * fall(min(t, 100) / 100)),
@@ -123,7 +122,6 @@ NEMO = [
         'warmup(10, index="(t+1)/(n+1)") >> constant(over=30) >> polynomial(2.0, to=0.1)',
         warmed_by_nemo(lambda t: 1 if t < 40 else between(0.1, 1, (1 - clip((t - 40) / 60)) ** 2)),
     ),
-    FieldCurve("nemo T5InverseSquareRootAnnealing", "shift(t5(20), 1)", lambda t: 1 / sqrt(max(t, 20))),
     FieldCurve(
         "espnet WarmupLR", "skip(warmup(10) >> inverse_sqrt(10), 1)",
         seen_late(lambda k: sqrt(10) * min(k**-0.5, k * 10**-1.5)),
@@ -144,10 +142,6 @@ NEMO = [
     ),
 ]  # fmt: skip
 OTHERS = [
-    FieldCurve(
-        "t5x linear_warmup * rsqrt_decay", "shift(t5(10), 1) * (warmup(10) >> constant())",
-        lambda t: min(1, t / 10) / sqrt(max(t, 10)),
-    ),
     FieldCurve(
         "t5x rsqrt_normalized_decay", "constant(over=10) >> inverse_sqrt(10)",
         times_base(lambda t: sqrt(10) / sqrt(max(t, 10))),
@@ -236,9 +230,6 @@ OTHERS = [
             lambda t: between(0.1, 1, t / 9) if t < 10 else between(1, 0.05, (t - 10) / 69) if t < 80 else
             between(0.05, 0.01, clip((t - 80) / 19))
         ),
-    ),
-    FieldCurve(
-        "mean teacher sigmoid_rampup", "gaussian_warmup(20)", times_base(lambda t: exp(-5 * (1 - clip(t / 20)) ** 2))
     ),
     FieldCurve("mean teacher cosine_rampdown", "cosine()", times_base(lambda t: fall(min(t, 100) / 100))),
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Decays without an end, absolute values and warmups of other libraries, each with its schedule text."""
 
-from math import e, exp, log, sqrt
+from math import e, log, sqrt
 
 from support.field_curves import (
     BASE,
@@ -88,9 +88,7 @@ EXPONENTIALS = [
         lambda t: BASE * 0.9 ** (t / 10),
         facts=EPOCHS,
     ),
-    FieldCurve("paddle NaturalExpDecay", "natural_exponential(0.05)", lambda t: BASE * exp(-0.05 * t)),
     FieldCurve("a half-life", 'exponential(0.5, per="20%")', lambda t: BASE * 2 ** (-t / 20)),
-    FieldCurve("a time constant", "natural_exponential(1, per=30)", lambda t: BASE * exp(-t / 30)),
 ]
 
 INVERSES = [
@@ -113,7 +111,7 @@ INVERSES = [
     ),
     FieldCurve(
         "timm rsqrt",
-        "rsqrt(10, 20)",
+        "warmup(10) >> inverse_sqrt(10) * (constant() >> linear(over=20))",
         after_warmup_of_ten(lambda t: (1 + (t - 10) / 10) ** -0.5 * (1 - clip((t - 80) / 20))),
     ),
     FieldCurve(
@@ -150,10 +148,6 @@ ABSOLUTE = [
     FieldCurve("tensor2tensor noam", "noam(512, 10, 2.0)", lambda t: noam(t + 1)),
     FieldCurve("allennlp noam", "shift(noam(512, 10, 2.0), 1)", lambda t: noam(max(t, 1))),
     FieldCurve("paddle NoamDecay", "constant(0, 1) >> noam(512, 10, 2.0)", lambda t: noam(t) if t else 0),
-    FieldCurve("T5", "t5(20)", lambda t: 1 / sqrt(max(t + 1, 20))),
-    FieldCurve(
-        "Adafactor relative_step", "t5(10_000)", lambda t: min(1e-2, 1 / sqrt(t + 1)), [0, 9_998, 9_999, 40_000]
-    ),
     FieldCurve(
         "Adafactor warmup_init",
         "noam(1, 10_000)",
@@ -241,16 +235,6 @@ WARMUPS = [
     ),
     FieldCurve("optax warmup_constant_schedule", "warmup(10) >> constant()", lambda t: BASE * min(t / 10, 1)),
     FieldCurve("transformers constant_with_warmup", "warmup(10) >> constant()", warmed(lambda u: 1)),
-    FieldCurve("pytorch_warmup ExponentialWarmup", "exponential_warmup(30)", lambda t: BASE * (1 - exp(-(t + 1) / 30))),
-    FieldCurve(
-        "pytorch_warmup UntunedLinearWarmup", "untuned_linear_warmup(0.98)", lambda t: BASE * min(1, (t + 1) * 0.01)
-    ),
-    FieldCurve(
-        "pytorch_warmup UntunedExponentialWarmup",
-        "untuned_exponential_warmup(0.98)",
-        lambda t: BASE * (1 - exp(-0.02 * (t + 1))),
-    ),
-    FieldCurve("pytorch_warmup RAdamWarmup", "radam_warmup(0.98)", rectified),
 ]
 
 

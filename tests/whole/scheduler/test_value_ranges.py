@@ -95,7 +95,7 @@ def test_the_line_to_write_has_the_units_of_the_plan_and_starts(field, line, clo
     ps.Scheduler(adamw(), plan_of(written))
 
 
-@pytest.mark.parametrize("line", ["0.5 + noise(0.01)", "rounded(cosine(), 0.001)", "maximum(0.1, noise(0.01))"])
+@pytest.mark.parametrize("line", ["rounded(cosine(), 0.001)"])
 @pytest.mark.parametrize("clock", ["samples", "tokens"])
 def test_a_line_without_bounds_starts_on_a_clock_whose_amounts_are_reported(line, clock):
     ps.Scheduler(adamw(), ps.Plan(lr=line, horizon=f"6400 {clock}", clock=clock))

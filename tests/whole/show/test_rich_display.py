@@ -84,7 +84,6 @@ def test_a_long_repr_is_cut_and_the_text_is_not():
     ("value", "entries"),
     [
         (ps.Calendar(total=10, batch_size=7), {"total": "10", "batch_size": "7"}),
-        (ps.shapes.new_bob("<loss>"), {"metric": "&#x27;&lt;loss&gt;&#x27;", "factor": "0.5"}),
     ],
 )
 def test_facts_and_metric_rules_are_tables_in_a_notebook(value, entries):

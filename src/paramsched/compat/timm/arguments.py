@@ -8,8 +8,7 @@ from typing import Any, Final, Literal, final, get_args
 import numpy as np
 
 from paramsched.core import curves
-from paramsched.core.files.arguments import argument, argument_table, is_plain_number, to_level, wrong_value
-from paramsched.core.files.diagnostic_collector import short_json
+from paramsched.core.files.arguments import argument, argument_table, to_level
 from paramsched.core.schedules import (
     Level,
     Schedule,
@@ -39,15 +38,6 @@ def _has_noise(others: Mapping[str, Any]) -> bool:
     return others["noise"] is not None
 
 
-def _noise_range(value: Any) -> float | tuple[float, ...]:
-    """Return the start of the noise as a fraction of the run, or a pair with its start and end."""
-    shares = value if isinstance(value, (list, tuple)) else [value]
-    inside = all(is_plain_number(one) and 0 <= one <= 1 for one in shares)
-    if len(shares) in (1, 2) and inside and list(shares) == sorted(shares):
-        return tuple(shares) if len(shares) == 2 else float(shares[0])
-    raise wrong_value(f"expected a fraction of the run, or a start and an end, got {short_json(value)}")
-
-
 @final
 @argument_table
 class TimmArguments:
@@ -68,7 +58,7 @@ class TimmArguments:
     warmup_lr: float = argument(1e-5, low=0)
     warmup_epochs: int = argument(0, low=0, example=5)
     warmup_prefix: bool = argument(False, example=True)
-    noise: float | tuple[float, ...] | None = argument(None, parse=_noise_range, aliases=("lr_noise",), example=0.4)
+    noise: float | tuple[float, ...] | None = argument(None, aliases=("lr_noise",), example=0.4)
     noise_pct: float = argument(0.67, above=0, used=_has_noise, aliases=("lr_noise_pct",))
     noise_std: float = argument(1.0, above=0, used=_has_noise, aliases=("lr_noise_std",))
     noise_seed: int | None = argument(42, high=10**18, used=_has_noise, aliases=("seed",))

@@ -32,7 +32,7 @@ _ENDLESS: Final = 10**9
 def _schedule(sched: str, defaults: Mapping[str, Any], **arguments: Any) -> Schedule:
     """Return the schedule of a class from the table of `create_scheduler_v2`."""
     if arguments.pop("noise_range_t", None) is not None or arguments.pop("initialize", True) is not True:
-        raise ValueError  # the numbers of a plan's noise differ
+        raise ValueError  # a plan has no random numbers
     if sched == "step" and not is_count(arguments.get("decay_t"), 1):
         raise ValueError  # timm rounds a fractional period at each count of a run, whose length is unknown
     given = {_NAMES.get(name, name): one for name, one in arguments.items()}

@@ -34,20 +34,8 @@ from paramsched.core.files.known_dialects import BaseLike
 from paramsched.core.files.unused_settings import has_setting, note_defaults, report_no_settings, report_unused_settings
 from paramsched.core.plan import Plan
 from paramsched.core.plan.bases import NO_BASES, Bases
-from paramsched.core.schedules import (
-    Level,
-    Schedule,
-    absolute,
-    constant,
-    every,
-    following,
-    linear,
-    noise,
-    overlay,
-    take,
-)
-from paramsched.core.schedules.sequence import in_order
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.schedules import Level, Schedule, absolute, every, following, linear, overlay
+from paramsched.core.time import Calendar
 
 scheduler_entries = ("sched",)
 command_lines = True
@@ -273,10 +261,7 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
     report_unused_options(data, diagnostics)
     lr = given_rate(base)
     if arguments.noise is not None and arguments.sched != "none":
-        # timm seeds torch's generator before it generates each random number.
-        found = "timm uses torch's random generator, and the numbers of a plan differ"
-        instead = "Leave it out" if diagnostics.count else f"Use a native plan, lr: {_with_noise(arguments)}"
-        diagnostics.add(places["noise"], found, instead, code=REFUSED_VALUE)
+        diagnostics.add(places["noise"], "a plan has no random numbers", "Leave it out", code=REFUSED_VALUE)
     if arguments.sched == "plateau":
         _check_metric(arguments, places, diagnostics)
     if arguments.sched == "wsd" and lr is not None and lr < arguments.min_lr:
@@ -339,30 +324,6 @@ def _returned_epochs(arguments: TimmArguments) -> int:
     else:
         return arguments.num_epochs + (arguments.warmup_epochs if arguments.warmup_prefix else 0)
     return (ticks + arguments.cooldown_epochs * arguments.ticks_in_epoch) // arguments.ticks_in_epoch
-
-
-def _with_noise(arguments: TimmArguments) -> Schedule:
-    """Return the schedule with a plan's noise, in the same range of counts as in timm."""
-    begin, end = arguments.noise if isinstance(arguments.noise, tuple) else (arguments.noise or 0.0, None)
-    draws = noise(
-        arguments.noise_std,
-        clip=arguments.noise_pct / arguments.noise_std,
-        seed=42 if arguments.noise_seed is None else max(arguments.noise_seed, 0),
-    )
-
-    def first_count(share: float) -> Duration:
-        return arguments.length(max(-int(-share * arguments.run // 1), 0))
-
-    quiet = first_count(begin)
-    stages: list[Schedule] = [constant(1.0, quiet)] if quiet.terms else []
-    if end is None:
-        stages.append(draws)
-    else:
-        last = first_count(end)
-        stages += [take(draws, last - quiet if last.terms else last), constant()]
-    plain, run = curve_after_warmup(arguments), _returned_epochs(arguments) * arguments.ticks_in_epoch
-    whole = (_after_ramp(arguments, plain, run) if arguments.warmup else plain) * in_order(stages)
-    return every(whole, arguments.length(1)) if arguments.step_on_epochs else whole
 
 
 def _check_metric(arguments: TimmArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:

@@ -2,26 +2,7 @@
 
 from typing import Final
 
-SPECIAL_SHAPES: Final = frozenset(
-    {
-        "ademamix_beta3",
-        "chebyshev",
-        "ema_power",
-        "ema_warmup",
-        "gaussian_warmup",
-        "jagged",
-        "new_bob",
-        "noam",
-        "radam_warmup",
-        "rsqrt",
-        "slanted_triangular",
-        "t5",
-        "trapezoid",
-        "tri_stage",
-        "untuned_exponential_warmup",
-        "untuned_linear_warmup",
-    }
-)
+SPECIAL_SHAPES: Final = frozenset({"jagged", "noam"})
 
 
 def name_in_code(name: str) -> str:

@@ -1,15 +1,13 @@
-"""Metric rules that only reduce: plateau and new-bob."""
+"""The metric rule that only reduces: plateau."""
 
-import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, final
 
 from paramsched.core.advice.calls import constructor
-from paramsched.core.advice.number_checks import checked, finite_number, not_negative, one_of, whole_number
+from paramsched.core.advice.number_checks import checked, not_negative, one_of, whole_number
 from paramsched.core.feedback.base import (
     LOWEST,
     REDUCTION,
-    Against,
     MetricRule,
     Mode,
     Nonfinite,
@@ -117,96 +115,3 @@ class Plateau(MetricRule[PlateauState]):
 
 
 plateau = shape(constructor("plateau", Plateau))
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class NewBobState:
-    """The state of a new-bob rule.
-
-    Args:
-        reference: the value that the next value is compared with; None if no value was observed.
-        waited: the number of values that improved too little since the last reduction.
-        factor: the current factor of the schedule.
-    """
-
-    reference: float | None = None
-    waited: int = 0
-    factor: float = 1.0
-
-
-@final
-@dataclass(frozen=True, slots=True, repr=False)
-class NewBob(MetricRule[NewBobState]):
-    """Reduce a schedule when the relative improvement of a metric is too small: `constant() * new_bob()`.
-
-    value(t) = schedule(t) * factor ** reductions, not below `min`
-
-    Args:
-        metric: the name of the metric, as in `scheduler.observe(loss=…)`.
-        mode: `"min"` if lower values are better, `"max"` if higher values are better.
-        factor: the factor of one reduction, greater than 0 and less than 1.
-        threshold: the minimum improvement, as a fraction of the value to compare with. A smaller improvement reduces
-            the schedule.
-        patience: the number of too small improvements that are tolerated before each reduction. They need not be
-            consecutive.
-        min: the value below which the rule does not reduce: a multiple of base, or `absolute(1e-6)`.
-        against: the value to compare with: `"previous"` for the previous value, `"best"` for the best so far.
-        nonfinite: NaN and infinite values count as no improvement (`"count"`), are skipped (`"ignore"`), or raise an
-            error (`"raise"`).
-
-    Raises:
-        InvalidArgument: an argument is out of range.
-
-    Source: SpeechBrain's `NewBobScheduler`: `annealing_factor` is `factor`, `improvement_threshold` is `threshold`, and
-    `patient` is `patience`. For a negative metric, SpeechBrain's relative improvement has the opposite sign. Here a
-    positive one is always an improvement.
-
-    >>> rule = new_bob()
-    >>> state = rule.init()
-    >>> for loss in (1.0, 0.9, 0.899):
-    ...     state = rule.observe(state, loss)
-    >>> rule.apply(state, 0.2)
-    0.1
-    """
-
-    metric: str = field(default="loss", metadata=checked(metric_name))
-    mode: Mode = field(default="min", metadata=one_of(Mode))
-    factor: float = field(default=0.5, metadata=REDUCTION)
-    threshold: float = field(default=0.0025, metadata=checked(finite_number))
-    patience: int = field(default=0, metadata=checked(whole_number, least=0))
-    min: Level = field(default=0.0, metadata=LOWEST)
-    against: Against = field(default="previous", metadata=one_of(Against))
-    nonfinite: Nonfinite = field(default="count", metadata=one_of(Nonfinite))
-
-    def init(self) -> NewBobState:
-        return NewBobState()
-
-    def observe(self, state: NewBobState, value: float) -> NewBobState:
-        number = metric_number("new_bob", self.metric, value, self.nonfinite)
-        if number is None:
-            return state
-        reference, finite = state.reference, math.isfinite(number)
-        better = reference is None or (number < reference if self.mode == "min" else number > reference)
-        if finite and (self.against == "previous" or better):
-            state = replace(state, reference=number)
-        if reference is None and finite:
-            return state
-        if finite and reference is not None:
-            improvement = reference - number if self.mode == "min" else number - reference
-            if (improvement / abs(reference) if reference else 0.0) >= self.threshold:
-                return state
-        if state.waited < self.patience:
-            return replace(state, waited=state.waited + 1)
-        return replace(state, waited=0, factor=reduced_factor(state.factor, self.factor, self.min))
-
-    def apply(self, state: NewBobState, value: Any, base: Any = 1.0) -> Any:
-        return reduced_value(value, state.factor, self.min, base)
-
-    def restore(self, data: dict[str, Any]) -> NewBobState:
-        require_state(self, data, NewBobState, ("reference",))
-        require_reduction(self, data["factor"])
-        return NewBobState(**data)
-
-
-new_bob = shape(constructor("new_bob", NewBob))

@@ -7,11 +7,11 @@ from math import ceil
 from typing import Literal, TypeAlias, final
 
 from paramsched.core import curves
-from paramsched.core.advice.number_checks import checked, one_of, positive_number, proper_share, whole_number
+from paramsched.core.advice.number_checks import checked, one_of, positive_number, whole_number
 from paramsched.core.curves import CurveLike
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.schedules.affine import LEVEL, Affine, Level, mixed_levels, split_level, zero_safe_product
-from paramsched.core.schedules.anneal import Index, Interpolations, anneal, linear
+from paramsched.core.schedules.anneal import Index, Interpolations, anneal
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.lengths import (
     POSITIVE_PERIOD,
@@ -22,9 +22,8 @@ from paramsched.core.schedules.lengths import (
     require_lengths,
     split_periods,
 )
-from paramsched.core.schedules.pointwise import clamp
 from paramsched.core.schedules.registry import shape
-from paramsched.core.schedules.restarts import Cycles, restarts
+from paramsched.core.schedules.restarts import Cycles
 from paramsched.core.schedules.sequence import with_lengths
 from paramsched.core.schedules.span import Span
 from paramsched.core.time import Duration, DurationLike, count_of
@@ -285,26 +284,3 @@ def one_cycle(
             >> anneal(start, to, None, curve, index)
         )
     return with_lengths(cycle) if closed else cycle
-
-
-@shape
-def cyclical_anneal(times: int | None = 4, rise: float = 0.5, every: DurationLike | None = None) -> Schedule:
-    """Rise from 0 to base in the first part of each cycle, and stay at base in the rest of it.
-
-    value(t) = base * min(c / rise, 1), c the elapsed fraction of the cycle
-
-    Args:
-        times: the number of cycles. None repeats without end and requires `every`.
-        rise: the fraction of a cycle that the rise takes, above 0 and at most 1.
-        every: the length of a cycle, in any unit of time. None divides the horizon evenly into `times` cycles.
-
-    Raises:
-        InvalidArgument: an argument is out of range, or both `every` and `times` are None.
-
-    Source: the weight of the KL term in Fu et al. 2019 (1903.10145), with 4 cycles and 0.5.
-
-    >>> print(cyclical_anneal())
-    clamp(restarts(linear(0.0, 2.0), times=4), high=1.0)
-    """
-    share = proper_share(CallSite("cyclical_anneal", "rise"), rise, sample=0.5, whole=True)
-    return clamp(restarts(linear(0.0, 1 / share), every, times), high=1.0)

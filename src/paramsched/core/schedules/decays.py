@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any, final
 
 from paramsched.core import curves
 from paramsched.core.advice.number_checks import checked, finite_number, positive_number
 from paramsched.core.curves.arrays import Array, Arrays
-from paramsched.core.curves.elementary import exp, log
 from paramsched.core.schedules.affine import Absolute, Affine, Level, NeighborLevel, level_of
 from paramsched.core.schedules.anneal import Index, anneal
 from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.lengths import FILLS, POSITIVE_SCALE, SCALE, positive_length
+from paramsched.core.schedules.lengths import FILLS, POSITIVE_SCALE, positive_length
 from paramsched.core.schedules.registry import shape
 from paramsched.core.schedules.text.writing import call_text, write_call
 from paramsched.core.time import Duration, DurationLike
@@ -74,8 +72,8 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
     Raises:
         InvalidArgument: a level is 0, or the levels differ in sign, or only one of them is absolute.
 
-    Source: fvcore `ExponentialParamScheduler`; fastai `SchedExp`; the last stage of fairseq's `tri_stage`; range tests
-    of the learning rate, Smith 2017 (1506.01186).
+    Source: fvcore `ExponentialParamScheduler`; fastai `SchedExp`; the last stage of fairseq's tri-stage schedule; range
+    tests of the learning rate, Smith 2017 (1506.01186).
 
     >>> round(geometric(1.0, 0.01, over=100)(50), 12)
     0.1
@@ -118,33 +116,6 @@ class _GeometricWithNeighbor(Schedule):
     def __str__(self) -> str:
         named = {"start": self.start, "to": self.to, "over": self.over, "index": self.index}
         return write_call("geometric", geometric, named)
-
-
-@shape
-def natural_exponential(rate: float, per: DurationLike = 1) -> Schedule:
-    """Decay exponentially at the rate `rate`.
-
-    Prefer `exponential`, whose gamma is the factor in each period: gamma = exp(-rate).
-
-    value(t) = base * exp(-rate * t / per)
-
-    Args:
-        rate: the rate of decay in each `per`, above 0.
-        per: the time that the rate refers to, in any unit of time, above 0; one update by default.
-
-    Raises:
-        InvalidArgument: an argument is out of range.
-
-    Source: paddle `NaturalExpDecay`; TensorFlow 1 `natural_exp_decay`; temperatures of Gumbel softmax, Jang et al. 2017
-    (1611.01144): `maximum(every(natural_exponential(1e-05), 1000), 0.5)`.
-
-    >>> round(natural_exponential(0.1)(10), 9)
-    0.367879441
-    """
-    whole = Fraction(repr(positive_number(CallSite("natural_exponential", "rate"), rate)))
-    # A time constant, because the rounding error of a ratio per update would be multiplied by the number of updates.
-    period = Duration(tuple((unit, amount / whole) for unit, amount in Duration.of(per).terms))
-    return exponential(exp(-1.0), period)
 
 
 @final
@@ -249,87 +220,3 @@ def inverse_time(gamma: float, per: DurationLike = 1) -> InverseTime:
     0.5
     """
     return InverseTime(gamma, Duration.of(per))
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Logistic(Schedule):
-    """value(t) = base / (1 + exp(-steepness * (t - middle) / per))."""
-
-    middle: Duration = field(metadata=SCALE)
-    steepness: float = field(metadata=checked(finite_number))
-    per: Duration = field(metadata=POSITIVE_SCALE)
-
-    def check_together(self) -> None:
-        if self.steepness == 0:
-            found = "must not be 0, because the value would be half of base at every update"
-            raise InvalidArgument(CallSite("logistic", "steepness"), found, write="steepness=0.0025", sample=0.0025)
-
-    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return base.scaled(_logistic_of((ops.floating(t) - self.middle.count) / self.per.count * self.steepness, ops))
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class InverseSigmoid(Schedule):
-    """value(t) = base * k / (k + exp(t / (per k)))."""
-
-    k: float = field(metadata=checked(positive_number))
-    per: Duration = field(metadata=POSITIVE_SCALE)
-
-    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return base.scaled(_logistic_of(log(self.k) - ops.floating(t) / self.per.count / self.k, ops))
-
-
-def _logistic_of(x: Array, ops: Arrays) -> Array:
-    """Return 1 / (1 + exp(-x)) without overflow, and with all digits of small values."""
-    above = x >= 0
-    small = ops.exp(ops.where(above, -x, x))
-    return ops.where(above, 1.0, small) / (1.0 + small)
-
-
-@shape
-def logistic(middle: DurationLike, steepness: float, per: DurationLike = 1) -> Logistic:
-    """Rise along a logistic curve that is half-way at `middle`.
-
-    value(t) = base / (1 + exp(-s * (t - middle) / per)), s = `steepness`
-
-    Args:
-        middle: the time at which the value is half of base, in any unit of time.
-        steepness: s, for each `per`; a number other than 0. Below 0 the value falls.
-        per: the time that one unit of the steepness refers to, in any unit of time, above 0; one update by default.
-
-    Raises:
-        InvalidArgument: an argument is out of range.
-
-    It never reaches 0 or base exactly. To change between two levels in a stage, write
-    `anneal(…, curve=curves.sigmoid(12))`.
-
-    Source: the weight of the KL term in Bowman et al. 2016 (1511.06349), with 0.0025 around update 2500.
-
-    >>> rise = logistic(2500, 0.0025)
-    >>> round(rise(0), 9), rise(2500), round(rise(5000), 9)
-    (0.001926735, 0.5, 0.998073265)
-    """
-    return Logistic(Duration.of(middle), steepness, Duration.of(per))
-
-
-@shape
-def inverse_sigmoid(k: float, per: DurationLike = 1) -> InverseSigmoid:
-    """Decay along an inverse sigmoid curve.
-
-    value(t) = base * k / (k + exp(t / (per * k)))
-
-    Args:
-        k: the time scale, above 0. A larger k decays later and more slowly.
-        per: the unit of time of the formula, above 0; one update by default.
-
-    Raises:
-        InvalidArgument: an argument is out of range.
-
-    Source: scheduled sampling, Bengio et al. 2015 (1506.03099).
-
-    >>> round(inverse_sigmoid(100)(0), 9), round(inverse_sigmoid(100)(1000), 9)
-    (0.99009901, 0.004519475)
-    """
-    return InverseSigmoid(k, Duration.of(per))

@@ -1,12 +1,10 @@
 """Changes from one level to another that have their own names in the literature."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import cast, final
 
 from paramsched.core import curves
-from paramsched.core.advice.number_checks import checked, finite_number, positive_number
+from paramsched.core.advice.number_checks import checked, positive_number
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.curves.elementary import tanh as tanh_of
 from paramsched.core.schedules.affine import (
@@ -18,9 +16,9 @@ from paramsched.core.schedules.affine import (
     level_of,
     split_level,
 )
-from paramsched.core.schedules.anneal import Interpolations, anneal, linear, stage_fraction
+from paramsched.core.schedules.anneal import Interpolations, anneal, stage_fraction
 from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.lengths import FILLS, POSITIVE_PERIOD, boundaries, split_periods
+from paramsched.core.schedules.lengths import FILLS
 from paramsched.core.schedules.registry import shape
 from paramsched.core.time import Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument
@@ -121,79 +119,3 @@ def cosine_wave(
     [1.0, 0.5, 0.0, 0.5, 1.0, 1.0]
     """
     return CosineWave(cycles, start, to, None if over is None else Duration.of(over))
-
-
-@shape
-def linear_cosine(
-    periods: float = 0.5, alpha: float = 0.0, beta: float = 0.001, over: DurationLike | None = None
-) -> Schedule:
-    """Oscillate along a cosine wave whose height decays along a straight line.
-
-    value(t) = base * ((alpha + 1 - u) * (1 + cos(2 * pi * periods * u)) / 2 + beta), u = t / n
-
-    Args:
-        periods: the number of waves in n, above 0; 0.5 is a decay without oscillation.
-        alpha: a constant added to the line, a multiple of base.
-        beta: a constant added to the value, a multiple of base.
-        over: n, the length in any unit of time. None takes the rest of the run.
-
-    Raises:
-        InvalidArgument: an argument is out of range.
-
-    Source: Bello et al. 2017 (1709.07417); TensorFlow 1 `linear_cosine_decay`, whose `num_periods` is `periods`.
-
-    >>> print(linear_cosine(over=1000))
-    linear(over=1000) * cosine_wave(0.5, over=1000) + constant(0.001)
-    """
-    above = finite_number(CallSite("linear_cosine", "alpha"), alpha)
-    return linear(1.0 + above, above, over) * cosine_wave(periods, over=over) + finite_number(
-        CallSite("linear_cosine", "beta"), beta
-    )
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class PolynomialCycle(Schedule):
-    """value(t) = to + (start - to) * (1 - t / (n k)) ** power, with k = ceil(t / n), or 1 at t = 0."""
-
-    every: Duration = field(metadata=POSITIVE_PERIOD)
-    power: float = field(metadata=checked(positive_number))
-    start: Level = field(metadata=LEVEL)
-    to: Level = field(metadata=LEVEL)
-
-    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Decay over the fewest periods that contain the time. The value is `to` at the end of each period."""
-        cycle, since = split_periods(t, self.every.number, ops)
-        ends = (since == 0) & (t > 0)
-        periods = ops.floating(cycle) + ops.where(ends, 0.0, 1.0)
-        u = ops.where(ends, 1.0, ops.floating(t) / (ops.larger(periods, 1.0) * self.every.count))
-        curve = curves.linear if self.power == 1 else curves.polynomial(self.power)
-        return Interpolations.of(self.start, self.to, curve).at(u, 1, base, ops)
-
-    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
-        return boundaries(self.every.number, until, since)
-
-
-@shape
-def polynomial_cycle(every: DurationLike, power: float = 1.0, start: Level = 1.0, to: Level = 0.0) -> PolynomialCycle:
-    """Decay along a polynomial whose length grows by `every` each time the value reaches `to`.
-
-    It follows TensorFlow's `cycle=True`. Prefer `cyclic` for values that rise and fall between two levels.
-
-    value(t) = to + (start - to) * (1 - t / (n * k)) ** power, k = max(1, ceil(t / n)), n = `every`
-
-    Args:
-        every: n, the length of the first decay and of each extension, in any unit of time; at least one update.
-        power: the exponent, above 0.
-        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
-        to: the level at each multiple of n, likewise.
-
-    Raises:
-        InvalidArgument: an argument is out of range.
-
-    Source: TensorFlow and Keras `PolynomialDecay(cycle=True)`, and that of paddle.
-
-    >>> [polynomial_cycle(4)(t) for t in (0, 2, 4, 6, 8)]
-    [1.0, 0.5, 0.0, 0.25, 0.0]
-    """
-    return PolynomialCycle(Duration.of(every), power, start, to)

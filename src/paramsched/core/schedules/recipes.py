@@ -10,11 +10,11 @@ from paramsched.core import curves
 from paramsched.core.advice.number_checks import positive_number, proper_share, whole_number
 from paramsched.core.curves import CurveLike
 from paramsched.core.curves.elementary import power as power_of
-from paramsched.core.schedules.affine import Absolute, Level, previous
-from paramsched.core.schedules.anneal import Index, anneal, cooldown, linear, warmup
+from paramsched.core.schedules.affine import Absolute, Level
+from paramsched.core.schedules.anneal import Index, anneal, cooldown, warmup
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.cuts import skip
-from paramsched.core.schedules.decays import geometric, inverse_sqrt, power_law
+from paramsched.core.schedules.decays import inverse_sqrt, power_law
 from paramsched.core.schedules.leaves import constant, schedule_of
 from paramsched.core.schedules.lengths import positive_length
 from paramsched.core.schedules.registry import shape
@@ -100,40 +100,6 @@ def wsd(
 
 
 @shape
-def trapezoid(
-    up: DurationLike,
-    down: DurationLike,
-    start: Level = 0.0,
-    to: Level = 0.0,
-    index: Index = "t/n",
-    decay_index: Index = "t/n",
-) -> Schedule:
-    """Warm up, stay at base, and decay along straight lines: `wsd` with a linear decay.
-
-    Prefer `wsd`, of which this is one form.
-
-    value(t) = start + (1 - start) * t / up, then 1, then 1 + (to - 1) * v, v the elapsed fraction of `down`
-
-    Args:
-        up: the length of the warmup, in any unit of time.
-        down: the length of the decay, in any unit of time.
-        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
-        to: the last level, likewise.
-        index: the formula of the elapsed fraction of the warmup: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"` or `"t/(n-1)"`.
-        decay_index: the formula of the elapsed fraction of the decay, likewise.
-
-    Raises:
-        InvalidArgument: an argument is out of range.
-
-    Source: Haegele et al. 2024 (2405.18392).
-
-    >>> str(trapezoid(100, "20%"))
-    'warmup(100) >> constant() >> linear(over="20%")'
-    """
-    return wsd(up, down, start, to, index=index, decay_index=decay_index)
-
-
-@shape
 def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
     """Follow the schedule of the Transformer, in absolute values.
 
@@ -161,51 +127,6 @@ def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
     return _noam_peak(peak, length, "noam", "warmup") * (
         _warmup(before, 0.0, index="(t+1)/(n+1)") >> inverse_sqrt(length)
     )
-
-
-@shape
-def t5(hold: DurationLike = 10_000) -> Schedule:
-    """Follow the schedule of T5 and PaLM, in absolute values.
-
-    value(t) = 1 / sqrt(max(t + 1, hold))
-
-    Args:
-        hold: the time for which the first value is held, in updates, at least one.
-
-    Raises:
-        InvalidArgument: `hold` is 0, or not in updates.
-
-    Source: T5, Raffel et al. 2020 (1910.10683); PaLM (2204.02311). Adafactor's relative step, Shazeer & Stern 2018
-    (1804.04235), is this schedule too; with warmup it is `noam(1, 10_000)`.
-
-    >>> t5()(0), t5()(39_999)
-    (0.01, 0.005)
-    """
-    length = positive_length(CallSite("t5", "hold"), Duration.of(hold))
-    return _noam_peak(1.0, length, "t5", "hold") * (constant(over=length - Duration.of(1)) >> inverse_sqrt(length))
-
-
-@shape
-def slanted_triangular(cut: DurationLike = "10%", ratio: float = 32.0) -> Schedule:
-    """Rise quickly from 1 / ratio to base, then decay slowly back, along straight lines.
-
-    value(t) = (1 + p * (ratio - 1)) / ratio, p = t / cut, then 1 - v * (1 - 1 / ratio), v the elapsed fraction of the
-    decay
-
-    Args:
-        cut: the length of the rise, in any unit of time.
-        ratio: the ratio of base to the lowest level, above 0.
-
-    Raises:
-        InvalidArgument: an argument is out of range.
-
-    Source: ULMFiT, Howard & Ruder 2018 (1801.06146).
-
-    >>> str(slanted_triangular())
-    'warmup("10%", 0.03125) >> linear(to=0.03125)'
-    """
-    low = 1 / positive_number(CallSite("slanted_triangular", "ratio"), ratio)
-    return _warmup(cut, low) >> linear(1.0, low)
 
 
 @shape
@@ -308,48 +229,6 @@ def _point_pairs(points: Any) -> list[tuple[Duration, Level]]:
 
 
 @shape
-def rsqrt(
-    warmup: DurationLike,
-    cooldown: DurationLike,
-    timescale: DurationLike | None = None,
-    start: Level = 0.0,
-    to: Level = 0.0,
-    curve: CurveLike = curves.linear,
-    frozen: bool = False,
-) -> Schedule:
-    """Warm up, decay as the inverse square root of time, and cool down at the end of the run.
-
-    value(t) = start + (1 - start) * t / W, then r = 1 / sqrt(1 + (t - W) / timescale), and in the cooldown
-    to + (r - to) * (1 - curve(v)), W = `warmup`, v the elapsed fraction of the cooldown
-
-    Args:
-        warmup: W, the length of the warmup in any unit of time.
-        cooldown: the length of the cooldown, in any unit of time.
-        timescale: the time scale of the inverse square root, in any unit of time; the length of the warmup by default.
-        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
-        to: the last level, likewise.
-        curve: the curve of the cooldown: `curves.linear`, `curves.one_minus_sqrt`, …
-        frozen: if True, r stays constant during the cooldown, at its value at the start of the cooldown.
-
-    Raises:
-        InvalidArgument: an argument is out of range, or the warmup is 0 and `timescale` is missing.
-
-    Source: Zhai et al. 2022 (2106.04560); big_vision `rsqrt`, timm `rsqrt`; frozen: OLMo-core `PowerLR`.
-
-    >>> print(rsqrt(1000, "10%"))
-    warmup(1000) >> inverse_sqrt(1000) * (constant() >> linear(over="10%"))
-    >>> print(rsqrt(1000, "10%", frozen=True))
-    warmup(1000) >> inverse_sqrt(1000) >> linear(previous, over="10%")
-    """
-    up = _warmup(warmup, start)
-    falls = inverse_sqrt(warmup if timescale is None else timescale)
-    if frozen:
-        return up >> falls >> anneal(previous, to, cooldown, curve)
-    down = falls * (constant() >> anneal(1.0, 0.0, cooldown, curve))
-    return up >> (down if to == 0 else down + (constant(0.0) >> anneal(0.0, to, cooldown, curve)))
-
-
-@shape
 def wsd_s(
     periods: tuple[DurationLike, ...],
     decay: float = 0.1,
@@ -406,37 +285,6 @@ def wsd_s(
             raise InvalidArgument(CallSite("wsd_s", "warmup", f'"{up}"'), found, write="warmup=0", sample=0) from None
         stages += [constant(over=rest), cooldown(down, to, curve, decay_index)]
     return sequence(*stages)
-
-
-@shape
-def tri_stage(
-    warmup: DurationLike = "10%",
-    hold: DurationLike = "40%",
-    decay: DurationLike = "50%",
-    start: float = 0.01,
-    to: float = 0.01,
-) -> Schedule:
-    """Warm up along a straight line, stay at base, and decay by the same ratio at every update.
-
-    value(t) = start + (1 - start) * t / W, then 1, then to ** v, W = `warmup`, v the elapsed fraction of the decay
-
-    Args:
-        warmup: W, the length of the warmup in any unit of time.
-        hold: the length at base, in any unit of time.
-        decay: the length of the decay, in any unit of time.
-        start: the first level, a multiple of base.
-        to: the last level, a multiple of base, above 0.
-
-    Raises:
-        InvalidArgument: an argument is out of range.
-
-    Source: SpecAugment, Park et al. 2019 (1904.08779); wav2vec 2.0; fairseq `tri_stage`.
-
-    >>> print(tri_stage())
-    warmup("10%", 0.01) >> constant(over="40%")
-        >> anneal(to=0.01, over="50%", curve=curves.exponential(0.01))
-    """
-    return _warmup(warmup, start) >> constant(over=hold) >> geometric(1.0, to, decay)
 
 
 @shape

@@ -4,14 +4,10 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cached_property
 from typing import final
 
-import numpy as np
-
 from paramsched.core.advice.number_checks import checked, positive_number, whole_number
-from paramsched.core.curves.arrays import Array, Arrays, Floats
-from paramsched.core.curves.elementary import quarter_sine
+from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.schedules.affine import LEVEL, Affine, Level, mixed_levels
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.lengths import FILLS, POSITIVE_PERIOD, boundaries, complete_periods
@@ -19,7 +15,7 @@ from paramsched.core.schedules.registry import shape
 from paramsched.core.schedules.span import Span
 from paramsched.core.time import Duration, DurationLike
 from paramsched.core.time.duration import durations_of, or_meant
-from paramsched.errors import CallSite, InvalidArgument
+from paramsched.errors import InvalidArgument
 
 
 @final
@@ -188,71 +184,3 @@ def stairs(start: Level, to: Level, rises: int, over: DurationLike | None = None
     [16.0, 16.0, 32.0, 32.0, 48.0, 48.0, 64.0]
     """
     return Stairs(start, to, rises, None if over is None else Duration.of(over))
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Chebyshev(Schedule):
-    """value(t) = base / (c - r cos(pi (j + 1/2) / steps)), j the k-th number of the order, k = floor(t / every)."""
-
-    steps: int = field(metadata=checked(whole_number, most=2**20))
-    least: float = field(metadata=checked(positive_number))
-    most: float = field(metadata=checked(positive_number))
-    every: Duration = field(metadata=POSITIVE_PERIOD)
-
-    def check_together(self) -> None:
-        if self.least >= self.most:
-            found = f"must be less than most={self.most!r}"
-            raise InvalidArgument(CallSite("chebyshev", "least"), found, write="chebyshev(16, 0.05, 1.0)")
-
-    def _held_from(self) -> int | Fraction:
-        return self.every.number * (self.steps - 1)
-
-    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        step = ops.at_most(complete_periods(t, self.every.number, ops), self.steps - 1)
-        return base.scaled(ops.take(self._factors, ops.whole(step)))
-
-    @cached_property
-    def _factors(self) -> Floats:
-        order = np.zeros(1, dtype=np.int64)
-        while len(order) < self.steps:
-            order = np.stack([order, 2 * len(order) - 1 - order], axis=1).reshape(-1)
-        # The cosine of pi x is the sine of pi / 2 (1 - 2 x).
-        u = 1.0 - (2 * order[order < self.steps] + 1) / self.steps
-        cosines = quarter_sine(u)
-        center, radius = (self.most + self.least) / 2, (self.most - self.least) / 2
-        return 1 / (center - radius * cosines)
-
-    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
-        last = self._held_from()
-        return (
-            change for change in boundaries(self.every.number, min(until, math.ceil(last)), since) if change <= last
-        )
-
-
-@shape
-def chebyshev(steps: int, least: float = 0.05, most: float = 1.0, every: DurationLike = 1) -> Chebyshev:
-    """Take steps of base divided by Chebyshev nodes, in fractal order.
-
-    value(t) = base / (c - r * cos(pi * (j + 1/2) / steps)), j the k-th number of the order, k = floor(t / every)
-
-    Args:
-        steps: the number of steps, at least 1; a power of two in the source.
-        least: the lower bound of the spectrum, above 0.
-        most: the upper bound of the spectrum, above `least`.
-        every: the length of each step, in any unit of time, at least one update.
-
-    Raises:
-        InvalidArgument: an argument is out of range.
-
-    c and r are half the sum and half the difference of `most` and `least`. The order starts as 0; an order of n numbers
-    becomes one of 2 n by inserting 2 n - 1 - x after each x. Values reach base / least, 20 times base by default. The
-    last value is held; `restarts(chebyshev(16), 16)` repeats the steps.
-
-    Source: Agarwal et al. 2021 (2103.01338). pytorch_optimizer's `get_chebyshev_schedule(…, 16)` is two updates late:
-    `shift(chebyshev(16), 2)`.
-
-    >>> [round(chebyshev(4)(t), 4) for t in range(5)]
-    [11.6067, 1.0375, 2.9135, 1.4149, 1.4149]
-    """
-    return Chebyshev(steps, least, most, Duration.of(every))

@@ -9,13 +9,12 @@ from paramsched.core.schedules.absolute_schedule import AbsoluteSchedule
 from paramsched.core.schedules.affine import Level, NeighborLevel, split_level
 from paramsched.core.schedules.anneal import Anneal
 from paramsched.core.schedules.as_factor import AsFactor
-from paramsched.core.schedules.averages import ExponentialWarmup, RAdamWarmup
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.cuts import InSeconds, Skip, Take
 from paramsched.core.schedules.cyclic import CosineRestarts, Cyclic
-from paramsched.core.schedules.decays import Exponential, InverseSigmoid, InverseTime, Logistic, PowerLaw
+from paramsched.core.schedules.decays import Exponential, InverseTime, PowerLaw
 from paramsched.core.schedules.leaves import Constant
-from paramsched.core.schedules.named_anneals import CosineWave, PolynomialCycle
+from paramsched.core.schedules.named_anneals import CosineWave
 from paramsched.core.schedules.one_operand import Jagged, Raised
 from paramsched.core.schedules.pointwise import Clamp, Maximum, Minimum, Product, Sum
 from paramsched.core.schedules.restarts import Restarts
@@ -76,7 +75,7 @@ def value_bounds(schedule: Schedule, bases: Bounds) -> Bounds | None:
             return levels if schedule.absolute else levels.times(bases)
         case Cyclic(start=start, to=to, gamma=gamma):
             return _of_levels((start, to), bases) if gamma <= 1 else None
-        case CosineWave(start=start, to=to) | PolynomialCycle(start=start, to=to) | Stairs(start=start, to=to):
+        case CosineWave(start=start, to=to) | Stairs(start=start, to=to):
             return _of_levels((start, to), bases)
         case CosineRestarts(to=to, gamma=gamma, to_gamma=to_gamma) if gamma <= 1 and to_gamma <= 1:
             return _of_levels((0.0, 1.0, to), bases)
@@ -84,7 +83,7 @@ def value_bounds(schedule: Schedule, bases: Bounds) -> Bounds | None:
             return _FROM_ZERO_TO_ONE.times(bases)
         case PowerLaw(exponent=exponent) if exponent > 0:
             return _FROM_ZERO_TO_ONE.times(bases)
-        case InverseTime() | Logistic() | InverseSigmoid() | ExponentialWarmup() | RAdamWarmup():
+        case InverseTime():
             return _FROM_ZERO_TO_ONE.times(bases)
         case Restarts(schedule=inner, gamma=gamma) if gamma <= 1:
             return value_bounds(inner, bases if gamma == 1 else _FROM_ZERO_TO_ONE.times(bases))

@@ -11,7 +11,7 @@ from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, REFUSED_VALUE, SAI
 from paramsched.core.base.diagnostic import GROUPS, HORIZON, TARGETS, Diagnostic, child_path, entry_path
 from paramsched.core.feedback.greedy import Greedy
 from paramsched.core.feedback.metric_names import direction_of
-from paramsched.core.feedback.plateau import NewBob, Plateau
+from paramsched.core.feedback.plateau import Plateau
 from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.bases import Bases
@@ -263,7 +263,7 @@ def check_field_names(plan: Plan) -> Iterator[Diagnostic]:
 def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Iterator[Diagnostic]:
     """Yield diagnostics of the metric rules of one line."""
     for rule in schedule.metric_rules:
-        if isinstance(rule, (Plateau, Greedy, NewBob)):
+        if isinstance(rule, (Plateau, Greedy)):
             better = direction_of(rule.metric)
             if better is not None and better != rule.mode:
                 found = (

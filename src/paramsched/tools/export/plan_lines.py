@@ -24,10 +24,8 @@ from paramsched.core.plan.resolve import counted_plan, planned_amounts, updates_
 from paramsched.core.plan.run_amounts import UnknownAmounts
 from paramsched.core.schedules.base import Schedule, leaves_of_fields
 from paramsched.core.schedules.leaves import FromFunction
-from paramsched.core.schedules.noise import Noise
 from paramsched.core.schedules.rules.base import Rule
 from paramsched.core.schedules.table import MOST_WRITTEN, Table
-from paramsched.core.schedules.text.writing import short_line
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import times_on
 from paramsched.core.time.progress import PROGRESS, WHOLE
@@ -253,8 +251,6 @@ def _refusal(binding: Binding) -> str | None:
 
 def _refusals(value: object) -> Iterator[str]:
     match value:
-        case Noise():
-            yield f"{short_line(value)} draws random numbers"
         case FromFunction() | Custom():
             yield f"{value} is a function of yours"
         case Table() if len(value.values) > MOST_WRITTEN:
