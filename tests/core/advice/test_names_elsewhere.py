@@ -108,55 +108,55 @@ def test_a_peer_name_in_text_or_files_gets_the_name_in_paramsched(row):
 
 
 FIELD = {
-    "torch": "LinearLR ConstantLR CosineAnnealingLR CosineAnnealingWarmRestarts CyclicLR ExponentialLR"
-    "PolynomialLR StepLR MultiStepLR OneCycleLR ReduceLROnPlateau SWALR SequentialLR"
+    "torch": "LinearLR ConstantLR CosineAnnealingLR CosineAnnealingWarmRestarts CyclicLR ExponentialLR "
+    "PolynomialLR StepLR MultiStepLR OneCycleLR ReduceLROnPlateau SWALR SequentialLR "
     "ChainedScheduler LambdaLR MultiplicativeLR",
-    "mmengine": "ConstantLR CosineAnnealingLR ExponentialLR LinearLR MultiStepLR OneCycleLR PolyLR StepLR"
-    "CosineRestartLR ReduceOnPlateauLR ConstantMomentum CosineAnnealingMomentum"
+    "mmengine": "ConstantLR CosineAnnealingLR ExponentialLR LinearLR MultiStepLR OneCycleLR PolyLR StepLR "
+    "CosineRestartLR ReduceOnPlateauLR ConstantMomentum CosineAnnealingMomentum "
     "OneCycleParamScheduler LinearParamScheduler",
-    "transformers": "constant_with_warmup cosine_with_restarts cosine_with_min_lr cosine_warmup_with_min_lr"
-    "warmup_stable_decay reduce_lr_on_plateau GreedyLR get_greedy_schedule get_constant_schedule"
-    "get_constant_schedule_with_warmup get_linear_schedule_with_warmup"
-    "get_cosine_schedule_with_warmup get_cosine_with_hard_restarts_schedule_with_warmup"
-    "get_polynomial_decay_schedule_with_warmup get_inverse_sqrt_schedule get_wsd_schedule"
+    "transformers": "constant_with_warmup cosine_with_restarts cosine_with_min_lr cosine_warmup_with_min_lr "
+    "warmup_stable_decay reduce_lr_on_plateau GreedyLR get_greedy_schedule get_constant_schedule "
+    "get_constant_schedule_with_warmup get_linear_schedule_with_warmup "
+    "get_cosine_schedule_with_warmup get_cosine_with_hard_restarts_schedule_with_warmup "
+    "get_polynomial_decay_schedule_with_warmup get_inverse_sqrt_schedule get_wsd_schedule "
     "get_reduce_on_plateau_schedule",
-    "timm": "CosineLRScheduler PolyLRScheduler TanhLRScheduler StepLRScheduler MultiStepLRScheduler"
+    "timm": "CosineLRScheduler PolyLRScheduler TanhLRScheduler StepLRScheduler MultiStepLRScheduler "
     "PlateauLRScheduler WSDLRScheduler warmup_prefix k_decay",
-    "optax": "constant_schedule linear_schedule polynomial_schedule cosine_decay_schedule"
-    "exponential_decay piecewise_constant_schedule piecewise_interpolate_schedule"
-    "warmup_constant_schedule warmup_cosine_decay_schedule warmup_exponential_decay_schedule"
-    "linear_onecycle_schedule cosine_onecycle_schedule sgdr_schedule join_schedules"
+    "optax": "constant_schedule linear_schedule polynomial_schedule cosine_decay_schedule "
+    "exponential_decay piecewise_constant_schedule piecewise_interpolate_schedule "
+    "warmup_constant_schedule warmup_cosine_decay_schedule warmup_exponential_decay_schedule "
+    "linear_onecycle_schedule cosine_onecycle_schedule sgdr_schedule join_schedules "
     "reduce_on_plateau transition_begin",
     "keras": "ExponentialDecay InverseTimeDecay PolynomialDecay PiecewiseConstantDecay CosineDecay CosineDecayRestarts",
-    "composer": "StepScheduler MultiStepScheduler ConstantScheduler LinearScheduler ExponentialScheduler"
-    "CosineAnnealingScheduler CosineAnnealingWarmRestartsScheduler PolynomialScheduler"
-    "ConstantWithWarmupScheduler LinearWithWarmupScheduler CosineAnnealingWithWarmupScheduler"
+    "composer": "StepScheduler MultiStepScheduler ConstantScheduler LinearScheduler ExponentialScheduler "
+    "CosineAnnealingScheduler CosineAnnealingWarmRestartsScheduler PolynomialScheduler "
+    "ConstantWithWarmupScheduler LinearWithWarmupScheduler CosineAnnealingWithWarmupScheduler "
     "MultiStepWithWarmupScheduler PolynomialWithWarmupScheduler",
-    "ignite": "LinearCyclicalScheduler CosineAnnealingScheduler ConcatScheduler"
-    "create_lr_scheduler_with_warmup PiecewiseLinear PiecewiseLinearStateScheduler"
-    "ReduceLROnPlateauScheduler LambdaStateScheduler ExpStateScheduler StepStateScheduler"
+    "ignite": "LinearCyclicalScheduler CosineAnnealingScheduler ConcatScheduler "
+    "create_lr_scheduler_with_warmup PiecewiseLinear PiecewiseLinearStateScheduler "
+    "ReduceLROnPlateauScheduler LambdaStateScheduler ExpStateScheduler StepStateScheduler "
     "MultiStepStateScheduler FastaiLRFinder warmup_duration",
-    "megatron": "OptimizerParamScheduler lr-decay-style lr-wsd-decay-style inverse-square-root minus_sqrt"
+    "megatron": "OptimizerParamScheduler lr-decay-style lr-wsd-decay-style inverse-square-root minus_sqrt "
     "weight-decay-incr-style rampup-batch-size",
     "torchtitan": "linear_warmup_stable_decay decay_ratio",
-    "fvcore": "ConstantParamScheduler CosineParamScheduler ExponentialParamScheduler LinearParamScheduler"
-    "CompositeParamScheduler MultiStepParamScheduler StepParamScheduler"
-    "StepWithFixedGammaParamScheduler PolynomialDecayParamScheduler WarmupParamScheduler"
+    "fvcore": "ConstantParamScheduler CosineParamScheduler ExponentialParamScheduler LinearParamScheduler "
+    "CompositeParamScheduler MultiStepParamScheduler StepParamScheduler "
+    "StepWithFixedGammaParamScheduler PolynomialDecayParamScheduler WarmupParamScheduler "
     "WarmupMultiStepLR WarmupCosineLR",
-    "fastai": "fit_one_cycle fit_flat_cos fit_sgdr lr_find combine_scheds combined_cos SchedLin SchedCos"
+    "fastai": "fit_one_cycle fit_flat_cos fit_sgdr lr_find combine_scheds combined_cos SchedLin SchedCos "
     "SchedNo SchedExp SchedPoly",
-    "paddle": "NoamDecay PiecewiseDecay PolynomialDecay LinearWarmup CosineAnnealingDecay"
+    "paddle": "NoamDecay PiecewiseDecay LinearWarmup CosineAnnealingDecay "
     "ReduceOnPlateau MultiStepDecay LambdaDecay MultiplicativeDecay",
     "fairseq": "polynomial_decay fixed",
     "flair": "LinearSchedulerWithWarmup AnnealOnPlateau",
-    "olmo-core": "ConstantWithWarmup LinearWithWarmup CosWithWarmup HalfCosWithWarmup InvSqrtWithWarmup WSDS"
+    "olmo-core": "ConstantWithWarmup LinearWithWarmup CosWithWarmup HalfCosWithWarmup InvSqrtWithWarmup WSDS "
     "PowerLR CosWithWarmupAndLinearDecay SequentialScheduler ComposableScheduler",
     "pytorch_optimizer": "CosineAnnealingWarmupRestarts REXScheduler ProportionScheduler",
     "axolotl": "JaggedLRRestartScheduler cosine_min_lr_ratio cosine_constant_lr_ratio",
     "tensorflow": "cosine_decay_restarts",
     "speechbrain": "NoamScheduler",
     "deepspeed": "WarmupLR WarmupDecayLR WarmupCosineLR LRRangeTest",
-    "nemo": "WarmupAnnealing CosineAnnealing NoamAnnealing NoamHoldAnnealing SquareAnnealing SquareRootAnnealing"
+    "nemo": "WarmupAnnealing CosineAnnealing NoamAnnealing NoamHoldAnnealing SquareAnnealing SquareRootAnnealing "
     "InverseSquareRootAnnealing PolynomialDecayAnnealing PolynomialHoldDecayAnnealing",
     "espnet": "WarmupLR WarmupStepLR WarmupReduceLROnPlateau ExponentialDecayWarmup PiecewiseLinearWarmupLR",
     "chainer": "ExponentialShift InverseShift LinearShift PolynomialShift StepShift MultistepShift WarmupShift",

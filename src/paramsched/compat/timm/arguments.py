@@ -58,7 +58,7 @@ class TimmArguments:
     warmup_lr: float = argument(1e-5, low=0)
     warmup_epochs: int = argument(0, low=0, example=5)
     warmup_prefix: bool = argument(False, example=True)
-    noise: float | tuple[float, ...] | None = argument(None, aliases=("lr_noise",), example=0.4)
+    noise: Any = argument(None, parse=lambda value: value, aliases=("lr_noise",), example=0.4)
     noise_pct: float = argument(0.67, above=0, used=_has_noise, aliases=("lr_noise_pct",))
     noise_std: float = argument(1.0, above=0, used=_has_noise, aliases=("lr_noise_std",))
     noise_seed: int | None = argument(42, high=10**18, used=_has_noise, aliases=("seed",))
