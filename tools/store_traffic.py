@@ -6,7 +6,6 @@ the script advances. All ranks but the first do the same, so the figures of a jo
 
 import logging
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -34,7 +33,6 @@ CLOCKS = {
     "deadline": "a deadline",
     "stop_before": "`stop_before`",
     "stop_on": "`stop_on`",
-    "watch": 'a watched file, `watch="10 s"`',
 }
 
 
@@ -100,20 +98,14 @@ class World:
 def counted_run(clock: str, size: int) -> dict[int, Counts]:
     """Train with three ranks of a job on a clock; return the counts of each of them."""
     world, end = World(size), UPDATES * SECONDS
-    with world.entered(), tempfile.TemporaryDirectory() as folder:
-        unit = {"deadline": "seconds", **dict.fromkeys(("watch", "stop_before", "stop_on"), "updates")}.get(
-            clock, clock
-        )
+    with world.entered():
+        unit = {"deadline": "seconds", **dict.fromkeys(("stop_before", "stop_on"), "updates")}.get(clock, clock)
         plan: Any = ps.Plan(lr="linear(1, 0)", clock=unit)
-        if clock == "watch":
-            plan = Path(folder, "plan.yaml")
-            plan.write_text(f"lr: linear(1, 0)\nhorizon: {UPDATES}\n", encoding="utf-8")
-        elif clock not in ("deadline", "progress"):
+        if clock not in ("deadline", "progress"):
             amount = {"updates": UPDATES, "tokens": f"{UPDATES} tokens", "seconds": f"{end} s"}[unit]
             plan = ps.Plan(lr="linear(1, 0)", clock=unit, horizon=amount)
         facts: dict[str, Any] = {
             "deadline": {"deadline": f"in {end} s"},
-            "watch": {"watch": "10 s"},
             "stop_before": {"stop_before": f"in {end + SECONDS} s"},
             "stop_on": {"stop_on": "SIGTERM"},
         }.get(clock, {})

@@ -45,11 +45,6 @@ def jobs(group: Any, other_group: Any, place: int, rank: int, folder: Path) -> d
     for clock in ("tokens", "progress"):
         horizon = "1000 tokens" if clock == "tokens" else None
         seen[clock] = trained(group, ps.Plan(lr="linear(1, 0)", clock=clock, horizon=horizon), 40)
-    file = folder / f"{place}.yaml"
-    if rank == PAIRS[place][0]:
-        file.write_text(f"lr: linear()\nhorizon: {100 + place}\n")
-    dist.barrier(group)
-    seen["watch"] = trained(group, file, 10, watch=2)
     if place == 1:  # the other group has no Scheduler on this clock
         seen["alone"] = trained(group, in_time, 20, deadline="in 1 h")
     errors = []

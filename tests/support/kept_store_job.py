@@ -31,14 +31,12 @@ PLANS = {
     "seconds": ps.Plan(lr="linear()", clock="seconds", horizon="9 s"),
     "deadline": ps.Plan(lr="linear()", clock="seconds"),
 }
-CLOCKS = (*PLANS, "watch")
+CLOCKS = tuple(PLANS)
 DRY_RUNS = [(None, 0), (0, 0), (0, 1), (0, 12), (1, 0)]
 """The rank of a dry run, and its updates."""
 
 
 def scheduler_of(clock: str, folder: Path) -> ps.Scheduler:
-    if clock == "watch":
-        return ps.Scheduler(probe(), folder / "plan.yaml", watch=3)
     facts = {"deadline": "in 6 s"} if clock == "deadline" else {}
     return ps.Scheduler(probe(), PLANS[clock], **facts)
 

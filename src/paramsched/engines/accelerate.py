@@ -40,7 +40,6 @@ def scheduler(
     on_change: OnChange = "new",
     on_base: OnBase = "checkpoint",
     drive: str = "optimizer",
-    watch: bool | int | str = False,
     deadline: DeadlineLike | None = None,
     untimed_updates: int | None = None,
     reserve: str | None = None,
@@ -62,7 +61,6 @@ def scheduler(
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
         drive: as in `ps.Scheduler`, for several optimizers.
-        watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
         reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
             save at the end.
@@ -75,7 +73,7 @@ def scheduler(
     """
     check_kinds("accelerate.scheduler", accelerator=accelerator, optimizer=optimizer, plan=plan, loader=loader)
     options = PlanOptions(
-        calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base, watch=watch,
+        calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base,
         deadline=deadline, untimed_updates=untimed_updates, reserve=reserve, stop_before=stop_before, stop_on=stop_on,
     )  # fmt: skip
     made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, options, drive=drive, checked_later=True)

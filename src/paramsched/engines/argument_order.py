@@ -5,24 +5,20 @@ from contextlib import suppress
 from itertools import permutations
 from typing import Any, Final
 
-import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
-from paramsched.core.plan.forms import FORMS, PlanLike, is_path
+from paramsched.core.plan.forms import FORMS, PlanLike
 from paramsched.core.runs.arguments import unwrapped_optimizer, unwrapped_optimizers
 from paramsched.core.runs.plan_source import PlanSource
 from paramsched.core.runs.scheduler import Scheduler
 from paramsched.errors import CallSite, InvalidArgument, shown
 
 
-def check_plan(call: str, plan: PlanLike, watch: Any = False, names: Collection[str] = ()) -> None:
+def check_plan(call: str, plan: PlanLike, names: Collection[str] = ()) -> None:
     """Raise if a plan cannot be read. The engine attaches it only when training begins.
-
-    A watched file is not read, because only rank 0 reads it.
 
     Raises:
         InvalidArgument, ConfigError, FileNotFoundError: as `ps.Scheduler`.
     """
-    if watch is False or not is_path(plan):
-        PlanSource.of(plan, watch, call, names)
+    PlanSource.of(plan, call, names)
 
 
 def check_kinds(call: str, **given: Any) -> None:

@@ -41,7 +41,7 @@ class PlanOptions:
         tokens_per_sample: the length of a sequence, for plans in tokens.
         amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans whose
             clock counts these.
-        on_change, on_base, watch: as in `ps.Scheduler`.
+        on_change, on_base: as in `ps.Scheduler`.
         deadline, untimed_updates: as in `ps.Scheduler`. They become facts of `calendar`, which must not have them.
         reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
             save at the end.
@@ -59,7 +59,6 @@ class PlanOptions:
     amount_of: AmountOf | None = None
     on_change: OnChange = "new"
     on_base: OnBase = "checkpoint"
-    watch: bool | int | str = False
     deadline: DeadlineLike | None = None
     untimed_updates: int | None = None
     reserve: str | None = None
@@ -166,7 +165,7 @@ class EngineFacts:
         """
         names = tuple(optimizer) if isinstance(optimizer, Mapping) else ()
         source = replace(
-            PlanSource.of(plan, options.watch, self.call, names),
+            PlanSource.of(plan, self.call, names),
             counted_by=self.counter or f"{self.call}(…, {{}})",
             warns_of_metrics=self.warns_of_metrics,
             checked_later=checked_later,

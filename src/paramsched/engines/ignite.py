@@ -41,7 +41,6 @@ class PlanHandler:
             clock counts these. Default: the number of samples, times `tokens_per_sample` if the clock counts tokens.
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
-        watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
         reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
             save at the end.
@@ -61,7 +60,6 @@ class PlanHandler:
         amount_of: AmountOf | None = None,
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
-        watch: bool | int | str = False,
         deadline: DeadlineLike | None = None,
         untimed_updates: int | None = None,
         reserve: str | None = None,
@@ -70,11 +68,11 @@ class PlanHandler:
         stop: bool | None = None,
     ) -> None:
         check_kinds("PlanHandler", optimizer=optimizer, plan=plan)
-        check_plan("PlanHandler", plan, watch, tuple(optimizer) if isinstance(optimizer, Mapping) else ())
+        check_plan("PlanHandler", plan, tuple(optimizer) if isinstance(optimizer, Mapping) else ())
         self._optimizer, self._plan, self._accumulation = optimizer, plan, accumulation
         self._options = PlanOptions(
             calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
-            on_base=on_base, watch=watch, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
+            on_base=on_base, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
             stop_before=stop_before, stop_on=stop_on, stop=stop,
         )  # fmt: skip
         self._code_groups = copied_groups(optimizer)  # a Checkpoint loads before the engine starts

@@ -58,7 +58,6 @@ class _LightningPlan:
             module logs itself is logged as `planned/NAME`, with a warning.
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
-        watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
         reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
             save at the end.
@@ -86,7 +85,6 @@ class _LightningPlan:
         log: bool = True,
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
-        watch: bool | int | str = False,
         deadline: DeadlineLike | None = None,
         untimed_updates: int | None = None,
         reserve: str | None = None,
@@ -117,10 +115,10 @@ class _LightningPlan:
                     f"PlanCallback(optimizers={self._names!r})", "two optimizers have the same name",
                     'For example: optimizers=("critic", "generator")',
                 )  # fmt: skip
-        check_plan("PlanCallback", plan, watch, self._names or ())
+        check_plan("PlanCallback", plan, self._names or ())
         self._options = PlanOptions(
             calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
-            on_base=on_base, watch=watch, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
+            on_base=on_base, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
             stop_before=stop_before, stop_on=stop_on, stop=stop,
         )  # fmt: skip
         self._observe, self._log = observe, log

@@ -32,7 +32,6 @@ def scheduler(
     tokens_per_sample: float | None = None,
     on_change: OnChange = "new",
     on_base: OnBase = "checkpoint",
-    watch: bool | int | str = False,
     deadline: DeadlineLike | None = None,
     untimed_updates: int | None = None,
     reserve: str | None = None,
@@ -52,7 +51,6 @@ def scheduler(
         tokens_per_sample: the length of a sequence, for plans in tokens.
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
-        watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
         reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
             save at the end.
@@ -61,14 +59,14 @@ def scheduler(
     Raises:
         MissingDependency: pytorch-accelerated is not installed.
     """
-    check_plan("pytorch_accelerated.scheduler", plan, watch)
+    check_plan("pytorch_accelerated.scheduler", plan)
     try:
         from pytorch_accelerated.trainer import TrainerPlaceholderValues as Placeholder
     except ImportError:
         raise MissingDependency("engines.pytorch_accelerated", "pytorch-accelerated", "pytorch-accelerated") from None
 
     options = PlanOptions(
-        calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base, watch=watch,
+        calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base,
         deadline=deadline, untimed_updates=untimed_updates, reserve=reserve, stop_before=stop_before, stop_on=stop_on,
     )  # fmt: skip
     return partial(

@@ -40,7 +40,6 @@ class _SkorchPlan:
         record: True to record the values in the history, batch by batch.
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
-        watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from `fit`.
         reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
             save at the end.
@@ -64,7 +63,6 @@ class _SkorchPlan:
         record: bool = True,
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
-        watch: bool | int | str = False,
         deadline: DeadlineLike | None = None,
         untimed_updates: int | None = None,
         reserve: str | None = None,
@@ -80,14 +78,13 @@ class _SkorchPlan:
         self.record = record
         self.on_change = on_change
         self.on_base = on_base
-        self.watch = watch
         self.deadline = deadline
         self.untimed_updates = untimed_updates
         self.reserve = reserve
         self.stop_before = stop_before
         self.stop_on = stop_on
         self.stop = stop
-        check_plan("PlanCallback", plan, watch)
+        check_plan("PlanCallback", plan)
         self._checked_options()
 
     def _checked_options(self) -> PlanOptions:

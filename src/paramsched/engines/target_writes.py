@@ -104,7 +104,7 @@ class TargetWrites:
         values = scheduler.values()
         for one in self._attributes:
             value = values.get((one.target, ""))
-            if value is None:  # a watched plan no longer has this target
+            if value is None:  # the plan of a resume no longer has this target
                 continue
             present = getattr(one.owner, one.name)
             if present != one.written and not self._has_warned:

@@ -45,7 +45,6 @@ def planned(
     amount_of: AmountOf | None = None,
     on_change: OnChange = "new",
     on_base: OnBase = "checkpoint",
-    watch: bool | int | str = False,
     deadline: DeadlineLike | None = None,
     untimed_updates: int | None = None,
     reserve: str | None = None,
@@ -70,7 +69,6 @@ def planned(
             clock counts these. Default: the number of samples, times `tokens_per_sample` if the clock counts tokens.
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
-        watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
         reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
             save at the end.
@@ -87,10 +85,10 @@ def planned(
         ConfigError: the plan has errors.
     """
     check_kinds("planned", trainer=trainer, plan=plan)
-    check_plan("planned", plan, watch)
+    check_plan("planned", plan)
     options = PlanOptions(
         calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
-        on_base=on_base, watch=watch, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
+        on_base=on_base, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
         stop_before=stop_before, stop_on=stop_on, stop=stop,
     )  # fmt: skip
     writes = TargetWrites("transformers.planned", "trainer", {} if write is None else write)

@@ -122,7 +122,6 @@ class _PlanScheduler:
             `convert_to_iter_based=True`.
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
-        watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from the construction.
         reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
             save at the end.
@@ -147,7 +146,6 @@ class _PlanScheduler:
         epoch_length: int | None = None,
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
-        watch: bool | int | str = False,
         deadline: DeadlineLike | None = None,
         untimed_updates: int | None = None,
         reserve: str | None = None,
@@ -177,7 +175,7 @@ class _PlanScheduler:
         )
         inner = optimizers.inner_optimizer(optimizer)
         options = PlanOptions(
-            calendar=user_facts, on_change=on_change, on_base=on_base, watch=watch, deadline=deadline,
+            calendar=user_facts, on_change=on_change, on_base=on_base, deadline=deadline,
             untimed_updates=untimed_updates, reserve=reserve, stop_before=stop_before, stop_on=stop_on, stop=stop,
         )  # fmt: skip
         self.scheduler: Scheduler = known.attach(inner, plan, options, checked_later=True)

@@ -54,8 +54,7 @@ class Walk:
 
     def new_scheduler(self, optimizers):
         facts = {"tokens_per_step": 10} if self.clock == "tokens" else {}
-        watch = self.random.choice([1, 2, False])
-        return ps.Scheduler(optimizers, self.file, watch=watch, late_groups="present", **facts)
+        return ps.Scheduler(optimizers, self.file, late_groups="present", **facts)
 
     def note_plan(self):
         if self.scheduler.plan != self.plans[-1][1]:

@@ -1,6 +1,5 @@
 """`ps.BatchSampler` in a plain loop: its arguments, its errors, and loaders that fetch ahead."""
 
-import logging
 from itertools import islice
 
 import pytest
@@ -125,29 +124,6 @@ def test_an_update_of_more_samples_than_can_be_counted_is_refused(initial, accum
 
     with pytest.raises(InvalidArgument, match=r"update 0 has .* samples"):
         next(ps.BatchSampler(huge, 10, calendar=facts).updates())
-
-
-def test_a_watched_plan_that_changes_a_size_is_ignored_if_a_sampler_has_read_it(tmp_path, caplog):
-    text = "horizon: {}\nlr: {}\ntargets:\n  batch_size: {{initial: 1, schedule: 'constant({})'}}\n"
-    file = tmp_path / "plan.yaml"
-    file.write_text(text.format(40, "linear()", 4))
-    optimizer = probe(lr=1.0)
-    scheduler = ps.Scheduler(optimizer, file, watch=1)
-    batches = iter(ps.BatchSampler(scheduler, 10))
-    next(batches)
-
-    file.write_text(text.format(40, "linear()", 8))
-    for _ in range(4):
-        optimizer.step()
-    assert scheduler.value("batch_size") == 4
-    assert "a BatchSampler has read it ahead" in caplog.records[-1].getMessage()
-    assert caplog.records[-1].levelno == logging.WARNING
-
-    file.write_text(text.format(60, "constant()", 4))  # other lines and a longer run are followed
-    for _ in range(4):
-        optimizer.step()
-    assert scheduler.value("lr") == 1.0
-    assert len(list(batches)) == 59
 
 
 def test_the_samples_of_an_earlier_plan_are_counted_on_its_own_horizon():

@@ -111,31 +111,3 @@ def test_the_users_setting_for_changing_numbers_is_kept():
 
     assert first == "L['x']"
     assert "paramsched_t" in ours
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_looks_at_a_watched_file_compile_nothing_and_a_change_at_most_once(tmp_path):
-    file, graphs = tmp_path / "plan.yaml", []
-    ps.dump(PLANS["lr"], file)
-    parameter = torch.nn.Parameter(torch.ones(3))
-    parameter.grad = torch.ones(3)
-    optimizer = torch.optim.SGD([parameter], lr=torch.tensor(0.1))
-    torch._dynamo.reset()
-    scheduler = ps.Scheduler(optimizer, file, watch=4)
-
-    def counting(graph, inputs):
-        graphs.append(graph)
-        return graph.forward
-
-    step = torch.compile(optimizer.step, backend=counting)
-    for t in range(30):
-        with torch._dynamo.config.patch(error_on_recompile=t >= WARM):
-            step()
-    before = len(graphs)
-    ps.dump(PLANS["lr"].scale(39, lr=0.5), file)
-    for _ in range(15):
-        step()
-
-    assert [entry[0] for entry in scheduler.history] == [0, 36]
-    assert optimizer.param_groups[0]["lr"].item() == torch.tensor(scheduler.value("lr")).float().item()
-    assert len(graphs) <= before + 1

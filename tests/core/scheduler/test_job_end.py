@@ -457,21 +457,6 @@ def test_a_rank_reads_the_messages_of_the_run_that_rank_0_starts_after_a_dry_run
     assert ranks.time.monotonic - 5000 < 10
 
 
-def test_a_run_by_hand_follows_its_file_and_ends_in_time(clock, tmp_path):
-    file = tmp_path / "plan.yaml"
-    file.write_text("lr: constant()\nhorizon: 100\n")
-    optimizer = probe(lr=0.1)
-    scheduler = ps.Scheduler(optimizer, file, drive="manual", watch=1, stop_before="in 100 s")
-    file.write_text("lr: constant(0.5)\nhorizon: 100\n")
-    for _ in range(4):
-        step(optimizer, scheduler, "manual")
-
-    assert (optimizer.param_groups[0]["lr"], scheduler.stop_reason) == (0.05, None)
-    clock.now += 100
-    step(optimizer, scheduler, "manual")
-    assert scheduler.stop_reason == "stop_before"
-
-
 @pytest.mark.parametrize("earlier", [signal.SIG_DFL, signal.SIG_IGN])
 def test_a_later_signal_gets_the_action_that_it_had(earlier, monkeypatch):
     now, sent = [50.0], []

@@ -205,8 +205,6 @@ def test_an_error_prevents_training_and_creates_no_files(tmp_path):
         (dict(default_hooks=dict(logger=dict(interval=5))), "$.default_hooks.logger.type: it is missing"),
         (dict(custom_hooks=[object()]), "$.custom_hooks[0]: "),
         (dict(load_from="nowhere"), '$.load_from: "nowhere" does not exist'),
-        (dict(watch="soon", param_scheduler="lr: cosine()"), "expected True, a number of updates of at least 1"),
-        (dict(watch=True, param_scheduler=ps.Plan(lr="cosine()")), "$.watch: only the path of a plan file"),
         (dict(val_evaluator=[3]), "$.val_evaluator[0]"),
         (dict(train_cfg=dict(type="EpochBasedTrainLoop", max_iters=9)), "$.train_cfg.max_epochs: it is missing"),
         (

@@ -1,4 +1,4 @@
-"""A watched plan in a run that ends at a deadline, with one or several optimizers, and its resume."""
+"""A plan in a run that ends at a deadline, with one or several optimizers, and its resume."""
 
 import itertools
 import json
@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import paramsched as ps
@@ -49,26 +49,22 @@ def replay(scheduler, recorded, base):
     ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(deadline=None)
 @given(
     kind=st.sampled_from(["one", "several"]),
     durations=st.lists(st.integers(1, 12).map(lambda n: n / 4), min_size=4, max_size=30),
-    edits=st.dictionaries(st.integers(0, 25), st.sampled_from(LINES), max_size=4),
+    line=st.sampled_from(LINES),
     untimed=st.integers(0, 3),
 )
-def test_a_watched_plan_keeps_the_measured_time_and_the_deadline(tmp_path, kind, durations, edits, untimed):
-    file = tmp_path / "plan.yaml"
-    file.write_text(plan_text(LINES[0]))
+def test_a_plan_keeps_the_measured_time_and_the_deadline(kind, durations, line, untimed):
     optimizers = optimizers_of(kind)
     with pytest.MonkeyPatch.context() as patch:
         clock = FakeTime(patch)
-        scheduler = attached(kind, optimizers, file, deadline="in 60 s", untimed_updates=untimed, watch=1)
+        scheduler = attached(kind, optimizers, ps.loads(plan_text(line)), deadline="in 60 s", untimed_updates=untimed)
         amounts = []
-        for t, duration in enumerate(durations):
+        for duration in durations:
             if scheduler.should_stop:
                 break
-            if t in edits:
-                file.write_text(plan_text(edits[t]))
             amounts.append(scheduler.amount)
             clock.pass_(duration)
             for optimizer in optimizers.values():
@@ -81,25 +77,9 @@ def test_a_watched_plan_keeps_the_measured_time_and_the_deadline(tmp_path, kind,
         assert used(optimizer) == replay(scheduler, amounts, {"lr": BASES[name], "weight_decay": 0.1})
 
 
-def test_a_changed_file_with_a_horizon_is_not_followed_under_a_deadline(tmp_path, monkeypatch, caplog):
-    file, clock, optimizer = tmp_path / "plan.yaml", FakeTime(monkeypatch), probe()
-    file.write_text(plan_text(LINES[0]))
-    scheduler = ps.Scheduler(optimizer, file, deadline="in 60 s", watch=1)
-
-    file.write_text(plan_text(LINES[1]) + "horizon: 100 s\n")
-    for _ in range(4):
-        clock.pass_(1.0)
-        optimizer.step()
-
-    assert scheduler.plan == ps.loads(plan_text(LINES[0]))
-    assert 'the plan has the horizon "100 s", and the deadline determines another one' in caplog.text
-
-
-def test_the_resume_of_several_watched_optimizers_is_predicted(tmp_path, monkeypatch):
-    file, clock, optimizers = tmp_path / "plan.yaml", FakeTime(monkeypatch), optimizers_of("several")
-    file.write_text(plan_text(LINES[0]))
-    scheduler = attached("several", optimizers, file, deadline="in 60 s", watch=1)
-    file.write_text(plan_text(LINES[1]))
+def test_the_resume_of_several_optimizers_is_predicted(tmp_path, monkeypatch):
+    clock, optimizers = FakeTime(monkeypatch), optimizers_of("several")
+    scheduler = attached("several", optimizers, ps.loads(plan_text(LINES[1])), deadline="in 60 s")
     for _ in range(20):
         clock.pass_(2.0)
         for optimizer in optimizers.values():

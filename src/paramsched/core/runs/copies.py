@@ -37,7 +37,7 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "acknowledged": clock.acknowledged,
         "counts_from": clock.counts_from,
         "history": clock.history,
-        "source": replace(source, messages=None),
+        "source": source,
     }
 
 

@@ -79,14 +79,9 @@ class JobEnd:
         run = self._run()
         return run is not None and not run.clock.released
 
-    def begin(self, watch: Callable[[Run], Wrapper], run: Run) -> Wrapper:
-        """Follow a run that was just bound; return a function that wraps the function of a post-hook.
-
-        Args:
-            watch: another function that wraps it.
-            run: the run.
-        """
-        inner, self._run = watch(run), ref(run)
+    def begin(self, run: Run) -> Wrapper:
+        """Follow a run that was just bound; return a function that wraps the function of a post-hook."""
+        self._run = ref(run)
         if run.drive == "manual":
             run.look = partial(_look_after, run.look, self.after_update)
         if self._given:
@@ -94,7 +89,7 @@ class JobEnd:
             run.handles.append(self._signals)
         self._time = self._measured()
         mark_uncompiled(JobStep.after_step)
-        return lambda advance: JobStep(self, run, inner(advance)).after_step
+        return lambda advance: JobStep(self, run, advance).after_step
 
     def _measured(self) -> OwnTime | SharedTime:
         """Return the time of this process, or that of rank 0 for all."""

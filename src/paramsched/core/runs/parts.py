@@ -16,7 +16,7 @@ from paramsched.core.scheduler.parts import Parts
 from paramsched.core.scheduler.protocols import Comparison, Consumption
 from paramsched.core.scheduler.run import Run, one_number, run_of_one
 from paramsched.core.scheduler.run_state import Clock, ResolvedPlan, RuleStates, RunPosition
-from paramsched.core.scheduler.start import Assembly, Numbers, Request, chosen_before, not_watched, start
+from paramsched.core.scheduler.start import Assembly, Numbers, Request, chosen_before, start, unwrapped
 from paramsched.core.time import Calendar
 from paramsched.errors import ParamschedError
 
@@ -83,23 +83,18 @@ def assembly_of(
         _ = in_force.total  # raises now if an update is planned to consume nothing
         plan_at = partial(chosen_before, in_force)
     numbers: Numbers = one_number
-    new_run, watch = run_of_one, not_watched
+    new_run = run_of_one
     if names:
         from paramsched.core.runs.several import run_of_several, starting_numbers
 
         numbers, new_run = starting_numbers, run_of_several
-    if source.interval is not None:
-        from paramsched.core.runs.watch import watch_of
-
-        watch = partial(watch_of, source, resolver)
-    if job_end is not None:
-        watch = partial(job_end.begin, watch)
+    wrap = unwrapped if job_end is None else job_end.begin
     processes = source.processes
     consumption = partial(consumption_of, processes=processes, counted_by=source.counted_by)
     parts = Parts(
         consumption, partial(comparison_of, processes=processes), samples_before, request.late_groups, processes
     )
-    return Assembly(plan_at, numbers, new_run, watch, parts)
+    return Assembly(plan_at, numbers, new_run, wrap, parts)
 
 
 def consumption_of(

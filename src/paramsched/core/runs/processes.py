@@ -85,8 +85,8 @@ def processes_of(group: Any) -> Processes:
 
 @cache
 def note_end_of_store() -> None:
-    """Log once that the comparisons and the watching end with the store."""
+    """Log once that the comparisons end with the store."""
     log.warning(
-        "the process of torch's store has ended: the processes are no longer compared, and a watched plan file is no "
-        "longer read. The values of the updates do not depend on this"
+        "the process of torch's store has ended: the processes are no longer compared. The values of the updates do "
+        "not depend on this"
     )

@@ -133,9 +133,6 @@ class Scheduler(LRScheduler):
             v(t) = value · f(t) / f(t_added). The added group is logged.
         t: the number of completed updates of a run that had no plan so far; default 0. A count that the optimizer
             carries takes precedence.
-        watch: the time between two looks at the plan file, whose changes the run then follows: a number of updates, a
-            time such as `"30 s"`, or True for `"10 s"`. The plan must be passed as the path of a plan file. A change
-            takes effect when two looks in a row find the same content.
         stop_before: the moment before which the job ends, with the plan unchanged: the texts of `deadline`, such as
             `"slurm - 5 min"` or `"in 55 min"`, which counts from this call. `should_stop` becomes True in time, and the
             next job continues from the checkpoint. It needs no clock and no horizon.
@@ -143,7 +140,7 @@ class Scheduler(LRScheduler):
             `signal.Signals`, or several. All processes end after the same update if any of them receives one. A copy or
             a pickle of the Scheduler has neither `stop_on` nor `stop_before`, because they belong to a job.
         process_group: the torch `ProcessGroup` of the processes that train together, if they are only some of the
-            world: they agree on seconds, a deadline, a watched file and amounts, and its first rank leads. None for all
+            world: they agree on seconds, a deadline and amounts, and its first rank leads. None for all
             processes.
         facts: the run facts as keywords, in place of `calendar`: the arguments of `ps.Calendar`, such as `total=1000`
             or `steps_per_epoch=100`.
@@ -185,7 +182,6 @@ class Scheduler(LRScheduler):
         on_base: OnBase = "checkpoint",
         late_groups: LateGroups = "base",
         t: int | None = None,
-        watch: bool | int | str = False,
         stop_before: DeadlineLike | None = None,
         stop_on: SignalsLike | None = None,
         process_group: Any = None,
@@ -207,7 +203,7 @@ class Scheduler(LRScheduler):
             from paramsched.core.runs.job_end import job_end_of
 
             self._job_end = job_end_of(stop_before, stop_on, processes)
-        source = PlanSource.of(plan, watch, names=names, processes=processes)
+        source = PlanSource.of(plan, names=names, processes=processes)
         if "deadline" in given:
             source = replace(source, deadline=given["deadline"])
         resume = Resume(policy, checked_on_base(on_base, source.plan), processes)
@@ -220,7 +216,7 @@ class Scheduler(LRScheduler):
                     request = replace(request, code_bases=checked_bases(source.plan, code))
                 self._attach(request, source, calendar_of_call("Scheduler", calendar, given))
             except PlanError as refusal:
-                raise refusal if source.file is None else with_location(refusal, source.file.text)  # noqa: B904  # the same error, with its location
+                raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
             return
         if given:
             raise InvalidArgument(

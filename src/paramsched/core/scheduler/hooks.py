@@ -40,8 +40,8 @@ class PlanHooks:
         self.planned = run.members[name]
         self.before: list[Group] = []  # the groups that the state which is being loaded replaces
 
-    def attach(self, optimizer: Any, watch: Wrapper) -> None:
-        """Register the hooks on the optimizer; `watch` wraps the function that counts its updates."""
+    def attach(self, optimizer: Any, wrap: Wrapper) -> None:
+        """Register the hooks on the optimizer; `wrap` wraps the function that counts its updates."""
         if not isinstance(optimizer, Optimizer):
             return  # driven by hand; it has no hooks, and torch has not imported its compiler for it
         run, planned, handles = self.run, self.planned, self.run.handles
@@ -58,7 +58,7 @@ class PlanHooks:
             expect_changing_number(AMOUNT)
         if run.drive != "manual":
             steps = Steps(planned)
-            after = watch(run.driver.after_step(run, self.name, steps))
+            after = wrap(run.driver.after_step(run, self.name, steps))
             hooks = UpdateHooks(steps.before_update, after, steps.is_unchanged, steps.has_own_lr, refuse_uncounted)
             handles += hooks.register_on(optimizer)
         elif CAN_CAPTURE:

@@ -68,14 +68,14 @@ class Assembly:
         plan_at: returns the plan for a start on the optimizers.
         numbers: returns the update of the next step of each optimizer, given the counts that they carry.
         new_run: returns a run that has computed its values and has not written them.
-        watch: returns a function that wraps the function of a post-hook, for a run that was just bound.
+        wrap: returns a function that wraps the function of a post-hook, for a run that was just bound.
         parts: those that the run keeps.
     """
 
     plan_at: Callable[[Found], ResolvedPlan]
     numbers: Numbers
     new_run: Callable[[Beginning], Run]
-    watch: Callable[[Run], Wrapper]
+    wrap: Callable[[Run], Wrapper]
     parts: Parts
 
 
@@ -84,7 +84,7 @@ def chosen_before(in_force: ResolvedPlan, _found: Found) -> ResolvedPlan:
     return in_force
 
 
-def not_watched(_run: Run) -> Wrapper:
+def unwrapped(_run: Run) -> Wrapper:
     """Return a function that returns the function of a post-hook itself."""
     return lambda advance: advance
 
@@ -271,9 +271,9 @@ def hook(
         log_takeover(run.clock.t, request.resume.processes)
     for one in {id(hooks.run): hooks.run for hooks in before.values()}.values():
         one.release(kept=[hooks.name for hooks in before.values() if hooks.run is one])
-    watch = assembly.watch(run)
+    wrap = assembly.wrap(run)
     for name, optimizer in optimizers.items():
-        PlanHooks(run, name, request.resume).attach(optimizer, watch)
+        PlanHooks(run, name, request.resume).attach(optimizer, wrap)
 
 
 def report(prepared: Prepared, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen) -> None:

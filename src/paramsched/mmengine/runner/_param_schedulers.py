@@ -121,14 +121,13 @@ def build_schedulers(
     wrappers: Mapping[str, OptimWrapper],
     facts: RunFacts,
     choices: Mapping[str, Any],
-    watch: bool | int | str = False,
 ) -> Schedulers:
     """Build the schedulers of every optimizer; `choices` are the arguments `on_change` and `on_base` of a Scheduler."""
     names = list(wrappers)
     if names == [""]:
-        return {"": _build_for_one(config, wrappers[""], "", facts, choices, watch)}
+        return {"": _build_for_one(config, wrappers[""], "", facts, choices)}
     if is_plan(config, names=names):
-        source = PlanSource.of(config, watch)
+        source = PlanSource.of(config)
         optimizers = {name: wrapper.optimizer for name, wrapper in wrappers.items()}
         fastest = min(names, key=lambda name: facts.accumulation[name])
         shared = _scheduler_of_plan(source, optimizers, facts.calendar_for(fastest, source.plan), choices)
@@ -146,11 +145,10 @@ def _build_for_one(
     name: str,
     facts: RunFacts,
     choices: Mapping[str, Any],
-    watch: bool | int | str = False,
 ) -> list[Any]:
     """Build the schedulers of one optimizer."""
     if is_plan(config, names=()):
-        source = PlanSource.of(config, watch)
+        source = PlanSource.of(config)
         return [_scheduler_of_plan(source, wrapper.optimizer, facts.calendar_for(name, source.plan), choices)]
     _require_no_on_base(choices)
     built = build_param_scheduler(config, wrapper, **facts.lengths_for(name))

@@ -25,7 +25,6 @@ from paramsched.core.files.diagnostic_collector import DiagnosticCollector, shor
 from paramsched.core.files.plan_files import open_plan
 from paramsched.core.files.python_config.values import NeedsRunning
 from paramsched.core.runs.arguments import checked_on_base, checked_on_change
-from paramsched.core.runs.plan_source import Interval
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.mmengine import reader as mmengine
 from paramsched.mmengine.runner._building import (
@@ -229,14 +228,6 @@ def _read_plain(_: Any, _path: str, diagnostics: DiagnosticCollector, given: Map
             check(given[name])
         except InvalidArgument as refusal:
             diagnostics.refuse(entry_path(name), refusal)
-    if given["watch"] is not False:
-        try:
-            Interval.of(given["watch"])
-        except InvalidArgument as refusal:
-            diagnostics.refuse(entry_path("watch"), refusal)
-        if not isinstance(given["param_scheduler"], (str, os.PathLike)):
-            found = "only the path of a plan file can be watched"
-            diagnostics.add(entry_path("watch"), found, 'For example: param_scheduler="plan.yaml"', code=REFUSED_VALUE)
     return settings
 
 

@@ -81,7 +81,6 @@ class Runner:
         on_change: the schedule to use if the new one differs from the checkpoint's: "new", "checkpoint", or "error" to
             raise an error. For a Plan also a dict from field to one of these.
         on_base: as in `ps.Scheduler`, for a Plan.
-        watch: as in `ps.Scheduler`, if `param_scheduler` is the path of a plan file.
         accelerator: your own `Accelerator`; its `gradient_accumulation_steps` is ignored. Write
             `accumulative_counts` in `optim_wrapper` instead.
 
@@ -118,7 +117,6 @@ class Runner:
         amount_of: AmountOf | None = None,
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
-        watch: bool | int | str = False,
         accelerator: Any = None,
     ) -> None:
         optim_wrapper = own_wrappers(optim_wrapper)
@@ -373,9 +371,7 @@ class Runner:
             scale_lr(self.settings.scaling, self.steppers, self.facts)
             self._is_scaled = True
         choices = {name: given[name] for name in ("on_change", "on_base")}
-        self.schedulers = build_schedulers(
-            given["param_scheduler"], self._wrappers, self.facts, choices, given["watch"]
-        )
+        self.schedulers = build_schedulers(given["param_scheduler"], self._wrappers, self.facts, choices)
         for name, stepper in self.steppers.items():
             for scheduler in self.schedulers[name]:
                 if isinstance(scheduler, Scheduler) and self._counts_batches(name, scheduler):
