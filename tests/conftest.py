@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from paramsched.core.files.known_dialects import own_names
+from paramsched.core.files.known_dialects import dialect_names
 
 # No garbage collection during the import of the tests, because all imported objects stay alive.
 gc.disable()
@@ -80,7 +80,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark in item.iter_markers("door"):
             if find_spec(f"paramsched.{mark.args[0]}") is None:
                 item.add_marker(pytest.mark.skip(f"without paramsched.{mark.args[0]}"))
-    absent = set(PEERS) - set(own_names())
+    absent = set(PEERS) - set(dialect_names())
     for item in items if absent else ():
         named = {mark.args[0] for mark in item.iter_markers("peer")}
         callspec = getattr(item, "callspec", None)

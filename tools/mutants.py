@@ -258,7 +258,6 @@ def tests_of(room: str) -> list[str]:
             "whole/records",
             "whole/files/test_entries.py",
         ],  # wrong lines, and the lines that were meant
-        "testing": ["core/testing"],
         "tools/audit": ["whole/show/test_rich_display.py"],  # what a notebook shows of a recognized schedule
     }
     door, name = of_room.split("/")[0], of_room.split("/")[-1]

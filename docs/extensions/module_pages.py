@@ -46,7 +46,6 @@ MODULES = {
     "paramsched.extend": "What authors of shapes, curves, metric rules, readers and adapters need.",
     "paramsched.tools.range_test": "The range test of `ps.find_lr`, and its result.",
     "paramsched.tools.recipes": "Published training recipes, and a search for the recipe most similar to a plan.",
-    "paramsched.testing": "The library's laws as tests for your own shapes, curves, rules and dialects.",
     "paramsched.engines.transformers": "Hugging Face Trainer. Start with [its guide](../engines/transformers.md).",
     "paramsched.engines.lightning": "`PlanCallback`. Start with [its guide](../engines/lightning.md).",
     "paramsched.engines.accelerate": "Accelerate. Start with [its guide](../engines/accelerate.md).",

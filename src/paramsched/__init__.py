@@ -35,7 +35,7 @@ _HOMES = {
     ),
     "paramsched.core.time": ("Calendar", "Duration"),
 }
-_DOORS = ("compat", "engines", "errors", "extend", "mmengine", "show", "testing", "tools")
+_DOORS = ("compat", "engines", "errors", "extend", "mmengine", "show", "tools")
 _MODULES = {
     "curves": "paramsched.core.curves",
     "shapes": "paramsched.core.shapes",

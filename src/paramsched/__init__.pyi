@@ -10,7 +10,6 @@ from paramsched import errors as errors
 from paramsched import extend as extend
 from paramsched import mmengine as mmengine
 from paramsched import show as show
-from paramsched import testing as testing
 from paramsched import tools as tools
 from paramsched.core import curves as curves
 from paramsched.core import shapes as shapes

@@ -1,7 +1,6 @@
-"""What authors of plug-ins need, by kind. Everything in `paramsched.core` is internal and may change.
+"""What authors of extensions need, by kind. Everything in `paramsched.core` is internal and may change.
 
-An adapter of an engine also needs `engine_facts`, `reporting` and `run_end` of `paramsched.engines`; the tests of
-plug-ins are in `paramsched.testing`.
+An adapter of an engine also needs `engine_facts`, `reporting` and `run_end` of `paramsched.engines`.
 """
 
 # A shape: a formula of time.

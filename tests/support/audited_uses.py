@@ -282,7 +282,7 @@ _WITHOUT_INPUT = frozenset(
     )
 )
 """Functions that read no file and no text of an input."""
-_ENGINES = ("compat.", "mmengine.", "engines.", "testing.", "curves.", "rules.", "schedules.rules.", "feedback.")
+_ENGINES = ("compat.", "mmengine.", "engines.", "curves.", "rules.", "schedules.rules.", "feedback.")
 """Drop-ins and engines, which take values of the running program; laws; and parts of schedules."""
 
 

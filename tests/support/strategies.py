@@ -1,6 +1,6 @@
 """Hypothesis strategies for schedules and plans, generated from the registered shapes.
 
-Every registered shape is covered: `paramsched.testing.drawing` draws its arguments from their annotations, as it does
+Every registered shape is covered: `support.laws.drawing` draws its arguments from their annotations, as it does
 for users' shapes. A parameter that cannot be drawn raises an error with its name; add the new type there.
 """
 
@@ -25,15 +25,15 @@ from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.leaves import FUNCTIONS
 from paramsched.core.schedules.value_bounds import Bounds
 from paramsched.errors import InvalidArgument
-from paramsched.testing.drawing import Drawing as Drawing
-from paramsched.testing.drawing import World as World
-from paramsched.testing.drawing import built as built
-from paramsched.testing.drawing import drawn_curve_argument as drawn_curve_argument
-from paramsched.testing.drawing import levels as levels
-from paramsched.testing.drawing import named_curves as named_curves
-from paramsched.testing.drawing import without_none as without_none
-from paramsched.testing.drawing import worlds as worlds
 from support.examples import at_most, is_glance
+from support.laws.drawing import Drawing as Drawing
+from support.laws.drawing import World as World
+from support.laws.drawing import built as built
+from support.laws.drawing import drawn_curve_argument as drawn_curve_argument
+from support.laws.drawing import levels as levels
+from support.laws.drawing import named_curves as named_curves
+from support.laws.drawing import without_none as without_none
+from support.laws.drawing import worlds as worlds
 from support.spread import every
 
 BUILDERS = {

@@ -17,7 +17,7 @@ from paramsched.core.feedback import hold
 from paramsched.core.feedback.hold import HoldState
 from paramsched.core.files.plan_files import text_of
 from paramsched.errors import StateError
-from paramsched.testing import check_rule
+from support.laws import check_rule
 from support.tables import table
 
 VALUES = st.lists(

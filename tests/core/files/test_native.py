@@ -5,8 +5,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
-from functools import partial
-from importlib.metadata import EntryPoint
 from typing import Annotated, Literal, Optional
 
 import numpy as np
@@ -15,7 +13,7 @@ import pytest
 from paramsched import curves
 from paramsched.core import files as config
 from paramsched.core.feedback import plateau
-from paramsched.core.files import native, schedule_text
+from paramsched.core.files import native
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.schedules import (
     Schedule,
@@ -327,63 +325,6 @@ def test_names_that_are_not_shapes_are_rejected():
     cosine_.__name__ = "cosine"
     with pytest.raises(InvalidArgument, match=r"shapes=\[cosine\]: the name is taken"):
         read(0.1, shapes=[cosine_])
-
-
-# ---------------------------------------------------------------- plugins
-
-
-@pytest.fixture
-def installed(monkeypatch):
-    """Add entry points as if packages were installed."""
-    points = []
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
-    schedule_text.plugin_shapes.cache_clear()
-    yield lambda *values: points.extend(
-        EntryPoint(name=value.rpartition(":")[2], value=value, group="paramsched.shapes") for value in values
-    )
-    schedule_text.plugin_shapes.cache_clear()
-
-
-def ziggurat(height: float) -> Schedule:
-    """A ziggurat."""
-    return constant(height)
-
-
-several = [ziggurat, pyramid]
-
-
-def test_a_plugin_is_used_by_its_name(installed, monkeypatch):
-    monkeypatch.setitem(sys.modules, "their_shapes", sys.modules[__name__])
-    installed("their_shapes:several")
-
-    assert read({"ziggurat": 0.5}) == constant(0.5)
-    assert read("ziggurat(0.5) * pyramid(0)") == constant(0.5) * constant(2)
-    assert "ziggurat" in str(config.schema())
-
-
-def test_a_broken_plugin_is_reported_only_if_it_is_used(installed, monkeypatch):
-    monkeypatch.setitem(sys.modules, "their_shapes", sys.modules[__name__])
-    installed("no_such_module:x", "their_shapes:no_such_name", "their_shapes:GROUP")
-    monkeypatch.setattr(sys.modules[__name__], "GROUP", [3, partial(ziggurat, 0.5)], raising=False)
-
-    assert read("cosine()") == cosine()
-    with pytest.raises(ConfigError) as refusal:
-        read("ziggurat(0.5)")
-    assert len(refusal.value.problems) == 4
-    assert any("no_such_module" in line for line in refusal.value.problems)
-
-
-def test_a_plugin_with_a_name_that_is_taken_is_reported(installed, monkeypatch):
-    def cosine(to: float = 0) -> Schedule:
-        return constant(to)
-
-    monkeypatch.setattr(sys.modules[__name__], "GROUP", [cosine, ziggurat, ziggurat], raising=False)
-    monkeypatch.setitem(sys.modules, "their_shapes", sys.modules[__name__])
-    installed("their_shapes:GROUP")
-
-    with pytest.raises(ConfigError) as refusal:
-        read("ziggurat(0.5)")
-    assert refusal.value.problems == ('"GROUP = their_shapes:GROUP": the name cosine is taken. Rename the function',)
 
 
 @pytest.mark.heavy

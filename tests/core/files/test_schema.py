@@ -13,8 +13,8 @@ from paramsched.core.schedules import SHAPES, Schedule, constant
 from paramsched.core.time import Duration
 from paramsched.core.time.duration import UNIT_NAMES
 from paramsched.errors import ConfigError
-from paramsched.testing.drawing import durations
 from support.json_schema import accepts
+from support.laws.drawing import durations
 from support.strategies import World, schedules
 from support.tables import table
 

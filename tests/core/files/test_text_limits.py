@@ -13,7 +13,6 @@ from paramsched.core.files.diagnostic_collector import (
     refuse_many_values,
     values_in,
 )
-from paramsched.core.files.known_dialects import KnownDialect
 from paramsched.core.files.plan_files import PlanText, read_data, read_peer_data
 from paramsched.core.files.syntaxes.json_and_toml import read_json
 from paramsched.core.files.syntaxes.yaml_text import read_peer_yaml, read_yaml
@@ -221,13 +220,3 @@ def test_a_script_of_too_many_words_is_refused():
     assert read_command_line(line).diagnostics == ()
     (found,) = read_command_line(f"{line}\n" + "x " * 60_000).diagnostics
     assert found.found == "the script has too many words; a plan is a short text"
-
-
-def test_an_error_of_a_dialect_of_another_package_names_it():
-    def fail():
-        raise ZeroDivisionError("by zero")
-
-    with pytest.raises(ZeroDivisionError):
-        KnownDialect("mine", fail).call(fail)
-    with pytest.raises(ConfigError, match=r"acme: ZeroDivisionError: by zero\. Report it to its authors"):
-        KnownDialect("mine", fail, origin="acme").call(fail)

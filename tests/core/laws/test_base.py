@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.core.schedules.evaluation import columns
-from paramsched.testing import schedule_laws as laws
 from support import strategies
+from support.laws import schedule_laws as laws
 from support.strategies import every_shape
 
 

@@ -10,8 +10,8 @@ import paramsched as ps
 from paramsched.core.schedules.affine import Affine
 from paramsched.core.schedules.evaluation import columns, evaluate, values_by_base
 from paramsched.errors import InvalidTime
-from paramsched.testing import schedule_laws as laws
 from support import strategies
+from support.laws import schedule_laws as laws
 from support.strategies import Case, every_shape
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.testing import schedule_laws as laws
 from support import strategies
 from support.examples import at_most
+from support.laws import schedule_laws as laws
 from support.strategies import every_shape
 
 jax = pytest.importorskip("jax")

@@ -13,8 +13,8 @@ import paramsched
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import parse
 from paramsched.core.schedules.text.parsing import MOST_CHARACTERS
-from paramsched.testing import schedule_laws as laws
 from support import strategies
+from support.laws import schedule_laws as laws
 from support.strategies import every_shape
 
 

@@ -19,10 +19,10 @@ import paramsched as ps
 from paramsched.cli import main
 from paramsched.core import schedules as shapes
 from paramsched.errors import InvalidArgument, PlanError
-from paramsched.testing.drawing import worlds
 from paramsched.tools.export import source
 from support import hostile_inputs
 from support.examples import at_most
+from support.laws.drawing import worlds
 from support.spread import every
 from support.strategies import BUILDERS, GROUPS, cases, every_shape, plans
 from support.tables import table

@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md: one file adds a dialect, in the library or in a package."""
+"""The worked example of CONTRIBUTING.md: one file adds a dialect to the library."""
 
 import json
 import os
@@ -9,39 +9,31 @@ from pathlib import Path
 
 import pytest
 
-from support.distributions import install
 from support.library_copies import ROOT, copy_library
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 (EXAMPLE,) = [one for one in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if "def to_plan" in one]
-(ENTRY_POINT,) = re.findall(r'entry-points."(.*?)"\]\n(\w+) = "(.*?)"', TEXT)
 OPTIONS = {"lr_scheduler": "cosine", "warmup_updates": 10, "max_update": 100}
 
 
-@pytest.fixture(scope="module", params=["the library", "a package"])
-def folders(request, tmp_path_factory):
-    """Return the import path: a copy of the library with the file, or the library and an installed package."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return the import path of a copy of the library with the file."""
     folder = tmp_path_factory.mktemp("dialect")
-    if request.param == "the library":
-        room = copy_library(folder) / "compat" / "fairseq"
-        room.mkdir()
-        (room / "__init__.py").write_text('"""The reader of fairseq."""\n')
-        (room / "plans.py").write_text(EXAMPLE)
-        return [folder]
-    group, name, module = ENTRY_POINT
-    install(folder, group, f"{name} = {module}")
-    (folder / "my_package").mkdir()
-    (folder / "my_package" / "fairseq.py").write_text(EXAMPLE)
-    return [ROOT / "src", folder]
+    room = copy_library(folder) / "compat" / "fairseq"
+    room.mkdir()
+    (room / "__init__.py").write_text('"""The reader of fairseq."""\n')
+    (room / "plans.py").write_text(EXAMPLE)
+    return folder
 
 
 @pytest.fixture
-def paramsched(folders, tmp_path: Path):
-    """Run `python -m paramsched` with the file in a copy of the library or in an installed package."""
+def paramsched(folder, tmp_path: Path):
+    """Run `python -m paramsched` with the file in a copy of the library."""
     (tmp_path / "options.json").write_text(json.dumps(OPTIONS))
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
+        environment = {**os.environ, "PYTHONPATH": str(folder)}
         command = [sys.executable, "-m", "paramsched", *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path, check=False)
 

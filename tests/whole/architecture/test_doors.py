@@ -1,4 +1,4 @@
-"""Eight doors: the core names no other door, and passes its tests without them; each of the six can be deleted.
+"""Seven doors: the core names no other door, and passes its tests without them; each of the six can be deleted.
 
 A test file of a door may use another door; without that one it is skipped.
 """
@@ -47,11 +47,11 @@ def doors_named_in(tree: ast.Module) -> Iterator[str]:
         yield from (name for name in names if name in {f"paramsched.{door}" for door in SIX})
 
 
-def test_src_has_the_eight_doors_and_no_other_folder():
+def test_src_has_the_seven_doors_and_no_other_folder():
     folders = {path.name for path in LIBRARY.iterdir() if any(path.rglob("*.py"))}
     files = {path.name for path in LIBRARY.iterdir() if path.is_file()}
 
-    assert folders == {*SIX, "core", "testing"}
+    assert folders == {*SIX, "core"}
     assert files == {"__init__.py", "__init__.pyi", "__main__.py", "errors.py", "extend.py", "py.typed"}
 
 

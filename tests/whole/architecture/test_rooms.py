@@ -13,7 +13,6 @@ DOORS = {
     "core": "Promised",
     "engines": "Promised",
     "show": "Promised",
-    "testing": "Promised",
     "cli": "Promised",
     "compat": "Follows",
     "mmengine": "Follows",

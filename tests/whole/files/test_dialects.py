@@ -1,41 +1,49 @@
-"""Dialects: built-in ones by name and installed ones by entry point are read and written the same way."""
+"""Dialects are read by name, and all that one may define is used."""
 
-import subprocess
 import sys
 from importlib import import_module
 from types import ModuleType
 
 import pytest
-from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched import compat, mmengine
-from paramsched.cli import main
 from paramsched.core import files as config
 from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.files import known_dialects
 from paramsched.core.files.known_dialects import dialect_named, dialects_that_recognize
-from paramsched.core.files.plan_files import PlanText, ReadingOptions, open_plan
+from paramsched.core.files.plan_files import PlanText, ReadingOptions
 from paramsched.core.plan import Plan
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument
-from support.distributions import install
 from support.tables import table
 
 READERS = {**compat.READERS, **mmengine.READERS}
 
-GROUP = "paramsched.dialects"
+
+@pytest.fixture
+def added(monkeypatch):
+    """Return a function that adds a module as the reader of a library, for this test."""
+
+    def add(name, module):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setitem(compat.READERS, name, module.__name__)
+        known_dialects._readers.cache_clear()
+        return module
+
+    yield add
+    monkeypatch.undo()
+    known_dialects._readers.cache_clear()
 
 
 @pytest.fixture
-def dialect(monkeypatch, tmp_path_factory):
-    """Install a dialect of a package."""
+def dialect(added):
+    """Add a reader with one function."""
     module = ModuleType("drawn_dialect")
     module.to_plan = lambda data, *, calendar=None, base=None: Plan(
         lr=ps.constant(data["rate"] * (base or 1.0)), horizon=calendar and calendar.total
     )
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.syspath_prepend(install(tmp_path_factory.mktemp("site"), GROUP, "drawn = drawn_dialect"))
-    return module
+    return added("drawn", module)
 
 
 @pytest.mark.parametrize("text", ["rate: 0.5", '{"rate": 0.5}'])
@@ -89,20 +97,6 @@ def test_writing_the_format_of_a_dialect_is_rejected(dialect):
         config.dump(Plan(lr="constant(0.5)"), format="drawn")
 
 
-def test_limits_and_numbers_are_the_same_as_in_native_files(dialect):
-    for text, expected in (
-        ("rate: .nan", "drawn text:1:7: $.rate: the number must be finite, got nan"),
-        ("rate: 1\nrate: 2", "drawn text:2:1: $.rate: the key occurs twice"),
-        ("rate: &a 1", "drawn text:1:7: the anchor"),
-        ("x" * 10_001, "drawn text:1:10001: the line has 10,001 characters"),
-    ):
-        with pytest.raises(ConfigError) as refusal:
-            config.loads(text, "drawn")
-        assert str(refusal.value).startswith(expected)
-    with pytest.raises(ConfigError, match=r"\$\.rate: the number must be finite, got nan"):
-        open_plan({"rate": float("nan")}, format="drawn").loaded()
-
-
 def test_errors_of_a_dialect_start_with_the_source(dialect, tmp_path):
     def refuse(data, **_):
         raise ConfigError("config", ["$.rate: too high"])
@@ -126,105 +120,16 @@ def test_modules_that_are_not_dialects_are_not_formats():
     assert not any(name.startswith("_") for name in config.formats())
 
 
-# ---------------------------------------------------------------- installed packages
+def test_the_dialects_that_recognize_data_are_named(dialect):
+    dialect.recognizes = lambda data: "rate" in data
 
-
-MODULE = """
-import paramsched as ps
-
-def to_plan(data, *, calendar=None, base=None):
-    return ps.Plan(lr=ps.constant(data["rate"]))
-
-def recognizes(data):
-    return isinstance(data, dict) and "rate" in data
-"""
-
-
-@pytest.fixture
-def package(monkeypatch, tmp_path):
-    """Return a function that installs a distribution with one entry point for this test."""
-
-    def installed(entry_point, text=MODULE, name="drawn-configs"):
-        site = tmp_path / name
-        monkeypatch.syspath_prepend(install(site, GROUP, entry_point, name=name))
-        module = entry_point.split("= ")[1].split(":")[0]
-        (site / f"{module}.py").write_text(text)
-        monkeypatch.delitem(sys.modules, module, raising=False)
-        return site
-
-    yield installed
-    for name in ("drawn_module", "other_module"):
-        sys.modules.pop(name, None)
-
-
-def test_a_dialect_of_an_installed_package_is_read_by_its_name(package):
-    package("drawn = drawn_module")
-
-    assert config.loads("rate: 0.5", "drawn") == Plan(lr="constant(0.5)")
     assert "drawn" in config.dialect_names()
-
-
-def test_the_dialects_that_recognize_data_are_named(package):
-    package("drawn = drawn_module")
-
     assert dialects_that_recognize({"rate": 1}) == ("drawn",)
     assert dialects_that_recognize({"rates": 1}) == ()
 
 
-def test_an_object_can_be_a_dialect(package):
-    package("drawn = drawn_module:drawn", MODULE + CLASS)
-
-    assert config.loads("rate: 0.5", "drawn") == Plan(lr="constant(0.5)")
-
-
-CLASS = """
-class Drawn:
-    def to_plan(self, data, *, calendar=None, base=None):
-        return to_plan(data)
-
-drawn = Drawn()
-"""
-
-
-def test_the_command_line_converts_from_an_installed_dialect(package, tmp_path):
-    package("drawn = drawn_module")
-    (tmp_path / "run.yaml").write_text("rate: 0.5")
-
-    done = CliRunner().invoke(main, ["convert", str(tmp_path / "run.yaml"), "--from", "drawn", "--to", "yaml"])
-
-    assert (done.stdout, done.stderr) == ("lr: constant(0.5)\n", "")
-
-
-OWN_CODES = MODULE.replace(
-    'return ps.Plan(lr=ps.constant(data["rate"]))',
-    """if data["rate"] > 1:
-        found = ps.errors.Diagnostic("$.rate", "the rate exceeds 1", "Write rate: 0.5", code="ACME1")
-        raise ps.errors.ConfigError("drawn", [found])
-    return ps.Plan(lr=ps.constant(data["rate"]))
-
-def notes_of(data):
-    yield ps.errors.Diagnostic("$.rate", "the rate is not tuned", code="ACME2")""",
-)
-
-
-@pytest.mark.parametrize(("rate", "code"), [(2, "ACME1"), (0.5, "ACME2")])
-def test_check_reports_the_codes_of_an_installed_dialect(package, tmp_path, rate, code):
-    package("drawn = drawn_module", OWN_CODES)
-    (tmp_path / "run.yaml").write_text(f"rate: {rate}")
-
-    def check(*options):
-        return CliRunner().invoke(main, ["check", str(tmp_path / "run.yaml"), "--format", "drawn", *options])
-
-    for options in [(), ("--ignore", "PS2")]:
-        done = check(*options)
-        assert done.exit_code == 1
-        assert "run.yaml:1:7: $.rate: the rate" in done.stderr
-        assert f"[{code}]" in done.stderr
-    assert check("--select", "PS2").exit_code == 0
-
-
-def test_a_native_file_that_looks_like_a_dialect_is_rejected_with_its_name(package):
-    package("drawn = drawn_module")
+def test_a_native_file_that_looks_like_a_dialect_is_rejected_with_its_name(dialect):
+    dialect.recognizes = lambda data: "rate" in data
 
     with pytest.raises(ConfigError) as refusal:
         config.loads("rate: 0.5\nkind: [drawn]")
@@ -257,74 +162,6 @@ def test_a_native_file_unlike_any_dialect_has_only_its_own_errors():
         config.loads("lr: [cosin]")
 
     assert not any("looks like" in one for one in refusal.value.problems)
-
-
-@pytest.mark.parametrize(
-    ("entry_point", "text", "found"),
-    [
-        ("drawn = drawn_module", "1 / 0", "ZeroDivisionError: division by zero"),
-        ("drawn = drawn_module:missing", MODULE, "AttributeError"),
-        ("drawn = drawn_module", "", "to_plan is missing"),
-    ],
-    ids=["import fails", "no such object", "no dialect"],
-)
-def test_a_broken_entry_point_is_one_error_that_names_its_distribution(package, entry_point, text, found):
-    package(entry_point, text)
-
-    with pytest.raises(ConfigError) as refusal:
-        config.loads("rate: 0.5", "drawn")
-
-    assert len(refusal.value.problems) == 1
-    assert str(refusal.value).startswith(f'entry points {GROUP}: "{entry_point}" of drawn-configs: ')
-    assert found in str(refusal.value)
-
-
-def test_a_broken_entry_point_does_not_affect_other_formats(package):
-    package("drawn = drawn_module", "1 / 0")
-
-    assert config.loads("lr: constant(0.5)") == Plan(lr="constant(0.5)")
-    with pytest.raises(ConfigError, match=r"\$\.kind"):
-        config.loads("rate: 0.5\nkind: [drawn]")
-
-
-def test_two_packages_with_a_dialect_of_one_name_are_both_named(package):
-    package("drawn = drawn_module")
-    package("drawn = other_module", name="other-configs")
-
-    with pytest.raises(ConfigError, match=r"of drawn-configs and .* of other-configs have the same name"):
-        config.loads("rate: 0.5", "drawn")
-
-
-def test_a_package_cannot_reuse_the_name_of_a_built_in_dialect(package):
-    package("native = drawn_module", "1 / 0")
-
-    assert config.loads("lr: constant(0.5)", "native") == Plan(lr="constant(0.5)")
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("def to_plan(data, *, calendar=None, base=None): return data['no']", "KeyError: 'no'"),
-        ("def to_plan(data, *, calendar=None, base=None): return {}", "expected a Plan from to_plan, got dict"),
-    ],
-    ids=["raises", "no plan"],
-)
-def test_errors_of_an_installed_dialect_name_its_package(package, text, found):
-    package("drawn = drawn_module", text)
-
-    with pytest.raises(ConfigError) as refusal:
-        config.loads("rate: 0.5", "drawn")
-
-    assert f'"drawn = drawn_module" of drawn-configs: {found}' in str(refusal.value)
-
-
-@pytest.mark.heavy
-def test_installed_dialects_are_searched_only_on_request(package):
-    package("drawn = drawn_module", "1 / 0")
-    code = "import sys, paramsched as ps; ps.loads('lr: constant(0.5)'); sys.exit('importlib.metadata' in sys.modules)"
-
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert ps.loads("lr: constant(0.5)") == Plan(lr="constant(0.5)")
 
 
 @pytest.mark.parametrize(
@@ -381,8 +218,10 @@ def test_configs_that_need_an_entry_per_update_are_rejected(format, data, found)
         ps.loads(data, format=format)
 
 
-def test_all_that_a_dialect_provides_is_in_the_loaded_file(package):
-    package("sketch = drawn_module", PROVIDING)
+def test_all_that_a_dialect_provides_is_in_the_loaded_file(added):
+    module = ModuleType("drawn_dialect")
+    exec(PROVIDING, vars(module))
+    added("sketch", module)
     given = config.open_plan("rate: 0.5\nother: 1\n", "sketch")
     found = given.loaded(ReadingOptions(calendar=Calendar(total=7)))
 
@@ -397,8 +236,6 @@ def test_all_that_a_dialect_provides_is_in_the_loaded_file(package):
     assert (mapping.plan, mapping.native, mapping.notes) == (Plan(lr="constant(0.5)"), False, ())
     with pytest.raises(ConfigError, match=r"^sketch text:1:7: \$\.rate: too large"):
         config.loads("rate: 99\n", "sketch")
-    with pytest.raises(ConfigError, match="the key occurs twice"):
-        config.loads("rate: 1\nrate: 2\n", "sketch")
 
 
 PROVIDING = """

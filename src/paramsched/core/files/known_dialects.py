@@ -1,25 +1,20 @@
-"""Dialects by name, from this library and from installed packages, and the result of reading a file."""
+"""Dialects by name, and the result of reading a file."""
 
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, final
+from typing import Any, Protocol, TypeAlias, final
 
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, entry_path
 from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.files import native
-from paramsched.core.files.schedule_text import entry_point_in_words, entry_points_of
 from paramsched.core.plan import Plan
 from paramsched.core.plan.bases import NO_BASES, Bases
 from paramsched.core.plan.note import Note
 from paramsched.core.plan.plan import peers_plan
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, ParamschedError
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 
 @final
@@ -70,13 +65,8 @@ class GroupOfFile:
     note: str = ""
 
 
-DIALECT_ENTRY_POINTS: Final = "paramsched.dialects"
-"""The group in which a package names its dialects: `composer = "my_package.composer_dialect"`."""
-
 BaseLike: TypeAlias = float | Mapping[str, float]
 """The base of lr, or a dict from field to base. Dialects that use absolute values need it."""
-
-_Result = TypeVar("_Result")
 
 
 class Dialect(Protocol):
@@ -107,11 +97,7 @@ class Dialect(Protocol):
 @final
 @dataclass(frozen=True, slots=True)
 class KnownDialect:
-    """A dialect with the attributes of `Dialect`.
-
-    Args:
-        origin: the entry point of the dialect; empty for a dialect of this library.
-    """
+    """A dialect with the attributes of `Dialect`."""
 
     name: str
     to_plan: Callable[..., Plan]
@@ -126,36 +112,20 @@ class KnownDialect:
     scheduler_entries: tuple[str, ...] = ()
     command_lines: bool = False
     is_hjson: bool = False
-    origin: str = ""
 
     @property
     def is_peer(self) -> bool:
-        """True if the dialect is that of a peer and its reader is part of this library."""
-        return not self.origin and self.name != "native"
+        """True if the dialect is that of a peer."""
+        return self.name != "native"
 
     def entry_in(self, data: Any) -> str:
         """Return the path of the entry with the schedule; the root if none of the entries is present."""
         there = data if isinstance(data, Mapping) else ()
         return next((entry_path(name) for name in self.scheduler_entries if name in there), ROOT)
 
-    def call(self, function: Callable[..., _Result], *arguments: Any, **options: Any) -> _Result:
-        """Call a function of the dialect. An exception of another package is reported with its origin."""
-        try:
-            return function(*arguments, **options)
-        except ParamschedError:
-            raise
-        except Exception as error:
-            if not self.origin:
-                raise
-            fault = f"{self.origin}: {type(error).__name__}: {error}. Report it to its authors"
-            raise ConfigError(f"dialect {self.name}", [fault]) from error
-
     def plan_of(self, data: Any, *, calendar: Calendar | None, base: BaseLike | None) -> Plan:
         """Return the plan that data describes."""
-        plan = self.call(self.to_plan, data, calendar=calendar, base=base)
-        if not isinstance(plan, Plan):
-            fault = f"{self.origin}: expected a Plan from to_plan, got {type(plan).__name__}. Report it to its authors"
-            raise ConfigError(f"dialect {self.name}", [fault])
+        plan = self.to_plan(data, calendar=calendar, base=base)
         if self.name == "native":
             return plan
         return peers_plan(*plan.as_written(), horizon=plan.horizon, clock=plan.clock)
@@ -169,39 +139,22 @@ def _readers() -> Mapping[str, str]:
     return {name: module for door in doors for name, module in door.READERS.items()}
 
 
-def own_names() -> tuple[str, ...]:
-    """Return the names of the dialects in this library."""
-    return tuple(sorted(["native", *_readers()]))
-
-
 def dialect_names() -> tuple[str, ...]:
-    """Return the names of all dialects, including those of installed packages.
+    """Return the names of all dialects.
 
     >>> "native" in dialect_names()
     True
     """
-    return tuple(sorted({*own_names(), *(point.name for point in _entry_points(tuple(sys.path)))}))
+    return tuple(sorted(["native", *_readers()]))
 
 
 def dialect_named(name: str) -> KnownDialect:
-    """Return a dialect by its name. Other packages are imported only for names unknown to this library."""
-    if name in own_names():
-        module = native if name == "native" else import_module(_readers()[name])
-        return _functions_of(module, name, "")
-    points = [point for point in _entry_points(tuple(sys.path)) if point.name == name]
-    origins = [entry_point_in_words(point) for point in points]
-    if len(points) != 1:
-        found = f"{' and '.join(origins)} have the same name. Uninstall one of them" if points else "unknown dialect"
-        raise _broken_entry_point(f'"{name}": {found}')
-    try:
-        loaded = points[0].load()
-    except Exception as error:
-        raise _broken_entry_point(
-            f"{origins[0]}: {type(error).__name__}: {error}. Update or uninstall the package"
-        ) from error
-    if not callable(getattr(loaded, "to_plan", None)):
-        raise _broken_entry_point(f"{origins[0]}: to_plan is missing. Use a module with def to_plan(data, *, …)")
-    return _functions_of(loaded, name, origins[0])
+    """Return a dialect by its name."""
+    if name == "native":
+        return _functions_of(native, name)
+    if name in _readers():
+        return _functions_of(import_module(_readers()[name]), name)
+    raise ConfigError("formats", [f'"{name}": unknown dialect'])
 
 
 def dialects_that_recognize(data: Any) -> tuple[str, ...]:
@@ -210,25 +163,14 @@ def dialects_that_recognize(data: Any) -> tuple[str, ...]:
     for name in dialect_names():
         try:
             dialect = dialect_named(name)
-            if dialect.recognizes is not None and dialect.call(dialect.recognizes, data):
+            if dialect.recognizes is not None and dialect.recognizes(data):
                 found.append(name)
         except ParamschedError:
             continue  # an error is raised only if the user selects this dialect
     return tuple(found)
 
 
-def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
-    optional = [one for one in fields(KnownDialect) if one.name not in ("name", "to_plan", "origin")]
+def _functions_of(given: Any, name: str) -> KnownDialect:
+    optional = [one for one in fields(KnownDialect) if one.name not in ("name", "to_plan")]
     found: dict[str, Any] = {one.name: getattr(given, one.name, one.default) for one in optional}
-    return KnownDialect(name, given.to_plan, **found, origin=origin)
-
-
-@lru_cache(maxsize=2)
-def _entry_points(_: tuple[str, ...]) -> tuple["EntryPoint", ...]:
-    """Return the entry points of installed packages; cached, because the search reads every package."""
-    own = own_names()
-    return tuple(point for point in entry_points_of(DIALECT_ENTRY_POINTS) if point.name not in own)
-
-
-def _broken_entry_point(fault: str) -> ConfigError:
-    return ConfigError(f"entry points {DIALECT_ENTRY_POINTS}", [fault])
+    return KnownDialect(name, given.to_plan, **found)

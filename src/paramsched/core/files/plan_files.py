@@ -39,7 +39,6 @@ from paramsched.core.files.known_dialects import (
     dialect_named,
     dialect_names,
     dialects_that_recognize,
-    own_names,
 )
 from paramsched.core.files.python_config.source import python_places
 from paramsched.core.files.schedule_text import ShapeLike, ShapeNames
@@ -245,7 +244,7 @@ def as_format(name: str, python: str = "") -> Advice:
 
 def known_format(name: str) -> str:
     """Return the name of a format; raise InvalidArgument with a suggestion if it is unknown."""
-    is_known = isinstance(name, str) and (name in SYNTAXES or name in own_names() or name in formats())
+    is_known = isinstance(name, str) and (name in formats())
     if not is_known:
         raise InvalidArgument(
             f"format={shown(name)}",
@@ -365,10 +364,10 @@ class PlanText:
                 return self._loaded_native(data, options)
             data = self.data()
             plan = dialect.plan_of(data, calendar=options.calendar, base=options.base)
-            bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, options.calendar)
-            facts = None if dialect.facts_of is None else dialect.call(dialect.facts_of, data)
-            notes = () if dialect.notes_of is None else tuple(dialect.call(dialect.notes_of, data))
-            groups = () if dialect.groups_of is None else tuple(dialect.call(dialect.groups_of, data, options.calendar))
+            bases = NO_BASES if dialect.bases_of is None else dialect.bases_of(data, options.calendar)
+            facts = None if dialect.facts_of is None else dialect.facts_of(data)
+            notes = () if dialect.notes_of is None else tuple(dialect.notes_of(data))
+            groups = () if dialect.groups_of is None else tuple(dialect.groups_of(data, options.calendar))
             entry = dialect.entry_in(data)
             return Loaded(plan, bases, native=False, facts=facts, entry=entry, notes=notes, groups=groups)
         except ConfigError as error:
@@ -412,9 +411,9 @@ class PlanText:
 
     def _data_of(self, dialect: KnownDialect) -> Any:
         if self.run_config and dialect.execute is not None:
-            return dialect.call(dialect.execute, self.name)
+            return dialect.execute(self.name)
         if dialect.read is not None and self.syntax != "toml":
-            return dialect.call(dialect.read, self.text, self.name)
+            return dialect.read(self.text, self.name)
         command = self._command_in(dialect)
         if command is None:
             if not dialect.is_peer:
@@ -462,7 +461,7 @@ class PlanText:
         if self._command_in(dialect):
             return "command"
         if dialect.syntax_of is not None:
-            return dialect.call(dialect.syntax_of, self.text)
+            return dialect.syntax_of(self.text)
         try:
             is_yaml = dialect.read is None or isinstance(read_peer_yaml(self.text, ""), Pairs)
         except ConfigError:

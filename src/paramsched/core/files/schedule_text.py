@@ -3,21 +3,15 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.schedules import SHAPES, Schedule, schedule_or_faults
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.schedules.table import table_file_in
-from paramsched.errors import ConfigError, InvalidArgument, shown
+from paramsched.errors import InvalidArgument, shown
 
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
-
-ENTRY_POINTS = "paramsched.shapes"
 _CALLED = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+\(")
 
 ShapeLike = Callable[..., Any]
@@ -49,51 +43,19 @@ class ShapeNames:
             self.own[name] = builder
 
     def find(self, name: str) -> ShapeLike | None:
-        """Return the builder with this name. Plugins are loaded only if no other builder has the name."""
+        """Return the builder with this name."""
         if name == "table_file" and self.folder is not None:
             return table_file_in(self.folder)
-        return SHAPES.get(name) or self.own.get(name) or plugin_shapes().get(name)
+        return SHAPES.get(name) or self.own.get(name)
 
     def everything(self) -> Mapping[str, ShapeLike]:
-        return {**plugin_shapes(), **self.own, **SHAPES}
+        return {**self.own, **SHAPES}
 
     def called_in(self, text: str) -> Mapping[str, ShapeLike]:
         """Return a dict from name to builder, for builders that a text may call and that are not in `SHAPES`."""
-        called = _CALLED.findall(text)
-        unknown = [name for name in called if name not in SHAPES and name not in self.own]
-        others = plugin_shapes() if unknown else {}
-        if self.folder is not None and "table_file" in called:
-            return {**others, **self.own, "table_file": table_file_in(self.folder)}
-        return {**others, **self.own}
-
-
-@cache
-def plugin_shapes() -> Mapping[str, ShapeLike]:
-    """Return the shapes of installed packages, from the entry points `paramsched.shapes`; loaded once.
-
-    An entry point names a builder, or a list of them.
-    """
-    found: dict[str, ShapeLike] = {}
-    problems: list[str] = []
-    for point in entry_points_of(ENTRY_POINTS):
-        where = entry_point_in_words(point)
-        try:
-            loaded = point.load()
-        except Exception as error:  # noqa: BLE001  # importing another package may raise anything
-            problems.append(f"{where}: {type(error).__name__}: {error}. Update or uninstall the package")
-            continue
-        several: list[Any] = list(loaded) if isinstance(loaded, (list, tuple)) else [loaded]
-        for given in several:
-            name = getattr(given, "__name__", "")  # it may be anything
-            if not callable(given) or not name.isidentifier():
-                problems.append(f"{where}: expected a function, got {given!r}. Use a function, or a list of functions")
-            elif SHAPES.get(name, given) is not given or found.get(name, given) is not given:
-                problems.append(f"{where}: the name {name} is taken. Rename the function")
-            else:
-                found[name] = given
-    if problems:
-        raise ConfigError(f"entry points {ENTRY_POINTS}", problems)
-    return found
+        if self.folder is not None and "table_file" in _CALLED.findall(text):
+            return {**self.own, "table_file": table_file_in(self.folder)}
+        return self.own
 
 
 # Scheduler classes of users.
@@ -139,18 +101,6 @@ FINDERS: Final[list[Finder]] = []
 def user_class(kind: object) -> UserClass | None:
     """Return the `UserClass` function for the `type` in a config, a name or a class; None if it is unknown."""
     return next((found for finder in FINDERS if (found := finder(kind)) is not None), None)
-
-
-def entry_points_of(group: str) -> list["EntryPoint"]:
-    """Return the entry points of a group, sorted by name. The search reads every installed package."""
-    from importlib.metadata import entry_points
-
-    return sorted(entry_points(group=group), key=lambda point: (point.name, point.value))
-
-
-def entry_point_in_words(point: "EntryPoint") -> str:
-    """Return an entry point as its package declares it, with the name of the package."""
-    return f'"{point.name} = {point.value}"' + (f" of {point.dist.name}" if point.dist else "")
 
 
 def read_schedule_text(

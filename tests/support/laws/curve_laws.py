@@ -45,7 +45,7 @@ def check_curve(curve: CurveLike) -> None:
     >>> check_curve(lambda u: u / (1.5 - u) * 0.5 if (u < 0.9).all() else u)
     Traceback (most recent call last):
         ...
-    paramsched.testing.curve_laws.BrokenLaw: <curve <function <lambda> at ...>> breaks
+    support.laws.curve_laws.BrokenLaw: <curve <function <lambda> at ...>> breaks
       a law: an array of u gives ...
       at u = ...: alone ...
     """
@@ -173,7 +173,7 @@ def _require_plain_state(rule: MetricRule[Any], state: Any, where: str) -> None:
         again = rule.restore(dict(saved))
         if again != state:
             raise BrokenLaw(law, rule, where, f"{state!r}, from {kind} {again!r}")
-    if pickle.loads(pickle.dumps(state)) != state:  # noqa: S301  # pickled in the same line
+    if pickle.loads(pickle.dumps(state)) != state:  # pickled in the same line
         raise BrokenLaw(law, rule, where, f"{state!r}, from a pickle a different state")
 
 

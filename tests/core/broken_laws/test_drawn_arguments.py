@@ -14,7 +14,7 @@ from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.affine import Absolute, Level
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Calendar, Duration, DurationLike
-from paramsched.testing.drawing import (
+from support.laws.drawing import (
     Drawing,
     World,
     _lengths_in_updates,

@@ -7,7 +7,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.feedback.base import MetricRule
-from paramsched.testing import BrokenLaw, check_rule
+from support.laws import BrokenLaw, check_rule
 
 _CALLS = count()
 

@@ -14,8 +14,8 @@ from paramsched.core.schedules.affine import Affine
 from paramsched.core.schedules.lengths import PERIOD
 from paramsched.core.time import Duration, DurationLike
 from paramsched.errors import InvalidArgument
-from paramsched.testing import BrokenLaw, check_shape
-from paramsched.testing.schedule_laws import magnitude
+from support.laws import BrokenLaw, check_shape
+from support.laws.schedule_laws import magnitude
 from support.registered_shapes import shapes_as_before
 from support.tables import table
 
@@ -282,7 +282,7 @@ def test_a_value_that_cannot_be_pickled_is_reported(registered):
 
 def test_factors_that_do_not_give_the_values_are_reported(monkeypatch):
     other = Affine(np.full(1, 0.25), None)
-    monkeypatch.setattr("paramsched.testing.schedule_laws.columns", lambda schedule, times: other)
+    monkeypatch.setattr("support.laws.schedule_laws.columns", lambda schedule, times: other)
 
     with pytest.raises(BrokenLaw, match="the factors and offsets of a schedule, applied to base, give its values"):
         check_shape(ps.constant(0.5))
@@ -348,14 +348,6 @@ def test_jax_is_tested_on_request():
     check_shape(jax_only, arrays=("jax",))
     with pytest.raises(BrokenLaw, match="an array of times of JAX"):
         check_shape(DiffersInTorch(), arrays=("jax",))
-
-
-def test_without_hypothesis_one_schedule_is_checked(monkeypatch):
-    monkeypatch.setattr("paramsched.testing.schedule_laws.find_spec", lambda name: None)
-
-    check_shape(Correct())
-    with pytest.raises(ps.errors.MissingDependency, match=r'pip install "paramsched\[testing\]"'):
-        check_shape(ps.table)
 
 
 @pytest.mark.parametrize("wrong", [ps.errors, ps.curves.cosine, "cosine()", None])

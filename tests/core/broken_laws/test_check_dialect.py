@@ -8,7 +8,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import ConfigError
-from paramsched.testing import BrokenLaw, check_dialect
+from support.laws import BrokenLaw, check_dialect
 
 _CALLS = count(1)
 CONFIGS = [{"rate": 0.5}, {"rate": 1.0, "steps": [3, 5]}]

@@ -14,8 +14,9 @@ from paramsched.core.plan import resolve
 from paramsched.core.schedules import Schedule, parse
 from paramsched.core.schedules.evaluation import columns, evaluate
 from paramsched.core.time import Calendar, Duration
-from paramsched.errors import InvalidArgument, MissingDependency, shown
-from paramsched.testing.curve_laws import BrokenLaw
+from paramsched.errors import InvalidArgument, shown
+from support.laws.curve_laws import BrokenLaw
+from support.laws.drawing import for_drawn_schedules
 
 
 def value_at_each_time(schedule: Schedule, times: Array, base: float) -> None:
@@ -123,7 +124,7 @@ def _are_equal(one: Schedule, other: Schedule) -> bool:
 def copies_are_equal(schedule: Schedule) -> None:
     """Check that a pickled schedule is restored as an equal schedule."""
     try:
-        again = pickle.loads(pickle.dumps(schedule))  # noqa: S301  # pickled in the same line
+        again = pickle.loads(pickle.dumps(schedule))  # pickled in the same line
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         found = f"{type(error).__name__}: {error}"
         raise BrokenLaw("a schedule can be pickled", schedule, "pickle.dumps(schedule)", found) from error
@@ -231,14 +232,13 @@ def check_shape(
     Raises:
         BrokenLaw: a schedule breaks a law.
         InvalidArgument: `shape` is neither a schedule nor a function, for example a module or a curve.
-        MissingDependency: `shape` is a function and Hypothesis is not installed.
 
     >>> from paramsched.core.schedules import exponential, from_function
     >>> check_shape(exponential(0.9))
     >>> check_shape(from_function(lambda t: 1 / (t - 5) if t != 5 else float("inf")))
     Traceback (most recent call last):
         ...
-    paramsched.testing.curve_laws.BrokenLaw: from_function(<function <lambda> at ...>)
+    support.laws.curve_laws.BrokenLaw: from_function(<function <lambda> at ...>)
       breaks a law: every value ...
       at t = 5, base 0.1: inf
     """
@@ -250,10 +250,6 @@ def check_shape(
     if not callable(shape) or isinstance(shape, Curve):
         found = f"expected a schedule, or a function that returns schedules, got {type(shape).__name__}"
         raise InvalidArgument(f"check_shape({shown(shape)})", found, "For example check_shape(ps.exponential(0.9))")
-    if find_spec("hypothesis") is None:
-        raise MissingDependency("check_shape, for a function that makes schedules,", "hypothesis", "testing")
-    from paramsched.testing.drawing import for_drawn_schedules
-
     for_drawn_schedules(shape, lambda one, run: _check_schedule(one, run, tried), examples, arguments or {})
 
 

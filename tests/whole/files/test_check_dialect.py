@@ -8,7 +8,7 @@ import pytest
 import paramsched as ps
 from paramsched.compat import deepspeed
 from paramsched.core.files import native
-from paramsched.testing import check_dialect
+from support.laws import check_dialect
 
 
 @pytest.mark.parametrize(

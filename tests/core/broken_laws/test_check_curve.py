@@ -10,7 +10,7 @@ from paramsched import curves
 from paramsched.core.curves import CONSTANTS, Curve
 from paramsched.core.schedules import anneal
 from paramsched.errors import InvalidArgument
-from paramsched.testing import BrokenLaw, check_curve
+from support.laws import BrokenLaw, check_curve
 from support.tables import table
 
 _CALLS = count()
@@ -148,7 +148,7 @@ def test_a_schedule_that_does_not_reach_its_levels_is_reported(monkeypatch, leve
     def almost(start=1.0, to=0.0, over=None, curve=curves.linear):
         return anneal(*(other if (start, to) == levels else (start, to, over)), curve)
 
-    monkeypatch.setattr("paramsched.testing.curve_laws.anneal", almost)
+    monkeypatch.setattr("support.laws.curve_laws.anneal", almost)
 
     with pytest.raises(BrokenLaw, match="levels are exact at both ends") as broken:
         check_curve(Straight())
