@@ -11,7 +11,7 @@ from random import Random
 from types import FrameType
 from typing import Any
 
-from paramsched.core.files.python_config.values import ImportedName, NeedsRunning
+from paramsched.mmengine.python_config.values import ImportedName, NeedsRunning
 from support import unknown_code
 from support.program_templates import ASSIGNMENTS, CHANGES, HEADS, NASTY, TEMPLATES, UNKNOWN, VALUES
 

@@ -8,10 +8,9 @@ import yaml
 
 import paramsched as ps
 from paramsched.core import files as config
-from paramsched.core.files._text_places import place_at_path
 from paramsched.core.files.command_lines import named_options
-from paramsched.core.files.read_bases import read_python
 from paramsched.core.files.syntaxes.yaml_text import yaml_places
+from paramsched.core.files.text_places import place_at_path
 from paramsched.core.files.unused_settings import looks_like_schedule
 from paramsched.errors import ConfigError
 from support.tables import table
@@ -248,10 +247,6 @@ def test_an_argument_of_an_unknown_function_is_located_at_its_list():
 
     assert place_at_path(root, "$.lr.over").begin == 11
     assert place_at_path(yaml_places("lr: {cosine: [1, 2]}"), "$.lr.to").begin == 17
-
-
-def test_an_annotated_name_has_its_value():
-    assert read_python("x: int = 5\ny: int")["x"] == 5
 
 
 @table(

@@ -10,7 +10,6 @@ import pytest
 
 from paramsched.core import files as config
 from paramsched.core.files import native
-from paramsched.core.files._text_places import Pairs
 from paramsched.core.files.diagnostic_collector import (
     DiagnosticCollector,
     bad_values_in,
@@ -21,6 +20,7 @@ from paramsched.core.files.diagnostic_collector import (
     short_json,
     values_in,
 )
+from paramsched.core.files.text_places import Pairs
 from paramsched.errors import ConfigError, InvalidArgument
 from support.tables import table
 

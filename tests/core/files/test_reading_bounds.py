@@ -137,34 +137,6 @@ def test_hostile_text_is_processed_within_time_and_memory_limits(name):
     assert ended.returncode == 0, ended.stderr.decode()[-500:]
 
 
-MEGABYTES_OF_PYTHON = {
-    "unknown calls": "\n".join(f"a{i} = f(x{i}, {i})" for i in range(36_000)),
-    "calls without arguments": "f()\n" * 240_000,
-    "names alone": "a\n" * 490_000,
-    "a call with calls in it": "f(" + ",\n".join(["g()"] * 190_000) + ")",
-    "no Python": "(\n" * 490_000,
-}
-
-
-@pytest.mark.parametrize("text", MEGABYTES_OF_PYTHON.values(), ids=MEGABYTES_OF_PYTHON)
-def test_a_megabyte_of_tiny_python_tokens_is_rejected_before_parsing(text, tmp_path, monkeypatch):
-    file = tmp_path / "config.py"
-    file.write_text(text)
-    monkeypatch.setattr("paramsched.core.files.python_config.source.parse_python", None)
-
-    with pytest.raises(ConfigError, match="more than 200,000 words and signs; a config is a short text"):
-        config.load(file)
-
-
-def test_the_limit_for_python_configs_is_well_above_the_longest_published_config(tmp_path):
-    keypoints = ",\n".join(f"    {i}: dict(name='kpt{i}', id={i}, color=[255, 128, 0], swap='')" for i in range(6_000))
-    text = f"info = {{\n{keypoints}\n}}\nparam_scheduler = dict(type='StepLR', step_size=3, gamma=0.5)\n"
-    file = tmp_path / "config.py"
-    file.write_text(text)
-
-    assert str(config.load(file)) == 'lr: step("3 epochs", 0.5)'
-
-
 def test_an_exponentially_nested_list_is_rejected():
     data = ["cosine()"]
     for _ in range(40):

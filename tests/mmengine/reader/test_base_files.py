@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.config import Config
 
-from paramsched.core.files.python_config.values import ImportedName, NeedsRunning
 from paramsched.mmengine import reader as mmengine
+from paramsched.mmengine.python_config.values import ImportedName, NeedsRunning
 from support.figures import record
 
 BASE = """

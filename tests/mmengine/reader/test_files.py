@@ -7,9 +7,9 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.files import convert, load, loads
-from paramsched.core.files.python_config.values import NeedsRunning
-from paramsched.core.files.read_bases import read_python
 from paramsched.mmengine import reader as mmengine
+from paramsched.mmengine.python_config.values import NeedsRunning
+from paramsched.mmengine.read_bases import read_python
 from support.tables import table
 
 STEP = "param_scheduler = dict(type='StepLR', step_size=2)\n"

@@ -8,10 +8,10 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.files import load
-from paramsched.core.files.python_config.values import NeedsRunning
-from paramsched.core.files.read_bases import read_python, read_with_bases, text_of_base
 from paramsched.errors import ConfigError
 from paramsched.mmengine import reader as mmengine
+from paramsched.mmengine.python_config.values import NeedsRunning
+from paramsched.mmengine.read_bases import read_python, read_with_bases, text_of_base
 from support.tables import table
 
 STEP = "param_scheduler = dict(type='StepLR', step_size=2)\n"

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.core import files as config
-from paramsched.core.files._text_places import index_in_source, place_at_path
 from paramsched.core.files.syntaxes.json_and_toml import (
     json_places,
     read_json,
@@ -15,6 +14,7 @@ from paramsched.core.files.syntaxes.json_and_toml import (
     write_toml,
 )
 from paramsched.core.files.syntaxes.yaml_text import peer_yaml_places, read_yaml, write_yaml, yaml_places
+from paramsched.core.files.text_places import index_in_source, place_at_path
 from paramsched.errors import ConfigError
 from support.tables import table
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.files.read_bases import read_python
+from paramsched.mmengine.read_bases import read_python
 from support.figures import record
 from support.python_programs import differences, program
 

@@ -8,8 +8,8 @@ from typing import Any, Final, final
 
 from paramsched.core.base.codes import NOT_IN_SCRIPT, ONE_OF_COMMANDS, SYNTAX
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, TextLines, child_path, names_listed
-from paramsched.core.files._text_places import Place
 from paramsched.core.files.shell_script import ShellCommand, ShellScript, ShellWord, read_script
+from paramsched.core.files.text_places import Place
 from paramsched.core.files.unused_settings import looks_like_schedule
 
 _END: Final = "--"

@@ -15,7 +15,6 @@ from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.base.near_names import certain_name, did_you_mean
 from paramsched.core.base.node import Place
 from paramsched.core.base.problem import Advice, Entry, Problem, Sentence
-from paramsched.core.files._text_places import Pairs
 from paramsched.core.files.text_limits import (
     MOST_DEPTH,
     MOST_ENTRIES,
@@ -23,6 +22,7 @@ from paramsched.core.files.text_limits import (
     refuse_many_schedules,
     too_many_values,
 )
+from paramsched.core.files.text_places import Pairs
 from paramsched.errors import ConfigError, InvalidArgument, shown
 
 _MOST = 200  # diagnostics that are listed; a file may have a hundred thousand problems

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias, final
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, entry_path
 from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.files import native
+from paramsched.core.files.text_places import Place
 from paramsched.core.plan import Plan
 from paramsched.core.plan.bases import NO_BASES, Bases
 from paramsched.core.plan.note import Note
@@ -79,6 +80,7 @@ class Dialect(Protocol):
     - `read(text, source) -> data`, if the files are not YAML, TOML or JSON
     - `syntax_of(text) -> "yaml" | "toml" | "json" | "python"`, if `read` supports several syntaxes; used to locate
       diagnostics
+    - `python_places(text) -> Place`, if the files may be Python; used to locate diagnostics
     - `execute(path) -> data`, if the peer executes the files as programs; used for `run_config=True`
     - `bases_of(data, calendar) -> Bases`, if the files contain the optimizer's values
     - `groups_of(data, calendar) -> Iterable[GroupOfFile]`, for `paramsched show --groups`
@@ -104,6 +106,7 @@ class KnownDialect:
     recognizes: Callable[[Any], bool] | None = None
     read: Callable[[str, str], Any] | None = None
     syntax_of: Callable[[str], str] | None = None
+    python_places: Callable[[str], Place] | None = None
     execute: Callable[[str], Any] | None = None
     bases_of: Callable[[Any, Calendar | None], Bases] | None = None
     groups_of: Callable[[Any, Calendar | None], Iterable[GroupOfFile]] | None = None

@@ -18,7 +18,6 @@ from paramsched.core.base.near_names import closest, did_you_mean, shortened_tex
 from paramsched.core.base.problem import Advice, Option
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files import native
-from paramsched.core.files._text_places import Pairs, Place, faults_with_places
 from paramsched.core.files.command_lines import (
     CommandLine,
     command_places,
@@ -40,7 +39,6 @@ from paramsched.core.files.known_dialects import (
     dialect_names,
     dialects_that_recognize,
 )
-from paramsched.core.files.python_config.source import python_places
 from paramsched.core.files.schedule_text import ShapeLike, ShapeNames
 from paramsched.core.files.syntaxes.json_and_toml import (
     STRING,
@@ -60,6 +58,7 @@ from paramsched.core.files.syntaxes.yaml_text import (
     yaml_places,
 )
 from paramsched.core.files.text_limits import read_bounded_text, refuse_long_text
+from paramsched.core.files.text_places import Pairs, Place, faults_with_places
 from paramsched.core.files.unused_settings import program_without_reader
 from paramsched.core.plan import Plan
 from paramsched.core.plan.bases import NO_BASES
@@ -220,7 +219,6 @@ PLACES: Mapping[str, Callable[[str], Place]] = {
     "yaml": yaml_places,
     "toml": toml_places,
     "json": json_places,
-    "python": python_places,
     "command": command_places,
 }
 """A dict from syntax to the function that locates the values of a text in this syntax."""
@@ -447,11 +445,14 @@ class PlanText:
                 found += (other if one.file else own).placed([one])
             return tuple(found)
         name = self.format if self.format in SYNTAXES else self.syntax or ""
-        is_peer = not _is_native(self.format) and dialect_named(self.format).is_peer
+        dialect = None if self.format in SYNTAXES else dialect_named(self.format)
+        is_peer = dialect is not None and dialect.is_peer
         if name not in SYNTAXES:
-            name = "yaml" if self.format == "native" else self._syntax_of_dialect(dialect_named(self.format))
+            name = "yaml" if dialect is None or not is_peer else self._syntax_of_dialect(dialect)
         diagnostics = tuple(one if one.syntax == name else one.changed(syntax=name) for one in diagnostics)
         places = peer_yaml_places if name == "yaml" and is_peer else PLACES.get(name)
+        if name == "python" and dialect is not None:
+            places = dialect.python_places
         if root is not None:
             places = partial(_same, root)
         return diagnostics if places is None else faults_with_places(diagnostics, self.text, places)

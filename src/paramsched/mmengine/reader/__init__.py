@@ -10,10 +10,11 @@
   supported. With `run_config=True` MMEngine executes them.
 """
 
+from paramsched.mmengine.python_config.source import python_places
 from paramsched.mmengine.reader.arguments import recognizes
 from paramsched.mmengine.reader.config_run import execute, facts_of, read
 from paramsched.mmengine.reader.plans import bases_of, to_plan
 
-__all__ = ["bases_of", "execute", "facts_of", "read", "recognizes", "scheduler_entries", "to_plan"]
+__all__ = ["bases_of", "execute", "facts_of", "python_places", "read", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("param_scheduler",)

@@ -14,8 +14,8 @@ from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, UNREADABL
 from paramsched.core.base.diagnostic import ROOT, entry_path
 from paramsched.core.base.near_names import certain_name
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
-from paramsched.core.files.python_config.values import NeedsRunning
 from paramsched.core.files.schedule_text import user_class
+from paramsched.mmengine.python_config.values import NeedsRunning
 from paramsched.mmengine.reader.config_run import bare_class_name, refuse_unread
 from paramsched.mmengine.reader.row import CONVERTED, Arguments
 from paramsched.mmengine.reader.row import INF as INF

@@ -15,11 +15,11 @@ from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files.arguments import accumulation_fact, updates_with_accumulation
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.files.plan_files import read_peer_data
-from paramsched.core.files.python_config.config_file import public_names
-from paramsched.core.files.python_config.values import NeedsRunning
-from paramsched.core.files.read_bases import read_with_bases
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ConfigError, MissingDependency, MissingFact
+from paramsched.mmengine.python_config.config_file import public_names
+from paramsched.mmengine.python_config.values import NeedsRunning
+from paramsched.mmengine.read_bases import read_with_bases
 from paramsched.mmengine.reader.row import CONVERTED, INF, Arguments, is_finite
 
 

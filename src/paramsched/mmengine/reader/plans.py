@@ -18,7 +18,6 @@ from paramsched.core.base.near_names import certain_name, did_you_mean
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.fields import Field
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
-from paramsched.core.files.python_config.values import NeedsRunning
 from paramsched.core.files.schedule_text import UserClass, user_class
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.bases import NO_BASES, Bases
@@ -27,6 +26,7 @@ from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.mmengine.codes import ASSUMED_ORDER, COUNTS_BATCHES, HARDLY_MEANT, NEVER_OBSERVED, TICKS_TOO_LATE
+from paramsched.mmengine.python_config.values import NeedsRunning
 from paramsched.mmengine.reader.arguments import (
     EXAMPLE,
     FAMILIES,

@@ -11,12 +11,12 @@ import numpy as np
 
 from paramsched.core.curves.arrays import equal_up_to_rounding
 from paramsched.core.files.plan_files import PlanText
-from paramsched.core.files.python_config.source import PythonSource
 from paramsched.core.files.text_limits import read_bounded_text
 from paramsched.core.plan import Plan
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, ParamschedError
+from paramsched.mmengine.python_config.source import PythonSource
 from paramsched.tools.export.module_tree import AnotherForm, ModuleFunction, functions_of
 from paramsched.tools.export.plan_lines import exported_plan
 from paramsched.tools.export.source import exported_values

@@ -6,7 +6,6 @@ import re
 from typing import Any, final
 
 from paramsched.core.base.diagnostic import TextLines, json_text
-from paramsched.core.files._text_places import Bracket, Pairs, Place, nested_places
 from paramsched.core.files.diagnostic_collector import number_from_text, refuse_many_values
 from paramsched.core.files.text_limits import (
     MOST_DEPTH,
@@ -14,6 +13,7 @@ from paramsched.core.files.text_limits import (
     nested_too_deep,
     too_many_values,
 )
+from paramsched.core.files.text_places import Bracket, Pairs, Place, nested_places
 from paramsched.errors import ConfigError
 
 _TOKEN = re.compile(r'("(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+)', re.DOTALL)

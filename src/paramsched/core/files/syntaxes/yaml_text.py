@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from paramsched.core.base.diagnostic import TextEdit, TextLines
 from paramsched.core.fields import PAIRS, line_of_values
-from paramsched.core.files._text_places import Bracket, Pairs, Place, nested_places
 from paramsched.core.files.diagnostic_collector import number_from_text, short_json
 from paramsched.core.files.text_limits import (
     MOST_DEPTH,
@@ -24,6 +23,7 @@ from paramsched.core.files.text_limits import (
     nested_too_deep,
     too_many_values,
 )
+from paramsched.core.files.text_places import Bracket, Pairs, Place, nested_places
 from paramsched.errors import ConfigError
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")

@@ -5,10 +5,11 @@ import pickle
 
 import pytest
 
-from paramsched.core.files.python_config.source import PythonSource, python_places
-from paramsched.core.files.python_config.values import ImportedName, NeedsRunning
-from paramsched.core.files.read_bases import read_python
+from paramsched.core import files as config
 from paramsched.errors import ConfigError
+from paramsched.mmengine.python_config.source import PythonSource, python_places
+from paramsched.mmengine.python_config.values import ImportedName, NeedsRunning
+from paramsched.mmengine.read_bases import read_python
 from support.spread import spread
 from support.tables import table
 from support.work import work_of
@@ -347,3 +348,35 @@ def test_the_name_of_an_import_can_be_pickled():
 def test_a_config_that_is_nested_too_deep_is_refused(text):
     with pytest.raises(ConfigError, match=r"config\.py: nested too deep\. For example: param_scheduler = dict\("):
         PythonSource(text, "config.py")
+
+
+def test_an_annotated_name_has_its_value():
+    assert read_python("x: int = 5\ny: int")["x"] == 5
+
+
+MEGABYTES_OF_PYTHON = {
+    "unknown calls": "\n".join(f"a{i} = f(x{i}, {i})" for i in range(36_000)),
+    "calls without arguments": "f()\n" * 240_000,
+    "names alone": "a\n" * 490_000,
+    "a call with calls in it": "f(" + ",\n".join(["g()"] * 190_000) + ")",
+    "no Python": "(\n" * 490_000,
+}
+
+
+@pytest.mark.parametrize("text", MEGABYTES_OF_PYTHON.values(), ids=MEGABYTES_OF_PYTHON)
+def test_a_megabyte_of_tiny_python_tokens_is_rejected_before_parsing(text, tmp_path, monkeypatch):
+    file = tmp_path / "config.py"
+    file.write_text(text)
+    monkeypatch.setattr("paramsched.mmengine.python_config.source.parse_python", None)
+
+    with pytest.raises(ConfigError, match="more than 200,000 words and signs; a config is a short text"):
+        config.load(file)
+
+
+def test_the_limit_for_python_configs_is_well_above_the_longest_published_config(tmp_path):
+    keypoints = ",\n".join(f"    {i}: dict(name='kpt{i}', id={i}, color=[255, 128, 0], swap='')" for i in range(6_000))
+    text = f"info = {{\n{keypoints}\n}}\nparam_scheduler = dict(type='StepLR', step_size=3, gamma=0.5)\n"
+    file = tmp_path / "config.py"
+    file.write_text(text)
+
+    assert str(config.load(file)) == 'lr: step("3 epochs", 0.5)'

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import NoneType
 from typing import Any, Final
 
-from paramsched.core.files.python_config.values import (
+from paramsched.mmengine.python_config.values import (
     ATOMS,
     MOST_BITS,
     MOST_LENGTH,

@@ -14,17 +14,17 @@ from paramsched.core.base.diagnostic import Diagnostic, TextLines, entry_path
 from paramsched.core.base.files import kind_of_file, open_to_read
 from paramsched.core.files.diagnostic_collector import short_json
 from paramsched.core.files.plan_files import read_peer_data
-from paramsched.core.files.python_config.config_file import (
+from paramsched.core.files.text_limits import MOST_BYTES, refuse_long_text
+from paramsched.errors import ConfigError
+from paramsched.mmengine.python_config.config_file import (
     FileNames,
     PythonFile,
     merge_upon_base,
     public_names,
     referred_value,
 )
-from paramsched.core.files.python_config.source import PythonSource, no_collection
-from paramsched.core.files.python_config.values import BaseReference, Budget, NeedsRunning, References
-from paramsched.core.files.text_limits import MOST_BYTES, refuse_long_text
-from paramsched.errors import ConfigError
+from paramsched.mmengine.python_config.source import PythonSource, no_collection
+from paramsched.mmengine.python_config.values import BaseReference, Budget, NeedsRunning, References
 
 _MOST_ABOVE: Final = 20
 _MOST_FILES: Final = 200

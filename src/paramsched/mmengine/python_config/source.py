@@ -9,10 +9,10 @@ from typing import Final, final
 
 from paramsched.core.base.codes import SYNTAX
 from paramsched.core.base.diagnostic import Diagnostic, TextLines
-from paramsched.core.files._text_places import Place
-from paramsched.core.files.python_config.values import NeedsRunning
 from paramsched.core.files.text_limits import refuse_many_words
+from paramsched.core.files.text_places import Place
 from paramsched.errors import ConfigError
+from paramsched.mmengine.python_config.values import NeedsRunning
 
 _REFUSED: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
 """Exceptions of the parser."""

@@ -9,10 +9,11 @@ from typing import Any, Final, final
 
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.files.diagnostic_collector import type_name_of
-from paramsched.core.files.python_config.evaluator import DECIDING, ConfigEvaluator
-from paramsched.core.files.python_config.name_usage import name_usage
-from paramsched.core.files.python_config.source import PythonSource
-from paramsched.core.files.python_config.values import (
+from paramsched.errors import ConfigError
+from paramsched.mmengine.python_config.evaluator import DECIDING, ConfigEvaluator
+from paramsched.mmengine.python_config.name_usage import name_usage
+from paramsched.mmengine.python_config.source import PythonSource
+from paramsched.mmengine.python_config.values import (
     ATOMS,
     MOST_DEPTH,
     AllUnknown,
@@ -25,7 +26,6 @@ from paramsched.core.files.python_config.values import (
     References,
     held_by_base,
 )
-from paramsched.errors import ConfigError
 
 
 @final

@@ -9,14 +9,14 @@ import builtins
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, final
 
-from paramsched.core.files.python_config import operations
-from paramsched.core.files.python_config.name_usage import (
+from paramsched.mmengine.python_config import operations
+from paramsched.mmengine.python_config.name_usage import (
     import_reaches_all_names,
     name_usage,
     reaches_all_names,
     reads_one_attribute,
 )
-from paramsched.core.files.python_config.operations import (
+from paramsched.mmengine.python_config.operations import (
     BASE_DICT_ATTRIBUTES,
     CONSTANTS,
     FUNCTIONS,
@@ -24,8 +24,8 @@ from paramsched.core.files.python_config.operations import (
     extend,
     truth,
 )
-from paramsched.core.files.python_config.source import PythonSource
-from paramsched.core.files.python_config.values import (
+from paramsched.mmengine.python_config.source import PythonSource
+from paramsched.mmengine.python_config.values import (
     ERRORS,
     MOST_DEPTH,
     OPAQUE,
