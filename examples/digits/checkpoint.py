@@ -1,4 +1,4 @@
-"""The checkpoint: one file with everything that an exact resume needs. A power cut at any moment leaves it complete.
+"""The checkpoint: one file with everything that an exact resume needs. A kill at any moment leaves it complete.
 
 The file is torch's own format followed by one line, the SHA-256 of the bytes in front of it. The checksum is verified
 before the file is used.
@@ -15,7 +15,6 @@ from torch import nn
 
 import paramsched as ps
 from folder import Damaged
-from paramsched.mmengine.disk import replace_bytes
 
 VERSION = 2  # version 1 had no checksum
 
@@ -41,8 +40,9 @@ def save(
     buffer = io.BytesIO()
     torch.save(state, buffer)
     data = buffer.getvalue()
-    # After a kill or a power cut the file is the old one or the new one.
-    replace_bytes(file, data + b"\nsha256 " + hashlib.sha256(data).hexdigest().encode() + b"\n")
+    part = file.with_name(f"{file.name}.part")
+    part.write_bytes(data + b"\nsha256 " + hashlib.sha256(data).hexdigest().encode() + b"\n")
+    part.replace(file)  # after a kill the file is the old one or the new one
 
 
 def read(file: Path) -> State:

@@ -1,15 +1,11 @@
-"""The folder of a run: its files, the progress of its run, and the lock that keeps other processes out.
+"""The folder of a run: its files, and the progress of its run.
 
 The file `starting` exists from the first moment of a run, and `unfinished` until its last. They distinguish a killed
 run from a finished one. The files of the previous run are deleted only by a run whose plan is valid.
 This module does not import torch, so that it loads quickly.
 """
 
-from contextlib import AbstractContextManager
 from pathlib import Path
-
-from paramsched.mmengine.disk import flush_path
-from paramsched.mmengine.folder_lock import FolderLock
 
 
 class Damaged(Exception):  # it reads better in `except`
@@ -25,7 +21,6 @@ class Folder:
         self.values = path / "values.jsonl"
         self.report = path / "report.html"
         self.plan = path / "plan.svg"
-        self._lock = FolderLock(path)
         self._starting = path / "starting"
         self._unfinished = path / "unfinished"
 
@@ -48,7 +43,6 @@ class Folder:
         """Mark the start of a run."""
         self.path.mkdir(parents=True, exist_ok=True)
         self._starting.touch()
-        flush_path(self.path)
 
     def refuse(self) -> None:
         """Undo `begin` because the plan is invalid."""
@@ -59,18 +53,8 @@ class Folder:
         for file in (self.checkpoint, self.values, self.report, self.plan):
             file.unlink(missing_ok=True)
         self._unfinished.touch()
-        flush_path(self.path)  # so that no power cut brings the old checkpoint back once `starting` is gone
         self._starting.unlink()
 
     def finish(self) -> None:
         """Mark the run as finished."""
         self._unfinished.unlink(missing_ok=True)
-
-    @property
-    def holder(self) -> str | None:
-        """The process that is training here, or None."""
-        return self._lock.holder
-
-    def locked(self) -> AbstractContextManager[None]:
-        """Keep other processes out. The system releases the lock when this process ends, also by `kill -9`."""
-        return self._lock.hold()

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from folder import Damaged, Folder
-from paramsched.errors import FolderInUse
 
 CHECKPOINT_EVERY = 10  # updates; after a kill at most so many are repeated, with the same results
 BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
@@ -38,19 +37,14 @@ def main() -> int:
     if options.resume and not folder.has_run:
         print(f"Nothing to resume in {folder.path}. To start a run:  {command(*paths)}", file=sys.stderr)
         return 2
-    if folder.is_unfinished and not (options.resume or options.restart) and folder.holder is None:
+    if folder.is_unfinished and not (options.resume or options.restart):
         print(f"{folder.path} contains an unfinished run; it was not changed.", file=sys.stderr)
         print(f"To continue it:  {resume}\nTo start over:   {restart}", file=sys.stderr)
         return 2
     try:
-        with folder.locked():
-            if not options.resume:
-                folder.begin()
-            return train(options.plan, folder)
-    except FolderInUse as refusal:
-        another = [*paths[: paths.index("--output") if "--output" in paths else None], "--output", f"{folder.path}-2"]
-        print(f"{refusal}.\nTo train in another folder:  {command(*another)}", file=sys.stderr)
-        return 2
+        if not options.resume:
+            folder.begin()
+        return train(options.plan, folder)
     except Damaged as refusal:
         print(f"{refusal}. Nothing was changed.\nTo start over:  {restart}", file=sys.stderr)
         return 1

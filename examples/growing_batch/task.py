@@ -12,7 +12,6 @@ from torch import nn
 from torch.utils.data import Sampler, TensorDataset
 
 import paramsched as ps
-from paramsched.mmengine.disk import replace_bytes
 
 SAMPLES = 6_000  # in the entire run
 SAVE_EVERY = 10  # updates
@@ -67,7 +66,9 @@ def save(file: Path, state: State) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    replace_bytes(file, buffer.getvalue())
+    part = file.with_name(f"{file.name}.part")
+    part.write_bytes(buffer.getvalue())
+    part.replace(file)
 
 
 def finish(folder: Path, used: list[list[float]]) -> None:

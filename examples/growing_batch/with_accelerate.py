@@ -3,6 +3,7 @@
 python examples/growing_batch/with_accelerate.py runs/growing     train, or resume a killed run
 """
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from torch.utils.data import DataLoader
 
 import paramsched as ps
 from paramsched.engines import accelerate as engine
-from paramsched.mmengine.disk import flush_tree, remove_folder, rename_on_disk
 from task import SAVE_EVERY, finish, network, plan, samples
 
 
@@ -66,15 +66,14 @@ def newest_checkpoint(folder: Path) -> Path | None:
 
 
 def save(accelerator: Accelerator, folder: Path, t: int) -> None:
-    """Write a checkpoint next to the previous one, and rename it to its final name when it is on the disk."""
+    """Write a checkpoint next to the previous one, and rename it to its final name when it is complete."""
     older, incomplete = list(folder.glob("update_*")), folder / "incomplete"
     accelerator.save_state(str(incomplete))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        flush_tree(incomplete)
-        rename_on_disk(incomplete, folder / f"update_{t:08}")
+        incomplete.rename(folder / f"update_{t:08}")
         for checkpoint in older:
-            remove_folder(checkpoint)
+            shutil.rmtree(checkpoint)
     accelerator.wait_for_everyone()
 
 

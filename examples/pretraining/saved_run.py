@@ -9,16 +9,12 @@ import io
 import json
 import os
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import torch
-
-from paramsched.mmengine.disk import flush_path, replace_bytes
-from paramsched.mmengine.folder_lock import FolderLock
 
 VERSION = 1
 
@@ -40,11 +36,6 @@ class RunFolder:
         self.values = path / "values.jsonl"
         self.plan = path / "plan.yaml"
         self.report = path / "report.html"
-        self._lock = FolderLock(path)
-
-    def locked(self) -> AbstractContextManager[None]:
-        """Keep other processes out. The system releases the lock when this process ends, also by `kill -9`."""
-        return self._lock.hold()
 
     @property
     def has_run(self) -> bool:
@@ -55,15 +46,16 @@ class RunFolder:
         """Delete the files of the previous run, the checkpoint first: without it a run starts at update 0."""
         for file in (self.checkpoint, self.plan, self.report):
             file.unlink(missing_ok=True)
-        flush_path(self.path)
+        self.path.mkdir(parents=True, exist_ok=True)
         self.values.touch()
-        flush_path(self.path)  # so that no power cut leaves a checkpoint without this file
 
     def save(self, state: State, log: "ValuesLog") -> None:
         """Flush the log, then write a checkpoint, because the log must contain all updates before it."""
         buffer = io.BytesIO()
-        torch.save(state | {"version": VERSION, "log": log.on_disk()}, buffer)
-        replace_bytes(self.checkpoint, buffer.getvalue())  # a kill or a power cut leaves the old file or the new one
+        torch.save(state | {"version": VERSION, "log": log.written()}, buffer)
+        part = self.checkpoint.with_name("checkpoint.part")
+        part.write_bytes(buffer.getvalue())
+        part.replace(self.checkpoint)  # a kill leaves the old file or the new one
 
     def read(self) -> tuple[State | None, bytes]:
         """Return the last checkpoint, or None, and the log up to it. Raises Damaged if a file has changed."""
@@ -106,10 +98,9 @@ class ValuesLog:
         self.t += 1
         return groups[0]
 
-    def on_disk(self) -> tuple[int, str]:
-        """Flush the lines to the disk, so that no kill loses them. Return the number of bytes and their SHA-256."""
+    def written(self) -> tuple[int, str]:
+        """Write the lines, so that no kill loses them. Return the number of bytes and their SHA-256."""
         self._stream.flush()
-        os.fsync(self._stream.fileno())
         return self._length, self._digest.hexdigest()
 
     def read(self, keys: Iterable[Key], names: list[int | str]) -> dict[Key, Series]:

@@ -19,7 +19,7 @@ import paramsched as ps
 from help_text import LENGTH
 from language_model import LanguageModel, adamw
 from paramsched import show
-from paramsched.errors import FolderInUse, ParamschedError
+from paramsched.errors import ParamschedError
 from progress import EVALUATIONS, Progress
 from saved_run import Damaged, Key, RunFolder, Series, ValuesLog
 
@@ -50,11 +50,10 @@ def main() -> int:
         print(f"To continue it:  {resume}\nTo start over:   {restart}", file=sys.stderr)
         return 2
     try:
-        with folder.locked():
-            return train(ps.load(options.plan), folder, resume=options.resume)
+        return train(ps.load(options.plan), folder, resume=options.resume)
     except (ParamschedError, OSError) as error:
         print(error, file=sys.stderr)
-        return 2 if isinstance(error, FolderInUse) else 1
+        return 1
     except Damaged as error:
         print(f"{error}. No file was changed.\nTo start over:  {restart}", file=sys.stderr)
         return 1

@@ -17,7 +17,6 @@ ParamschedError
 ├── ConfigError (ValueError)
 ├── StateError (ValueError)
 ├── PlanChanged (ValueError)
-├── FolderInUse (RuntimeError)
 └── MissingDependency (ImportError)
 """
 
@@ -364,22 +363,6 @@ class StateError(ParamschedError, ValueError):
 @final
 class PlanChanged(ParamschedError, ValueError):
     """The plan of a checkpoint differs from the code's plan, and `on_change` is "error". No value was written."""
-
-
-@final
-class FolderInUse(ParamschedError, RuntimeError):
-    """Another run writes to the folder, so no file was written.
-
-    Args:
-        folder: the folder of the run.
-        holder: description of the process that uses the folder.
-        file: the lock file.
-    """
-
-    def __init__(self, folder: str, holder: str, file: str) -> None:
-        super().__init__(f"{folder}: {holder} is using it (lock: {file})", "Wait for it, or use another folder")
-        self.args = folder, holder, file  # of the constructor, so that it can be pickled
-        self.folder, self.holder, self.file = folder, holder, file
 
 
 @final

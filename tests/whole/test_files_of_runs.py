@@ -23,7 +23,6 @@ from paramsched.cli._lint_output import CheckedPlan, fix_file
 from paramsched.core.base import files as _files
 from paramsched.core.base.diagnostic import Diagnostic, TextEdit
 from paramsched.errors import ParamschedError
-from paramsched.mmengine import disk
 from paramsched.tools.audit import read_log, read_metrics, read_plan_history
 
 PLAN = ps.Plan(lr="cosine(to=0.1)", horizon=20)
@@ -58,7 +57,6 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "convert": lambda file: command("convert", "cosine()", "--to", "toml", "-o", file),
     "change": lambda file: command("change", "constant()", "--at", 5, "--scale", "lr=0.5", "--to", "json", "-o", file),
     "show": lambda file: command("show", "cosine()", "--horizon", 9, "--to", "svg", "-o", file),
-    "disk": lambda file: disk.replace_text(file, "new"),
 }
 all_writers = pytest.mark.parametrize("writer", WRITERS)
 names = os.listdir
@@ -370,7 +368,7 @@ def test_a_device_is_written(tmp_path, writer, linked):
     assert (tmp_path / "out").is_char_device()
 
 
-@pytest.mark.parametrize("writer", sorted(WRITERS.keys() - {"disk"}))  # "disk" also flushes the folder
+@all_writers
 @pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "link"])
 def test_an_open_file_of_the_process_is_written_at_its_position(tmp_path, writer, name):
     with (tmp_path / "log").open("wb") as stream:

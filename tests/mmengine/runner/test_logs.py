@@ -24,7 +24,6 @@ def written(file, count, kept=NOTHING):
     for t in range(count):
         log.write({"t": t})
         parts.append(log.written)
-    log.to_disk()
     log.close()
     return parts
 
@@ -100,7 +99,6 @@ def test_an_invalid_size_in_a_checkpoint_is_refused(kept, tmp_path):
 def test_a_log_without_a_file_writes_nothing(tmp_path):
     log = LogFile(None, NOTHING)
     log.write({"t": 0})
-    log.to_disk()
     log.close()
 
     assert log.written == NOTHING

@@ -139,7 +139,6 @@ def test_an_error_of_the_command_line_is_a_problem_and_no_text():
 @pytest.mark.parametrize("error", sorted(OWN - {"ConfigError"}))
 def test_every_exception_prints_its_problem(error):
     made = {
-        "FolderInUse": lambda kind: kind("runs", "process 3", "runs/lock"),
         "MissingDependency": lambda kind: kind("a picture", "matplotlib", "plot"),
     }.get(error, lambda kind: kind("cosine(to=2)", "it is wrong"))(getattr(errors, error))
 

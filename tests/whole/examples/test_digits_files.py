@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import random
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 from itertools import product
@@ -20,7 +18,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.power_cuts import recorded, write_tree
 from support.spread import every
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "digits"
@@ -147,70 +144,6 @@ def test_a_checkpoint_without_a_checksum_resumes(run, stopped, tmp_path):
     assert (stopped / "values.jsonl").read_bytes() == (whole / "values.jsonl").read_bytes()
     ours, theirs = (torch.load(folder / "checkpoint.pt", weights_only=True)["model"] for folder in (stopped, whole))
     assert all(torch.equal(ours[name], value) for name, value in theirs.items())
-
-
-@pytest.fixture
-def busy(example, stopped):
-    """Yield a process that holds the lock of the folder."""
-    reached, says = os.pipe()
-    process = os.fork()
-    if not process:
-        with example["folder"].Folder(stopped).locked():
-            os.write(says, b".")
-            signal.pause()
-    os.read(reached, 1)
-    yield process
-    os.kill(process, signal.SIGKILL)
-    os.waitpid(process, 0)
-
-
-@pytest.mark.parametrize("arguments", [(), ("--resume",), ("--restart",)])
-def test_a_folder_in_use_by_another_process_is_not_changed(run, stopped, busy, arguments):
-    before = tree(stopped)
-
-    code, said = run(stopped, *arguments)
-
-    assert code == 2
-    assert said.startswith(f"{stopped}: process {busy} on ")
-    assert str(stopped / "run.lock") in said
-    assert tree(stopped) == before
-
-
-def test_the_lock_of_a_killed_process_is_released(run, stopped):
-    (stopped / "run.lock").write_text("process 1 on here\n")
-
-    code, _ = run(stopped, "--resume")
-
-    assert code == 0
-    assert not (stopped / "run.lock").exists()
-
-
-@pytest.mark.parametrize("again", [False, True])
-def test_a_power_cut_at_any_moment_keeps_a_complete_checkpoint(run, example, tmp_path, monkeypatch, again):
-    output, save, chance = tmp_path / "run", example["checkpoint"].save, random.Random(0)
-    saved, left = [0], []
-    output.mkdir()
-    if again:  # over a finished run, whose checkpoint must not come back
-        run(output)
-
-    def counted(file, updates, *rest):
-        save(file, updates, *rest)
-        saved.append(updates)
-
-    def each_moment(recorder) -> None:
-        for tree in (recorder.after_kill(), *map(recorder.after_cut, (None, *[chance] * 5))):
-            left.append((saved[-1], tree))
-
-    monkeypatch.setattr(example["checkpoint"], "save", counted)
-    with recorded(output, each_moment):
-        run(output, "--restart")
-    for number, (updates, tree) in enumerate(left):
-        folder = example["folder"].Folder(write_tree(tree, tmp_path / f"cut_{number}"))
-        state, _ = (None, b"") if folder.is_starting else example["train"].last_checkpoint(folder)
-        reached = 0 if state is None else state["updates"]
-        is_old = again and reached == 45 and not updates
-        assert is_old or updates <= reached <= updates + 10, tree.keys()
-    assert len(left) > 60
 
 
 ODD = ["a b", "it's", "a $b `c`", 'say "x"', "wow!", "back\\slash", "$(touch gone)", "ä/ö", "a#b", "a;b&c"]

@@ -11,7 +11,6 @@ in a forked child, so that one that never ends fails here and does not hang; imp
 
 import io
 import json
-import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +23,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from paramsched.cli import main
-from paramsched.mmengine.folder_lock import FolderLock
 from support import strategies
 from support.spread import spread
 from support.work import work_of
@@ -508,16 +506,6 @@ def test_recipes_similar_to_a_plan_are_found_in_bounded_time(folder: Path, data:
     given = data.draw(st.just(name) | small_lines | long_lines())
 
     is_cheap(["recipes", "--like", given, *data.draw(st.sampled_from(FACTS))])
-
-
-def test_a_lock_file_that_is_a_pipe_is_rejected(folder: Path) -> None:
-    os.mkfifo(folder / "run.lock")
-
-    with pytest.raises(OSError, match="expected a regular file, got a pipe") as refusal:
-        FolderLock(folder).take()
-
-    assert refusal.value.filename == str(folder / "run.lock")
-    assert FolderLock(folder).holder is None
 
 
 @pytest.mark.parametrize("number", spread([650, 3_900], 650))

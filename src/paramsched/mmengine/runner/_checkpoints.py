@@ -1,4 +1,4 @@
-"""Checkpoints: Accelerate's files and a few of the Runner, written atomically and loaded only if all are valid.
+"""Checkpoints: Accelerate's files and a few of the Runner, renamed when complete, loaded only if all are valid.
 
 Each file is checked before any is loaded, because Accelerate loads one file after another and ignores unreadable random
 states.
@@ -6,7 +6,6 @@ states.
 
 import logging
 import random
-import shlex
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,22 +18,14 @@ from torch import nn
 from torch.optim import Optimizer
 
 from paramsched.core.base.diagnostic import names_listed
+from paramsched.core.base.files import write_whole_file
 from paramsched.errors import ParamschedError, StateError
-from paramsched.mmengine import disk
-from paramsched.mmengine.folder_lock import FolderLock
-from paramsched.mmengine.manifest import (
-    MANIFEST,
-    NEWEST,
-    LastCheckpoint,
-    damaged_files,
-    manifest_digest,
-    read_manifest,
-    write_manifest,
-)
 
 log = logging.getLogger("paramsched.mmengine")
 
 STATE: Final = "runner.pt"
+NEWEST: Final = "last_checkpoint"
+"""The file that names the checkpoint to resume from."""
 VERSION: Final = 3
 """The version of `runner.pt`."""
 
@@ -80,55 +71,6 @@ def read_torch(file: Path) -> Any:
         raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {first})") from None
 
 
-def require_intact(folder: Path) -> None:
-    """Raise an error if a checkpoint is damaged."""
-    problems = _problems_of(folder)
-    if problems:
-        raise damage_error("\n".join(problems), folder.parent, excluding=folder)
-
-
-def _problems_of(folder: Path) -> list[str]:
-    """Return the problems of a checkpoint, one line each."""
-    if not any((folder / name).exists() for name in (STATE, MANIFEST)):
-        return [f"{folder}: not a checkpoint of a Runner; {STATE} is missing"]
-    try:
-        return damaged_files(folder, read_manifest(folder))
-    except StateError as error:
-        return [str(error)]
-
-
-def damage_error(problem: str, home: Path, excluding: Path | None = None) -> StateError:
-    """Return an error that suggests the intact checkpoint in `home` that was saved last."""
-    others = [path for path in checkpoints_in(home) if path != excluding]
-    order = sorted(others, key=_saved_at, reverse=True)
-    older = next((path for path in order if not _problems_of(path)), None)
-    if older is None:
-        advice = f"No checkpoint in {home} is intact. To start again omit resume"
-    else:
-        advice = (
-            f"{older} is intact. To resume from it write resume=True, load_from={str(older)!r}; "
-            f"on the command line --resume --load-from {shlex.quote(str(older))}"
-        )
-    return StateError(f"{problem}\nNothing was changed. {advice}")
-
-
-def _saved_at(folder: Path) -> int:
-    state = folder / STATE
-    return state.stat().st_mtime_ns if state.exists() else 0
-
-
-def checkpoints_in(folder: Path) -> list[Path]:
-    """Return the folders of checkpoints, intact or not."""
-    if not folder.is_dir():
-        return []
-    unfinished = (".part", ".removed")
-    return [
-        path
-        for path in sorted(folder.iterdir())
-        if path.suffix not in unfinished and any((path / name).exists() for name in (STATE, MANIFEST))
-    ]
-
-
 def replaced_path(target: Path) -> Path:
     """Return the path to which the checkpoint `target` is renamed while a new one replaces it."""
     return target.with_name(f".{target.name}.before")
@@ -140,42 +82,21 @@ class Checkpoints:
 
     Args:
         folder: the work folder of the run.
-        accelerator: an `Accelerator`; its main process locks the folder, and writes the files that Accelerate
-            does not write.
+        accelerator: an `Accelerator`; its main process writes the files that Accelerate does not write.
     """
 
     def __init__(self, folder: Path, accelerator: Any) -> None:
         self.folder, self.accelerator = folder, accelerator
-        self._lock = FolderLock(folder)
-        self._locked = False  # equal in all processes, although only the main process locks the folder
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Create the folder and lock it against other runs; only the outermost of nested blocks unlocks it."""
-        if self._locked:
-            yield
-            return
-
-        def take_lock() -> None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock.take()
-
-        in_main_process(self.accelerator, take_lock)
-        self._locked = True
-        try:
-            yield
-        finally:
-            self._locked = False
-            self._lock.release()
+    def create_folder(self) -> None:
+        """Create the work folder."""
+        in_main_process(self.accelerator, lambda: self.folder.mkdir(parents=True, exist_ok=True))
 
     def first(self, load_from: Path | None, *, resume: bool) -> Path | None:
         """Return the checkpoint to load before the first batch; None to start without one."""
 
         def find() -> Path | None:
-            if load_from is not None:
-                require_intact(load_from)
-                return load_from
-            found = self.newest()
+            found = self.newest() if load_from is None else load_from
             if found is None:
                 log.info("resume: no checkpoint in %s; starting a new run", self.folder)
             return found
@@ -183,7 +104,7 @@ class Checkpoints:
         return in_main_process(self.accelerator, find) if resume else load_from
 
     def save(self, name: str, state: dict[str, Any], gradients: dict[str, torch.Tensor], *, newest: bool) -> None:
-        """Write a checkpoint under a temporary name, flush it to disk and rename it; every process calls this.
+        """Write a checkpoint under a temporary name and rename it when it is complete; every process calls this.
 
         Args:
             name: the name of the checkpoint's folder.
@@ -206,17 +127,13 @@ class Checkpoints:
                 torch.save(state, part / STATE)
         with self._saving(target):
             if main:
-                meta = state["meta"]
-                digest = write_manifest(part, meta["run"], meta["iter"]).digest
-                replaced, file = replaced_path(target), self.folder / NEWEST
-                if not file.exists():  # a missing file beside checkpoints is an error, even after a kill
-                    disk.replace_text(file, LastCheckpoint(None, None).text)
+                replaced = replaced_path(target)
                 if target.exists():
                     shutil.rmtree(replaced, ignore_errors=True)
-                    disk.rename_on_disk(target, replaced)  # after a kill, `newest` finds the old checkpoint there
-                disk.rename_on_disk(part, target)
+                    target.rename(replaced)  # after a kill, `newest` finds the old checkpoint there
+                part.rename(target)
                 if newest:
-                    disk.replace_text(file, LastCheckpoint(name, digest).text)
+                    self._point_to(target)
                 shutil.rmtree(replaced, ignore_errors=True)
 
     @contextmanager
@@ -231,44 +148,45 @@ class Checkpoints:
                 ) from error
 
     def newest(self) -> Path | None:
-        """Return the intact checkpoint to resume from; None if the run has none yet."""
+        """Return the checkpoint to resume from; None if the run has none yet."""
         file = self.folder / NEWEST
         try:
-            last = LastCheckpoint.read(self.folder)
-        except StateError as error:
-            raise damage_error(str(error), self.folder) from None
-        if last is None and checkpoints_in(self.folder):
-            raise damage_error(f"{file}: it is missing, but the folder contains checkpoints", self.folder)
-        if last is None or last.name is None:
+            target = self.folder / file.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
             return None
-        target = self.folder / last.name
-        places = [place for place in (target, replaced_path(target)) if place.is_dir()]
-        if not places:
-            raise damage_error(f"{file}: the checkpoint that it names, {target}, is missing", self.folder)
-        found = next((place for place in places if manifest_digest(place) == last.digest), places[0])
-        if manifest_digest(found) not in (None, last.digest):
-            raise damage_error(f"{file}: it contains another SHA-256 than that of {found / MANIFEST}", self.folder)
-        require_intact(found)
+        except (OSError, UnicodeDecodeError) as error:
+            raise StateError(f"{file}: it cannot be read ({error})") from None
+        found = next((place for place in (target, replaced_path(target)) if place.is_dir()), None)
+        if found is None or target == self.folder:
+            raise StateError(
+                f"{file}: the checkpoint that it names, {target}, is missing. To resume from another one write "
+                "resume=True, load_from=…; to start again omit resume"
+            )
         return found
 
     def begin_at(self, source: Path | None) -> None:
         """Record in the work folder that a run resumes from checkpoint `source`, or starts if it is None."""
         if self.accelerator.is_main_process:
-            last = LastCheckpoint(None, None) if source is None else LastCheckpoint.of(source, self.folder)
             file = self.folder / NEWEST
-            was = file.read_bytes() if file.is_file() else b""
-            if source is None and was not in (b"", last.text.encode()):
+            if source is not None:
+                self._point_to(source)
+            elif file.exists():
                 log.warning(
                     "%s: a new run starts here and clears the logs of an earlier one; write resume=True to continue it",
                     file,
                 )
-            if was != last.text.encode() and (was or source is not None or checkpoints_in(self.folder)):
-                disk.replace_text(file, last.text)
+                file.unlink()
         self.accelerator.wait_for_everyone()
+
+    def _point_to(self, checkpoint: Path) -> None:
+        """Record a checkpoint as the one to resume from: its name, or its path if it is in another folder."""
+        place = checkpoint.resolve()
+        name = place.name if place.parent == self.folder.resolve() else str(place)
+        write_whole_file(self.folder / NEWEST, f"{name}\n".encode())
 
     def remove(self, name: str) -> None:
         if self.accelerator.is_main_process:
-            disk.remove_folder(self.folder / name)
+            shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def gradients(self, folder: Path) -> dict[str, torch.Tensor]:
         """Return a dict from parameter name to the gradient that this process had accumulated when it saved.
@@ -469,13 +387,9 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """Return the weights of a checkpoint folder, a `.safetensors` file or a file saved by torch."""
     if path.is_dir():
         found = [path / name for name in WEIGHTS if (path / name).exists()]
-        if not found and not (path / MANIFEST).exists():
+        if not found:
             raise StateError(f"{path}: it contains neither {' nor '.join(WEIGHTS)}")
-        path = found[0] if found else path / WEIGHTS[0]
-    if (path.parent / MANIFEST).exists():
-        damage = damaged_files(path.parent, read_manifest(path.parent), only=path.name)
-        if damage:
-            raise StateError("\n".join(damage))
+        path = found[0]
     if path.suffix == ".safetensors":
         with _opened_safetensors(path) as opened:
             loaded = {name: opened.get_tensor(name) for name in opened.keys()}

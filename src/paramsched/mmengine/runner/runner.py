@@ -29,7 +29,7 @@ from paramsched.mmengine.runner._building import (
     scale_lr,
     seed_for,
 )
-from paramsched.mmengine.runner._checkpoints import Checkpoints, in_main_process, load_weights
+from paramsched.mmengine.runner._checkpoints import Checkpoints, load_weights
 from paramsched.mmengine.runner._model_calls import LossFunction, ModelCalls
 from paramsched.mmengine.runner._param_schedulers import (
     RunFacts,
@@ -257,7 +257,6 @@ class Runner:
 
         Raises:
             ParamschedError: if the arguments for training are missing.
-            FolderInUse: if another run writes to `work_dir`.
             StateError: if the checkpoint to resume from is damaged or does not fit. Nothing has been changed.
         """
         if self.given["train_dataloader"] is None:
@@ -265,25 +264,22 @@ class Runner:
                 "Runner.train(): the arguments for training are missing. "
                 "For example: Runner(model, train_dataloader=…, train_cfg=…, optim_wrapper=…)"
             )
-        # A new folder is created only after the checkpoint was read, so that an error leaves no folder behind.
-        is_new = not in_main_process(self.accelerator, self.work_dir.is_dir)
-        source = self.checkpoints.first(self.settings.load_from, resume=self.settings.resume) if is_new else None
-        with self.checkpoints.locked():
-            source = source if is_new else self.checkpoints.first(self.settings.load_from, resume=self.settings.resume)
-            self._prepare_training()
-            if source is not None and self.settings.resume:
-                require_fit_for(self, source)
-            # Built only after the checkpoint was checked, because schedulers write to the optimizer.
-            self._prepare_schedulers()
-            self.call_hook("before_run")
-            self._load_or_resume(source)
-            self.checkpoints.begin_at(source if self.settings.resume else None)
-            # A resumed run continues an incomplete update; the last update may have fewer batches.
-            for stepper in self.steppers.values():
-                stepper.initialize_count_status(self.model, self.iter, self.max_iters)
-            self.training.run()
-            warn_if_unmeasured(self.schedulers)
-            self.call_hook("after_run")
+        source = self.checkpoints.first(self.settings.load_from, resume=self.settings.resume)
+        self._prepare_training()
+        if source is not None and self.settings.resume:
+            require_fit_for(self, source)
+        self.checkpoints.create_folder()  # after the checkpoint was read, so that an error leaves no folder behind
+        # Built only after the checkpoint was checked, because schedulers write to the optimizer.
+        self._prepare_schedulers()
+        self.call_hook("before_run")
+        self._load_or_resume(source)
+        self.checkpoints.begin_at(source if self.settings.resume else None)
+        # A resumed run continues an incomplete update; the last update may have fewer batches.
+        for stepper in self.steppers.values():
+            stepper.initialize_count_status(self.model, self.iter, self.max_iters)
+        self.training.run()
+        warn_if_unmeasured(self.schedulers)
+        self.call_hook("after_run")
         return self.model
 
     def val(self) -> dict[str, Any]:
@@ -319,11 +315,10 @@ class Runner:
             name: the name of the checkpoint's folder in `work_dir`.
             newest: True if a run resumes from this checkpoint.
         """
-        with self.checkpoints.locked():
-            state = runner_state(self)
-            if self.accelerator.is_main_process:
-                self.call_hook("before_save_checkpoint", checkpoint=state)
-            self.checkpoints.save(name, state, gradients_of(self), newest=newest)
+        state = runner_state(self)
+        if self.accelerator.is_main_process:
+            self.call_hook("before_save_checkpoint", checkpoint=state)
+        self.checkpoints.save(name, state, gradients_of(self), newest=newest)
 
     def remove_checkpoint(self, name: str) -> None:
         """Remove a checkpoint."""

@@ -100,12 +100,6 @@ class LogFile:
             self._size += len(text)  # JSON is ASCII
             self._digest.update(text.encode())
 
-    def to_disk(self) -> None:
-        """Flush everything to disk, so that it survives a power cut."""
-        if self._stream is not None:
-            with naming_errors(self._stream.name):
-                os.fsync(self._stream.fileno())
-
     def close(self) -> None:
         if self._stream is not None:
             self._stream.close()
@@ -193,10 +187,6 @@ class LoggerHook(Hook):
         self._stops.clear()
         self._waiting.clear()
         self._logs.clear()
-
-    def before_save_checkpoint(self, runner: "Runner", checkpoint: dict[str, Any]) -> None:
-        for log in self._logs.values():
-            log.to_disk()  # a checkpoint must never be newer than the logs
 
     def state_dict(self) -> dict[str, Any]:
         """Return the size and SHA-256 of each log. A resumed run replaces the lines written after its checkpoint."""
