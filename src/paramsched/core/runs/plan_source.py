@@ -162,11 +162,3 @@ class Resolver:
             found += f"; to pass it later, write {later}"
         site = error.call or error.site
         return MissingFact(site, found, f"For example: {call}{fact})", fact=error.fact, example=error.example)
-
-    def other_plan(self, in_force: ResolvedPlan, plan: Plan, note: Note | None) -> ResolvedPlan:
-        """Return another plan for a run, resolved for the horizon in force."""
-        if not in_force.is_of_one_start:
-            return self.resolved(plan, note)
-        from paramsched.core.runs.deadline import with_other_plan
-
-        return with_other_plan(in_force, plan, note)
