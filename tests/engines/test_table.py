@@ -38,27 +38,27 @@ WIRINGS = [
     ("transformers", "", "Hugging Face Trainer, planned"),
     ("transformers", "pair", "Hugging Face Trainer, optimizers="),
     ("transformers", "two", "Hugging Face Trainer, two optimizers"),
-    ("ignite", "", "Ignite, PlanHandler"),
-    ("ignite", "nothing", "Ignite, without a handler"),
+    ("ignite", "", "Ignite"),
     ("ignite", "wrapped", "Ignite, LRScheduler handler"),
-    ("skorch", "", "skorch, PlanCallback"),
+    ("skorch", "", "skorch, initialize and partial_fit"),
+    ("skorch", "fit", "skorch, fit with a callback"),
     ("skorch", "accelerate", "skorch, AccelerateMixin"),
     ("mmengine", "", "MMEngine Runner, Scheduler on its OptimWrapper"),
     ("pytorch_accelerated", "", "pytorch-accelerated"),
     ("pytorch_accelerated", "function", "pytorch-accelerated, own function"),
 ]
 # Wirings whose batches are counted, by the engine or by the loop; other wirings differ only in that.
-COUNTED = [(engine, "") for engine in dict.fromkeys(engine for engine, _, _ in WIRINGS)] + [("skorch", "accelerate")]
+COUNTED = [(engine, "") for engine in dict.fromkeys(engine for engine, _, _ in WIRINGS)]
 COUNTED += [("plain", "two"), ("accelerate", "two"), ("deepspeed", "trainer")]
-WITHOUT_RAMP = {("skorch", "accelerate")}
 ONLY_IN_TWO = {("plain", variant) for variant in ("zero", "fsdp1", "fsdp", "tensor", "pipeline")}
 ONLY_IN_TWO |= {
     ("lightning", "sharded"),
     *((engine, variant) for engine, variant, _ in WIRINGS if engine == "deepspeed"),
 }
-WITHOUT_SCALER = {("skorch", ""), *ONLY_IN_TWO}
+ONLY_IN_ONE = {("skorch", ""), ("skorch", "fit")}
+WITHOUT_SCALER = ONLY_IN_ONE | ONLY_IN_TWO
 IN_ONE = [one for one in WIRINGS if one[:2] not in ONLY_IN_TWO]
-IN_TWO = [one for one in WIRINGS if one[:2] != ("skorch", "")]
+IN_TWO = [one for one in WIRINGS if one[:2] not in ONLY_IN_ONE]
 # `make test` runs another wiring of these engines; each of these trains for seconds.
 LONG = {
     ("accelerate", "prepared"),
@@ -82,7 +82,7 @@ def cases(engine: str, variant: str, processes: int) -> dict[str, Case]:
     columns = {f"{n}{', skip' * skip}": Case(engine, n, skip, variant) for skip in skips for n in (1, 4)}
     if (engine, variant) in COUNTED:
         columns |= {f"tokens{', skip' * skip}": Case(engine, 4, skip, variant, "tokens") for skip in skips}
-        if processes == 1 and (engine, variant) not in WITHOUT_RAMP:
+        if processes == 1:
             columns["ramp"] = Case(engine, 1, False, variant, "ramp")
     return columns
 

@@ -1,4 +1,4 @@
-"""Ignite: the Scheduler alone, the adapter's handler, or Ignite's own wrapper for schedulers."""
+"""Ignite: the Scheduler alone, or also in Ignite's own wrapper for schedulers."""
 
 import logging
 
@@ -9,9 +9,7 @@ from ignite.handlers import LRScheduler
 from torch.utils.data.distributed import DistributedSampler
 
 import paramsched as ps
-from paramsched.engines.ignite import PlanHandler
 from support.engine_runs.harness import (
-    PLAN,
     Case,
     Numbers,
     Run,
@@ -24,7 +22,7 @@ from support.engine_runs.harness import (
     recorded,
     result,
     scaler,
-    tokens_of_batch,
+    tokens_in,
     updates,
     world_size,
 )
@@ -55,17 +53,15 @@ def train(case: Case) -> Run:
             **more,
         )
     )
-    if case.variant == "":
-        PlanHandler(
-            optimizer,
-            plan_of(case),
-            accumulation=case.accumulation,
-            amount_of=tokens_of_batch if case.clock == "tokens" else None,
-        ).attach(trainer)
-    else:
-        scheduler = ps.Scheduler(optimizer, PLAN, total=total)
-        if case.variant == "wrapped":
-            trainer.add_event_handler(Events.ITERATION_STARTED, LRScheduler(scheduler))
+    scheduler = ps.Scheduler(optimizer, plan_of(case), total=total if case.clock == "updates" else None)
+    if case.variant == "wrapped":
+        trainer.add_event_handler(Events.ITERATION_STARTED, LRScheduler(scheduler))
+    if case.clock == "tokens":
+
+        def count() -> None:
+            scheduler.consumed(tokens=int(idist.all_reduce(tokens_in(trainer.state.batch[0]))))
+
+        trainer.add_event_handler(Events.ITERATION_STARTED, count)
     used = recorded(optimizer)
 
     trainer.run(loader_of(case, data, sampler=sampler), max_epochs=epochs_of(case))

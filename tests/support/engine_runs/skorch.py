@@ -1,13 +1,17 @@
-"""skorch, with the accumulating train_step of its documentation, and with Accelerate."""
+"""skorch: `initialize` and `partial_fit`, `fit` with a callback, and Accelerate.
+
+A net accumulates by the train_step of skorch's documentation.
+"""
 
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from skorch import NeuralNetRegressor
+from skorch.callbacks import Callback
 from skorch.hf import AccelerateMixin
 
-from paramsched.engines.skorch import PlanCallback
+import paramsched as ps
 from support.engine_runs.harness import (
     BATCH,
     Case,
@@ -21,7 +25,7 @@ from support.engine_runs.harness import (
     recorded,
     result,
     scaler,
-    tokens_of_batch,
+    tokens_in,
     updates,
     world_size,
 )
@@ -78,28 +82,46 @@ def net_of(case: Case, *callbacks: Any, **keywords: Any) -> Net:
     return Net(Tiny, accumulation=case.accumulation, ramp=case.clock == "ramp", callbacks=list(callbacks), **options)
 
 
+class Counting(Callback):
+    """Reports the tokens of each batch to the Scheduler of a net."""
+
+    def __init__(self, scheduler: ps.Scheduler) -> None:
+        self.scheduler = scheduler
+
+    def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False, **keywords: Any) -> None:
+        self.scheduler.consumed(tokens=tokens_in(batch[0]))
+
+
+class Planned(Callback):
+    """Attaches a plan when a training begins."""
+
+    def __init__(self, plan: ps.Plan, total: int) -> None:
+        self.plan, self.total = plan, total
+
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **keywords: Any) -> None:  # noqa: N803  # skorch's name
+        ps.Scheduler(net.optimizer_, self.plan, total=self.total)
+
+
 def train(case: Case) -> Run:
     # With AccelerateMixin only the last batch of a window reaches the update: skorch zeroes gradients before it.
     data = Numbers(case.overflow, samples=80, at=28)
+    total = updates(len(data) // BATCH // world_size(), case)
     if case.variant == "accelerate":
         accelerator = Accelerator(cpu=True, gradient_accumulation_steps=case.accumulation)
         if case.overflow:
             accelerator.scaler = scaler()
-        callback = PlanCallback(plan_of(case), amount_of=tokens_of_batch if case.clock == "tokens" else None)
         options = {"batch_size": BATCH, "max_epochs": epochs_of(case), "train_split": None, "verbose": 0}
-        net: Any = AcceleratedNet(Tiny, criterion=Loss, accelerator=accelerator, callbacks=[callback], **options)
+        net: Any = AcceleratedNet(Tiny, criterion=Loss, accelerator=accelerator, **options)
+    elif case.variant == "fit":
+        net = net_of(case, Planned(plan_of(case), total)).fit(data.x.numpy(), data.y.numpy())
+        return result(net.used_, case, total)
     else:
-        net = net_of(
-            case,
-            PlanCallback(
-                plan_of(case),
-                accumulation=case.accumulation,
-                amount_of=tokens_of_batch if case.clock == "tokens" else None,
-            ),
-        )
-    batches = len(data) // BATCH // world_size()
-    total = updates(batches, case)
+        net = net_of(case)
+    net.initialize()
+    scheduler = ps.Scheduler(net.optimizer_, plan_of(case), total=total if case.clock == "updates" else None)
+    if case.clock == "tokens":
+        net.callbacks_.append(("counting", Counting(scheduler)))
 
-    net.fit(data.x.numpy(), data.y.numpy())
+    net.partial_fit(data.x.numpy(), data.y.numpy())
 
     return result(net.used_, case, total)
