@@ -55,8 +55,6 @@ MODULES = {
     "paramsched.engines.pytorch_accelerated": (
         "pytorch-accelerated. Start with [its guide](../engines/pytorch_accelerated.md)."
     ),
-    "paramsched.engines.ignite": "`PlanHandler`. Start with [its guide](../engines/ignite.md).",
-    "paramsched.engines.skorch": "`PlanCallback`. Start with [its guide](../engines/skorch.md).",
     "paramsched.engines.axolotl": "`PlanPlugin`. Start with [its guide](../engines/axolotl.md).",
     "paramsched.engines.optax": "optax in JAX. Start with [its guide](../engines/optax.md).",
     "paramsched.compat.torch": "Drop-ins for `torch.optim.lr_scheduler`; [differences](../compat/divergences.md).",

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.engines import ignite, lightning, pytorch_accelerated, transformers
+from paramsched.engines import lightning, pytorch_accelerated, transformers
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.engines.reporting import BatchAmounts, make_class
 from paramsched.engines.run_end import check_before_step
@@ -213,14 +213,6 @@ def attached_by_pytorch_accelerated(stepped, plan, deadline):
     return made(stepped, epochs=1, steps_per_epoch=5, batches=5).optimizer.step
 
 
-def attached_by_ignite(stepped, plan, deadline):
-    engines = pytest.importorskip("ignite.engine")
-    trainer = engines.Engine(lambda engine, batch: stepped.step())
-    handler = ignite.PlanHandler(stepped, plan, deadline=deadline)
-    handler.attach(trainer)
-    return lambda: trainer.run([0], max_epochs=1)
-
-
 def attached_by_mmengine(stepped, plan, deadline):
     engine = pytest.importorskip("paramsched.mmengine.engine")
     made = engine.PlanScheduler(stepped, plan, deadline=deadline)
@@ -228,7 +220,7 @@ def attached_by_mmengine(stepped, plan, deadline):
     return stepped.step
 
 
-@pytest.mark.parametrize("attach", [attached_by_pytorch_accelerated, attached_by_ignite, attached_by_mmengine])
+@pytest.mark.parametrize("attach", [attached_by_pytorch_accelerated, attached_by_mmengine])
 def test_stages_that_do_not_fit_until_the_deadline_are_refused_when_training_begins(attach):
     plan = ps.Plan(lr="constant() >> linear(previous, 0, over='60 s')", clock="seconds")
     stepped = optimizer()

@@ -68,7 +68,7 @@ def test_an_engine_ends_before_the_deadline_as_a_loop_does(name: str, start: Any
     assert run.scheduler.should_stop
 
 
-@pytest.mark.parametrize("name", spread(ENGINES, "transformers", "lightning", "ignite"))
+@pytest.mark.parametrize("name", spread(ENGINES, "transformers", "lightning"))
 def test_a_run_that_resumes_after_the_deadline_makes_at_most_one_update(name: str, start: Any) -> None:
     plan = ps.Plan(lr='warmup("2 s") >> constant() >> linear(previous, 0, over="8 s")', clock="seconds")
     first = start(ENGINES[name], plan, deadline="in 5 h", untimed_updates=0, stop=False)
@@ -82,7 +82,7 @@ def test_a_run_that_resumes_after_the_deadline_makes_at_most_one_update(name: st
     assert again.scheduler.t == first.scheduler.t + len(again.steps)
 
 
-@pytest.mark.parametrize("name", spread(ENGINES, "transformers", "lightning", "skorch", "accelerate"))
+@pytest.mark.parametrize("name", spread(ENGINES, "transformers", "lightning", "accelerate"))
 def test_stages_are_checked_after_loading_and_before_the_first_batch(name: str, start: Any) -> None:
     plan = ps.Plan(lr='warmup("10 s") >> constant() >> linear(previous, 0, over="20 s")', clock="seconds")
     refused = []
@@ -98,7 +98,7 @@ def test_stages_are_checked_after_loading_and_before_the_first_batch(name: str, 
     assert again.scheduler.t == first.scheduler.t + len(again.steps)
 
 
-@pytest.mark.parametrize("name", spread([by_hand.__name__, *ENGINES], by_hand.__name__, "skorch", "ignite"))
+@pytest.mark.parametrize("name", spread([by_hand.__name__, *ENGINES], by_hand.__name__, "lightning"))
 def test_a_deadline_of_a_plan_in_updates_is_answered_with_the_same_moment(name: str, start: Any) -> None:
     by_updates = ps.Plan(lr="linear(1, 0)", horizon=7)
 
@@ -109,7 +109,7 @@ def test_a_deadline_of_a_plan_in_updates_is_answered_with_the_same_moment(name: 
 CLOSED = ps.Plan(lr='cosine(over="10 s")', clock="seconds")
 
 
-@pytest.mark.parametrize("name", spread([by_hand.__name__, *ENGINES], by_hand.__name__, "ignite"))
+@pytest.mark.parametrize("name", spread([by_hand.__name__, *ENGINES], by_hand.__name__, "lightning"))
 def test_a_schedule_longer_than_the_time_left_is_refused(name: str, start: Any) -> None:
     with pytest.raises(ps.InvalidArgument, match=r"lasts 10 seconds, and 9 are available"):
         start(ENGINES.get(name, by_hand), CLOSED, deadline="in 9 s")
@@ -122,7 +122,7 @@ def test_a_schedule_without_an_open_stage_is_shortened_after_a_slow_start(start:
     assert run.scheduler.factor("lr") < 0.1
 
 
-@pytest.mark.parametrize("name", spread(ENGINES, "skorch", "ignite", "accelerate"))
+@pytest.mark.parametrize("name", spread(ENGINES, "lightning", "accelerate"))
 def test_an_engine_that_ends_early_warns_with_the_time_and_the_values(name: str, start: Any, caplog: Any) -> None:
     with caplog.at_level(logging.WARNING, "paramsched"):
         start(ENGINES[name], deadline="in 100 s", untimed_updates=0)
@@ -136,7 +136,7 @@ def test_an_engine_that_ends_early_warns_with_the_time_and_the_values(name: str,
         assert "lr/weight 0.1, lr/bias 0.02" in line or "lr/0 0.1, lr/1 0.01" in line
 
 
-@pytest.mark.parametrize("name", spread(WITH_STOP, "skorch", "ignite"))
+@pytest.mark.parametrize("name", spread(WITH_STOP, "lightning"))
 def test_stop_follows_any_clock_and_can_be_off(name: str, start: Any) -> None:
     by_updates = ps.Plan(lr="linear(1, 0)", horizon=7)
 
@@ -149,7 +149,7 @@ def test_stop_follows_any_clock_and_can_be_off(name: str, start: Any) -> None:
     assert [len(run.steps) for run in runs] == [7, LENGTH, LENGTH]
 
 
-@pytest.mark.parametrize("name", spread(ENGINES, "ignite"))
+@pytest.mark.parametrize("name", spread(ENGINES, "lightning"))
 @pytest.mark.parametrize(
     ("options", "found"),
     [
@@ -219,7 +219,7 @@ def test_the_trainer_saves_and_evaluates_once_at_the_end(start: Any, tmp_path: P
 
 @pytest.mark.heavy
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["transformers", "lightning", "ignite"])
+@pytest.mark.parametrize("name", ["transformers", "lightning"])
 def test_two_processes_end_after_the_same_update(name: str, tmp_path: Path) -> None:
     pytest.importorskip("lightning.pytorch" if name == "lightning" else name)
     tests = Path(__file__).parents[1]

@@ -10,7 +10,7 @@ import torch
 
 import paramsched as ps
 from paramsched.core.time import Calendar
-from paramsched.engines import axolotl, ignite, run_end
+from paramsched.engines import axolotl, run_end
 from paramsched.engines import pytorch_accelerated as accelerated
 from paramsched.engines import transformers as hugging_face
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
@@ -292,7 +292,6 @@ def test_a_metric_with_the_name_of_a_planned_value_is_warned_of_once_and_renames
 @table(
     ("module", "use", "extra"),
     [
-        ("ignite.engine", lambda: ignite.PlanHandler(probe(), "linear()").attach(None), "ignite"),
         ("transformers", lambda: hugging_face.planned(object, "linear()"), "transformers"),
         ("pytorch_accelerated.trainer", lambda: accelerated.scheduler("linear()"), "pytorch-accelerated"),
         ("axolotl.integrations.base", lambda: axolotl.PlanPlugin, "axolotl"),

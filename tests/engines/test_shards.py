@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.engines import accelerate, ignite, lightning, pytorch_accelerated, skorch, transformers
+from paramsched.engines import accelerate, lightning, pytorch_accelerated, transformers
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.engines.reporting import BatchAmounts
 
@@ -85,42 +85,6 @@ def test_the_accumulation_of_pytorch_accelerated_follows_from_its_updates(batche
 
     assert (made.calendar.accumulation, made.total) == (accumulation, 3 * updates)
     assert str(made.plan.resolve(made.calendar).bindings[0].schedule).startswith(f"warmup({updates}) >> ")
-
-
-@pytest.mark.parametrize(
-    ("state", "accumulation", "total"),
-    [
-        ({"epoch_length": 10, "max_epochs": 3}, 1, 30),
-        ({"epoch_length": 10, "max_epochs": 3}, 4, 7),
-        ({"max_iters": 25}, 5, 5),
-        ({"max_iters": 25, "epoch_length": 10, "max_epochs": 9}, 1, 25),
-        ({"max_epochs": 3}, 1, None),
-        ({"epoch_length": 10}, 1, None),
-        ({"epoch_length": 2, "max_epochs": 1}, 4, None),
-    ],
-)
-def test_the_length_of_a_run_of_ignite(state, accumulation, total):
-    pytest.importorskip("ignite")
-    given = {"epoch_length": None, "max_epochs": None, "max_iters": None, "dataloader": None, **state}
-
-    found = ignite._facts_of_engine(SimpleNamespace(state=SimpleNamespace(**given)), accumulation)
-
-    assert (found.total, found.batches, found.accumulation) == (total, given["epoch_length"], accumulation)
-    assert ("not a multiple" in found.why["steps_per_epoch"]) == (given["epoch_length"] is not None)
-
-
-@pytest.mark.parametrize(
-    ("loader", "accumulation", "total"),
-    [(range(10), 1, 40), (range(10), 2, 20), (range(10), 3, None), (iter(()), 1, None)],
-)
-def test_the_length_of_a_run_of_skorch(loader, accumulation, total):
-    net = SimpleNamespace(get_iterator=lambda dataset, training: loader, max_epochs=3)
-
-    found = skorch._facts_of_net(net, None, accumulation, 1)
-
-    assert (found.total, found.warns_of_metrics) == (total, True)
-    if total is None:
-        assert ("not a multiple" in found.why["total"]) == (accumulation == 3)
 
 
 class Loader:

@@ -18,8 +18,8 @@ from paramsched.errors import ConfigError, InvalidArgument, ParamschedError, Sta
 from support.updates import probe
 
 MODULES = (
-    "engines.accelerate", "engines.axolotl", "engines.ignite", "engines.lightning", "engines.optax",
-    "engines.pytorch_accelerated", "engines.skorch", "engines.transformers", "mmengine.engine",
+    "engines.accelerate", "engines.axolotl", "engines.lightning", "engines.optax",
+    "engines.pytorch_accelerated", "engines.transformers", "mmengine.engine",
 )  # fmt: skip
 PLAN = "linear()"
 
@@ -53,12 +53,10 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "engines.accelerate.facts": ((accelerator, loader), {}),
     "engines.accelerate.batch_counter": ((accelerator, scheduler), {}),
     "engines.accelerate.log": ((accelerator, scheduler), {}),
-    "engines.ignite.PlanHandler": ((probe, plan), {}),
     "engines.lightning.PlanCallback": ((plan,), {}),
     "engines.optax.planned": ((factory, plan), {"base": {"lr": 0.1}, "calendar": ps.Calendar(total=9)}),
     "engines.pytorch_accelerated.scheduler": ((plan,), {}),
     "engines.pytorch_accelerated.AmountCallback": ((), {}),
-    "engines.skorch.PlanCallback": ((plan,), {}),
     "engines.transformers.planned": ((trainer, plan), {}),
     "mmengine.engine.AmountHook": ((), {}),
     "mmengine.engine.PlanScheduler": ((probe, plan), {"total": 9}),
@@ -156,7 +154,6 @@ def test_a_wrong_call_is_refused_when_it_is_made(name: str, subtests: Any) -> No
             "accelerate.scheduler(accelerator, optimizer, 'linear()', loader)",
         ),
         ("engines.transformers.planned", (plan, trainer), {}, "planned(Trainer, 'linear()')"),
-        ("engines.ignite.PlanHandler", (plan, probe), {}, "PlanHandler(optimizer, 'linear()')"),
     ],
 )  # fmt: skip
 def test_the_call_that_was_meant_is_written_with_its_numbers(name: str, positional: Any, named: Any, line: str) -> None:

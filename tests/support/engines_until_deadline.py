@@ -80,24 +80,8 @@ def lightning(model: Slow) -> ps.Scheduler:
     return callback.schedulers[0]
 
 
-def ignite(model: Slow) -> ps.Scheduler:
-    import ignite.distributed as idist
-    from ignite.engine import Engine, supervised_training_step
-
-    from paramsched.engines.ignite import PlanHandler
-
-    idist.initialize("gloo")
-    optimizer = optimizer_of(model)
-    ddp = torch.nn.parallel.DistributedDataParallel(model)
-    trainer = Engine(supervised_training_step(ddp, optimizer, torch.nn.functional.mse_loss))
-    handler = PlanHandler(optimizer, PLAN, **OPTIONS).attach(trainer)
-    trainer.run(DataLoader(Numbers(samples=LENGTH), BATCH), max_epochs=1)
-    assert handler.scheduler is not None
-    return handler.scheduler
-
-
 if __name__ == "__main__":
-    train = {"transformers": transformers, "lightning": lightning, "ignite": ignite}[sys.argv[1]]
+    train = {"transformers": transformers, "lightning": lightning}[sys.argv[1]]
     slow = Slow()
     used = train(slow)
     end = used.calendar.end

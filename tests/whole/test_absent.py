@@ -5,7 +5,6 @@ import sys
 from importlib.util import find_spec, module_from_spec
 
 import pytest
-import torch
 
 import paramsched as ps
 from paramsched.errors import MissingDependency
@@ -18,8 +17,6 @@ def made(engine):
     spec = find_spec(f"paramsched.engines.{engine}")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    if engine == "ignite":
-        return module.PlanHandler(torch.optim.SGD([torch.zeros(1)], lr=0.1), PLAN).attach(None)
     if engine == "pytorch_accelerated":
         return module.scheduler(PLAN)
     if engine == "transformers":
@@ -34,8 +31,6 @@ def made(engine):
     [
         ("axolotl", ["axolotl", "axolotl.integrations", "axolotl.integrations.base"], "axolotl"),
         ("lightning", ["lightning", "lightning.pytorch", "pytorch_lightning"], "lightning"),
-        ("ignite", ["ignite", "ignite.engine"], "ignite"),
-        ("skorch", ["skorch", "skorch.callbacks"], "skorch"),
         ("transformers", ["transformers"], "transformers"),
         ("pytorch_accelerated", ["pytorch_accelerated", "pytorch_accelerated.trainer"], "pytorch-accelerated"),
     ],
@@ -49,7 +44,7 @@ def test_a_missing_engine_is_named_with_the_package_to_install(engine, absent, e
 
 
 def test_the_modules_do_not_import_an_engine():
-    modules = ["accelerate", "axolotl", "ignite", "lightning", "pytorch_accelerated", "skorch", "transformers"]
+    modules = ["accelerate", "axolotl", "lightning", "pytorch_accelerated", "transformers"]
     code = (
         "import sys\n"
         + "".join(f"import paramsched.engines.{name}\n" for name in modules)
@@ -62,7 +57,7 @@ def test_the_modules_do_not_import_an_engine():
 @pytest.mark.parametrize(
     "name",
     [
-        *(f"engines.{name}" for name in ("accelerate", "ignite", "lightning", "pytorch_accelerated", "skorch")),
+        *(f"engines.{name}" for name in ("accelerate", "lightning", "pytorch_accelerated")),
         *("mmengine.engine", "mmengine.StepLR", "compat.torch.StepLR", "compat.pytorch_accelerated.CosineLrScheduler"),
         *("compat.gradual_warmup.GradualWarmupScheduler", "compat.megatron.OptimizerParamScheduler"),
     ],

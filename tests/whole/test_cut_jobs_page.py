@@ -22,8 +22,6 @@ SCRIPTS = dict(re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", TEXT, re.M | re
 ENGINES = {
     "transformers",
     "lightning",
-    "ignite",
-    "skorch",
     "mmengine",
     "pytorch_accelerated",
     "accelerate",

@@ -113,7 +113,7 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
 }
 """A plan and a function of it, for each public function that takes a plan."""
 
-BY_SCHEDULER = {"accelerate", "ignite", "lightning", "pytorch_accelerated", "skorch", "transformers"}
+BY_SCHEDULER = {"accelerate", "lightning", "pytorch_accelerated", "transformers"}
 """The engines that pass the plan to a Scheduler."""
 
 RESULTS = {"Recognized", "Trace", "PlanSince", "Loaded", "GroupOfFile", "PlanText", "Optimum", "Recipe"}

@@ -16,7 +16,6 @@ from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.runs.plan_source import PlanSource
 from paramsched.core.runs.scheduler import LateGroups, Scheduler, SignalsLike
-from paramsched.core.scheduler.group_keys import Group
 from paramsched.core.scheduler.messages import WORLD
 from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
@@ -152,13 +151,12 @@ class EngineFacts:
         late_groups: LateGroups = "base",
         drive: str = "optimizer",
         checked_later: bool = False,
-        code_groups: Mapping[str, list[Group]] | None = None,
     ) -> Scheduler:
         """Attach a plan to an optimizer, or to several in a mapping from their names.
 
         The plan's horizon takes precedence over the length of the run in the engine; if they differ, a warning is
         logged. With `checked_later`, stages that do not fit until the deadline are refused by `RunEnd.begin`, after
-        the engine has loaded a checkpoint. `code_groups` are the groups before that, for `on_base`.
+        the engine has loaded a checkpoint.
 
         Raises:
             MissingFact: a unit of the plan needs a run fact that neither the engine nor the user specifies.
@@ -169,7 +167,6 @@ class EngineFacts:
             counted_by=self.counter or f"{self.call}(…, {{}})",
             warns_of_metrics=self.warns_of_metrics,
             checked_later=checked_later,
-            code_groups=code_groups,
             deadline=options.written,
         )
         horizon, user_facts = source.plan.horizon, options.calendar or Calendar()

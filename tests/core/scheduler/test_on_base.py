@@ -5,13 +5,11 @@ import itertools
 import json
 import logging
 import pickle
-from types import SimpleNamespace
 
 import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.runs.arguments import copied_groups
 from support.tables import table
 from support.updates import group, planned, probe, run, used
 
@@ -359,18 +357,6 @@ def test_the_base_of_the_code_is_known_if_the_facts_come_after_the_checkpoint(ch
 
     assert used(optimizer) == (NEW if choice == "code" else OLD)[40:43]
     assert [at for at, _ in bases_in(scheduler.history)] == ([0, 40] if choice == "code" else [])
-
-
-def test_copied_groups_keep_the_values_of_the_moment():
-    optimizer = probe({"lr": 0.1}, {"lr": 0.2})
-    wrapped = SimpleNamespace(optimizer=optimizer)
-    found = copied_groups(wrapped), copied_groups({"a": wrapped})
-
-    optimizer.param_groups[1]["lr"] = 0.3
-
-    assert [{name: [one["lr"] for one in mine] for name, mine in groups.items()} for groups in found] == [
-        {"optimizer": [0.1, 0.2]}, {"a": [0.1, 0.2]},
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -94,62 +94,6 @@ def lightning(run: Run) -> None:
     run.scheduler = callback.schedulers[0]
 
 
-def ignite(run: Run) -> None:
-    pytest.importorskip("ignite")
-    from ignite.engine import Engine, Events, supervised_training_step
-
-    from paramsched.engines.ignite import PlanHandler
-
-    model = run.model()
-    optimizer = run.recorded(optimizer_of(model))
-    trainer = Engine(supervised_training_step(model, optimizer, torch.nn.functional.mse_loss))
-    handler = PlanHandler(optimizer, run.plan, **run.options).attach(trainer)
-    saved = {"optimizer": optimizer, "plan": handler, "trainer": trainer}
-    if run.resumes:
-        for name, state in torch.load(run.folder / "run.pt").items():
-            saved[name].load_state_dict(state)
-    completed: list[int] = []
-    trainer.add_event_handler(Events.COMPLETED, lambda: completed.append(1))
-    trainer.run(DataLoader(Numbers(), BATCH), max_epochs=run.epochs)
-    assert completed == [1]
-    torch.save({name: one.state_dict() for name, one in saved.items()}, run.folder / "run.pt")
-    run.scheduler = handler.scheduler
-
-
-def skorch(run: Run) -> None:
-    pytest.importorskip("skorch")
-    from skorch.callbacks import Callback
-
-    from paramsched.engines.skorch import PlanCallback
-    from support.engine_runs import skorch as runs
-
-    class Net(runs.NeuralNetRegressor):
-        ended = 0
-
-        def initialize_optimizer(self, *args: Any, **keywords: Any) -> Any:
-            self.optimizer_ = run.recorded(optimizer_of(self.module_))
-            return self
-
-        def on_train_end(self, *args: Any, **keywords: Any) -> None:
-            self.ended += 1
-
-    class Load(Callback):
-        def on_train_begin(self, net: Any, **keywords: Any) -> None:  # as LoadInitState
-            if run.resumes:
-                net.load_params(f_optimizer=run.folder / "optimizer.pt")
-
-    callback = PlanCallback(run.plan, **run.options)
-    net = Net(
-        run.model, batch_size=BATCH, max_epochs=run.epochs, train_split=None, verbose=0, callbacks=[callback, Load()]
-    )
-    net.initialize()
-    data = Numbers()
-    net.partial_fit(data.x.numpy(), data.y.numpy())
-    assert net.ended == 1
-    net.save_params(f_optimizer=run.folder / "optimizer.pt")
-    run.scheduler = callback.scheduler_
-
-
 def pytorch_accelerated(run: Run) -> None:
     home = pytest.importorskip("pytorch_accelerated")
     from pytorch_accelerated.callbacks import MoveModulesToDeviceCallback
@@ -221,5 +165,5 @@ def accelerate(run: Run) -> None:
 
 
 ENGINES: dict[str, Callable[[Run], None]] = {
-    one.__name__: one for one in (transformers, lightning, ignite, skorch, pytorch_accelerated, mmengine, accelerate)
+    one.__name__: one for one in (transformers, lightning, pytorch_accelerated, mmengine, accelerate)
 }

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.fields import numeric
 from paramsched.core.plan import Plan, Target
-from paramsched.core.plan.optimizers import ALONE, check_names, errors_of, scopes_of
+from paramsched.core.plan.optimizers import check_names, errors_of, scopes_of
 from paramsched.core.scheduler.block import Values
 from paramsched.core.scheduler.group_keys import COUNT, Group
 from paramsched.core.scheduler.on_base import BasePolicy, OnBaseChoice
@@ -46,13 +46,6 @@ def request_of(plan: Plan, drive: Any, resume: Resume, late_groups: Any, t: Any,
 def is_count_of_updates(t: Any) -> bool:
     """Return whether `t` is a number of completed updates; NumPy integers are accepted."""
     return isinstance(t, Integral) and not isinstance(t, bool) and 0 <= int(t) < 2**62
-
-
-def copied_groups(optimizer: Any) -> dict[str, list[Group]]:
-    """Return copies of the groups of an optimizer or a mapping of several, with the values before a checkpoint."""
-    is_several = isinstance(optimizer, Mapping)
-    several = unwrapped_optimizers(optimizer) if is_several else {ALONE: unwrapped_optimizer(optimizer)}
-    return {name: [dict(group) for group in one.param_groups] for name, one in several.items()}
 
 
 def are_loaded(groups: Mapping[str, list[Group]]) -> bool:

@@ -13,7 +13,6 @@ from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, is_plan
 from paramsched.core.plan.note import Note
 from paramsched.core.plan.optimizers import refuse_several_plans
 from paramsched.core.runs.recipe_plan import differing_bases, log_differing_bases, with_number_of_recipe
-from paramsched.core.scheduler.group_keys import Group
 from paramsched.core.scheduler.messages import WORLD, Processes
 from paramsched.core.scheduler.run_state import ResolvedPlan, with_horizon
 from paramsched.core.time import Calendar, DurationLike
@@ -39,7 +38,6 @@ class PlanSource:
         published: the recipe, if the plan was passed as one.
         counted_by: the call that counts the batches of an engine, for messages, with `{}` for its arguments.
         warns_of_metrics: True if an engine warns about metrics that were never reported.
-        code_groups: the groups of each optimizer before an engine loaded a checkpoint; None if they are unknown.
         processes: the processes that train together.
     """
 
@@ -52,7 +50,6 @@ class PlanSource:
     warns_of_metrics: bool = False
     checked_later: bool = False
     until: float | None = None
-    code_groups: Mapping[str, list[Group]] | None = None
     processes: Processes = WORLD
     deadline: DeadlineLike | None = None
 

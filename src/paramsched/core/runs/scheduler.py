@@ -210,10 +210,7 @@ class Scheduler(LRScheduler):
         request = request_of(source.plan, drive, resume, late_groups, t, names)
         present = {name: one.param_groups for name, one in self._optimizers.items()}
         if calendar != "later":
-            code = source.code_groups
             try:
-                if code is not None and are_loaded(present) and not are_loaded(code):
-                    request = replace(request, code_bases=checked_bases(source.plan, code))
                 self._attach(request, source, calendar_of_call("Scheduler", calendar, given))
             except PlanError as refusal:
                 raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
