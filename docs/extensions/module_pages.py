@@ -30,7 +30,7 @@ API = {
         "Build schedules from [shapes](shapes.md) and [curves](curves.md), and define your own.",
         (
             "Schedule", "parse", "resolve", "Duration", "absolute", "Absolute", "previous", "following", "shape",
-            "register_function", "to_lambda", "to_optax", "to_python", "Anneal", "Constant", "Exponential",
+            "register_function", "to_lambda", "to_python", "Anneal", "Constant", "Exponential",
         ),
     ),
     "Errors": (
@@ -56,7 +56,6 @@ MODULES = {
         "pytorch-accelerated. Start with [its guide](../engines/pytorch_accelerated.md)."
     ),
     "paramsched.engines.axolotl": "`PlanPlugin`. Start with [its guide](../engines/axolotl.md).",
-    "paramsched.engines.optax": "optax in JAX. Start with [its guide](../engines/optax.md).",
     "paramsched.compat.torch": "Drop-ins for `torch.optim.lr_scheduler`; [differences](../compat/divergences.md).",
     "paramsched.mmengine": (
         "MMEngine's schedulers ([differences](../compat/divergences.md)), and a Runner that trains from its configs."

@@ -23,7 +23,7 @@ _HOMES = {
     "paramsched.tools.check.plan_check": ("check",),
     "paramsched.errors": ("InvalidArgument", "ParamschedError"),
     "paramsched.tools.export.source": ("to_python",),
-    "paramsched.core.plan.functions": ("to_lambda", "to_optax"),
+    "paramsched.core.plan.functions": ("to_lambda",),
     "paramsched.core.plan": ("Binding", "Plan", "Target", "replay", "resolve"),
     "paramsched.tools.range_test": ("find_lr",),  # it imports torch
     "paramsched.tools.recipes": ("recipes",),

@@ -27,7 +27,6 @@ from paramsched.core.plan import Target as Target
 from paramsched.core.plan import replay as replay
 from paramsched.core.plan.diff import diff as diff
 from paramsched.core.plan.functions import to_lambda as to_lambda
-from paramsched.core.plan.functions import to_optax as to_optax
 from paramsched.core.plan.resolve import resolve as resolve
 from paramsched.core.plan.trace import Trace as Trace
 from paramsched.core.plan.trace import trace as trace

@@ -14,11 +14,11 @@ import torch
 
 import paramsched as ps
 from paramsched.engines.argument_order import check_kinds
-from paramsched.errors import ConfigError, InvalidArgument, ParamschedError, StateError
+from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from support.updates import probe
 
 MODULES = (
-    "engines.accelerate", "engines.axolotl", "engines.lightning", "engines.optax",
+    "engines.accelerate", "engines.axolotl", "engines.lightning",
     "engines.pytorch_accelerated", "engines.transformers", "mmengine.engine",
 )  # fmt: skip
 PLAN = "linear()"
@@ -40,10 +40,6 @@ def scheduler() -> Any:
     return ps.Scheduler(probe(), ps.Plan(lr=PLAN, horizon=9))
 
 
-def factory() -> Any:
-    return pytest.importorskip("optax").sgd
-
-
 def plan() -> Any:
     return PLAN
 
@@ -54,7 +50,6 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "engines.accelerate.batch_counter": ((accelerator, scheduler), {}),
     "engines.accelerate.log": ((accelerator, scheduler), {}),
     "engines.lightning.PlanCallback": ((plan,), {}),
-    "engines.optax.planned": ((factory, plan), {"base": {"lr": 0.1}, "calendar": ps.Calendar(total=9)}),
     "engines.pytorch_accelerated.scheduler": ((plan,), {}),
     "engines.pytorch_accelerated.AmountCallback": ((), {}),
     "engines.transformers.planned": ((trainer, plan), {}),
@@ -66,7 +61,6 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
 
 OTHERS = {
     "engines.axolotl": {"PlanPlugin", "PlanArgs"},  # axolotl calls them
-    "engines.optax": {"PlannedState", "values", "count", "seek", "resumed"},  # their first argument is any tree
     "engines.pytorch_accelerated": {"StopCallback"},  # without arguments, like the two hooks
     "mmengine.engine": {"StopHook", "ValuesHook"},
 }
@@ -85,7 +79,6 @@ def names_of(module: str) -> set[str]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_each_public_function_of_an_adapter_has_a_call_here(module: str) -> None:
-    pytest.importorskip("optax") if module == "engines.optax" else None
     listed = {name.rpartition(".")[2] for name in CALLS if name.rpartition(".")[0] == module}
 
     assert names_of(module) - OTHERS.get(module, set()) - listed - _HELPERS == set()
@@ -108,9 +101,7 @@ def wrong_calls(name: str) -> list[tuple[str, list[Any], dict[str, Any]]]:
     makers, keywords = CALLS[name]
     given = [make() for make in makers]
     wrong: list[tuple[str, list[Any], dict[str, Any]]] = []
-    if (
-        name != "mmengine.engine.PlanScheduler" and name != "engines.optax.planned"
-    ):  # other keywords are facts, or sgd's
+    if name != "mmengine.engine.PlanScheduler":  # whose other keywords are facts
         wrong.append(("unknown keyword", given, {**keywords, "total_stepps": 10}))
     if given:
         wrong.append(("too few", given[:-1], keywords))
@@ -163,16 +154,6 @@ def test_the_call_that_was_meant_is_written_with_its_numbers(name: str, position
         function(*(make() for make in positional), **named)
 
     assert str(refusal.value).endswith(f" Write {line}")
-
-
-def test_a_state_of_another_optimizer_is_refused_by_each_function_of_optax() -> None:
-    engine = pytest.importorskip("paramsched.engines.optax")
-
-    for use in (engine.values, engine.count, lambda tree: engine.seek(tree, 3)):
-        with pytest.raises(StateError, match="contains no state of a planned optimizer"):
-            use({})
-    with pytest.raises(InvalidArgument, match=r"optax\.seek"):
-        engine.seek({}, step=3)
 
 
 def test_an_argument_that_is_no_plan_is_answered_as_by_a_scheduler():

@@ -232,7 +232,6 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "table_file": lambda case: ps.table_file(case.path, "lr"),
     "to_python": _exported,
     "to_lambda": lambda case: [ps.to_lambda(case.plan), ps.to_lambda(case.plan, group=MARK)],
-    "to_optax": lambda case: ps.to_optax(case.plan),
     "trace": lambda case: case.trace,
     "diff": lambda case: ps.diff(case.plan, "cosine()", ps.Calendar(total=20)),
     "resolve": lambda case: [ps.resolve(case.plan, ps.Calendar(total=20)), ps.resolve(case.plan, ps.Calendar())],

@@ -73,16 +73,6 @@ def values_of_megatron(plan: PlanLike) -> list[float]:
     return found
 
 
-def values_of_optax(plan: PlanLike) -> list[float]:
-    jax, optax = pytest.importorskip("jax"), pytest.importorskip("optax")
-    from paramsched.engines.optax import planned, values
-
-    tx = planned(optax.sgd, plan, RUN, base=BASE)
-    weights = {"w": jax.numpy.ones(1)}
-    _, state = tx.update(weights, tx.init(weights))
-    return [float(values(state)["lr"])]
-
-
 def figure_of(plan: PlanLike) -> str:
     return ps.show.figure(plan)._repr_svg_()
 
@@ -100,7 +90,6 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
     "ps.replay": (Plan(lr="plateau()"), lambda plan: ps.replay(plan, [(1, {"loss": 1.0})])),
     "ps.to_lambda": (PLAN, lambda plan: [ps.to_lambda(plan, RUN)(t) for t in range(8)]),
     "ps.to_python": (PLAN, lambda plan: ps.to_python(plan, RUN)),
-    "ps.to_optax": (PLAN, lambda plan: [float(ps.to_optax(plan, RUN, base=0.5)(t)) for t in range(8)]),
     "ps.check": (Plan(lr="linear(0.0, 3.0, 2)"), lambda plan: ps.check(plan, RUN)),
     "ps.show.figure": (PLAN, figure_of),
     "ps.show.plan_axes": (PLAN, lambda plan: ps.show.plan_axes(plan, [BASE], RUN)[0].lines[0].get_ydata().tolist()),
@@ -108,7 +97,6 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
         Plan(lr="linear()", horizon=100),
         lambda plan: nearest_recipes(plan, ps.Calendar(), [BASE])[:3],
     ),
-    "engines.optax.planned": (PLAN, values_of_optax),
     "OptimizerParamScheduler.of_plan": (PLAN, values_of_megatron),
 }
 """A plan and a function of it, for each public function that takes a plan."""
@@ -119,7 +107,7 @@ BY_SCHEDULER = {"accelerate", "lightning", "pytorch_accelerated", "transformers"
 RESULTS = {"Recognized", "Trace", "PlanSince", "Loaded", "GroupOfFile", "PlanText", "Optimum", "Recipe"}
 """Classes of values that have a plan."""
 
-BUILT = {"bind", "bind_group", "from_plan", "mime_bundle", "handed_schedule"}
+BUILT = {"bind", "bind_group", "from_plan", "mime_bundle"}
 """Functions below those that users call; their callers have the plan itself."""
 
 

@@ -1,4 +1,4 @@
-"""torch, or an error that names the package to install. Every engine except optax needs it."""
+"""torch, or an error that names the package to install."""
 
 from paramsched.errors import MissingDependency
 

@@ -113,6 +113,7 @@ def test_the_function_works_in_a_sequence_of_schedulers():
         (lambda: ps.to_lambda("constant()", base=0), "base must not be 0"),
         (lambda: ps.to_lambda(ps.cosine(over=5) * ps.plateau("loss")), "reacts to a metric"),
         (lambda: ps.to_lambda(ps.plateau("loss")), "reacts to a metric"),
+        (lambda: ps.to_lambda("cosine()", 1e-3), r"the rate is the base\. For example: .*base=0\.001$"),
         (lambda: ps.to_lambda(ps.Plan(lr="cosine()")), "for example horizon=10_000"),
         (lambda: ps.to_lambda("cosine(over=5)", field="lr"), "field and group select a schedule of a plan"),
         (lambda: ps.to_lambda(SEVERAL), r'the plan schedules lr, weight_decay, temperature.* For example: field="lr"'),

@@ -126,12 +126,6 @@ def test_an_optimizer_without_hooks_can_be_driven_manually():
     assert ps.Scheduler(optimizer, PLAN, drive="manual").last_epoch == 20
 
 
-class OfOptax:
-    """An object of optax, which has no param groups."""
-
-    __module__ = "optax._src.base"
-
-
 def containers():
     first, second = probe(), probe()
     copies = [dict(one.param_groups[0]) for one in (first, second)]
@@ -141,7 +135,6 @@ def containers():
         "a schedule": (ps.cosine(), "the optimizer comes first"),
         "no groups": (SimpleNamespace(param_groups=[]), "it has no param_groups"),
         "no list": (SimpleNamespace(param_groups=first.param_groups[0]), "it has no param_groups"),
-        "optax": (OfOptax(), "an optimizer of optax has no param_groups; .*For example: planned"),
         "a list": ([first, second], r"this is a list of optimizers; .* in enumerate\(optimizers\)\}, plan\)"),
         "an attribute": (
             SimpleNamespace(all=(first, second)),

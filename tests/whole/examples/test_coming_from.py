@@ -92,23 +92,17 @@ def test_the_plan_in_a_row_equals_the_plan_read_from_timm_arguments(page: str, t
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize(("page", "theirs", "line"), rows("optax", "keras"))
+@pytest.mark.parametrize(("page", "theirs", "line"), rows("keras"))
 def test_the_plan_in_a_row_has_the_values_of_the_peers_schedule(page: str, theirs: str, line: str) -> None:
     os.environ.setdefault("KERAS_BACKEND", "torch")  # which compiles nothing
-    library = pytest.importorskip(page)
-    names = {"optax": library} if page == "optax" else vars(library.optimizers.schedules)
+    names = vars(pytest.importorskip("keras").optimizers.schedules)
     times = range(0, 1300, 111)
     schedule, planned = eval(theirs, dict(names)), ps.parse(line)  # a row of a page of this repository
-    if page == "optax":  # as one function, because JAX compiles each operation of a schedule that is called
-        jax = pytest.importorskip("jax")
-        values = jax.jit(jax.vmap(schedule))(jax.numpy.asarray(times)).tolist()
-    else:
-        values = [float(schedule(t)) for t in times]
 
-    assert values == pytest.approx(
+    assert [float(schedule(t)) for t in times] == pytest.approx(
         [planned(t, 1.0) for t in times],
         rel=1e-5,
-        abs=1e-7,  # they compute in float32
+        abs=1e-7,  # it computes in float32
     )
 
 

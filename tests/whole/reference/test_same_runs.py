@@ -28,13 +28,12 @@ LIBRARIES = {
     "keras": "keras",
     "lightning": "lightning",
     "mmengine": "mmengine",
-    "optax": "optax",
     "pytorch_accelerated": "pytorch_accelerated",
     "timm": "timm",
     "torch": "torch",
     "transformers": "transformers",
 }
-HEAVY = {"keras", "optax"}
+HEAVY = {"keras"}
 UPDATES = 100
 UPDATES_PER_EPOCH = {"keras": 20}
 """Where the code of a page trains for several epochs."""
@@ -69,24 +68,6 @@ def run_code(code: str, names: dict[str, Any]) -> None:
         exec(compile(code, "page", "exec"), names)
 
 
-def used_by_optax(code: str) -> list[float]:
-    """Return the lr of each update in a run of the code with gradient 1, in float64 with a 64-bit count."""
-    import jax
-    import jax.numpy as jnp
-
-    def exact(state):
-        return jax.tree.map(lambda count: count.astype(jnp.int64), state)
-
-    code = code.replace("optimizer.init(params)", "exact(optimizer.init(params))")
-    code = code.replace("params @ params", "params.sum()")  # of gradient 1
-    code = code.replace("\n    params = ", "\n    steps.append(updates)\n    params = ")
-    steps: list[Any] = []
-    with jax.enable_x64(True):
-        names = {"params": jnp.zeros(2), "loader": range(UPDATES), "gradient": lambda params, _: jnp.ones_like(params)}
-        run_code(code, names | {"steps": steps, "exact": exact})
-        return [-float(step[0]) for step in steps]
-
-
 def used_by_keras(code: str) -> list[float]:
     """Return the lr of each update in a run of the code in float64, read from the optimizer in a callback."""
     import keras
@@ -108,7 +89,6 @@ def used_by_keras(code: str) -> list[float]:
 
 RUNNERS: dict[str, tuple[Callable[[str], list[float]], Callable[[str], list[float]]]] = {
     "keras": (used_by_keras, lambda code: used(code, UPDATES_PER_EPOCH["keras"])),
-    "optax": (used_by_optax, used_by_optax),
 }
 """How their code and ours is run, where it is not by an optimizer of torch."""
 

@@ -106,8 +106,8 @@ def explain_wrong_keywords_of(name: str = "") -> Callable[[_Class], _Class]:
 
 
 CODE: Final = (
-    "ps.", "plan.", "planned", "scheduler.", "accelerate.", "optax.", "pytorch_accelerated.", "PlanCallback",
-    "PlanHandler", "PlanScheduler", "AmountCallback", "AmountHook", "register",
+    "ps.", "plan.", "planned", "scheduler.", "accelerate.", "pytorch_accelerated.", "PlanCallback",
+    "PlanScheduler", "AmountCallback", "AmountHook", "register",
 )  # fmt: skip
 """The starts of names of functions and methods that are called in Python only, not in the text of a schedule."""
 
@@ -116,7 +116,6 @@ EXAMPLE_ARGUMENTS: Final = {
     "at": '"50%"',
     "base": '{"lr": 3e-4}',
     "calendar": "ps.Calendar(total=100)",
-    "factory": "optax.adamw",
     "field": '"lr"',
     "groups": '"head"',
     "initial": "1.0",
@@ -141,7 +140,7 @@ def example_call(builder: Callable[..., Any], name: str) -> str:
         begin = line.find(f"{last}(")
         if begin >= 0 and (end := _closing_bracket(line, begin)) is not None:
             inside = _STRING.split(line[begin + len(last) : end])
-            if name.startswith(CODE) and "." in name:  # planned takes names of optax
+            if name.startswith(CODE) and "." in name:
                 inside = [one if one.startswith('"') else line_in_code(one) for one in inside]
             return name + "".join(inside)
     parameters = inspect.signature(builder).parameters.values()

@@ -1,4 +1,4 @@
-"""Convert a schedule, or one schedule of a plan, to a function for torch's `LambdaLR` or for optax."""
+"""Convert a schedule, or one schedule of a plan, to a function for torch's `LambdaLR`."""
 
 from dataclasses import dataclass
 from typing import Any, final
@@ -21,8 +21,7 @@ from paramsched.core.time import Calendar
 from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField, UnknownGroup, shown
 
 
-def handed_schedule(
-    call: str,
+def _handed_schedule(
     source: PlanLike | ScheduleLike | Any,
     calendar: Calendar | None,
     field: str | None,
@@ -33,7 +32,6 @@ def handed_schedule(
     The initial value is None if the schedule is of a field of the optimizer.
 
     Args:
-        call: the name of the called function, for messages.
         source: a plan in any form, a schedule, a number or a line of text.
         calendar: the run facts; None if all lengths are in updates.
         field: the field or target of the plan; None if the plan has only one.
@@ -47,39 +45,41 @@ def handed_schedule(
     """
     if isinstance(calendar, float):
         instead = f"For example: ps.Calendar(total=10_000), base={calendar!r}"
-        raise InvalidArgument(f"{call}(…, {calendar!r})", "not a Calendar; the rate is the base", instead)
+        raise InvalidArgument(f"to_lambda(…, {calendar!r})", "not a Calendar; the rate is the base", instead)
     if calendar is not None:
-        require_calendar(f"{call}(…, %s)", calendar)
+        require_calendar("to_lambda(…, %s)", calendar)
     if isinstance(source, FORMS) and not isinstance(source, (Schedule, MetricRule)) and not is_line(source):
-        source = plan_of(source, f"ps.{call}")
+        source = plan_of(source, "ps.to_lambda")
     if isinstance(source, Plan):
-        line = _chosen_line(call, source.resolve(Calendar() if calendar is None else calendar), field, group)
-        _refuse_metric(call, line.schedule)
+        line = _chosen_line(source.resolve(Calendar() if calendar is None else calendar), field, group)
+        _refuse_metric(line.schedule)
         return line.schedule, line.field.initial if isinstance(line.field, Target) else None
     if field is not None or group is not None:
-        site = f"{call}({shown(source)}, field={field!r}, group={shown(group)})"
+        site = f"to_lambda({shown(source)}, field={field!r}, group={shown(group)})"
         raise InvalidArgument(site, "field and group select a schedule of a plan; leave them out for a schedule")
     schedule = parse(source) if isinstance(source, str) else source
-    _refuse_metric(call, schedule)
-    written = schedule_of(schedule, lambda: f"{call}({shown(schedule)})")
+    _refuse_metric(schedule)
+    written = schedule_of(schedule, lambda: f"to_lambda({shown(schedule)})")
     resolved = written if calendar is None else resolve(written, calendar)
     if not resolved.is_resolved:
         found = "the schedule has a length that is missing or not in updates"
-        write = f"ps.{call}({line_in_code(short_line(written))}, ps.Calendar(total=10_000, steps_per_epoch=100))"
-        raise InvalidArgument(f"{call}({short_line(written)})", found, write=write, is_example=True)
+        write = f"ps.to_lambda({line_in_code(short_line(written))}, ps.Calendar(total=10_000, steps_per_epoch=100))"
+        raise InvalidArgument(f"to_lambda({short_line(written)})", found, write=write, is_example=True)
     return resolved, None
 
 
-def _refuse_metric(call: str, schedule: Any) -> None:
+def _refuse_metric(schedule: Any) -> None:
     if isinstance(schedule, MetricRule) or (isinstance(schedule, Schedule) and schedule.metric_rules):
         found = f"{short_line(schedule)} reacts to a metric, but the function only receives the update"
-        raise InvalidArgument(f"{call}(…)", found, "Use ps.Scheduler(optimizer, plan)")
+        raise InvalidArgument("to_lambda(…)", found, "Use ps.Scheduler(optimizer, plan)")
 
 
-def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | None) -> Binding:
+def _chosen_line(plan: Plan, field: str | None, group: str | int | None) -> Binding:
     """Return the line of a resolved plan that `field` and `group` select."""
     names = list(dict.fromkeys(line.name for line in plan.bindings))
-    site = f"{call}(plan{'' if field is None else f', field={field!r}'}{'' if group is None else f', group={group!r}'})"
+    site = (
+        f"to_lambda(plan{'' if field is None else f', field={field!r}'}{'' if group is None else f', group={group!r}'})"
+    )
     if field is None and len(names) > 1:
         found = f"the plan schedules {', '.join(names)}; the function needs one of them"
         raise PlanError(site, found, f'For example: field="{names[0]}"')
@@ -184,7 +184,7 @@ def to_lambda(
     >>> to_lambda(plan, field="weight_decay")(50)
     0.75
     """
-    resolved, initial = handed_schedule("to_lambda", schedule, calendar, field, group)
+    resolved, initial = _handed_schedule(schedule, calendar, field, group)
     needs_base = resolved.has_absolute or not scales_with_base(resolved)
     if base is None and needs_base:
         base = initial
@@ -197,67 +197,3 @@ def to_lambda(
         found = "the schedule has absolute levels, so the factors depend on base, the lr of the optimizer"
         raise InvalidArgument(f"to_lambda({short_line(resolved)})", found, "For example: base=0.1")
     return LrLambda(resolved, None)
-
-
-@final
-@dataclass(frozen=True, slots=True, weakref_slot=True, repr=False)
-class OptaxSchedule:
-    """value(count) = schedule(count, base).
-
-    Args:
-        schedule: a schedule with every length in updates.
-        base: the value that the schedule's levels are multiples of.
-    """
-
-    schedule: Schedule
-    base: float
-
-    def __call__(self, count: Any) -> Any:
-        return self.schedule(count, self.base)
-
-    def __repr__(self) -> str:
-        return f"<to_optax({short_line(self.schedule)}, base={self.base!r})>"
-
-
-@explain_wrong_keywords
-def to_optax(
-    schedule: PlanLike | ScheduleLike,
-    calendar: Calendar | None = None,
-    *,
-    base: float | None = None,
-    field: str | None = None,
-    group: str | int | None = None,
-) -> OptaxSchedule:
-    """Convert a schedule to a function from the number of updates to the value, for optax.
-
-    Pass the function as a learning rate:
-    `optax.adamw(learning_rate=ps.to_optax("warmup('5%') >> cosine()", ps.Calendar(total=10_000), base=3e-4))`.
-
-    Inside `jax.jit` the count may be a traced array of any shape; the function is traced once. The start of a stage is
-    subtracted from the integer count before it is converted to float, so that boundaries are exact for any count. An
-    array of counts gives values in JAX's default float type, float64 if `jax_enable_x64` is on. A Python number gives a
-    float.
-
-    Args:
-        schedule: a schedule, a number, a line of text, or a plan. If a plan has several schedules, select one by
-            `field` and `group`.
-        calendar: the run facts. Required if a length is missing or not in updates.
-        base: the value that the levels are multiples of, such as the peak learning rate. By default 1.0; for the
-            schedule of a target, its initial value.
-        field: the field, or the name of a target, whose schedule is converted. By default the only one of the plan.
-        group: the groups whose schedule is converted: a group's name, or the selector in the plan. If a group has no
-            schedule of its own, the default schedule of the field is converted.
-
-    Raises:
-        InvalidArgument: the schedule reacts to metrics, or has a length that is not in updates.
-        PlanError: the selection in the plan is ambiguous or unknown, or the plan's clock does not count updates.
-
-    >>> rate = to_optax("warmup('10%') >> cosine(to=0.1)", Calendar(total=100), base=0.5)
-    >>> rate(5), rate(10), rate(100)
-    (0.25, 0.5, 0.05)
-    >>> to_optax(Plan(lr="linear()", horizon=100), base=0.5)(50)
-    0.25
-    """
-    resolved, initial = handed_schedule("to_optax", schedule, calendar, field, group)
-    multiples_of = base if base is not None else 1.0 if initial is None else initial
-    return OptaxSchedule(resolved, finite_number(CallSite("to_optax", "base"), multiples_of))

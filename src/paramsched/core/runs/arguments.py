@@ -176,9 +176,6 @@ def unwrapped_optimizer(optimizer: Any) -> Any:
             found = "the optimizer comes first, and the plan after it"
         elif isinstance(optimizer, str):
             found = "expected an optimizer, got str; the plan comes after it"
-        elif "optax" in (str(getattr(one, "__module__", "")).partition(".")[0] for one in (optimizer, type(optimizer))):
-            found = "an optimizer of optax has no param_groups; paramsched.engines.optax.planned drives it"
-            instead = 'For example: planned(optax.adamw, plan, base={"lr": 3e-4})'
         raise InvalidArgument(f"Scheduler({type(optimizer).__name__}, …)", found, instead)
     return optimizer
 
