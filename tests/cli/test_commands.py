@@ -1,11 +1,13 @@
 """The command line: the output of each command, its stream, and the exit code."""
 
+import csv
 import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -29,6 +31,7 @@ groups:
 targets:
   temperature: {initial: 2.0, schedule: 'linear(1, 0.5)'}
 """
+TOKENS = "clock: tokens\nhorizon: 4000 tokens\nlr: cosine(to=0.1)\nweight_decay: absolute(1e-5)\n"
 BAD = "lr: cosin()\nweight_decy: true\n"
 
 
@@ -761,6 +764,53 @@ def test_convert_notes_that_comments_are_dropped(folder, name, text, lost):
     assert result.exit_code == 0
     assert config.loads(result.stdout) == config.load(name)
     assert result.stderr == (f"note: the comments of {name} are not kept\n" if lost else "")
+
+
+AIRBENCH = paramsched.recipes["airbench94-cifar10"]
+
+
+@table(
+    ("arguments", "plan", "groups", "facts"),
+    [
+        (
+            ("plan.yaml", "--steps-per-epoch", 10, "--base", "lr=0.3,lr@head=0.7"),
+            PLAN,
+            [{"name": "default", "lr": 0.3}, {"name": "head", "lr": 0.7}],
+            paramsched.Calendar(steps_per_epoch=10),
+        ),
+        (
+            ("tokens.yaml", "--tokens-per-step", 100, "--base", "lr=0.1"),
+            TOKENS,
+            [{"lr": 0.1, "weight_decay": 1.0}],
+            paramsched.Calendar(tokens_per_step=100),
+        ),
+        ((LINE, "--horizon", 40, "--base", 0.3), f"lr: {LINE}", [{"lr": 0.3}], paramsched.Calendar(total=40)),
+        (("recipe:airbench94-cifar10",), AIRBENCH.plan, AIRBENCH.bases, AIRBENCH.calendar),
+    ],
+)
+def test_the_table_of_a_plan_has_the_bits_of_its_trace(folder, arguments, plan, groups, facts):
+    (folder / "tokens.yaml").write_text(TOKENS)
+    groups = [{"lr": 1.0, "betas": (1.0, 1.0)} | one for one in groups]
+
+    good("convert", *arguments, "-o", "values.csv")
+
+    rows = list(csv.reader(Path("values.csv").read_text().splitlines()))
+    columns = {name: [float(one) for one in column] for name, *column in zip(*rows, strict=True)}
+    planned = config.loads(plan) if isinstance(plan, str) else plan
+    expected = paramsched.trace(planned, groups, facts)
+    assert columns.pop("t") == [*range(expected.total)]
+    assert columns.pop("tokens", None) == (expected.amounts.tolist() if plan is TOKENS else None)
+    assert columns == expected.to_dict()
+    assert good("convert", *arguments, "--to", "csv") == Path("values.csv").read_text()
+
+
+def test_the_table_assumes_no_run_fact_and_names_the_fields_without_a_base(folder):
+    assert "--steps-per-epoch" in refused(2, "convert", "plan.yaml", "--to", "csv")
+    assert "Shorten --horizon" in refused(2, "convert", LINE, "--to", "csv", "--horizon", "1e8")
+
+    told = call("convert", "linear(1, 0)", "--to", "csv", "--horizon", "2").stderr
+
+    assert told == "note: no --base for lr[0]; taken to be 1\n"
 
 
 def test_convert_asks_for_the_format_if_it_is_unknown(folder):

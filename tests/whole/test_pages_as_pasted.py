@@ -65,7 +65,7 @@ FOUND = {
     "Trainer": "engines/transformers",
     "Lightning": "engines/lightning",
     "a log without a plan": "how-to/what-did-my-run-do",
-    "code without the library": "how-to/export-as-code",
+    "code without the library": "how-to/leave",
     "train from a config": "how-to/runner",
     "learning rate finder": "how-to/find-lr",
     "epochs": "reference/lengths-and-levels",

@@ -11,8 +11,10 @@ import numpy as np
 
 from paramsched.cli._options import PlanOptions, WrongUsage, echo_note, on_command_line, option_of
 from paramsched.cli._plan_input import (
+    PlanInput,
     assumed_fact,
     calendar_for_picture,
+    calendar_from_options,
     known_length,
     length_from_option,
     names_a_file,
@@ -20,6 +22,7 @@ from paramsched.cli._plan_input import (
     read_plan_input,
     with_facts_beside,
 )
+from paramsched.core.base.diagnostic import names_listed
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.curves.arrays import Floats
@@ -30,7 +33,8 @@ from paramsched.core.files.plan_files import PlanText
 from paramsched.core.plan import Binding, Plan, Target, selector_text
 from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, planned_amounts, updates_of_horizon
-from paramsched.core.plan.trace import Trace, trace
+from paramsched.core.plan.trace import Trace, column_name, trace
+from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import times_on
 from paramsched.errors import UnreadableLog
 
@@ -42,6 +46,7 @@ _Result = TypeVar("_Result")
 
 _MOST_UPDATES = 12_500_000  # in a picture; the longest recipe has as many
 _MOST_VALUES = 25_000_000  # of all groups and fields; they take 200 MB
+_MOST_WRITTEN = 10_000_000  # values of a table; they take 20 seconds
 
 
 def too_many_values(count: int, use: str) -> click.UsageError:
@@ -51,18 +56,43 @@ def too_many_values(count: int, use: str) -> click.UsageError:
 
 
 def _trace_plan(loaded: Loaded, options: PlanOptions, beside: Sequence[Plan] = ()) -> Trace:
-    """Return the values of a plan at every update."""
-    plan = loaded.plan
-    calendar = calendar_for_picture(plan, options, native=loaded.native)
+    """Return the values of a plan at every update, for a picture."""
+    calendar = calendar_for_picture(loaded.plan, options, native=loaded.native)
     groups, assumed = groups_with_bases(loaded, options.bases, beside)
     echo_plan_notes(loaded)
-    resolved = plan.resolve(calendar)
-    total = updates_of_horizon(resolved, amounts_of_run(resolved, calendar))
-    count = 0 if total is None else total * max(len(groups), 1) * len({one.name for one in plan.bindings})
-    if total is not None and (total > _MOST_UPDATES or count > _MOST_VALUES):
+    count, total = _size_of_trace(loaded.plan, calendar, len(groups))
+    if total > _MOST_UPDATES or count > _MOST_VALUES:
         raise too_many_values(count, "draw")
-    found = trace(plan, groups, calendar)
+    found = trace(loaded.plan, groups, calendar)
     return found.with_assumed_bases(pair for pair in found.keys() if pair in assumed)
+
+
+def values_to_write(read: PlanInput) -> Trace:
+    """Return the values of a plan at every update, for a table. No run fact is assumed.
+
+    A note names the fields whose values are multiples of an unknown base.
+    """
+    loaded, options = read.loaded, read.known
+    calendar = calendar_from_options(options)
+    if loaded.plan.horizon is None and options.horizon is None:
+        calendar = replace(calendar, total=known_length(loaded.plan, options))
+    groups, assumed = groups_with_bases(loaded, options.bases)
+    echo_plan_notes(loaded)
+    count, _ = _size_of_trace(loaded.plan, calendar, len(groups))
+    if count > _MOST_WRITTEN:
+        raise WrongUsage("", f"{count:,} values are too many to write", f"Shorten {option_of('total')}")
+    found = trace(loaded.plan, groups, calendar)
+    multiples = [pair for pair in found.keys() if pair in assumed and found.base(*pair).share != "none"]
+    if multiples:
+        echo_note(f"no --base for {names_listed(map(column_name, multiples))}; taken to be 1")
+    return found
+
+
+def _size_of_trace(plan: Plan, calendar: Calendar, groups: int) -> tuple[int, int]:
+    """Return the number of values in a trace, and that of updates; 0 and 0 if the horizon is unknown."""
+    resolved = plan.resolve(calendar)
+    total = updates_of_horizon(resolved, amounts_of_run(resolved, calendar)) or 0
+    return total * max(groups, 1) * len({one.name for one in plan.bindings}), total
 
 
 def trace_plan_inputs(

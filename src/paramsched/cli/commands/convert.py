@@ -41,6 +41,7 @@ _LOGS = (".csv", ".tsv", ".log")  # suffixes of logs, which no format of plans h
         "paramsched convert plan.yaml --to toml",
         "paramsched convert config.py --steps-per-epoch 500 -o plan.yaml",
         "paramsched convert values.jsonl --from log -o replay.yaml",
+        "paramsched convert plan.yaml --steps-per-epoch 500 --base 0.1 -o values.csv",
         "paramsched convert plan.yaml --to python --steps-per-epoch 500 -o lr.py",
         "paramsched convert --to schema -o plan.schema.json",
     ),
@@ -57,7 +58,8 @@ _LOGS = (".csv", ".tsv", ".log")  # suffixes of logs, which no format of plans h
     "--to",
     metavar="NAME",
     shell_complete=offer_formats,
-    help="Format to write: yaml, toml, json or python; schema without PLAN. By default, the suffix of FILE, or yaml.",
+    help="Format to write: yaml, toml, json, python, or csv for a table of values; schema without PLAN. By default, "
+    "the suffix of FILE, or yaml.",
 )
 @click.option("--table", is_flag=True, help="With --from log: write the logged values, even if a formula has them.")
 @column_option
@@ -82,6 +84,9 @@ def paramsched_convert(
 
     Comments are not kept. If the file has comments, a note on standard error reports that.
 
+    With --to csv, the output is a table of all values: a row for each update, a column for each field and group, and
+    numbers that a program reads back bit for bit. --base sets the bases.
+
     With --to python, the output is a Python module with a function for each line of PLAN. It needs neither paramsched
     nor NumPy. --base sets the default of the argument `base`. With --field, only that field is exported. `paramsched
     audit` compares the module with a plan.
@@ -104,6 +109,9 @@ def paramsched_convert(
 
     if to is None and output in (None, STANDARD_OUTPUT):
         to = "yaml"
+    if to == "csv" or (to is None and Path(output or "").suffix == ".csv" and options.format != "log"):
+        write_output(output or STANDARD_OUTPUT, _values(plan, options))
+        return
     if to == "python" or (to is None and Path(output or "").suffix == ".py"):
         chosen = click.get_current_context().get_parameter_source("field") is ParameterSource.COMMANDLINE
         read = read_plan_input(plan, options)
@@ -112,7 +120,7 @@ def paramsched_convert(
     for name, given in (("--base", options.bases), ("--torch", torch), ("--test", test)):
         if given:
             raise WrongUsage(name, "only for Python code", "Write --to python")
-    require_format(to, "python", "schema")
+    require_format(to, "csv", "python", "schema")
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise WrongUsage(f"--output {output}", "the suffix is not that of a known format", "Write --to yaml")
     if options.format is None and Path(plan).suffix in _LOGS:
@@ -142,6 +150,14 @@ def paramsched_convert(
         note_comments(read)
         found = read.plan
     write_plan(found, output, to)
+
+
+def _values(plan: str, options: PlanOptions) -> str:
+    """Return the table of all values of a plan."""
+    from paramsched.cli._plan_input import read_plan_input
+    from paramsched.cli._traces import values_to_write
+
+    return values_to_write(read_plan_input(plan, options)).csv_text()
 
 
 def _write_schema(plan: str | None, output: str | None) -> None:

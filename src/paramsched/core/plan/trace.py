@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 Key: TypeAlias = tuple[str, str | int]
 """The name of a field in the plan, and the name or index of a group; "" for a target."""
 
+_ROWS_AT_ONCE = 100_000  # of a table, so that a long run needs little more memory than its text
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -157,26 +159,36 @@ class Trace:
         """Return a dict from column name to values: `lr[head]`, `betas[0][1]`, or the name of a target."""
         return {column_name(key): values.tolist() for key, values in self._columns.items()}
 
-    def to_csv(self, path: "str | Path") -> None:
-        """Write a CSV file with a row for each update: `t`, then a column for each field and group, floats by `repr`.
+    def csv_text(self) -> str:
+        """Return a CSV table with a row for each update: `t`, then a column for each field and group, floats by `repr`.
 
         If the plan's clock counts an amount, the second column has the amounts, named after the clock.
         """
         import csv
         from io import StringIO
+
+        columns = [*self._columns.values()]
+        names = ["t", *([] if self._amounts is None else [self.clock]), *map(column_name, self._columns)]
+        if self._amounts is not None:
+            columns.insert(0, self._amounts)
+        blocks = list[str]()
+        for start in range(0, max(self.total, 1), _ROWS_AT_ONCE):
+            text = StringIO(newline="")
+            rows = csv.writer(text, lineterminator="\n")
+            if start == 0:
+                rows.writerow(names)
+            block = zip(*(one[start : start + _ROWS_AT_ONCE].tolist() for one in columns), strict=True)
+            rows.writerows([t, *map(repr, row)] for t, row in enumerate(block, start))
+            blocks.append(text.getvalue())
+        return "".join(blocks)
+
+    def to_csv(self, path: "str | Path") -> None:
+        """Write the table of `csv_text` into a file."""
         from pathlib import Path  # this import takes a tenth of the time to import the library
 
         from paramsched.core.base.files import write_whole_file
 
-        columns = [values.tolist() for values in self._columns.values()]
-        text = StringIO(newline="")
-        rows = csv.writer(text, lineterminator="\n")
-        clock = [] if self._amounts is None else [self.clock]
-        rows.writerow(["t", *clock, *(column_name(key) for key in self._columns)])
-        if self._amounts is not None:
-            columns.insert(0, self._amounts.tolist())
-        rows.writerows([t, *map(repr, row)] for t, row in enumerate(zip(*columns, strict=True)))
-        write_whole_file(Path(path), text.getvalue().encode())
+        write_whole_file(Path(path), self.csv_text().encode())
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a DataFrame with an index `t` and a column for each field and group (a MultiIndex)."""
