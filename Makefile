@@ -109,7 +109,7 @@ fuzz: $(VENV)/compiled.stamp
 # for each room. The target fails below 95 %. make mutants PACKAGES="core/scheduler core/plan" ARGS="--count 100 --seed 2"
 PACKAGES = $(addprefix core/,schedules plan scheduler runs files curves feedback time advice base) \
     $(addprefix compat/,torch timm transformers megatron) $(addprefix mmengine/,reader runner schedulers) \
-    engines show $(addprefix tools/,audit check export records) cli
+    engines show $(addprefix tools/,audit check records) cli
 mutants: $(VENV)/compiled.stamp
 	$(INSTALL) coverage
 	$(BIN)/python tools/mutants.py $(PACKAGES) $(ARGS)

@@ -22,7 +22,6 @@ _HOMES = {
     "paramsched.core.files": ("convert", "dump", "load", "loads", "open_plan"),
     "paramsched.tools.check.plan_check": ("check",),
     "paramsched.errors": ("InvalidArgument", "ParamschedError"),
-    "paramsched.tools.export.source": ("to_python",),
     "paramsched.core.plan.functions": ("to_lambda",),
     "paramsched.core.plan": ("Binding", "Plan", "Target", "replay", "resolve"),
     "paramsched.tools.range_test": ("find_lr",),  # it imports torch
@@ -44,7 +43,6 @@ _MODULES = {
 _MOVED = {
     "audit": "paramsched.tools.audit",
     "runner": "paramsched.mmengine",
-    "export": "paramsched.tools.export",
     "range_test": "paramsched.tools.range_test",
     **dict.fromkeys(
         ("advice", "config", "feedback", "fields", "plan", "recipe_book", "schedules", "time"), "paramsched.extend"

@@ -96,7 +96,6 @@ from paramsched.errors import ParamschedError as ParamschedError
 from paramsched.tools.audit import plan_from_log as plan_from_log
 from paramsched.tools.audit import recognize as recognize
 from paramsched.tools.check.plan_check import check as check
-from paramsched.tools.export.source import to_python as to_python
 from paramsched.tools.range_test import find_lr as find_lr
 from paramsched.tools.recipes import recipes as recipes
 

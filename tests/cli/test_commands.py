@@ -112,9 +112,6 @@ def files_of_examples(tmp_path_factory):
     plan = PLAN.partition("groups")[0].replace("betas[0]", "momentum").replace("absolute(0.85), absolute(0.95)", "1, 2")
     for file in ("plan.yaml", "old.yaml", "new.yaml", "trunk.yaml", "at-6000.yaml", "at-8000.yaml"):
         (folder / file).write_text(plan)
-    (folder / "schedule.py").write_text(
-        paramsched.to_python(paramsched.loads(plan), paramsched.Calendar(steps_per_epoch=500))
-    )
     (folder / "config.py").write_text("param_scheduler = dict(type='CosineAnnealingLR', T_max=9, end=9)\n")
     shown = good("show", folder / "plan.yaml", "--steps-per-epoch", 500, "--base", "lr=0.1", "--json")
     values = json.loads(shown)["values"]

@@ -35,13 +35,6 @@ def test_a_history_without_the_text_of_a_plan_says_so(folder):
     assert json.loads(data) == [{"update": 0, "amount": None, "plan": None, "changes": None}]
 
 
-def test_a_plan_without_facts_is_compared_with_the_facts_of_the_exported_module(folder):
-    (folder / "plan.yaml").write_text("lr: linear(over='2 epochs')\n")
-    run("convert", "plan.yaml", "--to", "python", "-o", "module.py", "--steps-per-epoch", "5", "--horizon", "10")
-
-    assert run("audit", "module.py", "--plan", "plan.yaml").stdout == "module.py: 20 values as planned\n"
-
-
 def test_a_line_with_hundreds_of_mistakes_is_refused_with_the_number_of_those_not_shown():
     refused = run("show", "a-" * 300 + "a")
 

@@ -212,12 +212,6 @@ def _read_logs(case: Case) -> Any:
     return [repr(read)[:5000], str(ps.tools.audit.compare_with_plan(read, "cosine()", ps.Calendar(total=20)))]
 
 
-def _exported(case: Case) -> Iterator[str]:
-    yield _outcome(lambda: bool(ps.to_python(case.plan)))
-    yield _outcome(lambda: bool(ps.to_python(ps.Plan(lr="cosine()", horizon=9), bases={case.text[:99]: 1.0})))
-    yield _outcome(lambda: bool(ps.to_python(case.plan, ps.Calendar(total=20), torch=True)))
-
-
 _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "load": lambda case: ps.load(case.path),
     "load of every dialect": _every_dialect,
@@ -230,7 +224,6 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "Plan.of_text": lambda case: ps.Plan.of_text(case.text),
     "parse": lambda case: ps.parse(case.text[:2000]),
     "table_file": lambda case: ps.table_file(case.path, "lr"),
-    "to_python": _exported,
     "to_lambda": lambda case: [ps.to_lambda(case.plan), ps.to_lambda(case.plan, group=MARK)],
     "trace": lambda case: case.trace,
     "diff": lambda case: ps.diff(case.plan, "cosine()", ps.Calendar(total=20)),
@@ -307,8 +300,7 @@ _COMMANDS: dict[str, Callable[[Case], list[list[str]]]] = {
         [_GOOD, "--log", case.given],
     ],
     "convert": lambda case: [
-        [case.given, "--to", "python", "--total", "20"],
-        [case.given, "-o", case.out(".py"), "--test", case.out("_test.py"), "--torch"],
+        [case.given, "-o", case.out(".csv"), "--total", "20"],
         [case.given],
         [case.given, "--to", "schema"],
         [case.given, "--to", "toml"],

@@ -17,7 +17,7 @@ INPUTS = ANSWERS.with_name("command_inputs.yaml")
 
 @cache
 def inputs() -> dict[str, bytes]:
-    """Return the content of each input, of checkpoints of one of the plans, of logs, and of exported modules."""
+    """Return the content of each input, of checkpoints of one of the plans, and of logs."""
     texts = yaml.safe_load(INPUTS.read_text(encoding="utf-8"))
     found = {name: text.encode() for name, text in texts.items()}
     optimizer = torch.optim.SGD(_parameters(), lr=0.1, weight_decay=0.01)
@@ -45,10 +45,6 @@ def inputs() -> dict[str, bytes]:
     found["damaged.pt"] = _saved(states | {"scheduler": states["scheduler"] | {"bases": {}}})
     rates = [min(t / 20, 1.2 - t / 100) / 10 for t in range(60)] * 2
     found["restarted.csv"] = "\n".join(["step,lr", *(f"{t},{rate:.6g}" for t, rate in enumerate(rates))]).encode()
-    module = ps.to_python(ps.loads(texts["simple.yaml"]))
-    found["exported.py"] = module.encode()
-    found["altered.py"] = module.replace("0.9", "0.8", 1).encode()
-    found["total.py"] = ps.to_python(ps.Plan(lr=ps.cosine()), ps.Calendar(total=50)).encode()
     return found
 
 

@@ -89,7 +89,6 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
     "ps.resolve": (PLAN, lambda plan: ps.resolve(plan, RUN)),
     "ps.replay": (Plan(lr="plateau()"), lambda plan: ps.replay(plan, [(1, {"loss": 1.0})])),
     "ps.to_lambda": (PLAN, lambda plan: [ps.to_lambda(plan, RUN)(t) for t in range(8)]),
-    "ps.to_python": (PLAN, lambda plan: ps.to_python(plan, RUN)),
     "ps.check": (Plan(lr="linear(0.0, 3.0, 2)"), lambda plan: ps.check(plan, RUN)),
     "ps.show.figure": (PLAN, figure_of),
     "ps.show.plan_axes": (PLAN, lambda plan: ps.show.plan_axes(plan, [BASE], RUN)[0].lines[0].get_ydata().tolist()),

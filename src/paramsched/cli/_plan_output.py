@@ -37,7 +37,7 @@ def require_format(to: str | None, *others: str) -> None:
 
     if to is not None and to not in config.formats():
         known = (*SYNTAXES, *others)
-        near = "python" if to == "py" else certain_name(to, known)
+        near = certain_name(to, known)
         advice = f"Write --to {near}" if near else ""
         raise WrongUsage(f"--to {to}", f"unknown format; {did_you_mean(near or to, known)}", advice)
     if to is not None and to not in (*SYNTAXES, "native"):

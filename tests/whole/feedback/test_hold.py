@@ -8,7 +8,6 @@ import torch
 
 import paramsched as ps
 from paramsched.core.feedback import hold
-from paramsched.errors import InvalidArgument
 
 
 def test_a_simulated_run_has_the_values_of_the_rule_and_a_trace_those_without_it():
@@ -21,8 +20,3 @@ def test_a_simulated_run_has_the_values_of_the_rule_and_a_trace_those_without_it
 
     assert run["lr", 0].tolist() == pytest.approx([0.1, 0.2, 0.4, 0.4, 0.2, 0.1])
     assert ps.trace(plan, {"lr": 0.1})["lr", 0].tolist() == [0.1] * 6
-
-
-def test_an_export_refuses_the_rule():
-    with pytest.raises(InvalidArgument, match="hold"):
-        ps.to_python(ps.Plan(lr='constant() * hold("kl", at=6.0, gain=0.01)', horizon=10))

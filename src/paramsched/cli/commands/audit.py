@@ -1,7 +1,6 @@
 """`paramsched audit`: compare a log with a plan. Door: `tools`."""
 
 import shlex
-from pathlib import Path
 from typing import Any
 
 import click
@@ -39,7 +38,6 @@ from paramsched.core.base.diagnostic import json_text
         "paramsched audit values.jsonl --plan plan.yaml --steps-per-epoch 500",
         "paramsched audit log.csv -p plan.yaml --column lr=rate --steps-per-epoch 500",
         "paramsched audit checkpoint.pt --plan plan.yaml --json",
-        "paramsched audit schedule.py",
     ),
 )
 @click.argument("log", metavar="LOG", type=ExistingFile(or_folder=True))
@@ -48,8 +46,7 @@ from paramsched.core.base.diagnostic import json_text
     "-p",
     metavar="PLAN",
     shell_complete=offer_plans,
-    help="The plan: a file, recipe:NAME, or one line of text. Without it, the schedule of LOG is found; "
-    "exported code is compared with its own plan.",
+    help="The plan: a file, recipe:NAME, or one line of text. Without it, the schedule of LOG is found.",
 )
 @plan_options
 @format_option
@@ -101,15 +98,8 @@ def paramsched_audit(
     A plan by tokens is compared at the tokens in the log, from the column `tokens` or --amount. Without such a column,
     they are computed from the facts of the run. The same holds for other clocks.
 
-    If LOG is a Python file that `paramsched convert --to python` wrote, its values are compared with PLAN, or with the
-    plan in its docstring. The file is not executed: its functions are evaluated from its syntax tree, and a file with
-    other code is refused.
-
     Exit code 1 if a value differs, or without --plan if no schedule explains all values.
     """
-    if log.endswith(".py"):
-        _audit_exported(log, plan, options, as_json=as_json)
-        return
     from dataclasses import asdict
 
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input
@@ -176,32 +166,4 @@ def paramsched_audit(
     else:
         echo(str(report))
     if report.first is not None:
-        click.get_current_context().exit(BAD_PLAN)
-
-
-def _audit_exported(path: str, plan: str | None, options: PlanOptions, *, as_json: bool) -> None:
-    """Compare exported code with a plan, and print the first difference."""
-    import dataclasses
-
-    from paramsched.cli._plan_input import calendar_from_options, read_plan_input, with_facts_beside
-    from paramsched.core.files import Loaded
-    from paramsched.tools.export.verify import NotExported, read_exported
-
-    try:
-        found = read_exported(Path(path))
-        own = Loaded(found.plan, facts=found.calendar)
-        used = own if plan is None else read_plan_input(plan, options).loaded
-        known = with_facts_beside(used if used.facts else own, options)
-        if known.horizon is None and used.plan.horizon is None and found.calendar.total is not None:
-            known = known.with_facts(total=str(found.calendar.total))
-        calendar = calendar_from_options(known)
-        count, difference = found.compare(used.plan, calendar)
-    except NotExported as error:
-        raise WrongUsage(path, error.problem.summary) from None
-    if as_json:
-        kind = None if difference is None else dataclasses.asdict(difference)
-        echo_data(json_text({"file": path, "equal": difference is None, "compared": count, "first": kind}))
-    else:
-        echo(f"{path}: {count} values as planned" if difference is None else f"{path}: {difference}")
-    if difference is not None:
         click.get_current_context().exit(BAD_PLAN)

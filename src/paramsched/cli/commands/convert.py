@@ -1,11 +1,10 @@
-"""`paramsched convert`: write a plan in another format. Door: `core`; logs and Python code: `tools`."""
+"""`paramsched convert`: write a plan in another format. Door: `core`; logs: `tools`."""
 
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from paramsched.cli._options import (
     STANDARD_OUTPUT,
@@ -16,7 +15,6 @@ from paramsched.cli._options import (
     column_option,
     echo_note,
     named_columns,
-    offer_files,
     offer_formats,
     plan_argument,
     plan_options,
@@ -27,7 +25,7 @@ from paramsched.cli._plan_output import note_comments, output_option, require_fo
 from paramsched.core.base.diagnostic import json_text
 
 if TYPE_CHECKING:
-    from paramsched.cli._plan_input import PlanInput
+    pass
 
 
 _LOGS = (".csv", ".tsv", ".log")  # suffixes of logs, which no format of plans has
@@ -42,7 +40,6 @@ _LOGS = (".csv", ".tsv", ".log")  # suffixes of logs, which no format of plans h
         "paramsched convert config.py --steps-per-epoch 500 -o plan.yaml",
         "paramsched convert values.jsonl --from log -o replay.yaml",
         "paramsched convert plan.yaml --steps-per-epoch 500 --base 0.1 -o values.csv",
-        "paramsched convert plan.yaml --to python --steps-per-epoch 500 -o lr.py",
         "paramsched convert --to schema -o plan.schema.json",
     ),
 )
@@ -58,16 +55,14 @@ _LOGS = (".csv", ".tsv", ".log")  # suffixes of logs, which no format of plans h
     "--to",
     metavar="NAME",
     shell_complete=offer_formats,
-    help="Format to write: yaml, toml, json, python, or csv for a table of values; schema without PLAN. By default, "
-    "the suffix of FILE, or yaml.",
+    help="Format to write: yaml, toml, json, or csv for a table of values; schema without PLAN. By default, the suffix "
+    "of FILE, or yaml.",
 )
 @click.option("--table", is_flag=True, help="With --from log: write the logged values, even if a formula has them.")
 @column_option
 @time_option
 @output_option
 @base_option
-@click.option("--torch", is_flag=True, help="With --to python: add make_scheduler, an LRScheduler of torch.")
-@click.option("--test", metavar="FILE", shell_complete=offer_files, help="With --to python: write a pytest file too.")
 @plan_options
 def paramsched_convert(
     plan: str | None,
@@ -77,8 +72,6 @@ def paramsched_convert(
     columns: tuple[str, ...],
     time: str | None,
     output: str | None,
-    torch: bool,
-    test: str | None,
 ) -> None:
     """Convert PLAN to another format.
 
@@ -86,10 +79,6 @@ def paramsched_convert(
 
     With --to csv, the output is a table of all values: a row for each update, a column for each field and group, and
     numbers that a program reads back bit for bit. --base sets the bases.
-
-    With --to python, the output is a Python module with a function for each line of PLAN. It needs neither paramsched
-    nor NumPy. --base sets the default of the argument `base`. With --field, only that field is exported. `paramsched
-    audit` compares the module with a plan.
 
     With --from log, PLAN is the log of a run, and the output is the schedule that it follows. If no formula has all
     logged values, or with --table, the output is a plan with the logged values; those of a long log are written to
@@ -112,15 +101,9 @@ def paramsched_convert(
     if to == "csv" or (to is None and Path(output or "").suffix == ".csv" and options.format != "log"):
         write_output(output or STANDARD_OUTPUT, _values(plan, options))
         return
-    if to == "python" or (to is None and Path(output or "").suffix == ".py"):
-        chosen = click.get_current_context().get_parameter_source("field") is ParameterSource.COMMANDLINE
-        read = read_plan_input(plan, options)
-        _export(read, options.field if chosen else None, output, test, torch=torch)
-        return
-    for name, given in (("--base", options.bases), ("--torch", torch), ("--test", test)):
-        if given:
-            raise WrongUsage(name, "only for Python code", "Write --to python")
-    require_format(to, "csv", "python", "schema")
+    if options.bases:
+        raise WrongUsage("--base", "it is for a table of values", "Write --to csv")
+    require_format(to, "csv", "schema")
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise WrongUsage(f"--output {output}", "the suffix is not that of a known format", "Write --to yaml")
     if options.format is None and Path(plan).suffix in _LOGS:
@@ -171,35 +154,3 @@ def _write_schema(plan: str | None, output: str | None) -> None:
             f"Leave out {plan}. Write paramsched convert --to schema",
         )
     write_output(output or STANDARD_OUTPUT, json_text(schema(), indent=2) + "\n")
-
-
-def _export(read: "PlanInput", field: str | None, output: str | None, test: str | None, *, torch: bool) -> None:
-    """Write a plan as a Python module, and its test."""
-    from paramsched.cli._plan_input import calendar_from_options
-    from paramsched.cli._traces import given_bases
-    from paramsched.errors import PlanError
-    from paramsched.tools.export.companions import test_of
-    from paramsched.tools.export.plan_lines import exported_plan
-    from paramsched.tools.export.source import source_of
-
-    if test is not None and output in (None, STANDARD_OUTPUT):
-        raise WrongUsage(f"--test {test}", "the test needs the file of the module", "Write -o schedule.py")
-    calendar = calendar_from_options(read.known)
-    named = {
-        name if group is None else f"{name}/{group}": value
-        for (name, group), value in given_bases(read.plan, read.options.bases).items()
-    }
-    groups = read.loaded.bases.groups
-    try:
-        exported = exported_plan(read.name, read.plan, calendar, groups=groups, bases=named, field=field)
-        module = source_of(exported, torch=torch)
-    except PlanError as error:
-        site = error.site.replace(f"field={field!r}", f"--field {field}").replace("torch=True", "--torch")
-        raise error.changed(site=site) from None
-    if read.source is not None:
-        for note in read.loaded.notes:
-            echo_note(str(note))
-    if test is not None:
-        beside = os.path.relpath(output or "", Path(test).parent)
-        write_output(test, test_of(exported, Path(beside).as_posix()))
-    write_output(output or STANDARD_OUTPUT, module)

@@ -514,7 +514,6 @@ _MEANT: Final[Mapping[str, str]] = {
     "to_yaml": "Write ps.dump(plan)",
     "to_json": 'Write ps.dump(plan, format="json")',
     "to_toml": 'Write ps.dump(plan, format="toml")',
-    "to_python": "Write ps.to_python(plan)",
     "trace": "Write ps.trace(plan, optimizer)",
     "check": "Write ps.check(plan)",
     "diff": "Write ps.diff(plan, other)",

@@ -9,7 +9,7 @@ import numpy as np
 
 from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.advice.number_checks import meant_number
-from paramsched.core.base.diagnostic import names_listed
+from paramsched.core.base.diagnostic import names_listed, printable
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.curves.arrays import Array, Floats
@@ -168,7 +168,11 @@ class Trace:
         from io import StringIO
 
         columns = [*self._columns.values()]
-        names = ["t", *([] if self._amounts is None else [self.clock]), *map(column_name, self._columns)]
+        names = [
+            "t",
+            *([] if self._amounts is None else [self.clock]),
+            *(printable(column_name(key)) for key in self._columns),
+        ]
         if self._amounts is not None:
             columns.insert(0, self._amounts)
         blocks = list[str]()

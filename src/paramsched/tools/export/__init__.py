@@ -1,1 +1,0 @@
-"""Plans as Python source code that needs neither this library nor NumPy."""
