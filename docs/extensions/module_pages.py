@@ -19,7 +19,7 @@ API = {
         "Write, load, save, check and compare plans.",
         (
             *("Plan", "Binding", "Target", "load", "loads", "open_plan", "dump", "convert", "check", "diff"),
-            *("plan_from_log", "recognize", "recipes"),
+            "recipes",
         ),
     ),
     "Look": (

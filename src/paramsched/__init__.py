@@ -18,7 +18,6 @@ __version__ = VERSION
 _HOMES = {
     "paramsched.core.plan.diff": ("diff",),
     "paramsched.core.plan.trace": ("Trace", "trace"),
-    "paramsched.tools.audit": ("plan_from_log", "recognize"),
     "paramsched.core.files": ("convert", "dump", "load", "loads", "open_plan"),
     "paramsched.tools.check.plan_check": ("check",),
     "paramsched.errors": ("InvalidArgument", "ParamschedError"),

@@ -93,8 +93,6 @@ from paramsched.core.time import Calendar as Calendar
 from paramsched.core.time import Duration as Duration
 from paramsched.errors import InvalidArgument as InvalidArgument
 from paramsched.errors import ParamschedError as ParamschedError
-from paramsched.tools.audit import plan_from_log as plan_from_log
-from paramsched.tools.audit import recognize as recognize
 from paramsched.tools.check.plan_check import check as check
 from paramsched.tools.range_test import find_lr as find_lr
 from paramsched.tools.recipes import recipes as recipes

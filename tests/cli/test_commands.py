@@ -933,16 +933,6 @@ def test_a_number_alone_is_the_base_of_the_only_field(folder):
     assert call("show", "momentum.yaml", "--base", "0.9", "--at", "0").stdout.split()[-1] == "0.9"
 
 
-def test_a_converted_log_states_its_base(folder):
-    rows = "".join(f"{t},{0.1 * (1 - t / 20)!r}\n" for t in range(20))
-    (folder / "log.csv").write_text(f"step,lr\n{rows}")
-
-    said = call("convert", "log.csv", "--from", "log")
-
-    assert "the values are those of the log with the base lr=0.1" in said.stderr
-    assert "lr: linear(" in said.stdout
-
-
 @pytest.mark.parametrize("suffix", ["yaml", "yml", "toml", "json"])
 def test_the_name_of_a_file_without_its_suffix_is_answered_with_the_file(tmp_path, monkeypatch, suffix):
     monkeypatch.chdir(tmp_path)

@@ -112,12 +112,9 @@ def test_an_unknown_choice_gets_the_nearest_one(option, advice, folder):
         ("show - --watch", 2, "--watch needs files; standard input does not change. Write --watch plan.yaml"),
         ("show plan.yaml -o - --to svg --watch", 2, "--watch cannot update standard output. Write --output plan.html"),
         ("convert plan.yaml --base 0.1", 2, "--base: it is for a table of values. Write --to csv"),
-        ("convert log.csv --from log --to yaml -o log.csv", 2, "may have this name already. Write -o plan.yaml"),
         ("audit log.csv --plan plan.yaml --column lr", 2, "FIELD=NAME. For example: --column lr=learning_rate"),
-        ("audit log.csv --plan plan.yaml --strict", 2, "--strict: it is for a log without --plan"),
         ("audit log.csv --plan plan.yaml --html x.html", 2, "Write paramsched show plan.yaml --used log.csv -o x.html"),
         ("audit log.csv --plan plan.yaml --amount tokens", 2, "the plan's clock counts updates. Leave --amount out"),
-        ("audit log.csv --at 3", 2, "--at: it needs --plan plan.yaml"),
         ("resume log.csv --on-change x", 2, "--on-change x: expected one of new, checkpoint, error"),
         ("resume log.csv --on-change new --on-change lr=error", 2, "one of them for each field. Write --on-change new"),
         ("resume log.csv", 2, "log.csv: not a PyTorch checkpoint. Pass a file saved with torch.save"),
@@ -197,20 +194,6 @@ def test_a_horizon_is_for_the_plans_without_one(folder):
 )  # fmt: skip
 def test_the_title_of_a_picture_names_its_files(given, title, folder):
     assert title_of_plans(given) == title
-
-
-def test_a_long_log_is_written_with_a_table_beside_the_plan(folder):
-    rows = "".join(f"{t},{1 / (t + 1)!r}\n" for t in range(10_001))
-    (folder / "long.csv").write_text("step,lr\n" + rows)
-
-    to_file, to_output = (
-        run(f"convert long.csv --from log --table -o {one} --to yaml") for one in ("replay.yaml", "-")
-    )
-
-    assert to_file.exit_code == 0
-    assert (folder / "long.lr.csv").read_text().count("\n") == 10_002
-    assert to_output.exit_code == 1
-    assert 'For example: tables="replay"' in to_output.output
 
 
 def test_a_terminal_without_braille_gets_ascii(folder):

@@ -202,11 +202,6 @@ def _shown(case: Case) -> Any:
     return [*whole, ps.show.text(case.trace), repr(ps.show.picture(case.trace)), ps.show.axes(case.trace)]
 
 
-def _recognized(case: Case) -> Any:
-    found = ps.recognize(case.path)
-    return [str(found), repr(found), found.plan(), *map(str, found.notes)]
-
-
 def _read_logs(case: Case) -> Any:
     read = ps.tools.audit.read_log(case.path, ["lr"])
     return [repr(read)[:5000], str(ps.tools.audit.compare_with_plan(read, "cosine()", ps.Calendar(total=20)))]
@@ -229,10 +224,8 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "diff": lambda case: ps.diff(case.plan, "cosine()", ps.Calendar(total=20)),
     "resolve": lambda case: [ps.resolve(case.plan, ps.Calendar(total=20)), ps.resolve(case.plan, ps.Calendar())],
     "replay": lambda case: ps.replay(case.plan, [(1, {MARK: 1.0})]),
-    "recognize": _recognized,
-    "tools.audit.recognize": lambda case: ps.tools.audit.recognize(case.path, columns={"lr": MARK}),
-    "plan_from_log": lambda case: ps.plan_from_log(case.path, tables=case.written),
-    "tools.audit.plan_from_log": lambda case: ps.plan_from_log(case.path, ["lr", MARK]),
+    "tools.audit.log_facts": lambda case: ps.tools.audit.log_facts(ps.tools.audit.read_values(case.path)),
+    "tools.audit.read_values": lambda case: ps.tools.audit.read_values(case.path),
     "tools.audit.read_log": _read_logs,
     "tools.audit.compare_with_plan": lambda case: ps.tools.audit.compare_with_plan(
         ps.tools.audit.read_log(case.path.parent / "good.csv", ["lr"]), case.plan, ps.Calendar(total=20)
@@ -306,7 +299,6 @@ _COMMANDS: dict[str, Callable[[Case], list[list[str]]]] = {
         [case.given, "--to", "toml"],
         [case.given, "--to", "json"],
         [case.given, "--to", "mmengine"],
-        [case.given, "--from", "log", "-o", case.out(".yaml")],
     ],
     "diff": lambda case: [[case.given, _GOOD, "--total", "20"], [_GOOD, case.given, "--json"]],
     "recipes": lambda case: [["--like", case.given, "--total", "20"], [case.path.name]],

@@ -402,8 +402,7 @@ def context_of(path):
         optimizer.step()
         return optimizer.param_groups[0]["params"][0].item()
 
-    log = "log.csv" if method == "plan_from_log" else [(t, 0.1 * (1 - t / 100)) for t in range(100)]
-    return {"ps": ps, "plan": plan, "scheduler": scheduler, "optimizer": optimizer, "step": step, "log": log}
+    return {"ps": ps, "plan": plan, "scheduler": scheduler, "optimizer": optimizer, "step": step}
 
 
 @pytest.mark.heavy
@@ -412,7 +411,6 @@ def test_advice_for_a_wrong_call_never_has_self_and_works_when_pasted(tmp_path, 
     monkeypatch.delitem(FUNCTIONS, "a_half_of_t", raising=False)
     registered = set(FUNCTIONS)
     (tmp_path / "plan.yaml").write_text("lr: constant(0.5)", encoding="utf-8")
-    (tmp_path / "log.csv").write_text("step,lr\n0,0.1\n1,0.05\n", encoding="utf-8")
     pasted = set()  # once each, because a name is registered once
     for path, call, selves in public_callables():
         signature = inspect.signature(call)

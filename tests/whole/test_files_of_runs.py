@@ -1,7 +1,6 @@
 """Every kind of file with every writer and reader: replaced atomically, rejected by name, or written in place."""
 
 import errno
-import json
 import os
 import resource
 import socket
@@ -36,14 +35,6 @@ def command(*arguments: object) -> None:
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     if result.exit_code:
         raise OSError(result.stderr)
-
-
-def write_table(file: Path) -> None:
-    """Write a table next to a plan, named after its log and its field."""
-    log = file.with_name("long.jsonl")
-    log.write_text("\n".join(json.dumps({"t": t, "groups": [{"lr": float(t)}]}) for t in range(10_001)))
-    ps.plan_from_log(log, tables=file.parent)
-    log.unlink()
 
 
 def fix(file: Path) -> None:
@@ -388,57 +379,6 @@ def test_an_open_file_of_the_process_is_written_at_its_position(tmp_path, writer
 # ---------------------------------------------------------------- tables next to a plan
 
 
-@pytest.mark.heavy
-def test_an_equal_table_is_kept_and_other_content_is_rejected(tmp_path):
-    table = tmp_path / "long.lr.csv"
-    write_table(table)
-    before = table.stat()
-
-    write_table(table)
-
-    assert (table.stat().st_ino, table.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-    for content in ("my own measurements\n", "", table.read_text() + "1.0\n", table.read_text().replace("lr", "LR")):
-        table.write_text(content)
-        with pytest.raises(FileExistsError, match=r"long\.lr\.csv"):
-            write_table(table)
-        assert table.read_text() == content
-
-
-@pytest.mark.heavy
-@other_kinds
-def test_a_table_never_overwrites_a_file_that_is_not_a_table(tmp_path, kind):
-    table = tmp_path / "long.lr.csv"
-    SPECIAL_FILES[kind](table)
-    before = table.stat()
-
-    with pytest.raises(OSError, match=r"long\.lr\.csv"):
-        write_table(table)
-
-    assert (table.stat().st_ino, table.stat().st_mode) == (before.st_ino, before.st_mode)
-
-
-def test_a_table_is_complete_or_absent(tmp_path):
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    log = tmp_path / "long.jsonl"
-    log.write_text("\n".join(json.dumps({"t": t, "groups": [{"lr": float(t)}]}) for t in range(10_001)))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
-    try:
-        with pytest.raises(OSError, match=r"long\.lr\.csv"):
-            ps.plan_from_log(log, tables=tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-    assert names(tmp_path) == ["long.jsonl"]
-
-
-def test_a_table_name_that_is_too_long_is_rejected(tmp_path):
-    log = tmp_path / "long.jsonl"
-    log.write_text("\n".join(json.dumps({"t": t, "groups": [{"x" * 300: float(t)}]}) for t in range(10_001)))
-
-    with pytest.raises(ParamschedError, match="more than 255 bytes"):
-        ps.plan_from_log(log, tables=tmp_path)
-
-
 # ---------------------------------------------------------------- fixes
 
 
@@ -486,10 +426,6 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "plan": ("plan.yaml", ps.load),
     "plan of a dialect": ("plan.py", lambda file: ps.load(file, format="mmengine")),
     "checked plan": ("plan.yaml", lambda file: command("check", file)),
-    "log as a plan": ("log.csv", ps.plan_from_log),
-    "state of a trainer": ("trainer_state.json", ps.plan_from_log),
-    "checkpoint as a plan": ("log.pt", ps.plan_from_log),
-    "converted log": ("log.csv", lambda file: command("convert", file, "--from", "log", "--to", "yaml")),
     "log": ("log.jsonl", lambda file: read_log(file, ["lr"])),
     "metrics": ("log.csv", read_metrics),
     "history": ("log.pt", read_plan_history),
@@ -532,7 +468,7 @@ def test_an_error_during_reading_names_the_file():
     if not Path("/proc/self/mem").exists():
         pytest.skip("no such file")
 
-    for read in (lambda file: ps.load(file, format="yaml"), ps.plan_from_log, read_metrics):
+    for read in (lambda file: ps.load(file, format="yaml"), read_metrics):
         with pytest.raises(OSError, match="/proc/self/mem"):
             read("/proc/self/mem")
 

@@ -66,7 +66,7 @@ def test_a_mistake_in_a_command_line_is_mended_by_its_promise(name):
 @pytest.mark.parametrize(
     ("line", "wrong", "right"),
     [
-        ("convert rates.csv --from logs", "--from logs", "--from log"),
+        (),
         ("show plan.yaml --format yml", "--format yml", "--format yaml"),
         ("change plan.yaml --at 40 --lr 'linear(to=0.7)'", "--lr 'linear(to=0.7)'", "'lr=linear(to=0.7)'"),
         ("audit log.csv", "log.csv", "log.csv --column lr=rate"),

@@ -92,7 +92,7 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
         options = [name for one in click.get_current_context().command.params for name in one.opts]
         if "--output-format" in options and format in ("sarif", "github", "text"):
             raise WrongUsage("", f'No such format "{format}" of a plan', f"Write --output-format {format}")
-        names = (*config.formats(), *(("log",) if "--from" in options else ()))
+        names = config.formats()
         near = certain_name(format, names)
         advice = f"Write {'--from' if '--from' in options else '--format'} {near}" if near is not None else ""
         raise WrongUsage("", f'Unknown format "{format}"; {did_you_mean(format, names)}', advice)

@@ -5,7 +5,6 @@ Each question describes a log: the plan of the run, and what was different. The 
 """
 
 import json
-import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument
-from paramsched.tools.audit import compare_with_plan, read_log, recognize
+from paramsched.tools.audit import compare_with_plan, read_log
 from support import answers
 
 FILE = Path(__file__).with_name("answers.yaml")
@@ -51,21 +50,14 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         else:
             time = question.get("time", "step")
             file.write_text("\n".join(f'{{"{time}": {t}, "lr": {value}}}' for t, value in rows))
-        if "against" in question:
-            plan = ps.Plan(lr=question["against"], horizon=question.get("horizon"))
-            bases = {("lr", None): question["known"]} if "known" in question else None
-            calendar = ps.Calendar(**question.get("known facts", question.get("facts", {"total": 300})))
-            processes = question.get("processes")
-            try:
-                found = str(compare_with_plan(read_log(file, ["lr"]), plan, calendar, bases=bases, processes=processes))
-            except InvalidArgument as refusal:
-                found = str(refusal).replace(str(file), file.name)
-        else:
-            recognized = recognize(file)
-            found = re.sub(r"(difference) \de-1\d", r"\1 0", str(recognized))  # rounding depends on the processor
-            facts = [f"horizon {one.plan.horizon}" for one in recognized.values() if one.plan is not None]
-            facts += [f"{one.code} {one.first} to {one.last}" for one in recognized.notes]
-            found += "\n" * bool(facts) + "; ".join(facts)
+        plan = ps.Plan(lr=question["against"], horizon=question.get("horizon"))
+        bases = {("lr", None): question["known"]} if "known" in question else None
+        calendar = ps.Calendar(**question.get("known facts", question.get("facts", {"total": 300})))
+        processes = question.get("processes")
+        try:
+            found = str(compare_with_plan(read_log(file, ["lr"]), plan, calendar, bases=bases, processes=processes))
+        except InvalidArgument as refusal:
+            found = str(refusal).replace(str(file), file.name)
     return {**question, "found": found.splitlines()}
 
 

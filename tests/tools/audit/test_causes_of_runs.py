@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.errors import InvalidArgument
-from paramsched.tools.audit import compare_with_plan, plan_from_log, read_log
-from paramsched.tools.records.log_values import LogColumn, LoggedValues, UnreadableLog
+from paramsched.tools.audit import compare_with_plan, read_log
+from paramsched.tools.records.log_values import LogColumn, LoggedValues
 from support.tables import table
 
 TOTAL, BASE = 200, 0.1
@@ -263,43 +262,6 @@ def test_the_report_has_a_line_for_each_finding(tmp_path):
     assert lines[1].startswith("first difference: lr of group ")
     assert lines[2].startswith("likely cause: ")
     assert lines[2].endswith(" (explains 200 of 200 values)")
-
-
-@table(
-    ("values", "options"),
-    [
-        ([0.1] * 5, {}),
-        ([0.1] * 3 + [0.01] * 2, {}),
-        ([0.1, 0.2, 0.3, 0.3], {"curve": ps.curves.linear}),
-        ([0.1 * (1 - t / 50) for t in range(50)], {}),
-    ],
-)
-def test_a_log_becomes_a_plan_with_its_values(values, options, tmp_path):
-    file = tmp_path / "log.jsonl"
-    file.write_text("\n".join(json.dumps({"step": t, "lr": value}) for t, value in enumerate(values)))
-
-    plan = plan_from_log(file, **options)
-
-    assert [plan.bindings[0].schedule(t, base=7.0) for t in range(len(values))] == values
-
-
-@table(
-    ("rows", "options", "kind", "said"),
-    [
-        ([], {}, UnreadableLog, "the file is empty"),
-        ([{"step": 0, "lr": 0.1}], {"fields": "lr"}, InvalidArgument, 'For example: fields=["lr"]'),
-        ([{"step": 0, "lr": 0.1}], {"fields": ["momentum"]}, UnreadableLog, "the log has step, lr"),
-        ([{"step": 0, "lr": 0.1}], {"first": 3}, UnreadableLog, "must be at least first=3, got 0"),
-    ],
-)
-def test_a_log_that_gives_no_plan_is_refused(rows, options, kind, said, tmp_path):
-    file = tmp_path / "log.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-    with pytest.raises(kind) as refusal:
-        plan_from_log(file, **options)
-
-    assert said in str(refusal.value)
 
 
 def test_a_factor_on_one_of_two_fields_is_found(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.plan.run_amounts import RunAmounts
-from paramsched.tools.audit import AmountColumn, UnreadableLog, compare_with_plan, plan_from_log, read_log, recognize
+from paramsched.tools.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log, read_values
 from paramsched.tools.audit.match import AmountTimes
 from paramsched.tools.records.checkpoint_files import find_states, load_checkpoint, parts_of_checkpoint, update_count
 from paramsched.tools.records.log_values import MOST_UPDATES
@@ -186,71 +186,6 @@ def test_a_run_by_progress_needs_the_logged_progress(tmp_path):
 # ---------------------------------------------------------------------- plans from logs
 
 
-def table_log(folder, values, name="log.csv", field="lr"):
-    file = folder / name
-    file.write_text(f"step,{field}\n" + "".join(f"{t},{value!r}\n" for t, value in enumerate(values)))
-    return file
-
-
-LONG = [1 / (t + 1) for t in range(10_001)]
-
-
-def test_many_values_are_written_to_a_file_that_is_kept_if_it_has_them(tmp_path):
-    log = table_log(tmp_path, LONG)
-
-    plan = plan_from_log(log, tables=tmp_path / "tables")
-    again = plan_from_log(log, tables=tmp_path / "tables")
-
-    assert [path.name for path in (tmp_path / "tables").iterdir()] == ["log.lr.csv"]
-    assert plan == again
-    assert [plan.bindings[0].schedule(t) for t in (0, 1, 10_000)] == [LONG[0], LONG[1], LONG[10_000]]
-    for other in ("lr\n1.0\n", "momentum\n1.0\n", "lr\nx\n"):
-        (tmp_path / "tables" / "log.lr.csv").write_text(other)
-        with pytest.raises(FileExistsError, match="the file exists and has other values"):
-            plan_from_log(log, tables=tmp_path / "tables")
-        assert (tmp_path / "tables" / "log.lr.csv").read_text() == other
-
-
-def test_10_000_values_and_a_name_of_255_bytes_fit(tmp_path):
-    text = str(plan_from_log(table_log(tmp_path, LONG[:10_000])))
-    plan_from_log(table_log(tmp_path, LONG, "x" * 248 + ".csv"), tables=tmp_path / "tables")
-
-    assert text.count(",") == 10_000
-    assert [len(one.name) for one in (tmp_path / "tables").iterdir()] == [255]
-
-
-@pytest.mark.parametrize(("factor", "names"), [(1, ["log.lr.csv"]), (2, ["log.lr.0.csv", "log.lr.1.csv"])])
-def test_many_values_of_several_groups_are_written_to_a_file_for_each_group_that_differs(factor, names, tmp_path):
-    log = tmp_path / "log.csv"
-    log.write_text("step,lr/a,lr/b\n" + "".join(f"{t},{one!r},{factor * one!r}\n" for t, one in enumerate(LONG)))
-
-    plan = plan_from_log(log, tables=tmp_path / "tables")
-
-    assert sorted(one.name for one in (tmp_path / "tables").iterdir()) == names
-    assert [one.schedule(9) for one in plan.bindings] == [LONG[9], factor * LONG[9]][: len(names)]
-
-
-def test_many_values_need_a_folder_and_a_name_that_fits(tmp_path):
-    with pytest.raises(
-        ps.errors.InvalidArgument, match="expected at most 10,000 values in the text of a plan, got 10,001"
-    ):
-        plan_from_log(table_log(tmp_path, LONG))
-    with pytest.raises(ps.errors.InvalidArgument, match="the name of its table has more than 255 bytes"):
-        plan_from_log(table_log(tmp_path, LONG, "x" * 249 + ".csv"), tables=tmp_path)
-
-
-def test_few_changes_in_a_long_run_are_written_as_pairs_and_too_many_are_refused(tmp_path):
-    file = tmp_path / "log.csv"
-    file.write_text("step,lr\n0,1\n7,2\n100003,3\n")
-    plan = plan_from_log(file)
-    assert [plan.bindings[0].schedule(t) for t in (6, 7, 100_002, 100_003)] == [1, 2, 2, 3]
-    assert plan.horizon.updates == 100_004
-
-    rows = [f"{t * 3_001},{t}\n" for t in range(10_002)]
-    file.write_text("step,lr\n" + "".join(rows) + "40000000,1\n")
-    assert "its values change 10,003 times in 40,000,000 updates" in refused(plan_from_log, file, tables=tmp_path).found
-
-
 # ---------------------------------------------------------------------- checkpoints
 
 
@@ -369,106 +304,14 @@ def test_the_values_of_a_checkpoint_are_those_of_the_next_update(tmp_path):
     assert len(read_log(saved(tmp_path, state), ["lr"], at=4).notes) == 1
 
 
-# ---------------------------------------------------------------------- recognized schedules
-
-
-def test_a_log_that_begins_at_1_is_read_from_its_first_update(tmp_path):
-    file = tmp_path / "vis.json"
-    values = [0.1 * 0.5 ** (t // 20) for t in range(60)]
-    file.write_text(
-        "".join(json.dumps({"lr": v, "data_time": 0.1, "iter": t, "step": t}) + "\n" for t, v in enumerate(values, 1))
-    )
-
-    assert str(recognize(file)["lr"].plan) == "horizon: 60\nlr: step(20, 0.5)"
-    assert recognize(file, time="step")["lr"].logged[0][0] == 1
+# ------------- a log without a plan
 
 
 def test_a_log_without_a_rate_is_refused_by_its_columns(tmp_path):
     file = tmp_path / "log.csv"
     file.write_text("step,loss\n" + "".join(f"{t},{1 / (t + 1)}\n" for t in range(30)))
 
-    assert "no column looks like a learning rate" in refused(recognize, file).found
-
-
-def test_pairs_with_noise_have_no_plan_but_a_line_in_the_report():
-    noise = np.random.default_rng(3).random(40)
-
-    found = recognize(list(enumerate(noise)))["lr"]
-
-    assert found.plan is None
-    assert "no schedule explains" in str(found)
-    assert "are needed" not in str(found)
-    assert found.as_data()["plan"] is None
-
-
-def test_pairs_that_are_too_few_for_a_plan_have_a_line_with_the_number_needed():
-    line = [(t, 1 - t / 12) for t in range(12)]
-
-    assert str(recognize(line)["lr"]).startswith("lr   linear(over=12)")
-    assert (
-        str(recognize(line[:11])["lr"]) == "lr   no schedule found     11 values; at least 12 logged updates are needed"
-    )
-
-
-@table("bad", [float("nan"), float("inf"), float("-inf")])
-def test_a_value_that_is_not_finite_does_not_hide_the_schedule_of_the_others(bad):
-    rate = ps.resolve(ps.warmup(50) >> ps.cosine(to=0.1), ps.Calendar(total=400))
-    rows = [(t, bad if t == 77 else rate(t, base=0.02)) for t in range(300)]
-    doubled = [(t, 2 * value) for t, value in rows]
-
-    found = recognize(rows)
-    one = found["lr"]
-
-    assert (str(one.plan), one.base, one.explained, one.values) == (
-        "horizon: 400\nlr: warmup(50) >> cosine(to=0.1, over=350)",
-        0.02,
-        299,
-        300,
-    )
-    assert [(note.code, note.first) for note in found.notes] == [("first zero", 0), ("foreign", 77), ("too long", 299)]
-    assert one.first_difference == 77
-    assert one.largest_difference < 1e-15
-    assert recognize(doubled)["lr"].base == 0.04
-    text = str(recognize([(t, bad) for t in range(300)]))
-    assert text == "lr   no schedule explains 95 % of the values     300 values"
-
-
-@table(
-    "line",
-    [
-        "warmup(50) >> cosine(to=0.1, over=350)",
-        "warmup(20) >> constant(over=280) >> linear(over=100)",
-        "cosine_restarts(100)",
-        "step(100, 0.5)",
-        "warmup(40) >> inverse_sqrt(40)",
-        "cyclic(100, 100)",
-    ],
-)
-def test_a_single_foreign_value_does_not_complicate_the_plan(line):
-    rate = ps.resolve(ps.parse(line), ps.Calendar(total=400))
-    rows = [(t, rate(t, base=0.1)) for t in range(400)]
-    for at, value in ((77, 0.0), (200, 7.0), (333, 0.0)):
-        changed = [(t, value if t == at else one) for t, one in rows]
-
-        found = recognize(changed)
-
-        assert str(found["lr"].plan.bindings[0].schedule) == line
-        assert (found["lr"].base, found["lr"].explained) == (0.1, 399)
-        assert ("foreign", at) in [(note.code, note.first) for note in found.notes]
-    assert recognize(rows[:1])["lr"].plan is None
-
-
-def test_noise_at_the_end_does_not_hide_the_part_that_a_plan_explains():
-    rate = ps.resolve(ps.cosine(over=400), ps.Calendar(total=400))
-    noise = np.random.default_rng(3).random(400)
-
-    found = recognize([(t, rate(t) if t < 340 else 0.05 * noise[t]) for t in range(400)])["lr"]
-
-    assert found.part == (0, 339)
-    assert found.as_data()["plan"] == "horizon: 400\nlr: cosine(over=400)"
-    assert found.as_data()["part"] == [0, 339]
-    assert "340 of 400 values, updates 0 to 339" in str(found)
-    assert "part" not in recognize([(t, rate(t)) for t in range(400)])["lr"].as_data()
+    assert "no column looks like a learning rate" in refused(read_values, file).found
 
 
 @table(

@@ -7,7 +7,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import MissingDependency
-from paramsched.tools.audit import UnreadableLog, compare_with_plan, read_log, read_metrics
+from paramsched.tools.audit import UnreadableLog, compare_with_plan, read_log
 
 PLAN = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), horizon=10)
 RATES = ps.trace(PLAN, {"lr": 0.1})["lr"]
@@ -45,15 +45,6 @@ def test_float32_values_match_the_plan(events):
     report = compare_with_plan(read_log(events, ["lr"]), PLAN, ps.Calendar())
 
     assert (report.first, report.exact, report.values) == (None, 10, 10)
-
-
-@pytest.mark.parametrize("of_log", [lambda file: file, lambda file: file.parent], ids=["file", "folder"])
-def test_an_event_file_or_its_folder_is_read_as_a_plan_and_as_metrics(events, of_log):
-    events = of_log(events)
-    (loss,) = read_metrics(events)
-
-    assert ps.trace(ps.plan_from_log(events), {"lr": 1.0})["lr"].tolist() == RATES.astype(np.float32).tolist()
-    assert (loss.name, loss.t.tolist(), loss.values[0]) == ("loss", list(range(10)), 2.5)
 
 
 def test_a_missing_tag_is_rejected_and_the_available_tags_are_listed(events):

@@ -478,7 +478,6 @@ def test_logs_are_bounded(folder: Path, data: st.DataObject) -> None:
         ["check", "plan.yaml", "--log", name],
         ["show", "plan.yaml", "--used", name, "--base", "0.1"],
         ["show", "plan.yaml", "--used", name, "--base", "0.1", "-o", "out.html"],
-        ["convert", name, "--from", "log", "--to", "yaml"],
     )
 
     is_cheap(data.draw(st.sampled_from(commands)))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.tools.audit import compare_with_plan, read_log, read_plan_history, recognize
+from paramsched.tools.audit import compare_with_plan, log_facts, read_log, read_plan_history, read_values
 from paramsched.tools.records.checkpoint_files import load_checkpoint
 from paramsched.tools.records.resume import predict_resume
 from paramsched.tools.records.saved_run import read_saved_run
@@ -29,7 +29,7 @@ def of_log(name: str, folder: Path) -> Iterator[Any]:
     file.write_text("\n".join(map(json.dumps, rows)))
     log = read_log(file, ["lr"])
     yield log
-    yield recognize(file)
+    yield log_facts(read_values(file))
     for text in ("linear(over=20)", "linear(over=30)"):
         yield compare_with_plan(log, ps.Plan(lr=text), ps.Calendar(total=TOTAL))
 

@@ -1,7 +1,7 @@
-"""The notebook display of a plan, a schedule, a trace, a diff, a Scheduler and a recognition, and `Plan.plot`."""
+"""The notebook display of a plan, a schedule, a trace, a diff and a Scheduler, and `Plan.plot`."""
 
 from dataclasses import fields
-from html import escape, unescape
+from html import unescape
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +13,6 @@ from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
 
 FACTS = {"total", "steps_per_epoch", "batch_size", "tokens_per_step", "seconds_per_step", "frames_per_step"}
-LINE = [(t, 0.1 * (1 - t / 100)) for t in range(100)]
 PLAN = ps.Plan(lr='warmup("5%") >> cosine(to=0.01)', weight_decay="linear(1, 0.5)", horizon="20 epochs")
 
 
@@ -59,8 +58,6 @@ def test_plans_schedules_and_traces_are_drawn_as_small_pictures(value):
         ps.Calendar(**{field.name: 7 for field in fields(ps.Calendar) if field.name in FACTS}),
         ps.Calendar(total="2 epochs", steps_per_epoch=5),
         ps.diff(ps.Plan(lr="cosine()"), ps.Plan(lr=" >> ".join(f"constant({i}, 1)" for i in range(200)))),
-        ps.recognize(LINE),
-        ps.recognize(LINE)["lr"],
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -151,25 +148,6 @@ def test_a_scheduler_whose_curves_are_not_those_of_the_run_is_displayed_as_text(
 
     assert optimizer.param_groups[0]["lr"] < 0.1
     assert scheduler._repr_mimebundle_() == {}
-
-
-@pytest.mark.parametrize("form", ["{!r}", "{:.4g}", "{:.5f}"])
-def test_a_recognition_is_displayed_with_its_text_and_all_explained_values(tmp_path, form):
-    rate = ps.resolve(ps.warmup(20) >> ps.cosine(to=0.1), ps.Calendar(total=200))
-    log = tmp_path / "log.csv"
-    log.write_text("step,lr\n" + "".join(f"{t},{form.format(rate(t, base=0.02))}\n" for t in range(200)))
-    found = ps.recognize(log)
-
-    cell, of_field = (one._repr_mimebundle_()["text/html"] for one in (found, found["lr"]))
-
-    assert escape(str(found)) in cell
-    assert escape(str(found["lr"])) in of_field
-    assert all(f"planned = used at {found['lr'].explained} of 200 updates" in one for one in (cell, of_field))
-
-
-def test_a_recognition_without_a_schedule_or_of_a_very_long_run_is_displayed_as_text():
-    assert ps.recognize([(t, t * 7919 % 101) for t in range(100)])._repr_mimebundle_() == {}
-    assert ps.recognize([(t * 30_000, 0.1) for t in range(100)])._repr_mimebundle_() == {}
 
 
 def test_a_diff_is_displayed_as_a_table_with_escaped_text():

@@ -22,6 +22,7 @@ from paramsched.cli._options import (
     named_columns,
     offer_plans,
     plan_options,
+    terminal_width,
     time_option,
     tolerance_option,
     write_output,
@@ -32,7 +33,7 @@ from paramsched.core.base.diagnostic import json_text
 @click.command(
     "audit",
     cls=Command,
-    short_help="Compare a log with a plan, or find the schedule of a log.",
+    short_help="Compare a log with a plan, or report the facts of a log.",
     examples=(
         "paramsched audit values.jsonl",
         "paramsched audit values.jsonl --plan plan.yaml --steps-per-epoch 500",
@@ -46,7 +47,7 @@ from paramsched.core.base.diagnostic import json_text
     "-p",
     metavar="PLAN",
     shell_complete=offer_plans,
-    help="The plan: a file, recipe:NAME, or one line of text. Without it, the schedule of LOG is found.",
+    help="The plan: a file, recipe:NAME, or one line of text. Without it, the facts of LOG are printed.",
 )
 @plan_options
 @format_option
@@ -66,8 +67,7 @@ from paramsched.core.base.diagnostic import json_text
     help="Number of processes of the run; it helps to name the cause.",
 )
 @tolerance_option
-@click.option("--strict", is_flag=True, help="Without --plan: exit with code 1 if there is a note about the run.")
-@click.option("--html", "page", metavar="FILE", help="Without --plan: draw the log and its schedule into FILE.")
+@click.option("--html", "page", metavar="FILE", help="Without --plan: draw the log into FILE.")
 @json_option
 def paramsched_audit(
     log: str,
@@ -81,14 +81,13 @@ def paramsched_audit(
     at: int | None,
     processes: int | None,
     tolerance: float | None,
-    strict: bool,
     page: str | None,
     as_json: bool,
 ) -> None:
     """Compare LOG with a plan, value by value. Print the first difference and its likely cause.
 
-    Without --plan, print the schedule that LOG follows, and what may be wrong with its run: a schedule that restarted,
-    that was planned for a longer run, or that moved once per epoch.
+    Without --plan, draw LOG and print its facts: the number of rows, the first, last, lowest and highest value, where
+    the values rise, fall, stay and jump, zeros, and updates that occur twice or go back.
 
     LOG is JSONL written by paramsched, CSV or JSONL with columns named by --column, the trainer_state.json of
     transformers, or a checkpoint with an optimizer's state, as for `paramsched resume`. Values logged by another
@@ -98,7 +97,7 @@ def paramsched_audit(
     A plan by tokens is compared at the tokens in the log, from the column `tokens` or --amount. Without such a column,
     they are computed from the facts of the run. The same holds for other clocks.
 
-    Exit code 1 if a value differs, or without --plan if no schedule explains all values.
+    Exit code 1 if a value differs, or without --plan if a learning rate is always 0.
     """
     from dataclasses import asdict
 
@@ -106,24 +105,15 @@ def paramsched_audit(
     from paramsched.cli._traces import given_bases
     from paramsched.core.plan.binding import amount_clock
     from paramsched.errors import UnknownGroup
-    from paramsched.tools.audit import AmountColumn, compare_with_plan, read_log, recognize
+    from paramsched.tools.audit import AmountColumn, compare_with_plan, read_log
 
     named = named_columns(columns)
     if plan is None:
-        given = {"--base": options.bases, "--amount": amount, "--group": names, "--processes": processes, "--at": at}
+        given = {"--base": options.bases, "--amount": amount, "--group": names, "--processes": processes}
         if needless := [option for option, value in given.items() if value not in (None, ())]:
             raise WrongUsage(needless[0], "it needs --plan plan.yaml")
-        found = recognize(log, columns=named, time=time, optimizer=optimizer)
-        if page is not None:
-            from paramsched.cli._recognized import page_of_recognition
-
-            write_output(page, page_of_recognition(found, log))
-        (echo_data if as_json else echo)(json_text(found.as_data()) if as_json else str(found))
-        if not found.complete or (strict and found.notes):
-            click.get_current_context().exit(BAD_PLAN)
+        _report_facts(log, named, time, optimizer, at, page, as_json=as_json)
         return
-    if strict:
-        raise WrongUsage("--strict", "it is for a log without --plan")
     if page is not None:
         drawn = shlex.join(["paramsched", "show", plan, "--used", log, "-o", page])
         advice = "" if columns else f"Write {drawn}"  # because `show` has no --column
@@ -166,4 +156,36 @@ def paramsched_audit(
     else:
         echo(str(report))
     if report.first is not None:
+        click.get_current_context().exit(BAD_PLAN)
+
+
+def _report_facts(
+    log: str,
+    columns: dict[str, str],
+    time: str | None,
+    optimizer: str | None,
+    at: int | None,
+    page: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Draw a log and print its facts."""
+    from dataclasses import asdict
+
+    from paramsched import show
+    from paramsched.tools.audit.facts import log_facts, picture_of_log, read_values
+
+    logged = read_values(log, columns=columns, time=time, optimizer=optimizer, at=at)
+    found = log_facts(logged)
+    if page is not None:
+        drawn = picture_of_log(logged, f"Values of {log}")
+        write_output(page, show.html(drawn.trace, title=drawn.title))
+    if as_json:
+        echo_data(json_text(asdict(found)))
+    else:
+        if any(one.rows > 1 for one in found.columns):
+            drawn = picture_of_log(logged, log)
+            echo(show.text(drawn.trace, width=max(terminal_width() or 80, 24)))
+        echo(str(found))
+    if found.has_rate_of_zero:
         click.get_current_context().exit(BAD_PLAN)

@@ -45,7 +45,6 @@ from paramsched.tools.records.log_values import (
     update_number,
     with_shared_digits,
 )
-from paramsched.tools.records.text_log import rows_of_text
 
 _CHECKPOINTS = {".pt", ".pth", ".bin", ".ckpt", ".tar"}
 _TABLES = (".csv", ".tsv")
@@ -112,7 +111,7 @@ def read_log(
     return replace(logged, columns=tuple(replace(one, tolerance=tolerance) for one in logged.columns))
 
 
-_Kind: TypeAlias = Literal["checkpoint", "history", "jsonl", "csv", "text", "events"]
+_Kind: TypeAlias = Literal["checkpoint", "history", "jsonl", "csv", "events"]
 
 
 def kind_of_log(file: Path) -> _Kind:
@@ -141,8 +140,6 @@ def kind_of_log(file: Path) -> _Kind:
     is_state = file.suffix == ".json" and head.lstrip()[:1] == b"{" and b'"log_history"' in head
     if is_state or file.name == "trainer_state.json":
         return "history"
-    if file.suffix not in _TABLES and not _is_object(head) and any(rows_of_text(_text_lines(file, loose=True))):
-        return "text"
     # A text that starts like an object, optionally after a byte order mark, is JSONL regardless of the suffix.
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     # A line of a text log may begin with a time in brackets.
@@ -173,8 +170,6 @@ def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
             return list(_csv_rows(file))
         case "events":
             return list(_event_rows(file))
-        case "text":
-            return list(rows_of_text(_text_lines(file, loose=True)))
         case "history":
             return _state_of_history(file)["log_history"]  # type: ignore[no-any-return]  # checked there
         case "jsonl":
@@ -188,10 +183,7 @@ _LOG_ADVICE = "Pass the log of a run: JSONL, CSV, or a checkpoint"
 _FEWEST_COLUMNS = 3
 _HEAD = 65536  # bytes that show the format of a file
 _MOST_OF_REASON = 200  # characters of the message of another library
-_NO_TABLE = (
-    "the text is no table, and its lines are not those of nanoGPT, Megatron-LM, MMEngine, DeepSpeed or transformers' "
-    "Trainer with a learning rate"
-)
+_NO_TABLE = "the text is not a table with a line of column names"
 
 
 def _table_of_text(file: Path) -> str:
@@ -212,24 +204,15 @@ MOST_COLUMNS = 4_000
 """The maximum number of columns: four fields of a thousand groups."""
 
 
-def _text_lines(file: Path, *, loose: bool = False) -> Iterator[str]:
-    """Yield the lines of a text file with their line ends, because the csv module requires the line ends.
-
-    Args:
-        file: the path.
-        loose: whether other bytes than UTF-8 are replaced, and a carriage return ends a line, as in what a progress bar
-            prints.
-    """
-    errors, newline = ("replace", None) if loose else ("strict", "")
+def _text_lines(file: Path) -> Iterator[str]:
+    """Yield the lines of a text file with their line ends, because the csv module requires the line ends."""
     with (
         open_to_read(file) as stream,
-        TextIOWrapper(stream, encoding="utf-8-sig", errors=errors, newline=newline) as text,
+        TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text,
     ):
         try:
             for number in count(1):
                 line = text.readline(_MAX_LINE_LENGTH)
-                if len(line) == _MAX_LINE_LENGTH and loose:
-                    return
                 if len(line) == _MAX_LINE_LENGTH:
                     found = f"the line has more than {_MAX_LINE_LENGTH:,} characters"
                     raise UnreadableLog(path_text(file, number), found, "Pass a log with one row per line")

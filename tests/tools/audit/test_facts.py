@@ -1,0 +1,81 @@
+"""The facts of a log without a plan."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from paramsched.cli import main
+from paramsched.tools.audit import LoggedValues, log_facts
+from paramsched.tools.records.log_values import LogColumn
+
+
+def facts(values, t=None):
+    values = np.array(values, dtype=np.float64)
+    column = LogColumn("lr", 0, np.arange(values.size) if t is None else np.array(t), values)
+    return log_facts(LoggedValues("log.csv", (column,), (None,))).columns[0]
+
+
+def kinds(values, t=None):
+    return [(one.kind, one.begin, one.end) for one in facts(values, t).stretches]
+
+
+def test_stretches_are_between_the_rows_at_which_the_direction_changes():
+    assert kinds([0, 1, 2, 2, 2, 1, 0.5]) == [("rises", 0, 2), ("stays", 2, 4), ("falls", 4, 6)]
+
+
+def test_a_restart_is_a_jump_between_two_falls():
+    down = np.linspace(1, 0.5, 50)
+
+    assert kinds([*down, *down]) == [("falls", 0, 49), ("jumps", 49, 50), ("falls", 50, 99)]
+
+
+def test_each_step_of_a_staircase_is_a_jump():
+    assert [one[0] for one in kinds(np.repeat([1.0, 0.1, 0.01], 10))] == ["stays", "jumps", "stays", "falls", "stays"]
+
+
+def test_a_curve_with_few_rows_does_not_jump():
+    assert kinds(np.cos(np.linspace(0, 3, 5))) == [("falls", 0, 4)]
+
+
+def test_the_stretches_of_any_log_cover_its_rows_without_gaps():
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        values = (
+            random.choice([0.0, 0.1, 0.5, 1.0], random.integers(2, 30)) + random.choice([0, 1e-3]) * random.random()
+        )
+        found = facts(values).stretches
+
+        assert [one.begin for one in found[1:]] == [one.end for one in found[:-1]]
+        assert (found[0].begin, found[-1].end) == (0, values.size - 1)
+        for one in found:
+            part = np.diff(values[one.begin : one.end + 1])
+            sign = {"rises": (part > 0), "falls": (part < 0), "stays": (part == 0), "jumps": (part != 0)}[one.kind]
+            assert sign.all()
+
+
+def test_counts():
+    found = facts([0, 0.1, np.nan, 0.2, 0.2, np.inf], [0, 1, 2, 1, 1, 3])
+
+    assert (found.zeros, found.not_finite, found.repeated, found.back) == (1, 2, 2, 1)
+    assert (found.lowest, found.highest) == (0, 0.2)
+
+
+@pytest.mark.parametrize(("rate", "code"), [("0", 1), ("0.1", 0)])
+def test_a_rate_that_is_always_zero_is_no_success(tmp_path, rate, code):
+    file = tmp_path / "log.csv"
+    file.write_text("step,lr\n" + "".join(f"{t},{rate}\n" for t in range(5)))
+
+    for options in ((), ("--json",), ("--html", str(tmp_path / "log.html"))):
+        assert CliRunner().invoke(main, ["audit", str(file), *options]).exit_code == code
+    assert "<svg" in (tmp_path / "log.html").read_text()
+
+
+def test_json_has_the_facts(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text("step,lr\n0,0.1\n5,0.05\n")
+
+    found = json.loads(CliRunner().invoke(main, ["audit", str(file), "--json"]).output)
+
+    assert found["columns"][0]["stretches"] == [{"kind": "falls", "begin": 0, "end": 5, "first": 0.1, "last": 0.05}]
