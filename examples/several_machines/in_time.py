@@ -1,6 +1,11 @@
-"""Train with DistributedDataParallel until 5 minutes before the allocation of SLURM ends; slurm.sh is its job."""
+"""Train with DistributedDataParallel for a budget of training time, in as many jobs as it takes; slurm.sh is one.
+
+torchrun --standalone --nproc-per-node 2 in_time.py 60
+"""
 
 import os
+import sys
+import time
 from pathlib import Path
 
 import torch
@@ -8,8 +13,10 @@ import torch.distributed as dist
 
 import paramsched as ps
 
+BUDGET = float(sys.argv[1])  # seconds of training, in all jobs together
+
 dist.init_process_group()
-rank, processes = dist.get_rank(), dist.get_world_size()
+rank = dist.get_rank()
 if torch.cuda.is_available():
     torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     torch.set_default_device("cuda")
@@ -17,8 +24,9 @@ torch.manual_seed(0)
 model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(4, 1))
 optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
 lr = 'warmup("5%") >> constant() >> linear(previous, 0, over="50%")'
-plan = ps.Plan(lr=lr, clock="seconds")
-scheduler = ps.Scheduler(optimizer, plan, deadline="slurm - 5 min")
+plan = ps.Plan(lr=lr, clock="progress")
+moment = "slurm - 5 min" if "SLURM_JOB_END_TIME" in os.environ else None
+scheduler = ps.Scheduler(optimizer, plan, stop_before=moment)
 parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
 
 checkpoint = Path("checkpoint.pt")
@@ -36,15 +44,24 @@ def save():
         Path("new.pt").replace(checkpoint)
 
 
-while not scheduler.should_stop:  # becomes True at the same update in all processes
+begin = time.monotonic() - scheduler.amount * BUDGET  # as if all training was in this job
+while True:
+    elapsed = torch.tensor(time.monotonic() - begin, dtype=torch.float64)
+    dist.broadcast(elapsed, src=0)  # all ranks use the time of rank 0
+    scheduler.report(progress=min(1.0, elapsed.item() / BUDGET))
+    if scheduler.should_stop:  # becomes True at the same update in all processes
+        break
     x = torch.randn(8, 4)  # your loader
     y = x.sum(dim=1, keepdim=True)
     torch.nn.functional.mse_loss(model(x), y).backward()
     optimizer.step()
     optimizer.zero_grad()
-    if scheduler.t % 1000 == 0:
+    if scheduler.t % 100 == 0:
         save()
 save()
 if rank == 0:
-    print(f"lr {optimizer.param_groups[0]['lr']:.3f} after {scheduler.amount:.0f} s")
+    if scheduler.stop_reason == "plan":
+        Path("done").touch()
+    used = optimizer.param_groups[0]["lr"]
+    print(f"lr {used:.3f} after {scheduler.amount * BUDGET:.1f} s")
 dist.destroy_process_group()

@@ -1,8 +1,6 @@
 """The scripts on the page on jobs that are cut short, run as printed, cut at random moments and continued."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,14 +17,6 @@ TEXT = PAGE.read_text(encoding="utf-8")
 SCRIPTS = dict(re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", TEXT, re.M | re.S)) | {
     one.name: one.read_text(encoding="utf-8") for one in (PAGE.parents[2] / "examples" / "cut_jobs").glob("*.py")
 }
-ENGINES = {
-    "transformers",
-    "lightning",
-    "mmengine",
-    "pytorch_accelerated",
-    "accelerate",
-}
-UNTIL_A_DEADLINE = PAGE.parents[2] / "examples" / "deadline"
 SLOWED = {"plain.py": 0.0012, "trainer.py": 0.02, "lightning_job.py": 0.008, "accelerate_job.py": 0.006}
 """Seconds that each update lasts at least, so that a job lasts longer than until its signal on any machine."""
 LONGEST = 0.6  # seconds of a job
@@ -112,27 +102,6 @@ def test_a_script_that_is_cut_and_submitted_again_ends_with_the_weights_of_one_r
     assert 75 in jobs[1]
     assert found[0].keys() == found[1].keys()
     assert all(torch.equal(found[0][key], found[1][key]) for key in found[0])
-
-
-def test_the_page_links_a_script_of_each_engine_that_ends_at_a_deadline():
-    linked = set(re.findall(r"examples/deadline/with_(\w+)\.py", TEXT))
-    assert linked == {one.stem.removeprefix("with_") for one in UNTIL_A_DEADLINE.glob("*.py")} == ENGINES
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("name", sorted(ENGINES))
-def test_a_script_with_a_deadline_runs_alone_in_a_fresh_file_and_continues(name, tmp_path):
-    pytest.importorskip(name)
-    variables = environment() | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    variables.pop("SLURM_JOB_END_TIME", None)
-    script = (UNTIL_A_DEADLINE / f"with_{name}.py").read_text(encoding="utf-8")
-    (tmp_path / "train.py").write_text(script.replace("in 10 s", "in 5 s"), encoding="utf-8")
-    for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "train.py"], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120
-        )
-        assert done.returncode == 0, done.stderr
-        assert len(list(tmp_path.iterdir())) > 1  # it has saved
 
 
 WORDS = {

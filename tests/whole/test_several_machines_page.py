@@ -20,7 +20,7 @@ from support.torchrun import finished, kill_one_worker, torchrun, wait_for
 
 PAGE = "how-to/several-machines.md"
 DDP, FSDP, ELASTIC = "DistributedDataParallel", "FSDP2 and torch.distributed.checkpoint", "Elastic restart"
-SLURM = "SLURM: a deadline and a requeue"
+SLURM = "SLURM: a budget and a requeue"
 
 pytestmark = pytest.mark.heavy
 
@@ -111,9 +111,12 @@ def test_a_run_on_two_machines_continues_on_one_after_the_other_fails(tmp_path):
 
 
 @pytest.mark.long
-def test_a_job_of_slurm_requeues_before_the_end_and_ends_before_its_deadline(tmp_path):
+def test_a_job_of_slurm_is_requeued_until_its_budget_is_used(tmp_path):
     """Commands of SLURM are replaced by scripts; the job and the training are those of the page."""
     script(SLURM, tmp_path)
+    job = (tmp_path / "slurm.sh").read_text()
+    assert job.count("43200") == 1
+    (tmp_path / "slurm.sh").write_text(job.replace("43200", "20"))
     commands = {
         "srun": 'exec "$@"',
         "scontrol": 'echo "$@" >> scontrol.txt; if [ "$1" = show ]; then echo localhost; fi',
@@ -140,12 +143,16 @@ def test_a_job_of_slurm_requeues_before_the_end_and_ends_before_its_deadline(tmp
     assert preempted.wait(timeout=60) == 0
     for process in training:  # as SLURM does when it requeues a job
         process.kill()
-    requeued = start(300 + 60)
-    said, _ = requeued.communicate(timeout=300)
+    ended = start(300 + 15)
+    first_part, _ = ended.communicate(timeout=300)
+    last = start(4 * 3600)
+    said, _ = last.communicate(timeout=300)
 
-    assert (tmp_path / "scontrol.txt").read_text().splitlines()[1] == f"requeue {os.getpid()}"
-    assert requeued.returncode == 0
-    assert re.fullmatch(r"lr 0\.00\d after \d+ s\n", said)
+    calls = (tmp_path / "scontrol.txt").read_text().splitlines()
+    assert [call for call in calls if call.startswith("requeue")] == [f"requeue {os.getpid()}"] * 2
+    assert ended.returncode == last.returncode == 0
+    assert float(re.fullmatch(r"lr 0\.\d+ after (.+) s\n", first_part)[1]) < 20
+    assert said == "lr 0.000 after 20.0 s\n"
 
 
 @pytest.mark.long

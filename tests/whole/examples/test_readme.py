@@ -25,7 +25,7 @@ def block(language: str, begin: str = "") -> str:
 
 
 WORDS = (
-    "deadline", "SLURM", "resume", "several optimizers", "growing batch", "DeepSpeed", "Megatron",
+    "budget of time", "SLURM", "resume", "several optimizers", "growing batch", "DeepSpeed", "Megatron",
     "torchtitan", "TRL", "verl", "axolotl",
 )  # fmt: skip
 
