@@ -30,7 +30,6 @@ CLOCKS = {
     "tokens": "reported tokens or samples",
     "progress": "reported progress",
     "seconds": "measured seconds",
-    "deadline": "a deadline",
     "stop_before": "`stop_before`",
     "stop_on": "`stop_on`",
 }
@@ -99,13 +98,12 @@ def counted_run(clock: str, size: int) -> dict[int, Counts]:
     """Train with three ranks of a job on a clock; return the counts of each of them."""
     world, end = World(size), UPDATES * SECONDS
     with world.entered():
-        unit = {"deadline": "seconds", **dict.fromkeys(("stop_before", "stop_on"), "updates")}.get(clock, clock)
+        unit = "updates" if clock in ("stop_before", "stop_on") else clock
         plan: Any = ps.Plan(lr="linear(1, 0)", clock=unit)
-        if clock not in ("deadline", "progress"):
+        if clock != "progress":
             amount = {"updates": UPDATES, "tokens": f"{UPDATES} tokens", "seconds": f"{end} s"}[unit]
             plan = ps.Plan(lr="linear(1, 0)", clock=unit, horizon=amount)
         facts: dict[str, Any] = {
-            "deadline": {"deadline": f"in {end} s"},
             "stop_before": {"stop_before": f"in {end + SECONDS} s"},
             "stop_on": {"stop_on": "SIGTERM"},
         }.get(clock, {})

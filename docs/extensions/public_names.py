@@ -6,8 +6,7 @@ from importlib import import_module
 
 INNER = {
     "paramsched.BatchSampler": "ends order position",
-    "paramsched.Calendar": "amount_of_update count_text exact for_run has_facts_of has_moving_horizon until "
-    "updates_vary varies",
+    "paramsched.Calendar": "amount_of_update count_text exact for_run updates_vary varies",
     "paramsched.Duration": "number of_updates written",
     "paramsched.Plan": "as_written",
     "paramsched.Schedule": "depth has_absolute has_neighbor_levels",

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 import warnings
 from importlib import import_module
 from types import ModuleType, SimpleNamespace
@@ -217,43 +216,3 @@ def test_the_plugin_has_the_other_hooks_and_a_model_of_its_keys(axolotl):
     fields = type("Config", (axolotl.PlanArgs,), {})
     assert fields().paramsched_plan is None
     assert fields(paramsched_plan=PLAN).paramsched_plan == PLAN
-
-
-def test_a_deadline_ends_the_real_trainer_and_its_stages_are_checked_when_training_begins(axolotl, tmp_path):
-    transformers = pytest.importorskip("transformers")
-
-    class Regression(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer = torch.nn.Linear(2, 1)
-
-        def forward(self, x, labels):
-            time.sleep(0.01)
-            return {"loss": torch.nn.functional.mse_loss(self.layer(x)[:, 0], labels)}
-
-    made = []
-
-    class Trainer(transformers.Trainer):
-        def create_scheduler(self, num_training_steps, optimizer=None):
-            self.lr_scheduler = axolotl.PlanPlugin().create_lr_scheduler(cfg, self, self.optimizer, num_training_steps)
-            made.append(self.lr_scheduler)
-            return self.lr_scheduler
-
-    def train():
-        options = transformers.TrainingArguments(
-            str(tmp_path), num_train_epochs=1000, report_to=[], save_strategy="steps", disable_tqdm=True, use_cpu=True
-        )
-        data = [{"x": torch.ones(2), "labels": torch.ones(())}] * 80
-        Trainer(Regression(), options, train_dataset=data).train()
-        return time.time() - made[-1].calendar.end.timestamp()
-
-    plan = {"clock": "seconds", "lr": 'constant() >> linear(previous, 0, over="1 s")'}
-    cfg = DictDefault(paramsched_plan=plan, paramsched_deadline="in 4 s", paramsched_reserve="1 s")
-    assert -1 < train() < 1  # the calendar has the deadline without the reserve
-    assert made[0].should_stop
-    assert made[0].values()["lr", 0] < 5e-5 / 3
-    assert list(tmp_path.glob("checkpoint-*"))  # saved at its end
-
-    cfg = DictDefault(paramsched_plan=plan, paramsched_deadline="in 0.5 s")
-    with pytest.raises(ps.InvalidArgument, match=r"horizon of 0\.4"):
-        train()

@@ -7,10 +7,9 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.engines import lightning, pytorch_accelerated, transformers
-from paramsched.engines.engine_facts import EngineFacts, PlanOptions
+from paramsched.engines import lightning, pytorch_accelerated
+from paramsched.engines.engine_facts import PlanOptions
 from paramsched.engines.reporting import BatchAmounts, make_class
-from paramsched.engines.run_end import check_before_step
 
 
 def optimizer():
@@ -169,100 +168,3 @@ def test_pytorch_accelerated_reports_each_full_window_and_the_last_batch_of_an_e
 
     sums = [one * processes for one in (1, 3, 6, 10, 15)]
     assert amounts == [max([sums[end] for end in ends if end <= index], default=0) for index in range(5)]
-
-
-@pytest.mark.parametrize("drive", ["manual", "optimizer"])
-def test_a_check_is_made_before_the_first_step_and_at_once_for_a_plan_that_is_driven_by_hand(drive):
-    calls, stepped = [], optimizer()
-    scheduler = ps.Scheduler(stepped, ps.Plan(lr="linear()", horizon=10), drive=drive)
-
-    check_before_step(scheduler, drive, check=lambda: calls.append(scheduler.t))
-    at_once = list(calls)
-    for _ in range(3):
-        stepped.step()
-
-    assert at_once == ([0] if drive == "manual" else [])
-    assert calls == [0]
-
-
-def test_an_unneeded_check_adds_no_hook():
-    stepped = optimizer()
-    scheduler = ps.Scheduler(stepped, ps.Plan(lr="linear()", horizon=10))
-    before = len(stepped._optimizer_step_pre_hooks)
-
-    check_before_step(scheduler)
-
-    assert len(stepped._optimizer_step_pre_hooks) == before
-
-
-def test_pytorch_accelerated_checks_the_time_left_when_training_begins():
-    plan = ps.Plan(lr="constant() >> linear(previous, 0, over='60 s')", clock="seconds")
-    known = EngineFacts(call="pytorch_accelerated.scheduler", why={})
-    scheduler = known.attach(optimizer(), plan, PlanOptions(deadline="in 30 s"), checked_later=True)
-    accelerator = SimpleNamespace(register_save_state_pre_hook=id, register_load_state_pre_hook=id)
-
-    with pytest.raises(ps.InvalidArgument):
-        pytorch_accelerated._StopCallback().on_training_run_start(
-            SimpleNamespace(scheduler=scheduler, _accelerator=accelerator)
-        )
-
-
-def attached_by_pytorch_accelerated(stepped, plan, deadline):
-    pytest.importorskip("pytorch_accelerated")
-    made = pytorch_accelerated.scheduler(plan, deadline=deadline)
-    return made(stepped, epochs=1, steps_per_epoch=5, batches=5).optimizer.step
-
-
-def attached_by_mmengine(stepped, plan, deadline):
-    engine = pytest.importorskip("paramsched.mmengine.engine")
-    made = engine.PlanScheduler(stepped, plan, deadline=deadline)
-    made.has_hook = True
-    return stepped.step
-
-
-@pytest.mark.parametrize("attach", [attached_by_pytorch_accelerated, attached_by_mmengine])
-def test_stages_that_do_not_fit_until_the_deadline_are_refused_when_training_begins(attach):
-    plan = ps.Plan(lr="constant() >> linear(previous, 0, over='60 s')", clock="seconds")
-    stepped = optimizer()
-
-    begin = attach(stepped, plan, "in 30 s")  # a checkpoint may be loaded now, of a run with less time to go
-
-    with pytest.raises(ps.InvalidArgument, match="60 s"):
-        begin()
-
-
-def ended_by_pytorch_accelerated(scheduler):
-    callback = pytorch_accelerated._StopCallback()
-    accelerator = SimpleNamespace(register_save_state_pre_hook=id, register_load_state_pre_hook=id)
-    trainer = SimpleNamespace(scheduler=scheduler, _accelerator=accelerator)
-    callback.on_training_run_start(trainer)
-    return lambda: callback.on_training_run_end(trainer)
-
-
-def ended_by_lightning(scheduler):
-    callback = lightning._LightningPlan(scheduler.plan)
-    trainer = SimpleNamespace(global_step=0, optimizers=[scheduler.optimizer], distributed_sampler_kwargs=None)
-    callback.schedulers = [scheduler]
-    callback.on_train_start(trainer, None)
-    return lambda: callback.on_train_end(trainer, None)
-
-
-def ended_by_transformers(scheduler):
-    pytest.importorskip("transformers")
-    callback = transformers.end_callback_class()(scheduler, "planned", stop=False)
-    callback.on_train_begin(None, None, None)
-    return lambda: callback.on_train_end(None, None, None)
-
-
-@pytest.mark.parametrize("begin", [ended_by_pytorch_accelerated, ended_by_lightning, ended_by_transformers])
-def test_an_engine_that_ends_long_before_the_deadline_is_logged(begin, caplog):
-    plan = ps.Plan(lr="linear()", clock="seconds")
-    known = EngineFacts(call="engine", why={})
-    scheduler = known.attach(optimizer(), plan, PlanOptions(deadline="in 10 min"), checked_later=True)
-    end = begin(scheduler)
-    scheduler.optimizer.step()
-
-    with caplog.at_level("INFO", "paramsched"):
-        end()
-
-    assert "the engine ended after update 1 by its own length" in caplog.text

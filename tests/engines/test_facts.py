@@ -10,7 +10,7 @@ import torch
 
 import paramsched as ps
 from paramsched.core.time import Calendar
-from paramsched.engines import axolotl, run_end
+from paramsched.engines import axolotl
 from paramsched.engines import pytorch_accelerated as accelerated
 from paramsched.engines import transformers as hugging_face
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
@@ -46,16 +46,6 @@ def facts(**given):
 )
 def test_the_facts_of_the_user_take_precedence_over_those_of_the_engine(engine, user, expected):
     assert facts(**engine).calendar(Calendar(**user)) == Calendar(**expected)
-
-
-def test_a_deadline_replaces_the_length_of_the_engine():
-    before = time.time()
-    user = PlanOptions(deadline="in 10 min", untimed_updates=2, reserve="1 min").calendar
-
-    found = facts(total=100).calendar(user)
-
-    assert (found.total, found.untimed_updates) == (None, 2)
-    assert before + 540 <= found.end.timestamp() + 1e-3 <= time.time() + 540 + 1e-3
 
 
 @pytest.mark.parametrize(
@@ -223,22 +213,6 @@ class FakeScheduler:
         return {"lr": 0.5}
 
 
-@pytest.mark.parametrize(
-    ("left", "stop", "is_logged"),
-    [(4.0, False, False), (6.0, False, True), (50.0, False, True), (50.0, True, False), (None, False, False)],
-)
-def test_an_engine_that_leaves_more_than_a_twentieth_of_the_time_is_logged(left, stop, is_logged):
-    schedulers = [FakeScheduler(left, stop), FakeScheduler(left, stop)]
-
-    RunEnd(schedulers).finish("engine")
-
-    assert [bool(one.logged) for one in schedulers] == [is_logged] * 2
-    if is_logged:
-        template, *values = schedulers[0].logged[0]
-        assert "engine: the engine ended after update 7" in template % tuple(values)
-        assert "lr 0.5" in template % tuple(values)
-
-
 @pytest.mark.parametrize("stop", [True, False])
 def test_a_run_ends_when_one_of_its_plans_is_over_and_only_if_it_may(stop):
     over, going = FakeScheduler(stop=True), FakeScheduler()
@@ -309,18 +283,10 @@ def test_an_engine_that_is_not_installed_is_named(module, use, extra):
     [
         ({"stop": "yes"}, "stop=.*expected True or False"),
         ({"stop": 1}, "stop=1: expected True or False"),
-        ({"reserve": "30 s"}, "it needs a deadline or stop_before"),
-        ({"reserve": "3 epochs", "deadline": "in 9 s"}, "reserve='3 epochs'.* For example: reserve=\"30 s\""),
+        ({"reserve": "30 s"}, "it needs stop_before"),
+        ({"reserve": "3 epochs", "stop_before": "in 9 s"}, "reserve='3 epochs'.* For example: reserve=\"30 s\""),
         ({"calendar": 5}, "calendar=5: not a Calendar"),
         *(({"tokens_per_sample": one}, "expected a number greater than 0") for one in (0, -1, INF, NAN, True, "128")),
-        (
-            {"deadline": "in 9 s", "calendar": Calendar(deadline="in 9 s")},
-            r"deadline='in 9 s', calendar=Calendar\(deadline=…\): the fact is passed twice",
-        ),
-        (
-            {"untimed_updates": 2, "calendar": Calendar(deadline="in 9 s", untimed_updates=2)},
-            r"untimed_updates=2, calendar=Calendar\(untimed_updates=…\): the fact is passed twice",
-        ),
     ],
 )
 def test_invalid_options_are_refused(options, found):
@@ -329,53 +295,40 @@ def test_invalid_options_are_refused(options, found):
 
 
 @table(
-    ("options", "stop", "end", "moment"),
+    ("options", "stop", "moment"),
     [
-        ({}, False, None, None),
-        ({"tokens_per_sample": 0.5}, False, None, None),
-        ({"stop": True}, True, None, None),
-        ({"stop_on": "SIGTERM"}, True, None, None),
-        ({"stop_before": "in 100 s"}, True, None, 100),
-        ({"stop_before": "in 100 s", "stop": False}, False, None, 100),
-        ({"stop_before": "in 100 s", "reserve": "30 s"}, True, None, 70),
-        ({"deadline": "in 100 s"}, True, 100, None),
-        ({"deadline": "in 100 s", "stop": False, "reserve": "30 s"}, False, 70, None),
-        ({"deadline": "in 100 s", "stop_before": "in 50 s", "reserve": "30 s"}, True, 70, 50),
-        ({"calendar": Calendar(deadline="1970-01-01 00:01:40Z"), "reserve": "30 s"}, True, 70, None),
+        ({}, False, None),
+        ({"tokens_per_sample": 0.5}, False, None),
+        ({"stop": True}, True, None),
+        ({"stop_on": "SIGTERM"}, True, None),
+        ({"stop_before": "in 100 s"}, True, 100),
+        ({"stop_before": "in 100 s", "stop": False}, False, 100),
+        ({"stop_before": "in 100 s", "reserve": "30 s"}, True, 70),
     ],
 )
-def test_a_reserve_makes_the_end_earlier_and_an_end_stops_the_engine(options, stop, end, moment):
+def test_a_reserve_makes_the_end_earlier_and_an_end_stops_the_engine(options, stop, moment):
     with pytest.MonkeyPatch.context() as patch:
         FakeTime(patch, wall=0.0)
         found = PlanOptions(**options)
 
     assert found.stop is stop
-    assert (None if found.calendar is None else found.calendar.end.timestamp()) == end
     assert (None if found.stop_before is None else found.stop_before.timestamp()) == moment
-    assert (found.deadline, found.untimed_updates, found.reserve) == (None, None, None)
-    assert found.written == options.get("deadline")
+    assert found.reserve is None
 
 
 @table(
-    ("stop", "over", "reasons", "is_due", "saves"),
+    ("stop", "reasons", "is_due", "saves"),
     [
-        (True, [False, False], [None, None], False, False),
-        (True, [False, False], [None, "plan"], True, False),
-        (True, [False, False], ["SIGTERM", None], True, True),
-        (True, [False, False], ["stop_before", "deadline"], True, False),
-        (True, [False, True], [None, None], True, True),
-        (False, [False, True], [None, "SIGTERM"], False, False),
+        (True, [None, None], False, False),
+        (True, [None, "plan"], True, False),
+        (True, ["SIGTERM", None], True, True),
+        (True, ["stop_before", "plan"], True, False),
+        (False, [None, "SIGTERM"], False, False),
     ],
 )
-def test_an_engine_saves_at_an_end_after_which_the_next_job_continues(stop, over, reasons, is_due, saves):
-    schedulers = [
-        SimpleNamespace(should_stop=reason is not None, stop_reason=reason, _run=SimpleNamespace(in_force=is_over))
-        for reason, is_over in zip(reasons, over, strict=True)
-    ]
+def test_an_engine_saves_at_an_end_after_which_the_next_job_continues(stop, reasons, is_due, saves):
+    schedulers = [SimpleNamespace(should_stop=reason is not None, stop_reason=reason) for reason in reasons]
     end = RunEnd(schedulers, stop=stop)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_end, "check_start", lambda in_force: in_force)
-        end.begin()
 
     assert (end.is_due, end.saves) == (is_due, saves)
 

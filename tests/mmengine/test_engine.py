@@ -362,22 +362,10 @@ def run_with_stop_hook(scheduler, loop="IterBasedTrainLoop", updates=0):
 def test_the_stop_hook_ends_a_loop_when_the_plan_is_over(stop, updates, stopped):
     scheduler = engine.PlanScheduler(sgd(Toy()), "linear()", total=3, stop=stop)
 
-    loop, hook, runner = run_with_stop_hook(scheduler, updates=updates)
-    hook.after_train(runner)
+    loop, _, _ = run_with_stop_hook(scheduler, updates=updates)
 
     assert loop.stop_training is stopped
     assert scheduler.has_hook
-
-
-def test_the_stop_hook_logs_the_time_that_a_loop_leaves(caplog):
-    plan = ps.Plan(lr="linear()", clock="seconds")
-    scheduler = engine.PlanScheduler(sgd(Toy()), plan, deadline="in 10 min")
-    _, hook, runner = run_with_stop_hook(scheduler, updates=1)
-
-    with caplog.at_level("INFO", "paramsched"):
-        hook.after_train(runner)
-
-    assert "PlanScheduler: the engine ended after update 1 by its own length" in caplog.text
 
 
 @pytest.mark.parametrize(("stop", "is_refused"), [(True, True), (None, False)])
@@ -396,13 +384,10 @@ def test_a_loop_by_epochs_cannot_be_ended_by_the_hook(stop, is_refused):
     [
         ({"stop": True}, "stop=True"),
         ({"stop_before": "in 10 min"}, "stop_before=…"),
-        ({"deadline": "in 10 min"}, "deadline=…"),
     ],
 )
 def test_a_run_that_must_stop_needs_the_hook(options, argument):
-    is_timed = "deadline" in options
-    plan = ps.Plan(lr="linear()", clock="seconds") if is_timed else ps.Plan(lr="linear()", horizon=3)
-    scheduler = engine.PlanScheduler(sgd(Toy()), plan, **options)
+    scheduler = engine.PlanScheduler(sgd(Toy()), ps.Plan(lr="linear()", horizon=3), **options)
 
     with pytest.raises(ps.InvalidArgument, match="the Runner has no hook that ends it") as refusal:
         scheduler.scheduler.optimizer.step()

@@ -40,13 +40,11 @@ def jobs(group: Any, other_group: Any, place: int, rank: int, folder: Path) -> d
     other = [0.004, 0.009][place]
     seen["seconds"] = trained(group, ps.Plan(lr=PLANS[place], clock="seconds", horizon="9 s"), 60, other)
     seen["same seconds"] = trained(group, ps.Plan(lr=PLANS[0], clock="seconds", horizon="9 s"), 60, other)
-    in_time = ps.Plan(lr=PLANS[place], clock="seconds")
-    seen["deadline"] = trained(group, in_time, 1000, deadline=f"in {0.6 + 0.4 * place} s")
     for clock in ("tokens", "progress"):
         horizon = "1000 tokens" if clock == "tokens" else None
         seen[clock] = trained(group, ps.Plan(lr="linear(1, 0)", clock=clock, horizon=horizon), 40)
     if place == 1:  # the other group has no Scheduler on this clock
-        seen["alone"] = trained(group, in_time, 20, deadline="in 1 h")
+        seen["alone"] = trained(group, ps.Plan(lr="linear(1, 0)", horizon=40), 20, stop_before="in 1 h")
     errors = []
     for wrong in (other_group, "group", dist.group.WORLD):
         try:

@@ -1,8 +1,7 @@
 """One of several processes whose job ends before its plan.
 
 Arguments: the rank, the number of processes, the port of the store, the seconds of an update, "together" if the
-processes wait for each other at every update, the moment of `stop_before` or "", that of a deadline or "", and the
-result file.
+processes wait for each other at every update, the moment of `stop_before` or "", and the result file.
 """
 
 import json
@@ -18,14 +17,11 @@ import paramsched as ps
 from support.updates import probe
 
 if __name__ == "__main__":
-    rank, size, port, pace, waits, moment, deadline, file = sys.argv[1:]
+    rank, size, port, pace, waits, moment, file = sys.argv[1:]
     dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=int(rank), world_size=int(size))
     plan = ps.Plan(lr="cosine()", horizon=10_000_000)
     stop_before = (moment if rank == "0" else "in 1 h") if moment else None  # rank 0 decides
-    facts = {}
-    if deadline:
-        plan, facts = ps.Plan(lr="cosine()", clock="seconds"), {"deadline": deadline if rank == "0" else "in 1 h"}
-    scheduler = ps.Scheduler(probe(), plan, stop_on="SIGTERM", stop_before=stop_before, **facts)
+    scheduler = ps.Scheduler(probe(), plan, stop_on="SIGTERM", stop_before=stop_before)
     ends, number, began = [], torch.ones(1), time.time()
     dist.barrier()
     Path(f"{file}.pid").write_text(str(os.getpid()))

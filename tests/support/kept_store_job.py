@@ -29,7 +29,6 @@ PLANS = {
     "tokens": ps.Plan(lr="linear()", clock="tokens", horizon="1000 tokens"),
     "progress": ps.Plan(lr="linear()", clock="progress"),
     "seconds": ps.Plan(lr="linear()", clock="seconds", horizon="9 s"),
-    "deadline": ps.Plan(lr="linear()", clock="seconds"),
 }
 CLOCKS = tuple(PLANS)
 DRY_RUNS = [(None, 0), (0, 0), (0, 1), (0, 12), (1, 0)]
@@ -37,8 +36,7 @@ DRY_RUNS = [(None, 0), (0, 0), (0, 1), (0, 12), (1, 0)]
 
 
 def scheduler_of(clock: str, folder: Path) -> ps.Scheduler:
-    facts = {"deadline": "in 6 s"} if clock == "deadline" else {}
-    return ps.Scheduler(probe(), PLANS[clock], **facts)
+    return ps.Scheduler(probe(), PLANS[clock])
 
 
 def update(scheduler: ps.Scheduler, clock: str, size: int) -> None:

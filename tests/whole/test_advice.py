@@ -510,7 +510,6 @@ def test_a_mapping_gets_the_line_of_the_same_call_as_text(call):
 @table(
     ("text", "path", "instead"),
     [
-        ("lr: cosine()\ndeadline: in 4 h", "$.deadline", "Remove it, and pass deadline='in 4 h' to the Scheduler"),
         (
             "lr: cosine()\nsteps_per_epoch: 500",
             "$.steps_per_epoch",

@@ -29,7 +29,7 @@ from paramsched.core.base.params import Param, params_of_record
 from paramsched.core.base.problem import Advice, CallSite, Option, Problem, Sentence, advice_text, with_advice
 from paramsched.core.base.terminal import Line, plain_text, table_rows, terminal_text
 from paramsched.core.fields import KNOWN
-from paramsched.core.time.calendar import UnitFacts, meant_clock
+from paramsched.core.time.calendar import Facts, meant_clock
 from paramsched.core.time.duration import UNIT_NAMES
 from paramsched.errors import (
     ConfigError,
@@ -75,7 +75,7 @@ class PlanOptions:
         return "steps_per_epoch" in self.facts or "batches_per_epoch" in self.facts
 
 
-UNIT_FACTS: Final = params_of_record(UnitFacts)
+UNIT_FACTS: Final = params_of_record(Facts)
 """The run facts that are options, by their names in Python."""
 
 

@@ -21,7 +21,6 @@ from paramsched.core.time.deadline import DeadlineLike
 from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import BatchAmounts
-from paramsched.engines.run_end import check_before_step
 from paramsched.errors import CallSite, InvalidArgument
 
 __all__ = ["batch_counter", "facts", "log", "scheduler"]
@@ -40,8 +39,6 @@ def scheduler(
     on_change: OnChange = "new",
     on_base: OnBase = "checkpoint",
     drive: str = "optimizer",
-    deadline: DeadlineLike | None = None,
-    untimed_updates: int | None = None,
     reserve: str | None = None,
     stop_before: DeadlineLike | None = None,
     stop_on: SignalsLike | None = None,
@@ -61,28 +58,25 @@ def scheduler(
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
         drive: as in `ps.Scheduler`, for several optimizers.
-        deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
-        reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
+        reserve: a length such as `"30 s"` by which `stop_before` is earlier: the time to validate and
             save at the end.
         stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
 
     Raises:
-        InvalidArgument: the loader is not prepared and several processes share it. Stages that do not fit until the
-            deadline are refused by the first step, because a checkpoint may be loaded before it.
+        InvalidArgument: the loader is not prepared and several processes share it.
         MissingFact: a unit of the plan needs an unknown run fact; the message names the fact and the argument.
     """
     check_kinds("accelerate.scheduler", accelerator=accelerator, optimizer=optimizer, plan=plan, loader=loader)
     options = PlanOptions(
         calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base,
-        deadline=deadline, untimed_updates=untimed_updates, reserve=reserve, stop_before=stop_before, stop_on=stop_on,
+        reserve=reserve, stop_before=stop_before, stop_on=stop_on,
     )  # fmt: skip
-    made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, options, drive=drive, checked_later=True)
+    made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, options, drive=drive)
     if (sampler := _sampler_of(loader)) is not None:
         shards = replicas(accelerator)
         rank = accelerator.process_index * shards // accelerator.num_processes
         sampler.follow(made, num_replicas=shards, rank=rank)
     accelerator.prepare_scheduler(made)  # registers it for checkpoints
-    check_before_step(made, drive)
     return made
 
 

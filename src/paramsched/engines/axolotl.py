@@ -30,7 +30,7 @@ _IGNORED: Final = (
 )  # fmt: skip
 
 
-_OPTIONS: Final = ("deadline", "reserve", "stop_before", "stop_on")
+_OPTIONS: Final = ("reserve", "stop_before", "stop_on")
 
 
 class _AxolotlPlan:
@@ -97,7 +97,7 @@ class _AxolotlPlan:
         given: dict[str, Any] = {name: cfg.get(f"paramsched_{name}") for name in _OPTIONS}
         options = PlanOptions(calendar=calendar, **given)
         try:
-            scheduler = facts.attach(optimizer, plan, options, drive=drive, checked_later=True)
+            scheduler = facts.attach(optimizer, plan, options, drive=drive)
         except MissingFact as error:
             instead = 'Use lengths in updates or percent, such as "100 steps" or "3%"'
             raise MissingFact(error.site, error.found, instead, fact=error.fact, example=error.example) from None

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from math import ceil, inf
 from numbers import Real
@@ -41,12 +41,11 @@ class PlanOptions:
         amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans whose
             clock counts these.
         on_change, on_base: as in `ps.Scheduler`.
-        deadline, untimed_updates: as in `ps.Scheduler`. They become facts of `calendar`, which must not have them.
-        reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
+        reserve: a length such as `"30 s"` by which `stop_before` is earlier: the time to validate and
             save at the end.
         stop_before, stop_on: as in `ps.Scheduler`. The moment counts from this construction.
         stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True.
-            Default: True if there is a deadline, `stop_before` or `stop_on`.
+            Default: True if there is `stop_before` or `stop_on`.
 
     Raises:
         InvalidArgument: a fact is passed twice, `reserve` is not a length or there is no moment that it belongs to, or
@@ -58,13 +57,10 @@ class PlanOptions:
     amount_of: AmountOf | None = None
     on_change: OnChange = "new"
     on_base: OnBase = "checkpoint"
-    deadline: DeadlineLike | None = None
-    untimed_updates: int | None = None
     reserve: str | None = None
     stop_before: DeadlineLike | None = None
     stop_on: SignalsLike | None = None
     stop: bool | None = None
-    written: DeadlineLike | None = field(default=None, init=False)  # the deadline, for messages
 
     def __post_init__(self) -> None:
         calendar: Any = self.calendar
@@ -76,15 +72,6 @@ class PlanOptions:
         if tokens is not None and not (is_number and 0 < tokens < inf):
             site = f"tokens_per_sample={shown(tokens)}"
             raise InvalidArgument(site, "expected a number greater than 0", "For example: tokens_per_sample=1024")
-        given: dict[str, Any] = {"deadline": self.deadline, "untimed_updates": self.untimed_updates}
-        for name, fact in given.items():
-            if fact is None:
-                continue
-            if calendar is not None and getattr(calendar, name) is not None:
-                site = f"{name}={shown(fact)}, calendar=Calendar({name}=…)"
-                raise InvalidArgument(site, "the fact is passed twice", f"Omit one {name}")
-            calendar = replace(calendar or Calendar(), **{name: fact})
-        end = None if calendar is None else calendar.end
         moment = None
         if self.stop_before is not None:
             moment = deadline_of(
@@ -94,21 +81,17 @@ class PlanOptions:
         if self.reserve is not None:
             site = f"reserve={shown(self.reserve)}"
             earlier = length_in_seconds(self.reserve, site, 'For example: reserve="30 s"')
-            if calendar is not None and end is not None:
-                calendar = replace(calendar, deadline=end - earlier)
-            elif moment is not None:
+            if moment is not None:
                 moment -= earlier
             else:
-                found = "it needs a deadline or stop_before"
+                found = "it needs stop_before"
                 raise InvalidArgument(site, found, 'For example: stop_before="slurm", reserve="30 s"')
         if self.stop is not None and not isinstance(self.stop, bool):
             raise InvalidArgument(f"stop={shown(self.stop)}", "expected True or False", "Use stop=True")
         object.__setattr__(self, "calendar", calendar)
-        object.__setattr__(self, "written", self.deadline)
         object.__setattr__(self, "stop_before", moment)
-        object.__setattr__(self, "stop", end is not None or ends_early if self.stop is None else self.stop)
-        for name in ("deadline", "untimed_updates", "reserve"):
-            object.__setattr__(self, name, None)  # facts of the calendar now
+        object.__setattr__(self, "stop", ends_early if self.stop is None else self.stop)
+        object.__setattr__(self, "reserve", None)  # in the moment now
 
 
 @final
@@ -150,13 +133,11 @@ class EngineFacts:
         *,
         late_groups: LateGroups = "base",
         drive: str = "optimizer",
-        checked_later: bool = False,
     ) -> Scheduler:
         """Attach a plan to an optimizer, or to several in a mapping from their names.
 
         The plan's horizon takes precedence over the length of the run in the engine; if they differ, a warning is
-        logged. With `checked_later`, stages that do not fit until the deadline are refused by `RunEnd.begin`, after
-        the engine has loaded a checkpoint.
+        logged.
 
         Raises:
             MissingFact: a unit of the plan needs a run fact that neither the engine nor the user specifies.
@@ -166,8 +147,6 @@ class EngineFacts:
             PlanSource.of(plan, self.call, names),
             counted_by=self.counter or f"{self.call}(…, {{}})",
             warns_of_metrics=self.warns_of_metrics,
-            checked_later=checked_later,
-            deadline=options.written,
         )
         horizon, user_facts = source.plan.horizon, options.calendar or Calendar()
         by_amount, calendar = amount_clock(source.plan.clock) is not None, self.facts_for(source.plan, options)
@@ -223,8 +202,7 @@ class EngineFacts:
         # The batch size of a Calendar is the sum over all processes.
         samples = None if self.batch_size is None else self.batch_size * self.processes
         known: dict[str, Any] = {"accumulation": self.accumulation, "batch_size": samples}
-        if "deadline" not in given:  # it determines the length of the run
-            known["total"] = self.total
+        known["total"] = self.total
         # If accumulation continues into the next epoch, an epoch rarely has an integer number of updates.
         whole = self.batches is not None and (self.whole or self.batches % self.accumulation == 0)
         if whole and not given.keys() & {"steps_per_epoch", "batches_per_epoch"}:

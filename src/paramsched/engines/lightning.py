@@ -58,12 +58,11 @@ class _LightningPlan:
             module logs itself is logged as `planned/NAME`, with a warning.
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
-        deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
-        reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
+        reserve: a length such as `"30 s"` by which `stop_before` is earlier: the time to validate and
             save at the end.
         stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
         stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
-            clock; False: never. Default: True if there is a deadline, `stop_before` or `stop_on`.
+            clock; False: never. Default: True if there is `stop_before` or `stop_on`.
         write: a dict from the name of a target of the plan to the path of an attribute of the module, or to several:
             `write={"entropy_coef": "entropy_coef"}`. The value is written before the forward pass of each update.
 
@@ -85,8 +84,6 @@ class _LightningPlan:
         log: bool = True,
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
-        deadline: DeadlineLike | None = None,
-        untimed_updates: int | None = None,
         reserve: str | None = None,
         stop_before: DeadlineLike | None = None,
         stop_on: SignalsLike | None = None,
@@ -118,7 +115,7 @@ class _LightningPlan:
         check_plan("PlanCallback", plan, self._names or ())
         self._options = PlanOptions(
             calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
-            on_base=on_base, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
+            on_base=on_base, reserve=reserve,
             stop_before=stop_before, stop_on=stop_on, stop=stop,
         )  # fmt: skip
         self._observe, self._log = observe, log
@@ -160,7 +157,6 @@ class _LightningPlan:
                 self._options,
                 late_groups="present" if finetunes else "base",
                 drive=self._drive,
-                checked_later=True,
             )
             for one in optimizers
         ]
@@ -196,7 +192,6 @@ class _LightningPlan:
         ]
         data_ends = self._sampler is not None and self._sampler.ends
         self._ending = RunEnd(self.schedulers, stop=self._options.stop is True or data_ends)
-        self._ending.begin()
         self._writes.begin(pl_module, self.schedulers[0])
         if self._sampler is not None:
             _begin_at_position(trainer, self._sampler)
@@ -237,7 +232,6 @@ class _LightningPlan:
             self._observe_metrics(trainer)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        self._ending.finish("PlanCallback")
         for scheduler in self.schedulers:
             self._metrics.finish(scheduler)
 

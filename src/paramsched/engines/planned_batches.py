@@ -40,7 +40,7 @@ class PlannedBatches:
         self._rows: Iterator[tuple[int, int, int]] = iter(())
         self._seen, most = 0, self._args.max_steps
         self._needed = ceil(self._args.num_train_epochs * self._length)
-        has_length = plan.horizon is not None or (user is not None and (user.total is not None or user.end is not None))
+        has_length = plan.horizon is not None or (user is not None and user.total is not None)
         self._plan_for(known, None if has_length else f"{self._needed} samples")
         if not has_length and self.updates == most:
             with suppress(PlanError):  # a size by samples cannot use a length in updates

@@ -20,7 +20,7 @@ from paramsched.engines import accelerate
 from paramsched.engines.argument_order import check_plan
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.reporting import BatchAmounts, callbacks_on_demand
-from paramsched.engines.run_end import RunEnd, check_before_step
+from paramsched.engines.run_end import RunEnd
 from paramsched.errors import MissingDependency
 
 
@@ -32,8 +32,6 @@ def scheduler(
     tokens_per_sample: float | None = None,
     on_change: OnChange = "new",
     on_base: OnBase = "checkpoint",
-    deadline: DeadlineLike | None = None,
-    untimed_updates: int | None = None,
     reserve: str | None = None,
     stop_before: DeadlineLike | None = None,
     stop_on: SignalsLike | None = None,
@@ -51,8 +49,7 @@ def scheduler(
         tokens_per_sample: the length of a sequence, for plans in tokens.
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
-        deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
-        reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
+        reserve: a length such as `"30 s"` by which `stop_before` is earlier: the time to validate and
             save at the end.
         stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
 
@@ -67,7 +64,7 @@ def scheduler(
 
     options = PlanOptions(
         calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base,
-        deadline=deadline, untimed_updates=untimed_updates, reserve=reserve, stop_before=stop_before, stop_on=stop_on,
+        reserve=reserve, stop_before=stop_before, stop_on=stop_on,
     )  # fmt: skip
     return partial(
         _attach_to,
@@ -127,7 +124,6 @@ class _StopCallback:
         """Get the scheduler that the Trainer created for this run."""
         scheduler = _scheduler_of(trainer)
         self._ending = RunEnd([scheduler], stop=True)
-        self._ending.begin()
         if self._accelerator is not trainer._accelerator:
             self._accelerator = trainer._accelerator
             self._accelerator.register_save_state_pre_hook(self._register_once)
@@ -146,9 +142,6 @@ class _StopCallback:
             from pytorch_accelerated.callbacks import StopTrainingError
 
             raise StopTrainingError("Stopping training because the plan is over")
-
-    def on_training_run_end(self, trainer: Any, **keywords: Any) -> None:
-        self._ending.finish("StopCallback")
 
 
 def _scheduler_of(trainer: Any) -> Scheduler:
@@ -170,9 +163,7 @@ def _attach_to(
         why={"batch_size": "the Trainer has no placeholder for its batch size"},
         counter="Trainer(…, callbacks=[AmountCallback({})])",
     )
-    made = known.attach(optimizer, plan, options, checked_later=True)
-    check_before_step(made)
-    return made
+    return known.attach(optimizer, plan, options)
 
 
 if TYPE_CHECKING:

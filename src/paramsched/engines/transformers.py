@@ -45,8 +45,6 @@ def planned(
     amount_of: AmountOf | None = None,
     on_change: OnChange = "new",
     on_base: OnBase = "checkpoint",
-    deadline: DeadlineLike | None = None,
-    untimed_updates: int | None = None,
     reserve: str | None = None,
     stop_before: DeadlineLike | None = None,
     stop_on: SignalsLike | None = None,
@@ -69,12 +67,11 @@ def planned(
             clock counts these. Default: the number of samples, times `tokens_per_sample` if the clock counts tokens.
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
-        deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
-        reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
+        reserve: a length such as `"30 s"` by which `stop_before` is earlier: the time to validate and
             save at the end.
         stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
         stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
-            clock; False: never. Default: True if there is a deadline, `stop_before` or `stop_on`.
+            clock; False: never. Default: True if there is `stop_before` or `stop_on`.
         write: a dict from the name of a target of the plan to the path of an attribute of the Trainer, or to several:
             `write={"beta": "beta", "clip": ("epsilon_high", "args.epsilon_high")}`. The value is written before the
             forward pass of each update.
@@ -88,7 +85,7 @@ def planned(
     check_plan("planned", plan)
     options = PlanOptions(
         calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
-        on_base=on_base, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
+        on_base=on_base, reserve=reserve,
         stop_before=stop_before, stop_on=stop_on, stop=stop,
     )  # fmt: skip
     writes = TargetWrites("transformers.planned", "trainer", {} if write is None else write)
@@ -170,7 +167,7 @@ def planned(
                 )
                 drive = "manual" if self.is_deepspeed_enabled else "optimizer"  # ZeRO steps once per group
                 used = self.optimizer if optimizer is None else optimizer
-                made = known.attach(used, plan, options, drive=drive, checked_later=True)
+                made = known.attach(used, plan, options, drive=drive)
                 if made.last_epoch:  # an earlier train() used this optimizer
                     made.seek(0)
                 if self._paramsched_batches is not None:
@@ -260,7 +257,6 @@ def end_callback_class() -> type[Any]:
             self._ending, self._call, self._scheduler = RunEnd([scheduler], stop=stop), call, scheduler
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            self._ending.begin()
             if self._ending.stop and self._scheduler.may_end_early and args.save_strategy == "no":
                 self._scheduler._resume.processes.log(
                     '%s: save_strategy is "no", so nothing is saved when the job ends by stop_before or stop_on. Use '
@@ -275,9 +271,6 @@ def end_callback_class() -> type[Any]:
                 control.should_evaluate |= args.eval_strategy == "steps" and args.eval_delay <= state.global_step
                 if saves and args.save_strategy == "best":  # an evaluation would cancel it
                     control.should_evaluate = False
-
-        def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            self._ending.finish(self._call)
 
     return EndCallback
 

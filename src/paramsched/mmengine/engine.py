@@ -38,7 +38,7 @@ from paramsched.engines.reporting import (
     make_class,
     samples_in_lists,
 )
-from paramsched.engines.run_end import RunEnd, check_before_step
+from paramsched.engines.run_end import RunEnd
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.mmengine import schedulers as ours
 from paramsched.mmengine.reader.arguments import INF, class_names
@@ -122,12 +122,11 @@ class _PlanScheduler:
             `convert_to_iter_based=True`.
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
-        deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from the construction.
-        reserve: a length such as `"30 s"` by which the deadline or `stop_before` is earlier: the time to validate and
+        reserve: a length such as `"30 s"` by which `stop_before` is earlier: the time to validate and
             save at the end.
         stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from the construction.
         stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
-            clock; False: never. Default: True if there is a deadline, `stop_before` or `stop_on`.
+            clock; False: never. Default: True if there is `stop_before` or `stop_on`.
         facts: run facts that the engine does not know, as in `ps.Calendar`: `steps_per_epoch`, `total`, ….
 
     Raises:
@@ -146,8 +145,6 @@ class _PlanScheduler:
         epoch_length: int | None = None,
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
-        deadline: DeadlineLike | None = None,
-        untimed_updates: int | None = None,
         reserve: str | None = None,
         stop_before: DeadlineLike | None = None,
         stop_on: SignalsLike | None = None,
@@ -175,23 +172,28 @@ class _PlanScheduler:
         )
         inner = optimizers.inner_optimizer(optimizer)
         options = PlanOptions(
-            calendar=user_facts, on_change=on_change, on_base=on_base, deadline=deadline,
-            untimed_updates=untimed_updates, reserve=reserve, stop_before=stop_before, stop_on=stop_on, stop=stop,
+            calendar=user_facts, on_change=on_change, on_base=on_base,
+            reserve=reserve, stop_before=stop_before, stop_on=stop_on, stop=stop,
         )  # fmt: skip
-        self.scheduler: Scheduler = known.attach(inner, plan, options, checked_later=True)
+        self.scheduler: Scheduler = known.attach(inner, plan, options)
         self.ending, self.has_hook = RunEnd([self.scheduler], stop=options.stop is True), False
-        check_before_step(self.scheduler, check=self._check_hook if self.ending.stop else None)
+        self._checks: list[Any] = []
+        if self.ending.stop:  # the Runner's hooks are known at the first step
+            steps = self.scheduler.optimizers.values()
+            self._checks += [one.register_step_pre_hook(self._check_hook) for one in steps]
         self._metrics = MetricRelay("PlanScheduler")
 
-    def _check_hook(self) -> None:
+    def _check_hook(self, *_: Any) -> None:
         """Raise if the run must stop, but the Runner has no hook that stops it: a scheduler cannot stop a Runner."""
         if not self.has_hook:
             why = "stop_before=…" if self.scheduler.may_end_early else "stop=True"
             raise InvalidArgument(
-                f"PlanScheduler(…, {why if self.scheduler.calendar.end is None else 'deadline=…'})",
+                f"PlanScheduler(…, {why})",
                 "the Runner has no hook that ends it",
                 'Use Runner(…, custom_hooks=[StopHook()]), or dict(type="StopHook") in a config',
             )
+        for handle in self._checks:
+            handle.remove()
 
     @classmethod
     def build_iter_from_epoch(cls, *args: Any, epoch_length: int, by_epoch: bool = True, **keywords: Any) -> Any:
@@ -300,7 +302,6 @@ class _StopHook:
         self._plans = _plan_schedulers(runner)
         for one in self._plans:
             one.has_hook = True
-            one.ending.begin()
         if any(one.ending.stop for one in self._plans) and isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise InvalidArgument(
                 "StopHook()",
@@ -311,10 +312,6 @@ class _StopHook:
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         if any(one.ending.is_due for one in self._plans):
             runner.train_loop.stop_training = True
-
-    def after_train(self, runner: Any) -> None:
-        for one in self._plans:
-            one.ending.finish("PlanScheduler")
 
 
 def _plan_schedulers(runner: Any) -> list[_PlanScheduler]:

@@ -277,7 +277,6 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
             "plan.resolve(True): not a Calendar. For example: ps.Calendar(total=10000)",
         ),
         (lambda: resolve(cosine(), 20), "resolve(…, 20): not a Calendar. Write ps.Calendar(total=20)"),
-        (lambda: resolve(cosine(), Calendar(deadline="in 1 h")), "only a Scheduler accepts a deadline"),
         (lambda: Plan(lr="cosin()"), 'did you mean "cosine"'),
         (lambda: Plan(cosine()), "not a Binding. Write Plan(lr=cosine())"),
         (lambda: Plan(LONG), f"not a Binding. Write Plan(lr={LONG})"),  # in one line, which can be pasted

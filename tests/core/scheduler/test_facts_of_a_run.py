@@ -36,8 +36,7 @@ def test_the_signature_lists_each_fact_as_a_keyword_without_a_default_value(call
 
 @pytest.mark.parametrize("name", list(Facts.__annotations__))
 def test_the_example_of_a_fact_is_valid_and_it_has_a_description(name):
-    beside = {"deadline": "in 1 h"} if name == "untimed_updates" else {}
-    calendar = eval(f"Calendar({name}={example_of_fact(name)}, **beside)", {"Calendar": ps.Calendar, "beside": beside})
+    calendar = eval(f"Calendar({name}={example_of_fact(name)})", {"Calendar": ps.Calendar})
 
     assert getattr(calendar, name) is not None
     assert facts_by_name()[name].marker("doc")
@@ -56,8 +55,7 @@ def test_a_misspelt_fact_is_corrected_in_each_call(call):
 
 @pytest.mark.parametrize("name", [name for name, one in facts_by_name().items() if one.kind in ("count", "number")])
 def test_a_fact_below_its_range_is_refused_with_the_declared_example(name):
-    beside = {"deadline": "in 1 h"} if name == "untimed_updates" else {}
     with pytest.raises(ps.errors.InvalidArgument, match=f"{name}={example_of_fact(name)}") as refused:
-        ps.Calendar(**{name: False, **beside})
+        ps.Calendar(**{name: False})
 
     assert refused.value.argument == name

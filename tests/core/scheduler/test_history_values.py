@@ -75,17 +75,3 @@ def test_a_new_plan_has_the_bases_in_force():
 def test_a_history_reads_back_from_a_state(history):
     assert read_history(history.as_state()) == history
     assert history.as_data()[0][:3] == [0, None, "a"]
-
-
-@table(
-    ("now", "reached", "expected"),
-    [
-        (Entry(0, 0.0, "d"), 7, [Entry(0, 0.0, "d")]),
-        (Entry(12, 3.0, "d"), 7, [A, B, Entry(12, 3.0, "d")]),  # the run had reached update 7 only
-        (Entry(12, 3.0, "d"), 5, [A, Entry(12, 3.0, "d")]),
-        (Entry(5, 3.0, "d"), 20, [A, Entry(5, 3.0, "d")]),
-        (Entry(12, 3.0, "d"), 0, [Entry(0, 0.0, None), Entry(12, 3.0, "d")]),
-    ],
-)
-def test_a_start_with_another_horizon_replaces_what_the_run_has_not_reached(now, reached, expected):
-    assert list(ABC.with_start(now, reached).entries) == expected

@@ -154,15 +154,6 @@ def test_the_plan_is_the_reason_if_both_are_true(clock):
     assert scheduler.stop_reason == "stop_before"
 
 
-def test_a_deadline_is_its_own_reason(monkeypatch):
-    now = FakeTime(monkeypatch)
-    scheduler = ps.Scheduler(probe(), ps.Plan(lr="linear()", clock="seconds"), deadline="in 20 s")
-    while not scheduler.should_stop:
-        now.pass_(1)
-        run(scheduler.optimizer, 1)
-    assert (scheduler.stop_reason, scheduler.t) == ("deadline", 19)
-
-
 def test_the_moment_counts_from_the_construction_of_a_scheduler_without_facts(clock):
     optimizer = probe()
     scheduler = ps.Scheduler(
@@ -179,19 +170,12 @@ def test_the_moment_counts_from_the_construction_of_a_scheduler_without_facts(cl
     [
         ({"stop_before": "5 min"}, 'For example: stop_before="in 55 min"'),
         ({"stop_before": "slurm"}, "SLURM_JOB_END_TIME is not set"),
-        ({"stop_before": "in 9 s", "deadline": "in 9 s"}, "a deadline changes the schedule"),
-        ({"stop_before": "in 9 s", "calendar": ps.Calendar(deadline="in 9 s")}, "a deadline changes the schedule"),
         ({"stop_on": "SIGTREM"}, 'Write stop_on="SIGTERM"'),
         ({"stop_on": "term"}, 'Write stop_on="SIGTERM"'),
         ({"stop_on": "SIGKILL"}, "does not let a process handle it"),
         ({"stop_on": ("SIGTERM", signal.SIGSTOP)}, "does not let a process handle it"),
         ({"stop_on": 15}, "expected a signal"),
         ({"stop_on": []}, "expected at least one signal"),
-        ({"deadline": "in 9 s"}, 'Use stop_before="in 9 s" in place of deadline'),
-        (
-            {"calendar": ps.Calendar(deadline="2096-11-26 08:00Z")},
-            'stop_before="2096-11-26 08:00:00+00:00" in place of',
-        ),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_changes(options, part, monkeypatch):
@@ -366,22 +350,6 @@ def test_an_update_of_a_compiled_step_is_counted(earlier, is_compiled):
         step()
         assert scheduler.stop_reason == ("SIGUSR1" if t >= 2 else None)
     scheduler.detach()
-
-
-@pytest.mark.parametrize(
-    ("call", "part"),
-    [
-        (lambda one: one.consumed(seconds=3), "scheduler.consumed(seconds=…)"),
-        (lambda one: one.report(progress=0.5), "scheduler.report(progress=…)"),
-    ],
-)
-def test_with_a_deadline_nothing_else_reports_the_time(call, part):
-    scheduler = ps.Scheduler(probe(), ps.Plan(lr="linear()", clock="seconds"), deadline="in 20 s")
-
-    with pytest.raises(InvalidArgument) as refusal:
-        call(scheduler)
-
-    assert str(refusal.value) == f"{part}: with a deadline, time is measured. Omit this call, or the deadline"
 
 
 # --------------------------------------------------------------------- ranks

@@ -10,20 +10,20 @@ import pytest
 
 from support.ports import free_port
 from support.programs import Program
-from support.spread import every, spread
+from support.spread import spread
 
 pytestmark = pytest.mark.heavy
 
 TESTS = Path(__file__).parents[2]
 
 
-def trained(folder, size, pace, waits="together", moment="", deadline="", disturb=lambda pids: None):
+def trained(folder, size, pace, waits="together", moment="", disturb=lambda pids: None):
     """Return the results of all ranks; `disturb` gets their process ids when they train."""
     port, files = free_port(), [folder / str(rank) for rank in range(size)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
     started = [
         Program(
-            ["-m", "support.job_end_job", *map(str, (rank, size, port, pace, waits, moment, deadline, files[rank]))],
+            ["-m", "support.job_end_job", *map(str, (rank, size, port, pace, waits, moment, files[rank]))],
             env=environment,
         )
         for rank in range(size)
@@ -104,23 +104,8 @@ def test_the_moment_of_rank_0_ends_all_ranks(tmp_path, moment, updates):
     assert updates is None or found[0]["t"] == updates
 
 
-@pytest.mark.parametrize(
-    ("options", "sends", "reason"),
-    every(
-        2,
-        [
-            ({"moment": "in 3 s"}, True, "SIGTERM"),
-            ({"deadline": "in 4 s"}, True, "SIGTERM"),
-            ({"deadline": "in 2 s"}, False, "deadline"),
-        ],
-        1,
-    ),
-    ids=["a signal before the moment", "a signal before the deadline", "no signal before the deadline"],
-)
-def test_of_several_ends_the_first_one_ends_all_ranks(tmp_path, options, sends, reason):
-    found = trained(
-        tmp_path, 2, 0.01, **options, disturb=lambda pids: os.kill(pids[1], signal.SIGTERM) if sends else None
-    )
+def test_a_signal_before_the_moment_ends_all_ranks(tmp_path):
+    found = trained(tmp_path, 2, 0.01, moment="in 3 s", disturb=lambda pids: os.kill(pids[1], signal.SIGTERM))
 
-    assert {one["reason"] for one in found} == {reason}
+    assert {one["reason"] for one in found} == {"SIGTERM"}
     assert len({one["t"] for one in found}) == 1

@@ -304,20 +304,6 @@ def test_a_state_without_a_count_is_checked_from_the_position_of_the_run_which_i
     assert scheduler._run.numbers == {"a": 5, "b": 5}
 
 
-@pytest.mark.parametrize("state", ["its own", "without a count"])
-def test_a_state_that_does_not_move_a_run_does_not_start_it_again(state):
-    optimizers, plain = probes("ab"), probes("b")["b"].state_dict()
-    plan = ps.Plan(lr="linear(1, 0)", clock="seconds")
-    scheduler = ps.Scheduler(optimizers, plan, deadline="in 100 min")
-    run(optimizers["a"], 2)
-    before = scheduler.history, scheduler.amount, scheduler._run.coming_start
-
-    optimizers["b"].load_state_dict(optimizers["b"].state_dict() if state == "its own" else plain)
-
-    assert (scheduler.history, scheduler.amount, scheduler._run.coming_start) == before
-    assert scheduler.t == 2
-
-
 def test_a_checkpoint_that_carries_its_count_resumes_in_silence(recwarn, caplog):
     def made():
         optimizer = torch.optim.AdamW([group()], lr=0.1)

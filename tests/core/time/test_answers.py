@@ -25,8 +25,9 @@ def length_error(amount: object) -> tuple[object, object, bool]:
 
 
 def seconds_left(text: str, **environment: str) -> float:
-    """Return the seconds from 1,000,000 to a deadline."""
-    return deadline.deadline_of(text, 1_000_000, environment).timestamp() - 1_000_000
+    """Return the seconds from 1,000,000 to a moment."""
+    site = deadline.CallSite("Scheduler", "stop_before")
+    return deadline.deadline_of(text, 1_000_000, environment, site).timestamp() - 1_000_000
 
 
 def size_of_epoch(run: calendar.Calendar, length: str) -> str:

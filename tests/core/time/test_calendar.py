@@ -96,10 +96,6 @@ class Loader:
             "only one of",
         ),
         ({"steps_per_epoch": 10, "batches_per_epoch": 11, "accumulation": 2}, "accumulation=2): 11 batches are 6", ""),
-        ({"untimed_updates": 3}, "untimed_updates=3): it needs a deadline", "deadline="),
-        ({"deadline": "in 1 h", "untimed_updates": 10**18 + 1}, "from 0 to 1e18", "untimed_updates=10"),
-        ({"deadline": "in 1 h", "total": 7}, "total=7): a deadline determines the length", "Omit total, or"),
-        ({"deadline": "in 1 h", "seconds_per_step": 0.5}, "time is measured", "Omit seconds_per_step, or"),
     ],
 )
 def test_an_invalid_fact_is_rejected_with_a_valid_one(facts, found, instead):
@@ -116,7 +112,6 @@ def test_the_limits_of_facts_are_included_and_other_integers_are_converted():
         for value in (1, 10**18):
             assert getattr(Calendar(**{name: np.int64(value)}), name) == value
     assert {type(getattr(Calendar(**{name: np.int64(5)}), name)) for name in names} == {int}
-    assert type(Calendar(deadline="in 1 h", untimed_updates=np.int64(10**18)).untimed_updates) is int
     assert Calendar(total="1e17 epochs", steps_per_epoch=10).horizon == 10**18
     assert Calendar(batch_size=2**53 + 1).amount_of_update("samples") == 2**53 + 1
     assert Calendar(seconds_per_step=0.1).amount_of_update("seconds") == Fraction(1, 10)
@@ -188,7 +183,7 @@ def test_the_error_of_a_wrong_fact_suggests_the_nearest_valid_number(value, samp
     assert refusal.value.sample == sample
 
 
-@table("known", [{}, {"batch_size": 4, "total": 7}, {"total": "5 tokens"}, {"deadline": "in 5 min"}])
+@table("known", [{}, {"batch_size": 4, "total": 7}, {"total": "5 tokens"}])
 @pytest.mark.parametrize("length", ["1 epoch", "5 frames"])
 def test_the_error_of_a_missing_fact_lists_the_known_ones_and_can_be_pasted(known, length):
     with pytest.raises(MissingFact) as refusal:
@@ -240,28 +235,3 @@ def test_an_unknown_clock_is_refused_with_a_known_one(value, found, line):
 
     assert found in refusal.value.found
     assert refusal.value.instead == line
-
-
-def test_untimed_updates_are_counts_that_belong_to_a_deadline():
-    assert Calendar(deadline="in 5 min", untimed_updates=0).untimed_updates == 0
-    for wrong in (-1, 1.5, True, 10**19):
-        with pytest.raises(InvalidArgument, match="from 0 to 1e18"):
-            Calendar(deadline="in 5 min", untimed_updates=wrong)
-    with pytest.raises(InvalidArgument, match="it needs a deadline"):
-        Calendar(untimed_updates=0)
-    for fact in ({"total": 10}, {"seconds_per_step": 0.5}):
-        with pytest.raises(InvalidArgument, match="deadline"):
-            Calendar(deadline="in 5 min", **fact)
-
-
-def test_calendars_with_two_deadlines_have_the_same_facts():
-    first, second = (Calendar(deadline=f"in {n} min", batch_size=4) for n in (5, 50))
-
-    assert first.has_moving_horizon
-    assert not Calendar(batch_size=4).has_moving_horizon
-    assert (first.end, Calendar(batch_size=4).end) == (first.deadline, None)
-    assert first.has_facts_of(second)
-    assert not first.has_facts_of(Calendar(deadline="in 5 min", batch_size=8))
-    assert not first.has_facts_of(Calendar(batch_size=4))
-    assert not Calendar(batch_size=4).has_facts_of(first)
-    assert Calendar(batch_size=4).has_facts_of(Calendar(batch_size=4))

@@ -11,9 +11,9 @@ from paramsched.core.base.params import params_of, params_of_record
 from paramsched.core.files import schema
 from paramsched.core.runs.scheduler import Scheduler
 from paramsched.core.schedules.registry import SHAPES
-from paramsched.core.time.calendar import Calendar, Facts, UnitFacts
+from paramsched.core.time.calendar import Calendar, Facts
 
-UNIT_FACTS = params_of_record(UnitFacts)
+UNIT_FACTS = params_of_record(Facts)
 CONTEXT = click.Context(main)
 COMMANDS = [main.get_command(CONTEXT, name) for name in main.list_commands(CONTEXT)]
 

@@ -12,7 +12,7 @@ from support.source import tree_of
 
 LIBRARY = Path(__file__).parents[3] / "src" / "paramsched"
 FILES = sorted((LIBRARY / "core" / "scheduler").glob("*.py"))
-PARTS = ("deadline", "progress")
+PARTS = ("moment", "progress")
 TORCHS_NAME = "get_rank"
 
 

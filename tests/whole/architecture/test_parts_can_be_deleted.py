@@ -11,7 +11,6 @@ from support.library_copies import LibraryCopy, copy_library
 ROOT = Path(__file__).parents[3]
 PARTS = {
     "watch": ["watch"],
-    "deadline": ["deadline"],
     "progress": ["progress"],
     "ranks": ["rank_agreement", "rank_messages", "processes"],
     "several": ["several"],

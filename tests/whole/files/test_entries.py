@@ -719,12 +719,6 @@ DOCUMENTS = [
     ('betas: constant(5)', '= ;; betas: constant(5.0)'),
     ('betas: {a: 1}',
      '1:1 $.betas schedules for single groups are written under groups | Write groups: {a: {betas: 1}} | PS103'),
-    ('lr: 1\nuntimed_updates: 5',
-     '2:1 $.untimed_updates "untimed_updates" is a run fact, not a field | Remove it, and pass '
-     'untimed_updates=… to the Scheduler | PS103'),
-    ('lr: 1\ndeadline: cosine(1)', '= ;; lr: constant() ;; deadline: cosine()'),
-    ('lr: 1\ndeadline: 5 h',
-     '2:1 $.deadline "deadline" is a run fact, not a field | Remove it, and pass deadline=… to the Scheduler | PS103'),
     ('lr: 1\nbatches_per_epoch: true',
      '2:1 $.batches_per_epoch "batches_per_epoch" is a run fact, not a field | Remove it, and pass '
      'batches_per_epoch=… to the Scheduler | PS103'),

@@ -89,16 +89,6 @@ def test_bases_that_differ_from_the_recipe_are_one_warning(recipe, optimizer, sa
         assert text in caplog.messages[0]
 
 
-def test_bases_are_compared_before_a_deadline_resolves_the_plan(caplog):
-    ps.Scheduler(probe(lr=0.25), recipe_of(OF_SECONDS), deadline="in 10 min")
-
-    assert "recipe:tiny: lr is 0.5 in the source and 0.25 in the optimizer, which applies" in caplog.messages
-    with pytest.raises(PlanError, match="absolute level"):
-        ps.Scheduler(
-            probe(lr=0.25), recipe_of(Plan(lr="linear(absolute(0.5), 0)", clock="seconds")), deadline="in 10 min"
-        )
-
-
 @pytest.mark.parametrize(
     "text",
     [

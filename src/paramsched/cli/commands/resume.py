@@ -12,7 +12,6 @@ from paramsched.cli._options import (
     Command,
     Count,
     ExistingFile,
-    FactOption,
     PlanOptions,
     WrongUsage,
     at_option,
@@ -74,13 +73,6 @@ if TYPE_CHECKING:
 @new_base_option(
     help='Bases in the code, to resume with on_base="code": lr=5e-4, lr@head=5e-4. By default, those of CHECKPOINT.',
 )
-@click.option(
-    "--deadline",
-    cls=FactOption,
-    metavar="TIME",
-    help="End of the resumed run, such as 'in 55 min', '18:00' or 'slurm - 5 min'. By default, the horizon of the "
-    "checkpoint is kept.",
-)
 @click.option("--updates", type=Count(1, 100_000), default=3, show_default=True, metavar="N", help="Updates to print.")
 @click.option("--history", is_flag=True, help="Print the plans that the run has followed, each change with its time.")
 @json_option
@@ -92,7 +84,6 @@ def paramsched_resume(
     scheduler: str | None,
     at: int | None,
     choices: tuple[str, ...],
-    deadline: str | None,
     updates: int,
     history: bool,
     as_json: bool,
@@ -151,9 +142,8 @@ def paramsched_resume(
             read = Loaded(own, facts=known)
         else:
             read, known = read_plan_input(plan, options).loaded, None
-        until = {} if deadline is None else {"deadline": deadline}
-        calendar = calendar_from_options(with_facts_beside(read, options), **until)
-        if known is not None and options.horizon is None and deadline is None:
+        calendar = calendar_from_options(with_facts_beside(read, options))
+        if known is not None and options.horizon is None:
             calendar = replace(calendar, total=known.total)
         report = predict_resume(
             run,

@@ -62,21 +62,18 @@ def _method(function: _Method) -> _Method:
 
 
 def require_calendar(call: str, calendar: object) -> None:
-    """Raise for a value that is not a Calendar, and for a deadline; for an integer, suggest it as the total.
+    """Raise for a value that is not a Calendar; for an integer, suggest it as the total.
 
     Args:
         call: the call that errors name, with `%s` in place of the value.
         calendar: the value.
     """
-    if isinstance(calendar, Calendar) and calendar.deadline is None:
+    if isinstance(calendar, Calendar):
         return
     site = call % shown(calendar)
-    if not isinstance(calendar, Calendar):
-        is_total = isinstance(calendar, int) and calendar > 0 and not isinstance(calendar, bool)
-        write = f"ps.Calendar(total={calendar if is_total else 10_000})"
-        raise InvalidArgument(site, "not a Calendar", write=write, is_example=not is_total)
-    found = "only a Scheduler accepts a deadline, because the time that is left depends on the run"
-    raise InvalidArgument(site, found, 'For example: ps.Calendar(total="55 min", seconds_per_step=0.4)')
+    is_total = isinstance(calendar, int) and calendar > 0 and not isinstance(calendar, bool)
+    write = f"ps.Calendar(total={calendar if is_total else 10_000})"
+    raise InvalidArgument(site, "not a Calendar", write=write, is_example=not is_total)
 
 
 def fingerprint_of(text: str) -> str:

@@ -1,6 +1,7 @@
 """The sizes of the batches of a plan, and the position in the data that follows from them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import zip_longest
 from math import ceil
 from typing import Final, final
@@ -47,8 +48,7 @@ def planned_sizes(given: PlanLike, calendar: Calendar) -> ResolvedPlan:
     if isinstance(clock, Mapping):
         clock = {name: unit for name, unit in clock.items() if name in SIZES_OF_BATCHES} or UPDATES
     part = Plan(*lines, horizon=plan.horizon, clock=clock)
-    facts = calendar.until(None) if calendar.has_moving_horizon else calendar
-    return ResolvedPlan(part, part.resolve(facts), facts)
+    return ResolvedPlan(part, part.resolve(calendar), calendar)
 
 
 def _missing_size(instead: str) -> MissingFact:
@@ -168,7 +168,7 @@ def _planned(in_force: ResolvedPlan, history: History, start: RunPosition, at: R
         if end <= begin:
             continue
         plan = None if following is None or entry.text is None else plan_of_text(entry.text)
-        facts = in_force.calendar if plan is None or plan.horizon is None else in_force.calendar.until(None)
+        facts = in_force.calendar if plan is None or plan.horizon is None else replace(in_force.calendar, total=None)
         sizes = BatchSizes(in_force if plan is None else planned_sizes(plan, facts))
         consumed = entry.amount if begin or entry.amount is None else 0
         if begin == start.t and begin:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from math import isfinite
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, cast, final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -34,10 +34,7 @@ from paramsched.core.scheduler.messages import Processes
 from paramsched.core.scheduler.run_state import Clock, ResolvedPlan, UpdateTimes
 from paramsched.core.time.calendar import CLOCK_SYNONYMS, CLOCKS, meant_clock
 from paramsched.core.time.progress import PROGRESS
-from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
-
-if TYPE_CHECKING:
-    from paramsched.core.runs.deadline import UntilDeadline
+from paramsched.errors import InvalidArgument, MissingFact, shown
 
 log = logging.getLogger("paramsched")
 
@@ -55,7 +52,6 @@ class ConsumptionSource:
     Consumption that the loop reports is for the next update. It takes precedence over every other source, including an
     engine's count of its batches. If the step is skipped, the next update counts it.
 
-    `in_force` is the plan of the coming update. In a run with a deadline it changes when the horizon is fixed.
     `counted_by` is the call that counts the batches of an engine, as in `PlanSource`; "" without an engine.
     """
 
@@ -73,76 +69,29 @@ class ConsumptionSource:
         self.unit, self._counted_by = self._run.clock, counted_by
         self._is_unknown = isinstance(self._run, UnknownAmounts)  # here, because it takes long for an abstract type
         self._is_planned = isinstance(self._run, PlannedAmounts)
-        self._horizon = None if self._deadline is None else self._deadline.start.horizon
-        self._begin = clock.t
         self._time = self._measured_time() if self.unit == "seconds" and self._is_unknown else None
         self._agreement = AmountComparison(in_force.number, clock.t, groups, self._processes)
         self._set_needs_check()
 
-    @property
-    def _deadline(self) -> "UntilDeadline | None":
-        """The horizon of a run with a deadline."""
-        in_force = self.in_force
-        return cast("UntilDeadline", in_force.horizon) if in_force.is_of_one_start else None
-
     def _measured_time(self) -> RunTime:
         """Return the time that this process measures, or that rank 0 measures for all."""
         clock, until = self._clock, None
-        start = None if self._deadline is None else self._deadline.start
         assert clock.amount is not None
-        if start is not None:
-            messages, untimed, end = start.messages, start.untimed, start.horizon
-        else:
-            number, processes = self.in_force.number, self._processes
-            messages, untimed, end = messages_about_time(number, clock.t, float(clock.amount), processes), 0, None
-            horizon = self.in_force.resolved.horizon
-            if horizon is not None and not horizon.is_resolved:  # in seconds
-                until = float(horizon.terms[0][1])
+        messages = messages_about_time(self.in_force.number, clock.t, float(clock.amount), self._processes)
+        horizon = self.in_force.resolved.horizon
+        if horizon is not None and not horizon.is_resolved:  # in seconds
+            until = float(horizon.terms[0][1])
         if messages is None:
-            return OwnTime(clock.t, start, seconds_now, self._shortest)
-        first = first_message(clock.t, clock.amount, untimed, end)
-        of_rank_0 = (
-            Rank0Clock(messages, first, start, until, seconds_now, self._shortest) if messages.is_sender else None
-        )
-        return SharedTime(messages, first, of_rank_0, messages.settle if start is None else self._settle)
-
-    def _settle(self) -> None:
-        """Decide which start of rank 0 this one belongs to, after updates that used the deadline and time left of one.
-
-        Raises:
-            StateError: these updates used another time left.
-        """
-        assert self._deadline is not None
-        before, again = self._deadline.start, self._deadline.started_again(self.in_force)
-        if again is None:
-            return
-        start = cast("UntilDeadline", again.horizon).start
-        if (before.horizon, before.untimed) != (start.horizon, start.untimed):
-            there, here = (f"{one.horizon:.12g} seconds after {one.untimed} untimed updates" for one in (start, before))
-            raise StateError(
-                f"before update {self._clock.t}, the last Scheduler with this plan on rank {start.first_rank} has a "
-                f"horizon of {there}, instead of {here}: either you ran another one on that rank only, such as a dry "
-                "run, or this rank trained before that rank constructed its own. Construct a Scheduler for a dry run "
-                "on every rank, or before init_process_group; load the same Schedulers on all ranks, in the same "
-                "order; if updates do not wait for all ranks, use dist.barrier() after ps.Scheduler(…)"
-            )
-        self.in_force = again
-
-    def _shortest(self, horizon: float) -> float:
-        """Return a horizon itself, or the next one into which the stages of the plan fit; that of the start does."""
-        assert self._horizon is not None
-        assert self._deadline is not None
-        return self._deadline.shortest(self.in_force, horizon, self._horizon)
+            return OwnTime(clock.t, None, seconds_now, _same)
+        first = first_message(clock.t, clock.amount, 0, None)
+        of_rank_0 = Rank0Clock(messages, first, None, until, seconds_now, _same) if messages.is_sender else None
+        return SharedTime(messages, first, of_rank_0, messages.settle)
 
     def continues_with(self, in_force: ResolvedPlan) -> bool:
         """Use another plan from now on, if time is measured, whose measurement continues; else return False."""
         if self._time is not None:
             self.in_force = in_force
         return self._time is not None
-
-    def stops_at(self, t: int) -> bool:
-        """Return whether update `t` must not begin, because of the deadline."""
-        return self._time is not None and self._time.stop is not None and t >= self._time.stop
 
     def _set_needs_check(self) -> None:
         """Set `clock.needs_check` to True if the consumption of the next update must be checked before that update."""
@@ -151,8 +100,7 @@ class ConsumptionSource:
             clock.needs_check = self._agreement.is_due(clock.t)
             return
         is_shared = self._time is not None and isinstance(self._time, SharedTime)
-        may_start_again = clock.t == self._begin and self._deadline is not None
-        clock.needs_check = self._is_planned or (self._is_unknown and (not is_shared or may_start_again))
+        clock.needs_check = self._is_planned or (self._is_unknown and not is_shared)
 
     def report(self, amount: Amount) -> None:
         """Add consumption that the loop reports for the next update."""
@@ -200,10 +148,6 @@ class ConsumptionSource:
             )
         elif isinstance(self._time, SharedTime):
             clock.needs_check = False
-            again = None if self._deadline is None else self._deadline.started_again(self.in_force)
-            if again is not None:
-                self.in_force, self._horizon = again, cast("UntilDeadline", again.horizon).start.horizon
-                self._time = self._measured_time()
         elif isinstance(self._time, OwnTime) and self._processes.several:
             raise InvalidArgument(
                 f"update {clock.t}",
@@ -229,10 +173,6 @@ class ConsumptionSource:
         self._set_needs_check()
         if self._time is not None and reported is None:
             amounts = self._time.amounts_from(t, amount, block.next_size(t))
-            horizon = self._time.horizon
-            if self._deadline is not None and horizon is not None and horizon != self._horizon:
-                self.in_force, self._horizon = self._deadline.until(self.in_force, horizon), horizon
-                log.info("the clock of the run starts before update %d; the horizon is %.12g seconds", t, horizon)
             return UpdateTimes(t, amounts, amounts.size)
         if self._time is not None and reported is not None:
             self._time.accept(t, amount + reported)
@@ -343,3 +283,7 @@ def as_number(value: Any) -> Amount | None:
     except OverflowError:
         return None
     return number if isfinite(number) else None
+
+
+def _same(horizon: float) -> float:
+    return horizon

@@ -24,7 +24,6 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "drive": run.drive,
         "plan": lead.in_force.plan,
         "calendar": lead.in_force.calendar,
-        "horizon": lead.in_force.resolved.horizon,  # with a deadline, each start has another one
         "on_change": resume.on_change,
         "bases": resume.bases,
         "code_bases": {name: dict(planned.code_bases) for name, planned in run.members.items()},
@@ -61,10 +60,7 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
         planned.code_bases = state["code_bases"][name]
     lead, clock = run.lead, run.clock
     now, used = (restored_states(one, lead.in_force.resolved.metric_rules) for one in state["feedback"])
-    # The copy may have started with another horizon.
     clock.history = state["history"]
-    if lead.in_force.is_of_one_start:
-        clock.use(lead.in_force)
     clock.reported, clock.is_measured, clock.last_amount = state["amounts"]
     clock.counts_from = state["counts_from"]
     clock.states = used
@@ -85,9 +81,8 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
 def _detached(optimizers: Mapping[str, Any], request: Request, state: Mapping[str, Any]) -> Run:
     """Return the run of a Scheduler that was detached: its hooks are not registered."""
     calendar: Calendar = state["calendar"]
-    facts = replace(calendar.until(None), total=state["horizon"]) if calendar.has_moving_horizon else calendar
-    assembly = assembly_of(request, PlanSource(request.plan), facts)
-    in_force = ResolvedPlan(request.plan, request.plan.resolve(facts, request.names), calendar)
+    assembly = assembly_of(request, PlanSource(request.plan), calendar)
+    in_force = ResolvedPlan(request.plan, request.plan.resolve(calendar, request.names), calendar)
     groups = {name: one.param_groups for name, one in optimizers.items()}
     states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
     run = assembly.new_run(

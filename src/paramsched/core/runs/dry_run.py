@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import isnan
 from typing import Any, Literal, TypeAlias, final
 
@@ -131,19 +131,6 @@ def dry_run(
     with _recorded_messages() as messages:
         try:
             earlier = None if saved is None or plan_or_none(saved.text) is None else saved.plan_in_force()
-            horizon = None
-            if earlier is not None and earlier.calendar.has_moving_horizon:
-                from paramsched.core.runs.deadline import horizon_in_seconds
-
-                horizon = horizon_in_seconds(earlier)
-            is_open = plan.horizon is None and calendar.deadline is None and calendar.total is None
-            if saved is not None and horizon is not None and is_open:
-                calendar = replace(calendar, deadline=f"in {horizon} s")
-                source = replace(source, until=horizon)
-                text = f"the deadline of the resumed run is unknown; the values are those of a horizon of {horizon:g} "
-                messages.append(
-                    ("info", text + 'seconds, as before. For example: --deadline "in 55 min" for another one')
-                )
             # Driven by hand, because only optimizers of torch have hooks. The values are the same.
             scheduler = Scheduler(
                 made if names else made[ALONE], source, calendar=calendar, drive="manual", on_change=on_change, t=start
@@ -154,7 +141,7 @@ def dry_run(
             scheduler._run.clock.warns_of_metrics = False
             differs = any(Resume("new").unknown_plans(code, groups) for groups in given.values())
             if state is not None:
-                differs = differs or earlier is None or code.comparable(earlier).resolved != code.resolved
+                differs = differs or earlier is None or earlier.resolved != code.resolved
                 scheduler.load_state_dict(dict(state))
             update, plan = scheduler.t, scheduler.plan
             names_of_values = tuple(scheduler.values())

@@ -24,9 +24,8 @@ from paramsched.core.runs.signals import SignalFlag, require_main_thread, signal
 from paramsched.core.scheduler.messages import WORLD, Processes
 from paramsched.core.scheduler.run import AfterStep, Run, Wrapper
 from paramsched.core.scheduler.updates import mark_uncompiled, uncompiled
-from paramsched.core.time import Calendar
 from paramsched.core.time.deadline import deadline_of
-from paramsched.errors import CallSite, InvalidArgument, shown
+from paramsched.errors import CallSite, shown
 
 STOP_BEFORE: Final = "stop_before"
 _UNTIMED: Final = 1  # updates that are not timed, because they compile or load
@@ -58,15 +57,6 @@ class JobEnd:
         self._run: Callable[[], Run | None] = lambda: None
         if self._left is not None and self._left < LEAST_LEFT:
             processes.log("the moment of stop_before is over (%s): the run makes one update, and ends", moment)
-
-    def check_facts(self, calendar: Calendar) -> None:
-        """Raise if a run with `stop_before` has a deadline, too."""
-        if self._left is not None and calendar.end is not None:
-            raise InvalidArgument(
-                f'Scheduler(…, stop_before=…, deadline="{calendar.end}")',
-                "a deadline changes the schedule so that it ends in time, and stop_before only ends the job",
-                "Omit the deadline if the next job continues the same plan",
-            )
 
     @property
     def reason(self) -> str | None:

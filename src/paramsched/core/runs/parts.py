@@ -47,7 +47,7 @@ def attach(
 def assembly_of(
     request: Request, source: PlanSource, calendar: Calendar, call: str = "", job_end: "JobEnd | None" = None
 ) -> Assembly:
-    """Return what a run starts with, and its parts. Without a deadline, the plan is resolved now.
+    """Return what a run starts with, and its parts. The plan is resolved now.
 
     Args:
         request: the arguments of the Scheduler.
@@ -61,27 +61,9 @@ def assembly_of(
     """
     names = request.names
     resolver = Resolver(source, calendar, names, call)
-    plan_at: Callable[[Found], ResolvedPlan]
-    if calendar.has_moving_horizon:
-        from paramsched.core.runs.deadline import position_at_start, start_run
-
-        def plan_at(found: Found) -> ResolvedPlan:
-            return start_run(
-                request.plan,
-                calendar,
-                position_at_start(request.plan, found),
-                names,
-                source.note,
-                source.processes,
-                checked_later=source.checked_later,
-                until=source.until,
-                written=source.deadline,
-            )
-
-    else:
-        in_force = resolver.resolved(request.plan, source.note)
-        _ = in_force.total  # raises now if an update is planned to consume nothing
-        plan_at = partial(chosen_before, in_force)
+    in_force = resolver.resolved(request.plan, source.note)
+    _ = in_force.total  # raises now if an update is planned to consume nothing
+    plan_at: Callable[[Found], ResolvedPlan] = partial(chosen_before, in_force)
     numbers: Numbers = one_number
     new_run = run_of_one
     if names:

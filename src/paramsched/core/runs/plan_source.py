@@ -14,9 +14,8 @@ from paramsched.core.plan.note import Note
 from paramsched.core.plan.optimizers import refuse_several_plans
 from paramsched.core.runs.recipe_plan import differing_bases, log_differing_bases, with_number_of_recipe
 from paramsched.core.scheduler.messages import WORLD, Processes
-from paramsched.core.scheduler.run_state import ResolvedPlan, with_horizon
+from paramsched.core.scheduler.run_state import ResolvedPlan
 from paramsched.core.time import Calendar, DurationLike
-from paramsched.core.time.deadline import DeadlineLike
 from paramsched.errors import MissingFact, PlanError, Unresolved
 
 if TYPE_CHECKING:
@@ -48,10 +47,7 @@ class PlanSource:
     published: PublishedPlan | None = None
     counted_by: str = ""
     warns_of_metrics: bool = False
-    checked_later: bool = False
-    until: float | None = None
     processes: Processes = WORLD
-    deadline: DeadlineLike | None = None
 
     @staticmethod
     def of(
@@ -89,7 +85,7 @@ class PlanSource:
         self, recipe: PublishedPlan, calendar: Calendar, optimizers: Mapping[str, Any]
     ) -> "Iterator[PlanSource]":
         """Apply the rules of recipes to the attaching of a plan. Yield the source that is attached."""
-        plan = self.plan if calendar.total is None else with_horizon(self.plan, None)
+        plan = self.plan if calendar.total is None else Plan(*self.plan.as_written(), clock=self.plan.clock)
         source = replace(self, plan=plan)
         try:
             differences = differing_bases(recipe, plan, source.facts_for(plan, calendar), optimizers)

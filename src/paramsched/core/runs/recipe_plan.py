@@ -44,8 +44,7 @@ def differing_bases(recipe: PublishedPlan, plan: Plan, calendar: Calendar, optim
         PlanError: a schedule depends on a base that differs, and also has absolute levels.
     """
     named = {} if ALONE in optimizers else dict(optimizers)
-    if calendar.deadline is None:
-        plan = counted_plan(plan.resolve(calendar, tuple(named)))
+    plan = counted_plan(plan.resolve(calendar, tuple(named)))
     source = _bases_by_field(plan, {ALONE: recipe.bases})
     found = []
     for field, lines in _bases_by_field(plan, {name: one.param_groups for name, one in optimizers.items()}).items():

@@ -133,14 +133,14 @@ class Scheduler(LRScheduler):
             v(t) = value · f(t) / f(t_added). The added group is logged.
         t: the number of completed updates of a run that had no plan so far; default 0. A count that the optimizer
             carries takes precedence.
-        stop_before: the moment before which the job ends, with the plan unchanged: the texts of `deadline`, such as
+        stop_before: the moment before which the job ends, with the plan unchanged: a `datetime`, or a text such as
             `"slurm - 5 min"` or `"in 55 min"`, which counts from this call. `should_stop` becomes True in time, and the
             next job continues from the checkpoint. It needs no clock and no horizon.
         stop_on: the signals at which the job ends, with the plan unchanged: the name of one, such as `"SIGTERM"`, a
             `signal.Signals`, or several. All processes end after the same update if any of them receives one. A copy or
             a pickle of the Scheduler has neither `stop_on` nor `stop_before`, because they belong to a job.
         process_group: the torch `ProcessGroup` of the processes that train together, if they are only some of the
-            world: they agree on seconds, a deadline and amounts, and its first rank leads. None for all
+            world: they agree on seconds and amounts, and its first rank leads. None for all
             processes.
         facts: the run facts as keywords, in place of `calendar`: the arguments of `ps.Calendar`, such as `total=1000`
             or `steps_per_epoch=100`.
@@ -204,8 +204,6 @@ class Scheduler(LRScheduler):
 
             self._job_end = job_end_of(stop_before, stop_on, processes)
         source = PlanSource.of(plan, names=names, processes=processes)
-        if "deadline" in given:
-            source = replace(source, deadline=given["deadline"])
         resume = Resume(policy, checked_on_base(on_base, source.plan), processes)
         request = request_of(source.plan, drive, resume, late_groups, t, names)
         present = {name: one.param_groups for name, one in self._optimizers.items()}
@@ -233,8 +231,6 @@ class Scheduler(LRScheduler):
 
     def _attach(self, request: Request, source: PlanSource, calendar: Calendar, call: str = "") -> None:
         """Attach a plan to all optimizers."""
-        if self._job_end is not None:
-            self._job_end.check_facts(calendar)
         if source.published is None:
             self._start(request, source, attach(self._optimizers, request, source, calendar, call, self._job_end))
             return
@@ -277,7 +273,7 @@ class Scheduler(LRScheduler):
                 'constructed with ps.Scheduler(optimizer, plan, calendar="later")'
             )
         known = calendar_of_call("set_facts", calendar, specified_facts(facts))
-        source = replace(waiting.source, deadline=facts.get("deadline"))
+        source = waiting.source
         self._attach(waiting.request, source, known, call="scheduler.set_facts(")
         for handle in waiting.handles:
             handle.remove()
@@ -543,7 +539,6 @@ class Scheduler(LRScheduler):
         """
         planned = self._run.lead
         require_attached(self._run.clock, "report")
-        self._refuse_with_deadline("report", PROGRESS)
         if planned.in_force.unit != PROGRESS:
             from paramsched.core.runs.progress import checked_progress
 
@@ -606,18 +601,12 @@ class Scheduler(LRScheduler):
         require_attached(self._run.clock, what)
         reported = checked_amount(f"scheduler.{what}(", self._run.in_force.unit, amount)
         source, clock = self._run.consumption, self._run.clock
-        self._refuse_with_deadline(what, "seconds")
         assert isinstance(source, ConsumptionSource)
         assert clock.amount is not None
         if clock.amount + (clock.reported or 0) + reported >= MAX_CONSUMED:
             site = f"scheduler.{what}({source.unit}={reported})"
             raise InvalidArgument(site, f"more {source.unit} than a clock can count", "Pass the number of one update")
         return source, reported
-
-    def _refuse_with_deadline(self, what: str, unit: str) -> None:
-        if self._run.in_force.is_of_one_start:
-            found = "with a deadline, time is measured"
-            raise InvalidArgument(f"scheduler.{what}({unit}=…)", found, "Omit this call, or the deadline")
 
     @_method
     def observe(self, **metrics: Any) -> None:
@@ -725,7 +714,7 @@ class Scheduler(LRScheduler):
         """True if the run ends before the next update: `while not scheduler.should_stop`.
 
         It becomes True when an update ends at or after the horizon, in updates or on the plan's clock; without a
-        horizon the plan has no end. With a deadline or `stop_before` it becomes True when the time left is less than
+        horizon the plan has no end. With `stop_before` it becomes True when the time left is less than
         1.5 times the median duration of the last 9 timed updates, and with `stop_on` after a signal. A further step is
         allowed, and uses the values of the plan. With several optimizers, read it once per iteration, like `t`.
 
@@ -741,16 +730,14 @@ class Scheduler(LRScheduler):
 
     @property
     def stop_reason(self) -> str | None:
-        """The reason of `should_stop`: `"plan"`, `"deadline"`, `"stop_before"` or the name of a signal; else None.
+        """The reason of `should_stop`: `"plan"`, `"stop_before"` or the name of a signal; else None.
 
         `"plan"` takes precedence: the plan is over. After any other reason the next job continues the plan:
         `sys.exit(0 if scheduler.stop_reason == "plan" else 75)`. It is equal on all processes.
         """
-        clock, source = self._run.clock, self._run.consumption
+        clock = self._run.clock
         if self._run.in_force.is_over_at(clock.t, clock.amount):
             return "plan"
-        if isinstance(source, ConsumptionSource) and source.stops_at(clock.t):
-            return "deadline"
         return None if self._job_end is None else self._job_end.reason
 
     @property

@@ -166,13 +166,11 @@ class SharedDriver(Driver):
         target = position if position.t == t else run.clock.position  # the largest number has the state of the run
         return None if target == run.clock.position else target
 
-    def after_load(
-        self, run: Run, name: str, position: RunPosition, *, is_known: bool
-    ) -> tuple[RunPosition | None, bool]:
+    def is_behind_after_load(self, run: Run, name: str, position: RunPosition, *, is_known: bool) -> bool:
         if not is_known:  # it joins the run
-            return None, False
-        moved = self._position_after(run, name, position)
-        return moved, run.drive == "optimizer" and position.t < self._reached_after(run, name, position.t)
+            return False
+        reached = self._reached_after(run, name, position.t)  # raises if the optimizers cannot continue together
+        return run.drive == "optimizer" and position.t < reached
 
     def has_loaded_all(self, run: Run) -> bool:
         return self._loads.keys() >= run.members.keys()
@@ -202,7 +200,7 @@ class SharedDriver(Driver):
                 mine.clock.set_position(run.position_at(numbers[name]))
             elif moved is not None or mine.clock.t != numbers[other]:
                 at, values = run.position_at(numbers[other]), loads[other].values if other in loads else None
-                mine.seek(at, run.lead.in_force, values)
+                mine.seek(at, values)
         self._count_behind(run)
         self._record_loads(run, loads)
         return moved is not None

@@ -229,18 +229,6 @@ class History:
         last = self.entries[-1]
         return History((*kept, (last if last.update == now.update else now)._replace(bases=new)))
 
-    def with_start(self, now: Entry, reached: int) -> "History":
-        """Return this history with a start at which the plan has another horizon, from `now` on.
-
-        Args:
-            now: the plan from the start on.
-            reached: the update that the run had reached before.
-        """
-        if not now.update:
-            return History((now,))
-        kept = tuple(entry for entry in self.entries if entry.update < min(reached, now.update))
-        return (History(kept) if kept else History.starting_with(None, 0, 0.0)).with_plan(now)
-
     def with_plan_after_unknown(self, new: Entry) -> "History":
         """Return the history with a new plan that replaces a different plan, of which only the number is known."""
         kept = tuple(entry for entry in self.entries if entry.update < new.update)

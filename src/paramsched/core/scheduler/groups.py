@@ -138,17 +138,14 @@ class Groups:
             groups, clock.t, self.number, unit, clock.amount, reported, is_measured=is_measured, samples=samples
         )
 
-    def seek(self, position: RunPosition, in_force: ResolvedPlan, held: Values | None = None) -> None:
+    def seek(self, position: RunPosition, held: Values | None = None) -> None:
         """Jump to a position, and write its values.
 
         Args:
             position: the position.
-            in_force: the plan there, which may have another horizon.
             held: as in `bind`.
         """
         self.start_hold(position.t, held)
-        if in_force is not self.in_force:
-            self.use_horizon(in_force)
         self.block.seek(position.times, self.clock.states)
         self.clock.set_position(position)
         self.write_values()
@@ -174,11 +171,6 @@ class Groups:
         """Stop writing. The groups keep the written values and the entries of paramsched."""
         self.external_writes.log_total(self.parts.processes)
         self.bound, self.is_plain = [], False
-
-    def use_horizon(self, in_force: ResolvedPlan) -> None:
-        """Use the plan with another horizon for all values that are computed from now on."""
-        self.in_force = in_force
-        self.block.follow(in_force.counted, self.slots(self.bound))
 
     def labels(self, groups: list[Group]) -> Sequence[str | int]:
         """Return the label of each group for messages."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, final
 
 from paramsched.core.base.problem import Advice, Problem, Sentence
@@ -36,7 +35,6 @@ from paramsched.core.scheduler.run_state import (
     UpdateTimes,
     position_carried,
     resume_position,
-    with_horizon,
 )
 from paramsched.core.scheduler.saved_state import OnChange, OnChangeChoice, State, check_rules, restored_states
 from paramsched.core.scheduler.slots import (
@@ -45,7 +43,6 @@ from paramsched.core.scheduler.slots import (
     initial_value,
     present_values,
     slots_of,
-    slots_of_targets,
     values_at,
     with_base,
 )
@@ -270,38 +267,6 @@ def _held(loaded: LoadedBases, pending: Values, times: UpdateTimes, states: Rule
     return saved if list(saved.values()) != values_at(loaded.slots, times, states) else None
 
 
-def _log_other_horizon(
-    run: Run,
-    state: State,
-    saved: ResolvedPlan,
-    now: ResolvedPlan,
-    position: RunPosition,
-    loads: Mapping[str, LoadedMember],
-    groups: Mapping[str, list[Group]],
-) -> None:
-    """Log the values of the coming update, if the plan in force in the state had a shorter horizon."""
-    states = restored_states(state.feedback, (*saved.resolved.metric_rules, *now.resolved.metric_rules))
-    now.horizon.log_other(saved, now, position, partial(_named_values, run, state, position, loads, groups, states))
-
-
-def _named_values(
-    run: Run,
-    state: State,
-    position: RunPosition,
-    loads: Mapping[str, LoadedMember],
-    groups: Mapping[str, list[Group]],
-    states: RuleStates,
-    one: ResolvedPlan,
-) -> dict[str, float]:
-    """Return the values of a plan at a position, by names for messages."""
-    slots = {
-        f"{slot.name} of group {planned.labels(groups[name])[slot.group]!r}": slot
-        for name, planned in run.members.items()
-        for slot in slots_of(one.counted, groups[name], state.bases.get(name), loads[name].scope)
-    } | {slot.name: slot for slot in slots_of_targets(one.counted)}
-    return dict(zip(slots, values_at(list(slots.values()), position.times, states), strict=True))
-
-
 @final
 class Resume:
     """The resume policy of one scheduler, used by the hooks when the optimizer's own state is loaded."""
@@ -336,18 +301,15 @@ class Resume:
         loaded = self.bases.loaded(planned, planned.slots(groups), groups)
         found, position = count_carried(groups), self.position_of(planned, groups)
         refuse_values_outside(planned.in_force, loaded.slots, planned.labels(groups), position.times)
-        moved, is_behind = run.driver.after_load(run, name, position, is_known=found is not None)
+        is_behind = run.driver.is_behind_after_load(run, name, position, is_known=found is not None)
         if found is not None and not is_behind and self.unknown_plans(planned.in_force, groups):
             plan = planned.in_force.plan
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
-        if moved is not None:
-            in_force = run.lead.in_force
-            run.coming_start = in_force.horizon.restarted(in_force, moved)
 
     def after_load(self, run: Run, name: str, optimizer: Any) -> None:
         """Resume from the count and the bases in the loaded groups of one optimizer."""
         lead, clock, planned, groups = run.lead, run.clock, run.members[name], optimizer.param_groups
-        found, slots, reached, before = count_carried(groups), planned.slots(groups), clock.t, planned.in_force
+        found, slots = count_carried(groups), planned.slots(groups)
         other = values_of_other_plan(planned, groups)
         loaded = self.bases.loaded(planned, slots, groups)
         if loaded.replaced and other is None:  # an optimizer that is behind keeps the values of its coming step
@@ -370,11 +332,6 @@ class Resume:
             clock.history = clock.history.with_plan_after_unknown(now)
         elif moves:
             clock.history = History((now,)) if found is None else clock.history.resumed_at(now.update, now.amount)
-        if moves and found is not None and lead.in_force.is_of_one_start:
-            clock.history = clock.history.with_start(now, reached)
-        if lead.in_force is not before:  # with another horizon
-            planned.in_force = lead.in_force
-            loaded = self.bases.loaded(planned, planned.slots(groups), groups)
         planned.bind(groups, planned.new_block(loaded.slots, groups, planned.clock.times, clock.states), other)
         record_bases(run, {} if found is None else loaded.replaced)
         if unknown:
@@ -431,9 +388,6 @@ class Resume:
         if chosen.plan.text == state.text:
             check_rules(state.feedback, chosen.plan)
         position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", clock)
-        has_readable_horizon = state.text is not None and not state.unreadable and state.calendar.has_moving_horizon
-        before = state.plan_in_force() if has_readable_horizon else None
-        chosen = chosen.horizon.restarted(chosen, position, before)
         states = restored_states(state.feedback, chosen.resolved.metric_rules)
         is_known = state.last_amount is not None and state.unit == chosen.unit
         last_amount = state.last_amount if is_known else position.amount
@@ -458,8 +412,6 @@ class Resume:
         self._log_other_optimizers(state, groups)
         if clock.t not in {one.position.t for one in loads.values()}:  # an optimizer may be one update behind
             run.log_conflicting_counts(position.t, "scheduler")
-        if before is not None:
-            _log_other_horizon(run, state, before, chosen, position, loads, groups)
         self._continue(run, state, groups, Continuation(chosen, position, last_amount, states, loads))
 
     def _continue(self, run: Run, state: State, groups: Mapping[str, list[Group]], given: "Continuation") -> None:
@@ -506,13 +458,13 @@ class Resume:
             PlanChanged: the plan differs and the policy is "error".
         """
         same_text = state.text == code.plan.text
-        if same_text and (state.text is None or state.calendar.has_facts_of(code.calendar)):
+        if same_text and (state.text is None or state.calendar == code.calendar):
             return code
         if same_text:
             state.plan_in_force(code.plan)  # raises if its facts are not those of a run
         changes = state.changes_to(code)
         if changes is not None:
-            return self.choose_plan(changes, state.before(code), code)
+            return self.choose_plan(changes, state.before(), code)
         why = state.unreadable or "one of them cannot be written as text"
         self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
         self.processes.log("the plan in the checkpoint cannot be compared with the code's, which is used: %s", why)
@@ -534,11 +486,7 @@ class Resume:
         loaded = self.bases.loaded(planned, mine, groups)
         mine = loaded.slots
         position = resume_position(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
-        in_force = planned.in_force.horizon.restarted(planned.in_force, position)
-        refuse_values_outside(in_force, mine, planned.labels(groups), position.times)
-        if in_force is not planned.in_force:
-            planned.in_force = in_force
-            mine = planned.slots(groups, bases_by_slot(mine))
+        refuse_values_outside(planned.in_force, mine, planned.labels(groups), position.times)
         block = ValueBlock(planned.in_force.counted, mine, groups, position.times, planned.clock.states)
         run.changed_bases = list(loaded.changes)
         unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"
@@ -627,9 +575,6 @@ class Resume:
 
 def mixed_plans(code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, OnChangeChoice]) -> ResolvedPlan:
     """Return the code's plan with the checkpoint's schedules for some fields; both are resolved."""
-    if code.is_of_one_start:
-        lines = mixed_plan(code.plan, saved.plan if saved.is_of_one_start else saved.resolved, choices)
-        return code.horizon.resolved(replace(code, plan=with_horizon(lines, None)))
     mine = code.resolved
     targets = [name for name in followed_targets(code.plan.bindings) if choices.get(name) == "checkpoint"]
     if targets:  # the other lines of the code's plan follow the checkpoint's targets

@@ -90,12 +90,10 @@ class Driver(ABC):
         """
 
     @abstractmethod
-    def after_load(
-        self, run: "Run", name: str, position: RunPosition, *, is_known: bool
-    ) -> tuple[RunPosition | None, bool]:
-        """Return the position to which the run moves if one optimizer loads a position; None if it does not move.
+    def is_behind_after_load(self, run: "Run", name: str, position: RunPosition, *, is_known: bool) -> bool:
+        """Return whether one optimizer is behind the run if it loads a position, or raise if it cannot load it.
 
-        The second result is True if the optimizer is then behind the run. `is_known` is False if it carries no count.
+        `is_known` is False if the optimizer carries no count.
         """
 
     @abstractmethod
@@ -132,7 +130,6 @@ class Run:
         self.lead, self.members, self.drive = lead, dict(members), drive
         self.is_shared = lead not in self.members.values()  # False for a single optimizer
         self.clock = lead.run
-        self.coming_start = lead.in_force  # the plan for the checkpoint that is being loaded
         self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
         self.handles: list[Any] = []  # of all hooks on the optimizers
         self.warned_of_missing_count = False
@@ -171,7 +168,6 @@ class Run:
 
     def move(self, position: RunPosition, t: int, source: str | None) -> None:
         """Move to the position of a checkpoint of update `t`, without writing values."""
-        self.lead.in_force = self.coming_start
         self.log_conflicting_counts(t, "optimizer")
         self.clock.set_position(position, source)
 
@@ -187,13 +183,13 @@ class Run:
 
     def seek(self, position: RunPosition) -> None:
         """Jump to a position, with all optimizers."""
-        clock, in_force = self.clock, self.lead.in_force
+        clock = self.clock
         if clock.counts_from.samples is None:  # from now on the position in the data is that of the plan
             clock.counts_from = BEGIN_OF_DATA
-        in_force, before = in_force.horizon.restarted(in_force, position), clock.history_before_seek()
+        before = clock.history_before_seek()
         for planned in self.all_groups:
-            planned.seek(position, in_force)
-        clock.note_seek(in_force, before)
+            planned.seek(position)
+        clock.note_seek(before)
         self.driver.note_positions(self)
 
     def rewrite(self) -> None:
@@ -271,10 +267,8 @@ class OneOptimizer(Driver):
     def note_positions(self, run: Run, loaded: Mapping[str, tuple[int, Values | None]] | None = None) -> None:
         """Do nothing: the position is that of the run."""
 
-    def after_load(
-        self, run: Run, name: str, position: RunPosition, *, is_known: bool
-    ) -> tuple[RunPosition | None, bool]:
-        return position, False
+    def is_behind_after_load(self, run: Run, name: str, position: RunPosition, *, is_known: bool) -> bool:
+        return False
 
     def load(self, run: Run, name: str, position: RunPosition, source: str | None, values: Values | None) -> bool:
         run.move(position, position.t, source)

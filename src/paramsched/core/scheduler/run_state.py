@@ -1,6 +1,5 @@
 """The clock of a run: the completed updates, the amount, and the resolved plan in force."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeAlias, final
@@ -17,7 +16,7 @@ from paramsched.core.plan.resolve import amounts_of_run, counted_plan, plan_numb
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget, lacking_amount
 from paramsched.core.scheduler.group_keys import AMOUNT, CLOCK, COUNT, REPORTED, Entry, Group, History, count_carried
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import SECONDS, largest_on, rounded_on, times_on
 from paramsched.core.time.calendar import CLOCKS
 from paramsched.errors import InvalidArgument, MissingFact, StateError
@@ -224,12 +223,10 @@ class RunState(Clock):
         sought, before = self._before_seek
         return before if sought == self.t else self.history
 
-    def note_seek(self, in_force: "ResolvedPlan", before: History) -> None:
+    def note_seek(self, before: History) -> None:
         """Note a jump to the present position, whose history was `before`."""
         self._before_seek = self.t, before
         self.history = before.resumed_at(self.t, self.amount)
-        if in_force.is_of_one_start:
-            self.use(in_force)
 
     def count_samples_from(self, position: RunPosition) -> None:
         """Note the position of a checkpoint; one without the number of samples keeps that of another checkpoint."""
@@ -277,14 +274,13 @@ class ResolvedPlan:
 
     `number` is stored in the param groups, so that a changed plan is detected from a checkpoint of the optimizer.
     `counted` is the resolved plan with plain numbers in place of lengths such as `4 tokens`, ready for evaluation.
-    `amounts` are the planned amounts of the run; None if the plan is by updates. `horizon` determines what a start at
-    another position changes, `optimizers` are the names of several optimizers, and `note` is that of the plan's file.
+    `amounts` are the planned amounts of the run; None if the plan is by updates. `optimizers` are the names of several
+    optimizers, and `note` is that of the plan's file.
     """
 
     plan: Plan
     resolved: Plan
     calendar: Calendar
-    horizon: "Horizon" = field(default_factory=lambda: FIXED)
     optimizers: tuple[str, ...] = ()
     note: Note | None = None
     number: int = field(init=False)
@@ -294,14 +290,12 @@ class ResolvedPlan:
     def __post_init__(self) -> None:
         object.__setattr__(self, "counted", counted_plan(self.resolved))
         object.__setattr__(self, "amounts", amounts_of_run(self.resolved, self.calendar))
-        # If each start of the run has another horizon, the plan is the same nevertheless.
-        compared = self.plan if self.calendar.has_moving_horizon else self.resolved
-        object.__setattr__(self, "number", plan_number(self.plan, compared))
+        object.__setattr__(self, "number", plan_number(self.plan, self.resolved))
 
     @property
     def numbers(self) -> frozenset[int]:
         """`number`, and that of earlier releases, which rounded boundaries up to whole seconds."""
-        if self.unit != SECONDS or self.calendar.has_moving_horizon:
+        if self.unit != SECONDS:
             return frozenset([self.number])
         try:
             coarse = self.plan._resolved(self.calendar, self.optimizers, 1)
@@ -311,10 +305,8 @@ class ResolvedPlan:
 
     @property
     def text(self) -> str | None:
-        """The text of the plan, with the present horizon if each start has another one."""
-        if not self.calendar.has_moving_horizon:
-            return self.plan.text
-        return with_horizon(self.plan, self.resolved.horizon).text
+        """The text of the plan; None if it cannot be written."""
+        return self.plan.text
 
     @property
     def needs_facts(self) -> bool:
@@ -325,23 +317,6 @@ class ResolvedPlan:
     def unit(self) -> str | None:
         """The unit of the plan's clock; None if it counts updates."""
         return None if self.amounts is None else self.amounts.clock
-
-    @property
-    def is_of_one_start(self) -> bool:
-        """True if the plan has another horizon at each start of the run, and this is the plan of one of them."""
-        return self.horizon is not FIXED
-
-    def comparable(self, saved: "ResolvedPlan") -> "ResolvedPlan":
-        """Return a saved plan with the horizon of this one, if each start of both has another horizon.
-
-        A plan that does not fit into that horizon is returned unchanged.
-        """
-        if not (self.is_of_one_start and saved.calendar.has_moving_horizon):
-            return saved
-        try:
-            return self.horizon.resolved(replace(saved, calendar=self.calendar, horizon=self.horizon))
-        except InvalidArgument:
-            return saved
 
     def as_before(self, until: RunPosition, whose: str) -> PlanBefore:
         """Return this plan as that which another one replaces; see `PlanBefore` for the arguments."""
@@ -380,66 +355,6 @@ class ResolvedPlan:
             return updates_of_horizon(self.resolved, self.amounts)
         except MissingFact:
             return None
-
-
-def with_horizon(plan: Plan, horizon: Duration | None) -> Plan:
-    """Return a plan with another horizon."""
-    return Plan(*plan.as_written(), horizon=horizon, clock=plan.clock)
-
-
-ValuesOf: TypeAlias = Callable[[ResolvedPlan], Mapping[str, float]]
-"""Returns the values of the coming update with a plan."""
-
-
-class Horizon(ABC):
-    """What a start of a run at another position changes in its plan."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def restarted(
-        self, in_force: ResolvedPlan, position: RunPosition, saved: ResolvedPlan | None = None
-    ) -> ResolvedPlan:
-        """Return the plan for a start at a position; `in_force` itself if nothing changes.
-
-        Args:
-            in_force: the plan.
-            position: the position.
-            saved: the plan in force in the checkpoint that is loaded.
-        """
-
-    @abstractmethod
-    def resolved(self, other: ResolvedPlan) -> ResolvedPlan:
-        """Return another plan, resolved for this start.
-
-        Raises:
-            InvalidArgument: the stages of the plan do not fit.
-        """
-
-    @abstractmethod
-    def log_other(self, saved: ResolvedPlan, now: ResolvedPlan, position: RunPosition, values: ValuesOf) -> None:
-        """Log the values of the coming update, if the horizon is longer than that of a checkpoint."""
-
-
-@final
-class FixedHorizon(Horizon):
-    """The horizon of a plan whose start changes nothing."""
-
-    __slots__ = ()
-
-    def restarted(
-        self, in_force: ResolvedPlan, position: RunPosition, saved: ResolvedPlan | None = None
-    ) -> ResolvedPlan:
-        return in_force
-
-    def resolved(self, other: ResolvedPlan) -> ResolvedPlan:
-        return other
-
-    def log_other(self, saved: ResolvedPlan, now: ResolvedPlan, position: RunPosition, values: ValuesOf) -> None:
-        pass
-
-
-FIXED: Final[Horizon] = FixedHorizon()
 
 
 def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, clock: Clock | None = None) -> RunPosition:

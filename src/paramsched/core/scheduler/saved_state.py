@@ -95,7 +95,7 @@ class State:
         return None if self.written is None else amount_clock(self.written.clock)
 
     def plan_in_force(self, known: Plan | None = None) -> ResolvedPlan:
-        """Return the plan with its resolved form; if the run has a deadline, for the last horizon in the history.
+        """Return the plan with its resolved form.
 
         Args:
             known: the plan, if it is known; by default, its text is parsed.
@@ -103,28 +103,22 @@ class State:
         Raises:
             StateError: its text cannot be read here, or the calendar does not resolve it.
         """
-        plan, facts = known or plan_of_text(self.text or ""), self.calendar
-        if facts.has_moving_horizon:
-            facts = replace(facts.until(None), total=_parts_of_text(self.history.entries[-1].text).horizon)
+        plan = known or plan_of_text(self.text or "")
         try:
-            return ResolvedPlan(plan, plan.resolve(facts, self.names), self.calendar, optimizers=self.names)
+            return ResolvedPlan(plan, plan.resolve(self.calendar, self.names), self.calendar, optimizers=self.names)
         except InvalidArgument as error:
             raise StateError(f"state: calendar does not resolve its plan: {error}") from None
 
     def changes_to(self, code: ResolvedPlan) -> Diff | None:
-        """Return the changes to the plan of the code; None if the plan of the state cannot be compared.
+        """Return the changes to the plan of the code; None if the plan of the state cannot be compared."""
+        before = self.resolved
+        return None if before is None or self.unreadable else before.changes_to(PlanTexts.of(code.resolved))
 
-        With deadlines, the plans are compared as written, because each start has another horizon.
-        """
-        moving = self.calendar.has_moving_horizon and code.calendar.has_moving_horizon
-        before, after = (self.written, code.plan) if moving else (self.resolved, code.resolved)
-        return None if before is None or self.unreadable else before.changes_to(PlanTexts.of(after))
-
-    def before(self, code: ResolvedPlan) -> PlanBefore:
+    def before(self) -> PlanBefore:
         """Return the plan as that which the code's plan replaces."""
         return PlanBefore(
             self.text, self.calendar, self.unit, self.numbers, self.position, "the checkpoint's",
-            lambda: code.comparable(self.plan_in_force()),
+            self.plan_in_force,
         )  # fmt: skip
 
     def position_on(self, unit: str | None) -> RunPosition:
@@ -253,12 +247,7 @@ def read_scheduler_state(state: Any, known: Calendar | None = None) -> State:
     if written is not None:
         _check_bases(written, resolved or written, bases)
     position = replace(_read_position(state, written), samples=samples)
-    last = history.entries[-1].text
-    if written is not None and calendar.has_moving_horizon:
-        is_last = last is not None and replace(_parts_of_text(last), horizon=written.horizon) == written
-    else:
-        is_last = last == text
-    if not is_last:
+    if history.entries[-1].text != text:
         raise StateError("state: the last plan of history differs from the plan of the state")
     late = _read_behind(state.get("behind", ""), optimizers, position.t)
     pending = _read_by_field("pending", state.get("pending", ()), groups)
@@ -453,9 +442,7 @@ def plans_in_state(state: Any) -> tuple[list[tuple[Entry, Plan | None]], Calenda
     A plan is None if it has no text, or if the text cannot be read here.
     """
     read = read_scheduler_state(state)
-    # With a deadline, each of the plans has a horizon of its own.
-    calendar = read.calendar.until(None) if read.calendar.has_moving_horizon else read.calendar
-    return [(entry, plan_or_none(entry.text)) for entry in read.history.entries], calendar
+    return [(entry, plan_or_none(entry.text)) for entry in read.history.entries], read.calendar
 
 
 def plan_or_none(text: str | None) -> Plan | None:

@@ -173,7 +173,7 @@ def choose_plan(request: Request, found: Found, assembly: Assembly) -> Chosen:
     earlier = {hooks.planned.in_force.number: hooks for hooks in found.before.values()}
     changes, previous = None, next(iter(earlier.values())) if len(earlier) == 1 else None
     if previous is not None:
-        saved = in_force.comparable(previous.planned.in_force)
+        saved = previous.planned.in_force
         changes = diff(saved.resolved, in_force.resolved)
         whose = "that of the previous Scheduler"
         in_force = resume.choose_plan(changes, saved.as_before(previous.position, whose), in_force)
@@ -247,8 +247,7 @@ def _history(alone: History, run: Run, chosen: Chosen) -> History:
     if not chosen.carried:
         return alone
     starting_with = History((now._replace(update=0, amount=in_force.amount_at(0)),))
-    history = starting_with.with_plan_after_unknown(now) if chosen.unknown else starting_with
-    return history.with_start(now, 0) if in_force.is_of_one_start else history
+    return starting_with.with_plan_after_unknown(now) if chosen.unknown else starting_with
 
 
 def bind(prepared: Prepared, found: Found) -> None:

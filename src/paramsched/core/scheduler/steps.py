@@ -7,7 +7,7 @@ from paramsched.core.scheduler.external_writes import check_tensors, log_at_end,
 from paramsched.core.scheduler.group_keys import AMOUNT, COUNT, PLAN
 from paramsched.core.scheduler.groups import Groups
 from paramsched.core.scheduler.rebinding import sync
-from paramsched.core.scheduler.run_state import ResolvedPlan, UpdateTimes
+from paramsched.core.scheduler.run_state import UpdateTimes
 from paramsched.core.scheduler.updates import run_uncompiled
 
 
@@ -104,16 +104,6 @@ def _check_amount(planned: Groups) -> None:
     source = planned.consumption
     assert source is not None
     source.check_amount()
-    if source.in_force.horizon is not planned.in_force.horizon:  # that of another start
-        _use_horizon(planned, source.in_force)
-        planned.rewrite()
-
-
-def _use_horizon(planned: Groups, in_force: ResolvedPlan) -> None:
-    """Use the plan with the horizon of another start, from the present position on."""
-    planned.use_horizon(in_force)
-    if planned.clock is planned.run:
-        planned.run.use(in_force)
 
 
 def write_next_block(planned: Groups, t: int) -> None:
@@ -148,8 +138,6 @@ def _consume(planned: Groups, expected: Amount | None) -> None:
     else:
         amounts = times.listed()
         clock.last_amount, clock.amount = clock.amount, amounts[0]
-        if source.in_force is not planned.in_force and source.in_force.plan is planned.in_force.plan:
-            _use_horizon(planned, source.in_force)
         block.extend(times, clock.states)
         block.amounts = iter(amounts[1:])
         _end_block(planned, clock.t)

@@ -1,7 +1,5 @@
 """Calendar: the run facts that convert units into updates; and the names of clocks."""
 
-import os
-import time
 from collections.abc import Mapping, Sequence, Sized
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,7 +17,6 @@ from paramsched.core.base.near_names import certain_name, closest, did_you_mean
 from paramsched.core.base.params import Param, params_of_record
 from paramsched.core.base.problem import Advice, Option, Sentence
 from paramsched.core.base.ranges import Doc, Example, Ge, Gt, Le, Other
-from paramsched.core.time.deadline import DeadlineLike, deadline_of
 from paramsched.core.time.duration import UNIT_NAMES, Duration, DurationLike
 from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
@@ -41,7 +38,8 @@ MOST: Final = 10**18
 """The largest number of updates, and the largest value of a fact."""
 
 
-class UnitFacts(TypedDict, total=False):
+@final
+class Facts(TypedDict, total=False):
     """The run facts that convert units: fields of a Calendar, keywords of a Scheduler and options of commands.
 
     Each has its type, its range, an example and a short description here. A TypedDict, so that type checkers know them
@@ -59,14 +57,6 @@ class UnitFacts(TypedDict, total=False):
     frames_per_step: Annotated[float | None, Gt(0), Le(MOST), Example(1024), Doc("Environment frames per update")]
 
 
-@final
-class Facts(UnitFacts, total=False):
-    """All run facts by name: those that convert units, and those of a run with a deadline."""
-
-    deadline: Annotated[DeadlineLike | None, Example("in 55 min"), Doc("Moment at which the run ends")]
-    untimed_updates: Annotated[int | None, Ge(0), Le(MOST), Example(10), Doc("Updates after each start without timing")]
-
-
 @cache
 def facts_by_name() -> Mapping[str, Param]:
     """Return the declaration of each run fact.
@@ -80,8 +70,8 @@ def facts_by_name() -> Mapping[str, Param]:
 def example_of_fact(name: str) -> str:
     """Return an example of a run fact, as Python code.
 
-    >>> example_of_fact("total"), example_of_fact("tokens_per_step"), example_of_fact("deadline")
-    ('10_000', '4096', '"in 55 min"')
+    >>> example_of_fact("total"), example_of_fact("tokens_per_step")
+    ('10_000', '4096')
     """
     value = facts_by_name()[name].marker("example")
     if isinstance(value, str):
@@ -122,11 +112,6 @@ class Calendar:
         sequence_length: integer, tokens per sample. One update consumes
             `batch_size * accumulation * sequence_length` tokens.
         frames_per_step: environment frames per update, greater than 0.
-        deadline: the moment at which a run on the clock of seconds ends: `"in 55 min"` (from now), `"18:00"`,
-            `"2026-11-22 08:00"`, a `datetime`, or `"slurm"` for the end of the job; `"slurm - 5 min"` leaves 5 minutes.
-            It is stored as a `datetime` with a time zone. Only a Scheduler accepts it.
-        untimed_updates: integer, the number of updates after each start of a run with a deadline that are not timed,
-            because they compile or load; at least 0. None means 1.
 
     Raises:
         InvalidArgument: a fact is not a positive number, or two facts contradict each other.
@@ -145,14 +130,11 @@ class Calendar:
     seconds_per_step: float | None = None
     sequence_length: int | None = None
     frames_per_step: float | None = None
-    deadline: DeadlineLike | None = None
-    untimed_updates: int | None = None
 
     __repr__ = only_set_fields
     _repr_mimebundle_ = notebook_display
 
     def __post_init__(self) -> None:
-        self._read_deadline()
         for name, is_count, bound in _numeric_facts():
             if (value := getattr(self, name)) is not None:
                 if is_count:
@@ -207,43 +189,6 @@ class Calendar:
                     "For example: total=1",
                     sample=1,
                 )
-
-    def _read_deadline(self) -> None:
-        """Store the deadline as a moment, and check which facts are passed with it."""
-        if self.deadline is None:
-            if self.untimed_updates is not None:
-                site = CallSite("Calendar", "untimed_updates", shown(self.untimed_updates))
-                instead = 'For example: Calendar(deadline="in 55 min", untimed_updates=10)'
-                raise InvalidArgument(site, "it needs a deadline", instead)
-            return
-        for name in ("total", "seconds_per_step"):
-            if (value := getattr(self, name)) is not None:
-                why = "a deadline determines the length" if name == "total" else "with a deadline, time is measured"
-                option = "--horizon" if name == "total" else "--seconds-per-step"
-                advice = Advice(Sentence(f"Omit {name}, or the deadline", f"Omit {option}, or --deadline", fact=name))
-                raise InvalidArgument(CallSite("Calendar", name, shown(value)), why, advice)
-        object.__setattr__(self, "deadline", deadline_of(self.deadline, time.time(), os.environ))
-
-    @property
-    def has_moving_horizon(self) -> bool:
-        """True if the horizon depends on the start of the run, because a deadline ends it."""
-        return self.deadline is not None
-
-    @property
-    def end(self) -> datetime | None:
-        """The deadline; None if the run has none."""
-        return self.deadline if isinstance(self.deadline, datetime) else None
-
-    def until(self, seconds: float | None) -> "Calendar":
-        """Return the calendar with a total of `seconds` in place of its deadline; without a total if that is None."""
-        total = None if seconds is None else f"{seconds} seconds"
-        return replace(self, deadline=None, untimed_updates=None, total=total)
-
-    def has_facts_of(self, other: "Calendar") -> bool:
-        """Return whether both calendars have the same facts, apart from the moments of their deadlines."""
-        if self.deadline is None or other.deadline is None:
-            return self == other
-        return self.until(None) == other.until(None)
 
     @property
     def updates_per_epoch(self) -> int | None:

@@ -17,7 +17,7 @@ _TIME_OF_DAY = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
 _SLURM_END = "SLURM_JOB_END_TIME"
 
 
-def deadline_of(value: Any, now: float, environment: Mapping[str, str], site: CallSite | None = None) -> datetime:
+def deadline_of(value: Any, now: float, environment: Mapping[str, str], site: CallSite) -> datetime:
     """Return the moment that a deadline means, with its time zone.
 
     Args:
@@ -25,15 +25,14 @@ def deadline_of(value: Any, now: float, environment: Mapping[str, str], site: Ca
             these followed by `- 5 min`, which is 5 minutes earlier; or a `datetime`. Local time if there is no offset.
         now: the present Unix time.
         environment: the environment variables. SLURM sets `SLURM_JOB_END_TIME`.
-        site: the argument, for messages. Default: `deadline` of a `Calendar`.
+        site: the argument, for messages.
 
     Raises:
         InvalidArgument: `value` is not a deadline, or it is `"slurm"` and the variable is not set.
 
-    >>> deadline_of("in 1 h - 5 min", 1_000_000, {}).timestamp()
+    >>> deadline_of("in 1 h - 5 min", 1_000_000, {}, CallSite("Scheduler", "stop_before")).timestamp()
     1003300.0
     """
-    site = site or CallSite("Calendar", "deadline", shown(value))
     try:
         if isinstance(value, datetime):
             return value.astimezone() if value.tzinfo is None else value

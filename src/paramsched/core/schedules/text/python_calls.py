@@ -24,12 +24,12 @@ from paramsched.core.base.params import params_of
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.text.arguments import fits, leaf_of, node_of, numbers_of, scalar_of
 from paramsched.core.schedules.text.parsing import meant_line, parse
-from paramsched.core.time.calendar import Calendar, Facts, UnitFacts, example_of_fact
+from paramsched.core.time.calendar import Calendar, Facts, example_of_fact
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, MissingFact, shown
 
 _LONGEST = 120  # characters of a call that is written for the user
 _FACTS: Final = tuple(Facts.__annotations__)
-_UNIT_FACT_NAMES: Final = tuple(UnitFacts.__annotations__)
+_UNIT_FACT_NAMES: Final = tuple(Facts.__annotations__)
 _UNIT_FACTS: Final = {
     "epochs": ("steps_per_epoch", "batches_per_epoch"),
     "tokens": ("tokens_per_step",),
