@@ -29,7 +29,6 @@ CLOCKS = {
     "updates": "updates, or amounts from the run facts",
     "tokens": "reported tokens or samples",
     "progress": "reported progress",
-    "seconds": "measured seconds",
     "stop_before": "`stop_before`",
     "stop_on": "`stop_on`",
 }
@@ -101,7 +100,7 @@ def counted_run(clock: str, size: int) -> dict[int, Counts]:
         unit = "updates" if clock in ("stop_before", "stop_on") else clock
         plan: Any = ps.Plan(lr="linear(1, 0)", clock=unit)
         if clock != "progress":
-            amount = {"updates": UPDATES, "tokens": f"{UPDATES} tokens", "seconds": f"{end} s"}[unit]
+            amount = {"updates": UPDATES, "tokens": f"{UPDATES} tokens"}[unit]
             plan = ps.Plan(lr="linear(1, 0)", clock=unit, horizon=amount)
         facts: dict[str, Any] = {
             "stop_before": {"stop_before": f"in {end + SECONDS} s"},

@@ -124,20 +124,6 @@ def other_progress_in_between(rank: int) -> dict[str, Any]:
     return first_error_of_progress(rank, lambda rank, t: 0.1 if t == 0 else 0.2 if t == 5 and rank else None, **LONG)
 
 
-def seconds(rank: int) -> dict[str, Any]:
-    """Measure some updates with the clock of rank 0, and report others."""
-    optimizer, amounts = probe(), []
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0, over="100 seconds"), clock="seconds"))
-    for t in range(30):
-        if rank == 0:
-            time.sleep(0.001 * (1 + t % 3))
-        if 10 <= t < 15:
-            scheduler.consumed(seconds=2.5)
-        amounts.append(scheduler.amount)
-        optimizer.step()
-    return {"amounts": amounts, "used": used(optimizer)}
-
-
 HOLD = ps.Plan(lr='constant() * hold("kl", at=6.0, gain=0.1)', horizon=UPDATES)
 
 
@@ -261,7 +247,6 @@ JOBS = (
     same_progress,
     other_progress,
     other_progress_in_between,
-    seconds,
     hold_of_the_mean,
     hold_of_local_metrics,
     alone,

@@ -28,7 +28,6 @@ PLANS = {
     "updates": ps.Plan(lr="linear()", horizon=100),
     "tokens": ps.Plan(lr="linear()", clock="tokens", horizon="1000 tokens"),
     "progress": ps.Plan(lr="linear()", clock="progress"),
-    "seconds": ps.Plan(lr="linear()", clock="seconds", horizon="9 s"),
 }
 CLOCKS = tuple(PLANS)
 DRY_RUNS = [(None, 0), (0, 0), (0, 1), (0, 12), (1, 0)]

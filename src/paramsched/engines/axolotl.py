@@ -76,7 +76,7 @@ class _AxolotlPlan:
                 Diagnostic(child_path("$", name), "it has no effect beside a plan. Delete it", code=UNUSED_SETTING)
             )
         plan, args = plan_of(cfg["paramsched_plan"], "axolotl.PlanPlugin"), trainer.args
-        if plan.metric_rules or amount_clock(plan.clock) not in (None, "seconds"):
+        if plan.metric_rules or amount_clock(plan.clock) is not None:
             found = "the plan needs metrics or reported amounts, which axolotl does not report to a plugin"
             raise _refused("paramsched_plan", found, "Use a plan in updates without metric rules", MISSING_FACT)
         # axolotl estimates the length of a run with packed samples, and does not subtract dropped batches.

@@ -58,7 +58,7 @@ def test_runs_are_compared_twice_at_the_start_then_every_64_updates_in_turns(ind
     compared = []
     monkeypatch.setattr(RankRecords, "differing", lambda _, ranks, place, record: compared.append((place, record)))
     monkeypatch.setattr(Ranks, "of", staticmethod(lambda _: Ranks(index, None, "")))
-    agreement = RunAgreement([], None, SimpleNamespace(index=index, size=size))
+    agreement = RunAgreement([], SimpleNamespace(index=index, size=size))
     for t in range(1, 1000):
         agreement.compare(t, SimpleNamespace(number=7), {})
 
@@ -86,7 +86,7 @@ def test_a_difference_is_compared_again_before_each_update(monkeypatch):
 def test_runs_are_not_compared_after_the_process_group_was_destroyed(monkeypatch):
     compared = []
     monkeypatch.setattr(RankRecords, "differing", lambda _, ranks, place, record: compared.append(ranks))
-    agreement = RunAgreement([], None, SimpleNamespace(index=0, size=2))
+    agreement = RunAgreement([], SimpleNamespace(index=0, size=2))
 
     for ranks in (Ranks(0, None, ""), None):
         monkeypatch.setattr(Ranks, "of", staticmethod(lambda _, found=ranks: found))

@@ -19,10 +19,10 @@ def fake_group(request):
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize("clock", ["updates", "tokens", "progress", "seconds"])
+@pytest.mark.parametrize("clock", ["updates", "tokens", "progress"])
 def test_a_process_of_a_fake_group_trains_alone_and_logs_it_once(fake_group, clock, caplog):
     plan = ps.Plan(lr="linear()", clock=clock)
-    if clock in ("updates", "tokens", "seconds"):
+    if clock in ("updates", "tokens"):
         plan = ps.Plan(lr="linear()", clock=clock, horizon=f"100 {clock}")
     caplog.set_level(logging.INFO, "paramsched")
     scheduler = ps.Scheduler(probe(), plan)

@@ -1,7 +1,5 @@
 """`stop_before=` and `stop_on=`: the job ends, and the plan is the same as without them."""
 
-import copy
-import itertools
 import logging
 import os
 import signal
@@ -14,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.runs import job_end, signals
+from paramsched.core.runs import job_end, pace, signals
 from paramsched.errors import InvalidArgument, StateError
 from support.fake_time import FakeTime
 from support.ranks import RanksInTurn
@@ -36,7 +34,8 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now = 1000.0
-        monkeypatch.setattr(job_end, "seconds_now", lambda: self.now)
+        monkeypatch.setattr(pace, "now", lambda: self.now)
+        monkeypatch.setattr(job_end, "now", lambda: self.now)
 
 
 @pytest.fixture
@@ -72,35 +71,6 @@ def test_jobs_that_are_cut_short_and_continued_are_one_run(plan, drive, options,
         saved = optimizer.state_dict(), scheduler.state_dict()
         assert saved == (whole.state_dict(), expected.state_dict())
         scheduler.detach()
-
-
-def test_jobs_on_the_clock_of_measured_seconds_are_one_run(monkeypatch):
-    time_, plan = FakeTime(monkeypatch), ps.Plan(lr="warmup('3 s') >> linear()", clock="seconds", horizon="20 s")
-
-    def job(saved, durations, **options):
-        optimizer = probe(lr=0.1)
-        scheduler = ps.Scheduler(optimizer, plan, **options)
-        if saved is not None:
-            optimizer.load_state_dict(saved[0])
-            scheduler.load_state_dict(saved[1])
-        while not scheduler.should_stop:
-            time_.pass_(next(durations))
-            optimizer.step()
-        return used(optimizer), scheduler, copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
-
-    def durations():
-        yield from itertools.cycle([0.1, 0.7, 0.3, 0.2])
-
-    whole, _, _ = job(None, durations())
-    found, saved, same, reasons = [], None, durations(), []
-    while "plan" not in reasons:
-        part, scheduler, saved = job(saved, same, stop_before="in 4 s")
-        found, reasons = found + part, [*reasons, scheduler.stop_reason]
-        time_.pass_(1000.0)  # until the next job starts
-
-    assert found == whole
-    assert reasons == ["stop_before"] * (len(reasons) - 1) + ["plan"]
-    assert len(reasons) > 4
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual", "critic"])
@@ -182,7 +152,7 @@ def test_wrong_arguments_are_refused_before_anything_changes(options, part, monk
     monkeypatch.delenv("SLURM_JOB_END_TIME", raising=False)
     optimizer = probe()
     before, handler = dict(optimizer.param_groups[0]), signal.getsignal(signal.SIGTERM)
-    plan = ps.Plan(lr="linear()", clock="seconds") if "stop_before" in options else PLAN
+    plan = PLAN
 
     with pytest.raises(InvalidArgument) as refusal:
         ps.Scheduler(optimizer, plan, **options)

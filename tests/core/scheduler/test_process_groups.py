@@ -31,7 +31,7 @@ def seen(tmp_path_factory):
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(4)]
 
 
-@pytest.mark.parametrize("job", ["seconds", "same seconds", "tokens", "progress"])
+@pytest.mark.parametrize("job", ["updates", "tokens", "progress"])
 def test_the_ranks_of_a_group_use_the_same_values_and_the_groups_their_own(seen, job):
     for first, second in PAIRS:
         assert seen[first][job] == seen[second][job]

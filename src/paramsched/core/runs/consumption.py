@@ -20,15 +20,6 @@ from paramsched.core.plan.run_amounts import (
     missing_amounts,
 )
 from paramsched.core.runs.comparisons import AmountComparison
-from paramsched.core.runs.seconds import (
-    OwnTime,
-    Rank0Clock,
-    RunTime,
-    SharedTime,
-    first_message,
-    messages_about_time,
-    seconds_now,
-)
 from paramsched.core.scheduler.block import ValueBlock
 from paramsched.core.scheduler.messages import Processes
 from paramsched.core.scheduler.run_state import Clock, ResolvedPlan, UpdateTimes
@@ -69,29 +60,8 @@ class ConsumptionSource:
         self.unit, self._counted_by = self._run.clock, counted_by
         self._is_unknown = isinstance(self._run, UnknownAmounts)  # here, because it takes long for an abstract type
         self._is_planned = isinstance(self._run, PlannedAmounts)
-        self._time = self._measured_time() if self.unit == "seconds" and self._is_unknown else None
         self._agreement = AmountComparison(in_force.number, clock.t, groups, self._processes)
         self._set_needs_check()
-
-    def _measured_time(self) -> RunTime:
-        """Return the time that this process measures, or that rank 0 measures for all."""
-        clock, until = self._clock, None
-        assert clock.amount is not None
-        messages = messages_about_time(self.in_force.number, clock.t, float(clock.amount), self._processes)
-        horizon = self.in_force.resolved.horizon
-        if horizon is not None and not horizon.is_resolved:  # in seconds
-            until = float(horizon.terms[0][1])
-        if messages is None:
-            return OwnTime(clock.t, None, seconds_now, _same)
-        first = first_message(clock.t, clock.amount, 0, None)
-        of_rank_0 = Rank0Clock(messages, first, None, until, seconds_now, _same) if messages.is_sender else None
-        return SharedTime(messages, first, of_rank_0, messages.settle)
-
-    def continues_with(self, in_force: ResolvedPlan) -> bool:
-        """Use another plan from now on, if time is measured, whose measurement continues; else return False."""
-        if self._time is not None:
-            self.in_force = in_force
-        return self._time is not None
 
     def _set_needs_check(self) -> None:
         """Set `clock.needs_check` to True if the consumption of the next update must be checked before that update."""
@@ -99,8 +69,7 @@ class ConsumptionSource:
         if clock.reported is not None:
             clock.needs_check = self._agreement.is_due(clock.t)
             return
-        is_shared = self._time is not None and isinstance(self._time, SharedTime)
-        clock.needs_check = self._is_planned or (self._is_unknown and not is_shared)
+        clock.needs_check = self._is_planned or self._is_unknown
 
     def report(self, amount: Amount) -> None:
         """Add consumption that the loop reports for the next update."""
@@ -132,7 +101,7 @@ class ConsumptionSource:
         elif isinstance(self._run, PlannedAmounts):
             self._run.require_some(clock.t, clock.amount)
             clock.needs_check = False
-        elif self._time is None:
+        else:
             error = missing_amounts(self.unit, "")
             call = f"scheduler.consumed({self.unit}=n)"
             instead = f"Call {call} before optimizer.step(), or pass {error.fact} to Calendar(…)"
@@ -145,14 +114,6 @@ class ConsumptionSource:
                 instead,
                 fact=error.fact,
                 example=error.example,
-            )
-        elif isinstance(self._time, SharedTime):
-            clock.needs_check = False
-        elif isinstance(self._time, OwnTime) and self._processes.several:
-            raise InvalidArgument(
-                f"update {clock.t}",
-                "the Scheduler was constructed before the process group, so this process measures its own time",
-                "Use dist.init_process_group(…) before ps.Scheduler(…)",
             )
 
     def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
@@ -171,11 +132,6 @@ class ConsumptionSource:
         reported, clock.reported = clock.reported, None
         clock.is_measured = False
         self._set_needs_check()
-        if self._time is not None and reported is None:
-            amounts = self._time.amounts_from(t, amount, block.next_size(t))
-            return UpdateTimes(t, amounts, amounts.size)
-        if self._time is not None and reported is not None:
-            self._time.accept(t, amount + reported)
         if reported is None:
             count = block.next_size(t)
             amounts = self._run.amounts_from(t - 1, amount, count + 1 + self._is_planned)[1:]
@@ -188,10 +144,8 @@ class ConsumptionSource:
         if expected is not None and expected - amount == reported:
             return None
         is_exhausted = expected is None
-        # If the previous update consumed as much as this one, the next updates are assumed to do so, too. With a shared
-        # time, the next update may not be reported.
+        # If the previous update consumed as much as this one, the next updates are assumed to do so, too.
         guesses = is_exhausted and reported == amount - before and self._is_unknown
-        guesses = guesses and not isinstance(self._time, SharedTime)
         if not guesses:
             block.drop_coming(next_consumed=not is_exhausted)
         count = block.next_size(t) if guesses else 1
@@ -283,7 +237,3 @@ def as_number(value: Any) -> Amount | None:
     except OverflowError:
         return None
     return number if isfinite(number) else None
-
-
-def _same(horizon: float) -> float:
-    return horizon

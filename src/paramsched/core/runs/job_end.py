@@ -9,17 +9,9 @@ from signal import Signals
 from typing import Any, Final, final
 from weakref import ref
 
+from paramsched.core.runs.pace import LEAST_LEFT, OwnPace, Rank0Pace, SharedPace, now
 from paramsched.core.runs.processes import Ranks, note_end_of_store
 from paramsched.core.runs.rank_messages import PATIENCE, RankMessages
-from paramsched.core.runs.seconds import (
-    LEAST_LEFT,
-    OwnTime,
-    Rank0Clock,
-    RunStart,
-    SharedTime,
-    first_message,
-    seconds_now,
-)
 from paramsched.core.runs.signals import SignalFlag, require_main_thread, signals_of
 from paramsched.core.scheduler.messages import WORLD, Processes
 from paramsched.core.scheduler.run import AfterStep, Run, Wrapper
@@ -28,7 +20,6 @@ from paramsched.core.time.deadline import deadline_of
 from paramsched.errors import CallSite, shown
 
 STOP_BEFORE: Final = "stop_before"
-_UNTIMED: Final = 1  # updates that are not timed, because they compile or load
 
 
 @final
@@ -46,16 +37,17 @@ class JobEnd:
 
     def __init__(self, moment: datetime | None, signals: Sequence[Signals], processes: Processes = WORLD) -> None:
         self._left = None if moment is None else moment.timestamp() - time.time()
-        self._at, self._given, self._processes = seconds_now(), signals, processes
+        self._given, self._processes = signals, processes
+        self._ends_at = None if self._left is None else now() + self._left
         self._signals: SignalFlag | None = None
         self._updates = 0
         self._stop: int | None = None  # the number of updates after which the job ends, once it is known
         self._reason: str | None = None
-        self._time: OwnTime | SharedTime | None = None
+        self._pace: OwnPace | SharedPace | None = None
         self._messages: RankMessages | None = None
         self._vote: SignalVote | None = None
         self._run: Callable[[], Run | None] = lambda: None
-        if self._left is not None and self._left < LEAST_LEFT:
+        if self._is_over:
             processes.log("the moment of stop_before is over (%s): the run makes one update, and ends", moment)
 
     @property
@@ -77,55 +69,53 @@ class JobEnd:
         if self._given:
             self._signals = SignalFlag(self._given, lambda: self.takes_signals)
             run.handles.append(self._signals)
-        self._time = self._measured()
+        self._pace = self._measured()
         mark_uncompiled(JobStep.after_step)
         return lambda advance: JobStep(self, run, advance).after_step
 
-    def _measured(self) -> OwnTime | SharedTime:
-        """Return the time of this process, or that of rank 0 for all."""
-        run, left = self._run(), self._left
+    def _measured(self) -> OwnPace | SharedPace | None:
+        """Return the pace of this process, or that of rank 0 for all; None if neither is needed."""
+        run, ends_at = self._run(), self._ends_at
         assert run is not None
         messages = RankMessages.of(self._processes, "the end of the job", str(run.in_force.number))
-        start = (
-            RunStart(0, 0.0, left, _UNTIMED, self._at, messages, processes=self._processes)
-            if left is not None
-            else None
-        )
         if messages is None:
-            return OwnTime(0, start, seconds_now, float)
+            return None if ends_at is None else OwnPace(ends_at)
         self._messages = messages
         if messages.is_sender:
-            messages.send([start is not None and start.is_over])
+            messages.send([self._is_over])
         self._vote = SignalVote(messages, self._processes.size)
-        first = first_message(0, 0.0, _UNTIMED, None)
-        of_rank_0 = Rank0Clock(messages, first, start, None, seconds_now, float) if messages.is_sender else None
-        return SharedTime(messages, first, of_rank_0, partial(_settle, messages))
+        return SharedPace(messages, Rank0Pace(messages, ends_at) if messages.is_sender else None)
+
+    @property
+    def _is_over(self) -> bool:
+        """True if the moment was over when the Scheduler was constructed."""
+        return self._left is not None and self._left < LEAST_LEFT
 
     def after_update(self) -> None:
         """Count an update, and decide whether the job ends after it or a later one."""
         self._updates = n = self._updates + 1
         if n == 1:
             self._begin_counting()
-        assert self._time is not None
-        if self._left is not None or self._messages is not None:
-            self._time.amounts_from(n, 0.0, 1)
-        if self._time.stop is not None:
-            self._end_after(self._time.stop, STOP_BEFORE)
+        pace = self._pace
+        if pace is not None:
+            pace.count(n)
+            if pace.stop is not None:
+                self._end_after(pace.stop, STOP_BEFORE)
         if self._signals is None:
             return
         if self._vote is None:
             if self._signals.name is not None:
                 self._end_after(n, self._signals.name)
-        elif isinstance(self._time, SharedTime):
-            found = self._vote.result(n, self._time.message.next_look(n), self._signals.name)
+        elif isinstance(pace, SharedPace):
+            found = self._vote.result(n, pace.message.next_look(n), self._signals.name)
             if found is not None:
                 self._end_after(*found)
 
     def _begin_counting(self) -> None:
-        """Read the decision of rank 0 at the first update; use its time if the process group was initialized late."""
+        """Read the decision of rank 0 at the first update; use its pace if the process group was initialized late."""
         if self._messages is None and self._processes.several:
-            self._time = self._measured()
-        over = self._left is not None and self._left < LEAST_LEFT
+            self._pace = self._measured()
+        over = self._is_over
         if self._messages is not None and not self._messages.is_sender:
             (over,) = self._messages.first()
         if over:
@@ -152,12 +142,6 @@ def job_end_of(stop_before: Any, stop_on: Any, processes: Processes) -> JobEnd:
     if signals:
         require_main_thread(signals)
     return JobEnd(moment, signals, processes)
-
-
-def _settle(messages: RankMessages) -> None:
-    """Decide which start of rank 0 the messages belong to."""
-    if messages.settle():
-        messages.first()
 
 
 def _look_after(before: Callable[[], object] | None, look: Callable[[], object]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
-from paramsched.core.plan.run_amounts import ReportedProgress, RunAmounts
+from paramsched.core.plan.run_amounts import ReportedProgress
 from paramsched.core.runs.plan_source import PlanSource, Resolver
 from paramsched.core.scheduler.group_keys import Group, History
 from paramsched.core.scheduler.hooks import Found, require_hooks
@@ -114,9 +114,9 @@ def samples_before(in_force: ResolvedPlan, history: History, start: RunPosition,
         return None
 
 
-def comparison_of(in_force: ResolvedPlan, groups: list[Group], *, processes: Processes) -> Comparison:
+def comparison_of(groups: list[Group], *, processes: Processes) -> Comparison:
     """Return the comparison with other processes, which may start later."""
-    return RunComparison(groups, in_force.amounts, processes)
+    return RunComparison(groups, processes)
 
 
 @final
@@ -128,8 +128,8 @@ class RunComparison:
 
     __slots__ = ("_agreement", "_given", "_next")
 
-    def __init__(self, groups: Sequence[Mapping[str, Any]], amounts: RunAmounts | None, processes: Processes) -> None:
-        self._given = groups, amounts, processes
+    def __init__(self, groups: Sequence[Mapping[str, Any]], processes: Processes) -> None:
+        self._given = groups, processes
         self._agreement: RunAgreement | None = None
         self._next = 0  # the update at which it is asked again whether there are several processes
 
@@ -138,7 +138,7 @@ class RunComparison:
         if self._agreement is None:
             if t < self._next:
                 return
-            if not self._given[2].several:
+            if not self._given[1].several:
                 self._next = t + COMPARED_EVERY
                 return
             from paramsched.core.runs.rank_agreement import RunAgreement

@@ -37,9 +37,6 @@ class ProgressSource:
     def _set_needs_check(self) -> None:
         self._clock.needs_check = not self._is_known or self._agreement.is_due(self._clock.t)
 
-    def continues_with(self, in_force: ResolvedPlan) -> bool:
-        return False
-
     def note_report(self) -> None:
         """Note that the progress of the next update is known."""
         self._is_known = True

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, final
 
-from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
+from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.runs.processes import Ranks, note_end_of_store
 from paramsched.core.scheduler.messages import COMPARED_EVERY, INITIAL, MOST_AT_ONCE, WORLD, Processes
 from paramsched.core.scheduler.run_state import ResolvedPlan, RuleStates
@@ -257,21 +257,16 @@ class RunAgreement:
     """Logs a warning if the values of several processes differ: their plans, metric states or numbers of updates.
 
     These are compared whenever values were computed in advance: after the first update of a start, after a metric was
-    observed, and every few thousand updates. Other updates cost nothing. If seconds are measured, nothing is compared,
-    because rank 0 computes fewer values in advance than the other ranks.
+    observed, and every few thousand updates. Other updates cost nothing.
 
     Args:
         groups: the groups of the optimizer.
-        amounts: the consumption of the plan's updates; None on the clock of updates.
         processes: the processes that train together.
     """
 
-    def __init__(
-        self, groups: Sequence[Mapping[str, Any]], amounts: RunAmounts | None, processes: Processes = WORLD
-    ) -> None:
+    def __init__(self, groups: Sequence[Mapping[str, Any]], processes: Processes = WORLD) -> None:
         self._processes = processes
-        measures_seconds = isinstance(amounts, UnknownAmounts) and amounts.clock == "seconds"
-        self._records = None if measures_seconds else RankRecords("runs", groups)  # None also after a warning
+        self._records: RankRecords | None = RankRecords("runs", groups)  # None after a warning
         self._count, self._next = 0, 0  # the number of comparisons, and the update of the next one
 
     def compare(self, t: int, in_force: ResolvedPlan, states: RuleStates) -> None:

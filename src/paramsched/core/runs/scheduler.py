@@ -140,7 +140,7 @@ class Scheduler(LRScheduler):
             `signal.Signals`, or several. All processes end after the same update if any of them receives one. A copy or
             a pickle of the Scheduler has neither `stop_on` nor `stop_before`, because they belong to a job.
         process_group: the torch `ProcessGroup` of the processes that train together, if they are only some of the
-            world: they agree on seconds and amounts, and its first rank leads. None for all
+            world: they agree on amounts and the end of the job, and its first rank leads. None for all
             processes.
         facts: the run facts as keywords, in place of `calendar`: the arguments of `ps.Calendar`, such as `total=1000`
             or `steps_per_epoch=100`.

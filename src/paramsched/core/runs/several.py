@@ -350,15 +350,7 @@ class FollowedAmounts:
         self._check_run: Callable[[], object] | None = partial(check_amount, lead) if starts_updates else None
         self.unit = amounts.clock
         clock.reported = 0  # not None, so that the amount after each update is compared with that of the run
-        clock.needs_check = True  # the run may start again before its first update
-
-    @property
-    def in_force(self) -> ResolvedPlan:
-        """The plan of the run at present."""
-        return self._lead.in_force
-
-    def continues_with(self, in_force: ResolvedPlan) -> bool:
-        return False
+        clock.needs_check = starts_updates
 
     def check_amount(self) -> None:
         """Check the consumption of the run, if the next step of the optimizer starts an update."""

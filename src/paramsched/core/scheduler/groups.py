@@ -107,7 +107,7 @@ class Groups:
     def reset_parts(self, groups: list[Group]) -> None:
         """Replace the consumption and the comparison by new ones, which discard earlier measurements."""
         self.clock.needs_check = False
-        self.comparison = self.parts.comparison(self.in_force, groups)
+        self.comparison = self.parts.comparison(groups)
         self.consumption = self.parts.consumption(self.in_force, self.clock, groups)
 
     def take(self, block: ValueBlock, groups: list[Group]) -> None:

@@ -22,14 +22,14 @@ class Parts:
     Args:
         consumption: returns the source of consumption for a plan, the clock of an optimizer, and its groups; None if
             the plan is by updates.
-        comparison: returns the comparison of a plan and some groups with those of other processes.
+        comparison: returns the comparison of the run of some groups with that of other processes.
         samples: returns the number of samples before a position; None if it is unknown.
         late_groups: as in `ps.Scheduler`.
         processes: the processes that train together.
     """
 
     consumption: Callable[[ResolvedPlan, Clock, list[Group]], Consumption | None]
-    comparison: Callable[[ResolvedPlan, list[Group]], Comparison]
+    comparison: Callable[[list[Group]], Comparison]
     samples: Callable[[ResolvedPlan, History, RunPosition, RunPosition], int | None]
     late_groups: LateGroups = "base"
     processes: Processes = WORLD

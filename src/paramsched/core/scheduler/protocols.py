@@ -14,10 +14,6 @@ class Consumption(Protocol):
     def unit(self) -> str:
         """The unit of the clock."""
 
-    @property
-    def in_force(self) -> ResolvedPlan:
-        """The plan of the coming update."""
-
     def check_amount(self) -> None:
         """Check the consumption of the next update before that update; raise if it is unknown."""
 
@@ -30,9 +26,6 @@ class Consumption(Protocol):
             expected: the amount that the block assumed before the next update; None if the block is exhausted.
             block: the values that were computed in advance.
         """
-
-    def continues_with(self, in_force: ResolvedPlan) -> bool:
-        """Use another plan from now on; return False if a new object must do that."""
 
 
 class Comparison(Protocol):
