@@ -17,7 +17,7 @@ from paramsched.core.runs.scheduler import Scheduler, SignalsLike
 from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar
-from paramsched.core.time.deadline import DeadlineLike
+from paramsched.core.time.moment import MomentLike
 from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import BatchAmounts
@@ -40,7 +40,7 @@ def scheduler(
     on_base: OnBase = "checkpoint",
     drive: str = "optimizer",
     reserve: str | None = None,
-    stop_before: DeadlineLike | None = None,
+    stop_before: MomentLike | None = None,
     stop_on: SignalsLike | None = None,
 ) -> Scheduler:
     """Attach a plan with the run facts of an Accelerator. `save_state` and `load_state` include the plan's state.

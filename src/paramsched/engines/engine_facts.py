@@ -20,7 +20,7 @@ from paramsched.core.scheduler.messages import WORLD
 from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar, DurationLike
-from paramsched.core.time.deadline import DeadlineLike, deadline_of, length_in_seconds
+from paramsched.core.time.moment import MomentLike, length_in_seconds, moment_of
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, Unresolved, shown
 
 AmountOf = Callable[[Any], Any]
@@ -58,7 +58,7 @@ class PlanOptions:
     on_change: OnChange = "new"
     on_base: OnBase = "checkpoint"
     reserve: str | None = None
-    stop_before: DeadlineLike | None = None
+    stop_before: MomentLike | None = None
     stop_on: SignalsLike | None = None
     stop: bool | None = None
 
@@ -74,7 +74,7 @@ class PlanOptions:
             raise InvalidArgument(site, "expected a number greater than 0", "For example: tokens_per_sample=1024")
         moment = None
         if self.stop_before is not None:
-            moment = deadline_of(
+            moment = moment_of(
                 self.stop_before, time.time(), os.environ, CallSite("", "stop_before", shown(self.stop_before))
             )
         ends_early = moment is not None or self.stop_on is not None

@@ -21,7 +21,7 @@ from paramsched.core.runs.signals import signals_of
 from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar
-from paramsched.core.time.deadline import DeadlineLike
+from paramsched.core.time.moment import MomentLike
 from paramsched.engines.argument_order import check_plan
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, callbacks_on_demand
@@ -85,7 +85,7 @@ class _LightningPlan:
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
         reserve: str | None = None,
-        stop_before: DeadlineLike | None = None,
+        stop_before: MomentLike | None = None,
         stop_on: SignalsLike | None = None,
         stop: bool | None = None,
         write: Write | None = None,

@@ -15,7 +15,7 @@ from paramsched.core.runs.scheduler import Scheduler, SignalsLike
 from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar
-from paramsched.core.time.deadline import DeadlineLike
+from paramsched.core.time.moment import MomentLike
 from paramsched.engines import accelerate
 from paramsched.engines.argument_order import check_plan
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
@@ -33,7 +33,7 @@ def scheduler(
     on_change: OnChange = "new",
     on_base: OnBase = "checkpoint",
     reserve: str | None = None,
-    stop_before: DeadlineLike | None = None,
+    stop_before: MomentLike | None = None,
     stop_on: SignalsLike | None = None,
 ) -> Callable[..., Scheduler]:
     """Return a function for `Trainer.train(create_scheduler_fn=…)`.

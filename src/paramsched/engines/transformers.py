@@ -20,7 +20,7 @@ from paramsched.core.runs.scheduler import Scheduler, SignalsLike
 from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar, DurationLike
-from paramsched.core.time.deadline import DeadlineLike
+from paramsched.core.time.moment import MomentLike
 from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.argument_order import check_kinds, check_plan
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
@@ -46,7 +46,7 @@ def planned(
     on_change: OnChange = "new",
     on_base: OnBase = "checkpoint",
     reserve: str | None = None,
-    stop_before: DeadlineLike | None = None,
+    stop_before: MomentLike | None = None,
     stop_on: SignalsLike | None = None,
     stop: bool | None = None,
     write: Write | None = None,

@@ -28,7 +28,7 @@ from paramsched.core.runs.scheduler import Scheduler, SignalsLike
 from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar
-from paramsched.core.time.deadline import DeadlineLike
+from paramsched.core.time.moment import MomentLike
 from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.reporting import (
@@ -146,7 +146,7 @@ class _PlanScheduler:
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
         reserve: str | None = None,
-        stop_before: DeadlineLike | None = None,
+        stop_before: MomentLike | None = None,
         stop_on: SignalsLike | None = None,
         stop: bool | None = None,
         **facts: Any,

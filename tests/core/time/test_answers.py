@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from paramsched.core.time import amounts, calendar, deadline, duration, progress
+from paramsched.core.time import amounts, calendar, duration, moment, progress
 from support import answers
 from support.expressions import answers_with
 
 FILE = Path(__file__).with_name("answers.yaml")
-MODULES = (amounts, calendar, deadline, duration, progress)
+MODULES = (amounts, calendar, duration, moment, progress)
 
 
 def length_error(amount: object) -> tuple[object, object, bool]:
@@ -26,8 +26,8 @@ def length_error(amount: object) -> tuple[object, object, bool]:
 
 def seconds_left(text: str, **environment: str) -> float:
     """Return the seconds from 1,000,000 to a moment."""
-    site = deadline.CallSite("Scheduler", "stop_before")
-    return deadline.deadline_of(text, 1_000_000, environment, site).timestamp() - 1_000_000
+    site = moment.CallSite("Scheduler", "stop_before")
+    return moment.moment_of(text, 1_000_000, environment, site).timestamp() - 1_000_000
 
 
 def size_of_epoch(run: calendar.Calendar, length: str) -> str:

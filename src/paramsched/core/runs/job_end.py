@@ -16,7 +16,7 @@ from paramsched.core.runs.signals import SignalFlag, require_main_thread, signal
 from paramsched.core.scheduler.messages import WORLD, Processes
 from paramsched.core.scheduler.run import AfterStep, Run, Wrapper
 from paramsched.core.scheduler.updates import mark_uncompiled, uncompiled
-from paramsched.core.time.deadline import deadline_of
+from paramsched.core.time.moment import moment_of
 from paramsched.errors import CallSite, shown
 
 STOP_BEFORE: Final = "stop_before"
@@ -137,7 +137,7 @@ def job_end_of(stop_before: Any, stop_on: Any, processes: Processes) -> JobEnd:
     moment = None
     if stop_before is not None:
         site = CallSite("Scheduler", "stop_before", shown(stop_before))
-        moment = deadline_of(stop_before, time.time(), os.environ, site)
+        moment = moment_of(stop_before, time.time(), os.environ, site)
     signals = () if stop_on is None else signals_of(stop_on)
     if signals:
         require_main_thread(signals)

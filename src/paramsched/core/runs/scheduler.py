@@ -63,7 +63,7 @@ from paramsched.core.scheduler.start import Request
 from paramsched.core.scheduler.updates import refuse_steps_of_processes
 from paramsched.core.scheduler.values import planned_values, target_values
 from paramsched.core.time.calendar import Calendar, Facts, meant_clock
-from paramsched.core.time.deadline import DeadlineLike
+from paramsched.core.time.moment import MomentLike
 from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
 
@@ -182,7 +182,8 @@ class Scheduler(LRScheduler):
         on_base: OnBase = "checkpoint",
         late_groups: LateGroups = "base",
         t: int | None = None,
-        stop_before: DeadlineLike | None = None,
+        watch: bool | int | str = False,
+        stop_before: MomentLike | None = None,
         stop_on: SignalsLike | None = None,
         process_group: Any = None,
         **facts: Unpack[Facts],

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from paramsched.core.time.deadline import deadline_of
+from paramsched.core.time.moment import moment_of
 from paramsched.errors import CallSite, InvalidArgument
 from support.tables import table
 
@@ -47,7 +47,7 @@ def berlin(monkeypatch):
 )
 def test_a_text_is_a_moment_with_a_time_zone(written, utc):
     end = datetime(2026, 11, 22, 20, tzinfo=UTC)
-    found = deadline_of(written, NOW, {"SLURM_JOB_END_TIME": str(int(end.timestamp()))}, SITE)
+    found = moment_of(written, NOW, {"SLURM_JOB_END_TIME": str(int(end.timestamp()))}, SITE)
 
     assert found.tzinfo is not None
     assert f"{found.astimezone(UTC):%Y-%m-%d %H:%M:%S}" == utc
@@ -60,14 +60,14 @@ def test_a_text_is_a_moment_with_a_time_zone(written, utc):
 )  # fmt: skip
 def test_another_text_or_value_is_rejected_with_one_that_works(written):
     with pytest.raises(InvalidArgument) as refusal:
-        deadline_of(written, NOW, {}, SITE)
+        moment_of(written, NOW, {}, SITE)
 
     line = re.search(r'stop_before="([^"]+)"', refusal.value.instead or "")
     assert line
-    assert deadline_of(line[1], NOW, {}, SITE)
+    assert moment_of(line[1], NOW, {}, SITE)
 
 
 @pytest.mark.parametrize("environment", [{}, {"SLURM_JOB_END_TIME": "soon"}, {"SLURM_JOB_END_TIME": ""}])
 def test_slurm_without_the_end_of_the_job_names_the_variable(environment):
     with pytest.raises(InvalidArgument, match="SLURM_JOB_END_TIME"):
-        deadline_of("slurm - 5 min", NOW, environment, SITE)
+        moment_of("slurm - 5 min", NOW, environment, SITE)

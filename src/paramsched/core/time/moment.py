@@ -1,4 +1,4 @@
-"""Deadlines: the moment at which a run must end, as users write it."""
+"""Moments before which a job ends, as users write them."""
 
 import re
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ from paramsched.core.base.problem import Advice, Option
 from paramsched.core.time.duration import Duration
 from paramsched.errors import CallSite, InvalidArgument, shown
 
-DeadlineLike: TypeAlias = str | datetime
+MomentLike: TypeAlias = str | datetime
 
 _EARLIER = re.compile(r"(?P<moment>.*\S)\s+-\s*(?P<by>\d[^:]*)")  # a colon would be that of an ISO offset
 _TIME_OF_DAY = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
 _SLURM_END = "SLURM_JOB_END_TIME"
 
 
-def deadline_of(value: Any, now: float, environment: Mapping[str, str], site: CallSite) -> datetime:
-    """Return the moment that a deadline means, with its time zone.
+def moment_of(value: Any, now: float, environment: Mapping[str, str], site: CallSite) -> datetime:
+    """Return the moment that a text means, with its time zone.
 
     Args:
         value: `"in 55 min"`, `"18:00"` (the next time that it is 18:00), `"2026-11-22 08:00"`, `"slurm"`, or one of
@@ -28,9 +28,9 @@ def deadline_of(value: Any, now: float, environment: Mapping[str, str], site: Ca
         site: the argument, for messages.
 
     Raises:
-        InvalidArgument: `value` is not a deadline, or it is `"slurm"` and the variable is not set.
+        InvalidArgument: `value` is not a moment, or it is `"slurm"` and the variable is not set.
 
-    >>> deadline_of("in 1 h - 5 min", 1_000_000, {}, CallSite("Scheduler", "stop_before")).timestamp()
+    >>> moment_of("in 1 h - 5 min", 1_000_000, {}, CallSite("Scheduler", "stop_before")).timestamp()
     1003300.0
     """
     try:
@@ -40,13 +40,13 @@ def deadline_of(value: Any, now: float, environment: Mapping[str, str], site: Ca
             raise TypeError
         text = value.strip()
         if (earlier := _EARLIER.fullmatch(text)) is not None:
-            return deadline_of(earlier["moment"], now, environment, site) - _seconds(earlier["by"], site)
+            return moment_of(earlier["moment"], now, environment, site) - _seconds(earlier["by"], site)
         if text == "slurm":
             return datetime.fromtimestamp(_end_of_job(environment, site)).astimezone()
         if text.startswith("in "):
             return datetime.fromtimestamp(now).astimezone() + _seconds(text.removeprefix("in "), site)
         if (found := _TIME_OF_DAY.fullmatch(text)) is None:
-            return deadline_of(datetime.fromisoformat(text), now, environment, site)
+            return moment_of(datetime.fromisoformat(text), now, environment, site)
         local = datetime.fromtimestamp(now)
         hour, minute, second = (int(part) for part in found.groups("0"))
         today = datetime.combine(local.date(), time(hour, minute, second))
@@ -71,8 +71,8 @@ def _seconds(text: str, site: CallSite) -> timedelta:
     return length_in_seconds(text, site, _example(site, "in 1 h + 30 min"))
 
 
-def _example(site: CallSite, deadline: str) -> Advice:
-    return Advice(Option(site.argument, f'"{deadline}"'), is_example=True)
+def _example(site: CallSite, example: str) -> Advice:
+    return Advice(Option(site.argument, f'"{example}"'), is_example=True)
 
 
 def _end_of_job(environment: Mapping[str, str], site: CallSite) -> float:
