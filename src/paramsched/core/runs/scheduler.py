@@ -182,7 +182,6 @@ class Scheduler(LRScheduler):
         on_base: OnBase = "checkpoint",
         late_groups: LateGroups = "base",
         t: int | None = None,
-        watch: bool | int | str = False,
         stop_before: MomentLike | None = None,
         stop_on: SignalsLike | None = None,
         process_group: Any = None,
