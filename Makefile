@@ -39,7 +39,7 @@ full: $(VENV)/compiled.stamp
 
 # Half a minute, for use while editing: one case of each kind, without the tests that take longer than others.
 quick: $(VENV)/compiled.stamp
-	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy and not long" --ignore-glob "*_jax.py" tests/core --ignore tests/core/scheduler $(ARGS)
+	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy and not long" tests/core --ignore tests/core/scheduler $(ARGS)
 
 # The tests of one door: test-core, test-compat, test-mmengine, test-tools, test-engines, test-show, test-cli; test-whole
 # needs several doors.

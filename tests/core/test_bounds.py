@@ -5,7 +5,6 @@ import pickle
 
 import numpy as np
 import pytest
-import torch
 
 import paramsched as ps
 from paramsched.core.fields import numeric
@@ -202,12 +201,6 @@ def test_plans_of_any_length_are_compared_at_selected_updates():
 def test_extreme_and_malformed_values_are_rejected(make):
     with pytest.raises(ParamschedError):
         make()
-
-
-@table("base", [1j, None, "x", object()])
-def test_a_base_that_is_not_a_number_is_rejected_for_a_tensor_time(base):
-    with pytest.raises(InvalidArgument, match="expected a number, or arrays"):
-        ps.linear(over=10)(torch.tensor(3), base)
 
 
 def test_a_cycle_longer_than_the_integer_range_is_evaluated():

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 import paramsched as ps
 from paramsched import curves
@@ -57,8 +56,8 @@ def test_a_user_function_may_dip_and_its_ends_are_exact():
     assert bounce(10) == bounce(50) == 0.2
     assert bounce(2) < 0.2
     assert bounce(8) > 1.0
-    for schedule, times in ((bounce, torch.arange(12)), (ps.table([1.0, 0.2], 10, bounce.curve), np.arange(12))):
-        assert schedule(times).tolist() == pytest.approx(bounce(np.arange(12)).tolist())
+    joined = ps.table([1.0, 0.2], 10, bounce.curve)
+    assert joined(np.arange(12)).tolist() == pytest.approx(bounce(np.arange(12)).tolist())
 
 
 @table(("name", "end"), [("cosin", '"cosine"?'), ("_cosin", "attribute '_cosin'")])
@@ -74,8 +73,7 @@ def test_a_curve_maps_a_number_to_a_number(u):
     assert type(curves.cosine(float(u))) is float
 
 
-def test_a_curve_keeps_the_library_of_an_array():
-    assert isinstance(curves.cosine(torch.tensor([0.5])), torch.Tensor)
+def test_a_curve_maps_an_array_to_an_array():
     assert curves.cosine(np.array([0.0, 0.5, 1.0])).tolist() == pytest.approx([0.0, 0.5, 1.0])
 
 

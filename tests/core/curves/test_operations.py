@@ -1,8 +1,7 @@
-"""The elementwise operations of NumPy and torch arrays give the same results."""
+"""The elementwise operations of arrays and numbers."""
 
 from dataclasses import replace
 from math import inf, nan, nextafter
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,25 +9,24 @@ import torch
 
 from paramsched import curves
 from paramsched.core.curves import elementary
-from paramsched.core.curves.arrays import NUMBERS, NUMPY, arrays_of, equal_up_to_rounding, interpolated, last_of_each
+from paramsched.core.curves.arrays import (
+    FARTHEST,
+    NUMBERS,
+    NUMPY,
+    equal_up_to_rounding,
+    interpolated,
+    last_of_each,
+    require_numbers,
+)
 from paramsched.errors import InvalidArgument
 from support.tables import table
 
-TORCH = arrays_of(torch.zeros(1))
-KINDS = [(NUMPY, np.array), (TORCH, torch.tensor)]
-LIBRARIES = pytest.mark.parametrize(("ops", "array"), KINDS, ids=["numpy", "torch"])
 
-
-@LIBRARIES
-def test_the_number_of_reached_bounds_includes_a_bound_at_its_time(ops, array):
-    assert ops.reached([2, 5, 5, 9], array([0, 1, 2, 4, 5, 9, 10])).tolist() == [0, 0, 1, 1, 3, 4, 4]
-    assert ops.reached([0.5, 2.0], array([0.25, 0.5, 2.0, 3.0])).tolist() == [0, 1, 2, 2]
-    assert ops.reached([2**53 + 1], array([2**53, 2**53 + 1])).tolist() == [0, 1]
-    assert ops.reached([3, ops.far], array([2, ops.far - 1, ops.far])).tolist() == [0, 1, 2]
-
-
-def test_no_time_of_a_tensor_reaches_a_bound_that_its_integers_cannot_have():
-    assert TORCH.reached([3, TORCH.far + 1, 10**30], torch.tensor([2, 3, TORCH.far])).tolist() == [0, 1, 1]
+def test_the_number_of_reached_bounds_includes_a_bound_at_its_time():
+    assert NUMPY.reached([2, 5, 5, 9], np.array([0, 1, 2, 4, 5, 9, 10])).tolist() == [0, 0, 1, 1, 3, 4, 4]
+    assert NUMPY.reached([0.5, 2.0], np.array([0.25, 0.5, 2.0, 3.0])).tolist() == [0, 1, 2, 2]
+    assert NUMPY.reached([2**53 + 1], np.array([2**53, 2**53 + 1])).tolist() == [0, 1]
+    assert NUMPY.reached([3, FARTHEST], np.array([2, FARTHEST - 1, FARTHEST])).tolist() == [0, 1, 2]
 
 
 def test_powers_of_counts_that_are_close_together_are_computed_once(monkeypatch):
@@ -46,64 +44,28 @@ def test_powers_of_counts_that_are_close_together_are_computed_once(monkeypatch)
     assert sizes == [1, 25, 100]
 
 
-@pytest.mark.parametrize(("number", "is_exact"), [(0.5, True), (0.99999, False)])
-def test_a_power_in_single_precision_is_exact_or_nearly_so(number, is_exact):
-    single = replace(TORCH, far=2**31 - 1, floating=lambda x: x.to(torch.float32))
-    powers = single.power_of_number(number, torch.arange(0, 100_000, 999)).double()
-    true = TORCH.power_of_number(number, torch.arange(0, 100_000, 999))
-
-    assert powers.dtype == true.dtype == torch.float64
-    assert (powers == true.float().double()).all() if is_exact else ((powers / true - 1).abs() < 1e-6).all()
-
-
-@LIBRARIES
-def test_the_number_of_complete_periods_is_exact(ops, array):
+def test_the_number_of_complete_periods_is_exact():
     for n in (1, 3, 7, 10, 49):
         times = [float(k * n) for k in range(20)] + [nextafter(float(k * n), -inf) for k in range(1, 20)]
-        assert ops.periods(array(times, dtype=ops.xp.float64), n).tolist() == [t // n for t in times]
-        assert ops.periods(array([0, n - 1, n, 2 * n]), n).tolist() == [0, (n - 1) // n, 1, 2]
+        assert NUMPY.periods(np.array(times, dtype=np.float64), n).tolist() == [t // n for t in times]
+        assert NUMPY.periods(np.array([0, n - 1, n, 2 * n]), n).tolist() == [0, (n - 1) // n, 1, 2]
 
 
-@pytest.mark.parametrize("error", [-1, 1])
-def test_a_division_that_a_compiler_rounds_is_corrected(error):
-    inexact = SimpleNamespace(floor=lambda x: torch.floor(x) + error, where=torch.where, isdtype=TORCH.xp.isdtype)
+def test_limits_keep_integers():
+    times = np.array([0, 5, 9])
 
-    assert replace(TORCH, xp=inexact).periods(torch.tensor([0.0, 4.5, 5.0, 11.0]), 5).tolist() == [0, 0, 1, 2]
-
-
-@LIBRARIES
-def test_items_of_a_table_keep_their_kind(ops, array):
-    index = array([2, 0, 1])
-
-    assert ops.take(np.array([0.25, 0.5, 4.75]), index).tolist() == [4.75, 0.25, 0.5]
-    assert ops.take(np.array([3, 5, 8]), index).tolist() == [8, 3, 5]
-    assert ops.is_whole(ops.take(np.array([3, 5, 8]), index))
+    assert NUMPY.at_most(times, 6).tolist() == [0, 5, 6]
+    assert NUMPY.at_least(times, 3).tolist() == [3, 5, 9]
+    assert NUMPY.is_whole(NUMPY.at_most(times, 6))
+    assert NUMPY.smaller(np.array([1.0, 4.0]), 2.0).tolist() == [1.0, 2.0]
+    assert NUMPY.larger(np.array([1.0, 4.0]), 2.0).tolist() == [2.0, 4.0]
 
 
-@LIBRARIES
-def test_limits_keep_integers(ops, array):
-    times = array([0, 5, 9])
+def test_differences_of_seconds_have_no_rounding_error():
+    seconds = replace(NUMPY, in_seconds=True)
 
-    assert ops.at_most(times, 6).tolist() == [0, 5, 6]
-    assert ops.at_least(times, 3).tolist() == [3, 5, 9]
-    assert ops.is_whole(ops.at_most(times, 6))
-    assert ops.smaller(array([1.0, 4.0]), 2.0).tolist() == [1.0, 2.0]
-    assert ops.larger(array([1.0, 4.0]), 2.0).tolist() == [2.0, 4.0]
-
-
-@LIBRARIES
-def test_differences_of_seconds_have_no_rounding_error(ops, array):
-    seconds = replace(ops, in_seconds=True)
-
-    assert seconds.since(array([0.57, 1.1], dtype=ops.xp.float64), 0.3).tolist() == [0.27, 0.8]
-    assert ops.since(array([5, 7]), 3).tolist() == [2, 4]
-
-
-def test_negative_times_of_a_tensor_count_as_zero_and_small_integers_are_widened():
-    assert TORCH.clock(torch.tensor([-3, 100], dtype=torch.int8)).tolist() == [0, 100]
-    assert TORCH.clock(torch.tensor([-3, 100], dtype=torch.int8)).dtype == torch.int64
-    assert TORCH.clock(torch.tensor([-0.5, 0.5], dtype=torch.float16)).dtype == torch.float64
-    assert NUMPY.clock(np.array([1, 2])).tolist() == [1, 2]
+    assert seconds.since(np.array([0.57, 1.1], dtype=np.float64), 0.3).tolist() == [0.27, 0.8]
+    assert NUMPY.since(np.array([5, 7]), 3).tolist() == [2, 4]
 
 
 def test_the_bounds_of_times():
@@ -117,8 +79,6 @@ def test_the_bounds_of_times():
     assert NUMPY.with_bounds(times[:1], 0, 9).bounds(times[:1]) == (3, 3)
     seconds = replace(NUMPY, in_seconds=True)
     assert seconds.with_bounds(times, 0, 9) is seconds
-    assert TORCH.with_bounds(torch.tensor([1, 2]), 0, 9) is TORCH
-    assert TORCH.bounds(torch.tensor([1, 2])) is None
 
 
 def test_the_operations_of_a_number_are_those_of_an_array():
@@ -127,40 +87,16 @@ def test_the_operations_of_a_number_are_those_of_an_array():
     assert NUMPY.whole([2.7, -0.5]).tolist() == [2, -1]
     assert NUMPY.whole(2**53 + 1) == 2**53 + 1
     assert NUMPY.whole(True).dtype == np.int64
-    assert NUMPY.lift(3).dtype == NUMPY.floating([1, 2]).dtype == np.float64
-
-
-def test_a_tensor_keeps_its_type_and_a_number_gets_the_device():
-    small = torch.tensor([1.0, 2.0], dtype=torch.float32)
-    meta = arrays_of(3, torch.zeros(1, device="meta"))
-
-    assert TORCH.lift(small) is small
-    assert TORCH.where(small > 1, torch.tensor([1, 2]), torch.tensor([3, 4])).tolist() == [3, 2]
-    assert TORCH.is_whole(TORCH.where(small > 1, torch.tensor([1, 2]), torch.tensor([3, 4])))
-    assert TORCH.whole(small).dtype == TORCH.whole(2.0).dtype == torch.int64
-    assert TORCH.lift(2).dtype == TORCH.floating(small).dtype == torch.float64
-    assert {meta.lift(1.0).device.type, meta.whole(1.0).device.type} == {"meta"}
-
-
-def test_a_power_of_single_precision_is_as_exact_as_its_exponent():
-    single, exponent = replace(TORCH, far=2**31 - 1), torch.tensor([0.0, 1e5], dtype=torch.float32)
-
-    for number in (0.99999, 0.5, 1.00003):
-        assert single.power_of_number(number, exponent).tolist() == pytest.approx([1.0, number**1e5], rel=1e-6)
-        assert TORCH.power_of_number(number, exponent.double()).tolist() == [1.0, number**1e5]
-    assert single.power(0.5, torch.tensor([3.0])).item() == 0.125
-    assert single.take(np.array([5, 2**40]), torch.tensor([0, 1])).tolist() == [5, 2**31 - 1]
+    assert NUMPY.floating(3).dtype == NUMPY.floating([1, 2]).dtype == np.float64
 
 
 @table("values", [[None, "x"], [torch.zeros(1), 1j], [torch.zeros(1), "x"], [object()]])
-def test_values_of_two_kinds_are_refused(values):
+def test_values_of_other_kinds_are_refused(values):
     with pytest.raises(InvalidArgument) as refusal:
-        arrays_of(3, *values)
+        require_numbers(3, *values)
 
     kinds = ", ".join(type(value).__name__ for value in values)
-    assert str(refusal.value).startswith(
-        f"a value of {kinds}: expected a number, or arrays of one library. For example: 3, a"
-    )
+    assert str(refusal.value).startswith(f"a value of {kinds}: expected a number or a NumPy array. For example: 3")
 
 
 def test_a_curve_does_not_write_into_the_array_of_a_caller():

@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
@@ -51,17 +50,6 @@ def test_it_equals_the_schedule_for_a_base_of_one(name, data):
             assert bits(made(times, base=base)) == bits(expected)
             assert bits(made(times, base=np.full(times.shape, base))) == bits(expected)
             assert bits([made(int(t), base=base) for t in times[:10]]) == bits(expected[:10])
-
-
-@every_shape(leave_out=NOT_INSIDE, most=4)
-@given(st.data())
-def test_it_equals_the_schedule_on_tensors(name, data):
-    case, written = data.draw(pairs(name))
-    made, times = ps.resolve(written, case.world.calendar), torch.arange(50)
-
-    expected = case.resolved(times, base=1.0)
-
-    assert torch.equal(made(times, base=0.1).nan_to_num() + 0.0, expected.nan_to_num() + 0.0)
 
 
 @every_shape(leave_out=NOT_INSIDE, most=4)

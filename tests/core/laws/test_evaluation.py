@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,32 +40,6 @@ def test_columns_have_the_same_bits_for_one_time(name, data):
         for of_one in functions:
             alone = [np.ravel(of_one(time).apply(base))[0] for time in times.tolist()]
             np.testing.assert_array_equal(np.array(alone).view(np.int64), together.astype(np.float64).view(np.int64))
-
-
-FAR = 2**25 + 3  # float32 does not distinguish neighboring integers of this size
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "with_lengths(linear(1.0, 0.5, {half}) >> linear(0.3, 0.1), 'exact')",
-        "restarts(linear(), {half}, times=3, mult=1.5, gamma=0.5)",
-        "restarts(linear(), {whole}, times=3, mult=1.5, gamma=0.5)",
-        "cosine_restarts({half}, mult=1.5, to=0.1, times=2, lengths='exact')",
-        "cyclic({half}, {whole})",
-        "with_lengths(stairs(1.0, 0.1, 3, {half}), 'exact')",
-        "with_lengths(jagged(linear(1.0, 0.5, {half}), {whole}, 9), 'exact')",
-        "with_lengths(window(linear(), {half}, '90%'), 'exact')",
-    ],
-)
-def test_integer_times_of_torch_are_compared_exactly_with_boundaries_between_two_updates(text):
-    written = text.format(half=f"'{FAR}.5 epochs'", whole=f"'{FAR} epochs'")
-    schedule = ps.resolve(ps.parse(written), ps.Calendar(total=9 * FAR, steps_per_epoch=1))
-    near = sorted({int(b) + d for b in schedule.breakpoints(9 * FAR) for d in (-2, -1, 0, 1, 2) if b + d >= 0})
-
-    values = schedule(torch.tensor(near), 0.7)
-
-    np.testing.assert_allclose(values.numpy(), schedule(np.array(near), 0.7), rtol=1e-12, atol=1e-15)
 
 
 @given(strategies.cases(), strategies.bases(), st.randoms(use_true_random=False))
@@ -135,80 +108,3 @@ def test_the_result_has_the_dtype_of_a_floating_base_or_float64(case, dtype, dat
     with np.errstate(over="ignore"):  # a value of 1e30 is inf in float16
         assert case.resolved(times, base).dtype == dtype
         np.testing.assert_array_equal(case.resolved(times, base), case.resolved(times, float(base)).astype(dtype))
-
-
-# A last bit decides between two multiples, or between two stages.
-@every_shape(leave_out=("rounded", "jagged"), most=2, share=0.5)
-@given(st.data())
-def test_torch_agrees_in_float64(name, data):
-    case = data.draw(strategies.cases(name=name, small=False))
-    times, base = drawn_times(data, case), data.draw(strategies.bases())
-    expected = case.resolved(times, base)
-    # A few ulp of each library's sin, pow and exp, of the largest number that enters.
-    tolerance = 1e-12 * laws.magnitude(case.resolved, times, base)
-
-    values = case.resolved(torch.from_numpy(times), base)
-
-    assert values.dtype == torch.float64
-    np.testing.assert_allclose(values.numpy(), expected, rtol=1e-12, atol=tolerance)
-    tensor = case.resolved(torch.from_numpy(times), torch.tensor(base, dtype=torch.float64))
-    np.testing.assert_allclose(tensor.numpy(), expected, rtol=1e-12, atol=tolerance)
-
-
-@given(strategies.cases(affine=True), st.data())
-def test_a_tensor_base_at_a_scalar_time_gives_the_exact_values_of_the_trace(case, data):
-    times = drawn_times(data, case, 3)
-    base = torch.tensor([0.1, 3e-4, 1.0], dtype=torch.float64)
-
-    assert case.resolved(times, base).tolist() == case.resolved(times, base.numpy()).tolist()
-    single = case.resolved(times[0].item(), base.to(torch.float32))
-    assert single.dtype == torch.float32
-    assert single.tolist() == [
-        torch.tensor(case.resolved(times[0].item(), b), dtype=torch.float32).item()
-        for b in base.to(torch.float32).tolist()
-    ]
-
-
-@given(strategies.cases(), st.sampled_from([torch.float16, torch.bfloat16, torch.float32, torch.float64]), st.data())
-def test_torch_keeps_the_dtype_and_the_shape_of_base(case, dtype, data):
-    times = torch.from_numpy(drawn_times(data, case, 2))
-
-    values = case.resolved(times[:, None], torch.full((3,), 0.1, dtype=dtype))
-
-    assert (values.dtype, tuple(values.shape)) == (dtype, (2, 3))
-    assert case.resolved(times, torch.tensor(2)).dtype == torch.float64
-
-
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])
-@given(st.data())
-def test_times_of_a_small_integer_dtype_do_not_overflow(dtype, data):
-    case = data.draw(strategies.cases())
-    times = torch.tensor([0, 1, 3, 100, 127], dtype=dtype)
-
-    np.testing.assert_array_equal(case.resolved(times).numpy(), case.resolved(times.to(torch.int64)).numpy())
-
-
-@given(strategies.cases())
-def test_a_negative_tensor_time_counts_as_zero(case):
-    times = torch.tensor([-1, -5, 0])
-
-    first, second, third = case.resolved(times, 0.1).tolist()
-
-    assert first == second == third
-
-
-@every_shape(most=2, share=0.5)
-@given(st.data())
-def test_torch_gradients_are_finite_everywhere(name, data):
-    case = data.draw(strategies.cases(name=name))
-    points = np.array(case.resolved.breakpoints(case.world.total), dtype=np.float64)[:50]
-    everywhere = np.concatenate([points, points + 0.5, [0.0, 1.0, case.world.total, case.world.total + 3.0]])
-    times = torch.tensor(everywhere, requires_grad=True)
-    base = torch.tensor(0.1, dtype=torch.float64, requires_grad=True)
-
-    values = case.resolved(times, base)
-    if values.requires_grad:  # absolute constants depend on neither
-        values.sum().backward()
-
-    assert base.grad is None or torch.isfinite(base.grad)
-    assert times.grad is None or torch.isfinite(times.grad).all()

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -101,7 +100,6 @@ def test_take_and_skip_together_equal_the_schedule(name, data):
     whole = resolve(take(case.written, at) >> skip(case.written, at), case.world.calendar)
 
     np.testing.assert_array_equal(whole(times, base), case.resolved(times, base))
-    np.testing.assert_array_equal(whole(torch.from_numpy(times), base), case.resolved(torch.from_numpy(times), base))
 
 
 @given(st.data())

@@ -38,24 +38,6 @@ def test_a_growing_schedule_stays_zero_for_a_base_of_zero(name):
     assert schedule(20007, 1.0) == np.inf
 
 
-@table("name", [name for name in GROWING if name != "a recurrence"])
-def test_a_growing_schedule_stays_zero_for_a_base_of_zero_in_torch(name):
-    times, base = torch.from_numpy(TIMES), torch.tensor([0.0, 1.0], dtype=torch.float64)
-
-    assert GROWING[name](times, 0.0).tolist() == [0.0] * len(TIMES)
-    assert GROWING[name](times[:, None], base)[:, 0].tolist() == [0.0] * len(TIMES)
-    assert GROWING[name](10300, base)[0] == 0.0
-
-
-@pytest.mark.parametrize("name", ["step", "a product", "a sequence"])
-def test_the_gradient_at_a_base_of_zero_is_not_nan(name):
-    base = torch.zeros(1, dtype=torch.float64, requires_grad=True)
-
-    GROWING[name](torch.from_numpy(TIMES), base).sum().backward()
-
-    assert not torch.isnan(base.grad).any()
-
-
 def test_infinity_times_a_level_of_zero_is_zero():
     product = ps.exponential(2.0) * ps.linear(over=100)
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from paramsched.core.plan import resolve
 from paramsched.core.schedules import (
@@ -456,8 +455,8 @@ def test_inner_boundaries_are_rounded_and_the_end_is_that_of_any_stage(lengths):
         assert resolved is None or str(schedule) == resolved
         assert (None if schedule.length is None else schedule.length.updates) == length
         times = np.arange(101)
-        for kind in (torch.int32, torch.int64, torch.float32):
-            assert schedule(torch.tensor(times, dtype=kind)).numpy() == pytest.approx(schedule(times), rel=1e-12)
+        for kind in (np.int32, np.float32):
+            assert schedule(times.astype(kind)).tolist() == schedule(times).tolist()
     assert parse('with_lengths(warmup("2.5 steps") >> linear(over="3.25 steps"))').length == Duration.of(6)
 
 

@@ -4,7 +4,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from paramsched.core.curves.arrays import NUMPY
 from paramsched.core.schedules.lengths import _split_integers
 from support.tables import table
 
@@ -25,7 +24,7 @@ from support.tables import table
 def test_the_complete_periods_and_the_rest_are_those_of_fractions(period):
     times = [0, 1, 2, 3, 10, 998, 999, 1000, 2**31, 2**31 + 1, 2**31 + 2, 10**12, 10**12 + 1, 2**50 - 1, 2**50 + 1]
 
-    cycle, parts, cycles = _split_integers(np.array(times), period, NUMPY)
+    cycle, parts, cycles = _split_integers(np.array(times), period)
 
     assert cycle.tolist() == [int(t // period) for t in times]
     assert [Fraction(one, cycles) for one in parts.tolist()] == [t % period for t in times]

@@ -53,7 +53,7 @@ class Late(Schedule):
     length = None
 
     def _at(self, t, base, ops):
-        return base.scaled(ops.where(ops.has_reached(t, self.begin.count), 1.0, 0.0))
+        return base.scaled(ops.where(t >= self.begin.count, 1.0, 0.0))
 
 
 def test_a_length_without_metadata_counts_from_the_start_of_the_stage():

@@ -5,9 +5,8 @@ from math import ceil, cos, floor, pi
 
 import numpy as np
 import pytest
-import torch
 
-from paramsched.core.curves.arrays import NUMPY, arrays_of
+from paramsched.core.curves.arrays import NUMPY
 from paramsched.core.plan import Plan, resolve
 from paramsched.core.schedules import (
     constant,
@@ -74,20 +73,6 @@ def test_the_time_in_a_late_cycle_is_as_exact_as_in_the_first_cycle(name):
     np.testing.assert_allclose(since, [float(left) for left in expected], rtol=1e-15, atol=float(period) * 1e-16)
 
 
-@table("name", PERIODS)
-def test_tensors_count_the_same_periods(name):
-    period = PERIODS[name]
-    times = np.array(times_around(period))
-    tensor = torch.tensor(times)
-
-    cycle, since = split_periods(tensor, period, arrays_of(tensor))
-
-    ours = split_periods(times, period, NUMPY)
-    assert cycle.tolist() == ours[0].tolist()
-    assert since.tolist() == ours[1].tolist()
-    assert last_boundary(tensor, period, arrays_of(tensor)).tolist() == last_boundary(times, period, NUMPY).tolist()
-
-
 @pytest.mark.parametrize("name", ["2.4 epochs of 1251", "a third", "as measured seconds make it"])
 def test_integral_float_times_count_the_same_periods(name):
     period = PERIODS[name]
@@ -97,16 +82,6 @@ def test_integral_float_times_count_the_same_periods(name):
         complete_periods(times.astype(float), period, NUMPY).tolist() == complete_periods(times, period, NUMPY).tolist()
     )
     assert last_boundary(times.astype(float), period, NUMPY).tolist() == last_boundary(times, period, NUMPY).tolist()
-
-
-@pytest.mark.heavy
-def test_a_32_bit_clock_counts_the_same_periods():
-    jax = pytest.importorskip("jax")
-    times = [t for t in times_around(Fraction(30024, 10)) if t < 5 * 10**8]
-    period = PERIODS["2.4 epochs of 1251"]
-    array = jax.numpy.array(times, dtype="int32")
-
-    assert complete_periods(array, period, arrays_of(array)).tolist() == [floor(t / period) for t in times]
 
 
 def test_boundaries_after_a_time_are_exact_multiples():
@@ -285,7 +260,6 @@ def test_every_shape_is_accepted_in_a_fractional_cycle(inner):
     assert parse(str(schedule)) == schedule
     assert resolve(schedule, Calendar(total=100)) == schedule
     np.testing.assert_array_equal(schedule(times), schedule(times % 20))  # three cycles take 20 updates
-    np.testing.assert_allclose(schedule(torch.tensor(times)).numpy(), schedule(times), rtol=1e-14)
     assert set(schedule.breakpoints(until=40)) >= {b + 20 for b in schedule.breakpoints(until=20)} - {40}
 
 

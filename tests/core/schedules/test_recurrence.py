@@ -321,14 +321,11 @@ def test_a_rule_that_starts_in_a_later_block_continues_from_the_value_before_it(
     assert len(set(whole.tolist())) > 8
 
 
-def test_epochs_require_a_calendar_and_tensors_a_bounded_run():
-    torch = pytest.importorskip("torch")
+def test_epochs_require_a_calendar():
     by_epoch = recurrence(rules.exponential(0.5, by="epoch"))
 
     with pytest.raises(Unresolved, match="resolve"):
         by_epoch(3)
-    with pytest.raises(Unresolved, match="Calendar"):
-        recurrence(rules.exponential(0.5))(torch.arange(3))
     assert str(resolve(by_epoch, Calendar(total=100, steps_per_epoch=7))) == (
         "recurrence(rules.exponential(0.5, by=7), until=100)"
     )

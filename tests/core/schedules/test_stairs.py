@@ -5,7 +5,6 @@ from math import ceil
 
 import numpy as np
 import pytest
-import torch
 
 from paramsched.core.plan import Plan, resolve
 from paramsched.core.schedules import absolute, constant, cosine, linear, parse, rounded, stairs, warmup
@@ -73,7 +72,6 @@ def test_values_are_rounded_to_multiples_in_each_mode(mode, expected):
     schedule = rounded(linear(0, 40, over=5), 16, mode)  # 0, 8, 16, 24, 32, 40; halves are rounded to even
 
     assert schedule(np.arange(6)).tolist() == expected
-    np.testing.assert_array_equal(schedule(torch.arange(6)).numpy(), expected)
 
 
 def test_base_is_applied_before_the_value_is_rounded():

@@ -2,8 +2,7 @@
 
 import math
 import pickle
-from collections.abc import Callable, Iterable, Mapping
-from importlib.util import find_spec
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from paramsched.core.curves import Curve
 from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.plan import resolve
 from paramsched.core.schedules import Schedule, parse
-from paramsched.core.schedules.evaluation import columns, evaluate
+from paramsched.core.schedules.evaluation import columns
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument, shown
 from support.laws.curve_laws import BrokenLaw
@@ -133,47 +132,6 @@ def copies_are_equal(schedule: Schedule) -> None:
         raise BrokenLaw(law, schedule, "pickle.loads(pickle.dumps(…))", str(again))
 
 
-def torch_agrees(schedule: Schedule, times: Array, base: float) -> None:
-    """Check that a torch tensor of times gives the values of NumPy in float64, except for rounding errors."""
-    import torch
-
-    expected = _values(schedule, times, base)
-    found: Any = schedule(torch.from_numpy(np.ascontiguousarray(times)), base)
-    if found.dtype != torch.float64:
-        law = "a torch tensor of times gives values in float64"
-        raise BrokenLaw(law, schedule, "a tensor of times", str(found.dtype))
-    _require_close(schedule, times, base, expected, found.numpy(), "torch")
-
-
-def jax_agrees(schedule: Schedule, times: Array, base: float) -> None:
-    """Check that a JAX array of times gives the values of NumPy in float64, except for rounding errors."""
-    import jax
-
-    with jax.enable_x64(True):
-        found = np.asarray(schedule(jax.numpy.asarray(times), base))
-    _require_close(schedule, times, base, _values(schedule, times, base), found, "JAX")
-
-
-def magnitude(schedule: Schedule, times: Array, base: float) -> float:
-    """Return the largest number that a value is computed from, at least 1.
-
-    The rounding error of a sum depends on the size of its terms, which can be much larger than the sum.
-    """
-    inner = [magnitude(part, times, base) for part in schedule.parts()]
-    span = np.concatenate([times, np.linspace(0, times.max(initial=1), 50)])
-    own = float(np.abs(evaluate(schedule, span, base)).max())
-    ends = float(np.abs(evaluate(schedule, span, 1.0)).max())
-    return max(own, ends, *inner, min(math.prod(map(float, inner)), 1e300))
-
-
-def _require_close(schedule: Schedule, times: Array, base: float, values: Floats, other: Floats, library: str) -> None:
-    """Check that the values of two libraries differ only by the rounding errors of sin, pow and exp."""
-    near = 1e-12 * (np.abs(values) + magnitude(schedule, times, base))
-    holds = (np.abs(other - values) <= near) | _same_numbers(values, other)
-    law = f"an array of times of {library} gives the values of NumPy"
-    _require(holds, law, schedule, times, base, f"{{0!r}} in NumPy, {{1!r}} in {library}", values, other)
-
-
 def _require(
     holds: Array, law: str, schedule: Schedule, times: Array, base: float, found: str, *columns: Floats
 ) -> None:
@@ -199,7 +157,6 @@ def _at(t: float, base: float) -> str:
 
 
 _BASES = (0.1, 3e-4, 7.5)
-_ARRAY_LAWS = {"torch": torch_agrees, "jax": jax_agrees}
 
 
 def check_shape(
@@ -208,7 +165,6 @@ def check_shape(
     *,
     examples: int = 30,
     arguments: Mapping[str, Any] | None = None,
-    arrays: Iterable[str] = ("torch",),
 ) -> None:
     """Check every law of schedules on a schedule, or on schedules that a function builds from random arguments.
 
@@ -220,14 +176,12 @@ def check_shape(
     - Breakpoints are sorted, unique integers that include 0 and the end.
     - The text reads back as an equal schedule, and a pickled copy is equal.
     - Resolving a resolved schedule does not change it.
-    - Arrays of torch and JAX give the values of NumPy.
 
     Args:
         shape: a schedule, or a function with annotated parameters that builds schedules.
         calendar: the run facts for a schedule. By default 1000 updates, 20 per epoch.
         examples: the number of schedules to generate.
         arguments: Hypothesis strategies by parameter name, for parameters whose annotation has none.
-        arrays: the libraries whose arrays are tested, `"torch"` and `"jax"`. One that is not installed is skipped.
 
     Raises:
         BrokenLaw: a schedule breaks a law.
@@ -242,18 +196,17 @@ def check_shape(
       breaks a law: every value ...
       at t = 5, base 0.1: inf
     """
-    tried = [_ARRAY_LAWS[name] for name in arrays if find_spec(name) is not None]
     if isinstance(shape, Schedule):
         run = Calendar(total=1000, steps_per_epoch=20) if calendar is None else calendar
-        _check_schedule(shape, run, tried)
+        _check_schedule(shape, run)
         return
     if not callable(shape) or isinstance(shape, Curve):
         found = f"expected a schedule, or a function that returns schedules, got {type(shape).__name__}"
         raise InvalidArgument(f"check_shape({shown(shape)})", found, "For example check_shape(ps.exponential(0.9))")
-    for_drawn_schedules(shape, lambda one, run: _check_schedule(one, run, tried), examples, arguments or {})
+    for_drawn_schedules(shape, _check_schedule, examples, arguments or {})
 
 
-def _check_schedule(written: Schedule, calendar: Calendar, array_laws: list[Callable[..., None]]) -> None:
+def _check_schedule(written: Schedule, calendar: Calendar) -> None:
     """Check each law on one schedule."""
     resolved = resolve(written, calendar)
     total = 1000 if calendar.total is None else Duration.of(calendar.total).updates
@@ -278,5 +231,3 @@ def _check_schedule(written: Schedule, calendar: Calendar, array_laws: list[Call
         affine_in_base(resolved, times, base)
         columns_match_values(resolved, times, base)
         held_after_end(resolved, base)
-    for law in array_laws:
-        law(resolved, times, _BASES[0])

@@ -11,7 +11,7 @@ import paramsched
 ROOT = Path(__file__).parents[3]
 ALLOWED = {"paramsched", "numpy"}
 """Libraries that planning may load, beside the standard library."""
-LAZY = ("torch", "pydantic", "yaml", "jax", "matplotlib", "click", "array_api_compat", "pandas", "scipy")
+LAZY = ("torch", "pydantic", "yaml", "matplotlib", "click", "pandas", "scipy")
 """Each of them loads with the function that needs it."""
 
 

@@ -8,7 +8,7 @@ from support.tables import table
 
 TESTS = Path(__file__).parents[2]
 QUICK = sorted(file for file in (TESTS / "core").rglob("test_*.py") if file.parent.name != "scheduler")
-STARTERS = {"subprocess", "multiprocessing", "jax", "jnp"}
+STARTERS = {"subprocess", "multiprocessing"}
 
 
 def names_in(function: ast.FunctionDef) -> set[str]:

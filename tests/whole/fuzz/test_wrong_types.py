@@ -84,12 +84,9 @@ def test_a_function_is_registered_by_text_only(name: Any) -> None:
         ps.register_function(name, lambda t: t)
 
 
-@pytest.mark.parametrize("times", [np.arange(5), torch.arange(5)])
-def test_times_and_bases_that_do_not_broadcast_are_rejected(times: Any) -> None:
-    bases = np.ones(3) if isinstance(times, np.ndarray) else torch.ones(3)
-
+def test_times_and_bases_that_do_not_broadcast_are_rejected() -> None:
     with pytest.raises(ps.InvalidArgument, match=r"got times of shape \(5,\) and bases of shape \(3,\)"):
-        ps.cosine(over=10)(times, bases)
+        ps.cosine(over=10)(np.arange(5), np.ones(3))
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,12 @@
-"""Elementwise operations for NumPy, torch and JAX arrays.
+"""Elementwise operations for NumPy arrays, and for single numbers.
 
-Formulas are written once, with the operations of `Arrays`. NumPy is called directly. The namespace of other arrays
-comes from array-api-compat, so that this module does not import torch or JAX.
+Formulas are written once, with the operations of `Arrays`.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import NoneType
-from typing import Any, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
@@ -17,49 +15,42 @@ from paramsched.core.curves.elementary import Floats as Floats
 from paramsched.errors import InvalidArgument
 
 Array: TypeAlias = Any
-"""A NumPy, torch or JAX array."""
+"""A NumPy array."""
 
 Integers: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[np.int64]]
 """A NumPy array of int64."""
+
+FARTHEST: Final = int(np.iinfo(np.int64).max)
+"""The largest time that an array of integers can have."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Arrays:
-    """The elementwise operations of one array library.
+    """Elementwise operations of arrays, `NUMPY`, or of single numbers, `NUMBERS`.
 
     Args:
-        xp: the namespace of the library.
-        concrete: True for arrays of NumPy. Formulas may then read the values of times, to evaluate only the required
-            stages. Values of torch and JAX arrays are never read, because that would synchronize a device or fail
-            under tracing.
-        floating: converts numbers to the float type of the library.
-        lift: converts a NumPy value to an array of the library; other values stay unchanged.
-        whole: converts floats and booleans to the widest integer type of the library.
-        far: the largest integer of that type.
+        xp: NumPy, or the functions of one number.
+        floating: converts numbers to float64, or a number to a float.
         known_bounds: a triple (times, smallest time, largest time), or None. It saves searching for the bounds, which
             takes as long as a division of the array.
         in_seconds: True if times are seconds, which have whole nanoseconds.
     """
 
     xp: Any
-    concrete: bool
     floating: Callable[[Array], Array]
-    lift: Callable[[Array], Array]
-    whole: Callable[[Array], Array]
-    far: int
     known_bounds: tuple[Array, float, float] | None = None
     in_seconds: bool = False
 
     def with_bounds(self, t: Array, low: float, high: float) -> "Arrays":
         """Return these operations with `known_bounds`: the smallest and the largest time in the array `t`."""
-        if not self.concrete or t.size == 1 or self.in_seconds:  # `bounds` reads a single time faster
+        if t.size == 1 or self.in_seconds:  # `bounds` reads a single time faster
             return self
-        return Arrays(self.xp, self.concrete, self.floating, self.lift, self.whole, self.far, (t, low, high))
+        return Arrays(self.xp, self.floating, (t, low, high))
 
     def bounds(self, t: Array) -> tuple[float, float] | None:
-        """Return the pair (smallest, largest) of NumPy times; None for no times, and for other arrays."""
-        if not self.concrete or not t.size:
+        """Return the pair (smallest, largest) of the times; None for no times."""
+        if not t.size:
             return None
         if self.known_bounds is not None and self.known_bounds[0] is t:
             return self.known_bounds[1:]
@@ -71,133 +62,88 @@ class Arrays:
     def since(self, t: Array, begin: Array) -> Array:
         """Return `t - begin`; in seconds without its rounding error, so that 0.57 is 0.27 after 0.3."""
         own = t - begin
-        return self.xp.round(own * 1e9) / 1e9 if self.in_seconds else own
+        return np.round(own * 1e9) / 1e9 if self.in_seconds else own
 
-    def clock(self, t: Array) -> Array:
-        """Return torch or JAX times in the widest dtype of their kind, to avoid overflow and rounding.
-
-        Negative times become 0.
-        """
-        return self.at_least(self.whole(t) if self.is_whole(t) else self.floating(t), 0)
+    def whole(self, x: Array) -> Array:
+        """Convert floats and booleans to int64; fractions are rounded down."""
+        # Integers stay as they are, because `floor` of NumPy 2.0 and older returns floats, which end at 2 ** 53.
+        return np.asarray(x if np.asarray(x).dtype.kind == "i" else np.floor(x), dtype=np.int64)
 
     def is_whole(self, t: Array) -> bool:
         """Return whether the dtype of an array is an integer type."""
-        return t.dtype.kind in "iu" if is_numpy(t) else self.xp.isdtype(t.dtype, "integral")
+        return bool(t.dtype.kind in "iu")
 
     def periods(self, t: Array, n: int) -> Array:
         """Return the number of completed periods of length `n` at each time."""
         if self.is_whole(t):
             return t // n
-        # torch has no derivative of `//`. The quotient may be rounded up to an integer, which is one too many. A
-        # compiler may replace the division by a product with 1 / n, which may be one too few.
-        count = self.xp.floor(t / n)
-        count = self.xp.where((count + 1) * n <= t, count + 1, count)
-        return self.xp.where(count * n > t, count - 1, count)
+        count = np.floor(t / n)  # the quotient may be rounded up to an integer, which is one too many
+        return np.where(count * n > t, count - 1, count)
 
     def where(self, mask: Array, yes: Array, no: Array) -> Array:
-        return self.xp.where(mask, self.lift(yes), self.lift(no))
+        return self.xp.where(mask, self.floating(yes), self.floating(no))
 
     def smaller(self, x: Array, y: Array) -> Array:
         """Return the elementwise minimum; NaN propagates as in NumPy."""
-        return self.xp.minimum(self.lift(x), self.lift(y))
+        return self.xp.minimum(self.floating(x), self.floating(y))
 
     def larger(self, x: Array, y: Array) -> Array:
-        return self.xp.maximum(self.lift(x), self.lift(y))
+        return self.xp.maximum(self.floating(x), self.floating(y))
 
-    @property
-    def _is_exact(self) -> bool:
-        """True for numbers and NumPy arrays, whose functions have the same bits on every CPU."""
-        return self.concrete or self.xp is _Numbers
+    def sqrt(self, x: Array) -> Array:
+        return self.xp.sqrt(x)
 
     def exp(self, x: Array) -> Array:
-        return elementary.exp(self.floating(x)) if self._is_exact else self.xp.exp(x)
+        return elementary.exp(self.floating(x))
 
     def expm1(self, x: Array) -> Array:
-        return elementary.expm1(self.floating(x)) if self._is_exact else self.xp.expm1(x)
+        return elementary.expm1(self.floating(x))
 
     def log(self, x: Array) -> Array:
-        return elementary.log(self.floating(x)) if self._is_exact else self.xp.log(x)
+        return elementary.log(self.floating(x))
 
     def log1p(self, x: Array) -> Array:
-        return elementary.log1p(self.floating(x)) if self._is_exact else self.xp.log1p(x)
+        return elementary.log1p(self.floating(x))
 
     def tanh(self, x: Array) -> Array:
-        return elementary.tanh(self.floating(x)) if self._is_exact else self.xp.tanh(x)
+        return elementary.tanh(self.floating(x))
 
     def quarter_sine(self, u: Array) -> Array:
         """Return sin(pi / 2 * u)."""
-        return elementary.quarter_sine(self.floating(u)) if self._is_exact else self.xp.sin(u * (math.pi / 2))
+        return elementary.quarter_sine(self.floating(u))
 
     def half_wave(self, u: Array) -> Array:
         """Return sin(pi / 2 * u) ** 2, which is (1 - cos(pi * u)) / 2."""
-        if self._is_exact:
-            return elementary.half_wave(self.floating(u))
-        s = self.xp.sin(u * (math.pi / 2))
-        return s * s
+        return elementary.half_wave(self.floating(u))
 
     def power(self, x: Array, exponent: float) -> Array:
         """Return an array raised to one exponent."""
-        return elementary.power(self.floating(x), exponent) if self._is_exact else x**exponent
+        return elementary.power(self.floating(x), exponent)
 
     def power_of_number(self, number: float, exponent: Array) -> Array:
         """Return a positive number raised to exponents."""
-        if self.concrete and exponent.dtype.kind == "i":
+        if self.xp is np and exponent.dtype.kind == "i":
             return elementary.power_of_number_to_counts(number, exponent)
-        exponent = self.floating(exponent)
-        if self._is_exact:
-            return elementary.power_of_number(number, exponent)
-        if self.far >= 2**32 or number == float(np.float32(number)):
-            return number**exponent
-        # float32 cannot represent 0.99999, and a large exponent would amplify the rounding error.
-        return self.xp.exp(exponent * math.log(number))
+        return elementary.power_of_number(number, self.floating(exponent))
 
     def at_most(self, x: Array, bound: int | float) -> Array:
         """Return `min(x, bound)` in the dtype of `x`, so that integers stay integers."""
-        if self.concrete:
-            return np.minimum(x, bound)
-        return self.xp.where(x > bound, self.xp.full_like(x, bound), x)
+        return np.minimum(x, bound)
 
     def at_least(self, x: Array, bound: int | float) -> Array:
-        if self.concrete:
-            return self.xp.maximum(x, bound)
-        return self.xp.where(x < bound, self.xp.full_like(x, bound), x)
-
-    def comparable(self, t: Array, bound: int | float) -> Array:
-        """Return times that can be compared with a number: torch compares integers with a float in float32."""
-        return self.floating(t) if isinstance(bound, float) and not self.concrete else t
-
-    def has_reached(self, t: Array, bound: int | float) -> Array:
-        """Return `t >= bound`, compared exactly."""
-        return self.comparable(t, bound) >= bound
+        return np.maximum(x, bound)
 
     def reached(self, bounds: Sequence[int | float], t: Array) -> Array:
         """Return for each time how many of the sorted `bounds` are less than or equal to it."""
-        if self.concrete:
-            kind = np.int64 if all(isinstance(bound, int) for bound in bounds) else np.float64
-            return np.searchsorted(np.asarray(bounds, dtype=kind), t, side="right")
-        count = self.whole(t * 0)
-        for bound in bounds:
-            if bound <= self.far:  # no time of this dtype reaches a larger bound
-                count = count + self.whole(self.has_reached(t, bound))
-        return count
-
-    def take(self, table: Floats | Integers, index: Array) -> Array:
-        """Return `table[index]`, with the dtype kind of `table`: integers or floats. The indices must be in range."""
-        if self.concrete:
-            return table[index]
-        return (self.lift(table) if table.dtype.kind == "f" else self.whole(np.minimum(table, self.far)))[index]
+        kind = np.int64 if all(isinstance(bound, int) for bound in bounds) else np.float64
+        return np.searchsorted(np.asarray(bounds, dtype=kind), t, side="right")
 
 
 def _numpy_floating(x: Array) -> Array:
     return np.asarray(x, dtype=np.float64)
 
 
-def _numpy_whole(x: Array) -> Array:
-    # Integers stay as they are, because `floor` of NumPy 2.0 and older returns floats, which end at 2 ** 53.
-    return np.asarray(x if np.asarray(x).dtype.kind == "i" else np.floor(x), dtype=np.int64)
-
-
-NUMPY = Arrays(np, True, _numpy_floating, _numpy_floating, _numpy_whole, np.iinfo(np.int64).max)
+NUMPY = Arrays(np, _numpy_floating)
 
 
 @final
@@ -207,49 +153,20 @@ class _Numbers:
     maximum, minimum, sqrt = max, min, math.sqrt
 
 
-NUMBERS = Arrays(_Numbers, False, float, float, int, NUMPY.far)
+NUMBERS = Arrays(_Numbers, float)
 """The operations for a single Python number: the same bits as `NUMPY`, in a fifth of the time."""
 
 
-def is_numpy(x: object) -> bool:
-    """Return whether `x` is a number, a NumPy array or a value that NumPy converts to an array."""
-    return isinstance(x, (int, float, np.ndarray, np.generic, list, tuple))
+def require_numbers(*values: object) -> None:
+    """Refuse values that are neither a number nor what NumPy converts to an array, such as a tensor.
 
-
-def arrays_of(*values: object) -> Arrays:
-    """Return the operations for the first torch or JAX array among the values; `NUMPY` if there is no such array."""
-    foreign = [value for value in values if not is_numpy(value)]
-    if not foreign:
-        return NUMPY
-    from array_api_compat import array_namespace, device
-
-    try:
-        if any(isinstance(value, (complex, NoneType)) for value in foreign):  # `array_namespace` ignores these
-            raise TypeError
-        xp = array_namespace(*foreign)
-    except (TypeError, ValueError):
+    Raises:
+        InvalidArgument: as this says.
+    """
+    foreign = [value for value in values if not isinstance(value, (int, float, np.ndarray, np.generic, list, tuple))]
+    if foreign:
         kinds = ", ".join(dict.fromkeys(type(value).__name__ for value in foreign))
-        raise InvalidArgument(
-            f"a value of {kinds}",
-            "expected a number, or arrays of one library",
-            "For example: 3, a NumPy array or a tensor",
-        ) from None
-    where = device(foreign[0])
-    # torch supports float64 whatever the default dtype is; JAX supports it only if the user has enabled it.
-    dtype = xp.asarray(0.0).dtype if "jax" in xp.__name__ else xp.float64
-
-    def lift(x: Array) -> Array:
-        return xp.asarray(x, dtype=dtype, device=where) if is_numpy(x) else x
-
-    def floating(x: Array) -> Array:
-        return xp.astype(lift(x), dtype)
-
-    integers = xp.asarray(0).dtype
-
-    def whole(x: Array) -> Array:
-        return xp.astype(xp.asarray(x, device=where), integers)
-
-    return Arrays(xp, False, floating, lift, whole, xp.iinfo(integers).max)
+        raise InvalidArgument(f"a value of {kinds}", "expected a number or a NumPy array", "For example: 3")
 
 
 def interpolated(x: Any, points: Array, values: Array) -> Floats:

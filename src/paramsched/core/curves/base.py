@@ -9,7 +9,7 @@ import numpy as np
 from paramsched.core.advice.number_checks import check_fields
 from paramsched.core.base.frozen_values import frozen_value, shown_fields
 from paramsched.core.base.params import argument_kind
-from paramsched.core.curves.arrays import Array, Arrays, Floats, arrays_of
+from paramsched.core.curves.arrays import NUMPY, Array, Arrays, Floats, require_numbers
 
 NAME_OF_CLASS: dict[type, str] = {}
 """A dict from each class of curves to its name in a schedule's text, such as `rex`."""
@@ -55,9 +55,9 @@ class Curve(ABC):
         """
         if isinstance(u, (int, float)):
             return float(self(np.array([float(u)]))[0])
-        ops = arrays_of(u)
-        u = np.array(u, dtype=np.float64) if ops.concrete else ops.floating(u)
-        return self._rise(u, 1.0 - u, ops)
+        require_numbers(u)
+        u = np.array(u, dtype=np.float64)
+        return self._rise(u, 1.0 - u, NUMPY)
 
     @property
     def monotone(self) -> bool:

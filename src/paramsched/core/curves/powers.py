@@ -134,7 +134,7 @@ class OneMinusSqrt(Curve):
     _takes_numbers = True
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return ops.xp.sqrt(u)
+        return ops.sqrt(u)
 
 
 one_minus_sqrt = constant_curve("one_minus_sqrt", OneMinusSqrt())

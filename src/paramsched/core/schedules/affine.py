@@ -11,7 +11,7 @@ import numpy as np
 from paramsched.core.advice.number_checks import check_fields, checked, finite_number
 from paramsched.core.base.params import argument_kind
 from paramsched.core.base.problem import Advice, Sentence
-from paramsched.core.curves.arrays import Array, Arrays, arrays_of, is_numpy
+from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.schedules.registry import combine_operands
 from paramsched.errors import CallSite, InvalidArgument, Unresolved, site_with_value
 
@@ -60,12 +60,6 @@ class Affine:
 
 def zero_safe_product(x: Array, y: Array) -> Array:
     """Return x * y, with 0 * inf = 0: a base of 0 stays 0, however large its factor is."""
-    if not (is_numpy(x) and is_numpy(y)):
-        # The elements of a tensor are not read. They are masked before the product, so that its gradients stay finite.
-        ops = arrays_of(x, y)
-        x, y = ops.lift(x), ops.lift(y)
-        vanished = ((x == 0) & ops.xp.isinf(y)) | ((y == 0) & ops.xp.isinf(x))
-        return ops.where(vanished, 0.0, x) * ops.where(vanished, 0.0, y)
     product = x * y
     # min() of an array with a NaN is NaN, so one pass over the values is usually enough.
     if not isinstance(product, np.ndarray):

@@ -132,7 +132,7 @@ class _Interpolation(NamedTuple):
     def masked(self, k: Array, whole: float, ops: Arrays) -> Array:
         """Return the values at u = k / whole, exactly `first` before the stage and `last` after it."""
         u, rest = ops.floating(k) / whole, ops.floating(whole - k) / whole
-        # The masks are applied before the curve too: sqrt has no derivative at 0, and 0 * inf is NaN.
+        # Masked before the curve too, because a curve of a user may fail outside of [0, 1].
         inside = (k > 0) & (k < whole)
         u, rest = ops.where(inside, u, 0.5), ops.where(inside, rest, 0.5)
         share = self.curve._rise(u, rest, ops) if self.rises else self.curve._fall(u, rest, ops)
@@ -155,7 +155,7 @@ class _Interpolation(NamedTuple):
         near, far = self.near, self.far
         # Rounding can only move a value beyond `far`. For a monotone curve this must not happen.
         # Not in place for a user's function, because the function may own the array.
-        if ops.concrete and self.is_monotone and near != 0 and share.size:
+        if ops is not NUMBERS and self.is_monotone and near != 0 and share.size:
             share *= far - near
             share += near
             if self.is_within:

@@ -47,8 +47,8 @@ class Schedule(ABC):
     operand or a stage. Metadata may also contain a check of the field, `checked(positive_number)`.
     """
 
-    # jax.jit(schedule) keeps a weak reference; the dict caches properties and is not part of the value.
-    __slots__ = ("__dict__", "__weakref__")
+    # The dict caches properties and is not part of the value.
+    __slots__ = ("__dict__",)
     _precedence: ClassVar[int] = CALL
 
     def __post_init__(self) -> None:
@@ -68,17 +68,18 @@ class Schedule(ABC):
         """Return the value used by update `t`, counted from 0.
 
         Args:
-            t: number of completed updates, 0 or more: a number, or a NumPy, torch or JAX array of any shape.
+            t: number of completed updates, 0 or more: a number, or a NumPy array of any shape.
             base: the value that the numbers of the schedule multiply, such as the lr of a parameter group: a number,
                 or an array that broadcasts with `t`.
 
         Returns:
             A float if both are numbers. Otherwise an array of the common shape, in the dtype of a floating `base`, else
-            in float64 (JAX: its default).
+            in float64.
 
         Raises:
-            InvalidTime: a Python or NumPy time is negative or not finite.
-            InvalidArgument: `base` is not a finite real number.
+            InvalidTime: a time is negative or not finite.
+            InvalidArgument: `base` is not a finite real number, or an argument is no number or array, such as a
+                tensor.
             Unresolved: a length is not in updates, or a stage has no length. Call `ps.resolve(schedule, calendar)`
                 first.
         """

@@ -94,14 +94,13 @@ class Skip(Schedule):
     _holds_when_empty = True
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        farthest = min(MAX_LENGTH, ops.far)  # the largest time that this array type can count
-        by = min(self.by.count, farthest)
+        by = min(self.by.count, MAX_LENGTH)
         if not ops.in_seconds and (bounds := ops.bounds(t)):
             first, last = bounds
-            if last <= farthest - by:
+            if last <= MAX_LENGTH - by:
                 own = t + by
                 return self.schedule._at(own, base, ops.with_bounds(own, first + by, last + by))
-        return self.schedule._at(ops.since(ops.at_most(t, farthest - by), -by), base, ops)
+        return self.schedule._at(ops.since(ops.at_most(t, MAX_LENGTH - by), -by), base, ops)
 
     def _seams(self) -> Iterable[float]:
         by = self.by.count

@@ -111,7 +111,7 @@ class CosineRestarts(Cycles):
             cycle, at, size = self._table.split(t, ops)
             u = ops.floating(at) / size
             over = self._held_from()
-            u = u if over is None else ops.where(ops.has_reached(t, count_of(over)), 1.0, u)
+            u = u if over is None else ops.where(t >= count_of(over), 1.0, u)
         height = ops.power_of_number(self.gamma, cycle)
         fall = curves.cosine._fall(u, 1.0 - u, ops)
         lower = 1.0 if self.to_gamma == 1 else ops.power_of_number(self.to_gamma, cycle)

@@ -134,7 +134,7 @@ class PowerLaw(Schedule):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         grown = 1.0 + ops.floating(t) / self.timescale.count
         if self.exponent == 0.5:  # more exact than a power
-            return base.scaled(1.0 / ops.xp.sqrt(grown))
+            return base.scaled(1.0 / ops.sqrt(grown))
         return base.scaled(ops.power(grown, -self.exponent))
 
     def __str__(self) -> str:

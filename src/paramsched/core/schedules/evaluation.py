@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from paramsched.core.curves.arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
+from paramsched.core.curves.arrays import NUMPY, Array, Arrays, Floats, require_numbers
 from paramsched.core.schedules.affine import BASE, Affine
 from paramsched.errors import InvalidArgument, InvalidTime, shown
 
@@ -16,7 +16,7 @@ _PIECE = 49152  # updates evaluated at once, so that temporaries fit in the cach
 _MAX_SEAMS = 8  # times at which an array is split; more of them would make pieces too small to be faster
 
 quiet = np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
-"""Suppresses NumPy's warnings, because an overflow is inf in every array library, without a warning."""
+"""Suppresses NumPy's warnings, because an overflow is inf, without a warning."""
 
 
 class Formula(Protocol):
@@ -30,10 +30,8 @@ class Formula(Protocol):
 
 def value_at(schedule: Formula, t: Any, base: Any) -> Any:
     """Evaluate a schedule at `t` for `base`. Calling a schedule calls this function."""
-    ops = arrays_of(t, base)
+    require_numbers(t, base)
     base = checked_base(base)
-    if ops is not NUMPY:
-        return _with_array_api(schedule, t, base, ops)
     if isinstance(base, float) and not isinstance(base, np.generic):
         # Large integer arrays are checked piece by piece, while a piece is in the cache.
         many = isinstance(t, np.ndarray) and t.dtype == np.int64 and t.size > _PIECE
@@ -126,7 +124,7 @@ def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
     shape = _common_shape(times.shape, bases.shape)
     if schedule.affine:
         value = columns(schedule, times.reshape(-1))
-        shaped = Affine(*(_shaped_column(column, times.shape, NUMPY) for column in (value.factor, value.offset)))
+        shaped = Affine(*(_shaped_column(column, times.shape) for column in (value.factor, value.offset)))
         return np.array(np.broadcast_to(shaped.apply(bases), shape))
     many_times = np.array(np.broadcast_to(times, shape)).reshape(-1)
     many_bases = np.array(np.broadcast_to(bases, shape)).reshape(-1)
@@ -134,37 +132,8 @@ def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
     return np.array(np.broadcast_to(values, many_times.shape)).reshape(shape)
 
 
-def _shaped_column(column: Array | None, shape: tuple[int, ...], ops: Arrays) -> Array | None:
-    return ops.lift(column.reshape(shape)) if isinstance(column, np.ndarray) else column
-
-
-def _with_array_api(schedule: Formula, t: Array, base: Array, ops: Arrays) -> Array:
-    """Return values as a torch or JAX array, in the dtype of a floating base.
-
-    Times below 0 in a tensor count as 0, because a check would have to read the elements of the tensor.
-    """
-    known = is_numpy(t)
-    times = checked_times(t) if known else t
-    if not known and not (ops.is_whole(t) or ops.xp.isdtype(t.dtype, "real floating")):
-        raise InvalidTime(f"times of dtype {t.dtype}", "expected numbers", _INSTEAD_OF_TIME)
-    shape = _common_shape(tuple(times.shape), () if isinstance(base, (int, float)) else tuple(np.shape(base)))
-    wide = float(base) if isinstance(base, (int, float)) else ops.floating(base)
-    if known and schedule.affine:  # only base is a torch or JAX array
-        value = columns(schedule, times.reshape(-1))
-        values = Affine(*(_shaped_column(column, times.shape, ops) for column in (value.factor, value.offset))).apply(
-            wide
-        )
-    elif schedule.affine:
-        values = schedule._at(ops.clock(times), BASE, ops).apply(wide)
-    else:
-        whole = known and times.dtype.kind == "i" and not (times.size and times.max() > ops.far)
-        times = ops.clock(times if not known else ops.whole(times) if whole else ops.floating(times))
-        values = schedule._at(times, Affine(None, wide), ops).constant()
-    values = ops.xp.broadcast_to(ops.lift(values), shape)
-    if isinstance(base, (int, float)) or (is_numpy(base) and np.asarray(base).dtype.kind != "f"):
-        return values
-    keep = getattr(ops.xp, str(np.asarray(base).dtype)) if is_numpy(base) else base.dtype
-    return ops.xp.astype(values, keep) if ops.xp.isdtype(keep, "real floating") else values
+def _shaped_column(column: Array | None, shape: tuple[int, ...]) -> Array | None:
+    return column.reshape(shape) if isinstance(column, np.ndarray) else column
 
 
 MAX_LENGTH = 10**18
@@ -203,7 +172,7 @@ def checked_times(t: Any) -> Array:
 
 
 def checked_base(base: Any) -> Any:
-    """Check a base. Return a Python number as a float, a NumPy base as an array, and a tensor unchanged."""
+    """Check a base. Return a Python number as a float, and another base as an array."""
     if isinstance(base, (int, float)) and not isinstance(base, np.generic):
         try:
             value = float(base)
@@ -212,13 +181,9 @@ def checked_base(base: Any) -> Any:
         if not -inf < value < inf:
             raise InvalidArgument(f"base {value!r}", "must be finite", _INSTEAD_OF_BASE)
         return value
-    if is_numpy(base):
-        bases = np.asarray(base)
-        if bases.dtype.kind not in "biuf":
-            raise InvalidArgument(f"base {base!r}"[:80], f"expected real numbers, got {bases.dtype}", _INSTEAD_OF_BASE)
-        if not np.isfinite(bases).all():
-            raise InvalidArgument(f"base {base!r}"[:80], "must be finite", _INSTEAD_OF_BASE)
-        return bases
-    if "complex" in str(getattr(base, "dtype", "")):
-        raise InvalidArgument(f"base of dtype {base.dtype}", "expected a real number", _INSTEAD_OF_BASE)
-    return base
+    bases = np.asarray(base)
+    if bases.dtype.kind not in "biuf":
+        raise InvalidArgument(f"base {base!r}"[:80], f"expected real numbers, got {bases.dtype}", _INSTEAD_OF_BASE)
+    if not np.isfinite(bases).all():
+        raise InvalidArgument(f"base {base!r}"[:80], "must be finite", _INSTEAD_OF_BASE)
+    return bases

@@ -145,9 +145,8 @@ class FromFunction(Schedule):
         return self.name is not None
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        if ops.concrete:  # one by one, because the function may accept only numbers
-            return base.scaled(np.array([float(self.function(number)) for number in t.tolist()]))
-        return base.scaled(self.function(ops.floating(t)))  # torch divides integers in float32
+        # One by one, because the function may accept only numbers.
+        return base.scaled(np.array([float(self.function(number)) for number in t.tolist()]))
 
     def __str__(self) -> str:
         return f'from_function("{self.name}")' if self.name is not None else f"from_function({self.function!r})"

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched.core.advice.number_checks import MOST_COUNT, checked, finite_number, one_of
-from paramsched.core.curves.arrays import Array, Arrays, Floats, Integers
+from paramsched.core.curves.arrays import FARTHEST, Array, Arrays, Floats, Integers
 from paramsched.core.time import Duration
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
 
@@ -101,8 +101,8 @@ class CycleTable:
         """Return three arrays for the times: the index of each cycle, the time since its start, and its length."""
         # Found in the table, because a logarithm that is rounded down could return the previous cycle.
         cycle = ops.reached(self.begin_array[1:].tolist(), t)
-        size = ops.take(self.size_array, cycle)
-        return cycle, ops.since(t, ops.take(self.begin_array, cycle)), size
+        size = self.size_array[cycle]
+        return cycle, ops.since(t, self.begin_array[cycle]), size
 
 
 @lru_cache(maxsize=64)
@@ -216,7 +216,7 @@ def complete_periods(t: Array, period: int | Fraction, ops: Arrays) -> Array:
     """Return the number of complete periods at each time."""
     if period.denominator == 1:
         return ops.periods(t, period.numerator)
-    return _split_integers(t, period, ops)[0] if ops.is_whole(t) else _split_floats(t, period, ops)[0]
+    return _split_integers(t, period)[0] if ops.is_whole(t) else _split_floats(t, period, ops)[0]
 
 
 def split_periods(t: Array, period: int | Fraction, ops: Arrays, times: int | None = None) -> tuple[Array, Array]:
@@ -232,7 +232,7 @@ def split_periods(t: Array, period: int | Fraction, ops: Arrays, times: int | No
         cycle = ops.at_most(cycle, times - 1)
         return cycle, ops.at_most(ops.since(t, cycle * size), size)
     if ops.is_whole(t):
-        cycle, parts, size = _split_integers(t, period, ops)
+        cycle, parts, size = _split_integers(t, period)
         since = ops.floating(parts) / float(size)
     else:
         cycle, since, _ = _split_floats(t, period, ops)
@@ -246,7 +246,7 @@ def last_boundary(t: Array, period: int | Fraction, ops: Arrays) -> Array:
     if period.denominator == 1:
         return ops.periods(t, period.numerator) * period.numerator
     if ops.is_whole(t):
-        _, parts, size = _split_integers(t, period, ops)
+        _, parts, size = _split_integers(t, period)
         return t - parts // size
     cycle, _, since = _split_floats(t, period, ops)
     return cycle * float(period.numerator) / float(period.denominator) if ops.in_seconds else t - since
@@ -270,32 +270,31 @@ def _split_floats(t: Array, period: Fraction | int, ops: Arrays) -> tuple[Array,
     float that is an integer has the result of that integer. Other times occur only in cycles of fractional length;
     for them, float arithmetic decides whether a period is complete.
     """
-    floor = ops.xp.floor(t)
+    floor = np.floor(t)
     known = (floor == t) & (t < _FAR)
-    over, parts, size = _split_integers(ops.whole(ops.where(known, floor, 0.0)), period, ops)
+    over, parts, size = _split_integers(ops.whole(ops.where(known, floor, 0.0)), period)
     above, below = float(period.numerator), float(period.denominator)
-    cycle = ops.xp.floor(t / float(period))
+    cycle = np.floor(t / float(period))
     cycle = ops.where((cycle + 1) * above / below <= t, cycle + 1, cycle)
     cycle = ops.where(cycle * above / below > t, cycle - 1, cycle)
     since = ops.since(t, cycle * above / below)
-    whole = ops.xp.floor(since + t * _ROUNDING)
+    whole = np.floor(since + t * _ROUNDING)
     return (
         ops.where(known, ops.floating(over), cycle),
-        # `t - floor` is 0, but makes the derivative 1.
-        ops.where(known, ops.floating(parts) / float(size) + (t - floor), since),
+        ops.where(known, ops.floating(parts) / float(size), since),
         ops.where(known, ops.floating(parts // size), whole),
     )
 
 
-def _split_integers(t: Array, period: Fraction | int, ops: Arrays) -> tuple[Array, Array, int]:
+def _split_integers(t: Array, period: Fraction | int) -> tuple[Array, Array, int]:
     """Return (k, r, q) for integer times: k periods are complete, and r / q updates of the next one have elapsed.
 
-    q periods take p updates. The remainder of t is multiplied by q digit by digit, so that no product overflows the
-    integers of a back end.
+    q periods take p updates. The remainder of t is multiplied by q digit by digit, so that no product overflows
+    int64.
     """
-    updates, cycles = _fitting_ratio(period, ops.far // 4)
+    updates, cycles = _fitting_ratio(period, FARTHEST // 4)
     over, rest = t // updates * cycles, t % updates
-    base = ops.far // (2 * updates)
+    base = FARTHEST // (2 * updates)
     digits, left = [], cycles
     while left:
         left, digit = divmod(left, base)

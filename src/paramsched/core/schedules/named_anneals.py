@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import cast, final
 
+import numpy as np
+
 from paramsched.core import curves
 from paramsched.core.advice.number_checks import checked, positive_number
 from paramsched.core.curves.arrays import Array, Arrays
@@ -88,7 +90,7 @@ class CosineWave(Schedule):
         n = cast(Duration, self.over).count
         k, whole = stage_fraction("t/n", ops.at_most(t, n), n)
         turns = ops.floating(k) * self.cycles / whole
-        progress = 1.0 - abs(1.0 - 2.0 * (turns - ops.xp.floor(turns)))
+        progress = 1.0 - abs(1.0 - 2.0 * (turns - np.floor(turns)))
         return Interpolations.of(self.start, self.to, curves.cosine).at(progress, 1, base, ops)
 
 

@@ -92,7 +92,7 @@ class Raised(OneOperand):
     affine = True  # for every schedule, because base multiplies the power
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        factor = ops.lift(self.schedule._at(t, ONE, ops).constant())
+        factor = ops.floating(self.schedule._at(t, ONE, ops).constant())
         return base.scaled(ops.power(factor, self.exponent))
 
     def __str__(self) -> str:
@@ -144,18 +144,18 @@ class Rounded(OneOperand):
     has_absolute = True  # `to` is an absolute value
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        ratio = ops.lift(self.schedule._at(t, base, ops).constant()) / self.to
+        ratio = ops.floating(self.schedule._at(t, base, ops).constant()) / self.to
         # A ratio within rounding errors of an integer or a half counts as that number. So a linear schedule reaches a
         # multiple at the right update: 15 / 22 * 22 is 15, even if it is rounded down.
-        halves = ops.xp.round(ratio * 2.0) / 2.0
-        ratio = ops.where(ops.xp.abs(ratio - halves) <= _ROUNDING_ERRORS * ops.xp.abs(halves), halves, ratio)
+        halves = np.round(ratio * 2.0) / 2.0
+        ratio = ops.where(np.abs(ratio - halves) <= _ROUNDING_ERRORS * np.abs(halves), halves, ratio)
         match self.way:
             case "nearest":
-                whole = ops.xp.round(ratio)
+                whole = np.round(ratio)
             case "down":
-                whole = ops.xp.floor(ratio)
+                whole = np.floor(ratio)
             case "up":
-                whole = ops.xp.ceil(ratio)
+                whole = np.ceil(ratio)
         return Affine(None, whole * self.to)
 
 
@@ -204,8 +204,8 @@ class Jagged(OneOperand):
         warms = (cycle >= 1) & (since < over)
         end = self._end
         if end is not None:
-            warms = warms & (ops.comparable(t, count_of(end)) < count_of(end))
-        later = self.schedule._at(ops.xp.where(warms, ops.since(t, since - meets), t), base, ops)
+            warms = warms & (t < count_of(end))
+        later = self.schedule._at(np.where(warms, ops.since(t, since - meets), t), base, ops)
         return choose_affine(warms, later.scaled(ops.floating(since) / over), later, ops)
 
     def _held_from(self) -> int | Fraction | None:

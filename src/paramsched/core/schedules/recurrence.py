@@ -100,17 +100,7 @@ class Recurrence(Schedule):
         return all(rule.serializable for rule in self.rules)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Look up the values in the blocks that contain the times; for a tensor of times, in all blocks of the run."""
-        if not ops.concrete:
-            end = self._last_update
-            if self.until is None or end is None:
-                found = "for a tensor of times, the length of the run must be known"
-                raise Unresolved(str(self), found, "For example: ps.resolve(…, ps.Calendar(total=…))")
-            self._start_of_block(end // BLOCK)  # raises if the end is too late
-            whole = [self._columns_of_block(block) for block in range(end // BLOCK + 1)]
-            factors, offsets = (np.concatenate([columns[i] for columns in whole])[: end + 1] for i in (0, 1))
-            index = ops.at_most(ops.whole(t), end)
-            return base.scaled(ops.take(factors, index)) + Affine(None, ops.take(offsets, index))
+        """Look up the values in the blocks that contain the times."""
         at = np.asarray(np.floor(t), dtype=np.int64)
         last = self._last_update
         if last is not None:

@@ -141,7 +141,7 @@ class Restarts(Cycles):
             since, size = ops.floating(since), ops.floating(size)
             since = ops.where(size == first, since, since * first / size)
             if over is not None:
-                since = ops.where(ops.has_reached(t, count_of(over)), first, since)
+                since = ops.where(t >= count_of(over), first, since)
         if self.gamma != 1:
             base = base.scaled(ops.power_of_number(self.gamma, cycle))
         return self.schedule._at(since, base, ops)

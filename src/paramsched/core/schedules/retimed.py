@@ -6,6 +6,8 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import final
 
+import numpy as np
+
 from paramsched.core.advice.number_checks import checked, whole_number
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.schedules.affine import Affine, choose_affine
@@ -104,7 +106,7 @@ class Every(OneOperand):
             at = ops.at_least(at, 0)
         end = self._end
         if end is not None:  # after the end of the schedule its final value is used, even between two changes
-            at = ops.xp.where(ops.has_reached(t, count_of(end)), t, at)
+            at = np.where(t >= count_of(end), t, at)
         return self.schedule._at(at, base, ops)
 
     def _held_from(self) -> int | Fraction | None:
@@ -234,7 +236,7 @@ class Window(Schedule):
         if self.end is not None:
             local = ops.at_most(local, count_of(self.end.number - self.begin.number))
         value = self.schedule._at(local, base, ops)
-        return choose_affine(ops.has_reached(t, begin), value, base, ops) if begin else value
+        return choose_affine(t >= begin, value, base, ops) if begin else value
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         begin = self.begin.number

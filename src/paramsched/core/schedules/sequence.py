@@ -143,7 +143,7 @@ class Sequence(Schedule):
         value = self._stage_at(stages[low], self._since(begins[low], t, ops), base, ops)
         for stage, begin in zip(stages[low + 1 : high + 1], begins[low + 1 : high + 1], strict=True):
             own = self._stage_at(stage, ops.at_least(self._since(begin, t, ops), 0), base, ops)
-            value = choose_affine(ops.has_reached(t, begin), own, value, ops)
+            value = choose_affine(t >= begin, own, value, ops)
         return value
 
     def _since(self, begin: int | float, t: Array, ops: Arrays) -> Array:
@@ -155,7 +155,7 @@ class Sequence(Schedule):
         own = ops.since(t, begin) if begin else t
         last = self.stages[-1].length
         if isinstance(begin, float) and last is not None and self.length is not None:
-            own = ops.where(ops.has_reached(t, self.length.count), ops.at_least(own, last.count), own)
+            own = ops.where(t >= self.length.count, ops.at_least(own, last.count), own)
         return own
 
     def _stage_at(self, stage: Schedule, t: Array, base: Affine, ops: Arrays) -> Affine:
@@ -257,14 +257,10 @@ class WithLengths(OneOperand):
         return length if exact is None else Duration.of_updates(ceil(exact))
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return self.schedule._at(self._own_times(t, ops), base, ops)
+        return self.schedule._at(t, base, ops)
 
     def _at_as_stage(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return self.schedule._at_as_stage(self._own_times(t, ops), base, ops)
-
-    def _own_times(self, t: Array, ops: Arrays) -> Array:
-        """Return times as floats if stages start between two updates, because torch would subtract in float32."""
-        return t if ops.concrete or self.lengths != "exact" else ops.floating(t)
+        return self.schedule._at_as_stage(t, base, ops)
 
     def _lengths_known(self, *, whole: bool) -> bool:
         return self.schedule._lengths_known(whole=whole and self.lengths != "exact")

@@ -148,7 +148,7 @@ class Stairs(Schedule):
         rises = ops.floating(complete_periods(ops.at_most(t, end), self._tread, ops)) if end else 0.0
 
         def level(first: float, last: float) -> Array:
-            return ops.where(ops.has_reached(t, end), last, first + (last - first) * rises / self.rises)
+            return ops.where(t >= end, last, first + (last - first) * rises / self.rises)
 
         return mixed_levels(self.start, self.to, base, level)
 

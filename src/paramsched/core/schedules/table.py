@@ -173,25 +173,19 @@ class Table(Schedule):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         if self.curve is None:
             over = ops.at_most(complete_periods(t, self.every.number, ops), len(self.values) - 1)
-            values = ops.take(self._numbers(ops), ops.whole(over))
+            values = self.values.array[ops.whole(over)]
         else:
             values = self._joined_values(self.curve, t, ops)
         return Affine(None, values) if self.absolute else base.scaled(values)
 
-    def _numbers(self, ops: Arrays) -> Floats:
-        """Return the values; a copy for torch, which warns about read-only arrays."""
-        return self.values.array if ops.concrete else self.values.array.copy()
-
     def _joined_values(self, curve: Curve, t: Array, ops: Arrays) -> Array:
         """Interpolate between the values along the curve; exact at the time of each value, and from the last on."""
-        table, period = self._numbers(ops), self.every.count
+        table, period = self.values.array, self.every.count
         index, since = split_periods(t, self.every.number, ops, self._steps)
         index = ops.whole(index)
-        value, following = ops.take(table, index), ops.take(table, index + 1)
+        value, following = table[index], table[index + 1]
         inside, done = (since > 0) & (since < period), since >= period
-        # `u` is masked too, because the derivative of sqrt at 0 is infinite, and 0 * inf is NaN.
-        u = ops.where(inside, ops.floating(since) / period, 0.5)
-        rest = ops.where(inside, ops.floating(period - since) / period, 0.5)
+        u, rest = ops.floating(since) / period, ops.floating(period - since) / period
         between = value + (following - value) * curve._rise(u, rest, ops)
         if curve.monotone:  # clipped, because rounding can exceed the two values
             between = ops.larger(ops.smaller(between, ops.larger(value, following)), ops.smaller(value, following))
