@@ -28,7 +28,7 @@ COMMANDS = {
     "change": ("change plan.yaml lr='linear(previous, 0)' --at 40 --extend 170", "--extend 170"),
     "check": ("check plan.yaml --spe 17", "--spe 17"),
     "compare": ("compare plan.yaml other.yaml --max-steps 90", "--max-steps 90"),
-    "convert": ("convert plan.yaml --to pyton", "--to pyton"),
+    "convert": ("convert plan.yaml --to yamll", "--to yamll"),
     "diff": ("diff plan.yaml othr.yaml", "othr.yaml"),
     "recipes": ("recipes --like plan.yml --base lr=0.1", "plan.yml"),
     "resume": ("resume ckpt.pt --plan plan.yml", "plan.yml"),
@@ -66,7 +66,6 @@ def test_a_mistake_in_a_command_line_is_mended_by_its_promise(name):
 @pytest.mark.parametrize(
     ("line", "wrong", "right"),
     [
-        (),
         ("show plan.yaml --format yml", "--format yml", "--format yaml"),
         ("change plan.yaml --at 40 --lr 'linear(to=0.7)'", "--lr 'linear(to=0.7)'", "'lr=linear(to=0.7)'"),
         ("audit log.csv", "log.csv", "log.csv --column lr=rate"),
