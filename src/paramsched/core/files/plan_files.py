@@ -390,10 +390,6 @@ class PlanText:
         diagnostics.raise_any("config")
         return Loaded(dialect.plan_of(plain, calendar=options.calendar, base=options.base), native=False)
 
-    def read(self) -> "PlanText":
-        """Return the present text of the file that `name` is the path of."""
-        return replace(self, text=read_bounded_text(Path(self.name)))
-
     def data(self) -> Any:
         """Return the data of a config, which is not native, with the inserted entry.
 
@@ -483,7 +479,6 @@ def open_plan(
     format: str | None = None,
     *,
     run_config: bool = False,
-    read: bool = True,
 ) -> PlanText:
     """Return the text of a plan with its format, from a file, a text or a mapping.
 
@@ -491,7 +486,6 @@ def open_plan(
         given: the path of a file, the text of a plan, or a mapping with the entries of a plan file.
         format: the format; by default determined by the suffix or the content of a file, else YAML.
         run_config: as in `load`.
-        read: False to read the file later, by `PlanText.read`.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -505,11 +499,11 @@ def open_plan(
         return PlanText("a mapping", "", chosen or known_format("native"), entries=given)
     if not is_path(given):
         return PlanText(f"{chosen or 'yaml'} text", str(given), chosen or "yaml")
-    return _open_file(path_of_file(given), chosen, run_config=run_config, read=read)
+    return _open_file(path_of_file(given), chosen, run_config=run_config)
 
 
-def _open_file(file: Path, format: str | None, *, run_config: bool, read: bool = True) -> PlanText:
-    text = read_bounded_text(file) if read else ""
+def _open_file(file: Path, format: str | None, *, run_config: bool) -> PlanText:
+    text = read_bounded_text(file)
     chosen = format_of(file, text) if format is None else known_format(format)
     return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent, run_config)
 
