@@ -106,7 +106,7 @@ BY_SCHEDULER = {"accelerate", "lightning", "pytorch_accelerated", "transformers"
 RESULTS = {"Recognized", "Trace", "PlanSince", "Loaded", "GroupOfFile", "PlanText", "Optimum", "Recipe"}
 """Classes of values that have a plan."""
 
-BUILT = {"bind", "bind_group", "from_plan", "mime_bundle"}
+BUILT = {"bind", "from_plan", "mime_bundle"}
 """Functions below those that users call; their callers have the plan itself."""
 
 

@@ -53,12 +53,6 @@ class Other:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Fills:
-    """The argument is the length of a stage; None takes the rest of the run."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
 class Example:
     """A valid value, for the line "For example"."""
 

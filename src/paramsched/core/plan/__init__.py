@@ -9,6 +9,5 @@ from paramsched.core.plan.binding import selector_text as selector_text
 from paramsched.core.plan.plan import Plan as Plan
 from paramsched.core.plan.resolve import Bound as Bound
 from paramsched.core.plan.resolve import bind as bind
-from paramsched.core.plan.resolve import bind_group as bind_group
 from paramsched.core.plan.resolve import replay as replay
 from paramsched.core.plan.resolve import resolve as resolve

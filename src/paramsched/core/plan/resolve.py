@@ -210,12 +210,6 @@ def bind(plan: Plan, groups: Sequence[Group], scope: Scope | None = None) -> tup
     )
 
 
-def bind_group(plan: Plan, group: Group, index: int) -> tuple[Bound, ...]:
-    """Return the fields that a plan schedules in one group."""
-    lines = [line for line in plan.bindings if is_selected(line.groups, group, index)]
-    return _bound_fields(plan, group, label(group, index), lines)
-
-
 def _bound_fields(plan: Plan, group: Group, name_of_group: str | int, lines: Iterable[Binding]) -> tuple[Bound, ...]:
     """Return the fields that the lines which select a group schedule in it."""
     where = f"group {name_of_group!r}"

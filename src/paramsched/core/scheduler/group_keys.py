@@ -192,8 +192,8 @@ class History:
     entries: tuple[Entry, ...]
 
     @staticmethod
-    def starting_with(text: str | None, update: int = 0, amount: float | None = None) -> "History":
-        return History((Entry(update, amount, text),))
+    def starting_with(text: str | None, amount: float | None = None) -> "History":
+        return History((Entry(0, amount, text),))
 
     def with_plan(self, new: Entry) -> "History":
         """Return the history with a new plan. Entries from its update on are dropped, because the run was rewound.
@@ -234,7 +234,7 @@ class History:
         kept = tuple(entry for entry in self.entries if entry.update < new.update)
         if kept and kept[-1].text == new.text:
             kept = (*kept[:-1], kept[-1]._replace(text=None, note=None))
-        before = History(kept) if kept else History.starting_with(None, 0, None if new.amount is None else 0)
+        before = History(kept) if kept else History.starting_with(None, None if new.amount is None else 0)
         return before.with_plan(new)
 
     def resumed_at(self, update: int, amount: float | None) -> "History":

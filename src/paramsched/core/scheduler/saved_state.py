@@ -188,7 +188,7 @@ def _by_field(
 
 def _single_plan_history(text: str | None, amount: Amount | None) -> History:
     """Return the history of a run whose only plan started at update 0; states omit this history."""
-    return History.starting_with(text, 0, None if amount is None else 0)
+    return History.starting_with(text, None if amount is None else 0)
 
 
 _SAMPLES: Final = "samples"

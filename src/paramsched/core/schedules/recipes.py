@@ -124,9 +124,7 @@ def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
     peak = positive_number(CallSite("noam", "factor"), factor) / math.sqrt(
         whole_number(CallSite("noam", "width"), width)
     )
-    return _noam_peak(peak, length, "noam", "warmup") * (
-        _warmup(before, 0.0, index="(t+1)/(n+1)") >> inverse_sqrt(length)
-    )
+    return _noam_peak(peak, length) * (_warmup(before, 0.0, index="(t+1)/(n+1)") >> inverse_sqrt(length))
 
 
 @shape
@@ -202,12 +200,12 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
 _warmup = warmup  # for functions with an argument of that name
 
 
-def _noam_peak(peak: float, over: Duration, call: str, argument: str) -> Schedule:
+def _noam_peak(peak: float, over: Duration) -> Schedule:
     """Return the level peak / sqrt(over) as an absolute value; `over` must be in updates."""
     amount = over.exact
     if amount is None:
-        site = f'{call}({"…, " if call == "noam" else ""}{argument}="{over}")'
-        raise InvalidArgument(site, "its peak depends on the number of updates", f"Use the {argument} in steps")
+        found = "its peak depends on the number of updates"
+        raise InvalidArgument(f'noam(…, warmup="{over}")', found, "Use the warmup in steps")
     return constant(Absolute(peak / math.sqrt(amount)))
 
 
