@@ -14,7 +14,7 @@ from support.examples import examples
 
 theirs = pytest.importorskip("pytorch_accelerated.schedulers")
 trainer = pytest.importorskip("pytorch_accelerated.trainer")
-wsd_of_theirs = pytest.importorskip("pytorch_accelerated.schedulers.wsd_scheduler")
+pytest.importorskip("pytorch_accelerated.schedulers.wsd_scheduler")
 
 BASES = st.lists(st.floats(1e-4, 10.0), min_size=1, max_size=3)
 

@@ -16,11 +16,7 @@ def test_the_plans_that_errors_suggest_can_be_read():
         for file in (*TESTS.glob("compat/*/answers.yaml"), TESTS / "mmengine" / "reader" / "answers.yaml")
         for answer in answers.read(file)
         for error in answer.get("errors", ())
-        if (
-            line := re.search(
-                r"(?:Write|Use|For example)[^:]*:? ?(lr: .+?\(.+?\))(?: \((?:at the key|fix: ).*)?$", error
-            )
-        )
+        if (line := SUGGESTED.search(error))
     ]
 
     for line in suggested:

@@ -3,7 +3,6 @@
 from typing import assert_type
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 import paramsched as ps
@@ -21,12 +20,6 @@ def an_array_in_is_an_array_out(times: NDArray[np.float64], schedule: ps.Schedul
     assert_type(schedule(times), NDArray[np.float64])
     assert_type(schedule(times, base=0.1), NDArray[np.float64])
     assert_type(curves.power(2)(times), NDArray[np.float64])
-
-
-def tensors_pass(times: torch.Tensor, base: torch.Tensor, schedule: ps.Schedule) -> None:
-    schedule(times)
-    schedule(3, base)
-    schedule(times, base)
 
 
 def operators_make_schedules(a: ps.Schedule, b: ps.Schedule) -> None:
