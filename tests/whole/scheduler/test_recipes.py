@@ -52,7 +52,6 @@ def test_total_replaces_the_horizon_of_a_recipe():
 
 DECAYS = Plan(lr="cosine()", weight_decay="linear(1, 0.5)", horizon=10)
 BOTH = {"lr": 0.5, "weight_decay": 0.2}
-OF_SECONDS = Plan(lr="linear()", clock="seconds")
 
 
 @table(

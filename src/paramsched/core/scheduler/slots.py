@@ -10,8 +10,8 @@ import torch
 
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.fields import Field, base_of, is_number, label, recorded_base
-from paramsched.core.plan import Plan, Target, bind
-from paramsched.core.plan.binding import UPDATES, clock_of_field
+from paramsched.core.plan import Plan, bind
+from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.optimizers import Scope
 from paramsched.core.scheduler.group_keys import COUNT, Group
 from paramsched.core.scheduler.messages import Processes
@@ -52,15 +52,6 @@ def slots_of(
         )
         for index, (group, bounds) in enumerate(zip(groups, bind(plan, groups, scope), strict=True))
         for bound in bounds
-    )
-
-
-def slots_of_targets(plan: Plan) -> tuple[Slot, ...]:
-    """Return a slot for each target of a plan, to compute its value like that of a field; the group has no meaning."""
-    return tuple(
-        Slot(0, one.name, Field.of(one.name), one.schedule, one.field.initial, clock_of_field(plan.clock, one.name))
-        for one in plan.bindings
-        if isinstance(one.field, Target)
     )
 
 
