@@ -253,8 +253,6 @@ def tests_of(room: str) -> list[str]:
         "core/base": ["whole/test_files_of_runs.py", "whole/test_near_names.py", "cli/test_terminal.py"],
         "core/plan": ["core/functions"],  # its functions are exported ones
         "core/schedules": [
-            "core/advice",
-            "whole/advice",
             "whole/records",
             "whole/files/test_entries.py",
         ],  # wrong lines, and the lines that were meant

@@ -7,44 +7,26 @@
     ```
 
 Each name of the library's schedulers becomes a main entry of the index, as does each line of the content. The search
-ranks such entries above classes, titles and text. If several libraries use a name, it is a main entry only of the first
-one that has it. `{search-words}` does the same for the words of its content, which a user types and no title contains.
+ranks such entries above classes, titles and text. `{search-words}` does the same for the words of its content, which a
+user types and no title contains.
 """
 
 from collections.abc import Iterable
-from functools import cache
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from paramsched.core.advice.peer_words import other_names
-
-
-@cache
-def libraries() -> dict[str, str]:
-    """Return the first library that has each name."""
-    found: dict[str, str] = {}
-    for library, (name, *_) in other_names():
-        found.setdefault(name.lower(), library)
-    return found
+from paramsched.core.schedules.text.peers import NAMES_OF_PAGES
 
 
 def entries(
     library: str, names: Iterable[str]
 ) -> list[tuple[str, str, str, str, None]]:
     """Return the entries of the index for the names of a library, and for more names."""
-    listed = {
-        name: libraries()[name.lower()] == library
-        for other, (name, *_) in other_names()
-        if other == library
-    }
-    listed |= dict.fromkeys(names, True)
-    return [
-        ("single", name, "", "main" if main else "", None)
-        for name, main in listed.items()
-    ]
+    listed = dict.fromkeys([*NAMES_OF_PAGES.get(library, ()), *names])
+    return [("single", name, "", "main", None) for name in listed]
 
 
 class PeerNames(SphinxDirective):

@@ -9,7 +9,6 @@ import shape_lines
 from public_names import documented, public_names
 
 from paramsched import Calendar, Plan, curves, errors, trace
-from paramsched.core.advice.peer_words import EDGES, other_names
 from paramsched.core.base.check_rules import CheckRule, check_rules
 from paramsched.core.base.special_shapes import SPECIAL_SHAPES
 from paramsched.core.curves.registry import curve_text
@@ -52,7 +51,6 @@ def pages() -> dict[str, str]:
         "shapes": shapes_page(),
         "curves": curves_page(),
         "rules": rules_page(),
-        "names": names_page(),
         "checks": checks_page(),
     }
 
@@ -248,32 +246,3 @@ def branches(kind: type[Exception], depth: int) -> Iterable[str]:
     for one in sorted(kind.__subclasses__(), key=lambda each: each.__name__):
         if one.__module__ == errors.__name__:
             yield from branches(one, depth + 1)
-
-
-# ---------------------------------------------------------------- names elsewhere
-
-
-def names_page() -> str:
-    """Return the page of names in other libraries, with a table for each library."""
-    rows: dict[str, list[str]] = {}
-    for library, (name, ours, line, different) in other_names():
-        rows.setdefault(library, []).append(
-            f"| `{name}` | `{ours}` | `{line}` | {different} |"
-        )
-    head = "| their name | ours | schedule to write | difference |\n| --- | --- | --- | --- |"
-    tables = (
-        f"## {library}\n\n{EDGES[library] and f'Counts by {EDGES[library]}.'}\n\n{head}\n"
-        + "\n".join(several)
-        for library, several in rows.items()
-    )
-    opening = (
-        "Names of schedulers and their arguments in other libraries and in papers, with the schedule to write here. "
-        "An error about one of these names suggests the same line."
-    )
-    return (
-        "# Names in other libraries\n\n"
-        + opening
-        + "\n\n"
-        + "\n\n".join(tables)
-        + "\n"
-    )

@@ -39,16 +39,6 @@ _MODULES = {
     "shapes": "paramsched.core.shapes",
     **{name: f"paramsched.{name}" for name in _DOORS},
 }
-_MOVED = {
-    "audit": "paramsched.tools.audit",
-    "runner": "paramsched.mmengine",
-    "range_test": "paramsched.tools.range_test",
-    **dict.fromkeys(
-        ("advice", "config", "feedback", "fields", "plan", "recipe_book", "schedules", "time"), "paramsched.extend"
-    ),
-}
-"""The paths of earlier versions, for the message; removed with 1.0."""
-
 register_entries(
     "packages",
     {
@@ -56,8 +46,6 @@ register_entries(
         "notebook": "paramsched.show._notebook",
         "files of plans": "paramsched.core.files.plan_files",
         "recipes": "paramsched.tools.recipes",
-        "calls": "paramsched.core.schedules.text.calls",
-        "python calls": "paramsched.core.schedules.text.python_calls",
     },
 )
 register_entries("readers", {"compat": "paramsched.compat", "mmengine": "paramsched.mmengine"})
@@ -81,18 +69,6 @@ def __getattr__(name: str) -> object:
     try:
         if name in _MODULES:
             return import_module(_MODULES[name])
-        if name in _MOVED:
-            raise AttributeError(f"module 'paramsched' has no attribute {name!r}; it moved. Write {_MOVED[name]}")
-        if name in ("plot", "draw", "figure"):
-            raise AttributeError(f"module 'paramsched' has no attribute {name!r}. Write print(ps.show.figure(plan))")
-        if name in ("save", "write", "to_yaml"):
-            line = 'ps.dump(plan, "plan.yaml")'
-            raise AttributeError(f"module 'paramsched' has no attribute {name!r}. Write {line}")
-        if name in ("lr_find", "lr_finder", "LRFinder", "LearningRateFinder"):
-            raise AttributeError(
-                f"module 'paramsched' has no attribute {name!r}; for the range test use find_lr. For example: "
-                "ps.find_lr(optimizer, step, restore=model)"
-            )
         home = next((module for module, names in _HOMES.items() if name in names), None)
         if home is None:
             return _registered_shape(name)
@@ -121,20 +97,23 @@ def _public_names() -> list[str]:
 
 def _registered_shape(name: str) -> object:
     """Return the builder of a shape from this library or from a user's package."""
-    from paramsched.core.advice.peer_words import line_in_code, unknown_attribute
+    from paramsched.core.base.near_names import closest
     from paramsched.core.base.special_shapes import SPECIAL_SHAPES, name_in_code
     from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text
     from paramsched.core.schedules import SHAPES
+    from paramsched.core.schedules.text.peers import answer_to_name
 
     if name in SPECIAL_SHAPES:
-        raise AttributeError(f"module 'paramsched' has no attribute {name!r}. Write {name_in_code(name)}")
+        raise AttributeError(f"module 'paramsched' has no attribute {name!r}. For example: {name_in_code(name)}")
     if name in SHAPES:
         if SHAPES[name].__module__.startswith("paramsched."):
             globals()[name] = SHAPES[name]
         return SHAPES[name]
     if name in CONSTANTS or name in FAMILIES:
-        line = line_in_code(f"anneal(curve={curve_text(name)})")
-        raise AttributeError(
-            f"module 'paramsched' has no attribute {name!r}; use the curve curves.{name}. Write {line}"
-        )
-    raise AttributeError(f"module 'paramsched' has no attribute {name!r}{unknown_attribute(name, _public_names())}")
+        line = f"ps.anneal(curve=ps.{curve_text(name)})"
+        raise AttributeError(f"module 'paramsched' has no attribute {name!r}; it is a curve. For example: {line}")
+    if (answer := answer_to_name(name)) is not None:
+        raise AttributeError(f"module 'paramsched' has no attribute {name!r}; {answer}")
+    near = closest(name, _public_names())
+    hint = f'; did you mean "{near}"?' if near else ""
+    raise AttributeError(f"module 'paramsched' has no attribute {name!r}{hint}")

@@ -21,6 +21,7 @@ ParamschedError
 """
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar, Self, final
 
@@ -29,8 +30,8 @@ from paramsched.core.base.diagnostic import Diagnostic as Diagnostic
 from paramsched.core.base.diagnostic import printable_lines
 from paramsched.core.base.near_names import did_you_mean as did_you_mean
 from paramsched.core.base.node import Place
-from paramsched.core.base.problem import Advice, Option, Problem, Sentence, advice_text, written_text
 from paramsched.core.base.problem import CallSite as CallSite
+from paramsched.core.base.problem import Problem
 
 
 class ParamschedError(Exception):
@@ -48,7 +49,7 @@ class ParamschedError(Exception):
     problem: Problem
 
     def __init__(self, found: str, instead: str = "") -> None:
-        self.problem = Problem(found=found, advice=_advice(instead))
+        self.problem = Problem(found=found, advice=instead)
         super().__init__(*filter(None, (found, instead)))
 
     def __str__(self) -> str:
@@ -56,18 +57,15 @@ class ParamschedError(Exception):
 
 
 class InvalidArgument(ParamschedError, ValueError):
-    """An invalid argument, with a description of the problem and a line to write instead.
+    """An invalid argument, with a description of the problem and an example.
 
     Args:
         site: the call as the user wrote it.
         found: description of the problem.
-        instead: the advice. It is made of `write` if that is passed.
-        write: the text to write in place of the wrong argument, call or line.
-        is_example: True if the values of `write` may differ from those that the user wants.
-        sample: a valid value. A caller that knows the entire call can suggest the call with this value.
+        instead: the advice as a sentence.
+        example: a valid value or call, from which the advice is made if `instead` is empty.
         refused: the invalid value, for a caller that knows which argument it was.
         code: code of the diagnostic that `paramsched check` reports; by default that of the class.
-        replace: the wrong text and its replacement, if the correction is unambiguous.
         text, span: a line of text and the range of its wrong part, `text[slice(*span)]`; None if there is no text.
         path: config path of the entry, such as `$.groups.head`; empty if unknown.
 
@@ -82,14 +80,11 @@ class InvalidArgument(ParamschedError, ValueError):
         self,
         site: str | CallSite,
         found: str = "",
-        instead: str | Advice = "",
+        instead: str = "",
         *,
-        write: str = "",
-        is_example: bool = False,
-        sample: object = None,
+        example: str = "",
         refused: object = None,
         code: str | None = None,
-        replace: tuple[str, str] | None = None,
         text: str | None = None,
         span: tuple[int, int] | None = None,
         path: str = "",
@@ -100,13 +95,11 @@ class InvalidArgument(ParamschedError, ValueError):
             Place(path, *(span or (None, None))),
             str(site),
             site if isinstance(site, CallSite) else None,
-            _advice(instead, write, is_example=is_example),
-            replace,
+            instead or _example(example),
             text,
-            sample,
             refused,
         )
-        Exception.__init__(self, self.problem.site, found)  # the advice is made when it is printed
+        Exception.__init__(self, self.problem.site, found)
 
     @property
     def code(self) -> str:
@@ -136,32 +129,12 @@ class InvalidArgument(ParamschedError, ValueError):
     @property
     def instead(self) -> str:
         """The advice as a sentence."""
-        return "" if self.problem.advice is None else advice_text(self.problem)
-
-    @property
-    def write(self) -> str:
-        """The text to write; empty if the advice is a sentence."""
-        return "" if self.problem.advice is None else written_text(self.problem.advice)
-
-    @property
-    def is_example(self) -> bool:
-        """True if the values of the text to write may differ from those that the user wants."""
-        return self.problem.advice is not None and self.problem.advice.is_example
-
-    @property
-    def sample(self) -> Any:
-        """A valid value."""
-        return self.problem.sample
+        return self.problem.advice
 
     @property
     def refused(self) -> Any:
         """The invalid value."""
         return self.problem.refused
-
-    @property
-    def replace(self) -> tuple[str, str] | None:
-        """The wrong text and its replacement."""
-        return self.problem.replace
 
     @property
     def text(self) -> str | None:
@@ -179,15 +152,15 @@ class InvalidArgument(ParamschedError, ValueError):
             data["site"] = str(site)
         if isinstance(site, CallSite):
             data["call"] = site
-        if "write" in data or "instead" in data:
-            given = data.pop("instead", ""), data.pop("write", "")
-            data["advice"] = _advice(*given, is_example=data.pop("is_example", False))
+        if "example" in data or "instead" in data:
+            example = _example(data.pop("example", ""))
+            data["advice"] = data.pop("instead", "") or example
         if "span" in data:
             begin, end = data.pop("span") or (None, None)
             data["place"] = self.problem.place._replace(begin=begin, end=end)
-        problem = replace(self.problem, **data)
-        new = type(self).__new__(type(self), problem.site, problem.found)
-        new.problem = problem
+        new = copy(self)
+        new.problem = replace(self.problem, **data)
+        new.args = (new.problem.site, new.problem.found)
         return new
 
     def at(self, text: str, begin: int, end: int) -> Self:
@@ -195,13 +168,8 @@ class InvalidArgument(ParamschedError, ValueError):
         return self if self.span is not None else self.changed(text=text, span=(begin, end))
 
 
-def _advice(instead: str | Advice, write: str = "", *, is_example: bool = False) -> Advice | None:
-    """Return the advice that the arguments of an exception are."""
-    if isinstance(instead, Advice):
-        return instead
-    if instead:
-        return Advice(Sentence(instead), is_example)
-    return Advice(write, is_example) if write else None
+def _example(text: str) -> str:
+    return f"For example: {text}" if text else ""
 
 
 @final
@@ -234,25 +202,8 @@ class MissingFact(InvalidArgument):
         example: str = "10_000",
         **data: Any,
     ) -> None:
-        advice = Advice(Option(fact, example, "Calendar", instead), is_example=True)
-        InvalidArgument.__init__(self, site, found, advice, **data)
-
-    @property
-    def fact(self) -> str:
-        """The argument of Calendar that specifies the fact."""
-        return self._option.name
-
-    @property
-    def example(self) -> str:
-        """The text of an example value."""
-        return self._option.value
-
-    @property
-    def _option(self) -> Option:
-        advice = self.problem.advice
-        assert advice is not None
-        assert isinstance(advice.what, Option)
-        return advice.what
+        InvalidArgument.__init__(self, site, found, instead, example=f"{fact}={example}", **data)
+        self.fact, self.example = fact, example
 
 
 @final
@@ -272,14 +223,8 @@ class UnreadableLog(InvalidArgument):
     def __init__(
         self, site: str | CallSite, found: str = "", instead: str = "", *, option: str | None = None, **data: Any
     ) -> None:
-        advice = Advice(Sentence(instead, option=option)) if instead else ""
-        InvalidArgument.__init__(self, site, found, advice, **data)
-
-    @property
-    def option(self) -> str | None:
-        """The option of `paramsched audit` that `instead` names, or None."""
-        advice = self.problem.advice
-        return advice.what.option if advice is not None and isinstance(advice.what, Sentence) else None
+        InvalidArgument.__init__(self, site, found, instead, **data)
+        self.option = option
 
 
 @final

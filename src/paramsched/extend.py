@@ -4,7 +4,7 @@ An adapter of an engine also needs `engine_facts`, `reporting` and `run_end` of 
 """
 
 # A shape: a formula of time.
-from paramsched.core.advice.calls import constructor as constructor
+from paramsched.core.builders import constructor as constructor
 from paramsched.core.schedules import SHAPES as SHAPES
 from paramsched.core.schedules.affine import Affine as Affine
 from paramsched.core.schedules.anneal import anneal as anneal
@@ -54,8 +54,8 @@ from paramsched.core.files.plan_files import ReadingOptions as ReadingOptions
 from paramsched.core.files.plan_files import formats as formats
 
 # Checks of arguments, and the errors that name a call.
-from paramsched.core.advice.number_checks import checked as checked
-from paramsched.core.advice.number_checks import positive_number as positive_number
+from paramsched.core.number_checks import checked as checked
+from paramsched.core.number_checks import positive_number as positive_number
 from paramsched.errors import CallSite as CallSite
 
 __all__ = sorted(name for name in globals() if not name.startswith("_"))

@@ -1,7 +1,6 @@
 """`paramsched change`: the new file, in the format of the old one."""
 
 import json
-import shlex
 
 import pytest
 from click.testing import CliRunner
@@ -111,16 +110,6 @@ def test_comments_are_dropped_with_a_note(folder):
     assert (
         call("plan.yaml", "--at", 8000, "lr=constant(0.5)").stderr == "note: the comments of plan.yaml are not kept\n"
     )
-
-
-def test_the_line_for_a_cooldown_after_the_end_is_a_longer_run_with_the_same_numbers(folder):
-    advice = call("plan.yaml", "--at", "12000", "--cooldown", "100").stderr.strip().partition("For a longer run: ")[2]
-
-    assert call("plan.yaml", *shlex.split(advice)).stdout.splitlines() == [
-        "horizon: 12100",
-        'lr: take(warmup("5%") >> cosine(to=0.1), 12000, 10000) >> linear(previous, over=100)',
-        "weight_decay: take(linear(to=0.5), 10000, 10000)",
-    ]
 
 
 def test_a_cooldown_may_begin_at_the_end(folder):

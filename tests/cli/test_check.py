@@ -7,8 +7,6 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.cli._lint_output import edits_of
-from paramsched.core.base.diagnostic import Diagnostic, TextEdit
 
 LATE = 'horizon: 20 epochs\nlr: step("30 epochs")\n'
 
@@ -51,7 +49,7 @@ def test_json_contains_all_fields_of_a_diagnostic(plan):
     assert found == {
         "plan": "plan.yaml", "path": "$.lr", "line": 2, "column": 5, "code": "PS208", "rule": "period-beyond-run",
         "severity": "warning", "message": f"{found['found']}. {found['advice']}", "found": found["found"],
-        "advice": "Shorten it, or remove it", "fix": None,
+        "advice": "Shorten it, or remove it",
     }  # fmt: skip
     assert call("plan.yaml", "--output-format", "json").stdout == call("plan.yaml", "--json").stdout
 
@@ -74,10 +72,6 @@ def test_sarif_output_conforms_to_the_standard(plan):
         (location,) = result["locations"]
         assert location["physicalLocation"]["artifactLocation"]["uri"] in ("a%20bad.yaml", "plan.yaml")
         assert location["physicalLocation"]["region"]["startLine"] >= 1
-    (change,) = run["results"][0]["fixes"][0]["artifactChanges"]
-    assert change["replacements"] == [
-        {"deletedRegion": {"charOffset": 0, "charLength": 11}, "insertedContent": {"text": "weight_decay"}}
-    ]
 
 
 def test_a_file_without_diagnostics_is_a_sarif_log_without_results(plan):
@@ -154,9 +148,6 @@ def test_a_comment_with_an_unknown_code_is_reported(plan):
     assert (found["code"], found["line"], found["column"]) == ("PS110", 1, 15)
 
 
-# ---------------------------------------------------------------- fixes
-
-
 MISSPELLED = """\
 # what we train with
 horizon: 20 epohcs   # twenty
@@ -171,51 +162,6 @@ horizon: 20 epochs   # twenty
 groups:
     head: {weight_decay: {linear: {start: 1.0}}}
 """
-
-
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
-@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
-def test_fix_corrects_names_and_units_and_keeps_all_other_bytes(plan, tmp_path, newline, mark):
-    file = plan(mark + MISSPELLED.replace("\n", newline).encode())
-
-    result = call(file, "--fix")
-
-    assert (result.exit_code, result.stderr) == (0, "note: plan.yaml: fixed 6 problems\n")
-    assert (tmp_path / file).read_bytes() == mark + MENDED.replace("\n", newline).encode()
-
-
-def test_fix_corrects_mmengine_configs(plan, tmp_path):
-    text = "param_scheduler = [dict(type='MultiStpLR', milestnes=[8, 11])]  # 1x\ntrain_cfg = dict(max_epochs=12)\n"
-    file = plan(text, "config.py")
-
-    assert call(file, "--fix").exit_code == 0
-    assert (tmp_path / file).read_text() == text.replace("MultiStpLR", "MultiStepLR").replace("milestnes", "milestones")
-
-
-def test_fix_renames_a_field_with_a_peer_name(plan, tmp_path):
-    assert call(plan("learning_rate: cosine()  # all\n"), "--fix").exit_code == 0
-    assert (tmp_path / "plan.yaml").read_text() == "lr: cosine()  # all\n"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "lr: cosine()\nlearning_rate: cosine()\n",  # the name is already used
-        "weight_decay: constant(1.5)\nweight_decy: linear(1, 0)\n",
-        LATE,  # only the author knows the intended one
-        "lr: cosine(0.1)\n",
-    ],
-)
-def test_fix_skips_unsafe_changes(plan, tmp_path, text):
-    call(plan(text), "--fix")
-
-    assert (tmp_path / "plan.yaml").read_text() == text
-
-
-def test_fix_applies_only_selected_codes(plan, tmp_path):
-    call(plan("weight_decy: cosin()\n"), "--fix", "--select", "PS103")
-
-    assert (tmp_path / "plan.yaml").read_text() == "weight_decay: cosin()\n"
 
 
 # ---------------------------------------------------------------- with files of a run
@@ -238,7 +184,7 @@ def test_a_checkpoint_provides_the_groups_and_fields(plan, tmp_path):
     right = call(plan("horizon: 100\nlr: cosine()\ngroups: {head: {lr: constant(0.1)}}\n"), "--checkpoint", "model.pt")
 
     assert {"PS401", "PS402"} <= set(found)
-    assert (found["PS401"]["line"], found["PS401"]["advice"]) == (4, 'Write "head"')
+    assert (found["PS401"]["line"], 'did you mean "head"' in found["PS401"]["found"]) == (4, True)
     assert (right.exit_code, right.stderr) == (0, "")
     assert codes(plan("horizon: 2\nlr: cosine()\n"), "--checkpoint", "model.pt") == ["PS406"]
 
@@ -272,14 +218,6 @@ def test_a_metric_missing_from_the_log_is_reported(plan, tmp_path, logged, metri
     file = plan(f'horizon: 20\nlr: 0.1 * plateau("{metric}")\n')
 
     assert codes(file, "--log", "values.jsonl", "--select", "PS504") == found
-
-
-def test_fixes_that_touch_are_both_applied():
-    edits = [TextEdit(0, 3, "a"), TextEdit(3, 5, "b"), TextEdit(4, 6, "c")]
-
-    found = edits_of(Diagnostic("$.lr", "it is wrong", edit=edit) for edit in reversed(edits))
-
-    assert found == tuple(edits[:2])
 
 
 def test_the_problems_of_files_are_printed_in_the_order_of_the_files(tmp_path, monkeypatch):

@@ -14,7 +14,9 @@ MISTAKES = {
     # the unit
     "a warmup of 500 epochs": ("a.yaml", 'horizon: 90 epochs\nlr: warmup("500 epochs") >> cosine()\n', "PS202", 2),
     "a warmup of 500 epochs, alone": ("a.yaml", 'horizon: 90 epochs\nlr: warmup("500 epochs")\n', "PS210", 2),
-    "milestones of epochs as updates": ("a.toml", 'horizon = "100 epochs"\nlr = "multistep([60, 80])"\n', "PS211", 2),
+    "milestones of epochs as updates": (
+        "a.toml", 'horizon = "100 epochs"\nlr = "multistep([60, 80])"\n', "PS211", None
+    ),
     "a decay of 300 updates for 300 epochs": (
         "a.json", '{"horizon": "300 epochs",\n "lr": {"cosine": {"over": 300}}}\n', "PS211", 2
     ),

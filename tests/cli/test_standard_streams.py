@@ -64,14 +64,6 @@ def test_the_error_names_a_closed_or_full_stream(shell, line, code, message):
     assert (ran.returncode, ran.stderr) == (code, message)
 
 
-def test_concurrent_fixes_leave_one_correct_file(shell, tmp_path):
-    (tmp_path / "two.yaml").write_text('lr: warmpu("5%") >> cosin(to=0.1)\nhorizon: 20 epohcs\n')
-
-    shell("for i in 1 2 3; do $P check --fix two.yaml & done; wait")
-
-    assert (tmp_path / "two.yaml").read_text() == 'lr: warmup("5%") >> cosine(to=0.1)\nhorizon: 20 epochs\n'
-
-
 @pytest.mark.parametrize(
     ("arguments", "begin"),
     [

@@ -9,7 +9,7 @@ import torch
 
 from paramsched.core.fields import KNOWN, Field, is_number, known_field, label, numeric
 from paramsched.core.plan import plan as plan_module
-from paramsched.errors import InvalidArgument, UnknownField
+from paramsched.errors import InvalidArgument
 from support.tables import table
 
 
@@ -73,16 +73,6 @@ def test_the_numeric_fields_of_a_real_group():
 )
 def test_misspelled_fields_are_distinguished_from_other_names(name, meant):
     assert known_field(name) == meant
-
-
-@table(
-    ("name", "meant"),
-    [("beta1", "betas[0]"), ("beta_2", "betas[1]"), ("learning_rate", "lr"), ("weight_decy", "weight_decay")],
-)
-def test_the_message_about_an_absent_field_suggests_one_name(name, meant):
-    with pytest.raises(UnknownField) as refusal:
-        Field.of(name).within({"lr": 0.1, "betas": (0.9, 0.999), "weight_decay": 0.0}, "group 0")
-    assert str(refusal.value).endswith(f'unknown field; did you mean "{meant}"? Write "{meant}"')
 
 
 def test_a_group_is_labeled_by_its_name_or_its_index():

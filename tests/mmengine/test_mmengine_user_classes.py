@@ -300,7 +300,7 @@ def test_a_scope_in_front_of_an_mmengine_class_is_ignored(name):
         ("mmflow.QuadraticWarmupLR", "the package mmflow, which is not installed"),
         ("QuadraticWarmup", "neither MMEngine nor your config defines it"),
         ("torch.StepLR", "neither MMEngine nor your config defines it"),
-        ("StepLr", "Write type='StepLR'"),
+        ("StepLr", 'did you mean "StepLR"'),
     ],
 )
 def test_an_unknown_name_is_reported_with_the_registration_call(name, said):

@@ -288,7 +288,6 @@ _COMMANDS: dict[str, Callable[[Case], list[list[str]]]] = {
     "change": lambda case: [[case.given, "--at", "5", "lr=linear()"], [case.given, "--at", "5", "--cooldown", "3"]],
     "check": lambda case: [
         [case.given, "--output-format", "github"],
-        [case.given, "--fix"],
         [_GOOD, "--checkpoint", case.given],
         [_GOOD, "--log", case.given],
     ],
@@ -413,7 +412,7 @@ def violations_in(folder: Path, every: int, drawn: int, seed: int) -> dict[str, 
             if (number + place) % every:
                 continue
             count += 1
-            _watched(watch, f"{use} {given.name!r}", call, rewrites=use == "check 1")
+            _watched(watch, f"{use} {given.name!r}", call)
             if sys.path != path:
                 sys.path[:] = path
                 watch.report(f"{use} {given.name!r}", "changes sys.path")
@@ -422,11 +421,8 @@ def violations_in(folder: Path, every: int, drawn: int, seed: int) -> dict[str, 
     return {"uses": count, "unknown": [*_unknown_names()], "violations": [*watch.violations]}
 
 
-def _watched(watch: Watch, use: str, call: Callable[[], str], *, rewrites: bool) -> None:
+def _watched(watch: Watch, use: str, call: Callable[[], str]) -> None:
     """Use an input, and report what the hook, the error or the shown text reveals."""
-    written = watch.written
-    if rewrites:  # check --fix
-        watch.written = str(Path(watch.folder).parent)
     watch.use = use
     text, messages = "", []
     try:
@@ -438,7 +434,7 @@ def _watched(watch: Watch, use: str, call: Callable[[], str], *, rewrites: bool)
         watch.use = None
         watch.report(use, f"raises {type(error).__name__}: {str(error)[:200]!r}")
     finally:
-        watch.use, watch.written = None, written
+        watch.use = None
     for shown in [text, *(str(one.message) for one in messages)]:
         if (line := _unprintable(shown)) is not None:
             watch.report(use, f"prints {line[:200]!r}")

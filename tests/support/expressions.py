@@ -1,4 +1,4 @@
-"""Answers to expressions: the repr of each value, or the error. The questions are lines of Python."""
+"""Answers to expressions: the repr of each value, or the class, the code and the argument of the error."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +15,7 @@ def answers_with(names: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict[st
         try:
             return {"line": question["line"], "value": repr(eval(question["line"], dict(names)))}
         except LIBRARY_ERRORS as error:
-            return {"line": question["line"], "error": f"{type(error).__name__}: {error}"}
+            told = [type(error).__name__, getattr(error, "code", ""), getattr(error, "argument", "") or ""]
+            return {"line": question["line"], "error": " ".join(filter(None, told))}
 
     return answer_to

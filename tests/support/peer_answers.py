@@ -16,10 +16,9 @@ from support import answers
 
 
 def _text(one: Diagnostic) -> str:
-    """Return a diagnostic with its code, whether its location is the key, and the correction of a name."""
+    """Return the code and the path of a diagnostic, and whether its location is the key."""
     at_key = " (at the key)" if one.at_key else ""
-    fix = f" (fix: {' -> '.join(one.replace)})" if one.replace else ""
-    return f"{one.code} {one}{at_key}{fix}"
+    return f"{one.code} {one.path}{at_key}"
 
 
 def answer_to(dialect: KnownDialect, question: dict[str, Any]) -> dict[str, Any]:
@@ -41,7 +40,7 @@ def answer_to(dialect: KnownDialect, question: dict[str, Any]) -> dict[str, Any]
         except ps.errors.ConfigError as error:
             answer["errors"] = [_text(one) for one in error.diagnostics]
         except ps.errors.MissingFact as error:
-            answer["missing"] = str(error)
+            answer["missing"] = error.fact
     messages = (one.message for one in warned)
     texts = (_text(one.diagnostic) if isinstance(one, DiagnosticWarning) else str(one) for one in messages)
     answer["warnings"] = [*dict.fromkeys(texts)]

@@ -18,9 +18,7 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.cli._lint_output import CheckedPlan, fix_file
 from paramsched.core.base import files as _files
-from paramsched.core.base.diagnostic import Diagnostic, TextEdit
 from paramsched.errors import ParamschedError
 from paramsched.tools.audit import read_log, read_metrics, read_plan_history
 
@@ -35,11 +33,6 @@ def command(*arguments: object) -> None:
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     if result.exit_code:
         raise OSError(result.stderr)
-
-
-def fix(file: Path) -> None:
-    """Fix the mistakes in a file."""
-    command("check", "--fix", file, "--format", "yaml")
 
 
 WRITERS: dict[str, Callable[[Path], None]] = {
@@ -377,46 +370,6 @@ def test_an_open_file_of_the_process_is_written_at_its_position(tmp_path, writer
 
 
 # ---------------------------------------------------------------- tables next to a plan
-
-
-# ---------------------------------------------------------------- fixes
-
-
-@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
-@pytest.mark.parametrize("changed", ["", "lr: 1\n", "# two lines\nlr: cosin()\n", "lr: cosin()\r\n"])
-def test_a_fix_is_applied_only_to_the_text_that_was_checked(tmp_path, mark, changed):
-    file = tmp_path / "plan.yaml"
-    file.write_bytes(mark + b"lr: cosin()\n")
-    reads = []
-
-    def find(given: str) -> CheckedPlan:
-        """Find a mistake in the file, then change the file as an editor would."""
-        text = file.read_bytes().decode("utf-8-sig")
-        at = text.find("cosin()")
-        edits = [TextEdit(at, at + 5, "cosine")] if at >= 0 else []
-        if not reads:
-            file.write_bytes(mark + changed.encode())
-        reads.append(text)
-        return CheckedPlan(tuple(Diagnostic("$.lr", "unknown", code="PS103", edit=edit) for edit in edits), text)
-
-    fix_file(str(file), find)
-
-    assert file.read_bytes() == mark + changed.replace("cosin()", "cosine()").encode()
-    assert len(reads) > 1
-
-
-@only_root
-def test_a_fix_keeps_the_owner_and_mode(tmp_path):
-    file = tmp_path / "plan.yaml"
-    file.write_text("lr: cosin()\n")
-    file.chmod(0o600)
-    os.chown(file, NOBODY, NOBODY)
-
-    fix(file)
-
-    about = file.stat()
-    assert file.read_text() == "lr: cosine()\n"
-    assert (about.st_uid, about.st_gid, stat.S_IMODE(about.st_mode)) == (NOBODY, NOBODY, 0o600)
 
 
 # ---------------------------------------------------------------- readers

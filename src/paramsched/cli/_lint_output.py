@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import ceil
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, final
 from urllib.parse import quote
 
-from paramsched.cli._options import PlanOptions, echo_note, for_command, on_command_line, summary_for_command
+from paramsched.cli._options import PlanOptions
 from paramsched.cli._plan_input import (
     PlanInput,
     calendar_from_options,
@@ -23,9 +23,8 @@ from paramsched.cli._plan_input import (
 from paramsched.core.base import VERSION
 from paramsched.core.base.check_rules import Severity
 from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, UNREADABLE
-from paramsched.core.base.diagnostic import HORIZON, Diagnostic, TextEdit, entry_path, json_text
-from paramsched.core.base.files import is_replaced, write_over_text
-from paramsched.core.base.problem import before_advice
+from paramsched.core.base.diagnostic import HORIZON, Diagnostic, entry_path, json_text
+from paramsched.core.base.problem import with_advice
 from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
 from paramsched.core.base.user_warnings import DiagnosticWarning
 from paramsched.core.files.plan_files import PlanText
@@ -135,15 +134,14 @@ def checked_plan(
         several += [*read.loaded.notes, *_findings_in(read, options, checkpoint, log)]
     except ConfigError as error:
         warned = several if source is None else source.placed(dict.fromkeys(several))
-        several = [*for_command(error.diagnostics), *warned]
+        several = [*error.diagnostics, *warned]
         found = [one.changed(file=one.file or given) for one in several]
     except InvalidArgument as error:
         usage = isinstance(error, MissingFact)
         # The location of the diagnostic is the argument itself, so an error about it need not repeat the name.
-        problem = error.found if error.site == given else summary_for_command(error.problem)
+        problem = error.found if error.site == given else error.problem.summary
         code = MISSING_FACT if usage else REFUSED_VALUE
-        advice = error.problem.advice or ""
-        found = [Diagnostic("", problem, advice, code=code, file=given, syntax="python", printer=on_command_line)]
+        found = [Diagnostic("", problem, error.instead, code=code, file=given)]
     except MissingDependency as error:
         found, usage = [Diagnostic("", str(error), code=UNREADABLE, file=given)], True
     else:
@@ -201,60 +199,6 @@ def _findings_in(
         yield from _never_logged(Path(log), read.plan)
 
 
-_MOST_ROUNDS = 10  # a fix may reveal the next problem
-
-
-def fix_file(given: str, find: Callable[[str], CheckedPlan]) -> None:
-    """Apply the fixes of the diagnostics to a plan's file, until no diagnostic has a fix.
-
-    Fixes are applied only to the text in which the problems were found. If the file has changed since, it is checked
-    again.
-
-    Args:
-        given: the argument of the command; only a regular file is changed.
-        find: checks the plan.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    if not names_a_file(given) or not is_replaced(Path(given)):
-        return
-    changed = 0
-    for _ in range(_MOST_ROUNDS):
-        checked = find(given)
-        edits = edits_of(one for one in checked.findings if one.file in ("", given))
-        if checked.text is None or not edits:
-            break
-        if write_over_text(Path(given), checked.text, with_edits(checked.text, edits)):
-            changed += len(edits)
-    if changed:
-        echo_note(f"{given}: fixed {changed} {'problem' if changed == 1 else 'problems'}")
-
-
-def edits_of(findings: Iterable[Diagnostic]) -> tuple[TextEdit, ...]:
-    """Return the fixes of diagnostics from left to right. Of two overlapping fixes, only the first is returned."""
-    chosen: list[TextEdit] = []
-    edits = {finding.fix for finding in findings if finding.fix is not None}
-    for edit in sorted(edits, key=lambda one: (one.begin, one.end, one.text)):
-        if not chosen or edit.begin >= chosen[-1].end:
-            chosen.append(edit)
-    return tuple(chosen)
-
-
-def with_edits(text: str, edits: Iterable[TextEdit]) -> str:
-    """Apply edits to a text.
-
-    >>> with_edits("weight_decy: 1", [TextEdit(0, 11, "weight_decay")])
-    'weight_decay: 1'
-    """
-    pieces: list[str] = []
-    at = 0
-    for edit in edits:
-        pieces += [text[at : edit.begin], edit.text]
-        at = edit.end
-    return "".join([*pieces, text[at:]])
-
-
 _LEVELS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "info": "note"}
 """The levels of SARIF by severity."""
 _COMMANDS: Final = _LEVELS | {"info": "notice"}
@@ -272,7 +216,11 @@ def findings_as_lines(findings: Sequence[Diagnostic]) -> list[Line]:
         if one.severity != "error":
             parts.append((f"{one.severity}: ", style))
         if one.instead:
-            parts += [(before_advice(one.found), None), BREAK, (one.instead, "good")]
+            parts += [
+                (with_advice(one.found, one.instead).removesuffix(one.instead), None),
+                BREAK,
+                (one.instead, "good"),
+            ]
         else:
             parts.append((one.found, None))
         lines.append([*parts, (f" [{one.code}]", "dim")])
@@ -283,7 +231,7 @@ def findings_as_lines(findings: Sequence[Diagnostic]) -> list[Line]:
 
 
 def findings_as_json(findings: Sequence[Diagnostic]) -> str:
-    """Return a JSON list of objects: plan, path, line, column, code, rule, severity, message, found, advice, fix."""
+    """Return a JSON list of objects: plan, path, line, column, code, rule, severity, message, found, advice."""
     return json_text([one.as_data() for one in findings])
 
 
@@ -336,11 +284,6 @@ def _sarif_result(finding: Diagnostic, index: int) -> dict[str, Any]:
         "message": {"text": finding.message},
         "locations": [location],
     }
-    if finding.fix is not None:
-        region = {"charOffset": finding.fix.begin, "charLength": finding.fix.end - finding.fix.begin}
-        replacement = {"deletedRegion": region, "insertedContent": {"text": finding.fix.text}}
-        change = {"artifactLocation": artifact, "replacements": [replacement]}
-        result["fixes"] = [{"description": {"text": finding.message}, "artifactChanges": [change]}]
     return result
 
 

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
-from difflib import SequenceMatcher
 from functools import partial, wraps
 from importlib import import_module
 from io import TextIOWrapper
@@ -20,15 +19,13 @@ from typing import Any, Final, NoReturn, TypeVar, cast, final
 import click
 from click.shell_completion import CompletionItem
 
-from paramsched.core.advice.peer_words import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, own_name
-from paramsched.core.base.diagnostic import Diagnostic, printable, printable_lines
+from paramsched.core.base.diagnostic import printable, printable_lines
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.files import write_whole_file
-from paramsched.core.base.near_names import certain_name, closest
+from paramsched.core.base.near_names import closest
 from paramsched.core.base.params import Param, params_of_record
-from paramsched.core.base.problem import Advice, CallSite, Option, Problem, Sentence, advice_text, with_advice
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.terminal import Line, plain_text, table_rows, terminal_text
-from paramsched.core.fields import KNOWN
 from paramsched.core.time.calendar import Facts, meant_clock
 from paramsched.core.time.duration import UNIT_NAMES
 from paramsched.errors import (
@@ -91,7 +88,7 @@ class WrongUsage(click.UsageError):
     """
 
     def __init__(self, site: str, found: str, instead: str = "", *, ctx: click.Context | None = None) -> None:
-        self.problem = Problem(site=site, found=found, advice=Advice(Sentence(instead)) if instead else None)
+        self.problem = Problem(site=site, found=found, advice=instead)
         click.UsageError.__init__(self, str(self.problem), ctx)
 
 
@@ -129,9 +126,6 @@ def option_of(fact: str) -> str:
     """
     if fact in UNIT_FACTS:
         return _written_name(_names_of_option(UNIT_FACTS[fact]))
-    for one in _own_parameters():
-        if fact == one.name:
-            return one.opts[0]
     return f"--{fact.replace('_', '-')}"
 
 
@@ -441,59 +435,14 @@ def _usage_error(message: str, context: click.Context | None) -> click.UsageErro
 
 
 def problem_text(error: ParamschedError | OSError | click.UsageError) -> str:
-    """Return the message of an error, with options of the running command in place of Python code.
-
-    It may contain control characters, which `echo` escapes.
-    """
+    """Return the message of an error. It may contain control characters, which `echo` escapes."""
     if isinstance(error, click.UsageError):
         return error.format_message()
     if isinstance(error, OSError) and not isinstance(error, ParamschedError):
         return file_problem(error)
     if isinstance(error, ConfigError):
-        return str(ConfigError(error.source, for_command(error.diagnostics)))
-    return with_advice(summary_for_command(error.problem), on_command_line(error.problem))
-
-
-def on_command_line(problem: Problem, syntax: str = "python") -> str:
-    """Return the advice of a problem as a sentence with options of the running command.
-
-    >>> on_command_line(Problem("", advice=Advice(Option("total", "10_000", "Calendar"), is_example=True)))
-    'For example: --horizon 10000'
-    """
-    match problem.advice:
-        case Advice(Option(name, value)):
-            # Python writes text in quotes, which several words keep, and may write a number with underscores.
-            plain = value if " " in value else value.strip('"') if value.startswith('"') else value.replace("_", "")
-            return f"{problem.advice.lead} {option_of(name)} {plain}"
-        case Advice(Sentence(option=str(name))) if not any(name in one.opts for one in _own_parameters()):
-            return f"Only paramsched audit has {name}"
-        case Advice(Sentence(elsewhere=sentence, fact=fact)) if sentence:
-            return sentence.replace(_names_of_option(UNIT_FACTS[fact])[0], option_of(fact)) if fact else sentence
-    return advice_text(problem, syntax)
-
-
-def summary_for_command(problem: Problem) -> str:
-    """Return the description of a problem. It begins with the option for a missing fact."""
-    match problem.call, problem.advice:
-        case CallSite(call="Calendar", argument=fact), Advice(Option()):
-            return f"{option_of(fact)}: {problem.found}"
-    return problem.summary
-
-
-def for_command(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Return diagnostics whose advice names options of the running command."""
-    return [one.changed(printer=on_command_line) for one in diagnostics]
-
-
-def _own_parameters() -> list[click.Parameter]:
-    """Return the parameters of the running command."""
-    context = click.get_current_context(silent=True)
-    if context is None:
-        return []
-    command = context.command
-    if isinstance(command, click.Group):
-        command = command.get_command(context, context.invoked_subcommand or "") or command
-    return command.params
+        return str(ConfigError(error.source, error.diagnostics))
+    return str(error.problem)
 
 
 def file_problem(error: OSError) -> str:
@@ -501,7 +450,7 @@ def file_problem(error: OSError) -> str:
     # An error without a file name means: the current folder was removed, or standard output cannot be written.
     unnamed = "the current folder" if isinstance(error, FileNotFoundError) else "standard output"
     near = _near_file(str(error.filename)) if isinstance(error, FileNotFoundError) and error.filename else None
-    advice = f'; did you mean "{near}"? Write {shlex.quote(near)}' if near else ""
+    advice = f'; did you mean "{near}"?' if near else ""
     return printable(f"{error.filename or unnamed}: {error.strerror or error}{advice}")
 
 
@@ -515,7 +464,7 @@ def _near_file(name: str) -> str | None:
         same = path.with_suffix(other).name
     except (OSError, ValueError):
         return None
-    near = same if same in beside else certain_name(path.name, beside)
+    near = same if same in beside else closest(path.name, beside)
     return None if near is None else str(path.parent / near)
 
 
@@ -646,33 +595,8 @@ class Command(click.Command):
     def _advice(self, ctx: click.Context, option: str, given: list[str]) -> str:
         """Return advice to write the option that an unknown option probably means, with its value; empty if unclear."""
         own = [name for one in self.get_params(ctx) for name in (*one.opts, *one.secondary_opts) if name[:2] == "--"]
-        index = next((index for index, one in enumerate(given) if one.split("=")[0] == option), len(given))
-        _, equals, value = "".join(given[index : index + 1]).partition("=")
-        value = value if equals else "".join(given[index + 1 : index + 2])
-        key = option.lstrip("-").replace("-", "_").lower()
-        if (unit := LENGTHS_OF_RUN.get(key)) is not None and "--horizon" in own:
-            length = f'"{value} {unit}"' if unit and value.replace(".", "").isdigit() else value
-            return f" Write --horizon {length}" if length else " For example: --horizon 10000"
-        field = key if key in KNOWN else OTHER_NAMES.get(key)
-        if field is not None and value and any(one.name == "changes" for one in self.get_params(ctx)):
-            return f" Write {shlex.quote(f'{field}={value}')}"
-        if field is not None and "--base" in own:
-            return f" Write --base {field}={value}" if value else f" For example: --base {field}=0.1"
-        prefixed = [name for name in own if key and name.startswith(f"--{key.replace('_', '-')}")]
-        fact = meant_argument(key, [name[2:].replace("-", "_") for name in own])
-        if key in ("search", "find", "query") and any(one.name == "words" for one in self.get_params(ctx)):
-            return f" Write {ctx.command_path} {shlex.quote(value)}" if value else f" For example: {self.examples[0]}"
-        meant = next((name for name in _OPTION_ALIASES.get(key, ()) if name in own), None)
-        meant = meant or (prefixed[0] if len(prefixed) == 1 else None)
-        meant = meant or (None if fact is None else f"--{fact.replace('_', '-')}")
-        if meant is None:
-            return ""
-        known = meant in prefixed or key in _OPTION_ALIASES or own_name(key, [meant[2:].replace("-", "_")]) is not None
-        if not known and SequenceMatcher(None, meant, option).ratio() < 0.7:
-            return ""
-        takes_value = any(meant in one.opts and not getattr(one, "is_flag", False) for one in self.get_params(ctx))
-        value = shlex.quote(value) if takes_value and value and not value.startswith("-") else ""
-        return f" Write {meant} {value}".rstrip()
+        near = closest(option, own)
+        return f' Did you mean "{near}"?' if near else ""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the options by section."""
@@ -689,27 +613,6 @@ class Command(click.Command):
             for line in self.examples:
                 formatter.write(f"  {line}\n")
 
-
-_OPTION_ALIASES: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("out", "save", "o", "file", "output_file"), ("--output", "--html")),
-    **dict.fromkeys(("fmt", "type"), ("--format", "--from")),
-    "format": ("--to",),
-    "to_format": ("--to",),
-    "quiet": (),
-    "groups": ("--base",),
-    "log_scale": ("--log",),
-    "logscale": ("--log",),
-    "total_steps": ("--horizon",),
-    "world_size": ("--processes",),
-    "ckpt": ("--checkpoint",),
-    "factor": ("--scale",),
-    "extend": ("--horizon",),
-    "output_format": ("--to",),
-    "tol": ("--tolerance",),
-    "spe": ("--steps-per-epoch",),
-    "batch": ("--batch-size",),
-}
-"""A dict from options of other programs to the options of this program that may be meant."""
 
 _COMMAND_ALIASES: Mapping[str, str] = {
     **dict.fromkeys(("lint", "validate", "verify", "test"), "paramsched check PLAN"),

@@ -20,16 +20,14 @@ from paramsched.cli._options import (
     PlanOptions,
     WrongUsage,
     echo_note,
-    on_command_line,
     option_of,
     runs_configs,
 )
 from paramsched.core import files as config
-from paramsched.core.advice.number_checks import finite_number
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.base.files import naming_errors
-from paramsched.core.base.near_names import certain_name, closest, did_you_mean
+from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.files import Bases, Loaded
 from paramsched.core.files.command_lines import mapping_of_options
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
@@ -37,6 +35,7 @@ from paramsched.core.files.known_dialects import dialect_named
 from paramsched.core.files.plan_files import PlanText, ReadingOptions, open_plan
 from paramsched.core.files.schedule_text import ShapeNames, read_schedule_text
 from paramsched.core.files.text_limits import MOST_BYTES
+from paramsched.core.number_checks import finite_number
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.resolve import known_total
 from paramsched.core.plan.units import units_of_plan
@@ -93,9 +92,7 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
         if "--output-format" in options and format in ("sarif", "github", "text"):
             raise WrongUsage("", f'No such format "{format}" of a plan', f"Write --output-format {format}")
         names = config.formats()
-        near = certain_name(format, names)
-        advice = f"Write {'--from' if '--from' in options else '--format'} {near}" if near is not None else ""
-        raise WrongUsage("", f'Unknown format "{format}"; {did_you_mean(format, names)}', advice)
+        raise WrongUsage("", f'Unknown format "{format}"; {did_you_mean(format, names)}')
     if given == "-":
         if sys.stdin is None:
             raise OSError(errno.EBADF, "it is closed", "standard input")
@@ -247,11 +244,8 @@ def length_from_option(text: str, option: str) -> Duration:
     try:
         return Duration.of(f"{text} steps" if _NUMBER.fullmatch(text) else text)
     except InvalidArgument as error:
-        is_share = option == option_of("total") and str(error.sample).endswith("%")
-        sample = 10_000 if is_share else error.sample
-        written = f'"{sample}"' if " " in str(sample) else sample
-        verb = "For example:" if is_share or error.is_example else "Write"
-        raise WrongUsage(option, error.problem.summary, f"{verb} {option} {written}") from None
+        example = "10000" if option == option_of("total") else "5%"
+        raise WrongUsage(option, error.problem.summary, f"For example: {option} {example}") from None
 
 
 def horizon_from_options(options: PlanOptions) -> Duration | None:
@@ -270,10 +264,7 @@ def calendar_from_options(options: PlanOptions, **assumed: Any) -> Calendar:
     except InvalidArgument as error:
         passed = {**options.facts, **assumed}
         site = " ".join(f"{option_of(name)} {shlex.quote(str(value))}" for name, value in passed.items())
-        advice = on_command_line(error.problem)
-        if error.sample is not None:
-            advice = f"For example: {option_of(error.argument or 'total')} {error.sample}"
-        raise WrongUsage(site, error.found, advice) from None
+        raise WrongUsage(site, error.found, error.instead) from None
 
 
 def calendar_if_known(options: PlanOptions) -> Calendar | None:

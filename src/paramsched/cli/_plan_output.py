@@ -32,14 +32,12 @@ output_option = click.option(
 def require_format(to: str | None, *others: str) -> None:
     """Raise an error for a format that is unknown or can only be read. `others` may be written too."""
     from paramsched.core import files as config
-    from paramsched.core.base.near_names import certain_name, did_you_mean
+    from paramsched.core.base.near_names import did_you_mean
     from paramsched.core.files.plan_files import SYNTAXES
 
     if to is not None and to not in config.formats():
         known = (*SYNTAXES, *others)
-        near = certain_name(to, known)
-        advice = f"Write --to {near}" if near else ""
-        raise WrongUsage(f"--to {to}", f"unknown format; {did_you_mean(near or to, known)}", advice)
+        raise WrongUsage(f"--to {to}", f"unknown format; {did_you_mean(to, known)}")
     if to is not None and to not in (*SYNTAXES, "native"):
         raise WrongUsage(f"--to {to}", "this format can only be read", "Write --to yaml")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 import click
 import numpy as np
 
-from paramsched.cli._options import PlanOptions, WrongUsage, echo_note, on_command_line, option_of
+from paramsched.cli._options import PlanOptions, WrongUsage, echo_note, option_of
 from paramsched.cli._plan_input import (
     PlanInput,
     assumed_fact,
@@ -362,7 +362,7 @@ def _run_to_draw(
         except UnreadableLog as error:
             if not measured:
                 raise
-            echo_note(f"--used: {error.problem.summary}; only metrics are drawn. {on_command_line(error.problem)}")
+            echo_note(f"--used: {error.problem.summary}; only metrics are drawn. {error.instead}")
             used, tolerance = {}, 0.0
     except UnreadableLog as error:
         raise error.changed(site=f"--used: {error.site}") from None

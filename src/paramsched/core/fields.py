@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeAlias, final
 
-from paramsched.core.advice.number_checks import meant_number
-from paramsched.core.advice.peer_words import OTHER_NAMES, UNCLEAR_NAMES
-from paramsched.core.base.advise import text_leaves
 from paramsched.core.base.near_names import KNOWN as KNOWN
-from paramsched.core.base.near_names import certain_name, closest, did_you_mean
+from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, shown
 
 Group: TypeAlias = Mapping[str, Any]
@@ -28,6 +25,16 @@ KNOWN_ELSEWHERE = (
     *("accumulation", "batch_size", "frames_per_step", "seconds_per_step", "sequence_length", "tokens_per_step"),
 )
 """Entries of other optimizers that are often scheduled, and run facts that a plan may schedule."""
+
+ELSEWHERE = {
+    **dict.fromkeys(("learning_rate", "learningrate", "lrate"), "lr"),
+    **dict.fromkeys(("adam_beta1", "beta1", "beta_1"), "betas[0]"),
+    **dict.fromkeys(("adam_beta2", "beta2", "beta_2"), "betas[1]"),
+    **dict.fromkeys(("adam_epsilon", "epsilon"), "eps"),
+    "mom": "momentum",
+    "wd": "weight_decay",
+}
+"""A dict from names in other libraries to the fields of torch's optimizers."""
 
 _NAME = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)(?:\[(?P<index>[0-9]{1,4})\])?")
 OURS = "paramsched_"
@@ -104,12 +111,11 @@ class Field:
             raise PlanError(f'"{self}" in {where}', f'expected a tuple "{self.key}", got "{self}"', f"Write {right}")
         if self.key not in group:
             names = numeric(group)
-            ours = OTHER_NAMES.get(self.key.lower())
-            near = ours if ours in names else certain_name(str(self), names)
+            near = next((one for one in names if one == ELSEWHERE.get(self.key)), None) or closest(str(self), names)
             meant = did_you_mean(near or str(self), names)
             found = f"unknown field; {meant}" if names else "the group has no numeric field"
             instead = f'A value outside the optimizer is a target: targets: in a file, ps.Target("{self}", 1.0) in code'
-            instead = instead if near is None else f'Write "{near}"'
+            instead = instead if near is None else ""
             raise UnknownField(
                 f'"{self}" in {where}', found, instead if names else f'For example: group["{self.key}"] = 0.1'
             )
@@ -119,19 +125,15 @@ class Field:
                 found = f"{self.key} is {entry!r}, not a single number"
                 raise PlanError(f'"{self}" in {where}', found, f'For example: "{self.key}[0]"')
         elif not isinstance(entry, (tuple, list)):
-            instead = f'Write "{self.key}"' if is_number(entry) else f"Set {self.key}=(0.9, 0.999) in the group"
+            instead = f'For example: "{self.key}"' if is_number(entry) else f"Set {self.key}=(0.9, 0.999) in the group"
             raise PlanError(f'"{self}" in {where}', f"{self.key} is {entry!r}, not a tuple", instead)
         elif self.index >= len(entry):
             some = " or ".join(f'"{self.key}[{i}]"' for i in range(len(entry)))
             raise PlanError(f'"{self}" in {where}', f"{self.key}={entry!r} has length {len(entry)}", f"Use {some}")
         spoiled = [one for one in (entry if self.index is not None else [entry]) if not is_number(one)]
         if spoiled:
-            means = [meant_number(one, math.nan) for one in (entry if self.index is not None else [entry])]
-            instead = f'For example: group["{self.key}"] = {(0.9, 0.999) if self.index is not None else 0.1}'
-            if not any(map(math.isnan, means)):
-                instead = f'Write group["{self.key}"] = {means[0] if self.index is None else tuple(means)}'
-            elif numbers := numeric(group):
-                instead = f"Use one of {', '.join(numbers)}"
+            numbers = numeric(group)
+            instead = f"Use one of {', '.join(numbers)}" if numbers else f'For example: group["{self.key}"] = 0.1'
             raise PlanError(f'"{self}" in {where}', f"expected a number, got {spoiled[0]!r}", instead)
         return self
 
@@ -251,46 +253,22 @@ def is_field_name(name: str) -> bool:
 def known_field(name: str) -> str | None:
     """Return the field of torch's optimizers that `name` misspells; None if `name` is a field or resembles none.
 
-    >>> [known_field(name) for name in ("weight_decy", "LR", "wd", "beta1", "steps", "temperature")]
-    ['weight_decay', 'lr', 'weight_decay', 'betas[0]', None, None]
+    >>> [known_field(name) for name in ("weight_decy", "LR", "wd", "steps", "temperature")]
+    ['weight_decay', 'lr', 'weight_decay', None, None]
     """
     key = Field.of(name).key
     if key in KNOWN or key in KNOWN_ELSEWHERE:
         return None
+    if (ours := ELSEWHERE.get(key.lower())) not in (None, "lr"):  # an optimizer may have a field learning_rate
+        return ours
     letters = key.lower().replace("_", "")
     if (same := next((one for one in KNOWN if one.replace("_", "") == letters), None)) is not None:
         return same
     near = closest(key, KNOWN)
-    if near is not None and "[" not in name and (ours := OTHER_NAMES.get(key.lower())) is not None:
-        return ours
     # Short names need a stricter test, because they resemble many others: "wd" and "d", "steps" and "eps".
     is_slip = near is not None and len(near) > 1 and abs(len(near) - len(key)) <= 1
     is_long = near is not None and len(near) >= 4 and near[0] == key[0].lower()
     return near if is_slip or is_long else None
-
-
-def certain_field(name: str) -> str | None:
-    """Return the field that `name` means for certain: its name in other libraries, or the only field it is a slip of.
-
-    >>> [certain_field(name) for name in ("weight_decy", "LR", "wd", "bettas[0]", "base", "delta", "beta", "decay")]
-    ['weight_decay', 'lr', 'weight_decay', 'betas[0]', None, None, None, None]
-    """
-    field = Field.of(name)
-    if field.index is None and (ours := OTHER_NAMES.get(name.lower())) is not None:
-        return None if name.lower() in UNCLEAR_NAMES else ours
-    meant = certain_name(field.key, [one for one in KNOWN if (one in PAIRS) == (field.index is not None)])
-    return None if meant is None else str(Field(meant, field.index))
-
-
-def line_of_values(line: str) -> str:
-    """Return a line with the values of a beta or a momentum, because its numbers would be multiples of base.
-
-    >>> line_of_values("linear(0.9, 0.85)"), line_of_values("linear(0.5, 1)")
-    ('absolute(linear(0.9, 0.85))', 'linear(0.5, 1)')
-    """
-    numbers = [one for one in text_leaves(line) if isinstance(one, float)]
-    is_value = any(0.8 <= one < 1 for one in numbers) and "absolute" not in line
-    return f"absolute({line})" if is_value else line
 
 
 _REFUSED = re.compile(r"[^\w.-]")

@@ -5,12 +5,10 @@
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from paramsched.engines.torch_required import torch
-from paramsched.core.advice.calls import explain_wrong_keywords
-from paramsched.core.advice.number_checks import whole_number
+from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.runs.batches import BatchSampler
 from paramsched.core.runs.scheduler import Scheduler, SignalsLike
@@ -26,7 +24,6 @@ from paramsched.errors import CallSite, InvalidArgument
 __all__ = ["batch_counter", "facts", "log", "scheduler"]
 
 
-@partial(explain_wrong_keywords, name="accelerate.scheduler")
 def scheduler(
     accelerator: Any,
     optimizer: Any,
@@ -80,7 +77,6 @@ def scheduler(
     return made
 
 
-@partial(explain_wrong_keywords, name="accelerate.facts")
 def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> EngineFacts:
     """Return the run facts of an Accelerator and a prepared loader, or one with a `ps.BatchSampler`.
 
@@ -149,7 +145,6 @@ def _sampler_of(loader: Any) -> BatchSampler | None:
     return sampler if isinstance(sampler, BatchSampler) else None
 
 
-@partial(explain_wrong_keywords, name="accelerate.batch_counter")
 def batch_counter(
     accelerator: Any,
     scheduler: Scheduler,
@@ -200,7 +195,6 @@ def batch_amounts(
     return BatchAmounts(scheduler, options, shards, summed, samples)
 
 
-@partial(explain_wrong_keywords, name="accelerate.log")
 def log(accelerator: Any, scheduler: Scheduler) -> None:
     """Log the values of the next update to the Accelerator's trackers, with the index of this update as the step.
 

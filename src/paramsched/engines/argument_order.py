@@ -35,7 +35,7 @@ def check_kinds(call: str, **given: Any) -> None:
         if all(_KINDS[name][0](value) for name, value in zip(given, values, strict=True)):
             texts = map(_text, given, values)
             found = f"the order of the arguments is {', '.join(given)}"
-            raise InvalidArgument(f"{call}(…)", found, write=f"{call}({', '.join(texts)})")
+            raise InvalidArgument(f"{call}(…)", found, example=f"{call}({', '.join(texts)})")
     name = wrong[0]
     if name == "optimizer":
         _unwrapped(given[name])  # raises

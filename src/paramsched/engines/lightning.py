@@ -12,7 +12,6 @@ from signal import signal as set_handler
 from typing import TYPE_CHECKING, Any, Literal
 
 from paramsched.engines.torch_required import torch
-from paramsched.core.advice.calls import explain_wrong_keywords_of
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import check_names, refuse_several_plans
 from paramsched.core.runs.batches import BatchSampler
@@ -30,7 +29,6 @@ from paramsched.engines.target_writes import TargetWrites, Write
 from paramsched.errors import InvalidArgument
 
 
-@explain_wrong_keywords_of("PlanCallback")
 class _LightningPlan:
     """Applies a plan to the optimizers of the module that the Trainer fits.
 

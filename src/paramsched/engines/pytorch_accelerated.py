@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
-from paramsched.core.advice.calls import explain_wrong_keywords, explain_wrong_keywords_of
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.runs.scheduler import Scheduler, SignalsLike
 from paramsched.core.scheduler.on_base import OnBase
@@ -24,7 +23,6 @@ from paramsched.engines.run_end import RunEnd
 from paramsched.errors import MissingDependency
 
 
-@partial(explain_wrong_keywords, name="pytorch_accelerated.scheduler")
 def scheduler(
     plan: PlanLike,
     *,
@@ -76,7 +74,6 @@ def scheduler(
     )
 
 
-@explain_wrong_keywords_of("AmountCallback")
 class _AmountCallback:
     """Counts samples or tokens, for a plan whose clock counts these, and reports the sum before each update.
 
@@ -105,7 +102,6 @@ class _AmountCallback:
         self._amounts.count_batch(batch, ends_update=(step + 1) % window == 0 or step + 1 == batches)
 
 
-@explain_wrong_keywords_of("StopCallback")
 class _StopCallback:
     """Ends the run when `should_stop` of the Scheduler is True: raises `StopTrainingError` before the next batch.
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, final
 
 from paramsched.engines.torch_required import torch
-from paramsched.core.base.problem import Advice, Problem, Sentence
+from paramsched.core.base.problem import Problem
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.resolve import amounts_of_run
@@ -54,7 +54,7 @@ class MetricRelay:
                 f"the plan watches {', '.join(missed)}, which {'were' if missed[1:] else 'was'} never reported; "
                 f"reported metrics: {', '.join(sorted(self._reported)) or 'none'}"
             )
-            advice = Advice(Sentence("Use one of these names in plateau(…)"))
+            advice = "Use one of these names in plateau(…)"
             scheduler._resume.processes.warn(Problem(site=self._call, found=found, advice=advice))
 
 
@@ -87,7 +87,7 @@ class PlannedColumns:
                 "the engine logs other values under the names of planned ones, which are logged under another name: "
                 f"{renamed}"
             )
-            processes.warn(Problem(site=self._call, found=found, advice=Advice(Sentence("Rename the targets"))))
+            processes.warn(Problem(site=self._call, found=found, advice="Rename the targets"))
         return {f"planned/{name}" if name in self._taken else name: value for name, value in values.items()}
 
 
@@ -216,7 +216,7 @@ class BatchAmounts:
                     "Let the loader follow the plan: "
                     "DataLoader(data, batch_sampler=ps.BatchSampler(scheduler, len(data)))"
                 )
-                problem = Problem(site=f"update {t}", found=found, advice=Advice(Sentence(instead)))
+                problem = Problem(site=f"update {t}", found=found, advice=instead)
                 self.scheduler._resume.processes.warn(problem)
 
     def saved_state(self) -> dict[str, Amount]:

@@ -6,7 +6,7 @@ from numbers import Real
 from typing import Any, TypeAlias, final
 
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.problem import Advice, Problem, Sentence
+from paramsched.core.base.problem import Problem
 from paramsched.core.runs.scheduler import Scheduler
 from paramsched.errors import InvalidArgument, shown
 
@@ -113,7 +113,7 @@ class TargetWrites:
                     f"{self.root}.{one.path} is {shown(present)}, but the plan has written {shown(one.written)}. "
                     f"The value of the target {one.target!r} is written before each update"
                 )
-                advice = Advice(Sentence(f"Delete the other write, or omit {one.path!r} in write="))
+                advice = f"Delete the other write, or omit {one.path!r} in write="
                 scheduler._resume.processes.warn(Problem(site=self.call, found=found, advice=advice))
             one.written = int(value) if one.whole and value.is_integer() else value
             setattr(one.owner, one.name, one.written)

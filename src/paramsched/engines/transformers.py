@@ -8,12 +8,11 @@ Do not pass `optimizers=(optimizer, None)`: the Trainer then creates a linear sc
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from math import prod
 from typing import Any, TypeVar
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
-from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.runs.batch_sizes import plans_sizes
 from paramsched.core.runs.scheduler import Scheduler, SignalsLike
@@ -35,7 +34,6 @@ __all__ = ["planned"]
 _Trainer = TypeVar("_Trainer")
 
 
-@partial(explain_wrong_keywords, name="planned")
 def planned(
     trainer: type[_Trainer],
     plan: PlanLike,

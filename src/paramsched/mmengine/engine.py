@@ -21,7 +21,6 @@ from weakref import WeakKeyDictionary
 from paramsched.engines.torch_required import torch  # first, because it reports that torch is missing
 
 # isort: split
-from paramsched.core.advice.calls import explain_wrong_keywords, explain_wrong_keywords_of
 from paramsched.core.fields import Field, flat_groups
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.runs.scheduler import Scheduler, SignalsLike
@@ -107,7 +106,6 @@ class _CountsUpdates:
             _updates_seen[self] += 1
 
 
-@explain_wrong_keywords_of("PlanScheduler")
 class _PlanScheduler:
     """A plan as an MMEngine scheduler: the Runner saves it in checkpoints and passes metrics to it.
 
@@ -249,7 +247,6 @@ class _ValuesHook:
                 runner.message_hub.update_scalar(f"train/{name + '.' if name else ''}{key}", value)
 
 
-@explain_wrong_keywords_of("AmountHook")
 class _AmountHook:
     """Counts samples or tokens, for plans whose clock counts these, and reports the sum before each update.
 
@@ -321,7 +318,6 @@ def _plan_schedulers(runner: Any) -> list[_PlanScheduler]:
     return [one for one in every or [] if isinstance(one, _PlanScheduler)]
 
 
-@partial(explain_wrong_keywords, name="register")
 def register(*, force: bool = False) -> None:
     """Make the scheduler classes, `PlanScheduler`, and the hooks of this module usable by name in MMEngine's configs.
 

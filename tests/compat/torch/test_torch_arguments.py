@@ -16,7 +16,7 @@ from paramsched.compat.torch._argument_checks import (
     require_named_functions,
     restore_attributes,
 )
-from paramsched.core.advice.number_checks import MOST_COUNT
+from paramsched.core.number_checks import MOST_COUNT
 from paramsched.errors import CallSite
 from support.tables import table
 

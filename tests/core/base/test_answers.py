@@ -12,11 +12,9 @@ import numpy as np
 import pytest
 
 from paramsched.core.base import (
-    advise,
     check_rules,
     diagnostic,
     entries,
-    entry_text,
     frozen_values,
     near_names,
     node,
@@ -38,11 +36,9 @@ pytestmark = [pytest.mark.peer("torch"), pytest.mark.door("show"), pytest.mark.d
 FILE = Path(__file__).with_name("answers.yaml")
 MODULES = (
     *(
-        advise,
         check_rules,
         diagnostic,
         entries,
-        entry_text,
         frozen_values,
         near_names,
         node,

@@ -34,10 +34,10 @@ def test_a_short_line_is_shown_with_its_control_characters_escaped(settings, poi
     assert Diagnostic("", "", line=1, **settings).pointer == pointer
 
 
-def test_a_diagnostic_has_its_advice_and_correction_under_two_names():
+def test_a_diagnostic_has_its_place_and_its_advice_in_one_line():
     one = Diagnostic("$.lr", "expected a  number", "Write\n0.1", line=2)
 
-    assert (one.advice, one.fix, one.message) == ("Write 0.1", None, "expected a number. Write 0.1")
+    assert (one.instead, one.message) == ("Write 0.1", "expected a number. Write 0.1")
     assert (one.place_and_message, one.location("a.yaml"), str(one)) == (
         f"$.lr: {one.message}",
         "a.yaml:2:1",

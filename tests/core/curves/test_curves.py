@@ -22,11 +22,6 @@ def test_the_name_of_every_curve_reads_back():
     assert set(FAMILIES) | set(CONSTANTS) <= set(vars(curves))
 
 
-def test_the_documentation_of_a_curve_names_it_in_other_libraries():
-    assert "In other libraries: pytorch_optimizer `REXScheduler`" in type(curves.rex).__doc__
-    assert "`HalfCosWithWarmup`" in type(curves.half_cosine).__doc__
-
-
 @pytest.fixture
 def registers():
     before = set(CONSTANTS)

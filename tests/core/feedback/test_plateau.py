@@ -247,7 +247,6 @@ def test_an_option_out_of_range_is_rejected(options, message):
         plateau(**options)
 
     assert message in str(refusal.value)
-    assert refusal.value.instead
 
 
 def test_a_reduction_by_exactly_eps_is_skipped():

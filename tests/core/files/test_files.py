@@ -176,38 +176,6 @@ targets:
     )
 
 
-@table(
-    ("flow", "call"),
-    [
-        ("[warmup(5, 0.1), cosine()]", '"warmup(5, 0.1)"'),
-        ("[constant(1), warmup(5, 0.1) >> cosine(to=0.01)]", '"warmup(5, 0.1) >> cosine(to=0.01)"'),
-        ("{every: [linear(1, absolute(0.5)) , 3]}", '"linear(1, absolute(0.5))"'),
-        ("""{sequence: [warmup("5%", 0.1), cosine()]}""", """'warmup("5%", 0.1)'"""),
-        ("[warmup(5, 'x'), cosine()]", "\"warmup(5, 'x')\""),
-        ("{warmup(5, 0.1)}", '"warmup(5, 0.1)"'),
-    ],
-)
-def test_an_unquoted_call_in_braces_is_rejected_with_the_quoted_form(flow, call):
-    text = f"lr: {flow}"
-
-    with pytest.raises(ConfigError) as refusal:
-        config.loads(text)
-
-    (fault,) = refusal.value.diagnostics
-    begin, end, quoted = fault.edit
-    assert fault.instead == f"Write {call}"
-    assert quoted == call
-    assert (fault.line, fault.column) == (1, begin + 1)
-    assert call[1:-1] == text[begin:end]
-    if "{warmup" not in flow and "'x'" not in flow:
-        config.loads(text[:begin] + quoted + text[end:])
-
-
-def test_an_unclosed_call_in_braces_is_rejected():
-    assert refused("lr: {sequence: [warmup(5,\n 1)]}").endswith("Put the whole call in quotes")
-    assert refused("lr: {sequence: [warmup(5]}").startswith("$.lr[0]: ")
-
-
 # ---------------------------------------------------------------- YAML
 
 
@@ -262,7 +230,7 @@ def test_an_integer_key_is_an_index_and_a_quoted_one_a_name():
         ("lr: " + "[" * 4900 + "]" * 4900 + "\n", "line 1: nested more than 50 deep"),
         ("lr: " + "x" * 10_000 + "\n", "line 1: the line has 10,004 characters, more than 10,000"),
         ("# " + "x\n" * 500_001, "1,000,004 bytes, more than 1,000,000"),
-        ("", "$: the file is empty; a plan needs at least lr"),
+        ("", "$: the file is empty"),
         ("lr: \x00\n", "line 1: YAML: unacceptable character #x0000"),
     ],
 )  # fmt: skip
@@ -387,7 +355,7 @@ def test_an_unknown_suffix_requires_a_format(tmp_path):
     file.write_text("lr: constant(0.1)")
 
     assert config.load(file, format="yaml") == Plan(lr="constant(0.1)")
-    with pytest.raises(InvalidArgument, match=r'plan\.txt: unknown suffix .* Write format="yaml"'):
+    with pytest.raises(InvalidArgument, match=r'plan\.txt: unknown suffix .* For example: format="yaml"'):
         config.load(file)
 
 
@@ -397,8 +365,8 @@ def test_an_unknown_suffix_requires_a_format(tmp_path):
         ("zz.csv", "For example: zz.yaml"),
         ("zz.py", "For example: zz.yaml"),
         ("zz.pt", "For example: zz.yaml"),
-        ("zz.ymal", 'Write format="yaml"'),
-        ("zz", 'Write format="yaml"'),
+        ("zz.ymal", 'For example: format="yaml"'),
+        ("zz", 'For example: format="yaml"'),
     ],
 )
 def test_a_suffix_that_cannot_be_written_is_answered_with_those_that_can(tmp_path, name, advice):
@@ -572,7 +540,7 @@ def test_a_table_is_found_beside_the_file_of_its_plan_and_for_a_text_in_the_work
         (lambda: config.load("x" * 300 + ": "), "for the text of a plan, write ps.loads(text): 'xxx"),
         (lambda: config.load("none.yaml"), "[Errno 2] No such file or directory: 'none.yaml'"),
         (lambda: config.dump(PLAN, format="timm"),
-         "format='timm': this format can only be read. Write format=\"yaml\""),
+         "format='timm': this format can only be read"),
         (lambda: plan_files.PlanText("n", "lr: 1", "yaml", run_config=True).loaded(),
          'run_config=True: expected a config of MMEngine, got yaml. Add format="mmengine"'),
         (lambda: plan_files.PlanText("n", "a: 1", "timm", run_config=True).loaded(),

@@ -6,7 +6,6 @@ import pytest
 
 from paramsched.core import files as config
 from paramsched.core.files.references import with_references
-from paramsched.core.files.syntaxes.json_and_toml import toml_places
 from paramsched.core.files.text_limits import MOST_BYTES, MOST_DEPTH, MOST_LINE, refuse_long_text
 from paramsched.errors import ConfigError
 from support.tables import table
@@ -87,8 +86,6 @@ def nested(depth):
         lambda depth: config.loads(f"lr: {nested(depth - 1)}", "yaml"),
         lambda depth: config.loads(f'{{"lr": {nested(depth - 1)}}}', "json"),
         lambda depth: config.loads(f"lr = {nested(depth - 1)}", "toml"),
-        lambda depth: toml_places(f"x = {nested(depth)}"),
-        lambda depth: toml_places("x = " + "{ a = " * (depth - 1) + "1" + " }" * (depth - 1)),
         lambda depth: with_references(eval(nested(2 * depth))),
     ],
 )

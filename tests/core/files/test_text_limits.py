@@ -5,7 +5,6 @@ import pickle
 import pytest
 
 from paramsched.core import files as config
-from paramsched.core.files.command_lines import read_command_line
 from paramsched.core.files.diagnostic_collector import (
     DiagnosticCollector,
     plain_data,
@@ -212,11 +211,3 @@ def test_the_first_bracket_that_is_too_deep_is_located():
     (fault,) = nested_too_deep(text, "plan.json").diagnostics
 
     assert (fault.line, fault.column) == (3, MOST_DEPTH)
-
-
-def test_a_script_of_too_many_words_is_refused():
-    line = "python train.py --learning_rate 1e-4 --max_steps 100"
-
-    assert read_command_line(line).diagnostics == ()
-    (found,) = read_command_line(f"{line}\n" + "x " * 60_000).diagnostics
-    assert found.found == "the script has too many words; a plan is a short text"

@@ -103,46 +103,6 @@ def test_the_function_works_in_a_sequence_of_schedulers():
     assert used == [[planned(t, 0.1)] for t in range(30)]
 
 
-@table(
-    ("make", "found"),
-    [
-        (lambda: ps.to_lambda(ps.cosine()), r"For example: ps\.to_lambda\(ps\.cosine\(\), ps\.Calendar"),
-        (lambda: ps.to_lambda("linear(absolute(0.1), 0, over=5)"), r"For example: base=0\.1"),
-        (lambda: ps.to_lambda("rounded(cosine(over=5), 0.1)"), r"For example: base=0\.1"),
-        (lambda: ps.to_lambda("noam(512, 4000)"), r"For example: base=0\.1"),
-        (lambda: ps.to_lambda("constant()", base=0), "base must not be 0"),
-        (lambda: ps.to_lambda(ps.cosine(over=5) * ps.plateau("loss")), "reacts to a metric"),
-        (lambda: ps.to_lambda(ps.plateau("loss")), "reacts to a metric"),
-        (lambda: ps.to_lambda("cosine()", 1e-3), r"the rate is the base\. For example: .*base=0\.001$"),
-        (lambda: ps.to_lambda(ps.Plan(lr="cosine()")), "for example horizon=10_000"),
-        (lambda: ps.to_lambda("cosine(over=5)", field="lr"), "field and group select a schedule of a plan"),
-        (lambda: ps.to_lambda(SEVERAL), r'the plan schedules lr, weight_decay, temperature.* For example: field="lr"'),
-        (lambda: ps.to_lambda(SEVERAL, field="weight_deccay"), r'did you mean "weight_decay"'),
-        (lambda: ps.to_lambda(SEVERAL, field=3), "unknown field 3; expected one of lr, "),
-        (
-            lambda: ps.to_lambda(SEVERAL, field="lr"),
-            "lr has a line for head, layer_3 and a default line for .*Use group='head', or group='others' for",
-        ),
-        (lambda: ps.to_lambda(SEVERAL, field="lr", group="layer_*"), "cannot be determined"),
-        (
-            lambda: ps.to_lambda(
-                ps.Plan(ps.Binding("lr", "constant()", 0), ps.Binding("lr", "constant()", 1)), group=2
-            ),
-            "the line of 2 cannot be determined",
-        ),
-        (
-            lambda: ps.to_lambda(ps.Plan(lr="constant()", clock="tokens")),
-            "the clock of lr counts tokens.*Leave the plan's clock out",
-        ),
-        (lambda: ps.to_lambda(ps.Plan(lr="cosine(over=5) * plateau('loss')")), "reacts to a metric"),
-        (lambda: ps.to_lambda(None), "None is neither a schedule nor a number"),
-    ],
-)
-def test_a_schedule_that_is_not_a_function_of_the_update_is_rejected_with_a_line(make, found):
-    with pytest.raises(InvalidArgument, match=found):
-        make()
-
-
 def test_a_schedule_that_follows_another_field_is_rejected():
     with pytest.raises((InvalidArgument, UnknownField)):
         ps.to_lambda("like('lr')")

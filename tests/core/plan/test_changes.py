@@ -405,7 +405,7 @@ def test_changing_an_unknown_horizon_of_a_filling_schedule_is_rejected():
         (lambda: PLAN.scale(8000, lr=float("nan")), "must be finite"),
         (lambda: PLAN.scale(8000, lr="half"), "expected a number, got str"),
         (lambda: PLAN.change(-5, lr="constant(0.1)"), "must not be negative"),
-        (lambda: PLAN.change("soon", lr="constant(0.1)"), "plan.change(at='soon')"),
+        (lambda: PLAN.change("soon", lr="constant(0.1)"), "soon"),
         (lambda: PLAN.change(5, lr=1.0, horizon="50%"), "percent would refer to the horizon itself"),
         (lambda: PLAN.change(5, "lr"), "not a Binding"),
         (

@@ -44,7 +44,7 @@ def test_a_clock_has_one_canonical_name(word, clock):
     ("clock", "found"),
     [
         ("token", 'did you mean "tokens"'),
-        ("epochs", 'For example: clock="updates"'),
+        ("epochs", 'For example: clock="tokens"'),
         (3, "expected the name of a clock, got int"),
         ({"lt": "tokens"}, "expected lr"),
     ],

@@ -72,7 +72,7 @@ def test_a_scheduled_entry_is_matched_by_its_base():
     ("text", "found"),
     [
         ("haed", "no group of that name or index; there are 4 groups: layer_1, layer_2, head"),
-        ("layer_*, haed", "no group called 'haed'; there are 4 groups: layer_1, layer_2, head. Write \"head\""),
+        ("layer_*, haed", "no group called 'haed'; there are 4 groups: layer_1, layer_2, head; did you mean \"head\""),
         ("block_*", "no group called 'block_\\*'"),
         ("is_last_layer=1", "no group has is_last_layer=1"),
         ("is_last=true", "no group has is_last=true"),

@@ -98,24 +98,23 @@ def test_selectors_overlap_by_optimizer(selector, other, overlap):
 
 
 @table(
-    ("binding", "error", "found", "instead"),
+    ("binding", "error", "found"),
     [
-        (ps.Binding("lr", 1.0, groups=0), PlanError, "an index does not name", "Write groups='muon/0'"),
-        (ps.Binding("lr", 1.0, groups="[0]"), UnknownGroup, 'called "[0]"', 'Write "muon/0"'),
-        (ps.Binding("lr", 1.0, groups="mun"), UnknownGroup, "muon: 0; adamw: embed, rest, 2", 'Write "muon"'),
-        (ps.Binding("lr", 1.0, groups="muon/embed"), UnknownGroup, 'called "muon/embed"', "Name an optimizer"),
-        (ps.Binding("lr", 1.0, groups="adamw/1"), UnknownGroup, 'called "adamw/1"', "Name an optimizer"),
-        (ps.Binding("lr", 1.0, groups="adamw/embd"), UnknownGroup, 'called "adamw/embd"', 'Write "adamw/embed"'),
-        (ps.Binding("betas[0]", 1.0, groups="muon"), UnknownField, "in group 'muon/0'", ""),
-        (ps.Binding("momentun", 1.0), UnknownField, "no optimizer has this field", 'Write "momentum"'),
+        (ps.Binding("lr", 1.0, groups=0), PlanError, "an index does not name"),
+        (ps.Binding("lr", 1.0, groups="[0]"), UnknownGroup, 'called "[0]"'),
+        (ps.Binding("lr", 1.0, groups="mun"), UnknownGroup, "muon: 0; adamw: embed, rest, 2"),
+        (ps.Binding("lr", 1.0, groups="muon/embed"), UnknownGroup, 'called "muon/embed"'),
+        (ps.Binding("lr", 1.0, groups="adamw/1"), UnknownGroup, 'called "adamw/1"'),
+        (ps.Binding("lr", 1.0, groups="adamw/embd"), UnknownGroup, 'called "adamw/embd"'),
+        (ps.Binding("betas[0]", 1.0, groups="muon"), UnknownField, "in group 'muon/0'"),
+        (ps.Binding("momentun", 1.0), UnknownField, "no optimizer has this field"),
     ],
 )
-def test_a_line_that_means_nothing_is_refused(binding, error, found, instead):
+def test_a_line_that_means_nothing_is_refused(binding, error, found):
     with pytest.raises(error) as caught:
         ps.trace(ps.Plan(binding, horizon=4), BASES)
 
     assert found in str(caught.value)
-    assert instead in str(caught.value)
 
 
 def test_a_name_of_an_optimizer_and_of_a_group_of_another_is_refused():

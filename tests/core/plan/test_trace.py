@@ -170,7 +170,7 @@ def test_a_long_trace_is_computed_in_blocks_without_a_visible_difference():
     [
         (lambda: trace(Plan(lr=warmup(5)), {"lr": 1.0}), Unresolved, "horizon"),
         (lambda: trace(3, {"lr": 1.0}), InvalidArgument, "expected a plan, got int"),
-        (lambda: trace(PLAN, 3), InvalidArgument, "param_groups"),
+        (lambda: trace(PLAN, 3), InvalidArgument, "expected an optimizer or bases"),
         (lambda: trace(PLAN, [3]), InvalidArgument, "dicts"),
         (lambda: trace(PLAN, {"lr": 1.0}), PlanError, "no group"),
         (lambda: trace(PLAN, GROUPS, Calendar(total=5)), PlanError, "total is 5"),

@@ -144,7 +144,7 @@ class Story:
                     self.names["told"] = None
                     exec(action, self.names)
                 except ParamschedError as error:
-                    found = f" {type(error).__name__}: {error}"
+                    found = f" {type(error).__name__} {getattr(error, 'code', '')}".rstrip()
                 except Exception as error:  # noqa: BLE001  # torch words its errors in its own way
                     found = f" {type(error).__name__}"
                 told = self.names["told"]

@@ -106,23 +106,6 @@ def test_a_scheduler_has_no_total_steps_so_that_engines_do_not_treat_it_as_one_c
     assert not hasattr(ps.Scheduler(probe(), PLAN), "total_steps")
 
 
-@pytest.mark.parametrize("name", ["change", "cooldown", "scale"])
-def test_a_name_of_plans_raises_with_a_line_that_works(name):
-    scheduler = ps.Scheduler(probe(), PLAN)
-
-    assert not hasattr(scheduler, name)
-    with pytest.raises(AttributeError, match="before a Scheduler applies it") as caught:
-        getattr(scheduler, name)
-    line = str(caught.value).partition("For example: ")[2]
-    assert f"plan.{name}(" in line
-    eval(line, {"ps": ps, "plan": ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10_000), "optimizer": probe()})
-
-
-def test_progress_is_not_a_name_of_a_scheduler():
-    with pytest.raises(AttributeError, match='did you mean "report"'):
-        _ = ps.Scheduler(probe(), PLAN).progress
-
-
 def test_last_lr_belongs_to_the_last_update_until_step_is_called():
     optimizer = probe({"lr": 0.1}, {"lr": 0.5})
     scheduler = ps.Scheduler(optimizer, PLAN)

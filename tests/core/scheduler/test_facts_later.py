@@ -115,7 +115,7 @@ def test_errors_that_need_no_facts_are_raised_at_once():
 
 def test_facts_can_be_set_only_once():
     scheduler = ps.Scheduler(probe(), PLAN, calendar="later")
-    with pytest.raises(InvalidArgument, match='did you mean "steps_per_epoch"'):
+    with pytest.raises(TypeError, match='did you mean "steps_per_epoch"'):
         scheduler.set_facts(steps_per_epochs=5)
     scheduler.set_facts(steps_per_epoch=5)
 

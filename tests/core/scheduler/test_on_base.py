@@ -303,7 +303,7 @@ def test_a_copy_keeps_the_choice_and_the_bases_of_the_code(copied):
 @table(
     ("choice", "advice"),
     [
-        ("cod", 'Write on_base="code"'),
+        ("cod", 'did you mean "code"'),
         ({"lr": "new"}, "expected one of checkpoint, code, error"),
         ({"momentum": "code"}, "the plan has no line for the field 'momentum'"),
         ({"weight_decy": "code"}, 'Write on_base={"weight_decay": "code"}'),

@@ -352,11 +352,6 @@ def test_the_same_optimizer_twice_is_refused():
         ps.Scheduler({"a": one, "b": one}, PLAN)
 
 
-def test_an_unknown_driver_is_refused_with_the_nearest_name():
-    with pytest.raises(InvalidArgument, match='Write drive="generator"'):
-        ps.Scheduler(probes(["critic", "generator"]), PLAN, drive="generatr")
-
-
 def test_nothing_is_written_if_one_optimizer_cannot_follow_the_plan():
     optimizers = {"a": probe(), "b": probe(weight_decay=None)}
     before = [dict(one.param_groups[0]) for one in optimizers.values()]

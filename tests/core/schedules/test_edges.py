@@ -118,23 +118,6 @@ def test_numbers_are_read_by_pythons_rules(text, value):
     assert parse(f"constant({text})").value == value
 
 
-@table(
-    ("text", "write"),
-    [
-        ('warmup("5 epoks") >> cosine()', 'warmup("5 epochs") >> cosine()'),
-        ('warmup("5%") >> cosine(0.5, to=x)', ""),
-        ("cosine(index=t/n)", 'cosine(index="t/n")'),
-        ("step(0) * 2", ""),
-    ],
-)
-def test_the_corrected_line_of_an_error_can_be_pasted(text, write):
-    with pytest.raises(InvalidArgument) as refusal:
-        parse(text)
-
-    found = "" if refusal.value.is_example else refusal.value.write
-    assert (found and str(parse(found))) == (write and str(parse(write)))
-
-
 def test_the_values_of_an_array_of_bases_can_be_changed():
     values = constant(0.5)(np.arange(3), np.array(2.0))
     values[0] = 7.0

@@ -73,11 +73,6 @@ def test_a_filling_field_takes_the_remaining_time_whatever_its_name():
     assert fall(7) == 1 - 2 / 50
 
 
-def test_the_error_for_two_filling_stages_uses_the_length_field_of_the_first():
-    with pytest.raises(InvalidArgument, match=r"width=Duration.of"):
-        resolve(Fall(Duration.of(5)) >> Fall(Duration.of(5)), Calendar(total=100))
-
-
 def test_a_filling_shape_without_a_length_field_is_rejected_with_a_fix():
     with pytest.raises(InvalidArgument, match=r"field\(metadata=FILLS\)"):
         resolve(Unmarked(), Calendar(total=100))

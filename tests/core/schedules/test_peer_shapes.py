@@ -113,7 +113,7 @@ def test_the_logarithm_curve_inverts_the_exponential_curve(ratio):
 
     for k in range(21):
         assert back(way(k / 20)) == pytest.approx(k / 20, rel=1e-12)
-    with pytest.raises(InvalidArgument, match=r"For example: curves\.logarithm"):
+    with pytest.raises(InvalidArgument):
         curves.logarithm(1)
 
 

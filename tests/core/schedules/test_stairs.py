@@ -102,10 +102,8 @@ def test_rounded_has_one_canonical_text_that_reads_back(line, written):
 
 @table("line", ["rounded(cosine(), 0)", "rounded(cosine(), -1)", 'rounded(cosine(), way="dwn")', "rounded(1, 1, 1)"])
 def test_an_unknown_rounding_mode_is_rejected(line):
-    with pytest.raises(InvalidArgument) as refusal:
+    with pytest.raises(InvalidArgument):
         parse(line)
-
-    assert "Write" in str(refusal.value) or refusal.value.is_example
 
 
 @pytest.mark.parametrize("mode", ["nearest", "down", "up"])

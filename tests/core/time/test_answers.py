@@ -15,15 +15,6 @@ FILE = Path(__file__).with_name("answers.yaml")
 MODULES = (amounts, calendar, duration, moment, progress)
 
 
-def length_error(amount: object) -> tuple[object, object, bool]:
-    """Return the valid length that an error suggests, the wrong one, and whether the suggestion is an example."""
-    try:
-        duration.Duration.of(amount)
-    except duration.InvalidArgument as error:
-        return error.sample, error.refused, error.is_example
-    raise AssertionError(f"expected an error for {amount!r}, got a length")
-
-
 def seconds_left(text: str, **environment: str) -> float:
     """Return the seconds from 1,000,000 to a moment."""
     site = moment.CallSite("Scheduler", "stop_before")
@@ -40,7 +31,7 @@ def size_of_epoch(run: calendar.Calendar, length: str) -> str:
 
 
 NAMES = {name: value for module in MODULES for name, value in vars(module).items()}
-NAMES |= {"np": np, "length_error": length_error, "seconds_left": seconds_left, "size_of_epoch": size_of_epoch}
+NAMES |= {"np": np, "seconds_left": seconds_left, "size_of_epoch": size_of_epoch}
 answer_to = answers_with(NAMES)
 
 

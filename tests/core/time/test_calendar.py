@@ -51,7 +51,7 @@ def test_the_error_for_a_missing_fact_names_its_argument(length, argument):
         resolve(warmup(length), Calendar(accumulation=2))
 
     assert refusal.value.fact == argument
-    assert f"For example: Calendar(accumulation=2, {argument}={refusal.value.example})" in refusal.value.instead
+    assert refusal.value.instead == f"For example: {argument}={refusal.value.example}"
     assert "known: accumulation" in str(refusal.value)
     assert length in str(refusal.value)
 
@@ -62,48 +62,46 @@ class Loader:
 
 
 @table(
-    ("facts", "found", "instead"),
+    ("facts", "found"),
     [
-        ({"steps_per_epoch": 0}, "steps_per_epoch=0): expected an integer from 1 to 1e18", "steps_per_epoch=100"),
-        ({"steps_per_epoch": 2.5}, "steps_per_epoch=2.5)", "steps_per_epoch=3"),
-        ({"steps_per_epoch": True}, "True", "100"),
-        ({"steps_per_epoch": 10**18 + 1}, "from 1 to 1e18", "100"),
-        ({"batches_per_epoch": -1}, "-1", "batches_per_epoch=1"),
-        ({"accumulation": 0}, "accumulation=0", "accumulation=4"),
-        ({"sequence_length": 0}, "sequence_length=0", "sequence_length=2048"),
-        ({"batch_size": "32"}, "batch_size='32'", "batch_size=32"),
-        ({"batches_per_epoch": Loader()}, "expected an integer, got Loader", "batches_per_epoch=len(loader)"),
-        ({"steps_per_epoch": Loader()}, "expected an integer, got Loader", "steps_per_epoch=len(loader)"),
-        ({"batch_size": Loader()}, "expected an integer from 1", "batch_size=256"),
-        ({"steps_per_epoch": [1]}, "expected an integer from 1", "steps_per_epoch=1"),
-        ({"batches_per_epoch": {1: 2}}, "expected an integer from 1", "batches_per_epoch=100"),
-        ({"tokens_per_step": 0}, "tokens_per_step=0): expected a number greater than 0 and at most 1e18", "4096"),
-        ({"tokens_per_step": float("inf")}, "inf", "4096"),
-        ({"tokens_per_step": 10**18 + 1}, "at most 1e18", "4096"),
-        ({"seconds_per_step": float("nan")}, "nan", "0.25"),
-        ({"seconds_per_step": False}, "False", "seconds_per_step=0.25"),
-        ({"frames_per_step": "x"}, "'x'", "frames_per_step=1024"),
-        ({"total": 0.0}, "total=0.0): a run must have at least 1 update", "Omit total"),
-        ({"total": 0.5}, "total=0.5", "total=10000"),
-        ({"total": -2}, "must not be negative", "total=2"),
-        ({"total": "50%"}, "a share of the total", "total=10000"),
-        ({"total": "until 5 epochs"}, "does not take `until`", 'total="5 epochs"'),
-        ({"total": "0 tokens", "tokens_per_step": 5}, "at least 1 update", "total=1"),
-        ({"total": "1e18 epochs", "steps_per_epoch": 2}, "at most 1e18 updates, got 2e+18", "a smaller total"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch=0): expected an integer from 1 to 1e18"),
+        ({"steps_per_epoch": 2.5}, "steps_per_epoch=2.5)"),
+        ({"steps_per_epoch": True}, "True"),
+        ({"steps_per_epoch": 10**18 + 1}, "from 1 to 1e18"),
+        ({"batches_per_epoch": -1}, "-1"),
+        ({"accumulation": 0}, "accumulation=0"),
+        ({"sequence_length": 0}, "sequence_length=0"),
+        ({"batch_size": "32"}, "batch_size='32'"),
+        ({"batches_per_epoch": Loader()}, "expected an integer, got Loader"),
+        ({"steps_per_epoch": Loader()}, "expected an integer, got Loader"),
+        ({"batch_size": Loader()}, "expected an integer from 1"),
+        ({"steps_per_epoch": [1]}, "expected an integer from 1"),
+        ({"batches_per_epoch": {1: 2}}, "expected an integer from 1"),
+        ({"tokens_per_step": 0}, "tokens_per_step=0): expected a number greater than 0 and at most 1e18"),
+        ({"tokens_per_step": float("inf")}, "inf"),
+        ({"tokens_per_step": 10**18 + 1}, "at most 1e18"),
+        ({"seconds_per_step": float("nan")}, "nan"),
+        ({"seconds_per_step": False}, "False"),
+        ({"frames_per_step": "x"}, "'x'"),
+        ({"total": 0.0}, "total=0.0): a run must have at least 1 update"),
+        ({"total": 0.5}, "total=0.5"),
+        ({"total": -2}, "must not be negative"),
+        ({"total": "50%"}, "a share of the total"),
+        ({"total": "until 5 epochs"}, "does not take `until`"),
+        ({"total": "0 tokens", "tokens_per_step": 5}, "at least 1 update"),
+        ({"total": "1e18 epochs", "steps_per_epoch": 2}, "at most 1e18 updates, got 2e+18"),
         (
             {"steps_per_epoch": 10, "batches_per_epoch": 11},
             "steps_per_epoch=10, batches_per_epoch=11, accumulation=1): 11 batches are 11 updates, not 10",
-            "only one of",
         ),
-        ({"steps_per_epoch": 10, "batches_per_epoch": 11, "accumulation": 2}, "accumulation=2): 11 batches are 6", ""),
+        ({"steps_per_epoch": 10, "batches_per_epoch": 11, "accumulation": 2}, "accumulation=2): 11 batches are 6"),
     ],
 )
-def test_an_invalid_fact_is_rejected_with_a_valid_one(facts, found, instead):
+def test_an_invalid_fact_is_rejected(facts, found):
     with pytest.raises(InvalidArgument) as refusal:
         Calendar(**facts)
 
     assert found in refusal.value.problem.summary
-    assert instead in refusal.value.instead
 
 
 def test_the_limits_of_facts_are_included_and_other_integers_are_converted():
@@ -175,25 +173,17 @@ def test_resolve_requires_a_calendar(calendar):
         resolve(cosine(), calendar)
 
 
-@table(("value", "sample"), [(2.5, 3), (-7, 7), (0, 256), (True, 256), ("x", 256), (10**19, 256), ("32", 32)])
-def test_the_error_of_a_wrong_fact_suggests_the_nearest_valid_number(value, sample):
-    with pytest.raises(InvalidArgument) as refusal:
-        Calendar(batch_size=value)
-
-    assert refusal.value.sample == sample
-
-
 @table("known", [{}, {"batch_size": 4, "total": 7}, {"total": "5 tokens"}])
 @pytest.mark.parametrize("length", ["1 epoch", "5 frames"])
 def test_the_error_of_a_missing_fact_lists_the_known_ones_and_can_be_pasted(known, length):
     with pytest.raises(MissingFact) as refusal:
         Calendar(**known).exact(Duration.of(length))
-    line = refusal.value.instead.removeprefix("Write ").removeprefix("For example: ")
+    more = eval(f"dict({refusal.value.instead.removeprefix('For example: ')})")
     listed = re.search("; these are known: (.*)", refusal.value.found)
 
     assert refusal.value.site == f'length "{Duration.of(length)}"'
     assert set(listed[1].split(", ") if listed else []) == set(known)
-    assert eval(line, {"Calendar": Calendar}).exact(Duration.of(length)) > 0
+    assert Calendar(**known, **more).exact(Duration.of(length)) > 0
     with pytest.raises(MissingFact, match=r"^here: "):
         Calendar(**known).exact(Duration.of(length), site="here")
 
@@ -219,19 +209,5 @@ def test_a_misspelled_clock_is_recognized(value, meant):
     if meant != "samples":
         with pytest.raises(InvalidArgument) as refusal:
             known_clock(value, CallSite("Plan", "clock"))
-        assert refusal.value.sample == (meant or "updates")
-        assert refusal.value.instead == (f'Write clock="{meant}"' if meant else 'For example: clock="updates"')
+        assert refusal.value.argument == "clock"
     assert known_clock("images", "clock") == known_clock("samples", "clock") == "samples"
-
-
-@table(
-    ("value", "found", "line"),
-    [("token", 'unknown clock "token"; did you mean "tokens"?', "Write tokens"),
-     (["samples"], "got list", "For example: updates"),
-     ("x" * 99, f'unknown clock "{"x" * 60}"; expected one of', "For example: updates")])  # fmt: skip
-def test_an_unknown_clock_is_refused_with_a_known_one(value, found, line):
-    with pytest.raises(InvalidArgument) as refusal:
-        known_clock(value, "$.clock")
-
-    assert found in refusal.value.found
-    assert refusal.value.instead == line

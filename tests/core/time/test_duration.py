@@ -1,16 +1,12 @@
 """Durations: every unit, sums, and invalid lengths."""
 
-import re
-from contextlib import suppress
 from fractions import Fraction
 from math import ceil
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from paramsched.core.time import Duration
-from paramsched.core.time.duration import durations_of, length_with_unit, meant_length
+from paramsched.core.time.duration import durations_of
 from paramsched.errors import InvalidArgument, Unresolved
 from support.tables import table
 
@@ -101,51 +97,48 @@ def test_sums_and_differences_are_exact():
 
 
 @table(
-    ("length", "found"),
+    "length",
     [
-        (float("nan"), '"5%"'),
-        ([5], "got list. Write 5"),
-        (-1, "must not be negative"),
-        (10**18 + 1, "length 1000000000000000001: a length must be at most 1e18 updates"),
-        ("-5 steps", "must not be negative"),
-        ("1% - 2%", "must not be negative"),
-        ("", "empty"),
-        ("  ", "empty"),
-        ("500", '"500 steps"'),
-        ("1e3", "expected a unit"),
-        ("5 percent", "unknown unit"),
-        ("5 epoch s", "expected a number with a unit"),
-        ("5 epohcs", 'unknown unit "epohcs"; did you mean "epochs"?'),
-        ("5 Epochs", 'did you mean "epochs"?'),
-        ("10 ep", 'unknown unit "ep". Write "10 epochs"'),
-        ("1 step + 5 epohcs", 'Write "1 step + 5 epochs"'),
-        ("5 apples", 'unknown unit "apples"; expected one of steps, epochs, %, samples, tokens, frames, batches, s, '),
-        ("1/3 ep", 'unknown unit "ep"; expected one of'),
-        ("five epochs", "expected a number with a unit"),
-        ("5% 3%", "expected a number with a unit"),
-        ("5% +", "expected a number with a unit"),
-        ("1.1e18 steps", "must be at most 1e18"),
-        ("1e999 steps", "must be at most 1e18"),
-        ("0.9e-18 steps", "must be 0 or at least 1e-18"),
-        ("nan steps", "expected a number with a unit"),
-        ("٣ steps", "expected a number with a unit"),  # digits of another script
-        ("1 s" + " " * 198, "a text of 201 characters is too long"),
-        ("until", 'length "until": the text is empty. For example: "until 5%"'),
-        ("until -5 epochs", 'For example: "until 5 epochs"'),
-        ("until 5 epohcs", 'Write "until 5 epochs"'),
-        ("until -5 steps", 'For example: "until 5 steps"'),
-        ("until until -5%", 'For example: "until 5%"'),
-        ("10 ep + 5 ep", 'Write "10 epochs + 5 epochs"'),
-        ("2 S", 'Write "2 s"'),
-        ("1 H + 30 Min.", 'Write "1 h + 30 min"'),
+        float("nan"),
+        [5],
+        -1,
+        10**18 + 1,
+        "-5 steps",
+        "1% - 2%",
+        "",
+        "  ",
+        "500",
+        "1e3",
+        "5 percent",
+        "5 epoch s",
+        "5 epohcs",
+        "5 Epochs",
+        "10 ep",
+        "1 step + 5 epohcs",
+        "5 apples",
+        "1/3 ep",
+        "five epochs",
+        "5% 3%",
+        "5% +",
+        "1.1e18 steps",
+        "1e999 steps",
+        "0.9e-18 steps",
+        "nan steps",
+        "٣ steps",
+        "1 s" + " " * 198,
+        "until",
+        "until -5 epochs",
+        "until 5 epohcs",
+        "until -5 steps",
+        "until until -5%",
+        "10 ep + 5 ep",
+        "2 S",
+        "1 H + 30 Min.",
     ],
 )
-def test_an_invalid_length_is_rejected_with_a_fix(length, found):
-    with pytest.raises(InvalidArgument) as refusal:
+def test_an_invalid_length_is_rejected(length):
+    with pytest.raises(InvalidArgument):
         Duration.of(length)
-
-    assert found in str(refusal.value)
-    assert refusal.value.instead.startswith(("Write ", "For example: "))
 
 
 @pytest.mark.parametrize("text", ["5%", "1 epoch", "0.5 steps"])
@@ -188,19 +181,6 @@ def test_an_invalid_fraction_is_rejected(text):
         Duration.of(text)
 
 
-def test_a_unit_is_suggested_for_a_fraction_without_one():
-    with pytest.raises(InvalidArgument, match=r'Write "1000/3 steps"'):
-        Duration.of("1000/3")
-
-
-@pytest.mark.parametrize(
-    ("text", "meant"), [("500 ms", "0.5 s"), ("1.5 msec", "0.0015 s"), ("2 s + 250 milliseconds", "2 s + 0.25 s")]
-)
-def test_a_time_in_milliseconds_is_suggested_in_seconds(text, meant):
-    with pytest.raises(InvalidArgument, match=f'For example: "{re.escape(meant)}"'):
-        Duration.of(text)
-
-
 def test_fractional_updates_are_available_exactly_and_as_a_float():
     part = Duration.of_updates(Fraction(1000, 3))
 
@@ -229,133 +209,11 @@ def test_numbers_of_updates_out_of_range_are_rejected(amount):
         Duration.of_updates(amount)
 
 
-@table(
-    ("number", "unit", "meant"),
-    [
-        ("10", "ep", "10 epochs"),
-        ("10", "epoks", "10 epochs"),
-        ("4", "Steps", "4 steps"),
-        ("1_000", "sp", "1000 samples"),
-        ("1e3", "steps", "1000 steps"),
-        ("0.5", "h", "0.5 h"),
-        ("2", "days", "48 h"),
-        ("0.06", "dur", "6%"),
-        ("3", "Mtok", "3M tokens"),
-        ("2", "ktokens", "2k tokens"),
-        ("7", "Tokens", "7 tokens"),
-        ("3", "apples", None),
-        ("1.5", "k steps", "1.5k steps"),
-        ("1e19", "epochs", None),
-        ("5", "%", "5%"),
-        ("5", "EP", "5 epochs"),
-        ("5", "day!", None),
-        ("5", "minn", None),  # too short to be recognized
-        ("5", "msec", None),  # not a second
-        ("5", "mseconds", None),
-        ("5", "step2", None),
-        ("x", "ep", None),
-    ],
-)
-def test_a_unit_of_another_library_or_misspelled_is_the_meant_one(number, unit, meant):
-    assert length_with_unit(number, unit) == meant
-    assert meant is None or Duration.of(meant)
-
-
-@table(
-    ("written", "meant"),
-    [
-        ("5,000 steps", "5000 steps"),
-        ("5,000,000", "5000000 steps"),
-        ("5,00 steps", "5 steps"),
-        ("two epochs", "2 epochs"),
-        ("10 epochs 5 steps", "10 epochs + 5 steps"),
-        ("1h30", "1 h + 30 min"),
-        ("1h30m", "1 h + 30 min"),
-        ("10 epochs and 5 steps", "10 epochs + 5 steps"),
-        ("5-epochs", "5 epochs"),
-        ("epochs=5", "5 epochs"),
-        ("2 thousand steps", "2k steps"),
-        ("2 bn tokens", "2B tokens"),
-        ("5 m tokens", "5M tokens"),
-        ("100 K tokens", "100K tokens"),
-        ("50 per cent", "50%"),
-        ("5% of the run", "5%"),
-        ("5k", "5k steps"),
-        ("5", "5 steps"),
-        ("0", "0 steps"),
-        ("1", "1 steps"),
-        ("1.5", "1.5 steps"),
-        ("-3", "3 steps"),
-        ("1e-2", "1%"),
-        ("1e18", "1000000000000000000 steps"),
-        ("1e19", "5%"),
-        ("3/4", "3/4 steps"),
-        ("1..2", "5%"),
-        ("half", "5%"),
-        ("5 / 0", "5 steps"),
-        ("5 STEPS", "5 steps"),
-        ("5 Ep", "5 epochs"),
-        ("5 epoks", "5 epochs"),
-        ("5 apples", "5 steps"),
-        ("1e18 apples", "1e18 steps"),
-        ("1e19 apples", "5%"),
-    ],
-)
-def test_the_advice_for_a_text_is_a_length_that_it_probably_means(written, meant):
-    assert meant_length(written) == meant
-    assert Duration.of(meant)
-
-
 PARTS = (
     *("5", "10", "1e400", "1e-30", "1e18", "0.05", "1/3", "5,000", "1_0", "0", "9" * 30, "+", "-", ",", "/", ":", "."),
     *(" ", "epochs", "ep", "Epochs", "epohcs", "steps", "%", "k", "M", "tokens", "until", "ms", "min", "days", "dur"),
     *("two", "bn", "apples", "and", "of the run"),
 )
-
-
-@given(st.lists(st.sampled_from(PARTS), min_size=1, max_size=7), st.sampled_from(["", " "]))
-@example(["1e-30"], "")
-@example(["1e18", "M"], "")
-@example(["10", "ep", "+", "5", "ep", "+", "3 epoks"], " ")
-@example(["5", "/", "00", "ep"], "")
-@example(["5", "%", "+", "-", "5", "%"], " ")
-def test_the_advice_for_every_text_is_a_length(parts, space):
-    text = space.join(parts)
-    with suppress(InvalidArgument):
-        Duration.of(text)
-        return
-    with pytest.raises(InvalidArgument) as refusal:
-        Duration.of(text)
-
-    assert refusal.value.refused == text
-    assert Duration.of(refusal.value.sample).until <= text.strip().startswith("until")
-    assert refusal.value.write == ('"{}"' if isinstance(refusal.value.sample, str) else "{}").format(
-        refusal.value.sample
-    )
-
-
-@table(
-    ("wrong", "found", "sample"),
-    [([3], ", got list", 3), (["5 ep"], ", got list", "5 epochs"), ([-3], ", got list", 3), ([2.5], ", got list", "5%"),
-     ([1, 2], ", got list", "5%"), (0.05, "", "5%"), (0.5, "", "50%"), (2.5, "", "2.5 steps"), (1.5, "", "1.5 steps"),
-     (-1.5, "", "5%"), (float("inf"), "", "5%"), (None, ", got NoneType", "5%"), (True, ", got bool", "5%")],
-)  # fmt: skip
-def test_the_advice_for_another_value_is_a_length(wrong, found, sample):
-    with pytest.raises(InvalidArgument) as refusal:
-        Duration.of(wrong)
-
-    assert refusal.value.found == f"expected an integer number of updates or text with a unit{found}"
-    assert (refusal.value.sample, refusal.value.refused) == (sample, wrong)
-    assert Duration.of(sample)
-
-
-@table(("wrong", "sample"), [(-7, 7), (-7.0, 7), (-(10**19), 10**18), (10**18 + 1, "100%"), (1e19, "100%")])
-def test_the_advice_for_a_number_out_of_range_is_a_length(wrong, sample):
-    with pytest.raises(InvalidArgument) as refusal:
-        Duration.of(wrong)
-
-    assert (refusal.value.sample, refusal.value.refused) == (sample, wrong)
-    assert Duration.of(sample)
 
 
 def test_a_number_of_updates_is_exact_and_within_its_limits():
@@ -377,25 +235,8 @@ def test_until_is_the_time_of_an_end():
     assert Duration.of(str(end)) == end
     assert str(Duration.of("until 30 steps")) == "until 30 steps"
     assert not Duration.of("5% + 1 epoch").until
-    with pytest.raises(InvalidArgument, match="written twice") as refusal:
+    with pytest.raises(InvalidArgument, match="written twice"):
         Duration.of("until until 5%")
-    assert Duration.of(refusal.value.sample) == Duration.of("until 5%")
-
-
-@table(
-    ("text", "site", "sample"),
-    [
-        ("-10 epochs", 'length "-10 epochs"', "10 epochs"),
-        ("- 2 epochs - 5%", 'length "-2 epochs - 5%"', "2 epochs + 5%"),
-        ("x" * 40, f'length "{"x" * 40}"', "5%"),
-        ("x" * 41, f'length "{"x" * 37}..."', "5%"),
-    ],
-)
-def test_an_invalid_length_is_shown_with_a_valid_one(text, site, sample):
-    with pytest.raises(InvalidArgument) as refusal:
-        Duration.of(text)
-
-    assert (refusal.value.site, refusal.value.sample) == (site, sample)
 
 
 @table(
@@ -415,11 +256,10 @@ def test_lengths_are_added_by_unit_and_an_end_is_not_moved(left, right, added, s
     assert Duration.of("until 5 steps").exact is None
 
 
-def test_an_invalid_item_of_a_list_is_corrected_in_the_list():
+def test_an_invalid_item_of_a_list_is_refused():
     assert durations_of([5, "2 epochs"]) == (Duration.of(5), Duration.of("2 epochs"))
-    with pytest.raises(InvalidArgument) as refusal:
+    with pytest.raises(InvalidArgument):
         durations_of([5, "2 epoks", -3])
-    assert refusal.value.sample == [5, "2 epochs", 3]
     with pytest.raises(InvalidArgument, match="list of lengths"):
         durations_of(5)
 

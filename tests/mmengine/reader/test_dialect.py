@@ -150,23 +150,6 @@ def test_each_wrong_argument_is_one_error_at_its_place(config, name):
     assert [problem.split(":")[0] for problem in refusal.value.problems] == [f"$[1].{name}"]
 
 
-@table(
-    ("config", "replaced"),
-    [
-        ({"type": "StepLr", "step_size": 1}, ("StepLr", "StepLR")),
-        ({"type": "ReduceLROnPlateau"}, None),
-        ({"type": "mmdet.StepLr", "step_size": 1}, None),
-        ({"type": "StepLR", "step_size": 1, "gama": 0.5}, ("gama", "gamma")),
-        ({"type": "StepLR", "step_size": 1, "whatever": 0.5}, None),
-    ],
-)
-def test_a_name_with_one_likely_correction_is_reported_with_it(config, replaced):
-    with pytest.raises(ps.errors.ConfigError) as refusal:
-        mmengine.to_plan(config, calendar=CALENDAR)
-
-    assert [one.replace for one in refusal.value.diagnostics] == [replaced]
-
-
 @given(peer.lists())
 def test_a_list_read_without_an_epoch_length_has_mmengines_values_once_it_is_known(drawn):
     configs, kind, groups = drawn

@@ -7,14 +7,12 @@ import re
 import warnings
 
 import pytest
-import torch
 from torch import nn
 
 from paramsched.errors import ParamschedError
 from paramsched.mmengine.runner import DATASETS, HOOKS, METRICS, MODELS, Hook, Metric, Runner
 from support.runner_configs import DATASET, good
 from support.runner_jobs import loader, network
-from support.tables import table
 
 ADVISED = {
     "optim_wrapper": 3,
@@ -42,20 +40,6 @@ def put(config, path, value):
     for step in way:
         config = config[step]
     config[last] = value
-
-
-@table("path", ADVISED)
-def test_the_suggested_line_is_accepted(path):
-    config = good()
-    put(config, path, ADVISED[path])
-    with pytest.raises(ParamschedError) as refusal:
-        Runner(**config)
-
-    line = re.search(r"(?:Write|Give|Use|For example:) (.*?)(?:, or .*|, and .*)?$", str(refusal.value))[1]
-    written = line.partition("=")[2] if re.match(r"\w+=", line) else line
-    put(config, path, eval(written, {"dict": dict, "torch": torch}))  # a line of our own
-
-    Runner(**config)
 
 
 @pytest.mark.parametrize("registry", ["MODELS", "DATASETS", "METRICS", "HOOKS"])

@@ -264,7 +264,7 @@ def test_a_missing_fact_is_a_usage_error_that_names_the_option(audit, tmp_path):
     code, said = audit(write(tmp_path / "log.jsonl", values(NOW)), epoch=False)
 
     assert code == 2
-    assert "--steps-per-epoch" in said
+    assert "steps_per_epoch" in said
 
 
 def test_reading_text_does_not_import_torch(tmp_path):

@@ -238,9 +238,8 @@ def test_a_log_that_agrees_needs_no_cause(report):
 
 
 def test_zeros_are_not_as_planned_because_a_base_of_0_fits_them(report):
-    with pytest.raises(InvalidArgument, match=r"each lr is 0, .* For example: bases=\{") as refusal:
+    with pytest.raises(InvalidArgument, match="each lr is 0, "):
         report(0 * VALUES, bases={})
-    assert eval(str(refusal.value).partition("bases=")[2]) == {("lr", None): 0.1}
 
     assert report([0.0], [0], bases={}).exact == 1  # the first value of a warmup
     assert report(0 * VALUES, bases={("lr", None): 0.0}).exact == TOTAL

@@ -16,7 +16,7 @@ FILE = Path(__file__).with_name("answers.yaml")
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
-    """Return a question with the diagnostics of its plan, and with what they correct."""
+    """Return a question with the diagnostics of its plan."""
     question = {key: value for key, value in question.items() if key != "found"}
     calendar = ps.Calendar(**question["facts"]) if "facts" in question else None
     options = {key: question[key] for key in ("native", "groups", "whole") if key in question}
@@ -25,9 +25,8 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown(one: Diagnostic) -> str:
-    """Return a diagnostic with its code, whether it is about the key of its line, and the name that is replaced."""
-    replaced = "" if one.replace is None else f" ({' -> '.join(one.replace)})"
-    return f"{one.code}{' of the key' * one.at_key} {one}{replaced}"
+    """Return the code and the path of a diagnostic, and whether it is about the key of its line."""
+    return f"{one.code}{' of the key' * one.at_key} {one.path}"
 
 
 @answers.in_parts(FILE)

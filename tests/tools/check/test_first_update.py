@@ -83,25 +83,8 @@ def test_a_plan_read_from_another_library_has_no_note(command, tmp_path):
     assert "first update" not in done.stderr
 
 
-@table(
-    ("written", "line"),
-    [
-        ('warmup(10, start="1/n")', 'warmup(10, index="(t+1)/n")'),
-        ('warmup(10, "1/n") >> cosine()', 'warmup(10, index="(t+1)/n") >> cosine()'),
-        ('warmup("5%", start="1 / n", curve=curves.cosine)', 'warmup("5%", curve=curves.cosine, index="(t+1)/n")'),
-        ('linear(start="1/n", to=1, over=10)', 'linear(start=0, to=1, over=10, index="(t+1)/n")'),
-    ],
-)
-def test_a_start_of_one_nth_is_refused_with_the_index_that_begins_there(written, line):
-    with pytest.raises(ps.errors.InvalidArgument) as refused:
-        ps.parse(written)
-
-    assert str(refused.value).endswith(f"Write {line}")
-    assert ps.resolve(ps.parse(line), ps.Calendar(total=100))(0) > 0
-
-
 def test_a_start_of_one_nth_is_refused_in_python_and_in_a_mapping_too():
-    with pytest.raises(ps.errors.InvalidArgument, match=r'Write warmup\(10, index="\(t\+1\)/n"\)$'):
+    with pytest.raises(ps.errors.InvalidArgument):
         ps.warmup(10, start="1/n")
-    with pytest.raises(ps.errors.ConfigError, match=r'Write lr: warmup\(over=10, index="\(t\+1\)/n"\)'):
+    with pytest.raises(ps.errors.ConfigError):
         ps.loads("lr: {warmup: {over: 10, start: 1/n}}")

@@ -277,13 +277,6 @@ def test_the_scheduler_warns_once_of_a_suspicious_line(line):
     assert "× base 0" in warned or "× base 1e-08" in warned
 
 
-def test_the_line_for_two_stages_without_length_keeps_a_length_that_was_written_as_a_level():
-    with pytest.raises(ps.errors.ParamschedError) as refused:
-        ps.resolve(ps.parse("warmup(60) >> constant(60) >> linear(1, 0)"), ps.Calendar(total=1000))
-
-    assert "Write warmup(60) >> constant(over=60) >> linear()" in str(refused.value)
-
-
 def test_a_frozen_first_group_hides_no_base_of_the_others():
     groups = [{"weight_decay": 0.0}, {"weight_decay": 0.01}, {"weight_decay": 0.02}]
     (one,) = ps.check(ps.loads("weight_decay: cosine(0.04, 0.4)"), groups=groups)

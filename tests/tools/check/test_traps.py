@@ -45,7 +45,7 @@ def test_a_likely_mistake_is_reported_with_its_effect_and_a_fix(line, happens, i
     [("learning_rate", "lr"), ("wd", "weight_decay"), ("beta1", "betas[0]"), ("epsilon", "eps")],
 )
 def test_a_peer_name_of_a_field_is_reported_with_the_name_in_paramsched(peer_name, own_name):
-    assert any(message.endswith(f"Write {own_name}") for message in diagnostics_of("cosine()", peer_name))
+    assert any(own_name in message for message in diagnostics_of("cosine()", peer_name))
 
 
 @table(

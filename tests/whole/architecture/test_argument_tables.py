@@ -11,7 +11,10 @@ LIBRARY = Path(__file__).parents[3] / "src" / "paramsched"
 ROOMS = {path.name: path for path in (LIBRARY / "compat").iterdir() if path.is_dir()} | {
     "mmengine": LIBRARY / "mmengine" / "reader"
 }
-WITHOUT_EFFECT = {"last_batch_iteration", "scale_fn", "scale_mode", "lr_lambda", "verbose"}  # refused, or not a value
+WITHOUT_EFFECT = {
+    *("last_batch_iteration", "scale_fn", "scale_mode", "lr_lambda", "verbose"),
+    *("noise_pct", "noise_std", "noise_seed"),
+}  # refused, or not a value
 
 
 def names_in(tree: ast.AST) -> set[str]:

@@ -35,7 +35,7 @@ def test_the_special_shapes_are_those_of_the_module():
     assert not SPECIAL_SHAPES & {*ps.__all__, *dir(ps)}
     for name in SPECIAL_SHAPES:
         assert getattr(ps.shapes, name) is SHAPES[name]
-        with pytest.raises(AttributeError, match=rf"Write ps\.shapes\.{name}$"):
+        with pytest.raises(AttributeError, match=rf"For example: ps\.shapes\.{name}$"):
             getattr(ps, name)
     assert str(ps.parse("noam(512, 4000)")) == str(ps.shapes.noam(512, 4000))
 

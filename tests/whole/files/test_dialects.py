@@ -134,7 +134,7 @@ def test_a_native_file_that_looks_like_a_dialect_is_rejected_with_its_name(diale
     with pytest.raises(ConfigError) as refusal:
         config.loads("rate: 0.5\nkind: [drawn]")
 
-    assert 'it looks like a config of drawn. Give format="drawn"' in str(refusal.value)
+    assert 'it looks like a config of drawn. For example: format="drawn"' in str(refusal.value)
     assert config.loads("rate: 0.5\nkind: [drawn]", format="drawn") == Plan(lr="constant(0.5)")
 
 
@@ -153,7 +153,7 @@ def test_a_peer_config_can_be_read_with_the_format_suggested_by_the_error(text, 
         config.loads(text)
 
     (hint,) = [one for one in refusal.value.problems if "looks like" in one]
-    assert f'Give format="{name}"' in hint
+    assert f'For example: format="{name}"' in hint
     assert config.loads(text, format=name).bindings[0].name == "lr"
 
 

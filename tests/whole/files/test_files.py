@@ -41,10 +41,10 @@ SCRIPT = "python train.py --lr_scheduler_type cosine --max_steps 5"
         ("x y.JSONL", "", f"x y.JSONL: unknown suffix '.JSONL'; {SUFFIXES}. Write paramsched audit 'x y.JSONL'"),
         *((f"x.{one}", "", f"x.{one}: unknown suffix '.{one}'; {SUFFIXES}. Write paramsched resume x.{one}")
           for one in ("pt", "pth", "ckpt", "bin")),
-        ("x.txt", "", f"x.txt: unknown suffix '.txt'; {SUFFIXES}. Write format=\"yaml\""),
-        ("x", "lr: 1", f"x: the name has no suffix; {SUFFIXES}. Write format=\"yaml\""),
+        ("x.txt", "", f"x.txt: unknown suffix '.txt'; {SUFFIXES}. For example: format=\"yaml\""),
+        ("x", "lr: 1", f"x: the name has no suffix; {SUFFIXES}. For example: format=\"yaml\""),
         ("x.sh", SCRIPT, "x.sh: the suffix '.sh' of a launch script does not determine its format. "
-                         'Write format="transformers"'),
+                         'For example: format="transformers"'),
     ],
 )  # fmt: skip
 def test_a_suffix_is_a_format_or_its_command_is_suggested(name, text, expected):

@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-from support.readings import VALID, Outcome, mapping_of_line, outcome_of_call, outcome_of_line, outcome_of_plan
+from support.readings import VALID, Outcome, mapping_of_line, outcome_of_line, outcome_of_plan
 from support.spread import every
 
 READERS: dict[str, Callable[[Any], Outcome | None]] = {
     "lines": outcome_of_line,
     "plans": outcome_of_plan,
-    "calls": outcome_of_call,
 }
 SLICES = 8  # of the records, of which `make test` reads one
 

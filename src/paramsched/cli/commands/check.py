@@ -40,7 +40,6 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
     examples=(
         "paramsched check plan.yaml",
         "paramsched check plan.yaml --steps-per-epoch 500 --json",
-        "paramsched check plan.yaml --fix",
         "paramsched check --explain PS211",
     ),
 )
@@ -60,7 +59,6 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option("--ignore", metavar="CODES", shell_complete=offer_codes, help="Do not report these codes.")
 @click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
 @click.option("--warn-only", is_flag=True, help="Report a schedule that another file replaces as a warning.")
-@click.option("--fix", is_flag=True, help="Fix problems with only one possible correction, and report the rest.")
 @click.option(
     "--output-format",
     type=NearChoice(("text", "json", "sarif", "github")),
@@ -87,7 +85,6 @@ def paramsched_check(
     ignore: str | None,
     strict: bool,
     warn_only: bool,
-    fix: bool,
     output_format: str,
     as_json: bool,
 ) -> None:
@@ -109,7 +106,6 @@ def paramsched_check(
         findings_as_json,
         findings_as_lines,
         findings_as_sarif,
-        fix_file,
     )
     from paramsched.cli._plan_input import paired_with_deepspeed
     from paramsched.core.base.diagnostic import Diagnostic
@@ -132,8 +128,6 @@ def paramsched_check(
         from paramsched.compat.codes import DEEPSPEED_WINS as wins  # noqa: N811
     for given in plans if pair is None else [pair.name]:
         try:
-            if fix:
-                fix_file(given, check_one)
             checked = check_one(given)
             found += checked.findings
             usage = usage or checked.usage

@@ -24,7 +24,6 @@ from paramsched.cli._options import (
     plan_options,
 )
 from paramsched.core.base.diagnostic import json_text
-from paramsched.core.base.problem import advice_text
 
 if TYPE_CHECKING:
     from paramsched.errors import StateError
@@ -181,7 +180,7 @@ def paramsched_resume(
 
 def _wrong_state(checkpoint: str, error: "StateError") -> WrongUsage:
     """Return the error for a checkpoint whose state cannot be loaded; the state's own error does not name the file."""
-    return WrongUsage(checkpoint, error.problem.summary, advice_text(error.problem))
+    return WrongUsage(checkpoint, error.problem.summary, error.problem.advice)
 
 
 def _print_history(checkpoint: str, scheduler: str | None, *, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from paramsched.compat.codes import (
 from paramsched.compat.deepspeed.arguments import TABLES, RunOfConfig
 from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
-from paramsched.core.base.near_names import certain_name, did_you_mean
+from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files.arguments import (
     arguments_of,
@@ -286,9 +286,7 @@ def _report_unknown(name: str, params: Mapping[str, Any], path: str, diagnostics
                 f"it is one of {' and '.join(owners)}" if owners else did_you_mean(str(key), arguments_of(TABLES[name]))
             )
             found = f"unknown argument of {name}; {meant}"
-            near = None if owners else certain_name(str(key), arguments_of(TABLES[name]))
-            swap = None if near is None else (str(key), near)
-            diagnostics.add(child_path(path, key), found, at_key=True, code=WRONG_ARGUMENT, replace=swap)
+            diagnostics.add(child_path(path, key), found, at_key=True, code=WRONG_ARGUMENT)
 
 
 def _plan_of_torch(

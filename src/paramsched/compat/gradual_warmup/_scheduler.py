@@ -12,7 +12,6 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, has_own_levels, written_fields
 from paramsched.compat.torch.base import LRScheduler, warn_outside_step
 from paramsched.compat.torch.chained import leaf_schedulers
-from paramsched.core.advice.number_checks import finite_number, whole_number
 from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.dropins.group_fields import (
@@ -24,6 +23,7 @@ from paramsched.core.dropins.group_fields import (
     set_fields,
     set_row,
 )
+from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.schedules.anneal import linear
 from paramsched.errors import InvalidArgument, StateError
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias, final
 
-from paramsched.core.advice.number_checks import require_choice, whole_number
 from paramsched.core.fields import Field, base_of
+from paramsched.core.number_checks import require_choice, whole_number
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import Target, amount_clock, is_by_amount
 from paramsched.core.plan.forms import PlanLike, plan_of

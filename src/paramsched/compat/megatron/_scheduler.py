@@ -9,7 +9,7 @@ from torch import Tensor
 
 from paramsched.compat.megatron._plan_values import Counts, PlanValues
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.problem import Advice, Problem, Sentence
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.dropins.group_fields import ParamGroup, fill_tensor, groups_changed
 from paramsched.core.fields import Field, is_number
@@ -417,11 +417,11 @@ class OptimizerParamScheduler:
                     "its end"
                 )
                 instead = f"Write wsd_decay_steps={self.lr_decay_steps - self.lr_warmup_steps} or less"
-                warn_user(Problem(found=found, advice=Advice(Sentence(instead))))
+                warn_user(Problem(found=found, advice=instead))
         if scaled := [i for i, group in enumerate(groups) if group.get("lr_mult", 1.0) != 1.0]:
             found = f"lr_mult multiplies the lr of {_groups_at(scaled)}; Megatron ignores it since 2025-11"
             instead = "To train as Megatron, remove lr_mult from the group (docs/compat/divergences.md, Megatron 16)"
-            warn_user(Problem(found=found, advice=Advice(Sentence(instead))))
+            warn_user(Problem(found=found, advice=instead))
         exempt = [
             i
             for i, (group, before) in enumerate(zip(groups, weight_decays, strict=True))
@@ -430,7 +430,7 @@ class OptimizerParamScheduler:
         if exempt:
             found = f"weight_decay was 0 in {_groups_at(exempt)} and is now scheduled, as in Megatron"
             instead = 'To exempt a group, write "wd_mult": 0.0 into it'
-            warn_user(Problem(found=found, advice=Advice(Sentence(instead))))
+            warn_user(Problem(found=found, advice=instead))
 
 
 @final

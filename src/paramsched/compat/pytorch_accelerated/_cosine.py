@@ -17,9 +17,9 @@ from paramsched.compat.pytorch_accelerated._placeholders import (
     warn_of_reversals,
 )
 from paramsched.core import curves
-from paramsched.core.advice.number_checks import whole_number
-from paramsched.core.base.problem import Advice, Problem, Sentence
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.number_checks import whole_number
 from paramsched.core.schedules.affine import Absolute, Level
 from paramsched.core.schedules.anneal import anneal, warmup
 from paramsched.core.schedules.base import Schedule
@@ -120,7 +120,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
                 f"here the cosine after the warmup is complete; pytorch-accelerated ends it {self.warmup_iterations} "
                 "updates early, at lr_min (docs/compat/divergences.md, pytorch-accelerated 3-6)"
             )
-            warn_user(Problem(site=call, found=found, advice=Advice(Sentence("To keep its values, use its class"))))
+            warn_user(Problem(site=call, found=found, advice="To keep its values, use its class"))
         self._update_param_groups(first)
 
     @classmethod

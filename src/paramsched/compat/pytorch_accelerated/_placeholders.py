@@ -11,10 +11,10 @@ from numbers import Real
 from operator import attrgetter, is_
 from typing import Any, NoReturn, TypeAlias, TypeGuard, final
 
-from paramsched.core.advice.number_checks import finite_number, whole_number
-from paramsched.core.base.problem import Advice, Problem, Sentence
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.dropins.step_engine import StepEngine
+from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.schedules import rules
 from paramsched.core.schedules.base import Schedule
 from paramsched.errors import AssertedArgument, InvalidArgument
@@ -225,7 +225,7 @@ def warn_of_reversals(call: str, bases: list[Any], first: list[float], last: lis
             found.append(f"param_groups[{i}] increases during the decay, from {float(base)!r} to {end!r}")
     if found:
         instead = "Use ratios of the group's own lr"
-        warn_user(Problem(site=call, found="; ".join(found), advice=Advice(Sentence(instead))))
+        warn_user(Problem(site=call, found="; ".join(found), advice=instead))
 
 
 @final

@@ -19,8 +19,8 @@ from paramsched.compat.pytorch_accelerated._placeholders import (
     warn_of_reversals,
 )
 from paramsched.core import curves
-from paramsched.core.advice.number_checks import whole_number
 from paramsched.core.dropins.group_fields import by_value
+from paramsched.core.number_checks import whole_number
 from paramsched.core.schedules.affine import Absolute
 from paramsched.core.schedules.anneal import cooldown, warmup
 from paramsched.core.schedules.base import Schedule

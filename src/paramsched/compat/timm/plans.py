@@ -183,9 +183,8 @@ _MAX_ROUNDED_COUNTS: Final = 10_000_000
 def check_together(arguments: TimmArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:
     """Report combinations of arguments that timm refuses."""
 
-    def refuse(name: str, found: str, example: object, code: str = REFUSED_VALUE, *, promise: bool = False) -> None:
-        entry = (places[name].rpartition(".")[2], example)
-        diagnostics.add(places[name], found, entry=entry, code=code, is_example=not promise)
+    def refuse(name: str, found: str, code: str = REFUSED_VALUE) -> None:
+        diagnostics.add(places[name], found, code=code)
 
     if not arguments.step_on_epochs and not arguments.updates_per_epoch:
         found = "lr changes at each update, and the number of updates per epoch is unknown"
@@ -197,19 +196,17 @@ def check_together(arguments: TimmArguments, places: Mapping[str, str], diagnost
         refuse(
             "decay_epochs",
             f"the decay has {arguments.decay} {unit}, and only {arguments.stable_and_decay} remain after the warmup",
-            0.2,
         )
     if arguments.sched == "rsqrt" and arguments.stable_timescale is None and not arguments.warmup:
-        refuse("stable_timescale", "it defaults to the length of the warmup, which is 0", 10)
+        refuse("stable_timescale", "it defaults to the length of the warmup, which is 0")
     if arguments.sched == "step" and arguments.step_period.denominator > 1 and arguments.run > _MAX_ROUNDED_COUNTS:
         found = f"it is not an integer, so timm rounds at each of {arguments.run:,} counts"
-        refuse("decay_epochs", found, 30)
+        refuse("decay_epochs", found)
     if arguments.sched == "plateau":
         if not arguments.step_on_epochs:
-            opposite = places["step_on_epochs"].endswith("sched_on_updates")
-            refuse("step_on_epochs", "a plateau must step by epochs", not opposite, promise=True)
+            refuse("step_on_epochs", "a plateau must step by epochs")
         if arguments.decay_rate >= 1:
-            refuse("decay_rate", f"it must be less than 1, got {arguments.decay_rate!r}", 0.1)
+            refuse("decay_rate", f"it must be less than 1, got {arguments.decay_rate!r}")
 
 
 def recognizes(data: Any) -> bool:

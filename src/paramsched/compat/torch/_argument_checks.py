@@ -14,10 +14,10 @@ import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramsched.core.advice.number_checks import MOST_COUNT
-from paramsched.core.base.problem import Advice, Problem, Sentence
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.dropins.group_fields import Number, by_value
+from paramsched.core.number_checks import MOST_COUNT
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
 
@@ -62,7 +62,7 @@ def extend_per_group(optimizer: Optimizer, name: str, entries: list[Any]) -> Non
             f"{name} has {len(entries)} entries, but the optimizer now has {groups} param groups: "
             f"the new groups use the last entry, {entries[-1]!r}"
         )
-        warn_user(Problem(found=found, advice=Advice(Sentence(f"Set {name} again for other values."))))
+        warn_user(Problem(found=found, advice=f"Set {name} again for other values."))
     entries.extend(by_value(entries[-1]) for _ in range(groups - len(entries)))
 
 

@@ -22,7 +22,7 @@ from paramsched.compat.torch._argument_checks import (
     require_epoch,
     require_named_functions,
 )
-from paramsched.core.base.problem import Advice, Problem, Sentence
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.dropins import group_fields
 from paramsched.core.dropins.group_fields import Number, base_from_ratio, by_value, select, unchanged_on_error
@@ -546,7 +546,7 @@ def asks_to_print(verbose: Verbose) -> bool:
     """Return whether `verbose` was passed and is true; warn if it was passed."""
     if verbose == "deprecated":
         return False
-    advice = Advice(Sentence("Write print(scheduler.get_last_lr()) to see the lr."))
+    advice = "Write print(scheduler.get_last_lr()) to see the lr."
     warn_user(Problem(found="verbose is deprecated and ignored", advice=advice), DeprecationWarning)
     return verbose
 

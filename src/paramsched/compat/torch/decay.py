@@ -10,8 +10,8 @@ from torch.optim import lr_scheduler as peers
 from paramsched.compat.torch._argument_checks import real_number, torch_error, with_value
 from paramsched.compat.torch._stepped_lr import RuleLR
 from paramsched.compat.torch.base import Verbose
-from paramsched.core.advice.number_checks import MOST_COUNT
 from paramsched.core.dropins.step_engine import rule_over
+from paramsched.core.number_checks import MOST_COUNT
 from paramsched.core.schedules import rules
 from paramsched.core.schedules.rules import Rule
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown

@@ -17,7 +17,7 @@ from paramsched.compat.torch.base import (
     hook,
     snapshot_fields,
 )
-from paramsched.core.base.problem import Advice, Problem, Sentence
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.dropins import group_fields
 from paramsched.core.dropins.group_fields import Number
@@ -125,7 +125,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         if not math.isfinite(value) and self.nonfinite == "ignore":
             instead = 'Use nonfinite="count" to count it as no improvement, or nonfinite="raise" to raise an error.'
             found, site = "the metric is not finite and is ignored", f"ReduceLROnPlateau.step({value})"
-            warn_user(Problem(site=site, found=found, advice=Advice(Sentence(instead))))
+            warn_user(Problem(site=site, found=found, advice=instead))
         cuts = self._counts(value)
         if not cuts or not self._reduced_alike():
             if cuts:
@@ -199,7 +199,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         if blocked and not self._warned:
             self._warned = True
             found = "an lr is no longer reduced, because it would drop by eps or less"
-            advice = Advice(Sentence("Use eps=0.0 to reduce it further."))
+            advice = "Use eps=0.0 to reduce it further."
             warn_user(Problem(site=f"ReduceLROnPlateau(eps={self.eps})", found=found, advice=advice))
 
     @property

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Literal, final
 from paramsched.core import curves
 from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
 from paramsched.core.base.diagnostic import child_path
-from paramsched.core.base.near_names import certain_name, did_you_mean
+from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.curves import Curve
 from paramsched.core.feedback import greedy, plateau
 from paramsched.core.files.arguments import argument, argument_table, table_named, to_level, wrong_value
@@ -410,7 +410,7 @@ def _scheduler_name(value: Any) -> str:
     if isinstance(written, str) and (name in SCHEDULERS or name in {one.function for one in SCHEDULERS.values()}):
         return name
     found = f"unknown scheduler {short_json(written)}; {did_you_mean(name, SCHEDULERS)}"
-    raise wrong_value(found, code=UNKNOWN_NAME, example=certain_name(name, SCHEDULERS))
+    raise wrong_value(found, code=UNKNOWN_NAME)
 
 
 def _keywords(value: Any) -> Mapping[str, Any]:

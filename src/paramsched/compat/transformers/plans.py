@@ -22,7 +22,7 @@ from paramsched.core.base.codes import (
     WRONG_TYPE,
 )
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
-from paramsched.core.base.near_names import certain_name, closest
+from paramsched.core.base.near_names import closest
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files.arguments import (
     accumulation_fact,
@@ -335,8 +335,7 @@ def _report_other_names(settings: Settings, diagnostics: DiagnosticCollector) ->
         near = get_close_matches(name, _OF_TRAINER, n=1, cutoff=0.88)
         if name not in _OF_TRAINER and name not in _RENAMED and near:
             found = f'unknown argument; did you mean "{near[0]}"?'
-            replaced = (name, near[0]) if near[0] == certain_name(name, _OF_TRAINER) else None
-            diagnostics.add(written[name][1], found, at_key=True, code=UNKNOWN_FIELD, replace=replaced)
+            diagnostics.add(written[name][1], found, at_key=True, code=UNKNOWN_FIELD)
             misspelled.add(name)
     used = [*_OF_TRAINER, *_HARMLESS, *misspelled]
     steps = written.get("max_steps", (None, ""))[0]

@@ -4,48 +4,36 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Final, NamedTuple, final
+from typing import Any, Final, final
 
 from paramsched.core.base.check_rules import CheckRule, Severity, check_rules
 from paramsched.core.base.codes import SYNTAX, UNREADABLE
 from paramsched.core.base.node import Place
-from paramsched.core.base.problem import Advice, Entry, Printer, Problem, Sentence, advice_text, with_advice
+from paramsched.core.base.problem import Problem, with_advice
 
 _EXCERPT = 72  # characters of a line that are shown
-
-
-class TextEdit(NamedTuple):
-    """A change of a text: characters `[begin, end)` are replaced by `text`."""
-
-    begin: int
-    end: int
-    text: str
 
 
 @final
 @dataclass(frozen=True, slots=True, init=False)
 class Diagnostic:
-    """A problem in a config or a plan: its location, a message and a line to write instead.
+    """A problem in a config or a plan: its location and a message.
 
     Control characters are escaped, so that a name cannot send commands to the terminal.
 
     Args:
         path: config path of the entry, such as `$.groups.head.lr`; empty for the entire text.
         found: description of the problem.
-        instead: the advice, such as a line to write; empty if no simple change solves the problem.
+        instead: the advice: an example, or what to do; empty if the description is enough.
         span: start and end of the wrong part within the text of the entry, as indices of a slice.
         at_key: True if the diagnostic is about the key of the entry, not its value.
         line, column: position in the file, both starting at 1; None if unknown.
         excerpt: the line of the file; the entire text if `line` is None.
         code: code of the rule, such as `PS102`.
-        replace: the wrong text and its replacement, if the correction is unambiguous.
-        edit: the correction as a change of the file, if it is unambiguous.
         file: name of the file as the user wrote it; empty if unknown.
         as_warning: True if the user asked for a warning in place of an error.
-        syntax: syntax of the file: `"yaml"`, `"json"`, `"toml"` or `"python"`. The advice is written in it.
-        printer: returns the text of the advice. The command line has its own, which names options.
 
     The attribute `problem` is the record of all that is not the position in a file.
     """
@@ -54,16 +42,13 @@ class Diagnostic:
     line: int | None
     column: int | None
     excerpt: str | None
-    edit: TextEdit | None
     as_warning: bool
-    syntax: str = field(compare=False)
-    printer: Printer = field(compare=False, repr=False)
 
     def __init__(
         self,
         path: str,
         found: str,
-        instead: str | Advice = "",
+        instead: str = "",
         span: tuple[int, int] | None = None,
         at_key: bool = False,
         *,
@@ -71,25 +56,17 @@ class Diagnostic:
         column: int | None = None,
         excerpt: str | None = None,
         code: str = UNREADABLE,
-        replace: tuple[str, str] | None = None,
-        edit: TextEdit | None = None,
         file: str = "",
         as_warning: bool = False,
-        syntax: str = "yaml",
-        printer: Printer = advice_text,
     ) -> None:
         begin, end = span or (None, None)
         place = Place(_one_line(path), begin, end, at_key, file)
-        advice = instead if isinstance(instead, Advice) else Advice(Sentence(instead)) if instead else None
         set_field = object.__setattr__
-        set_field(self, "problem", Problem(code, _one_line(found), place, advice=advice, replace=replace))
+        set_field(self, "problem", Problem(code, _one_line(found), place, advice=_one_line(instead)))
         set_field(self, "line", line)
         set_field(self, "column", column)
         set_field(self, "excerpt", excerpt)
-        set_field(self, "edit", edit)
         set_field(self, "as_warning", as_warning)
-        set_field(self, "syntax", syntax)
-        set_field(self, "printer", printer)
 
     def __repr__(self) -> str:
         return f"<Diagnostic {self}>"
@@ -97,11 +74,10 @@ class Diagnostic:
     def changed(self, **data: Any) -> "Diagnostic":
         """Return a copy with changed arguments."""
         mine = self.problem
-        given: dict[str, Any] = {"path": mine.place.path, "found": mine.found, "instead": mine.advice or ""}
+        given: dict[str, Any] = {"path": mine.place.path, "found": mine.found, "instead": mine.advice}
         given |= {"span": mine.span, "at_key": mine.place.at_key, "file": mine.place.file}
-        given |= {"code": mine.code, "replace": mine.replace, "line": self.line, "column": self.column}
-        given |= {"excerpt": self.excerpt, "edit": self.edit, "as_warning": self.as_warning}
-        given |= {"syntax": self.syntax, "printer": self.printer}
+        given |= {"code": mine.code, "line": self.line, "column": self.column}
+        given |= {"excerpt": self.excerpt, "as_warning": self.as_warning}
         return Diagnostic(**(given | data))
 
     @property
@@ -116,8 +92,8 @@ class Diagnostic:
 
     @property
     def instead(self) -> str:
-        """The advice in the language of the file."""
-        return _one_line(self.printer(self.problem, self.syntax)) if self.problem.advice else ""
+        """The advice: an example, or what to do."""
+        return self.problem.advice
 
     @property
     def span(self) -> tuple[int, int] | None:
@@ -135,25 +111,9 @@ class Diagnostic:
         return self.problem.code
 
     @property
-    def replace(self) -> tuple[str, str] | None:
-        """The wrong text and its replacement."""
-        return self.problem.replace
-
-    @property
     def file(self) -> str:
         """The name of the file."""
         return self.problem.place.file
-
-    @property
-    def entry(self) -> Entry | None:
-        """The entry of a file that the advice suggests."""
-        advice = self.problem.advice
-        return advice.what if advice is not None and isinstance(advice.what, Entry) else None
-
-    @property
-    def is_example(self) -> bool:
-        """True if the values of the advice may differ from those that the user wants."""
-        return self.problem.advice is not None and self.problem.advice.is_example
 
     @property
     def rule(self) -> CheckRule:
@@ -164,16 +124,6 @@ class Diagnostic:
     def severity(self) -> Severity:
         """The severity of the rule: "error", "warning" or "info"."""
         return "warning" if self.as_warning else self.rule.severity
-
-    @property
-    def advice(self) -> str:
-        """Another name of `instead`."""
-        return self.instead
-
-    @property
-    def fix(self) -> TextEdit | None:
-        """Another name of `edit`."""
-        return self.edit
 
     @property
     def message(self) -> str:
@@ -234,7 +184,6 @@ class Diagnostic:
             "message": self.message,
             "found": self.found,
             "advice": self.instead,
-            "fix": self.edit and self.edit._asdict(),
         }
 
 

@@ -12,7 +12,6 @@ from typing import (
     Literal,
     TypeVar,
     Union,
-    Unpack,
     final,
     get_args,
     get_origin,
@@ -197,34 +196,6 @@ def params_of_record(record: type) -> Mapping[str, Param]:
     return {name: _param(name, annotation, None) for name, annotation in hints.items()}
 
 
-def expanded_signature(function: Callable[..., Any]) -> inspect.Signature | None:
-    """Return the signature of a function with the keywords of its `**facts: Unpack[Facts]` by name; None without one.
-
-    >>> from typing import TypedDict
-    >>> class Facts(TypedDict, total=False):
-    ...     total: int | None
-    >>> def run(plan: str, **facts: Unpack[Facts]) -> None: ...
-    >>> print(expanded_signature(run))
-    (plan: str, *, total: int | None = None) -> None
-    """
-    plain: Any = function
-    if not plain.__code__.co_flags & inspect.CO_VARKEYWORDS:  # a quick answer, because each shape is asked at import
-        return None
-    signature = inspect.signature(function)
-    record = next(
-        (one.annotation for one in signature.parameters.values() if get_origin(one.annotation) is Unpack), None
-    )
-    if record is None:
-        return None
-    own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-    facts = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in get_type_hints(get_args(record)[0]).items()
-    ]
-    return signature.replace(parameters=[*own, *facts])
-
-
-@cache
 def required_names(function: Callable[..., Any]) -> tuple[str, ...]:
     """Return the names of the arguments that a call must pass."""
     return tuple(name for name, one in params_of(function).items() if one.required)

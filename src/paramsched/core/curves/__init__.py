@@ -22,7 +22,6 @@ from paramsched.core.curves.registry import curve as curve
 from paramsched.core.curves.registry import curve_of as curve_of
 from paramsched.core.curves.registry import curve_text as curve_text
 from paramsched.core.curves.registry import register as register
-from paramsched.core.curves.registry import unknown_curve as unknown_curve
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

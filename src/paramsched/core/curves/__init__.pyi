@@ -29,4 +29,3 @@ from paramsched.core.curves.registry import curve as curve
 from paramsched.core.curves.registry import curve_of as curve_of
 from paramsched.core.curves.registry import curve_text as curve_text
 from paramsched.core.curves.registry import register as register
-from paramsched.core.curves.registry import unknown_curve as unknown_curve

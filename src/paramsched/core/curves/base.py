@@ -6,10 +6,10 @@ from typing import Any, ClassVar, overload
 
 import numpy as np
 
-from paramsched.core.advice.number_checks import check_fields
 from paramsched.core.base.frozen_values import frozen_value, shown_fields
 from paramsched.core.base.params import argument_kind
 from paramsched.core.curves.arrays import NUMPY, Array, Arrays, Floats, require_numbers
+from paramsched.core.number_checks import check_fields
 
 NAME_OF_CLASS: dict[type, str] = {}
 """A dict from each class of curves to its name in a schedule's text, such as `rex`."""

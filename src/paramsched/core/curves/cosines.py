@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import final
 
-from paramsched.core.advice.calls import constructor
-from paramsched.core.advice.number_checks import checked, positive_number, proper_share
+from paramsched.core.builders import constructor
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.curves.base import Curve
 from paramsched.core.curves.elementary import quarter_sine
 from paramsched.core.curves.registry import constant_curve, curve
+from paramsched.core.number_checks import checked, positive_number, proper_share
 from paramsched.errors import InvalidArgument
 
 
@@ -135,7 +135,7 @@ class CosineTruncated(Curve):
     _needs = ("u", "u")
     _takes_numbers = True
 
-    share: float = field(metadata=checked(proper_share, sample=0.8, whole=True))
+    share: float = field(metadata=checked(proper_share, whole=True))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         s = ops.quarter_sine(u * self.share) / quarter_sine(self.share)
@@ -169,7 +169,7 @@ class CosineWave(Curve):
             raise InvalidArgument(
                 f"curves.cosine_wave({self.cycles})",
                 "cycles must be 0.5, 1.5, 2.5, …, else the curve does not end at 1",
-                write="curves.cosine_wave(1.5)",
+                example="curves.cosine_wave(1.5)",
             )
 
     @property

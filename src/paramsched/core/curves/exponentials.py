@@ -4,14 +4,14 @@ import math
 from dataclasses import dataclass, field
 from typing import final
 
-from paramsched.core.advice.calls import constructor
-from paramsched.core.advice.number_checks import checked, finite_number, positive_number
+from paramsched.core.builders import constructor
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.curves.base import Curve
 from paramsched.core.curves.elementary import expm1
 from paramsched.core.curves.elementary import log as log_of
 from paramsched.core.curves.elementary import tanh as tanh_of
 from paramsched.core.curves.registry import constant_curve, curve
+from paramsched.core.number_checks import checked, finite_number, positive_number
 from paramsched.errors import InvalidArgument
 
 _MOST_RATIO = 1e300  # the largest ratio of two betas, because `expm1` overflows above it
@@ -40,7 +40,7 @@ class Exponential(Curve):
 
     def check_together(self) -> None:
         if self.ratio == 1:
-            raise InvalidArgument("curves.exponential(1.0)", "ratio must not be 1", write="curves.exponential(0.1)")
+            raise InvalidArgument("curves.exponential(1.0)", "ratio must not be 1", example="curves.exponential(0.1)")
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         rate = log_of(self.ratio)
@@ -79,7 +79,7 @@ class HalfLife(Curve):
             raise InvalidArgument(
                 f"curves.half_life({self.start}, {self.to})",
                 f"expected two different betas between 0 and 1, the second at most {_MOST_RATIO:g} times the first",
-                write="curves.half_life(0.9, 0.9999)",
+                example="curves.half_life(0.9, 0.9999)",
             )
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
@@ -118,7 +118,7 @@ class Tanh(Curve):
             raise InvalidArgument(
                 f"curves.tanh({self.lower}, {self.upper})",
                 "lower must be less than upper",
-                write="curves.tanh(-7.0, 3.0)",
+                example="curves.tanh(-7.0, 3.0)",
             )
         low, high = tanh_of(self.lower), tanh_of(self.upper)
         if high - low < 1e-6 or self.upper - self.lower > 1e6:
@@ -126,7 +126,7 @@ class Tanh(Curve):
             raise InvalidArgument(
                 f"curves.tanh({self.lower}, {self.upper})",
                 flat if high - low < 1e-6 else "lower and upper must differ by at most 1e6",
-                write="curves.tanh(-7.0, 3.0)",
+                example="curves.tanh(-7.0, 3.0)",
             )
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
@@ -161,7 +161,7 @@ class Sigmoid(Curve):
     def check_together(self) -> None:
         if self.steepness < 1e-6:
             raise InvalidArgument(
-                f"curves.sigmoid({self.steepness})", "steepness must be at least 1e-06", write="curves.linear"
+                f"curves.sigmoid({self.steepness})", "steepness must be at least 1e-06", example="curves.linear"
             )
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
@@ -226,7 +226,7 @@ class Logarithm(Curve):
 
     def check_together(self) -> None:
         if self.ratio == 1:
-            raise InvalidArgument("curves.logarithm(1.0)", "ratio must not be 1", write="curves.linear")
+            raise InvalidArgument("curves.logarithm(1.0)", "ratio must not be 1", example="curves.linear")
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return _logarithm(u, self.ratio, ops)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import final
 
-from paramsched.core.advice.calls import constructor
-from paramsched.core.advice.number_checks import checked, positive_number
+from paramsched.core.builders import constructor
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.curves.base import Curve
 from paramsched.core.curves.registry import constant_curve, curve
+from paramsched.core.number_checks import checked, positive_number
 
 
 @final

@@ -6,9 +6,8 @@ from typing import Any, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched.core.advice.calls import built_class, example_call, register_builder
-from paramsched.core.advice.peer_words import with_other_names
-from paramsched.core.base.near_names import certain_name, closest
+from paramsched.core.base.near_names import closest
+from paramsched.core.builders import built_class, example_call, register_builder
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.curves.base import NAME_OF_CLASS, Curve
 from paramsched.errors import InvalidArgument
@@ -33,7 +32,7 @@ def curve(builder: _Builder) -> _Builder:
     """
     if getattr(builder, "__name__", None) in CONSTANTS:
         raise InvalidArgument(f"curve {builder.__name__!r}", "the name is already in use", "Choose another name")
-    known = register_builder(FAMILIES, builder, kind="curve", prefix="curves.")
+    known = register_builder(FAMILIES, builder, kind="curve")
     NAME_OF_CLASS[built_class(builder)] = builder.__name__
     return known
 
@@ -42,28 +41,12 @@ def constant_curve(name: str, value: _Curve) -> _Curve:
     """Register a curve without a parameter: `rex = constant_curve("rex", Rex())`."""
     CONSTANTS[name] = value
     NAME_OF_CLASS[type(value)] = name
-    type(value).__doc__ = with_other_names(type(value).__doc__, f"curves.{name}")
     return value
 
 
 def curve_text(name: str) -> str:
     """Return an example text of the curve with a registered name: `curves.cosine`, `curves.power(2)`."""
     return f"curves.{name}" if name in CONSTANTS else example_call(FAMILIES[name], f"curves.{name}")
-
-
-def unknown_curve(name: str) -> tuple[str, str, bool]:
-    """Return the problem of an unknown name of a curve, a text, and False if it is certain that the text is meant.
-
-    Otherwise the text is an example.
-
-    >>> unknown_curve("cosin")
-    ('unknown curve "cosin"; did you mean "cosine"?', 'curves.cosine', False)
-    """
-    known = [*CONSTANTS, *FAMILIES]
-    near, meant = closest(name, known), certain_name(name, known)
-    if near is None and meant is None:
-        return f'unknown curve "{name}"; expected one of {", ".join(sorted(known))}', "curves.cosine", True
-    return f'unknown curve "{name}"; did you mean "{meant or near}"?', curve_text(meant or str(near)), meant is None
 
 
 @final
@@ -139,17 +122,19 @@ def curve_of(curve: "CurveLike") -> Curve:
         if name in CONSTANTS:
             return CONSTANTS[name]
         if name in FAMILIES:
-            raise InvalidArgument(f'curve "{curve}"', "the curve needs arguments", write=f"{curve_text(name)}")
+            raise InvalidArgument(f'curve "{curve}"', "the curve needs arguments", example=f"{curve_text(name)}")
         if name.partition("(")[0] in FAMILIES and name.endswith(")"):
             found = "a curve with arguments cannot be passed as text"
-            raise InvalidArgument(f'curve "{curve}"', found, write=f"curves.{name}")
-        found, write, is_example = unknown_curve(name)
-        raise InvalidArgument(f'curve "{curve}"', found, write=write, is_example=is_example)
+            raise InvalidArgument(f'curve "{curve}"', found, example=f"curves.{name}")
+        known = [*CONSTANTS, *FAMILIES]
+        near = closest(name, known)
+        found = f'did you mean "{near}"?' if near else f"expected one of {', '.join(sorted(known))}"
+        raise InvalidArgument(f'curve "{curve}"', f"unknown curve; {found}", example=curve_text(near or "cosine"))
     if (family := getattr(curve, "__name__", None)) in FAMILIES and FAMILIES[family] is curve:
-        raise InvalidArgument(f"curve curves.{family}", "the curve needs arguments", write=f"{curve_text(family)}")
+        raise InvalidArgument(f"curve curves.{family}", "the curve needs arguments", example=f"{curve_text(family)}")
     if callable(curve):
         return Custom(curve)
-    raise InvalidArgument(f"curve {curve!r}", f"expected a curve, got {type(curve).__name__}", write="curves.cosine")
+    raise InvalidArgument(f"curve {curve!r}", f"expected a curve, got {type(curve).__name__}", example="curves.cosine")
 
 
 CurveLike: TypeAlias = Curve | str | Callable[[Any], Any]

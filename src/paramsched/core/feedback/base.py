@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched.core.advice.number_checks import check_fields, checked, not_negative, positive_number, proper_share
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.number_checks import check_fields, checked, not_negative, positive_number, proper_share
 from paramsched.core.schedules.affine import Absolute, Affine, Level, split_level
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import schedule_of
@@ -168,35 +168,32 @@ def metric_name(site: CallSite, metric: Any, example: str = '("val_loss")') -> s
     if isinstance(metric, str) and metric:
         return metric
     found = "expected the name of a metric"
-    raise InvalidArgument(site_with_value(site, metric), found, write=f"{site.call}{example}")
+    raise InvalidArgument(site_with_value(site, metric), found, example=f"{site.call}{example}")
 
 
 def _checked_bound(
-    site: CallSite, level: Level, number: Callable[[CallSite, Any], float], absolute: str, sample: float
+    site: CallSite, level: Level, number: Callable[[CallSite, Any], float], absolute: str
 ) -> float | Absolute:
-    """Apply `number` to a multiple of base or an absolute value; `absolute` and `sample` are examples for an error."""
+    """Apply `number` to a multiple of base or an absolute value; `absolute` is an example for an error."""
     if isinstance(level, Absolute):
         try:
             number(site, level.value)
         except InvalidArgument as refusal:
-            meant: Any = refusal.sample
-            shown_site, write = site_with_value(site, level), f"{site.argument}={Absolute(meant)}"
-            raise refusal.changed(site=shown_site, write=write, sample=Absolute(meant), refused=level) from None
+            raise refusal.changed(site=site_with_value(site, level), refused=level) from None
         return level
     if not isinstance(level, (int, float)):
         found = f"expected a multiple of base or an absolute value such as {absolute}"
-        write = f"{site.argument}={sample}"
-        raise InvalidArgument(site_with_value(site, level), found, write=write, sample=sample)
+        raise InvalidArgument(site_with_value(site, level), found)
     return number(site, level)
 
 
-REDUCTION = checked(proper_share, sample=0.1)
+REDUCTION = checked(proper_share)
 """Metadata of the factor of a reduction."""
 
-LOWEST = checked(_checked_bound, number=not_negative, absolute="absolute(1e-5)", sample=0.01)
+LOWEST = checked(_checked_bound, number=not_negative, absolute="absolute(1e-5)")
 """Metadata of the level below which a rule does not reduce the value."""
 
-HIGHEST = checked(_checked_bound, number=positive_number, absolute="absolute(0.1)", sample=10.0)
+HIGHEST = checked(_checked_bound, number=positive_number, absolute="absolute(0.1)")
 """Metadata of the level above which a rule does not raise the value."""
 
 
@@ -212,7 +209,7 @@ def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> f
         number = math.inf if value > 0 else -math.inf
     except (TypeError, ValueError):
         found = f"expected a number, got {type(value).__name__}"
-        raise InvalidArgument(f"observe({metric}=…)", found, write=f"observe({metric}=float(value))") from None
+        raise InvalidArgument(f"observe({metric}=…)", found, example=f"observe({metric}=float(value))") from None
     if not math.isfinite(number):
         if nonfinite == "raise":
             instead = f'Use {name}(…, nonfinite="ignore") to skip it'

@@ -5,8 +5,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.core.advice.calls import constructor
-from paramsched.core.advice.number_checks import checked, not_negative, one_of, whole_number
+from paramsched.core.builders import constructor
 from paramsched.core.feedback.base import (
     HIGHEST,
     LOWEST,
@@ -23,6 +22,7 @@ from paramsched.core.feedback.base import (
     reduced_value,
     require_state,
 )
+from paramsched.core.number_checks import checked, not_negative, one_of, whole_number
 from paramsched.core.schedules.affine import Absolute, Level, split_level
 from paramsched.core.schedules.registry import shape
 from paramsched.errors import CallSite, InvalidArgument

@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias, final
 
-from paramsched.core.advice.calls import constructor
-from paramsched.core.advice.number_checks import checked, finite_number, one_of, positive_number
+from paramsched.core.builders import constructor
 from paramsched.core.feedback.base import MetricRule, metric_name, metric_number, require_state
+from paramsched.core.number_checks import checked, finite_number, one_of, positive_number
 from paramsched.core.schedules.registry import shape
 from paramsched.errors import CallSite, InvalidArgument, StateError, shown, site_with_value
 
@@ -36,7 +36,7 @@ def _band(site: CallSite, bands: object) -> tuple[float, float]:
         if 0 < low <= high:
             return low, high
     found = "expected two numbers greater than 0, the smaller one first"
-    raise InvalidArgument(site_with_value(site, bands), found, write="bands=[0.5, 2.0]", sample=_BANDS)
+    raise InvalidArgument(site_with_value(site, bands), found, example="bands=[0.5, 2.0]")
 
 
 @final
@@ -103,7 +103,9 @@ class Hold(MetricRule[HoldState]):
         chosen = [name for name, number in forms.items() if number is not None]
         if len(chosen) != 1:
             found = f"expected one of gain, factor and add, got {' and '.join(chosen) or 'none'}"
-            raise InvalidArgument(f"hold({shown(self.metric)}, at={self.at})", found, write=self._example("gain=0.01"))
+            raise InvalidArgument(
+                f"hold({shown(self.metric)}, at={self.at})", found, example=self._example("gain=0.01")
+            )
         if self.add is None and self.at <= 0:
             raise self._refusal(
                 "at", f"it must be greater than 0 with {chosen[0]}, which compares by ratios", sample=6.0
@@ -128,7 +130,7 @@ class Hold(MetricRule[HoldState]):
 
     def _refusal(self, argument: str, found: str, write: str = "", sample: float = 0.1) -> InvalidArgument:
         site = CallSite("hold", argument, shown(getattr(self, argument)))
-        return InvalidArgument(site, found, write=write or f"{argument}={sample}", sample=None if write else sample)
+        return InvalidArgument(site, found, example=write or f"{argument}={sample}")
 
     def _example(self, form: str) -> str:
         return f'hold("{self.metric}", at={self.at if self.at > 0 else 6.0}, {form})'

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, final
 
-from paramsched.core.advice.calls import constructor
-from paramsched.core.advice.number_checks import checked, not_negative, one_of, whole_number
+from paramsched.core.builders import constructor
 from paramsched.core.feedback.base import (
     LOWEST,
     REDUCTION,
@@ -20,6 +19,7 @@ from paramsched.core.feedback.base import (
     require_reduction,
     require_state,
 )
+from paramsched.core.number_checks import checked, not_negative, one_of, whole_number
 from paramsched.core.schedules.affine import Level
 from paramsched.core.schedules.registry import shape
 

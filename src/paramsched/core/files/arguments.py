@@ -25,7 +25,6 @@ from itertools import pairwise
 from types import MappingProxyType, NoneType
 from typing import Any, Final, Literal, TypeVar, dataclass_transform, final, get_args, get_origin
 
-from paramsched.core.base.advise import keeps_numbers
 from paramsched.core.base.codes import (
     NOT_IN_SCRIPT,
     REFUSED_VALUE,
@@ -35,7 +34,7 @@ from paramsched.core.base.codes import (
     WRONG_TYPE,
 )
 from paramsched.core.base.diagnostic import Diagnostic, child_path
-from paramsched.core.base.near_names import certain_name, closest, did_you_mean
+from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files.command_lines import is_unknown
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
@@ -51,15 +50,14 @@ _Table = TypeVar("_Table")
 _NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-def wrong_value(found: str, *, code: str = WRONG_TYPE, example: Any = None) -> InvalidArgument:
+def wrong_value(found: str, *, code: str = WRONG_TYPE) -> InvalidArgument:
     """Return the error for an invalid value of an argument, which `read_arguments` reports at its location.
 
     Args:
         found: the description of the problem.
         code: the code of its rule.
-        example: the value that was probably intended.
     """
-    return InvalidArgument("", found, code=code, sample=example)
+    return InvalidArgument("", found, code=code)
 
 
 @final
@@ -107,7 +105,7 @@ class Argument:
                 raise wrong_value(f"expected one of {', '.join(choices)}, got {short_json(value)}", code=UNKNOWN_NAME)
             if value not in choices:
                 found = f"unknown value {short_json(value)}; {did_you_mean(value, choices)}"
-                raise wrong_value(found, code=UNKNOWN_NAME, example=closest(value, choices))
+                raise wrong_value(found, code=UNKNOWN_NAME)
         elif origin is tuple:
             if not isinstance(value, (list, tuple)) or not all(map(is_plain_number, value)):
                 raise wrong_value(f"expected a list of numbers, got {short_json(value)}")
@@ -209,7 +207,7 @@ def read_arguments(
     rows, kinds = arguments_of(table), {one.name: one.type for one in fields(table)}
     names = names_of(into) if aliases else {name: name for name in rows}
     diagnostics.refuse_unknown(written, names, path, f"unknown argument of {of}" if of else "unknown argument")
-    meant_names = {near and names[near] for key in written if key not in names for near in [certain_name(key, names)]}
+    meant_names = {near and names[near] for key in written if key not in names for near in [closest(key, names)]}
     keys: dict[str, str] = {}
     for key in filter(names.__contains__, written):
         other = keys.get(names[key], key)
@@ -225,7 +223,7 @@ def read_arguments(
         if name not in values:
             if name not in meant_names:
                 found = f"{name} is missing"
-                diagnostics.add(path, found, code=WRONG_ARGUMENT, entry=(name, example), is_example=True)
+                diagnostics.add(path, found, code=WRONG_ARGUMENT)
             values[name] = example
             wrong.add(name)
         default = example if row.default is ... else row.default
@@ -236,13 +234,9 @@ def read_arguments(
             problem = error.problem
             words = values[name] if isinstance(values[name], list) else [values[name]]
             unknown = next((word for word in words if is_unknown(word) or is_reference(word)), None)
-            instead = "" if unknown is None else f"Use the value in place of {unknown}"
-            meant = example if problem.sample is None else problem.sample
-            entry = None if instead or meant is None else (locations[name].rpartition(".")[2], meant)
-            invented = problem.sample is None or not keeps_numbers(values[name], meant)
-            diagnostics.add(
-                locations[name], problem.summary, instead, code=problem.code, entry=entry, is_example=invented
-            )
+            instead = f"For example: {key}: {short_json(example)}" if unknown is None and example is not None else ""
+            instead = instead if unknown is None else f"Use the value in place of {unknown}"
+            diagnostics.add(locations[name], problem.summary, instead, code=problem.code)
             values[name] = row.read(default, kinds[name])
     return into(**values), locations, wrong
 

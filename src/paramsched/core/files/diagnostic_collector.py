@@ -12,9 +12,9 @@ import numpy as np
 
 from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
-from paramsched.core.base.near_names import certain_name, did_you_mean
+from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.node import Place
-from paramsched.core.base.problem import Advice, Entry, Problem, Sentence
+from paramsched.core.base.problem import Problem
 from paramsched.core.files.text_limits import (
     MOST_DEPTH,
     MOST_ENTRIES,
@@ -32,17 +32,13 @@ _MOST = 200  # diagnostics that are listed; a file may have a hundred thousand p
 class DiagnosticCollector:
     """A collector of diagnostics. Reading continues after a problem if possible, so that one run reports all problems.
 
-    Args:
-        syntax: the syntax of suggested entries, as for `entry_text`.
-
     >>> diagnostics = DiagnosticCollector()
-    >>> diagnostics.add("$.lr", "expected a number, got true", "Write 0.1", code="PS105")
+    >>> diagnostics.add("$.lr", "expected a number, got true", "For example: 0.1", code="PS105")
     >>> diagnostics.problems()
-    ('$.lr: expected a number, got true. Write 0.1',)
+    ('$.lr: expected a number, got true. For example: 0.1',)
     """
 
-    def __init__(self, syntax: str = "yaml") -> None:
-        self._syntax = syntax
+    def __init__(self) -> None:
         self._found: dict[Diagnostic, None] = {}
         self.count = 0
 
@@ -55,14 +51,11 @@ class DiagnosticCollector:
         self,
         path: str,
         found: str,
-        instead: str | Advice = "",
+        instead: str = "",
         *,
         span: tuple[int, int] | None = None,
         code: str = UNREADABLE,
         at_key: bool = False,
-        replace: tuple[str, str] | None = None,
-        entry: tuple[str, Any] | None = None,
-        is_example: bool = False,
     ) -> None:
         """Add a diagnostic.
 
@@ -70,38 +63,28 @@ class DiagnosticCollector:
             path: the config path.
             found: the description of the problem.
             instead: the advice.
-            span, at_key, replace: as for `Diagnostic`.
+            span, at_key: as for `Diagnostic`.
             code: the code of the rule; optional for dialects in other packages.
-            entry: the key and the value of the entry to write, from which `instead` is made.
-            is_example: True if the value of `entry` may differ from the one that the user wants.
         """
         self.count += 1
         if self.full:
             return
-        if entry is not None:
-            instead = Advice(Entry(entry[0], json.dumps(entry[1], ensure_ascii=False)), is_example)
-        one = Diagnostic(path, found, instead, span, at_key, code=code, replace=replace, syntax=self._syntax)
+        one = Diagnostic(path, found, instead, span, at_key, code=code)
         self._found[one] = None
 
-    def refuse(
-        self, path: str, refusal: InvalidArgument, *, at_key: bool = False, entry: tuple[str, Any] | None = None
-    ) -> None:
-        """Add the error of a library function as a diagnostic; `entry` is the entry to write instead, if known."""
-        self.report(path, refusal.problem, at_key=at_key, entry=entry)
+    def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
+        """Add the error of a library function as a diagnostic."""
+        self.report(path, refusal.problem, at_key=at_key)
 
-    def report(
-        self, path: str, problem: Problem, *, at_key: bool = False, entry: tuple[str, Any] | None = None
-    ) -> None:
-        """Add a problem as a diagnostic at `path`; `entry` is the entry to write instead, if known."""
+    def report(self, path: str, problem: Problem, *, at_key: bool = False) -> None:
+        """Add a problem as a diagnostic at `path`."""
         self.add(
             path,
             problem.summary,
-            problem.advice or "",
+            problem.advice,
             span=problem.span,
             at_key=at_key,
             code=problem.code,
-            replace=problem.replace,
-            entry=entry,
         )
 
     @contextmanager
@@ -122,9 +105,7 @@ class DiagnosticCollector:
                 self.count += 1  # the search for a suggestion is slow, and the diagnostic would not be listed
             elif name not in known:
                 meant = did_you_mean(str(name), known) if known else "it has no arguments"
-                near = certain_name(str(name), known)
-                swap = None if near is None else (str(name), near)
-                self.add(child_path(path, name), f"{found}; {meant}", at_key=True, code=code, replace=swap)
+                self.add(child_path(path, name), f"{found}; {meant}", at_key=True, code=code)
 
     def refuse_kind(self, path: str, value: object, wanted: str, instead: str) -> None:
         """Add a diagnostic for a value of the wrong type."""
@@ -184,7 +165,7 @@ class BadValue:
 
 
 def _bad_value(path: str, found: str, instead: str) -> BadValue:
-    return BadValue(Problem(REFUSED_VALUE, found, Place(path), advice=Advice(Sentence(instead))))
+    return BadValue(Problem(REFUSED_VALUE, found, Place(path), advice=instead))
 
 
 def values_in(data: Any) -> Iterator[Any]:

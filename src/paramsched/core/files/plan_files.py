@@ -10,12 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, final, overload
 
-from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.base.codes import KEY_TWICE, SAID_TWICE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.base.files import is_replaced, path_of_file, write_whole_file
-from paramsched.core.base.near_names import closest, did_you_mean, shortened_text
-from paramsched.core.base.problem import Advice, Option
+from paramsched.core.base.near_names import did_you_mean, shortened_text
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files import native
 from paramsched.core.files.command_lines import (
@@ -46,7 +44,6 @@ from paramsched.core.files.syntaxes.json_and_toml import (
     read_hjson,
     read_json,
     read_toml,
-    toml_places,
     write_json,
     write_toml,
 )
@@ -68,7 +65,6 @@ from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument, shown
 
 
-@explain_wrong_keywords
 def load(
     path: str | os.PathLike[str],
     *,
@@ -112,7 +108,6 @@ def load(
     return text.loaded(ReadingOptions(shapes, calendar, base)).plan
 
 
-@explain_wrong_keywords
 def loads(
     text: str | Mapping[str, Any],
     format: str = "yaml",
@@ -149,7 +144,6 @@ def dump(plan: PlanLike, path: None = None, format: str | None = None) -> str: .
 def dump(plan: PlanLike, path: str | os.PathLike[str], format: str | None = None) -> None: ...
 
 
-@explain_wrong_keywords
 def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str | None = None) -> str | None:
     """Write a plan so that reading it back gives an equal one.
 
@@ -183,7 +177,6 @@ def text_for_file(plan: Plan, file: Path, format: str | None) -> str:
     return text_of(plan, chosen, syntax=syntax_of_suffix(file), folder=folder)
 
 
-@partial(explain_wrong_keywords, name="ps.convert")
 def convert(
     text: str,
     format: str,
@@ -217,7 +210,6 @@ def convert(
 
 PLACES: Mapping[str, Callable[[str], Place]] = {
     "yaml": yaml_places,
-    "toml": toml_places,
     "json": json_places,
     "command": command_places,
 }
@@ -235,11 +227,6 @@ def formats() -> tuple[str, ...]:
     return (*SYNTAXES, *dialect_names())
 
 
-def as_format(name: str, python: str = "") -> Advice:
-    """Return the advice to read a file in a format; `python` is the sentence in Python, if it is another one."""
-    return Advice(Option("format", f'"{name}"', python=python))
-
-
 def known_format(name: str) -> str:
     """Return the name of a format; raise InvalidArgument with a suggestion if it is unknown."""
     is_known = isinstance(name, str) and (name in formats())
@@ -247,7 +234,7 @@ def known_format(name: str) -> str:
         raise InvalidArgument(
             f"format={shown(name)}",
             f"unknown format; {did_you_mean(str(name), formats())}",
-            as_format(closest(str(name), formats()) or "yaml"),
+            example='format="yaml"',
         )
     return name
 
@@ -259,7 +246,7 @@ def _format_to_write(file: Path) -> str:
         return SUFFIXES[suffix]
     problem = f"a plan cannot be written as {suffix}" if suffix else "the name has no suffix"
     is_other = suffix in SUFFIXES or any(suffix in suffixes for suffixes in _COMMANDS_FOR_OTHER_FILES)
-    advice = f"For example: {file.with_suffix('.yaml').name}" if is_other else as_format("yaml")
+    advice = f"For example: {file.with_suffix('.yaml').name}" if is_other else 'For example: format="yaml"'
     raise InvalidArgument(str(file), f"{problem}; expected one of {', '.join(written)}", advice)
 
 
@@ -270,13 +257,13 @@ def format_of(file: Path, text: str = "") -> str:
     words = words_of_command(text)
     if dialects := dialects_that_recognize(words) if words else ():
         problem = f"the suffix {file.suffix!r} of a launch script does not determine its format"
-        raise InvalidArgument(str(file), problem, as_format(dialects[0]))
+        raise InvalidArgument(str(file), problem, f'For example: format="{dialects[0]}"')
     problem = f"unknown suffix {file.suffix!r}" if file.suffix else "the name has no suffix"
     problem = f"{problem}; expected one of {', '.join(SUFFIXES)}"
     for suffixes, command in _COMMANDS_FOR_OTHER_FILES.items():
         if file.suffix.lower() in suffixes:
             raise InvalidArgument(str(file), problem, f"Write paramsched {command} {shlex.quote(str(file))}")
-    raise InvalidArgument(str(file), problem, as_format("yaml"))
+    raise InvalidArgument(str(file), problem, 'For example: format="yaml"')
 
 
 _COMMANDS_FOR_OTHER_FILES: Final = {(".csv", ".jsonl"): "audit", (".pt", ".pth", ".ckpt", ".bin"): "resume"}
@@ -445,13 +432,12 @@ class PlanText:
         is_peer = dialect is not None and dialect.is_peer
         if name not in SYNTAXES:
             name = "yaml" if dialect is None or not is_peer else self._syntax_of_dialect(dialect)
-        diagnostics = tuple(one if one.syntax == name else one.changed(syntax=name) for one in diagnostics)
         places = peer_yaml_places if name == "yaml" and is_peer else PLACES.get(name)
         if name == "python" and dialect is not None:
             places = dialect.python_places
         if root is not None:
             places = partial(_same, root)
-        return diagnostics if places is None else faults_with_places(diagnostics, self.text, places)
+        return tuple(diagnostics) if places is None else faults_with_places(tuple(diagnostics), self.text, places)
 
     def _syntax_of_dialect(self, dialect: KnownDialect) -> str:
         """Return the syntax of a dialect's text if the suffix of the file does not imply it."""
@@ -473,7 +459,6 @@ class PlanText:
         return pattern is not None and any(found["comment"] for found in pattern.finditer(self.text))
 
 
-@explain_wrong_keywords
 def open_plan(
     given: str | os.PathLike[str] | Mapping[str, Any],
     format: str | None = None,
@@ -523,8 +508,7 @@ def _hints_of_formats(plain: Any) -> tuple[Diagnostic, ...]:
         return ()
     if names := dialects_that_recognize(plain):
         return tuple(
-            Diagnostic("", f"it looks like a config of {name}", as_format(name, f'Give format="{name}"'))
-            for name in names
+            Diagnostic("", f"it looks like a config of {name}", f'For example: format="{name}"') for name in names
         )
     program = program_without_reader(plain)
     found, instead = (
@@ -575,7 +559,7 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path 
         folder: the folder of the file, to which the paths of the plan's tables refer.
     """
     if not _is_native(known_format(format)):
-        raise InvalidArgument(f"format={format!r}", "this format can only be read", as_format("yaml"))
+        raise InvalidArgument(f"format={format!r}", "this format can only be read", 'For example: format="yaml"')
     text = _syntax_of(format, syntax)[1](native.from_plan(plan))
     tables = folder_of_tables(binding.schedule for binding in plan.bindings)
     place = tables if folder is None or tables is None else folder

@@ -1,13 +1,12 @@
 """Locations of the entries of a config in its text, which give diagnostics their line and column."""
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass, field
 from inspect import Parameter, signature
 from typing import Any, NamedTuple, final
 
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, TextEdit, TextLines, child_path, path_from_root, printable
+from paramsched.core.base.diagnostic import ROOT, Diagnostic, TextLines, child_path, path_from_root, printable
 from paramsched.core.curves import FAMILIES
 from paramsched.core.schedules import SHAPES
 from paramsched.core.schedules.registry import RULES
@@ -135,8 +134,7 @@ def _lacks_place(fault: Diagnostic) -> bool:
 
 def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines) -> Diagnostic:
     """Return a diagnostic with the line and column of its entry's key, value, or wrong part of the text."""
-    problem = fault.problem
-    path, first, last, at_key, _ = problem.place
+    path, first, last, at_key, _ = fault.problem.place
     place = place_at_path(root, path)
     begin, end = place.begin, place.end
     if at_key and place.key is not None:
@@ -146,31 +144,7 @@ def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines)
         begin, end = (place.begin + index_in_source(raw, place.text, one) for one in (first, last))
         end += last >= len(place.text)  # the end of the text is shown at its last character
     line, column = lines.of(begin)
-    edit = None
-    if problem.replace is not None and place.text is not None and problem.replace[0] == place.text:
-        edit = TextEdit(place.begin, place.end, _with_quotes_of(text[place.begin : place.end], problem.replace[1]))
-    elif problem.replace is not None and text[begin:end].count(problem.replace[0]) == 1:
-        old, new = problem.replace
-        if not (at_key and path.endswith(old) and _has_key(root, path.removesuffix(old), new, text)):
-            at = text.index(old, begin, end)
-            edit = TextEdit(at, at + len(old), new)
-    return fault.changed(line=line, column=column, excerpt=lines.line(line), edit=edit)
-
-
-def _with_quotes_of(raw: str, text: str) -> str:
-    """Return a text as the value of an entry, with the quotes of the value that it replaces if it can have them."""
-    if raw[:1] == "'" and "'" not in text:
-        return f"'{text}'"
-    is_plain = raw[:1] not in ("'", '"', "|", ">") and _PLAIN.fullmatch(text)
-    return text if is_plain else json.dumps(text, ensure_ascii=False)
-
-
-def _has_key(root: Place, path: str, key: str, text: str) -> bool:
-    place = place_at_path(root, path + key)
-    if place.key is None:
-        return False
-    written = text[place.key : place.begin].strip("\"' \t:=")
-    return written == key or written.startswith((f'{key}"', f"{key}'", f"{key}:", f"{key} "))
+    return fault.changed(line=line, column=column, excerpt=lines.line(line))
 
 
 def place_at_path(root: Place, path: str) -> Place:

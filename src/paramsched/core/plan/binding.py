@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias, final
 
-from paramsched.core.advice.calls import explain_wrong_keywords_of
-from paramsched.core.advice.number_checks import finite_number
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.feedback.base import Guided, MetricRule
 from paramsched.core.fields import PAIRS, Field, Group, is_field_name
-from paramsched.core.schedules import Schedule, chain, meant_line, parse, parse_own
+from paramsched.core.number_checks import finite_number
+from paramsched.core.schedules import Schedule, chain, parse, parse_own
 from paramsched.core.schedules.affine import Absolute
 from paramsched.core.schedules.leaves import line_of, schedule_of
 from paramsched.core.schedules.retimed import Chain
@@ -32,7 +31,6 @@ ScheduleLike: TypeAlias = Schedule | MetricRule[Any] | Absolute | float | str
 
 
 @final
-@explain_wrong_keywords_of()
 @dataclass(frozen=True, slots=True)
 class Target:
     """A value outside the optimizer: `scheduler.value("temperature")` reads it.
@@ -63,7 +61,6 @@ class Target:
 
 
 @final
-@explain_wrong_keywords_of()
 @dataclass(frozen=True, slots=True)
 class Binding:
     """A field (or a target), the groups it is scheduled in, and its schedule.
@@ -90,7 +87,7 @@ class Binding:
         if (is_line or isinstance(field, Schedule)) and isinstance(schedule, str) and is_field_name(schedule):
             found, line = "the field comes first, then its schedule", repr(field) if is_line else str(field)
             write = f"Binding({schedule!r}, {line})"
-            raise InvalidArgument(f"Binding({line}, {schedule!r})", found, write=write, is_example=is_line)
+            raise InvalidArgument(f"Binding({line}, {schedule!r})", found, example=write)
         shown = field.name if isinstance(field, Target) else field
         object.__setattr__(self, "field", field if isinstance(field, Target) else str(Field.of(field)))
         object.__setattr__(self, "schedule", _bound_schedule(shown, schedule))
@@ -99,8 +96,7 @@ class Binding:
             raise InvalidArgument(
                 f"Binding({shown!r}, groups={groups!r})",
                 f"expected str, int or a function, got {type(groups).__name__}; write several names as one text",
-                write=f"groups={_suggested_groups(groups)!r}",
-                is_example=not isinstance(groups, (list, tuple, set)) or not groups,
+                example=f"groups={_suggested_groups(groups)!r}",
             )
         if groups == "" or (isinstance(groups, int) and not 0 <= groups < _MOST_GROUPS):
             raise InvalidArgument(
@@ -179,19 +175,9 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
             )
             advice = f"{'For example:' if numbers else 'Write'} {', '.join(lines)}"  # a number has two readings
             raise InvalidArgument(site(), "each element is a field of its own", advice)
-        line = None
-        if isinstance(schedule, Mapping):
-            if len(schedule) == 1 and isinstance(given := next(iter(schedule.values())), Mapping):
-                arguments = ", ".join(f"{key}={one!r}" for key, one in given.items())
-                line = meant_line(f"{next(iter(schedule))}({arguments})")
-        elif schedule and all(isinstance(one, (str, Schedule)) for one in schedule):
-            line = " >> ".join(map(str, schedule))
         found = f"a {type(schedule).__name__} is allowed only in files"
-        instead = f'For example: {name}="cosine()"' if line is None else f"Write {name}={json.dumps(line)}"
-        if not isinstance(schedule, Mapping):
-            found = f"{found}; in code, stages are joined by >>, and values are a table"
-            if line is None and schedule and all(isinstance(one, (int, float)) for one in schedule):
-                instead = f'For example: {name}="table({list(schedule)})"'  # of multiples of base
+        found = f"{found}; in code, stages are joined by >>, and values are a table"
+        instead = f'For example: {name}="cosine()"'
         raise InvalidArgument(site(), found, instead)
     return line_of(schedule, site)
 
@@ -231,10 +217,7 @@ def checked_binding(one: object) -> Binding:
     """Validate a positional argument of a plan."""
     if isinstance(one, Binding):
         return one
-    line = f"lr={one}" if isinstance(one, Schedule) else f"lr={one!r}"
-    if isinstance(one, Mapping) and all(isinstance(name, str) and name.isidentifier() for name in one):
-        line = ", ".join(f"{name}={value!r}" for name, value in one.items())
-    raise InvalidArgument(f"Plan({one!r})", "not a Binding", write=line, is_example=not line.partition("=")[2])
+    raise InvalidArgument(f"Plan({shown(one)})", "not a Binding", example='ps.Plan(lr="cosine()")')
 
 
 def binding_key(binding: Binding) -> tuple[Any, ...]:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Final, final
 
-from paramsched.core.advice.number_checks import finite_number
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.problem import Advice, Sentence
 from paramsched.core.feedback.base import Guided, MetricRule
+from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import (
     UPDATES,
     Binding,
@@ -135,12 +134,7 @@ class PlanLines:
                         raise PlanError(
                             f"change(…, Binding(Target({given.name!r}, {now!r}), …))",
                             f"the plan has initial={before!r}, and another base would change the past values",
-                            Advice(
-                                Sentence(
-                                    f"Use change(…, {given.name}=…)",
-                                    "Leave @GROUP out, because a target has no groups",
-                                )
-                            ),
+                            f"Use change(…, {given.name}=…)",
                         )
                 if line.groups == given.groups:
                     return index
@@ -157,7 +151,7 @@ class PlanLines:
             raise PlanError(
                 f"change(…, Binding({field}, …))",
                 f"{given.name} is a field of the optimizer" if mine else f"{given.name} is a target, without groups",
-                Advice(Sentence(f"Use change(…, {given.name}=…)", "Leave @GROUP out")),
+                f"Use change(…, {given.name}=…)",
             )
         default = next((line for line in mine if line.groups is None), None)
         if default is None:
@@ -166,12 +160,7 @@ class PlanLines:
             raise PlanError(
                 f"change(…, Binding({given.name!r}, …))",
                 f"{given.name} has {where}; it has lines for {known}",
-                Advice(
-                    Sentence(
-                        f"Use change(…, {given.name}=…) for all lines",
-                        f"Use one schedule of {given.name} for all of them",
-                    )
-                ),
+                f"Use change(…, {given.name}=…) for all lines",
             )
         return default
 
@@ -213,12 +202,7 @@ class PlanLines:
             raise PlanError(
                 f'change(…, horizon="{horizon}")',
                 f"{line.name}: {schedule} depends on the length of the run, but the plan has no horizon",
-                Advice(
-                    Sentence(
-                        "Use Plan(…, horizon=…) with the length for which it was planned, and change that plan",
-                        "Add the length for which it was planned to the plan, horizon: 10000",
-                    )
-                ),
+                "Use Plan(…, horizon=…) with the length for which it was planned, and change that plan",
             )
         return self.horizon
 
@@ -245,21 +229,18 @@ def _with_rules(schedule: Schedule, rules: tuple[MetricRule[Any], ...]) -> Sched
     return Guided(schedule, tuple(dict.fromkeys(rules))) if rules else schedule
 
 
-_LONGER = Sentence("Use an earlier time, or a longer horizon", "Use an earlier time, or a longer run with --horizon")
-_LONGER_FIRST = Sentence(
-    "Use an earlier time, or make the run longer first: plan.change(at, horizon=…)",
-    "Use an earlier time, or make the run longer first, with --horizon in place of --scale",
-)
+_LONGER: Final = "Use an earlier time, or a longer horizon"
+_LONGER_FIRST: Final = "Use an earlier time, or make the run longer first: plan.change(at, horizon=…)"
 
 
 def refuse_after_the_end(
-    method: str, at: Duration, horizon: Duration | None, instead: Sentence, *, or_at: bool = True
+    method: str, at: Duration, horizon: Duration | None, instead: str, *, or_at: bool = True
 ) -> None:
     """Raise for a change at (`or_at`) or after the end of the run. Times in different units are not compared."""
     if [unit for unit, _ in at.terms] == ["percent"]:
         horizon = Duration.of("100%")
     if horizon is not None and is_later(at, horizon, or_at=or_at):
-        raise InvalidArgument(f'{method}("{at}", …)', f'the run ends at "{horizon}"', Advice(instead))
+        raise InvalidArgument(f'{method}("{at}", …)', f'the run ends at "{horizon}"', instead)
 
 
 def is_later(time: Duration, other: Duration, *, or_at: bool = False) -> bool:

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.base.diagnostic import printable
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
@@ -164,7 +163,6 @@ class PlanTexts:
             yield Change(what, before, after, when, by, name=name, unit=unit)
 
 
-@explain_wrong_keywords
 def diff(a: PlanLike, b: PlanLike, calendar: Calendar | None = None) -> Diff:
     """Compare two plans, and return the changes from `a` to `b`.
 

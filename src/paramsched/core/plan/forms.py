@@ -7,9 +7,9 @@ from contextlib import suppress
 from math import isfinite
 from typing import Any, Final, TypeAlias, TypeGuard
 
-from paramsched.core.advice.calls import example_call
 from paramsched.core.base.entries import load_entry
 from paramsched.core.base.params import required_names
+from paramsched.core.builders import example_call
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan.plan import Plan
 from paramsched.core.schedules import SHAPES, Schedule

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, final
 
-from paramsched.core.advice.calls import explain_wrong_keywords
-from paramsched.core.advice.number_checks import finite_number
-from paramsched.core.advice.peer_words import line_in_code
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.feedback.base import MetricRule
+from paramsched.core.number_checks import finite_number
 from paramsched.core.plan import Binding, Plan, ScheduleLike, Target, resolve, selector_text
 from paramsched.core.plan.binding import clock_of_field, is_by_amount
 from paramsched.core.plan.forms import FORMS, PlanLike, is_line, plan_of
@@ -63,8 +61,8 @@ def _handed_schedule(
     resolved = written if calendar is None else resolve(written, calendar)
     if not resolved.is_resolved:
         found = "the schedule has a length that is missing or not in updates"
-        write = f"ps.to_lambda({line_in_code(short_line(written))}, ps.Calendar(total=10_000, steps_per_epoch=100))"
-        raise InvalidArgument(f"to_lambda({short_line(written)})", found, write=write, is_example=True)
+        write = "ps.to_lambda(schedule, ps.Calendar(total=10_000, steps_per_epoch=100))"
+        raise InvalidArgument(f"to_lambda({short_line(written)})", found, example=write)
     return resolved, None
 
 
@@ -144,7 +142,6 @@ class LrLambda:
         return f"<to_lambda({short_line(self.schedule)})>"
 
 
-@explain_wrong_keywords
 def to_lambda(
     schedule: PlanLike | ScheduleLike,
     calendar: Calendar | None = None,

@@ -6,7 +6,7 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from functools import partial
 
-from paramsched.core.base.near_names import certain_name
+from paramsched.core.base.near_names import closest
 from paramsched.core.fields import Group, is_number, recorded_base
 from paramsched.core.plan.binding import Selector
 from paramsched.errors import UnknownGroup
@@ -57,13 +57,13 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
                     for key, entry in group.items()
                     if isinstance(key, str) and isinstance(entry, (str, bool, int, float))
                 ]
-                near = certain_name(part, entries)
-                meant = _HOW_TO_NAME if near is None else f'Write "{near}"'
-                raise _unmatched(selector, site, f"no group has {part}; {there}", meant)
+                near = closest(part, entries)
+                meant = "" if near is None else f'; did you mean "{near}"?'
+                raise _unmatched(selector, site, f"no group has {part}; {there}{meant}", _HOW_TO_NAME)
             which = "of that name or index" if len(parts) == 1 and "*" not in part else f"called {part!r}"
-            near = certain_name(part, names)
-            meant = f'Write "{near}"' if near is not None else _HOW_TO_NAME
-            raise _unmatched(selector, site, f"no group {which}; {there}", meant)
+            near = closest(part, names)
+            meant = "" if near is None else f'; did you mean "{near}"?'
+            raise _unmatched(selector, site, f"no group {which}; {there}{meant}", _HOW_TO_NAME)
 
 
 _HOW_TO_NAME = 'Name the groups of the optimizer. For example: {"params": params, "name": "head"}'

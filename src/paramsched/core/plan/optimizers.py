@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, final
 
-from paramsched.core.base.near_names import certain_name, did_you_mean
+from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.fields import Field, Group, flat_groups, flat_name, label, numeric
 from paramsched.core.plan.binding import UPDATES, Selector, Target, binding_key, clock_as_data
 from paramsched.core.plan.group_matching import matches_part, parts_of
@@ -204,11 +204,9 @@ def _having(name: str, optimizers: Mapping[str, Sequence[Group]], *, needed: boo
     if not needed:
         return []
     known = list(dict.fromkeys(one for groups in optimizers.values() for group in groups for one in numeric(group)))
-    near = certain_name(name, known)
     raise UnknownField(
         f'"{name}" in the groups of {shown_names(optimizers)}',
         f"no optimizer has this field; {did_you_mean(name, known)}" if known else "no optimizer has a numeric field",
-        "" if near is None else f'Write "{near}"',
     )
 
 
@@ -249,10 +247,10 @@ def _check_selector(
         )
         more = "" if len(optimizers) <= _SHOWN else f"; and {len(optimizers) - _SHOWN} more optimizers"
         labels = [label for _, _, label in labeled]
-        near = certain_name(part, [*optimizers, *labels, *(one for one in named if one)])
+        near = closest(part, [*optimizers, *labels, *(one for one in named if one)])
         index = part.strip("[]")  # as in configs
         near = next((label for label in labels if label.endswith(f"/{index}")), near)
-        meant = "Name an optimizer, optimizer/group or a group" if near is None else f'Write "{near}"'
+        meant = "Name an optimizer, optimizer/group or a group" if near is None else f'Did you mean "{near}"?'
         raise UnknownGroup(site, f'no optimizer or group is called "{part}"; the groups are {there}{more}', meant)
 
 

@@ -1,18 +1,15 @@
 """Plan: an immutable mapping from fields and groups to schedules, with a horizon and a clock."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, final
+from typing import TYPE_CHECKING, Any, NoReturn, final
 
-from paramsched.core.advice.calls import example_call, explain_wrong_keywords
-from paramsched.core.advice.tried_names import TriedName, missing_attribute
 from paramsched.core.base.diagnostic import printable_lines
 from paramsched.core.base.entries import load_entry, notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
-from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.problem import Advice, Option, Sentence
+from paramsched.core.base.near_names import closest
 from paramsched.core.curves import CurveLike
 from paramsched.core.curves import linear as linear_curve
 from paramsched.core.feedback.base import MetricRule
@@ -36,7 +33,6 @@ from paramsched.core.plan.binding import (
     write_canonical_text,
 )
 from paramsched.core.plan.changes import PlanLines, refuse_after_the_end
-from paramsched.core.plan.field_keywords import refuse_wrong_fields
 from paramsched.core.plan.followed_lines import with_followed_lines
 from paramsched.core.plan.resolve_clocks import resolve_on_clocks
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
@@ -46,19 +42,12 @@ from paramsched.core.schedules.cuts import is_resolved_in
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.schedules.span import Span
 from paramsched.core.time import Calendar, Duration, DurationLike
+from paramsched.core.time.calendar import Facts
 from paramsched.core.time.progress import PROGRESS
-from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnreadableTable, Unresolved, shown
+from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, UnreadableTable, Unresolved, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-_Method = TypeVar("_Method", bound=Callable[..., Any])
-
-
-def _method(function: _Method) -> _Method:
-    """Wrap a method so that an unknown keyword raises an error with the correct call."""
-    return explain_wrong_keywords(function, f"plan.{function.__name__}")
 
 
 def require_calendar(call: str, calendar: object) -> None:
@@ -71,9 +60,7 @@ def require_calendar(call: str, calendar: object) -> None:
     if isinstance(calendar, Calendar):
         return
     site = call % shown(calendar)
-    is_total = isinstance(calendar, int) and calendar > 0 and not isinstance(calendar, bool)
-    write = f"ps.Calendar(total={calendar if is_total else 10_000})"
-    raise InvalidArgument(site, "not a Calendar", write=write, is_example=not is_total)
+    raise InvalidArgument(site, "not a Calendar", example="ps.Calendar(total=10_000)")
 
 
 def fingerprint_of(text: str) -> str:
@@ -81,9 +68,6 @@ def fingerprint_of(text: str) -> str:
     import hashlib  # imports OpenSSL, which only a fingerprint needs
 
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-_LOAD: Final = 'Write ps.load("plan.yaml")'
 
 
 @final
@@ -161,7 +145,7 @@ class Plan:
             clock: PlanClock | None = None,
             **fields: ScheduleLike,
         ) -> None:
-            refuse_wrong_fields(bindings, fields, horizon, clock)
+            _check_keywords(fields)
             given = [checked_binding(one) for one in bindings] + [
                 Binding(name, schedule) for name, schedule in fields.items()
             ]
@@ -175,10 +159,7 @@ class Plan:
             try:
                 length = None if horizon is None else Duration.of(horizon)
             except InvalidArgument as refusal:
-                sample, is_example = refusal.sample, refusal.is_example
-                if sample in (None, 1) or str(sample).endswith("%"):  # 1 from -1, "no limit" in other programs
-                    sample, is_example = 10_000, True
-                raise refusal.changed(write=f"horizon={sample!r}", is_example=is_example) from None
+                raise refusal.changed(example="horizon=10_000") from None
             if length is not None and any(unit == "percent" for unit, _ in length.terms):
                 found = "percent would refer to the horizon itself"
                 raise InvalidArgument(f'Plan(horizon="{length}")', found, 'For example: horizon="20 epochs"')
@@ -190,7 +171,7 @@ class Plan:
                 raise InvalidArgument(
                     f'Plan(horizon="{length}")',
                     "a horizon is a length, not a position",
-                    write=f"horizon={str(replace(length, until=False))!r}",
+                    example='horizon="20 epochs"',
                 )
             object.__setattr__(self, "bindings", normal_bindings(given))
             object.__setattr__(self, "horizon", length)
@@ -281,7 +262,6 @@ class Plan:
             return False
         return all(is_resolved_in(one.schedule, clock_of_field(self.clock, one.name)) for one in self.bindings)
 
-    @_method
     def resolve(self, calendar: Calendar, optimizers: Collection[str] = ()) -> "Plan":
         """Return the plan with every length in updates, or in the unit of its clock.
 
@@ -302,7 +282,7 @@ class Plan:
             unit = amount_clock(self.clock)
             horizon = "10_000" if unit is None else f'"10_000 {unit}"'
             advice = f"Add the horizon to the plan, for example horizon={horizon}"
-            raise refusal.changed(instead=Advice(Option("total", "10_000", python=advice), is_example=True)) from None
+            raise refusal.changed(instead=advice) from None
 
     def _resolved(self, calendar: Calendar, optimizers: Collection[str], *in_second: int) -> "Plan":
         written = with_followed_lines(self.as_written(), self.clock, optimizers)
@@ -319,7 +299,7 @@ class Plan:
                 raise calendar.with_size_of_epoch(error, length) from None
             if total is not None and total != updates:
                 found = f"it is {updates} updates, but the Calendar's total is {total}"
-                advice = Advice(Sentence("Omit one of them", "Omit --horizon", fact="total"))
+                advice = "Omit one of them"
                 raise PlanError(f'horizon "{length}"', found, advice)
             total = updates
         if total is not None:
@@ -329,7 +309,6 @@ class Plan:
             *(replace_schedule(binding, resolve_in_span(binding.schedule, span)) for binding in written), horizon=total
         )
 
-    @_method
     def change(
         self, at: DurationLike, *bindings: Binding, horizon: DurationLike | None = None, **fields: ScheduleLike
     ) -> "Plan":
@@ -369,7 +348,6 @@ class Plan:
             raise _without_horizon(f'change("{at}", horizon="{length}")', "Omit horizon")
         return Plan(*lines.changed(Duration.of(at), length, given, named), horizon=length, clock=self.clock)
 
-    @_method
     def cooldown(
         self,
         at: DurationLike,
@@ -400,7 +378,7 @@ class Plan:
         site = f'cooldown("{at}", "{over}")'
         if self.clock == PROGRESS:
             in_python = f'For example: plan.change("{at}", lr=linear(previous, 0))'
-            raise _without_horizon(site, Advice(Sentence(in_python, "For example: 'lr=linear(previous, 0)'")))
+            raise _without_horizon(site, in_python)
         lines = PlanLines(self.as_written(), self.horizon, self.clock)
         start, length = (lines.without_percent(site, Duration.of(time)) for time in (at, over))
         if not length.terms:
@@ -409,15 +387,10 @@ class Plan:
         names = (fields,) if isinstance(fields, str) else tuple(fields)
         end = start + length
         longer = ", ".join((*(f"{name}={str(decay)!r}" for name in names), f"horizon={end.written()}"))
-        options = " ".join((f"--horizon {end.written()}", *(f"'{name}={decay}'" for name in names)))
-        instead = Sentence(
-            f"Use an earlier time. For a longer run: plan.change({start.written()}, {longer})",
-            f"Use an earlier time. For a longer run: --at {start.written()} {options}",
-        )
+        instead = f"Use an earlier time. For a longer run: plan.change({start.written()}, {longer})"
         refuse_after_the_end("cooldown", start, self.horizon, instead, or_at=False)
         return self.change(start, horizon=end, **dict.fromkeys(names, decay))
 
-    @_method
     def scale(self, at: DurationLike, **factors: float) -> "Plan":
         """Return a plan with fields multiplied by factors from a time on; earlier values stay equal, bit for bit.
 
@@ -492,42 +465,8 @@ class Plan:
         def __getitem__(self, key: object) -> NoReturn:
             raise TypeError(f"a Plan has no items; {_values_of(key if isinstance(key, str) else 'lr')}")
 
-        def __getattr__(self, name: str) -> NoReturn:
-            advice = "" if name.startswith("_") else _advice_for(name)
-            raise AttributeError(missing_attribute("a Plan", name, advice), name=name, obj=self)
-
-        # As attributes of the class, because people call these before they have a plan.
-        load, from_file, from_yaml = (TriedName("a Plan", _LOAD) for _ in range(3))
-
     def __repr__(self) -> str:
         return text_on_screen(f"<Plan {'; '.join(str(self).splitlines())}>")
-
-
-_MEANT: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("load", "from_file", "from_yaml"), _LOAD),
-    **dict.fromkeys(("show", "draw"), "Write print(ps.show.figure(plan))"),
-    **dict.fromkeys(("save", "dump", "write", "to_file"), 'Write ps.dump(plan, "plan.yaml")'),
-    **dict.fromkeys(("total", "steps", "length", "max_steps"), "Write plan.horizon"),
-    "to_yaml": "Write ps.dump(plan)",
-    "to_json": 'Write ps.dump(plan, format="json")',
-    "to_toml": 'Write ps.dump(plan, format="toml")',
-    "trace": "Write ps.trace(plan, optimizer)",
-    "check": "Write ps.check(plan)",
-    "diff": "Write ps.diff(plan, other)",
-    **dict.fromkeys(("step", "attach", "apply"), "Write ps.Scheduler(optimizer, plan)"),
-}
-"""What to write for attributes that people try on a plan, such as functions of the package as methods."""
-
-
-def _advice_for(name: str) -> str:
-    """Return the advice for a name that a plan lacks."""
-    if name in _MEANT:
-        return _MEANT[name]
-    if name == "replace":
-        return f"it is immutable, and a change has a time. For example: {example_call(Plan.change, 'plan.change')}"
-    if name in {one.partition("[")[0] for one in KNOWN}:
-        return _values_of(name)
-    return did_you_mean(name, [one for one in dir(Plan) if not one.startswith("_") and one not in _MEANT])
 
 
 def _values_of(field: str) -> str:
@@ -535,7 +474,7 @@ def _values_of(field: str) -> str:
     return f"its lines are plan.bindings, its values a trace. For example: ps.trace(plan, optimizer)[{field!r}]"
 
 
-def _without_horizon(site: str, instead: str | Advice) -> PlanError:
+def _without_horizon(site: str, instead: str) -> PlanError:
     """Return the error for a horizon of a plan whose clock is progress."""
     return PlanError(site, "progress 1 is the end of the run, so the plan has no horizon", instead)
 
@@ -545,3 +484,15 @@ def peers_plan(*bindings: Binding, horizon: Duration | None, clock: PlanClock | 
     plan = Plan(*bindings, horizon=horizon, clock=clock)
     object.__setattr__(plan, "is_peers", True)
     return plan
+
+
+def _check_keywords(fields: Mapping[str, Any]) -> None:
+    """Raise for run facts and for misspelled entries of a plan. Every other name may be a field of the optimizer."""
+    for name, value in fields.items():
+        found = ""
+        if name in Facts.__annotations__ and isinstance(value, (int, float)):
+            found = f'"{name}" is a run fact; pass it to ps.Scheduler'
+        elif name not in KNOWN and (near := closest(name.lower(), ("horizon", "clock"))) is not None:
+            found = f'unknown argument "{name}"; did you mean "{near}"?'
+        if found:
+            raise InvalidCall(f"Plan({name}=…)", found, example='Plan(lr="cosine()", horizon=100)')

@@ -6,7 +6,6 @@ from typing import Any, final, overload
 
 import numpy as np
 
-from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.curves.arrays import Array, Floats, interpolated
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Field, Group, label
@@ -40,7 +39,6 @@ from paramsched.errors import InvalidArgument, MissingFact, PlanError, shown
 def resolve(plan: Schedule, calendar: Calendar) -> Schedule: ...
 @overload
 def resolve(plan: FormOfPlan, calendar: Calendar) -> Plan: ...
-@explain_wrong_keywords
 def resolve(plan: PlanLike, calendar: Calendar) -> Schedule | Plan:
     """Convert every length into updates. Each boundary is measured from the start of the run and rounded up once.
 
@@ -236,7 +234,6 @@ def _bound_fields(plan: Plan, group: Group, name_of_group: str | int, lines: Ite
     return tuple(bounds)
 
 
-@explain_wrong_keywords
 def replay(plan: PlanLike, events: Iterable[tuple[int, Mapping[str, float]]]) -> dict[MetricRule[Any], Any]:
     """Rebuild the states of a plan's metric rules from observed metrics.
 

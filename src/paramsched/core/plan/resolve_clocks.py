@@ -6,7 +6,6 @@ from fractions import Fraction
 from math import ceil
 from typing import TypeAlias, final
 
-from paramsched.core.base.problem import Advice, Sentence
 from paramsched.core.plan.binding import (
     UPDATES,
     Binding,
@@ -271,7 +270,7 @@ def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, le
         raise PlanError(
             f'horizon "{horizon}"',
             f"it is {found} {lengths.clock}, but the Calendar's total is {other}",
-            Advice(Sentence("Omit one of them", "Omit --horizon", fact="total")),
+            "Omit one of them",
         )
 
 

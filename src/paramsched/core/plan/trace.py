@@ -1,14 +1,11 @@
 """Trace: the values of a plan as arrays."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.advice.calls import explain_wrong_keywords
-from paramsched.core.advice.number_checks import meant_number
 from paramsched.core.base.diagnostic import names_listed, printable
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
@@ -241,7 +238,6 @@ def column_name(key: Key) -> str:
     return name if group == "" else f"{name}[{group}]"
 
 
-@explain_wrong_keywords
 def trace(
     plan: PlanLike, optimizer: Any, calendar: Calendar | None = None, *, amounts: Iterable[float] | None = None
 ) -> Trace:
@@ -343,9 +339,8 @@ def groups_of(optimizer: Any) -> Sequence[Group]:
         )
     groups: Sequence[Group] | None = getattr(optimizer, "param_groups", None)
     if groups is None:
-        site, write = f"trace(…, {type(optimizer).__name__})", f'{{"lr": {meant_number(optimizer)!r}}}'
-        is_example = math.isnan(meant_number(optimizer, math.nan))
-        raise InvalidArgument(site, "it has no param_groups", write=write, is_example=is_example)
+        site = f"trace(…, {type(optimizer).__name__})"
+        raise InvalidArgument(site, "expected an optimizer or bases", example='{"lr": 0.1}')
     return groups
 
 

@@ -31,14 +31,14 @@ def request_of(plan: Plan, drive: Any, resume: Resume, late_groups: Any, t: Any,
         found = did_you_mean(str(drive), choices)
         near = closest(str(drive), choices)
         write = f'drive="{near or "optimizer"}"'
-        raise InvalidArgument(f"Scheduler(drive={drive!r})", found, write=write, is_example=near is None)
+        raise InvalidArgument(f"Scheduler(drive={drive!r})", found, example=write)
     if late_groups not in get_args(LateGroups):
         found = did_you_mean(str(late_groups), get_args(LateGroups))
         raise InvalidArgument(f"Scheduler(late_groups={late_groups!r})", found, 'For example: late_groups="present"')
     if t is not None and not is_count_of_updates(t):
         write = "ps.Scheduler(optimizer, plan, t=500)"
         site, found = f"Scheduler(…, t={shown(t)})", "not a number of completed updates"
-        raise InvalidTime(site, found, write=write, is_example=True, refused=t)
+        raise InvalidTime(site, found, example=write, refused=t)
     start = None if t is None else int(t)  # checkpoints cannot contain NumPy integers
     return Request(plan, drive, resume, late_groups, start, names)
 
@@ -63,12 +63,11 @@ def _check_choices(name: str, given: Any, choices: Sequence[str], usual: str) ->
     """Refuse an argument, or a value of a mapping, that is not one of the choices."""
     for choice in given.values() if isinstance(given, Mapping) else [given]:
         if choice not in choices:
-            near, is_one = closest(str(choice), choices), not isinstance(given, Mapping)
+            near = closest(str(choice), choices)
             raise InvalidArgument(
                 f"Scheduler({name}={given!r})",
                 f"unknown choice {choice!r}; {did_you_mean(str(choice), choices)}",
-                write=f'{name}="{near or usual}"',
-                is_example=near is None or not is_one,
+                example=f'{name}="{near or usual}"',
             )
 
 
@@ -103,6 +102,10 @@ def specified_facts(facts: Facts) -> Facts:
 
 def calendar_of_call(call: str, calendar: Any, given: Facts) -> Calendar:
     """Return the Calendar of a call that accepts either a Calendar or its facts as keywords."""
+    for name in given:
+        if name not in Facts.__annotations__:  # the annotation of `**facts` is checked by type checkers only
+            found = did_you_mean(name, Facts.__annotations__)
+            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}; {found}")
     if calendar is not None and given:
         raise InvalidArgument(
             f"{call}(calendar=…, {', '.join(given)}=…)",

@@ -9,9 +9,8 @@ import numpy as np
 import torch.distributed
 from torch.utils.data import Sampler
 
-from paramsched.core.advice.calls import explain_wrong_keywords_of
-from paramsched.core.advice.number_checks import whole_number
 from paramsched.core.curves.arrays import Array
+from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.run_amounts import Amount, UnknownAmounts
 from paramsched.core.runs.arguments import calendar_of_call
@@ -23,7 +22,6 @@ from paramsched.errors import CallSite, InvalidArgument, StateError, shown
 
 
 @final
-@explain_wrong_keywords_of("ps.BatchSampler")
 class BatchSampler(Sampler[list[int]]):
     """Batches of the sizes that a plan schedules, for `DataLoader(data, batch_sampler=…)`.
 

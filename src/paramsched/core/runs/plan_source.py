@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
-from paramsched.core.base.problem import Advice, Option
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, is_plan_text, plan_of, published_plan
@@ -141,7 +140,7 @@ class Resolver:
     def _with_total(self, error: Unresolved) -> Unresolved:
         """Suggest `total`, because a plan that is one line of text has no horizon to add to."""
         example = f"For example: {self.call or self._constructor}total=10_000)"
-        return error.changed(instead=Advice(Option("total", "10_000", python=example), is_example=True))
+        return error.changed(instead=example)
 
     @property
     def _constructor(self) -> str:

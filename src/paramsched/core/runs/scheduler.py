@@ -7,18 +7,16 @@ from math import isnan
 from numbers import Real
 from signal import Signals
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias, TypeVar, Unpack, cast, final, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, Unpack, cast, final, get_args
 from weakref import ref
 
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from paramsched.core.advice.calls import example_call, explain_wrong_keywords, explain_wrong_keywords_of
-from paramsched.core.advice.tried_names import TriedName
 from paramsched.core.base.entries import load_entry
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.problem import Advice, Problem, Sentence
+from paramsched.core.base.problem import Problem
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Field
 from paramsched.core.plan import Plan
@@ -75,29 +73,8 @@ SignalsLike: TypeAlias = str | Signals | Sequence[str | Signals]
 
 WhichUpdate: TypeAlias = Literal["last", "coming"]
 
-_Method = TypeVar("_Method", bound=Callable[..., Any])
-
-
-def _method(function: _Method) -> _Method:
-    """Wrap a method so that a wrong argument raises an error with the correct call."""
-    return explain_wrong_keywords(function, f"scheduler.{function.__name__}")
-
-
-def _of_plan(name: str) -> TriedName:
-    """Return the answer to a method of a plan, called on a Scheduler."""
-
-    def advice() -> str:
-        call = example_call(getattr(Plan, name), f"plan.{name}")
-        return f"a plan is changed before a Scheduler applies it. For example: ps.Scheduler(optimizer, {call})"
-
-    return TriedName(_KIND, advice)
-
-
-_KIND: Final = "a Scheduler"
-
 
 @final
-@explain_wrong_keywords_of("ps.Scheduler")
 class Scheduler(LRScheduler):
     """Applies a plan to an optimizer: keeps the clock, and writes the planned values into the param groups.
 
@@ -246,7 +223,6 @@ class Scheduler(LRScheduler):
         run.scheduler = ref(self)
         run.clock.warns_of_metrics = not source.warns_of_metrics
 
-    @_method
     def set_facts(self, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> None:
         """Pass the run facts to a Scheduler that was constructed with `calendar="later"`, and attach its plan.
 
@@ -330,7 +306,6 @@ class Scheduler(LRScheduler):
         """
         return self._run.clock.history.as_data()
 
-    @_method
     def value(self, field: str, group: int | str | None = None) -> float:
         """Return the planned value of a field in one group at the next update.
 
@@ -346,7 +321,6 @@ class Scheduler(LRScheduler):
         values = self.values()
         return values[self._key("value", values, field, group)]
 
-    @_method
     def factor(self, field: str, group: int | str | None = None) -> float:
         """Return the planned value of a field at the next update as a multiple of its base: value / base.
 
@@ -405,7 +379,6 @@ class Scheduler(LRScheduler):
         found = f"the plan does not schedule it (only {known})"
         raise InvalidArgument(f"scheduler.{method}({field!r}, {group!r})", found)
 
-    @_method
     def scalars(self, update: WhichUpdate = "last") -> dict[str, float]:
         """Return flat names and values for a logger: `{"lr/body": 0.1, "lr/head": 1.0, "temperature": 0.5}`.
 
@@ -451,7 +424,6 @@ class Scheduler(LRScheduler):
 
     # ------------------------------------------------------------------ position, consumption and metrics
 
-    @_method
     def seek(self, t: int, **amount: Any) -> None:
         """Jump to update `t`, and write its values into the groups. The states of metric rules do not change.
 
@@ -485,7 +457,6 @@ class Scheduler(LRScheduler):
             raise MissingFact(f"scheduler.seek({t})", found, instead, fact=error.fact, example=error.example) from None
         self._run.seek(RunPosition(t, reached))
 
-    @_method
     def consumed(self, **amount: Any) -> None:
         """Report the consumption of the next update, before that update: `scheduler.consumed(tokens=n)`.
 
@@ -514,7 +485,6 @@ class Scheduler(LRScheduler):
         source, reported = self._checked_amount("consumed", amount)
         source.report(reported)
 
-    @_method
     def report(self, **progress: Any) -> None:
         """Report the fraction of the run that is done, before the next update: `scheduler.report(progress=0.37)`.
 
@@ -558,7 +528,7 @@ class Scheduler(LRScheduler):
                 f"scheduler.report(progress={reached}) is less than the last progress, {before}. The position stays "
                 "there until a report exceeds it, so that no schedule goes back"
             )
-            advice = Advice(Sentence(f"To go back, call scheduler.seek({planned.clock.t}, progress={reached})"))
+            advice = f"To go back, call scheduler.seek({planned.clock.t}, progress={reached})"
             self._warn_once("below", Problem(found=found, advice=advice))
         elif reached > before:
             self._run.sync(self._optimizers)
@@ -571,7 +541,6 @@ class Scheduler(LRScheduler):
             self._warned |= {kind}
             self._resume.processes.warn(problem)
 
-    @_method
     def measured(self, **amount: Any) -> None:
         """Report the consumption of the next update that an engine measured from its batches.
 
@@ -608,7 +577,6 @@ class Scheduler(LRScheduler):
             raise InvalidArgument(site, f"more {source.unit} than a clock can count", "Pass the number of one update")
         return source, reported
 
-    @_method
     def observe(self, **metrics: Any) -> None:
         """Pass metrics to the metric rules of the plan, and write changed values into the groups.
 
@@ -840,12 +808,6 @@ class Scheduler(LRScheduler):
         self._step_count = state["step_count"]
 
     if not TYPE_CHECKING:  # hidden, so that type checkers reject these names
-        change, cooldown, scale = map(_of_plan, ("change", "cooldown", "scale"))
-        progress = TriedName(_KIND, 'did you mean "report"?')
-        lr = TriedName(_KIND, 'its value is optimizer.param_groups[0]["lr"]. For example: scheduler.get_last_lr()')
-        horizon = TriedName(_KIND, "Write scheduler.total")
-        show, draw, plot = (TriedName(_KIND, "Write print(ps.show.figure(scheduler.plan))") for _ in range(3))
-        save = TriedName(_KIND, 'Write torch.save(scheduler.state_dict(), "scheduler.pt")')
         __iter__ = None  # `__getitem__` alone would make a Scheduler iterable
 
         def __getitem__(self, key: object) -> NoReturn:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
-from paramsched.core.base.problem import Advice, Problem, Sentence
+from paramsched.core.base.problem import Problem
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.diff import Diff
@@ -123,7 +123,7 @@ def warn_of_present_bases(present: Sequence[Slot], t: int, processes: Processes)
             'If they are right, group["initial_lr"] = group["lr"] turns this warning off'
         )
         found = f"the plan starts at update {t} with {_bases(present, initial=False)}"
-        processes.warn(Problem(found=found, advice=Advice(Sentence(instead))))
+        processes.warn(Problem(found=found, advice=instead))
 
 
 _HIDDEN = 1  # updates in an optimizer's own state after the hidden step of torch's distributed checkpoint
@@ -173,7 +173,7 @@ def warn_if_over(planned: Groups) -> None:
     total, t = planned.in_force.total, planned.clock.t
     if total is not None and t > total:
         found = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"
-        advice = Advice(Sentence("To restart the plan, call scheduler.seek(0)."))
+        advice = "To restart the plan, call scheduler.seek(0)."
         planned.parts.processes.warn(Problem(found=found, advice=advice))
 
 
@@ -188,7 +188,7 @@ def warn_if_shorter_than_epoch(planned: Groups) -> None:
             f"horizon={horizon} is {horizon} updates, less than one epoch of {epoch}: after update {horizon} the last "
             "values are kept"
         )
-        advice = Advice(Sentence(f'For {horizon} epochs write horizon="{horizon} epochs"'))
+        advice = f'For {horizon} epochs write horizon="{horizon} epochs"'
         planned.parts.processes.warn(Problem(found=found, advice=advice))
 
 
@@ -354,7 +354,7 @@ class Resume:
         found = _found_count("the checkpoint of the optimizer", count)
         found += f"; starting the plan at update 0, with {bases} as bases"
         instead = f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
-        self.processes.warn(Problem(found=found, advice=Advice(Sentence(instead))))
+        self.processes.warn(Problem(found=found, advice=instead))
 
     def position_of(self, planned: Groups, groups: list[Group]) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""

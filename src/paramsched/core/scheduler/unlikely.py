@@ -5,7 +5,7 @@ from math import ceil
 
 import numpy as np
 
-from paramsched.core.base.problem import Advice, Problem, Sentence
+from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import is_number
 from paramsched.core.plan import Binding, selector_text
@@ -30,11 +30,11 @@ def report_unlikely_values(
         told.add(line.name)
         whose = "" if line.groups is None else f"group {selector_text(line.groups)}"
         code, found, instead = trap
-        processes.warn(Problem(code, found, site=whose, advice=Advice(Sentence(instead))))
+        processes.warn(Problem(code, found, site=whose, advice=instead))
     for field in dict.fromkeys(slot.name for slot in slots if slot.name not in told):
         if not any(slot.base or slot.schedule.has_absolute for slot in slots if slot.name == field):
             code, found, instead = base_is_zero(field)
-            problem = Problem(code, found, advice=Advice(Sentence(instead)))
+            problem = Problem(code, found, advice=instead)
             if field == "lr":
                 processes.warn(problem)
             else:  # a weight decay of 0 may be meant
@@ -73,7 +73,7 @@ def _second_warmup(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequen
                     "base: the optimizer multiplies the planned lr by a warmup of its own"
                 )
                 instead = "Construct the optimizer with warmup_steps=0, or begin the plan at base"
-                return Problem(found=found, advice=Advice(Sentence(instead)))
+                return Problem(found=found, advice=instead)
     return None
 
 
@@ -95,7 +95,7 @@ def _given_decay(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence
                 f"gives it {value:g}"
             )
             instead = f'To keep 0, add a line for this group: ps.Binding("weight_decay", 0, groups={name!r})'
-            return Problem(found=found, advice=Advice(Sentence(instead)))
+            return Problem(found=found, advice=instead)
     return None
 
 

@@ -63,7 +63,6 @@ from paramsched.core.schedules.table import table as table
 from paramsched.core.schedules.table import table_file as table_file
 from paramsched.core.schedules.table import tabulate as tabulate
 from paramsched.core.schedules.text.parsing import calls_function as calls_function
-from paramsched.core.schedules.text.parsing import meant_line as meant_line
 from paramsched.core.schedules.text.parsing import parse as parse
 from paramsched.core.schedules.text.parsing import parse_own as parse_own
 from paramsched.core.schedules.text.parsing import schedule_or_faults as schedule_or_faults

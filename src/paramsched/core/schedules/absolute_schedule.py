@@ -2,13 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from functools import partial
-from math import isnan, nan
 from numbers import Real
 from typing import Any, final, overload
 
-from paramsched.core.advice.calls import explain_wrong_keywords
-from paramsched.core.advice.number_checks import meant_number
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.schedules.affine import Absolute, Affine, AffineLevel, has_fixed_part
 from paramsched.core.schedules.base import Schedule, leaves_of_fields, with_changed_fields
@@ -36,7 +32,7 @@ class AbsoluteSchedule(OneOperand):
         if inner := _level_inside(self.schedule):
             found = f"it contains {inner}, and every number in absolute(…) is a value already"
             write = f"absolute({_with_plain_levels(self.schedule)})"
-            raise InvalidArgument(f"absolute({short_line(self.schedule)})", found, write=write)
+            raise InvalidArgument(f"absolute({short_line(self.schedule)})", found, example=write)
         if like := _like_inside(self.schedule):
             found = f"{like} follows another line by multiples of base, so it has no values of its own"
             raise InvalidArgument(
@@ -106,7 +102,6 @@ def _like_inside(schedule: Schedule) -> Schedule | None:
 def absolute(x: float) -> Absolute: ...
 @overload
 def absolute(x: Schedule) -> AbsoluteSchedule: ...
-@partial(explain_wrong_keywords, name="absolute")
 def absolute(x: float | Schedule) -> Absolute | AbsoluteSchedule:
     """Use numbers as values, not as multiples of base: `absolute(linear(0.85, 0.95))`, `cosine(to=absolute(1e-5))`.
 
@@ -135,6 +130,5 @@ def absolute(x: float | Schedule) -> Absolute | AbsoluteSchedule:
         return AbsoluteSchedule(x)
     if isinstance(x, Real) and not isinstance(x, bool):
         return Absolute(x)
-    number, found = meant_number(x, nan), f"expected a number or a schedule, got {type(x).__name__}"
-    write = "absolute(linear(0.85, 0.95))" if isnan(number) else f"absolute({number!r})"
-    raise InvalidArgument(f"absolute({shown(x)})", found, write=write, is_example=isnan(number))
+    found = f"expected a number or a schedule, got {type(x).__name__}"
+    raise InvalidArgument(f"absolute({shown(x)})", found, example="absolute(3e-5)")

@@ -8,10 +8,9 @@ from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.advice.number_checks import check_fields, checked, finite_number
 from paramsched.core.base.params import argument_kind
-from paramsched.core.base.problem import Advice, Sentence
 from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.number_checks import check_fields, checked, finite_number
 from paramsched.core.schedules.registry import combine_operands
 from paramsched.errors import CallSite, InvalidArgument, Unresolved, site_with_value
 
@@ -227,7 +226,7 @@ def level_of(site: str | CallSite, level: Level) -> Level:
     if isinstance(level, AffineLevel):
         return level_from_parts(level.factor, level.offset)
     if isinstance(level, str) and level in NEIGHBOR_LEVELS:
-        advice = Advice(Sentence(f"Write ps.{level}", f"Write {level}"))
+        advice = f"Write ps.{level}"
         raise InvalidArgument(site_with_value(site, level), "expected a level, got str", advice)
     return finite_number(site, level)
 

@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple, TypeAlias, cast, final
 import numpy as np
 
 from paramsched.core import curves
-from paramsched.core.advice.number_checks import one_of
 from paramsched.core.curves import Curve, CurveLike
 from paramsched.core.curves.arrays import NUMBERS, Array, Arrays
+from paramsched.core.number_checks import one_of
 from paramsched.core.schedules.affine import LEVEL, Affine, Level, is_first_share, split_level
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import curve_argument

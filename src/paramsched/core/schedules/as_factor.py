@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import final
 
-from paramsched.core.advice.number_checks import checked, finite_number
 from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.number_checks import checked, finite_number
 from paramsched.core.schedules.affine import Affine
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import value_for_base

@@ -10,21 +10,18 @@ from math import ceil
 from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
-from paramsched.core.advice.number_checks import check_fields
-from paramsched.core.advice.peer_words import line_in_code
-from paramsched.core.advice.tried_names import TriedName
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import field_names, frozen_value
 from paramsched.core.base.params import argument_kind
-from paramsched.core.base.problem import Advice, Option
 from paramsched.core.curves import Curve
 from paramsched.core.curves.arrays import Array, Arrays, Floats
+from paramsched.core.number_checks import check_fields
 from paramsched.core.schedules.affine import Affine, NeighborLevel, has_fixed_part
 from paramsched.core.schedules.evaluation import value_at
 from paramsched.core.schedules.lengths import is_resolved_field, length_field
 from paramsched.core.schedules.registry import builder_name, combine_operands, has_shape
 from paramsched.core.schedules.span import Span
-from paramsched.core.schedules.text.writing import CALL, call_text, short_line
+from paramsched.core.schedules.text.writing import CALL, call_text, chain_depth, short_line
 from paramsched.core.time import Duration
 from paramsched.errors import InvalidArgument, InvalidCall, Unresolved, shown
 
@@ -115,8 +112,10 @@ class Schedule(ABC):
 
     @cached_property
     def depth(self) -> int:
-        """How deeply schedules are nested in this one; 1 if it contains no other schedule."""
-        return 1 + max((part.depth for part in self.parts()), default=0)
+        """How deeply schedules are nested in this one; 1 if it contains no other schedule. Long chains count more."""
+        parts = tuple(self.parts())
+        chain = chain_depth(len(parts)) if self._precedence < CALL and parts else 0
+        return 1 + max((part.depth for part in parts), default=0) + chain
 
     @cached_property
     def affine(self) -> bool:
@@ -178,8 +177,7 @@ class Schedule(ABC):
             raise Unresolved(
                 str(self),
                 found,
-                write=f"ps.resolve({line_in_code(short_line(self))}, ps.Calendar(total=10_000, steps_per_epoch=100))",
-                is_example=True,
+                example="ps.resolve(schedule, ps.Calendar(total=10_000, steps_per_epoch=100))",
             )
 
     @property
@@ -314,23 +312,18 @@ class Schedule(ABC):
             """Reject `a | b`, which was meant to be `a >> b`."""
             second = str(other) if isinstance(other, Schedule) else shown(other)
             site, found = f"{short_line(self)} with {second[:80]}", "stages are joined by >>"
-            raise InvalidCall(site, found, write=line_in_code(f"{self} >> {second}"))
+            raise InvalidCall(site, found, example='ps.warmup("5%") >> ps.cosine()')
 
         def _refuse_comparison(self, other: object) -> NoReturn:
             """Reject `a > b`, which was meant to be `a >> b`, and `max(b, a)`, which compares them."""
             if not isinstance(other, Schedule):
                 self._refuse_operator(other)
-            line, larger = line_in_code(f"{self} >> {other}"), line_in_code(f"maximum({other}, {self})")
             site, found = f"{short_line(self)} with {short_line(other)}", "schedules are not compared"
-            both = f"Write {line} for one after the other, or {larger} in place of max"
+            both = "Write >> for one after the other, or ps.maximum(…) in place of max"
             raise InvalidCall(site, found, both)
 
         __or__ = __and__ = _refuse_operator
         __gt__ = __ge__ = _refuse_comparison
-
-        show, draw, plot = (TriedName("a schedule", "Write print(ps.show.figure(schedule))") for _ in range(3))
-        clip, clamp = (TriedName("a schedule", "use clamp. For example: ps.clamp(ps.cosine(), 0.1)") for _ in range(2))
-        then = TriedName("a schedule", "stages are joined by >>. For example: ps.warmup(10) >> ps.cosine()")
 
     def __str__(self) -> str:
         """Return the one-line text, which `ps.parse` reads."""
@@ -388,5 +381,5 @@ def no_horizon(schedule: Schedule) -> Unresolved:
     return Unresolved(
         str(schedule),
         "it has no length of its own, and the length of the run is unknown",
-        Advice(Option("total", "10_000", "ps.Calendar"), is_example=True),
+        "For example: total=10_000",
     )

@@ -6,8 +6,8 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any, final
 
-from paramsched.core.advice.number_checks import checked
 from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.number_checks import checked
 from paramsched.core.schedules.affine import BASE, Affine
 from paramsched.core.schedules.as_factor import AsFactor
 from paramsched.core.schedules.base import Schedule, leaves_of_fields, with_changed_fields

@@ -7,9 +7,9 @@ from math import ceil
 from typing import Literal, TypeAlias, final
 
 from paramsched.core import curves
-from paramsched.core.advice.number_checks import checked, one_of, positive_number, whole_number
 from paramsched.core.curves import CurveLike
 from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.number_checks import checked, one_of, positive_number, whole_number
 from paramsched.core.schedules.affine import LEVEL, Affine, Level, mixed_levels, split_level, zero_safe_product
 from paramsched.core.schedules.anneal import Index, Interpolations, anneal
 from paramsched.core.schedules.base import Schedule
@@ -51,7 +51,6 @@ class Cyclic(Schedule):
                 CallSite("cyclic", "mode", f"{self.mode!r}, gamma={self.gamma!r}"),
                 'gamma requires mode="exp_range"',
                 'Use mode="exp_range", or omit gamma',
-                sample="exp_range",
             )
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from paramsched.core import curves
-from paramsched.core.advice.number_checks import checked, finite_number, positive_number
 from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.number_checks import checked, finite_number, positive_number
 from paramsched.core.schedules.affine import Absolute, Affine, Level, NeighborLevel, level_of
 from paramsched.core.schedules.anneal import Index, anneal
 from paramsched.core.schedules.base import Schedule
@@ -89,10 +89,10 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
         begins, ends = first, last
     else:
         found = "expected two multiples of base or two absolute values, as numbers"
-        raise InvalidArgument(f"geometric({first}, {last})", found, write="geometric(1.0, 0.01)")
+        raise InvalidArgument(f"geometric({first}, {last})", found, example="geometric(1.0, 0.01)")
     if not begins * ends > 0:
         found = "both levels must be nonzero and have the same sign"
-        raise InvalidArgument(f"geometric({first}, {last})", found, write="geometric(1.0, 0.01)")
+        raise InvalidArgument(f"geometric({first}, {last})", found, example="geometric(1.0, 0.01)")
     ratio = ends / begins
     return anneal(start, to, over, curves.linear if ratio == 1 else curves.exponential(ratio), index)
 
@@ -129,7 +129,7 @@ class PowerLaw(Schedule):
     def check_together(self) -> None:
         if self.exponent == 0:
             found = "must not be 0, because the value would be base at every update"
-            raise InvalidArgument(CallSite("power_law", "exponent"), found, write="0.5", sample=0.5)
+            raise InvalidArgument(CallSite("power_law", "exponent"), found, example="0.5")
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         grown = 1.0 + ops.floating(t) / self.timescale.count

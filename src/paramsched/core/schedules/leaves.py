@@ -7,9 +7,8 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.core import curves
-from paramsched.core.advice.calls import example_call, explain_wrong_keywords
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.builders import example_call
 from paramsched.core.curves import Curve, CurveLike, curve_of
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.schedules.affine import LEVEL, Absolute, Affine, AffineLevel, Level, split_level
@@ -75,7 +74,7 @@ class Like(Schedule):
         if not isinstance(self.field, str) or not self.field.strip():
             site = CallSite("like", "field", shown(self.field))
             found = "expected the name of a field or a target"
-            raise InvalidArgument(site, found, write='like("lr")', sample="lr")
+            raise InvalidArgument(site, found, example='like("lr")')
 
     fills = True
 
@@ -180,11 +179,10 @@ def from_function(function: Callable[[Any], Any] | str) -> FromFunction:
         return FromFunction(FUNCTIONS[function], function)
     if not callable(function):
         found = f"expected a function, got {type(function).__name__}"
-        raise InvalidArgument(f"from_function({function!r})", found, write="from_function(lambda t: 0.9 ** t)")
+        raise InvalidArgument(f"from_function({function!r})", found, example="from_function(lambda t: 0.9 ** t)")
     return FromFunction(function)
 
 
-@explain_wrong_keywords
 def register_function(name: str, function: Callable[[Any], Any]) -> FromFunction:
     """Register a function of time, so that text and configs can contain `from_function("name")`.
 
@@ -215,7 +213,7 @@ def curve_argument(name: str, curve: CurveLike) -> Curve:
     """Check a curve argument. A schedule is rejected: it is callable too, but takes a time, not a progress."""
     if isinstance(curve, Schedule):
         site, found = CallSite(name, "curve", str(curve)), "expected a curve, got a schedule"
-        raise InvalidArgument(site, found, write="curve=curves.cosine", sample=curves.cosine, refused=curve)
+        raise InvalidArgument(site, found, example="curve=curves.cosine", refused=curve)
     return curve_of(curve)
 
 
@@ -270,6 +268,5 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
     raise InvalidArgument(
         site() if callable(site) else site,
         f"{name if called else shown(value)} is neither a schedule nor a number",
-        write=example_call(SHAPES[name], name) if called else call,
-        is_example=not called,
+        example=example_call(SHAPES[name], name) if called else call,
     )

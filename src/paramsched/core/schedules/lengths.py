@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.advice.number_checks import MOST_COUNT, checked, finite_number, one_of
 from paramsched.core.curves.arrays import FARTHEST, Array, Arrays, Floats, Integers
+from paramsched.core.number_checks import MOST_COUNT, checked, finite_number, one_of
 from paramsched.core.time import Duration
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
 
@@ -63,9 +63,7 @@ def positive_length(site: CallSite, duration: object) -> Duration:
             site, f"expected a Duration, got {type(duration).__name__}", "For example: Duration.of(30)"
         )
     if not duration.terms:
-        raise InvalidArgument(
-            site_with_value(site, 0), "must be greater than 0", write="30", is_example=True, sample=30
-        )
+        raise InvalidArgument(site_with_value(site, 0), "must be greater than 0", example="30")
     return duration
 
 
@@ -179,15 +177,13 @@ def checked_growth(site: CallSite, mult: object) -> float:
     value = finite_number(site, mult)
     site = replace(site, value=repr(mult))
     if value < 1:
-        raise InvalidArgument(
-            site, "must be at least 1: cycles must not shrink", write="mult=1", is_example=True, sample=1.0
-        )
+        raise InvalidArgument(site, "must be at least 1: cycles must not shrink", example="mult=1")
     if value > MOST_COUNT:
         found = f"expected at most {MOST_COUNT:.0e}"
-        raise InvalidArgument(site, found, write="mult=2", sample=2.0)
+        raise InvalidArgument(site, found, example="mult=2")
     if 1 < value < _LEAST_GROWTH:  # a slower growth needs too many cycles for the table
         found = f"expected 1, or at least {_LEAST_GROWTH}"
-        raise InvalidArgument(site, found, write="mult=1", sample=1.0)
+        raise InvalidArgument(site, found, example="mult=1")
     return value
 
 
@@ -199,10 +195,10 @@ def require_lengths(name: str, lengths: str, mult: float, first: Fraction | None
     """
     if mult != 1 and times is not None and times > _MAX_GROWING:
         found = f"expected at most {_MAX_GROWING} growing cycles"
-        raise InvalidArgument(CallSite(name, "times", str(times)), found, "Omit times", sample=None)
+        raise InvalidArgument(CallSite(name, "times", str(times)), found, "Omit times")
     if lengths == "floor" and mult > 1 and first is not None and int(int(first) * mult) == int(first):
         found = f"cycles of {int(first)} updates do not grow: int({int(first)} * {mult!r}) is {int(first)}"
-        raise InvalidArgument(CallSite(name, "lengths", repr(lengths)), found, write='lengths="exact"', sample="exact")
+        raise InvalidArgument(CallSite(name, "lengths", repr(lengths)), found, example='lengths="exact"')
 
 
 # Periods: the number of complete periods at a time, and the elapsed part of the current one.

@@ -6,9 +6,9 @@ from typing import cast, final
 import numpy as np
 
 from paramsched.core import curves
-from paramsched.core.advice.number_checks import checked, positive_number
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.curves.elementary import tanh as tanh_of
+from paramsched.core.number_checks import checked, positive_number
 from paramsched.core.schedules.affine import (
     LEVEL,
     Affine,
@@ -63,7 +63,7 @@ def tanh(
     for name, level in (("start", start), ("to", to)):
         if isinstance(level, NeighborLevel):
             found = f"expected a number or absolute(x), got {level}"
-            raise InvalidArgument(CallSite("tanh", name, str(level)), found, write=f"{name}=0.1", sample=0.1)
+            raise InvalidArgument(CallSite("tanh", name, str(level)), found, example=f"{name}=0.1")
     begins, ends = (
         split_level(level_of(CallSite("tanh", name), level)) for name, level in (("start", start), ("to", to))
     )

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.advice.number_checks import checked, finite_number, one_of, positive_number
 from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.number_checks import checked, finite_number, one_of, positive_number
 from paramsched.core.schedules.affine import ONE, Affine, choose_affine
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import schedule_of

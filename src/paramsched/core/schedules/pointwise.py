@@ -16,7 +16,7 @@ from paramsched.core.schedules.leaves import Constant, schedule_of
 from paramsched.core.schedules.one_operand import OneOperand
 from paramsched.core.schedules.registry import operator_builder, shape
 from paramsched.core.schedules.span import Span
-from paramsched.core.schedules.text.writing import NEGATIVE, PRODUCT, SUM, in_brackets
+from paramsched.core.schedules.text.writing import NEGATIVE, PRODUCT, SUM, chain_text, in_brackets
 from paramsched.core.time import Duration
 from paramsched.errors import CallSite, InvalidArgument, Unresolved
 
@@ -92,7 +92,7 @@ class Product(Pointwise):
             raise InvalidArgument(
                 str(self),
                 f"{len(fixed)} factors have absolute levels; only one factor may have one",
-                write=f"{lower}",
+                example=f"{lower}",
             )
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
@@ -107,7 +107,12 @@ class Product(Pointwise):
         first, *rest = self.operands
         negative = first == Constant(-1.0, None)
         shown = rest if negative else self.operands
-        return ("-" if negative else "") + " * ".join(in_brackets(part, NEGATIVE) for part in shown)
+        return ("-" if negative else "") + chain_text([in_brackets(part, NEGATIVE) for part in shown], " * ".join)
+
+
+def _sum_text(operands: Sequence[str]) -> str:
+    first, *rest = operands
+    return first + "".join(f" - {one[1:]}" if one.startswith("-") else f" + {one}" for one in rest)
 
 
 @final
@@ -125,11 +130,7 @@ class Sum(Pointwise):
         return value
 
     def __str__(self) -> str:
-        text = in_brackets(self.operands[0], PRODUCT)
-        for operand in self.operands[1:]:
-            shown = in_brackets(operand, PRODUCT)
-            text += f" - {shown[1:]}" if shown.startswith("-") else f" + {shown}"
-        return text
+        return chain_text([in_brackets(operand, PRODUCT) for operand in self.operands], _sum_text)
 
 
 @final
@@ -172,7 +173,7 @@ class Clamp(OneOperand):
             raise InvalidArgument(
                 CallSite("clamp", "low", f"{self.low}, high={self.high}"),
                 "low is above high",
-                write=f"{Clamp(self.schedule, self.high, self.low)}",
+                example=f"{Clamp(self.schedule, self.high, self.low)}",
             )
 
     affine = False
@@ -312,5 +313,5 @@ def clamp(schedule: Schedule, low: Level | None = None, high: Level | None = Non
 def _two_or_more(name: str, operands: tuple[Any, ...]) -> tuple[Schedule, ...]:
     if not operands:
         example = f"{name}(constant(0.1), cosine())"
-        raise InvalidArgument(f"{name}()", "expected at least one operand", write=example, is_example=True)
+        raise InvalidArgument(f"{name}()", "expected at least one operand", example=example)
     return tuple(schedule_of(operand, f"{name}(…)") for operand in operands)

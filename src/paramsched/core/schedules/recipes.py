@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 from paramsched.core import curves
-from paramsched.core.advice.number_checks import positive_number, proper_share, whole_number
 from paramsched.core.curves import CurveLike
 from paramsched.core.curves.elementary import power as power_of
+from paramsched.core.number_checks import positive_number, proper_share, whole_number
 from paramsched.core.schedules.affine import Absolute, Level
 from paramsched.core.schedules.anneal import Index, anneal, cooldown, warmup
 from paramsched.core.schedules.base import Schedule
@@ -157,7 +157,7 @@ def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike |
             over = end - begin
         except InvalidArgument:
             found = f"expected increasing times, got {end} after {begin}"
-            raise InvalidArgument(f"piecewise({shown(points)})", found, write=_POINTS, is_example=True) from None
+            raise InvalidArgument(f"piecewise({shown(points)})", found, example=_POINTS) from None
         stages.append(constant(here, over) if curve is None else anneal(here, there, over, curve))
     stages.append(constant(pairs[-1][1]))
     return stages[0] if len(stages) == 1 else sequence(*stages)
@@ -189,11 +189,11 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
     length = over.length
     if length is None:
         found = "expected a schedule with a length"
-        raise InvalidArgument(CallSite("overlay", "first", short_line(over)), found, write='warmup("5%")')
+        raise InvalidArgument(CallSite("overlay", "first", short_line(over)), found, example='warmup("5%")')
     if length.until:
         found = 'its length must not be an "until"'
         site = CallSite("overlay", "first", short_line(over))
-        raise InvalidArgument(site, found, write=f'"{Duration(length.terms)}"')
+        raise InvalidArgument(site, found, example=f'"{Duration(length.terms)}"')
     return over >> skip(below, length)
 
 
@@ -220,9 +220,7 @@ def _point_pairs(points: Any) -> list[tuple[Duration, Level]]:
     except TypeError:
         pairs = []
     if not pairs or any(len(pair) != 2 for pair in pairs):
-        raise InvalidArgument(
-            f"piecewise({points!r})", "expected pairs of time and level", write=_POINTS, is_example=True
-        )
+        raise InvalidArgument(f"piecewise({points!r})", "expected pairs of time and level", example=_POINTS)
     return [(Duration.of(time), level) for time, level in pairs]
 
 
@@ -262,15 +260,15 @@ def wsd_s(
     warmup(20) >> constant(over=70) >> linear(over=10)
         >> constant(over=180) >> linear(over=20)
     """
-    share = proper_share(CallSite("wsd_s", "decay"), decay, sample=0.1, whole=True)
+    share = proper_share(CallSite("wsd_s", "decay"), decay, whole=True)
     if not isinstance(periods, (list, tuple)) or not periods:
-        raise InvalidArgument(f"wsd_s({shown(periods)})", "expected a list of lengths", write="wsd_s([1000, 2000])")
+        raise InvalidArgument(f"wsd_s({shown(periods)})", "expected a list of lengths", example="wsd_s([1000, 2000])")
     up = Duration.of(warmup)
     stages: list[Schedule] = [_warmup(up, start, index=index)] if up.terms else []
     for place, period in enumerate(map(Duration.of, periods)):
         if period.until:
             found = 'a period must not be an "until"'
-            raise InvalidArgument(f'wsd_s(["{period}"])', found, write=f'"{Duration(period.terms)}"')
+            raise InvalidArgument(f'wsd_s(["{period}"])', found, example=f'"{Duration(period.terms)}"')
         part = Fraction(repr(share))
         down = Duration(tuple((unit, amount * part) for unit, amount in period.terms))
         if period.exact is not None:
@@ -280,7 +278,7 @@ def wsd_s(
             rest = stable if place else stable - up
         except InvalidArgument:  # the difference would be negative
             found = f'the warmup must fit in the first period before its decay, in "{stable}"'
-            raise InvalidArgument(CallSite("wsd_s", "warmup", f'"{up}"'), found, write="warmup=0", sample=0) from None
+            raise InvalidArgument(CallSite("wsd_s", "warmup", f'"{up}"'), found, example="warmup=0") from None
         stages += [constant(over=rest), cooldown(down, to, curve, decay_index)]
     return sequence(*stages)
 

@@ -10,8 +10,8 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.core.advice.number_checks import checked, whole_number
 from paramsched.core.curves.arrays import Array, Arrays, Floats, Integers
+from paramsched.core.number_checks import checked, whole_number
 from paramsched.core.schedules.affine import Affine
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import quiet
@@ -50,9 +50,15 @@ class Recurrence(Schedule):
     rules: tuple[Rule, ...]
     until: int | None = field(metadata=checked(whole_number, least=0))
 
+    @cached_property
+    def depth(self) -> int:
+        """As for each schedule; one in a rule is in two brackets."""
+        inner = [one.depth for rule in self.rules if isinstance(one := getattr(rule, "schedule", None), Schedule)]
+        return 1 + max((2 + depth for depth in inner), default=0)
+
     def check_together(self) -> None:
         if not self.rules or not all(isinstance(rule, Rule) for rule in self.rules):
-            raise InvalidArgument("recurrence(…)", "expected rules", write="recurrence(rules.linear(0.1, end=5))")
+            raise InvalidArgument("recurrence(…)", "expected rules", example="recurrence(rules.linear(0.1, end=5))")
 
     def _start_of_block(self, block: int) -> _Point:
         """Return the state before a block of updates; cache it and the states before all earlier blocks.

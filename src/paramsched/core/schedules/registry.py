@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, Final, final
 
-from paramsched.core.advice.calls import Builder, built_class, register_builder
 from paramsched.core.base.entries import entry_names, load_entry
+from paramsched.core.builders import Builder, built_class, register_builder
 
 
 @final
@@ -60,7 +60,7 @@ def shape(builder: Builder) -> Builder:
     Raises:
         InvalidArgument: the name is taken, or the return annotation is missing.
     """
-    return _keep_class(register_builder(SHAPES, builder, kind="shape", prefix=""), "")
+    return _keep_class(register_builder(SHAPES, builder, kind="shape"), "")
 
 
 def rule(builder: Builder) -> Builder:
@@ -72,7 +72,7 @@ def rule(builder: Builder) -> Builder:
     Raises:
         InvalidArgument: the name is taken, or the return annotation is missing.
     """
-    return _keep_class(register_builder(RULES, builder, kind="rule", prefix="rules."), "rules.")
+    return _keep_class(register_builder(RULES, builder, kind="rule"), "rules.")
 
 
 def operator_builder(name: str) -> Callable[[Builder], Builder]:

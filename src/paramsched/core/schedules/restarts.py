@@ -8,10 +8,10 @@ from math import ceil, floor, inf
 from typing import final
 
 from paramsched.core import curves
-from paramsched.core.advice.number_checks import checked, finite_number, positive_number, whole_number
 from paramsched.core.curves import CurveLike
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.curves.elementary import power_of_number
+from paramsched.core.number_checks import checked, finite_number, positive_number, whole_number
 from paramsched.core.schedules.affine import Affine, Level
 from paramsched.core.schedules.anneal import anneal, warmup
 from paramsched.core.schedules.base import Schedule, no_horizon
@@ -109,11 +109,11 @@ class Restarts(Cycles):
                 one = self.schedule.value if isinstance(self.schedule, Constant) else None
                 if isinstance(one, (int, float)) and one > 1:  # restarts(100)
                     line = f"restarts(cosine(), {one:g})"
-                raise InvalidArgument(CallSite("restarts", "times", "None"), found, f"For example: {line}", sample=4)
+                raise InvalidArgument(CallSite("restarts", "times", "None"), found, f"For example: {line}")
             if self.lengths != "exact":
                 site = CallSite("restarts", "lengths", repr(self.lengths))
                 found = "cycles that divide the horizon evenly are not rounded"
-                raise InvalidArgument(site, found, "Omit lengths", sample="exact")
+                raise InvalidArgument(site, found, "Omit lengths")
         first = None if self.every is None else self.every.exact
         require_lengths("restarts", self.lengths, self.mult, first, self.times)
 
@@ -224,7 +224,7 @@ def _base_of_cycle(shape: str, gamma: float, number: int) -> float:
     base = power_of_number(gamma, float(number))
     if base == inf:
         site = CallSite(shape, "gamma", repr(gamma))
-        raise InvalidArgument(site, f"the base of cycle {number} overflows", write="gamma=0.5", sample=0.5)
+        raise InvalidArgument(site, f"the base of cycle {number} overflows", example="gamma=0.5")
     return base
 
 
@@ -333,7 +333,7 @@ def warmup_restarts(
     decay_curve = curve_argument("warmup_restarts", curve)
     if growth < 1:
         site = CallSite("warmup_restarts", "mult", repr(mult))
-        raise InvalidArgument(site, "must be at least 1, because cycles must not shrink", write="mult=1", sample=1.0)
+        raise InvalidArgument(site, "must be at least 1, because cycles must not shrink", example="mult=1")
     try:
         down = whole - up
     except InvalidArgument:  # the difference would be negative
@@ -345,7 +345,7 @@ def warmup_restarts(
         return restarts(_warmup(up, start) >> anneal(1.0, to, None, decay_curve), whole, times)
     if times is None or whole_number(CallSite("warmup_restarts", "times"), times) > _MAX_CYCLES:
         found = f"if mult or gamma is not 1, the number of cycles is required, at most {_MAX_CYCLES}"
-        raise InvalidArgument(CallSite("warmup_restarts", "times", str(times)), found, write="times=3", sample=3)
+        raise InvalidArgument(CallSite("warmup_restarts", "times", str(times)), found, example="times=3")
     if growth != 1 and (whole.exact is None or up.exact is None):
         found = "growing cycles need lengths in updates"
         raise InvalidArgument(CallSite("warmup_restarts", "first", str(whole)), found, "Use lengths in steps")

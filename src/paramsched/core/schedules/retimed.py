@@ -8,8 +8,8 @@ from typing import final
 
 import numpy as np
 
-from paramsched.core.advice.number_checks import checked, whole_number
 from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.number_checks import checked, whole_number
 from paramsched.core.schedules.affine import Affine, choose_affine
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import schedule_of
@@ -152,7 +152,7 @@ def chain(*operands: Schedule) -> Chain:
     """
     if not operands:
         example = "chain(warmup(100), step(1000))"
-        raise InvalidArgument("chain()", "expected at least one operand", write=example, is_example=True)
+        raise InvalidArgument("chain()", "expected at least one operand", example=example)
     return Chain(tuple(schedule_of(operand, "chain(…)") for operand in operands))
 
 
@@ -212,7 +212,7 @@ class Window(Schedule):
             raise InvalidArgument(
                 str(self),
                 f"it ends at {self.end}, before it begins at {self.begin}",
-                write=f"{Window(self.schedule, self.end, self.begin)}",
+                example=f"{Window(self.schedule, self.end, self.begin)}",
             )
 
     @property

@@ -14,12 +14,12 @@ from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.schedules.affine import Affine, choose_affine
 from paramsched.core.schedules.base import Schedule, no_horizon
 from paramsched.core.schedules.leaves import Constant, schedule_of
-from paramsched.core.schedules.lengths import ROUNDING_OF_CYCLES, Lengths, length_field
+from paramsched.core.schedules.lengths import ROUNDING_OF_CYCLES, Lengths
 from paramsched.core.schedules.one_operand import OneOperand
 from paramsched.core.schedules.registry import operator_builder, shape
 from paramsched.core.schedules.retimed import Window
 from paramsched.core.schedules.span import Span
-from paramsched.core.schedules.text.writing import SEQUENCE, in_brackets
+from paramsched.core.schedules.text.writing import SEQUENCE, chain_text, in_brackets
 from paramsched.core.time import Duration, count_of
 from paramsched.errors import InvalidArgument
 
@@ -47,19 +47,9 @@ class Sequence(Schedule):
         without = [stage for stage in self.stages if not stage.has_length]
         if len(without) > 1:
             names = " and ".join(str(stage).split("(")[0] for stage in without)
-            share = "60%" if len(without) == 2 else f"{100 // len(without)}%"
-            timed, is_example = [str(stage) for stage in self.stages], False
-            for index in [index for index, stage in enumerate(self.stages) if not stage.has_length][:-1]:
-                stage, timed[index] = self.stages[index], f'window({timed[index]}, end="{share}")'
-                if isinstance(stage, Constant) and isinstance(stage.value, float) and stage.value >= _A_LENGTH:
-                    timed[index] = str(Constant(1.0, Duration.of(stage.value)))
-                    continue
-                is_example = True  # its length is not the user's
-                if (name := length_field(type(stage), "fills", "open")) is not None:
-                    timed[index] = str(replace(stage, **{name: Duration.of(share)}))  # type: ignore[type-var]  # a dataclass
             found = f"{names} {'both' if len(without) == 2 else 'all'} have no length"
             found = f"{found}; only one stage may fill the rest of the horizon"
-            raise InvalidArgument(str(self), found, write=" >> ".join(timed), is_example=is_example)
+            raise InvalidArgument(str(self), found, example='cosine(over="60%") >> linear(0.1, 0)')
 
     # Cached, because each level of a deep tree needs the values of all levels below it.
     @cached_property
@@ -222,7 +212,7 @@ class Sequence(Schedule):
         return left
 
     def __str__(self) -> str:
-        return " >> ".join(in_brackets(stage, SEQUENCE + 1) for stage in self.stages)
+        return chain_text([in_brackets(stage, SEQUENCE + 1) for stage in self.stages], " >> ".join)
 
 
 def stages_of(stage: Schedule) -> tuple[Schedule, ...]:

@@ -12,13 +12,12 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.advice.calls import explain_wrong_keywords
-from paramsched.core.advice.number_checks import finite_number, whole_number
 from paramsched.core.base.diagnostic import names_listed, printable
 from paramsched.core.base.files import open_to_read
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.curves import Curve, CurveLike
 from paramsched.core.curves.arrays import Array, Arrays, Floats
+from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.schedules.affine import Absolute, Affine
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import curve_argument
@@ -82,15 +81,15 @@ def table_values(site: CallSite, values: Any) -> TableValues:
         return values
     if not isinstance(values, Iterable) or isinstance(values, (str, bytes, os.PathLike, Mapping)):
         found = f"expected a list of numbers, got {type(values).__name__}"
-        raise InvalidArgument(site_with_value(site, values), found, write="[1.0, 0.5, 0.1]")
+        raise InvalidArgument(site_with_value(site, values), found, example="[1.0, 0.5, 0.1]")
     try:
         array = np.asarray(list(values) if isinstance(values, Iterator) else values)
     except ValueError:  # lists of different lengths
-        raise InvalidArgument(site, "expected a list of numbers, got nested lists", write="[1.0, 0.5, 0.1]") from None
+        raise InvalidArgument(site, "expected a list of numbers, got nested lists", example="[1.0, 0.5, 0.1]") from None
     if array.ndim != 1 or array.size == 0:
         got = f"an array of {array.ndim} dimensions" if array.size else "an empty list"
         found = f"expected a list of numbers, got {got}"
-        raise InvalidArgument(site, found, write="[1.0, 0.5, 0.1]", sample=[1.0, 0.5, 0.1])
+        raise InvalidArgument(site, found, example="[1.0, 0.5, 0.1]")
     if array.dtype.kind not in "fiu":
         for number in values if isinstance(values, (list, tuple)) else array.tolist():
             finite_number(CallSite(site.call, site.argument, entry=True), number)  # raises for the invalid item
@@ -142,7 +141,7 @@ class Table(Schedule):
     def check_together(self) -> None:
         if not isinstance(self.absolute, bool):
             site = CallSite(self._call, "absolute", repr(self.absolute))
-            raise InvalidArgument(site, "expected True or False", write="absolute=True", sample=True)
+            raise InvalidArgument(site, "expected True or False", example="absolute=True")
         if self.curve is not None and len(self.values) == 1:
             found = "a curve needs at least two values, got one"
             raise InvalidArgument(CallSite(self._call, "curve", str(self.curve)), found, "Leave curve out")
@@ -259,7 +258,6 @@ def _require_short(site: CallSite, count: int, instead: str) -> None:
         raise InvalidArgument(site, f"a table has at most {MOST_WRITTEN:,} values, got {count:,}", instead)
 
 
-@explain_wrong_keywords
 def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, curve: CurveLike | None = None) -> Table:
     """Convert a function of time to a table: values[k] = function(k * every), for the given number of updates.
 
@@ -283,7 +281,7 @@ def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, cu
     table([0.0, 9.0, 36.0], 3, curves.linear)
     """
     if not callable(function):
-        raise InvalidArgument(f"tabulate({function!r})", "not callable", write="tabulate(lambda t: 0.9 ** t, 1000)")
+        raise InvalidArgument(f"tabulate({function!r})", "not callable", example="tabulate(lambda t: 0.9 ** t, 1000)")
     if isinstance(function, Schedule) and function.has_absolute:
         found = "the schedule has absolute levels, but tabulate needs multiples of base"
         raise InvalidArgument(f"tabulate({short_line(function)})", found, "For example: ps.trace(plan, {'lr': 0.1})")
@@ -364,10 +362,10 @@ def _table_in(
 ) -> Table:
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or "\0" in os.fspath(path):
         site = site_with_value(CallSite("table_file", "path"), path)
-        raise InvalidArgument(site, "expected the path of a file", write='"lr.csv"', sample="lr.csv")
+        raise InvalidArgument(site, "expected the path of a file", example='"lr.csv"')
     if column is not None and not isinstance(column, str):
         site = site_with_value(CallSite("table_file", "column"), column)
-        raise InvalidArgument(site, "expected the name of a column", write='column="lr"', sample="lr")
+        raise InvalidArgument(site, "expected the name of a column", example='column="lr"')
     written = os.fspath(path)
     values = table_values(CallSite("table_file", "path", f'"{written}"'), read_column(folder / written, column))
     if sha256 is not None:
@@ -387,7 +385,7 @@ def _require_checksum(found: str, wanted: str, path: str) -> None:
         site = site_with_value(CallSite("table_file", "sha256"), wanted)
         refused = f"expected a checksum of at least {_FEWEST_DIGITS} digits"
         instead = "Leave sha256 out: paramsched writes it into the text of the plan"
-        raise InvalidArgument(site, refused, instead, sample=found[:_DIGITS])
+        raise InvalidArgument(site, refused, instead)
     if not found.startswith(wanted.lower()):
         raise UnreadableTable(
             f'table_file("{path}", sha256="{wanted[:64]}")',

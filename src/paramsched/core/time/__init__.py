@@ -4,4 +4,3 @@ from paramsched.core.time.calendar import Calendar as Calendar
 from paramsched.core.time.duration import Duration as Duration
 from paramsched.core.time.duration import DurationLike as DurationLike
 from paramsched.core.time.duration import count_of as count_of
-from paramsched.core.time.duration import length_with_unit as length_with_unit

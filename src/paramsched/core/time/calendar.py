@@ -1,21 +1,17 @@
 """Calendar: the run facts that convert units into updates; and the names of clocks."""
 
 from collections.abc import Mapping, Sequence, Sized
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from fractions import Fraction
 from functools import cache
 from math import ceil, prod
 from numbers import Integral, Real
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict, cast, final
 
-from paramsched.core.advice.calls import explain_wrong_keywords_of
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import only_set_fields
-from paramsched.core.base.near_names import certain_name, closest, did_you_mean
+from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.base.params import Param, params_of_record
-from paramsched.core.base.problem import Advice, Option, Sentence
 from paramsched.core.base.ranges import Doc, Example, Ge, Gt, Le, Other
 from paramsched.core.time.duration import UNIT_NAMES, Duration, DurationLike
 from paramsched.core.time.progress import PROGRESS
@@ -91,7 +87,6 @@ ASSUMED_SIZES = {"accumulation": 1}
 
 
 @final
-@explain_wrong_keywords_of()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """The facts of a run that convert the units of a plan into updates.
@@ -152,31 +147,28 @@ class Calendar:
                         f"accumulation={self.accumulation or 1}",
                     ),
                     f"{self.batches_per_epoch} batches are {derived} updates, not {self.steps_per_epoch}",
-                    Advice(
-                        Sentence(
-                            "Pass only one of steps_per_epoch and batches_per_epoch",
-                            "Pass only one of --steps-per-epoch and --batches-per-epoch",
-                        )
-                    ),
+                    "Pass only one of steps_per_epoch and batches_per_epoch",
                 )
         if self.total is not None:
             if isinstance(self.total, Real) and self.total in (-1, 0):  # "no limit" in other programs
                 found = "a run must have at least 1 update"
                 instead = "Omit total if the length is unknown, or write the number of updates: total=10_000"
                 raise InvalidArgument(CallSite("Calendar", "total", shown(self.total)), found, instead)
-            total = Duration.of(self.total)
+            try:
+                total = Duration.of(self.total)
+            except InvalidArgument as error:
+                raise error.changed(site=CallSite("Calendar", "total", shown(self.total))) from None
             if total.until:
                 raise InvalidArgument(
                     CallSite("Calendar", "total", f'"{total}"'),
                     "the length of a run does not take `until`",
-                    Advice(Option("total", f'"{str(total).removeprefix("until ")}"')),
+                    example='total="90 epochs"',
                 )
             if any(unit == "percent" for unit, _ in total.terms):
                 raise InvalidArgument(
                     CallSite("Calendar", "total", f'"{total}"'),
                     "a percentage is a share of the total, so it cannot specify the total",
                     "For example: total=10000",
-                    sample=10_000,
                 )
             object.__setattr__(self, "total", total.updates if total.is_resolved else total)
             # A total in a unit that these facts cannot convert is accepted here, because the plan's clock may count
@@ -187,7 +179,6 @@ class Calendar:
                     CallSite("Calendar", "total", f'"{total}"'),
                     "a run must have at least 1 update",
                     "For example: total=1",
-                    sample=1,
                 )
 
     @property
@@ -305,14 +296,9 @@ class Calendar:
                 return 1 / amount
         fact, missing = _NEEDED[unit]
         example = example_of_fact(fact)
-        known = {name: value for name in self.__dataclass_fields__ if (value := getattr(self, name)) is not None}
+        known = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
         found = f"{missing} is unknown" + f"; these are known: {', '.join(known)}" * bool(known)
-        facts = [
-            f'{name}="{value}"' if isinstance(value, (Duration, datetime)) else f"{name}={value}"
-            for name, value in known.items()
-        ]
-        instead = f"For example: Calendar({', '.join([*facts, f'{fact}={example}'])})"
-        raise MissingFact(site, found, instead, fact=fact, example=example)
+        raise MissingFact(site, found, fact=fact, example=example)
 
 
 def _checked_count(name: str, value: Any, least: int) -> int:
@@ -323,16 +309,10 @@ def _checked_count(name: str, value: Any, least: int) -> int:
     if name.endswith("_per_epoch") and is_loader:
         found = f"expected an integer, got {type(value).__name__}"
         raise InvalidArgument(CallSite("Calendar", name), found, f"For example: {name}=len(loader)")
-    sample = facts_by_name()[name].marker("example")
-    with suppress(TypeError, ValueError, OverflowError):
-        count = ceil(abs(float(value)))
-        sample = count if 1 <= count <= MOST and not isinstance(value, bool) else sample
     raise InvalidArgument(
         CallSite("Calendar", name, shown(value)),
         f"expected an integer from {least} to 1e18",
-        write=f"{name}={sample}",
-        is_example=True,
-        sample=sample,
+        example=f"{name}={facts_by_name()[name].marker('example')}",
     )
 
 
@@ -344,7 +324,7 @@ def _check_amount(name: str, value: Any, above: float) -> None:
             facts_by_name()[name].marker("example"),
         )
         site = CallSite("Calendar", name, shown(value))
-        raise InvalidArgument(site, found, f"For example: {name}={sample}", sample=sample)
+        raise InvalidArgument(site, found, f"For example: {name}={sample}")
 
 
 # For each unit: the fact that converts it, and the quantity that an error reports as unknown.
@@ -393,10 +373,8 @@ def known_clock(value: Any, site: str | CallSite) -> ClockName:
         if isinstance(value, str)
         else f"expected the name of a clock, got {type(value).__name__}"
     )
-    meant = meant_clock(value)
-    clock = meant or UPDATES
-    line = f'{site.argument}="{clock}"' if isinstance(site, CallSite) else clock
-    raise InvalidArgument(site, found, f"{'Write' if meant else 'For example:'} {line}", sample=clock)
+    line = f'{site.argument}="tokens"' if isinstance(site, CallSite) else "tokens"
+    raise InvalidArgument(site, found, example=line)
 
 
 def meant_clock(value: object) -> str | None:
@@ -407,5 +385,5 @@ def meant_clock(value: object) -> str | None:
     """
     if not isinstance(value, str):
         return None
-    name = UNIT_NAMES.get(value.lower(), (certain_name(value, CLOCKS), 1))[0]
+    name = UNIT_NAMES.get(value.lower(), (closest(value, CLOCKS), 1))[0]
     return name if name in CLOCKS else None

@@ -4,16 +4,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from math import ceil
 from numbers import Integral
-from typing import Any, TypeAlias, final
+from typing import TypeAlias, final
 
-from paramsched.core.advice.number_checks import number_in_array
-from paramsched.core.advice.peer_words import UNITS as UNITS_OF_PEERS
-from paramsched.core.base.advise import keeps_numbers
 from paramsched.core.base.codes import UNKNOWN_NAME
-from paramsched.core.base.near_names import names_within_a_slip
+from paramsched.core.base.near_names import closest
 from paramsched.core.base.params import argument_kind
 from paramsched.errors import InvalidArgument, Unresolved, shown
 
@@ -85,7 +81,7 @@ class Duration:
     def __post_init__(self) -> None:
         if not isinstance(self.terms, tuple):
             site, found = f"Duration({shown(self.terms)})", "expected pairs of unit and amount; Duration.of reads text"
-            raise InvalidArgument(site, found, write=f"ps.Duration.of({or_meant(self.terms)!r})")
+            raise InvalidArgument(site, found, example='ps.Duration.of("5%")')
 
     @staticmethod
     def of(amount: "DurationLike | float") -> "Duration":
@@ -100,13 +96,7 @@ class Duration:
         if isinstance(amount, Duration):
             return amount
         if isinstance(amount, str):
-            try:
-                return _read_length(amount)
-            except InvalidArgument as fault:
-                if (meant := or_meant(fault.sample)) != fault.sample:  # the corrected text has another mistake
-                    fault = fault.changed(sample=meant, write=_quoted(meant), replace=None)
-                is_example = fault.is_example or not keeps_numbers(amount, meant)
-                raise fault.changed(refused=amount, write=fault.write, is_example=is_example) from None
+            return _read_length(amount)
         if isinstance(amount, bool) or not isinstance(amount, (int, float, Integral)):
             raise _no_length(amount)
         if isinstance(amount, float) and not amount.is_integer():  # 5.0 counts as 5; infinity is not an integer
@@ -114,7 +104,7 @@ class Duration:
         if amount < 0:
             sample = min(int(-amount), int(_MOST))
             site = f"length {shown(amount)}"
-            raise InvalidArgument(site, NEGATIVE, write=f"{sample}", is_example=True, sample=sample, refused=amount)
+            raise InvalidArgument(site, NEGATIVE, example=f"{sample}", refused=amount)
         return Duration.of_updates(int(amount))
 
     @staticmethod
@@ -132,7 +122,7 @@ class Duration:
         if amount > _MOST:
             found = "a length must be at most 1e18 updates"
             site = f"length {shown(amount if isinstance(amount, int) else ceil(amount))}"
-            raise InvalidArgument(site, found, write='"100%"', is_example=True, sample="100%", refused=amount)
+            raise InvalidArgument(site, found, example='"100%"', refused=amount)
         if amount < 0:
             return _duration_of({"updates": Fraction(amount)})
         return Duration((("updates", Fraction(amount)),) if amount else ())
@@ -229,26 +219,9 @@ def durations_of(several: "Iterable[DurationLike | float]") -> tuple[Duration, .
         InvalidArgument: `several` is not a list, or one of its items is not a length.
     """
     try:
-        lengths, read = list(several), list[Duration]()
+        return tuple(map(Duration.of, several))
     except TypeError:
-        raise InvalidArgument(
-            shown(several), "expected a list of lengths", write='["10 epochs"]', is_example=True
-        ) from None
-    for one in lengths:
-        try:
-            read.append(Duration.of(one))
-        except InvalidArgument as refusal:
-            raise refusal.changed(sample=[or_meant(other) for other in lengths], refused=several) from None
-    return tuple(read)
-
-
-def or_meant(one: Any) -> Any:
-    """Return the length unchanged if it is valid, else the suggested correction."""
-    try:
-        Duration.of(one)
-    except InvalidArgument as refusal:
-        return refusal.sample
-    return one
+        raise InvalidArgument(shown(several), "expected a list of lengths", example='["10 epochs"]') from None
 
 
 DurationLike: TypeAlias = Duration | str | int
@@ -276,103 +249,32 @@ def _duration_of(amounts: dict[str, Fraction]) -> Duration:
         meant = str(Duration(tuple((unit, -amount) for unit, amount in terms)))
         sample = int(meant) if meant.isdecimal() else meant
         site = f'length "{Duration(terms)}"'
-        raise InvalidArgument(site, NEGATIVE, write=_quoted(sample), is_example=True, sample=sample)
+        raise InvalidArgument(site, NEGATIVE, example=f'"{sample}"')
     return Duration(terms)
 
 
-def length_with_unit(number: str, unit: str) -> str | None:
-    """Write a number and a unit as a length; return None if the unit is unknown.
-
-    The unit may be another library's name for it, or misspelled.
-
-    >>> length_with_unit("10", "ep"), length_with_unit("0.06", "dur"), length_with_unit("3", "apples")
-    ('10 epochs', '6%', None)
-    """
-    scales = [("", unit), *((scale, unit[1:].strip()) for scale in _SCALES if scale and unit.startswith(scale))]
-    # A peer's unit after a scale before a similar one without: 2kba are 2k steps.
-    for (scale, word), unit_of in ((one, unit_of) for unit_of in (_unit_of_peer, close_unit) for one in scales):
-        ours = unit_of(word)
-        if ours is None:
-            continue
-        try:
-            amount = Fraction(number.replace("_", "")) * (100 if word == "dur" else 24 if ours == "24 h" else 1)
-            ours = ours.removeprefix("24 ")
-            text = f"{_amount_text(amount)}{scale}{'' if ours == '%' else ' '}{ours}"
-            _read_length(text)
-        except (ValueError, ZeroDivisionError):
-            continue
-        return text
-    return None
-
-
-def _unit_of_peer(word: str) -> str | None:
-    return UNITS_OF_PEERS.get(word) or UNITS_OF_PEERS.get(word.lower())
-
-
-@lru_cache(maxsize=1024)
-def close_unit(word: str) -> str | None:
-    """Return the unit of which `word` is a slip; None if there is none, or if several have other meanings.
-
-    Short units are skipped, because they resemble too many words: "msec" and "sec". The result is cached, because a
-    mistake is often repeated in a file.
-
-    >>> close_unit("epoks"), close_unit("epohs"), close_unit("apples")
-    ('epochs', 'epochs', None)
-    """
-    near = names_within_a_slip(word, (name for name in UNIT_NAMES if len(name) > 3 or name == word.lower()))
-    near = [name for name in near if not word.endswith(name) or name == word]  # "mseconds" are other seconds
-    return max(near, key=len) if len({UNIT_NAMES[name] for name in near}) == 1 else None
-
-
 def _no_length(amount: object) -> InvalidArgument:
-    """Return the error for a length that is neither an integer nor text. For 0.05, it suggests "5%"."""
+    """Return the error for a length that is neither an integer nor text."""
     found = "expected an integer number of updates or text with a unit"
-    sample: int | str = "5%"
-    number = number_in_array(amount)
-    if isinstance(number, int) and number > 0:
-        sample = number
-    elif isinstance(amount, (list, tuple)) and len(amount) == 1 and isinstance(amount[0], (int, str)):
-        sample = or_meant(amount[0])
-    elif isinstance(amount, float) and 0 < amount < 1:
-        sample = f"{_amount_text(_decimal(amount) * 100)}%"
-    elif isinstance(amount, float) and 1 <= amount <= _MOST:
-        sample = f"{_amount_text(_decimal(amount))} steps"
-    if not isinstance(amount, float):
-        found += f", got {type(amount).__name__}"
-    kept = keeps_numbers(amount, sample)
-    site = f"length {shown(amount)}"
-    return InvalidArgument(site, found, write=_quoted(sample), is_example=not kept, sample=sample, refused=amount)
-
-
-def _decimal(number: float) -> Fraction:
-    return Fraction(repr(float(number)))
-
-
-def _quoted(sample: int | str) -> str:
-    return f'"{sample}"' if isinstance(sample, str) else str(sample)
+    found += "" if isinstance(amount, float) else f", got {type(amount).__name__}"
+    return InvalidArgument(f"length {shown(amount)}", found, example='"5%"', refused=amount)
 
 
 def _read_length(text: str) -> Duration:
     """Read a length from text: amounts with units, joined by + and -."""
     line = text if len(text) <= 40 else text[:37] + "..."
 
-    def refused(found: str, sample: int | str | None = None) -> InvalidArgument:
-        sample = meant_length(bare) if sample is None else sample
-        return InvalidArgument(f'length "{line}"', found, write=f"{_quoted(sample)}", sample=sample)
+    def refused(found: str, code: str | None = None) -> InvalidArgument:
+        site = f'length "{line}"'
+        return InvalidArgument(site, found, example='"5%"', refused=text, code=code)
 
     bare = text.strip()
     if len(text) > _MOST_TEXT:
-        raise refused(f"a text of {len(text)} characters is too long for a length", "5%")
+        raise refused(f"a text of {len(text)} characters is too long for a length")
     if bare.split(maxsplit=1)[0:1] == ["until"]:
-        try:
-            end = _read_length(bare.removeprefix("until"))
-        except InvalidArgument as fault:
-            whole = f"until {str(fault.sample).removeprefix('until ')}{' steps' * isinstance(fault.sample, int)}"
-            raise fault.changed(
-                site=f'length "{line}"', write=_quoted(whole), sample=whole, is_example=fault.is_example
-            ) from None
+        end = _read_length(bare.removeprefix("until"))
         if end.until:
-            raise refused('"until" is written twice', str(end))
+            raise refused('"until" is written twice')
         return Duration(end.terms, until=True)
     if bare in _SINGULAR:
         bare = f"1 {bare}"
@@ -385,18 +287,9 @@ def _read_length(text: str) -> Duration:
         if found is None or (place and not found["sign"]):
             raise refused("expected a number with a unit")
         if found["unit"] not in UNIT_NAMES:
-            unit = found["unit"]
-            meant = None if found["by"] else length_with_unit(found["number"], found["scale"] + unit)
-            if meant is None:
-                unknown = refused(f'unknown unit "{unit}"; expected one of {_UNITS_LISTED}')
-                is_example = unknown.sample == f"{found['number']} steps"  # of a unit that nothing means
-                raise unknown.changed(code=UNKNOWN_NAME, write=unknown.write, is_example=is_example)
-            meant = f"{bare[: found.start('number')]}{meant}{bare[found.end() :]}"
-            close = None if unit in UNITS_OF_PEERS else close_unit(unit)
-            clause = "" if close is None else f'; did you mean "{close}"?'
-            is_certain = len(unit) > 1 and f"{found['number']}{found['scale']}" in meant.replace(" ", "")
-            replace = (bare, meant) if is_certain else None
-            raise refused(f'unknown unit "{unit}"{clause}', meant).changed(code=UNKNOWN_NAME, replace=replace)
+            unit, close = found["unit"], closest(found["unit"], [name for name in UNIT_NAMES if len(name) > 3])
+            hint = f'did you mean "{close}"?' if close else f"expected one of {_UNITS_LISTED}"
+            raise refused(f'unknown unit "{unit}"; {hint}', UNKNOWN_NAME)
         unit, times = UNIT_NAMES[found["unit"]]
         try:
             number = Fraction(found["number"].replace("_", "")) / int((found["by"] or "1").replace("_", ""))
@@ -404,75 +297,16 @@ def _read_length(text: str) -> Duration:
             raise refused("expected a number with a unit") from None
         amount = number * _SCALES[found["scale"]] * times * (-1 if found["sign"] == "-" else 1)
         if abs(amount) > _MOST:
-            raise refused("an amount must be at most 1e18", "100%")
+            raise refused("an amount must be at most 1e18")
         if 0 < abs(amount) < _LEAST:
-            raise refused("an amount must be 0 or at least 1e-18", 0)
+            raise refused("an amount must be 0 or at least 1e-18")
         amounts[unit] = amounts.get(unit, Fraction(0)) + amount
         place = found.end()
         while place < len(bare) and bare[place].isspace():
             place += 1
     if not bare:
-        raise refused("the text is empty", "5%")
+        raise refused("the text is empty")
     return _duration_of(amounts)
-
-
-_NUMBER_IN_TEXT = r"[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
-_SPELLING_FIXES = (  # patterns of other spellings, each with its replacement
-    (re.compile(rf"({_NUMBER_IN_TEXT})\s*([kKMBT])\Z"), r"\1\2 steps"),
-    (re.compile(rf"({_NUMBER_IN_TEXT})\s*(?:%%|per\s?cents?\b|%\s+of\b.*)", re.IGNORECASE), r"\1%"),
-    (re.compile(rf"({_NUMBER_IN_TEXT})\s*([kKMBT])\s+(?=[A-Za-z])"), r"\1\2 "),  # 100 K tokens
-    (re.compile(rf"({_NUMBER_IN_TEXT})\s*(?:[gGb]|bn|billion)\s+(?=[A-Za-z])"), r"\1B "),
-    (re.compile(rf"({_NUMBER_IN_TEXT})\s*(?:m|mn|million)\s+(?=[A-Za-z])"), r"\1M "),
-    (re.compile(rf"({_NUMBER_IN_TEXT})\s*(?:thousand)\s+(?=[A-Za-z])"), r"\1k "),
-    (re.compile(rf"({_NUMBER_IN_TEXT})\s*h\s*([0-5]?[0-9])\s*m?\Z", re.IGNORECASE), r"\1 h + \2 min"),  # 1h30
-    (re.compile(rf"\A([A-Za-z]+)\s*[:=]?\s*({_NUMBER_IN_TEXT})"), r"\2 \1"),  # epochs 5
-    (re.compile(rf"({_NUMBER_IN_TEXT})\s*[-,:*.]\s*([A-Za-z]+)\.?"), r"\1 \2"),  # 5-epochs
-    (re.compile(r"([A-Za-z%])\s*(?:,|and)?\s+(?=[0-9])"), r"\1 + "),  # 10 epochs 5 steps
-)
-_MILLISECONDS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:ms|msecs?|millis|milliseconds?)\b", re.IGNORECASE)
-_NUMBER_NAMES = {
-    name: str(number)
-    for number, name in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1)
-}
-
-
-def meant_length(text: str) -> int | str:
-    """Return the length that `text` probably means. A bare number gets a unit: "steps", or "%" if it is below 1.
-
-    >>> meant_length("5,000 steps"), meant_length("100m tokens"), meant_length("epochs: 5"), meant_length("0.05")
-    ('5000 steps', '100M tokens', '5 epochs', '5%')
-    """
-    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text.strip()[:_MOST_TEXT])  # 5,000 steps
-    number = re.fullmatch(r"[+-]?([0-9._]+(?:e[+-]?[0-9]{1,3})?)", text, re.IGNORECASE)
-    if number is not None:
-        try:
-            amount = Fraction(number[1].replace("_", ""))
-        except ValueError:
-            return "5%"
-        if 0 < amount < 1:
-            return f"{_amount_text(amount * 100)}%"
-        return f"{_amount_text(amount)} steps" if amount <= _MOST else "5%"
-    if re.fullmatch(rf"{_NUMBER_IN_TEXT}\s*/\s*[1-9][0-9_]*", text):
-        return f"{text} steps"
-    first, _, rest = text.partition(" ")
-    spelled = f"{_NUMBER_NAMES.get(first.lower(), first)} {rest}".strip(" +-.,;")
-    spelled = _MILLISECONDS.sub(lambda one: f"{_amount_text(Fraction(one[1]) / 1000)} s", spelled)
-    for meant in (spelled, *(pattern.sub(right, spelled) for pattern, right in _SPELLING_FIXES)):
-        for candidate in (meant, re.sub("[A-Za-z]+", lambda word: _unit_meant_by(word[0]), meant)):
-            terms = map(_TERM.fullmatch, candidate.split(" + "))
-            if all(
-                one and not one["sign"] and one["unit"] in UNIT_NAMES and (one["by"] or "1").strip("0_")
-                for one in terms
-            ):
-                return candidate
-    found = re.search(_NUMBER_IN_TEXT, text)
-    return f"{found[0]} steps" if found and Fraction(found[0]) <= _MOST else "5%"
-
-
-def _unit_meant_by(word: str) -> str:
-    """Return the unit that `word` means: "epochs" for `Epochs`, `ep` and `epoks`; `word` itself if it is unknown."""
-    lower = word.lower()
-    return lower if lower in UNIT_NAMES else UNITS_OF_PEERS.get(lower) or close_unit(word) or word
 
 
 def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:

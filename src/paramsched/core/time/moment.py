@@ -6,7 +6,6 @@ from contextlib import suppress
 from datetime import datetime, time, timedelta
 from typing import Any, TypeAlias
 
-from paramsched.core.base.problem import Advice, Option
 from paramsched.core.time.duration import Duration
 from paramsched.errors import CallSite, InvalidArgument, shown
 
@@ -58,7 +57,7 @@ def moment_of(value: Any, now: float, environment: Mapping[str, str], site: Call
         raise InvalidArgument(site, expected, _example(site, "in 55 min")) from None
 
 
-def length_in_seconds(text: Any, site: str | CallSite, instead: str | Advice) -> timedelta:
+def length_in_seconds(text: Any, site: str | CallSite, instead: str) -> timedelta:
     """Read a length in seconds, minutes and hours; if it is not one, the error shows what to write instead."""
     with suppress(InvalidArgument):  # its error would advise other units
         length = Duration.of(text)
@@ -71,8 +70,8 @@ def _seconds(text: str, site: CallSite) -> timedelta:
     return length_in_seconds(text, site, _example(site, "in 1 h + 30 min"))
 
 
-def _example(site: CallSite, example: str) -> Advice:
-    return Advice(Option(site.argument, f'"{example}"'), is_example=True)
+def _example(site: CallSite, deadline: str) -> str:
+    return f'For example: {site.argument}="{deadline}"'
 
 
 def _end_of_job(environment: Mapping[str, str], site: CallSite) -> float:
@@ -83,5 +82,5 @@ def _end_of_job(environment: Mapping[str, str], site: CallSite) -> float:
     except ValueError:
         found = f"the environment variable {_SLURM_END} is {'not set' if text is None else shown(text)}"
         instead = f'For example: {site.argument}="in 55 min", or set {_SLURM_END} to a Unix time'
-        advice = Advice(Option(site.argument, '"in 55 min"', python=instead), is_example=True)
+        advice = instead
         raise InvalidArgument(site, found, advice) from None

@@ -9,10 +9,8 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, Final
 
-from paramsched.core.advice.peer_words import advice_for_name
 from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, UNREADABLE
 from paramsched.core.base.diagnostic import ROOT, entry_path
-from paramsched.core.base.near_names import certain_name
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.files.schedule_text import user_class
 from paramsched.mmengine.python_config.values import NeedsRunning
@@ -113,8 +111,8 @@ _MMAGIC_CLASSES: Final = {
 """Classes in configs of mmagic: the description of each, and the advice."""
 
 
-def unknown_class_error(site: str, scope: str, name: str) -> tuple[str, str, tuple[str, str] | None]:
-    """Return the error for an unknown class, the advice, and the name with its correction if only one is likely.
+def unknown_class_error(site: str, scope: str, name: str) -> tuple[str, str]:
+    """Return the error for an unknown class, and the advice.
 
     Args:
         site: the name as written.
@@ -124,16 +122,15 @@ def unknown_class_error(site: str, scope: str, name: str) -> tuple[str, str, tup
     near = probably_meant(name, class_names())
     if near is not None and not scope:
         found = f'unknown scheduler "{site}"; did you mean "{near}"?'
-        is_certain = certain_name(name, class_names()) == near
-        return found, f"Write type='{near}'" if is_certain else "", (name, near) if is_certain else None
+        return found, ""
     if name in _MMAGIC_CLASSES and scope in ("", "mmagic"):
         description, instead = _MMAGIC_CLASSES[name]
-        return f'"{site}" is a class of mmagic that is not imported: {description}', instead, None
+        return f'"{site}" is a class of mmagic that is not imported: {description}', instead
     found = f'unknown scheduler "{site}": neither MMEngine nor your config defines it'
     if scope in SCOPES and find_spec(scope) is None:
         found = f'"{site}" is a class of the package {scope}, which is not installed'
     register = f"paramsched.mmengine.schedulers.PARAM_SCHEDULERS.register_module(module={name})"
-    return found, f"Import its module first (on the command line: --import the.module), or call {register}", None
+    return found, f"Import its module first (on the command line: --import the.module), or call {register}"
 
 
 def probably_meant(name: str, known: Iterable[str]) -> str | None:
@@ -211,9 +208,6 @@ def _training_script(config: Mapping[str, Any]) -> tuple[str, str] | None:
     calls = [one for one in config.values() if isinstance(one, NeedsRunning) and "(" in one.text]
     if not calls or not _ENTRIES_OF_CONFIGS.isdisjoint(config):
         return None
-    for one in reversed(calls):  # the last one usually combines the schedulers before it
-        if (known := advice_for_name(one.text.partition("(")[0])) is not None:
-            return f"this is a script, not a config; line {one.line}: {known[0]}", f"For example: lr: {known[1]}"
     return "this is a script, not a config, and it is not run", 'For example: lr: warmup("5%") >> cosine()'
 
 

@@ -14,7 +14,7 @@ from paramsched.core.base.codes import (
     WRONG_TYPE,
 )
 from paramsched.core.base.diagnostic import Diagnostic, child_path, entry_path
-from paramsched.core.base.near_names import certain_name, did_you_mean
+from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.fields import Field
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
@@ -335,8 +335,8 @@ def _row_of(parsed: _ParsedScheduler) -> tuple[SchedulerRow, str] | None:
     scope, _, name = kind.rpartition(".")
     found_class = row_of_class(name) if scope in ("", *SCOPES) else None
     if found_class is None:
-        found, instead, replaced = unknown_class_error(kind, scope, name)
-        parsed.diagnostics.add(child_path(parsed.path, "type"), found, instead, code=UNKNOWN_NAME, replace=replaced)
+        found, instead = unknown_class_error(kind, scope, name)
+        parsed.diagnostics.add(child_path(parsed.path, "type"), found, instead, code=UNKNOWN_NAME)
     return found_class
 
 
@@ -361,12 +361,10 @@ def _check_names(row: SchedulerRow, parsed: _ParsedScheduler, family: str) -> No
     known = list(row.arguments)
     for name in parsed.arguments:
         if name not in known:
-            near = certain_name(str(name), known)
             meant = did_you_mean(str(name), known)
             found = f"unknown argument {short_json(name)} of {row.name}{family}; {meant}"
-            replaced = (str(name), near) if near else None
             path = child_path(parsed.path, name)
-            parsed.diagnostics.add(path, found, at_key=True, code=WRONG_ARGUMENT, replace=replaced)
+            parsed.diagnostics.add(path, found, at_key=True, code=WRONG_ARGUMENT)
     for name, one in row.arguments.items():
         if one.default is ... and name not in parsed.arguments:
             parsed.refuse(name, f"it is missing: {one.meaning}", f"Pass {name}=…", WRONG_ARGUMENT)

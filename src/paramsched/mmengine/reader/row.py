@@ -12,7 +12,7 @@ from numbers import Real
 from typing import Any, ClassVar, Final, TypeAlias, final
 
 from paramsched.core.base.codes import REFUSED_VALUE
-from paramsched.core.base.problem import Advice, Problem, Sentence
+from paramsched.core.base.problem import Problem
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.files.arguments import Argument
 from paramsched.core.schedules import Schedule, every
@@ -52,8 +52,7 @@ def invalid(
     argument: str, found: str, kind: type[Exception] = ValueError, *, instead: str = ""
 ) -> InvalidSchedulerArgument:
     """Return an invalid argument, described by `found`; `instead` is the advice for a config."""
-    advice = Advice(Sentence(instead)) if instead else None
-    return InvalidSchedulerArgument(argument, Problem(REFUSED_VALUE, found, advice=advice), kind)
+    return InvalidSchedulerArgument(argument, Problem(REFUSED_VALUE, found, advice=instead), kind)
 
 
 WINDOW_ARGUMENTS: Final[Mapping[str, Argument]] = {

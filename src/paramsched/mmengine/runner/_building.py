@@ -127,7 +127,7 @@ def _read_collate(value: Any) -> Any:
         return named
     if not isinstance(named, str) or named not in _COLLATES:
         found = f"expected a function, got {short_json(named)}"
-        raise wrong_value(found, code=UNKNOWN_NAME, example={"type": "pseudo_collate"})
+        raise wrong_value(found, code=UNKNOWN_NAME)
     return _COLLATES[named]
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, final
 
 from torch.optim import Optimizer
 
-from paramsched.core.base.problem import Advice, Problem, Sentence
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.fields import Field
 from paramsched.core.plan import Plan, Target
@@ -162,7 +162,7 @@ def _build_for_one(
             "default_hooks=dict(param_scheduler=dict(type='ParamSchedulerHook', count='updates')), or pass a Plan"
         )
         site = f"accumulative_counts={facts.accumulation[name]}"
-        warn_user(Problem(site=site, found=found, advice=Advice(Sentence(instead))))
+        warn_user(Problem(site=site, found=found, advice=instead))
     return list(built)
 
 
@@ -219,7 +219,7 @@ def warn_without_validation(schedulers: Schedulers) -> None:
             watches.append(f"{type(one).__name__}(monitor={getattr(one, 'monitor', 'loss')!r})")
         for what in watches:
             found = f"{what} never acts, because the run has no validation"
-            warn_user(Problem(found=found, advice=Advice("Runner(val_dataloader=…, val_cfg=dict())")))
+            warn_user(Problem(found=found, advice=f"For example: {'Runner(val_dataloader=…, val_cfg=dict())'}"))
 
 
 def warn_if_unmeasured(schedulers: Schedulers) -> None:

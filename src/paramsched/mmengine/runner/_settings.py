@@ -50,7 +50,7 @@ NO_ARGUMENTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 def _read_path(value: Any) -> Path:
     if not isinstance(value, (str, PathLike)):
-        raise wrong_value(f"expected a path, got {short_json(value)}", example="runs/mine")
+        raise wrong_value(f"expected a path, got {short_json(value)}")
     return Path(value)
 
 
@@ -116,7 +116,7 @@ def read_settings(given: Mapping[str, Any], known: Iterable[Diagnostic] = ()) ->
     Raises:
         ConfigError: if there are problems; it lists all of them.
     """
-    diagnostics = DiagnosticCollector("python")
+    diagnostics = DiagnosticCollector()
     for problem in known:
         diagnostics.add(problem.path, problem.found, problem.instead, code=problem.code)
     given = {name: _without_unreadable(value, entry_path(name), diagnostics) for name, value in given.items()}

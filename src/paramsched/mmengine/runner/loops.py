@@ -103,7 +103,7 @@ def _read_pairs(value: Any) -> tuple[tuple[int, int], ...]:
         numbers = [number for pair in pairs for number in pair]
         if all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in numbers):
             return tuple((at, interval) for at, interval in pairs)
-    raise wrong_value(f"expected a list of pairs, got {short_json(value)}", example=[[10, 1]])
+    raise wrong_value(f"expected a list of pairs, got {short_json(value)}")
 
 
 @argument_table

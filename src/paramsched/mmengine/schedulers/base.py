@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from paramsched.core.base.problem import Advice, Problem, Sentence
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.dropins.group_fields import (
     KnownGroups,
@@ -179,7 +179,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             instead = "Use paramsched.mmengine.schedulers.restore(…, on_change='new') to keep the new ones"
             found = f"the saved arguments replace this scheduler's: {listed}"
             site = f"{type(self).__name__}.load_state_dict"
-            warn_user(Problem(site=site, found=found, advice=Advice(Sentence(instead))))
+            warn_user(Problem(site=site, found=found, advice=instead))
         # Some versions of MMEngine also saved functions, which are skipped here.
         self._remember({key: value for key, value in state_dict.items() if not callable(value)})
         self._write_saved_values(state_dict)
@@ -256,13 +256,13 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         if optimizers.shadowing_steps(self.optimizer) != getattr(self, "_step_found", (None, None)):
             found = "Seems like `optimizer.step()` has been overridden after parameter value scheduler initialization"
             instead = f"Please, make sure to call `optimizer.step()` before `scheduler.step()`. {_ABOUT_ORDER}"
-            warn_user(Problem(found=found, advice=Advice(Sentence(instead))))
+            warn_user(Problem(found=found, advice=instead))
         elif not (optimizers.has_stepped(self.optimizer) or optimizers.may_step_later(self.optimizer)):
             found = "Detected call of `scheduler.step()` before `optimizer.step()`"
             instead = (
                 f"Call them in the opposite order: otherwise the first value of the schedule is skipped. {_ABOUT_ORDER}"
             )
-            warn_user(Problem(found=found, advice=Advice(Sentence(instead))))
+            warn_user(Problem(found=found, advice=instead))
 
     def _take_in_late_groups(self) -> None:
         """Include groups that were added since the last tick (docs/compat/divergences.md, MMEngine 34)."""

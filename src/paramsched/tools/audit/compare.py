@@ -8,7 +8,6 @@ from typing import NamedTuple, final
 import numpy as np
 
 from paramsched.core.base.frozen_values import text_on_screen
-from paramsched.core.base.problem import Advice, Sentence
 from paramsched.core.curves.arrays import ROUNDING, Floats
 from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PlanLike, plan_of
@@ -577,10 +576,7 @@ def _refuse_only_zeros(logged: LoggedValues, match: LogMatch, taken: Mapping[str
     zeros = [_place("lr", pair.groups[0]) in taken and not pair.column.values.any() for pair in rates]
     if rates and all(zeros) and any(pair.planned_at(pair.column.t, 1.0).any() for pair in rates):
         found = "each lr is 0, and the plan has other values for any base but 0"
-        here, command = 'For example: bases={("lr", None): 0.1}', "For example: --base lr=0.1"
-        raise InvalidArgument(
-            f"audit of {logged.source}", found, Advice(Sentence(here, command, "--base"), is_example=True)
-        )
+        raise InvalidArgument(f"audit of {logged.source}", found, example="lr=0.1")
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a log may contain infinities and numbers too large for a float32

@@ -1,13 +1,12 @@
 """Checks for lines that are valid but often mean something else than intended, each with a line to write instead."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 
-from paramsched.core.advice.peer_words import OTHER_NAMES
 from paramsched.core.base.codes import LEVEL_AS_VALUE
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.feedback.base import Guided
-from paramsched.core.fields import KNOWN, KNOWN_ELSEWHERE, Field, certain_field, known_field
+from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field
 from paramsched.core.plan import Binding, Target
 from paramsched.core.plan.levels import Trap, unlikely_level
 from paramsched.core.schedules import Anneal, Constant, Level, Schedule
@@ -29,7 +28,6 @@ def traps_in_binding(
     path: str,
     base: float | None = None,
     resolved: Schedule | None = None,
-    others: Collection[str] = (),
 ) -> Iterator[Diagnostic]:
     """Yield a warning for each name and schedule in a binding that probably means something else than intended.
 
@@ -38,22 +36,16 @@ def traps_in_binding(
         path: its location.
         base: the base of its field; None if unknown.
         resolved: its schedule in a run.
-        others: the fields that its plan schedules.
 
     >>> print(*traps_in_binding(Binding("learning_rate", "cosine()"), "$.learning_rate"))
-    $.learning_rate: warning: torch's optimizers have no field "learning_rate". Write lr
+    $.learning_rate: warning: torch's optimizers have no field "learning_rate". Did you mean "lr"?
     """
     schedule = binding.schedule.schedule if isinstance(binding.schedule, Guided) else binding.schedule
     traps: list[Trap] = []
     if not isinstance(binding.field, Target):
-        if (ours := OTHER_NAMES.get(binding.name.lower()) or known_field(binding.name)) is not None:
+        if (ours := known_field(binding.name) or ELSEWHERE.get(binding.name.lower())) is not None:
             found = f'torch\'s optimizers have no field "{binding.name}"'
-            meant = certain_field(binding.name)
-            rename = None if meant is None else (binding.name, meant)
-            advice = f'Did you mean "{ours}"?' if meant is None else f"Write {meant}"
-            if meant in others:
-                rename, advice = None, f"Remove it, because {meant} has a schedule"
-            yield Diagnostic(path, found, advice, code=OTHERS_NAME, at_key=True, replace=rename)
+            yield Diagnostic(path, found, f'Did you mean "{ours}"?', code=OTHERS_NAME, at_key=True)
         elif binding.name == "betas":
             yield Diagnostic(
                 path, '"betas" is a pair of numbers', "For example: betas[0]", code=OTHERS_NAME, at_key=True

@@ -25,7 +25,7 @@ def rule_of_code(given: str) -> CheckRule:
     code = f"PS{given.strip()}"
     is_code = code in check_rules()
     write = code if is_code else "PS205"
-    raise InvalidArgument(f'check rule "{given}"', f"unknown rule; {near}", write=write, is_example=not is_code)
+    raise InvalidArgument(f'check rule "{given}"', f"unknown rule; {near}", example=write)
 
 
 def codes_given(given: str) -> frozenset[str]:

@@ -6,7 +6,6 @@ from functools import partial
 from math import ceil, isfinite
 from typing import Any
 
-from paramsched.core.advice.calls import explain_wrong_keywords
 from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, REFUSED_VALUE, SAID_TWICE
 from paramsched.core.base.diagnostic import GROUPS, HORIZON, TARGETS, Diagnostic, child_path, entry_path
 from paramsched.core.feedback.greedy import Greedy
@@ -37,7 +36,6 @@ from paramsched.tools.check._value_checks import check_followed, check_rates, ch
 from paramsched.tools.check.codes import SAYS_NOTHING
 
 
-@explain_wrong_keywords
 def check(
     plan: PlanLike,
     calendar: Calendar | None = None,
@@ -87,8 +85,7 @@ def check(
         found += [Diagnostic(path, refused, advice, code=code) for code, refused, advice in errors]
         bases = bases_of_binding(binding, groups)
         base = next(filter(None, bases), *bases[:1] or (None,))  # a frozen group says nothing about the others
-        names = {one.name for one in plan.bindings}
-        found += traps_in_binding(binding, path, base, resolved_in_run(followed, trial), names) if native else ()
+        found += traps_in_binding(binding, path, base, resolved_in_run(followed, trial)) if native else ()
         found += check_metrics(binding.schedule, epochs, path)
         if errors:
             continue

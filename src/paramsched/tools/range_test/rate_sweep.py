@@ -13,11 +13,10 @@ from typing import Any, final
 import numpy as np
 import torch
 
-from paramsched.core.advice.calls import explain_wrong_keywords
-from paramsched.core.advice.number_checks import positive_number
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.dropins.group_fields import set_value
 from paramsched.core.fields import OURS, Field, base_of
+from paramsched.core.number_checks import positive_number
 from paramsched.core.plan import Plan
 from paramsched.core.plan.trace import trace
 from paramsched.core.schedules import geometric
@@ -176,7 +175,6 @@ _LR = Field.of("lr")
 _A_STEP = "Let step() call loss.backward() and optimizer.step()"
 
 
-@explain_wrong_keywords
 def find_lr(
     optimizer: Any,
     step: Callable[[], Any],

@@ -7,8 +7,8 @@ from typing import Any, Final
 from paramsched.core.base.params import Param, params_of
 from paramsched.core.curves import CONSTANTS, FAMILIES
 from paramsched.core.fields import KNOWN
-from paramsched.core.files.native.data_tree import OPERATORS, WITH_A_NUMBER
 from paramsched.core.files.native.plan_entries import RESERVED, SCHEMA, TARGET_ENTRIES
+from paramsched.core.files.native.read_schedule import OPERATORS, WITH_A_NUMBER
 from paramsched.core.files.schedule_text import ShapeLike, ShapeNames
 from paramsched.core.plan.note import MOST_NOTE, NOTE_KEYS
 from paramsched.core.schedules.affine import NEIGHBOR_LEVELS

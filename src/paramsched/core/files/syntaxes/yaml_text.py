@@ -8,21 +8,13 @@ A file of another library is read as PyYAML reads it, with aliases, merge keys a
 number.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from paramsched.core.base.diagnostic import TextEdit, TextLines
-from paramsched.core.fields import PAIRS, line_of_values
+from paramsched.core.base.diagnostic import TextLines
 from paramsched.core.files.diagnostic_collector import number_from_text, short_json
-from paramsched.core.files.text_limits import (
-    MOST_DEPTH,
-    MOST_VALUES,
-    advice_of_line,
-    nested_too_deep,
-    too_many_values,
-)
+from paramsched.core.files.text_limits import MOST_DEPTH, MOST_VALUES, nested_too_deep, too_many_values
 from paramsched.core.files.text_places import Bracket, Pairs, Place, nested_places
 from paramsched.errors import ConfigError
 
@@ -111,9 +103,6 @@ def _plan_events(text: str, source: str) -> Iterator[Any]:
     for event in parser_events(text):
         if issubclass(type(event), yaml.NodeEvent) and (event.anchor is not None or event.tag is not None):
             raise _not_in_plan(event, text, source)
-        unquoted = isinstance(event, yaml.ScalarEvent) and not event.style
-        if unquoted and event.value.count("(") > event.value.count(")"):
-            _refuse_cut_call(event, text, source)
         yield event
 
 
@@ -125,53 +114,6 @@ def _not_in_plan(event: Any, text: str, source: str) -> ConfigError:
     if event.anchor is not None:
         return _yaml_error(text, source, event, f"the anchor &{event.anchor}", "Put the value where it belongs")
     return _yaml_error(text, source, event, f"the tag {event.tag}", "A plan has no tags; write the value alone")
-
-
-_COMMA: Final = re.compile(r"\s*,")
-_PAIR: Final = re.compile(rf"[ \t]*({'|'.join(PAIRS)}):\s*\[")
-
-
-def _refuse_cut_call(event: Any, text: str, source: str) -> None:
-    """Raise an error for an unquoted call inside `{}` or `[]`, because YAML ends text at a comma there."""
-    begin, end = event.start_mark.index, event.end_mark.index
-    if not _COMMA.match(text, end):
-        return
-    depth = 0
-    for end in range(begin, len(text)):
-        if text[end] == "\n" or (depth == 0 and text[end] in ",]}#"):
-            break
-        depth += (text[end] == "(") - (text[end] == ")")
-    call = text[begin:end].strip()
-    found = "inside {} and [] a comma ends a text, and this call has one"
-    fault = TextLines(text).fault(begin, found, "Put the whole call in quotes")
-    field = _PAIR.match(text, text.rfind("\n", 0, begin) + 1)
-    if field is not None and field.end() <= begin:
-        found = "each element of this field is a field of its own"
-        raise ConfigError(source, [TextLines(text).fault(begin, found, _split_pair(field[1], text[field.end() :]))])
-    if depth == 0:
-        quoted = f"'{call}'" if '"' in call and "'" not in call else json.dumps(call, ensure_ascii=False)
-        fault = fault.changed(instead=advice_of_line(quoted), edit=TextEdit(begin, begin + len(call), quoted))
-    raise ConfigError(source, [fault])
-
-
-def _split_pair(field: str, text: str) -> str:
-    """Return the advice for the elements of a list, from the text after its bracket.
-
-    >>> _split_pair("betas", "linear(0.85, 0.95), 0.99]")
-    'Split it: "betas[0]": absolute(linear(0.85, 0.95)) and "betas[1]": absolute(0.99)'
-    """
-    items, depth = [""], 0
-    for letter in text:
-        if letter == "\n" or (depth == 0 and letter == "]"):
-            break
-        depth += (letter == "(") - (letter == ")")
-        if depth == 0 and letter == ",":
-            items.append("")
-        else:
-            items[-1] += letter
-    lines = [line_of_values(one.strip()) if "(" in one else f"absolute({one.strip()})" for one in items if one.strip()]
-    written = " and ".join(f'"{field}[{at}]": {line}' for at, line in enumerate(lines))
-    return f"{'Split it' if len(lines) > 1 else 'For example'}: {written}"
 
 
 def _peer_events(text: str, source: str) -> Iterator[Any]:
@@ -349,40 +291,10 @@ def _invalid_yaml(error: Any, text: str, source: str) -> ConfigError:
         except yaml.YAMLError as of_python:
             error = of_python  # it names the characters, and is the same without the C library
     lines = TextLines(text)
-    mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    mark = getattr(error, "problem_mark", None)
     if mark is None:  # a character that YAML does not allow, whose place the C library counts in bytes
         control = _CONTROL.search(text)
         offset, said = control.start() if control else 0, str(error).partition("\n")[0]
     else:
         offset, said = mark.index, str(error.problem)
-    instead = ""
-    if "indentation indicators" in said and text[offset - 1 : offset + 1] == ">>":
-        instead = "No stage precedes >>. Remove it"
-    elif context is not None:
-        opening = text[context.index : context.index + 1]
-        if (opening in ("[", "{") and "flow" in error.context) or (opening in ("'", '"') and "quoted" in error.context):
-            line, column = lines.of(context.index)
-            instead = f"The {opening} opens in line {line}, column {column}"
-    elif said.startswith("mapping values"):
-        instead = _meant_colon(text, offset)
-    return ConfigError(source, [lines.fault(min(offset, len(text)), f"YAML: {said}", instead)])
-
-
-def _meant_colon(text: str, offset: int) -> str:
-    r"""Return the advice for a colon at which no entry can begin: in a call, or after an entry without a space.
-
-    >>> _meant_colon("lr: cosine(to: 0.1)", 13), _meant_colon("horizon:100\nlr: cosine()", 14)
-    ('Write lr: cosine(to=0.1)', 'A space is missing after the colon. Write horizon: 100')
-    """
-    *before, line = text[:offset].splitlines() or [""]
-    if (entry := _ENTRY_WITH_CALL.fullmatch(line + text[offset:].partition("\n")[0])) and "(" in line:
-        call = _COLON_IN_CALL.sub(r"\1=", entry[2])
-        return "" if ":" in call else f"Write {entry[1]}: {call}"
-    if before and (entry := _NO_SPACE.fullmatch(before[-1])):
-        return f"A space is missing after the colon. Write {entry[1]}: {entry[2]}"
-    return ""
-
-
-_ENTRY_WITH_CALL = re.compile(r"(\w+): +(\w+\([^{}\"'#:]*:[^{}\"'#]*\)) *")
-_COLON_IN_CALL = re.compile(r"([(,] *[A-Za-z_]+) *: *")  # not that of a lambda
-_NO_SPACE = re.compile(r"([A-Za-z_]\w*):([^\s:/\"'][^:#]*?) *")
+    return ConfigError(source, [lines.fault(min(offset, len(text)), f"YAML: {said}")])

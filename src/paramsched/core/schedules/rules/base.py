@@ -7,8 +7,13 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.advice.calls import constructor
-from paramsched.core.advice.number_checks import (
+from paramsched.core.base.entries import notebook_display
+from paramsched.core.base.frozen_values import frozen_value
+from paramsched.core.base.params import argument_kind
+from paramsched.core.builders import constructor
+from paramsched.core.curves import Curve
+from paramsched.core.curves.arrays import Floats
+from paramsched.core.number_checks import (
     check_fields,
     checked,
     finite_number,
@@ -16,11 +21,6 @@ from paramsched.core.advice.number_checks import (
     positive_number,
     whole_number,
 )
-from paramsched.core.base.entries import notebook_display
-from paramsched.core.base.frozen_values import frozen_value
-from paramsched.core.base.params import argument_kind
-from paramsched.core.curves import Curve
-from paramsched.core.curves.arrays import Floats
 from paramsched.core.schedules.affine import Level, NeighborLevel, has_fixed_part, split_level
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import quiet
@@ -136,7 +136,7 @@ class Rule(ABC):
                 raise InvalidArgument(
                     f"{self}",
                     f"end must be greater than begin, got begin={self.begin} and end={self.end}",
-                    write=f"{replace(self, end=self.begin + 1)}",  # type: ignore[type-var]  # every rule is a dataclass
+                    example=f"{replace(self, end=self.begin + 1)}",  # type: ignore[type-var]  # every rule is a dataclass
                 )
         if self.by not in ("update", "epoch"):
             keep_checked(self, call, _amount_of_tick if isinstance(self.by, str) else whole_number, "by")
@@ -236,7 +236,7 @@ def list_of(check: Callable[[CallSite, Any], object], sample: list[float]) -> di
         if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
             return tuple(check(CallSite(site.call, site.argument, entry=True), value) for value in values)
         found = f"expected a list, got {type(values).__name__}"
-        raise InvalidArgument(site_with_value(site, values), found, write=f"{sample}", sample=sample)
+        raise InvalidArgument(site_with_value(site, values), found, example=f"{sample}")
 
     return checked(items)
 
@@ -295,7 +295,7 @@ class TableRule(Rule):
 
     def check_together(self) -> None:
         if not self.scale:
-            raise InvalidArgument("rules.table([])", "scale must not be empty", write="rules.table([1.0])")
+            raise InvalidArgument("rules.table([])", "scale must not be empty", example="rules.table([1.0])")
 
     @property
     def has_absolute(self) -> bool:

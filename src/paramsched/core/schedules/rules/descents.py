@@ -9,10 +9,10 @@ from typing import ClassVar, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched.core import curves
-from paramsched.core.advice.calls import constructor
-from paramsched.core.advice.number_checks import checked, finite_number, one_of, positive_number, whole_number
+from paramsched.core.builders import constructor
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.curves.elementary import power
+from paramsched.core.number_checks import checked, finite_number, one_of, positive_number, whole_number
 from paramsched.core.schedules.affine import LEVEL, Level, split_level
 from paramsched.core.schedules.registry import rule
 from paramsched.core.schedules.rules.base import (
@@ -120,8 +120,7 @@ class PolynomialRule(ShareRule):
             raise InvalidArgument(
                 CallSite("rules.polynomial", "power", str(self.power)),
                 "power must not be negative",
-                write="power=0.9",
-                sample=0.9,
+                example="power=0.9",
             )
 
     @property
@@ -186,7 +185,7 @@ class CosineRestartsRule(Rule):
             raise InvalidArgument(
                 str(self),
                 f"expected as many weights as periods, got {len(self.periods)} periods and {len(self.weights)} weights",
-                write=f"{replace(self, periods=periods, weights=as_many)}",
+                example=f"{replace(self, periods=periods, weights=as_many)}",
             )
 
     def step_columns(self, k: Floats) -> Coefficients:
@@ -264,11 +263,12 @@ class OneCycleRule(Rule):
             raise InvalidArgument(
                 CallSite("rules.one_cycle", "pct_start", str(self.pct_start)),
                 "pct_start must be from 0 to 1",
-                write="0.3",
-                sample=0.3,
+                example="0.3",
             )
         if self.over is None and self.end is None:
-            raise InvalidArgument("rules.one_cycle(…)", "over or end is required", write=f"{replace(self, over=1000)}")
+            raise InvalidArgument(
+                "rules.one_cycle(…)", "over or end is required", example=f"{replace(self, over=1000)}"
+            )
 
     def step_columns(self, k: Floats) -> Coefficients:
         return Coefficients.setting(0.0, along_knots(k, self._knots, self.anneal), k.size)

@@ -9,11 +9,11 @@ from typing import Any, final
 import numpy as np
 
 from paramsched.core import curves
-from paramsched.core.advice.calls import constructor
-from paramsched.core.advice.number_checks import checked, finite_number, whole_number
+from paramsched.core.builders import constructor
 from paramsched.core.curves import Curve, CurveLike
 from paramsched.core.curves.arrays import NUMPY, Floats
 from paramsched.core.curves.elementary import power_of_number
+from paramsched.core.number_checks import checked, finite_number, whole_number
 from paramsched.core.schedules.affine import LEVEL, Level
 from paramsched.core.schedules.anneal import linear as linear_shape
 from paramsched.core.schedules.base import Schedule

@@ -1,58 +1,77 @@
-"""Read a schedule from one line of text, without running any code in it."""
+"""Read a schedule from one line of text, or from the data of a file, without running any code in it.
 
+The grammar is Python's: its parser makes the tree, and this module walks it. Whatever is no call, number, string, list
+or operator of a schedule is refused, with its place. So are unknown names, with the nearest known one.
+"""
+
+import ast
+import operator
 import re
 from collections import ChainMap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from inspect import signature
+from keyword import iskeyword
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias, final
 
-from paramsched.core.advice.calls import explain_wrong_keywords
-from paramsched.core.base.advise import FIXED, Mend, promise
-from paramsched.core.base.near_names import certain_name, shortened_text
-from paramsched.core.base.node import Node, Place, names_called
+from paramsched.core.base.codes import UNKNOWN_NAME, WRONG_TYPE
+from paramsched.core.base.near_names import closest, did_you_mean, shortened_text
+from paramsched.core.base.params import Param, params_of
+from paramsched.core.builders import example_call
+from paramsched.core.curves import CONSTANTS, FAMILIES
 from paramsched.core.schedules.absolute_schedule import absolute
-from paramsched.core.schedules.affine import Absolute, AffineLevel
+from paramsched.core.schedules.affine import NEIGHBOR_LEVELS, NeighborLevel
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import line_of, schedule_of
-from paramsched.core.schedules.registry import SHAPES
-from paramsched.core.schedules.text.arguments import is_renamed, without_places
-from paramsched.core.schedules.text.building import BROKEN, Builder, KnownNames, option_error
-from paramsched.core.schedules.text.grammar import EXAMPLE_LINE, tree_of
-from paramsched.core.schedules.text.grammar import MOST_CHARACTERS as MOST_CHARACTERS
-from paramsched.core.schedules.text.printing import text_of
-from paramsched.errors import InvalidArgument, ParseError, shown
+from paramsched.core.schedules.registry import RULES, SHAPES, combine_operands
+from paramsched.core.schedules.text.peers import answer_to_name
+from paramsched.core.schedules.text.types import expected, fits, is_number
+from paramsched.core.time import Duration
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, ParseError, shown
+
+KnownNames: TypeAlias = Mapping[str, Callable[..., Any]]
+
+MOST_CHARACTERS = 10_000
+MOST_DEPTH = 50
+EXAMPLE_LINE = 'warmup("5%") >> cosine(to=0.1)'
 
 _NAMES: Final[ChainMap[str, Callable[..., Any]]] = ChainMap({"absolute": absolute}, SHAPES)
-_ENTRY: Final = re.compile(r"([\d_]+)\s*:\s*([\d._eE+-]+)")
-_MAPPING: Final = re.compile(rf"\{{\s*({_ENTRY.pattern}(?:\s*,\s*{_ENTRY.pattern})*)\s*,?\s*\}}")
-"""A mapping of numbers. A comma separates two entries, because without it the search would be exponential."""
-_MOST_CORRECTED = 400  # a longer line is not corrected, because a message could not repeat it
+_SPACES: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
+    "curves": (CONSTANTS, FAMILIES),
+    "rules": ({}, RULES),
+}
 
 
-_Wanted: TypeAlias = Literal["line", "part", "value"]
+def _power(one: Any, exponent: Any) -> Any:
+    """Return a power; of large integers as a float, because the digits of 9**9**9 fill the memory."""
+    is_large = isinstance(one, int) and isinstance(exponent, int) and (abs(one) > 2**63 or abs(exponent) > 64)
+    return float(one) ** exponent if is_large else one**exponent
 
 
-class Reading(NamedTuple):
-    """What is read from a line.
+_OPERATORS: Final[Mapping[type, Callable[..., Any]]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Pow: _power,
+}  # fmt: skip
+_PRECEDENCES: Final[Mapping[type, int]] = {
+    ast.RShift: 0, ast.Add: 1, ast.Sub: 1, ast.Mult: 2, ast.Div: 2, ast.Pow: 3,
+}  # fmt: skip
+_FEW: Final = 8  # operators up to which an error names the two operands that do not fit
+_SYNTAX: Final = "a schedule's text consists of calls, numbers, strings, lists, >>, *, /, **, + and -"
+_OPERATOR: Final = "unknown operator; stages are joined by >>, and the other operators are *, /, **, + and -"
+_LITERAL: Final = re.compile(
+    r"""[rRuU]?(?:\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""", re.DOTALL
+)
+_ESCAPE: Final = re.compile(r"""\\(?![\\'"abfnrtv0-7xuUN])""")
+_TOKEN: Final = re.compile(
+    rf"""(?P<text>{_LITERAL.pattern})|(?P<quote>["'])|(?P<open>[(\[{{])|(?P<close>[)\]}}])"""
+    r"""|(?P<length>\d[\d_.]*(?:[eE][+-]?\d+)?\s*(?:%(?!\s*[\w("])|(?![eE][+-]?\d)[^\W\d]\w*(?!\s*[\w(.])))"""
+    r"""|(?P<zeros>0\d[\d_]*(?![\w.]))|(?P<word>[\w.]+)|(?P<sign>[^\x00-\x7f]|[\x00-\x08\x0e-\x1f\x7f])""",
+    re.DOTALL,
+)
+"""The parts of a text that say why Python's parser refuses it."""
 
-    Args:
-        value: the value; None if the line is invalid.
-        problems: every problem, in the order in which they were found.
-        node: the corrected tree; None if the line has none.
-        line: the corrected line; empty if no line can be promised.
-        is_fix: True if the corrections are so certain that `paramsched check --fix` applies them.
-        places: the place of each problem, with its path in the data of a file.
-    """
 
-    value: Any
-    problems: tuple[InvalidArgument, ...] = ()
-    node: Node | None = None
-    line: str = ""
-    is_fix: bool = False
-    places: tuple[Place, ...] = ()
-
-
-@explain_wrong_keywords
 def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     """Read a schedule from its one-line text; `parse(str(schedule)) == schedule`.
 
@@ -73,70 +92,37 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     """
     if not isinstance(text, str):
         found = f"expected text, got {type(text).__name__}"
-        is_line = isinstance(text, Schedule)
-        write = f'"{text}"' if is_line and '"' not in str(text) else '"cosine(to=0.1)"'
-        raise ParseError(f"parse({shown(text)})", found, write=write, is_example=not is_line or '"' in str(text))
-    try:
-        own = {builder.__name__: builder for builder in shapes}
-    except (TypeError, AttributeError):
-        found = f"expected a list of functions, got {type(shapes).__name__}"
-        raise InvalidArgument(f"shapes={shown(shapes)}", found, write="shapes=[my_shape]", is_example=True) from None
-    reading = read_line(text, own)
-    if reading.problems:
-        raise reading.problems[0]
-    schedule: Schedule = reading.value
-    return schedule
+        raise ParseError(f"parse({shown(text)})", found, example=f'"{EXAMPLE_LINE}"')
+    return read_line(text, {builder.__name__: builder for builder in shapes})
 
 
 def parse_own(text: str) -> Schedule:
     """Read a line that `str(schedule)` wrote. The limits of `parse` do not apply, because the text is trusted."""
-    reading = read_line(text, limited=False)
-    if reading.problems:
-        raise reading.problems[0]
-    schedule: Schedule = reading.value
-    return schedule
+    return read_line(text, limited=False)
 
 
 def value_in(text: str, own: KnownNames = MappingProxyType({})) -> Any:
     """Read an expression of a schedule's text: a schedule, a level, a curve, a rule, a number or a list."""
-    reading = read_line(text, own, wants="value")
-    if reading.problems:
-        raise reading.problems[0]
-    return reading.value
-
-
-def calls_function(text: str) -> bool:
-    """Return whether a line calls a function of this library, whose name may have a slip.
-
-    >>> calls_function("cosnie(to=0.1)"), calls_function("WarmupLR(5)"), calls_function("5 epochs")
-    (True, False, False)
-    """
-    try:
-        node = tree_of(text, _NAMES).node
-    except ParseError:
-        return False
-    called = list(names_called(node))
-    return any(name in _NAMES or (name.islower() and certain_name(name, _NAMES) is not None) for name in called)
-
-
-def meant_line(text: str) -> str | None:
-    """Return a line as it is if it is valid, else corrected; None if no correction can be promised."""
-    reading = read_line(text)
-    return text if not reading.problems else reading.line or None
+    return _Line(text, known_names(own)).whole()
 
 
 def schedule_or_faults(
     text: str, own: KnownNames = MappingProxyType({}), *, is_line: bool = True
 ) -> Schedule | list[InvalidArgument]:
-    """Return the schedule of a text, or every error of it, in order.
+    """Return the schedule of a text, or its error. Without `is_line` it may be a number alone, as a stage may be."""
+    try:
+        return read_line(text, own, is_line=is_line)
+    except InvalidArgument as error:
+        return [error]
 
-    Args:
-        text: the text of a schedule.
-        own: functions that the text may call besides the registered ones.
-        is_line: False for a part of a line, such as a stage, which may be a number alone.
+
+def calls_function(text: str) -> bool:
+    """Return whether a line calls a function of this library.
+
+    >>> calls_function("cosine(to=0.1)"), calls_function("WarmupLR(5)"), calls_function("5 epochs")
+    (True, False, False)
     """
-    reading = read_line(text, own, wants="line" if is_line else "part")
-    return list(reading.problems) if reading.problems else reading.value
+    return any(f"{name}(" in text for name in _NAMES)
 
 
 def known_names(own: KnownNames = MappingProxyType({})) -> KnownNames:
@@ -145,103 +131,314 @@ def known_names(own: KnownNames = MappingProxyType({})) -> KnownNames:
 
 
 def read_line(
-    text: str,
-    own: KnownNames = MappingProxyType({}),
-    *,
-    wants: _Wanted = "line",
-    limited: bool = True,
-) -> Reading:
-    """Return what is read from a line.
+    text: str, own: KnownNames = MappingProxyType({}), *, is_line: bool = True, limited: bool = True
+) -> Schedule:
+    """Return the schedule of a line."""
+    line = _Line(text, known_names(own), limited=limited)
+    return as_schedule(line.whole(), f'"{shortened_text(text)}"', is_line=is_line)
 
-    Args:
-        text: the line.
-        own: functions that it may call besides the registered ones.
-        wants: "line" for the schedule of a line, "part" for that of a stage or an operand, which may be a number
-            alone, "value" for any expression, such as a level.
-        limited: False for a line that the library wrote.
-    """
-    names = known_names(own)
+
+def as_schedule(value: Any, site: str, *, is_line: bool = True) -> Schedule:
+    """Return the schedule that a value means: a number is a constant, a metric rule is a factor of it."""
+    if isinstance(value, Schedule):
+        return value
+    if value is not None and not isinstance(value, (bool, str, tuple)):
+        try:
+            convert = schedule_of if not hasattr(value, "observe") else (lambda rule, _: 1.0 * rule)
+            return line_of(value, site) if is_line and convert is schedule_of else convert(value, site)
+        except (TypeError, AttributeError):
+            pass
+    raise ParseError(site, f"expected a schedule, got {shown(value)}", example=EXAMPLE_LINE)
+
+
+@final
+class _Line:
+    """A reader of one line."""
+
+    def __init__(self, text: str, names: KnownNames, *, limited: bool = True) -> None:
+        self.text, self.names, self.limited, self.depth = text, names, limited, 0
+
+    def whole(self) -> Any:
+        """Return the value of the line."""
+        if self.limited and len(self.text) > MOST_CHARACTERS:
+            found = f"a line has at most {MOST_CHARACTERS} characters, got {len(self.text)}"
+            raise ParseError(shortened_text(self.text), found, "Use a mapping for the schedule")
+        if not self.text.strip():
+            raise self.fault(0, len(self.text), "the text is empty")
+        if escape := _ESCAPE.search(self.text):
+            raise self.fault(escape.start(), escape.start() + 2, r"a backslash in a text is written \\")
+        try:
+            tree = ast.parse(f"(\n{self.text}\n)", mode="eval").body
+            if tree.lineno == 1:  # of the brackets around the text: it closes them, or has a comma
+                raise self.refused(0)
+            return self.value(tree)
+        except SyntaxError as error:
+            line, column = (error.lineno or 2) - 2, max((error.offset or 1) - 1, 0)
+            raise self.refused(sum(map(len, self.lines[: max(line, 0)])) + (column if line >= 0 else 0)) from None
+        except (RecursionError, MemoryError, ValueError) as error:  # of Python's parser
+            if isinstance(error, InvalidArgument):
+                raise
+            found = "it is nested too deep, has a number that is too long, or a character that no text has"
+            raise self.fault(0, len(self.text), found) from None
+
+    # ---- places and errors
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines as Python's parser counts them."""
+        return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z", self.text)
+
+    def span(self, node: Any) -> tuple[int, int]:
+        """Return the range of a node in the text; its columns count bytes of UTF-8."""
+        lines = self.lines
+
+        def offset(number: int, column: int) -> int:
+            number = min(number - 2, len(lines))
+            own = lines[number : number + 1] or [""]
+            return sum(map(len, lines[:number])) + len(own[0].encode()[:column].decode(errors="ignore"))
+
+        return offset(node.lineno, node.col_offset), offset(node.end_lineno, node.end_col_offset)
+
+    def fault(self, begin: int, end: int, found: str, *, example: str = EXAMPLE_LINE, **data: Any) -> ParseError:
+        """Return the error about a range of the text."""
+        site = f'"{shortened_text(self.text[begin:end])}" at character {begin + 1}'
+        return ParseError(site, found, example=example, text=self.text, span=(begin, end), **data)
+
+    def at(self, node: Any, found: str, **data: Any) -> ParseError:
+        """Return the error about a node."""
+        return self.fault(*self.span(node), found, **data)
+
+    def unknown(self, node: Any, name: str, kind: str, known: Iterable[str]) -> ParseError:
+        """Return the error about an unknown name."""
+        if (answer := answer_to_name(name)) is not None:
+            return self.at(node, answer, code=UNKNOWN_NAME)
+        near = closest(name, tuple(known))
+        hint = f'; did you mean "{near}"?' if near else ""
+        return self.at(node, f'unknown {kind} "{shortened_text(name)}"{hint}', code=UNKNOWN_NAME)
+
+    def refused(self, place: int) -> ParseError:
+        """Return the error about a text that Python's parser refuses at a place: the first reason that is known."""
+        opened: list[int] = []
+        for one in _TOKEN.finditer(self.text):
+            begin, end, part = one.start(), one.end(), one[0]
+            match one.lastgroup:
+                case "quote":
+                    return self.fault(begin, len(self.text), "the quote is not closed")
+                case "open":
+                    opened.append(begin)
+                case "close" if not opened or self.text[opened.pop()] + part not in ("()", "[]", "{}"):
+                    return self.fault(begin, end, f"{part} closes no bracket")
+                case "length" if not iskeyword(part.strip("0123456789_.eE+- ")):
+                    length = " ".join(part.split())
+                    return self.fault(begin, end, "a length with a unit is text in quotes", example=f'"{length}"')
+                case "zeros":
+                    return self.fault(begin, end, "a number begins with a zero, or has a comma")
+                case "sign" if not part.isspace():
+                    return self.fault(begin, end, f"{part!r} is no character of a schedule's text")
+        if opened:
+            return self.fault(opened[-1], opened[-1] + 1, "the bracket is not closed")
+        place = min(place, max(len(self.text) - 1, 0))
+        end = next((one.end() for one in _TOKEN.finditer(self.text, place) if one.start() == place), place + 1)
+        return self.fault(place, end, f"something is missing or is too much here; {_SYNTAX}")
+
+    # ---- values
+
+    def value(self, node: ast.expr) -> Any:
+        """Return the value of a node."""
+        self.depth += 1
+        if self.limited and self.depth > MOST_DEPTH:
+            raise self.at(node, f"it is nested deeper than {MOST_DEPTH} levels")
+        try:
+            return self._value(node)
+        finally:
+            self.depth -= 1
+
+    def _value(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Constant(value=str(value)):
+                if not _LITERAL.fullmatch(self.text, *self.span(node)):
+                    raise self.at(node, "there is no comma or operator between two texts")
+                return value
+            case ast.Constant(value=value) if value is None or isinstance(value, (bool, int, float)):
+                if value == 0 and isinstance(value, int) and node.end_col_offset != node.col_offset + len(str(value)):
+                    raise self.at(node, "a number begins with a zero, or has a comma")  # 10,000 is 10 and 000
+                return value
+            case ast.Name(id=name):
+                return self._word(node, name)
+            case ast.Attribute(value=ast.Name(id=space), attr=name) if space in _SPACES:
+                constants, functions = _SPACES[space]
+                if name in constants:
+                    return constants[name]
+                if name in functions:
+                    raise self.at(node, f"{space}.{name} needs arguments in brackets")
+                raise self.unknown(node, name, space.removesuffix("s"), [*constants, *functions])
+            case ast.List(elts=items) | ast.Tuple(elts=items):
+                return tuple(map(self.value, items))
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return self._apply(node, operator.neg, self._operand(operand))
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self._operand(operand)
+            case ast.BinOp():
+                return self._operation(node)
+            case ast.Compare() | ast.BoolOp():
+                raise self.at(node, _OPERATOR)
+            case ast.Call():
+                return self._call(node)
+        raise self.at(node, _SYNTAX)
+
+    def _word(self, node: ast.Name, name: str) -> Any:
+        if name in NEIGHBOR_LEVELS:
+            return NEIGHBOR_LEVELS[name]
+        if name in self.names:
+            write = example_call(self.names[name], name)
+            raise self.at(node, f"{name} is a function and needs brackets", example=write, code=UNKNOWN_NAME)
+        raise self.unknown(node, name, "name", [*self.names, *NEIGHBOR_LEVELS])
+
+    def _operand(self, node: ast.expr) -> Any:
+        value = self.value(node)
+        if isinstance(value, NeighborLevel):
+            raise self.at(node, f"{value} is a level, neither a number nor a schedule", example="linear(previous, 0)")
+        if value is None or isinstance(value, (bool, str, tuple)):
+            raise self.at(node, f"{shown(value)} is neither a number nor a schedule")
+        return value
+
+    def _operation(self, node: ast.BinOp) -> Any:
+        kind, rest, left = type(node.op), list[tuple[type, ast.expr]](), node.left
+        if kind not in _PRECEDENCES:
+            raise self.at(node, _OPERATOR)
+        rest.append((kind, node.right))
+        same = _PRECEDENCES[kind]  # a chain of operators that bind alike is not nested
+        while isinstance(left, ast.BinOp) and _PRECEDENCES.get(type(left.op)) == same and same != _PRECEDENCES[ast.Pow]:
+            rest.append((type(left.op), left.right))
+            left = left.left
+        total, rest = self._operand(left), rest[::-1]
+        if kind is ast.RShift and is_number(total):
+            raise self.at(left, f"{shown(total)} is a number; every stage but the last needs a length")
+        values = [(one, self._operand(operand)) for one, operand in rest]
+        kinds, operands = {one for one, _ in values}, [total, *(value for _, value in values)]
+        if kind is ast.RShift:
+            return self._apply(node, combine_operands, "sequence", *operands)
+        if len(values) > MOST_DEPTH and ast.Div in kinds:
+            raise self.at(node, f"a chain with / has at most {MOST_DEPTH} operators")
+        if len(values) > _FEW and ast.Div not in kinds and all(map(_is_plain, operands)):  # one by one takes n² steps
+            name = "product" if kind is ast.Mult else "sum"
+            operands = [total, *(-value if one is ast.Sub else value for one, value in values)]
+            return self._apply(node, combine_operands, name, *operands)
+        for one, value in values:
+            total = self._apply(node, _OPERATORS[one], total, value)
+        return total
+
+    def _apply(self, node: ast.expr, function: Callable[..., Any], *values: Any) -> Any:
+        try:
+            found = joined(function, *values)
+        except InvalidArgument as error:
+            raise error.at(self.text, *self.span(node)) from None
+        return found
+
+    def _call(self, node: ast.Call) -> Any:
+        match node.func:
+            case ast.Name(id=name):
+                function, known, kind = self.names.get(name), iter(self.names), "schedule"
+            case ast.Attribute(value=ast.Name(id=space), attr=last) if space in _SPACES:
+                name, (_, functions) = f"{space}.{last}", _SPACES[space]
+                function, known, kind = functions.get(last), iter(functions), space.removesuffix("s")
+            case ast.Attribute(value=ast.Name() | ast.Attribute(), attr=name):
+                if name in self.names:
+                    raise self.at(node.func, f"names of schedules have no module in front: {name}(…)")
+                raise self.unknown(node.func, name, "schedule", self.names)
+            case _:
+                raise self.at(node.func, _SYNTAX)
+        if function is None and name in NEIGHBOR_LEVELS:
+            raise self.at(node, f"{name} is a level and takes no brackets", example=f"linear({name}, 0)")
+        if function is None or not (self.text.isascii() or self.text[slice(*self.span(node.func))].isascii()):
+            raise self.unknown(node.func, name.rpartition(".")[2], kind, known)
+        for one in (*node.args, *node.keywords):
+            if isinstance(one, ast.Starred) or getattr(one, "arg", "") is None:
+                raise self.at(one, _SYNTAX)
+        names = [str(key.arg) for key in node.keywords]
+        if twice := [key for key in node.keywords if names.count(str(key.arg)) > 1]:
+            raise self.at(twice[-1], f'the argument "{twice[-1].arg}" is repeated')
+        places: dict[str, Any] = dict(zip(params_of(function), node.args, strict=False))
+        places |= {str(key.arg): key for key in node.keywords}
+        args = [self.value(one) for one in node.args]
+        kwargs = {str(key.arg): self.value(key.value) for key in node.keywords}
+        try:
+            return call(function, name, args, kwargs)
+        except InvalidArgument as error:
+            refused = [one for one, value in zip(node.args, args, strict=True) if value is error.refused]
+            at = refused[0] if refused else places.get(error.argument or "", node)
+            raise error.at(self.text, *self.span(at)) from None
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, Schedule) and not value.metric_rules
+
+
+def joined(function: Callable[..., Any], *values: Any) -> Any:
+    """Apply an operator. Whatever is wrong with its operands is an InvalidArgument."""
+    found: Any = NotImplemented
+    reason = "the operator has no result for these operands"
     try:
-        tree = tree_of(text, names, limited=limited)
-    except ParseError as error:
-        pairs = _MAPPING.sub(lambda found: "[" + _ENTRY.sub(r"(\1, \2)", found[1]) + "]", text)
-        reading = read_line(pairs, own) if pairs != text else None
-        if reading is not None and (reading.line or not reading.problems):  # optax takes {500: 0.1}
-            found = reading.problems[0].found if reading.problems else "a list has pairs, not a mapping"
-            return Reading(None, (error.changed(found=found, write=reading.line or pairs),))
-        at = error.span[0] - 1 if error.span else 0
-        return Reading(None, (option_error(text) or option_error(text, max(at, 0)) or error,))
-    return _reading(Builder(tree.text, names, tree.slips), tree.node, own, wants, text)
+        found = function(*values)
+    except InvalidArgument:
+        raise
+    except ZeroDivisionError:
+        reason = "division by zero"
+    except OverflowError:
+        reason = "the result is too large"
+    except (TypeError, ArithmeticError, ValueError):
+        pass
+    if found is NotImplemented or isinstance(found, complex):
+        raise InvalidArgument(" and ".join(map(shown, values[-2:])), reason)
+    return found
 
 
-def read_tree(tree: Node, own: KnownNames, forms: Iterable[tuple[InvalidArgument, Place, Mend]]) -> Reading:
-    """Return what is read from the data of a file as the schedule of a line.
+def call(function: Callable[..., Any], name: str, args: Iterable[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call a registered function. Names, the number of arguments and their types are checked before.
 
-    Args:
-        tree: the tree of the data.
-        own: functions that it may call besides the registered ones.
-        forms: the problems of its form that the tree has corrected.
+    Raises:
+        InvalidArgument: an argument is wrong; the error has an example of the call.
     """
-    builder = Builder("", known_names(own), is_data=True)
-    for error, place, mend in forms:
-        builder.report(error, place, mend)
-    return _reading(builder, tree, own, "line", "")
-
-
-def _reading(builder: Builder, tree: Node, own: KnownNames, wants: _Wanted, text: str) -> Reading:
-    value, node = builder.value(tree)
-    if wants != "value" and value is not BROKEN and not isinstance(value, Schedule):
-        value, node = _schedule(builder, value, node, line_of if wants == "line" else schedule_of)
-    if not builder.found:
-        return Reading(value, (), node)
-    line = ""
-    if builder.is_mended and value is not BROKEN and len(text) <= _MOST_CORRECTED:
-
-        def again(line: str) -> Node | None:
-            """Return the tree of a line if it is valid and has the corrected value."""
-            if all(one.kind == "name" for one in builder.mends) and is_renamed(tree, node):
-                parsed = tree_of(line, known_names(own))  # the same tree has the same value
-                return None if parsed.slips or without_places(parsed.node) != without_places(node) else parsed.node
-            reading = read_line(line, own, wants=wants)
-            is_same = not reading.problems and reading.value == value
-            return reading.node if is_same else None
-
-        line = promise(tree, node, builder.mends, text_of(node), again)
-    line = "" if line == text.strip() else line
-    is_fix = bool(line) and all(one.kind in FIXED for one in builder.mends)
-    whole = (text, line) if is_fix and text and any(one.replace is None for one in builder.found) else None
-    problems = tuple(_advised(one, line, whole, is_fix=is_fix) for one in builder.found)
-    return Reading(None, problems, node, line, is_fix, tuple(builder.places))
-
-
-def _advised(error: InvalidArgument, line: str, whole: tuple[str, str] | None, *, is_fix: bool) -> InvalidArgument:
-    """Return an error with the corrected line, or if there is none, with an example.
-
-    Args:
-        error: the error.
-        line: the corrected line.
-        whole: the entire line and the corrected one, if a fix replaces the entire line.
-        is_fix: True if a fix corrects the line.
-    """
-    problem = error.problem
-    fix = (whole or problem.replace) if is_fix else None
-    if line:
-        return error.changed(replace=fix, write=line)
-    if problem.advice is not None and (problem.advice.is_example or not error.write):
-        return error.changed(replace=fix)
-    return error.changed(replace=fix, write=EXAMPLE_LINE, is_example=True)
-
-
-def _schedule(builder: Builder, value: Any, node: Node, convert: Callable[..., Schedule]) -> tuple[Any, Node]:
-    """Return the schedule of a line whose value is of another kind. A metric rule alone becomes `1.0 * rule`."""
-    site = f'"{shortened_text(builder.text)}"' if builder.text else shortened_text(text_of(node))
+    params, args = params_of(function), list(args)
+    example: dict[str, Any] = {"example": example_call(function, name)}
+    for key in kwargs:
+        if key not in params and not any(one.free for one in params.values()):
+            found = f'unknown argument "{shortened_text(key)}"; {did_you_mean(key, params)}'
+            raise InvalidCall(CallSite(name, key), found, **example)
     try:
-        is_plain = isinstance(value, (int, float, Absolute, AffineLevel)) or value is None
-        return (convert(value, site) if is_plain else 1.0 * value), node
+        bound = signature(function).bind(*args, **kwargs)
+    except (TypeError, ValueError) as error:
+        raise InvalidCall(f"{name}(…)", str(error), **example) from None
+    for key, value in bound.arguments.items():
+        if (param := params.get(key)) is not None:
+            for one in value.values() if param.free else value if param.several else (value,):
+                refuse_type(function, name, param, one)
+    try:
+        return function(*args, **kwargs)
     except InvalidArgument as error:
-        builder.report(error, node.place)
-        return BROKEN, node
-    except TypeError:
-        value, node = builder.as_schedule(value, node)
-        is_done = value is BROKEN or isinstance(value, Schedule)
-        return (value, node) if is_done else _schedule(builder, value, node, convert)
+        if error.argument is None and (argument := _argument_of(error, bound.arguments, params)) is not None:
+            error = error.changed(site=CallSite(name, argument, got=shown(bound.arguments[argument])))
+        raise (error if error.problem.advice else error.changed(**example)) from None
+    except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError) as error:
+        raise InvalidArgument(f"{name}(…)", f"{type(error).__name__}: {error}", **example) from None
+
+
+def refuse_type(function: Callable[..., Any], name: str, param: Param, value: Any) -> None:
+    """Raise InvalidArgument for a value whose type its parameter does not take."""
+    if not fits(param, value):
+        found, example = f"expected {expected(param)}, got {shown(value)}", example_call(function, name)
+        site = CallSite(name, param.name)
+        raise InvalidArgument(site, found, code=WRONG_TYPE, refused=value, example=example)
+
+
+def _argument_of(error: InvalidArgument, given: Mapping[str, Any], params: Mapping[str, Param]) -> str | None:
+    """Return the argument that a function refused without its name: a value, or a length that cannot be read."""
+    for key, value in given.items():
+        if error.refused is not None and error.refused is value:
+            return key
+        if key in params and params[key].kind == "length" and value is not None:
+            try:
+                Duration.of(value)
+            except InvalidArgument:
+                return key
+    return None

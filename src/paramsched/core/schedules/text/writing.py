@@ -1,9 +1,9 @@
 """Write a schedule as one line of text."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from paramsched.core.base.diagnostic import printable
 from paramsched.core.base.frozen_values import shown_fields
@@ -77,3 +77,24 @@ def short_line(value: object) -> str:
 def in_brackets(part: Any, tightness: int) -> str:
     """Write an operand of an operator, in brackets if the precedence of the operand is lower than `tightness`."""
     return str(part) if part._precedence >= tightness else f"({part})"
+
+
+_FEW: Final = 128  # operands of one chain; more are written in groups, because Python's tree of a chain is as deep
+
+
+def chain_depth(count: int) -> int:
+    """Return how much a chain of so many operands adds to the depth of a text: 1 for each 16, and for each group."""
+    own = (min(count, _FEW) - 1) // 16
+    return own if count <= _FEW else own + 1 + chain_depth(-(-count // _FEW))
+
+
+def chain_text(operands: Sequence[str], join: Callable[[Sequence[str]], str]) -> str:
+    """Write the operands of an operator. Those of a long chain are in brackets by groups, which mean the same.
+
+    >>> chain_text(["a", "b", "c"], " >> ".join)
+    'a >> b >> c'
+    """
+    while len(operands) > _FEW:
+        groups = [operands[begin : begin + _FEW] for begin in range(0, len(operands), _FEW)]
+        operands = [f"({join(group)})" if len(group) > 1 else group[0] for group in groups]
+    return join(operands)

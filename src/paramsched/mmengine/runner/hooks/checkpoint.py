@@ -4,8 +4,8 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from paramsched.core.advice.number_checks import whole_number
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.number_checks import whole_number
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
 from paramsched.mmengine.runner.hooks.hook import Hook
 from paramsched.mmengine.runner.metrics import HOOKS

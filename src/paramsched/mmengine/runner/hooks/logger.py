@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, final
 from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
-from paramsched.core.advice.number_checks import whole_number
 from paramsched.core.base.files import naming_errors
 from paramsched.core.fields import OURS
+from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.runs import Scheduler
 from paramsched.core.scheduler.updates import watch_updates

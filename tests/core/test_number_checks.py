@@ -1,11 +1,10 @@
-"""Errors about numbers end with an argument that can be pasted into the call."""
+"""Each check of a number refuses what it should, and the error names the call, the argument and the value."""
 
-import re
 from dataclasses import field, make_dataclass
 
 import pytest
 
-from paramsched.core.advice import number_checks
+from paramsched.core import number_checks
 from paramsched.errors import CallSite, InvalidArgument
 
 CHECKS = {
@@ -17,35 +16,20 @@ CHECKS = {
 
 
 @pytest.mark.parametrize("kind", CHECKS)
-def test_the_advised_keyword_has_a_valid_value(kind):
+def test_the_error_has_the_argument_and_the_value(kind):
     check, wrong = CHECKS[kind]
     for value in wrong:
         with pytest.raises(InvalidArgument) as caught:
             check(CallSite("call", "size"), value)
-        assert (found := re.fullmatch(r"(?:Write|For example:) size=(\S+)", caught.value.instead)), caught.value
-        assert check(CallSite("call", "size"), eval(found[1])) == caught.value.sample
-        assert caught.value.refused is value
-    for text in ("10%", -0.3) if kind == "not negative" else ():
-        with pytest.raises(InvalidArgument) as caught:
-            check(CallSite("call", "size"), text)
-        assert caught.value.sample == abs(number_checks.meant_number(text))
+        assert (caught.value.argument, caught.value.refused) == ("size", value) or value != value
 
 
-@pytest.mark.parametrize("site", ["milestones", CallSite("table", "values", entry=True), CallSite("call", "a", "(1,)")])
-def test_an_item_of_a_list_has_no_keyword(site):
-    with pytest.raises(InvalidArgument, match=r"For example: 3$"):
-        number_checks.whole_number(site, -3)
-
-
-def test_the_limits_of_a_whole_number_are_allowed_and_named():
+def test_the_limits_of_a_whole_number_are_allowed():
     site = CallSite("call", "size")
     assert [number_checks.whole_number(site, one, 2, 5) for one in (2, 5, 3.0)] == [2, 5, 3]
-    for wrong, meant in ((1, 3), (6, 3), (-4, 4), (0.5, 3), ("x", 3)):
-        with pytest.raises(InvalidArgument, match="expected an integer from 2 to 5") as caught:
+    for wrong in (1, 6, -4, 0.5, "x"):
+        with pytest.raises(InvalidArgument):
             number_checks.whole_number(site, wrong, 2, 5)
-        assert caught.value.sample == meant
-    with pytest.raises(InvalidArgument, match=r"at least 1\. For example: size=1$"):
-        number_checks.whole_number(site, -1)
 
 
 @pytest.mark.parametrize("annotation", [float | None, "float | None", "Optional[float]"])

@@ -2,9 +2,7 @@
 
 import math
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import fields, replace
-from fractions import Fraction
 from functools import cache, partial
 from numbers import Integral, Real
 from typing import Any, get_args
@@ -16,25 +14,21 @@ MOST_COUNT = 10**18
 """The largest number that a clock may count, such as updates or tokens; sums of such numbers fit in 64 bits."""
 
 
-def _refusal(site: str | CallSite, number: object, found: str, sample: float) -> InvalidArgument:
-    """Return the error for an invalid number. It suggests `sample`, as a keyword if `site` names the argument."""
-    is_keyword = isinstance(site, CallSite) and not site.entry and site.value == "…" and site.argument.isidentifier()
-    write = f"{site.argument}={sample}" if isinstance(site, CallSite) and is_keyword else f"{sample}"
-    is_example = math.isnan(meant := meant_number(number, math.nan)) or meant != sample
-    site = site_with_value(site, number)
-    return InvalidArgument(site, found, write=write, is_example=is_example, sample=sample, refused=number)
+def _refusal(site: str | CallSite, number: object, found: str) -> InvalidArgument:
+    """Return the error for an invalid number."""
+    return InvalidArgument(site_with_value(site, number), found, refused=number)
 
 
 def finite_number(site: str | CallSite, number: object) -> float:
     """Return a finite number as a float; booleans and text raise InvalidArgument."""
     if isinstance(number, bool) or not isinstance(number, Real):
-        raise _refusal(site, number, f"expected a number, got {type(number).__name__}", meant_number(number))
+        raise _refusal(site, number, f"expected a number, got {type(number).__name__}")
     try:
         value = float(number)
     except OverflowError:  # an integer of more than 308 digits
         value = math.inf
     if not math.isfinite(value):
-        raise _refusal(site, number, "must be finite", 0.1)
+        raise _refusal(site, number, "must be finite")
     return value + 0.0  # turns -0.0 into 0.0, because they are equal but have different texts
 
 
@@ -42,7 +36,7 @@ def positive_number(site: str | CallSite, number: object) -> float:
     """Return a finite number greater than 0 as a float."""
     value = finite_number(site, number)
     if value <= 0:
-        raise _refusal(site, number, "must be greater than 0", -value or 0.1)
+        raise _refusal(site, number, "must be greater than 0")
     return value
 
 
@@ -50,60 +44,17 @@ def not_negative(site: CallSite, number: Any) -> float:
     """Check that a number is finite and at least 0; return it as a float."""
     value = finite_number(site, number)
     if value < 0:
-        raise _refusal(site, number, "must not be negative", -value)
+        raise _refusal(site, number, "must not be negative")
     return value
 
 
-def proper_share(site: CallSite, number: object, *, sample: float, whole: bool = False) -> float:
-    """Return a number above 0 and below 1 as a float; `whole` allows 1. An error suggests `sample`."""
+def proper_share(site: CallSite, number: object, *, whole: bool = False) -> float:
+    """Return a number above 0 and below 1 as a float; `whole` allows 1."""
     value = finite_number(site, number)
     if not (0 < value < 1 or (whole and value == 1)):
         found = "must be above 0 and at most 1" if whole else "must be greater than 0 and less than 1"
-        raise InvalidArgument(site_with_value(site, number), found, write=f"{site.argument}={sample}", sample=sample)
+        raise InvalidArgument(site_with_value(site, number), found)
     return value
-
-
-def number_in_array(value: object) -> int | float | None:
-    """Return the number in an array or a tensor with one element; None for other values.
-
-    A number of single precision becomes the shortest one with its value, 0.1 and not 0.10000000149.
-    """
-    if isinstance(value, (str, bool, int, float)) or value is None:
-        return None
-    size, item = getattr(value, "size", None), getattr(value, "item", None)
-    count = size if isinstance(size, int) else getattr(value, "numel", lambda: 0)()
-    if count != 1 or not callable(item):
-        return None
-    number = item()
-    if isinstance(number, bool) or not isinstance(number, (int, float)):
-        return None
-    is_double = isinstance(number, int) or str(getattr(value, "dtype", "")).endswith("float64")
-    return number if is_double else _shortest(number)
-
-
-def _shortest(number: float) -> float:
-    import numpy as np
-
-    return float(str(np.float32(number)))
-
-
-def meant_number(value: object, default: float = 0.1) -> float:
-    """Return the number that a value probably means; `default` if it is unclear.
-
-    >>> [meant_number(value, 7.0) for value in (0.3, "0.3", "30%", "3/4", "x", "1e999", True)]
-    [0.3, 0.3, 0.3, 0.75, 7.0, 7.0, 7.0]
-    """
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:
-        return value
-    if (number := number_in_array(value)) is not None:
-        return number
-    if isinstance(value, str):
-        text, percent = value.strip().removesuffix("%"), value.strip().endswith("%")
-        with suppress(ValueError, ArithmeticError):  # "1/0", or more than 308 digits
-            # Not a Fraction of "1e999999999", whose digits take all memory.
-            number = float(Fraction(text if "e" not in text.lower() else repr(float(text))) / (100 if percent else 1))
-            return number if math.isfinite(number) else default
-    return default
 
 
 def whole_number(site: str | CallSite, number: object, least: int = 1, most: int = MOST_COUNT) -> int:
@@ -119,11 +70,7 @@ def whole_number(site: str | CallSite, number: object, least: int = 1, most: int
         found = f"expected an integer from {least} to {most}"
     elif isinstance(number, (int, float)) and number > most:
         found = f"expected an integer from {least} to 1e18, the largest count of a clock"
-    whole = min(max(least, 3), most)
-    with suppress(TypeError, ValueError, OverflowError):
-        meant = 0 if isinstance(number, bool) else math.ceil(abs(float(number)))  # type: ignore[arg-type]  # suppressed
-        whole = meant if least <= meant <= most and meant else whole
-    raise _refusal(site, number, found, whole)
+    raise _refusal(site, number, found)
 
 
 def keep_checked(value: object, call: str, check: Callable[..., object], *names: str, **limits: int) -> None:
@@ -179,4 +126,4 @@ def require_choice(site: CallSite, given: object, choices: Any, found: str, writ
     if not isinstance(given, str) or given not in known:
         write = write or f'{site.argument}="{known[0]}"'
         site, found = replace(site, value=repr(given)), f"{found}; {did_you_mean(str(given), known)}"
-        raise InvalidArgument(site, found, write=write, sample=known[0], refused=given)
+        raise InvalidArgument(site, found, example=write, refused=given)
