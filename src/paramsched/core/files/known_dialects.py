@@ -78,8 +78,6 @@ class Dialect(Protocol):
     - `recognizes(data) -> bool`: returns whether data looks like this dialect; the error of an invalid native file then
       suggests the dialect
     - `read(text, source) -> data`, if the files are not YAML, TOML or JSON
-    - `syntax_of(text) -> "yaml" | "toml" | "json" | "python"`, if `read` supports several syntaxes; used to locate
-      diagnostics
     - `python_places(text) -> Place`, if the files may be Python; used to locate diagnostics
     - `execute(path) -> data`, if the peer executes the files as programs; used for `run_config=True`
     - `bases_of(data, calendar) -> Bases`, if the files contain the optimizer's values
@@ -105,7 +103,6 @@ class KnownDialect:
     to_plan: Callable[..., Plan]
     recognizes: Callable[[Any], bool] | None = None
     read: Callable[[str, str], Any] | None = None
-    syntax_of: Callable[[str], str] | None = None
     python_places: Callable[[str], Place] | None = None
     execute: Callable[[str], Any] | None = None
     bases_of: Callable[[Any, Calendar | None], Bases] | None = None

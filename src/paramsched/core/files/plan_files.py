@@ -443,8 +443,6 @@ class PlanText:
         """Return the syntax of a dialect's text if the suffix of the file does not imply it."""
         if self._command_in(dialect):
             return "command"
-        if dialect.syntax_of is not None:
-            return dialect.syntax_of(self.text)
         try:
             is_yaml = dialect.read is None or isinstance(read_peer_yaml(self.text, ""), Pairs)
         except ConfigError:
