@@ -50,6 +50,23 @@ def test_check_reports_which_file_schedules(run, words):
     assert "ds_config.json:2:16: $.scheduler: warning: the first value is used twice" in result.output
 
 
+def test_check_finds_the_pair_of_a_launch_command_and_its_config(run, tmp_path):
+    (tmp_path / "run.sh").write_text(
+        "export WANDB_PROJECT=x\ndeepspeed train.py --deepspeed ds_config.json \\\n"
+        "    --learning_rate 0.5 --max_steps 6 --warmup_steps 2 \\\n    --lr_scheduler_type cosine\n"
+    )
+
+    result = run("check", "run.sh", "ds_config.json")
+
+    assert result.exit_code == 1
+    assert "WarmupDecayLR will be used; lr_scheduler_type: cosine of" in result.output
+    assert result.output == run("check", "ds_config.json", "run.sh").output
+    (tmp_path / "run.sh").write_text("deepspeed train.py --deepspeed ds_config.json --learning_rate $LR\n")
+    assert (
+        "run.sh:1:63: expected one literal command; got a variable" in run("check", "run.sh", "ds_config.json").output
+    )
+
+
 def test_check_reports_a_difference_at_the_value_in_its_file(run, tmp_path):
     (tmp_path / "ds_config.json").write_text(deepspeed(warmup_max_lr=0.4))
 

@@ -317,7 +317,6 @@ def test_without_a_length_of_the_run_lengths_of_either_unit_are_not_rejected():
         ("--train-samples 9 --lr-warmup-tokens 4096000 --seq-length 2048", "lr_warmup_samples: 2000"),
         ("--train-iters 9 --lr-decay-stile cosine", 'did you mean "lr_decay_style"?'),
         ("--train-iters 9 --warmup 0.01", "Use lr_warmup_fraction in place of warmup"),
-        ("--train-iters $STEPS", "Use the value in place of $STEPS"),
         ("--train-samples 9 --train-iters 9", "Leave one of them out"),
         (
             "--train-iters 40 --lr-warmup-iters 40 --seq-length 8 --step-batch-size-schedule 0:16 "
@@ -580,11 +579,3 @@ def test_decoupled_groups_get_a_warning_with_their_line(floor, expected):
     assert plan == dialect.to_plan(options)
     (line,) = json.loads(str(caught[0].message).partition("groups: ")[2])["max_lr=0.0005"].values()
     assert ps.parse(line) == dialect.to_plan({**options, "min_lr": expected}).bindings[0].schedule
-
-
-@pytest.mark.parametrize("test", ["[ -z ${A} ]", '[ -z "$A" ]', '[[ -z "${A:-}" ]]'])
-@pytest.mark.parametrize("option", ["", "--lr 1e-4 "])
-def test_a_test_for_a_variable_that_is_set_nowhere_is_true(test, option):
-    script = f'if {test}; then\n A="--train-iters 100"\nfi\npython pretrain_gpt.py {option}${{A}}\n'
-
-    assert ps.loads(script, "megatron").horizon == ps.Duration.of(100)

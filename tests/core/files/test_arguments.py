@@ -101,15 +101,6 @@ EPOCH = "$.accumulate"
             (),
         ),
         (
-            "$N",
-            {"batches_per_epoch": 10},
-            10,
-            [f"{EPOCH}: $N is unknown, so batches count as updates; specify the accumulation"],
-            (),
-        ),
-        ("$N", {"batches_per_epoch": 10, "accumulation": 2}, 5, [], ()),
-        ("$N", {"steps_per_epoch": 7}, 7, [], ()),
-        (
             0,
             {"batches_per_epoch": 10},
             10,

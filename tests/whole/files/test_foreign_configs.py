@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.files.command_lines import program_of_command
 from paramsched.errors import ConfigError
 from support.tables import table
 
@@ -54,30 +53,6 @@ def test_settings_in_a_part_of_a_config_are_reported_with_their_path(format, oth
 
 
 @table(
-    "before",
-    [
-        "",
-        "CUDA_VISIBLE_DEVICES=0,1 ",
-        "export A=1\n",
-        "nohup ",
-        "env A=1 \\\n ",
-        "srun -n 4 ",
-        "PYTHONPATH=. python -m ",
-    ],
-)
-@pytest.mark.parametrize("program", ["litgpt finetune", "autotrain x", "xtuner train"])
-@pytest.mark.parametrize("format", ["transformers", "megatron"])
-def test_a_command_of_another_program_is_refused_by_its_name(before, program, format):
-    own = {
-        "transformers": "--num_train_epochs 1 \\\n --learning_rate 1e-4",
-        "megatron": "--train-iters 9 \\\n --lr 1e-4",
-    }
-
-    with pytest.raises(ConfigError, match=f"this is a command of {program.split()[0]}: its defaults for lr_"):
-        ps.loads(f"{before}{program} {own[format]}\n", format)
-
-
-@table(
     "command",
     [
         "python train.py",
@@ -89,7 +64,6 @@ def test_a_command_of_another_program_is_refused_by_its_name(before, program, fo
         "deepspeed --include localhost:0,1 main.py",
         "accelerate launch -m my.train",
         "bash train.sh",
-        "$PYTHON train.py",
         "srun --jobid 1 python train.py",
         "docker run -it image python train.py",
         "python train.py --dataset swift",
@@ -99,7 +73,6 @@ def test_a_command_of_another_program_is_refused_by_its_name(before, program, fo
     ],
 )
 def test_a_script_and_its_launchers_are_read(command):
-    assert program_of_command([*command.split(), "--learning_rate", "1e-4"]) is None
     text = f"{command} --num_train_epochs 1 --learning_rate 1e-4 --lr_scheduler_type cosine\n"
 
     assert ps.loads(text, "transformers") == ps.Plan(lr=ps.cosine(), horizon="1 epoch")

@@ -85,13 +85,6 @@ def lines_of(diagnostics):
          ["$.a warmup of axolotl is not read; the plan is read without it |  | PS111 False"]),
         ({**AXOLOTL, "warmup": "$.a", "lr": "$.b"}, [], {"library": "axolotl"},
          ["$.a warmup, lr of axolotl are not read; the plan is read without them |  | PS111 False"]),
-        ({"warmup": "$.a"}, [], {"command": "axolotl"},
-         [f"$.a this is a command of axolotl: timm has no warmup {NATIVE} True"]),
-        ({"warmup": "$.a"}, [], {"command": "timm"},
-         ["$.a timm has no warmup; the plan is read without it |  | PS111 False"]),
-        ({}, [], {"command": "axolotl"}, []),
-        ({}, [], {"command": "axolotl", "defaulted": ("lr",)},
-         [f"$ this is a command of axolotl: its defaults for lr are not those of timm {NATIVE} False"]),
     ],
 )  # fmt: skip
 def test_unused_settings_are_one_warning_or_one_error(written, used, options, expected):

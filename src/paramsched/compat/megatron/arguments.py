@@ -21,9 +21,9 @@ from paramsched.core.files.arguments import (
     read_arguments,
     wrong_value,
 )
-from paramsched.core.files.command_lines import named_options, program_of_command, value_of_words
+from paramsched.core.files.command_lines import named_options, value_of_words
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
-from paramsched.core.files.unused_settings import program_of, report_no_settings, report_unused_settings
+from paramsched.core.files.unused_settings import report_no_settings, report_unused_settings
 from paramsched.core.time import Calendar
 
 CURVES: Final[Mapping[str, Curve]] = {
@@ -251,10 +251,7 @@ def report_unused_options(data: Any, diagnostics: DiagnosticCollector) -> None:
     reported = {diagnostic.path for diagnostic in diagnostics.found()}
     used = {*_NAMES, *_HARMLESS, *_IGNORED, *(name for name, path in written.items() if path in reported)}
     # In gpt-neox the decay of lr is different, although the arguments have the names of Megatron's.
-    command = program_of_command(data)
-    specified = command is not None and "lr_decay_style" in written and program_of(written) is None
-    own = () if specified else ("lr_decay_style",)
-    report_unused_settings(written, used, diagnostics, library="Megatron-LM", defaulted=own, command=command)
+    report_unused_settings(written, used, diagnostics, library="Megatron-LM", defaulted=("lr_decay_style",))
 
 
 def notes_on_options(options: Mapping[str, tuple[Any, str]]) -> Iterator[Diagnostic]:

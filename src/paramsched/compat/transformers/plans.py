@@ -353,7 +353,6 @@ def _report_other_names(settings: Settings, diagnostics: DiagnosticCollector) ->
         renamed=renamed,
         unfit=[key for key, name in renamed.items() if not _fits(name, written.get(key, ("", ""))[0])],
         defaulted=defaulted,
-        command=settings.command,
     )
 
 

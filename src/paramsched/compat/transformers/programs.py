@@ -10,7 +10,7 @@ from paramsched.compat.codes import OUTSIDE_PLAN
 from paramsched.core.base.codes import NOT_IN_SCRIPT, REFUSED_VALUE, WRONG_TYPE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.files.arguments import is_count, is_plain_number
-from paramsched.core.files.command_lines import mapping_of_options, named_options, program_of_command, value_of_words
+from paramsched.core.files.command_lines import mapping_of_options, named_options, value_of_words
 from paramsched.core.files.unused_settings import program_of
 from paramsched.core.time import Calendar
 from paramsched.errors import MissingFact
@@ -220,9 +220,6 @@ PROGRAMS: Final[Mapping[str, Program]] = {
 }  # fmt: skip
 """The programs that are read, by name."""
 
-_COMMANDS: Final = {"swift": "ms-swift", "megatron": "ms-swift", "llamafactory-cli": "LLaMA-Factory", "trl": "TRL",
-                    "tune": "torchtune", "open_instruct": "open-instruct"}  # fmt: skip
-
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -233,14 +230,12 @@ class Settings:
         program: the program that they belong to.
         written: its settings, by the Trainer's names.
         others: a dict from each other entry to its config path.
-        command: the program of the command, if it is not a Python script.
         refused: diagnostics about settings that cannot be read.
     """
 
     program: Program
     written: Written
     others: Mapping[str, str]
-    command: str | None = None
     refused: tuple[Diagnostic, ...] = ()
 
     @property
@@ -264,15 +259,13 @@ def settings_of(data: Any) -> Settings | None:
         named = {key: (value_of_words(value), path) for key, (value, path) in named_options(data).items()}
     named = {key: one for key, one in named.items() if one[0] is not None}
     flat = dict(_flattened(named))
-    command = program_of_command(words)
-    name = program_of(flat) if command is None else _COMMANDS.get(command, command)
-    row = PROGRAMS.get(name or "", TRAINER)
+    row = PROGRAMS.get(program_of(flat) or "", TRAINER)
     for (key, value), change in row.variants.items():
         found = str(flat.get(key, ("",))[0]).lower()
         if (found == value) if key else any(word.rpartition("/")[2].removesuffix(".py") == value for word in words):
             row = replace(row, **{**change, "defaults": {**row.defaults, **change.get("defaults", {})}})
     if row is TRAINER:
-        return Settings(row, named, {key: path for key, (_, path) in named.items()}, command)
+        return Settings(row, named, {key: path for key, (_, path) in named.items()})
     names = dict(zip(named, named, strict=True)) if row.names is None else row.names
     written = {names[key]: one for key, one in flat.items() if key in names}
     sections = {"", *(name.rpartition(".")[0] for name in names)}
@@ -280,7 +273,7 @@ def settings_of(data: Any) -> Settings | None:
     unread = written if row.names is None else unread
     others = {key: path for key, (value, path) in unread.items() if not isinstance(value, Mapping)}
     faults = [Diagnostic(*fault, code=WRONG_TYPE)] if (fault := row.adapt(written)) else []
-    return Settings(row, written, others, None, (*faults, *_refused(row, flat, words)))
+    return Settings(row, written, others, (*faults, *_refused(row, flat, words)))
 
 
 def _flattened(named: Written) -> Iterator[tuple[str, tuple[Any, str]]]:

@@ -26,7 +26,6 @@ from types import MappingProxyType, NoneType
 from typing import Any, Final, Literal, TypeVar, dataclass_transform, final, get_args, get_origin
 
 from paramsched.core.base.codes import (
-    NOT_IN_SCRIPT,
     REFUSED_VALUE,
     UNKNOWN_NAME,
     UNUSED_SETTING,
@@ -36,7 +35,6 @@ from paramsched.core.base.codes import (
 from paramsched.core.base.diagnostic import Diagnostic, child_path
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.base.user_warnings import warn_user
-from paramsched.core.files.command_lines import is_unknown
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.files.references import is_reference
 from paramsched.core.schedules import Constant, Level, Schedule, absolute, constant, take
@@ -233,7 +231,7 @@ def read_arguments(
             wrong.add(name)
             problem = error.problem
             words = values[name] if isinstance(values[name], list) else [values[name]]
-            unknown = next((word for word in words if is_unknown(word) or is_reference(word)), None)
+            unknown = next((word for word in words if is_reference(word)), None)
             instead = f"For example: {key}: {short_json(example)}" if unknown is None and example is not None else ""
             instead = instead if unknown is None else f"Use the value in place of {unknown}"
             diagnostics.add(locations[name], problem.summary, instead, code=problem.code)
@@ -375,11 +373,6 @@ def updates_with_accumulation(
         calendar: the run facts.
         diagnostics: the collector.
     """
-    if is_unknown(accumulation):
-        if calendar.batches_per_epoch is not None and calendar.accumulation is None:
-            found = f"{accumulation} is unknown, so batches count as updates; specify the accumulation"
-            warn_user(Diagnostic(path, found, code=NOT_IN_SCRIPT))
-        return calendar.updates_per_epoch
     if not is_count(accumulation, 1):
         found = f"expected an integer of at least 1, got {short_json(accumulation)}"
         diagnostics.add(path, found, f"For example: {path.rpartition('.')[2]}: 4", code=WRONG_TYPE)

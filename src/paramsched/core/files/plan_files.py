@@ -16,13 +16,7 @@ from paramsched.core.base.files import is_replaced, path_of_file, write_whole_fi
 from paramsched.core.base.near_names import did_you_mean, shortened_text
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files import native
-from paramsched.core.files.command_lines import (
-    CommandLine,
-    command_places,
-    mapping_of_options,
-    read_command_line,
-    words_of_command,
-)
+from paramsched.core.files.command_lines import mapping_of_options
 from paramsched.core.files.diagnostic_collector import (
     DiagnosticCollector,
     plain_data,
@@ -37,6 +31,7 @@ from paramsched.core.files.known_dialects import (
     dialect_names,
     dialects_that_recognize,
 )
+from paramsched.core.files.launch import Launch, has_option, launch_places, read_launch
 from paramsched.core.files.schedule_text import ShapeLike, ShapeNames
 from paramsched.core.files.syntaxes.json_and_toml import (
     STRING,
@@ -211,7 +206,7 @@ def convert(
 PLACES: Mapping[str, Callable[[str], Place]] = {
     "yaml": yaml_places,
     "json": json_places,
-    "command": command_places,
+    "command": launch_places,
 }
 """A dict from syntax to the function that locates the values of a text in this syntax."""
 
@@ -251,11 +246,13 @@ def _format_to_write(file: Path) -> str:
 
 
 def format_of(file: Path, text: str = "") -> str:
-    """Return the format that a file's suffix implies; for a launch script, raise an error that suggests its dialect."""
+    """Return the format that a file's suffix implies. Suggest the dialect of a launch command in an error."""
     if (found := SUFFIXES.get(file.suffix.lower())) is not None:
         return found
-    words = words_of_command(text)
-    if dialects := dialects_that_recognize(words) if words else ():
+    launch = read_launch(text)
+    if launch is not None and launch.fault is not None and file.suffix.lower() == ".sh":
+        raise ConfigError(str(file), [launch.fault])
+    if launch is not None and (dialects := dialects_that_recognize(launch.words)):
         problem = f"the suffix {file.suffix!r} of a launch script does not determine its format"
         raise InvalidArgument(str(file), problem, f'For example: format="{dialects[0]}"')
     problem = f"unknown suffix {file.suffix!r}" if file.suffix else "the name has no suffix"
@@ -400,21 +397,19 @@ class PlanText:
             if not dialect.is_peer:
                 return read_data(self.text, _syntax_of(dialect.name, self.syntax)[0], self.name)
             return read_peer_data(self.text, self.syntax or "yaml", self.name, is_hjson=dialect.is_hjson)
-        if command.diagnostics:
-            raise ConfigError(self.name, command.diagnostics)
-        for caution in command.cautions:
-            warn_user(caution)
+        if command.fault is not None:
+            raise ConfigError(self.name, [command.fault])
         return command.words
 
-    def _command_in(self, dialect: KnownDialect) -> CommandLine | None:
-        """Return the command of a command line or of a script; None if the text is YAML."""
-        command = read_command_line(self.text) if dialect.command_lines and self.syntax is None else None
+    def _command_in(self, dialect: KnownDialect) -> Launch | None:
+        """Return the launch command that the text is; None if the text is YAML."""
+        command = read_launch(self.text) if dialect.command_lines and self.syntax is None else None
         try:
             data = read_peer_yaml(self.text, "") if command is not None else None
         except ConfigError:
             return command
         # A colon makes a command line look like a mapping too: --lr_scheduler_kwargs '{"min_lr_rate": 0.1}'.
-        within = isinstance(data, Pairs) and any(words_of_command(str(key)) for key, _ in data)
+        within = isinstance(data, Pairs) and any(has_option(str(key)) for key, _ in data)
         return command if within or isinstance(data, str) else None
 
     def placed(self, diagnostics: Iterable[Diagnostic], root: Place | None = None) -> tuple[Diagnostic, ...]:

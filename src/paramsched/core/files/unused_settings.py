@@ -22,7 +22,6 @@ def report_unused_settings(
     renamed: Mapping[str, str] | None = None,
     unfit: Collection[str] = (),
     defaulted: Collection[str] = (),
-    command: str | None = None,
 ) -> None:
     """Report all keys that look like schedule settings but that a reader did not use, in one diagnostic.
 
@@ -37,10 +36,9 @@ def report_unused_settings(
         renamed: a dict from other names of settings to the library's names for them.
         unfit: keys whose value the library refuses under its own name, so that a new name is no advice.
         defaulted: missing settings whose defaults affect the plan.
-        command: the program of the command with these options, if it is not a Python script.
     """
     unused = [key for key in written if key not in used and looks_like_schedule(key)]
-    program = command or program_of(written)
+    program = program_of(written)
     program = None if program == library else program
     meant = {key: name for key, name in (renamed or {}).items() if key in unused and name not in written}
     if not unused and not (program and defaulted):
@@ -51,7 +49,7 @@ def report_unused_settings(
         found = f"{names_listed(unused)} of {library} {'is' if len(unused) == 1 else 'are'} not read"
     if program:
         missing = f"its defaults for {', '.join(defaulted)} are not those of {library}" if not unused else ""
-        found = f"this is a {'command' if command else 'config'} of {program}: {found or missing}"
+        found = f"this is a config of {program}: {found or missing}"
     instead = "; ".join(f"Use {name} in place of {key}" for key, name in meant.items() if key not in unfit)
     if program or meant:
         native = 'Use a native plan, such as lr: warmup("5%") >> cosine()'
