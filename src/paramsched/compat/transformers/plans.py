@@ -1,7 +1,7 @@
-"""Conversion of arguments of transformers, and of the programs on top of it, to a plan."""
+"""Conversion of arguments of transformers to a plan."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from difflib import get_close_matches
@@ -13,9 +13,7 @@ from paramsched.compat.codes import DEEPSPEED_WINS
 from paramsched.compat.deepspeed.plans import TrainerRun, plan_of_config, report_mismatches
 from paramsched.compat.deepspeed.plans import groups_of as groups_of_deepspeed
 from paramsched.compat.transformers.arguments import SCHEDULERS, Call, Run, Trainer
-from paramsched.compat.transformers.programs import TRAINER, Settings, settings_of
 from paramsched.core.base.codes import (
-    NOT_IN_SCRIPT,
     REFUSED_VALUE,
     UNKNOWN_FIELD,
     UNUSED_SETTING,
@@ -29,7 +27,6 @@ from paramsched.core.files.arguments import (
     arguments_of,
     defaults_of,
     given_rate,
-    is_count,
     is_plain_number,
     located,
     names_of,
@@ -37,7 +34,7 @@ from paramsched.core.files.arguments import (
     read_arguments,
     updates_with_accumulation,
 )
-from paramsched.core.files.command_lines import mapping_of_options, named_options
+from paramsched.core.files.command_lines import mapping_of_options, named_options, value_of_words
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, type_name_of
 from paramsched.core.files.known_dialects import BaseLike, GroupOfFile
 from paramsched.core.files.unused_settings import note_defaults, report_no_settings, report_unused_settings
@@ -88,9 +85,7 @@ _MAX_NAMES: Final = 2_000
 
 def recognizes(data: Any) -> bool:
     """Return whether data looks like arguments of transformers."""
-    options, settings = named_options(data), settings_of(data)
-    if settings is not None and settings.program is not TRAINER:
-        return _has_settings(settings)
+    options = named_options(data)
     return any(name in _SIGNS for name in options) or is_plain_number(options.get("learning_rate", (None, ""))[0])
 
 
@@ -113,42 +108,53 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     horizon: 100
     lr: warmup(10) >> linear(to=absolute(1e-07))
     """
-    settings = settings_of(data)
-    if settings is None:
+    written = _written_in(data)
+    if written is None:
         found = f"expected arguments, got {type_name_of(data)}"
         raise ConfigError("config", [Diagnostic(ROOT, found, "Use lr_scheduler_type: cosine", code=WRONG_TYPE)])
-    if settings.program is TRAINER:
-        plan = _plan_of(mapping_of_options(data), settings, calendar, given_rate(base))
-        _warn_of_other_program(settings, data)
-        return plan
-    try:
-        return _plan_of({}, settings, calendar, given_rate(base))
-    except ConfigError as error:
-        name = settings.program.name
-        named = [one.changed(found=f"{name}: {one.found}") for one in error.diagnostics]
-        raise ConfigError("config", named) from None
+    plan = _plan_of(mapping_of_options(data), written, calendar, given_rate(base))
+    _warn_of_other_program(written, data)
+    return plan
 
 
-def _plan_of(data: Mapping[str, Any], settings: Settings, calendar: Calendar | None, lr: float | None) -> Plan:
+_WrittenArguments = Mapping[str, tuple[Any, str]]
+"""A dict from the name of a setting to the pair (value, config path)."""
+
+
+def _written_in(data: Any) -> _WrittenArguments | None:
+    """Return the settings of a config or a command with a value; None if data is neither."""
+    if isinstance(data, Mapping):
+        named = {str(key): (value, child_path(ROOT, key)) for key, value in data.items()}
+    elif isinstance(mapping_of_options(data), Mapping):
+        named = {key: (value_of_words(value), path) for key, (value, path) in named_options(data).items()}
+    else:
+        return None
+    return {key: one for key, one in named.items() if one[0] is not None}
+
+
+def _values(written: _WrittenArguments) -> dict[str, Any]:
+    return {name: value for name, (value, _) in written.items()}
+
+
+def _plan_of(data: Mapping[str, Any], given: _WrittenArguments, calendar: Calendar | None, lr: float | None) -> Plan:
     """Return the plan of the settings of a config, whose entries are `data`."""
-    diagnostics, arguments = DiagnosticCollector(), dict(settings.written)
+    diagnostics, arguments = DiagnosticCollector(), dict(given)
     if "lr" in arguments and arguments["lr"][0] == arguments.get("learning_rate", (None, ""))[0]:
         del arguments["lr"]  # else both are refused
     if _is_call(data):
         name, keywords, run = _read_call(arguments, calendar, lr, diagnostics)
     else:
-        _report_other_names(settings, diagnostics)
-        if not diagnostics.count and not _has_settings(settings, data):
+        _report_other_names(given, diagnostics)
+        if not diagnostics.count and not any(name in _DECISIVE for name in (*given, *data)):
             found, instead = "expected arguments of transformers' Trainer", "For example lr_scheduler_type: cosine"
             report_no_settings(data, _DECISIVE, diagnostics, library="transformers", found=found, instead=instead)
             diagnostics.raise_any("config")
-        _report_other_program(settings, data, diagnostics)
-        name, keywords, run = _read_trainer(settings, arguments, calendar, lr, diagnostics)
-        keywords = {**settings.program.keywords(name, run.left), **keywords}
+        _report_other_program(data, diagnostics)
+        name, keywords, run = _read_trainer(arguments, calendar, lr, diagnostics)
     if not name:
         diagnostics.raise_any("config")
     if not _is_call(data) and arguments.get("deepspeed") is not None:
-        plan = _plan_of_deepspeed(settings.values, name, run, calendar, diagnostics)
+        plan = _plan_of_deepspeed(_values(given), name, run, calendar, diagnostics)
         if plan is not None:
             return plan
     table = SCHEDULERS.get(name) or next(one for one in SCHEDULERS.values() if one.function == name)
@@ -158,9 +164,7 @@ def _plan_of(data: Mapping[str, Any], settings: Settings, calendar: Calendar | N
     with diagnostics.reported_at(run.path):
         schedule = scheduler.schedule(replace(run, wrong=wrong))
         length = run.warmup.exact
-        if length is None and settings.program.rounded is math.floor:
-            schedule = with_lengths(schedule, "floor")
-        elif length is not None and length.denominator > 1:
+        if length is not None and length.denominator > 1:
             schedule = with_lengths(schedule)
         return Plan(lr=schedule, horizon=run.horizon)
 
@@ -175,29 +179,24 @@ _OF_TRAINING_ARGUMENTS: Final = frozenset(
 )  # fmt: skip
 
 
-def _report_other_program(settings: Settings, data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> None:
+def _report_other_program(data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> None:
     """Report a config that is not a Trainer's: its optimizer has settings, where a `TrainingArguments` has a name."""
     for key in ("optim", "optimizer"):
-        if settings.program is TRAINER and isinstance(data.get(key), (Mapping, list)):
+        if isinstance(data.get(key), (Mapping, list)):
             found = f"expected the name of an optimizer, got {type_name_of(data[key])}: this config is not a Trainer's"
             instead = 'Use a native plan, such as lr: warmup("5%") >> cosine()'
             diagnostics.add(child_path(ROOT, key), found, instead, at_key=True, code=WRONG_TYPE)
             diagnostics.raise_any("config")
 
 
-def _warn_of_other_program(settings: Settings, data: Any) -> None:
+def _warn_of_other_program(written: _WrittenArguments, data: Any) -> None:
     """Warn about a file with one setting only, which many programs have: another one's default schedule may differ."""
-    own = _OF_TRAINING_ARGUMENTS.intersection(settings.written)
-    if isinstance(data, Mapping) and settings.program is TRAINER and len(own) == 1 and own <= _OF_MANY:
+    own = _OF_TRAINING_ARGUMENTS.intersection(written)
+    if isinstance(data, Mapping) and len(own) == 1 and own <= _OF_MANY:
         (only,) = own
         found = f"{only} is the only setting of transformers here; the schedule of another program may not be linear"
         instead = "If transformers reads this file, write lr_scheduler_type: linear"
         warn_user(Diagnostic(child_path(ROOT, only), found, instead, at_key=True, code=UNUSED_SETTING))
-
-
-def _has_settings(settings: Settings, data: Iterable[str] = ()) -> bool:
-    """Return whether a config has a setting of the schedule."""
-    return any(name in _DECISIVE for name in (*settings.written, *data))
 
 
 def _is_call(data: Mapping[str, Any]) -> bool:
@@ -259,7 +258,6 @@ def _plan_of_deepspeed(
     return plan
 
 
-_WrittenArguments = Mapping[str, tuple[Any, str]]
 _Read = tuple[str, Mapping[str, Any], Run]
 
 
@@ -283,34 +281,24 @@ def _read_call(
 
 
 def _read_trainer(
-    settings: Settings,
     written: _WrittenArguments,
     calendar: Calendar | None,
     lr: float | None,
     diagnostics: DiagnosticCollector,
 ) -> _Read:
-    """Read a `TrainingArguments`, or the settings of another program."""
-    program = settings.program
+    """Read a `TrainingArguments`."""
     given = {"learning_rate", "lr"} if lr is not None else set[str]()
     own = {name: one for name, one in written.items() if name in names_of(Trainer).keys() - given}
-    known = arguments_of(Trainer).keys() - given
-    defaults = {name: value for name, value in program.defaults.items() if name in known}
-    arguments, places, wrong = read_arguments(Trainer, own, "$", diagnostics, defaults=defaults)
+    arguments, places, wrong = read_arguments(Trainer, own, "$", diagnostics)
     if arguments.max_steps == 0:
         found = "the run must have at least one update"
         diagnostics.add(
             "$.max_steps", found, "For example: max_steps: 1000, or -1 for num_train_epochs", code=REFUSED_VALUE
         )
-    if program.names is not None and "warmup_steps" in written:
-        arguments = replace(arguments, warmup_ratio=0.0)
-    total, horizon = _length_of_training(arguments, places, calendar, diagnostics, settings)
-    counted = total
-    if program.is_least and total is not None:
-        by_epochs = replace(arguments, max_steps=-1)
-        counted = min(total, _length_of_training(by_epochs, places, calendar, diagnostics, settings)[0] or total)
+    total, horizon = _length_of_training(arguments, places, calendar, diagnostics)
     metric = str(written.get("metric_for_best_model", ("", ""))[0] or "loss")
     run = Run(
-        _length_of_warmup(arguments, counted, horizon, settings),
+        _length_of_warmup(arguments, total, horizon),
         total,
         horizon,
         (arguments.learning_rate or 5e-5) if lr is None else lr,
@@ -322,14 +310,8 @@ def _read_trainer(
     return "" if "lr_scheduler_type" in wrong else arguments.lr_scheduler_type, arguments.lr_scheduler_kwargs, run
 
 
-def _report_other_names(settings: Settings, diagnostics: DiagnosticCollector) -> None:
-    """Report entries that are refused, probably misspelled, or look like settings of a schedule."""
-    for one in settings.refused:
-        diagnostics.add(one.path, one.found, one.instead, code=one.code)
-    program, written = settings.program, settings.written
-    if program.names is not None:
-        report_unused_settings(settings.others, program.refused, diagnostics, library=program.name)
-        return
+def _report_other_names(written: _WrittenArguments, diagnostics: DiagnosticCollector) -> None:
+    """Report entries that are probably misspelled, or look like settings of a schedule."""
     misspelled = set[str]()
     for name in islice(written, _MAX_NAMES):
         near = get_close_matches(name, _OF_TRAINER, n=1, cutoff=0.88)
@@ -341,15 +323,14 @@ def _report_other_names(settings: Settings, diagnostics: DiagnosticCollector) ->
     steps = written.get("max_steps", (None, ""))[0]
     by_epochs = not is_plain_number(steps) or steps <= 0
     renamed = {key: name for key, name in _RENAMED.items() if by_epochs or "epochs" not in name}
-    renamed = renamed if program is TRAINER else {}
     if by_epochs and "num_train_epochs" in written:
         renamed = {key: name for key, name in renamed.items() if name != "max_steps"}
-    defaulted = tuple(_defaults_taken(settings))
+    defaulted = tuple(_defaults_taken(written))
     report_unused_settings(
-        settings.others,
+        {name: path for name, (_, path) in written.items()},
         used,
         diagnostics,
-        library=program.name,
+        library="transformers",
         renamed=renamed,
         unfit=[key for key, name in renamed.items() if not _fits(name, written.get(key, ("", ""))[0])],
         defaulted=defaulted,
@@ -361,18 +342,17 @@ def _fits(name: str, value: Any) -> bool:
     return not read_arguments(Trainer, {name: (value, ROOT)}, ROOT, DiagnosticCollector())[2]
 
 
-def _defaults_taken(settings: Settings | None) -> dict[str, object]:
+def _defaults_taken(written: _WrittenArguments | None) -> dict[str, object]:
     """Return the missing settings that affect the schedule, with their defaults."""
-    if settings is None or (settings.program is TRAINER and _is_call(settings.values)):
+    data = None if written is None else _values(written)
+    if data is None or _is_call(data):
         return {}
-    data, specified = settings.values, {*settings.values}
+    specified = {*data}
     specified |= {"num_train_epochs"} if is_plain_number(data.get("max_steps")) and data["max_steps"] > 0 else set()
-    warmups = ("warmup_steps", "warmup_ratio")
-    specified |= {*warmups} if specified.intersection(warmups) else set()
+    specified |= {"warmup_steps"} if "warmup_ratio" in specified else set()
     specified |= {"learning_rate"} if "lr" in specified else set()
-    defaults = {**defaults_of(Trainer), **settings.program.defaults}
-    own = warmups["warmup_ratio" in settings.program.defaults]
-    counted = ("lr_scheduler_type", "num_train_epochs", "learning_rate", own)
+    defaults = defaults_of(Trainer)
+    counted = ("lr_scheduler_type", "num_train_epochs", "learning_rate", "warmup_steps")
     return {name: defaults[name] for name in counted if name not in specified}
 
 
@@ -381,7 +361,6 @@ def _length_of_training(
     places: Mapping[str, str],
     calendar: Calendar | None,
     diagnostics: DiagnosticCollector,
-    settings: Settings,
 ) -> tuple[int | None, DurationLike | None]:
     """Return the length of a trainer's run in updates, or None if unknown, and as a plan specifies it."""
     if arguments.max_steps > 0:
@@ -392,56 +371,34 @@ def _length_of_training(
     if calendar is not None and accumulation is not None and calendar.steps_per_epoch is None:
         length = updates_with_accumulation(accumulation, places["gradient_accumulation_steps"], calendar, diagnostics)
     if calendar is None or length is None:
-        if settings.program.names is not None and settings.values.get("max_steps_per_epoch"):
-            raise settings.missing("length")
         return None, length_text
-    length = settings.program.epoch(length, calendar, settings.values)
     total = math.ceil(epochs * length)  # rounded as a float, as in the trainer
     same = length == calendar.updates_per_epoch and total == math.ceil(Fraction(repr(epochs)) * length)
     return total, length_text if same else total
 
 
-def _length_of_warmup(
-    arguments: Trainer, total: int | None, horizon: DurationLike | None, settings: Settings
-) -> Duration:
+def _length_of_warmup(arguments: Trainer, total: int | None, horizon: DurationLike | None) -> Duration:
     """Return the length of the warmup in updates, or in percent of a run of unknown length."""
-    program, written = settings.program, settings.written
-    is_given = "warmup_ratio" in written or "warmup_steps" in written
     if arguments.warmup_steps >= 1:
-        return Duration.of(program.warmup(int(arguments.warmup_steps), is_given))
+        return Duration.of(int(arguments.warmup_steps))
     share = arguments.warmup_steps or arguments.warmup_ratio
-    if share and program.per_process and total is not None:
-        return _warmup_of_processes(total, share, written.get("num_processes"), is_exact=arguments.max_steps > 0)
     if total is not None:
-        updates = program.warmup(program.rounded(total * share), is_given)
-        is_rounded_up = program.rounded is math.ceil and updates == math.ceil(total * Fraction(repr(share)))
-        if isinstance(horizon, int) or not is_rounded_up:
+        updates = math.ceil(total * share)
+        if isinstance(horizon, int) or updates != math.ceil(total * Fraction(repr(share))):
             return Duration.of(updates)
-    elif share and (program.per_process or (program.is_least and not is_given)):
-        raise settings.missing("warmup")
     return Duration.of(f"{Decimal(repr(share)) * 100:f}%")
-
-
-def _warmup_of_processes(total: int, share: float, given: tuple[Any, str] | None, *, is_exact: bool) -> Duration:
-    """Return the warmup of a scheduler that accelerate steps once per process, so that it counts them all."""
-    known = given is not None and is_count(given[0], 1)
-    processes = int(given[0]) if given is not None and known else 1
-    if (not is_exact and (not known or processes > 1)) or (not known and total * share % 1):
-        found = "accelerate counts the updates of all processes, of which the length of the schedule is rounded"
-        instead = "" if known else "Pass --num_processes in the command"
-        warn_user(Diagnostic(child_path(ROOT, "warmup_ratio"), found, instead, code=NOT_IN_SCRIPT))
-    return Duration.of_updates(Fraction(math.floor(total * processes * share), processes))
 
 
 def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # each peer has this parameter
     """Return the bases: the values of a `TrainingArguments`, or the learning rate next to those of `get_scheduler`."""
-    settings = settings_of(data)
-    if settings is None:
+    written = _written_in(data)
+    if written is None:
         return NO_BASES
-    data = settings.values
+    data = _values(written)
+    is_call = _is_call(data)
     data = {"learning_rate": data["lr"], **data} if "lr" in data else data
-    defaults = {**defaults_of(Trainer), "weight_decay": 0.0, **_BETAS, **settings.program.defaults}
-    if settings.program is TRAINER and _is_call(settings.values):
+    defaults = {**defaults_of(Trainer), "weight_decay": 0.0, **_BETAS}
+    if is_call:
         rate = data.get("learning_rate")
         return Bases(({"lr": float(rate)},), "learning_rate") if is_plain_number(rate) else NO_BASES
     found: dict[str, Any] = {"lr": defaults["learning_rate"], "weight_decay": defaults["weight_decay"]}
@@ -450,34 +407,31 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
         betas = [data.get(name, defaults[name]) for name in _BETAS]
         found |= {"betas": tuple(map(float, betas))} if all(map(is_plain_number, betas)) else {}
     notes = ("weight_decay applies to weights only, not to biases and norms",) if found["weight_decay"] else ()
-    kind = "TrainingArguments" if settings.program is TRAINER else settings.program.name
-    return Bases((found,), kind, notes) if found["lr"] is not None else NO_BASES
+    return Bases((found,), "TrainingArguments", notes)
 
 
 def groups_of(data: Any, calendar: Calendar | None = None) -> Iterator[GroupOfFile]:
     """Yield the group of a Trainer, or those of the optimizer in its DeepSpeed config."""
-    settings, bases = settings_of(data), bases_of(data)
-    if settings is None or not bases.groups:
+    written, bases = _written_in(data), bases_of(data)
+    if written is None or not bases.groups:
         return
-    written, rate = settings.written, bases.groups[0].get("lr")
+    values, rate = _values(written), bases.groups[0].get("lr")
     base = written.get("learning_rate", written.get("lr", (None, "")))[1]
-    config = settings.values.get("deepspeed")
+    config = values.get("deepspeed")
     schedule = written.get("lr_scheduler_type", (None, ""))[1]
     if isinstance(config, Mapping):
         for one in groups_of_deepspeed(config, calendar, child_path(ROOT, "deepspeed"), (rate, base)):
             yield one if config.get("scheduler") is not None else replace(one, schedule=schedule)
     else:
-        yield GroupOfFile(bases.groups[0], base, schedule, str(settings.values.get("optim", "")))
+        yield GroupOfFile(bases.groups[0], base, schedule, str(values.get("optim", "")))
 
 
 def facts_of(data: Any) -> Calendar | None:
     """Return the accumulation of a `TrainingArguments`."""
-    settings = settings_of(data)
-    return None if settings is None else accumulation_fact(settings.values.get("gradient_accumulation_steps"))
+    written = _written_in(data)
+    return None if written is None else accumulation_fact(_values(written).get("gradient_accumulation_steps"))
 
 
 def notes_of(data: Any) -> Iterator[Diagnostic]:
     """Return notes on the defaults of missing entries."""
-    settings = settings_of(data)
-    program = TRAINER if settings is None else settings.program
-    return note_defaults(f"{program.name} {program.source}", _defaults_taken(settings))
+    return note_defaults("transformers 5.23", _defaults_taken(_written_in(data)))
