@@ -9,7 +9,6 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.compat import megatron_0_17 as dialect_with_ramps
 from paramsched.compat.megatron import plans as dialect
 from paramsched.compat.megatron.arguments import read_megatron_arguments
 from paramsched.compat.megatron.batch_size import begins_of_rises
@@ -51,24 +50,10 @@ def weight_decay(seen, *, style, start, end, total):
     return start + (end - start) * (share if style == "linear" else (math.cos(math.pi * (1 - share)) + 1) / 2)
 
 
-def iterations(samples, batch, ramp):
+def iterations(samples, batch):
     """The samples before each iteration, as Megatron counts its iterations; and the batch of each."""
-    seen, sizes, amounts = 0, [], []
-
-    def size_now():
-        if ramp is None or not ramp[2] or seen > ramp[2] or batch == ramp[0]:
-            return batch
-        return ramp[0] + ramp[1] * int(seen / (ramp[2] / ((batch - ramp[0]) // ramp[1])))
-
-    while ramp is not None and seen <= ramp[2] and seen <= samples:
-        amounts.append(seen)
-        sizes.append(size_now())
-        seen += sizes[-1]
-    for _ in range(max(samples - seen, 0) // batch):
-        amounts.append(seen)
-        sizes.append(batch)
-        seen += batch
-    return amounts, sizes
+    amounts = [*range(0, samples - batch + 1, batch)]
+    return amounts, [batch] * len(amounts)
 
 
 @st.composite
@@ -99,8 +84,6 @@ def runs(draw):
     if draw(st.booleans()):
         style = draw(st.sampled_from(["linear", "cosine"]))
         found |= {"weight_decay_incr_style": style, "start_weight_decay": 0.01, "end_weight_decay": 0.1}
-    if by == "samples" and draw(st.booleans()):
-        found["rampup_batch_size"] = [4, draw(st.sampled_from([1, 2, 4])), draw(st.integers(0, total))]
     return found
 
 
@@ -108,10 +91,6 @@ def runs(draw):
 @example(
     data={"train_samples": 200, "lr_decay_style": "linear", "lr_warmup_fraction": 0.001, "lr": LR,
           "global_batch_size": 4}, words=True,
-)  # fmt: skip
-@example(
-    data={"train_samples": 9_000_000, "lr_decay_style": "linear", "global_batch_size": 512, "lr": LR,
-          "rampup_batch_size": [32, 32, 2_000_000]}, words=False,
 )  # fmt: skip
 @example(
     data={"train_iters": 40, "lr_decay_style": "inverse-square-root", "global_batch_size": 8, "lr": LR}, words=False
@@ -142,10 +121,9 @@ def assert_megatrons_values(data, words=False):
     warm = data.get(f"lr_warmup_{by}", 0) * scale
     if "lr_warmup_fraction" in data:
         warm = data["lr_warmup_fraction"] * decay
-    reader = dialect_with_ramps if "rampup_batch_size" in data else dialect
-    plan = reader.to_plan(as_command_line(data) if words else data)
+    plan = dialect.to_plan(as_command_line(data) if words else data)
 
-    amounts, sizes = iterations(total, batch, data.get("rampup_batch_size"))
+    amounts, sizes = iterations(total, batch)
     assume(amounts)
     found = ps.trace(plan, {"lr": LR, "weight_decay": 0.05}, ps.Calendar(batch_size=batch))
 
@@ -200,9 +178,6 @@ EACH = [
             {"lr_decay_samples": 200, "min_lr": 6e-5},
             {"lr_decay_style": "inverse-square-root", "lr_warmup_samples": 50},
             {"lr_decay_style": "WSD", "lr_wsd_decay_style": "linear", "lr_wsd_decay_samples": 100},
-            {"rampup_batch_size": [4, 2, 100]},
-            {"rampup_batch_size": [4, 4, 100], "lr_warmup_samples": 50},
-            {"rampup_batch_size": [4, 1, 0]},
         )
     ),
 ]
@@ -250,21 +225,6 @@ def test_arguments_a_plan_cannot_express_are_rejected_with_their_location(data, 
         dialect.to_plan(data)
 
     assert any(said in problem for problem in refusal.value.problems), refusal.value.problems
-
-
-def test_the_script_of_gpt3_equals_the_plan_of_the_example():
-    line = (
-        "--lr 6e-5 --min-lr 6e-6 --lr-decay-style cosine --lr-warmup-samples 183105 --lr-decay-samples 126953125 "
-        "--train-samples 146484375 --rampup-batch-size 16 16 5859375 --global-batch-size 1536 --bf16"
-    )
-    words = line.split()
-
-    plan = dialect_with_ramps.to_plan(words)
-
-    assert dialect.recognizes(words)
-    assert dialect.bases_of(words, None).groups == ({"lr": 6e-5, "weight_decay": 0.01},)
-    assert plan.clock == "samples"
-    assert 'stairs(16.0, 1536.0, 95, "5859375 samples")' in str(plan)
 
 
 def test_a_file_of_arguments_is_read_by_its_format(tmp_path):
@@ -352,52 +312,12 @@ def test_unknown_keys_that_look_like_schedules_are_reported():
 RAMP = {"train_samples": 10**12, "global_batch_size": 10**9, "seq_length": 10}
 
 
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (RAMP | {"rampup_batch_size": [1, 1, 10**11]}, r"Write rampup_batch_size: \[1, 999999999, 100000000000\]"),
-        ({"train_iters": 9, "rampup_batch_size": [4, 4, 9]}, "rampup_batch_size: it requires a run that counts"),
-        ({"train_samples": 9, "rampup_batch_size": [4, 4, 9]}, "the final batch size is unknown"),
-        (
-            {"train_samples": 9, "global_batch_size": 10, "rampup_batch_size": [4, 4, 9]},
-            "from 4 to 10 must be a multiple of 4. For example: global_batch_size: 8",
-        ),
-        (
-            {"train_samples": 9, "global_batch_size": 4, "rampup_batch_size": [8, 4, 9]},
-            "from 8 to 4 must be a multiple",
-        ),
-    ],
-)
-def test_a_ramp_that_megatron_rejects_is_rejected(data, message):
-    with pytest.raises(ps.errors.ConfigError, match=message):
-        dialect_with_ramps.to_plan(data)
-
-
-@table("ramp", [[8, 4, 100], [4, 4, 0]])
-def test_a_ramp_without_a_rise_is_a_constant_batch_size(ramp):
-    plan = dialect_with_ramps.to_plan(BY_SAMPLES | {"rampup_batch_size": ramp})
-
-    assert str(plan.bindings[-1]) == "batch_size = 1.0: constant(8.0)"
-
-
 @table("samples", [1, 7, 99, 100, 5_859_375, 2_000_000, 10**9 + 7])
 def test_a_rise_begins_at_the_first_sample_at_which_megatrons_quotient_reaches_it(samples):
     for rises in range(1, 64):
         for rise, begin in enumerate(begins_of_rises(rises, samples), 1):
             before, at = (int(seen / (samples / rises)) for seen in (begin - 1, begin))
             assert before < rise <= at
-
-
-@table(("start", "increment", "rises"), [(4, 4, 3), (16, 16, 1), (1, 1, 5), (3, 7, 2), (1, 400, 3)])
-def test_a_run_with_a_ramp_consumes_what_megatron_does(start, increment, rises):
-    batch = start + rises * increment
-    for samples in (0, 1, 3, 10, 41, 100, 200):
-        for total in (20, 41, 90, 101, 200, 333):
-            words = {"train_samples": total, "global_batch_size": batch, "lr_decay_style": "linear"}
-            plan = dialect_with_ramps.to_plan({**words, "rampup_batch_size": [start, increment, samples]})
-            amounts, sizes = iterations(total, batch, [start, increment, samples])
-            if sizes:
-                assert plan.horizon == ps.Duration.of(f"{amounts[-1] + sizes[-1]} samples"), (samples, total)
 
 
 @pytest.mark.parametrize(
@@ -408,7 +328,7 @@ def test_a_run_with_a_ramp_consumes_what_megatron_does(start, increment, rises):
     ],
 )
 def test_a_ramp_has_no_effect_today_and_the_schedule_to_write_is_named(ramp, schedule):
-    with pytest.warns(DiagnosticWarning, match=f'core 0.18 .532ad926.*"{schedule}".*read the config as megatron_0_17'):
+    with pytest.warns(DiagnosticWarning, match=f'core 0.18 .532ad926.*"{schedule}"'):
         plan = dialect.to_plan(RAMP | {"rampup_batch_size": ramp})
 
     assert plan == dialect.to_plan(RAMP)
@@ -478,7 +398,7 @@ def test_a_batch_size_schedule_is_parsed_as_in_megatron(schedule, suffix):
     text = " ".join(f"{tokens}{suffix * bool(tokens)}:{size}" for tokens, size in entries)
 
     options = {"train_samples": 9, "seq_length": seq_length, "step_batch_size_schedule": text}
-    found = read_megatron_arguments(options, DiagnosticCollector(), ramps=False).batch_size_steps
+    found = read_megatron_arguments(options, DiagnosticCollector()).batch_size_steps
 
     assert found == module.StepBatchsizeNumMicroBatchesCalculator._parse_schedule(text, seq_length)
 
@@ -505,7 +425,7 @@ def test_a_batch_size_schedule_is_read_in_each_spelling(text):
         ([*STEPS, "1M:32"], "the first threshold must be 0. For example: 0:32"),
         ([*STEPS, "0:16 1:32"], "two thresholds are the same number of samples, tokens // 2048"),
         ([*STEPS, "0:16", "--global-batch-size", "64"], "global_batch_size: Megatron takes either it or step_batch"),
-        ([*STEPS, "0:16", "--global-batch-size", "$GBS"], "Leave out global_batch_size"),
+        ([*STEPS, "0:16", "--global-batch-size", "64"], "Leave out global_batch_size"),
         ([*STEPS, "0:16", "--decrease-batch-size-if-needed"], "decrease_batch_size_if_needed: Megatron takes either"),
         (["--train-samples", "9", "--step-batch-size-schedule", "0:16"], "tokens, and seq_length is missing"),
         (

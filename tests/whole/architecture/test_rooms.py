@@ -19,8 +19,6 @@ DOORS = {
     "tools": "Promised",
 }
 LIBRARIES = sorted(path.name for path in (LIBRARY / "compat").iterdir() if (path / "__init__.py").is_file())
-OLDER = {"megatron_0_17": "megatron"}
-"""Earlier versions of a library, which share its page and tests."""
 ENGINES = [
     file.stem
     for file in (LIBRARY / "engines").glob("*.py")
@@ -62,18 +60,16 @@ def test_a_library_of_compat_has_the_files_of_the_form(name):
         for file in room.glob("*.py")
         if re.search(r"^@(argument_table|table_named)\b", file.read_text(encoding="utf-8"), re.MULTILINE)
     ]
-    tests = ROOT / "tests" / "compat" / OLDER.get(name, name)
+    tests = ROOT / "tests" / "compat" / name
 
     assert re.search(r"^Source: .*\d", told, re.MULTILINE), "add the compared version: Source: torch 2.13."
     assert {*tables} <= {"arguments.py"}, "tables of arguments are in arguments.py"
     if (room / "plans.py").is_file() or (room / "__init__.pyi").is_file():  # users import it, or read files with it
-        assert (DOCS / "coming_from" / f"{OLDER.get(name, name)}.md").is_file()
+        assert (DOCS / "coming_from" / f"{name}.md").is_file()
     assert list(tests.glob("test_*.py"))
     if (room / "plans.py").is_file():
         source = (room / "plans.py").read_text(encoding="utf-8")
-        assert {"to_plan"} | ({"recognizes"} if name not in OLDER else set()) <= set(
-            re.findall(r"^(?:def |from .* as )(\w+)", source, re.MULTILINE)
-        )
+        assert {"to_plan", "recognizes"} <= set(re.findall(r"^(?:def |from .* as )(\w+)", source, re.MULTILINE))
         assert (ROOT / "tests" / "compat" / name / "answers.yaml").is_file()
     if (room / "__init__.pyi").is_file():  # it has classes
         assert list(tests.glob("test_*divergences.py")), "a test of each row of docs/compat/divergences.md"

@@ -9,7 +9,7 @@ from paramsched.core.plan.bases import NO_BASES
 from paramsched.errors import ConfigError
 
 READERS = {**compat.READERS, **mmengine.READERS}
-NAMES = sorted(READERS.keys() - {"megatron_0_17"})
+NAMES = sorted(READERS)
 NO_CONFIGS = [None, 3, 0.5, True, "text", [], [3], {}, {3: 4}, {"name": "mine"}, {"optimizer": 3}, {"optimizer": []}]
 
 

@@ -11,7 +11,7 @@ The reader reads the arguments of its learning rate, weight decay and batch size
 - A run by `train_iters` becomes a plan in updates, and a run by `train_samples` a plan on the clock of samples.
 - `min_lr`, `lr_warmup_init` and the weight decays are absolute values; the peak of lr is the base.
 - `step_batch_size_schedule` and `global_batch_size` become the target `batch_size` of a plan in samples.
-- `rampup_batch_size` has no effect since core 0.18. The dialect `megatron_0_17` reads it as a ramp.
+- `rampup_batch_size` has no effect since core 0.18.
 
 Source: Megatron-LM core 0.20 (d98e8a64, 2026-08-22), `OptimizerParamScheduler` and `num_microbatches_calculator`.
 """

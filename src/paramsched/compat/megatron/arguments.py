@@ -1,13 +1,11 @@
 """The arguments of Megatron-LM that affect a schedule: their types, and the combinations that it rejects."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, Final, Literal, NamedTuple, final
 
 from paramsched.compat.codes import OUTSIDE_PLAN
-from paramsched.compat.megatron.nemo import complete_options, nested_options
 from paramsched.core import curves
 from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, SAID_TWICE, UNKNOWN_FIELD
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
@@ -24,7 +22,6 @@ from paramsched.core.files.arguments import (
 from paramsched.core.files.command_lines import named_options, value_of_words
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.files.unused_settings import report_no_settings, report_unused_settings
-from paramsched.core.time import Calendar
 
 CURVES: Final[Mapping[str, Curve]] = {
     "linear": curves.linear,
@@ -185,11 +182,7 @@ _TOKENS: Final = ("lr_decay_tokens", "lr_warmup_tokens")
 _RENAMED: Final = {"warmup": "lr_warmup_fraction", "batch_size": "micro_batch_size"}
 """Options that Megatron rejects as deprecated."""
 
-_COMPUTED: Final = ("global_batch_size", "seq_length", "micro_batch_size", "data_parallel_size")
-"""Facts of the run that scripts often compute. They are reported only if the plan needs them."""
-
 _UNITS: Final = ("iters", "samples", "tokens", "steps", "epochs", "fraction")
-_MAX_RISES: Final = 100_000
 
 _SECTION: Final = "MODEL_ARGS"
 """The key of the options in the configs of Megatron's own tests."""
@@ -199,31 +192,23 @@ def written_options(data: Any) -> dict[str, tuple[Any, str]]:
     """Return a dict from the name of each option to a pair of its value and its path."""
     if isinstance(data, Mapping) and isinstance(data.get(_SECTION), Mapping):
         return named_options(data[_SECTION], child_path(ROOT, _SECTION))
-    nested = nested_options(data)
-    return named_options(data) if nested is None else nested
+    return named_options(data)
 
 
-def read_megatron_arguments(
-    data: Any, diagnostics: DiagnosticCollector, calendar: Calendar | None = None, *, ramps: bool
-) -> MegatronArguments:
-    """Read all arguments and report their errors. Without `ramps`, `rampup_batch_size` has no effect."""
+def read_megatron_arguments(data: Any, diagnostics: DiagnosticCollector) -> MegatronArguments:
+    """Read all arguments and report their errors."""
     if not isinstance(data, (Mapping, list, tuple)):
         diagnostics.refuse_kind(ROOT, data, "arguments", 'For example: ["--lr-decay-style", "cosine"]')
         return MegatronArguments()
     options, written = written_options(data), dict[str, tuple[Any, str]]()
     lengths = ("train_iters", "train_samples")
-    if nested_options(data) is not None:
-        complete_options(data, options, calendar, diagnostics)
-        if diagnostics.count:
-            return MegatronArguments()
     if not any(name in options for name in lengths):
         found, instead = f"exactly one of {' and '.join(lengths)} is required", "For example: train_iters: 500000"
         report_no_settings(data, lengths, diagnostics, library="Megatron-LM", found=found, instead=instead)
         return MegatronArguments()
     for name, (value, path) in options.items():
         if name in _NAMES:
-            computed = name in _COMPUTED and str(value).startswith("$")
-            written[name] = None if computed else value_of_words(value), path
+            written[name] = value_of_words(value), path
         elif name in _RENAMED and value is not None:
             found = f"Megatron-LM rejects {name}, which is deprecated"
             instead = f"Use {_RENAMED[name]} in place of {name}"
@@ -236,8 +221,6 @@ def read_megatron_arguments(
             if near is not None and near.endswith(unit):
                 diagnostics.add(path, f'unknown argument; did you mean "{near}"?', at_key=True, code=UNKNOWN_FIELD)
     arguments, _, _ = read_arguments(MegatronArguments, written, ROOT, diagnostics)
-    if not ramps:
-        arguments = replace(arguments, rampup_batch_size=None)
     if not diagnostics.count:
         places = {name: path for name, (value, path) in options.items() if value is not None}
         check_together(arguments, places, diagnostics)
@@ -347,21 +330,6 @@ def _check_batch_sizes(
             )
             instead = "Use train_samples, or micro_batch_size and data_parallel_size"
             refuse("train_iters", found, instead, MISSING_FACT)
-    if arguments.rampup_batch_size is None:
-        return
-    first, increment, samples = arguments.rampup_batch_size
-    batch = arguments.batch_size
-    if arguments.unit == "iters":
-        refuse("rampup_batch_size", "it requires a run that counts samples", "Write train_samples")
-    if batch is None:
-        found = "the final batch size is unknown"
-        refuse("rampup_batch_size", found, "For example: global_batch_size: 1536", MISSING_FACT)
-    elif batch < first or (batch - first) % increment:
-        found = f"the increase from {first} to {batch} must be a multiple of {increment}"
-        refuse("rampup_batch_size", found, f"For example: global_batch_size: {first + increment}")
-    elif (rises := (batch - first) // increment) > _MAX_RISES:
-        found = f"the batch size increases {rises:,} times; at most {_MAX_RISES:,} are supported"
-        refuse("rampup_batch_size", found, f"Write rampup_batch_size: [{first}, {batch - first}, {samples}]")
 
 
 _MARKS: Final = ("lr_decay_style", "lr_decay_iters", "lr_decay_samples", "lr_wsd_decay_style", "lr_warmup_iters",

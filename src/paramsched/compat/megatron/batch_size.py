@@ -1,13 +1,13 @@
-"""The batch size of a run of Megatron: constant, rising at numbers of tokens, or the ramp of core 0.17 and older."""
+"""The batch size of a run of Megatron: constant, or rising at numbers of tokens."""
 
 from itertools import pairwise
 from typing import Any, Final
 
-from paramsched.compat.megatron.arguments import MegatronArguments, ramp_counts, written_options
+from paramsched.compat.megatron.arguments import MegatronArguments, written_options
 from paramsched.core.base.codes import UNUSED_SETTING
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.base.user_warnings import warn_user
-from paramsched.core.schedules import Schedule, constant, stairs
+from paramsched.core.schedules import Schedule, constant
 from paramsched.core.schedules.sequence import in_order
 
 _MOST: Final = 16  # entries of a suggested schedule
@@ -17,17 +17,7 @@ def planned_batch_size(arguments: MegatronArguments) -> Schedule | None:
     """Return the schedule of the batch size, a target whose base is 1; None if the batch size is unknown."""
     if steps := arguments.batch_size_steps:
         return _stages(steps)
-    batch, ramp = arguments.batch_size, arguments.rampup_batch_size
-    if batch is None:
-        return None
-    if ramp is None or ramp[0] == batch or not ramp[2]:
-        return constant(float(batch))
-    start, increment, samples = ramp
-    rises = (batch - start) // increment
-    begins = begins_of_rises(rises, samples)
-    if begins == [-(-rise * samples // rises) for rise in range(1, rises + 1)]:
-        return stairs(float(start), float(batch), rises, f"{samples} samples")
-    return _stages([(begin, start + rise * increment) for rise, begin in enumerate([0, *begins])])
+    return None if arguments.batch_size is None else constant(float(arguments.batch_size))
 
 
 def _stages(steps: list[tuple[int, int]]) -> Schedule:
@@ -68,35 +58,19 @@ def consumed_in_all(arguments: MegatronArguments, batch: int, total: int) -> int
     """
     if arguments.batch_size_steps:
         return total
-    ramp = arguments.rampup_batch_size
-    if ramp is None:
-        return total // batch * batch if total >= batch else total
-    start, increment, samples = ramp
-    consumed = 0
-    rises = (batch - start) // increment
-    for rise, end in enumerate(begins_of_rises(rises, samples) if samples and rises else []):
-        size = start + rise * increment
-        steps = max(-(-(end - consumed) // size), 0)
-        if consumed <= total:
-            consumed += min(steps, (total - consumed) // size + 1) * size
-    if consumed <= min(samples, total):
-        consumed += batch
-    return consumed + max(total - consumed, 0) // batch * batch
+    return total // batch * batch if total >= batch else total
 
 
 def warn_of_ramp(data: Any, arguments: MegatronArguments) -> None:
     """Warn of `rampup_batch_size`, which has no effect, with the schedule that replaces it."""
-    value, path = written_options(data).get("rampup_batch_size", (None, ""))
-    if value is None:
+    ramp, batch, tokens = arguments.rampup_batch_size, arguments.batch_size, arguments.seq_length
+    if ramp is None:
         return
-    ramp, batch, tokens = ramp_counts(value), arguments.batch_size, arguments.seq_length
     entries = "0:256 100B:512"
     if batch is not None and tokens is not None and ramp[2] and 0 < (rises := (batch - ramp[0]) // ramp[1]) <= _MOST:
         begins = [0, *begins_of_rises(rises, ramp[2])]
         entries = " ".join(f"{begin * tokens}:{ramp[0] + rise * ramp[1]}" for rise, begin in enumerate(begins))
     found = "it has no effect since Megatron-LM core 0.18 (532ad926, 2026-04-21)"
-    instead = (
-        f'Use step_batch_size_schedule: "{entries}" in place of it and global_batch_size; for an older version read '
-        "the config as megatron_0_17"
-    )
+    instead = f'Use step_batch_size_schedule: "{entries}" in place of it and global_batch_size'
+    _, path = written_options(data)["rampup_batch_size"]
     warn_user(Diagnostic(path, found, instead, at_key=True, code=UNUSED_SETTING))

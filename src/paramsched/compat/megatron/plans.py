@@ -46,10 +46,10 @@ scheduler_entries = ("lr_decay_style",)
 command_lines = True
 
 
-def groups_of(data: Any, calendar: Calendar | None) -> Iterator[GroupOfFile]:
+def groups_of(data: Any, calendar: Calendar | None) -> Iterator[GroupOfFile]:  # noqa: ARG001  # each peer has it
     """Yield the group of most parameters, that of embedding and output layers, and that of the head."""
     diagnostics = DiagnosticCollector()
-    arguments, options = read_megatron_arguments(data, diagnostics, calendar, ramps=False), written_options(data)
+    arguments, options = read_megatron_arguments(data, diagnostics), written_options(data)
     decoupled, head = _decoupled(arguments), options.get("head_lr_mult")
     if diagnostics.count:
         return
@@ -77,10 +77,10 @@ def _decoupled(arguments: MegatronArguments) -> MegatronArguments | None:
     return replace(arguments, lr=arguments.decoupled_lr, min_lr=floor)
 
 
-def bases_of(data: Any, calendar: Calendar | None) -> Bases:
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # each peer has this parameter
     """Return `lr`, if it is among the arguments, and `weight_decay` as bases."""
     diagnostics = DiagnosticCollector()
-    arguments = read_megatron_arguments(data, diagnostics, calendar, ramps=False)
+    arguments = read_megatron_arguments(data, diagnostics)
     if diagnostics.count:
         return NO_BASES
     rate = {} if arguments.lr is None else {"lr": arguments.lr}
@@ -101,14 +101,14 @@ def notes_of(data: Any) -> Iterator[Diagnostic]:
 def to_plan(
     data: Any,
     *,
-    calendar: Calendar | None = None,
+    calendar: Calendar | None = None,  # noqa: ARG001  # Megatron's lengths are counts
     base: BaseLike | None = None,  # noqa: ARG001  # Megatron's values are absolute in a plan too
 ) -> Plan:
     """Return the plan with the values of Megatron's `OptimizerParamScheduler`.
 
     Args:
         data: the arguments, as a mapping or as a command line split into a list.
-        calendar: the updates of an epoch, for a config of NeMo Automodel that counts epochs; otherwise not used.
+        calendar: not used.
         base: not used.
 
     Raises:
@@ -119,17 +119,11 @@ def to_plan(
     horizon: 1000
     lr: warmup(10) >> cosine(to=absolute(6e-06), over=990)
     """
-    return plan_of(data, calendar, ramps=False)
-
-
-def plan_of(data: Any, calendar: Calendar | None = None, *, ramps: bool) -> Plan:
-    """Return the plan of `to_plan`. Without `ramps`, `rampup_batch_size` has no effect."""
     diagnostics = DiagnosticCollector()
-    arguments = read_megatron_arguments(data, diagnostics, calendar, ramps=ramps)
+    arguments = read_megatron_arguments(data, diagnostics)
     report_unused_options(data, diagnostics)
     diagnostics.raise_any("config")
-    if not ramps:
-        warn_of_ramp(data, arguments)
+    warn_of_ramp(data, arguments)
     with diagnostics.reported_at(ROOT):
         run = _run_of(arguments, diagnostics)
         diagnostics.raise_any("config")

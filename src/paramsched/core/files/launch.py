@@ -17,7 +17,7 @@ _WORD: Final = re.compile(
 _QUOTING: Final = re.compile(r"['\"\\]")
 _JOINED: Final = re.compile(r"('[^']*')|\\\n")
 _REFUSED: Final = (
-    (re.compile(r"\$|`|\"(?:[^\"\\]|\\.)*\"", re.DOTALL), "got a variable or a substitution", "Write its value"),
+    (re.compile(r"\$|`|\"(?:[^\"\\]|\\.)*\"", re.DOTALL), "got a variable or a substitution", "Use its value"),
     (re.compile(r"['\"]"), "the quote is never closed", "Add the closing quote"),
     (re.compile(r"[|<>]|&>"), "got a pipe or a redirection", "Leave it out"),
     (re.compile(r"[*?{]"), "got a pattern, which the shell expands", "Quote it"),
