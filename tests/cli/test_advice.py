@@ -46,7 +46,7 @@ def with_options(line, advice):
     [
         ("shwo 'cosine()' --horizon 9", "shwo", 'Did you mean "show"?'),
         ("show plan.yaml --horizon 9 --format yml", "yml", 'did you mean "yaml"?'),
-        ("convert plan.yaml --to tml", "tml", 'did you mean "toml"?'),
+        ("convert plan.yaml --to jsn", "jsn", 'did you mean "json"?'),
         ("show plan.yaml --horizon 9 --base l=0.1", "l=0.1", 'did you mean "lr"?'),
         ("show groups.yaml --horizon 9 --base lr@haed=0.1", "haed", 'did you mean "head"?'),
         ("audit log.csv --plan plan.yaml --horizon 4 --column 'lr=my rat'", "my rat", 'did you mean "my rate"'),

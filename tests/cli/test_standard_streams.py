@@ -11,7 +11,7 @@ from paramsched.cli import main
 from support.spread import spread
 
 pytestmark = pytest.mark.heavy
-CONVERTED = 'lr = "cosine(to=0.1)"\n'
+CONVERTED = '{\n  "lr": "cosine(to=0.1)"\n}\n'
 
 
 @pytest.fixture
@@ -29,14 +29,14 @@ def shell(tmp_path):
 
 
 def test_standard_output_given_by_path_is_written_in_order(shell, tmp_path):
-    shell("( echo first; $P convert plan.yaml --to toml -o /dev/stdout; echo last ) > all.log")
+    shell("( echo first; $P convert plan.yaml --to json -o /dev/stdout; echo last ) > all.log")
 
     assert (tmp_path / "all.log").read_text() == f"first\n{CONVERTED}last\n"
 
 
 @pytest.mark.parametrize("output", spread(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "-"], "/dev/stdout", "-"))
 def test_standard_output_is_piped(shell, output):
-    assert shell(f"$P convert plan.yaml --to toml -o {output} | cat").stdout == CONVERTED
+    assert shell(f"$P convert plan.yaml --to json -o {output} | cat").stdout == CONVERTED
 
 
 @pytest.mark.parametrize(

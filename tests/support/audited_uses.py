@@ -213,7 +213,7 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "loads": lambda case: ps.loads(case.text),
     "loads of every syntax": lambda case: [ps.loads(case.text, "json"), ps.loads(case.text, "toml")],
     "dump": _every_format,
-    "convert": lambda case: ps.convert(case.text, "json", "toml"),
+    "convert": lambda case: ps.convert(case.text, "toml", "json"),
     "check": lambda case: list(map(str, ps.check(case.plan))),
     "open_plan": lambda case: ps.open_plan(case.path),
     "Plan.of_text": lambda case: ps.Plan.of_text(case.text),

@@ -38,7 +38,7 @@ def command(*arguments: object) -> None:
 WRITERS: dict[str, Callable[[Path], None]] = {
     "dump": lambda file: ps.dump(PLAN, file, "yaml"),
     "to_csv": lambda file: ps.trace(PLAN, {"lr": 0.1}).to_csv(file),
-    "convert": lambda file: command("convert", "cosine()", "--to", "toml", "-o", file),
+    "convert": lambda file: command("convert", "cosine()", "--to", "json", "-o", file),
     "change": lambda file: command("change", "constant()", "--at", 5, "--scale", "lr=0.5", "--to", "json", "-o", file),
     "show": lambda file: command("show", "cosine()", "--horizon", 9, "--to", "svg", "-o", file),
 }

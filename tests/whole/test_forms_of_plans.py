@@ -32,12 +32,12 @@ def recipe_of(plan: Plan, **facts: Any) -> Recipe:
 
 def forms_of(plan: Plan, folder: Path) -> dict[str, PlanLike]:
     """Return the plan in the forms in which every plan can be written."""
-    for suffix in ("yaml", "toml", "json"):
+    for suffix in ("yaml", "json"):
         ps.dump(plan, folder / f"plan.{suffix}")
     mapping = json.loads((folder / "plan.json").read_text())
     return {
         "recipe": recipe_of(plan),
-        "path": folder / "plan.toml",
+        "path": folder / "plan.json",
         "text of a path": str(folder / "plan.yaml"),
         "path of JSON": str(folder / "plan.json"),
         "YAML": ps.dump(plan) or "",

@@ -33,12 +33,12 @@ def require_format(to: str | None, *others: str) -> None:
     """Raise an error for a format that is unknown or can only be read. `others` may be written too."""
     from paramsched.core import files as config
     from paramsched.core.base.near_names import did_you_mean
-    from paramsched.core.files.plan_files import SYNTAXES
+    from paramsched.core.files.plan_files import WRITERS
 
     if to is not None and to not in config.formats():
-        known = (*SYNTAXES, *others)
+        known = (*WRITERS, *others)
         raise WrongUsage(f"--to {to}", f"unknown format; {did_you_mean(to, known)}")
-    if to is not None and to not in (*SYNTAXES, "native"):
+    if to is not None and to not in (*WRITERS, "native"):
         raise WrongUsage(f"--to {to}", "this format can only be read", "Write --to yaml")
 
 

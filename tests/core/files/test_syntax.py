@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from paramsched.core import files as config
-from paramsched.core.files.syntaxes.json_and_toml import read_json, read_toml, write_toml
+from paramsched.core.files.syntaxes.json_and_toml import read_json, read_toml
 from paramsched.core.files.syntaxes.yaml_text import read_peer_yaml, read_yaml
 from paramsched.errors import ConfigError
 from support.tables import table
@@ -316,25 +316,6 @@ def test_a_file_that_is_not_utf_8_is_reported_with_line_and_column(tmp_path, for
     (fault,) = refusal.value.diagnostics
     assert (fault.line, fault.column) == (2, 9)
     assert "0xff" in fault.found
-
-
-@table(
-    ("data", "text"),
-    [
-        ({"a": True, "b": False, "c": 1, "d": 0.5}, "a = true\nb = false\nc = 1\nd = 0.5\n"),
-        ({"a b": 'x"y'}, "\"a b\" = 'x\"y'\n"),
-        ({"c.d": "x'\"y", "e": "x\x7f"}, "\"c.d\" = \"x'\\\"y\"\ne = \"x\\U0000007f\"\n"),
-        ({"a": ["x" * 35, "y" * 40]}, f'a = ["{"x" * 35}", "{"y" * 40}"]\n'),
-        ({"a": ["x" * 36, "y" * 40]}, f'a = [\n  "{"x" * 36}",\n  "{"y" * 40}",\n]\n'),
-        ({"a": {"b c": [1, {"d": 2}]}}, 'a = { "b c" = [1, { d = 2 }] }\n'),
-        ({"groups": {"a b": {"lr": 1}}, "x": 1, "targets": {"t": {"y": 2}}},
-         'x = 1\n\n[groups."a b"]\nlr = 1\n\n[targets.t]\ny = 2\n'),
-        ({"groups": {"a": {"lr": 1}}}, "[groups.a]\nlr = 1\n"),
-    ],
-)  # fmt: skip
-def test_toml_is_written_in_a_natural_layout(data, text):
-    assert write_toml(data) == text
-    assert read_toml(text, "") == data
 
 
 @pytest.mark.parametrize(("entries", "is_read"), [(2_500, True), (2_501, False)])

@@ -14,7 +14,7 @@ from support import strategies
 from support.json_schema import accepts
 from support.strategies import every_shape
 
-FORMATS = ("yaml", "toml", "json")
+FORMATS = ("yaml", "json")
 PLANS = strategies.worlds().flatmap(lambda world: strategies.plans(world, follow=True))
 SCHEMA = config.schema()
 

@@ -163,7 +163,7 @@ def test_previous_and_following_are_accepted_for_every_level(name, word, data):
     assert not schedule.is_resolved
     assert parse(str(schedule)) == schedule
     assert hash(parse(str(schedule))) == hash(schedule)
-    for form in ("yaml", "toml", "json"):
+    for form in ("yaml", "json"):
         plan = Plan(lr=schedule)
         assert config.loads(config.dump(plan, format=form), form) == plan
     with pytest.raises(InvalidArgument, match="it contains previous or following"):

@@ -130,5 +130,5 @@ def test_files_use_the_same_selectors():
     )
 
     assert {binding.groups for binding in plan.bindings} == {None, "layer_*, head", "is_last_layer=true"}
-    for dialect in ("yaml", "toml", "json"):
+    for dialect in ("yaml", "json"):
         assert ps.loads(ps.dump(plan, format=dialect), format=dialect) == plan

@@ -146,7 +146,7 @@ def test_an_unknown_update_name_is_rejected_with_the_known_names():
 PLAN = ps.Plan(lr=ps.warmup("5%") >> ps.cosine(to=0.01), horizon="20 epochs")
 
 
-@pytest.mark.parametrize("name", ["plan.yaml", "plan.toml", "plan.json"])
+@pytest.mark.parametrize("name", ["plan.yaml", "plan.json"])
 @pytest.mark.parametrize("kind", [str, lambda path: path])
 def test_a_scheduler_accepts_the_path_of_a_plan(tmp_path, name, kind):
     ps.dump(PLAN, tmp_path / name)

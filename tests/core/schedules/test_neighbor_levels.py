@@ -433,7 +433,7 @@ def test_a_file_contains_a_neighbor_level_by_name_and_a_sum_as_text():
     assert accepts(config.schema(), config.native.from_plan(plan))
 
 
-@pytest.mark.parametrize("form", ["yaml", "toml", "json"])
+@pytest.mark.parametrize("form", ["yaml", "json"])
 def test_a_plan_with_neighbor_levels_reads_back_unchanged(form):
     short = ps.Plan(lr="warmup(10) >> linear(previous, following, 10) >> constant(0.5 + absolute(1e-6))")
     stages = [ps.linear(ps.previous, 0.5 + ps.absolute(1e-6), over=10) for _ in range(60)]

@@ -29,7 +29,7 @@ def a_plan_is_loaded_and_traced() -> None:
     assert_type(trace["lr", 0], NDArray[np.float64])
     assert_type(plan.fingerprint, str)
     assert_type(ps.dump(plan), str)
-    assert_type(ps.dump(plan, format="toml"), str)
+    assert_type(ps.dump(plan, format="json"), str)
 
 
 def refuses_text_for_a_number() -> None:

@@ -70,7 +70,7 @@ def paramsched_change(
         read_plan_input,
     )
     from paramsched.core.base.files import is_replaced, write_over_text
-    from paramsched.core.files.plan_files import SYNTAXES, text_for_file
+    from paramsched.core.files.plan_files import WRITERS, text_for_file
     from paramsched.core.plan.forms import SUFFIXES
     from paramsched.errors import InvalidArgument
 
@@ -95,7 +95,7 @@ def paramsched_change(
     note_comments(read)
     if options.horizon is not None:
         _note_kept_values(read.plan, changed, when, {*fields, *(one.name for one in bindings)})
-    own = "yaml" if read.source is None or read.source.format not in SYNTAXES else read.source.format
+    own = "yaml" if read.source is None or read.source.format not in WRITERS else read.source.format
     by_suffix = output is not None and Path(output).suffix.lower() in SUFFIXES
     target = to or (None if by_suffix else own)
     require_format(target)

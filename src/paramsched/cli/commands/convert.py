@@ -24,7 +24,7 @@ from paramsched.core.base.diagnostic import json_text
     cls=Command,
     short_help="Convert a plan to another format.",
     examples=(
-        "paramsched convert plan.yaml --to toml",
+        "paramsched convert plan.toml --to yaml",
         "paramsched convert config.py --steps-per-epoch 500 -o plan.yaml",
         "paramsched convert plan.yaml --steps-per-epoch 500 --base 0.1 -o values.csv",
         "paramsched convert --to schema -o plan.schema.json",
@@ -42,7 +42,7 @@ from paramsched.core.base.diagnostic import json_text
     "--to",
     metavar="NAME",
     shell_complete=offer_formats,
-    help="Format to write: yaml, toml, json, or csv for a table of values; schema without PLAN. By default, the suffix "
+    help="Format to write: yaml, json, or csv for a table of values; schema without PLAN. By default, the suffix "
     "of FILE, or yaml.",
 )
 @output_option

@@ -40,7 +40,6 @@ from paramsched.core.files.syntaxes.json_and_toml import (
     read_json,
     read_toml,
     write_json,
-    write_toml,
 )
 from paramsched.core.files.syntaxes.yaml_text import (
     peer_yaml_places,
@@ -145,7 +144,7 @@ def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str
     Args:
         plan: the plan.
         path: the file, which is replaced atomically. A pipe or a device is written into. None returns the text.
-        format: `"yaml"`, `"toml"` or `"json"`; by default determined by the suffix, or YAML without a path.
+        format: `"yaml"` or `"json"`; by default determined by the suffix, or YAML without a path.
 
     Raises:
         PlanError: a line has no text, as one with a function without a name.
@@ -186,7 +185,7 @@ def convert(
     Args:
         text: the text of the plan.
         format: the format of the text: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
-        to: the format of the result: `"yaml"`, `"toml"` or `"json"`.
+        to: the format of the result: `"yaml"` or `"json"`.
         shapes: as in `load`.
         calendar, base: as in `load`.
 
@@ -194,8 +193,8 @@ def convert(
         ConfigError: the text has errors.
         InvalidArgument: the format is unknown, or `to` can only be read.
 
-    >>> print(convert("lr: constant(0.5)", "yaml", "toml"))
-    lr = "constant(0.5)"
+    >>> print(convert('lr = "constant(0.5)"', "toml", "yaml"))
+    lr: constant(0.5)
     """
     known_format(to)
     return text_of(loads(text, format, shapes=shapes, calendar=calendar, base=base), to)
@@ -210,11 +209,11 @@ PLACES: Mapping[str, Callable[[str], Place]] = {
 }
 """A dict from syntax to the function that locates the values of a text in this syntax."""
 
-SYNTAXES: Mapping[str, tuple[Callable[[str, str], Any], Callable[[Any], str]]] = {
-    "yaml": (read_yaml, write_yaml),
-    "toml": (read_toml, write_toml),
-    "json": (read_json, write_json),
-}
+SYNTAXES: Mapping[str, Callable[[str, str], Any]] = {"yaml": read_yaml, "toml": read_toml, "json": read_json}
+"""A dict from each syntax of native files to the function that reads it."""
+
+WRITERS: Mapping[str, Callable[[Any], str]] = {"yaml": write_yaml, "json": write_json}
+"""A dict from each syntax that is written to its function; TOML is only read."""
 
 
 def formats() -> tuple[str, ...]:
@@ -236,7 +235,7 @@ def known_format(name: str) -> str:
 
 def _format_to_write(file: Path) -> str:
     """Return the format that a file's suffix implies, or raise an error with those that can be written."""
-    written = [suffix for suffix, syntax in SUFFIXES.items() if syntax in SYNTAXES]
+    written = [suffix for suffix, syntax in SUFFIXES.items() if syntax in WRITERS]
     if (suffix := file.suffix.lower()) in written:
         return SUFFIXES[suffix]
     problem = f"a plan cannot be written as {suffix}" if suffix else "the name has no suffix"
@@ -339,7 +338,7 @@ class PlanText:
         root: Place | None = None
         try:
             if dialect is None:
-                read = _syntax_of(self.format, self.syntax)[0]
+                read = _reader_of(self.format, self.syntax)
                 root = yaml_places(self.text, self.name) if read is read_yaml else None
                 data = read(self.text, self.name) if root is None else root.value
                 refuse_large_plan(data, self.name)
@@ -395,7 +394,7 @@ class PlanText:
         command = self._command_in(dialect)
         if command is None:
             if not dialect.is_peer:
-                return read_data(self.text, _syntax_of(dialect.name, self.syntax)[0], self.name)
+                return read_data(self.text, _reader_of(dialect.name, self.syntax), self.name)
             return read_peer_data(self.text, self.syntax or "yaml", self.name, is_hjson=dialect.is_hjson)
         if command.fault is not None:
             raise ConfigError(self.name, [command.fault])
@@ -551,9 +550,10 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path 
     Args:
         folder: the folder of the file, to which the paths of the plan's tables refer.
     """
-    if not _is_native(known_format(format)):
+    write = WRITERS.get(syntax or "yaml" if known_format(format) == "native" else format)
+    if write is None:
         raise InvalidArgument(f"format={format!r}", "this format can only be read", 'For example: format="yaml"')
-    text = _syntax_of(format, syntax)[1](native.from_plan(plan))
+    text = write(native.from_plan(plan))
     tables = folder_of_tables(binding.schedule for binding in plan.bindings)
     place = tables if folder is None or tables is None else folder
     written = PlanText("the plan as text", text, format, syntax, place)
@@ -572,6 +572,6 @@ def _same(root: Place, _: str) -> Place:
     return root
 
 
-def _syntax_of(format: str, suffix: str | None) -> tuple[Callable[[str, str], Any], Callable[[Any], str]]:
-    """Return the functions (read, write) of the syntax that a format or a suffix implies; by default those of YAML."""
+def _reader_of(format: str, suffix: str | None) -> Callable[[str, str], Any]:
+    """Return the reader of the syntax that a format or a suffix implies; by default that of YAML."""
     return SYNTAXES.get(format) or SYNTAXES.get(suffix or "yaml") or SYNTAXES["yaml"]
