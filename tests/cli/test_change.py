@@ -165,7 +165,7 @@ def test_a_schedule_that_does_not_depend_on_the_length_has_no_note(folder):
         (("8000", "lr=cosin()"), 1, 'unknown schedule "cosin"; did you mean "cosine"?'),
         (("8000", "weight_decy=0.5"), 1, 'did you mean "weight_decay"?'),
         (("8000", "--scale", "weight_decy=0.5"), 1, 'did you mean "weight_decay"?'),
-        (("12000", "lr=constant(0.5)"), 1, 'the run ends at "10000". Use an earlier time, or a longer run'),
+        (("12000", "lr=constant(0.5)"), 1, 'the run ends at "10000". Use an earlier time'),
         (("12000", "--scale", "lr=0.5"), 1, 'the run ends at "10000". Use an earlier time, or make the run longer'),
         (("12000", "--cooldown", "100"), 1, 'the run ends at "10000". Use an earlier time. For a longer run: '),
     ],

@@ -13,7 +13,7 @@ from paramsched.core.schedules import (
     parse,
     warmup,
 )
-from paramsched.errors import ParseError
+from paramsched.errors import InvalidArgument, ParseError
 from support.tables import table
 
 
@@ -50,7 +50,7 @@ def test_a_shape_passed_as_an_argument_is_known_only_in_that_text():
     assert parse("halving(10)", shapes=[halving]) == linear(1.0, 0.5, 10)
     with pytest.raises(ParseError, match='unknown schedule "halving"'):
         parse("halving(10)")
-    with pytest.raises(ParseError, match="dict"):
+    with pytest.raises(InvalidArgument, match="dict"):
         parse("dict()", shapes=[dict])
 
 

@@ -23,7 +23,7 @@ def recipe_of(plan: Any, *bases: Any, **facts: Any) -> Recipe:
     ("plan", "facts", "said"),
     [
         (Plan(lr="cosine()", horizon="64 samples"), {"batch_size": 8}, "Use batch_size=8, as in the recipe"),
-        (Plan(lr="cosine()", horizon="2 epochs"), {"batch_size": 8}, r"Calendar\(steps_per_epoch=100\)"),
+        (Plan(lr="cosine()", horizon="2 epochs"), {"batch_size": 8}, r"steps_per_epoch=100"),
         (TOKENS, {"batch_size": 8, "sequence_length": 16}, "Use tokens_per_step=128, as in the recipe"),
         (
             TOKENS,
