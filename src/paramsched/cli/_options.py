@@ -353,9 +353,8 @@ format_option = click.option(
 )
 
 
-def _check_numbers_of_bases(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
-    """Raise an error for a base that is not a number, before one for a PLAN that is a number: `--base lr 0.1`."""
-    del option
+def check_numbers_of_bases(given: tuple[str, ...], context: click.Context | None = None) -> None:
+    """Raise an error for a base that is not a number."""
     for entry in (part for text in given for part in text.split(",")):
         name, _, number = entry.rpartition("=")
         value = None
@@ -368,12 +367,16 @@ def _check_numbers_of_bases(context: click.Context, option: click.Parameter, giv
         field = name.strip() or word or "lr"
         example = f"For example: --base {field}={meant[0] if meant else 0.1}"
         raise WrongUsage(f"--base {entry}", f'expected a finite number, got "{number}"', example, ctx=context)
+
+
+def _checked_bases(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Check bases before a PLAN that is a number is refused: `--base lr 0.1`."""
+    del option
+    check_numbers_of_bases(given, context)
     return given
 
 
-new_base_option = partial(
-    click.option, "--base", "bases", multiple=True, callback=_check_numbers_of_bases, metavar="VALUES"
-)
+new_base_option = partial(click.option, "--base", "bases", multiple=True, callback=_checked_bases, metavar="VALUES")
 base_option = new_base_option(
     help="Bases that schedules multiply: 0.1 (of lr), lr=0.1,weight_decay=1e-2, lr@head=0.01. By default 1.",
 )
@@ -624,7 +627,6 @@ _COMMAND_ALIASES: Mapping[str, str] = {
     "history": "paramsched resume CHECKPOINT --history",
     "schema": "paramsched convert --to schema",
     **dict.fromkeys(("find", "search"), "paramsched recipes WORDS"),
-    "edit": "paramsched change PLAN",
     **dict.fromkeys(("describe", "explain"), "paramsched show PLAN --table"),
     "version": "paramsched --version",
 }
@@ -653,7 +655,7 @@ def line_for_alias(command: str, arguments: Sequence[str]) -> str:
 _DOORS: Mapping[str, str] = {
     **dict.fromkeys(("change", "convert", "diff"), "core"),
     **dict.fromkeys(("audit", "check", "recipes", "resume"), "tools"),
-    "show": "show",
+    **dict.fromkeys(("edit", "show"), "show"),
 }
 """A dict from each command to its door. A command without its door does not exist."""
 

@@ -36,7 +36,7 @@ from paramsched.core.plan.resolve import amounts_of_run, counted_plan, planned_a
 from paramsched.core.plan.trace import Trace, column_name, trace
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import times_on
-from paramsched.errors import UnreadableLog
+from paramsched.errors import MissingFact, UnreadableLog, Unresolved
 
 if TYPE_CHECKING:
     from paramsched import show
@@ -60,11 +60,19 @@ def _trace_plan(loaded: Loaded, options: PlanOptions, beside: Sequence[Plan] = (
     calendar = calendar_for_picture(loaded.plan, options, native=loaded.native)
     groups, assumed = groups_with_bases(loaded, options.bases, beside)
     echo_plan_notes(loaded)
-    count, total = _size_of_trace(loaded.plan, calendar, len(groups))
-    if total > _MOST_UPDATES or count > _MOST_VALUES:
-        raise too_many_values(count, "draw")
+    refuse_too_long(loaded.plan, calendar, len(groups))
     found = trace(loaded.plan, groups, calendar)
     return found.with_assumed_bases(pair for pair in found.keys() if pair in assumed)
+
+
+def refuse_too_long(plan: Plan, calendar: Calendar | None, groups: int) -> None:
+    """Raise for a plan with more values than can be drawn. The length of a run may be unknown."""
+    try:
+        count, total = _size_of_trace(plan, calendar or Calendar(), groups)
+    except (MissingFact, Unresolved):
+        return
+    if total > _MOST_UPDATES or count > _MOST_VALUES:
+        raise too_many_values(count, "draw")
 
 
 def values_to_write(read: PlanInput) -> Trace:

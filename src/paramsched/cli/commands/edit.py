@@ -1,0 +1,63 @@
+"""`paramsched edit`: a page with a plan's text beside its curves. Door: `show`."""
+
+from pathlib import Path
+
+import click
+
+from paramsched.cli._options import (
+    Command,
+    Count,
+    PlanOptions,
+    WrongUsage,
+    base_option,
+    echo,
+    format_option,
+    plan_options,
+)
+
+
+@click.command(
+    "edit",
+    cls=Command,
+    short_help="Edit a plan in the browser, beside its curves.",
+    examples=(
+        "paramsched edit plan.yaml --steps-per-epoch 500 --base lr=3e-4",
+        "paramsched edit plan.yaml --new",
+    ),
+)
+@click.argument("file", metavar="FILE")
+@click.option("--new", is_flag=True, help="Begin a new file with a short plan. It is written when you save.")
+@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
+@click.option(
+    "--port", type=Count(0, 65_535), default=0, metavar="N", help="Port to listen on. By default, a free one."
+)
+@format_option
+@base_option
+@plan_options
+def paramsched_edit(file: str, options: PlanOptions, new: bool, no_browser: bool, port: int) -> None:
+    """Edit FILE in the browser: the text beside its curves, which follow while you type.
+
+    Problems are shown below the text with their line and column, and the last curves stay. Save writes the whole file,
+    unless another program has changed it meanwhile. The page is served on 127.0.0.1 only, below a secret path. Its
+    address is the first line of the output. Ctrl-C ends the program.
+    """
+    import webbrowser
+
+    from paramsched.cli._edit import Editor, server_for
+
+    path = Path(file)
+    if path.exists() and not path.is_file():
+        raise WrongUsage(file, "not a file", "For example: paramsched edit plan.yaml --new")
+    if new == path.exists():
+        found = "the file exists already" if new else "no such file"
+        raise WrongUsage(file, found, f"For example: paramsched edit {file}{'' if new else ' --new'}")
+    server = server_for(Editor(path, options), port)
+    try:
+        echo(server.address)
+        if not no_browser:
+            webbrowser.open(server.address)
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.server_close()
