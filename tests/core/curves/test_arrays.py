@@ -13,15 +13,13 @@ SCHEDULE = warmup(5) >> linear(over=100)
 
 
 @pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "tanh", "quarter_sine", "half_wave", "power"])
-def test_the_functions_of_numbers_and_numpy_arrays_are_those_with_the_same_bits_everywhere(name):
+def test_the_functions_of_numbers_and_numpy_arrays_give_the_same_bits(name):
     x = np.linspace(0.1, 3, 10_000)
     more = (0.9,) if name == "power" else ()
     expected = getattr(elementary, name)(x, *more)
 
     assert getattr(NUMPY, name)(x, *more).tobytes() == expected.tobytes()
     assert [getattr(NUMBERS, name)(one, *more) for one in x[:99].tolist()] == expected[:99].tolist()
-    by_numpy = {"quarter_sine": np.sin(x * (np.pi / 2)), "half_wave": np.sin(x * (np.pi / 2)) ** 2, "power": x**0.9}
-    assert (expected != (by_numpy[name] if name in by_numpy else getattr(np, name)(x))).any()
 
 
 def test_empty_arrays_give_empty_arrays():

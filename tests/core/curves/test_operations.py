@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from paramsched import curves
-from paramsched.core.curves import elementary
 from paramsched.core.curves.arrays import (
     FARTHEST,
     NUMBERS,
@@ -27,21 +26,6 @@ def test_the_number_of_reached_bounds_includes_a_bound_at_its_time():
     assert NUMPY.reached([0.5, 2.0], np.array([0.25, 0.5, 2.0, 3.0])).tolist() == [0, 1, 2, 2]
     assert NUMPY.reached([2**53 + 1], np.array([2**53, 2**53 + 1])).tolist() == [0, 1]
     assert NUMPY.reached([3, FARTHEST], np.array([2, FARTHEST - 1, FARTHEST])).tolist() == [0, 1, 2]
-
-
-def test_powers_of_counts_that_are_close_together_are_computed_once(monkeypatch):
-    sizes = []
-
-    def counted(number, exponent):
-        sizes.append(exponent.size)
-        return number**exponent
-
-    monkeypatch.setattr(elementary, "power_of_number", counted)
-    for last in (0, 24, 25):
-        counts = np.concatenate([np.full(99, 1_000), [1_000 + last]])
-        assert NUMPY.power_of_number(0.5, counts).tolist() == (0.5**counts).tolist()
-
-    assert sizes == [1, 25, 100]
 
 
 def test_the_number_of_complete_periods_is_exact():

@@ -31,7 +31,7 @@ class Cosine(Curve):
         return ops.half_wave(u)
 
     def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return self._rise(rest, u, ops)
+        return ops.half_wave(rest)
 
 
 cosine = constant_curve("cosine", Cosine())

@@ -40,7 +40,7 @@ class AmountComparison:
         """Return whether amounts are compared before update `t`."""
         if t == self._compared_at:
             return False
-        if self._is_waiting:
+        if self._agreement is not None and self._agreement.is_waiting:
             return True
         if not (t - self._start < INITIAL or t % COMPARED_EVERY in (0, self._turn)):
             return False

@@ -482,7 +482,7 @@ class Scheduler(LRScheduler):
         >>> scheduler.amount, optimizer.param_groups[0]["lr"]
         (50, 0.05)
         """
-        source, reported = self._checked_amount("consumed", amount)
+        source, reported = self._checked_amount("scheduler.consumed(", amount)
         source.report(reported)
 
     def report(self, **progress: Any) -> None:
@@ -562,18 +562,19 @@ class Scheduler(LRScheduler):
         >>> scheduler.amount
         20
         """
-        source, counted = self._checked_amount("measured", amount)
+        source, counted = self._checked_amount("scheduler.measured(", amount)
         source.add_measured(counted)
 
-    def _checked_amount(self, what: str, amount: dict[str, Any]) -> tuple[ConsumptionSource, Amount]:
-        """Validate reported consumption; return it with the source that receives it."""
-        require_attached(self._run.clock, what)
-        reported = checked_amount(f"scheduler.{what}(", self._run.in_force.unit, amount)
+    def _checked_amount(self, call: str, amount: dict[str, Any]) -> tuple[ConsumptionSource, Amount]:
+        """Validate reported consumption; return it with the source that receives it. `call` is its start."""
         source, clock = self._run.consumption, self._run.clock
+        if clock.released:
+            require_attached(clock, call.removeprefix("scheduler.").removesuffix("("))
+        reported = checked_amount(call, None if source is None else source.unit, amount)
         assert isinstance(source, ConsumptionSource)
         assert clock.amount is not None
         if clock.amount + (clock.reported or 0) + reported >= MAX_CONSUMED:
-            site = f"scheduler.{what}({source.unit}={reported})"
+            site = f"{call}{source.unit}={reported})"
             raise InvalidArgument(site, f"more {source.unit} than a clock can count", "Pass the number of one update")
         return source, reported
 

@@ -377,24 +377,6 @@ class ValueBlock:
         """Return the loop that writes the entries of all columns after the first."""
         return combine_writers([column.writer(self.overwritten) for column in self._columns])
 
-    def follow(self, plan: Plan, slots: tuple[Slot, ...]) -> None:
-        """Use the schedules of a plan with another horizon from the next `extend` or `seek` on.
-
-        Args:
-            plan: the plan, with the same fields and targets.
-            slots: the same slots, with the schedules of this plan.
-        """
-        self.slots = slots
-        found = {(slot.group, slot.field): slot for slot in slots}
-        for column in self.floats:
-            column.parts = SlotsOfSchedule.all_in([found[index, column.field] for index in column.indices])
-        for one in self.tensors:
-            one.slots = [found[slot.group, slot.field] for slot in one.slots]
-            one.parts = SlotsOfSchedule.all_in(one.slots)
-        schedules = {one.name: one.schedule for one in plan.bindings if isinstance(one.field, Target)}
-        for target in self.targets:
-            target.schedule = schedules[target.target.name]
-
     def drop_coming(self, *, next_consumed: bool) -> None:
         """Drop the entries that are not written yet, because the amount is not the one they were computed for.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, final
 
 from paramsched.core.base.problem import Problem
+from paramsched.core.curves.arrays import equal_to_last_places
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.diff import Diff
@@ -264,7 +265,7 @@ def _prepared(
 def _held(loaded: LoadedBases, pending: Values, times: UpdateTimes, states: RuleStates) -> Values | None:
     """Return the saved values of the coming step of an optimizer, if another plan determined them."""
     saved = {place: pending.get(place, base) for place, base in bases_by_slot(loaded.slots).items()}  # else the base
-    return saved if list(saved.values()) != values_at(loaded.slots, times, states) else None
+    return None if equal_to_last_places(list(saved.values()), values_at(loaded.slots, times, states)) else saved
 
 
 @final

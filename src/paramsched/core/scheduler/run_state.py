@@ -40,6 +40,8 @@ class UpdateTimes(NamedTuple):
     def listed(self) -> list[Amount]:
         """Return the amount before each update."""
         amounts: Any = self.amounts
+        if self.size == 1 and not isinstance(amounts, np.ndarray):
+            return [amounts]
         return amounts.tolist() if isinstance(amounts, np.ndarray) else [amounts] * self.size
 
     def on_clock(self, clock: str) -> Any:

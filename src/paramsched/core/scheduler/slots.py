@@ -17,7 +17,7 @@ from paramsched.core.scheduler.group_keys import COUNT, Group
 from paramsched.core.scheduler.messages import Processes
 from paramsched.core.scheduler.run_state import Clock, RuleStates, UpdateTimes
 from paramsched.core.schedules import AbsoluteSchedule, Schedule
-from paramsched.core.schedules.affine import Affine
+from paramsched.core.schedules.affine import Affine, product
 from paramsched.core.schedules.evaluation import columns, evaluate, quiet
 
 
@@ -166,7 +166,7 @@ class SlotsOfSchedule:
     def values_of_one(self, times: UpdateTimes, base: float, states: RuleStates) -> list[float]:
         at = times.on_clock(self.clock)
         if self.factor_at is not None and not isinstance(at, np.ndarray):
-            return [float(Affine(self.factor_at(at), None).apply(base))] * times.size
+            return [float(product(self.factor_at(at), base))] * times.size
         with np.errstate(all="ignore"):
             values = (
                 columns(self.schedule, at).apply(base) if self.affine else values_of(self.schedule, at, base, states)

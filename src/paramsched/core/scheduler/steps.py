@@ -109,7 +109,8 @@ def _check_amount(planned: Groups) -> None:
 def write_next_block(planned: Groups, t: int) -> None:
     """Compute the values of the updates from `t` on, and write the first ones."""
     block = planned.block
-    _end_hold(planned)
+    if planned.held:
+        _end_hold(planned)
     if block.amounts is not None:  # `_consume` has extended the block, so an interrupt ended the writers
         planned.rewrite()
         return
@@ -122,16 +123,16 @@ def write_next_block(planned: Groups, t: int) -> None:
 
 def _end_hold(planned: Groups) -> None:
     """Follow the plan in force, after a step with held values, which are alone in their block."""
-    if planned.held:
-        planned.held = {}
-        planned.write_position(planned.bound)
+    planned.held = {}
+    planned.write_position(planned.bound)
 
 
 def _consume(planned: Groups, expected: Amount | None) -> None:
     """Compute the next values, after an update that used the last ones or did not consume the `expected` amount."""
     clock, block, source = planned.clock, planned.block, planned.consumption
     assert source is not None
-    _end_hold(planned)
+    if planned.held:
+        _end_hold(planned)
     times = source.coming_times(expected, block)
     if times is None:
         clock.last_amount, clock.amount = clock.amount, expected

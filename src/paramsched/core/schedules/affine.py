@@ -50,11 +50,16 @@ class Affine:
         return 0.0 if self.offset is None else self.offset
 
     def apply(self, base: Array) -> Array:
-        """Return the value for a base. Only this method multiplies a factor by a base."""
+        """Return the value for a base."""
         if self.factor is None:
             return self.constant()
-        product = self.factor * base if base.__class__ is float and base else zero_safe_product(self.factor, base)
-        return product if self.offset is None else product + self.offset
+        value = product(self.factor, base)
+        return value if self.offset is None else value + self.offset
+
+
+def product(factor: Array, base: Array) -> Array:
+    """Return factor * base, with 0 * inf = 0."""
+    return factor * base if base.__class__ is float and base else zero_safe_product(factor, base)
 
 
 def zero_safe_product(x: Array, y: Array) -> Array:

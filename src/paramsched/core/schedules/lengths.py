@@ -159,7 +159,7 @@ def stretched_time(offset: int | Fraction, size: int | Fraction, first: int | Fr
 def sum_of_cycles(mult: float, times: int) -> Fraction:
     """Return the total length of `times` cycles, as a multiple of the first cycle."""
     ratio = Fraction(repr(mult))
-    return Fraction(times) if ratio == 1 else (ratio**times - 1) / (ratio - 1)
+    return Fraction(times) if ratio == 1 else (pow(ratio, times) - 1) / (ratio - 1)
 
 
 def fitting_times(mult: float, times: int, room: Fraction) -> int:

@@ -5,6 +5,7 @@ from functools import reduce
 from math import inf
 from typing import NamedTuple, final
 
+from paramsched.core.curves.elementary import power
 from paramsched.core.schedules.absolute_schedule import AbsoluteSchedule
 from paramsched.core.schedules.affine import Level, NeighborLevel, split_level
 from paramsched.core.schedules.anneal import Anneal
@@ -99,7 +100,8 @@ def value_bounds(schedule: Schedule, bases: Bounds) -> Bounds | None:
             factor = value_bounds(inner, _ONE)
             if factor is None or factor.low < 0:
                 return None
-            return Bounds(factor.low**exponent, factor.high**exponent).times(bases)
+            low, high = (power(float(one), exponent) for one in (factor.low, factor.high))
+            return Bounds(low, high).times(bases)
         case Clamp(schedule=inner, low=low, high=high):
             return _of_clamp(value_bounds(inner, bases), low, high, bases)
         case (
