@@ -22,6 +22,8 @@ _SMALL, _LARGE = 1e-30, 1e30  # powers of numbers between them, up to the tenth,
 
 
 class _Function(Protocol):
+    __name__: str
+
     @overload
     def __call__(self, x: float) -> float: ...
     @overload
@@ -37,6 +39,7 @@ def _function(of_numpy: Callable[[Any], Any], low: float, high: float) -> _Funct
         with np.errstate(all="ignore"):
             return float(of_numpy(x)) if isinstance(x, float) else of_numpy(np.asarray(x, order="C"))
 
+    function.__name__ = of_numpy.__name__
     return function
 
 
