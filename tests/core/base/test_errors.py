@@ -7,8 +7,6 @@ import pytest
 
 import paramsched as ps
 from paramsched import curves, errors
-from paramsched.core.base.node import Place
-from paramsched.core.base.problem import Advice, Problem, advice_text
 from paramsched.core.schedules import rules
 from paramsched.errors import (
     CallSite,
@@ -160,12 +158,3 @@ def test_a_changed_error_keeps_the_rest():
 
 def every_class(base=InvalidArgument):
     return [base, *(one for kind in base.__subclasses__() for one in every_class(kind))]
-
-
-@table(
-    ("syntax", "text"),
-    [("python", 'Write step("5 epochs")'), ("yaml", 'Write step("5 epochs")'), ("json", "Write step('5 epochs')")],
-)
-def test_a_line_in_json_has_single_quotes(syntax, text):
-    problem = Problem("", place=Place("$.lr", 0, 4), advice=Advice('step("5 epochs")'))
-    assert advice_text(problem, syntax) == text

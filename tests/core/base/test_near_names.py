@@ -1,42 +1,10 @@
 """The nearest known name of a typing error, and the repr of values."""
 
-from hypothesis import assume, given
-from hypothesis import strategies as st
-
 from paramsched.core.base.frozen_values import text_on_screen
-from paramsched.core.base.near_names import closest, did_you_mean, names_within_a_slip, shortened_text
+from paramsched.core.base.near_names import closest, did_you_mean, shortened_text
 from support.tables import table
 
 SHAPES = ["cosine", "linear", "inverse_sqrt", "one_minus_sqrt", "multistep", "exponential", "t/n", "(t+1)/n"]
-
-
-def edits(word: str, letters: str, *, swaps: bool = True) -> set[str]:
-    """Return the texts with a letter more, less or different, or with two swapped neighbors."""
-    places = range(len(word))
-    more = {word[:place] + one + word[place:] for place in range(len(word) + 1) for one in letters}
-    other = {word[:place] + one + word[place + 1 :] for place in places for one in ("", *letters)}
-    swapped = {word[:place] + word[place : place + 2][::-1] + word[place + 2 :] for place in places if swaps}
-    return (more | other | swapped) - {word}
-
-
-WORDS = st.text("abc", min_size=6, max_size=8)
-
-
-@given(word=WORDS, data=st.data())
-def test_every_name_within_one_edit_is_a_slip_and_two_edits_without_a_swap_are_too(word, data):
-    once = data.draw(st.sampled_from(sorted(edits(word, "abc"))))
-    first = data.draw(st.sampled_from(sorted(edits(word, "abc", swaps=False))))
-    twice = data.draw(st.sampled_from(sorted(edits(first, "abc", swaps=False))))
-
-    assert names_within_a_slip(word, [once]) == [once]
-    assume(len(twice) >= 6 and twice[0] == word[0])
-    assert names_within_a_slip(word, [twice]) == [twice]
-
-
-@given(word=WORDS, other=WORDS)
-def test_a_slip_is_at_most_two_edits(word, other):
-    if names_within_a_slip(word, [other]):
-        assert other == word or other in {two for one in {word, *edits(word, "abc")} for two in edits(one, "abc")}
 
 
 @table(

@@ -7,7 +7,7 @@ from types import FunctionType
 import pytest
 
 from paramsched.core.base.diagnostic import Diagnostic
-from paramsched.core.base.problem import Advice, Problem
+from paramsched.core.base.problem import Problem
 from paramsched.core.base.user_warnings import DiagnosticWarning, warn_user
 
 MIND = Problem(found="mind this")
@@ -53,7 +53,7 @@ def test_a_warning_has_the_specified_category():
 
 
 def test_the_text_of_a_warning_is_the_printed_problem_with_its_code():
-    problem = Problem("PS207", "a level of 3\x1b[31m", site="lr", advice=Advice("lr=0.1"))
+    problem = Problem("PS207", "a level of 3\x1b[31m", site="lr", advice="Write lr=0.1")
 
     with pytest.warns(UserWarning, match="lr: ") as caught:
         warn_user(problem)

@@ -7,7 +7,6 @@ import pytest
 
 from paramsched import curves
 from paramsched.core.curves import CONSTANTS, FAMILIES, curve_of, curve_text
-from paramsched.core.curves.registry import unknown_curve
 from paramsched.core.schedules import anneal, value_in
 from paramsched.errors import InvalidArgument
 from support.tables import table
@@ -100,7 +99,7 @@ ENDS = "Scale the function so that it goes from 0 at u=0 to 1"
         (lambda: curves.tanh(30, 40), "curves.tanh(30.0, 40.0): tanh is almost constant", "curves.tanh(-7.0, 3.0)"),
         (lambda: curves.tanh(-1e6, 1), "lower and upper must differ by at most 1e6", "curves.tanh(-7.0, 3.0)"),
         (lambda: curves.sigmoid(9e-7), "curves.sigmoid(9e-07): steepness must be at least 1e-06", "curves.linear"),
-        (lambda: curves.cosine_truncated(1.01), "share=1.01): must be above 0 and at most 1", "share=0.8"),
+        (lambda: curves.cosine_truncated(1.01), "share=1.01): must be above 0 and at most 1", ""),
         (
             lambda: curves.cosine_wave(1.0),
             "curves.cosine_wave(1.0): cycles must be 0.5, 1.5",
@@ -110,10 +109,18 @@ ENDS = "Scale the function so that it goes from 0 at u=0 to 1"
         (lambda: curve_of("power"), 'curve "power": the curve needs arguments', "curves.power(2)"),
         (lambda: curve_of(curves.power), "curve curves.power: the curve needs arguments", "curves.power(2)"),
         (lambda: curve_of("power(2)"), "a curve with arguments cannot be passed as text", "curves.power(2)"),
-        (lambda: curve_of("power(2"), 'unknown curve "power(2"; expected one of cosine, cosine_k_d', "curves.cosine"),
-        (lambda: curve_of("abs(2)"), 'unknown curve "abs(2)"; expected one of', "curves.cosine"),
-        (lambda: curve_of("cosin"), 'curve "cosin": unknown curve "cosin"; did you mean "cosine"?', "curves.cosine"),
-        (lambda: curve_of("curves.powr"), 'unknown curve "powr"; did you mean "power"?', "curves.power(2)"),
+        (
+            lambda: curve_of("power(2"),
+            'curve "power(2": unknown curve; expected one of cosine, cosine_k_d',
+            "curves.cosine",
+        ),
+        (lambda: curve_of("abs(2)"), 'curve "abs(2)": unknown curve; expected one of', "curves.cosine"),
+        (lambda: curve_of("cosin"), 'curve "cosin": unknown curve; did you mean "cosine"?', "curves.cosine"),
+        (
+            lambda: curve_of("curves.powr"),
+            'curve "curves.powr": unknown curve; did you mean "power"?',
+            "curves.power(2)",
+        ),
         (
             lambda: curves.register("half of it", abs),
             "register('half of it'): the name must be an ident",
@@ -171,21 +178,3 @@ def test_the_limits_of_tanh_are_exact(lower, upper, problem):
     else:
         with pytest.raises(InvalidArgument, match=problem):
             curves.tanh(lower, upper)
-
-
-@table(
-    ("name", "text", "is_example"),
-    [
-        ("cosin", "curves.cosine", False),
-        ("exponent", "curves.exponential(0.1)", True),
-        ("linera", "curves.linear", False),
-        ("one_minus", "curves.one_minus_sqrt", True),
-        ("pow", "curves.power(2)", True),
-        ("xyz", "curves.cosine", True),
-    ],
-)
-def test_an_unknown_curve_has_the_text_of_the_one_that_is_meant(name, text, is_example):
-    problem, *found = unknown_curve(name)
-
-    assert found == [text, is_example]
-    assert ("did you mean" in problem) is (name != "xyz")
