@@ -120,12 +120,3 @@ def power_of_number(number: float, exponent: Any) -> Any:
         if exponent.size == 1:
             return np.power(number, exponent.repeat(2))[:1].reshape(exponent.shape)
         return np.power(number, exponent)
-
-
-def erf(x: float) -> float:
-    """Return the error function of a number.
-
-    >>> erf(0.0), erf(-9.0)
-    (0.0, -1.0)
-    """
-    return math.erf(x)
