@@ -46,7 +46,7 @@ _SPACES: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
 def _power(one: Any, exponent: Any) -> Any:
     """Return a power; of large integers as a float, because the digits of 9**9**9 fill the memory."""
     is_large = isinstance(one, int) and isinstance(exponent, int) and (abs(one) > 2**63 or abs(exponent) > 64)
-    return float(one) ** exponent if is_large else one**exponent
+    return pow(float(one) if is_large else one, exponent)
 
 
 _OPERATORS: Final[Mapping[type, Callable[..., Any]]] = {
