@@ -74,7 +74,6 @@ def test_an_unknown_choice_gets_the_nearest_one(option, advice, folder):
         ("show plan.yaml -o - --to svg --watch", 2, "--watch cannot update standard output. Write --output plan.html"),
         ("convert plan.yaml --base 0.1", 2, "--base: it is for a table of values. Write --to csv"),
         ("audit log.csv --plan plan.yaml --column lr", 2, "FIELD=NAME. For example: --column lr=learning_rate"),
-        ("audit log.csv --plan plan.yaml --html x.html", 2, "Write paramsched show plan.yaml --used log.csv -o x.html"),
         ("audit log.csv --plan plan.yaml --amount tokens", 2, "the plan's clock counts updates. Leave --amount out"),
         ("resume log.csv --on-change x", 2, "--on-change x: expected one of new, checkpoint, error"),
         ("resume log.csv --on-change new --on-change lr=error", 2, "one of them for each field. Write --on-change new"),

@@ -153,7 +153,7 @@ def test_the_runner(tmp_path: Path) -> None:
     assert (report.exact, report.values) == (2 * BATCHES, 2 * BATCHES)
     other = compare_with_plan(logged, plan.scale("10%", lr=0.5), ps.Calendar(), bases={("lr", None): 0.1})
     assert "at update 10 (progress 0.1)" in str(other)
-    assert [cause.name for cause in other.causes] == ["written by something else"]
+    assert other.first is not None
 
 
 def test_without_a_report_the_first_update_of_the_runner_shows_the_call(tmp_path: Path) -> None:

@@ -415,7 +415,7 @@ def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float
             planned, values = drawn[column.field, group], column.values.copy()
             inside = column.t < planned.size
             at = planned[column.t[inside]]
-            values[inside] = np.where(column.equals_as_written(at, np.flatnonzero(inside)), at, values[inside])
+            values[inside] = np.where(column.equals(at, np.flatnonzero(inside)), at, values[inside])
             found[column.field, group] = column.t, values
     if baseless:
         what = f"the base of {', '.join(baseless)} is unknown, so it is not compared"

@@ -125,62 +125,6 @@ def test_invalid_amounts_in_a_log_are_rejected(tmp_path, amount):
         read_log(tmp_path / "log.jsonl", ["lr"], amount=AmountColumn("tokens"))
 
 
-@pytest.mark.heavy
-@pytest.mark.parametrize(
-    ("counted", "name", "text"),
-    [
-        (lambda t: TOKENS[t + 1], "off by one", "t + 1"),
-        (lambda t: 0, "never moved", "the schedule was never stepped"),
-        (lambda t: TOKENS[t] // 4, "processes", "one token in 4: the tokens of one of 4 processes"),
-        (lambda t: TOKENS[t] * 8, "processes or accumulation", "counted each of the tokens 8 times"),
-        (lambda t: TOKENS[t] if t < 50 else TOKENS[t - 50], "restarted from zero", "at update 50"),
-    ],
-    ids=["the-next", "never", "one-process", "too-often", "restarted"],
-)
-def test_the_report_names_the_cause_of_a_difference(tmp_path, counted, name, text):
-    plan = ps.Plan(*(one for one in PLAN.bindings if one.name != "weight_decay"), clock="tokens", horizon=PLAN.horizon)
-
-    report = audit(log(tmp_path, counted=counted, fields=["lr", "momentum"]), plan, processes=4)
-
-    assert report.causes[0].name == name
-    assert text in report.causes[0].text
-
-
-def test_the_report_names_a_schedule_that_counted_updates_instead_of_tokens(tmp_path):
-    plan = ps.Plan(lr=ps.linear(1, 0, over="1000 tokens"), clock="tokens")
-    rows = [
-        {"t": t, "tokens": TOKENS[t], "groups": [{"lr": float(f"{0.3 * (1 - t / 1000):.12g}")}]} for t in range(UPDATES)
-    ]
-    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
-
-    report = audit(tmp_path / "log.jsonl", plan)
-
-    assert (report.causes[0].name, report.causes[0].explains) == ("another clock", UPDATES)
-
-
-def test_another_plan_may_begin_where_a_stage_of_tokens_does(tmp_path):
-    plan = ps.Plan(lr=ps.warmup("5000 tokens") >> ps.constant(), clock="tokens", horizon="40000 tokens")
-    rows = []
-    for t, tokens in enumerate(TOKENS[:UPDATES]):
-        value = 0.3 * tokens / 5000 if tokens < 5000 else 0.1 + 0.01 * (t * 7 % 13)
-        rows.append(json.dumps({"t": t, "tokens": tokens, "groups": [{"lr": float(f"{value:.12g}")}]}))
-    (tmp_path / "log.jsonl").write_text("\n".join(rows))
-
-    report = audit(tmp_path / "log.jsonl", plan)
-
-    assert report.first.t == next(t for t, tokens in enumerate(TOKENS) if tokens >= 5000)
-    assert report.causes == ()
-
-
-def test_a_plan_in_tokens_with_a_known_epoch_has_no_other_epoch(tmp_path):
-    plan = ps.Plan(*(one for one in PLAN.bindings if one.name != "weight_decay"), clock="tokens", horizon=PLAN.horizon)
-    file = log(tmp_path, counted=lambda t: TOKENS[t + 1], fields=["lr", "momentum"])
-
-    report = audit(file, plan, calendar=ps.Calendar(steps_per_epoch=10))
-
-    assert [one.name for one in report.causes] == ["off by one"]
-
-
 def test_the_first_difference_includes_its_tokens(tmp_path):
     file = log(tmp_path, counted=lambda t: TOKENS[t] + (700 if t == 60 else 0))
 

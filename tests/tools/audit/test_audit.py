@@ -13,7 +13,6 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from support.spread import every, spread
 
 PLAN = ps.Plan(lr='warmup("10%") >> cosine(to=0.1)', weight_decay="linear(1.0, 0.5)", horizon="10 epochs")
 EPOCH, TOTAL, BASES = 20, 200, {"lr": 0.1, "weight_decay": 0.04}
@@ -58,119 +57,6 @@ def test_a_log_that_equals_its_plan_is_confirmed_and_its_bases_are_fitted(audit,
     assert code == 0
     assert "400 of 400 values are as planned" in said
     assert "base of lr of group 0: 0.1, fitted to the log" in said
-
-
-def skipped(t):
-    """Return values of a schedule that advances during three skipped updates."""
-    return t + (t >= 31) + (t >= 90) + (t >= 150)
-
-
-def per_batch(t):
-    """Stepped per batch: 78 batches of an epoch, 4 to an update."""
-    return t // EPOCH * 78 + np.minimum((t % EPOCH + 1) * 4, 78) - 1
-
-
-SPELLED = [
-    ("off by one", lambda t: t + 1, []),
-    ("off by one", lambda t: t - 1, []),
-    ("never moved", lambda t: 0 * t, ["--base", "lr=0.1,weight_decay=0.04"]),
-    ("once per epoch", lambda t: t // EPOCH, []),
-    ("epochs taken for steps", lambda t: t * EPOCH, []),
-    ("processes", lambda t: t * 2, ["--processes", "2"]),
-    ("processes", lambda t: t * 2 + 1, ["--processes", "2"]),
-    ("accumulation", lambda t: t * 4, ["--accumulation", "4"]),
-    ("processes or accumulation", lambda t: t * 8, []),
-    ("log counts batches", lambda t: t // 4, ["--accumulation", "4"]),
-    ("skipped steps", skipped, []),
-    ("skipped steps", lambda t: t - (t >= 40) - (t >= 77), []),
-    ("restarted from zero", lambda t: np.where(t < 70, t, t - 70), []),
-    ("restarted from zero", lambda t: np.where(t < 70, t, np.where(t < 130, t - 70, t - 130)), []),
-]
-
-
-# test_causes.py has logs of real loops with the other causes.
-HERE = {one[0]: one for one in SPELLED if one[0] not in ("off by one", "once per epoch", "skipped steps")}
-SPELLED_HERE = spread(SPELLED, *HERE.values())
-
-
-@pytest.mark.parametrize(
-    "known", [pytest.param(True, marks=pytest.mark.long, id="base given"), pytest.param(False, id="base found")]
-)
-@pytest.mark.parametrize(("cause", "clock", "options"), SPELLED_HERE)
-def test_the_cause_is_identified(audit, tmp_path, cause, clock, options, known):
-    log = write(tmp_path / "log.jsonl", values(clock(NOW)))
-    bases = ["--base", "lr=0.1,weight_decay=0.04"] if known and "--base" not in options else []
-
-    code, said = audit(log, *options, *bases, "--json")
-
-    report = json.loads(said)
-    assert code == 1
-    assert report["causes"][0]["name"] == cause, report["causes"]
-    assert report["causes"][0]["explains"] == report["values"]
-
-
-def test_a_step_per_batch_with_a_short_last_window_is_identified(audit, tmp_path):
-    log = write(tmp_path / "log.jsonl", values(per_batch(NOW)))
-
-    _, said = audit(log, "--batches-per-epoch", "78", "--accumulation", "4", "--json", epoch=False)
-
-    assert json.loads(said)["causes"][0]["name"] == "accumulation"
-
-
-@pytest.mark.parametrize(
-    ("cause", "calendar", "options"),
-    every(
-        2,
-        [
-            ("epochs taken for steps", {"steps_per_epoch": 1}, []),
-            ("accumulation", {"steps_per_epoch": 80}, ["--accumulation", "4"]),
-            ("processes or accumulation", {"steps_per_epoch": 10}, []),
-            ("processes", {"steps_per_epoch": 40}, ["--processes", "2"]),
-        ],
-    ),
-)
-def test_wrong_length_units_are_identified(audit, tmp_path, cause, calendar, options):
-    log = write(tmp_path / "log.jsonl", values(NOW, PLAN.resolve(ps.Calendar(**calendar))))
-
-    _, said = audit(log, *options, "--json")
-
-    assert cause in [one["name"] for one in json.loads(said)["causes"]], said
-
-
-def test_a_different_base_is_reported_with_both_values(audit, tmp_path):
-    columns = values(NOW) | {"lr": [4 * value for value in values(NOW)["lr"]]}
-
-    code, said = audit(write(tmp_path / "log.jsonl", columns), "--base", "lr=0.1,weight_decay=0.04")
-
-    assert code == 1
-    assert "another base: the schedule is as planned, but the base of lr of group 0 is 0.4" in said
-
-
-def test_a_few_short_numbers_are_not_mistaken_for_rounded_ones(audit, tmp_path):
-    columns = {"lr": [0.0, 0.005, 0.01], "weight_decay": [0.04, 0.04, 0.04]}  # planned: 0.04, 0.0399, 0.0398
-
-    code, said = audit(write(tmp_path / "log.jsonl", columns, NOW[:3]))
-
-    assert code == 1
-    assert "compared with that precision" in said
-
-
-def test_values_written_by_something_else_are_counted(audit, tmp_path):
-    columns = values(NOW)
-    columns["lr"][50] = 0.7
-
-    _, said = audit(write(tmp_path / "log.jsonl", columns))
-
-    assert "first difference: lr of group 0 at update 50: 0.7 logged" in said
-    assert "written by something else: all values except 1 are as planned" in said
-
-
-def test_noise_has_no_cause(audit, tmp_path):
-    noise = np.random.default_rng(0).random((2, TOTAL))
-
-    _, said = audit(write(tmp_path / "log.jsonl", dict(zip(BASES, noise.tolist(), strict=True))))
-
-    assert "none of the known causes explains the difference" in said
 
 
 @pytest.mark.parametrize("digits", ["{!r}", "{:.6g}", "{:.4e}", "{:.6f}"])

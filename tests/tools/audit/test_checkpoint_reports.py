@@ -53,7 +53,7 @@ def test_the_name_of_an_optimizer_that_ends_with_another_name_is_found_first(tmp
         assert f'optimizer {name} "{path}"' in text
 
 
-def test_a_value_that_a_scheduler_wrote_must_have_equal_bits(tmp_path):
+def test_a_value_that_a_scheduler_wrote_may_differ_by_4_units_in_the_last_place(tmp_path):
     optimizer = probe({"lr": 0.2})
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear(over=10)"))
     run(optimizer, 3)
@@ -61,7 +61,7 @@ def test_a_value_that_a_scheduler_wrote_must_have_equal_bits(tmp_path):
 
     columns = {one.field: (one.base, one.tolerance) for one in read_log(tmp_path / "last.pt", ["lr"]).columns}
 
-    assert (columns["lr"], columns["momentum"]) == ((0.2, 0), (None, 1e-9))
+    assert (columns["lr"], columns["momentum"]) == ((0.2, 4 * 2.0**-52), (None, 1e-9))
 
 
 def test_the_plans_of_a_run_are_listed_with_their_changes_notes_and_bases(tmp_path):

@@ -83,14 +83,22 @@ def test_paramsched_logs_have_groups_and_optionally_an_optimizer(log):
 
 
 @pytest.mark.parametrize(
-    ("content", "digits"),
-    [("0.1\n0.12\n0.5\n0.25\n1\n2\n3\n4\n", 4), ("0.123456\n0.1\n", 6), ("1e-3\n1.25e-4\n", 4)],
-    ids=["few different values", "six digits", "exponents"],
+    ("texts", "readings"),
+    [
+        (["0.1", "0.12"], []),
+        (["0.1", "0.12", "0.5"], ["2 digits", "2 decimals"]),
+        (["0.123456", "0.1", "0"], ["6 digits", "6 decimals"]),
+        (["1e-3", "1.25e-4", "1"], ["3 digits", "6 decimals"]),
+        (["0.05", "0.04", "0.00"], ["2 decimals"]),
+        (["0.05", "0.04", "0"], []),
+        (["0.30000000000000004", "0.1", "0.2"], []),
+        (["nan", "inf", "0.1"], []),
+    ],
 )
-def test_the_precision_of_a_number_follows_from_its_digits(log, content, digits):
-    logged = read_log(log("lr\n" + content), FIELDS)
+def test_how_a_column_was_rounded_follows_from_its_texts(log, texts, readings):
+    logged = read_log(log("\n".join(["lr", *texts])), FIELDS)
 
-    assert max(logged.columns[0].digits, 4) == digits
+    assert [str(one) for one in logged.columns[0].readings] == readings
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """`paramsched audit`: compare a log with a plan. Door: `tools`."""
 
-import shlex
+from pathlib import Path
 from typing import Any
 
 import click
@@ -64,10 +64,10 @@ from paramsched.core.base.diagnostic import json_text
     "--processes",
     type=Count(min=1),
     metavar="N",
-    help="Number of processes of the run; it helps to name the cause.",
+    help="Number of processes of the run, for the text of a cause.",
 )
 @tolerance_option
-@click.option("--html", "page", metavar="FILE", help="Without --plan: draw the log into FILE.")
+@click.option("--html", "page", metavar="FILE", help="Draw the log, and the plan, into FILE.")
 @json_option
 def paramsched_audit(
     log: str,
@@ -84,40 +84,43 @@ def paramsched_audit(
     page: str | None,
     as_json: bool,
 ) -> None:
-    """Compare LOG with a plan, value by value. Print the first difference and its likely cause.
+    """Compare LOG with a plan, value by value. Print the first difference and the causes that explain each value.
 
     Without --plan, draw LOG and print its facts: the number of rows, the first, last, lowest and highest value, where
     the values rise, fall, stay and jump, zeros, and updates that occur twice or go back.
 
     LOG is JSONL written by paramsched, CSV or JSONL with columns named by --column, the trainer_state.json of
     transformers, or a checkpoint with an optimizer's state, as for `paramsched resume`. Values logged by another
-    program may differ from the plan by rounding. The cause named is the one that explains all logged values. A base
-    that is neither in the log nor passed with --base is computed from the log, unless each rate is 0.
+    program may differ from the plan by rounding. A base that is neither in the log nor passed with --base is fitted
+    to the log, if all values agree then.
 
     A plan by tokens is compared at the tokens in the log, from the column `tokens` or --amount. Without such a column,
     they are computed from the facts of the run. The same holds for other clocks.
 
-    Exit code 1 if a value differs, or without --plan if a learning rate is always 0.
-    """
-    from dataclasses import asdict
+    Without --plan, a trainer_state.json is compared with the training_args.json or .yaml in its folder, if there is
+    one.
 
+    Exit code 1 if a value differs, or if a learning rate is always 0.
+    """
+    from dataclasses import asdict, replace
+
+    from paramsched import show
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input
     from paramsched.cli._traces import given_bases
     from paramsched.core.plan.binding import amount_clock
     from paramsched.errors import UnknownGroup
-    from paramsched.tools.audit import AmountColumn, compare_with_plan, read_log
+    from paramsched.tools.audit import AmountColumn, read_log
+    from paramsched.tools.audit.compare import matched_with_plan, picture_of_match
 
     named = named_columns(columns)
+    if plan is None and (plan := _settings_beside(Path(log))) is not None:
+        options = replace(options, format=options.format or "transformers")
     if plan is None:
         given = {"--base": options.bases, "--amount": amount, "--group": names, "--processes": processes}
         if needless := [option for option, value in given.items() if value not in (None, ())]:
             raise WrongUsage(needless[0], "it needs --plan plan.yaml")
         _report_facts(log, named, time, optimizer, at, page, as_json=as_json)
         return
-    if page is not None:
-        drawn = shlex.join(["paramsched", "show", plan, "--used", log, "-o", page])
-        advice = "" if columns else f"Write {drawn}"  # because `show` has no --column
-        raise WrongUsage("--html", "it is for a log without --plan", advice)
     read = read_plan_input(plan, options).plan
     planned = list(dict.fromkeys(one.name for one in read.bindings))
     try:
@@ -135,7 +138,7 @@ def paramsched_audit(
             amount=consumed,
             tolerance=tolerance,
         )
-        report = compare_with_plan(
+        report, matched = matched_with_plan(
             logged,
             read,
             calendar_from_options(options),
@@ -148,6 +151,9 @@ def paramsched_audit(
         if names:
             instead = 'For example: --column "lr@head=lr_1" for the column of another group'
         raise error.changed(site=log, instead=instead) from None
+    if page is not None:
+        drawn = picture_of_match(logged, matched)
+        write_output(page, show.html(drawn.trace, title=drawn.title, log=drawn.log))
     if as_json:
         data: dict[str, Any] = {"log": log, "equal": report.first is None} | asdict(report)
         if report.first is not None and report.first.amount is None:
@@ -155,8 +161,17 @@ def paramsched_audit(
         echo_data(json_text(data))
     else:
         echo(str(report))
-    if report.first is not None:
+    if report.first is not None or report.is_constantly_zero:
         click.get_current_context().exit(BAD_PLAN)
+
+
+def _settings_beside(log: Path) -> str | None:
+    """Return the arguments of a Trainer in the folder of its log or in the one above; None without them."""
+    if log.name != "trainer_state.json":
+        return None
+    folders = (log.parent, log.resolve().parent.parent)
+    tried = (folder / f"training_args{suffix}" for folder in folders for suffix in (".json", ".yaml", ".yml"))
+    return next((str(one) for one in tried if one.is_file()), None)
 
 
 def _report_facts(

@@ -1,39 +1,36 @@
-"""The causes that are tried if a log differs from its plan: other clocks, other lengths, changed stages."""
+"""The causes of a difference between a log and its plan: a closed list, each of which explains every value."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
-from math import inf
-from typing import Any, final, get_args
+from typing import Any, TypeAlias, final
 
 import numpy as np
 
 from paramsched.core.plan import Plan
-from paramsched.core.plan.binding import UPDATES, replace_schedule
+from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.resolve import counted_plan
-from paramsched.core.schedules.affine import NeighborLevel, split_level
-from paramsched.core.schedules.anneal import Anneal, Index
-from paramsched.core.schedules.base import Schedule, with_changed_fields
-from paramsched.core.schedules.leaves import Constant
-from paramsched.core.schedules.pointwise import Clamp, Maximum, Product, Sum
-from paramsched.core.schedules.sequence import Sequence as Stages
-from paramsched.core.schedules.sequence import in_order
-from paramsched.core.time import Calendar, Duration
-from paramsched.core.time.progress import PROGRESS
+from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
-from paramsched.tools.audit.match import AmountTimes, unchanged
+from paramsched.tools.audit.bases import base_of_all, base_of_first, factor_of_all, which_can_be_planned
+from paramsched.tools.audit.match import PlannedColumn
 from paramsched.tools.records.log_values import Times
 
-_FACTORS = tuple(range(2, 65))
-_LENGTH_FACTORS = (2, 3, 4, 8, 16, 32, 64)
-_MAX_TIME = 2**62  # larger times may not fit into a 64-bit integer
+Clock: TypeAlias = Callable[[Times], Times]
+
+_MAX_TIME = 2**60  # larger times may not fit into a 64-bit integer
+_MOST_FACTOR = 1024  # times per update
+_MOST_TRIED = 2**16  # numbers of updates that are tried
+_GLANCE, _SAMPLE = 24, 400  # rows on which a cause is tried first
+_EDGES = 8
+_MOST_CHECKED = 5_000_000  # values that are compared for the numbers of one cause
+_MOST_NAMED = 5
 
 
 @final
 @dataclass(frozen=True)
 class RunFacts:
-    """A plan with its run facts, and methods that resolve the plan with these or other run facts."""
+    """A plan with its run facts."""
 
     plan: Plan
     calendar: Calendar
@@ -47,378 +44,469 @@ class RunFacts:
         """The resolved plan with all lengths as plain numbers in the unit of its clock."""
         return counted_plan(self.resolved)
 
-    def resolve_other(self, plan: Plan) -> Plan | None:
-        """Resolve `plan`, instead of `self.plan`, with these run facts; return None if that fails."""
-        try:
-            return plan.resolve(self.calendar)
-        except InvalidArgument:
-            return None
-
-    def resolve(self, epoch: int | None, total: int | None) -> Plan | None:
-        """Resolve the plan for a run with another epoch or another length; return None if that fails.
-
-        Args:
-            epoch: updates per epoch; None if unknown.
-            total: the length of the run in updates; None for the planned length. Ignored if the planned length is in
-                epochs, or if the plan does not count updates.
-        """
-        try:
-            facts = replace(self.calendar, batches_per_epoch=None, steps_per_epoch=epoch)
-            if total is None or self._length_in_epochs or self.plan.clock != UPDATES:
-                return self.plan.resolve(facts)
-            return Plan(*self.plan.as_written(), horizon=total).resolve(replace(facts, total=total))
-        except InvalidArgument:
-            return None
-
-    def total_for(self, epoch: int) -> int | None:
-        """Return the length that the run has in updates if an epoch has `epoch` updates instead of the known number.
-
-        Returns None if the planned length is in epochs or unknown.
-
-        Args:
-            epoch: updates per epoch.
-        """
-        known, horizon = self.calendar.updates_per_epoch, self.resolved.horizon
-        if known is None or horizon is None or not horizon.is_resolved or self._length_in_epochs:
-            return None
-        return round(horizon.updates * epoch / known)
-
     @cached_property
-    def _length_in_epochs(self) -> bool:
-        length = self.calendar.total if self.plan.horizon is None else self.plan.horizon
-        return length is not None and any(unit == "epochs" for unit, _ in Duration.of(length).terms)
+    def total(self) -> int | None:
+        """The length of the run in updates; None if it is unknown or the plan counts something else."""
+        length = self.resolved.horizon
+        return None if length is None or not length.is_resolved or self.plan.clock != UPDATES else length.updates
+
+    def for_total(self, total: int) -> Plan | None:
+        """Return the plan of a run of another length, as `counted`; None if there is none."""
+        try:
+            other = Plan(*self.plan.as_written(), horizon=total).resolve(replace(self.calendar, total=total))
+        except InvalidArgument:
+            return None
+        return counted_plan(other)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A possible explanation of why a log differs from its plan.
+    """A cause that explains every compared value.
 
     Args:
-        name: the short name of the cause.
-        text: the description of the cause.
-        clock: converts the update numbers of the log to times of the plan.
-        plan: a resolved plan that may explain the log; None for the plan of the run.
-        counted: converts the amounts that the run consumed to those that the schedule counted.
+        name: the name of the cause, with the fitted numbers.
+        text: what the values are.
+        fitted: how many numbers were fitted to the log.
+        bases: the base of each column under the cause; None if the cause shows none.
     """
 
     name: str
     text: str
-    clock: Callable[[Times], Times] = unchanged
-    plan: Plan | None = None
-    counted: Callable[[AmountTimes], AmountTimes] = unchanged
+    fitted: int
+    bases: tuple[float, ...] | None
 
 
-def _meaning(n: int, processes: int | None, accumulation: int | None, epoch: int | None = None) -> str:
-    """Return the name of the run fact that equals n: `processes`, `accumulation` or `epoch`.
-
-    Returns `either` if no run fact equals n, or if both `processes` and `accumulation` do.
-    """
-    names = [name for name, value in (("processes", processes), ("accumulation", accumulation)) if value == n]
-    return names[0] if len(names) == 1 else "epoch" if n == epoch and not names else "either"
-
-
-# The keys are the results of `_meaning` for a factor n; the values are the name and the text of a cause.
-_TOO_FAST = {
-    "epoch": ("epochs taken for steps", "each update moved the schedule by an entire epoch of {n} updates"),
-    "processes": ("processes", "the schedule moved {n} times per update, once for each of {n} processes"),
-    "accumulation": ("accumulation", "the schedule moved {n} times per update, once for each accumulated batch"),
-    "either": (
-        "processes or accumulation",
-        "the schedule moved {n} times per update, once for each process or each accumulated batch",
-    ),
-}
-_TOO_SLOW = {
-    "epoch": ("once per epoch", "the schedule moved once every {n} updates: once per epoch instead of once per update"),
-    "processes": ("processes", "the schedule moved once every {n} rows: the log adds up the updates of {n} processes"),
-    "accumulation": (
-        "log counts batches",
-        "the schedule moved once every {n} rows: the log counts batches, {n} per update",
-    ),
-    "either": ("once per epoch", "the schedule moved once every {n} rows: once per epoch, or the log counts batches"),
-}
-# The keys are results of `_meaning`; the values are the name of the cause, and the unit in which lengths were counted.
-_COUNTED_IN = {
-    "processes": ("processes", "the batches of all {n} processes"),
-    "accumulation": ("accumulation", "batches, {n} per update"),
-    "either": ("processes or accumulation", "batches, or those of {n} processes"),
-}
-# The keys are results of `_meaning`; the values are the name of the cause, and whose samples or tokens were counted.
-_AMOUNTS_OF = {
-    "processes": ("processes", "one of {n} processes"),
-    "accumulation": ("accumulation", "one batch of {n}"),
-    "either": ("processes or accumulation", "one of {n} processes, or one batch of {n}"),
-}
-
-_NEXT_VALUE = (
-    "each update used the value planned for the next one (t + 1): the schedule was stepped before the update, the log "
-    "is one update ahead (as in Hugging Face with DeepSpeed), or each stage uses index (t+1)/n"
-)
-
-
-def causes_to_try(facts: RunFacts, rows: int, processes: int | None, runs: tuple[int, ...]) -> Iterator[Cause]:
-    """Yield possible explanations of why a log differs from its plan, the simplest first.
+def bases_if_explained(pairs: Sequence[PlannedColumn], clock: Clock | None = None) -> tuple[float, ...] | None:
+    """Return the base of each column with which all values are as planned; None if some value is not.
 
     Args:
+        pairs: the columns and their schedules.
+        clock: converts update numbers to times of the plan. Default: they are the same.
+    """
+    for size in (_GLANCE, _SAMPLE, None):
+        bases = []
+        for pair in pairs:
+            part = pair if size is None else _part(pair, size)
+            times = part.column.t if clock is None else clock(part.column.t)
+            base = _base_if_equal(part, times)
+            if base is None:
+                return None
+            bases.append(base)
+    return tuple(bases)
+
+
+def causes_of(pairs: Sequence[PlannedColumn], facts: RunFacts, processes: int | None) -> tuple[Cause, ...]:
+    """Return the causes that explain every value with the fewest fitted numbers; none if there is none.
+
+    Args:
+        pairs: the columns and their schedules.
         facts: the plan and the facts of the run.
-        rows: the largest update number in the log plus 1.
         processes: the number of processes; None if unknown.
-        runs: the typical numbers of updates for which values in the log stay constant.
     """
-    yield Cause("off by one", _NEXT_VALUE, lambda t: t + 1)
-    yield Cause(
-        "off by one", "each update used the value planned for the previous one (t - 1)", lambda t: np.maximum(t - 1, 0)
-    )
-    yield Cause(
-        "never moved", "every update used the value of update 0: the schedule was never stepped", lambda t: t * 0
-    )
-    for text, plan in with_other_indices(facts.resolved):
-        yield Cause("another index", text, plan=plan)
-    # Without a warmup, the later stages may be as long as the run, keep their lengths, or start as planned.
-    dropped, held = without_warmup(facts.plan), with_warmup_held(facts.resolved)
-    missing = "warmup left out"
-    if dropped is not None and (resolved := facts.resolve_other(dropped)) is not None:
-        yield Cause(missing, "the stages after the warmup began at update 0 and lasted the entire run", plan=resolved)
-    if (short := without_warmup(facts.resolved)) is not None:
-        yield Cause(missing, "the stages after the warmup began at update 0", plan=short)
-    if held is not None:
-        yield Cause(missing, "from update 0 on, the value was the one planned for the end of the warmup", plan=held)
-    if (floorless := without_floor(facts.resolved)) is not None:
-        yield Cause("floor left out", "the values decay to 0, not to the planned floor", plan=floorless)
-    calendar = facts.calendar
-    accumulation, epoch = calendar.accumulation or 1, calendar.updates_per_epoch
-    # Facts of the run are first, because a known factor is the more likely explanation.
-    known = [n for n in (processes, accumulation, epoch) if n is not None and 1 < n < _MAX_TIME // rows]
-    batches = calendar.batches_per_epoch
-    if batches is not None and batches < _MAX_TIME // rows:
-        updates = -(-batches // accumulation)  # per epoch; the last update may have fewer batches
-        yield Cause(
-            "accumulation",
-            f"the schedule moved once per batch, {accumulation} times per update",
-            lambda t: t // updates * batches + np.minimum((t % updates + 1) * accumulation, batches) - 1,
-        )
-    for n in dict.fromkeys([*known, *_FACTORS]):
-        name, text = _TOO_FAST[_meaning(n, processes, accumulation, epoch)]
-        text = text.format(n=n)
-        yield Cause(name, text, lambda t, n=n: t * n)  # type: ignore[misc]  # n is bound now
-        # The cause of the line above, if values are logged after the n steps of an update instead of before them.
-        yield Cause(name, text, lambda t, n=n: t * n + n - 1)  # type: ignore[misc]  # as above
-    for n in dict.fromkeys([*known, *runs, *_FACTORS]):
-        name, text = _TOO_SLOW[_meaning(n, processes, accumulation, epoch)]
-        yield Cause(name, text.format(n=n), lambda t, n=n: t // n)  # type: ignore[misc]  # as above
-        text = f"the schedule was stepped once per epoch: {n} updates in a row used the value planned for the first"
-        yield Cause("once per epoch", text, lambda t, n=n: t // n * n)  # type: ignore[misc]  # as above
-    yield from _other_lengths(facts, rows, processes)
+    moving = [pair for pair in pairs if _moves(pair)]
+    if not moving:
+        return tuple(_factors(pairs))
+    if (still := _never_moved(pairs, moving)) is not None:
+        return (still,)
+    if found := list(_clocks_without_a_number(pairs, facts)):
+        return tuple(found)
+    # A cause with as many fitted numbers as the log has values would explain any log.
+    shown = 1 + max(np.count_nonzero(np.diff(pair.column.values)) for pair in moving)
+    shown -= any(pair.base is None for pair in pairs)
+    if shown <= 1:
+        return ()
+    search = _Search(pairs, moving, facts, processes)
+    if found := [*search.clocks(), *search.totals(), *_factors(pairs)]:
+        fewest = min(one.fitted for one in found)
+        return tuple(one for one in found if one.fitted == fewest)[:_MOST_NAMED]
+    found = [one for one in search.jumps() if one.fitted < shown]
+    return tuple(sorted(found, key=lambda one: one.fitted))[:1]
 
 
-def _other_lengths(facts: RunFacts, rows: int, processes: int | None) -> Iterator[Cause]:
-    """Yield causes in which epochs, the horizon or all lengths are longer or shorter than planned."""
-    epoch, horizon = facts.calendar.updates_per_epoch, facts.resolved.horizon
-    updates = horizon.updates if horizon is not None and horizon.is_resolved else None
-    tries: list[tuple[str, str, int | None, int | None]] = [
-        ("epochs taken for steps", "lengths in epochs were taken for updates", 1, None)
+def _base_if_equal(pair: PlannedColumn, times: Times) -> float | None:
+    if pair.base is None:
+        return base_of_all(pair, times)
+    return pair.base if pair.column.equals(pair.planned_at(times, pair.base)).all() else None
+
+
+def _part(pair: PlannedColumn, size: int) -> PlannedColumn:
+    """Return a column with a few of its rows."""
+    if pair.column.t.size <= size:
+        return pair
+    rows = _spread(pair.column.t.size, size)
+    return replace(pair, column=replace(pair.column, t=pair.column.t[rows], values=pair.column.values[rows]))
+
+
+def _spread(size: int, most: int) -> Times:
+    return np.unique(np.linspace(0, size - 1, min(size, most)).astype(np.int64))
+
+
+def _moves(pair: PlannedColumn) -> bool:
+    """Return whether the planned values at the logged updates, or at 0, are not all equal."""
+    planned = pair.planned_at(np.append(pair.column.t, 0), 1.0 if pair.base is None else pair.base)
+    return bool(np.ptp(planned) > 0)
+
+
+def _never_moved(pairs: Sequence[PlannedColumn], moving: Sequence[PlannedColumn]) -> Cause | None:
+    """Return the cause that each value of the fields that should move is the same."""
+    for pair in moving:
+        values, base = pair.column.values, 1.0 if pair.base is None else pair.base
+        is_of_start = bool(pair.column.equals(pair.planned_at(pair.column.t * 0, base)).all())
+        if np.ptp(values) != 0 or not (is_of_start or np.ptp(pair.planned_at(pair.column.t, base)) > 0):
+            return None
+    others = [pair for pair in pairs if not any(pair is one for one in moving)]
+    if bases_if_explained(others) is None:
+        return None
+    value = float(moving[0].column.values[0])
+    text = f"each value is {value!r}" if len(moving) == 1 else "each column has one value"
+    return Cause("never moved", text, 0, None)
+
+
+def _clocks_without_a_number(pairs: Sequence[PlannedColumn], facts: RunFacts) -> Iterator[Cause]:
+    tried: list[tuple[str, str, Clock]] = [
+        ("one update late", "each value is the one planned for the update before", lambda t: np.maximum(t - 1, 0)),
+        ("one update early", "each value is the one planned for the next update", lambda t: t + 1),
     ]
-    accumulation = facts.calendar.accumulation
-    known = [n for n in (processes, accumulation) if n is not None and n > 1]
-    for n in dict.fromkeys([*known, *_LENGTH_FACTORS]):
-        name, batches = _COUNTED_IN[_meaning(n, processes, accumulation)]
-        text = f"the plan is {n} times too long: its lengths were counted in {batches.format(n=n)}"
-        tries.append((name, text, _scaled(epoch, n, 1), _scaled(updates, n, 1)))
-        # The same cause, for a plan whose lengths are all in updates.
-        yield Cause(name, text, lambda t, n=n: t / n)  # type: ignore[misc]  # n is bound now
-        text = f"the plan is {n} times too short: its lengths were divided by {n} once too often"
-        tries.append((name, text, _scaled(epoch, 1, n), _scaled(updates, 1, n)))
-    if updates is not None and rows != updates:
-        tries.append(("another horizon", f"the horizon was {rows} updates, not {updates}", epoch, rows))
-    for name, text, other_epoch, total in tries:
-        resolved = facts.resolve(other_epoch, total)
-        if resolved is not None:
-            yield Cause(name, text, plan=resolved)
+    if (epoch := facts.calendar.updates_per_epoch) is not None and epoch > 1:
+        text = f"the values are planned for updates 0, 1, 2, …, each for an epoch of {epoch} updates"
+        tried.append(("once per epoch", text, lambda t: t // epoch))
+        text = f"each value is the one planned for the first of the {epoch} updates of its epoch"
+        tried.append(("once per epoch", text, lambda t: t // epoch * epoch))
+    for name, text, clock in tried:
+        if (bases := bases_if_explained(pairs, clock)) is not None:
+            yield Cause(name, text, 0, bases)
 
 
-def _scaled(length: int | None, times: int, by: int) -> int | None:
-    return None if length is None else -(-length * times // by)
+def _factors(pairs: Sequence[PlannedColumn]) -> Iterator[Cause]:
+    """Yield the cause that values are multiples of the planned ones, or those of another base than the known one."""
+    if max(pair.column.t.size for pair in pairs) == 1:  # any value is a multiple of another
+        return
+    bases, texts = [], dict[str, str]()
+    for pair in pairs:
+        t, place = pair.column.t, place_of(pair.column.field, pair.group)
+        if (base := _base_if_equal(pair, t)) is not None:
+            bases.append(base)
+            continue
+        if pair.base is not None and pair.depends_on_base():
+            other = base_of_all(replace(pair, base=None), t)
+            if other is None:
+                return
+            bases.append(other)
+            ratio = f"{other / pair.base:.6g}" if pair.base else "inf"
+            texts.setdefault(ratio, f"the base of {place} is {other!r}, not {pair.base!r}")
+            continue
+        factor = None
+        if pair.base is not None or not pair.depends_on_base():
+            factor = factor_of_all(pair.column, pair.planned_at(t, 1.0 if pair.base is None else pair.base))
+        if factor is None:
+            return
+        bases.append(1.0 if pair.base is None else pair.base)
+        texts.setdefault(f"{factor:.6g}", f"the values of {place} are {factor:.6g} times the planned ones")
+    if texts:
+        is_base = all(one.startswith("the base") for one in texts.values())
+        name = "another base" if is_base else "a factor of all values"
+        yield Cause(name, f"{', '.join(texts.values())}; factor {', '.join(texts)}", len(texts), tuple(bases))
 
 
-_NEARBY_EPOCHS = 64  # every length of an epoch up to this distance from the known one is tried
-_SEARCH_DEPTH = 24
-_MAX_EPOCH_CAUSES = 4
+def place_of(field: str, group: str | int | None) -> str:
+    """Return the name of a field in a group, or of a target, for messages."""
+    return field if group is None else f"{field} of group {group!r}"
 
 
-def epoch_causes(facts: RunFacts, rows: int, misfit: Callable[[Plan], float]) -> Iterator[Cause]:
-    """Yield causes in which an epoch has another length than planned, the best fit to the log first.
+def _numbers_text(numbers: Sequence[int]) -> str:
+    """Return numbers as text: a range, if they follow each other.
+
+    >>> _numbers_text([3]), _numbers_text([3, 4, 5]), _numbers_text([3, 5])
+    ('3', '3 to 5', '3 or 5')
+    """
+    if len(numbers) == 1:
+        return f"{numbers[0]:,}"
+    if numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"{numbers[0]:,} to {numbers[-1]:,}"
+    if len(numbers) > _MOST_NAMED:
+        return (
+            ", ".join(f"{one:,}" for one in numbers[:_MOST_NAMED]) + f" or one of {len(numbers) - _MOST_NAMED:,} more"
+        )
+    return ", ".join(f"{one:,}" for one in numbers[:-1]) + f" or {numbers[-1]:,}"
+
+
+@final
+class _Search:
+    """The search for causes with a number that is fitted to the log."""
+
+    def __init__(
+        self,
+        pairs: Sequence[PlannedColumn],
+        moving: Sequence[PlannedColumn],
+        facts: RunFacts,
+        processes: int | None,
+    ) -> None:
+        self._pairs, self._facts, self._processes = pairs, facts, processes
+        self._shown = max(moving, key=lambda pair: np.count_nonzero(np.diff(pair.column.values)))
+        t, values = self._shown.column.t, self._shown.column.values
+        self._last = max(int(pair.column.t.max()) for pair in pairs)
+        edges = np.flatnonzero(np.diff(values))[:_EDGES]
+        self._rows = np.unique([*_spread(t.size, _GLANCE), *edges, *(edges + 1)]).astype(np.int64)
+
+    def clocks(self) -> Iterator[Cause]:
+        """Yield the causes in which the schedule moved faster or slower, or restarted."""
+        last = self._last
+        factors = np.arange(2, min(_MOST_FACTOR, _MAX_TIME // (last + 1)) + 1)
+        slow = np.arange(2, min(last, _MOST_TRIED) + 1)
+        restarts = self._restarts()
+        for name, text, numbers, clock in (
+            ("{n} times per update", "the schedule moved {n} times per update", factors, lambda t, n: t * n),
+            (
+                "{n} times per update",
+                "the schedule moved {n} times per update, and each value is that after the last of them",
+                factors,
+                lambda t, n: t * n + n - 1,
+            ),
+            ("once every {n} updates", "the schedule moved once every {n} updates", slow, lambda t, n: t // n),
+            (
+                "once every {n} updates",
+                "each value is the one planned for the first of {n} updates",
+                slow,
+                lambda t, n: t // n * n,
+            ),
+            (
+                "restarted from 0 at update {n}",
+                "from update {n} on the values are those planned from update 0 on",
+                restarts,
+                lambda t, n: np.where(t < n, t, t - n),
+            ),
+        ):
+            found, bases = self._explaining(numbers, clock)
+            if found and bases is not None:
+                n = _numbers_text(found)
+                yield Cause(name.format(n=n), text.format(n=n) + self._meaning(found), 1, bases)
+
+    def totals(self) -> Iterator[Cause]:
+        """Yield the cause that the run has another total."""
+        if (total := self._facts.total) is None:
+            return
+        found = self._best_totals(total)
+        for other in found:
+            if (bases := self._with_total(other)) is not None:
+                low, high = (self._furthest(other, sign) for sign in (-1, 1))
+                text = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+                yield Cause(
+                    "another total", f"the values are those of a total of {text} updates, not {total:,}", 1, bases
+                )
+                return
+
+    def jumps(self) -> Iterator[Cause]:
+        """Yield the causes in which the clock of the schedule jumps several times."""
+        fixed = [
+            pair if pair.base is not None else replace(pair, base=base_of_first(pair, pair.column.t))
+            for pair in self._pairs
+        ]
+        t = fixed[0].column.t
+        if any(not np.array_equal(pair.column.t, t) for pair in fixed) or np.any(np.diff(t) < 0):
+            return
+        gaps = np.minimum(np.diff(t, prepend=0), _MOST_SKIPPED)
+
+        def restarts(row: int, _: int) -> Iterable[int]:
+            begin = int(t[row - 1]) + 1 if row else 0
+            return range(-int(t[row]), -max(begin, int(t[row]) - _MOST_BETWEEN) + 1)
+
+        def ahead(_: int, offset: int) -> Iterable[int]:
+            return range(offset + 1, offset + _MOST_SKIPPED + 1)
+
+        def behind(row: int, offset: int) -> Iterable[int]:  # a schedule that does not move stays; it does not go back
+            return range(offset - 1, offset - int(gaps[row]) - 1, -1)
+
+        for name, text, offsets in (
+            ("restarted from 0 {n} times", "the values are those planned from update 0 on, again from", restarts),
+            ("updates skipped at {n} places", "the schedule moved while updates were skipped, before", ahead),
+            ("updates skipped at {n} places", "the log counts updates that the schedule does not, before", behind),
+        ):
+            path = _path(fixed, t, offsets)
+            if path is None or not 0 < len(path) <= 1 + t.size // _ROWS_OF_A_JUMP:
+                continue
+            clock = _clock_of(path, t)
+            bases = bases_if_explained(self._pairs, clock)
+            if bases is None or (offsets is not restarts and not _shows_single_updates(fixed, clock)):
+                continue
+            at = ", ".join(f"{int(t[row]):,}" for row, _ in path[:_MOST_NAMED])
+            more = ", …" if len(path) > _MOST_NAMED else ""
+            name = "updates skipped at 1 place" if len(path) == 1 and offsets is not restarts else name
+            yield Cause(name.format(n=len(path)), f"{text} update {at}{more}", len(path), bases)
+
+    def _meaning(self, numbers: Sequence[int]) -> str:
+        """Return a clause that names the fact of the run that is the only number."""
+        calendar = self._facts.calendar
+        known = {
+            "the processes": self._processes,
+            "the batches of an update": calendar.accumulation,
+            "the updates of an epoch": calendar.updates_per_epoch,
+        }
+        names = [name for name, value in known.items() if [value] == list(numbers)]
+        return f", as many as {' or '.join(names)}" if names else ""
+
+    def _restarts(self) -> Times:
+        """Return the updates at which the schedule may have restarted, sorted."""
+        if self._last <= _MOST_TRIED:
+            return np.arange(1, self._last + 1)
+        t = np.unique(self._shown.column.t)
+        ends = np.flatnonzero(np.diff(t))[:: max(t.size * 2 // _MOST_TRIED, 1)]
+        return np.unique(np.concatenate([t[ends] + 1, t[ends + 1]]))
+
+    def _explaining(
+        self, numbers: Times, clock: Callable[[Any, Any], Any]
+    ) -> tuple[list[int], tuple[float, ...] | None]:
+        """Return the numbers with which a clock explains every value, and the bases with the first of them."""
+        shown = self._shown
+        rows = self._rows
+        for rows in (self._rows, _spread(shown.column.t.size, _SAMPLE)):
+            kept = [np.zeros(0, dtype=np.int64)]
+            for part in np.array_split(numbers, max(numbers.size * rows.size // _MOST_CHECKED, 1)):
+                if part.size:
+                    times = clock(shown.column.t[rows], part[:, np.newaxis])
+                    kept.append(part[which_can_be_planned(shown, rows, times)])
+            numbers = np.concatenate(kept)
+        size = sum(pair.column.t.size for pair in self._pairs)
+        most = max(_MOST_CHECKED // size, 2)
+        checked = numbers[np.unique(np.linspace(0, numbers.size - 1, min(numbers.size, most)).astype(np.int64))]
+        explained = {n: bases_if_explained(self._pairs, lambda t, n=n: clock(t, n)) for n in checked.tolist()}  # type: ignore[misc]  # n is bound now
+        found = [n for n, bases in explained.items() if bases is not None]
+        if len(found) == len(explained):  # and so those between them
+            found = numbers.tolist()
+        return found, explained[found[0]] if found else None
+
+    def _with_total(self, total: int, size: int | None = None) -> tuple[float, ...] | None:
+        pairs = self._pairs_of(total)
+        if pairs is None:
+            return None
+        return bases_if_explained(pairs if size is None else [_part(pair, size) for pair in pairs])
+
+    def _pairs_of(self, total: int) -> list[PlannedColumn] | None:
+        """Return the columns with the schedules of a run of another length; None if there is no such plan."""
+        plan = self._facts.for_total(total) if total > 0 else None
+        if plan is None:
+            return None
+        places = {id(one.schedule): place for place, one in enumerate(self._facts.counted.bindings)}
+        return [replace(pair, schedule=plan.bindings[places[id(pair.schedule)]].schedule) for pair in self._pairs]
+
+    def _best_totals(self, total: int) -> list[int]:
+        """Return lengths of a run whose plans are near the log, the nearest first."""
+        near: dict[int, float] = {}
+        place = next(place for place, pair in enumerate(self._pairs) if pair is self._shown)
+        values = self._shown.column.values[self._rows]
+        scale = float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
+
+        def measure(length: int) -> float:
+            """Return how far the planned values are from the logged ones; the base is fitted if it is unknown."""
+            if length not in near:
+                near[length] = np.inf
+                if (pairs := self._pairs_of(length)) is not None:
+                    pair = pairs[place]
+                    at = pair.planned_by_base(pair.column.t[self._rows])
+                    if pair.base is not None:
+                        planned = at(pair.base)
+                    else:
+                        offset = at(0.0) if pair.schedule.affine else 0.0 * values
+                        factor = at(1.0) - offset
+                        over = float(factor @ factor)
+                        planned = offset + factor * (float(factor @ (values - offset)) / over if over else 1.0)
+                    near[length] = float(np.nan_to_num(np.abs(values - planned), nan=np.inf).mean()) / scale
+            return near[length]
+
+        tried = {round(total * 2 ** (n / 8)) for n in range(-32, 33)} | {self._last + 1}
+        tried |= {total * n for n in range(2, 9)} | {-(-total // n) for n in range(2, 9)}
+        for begin in sorted(tried, key=measure)[:3]:
+            best, step = begin, max(begin // 16, 1)
+            while step:
+                nearest = min((best, best - step, best + step), key=measure)
+                if nearest == best or abs(nearest - begin) > begin:
+                    step //= 2
+                else:
+                    best = nearest
+            for other in range(best - _NEARBY, best + _NEARBY + 1):
+                measure(other)
+        near.pop(total, None)
+        return sorted(near, key=lambda one: (near[one], abs(one - total)))[:_NEARBY]
+
+    def _furthest(self, total: int, sign: int) -> int:
+        """Return the furthest length, in one direction, up to which each one explains every value."""
+        step = 1
+        while self._with_total(total + sign * step, _SAMPLE) is not None and step < total:
+            total, step = total + sign * step, 2 * step
+        while step := step // 2:
+            if self._with_total(total + sign * step, _SAMPLE) is not None:
+                total += sign * step
+        while self._with_total(total) is None:  # a sample explained more than all values do
+            total -= sign
+        return total
+
+
+_NEARBY = 12  # lengths of a run beside the nearest one
+_MOST_SKIPPED = 3  # updates that are skipped between two rows
+_MOST_BETWEEN = 1000  # updates between two rows that are tried as a restart
+_ROWS_OF_A_JUMP = 16
+_MOST_JUMPS = 1000
+_FIRST_ROWS = 256
+
+
+def _path(
+    pairs: Sequence[PlannedColumn], t: Times, offsets: Callable[[int, int], Iterable[int]]
+) -> list[tuple[int, int]] | None:
+    """Return pairs (row, offset) so that all values are as planned if the clock is shifted by `offset` from `row` on.
+
+    Returns None if no such offsets are found.
 
     Args:
-        facts: the plan and the facts of the run.
-        rows: the largest update number in the log plus 1.
-        misfit: a function that returns the distance of a resolved plan from the log.
-    """
-    epoch = facts.calendar.updates_per_epoch
-    if epoch is None:
-        return
-    found: dict[tuple[int, bool], tuple[float, Plan]] = {}
-
-    def measure(length: int, scaled: bool) -> float:
-        if length >= 1 and (length, scaled) not in found:
-            plan = facts.resolve(length, facts.total_for(length) if scaled else None)
-            if plan is not None:
-                found[length, scaled] = misfit(plan), plan
-        return found[length, scaled][0] if (length, scaled) in found else inf
-
-    tries = sorted(range(epoch - _NEARBY_EPOCHS, epoch + _NEARBY_EPOCHS + 1), key=lambda one: abs(one - epoch))
-    horizon = facts.resolved.horizon
-    if horizon is not None and horizon.is_resolved:  # the log may end with the run
-        tries.append(-(-rows * epoch // horizon.updates))
-    tries += [round(epoch * 2 ** (n / 12)) for n in range(-72, 73)]
-    for scaled in (False, True) if facts.total_for(epoch) is not None else (False,):
-        best = min(dict.fromkeys([epoch, *tries]), key=lambda one: measure(one, scaled))
-        # Lengths that are not in `tries` are found by descent from the best length in `tries`.
-        step = max(best // 16, 1)
-        for _ in range(_SEARCH_DEPTH):
-            nearest = min((best, best - step, best + step), key=lambda one: measure(one, scaled))
-            if nearest == best and step == 1:
-                break
-            best, step = nearest, -(-step // 2)
-    order = sorted(found, key=lambda key: (found[key][0], abs(key[0] - epoch)))
-    for key in [key for key in order if key[0] != epoch][:_MAX_EPOCH_CAUSES]:
-        text = f"lengths were counted with an epoch of {key[0]} updates, not {epoch}"
-        yield Cause("another epoch", text, plan=found[key][1])
-
-
-def amount_causes_to_try(clock: str, processes: int | None, accumulation: int | None) -> Iterator[Cause]:
-    """Yield possible explanations for a plan that counts samples, tokens or seconds, the simplest first."""
-    if clock == PROGRESS:  # updates cannot be mistaken for a fraction of the run
-        return
-    text = f"the schedule counted updates, but the plan counts {clock}"
-    yield Cause("another clock", text, counted=AmountTimes.counting_updates)
-    known = [n for n in (processes, accumulation) if n is not None and n > 1]
-    for n in dict.fromkeys([*known, *_LENGTH_FACTORS]):
-        name, whose = _AMOUNTS_OF[_meaning(n, processes, accumulation)]
-        whose = whose.format(n=n)
-        text = f"the schedule counted one {clock[:-1]} in {n}: the {clock} of {whose}"
-        yield Cause(name, text, counted=lambda times, n=n: times.scaled(1, n))  # type: ignore[misc]  # n is bound now
-        text = f"the schedule counted each of the {clock} {n} times, or the log has those of {whose}"
-        yield Cause(name, text, counted=lambda times, n=n: times.scaled(n, 1))  # type: ignore[misc]  # as above
-
-
-_INDICES: tuple[Index, ...] = get_args(Index)
-_MAX_MIXED_STAGES = 3  # up to this number of stages all combinations of indices are tried
-
-
-def with_other_indices(plan: Plan) -> Iterator[tuple[str, Plan]]:
-    """Yield pairs (description, plan), in which one, some or all stages of `plan` have another value of `index`."""
-    stages = list(dict.fromkeys(part for one in plan.bindings for part in _anneals_in(one.schedule)))
-    together = [(index,) * len(stages) for index in _INDICES]
-    single = [
-        tuple(index if place == at else stage.index for place, stage in enumerate(stages))
-        for at in range(len(stages) if len(stages) <= 16 else 0)
-        for index in _INDICES
-    ]
-    mixed = product(_INDICES, repeat=len(stages)) if len(stages) <= _MAX_MIXED_STAGES else ()
-    tried = {tuple(stage.index for stage in stages)}
-    for indices in (*together, *single, *mixed):
-        if indices in tried:
-            continue
-        tried.add(indices)
-        others: dict[Schedule, Schedule] = {
-            stage: replace(stage, index=index) for stage, index in zip(stages, indices, strict=True)
-        }
-        changed = [f"{index} in {stage}" for stage, index in zip(stages, indices, strict=True) if index != stage.index]
-        yield f"the run used index {', '.join(changed)}", _with_schedules(plan, others.get)
-
-
-def without_warmup(plan: Plan) -> Plan | None:
-    """Return the plan without rising first stages of sequences and rising factors of products.
-
-    Returns None if the plan has no such stage or factor.
+        pairs: the columns, which all have the same updates and known bases.
+        t: the updates of the columns.
+        offsets: a function of the first row that does not match and the offset there; it returns the offsets to try.
     """
 
-    def drop(schedule: Schedule) -> Schedule | None:
-        if isinstance(schedule, Stages) and _rises(schedule.stages[0]):
-            return in_order(schedule.stages[1:])
-        if isinstance(schedule, Product):
-            kept = tuple(one for one in schedule.operands if not _rises(one))
-            if 0 < len(kept) < len(schedule.operands):
-                return Product(kept)
-        return None
+    def reach(offset: int, row: int) -> int:
+        """Return the first row, from `row` on, whose values are not those planned for its update plus `offset`."""
+        size = _FIRST_ROWS
+        while row < t.size:  # in parts, because most offsets fit a few rows
+            part = slice(row, row + size)
+            times = np.maximum(t[part] + offset, 0)
+            equal = np.logical_and.reduce(
+                [pair.column.equals(pair.planned_at(times, pair.base or 0.0), part) for pair in pairs]
+            )
+            if (wrong := np.flatnonzero(~equal)).size:
+                return row + int(wrong[0])
+            row, size = row + size, 4 * size
+        return t.size
 
-    return _changed_plan(plan, drop)
-
-
-def with_warmup_held(plan: Plan) -> Plan | None:
-    """Return the plan with each rising first stage replaced by a constant, the value at the end of the stage.
-
-    Returns None if no first stage rises.
-    """
-
-    def keep_constant(schedule: Schedule) -> Schedule | None:
-        if isinstance(schedule, Stages):
-            first = schedule.stages[0]
-            if isinstance(first, Anneal) and _rises(first):
-                return Stages((Constant(first.to, first.over), *schedule.stages[1:]))
-        return None
-
-    return _changed_plan(plan, keep_constant)
+    path: list[tuple[int, int]] = []
+    offset, row = 0, reach(0, 0)
+    while row < t.size:
+        reached = {one: reach(one, row) for one in offsets(row, offset)}
+        if max(reached.values(), default=row) == row or len(path) > _MOST_JUMPS:
+            return None
+        offset = max(reached, key=lambda one: reached[one])
+        path.append((row, offset))
+        row = reached[offset]
+    return path
 
 
-def without_floor(plan: Plan) -> Plan | None:
-    """Return the plan with all decays to 0 and without lower bounds; None if the plan already has this form."""
+def _clock_of(path: Sequence[tuple[int, int]], t: Times) -> Clock:
+    rows, offsets = np.array([row for row, _ in path]), np.array([0, *(offset for _, offset in path)])
 
-    def remove_floor(schedule: Schedule) -> Schedule | None:
-        match schedule:
-            case Anneal(to=to) if not isinstance(to, NeighborLevel) and _size(schedule.start) > _size(to):
-                return replace(schedule, to=0.0)
-            case Clamp(low=low) if low is not None:
-                inner = _changed(schedule.schedule, remove_floor) or schedule.schedule
-                return inner if schedule.high is None else Clamp(inner, None, schedule.high)
-            case Maximum() | Sum():
-                kept = tuple(one for one in schedule.operands if not isinstance(one, Constant))
-                if 0 < len(kept) < len(schedule.operands):
-                    return kept[0] if len(kept) == 1 else replace(schedule, operands=kept)
-        return None
+    def clock(times: Times) -> Times:
+        moved: Times = np.maximum(times + offsets[np.searchsorted(t[rows], times, side="right")], 0)
+        return moved
 
-    return _changed_plan(plan, remove_floor)
+    return clock
 
 
-def _rises(schedule: Schedule) -> bool:
-    return isinstance(schedule, Anneal) and _size(schedule.start) < _size(schedule.to)
+def _shows_single_updates(pairs: Sequence[PlannedColumn], clock: Clock) -> bool:
+    """Return whether the digits of a log distinguish the updates: else a slower decay looks like skipped updates."""
+    shown = changed = 0
+    for pair in pairs:
+        times = clock(pair.column.t)
+        here, after = (pair.planned_at(one, pair.base or 0.0) for one in (times, times + 1))
+        shown += int(np.count_nonzero(~pair.column.equals(after) & (here != after)))
+        changed += int(np.count_nonzero(here != after))
+    return shown > _MOST_SHOWN * changed
 
 
-def _size(level: Any) -> float:
-    """Return the value of a level at base 1, for comparisons; 1 if the level is that of a neighboring stage."""
-    if isinstance(level, NeighborLevel):
-        return 1.0
-    factor, fixed = split_level(level)
-    return (factor or 0.0) + (fixed or 0.0)
-
-
-def _anneals_in(schedule: Schedule) -> Iterator[Anneal]:
-    if isinstance(schedule, Anneal):
-        yield schedule
-    for part in schedule.parts():
-        yield from _anneals_in(part)
-
-
-def _changed(value: Any, change: Callable[[Schedule], Schedule | None]) -> Any:
-    """Return a schedule, or a tuple of schedules, in which each schedule is replaced by the result of `change`.
-
-    If `change` returns None for a schedule, the schedules inside it are changed.
-    """
-    if isinstance(value, Schedule):
-        found = change(value)
-        return with_changed_fields(value, lambda part: _changed(part, change)) if found is None else found
-    return with_changed_fields(value, lambda part: _changed(part, change)) if isinstance(value, tuple) else value
-
-
-def _with_schedules(plan: Plan, change: Callable[[Schedule], Schedule | None]) -> Plan:
-    bindings = [replace_schedule(one, _changed(one.schedule, change)) for one in plan.as_written()]
-    return Plan(*bindings, horizon=plan.horizon, clock=plan.clock)
-
-
-def _changed_plan(plan: Plan, change: Callable[[Schedule], Schedule | None]) -> Plan | None:
-    """Return the plan with its schedules replaced by `change`; None if no schedule changes or the result is invalid."""
-    try:
-        changed = _with_schedules(plan, change)
-    except InvalidArgument:
-        return None
-    return None if changed == plan else changed
+_MOST_SHOWN = 0.9

@@ -18,7 +18,7 @@ from paramsched.tools.records.logged_metrics import FIELDS
 
 Kind: TypeAlias = Literal["rises", "falls", "stays", "jumps"]
 
-_MOST_DRAWN = 12_500_000  # values in a picture; they take 100 MB
+MOST_DRAWN = 12_500_000  # values in a picture; they take 100 MB
 _MOST_LISTED = 12  # stretches of a column in the text
 _LEAST_JUMP = 0.1  # a jump is at least this part of the range of the column
 _TIMES_LARGER = 10  # and more than so many times as large as the changes beside it
@@ -190,7 +190,7 @@ def picture_of_log(logged: LoggedValues, title: str) -> Figure:
     drawn = {}
     present = [one for one in logged.columns if np.isfinite(one.values).any()]
     total = 1 + max((int(one.t.max()) for one in present), default=-1)
-    if not 0 < total * len(present) <= _MOST_DRAWN:
+    if not 0 < total * len(present) <= MOST_DRAWN:
         found = f"{total * len(present):,} values are too many to draw" if present else "no value can be drawn"
         raise UnreadableLog(logged.source, found, "Leave --html out")
     for one in present:

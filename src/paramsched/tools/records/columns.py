@@ -22,15 +22,48 @@ TIMES = (
     "iterations",
 )
 """The default names of the column that counts the updates; case is ignored."""
-_FROM_ONE = frozenset({"current_steps"})
-"""Counters whose value in the row of the first update is 1."""
-_ROWS_OF_MMENGINE = frozenset({"data_time", "iter", "step"})
-"""Columns of each training row of MMEngine's `scalars.json`, whose `step` is 1 in the row of the first update."""
 _EPOCHS = ("epoch", "epochs")
-_LENGTHS = ("max_steps", "total_steps")
-"""Columns and entries with the planned length of a run, in updates."""
 
 Unit: TypeAlias = Literal["updates", "epochs", "rows"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How a program numbers the rows of its log.
+
+    Args:
+        name: the name, for messages.
+        first: the number in the row of the first update.
+        is_after: whether a row has the value after the step of its update, which is that of the next update.
+    """
+
+    name: str
+    first: int
+    is_after: bool = False
+
+
+TRAINER = (
+    Program("the Trainer", 1),
+    Program("the Trainer with DeepSpeed or of an older transformers", 1, is_after=True),
+)
+"""The Trainer logs the value that it took before the scheduler's step, or after it: its file does not show which."""
+_LIGHTNING = (Program("Lightning", 0),)
+_MMENGINE = (Program("MMEngine", 1),)
+_OTHER = (Program("", 0),)
+_ROWS_OF_MMENGINE = frozenset({"data_time", "iter", "step"})  # columns of each training row of `scalars.json`
+
+
+def programs_of(time: str | None, rows: Iterable[Mapping[str, Any]]) -> tuple[Program, ...]:
+    """Return the programs that may have written a log, by the column that counts the updates and the first row."""
+    first, counter = next(iter(rows), {}).keys(), (time or "").lower()
+    if first >= _ROWS_OF_MMENGINE:
+        return _MMENGINE
+    if counter == "current_steps":  # of LLaMA-Factory, which writes what the Trainer logs
+        return TRAINER
+    if counter == "step" and any(name.startswith("lr-") for name in first):
+        return _LIGHTNING
+    return _OTHER
 
 
 @final
@@ -42,11 +75,13 @@ class TimeColumn:
         name: the column; None if rows are counted.
         unit: what one count is.
         first: the count of the first row of a run.
+        programs: the programs that may have written the log.
     """
 
     name: str | None
     unit: Unit
     first: int = 0
+    programs: tuple[Program, ...] = ()
 
 
 def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), time: str | None = None) -> TimeColumn:
@@ -63,8 +98,8 @@ def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), 
     tried = ({**last, **lower}.get(one) for one in TIMES)
     name = time if time is not None else next((one for one in tried if one is not None), None)
     if name is not None and name.lower().rpartition("/")[2] not in _EPOCHS:
-        from_one = name.lower() in _FROM_ONE or (time is None and is_of_mmengine(rows))
-        return TimeColumn(name, "updates", int(from_one))
+        programs = programs_of(name, rows) if time is None else _OTHER
+        return TimeColumn(name, "updates", programs[0].first, programs)
     name = time or next((lower[one] for one in _EPOCHS if one in lower), None)
     numbers = [] if name is None else [row[name] for row in rows if not is_blank(row.get(name))]
     try:
@@ -74,17 +109,6 @@ def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), 
     if name is None or not counts or (time is None and any(one != int(one) for one in counts if abs(one) < 1e15)):
         return TimeColumn(name if time else None, "epochs" if time else "rows")
     return TimeColumn(name, "epochs", int(min(counts) == 1))
-
-
-def is_of_mmengine(rows: Iterable[Mapping[str, Any]]) -> bool:
-    """Return whether rows are those of MMEngine's training log, by the first one."""
-    return next(iter(rows), {}).keys() >= _ROWS_OF_MMENGINE
-
-
-def length_in(rows: Iterable[Mapping[str, Any]]) -> int | None:
-    """Return the length of a run in updates, if each row with such an entry has the same one; else None."""
-    found = {row[name] for row in rows for name in _LENGTHS if isinstance(row.get(name), int)}
-    return found.pop() if len(found) == 1 and min(found, default=0) > 0 else None
 
 
 _TARGETS = "targets/"

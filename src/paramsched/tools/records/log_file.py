@@ -21,14 +21,14 @@ from paramsched.errors import MissingDependency, UnreadableLog
 from paramsched.tools.records.checkpoint_files import parts_of_checkpoint
 from paramsched.tools.records.checkpoint_log import read_checkpoint
 from paramsched.tools.records.columns import (
+    TRAINER,
     TimeColumn,
     columns_of_fields,
     is_blank,
-    is_of_mmengine,
-    length_in,
     time_column,
 )
 from paramsched.tools.records.log_values import (
+    ROUNDING_OF_CPUS,
     ROWS_ARE_COUNTED,
     AmountColumn,
     LogColumn,
@@ -43,7 +43,6 @@ from paramsched.tools.records.log_values import (
     require_columns,
     shortened,
     update_number,
-    with_shared_digits,
 )
 
 _CHECKPOINTS = {".pt", ".pth", ".bin", ".ckpt", ".tar"}
@@ -80,7 +79,7 @@ def read_log(
         at: completed updates, required for a checkpoint that does not contain them.
         amount: the column of the amount, for a plan that counts samples, tokens or seconds.
         tolerance: the relative difference up to which a logged value counts as planned; 0 requires equal bits.
-            Default: 0 for values written by a Scheduler or the Runner, else 1e-9.
+            Default: 4 units in the last place for values written by a Scheduler or the Runner, else 1e-9.
 
     Raises:
         UnreadableLog: the log has no value that can be compared.
@@ -92,7 +91,7 @@ def read_log(
     if kind == "checkpoint":
         logged = read_checkpoint(file, optimizer, at, amount.clock)
         # A recorded base shows that a Scheduler wrote the group.
-        ours = (one if one.base is None else replace(one, tolerance=0.0) for one in logged.columns)
+        ours = (one if one.base is None else replace(one, tolerance=ROUNDING_OF_CPUS) for one in logged.columns)
         logged = replace(logged, columns=tuple(ours), of_state=True)
     else:
         rows = rows_of_log(file, kind)
@@ -102,8 +101,8 @@ def read_log(
             wanted = _columns_of_history(file, rows, fields, columns)
             logged = _read_table(file, rows, fields, wanted, time or _STEP, amount)
             # The value in a row of step 0, which is logged before the first update, is that of update 0.
-            moved = tuple(replace(one, t=np.maximum(one.t - 1, 0)) for one in logged.columns)
-            logged = replace(logged, columns=moved, length=_length_of_history(file), from_one=True)
+            moved = tuple(replace(one, t=np.maximum(one.t - TRAINER[0].first, 0)) for one in logged.columns)
+            logged = replace(logged, columns=moved, programs=TRAINER)
         else:
             logged = _read_table(file, rows, fields, columns, _STEP if kind == "events" and not time else time, amount)
     if tolerance is None:
@@ -344,11 +343,6 @@ def _columns_of_history(
     return wanted
 
 
-def _length_of_history(file: Path) -> int | None:
-    """Return the length of a Trainer's run that its state contains."""
-    return length_in([_state_of_history(file)])
-
-
 def _state_of_history(file: Path) -> dict[str, Any]:
     """Return the state of a Trainer, with the rows of `log_history`; numbers with a decimal point stay strings."""
     if (size := file.stat().st_size) > _MAX_STATE_BYTES:
@@ -404,8 +398,9 @@ def _read_scheduler_rows(
                     found.setdefault((field, index), []).append((t, value))
                     require_few_columns(len(found), file)
     groups = 1 + max((index for _, index in found), default=-1)
-    made = with_shared_digits(
-        replace(make_column(field, index, rows, file), tolerance=0.0) for (field, index), rows in found.items()
+    made = tuple(
+        replace(make_column(field, index, rows, file), tolerance=ROUNDING_OF_CPUS)
+        for (field, index), rows in found.items()
     )
     return LoggedValues(path_text(file), made, (None,) * groups, number_notes(made), logged_amounts(amounts, file))
 
@@ -471,7 +466,7 @@ def _read_table(
     if not any(one.t.size for one in made):
         site = f"column{'s' if len(wanted) > 1 else ''} {names_listed(wanted.values())} of {path_text(file)}"
         raise UnreadableLog(site, "it has no values", f"the log has {names_listed(present)}")
-    known = with_shared_digits(made)
+    known = tuple(made)
     named = {index: label for label, index in labels.items() if not is_group_index(label)}
     names = tuple(named.get(index) for index in range(1 + max(one.group for one in known)))
     remarks = [] if counted.unit != "rows" else [ROWS_ARE_COUNTED]
@@ -489,9 +484,7 @@ def _read_table(
         notes,
         consumed_amounts,
         unit=counted.unit,
-        from_one=counted.first == 1 and not is_of_mmengine(rows),
-        length=length_in(rows),
-        left_out=left_out,
+        programs=counted.programs,
     )
 
 

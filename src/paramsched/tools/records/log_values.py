@@ -1,7 +1,8 @@
 """The values that a run used, as columns."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from heapq import nlargest
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias, final
@@ -13,16 +14,88 @@ from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.curves.arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched.core.time.calendar import CLOCK_SYNONYMS
 from paramsched.errors import UnreadableLog
-from paramsched.tools.records.columns import Unit, is_blank
+from paramsched.tools.records.columns import Program, Unit, is_blank
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 MOST_UPDATES = 2**40
 """The largest update number; times that are computed from this number still fit into 64 bits."""
+_DIGITS_OF_MOST = 13
 MOST_GROUPS = 100_000
 _MOST_NAMES = 200  # among which a near one is searched
 ROWS_ARE_COUNTED = "no column counts the updates, so rows are counted from 0"
+
+
+ROUNDING_OF_CPUS = 4 * 2.0**-52
+"""The relative difference of values that two kinds of CPU or versions of NumPy compute: 4 units in the last place."""
+_HALF_SINGLE = 2.0**-24
+"""The largest relative error of rounding to float32."""
+_ALL_DIGITS = 15
+"""A number with so many digits or more was not rounded."""
+_DIGITS_OF_SINGLE = 7
+"""The fewest digits in which a value of float32 may differ from the value that was rounded to it."""
+_FEWEST_DIFFERENT = 3
+_FEWEST_DIGITS = 2
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a program rounded the values of a column.
+
+    Args:
+        count: the number of digits.
+        are_decimals: whether these are the digits after the decimal point, as of `.6f`, or all, as of `.6g` and `.5e`.
+    """
+
+    count: int
+    are_decimals: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.count} {'decimals' if self.are_decimals else 'digits'}"
+
+    def half_unit(self, sizes: Floats) -> Floats:
+        """Return half a unit of the last digit of values of these sizes."""
+        if self.are_decimals:
+            return np.full_like(sizes, 10.0**-self.count / 2)
+        exponents = np.floor(np.log10(np.maximum(sizes, 1e-300)))
+        return np.asarray(np.where(sizes > 0, 10.0 ** (exponents + 1 - self.count) / 2, 0.0))
+
+
+def readings_of(texts: Collection[str]) -> tuple[Reading, ...]:
+    """Return the ways in which the numbers of a column may have been rounded; none if they are exact.
+
+    A constant and values of one digit are exact: 0.001 is not 0.0012, and 0.1, 0.01, 0.001 are not steps of 0.12.
+
+    >>> [str(one) for one in readings_of(["0.1", "0.05", "0.013"])]
+    ['2 digits', '3 decimals']
+    >>> readings_of(["0.1", "0.01", "0.001"]), readings_of(["0.00123"])
+    ((), ())
+    """
+    if len(texts) < _FEWEST_DIFFERENT:
+        return ()
+    # Most logs have all digits, which the longest texts show.
+    if max(map(_digits_of, nlargest(_LONGEST, texts, key=len))) >= _ALL_DIGITS:
+        return ()
+    numbers = [text for text in texts if any(map(str.isdigit, text))]
+    digits = max(map(_digits_of, numbers), default=0)
+    parts = [text.lower().partition("e") for text in numbers]
+    places = [len(plain.partition(".")[2]) - int(power or 0) for plain, _, power in parts]
+    decimals = max(places, default=0)
+    found = [Reading(digits)] if digits >= _FEWEST_DIGITS else []
+    # Numbers of one digit were rounded if all have the same decimals: 0.05, 0.04, 0.00.
+    if _FEWEST_DIGITS <= decimals < _MOST_DECIMALS and (found or min(places) == decimals):
+        found.append(Reading(decimals, are_decimals=True))
+    return tuple(found)
+
+
+_MOST_DECIMALS = 300
+_LONGEST = 64  # texts that are tried first
+
+
+def _digits_of(text: str) -> int:
+    return sum(map(str.isdigit, text.lower().partition("e")[0].lstrip("+-0.")))
 
 
 @final
@@ -35,8 +108,7 @@ class LogColumn:
         group: the index of the group.
         t: the updates, 0-based; shape (n,).
         values: the logged values; shape (n,).
-        digits: the largest number of significant digits of a value; 17 for values that were not read from text.
-        place: the last decimal place of the values, such as 1e-6 for six decimals; 0 if their digits determine it.
+        readings: the ways in which the values may have been rounded; none for values with all digits.
         base: the base of the field, if the log contains it.
         tolerance: the relative difference up to which a value counts as planned; 0 requires equal bits.
         name: the name of the column in a table; None for a log in which no column can be named.
@@ -46,77 +118,52 @@ class LogColumn:
     group: int
     t: Times
     values: Floats
-    digits: int = 17
+    readings: tuple[Reading, ...] = ()
     base: float | None = None
     tolerance: float = ROUNDING
-    place: float = 0.0
     name: str | None = None
 
-    def equals(self, planned: Floats, rows: slice | Times = slice(None), *, are_singles: bool | None = None) -> Flags:
-        """Return a flag for each row: True if its value is as planned, up to the log's precision or `tolerance`.
+    def equals(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
+        """Return a flag for each row: True if its value is as planned, in the reading with the most such values."""
+        return max((self.equals_in(one, planned, rows) for one in (None, *self.readings)), key=np.count_nonzero)
 
-        Args:
-            planned: the planned values.
-            rows: the rows that are compared.
-            are_singles: whether the values were rounded to float32; None to decide it from these rows.
-        """
-        equal = self.equals_as_written(planned, rows, are_singles=are_singles)
-        if self.tolerance == 0 or equal.all():
+    def reading_of(self, planned: Floats) -> Reading | None:
+        """Return the reading in which the most values are as planned; None for all digits."""
+        return max((None, *self.readings), key=lambda one: np.count_nonzero(self.equals_in(one, planned)))
+
+    def equals_in(self, reading: Reading | None, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
+        """Return a flag for each row: True if its value is the planned one, or that rounded to float32 or as read."""
+        values = self.values[rows]
+        equal = equal_up_to_rounding(values, planned, self.tolerance)
+        if equal.all():
             return equal
-        if are_singles is None:
-            are_singles = self.are_singles(rows)
-        values = self.values[rows]
-        tolerance = self.tolerance + (HALF_SINGLE if self.digits >= 15 and are_singles else 0.0)
-        return equal | self._rounds_to(values, planned, tolerance) | equal_up_to_rounding(values, planned, tolerance)
-
-    def equals_as_written(
-        self, planned: Floats, rows: slice | Times = slice(None), *, are_singles: bool | None = None
-    ) -> Flags:
-        """Return a flag for each row: True if its value is as planned, up to the digits of the log or float32."""
-        values = self.values[rows]
-        equal: Flags = (values == planned) | (np.isnan(values) & np.isnan(planned))
-        equal |= self._rounds_to(values, planned, _BINARY)
-        if not equal.all() and (self.are_singles(rows) if are_singles is None else are_singles):
-            single = planned.astype(np.float32).astype(np.float64)
-            equal |= (values == single) | self._rounds_to(values, single, _BINARY)
+        with np.errstate(over="ignore", invalid="ignore"):
+            equal |= values == planned.astype(np.float32)
+            if self.tolerance and self.are_singles:
+                equal |= equal_up_to_rounding(values, planned, self.tolerance + _HALF_SINGLE)
+            if reading is not None:
+                sizes = np.abs(planned)
+                near = np.abs(values - planned) <= reading.half_unit(sizes) + self.slack(reading) * sizes
+                equal |= near & np.isfinite(values) & np.isfinite(planned)
         return equal
 
-    def _rounds_to(self, values: Floats, planned: Floats, tolerance: float) -> Flags:
-        """Return a flag for each row: True if a planned value, or one near it, rounds to the logged one.
+    def slack(self, reading: Reading | None) -> float:
+        """Return the relative difference from the planned value that a value may have before it is rounded."""
+        few = reading is not None and not reading.are_decimals and reading.count < _DIGITS_OF_SINGLE
+        return max(self.tolerance, ROUNDING_OF_CPUS) + (_HALF_SINGLE if few or self.are_singles else 0.0)
 
-        A number with fewer than 15 digits is a rounded float64, so it is at most half a unit of its last digit away.
-
-        Args:
-            values: the logged values.
-            planned: the planned values.
-            tolerance: the relative distance of such a value from the planned one.
-        """
-        if self.digits >= 15:
-            return np.zeros(np.broadcast_shapes(values.shape, planned.shape), dtype=np.bool_)
-        known = np.isfinite(values) & np.isfinite(planned)
-        size = np.where(known & (planned != 0), np.abs(planned), 1e-300)
-        flags: Flags = known & (np.abs(values - planned) <= self.half_unit(size) + tolerance * size)
-        return flags
-
-    def half_unit(self, size: Floats) -> Floats:
-        """Return half a unit of the last digit of values of this size, as the log writes them."""
-        return np.asarray(np.maximum(10.0 ** (np.floor(np.log10(size)) + 1 - self.digits), self.place) / 2)
-
-    def are_singles(self, rows: slice | Times = slice(None)) -> bool:
-        """Return whether all values of some rows were rounded to float32, and then perhaps to the log's digits."""
-        values = self.values[rows]
-        singles = values.astype(np.float32).astype(np.float64)
-        if self.digits >= 15:
-            return np.array_equal(values, singles)
-        return self.digits >= _DIGITS_OF_SINGLE and bool(self._rounds_to(values, singles, _BINARY).all())
-
-
-_BINARY = 2.0**-50
-"""The relative rounding of a decimal number to float64 and back."""
-_DIGITS_OF_SINGLE = 7
-"""The fewest digits in which a value of float32 may differ from the value that was rounded to it."""
-HALF_SINGLE = 2.0**-24
-"""The largest relative error of rounding to float32."""
+    @property
+    def are_singles(self) -> bool:
+        """Whether each value is the nearest one to a float32, in the digits of the log."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            singles = self.values.astype(np.float32).astype(np.float64)
+            if not self.readings:
+                return np.array_equal(self.values, singles, equal_nan=True)
+            most = self.readings[0]
+            if most.are_decimals or most.count < _DIGITS_OF_SINGLE:
+                return False
+            half = most.half_unit(np.abs(self.values)) * (1 + 1e-6)
+            return bool((np.abs(self.values - singles) <= half).all())
 
 
 @final
@@ -146,9 +193,7 @@ class LoggedValues:
         amounts: the amounts, if the log contains them.
         of_state: whether the values are all entries of an optimizer's groups, scheduled or not.
         unit: what the times count.
-        from_one: whether the log counts its first update as 1, so that a row may have the values of the next update.
-        length: the planned length of the run in updates, if the log contains it.
-        left_out: the number of rows that have the columns of values, but no value.
+        programs: the programs that may have written the log; they differ in the update whose value a row has.
     """
 
     source: str
@@ -158,9 +203,7 @@ class LoggedValues:
     amounts: LoggedAmounts | None = field(default=None, repr=False)
     of_state: bool = False
     unit: Unit = "updates"
-    from_one: bool = False
-    length: int | None = None
-    left_out: int = 0
+    programs: tuple[Program, ...] = ()
 
 
 @final
@@ -225,16 +268,20 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path,
         found = f"the number of an update must not be negative, got {times.min()}"
         raise UnreadableLog(where, found, "Updates count from 0")
     option = "--column lr" if name is not None else None
-    values = np.array([_number_in_row(value, where, option) for _, value in rows], dtype=np.float64)
-    texts = [str(value).lower().partition("e") for value in {value for _, value in rows}]
-    digits = max((len(one.replace(".", "").lstrip("+-0")) or 1 for one, _, _ in texts), default=17)
-    decimals = max((len(one.partition(".")[2]) - int(power or 0) for one, _, power in texts), default=17)
-    place = 10.0 ** min(-decimals, 308)  # a number that is too large for a float is infinite
-    return LogColumn(field, group, times, values, digits, place=place, name=name)
+    try:
+        if any(isinstance(value, bool) for _, value in rows):
+            raise ValueError
+        values = np.array([float(value) for _, value in rows], dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):  # find the one that is no number
+        values = np.array([_number_in_row(value, where, option) for _, value in rows], dtype=np.float64)
+    texts = {str(value) for value in {value for _, value in rows}}
+    return LogColumn(field, group, times, values, readings_of(texts), name=name)
 
 
 def update_number(value: Any, file: Path) -> int:
     """Return a logged update number as an int; raise UnreadableLog if it is not an integer."""
+    if isinstance(value, str) and value.isdecimal() and len(value) < _DIGITS_OF_MOST:  # most rows of most logs
+        return int(value)
     try:
         number = float("nan") if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
@@ -264,27 +311,13 @@ def is_group_index(label: str) -> bool:
     return label.isascii() and label.isdigit()
 
 
-def with_shared_digits(columns: Iterable[LogColumn]) -> tuple[LogColumn, ...]:
-    """Set the precision of all columns to that of the most precise one, because 0.05 may be exact or rounded.
-
-    If there are fewer than 8 different values, the precision is uncertain, and at least four digits are compared.
-    """
-    made = tuple(columns)
-    digits = max((column.digits for column in made), default=17)
-    few = sum(np.unique(column.values).size for column in made) < 8
-    place = 0.0 if few or digits >= 15 else min(column.place for column in made)
-    return tuple(replace(column, digits=max(digits, 4) if few else digits, place=place) for column in made)
-
-
 def number_notes(columns: tuple[LogColumn, ...]) -> tuple[str, ...]:
-    """Return remarks about the update numbers and the precision of a log."""
+    """Return remarks about the update numbers of a log."""
     notes = []
     if any(np.any(np.diff(column.t) < 0) for column in columns):
         notes.append("the update numbers decrease: a part of the run is logged twice, or another run follows")
     elif any(np.any(np.diff(column.t) == 0) for column in columns):
         notes.append("some rows have the same update number as the previous row; each row is compared with the plan")
-    if columns and columns[0].digits < 15:
-        notes.append(f"its numbers have {columns[0].digits} digits, and are compared with that precision")
     return tuple(notes)
 
 
