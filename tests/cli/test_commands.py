@@ -130,8 +130,7 @@ def test_every_example_of_the_help_runs(folder, files_of_examples, name, line):
         pytest.skip("a checkpoint is for tests/tools/audit/test_audit.py")
     shutil.copytree(files_of_examples, folder, dirs_exist_ok=True)
 
-    # With --watch a command runs until Ctrl-C; tests/cli/test_watch.py runs that.
-    program, *arguments = shlex.split(line.removesuffix(" --watch"))
+    program, *arguments = shlex.split(line)
 
     assert program == "paramsched"
     result = call(*arguments)

@@ -70,8 +70,6 @@ def test_an_unknown_choice_gets_the_nearest_one(option, advice, folder):
         ("show plan.yaml -o x.gif", 2, "must be one of .svg, .html, .png, .pdf. Write --output x.svg"),
         ("show plan.yaml -o .", 2, "must be one of .svg, .html, .png, .pdf. Write --output plan.svg"),
         ("show plan.yaml -o -", 2, "--output -: the format of the picture is missing. Write --to svg"),
-        ("show - --watch", 2, "--watch needs files; standard input does not change. Write --watch plan.yaml"),
-        ("show plan.yaml -o - --to svg --watch", 2, "--watch cannot update standard output. Write --output plan.html"),
         ("convert plan.yaml --base 0.1", 2, "--base: it is for a table of values. Write --to csv"),
         ("audit log.csv --plan plan.yaml --column lr", 2, "FIELD=NAME. For example: --column lr=learning_rate"),
         ("audit log.csv --plan plan.yaml --amount tokens", 2, "the plan's clock counts updates. Leave --amount out"),

@@ -95,8 +95,7 @@ def calls(draw: st.DrawFn, names: tuple[str, ...] = COMMANDS) -> list[str]:
     parameters = main.get_command(click.Context(main), name).params
     arguments = [draw(value_of(one)) for one in parameters if isinstance(one, click.Argument)]
     words = [name, *arguments]
-    # With --watch a command runs until Ctrl-C.
-    options = [one for one in parameters if isinstance(one, click.Option) and one.name != "watch"]
+    options = [one for one in parameters if isinstance(one, click.Option)]
     needed = [one for one in options if one.required]
     for one in [*needed, *draw(st.lists(st.sampled_from(options), max_size=4) if options else st.just([]))]:
         words.append(draw(st.sampled_from([*one.opts, *one.secondary_opts])))

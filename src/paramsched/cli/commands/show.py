@@ -79,15 +79,6 @@ class Drawing:
         heading = printable(title or title_of_plans([*self.plans, *([] if self.other is None else [self.other])]))
         return draw(drawn, title=heading, **more)
 
-    def watch(self, draw: Callable[[], str | bytes], output: str | None) -> None:
-        """Draw again whenever a file of the picture changes, until Ctrl-C."""
-        from paramsched.cli._watch import watch
-
-        if "-" in (*self.plans, self.other):
-            raise WrongUsage("", "--watch needs files; standard input does not change", "Write --watch plan.yaml")
-        logs = [one for log in self.used for one in (log, log.partition("=")[2])]
-        watch(draw, [one for one in (*self.plans, self.other, *logs) if one], output)
-
 
 def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the plans and the options of a picture. The command receives them as `drawing`, a `Drawing`."""
@@ -131,9 +122,6 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_drawing
 
 
-_watch_option = click.option("--watch", is_flag=True, help="Draw again whenever a file is saved, until Ctrl-C.")
-
-
 @click.command(
     "show",
     cls=Command,
@@ -145,7 +133,6 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
         "paramsched show trunk.yaml at-6000.yaml at-8000.yaml",
         "paramsched show plan.yaml --table --steps-per-epoch 500",
         "paramsched show plan.yaml --groups --steps-per-epoch 500 --at 50%",
-        "paramsched show plan.yaml --watch",
         "paramsched show plan.yaml -o plan.svg --steps-per-epoch 500",
         "paramsched show plan.yaml -o run.html --used values.jsonl --base lr=0.1",
         "paramsched show trunk.yaml at-6000.yaml at-8000.yaml -o tree.html",
@@ -174,7 +161,6 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
 )
 @click.option("--to", metavar="NAME", help="Format of FILE: svg, html, png or pdf. By default, its suffix.")
 @click.option("--title", help="Heading of an .html page. By default, the name of the plan's file.")
-@_watch_option
 @drawing_options
 def paramsched_show(
     drawing: Drawing,
@@ -189,7 +175,6 @@ def paramsched_show(
     output: str | None,
     to: str | None,
     title: str | None,
-    watch: bool,
 ) -> None:
     """Draw PLAN in the terminal, or into FILE: a panel for each field, with breakpoints marked on the axis.
 
@@ -201,9 +186,6 @@ def paramsched_show(
 
     With --groups, the base, the value and its multiple of base are printed for each optimizer and group, with the file
     and the line of the entries that decide them.
-
-    With --watch the picture is drawn again whenever PLAN or a file that it reads is saved; with --output plan.html an
-    open page reloads.
     """
     from paramsched.cli._plan_input import paired_with_deepspeed
 
@@ -232,7 +214,7 @@ def paramsched_show(
             )
     if output is not None:
         _format_of_picture(output, to)
-        _write_or_watch(drawing, output, to, title, watch)
+        write_output(output, drawing.file(output, to, title))
         return
     colored = uses_color() if color is None else color
     try:
@@ -255,9 +237,7 @@ def paramsched_show(
         drawn, more = drawing.data()
         return show.text(drawn, width=max(columns, 24), height=height, ascii=only_ascii, color=colored, **more)
 
-    if watch:
-        drawing.watch(draw, None)
-    elif as_json:
+    if as_json:
         echo_data(draw())
     elif prints:
         echo(draw())
@@ -365,14 +345,6 @@ def _values_by_column(run: "RunTimes", groups: list[dict[str, Any]]) -> dict[str
             own = run.times[clock_of_field(run.plan.clock, binding.name)]
             columns[binding.name] = [binding.schedule(time, base=binding.field.initial) for time in own]
     return columns
-
-
-def _write_or_watch(drawing: Drawing, output: str, to: str | None, title: str | None, watch: bool) -> None:
-    """Write a picture to its file, with `--watch` whenever one of its files changes."""
-    if watch:
-        drawing.watch(lambda: drawing.file(output, to, title), output)
-    else:
-        write_output(output, drawing.file(output, to, title))
 
 
 def _format_of_picture(output: str, to: str | None) -> "show.PictureFormat":
