@@ -19,7 +19,7 @@ USES = {
     "check": ["old.yaml"],
     "convert": ["old.yaml", "--to", "json"],
     "diff": ["old.yaml", "old.yaml"],
-    "recipes": ["--like", "old.yaml"],
+    "recipes": ["gpt3-175b"],
     "show": ["old.yaml", "--base", "lr=0.1"],
 }
 

@@ -9,7 +9,6 @@ import paramsched as ps
 from paramsched.cli import main
 from paramsched.show import View, picture
 from paramsched.show.plan_curves import curves_of_plan
-from paramsched.tools.recipes.book import curve_on_unit_run
 
 PLAN = 'clock: progress\nlr: warmup("5%") >> constant(over="until 57%") >> linear(previous, 0)\n'
 MIXED = "clock: {lr: progress}\nhorizon: 100\nlr: linear(1, 0)\nweight_decay: linear(1, 0.5)\n"
@@ -79,12 +78,3 @@ def test_a_picture_has_an_axis_in_percent_and_breakpoints_at_updates():
     assert drawn.panels[0].breakpoints.tolist() == [50, 570]
     assert [tick.label for tick in drawn.axis.ticks(5)] == ["0%", "20%", "40%", "60%", "80%", "100%"]
     assert drawn.horizon == "1,000 updates"
-
-
-def test_similar_runs_are_compared_on_the_whole_run():
-    by_progress, by_updates = (
-        curve_on_unit_run(ps.Plan(lr='warmup("5%") >> cosine()', **clock), ps.Calendar(), [{"lr": 1.0}], "lr")
-        for clock in ({"clock": "progress"}, {"horizon": 10**9})
-    )
-
-    assert by_progress.tolist() == by_updates.tolist()

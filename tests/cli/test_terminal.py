@@ -64,7 +64,6 @@ COMMANDS = (
     "convert config.py",
     "change long.yaml --at '20 epochs' --scale lr=0.5",
     "change long.yaml --at '20 epochs' 'lr=linear(previous, 0)'",
-    f"recipes --like long.yaml {FACTS}",
     "recipes",
     "audit long.yaml",
     "resume checkpoint.pt --plan longer.yaml " + FACTS,

@@ -232,9 +232,6 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     ),
     "tools.audit.read_metrics": lambda case: ps.tools.audit.read_metrics(case.path),
     "tools.audit.read_plan_history": lambda case: ps.tools.audit.read_plan_history(case.path),
-    "tools.recipes.nearest_recipes": lambda case: ps.tools.recipes.nearest_recipes(
-        case.plan, ps.Calendar(total=20), []
-    ),
     "show.figure": _shown,
     "show.svg": lambda case: bool(ps.show.svg(case.trace)),
     "show.html": lambda case: bool(ps.show.html(case.trace, title=case.text[:99])),
@@ -300,7 +297,7 @@ _COMMANDS: dict[str, Callable[[Case], list[list[str]]]] = {
         [case.given, "--to", "mmengine"],
     ],
     "diff": lambda case: [[case.given, _GOOD, "--total", "20"], [_GOOD, case.given, "--json"]],
-    "recipes": lambda case: [["--like", case.given, "--total", "20"], [case.path.name]],
+    "recipes": lambda case: [[case.path.name]],
     "resume": lambda case: [
         [case.given],
         [case.given, "--plan", _GOOD, "--json"],

@@ -17,7 +17,7 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PlanLike
 from paramsched.errors import InvalidArgument
 from paramsched.tools.audit import compare_with_plan, read_log
-from paramsched.tools.recipes import Recipe, nearest_recipes
+from paramsched.tools.recipes import Recipe
 
 LINE = "warmup(2) >> linear(1.0, 0.25, 6)"
 PLAN = Plan(lr=LINE)
@@ -92,10 +92,6 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
     "ps.check": (Plan(lr="linear(0.0, 3.0, 2)"), lambda plan: ps.check(plan, RUN)),
     "ps.show.figure": (PLAN, figure_of),
     "ps.show.plan_axes": (PLAN, lambda plan: ps.show.plan_axes(plan, [BASE], RUN)[0].lines[0].get_ydata().tolist()),
-    "nearest_recipes": (
-        Plan(lr="linear()", horizon=100),
-        lambda plan: nearest_recipes(plan, ps.Calendar(), [BASE])[:3],
-    ),
     "OptimizerParamScheduler.of_plan": (PLAN, values_of_megatron),
 }
 """A plan and a function of it, for each public function that takes a plan."""

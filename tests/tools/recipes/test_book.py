@@ -11,7 +11,6 @@ import paramsched as ps
 from paramsched.core import plan as plans
 from paramsched.core.plan.resolve import amounts_of_run, updates_of_horizon
 from paramsched.errors import UnknownRecipe
-from paramsched.tools.recipes import nearest_recipes
 from support.tables import table
 
 
@@ -78,27 +77,6 @@ def test_every_schedule_has_a_base_and_every_base_a_schedule(name):
     recipe = ps.recipes[name]
 
     plans.bind(recipe.plan.resolve(recipe.calendar), list(recipe.bases))  # raises for a field without a base
-
-
-def test_a_recipe_is_most_similar_to_itself():
-    recipe = ps.recipes["resnet50-goyal"]
-
-    first, *_ = nearest_recipes(recipe.plan, recipe.calendar, recipe.bases)
-
-    assert (first.recipe.name, first.distance) == ("resnet50-goyal", 0.0)
-
-
-def test_similarity_ignores_length_and_peak():
-    plan = ps.Plan(lr=0.5 * ps.overlay(ps.warmup("1%"), ps.linear()), horizon=700)
-
-    first, *_ = nearest_recipes(plan, ps.Calendar(), [{"lr": 3.0}])
-
-    assert first.recipe.name == "bert-base"
-
-
-def test_a_plan_without_the_compared_field_is_rejected():
-    with pytest.raises(ps.InvalidArgument, match="does not schedule lr"):
-        nearest_recipes(ps.Plan(momentum="constant(0.5)", horizon=10), ps.Calendar(), [{"momentum": 1.0}])
 
 
 FILES = sorted((Path(ps.__file__).parent / "tools" / "recipes" / "data").glob("*.yaml"))

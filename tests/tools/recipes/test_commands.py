@@ -44,14 +44,6 @@ def test_a_search_without_matches_is_rejected():
     assert "no recipe matches all of: no such" in result.output
 
 
-def test_the_most_similar_recipes_come_first():
-    rows = json.loads(output_of("recipes", "--like", "recipe:bert-base", "--json"))
-
-    assert (rows[0]["name"], rows[0]["distance"]) == ("bert-base", 0.0)
-    assert [row["distance"] for row in rows] == sorted(row["distance"] for row in rows)
-    assert output_of("recipes", "--like", 'overlay(warmup("1%"), linear())').split()[1] == "bert-base"
-
-
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -16,7 +16,8 @@ from paramsched.core.time.calendar import Calendar, Facts
 
 UNIT_FACTS = params_of_record(Facts)
 CONTEXT = click.Context(main)
-COMMANDS = [main.get_command(CONTEXT, name) for name in main.list_commands(CONTEXT)]
+COMMANDS = [main.get_command(CONTEXT, name) for name in main.list_commands(CONTEXT) if name != "recipes"]
+"""The commands that read a plan of the user."""
 
 
 def test_the_run_facts_are_the_fields_of_a_calendar_and_keywords_of_a_scheduler():

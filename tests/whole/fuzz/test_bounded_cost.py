@@ -497,16 +497,6 @@ def test_checkpoints_are_bounded(folder: Path, data: st.DataObject) -> None:
     is_cheap(data.draw(st.sampled_from(commands)))
 
 
-@given(st.data())
-@either_profile
-def test_recipes_similar_to_a_plan_are_found_in_bounded_time(folder: Path, data: st.DataObject) -> None:
-    name, text = data.draw(native_files())
-    (folder / name).write_text(text, encoding="utf-8")
-    given = data.draw(st.just(name) | small_lines | long_lines())
-
-    is_cheap(["recipes", "--like", given, *data.draw(st.sampled_from(FACTS))])
-
-
 @pytest.mark.parametrize("number", spread([650, 3_900], 650))
 def test_a_picture_of_many_fields_shows_the_first_and_counts_the_rest(folder: Path, number: int) -> None:
     fields = "".join(f"f{i}: cosine(to=0.{i + 1})\n" for i in range(number))

@@ -155,7 +155,7 @@ def ends_well(folder: Path, words: list[str], program: click.Command = main) -> 
 @example(["convert", "strange.yaml", "--to", "json"])
 @example(["convert", "strange.yaml", "--to", "toml"])
 @example(["audit", RED_LOG, "-p", "strange.yaml", "--json"])
-@example(["recipes", "--like", RED_NAME])
+@example(["recipes", RED_NAME])
 @example(["show", "cosine()", "-o", "\x00.svg"])
 @example(["show", "cosine()", "-o", "\ud800.svg"])
 @example(["show", "cosine()", "-o", "x.html", "--title", "\udcff"])

@@ -7,17 +7,12 @@ import click
 
 from paramsched.cli._options import (
     Command,
-    PlanOptions,
     WrongUsage,
     aligned_rows,
-    base_option,
     echo,
     echo_data,
-    format_option,
     json_option,
-    offer_plans,
     offer_recipes,
-    plan_options,
 )
 from paramsched.cli._plan_output import echo_yaml
 from paramsched.core.base.diagnostic import json_text
@@ -26,34 +21,19 @@ if TYPE_CHECKING:
     from paramsched.tools.recipes import Recipe
 
 
-_MOST_NEAR = 10
-
-
 @click.command(
     "recipes",
     cls=Command,
-    short_help="List published training recipes, or those most similar to a plan.",
+    short_help="List published training recipes.",
     examples=(
         "paramsched recipes language",
         "paramsched recipes llama3-405b",
-        "paramsched recipes --like plan.yaml --steps-per-epoch 500",
     ),
 )
 @click.argument("words", nargs=-1, shell_complete=offer_recipes)
-@click.option(
-    "--like",
-    metavar="PLAN",
-    shell_complete=offer_plans,
-    help="List the recipes whose curves are most similar to those of PLAN.",
-)
-@plan_options
-@base_option
-@format_option
 @json_option
 def paramsched_recipes(
     words: tuple[str, ...],
-    like: str | None,
-    options: PlanOptions,
     as_json: bool,
 ) -> None:
     """List the published training recipes whose name, title, area or source contains all WORDS.
@@ -65,21 +45,6 @@ def paramsched_recipes(
     from paramsched.tools.recipes import recipes
 
     found = recipes.matching(" ".join(words))
-    if like is not None:
-        from paramsched.cli._plan_input import calendar_for_picture, read_plan_input
-        from paramsched.cli._traces import groups_with_bases
-        from paramsched.tools.recipes import nearest_recipes
-
-        read = read_plan_input(like, options, assumes_epoch=True)
-        calendar = calendar_for_picture(read.plan, read.known, native=read.loaded.native)
-        groups, _ = groups_with_bases(read.loaded, options.bases)
-        near = nearest_recipes(read.plan, calendar, groups, field=options.field)
-        chosen = [one for one in near if one.recipe in found][:_MOST_NEAR]
-        if as_json:
-            echo_data(json_text([_recipe_data(one.recipe) | {"distance": one.distance} for one in chosen]))
-            return
-        echo("\n".join(aligned_rows([(f"{one.distance:.4f}", one.recipe.name, one.recipe.title) for one in chosen])))
-        return
     if as_json:
         echo_data(json_text([_recipe_data(one) for one in found]))
         return

@@ -4,8 +4,6 @@ Each recipe is a YAML document in a file of the folder `data`, which has one fil
 first access.
 """
 
-from paramsched.tools.recipes.book import Likeness as Likeness
 from paramsched.tools.recipes.book import Recipe as Recipe
 from paramsched.tools.recipes.book import RecipeBook as RecipeBook
-from paramsched.tools.recipes.book import nearest_recipes as nearest_recipes
 from paramsched.tools.recipes.book import recipes as recipes

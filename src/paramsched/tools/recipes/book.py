@@ -1,31 +1,23 @@
-"""The mapping of recipes by name, which parses each recipe on first access, and the search for similar recipes."""
+"""The mapping of recipes by name, which parses each recipe on first access."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from math import ceil
 from pathlib import Path
 from typing import Any, final
-
-import numpy as np
 
 from paramsched.core.base.diagnostic import names_listed
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.curves.arrays import Floats
-from paramsched.core.fields import label
 from paramsched.core.files import native
 from paramsched.core.files.plan_files import read_data
 from paramsched.core.files.syntaxes.yaml_text import read_yaml
-from paramsched.core.plan import Plan, bind
-from paramsched.core.plan.binding import UPDATES
-from paramsched.core.plan.forms import PlanLike, PublishedPlan, plan_of
-from paramsched.core.plan.resolve import counted_plan
+from paramsched.core.plan import Plan
+from paramsched.core.plan.forms import PublishedPlan
 from paramsched.core.plan.trace import Trace, trace
-from paramsched.core.time import Calendar, Duration
-from paramsched.core.time.progress import PROGRESS, WHOLE
-from paramsched.errors import InvalidArgument, UnknownRecipe
+from paramsched.core.time import Calendar
+from paramsched.errors import UnknownRecipe
 
 
 @final
@@ -166,93 +158,3 @@ recipes = RecipeBook()
 @cache
 def _all_texts() -> dict[str, tuple[str, str]]:
     return texts_by_name(Path(__file__).with_name("data"))
-
-
-_POINTS = 200
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Likeness:
-    """A recipe and the distance between its schedule and the schedule of a plan.
-
-    Args:
-        recipe: the recipe.
-        distance: the mean absolute difference of the two schedules, in [0, 1]. Both are scaled to the same length and
-            to a maximum of 1.
-    """
-
-    recipe: Recipe
-    distance: float
-
-
-def nearest_recipes(
-    plan: PlanLike, calendar: Calendar, groups: Sequence[Mapping[str, Any]], *, field: str = "lr"
-) -> tuple[Likeness, ...]:
-    """Return all recipes that schedule `field`, sorted by their distance from a plan.
-
-    Only the shapes of the schedules are compared, not the lengths of the runs, the peaks or the units.
-
-    Args:
-        plan: the plan.
-        calendar: the facts of its run.
-        groups: param groups with the bases; only the first group is compared.
-        field: the field that is compared.
-
-    Raises:
-        InvalidArgument: the plan does not schedule the field, or has no horizon.
-
-    >>> from paramsched.core.schedules import linear, overlay, warmup
-    >>> plan = Plan(lr=overlay(warmup("1%"), linear()), horizon=1000)
-    >>> nearest_recipes(plan, Calendar(), [{"lr": 0.1}])[0].recipe.name
-    'bert-base'
-    """
-    if not groups:
-        instead = 'For example: nearest_recipes(plan, calendar, [{"lr": 0.1}])'
-        raise InvalidArgument("nearest_recipes(groups=[])", "expected at least one group", instead)
-    site = curve_on_unit_run(plan_of(plan, "nearest_recipes"), calendar, groups, field)
-    if site is None:
-        raise InvalidArgument(
-            f"nearest_recipes(field={field!r})",
-            f"the plan does not schedule {field} for the first group, or has no horizon",
-            f"Use a plan with {field} and a horizon",
-        )
-    found = [(one, _curve_of_recipe(one.name, field)) for one in recipes.values()]
-    distances = [Likeness(one, float(np.abs(site - curve).mean())) for one, curve in found if curve is not None]
-    return tuple(sorted(distances, key=lambda one: (one.distance, one.recipe.name)))
-
-
-def curve_on_unit_run(plan: Plan, calendar: Calendar, groups: Sequence[Mapping[str, Any]], field: str) -> Floats | None:
-    """Return the values of `field` in the first group, divided by their maximum, at 200 evenly spaced times of the run.
-
-    Returns None if the field is not scheduled or the length of the run is unknown.
-    """
-    resolved = plan.resolve(calendar)
-    counted = counted_plan(resolved)
-    bound = next((one for one in bind(counted, list(groups))[0] if one.name == field), None)
-    if bound is None:
-        return None
-    horizon = Duration.of_updates(WHOLE) if bound.clock == PROGRESS else resolved.horizon
-    if horizon is None:
-        return None
-    ((unit, amount),) = horizon.terms
-    # Without progress, the field and the horizon may have different clocks.
-    if bound.clock != PROGRESS and bound.by_amount == (unit == UPDATES):
-        values = trace(plan, list(groups), calendar)[field, label(groups[0], 0)]
-        curve = np.abs(values[np.array(_middles(len(values)))])
-    else:
-        base = bound.field.base(groups[0])
-        curve = np.abs(bound.schedule(np.array(_middles(ceil(amount))), base))
-    most: float = curve.max()
-    shaped: Floats = curve / most if most > 0 else curve
-    return shaped
-
-
-def _middles(length: int) -> list[int]:
-    return [length * (2 * part + 1) // (2 * _POINTS) for part in range(_POINTS)]
-
-
-@cache
-def _curve_of_recipe(name: str, field: str) -> Floats | None:
-    recipe = recipes[name]
-    return curve_on_unit_run(recipe.plan, recipe.calendar, recipe.bases, field)
