@@ -51,44 +51,6 @@ def test_json_contains_all_fields_of_a_diagnostic(plan):
         "severity": "warning", "message": f"{found['found']}. {found['advice']}", "found": found["found"],
         "advice": "Shorten it, or remove it",
     }  # fmt: skip
-    assert call("plan.yaml", "--output-format", "json").stdout == call("plan.yaml", "--json").stdout
-
-
-def test_sarif_output_conforms_to_the_standard(plan):
-    plan(LATE)
-    log = json.loads(call(plan("weight_decy: 1\n", "a bad.yaml"), "plan.yaml", "--output-format", "sarif").stdout)
-
-    (run,) = log["runs"]
-    assert (log["version"], log["$schema"].endswith("sarif-2.1.0.json")) == ("2.1.0", True)
-    rules = run["tool"]["driver"]["rules"]
-    assert run["tool"]["driver"]["name"] == "paramsched"
-    assert [rule["id"] for rule in rules] == ["PS103", "PS208"]
-    assert all(rule["shortDescription"]["text"] and rule["fullDescription"]["text"] for rule in rules)
-    assert [rule["defaultConfiguration"]["level"] for rule in rules] == ["error", "warning"]
-    for result in run["results"]:
-        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
-        assert result["message"]["text"]
-        assert result["level"] in ("error", "warning", "note")
-        (location,) = result["locations"]
-        assert location["physicalLocation"]["artifactLocation"]["uri"] in ("a%20bad.yaml", "plan.yaml")
-        assert location["physicalLocation"]["region"]["startLine"] >= 1
-
-
-def test_a_file_without_diagnostics_is_a_sarif_log_without_results(plan):
-    log = json.loads(call(plan("lr: cosine()\n"), "--output-format", "sarif").stdout)
-
-    assert log["runs"][0]["results"] == []
-
-
-def test_the_github_format_prints_workflow_commands(plan):
-    result = call(plan(LATE.replace("20", "100%, 20"), "a,b.yaml"), "plan.yaml", "--output-format", "github")
-    assert result.exit_code == 2  # plan.yaml does not exist
-
-    output = call(plan(LATE), "--output-format", "github").stdout
-
-    assert result.stdout.startswith("::error file=a%2Cb.yaml,line=1,col=10,title=PS106 refused-value::")
-    assert output.startswith("::warning file=plan.yaml,line=2,col=5,title=PS208 period-beyond-run::the period")
-    assert "150%25 of the run" in output
 
 
 def test_explain_shows_a_rule_and_needs_no_plan():

@@ -7,10 +7,8 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.cli._lint_output import findings_as_sarif
 from paramsched.cli._options import _own_parameters, file_problem
 from paramsched.cli._plan_output import echo_yaml
-from paramsched.core.base.diagnostic import Diagnostic
 
 
 @pytest.fixture(autouse=True)
@@ -78,13 +76,6 @@ def test_metrics_with_the_same_word_share_a_panel(folder):
         "loss",
         "throughput",
     ]
-
-
-def test_a_finding_without_a_column_is_at_the_first_one():
-    finding = Diagnostic("$.lr", "no schedule", line=3, code="PS101", file="plan.yaml")
-
-    (found,) = json.loads(findings_as_sarif([finding]))["runs"][0]["results"]
-    assert found["locations"][0]["physicalLocation"]["region"] == {"startLine": 3, "startColumn": 1}
 
 
 def test_a_long_word_of_a_comment_is_not_broken(monkeypatch, capsys):

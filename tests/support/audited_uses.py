@@ -284,7 +284,7 @@ _COMMANDS: dict[str, Callable[[Case], list[list[str]]]] = {
     ],
     "change": lambda case: [[case.given, "--at", "5", "lr=linear()"], [case.given, "--at", "5", "--cooldown", "3"]],
     "check": lambda case: [
-        [case.given, "--output-format", "github"],
+        [case.given, "--json"],
         [_GOOD, "--checkpoint", case.given],
         [_GOOD, "--log", case.given],
     ],

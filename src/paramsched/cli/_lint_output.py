@@ -7,8 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any, Final, final
-from urllib.parse import quote
+from typing import final
 
 from paramsched.cli._options import PlanOptions
 from paramsched.cli._plan_input import (
@@ -20,8 +19,6 @@ from paramsched.cli._plan_input import (
     text_of_plan_input,
     with_facts_beside,
 )
-from paramsched.core.base import VERSION
-from paramsched.core.base.check_rules import Severity
 from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, UNREADABLE
 from paramsched.core.base.diagnostic import HORIZON, Diagnostic, entry_path, json_text
 from paramsched.core.base.problem import with_advice
@@ -199,12 +196,6 @@ def _findings_in(
         yield from _never_logged(Path(log), read.plan)
 
 
-_LEVELS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "info": "note"}
-"""The levels of SARIF by severity."""
-_COMMANDS: Final = _LEVELS | {"info": "notice"}
-"""The commands of GitHub by severity."""
-
-
 def findings_as_lines(findings: Sequence[Diagnostic]) -> list[Line]:
     """Return diagnostics as lines: location, message and code, and the line with a caret if it is known."""
     lines: list[Line] = []
@@ -233,60 +224,3 @@ def findings_as_lines(findings: Sequence[Diagnostic]) -> list[Line]:
 def findings_as_json(findings: Sequence[Diagnostic]) -> str:
     """Return a JSON list of objects: plan, path, line, column, code, rule, severity, message, found, advice."""
     return json_text([one.as_data() for one in findings])
-
-
-def findings_as_sarif(findings: Sequence[Diagnostic]) -> str:
-    """Return the JSON text of a SARIF log with one run. It contains the diagnostics and their rules."""
-    codes = sorted({one.code for one in findings})
-    rules = [
-        {
-            "id": code,
-            "name": rule.name,
-            "shortDescription": {"text": rule.line},
-            "fullDescription": {"text": rule.why},
-            "defaultConfiguration": {"level": _LEVELS[rule.severity]},
-        }
-        for code, rule in sorted({one.code: one.rule for one in findings}.items())
-    ]
-    run = {
-        "tool": {"driver": {"name": "paramsched", "version": VERSION, "rules": rules}},
-        "columnKind": "unicodeCodePoints",
-        "results": [_sarif_result(one, codes.index(one.code)) for one in findings],
-    }
-    log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
-    return json_text(log, indent=2)
-
-
-def findings_as_commands(findings: Sequence[Diagnostic]) -> str:
-    """Return one line per diagnostic: a GitHub workflow command, which annotates the line in a pull request."""
-    lines = []
-    for one in findings:
-        entries = {"file": one.file, "line": one.line, "col": one.column, "title": f"{one.code} {one.rule.name}"}
-        location = ",".join(
-            f"{key}={_escaped(str(value), ',:')}" for key, value in entries.items() if value is not None
-        )
-        lines.append(f"::{_COMMANDS[one.severity]} {location}::{_escaped(one.message)}")
-    return "\n".join(lines)
-
-
-def _sarif_result(finding: Diagnostic, index: int) -> dict[str, Any]:
-    """Return the SARIF result of a diagnostic, whose rule has this index in the log's list of rules."""
-    artifact = {"uri": quote(finding.file.replace("\\", "/"))}
-    region = {} if finding.line is None else {"startLine": finding.line, "startColumn": finding.column or 1}
-    physical: dict[str, Any] = {"artifactLocation": artifact, **({"region": region} if region else {})}
-    location: dict[str, Any] = {"physicalLocation": physical}
-    if finding.path:
-        location["logicalLocations"] = [{"fullyQualifiedName": finding.path}]
-    result: dict[str, Any] = {
-        "ruleId": finding.code,
-        "ruleIndex": index,
-        "level": _LEVELS[finding.severity],
-        "message": {"text": finding.message},
-        "locations": [location],
-    }
-    return result
-
-
-def _escaped(text: str, more: str = "") -> str:
-    """Escape percent signs, line ends and the characters in `more` for a GitHub workflow command."""
-    return "".join(f"%{ord(one):02X}" if one in f"%\r\n{more}" else one for one in text)

@@ -88,9 +88,6 @@ class PlanInput:
 def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
     """Read the text of a plan from its file or standard input. Returns None for a recipe and a line of text."""
     if format is not None and format not in config.formats():
-        options = [name for one in click.get_current_context().command.params for name in one.opts]
-        if "--output-format" in options and format in ("sarif", "github", "text"):
-            raise WrongUsage("", f'No such format "{format}" of a plan', f"Write --output-format {format}")
         names = config.formats()
         raise WrongUsage("", f'Unknown format "{format}"; {did_you_mean(format, names)}')
     if given == "-":

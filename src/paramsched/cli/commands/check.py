@@ -7,7 +7,6 @@ from paramsched.cli._options import (
     BAD_USAGE,
     Command,
     ExistingFile,
-    NearChoice,
     PlanOptions,
     WrongUsage,
     echo,
@@ -59,13 +58,6 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option("--ignore", metavar="CODES", shell_complete=offer_codes, help="Do not report these codes.")
 @click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
 @click.option("--warn-only", is_flag=True, help="Report a schedule that another file replaces as a warning.")
-@click.option(
-    "--output-format",
-    type=NearChoice(("text", "json", "sarif", "github")),
-    default="text",
-    show_default=True,
-    help="Format of the report.",
-)
 @json_option
 @click.option(
     "--explain",
@@ -85,13 +77,12 @@ def paramsched_check(
     ignore: str | None,
     strict: bool,
     warn_only: bool,
-    output_format: str,
     as_json: bool,
 ) -> None:
     """Report errors and likely mistakes in each PLAN. No facts of the run are needed.
 
-    With facts, lengths are also checked in updates of the run. Problems are printed to standard error; JSON, SARIF and
-    GitHub output goes to standard output. The comment `# paramsched: ignore PS205` at the end of a line silences a
+    With facts, lengths are also checked in updates of the run. Problems are printed to standard error; JSON goes to
+    standard output. The comment `# paramsched: ignore PS205` at the end of a line silences a
     code in that line; on a line of its own, it silences the code in the entire file.
 
     Exit code 1 for an error, such as a schedule that another file replaces, with --strict also for a warning; 2 if a
@@ -102,17 +93,14 @@ def paramsched_check(
     from paramsched.cli._lint_output import (
         CheckedPlan,
         checked_plan,
-        findings_as_commands,
         findings_as_json,
         findings_as_lines,
-        findings_as_sarif,
     )
     from paramsched.cli._plan_input import paired_with_deepspeed
     from paramsched.core.base.diagnostic import Diagnostic
 
     selected = _codes("--select", select) if select else None  # None: also the codes of dialects in other packages
     ignored = _codes("--ignore", ignore or "")
-    output_format = "json" if as_json else output_format
     found: list[Diagnostic] = []
     usage = False
 
@@ -131,18 +119,17 @@ def paramsched_check(
             checked = check_one(given)
             found += checked.findings
             usage = usage or checked.usage
-            if output_format == "text" and checked.findings:
+            if not as_json and checked.findings:
                 echo_lines(findings_as_lines(checked.findings), err=True)
-            elif output_format == "text":
+            elif not as_json:
                 echo(f"{given}: no problems found")
-            if checked.note and output_format == "text":
+            if checked.note and not as_json:
                 echo_note(f"{given}: {checked.note}")
         except OSError as error:
             usage = True
             echo(file_problem(error), err=True)
-    write = {"json": findings_as_json, "sarif": findings_as_sarif, "github": findings_as_commands}
-    if output_format != "text" and (found or output_format != "github"):  # an empty report is a document too
-        echo_data(write[output_format](found))
+    if as_json:
+        echo_data(findings_as_json(found))
     worst = {one.severity for one in found}
     bad = "error" in worst or (strict and "warning" in worst)
     click.get_current_context().exit(BAD_USAGE if usage else BAD_PLAN if bad else 0)
