@@ -94,22 +94,6 @@ def test_strict_mode_ignores_info_diagnostics(plan):
     assert "[PS304]" in result.stderr
 
 
-def test_a_comment_silences_its_line(plan):
-    assert codes(plan(LATE.rstrip() + "  # paramsched: ignore PS208\n")) == []
-    assert codes(plan(LATE.rstrip() + "  # paramsched: ignore PS201\n")) == ["PS208"]
-    assert codes(plan("horizon: 20 epochs  # paramsched: ignore PS208\n" + LATE.splitlines()[1])) == ["PS208"]
-
-
-def test_a_comment_on_its_own_line_silences_the_file(plan):
-    assert codes(plan("# paramsched: ignore PS208, name-of-others\n" + LATE + "learning_rate: cosine()\n")) == []
-
-
-def test_a_comment_with_an_unknown_code_is_reported(plan):
-    (found,) = json.loads(call(plan("lr: cosine()  # paramsched: ignore PS999\n"), "--json").stdout)
-
-    assert (found["code"], found["line"], found["column"]) == ("PS110", 1, 15)
-
-
 MISSPELLED = """\
 # what we train with
 horizon: 20 epohcs   # twenty

@@ -11,7 +11,7 @@ from paramsched.cli import main
 from paramsched.core.base.check_rules import check_rules
 from paramsched.core.files import loads
 from paramsched.errors import ConfigError, InvalidArgument
-from paramsched.tools.check.comments import codes_given, rule_of_code
+from paramsched.tools.check.named_codes import codes_given, rule_of_code
 from support.tables import table
 
 SHOWN = [rule for rule in check_rules().values() if rule.wrong]

@@ -29,7 +29,6 @@ from paramsched.core.plan import Plan
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup, UnreadableLog
 from paramsched.tools.check.codes import BEYOND_THE_PLAN, LOG_DIFFERS, METRIC_NOT_LOGGED
-from paramsched.tools.check.comments import without_silenced
 from paramsched.tools.check.first_update import note_of_first_update
 from paramsched.tools.check.plan_check import binding_path, check
 
@@ -146,9 +145,6 @@ def checked_plan(
         found = [one.changed(file=one.file or given) for one in placed]
         note = note_of_first_update(read.plan) if read.loaded.native else ""
     text = source.text if source is not None and names_a_file(given) else None
-    elsewhere = [one for one in found if one.file != given]
-    if text is not None:
-        found = [*without_silenced((one for one in found if one.file == given), text, given), *elsewhere]
     return CheckedPlan(tuple(found), text, usage, note)
 
 

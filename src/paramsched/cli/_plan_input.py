@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-import click
-
 from paramsched.cli._options import (
     PLAN_SUFFIXES,
     UNIT_FACTS,

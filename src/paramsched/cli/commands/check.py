@@ -82,8 +82,7 @@ def paramsched_check(
     """Report errors and likely mistakes in each PLAN. No facts of the run are needed.
 
     With facts, lengths are also checked in updates of the run. Problems are printed to standard error; JSON goes to
-    standard output. The comment `# paramsched: ignore PS205` at the end of a line silences a
-    code in that line; on a line of its own, it silences the code in the entire file.
+    standard output.
 
     Exit code 1 for an error, such as a schedule that another file replaces, with --strict also for a warning; 2 if a
     file or a required fact is missing. The other plans are checked anyway.
@@ -138,7 +137,7 @@ def paramsched_check(
 def _codes(option: str, given: str) -> frozenset[str]:
     """Return the codes that an option names."""
     from paramsched.errors import InvalidArgument
-    from paramsched.tools.check.comments import codes_given
+    from paramsched.tools.check.named_codes import codes_given
 
     try:
         return codes_given(given)

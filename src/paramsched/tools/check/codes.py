@@ -2,7 +2,6 @@
 
 from typing import Final
 
-UNKNOWN_COMMENT: Final = "PS110"
 BEYOND_HORIZON: Final = "PS201"
 NOTHING_LEFT: Final = "PS202"
 TWO_WITHOUT_LENGTH: Final = "PS203"
