@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.cli._options import _own_parameters, file_problem
+from paramsched.cli._options import file_problem
 from paramsched.cli._plan_output import echo_yaml
 
 
@@ -139,7 +139,3 @@ def test_a_line_with_a_quotient_is_named_in_full():
     printed = run("show", "cosine() / 2", "linear()", "--horizon", "10").stdout
 
     assert "cosine() / 2" in printed
-
-
-def test_without_a_command_no_option_is_known():
-    assert _own_parameters() == []
