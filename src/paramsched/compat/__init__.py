@@ -9,6 +9,3 @@ READERS = {
     file.parent.name: f"{__name__}.{file.parent.name}.plans" for file in _Path(__file__).parent.glob("*/plans.py")
 }
 """The module of the reader of each library whose files are read."""
-
-LINES = {file.parent.name: f"{__name__}.{file.parent.name}.lines" for file in _Path(__file__).parent.glob("*/lines.py")}
-"""The module of each library whose calls in a line of text are known."""

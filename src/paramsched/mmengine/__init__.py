@@ -9,7 +9,5 @@ from paramsched.core.lazy_names import lazy_names
 
 READERS = {"mmengine": f"{__name__}.reader"}
 """The module of the reader of MMEngine's configs."""
-LINES = {"mmengine": f"{__name__}.reader.lines"}
-"""The module of each library whose calls in a line of text are known."""
 
 __getattr__, __all__ = lazy_names(__name__, __file__, extra="run")

@@ -16,8 +16,6 @@ from paramsched.core.files.arguments import (
     given_rate,
     is_count,
     is_plain_number,
-    joined_at,
-    last_stage,
     located,
     names_of,
     numbers_by_field,
@@ -28,7 +26,7 @@ from paramsched.core.files.arguments import (
     values_of_optimizer,
 )
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
-from paramsched.core.schedules import constant, cosine, multistep, warmup
+from paramsched.core.schedules import constant, cosine
 from paramsched.core.time import Calendar
 from support.tables import table
 
@@ -290,17 +288,13 @@ def test_a_stage_is_cut_to_its_length(schedule, length, expected):
     assert str(cut_to_length(schedule, length)) == expected
 
 
-def test_levels_rates_and_joined_stages():
+def test_levels_rates_and_accumulations():
     assert (to_level(0.0), str(to_level(0.5))) == (0.0, "absolute(0.5)")
     assert (given_rate(None), given_rate(0.5), given_rate({"lr": 0.5}), given_rate({"eps": 1})) == (
         None,
         0.5,
         0.5,
         None,
-    )
-    assert str(last_stage(multistep([3, 9]), 5)) == "take(multistep([3, 9]), 14)"
-    assert str(joined_at([warmup(5), 0.5, multistep([2])], [5, 9])) == (
-        "warmup(5) >> constant(0.5, 4) >> take(multistep([2]), 3)"
     )
     assert [accumulation_fact(one) for one in (4.0, 1, 0, "4")] == [
         Calendar(accumulation=4),

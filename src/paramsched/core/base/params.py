@@ -1,7 +1,7 @@
 """The parameters of a function, as its signature declares them: their kinds, defaults and ranges."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import NoneType, UnionType
@@ -85,21 +85,6 @@ class Param:
     def marker(self, name: str) -> Any:
         """Return the attribute of the marker that has it, such as `ge` or `example`; None if no marker has it."""
         return next((value for one in self.meta if (value := getattr(one, name, None)) is not None), None)
-
-
-def takes_any_keyword(params: Mapping[str, Param]) -> bool:
-    """Return whether one of the parameters is `**arguments`."""
-    return any(one.free for one in params.values())
-
-
-def single_names(params: Iterable[Param]) -> list[str]:
-    """Return the names of the parameters that take one value, without `*operands`."""
-    return [one.name for one in params if not one.several]
-
-
-def declared_name(name: str, params: Mapping[str, Param], among: Iterable[str]) -> str | None:
-    """Return the parameter, of those named in `among`, that is called `name` elsewhere; None if there is none."""
-    return next((one for one in among if name in params[one].other_names), None)
 
 
 @lru_cache(maxsize=1024)

@@ -21,7 +21,6 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
-from itertools import pairwise
 from types import MappingProxyType, NoneType
 from typing import Any, Final, Literal, TypeVar, dataclass_transform, final, get_args, get_origin
 
@@ -38,9 +37,6 @@ from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.files.references import is_reference
 from paramsched.core.schedules import Constant, Level, Schedule, absolute, constant, take
-from paramsched.core.schedules.leaves import schedule_of
-from paramsched.core.schedules.sequence import in_order
-from paramsched.core.schedules.staircases import MultiStep
 from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.errors import InvalidArgument
 
@@ -400,30 +396,3 @@ def cut_to_length(schedule: Schedule, length: DurationLike) -> Schedule:
     if isinstance(schedule, Constant):
         return constant(schedule.value, length)
     return schedule if schedule.length == Duration.of(length) else take(schedule, length)
-
-
-def last_stage(schedule: Schedule, tick: DurationLike = 1) -> Schedule:
-    """Return a schedule that can be the last stage of a run which ends before its last milestone.
-
-    >>> from paramsched.core.schedules import cosine, multistep
-    >>> print(last_stage(multistep([3, 9])), last_stage(cosine()))
-    take(multistep([3, 9]), 10) cosine()
-    """
-    return take(schedule, schedule.milestones[-1] + tick) if isinstance(schedule, MultiStep) else schedule
-
-
-def joined_at(schedules: Iterable[Schedule], ends: Iterable[int]) -> Schedule:
-    """Return the schedules as stages, of which each but the last ends at an update.
-
-    Args:
-        schedules: the schedules, one more than ends.
-        ends: the updates at which the stages end.
-
-    >>> from paramsched.core.schedules import cosine, warmup
-    >>> print(joined_at([warmup(5), cosine()], [5]), "and", joined_at([warmup(5), cosine()], [7]))
-    warmup(5) >> cosine() and take(warmup(5), 7) >> cosine()
-    """
-    *stages, last = [schedule_of(one, "a stage") for one in schedules]
-    lengths = [end - begin for begin, end in pairwise([0, *ends])]
-    cut = [cut_to_length(one, length) for one, length in zip(stages, lengths, strict=True)]
-    return in_order([*cut, last_stage(last)])

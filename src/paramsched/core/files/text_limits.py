@@ -99,8 +99,3 @@ def read_bounded_text(file: Path) -> str:
         found = f"byte {error.start} is {data[error.start]:#04x}, which is not valid UTF-8"
         fault = Diagnostic("", found, "Save the file as UTF-8", line=line, column=column)
         raise ConfigError(str(file), [fault]) from None
-
-
-def advice_of_line(line: str) -> str:
-    """Return the advice to write a line; empty if the line is long, because it could not be shown completely."""
-    return f"Write {line}" if len(line) <= 200 else ""

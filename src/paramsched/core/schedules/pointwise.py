@@ -210,14 +210,6 @@ def make_product(*operands: Any) -> Any:
     return _joined_operands(Product, *operands)
 
 
-def product_of(factors: Sequence[Schedule]) -> Schedule:
-    """Return the product of one or more schedules, joined at once as in `make_product`."""
-    if len(factors) == 1:
-        return factors[0]
-    made: Schedule = make_product(*factors)
-    return made
-
-
 @operator_builder("sum")
 def make_sum(*operands: Any) -> Any:
     """Implement `a + b + …`."""

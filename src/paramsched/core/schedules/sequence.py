@@ -23,9 +23,6 @@ from paramsched.core.schedules.text.writing import SEQUENCE, chain_text, in_brac
 from paramsched.core.time import Duration, count_of
 from paramsched.errors import InvalidArgument
 
-_A_LENGTH = 10.0
-"""A level without a length that is so many times base was meant as the length: `constant(60)`."""
-
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
