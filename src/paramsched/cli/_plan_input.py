@@ -206,7 +206,7 @@ def _loaded_text(given: str, options: PlanOptions) -> Loaded:
             if os.path.isfile(given + suffix):  # noqa: PTH113  # as above
                 raise WrongUsage(given, "no such file", f"Write {given}{suffix}")
     diagnostics = DiagnosticCollector()
-    schedule = read_schedule_text(given, "", ShapeNames(), diagnostics, is_line=True)
+    schedule = read_schedule_text(given, "", ShapeNames(), diagnostics)
     if schedule is None:
         line = " ".join(given.splitlines())
         placed = [one.changed(column=one.span[0] + 1, excerpt=line) if one.span else one for one in diagnostics.found()]
@@ -376,7 +376,7 @@ def changes_from_arguments(plan: Plan, given: tuple[str, ...]) -> tuple[list[Bin
         _require_field(plan, one, field)
         diagnostics = DiagnosticCollector()
         line = found["line"].strip()
-        schedule = read_schedule_text(line, f"$.{field}", ShapeNames(), diagnostics, is_line=True)
+        schedule = read_schedule_text(line, f"$.{field}", ShapeNames(), diagnostics)
         if schedule is None:
             raise ConfigError(one, diagnostics.found())
         if groups is None:

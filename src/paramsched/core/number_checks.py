@@ -112,7 +112,7 @@ def _checks_of(kind: Any) -> list[tuple[str, Callable[..., object], bool]]:
     return [(name, check, "None" in kind or "Optional" in kind) for name, check, kind in known]
 
 
-def require_choice(site: CallSite, given: object, choices: Any, found: str, write: str = "") -> None:
+def require_choice(site: CallSite, given: object, choices: Any, found: str) -> None:
     """Raise InvalidArgument if a value is not one of the choices of a `Literal`.
 
     Args:
@@ -120,10 +120,8 @@ def require_choice(site: CallSite, given: object, choices: Any, found: str, writ
         given: the value.
         choices: the `Literal`; its first choice is the suggested value.
         found: the start of the message, such as "unknown mode".
-        write: the text to write; by default the argument with the first choice.
     """
     known = get_args(choices)
     if not isinstance(given, str) or given not in known:
-        write = write or f'{site.argument}="{known[0]}"'
         site, found = replace(site, value=repr(given)), f"{found}; {did_you_mean(str(given), known)}"
-        raise InvalidArgument(site, found, example=write, refused=given)
+        raise InvalidArgument(site, found, example=f'{site.argument}="{known[0]}"', refused=given)

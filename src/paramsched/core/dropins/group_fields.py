@@ -73,17 +73,17 @@ def scale_value(group: ParamGroup, factor: float, added: float) -> None:
         group["lr"] = factor * group["lr"] + added
 
 
-def set_row(optimizer: Optimizer, row: Iterable[Any], field: str = "lr") -> None:
-    """Write `row[i]` into `field` of group i, after checking that `row` has one value per group."""
+def set_row(optimizer: Optimizer, row: Iterable[Any]) -> None:
+    """Write `row[i]` into the lr of group i, after checking that `row` has one value per group."""
     values = list(row)
     if len(values) != len(optimizer.param_groups):
         raise InvalidArgument(
             type(optimizer).__name__,
-            f"{len(values)} values of {field} for {len(optimizer.param_groups)} param groups",
+            f"{len(values)} values of lr for {len(optimizer.param_groups)} param groups",
             "Return one value for each group, and build the scheduler again after removing param groups",
         )
     for group, value in zip(optimizer.param_groups, values, strict=True):
-        set_value(group, value, field)
+        set_value(group, value)
 
 
 def set_fields(optimizer: Optimizer, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, final
 
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
-from paramsched.core.schedules import SHAPES, Schedule, schedule_or_faults
+from paramsched.core.schedules import SHAPES, Schedule
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.schedules.table import table_file_in
+from paramsched.core.schedules.text.parsing import read_line
 from paramsched.errors import InvalidArgument, shown
 
 _CALLED = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+\(")
@@ -103,15 +104,12 @@ def user_class(kind: object) -> UserClass | None:
     return next((found for finder in FINDERS if (found := finder(kind)) is not None), None)
 
 
-def read_schedule_text(
-    text: str, path: str, names: ShapeNames, diagnostics: DiagnosticCollector, *, is_line: bool
-) -> Schedule | None:
+def read_schedule_text(text: str, path: str, names: ShapeNames, diagnostics: DiagnosticCollector) -> Schedule | None:
     """Return the schedule of a text. If it is invalid, add diagnostics and return None."""
     if diagnostics.full:
         return None
-    found = schedule_or_faults(text, names.called_in(text), is_line=is_line)
-    if isinstance(found, Schedule):
-        return found
-    for fault in found:
-        diagnostics.refuse(path, fault)
-    return None
+    try:
+        return read_line(text, names.called_in(text))
+    except InvalidArgument as error:
+        diagnostics.refuse(path, error)
+        return None

@@ -26,7 +26,6 @@ from paramsched.core.schedules.table import tabulate as tabulate
 from paramsched.core.schedules.text.parsing import calls_function as calls_function
 from paramsched.core.schedules.text.parsing import parse as parse
 from paramsched.core.schedules.text.parsing import parse_own as parse_own
-from paramsched.core.schedules.text.parsing import schedule_or_faults as schedule_or_faults
 from paramsched.core.schedules.text.parsing import value_in as value_in
 
 for _module in iter_modules(__path__):

@@ -45,7 +45,7 @@ class ScheduleReader:
             value = value[0]
         match value:
             case str():
-                found = read_schedule_text(value, path, self.names, self.diagnostics, is_line=True)
+                found = read_schedule_text(value, path, self.names, self.diagnostics)
                 return MISSING if found is None else found
             case BadValue():
                 return self.note_bad_value(value, path)

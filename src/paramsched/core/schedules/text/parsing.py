@@ -106,16 +106,6 @@ def value_in(text: str, own: KnownNames = MappingProxyType({})) -> Any:
     return _Line(text, known_names(own)).whole()
 
 
-def schedule_or_faults(
-    text: str, own: KnownNames = MappingProxyType({}), *, is_line: bool = True
-) -> Schedule | list[InvalidArgument]:
-    """Return the schedule of a text, or its error. Without `is_line` it may be a number alone, as a stage may be."""
-    try:
-        return read_line(text, own, is_line=is_line)
-    except InvalidArgument as error:
-        return [error]
-
-
 def calls_function(text: str) -> bool:
     """Return whether a line calls a function of this library.
 
@@ -130,12 +120,10 @@ def known_names(own: KnownNames = MappingProxyType({})) -> KnownNames:
     return _NAMES.new_child({**own}) if own else _NAMES
 
 
-def read_line(
-    text: str, own: KnownNames = MappingProxyType({}), *, is_line: bool = True, limited: bool = True
-) -> Schedule:
+def read_line(text: str, own: KnownNames = MappingProxyType({}), *, limited: bool = True) -> Schedule:
     """Return the schedule of a line."""
     line = _Line(text, known_names(own), limited=limited)
-    return as_schedule(line.whole(), f'"{shortened_text(text)}"', is_line=is_line)
+    return as_schedule(line.whole(), f'"{shortened_text(text)}"')
 
 
 def as_schedule(value: Any, site: str, *, is_line: bool = True) -> Schedule:
