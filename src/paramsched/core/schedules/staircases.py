@@ -1,4 +1,4 @@
-"""Staircases, and Chebyshev steps."""
+"""Staircases."""
 
 import math
 from collections.abc import Iterable, Mapping

@@ -70,8 +70,8 @@ def _seconds(text: str, site: CallSite) -> timedelta:
     return length_in_seconds(text, site, _example(site, "in 1 h + 30 min"))
 
 
-def _example(site: CallSite, deadline: str) -> str:
-    return f'For example: {site.argument}="{deadline}"'
+def _example(site: CallSite, text: str) -> str:
+    return f'For example: {site.argument}="{text}"'
 
 
 def _end_of_job(environment: Mapping[str, str], site: CallSite) -> float:
