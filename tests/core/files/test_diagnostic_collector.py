@@ -165,7 +165,7 @@ def test_a_wrong_value_is_reported_once_with_its_path(place, value):
     found = problems(changed(place, value))
 
     assert len(found) == 1
-    assert found[0].startswith(path(place))
+    assert found[0].startswith(path(place).partition(".milestones")[0])  # a list of lengths is one argument
 
 
 FREE_NAMES = [("groups", "head"), ("targets", "temperature")]

@@ -179,9 +179,8 @@ def test_following_is_the_level_of_the_first_update_of_the_next_stage(written, r
 @pytest.mark.heavy
 @pytest.mark.parametrize("word", ["previous", "following"])
 def test_neighbor_levels_pass_through_many_stages(word):
-    held = " >> ".join([f"constant({word}, 1)"] * 3000)
-    ends = ("constant(0.5, 1)", "constant(0.25, 1)")
-    stages = [*shapes.parse_own(f"{ends[0]} >> {held} >> {ends[1]}").stages]
+    first, held, last = (ps.constant(level, 1) for level in (0.5, getattr(ps, word), 0.25))
+    stages = [first, *[held] * 3000, last]
 
     resolved_form = ps.resolve(shapes.sequence.Sequence(tuple(stages)), RUN)
 

@@ -1,7 +1,7 @@
 """Schedules in files: a line of text, a mapping of one name, a list as a sequence, a number as a constant."""
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial, reduce
 from typing import Any, Final, final
 
@@ -71,6 +71,8 @@ class ScheduleReader:
             case dict():
                 found = f"a schedule is a mapping of one name; found {', '.join(map(str, value)) or 'nothing'}"
                 raise _Refused(path, InvalidArgument(found, example="{cosine: {to: 0.1}}"))
+            case bool() | None:
+                raise _Refused(path, InvalidArgument(f"expected a schedule, got {short_json(value)}", code=WRONG_TYPE))
             case int() | float():
                 return _placed(path, lambda: within_float(value))
         return value
@@ -111,7 +113,10 @@ class ScheduleReader:
                 raise _Refused(path, InvalidArgument(short_json(given), "numbers alone are no schedule"))
             return found
         if name == "absolute":
-            inner = self._data(given[0] if isinstance(given, list) and len(given) == 1 else given, path)
+            (inside,) = given if isinstance(given, list) and len(given) == 1 else (given,)
+            inner = self._data(inside, path)
+            if isinstance(inside, str) and is_number(inner):
+                raise _Refused(path, InvalidArgument(f"expected a number, got {short_json(inside)}", code=WRONG_TYPE))
             return _placed(path, lambda: absolute(inner))
         space, _, last = name.rpartition(".")
         space = space or _SPACE_OF_KIND.get(kind, "")
@@ -146,7 +151,9 @@ class ScheduleReader:
         try:
             return _placed(path, lambda: call(function, called, args, kwargs))
         except _Refused as refusal:
-            refusal.path = _path_to(refusal.error.refused, given, child_path(path, name)) or refusal.path
+            begin = path if isinstance(given, dict) else child_path(path, name)
+            paths = [*_paths_to(refusal.error.refused, given, begin)]
+            refusal.path = paths[0] if len(paths) == 1 else refusal.path
             raise
 
     def _checked(self, of: tuple[Callable[..., Any], str], value: Any, path: str, param: Param) -> Any:
@@ -251,16 +258,13 @@ def _placed(path: str, make: Callable[[], Any]) -> Any:
         raise _Refused(child_path(path, error.argument) if is_in_mapping else path, error, at_key=at_key) from None
 
 
-def _path_to(refused: object, given: Any, path: str) -> str | None:
-    """Return the path of a text that a function refused, in what the file gives it; None if it is not there."""
-    if not isinstance(refused, str) or not isinstance(given, (list, dict)):
-        return None
-    for key, one in given.items() if isinstance(given, dict) else enumerate(given):
+def _paths_to(refused: object, given: Any, path: str) -> Iterator[str]:
+    """Yield the paths of a value that a function refused, in what the file gives it."""
+    for key, one in given.items() if isinstance(given, dict) else enumerate(given) if isinstance(given, list) else ():
         inner = child_path(path, key)
-        found = inner if one is refused else _path_to(refused, one, inner)
-        if found is not None:
-            return found
-    return None
+        if one is refused and refused is not None:
+            yield inner
+        yield from _paths_to(refused, one, inner)
 
 
 def _all(makes: Iterable[Callable[[], Any]]) -> list[Any]:
