@@ -222,7 +222,7 @@ $(VENV)/docs.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	$(COMPILE)
 	@touch $@
 
-# Resolve the dependencies again; versions change only if they must. To move one: make lock ARGS="--upgrade-package optax"
+# Resolve the dependencies again; versions change only if they must. To move one: make lock ARGS="--upgrade-package keras"
 lock:
 	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 	    --custom-compile-command "make lock" pyproject.toml --group dev --group peers --output-file constraints.txt $(ARGS)
