@@ -35,7 +35,7 @@ from paramsched.core.base.diagnostic import Diagnostic, child_path
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
-from paramsched.core.files.references import is_reference
+from paramsched.core.files.references import is_unresolved
 from paramsched.core.schedules import Constant, Level, Schedule, absolute, constant, take
 from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.errors import InvalidArgument
@@ -227,7 +227,7 @@ def read_arguments(
             wrong.add(name)
             problem = error.problem
             words = values[name] if isinstance(values[name], list) else [values[name]]
-            unknown = next((word for word in words if is_reference(word)), None)
+            unknown = next((word for word in words if is_unresolved(word)), None)
             instead = f"For example: {key}: {short_json(example)}" if unknown is None and example is not None else ""
             instead = instead if unknown is None else f"Use the value in place of {unknown}"
             diagnostics.add(locations[name], problem.summary, instead, code=problem.code)

@@ -34,6 +34,15 @@ def is_reference(value: Any) -> bool:
     return isinstance(value, str) and _OF_MONAI.fullmatch(value) is not None
 
 
+def is_unresolved(value: Any) -> bool:
+    """Return whether a value is a reference or an expression that the file does not resolve.
+
+    >>> [is_unresolved(one) for one in ("@epochs", "$@epochs * 2", "${oc.env:N}", "10", 10)]
+    [True, True, True, False, False]
+    """
+    return is_reference(value) or (isinstance(value, str) and value.startswith("$"))
+
+
 def with_monai_references(data: Any) -> Any:
     """Return a config of a MONAI bundle with numbers and plain text in place of their references.
 
