@@ -76,15 +76,10 @@ def lines_of(diagnostics):
         (AXOLOTL, [], {}, []),
         (AXOLOTL, [], {"defaulted": ("lr", "epochs")},
          [f"$ this is a config of axolotl: its defaults for lr, epochs are not those of timm {NATIVE} False"]),
-        (AXOLOTL, [], {"library": "axolotl", "defaulted": ("lr",)}, []),
         ({**AXOLOTL, "warmup": "$.a"}, [], {"defaulted": ("lr",)},
          [f"$.a this is a config of axolotl: timm has no warmup {NATIVE} True"]),
         ({**AXOLOTL, "warmup": "$.a"}, [], {"renamed": {"warmup": "warmup_t"}},
          ["$.a this is a config of axolotl: timm has no warmup | Use warmup_t in place of warmup | PS103 True"]),
-        ({**AXOLOTL, "warmup": "$.a"}, [], {"library": "axolotl"},
-         ["$.a warmup of axolotl is not read; the plan is read without it |  | PS111 False"]),
-        ({**AXOLOTL, "warmup": "$.a", "lr": "$.b"}, [], {"library": "axolotl"},
-         ["$.a warmup, lr of axolotl are not read; the plan is read without them |  | PS111 False"]),
     ],
 )  # fmt: skip
 def test_unused_settings_are_one_warning_or_one_error(written, used, options, expected):

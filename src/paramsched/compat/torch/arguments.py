@@ -25,7 +25,6 @@ from paramsched.core.schedules import (
     constant,
     cosine,
     cosine_restarts,
-    cosine_wave,
     cyclic,
     exponential,
     linear,
@@ -193,10 +192,6 @@ class _CosineAnnealingLR:
         if at.run is not None and at.run <= self.T_max + 1:
             return down
         return restarts(down >> cosine(floor, 1.0, steps), at.length(2 * self.T_max))
-
-    def waves(self) -> Schedule:
-        """Return the schedule in one shape."""
-        return restarts(cosine_wave(to=to_level(self.eta_min)), 2 * self.T_max)
 
     def rule(self) -> Any:
         return rules.cosine(to_level(self.eta_min), self.T_max)

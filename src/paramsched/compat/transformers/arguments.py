@@ -28,7 +28,6 @@ from paramsched.core.schedules import (
     polynomial,
     restarts,
     skip,
-    take,
     warmup,
 )
 from paramsched.core.time import Duration, DurationLike
@@ -49,7 +48,6 @@ class Run:
         path: the config path of the scheduler's arguments.
         diagnostics: receives the errors.
         wrong: the arguments of the scheduler that are invalid or missing and have a placeholder value.
-        is_call: True if the schedule contains the length of the run, as a call of transformers' function does.
     """
 
     warmup: Duration
@@ -61,17 +59,11 @@ class Run:
     path: str
     diagnostics: DiagnosticCollector
     wrong: Set[str] = frozenset()
-    is_call: bool = False
 
     @property
     def left(self) -> int | None:
         """The number of updates after the warmup; None if unknown."""
         return None if self.total is None or not self.warmup.is_resolved else self.total - self.warmup.updates
-
-    @property
-    def over(self) -> int | None:
-        """The length of the last stage; None if it takes the rest of the run."""
-        return self.left if self.is_call else None
 
     def refuse(self, name: str, found: str, instead: str, code: str = REFUSED_VALUE) -> None:
         """Report that an argument of the scheduler is invalid."""
@@ -94,12 +86,10 @@ class Scheduler:
 
     Attributes:
         function: the function of transformers that creates it.
-        parameters: the parameters of that function before those that are arguments here, without the optimizer.
         ignores: True if `get_scheduler` passes none of its arguments to the scheduler.
     """
 
     function: ClassVar[str]
-    parameters: ClassVar[tuple[str, ...]] = ("num_warmup_steps", "num_training_steps")
     ignores: ClassVar[bool] = False
 
     def ramp(self, run: Run) -> Schedule | None:
@@ -115,8 +105,6 @@ class Scheduler:
         whole = self.ramp(run) if run.warmup.terms else None
         all_warmup = run.left is not None and run.left <= 0
         for stage in self.stages(run):
-            if run.is_call and stage.length == Duration.of(0):
-                continue
             if whole is None:
                 whole = stage
             elif not all_warmup:
@@ -133,7 +121,7 @@ class _Linear(Scheduler):
     function = "get_linear_schedule_with_warmup"
 
     def stages(self, run: Run) -> Iterable[Schedule]:
-        return [linear(over=run.over)]
+        return [linear()]
 
 
 @table_named(SCHEDULERS, "cosine")
@@ -142,18 +130,13 @@ class _Cosine(Scheduler):
     num_cycles: float = argument(0.5)
 
     def stages(self, run: Run) -> Iterable[Schedule]:
-        if run.over is None or self.num_cycles == 0:
-            return [_waves(self.num_cycles, self.floor(run), run.over)]
-        period = Fraction(run.over) / Fraction(repr(abs(self.num_cycles)))
-        if period < 1:
-            run.refuse("num_cycles", "a wave is shorter than an update", "For example: num_cycles: 0.5")
-        return [restarts(cosine_wave(to=self.floor(run)), Duration.of_updates(period))]  # they continue after the run
+        return [_waves(self.num_cycles, self.floor(run))]
 
     def floor(self, run: Run) -> Level:
         return 0.0
 
 
-def _waves(cycles: float, floor: Level, over: int | None) -> Schedule:
+def _waves(cycles: float, floor: Level, over: int | None = None) -> Schedule:
     """Return a number of cosine waves; half a wave is a decay."""
     if cycles == 0:
         return constant(1.0, over)
@@ -163,7 +146,6 @@ def _waves(cycles: float, floor: Level, over: int | None) -> Schedule:
 @table_named(SCHEDULERS, "cosine_with_min_lr")
 class _CosineWithFloor(_Cosine):
     function = "get_cosine_with_min_lr_schedule_with_warmup"
-    parameters = ("num_warmup_steps", "num_training_steps", "num_cycles", "last_epoch")
     min_lr: float | None = argument(None, low=0, example=1e-6)
     min_lr_rate: float | None = argument(None, low=0, example=0.1)
 
@@ -214,9 +196,7 @@ class _HardRestarts(Scheduler):
     def stages(self, run: Run) -> Iterator[Schedule]:
         cycles, left = self.num_cycles, run.left
         if cycles == 1:
-            yield cosine(over=run.over)
-        elif run.is_call and left is None and cycles.is_integer():
-            yield restarts(cosine(), times=int(cycles))
+            yield cosine()
         elif left is None:
             run.require_total("its cycles divide the updates after the warmup, which requires")
         elif left > 0:
@@ -235,11 +215,7 @@ class _HardRestarts(Scheduler):
                     found = f"transformers rounds the start of cycle {index}, update {begin}, into the previous cycle"
                     run.refuse("num_cycles", found, f"Use a native plan, lr: {native}")
                     break
-            whole = restarts(cosine(), Duration.of_updates(period), int(cycles) if cycles.is_integer() else None)
-            if run.is_call and not cycles.is_integer():  # after the run the last cycle does not continue
-                yield from (take(whole, left), constant(0.0))
-            else:
-                yield whole
+            yield restarts(cosine(), Duration.of_updates(period), int(cycles) if cycles.is_integer() else None)
 
 
 @table_named(SCHEDULERS, "polynomial")
@@ -251,13 +227,12 @@ class _Polynomial(Scheduler):
     def stages(self, run: Run) -> Iterable[Schedule]:
         if run.lr is not None and run.lr <= self.lr_end:
             run.refuse("lr_end", f"it must be less than lr={run.lr:g}, got {self.lr_end:g}", "For example: lr_end: 0")
-        return [polynomial(self.power, to=to_level(self.lr_end), over=run.over)]
+        return [polynomial(self.power, to=to_level(self.lr_end))]
 
 
 @table_named(SCHEDULERS, "constant")
 class _Constant(Scheduler):
     function = "get_constant_schedule"
-    parameters = ()
     ignores = True
 
     def ramp(self, run: Run) -> None:
@@ -270,7 +245,6 @@ class _Constant(Scheduler):
 @table_named(SCHEDULERS, "constant_with_warmup")
 class _ConstantWithWarmup(Scheduler):
     function = "get_constant_schedule_with_warmup"
-    parameters = ("num_warmup_steps",)
     ignores = True
 
     def stages(self, run: Run) -> Iterable[Schedule]:
@@ -280,7 +254,6 @@ class _ConstantWithWarmup(Scheduler):
 @table_named(SCHEDULERS, "inverse_sqrt")
 class _InverseSqrt(Scheduler):
     function = "get_inverse_sqrt_schedule"
-    parameters = ("num_warmup_steps",)
     timescale: int | None = argument(None, low=1, example=10_000)
 
     def stages(self, run: Run) -> Iterable[Schedule]:
@@ -302,7 +275,6 @@ class _StableDecay(Scheduler):
     """Base, a decay of known length, then the floor."""
 
     function = "get_wsd_schedule"
-    parameters = ("num_warmup_steps", "num_decay_steps", "num_training_steps")
     num_decay_steps: int = argument(low=0, example=100)
     num_stable_steps: int | None = argument(None, low=0, example=100)
     warmup_type: _Curve = argument("linear")
@@ -330,7 +302,7 @@ class _StableDecay(Scheduler):
             run.diagnostics.add("$", found, "For example: num_stable_steps: 100", code=REFUSED_VALUE)
         elif left is not None and left < decay:
             decay_stage = skip(decay_stage, decay - left)
-        elif left is not None and (last or run.is_call):
+        elif left is not None and last:
             yield constant(1.0, left - decay)
         else:
             yield constant()

@@ -39,14 +39,11 @@ def report_unused_settings(
     """
     unused = [key for key in written if key not in used and looks_like_schedule(key)]
     program = program_of(written)
-    program = None if program == library else program
     meant = {key: name for key, name in (renamed or {}).items() if key in unused and name not in written}
     if not unused and not (program and defaulted):
         return
     path = written[unused[0]] if unused else "$"
     found = f"{library} has no {names_listed(unused)}" if unused else ""
-    if unused and library in _PROGRAMS:
-        found = f"{names_listed(unused)} of {library} {'is' if len(unused) == 1 else 'are'} not read"
     if program:
         missing = f"its defaults for {', '.join(defaulted)} are not those of {library}" if not unused else ""
         found = f"this is a config of {program}: {found or missing}"
