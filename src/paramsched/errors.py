@@ -29,9 +29,8 @@ from paramsched.core.base.codes import REFUSED_VALUE, SYNTAX, WRONG_ARGUMENT
 from paramsched.core.base.diagnostic import Diagnostic as Diagnostic
 from paramsched.core.base.diagnostic import printable_lines
 from paramsched.core.base.near_names import did_you_mean as did_you_mean
-from paramsched.core.base.node import Place
 from paramsched.core.base.problem import CallSite as CallSite
-from paramsched.core.base.problem import Problem
+from paramsched.core.base.problem import Place, Problem
 
 
 class ParamschedError(Exception):

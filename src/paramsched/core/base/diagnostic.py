@@ -10,8 +10,7 @@ from typing import Any, Final, final
 
 from paramsched.core.base.check_rules import CheckRule, Severity, check_rules
 from paramsched.core.base.codes import SYNTAX, UNREADABLE
-from paramsched.core.base.node import Place
-from paramsched.core.base.problem import Problem, with_advice
+from paramsched.core.base.problem import Place, Problem, with_advice
 
 _EXCERPT = 72  # characters of a line that are shown
 

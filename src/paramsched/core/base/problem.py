@@ -1,9 +1,28 @@
 """The record of one problem: where it is, what is wrong, and one example. Exceptions and diagnostics print it."""
 
 from dataclasses import dataclass, field
-from typing import final
+from typing import Final, NamedTuple, final
 
-from paramsched.core.base.node import NOWHERE, Place
+
+class Place(NamedTuple):
+    """A place in an input.
+
+    Args:
+        path: the config path of the entry, such as `$.lr.to`; empty for a line or a call.
+        begin, end: the range in the text at that path; None for the entire entry.
+        at_key: True if the key of the entry is meant, not its value.
+        file: the name of the file; empty if unknown. Line and column are computed when the place is printed.
+    """
+
+    path: str = ""
+    begin: int | None = None
+    end: int | None = None
+    at_key: bool = False
+    file: str = ""
+
+
+NOWHERE: Final = Place()
+"""The place of a problem that is not in an input."""
 
 
 @final

@@ -13,8 +13,7 @@ import numpy as np
 from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.node import Place
-from paramsched.core.base.problem import Problem
+from paramsched.core.base.problem import Place, Problem
 from paramsched.core.files.text_limits import (
     MOST_DEPTH,
     MOST_ENTRIES,
