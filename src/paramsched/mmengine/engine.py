@@ -293,7 +293,7 @@ class _StopHook:
     """
 
     def before_train(self, runner: Any) -> None:
-        """Find the schedulers, after checkpoints were loaded, and check the time left."""
+        """Find the schedulers, after checkpoints were loaded."""
         from mmengine.runner import EpochBasedTrainLoop
 
         self._plans = _plan_schedulers(runner)

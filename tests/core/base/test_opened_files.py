@@ -17,7 +17,6 @@ from paramsched.core.base.files import (
     open_to_read,
     own_descriptor,
     path_of_file,
-    report_opened_files,
     write_whole_file,
 )
 from paramsched.errors import InvalidArgument
@@ -98,18 +97,14 @@ def test_a_socket_and_a_folder_are_not_written(tmp_path, monkeypatch):
         write_whole_file(tmp_path, b"new")
 
 
-def test_every_opened_file_is_reported_and_an_empty_one_is_read(tmp_path):
-    file, opened = tmp_path / "file", []
+def test_an_empty_file_is_read_and_a_folder_is_refused(tmp_path):
+    file = tmp_path / "file"
     file.write_bytes(b"")
 
-    with report_opened_files(opened.append), open_to_read(file) as stream:
+    with open_to_read(file) as stream:
         assert stream.read() == b""
-    with open_to_read(file):
-        pass
     with pytest.raises(IsADirectoryError), open_to_read(tmp_path):
         pass
-
-    assert opened == [file]
 
 
 def test_a_path_that_no_file_can_have_is_refused():

@@ -6,16 +6,14 @@ import re
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from io import BufferedReader
 from pathlib import Path
 
 from paramsched.core.base.diagnostic import printable
 from paramsched.errors import InvalidArgument, shown
 
-_ON_OPEN: ContextVar[Callable[[Path], object] | None] = ContextVar("paramsched_on_open", default=None)
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")
 _MOST_LINKS = 40  # Linux follows at most 40 symbolic links in a path
 _MOST_TRIES, _SECONDS_BETWEEN_TRIES = 200, 0.01  # to open a pipe that nobody reads yet
@@ -68,16 +66,6 @@ def is_replaced(file: Path) -> bool:
 
 
 @contextmanager
-def report_opened_files(on_open: Callable[[Path], object]) -> Iterator[None]:
-    """Call a function with the path of every file that `open_to_read` is about to open in the `with` block."""
-    token = _ON_OPEN.set(on_open)
-    try:
-        yield
-    finally:
-        _ON_OPEN.reset(token)
-
-
-@contextmanager
 def open_to_read(file: Path, *, bounded: bool = False) -> Iterator[BufferedReader]:
     """Open a regular file so that reading never blocks and errors contain its name.
 
@@ -88,8 +76,6 @@ def open_to_read(file: Path, *, bounded: bool = False) -> Iterator[BufferedReade
     Raises:
         OSError: the file cannot be opened, or reading it could wait forever.
     """
-    if (on_open := _ON_OPEN.get()) is not None:
-        on_open(file)
     with naming_errors(file):
         about = path_of_file(file).stat()
         own = own_descriptor(file) is not None
