@@ -230,7 +230,7 @@ HUGE_NUMBERS = {
 }  # fmt: skip
 huge_numbers = st.sampled_from([DIGITS, f"-{DIGITS}", "1" * 4000, "1e999", "1e300", "-1", "0", "1e-320", str(10**18)])
 
-# Texts for readers of Python configs and of shell scripts: a begin, a piece that is repeated, and an end.
+# Texts for readers of Python configs and of launch commands: a begin, a piece that is repeated, and an end.
 TEXTS = {
     "config.py": (
         ("param_scheduler = [\n", "dict(type='StepLR', step_size=2, begin={i}, end={i} + 1),\n", "]\n"),

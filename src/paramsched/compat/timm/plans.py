@@ -283,7 +283,7 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
         return Plan(lr=schedule, horizon=horizon)
 
 
-def with_warmup(arguments: TimmArguments, curve: Schedule, run: float) -> Schedule:
+def with_warmup(arguments: TimmArguments, curve: Schedule, run: int) -> Schedule:
     """Add the warmup to a curve, which changes between epochs only if it steps on epochs.
 
     Args:
@@ -298,7 +298,7 @@ def with_warmup(arguments: TimmArguments, curve: Schedule, run: float) -> Schedu
     return curve
 
 
-def _after_ramp(arguments: TimmArguments, curve: Schedule, run: float) -> Schedule:
+def _after_ramp(arguments: TimmArguments, curve: Schedule, run: int) -> Schedule:
     """Add a linear warmup to base before the curve or in place of its start; before tanh it ends at the curve."""
     start, over = to_level(float(arguments.warmup_lr)), arguments.length(arguments.warmup)
     if arguments.is_prefix or arguments.sched in ("constant", "plateau"):
