@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar, cast, final
 
 import click
-from click.shell_completion import CompletionItem
 
 from paramsched.core.base.diagnostic import printable, printable_lines
 from paramsched.core.base.entries import is_installed
@@ -287,49 +286,14 @@ class NearChoice(click.Choice[str]):
             raise click.BadParameter(f"{error.message} Write {param.opts[0]} {near}", ctx, param) from None
 
 
-def offer_files(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Complete file names in the shell."""
-    return [CompletionItem(typed, type="file")]
-
-
-def offer_formats(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Complete names of formats in the shell."""
-    from paramsched.core import files as config
-
-    return [CompletionItem(name) for name in config.formats() if name.startswith(typed)]
-
-
-def offer_plans(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Complete file names in the shell, and the names of recipes after `recipe:`."""
-    prefix = "recipe:"
-    if not typed.startswith(prefix):
-        return [CompletionItem(typed, type="file")]
-    return [CompletionItem(prefix + name) for name in _recipe_names(typed.removeprefix(prefix))]
-
-
-def offer_recipes(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Complete names of recipes in the shell."""
-    return [CompletionItem(name) for name in _recipe_names(typed)]
-
-
-def _recipe_names(typed: str) -> list[str]:
-    from paramsched.tools.recipes import recipes
-
-    return [name for name in recipes if name.startswith(typed)]
-
-
-def offer_codes(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Complete codes of diagnostics in the shell, each after a comma."""
-    from paramsched.core.base.check_rules import check_rules
-
-    known, comma, last = typed.rpartition(",")
-    return [CompletionItem(known + comma + code) for code in check_rules() if code.startswith(last)]
+offer_files: Final = click.Path().shell_complete
+"""Complete file names in the shell."""
 
 
 def plan_argument(name: str = "plan", *, required: bool = True) -> Callable[[_Function], _Function]:
     """Return a decorator for the argument of one plan."""
     metavar = name.upper() if required else f"[{name.upper()}]"
-    return click.argument(name, metavar=metavar, required=required, shell_complete=offer_plans)
+    return click.argument(name, metavar=metavar, required=required, shell_complete=offer_files)
 
 
 at_option = click.option(
@@ -342,12 +306,11 @@ at_option = click.option(
 
 def plans_argument() -> Callable[[_Function], _Function]:
     """Return a decorator for the argument of one or more plans."""
-    return click.argument("plans", metavar="PLAN...", nargs=-1, required=True, shell_complete=offer_plans)
+    return click.argument("plans", metavar="PLAN...", nargs=-1, required=True, shell_complete=offer_files)
 
 
 format_option = click.option(
     "--format",
-    shell_complete=offer_formats,
     metavar="NAME",
     help="Format of the file: yaml, toml, json or the name of a library. By default, its suffix decides.",
 )

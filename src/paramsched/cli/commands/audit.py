@@ -20,7 +20,7 @@ from paramsched.cli._options import (
     format_option,
     json_option,
     named_columns,
-    offer_plans,
+    offer_files,
     plan_options,
     terminal_width,
     time_option,
@@ -46,7 +46,7 @@ from paramsched.core.base.diagnostic import json_text
     "--plan",
     "-p",
     metavar="PLAN",
-    shell_complete=offer_plans,
+    shell_complete=offer_files,
     help="The plan: a file, recipe:NAME, or one line of text. Without it, the facts of LOG are printed.",
 )
 @plan_options

@@ -12,7 +12,6 @@ from paramsched.cli._options import (
     WrongUsage,
     echo_note,
     format_option,
-    offer_formats,
     plan_argument,
     plan_options,
 )
@@ -42,9 +41,7 @@ if TYPE_CHECKING:
 @click.option("--scale", "factors", multiple=True, metavar="FIELD=FACTOR", help="Multiply a field by a factor.")
 @plan_options
 @format_option
-@click.option(
-    "--to", metavar="NAME", shell_complete=offer_formats, help="Format to write. By default, the format of PLAN."
-)
+@click.option("--to", metavar="NAME", help="Format to write. By default, the format of PLAN.")
 @output_option
 def paramsched_change(
     plan: str,

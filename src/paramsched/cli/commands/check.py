@@ -16,7 +16,6 @@ from paramsched.cli._options import (
     file_problem,
     format_option,
     json_option,
-    offer_codes,
     plan_options,
     plans_argument,
 )
@@ -52,17 +51,15 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option(
     "--select",
     metavar="CODES",
-    shell_complete=offer_codes,
     help="Report only these codes: PS205, PS3 (a prefix), or rule names, separated by commas.",
 )
-@click.option("--ignore", metavar="CODES", shell_complete=offer_codes, help="Do not report these codes.")
+@click.option("--ignore", metavar="CODES", help="Do not report these codes.")
 @click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
 @click.option("--warn-only", is_flag=True, help="Report a schedule that another file replaces as a warning.")
 @json_option
 @click.option(
     "--explain",
     metavar="CODE",
-    shell_complete=offer_codes,
     is_eager=True,
     expose_value=False,
     callback=_explain,

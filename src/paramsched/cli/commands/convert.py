@@ -10,7 +10,6 @@ from paramsched.cli._options import (
     PlanOptions,
     WrongUsage,
     base_option,
-    offer_formats,
     plan_argument,
     plan_options,
     write_output,
@@ -35,13 +34,11 @@ from paramsched.core.base.diagnostic import json_text
     "--from",
     "format",
     metavar="NAME",
-    shell_complete=offer_formats,
     help="Format of PLAN. By default, the suffix of PLAN.",
 )
 @click.option(
     "--to",
     metavar="NAME",
-    shell_complete=offer_formats,
     help="Format to write: yaml, json, or csv for a table of values; schema without PLAN. By default, the suffix "
     "of FILE, or yaml.",
 )

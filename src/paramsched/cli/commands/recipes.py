@@ -12,7 +12,6 @@ from paramsched.cli._options import (
     echo,
     echo_data,
     json_option,
-    offer_recipes,
 )
 from paramsched.cli._plan_output import echo_yaml
 from paramsched.core.base.diagnostic import json_text
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
         "paramsched recipes llama3-405b",
     ),
 )
-@click.argument("words", nargs=-1, shell_complete=offer_recipes)
+@click.argument("words", nargs=-1)
 @json_option
 def paramsched_recipes(
     words: tuple[str, ...],

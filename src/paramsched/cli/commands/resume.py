@@ -20,7 +20,7 @@ from paramsched.cli._options import (
     format_option,
     json_option,
     new_base_option,
-    offer_plans,
+    offer_files,
     plan_options,
 )
 from paramsched.core.base.diagnostic import json_text
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     "--plan",
     "-p",
     metavar="PLAN",
-    shell_complete=offer_plans,
+    shell_complete=offer_files,
     help="Plan to resume with: a file, recipe:NAME, or one line of text. By default, the plan in CHECKPOINT.",
 )
 @plan_options
