@@ -254,7 +254,7 @@ def test_a_shape_passed_to_the_reader_is_known_only_in_that_config(written):
         ({"table": {"a": float("nan")}}, "$.lr.table: "),
         ({"free": [float("nan")]}, "$.lr.free[0]: "),
         ({"inner": "cosin()"}, "$.lr.inner: "),
-        ({"extra": 0.5}, "$.lr.more: "),
+        ({"extra": 0.5}, "$.lr.extra: "),
         ({"height": None}, "$.lr.height: "),
     ],
 )

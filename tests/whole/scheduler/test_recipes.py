@@ -30,8 +30,8 @@ def recipe_of(plan: Any, *bases: Any, **facts: Any) -> Recipe:
             {"batch_size": 8, "sequence_length": 16, "tokens_per_step": 100},
             "Use tokens_per_step=100, as in the recipe",
         ),
-        (TOKENS, {"batch_size": 8}, r"Calendar\(tokens_per_step=4096\)"),
-        (TOKENS, {"sequence_length": 16}, r"Calendar\(tokens_per_step=4096\)"),
+        (TOKENS, {"batch_size": 8}, r"tokens_per_step=4096"),
+        (TOKENS, {"sequence_length": 16}, r"tokens_per_step=4096"),
     ],
 )
 def test_the_facts_of_a_recipe_are_advice(plan, facts, said):
