@@ -15,7 +15,6 @@ from paramsched.core.files.diagnostic_collector import (
     bad_values_in,
     number_from_text,
     plain_data,
-    plain_json,
     plain_or_bad,
     short_json,
     values_in,
@@ -361,7 +360,12 @@ def test_the_values_of_data_are_listed_in_the_order_of_the_text():
     data = Pairs([("a", [1, {"b": 2}]), ("c", Pairs([("d", 3)])), ("e", (4,))])
 
     assert list(values_in(data)) == [data, [1, {"b": 2}], 1, {"b": 2}, 2, [("d", 3)], 3, (4,)]
-    assert plain_json([1, {"a": bad_values_in(plain_or_bad([math.nan], DiagnosticCollector()))[0]}]) == [1, {"a": None}]
+
+
+def test_the_invalid_values_of_data_are_found_at_any_depth():
+    (bad,) = bad_values_in(plain_or_bad([1, {"a": math.nan}], DiagnosticCollector()))
+
+    assert bad.problem.place.path == "$[1].a"
 
 
 @table(

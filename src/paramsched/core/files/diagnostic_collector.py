@@ -208,18 +208,6 @@ def plain_or_bad(raw: Any, diagnostics: DiagnosticCollector, twice: list[str] | 
     return _PlainReader(diagnostics, twice).read_value(raw, ROOT, MOST_DEPTH)
 
 
-def plain_json(data: Any) -> Any:
-    """Return data with None in place of each `BadValue`."""
-    match data:
-        case BadValue():
-            return None
-        case list():
-            return [plain_json(item) for item in data]
-        case dict():
-            return {key: plain_json(item) for key, item in data.items()}
-    return data
-
-
 def bad_values_in(data: Any) -> list[BadValue]:
     """Return every `BadValue` in data, at any depth."""
     return [one for one in values_in(data) if isinstance(one, BadValue)]
