@@ -181,18 +181,6 @@ def diff(a: PlanLike, b: PlanLike, calendar: Calendar | None = None) -> Diff:
     a, b = plan_of(a, "ps.diff"), plan_of(b, "ps.diff")
     if calendar is not None:
         require_calendar("diff(…, %s)", calendar)
-    return diff_within(a, b, calendar)
-
-
-_MAX_COMPARED = 10_000_000  # values; comparing them takes less than a second
-
-
-def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MAX_COMPARED) -> Diff:
-    """Compare two plans in bounded time.
-
-    A run with more than `most` values, or with unknown consumption per update, is not evaluated at every update. Its
-    values are compared at a sample of times, and the first difference is then found by bisection.
-    """
     if a == b:
         return Diff(())
     left, right = _bindings_by_key(a), _bindings_by_key(b)
@@ -202,7 +190,7 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MAX_CO
         for key in left.keys() | right.keys()
         if _compared_parts(left.get(key), targets) != _compared_parts(right.get(key), new_targets)
     ]
-    differ = None if calendar is None else _comparison(a, b, calendar, most // max(len(differing), 1))
+    differ = None if calendar is None else _comparison(a, b, calendar, _MAX_COMPARED // max(len(differing), 1))
     return Diff(tuple(PlanTexts.of(a).changes_at(differing, PlanTexts.of(b), differ)))
 
 
@@ -237,6 +225,7 @@ def _text_of(field: str | Target, schedule: object) -> str:
     return f"{field.initial!r} * {schedule}" if isinstance(field, Target) else str(schedule)
 
 
+_MAX_COMPARED = 10_000_000  # values; comparing them takes less than a second. Of more, a sample is compared
 _BLOCK = 262_144  # updates that are compared at once, which bounds the memory
 _MAX_TIMES = 20_000  # times in each of the two samples, with linear and with geometric spacing
 _Difference: TypeAlias = tuple[Amount, float, str]

@@ -149,8 +149,14 @@ class _PlanReader:
 
     def read_horizon(self, value: Any) -> Duration | None:
         """Return the length of the run, which must be greater than 0 and not a percentage."""
-        is_negative = isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0
-        length = Duration.of(0) if is_negative else self.values.read_length(value, HORIZON, "For example: 90 epochs")
+        if isinstance(value, BadValue):
+            self.values.note_fault(HORIZON, value.problem.found, "For example: 90 epochs")
+            return None
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            self.values.note_wrong_type(value, HORIZON, "a length", "For example: 90 epochs")
+            return None
+        is_negative = not isinstance(value, str) and value < 0
+        length: Duration = self.values.try_or_note(HORIZON, lambda: Duration.of(0 if is_negative else value))
         if length is MISSING:
             return None
         if not length.terms:

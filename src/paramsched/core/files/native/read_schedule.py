@@ -18,7 +18,6 @@ from paramsched.core.schedules.leaves import line_of
 from paramsched.core.schedules.registry import RULES, combine_operands
 from paramsched.core.schedules.text.parsing import as_schedule, call, joined, refuse_type, value_in
 from paramsched.core.schedules.text.types import is_number
-from paramsched.core.time import Duration
 from paramsched.errors import InvalidArgument, InvalidCall
 
 OPERATORS: Final = ("product", "sequence", "sum")
@@ -205,15 +204,7 @@ class ScheduleReader:
         if isinstance(value, BadValue):
             raise _Refused(path, InvalidArgument(value.problem.found))
 
-    # ---- lengths, and diagnostics
-
-    def read_length(self, value: Any, path: str, example: str) -> Any:
-        """Read a Duration."""
-        if isinstance(value, BadValue):
-            return self.note_fault(path, value.problem.found, example)
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            return self.note_wrong_type(value, path, "a length", example)
-        return self.try_or_note(path, lambda: Duration.of(value))
+    # ---- diagnostics
 
     def note_fault(self, path: str, found: str, instead: str = "", *, code: str = REFUSED_VALUE) -> Any:
         """Add a diagnostic and return MISSING."""
