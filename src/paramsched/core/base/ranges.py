@@ -26,14 +26,6 @@ class Ge:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Lt:
-    """Less than a number."""
-
-    lt: float
-
-
-@final
-@dataclass(frozen=True, slots=True)
 class Le:
     """At most a number."""
 

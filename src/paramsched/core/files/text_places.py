@@ -12,7 +12,6 @@ from paramsched.core.schedules import SHAPES
 from paramsched.core.schedules.registry import RULES
 from paramsched.errors import ConfigError
 
-_PLAIN = re.compile(r"[A-Za-z0-9(.-][^#\n:,\[\]{}]*|[A-Za-z][^#\n:]*\)")
 _INDEX = re.compile(r"\[(\d+)\]")
 _ESCAPED = {"x": 4, "u": 6, "U": 10}
 

@@ -88,25 +88,25 @@ class Binding:
             found, line = "the field comes first, then its schedule", repr(field) if is_line else str(field)
             write = f"Binding({schedule!r}, {line})"
             raise InvalidArgument(f"Binding({line}, {schedule!r})", found, example=write)
-        shown = field.name if isinstance(field, Target) else field
+        label = field.name if isinstance(field, Target) else field
         object.__setattr__(self, "field", field if isinstance(field, Target) else str(Field.of(field)))
-        object.__setattr__(self, "schedule", _bound_schedule(shown, schedule))
+        object.__setattr__(self, "schedule", _bound_schedule(label, schedule))
         object.__setattr__(self, "groups", groups)
         if isinstance(groups, bool) or not (groups is None or isinstance(groups, (str, int)) or callable(groups)):
             raise InvalidArgument(
-                f"Binding({shown!r}, groups={groups!r})",
+                f"Binding({label!r}, groups={groups!r})",
                 f"expected str, int or a function, got {type(groups).__name__}; write several names as one text",
                 example=f"groups={_suggested_groups(groups)!r}",
             )
         if groups == "" or (isinstance(groups, int) and not 0 <= groups < _MOST_GROUPS):
             raise InvalidArgument(
-                f"Binding({shown!r}, groups={_shown_selector(groups)})",
+                f"Binding({label!r}, groups={shown(groups)})",
                 "neither a name nor an index",
                 f"For example: groups={_suggested_groups(groups)!r}",
             )
         if isinstance(field, Target) and groups is not None:
             raise InvalidArgument(
-                f"Binding({shown!r}, groups={groups!r})", "a target does not belong to a group", "Omit groups"
+                f"Binding({label!r}, groups={groups!r})", "a target does not belong to a group", "Omit groups"
             )
 
     @property
@@ -126,11 +126,6 @@ class Binding:
 
 
 _MOST_GROUPS = 2**63
-
-
-def _shown_selector(groups: str | int) -> str:
-    """Return a selector for a message, also an integer of many digits."""
-    return shown(groups)
 
 
 def _suggested_groups(groups: object) -> str | int:
