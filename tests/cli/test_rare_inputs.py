@@ -33,13 +33,6 @@ def test_a_history_without_the_text_of_a_plan_says_so(folder):
     assert json.loads(data) == [{"update": 0, "amount": None, "plan": None, "changes": None}]
 
 
-def test_a_line_with_hundreds_of_mistakes_is_refused_with_the_number_of_those_not_shown():
-    refused = run("show", "a-" * 300 + "a")
-
-    assert refused.exit_code == 1
-    assert "and 101 more" in refused.output
-
-
 def test_a_link_to_a_missing_file_is_not_compared_with_itself(folder):
     (folder / "plan.txt").symlink_to("gone.txt")
 
