@@ -12,7 +12,6 @@ from support.tables import table
 
 PLAN = 'lr: warmup("5%") >> cosine(to=0.1)\n'
 GROUPS = "lr: 1.0\ngroups:\n  head: {lr: constant(0.5)}\n"
-AUDIT = "audit log.csv --plan plan.yaml --horizon 4"
 
 
 @pytest.fixture(autouse=True)
@@ -29,16 +28,6 @@ def folder(tmp_path, monkeypatch):
 
 def call(words):
     return CliRunner().invoke(main, words, prog_name="paramsched")
-
-
-def with_options(line, advice):
-    """Return a command with the suggested options, each replacing its own option of that name."""
-    command, new = shlex.split(line), shlex.split(advice)
-    for option in [word for word in new if word.startswith("-")]:
-        if option in command:
-            at = command.index(option)
-            del command[at : at + 2]
-    return command + new
 
 
 @pytest.mark.parametrize(

@@ -94,22 +94,6 @@ def test_strict_mode_ignores_info_diagnostics(plan):
     assert "[PS304]" in result.stderr
 
 
-MISSPELLED = """\
-# what we train with
-horizon: 20 epohcs   # twenty
-"lr":   warmup("5 epcohs") >> cosin(strat=1.0)   # keep me
-groups:
-    head: {weight_decy: {linear: {strat: 1.0}}}
-"""
-MENDED = """\
-# what we train with
-horizon: 20 epochs   # twenty
-"lr":   warmup("5 epochs") >> cosine(start=1.0)   # keep me
-groups:
-    head: {weight_decay: {linear: {start: 1.0}}}
-"""
-
-
 # ---------------------------------------------------------------- with files of a run
 
 

@@ -8,16 +8,14 @@ from typing import Any
 import paramsched as ps
 from paramsched import curves
 from paramsched.core import files as config
-from paramsched.core.schedules import rules
 from paramsched.core.schedules.registry import RULES, SHAPES
-from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
+from paramsched.errors import ConfigError, InvalidArgument
 
 VALID = "="
 
 Outcome = list[Any]
 """`["=", text]` for a valid input; otherwise `[code, path, argument, …]`, three values for each error."""
 
-_NAMES = {**{name: getattr(ps, name) for name in ps.__all__}, "curves": curves, "rules": rules, "ps": ps}
 _BUILDERS: dict[str, Callable[..., Any]] = {**SHAPES, "absolute": ps.absolute}
 
 
@@ -35,21 +33,6 @@ def outcome_of_plan(data: Any) -> Outcome:
         return [VALID, config.loads(data, format="native").text]
     except ConfigError as error:
         return [part for one in error.diagnostics for part in (one.code, one.path, "")]
-
-
-def outcome_of_call(call: str) -> Outcome | None:
-    """Return the outcome of a call in Python; None if the text is not one."""
-    try:
-        return [VALID, str(called(call))]
-    except InvalidArgument as error:
-        return _of_error(error)
-    except (ParamschedError, SyntaxError, NameError, TypeError, ValueError, AttributeError, RecursionError):
-        return None
-
-
-def called(call: str) -> object:
-    """Return the result of a call in Python."""
-    return eval(call, {}, {**_NAMES, **_BUILDERS})
 
 
 def _of_error(error: InvalidArgument) -> Outcome:

@@ -1,16 +1,13 @@
 """Every rule of the check reports its wrong example and accepts its right one."""
 
 import json
-import re
-from contextlib import suppress
 
 import pytest
 from click.testing import CliRunner
 
 from paramsched.cli import main
 from paramsched.core.base.check_rules import check_rules
-from paramsched.core.files import loads
-from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.errors import InvalidArgument
 from paramsched.tools.check.named_codes import codes_given, rule_of_code
 from support.tables import table
 
@@ -38,44 +35,7 @@ def test_the_right_example_of_a_rule_has_no_diagnostics(rule, tmp_path):
     assert codes_in(rule.right, rule, tmp_path) == {}
 
 
-IN_WORDS = {
-    "PS107": "Schedule only one of them",
-    "PS202": "Shorten a stage, or lengthen the horizon",
-    "PS204": "Specify only one of them",
-    "PS206": "Schedule lrr, or follow one of lr, weight_decay",
-    "PS207": "Remove it, or write a time within the run",
-    "PS208": "Shorten it, or remove it",
-    "PS209": "Keep each milestone once, in order",
-    "PS310": "Use a ratio below 1, or a longer period",
-    "PS315": "Extend the decay to the end of the run, or end it above 0",
-    "PS317": "Start each stage at the level where the previous stage ends",
-    "PS318": "Use a ratio below 1, or a smaller multiple of base",
-    "PS319": "Remove it, or schedule the field",
-    "PS320": "Schedule lr, or give weight_decay a value of its own",
-}
 """Advice that is not a line to paste, for the examples in plan files."""
-
-
-def pasted(text, advice):
-    """The file with a suggested line in each position where a reader may paste it."""
-    lines = text.splitlines()
-    for number, row in enumerate(lines):
-        key, _, value = row.partition(": ")
-        rows = [advice, f"{row}\n{advice}", f"{key}: {advice}", f"{advice}: {value}"]
-        for piece in (r'"[^"]*"', r"[\w.-]+", r"\w+\([^()]*\)", r"\w+=[\w.]+", r"(?<=\[)[^\]]*(?=\])"):
-            rows += [row[: one.start()] + advice + row[one.end() :] for one in re.finditer(piece, row)]
-        for place in range(len(row) + 1):
-            rows += [f"{row[:place]}{advice}{row[place:]}", f"{row[:place]}, {advice}{row[place:]}"]
-        for new in rows:
-            yield "\n".join([*lines[:number], new, *lines[number + 1 :]]) + "\n"
-
-
-def plans_of(rule, line):
-    """The pasted files that are plans."""
-    for text in pasted(rule.wrong, line):
-        with suppress(ConfigError):
-            loads(text)
-            yield text
 
 
 def test_codes_and_names_are_unique():

@@ -106,12 +106,6 @@ BUILT = {"bind", "from_plan", "mime_bundle"}
 """Functions below those that users call; their callers have the plan itself."""
 
 
-def refusal_of(call: Callable[[], object]) -> str:
-    with pytest.raises(InvalidArgument) as refusal:
-        call()
-    return str(refusal.value)
-
-
 def takes_plan(function: Any) -> bool:
     try:
         parameters = inspect.signature(function).parameters.values()

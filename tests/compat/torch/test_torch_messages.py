@@ -21,12 +21,6 @@ def sgd(groups=1, **options):
     return torch.optim.SGD(parts, lr=0.1, **({"momentum": 0.9} | options))
 
 
-def resumed(o):
-    for group in o.param_groups:
-        group["initial_lr"] = 0.1
-    return o
-
-
 def without_momentum():
     return torch.optim.Adagrad([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
 

@@ -154,7 +154,3 @@ def test_a_changed_error_keeps_the_rest():
     assert InvalidArgument("site").problem.summary == "site"
     missing = MissingFact("site", fact="batch_size", example="256")
     assert (missing.instead, missing.changed(site="x").fact) == ("For example: batch_size=256", "batch_size")
-
-
-def every_class(base=InvalidArgument):
-    return [base, *(one for kind in base.__subclasses__() for one in every_class(kind))]

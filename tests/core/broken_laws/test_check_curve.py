@@ -1,7 +1,6 @@
 """`check_curve` reports curves that break a law, with one wrong curve per law."""
 
 from dataclasses import dataclass
-from itertools import count
 
 import numpy as np
 import pytest
@@ -12,8 +11,6 @@ from paramsched.core.schedules import anneal
 from paramsched.errors import InvalidArgument
 from support.laws import BrokenLaw, check_curve
 from support.tables import table
-
-_CALLS = count()
 
 
 @dataclass(frozen=True, eq=False, repr=False)

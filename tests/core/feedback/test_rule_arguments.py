@@ -19,10 +19,6 @@ def test_an_argument_that_the_documentation_excludes_is_refused(name, parameter)
             call()
 
 
-LEVEL = "expected a multiple of base or an absolute value such as absolute"
-BOTH = "min and max must both be multiples of base, or both be absolute"
-
-
 @table(
     "call",
     [lambda: plateau(threshold=0, min=0, eps=0, patience=0, cooldown=0),

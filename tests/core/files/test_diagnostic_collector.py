@@ -105,33 +105,12 @@ VALUES = [
 ]
 
 
-def keys(data, place=()):
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield (*place, key)
-            yield from keys(value, (*place, key))
-    elif isinstance(data, list):
-        for index, value in enumerate(data):
-            yield from keys(value, (*place, index))
-
-
 def changed(place, value):
     data = copy.deepcopy(GOOD)
     inner = data
     for part in place[:-1]:
         inner = inner[part]
     inner[place[-1]] = value
-    return data
-
-
-def renamed(place, name):
-    data = copy.deepcopy(GOOD)
-    inner = data
-    for part in place[:-1]:
-        inner = inner[part]
-    entries = {(name if key == place[-1] else key): value for key, value in inner.items()}
-    inner.clear()
-    inner.update(entries)
     return data
 
 
@@ -165,9 +144,6 @@ def test_a_wrong_value_is_reported_once_with_its_path(place, value):
 
     assert len(found) == 1
     assert found[0].startswith(path(place).partition(".milestones")[0])  # a list of lengths is one argument
-
-
-FREE_NAMES = [("groups", "head"), ("targets", "temperature")]
 
 
 def test_all_errors_of_a_file_are_reported_at_once():

@@ -277,10 +277,6 @@ def judged(what: Plain) -> Schedule:
     return constant(float(what["x"]))
 
 
-def postponed(over: "DurationLike", schedule: "Schedule") -> "Schedule":  # noqa: F821  # only a type checker knows it
-    return window(schedule, over)
-
-
 def test_errors_of_a_user_builder_are_reported_with_their_location():
     for written in ({"broken": {}}, "broken()"):
         with pytest.raises(ConfigError, match=r"^config: \$\.lr.*gone"):

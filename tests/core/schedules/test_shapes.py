@@ -42,11 +42,7 @@ from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument, InvalidTime
 from support.tables import table
 
-
 # Decays s(u) over 10 updates.
-def shown(value: object) -> str | None:
-    """Return the test id of a value; None if it would contain an address, which differs between processes."""
-    return None if " at 0x" in str(value) else str(value)
 
 
 @table(

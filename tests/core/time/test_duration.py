@@ -209,13 +209,6 @@ def test_numbers_of_updates_out_of_range_are_rejected(amount):
         Duration.of_updates(amount)
 
 
-PARTS = (
-    *("5", "10", "1e400", "1e-30", "1e18", "0.05", "1/3", "5,000", "1_0", "0", "9" * 30, "+", "-", ",", "/", ":", "."),
-    *(" ", "epochs", "ep", "Epochs", "epohcs", "steps", "%", "k", "M", "tokens", "until", "ms", "min", "days", "dur"),
-    *("two", "bn", "apples", "and", "of the run"),
-)
-
-
 def test_a_number_of_updates_is_exact_and_within_its_limits():
     assert Duration.of_updates(0).terms == Duration.of(0).terms == ()
     assert Duration.of_updates(1).terms == (("updates", 1),)

@@ -14,24 +14,6 @@ from paramsched.mmengine.runner import DATASETS, HOOKS, METRICS, MODELS, Hook, M
 from support.runner_configs import DATASET, good
 from support.runner_jobs import loader, network
 
-ADVISED = {
-    "optim_wrapper": 3,
-    "optim_wrapper.optimizer": 3,
-    "optim_wrapper.accumulative_counts": 0,
-    "optim_wrapper.clip_grad": {},
-    "train_dataloader.sampler.type": "DefaultSampelr",
-    "train_dataloader.batch_size": 0,
-    "train_dataloader.num_workers": -1,
-    "train_dataloader.collate_fn": "stack",
-    "train_cfg.max_epochs": 2.5,
-    "train_cfg.val_interval": 0,
-    "train_cfg.dynamic_intervals": 3,
-    "auto_scale_lr.base_batch_size": 0,
-    "randomness.seed": 2**32,
-    "work_dir": 3,
-    "loss": 3,
-    "resume": "yes",
-}
 """Entries, and a value each that is refused with a line to write."""
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from support.tables import table
 
-SOURCE = Path(__file__).parents[3] / "src" / "paramsched"
 PATHS = (Path(__file__).parent / "public_paths.txt").read_text(encoding="utf-8").split()
 
 

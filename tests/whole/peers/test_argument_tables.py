@@ -16,12 +16,6 @@ def defaults_in(signature, *but):
     return {name: one.default for name, one in parameters.items() if name not in but}
 
 
-def assert_same(table, theirs):
-    assert set(arguments_of(table)) == set(theirs)
-    given = {name: default for name, default in theirs.items() if default is not inspect.Parameter.empty}
-    assert defaults_of(table) == given
-
-
 def test_the_table_of_timm_has_the_arguments_of_create_scheduler_v2():
     from paramsched.compat.timm.arguments import TimmArguments
 

@@ -34,17 +34,6 @@ def power_with_ends(t, most=0.001):
     return power(t, most) if t < 90 else power(90, most) * (1 - clip((t - 90) / 10))
 
 
-def rectified(t, beta2=0.98):
-    """RAdam's factor, starting at the first step with a rectified average."""
-    most = 2 / (1 - beta2) - 1
-
-    def length(k):
-        return most - 2 * k * beta2**k / (1 - beta2**k)
-
-    p = length(t + next(k for k in range(1, 100) if length(k) > 4))
-    return BASE * sqrt((p - 4) * (p - 2) * most / ((most - 4) * (most - 2) * p))
-
-
 def olmo_power(t):
     """Evaluated one update late; in the last stage the power stays constant."""
     now = min(t + 1, 100)
