@@ -20,7 +20,6 @@ from paramsched.mmengine.python_config.config_file import (
     FileNames,
     PythonFile,
     merge_upon_base,
-    public_names,
     referred_value,
 )
 from paramsched.mmengine.python_config.source import PythonSource, no_collection
@@ -28,24 +27,6 @@ from paramsched.mmengine.python_config.values import BaseReference, Budget, Need
 
 _MOST_ABOVE: Final = 20
 _MOST_FILES: Final = 200
-
-
-def read_python(text: str, source: str = "config", folder: Path | None = None) -> dict[str, Any]:
-    """Return a dict from the names that a Python config assigns to their values.
-
-    Values that are known only when the file runs become `NeedsRunning`.
-
-    Args:
-        folder: the folder of relative bases; None if `_base_` cannot be read.
-
-    Raises:
-        ConfigError: the text is not valid Python, or a base cannot be read.
-
-    >>> read_python("n = 4; param_scheduler = dict(type='StepLR', step_size=2 * n)")
-    {'n': 4, 'param_scheduler': {'type': 'StepLR', 'step_size': 8}}
-    """
-    file = None if folder is None else folder / Path(source).name
-    return public_names(read_with_bases(text, source, file, ".py"))
 
 
 def read_with_bases(text: str, source: str, path: Path | None, suffix: str) -> FileNames:

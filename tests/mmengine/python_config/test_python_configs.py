@@ -9,7 +9,7 @@ from paramsched.core import files as config
 from paramsched.errors import ConfigError
 from paramsched.mmengine.python_config.source import PythonSource, python_places
 from paramsched.mmengine.python_config.values import ImportedName, NeedsRunning
-from paramsched.mmengine.read_bases import read_python
+from support.python_configs import read_python
 from support.spread import spread
 from support.tables import table
 from support.work import work_of

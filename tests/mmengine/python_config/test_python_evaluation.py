@@ -10,7 +10,7 @@ import pytest
 
 from paramsched.mmengine.python_config.operations import FUNCTIONS
 from paramsched.mmengine.python_config.values import MOST_BITS, MOST_LENGTH, NeedsRunning
-from paramsched.mmengine.read_bases import read_python
+from support.python_configs import read_python
 from support.tables import table
 
 NUMBERS = ("7", "2", "-3", "2.5", "True", "0")

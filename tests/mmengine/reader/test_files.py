@@ -9,7 +9,7 @@ import paramsched as ps
 from paramsched.core.files import convert, load, loads
 from paramsched.mmengine import reader as mmengine
 from paramsched.mmengine.python_config.values import NeedsRunning
-from paramsched.mmengine.read_bases import read_python
+from support.python_configs import read_python
 from support.tables import table
 
 STEP = "param_scheduler = dict(type='StepLR', step_size=2)\n"

@@ -11,7 +11,8 @@ from paramsched.core.files import load
 from paramsched.errors import ConfigError
 from paramsched.mmengine import reader as mmengine
 from paramsched.mmengine.python_config.values import NeedsRunning
-from paramsched.mmengine.read_bases import read_python, read_with_bases, text_of_base
+from paramsched.mmengine.read_bases import read_with_bases, text_of_base
+from support.python_configs import read_python
 from support.tables import table
 
 STEP = "param_scheduler = dict(type='StepLR', step_size=2)\n"

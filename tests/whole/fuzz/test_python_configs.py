@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.mmengine.read_bases import read_python
 from support.figures import record
+from support.python_configs import read_python
 from support.python_programs import differences, program
 
 _tried: list[int] = []
