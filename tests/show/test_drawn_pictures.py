@@ -42,11 +42,7 @@ def run_of(name: str, run: dict[str, Any], trace: Any) -> show.LoggedRun:
         values[list(others)] = list(others.values())
         used[field, trace.keys()[0][1]] = (np.arange(values.size), values)
     measured = {metric: (list(points), list(points.values())) for metric, points in run.get("measured", {}).items()}
-    bands = {
-        metric: tuple([value + edge for value in measured[metric][1]] for edge in (-size, size))
-        for metric, size in run.get("bands", {}).items()
-    }
-    return show.LoggedRun(name, used, measured, run.get("together", {}), run.get("tolerance", 0.0), bands)
+    return show.LoggedRun(name, used, measured, run.get("together", {}), run.get("tolerance", 0.0))
 
 
 def shortened(path: str) -> str:

@@ -145,16 +145,6 @@ def test_a_heading_of_one_measured_metric_is_the_name_of_the_metric(names, title
     assert show.picture(curves_from_values({("lr", ""): [0.1] * 3}), log=[run]).panels[1].title == title
 
 
-def test_a_band_is_drawn_up_to_the_largest_value_of_the_later_part():
-    updates = list(range(101))
-    values = [9.0] * 20 + [5.0] * 5 + [4.0] + [1.0] * 75  # 4.0 is at a quarter of the run
-    run = LoggedRun("run", {}, {"loss": (updates, values)}, {}, 0.0, {"loss": (values, values)})
-
-    panel = show.picture(curves_from_values({("lr", ""): [0.1] * 101}), log=[run]).panels[1]
-
-    assert [curve.values.max() for curve in panel.every_curve] == [4.0] * 3
-
-
 def test_the_scale_of_values_does_not_depend_on_the_time_axis():
     drawn = growing(5000)
 

@@ -1,4 +1,4 @@
-"""Pictures of unusual curves: bands, many curves and differences, negative values, progress, and a loss over rates."""
+"""Pictures of unusual curves: many curves and differences, negative values, progress, and a loss over rates."""
 
 import numpy as np
 import pytest
@@ -15,38 +15,6 @@ from support.tables import table
 
 def curves(count=1, total=100):
     return show.curves_from_values({("lr", f"g{n}"): np.linspace(1, 0.5, total) * (n + 1) for n in range(count)})
-
-
-BAND = show.LoggedRun(
-    "predicted",
-    measured={"loss": ([0, 10, 50, 99], [9.0, 4.0, 3.0, 2.0])},
-    bands={"loss": ([8.0, 3.7, 2.5, 1.5], [10.0, 4.5, 3.5, 2.5])},
-)
-
-
-def test_a_band_is_drawn_around_its_metric_without_the_steep_beginning():
-    picture = show.picture(curves(), log=BAND)
-
-    panel = picture.panels[1]
-    assert [(one.kind, one.times.tolist(), one.values.tolist()) for one in panel.every_curve] == [
-        ("metric", [50, 99], [3.0, 2.0]),
-        ("band", [50, 99], [2.5, 1.5]),
-        ("band", [50, 99], [3.5, 2.5]),
-    ]
-    assert [note.text for note in panel.notes] == [
-        "predicted: 2.0000 (1.5000 to 2.5000) at update 99",
-        "higher values before update 25 are not drawn",
-    ]
-    assert [one.curve.kind for one in panel.plan_legend] == ["metric"]
-
-
-def test_a_band_without_a_steep_beginning_is_drawn_completely():
-    flat = show.LoggedRun("a", measured={"loss": ([50, 99], [3.0, 2.0])}, bands={"loss": ([2.5, 1.5], [3.5, 2.5])})
-
-    panel = show.picture(curves(), log=flat).panels[1]
-
-    assert [one.times.size for one in panel.every_curve] == [2, 2, 2]
-    assert len(panel.notes) == 1
 
 
 @table(
@@ -117,11 +85,11 @@ def test_matplotlib_holds_the_value_of_the_last_update():
     assert ax.xaxis.get_major_formatter()(10_000_000, 0) == "10,000,000"
 
 
-def test_matplotlib_draws_a_band_dashed_and_a_metric_with_dots():
-    axes = show.axes(curves(), log=BAND)
+def test_matplotlib_draws_a_metric_with_dots():
+    axes = show.axes(curves(), log=show.LoggedRun("run", measured={"loss": ([0, 10, 50, 99], [9.0, 4.0, 3.0, 2.0])}))
 
     lines = axes[1].get_lines()
-    assert [(line.get_linestyle(), line.get_marker()) for line in lines[:3]] == [("-", "."), ("--", ""), ("--", "")]
+    assert [(line.get_linestyle(), line.get_marker()) for line in lines[:1]] == [("-", ".")]
     assert [text.get_text() for text in axes[1].get_legend().get_texts()] == ["loss"]
 
 

@@ -212,7 +212,6 @@ class LoggedRun:
         together: metrics that share a panel, by the heading of the panel; any other metric has its own panel.
         tolerance: the largest relative difference at which a used value still agrees with the plan; 0 compares bit by
             bit.
-        bands: for predicted metrics, the lower and the upper edge of the band at the updates of the metric.
 
     >>> used = {("lr", 0): ([0, 1], [0.1, 0.05])}
     >>> run = LoggedRun("first", used, {"loss": ([0, 1], [2.3, 1.9])})
@@ -225,7 +224,6 @@ class LoggedRun:
     measured: Measured = field(default_factory=dict)
     together: Mapping[str, Sequence[str]] = field(default_factory=dict)
     tolerance: float = 0.0
-    bands: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(default_factory=dict)
 
 
 RunsOrLog: TypeAlias = Log | LoggedRun | Sequence[LoggedRun] | None

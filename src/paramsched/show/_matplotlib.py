@@ -142,7 +142,7 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture) ->
     """Draw a curve; with a log, the plan is a wide pale line under the thin black line of the log."""
     curve = entry.curve
     times, values = panel.points_of(curve, chart.axis, _COLUMNS)
-    in_steps = chart.axis.total <= 150 and curve.kind not in ("metric", "band")
+    in_steps = chart.axis.total <= 150 and curve.kind != "metric"
     if in_steps and curve.held:  # the value of the last update holds until the end of the run
         times, values = np.append(times, curve.times[-1] + 1), np.append(values, values[-1:])
     # Infinity is drawn at the edge, and so is 0 on a logarithmic axis; other values outside of the axis are gaps.
@@ -155,9 +155,7 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture) ->
         color = colormaps["viridis"](curve.color / (many - 1))
     below_log = panel.has_log and curve.kind == "plan"
     name = entry.label
-    if curve.kind == "band":
-        name = ""
-    elif curve.kind == "log":  # of the curves of a run only the first has a label
+    if curve.kind == "log":  # of the curves of a run only the first has a label
         name = entry.owner if any(curve is one.curve for one in panel.log_legend) else ""
     elif curve.kind == "plan" and len(panel.curves) > _MAX_ENTRIES and curve.color >= _MAX_ENTRIES:
         name = ""
@@ -165,9 +163,9 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture) ->
         chart.axis.main.at(times),
         shown,
         color="black" if curve.kind == "log" and not curve.owner else color,
-        linewidth=5 if below_log else {"log": 1.2, "metric": 1.2, "band": 0.8}.get(curve.kind, 1.8),
+        linewidth=5 if below_log else {"log": 1.2, "metric": 1.2}.get(curve.kind, 1.8),
         alpha=0.6 if below_log else 1.0,
-        linestyle="--" if curve.kind in ("other", "band") else "-",
+        linestyle="--" if curve.kind == "other" else "-",
         drawstyle="steps-post" if in_steps else "default",
         marker="." if curve.kind == "metric" and curve.times.size <= _DOTS else "",
         label=_literal(clip_text(name, 40)) if name else "_",

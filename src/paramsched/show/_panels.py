@@ -55,7 +55,6 @@ class _Run(NamedTuple):
     measured: dict[str, _Points]
     together: Mapping[str, Sequence[str]]
     tolerance: float
-    bands: dict[str, tuple[_Points, _Points]]
     updates: int  # at which any value was logged
     differing: Times
     rounding: str
@@ -148,13 +147,9 @@ def _checked_run(trace: Curves, run: LoggedRun) -> _Run:
             )
         used[key] = _checked_points(f"log[{key!r}]", *points)
     measured = {name: _checked_points(f"measured[{name!r}]", *points) for name, points in run.measured.items()}
-    bands = {}
-    for name, (low, high) in run.bands.items():
-        site, times = f"bands[{name!r}]", run.measured[name][0]
-        bands[name] = _checked_points(site, times, low), _checked_points(site, times, high)
     updates = union_of_times(times for times, _ in used.values()).size
     compared = _differing_in_log(trace, used, run.tolerance)
-    return _Run(run.name, used, measured, run.together, run.tolerance, bands, updates, *compared)
+    return _Run(run.name, used, measured, run.together, run.tolerance, updates, *compared)
 
 
 def _checked_points(site: str, at: ArrayLike, given: ArrayLike) -> _Points:
@@ -461,30 +456,13 @@ def _metric_panels(runs: Sequence[_Run], axis: TimeAxis, view: View, colors: Map
         for name in run.measured:
             panels.setdefault(headings.get(name, name), []).append((run, name))
     for heading, members in panels.items():
-        curves, edges, notes = [], [], []
+        curves = []
         for index, (run, name) in enumerate(members):
             color, owner = (colors[run.name], run.name) if several else (index, "")
             curves.append(
                 DrawnCurve("metric", ("" if several else name,), (), *run.measured[name], _NO_TIMES, color, owner)
             )
-            if name in run.bands:
-                bounds = zip(("low", "high"), run.bands[name], strict=True)
-                edges += [DrawnCurve("band", (edge,), (), *points, _NO_TIMES, color, owner) for edge, points in bounds]
-                (times, values), ((_, low), (_, high)) = run.measured[name], run.bands[name]
-                final = f"{values[-1]:.4f} ({low[-1]:.4f} to {high[-1]:.4f}) at update {times[-1]:,}"
-                notes.append(Note(f"{run.name}: {final}"))
-        if edges:  # the steep beginning would hide the differences between predictions
-            late, every = axis.total // 4, [*curves, *edges]
-            top = max(float(one.values[one.times >= late].max(initial=-np.inf)) for one in every)
-            first = [int(np.argmax(one.values <= top)) for one in every]
-            kept = [
-                replace(one, times=one.times[t:], values=one.values[t:]) for one, t in zip(every, first, strict=True)
-            ]
-            curves, edges = kept[: len(curves)], kept[len(curves) :]
-            if any(first):
-                notes.append(Note(f"higher values before update {late:,} are not drawn"))
-        panel = _panel_of_curves(heading if len(members) > 1 else members[0][1], curves, axis, view, edges)
-        yield replace(panel, other_notes=(*notes, *panel.other_notes))
+        yield _panel_of_curves(heading if len(members) > 1 else members[0][1], curves, axis, view)
 
 
 def _panel_of_curves(

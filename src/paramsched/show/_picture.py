@@ -9,11 +9,11 @@ from paramsched.show._axes import Scale, Scales, TimeAxis
 from paramsched.show._curves import Floats, Group, Times, distinct_times, outline, runs_of_times
 from paramsched.show._labels import format_times, short_number
 
-CurveKind: TypeAlias = Literal["plan", "log", "other", "metric", "band"]
-"""The kind of a curve: planned, used by a run, of the other plan, a metric, or an edge of the band of a metric."""
+CurveKind: TypeAlias = Literal["plan", "log", "other", "metric"]
+"""The kind of a curve: planned, used by a run, of the other plan, or a metric."""
 
 _MAX_KEPT = 2000  # maximum number of breakpoints whose exact values are drawn at every width
-_OWNERS: dict[CurveKind, str] = {"plan": "", "log": "used", "other": "other plan", "metric": "", "band": ""}
+_OWNERS: dict[CurveKind, str] = {"plan": "", "log": "used", "other": "other plan", "metric": ""}
 _MAX_LEVELS = 4  # levels in a legend before the last one; if there are more, only the first and last are shown
 
 
@@ -59,14 +59,14 @@ class DrawnCurve:
     @property
     def name(self) -> str:
         """The groups, such as `groups 0–3`, or the name of a metric; "" for a target outside the optimizer."""
-        return str(self.groups[0]) if self.kind in ("metric", "band") else format_groups(self.groups)
+        return str(self.groups[0]) if self.kind == "metric" else format_groups(self.groups)
 
     @property
     def level_summary(self) -> str:
         """The first value, those at the ends of stages, and the last: `0 → 0.1 → 0.001`."""
         ends = np.searchsorted(self.times, self.breakpoints)  # in a log, the first update logged since each of them
         at = [0, *ends[(ends > 0) & (ends < self.values.size)][:_MAX_LEVELS].tolist()]
-        if self.kind in ("metric", "band") or len(at) > _MAX_LEVELS:
+        if self.kind == "metric" or len(at) > _MAX_LEVELS:
             at = [0]
         values = [short_number(self.values[t], 4) for t in [*at, self.values.size - 1]]
         kept = [v for i, v in enumerate(values) if i == 0 or v != values[i - 1]]
@@ -196,8 +196,8 @@ class Panel:
 
     @property
     def plan_legend(self) -> tuple[LegendEntry, ...]:
-        """The legend entries of all curves except those of the values that runs used, and the edges of bands."""
-        return tuple(entry for entry in self.legend if entry.curve.kind not in ("log", "band"))
+        """The legend entries of all curves except those of the values that runs used."""
+        return tuple(entry for entry in self.legend if entry.curve.kind != "log")
 
     def points_of(self, curve: DrawnCurve, axis: TimeAxis, columns: int) -> tuple[Times, Floats]:
         """Return the times and values of the points that show a curve exactly in a picture of `columns` columns.

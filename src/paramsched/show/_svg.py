@@ -447,7 +447,7 @@ def stroke_of(panel: Panel, curve: DrawnCurve) -> Stroke:
     if curve.kind == "log" and not curve.owner:
         return Stroke("", "ps-used", "")
     usual = "ps-wide" if panel.has_log else ""
-    role = {"log": "ps-used", "other": "ps-other", "metric": "ps-used", "band": "ps-band", "plan": usual}[curve.kind]
+    role = {"log": "ps-used", "other": "ps-other", "metric": "ps-used", "plan": usual}[curve.kind]
     many = max(len(panel.curves), curve.color + 1)
     if many <= 8:
         return Stroke(f"ps-c{curve.color % 8}", role, "")

@@ -314,7 +314,7 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
     every: list[tuple[DrawnCurve, Dots]] = []
     for curve in panel.every_curve:
         low, high = envelope(curve.times, curve.values, layout.axis.edges(columns * across))
-        if curve.kind in ("metric", "band"):
+        if curve.kind == "metric":
             low, high = _joined_columns(low), _joined_columns(high)
         above = panel.scale.fraction(high)
         below = panel.scale.fraction(low)
@@ -326,14 +326,14 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
     )
     under: Dots = np.zeros_like(planned)
     for curve, filled in every:
-        if curve.kind in ("log", "other", "band"):
+        if curve.kind in ("log", "other"):
             # A solid line would hide the plan, so the log is dotted and omitted where both coincide.
             filled = filled & ~planned
             upright = filled & (filled.sum(axis=0) > 2)  # dotting must not remove a spike
             filled[:, np.arange(filled.shape[1]) % 3 == 2] &= upright[:, 2::3]
         style: Style = _log_style(curve) if curve.kind == "log" else curve.color
         if terminal.ascii:
-            glyph = {"log": _log_glyph(curve), "other": ":", "band": ":"}.get(curve.kind, _ascii_curve(curve))
+            glyph = {"log": _log_glyph(curve), "other": ":"}.get(curve.kind, _ascii_curve(curve))
             rows = ascii_characters(filled, glyph)
         else:
             under = under | filled
