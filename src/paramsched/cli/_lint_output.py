@@ -1,4 +1,4 @@
-"""The check of one plan: with the checkpoint and log of its run, with fixes, and in every output format."""
+"""The check of one plan: with the checkpoint and log of its run, as text or JSON."""
 
 import re
 import warnings

@@ -1,4 +1,4 @@
-"""Reading and writing an MMEngine config as text, and the length of the run that it describes."""
+"""Reading an MMEngine config as text, and the length of the run that it describes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -185,7 +185,7 @@ class FormNeeds:
 
 
 class SchedulerRow:
-    """A scheduler of MMEngine: its arguments, their checks, and its conversion to a plan and back.
+    """A scheduler of MMEngine: its arguments, their checks, and its conversion to a plan.
 
     Attributes:
         name: the common prefix of its classes, `Step` for `StepLR`.

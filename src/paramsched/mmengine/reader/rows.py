@@ -1,4 +1,4 @@
-"""The ten schedulers of MMEngine, a class each: arguments, checks, and conversion to a plan and back."""
+"""The ten schedulers of MMEngine, a class each: arguments, checks, and conversion to a plan."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Conversion of a log to a plan with the same values, and reader of the metrics in a log."""
+"""Reader of the metrics in a log."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
