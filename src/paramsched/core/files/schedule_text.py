@@ -1,14 +1,12 @@
-"""Schedule text in configs, the shapes that it may call, and scheduler classes of users."""
+"""Schedule text in configs, and the shapes that it may call."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias, final
+from typing import Any, final
 
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.schedules import SHAPES, Schedule
-from paramsched.core.schedules.rules import Rule
 from paramsched.core.schedules.table import table_file_in
 from paramsched.core.schedules.text.parsing import read_line
 from paramsched.errors import InvalidArgument, shown
@@ -57,51 +55,6 @@ class ShapeNames:
         if self.folder is not None and "table_file" in _CALLED.findall(text):
             return {**self.own, "table_file": table_file_in(self.folder)}
         return self.own
-
-
-# Scheduler classes of users.
-#
-# The values of such a class are known only when it runs, which requires torch. Therefore the drop-ins of MMEngine,
-# which know the classes, register a finder here. Without them no user class is found.
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class UserScheduler:
-    """A scheduler of a user's class.
-
-    Args:
-        field: the field of the param groups that it schedules.
-        begin, end: the epochs or iterations `[begin, end)` in which the scheduler changes values.
-        by_epoch: True if the scheduler counts epochs, False if it counts iterations.
-        rule: the rule that computes the values, from `begin` to the end of the run.
-    """
-
-    field: str
-    begin: int
-    end: int
-    by_epoch: bool
-    rule: Rule
-
-
-UserClass: TypeAlias = Callable[[Mapping[str, Any], int | None, Callable[[bool], int | None]], UserScheduler]
-"""A function that returns the scheduler of a user's class.
-
-Its parameters are the arguments in the config, the iterations per epoch if `convert_to_iter_based` requires them (else
-None), and a function that returns the length of the run in epochs (True) or iterations (False). It raises
-InvalidArgument if the class rejects the arguments, or if its values cannot be expressed as a rule.
-"""
-
-Finder: TypeAlias = Callable[[object], UserClass | None]
-"""A function that returns the user's class for the `type` in a config, a name or a class; None if it is unknown."""
-
-FINDERS: Final[list[Finder]] = []
-"""The finders, in the order in which they are called."""
-
-
-def user_class(kind: object) -> UserClass | None:
-    """Return the `UserClass` function for the `type` in a config, a name or a class; None if it is unknown."""
-    return next((found for finder in FINDERS if (found := finder(kind)) is not None), None)
 
 
 def read_schedule_text(text: str, path: str, names: ShapeNames, diagnostics: DiagnosticCollector) -> Schedule | None:

@@ -12,13 +12,13 @@ from typing import Any, Final
 from paramsched.core.base.codes import NOTHING_PLANNED, REFUSED_VALUE, UNREADABLE
 from paramsched.core.base.diagnostic import ROOT, entry_path
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
-from paramsched.core.files.schedule_text import user_class
 from paramsched.mmengine.python_config.values import NeedsRunning
 from paramsched.mmengine.reader.config_run import bare_class_name, refuse_unread
 from paramsched.mmengine.reader.row import CONVERTED, Arguments
 from paramsched.mmengine.reader.row import INF as INF
 from paramsched.mmengine.reader.row import SchedulerRow as SchedulerRow
 from paramsched.mmengine.reader.rows import SCHEDULER_ROWS as SCHEDULER_ROWS
+from paramsched.mmengine.reader.user_classes import user_class
 
 SCOPES: Final = (
     "mmengine", "mmcls", "mmdet", "mmdet3d", "mmseg", "mmaction", "mmtrack", "mmpose", "mmedit", "mmocr", "mmgen",

@@ -18,7 +18,6 @@ from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.fields import Field
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
-from paramsched.core.files.schedule_text import UserClass, user_class
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.bases import NO_BASES, Bases
 from paramsched.core.schedules import constant
@@ -51,6 +50,7 @@ from paramsched.mmengine.reader.config_run import (
 )
 from paramsched.mmengine.reader.row import CONVERTED, Arguments, SchedulerRow, each_number, is_finite
 from paramsched.mmengine.reader.to_schedule import Combined, combine_schedulers, list_warnings
+from paramsched.mmengine.reader.user_classes import UserClass, user_class
 
 _BUILDER_KEYS = ("type", "epoch_length", "_scope_")  # keys of a scheduler's dict that are not arguments of its class
 _MAX_SCHEDULERS = 500  # of one optimizer; no published config has more than 12

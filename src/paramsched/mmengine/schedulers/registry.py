@@ -10,10 +10,10 @@ from typing import Any, Final, TypeVar, overload
 import torch
 
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.files.schedule_text import FINDERS, UserClass, UserScheduler
 from paramsched.core.schedules.rules import table
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.mmengine.reader.arguments import INF, SCOPES, class_names
+from paramsched.mmengine.reader.user_classes import FINDERS, UserClass, UserScheduler
 from paramsched.mmengine.schedulers import param_scheduler
 from paramsched.mmengine.schedulers.base import _ParamScheduler
 
