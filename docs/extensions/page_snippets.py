@@ -167,7 +167,7 @@ def run_console(node: nodes.literal_block, text: str) -> None:
     shown, files = [], []
     for written, output in run_commands(text):
         shown.append(written)
-        if DOTS.search(output):
+        if DOTS.search(output) and written.startswith("$ paramsched show "):
             files.append(f"drawing-{len(files)}.svg")
             arguments = shlex.split(one_line(written.removeprefix("$ ")))
             run_command([*arguments, "-o", files[-1]])

@@ -32,7 +32,7 @@ class DiagnosticCollector:
     """A collector of diagnostics. Reading continues after a problem if possible, so that one run reports all problems.
 
     >>> diagnostics = DiagnosticCollector()
-    >>> diagnostics.add("$.lr", "expected a number, got true", "For example: 0.1", code="PS105")
+    >>> diagnostics.add("$.lr", "expected a number, got true", "For example: 0.1")
     >>> diagnostics.problems()
     ('$.lr: expected a number, got true. For example: 0.1',)
     """

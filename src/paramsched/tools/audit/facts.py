@@ -140,7 +140,8 @@ class LogFacts:
 def log_facts(logged: LoggedValues) -> LogFacts:
     """Return the facts of logged values.
 
-    >>> column = LogColumn("lr", 0, np.arange(6), np.array([0.0, 0.1, 0.2, 0.2, 0.15, 0.1]))
+    >>> values = np.array([0.0, 0.1, 0.2, 0.2, 0.15, 0.1])
+    >>> column = LogColumn("lr", 0, np.arange(6), values)
     >>> print(log_facts(LoggedValues("log.csv", (column,), (None,))))
     lr: 6 rows, updates 0 to 5
       first 0, last 0.1, lowest 0, highest 0.2
