@@ -48,7 +48,6 @@ from paramsched.core.plan.bases import Bases as Bases
 
 # Files of plans: the formats, the names of the readers, and the JSON Schema.
 from paramsched.core.files import dialect_names as dialect_names
-from paramsched.core.files.native.json_schema import schema as schema
 from paramsched.core.files.plan_files import PlanText as PlanText
 from paramsched.core.files.plan_files import ReadingOptions as ReadingOptions
 from paramsched.core.files.plan_files import formats as formats

@@ -152,7 +152,6 @@ def test_an_unknown_command_gets_the_nearest_suggestion():
         (("plot", "plan.yaml"), "paramsched show plan.yaml -o plan.svg"),
         (("plot", "plan.yaml", "-o", "x.html", "--horizon", "9"), "paramsched show plan.yaml -o x.html --horizon 9"),
         (("history", "last.pt", "--json"), "paramsched resume last.pt --json --history"),
-        (("schema",), "paramsched convert --to schema"),
         (("run", "config.py", "--plan", "cosine()"), "python -m paramsched.mmengine config.py --plan 'cosine()'"),
         (("run",), "python -m paramsched.mmengine config.yaml"),
         (("lint", "plan.yaml"), "paramsched check plan.yaml"),
@@ -708,7 +707,7 @@ def test_the_table_refuses_what_it_cannot_show(folder, more):
     assert call(*shlex.split(line)).exit_code == 0
 
 
-# ---------------------------------------------------------------- convert, schema
+# ---------------------------------------------------------------- convert
 
 
 @pytest.mark.parametrize("name", ["yaml", "json"])
@@ -809,14 +808,6 @@ def test_a_printed_recipe_is_its_plan_with_short_amounts():
     assert not [name for name, text in printed.items() if "000000 tokens" in text]
 
 
-def test_the_schema_command_prints_the_schema_of_the_library():
-    assert good("convert", "--to", "schema") == json.dumps(config.schema(), indent=2, ensure_ascii=False) + "\n"
-
-
-def test_the_schema_is_of_no_single_plan(folder):
-    assert "Write paramsched convert --to schema" in refused(2, "convert", "plan.yaml", "--to", "schema")
-
-
 # ---------------------------------------------------------------- the process
 
 
@@ -833,8 +824,7 @@ def test_no_command_imports_torch_or_jax(folder):
         "for line in (['--help'], ['show', 'plan.yaml', '--steps-per-epoch', '5'], ['check', 'plan.yaml'],\n"
         "             ['show', 'plan.yaml', '-o', 'x.html', '--steps-per-epoch', '5'],\n"
         "             ['diff', 'plan.yaml', 'plan.yaml'],\n"
-        "             ['show', '--table', 'plan.yaml'], ['convert', 'plan.yaml', '--to', 'json'],\n"
-        "             ['convert', '--to', 'schema']):\n"
+        "             ['show', '--table', 'plan.yaml'], ['convert', 'plan.yaml', '--to', 'json']):\n"
         "    try:\n"
         "        main(line)\n"
         "    except SystemExit as end:\n"
@@ -864,7 +854,7 @@ def test_the_module_runs_the_command(folder):
 @pytest.mark.heavy
 def test_a_closed_pipe_does_not_cause_a_traceback(folder):
     python = f"{sys.executable} -m paramsched"
-    command = f"{python} convert --to schema | head -1; {python} show plan.yaml --json | head -c 1"
+    command = f"{python} recipes | head -1; {python} show plan.yaml --json | head -c 1"
 
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
 
@@ -876,9 +866,9 @@ def test_an_interrupt_prints_a_short_message(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("paramsched.core.files.schema", interrupted)
+    monkeypatch.setattr("paramsched.cli._plan_input.read_plan_input", interrupted)
 
-    result = call("convert", "--to", "schema")
+    result = call("convert", "cosine()")
 
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Interrupted.\n")
 

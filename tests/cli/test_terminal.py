@@ -19,7 +19,7 @@ from support.command_inputs import ANSWERS, inputs
 from support.spread import spread
 from support.tables import table
 
-DATA = ("--json", "--to json", "--to schema", "other.toml --at", " -o -")
+DATA = ("--json", "--to json", "other.toml --at", " -o -")
 """What makes the output of a command a file or data for a program, whose lines are not broken."""
 
 LONG = {

@@ -248,7 +248,7 @@ _ALSO_USED = {
 _WITHOUT_INPUT = frozenset(
     (
         *("absolute", "find_lr", "register_function", "shape", "tabulate", "extend.dialect_names", "extend.formats"),
-        *("extend.schema", "extend.constructor", "extend.checked", "extend.curve"),
+        *("extend.constructor", "extend.checked", "extend.curve"),
         *(
             "extend.positive_number",
             "tools.range_test.find_lr",
@@ -291,7 +291,6 @@ _COMMANDS: dict[str, Callable[[Case], list[list[str]]]] = {
     "convert": lambda case: [
         [case.given, "-o", case.out(".csv"), "--total", "20"],
         [case.given],
-        [case.given, "--to", "schema"],
         [case.given, "--to", "toml"],
         [case.given, "--to", "json"],
         [case.given, "--to", "mmengine"],

@@ -290,10 +290,9 @@ offer_files: Final = click.Path().shell_complete
 """Complete file names in the shell."""
 
 
-def plan_argument(name: str = "plan", *, required: bool = True) -> Callable[[_Function], _Function]:
+def plan_argument(name: str = "plan") -> Callable[[_Function], _Function]:
     """Return a decorator for the argument of one plan."""
-    metavar = name.upper() if required else f"[{name.upper()}]"
-    return click.argument(name, metavar=metavar, required=required, shell_complete=offer_files)
+    return click.argument(name, metavar=name.upper(), required=True, shell_complete=offer_files)
 
 
 at_option = click.option(
@@ -588,7 +587,6 @@ _COMMAND_ALIASES: Mapping[str, str] = {
     **dict.fromkeys(("export", "import", "translate"), "paramsched convert PLAN"),
     **dict.fromkeys(("train", "start", "run"), "python -m paramsched.mmengine CONFIG"),
     "history": "paramsched resume CHECKPOINT --history",
-    "schema": "paramsched convert --to schema",
     **dict.fromkeys(("find", "search"), "paramsched recipes WORDS"),
     **dict.fromkeys(("describe", "explain"), "paramsched show PLAN --table"),
     "version": "paramsched --version",

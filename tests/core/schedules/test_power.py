@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.core.files import dump, loads, schema
+from paramsched.core.files import dump, loads
 from paramsched.core.schedules import absolute, constant, cosine, linear, parse, step, warmup
 from paramsched.core.schedules.text.parsing import value_in
 from paramsched.errors import ParseError
@@ -119,13 +119,6 @@ def test_a_power_too_long_for_a_line_is_written_as_a_mapping():
 
     assert "power:" in written
     assert loads(written) == plan
-
-
-def test_the_schema_contains_power_and_quotient():
-    mapping = schema()["$defs"]["schedule"]["anyOf"][-1]["properties"]
-
-    assert mapping["power"] == mapping["quotient"]
-    assert mapping["power"]["prefixItems"][1] == {"type": "number"}
 
 
 def test_a_power_of_a_number_equals_that_of_an_array_bit_for_bit():

@@ -32,12 +32,9 @@ except ps.InvalidArgument as refusal:
 
 def test_the_new_curve_works_in_configs_also_as_a_mapping(library):
     code = """
-import json
 import paramsched as ps
-from paramsched import extend
 plan = ps.loads("lr: {anneal: {curve: {ease: 3}}}\\nhorizon: 10")
 assert plan == ps.loads("lr: {anneal: {curve: curves.ease(3)}}\\nhorizon: 10") == ps.loads(ps.dump(plan))
-assert "ease" in json.dumps(extend.schema())
 """
     assert library.run("-c", code).stderr == ""
 

@@ -9,9 +9,7 @@ import pytest
 from paramsched.cli import main
 from paramsched.cli._options import FactOption
 from paramsched.core.base.params import params_of, params_of_record
-from paramsched.core.files import schema
 from paramsched.core.runs.scheduler import Scheduler
-from paramsched.core.schedules.registry import SHAPES
 from paramsched.core.time.calendar import Calendar, Facts
 
 UNIT_FACTS = params_of_record(Facts)
@@ -45,22 +43,4 @@ def test_the_options_for_run_facts_have_the_declared_names_types_ranges_and_desc
             one.marker("doc"),
         )
         for name, one in UNIT_FACTS.items()
-    }
-
-
-def test_the_schema_of_a_shape_has_its_parameters_with_their_defaults():
-    calls = schema()["$defs"]["schedule"]["anyOf"][-1]["properties"]
-    shown = {name: calls[name]["anyOf"][0] for name in SHAPES}
-    declared = {name: [one for one in params_of(builder).values() if not one.free] for name, builder in SHAPES.items()}
-    plain = (bool, int, float, str)
-
-    assert {name: list(one["properties"]) for name, one in shown.items()} == {
-        name: [one.name for one in params] for name, params in declared.items()
-    }
-    assert {name: one["required"] for name, one in shown.items()} == {
-        name: [one.name for one in params if one.required] for name, params in declared.items()
-    }
-    assert {name: [its.get("default") for its in one["properties"].values()] for name, one in shown.items()} == {
-        name: [one.default if isinstance(one.default, plain) else None for one in params]
-        for name, params in declared.items()
     }

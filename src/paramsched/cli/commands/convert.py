@@ -15,7 +15,6 @@ from paramsched.cli._options import (
     write_output,
 )
 from paramsched.cli._plan_output import note_comments, output_option, require_format, write_plan
-from paramsched.core.base.diagnostic import json_text
 
 
 @click.command(
@@ -26,10 +25,9 @@ from paramsched.core.base.diagnostic import json_text
         "paramsched convert plan.toml --to yaml",
         "paramsched convert config.py --steps-per-epoch 500 -o plan.yaml",
         "paramsched convert plan.yaml --steps-per-epoch 500 --base 0.1 -o values.csv",
-        "paramsched convert --to schema -o plan.schema.json",
     ),
 )
-@plan_argument(required=False)
+@plan_argument()
 @click.option(
     "--from",
     "format",
@@ -39,14 +37,13 @@ from paramsched.core.base.diagnostic import json_text
 @click.option(
     "--to",
     metavar="NAME",
-    help="Format to write: yaml, json, or csv for a table of values; schema without PLAN. By default, the suffix "
-    "of FILE, or yaml.",
+    help="Format to write: yaml, json, or csv for a table of values. By default, the suffix of FILE, or yaml.",
 )
 @output_option
 @base_option
 @plan_options
 def paramsched_convert(
-    plan: str | None,
+    plan: str,
     options: PlanOptions,
     to: str | None,
     output: str | None,
@@ -57,15 +54,7 @@ def paramsched_convert(
 
     With --to csv, the output is a table of all values: a row for each update, a column for each field and group, and
     numbers that a program reads back bit for bit. --base sets the bases.
-
-    With --to schema, and without PLAN, the output is the JSON Schema of plan files for editors, with the shapes of
-    installed packages.
     """
-    if to == "schema":
-        _write_schema(plan, output)
-        return
-    if plan is None:
-        raise click.MissingParameter(param_hint="'PLAN'", param_type="argument")
     from paramsched.cli._plan_input import read_plan_input
     from paramsched.core.plan.forms import SUFFIXES
 
@@ -76,7 +65,7 @@ def paramsched_convert(
         return
     if options.bases:
         raise WrongUsage("--base", "it is for a table of values", "Write --to csv")
-    require_format(to, "csv", "schema")
+    require_format(to, "csv")
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise WrongUsage(f"--output {output}", "the suffix is not that of a known format", "Write --to yaml")
     read = read_plan_input(plan, options)
@@ -90,16 +79,3 @@ def _values(plan: str, options: PlanOptions) -> str:
     from paramsched.cli._traces import values_to_write
 
     return values_to_write(read_plan_input(plan, options)).csv_text()
-
-
-def _write_schema(plan: str | None, output: str | None) -> None:
-    """Write the JSON Schema of plan files."""
-    from paramsched.core.files import schema
-
-    if plan is not None:
-        raise WrongUsage(
-            "--to schema",
-            "it is the schema of all plan files",
-            f"Leave out {plan}. Write paramsched convert --to schema",
-        )
-    write_output(output or STANDARD_OUTPUT, json_text(schema(), indent=2) + "\n")

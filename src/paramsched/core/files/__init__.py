@@ -5,7 +5,6 @@ from paramsched.core.files.known_dialects import BaseLike as BaseLike
 from paramsched.core.files.known_dialects import Dialect as Dialect
 from paramsched.core.files.known_dialects import Loaded as Loaded
 from paramsched.core.files.known_dialects import dialect_names as dialect_names
-from paramsched.core.files.native.json_schema import schema as schema
 from paramsched.core.files.plan_files import PlanText as PlanText
 from paramsched.core.files.plan_files import ReadingOptions as ReadingOptions
 from paramsched.core.files.plan_files import convert as convert
@@ -30,5 +29,4 @@ __all__ = [
     "load",
     "loads",
     "open_plan",
-    "schema",
 ]

@@ -21,9 +21,6 @@ def within_float(value: Any) -> float:
 RESERVED: Final = ("clock", "horizon", "note", "groups", "targets")
 """The entries of a plan besides its fields."""
 
-SCHEMA: Final = "$schema"
-"""The key that editors use to find the schema of a file. A plan does not keep it."""
-
 TARGET_ENTRIES: Final = ("initial", "schedule")
 """The entries of a target."""
 

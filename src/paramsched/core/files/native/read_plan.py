@@ -24,7 +24,7 @@ from paramsched.core.files.diagnostic_collector import (
     short_json,
     type_name_of,
 )
-from paramsched.core.files.native.plan_entries import MISSING, RESERVED, SCHEMA, TARGET_ENTRIES, index_in_name
+from paramsched.core.files.native.plan_entries import MISSING, RESERVED, TARGET_ENTRIES, index_in_name
 from paramsched.core.files.native.read_schedule import ScheduleReader
 from paramsched.core.files.schedule_text import ShapeLike, ShapeNames
 from paramsched.core.number_checks import finite_number
@@ -170,11 +170,6 @@ class _PlanReader:
             return length
         return None
 
-    def read_schema(self, value: Any) -> None:
-        """Check the name of the schema, which editors use. It only has to be text."""
-        if not isinstance(value, str):
-            self.values.note_wrong_type(value, entry_path(SCHEMA), "the name of a schema")
-
     def read_note(self, value: Any) -> None:
         """Read who changed the plan, when and why. It is not a part of the plan."""
         texts: dict[str, str] = {}
@@ -304,7 +299,6 @@ _READERS: Final[Mapping[object, Callable[[_PlanReader, Any], None]]] = {
     "groups": _PlanReader.read_groups,
     "targets": _PlanReader.read_targets,
     "note": _PlanReader.read_note,
-    SCHEMA: _PlanReader.read_schema,
 }
 
 

@@ -1,0 +1,77 @@
+"""Mappings that are no plan: a wrong structure, a wrong name or a wrong length."""
+
+import json
+
+import pytest
+
+from paramsched.core import files as config
+from paramsched.errors import ConfigError
+from support.tables import table
+
+
+@table(
+    ("shape", "argument"),
+    [
+        ({"window": {"schedule": 0.5, "begin": 2}}, "end"),
+        ({"cyclic": {"up": 5}}, "down"),
+        ({"clamp": {"schedule": "cosine()", "low": 0.1}}, "high"),
+        ({"cosine": {"to": 0.1}}, "over"),
+        ({"recurrence": {"rules": [{"rules.linear": {"start": 0.1, "over": 5}}]}}, "until"),
+    ],
+)
+def test_a_null_is_an_omitted_optional_argument(shape, argument):
+    ((name, given),) = shape.items()
+    with_null = {"lr": {name: {**given, argument: None}}}
+
+    assert config.native.to_plan(with_null) == config.native.to_plan({"lr": shape})
+
+
+@table(
+    "wrong",
+    [
+        [],
+        {},
+        {"lr": True},
+        {"lr": None},
+        {"lr": []},
+        {"lr": {"cosin": {}}},
+        {"lr": {"cosine": {}, "linear": {}}},
+        {"lr": {"cosine": {"too": 1}}},
+        {"lr": {"cosine": [1, 2, 3, "t/n", 5]}},
+        {"lr": {"cosine": [1, 0.1, 100, None, None, None, None]}},
+        {"lr": {"exponential": [0.5, 1, 1, 1, 1, 1, 1]}},
+        {"lr": {"warmup": {}}},
+        {"lr": {"warmup": 0.5}},
+        {"lr": {"cyclic": {"up": 5, "mode": "triangle"}}},
+        {"lr": {"anneal": {"curve": "cosin"}}},
+        {"lr": {"anneal": {"curve": {"powr": 2}}}},
+        {"lr": {"constant": {"value": {"absolut": 1}}}},
+        {"lr": {"multistep": {"milestones": 5}}},
+        {"lr": {"recurrence": [{"rules.liner": {}}]}},
+        {"lr": 0.1, "horizon": 1.5},
+        {"lr": 0.1, "horizon": -1},
+        {"lr": 0.1, "two words": 1},
+        {"groups": {}},
+        {"groups": {"head": 0.1}},
+        {"targets": {"a": {"initial": 1}}},
+        {"targets": {"a b": {"initial": 1, "schedule": 1}}},
+        {"targets": {"a": {"initial": 1, "schedule": 1, "more": 1}}},
+        {"lr": 0.1, "note": "loss is flat"},
+        {"lr": 0.1, "note": {}},
+        {"lr": 0.1, "note": {"who": 3}},
+        {"lr": 0.1, "note": {"what": "lr"}},
+        {"lr": 0.1, "note": {"why": "x" * 201}},
+        {"lr": 0.1, "groups": {"head": {"note": {"who": "ann"}}}},
+    ],
+)
+def test_a_structural_error_is_refused(wrong):
+    with pytest.raises(ConfigError):
+        config.native.to_plan(wrong)
+
+
+@table("length", ["5 epohcs", "5", "ten epochs", "until", "5% of it", "5 epochs 3 steps", "-", ""])
+def test_an_invalid_length_is_refused(length):
+    plan = {"lr": {"cosine": {"over": length}}}
+
+    with pytest.raises(ConfigError):
+        config.loads(json.dumps(plan))
