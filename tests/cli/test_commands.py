@@ -64,7 +64,7 @@ def refused(code, *arguments):
 # ---------------------------------------------------------------- every command
 
 
-COMMANDS = ("change", "check", "convert", "diff", "show")
+COMMANDS = ("check", "convert", "diff", "show")
 
 
 def test_help_lists_every_command_with_a_line():
@@ -172,7 +172,6 @@ PLAN_COMMANDS = {
     "check": (),
     "convert": ("--to", "json"),
     "diff": ("plan.yaml",),
-    "change": ("--at", "100", "lr=constant(0.5)"),
 }
 
 
@@ -195,9 +194,7 @@ def test_a_missing_file_is_a_usage_error(folder, name, more, missing):
 def test_a_line_of_text_is_a_plan(folder, name, more):
     code = 1 if name == "diff" else 0
 
-    facts = () if name == "change" else RUN  # its --horizon is that of the changed plan
-
-    assert call(name, LINE, *more, *facts).exit_code == code
+    assert call(name, LINE, *more, *RUN).exit_code == code
     assert 'unknown schedule "cosin"; did you mean "cosine"?' in refused(1, name, "cosin()", *more)
 
 

@@ -15,7 +15,6 @@ PLANS = {"old.yaml": "horizon: 90\nlr: cosine()\n", "new.yaml": "horizon: 90\nlr
 USES = {
     "--help": [],
     "audit": ["log.csv"],
-    "change": ["old.yaml", "--at", "8", "--scale", "lr=0.5"],
     "check": ["old.yaml"],
     "convert": ["old.yaml", "--to", "json"],
     "diff": ["old.yaml", "old.yaml"],

@@ -5,6 +5,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
+import paramsched as ps
 from paramsched.cli import main
 
 PLAN = """\
@@ -59,8 +60,8 @@ def test_diff_has_the_target_and_the_line(plan, tmp_path):
 
 def test_a_changed_plan_keeps_the_name_of_the_target(plan, tmp_path):
     changed = tmp_path / "changed.yaml"
-    new = 'lr=linear(previous, 0) * like("batch_size") / 64'
-    changed.write_text(said_by("change", plan, "--at", "20M tokens", new))
+    new = 'linear(previous, 0) * like("batch_size") / 64'
+    ps.dump(ps.load(plan).change("20M tokens", lr=new), changed)
 
     assert 'skip(like("batch_size"), "20000000 tokens")' in changed.read_text()
     said_by("show", changed, *FACTS)

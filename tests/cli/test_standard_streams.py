@@ -68,7 +68,6 @@ def test_the_error_names_a_closed_or_full_stream(shell, line, code, message):
     ("arguments", "begin"),
     [
         (["convert", "cosine()", "--to", "json"], '{\n  "lr": "cosine()"'),
-        (["change", "constant()", "--at", "5", "--scale", "lr=0.5"], "lr: "),
         (["show", "cosine()", "--horizon", "9", "--to", "svg"], "<svg"),
     ],
 )

@@ -62,8 +62,6 @@ COMMANDS = (
     f"diff long.yaml longer.yaml {FACTS}",
     "convert long.yaml",
     "convert config.py",
-    "change long.yaml --at '20 epochs' --scale lr=0.5",
-    "change long.yaml --at '20 epochs' 'lr=linear(previous, 0)'",
     "recipes",
     "audit long.yaml",
     "resume checkpoint.pt --plan longer.yaml " + FACTS,

@@ -282,7 +282,6 @@ _COMMANDS: dict[str, Callable[[Case], list[list[str]]]] = {
         ["good.csv", "--plan", case.given, "--total", "20"],
         [case.given, "--html", case.out(".html")],
     ],
-    "change": lambda case: [[case.given, "--at", "5", "lr=linear()"], [case.given, "--at", "5", "--cooldown", "3"]],
     "check": lambda case: [
         [case.given, "--json"],
         [_GOOD, "--checkpoint", case.given],

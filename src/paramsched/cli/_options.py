@@ -614,7 +614,7 @@ def line_for_alias(command: str, arguments: Sequence[str]) -> str:
 
 
 _DOORS: Mapping[str, str] = {
-    **dict.fromkeys(("change", "convert", "diff"), "core"),
+    **dict.fromkeys(("convert", "diff"), "core"),
     **dict.fromkeys(("audit", "check", "recipes", "resume"), "tools"),
     **dict.fromkeys(("edit", "show"), "show"),
 }

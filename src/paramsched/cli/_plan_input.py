@@ -33,13 +33,12 @@ from paramsched.core.files.known_dialects import dialect_named
 from paramsched.core.files.plan_files import PlanText, ReadingOptions, open_plan
 from paramsched.core.files.schedule_text import ShapeNames, read_schedule_text
 from paramsched.core.files.text_limits import MOST_BYTES
-from paramsched.core.number_checks import finite_number
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.resolve import known_total
 from paramsched.core.plan.units import units_of_plan
-from paramsched.core.schedules import SHAPES, Schedule
+from paramsched.core.schedules import SHAPES
 from paramsched.core.time import Calendar, Duration
-from paramsched.errors import ConfigError, InvalidArgument, MissingFact, UnknownField, UnknownRecipe
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact, UnknownRecipe
 
 if TYPE_CHECKING:
     from paramsched.tools.recipes import Recipe
@@ -350,67 +349,3 @@ def known_length(plan: Plan, options: PlanOptions) -> int | None:
         return length_of_plan(plan, calendar_from_options(options))
     except (MissingFact, InvalidArgument):
         return None
-
-
-# A field, a selector that may contain "=" (is_last_layer=true), and the schedule.
-_CHANGE = re.compile(r"(?P<field>[^@=]+)(?:@(?P<groups>[^=]+(?:=[^=()]+)?))?=(?P<line>.+)", re.DOTALL)
-
-
-def changes_from_arguments(plan: Plan, given: tuple[str, ...]) -> tuple[list[Binding], dict[str, Schedule]]:
-    """Return the bindings for FIELD@GROUP=SCHEDULE, and a dict from field to schedule for FIELD=SCHEDULE.
-
-    Raises:
-        UsageError: an argument is not FIELD=SCHEDULE.
-        ConfigError: a schedule is invalid. The exception contains all diagnostics.
-        UnknownField: the plan does not schedule the field.
-    """
-    bindings: list[Binding] = []
-    fields: dict[str, Schedule] = {}
-    for one in given:
-        found = _CHANGE.fullmatch(one)
-        if found is None:
-            raise WrongUsage(
-                one, "expected FIELD=SCHEDULE", "For example: 'lr=linear(previous, 0, over=\"1000 steps\")'"
-            )
-        field, groups = found["field"].strip(), found["groups"]
-        _require_field(plan, one, field)
-        diagnostics = DiagnosticCollector()
-        line = found["line"].strip()
-        schedule = read_schedule_text(line, f"$.{field}", ShapeNames(), diagnostics)
-        if schedule is None:
-            raise ConfigError(one, diagnostics.found())
-        if groups is None:
-            fields[field] = schedule
-        else:
-            group = groups.strip()
-            by_index = group.isdigit() and all(binding.groups != group for binding in plan.bindings)
-            bindings.append(Binding(field, schedule, int(group) if by_index else group))
-    return bindings, fields
-
-
-def factors_from_options(plan: Plan, given: tuple[str, ...]) -> dict[str, float]:
-    """Return a dict from each field that `--scale` names to its factor."""
-    factors: dict[str, float] = {}
-    for one in given:
-        field, _, number = one.partition("=")
-        _require_field(plan, f"--scale {one}", field.strip())
-        try:
-            factors[field.strip()] = finite_number(f"--scale {one}", float(number))
-        except ValueError:
-            raise WrongUsage(f"--scale {one}", "expected FIELD=FACTOR", "For example: --scale lr=0.5") from None
-    return factors
-
-
-def _require_field(plan: Plan, given: str, field: str) -> None:
-    """Raise an error if an argument changes a field that the plan does not schedule.
-
-    Raises:
-        UsageError: the field is the name of an option.
-        UnknownField: the plan does not have the field.
-    """
-    if field in ("at", "horizon"):
-        value = given.rpartition("=")[2].strip()
-        raise WrongUsage(given, f"{field} is an option, not a field", f"Write --{field} {value}")
-    known = dict.fromkeys(one.name for one in plan.bindings)
-    if field not in known:
-        raise UnknownField(given, f'the plan has no field "{field}"; {did_you_mean(field, known)}')

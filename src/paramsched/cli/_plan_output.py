@@ -1,4 +1,4 @@
-"""Writing plans: the option --output, and the formats of `paramsched change` and `convert`."""
+"""Writing plans: the option --output, and the formats of `paramsched convert`."""
 
 from collections.abc import Sequence
 from textwrap import wrap

@@ -53,7 +53,6 @@ def test_a_search_without_matches_is_rejected():
         ("convert", "recipe:dinov2-vitl", "--to", "json"),
         ("diff", "recipe:yolov5s", "recipe:yolov5s"),
         ("show", "recipe:bert-base", "recipe:resnet50-goyal"),
-        ("change", "recipe:bert-base", "--at", "10%", "--scale", "lr=0.5"),
     ],
     ids=" ".join,
 )

@@ -341,7 +341,7 @@ def checkpoints(draw: st.DrawFn) -> bytes:
 
 COMMANDS = (
     ["check"], ["show"], ["show", "--table"], ["convert", "--to", "json"], ["show", "-o", "out.svg"],
-    ["diff", "{}", "cosine(to=0.5)"], ["change", "{}", "--at", "5", "lr=cosine()"], ["trace"],
+    ["diff", "{}", "cosine(to=0.5)"], ["trace"],
 )  # fmt: skip
 FACTS = (
     [],

@@ -153,12 +153,6 @@ def write_whole_file(file: Path, data: bytes, *, over: bytes | None = None) -> b
     return True
 
 
-def write_over_text(file: Path, old: str, new: str) -> bool:
-    """Replace the text of a file if it is still the old one, and keep its byte order mark. Return whether it was."""
-    marks = (b"", b"\xef\xbb\xbf")  # some editors write the second at the start of a file
-    return any(write_whole_file(file, mark + new.encode(), over=mark + old.encode()) for mark in marks)
-
-
 def _open_pipe_or_device(file: Path) -> int:
     """Open a pipe or a device for writing. The program that reads a pipe may start at the same time, so retry."""
     for _ in range(_MOST_TRIES):
