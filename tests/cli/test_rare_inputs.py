@@ -1,4 +1,4 @@
-"""Commands with inputs that are rare: plans without a text, facts of a module, hundreds of mistakes, dead links."""
+"""Commands with inputs that are rare: plans without a text, facts of a module, dead links."""
 
 import json
 
