@@ -16,15 +16,12 @@ MOST_LINE = 10_000
 MOST_DEPTH = 50
 MOST_VALUES = 100_000
 """The maximum number of numbers, texts, lists and mappings in a file; commas in a line of text count too."""
-MOST_WORDS = 200_000
-"""The maximum number of tokens in a Python config. The largest of 5,000 published configs has 20,000."""
 
 MOST_SCHEDULE_WORDS = 15_000
 """The maximum number of names, operators and calls in a plan's schedules; a plan with a hundred stages has 500."""
 MOST_ENTRIES = 4_000
 """The maximum number of entries in all mappings of a plan: fields, groups and arguments of schedules."""
 
-_WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
 _NAME_OR_OPERATOR = re.compile(r"(?<!\w)[^\W\d]\w*|[-+*/>(]")  # not numbers, which are fast to read
 _LONG_LINE = re.compile(
     rf"(?<![^\r\n])[^\r\n]{{{MOST_LINE + 1},}}"
@@ -44,12 +41,6 @@ def refuse_long_text(text: str, source: str) -> None:
         found = f"the line has {len(long[0]):,} characters, more than {MOST_LINE:,}"
         instead = "Use several lines, and the mapping form for a table of numbers"
         raise ConfigError(source, [TextLines(text).fault(long.start() + MOST_LINE, found, instead)])
-
-
-def refuse_many_words(text: str, source: str) -> None:
-    """Raise ConfigError if the syntax tree of a Python config would take seconds and most of a gigabyte."""
-    if len(text) > MOST_WORDS and next(islice(_WORD_OR_SIGN.finditer(text), MOST_WORDS, None), None) is not None:
-        raise ConfigError(source, [f"more than {MOST_WORDS:,} words and signs; a config is a short text"])
 
 
 def refuse_many_schedules(texts: Iterable[str], source: str) -> None:

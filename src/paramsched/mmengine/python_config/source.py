@@ -2,14 +2,15 @@
 
 import ast
 import gc
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Final, final
 
 from paramsched.core.base.codes import SYNTAX
 from paramsched.core.base.diagnostic import Diagnostic, TextLines
-from paramsched.core.files.text_limits import refuse_many_words
 from paramsched.core.files.text_places import Place
 from paramsched.errors import ConfigError
 from paramsched.mmengine.python_config.values import NeedsRunning
@@ -19,6 +20,9 @@ _REFUSED: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 _MOST_SHOWN = 60
 _LARGE = 50_000  # bytes
+_MOST_WORDS: Final = 200_000
+"""The maximum number of tokens. The largest of 5,000 published configs has 20,000."""
+_WORD_OR_SIGN: Final = re.compile(r"\w+|[^\w\s]")
 
 
 @final
@@ -35,7 +39,7 @@ class PythonSource:
     def __init__(self, text: str, name: str, base: bool = False) -> None:
         self.name = name
         self._shown = name if base else ""
-        refuse_many_words(text, name)
+        _refuse_many_words(text, name)
         try:
             self.tree = parse_python(text)
         except _REFUSED as error:
@@ -70,6 +74,12 @@ class PythonSource:
         """Return an error about a statement, with its location."""
         fault = TextLines(self._text).fault_in_line(node.lineno, 1, found, instead)
         return ConfigError(self.name, [fault])
+
+
+def _refuse_many_words(text: str, source: str) -> None:
+    """Raise ConfigError if the syntax tree of a text would take seconds and most of a gigabyte."""
+    if len(text) > _MOST_WORDS and next(islice(_WORD_OR_SIGN.finditer(text), _MOST_WORDS, None), None) is not None:
+        raise ConfigError(source, [f"more than {_MOST_WORDS:,} words and signs; a config is a short text"])
 
 
 def parse_python(text: str) -> ast.Module:
