@@ -56,10 +56,3 @@ def test_two_learning_rates_are_refused_with_both_unless_they_are_equal():
 
     assert (path, advice) == ("$.learning_rate", "Remove lr")
     assert loads("lr: 0.1\nlearning_rate: 0.1\nlr_scheduler_type: cosine\nmax_steps: 5\n", "transformers")
-
-
-def test_a_config_of_nanotron_is_recognized_and_refused():
-    text = "optimizer: {learning_rate_scheduler: {learning_rate: 3.0e-4, lr_decay_style: cosine}}\ntokens: {steps: 9}\n"
-
-    with pytest.raises(ConfigError, match="it is a config of nanotron, which is not read"):
-        loads(text)

@@ -75,3 +75,29 @@ def test_an_invalid_length_is_refused(length):
 
     with pytest.raises(ConfigError):
         config.loads(json.dumps(plan))
+
+
+@table(
+    "text",
+    [
+        "model: resnet\ntraining: {epochs: 9, peak: 0.1}\nschedule: cosine\n",
+        "optimizer: {learning_rate_scheduler: {learning_rate: 3.0e-4, lr_decay_style: cosine}}\ntokens: {steps: 9}\n",
+        "b1: 1\n5: true\n'two words': [1, 2]\n",
+    ],
+)
+def test_a_file_without_an_entry_of_a_plan_is_one_problem(text):
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(text)
+
+    (problem,) = refusal.value.diagnostics
+    assert (problem.code, problem.path, problem.line) == ("PS108", "", None)
+
+
+@table("text", ["model: a\nweight_decy: cosin\n", "model: a\ngroups: {head: 5}\n", "model: a\ntwo: linar()\n"])
+def test_a_file_with_an_entry_of_a_plan_has_the_problems_of_each_entry(text):
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(text)
+
+    assert {one.path.split(".")[1] for one in refusal.value.diagnostics} == {
+        line.partition(":")[0] for line in text.splitlines()
+    }

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, final, overload
 
-from paramsched.core.base.codes import KEY_TWICE, SAID_TWICE
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.core.base.codes import KEY_TWICE, NOTHING_PLANNED, SAID_TWICE
+from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, names_listed
 from paramsched.core.base.files import is_replaced, path_of_file, write_whole_file
 from paramsched.core.base.near_names import did_you_mean, shortened_text
 from paramsched.core.base.user_warnings import warn_user
@@ -50,7 +50,6 @@ from paramsched.core.files.syntaxes.yaml_text import (
 )
 from paramsched.core.files.text_limits import read_bounded_text, refuse_long_text
 from paramsched.core.files.text_places import Pairs, Place, faults_with_places
-from paramsched.core.files.unused_settings import program_without_reader
 from paramsched.core.plan import Plan
 from paramsched.core.plan.bases import NO_BASES
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, plan_of
@@ -492,7 +491,7 @@ def syntax_of_suffix(file: Path) -> str | None:
 
 
 def _hints_of_formats(plain: Any) -> tuple[Diagnostic, ...]:
-    """Return a diagnostic for each dialect that an invalid native plan looks like.
+    """Return a diagnostic for each dialect that an invalid native plan looks like, or one if no entry is of a plan.
 
     Data with a schedule of this library is a plan with a mistake, even if a name in it is that of a peer.
     """
@@ -502,12 +501,10 @@ def _hints_of_formats(plain: Any) -> tuple[Diagnostic, ...]:
         return tuple(
             Diagnostic("", f"it looks like a config of {name}", f'For example: format="{name}"') for name in names
         )
-    program = program_without_reader(plain)
-    found, instead = (
-        f"it is a config of {program}, which is not read",
-        'Use a native plan, such as lr: warmup("5%") >> cosine()',
-    )
-    return (Diagnostic("", found, instead),) if program else ()
+    if isinstance(plain, Mapping) and len(plain) > 1 and not native.may_be_plan(plain):
+        found = f"no entry belongs to a plan; found {names_listed(map(str, plain), 4)}"
+        return (Diagnostic("", found, 'For example: lr: warmup("5%") >> cosine()', code=NOTHING_PLANNED),)
+    return ()
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:

@@ -135,27 +135,13 @@ _PROGRAMS: Final[Mapping[str, list[str]]] = json.loads(Path(__file__).with_name(
 
 
 def program_of(keys: Collection[str]) -> str | None:
-    """Return the program whose configs have these keys, if it has no reader.
+    """Return the program whose configs have these keys.
 
     >>> program_of(["base_model", "sequence_len", "num_epochs"])
     'axolotl'
     """
     plain = {_in_snake_case(key) for key in keys}
     return next((name for name, marks in _PROGRAMS.items() if len(plain.intersection(marks)) > 1), None)
-
-
-def program_without_reader(data: Any) -> str | None:
-    """Return the program whose config this is, if it is known only by name.
-
-    >>> program_without_reader({"optimizer": {"learning_rate_scheduler": {"lr_decay_style": "cosine"}}})
-    'nanotron'
-    """
-    if not isinstance(data, Mapping):
-        return None
-    parts = (data, data.get("optimizer"))
-    if any(isinstance(part, Mapping) and isinstance(part.get("learning_rate_scheduler"), Mapping) for part in parts):
-        return "nanotron"
-    return program_of([str(key) for key in data])
 
 
 _HARMLESS: Final = frozenset(

@@ -7,6 +7,7 @@
 """
 
 from paramsched.core.files.native.read_plan import has_schedule as has_schedule
+from paramsched.core.files.native.read_plan import may_be_plan as may_be_plan
 from paramsched.core.files.native.read_plan import plan_and_note_of as plan_and_note_of
 from paramsched.core.files.native.read_plan import to_plan as to_plan
 from paramsched.core.files.native.read_plan import to_plan_and_note as to_plan_and_note

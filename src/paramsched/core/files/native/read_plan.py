@@ -16,7 +16,7 @@ from paramsched.core.base.codes import (
 )
 from paramsched.core.base.diagnostic import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
 from paramsched.core.base.near_names import closest, did_you_mean
-from paramsched.core.fields import KNOWN, PAIRS, Field, known_field
+from paramsched.core.fields import ELSEWHERE, KNOWN, PAIRS, Field, is_field_name, known_field
 from paramsched.core.files.diagnostic_collector import (
     BadValue,
     DiagnosticCollector,
@@ -313,4 +313,19 @@ def has_schedule(data: Any) -> bool:
         or (key in KNOWN and isinstance(value, dict) and any(name in SHAPES for name in value))
         or (key == "groups" and isinstance(value, dict) and any(map(has_schedule, value.values())))
         for key, value in data.items()
+    )
+
+
+def may_be_plan(data: Mapping[Any, Any]) -> bool:
+    """Return whether an entry of a config has the name of a known field, or almost, or calls a function.
+
+    >>> may_be_plan({"model": "a", "weight_decy": 1}), may_be_plan({"model": "a", "training": {"epochs": 9}})
+    (True, False)
+    """
+    return any(
+        key in RESERVED
+        or (isinstance(value, str) and "(" in value)
+        or (is_field_name(key) and (Field.of(key).key in KNOWN or key in ELSEWHERE or known_field(key) is not None))
+        for key, value in data.items()
+        if isinstance(key, str)
     )
