@@ -46,18 +46,9 @@ MISTAKES = {
     "a decay that ends in the first third": (
         "a.yaml", 'horizon: 300 epochs\nlr: warmup("5 epochs") >> cosine(over="85 epochs")\n', "PS315", 2
     ),
-    "a cycle that is cut off": (
-        "a.yaml", 'horizon: 32 epochs\nlr: restarts(cosine(), "10 epochs")\n', "PS316", 2
-    ),
-    "a cosine that comes back": (
-        "a.py", TWELVE + "param_scheduler = dict(type='CosineAnnealingLR', T_max=6, end=12)\n", "PS316", 3
-    ),
     # the value
     "a value for a multiple": ("a.yaml", "# adamw, lr=3e-4\nlr: linear(3e-4, 3e-6)\n", "PS301", 2),
     "a floor as a value": ("a.yaml", 'lr: warmup("5%") >> cosine(to=1e-6)\n', "PS304", 1),
-    "the peak before the warmup": (
-        "a.yaml", 'horizon: 100\nlr: warmup("10%", to=0.001) >> cosine()\n', "PS317", 2
-    ),
     "a momentum of nine": ("a.yaml", "horizon: 100\nmomentum: linear(absolute(0.85), absolute(9.5))\n", "PS312", 2),
     "a ratio above 1": (
         "a.py", TWELVE.replace("12", "100") + "param_scheduler = dict(type='ExponentialLR', gamma=1.09)\n", "PS318", 3
@@ -65,16 +56,10 @@ MISTAKES = {
     "a ratio for epochs at every update": (
         "a.yaml", "horizon: 50000\nlr: exponential(0.95, per=1)\n", "PS315", 2
     ),
-    "a first epoch at zero": (
-        "a.yaml", "lr: 0.1\nsched: cosine\nwarmup_epochs: 5\nwarmup_lr: 0.0\nepochs: 100\n", "PS314", 2,
-        "--format", "timm"
-    ),
     "a slope below zero": ("a.yaml", "horizon: 100\nlr: linear(1, -1)\n", "PS311", 2),
     # names, groups, metrics
     "a field by another library's name": ("a.yaml", "learning_rate: cosine()\n", "PS305", 1),
     "betas without an index": ("a.yaml", "betas: linear(0.9, 0.95)\n", "PS305", 1),
-    "an index as a name": ("a.yaml", "lr: cosine()\ngroups:\n  '0': {lr: constant(0.1)}\n", "PS404", 3),
-    "a metric that should rise": ("a.yaml", 'horizon: 9 epochs\nlr: 1.0 * plateau("top1_acc")\n', "PS501", 2),
     "more patience than epochs": (
         "a.py", TWELVE + "param_scheduler = dict(type='ReduceOnPlateauLR', monitor='loss', patience=15)\n", "PS502", 3
     ),

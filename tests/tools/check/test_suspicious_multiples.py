@@ -24,7 +24,7 @@ GROUPS = [
         "alpha": 0.99,
     },
 ]
-ONE_WARNING = ("PS301", "PS302", "PS303", "PS304", "PS315", "PS317", "PS318")
+ONE_WARNING = ("PS301", "PS302", "PS304", "PS315", "PS318")
 
 
 def found_in(line):

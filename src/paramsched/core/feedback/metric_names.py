@@ -1,4 +1,4 @@
-"""Recognize the names of metrics, and whether lower or higher values are better."""
+"""Recognize the names of metrics."""
 
 import re
 from typing import Final
@@ -16,17 +16,6 @@ _LESS_IS_BETTER: Final = frozenset(
 _ANY: Final = _MORE_IS_BETTER | _LESS_IS_BETTER | {"score", "metric", "kl", "elbo", "norm"}
 _NO_METRIC: Final = {"scale", "weight", "lr"}  # `loss_scale` is not a loss
 _SPLIT: Final = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
-
-
-def direction_of(metric: str) -> str | None:
-    """Return "max" if higher values of a metric are better, "min" if lower ones are; None if the name is unknown.
-
-    >>> direction_of("val/top1_accuracy"), direction_of("valLoss"), direction_of("coco/bbox_mAP"), direction_of("x")
-    ('max', 'min', 'max', None)
-    """
-    words = set(_name_parts(metric))
-    more, less = bool(words & _MORE_IS_BETTER), bool(words & _LESS_IS_BETTER)
-    return None if more == less else "max" if more else "min"
 
 
 def metric_word(name: str) -> str:

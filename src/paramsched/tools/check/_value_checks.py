@@ -1,10 +1,7 @@
 """Checks of the values of a plan, independent of the format and the shapes it is written in."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields, replace
-from fractions import Fraction
-from itertools import islice, pairwise
-from math import ceil, inf
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -14,24 +11,17 @@ from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.plan import Target
 from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
 from paramsched.core.schedules.as_factor import AsFactor
-from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.lengths import PERIOD
-from paramsched.core.schedules.sequence import Sequence as Stages
-from paramsched.core.schedules.sequence import in_order, stages_of
-from paramsched.core.time import Duration
 from paramsched.tools.check import codes
-from paramsched.tools.check._trial_run import FieldCurve, resolved_in_run
+from paramsched.tools.check._trial_run import FieldCurve
 from paramsched.tools.check.codes import RISES_TO_THE_END
 
 _PRACTICALLY_ZERO: Final = 1e-5  # of the peak
 _LONG_END: Final = 0.1  # of the run
 _LATE: Final = 0.9  # of the run; a rate that rises until then has no time left to fall
-_CAME_DOWN, _IS_HIGH = 0.1, 0.5  # of the peak
-_RISES_BY, _FALLS_BY = 100.0, 1000.0  # from one stage to the next
+_IS_HIGH: Final = 0.5  # of the peak
 _MOST_TIMES_BASE: Final = 50.0
-_MOST_SEAMS: Final = 1_000
 
 
 def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Iterator[Diagnostic]:
@@ -61,7 +51,6 @@ def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Ite
             yield Diagnostic(curve.path, found, with_floor(curve.binding.schedule), code=NEGATIVE)
         else:
             yield Diagnostic(curve.path, found, BELOW_ONE_ADVICE, code=codes.MOMENTUM_OF_ONE)
-    yield from _jumps(curve)
     yield from _growth(curve)
 
 
@@ -103,7 +92,7 @@ def found_in_all(
                 yield one
 
 
-def check_rates(curves: Iterable[FieldCurve], *, native: bool) -> Iterator[Diagnostic]:
+def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Diagnostic]:
     """Yield diagnostics of the learning rates of all groups together, because one group may be 0 on purpose."""
     rates = [one for one in curves if one.binding.name == "lr" and np.all(np.isfinite(one.values))]
     if not rates:
@@ -113,60 +102,14 @@ def check_rates(curves: Iterable[FieldCurve], *, native: bool) -> Iterator[Diagn
         found = "the learning rate is 0 during the entire run"
         yield Diagnostic(first.path, found, "Use lr: cosine(), or remove the line", code=codes.NEVER_ABOVE_ZERO)
         return
-    for find in (_zero_at_first, _zero_at_last):
-        if all(find(one) for one in rates) and (problem := find(first)):
-            yield Diagnostic(first.path, *problem[1:], code=problem[0])
+    if all(_zero_at_last(one) for one in rates) and (problem := _zero_at_last(first)):
+        yield Diagnostic(first.path, *problem, code=codes.ZERO_AT_THE_END)
     if first.binding.groups is None and first.comparable:
         yield from _rises_to_the_end(first)
-        yield from _ends_high(first, native=native)
 
 
-def check_followed(line: Sequence[FieldCurve], followed: Sequence[str]) -> Iterator[Diagnostic]:
-    """Yield a diagnostic if the field of a line follows others, and never changes."""
-    (curve,) = line
-    if followed and not curve.schedule.metric_rules and np.all(curve.values == curve.values[0]):
-        name, others = curve.binding.name, " and ".join(followed)
-        instead = f"Schedule {others}, or give {name} a value of its own"
-        yield Diagnostic(
-            curve.path, f"{name} follows {others}, and never changes", instead, code=codes.FOLLOWS_CONSTANT
-        )
-
-
-def _jumps(curve: FieldCurve) -> Iterator[Diagnostic]:
-    """Yield a diagnostic for the first boundary at which the value jumps.
-
-    It jumps if all values of one stage are far below the value that the other stage has at the boundary.
-    """
-    schedule = curve.schedule
-    if not isinstance(schedule, Stages) or not curve.comparable:
-        return
-    seams = sorted({ceil(one) for one in islice(schedule._seams(), _MOST_SEAMS)} | {curve.end})
-    pieces = [np.abs(curve.values[slice(*np.searchsorted(curve.times, pair))]) for pair in pairwise(seams)]
-    for time, (left, right) in zip(seams[1:], pairwise(pieces), strict=False):
-        if not len(left) or not len(right):
-            continue
-        up, down = 0 < np.max(left) * _RISES_BY <= right[0], 0 < np.max(right) * _FALLS_BY <= left[-1]
-        if up or down:
-            last, first = _in_words(curve, float(left[-1])), _in_words(curve, float(right[0]))
-            found = f"it jumps from {last} to {first} at {_when(curve, time)}"
-            yield Diagnostic(
-                curve.path, found, "Start each stage at the level where the previous stage ends", code=codes.JUMPS
-            )
-            return
-
-
-def _zero_at_first(curve: FieldCurve) -> tuple[str, str, str] | None:
-    """Return a diagnostic's code, text and advice if the rate is 0 during the first epoch, otherwise None."""
-    epoch = curve.run.epoch
-    if epoch is None or epoch < 2 or curve.end < 2 * epoch or not np.any(curve.values):
-        return None
-    if np.any(curve.values[curve.times < epoch]):
-        return None
-    return codes.ZERO_FIRST_EPOCH, "the learning rate is 0 during the entire first epoch", "Start above 0: start=0.1"
-
-
-def _zero_at_last(curve: FieldCurve) -> tuple[str, str, str] | None:
-    """Return a diagnostic's code, text and advice if the rate is nearly 0 long before the end, otherwise None."""
+def _zero_at_last(curve: FieldCurve) -> tuple[str, str] | None:
+    """Return a diagnostic's text and advice if the rate is nearly 0 long before the end, otherwise None."""
     above = np.flatnonzero(np.abs(curve.values) > _PRACTICALLY_ZERO * np.max(np.abs(curve.values)))
     if not len(above) or not curve.run.to_scale or not curve.comparable or curve.end < 20:
         return None
@@ -178,7 +121,7 @@ def _zero_at_last(curve: FieldCurve) -> tuple[str, str, str] | None:
     if left < _LONG_END:
         return None
     found = f"the learning rate is nearly 0 from {_when(curve, last)} on, for {left:.0%} of the run"
-    return codes.ZERO_AT_THE_END, found, "Extend the decay to the end of the run, or end it above 0"
+    return found, "Extend the decay to the end of the run, or end it above 0"
 
 
 def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
@@ -191,52 +134,6 @@ def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
             return
         found = f"the learning rate rises until {_when(curve, int(curve.times[top]), of_all=True)}"
         yield Diagnostic(curve.path, found, 'Shorten the warmup: warmup("5%")', code=RISES_TO_THE_END)
-
-
-def _ends_high(curve: FieldCurve, *, native: bool) -> Iterator[Diagnostic]:
-    """Yield a diagnostic if the rate has fallen and is high again at the end."""
-    values, peak = curve.values, curve.peak
-    if peak <= 0 or len(values) < 20:
-        return
-    top = int(np.argmax(values > 0.98 * peak))
-    down = top + int(np.argmin(values[top:]))
-    if values[down] > _CAME_DOWN * peak or values[-1] < _IS_HIGH * peak:
-        return
-    found = (
-        f"the learning rate is {_in_words(curve, float(values[down]))} at {_when(curve, int(curve.times[down]))}, "
-        f"and {_in_words(curve, float(values[-1]))} when the run ends"
-    )
-    advice = "Let the last decay end with the run"
-    if native and (line := _with_whole_periods(curve)) is not None:
-        found, advice = f"{found}; let the last decay end with the run", f"For example: {line}"
-    yield Diagnostic(curve.path, found, advice, code=codes.ENDS_HIGH)
-
-
-_OTHER_PERIODS = 20
-"""How many periods more or fewer are tried."""
-
-
-def _with_whole_periods(curve: FieldCurve) -> Schedule | None:
-    """Return the schedule with other periods of a plain length, the last of which ends with the run, or None."""
-    written, resolved = stages_of(curve.binding.schedule), stages_of(curve.schedule)
-    last, names = written[-1], _period_fields(written[-1])
-    if not names or len(written) != len(resolved):
-        return None
-    left = curve.run.end - sum(Fraction(one.length.number) for one in resolved[:-1] if one.length is not None)
-    period = sum(Fraction(getattr(resolved[-1], name).number) for name in names)
-    near = left // period
-    halves = (Fraction(one, 2) for one in range(max(2 * (near - _OTHER_PERIODS), 1), 2 * (near + _OTHER_PERIODS) + 1))
-    for count in sorted(halves, key=lambda one: abs(one - left / period)):  # a wave ends at a half
-        by = left / period / count
-        terms = {name: tuple((unit, by * one) for unit, one in getattr(last, name).terms) for name in names}
-        if any((one if unit == "updates" else 100 * one) % 1 for parts in terms.values() for unit, one in parts):
-            continue  # nobody would write such a length
-        longer = {name: Duration(parts) for name, parts in terms.items()}
-        line = in_order((*written[:-1], replace(last, **longer)))  # type: ignore[type-var]  # every schedule is a dataclass
-        made = resolved_in_run(line, curve.run)
-        if made is not None and float(made(curve.end - 1)) <= _CAME_DOWN * curve.peak / (curve.base or 1.0):
-            return line
-    return None
 
 
 def _first_not_finite(curve: FieldCurve, place: int) -> tuple[float, int]:
@@ -265,11 +162,6 @@ def _first_outside(curve: FieldCurve, allowed: ValueRange, bases: Sequence[float
 
 def _in_words(curve: FieldCurve, value: float) -> str:
     return f"{value:.3g}" if curve.real else f"{value:.3g} × base"
-
-
-def _period_fields(schedule: Schedule) -> list[str]:
-    """Return the names of the fields that are periods."""
-    return [one.name for one in fields(schedule) if one.metadata.get("role") == PERIOD["role"]]  # type: ignore[arg-type]  # every schedule is a dataclass
 
 
 def _when(curve: FieldCurve, time: int, *, of_all: bool = False) -> str:

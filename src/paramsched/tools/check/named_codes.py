@@ -26,7 +26,7 @@ def codes_given(given: str) -> frozenset[str]:
     """Return the codes that a list selects: codes, names, and prefixes such as `PS2`, separated by commas or spaces.
 
     >>> sorted(codes_given("PS50, beyond-horizon"))[:2]
-    ['PS201', 'PS501']
+    ['PS201', 'PS502']
     """
     found: set[str] = set()
     for one in given.replace(",", " ").split():

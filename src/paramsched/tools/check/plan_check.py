@@ -9,7 +9,6 @@ from typing import Any
 from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, REFUSED_VALUE, SAID_TWICE
 from paramsched.core.base.diagnostic import GROUPS, HORIZON, TARGETS, Diagnostic, child_path, entry_path
 from paramsched.core.feedback.greedy import Greedy
-from paramsched.core.feedback.metric_names import direction_of
 from paramsched.core.feedback.plateau import Plateau
 from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Plan, Target
@@ -20,9 +19,8 @@ from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.core.plan.levels import base_is_zero
 from paramsched.core.plan.plan import require_calendar
-from paramsched.core.schedules import Constant, Schedule
+from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.contents import durations_in, values_inside
-from paramsched.core.schedules.leaves import Like
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.time import Calendar, Duration
@@ -32,8 +30,7 @@ from paramsched.tools.check import codes
 from paramsched.tools.check._length_checks import check_lengths
 from paramsched.tools.check._traps import traps_in_binding
 from paramsched.tools.check._trial_run import FieldCurve, TrialRun, curve_in_run, mixed_runs, resolved_in_run, trial_run
-from paramsched.tools.check._value_checks import check_followed, check_rates, check_values, found_in_all
-from paramsched.tools.check.codes import SAYS_NOTHING
+from paramsched.tools.check._value_checks import check_rates, check_values, found_in_all
 
 
 def check(
@@ -100,23 +97,21 @@ def check(
                 alone = [[one] for one in of_line]
                 values = found_in_all(alone, partial(check_values, bases=bases))
                 found += [one for one in values if (one.path, one.code) not in known and one.code not in silent]
-                found += found_in_all(alone, partial(check_followed, followed=_fields_followed(binding.schedule)))
                 break
     # A rate with another diagnostic is not checked, so that one mistake is reported once.
     reported = {one.path for one in found}
     rates = [of_line for of_line in curves if of_line[0].path not in reported]
     several = max(map(len, rates), default=1)  # a line in a run to scale has the same values in each of them
     runs_of_rates = [[of_line[min(place, len(of_line) - 1)] for of_line in rates] for place in range(several)]
-    found += found_in_all(runs_of_rates, partial(check_rates, native=native))
+    found += found_in_all(runs_of_rates, check_rates)
     found += check_groups(plan, groups, whole=whole)
-    found += _lines_without_effect(plan) if native else ()
     found += check_field_names(plan)
     # Diagnostics are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
     places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == HORIZON else len(places))))
 
 
-_PARTS_OF_PS301 = (codes.JUMPS, GROWS)
+_PARTS_OF_PS301 = (GROWS,)
 """What follows from levels that are reported already."""
 
 
@@ -175,22 +170,6 @@ def _lengths_off_progress(schedule: Schedule) -> Iterator[tuple[str, str, str]]:
             return
 
 
-def _fields_followed(schedule: Schedule) -> list[str]:
-    return [part.field for part in values_inside(schedule) if isinstance(part, Like)]
-
-
-def _lines_without_effect(plan: Plan) -> Iterator[Diagnostic]:
-    """Yield a diagnostic for each line that changes no value."""
-    followed = {name for binding in plan.bindings for name in _fields_followed(binding.schedule)}
-    names = [binding.name for binding in plan.bindings]
-    for binding in plan.bindings:
-        # A constant lr is not reported, because readers expect a line for lr.
-        alone = binding.name != "lr" and names.count(binding.name) == 1 and binding.name not in followed
-        if alone and binding.groups is None and binding.schedule == Constant(1.0, None):
-            found = f"it does not change {binding.name}, so the line has no effect"
-            yield Diagnostic(binding_path(binding), found, "Remove it, or schedule the field", code=SAYS_NOTHING)
-
-
 def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool) -> Iterator[Diagnostic]:
     """Yield diagnostics of selectors and fields that do not match the param groups."""
     for binding in plan.bindings:
@@ -241,7 +220,7 @@ def bases_of_binding(binding: Binding, groups: Sequence[Mapping[str, Any]]) -> t
 
 
 def check_field_names(plan: Plan) -> Iterator[Diagnostic]:
-    """Yield diagnostics of fields scheduled under two names, and of group names that look like an index."""
+    """Yield diagnostics of fields scheduled under two names."""
     fields_of: dict[Any, set[str]] = {}
     for binding in plan.bindings:
         if isinstance(binding.field, str) and not callable(binding.groups):
@@ -250,23 +229,11 @@ def check_field_names(plan: Plan) -> Iterator[Diagnostic]:
         if binding.name == "momentum" and "betas[0]" in fields_of.get(binding.groups, ()):
             found = "momentum means betas[0] if a group has betas, and betas[0] is scheduled too"
             yield Diagnostic(binding_path(binding), found, "Schedule only one of them", code=SAID_TWICE, at_key=True)
-    for group in fields_of:
-        if isinstance(group, str) and group.isdigit():
-            found = f'it selects the group named "{group}", not the group with this index'
-            path = child_path(GROUPS, group)
-            yield Diagnostic(path, found, f'For the index write "[{group}]"', code=codes.NAME_AS_INDEX, at_key=True)
 
 
 def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Iterator[Diagnostic]:
     """Yield diagnostics of the metric rules of one line."""
     for rule in schedule.metric_rules:
-        if isinstance(rule, (Plateau, Greedy)):
-            better = direction_of(rule.metric)
-            if better is not None and better != rule.mode:
-                found = (
-                    f'a {"higher" if better == "max" else "lower"} {rule.metric} is better, but mode is "{rule.mode}"'
-                )
-                yield Diagnostic(path, found, f'Write mode="{better}"', code=codes.WRONG_MODE)
         if isinstance(rule, (Plateau, Greedy)) and epochs is not None and rule.patience >= epochs:
             found = f"patience={rule.patience} is not less than the number of epochs, {float(epochs):g}"
             advice = f"For example: patience={min(5, int(epochs) // 4)}"
