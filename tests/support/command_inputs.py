@@ -10,6 +10,7 @@ import torch
 import yaml
 
 import paramsched as ps
+from support.records import record_in, with_record
 
 ANSWERS = Path(__file__).parents[1] / "cli" / "commands.yaml"
 INPUTS = ANSWERS.with_name("command_inputs.yaml")
@@ -39,10 +40,11 @@ def inputs() -> dict[str, bytes]:
         noted.load_state_dict(states["scheduler"])
     noted.seek(350)
     state = noted.state_dict()
-    state["history"][1][3] += (("why", "a higher end"),)  # as if the plan were of a file with a note
-    found["noted.pt"] = _saved({"scheduler": state})
+    history = record_in(state)["history"]
+    history[1][3]["why"] = "a higher end"  # as if the plan were of a file with a note
+    found["noted.pt"] = _saved({"scheduler": with_record(state, history=history)})
     found["optimizer.pt"] = _saved({"optimizer": torch.optim.SGD(_parameters(), lr=0.1).state_dict()})
-    found["damaged.pt"] = _saved(states | {"scheduler": states["scheduler"] | {"bases": {}}})
+    found["damaged.pt"] = _saved(states | {"scheduler": with_record(states["scheduler"], bases=5)})
     rates = [min(t / 20, 1.2 - t / 100) / 10 for t in range(60)] * 2
     found["restarted.csv"] = "\n".join(["step,lr", *(f"{t},{rate:.6g}" for t, rate in enumerate(rates))]).encode()
     return found

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from numbers import Real
 from typing import Any, TypeAlias, final
 
@@ -37,7 +38,13 @@ ELSEWHERE = {
 """A dict from names in other libraries to the fields of torch's optimizers."""
 
 _NAME = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)(?:\[(?P<index>[0-9]{1,4})\])?")
-OURS = "paramsched_"
+RECORD = "paramsched"
+"""The key in a parameter group for the bases of its scheduled fields and, in the first group, the record of the run."""
+
+
+def is_own(key: object) -> bool:
+    """Return whether the key of an entry in a parameter group is one of paramsched's."""
+    return isinstance(key, str) and (key == RECORD or key.startswith(f"{RECORD}_"))
 
 
 @final
@@ -68,7 +75,7 @@ class Field:
             example = "" if "(" in str(name) else 'For example: "lr"'  # with a bracket it is probably a schedule
             raise InvalidArgument(f"field {name!r}", "expected the name of a field", example)
         key = found["key"]
-        if key == "params" or key.startswith(OURS):
+        if key == "params" or is_own(key):
             raise InvalidArgument(f"field {name!r}", "not a hyperparameter", 'For example: "lr"')
         return Field(key, None if found["index"] is None else int(found["index"]))
 
@@ -152,26 +159,30 @@ class Field:
         return base_of(str(self), self.read(group) if recorded is None else recorded)
 
 
-BASES = f"{OURS}bases"
-"""The key in a parameter group for the bases of its scheduled fields: a JSON mapping from `Field.slot` to base."""
-
-
 def recorded_base(group: Group, slot: str) -> Any:
     """Return the base that a plan recorded in a group for the field with this `slot`; None if there is none."""
     return recorded_bases(group).get(slot)
 
 
 def recorded_bases(group: Group) -> dict[str, Any]:
-    """Return the dict from `Field.slot` to base that `group` has under `BASES`; empty if it is missing or invalid."""
-    found = json_or_none(group.get(BASES))
-    return found if isinstance(found, dict) else {}
+    """Return the dict from `Field.slot` to base that a plan recorded in `group`; empty if it is missing or invalid."""
+    found = entry_of(group)
+    bases = found.get("bases") if isinstance(found, dict) else None
+    return bases if isinstance(bases, dict) else {}
 
 
-def json_or_none(text: Any) -> Any:
-    """Parse JSON; return None if `text` is not a string or not valid JSON."""
+def entry_of(group: Group) -> Any:
+    """Return what paramsched's entry in a group contains; None if it is missing or no JSON. It must not be changed."""
+    text = group.get(RECORD)
+    return json_or_none(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=16)
+def json_or_none(text: str) -> Any:
+    """Parse JSON; return None if it is not valid, as in a damaged checkpoint. The result must not be changed."""
     try:
-        return json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):  # raised for a damaged checkpoint
+        return json.loads(text)
+    except (ValueError, RecursionError):
         return None
 
 
@@ -226,7 +237,7 @@ def numeric(group: Group) -> list[str]:
     """Return the names of the fields that can be scheduled in a group."""
     names: list[str] = []
     for key, entry in group.items():
-        if not isinstance(key, str) or key == "params" or key.startswith(OURS):
+        if not isinstance(key, str) or key == "params" or is_own(key):
             continue
         if isinstance(entry, (tuple, list)):
             names += [f"{key}[{i}]" for i, item in enumerate(entry) if is_number(item)]

@@ -4,7 +4,6 @@ import itertools
 from fractions import Fraction
 from math import ceil
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,36 +71,6 @@ def test_the_run_is_over_at_the_first_update_after_its_horizon(step, horizon):
 
     assert over == [False, False, False, True, True]
     assert scheduler.total == 3
-
-
-@pytest.mark.parametrize("on_change", ["new", "checkpoint", "error"])
-@pytest.mark.parametrize("what", ["optimizer", "scheduler", "both"])
-def test_a_checkpoint_whose_boundaries_were_whole_seconds_is_the_same_plan(on_change, what, caplog):
-    carried = {
-        "paramsched_bases": '{"lr": 1.0}', "initial_lr": 1.0, "paramsched_t": 3, "paramsched_plan": 184990621962273495,
-        "paramsched_amount": 1.2000000000000002, "paramsched_clock": 3, "paramsched_said": "[0, null]",
-    }  # fmt: skip
-    saved = {
-        "version": 2, "t": 3, "amount": 1.2000000000000002, "said": None, "history": None, "groups": 1,
-        "plan": '{"horizon":null,"bindings":[["lr",null,"warmup(\\"5%\\") >> cosine(to=0.1)"]],"clock":"seconds"}',
-        "resolved": '{"horizon":"4 s","bindings":[["lr",null,"warmup(\\"1 s\\") >> cosine(to=0.1, over=\\"3 s\\")"]],'
-        '"clock":"seconds"}', "calendar": (("total", "4 s"),), "bases": (("lr", 1.0),), "feedback": (),
-    }  # fmt: skip
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
-    plan = ps.Plan(lr='warmup("5%") >> cosine(to=0.1)', clock="seconds")
-    scheduler = ps.Scheduler(optimizer, plan, total="4 s", on_change=on_change)
-    if what != "scheduler":
-        state = optimizer.state_dict()
-        state["param_groups"][0] |= carried | {"lr": 0.9901664203302124}
-        optimizer.load_state_dict(state)
-    if what != "optimizer":
-        scheduler.load_state_dict(saved)
-    scheduler.consumed(seconds=0.4)
-    optimizer.step()
-
-    assert (scheduler.t, scheduler.amount) == (4, 1.6)
-    assert optimizer.param_groups[0]["lr"] == ps.cosine(to=0.1, over=3800)(1400)
-    assert "differs" not in caplog.text
 
 
 def test_breakpoints_of_a_trace_are_in_fractions_of_a_second():

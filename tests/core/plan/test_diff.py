@@ -37,7 +37,6 @@ def test_each_change_shows_the_old_and_the_new_value(other, texts):
     assert [str(change) for change in changes] == texts
     assert len(changes) == len(texts)
     assert len(diff(other, plan)) == len(texts)
-    assert PlanTexts.of_text(plan.text).changes_to(PlanTexts.of(other)) == changes
 
 
 def test_a_targets_initial_value_is_a_change():

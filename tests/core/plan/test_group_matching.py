@@ -61,7 +61,7 @@ def test_a_selector_distinguishes_one_and_true():
 
 def test_a_scheduled_entry_is_matched_by_its_base():
     groups = (
-        {"lr": 0.1, "weight_decay": 0.02, "paramsched_bases": '{"weight_decay": 0.05}'},
+        {"lr": 0.1, "weight_decay": 0.02, "paramsched": '{"bases": {"weight_decay": 0.05}}'},
         {"lr": 0.1, "weight_decay": 0.02},
     )
 

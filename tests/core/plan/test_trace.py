@@ -69,7 +69,7 @@ def test_a_dict_is_one_group_and_an_optimizer_provides_its_groups():
 
 
 def test_an_optimizer_that_carries_a_plan_is_traced_from_its_recorded_bases():
-    group = {"lr": 0.001, "betas": (0.1, 0.2), "paramsched_bases": '{"lr": 0.4, "betas_0": 0.5}'}
+    group = {"lr": 0.001, "betas": (0.1, 0.2), "paramsched": '{"bases": {"lr": 0.4, "betas_0": 0.5}}'}
     plan = Plan(Binding("betas[0]", 1.0), lr=linear(1.0, 0.0), horizon=2)
 
     assert trace(plan, group)["lr", 0].tolist() == [0.4, 0.2]

@@ -6,6 +6,7 @@ is a line of Python with the names of `Story.names`; "is" is what was found afte
 
 import copy
 import itertools
+import json
 import logging
 import os
 import pickle
@@ -22,6 +23,7 @@ from paramsched.core.plan.forms import plan_of
 from paramsched.core.runs.dry_run import dry_run
 from paramsched.errors import ParamschedError
 from support import answers
+from support.records import KEY, record_in, with_record
 
 FILE = Path(__file__).with_name("answers.yaml")
 FIRST: dict[str, Any] = {"momentum": 0.5, "weight_decay": 0.25, "betas": (0.75, 0.5)}
@@ -55,6 +57,7 @@ class Story:
         self.names: dict[str, Any] = {"ps": ps, "torch": torch, "copy": copy, "pickle": pickle, "inf": float("inf")}
         self.names |= {"start": self.start, "job": self.job, "step": self.step, "told": None}
         self.names |= {"save": self.save, "load": self.load, "target": self.target}
+        self.names |= {"change": self.change, "drop": self.drop}
         self.names |= {"file": str(self.file), "write": self.write, "dry": self.dry, "head": _first_batches}
 
     def job(self, optimizers: Any = None) -> None:
@@ -100,6 +103,22 @@ class Story:
                 one.load_state_dict(mine)
         if what in ("scheduler", "both"):
             self.scheduler.load_state_dict(own)
+
+    def change(self, place: int = 1, **changes: Any) -> None:
+        """Change the saved record: of the Scheduler's state, or of the first optimizer's state at place 0."""
+        of_optimizers, of_scheduler = self.names["saved"]
+        if place:
+            of_scheduler |= with_record(of_scheduler, **changes)
+        else:
+            of_optimizers[0] |= with_record(of_optimizers[0], **changes)
+
+    def drop(self, key: str, place: int = 1) -> None:
+        """Remove an entry of the saved record."""
+        of_optimizers, of_scheduler = self.names["saved"]
+        holder = of_scheduler if place else of_optimizers[0]["param_groups"][0]
+        record = record_in(holder)
+        record.pop(key, None)
+        holder[KEY] = json.dumps(record)
 
     def dry(
         self, plan: Any, facts: dict[str, Any] | None = None, *, has_state: bool = True, **options: Any

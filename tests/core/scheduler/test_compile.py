@@ -51,6 +51,29 @@ def test_a_compiled_step_uses_the_planned_values_without_extra_compilations(name
     assert len(graphs) == (1 if tensor and name != "two fields" else 2)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_twelve_checkpoints_cause_no_extra_compilations():
+    torch._dynamo.reset()
+    parameter, graphs = torch.nn.Parameter(torch.ones(3)), []
+    optimizer = torch.optim.AdamW([parameter], lr=torch.tensor(0.1))
+    plan = ps.Plan(lr=ps.cosine() * ps.plateau("loss", patience=0), horizon=100)
+    scheduler = ps.Scheduler(optimizer, plan)
+
+    def counting(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    step = torch.compile(optimizer.step, backend=counting)
+    for t in range(12):
+        parameter.grad = torch.ones(3)
+        step()
+        scheduler.observe(loss=float(t % 3))
+        saved = optimizer.state_dict()
+
+    assert len(graphs) == 1
+    assert saved["param_groups"][0]["paramsched_t"] == 12
+
+
 @pytest.mark.parametrize("drive", ["optimizer", "b"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_compiled_steps_of_two_optimizers_share_the_clock(drive):

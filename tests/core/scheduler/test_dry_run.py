@@ -82,7 +82,7 @@ def test_a_refused_resume_has_its_error_and_no_values():
 
     assert (found.values, found.amount, found.differs) == ((), None, True)
     assert [severity for severity, _ in found.messages][-1] == "error"
-    assert "lr: linear(0.5)" in found.messages[-1][1]
+    assert "-> linear(0.5, over=20)" in found.messages[-1][1]
 
 
 def test_without_a_count_the_run_starts_where_the_user_writes():

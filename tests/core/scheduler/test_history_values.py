@@ -1,5 +1,7 @@
 """The history as a value: what a new plan, a rewind and changed bases leave of the earlier entries."""
 
+import json
+
 import pytest
 
 from paramsched.core.scheduler.group_keys import Entry, History, read_history
@@ -8,6 +10,7 @@ from support.tables import table
 A, B, C = Entry(0, None, "a"), Entry(5, None, "b", {"who": "ann"}), Entry(9, None, "c")
 ABC = History((A, B, C))
 AT = ("lr", "0")
+FACTS = Entry(12, None, "c", facts=(("total", 200), ("steps_per_epoch", 10)))
 
 
 @table(
@@ -23,21 +26,6 @@ AT = ("lr", "0")
 )
 def test_a_new_plan_replaces_the_entries_from_its_update_on(history, new, expected):
     assert [[one[0], one[2]] for one in history.with_plan(new).entries] == expected
-
-
-@table(
-    ("history", "new", "expected"),
-    [
-        (ABC, Entry(12, None, "d"), [A, B, C, Entry(12, None, "d")]),
-        (ABC, Entry(12, None, "c"), [A, B, Entry(9, None, None), Entry(12, None, "c")]),
-        (ABC, Entry(9, None, "b"), [A, Entry(5, None, None), Entry(9, None, "b")]),  # the note was of the other plan
-        (ABC, Entry(0, None, "d"), [Entry(0, None, "d")]),
-        (History((C,)), Entry(9, None, "c"), [Entry(0, None, None), Entry(9, None, "c")]),
-        (History((C,)), Entry(9, 70, "c"), [Entry(0, 0, None), Entry(9, 70, "c")]),
-    ],
-)
-def test_after_a_plan_of_which_only_the_number_is_known_an_entry_has_no_text(history, new, expected):
-    assert list(history.with_plan_after_unknown(new).entries) == expected
 
 
 @table("update", [4, 5, 8, 9, 10])
@@ -71,7 +59,16 @@ def test_a_new_plan_has_the_bases_in_force():
     assert changed.with_plan(Entry(20, None, "d")).entries == (*changed.entries, Entry(20, None, "d"))
 
 
-@pytest.mark.parametrize("history", [ABC, ABC.with_bases(C._replace(update=12), {AT: 0.5}, {AT: 0.1})])
+@pytest.mark.parametrize(
+    "history", [ABC, ABC.with_bases(C._replace(update=12), {AT: 0.5}, {AT: 0.1}), ABC.with_plan(FACTS)]
+)
 def test_a_history_reads_back_from_a_state(history):
-    assert read_history(history.as_state()) == history
+    assert read_history(json.loads(json.dumps(history.as_data()))) == history
     assert history.as_data()[0][:3] == [0, None, "a"]
+
+
+def test_a_plan_with_other_run_facts_is_an_entry_of_its_own():
+    changed = ABC.with_plan(FACTS)
+
+    assert changed.entries == (*ABC.entries, FACTS)
+    assert changed.with_plan(FACTS._replace(update=20)) == changed

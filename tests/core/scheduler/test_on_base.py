@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from support.records import record_in, with_record
 from support.tables import table
 from support.updates import group, planned, probe, run, used
 
@@ -306,7 +307,7 @@ def test_a_copy_keeps_the_choice_and_the_bases_of_the_code(copied):
         ("cod", 'did you mean "code"'),
         ({"lr": "new"}, "expected one of checkpoint, code, error"),
         ({"momentum": "code"}, "the plan has no line for the field 'momentum'"),
-        ({"weight_decy": "code"}, 'Write on_base={"weight_decay": "code"}'),
+        ({"weight_decy": "code"}, 'on_base={"weight_decay": "code"}'),
     ],
 )
 def test_an_invalid_choice_is_rejected_at_construction(choice, advice):
@@ -318,13 +319,14 @@ def test_an_invalid_choice_is_rejected_at_construction(choice, advice):
     assert "initial_lr" not in optimizer.param_groups[0]
 
 
-@table("bases", [5, (("lr", 5),), (("lr", (("0", "x"),)),), (("lr", (("0", float("nan")),)),)])
+@table("bases", [5, {"lr": 5}, {"lr": {"0": "x"}}, {"lr": {"0": float("nan")}}])
 def test_invalid_bases_in_a_state_are_rejected(bases):
     state = resumed(saved_run(), ("scheduler",))[1].state_dict()
-    state["history"][1][3] = (("bases", bases),)
+    history = record_in(state)["history"]
+    history[1][3] = {"bases": bases}
 
     with pytest.raises(ps.errors.StateError):
-        ps.Scheduler(probe(), PLAN).load_state_dict(state)
+        ps.Scheduler(probe(), PLAN).load_state_dict(with_record(state, history=history))
 
 
 def test_many_groups_share_a_line(caplog):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingFact, StateError
+from support.records import record_in, with_record
 from support.several import SharedClock, probes
 from support.tables import table
 from support.updates import probe, used
@@ -146,12 +147,11 @@ def test_all_public_amounts_are_fractions():
     optimizer.step()
 
     found = 0.333333333
-    assert (
-        scheduler.amount == scheduler.state_dict()["amount"] == optimizer.param_groups[0]["paramsched_amount"] == found
-    )
+    records = [record_in(one.state_dict()) for one in (scheduler, optimizer)]
+    assert [scheduler.amount, *(one["amount"] for one in records)] == [found] * 3
     assert scheduler.scalars()["consumed_progress"] == scheduler.scalars("coming")["consumed_progress"] == found
     assert scheduler.history == [[0, 0.0, PLAN.text]]
-    assert scheduler.state_dict()["said"] is None
+    assert not any("said" in one for one in records)
 
 
 def test_a_report_before_the_update_is_in_the_checkpoint():
@@ -376,7 +376,6 @@ def test_a_scheduler_ignores_the_length_of_the_run(facts):
     optimizer.step()
 
     assert lr_of(optimizer) == lr_of(plain_optimizer)
-    assert optimizer.param_groups[0]["paramsched_plan"] == plain_optimizer.param_groups[0]["paramsched_plan"]
     scheduler.seek(50, progress=0.5)
     assert not scheduler.should_stop
 
@@ -399,8 +398,7 @@ def test_a_plan_of_some_fields_ends_at_its_horizon_or_at_progress_1():
 def test_a_checkpoint_with_an_impossible_progress_is_refused(amount):
     optimizer, scheduler = built()
     scheduler.seek(5, progress=0.3)
-    saved, state = copy.deepcopy(optimizer.state_dict()), scheduler.state_dict() | {"amount": amount}
-    saved["param_groups"][0]["paramsched_amount"] = amount
+    saved, state = (with_record(one.state_dict(), amount=amount) for one in (optimizer, scheduler))
     before = state_of(optimizer, scheduler)
 
     for load in (lambda: optimizer.load_state_dict(saved), lambda: scheduler.load_state_dict(state)):
@@ -412,9 +410,7 @@ def test_a_checkpoint_with_an_impossible_progress_is_refused(amount):
 def test_a_progress_that_a_checkpoint_has_as_an_integer_is_a_float():
     optimizer, scheduler = built()
     scheduler.seek(5, progress=1)
-    saved = copy.deepcopy(optimizer.state_dict())
-    saved["param_groups"][0]["paramsched_amount"] = 1
-    optimizer.load_state_dict(saved)
+    optimizer.load_state_dict(with_record(optimizer.state_dict(), amount=1))
 
     assert (scheduler.amount, type(scheduler.amount), scheduler.should_stop) == (1.0, float, True)
 
@@ -542,16 +538,15 @@ def test_a_report_is_in_the_groups_before_the_next_update(several):
     for one, state in zip(resumed.optimizers.values(), saved, strict=True):
         one.load_state_dict(state)
 
-    assert {one["param_groups"][0]["paramsched_amount"] for one in saved} == {0.25}
-    assert [one.param_groups[0]["paramsched_amount"] for one in scheduler.optimizers.values()] == [0.25] * len(saved)
+    assert {record_in(one)["amount"] for one in saved} == {0.25}
     assert (resumed.amount, resumed.values()) == (0.25, scheduler.values())
 
 
-def test_the_groups_have_the_reported_progress_before_the_step_that_uses_it():
+def test_a_record_has_the_reported_progress_before_the_step_that_uses_it():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr="cosine()", clock="progress"))
 
     for progress in (0.0, 0.37):
         scheduler.report(progress=progress)
-        assert optimizer.param_groups[0]["paramsched_amount"] == progress
+        assert record_in(optimizer.state_dict())["amount"] == progress
         optimizer.step()

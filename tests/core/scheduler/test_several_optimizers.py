@@ -13,6 +13,7 @@ import torch
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, PlanError, UnknownField
+from support.records import record_in
 from support.several import PLAN, lines, probes
 from support.updates import group, probe, run, used
 
@@ -140,7 +141,8 @@ def test_reported_consumption_is_counted_once_per_update(drive):
         amount += tokens
         assert scheduler.amount == amount
         assert scheduler.scalars()["consumed_tokens"] == amount - tokens
-        assert [one.param_groups[0]["paramsched_amount"] for one in optimizers.values()] == [amount, amount]
+        records = [record_in(one.state_dict()) for one in optimizers.values()]
+        assert [(one["amount"], one["last_amount"]) for one in records] == [(amount, amount - tokens)] * 2
     for base, one in zip((0.1, 0.2), optimizers.values(), strict=True):
         assert used(one) == pytest.approx([base * factor for factor in expected], rel=1e-12)
 

@@ -117,8 +117,8 @@ def test_a_message_names_four_bases_and_eight_groups(recwarn, caplog):
 @table(
     ("steps", "entries", "given", "found"),
     [
-        (3, {}, {}, "no update count found in the checkpoint of the optimizer|the loaded values"),
-        (0, {}, {}, "no update count found in the checkpoint of the optimizer|the loaded values"),
+        (3, {}, {}, "no update count found in the checkpoint of the optimizer|those of the code"),
+        (0, {}, {}, "no update count found in the checkpoint of the optimizer|those of the code"),
         (3, {"initial_lr": 0.2}, {}, "no update count found in the checkpoint of the optimizer|initial values"),
         (
             3,

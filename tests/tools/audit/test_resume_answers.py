@@ -20,6 +20,7 @@ from paramsched.tools.records.checkpoint_files import load_checkpoint
 from paramsched.tools.records.resume import predict_resume
 from paramsched.tools.records.saved_run import read_saved_run
 from support import answers
+from support.records import with_record
 from support.several import probes
 from support.updates import probe
 
@@ -47,7 +48,7 @@ def save_run(question: dict[str, Any], file: Path) -> None:
             for one in optimizers.values():
                 one.step()
         saved = {name: one.state_dict() for name, one in optimizers.items()}
-        saved["scheduler"] = scheduler.state_dict() | question.get("changed", {})
+        saved["scheduler"] = with_record(scheduler.state_dict(), **question.get("changed", {}))
         groups = question.get("new groups", groups)
     saved |= question.get("more", {})
     torch.save({name: one for name, one in saved.items() if name not in question.get("without", [])}, file)

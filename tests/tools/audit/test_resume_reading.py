@@ -20,6 +20,7 @@ from paramsched.cli import main
 from paramsched.tools.audit import compare_with_plan, read_log, read_plan_history
 from paramsched.tools.records.checkpoint_files import load_checkpoint
 from support.dry_runs import resume, values
+from support.records import with_record
 from support.several import probes
 from support.updates import probe, run
 
@@ -297,9 +298,9 @@ def test_a_missing_state_has_a_usage_error_with_the_option(tmp_path):
         (states(), ["--optimizer", "optimiser"], 'did you mean "optimizer"?'),
         (states(), ["--scheduler", "schedule"], 'did you mean "scheduler"?'),
         ({"optimizer": states()["optimizer"]}, ["--scheduler", "scheduler"], "no state of a ps.Scheduler"),
-        ({"optimizer": states()["optimizer"]}, [], "Write --plan plan.yaml"),
+        ({"optimizer": {"param_groups": [{"lr": 0.1, "paramsched_t": 3}]}}, [], "Write --plan plan.yaml"),
         ({"optimizer": probe().state_dict()}, ["-p", "linear()", "--horizon", "9"], "For example: --at 1000"),
-        ({**states(), "scheduler": {**states()["scheduler"], "t": -1}}, [], "state: t is -1"),
+        ({**states(), "scheduler": with_record(states()["scheduler"], t=-1)}, [], "state: t is -1"),
         ({"optimizer": {"param_groups": [{"lr": 0.1, "paramsched_t": "x"}]}}, ["-p", "linear()"], "paramsched_t"),
         (states(), ["-p", "linear(over='2 epochs')"], "For example: steps_per_epoch"),
         (states(), ["-p", "missing.yaml"], "missing.yaml"),

@@ -189,7 +189,7 @@ def test_a_loaded_base_that_leaves_the_range_is_refused_before_torch_writes():
     saved = made(0.8)
     ps.Scheduler(saved, line)
     state = saved.state_dict()
-    state["param_groups"][0]["paramsched_bases"] = '{"betas_0": 0.95}'
+    state["param_groups"][0]["paramsched"] = '{"bases": {"betas_0": 0.95}}'
     optimizer = made(0.8)
     ps.Scheduler(optimizer, line)
     before = copy.deepcopy(optimizer.state_dict())

@@ -1,6 +1,5 @@
 """The differences between two plans."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +17,6 @@ from paramsched.core.plan import Binding, Plan, Target, selector_text
 from paramsched.core.plan.binding import (
     UPDATES,
     PlanClock,
-    checked_plan_clock,
     clock_of_field,
     clock_text,
     is_by_amount,
@@ -125,27 +123,6 @@ class PlanTexts:
         """Return the parts of a plan."""
         lines = {_key_of(one): _text_of(one.field, one.schedule) for one in plan.bindings}
         return PlanTexts(None if plan.horizon is None else str(plan.horizon), plan.clock, lines)
-
-    @staticmethod
-    def of_text(text: str) -> "PlanTexts":
-        """Return the parts of a plan from its canonical text.
-
-        Raises:
-            ValueError, TypeError, LookupError, RecursionError: the text is not the canonical text of a plan.
-        """
-        data = json.loads(text)
-        fields = [(Target(*field) if isinstance(field, list) else field, *line) for field, *line in data["bindings"]]
-        lines = {
-            (field.name, True, groups) if isinstance(field, Target) else (field, False, groups): _text_of(field, line)
-            for field, groups, line in fields
-        }
-        horizon, clock = data["horizon"], checked_plan_clock(data.get("clock"), [name for name, _, _ in lines])
-        return PlanTexts(None if horizon is None else str(horizon), clock, lines)
-
-    def changes_to(self, other: "PlanTexts") -> Diff:
-        """Return the changes to another plan, without times."""
-        keys = (key for key in self.lines.keys() | other.lines.keys() if self.lines.get(key) != other.lines.get(key))
-        return Diff(tuple(self.changes_at(keys, other)))
 
     def changes_at(
         self, keys: Iterable[tuple[str, bool, Any]], other: "PlanTexts", differ: "_FirstDifference | None" = None

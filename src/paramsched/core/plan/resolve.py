@@ -102,7 +102,7 @@ def updates_of_horizon(plan: Plan, amounts: RunAmounts | None) -> int | None:
 
 
 def plan_number(plan: Plan, resolved: Plan) -> int:
-    """Return the number that identifies a plan in checkpoints; 0 if the plan has no fingerprint.
+    """Return the number that identifies a plan in messages between processes; 0 if the plan has no fingerprint.
 
     The number is derived from the plan's own fingerprint if the plan resolves without run facts. Otherwise it is
     derived from the resolved plan, so that a changed `steps_per_epoch` is also detected from a checkpoint.
@@ -119,7 +119,7 @@ def plan_number(plan: Plan, resolved: Plan) -> int:
 
 
 def number_of_text(text: str) -> int:
-    """Return the number of a plan with this text: 60 bits of its fingerprint; checkpoints store integers in 64."""
+    """Return the number of a plan with this text: 60 bits of its fingerprint, which fit into an integer of 64."""
     return int(fingerprint_of(text)[:15], 16)
 
 

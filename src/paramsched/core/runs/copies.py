@@ -7,7 +7,7 @@ from typing import Any
 from paramsched.core.plan.optimizers import ALONE
 from paramsched.core.runs.parts import assembly_of, attach
 from paramsched.core.runs.plan_source import PlanSource
-from paramsched.core.scheduler.group_keys import AMOUNT, COUNT
+from paramsched.core.scheduler.group_keys import COUNT
 from paramsched.core.scheduler.resume import Resume
 from paramsched.core.scheduler.run import Beginning, Run
 from paramsched.core.scheduler.run_state import ResolvedPlan
@@ -51,8 +51,8 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
             # An update writes its count into the first group only, which may have become another one since.
             groups = optimizers[name].param_groups
             for group in [one for one in groups if COUNT in one] or groups:
-                group.update({COUNT: position.t, AMOUNT: position.amount})
-        run = attach(optimizers, request, source, state["calendar"])
+                group[COUNT] = position.t
+        run = attach(optimizers, replace(request, positions=state["positions"]), source, state["calendar"])
     else:
         run = _detached(optimizers, request, state)
     resume.bases = state["bases"]  # not before, because the copied groups hold a count, as those of a checkpoint do
@@ -82,19 +82,11 @@ def _detached(optimizers: Mapping[str, Any], request: Request, state: Mapping[st
     """Return the run of a Scheduler that was detached: its hooks are not registered."""
     calendar: Calendar = state["calendar"]
     assembly = assembly_of(request, PlanSource(request.plan), calendar)
-    in_force = ResolvedPlan(request.plan, request.plan.resolve(calendar, request.names), calendar)
+    in_force = ResolvedPlan(request.plan, request.plan.resolve(calendar, request.names), calendar, request.names)
     groups = {name: one.param_groups for name, one in optimizers.items()}
     states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
     run = assembly.new_run(
-        Beginning(
-            in_force,
-            groups,
-            state["positions"],
-            states,
-            request.drive,
-            request.start,
-            assembly.parts,
-        )
+        Beginning(in_force, groups, state["positions"], states, request.drive, request.start, assembly.parts)
     )
     run.release()
     return run

@@ -16,12 +16,10 @@ from paramsched.core.plan.optimizers import ALONE, unique_labels
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
 from paramsched.core.runs.plan_source import PlanSource
 from paramsched.core.runs.scheduler import Scheduler
-from paramsched.core.scheduler.group_keys import check_entries, count_carried
 from paramsched.core.scheduler.on_base import BasePolicy
-from paramsched.core.scheduler.resume import Resume, values_of_other_plan
-from paramsched.core.scheduler.run_state import position_carried
-from paramsched.core.scheduler.saved_state import OnChange, plan_or_none, read_scheduler_state
-from paramsched.core.scheduler.slots import bases_by_slot, present_values
+from paramsched.core.scheduler.resume import other_plan_wrote
+from paramsched.core.scheduler.saved_state import Carried, OnChange, read_groups, read_scheduler_state
+from paramsched.core.scheduler.slots import present_values
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
 
@@ -114,9 +112,11 @@ def dry_run(
     """
     saved = None if state is None else read_scheduler_state(state)
     given = {name: [dict(group) for group in groups] for name, groups in optimizers.items()}
-    for groups in given.values():
-        check_entries(groups)
-    counts = {name: count for name, groups in given.items() if (count := count_carried(groups)) is not None}
+    carried = {name: read_groups(groups, name) for name, groups in given.items()}
+    counts = {name: one.count for name, one in carried.items() if one.count is not None}
+    if saved is None:
+        records = (one.state for one in carried.values() if one.state is not None)
+        saved = max(records, key=lambda one: one.position.t, default=None)
     names = () if set(given) == {ALONE} else tuple(given)
     made = {name: _GroupsOnly(groups) for name, groups in given.items()}
     places = {
@@ -130,34 +130,35 @@ def dry_run(
     differs, source = False, PlanSource(plan)
     with _recorded_messages() as messages:
         try:
-            earlier = None if saved is None or plan_or_none(saved.text) is None else saved.plan_in_force()
+            earlier = None if saved is None else saved.in_force
             # Driven by hand, because only optimizers of torch have hooks. The values are the same.
             scheduler = Scheduler(
                 made if names else made[ALONE], source, calendar=calendar, drive="manual", on_change=on_change, t=start
             )
             if bases:
-                _load_with_bases(scheduler, made, bases)
+                _load_with_bases(scheduler, made, bases, carried)
             code = scheduler._run.in_force
             scheduler._run.clock.warns_of_metrics = False
-            differs = any(Resume("new").unknown_plans(code, groups) for groups in given.values())
+            differs = saved is not None and (earlier is None or earlier.resolved != code.resolved)
             if state is not None:
-                differs = differs or earlier is None or earlier.resolved != code.resolved
                 scheduler.load_state_dict(dict(state))
             update, plan = scheduler.t, scheduler.plan
             names_of_values = tuple(scheduler.values())
             unit = amount_clock(plan.clock)
             amount = None if unit is None else scheduler.amount
-            behind = {name for name, count in counts.items() if count < update} if saved is None else saved.behind
+            behind = {name for name, count in counts.items() if count < update}
+            if state is not None and saved is not None:
+                behind = set(saved.behind)
             if behind:  # these have not stepped in the last update, so their next step belongs to it
-                before = position_carried(given[min(behind)], unit).amount
+                position = carried[min(behind)].position_on(unit)
+                before = None if position is None else position.amount
                 scheduler.seek(update - 1, **({} if unit is None or before is None else {unit: before}))
                 for name in behind:  # another plan may have determined the values of this step
                     planned = scheduler._run.members[name]
-                    held = values_of_other_plan(planned, given[name])
+                    other = other_plan_wrote(carried[name], scheduler._run.in_force)
+                    held = present_values(planned.block.slots, given[name]) if other else None
                     if bases and held is None:  # they apply from the update of the run on
                         held = present_values(planned.block.slots, given[name])
-                    if saved is not None:
-                        held = bases_by_slot(planned.block.slots) | dict(saved.pending.get(name, {}))
                     if held is not None:
                         planned.block.hold(held)
                         planned.block.write_initial()
@@ -187,7 +188,10 @@ def dry_run(
 
 
 def _load_with_bases(
-    scheduler: Scheduler, made: Mapping[str, _GroupsOnly], bases: Mapping[tuple[str, str | None], float]
+    scheduler: Scheduler,
+    made: Mapping[str, _GroupsOnly],
+    bases: Mapping[tuple[str, str | None], float],
+    carried: Mapping[str, Carried],
 ) -> None:
     """Load the groups again, as if the code had these bases and `on_base="code"` for their fields."""
     scheduler._resume.bases = BasePolicy({field: "code" for field, _ in bases})
@@ -198,7 +202,7 @@ def _load_with_bases(
             for slot in planned.block.slots
         }
         planned.code_bases = {place: base for place, base in given.items() if base is not None}
-        scheduler._resume.after_load(scheduler._run, name, made[name])
+        scheduler._resume.after_load(scheduler._run, name, made[name], carried[name])
 
 
 @final

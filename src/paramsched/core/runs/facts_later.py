@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from paramsched.core.runs.plan_source import PlanSource
+from paramsched.core.scheduler.group_keys import note_bases
 from paramsched.core.scheduler.start import Request
 from paramsched.errors import ParamschedError
 
@@ -35,4 +36,8 @@ class WaitingForFacts:
     request: Request
     source: PlanSource
     state: Any = None  # a state that was loaded while waiting
-    handles: list[Any] = field(default_factory=list)  # remove the hooks that raise on each step
+    handles: list[Any] = field(default_factory=list)  # remove the hooks
+
+    def note_load(self, optimizer: Any, name: str) -> None:
+        """Record the bases of the code in the groups of a checkpoint of other code, which has none."""
+        note_bases((self.request.code_bases or {}).get(name, {}), optimizer.param_groups)

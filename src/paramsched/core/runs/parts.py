@@ -3,20 +3,20 @@
 A part is imported in the branch that needs it, so that a plain run does without all of them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
 from paramsched.core.plan.run_amounts import ReportedProgress
 from paramsched.core.runs.plan_source import PlanSource, Resolver
 from paramsched.core.scheduler.group_keys import Group, History
-from paramsched.core.scheduler.hooks import Found, require_hooks
+from paramsched.core.scheduler.hooks import require_hooks
 from paramsched.core.scheduler.messages import COMPARED_EVERY, Processes
 from paramsched.core.scheduler.parts import Parts
 from paramsched.core.scheduler.protocols import Comparison, Consumption
 from paramsched.core.scheduler.run import Run, one_number, run_of_one
 from paramsched.core.scheduler.run_state import Clock, ResolvedPlan, RuleStates, RunPosition
-from paramsched.core.scheduler.start import Assembly, Numbers, Request, chosen_before, start, unwrapped
+from paramsched.core.scheduler.start import Assembly, Numbers, Request, start, unwrapped
 from paramsched.core.time import Calendar
 from paramsched.errors import ParamschedError
 
@@ -63,7 +63,6 @@ def assembly_of(
     resolver = Resolver(source, calendar, names, call)
     in_force = resolver.resolved(request.plan, source.note)
     _ = in_force.total  # raises now if an update is planned to consume nothing
-    plan_at: Callable[[Found], ResolvedPlan] = partial(chosen_before, in_force)
     numbers: Numbers = one_number
     new_run = run_of_one
     if names:
@@ -76,7 +75,7 @@ def assembly_of(
     parts = Parts(
         consumption, partial(comparison_of, processes=processes), samples_before, request.late_groups, processes
     )
-    return Assembly(plan_at, numbers, new_run, wrap, parts)
+    return Assembly(in_force, numbers, new_run, wrap, parts)
 
 
 def consumption_of(

@@ -131,7 +131,7 @@ class Resolver:
         """Resolve a plan; if a run fact is missing, the error suggests the argument of the call."""
         facts = self.source.facts_for(plan, self.calendar)
         try:
-            return ResolvedPlan(plan, plan.resolve(facts, self.names), facts, note=note)
+            return ResolvedPlan(plan, plan.resolve(facts, self.names), facts, self.names, note)
         except MissingFact as error:
             raise self._advised(error) from None
         except Unresolved as error:

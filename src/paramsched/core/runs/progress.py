@@ -8,7 +8,6 @@ from paramsched.core.plan.run_amounts import Amount, example_of_size, missing_pr
 from paramsched.core.runs.comparisons import AmountComparison
 from paramsched.core.runs.consumption import as_number, call_text, checked_amount, refuse_metrics
 from paramsched.core.scheduler.block import ValueBlock
-from paramsched.core.scheduler.group_keys import AMOUNT
 from paramsched.core.scheduler.messages import Processes
 from paramsched.core.scheduler.run import Run
 from paramsched.core.scheduler.run_state import Clock, ResolvedPlan, UpdateTimes
@@ -86,7 +85,6 @@ class ProgressSource:
                 block.write_instead(times, clock.states)
                 clock.amount = amount
                 planned.write_values(are_written=True)
-            planned.first[AMOUNT] = amount
         # a next step belongs to the last update
         if run.is_shared and any(number < run.clock.t for number in run.numbers.values()):
             run.clock.last_amount = amount

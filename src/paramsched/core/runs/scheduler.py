@@ -203,6 +203,9 @@ class Scheduler(LRScheduler):
             for name, one in self._optimizers.items():
                 require_hooks(one, name)
                 waiting.handles.append(one.register_step_pre_hook(refuse_to_step))
+        for name, one in self._optimizers.items():
+            if isinstance(one, torch.optim.Optimizer):  # else it has no hooks
+                waiting.handles.append(one.register_load_state_dict_post_hook(partial(waiting.note_load, name=name)))
         self._run = NotAttached()  # type: ignore[assignment]  # any use of it raises
         self._step_count = 1
 
@@ -299,10 +302,10 @@ class Scheduler(LRScheduler):
         """The plans of the run, each as `[update, amount, text]`: the update from which it was in force, and its text.
 
         The amount is what was consumed before that update; it is None on the clock of updates. The text is `plan.text`,
-        which may be None. If the plan's file has a note, the note is a fourth element, a dict; its entry `"bases"` has
-        the bases from that update on, by field and group, if `on_base` changed them. A plan that comes into
-        force at an update replaces all entries from that update on. `state_dict()["history"]` is the same list, with
-        notes as pairs, or None if the current plan has no note and has been in force since update 0.
+        which may be None. If there is any of it, a fourth element, a dict, has the note of the plan's file; `"bases"`,
+        the bases from that update on, by field and group, if `on_base` changed them; and `"facts"`, the run facts, if
+        they determine the plan's lengths. A plan that comes into force at an update replaces all entries from that
+        update on.
         """
         return self._run.clock.history.as_data()
 
@@ -791,7 +794,7 @@ class Scheduler(LRScheduler):
         if at is not None:
             self._resume.load_position(self._run, at, state_dict.get("base_lrs"), self.optimizer)
             return
-        state = read_scheduler_state(state_dict, planned.in_force.calendar)
+        state = read_scheduler_state(state_dict, planned.in_force)
         self._resume.load(self._run, state, {name: one.param_groups for name, one in self._optimizers.items()})
 
     def __getstate__(self) -> dict[str, Any]:

@@ -166,11 +166,8 @@ class SharedDriver(Driver):
         target = position if position.t == t else run.clock.position  # the largest number has the state of the run
         return None if target == run.clock.position else target
 
-    def is_behind_after_load(self, run: Run, name: str, position: RunPosition, *, is_known: bool) -> bool:
-        if not is_known:  # it joins the run
-            return False
-        reached = self._reached_after(run, name, position.t)  # raises if the optimizers cannot continue together
-        return run.drive == "optimizer" and position.t < reached
+    def check_load(self, run: Run, name: str, position: RunPosition) -> None:
+        self._reached_after(run, name, position.t)  # raises if the optimizers cannot continue together
 
     def has_loaded_all(self, run: Run) -> bool:
         return self._loads.keys() >= run.members.keys()

@@ -3,8 +3,9 @@
 from contextlib import suppress
 from typing import Any, final
 
+from paramsched.core.fields import RECORD
 from paramsched.core.scheduler.external_writes import refuse_spoiled, warn_overwritten
-from paramsched.core.scheduler.group_keys import COUNT, PLAN, Group
+from paramsched.core.scheduler.group_keys import COUNT, Group
 from paramsched.core.scheduler.groups import Groups
 from paramsched.core.scheduler.rebinding import require_attached, sync
 from paramsched.core.scheduler.steps import Steps, write_next_block
@@ -46,7 +47,7 @@ class ByHand:
             else:
                 run_uncompiled(write_next_block)(planned, t + 1)
             first = groups[0]
-            if first[COUNT] is t and first[PLAN] is planned.number and groups == planned.bound:
+            if first[COUNT] is t and first[RECORD] is planned.record and groups == planned.bound:
                 first[COUNT] = clock.t = clock.acknowledged_at = t + 1
             else:
                 run_uncompiled(_rebind_and_advance)(planned, groups, None)

@@ -1,8 +1,12 @@
 """The entries that a plan stores in param groups, and the history of the plans in force.
 
-Each group has the same entries for every plan, and each entry is a number, a string or None, because
-`torch.distributed.checkpoint` loads exactly the entries of the state dict into which it loads. It loads each entry of a
-mapping separately; with `full_state_dict` also each item of a tuple or list.
+Each group has two entries, the same ones for every plan, because `torch.distributed.checkpoint` and torch's flattened
+states load exactly the entries of the groups into which they load:
+
+- `paramsched`: a JSON object. In every group it has the bases of this group, so that groups can be removed, reordered
+  and sharded; in the first group also the record of the run (see `saved_state`). In the live groups the record has only
+  what stays the same between two bindings (the plan and its run facts); `state_dict()` returns it complete.
+- `paramsched_t`: the number of completed updates. An update writes it into the first group.
 """
 
 import json
@@ -11,114 +15,79 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple, TypeAlias, final
 
-from paramsched.core.fields import BASES, OURS, json_or_none, recorded_bases
+from paramsched.core.fields import RECORD, entry_of, is_own, recorded_bases
 from paramsched.core.plan.note import Note, is_note
-from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.time.amounts import largest_on
-from paramsched.core.time.calendar import CLOCKS
 from paramsched.errors import StateError, shown
 
 Group: TypeAlias = dict[str, Any]
 
-COUNT = f"{OURS}t"
-PLAN = f"{OURS}plan"
-NO_PLAN = -1
-"""The number in place of a plan's, while an optimizer has values from before the first update of its plan."""
-AMOUNT = f"{OURS}amount"
-"""The amount before the next update; None if the plan is by updates."""
-CLOCK = f"{OURS}clock"
-"""The clock of the amount, as its index in `CLOCKS`; None if the plan is by updates."""
-REPORTED = f"{OURS}said"
-"""A JSON list of the count, the reported consumption that no update has counted yet, True if an engine measured it, and
-the number of samples before the next update; None if the plan is by updates and the sizes of its batches are unknown.
-
-If the count in this list differs from that of the group, updates have followed since the list was written.
-"""
-
-
-def count_carried(groups: list[Group]) -> int | None:
-    """Return the count of updates in the first group that contains one; None if no group does."""
-    for index, group in enumerate(groups):
-        if COUNT in group:
-            _require_count(group[COUNT], index)
-            count: int = group[COUNT]
-            return count
-    return None
-
-
-def write_position_entries(
-    groups: list[Group],
-    count: int,
-    plan: int,
-    clock: str | None,
-    amount: Amount | None,
-    reported: Amount | None,
-    *,
-    is_measured: bool,
-    samples: int | None = None,
-) -> None:
-    """Write the position of the run into every group: the count, the number of the plan, and the amounts."""
-    unit = None if clock is None else CLOCKS.index(clock)
-    parts = [count, reported] + [True] * is_measured if samples is None else [count, reported, is_measured, samples]
-    said = None if clock is None and samples is None else json.dumps(parts)
-    entries = {COUNT: count, PLAN: plan, AMOUNT: amount, CLOCK: unit, REPORTED: said}
-    for group in groups:
-        group.update(entries)
-
-
+COUNT = f"{RECORD}_t"
 INITIAL_LR = "initial_lr"
 """The entry from which torch's schedulers read the base of lr."""
 
 
-def write_base_entries(bases: Mapping[tuple[int, str], float], groups: list[Group]) -> None:
-    """Write bases, a dict from (group index, flat field name) to base. Groups keep the bases of other fields.
+def count_carried(groups: list[Group]) -> int | None:
+    """Return the count of updates in the first group that contains one; None if no group does."""
+    return next((group[COUNT] for group in groups if COUNT in group), None)
 
-    The base of lr is also the entry `initial_lr`, so that torch's schedulers can continue a run without the library.
+
+def joined(record: str, more: Mapping[str, Any]) -> str:
+    """Return a JSON object with further entries; the text of a plan may be long, so it is not written again.
+
+    >>> joined("", {"bases": {"lr": 0.1}}), joined('{"version": 3}', {"bases": {"lr": 0.1}})
+    ('{"bases": {"lr": 0.1}}', '{"version": 3, "bases": {"lr": 0.1}}')
+    """
+    text = json.dumps(more)
+    return f"{record[:-1]}, {text[1:]}" if record else text
+
+
+def write_entries(bases: Mapping[tuple[int, str], float], groups: list[Group], record: str, count: int) -> None:
+    """Write bases, a dict from (group index, flat field name) to base, and the record of the run into its first group.
+
+    Groups keep the bases of other fields. The base of lr is also the entry `initial_lr`, so that torch's schedulers can
+    continue a run without the library.
     """
     found: list[dict[str, float]] = [{} for _ in groups]
     for (index, slot), base in bases.items():
         found[index][slot] = base
-    for group, mine in zip(groups, found, strict=True):
-        group[BASES] = json.dumps(recorded_bases(group) | mine)
+    for index, (group, mine) in enumerate(zip(groups, found, strict=True)):
+        group[RECORD] = joined("" if index else record, {"bases": recorded_bases(group) | mine})
+        group[COUNT] = count
         if "lr" in mine:
             group[INITIAL_LR] = mine["lr"]
 
 
-def check_entries(groups: list[Group]) -> None:
-    """Raise StateError if an entry of paramsched in a group is invalid."""
+def note_bases(bases: Mapping[tuple[int, str], float], groups: list[Group]) -> None:
+    """Record bases in groups without an entry of paramsched; an initial value takes precedence, as at a start."""
     for index, group in enumerate(groups):
-        if COUNT in group:
-            _require_count(group[COUNT], index)
-        if PLAN in group and (isinstance(group[PLAN], bool) or not isinstance(group[PLAN], int)):
-            raise StateError(f"param_groups[{index}][{PLAN!r}] is {group[PLAN]!r}, not the number of a plan")
-        clock = group.get(CLOCK)
-        if clock is not None and not (is_count(clock) and clock < len(CLOCKS)):
-            raise StateError(f"param_groups[{index}][{CLOCK!r}] is {shown(clock)}, not the number of a clock")
-        reported = group.get(REPORTED)
-        if isinstance(parts := json_or_none(reported), list) and len(parts) >= 2 and _may_end(*parts[2:]):
-            _require_count(parts[0], index, REPORTED)
-            reported = parts[1]
-        for key, amount in ((AMOUNT, group.get(AMOUNT)), (REPORTED, reported)):
-            if amount is not None and not is_amount(amount, None if clock is None else CLOCKS[clock]):
-                raise StateError(f"param_groups[{index}][{key!r}] is {shown(amount)}, not an amount")
-        if BASES in group and not isinstance(json_or_none(group[BASES]), dict):
-            raise StateError(f"param_groups[{index}][{BASES!r}] is {shown(group[BASES])}, not JSON text of the bases")
-        for base in recorded_bases(group).values():
+        mine = {slot: group.get(f"initial_{slot}", base) for (at, slot), base in bases.items() if at == index}
+        if mine and not any(map(is_own, group)):
+            group[RECORD] = joined("", {"bases": mine})
+
+
+def check_entries(groups: list[Group]) -> dict[str, Any] | None:
+    """Return the record of the run in these groups; None if there is none.
+
+    Raises:
+        StateError: an entry of paramsched in a group is invalid.
+    """
+    records = []
+    for index, group in enumerate(groups):
+        if COUNT in group and not is_count(group[COUNT]):
+            raise StateError(f"param_groups[{index}][{COUNT!r}] is {shown(group[COUNT])}, not a number of updates")
+        if group.get(RECORD) is None:
+            continue
+        where = f"param_groups[{index}][{RECORD!r}]"
+        found = entry_of(group)
+        if not isinstance(found, dict) or not isinstance(found.get("bases"), dict):
+            raise StateError(f"{where} is {shown(group[RECORD])}, not the record of a run: the checkpoint is damaged")
+        for base in found["bases"].values():
             if not is_finite_number(base):
-                raise StateError(f"param_groups[{index}][{BASES!r}] is {shown(base)}, not a finite number")
-
-
-def _may_end(*rest: Any) -> bool:
-    """Return whether a list of `REPORTED` may have these items after the amount."""
-    is_measured, *samples = rest or [True]
-    return (
-        is_measured is True if not samples else isinstance(is_measured, bool) and list(map(is_count, samples)) == [True]
-    )
-
-
-def _require_count(count: Any, index: int, key: str = COUNT) -> None:
-    if not is_count(count):
-        raise StateError(f"param_groups[{index}][{key!r}] is {shown(count)}, not a number of updates")
+                raise StateError(f"{where} has the base {shown(base)}, not a finite number")
+        if len(found) > 1:
+            records.append({name: one for name, one in found.items() if name != "bases"})
+    return records[0] if records else None
 
 
 def is_count(value: Any) -> bool:
@@ -144,7 +113,7 @@ def is_finite_number(value: Any) -> bool:
 def remove_entries(groups: list[Group]) -> None:
     """Remove all entries of paramsched from the groups; `initial_lr`, which is torch's, remains."""
     for group in groups:
-        for key in [key for key in group if isinstance(key, str) and key.startswith(OURS)]:
+        for key in [key for key in group if is_own(key)]:
             del group[key]
 
 
@@ -158,6 +127,7 @@ class Entry(NamedTuple):
         text: the plan's canonical text; None if the plan has no text or is unknown.
         note: the note of the plan's file.
         bases: the bases from that update on, by field and group, if they changed in the run.
+        facts: the run facts that resolve the plan; empty if it needs none.
     """
 
     update: int
@@ -165,6 +135,7 @@ class Entry(NamedTuple):
     text: str | None
     note: Note | None = None
     bases: "Bases" = ()
+    facts: tuple[tuple[str, Any], ...] = ()
 
     @property
     def details(self) -> dict[str, Any]:
@@ -172,7 +143,12 @@ class Entry(NamedTuple):
         by_field: dict[str, dict[str, float]] = {}
         for (field, group), base in self.bases:
             by_field.setdefault(field, {})[group] = base
-        return dict(self.note or {}) | ({"bases": by_field} if by_field else {})
+        facts = {"facts": dict(self.facts)} if self.facts else {}
+        return dict(self.note or {}) | ({"bases": by_field} if by_field else {}) | facts
+
+    def has_plan_of(self, other: "Entry") -> bool:
+        """Return whether another entry has the same plan with the same facts."""
+        return (self.text, self.facts) == (other.text, other.facts)
 
 
 Bases: TypeAlias = tuple[tuple[tuple[str, str], float], ...]
@@ -184,16 +160,12 @@ Bases: TypeAlias = tuple[tuple[tuple[str, str], float], ...]
 class History:
     """The plans of one run, the earliest first; consecutive plans have different texts.
 
-    >>> history = History.starting_with("a").with_plan(Entry(8000, None, "b"))
+    >>> history = History((Entry(0, None, "a"),)).with_plan(Entry(8000, None, "b"))
     >>> history.as_data(), history.resumed_at(7000, None).as_data()
     ([[0, None, 'a'], [8000, None, 'b']], [[0, None, 'a'], [7000, None, 'b']])
     """
 
     entries: tuple[Entry, ...]
-
-    @staticmethod
-    def starting_with(text: str | None, amount: float | None = None) -> "History":
-        return History((Entry(0, amount, text),))
 
     def with_plan(self, new: Entry) -> "History":
         """Return the history with a new plan. Entries from its update on are dropped, because the run was rewound.
@@ -202,7 +174,7 @@ class History:
         """
         kept = tuple(entry for entry in self.entries if entry.update < new.update)
         bases = _last_of((*self.entries[len(kept) :], new))
-        if kept and kept[-1].text == new.text and not bases:
+        if kept and kept[-1].has_plan_of(new) and not bases:
             return History(kept)
         return History((*kept, new._replace(bases=tuple(bases.items()))))
 
@@ -224,18 +196,10 @@ class History:
         kept = tuple(entry for entry in (first, *rest) if entry.update < now.update)
         known = _last_of(kept)
         new = tuple((at, bases[at]) for at in replaced if at in bases and known.get(at) != bases[at])
-        if kept and kept[-1].text == now.text:
+        if kept and kept[-1].has_plan_of(now):
             return History((*kept, now._replace(note=None, bases=new)) if new else kept)
         last = self.entries[-1]
         return History((*kept, (last if last.update == now.update else now)._replace(bases=new)))
-
-    def with_plan_after_unknown(self, new: Entry) -> "History":
-        """Return the history with a new plan that replaces a different plan, of which only the number is known."""
-        kept = tuple(entry for entry in self.entries if entry.update < new.update)
-        if kept and kept[-1].text == new.text:
-            kept = (*kept[:-1], kept[-1]._replace(text=None, note=None))
-        before = History(kept) if kept else History.starting_with(None, None if new.amount is None else 0)
-        return before.with_plan(new)
 
     def resumed_at(self, update: int, amount: float | None) -> "History":
         """Return the history of a run that resumes at an update, possibly an earlier one, with the current plan."""
@@ -243,12 +207,8 @@ class History:
         return self if last.update <= update else self.with_plan(last._replace(update=update, amount=amount))
 
     def as_data(self) -> list[list[Any]]:
-        """Return lists of update, amount, text and, if there are any, the note and changed bases as a dict."""
+        """Return lists of update, amount, text and, if there are any, the note, changed bases and facts as a dict."""
         return [[*entry[:3], *([entry.details] if entry.details else [])] for entry in self.entries]
-
-    def as_state(self) -> list[list[Any]]:
-        """Return the lists as a state contains them, with tuples of pairs in place of mappings."""
-        return [[*entry[:3], *map(_as_pairs, entry[3:])] for entry in self.as_data()]
 
 
 def _last_of(entries: Iterable[Entry]) -> dict[tuple[str, str], float]:
@@ -256,20 +216,15 @@ def _last_of(entries: Iterable[Entry]) -> dict[tuple[str, str], float]:
     return {place: base for entry in entries for place, base in entry.bases}
 
 
-def _as_pairs(value: Any) -> Any:
-    return tuple((key, _as_pairs(one)) for key, one in value.items()) if isinstance(value, Mapping) else value
+def mapping_in(name: str, value: Any) -> dict[str, Any]:
+    """Return a mapping in a state.
 
-
-def read_pairs(name: str, value: Any) -> dict[str, Any]:
-    """Read the pairs of name and value in a state."""
-    if not isinstance(value, (tuple, list)):
-        raise StateError(f"state: {name} is {shown(value)}, not pairs of name and value")
-    found: dict[str, Any] = {}
-    for pair in value:
-        if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str)) or pair[0] in found:
-            raise StateError(f"state: {name} has {shown(pair)}, not a pair of a unique name and a value")
-        found[pair[0]] = pair[1]
-    return found
+    Raises:
+        StateError: it is not one.
+    """
+    if not isinstance(value, dict):
+        raise StateError(f"state: {name} is {shown(value)}, not a mapping")
+    return value
 
 
 def read_history(data: Any) -> History:
@@ -287,13 +242,15 @@ def read_history(data: Any) -> History:
             raise StateError(f"state: history[{index}] has amount {shown(amount)}, not a number of at least 0")
         if plan is not None and not isinstance(plan, str):
             raise StateError(f"state: the plan of history[{index}] is a {type(plan).__name__}, not a str")
-        details = read_pairs(f"the note of history[{index}]", note[0]) if note else {}
+        details = dict(mapping_in(f"the note of history[{index}]", note[0])) if note else {}
         bases = _read_bases(index, details.pop("bases")) if "bases" in details else ()
-        if not is_note(details) and (details or (note and not bases)):
+        given = details.pop("facts", {})
+        facts = tuple(mapping_in(f"the facts of history[{index}]", given).items())
+        if not is_note(details) and (details or (note and not bases and not facts)):
             raise StateError(
                 f"state: the note of history[{index}] is {shown(note[0])}, not texts for who, when and why"
             )
-        entries.append(Entry(update, amount, plan, details or None, bases))
+        entries.append(Entry(update, amount, plan, details or None, bases, facts))
     return History(tuple(entries))
 
 
@@ -302,8 +259,8 @@ def _read_bases(index: int, given: Any) -> Bases:
     name = f"bases of history[{index}]"
     found = {
         (field, group): base
-        for field, by_group in read_pairs(name, given).items()
-        for group, base in read_pairs(name, by_group).items()
+        for field, by_group in mapping_in(name, given).items()
+        for group, base in mapping_in(name, by_group).items()
     }
     for base in found.values():
         if not is_finite_number(base):

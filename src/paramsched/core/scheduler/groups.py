@@ -1,22 +1,25 @@
 """The param groups of one optimizer, and the plan that writes them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
-from paramsched.core.fields import label
+from paramsched.core.fields import RECORD, label
 from paramsched.core.plan.optimizers import Scope
 from paramsched.core.scheduler.block import TargetColumn, ValueBlock, Values
-from paramsched.core.scheduler.group_keys import (
-    COUNT,
-    NO_PLAN,
-    Group,
-    write_base_entries,
-    write_position_entries,
-)
+from paramsched.core.scheduler.group_keys import COUNT, Group, write_entries
 from paramsched.core.scheduler.messages import ExternalWrites
 from paramsched.core.scheduler.parts import Parts
 from paramsched.core.scheduler.protocols import Comparison, Consumption
-from paramsched.core.scheduler.run_state import Clock, ResolvedPlan, RuleStates, RunPosition, RunState, UpdateTimes
+from paramsched.core.scheduler.run_state import (
+    Clock,
+    ResolvedPlan,
+    RuleStates,
+    RunPosition,
+    RunState,
+    UpdateTimes,
+    record_of_plan,
+)
 from paramsched.core.scheduler.slots import LR, Slot, bases_by_slot, initial_value, slots_of
 
 
@@ -28,7 +31,7 @@ class Groups:
 
     Between two updates the following is true, and `Steps.is_unchanged` checks it:
     - `bound` are the optimizer's groups, the same dicts in the same order. The writers write into these.
-    - Each group contains the values of update `clock.t`. The first group contains the count and the plan's number.
+    - Each group contains the values of update `clock.t`. The first group contains the count and the record of the plan.
 
     `is_unchanged` does not check scheduled fields, because the writers detect external writes.
 
@@ -43,7 +46,7 @@ class Groups:
     block: ValueBlock  # set by `bind`
     comparison: Comparison  # set by `bind`
     is_plain: bool  # set by `bind`; True if a manual update may write before it checks the groups
-    number: int  # set by `bind`; that of the plan in the groups
+    record: str  # set by `bind`; the entry of the first group
     lr_key: str  # set by `bind`; "lr" if the first group has one
 
     def __init__(
@@ -54,9 +57,10 @@ class Groups:
         # Bound: the groups, the consumption, and (set by `bind`) the block of values and the comparison.
         self.bound: list[Group] = []
         self.consumption: Consumption | None = None  # None if the plan is by updates
-        # Marks of the last write, which `Steps.is_unchanged` compares with `number`: the first group, and its lr,
+        # Marks of the last write, which `Steps.is_unchanged` compares with `record`: the first group, and its lr,
         # because torch's distributed checkpoint temporarily writes another one.
         self.first: Group = {}
+        self._written: tuple[ResolvedPlan | None, str] = None, ""  # a plan, and its record
         self.first_lr: Any = None
         # Bases: those of the code, by group index and flat field name; only those that a checkpoint may replace. By
         # id, the groups whose `initial_lr` is of an earlier scheduler, or of the code, and not of this plan.
@@ -94,7 +98,7 @@ class Groups:
             block.hold(self.held)
         had = self.given_initial
         self.given_initial = {id(one): one for one in groups if id(one) in had or initial_value(LR, one) is not None}
-        write_base_entries(bases_by_slot(block.slots), groups)
+        self.write_entries(block.slots, groups)
         block.write_initial()
         self.reset_parts(groups)
         self.take(block, groups)
@@ -115,28 +119,27 @@ class Groups:
         self.block = block
         is_asked = self.clock.states or self.external_writes.is_pending
         block.end = self.in_force.total if is_asked else None  # then the rules and external writes are reported
-        self.write_position(groups)
-        self.bound, self.first = list(groups), groups[0]
+        self.write_count(groups)
+        self.bound, self.first, self.record = list(groups), groups[0], groups[0][RECORD]
         self.lr_key = "lr" if "lr" in groups[0] else COUNT
         self.first_lr = self.first[self.lr_key]
         block.note_fills()
         self.is_plain = not (block.tensors or block.targets or self.consumption is not None)
 
-    def write_position(self, groups: list[Group], samples: int | None = None) -> None:
-        """Write the position of the run into every group; an update writes its count into the first group only.
+    def write_entries(self, slots: tuple[Slot, ...], groups: list[Group]) -> None:
+        """Write the bases into each group, and the plan into the first one."""
+        write_entries(bases_by_slot(slots), groups, self.record_of_plan(), self.clock.t)
 
-        Args:
-            groups: the groups.
-            samples: the number of samples before the next update of the run, for a checkpoint.
-        """
-        clock, unit = self.clock, None if self.consumption is None else self.consumption.unit
-        run = self.run
-        reported, samples = (run.reported, samples) if clock.t == run.t else (None, None)
-        self.number = NO_PLAN if self.held else self.in_force.number
-        is_measured = run.is_measured and reported is not None
-        write_position_entries(
-            groups, clock.t, self.number, unit, clock.amount, reported, is_measured=is_measured, samples=samples
-        )
+    def record_of_plan(self) -> str:
+        """Return the part of the record that is constant between two bindings."""
+        if self._written[0] is not self.in_force:
+            self._written = self.in_force, json.dumps(record_of_plan(self.in_force))
+        return self._written[1]
+
+    def write_count(self, groups: list[Group]) -> None:
+        """Write the count into every group; an update writes it into the first group only."""
+        for group in groups:
+            group[COUNT] = self.clock.t
 
     def seek(self, position: RunPosition, held: Values | None = None) -> None:
         """Jump to a position, and write its values.
@@ -150,7 +153,7 @@ class Groups:
         self.clock.set_position(position)
         self.write_values()
         self.reset_parts(self.bound)
-        self.write_position(self.bound)
+        self.write_count(self.bound)
 
     def rewrite(self) -> None:
         """Recompute the values of the next update, and write them."""

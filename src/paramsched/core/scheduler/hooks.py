@@ -11,14 +11,16 @@ from typing import Any, final
 
 from torch.optim import Optimizer
 
+from paramsched.core.fields import RECORD, recorded_bases
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.scheduler.block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.core.scheduler.captures import CaptureHook, refuse_uncounted
-from paramsched.core.scheduler.group_keys import AMOUNT, COUNT, Group
+from paramsched.core.scheduler.group_keys import COUNT, Group, joined
 from paramsched.core.scheduler.rebinding import sync_for_checkpoint
 from paramsched.core.scheduler.resume import Resume
 from paramsched.core.scheduler.run import Run, Wrapper
-from paramsched.core.scheduler.run_state import RunPosition, position_carried
+from paramsched.core.scheduler.run_state import RunPosition
+from paramsched.core.scheduler.saved_state import NOTHING, Carried, record_of
 from paramsched.core.scheduler.steps import Steps, check_amount
 from paramsched.core.scheduler.updates import CAN_CAPTURE, UpdateHooks, expect_changing_number, mark_uncompiled
 from paramsched.core.scheduler.writes import AT_EACH_UPDATE, keep_tensors
@@ -39,6 +41,7 @@ class PlanHooks:
         self.run, self.name, self.resume = run, name, resume
         self.planned = run.members[name]
         self.before: list[Group] = []  # the groups that the state which is being loaded replaces
+        self.carried = NOTHING  # what that state carries
 
     def attach(self, optimizer: Any, wrap: Wrapper) -> None:
         """Register the hooks on the optimizer; `wrap` wraps the function that counts its updates."""
@@ -54,8 +57,6 @@ class PlanHooks:
             *AT_EACH_UPDATE,
         )  # fmt: skip
         expect_changing_number(COUNT)
-        if planned.consumption is not None:
-            expect_changing_number(AMOUNT)
         if run.drive != "manual":
             steps = Steps(planned)
             after = wrap(run.driver.after_step(run, self.name, steps))
@@ -64,29 +65,43 @@ class PlanHooks:
         elif CAN_CAPTURE:
             handles += CaptureHook(planned).register_on(optimizer)
         handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
+        handles.append(optimizer.register_state_dict_post_hook(self.after_state_dict))
         handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
         handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
 
     def before_state_dict(self, optimizer: Any) -> None:
-        """Write the count and the plan's number into every group; an update writes them into the first group only."""
+        """Bind groups that were added or replaced."""
         if optimizer.param_groups:
-            groups = sync_for_checkpoint(self.planned, optimizer.param_groups)
-            self.planned.write_position(groups, self.run.samples())
+            sync_for_checkpoint(self.planned, optimizer.param_groups)
+
+    def after_state_dict(self, _optimizer: Any, state: dict[str, Any]) -> None:
+        """Write the record and the count into the state, not into the groups: a compiled step guards their entries."""
+        groups = state.get("param_groups")
+        if groups and self.planned.bound:
+            record = record_of(self.run) | ({"held": True} if self.planned.held else {})
+            groups[0][RECORD] = joined(self.planned.record_of_plan(), record | {"bases": recorded_bases(groups[0])})
+            for group in groups:
+                group[COUNT] = self.planned.clock.t
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
-        self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
+        self.carried = self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
         self.before = list(optimizer.param_groups)
 
     def after_load(self, optimizer: Any) -> None:
-        before, self.before = self.before, []
+        before, self.before, carried, self.carried = self.before, [], self.carried, NOTHING
         groups = optimizer.param_groups
         keep_tensors(((slot.group, slot.field) for slot in self.planned.slots(groups)), before, groups)
-        self.resume.after_load(self.run, self.name, optimizer)
+        self.resume.after_load(self.run, self.name, optimizer, carried)
 
     @property
     def position(self) -> RunPosition:
         """The position of the optimizer in its run."""
         return self.run.position_at(self.planned.clock.t)
+
+    def position_on(self, unit: str | None) -> RunPosition:
+        """Return the position on the clock `unit`, without the amounts if they are on another clock."""
+        position = replace(self.position, samples=self.run.samples())
+        return position if self.planned.in_force.unit == unit else RunPosition(position.t, samples=position.samples)
 
 
 def hooks_on(optimizer: Any) -> PlanHooks | None:
@@ -107,12 +122,14 @@ class Found:
         groups: the groups of each optimizer, by name.
         before: the hooks of earlier Schedulers.
         counts: the number of updates that each optimizer carries; it lacks those without a count.
+        carried: what the groups of optimizers without an earlier Scheduler carry.
         numbers: the update of the next step of each optimizer.
     """
 
     groups: Mapping[str, list[Group]]
     before: Mapping[str, PlanHooks]
     counts: Mapping[str, int]
+    carried: Mapping[str, Carried]
     numbers: Mapping[str, int]
 
     @property
@@ -122,15 +139,9 @@ class Found:
 
     def positions(self, unit: str | None) -> dict[str, RunPosition]:
         """Return the positions that optimizers carry, on the clock `unit`."""
-        return {name: _carried(self.before.get(name), self.groups[name], unit) for name in self.counts}
-
-
-def _carried(before: PlanHooks | None, groups: list[Group], unit: str | None) -> RunPosition:
-    """Return the position that an optimizer has from its earlier Scheduler, or carries in its groups."""
-    if before is not None:
-        position = replace(before.position, samples=before.run.samples())
-        return position if before.planned.in_force.unit == unit else RunPosition(position.t, samples=position.samples)
-    return position_carried(groups, unit)
+        found = {name: hooks.position_on(unit) for name, hooks in self.before.items()}
+        mine = {name: one.position_on(unit) for name, one in self.carried.items()}
+        return found | {name: position for name, position in mine.items() if position is not None}
 
 
 def require_hooks(optimizer: Any, name: str) -> None:

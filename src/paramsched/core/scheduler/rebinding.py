@@ -3,13 +3,14 @@
 from operator import is_
 from typing import Any
 
+from paramsched.core.fields import RECORD, entry_of
 from paramsched.core.scheduler.block import ValueBlock
-from paramsched.core.scheduler.group_keys import COUNT, PLAN, Group, write_base_entries
+from paramsched.core.scheduler.group_keys import COUNT, Group
 from paramsched.core.scheduler.groups import Groups
 from paramsched.core.scheduler.run_state import RunState
-from paramsched.core.scheduler.slots import Slot, bases_by_slot, present_values, with_late_bases
+from paramsched.core.scheduler.slots import Slot, present_values, with_late_bases
 from paramsched.core.scheduler.value_ranges import refuse_values_outside
-from paramsched.errors import ParamschedError, PlanError, StateError
+from paramsched.errors import ParamschedError, PlanError, StateError, shown
 
 
 def sync(planned: Groups, groups: list[Group]) -> bool:
@@ -19,7 +20,9 @@ def sync(planned: Groups, groups: list[Group]) -> bool:
     does not detect external writes of values.
     """
     require_groups(planned, groups, planned.bound)
-    changed = _entries_replaced(planned, groups) or groups_changed(planned, groups) or planned.block.any_tuple_spoiled()
+    if is_replaced := _entries_replaced(planned, groups):
+        _refuse_unloaded(planned, groups)
+    changed = is_replaced or groups_changed(planned, groups) or planned.block.any_tuple_spoiled()
     if changed:
         _rebind(planned, groups)
     return changed
@@ -49,15 +52,11 @@ def _rebind(planned: Groups, groups: list[Group]) -> None:
     before = {} if anew else _by_group(planned.block.slots, planned.bound)
     now = _by_group(slots, groups)
     unwritten = {
-        index
-        for index, group in enumerate(groups)
-        if COUNT not in group
-        or not equals_number(group.get(PLAN), planned.number)
-        or before.get(id(group)) != now[id(group)]
+        index for index, group in enumerate(groups) if COUNT not in group or before.get(id(group)) != now[id(group)]
     }
     mine = tuple(slot for slot in slots if slot.group in unwritten)
     new_values = ValueBlock(plan, mine, groups, clock.times, clock.states, targets=False)
-    write_base_entries(bases_by_slot(slots), groups)
+    planned.write_entries(slots, groups)
     new_values.write_initial()
     were_filled = bool(planned.bound) and planned.block.tensors_changed()  # by other code
     block = planned.new_block(slots, groups, clock.times, clock.states)
@@ -90,13 +89,25 @@ def groups_changed(planned: Groups, groups: list[Group]) -> bool:
 
 
 def _entries_replaced(planned: Groups, groups: list[Group]) -> bool:
-    """Return whether other code changed the count or the plan's number in the first group, such as a checkpoint."""
+    """Return whether other code changed the count or the record in the first group, such as a checkpoint."""
     first = groups[0]
-    count, number = first.get(COUNT), first.get(PLAN)
-    if count is planned.clock.t and number is planned.number:
+    count, record = first.get(COUNT), first.get(RECORD)
+    if count is planned.clock.t and record is planned.record:
         return False
     ours = bool(planned.bound) and first is planned.bound[0]
-    return ours and not (equals_number(count, planned.clock.t) and equals_number(number, planned.number))
+    return ours and not (equals_number(count, planned.clock.t) and record == planned.record)
+
+
+def _refuse_unloaded(planned: Groups, groups: list[Group]) -> None:
+    """Raise if other code wrote the complete record of another update into the groups, of which no hook knows."""
+    found = entry_of(groups[0])
+    t = found.get("t", planned.run.t) if isinstance(found, dict) else planned.run.t
+    if t != planned.run.t:
+        raise StateError(
+            f"the groups have the record of update {shown(t)}, and the run is at update {planned.run.t}: other code "
+            "wrote a checkpoint into them without optimizer.load_state_dict(state). Call it, or construct the "
+            "Scheduler after the load"
+        )
 
 
 def require_groups(planned: Groups, groups: list[Group], bound: list[Group]) -> None:

@@ -2,42 +2,43 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import is_
 from typing import Any, final
 
 from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import equal_to_last_places
+from paramsched.core.fields import recorded_base
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, clock_of_field
-from paramsched.core.plan.diff import Diff
+from paramsched.core.plan.diff import Diff, diff
 from paramsched.core.plan.followed_lines import followed_targets
 from paramsched.core.plan.optimizers import ALONE, Scope, errors_of, scopes_of, shown_names
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.scheduler.block import ValueBlock, Values
-from paramsched.core.scheduler.group_keys import (
-    COUNT,
-    PLAN,
-    Group,
-    History,
-    check_entries,
-    count_carried,
-    is_finite_number,
-)
+from paramsched.core.scheduler.group_keys import Group, History, is_finite_number
 from paramsched.core.scheduler.groups import Groups
 from paramsched.core.scheduler.messages import WORLD, Processes
 from paramsched.core.scheduler.on_base import BASES_OF_CHECKPOINT, BasePolicy, LoadedBases, record_bases
-from paramsched.core.scheduler.rebinding import equals_number, groups_changed, note_code_bases, require_lengths
+from paramsched.core.scheduler.rebinding import groups_changed, note_code_bases, require_lengths
 from paramsched.core.scheduler.run import ChangedBase, Run, by_field
 from paramsched.core.scheduler.run_state import (
     BEGIN_OF_DATA,
-    PlanBefore,
     ResolvedPlan,
     RuleStates,
     RunPosition,
     UpdateTimes,
-    position_carried,
     resume_position,
 )
-from paramsched.core.scheduler.saved_state import OnChange, OnChangeChoice, State, check_rules, restored_states
+from paramsched.core.scheduler.saved_state import (
+    NOTHING,
+    Carried,
+    OnChange,
+    OnChangeChoice,
+    State,
+    check_rules,
+    read_groups,
+    restored_states,
+)
 from paramsched.core.scheduler.slots import (
     Slot,
     bases_by_slot,
@@ -49,7 +50,9 @@ from paramsched.core.scheduler.slots import (
 )
 from paramsched.core.scheduler.updates import updates_in_state
 from paramsched.core.scheduler.value_ranges import refuse_values_outside
+from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import amount_text
+from paramsched.core.time.calendar import CLOCKS
 from paramsched.errors import PlanChanged, StateError, shown
 
 
@@ -87,7 +90,7 @@ def log_initial_values(
 
 
 def report_position(
-    slots: Iterable[Slot], taken: int | None, carried: int | None, processes: Processes, *, initial: bool
+    slots: Iterable[Slot], taken: int | None, carried: int | None, processes: Processes, *, whose: str
 ) -> None:
     """Report that the plan starts at 0, which may not be the position of the run.
 
@@ -96,15 +99,15 @@ def report_position(
         taken: the number of updates in the optimizer's own state.
         carried: the count that the groups carry, or None.
         processes: the processes that train together.
-        initial: True if earlier schedulers stored initial values.
+        whose: the values that are the bases: the initial ones, the present ones or those recorded.
     """
     text = (
         f"{_found_count('the optimizer', carried)}; starting the plan at update 0, with "
-        f"{_bases(slots, initial=initial)}. "
+        f"{_bases(slots, whose)}. "
         f"If the run has completed n updates, write ps.Scheduler(optimizer, plan, t=n){_optimizer_count(taken)}; if it "
         "had a plan, attach the plan before the checkpoint is loaded. t=0 turns this message off"
     )
-    if taken is not None and taken > _HIDDEN and not initial:  # then the bases are wrong too
+    if taken is not None and taken > _HIDDEN and whose != "initial":  # then the bases are wrong too
         processes.warn(Problem(found=text))
     elif carried is None:
         processes.log(text)
@@ -123,7 +126,7 @@ def warn_of_present_bases(present: Sequence[Slot], t: int, processes: Processes)
             'group["initial_lr"] = 0.1 for the lr of each group. '
             'If they are right, group["initial_lr"] = group["lr"] turns this warning off'
         )
-        found = f"the plan starts at update {t} with {_bases(present, initial=False)}"
+        found = f"the plan starts at update {t} with {_bases(present, 'present')}"
         processes.warn(Problem(found=found, advice=instead))
 
 
@@ -139,11 +142,11 @@ def _found_count(where: str, count: int | None) -> str:
 _SHOWN = 4  # bases that a message names
 
 
-def _bases(slots: Iterable[Slot], *, initial: bool) -> str:
+def _bases(slots: Iterable[Slot], whose: str) -> str:
     """Return a text with the source of the bases and their distinct values."""
     found = list(dict.fromkeys(f"{slot.field} {slot.base!r}" for slot in slots))
     listed = ", ".join(found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
-    return f"the {'initial' if initial else 'present'} values as bases ({listed})"
+    return f"the {whose} values as bases ({listed})"
 
 
 def log_takeover(t: int, processes: Processes) -> None:
@@ -159,10 +162,10 @@ _SAMPLES_CLOCK_HINT = (
 )
 
 
-def log_other_epoch(saved: PlanBefore, code: ResolvedPlan, processes: Processes) -> None:
+def log_other_epoch(saved: ResolvedPlan, code: ResolvedPlan, processes: Processes) -> None:
     """Log if two plans differ only because an epoch has more or fewer updates, as with more processes."""
     before, now = saved.calendar.updates_per_epoch, code.calendar.updates_per_epoch
-    if saved.text == code.plan.text and code.unit is None and before != now and before is not None:
+    if saved.text == code.text and code.unit is None and before != now and before is not None:
         processes.log(
             "the plan is the same, but an epoch has %s updates instead of %d. The plan counts updates, so the run "
             "resumes in another epoch than the one it was saved in. " + _SAMPLES_CLOCK_HINT, now, before,
@@ -193,11 +196,10 @@ def warn_if_shorter_than_epoch(planned: Groups) -> None:
         planned.parts.processes.warn(Problem(found=found, advice=advice))
 
 
-def values_of_other_plan(planned: Groups, groups: list[Group]) -> Values | None:
-    """Return the values in groups that another plan has written; None if the plan in force has."""
-    if PLAN not in groups[0] or equals_number(groups[0][PLAN], planned.in_force.number):
-        return None
-    return present_values(planned.slots(groups), groups)
+def other_plan_wrote(carried: Carried, in_force: ResolvedPlan) -> bool:
+    """Return whether the values in the groups of a checkpoint may be those of another plan than that in force."""
+    state = carried.state
+    return state is not None and (state.held or state.identity != (in_force.plan.text, in_force.calendar))
 
 
 def _optimizer_count(taken: int | None) -> str:
@@ -206,41 +208,16 @@ def _optimizer_count(taken: int | None) -> str:
 
 @final
 @dataclass(frozen=True, slots=True)
-class LoadedMember:
-    """The values of one optimizer that loads a state, which are not written yet; `held` as in `Groups.bind`."""
-
-    position: RunPosition
-    scope: Scope | None
-    block: ValueBlock
-    held: Values | None
-    bases: LoadedBases
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Continuation:
-    """What a run continues with after it loads a state."""
+class Resumed:
+    """What a run continues with after it loads a record: the last four by the names of its optimizers."""
 
     in_force: ResolvedPlan
     position: RunPosition
     last_amount: Amount | None
     states: RuleStates
-    members: Mapping[str, LoadedMember]
-
-
-def _saved_slots(
-    planned: Groups,
-    groups: list[Group],
-    bases: Mapping[tuple[int, str], float],
-    scope: Scope | None,
-    chosen: ResolvedPlan,
-    *,
-    is_same: bool,
-) -> tuple[Slot, ...]:
-    """Return the slots of one optimizer with the bases of a state."""
-    if not is_same:
-        return slots_of(chosen.counted, groups, bases, scope)
-    return tuple(with_base(slot, bases.get((slot.group, slot.field.slot), slot.base)) for slot in planned.block.slots)
+    scopes: Mapping[str, Scope | None]
+    positions: Mapping[str, RunPosition]
+    bases: Mapping[str, LoadedBases]
 
 
 def _prepared(
@@ -255,17 +232,30 @@ def _prepared(
 ) -> ValueBlock:
     """Compute the values of one optimizer that loads a state."""
     before, slots, block = planned.block.slots, loaded.slots, planned.block
-    refuse_values_outside(chosen, slots, planned.labels(groups), times)
-    if is_same and all(slot is known for slot, known in zip(slots, before, strict=True)):
+    if is_same and len(slots) == len(before) and all(map(is_, slots, before)):
         block.seek(times, states)
         return block
     return ValueBlock(chosen.counted, slots, groups, times, states, targets=planned.clock is planned.run)
 
 
-def _held(loaded: LoadedBases, pending: Values, times: UpdateTimes, states: RuleStates) -> Values | None:
-    """Return the saved values of the coming step of an optimizer, if another plan determined them."""
-    saved = {place: pending.get(place, base) for place, base in bases_by_slot(loaded.slots).items()}  # else the base
-    return None if equal_to_last_places(list(saved.values()), values_at(loaded.slots, times, states)) else saved
+def _values_before(
+    state: State,
+    name: str,
+    groups: Mapping[str, list[Group]],
+    loaded: LoadedBases,
+    times: UpdateTimes,
+    states: RuleStates,
+) -> Values | None:
+    """Return the values of the coming step of an optimizer that is behind, if the saved plan determined others."""
+    saved = state.in_force
+    if saved is None:
+        return None
+    scope = scopes_of(saved.plan, saved.resolved, groups)[name]
+    slots = slots_of(saved.counted, groups[name], state.bases.get(name, {}), scope)
+    rules = restored_states(state.feedback or {}, saved.resolved.metric_rules)
+    before = dict(zip(bases_by_slot(slots), values_at(slots, times, rules), strict=True))
+    coming = {place: before.get(place, base) for place, base in bases_by_slot(loaded.slots).items()}
+    return None if equal_to_last_places(list(coming.values()), values_at(loaded.slots, times, states)) else coming
 
 
 @final
@@ -276,12 +266,15 @@ class Resume:
         self, on_change: OnChange, bases: BasePolicy = BASES_OF_CHECKPOINT, processes: Processes = WORLD
     ) -> None:
         self.on_change, self.bases, self.processes = on_change, bases, processes
-        self.accepted: frozenset[int] = frozenset()  # numbers of plans whose difference was already handled
+        self.adopted: tuple[RunPosition, History] | None = None  # of the record that several optimizers share
+        self.accepted: set[tuple[str | None, Calendar]] = set()  # the plans whose difference was already logged
 
     # ------------------------------------------------------------------ the optimizer's own state
 
-    def before_load(self, run: Run, name: str, state: dict[str, Any], present: list[Group]) -> None:
-        """Raise for the state of one optimizer from which a run cannot resume, before anything is written.
+    def before_load(self, run: Run, name: str, state: dict[str, Any], present: list[Group]) -> Carried:
+        """Return what the state of one optimizer carries.
+
+        Raises for a state from which a run cannot resume, before anything is written.
 
         Args:
             run: the run.
@@ -291,33 +284,60 @@ class Resume:
         """
         planned, groups = run.members[name], state.get("param_groups") if isinstance(state, dict) else None
         if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
-            return  # torch raises for it
+            return NOTHING  # torch raises for it
         if len(groups) != len(present):
-            return  # as above
+            return NOTHING  # as above
         if groups_changed(planned, present):
             note_code_bases(planned, present)
         with errors_of(name):
-            check_entries(groups)
+            carried = read_groups(groups, name, run.lead.in_force)
             require_lengths(planned, groups)
-        loaded = self.bases.loaded(planned, planned.slots(groups), groups)
-        found, position = count_carried(groups), self.position_of(planned, groups)
-        refuse_values_outside(planned.in_force, loaded.slots, planned.labels(groups), position.times)
-        is_behind = run.driver.is_behind_after_load(run, name, position, is_known=found is not None)
-        if found is not None and not is_behind and self.unknown_plans(planned.in_force, groups):
-            plan = planned.in_force.plan
-            self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
+        chosen, scope = self._chosen(run, name, carried, logs=False)
+        slots = self._loaded_slots(planned, groups, chosen, scope)
+        loaded, position = self.bases.loaded(planned, slots, groups), self.position_of(planned, carried, chosen)
+        refuse_values_outside(chosen, loaded.slots, planned.labels(groups), position.times)
+        self.rule_states(carried.state, chosen, logs=False)  # raises for those of other rules
+        if carried.count is not None:  # else it joins the run
+            run.driver.check_load(run, name, position)
+        return carried
 
-    def after_load(self, run: Run, name: str, optimizer: Any) -> None:
-        """Resume from the count and the bases in the loaded groups of one optimizer."""
-        lead, clock, planned, groups = run.lead, run.clock, run.members[name], optimizer.param_groups
-        found, slots = count_carried(groups), planned.slots(groups)
-        other = values_of_other_plan(planned, groups)
-        loaded = self.bases.loaded(planned, slots, groups)
-        if loaded.replaced and other is None:  # an optimizer that is behind keeps the values of its coming step
-            other = present_values(slots, groups)
+    def _chosen(self, run: Run, name: str, carried: Carried, *, logs: bool) -> tuple[ResolvedPlan, Scope | None]:
+        """Return the plan to continue with after one optimizer is loaded, and its lines for this optimizer."""
+        code, planned = run.lead.in_force, run.members[name]
+        chosen = self.plan_of(carried, code, logs=logs)
+        if chosen is code or not run.is_shared:
+            return chosen, planned.scope
+        return chosen, scopes_of(chosen.plan, chosen.resolved, {n: one.bound for n, one in run.members.items()})[name]
+
+    def _loaded_slots(
+        self, planned: Groups, groups: list[Group], chosen: ResolvedPlan, scope: Scope | None
+    ) -> tuple[Slot, ...]:
+        """Return the slots of one optimizer with the bases of its checkpoint.
+
+        A group without paramsched has values of the last update and no bases, except `initial_lr` of torch's
+        schedulers. Then the bases are those of the code.
+        """
+        return tuple(
+            with_base(slot, planned.code_bases.get((slot.group, slot.field.slot), slot.base))
+            if recorded_base(group := groups[slot.group], slot.field.slot) is None
+            and initial_value(slot.field, group) is None
+            else slot
+            for slot in slots_of(chosen.counted, groups, None, scope)
+        )
+
+    def after_load(self, run: Run, name: str, optimizer: Any, carried: Carried) -> None:
+        """Resume from what the loaded groups of one optimizer carry."""
+        clock, planned, groups, found = run.clock, run.members[name], optimizer.param_groups, carried.count
         if not found:
+            slots = self._loaded_slots(planned, groups, planned.in_force, planned.scope)
             self._warn_of_missing_count(run, slots, optimizer, found, planned.labels(groups))
-        source, position = None if found is None else "optimizer", self.position_of(planned, groups)
+        state, code = carried.state, run.lead.in_force
+        chosen, scope = self._chosen(run, name, carried, logs=True)
+        loaded = self.bases.loaded(planned, self._loaded_slots(planned, groups, chosen, scope), groups)
+        other = present_values(loaded.slots, groups) if loaded.replaced or other_plan_wrote(carried, chosen) else None
+        source, position = None if found is None else "optimizer", self.position_of(planned, carried, chosen)
+        if chosen is not code:
+            self._use_in_all(run, name, chosen, scope)
         moves = run.driver.load(run, name, position, source, other)
         if found is None and moves:
             clock.counts_from = BEGIN_OF_DATA
@@ -326,19 +346,59 @@ class Resume:
         run.changed_bases += [one for one in loaded.changes if found is not None or one.applies]
         if run.driver.has_loaded_all(run):
             run.log_changed_bases()
-        is_behind = planned.clock.t < run.clock.t  # then the values are those of the plan before, until the next step
-        unknown = frozenset() if is_behind else self.unknown_plans(lead.in_force, groups)
-        now = clock.entry(lead.in_force)  # an optimizer's state has no history
-        if unknown:
-            clock.history = clock.history.with_plan_after_unknown(now)
+        now = clock.entry(chosen)
+        is_last = state is not None and state.position.t == clock.t
+        if state is not None and is_last and (moves or self.adopted != (state.position, state.history)):
+            self.adopted = state.position, state.history
+            clock.history = state.history.resumed_at(now.update, now.amount).with_plan(now)
+            if state.last_amount is not None and state.unit == chosen.unit:
+                clock.last_amount = state.last_amount
+            states = self.rule_states(state, chosen)
+            if states != clock.states:
+                clock.states = states
+                if run.is_shared:
+                    run.rewrite()
         elif moves:
             clock.history = History((now,)) if found is None else clock.history.resumed_at(now.update, now.amount)
         planned.bind(groups, planned.new_block(loaded.slots, groups, planned.clock.times, clock.states), other)
         record_bases(run, {} if found is None else loaded.replaced)
-        if unknown:
-            self.log_unknown_plan(run, unknown)
         if moves:
-            warn_if_over(lead)
+            warn_if_over(run.lead)
+
+    def _use_in_all(self, run: Run, name: str, chosen: ResolvedPlan, scope: Scope | None) -> None:
+        """Use the plan of a checkpoint in all optimizers, of which one is bound afterwards."""
+        scopes = scopes_of(chosen.plan, chosen.resolved, {n: one.bound for n, one in run.members.items()})
+        run.lead.in_force = chosen
+        run.clock.states = {rule: rule.init() for rule in chosen.resolved.metric_rules}
+        for other, one in run.members.items():
+            one.in_force, one.scope, one.clock.states = (
+                chosen,
+                scope if other == name else scopes[other],
+                run.clock.states,
+            )
+            if other != name:
+                block = one.new_block(one.slots(one.bound), one.bound, one.clock.times, one.clock.states)
+                one.bind(one.bound, block)
+        run.driver.bind_lead(run)
+
+    def rule_states(self, state: State | None, in_force: ResolvedPlan, *, logs: bool = True) -> RuleStates:
+        """Return the states of the metric rules of a plan: those of a record, else the initial ones.
+
+        Raises:
+            StateError: the record has the states of other rules than its plan.
+        """
+        rules = in_force.resolved.metric_rules
+        lost = [*map(str, rules), *([] if in_force.unit is None else [f"{in_force.unit} before the next update"])]
+        if state is not None and state.feedback is None and state.position.t and lost and logs:
+            self.processes.log(
+                "the optimizer was copied without state_dict(), so the copy lacks the present %s: "
+                "states of rules start anew, and amounts are those of the plan", " and ".join(lost),
+            )  # fmt: skip
+        if state is None or state.feedback is None:
+            return {rule: rule.init() for rule in rules}
+        if in_force.plan.text == state.text:
+            check_rules(state.feedback, in_force.plan)
+        return restored_states(state.feedback, rules)
 
     def _warn_of_missing_count(
         self, run: Run, slots: Iterable[Slot], optimizer: Any, count: int | None, labels: Sequence[str | int]
@@ -351,33 +411,23 @@ class Resume:
         if run.is_shared and (run.clock.t or run.warned_of_missing_count):
             return
         run.warned_of_missing_count = True
-        bases = "initial values" if initial else "the loaded values" if count is None else "the recorded values"
+        bases = "initial values" if initial else "those of the code" if count is None else "the recorded values"
         found = _found_count("the checkpoint of the optimizer", count)
         found += f"; starting the plan at update 0, with {bases} as bases"
         instead = f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
         self.processes.warn(Problem(found=found, advice=instead))
 
-    def position_of(self, planned: Groups, groups: list[Group]) -> RunPosition:
+    def position_of(self, planned: Groups, carried: Carried, chosen: ResolvedPlan) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
-        in_force, clock, run = planned.in_force, planned.clock, planned.run
+        clock, run = planned.clock, planned.run
         start = run.start or 0 if clock is run else clock.t  # without a count, one of several joins the run
-        found = position_carried(groups, in_force.unit, start)
-        return resume_position(in_force, found, "the optimizer's checkpoint", clock)
+        found = carried.position_on(chosen.unit) or RunPosition(start)
+        return resume_position(chosen, found, "the optimizer's checkpoint", clock)
 
-    # ------------------------------------------------------------------ the scheduler's state
+    # ------------------------------------------------------------------ the record of a run
 
-    def load(self, run: Run, state: State, groups: Mapping[str, list[Group]]) -> None:
-        """Resume from a scheduler's state.
-
-        Args:
-            run: the run.
-            state: the state.
-            groups: the groups of each optimizer.
-
-        Raises:
-            StateError: the state is of one optimizer and the run has several, or the reverse. Nothing was written.
-            PlanChanged: the plan differs and the policy is "error". Nothing was written.
-        """
+    def _resumed(self, run: Run, state: State, groups: Mapping[str, list[Group]]) -> "Resumed":
+        """Return what a run continues with after it loads a record, without writing; see `load`."""
         code, clock = run.lead.in_force, run.clock
         if bool(state.names) != run.is_shared:
             theirs = f"the optimizers {shown(','.join(state.names))}" if state.names else "one optimizer"
@@ -386,53 +436,73 @@ class Resume:
                 f"{'several' if run.is_shared else 'one'}. If the run has completed n updates, call scheduler.seek(n)"
             )
         chosen = self.plan_after_load(state, code)
-        if chosen.plan.text == state.text:
-            check_rules(state.feedback, chosen.plan)
         position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", clock)
-        states = restored_states(state.feedback, chosen.resolved.metric_rules)
+        states = self.rule_states(state, chosen)
         is_known = state.last_amount is not None and state.unit == chosen.unit
         last_amount = state.last_amount if is_known else position.amount
         scopes = {name: planned.scope for name, planned in run.members.items()}
         if chosen is not code:
-            scopes = scopes_of(chosen.plan, chosen.resolved, groups)
+            scopes = scopes_of(chosen.plan, chosen.resolved, groups) if run.is_shared else scopes
         behind = state.behind if run.drive == "optimizer" else ()
         positions = {
             name: RunPosition(position.t - 1, last_amount) if name in behind else position for name in run.members
         }
-        bases, is_same = {}, chosen is code
+        bases: dict[str, LoadedBases] = {}
         for name, planned in run.members.items():
             mine, saved = groups[name], state.bases.get(name, {})
-            slots = _saved_slots(planned, mine, saved, scopes[name], chosen, is_same=is_same)
+            if chosen is code:
+                known = planned.block.slots
+                slots = tuple(with_base(slot, saved.get((slot.group, slot.field.slot), slot.base)) for slot in known)
+            else:
+                slots = slots_of(chosen.counted, mine, saved, scopes[name])
             bases[name] = self.bases.loaded(planned, slots, mine)
-        loads: dict[str, LoadedMember] = {}
-        for name, planned in run.members.items():
-            at = positions[name]
-            block = _prepared(planned, groups[name], bases[name], chosen, at.times, states, is_same=is_same)
-            held = _held(bases[name], state.pending.get(name, {}), at.times, states) if name in behind else None
-            loads[name] = LoadedMember(at, scopes[name], block, held, bases[name])
-        self._log_other_optimizers(state, groups)
-        if clock.t not in {one.position.t for one in loads.values()}:  # an optimizer may be one update behind
-            run.log_conflicting_counts(position.t, "scheduler")
-        self._continue(run, state, groups, Continuation(chosen, position, last_amount, states, loads))
+            refuse_values_outside(chosen, bases[name].slots, planned.labels(mine), positions[name].times)
+        return Resumed(chosen, position, last_amount, states, scopes, positions, bases)
 
-    def _continue(self, run: Run, state: State, groups: Mapping[str, list[Group]], given: "Continuation") -> None:
-        """Write the values of a state: the first write of `load`."""
-        lead, clock = run.lead, run.clock
-        lead.in_force, clock.states = given.in_force, given.states
+    def load(self, run: Run, state: State, groups: Mapping[str, list[Group]]) -> None:
+        """Resume from the record of a scheduler's state.
+
+        Args:
+            run: the run.
+            state: the record.
+            groups: the groups of each optimizer.
+
+        Raises:
+            StateError: the state is of one optimizer and the run has several, or the reverse. Nothing was written.
+            PlanChanged: the plan differs and the policy is "error". Nothing was written.
+        """
+        clock, lead = run.clock, run.lead
+        given = self._resumed(run, state, groups)
+        is_same, states = given.in_force is lead.in_force, given.states
+        loads: dict[str, tuple[ValueBlock, Values | None]] = {}
+        for name, planned in run.members.items():
+            at, mine = given.positions[name], given.bases[name]
+            block = _prepared(planned, groups[name], mine, given.in_force, at.times, states, is_same=is_same)
+            held: Values | None = None
+            if at is not given.position:
+                # If it has loaded the same position, its groups have these values.
+                known = planned.held if planned.clock.t == at.t else {}
+                held = known or _values_before(state, name, groups, mine, at.times, states)
+            loads[name] = block, held
+        self._log_other_optimizers(state, groups)
+        if clock.t not in {one.t for one in given.positions.values()}:  # an optimizer may be one update behind
+            run.log_conflicting_counts(given.position.t, "scheduler")
+        lead.in_force, clock.states = given.in_force, given.states  # the first write
         clock.set_position(given.position, "scheduler")
         clock.count_samples_from(given.position)
         clock.last_amount = given.last_amount
         clock.history = state.history.resumed_at(given.position.t, state.position.amount)
         clock.use(given.in_force)
+        self.adopted = state.position, state.history
         run.driver.bind_lead(run)
         for name, planned in run.members.items():
-            mine = given.members[name]
-            run.changed_bases += mine.bases.changes
-            planned.in_force, planned.scope, planned.clock.states = given.in_force, mine.scope, given.states
+            block, held = loads[name]
+            run.changed_bases += given.bases[name].changes
+            planned.in_force, planned.scope, planned.clock.states = given.in_force, given.scopes[name], given.states
             if run.is_shared:
-                planned.clock.set_position(mine.position)
-            planned.bind(groups[name], mine.block, mine.held)
-        record_bases(run, {place: base for one in given.members.values() for place, base in one.bases.replaced.items()})
+                planned.clock.set_position(given.positions[name])
+            planned.bind(groups[name], block, held)
+        record_bases(run, {place: base for one in given.bases.values() for place, base in one.replaced.items()})
         run.log_changed_bases()
         run.driver.note_positions(run)
         warn_if_over(lead)
@@ -445,31 +515,46 @@ class Resume:
                 shown_names(state.optimizers), shown_names(groups),
             )  # fmt: skip
         for name, mine in groups.items():
-            saved = state.optimizers.get(name, len(mine))
+            saved = state.optimizers.get(name) or len(mine)  # 0 in an optimizer's checkpoint
             if saved != len(mine):
                 self.processes.log(
                     "the scheduler's state has %d groups%s, the optimizer has %d: the groups in both use the saved "
                     "bases", saved, "" if name == ALONE else f" of {name}", len(mine),
                 )  # fmt: skip
 
-    def plan_after_load(self, state: State, code: ResolvedPlan) -> ResolvedPlan:
-        """Return the plan to continue with after a state is loaded, and log the changes.
+    def plan_of(self, carried: Carried, code: ResolvedPlan, *, logs: bool = True) -> ResolvedPlan:
+        """Return the plan to continue with after the groups of an optimizer are loaded; see `plan_after_load`."""
+        if carried.state is not None:
+            return self.plan_after_load(carried.state, code, logs=logs)
+        if carried.count:
+            found = "the optimizer's checkpoint has a count and no record of the run, so its plan is unknown"
+            self.refuse_if_error(found)
+            if logs:
+                self.processes.log("%s: the code's plan continues from update %d", found, carried.count)
+        return code
+
+    def plan_after_load(self, state: State, code: ResolvedPlan, *, logs: bool = True) -> ResolvedPlan:
+        """Return the plan to continue with after a record is loaded, and log the changes, once for each saved plan.
 
         Raises:
             PlanChanged: the plan differs and the policy is "error".
         """
-        same_text = state.text == code.plan.text
-        if same_text and (state.text is None or state.calendar == code.calendar):
+        if state.text is not None and (state.text, state.calendar) == (code.text, code.calendar):
             return code
-        if same_text:
-            state.plan_in_force(code.plan)  # raises if its facts are not those of a run
-        changes = state.changes_to(code)
-        if changes is not None:
-            return self.choose_plan(changes, state.before(), code)
-        why = state.unreadable or "one of them cannot be written as text"
-        self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
-        self.processes.log("the plan in the checkpoint cannot be compared with the code's, which is used: %s", why)
-        return code
+        logs, saved = logs and state.identity not in self.accepted, state.in_force
+        if saved is not None:
+            changes = diff(saved.resolved, code.resolved)
+            chosen = self.choose_plan(changes, saved, state.position, "the checkpoint's", code, logs=logs)
+        else:
+            why = state.unreadable or "it has no text"
+            self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
+            if logs:
+                text = "the plan in the checkpoint cannot be compared with the code's, which is used: %s"
+                self.processes.log(text, why)
+            chosen = code
+        if logs:
+            self.accepted.add(state.identity)
+        return chosen
 
     def load_position(self, run: Run, at: int, bases: Any, optimizer: Any) -> None:
         """Resume from a state of one of torch's schedulers: `at` is its count of steps, `bases` its `base_lrs`."""
@@ -505,32 +590,33 @@ class Resume:
 
     # ------------------------------------------------------------------ a plan that differs
 
-    def choose_plan(self, changes: Diff, saved: PlanBefore, code: ResolvedPlan) -> ResolvedPlan:
+    def choose_plan(
+        self,
+        changes: Diff,
+        saved: ResolvedPlan,
+        until: RunPosition,
+        owner: str,
+        code: ResolvedPlan,
+        *,
+        logs: bool = True,
+    ) -> ResolvedPlan:
         """Return the plan to continue with, either the saved one or the code's, and log the changes.
 
         Args:
             changes: the diff from the saved plan to the code's.
             saved: the plan that was in force until now.
+            until: the position up to which it was in force.
+            owner: its owner, for messages.
             code: the plan in the code.
+            logs: False if the changes were logged before.
 
         Raises:
             PlanChanged: `on_change` is "error" for the plan or for one of the changed fields.
         """
-        if changes:
-            self._log_changes(changes, saved, code)
-        self.accepted = saved.numbers
-        if changes and self.on_change == "checkpoint":
-            return saved.plan()
-        if changes and isinstance(self.on_change, Mapping) and "checkpoint" in self.on_change.values():
-            plan = saved.plan()
-            return mixed_plans(code, plan, self.on_change)
-        return code
-
-    def _log_changes(self, changes: Diff, saved: PlanBefore, code: ResolvedPlan) -> None:
-        """Log the changes, or raise if `on_change` refuses one of them."""
-        until = saved.until
+        if not changes:
+            return code
         amount = "" if until.amount is None else f" ({amount_text(str(saved.unit), until.amount)})"
-        whose = f"{saved.whose}, which was in force up to update {until.t}{amount}"
+        whose = f"{owner}, which was in force up to update {until.t}{amount}"
         choices = self.on_change if isinstance(self.on_change, Mapping) else {}
         refused = [change for change in changes if choices.get(change.name, self.on_change) == "error"]
         if refused:
@@ -539,8 +625,12 @@ class Resume:
                 + "\n".join(map(str, refused))
                 + '\nWrite on_change="new" to continue with the code\'s plan, "checkpoint" with the saved one.'
             )
-        self.processes.log("the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes)
-        log_other_epoch(saved, code, self.processes)
+        if logs:
+            self.processes.log("the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes)
+            log_other_epoch(saved, code, self.processes)
+        if self.on_change == "checkpoint":
+            return saved
+        return mixed_plans(code, saved, choices) if "checkpoint" in choices.values() else code
 
     def _choices(self) -> list[OnChangeChoice]:
         return list(self.on_change.values()) if isinstance(self.on_change, Mapping) else [self.on_change]
@@ -549,29 +639,6 @@ class Resume:
         """Raise if `on_change` is "error", for a saved plan that differs but cannot be compared."""
         if "error" in self._choices():
             raise PlanChanged(f"{text}; on_change is 'error', so nothing was written")
-
-    def log_unknown_plan(self, run: Run, numbers: frozenset[int]) -> None:
-        """Log a changed plan that is known only by the fingerprint in the optimizer's checkpoint; of several, once."""
-        planned = run.lead
-        if run.is_shared:
-            self.accepted |= numbers
-        later = "; the checkpoint's plan replaces it when a scheduler state is loaded"
-        self.processes.log(
-            "the plan differs from that of the optimizer's checkpoint, which contains only its fingerprint; "
-            "the code's plan continues from update %d%s:\n%s",
-            planned.clock.t, later if "checkpoint" in self._choices() else "", planned.in_force.plan,
-        )  # fmt: skip
-        in_force = planned.in_force
-        if in_force.unit is None and in_force.calendar.updates_per_epoch is not None and in_force.needs_facts:
-            self.processes.log(
-                "run facts determine the lengths of this plan: it also differs if only the number of updates in an "
-                "epoch changed, as with another number of processes. " + _SAMPLES_CLOCK_HINT,
-            )
-
-    def unknown_plans(self, in_force: ResolvedPlan, groups: list[Group]) -> frozenset[int]:
-        """Return the numbers of plans in the groups that differ and are not in `self.accepted`."""
-        found = frozenset(group[PLAN] for group in groups if PLAN in group and COUNT in group)
-        return found and found - self.accepted - in_force.numbers
 
 
 def mixed_plans(code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, OnChangeChoice]) -> ResolvedPlan:
@@ -582,7 +649,9 @@ def mixed_plans(code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, O
         written = mixed_plan(code.plan, saved.resolved, dict.fromkeys(targets, "checkpoint"))
         mine = written.resolve(code.calendar)
     mixed = mixed_plan(mine, saved.resolved, choices)
-    return ResolvedPlan(mixed, mixed, replace(code.calendar, total=None))  # the plan now has the horizon
+    return ResolvedPlan(
+        mixed, mixed, replace(code.calendar, total=None), code.optimizers
+    )  # the plan now has the horizon
 
 
 def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -> Plan:
@@ -594,4 +663,8 @@ def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -
         one.name: clock_of_field(plan.clock, one.name) for plan, mine in ((code, keep), (saved, take)) for one in mine
     }
     clock = next(iter(clocks.values())) if len(set(clocks.values())) == 1 else clocks
+    if horizon is not None and {unit for unit, _ in horizon.terms} & {*CLOCKS} - {UPDATES, *clocks.values()}:
+        horizon = (
+            code.horizon if horizon is saved.horizon else saved.horizon
+        )  # no line counts the unit of the other one
     return Plan(*keep, *take, horizon=horizon, clock=clock)

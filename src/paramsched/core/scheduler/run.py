@@ -90,11 +90,8 @@ class Driver(ABC):
         """
 
     @abstractmethod
-    def is_behind_after_load(self, run: "Run", name: str, position: RunPosition, *, is_known: bool) -> bool:
-        """Return whether one optimizer is behind the run if it loads a position, or raise if it cannot load it.
-
-        `is_known` is False if the optimizer carries no count.
-        """
+    def check_load(self, run: "Run", name: str, position: RunPosition) -> None:
+        """Raise if one optimizer cannot load a position."""
 
     @abstractmethod
     def load(self, run: "Run", name: str, position: RunPosition, source: str | None, values: Values | None) -> bool:
@@ -267,8 +264,8 @@ class OneOptimizer(Driver):
     def note_positions(self, run: Run, loaded: Mapping[str, tuple[int, Values | None]] | None = None) -> None:
         """Do nothing: the position is that of the run."""
 
-    def is_behind_after_load(self, run: Run, name: str, position: RunPosition, *, is_known: bool) -> bool:
-        return False
+    def check_load(self, run: Run, name: str, position: RunPosition) -> None:
+        """Do nothing: it can load any position."""
 
     def load(self, run: Run, name: str, position: RunPosition, source: str | None, values: Values | None) -> bool:
         run.move(position, position.t, source)

@@ -1,25 +1,23 @@
 """The clock of a run: the completed updates, the amount, and the resolved plan in force."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
 import numpy as np
 
 from paramsched.core.curves.arrays import Array
 from paramsched.core.feedback.base import MetricRule
-from paramsched.core.fields import json_or_none
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.note import Note
-from paramsched.core.plan.resolve import amounts_of_run, counted_plan, plan_number, updates_of_horizon
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan, number_of_text, plan_number, updates_of_horizon
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget, lacking_amount
-from paramsched.core.scheduler.group_keys import AMOUNT, CLOCK, COUNT, REPORTED, Entry, Group, History, count_carried
+from paramsched.core.scheduler.group_keys import Entry, History
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import SECONDS, largest_on, rounded_on, times_on
-from paramsched.core.time.calendar import CLOCKS
-from paramsched.errors import InvalidArgument, MissingFact, StateError
+from paramsched.errors import MissingFact, StateError
 
 
 @final
@@ -71,23 +69,6 @@ class RunPosition:
     def times(self) -> UpdateTimes:
         return UpdateTimes(self.t, self.amount)
 
-
-def position_carried(groups: list[Group], clock: str | None, start: int = 0) -> RunPosition:
-    """Return the position that groups carry, without amounts if they are on another clock; `start` without a count."""
-    count = count_carried(groups)
-    group = next((group for group in groups if COUNT in group), {})
-    if count is None:
-        return RunPosition(start)
-    at, reported, *more = json_or_none(group.get(REPORTED)) or (None, None)
-    if at != count:
-        reported, more = None, []
-    samples = more[1] if len(more) == 2 else group.get(AMOUNT) if group.get(CLOCK) == _SAMPLES else None
-    if clock is None or group.get(CLOCK) != CLOCKS.index(clock):
-        return RunPosition(count, samples=samples)
-    return RunPosition(count, group.get(AMOUNT), reported, more[:1] == [True], samples)
-
-
-_SAMPLES: Final = CLOCKS.index("samples")
 
 BEGIN_OF_DATA: Final = RunPosition(0, samples=0)
 
@@ -214,7 +195,7 @@ class RunState(Clock):
 
     def entry(self, in_force: "ResolvedPlan") -> Entry:
         """Return the history entry of a plan that is in force from the present position on."""
-        return Entry(self.t, self.amount, in_force.text, in_force.note)
+        return Entry(self.t, self.amount, in_force.text, in_force.note, facts=in_force.facts)
 
     def use(self, in_force: "ResolvedPlan") -> None:
         """Note in the history that a plan is in force from the present position on."""
@@ -247,34 +228,10 @@ class RunState(Clock):
 
 @final
 @dataclass(frozen=True, slots=True)
-class PlanBefore:
-    """The plan that was in force before that of the code.
-
-    Args:
-        text: its canonical text; None if it has none.
-        calendar: its run facts.
-        unit: the unit of its clock; None if it counts updates.
-        numbers: the numbers that it may have in param groups.
-        until: the position up to which it was in force.
-        whose: its owner, for messages.
-        plan: returns the plan.
-    """
-
-    text: str | None
-    calendar: Calendar
-    unit: str | None
-    numbers: frozenset[int]
-    until: RunPosition
-    whose: str
-    plan: Callable[[], "ResolvedPlan"]
-
-
-@final
-@dataclass(frozen=True, slots=True)
 class ResolvedPlan:
     """A plan as written, its resolved form, and the calendar that resolved it.
 
-    `number` is stored in the param groups, so that a changed plan is detected from a checkpoint of the optimizer.
+    `number` identifies the plan in messages between processes, `facts` are the run facts if they determine its lengths.
     `counted` is the resolved plan with plain numbers in place of lengths such as `4 tokens`, ready for evaluation.
     `amounts` are the planned amounts of the run; None if the plan is by updates. `optimizers` are the names of several
     optimizers, and `note` is that of the plan's file.
@@ -286,6 +243,7 @@ class ResolvedPlan:
     optimizers: tuple[str, ...] = ()
     note: Note | None = None
     number: int = field(init=False)
+    facts: tuple[tuple[str, Any], ...] = field(init=False)
     counted: Plan = field(init=False)
     amounts: RunAmounts | None = field(init=False)
 
@@ -293,17 +251,8 @@ class ResolvedPlan:
         object.__setattr__(self, "counted", counted_plan(self.resolved))
         object.__setattr__(self, "amounts", amounts_of_run(self.resolved, self.calendar))
         object.__setattr__(self, "number", plan_number(self.plan, self.resolved))
-
-    @property
-    def numbers(self) -> frozenset[int]:
-        """`number`, and that of earlier releases, which rounded boundaries up to whole seconds."""
-        if self.unit != SECONDS:
-            return frozenset([self.number])
-        try:
-            coarse = self.plan._resolved(self.calendar, self.optimizers, 1)
-        except InvalidArgument:  # a stage is shorter than its first second
-            return frozenset([self.number])
-        return frozenset([self.number, plan_number(self.plan, coarse)])
+        needs_facts = self.text is not None and self.number != number_of_text(self.text)
+        object.__setattr__(self, "facts", tuple(facts_of_calendar(self.calendar).items()) if needs_facts else ())
 
     @property
     def text(self) -> str | None:
@@ -311,18 +260,9 @@ class ResolvedPlan:
         return self.plan.text
 
     @property
-    def needs_facts(self) -> bool:
-        """True if run facts were needed to resolve the lengths. Then `number` changes if these facts change."""
-        return self.plan.serializable and self.number != plan_number(self.plan, self.plan)
-
-    @property
     def unit(self) -> str | None:
         """The unit of the plan's clock; None if it counts updates."""
         return None if self.amounts is None else self.amounts.clock
-
-    def as_before(self, until: RunPosition, whose: str) -> PlanBefore:
-        """Return this plan as that which another one replaces; see `PlanBefore` for the arguments."""
-        return PlanBefore(self.plan.text, self.calendar, self.unit, self.numbers, until, whose, lambda: self)
 
     @property
     def batch_sizes(self) -> dict[str, SizeTarget | None]:
@@ -357,6 +297,22 @@ class ResolvedPlan:
             return updates_of_horizon(self.resolved, self.amounts)
         except MissingFact:
             return None
+
+
+def facts_of_calendar(calendar: Calendar) -> dict[str, float | str]:
+    """Return the run facts as plain data."""
+    facts = ((field.name, getattr(calendar, field.name)) for field in fields(calendar))
+    return {name: fact if isinstance(fact, (int, float)) else str(fact) for name, fact in facts if fact is not None}
+
+
+VERSION: Final = 3
+"""The version of a record."""
+
+
+def record_of_plan(in_force: ResolvedPlan) -> dict[str, Any]:
+    """Return the part of a record that is constant between two bindings."""
+    record = {"version": VERSION, "plan": in_force.plan.text, "calendar": facts_of_calendar(in_force.calendar)}
+    return record | ({"optimizers": list(in_force.optimizers)} if in_force.optimizers else {})
 
 
 def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, clock: Clock | None = None) -> RunPosition:

@@ -1,88 +1,84 @@
-"""The scheduler's state: plain data, validated before it is used.
+"""The record of a run: one JSON object, in the first group of an optimizer's checkpoint and in a Scheduler's state.
 
-It has the same keys for every plan, and mappings in it are tuples of pairs. The reason is that
-`torch.distributed.checkpoint` loads exactly the keys of the state into which it loads, including those of inner
-mappings, and `dcp_to_torch_save` drops empty mappings.
+It is one text, because `torch.distributed.checkpoint` loads exactly the keys of the state into which it loads: a plan
+with other fields or rules has the same keys.
 """
 
-import re
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, final
 
 from paramsched.core.base.diagnostic import names_listed
 from paramsched.core.feedback.base import MetricRule
-from paramsched.core.fields import Field
+from paramsched.core.fields import RECORD, json_or_none
 from paramsched.core.plan import Plan
-from paramsched.core.plan.binding import amount_clock
-from paramsched.core.plan.diff import Diff, PlanTexts
 from paramsched.core.plan.optimizers import ALONE
-from paramsched.core.plan.resolve import number_of_text
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.scheduler.block import Values
 from paramsched.core.scheduler.group_keys import (
     Entry,
+    Group,
     History,
+    check_entries,
+    count_carried,
     is_amount,
     is_count,
     is_finite_number,
+    joined,
+    mapping_in,
     read_history,
-    read_pairs,
 )
 from paramsched.core.scheduler.run import Run
-from paramsched.core.scheduler.run_state import PlanBefore, ResolvedPlan, RunPosition
+from paramsched.core.scheduler.run_state import VERSION, ResolvedPlan, RunPosition
 from paramsched.core.scheduler.slots import bases_by_slot
-from paramsched.core.scheduler.values import pending
-from paramsched.core.schedules import SHAPES
 from paramsched.core.time import Calendar
-from paramsched.errors import InvalidArgument, StateError, UnreadableTable, shown
+from paramsched.errors import InvalidArgument, StateError, shown
 
-VERSION = 2
 _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
-_KEYS = {
-    "version", "t", "amount", "last_amount", "said", "measured", "plan", "resolved", "history", "calendar", "groups",
-    "bases", "feedback",
+_OF_PLAN = {"version", "plan", "calendar"}
+"""What a record always has; it is constant between two bindings, so the live groups have it too."""
+_OF_POSITION = {
+    "t", "amount", "last_amount", "said", "measured", "samples", "rules", "history", "behind", "held", "optimizers",
 }  # fmt: skip
-_LATER_KEYS = {"resolved", "measured", "last_amount"}  # which states of 0.2.0 lack
-_KEYS_OF_SEVERAL = {"optimizers", "behind", "pending"}
+"""What `state_dict()` adds."""
+_OF_ALL = {"groups", "bases"}
+"""What only a Scheduler's state has: the numbers of all groups, which have their own in an optimizer's checkpoint."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class State:
-    """A validated state.
+    """A validated record.
 
     Args:
         text: the plan's canonical text, or None.
-        written: the parts of that text, or None.
-        resolved: the parts of the text of the resolved plan, or None.
-        numbers: the numbers that the plan may have in param groups.
-        unreadable: the reason why the text cannot be read here, or None.
+        in_force: the plan with its resolved form; None without a text, or if it cannot be read here.
+        unreadable: the reason why it cannot be read here, or None.
         calendar: the run facts.
         optimizers: the number of groups of each optimizer, by name.
-        bases: the bases of each optimizer, by group index and flat field name.
-        feedback: the states of metric rules, by the rules' text.
+        bases: the bases of each optimizer, by group index and flat field name; those in its groups if it is missing.
+        feedback: the states of metric rules, by the rules' text; None if they are unknown.
         position: the position of the run: `t`, and the amounts if the plan's clock counts one.
         history: the plans that were in force.
         behind: the optimizers that had not stepped in the last update.
         last_amount: the amount before the last update.
-        pending: the values of the coming step of each optimizer that had not stepped, in the form of `bases`.
+        held: True if the groups have values of another plan, because the optimizer is behind the run.
     """
 
     text: str | None
-    written: PlanTexts | None
-    resolved: PlanTexts | None
-    numbers: frozenset[int]
+    in_force: ResolvedPlan | None
     unreadable: str | None
     calendar: Calendar
     optimizers: dict[str, int]
     bases: dict[str, dict[tuple[int, str], float]]
-    feedback: dict[str, dict[str, Any]]
+    feedback: dict[str, dict[str, Any]] | None
     position: RunPosition
     history: History
     behind: frozenset[str] = frozenset()
     last_amount: Amount | None = None
-    pending: Mapping[str, Mapping[tuple[int, str], float]] = field(default_factory=dict)
+    held: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -92,86 +88,54 @@ class State:
     @property
     def unit(self) -> str | None:
         """The unit of the plan's clock; None if it counts updates or is unknown."""
-        return None if self.written is None else amount_clock(self.written.clock)
+        return None if self.in_force is None else self.in_force.unit
 
-    def plan_in_force(self, known: Plan | None = None) -> ResolvedPlan:
-        """Return the plan with its resolved form.
-
-        Args:
-            known: the plan, if it is known; by default, its text is parsed.
-
-        Raises:
-            StateError: its text cannot be read here, or the calendar does not resolve it.
-        """
-        plan = known or plan_of_text(self.text or "")
-        try:
-            return ResolvedPlan(plan, plan.resolve(self.calendar, self.names), self.calendar, optimizers=self.names)
-        except InvalidArgument as error:
-            raise StateError(f"state: calendar does not resolve its plan: {error}") from None
-
-    def changes_to(self, code: ResolvedPlan) -> Diff | None:
-        """Return the changes to the plan of the code; None if the plan of the state cannot be compared."""
-        before = self.resolved
-        return None if before is None or self.unreadable else before.changes_to(PlanTexts.of(code.resolved))
-
-    def before(self) -> PlanBefore:
-        """Return the plan as that which the code's plan replaces."""
-        return PlanBefore(
-            self.text, self.calendar, self.unit, self.numbers, self.position, "the checkpoint's",
-            self.plan_in_force,
-        )  # fmt: skip
+    @property
+    def identity(self) -> tuple[str | None, Calendar]:
+        """The plan and its facts, to recognize a plan that was compared before."""
+        return self.text, self.calendar
 
     def position_on(self, unit: str | None) -> RunPosition:
         """Return the position on the clock `unit`, without the amounts if they are on another clock."""
-        if self.written is None or self.unit == unit:
+        if self.in_force is None or self.unit == unit:
             return self.position
         return RunPosition(self.position.t, samples=self.position.samples)
 
 
-def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
-    """Return the state as plain data; bases that are equal in all groups are stored once.
-
-    Args:
-        run: the run.
-        sizes: the number of groups of each optimizer, by name.
-    """
-    lead, clock, groups = run.lead, run.clock, sum(sizes.values())
-    behind = {name: planned for name, planned in run.members.items() if planned.clock.t < clock.t}
-    states, text = saved_states(clock.states), lead.in_force.plan.text
-    state = {
-        "version": VERSION,
+def record_of(run: Run) -> dict[str, Any]:
+    """Return what `state_dict()` adds to the record of the plan: the present position of the run."""
+    clock, in_force = run.clock, run.lead.in_force
+    is_single = clock.history == _single_plan_history(in_force.text, clock.amount, in_force)
+    found = {
         "t": clock.t,
         "amount": clock.amount,  # None on the clock of updates
         "last_amount": clock.last_amount,
         "said": clock.reported,  # and not counted yet
         "measured": clock.is_measured,
-        "plan": text,
-        "resolved": None if text is None else lead.in_force.resolved.text,
-        "history": None if clock.history == _single_plan_history(text, clock.amount) else clock.history.as_state(),
-        "calendar": tuple(_calendar_facts(lead.in_force.calendar).items()) + _samples_fact(run),
-        "groups": groups,
-        "bases": _by_field({name: bases_by_slot(one.block.slots) for name, one in run.members.items()}, sizes),
-        "feedback": tuple((rule, tuple(state.items())) for rule, state in states.items()),
+        "samples": run.samples(),
+        "rules": saved_states(clock.states),
+        "history": [] if is_single else clock.history.as_data(),
+        "behind": [name for name, planned in run.members.items() if planned.clock.t < clock.t],
     }
-    if not run.is_shared:
-        return state
-    counts = tuple(sizes.values())
-    return state | {
-        "optimizers": ",".join(sizes),
-        "groups": counts[0] if len(set(counts)) == 1 else counts,
-        # A 1 for each optimizer that has not stepped in the last update.
-        "behind": "".join(str(int(name in behind)) for name in sizes) if behind else "",
-        "pending": _by_field({name: pending(one) for name, one in behind.items()}, sizes, only_known=True),
-    }
+    absent: tuple[Any, ...] = (None, [], {})
+    return {name: one for name, one in found.items() if one is not False and one not in absent}
 
 
-def _by_field(
-    values: Mapping[str, Values], sizes: Mapping[str, int], *, only_known: bool = False
-) -> tuple[tuple[str, Any], ...]:
-    """Return pairs of a field and its values in the groups of all optimizers, or one number if these are equal.
+def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Return the state of a Scheduler: the record with the bases of all groups; equal ones are stored once.
 
-    With `only_known`, groups without a value are not compared.
+    Args:
+        run: the run.
+        sizes: the number of groups of each optimizer, by name.
     """
+    record, counts = record_of(run), list(sizes.values())
+    record["groups"] = counts[0] if len(set(counts)) == 1 else counts
+    record["bases"] = _by_field({name: bases_by_slot(one.block.slots) for name, one in run.members.items()}, sizes)
+    return {RECORD: joined(run.lead.record_of_plan(), record)}
+
+
+def _by_field(values: Mapping[str, Values], sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Return a dict from field to its values in the groups of all optimizers, or one number if these are equal."""
     found: dict[str, list[float | None]] = {}
     first = 0  # the place of the optimizer's first group among those of all optimizers
     for name, size in sizes.items():
@@ -179,31 +143,12 @@ def _by_field(
             if index < size:  # the optimizer of a detached scheduler may have lost groups
                 found.setdefault(slot, [None] * sum(sizes.values()))[first + index] = value
         first += size
-    absent = {None} if only_known else set()
-    kinds = {name: set(numbers) - absent for name, numbers in found.items()}
-    return tuple(
-        (name, next(iter(kinds[name])) if len(kinds[name]) == 1 else tuple(one)) for name, one in found.items()
-    )
+    return {name: one[0] if len(set(one)) == 1 else one for name, one in found.items()}
 
 
-def _single_plan_history(text: str | None, amount: Amount | None) -> History:
-    """Return the history of a run whose only plan started at update 0; states omit this history."""
-    return History.starting_with(text, None if amount is None else 0)
-
-
-_SAMPLES: Final = "samples"
-"""The name of the number of samples among the run facts, which have it because a key of its own would be missing in the
-checkpoints of other plans."""
-
-
-def _samples_fact(run: Run) -> tuple[tuple[str, int], ...]:
-    samples = run.samples()
-    return () if samples is None else ((_SAMPLES, samples),)
-
-
-def _calendar_facts(calendar: Calendar) -> dict[str, float | str]:
-    facts = ((field.name, getattr(calendar, field.name)) for field in fields(calendar))
-    return {name: fact if isinstance(fact, (int, float)) else str(fact) for name, fact in facts if fact is not None}
+def _single_plan_history(text: str | None, amount: Amount | None, in_force: ResolvedPlan | None) -> History:
+    """Return the history of a run whose only plan started at update 0; records omit this history."""
+    return History((Entry(0, None if amount is None else 0, text, facts=() if in_force is None else in_force.facts),))
 
 
 def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
@@ -213,131 +158,155 @@ def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, A
     }
 
 
-def read_scheduler_state(state: Any, known: Calendar | None = None) -> State:
-    """Validate a state, key by key, without side effects. The schedules of its plan are not parsed.
+@final
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What the groups of an optimizer carry.
 
     Args:
-        state: the state.
-        known: a calendar; if the state has the same facts, they are not parsed again.
+        count: the number of the update of its next step; None if its groups carry no count.
+        state: the record of the run; None if there is none.
+        position: the position of the optimizer, on the clock of the record's plan; None without a count.
     """
-    _check_keys(state)
-    optimizers, text, resolved_text = _read_optimizers(state), state["plan"], state.get("resolved")
-    groups, entries = sum(optimizers.values()), state["history"]
-    history = _single_plan_history(text, state["amount"]) if entries is None else read_history(entries)
-    facts = read_pairs("calendar", state["calendar"])
-    samples = facts.pop(_SAMPLES, None)
-    if samples is not None:
-        _require_count_below(_SAMPLES, samples)
-    same = known is not None and facts == _calendar_facts(known) and bool not in map(type, facts.values())
-    try:
-        calendar = known if known is not None and same else Calendar(**facts)
-    except (TypeError, ValueError) as error:
-        raise StateError(f"state: calendar: {error}") from None
-    written = resolved = unreadable = None
-    numbers: frozenset[int] = frozenset()
-    if text is not None:
-        written = _parts_of_text(text)
-        resolved = _parts_of_text(resolved_text) if "resolved" in state else None
-        numbers = frozenset(map(number_of_text, filter(None, (text, resolved_text))))
-        unreadable = _why_unreadable(text, written)
-    bases = _read_by_field("bases", state["bases"], groups)
-    feedback = {
-        rule: read_pairs("feedback", saved) for rule, saved in read_pairs("feedback", state["feedback"]).items()
-    }
-    if written is not None:
-        _check_bases(written, resolved or written, bases)
-    position = replace(_read_position(state, written), samples=samples)
-    if history.entries[-1].text != text:
-        raise StateError("state: the last plan of history differs from the plan of the state")
-    late = _read_behind(state.get("behind", ""), optimizers, position.t)
-    pending = _read_by_field("pending", state.get("pending", ()), groups)
-    found = State(
-        text, written, resolved, numbers, unreadable, calendar, optimizers, _by_optimizer(bases, optimizers), feedback,
-        position, history, late, state.get("last_amount"), _by_optimizer(pending, optimizers),
-    )  # fmt: skip
-    if written is None or resolved is not None or unreadable:
-        return found
-    return replace(found, resolved=PlanTexts.of(found.plan_in_force().resolved))
+
+    count: int | None
+    state: State | None
+    position: RunPosition | None
+
+    def position_on(self, unit: str | None) -> RunPosition | None:
+        """Return the position on the clock `unit`, without the amounts if they are on another clock."""
+        found = self.position
+        if found is None or self.state is None or self.state.in_force is None or self.state.unit == unit:
+            return found
+        return RunPosition(found.t, samples=found.samples)
 
 
-def _check_keys(state: Any) -> None:
-    """Raise if a state is foreign, of another version, or lacks a key."""
+NOTHING: Final = Carried(None, None, None)
+
+
+def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | None = None) -> Carried:
+    """Return what the groups of an optimizer carry, without side effects.
+
+    A record of another update than the count is one of earlier values: other code copied the groups without
+    `state_dict()`. Then only its plan, its run facts and the bases are known.
+
+    Args:
+        groups: the groups.
+        name: the optimizer.
+        known: a plan; if the record has the same one, it is neither read nor resolved again.
+
+    Raises:
+        StateError: an entry of paramsched is invalid.
+    """
+    data, count = check_entries(groups), count_carried(groups)
+    if data is None or count is None:
+        return Carried(count, None, None if count is None else RunPosition(count))
+    t = _require_count_below("t", data["t"]) if "t" in data else None
+    is_last = t == count
+    if not is_last and not (
+        t is not None and t == count + 1 and isinstance(behind := data.get("behind"), list) and name in behind
+    ):
+        data = {key: one for key, one in data.items() if key in _OF_PLAN | {"optimizers"}} | {"t": count}
+        state = _read(data, known, is_current=False)
+        return Carried(count, state, RunPosition(count))
+    state = _read(data, known)
+    return Carried(count, state, state.position if is_last else RunPosition(count, state.last_amount))
+
+
+def read_scheduler_state(state: Any, known: ResolvedPlan | None = None) -> State:
+    """Validate the state of a Scheduler, without side effects; `known` as for `read_groups`."""
     if not isinstance(state, Mapping):
         raise StateError(f"expected the dict that scheduler.state_dict() returns, got {type(state).__name__}")
-    if "version" not in state:
+    if state.keys() != {RECORD}:
         got = f"a dict with the keys: {names_listed(sorted(map(str, state)))}" if state else "an empty dict"
         raise StateError(
             f"expected the dict that scheduler.state_dict() returns, got {got}. If the run has "
             "completed n updates without a plan, call scheduler.seek(n)"
         )
-    version = state["version"]
-    if isinstance(version, bool) or not isinstance(version, int) or version < VERSION:
-        raise StateError(f"state: version is {version!r}, not an integer of at least {VERSION}")
-    if version > VERSION:
-        raise StateError(f"state of version {version}; this paramsched reads up to version {VERSION}: update it")
-    of_several = _KEYS_OF_SEVERAL if "optimizers" in state else set()
-    if missing := (of_several | _KEYS) - _LATER_KEYS - state.keys():
+    try:
+        data = json.loads(state[RECORD])
+    except (TypeError, ValueError, RecursionError):
+        raise StateError(f"state: {RECORD} is {shown(state[RECORD])}, not the record of a run") from None
+    return _read(data, known, bases=True)
+
+
+def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_current: bool = True) -> State:
+    """Validate a record, key by key; `bases` is True if it must have the bases of all groups."""
+    _check_keys(data, bases=bases)
+    optimizers, text = _read_sizes(data), data["plan"]
+    groups = sum(optimizers.values())
+    facts = mapping_in("calendar", data["calendar"])
+    try:
+        calendar = Calendar(**facts)
+    except (TypeError, ValueError) as error:
+        raise StateError(f"state: calendar: {error}") from None
+    names, unreadable = () if ALONE in optimizers else tuple(optimizers), "it has no text" if text is None else None
+    in_force = None
+    if known is not None and (known.text, known.calendar, known.optimizers) == (text, calendar, names):
+        in_force = None if text is None else known
+    elif text is not None:
+        in_force, unreadable = _plan_or_why(text, calendar, names)
+    position = _read_position(data, in_force)
+    entries = data.get("history") or None
+    history = _single_plan_history(text, position.amount, in_force)
+    if entries is not None:
+        history = read_history(entries)
+        if history.entries[-1].text != text:
+            raise StateError("state: the last plan of history differs from the plan of the state")
+    found = _read_by_field("bases", data["bases"], groups) if bases else {}
+    feedback = {rule: mapping_in("rules", saved) for rule, saved in mapping_in("rules", data.get("rules", {})).items()}
+    behind = _read_behind(data.get("behind", []), optimizers, position.t)
+    return State(
+        text, in_force, unreadable, calendar, optimizers, _by_optimizer(found, optimizers),
+        feedback if is_current else None, position, history, behind, data.get("last_amount"), data.get("held") is True,
+    )  # fmt: skip
+
+
+def _check_keys(data: Any, *, bases: bool) -> None:
+    """Raise if a record is of another version, or lacks a key."""
+    if not isinstance(data, dict):
+        raise StateError(f"state: {shown(data)} is not the record of a run")
+    version = data.get("version")
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise StateError(f"state: version is {version!r}, not an integer")
+    if version != VERSION:
+        raise StateError(f"state of version {version}; this paramsched reads version {VERSION}: update it")
+    needed = _OF_PLAN | {"t"} | ({"bases", "groups"} if bases else set())
+    if missing := needed - data.keys():
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
-    if foreign := state.keys() - _KEYS - of_several:
+    if foreign := data.keys() - needed - _OF_POSITION - (_OF_ALL if bases else set()):
         raise StateError(f"state has unknown keys: {', '.join(sorted(map(str, foreign)))}")
 
 
-def _parts_of_text(text: Any) -> PlanTexts:
-    """Return the parts of the text of a plan."""
+def _plan_or_why(text: Any, calendar: Calendar, names: tuple[str, ...]) -> tuple[ResolvedPlan | None, str | None]:
+    """Return the plan of a canonical text, and the reason if it cannot be read here."""
+    if not isinstance(text, str) or not isinstance(json_or_none(text), dict):
+        raise StateError(f"state: plan is {shown(text)}, not the text of a plan: the checkpoint is damaged")
     try:
-        return PlanTexts.of_text(text)
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise StateError(f"state: plan is invalid: {error}") from None
-
-
-_CALL: Final = re.compile(r'"(?:[^"\\]|\\.)*"|(?<![\w.])(\w+)\(')
-
-
-def _why_unreadable(text: str, parts: PlanTexts) -> str | None:
-    """Return the reason why the text of a plan cannot be read here; None if it can. Only tables in files are read."""
-    called = {name for line in parts.lines.values() for name in _CALL.findall(line)}
-    if unknown := sorted(called - SHAPES.keys() - {"", "absolute"}):
-        return f"no shape is registered here as {', '.join(unknown)}"
+        plan = plan_of_text(text)
+    except StateError as error:
+        return None, str(error).removeprefix("state: ")
     try:
-        if "table_file" in called:
-            Plan.of_text(text)
-    except UnreadableTable as absent:  # the file is missing or has changed
-        return str(absent)
-    return None
+        return ResolvedPlan(plan, plan.resolve(calendar, names), calendar, names), None
+    except InvalidArgument as error:
+        raise StateError(f"state: calendar does not resolve its plan: {error}") from None
 
 
-def _check_bases(written: PlanTexts, resolved: PlanTexts, bases: Mapping[str, Any]) -> None:
-    """Raise if a state has bases or a resolved form of another plan."""
-    fields, of_resolved = ({(name, target) for name, target, _ in one.lines} for one in (written, resolved))
-    if fields != of_resolved or written.clock != resolved.clock:
-        raise StateError("state: resolved is the text of another plan")
-    scheduled = {Field.of(name).slot for name, is_target in fields if not is_target}
-    foreign = bases.keys() - scheduled - ({"betas_0"} if "momentum" in scheduled else set())
-    missing = scheduled - bases.keys() - ({"momentum"} if "betas_0" in bases else set())
-    if foreign or missing:
-        raise StateError(f"state: bases are those of {sorted(bases)}, but its plan schedules {sorted(scheduled)}")
-
-
-def check_rules(feedback: Mapping[str, Any], plan: Plan) -> None:
-    """Raise if a state of a plan has the feedback of other metric rules."""
-    rules = {str(rule) for rule in plan.metric_rules}
-    if rules != feedback.keys():
-        raise StateError(
-            f"state: feedback is that of {sorted(feedback)}, but the rules of its plan are {sorted(rules)}"
-        )
-
-
-def _read_position(state: Mapping[str, Any], parts: PlanTexts | None) -> RunPosition:
+def _read_position(data: Mapping[str, Any], plan: ResolvedPlan | None) -> RunPosition:
     """Return the position of the run."""
-    clock = None if parts is None else amount_clock(parts.clock)
+    clock = None if plan is None else plan.unit
     for name in ("amount", "said", "last_amount"):
-        if (amount := state.get(name)) is not None and not is_amount(amount, clock):
+        if (amount := data.get(name)) is not None and not is_amount(amount, clock):
             raise StateError(f"state: {name} is {shown(amount)}, not a number of at least 0")
-        if parts is not None and amount is not None and clock is None:
+        if plan is not None and amount is not None and clock is None:
             raise StateError(f"state: {name} is {shown(amount)}, but the clock of its plan counts updates")
-    if not isinstance(measured := state.get("measured", False), bool):
+    if not isinstance(measured := data.get("measured", False), bool):
         raise StateError(f"state: measured is {shown(measured)}, not True or False")
-    position = RunPosition(_require_count_below("t", state["t"]), state["amount"], state["said"], measured)
+    if (samples := data.get("samples")) is not None:
+        _require_count_below("samples", samples)
+    position = RunPosition(
+        _require_count_below("t", data["t"]), data.get("amount"), data.get("said"), measured, samples
+    )
     if position.amount is None and position.reported is not None:
         raise StateError("state: said has a value, but amount is None")
     return position
@@ -345,25 +314,47 @@ def _read_position(state: Mapping[str, Any], parts: PlanTexts | None) -> RunPosi
 
 def _read_behind(behind: Any, optimizers: Mapping[str, int], t: int) -> frozenset[str]:
     """Return the optimizers that had not stepped in the last update."""
-    if not isinstance(behind, str) or set(behind) - {"0", "1"} or len(behind) not in (0, len(optimizers)):
-        raise StateError(f"state: behind is {shown(behind)}, not a 0 or 1 for each optimizer")
-    if "1" in behind and (t == 0 or "0" not in behind):
+    if not isinstance(behind, list) or not set(map(str, behind)) <= optimizers.keys():
+        raise StateError(f"state: behind is {shown(behind)}, not the names of optimizers")
+    if behind and (t == 0 or len(set(behind)) == len(optimizers)):
         raise StateError(f"state: behind is {shown(behind)} at update {t}")
-    return frozenset(name for name, one in zip(optimizers, behind, strict=False) if one == "1")
+    return frozenset(behind)
 
 
-def _read_optimizers(state: Mapping[str, Any]) -> dict[str, int]:
-    """Return the number of groups of each optimizer; one that is alone has no name in a state."""
-    names, sizes = state.get("optimizers", ALONE), state["groups"]
-    if not isinstance(names, str) or not all(names.split(",")):
-        raise StateError(f"state: optimizers is {shown(names)}, not names separated by commas")
-    listed = names.split(",")
-    counts = list(sizes) if isinstance(sizes, (list, tuple)) and "optimizers" in state else [sizes] * len(listed)
-    if len(counts) != len(listed) or len(set(listed)) != len(listed):
-        raise StateError(f"state: {len(counts)} numbers of groups for the optimizers {shown(names)}")
+def _read_sizes(data: Mapping[str, Any]) -> dict[str, int]:
+    """Return the number of groups of each optimizer, 0 if it is unknown; one that is alone has no name in a record."""
+    names, sizes = data.get("optimizers", [ALONE]), data.get("groups", 0)
+    if not isinstance(names, list) or not names or len(set(map(str, names))) < len(names):
+        raise StateError(f"state: optimizers is {shown(names)}, not a list of names")
+    counts = sizes if isinstance(sizes, list) else [sizes] * len(names)
+    if len(counts) != len(names):
+        raise StateError(f"state: {len(counts)} numbers of groups for {len(names)} optimizers")
     return {
-        name: _require_count_below("groups", count, _MAX_GROUPS) for name, count in zip(listed, counts, strict=True)
+        str(name): _require_count_below("groups", count, _MAX_GROUPS) for name, count in zip(names, counts, strict=True)
     }
+
+
+def _read_by_field(key: str, value: Any, groups: int) -> dict[str, list[float | None]]:
+    """Return a dict from field to a list of numbers, one per group; a state may have one number for all groups."""
+    found: dict[str, list[float | None]] = {}
+    for name, given in mapping_in(key, value).items():
+        numbers = list(given) if isinstance(given, list) else [given] * groups
+        if len(numbers) != groups:
+            raise StateError(f"state: {key}[{name!r}] has {len(numbers)} values for {groups} groups")
+        if all(number is None for number in numbers):
+            raise StateError(f"state: {key}[{name!r}] has no number")
+        for number in numbers:
+            if number is not None and not is_finite_number(number):
+                raise StateError(f"state: {key}[{name!r}] has {shown(number)}, which is not a finite number")
+        found[name] = numbers
+    return found
+
+
+def check_rules(feedback: Mapping[str, Any], plan: Plan) -> None:
+    """Raise if a state of a plan has the feedback of other metric rules."""
+    rules = {str(rule) for rule in plan.metric_rules}
+    if rules != feedback.keys():
+        raise StateError(f"state: rules is that of {sorted(feedback)}, but the rules of its plan are {sorted(rules)}")
 
 
 def _by_optimizer(
@@ -385,7 +376,7 @@ def position_of_torch(state: Any) -> int | None:
     >>> position_of_torch({"last_epoch": 500, "_step_count": 501, "_last_lr": [0.1]})
     500
     """
-    if not isinstance(state, Mapping) or "version" in state or not {"last_epoch", "_schedulers"} & state.keys():
+    if not isinstance(state, Mapping) or not {"last_epoch", "_schedulers"} & state.keys():
         return None
     if "last_epoch" in state:
         found = state["last_epoch"]
@@ -408,6 +399,7 @@ def _require_count_below(name: str, value: Any, most: int = 2**62) -> int:
     return whole
 
 
+@lru_cache(maxsize=4)
 def plan_of_text(text: str) -> Plan:
     """Return the plan of a canonical text.
 
@@ -416,33 +408,8 @@ def plan_of_text(text: str) -> Plan:
     """
     try:
         return Plan.of_text(text)
-    except (InvalidArgument, RecursionError) as error:
+    except (InvalidArgument, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise StateError(f"state: plan is invalid: {error}") from None
-
-
-def _read_by_field(key: str, value: Any, groups: int) -> dict[str, list[float | None]]:
-    """Return a dict from field to a list of numbers, one per group; a state may have one number for all groups."""
-    found: dict[str, list[float | None]] = {}
-    for name, given in read_pairs(key, value).items():
-        numbers = list(given) if isinstance(given, (list, tuple)) else [given] * groups
-        if len(numbers) != groups:
-            raise StateError(f"state: {key}[{name!r}] has {len(numbers)} values for {groups} groups")
-        if all(number is None for number in numbers):
-            raise StateError(f"state: {key}[{name!r}] has no number")
-        for number in numbers:
-            if number is not None and not is_finite_number(number):
-                raise StateError(f"state: {key}[{name!r}] has {shown(number)}, which is not a finite number")
-        found[name] = numbers
-    return found
-
-
-def plans_in_state(state: Any) -> tuple[list[tuple[Entry, Plan | None]], Calendar]:
-    """Return the plans that were in force, each with its entry in the history, and the last plan's run facts.
-
-    A plan is None if it has no text, or if the text cannot be read here.
-    """
-    read = read_scheduler_state(state)
-    return [(entry, plan_or_none(entry.text)) for entry in read.history.entries], read.calendar
 
 
 def plan_or_none(text: str | None) -> Plan | None:

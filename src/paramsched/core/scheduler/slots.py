@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from paramsched.core.curves.arrays import Floats
-from paramsched.core.fields import Field, base_of, is_number, label, recorded_base
+from paramsched.core.fields import RECORD, Field, base_of, is_number, label, recorded_base
 from paramsched.core.plan import Plan, bind
 from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.optimizers import Scope
@@ -63,7 +63,7 @@ def initial_value(field: Field, group: Group) -> Any:
 
     Returns None if there is none, or if a plan has written the group since.
     """
-    return group.get(f"initial_{field.key}") if field.index is None and COUNT not in group else None
+    return group.get(f"initial_{field.key}") if field.index is None and RECORD not in group else None
 
 
 def _starting_base(

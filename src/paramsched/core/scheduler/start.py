@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeAlias, final
 
+from paramsched.core.fields import recorded_base
 from paramsched.core.plan import Plan
 from paramsched.core.plan.diff import Diff, diff
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.scheduler.block import Values
-from paramsched.core.scheduler.group_keys import Group, History, check_entries, count_carried
+from paramsched.core.scheduler.group_keys import Group, History
 from paramsched.core.scheduler.hooks import Found, PlanHooks, hooks_on
 from paramsched.core.scheduler.parts import Parts
 from paramsched.core.scheduler.rebinding import sync
@@ -17,8 +18,8 @@ from paramsched.core.scheduler.resume import (
     Resume,
     log_initial_values,
     log_takeover,
+    other_plan_wrote,
     report_position,
-    values_of_other_plan,
     warn_if_over,
     warn_if_shorter_than_epoch,
     warn_of_present_bases,
@@ -26,7 +27,8 @@ from paramsched.core.scheduler.resume import (
 )
 from paramsched.core.scheduler.run import Beginning, Run, Wrapper
 from paramsched.core.scheduler.run_state import ResolvedPlan, RunPosition, resume_position
-from paramsched.core.scheduler.slots import LateGroups, Slot, bases_by_slot
+from paramsched.core.scheduler.saved_state import Carried, State, read_groups
+from paramsched.core.scheduler.slots import LateGroups, Slot, bases_by_slot, present_values
 from paramsched.core.scheduler.unlikely import report_unlikely_values
 from paramsched.core.scheduler.updates import updates_in_state
 from paramsched.core.scheduler.value_ranges import refuse_values_outside
@@ -45,6 +47,7 @@ class Request:
         start: the number of completed updates of a run that had no plan so far; None if it was not passed.
         names: the names of the optimizers, if there are several.
         code_bases: the bases of each optimizer when the Scheduler was constructed, if that was earlier.
+        positions: those of the optimizers of a copied Scheduler.
     """
 
     plan: Plan
@@ -54,6 +57,7 @@ class Request:
     start: int | None = None
     names: tuple[str, ...] = ()
     code_bases: Mapping[str, Values] | None = None
+    positions: Mapping[str, RunPosition] | None = None
 
 
 Numbers: TypeAlias = Callable[[Iterable[str], Mapping[str, int], int | None, str], dict[str, int]]
@@ -65,23 +69,18 @@ class Assembly:
     """What only the start of a run uses; the package `runs` chooses it.
 
     Args:
-        plan_at: returns the plan for a start on the optimizers.
+        in_force: the plan of the request, with its resolved form.
         numbers: returns the update of the next step of each optimizer, given the counts that they carry.
         new_run: returns a run that has computed its values and has not written them.
         wrap: returns a function that wraps the function of a post-hook, for a run that was just bound.
         parts: those that the run keeps.
     """
 
-    plan_at: Callable[[Found], ResolvedPlan]
+    in_force: ResolvedPlan
     numbers: Numbers
     new_run: Callable[[Beginning], Run]
     wrap: Callable[[Run], Wrapper]
     parts: Parts
-
-
-def chosen_before(in_force: ResolvedPlan, _found: Found) -> ResolvedPlan:
-    """Return the plan, which does not depend on what a start finds."""
-    return in_force
 
 
 def unwrapped(_run: Run) -> Wrapper:
@@ -98,14 +97,14 @@ class Chosen:
         in_force: the plan.
         previous: the hooks of the earlier Scheduler whose plan was compared, or None.
         changes: the differences from its plan; None if none was compared.
-        unknown: the numbers of other plans in the groups.
+        state: the record of a checkpoint whose plan was compared, or None.
         carried: the positions of optimizers with a count, on the clock of the plan.
     """
 
     in_force: ResolvedPlan
     previous: PlanHooks | None
     changes: Diff | None
-    unknown: frozenset[int]
+    state: State | None
     carried: Mapping[str, RunPosition]
 
 
@@ -118,7 +117,7 @@ class Prepared:
         run: the run.
         other: the values of another plan in the groups of each optimizer, or None.
         initial: True if earlier schedulers stored initial values, and the run may have started.
-        present: the slots in groups without an initial value.
+        present: the slots whose bases are the present values: their groups have no initial and no recorded ones.
     """
 
     run: Run
@@ -143,7 +142,7 @@ def start(optimizers: Mapping[str, Any], request: Request, assembly: Assembly) -
         planned = prepared.run.members[name]
         # The bases differ if the checkpoint was loaded before the plan was attached.
         if any(planned.code_bases.get(at, base) != base for at, base in bases_by_slot(planned.block.slots).items()):
-            request.resume.after_load(prepared.run, name, optimizers[name])
+            request.resume.after_load(prepared.run, name, optimizers[name], found.carried[name])
     return prepared.run
 
 
@@ -152,39 +151,43 @@ def found_on(optimizers: Mapping[str, Any], request: Request, assembly: Assembly
     groups: dict[str, list[Group]] = {name: one.param_groups for name, one in optimizers.items()}
     before = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
     counts: dict[str, int] = {}
+    carried: dict[str, Carried] = {}
     for name, mine in groups.items():
         with errors_of(name):
-            check_entries(mine)
+            found = read_groups(mine, name, assembly.in_force)
         if name in before:
             sync(before[name].planned, mine)
             counts[name] = before[name].position.t
-        elif (count := count_carried(mine)) is not None:
-            counts[name] = count
+        elif found.count is not None:
+            at = (request.positions or {}).get(name)
+            counts[name] = found.count
+            carried[name] = found if at is None else Carried(found.count, None, at)
             with errors_of(name):
                 if request.code_bases is None:
                     request.resume.bases.require_code()
-    return Found(groups, before, counts, assembly.numbers(tuple(groups), counts, request.start, request.drive))
+    return Found(groups, before, counts, carried, assembly.numbers(tuple(groups), counts, request.start, request.drive))
 
 
 def choose_plan(request: Request, found: Found, assembly: Assembly) -> Chosen:
-    """Return the plan that applies: the one of the request, or that of an earlier Scheduler."""
-    resume, in_force = request.resume, assembly.plan_at(found)
-    # The plans of earlier Schedulers are compared if they had one plan. A checkpoint has only the number of its plan.
-    earlier = {hooks.planned.in_force.number: hooks for hooks in found.before.values()}
-    changes, previous = None, next(iter(earlier.values())) if len(earlier) == 1 else None
+    """Return the plan that applies: the one of the request, or that of an earlier Scheduler or a checkpoint."""
+    resume, in_force = request.resume, assembly.in_force
+    # The plans of earlier Schedulers are compared if they had one plan.
+    earlier = {id(hooks.run): hooks for hooks in found.before.values()}
+    if len({hooks.planned.in_force.number for hooks in earlier.values()}) > 1:
+        earlier = {}
+    changes, previous = None, next(iter(earlier.values()), None)
+    states = [one.state for one in found.carried.values() if one.state is not None]
+    state = max(states, key=lambda one: (one.feedback is not None, one.position.t), default=None)
     if previous is not None:
         saved = previous.planned.in_force
         changes = diff(saved.resolved, in_force.resolved)
         whose = "that of the previous Scheduler"
-        in_force = resume.choose_plan(changes, saved.as_before(previous.position, whose), in_force)
-    carried = found.positions(in_force.unit)
-    # An optimizer behind the run may have the values of the plan before.
-    joined = [group for name in carried if found.numbers[name] == found.t for group in found.groups[name]]
-    unknown = resume.unknown_plans(in_force, joined) if changes is None else frozenset()
-    if unknown:
-        whose = "the optimizers carry" if request.names else "the optimizer carries"
-        resume.refuse_if_error(f"{whose} a plan that differs from the code's: {request.plan!r}")
-    return Chosen(in_force, previous, changes, unknown, carried)
+        in_force = resume.choose_plan(changes, saved, previous.position, whose, in_force)
+    elif state is not None:
+        in_force = resume.plan_after_load(state, in_force)
+    elif request.positions is None and found.carried:
+        in_force = resume.plan_of(max(found.carried.values(), key=lambda one: one.count or 0), in_force)
+    return Chosen(in_force, previous, changes, None if previous else state, found.positions(in_force.unit))
 
 
 def prepare(
@@ -197,25 +200,18 @@ def prepare(
         name: resume_position(in_force, by_number.get(number, RunPosition(number)), "the optimizer")
         for name, number in found.numbers.items()
     }
-    states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
+    states = request.resume.rule_states(chosen.state, in_force)
     for hooks in found.before.values():
         states = {rule: hooks.planned.clock.states.get(rule, state) for rule, state in states.items()}
     source = "optimizer" if carried and not found.before else None
     run = assembly.new_run(
-        Beginning(
-            in_force,
-            groups,
-            positions,
-            states,
-            request.drive,
-            request.start,
-            assembly.parts,
-            source,
-        )
+        Beginning(in_force, groups, positions, states, request.drive, request.start, assembly.parts, source)
     )
     for name in carried:
         if positions[name].t == run.clock.t:
             run.clock.count_samples_from(positions[name])
+    if chosen.state is not None and chosen.state.last_amount is not None and chosen.state.unit == in_force.unit:
+        run.clock.last_amount = chosen.state.last_amount
     run.clock.history = _history(run.clock.history, run, chosen)
     fresh = [(name, one) for name, one in run.members.items() if name not in carried]
     has_state = any(getattr(optimizers[name], "state", None) for name, _ in fresh)
@@ -227,8 +223,19 @@ def prepare(
     report_unlikely_values(run, in_force, groups, request.resume.processes)
     for name, one in run.members.items():
         refuse_values_outside(in_force, one.block.slots, one.labels(groups[name]), one.clock.times)
-    other = {name: values_of_other_plan(one, groups[name]) for name, one in run.members.items()}
-    present = [slot for name, one in run.members.items() for slot in without_initial(one.block.slots, groups[name])]
+    other: dict[str, Values | None] = {}
+    for name, one in run.members.items():
+        before, mine = found.before.get(name), found.carried.get(name)
+        differs = mine is not None and other_plan_wrote(mine, in_force)
+        if before is not None:
+            differs = bool(before.planned.held) or before.planned.in_force.number != in_force.number
+        other[name] = present_values(one.slots(groups[name]), groups[name]) if differs else None
+    present = [
+        slot
+        for name, one in run.members.items()
+        for slot in without_initial(one.block.slots, groups[name])
+        if recorded_base(groups[name][slot.group], slot.field.slot) is None
+    ]
     for name, one in run.members.items():
         if request.code_bases is None:
             one.code_bases = bases_by_slot(one.block.slots)
@@ -246,8 +253,9 @@ def _history(alone: History, run: Run, chosen: Chosen) -> History:
         return chosen.previous.run.clock.history.with_plan(now)
     if not chosen.carried:
         return alone
-    starting_with = History((now._replace(update=0, amount=in_force.amount_at(0)),))
-    return starting_with.with_plan_after_unknown(now) if chosen.unknown else starting_with
+    if chosen.state is not None:
+        return chosen.state.history.resumed_at(now.update, now.amount).with_plan(now)
+    return History((now._replace(update=0, amount=in_force.amount_at(0)),))
 
 
 def bind(prepared: Prepared, found: Found) -> None:
@@ -279,14 +287,13 @@ def report(prepared: Prepared, optimizers: Mapping[str, Any], request: Request, 
     """Log what the user may not expect at this start."""
     run, carried, begin = prepared.run, chosen.carried, request.start
     slots = {name: planned.block.slots for name, planned in run.members.items()}
-    if chosen.unknown:
-        request.resume.log_unknown_plan(run, chosen.unknown)
     if not found.before and begin is None and not any(found.counts.values()):
         taken = max((n for one in optimizers.values() if (n := updates_in_state(one)) is not None), default=None)
         if prepared.initial or taken:
             count = 0 if carried else None
             where = chain.from_iterable(slots.values())
-            report_position(where, taken, count, request.resume.processes, initial=prepared.initial)
+            whose = "initial" if prepared.initial else "present" if prepared.present else "recorded"
+            report_position(where, taken, count, request.resume.processes, whose=whose)
     if not carried and begin:
         warn_of_present_bases(prepared.present, begin, request.resume.processes)
     if carried and begin is not None and begin != run.clock.t:

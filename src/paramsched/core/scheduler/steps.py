@@ -2,9 +2,10 @@
 
 from typing import Any, final
 
+from paramsched.core.fields import RECORD
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.scheduler.external_writes import check_tensors, log_at_end, refuse_spoiled, warn_overwritten
-from paramsched.core.scheduler.group_keys import AMOUNT, COUNT, PLAN
+from paramsched.core.scheduler.group_keys import COUNT
 from paramsched.core.scheduler.groups import Groups
 from paramsched.core.scheduler.rebinding import sync
 from paramsched.core.scheduler.run_state import UpdateTimes
@@ -35,7 +36,7 @@ class Steps:
             first, clock = groups[0], planned.clock
             return (
                 first[COUNT] is clock.t
-                and first[PLAN] is planned.number
+                and first[RECORD] is planned.record
                 and first[planned.lr_key] is planned.first_lr
                 and groups == planned.bound  # compares only addresses if the dicts are the same
                 and not clock.needs_check
@@ -70,7 +71,6 @@ class Steps:
                     run_uncompiled(_consume)(planned, coming)
                 else:
                     clock.last_amount, clock.amount = clock.amount, coming
-                groups[0][AMOUNT] = clock.amount
             if block.tensors and block.tensors_changed():
                 run_uncompiled(check_tensors)(planned, groups, held)
             for _ in block.writer:  # resumes the writer once; `next` and its exception would cost as much as a write
@@ -123,8 +123,8 @@ def write_next_block(planned: Groups, t: int) -> None:
 
 def _end_hold(planned: Groups) -> None:
     """Follow the plan in force, after a step with held values, which are alone in their block."""
-    planned.held = {}
-    planned.write_position(planned.bound)
+    if planned.held:
+        planned.held = {}
 
 
 def _consume(planned: Groups, expected: Amount | None) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from paramsched.core.scheduler.block import TargetColumn, Values
+from paramsched.core.scheduler.block import TargetColumn
 from paramsched.core.scheduler.groups import Groups
 from paramsched.core.scheduler.run_state import Clock, RuleStates, UpdateTimes
 from paramsched.core.scheduler.slots import Slot, values_at
@@ -37,8 +37,3 @@ def _followed(
         _, slots, targets, states = planned.before_change
         return slots, targets, clock.last_times, states
     return block.slots, block.targets, clock.last_times, clock.used
-
-
-def pending(planned: Groups) -> Values:
-    """Return the values of the coming step of an optimizer that is behind the run."""
-    return {(slot.group, slot.field.slot): value for slot, value in planned_values(planned)} | dict(planned.held)

@@ -15,7 +15,7 @@ import torch
 
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.dropins.group_fields import set_value
-from paramsched.core.fields import OURS, Field, base_of
+from paramsched.core.fields import Field, base_of, is_own
 from paramsched.core.number_checks import positive_number
 from paramsched.core.plan import Plan
 from paramsched.core.plan.trace import trace
@@ -262,7 +262,7 @@ def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> F
     if not isinstance(groups, list):
         found = f"expected an optimizer, got {shown(optimizer)}"
         raise InvalidArgument("find_lr(optimizer, …)", found, "For example: find_lr(torch.optim.SGD(…, lr=0.1), step)")
-    if any(str(key).startswith(OURS) for group in groups for key in group):
+    if any(is_own(key) for group in groups for key in group):
         raise ParamschedError(
             "find_lr(…): a plan is attached to this optimizer. Call find_lr before ps.Scheduler(optimizer, plan), or "
             "call scheduler.detach() first"

@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 from paramsched.core.base.diagnostic import names_listed, printable
 from paramsched.core.base.files import open_to_read
-from paramsched.core.fields import finite_or_none
+from paramsched.core.fields import RECORD, finite_or_none
 from paramsched.errors import UnreadableLog
 from paramsched.tools.records.dcp_folder import METADATA, read_dcp_folder
 from paramsched.tools.records.log_values import MOST_GROUPS, MOST_UPDATES, nearest_in_file, path_text
@@ -51,7 +51,7 @@ class Checkpoint:
 
     def schedulers(self) -> dict[str, dict[str, Any]]:
         """Return a dict from path to each state of a `ps.Scheduler`."""
-        return find_states(self.data, {"version", "t", "plan", "bases"}.issubset, "scheduler")
+        return find_states(self.data, lambda one: one.keys() == {RECORD} and isinstance(one[RECORD], str), "scheduler")
 
     def optimizer(self, wanted: str | None) -> tuple[str, dict[str, Any]]:
         """Return the path and the state of the specified optimizer, or of the only one."""

@@ -10,14 +10,13 @@ import numpy as np
 
 from paramsched.core.base.diagnostic import printable
 from paramsched.core.base.terminal import Line, plain_text
-from paramsched.core.fields import OURS, Field, finite_or_none, is_number, numeric, recorded_base
+from paramsched.core.fields import RECORD, Field, finite_or_none, is_number, is_own, numeric, recorded_base
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.diff import Diff, diff
 from paramsched.core.plan.note import Note
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import amount_text
-from paramsched.core.time.calendar import CLOCKS
 from paramsched.errors import InvalidArgument, UnreadableLog
 from paramsched.tools.records.checkpoint_files import load_checkpoint, own_updates, update_count
 from paramsched.tools.records.log_values import LogColumn, LoggedValues, logged_amounts, path_text
@@ -50,8 +49,13 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: st
             base = _recorded_base(group, field)
             columns.append(LogColumn(field, index, np.array([update]), np.array([value]), base=base))
     names = tuple(found if isinstance(found := group.get("name"), str) else None for group in groups)
-    counted = finite_or_none(groups[0].get(f"{OURS}clock"))
-    carried = groups[0].get(f"{OURS}amount") if clock is not None and counted == CLOCKS.index(clock) else None
+    carried = None
+    if clock is not None:
+        from paramsched.core.scheduler.saved_state import read_groups  # imports torch, which has loaded the file
+
+        found = read_groups(groups)
+        position = None if found.state is None or found.state.unit != clock else found.position
+        carried = None if position is None else position.amount
     amounts = logged_amounts([(update, carried)], file)
     return LoggedValues(path_text(file), tuple(columns), names, tuple(notes), amounts)
 
@@ -80,7 +84,7 @@ def read_groups(file: Path) -> CheckpointGroups:
         updates = None
     groups = []
     for group in state["param_groups"]:
-        own = {key: value for key, value in group.items() if key != "params" and not str(key).startswith(OURS)}
+        own = {key: value for key, value in group.items() if key != "params" and not is_own(key)}
         for key, value in own.items():
             if isinstance(value, (list, tuple)):
                 own[key] = tuple(_base_or_nan(group, f"{key}[{index}]") for index in range(len(value)))
@@ -99,7 +103,7 @@ def _update_of(
     file: Path, state: dict[str, Any], groups: list[dict[str, Any]], at: int | None
 ) -> tuple[int, list[str]]:
     """Return a pair: the number of updates that were completed when a checkpoint was saved, and notes for the user."""
-    ours = [one for group in groups if (one := update_count(group.get(f"{OURS}t"))) is not None]
+    ours = [one for group in groups if (one := update_count(group.get(f"{RECORD}_t"))) is not None]
     own = own_updates(state)
     update = at if at is not None else own if own is not None else max(ours, default=None)
     if update is None:
@@ -178,14 +182,20 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
         StateError: the state is invalid.
         MissingDependency: torch is not installed.
     """
-    _, state = load_checkpoint(Path(file)).scheduler(scheduler)
+    checkpoint = load_checkpoint(Path(file))
     # Imported here because the module imports torch; torch was required to load the file anyway.
-    from paramsched.core.scheduler.saved_state import plans_in_state
+    from paramsched.core.scheduler.saved_state import plan_or_none, read_scheduler_state
+    from paramsched.tools.records.saved_run import record_of
 
-    plans, facts = plans_in_state(state)
+    state, found_in = None, checkpoint.optimizers()
+    if scheduler is None and not checkpoint.schedulers():
+        state = record_of({name: one["param_groups"] for name, one in found_in.items()}, None)
+    if state is None or (len(found_in) > 1 and not state.names):  # none, or those of several runs
+        state = read_scheduler_state(checkpoint.scheduler(scheduler)[1])
+    facts = state.calendar
     found: list[PlanSince] = []
-    for entry, plan in plans:
-        previous = found[-1].plan if found else None
+    for entry in state.history.entries:
+        plan, previous = plan_or_none(entry.text), found[-1].plan if found else None
         changes = None if plan is None or previous is None else changes_between(previous, plan, facts)
         found.append(PlanSince(entry.update, entry.amount, plan, changes, entry.note, entry.details.get("bases", {})))
     return tuple(found)

@@ -10,7 +10,7 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.diff import Diff
 from paramsched.core.plan.optimizers import ALONE
 from paramsched.core.runs.dry_run import DryRun, Message, dry_run
-from paramsched.core.scheduler.saved_state import OnChange, plan_or_none, read_scheduler_state
+from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import amount_text
 from paramsched.tools.records.checkpoint_log import changes_between
@@ -109,6 +109,7 @@ def predict_resume(
     if any(one.kind == DEEPSPEED for one in run.ignored):
         text = "the state of DeepSpeed's scheduler contains only its position, so a changed JSON acts at a resume"
         found.append(("info", text))
-    saved = None if run.state is None else plan_or_none(read_scheduler_state(run.state).text)
+    record = run.record()
+    saved = None if record is None or record.in_force is None else record.in_force.plan
     changes = Diff(()) if saved is None else changes_between(saved, plan, compared_with)
     return ResumeReport(run, result, changes, (*found, *result.messages))

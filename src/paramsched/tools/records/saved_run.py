@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from paramsched.core.base.diagnostic import names_listed, printable
-from paramsched.core.fields import OURS
 from paramsched.core.files.arguments import is_count
 from paramsched.core.plan import Plan
 from paramsched.core.plan.optimizers import ALONE, shown_names, unique_labels
-from paramsched.core.scheduler.saved_state import plan_or_none, position_of_torch, read_scheduler_state
+from paramsched.core.scheduler.group_keys import COUNT
+from paramsched.core.scheduler.saved_state import State, position_of_torch, read_groups, read_scheduler_state
 from paramsched.core.time import Calendar
 from paramsched.errors import UnreadableLog
 from paramsched.tools.records.checkpoint_files import Checkpoint, find_states, own_updates
@@ -74,6 +74,10 @@ class SavedRun:
             for label in unique_labels([dict(group) for group in groups])
         )
 
+    def record(self) -> State | None:
+        """Return the record of the run: that of the Scheduler's state, else that in the groups; None without one."""
+        return record_of(self.groups, self.state)
+
     def own_plan(self) -> tuple[Plan, Calendar]:
         """Return the plan in the checkpoint, and its run facts.
 
@@ -81,11 +85,10 @@ class SavedRun:
             UnreadableLog: there is none, or it cannot be read here.
             StateError: the Scheduler's state is invalid.
         """
-        found = "it contains no state of a ps.Scheduler, and so no plan"
-        if self.state is not None:
-            saved = read_scheduler_state(self.state)
-            if (plan := plan_or_none(saved.text)) is not None:
-                return plan, saved.calendar
+        found = "it contains no record of a ps.Scheduler, and so no plan"
+        if (saved := self.record()) is not None:
+            if saved.in_force is not None:
+                return saved.in_force.plan, saved.calendar
             found = f"its plan cannot be read here: {saved.unreadable or 'it has no text'}"
         raise UnreadableLog(path_text(self.checkpoint.file), found, "Write --plan plan.yaml")
 
@@ -106,8 +109,8 @@ def read_saved_run(
         UnreadableLog: the checkpoint does not contain what these arguments name.
     """
     path, state = checkpoint.scheduler(scheduler) if scheduler or checkpoint.schedulers() else (None, None)
-    names = None if state is None else state.get("optimizers")
-    paths = _paths_of_optimizers(checkpoint, optimizers, names.split(",") if isinstance(names, str) else [])
+    record = record_of({name: one["param_groups"] for name, one in checkpoint.optimizers().items()}, state)
+    paths = _paths_of_optimizers(checkpoint, optimizers, () if record is None else record.names)
     states = {name: checkpoint.optimizer(one)[1] for name, one in paths.items()}
     groups = {name: one["param_groups"] for name, one in states.items()}
     ignored = tuple(
@@ -119,7 +122,7 @@ def read_saved_run(
         ).items()
     )
     start, source = at, None
-    if state is None and not any(f"{OURS}t" in group for mine in groups.values() for group in mine):
+    if state is None and not any(COUNT in group for mine in groups.values() for group in mine):
         sources = {
             "--at is {}": [at],
             "the optimizer's own state counts {} steps": map(own_updates, states.values()),
@@ -135,6 +138,14 @@ def read_saved_run(
             found = "it does not contain the number of completed updates"
             raise UnreadableLog(path_text(checkpoint.file), found, "For example: --at 1000", option="--at")
     return SavedRun(checkpoint, paths, groups, path, state, start, source, ignored)
+
+
+def record_of(groups: Mapping[str, Sequence[Mapping[str, Any]]], state: Mapping[str, Any] | None) -> State | None:
+    """Return the record of a run: that of a Scheduler's state, else the latest one in some groups."""
+    if state is not None:
+        return read_scheduler_state(state)
+    found = [read_groups([dict(group) for group in mine], name).state for name, mine in groups.items()]
+    return max((one for one in found if one is not None), key=lambda one: one.position.t, default=None)
 
 
 def _position_of_peer(state: Mapping[str, Any]) -> int | None:

@@ -12,10 +12,10 @@ from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
 from paramsched.core.base.files import naming_errors
-from paramsched.core.fields import OURS
 from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.runs import Scheduler
+from paramsched.core.scheduler.hooks import hooks_on
 from paramsched.core.scheduler.updates import watch_updates
 from paramsched.errors import CallSite, StateError
 from paramsched.mmengine.runner._param_schedulers import field_of_group
@@ -223,7 +223,8 @@ class LoggerHook(Hook):
                 unit = amount_clock(one.plan.clock) if isinstance(one, Scheduler) else None
                 if unit is not None:
                     # Each of several optimizers has its own position.
-                    consumed[unit] = stepped.param_groups[0].get(f"{OURS}amount", one.amount)
+                    hooks = hooks_on(stepped)
+                    consumed[unit] = one.amount if hooks is None else hooks.position.amount or 0
             found.clear()
             for group in stepped.param_groups:
                 named = {field: field_of_group(group, field) for field in fields}

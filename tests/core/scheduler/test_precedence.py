@@ -1,0 +1,286 @@
+"""What takes precedence at a resume: kinds of plans, in every order of construction and loading, with every choice.
+
+The oracle is a run of the expected plan from update 0, with the same consumption and metrics, which never resumes.
+"""
+
+import copy
+import itertools
+import pickle
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import pytest
+
+import paramsched as ps
+from paramsched.errors import PlanChanged, StateError
+from support.records import record_in, with_record
+from support.tables import table
+from support.updates import probe, used
+
+AT, REST = 7, 6
+ORDERS = ["SO", "OS", "SOR", "SRO", "OSR", "SR"]
+"""S: construct the Scheduler; O: load the optimizers; R: load the Scheduler's state."""
+POLICIES: dict[str, Any] = {
+    "new": "new",
+    "checkpoint": "checkpoint",
+    "error": "error",
+    "lr from checkpoint": {"lr": "checkpoint"},
+    "error for another field": {"weight_decay": "error"},
+}
+POINTS = {10 * i: 0.5 + 0.001 * (i % 7) for i in range(1, 300)}
+
+
+class Kind(NamedTuple):
+    """The plan of the checkpoint and that of the code, with their run facts."""
+
+    old: ps.Plan
+    new: ps.Plan
+    facts: Mapping[str, Any] = MappingProxyType({})
+    names: tuple[str, ...] = ("optimizer",)
+    has_text: bool = True
+
+
+def plan(lr: Any, **options: Any) -> ps.Plan:
+    return ps.Plan(lr=lr, weight_decay=ps.linear(1.0, 0.5), **{"horizon": 20} | options)
+
+
+def by_function(lr: str) -> ps.Plan:
+    return ps.Plan(ps.Binding("lr", lr, groups=lambda one: True), weight_decay=ps.linear(1.0, 0.5), horizon=20)
+
+
+HALF = ps.constant(0.5)
+KINDS = {
+    "updates": Kind(plan(ps.cosine()), plan(HALF)),
+    "units": Kind(
+        plan('warmup("10%") >> cosine()', horizon="2 epochs"), plan(HALF, horizon="2 epochs"), {"steps_per_epoch": 10}
+    ),
+    "amounts": Kind(
+        plan(ps.cosine(), clock="tokens", horizon="2000 tokens"), plan(HALF, clock="tokens", horizon="2000 tokens")
+    ),
+    "rules": Kind(plan('linear() * plateau("loss", patience=0)'), plan('constant() * plateau("loss", patience=0)')),
+    "table": Kind(plan(ps.piecewise(POINTS)), plan(ps.piecewise(POINTS | {10: 0.9}))),
+    "several": Kind(plan(ps.cosine()), plan(HALF), names=("a", "b")),
+    "function": Kind(by_function("cosine()"), by_function("constant(0.5)"), has_text=False),
+}
+
+
+class Run:
+    """A run of one kind; it consumes and observes the same at each update."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.optimizers = {name: probe(lr=0.1 * (1 + index)) for index, name in enumerate(kind.names)}
+        self.scheduler: Any = None
+
+    def construct(self, new: ps.Plan, **options: Any) -> None:
+        one = self.optimizers if len(self.optimizers) > 1 else self.optimizers["optimizer"]
+        self.scheduler = ps.Scheduler(one, new, **self.kind.facts, **options)
+
+    def go(self, begin: int, end: int) -> "Run":
+        for t in range(begin, end):
+            if self.scheduler.plan.clock == "tokens":
+                self.scheduler.consumed(tokens=100 + t)
+            for one in self.optimizers.values():
+                one.step()
+            if self.scheduler.states:
+                self.scheduler.observe(loss=t % 5)
+        return self
+
+    def used(self) -> list[list[float]]:
+        return [used(one, field) for one in self.optimizers.values() for field in ("lr", "weight_decay")]
+
+
+def reference(kind: Kind, new: ps.Plan) -> list[list[float]]:
+    run = Run(kind)
+    run.construct(new)
+    return [one[AT:] for one in run.go(0, AT + REST).used()]
+
+
+def saved(kind: Kind) -> tuple[dict[str, Any], Any]:
+    run = Run(kind)
+    run.construct(kind.old)
+    run.go(0, AT)
+    return copy.deepcopy(({name: one.state_dict() for name, one in run.optimizers.items()}, run.scheduler.state_dict()))
+
+
+def resumed(kind: Kind, new: ps.Plan, order: str, states: tuple[dict[str, Any], Any], **options: Any) -> Run:
+    run = Run(kind)
+    for action in order:
+        if action == "S":
+            run.construct(new, **options)
+        elif action == "R":
+            run.scheduler.load_state_dict(states[1])
+        else:
+            for name, one in run.optimizers.items():
+                one.load_state_dict(states[0][name])
+    return run
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("name", KINDS)
+@table(("policy", "changed"), list(itertools.product(POLICIES, [False, True])))
+def test_a_resume_uses_the_plan_of_the_choice_and_tells_each_difference_once(caplog, name, order, policy, changed):
+    caplog.clear()
+    kind, choice = KINDS[name], POLICIES[policy]
+    new = kind.new if changed else kind.old
+    differs = changed or not kind.has_text
+    refuses = choice == "error" or (not kind.has_text and isinstance(choice, dict) and "error" in choice.values())
+    if differs and refuses:
+        with pytest.raises(PlanChanged):
+            resumed(kind, new, order, saved(kind), on_change=choice)
+        return
+
+    run = resumed(kind, new, order, saved(kind), on_change=choice)
+    history = run.scheduler.history
+    run.go(AT, AT + REST)
+
+    keeps = kind.has_text and (choice == "checkpoint" or choice == {"lr": "checkpoint"})
+    assert run.used() == reference(kind, kind.old if keeps else new)
+    if not differs:
+        assert caplog.messages == []
+    elif not kind.has_text:
+        assert sum("cannot be compared with the code's" in one for one in caplog.messages) == len(caplog.messages) == 1
+    else:
+        (told,) = caplog.messages
+        assert told.startswith("the plan differs from the checkpoint's, which was in force up to update 7")
+        assert re.search(r"\nlr: \(?\w+\(.* -> \(?\w+\(", told)
+    if kind.has_text:
+        assert history[0][2] == kind.old.text
+        assert len(history) == (2 if changed and choice != "checkpoint" and run.scheduler.plan != kind.old else 1)
+
+
+FOREIGN = [{}, {"initial_lr": 0.4}]
+
+
+@table(("order", "t", "entries"), list(itertools.product(["SO", "OS", "later"], [None, AT], FOREIGN)))
+def test_a_checkpoint_of_other_code_never_moves_a_base_that_the_code_had(order, t, entries, recwarn):
+    recwarn.clear()
+    state = probe(lr=0.025).state_dict()
+    state["param_groups"][0] |= entries
+    optimizer, linear = probe(lr=0.1), ps.Plan(lr="linear()", weight_decay="linear()", horizon="2 epochs")
+    if order == "OS":
+        optimizer.load_state_dict(state)
+    scheduler = ps.Scheduler(
+        optimizer, linear, t=t, **({"calendar": "later"} if order == "later" else {"steps_per_epoch": 10})
+    )
+    if order != "OS":
+        optimizer.load_state_dict(state)
+    if order == "later":
+        scheduler.set_facts(steps_per_epoch=10)
+
+    base = entries.get("initial_lr", 0.025 if order == "OS" else 0.1)
+    assert (scheduler.t, scheduler.base_lrs) == (t or 0, [base])
+    assert optimizer.param_groups[0]["lr"] == base * (1 - (t or 0) / 20)
+    told = [str(one.message) for one in recwarn]
+    if order == "OS" and t and not entries:
+        assert any("with the present values as bases (lr 0.025" in one for one in told)
+    if order == "SO" and t is None:
+        assert sum("no update count found" in one for one in told) == 1
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in ("several", "function")])
+@table(("choice", "changed"), list(itertools.product(["new", "checkpoint", "error"], [False, True])))
+def test_a_copy_has_the_plan_the_count_and_the_bases_and_says_what_it_lacks(caplog, way, name, choice, changed):
+    caplog.clear()
+    kind = KINDS[name]
+    new, original = (kind.new if changed else kind.old), Run(kind)
+    original.construct(kind.old)
+    original.go(0, AT)
+    copied = Run(kind)
+    copied.optimizers = {"optimizer": way(original.optimizers["optimizer"])}
+
+    if (changed and choice == "error") or name == "amounts":
+        with pytest.raises(StateError if name == "amounts" and not (changed and choice == "error") else PlanChanged):
+            copied.construct(new, on_change=choice)
+        return
+    copied.construct(new, on_change=choice)
+
+    scheduler = copied.scheduler
+    assert (scheduler.t, scheduler.base_lrs) == (AT, [0.1])
+    assert scheduler.plan == (kind.old if choice == "checkpoint" else new)
+    assert sum("the plan differs" in one for one in caplog.messages) == changed
+    assert sum("copied without state_dict()" in one for one in caplog.messages) == (name == "rules")
+    assert len(caplog.messages) == changed + (name == "rules")
+
+
+def test_a_record_of_another_update_than_the_count_is_one_of_a_copy(caplog):
+    kind = KINDS["rules"]
+    states, _ = saved(kind)
+    states["optimizer"]["param_groups"][0]["paramsched_t"] = AT + 2
+
+    run = resumed(kind, kind.old, "SO", (states, None))
+
+    assert run.scheduler.t == AT + 2
+    assert [state.factor for state in run.scheduler.states.values()] == [1.0]
+    assert len(caplog.messages) == 1
+    assert "copied without state_dict()" in caplog.text
+
+
+@pytest.mark.parametrize("order", ["SO", "OS"])
+@pytest.mark.parametrize("choice", ["new", "error"])
+def test_a_count_without_a_record_has_an_unknown_plan(caplog, order, choice):
+    kind = KINDS["updates"]
+    states, _ = saved(kind)
+    del states["optimizer"]["param_groups"][0]["paramsched"]
+    if choice == "error":
+        with pytest.raises(PlanChanged, match="its plan is unknown"):
+            resumed(kind, kind.old, order, (states, None), on_change=choice)
+        return
+
+    run = resumed(kind, kind.old, order, (states, None))
+
+    assert (run.scheduler.t, run.optimizers["optimizer"].param_groups[0]["initial_lr"]) == (AT, 0.1)
+    assert [one for one in caplog.messages if "its plan is unknown" in one] == caplog.messages != []
+
+
+def test_a_record_that_other_code_writes_into_the_groups_is_refused_before_the_step():
+    kind = KINDS["updates"]
+    states, _ = saved(kind)
+    run = resumed(kind, kind.old, "S", (states, None))
+    optimizer = run.optimizers["optimizer"]
+    optimizer.param_groups[0].update(
+        {key: one for key, one in states["optimizer"]["param_groups"][0].items() if key != "params"}
+    )
+
+    with pytest.raises(StateError, match="the groups have the record of update 7, and the run is at update 0"):
+        optimizer.step()
+    assert optimizer.used == []
+    optimizer.load_state_dict(states["optimizer"])
+
+    assert run.go(AT, AT + REST).used() == reference(kind, kind.old)
+
+
+def test_the_first_group_that_has_a_record_is_read():
+    old = KINDS["updates"].old
+    optimizer, other = probe({}, {"lr": 0.2}), probe({"lr": 0.2}, {})
+    ps.Scheduler(optimizer, old)
+    for _ in range(AT):
+        optimizer.step()
+    state = optimizer.state_dict()
+    state["param_groups"].reverse()  # as by name, in DCP
+    scheduler = ps.Scheduler(other, old, on_change="error")
+
+    other.load_state_dict(state)
+
+    assert (scheduler.t, scheduler.base_lrs) == (AT, [0.2, 0.1])
+
+
+@table("changes", [{"t": 5}, {"history": [[0, None, "x"]]}, {"calendar": {"total": 0}}, {"rules": {"x": 1}}])
+def test_states_of_two_updates_are_told_and_damaged_ones_change_nothing(caplog, changes):
+    kind = KINDS["rules"]
+    states, state = saved(kind)
+    run = resumed(kind, kind.old, "SO", (states, None))
+    before = copy.deepcopy(run.optimizers["optimizer"].state_dict())
+    caplog.clear()
+
+    if changes.keys() == {"t"}:
+        run.scheduler.load_state_dict(with_record(state, **changes))
+        assert "the optimizer checkpoint is of update 7, the scheduler checkpoint of update 5" in caplog.text
+        assert record_in(run.scheduler.state_dict())["t"] == 5
+    else:
+        with pytest.raises(StateError):
+            run.scheduler.load_state_dict(with_record(state, **changes))
+        assert run.optimizers["optimizer"].state_dict() == before
