@@ -1,7 +1,7 @@
 """Diff: what changed between two plans, when, and by how much."""
 
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.plan.diff import PlanTexts, diff
+from paramsched.core.plan.diff import diff
 from paramsched.core.schedules import constant, cosine, linear, warmup
 from paramsched.core.time import Calendar
 from support.tables import table
