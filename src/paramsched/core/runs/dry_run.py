@@ -137,9 +137,9 @@ def dry_run(
             )
             if bases:
                 _load_with_bases(scheduler, made, bases, carried)
-            code = scheduler._run.in_force
             scheduler._run.clock.warns_of_metrics = False
-            differs = saved is not None and (earlier is None or earlier.resolved != code.resolved)
+            code = plan.resolve(source.facts_for(plan, calendar), names)
+            differs = saved is not None and (earlier is None or earlier.resolved != code)
             if state is not None:
                 scheduler.load_state_dict(dict(state))
             update, plan = scheduler.t, scheduler.plan
