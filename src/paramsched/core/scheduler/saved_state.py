@@ -245,7 +245,7 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_curr
     if known is not None and (known.text, known.calendar, known.optimizers) == (text, calendar, names):
         in_force = None if text is None else known
     elif text is not None:
-        in_force, unreadable = _plan_or_why(text, calendar, names)
+        in_force, unreadable = _resolved_or_why(text, calendar, names)
     position = _read_position(data, in_force)
     entries = data.get("history") or None
     history = _single_plan_history(text, position.amount, in_force)
@@ -278,14 +278,12 @@ def _check_keys(data: Any, *, bases: bool) -> None:
         raise StateError(f"state has unknown keys: {', '.join(sorted(map(str, foreign)))}")
 
 
-def _plan_or_why(text: Any, calendar: Calendar, names: tuple[str, ...]) -> tuple[ResolvedPlan | None, str | None]:
+def _resolved_or_why(text: Any, calendar: Calendar, names: tuple[str, ...]) -> tuple[ResolvedPlan | None, str | None]:
     """Return the plan of a canonical text, and the reason if it cannot be read here."""
     if not isinstance(text, str) or not isinstance(json_or_none(text), dict):
         raise StateError(f"state: plan is {shown(text)}, not the text of a plan: the checkpoint is damaged")
-    try:
-        plan = plan_of_text(text)
-    except StateError as error:
-        return None, str(error).removeprefix("state: ")
+    if isinstance(plan := plan_or_why(text), str):
+        return None, plan
     try:
         return ResolvedPlan(plan, plan.resolve(calendar, names), calendar, names), None
     except InvalidArgument as error:
@@ -400,24 +398,23 @@ def _require_count_below(name: str, value: Any, most: int = 2**62) -> int:
 
 
 @lru_cache(maxsize=4)
+def plan_or_why(text: str) -> Plan | str:
+    """Return the plan of a canonical text, or the reason why it cannot be read here."""
+    try:
+        return Plan.of_text(text)
+    except (InvalidArgument, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        return f"plan is invalid: {error}"
+
+
 def plan_of_text(text: str) -> Plan:
     """Return the plan of a canonical text.
 
     Raises:
         StateError: it cannot be read here.
     """
-    try:
-        return Plan.of_text(text)
-    except (InvalidArgument, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise StateError(f"state: plan is invalid: {error}") from None
-
-
-def plan_or_none(text: str | None) -> Plan | None:
-    """Return the plan of a canonical text; None without a text, or if it cannot be read here."""
-    try:
-        return None if text is None else plan_of_text(text)
-    except StateError:
-        return None
+    if isinstance(found := plan_or_why(text), str):
+        raise StateError(f"state: {found}")
+    return found
 
 
 OnChangeChoice: TypeAlias = Literal["new", "checkpoint", "error"]

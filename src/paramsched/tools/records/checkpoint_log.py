@@ -184,7 +184,7 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
     """
     checkpoint = load_checkpoint(Path(file))
     # Imported here because the module imports torch; torch was required to load the file anyway.
-    from paramsched.core.scheduler.saved_state import plan_or_none, read_scheduler_state
+    from paramsched.core.scheduler.saved_state import plan_or_why, read_scheduler_state
     from paramsched.tools.records.saved_run import record_of
 
     state, found_in = None, checkpoint.optimizers()
@@ -195,7 +195,8 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
     facts = state.calendar
     found: list[PlanSince] = []
     for entry in state.history.entries:
-        plan, previous = plan_or_none(entry.text), found[-1].plan if found else None
+        read, previous = None if entry.text is None else plan_or_why(entry.text), found[-1].plan if found else None
+        plan = None if isinstance(read, str) else read
         changes = None if plan is None or previous is None else changes_between(previous, plan, facts)
         found.append(PlanSince(entry.update, entry.amount, plan, changes, entry.note, entry.details.get("bases", {})))
     return tuple(found)
