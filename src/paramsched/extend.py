@@ -46,7 +46,7 @@ from paramsched.core.files.known_dialects import Loaded as Loaded
 from paramsched.core.plan import Plan as Plan
 from paramsched.core.plan.bases import Bases as Bases
 
-# Files of plans: the formats, the names of the readers, and the JSON Schema.
+# Files of plans: the formats and the names of the readers.
 from paramsched.core.files import dialect_names as dialect_names
 from paramsched.core.files.plan_files import PlanText as PlanText
 from paramsched.core.files.plan_files import ReadingOptions as ReadingOptions
