@@ -302,7 +302,7 @@ def test_a_missing_state_has_a_usage_error_with_the_option(tmp_path):
         ({"optimizer": probe().state_dict()}, ["-p", "linear()", "--horizon", "9"], "For example: --at 1000"),
         ({**states(), "scheduler": with_record(states()["scheduler"], t=-1)}, [], "state: t is -1"),
         ({"optimizer": {"param_groups": [{"lr": 0.1, "paramsched_t": "x"}]}}, ["-p", "linear()"], "paramsched_t"),
-        (states(), ["-p", "linear(over='2 epochs')"], "For example: steps_per_epoch"),
+        (states(), ["-p", "linear(over='2 epochs')"], "steps_per_epoch=100"),
         (states(), ["-p", "missing.yaml"], "missing.yaml"),
         (states(), ["--on-change", "old"], "Write --on-change new"),
         (states(), ["--on-change", "new", "--on-change", "lr=checkpoint"], "or one of them for each field"),
