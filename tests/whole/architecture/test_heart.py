@@ -80,5 +80,6 @@ def test_the_start_of_a_plain_run_is_short_and_so_is_a_resume_with_another_plan(
     heart = {file for file, _ in lines if Path(file).parent.name == "scheduler"}
 
     # A plain start must not load the parts that only other runs need: what a reader must read to trust a run.
-    assert (len(heart) <= 15, len({file for file, _ in lines}) <= 50) == (True, True)
-    assert (len(lines) <= 1150, len(resumed) <= 800) == (True, True)
+    # The record in the optimizer's checkpoint is read by one path, so a start needs the file of the saved state too.
+    assert (len(heart) <= 16, len({file for file, _ in lines}) <= 45) == (True, True)
+    assert (len(lines) <= 1050, len(resumed) <= 950) == (True, True)
