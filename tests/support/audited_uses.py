@@ -247,6 +247,7 @@ _ALSO_USED = {
 }
 _WITHOUT_INPUT = frozenset(
     (
+        "command edit",  # it serves until it is interrupted; it reads a text as `show` does
         *("absolute", "find_lr", "register_function", "shape", "tabulate", "extend.dialect_names", "extend.formats"),
         *("extend.constructor", "extend.checked", "extend.curve"),
         *(
