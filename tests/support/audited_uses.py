@@ -247,7 +247,6 @@ _ALSO_USED = {
 }
 _WITHOUT_INPUT = frozenset(
     (
-        "command edit",  # it serves until it is interrupted; it reads a text as `show` does
         *("absolute", "find_lr", "register_function", "shape", "tabulate", "extend.dialect_names", "extend.formats"),
         *("extend.constructor", "extend.checked", "extend.curve"),
         *(
@@ -296,6 +295,7 @@ _COMMANDS: dict[str, Callable[[Case], list[list[str]]]] = {
         [case.given, "--to", "mmengine"],
     ],
     "diff": lambda case: [[case.given, _GOOD, "--total", "20"], [_GOOD, case.given, "--json"]],
+    "edit": lambda case: [[case.given, "--new"]],  # refused; a page that is served does not end
     "recipes": lambda case: [[case.path.name]],
     "resume": lambda case: [
         [case.given],
