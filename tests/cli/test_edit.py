@@ -161,9 +161,16 @@ def test_the_first_line_is_the_address_and_an_interrupt_ends_it(file):
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
-    [(["none.yaml"], "edit none.yaml --new"), (["plan.yaml", "--new"], "exists already"), (["."], "not a file")],
+    [
+        (["none.yaml"], "edit none.yaml --new"),
+        (["plan.yaml", "--new"], "exists already"),
+        (["to_nowhere.yaml", "--new"], "exists already"),
+        (["."], "not a file"),
+    ],
 )
 def test_a_file_that_is_not_there_is_an_error_with_the_command_that_makes_one(file, arguments, told):
+    (file.parent / "to_nowhere.yaml").symlink_to("nowhere.yaml")
+
     refused = run(file.parent, *arguments)
 
     assert told in refused.communicate(timeout=60)[1]

@@ -1,5 +1,6 @@
 """`paramsched edit`: a page with a plan's text beside its curves. Door: `show`."""
 
+import os
 from pathlib import Path
 
 import click
@@ -48,7 +49,8 @@ def paramsched_edit(file: str, options: PlanOptions, new: bool, no_browser: bool
     path = Path(file)
     if path.exists() and not path.is_file():
         raise WrongUsage(file, "not a file", "For example: paramsched edit plan.yaml --new")
-    if new == path.exists():
+    exists = os.path.lexists(path) if new else path.exists()  # a link to nowhere is not replaced
+    if new == exists:
         found = "the file exists already" if new else "no such file"
         raise WrongUsage(file, found, f"For example: paramsched edit {file}{'' if new else ' --new'}")
     server = server_for(Editor(path, options), port)
