@@ -1,4 +1,4 @@
-"""The profiles of the property tests, and the ids of parametrized tests.
+"""The profiles of the property tests, the ids of parametrized tests, and a fixture for a command that serves.
 
 The quick profile draws the same few examples each time and does not shrink a failure. `HYPOTHESIS_PROFILE=thorough`
 draws many new examples and shrinks a failure.
@@ -135,3 +135,10 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
         gc.collect()
         gc.freeze()
         item.session.stash[_MODULES] = len(sys.modules)
+
+
+@pytest.fixture
+def nothing_is_served(monkeypatch):
+    """Let `paramsched edit` end once it has told its address, and open no browser."""
+    monkeypatch.setattr("socketserver.BaseServer.serve_forever", lambda server: None)
+    monkeypatch.setattr("webbrowser.open", lambda address: True)

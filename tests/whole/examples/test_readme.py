@@ -89,7 +89,7 @@ def test_each_keyword_of_the_table_of_tasks_is_accepted_with_the_plan_of_the_rea
 
 
 @pytest.mark.parametrize("command", re.findall(r"`paramsched (\w+ plan\.yaml[^`]*)`", TASKS))
-@pytest.mark.usefixtures("plan_file")
+@pytest.mark.usefixtures("plan_file", "nothing_is_served")
 def test_each_command_of_the_table_of_tasks_runs_on_the_plan_of_the_readme(command):
     facts = "--steps-per-epoch 3"
     result = CliRunner().invoke(main, shlex.split(f"{command} {facts}"))

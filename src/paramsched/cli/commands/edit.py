@@ -23,7 +23,7 @@ from paramsched.cli._options import (
     short_help="Edit a plan in the browser, beside its curves.",
     examples=(
         "paramsched edit plan.yaml --steps-per-epoch 500 --base lr=3e-4",
-        "paramsched edit plan.yaml --new",
+        "paramsched edit first.yaml --new",
     ),
 )
 @click.argument("file", metavar="FILE")
