@@ -107,7 +107,6 @@ class BatchSampler(Sampler[list[int]]):
         if self._num_replicas is None and self._rank is None:
             self._num_replicas, self._rank = num_replicas, rank
         self._check_sizes()
-        scheduler._run.feeds_batches = True
 
     @property
     def ends(self) -> bool:

@@ -136,7 +136,6 @@ class Run:
         # Each with its update, or -1 if the checkpoint's applies.
         self.logged_bases: set[tuple[ChangedBase, int]] = set()
         self.driver = driver
-        self.feeds_batches = False  # True if a BatchSampler reads the sizes of the plan
 
     @property
     def in_force(self) -> ResolvedPlan:

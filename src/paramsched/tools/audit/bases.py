@@ -13,6 +13,7 @@ _FLAT = 1e-12  # a factor, relative to the largest, with which any base explains
 _TRIED_ROWS = 32  # rows whose bases are tried, if the values are no line of the base
 _SAMPLED_ROWS = 256
 _MOST_DIGITS = 17
+_DOUBLINGS = 6  # of the largest value, which a limit may have made smaller
 
 
 class _Line(NamedTuple):
@@ -120,9 +121,6 @@ def _starts(values: Floats) -> tuple[float, ...]:
     """Return bases near which a schedule that is no line of the base may be one."""
     largest = float(np.abs(values).max(initial=0.0, where=np.isfinite(values)))
     return tuple({1.0, *(largest * 2.0**power for power in range(_DOUBLINGS))} - {0.0})
-
-
-_DOUBLINGS = 6  # of the largest value, which a limit may have made smaller
 
 
 def _common(low: Floats, high: Floats) -> tuple[Floats, Floats]:

@@ -1,53 +1,68 @@
 """The names of other libraries' schedulers, and where a user of one finds the same values.
 
 Nothing is translated: a class with a drop-in is answered with its import line, every name with the page of its library.
+A name of two libraries is answered for both.
 """
 
-from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple, final
 
-_PAGES: Final[Mapping[str, tuple[bool, str]]] = {
-    "torch": (
-        True,
+
+@final
+class _Library(NamedTuple):
+    """A library: its name in the title of its page, the module of its drop-ins or None, and its names."""
+
+    title: str
+    module: str | None
+    names: str
+
+
+_LIBRARIES: Final = (
+    _Library(
+        "torch",
+        "paramsched.compat.torch",
         "LambdaLR MultiplicativeLR StepLR MultiStepLR ConstantLR LinearLR ExponentialLR SequentialLR PolynomialLR "
         "CosineAnnealingLR ChainedScheduler ReduceLROnPlateau CyclicLR OneCycleLR CosineAnnealingWarmRestarts",
     ),
-    "pytorch_accelerated": (True, "CosineLrScheduler"),
-    "gradual_warmup": (True, "GradualWarmupScheduler"),
-    "megatron": (True, "OptimizerParamScheduler"),
-    "transformers": (
-        False,
+    _Library(
+        "MMEngine",
+        "paramsched.mmengine",
+        "StepLR MultiStepLR ConstantLR LinearLR ExponentialLR CosineAnnealingLR CosineRestartLR OneCycleLR PolyLR "
+        "ReduceOnPlateauLR",
+    ),
+    _Library("pytorch-accelerated", "paramsched.compat.pytorch_accelerated", "CosineLrScheduler"),
+    _Library("GradualWarmupScheduler", "paramsched.compat.gradual_warmup", "GradualWarmupScheduler"),
+    _Library("Megatron-LM", "paramsched.compat.megatron", "OptimizerParamScheduler"),
+    _Library(
+        "Hugging Face",
+        None,
         "get_constant_schedule get_constant_schedule_with_warmup get_cosine_schedule_with_warmup "
         "get_cosine_with_hard_restarts_schedule_with_warmup get_cosine_with_min_lr_schedule_with_warmup "
         "get_inverse_sqrt_schedule get_linear_schedule_with_warmup get_polynomial_decay_schedule_with_warmup "
         "get_reduce_on_plateau_schedule get_scheduler get_wsd_schedule",
     ),
-    "timm": (
-        False,
+    _Library(
+        "timm",
+        None,
         "CosineLRScheduler MultiStepLRScheduler PlateauLRScheduler PolyLRScheduler StepLRScheduler TanhLRScheduler "
         "create_scheduler create_scheduler_v2",
     ),
-}
-"""A dict from the page of a library to whether it has drop-ins, and the names."""
-
+)
 _RATE_FINDERS: Final = frozenset({"lr_find", "lr_finder", "LRFinder", "LearningRateFinder"})
-NAMES_OF_PAGES: Final = {page: tuple(names.split()) for page, (_, names) in _PAGES.items()}
-_OF_NAME: Final = {name: page for page, names in NAMES_OF_PAGES.items() for name in names}
 
 
 def answer_to_name(name: str) -> str | None:
     """Return what to write for a scheduler of another library; None for every other name.
 
-    >>> print(answer_to_name("StepLR"))
-    StepLR is a class of torch: from paramsched.compat.torch import StepLR, or see the page "Coming from torch"
+    >>> print(answer_to_name("CyclicLR"))
+    CyclicLR is a name of torch: from paramsched.compat.torch import CyclicLR, or see the page "Coming from torch"
     >>> print(answer_to_name("get_wsd_schedule"))
-    get_wsd_schedule is a name of transformers: see the page "Coming from transformers"
+    get_wsd_schedule is a name of Hugging Face: see the page "Coming from Hugging Face"
     """
     if name in _RATE_FINDERS:
         return f"{name} is ps.find_lr here"
-    if (page := _OF_NAME.get(name)) is None:
+    found = [one for one in _LIBRARIES if name in one.names.split()]
+    if not found:
         return None
-    see = f'see the page "Coming from {page}"'
-    if not _PAGES[page][0]:
-        return f"{name} is a name of {page}: {see}"
-    return f"{name} is a class of {page}: from paramsched.compat.{page} import {name}, or {see}"
+    ways = [f"from {one.module} import {name}" for one in found if one.module is not None]
+    ways.append("see the page " + " or ".join(f'"Coming from {one.title}"' for one in found))
+    return f"{name} is a name of {' and of '.join(one.title for one in found)}: {', or '.join(ways)}"
