@@ -2,7 +2,7 @@
 
 `{peer-names}` lists the names of a library:
 
-    ```{peer-names} transformers
+    ```{peer-names} Hugging Face
     get_scheduler
     ```
 
@@ -18,14 +18,14 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from paramsched.core.schedules.text.peers import NAMES_OF_PAGES
+from paramsched.core.schedules.text.peers import NAMES_OF_LIBRARIES
 
 
 def entries(
     library: str, names: Iterable[str]
 ) -> list[tuple[str, str, str, str, None]]:
     """Return the entries of the index for the names of a library, and for more names."""
-    listed = dict.fromkeys([*NAMES_OF_PAGES.get(library, ()), *names])
+    listed = dict.fromkeys([*NAMES_OF_LIBRARIES.get(library, ()), *names])
     return [("single", name, "", "main", None) for name in listed]
 
 
@@ -34,6 +34,7 @@ class PeerNames(SphinxDirective):
 
     has_content = True
     required_arguments = 1
+    final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
         return [

@@ -9,29 +9,29 @@ from typing import Final, NamedTuple, final
 
 @final
 class _Library(NamedTuple):
-    """A library: its name in the title of its page, the module of its drop-ins or None, and its names."""
+    """A library: its name in the title of its page, the door of its drop-ins or None, and its names."""
 
     title: str
-    module: str | None
+    door: str | None
     names: str
 
 
 _LIBRARIES: Final = (
     _Library(
         "torch",
-        "paramsched.compat.torch",
+        "compat.torch",
         "LambdaLR MultiplicativeLR StepLR MultiStepLR ConstantLR LinearLR ExponentialLR SequentialLR PolynomialLR "
         "CosineAnnealingLR ChainedScheduler ReduceLROnPlateau CyclicLR OneCycleLR CosineAnnealingWarmRestarts",
     ),
     _Library(
         "MMEngine",
-        "paramsched.mmengine",
+        "mmengine",
         "StepLR MultiStepLR ConstantLR LinearLR ExponentialLR CosineAnnealingLR CosineRestartLR OneCycleLR PolyLR "
         "ReduceOnPlateauLR",
     ),
-    _Library("pytorch-accelerated", "paramsched.compat.pytorch_accelerated", "CosineLrScheduler"),
-    _Library("GradualWarmupScheduler", "paramsched.compat.gradual_warmup", "GradualWarmupScheduler"),
-    _Library("Megatron-LM", "paramsched.compat.megatron", "OptimizerParamScheduler"),
+    _Library("pytorch-accelerated", "compat.pytorch_accelerated", "CosineLrScheduler"),
+    _Library("GradualWarmupScheduler", "compat.gradual_warmup", "GradualWarmupScheduler"),
+    _Library("Megatron-LM", "compat.megatron", "OptimizerParamScheduler"),
     _Library(
         "Hugging Face",
         None,
@@ -47,6 +47,7 @@ _LIBRARIES: Final = (
         "create_scheduler create_scheduler_v2",
     ),
 )
+NAMES_OF_LIBRARIES: Final = {one.title: tuple(one.names.split()) for one in _LIBRARIES}
 _RATE_FINDERS: Final = frozenset({"lr_find", "lr_finder", "LRFinder", "LearningRateFinder"})
 
 
@@ -60,9 +61,9 @@ def answer_to_name(name: str) -> str | None:
     """
     if name in _RATE_FINDERS:
         return f"{name} is ps.find_lr here"
-    found = [one for one in _LIBRARIES if name in one.names.split()]
+    found = [one for one in _LIBRARIES if name in NAMES_OF_LIBRARIES[one.title]]
     if not found:
         return None
-    ways = [f"from {one.module} import {name}" for one in found if one.module is not None]
+    ways = [f"from paramsched.{one.door} import {name}" for one in found if one.door is not None]
     ways.append("see the page " + " or ".join(f'"Coming from {one.title}"' for one in found))
     return f"{name} is a name of {' and of '.join(one.title for one in found)}: {', or '.join(ways)}"
