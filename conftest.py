@@ -18,7 +18,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 
 import paramsched
-from paramsched.core import shapes
 from paramsched.core.schedules import rules
 
 
@@ -37,7 +36,6 @@ def public_names(doctest_namespace: dict[str, Any]) -> None:
         with contextlib.suppress(ImportError):
             doctest_namespace[name] = getattr(paramsched, name)
     doctest_namespace["rules"] = rules
-    doctest_namespace.update({name: getattr(shapes, name) for name in shapes.__all__})
 
 
 @pytest.hookimpl(wrapper=True)

@@ -30,7 +30,7 @@ API = {
         "Build schedules from [shapes](shapes.md) and [curves](curves.md), and define your own.",
         (
             "Schedule", "parse", "resolve", "Duration", "absolute", "Absolute", "previous", "following", "shape",
-            "register_function", "to_lambda", "Anneal", "Constant", "Exponential",
+            "register_function", "to_lambda",
         ),
     ),
     "Errors": (

@@ -10,7 +10,6 @@ from public_names import documented, public_names
 
 from paramsched import Calendar, Plan, curves, errors, trace
 from paramsched.core.base.check_rules import CheckRule, check_rules
-from paramsched.core.base.special_shapes import SPECIAL_SHAPES
 from paramsched.core.curves.registry import curve_text
 from paramsched.core.schedules import SHAPES
 
@@ -72,15 +71,10 @@ def shapes_page() -> str:
         galleries.append(f"**{title}**\n\n{gallery(thumbnails)}")
         sections += [
             f"## {name}\n\n{plan_of(line, shape_lines.TOKENS_PER_UPDATE.get(name))}"
-            + documented(module_of(name), [name])
+            + documented("paramsched", [name])
             for name, line in lines.items()
         ]
     return "\n\n".join(["# Shapes", SHAPES_OPENING, *galleries, *sections]) + "\n"
-
-
-def module_of(name: str) -> str:
-    """Return the module in which Python has a shape."""
-    return "paramsched.shapes" if name in SPECIAL_SHAPES else "paramsched"
 
 
 def line_of_shape(name: str) -> str:

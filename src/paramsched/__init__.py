@@ -28,15 +28,14 @@ _HOMES = {
     "paramsched.core.runs": ("Scheduler",),  # it imports torch
     "paramsched.core.runs.batches": ("BatchSampler",),
     "paramsched.core.schedules": (
-        *("Absolute", "Anneal", "Constant", "Exponential", "Schedule"),
-        *("absolute", "following", "parse", "previous", "register_function", "rules", "shape", "tabulate"),
+        *("Absolute", "Schedule", "absolute", "following", "parse", "previous"),
+        *("register_function", "rules", "shape", "tabulate"),
     ),
     "paramsched.core.time": ("Calendar", "Duration"),
 }
 _DOORS = ("compat", "engines", "errors", "extend", "mmengine", "show", "tools")
 _MODULES = {
     "curves": "paramsched.core.curves",
-    "shapes": "paramsched.core.shapes",
     **{name: f"paramsched.{name}" for name in _DOORS},
 }
 register_entries(
@@ -87,24 +86,20 @@ def __dir__() -> list[str]:
 
 
 def _public_names() -> list[str]:
-    from paramsched.core.base.special_shapes import SPECIAL_SHAPES
     from paramsched.core.schedules import SHAPES
 
     of_library = (name for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched."))
     homes = (names for module, names in _HOMES.items() if is_installed(module))
-    return sorted({"curves", "errors", "shapes", *of_library}.union(*homes) - SPECIAL_SHAPES)
+    return sorted({"curves", "errors", *of_library}.union(*homes))
 
 
 def _registered_shape(name: str) -> object:
     """Return the builder of a shape from this library or from a user's package."""
     from paramsched.core.base.near_names import closest
-    from paramsched.core.base.special_shapes import SPECIAL_SHAPES, name_in_code
     from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text
     from paramsched.core.schedules import SHAPES
     from paramsched.core.schedules.text.peers import answer_to_name
 
-    if name in SPECIAL_SHAPES:
-        raise AttributeError(f"module 'paramsched' has no attribute {name!r}. For example: {name_in_code(name)}")
     if name in SHAPES:
         if SHAPES[name].__module__.startswith("paramsched."):
             globals()[name] = SHAPES[name]

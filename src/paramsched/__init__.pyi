@@ -12,7 +12,6 @@ from paramsched import mmengine as mmengine
 from paramsched import show as show
 from paramsched import tools as tools
 from paramsched.core import curves as curves
-from paramsched.core import shapes as shapes
 from paramsched.core.feedback.greedy import greedy as greedy
 from paramsched.core.feedback.hold import hold as hold
 from paramsched.core.feedback.plateau import plateau as plateau
@@ -33,9 +32,6 @@ from paramsched.core.plan.trace import trace as trace
 from paramsched.core.runs import Scheduler as Scheduler
 from paramsched.core.runs.batches import BatchSampler as BatchSampler
 from paramsched.core.schedules import Absolute as Absolute
-from paramsched.core.schedules import Anneal as Anneal
-from paramsched.core.schedules import Constant as Constant
-from paramsched.core.schedules import Exponential as Exponential
 from paramsched.core.schedules import Schedule as Schedule
 from paramsched.core.schedules import absolute as absolute
 from paramsched.core.schedules import as_factor as as_factor
@@ -53,11 +49,13 @@ from paramsched.core.schedules import from_function as from_function
 from paramsched.core.schedules import geometric as geometric
 from paramsched.core.schedules import inverse_sqrt as inverse_sqrt
 from paramsched.core.schedules import inverse_time as inverse_time
+from paramsched.core.schedules import jagged as jagged
 from paramsched.core.schedules import like as like
 from paramsched.core.schedules import linear as linear
 from paramsched.core.schedules import maximum as maximum
 from paramsched.core.schedules import minimum as minimum
 from paramsched.core.schedules import multistep as multistep
+from paramsched.core.schedules import noam as noam
 from paramsched.core.schedules import one_cycle as one_cycle
 from paramsched.core.schedules import overlay as overlay
 from paramsched.core.schedules import parse as parse

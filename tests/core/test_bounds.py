@@ -119,7 +119,7 @@ itself.append(itself)
         lambda: ps.recurrence(rules.cosine(over=float("nan"))),
         lambda: ps.recurrence(rules.polynomial(HUGE)),
         lambda: ps.recurrence(rules.step(3), until=float("inf")),
-        lambda: ps.shapes.noam(HUGE, 100),
+        lambda: ps.noam(HUGE, 100),
         lambda: ps.plateau(patience=HUGE),
         lambda: ps.plateau(factor=HUGE),
         lambda: ps.curves.power(HUGE),

@@ -8,10 +8,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-import pytest
-
 import paramsched as ps
-from paramsched.core.base.special_shapes import SPECIAL_SHAPES
 from paramsched.core.schedules import SHAPES
 from support.tables import table
 
@@ -26,18 +23,8 @@ def test_every_public_name_exists_and_has_a_docstring():
 def test_every_shape_of_the_library_is_a_public_name():
     of_library = {name for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched.")}
 
-    private = sorted(of_library - {*ps.__all__, *ps.shapes.__all__})
+    private = sorted(of_library - set(ps.__all__))
     assert private == [], f"`_public_names` in src/paramsched/__init__.py omits {private}"
-
-
-def test_the_special_shapes_are_those_of_the_module():
-    assert set(ps.shapes.__all__) == SPECIAL_SHAPES
-    assert not SPECIAL_SHAPES & {*ps.__all__, *dir(ps)}
-    for name in SPECIAL_SHAPES:
-        assert getattr(ps.shapes, name) is SHAPES[name]
-        with pytest.raises(AttributeError, match=rf"For example: ps\.shapes\.{name}$"):
-            getattr(ps, name)
-    assert str(ps.parse("noam(512, 4000)")) == str(ps.shapes.noam(512, 4000))
 
 
 def test_every_public_name_is_used_in_a_test():
