@@ -8,6 +8,7 @@ import torch
 import paramsched as ps
 from paramsched.errors import PlanError
 from paramsched.tools.check.plan_check import check
+from support.records import with_record
 
 CASES = [  # field, line, the update, the words
     ("betas[0]", "absolute(linear(0.9, 1.1))", 50, "reaches 1: it is 1"),
@@ -198,6 +199,22 @@ def test_a_loaded_base_that_leaves_the_range_is_refused_before_torch_writes():
         optimizer.load_state_dict(state)
 
     assert optimizer.state_dict() == before
+
+
+def test_a_state_of_an_earlier_update_than_those_checked_so_far_is_checked_from_there_on():
+    plan = ps.Plan(lr=ps.table([1.0] * 5 + [-1.0] * 5 + [1.0] * 5), horizon=15)  # below 0 from update 5 to 9
+    optimizer = adamw()
+    optimizer.param_groups[0]["initial_lr"] = 1e-3
+    scheduler = ps.Scheduler(optimizer, plan, t=11)
+    later = copy.deepcopy(optimizer.state_dict())
+    optimizer.load_state_dict(later)
+    earlier = with_record({**later, "param_groups": [{**later["param_groups"][0], "paramsched_t": 3}]}, t=3)
+
+    for _ in range(2):
+        with pytest.raises(PlanError, match=r"falls below 0.* at update 5"):
+            optimizer.load_state_dict(earlier)
+
+    assert scheduler.t == 11
 
 
 def test_a_base_in_the_state_of_a_scheduler_that_leaves_the_range_is_refused_and_nothing_changes():

@@ -234,7 +234,8 @@ class ResolvedPlan:
     `number` identifies the plan in messages between processes, `facts` are the run facts if they determine its lengths.
     `counted` is the resolved plan with plain numbers in place of lengths such as `4 tokens`, ready for evaluation.
     `amounts` are the planned amounts of the run; None if the plan is by updates. `optimizers` are the names of several
-    optimizers, and `note` is that of the plan's file.
+    optimizers, and `note` is that of the plan's file. `inside` has the lines whose values were found inside of their
+    ranges, with the update from which on (`refuse_values_outside`).
     """
 
     plan: Plan
@@ -246,6 +247,7 @@ class ResolvedPlan:
     facts: tuple[tuple[str, Any], ...] = field(init=False)
     counted: Plan = field(init=False)
     amounts: RunAmounts | None = field(init=False)
+    inside: dict[tuple[Any, ...], int] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "counted", counted_plan(self.resolved))

@@ -245,6 +245,8 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_curr
     if known is not None and (known.text, known.calendar, known.optimizers) == (text, calendar, names):
         in_force = None if text is None else known
     elif text is not None:
+        if not isinstance(text, str) or not isinstance(json_or_none(text), dict):
+            raise StateError(f"state: plan is {shown(text)}, not the text of a plan: the checkpoint is damaged")
         in_force, unreadable = _resolved_or_why(text, calendar, names)
     position = _read_position(data, in_force)
     entries = data.get("history") or None
@@ -278,10 +280,9 @@ def _check_keys(data: Any, *, bases: bool) -> None:
         raise StateError(f"state has unknown keys: {', '.join(sorted(map(str, foreign)))}")
 
 
-def _resolved_or_why(text: Any, calendar: Calendar, names: tuple[str, ...]) -> tuple[ResolvedPlan | None, str | None]:
+@lru_cache(maxsize=4)
+def _resolved_or_why(text: str, calendar: Calendar, names: tuple[str, ...]) -> tuple[ResolvedPlan | None, str | None]:
     """Return the plan of a canonical text, and the reason if it cannot be read here."""
-    if not isinstance(text, str) or not isinstance(json_or_none(text), dict):
-        raise StateError(f"state: plan is {shown(text)}, not the text of a plan: the checkpoint is damaged")
     if isinstance(plan := plan_or_why(text), str):
         return None, plan
     try:

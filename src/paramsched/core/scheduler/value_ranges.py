@@ -37,7 +37,8 @@ def refuse_values_outside(
     """Raise if the value of a field will be outside of its range, such as a beta of 1 or a negative rate.
 
     The bounds of a schedule for all of its bases decide in most cases. Otherwise its values for the lowest and the
-    highest base decide. Targets are not checked. Metric rules may change all values but the next one.
+    highest base decide. Targets are not checked. Metric rules may change all values but the next one. What was
+    found inside is not checked again for the same plan and bases.
 
     Args:
         in_force: the plan.
@@ -56,7 +57,11 @@ def refuse_values_outside(
         if allowed is None:
             continue
         low, high = min(mine, key=_base_of), max(mine, key=_base_of)
+        line = id(low.schedule), low.name, low.clock, low.base, high.base
+        if in_force.inside.get(line, inf) <= now.first:
+            continue
         if stays_inside(low.schedule, allowed, Bounds(low.base, high.base)):
+            in_force.inside[line] = 0
             continue
         found = [(slot, _first_outside(in_force, slot, allowed, now)) for slot in dict.fromkeys((low, high))]
         outside = [(slot, one) for slot, one in found if one is not None]
@@ -67,6 +72,8 @@ def refuse_values_outside(
                 f"it {allowed.problem(value)}: it is {value:g} at {when}",
                 with_floor(_written(in_force, slot)) if value < 0 else BELOW_ONE_ADVICE,
             )
+        if low.clock == UPDATES and not low.schedule.metric_rules:
+            in_force.inside[line] = now.first
 
 
 def _base_of(slot: Slot) -> float:
