@@ -6,12 +6,12 @@ SECONDS ?= 60
 JOBS ?= 0
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
-# uv where it is installed, else pip. Both verify the hash of each package in constraints.txt, and skip the packages
+# uv where it is installed, else pip. Both verify the hash of each package in requirements/constraints.txt, and skip the packages
 # that are not in it: with `--no-require-hashes`, pip also installs this folder, which has no hash.
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),uv pip install --python $(VENV),$(BIN)/python -m pip install --disable-pip-version-check --no-compile --no-require-hashes)
-LOCKED := $(INSTALL) --constraint constraints.txt
-TORCH = $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' constraints.txt)
+LOCKED := $(INSTALL) --constraint requirements/constraints.txt
+TORCH = $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/constraints.txt)
 # uv does not read the settings of pip. Where pip finds another build of torch, uv must find the same one.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Compiled files are always kept: without them, each worker of pytest compiles all tests in each run.
@@ -91,7 +91,7 @@ packaged:
 	rm -rf dist && uv build --quiet && tar -xzf dist/*.tar.gz -C dist
 	uv venv --quiet --python $(PYTHON) dist/venv
 	uv pip install --python dist/venv --no-deps $(TORCH)
-	uv pip install --python dist/venv --constraint constraints.txt --group portable --group package dist/*.whl
+	uv pip install --python dist/venv --constraint requirements/constraints.txt --group portable --group package dist/*.whl
 	dist/venv/bin/twine check --strict dist/*.whl dist/*.tar.gz
 	dist/venv/bin/check-wheel-contents dist/*.whl
 	cd dist/paramsched-*/ && ../venv/bin/python $(PORTABLE) -o pythonpath=tests
@@ -176,7 +176,7 @@ endif
 
 # torch is installed first, without its hash, because builds for the CPU, CUDA and ROCm have the same version. Its own
 # dependencies follow in step 2 with their hashes.
-$(VENV)/torch.stamp: constraints.txt | $(BIN)/python
+$(VENV)/torch.stamp: requirements/constraints.txt | $(BIN)/python
 	@echo "Step 1 of 2: $(TORCH), the largest part."
 ifndef UV
 	$(BIN)/python -m pip install --upgrade pip  # older ones have no --no-require-hashes
@@ -184,14 +184,14 @@ endif
 	$(INSTALL) --no-deps $(TORCH)
 	@touch $@
 
-$(VENV)/run.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
+$(VENV)/run.stamp: pyproject.toml requirements/constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
 	$(LOCKED) --editable . --group run
 	$(COMPILE)
 	@touch $@
 
 # Peers without their dependencies, because the tests need none of them (torchvision is one).
-$(VENV)/dev.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
+$(VENV)/dev.stamp: pyproject.toml requirements/constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
 	$(LOCKED) --editable . --group test --group lint
 	$(LOCKED) --no-deps --group peers
@@ -204,19 +204,19 @@ $(VENV)/compiled.stamp: $(VENV)/dev.stamp
 	$(COMPILE)
 	@touch $@ $(VENV)/run.stamp
 
-$(VENV)/portable.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
+$(VENV)/portable.stamp: pyproject.toml requirements/constraints.txt $(VENV)/torch.stamp
 	$(LOCKED) --editable . --group portable
 	@touch $@
 
 # Some engines without their dependencies, because these have packages for CUDA, or exact versions that exclude those of
 # another engine.
-$(VENV)/engines.stamp: pyproject.toml constraints.txt constraints-engines.txt constraints-axolotl.txt $(VENV)/torch.stamp
-	$(LOCKED) --constraint constraints-engines.txt --editable . --group portable --group engines
-	$(LOCKED) --constraint constraints-engines.txt --no-deps --no-build-isolation --group engines-alone
-	$(INSTALL) --constraint constraints-axolotl.txt --no-deps --target $(VENV)/trl-of-axolotl --group engines-axolotl
+$(VENV)/engines.stamp: pyproject.toml requirements/constraints.txt requirements/engines.txt requirements/axolotl.txt $(VENV)/torch.stamp
+	$(LOCKED) --constraint requirements/engines.txt --editable . --group portable --group engines
+	$(LOCKED) --constraint requirements/engines.txt --no-deps --no-build-isolation --group engines-alone
+	$(INSTALL) --constraint requirements/axolotl.txt --no-deps --target $(VENV)/trl-of-axolotl --group engines-axolotl
 	@touch $@
 
-$(VENV)/docs.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
+$(VENV)/docs.stamp: pyproject.toml requirements/constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
 	$(LOCKED) --editable . --group docs
 	$(COMPILE)
@@ -225,10 +225,10 @@ $(VENV)/docs.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 # Resolve the dependencies again; versions change only if they must. To move one: make lock ARGS="--upgrade-package keras"
 lock:
 	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
-	    --custom-compile-command "make lock" pyproject.toml --group dev --group peers --output-file constraints.txt $(ARGS)
+	    --custom-compile-command "make lock" pyproject.toml --group dev --group peers --output-file requirements/constraints.txt $(ARGS)
 	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
-	    --custom-compile-command "make lock" --group engines --constraint constraints.txt --output-file constraints-engines.txt
+	    --custom-compile-command "make lock" --group engines --constraint requirements/constraints.txt --output-file requirements/engines.txt
 	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
-	    --no-header --no-deps --group engines-alone >> constraints-engines.txt
+	    --no-header --no-deps --group engines-alone >> requirements/engines.txt
 	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
-	    --custom-compile-command "make lock" --no-deps --group engines-axolotl --output-file constraints-axolotl.txt
+	    --custom-compile-command "make lock" --no-deps --group engines-axolotl --output-file requirements/axolotl.txt

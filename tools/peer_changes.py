@@ -19,7 +19,7 @@ from typing import Any, final
 ROOT = Path(__file__).parents[1]
 HOST = "https://github.com"
 TABLE = ROOT / "tools" / "peers.toml"
-CONSTRAINTS = ROOT / "constraints.txt"
+CONSTRAINTS = ROOT / "requirements" / "constraints.txt"
 
 
 @final

@@ -127,7 +127,7 @@ def test_a_peer_that_cannot_be_fetched_does_not_hide_the_next_one(peer, report):
 
 
 def test_the_table_pins_whole_commits_and_installed_versions(tool):
-    peers = list(tool.read_peers(ROOT / "tools" / "peers.toml", ROOT / "constraints.txt"))
+    peers = list(tool.read_peers(ROOT / "tools" / "peers.toml", ROOT / "requirements" / "constraints.txt"))
 
     assert all(peer.tag is not None or len(peer.pin) == 40 for peer in peers)
     assert all(peer.files for peer in peers)

@@ -102,10 +102,10 @@ def test_the_hosted_documentation_uses_the_same_files_and_packages():
 
     assert (ROOT / there["sphinx"]["configuration"]).exists()
     assert there["sphinx"]["fail_on_warning"]
-    assert "--constraint constraints.txt --group docs ." in there["build"]["jobs"]["install"][-1]
+    assert "--constraint requirements/constraints.txt --group docs ." in there["build"]["jobs"]["install"][-1]
 
 
-LOCKED = {"constraints.txt": 100, "constraints-engines.txt": 50, "constraints-axolotl.txt": 0}
+LOCKED = {"requirements/constraints.txt": 100, "requirements/engines.txt": 50, "requirements/axolotl.txt": 0}
 """The files that `make lock` writes, and the least number of packages in each."""
 
 
@@ -135,7 +135,7 @@ def test_each_dependency_of_a_group_is_pinned():
     names = {re.split(r"[<>=\[;]", one)[0].lower() for one in [*PROJECT["dependencies"], *named]}
 
     missing = sorted(names - pinned)
-    assert missing == [], f"`make lock` adds to constraints.txt: {missing}"
+    assert missing == [], f"`make lock` adds to requirements/constraints.txt: {missing}"
 
 
 def test_the_tests_run_on_every_python_that_the_package_names():
