@@ -112,7 +112,7 @@ PACKAGES = $(addprefix core/,schedules plan scheduler runs files curves feedback
     engines show $(addprefix tools/,audit check records) cli
 mutants: $(VENV)/compiled.stamp
 	$(INSTALL) coverage
-	$(BIN)/python tools/mutants.py $(PACKAGES) $(ARGS)
+	$(BIN)/python tests/planted_errors/mutants.py $(PACKAGES) $(ARGS)
 
 # Compare real MMEngine configs with MMEngine, value by value. It executes them, so pass a folder that you trust:
 # make corpus CONFIGS=../mmdetection ARGS="--import my.schedulers"

@@ -1,4 +1,4 @@
-"""`tools/mutants.py` plants one error at a time."""
+"""`tests/planted_errors/mutants.py` plants one error at a time."""
 
 import ast
 import importlib.util
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("mutants", ROOT / "tools" / "mutants.py")
+    spec = importlib.util.spec_from_file_location("mutants", ROOT / "tests" / "planted_errors" / "mutants.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["mutants"] = module
     spec.loader.exec_module(module)

@@ -1,6 +1,6 @@
 """Plant small errors in the source, one at a time, and report those that no test finds: `make mutants`.
 
-    python tools/mutants.py core/scheduler core/plan --count 40 --seed 1
+    python tests/planted_errors/mutants.py core/scheduler core/plan --count 40 --seed 1
 
 The tests of a room are those that a contributor runs: its doctests, its folders in `tests` and `tests/whole`, and in
 the core the laws. Coverage records which lines each of them executes; `.mutants` keeps a record until a file changes.
@@ -13,7 +13,7 @@ the core the laws. Coverage records which lines each of them executes; `.mutants
    code that cannot be replaced. For a line that no test executes in its own process, the `heavy` tests run whose file
    has the name of the module.
 
-`tests/planted_errors/` lists the errors that make no difference, each with the reason. They are not tried.
+The TOML files in this folder list the errors that make no difference, each with the reason. They are not tried.
 
 No maintained tool fits: they run all tests for each error, or count as found what a test does not execute.
 """
@@ -48,10 +48,10 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
 PACKAGE = SOURCE / "paramsched"
-LISTED = ROOT / "tests" / "planted_errors"
+LISTED = Path(__file__).resolve().parent
 CACHE = ROOT / ".mutants"
 SECONDS_OF_TESTS = 120.0
 """The tests of one error: as many as ran in this time with coverage. A run of the Runner takes half a second."""
