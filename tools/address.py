@@ -1,6 +1,6 @@
 """Write the public address of the project wherever one is needed: make address URL=https://… [DOCS=https://…]
 
-`[project.urls]` in pyproject.toml is the one place: the package page (`hatch_build.py`) and the documentation
+`[project.urls]` in pyproject.toml is the one place: the package page (`tools/hatch_build.py`) and the documentation
 (`docs/conf.py`) read it there. GitHub reads the contacts of the issue templates only from their own file.
 """
 

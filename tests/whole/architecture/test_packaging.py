@@ -47,7 +47,7 @@ def metadata_of(root: Path) -> ProjectMetadata:
 @pytest.fixture
 def addressed(tmp_path):
     """A copy of the files with an address, after `make address` with two addresses, one after the other."""
-    for name in ("pyproject.toml", "README.md", "LICENSE", "hatch_build.py", "tools/address.py"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "tools/hatch_build.py", "tools/address.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / ".github" / "ISSUE_TEMPLATE").mkdir(parents=True)

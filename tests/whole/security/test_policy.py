@@ -1,4 +1,4 @@
-"""The policy of SECURITY.md: reading a file has no other effect, whatever the file contains."""
+"""The policy of .github/SECURITY.md: reading a file has no other effect, whatever the file contains."""
 
 import json
 import os
