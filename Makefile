@@ -23,13 +23,14 @@ COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN
 # workers of pytest that import it at the same time fail.
 GRAMMAR = @$(BIN)/python -c "import yapf"
 
-.PHONY: run test full quick portable lowest newest nightly engines changes packaged thorough fuzz mutants corpus figures lint types bench gpu docs lock address clean
+.PHONY: run test full quick portable lowest newest nightly engines changes packaged thorough fuzz mutants lint types bench gpu docs lock clean
 
 run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds to load torch, about ten for 900 updates."
 	@$(BIN)/python examples/digits/train.py $(ARGS)
 
-# The tests and the doctests, with one case of each kind: four to five minutes on two free cores.
+# The tests and the doctests, with one case of each kind: four to five minutes on two free cores. Those of one folder:
+# make test ARGS=tests/core
 test: $(VENV)/compiled.stamp
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" $(ARGS)
 
@@ -40,13 +41,6 @@ full: $(VENV)/compiled.stamp
 # Half a minute, for use while editing: one case of each kind, without the tests that take longer than others.
 quick: $(VENV)/compiled.stamp
 	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy and not long" tests/core --ignore tests/core/scheduler $(ARGS)
-
-# The tests of one door: test-core, test-compat, test-mmengine, test-tools, test-engines, test-show, test-cli; test-whole
-# needs several doors.
-DOORS = core compat mmengine tools engines show cli whole
-.PHONY: $(DOORS:%=test-%)
-$(DOORS:%=test-%): test-%: $(VENV)/compiled.stamp
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" tests/$* $(wildcard src/paramsched/$*) $(ARGS)
 
 # The tests that need no training engine: for other systems, and for Python without the GIL.
 PORTABLE = -m pytest -n 2 --dist worksteal -q -m "not long" tests/core tests/show tests/tools $(ARGS)
@@ -114,15 +108,6 @@ mutants: $(VENV)/compiled.stamp
 	$(INSTALL) coverage
 	$(BIN)/python tests/planted_errors/mutants.py $(PACKAGES) $(ARGS)
 
-# Compare real MMEngine configs with MMEngine, value by value. It executes them, so pass a folder that you trust:
-# make corpus CONFIGS=../mmdetection ARGS="--import my.schedulers"
-corpus: $(VENV)/compiled.stamp
-	$(BIN)/python tests/whole/corpus/compare_mmengine.py $(CONFIGS) $(ARGS)
-
-# The size and the structure of the source. Needs no environment.
-figures:
-	@$(PYTHON) tools/code_figures.py $(ARGS)
-
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -157,10 +142,6 @@ docs: $(VENV)/docs.stamp
 	$(BIN)/python tools/check_links.py
 	$(BIN)/codespell README.md CONTRIBUTING.md CHANGELOG.md docs src examples tests/README.md
 	@echo docs/_build/html/index.html
-
-# The public address of the repository, and that of the documentation if it has its own: make address URL=… DOCS=…
-address:
-	@$(PYTHON) tools/address.py "$(URL)" "$(DOCS)"
 
 clean:
 	rm -rf $(VENV) .venv-lowest .venv-engines dist docs/_build docs/_generated runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
