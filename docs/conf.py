@@ -34,14 +34,13 @@ extensions = [
     "script_tabs",
     "peer_names",
     "figure_role",
-    "benchmark_history",
     "code_width",
     "one_side_bar",
     "short_types",
     "thumbnails",
 ]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "contributing"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "attrs_inline"]
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

@@ -4,6 +4,7 @@ The library has {figure}`recipes` published runs, in {figure}`code lines` code l
 a percentage: {figure}`added to step(), 100 groups, equal, vs StepLR`.
 """
 
+import json
 import sys
 from functools import cache
 from pathlib import Path
@@ -15,14 +16,15 @@ from sphinx.application import Sphinx
 import paramsched as ps
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
-import benchmark_history
 import code_figures
 import executed_files  # from `tools/`
+
+_BENCHMARKS = Path(__file__).parents[2].glob("benchmarks/history/*.json")
 
 
 @cache
 def figures() -> dict[str, str]:
-    """Return the figures by name: those of `make figures`, of the recipes, and of the newest benchmark."""
+    """Return the figures by name: those of `tools/code_figures.py`, of the recipes, and of the newest benchmark."""
     found = code_figures.figures(code_figures.source_files())
     counts = {
         name: one if isinstance(one, int) else len(one) for name, one in found.items()
@@ -35,7 +37,8 @@ def figures() -> dict[str, str]:
             lines[module_of(one)] for one in {*files} - above
         )
         above.update(files)
-    bench = list(benchmark_history.releases().values())[-1]
+    runs = [json.loads(file.read_text(encoding="utf-8")) for file in _BENCHMARKS]
+    bench = max(runs, key=lambda run: run["date"])
     ratios = {name: f"{one['ratio']:.0%}" for name, one in bench["figures"].items()}
     about = {f"{name} of the benchmark": bench[name] for name in ("date", "machine")}
     return {name: f"{count:,}" for name, count in counts.items()} | ratios | about

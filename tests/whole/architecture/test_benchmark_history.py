@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import paramsched as ps
-
 ROOT = Path(__file__).parents[3]
 FILES = {
     file: json.loads(file.read_text(encoding="utf-8")) for file in (ROOT / "benchmarks" / "history").glob("*.json")
@@ -38,13 +36,6 @@ def test_the_readme_shows_the_newest_figures():
         f"([{newest['date']}, {newest['machine']}](benchmarks/history/{HISTORY[-1].name}))",
     ):
         assert words in shown, f"write into README.md: {words}"
-
-
-def test_each_file_of_the_history_is_a_released_version_or_this_one():
-    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-
-    unreleased = [file.stem for file in HISTORY if f"## [{file.stem}]" not in changelog]
-    assert unreleased in ([], [ps.__version__])
 
 
 def run(**ratios):
