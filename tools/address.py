@@ -1,4 +1,4 @@
-"""Write the public address of the project wherever one is needed: make address URL=https://… [DOCS=https://…]
+"""Write the public address of the project wherever one is needed: python tools/address.py URL [DOCS_URL]
 
 `[project.urls]` in pyproject.toml is the one place: the package page (`tools/hatch_build.py`) and the documentation
 (`docs/conf.py`) read it there. GitHub reads the contacts of the issue templates only from their own file.
@@ -40,6 +40,6 @@ if __name__ == "__main__":
     arguments = [one.rstrip("/") for one in sys.argv[1:] if one]
     if not arguments or not all(re.fullmatch(r"https://[\w.-]+(/[\w.~-]+)*", one) for one in arguments):
         sys.exit(
-            f"expected an https address, got {' '.join(arguments) or 'none'}\nmake address URL=https://example.org/paramsched"
+            f"expected an https address, got {' '.join(arguments) or 'none'}\npython tools/address.py https://example.org/paramsched"
         )
     write_address(arguments[0], arguments[-1])

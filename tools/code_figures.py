@@ -1,4 +1,4 @@
-"""Print figures about the size and the structure of the source code: `make figures`.
+"""Print figures about the size and the structure of the source code.
 
     python tools/code_figures.py [--list]
 

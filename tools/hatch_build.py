@@ -10,7 +10,7 @@ LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?://|#)([^)\s]+)\)")
 
 
 class PackagePage(MetadataHookInterface):
-    """Set `readme`. `make address` writes the address into `[project.urls]`."""
+    """Set `readme`. `tools/address.py` writes the address into `[project.urls]`."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Add the README to the metadata of the project."""

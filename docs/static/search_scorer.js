@@ -1,10 +1,9 @@
 // Scores of the search. A name of another library that is typed in full finds its page first (see peer_names.py).
 // A part of such a name, for example "cosine" or "scheduler", must not: Sphinx would give it a score of 50 to 99.
 var Scorer = {
-  // A page whose title begins with the query comes first, then one whose title contains it; decisions come last. Of
+  // A page whose title begins with the query comes first, then one whose title contains it. Of
   // equal names, that of `import paramsched as ps` comes first.
   score: ([docname, title, anchor, descr, score, filename, kind]) => {
-    if (docname.startsWith("decisions/")) return score / 1000;
     const query = (new URLSearchParams(location.search).get("q") || "").trim().toLowerCase();
     // Only whole words count: "warmup" is not a word of "GradualWarmupScheduler".
     const word = new RegExp(`(?<!\\w)${query.replace(/[^\w\s]/g, "\\$&")}`);

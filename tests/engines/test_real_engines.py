@@ -18,7 +18,7 @@ from support.language_model import UPDATES
 pytestmark = [pytest.mark.heavy, pytest.mark.long]
 
 TESTS = Path(__file__).parents[1]
-TABLE = TESTS.parent / "docs" / "engines" / "table.md"
+TABLE = TESTS / "engines" / "table.md"
 
 
 def job(module, arguments, folder, notice=""):

@@ -70,7 +70,7 @@ LONG = {
 # A wrong step is detected in each engine, and with skipped steps in one.
 LONG_STEPS = {(engine, True) for engine, _, _ in WIRINGS if engine != "plain"}
 IN_TWO_ALWAYS = {one[:2] for one in IN_TWO if one[:2] == ("accelerate", "")}
-PAGE = Path(__file__).parents[2] / "docs" / "engines" / "table.md"
+PAGE = Path(__file__).with_name("table.md")
 WRITES = os.environ.get("PARAMSCHED_ENGINE_TABLE") == "1"
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -125,7 +125,7 @@ def check(name: str, processes: int, runs: dict[str, Run], extent: str, add_row)
             {column: cell for column, cell in zip(COLUMNS, line, strict=True) if column in columns} for line in rows
         ]
         assert shown == [{column: found.get(column, "–") for column in columns}], (
-            f"add to docs/engines/table.md:\n{row}"
+            f"add to tests/engines/table.md:\n{row}"
         )
 
 

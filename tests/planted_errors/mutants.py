@@ -628,7 +628,7 @@ class Room:
         files = {*files_of(self.name)}
         for key in {key for key in reasons if key[0] in files} - {error.key for error in every}:
             print(f"matches no error, remove it from {LISTED.relative_to(ROOT)}: {key}", flush=True)
-        random.Random(self.seed).shuffle(every)  # noqa: S311
+        random.Random(self.seed).shuffle(every)
         drawn = list(itertools.islice((error for error in every if _is_other_code(error)), self.count))
         chosen = [error for error in drawn if error.key not in reasons]
         self.counts |= {"planted": len(drawn), "listed": len(drawn) - len(chosen)}

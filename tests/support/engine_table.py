@@ -1,4 +1,4 @@
-"""Collect a row per engine and kind of training; `PARAMSCHED_ENGINE_TABLE=1` writes them to docs/engines/table.md."""
+"""Collect a row per engine and kind of training; `PARAMSCHED_ENGINE_TABLE=1` writes them to tests/engines/table.md."""
 
 import os
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "engines" / "table.md"
+PAGE = Path(__file__).parents[1] / "engines" / "table.md"
 HEAD = """\
 # Exact updates in every engine
 

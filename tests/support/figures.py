@@ -1,4 +1,4 @@
-"""The figures of the long runs: the number of tried and failed cases. `docs/explanation/how-we-test.md` shows them.
+"""The figures of the long runs: the number of tried and failed cases. `tests/README.md` shows them.
 
 A test that tries many cases calls `record`. The figure is written only when PARAMSCHED_FIGURES=1, so that an
 ordinary run changes no file.
@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-ROOM = Path(__file__).parents[2] / "docs" / "explanation"
-DATA, PAGE = ROOM / "figures.json", ROOM / "how-we-test.md"
+ROOM = Path(__file__).parents[1]
+DATA, PAGE = ROOM / "support" / "figures.json", ROOM / "README.md"
 BEGIN, END = "<!-- the table below is written by the runs -->\n", "<!-- end of the table -->\n"
 
 

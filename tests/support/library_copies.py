@@ -1,4 +1,4 @@
-"""A copy of the library with one added file, a worked example of CONTRIBUTING.md."""
+"""A copy of the library with one added file, a worked example of docs/contributing/extend.md."""
 
 import os
 import re
@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def worked_example(mark: str) -> str:
-    """Return the Python block in CONTRIBUTING.md that contains this text."""
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    """Return the Python block in docs/contributing/extend.md that contains this text."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "contributing" / "extend.md").read_text(), re.DOTALL)
     (example,) = [block for block in blocks if mark in block]
     return example
 

@@ -96,7 +96,7 @@ def build(folder: Path) -> None:
         if one != DOCS and not one.name.startswith("."):
             (folder / one.name).symlink_to(one)
     shutil.copytree(DOCS, folder / "docs", ignore=shutil.ignore_patterns("_*", ".*"))
-    options = ["-D", "run_snippets=0", "-D", "exclude_patterns=_generated"]
+    options = ["-D", "run_snippets=0", "-D", "exclude_patterns=_generated,contributing"]
     subprocess.run(
         [sys.executable, "-m", "sphinx", "-Q", "-b", "html", *options, "docs", "html"],
         cwd=folder, check=True, env=os.environ | {"PYTHONPATH": str(DOCS.parent / "src")},

@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md: one file adds a dialect to the library."""
+"""The worked example of docs/contributing/extend.md: one file adds a dialect to the library."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 
 from support.library_copies import ROOT, copy_library
 
-TEXT = (ROOT / "CONTRIBUTING.md").read_text()
+TEXT = (ROOT / "docs" / "contributing" / "extend.md").read_text()
 (EXAMPLE,) = [one for one in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if "def to_plan" in one]
 OPTIONS = {"lr_scheduler": "cosine", "warmup_updates": 10, "max_update": 100}
 

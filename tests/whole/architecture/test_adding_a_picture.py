@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md: one file adds a picture format to the command line."""
+"""The worked example of docs/contributing/extend.md: one file adds a picture format to the command line."""
 
 import json
 import os
@@ -13,7 +13,9 @@ from support.library_copies import ROOT, copy_library
 
 (EXAMPLE,) = [
     block
-    for block in re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    for block in re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "contributing" / "extend.md").read_text(), re.DOTALL
+    )
     if "@picture_format" in block
 ]
 

@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md: one file adds a shape everywhere."""
+"""The worked example of docs/contributing/extend.md: one file adds a shape everywhere."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md: one file lets an engine pass its run facts to a plan."""
+"""The worked example of docs/contributing/extend.md: one file lets an engine pass its run facts to a plan."""
 
 import re
 import sys
@@ -20,7 +20,9 @@ from support.engine_runs.harness import Numbers, Tiny, optimizer_of, recorded
 ROOT = Path(__file__).parents[3]
 (EXAMPLE,) = [
     block
-    for block in re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    for block in re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "contributing" / "extend.md").read_text(), re.DOTALL
+    )
     if "EngineFacts" in block
 ]
 

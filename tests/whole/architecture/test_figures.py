@@ -32,7 +32,9 @@ def figures():
 def test_no_figure_rises(figures, name):
     found = figures[name] if isinstance(figures[name], int) else len(figures[name])
 
-    assert found <= MOST[name], f"{name}: {found}, at most {MOST[name]}; `make figures ARGS=--list` lists them"
+    assert found <= MOST[name], (
+        f"{name}: {found}, at most {MOST[name]}; `python tools/code_figures.py --list` lists them"
+    )
 
 
 def test_no_package_exports_a_name_of_one_of_its_folders():

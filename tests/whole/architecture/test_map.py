@@ -72,7 +72,8 @@ def test_the_drawing_of_owners_is_that_of_a_started_scheduler():
 
 
 def test_every_file_that_contributors_read_exists():
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    pages = ("CONTRIBUTING.md", "docs/contributing/extend.md", "docs/contributing/decisions.md")
+    text = "\n".join((ROOT / page).read_text(encoding="utf-8") for page in pages)
     named = set(re.findall(r"`([\w/.-]+\.(?:py|pyi|md|txt|toml))`", text))
     new = set(re.findall(r"complete example, `([\w/]+\.py)`", text)) | {"docs/engines/tinyfit.md"}
     new |= {"tests/support/engine_runs/tinyfit.py"}
@@ -87,7 +88,7 @@ def test_every_file_that_contributors_read_exists():
         for name in named - new
         if not (ROOT / name).is_file() and not any(one.endswith("/" + name) for one in there)
     )
-    assert absent == [], f"CONTRIBUTING.md names files that do not exist; write their new place: {absent}"
+    assert absent == [], f"{pages} name files that do not exist; write their new place: {absent}"
 
 
 def test_every_page_is_in_a_folder():

@@ -46,7 +46,7 @@ def metadata_of(root: Path) -> ProjectMetadata:
 
 @pytest.fixture
 def addressed(tmp_path):
-    """A copy of the files with an address, after `make address` with two addresses, one after the other."""
+    """A copy of the files with an address, after `tools/address.py` with two addresses, one after the other."""
     for name in ("pyproject.toml", "README.md", "LICENSE", "tools/hatch_build.py", "tools/address.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -82,7 +82,7 @@ def test_the_links_of_the_package_page_are_absolute(addressed):
     page = metadata_of(addressed).core.readme
 
     assert f"]({ADDRESS}/raw/v{PROJECT['version']}/docs/static/plan.svg)" in page
-    assert f"]({ADDRESS}/blob/v{PROJECT['version']}/CONTRIBUTING.md#add-a-shape)" in page
+    assert f"]({ADDRESS}/blob/v{PROJECT['version']}/docs/contributing/extend.md#add-a-shape)" in page
     assert not re.search(r"\]\((?!https://|#)", page)
 
 
@@ -93,7 +93,7 @@ def test_an_address_must_be_https():
 
     assert ran.returncode == 1
     assert ran.stderr == (
-        "expected an https address, got example.org\nmake address URL=https://example.org/paramsched\n"
+        "expected an https address, got example.org\npython tools/address.py https://example.org/paramsched\n"
     )
 
 

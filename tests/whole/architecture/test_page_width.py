@@ -9,7 +9,9 @@ from support.pages import of_the_docs
 from support.tables import table
 
 ROOT = Path(__file__).parents[3]
-PAGES = sorted([ROOT / "README.md", *(page for page in (ROOT / "docs").rglob("*.md") if "_" not in page.parts[-2][:1])])
+NOT_BUILT = ("_build", "_generated", "contributing")
+DOCS = [page for page in (ROOT / "docs").rglob("*.md") if page.parent.name not in NOT_BUILT]
+PAGES = sorted([ROOT / "README.md", *DOCS])
 BLOCK = re.compile(r"^```.*?\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 

@@ -39,7 +39,7 @@ def test_every_name_with_a_page_is_a_public_path(pages):
 
 def test_every_public_path_is_on_a_page_or_in_the_code_of_one(pages):
     paths = (Path(__file__).parent / "public_paths.txt").read_text(encoding="utf-8").split()
-    written = [path.read_text(encoding="utf-8") for path in (ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"))]
+    written = [path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md")]
 
     named = {*re.findall(r"(paramsched[\w.]*)", pages), *(f"paramsched.{name}" for name in ps.__all__)}
     for text in written:
@@ -54,7 +54,8 @@ def test_every_public_path_is_on_a_page_or_in_the_code_of_one(pages):
 
 def test_every_name_that_an_example_for_an_extension_imports_is_a_name_for_authors():
     authors = {*vars(extend), *vars(ps)} | {*ps.__all__}
-    examples = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.DOTALL)
+    text = (ROOT / "docs" / "contributing" / "extend.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
     lines = re.findall(r"^from (paramsched[\w.]*) import (.*)$", "\n".join(examples), re.MULTILINE)
     imported = {name for module, names in lines for name in names.split(", ") if ".core" in module}

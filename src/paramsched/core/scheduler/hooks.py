@@ -49,7 +49,7 @@ class PlanHooks:
             return  # driven by hand; it has no hooks, and torch has not imported its compiler for it
         run, planned, handles = self.run, self.planned, self.run.handles
         # Do not compile the functions that run at every update: torch would recompile the step for each value
-        # (docs/decisions/005-hooks-that-cost-nothing.md).
+        # (docs/contributing/decisions.md).
         mark_uncompiled(
             Steps.is_unchanged, Steps.has_own_lr, Steps.before_update, Steps.advance, check_amount,
             FloatColumn.any_tuple_spoiled, ValueBlock.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.note_fills,
