@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias, final
@@ -136,8 +137,10 @@ def _suggested_groups(groups: object) -> str | int:
 
 
 def replace_schedule(binding: Binding, schedule: Schedule) -> Binding:
-    """Return a copy of the binding with this schedule."""
-    return Binding(binding.field, schedule, binding.groups)
+    """Return a copy of the binding with this schedule; its field and groups are not checked again."""
+    changed = copy(binding)
+    object.__setattr__(changed, "schedule", schedule)
+    return changed
 
 
 def selector_text(groups: Selector) -> str:

@@ -34,7 +34,7 @@ def with_followed_lines(
     If the default line of a field follows another field that has lines for some groups, the result has a line of the
     first field for each of these selectors.
     """
-    if not any(any(likes_in(binding.schedule)) for binding in bindings):
+    if not any(binding.schedule.has_likes for binding in bindings):
         return bindings
     plan = _FollowedPlan(bindings, clock, optimizers)
     return [line for binding in bindings for line in plan.lines_for(binding)]

@@ -98,13 +98,13 @@ class Plan:
     weight_decay: linear(to=0.5)
     """
 
-    __slots__ = ("_key", "_written", "bindings", "clock", "horizon", "is_peers")
+    __slots__ = ("_text", "_written", "bindings", "clock", "horizon", "is_peers")
 
     bindings: tuple[Binding, ...]
     horizon: Duration | None
     clock: PlanClock
     is_peers: bool  # True if it was read from the config of another library; equal plans may differ in it
-    _key: str | None
+    _text: str | None
     _written: tuple[Any, ...]  # the order of the bindings as written, in which equal plans may differ
 
     if TYPE_CHECKING:
@@ -180,8 +180,17 @@ class Plan:
                 raise _without_horizon(f'Plan(horizon="{length}", clock="progress")', "Omit horizon")
             object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in given)))
             text = write_canonical_text(self.bindings, length, self.clock) if self.serializable else None
-            object.__setattr__(self, "_key", text)
+            object.__setattr__(self, "_text", text)
             object.__setattr__(self, "is_peers", False)
+
+    @property
+    def _key(self) -> str | None:
+        try:
+            return self._text
+        except AttributeError:  # a resolved plan, whose text was not asked for so far
+            text = write_canonical_text(self.bindings, self.horizon, self.clock) if self.serializable else None
+            object.__setattr__(self, "_text", text)
+            return text
 
     @staticmethod
     def of_text(text: str) -> "Plan":
@@ -302,12 +311,23 @@ class Plan:
                 advice = "Omit one of them"
                 raise PlanError(f'horizon "{length}"', found, advice)
             total = updates
-        if total is not None:
+        if total is not None and calendar.total != total:
             calendar = replace(calendar, total=total)
         span = Span.of_run(calendar, total)
-        return Plan(
-            *(replace_schedule(binding, resolve_in_span(binding.schedule, span)) for binding in written), horizon=total
-        )
+        lines = [replace_schedule(binding, resolve_in_span(binding.schedule, span)) for binding in written]
+        if len(lines) != len(self.bindings):  # a line that follows another one has a line for each of its selectors
+            return Plan(*lines, horizon=total)
+        return self._with_resolved(lines, total)
+
+    def _with_resolved(self, lines: Iterable[Binding], total: int | None) -> "Plan":
+        """Return a copy with resolved lines, in the order as written. Nothing is checked, sorted or written again."""
+        resolved, by_key = object.__new__(Plan), {binding_key(line): line for line in lines}
+        object.__setattr__(resolved, "bindings", tuple(by_key[binding_key(line)] for line in self.bindings))
+        object.__setattr__(resolved, "horizon", None if total is None else Duration.of_updates(total))
+        object.__setattr__(resolved, "clock", UPDATES)
+        object.__setattr__(resolved, "is_peers", False)
+        object.__setattr__(resolved, "_written", self._written)
+        return resolved
 
     def change(
         self, at: DurationLike, *bindings: Binding, horizon: DurationLike | None = None, **fields: ScheduleLike

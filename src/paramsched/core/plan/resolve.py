@@ -109,13 +109,17 @@ def plan_number(plan: Plan, resolved: Plan) -> int:
     """
     if not plan.serializable:
         return 0
+    return number_of_text(str((plan if is_complete(plan, resolved) else resolved).text))
+
+
+def is_complete(plan: Plan, resolved: Plan) -> bool:
+    """Return whether a plan resolves without run facts."""
     try:
         lines = with_followed_lines(plan.bindings, plan.clock)
         fills = plan.clock == UPDATES and plan.horizon is None and any(line.schedule.fills for line in lines)
-        complete = not fills and plan.resolve(Calendar()).bindings == resolved.bindings
+        return not fills and plan.resolve(Calendar()).bindings == resolved.bindings
     except InvalidArgument:  # a unit or a horizon that needs the calendar
-        complete = False
-    return number_of_text(str((plan if complete else resolved).text))
+        return False
 
 
 def number_of_text(text: str) -> int:

@@ -11,7 +11,7 @@ from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.note import Note
-from paramsched.core.plan.resolve import amounts_of_run, counted_plan, number_of_text, plan_number, updates_of_horizon
+from paramsched.core.plan.resolve import amounts_of_run, counted_plan, is_complete, plan_number, updates_of_horizon
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget, lacking_amount
 from paramsched.core.scheduler.group_keys import Entry, History
@@ -243,7 +243,6 @@ class ResolvedPlan:
     calendar: Calendar
     optimizers: tuple[str, ...] = ()
     note: Note | None = None
-    number: int = field(init=False)
     facts: tuple[tuple[str, Any], ...] = field(init=False)
     counted: Plan = field(init=False)
     amounts: RunAmounts | None = field(init=False)
@@ -252,9 +251,13 @@ class ResolvedPlan:
     def __post_init__(self) -> None:
         object.__setattr__(self, "counted", counted_plan(self.resolved))
         object.__setattr__(self, "amounts", amounts_of_run(self.resolved, self.calendar))
-        object.__setattr__(self, "number", plan_number(self.plan, self.resolved))
-        needs_facts = self.text is not None and self.number != number_of_text(self.text)
+        needs_facts = self.text is not None and not is_complete(self.plan, self.resolved)
         object.__setattr__(self, "facts", tuple(facts_of_calendar(self.calendar).items()) if needs_facts else ())
+
+    @property
+    def number(self) -> int:
+        """The number that identifies the plan in messages between processes."""
+        return plan_number(self.plan, self.resolved)
 
     @property
     def text(self) -> str | None:

@@ -287,9 +287,13 @@ def _written_sum(factor: float, offset: float) -> Level:
     return Absolute(offset) if factor == 0 else AffineLevel(factor, offset)
 
 
+FIXED_PARTS = (Absolute, AffineLevel)
+"""The levels that contain an absolute value, which does not scale with base."""
+
+
 def has_fixed_part(level: object) -> bool:
     """Return whether a level contains an absolute value, which does not scale with base."""
-    return isinstance(level, (Absolute, AffineLevel))
+    return isinstance(level, FIXED_PARTS)
 
 
 def always_above(low: Level, high: Level) -> bool:

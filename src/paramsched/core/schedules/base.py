@@ -16,7 +16,7 @@ from paramsched.core.base.params import argument_kind
 from paramsched.core.curves import Curve
 from paramsched.core.curves.arrays import Array, Arrays, Floats
 from paramsched.core.number_checks import check_fields
-from paramsched.core.schedules.affine import Affine, NeighborLevel, has_fixed_part
+from paramsched.core.schedules.affine import FIXED_PARTS, Affine, NeighborLevel
 from paramsched.core.schedules.evaluation import value_at
 from paramsched.core.schedules.lengths import is_resolved_field, length_field
 from paramsched.core.schedules.registry import builder_name, combine_operands, has_shape
@@ -129,15 +129,21 @@ class Schedule(ABC):
         """
         return None
 
-    @property
+    @cached_property
     def has_absolute(self) -> bool:
         """True if any level in the schedule is absolute."""
-        return any(has_fixed_part(leaf) for leaf in leaves_of_fields(self)) or any(p.has_absolute for p in self.parts())
+        own = any(isinstance(leaf, FIXED_PARTS) for leaf in self.leaves)
+        return own or any(part.has_absolute for part in self.parts())
+
+    @cached_property
+    def has_likes(self) -> bool:
+        """True if the schedule contains `like(…)`, which `resolve` replaces by the line that it follows."""
+        return any(part.has_likes for part in self.parts())
 
     @cached_property
     def has_neighbor_levels(self) -> bool:
         """True if the schedule contains `previous` or `following`, which `resolve` replaces by numbers."""
-        own = any(isinstance(leaf, NeighborLevel) for leaf in leaves_of_fields(self))
+        own = any(isinstance(leaf, NeighborLevel) for leaf in self.leaves)
         return own or any(part.has_neighbor_levels for part in self.parts())
 
     @property
@@ -145,7 +151,7 @@ class Schedule(ABC):
         """True if the text can be read back: every function has a registered name, and every class a shape."""
         if type(self).__str__ is Schedule.__str__ and not has_shape(self):
             return False
-        known = all(leaf.serializable for leaf in leaves_of_fields(self) if isinstance(leaf, Curve))
+        known = all(leaf.serializable for leaf in self.leaves if isinstance(leaf, Curve))
         return known and all(part.serializable for part in self.parts())
 
     @cached_property
@@ -189,9 +195,18 @@ class Schedule(ABC):
         """Return the schedule with all of its fields replaced."""
         return replace(self, **fields)  # type: ignore[type-var]  # every schedule is a dataclass
 
-    def parts(self) -> Iterator["Schedule"]:
+    @cached_property
+    def leaves(self) -> tuple[object, ...]:
+        """The values of the fields, with tuples flattened."""
+        return tuple(leaves_of_fields(self))
+
+    @cached_property
+    def _parts(self) -> tuple["Schedule", ...]:
+        return tuple([leaf for leaf in self.leaves if isinstance(leaf, Schedule)])
+
+    def parts(self) -> tuple["Schedule", ...]:
         """Return the schedules that this schedule is composed of."""
-        return (leaf for leaf in leaves_of_fields(self) if isinstance(leaf, Schedule))
+        return self._parts
 
     def breakpoints(self, until: int | None = None) -> tuple[int, ...]:
         """Return the sorted times at which the formula changes, including 0 and the end.

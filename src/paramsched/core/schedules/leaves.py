@@ -77,6 +77,7 @@ class Like(Schedule):
             raise InvalidArgument(site, found, example='like("lr")')
 
     fills = True
+    has_likes = True
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         raise self._without_plan()

@@ -130,12 +130,13 @@ class Calendar:
     _repr_mimebundle_ = notebook_display
 
     def __post_init__(self) -> None:
-        for name, is_count, bound in _numeric_facts():
-            if (value := getattr(self, name)) is not None:
-                if is_count:
-                    object.__setattr__(self, name, _checked_count(name, value, int(bound)))
-                else:
-                    _check_amount(name, value, bound)
+        if any(getattr(self, name) is not None for name in Facts.__annotations__ if name != "total"):
+            for name, is_count, bound in _numeric_facts():
+                if (value := getattr(self, name)) is not None:
+                    if is_count:
+                        object.__setattr__(self, name, _checked_count(name, value, int(bound)))
+                    else:
+                        _check_amount(name, value, bound)
         if self.steps_per_epoch is not None and self.batches_per_epoch is not None:
             derived = -(-self.batches_per_epoch // (self.accumulation or 1))
             if derived != self.steps_per_epoch:
@@ -193,8 +194,8 @@ class Calendar:
     @property
     def horizon(self) -> int | None:
         """The total in updates, rounded up; None if `total` is None."""
-        if self.total is None:
-            return None
+        if self.total is None or (type(self.total) is int and 0 < self.total <= MOST):
+            return self.total
         updates = ceil(self.exact(Duration.of(self.total), site=CallSite("Calendar", "total")))
         if updates > MOST:
             raise InvalidArgument(
