@@ -21,9 +21,9 @@ from paramsched.core.plan import Binding, Plan, Target, bind
 from paramsched.core.plan import resolve as resolve_
 from paramsched.core.plan.value_ranges import range_of, stays_inside
 from paramsched.core.schedules import SHAPES, Schedule, absolute, from_function, like, register_function, window
+from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.leaves import FUNCTIONS
-from paramsched.core.schedules.value_bounds import Bounds
 from paramsched.errors import InvalidArgument
 from support.examples import at_most, is_glance
 from support.laws.drawing import Drawing as Drawing

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.plan.value_ranges import range_of
+from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.contents import values_inside
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.leaves import FromFunction
-from paramsched.core.schedules.value_bounds import Bounds, value_bounds
 from paramsched.errors import PlanError
 from support import strategies
 from support.examples import at_most
@@ -27,7 +27,7 @@ BASES = st.sampled_from([0.0, 1e-8, 0.1, 0.9, 1.0, 10.0, -0.5])
 def test_values_are_inside_of_the_bounds(name, data):
     case = data.draw(strategies.cases(name=name, depth=2))
     low, high = sorted(data.draw(st.tuples(BASES, BASES)))
-    bounds = value_bounds(case.resolved, Bounds(low, high))
+    bounds = case.resolved.bounds(Bounds(low, high))
     if bounds is None:
         return
     times = np.unique([*np.arange(200), *np.linspace(0, 2 * case.world.total, 200).astype(np.int64)])
@@ -42,7 +42,7 @@ def test_values_are_inside_of_the_bounds(name, data):
 def test_the_bounds_of_a_decay_are_its_levels():
     line = ps.resolve(ps.parse("warmup(10) >> cosine(to=absolute(1e-5))"), ps.Calendar(total=100))
 
-    assert value_bounds(line, Bounds(0.1, 0.3)) == (0.0, 0.3)
+    assert line.bounds(Bounds(0.1, 0.3)) == (0.0, 0.3)
 
 
 @at_most(60)

@@ -11,8 +11,8 @@ import numpy as np
 
 from paramsched.core.plan import resolve
 from paramsched.core.schedules import parse
+from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.cuts import depends_on_horizon
-from paramsched.core.schedules.value_bounds import Bounds, value_bounds
 from paramsched.core.time import Calendar
 from paramsched.errors import ParamschedError
 from support import answers
@@ -33,7 +33,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         return {**answer, "error": f"{type(error).__name__} {getattr(error, 'code', '')}".strip()}
     values = schedule(np.array(TIMES), BASE).tolist()
     assert values == [schedule(t, BASE) for t in TIMES]
-    bounds = value_bounds(schedule, Bounds(0.25, BASE))
+    bounds = schedule.bounds(Bounds(0.25, BASE))
     found = {
         "is": " ".join(name for name in PROPERTIES if getattr(written, name)),
         "needs the horizon": depends_on_horizon(written),

@@ -5,7 +5,7 @@ These tests need further doors.
 
 import paramsched as ps
 from paramsched.core.plan.value_ranges import range_of, stays_inside
-from paramsched.core.schedules.value_bounds import Bounds
+from paramsched.core.schedules.affine import Bounds
 from paramsched.tools.recipes import recipes
 from support.tables import table
 

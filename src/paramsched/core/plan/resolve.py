@@ -201,6 +201,8 @@ def bind(plan: Plan, groups: Sequence[Group], scope: Scope | None = None) -> tup
     for binding in plan.bindings:
         selector = binding.groups
         indices = with_name.get(selector) if isinstance(selector, str) and is_only_name(selector) else None
+        if selector is None:
+            indices = list(range(len(groups)))
         if indices is None:
             refuse_unmatched(binding.name, selector, groups)
             indices = [index for index, group in enumerate(groups) if is_selected(selector, group, index)]

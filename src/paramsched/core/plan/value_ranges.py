@@ -10,11 +10,11 @@ import numpy as np
 from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import Field
 from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.contents import values_inside
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.leaves import FromFunction
 from paramsched.core.schedules.recurrence import Recurrence
-from paramsched.core.schedules.value_bounds import Bounds, value_bounds
 from paramsched.errors import ParamschedError
 
 _NOT_NEGATIVE: Final = ("lr", "weight_decay", "eps", "alpha", "betas", "momentum", "dampening")
@@ -91,7 +91,7 @@ def first_outside(
 
 def stays_inside(schedule: Schedule, allowed: ValueRange, bases: Bounds) -> bool:
     """Return whether the bounds of a schedule show that all of its values are inside of a range."""
-    bounds = value_bounds(schedule, bases)
+    bounds = schedule.bounds(bases)
     return bounds is not None and bounds.low >= 0 and bounds.high < allowed.below
 
 

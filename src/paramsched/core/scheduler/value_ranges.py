@@ -22,8 +22,8 @@ from paramsched.core.plan.value_ranges import (
 from paramsched.core.scheduler.run_state import ResolvedPlan, UpdateTimes
 from paramsched.core.scheduler.slots import Slot
 from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.value_bounds import Bounds
 from paramsched.core.time.amounts import amount_text, counts_whole, largest_on, times_on
 from paramsched.errors import MissingFact, PlanError
 

@@ -6,7 +6,7 @@ from numbers import Real
 from typing import Any, final, overload
 
 from paramsched.core.curves.arrays import Array, Arrays
-from paramsched.core.schedules.affine import Absolute, Affine, AffineLevel, has_fixed_part
+from paramsched.core.schedules.affine import ONE_BASE, Absolute, Affine, AffineLevel, Bounds, has_fixed_part
 from paramsched.core.schedules.base import Schedule, leaves_of_fields, with_changed_fields
 from paramsched.core.schedules.evaluation import value_for_base
 from paramsched.core.schedules.leaves import MOST_DEPTH, Like, schedule_of
@@ -50,6 +50,9 @@ class AbsoluteSchedule(OneOperand):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return Affine(None, value_for_base(self.schedule, t, 1.0, ops, affine=self.schedule.affine))
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return self.schedule.bounds(ONE_BASE)
 
     def __rmul__(self, other: float) -> Schedule:
         product: Schedule = combine_operands("product", other, schedule_of(self, lambda: f"{other} * {self}"))

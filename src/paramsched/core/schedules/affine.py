@@ -1,10 +1,11 @@
 """The results of schedule formulas (a factor times base plus an offset), and levels, the heights of schedules."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import reduce
 from math import isfinite
 from numbers import Real
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, NamedTuple, TypeAlias, final
 
 import numpy as np
 
@@ -313,3 +314,41 @@ def always_above(low: Level, high: Level) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+@final
+class Bounds(NamedTuple):
+    """Numbers from `low` to `high`."""
+
+    low: float
+    high: float
+
+    def around(self, other: "Bounds") -> "Bounds":
+        return Bounds(min(self.low, other.low), max(self.high, other.high))
+
+    def times(self, other: "Bounds") -> "Bounds":
+        ends = [one * another for one in self for another in other]
+        return Bounds(min(ends), max(ends))
+
+
+ONE_BASE, ZERO_BASE, FROM_ZERO_TO_ONE = Bounds(1.0, 1.0), Bounds(0.0, 0.0), Bounds(0.0, 1.0)
+
+
+def bounds_of_levels(levels: Iterable[Level], bases: Bounds) -> Bounds | None:
+    """Return the bounds of some levels; None if one is that of a neighbor."""
+    ends: list[float] = []
+    for level in levels:
+        if isinstance(level, float):
+            ends += [level * bases.low, level * bases.high]
+        elif isinstance(level, NeighborLevel):
+            return None
+        else:
+            factor, offset = (part or 0.0 for part in split_level(level))
+            ends += [factor * bases.low + offset, factor * bases.high + offset]
+    return Bounds(min(ends), max(ends))
+
+
+def bounds_around(found: Iterable[Bounds | None]) -> Bounds | None:
+    """Return the bounds around some bounds; None if one is unknown."""
+    known = list(found)
+    return None if None in known else reduce(Bounds.around, known)

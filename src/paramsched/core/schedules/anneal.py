@@ -11,7 +11,7 @@ from paramsched.core import curves
 from paramsched.core.curves import Curve, CurveLike
 from paramsched.core.curves.arrays import NUMBERS, Array, Arrays
 from paramsched.core.number_checks import one_of
-from paramsched.core.schedules.affine import LEVEL, Affine, Level, is_first_share, split_level
+from paramsched.core.schedules.affine import LEVEL, Affine, Bounds, Level, bounds_of_levels, is_first_share, split_level
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import curve_argument
 from paramsched.core.schedules.lengths import FILLS
@@ -69,6 +69,9 @@ class Anneal(Schedule):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         k, whole = stage_fraction(self.index, t, self._updates)
         return self._interpolations.at(k, whole, base, ops)
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return bounds_of_levels((self.start, self.to), bases) if self.curve.monotone else None
 
     @cached_property
     def _interpolations(self) -> "Interpolations":

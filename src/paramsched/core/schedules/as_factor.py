@@ -5,7 +5,7 @@ from typing import final
 
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.number_checks import checked, finite_number
-from paramsched.core.schedules.affine import Affine
+from paramsched.core.schedules.affine import Affine, Bounds
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import value_for_base
 from paramsched.core.schedules.leaves import schedule_of
@@ -44,6 +44,10 @@ class AsFactor(OneOperand):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return base.scaled(value_for_base(self.schedule, t, self.initial, ops, affine=self.schedule.affine))
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        factor = self.schedule.bounds(Bounds(self.initial, self.initial))
+        return None if factor is None else factor.times(bases)
 
     def _resolve(self, span: Span) -> Schedule:
         return AsFactor(self.schedule._resolve(span.whole(span.begin, span.run_end, None)), self.initial)

@@ -16,7 +16,7 @@ from paramsched.core.base.params import argument_kind
 from paramsched.core.curves import Curve
 from paramsched.core.curves.arrays import Array, Arrays, Floats
 from paramsched.core.number_checks import check_fields
-from paramsched.core.schedules.affine import FIXED_PARTS, Affine, NeighborLevel
+from paramsched.core.schedules.affine import FIXED_PARTS, Affine, Bounds, NeighborLevel
 from paramsched.core.schedules.evaluation import value_at
 from paramsched.core.schedules.lengths import is_resolved_field, length_field
 from paramsched.core.schedules.registry import builder_name, combine_operands, has_shape
@@ -185,6 +185,16 @@ class Schedule(ABC):
                 found,
                 example="ps.resolve(schedule, ps.Calendar(total=10_000, steps_per_epoch=100))",
             )
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        """Return numbers between which all values of the resolved schedule are, for every base between two numbers.
+
+        None if its levels do not determine them. Values may differ from a bound by rounding errors.
+
+        >>> (warmup(10) >> cosine(to=0.1, over=90)).bounds(Bounds(0.1, 0.3))
+        Bounds(low=0.0, high=0.3)
+        """
+        del bases
 
     @property
     def metric_rules(self) -> tuple[Any, ...]:

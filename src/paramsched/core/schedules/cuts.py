@@ -8,7 +8,7 @@ from typing import Any, final
 
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.number_checks import checked
-from paramsched.core.schedules.affine import BASE, Affine
+from paramsched.core.schedules.affine import BASE, Affine, Bounds
 from paramsched.core.schedules.as_factor import AsFactor
 from paramsched.core.schedules.base import Schedule, leaves_of_fields, with_changed_fields
 from paramsched.core.schedules.evaluation import MAX_LENGTH
@@ -38,6 +38,9 @@ class Take(Schedule):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return self.schedule._at(ops.at_most(t, self.over.count), base, ops)
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return self.schedule.bounds(bases)
 
     def _at_as_stage(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         # The base is applied last, as for a schedule outside a sequence. With base in the formula, the last bits of the
@@ -101,6 +104,9 @@ class Skip(Schedule):
                 own = t + by
                 return self.schedule._at(own, base, ops.with_bounds(own, first + by, last + by))
         return self.schedule._at(ops.since(ops.at_most(t, MAX_LENGTH - by), -by), base, ops)
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return self.schedule.bounds(bases)
 
     def _seams(self) -> Iterable[float]:
         by = self.by.count
@@ -240,6 +246,9 @@ class InSeconds(OneOperand):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return self.schedule._at(ops.floating(t), base, replace(ops, in_seconds=True))
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return self.schedule.bounds(bases)
 
     def breakpoints(self, until: int | None = None) -> tuple[float, ...]:  # type: ignore[override]  # in seconds
         scaled: Schedule = _renamed(self.schedule, "updates", "updates", Fraction(BOUNDARIES_OF_A_SECOND))

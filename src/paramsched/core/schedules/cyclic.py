@@ -10,7 +10,16 @@ from paramsched.core import curves
 from paramsched.core.curves import CurveLike
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.number_checks import checked, one_of, positive_number, whole_number
-from paramsched.core.schedules.affine import LEVEL, Affine, Level, mixed_levels, split_level, zero_safe_product
+from paramsched.core.schedules.affine import (
+    LEVEL,
+    Affine,
+    Bounds,
+    Level,
+    bounds_of_levels,
+    mixed_levels,
+    split_level,
+    zero_safe_product,
+)
 from paramsched.core.schedules.anneal import Index, Interpolations, anneal
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.lengths import (
@@ -69,6 +78,9 @@ class Cyclic(Schedule):
             )
         return Interpolations.of(self.start, self.to, curves.linear).at(height, 1, base, ops)
 
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return bounds_of_levels((self.start, self.to), bases) if self.gamma <= 1 else None
+
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         up = self.up.number
         return (b for begin in boundaries(self._period, until, since - ceil(self._period)) for b in (begin, begin + up))
@@ -118,6 +130,9 @@ class CosineRestarts(Cycles):
         factor = height * fall if to is None else (height - to * lower) * fall + to * lower
         value = base.scaled(ops.where(u == 0, height, factor))
         return value if fixed is None else value + Affine(None, fixed * lower * (1.0 - fall))
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return bounds_of_levels((0.0, 1.0, self.to), bases) if self.gamma <= 1 and self.to_gamma <= 1 else None
 
     def _lengths_known(self, *, whole: bool) -> bool:
         first = self.first.exact

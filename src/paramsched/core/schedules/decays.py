@@ -7,7 +7,7 @@ from typing import Any, final
 from paramsched.core import curves
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.number_checks import checked, finite_number, positive_number
-from paramsched.core.schedules.affine import Absolute, Affine, Level, NeighborLevel, level_of
+from paramsched.core.schedules.affine import FROM_ZERO_TO_ONE, Absolute, Affine, Bounds, Level, NeighborLevel, level_of
 from paramsched.core.schedules.anneal import Index, anneal
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.lengths import FILLS, POSITIVE_SCALE, positive_length
@@ -28,6 +28,9 @@ class Exponential(Schedule):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         # A power of t, not a running product, so every t costs the same and rounding errors do not accumulate.
         return base.scaled(ops.power_of_number(self.gamma, ops.floating(t) / self.per.count))
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return FROM_ZERO_TO_ONE.times(bases) if self.gamma <= 1 else None
 
 
 @shape
@@ -137,6 +140,9 @@ class PowerLaw(Schedule):
             return base.scaled(1.0 / ops.sqrt(grown))
         return base.scaled(ops.power(grown, -self.exponent))
 
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return FROM_ZERO_TO_ONE.times(bases) if self.exponent > 0 else None
+
     def __str__(self) -> str:
         if self.exponent == 0.5:
             return write_call("inverse_sqrt", inverse_sqrt, {"timescale": self.timescale})
@@ -153,6 +159,9 @@ class InverseTime(Schedule):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return base.scaled(1.0 / (1.0 + ops.floating(t) / self.per.count * self.gamma))
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return FROM_ZERO_TO_ONE.times(bases)
 
 
 @shape

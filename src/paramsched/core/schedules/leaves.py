@@ -11,7 +11,16 @@ from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.builders import example_call
 from paramsched.core.curves import Curve, CurveLike, curve_of
 from paramsched.core.curves.arrays import Array, Arrays
-from paramsched.core.schedules.affine import LEVEL, Absolute, Affine, AffineLevel, Level, split_level
+from paramsched.core.schedules.affine import (
+    LEVEL,
+    Absolute,
+    Affine,
+    AffineLevel,
+    Bounds,
+    Level,
+    bounds_of_levels,
+    split_level,
+)
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.lengths import OPEN
 from paramsched.core.schedules.registry import SHAPES, shape
@@ -38,6 +47,9 @@ class Constant(Schedule):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return base.mapped(*split_level(self.value))
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return bounds_of_levels((self.value,), bases)
 
 
 @shape

@@ -12,8 +12,10 @@ from paramsched.core.number_checks import checked, positive_number
 from paramsched.core.schedules.affine import (
     LEVEL,
     Affine,
+    Bounds,
     Level,
     NeighborLevel,
+    bounds_of_levels,
     level_from_parts,
     level_of,
     split_level,
@@ -92,6 +94,9 @@ class CosineWave(Schedule):
         turns = ops.floating(k) * self.cycles / whole
         progress = 1.0 - abs(1.0 - 2.0 * (turns - np.floor(turns)))
         return Interpolations.of(self.start, self.to, curves.cosine).at(progress, 1, base, ops)
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return bounds_of_levels((self.start, self.to), bases)
 
 
 @shape

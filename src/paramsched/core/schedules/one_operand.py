@@ -10,8 +10,9 @@ from typing import Any, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.curves.elementary import power
 from paramsched.core.number_checks import checked, finite_number, one_of, positive_number
-from paramsched.core.schedules.affine import ONE, Affine, choose_affine
+from paramsched.core.schedules.affine import ONE, ONE_BASE, ZERO_BASE, Affine, Bounds, bounds_around, choose_affine
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import schedule_of
 from paramsched.core.schedules.lengths import POSITIVE_PERIOD, POSITIVE_SCALE, SCALE, boundaries, split_periods
@@ -94,6 +95,12 @@ class Raised(OneOperand):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         factor = ops.floating(self.schedule._at(t, ONE, ops).constant())
         return base.scaled(ops.power(factor, self.exponent))
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        factor = self.schedule.bounds(ONE_BASE) if self.exponent > 0 else None
+        if factor is None or factor.low < 0:
+            return None
+        return Bounds(power(factor.low, self.exponent), power(factor.high, self.exponent)).times(bases)
 
     def __str__(self) -> str:
         return f"{in_brackets(self.schedule, CALL)} ** {self.exponent!r}"
@@ -207,6 +214,9 @@ class Jagged(OneOperand):
             warms = warms & (t < count_of(end))
         later = self.schedule._at(np.where(warms, ops.since(t, since - meets), t), base, ops)
         return choose_affine(warms, later.scaled(ops.floating(since) / over), later, ops)
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return bounds_around((self.schedule.bounds(bases), ZERO_BASE))
 
     def _held_from(self) -> int | Fraction | None:
         return self._end  # warmups repeat up to it

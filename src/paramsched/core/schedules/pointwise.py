@@ -4,13 +4,27 @@ from abc import ABC
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, reduce
+from math import inf
 from typing import Any, final
 
 import numpy as np
 
 from paramsched.core.curves.arrays import Array, Arrays
-from paramsched.core.schedules.affine import LEVEL, ONE, Absolute, Affine, AffineLevel, Level, always_above, split_level
+from paramsched.core.schedules.affine import (
+    LEVEL,
+    ONE,
+    ONE_BASE,
+    Absolute,
+    Affine,
+    AffineLevel,
+    Bounds,
+    Level,
+    always_above,
+    bounds_around,
+    bounds_of_levels,
+    split_level,
+)
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import Constant, schedule_of
 from paramsched.core.schedules.one_operand import OneOperand
@@ -103,6 +117,12 @@ class Product(Pointwise):
                 value = value.scaled(operand._at(t, ONE, ops).constant())
         return value
 
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        main = next((part for part in self.operands if part.has_absolute), self.operands[0])
+        factors = [part.bounds(bases if part is main else ONE_BASE) for part in self.operands]
+        known = [one for one in factors if one is not None]
+        return reduce(Bounds.times, known) if len(known) == len(factors) else None
+
     def __str__(self) -> str:
         first, *rest = self.operands
         negative = first == Constant(-1.0, None)
@@ -129,6 +149,11 @@ class Sum(Pointwise):
             value = value + operand._at(t, base, ops)
         return value
 
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        found = [part.bounds(bases) for part in self.operands]
+        known = [one for one in found if one is not None]
+        return Bounds(*map(sum, zip(*known, strict=True))) if len(known) == len(found) else None
+
     def __str__(self) -> str:
         return chain_text([in_brackets(operand, PRODUCT) for operand in self.operands], _sum_text)
 
@@ -145,6 +170,9 @@ class Minimum(Pointwise):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return _fold_operands(ops.smaller, self.operands, t, base, ops)
 
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return bounds_around(part.bounds(bases) for part in self.operands)
+
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -157,6 +185,9 @@ class Maximum(Pointwise):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return _fold_operands(ops.larger, self.operands, t, base, ops)
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return bounds_around(part.bounds(bases) for part in self.operands)
 
 
 @final
@@ -185,6 +216,15 @@ class Clamp(OneOperand):
         if self.high is not None:
             value = ops.smaller(value, _bound_value(self.high, base))
         return Affine(None, value)
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        lowest = Bounds(-inf, -inf) if self.low is None else bounds_of_levels((self.low,), bases)
+        highest = Bounds(inf, inf) if self.high is None else bounds_of_levels((self.high,), bases)
+        if lowest is None or highest is None:
+            return None
+        values = self.schedule.bounds(bases) or Bounds(-inf, inf)
+        raised = (max(value, least) for value, least in zip(values, lowest, strict=True))
+        return Bounds(*(min(value, most) for value, most in zip(raised, highest, strict=True)))
 
 
 def _bound_value(level: Level, base: Affine) -> Array:

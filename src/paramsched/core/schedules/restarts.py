@@ -12,7 +12,7 @@ from paramsched.core.curves import CurveLike
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.curves.elementary import power_of_number
 from paramsched.core.number_checks import checked, finite_number, positive_number, whole_number
-from paramsched.core.schedules.affine import Affine, Level
+from paramsched.core.schedules.affine import FROM_ZERO_TO_ONE, Affine, Bounds, Level
 from paramsched.core.schedules.anneal import anneal, warmup
 from paramsched.core.schedules.base import Schedule, no_horizon
 from paramsched.core.schedules.cuts import Skip
@@ -145,6 +145,11 @@ class Restarts(Cycles):
         if self.gamma != 1:
             base = base.scaled(ops.power_of_number(self.gamma, cycle))
         return self.schedule._at(since, base, ops)
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        if self.gamma > 1:
+            return None
+        return self.schedule.bounds(bases if self.gamma == 1 else FROM_ZERO_TO_ONE.times(bases))
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         period = self._period.number

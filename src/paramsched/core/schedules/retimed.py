@@ -10,7 +10,7 @@ import numpy as np
 
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.number_checks import checked, whole_number
-from paramsched.core.schedules.affine import Affine, choose_affine
+from paramsched.core.schedules.affine import Affine, Bounds, bounds_around, choose_affine
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import schedule_of
 from paramsched.core.schedules.lengths import POSITIVE_PERIOD, boundaries, last_boundary
@@ -33,6 +33,12 @@ class Chain(Pointwise):
         for operand in self.operands:
             base = operand._at(t, base, ops)
         return base
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        chained: Bounds | None = bases
+        for part in self.operands:
+            chained = None if chained is None else part.bounds(chained)
+        return chained
 
 
 @final
@@ -67,6 +73,9 @@ class Shift(Schedule):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return self.schedule._at(ops.at_least(ops.since(t, self.by.count), 0), base, ops)
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return self.schedule.bounds(bases)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         by = self.by.number
@@ -117,6 +126,9 @@ class Every(OneOperand):
             return None
         change = ceil(-(-(ceil(held) + self.phase) // self.period.number) * self.period.number) - self.phase
         return change if end is None else min(change, end)
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return self.schedule.bounds(bases)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         end = self._end
@@ -237,6 +249,10 @@ class Window(Schedule):
             local = ops.at_most(local, count_of(self.end.number - self.begin.number))
         value = self.schedule._at(local, base, ops)
         return choose_affine(t >= begin, value, base, ops) if begin else value
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        inside = self.schedule.bounds(bases)
+        return bounds_around((inside, bases)) if self.begin.terms else inside
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         begin = self.begin.number

@@ -11,7 +11,7 @@ from math import ceil, floor
 from typing import final
 
 from paramsched.core.curves.arrays import Array, Arrays
-from paramsched.core.schedules.affine import Affine, choose_affine
+from paramsched.core.schedules.affine import Affine, Bounds, bounds_around, choose_affine
 from paramsched.core.schedules.base import Schedule, no_horizon
 from paramsched.core.schedules.leaves import Constant, schedule_of
 from paramsched.core.schedules.lengths import ROUNDING_OF_CYCLES, Lengths
@@ -133,6 +133,9 @@ class Sequence(Schedule):
             value = choose_affine(t >= begin, own, value, ops)
         return value
 
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return bounds_around(part.bounds(bases) for part in self.stages)
+
     def _since(self, begin: int | float, t: Array, ops: Arrays) -> Array:
         """Return the times since the start of a stage.
 
@@ -245,6 +248,9 @@ class WithLengths(OneOperand):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return self.schedule._at(t, base, ops)
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return self.schedule.bounds(bases)
 
     def _at_as_stage(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return self.schedule._at_as_stage(t, base, ops)

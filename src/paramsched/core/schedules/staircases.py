@@ -8,7 +8,15 @@ from typing import final
 
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.number_checks import checked, positive_number, whole_number
-from paramsched.core.schedules.affine import LEVEL, Affine, Level, mixed_levels
+from paramsched.core.schedules.affine import (
+    FROM_ZERO_TO_ONE,
+    LEVEL,
+    Affine,
+    Bounds,
+    Level,
+    bounds_of_levels,
+    mixed_levels,
+)
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.lengths import FILLS, POSITIVE_PERIOD, boundaries, complete_periods
 from paramsched.core.schedules.registry import shape
@@ -29,6 +37,9 @@ class Step(Schedule):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return base.scaled(ops.power_of_number(self.gamma, complete_periods(t, self.every.number, ops)))
 
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return FROM_ZERO_TO_ONE.times(bases) if self.gamma <= 1 else None
+
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         return boundaries(self.every.number, until, since)
 
@@ -44,6 +55,9 @@ class MultiStep(Schedule):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         reached = ops.reached(sorted(milestone.count for milestone in self.milestones), t)
         return base.scaled(ops.power_of_number(self.gamma, reached))
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return FROM_ZERO_TO_ONE.times(bases) if self.gamma <= 1 else None
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         return (milestone.number for milestone in self.milestones)
@@ -142,6 +156,9 @@ class Stairs(Schedule):
             return ops.where(t >= end, last, first + (last - first) * rises / self.rises)
 
         return mixed_levels(self.start, self.to, base, level)
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return bounds_of_levels((self.start, self.to), bases)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         assert self.over is not None

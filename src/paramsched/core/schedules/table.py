@@ -18,7 +18,7 @@ from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.curves import Curve, CurveLike
 from paramsched.core.curves.arrays import Array, Arrays, Floats
 from paramsched.core.number_checks import finite_number, whole_number
-from paramsched.core.schedules.affine import Absolute, Affine
+from paramsched.core.schedules.affine import Absolute, Affine, Bounds
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import curve_argument
 from paramsched.core.schedules.lengths import (
@@ -176,6 +176,12 @@ class Table(Schedule):
         else:
             values = self._joined_values(self.curve, t, ops)
         return Affine(None, values) if self.absolute else base.scaled(values)
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        if self.curve is not None and not self.curve.monotone:
+            return None
+        levels = Bounds(float(self.values.array.min()), float(self.values.array.max()))
+        return levels if self.absolute else levels.times(bases)
 
     def _joined_values(self, curve: Curve, t: Array, ops: Arrays) -> Array:
         """Interpolate between the values along the curve; exact at the time of each value, and from the last on."""
