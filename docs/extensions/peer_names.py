@@ -18,7 +18,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from paramsched.core.schedules.text.peers import NAMES_OF_LIBRARIES
+from paramsched.core.schedules.text import NAMES_OF_LIBRARIES
 
 
 def entries(

@@ -98,7 +98,7 @@ def _registered_shape(name: str) -> object:
     from paramsched.core.base.near_names import closest
     from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text
     from paramsched.core.schedules import SHAPES
-    from paramsched.core.schedules.text.peers import answer_to_name
+    from paramsched.core.schedules.text import answer_to_name
 
     if name in SHAPES:
         if SHAPES[name].__module__.startswith("paramsched."):

@@ -34,7 +34,6 @@ from paramsched.core.runs.batches import BatchSampler as BatchSampler
 from paramsched.core.schedules import Absolute as Absolute
 from paramsched.core.schedules import Schedule as Schedule
 from paramsched.core.schedules import absolute as absolute
-from paramsched.core.schedules import as_factor as as_factor
 from paramsched.core.schedules import chain as chain
 from paramsched.core.schedules import clamp as clamp
 from paramsched.core.schedules import constant as constant
@@ -82,7 +81,7 @@ from paramsched.core.schedules import with_lengths as with_lengths
 from paramsched.core.schedules import wsd as wsd
 from paramsched.core.schedules import wsd_s as wsd_s
 from paramsched.core.schedules.anneal import anneal as anneal
-from paramsched.core.schedules.cyclic import cyclic as cyclic
+from paramsched.core.schedules.periods import cyclic as cyclic
 from paramsched.core.schedules.recurrence import recurrence as recurrence
 from paramsched.core.schedules.restarts import restarts as restarts
 from paramsched.core.schedules.table import table as table

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import paramsched
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import parse
-from paramsched.core.schedules.text.parsing import MOST_CHARACTERS
+from paramsched.core.schedules.text import MOST_CHARACTERS
 from support import strategies
 from support.laws import schedule_laws as laws
 from support.strategies import every_shape

@@ -24,7 +24,7 @@ from paramsched.core.schedules import (
     warmup,
 )
 from paramsched.core.schedules.cuts import depends_on_horizon, is_resolved_in, with_unit, without_unit
-from paramsched.core.schedules.span import Span
+from paramsched.core.schedules.lengths import Span
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument, Unresolved
 from support.tables import table

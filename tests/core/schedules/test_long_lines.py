@@ -4,7 +4,7 @@ import pytest
 
 from paramsched.core.plan import Plan
 from paramsched.core.schedules import Anneal, base, parse
-from paramsched.core.schedules.text.writing import call_text, short_line
+from paramsched.core.schedules.writing import call_text, short_line
 from paramsched.core.time import Calendar
 
 LINES = {">>": "warmup(5)", "*": "step(5)", "+": "step(5)", "-": "step(5)"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paramsched.core.schedules.text.peers import NAMES_OF_LIBRARIES, answer_to_name
+from paramsched.core.schedules.text import NAMES_OF_LIBRARIES, answer_to_name
 
 PAGES = Path(__file__).parents[3] / "docs" / "coming_from"
 TITLES = [path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ") for path in PAGES.glob("*.md")]

@@ -3,16 +3,7 @@
 import pytest
 
 from paramsched import curves
-from paramsched.core.schedules import (
-    absolute,
-    anneal,
-    constant,
-    cosine,
-    from_function,
-    linear,
-    parse,
-    warmup,
-)
+from paramsched.core.schedules import absolute, anneal, constant, cosine, from_function, linear, parse, warmup
 from paramsched.errors import InvalidArgument, ParseError
 from support.tables import table
 

@@ -8,7 +8,7 @@ import pytest
 import paramsched as ps
 from paramsched.core.files import dump, loads
 from paramsched.core.schedules import absolute, constant, cosine, linear, parse, step, warmup
-from paramsched.core.schedules.text.parsing import value_in
+from paramsched.core.schedules.text import value_in
 from paramsched.errors import ParseError
 from support.tables import table
 

@@ -19,7 +19,7 @@ from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import schedule_of
 from paramsched.core.schedules.one_operand import OneOperand
 from paramsched.core.schedules.registry import builder_name, combine_operands
-from paramsched.core.schedules.text.writing import CALL, PRODUCT, call_text, in_brackets
+from paramsched.core.schedules.writing import CALL, PRODUCT, call_text, in_brackets
 from paramsched.errors import CallSite, InvalidArgument, StateError, shown, site_with_value
 
 State = TypeVar("State")

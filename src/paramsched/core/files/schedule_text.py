@@ -8,7 +8,7 @@ from typing import Any, final
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.schedules import SHAPES, Schedule
 from paramsched.core.schedules.table import table_file_in
-from paramsched.core.schedules.text.parsing import read_line
+from paramsched.core.schedules.text import read_line
 from paramsched.errors import InvalidArgument, shown
 
 _CALLED = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+\(")

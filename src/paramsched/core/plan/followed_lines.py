@@ -20,8 +20,8 @@ from paramsched.core.plan.common_factor import advice_to_factor_out, likes_in
 from paramsched.core.plan.group_matching import Overlap, overlap_of
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.base import with_changed_fields
-from paramsched.core.schedules.followed_target import FollowedTarget
 from paramsched.core.schedules.leaves import Like
+from paramsched.core.schedules.neighbor_levels import FollowedTarget
 from paramsched.core.schedules.pointwise import Product, Sum
 from paramsched.errors import InvalidArgument, PlanError
 

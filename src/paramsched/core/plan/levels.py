@@ -13,18 +13,16 @@ from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Target
 from paramsched.core.schedules import AbsoluteSchedule, Anneal, Constant, Schedule
 from paramsched.core.schedules.affine import Absolute, level_of
-from paramsched.core.schedules.as_factor import AsFactor
 from paramsched.core.schedules.decays import Exponential
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.followed_target import FollowedTarget
 from paramsched.core.schedules.leaves import FromFunction, Like
-from paramsched.core.schedules.neighbor_levels import resolve_in_span
-from paramsched.core.schedules.one_operand import Raised
+from paramsched.core.schedules.lengths import Span
+from paramsched.core.schedules.neighbor_levels import FollowedTarget, resolve_in_span
+from paramsched.core.schedules.one_operand import AsFactor, Raised
 from paramsched.core.schedules.pointwise import Clamp, Maximum, Minimum, Product, Sum
 from paramsched.core.schedules.recurrence import Recurrence
 from paramsched.core.schedules.retimed import Chain, Window
 from paramsched.core.schedules.sequence import Sequence, in_order, stages_of
-from paramsched.core.schedules.span import Span
 from paramsched.core.schedules.table import Table
 from paramsched.core.time import Calendar
 from paramsched.errors import ParamschedError

@@ -39,8 +39,8 @@ from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.plan.without_text import first_without_text
 from paramsched.core.schedules import Level, Schedule, anneal, previous
 from paramsched.core.schedules.cuts import is_resolved_in
+from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
-from paramsched.core.schedules.span import Span
 from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.core.time.calendar import Facts
 from paramsched.core.time.progress import PROGRESS

@@ -28,8 +28,8 @@ from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import ConstantAmounts, EvenProgress, ReportedProgress, RunAmounts, UnknownAmounts
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.cuts import without_unit
+from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
-from paramsched.core.schedules.span import Span
 from paramsched.core.time import Calendar
 from paramsched.core.time.calendar import SIZES
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, shown

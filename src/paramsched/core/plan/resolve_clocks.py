@@ -25,8 +25,8 @@ from paramsched.core.plan.run_amounts import (
     usual_size,
 )
 from paramsched.core.schedules.cuts import with_unit, without_unit
+from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
-from paramsched.core.schedules.span import Span
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, SECONDS
 from paramsched.core.time.calendar import SIZES

@@ -14,7 +14,7 @@ from paramsched.core.plan.resolve import bind, counted_plan
 from paramsched.core.scheduler.messages import Processes
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import depends_on_base
-from paramsched.core.schedules.text.writing import short_line
+from paramsched.core.schedules.writing import short_line
 from paramsched.core.time import Calendar
 from paramsched.errors import MissingFact, PlanError
 

@@ -8,8 +8,6 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from paramsched.core.schedules import rules as rules
-from paramsched.core.schedules.absolute_schedule import AbsoluteSchedule as AbsoluteSchedule
-from paramsched.core.schedules.absolute_schedule import absolute as absolute
 from paramsched.core.schedules.affine import Absolute as Absolute
 from paramsched.core.schedules.affine import AffineLevel as AffineLevel
 from paramsched.core.schedules.affine import Level as Level
@@ -20,13 +18,15 @@ from paramsched.core.schedules.base import Schedule as Schedule
 from paramsched.core.schedules.decays import Exponential as Exponential
 from paramsched.core.schedules.leaves import Constant as Constant
 from paramsched.core.schedules.leaves import register_function as register_function
+from paramsched.core.schedules.one_operand import AbsoluteSchedule as AbsoluteSchedule
+from paramsched.core.schedules.one_operand import absolute as absolute
 from paramsched.core.schedules.registry import SHAPES as SHAPES
 from paramsched.core.schedules.registry import shape as shape
 from paramsched.core.schedules.table import tabulate as tabulate
-from paramsched.core.schedules.text.parsing import calls_function as calls_function
-from paramsched.core.schedules.text.parsing import parse as parse
-from paramsched.core.schedules.text.parsing import parse_own as parse_own
-from paramsched.core.schedules.text.parsing import value_in as value_in
+from paramsched.core.schedules.text import calls_function as calls_function
+from paramsched.core.schedules.text import parse as parse
+from paramsched.core.schedules.text import parse_own as parse_own
+from paramsched.core.schedules.text import value_in as value_in
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

@@ -1,8 +1,6 @@
 """The names of this package, for type checkers. At run time `__init__.py` takes the shapes from their registry."""
 
 from paramsched.core.schedules import rules as rules
-from paramsched.core.schedules.absolute_schedule import AbsoluteSchedule as AbsoluteSchedule
-from paramsched.core.schedules.absolute_schedule import absolute as absolute
 from paramsched.core.schedules.affine import Absolute as Absolute
 from paramsched.core.schedules.affine import AffineLevel as AffineLevel
 from paramsched.core.schedules.affine import Level as Level
@@ -12,15 +10,13 @@ from paramsched.core.schedules.anneal import Anneal as Anneal
 from paramsched.core.schedules.anneal import anneal as anneal
 from paramsched.core.schedules.anneal import cooldown as cooldown
 from paramsched.core.schedules.anneal import cosine as cosine
+from paramsched.core.schedules.anneal import cosine_wave as cosine_wave
 from paramsched.core.schedules.anneal import linear as linear
+from paramsched.core.schedules.anneal import tanh as tanh
 from paramsched.core.schedules.anneal import warmup as warmup
-from paramsched.core.schedules.as_factor import as_factor as as_factor
 from paramsched.core.schedules.base import Schedule as Schedule
 from paramsched.core.schedules.cuts import skip as skip
 from paramsched.core.schedules.cuts import take as take
-from paramsched.core.schedules.cyclic import cosine_restarts as cosine_restarts
-from paramsched.core.schedules.cyclic import cyclic as cyclic
-from paramsched.core.schedules.cyclic import one_cycle as one_cycle
 from paramsched.core.schedules.decays import Exponential as Exponential
 from paramsched.core.schedules.decays import exponential as exponential
 from paramsched.core.schedules.decays import geometric as geometric
@@ -32,10 +28,17 @@ from paramsched.core.schedules.leaves import constant as constant
 from paramsched.core.schedules.leaves import from_function as from_function
 from paramsched.core.schedules.leaves import like as like
 from paramsched.core.schedules.leaves import register_function as register_function
-from paramsched.core.schedules.named_anneals import cosine_wave as cosine_wave
-from paramsched.core.schedules.named_anneals import tanh as tanh
+from paramsched.core.schedules.one_operand import AbsoluteSchedule as AbsoluteSchedule
+from paramsched.core.schedules.one_operand import absolute as absolute
+from paramsched.core.schedules.one_operand import as_factor as as_factor
 from paramsched.core.schedules.one_operand import jagged as jagged
 from paramsched.core.schedules.one_operand import rounded as rounded
+from paramsched.core.schedules.periods import cosine_restarts as cosine_restarts
+from paramsched.core.schedules.periods import cyclic as cyclic
+from paramsched.core.schedules.periods import multistep as multistep
+from paramsched.core.schedules.periods import one_cycle as one_cycle
+from paramsched.core.schedules.periods import stairs as stairs
+from paramsched.core.schedules.periods import step as step
 from paramsched.core.schedules.pointwise import clamp as clamp
 from paramsched.core.schedules.pointwise import maximum as maximum
 from paramsched.core.schedules.pointwise import minimum as minimum
@@ -56,13 +59,10 @@ from paramsched.core.schedules.retimed import every as every
 from paramsched.core.schedules.retimed import shift as shift
 from paramsched.core.schedules.retimed import window as window
 from paramsched.core.schedules.sequence import with_lengths as with_lengths
-from paramsched.core.schedules.staircases import multistep as multistep
-from paramsched.core.schedules.staircases import stairs as stairs
-from paramsched.core.schedules.staircases import step as step
 from paramsched.core.schedules.table import table as table
 from paramsched.core.schedules.table import table_file as table_file
 from paramsched.core.schedules.table import tabulate as tabulate
-from paramsched.core.schedules.text.parsing import calls_function as calls_function
-from paramsched.core.schedules.text.parsing import parse as parse
-from paramsched.core.schedules.text.parsing import parse_own as parse_own
-from paramsched.core.schedules.text.parsing import value_in as value_in
+from paramsched.core.schedules.text import calls_function as calls_function
+from paramsched.core.schedules.text import parse as parse
+from paramsched.core.schedules.text import parse_own as parse_own
+from paramsched.core.schedules.text import value_in as value_in

@@ -18,10 +18,9 @@ from paramsched.core.curves.arrays import Array, Arrays, Floats
 from paramsched.core.number_checks import check_fields
 from paramsched.core.schedules.affine import FIXED_PARTS, Affine, Bounds, NeighborLevel
 from paramsched.core.schedules.evaluation import value_at
-from paramsched.core.schedules.lengths import is_resolved_field, length_field
+from paramsched.core.schedules.lengths import Span, is_resolved_field, length_field
 from paramsched.core.schedules.registry import builder_name, combine_operands, has_shape
-from paramsched.core.schedules.span import Span
-from paramsched.core.schedules.text.writing import CALL, call_text, chain_depth, short_line
+from paramsched.core.schedules.writing import CALL, call_text, chain_depth, short_line
 from paramsched.core.time import Duration
 from paramsched.errors import InvalidArgument, InvalidCall, Unresolved, shown
 

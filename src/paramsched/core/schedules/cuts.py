@@ -9,16 +9,14 @@ from typing import Any, final
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.number_checks import checked
 from paramsched.core.schedules.affine import BASE, Affine, Bounds
-from paramsched.core.schedules.as_factor import AsFactor
 from paramsched.core.schedules.base import Schedule, leaves_of_fields, with_changed_fields
 from paramsched.core.schedules.evaluation import MAX_LENGTH
 from paramsched.core.schedules.leaves import Constant, Like, schedule_of
-from paramsched.core.schedules.lengths import LENGTH, positive_length
-from paramsched.core.schedules.one_operand import OneOperand
+from paramsched.core.schedules.lengths import LENGTH, Span, positive_length
+from paramsched.core.schedules.one_operand import AsFactor, OneOperand
 from paramsched.core.schedules.registry import shape
 from paramsched.core.schedules.rules.base import Rule
 from paramsched.core.schedules.rules.scaling import ScheduleRule
-from paramsched.core.schedules.span import Span
 from paramsched.core.time import Duration, DurationLike
 from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, SECONDS
 from paramsched.core.time.progress import COUNTS_OF_A_PERCENT, PROGRESS

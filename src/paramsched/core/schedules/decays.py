@@ -12,7 +12,7 @@ from paramsched.core.schedules.anneal import Index, anneal
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.lengths import FILLS, POSITIVE_SCALE, positive_length
 from paramsched.core.schedules.registry import shape
-from paramsched.core.schedules.text.writing import call_text, write_call
+from paramsched.core.schedules.writing import call_text, write_call
 from paramsched.core.time import Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument
 

@@ -22,10 +22,9 @@ from paramsched.core.schedules.affine import (
     split_level,
 )
 from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.lengths import OPEN
+from paramsched.core.schedules.lengths import OPEN, Span
 from paramsched.core.schedules.registry import SHAPES, shape
-from paramsched.core.schedules.span import Span
-from paramsched.core.schedules.text.writing import short_line
+from paramsched.core.schedules.writing import short_line
 from paramsched.core.time import Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, Unresolved, shown
 

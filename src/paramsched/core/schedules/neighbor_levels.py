@@ -1,24 +1,25 @@
-"""Levels from neighboring stages: `previous` and `following` become numbers."""
+"""What a line takes from others: the levels of its neighbors, and the value of a target."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import ceil, isfinite
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
 from paramsched.core.base.frozen_values import field_names
-from paramsched.core.schedules.absolute_schedule import AbsoluteSchedule
-from paramsched.core.schedules.affine import Level, NeighborLevel, level_from_parts, previous, split_level
-from paramsched.core.schedules.as_factor import AsFactor
+from paramsched.core.curves.arrays import Array, Arrays
+from paramsched.core.schedules.affine import Affine, Level, NeighborLevel, level_from_parts, previous, split_level
 from paramsched.core.schedules.base import Schedule, leaves_of_fields
 from paramsched.core.schedules.evaluation import columns, evaluate
 from paramsched.core.schedules.leaves import FromFunction
+from paramsched.core.schedules.lengths import Span
+from paramsched.core.schedules.one_operand import AbsoluteSchedule, AsFactor
 from paramsched.core.schedules.pointwise import Clamp, Maximum, Minimum
 from paramsched.core.schedules.sequence import Sequence
-from paramsched.core.schedules.span import Span
-from paramsched.core.schedules.text.writing import short_line
-from paramsched.errors import InvalidArgument
+from paramsched.core.schedules.writing import short_line
+from paramsched.errors import InvalidArgument, PlanError, Unresolved
 
 _NOT_AFFINE_BUT_SCALING = (Clamp, Maximum, Minimum)
 
@@ -208,3 +209,43 @@ def _circular_levels(
         "and the second stage needs the level at which the first ends",
         "Use a number for one of the two",
     )
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FollowedTarget(Schedule):
+    """Replaces `like(name)` of a target: contains the target's schedule and its initial value.
+
+    Args:
+        name: the target.
+        schedule: the schedule of the target as written.
+        initial: the base of the target.
+        line: the line that follows the target, for errors.
+        instead: the advice of the error for a `like` whose time does not count from the start of the run.
+    """
+
+    name: str
+    schedule: Schedule
+    initial: float
+    line: str
+    instead: str
+
+    affine = True
+
+    has_absolute = False
+
+    has_neighbor_levels = False  # they are levels of the target, which is resolved separately
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        raise Unresolved(str(self), f"it follows {self.name} of a plan that is not resolved", "Use plan.resolve(…)")
+
+    def _resolve(self, span: Span) -> Schedule:
+        """Resolve the schedule of the target for the whole run, as in the line of the target."""
+        if span.restarted or span.begin:
+            clock = "restarts" if span.restarted else "does not start with the run"
+            found = f"the clock of this part {clock}, but a target has its value at a time of the run"
+            raise PlanError(f"{self} in {self.line}", found, self.instead)
+        return AsFactor(resolve_in_span(self.schedule, span.of_whole_run), self.initial)
+
+    def __str__(self) -> str:
+        return f'like("{self.name}")'

@@ -1,24 +1,38 @@
-"""Schedules that wrap one schedule and keep its length."""
+"""Schedules of one other schedule: powers, jagged warmups, absolute values, factors."""
 
 from abc import ABC
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from math import ceil
-from typing import Any, Literal, TypeAlias, final
+from numbers import Real
+from typing import Any, Literal, TypeAlias, final, overload
 
 import numpy as np
 
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.curves.elementary import power
 from paramsched.core.number_checks import checked, finite_number, one_of, positive_number
-from paramsched.core.schedules.affine import ONE, ONE_BASE, ZERO_BASE, Affine, Bounds, bounds_around, choose_affine
-from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.leaves import schedule_of
-from paramsched.core.schedules.lengths import POSITIVE_PERIOD, POSITIVE_SCALE, SCALE, boundaries, split_periods
-from paramsched.core.schedules.registry import operator_builder, shape
-from paramsched.core.schedules.span import Span
-from paramsched.core.schedules.text.writing import CALL, POWER, in_brackets
+from paramsched.core.schedules.affine import (
+    ONE,
+    ONE_BASE,
+    ZERO_BASE,
+    Absolute,
+    Affine,
+    AffineLevel,
+    Bounds,
+    bounds_around,
+    choose_affine,
+    has_fixed_part,
+)
+from paramsched.core.schedules.base import Schedule, leaves_of_fields, with_changed_fields
+from paramsched.core.schedules.evaluation import value_for_base
+from paramsched.core.schedules.leaves import MOST_DEPTH, Like, schedule_of
+from paramsched.core.schedules.lengths import POSITIVE_PERIOD, POSITIVE_SCALE, SCALE, Span, boundaries, split_periods
+from paramsched.core.schedules.registry import combine_operands, operator_builder, shape
+from paramsched.core.schedules.rules.base import Rule
+from paramsched.core.schedules.table import Table
+from paramsched.core.schedules.writing import CALL, POWER, in_brackets, short_line
 from paramsched.core.time import Duration, DurationLike, count_of
 from paramsched.errors import CallSite, InvalidArgument, shown
 
@@ -254,3 +268,184 @@ def jagged(schedule: Schedule, every: DurationLike, over: DurationLike, meets: D
     """
     inner = schedule_of(schedule, "jagged(…)")
     return Jagged(inner, Duration.of(every), Duration.of(over), None if meets is None else Duration.of(meets))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class AsFactor(OneOperand):
+    """value(t) = base * schedule(t, initial). It has no end, so it never determines the length of a stage."""
+
+    schedule: Schedule
+    initial: float = field(metadata=checked(finite_number))
+
+    def check_together(self) -> None:
+        if self.schedule.has_neighbor_levels:
+            found = "previous and following are multiples of the outer base, not of initial"
+            raise InvalidArgument(short_line(self), found, "Use the level as a number")
+
+    length = None
+
+    fills = False
+
+    has_length = False
+
+    affine = True  # for every schedule, because base is a factor
+
+    has_absolute = False  # absolute levels determine the factor, which is multiplied by base
+
+    def _exact_length(self, span: Span) -> None:
+        return None
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return base.scaled(value_for_base(self.schedule, t, self.initial, ops, affine=self.schedule.affine))
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        factor = self.schedule.bounds(Bounds(self.initial, self.initial))
+        return None if factor is None else factor.times(bases)
+
+    def _resolve(self, span: Span) -> Schedule:
+        return AsFactor(self.schedule._resolve(span.whole(span.begin, span.run_end, None)), self.initial)
+
+
+@shape
+def as_factor(schedule: Schedule, initial: float = 1.0) -> AsFactor:
+    """Use the value of a schedule as a factor of base, even if it has absolute levels or is rounded.
+
+    value(t) = base * schedule(t, base=initial)
+
+    Args:
+        schedule: the schedule, planned for the run. Its end does not determine the length of a stage.
+        initial: the base of this schedule, a finite number.
+
+    Raises:
+        InvalidArgument: `initial` is not finite, or a level of the schedule is `previous` or `following`.
+
+    `plan.resolve` replaces `like("batch_size")` by `as_factor` of the schedule and the initial value of that target.
+
+    Source: the square-root rule for learning rates of growing batches, Krizhevsky 2014 (1404.5997).
+
+    >>> size = as_factor(stairs(1, 4, 3, over=30), 16)
+    >>> rate = (size / 16) ** 0.5
+    >>> size(30), rate(0, base=0.1), rate(30, base=0.1)
+    (64.0, 0.1, 0.2)
+    """
+    return AsFactor(schedule_of(schedule, "as_factor(…)"), initial)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class AbsoluteSchedule(OneOperand):
+    """value(t) = schedule(t, base=1), whatever the base is."""
+
+    schedule: Schedule
+
+    def check_together(self) -> None:
+        if self.schedule.depth >= MOST_DEPTH:
+            found = f"schedules nested more than {MOST_DEPTH} deep"
+            raise InvalidArgument(short_line(self.schedule), found, "Merge nested calls")
+        if inner := _level_inside(self.schedule):
+            found = f"it contains {inner}, and every number in absolute(…) is a value already"
+            write = f"absolute({_with_plain_levels(self.schedule)})"
+            raise InvalidArgument(f"absolute({short_line(self.schedule)})", found, example=write)
+        if like := _like_inside(self.schedule):
+            found = f"{like} follows another line by multiples of base, so it has no values of its own"
+            raise InvalidArgument(
+                f"absolute({short_line(self.schedule)})", found, f"Multiply instead: absolute(cosine()) * {like}"
+            )
+
+    affine = True  # for every schedule, because the value does not depend on base
+
+    has_absolute = True
+
+    @property
+    def metric_rules(self) -> tuple[Any, ...]:
+        """The rules in the schedule; they are applied for a base of 1 too."""
+        return self.schedule.metric_rules
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return Affine(None, value_for_base(self.schedule, t, 1.0, ops, affine=self.schedule.affine))
+
+    def bounds(self, bases: Bounds) -> Bounds | None:
+        return self.schedule.bounds(ONE_BASE)
+
+    def __rmul__(self, other: float) -> Schedule:
+        product: Schedule = combine_operands("product", other, schedule_of(self, lambda: f"{other} * {self}"))
+        return product
+
+    def _seams(self) -> Iterable[float]:
+        return self.schedule._seams()
+
+    def __str__(self) -> str:
+        return f"absolute({self.schedule})"
+
+
+def _level_inside(value: object) -> str:
+    """Return the first absolute level in a schedule or a rule; empty if there is none."""
+    if has_fixed_part(value) or isinstance(value, AbsoluteSchedule):
+        return str(value)
+    if isinstance(value, Table) and value.absolute:
+        return "absolute=True"
+    if isinstance(value, Schedule):
+        return next(filter(None, map(_level_inside, leaves_of_fields(value))), "") if value.has_absolute else ""
+    if isinstance(value, Rule):
+        return next((text for one in fields(value) if (text := _level_inside(getattr(value, one.name)))), "")  # type: ignore[arg-type]  # every rule is a dataclass
+    return ""
+
+
+def _with_plain_levels(value: Any) -> Any:
+    """Return a schedule or a value of its fields with each `absolute(x)` in it replaced by x."""
+    match value:
+        case Absolute():
+            return value.value
+        case AffineLevel():
+            return value.factor + value.offset
+        case AbsoluteSchedule():
+            return value.schedule
+        case Table(absolute=True):
+            return replace(value, absolute=False)
+        case Schedule() | Rule() | tuple():
+            return with_changed_fields(value, _with_plain_levels)
+    return value
+
+
+def _like_inside(schedule: Schedule) -> Schedule | None:
+    """Return the first `like(…)` in a schedule; None if there is none."""
+    if isinstance(schedule, Like):
+        return schedule
+    return next(filter(None, map(_like_inside, schedule.parts())), None)
+
+
+@overload
+def absolute(x: float) -> Absolute: ...
+@overload
+def absolute(x: Schedule) -> AbsoluteSchedule: ...
+def absolute(x: float | Schedule) -> Absolute | AbsoluteSchedule:
+    """Use numbers as values, not as multiples of base: `absolute(linear(0.85, 0.95))`, `cosine(to=absolute(1e-5))`.
+
+    value(t) = x, or for a schedule value(t) = x(t, base=1)
+
+    Args:
+        x: a finite number, or a schedule whose numbers are all values. Every group of the optimizer gets these values,
+            whatever its base is.
+
+    A number is a level, to which a multiple of base may be added: `0.5 + absolute(2e-05)` is half of base plus 2e-05.
+    As an entire line, a stage of a sequence or a factor of a product it means `constant(absolute(x))`.
+
+    Raises:
+        InvalidArgument: `x` is neither a finite number nor a schedule; or it is a schedule that contains `absolute(…)`
+            or `like(…)`.
+
+    >>> beta = absolute(linear(0.85, 0.95, over=10))
+    >>> beta(0, base=0.9), beta(10, base=123.0)
+    (0.85, 0.95)
+    >>> linear(1.0, 0.5 + absolute(1.0), over=10)(10, base=4.0)
+    3.0
+    >>> print(warmup(100) >> absolute(3e-4))
+    warmup(100) >> constant(absolute(0.0003))
+    """
+    if isinstance(x, Schedule):
+        return AbsoluteSchedule(x)
+    if isinstance(x, Real) and not isinstance(x, bool):
+        return Absolute(x)
+    found = f"expected a number or a schedule, got {type(x).__name__}"
+    raise InvalidArgument(f"absolute({shown(x)})", found, example="absolute(3e-5)")

@@ -27,10 +27,10 @@ from paramsched.core.schedules.affine import (
 )
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import Constant, schedule_of
+from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.one_operand import OneOperand
 from paramsched.core.schedules.registry import operator_builder, shape
-from paramsched.core.schedules.span import Span
-from paramsched.core.schedules.text.writing import NEGATIVE, PRODUCT, SUM, chain_text, in_brackets
+from paramsched.core.schedules.writing import NEGATIVE, PRODUCT, SUM, chain_text, in_brackets
 from paramsched.core.time import Duration
 from paramsched.errors import CallSite, InvalidArgument, Unresolved
 

@@ -19,7 +19,7 @@ from paramsched.core.schedules.leaves import constant, schedule_of
 from paramsched.core.schedules.lengths import positive_length
 from paramsched.core.schedules.registry import shape
 from paramsched.core.schedules.sequence import sequence, with_lengths
-from paramsched.core.schedules.text.writing import short_line
+from paramsched.core.schedules.writing import short_line
 from paramsched.core.time import Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, shown
 

@@ -15,12 +15,11 @@ from paramsched.core.number_checks import checked, whole_number
 from paramsched.core.schedules.affine import Affine
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import quiet
-from paramsched.core.schedules.lengths import boundaries
+from paramsched.core.schedules.lengths import Span, boundaries
 from paramsched.core.schedules.registry import shape
 from paramsched.core.schedules.rules.base import Coefficients, Rule
 from paramsched.core.schedules.rules.scaling import ScheduleRule
-from paramsched.core.schedules.span import Span
-from paramsched.core.schedules.text.writing import short_line
+from paramsched.core.schedules.writing import short_line
 from paramsched.core.time import Duration
 from paramsched.errors import InvalidArgument, Unresolved
 

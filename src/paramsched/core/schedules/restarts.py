@@ -22,6 +22,7 @@ from paramsched.core.schedules.lengths import (
     ROUNDING_OF_CYCLES,
     CycleTable,
     Lengths,
+    Span,
     boundaries,
     checked_growth,
     cycle_table,
@@ -38,8 +39,7 @@ from paramsched.core.schedules.neighbor_levels import needs_outside_level
 from paramsched.core.schedules.registry import shape
 from paramsched.core.schedules.retimed import Chain, Every
 from paramsched.core.schedules.sequence import Sequence, sequence
-from paramsched.core.schedules.span import Span
-from paramsched.core.schedules.text.writing import short_line
+from paramsched.core.schedules.writing import short_line
 from paramsched.core.time import Duration, DurationLike, count_of
 from paramsched.errors import CallSite, InvalidArgument
 

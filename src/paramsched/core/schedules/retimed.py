@@ -13,11 +13,10 @@ from paramsched.core.number_checks import checked, whole_number
 from paramsched.core.schedules.affine import Affine, Bounds, bounds_around, choose_affine
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import schedule_of
-from paramsched.core.schedules.lengths import POSITIVE_PERIOD, boundaries, last_boundary
+from paramsched.core.schedules.lengths import POSITIVE_PERIOD, Span, boundaries, last_boundary
 from paramsched.core.schedules.one_operand import OneOperand
 from paramsched.core.schedules.pointwise import Pointwise
 from paramsched.core.schedules.registry import shape
-from paramsched.core.schedules.span import Span
 from paramsched.core.time import Duration, DurationLike, count_of
 from paramsched.errors import InvalidArgument
 

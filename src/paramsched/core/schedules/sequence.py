@@ -14,12 +14,11 @@ from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.schedules.affine import Affine, Bounds, bounds_around, choose_affine
 from paramsched.core.schedules.base import Schedule, no_horizon
 from paramsched.core.schedules.leaves import Constant, schedule_of
-from paramsched.core.schedules.lengths import ROUNDING_OF_CYCLES, Lengths
+from paramsched.core.schedules.lengths import ROUNDING_OF_CYCLES, Lengths, Span
 from paramsched.core.schedules.one_operand import OneOperand
 from paramsched.core.schedules.registry import operator_builder, shape
 from paramsched.core.schedules.retimed import Window
-from paramsched.core.schedules.span import Span
-from paramsched.core.schedules.text.writing import SEQUENCE, chain_text, in_brackets
+from paramsched.core.schedules.writing import SEQUENCE, chain_text, in_brackets
 from paramsched.core.time import Duration, count_of
 from paramsched.errors import InvalidArgument
 

@@ -23,14 +23,14 @@ from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import curve_argument
 from paramsched.core.schedules.lengths import (
     POSITIVE_PERIOD,
+    Span,
     boundaries,
     complete_periods,
     length_of_cycles,
     split_periods,
 )
 from paramsched.core.schedules.registry import SHAPES, shape
-from paramsched.core.schedules.span import Span
-from paramsched.core.schedules.text.writing import call_text, short_line, write_call
+from paramsched.core.schedules.writing import call_text, short_line, write_call
 from paramsched.core.time import Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, UnreadableTable, site_with_value
 

@@ -8,16 +8,16 @@ from typing import Any, Final
 from paramsched.core.base.codes import MILESTONE_AFTER_END
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.schedules import Anneal, Schedule
+from paramsched.core.schedules.anneal import CosineWave
 from paramsched.core.schedules.contents import values_inside
 from paramsched.core.schedules.cuts import Skip, Take
 from paramsched.core.schedules.lengths import PERIOD
-from paramsched.core.schedules.named_anneals import CosineWave
+from paramsched.core.schedules.periods import MultiStep
 from paramsched.core.schedules.restarts import Restarts
 from paramsched.core.schedules.retimed import Every, Window
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.schedules.rules.scaling import MultiStepRule, StepRule
 from paramsched.core.schedules.sequence import Sequence as Stages
-from paramsched.core.schedules.staircases import MultiStep
 from paramsched.core.time import Duration
 from paramsched.tools.check import codes
 from paramsched.tools.check._trial_run import TrialRun

@@ -8,7 +8,7 @@ from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, kno
 from paramsched.core.plan import Binding, Target
 from paramsched.core.plan.levels import Trap, unlikely_level
 from paramsched.core.schedules import Anneal, Schedule
-from paramsched.core.schedules.cyclic import one_cycle
+from paramsched.core.schedules.periods import one_cycle
 from paramsched.core.schedules.sequence import stages_of
 from paramsched.tools.check.codes import FLOOR_AS_VALUE, OTHERS_NAME
 

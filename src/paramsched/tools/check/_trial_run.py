@@ -14,9 +14,9 @@ from paramsched.core.plan import Binding, Plan
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.schedules.recurrence import Recurrence
-from paramsched.core.schedules.span import Span
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.calendar import SIZES
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError

@@ -10,9 +10,9 @@ from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, NEGATIVE
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.plan import Target
 from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
-from paramsched.core.schedules.as_factor import AsFactor
 from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.one_operand import AsFactor
 from paramsched.tools.check import codes
 from paramsched.tools.check._trial_run import FieldCurve
 from paramsched.tools.check.codes import RISES_TO_THE_END

@@ -16,8 +16,7 @@ from paramsched.core.files.schedule_text import ShapeNames, read_schedule_text
 from paramsched.core.schedules import Schedule, absolute
 from paramsched.core.schedules.leaves import line_of
 from paramsched.core.schedules.registry import RULES, combine_operands
-from paramsched.core.schedules.text.parsing import as_schedule, call, joined, refuse_type, value_in
-from paramsched.core.schedules.text.types import is_number
+from paramsched.core.schedules.text import as_schedule, call, is_number, joined, refuse_type, value_in
 from paramsched.errors import InvalidArgument, InvalidCall
 
 OPERATORS: Final = ("product", "sequence", "sum")

@@ -18,7 +18,7 @@ from paramsched.core.schedules.registry import BUILDER_OF_CLASS
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.schedules.sequence import Sequence
 from paramsched.core.schedules.table import TableValues
-from paramsched.core.schedules.text.writing import written_value
+from paramsched.core.schedules.writing import written_value
 from paramsched.core.time import Duration
 from paramsched.errors import PlanError
 

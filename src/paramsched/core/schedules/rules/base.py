@@ -25,7 +25,7 @@ from paramsched.core.schedules.affine import Level, NeighborLevel, has_fixed_par
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.evaluation import quiet
 from paramsched.core.schedules.registry import builder_name, has_shape, rule
-from paramsched.core.schedules.text.writing import CALL, call_text
+from paramsched.core.schedules.writing import CALL, call_text
 from paramsched.core.time import Duration
 from paramsched.core.time.calendar import SIZES
 from paramsched.errors import CallSite, InvalidArgument, site_with_value

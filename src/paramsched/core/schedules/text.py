@@ -7,28 +7,146 @@ or operator of a schedule is refused, with its place. So are unknown names, with
 import ast
 import operator
 import re
+import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from inspect import signature
 from keyword import iskeyword
+from numbers import Real
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, NamedTuple, TypeAlias, final
 
 from paramsched.core.base.codes import UNKNOWN_NAME, WRONG_TYPE
 from paramsched.core.base.near_names import closest, did_you_mean, shortened_text
 from paramsched.core.base.params import Param, params_of
 from paramsched.core.builders import example_call
-from paramsched.core.curves import CONSTANTS, FAMILIES
-from paramsched.core.schedules.absolute_schedule import absolute
-from paramsched.core.schedules.affine import NEIGHBOR_LEVELS, NeighborLevel
+from paramsched.core.curves import CONSTANTS, FAMILIES, Curve
+from paramsched.core.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLevel, NeighborLevel
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import line_of, schedule_of
+from paramsched.core.schedules.one_operand import absolute
 from paramsched.core.schedules.registry import RULES, SHAPES, combine_operands
-from paramsched.core.schedules.text.peers import answer_to_name
-from paramsched.core.schedules.text.types import expected, fits, is_number
+from paramsched.core.schedules.rules.base import Rule
 from paramsched.core.time import Duration
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, ParseError, shown
+
+_KINDS: Final = {
+    "schedule": "a schedule", "level": "a level", "length": "a length", "curve": "a curve", "rule": "a rule",
+    "number": "a number", "count": "an integer", "text": "text", "bool": "True or False", "list": "a list",
+    "pairs": "a list of pairs",
+}  # fmt: skip
+
+
+def expected(param: Param) -> str:
+    """Return what an argument takes, for messages."""
+    return _KINDS.get(param.kind, "one of " + ", ".join(map(repr, param.choices)))
+
+
+def fits(param: Param, value: Any) -> bool:
+    """Return whether an argument takes a value of this type. Its range is checked by the function."""
+    if value is None:
+        return param.none or param.kind == "any"
+    match param.kind:
+        case "schedule":
+            return isinstance(value, (Schedule, Absolute, AffineLevel)) or is_number(value)
+        case "level":
+            return isinstance(value, (Absolute, AffineLevel, NeighborLevel)) or is_number(value)
+        case "number":
+            return is_number(value)
+        case "count":
+            return is_number(value) and value == int(value)
+        case "length":
+            return isinstance(value, (str, Real, Duration)) and not isinstance(value, bool)
+        case "curve":
+            return isinstance(value, (Curve, str)) or (callable(value) and not isinstance(value, Schedule))
+        case "rule":
+            return isinstance(value, Rule)
+        case "text":
+            return isinstance(value, str)
+        case "choice":
+            return any(type(value) is type(one) and value == one for one in param.choices)
+        case "bool":
+            return isinstance(value, bool)
+        case "list" | "pairs":
+            items = param.items if len(param.items) > 1 else param.items[:1] * len(value) if _is_list(value) else ()
+            return _is_list(value) and len(items) == len(value) and all(map(fits, items, value))
+    return True
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a finite real number."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    number: Any = value  # a Real has an order
+    return bool(-sys.float_info.max <= number <= sys.float_info.max)
+
+
+@final
+class _Library(NamedTuple):
+    """A library: its name in the title of its page, the door of its drop-ins or None, and its names."""
+
+    title: str
+    door: str | None
+    names: str
+
+
+_LIBRARIES: Final = (
+    _Library(
+        "torch",
+        "compat.torch",
+        "LambdaLR MultiplicativeLR StepLR MultiStepLR ConstantLR LinearLR ExponentialLR SequentialLR PolynomialLR "
+        "CosineAnnealingLR ChainedScheduler ReduceLROnPlateau CyclicLR OneCycleLR CosineAnnealingWarmRestarts",
+    ),
+    _Library(
+        "MMEngine",
+        "mmengine",
+        "StepLR MultiStepLR ConstantLR LinearLR ExponentialLR CosineAnnealingLR CosineRestartLR OneCycleLR PolyLR "
+        "ReduceOnPlateauLR",
+    ),
+    _Library("pytorch-accelerated", "compat.pytorch_accelerated", "CosineLrScheduler"),
+    _Library("GradualWarmupScheduler", "compat.gradual_warmup", "GradualWarmupScheduler"),
+    _Library("Megatron-LM", "compat.megatron", "OptimizerParamScheduler"),
+    _Library(
+        "Hugging Face",
+        None,
+        "get_constant_schedule get_constant_schedule_with_warmup get_cosine_schedule_with_warmup "
+        "get_cosine_with_hard_restarts_schedule_with_warmup get_cosine_with_min_lr_schedule_with_warmup "
+        "get_inverse_sqrt_schedule get_linear_schedule_with_warmup get_polynomial_decay_schedule_with_warmup "
+        "get_reduce_on_plateau_schedule get_scheduler get_wsd_schedule",
+    ),
+    _Library(
+        "timm",
+        None,
+        "CosineLRScheduler MultiStepLRScheduler PlateauLRScheduler PolyLRScheduler StepLRScheduler TanhLRScheduler "
+        "create_scheduler create_scheduler_v2",
+    ),
+)
+NAMES_OF_LIBRARIES: Final = {one.title: tuple(one.names.split()) for one in _LIBRARIES}
+_RATE_FINDERS: Final = frozenset({"lr_find", "lr_finder", "LRFinder", "LearningRateFinder"})
+
+
+def answer_to_name(name: str) -> str | None:
+    """Return what to write for a scheduler of another library; None for every other name.
+
+    >>> print(answer_to_name("CyclicLR"))
+    CyclicLR is a name of torch: from paramsched.compat.torch import CyclicLR, or see the page "Coming from torch"
+    >>> print(answer_to_name("get_wsd_schedule"))
+    get_wsd_schedule is a name of Hugging Face: see the page "Coming from Hugging Face"
+    """
+    if name in _RATE_FINDERS:
+        return f"{name} is ps.find_lr here"
+    found = [one for one in _LIBRARIES if name in NAMES_OF_LIBRARIES[one.title]]
+    if not found:
+        return None
+    ways = [f"from paramsched.{one.door} import {name}" for one in found if one.door is not None]
+    ways.append("see the page " + " or ".join(f'"Coming from {one.title}"' for one in found))
+    return f"{name} is a name of {' and of '.join(one.title for one in found)}: {', or '.join(ways)}"
+
 
 KnownNames: TypeAlias = Mapping[str, Callable[..., Any]]
 
@@ -36,7 +154,7 @@ MOST_CHARACTERS = 10_000
 MOST_DEPTH = 50
 EXAMPLE_LINE = 'warmup("5%") >> cosine(to=0.1)'
 
-_NAMES: Final[ChainMap[str, Callable[..., Any]]] = ChainMap({"absolute": absolute}, SHAPES)
+_FUNCTIONS: Final[ChainMap[str, Callable[..., Any]]] = ChainMap({"absolute": absolute}, SHAPES)
 _SPACES: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
     "curves": (CONSTANTS, FAMILIES),
     "rules": ({}, RULES),
@@ -112,12 +230,12 @@ def calls_function(text: str) -> bool:
     >>> calls_function("cosine(to=0.1)"), calls_function("WarmupLR(5)"), calls_function("5 epochs")
     (True, False, False)
     """
-    return any(f"{name}(" in text for name in _NAMES)
+    return any(f"{name}(" in text for name in _FUNCTIONS)
 
 
 def known_names(own: KnownNames = MappingProxyType({})) -> KnownNames:
     """Return the functions that a line may call, with those in `own`."""
-    return _NAMES.new_child({**own}) if own else _NAMES
+    return _FUNCTIONS.new_child({**own}) if own else _FUNCTIONS
 
 
 def read_line(text: str, own: KnownNames = MappingProxyType({}), *, limited: bool = True) -> Schedule:

@@ -1,1 +1,0 @@
-"""Reading and writing schedules as one line of text."""
