@@ -10,7 +10,7 @@ from public_names import documented, public_names
 
 from paramsched import Calendar, Plan, curves, errors, trace
 from paramsched.core.base.check_rules import CheckRule, check_rules
-from paramsched.core.curves.registry import curve_text
+from paramsched.core.curves.base import curve_text
 from paramsched.core.schedules import SHAPES
 
 SHAPES_OPENING = """\

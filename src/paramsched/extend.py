@@ -18,7 +18,7 @@ from paramsched.core.time import DurationLike as DurationLike
 from paramsched.core.curves.arrays import Array as Array
 from paramsched.core.curves.arrays import Arrays as Arrays
 from paramsched.core.curves.base import Curve as Curve
-from paramsched.core.curves.registry import curve as curve
+from paramsched.core.curves.base import curve as curve
 
 # A rule of a recurrence: the level of the next update from the last one.
 from paramsched.core.schedules.registry import rule as rule
@@ -44,7 +44,7 @@ from paramsched.core.files.known_dialects import Dialect as Dialect
 from paramsched.core.files.known_dialects import GroupOfFile as GroupOfFile
 from paramsched.core.files.known_dialects import Loaded as Loaded
 from paramsched.core.plan import Plan as Plan
-from paramsched.core.plan.bases import Bases as Bases
+from paramsched.core.plan.extras import Bases as Bases
 
 # Files of plans: the formats and the names of the readers.
 from paramsched.core.files import dialect_names as dialect_names

@@ -34,8 +34,8 @@ from paramsched.core.files.plan_files import PlanText, ReadingOptions, open_plan
 from paramsched.core.files.schedule_text import ShapeNames, read_schedule_text
 from paramsched.core.files.text_limits import MOST_BYTES
 from paramsched.core.plan import Binding, Plan
+from paramsched.core.plan.plan import units_of_plan
 from paramsched.core.plan.resolve import known_total
-from paramsched.core.plan.units import units_of_plan
 from paramsched.core.schedules import SHAPES
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, UnknownRecipe

@@ -19,7 +19,7 @@ from paramsched.core.schedules.cuts import with_unit
 from paramsched.core.schedules.retimed import Every
 from paramsched.core.schedules.sequence import Sequence, WithLengths
 from paramsched.core.time import Duration
-from paramsched.core.time.progress import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE
+from paramsched.core.time.amounts import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE
 from paramsched.errors import MissingFact, Unresolved
 
 _HEAD = ("stage", "from", "to", "start value", "end value", "formula", "units")

@@ -26,7 +26,7 @@ from paramsched.core.base.diagnostic import names_listed
 from paramsched.core.base.entries import is_installed
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.curves.arrays import Floats
-from paramsched.core.feedback.metric_names import metric_word
+from paramsched.core.feedback.base import metric_word
 from paramsched.core.fields import Field
 from paramsched.core.files import Loaded
 from paramsched.core.files.plan_files import PlanText

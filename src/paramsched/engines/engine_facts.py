@@ -20,7 +20,7 @@ from paramsched.core.scheduler.messages import WORLD
 from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar, DurationLike
-from paramsched.core.time.moment import MomentLike, length_in_seconds, moment_of
+from paramsched.core.time.amounts import MomentLike, length_in_seconds, moment_of
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, Unresolved, shown
 
 AmountOf = Callable[[Any], Any]

@@ -20,7 +20,7 @@ from paramsched.core.runs.signals import signals_of
 from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar
-from paramsched.core.time.moment import MomentLike
+from paramsched.core.time.amounts import MomentLike
 from paramsched.engines.argument_order import check_plan
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, callbacks_on_demand

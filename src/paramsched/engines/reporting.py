@@ -18,8 +18,8 @@ from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.core.runs.consumption import checked_amount
 from paramsched.core.runs.scheduler import Scheduler
 from paramsched.core.scheduler.messages import Processes
+from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.calendar import SIZES
-from paramsched.core.time.progress import PROGRESS
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.errors import InvalidArgument, MissingDependency
 

@@ -27,7 +27,7 @@ from paramsched.core.runs.scheduler import Scheduler, SignalsLike
 from paramsched.core.scheduler.on_base import OnBase
 from paramsched.core.scheduler.saved_state import OnChange
 from paramsched.core.time import Calendar
-from paramsched.core.time.moment import MomentLike
+from paramsched.core.time.amounts import MomentLike
 from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.reporting import (

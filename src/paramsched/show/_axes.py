@@ -12,8 +12,8 @@ from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.plan.resolve import TimeUnit, even_unit
 from paramsched.core.plan.trace import Trace
 from paramsched.core.time import Calendar, Duration
+from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.calendar import CLOCK_SYNONYMS, CLOCKS
-from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import CallSite, InvalidArgument, MissingFact
 from paramsched.show._curves import Curves, Envelope, Floats, Times
 from paramsched.show._labels import short_amount, short_number, tick_label

@@ -17,7 +17,7 @@ from paramsched.core.schedules import recurrence
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Calendar
-from paramsched.core.time.progress import PROGRESS
+from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument, ParamschedError, shown
 from paramsched.show._axes import AS_VALUES_ASK, View
 from paramsched.show._curves import Curves, RunsOrLog, runs_of

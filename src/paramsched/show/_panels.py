@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from paramsched.core.curves.arrays import equal_up_to_rounding, last_of_each
 from paramsched.core.plan.trace import Trace
-from paramsched.core.time.progress import PROGRESS
+from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument
 from paramsched.show._axes import (
     AS_VALUES_ASK,

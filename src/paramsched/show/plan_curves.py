@@ -10,8 +10,8 @@ from typing import Any, Final, TypeAlias
 from paramsched.core.fields import Field, Group, numeric
 from paramsched.core.plan import Binding, Plan, Target, resolve
 from paramsched.core.plan.optimizers import unique_labels
+from paramsched.core.plan.plan import units_of_plan
 from paramsched.core.plan.trace import Trace, groups_of, trace
-from paramsched.core.plan.units import units_of_plan
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.contents import durations_in
 from paramsched.core.time import Calendar, Duration

@@ -1,6 +1,6 @@
 """The names of metrics."""
 
-from paramsched.core.feedback.metric_names import metric_word
+from paramsched.core.feedback.base import metric_word
 from support.tables import table
 
 

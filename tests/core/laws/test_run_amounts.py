@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, planned_amounts
 from paramsched.core.plan.resolve_clocks import sizes_of_run
-from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND
-from paramsched.core.time.progress import WHOLE
+from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, WHOLE
 from paramsched.errors import MissingFact
 from support.examples import examples
 from support.tables import table

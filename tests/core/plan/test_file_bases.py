@@ -2,8 +2,8 @@
 
 import paramsched as ps
 from paramsched.core.fields import Field
-from paramsched.core.plan.bases import Bases
-from paramsched.core.plan.units import units_of_plan
+from paramsched.core.plan.extras import Bases
+from paramsched.core.plan.plan import units_of_plan
 from support.tables import table
 
 

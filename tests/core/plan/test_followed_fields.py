@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.plan import Binding, Plan, Target, bind, followed_lines, resolve
+from paramsched.core.plan import Binding, Plan, Target, bind, resolve
+from paramsched.core.plan import follow as followed_lines
 from paramsched.core.schedules import (
     Schedule,
     absolute,

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core.plan import Binding, Plan, Target, resolve
 from paramsched.core.plan.resolve import counted_plan
-from paramsched.core.schedules import cosine, like, linear, parse, stairs, warmup
-from paramsched.core.schedules import one_operand as as_factor
+from paramsched.core.schedules import as_factor, cosine, like, linear, parse, stairs, warmup
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, PlanError
 from support import strategies

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.core.plan import traced_times
-from paramsched.core.plan.followed_lines import followed_targets
+from paramsched.core.plan import trace as traced_times
+from paramsched.core.plan.follow import followed_targets
 from paramsched.core.plan.group_matching import overlap_of
 from paramsched.core.plan.optimizers import ALONE, errors_of
 from paramsched.core.plan.resolve import TimeUnit, known_total
@@ -18,7 +18,7 @@ from paramsched.core.plan.run_amounts import (
     ReportedProgress,
     lacking_amount,
 )
-from paramsched.core.plan.traced_times import recorded_amounts
+from paramsched.core.plan.trace import recorded_amounts
 from paramsched.core.plan.value_ranges import range_of
 from paramsched.errors import InvalidArgument, MissingDependency, MissingFact, StateError
 from support.tables import table

@@ -13,6 +13,7 @@ from paramsched.core.schedules import (
     constant,
     cosine,
     cosine_restarts,
+    cyclic,
     every,
     linear,
     parse,
@@ -21,7 +22,6 @@ from paramsched.core.schedules import (
     warmup,
     warmup_restarts,
 )
-from paramsched.core.schedules import periods as cyclic
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, Unresolved
 from support.tables import table

@@ -12,6 +12,7 @@ from paramsched.core.schedules import (
     constant,
     cosine,
     cosine_restarts,
+    cyclic,
     every,
     exponential,
     inverse_sqrt,
@@ -27,7 +28,6 @@ from paramsched.core.schedules import (
     warmup,
     window,
 )
-from paramsched.core.schedules import periods as cyclic
 from paramsched.core.schedules.lengths import _fitting_ratio, boundaries, complete_periods, last_boundary, split_periods
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument, Unresolved

@@ -15,6 +15,7 @@ from paramsched.core.schedules import (
     cooldown,
     cosine,
     cosine_restarts,
+    cyclic,
     every,
     exponential,
     from_function,
@@ -37,7 +38,6 @@ from paramsched.core.schedules import (
     window,
     wsd,
 )
-from paramsched.core.schedules import periods as cyclic
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument, InvalidTime
 from support.tables import table

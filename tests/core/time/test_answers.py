@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from paramsched.core.time import amounts, calendar, duration, moment, progress
+from paramsched.core.time import amounts, calendar, duration
+from paramsched.core.time import amounts as moment
+from paramsched.core.time import amounts as progress
 from support import answers
 from support.expressions import answers_with
 

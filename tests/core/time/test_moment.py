@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from paramsched.core.time.moment import moment_of
+from paramsched.core.time.amounts import moment_of
 from paramsched.errors import CallSite, InvalidArgument
 from support.tables import table
 

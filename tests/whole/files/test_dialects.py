@@ -242,7 +242,7 @@ PROVIDING = """
 import paramsched as ps
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.files.known_dialects import GroupOfFile
-from paramsched.core.plan.bases import Bases
+from paramsched.core.plan.extras import Bases
 
 scheduler_entries = ("absent", "other")
 

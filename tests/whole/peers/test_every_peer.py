@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 from paramsched import compat, mmengine
-from paramsched.core.plan.bases import NO_BASES
+from paramsched.core.plan.extras import NO_BASES
 from paramsched.errors import ConfigError
 
 READERS = {**compat.READERS, **mmengine.READERS}

@@ -27,7 +27,7 @@ from paramsched.core.files.diagnostic_collector import DiagnosticCollector, shor
 from paramsched.core.files.known_dialects import BaseLike, GroupOfFile, dialect_named
 from paramsched.core.files.unused_settings import note_defaults, report_no_settings
 from paramsched.core.plan import Plan
-from paramsched.core.plan.bases import NO_BASES, Bases
+from paramsched.core.plan.extras import NO_BASES, Bases
 from paramsched.core.time import Calendar, DurationLike
 from paramsched.errors import ConfigError
 

@@ -26,7 +26,7 @@ from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.files.known_dialects import BaseLike, GroupOfFile
 from paramsched.core.files.unused_settings import note_defaults
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.plan.bases import NO_BASES, Bases
+from paramsched.core.plan.extras import NO_BASES, Bases
 from paramsched.core.schedules import (
     Level,
     Schedule,

@@ -25,6 +25,7 @@ from paramsched.core.schedules import (
     constant,
     cosine,
     cosine_restarts,
+    cyclic,
     exponential,
     linear,
     multistep,
@@ -34,7 +35,6 @@ from paramsched.core.schedules import (
     rules,
     step,
 )
-from paramsched.core.schedules import periods as cyclic
 from paramsched.core.schedules.sequence import sequence
 from paramsched.core.time import DurationLike
 

@@ -39,7 +39,7 @@ from paramsched.core.files.diagnostic_collector import DiagnosticCollector, type
 from paramsched.core.files.known_dialects import BaseLike, GroupOfFile
 from paramsched.core.files.unused_settings import note_defaults, report_no_settings, report_unused_settings
 from paramsched.core.plan import Plan
-from paramsched.core.plan.bases import NO_BASES, Bases
+from paramsched.core.plan.extras import NO_BASES, Bases
 from paramsched.core.schedules import with_lengths
 from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.errors import ConfigError, MissingFact

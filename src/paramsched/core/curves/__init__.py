@@ -13,15 +13,15 @@ from pkgutil import iter_modules
 from typing import Any
 
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.curves.base import CONSTANTS as CONSTANTS
+from paramsched.core.curves.base import FAMILIES as FAMILIES
 from paramsched.core.curves.base import Curve as Curve
-from paramsched.core.curves.registry import CONSTANTS as CONSTANTS
-from paramsched.core.curves.registry import FAMILIES as FAMILIES
-from paramsched.core.curves.registry import CurveLike as CurveLike
-from paramsched.core.curves.registry import Custom as Custom
-from paramsched.core.curves.registry import curve as curve
-from paramsched.core.curves.registry import curve_of as curve_of
-from paramsched.core.curves.registry import curve_text as curve_text
-from paramsched.core.curves.registry import register as register
+from paramsched.core.curves.base import CurveLike as CurveLike
+from paramsched.core.curves.base import Custom as Custom
+from paramsched.core.curves.base import curve as curve
+from paramsched.core.curves.base import curve_of as curve_of
+from paramsched.core.curves.base import curve_text as curve_text
+from paramsched.core.curves.base import register as register
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

@@ -1,6 +1,14 @@
 """The names of this package, for type checkers. At run time `__init__.py` takes the curves from their registry."""
 
+from paramsched.core.curves.base import CONSTANTS as CONSTANTS
+from paramsched.core.curves.base import FAMILIES as FAMILIES
 from paramsched.core.curves.base import Curve as Curve
+from paramsched.core.curves.base import CurveLike as CurveLike
+from paramsched.core.curves.base import Custom as Custom
+from paramsched.core.curves.base import curve as curve
+from paramsched.core.curves.base import curve_of as curve_of
+from paramsched.core.curves.base import curve_text as curve_text
+from paramsched.core.curves.base import register as register
 from paramsched.core.curves.cosines import cosine as cosine
 from paramsched.core.curves.cosines import cosine_k_decay as cosine_k_decay
 from paramsched.core.curves.cosines import cosine_power as cosine_power
@@ -21,11 +29,3 @@ from paramsched.core.curves.powers import polynomial as polynomial
 from paramsched.core.curves.powers import polynomial_k_decay as polynomial_k_decay
 from paramsched.core.curves.powers import power as power
 from paramsched.core.curves.powers import rex as rex
-from paramsched.core.curves.registry import CONSTANTS as CONSTANTS
-from paramsched.core.curves.registry import FAMILIES as FAMILIES
-from paramsched.core.curves.registry import CurveLike as CurveLike
-from paramsched.core.curves.registry import Custom as Custom
-from paramsched.core.curves.registry import curve as curve
-from paramsched.core.curves.registry import curve_of as curve_of
-from paramsched.core.curves.registry import curve_text as curve_text
-from paramsched.core.curves.registry import register as register

@@ -6,11 +6,10 @@ from typing import final
 
 from paramsched.core.builders import constructor
 from paramsched.core.curves.arrays import Array, Arrays
-from paramsched.core.curves.base import Curve
+from paramsched.core.curves.base import Curve, constant_curve, curve
 from paramsched.core.curves.elementary import expm1
 from paramsched.core.curves.elementary import log as log_of
 from paramsched.core.curves.elementary import tanh as tanh_of
-from paramsched.core.curves.registry import constant_curve, curve
 from paramsched.core.number_checks import checked, finite_number, positive_number
 from paramsched.errors import InvalidArgument
 

@@ -5,8 +5,7 @@ from typing import final
 
 from paramsched.core.builders import constructor
 from paramsched.core.curves.arrays import Array, Arrays
-from paramsched.core.curves.base import Curve
-from paramsched.core.curves.registry import constant_curve, curve
+from paramsched.core.curves.base import Curve, constant_curve, curve
 from paramsched.core.number_checks import checked, positive_number
 
 

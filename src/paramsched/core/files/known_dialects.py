@@ -11,8 +11,7 @@ from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.files import native
 from paramsched.core.files.text_places import Place
 from paramsched.core.plan import Plan
-from paramsched.core.plan.bases import NO_BASES, Bases
-from paramsched.core.plan.note import Note
+from paramsched.core.plan.extras import NO_BASES, Bases, Note
 from paramsched.core.plan.plan import peers_plan
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, ParamschedError

@@ -51,7 +51,7 @@ from paramsched.core.files.syntaxes.yaml_text import (
 from paramsched.core.files.text_limits import read_bounded_text, refuse_long_text
 from paramsched.core.files.text_places import Pairs, Place, faults_with_places
 from paramsched.core.plan import Plan
-from paramsched.core.plan.bases import NO_BASES
+from paramsched.core.plan.extras import NO_BASES
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, plan_of
 from paramsched.core.schedules.table import folder_of_tables
 from paramsched.core.time import Calendar

@@ -8,13 +8,17 @@ from types import MappingProxyType
 from typing import Any, TypeAlias, final
 
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.curves import Curve
+from paramsched.core.curves.base import Custom
 from paramsched.core.feedback.base import Guided, MetricRule
 from paramsched.core.fields import PAIRS, Field, Group, is_field_name
 from paramsched.core.number_checks import finite_number
 from paramsched.core.schedules import Schedule, chain, parse, parse_own
 from paramsched.core.schedules.affine import Absolute
-from paramsched.core.schedules.leaves import line_of, schedule_of
+from paramsched.core.schedules.contents import values_inside
+from paramsched.core.schedules.leaves import FromFunction, line_of, schedule_of
 from paramsched.core.schedules.retimed import Chain
+from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Duration
 from paramsched.core.time.calendar import UPDATES as UPDATES
 from paramsched.core.time.calendar import ClockName, known_clock
@@ -324,3 +328,24 @@ def read_canonical_text(text: str) -> tuple[list[Binding], int | str | None, Pla
     ]
     horizon = data["horizon"]
     return bindings, int(horizon) if str(horizon).isdecimal() else horizon, data.get("clock")
+
+
+def first_without_text(bindings: Iterable[Binding]) -> tuple[str, str]:
+    """Return what the first line without a text contains, and what to do.
+
+    >>> first_without_text([Binding("lr", "cosine()", groups=lambda group: True)])
+    ('the groups of lr are chosen by a function', 'Select them by name')
+    """
+    line = next(one for one in bindings if not one.serializable)
+    if callable(line.groups):
+        return f"the groups of {line.name} are chosen by a function", "Select them by name"
+    parts = [one for one in values_inside(line.schedule) if isinstance(one, Schedule | Rule | Curve)]
+    innermost = [one for one in parts if not one.serializable][-1]
+    if isinstance(innermost, FromFunction):
+        return f"{line.name} contains a function without a name", 'For example: ps.register_function("mine", f)'
+    if isinstance(innermost, Custom):
+        return f"{line.name} contains a curve without a name", 'For example: ps.curves.register("mine", f)'
+    kind = "curve" if isinstance(innermost, Curve) else "rule" if isinstance(innermost, Rule) else "shape"
+    name = type(innermost).__name__
+    found = f"{line.name} contains a {name}, which no registered function makes"
+    return found, f"Register one with @ps.extend.{kind}"

@@ -16,13 +16,13 @@ from paramsched.core.plan.binding import (
     replace_schedule,
     selector_text,
 )
-from paramsched.core.plan.followed_lines import name_followed, replace_likes, target_names
+from paramsched.core.plan.follow import name_followed, replace_likes, target_names
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules import Schedule, skip, take
 from paramsched.core.schedules.cuts import Take, depends_on_horizon
 from paramsched.core.schedules.sequence import in_order, stages_of
 from paramsched.core.time import Duration
-from paramsched.core.time.progress import PROGRESS
+from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField
 
 _SIZES_OF_UPDATE = PLANNED_SIZES | {"seconds_per_step"}

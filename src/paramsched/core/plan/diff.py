@@ -21,7 +21,7 @@ from paramsched.core.plan.binding import (
     clock_text,
     is_by_amount,
 )
-from paramsched.core.plan.followed_lines import targets_followed, with_followed_lines
+from paramsched.core.plan.follow import targets_followed, with_followed_lines
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.plan import require_calendar
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
@@ -31,8 +31,7 @@ from paramsched.core.schedules.cuts import InSeconds
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.neighbor_levels import FollowedTarget
 from paramsched.core.time import Calendar
-from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, amount_text
-from paramsched.core.time.progress import PROGRESS, WHOLE
+from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, PROGRESS, WHOLE, amount_text
 from paramsched.errors import MissingFact, PlanError
 
 

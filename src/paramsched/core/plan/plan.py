@@ -27,23 +27,24 @@ from paramsched.core.plan.binding import (
     clock_as_data,
     clock_of_field,
     clock_text,
+    first_without_text,
     normal_bindings,
     read_canonical_text,
     replace_schedule,
     write_canonical_text,
 )
 from paramsched.core.plan.changes import PlanLines, refuse_after_the_end
-from paramsched.core.plan.followed_lines import with_followed_lines
+from paramsched.core.plan.follow import with_followed_lines
 from paramsched.core.plan.resolve_clocks import resolve_on_clocks
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
-from paramsched.core.plan.without_text import first_without_text
 from paramsched.core.schedules import Level, Schedule, anneal, previous
+from paramsched.core.schedules.contents import durations_in
 from paramsched.core.schedules.cuts import is_resolved_in
 from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.time import Calendar, Duration, DurationLike
+from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.calendar import Facts
-from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, UnreadableTable, Unresolved, shown
 
 if TYPE_CHECKING:
@@ -516,3 +517,14 @@ def _check_keywords(fields: Mapping[str, Any]) -> None:
             found = f'unknown argument "{name}"; did you mean "{near}"?'
         if found:
             raise InvalidCall(f"Plan({name}=…)", found, example='Plan(lr="cosine()", horizon=100)')
+
+
+def units_of_plan(plan: Plan) -> frozenset[str]:
+    """Return the units in a plan, including its horizon.
+
+    >>> sorted(units_of_plan(Plan(lr="warmup('5%') >> cosine()", horizon="20 epochs")))
+    ['epochs', 'percent']
+    """
+    lengths = [length for binding in plan.bindings for length in durations_in(binding.schedule)]
+    lengths += [plan.horizon] if plan.horizon is not None else []
+    return frozenset(unit for length in lengths for unit, _ in length.terms)

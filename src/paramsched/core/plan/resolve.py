@@ -19,7 +19,7 @@ from paramsched.core.plan.binding import (
     replace_schedule,
     selector_text,
 )
-from paramsched.core.plan.followed_lines import with_followed_lines
+from paramsched.core.plan.follow import with_followed_lines
 from paramsched.core.plan.forms import FormOfPlan, PlanLike, plan_of
 from paramsched.core.plan.group_matching import is_only_name, is_selected, refuse_unmatched
 from paramsched.core.plan.optimizers import Scope

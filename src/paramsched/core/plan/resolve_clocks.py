@@ -28,9 +28,8 @@ from paramsched.core.schedules.cuts import with_unit, without_unit
 from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.time import Calendar, Duration
-from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, SECONDS
+from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, COUNTS_OF_A_PERCENT, PROGRESS, SECONDS, WHOLE
 from paramsched.core.time.calendar import SIZES
-from paramsched.core.time.progress import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
 
 

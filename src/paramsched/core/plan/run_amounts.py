@@ -15,8 +15,8 @@ from paramsched.core.curves.arrays import Array
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.time import Calendar
+from paramsched.core.time.amounts import PROGRESS, WHOLE, rounded_array, rounded_progress
 from paramsched.core.time.calendar import ASSUMED_SIZES, SIZES
-from paramsched.core.time.progress import PROGRESS, WHOLE, rounded_array, rounded_progress
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
 
 Amount: TypeAlias = int | float

@@ -11,7 +11,7 @@ import numpy as np
 from paramsched.core.curves.arrays import Array
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import UPDATES, clock_of_field
-from paramsched.core.plan.followed_lines import with_followed_lines
+from paramsched.core.plan.follow import with_followed_lines
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, SizeTarget, UnknownAmounts
 from paramsched.core.scheduler.group_keys import History
@@ -19,7 +19,7 @@ from paramsched.core.scheduler.run_state import BEGIN_OF_DATA, ResolvedPlan, Run
 from paramsched.core.scheduler.saved_state import plan_of_text
 from paramsched.core.schedules import constant
 from paramsched.core.time import Calendar
-from paramsched.core.time.progress import PROGRESS
+from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument, MissingFact
 
 _NOT_PLANNED: Final = ("seconds", PROGRESS)  # clocks whose amounts are measured or reported

@@ -23,8 +23,8 @@ from paramsched.core.runs.comparisons import AmountComparison
 from paramsched.core.scheduler.block import ValueBlock
 from paramsched.core.scheduler.messages import Processes
 from paramsched.core.scheduler.run_state import Clock, ResolvedPlan, UpdateTimes
+from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.calendar import CLOCK_SYNONYMS, CLOCKS, meant_clock
-from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, MissingFact, shown
 
 log = logging.getLogger("paramsched")

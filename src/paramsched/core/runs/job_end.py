@@ -16,7 +16,7 @@ from paramsched.core.runs.signals import SignalFlag, require_main_thread, signal
 from paramsched.core.scheduler.messages import WORLD, Processes
 from paramsched.core.scheduler.run import AfterStep, Run, Wrapper
 from paramsched.core.scheduler.updates import mark_uncompiled, uncompiled
-from paramsched.core.time.moment import moment_of
+from paramsched.core.time.amounts import moment_of
 from paramsched.errors import CallSite, shown
 
 STOP_BEFORE: Final = "stop_before"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, final
 
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
+from paramsched.core.plan.extras import Note
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, is_plan_text, plan_of, published_plan
-from paramsched.core.plan.note import Note
 from paramsched.core.plan.optimizers import refuse_several_plans
 from paramsched.core.runs.recipe_plan import differing_bases, log_differing_bases, with_number_of_recipe
 from paramsched.core.scheduler.messages import WORLD, Processes

@@ -11,7 +11,7 @@ from paramsched.core.scheduler.block import ValueBlock
 from paramsched.core.scheduler.messages import Processes
 from paramsched.core.scheduler.run import Run
 from paramsched.core.scheduler.run_state import Clock, ResolvedPlan, UpdateTimes
-from paramsched.core.time.progress import PROGRESS, rounded_progress
+from paramsched.core.time.amounts import PROGRESS, rounded_progress
 from paramsched.errors import InvalidArgument, shown
 
 

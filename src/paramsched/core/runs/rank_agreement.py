@@ -12,7 +12,7 @@ from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.runs.processes import Ranks, note_end_of_store
 from paramsched.core.scheduler.messages import COMPARED_EVERY, INITIAL, MOST_AT_ONCE, WORLD, Processes
 from paramsched.core.scheduler.run_state import ResolvedPlan, RuleStates
-from paramsched.core.time.progress import PROGRESS
+from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument
 
 log = logging.getLogger("paramsched")

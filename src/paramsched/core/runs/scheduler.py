@@ -60,9 +60,8 @@ from paramsched.core.scheduler.slots import LateGroups as LateGroups
 from paramsched.core.scheduler.start import Request
 from paramsched.core.scheduler.updates import refuse_steps_of_processes
 from paramsched.core.scheduler.values import planned_values, target_values
+from paramsched.core.time.amounts import PROGRESS, MomentLike
 from paramsched.core.time.calendar import Calendar, Facts, meant_clock
-from paramsched.core.time.moment import MomentLike
-from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
 
 if TYPE_CHECKING:

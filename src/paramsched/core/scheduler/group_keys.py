@@ -16,7 +16,7 @@ from math import isfinite
 from typing import Any, NamedTuple, TypeAlias, final
 
 from paramsched.core.fields import RECORD, entry_of, is_own, recorded_bases
-from paramsched.core.plan.note import Note, is_note
+from paramsched.core.plan.extras import Note, is_note
 from paramsched.core.time.amounts import largest_on
 from paramsched.errors import StateError, shown
 

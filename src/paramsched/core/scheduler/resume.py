@@ -11,7 +11,7 @@ from paramsched.core.fields import recorded_base
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.diff import Diff, diff
-from paramsched.core.plan.followed_lines import followed_targets
+from paramsched.core.plan.follow import followed_targets
 from paramsched.core.plan.optimizers import ALONE, Scope, errors_of, scopes_of, shown_names
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.scheduler.block import ValueBlock, Values

@@ -10,7 +10,7 @@ from paramsched.core.curves.arrays import Array
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
-from paramsched.core.plan.note import Note
+from paramsched.core.plan.extras import Note
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, is_complete, plan_number, updates_of_horizon
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget, lacking_amount

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import reduce
 from math import isfinite
 from numbers import Real
 from typing import Any, Final, NamedTuple, TypeAlias, final
@@ -350,5 +349,9 @@ def bounds_of_levels(levels: Iterable[Level], bases: Bounds) -> Bounds | None:
 
 def bounds_around(found: Iterable[Bounds | None]) -> Bounds | None:
     """Return the bounds around some bounds; None if one is unknown."""
-    known = list(found)
-    return None if None in known else reduce(Bounds.around, known)
+    around: Bounds | None = None
+    for one in found:
+        if one is None:
+            return None
+        around = one if around is None else around.around(one)
+    return around

@@ -193,7 +193,7 @@ class Schedule(ABC):
         >>> (warmup(10) >> cosine(to=0.1, over=90)).bounds(Bounds(0.1, 0.3))
         Bounds(low=0.0, high=0.3)
         """
-        del bases
+        return None
 
     @property
     def metric_rules(self) -> tuple[Any, ...]:

@@ -18,8 +18,7 @@ from paramsched.core.schedules.registry import shape
 from paramsched.core.schedules.rules.base import Rule
 from paramsched.core.schedules.rules.scaling import ScheduleRule
 from paramsched.core.time import Duration, DurationLike
-from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, SECONDS
-from paramsched.core.time.progress import COUNTS_OF_A_PERCENT, PROGRESS
+from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, COUNTS_OF_A_PERCENT, PROGRESS, SECONDS
 from paramsched.errors import InvalidArgument
 
 _RUN = checked(positive_length)

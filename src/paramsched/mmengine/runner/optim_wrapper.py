@@ -9,7 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 from paramsched.core.scheduler.updates import watch_updates
-from paramsched.core.time.progress import PROGRESS
+from paramsched.core.time.amounts import PROGRESS
 from paramsched.engines.reporting import BatchAmounts
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.mmengine.schedulers import OptimWrapper

@@ -12,8 +12,7 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.resolve import amounts_of_run
 from paramsched.core.time import Calendar, Duration
-from paramsched.core.time.amounts import amount_text
-from paramsched.core.time.progress import PROGRESS, WHOLE
+from paramsched.core.time.amounts import PROGRESS, WHOLE, amount_text
 from paramsched.errors import InvalidArgument, MissingFact, UnreadableLog
 from paramsched.show import Figure, curves_from_values, figure
 from paramsched.tools.audit.bases import base_of_first

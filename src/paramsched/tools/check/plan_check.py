@@ -12,9 +12,9 @@ from paramsched.core.feedback.greedy import Greedy
 from paramsched.core.feedback.plateau import Plateau
 from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.plan.bases import Bases
 from paramsched.core.plan.binding import clock_of_field
-from paramsched.core.plan.followed_lines import schedule_followed
+from paramsched.core.plan.extras import Bases
+from paramsched.core.plan.follow import schedule_followed
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.core.plan.levels import base_is_zero
@@ -24,7 +24,7 @@ from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.time import Calendar, Duration
-from paramsched.core.time.progress import PROGRESS
+from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnknownGroup, Unresolved
 from paramsched.tools.check import codes
 from paramsched.tools.check._length_checks import check_lengths

@@ -14,7 +14,7 @@ from paramsched.core.fields import RECORD, Field, finite_or_none, is_number, is_
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.diff import Diff, diff
-from paramsched.core.plan.note import Note
+from paramsched.core.plan.extras import Note
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import amount_text
 from paramsched.errors import InvalidArgument, UnreadableLog

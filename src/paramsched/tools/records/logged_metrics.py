@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from paramsched.core.curves.arrays import Floats, last_of_each
-from paramsched.core.feedback.metric_names import metric_word
+from paramsched.core.feedback.base import metric_word
 from paramsched.core.fields import KNOWN
 from paramsched.errors import UnreadableLog
 from paramsched.tools.records.columns import time_column

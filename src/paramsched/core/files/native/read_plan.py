@@ -30,12 +30,12 @@ from paramsched.core.files.schedule_text import ShapeLike, ShapeNames
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import PlanClock, checked_plan_clock
-from paramsched.core.plan.note import MOST_NOTE, NOTE_KEYS, Note
+from paramsched.core.plan.extras import MOST_NOTE, NOTE_KEYS, Note
 from paramsched.core.schedules import SHAPES, calls_function
 from paramsched.core.time import Calendar, Duration
+from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.calendar import ClockName, Facts, known_clock
 from paramsched.core.time.duration import UNIT_NAMES
-from paramsched.core.time.progress import PROGRESS
 from paramsched.errors import InvalidArgument, shown
 
 NOTE = entry_path("note")

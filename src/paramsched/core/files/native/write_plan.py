@@ -7,8 +7,7 @@ from paramsched.core.curves import Curve
 from paramsched.core.feedback.base import Guided
 from paramsched.core.files.native.plan_entries import RESERVED, index_in_name
 from paramsched.core.plan import Plan, Target
-from paramsched.core.plan.binding import UPDATES, clock_as_data
-from paramsched.core.plan.without_text import first_without_text
+from paramsched.core.plan.binding import UPDATES, clock_as_data, first_without_text
 from paramsched.core.schedules import Absolute, AbsoluteSchedule, Schedule
 from paramsched.core.schedules.affine import AffineLevel, NeighborLevel
 from paramsched.core.schedules.leaves import FromFunction
