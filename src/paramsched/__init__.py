@@ -2,43 +2,119 @@
 
 A *schedule* is a pure function of time and base. A *plan* assigns schedules to the fields of parameter groups. The
 *Scheduler* applies a plan to an optimizer. `import paramsched` does not import torch; `paramsched.Scheduler` does.
-
-`__init__.pyi` lists the public names.
 """
 
-from importlib import import_module
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
 
-from paramsched.core.base import VERSION
-from paramsched.core.base.entries import is_installed, register_entries
+from paramsched import errors as errors
+from paramsched.core import curves as curves
+from paramsched.core.base import VERSION as _VERSION
+from paramsched.core.base.entries import is_installed as _is_installed
+from paramsched.core.base.entries import register_entries as _register_entries
+from paramsched.core.feedback.greedy import greedy as greedy
+from paramsched.core.feedback.hold import hold as hold
+from paramsched.core.feedback.plateau import plateau as plateau
+from paramsched.core.files import dump as dump
+from paramsched.core.files import load as load
+from paramsched.core.files import loads as loads
+from paramsched.core.files.plan_files import convert as convert
+from paramsched.core.files.plan_files import open_plan as open_plan
+from paramsched.core.plan import Binding as Binding
+from paramsched.core.plan import Plan as Plan
+from paramsched.core.plan import Target as Target
+from paramsched.core.plan import replay as replay
+from paramsched.core.plan.diff import diff as diff
+from paramsched.core.plan.functions import to_lambda as to_lambda
+from paramsched.core.plan.resolve import resolve as resolve
+from paramsched.core.plan.trace import Trace as Trace
+from paramsched.core.plan.trace import trace as trace
+from paramsched.core.schedules import rules as rules
+from paramsched.core.schedules.affine import Absolute as Absolute
+from paramsched.core.schedules.affine import following as following
+from paramsched.core.schedules.affine import previous as previous
+from paramsched.core.schedules.anneal import anneal as anneal
+from paramsched.core.schedules.anneal import cooldown as cooldown
+from paramsched.core.schedules.anneal import cosine as cosine
+from paramsched.core.schedules.anneal import cosine_wave as cosine_wave
+from paramsched.core.schedules.anneal import linear as linear
+from paramsched.core.schedules.anneal import tanh as tanh
+from paramsched.core.schedules.anneal import warmup as warmup
+from paramsched.core.schedules.base import Schedule as Schedule
+from paramsched.core.schedules.cuts import skip as skip
+from paramsched.core.schedules.cuts import take as take
+from paramsched.core.schedules.decays import exponential as exponential
+from paramsched.core.schedules.decays import geometric as geometric
+from paramsched.core.schedules.decays import inverse_sqrt as inverse_sqrt
+from paramsched.core.schedules.decays import inverse_time as inverse_time
+from paramsched.core.schedules.decays import power_law as power_law
+from paramsched.core.schedules.leaves import constant as constant
+from paramsched.core.schedules.leaves import from_function as from_function
+from paramsched.core.schedules.leaves import like as like
+from paramsched.core.schedules.leaves import register_function as register_function
+from paramsched.core.schedules.one_operand import absolute as absolute
+from paramsched.core.schedules.one_operand import as_factor as as_factor
+from paramsched.core.schedules.one_operand import jagged as jagged
+from paramsched.core.schedules.one_operand import rounded as rounded
+from paramsched.core.schedules.periods import cosine_restarts as cosine_restarts
+from paramsched.core.schedules.periods import cyclic as cyclic
+from paramsched.core.schedules.periods import multistep as multistep
+from paramsched.core.schedules.periods import one_cycle as one_cycle
+from paramsched.core.schedules.periods import stairs as stairs
+from paramsched.core.schedules.periods import step as step
+from paramsched.core.schedules.pointwise import clamp as clamp
+from paramsched.core.schedules.pointwise import maximum as maximum
+from paramsched.core.schedules.pointwise import minimum as minimum
+from paramsched.core.schedules.recipes import noam as noam
+from paramsched.core.schedules.recipes import overlay as overlay
+from paramsched.core.schedules.recipes import piecewise as piecewise
+from paramsched.core.schedules.recipes import polynomial as polynomial
+from paramsched.core.schedules.recipes import power_scheduler as power_scheduler
+from paramsched.core.schedules.recipes import wsd as wsd
+from paramsched.core.schedules.recipes import wsd_s as wsd_s
+from paramsched.core.schedules.recurrence import recurrence as recurrence
+from paramsched.core.schedules.registry import shape as shape
+from paramsched.core.schedules.restarts import restarts as restarts
+from paramsched.core.schedules.restarts import warmup_restarts as warmup_restarts
+from paramsched.core.schedules.retimed import chain as chain
+from paramsched.core.schedules.retimed import every as every
+from paramsched.core.schedules.retimed import shift as shift
+from paramsched.core.schedules.retimed import window as window
+from paramsched.core.schedules.sequence import with_lengths as with_lengths
+from paramsched.core.schedules.table import table as table
+from paramsched.core.schedules.table import table_file as table_file
+from paramsched.core.schedules.table import tabulate as tabulate
+from paramsched.core.schedules.text import parse as parse
+from paramsched.core.time import Calendar as Calendar
+from paramsched.core.time import Duration as Duration
+from paramsched.errors import InvalidArgument as InvalidArgument
+from paramsched.errors import ParamschedError as ParamschedError
 
-__version__ = VERSION
+if TYPE_CHECKING:
+    from paramsched import compat as compat
+    from paramsched import engines as engines
+    from paramsched import extend as extend
+    from paramsched import mmengine as mmengine
+    from paramsched import show as show
+    from paramsched import tools as tools
+    from paramsched.core.runs import Scheduler as Scheduler
+    from paramsched.core.runs.batches import BatchSampler as BatchSampler
+    from paramsched.tools.check.plan_check import check as check
+    from paramsched.tools.range_test import find_lr as find_lr
+    from paramsched.tools.recipes import recipes as recipes
 
-# Each name is imported from its module on first use, because importing every class takes longer than many short
-# programs run. Shapes are not listed here: they are in the registry of `paramsched.core.schedules`.
-_HOMES = {
-    "paramsched.core.plan.diff": ("diff",),
-    "paramsched.core.plan.trace": ("Trace", "trace"),
-    "paramsched.core.files": ("convert", "dump", "load", "loads", "open_plan"),
-    "paramsched.tools.check.plan_check": ("check",),
-    "paramsched.errors": ("InvalidArgument", "ParamschedError"),
-    "paramsched.core.plan.functions": ("to_lambda",),
-    "paramsched.core.plan": ("Binding", "Plan", "Target", "replay", "resolve"),
-    "paramsched.tools.range_test": ("find_lr",),  # it imports torch
-    "paramsched.tools.recipes": ("recipes",),
-    "paramsched.core.runs": ("Scheduler",),  # it imports torch
-    "paramsched.core.runs.batches": ("BatchSampler",),
-    "paramsched.core.schedules": (
-        *("Absolute", "Schedule", "absolute", "following", "parse", "previous"),
-        *("register_function", "rules", "shape", "tabulate"),
-    ),
-    "paramsched.core.time": ("Calendar", "Duration"),
+__version__ = _VERSION
+
+# Imported on first use: what imports torch, and the doors, which may not be installed.
+_LAZY = {
+    "Scheduler": "paramsched.core.runs",
+    "BatchSampler": "paramsched.core.runs.batches",
+    "check": "paramsched.tools.check.plan_check",
+    "find_lr": "paramsched.tools.range_test",
+    "recipes": "paramsched.tools.recipes",
 }
-_DOORS = ("compat", "engines", "errors", "extend", "mmengine", "show", "tools")
-_MODULES = {
-    "curves": "paramsched.core.curves",
-    **{name: f"paramsched.{name}" for name in _DOORS},
-}
-register_entries(
+_DOORS = ("compat", "engines", "extend", "mmengine", "show", "tools")
+_register_entries(
     "packages",
     {
         "drawing": "paramsched.show",
@@ -47,8 +123,8 @@ register_entries(
         "recipes": "paramsched.tools.recipes",
     },
 )
-register_entries("readers", {"compat": "paramsched.compat", "mmengine": "paramsched.mmengine"})
-register_entries(
+_register_entries("readers", {"compat": "paramsched.compat", "mmengine": "paramsched.mmengine"})
+_register_entries(
     "rules",
     {
         "core": "paramsched.core.base",
@@ -57,58 +133,47 @@ register_entries(
         "mmengine": "paramsched.mmengine",
     },
 )
-register_entries("shapes", dict.fromkeys(("greedy", "hold", "plateau"), "paramsched.core.feedback"))
+
+_EAGER = sorted(name for name in {*globals()} - {"TYPE_CHECKING", "core"} if not name.startswith("_"))
 
 
-def __getattr__(name: str) -> object:
-    if name == "__all__":
-        return _public_names()
-    if name.startswith("_"):  # `from paramsched import _module` calls this function first
-        raise AttributeError(f"module 'paramsched' has no attribute {name!r}")
-    try:
-        if name in _MODULES:
-            return import_module(_MODULES[name])
-        home = next((module for module, names in _HOMES.items() if name in names), None)
-        if home is None:
+if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist
+
+    def __getattr__(name: str) -> object:
+        if name == "__all__":
+            return sorted([*_EAGER, *(one for one, home in _LAZY.items() if _is_installed(home))])
+        if name.startswith("_"):  # `from paramsched import _module` calls this function first
+            raise AttributeError(f"module 'paramsched' has no attribute {name!r}")
+        if name in _DOORS:
+            return _import_module(f"paramsched.{name}")
+        if name not in _LAZY:
             return _registered_shape(name)
-        found = globals()[name] = getattr(import_module(home), name)
-    except ModuleNotFoundError as absent:
-        if absent.name != "torch":
-            raise
-        from paramsched.errors import MissingDependency
+        try:
+            found = globals()[name] = getattr(_import_module(_LAZY[name]), name)
+        except ModuleNotFoundError as absent:
+            if absent.name != "torch":
+                raise
+            raise errors.MissingDependency(f"paramsched.{name}", "torch", "torch") from None
+        return found
 
-        raise MissingDependency(f"paramsched.{name}", "torch", "torch") from None
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*_public_names(), *_MODULES, "__version__"})
-
-
-def _public_names() -> list[str]:
-    from paramsched.core.schedules import SHAPES
-
-    of_library = (name for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched."))
-    homes = (names for module, names in _HOMES.items() if is_installed(module))
-    return sorted({"curves", "errors", *of_library}.union(*homes))
+    def __dir__() -> list[str]:
+        return sorted({*_EAGER, *_LAZY, *_DOORS, "__version__"})
 
 
 def _registered_shape(name: str) -> object:
-    """Return the builder of a shape from this library or from a user's package."""
+    """Return the builder of a shape of a user; for another name, raise an error that says what to write."""
     from paramsched.core.base.near_names import closest
     from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text
     from paramsched.core.schedules import SHAPES
     from paramsched.core.schedules.text import answer_to_name
 
     if name in SHAPES:
-        if SHAPES[name].__module__.startswith("paramsched."):
-            globals()[name] = SHAPES[name]
         return SHAPES[name]
     if name in CONSTANTS or name in FAMILIES:
         line = f"ps.anneal(curve=ps.{curve_text(name)})"
         raise AttributeError(f"module 'paramsched' has no attribute {name!r}; it is a curve. For example: {line}")
     if (answer := answer_to_name(name)) is not None:
         raise AttributeError(f"module 'paramsched' has no attribute {name!r}; {answer}")
-    near = closest(name, _public_names())
+    near = closest(name, [*_EAGER, *_LAZY])
     hint = f'; did you mean "{near}"?' if near else ""
     raise AttributeError(f"module 'paramsched' has no attribute {name!r}{hint}")

@@ -16,7 +16,7 @@ import paramsched
 from paramsched.cli import main
 from paramsched.core import files as config
 from paramsched.core.plan import Plan
-from paramsched.core.schedules import cosine, linear, warmup
+from paramsched.core.schedules.anneal import cosine, linear, warmup
 from support.tables import table
 
 LINE = 'warmup("5%") >> cosine(to=0.1)'

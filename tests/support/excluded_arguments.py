@@ -8,8 +8,9 @@ from types import NoneType
 from typing import Literal, get_args, get_origin
 
 from paramsched.core.curves import CurveLike
-from paramsched.core.schedules import SHAPES, Schedule, cosine, linear
+from paramsched.core.schedules import SHAPES, Schedule
 from paramsched.core.schedules.affine import Level
+from paramsched.core.schedules.anneal import cosine, linear
 from paramsched.core.schedules.registry import RULES
 from paramsched.core.time import DurationLike
 

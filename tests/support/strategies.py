@@ -20,10 +20,11 @@ from paramsched.core.feedback import plateau
 from paramsched.core.plan import Binding, Plan, Target, bind
 from paramsched.core.plan import resolve as resolve_
 from paramsched.core.plan.value_ranges import range_of, stays_inside
-from paramsched.core.schedules import SHAPES, Schedule, absolute, from_function, like, register_function, window
+from paramsched.core.schedules import SHAPES, Schedule, absolute, register_function
 from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.leaves import FUNCTIONS
+from paramsched.core.schedules.leaves import FUNCTIONS, from_function, like
+from paramsched.core.schedules.retimed import window
 from paramsched.errors import InvalidArgument
 from support.examples import at_most, is_glance
 from support.laws.drawing import Drawing as Drawing

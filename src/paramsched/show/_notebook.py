@@ -13,8 +13,8 @@ from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.diff import Diff
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, plan_of
 from paramsched.core.plan.trace import Key, Trace, trace
-from paramsched.core.schedules import recurrence
 from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.recurrence import recurrence
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import PROGRESS

@@ -7,7 +7,7 @@ import pytest
 
 from paramsched import curves
 from paramsched.core.curves import CONSTANTS, Curve
-from paramsched.core.schedules import anneal
+from paramsched.core.schedules.anneal import anneal
 from paramsched.errors import InvalidArgument
 from support.laws import BrokenLaw, check_curve
 from support.tables import table

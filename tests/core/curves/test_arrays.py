@@ -6,7 +6,8 @@ import torch
 
 from paramsched.core.curves import elementary
 from paramsched.core.curves.arrays import NUMBERS, NUMPY
-from paramsched.core.schedules import linear, parse, warmup
+from paramsched.core.schedules import parse
+from paramsched.core.schedules.anneal import linear, warmup
 from paramsched.errors import InvalidArgument
 
 SCHEDULE = warmup(5) >> linear(over=100)

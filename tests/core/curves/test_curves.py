@@ -8,7 +8,8 @@ import pytest
 import paramsched as ps
 from paramsched import curves
 from paramsched.core.curves import CONSTANTS, FAMILIES, curve_of
-from paramsched.core.schedules import anneal, parse
+from paramsched.core.schedules import parse
+from paramsched.core.schedules.anneal import anneal
 from paramsched.errors import InvalidArgument
 from support.tables import table
 

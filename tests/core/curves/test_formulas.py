@@ -7,7 +7,8 @@ import pytest
 
 from paramsched import curves
 from paramsched.core.curves import CONSTANTS, FAMILIES, curve_of, curve_text
-from paramsched.core.schedules import anneal, value_in
+from paramsched.core.schedules import value_in
+from paramsched.core.schedules.anneal import anneal
 from paramsched.errors import InvalidArgument
 from support.tables import table
 

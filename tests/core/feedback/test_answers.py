@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from paramsched.core.feedback import base, plateau
-from paramsched.core.schedules import cosine
+from paramsched.core.schedules.anneal import cosine
 from support import answers
 from support.expressions import answers_with
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from paramsched.core.feedback import greedy, hold, plateau
 from paramsched.core.feedback.base import improves_on, reduced_factor, reduced_value
-from paramsched.core.schedules import absolute, constant, cosine, parse
+from paramsched.core.schedules import absolute, parse
+from paramsched.core.schedules.anneal import cosine
+from paramsched.core.schedules.leaves import constant
 from paramsched.errors import InvalidArgument, StateError
 from support.tables import table
 

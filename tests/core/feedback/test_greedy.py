@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.core.feedback import greedy
-from paramsched.core.schedules import absolute, constant, parse
+from paramsched.core.schedules import absolute, parse
+from paramsched.core.schedules.leaves import constant
 from paramsched.errors import InvalidArgument, StateError
 from support.tables import table
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from paramsched.core.feedback import Guided, plateau
 from paramsched.core.plan import Plan, replay, resolve
-from paramsched.core.schedules import constant, cosine, linear, parse, warmup
+from paramsched.core.schedules import parse
+from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, StateError
 from support.tables import table

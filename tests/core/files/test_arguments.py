@@ -26,7 +26,8 @@ from paramsched.core.files.arguments import (
     values_of_optimizer,
 )
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
-from paramsched.core.schedules import constant, cosine
+from paramsched.core.schedules.anneal import cosine
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.time import Calendar
 from support.tables import table
 

@@ -15,22 +15,12 @@ from paramsched.core.curves import Curve
 from paramsched.core.feedback import plateau
 from paramsched.core.files import plan_files
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.schedules import (
-    SHAPES,
-    Schedule,
-    absolute,
-    anneal,
-    chain,
-    constant,
-    cosine,
-    from_function,
-    linear,
-    multistep,
-    recurrence,
-    rules,
-    step,
-    warmup,
-)
+from paramsched.core.schedules import SHAPES, Schedule, absolute, rules
+from paramsched.core.schedules.anneal import anneal, cosine, linear, warmup
+from paramsched.core.schedules.leaves import constant, from_function
+from paramsched.core.schedules.periods import multistep, step
+from paramsched.core.schedules.recurrence import recurrence
+from paramsched.core.schedules.retimed import chain
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, UnreadableTable
 from support.tables import table
 

@@ -15,28 +15,15 @@ from paramsched.core import files as config
 from paramsched.core.feedback import plateau
 from paramsched.core.files import native
 from paramsched.core.plan import Binding, Plan
-from paramsched.core.schedules import (
-    Schedule,
-    absolute,
-    anneal,
-    chain,
-    clamp,
-    constant,
-    cosine,
-    cosine_restarts,
-    every,
-    minimum,
-    multistep,
-    noam,
-    piecewise,
-    recurrence,
-    restarts,
-    rules,
-    step,
-    warmup,
-    window,
-    wsd,
-)
+from paramsched.core.schedules import Schedule, absolute, rules
+from paramsched.core.schedules.anneal import anneal, cosine, warmup
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.periods import cosine_restarts, multistep, step
+from paramsched.core.schedules.pointwise import clamp, minimum
+from paramsched.core.schedules.recipes import noam, piecewise, wsd
+from paramsched.core.schedules.recurrence import recurrence
+from paramsched.core.schedules.restarts import restarts
+from paramsched.core.schedules.retimed import chain, every, window
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument
 from support.tables import table

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.plan.resolve import counted_plan
-from paramsched.core.schedules import clamp, parse_own
+from paramsched.core.schedules import parse_own
 from paramsched.core.schedules.cuts import is_resolved_in, with_unit, without_unit
+from paramsched.core.schedules.pointwise import clamp
 from paramsched.errors import InvalidArgument, PlanError
 from support import strategies
 from support.strategies import every_shape

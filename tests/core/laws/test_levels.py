@@ -9,20 +9,10 @@ from hypothesis import strategies as st
 
 from paramsched.core import files as config
 from paramsched.core.plan import Plan, resolve
-from paramsched.core.schedules import (
-    SHAPES,
-    Level,
-    Schedule,
-    absolute,
-    constant,
-    following,
-    linear,
-    parse,
-    parse_own,
-    previous,
-    window,
-)
-from paramsched.core.schedules.leaves import FromFunction
+from paramsched.core.schedules import SHAPES, Level, Schedule, absolute, following, parse, parse_own, previous
+from paramsched.core.schedules.anneal import linear
+from paramsched.core.schedules.leaves import FromFunction, constant
+from paramsched.core.schedules.retimed import window
 from paramsched.errors import InvalidArgument, Unresolved
 from support import strategies
 from support.examples import at_most

@@ -7,7 +7,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import Schedule, clamp, constant, linear, minimum, skip, take
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.anneal import linear
+from paramsched.core.schedules.cuts import skip, take
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.pointwise import clamp, minimum
 from paramsched.core.time import Calendar
 from support import strategies
 from support.strategies import Case, every_shape

@@ -12,7 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import Schedule, constant, parse
+from paramsched.core.schedules import Schedule, parse
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.sequence import Sequence
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument

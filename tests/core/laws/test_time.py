@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from paramsched.core.curves import Curve
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import Schedule, anneal, constant, every, jagged, window
-from paramsched.core.schedules.anneal import Anneal, Index
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.anneal import Anneal, Index, anneal
 from paramsched.core.schedules.cuts import Skip, Take
-from paramsched.core.schedules.leaves import Constant
-from paramsched.core.schedules.one_operand import Jagged, OneOperand
+from paramsched.core.schedules.leaves import Constant, constant
+from paramsched.core.schedules.one_operand import Jagged, OneOperand, jagged
 from paramsched.core.schedules.pointwise import Pointwise
 from paramsched.core.schedules.recurrence import Recurrence
 from paramsched.core.schedules.restarts import Restarts
-from paramsched.core.schedules.retimed import Every, Shift, Window
+from paramsched.core.schedules.retimed import Every, Shift, Window, every, window
 from paramsched.core.schedules.sequence import Sequence
 from paramsched.core.time import Calendar, Duration
 from support import strategies

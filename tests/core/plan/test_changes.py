@@ -4,7 +4,8 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.schedules import anneal, cosine, linear, parse, previous
+from paramsched.core.schedules import parse, previous
+from paramsched.core.schedules.anneal import anneal, cosine, linear
 from paramsched.core.schedules.cuts import depends_on_horizon
 from paramsched.errors import InvalidArgument, PlanError, UnknownField
 from support.tables import table

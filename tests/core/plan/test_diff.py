@@ -2,7 +2,8 @@
 
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.diff import diff
-from paramsched.core.schedules import constant, cosine, linear, warmup
+from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.time import Calendar
 from support.tables import table
 

@@ -8,19 +8,13 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core.plan import Binding, Plan, Target, bind, resolve
 from paramsched.core.plan import follow as followed_lines
-from paramsched.core.schedules import (
-    Schedule,
-    absolute,
-    chain,
-    clamp,
-    cosine,
-    exponential,
-    like,
-    linear,
-    parse,
-    step,
-    warmup,
-)
+from paramsched.core.schedules import Schedule, absolute, parse
+from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.schedules.decays import exponential
+from paramsched.core.schedules.leaves import like
+from paramsched.core.schedules.periods import step
+from paramsched.core.schedules.pointwise import clamp
+from paramsched.core.schedules.retimed import chain
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, PlanError, Unresolved
 from support import strategies

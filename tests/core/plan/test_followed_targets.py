@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core.plan import Binding, Plan, Target, resolve
 from paramsched.core.plan.resolve import counted_plan
-from paramsched.core.schedules import as_factor, cosine, like, linear, parse, stairs, warmup
+from paramsched.core.schedules import parse
+from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.schedules.leaves import like
+from paramsched.core.schedules.one_operand import as_factor
+from paramsched.core.schedules.periods import stairs
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, PlanError
 from support import strategies

@@ -11,7 +11,10 @@ from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.diff import diff
 from paramsched.core.plan.resolve import bind, number_of_text, plan_number, resolve
 from paramsched.core.plan.trace import trace
-from paramsched.core.schedules import chain, constant, cosine, from_function, linear, step, warmup
+from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.schedules.leaves import constant, from_function
+from paramsched.core.schedules.periods import step
+from paramsched.core.schedules.retimed import chain
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, UnknownGroup
 from support.tables import table

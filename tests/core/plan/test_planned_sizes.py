@@ -7,8 +7,8 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan
-from paramsched.core.schedules import from_function, register_function
-from paramsched.core.schedules.leaves import FUNCTIONS
+from paramsched.core.schedules import register_function
+from paramsched.core.schedules.leaves import FUNCTIONS, from_function
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, Unresolved
 from support.tables import table
 

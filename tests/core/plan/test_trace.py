@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from paramsched.core.feedback import plateau
 from paramsched.core.plan import Binding, Plan, Target, resolve
 from paramsched.core.plan.trace import trace
-from paramsched.core.schedules import absolute, constant, cosine, linear, warmup
+from paramsched.core.schedules import absolute
+from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, Unresolved
 from support import strategies

@@ -4,29 +4,16 @@ import numpy as np
 import pytest
 
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import (
-    absolute,
-    chain,
-    clamp,
-    constant,
-    cosine,
-    every,
-    exponential,
-    linear,
-    maximum,
-    minimum,
-    multistep,
-    parse,
-    recurrence,
-    restarts,
-    rules,
-    shift,
-    skip,
-    step,
-    take,
-    warmup,
-    window,
-)
+from paramsched.core.schedules import absolute, parse, rules
+from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.schedules.cuts import skip, take
+from paramsched.core.schedules.decays import exponential
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.periods import multistep, step
+from paramsched.core.schedules.pointwise import clamp, maximum, minimum
+from paramsched.core.schedules.recurrence import recurrence
+from paramsched.core.schedules.restarts import restarts
+from paramsched.core.schedules.retimed import chain, every, shift, window
 from paramsched.core.schedules.sequence import Sequence
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved

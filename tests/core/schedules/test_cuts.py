@@ -9,22 +9,14 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.plan import Plan, resolve
-from paramsched.core.schedules import (
-    constant,
-    cosine,
-    exponential,
-    following,
-    linear,
-    multistep,
-    overlay,
-    parse,
-    skip,
-    step,
-    take,
-    warmup,
-)
-from paramsched.core.schedules.cuts import depends_on_horizon, is_resolved_in, with_unit, without_unit
+from paramsched.core.schedules import following, parse
+from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.schedules.cuts import depends_on_horizon, is_resolved_in, skip, take, with_unit, without_unit
+from paramsched.core.schedules.decays import exponential
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.lengths import Span
+from paramsched.core.schedules.periods import multistep, step
+from paramsched.core.schedules.recipes import overlay
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument, Unresolved
 from support.tables import table

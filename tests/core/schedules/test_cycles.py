@@ -8,20 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import (
-    absolute,
-    constant,
-    cosine,
-    cosine_restarts,
-    cyclic,
-    every,
-    linear,
-    parse,
-    restarts,
-    step,
-    warmup,
-    warmup_restarts,
-)
+from paramsched.core.schedules import absolute, parse
+from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.periods import cosine_restarts, cyclic, step
+from paramsched.core.schedules.restarts import restarts, warmup_restarts
+from paramsched.core.schedules.retimed import every
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, Unresolved
 from support.tables import table

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import SHAPES, constant, linear, parse, restarts, shift
+from paramsched.core.schedules import SHAPES, parse
+from paramsched.core.schedules.anneal import linear
 from paramsched.core.schedules.cuts import is_resolved_in, with_unit, without_unit
-from paramsched.core.schedules.leaves import MOST_DEPTH
+from paramsched.core.schedules.leaves import MOST_DEPTH, constant
+from paramsched.core.schedules.restarts import restarts
+from paramsched.core.schedules.retimed import shift
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, ParseError
 from support.tables import table

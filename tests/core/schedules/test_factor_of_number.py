@@ -6,9 +6,10 @@ from typing import get_args
 import numpy as np
 
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import constant, parse
+from paramsched.core.schedules import parse
 from paramsched.core.schedules.anneal import Index
 from paramsched.core.schedules.evaluation import columns
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.time import Calendar
 from support.tables import table
 

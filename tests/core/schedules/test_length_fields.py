@@ -6,7 +6,8 @@ from typing import final
 import pytest
 
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import Schedule, parse, warmup
+from paramsched.core.schedules import Schedule, parse
+from paramsched.core.schedules.anneal import warmup
 from paramsched.core.schedules.lengths import FILLS, PERIOD
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument

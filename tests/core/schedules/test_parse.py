@@ -3,7 +3,9 @@
 import pytest
 
 from paramsched import curves
-from paramsched.core.schedules import absolute, anneal, constant, cosine, from_function, linear, parse, warmup
+from paramsched.core.schedules import absolute, parse
+from paramsched.core.schedules.anneal import anneal, cosine, linear, warmup
+from paramsched.core.schedules.leaves import constant, from_function
 from paramsched.errors import InvalidArgument, ParseError
 from support.tables import table
 

@@ -8,29 +8,16 @@ import pytest
 from paramsched import curves
 from paramsched.core.plan import Plan, resolve
 from paramsched.core.plan.trace import trace
-from paramsched.core.schedules import (
-    absolute,
-    constant,
-    cosine,
-    cosine_wave,
-    following,
-    geometric,
-    inverse_sqrt,
-    jagged,
-    linear,
-    one_cycle,
-    parse,
-    power_law,
-    power_scheduler,
-    previous,
-    take,
-    tanh,
-    warmup,
-    warmup_restarts,
-    with_lengths,
-    wsd,
-    wsd_s,
-)
+from paramsched.core.schedules import absolute, following, parse, previous
+from paramsched.core.schedules.anneal import cosine, cosine_wave, linear, tanh, warmup
+from paramsched.core.schedules.cuts import take
+from paramsched.core.schedules.decays import geometric, inverse_sqrt, power_law
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.one_operand import jagged
+from paramsched.core.schedules.periods import one_cycle
+from paramsched.core.schedules.recipes import power_scheduler, wsd, wsd_s
+from paramsched.core.schedules.restarts import warmup_restarts
+from paramsched.core.schedules.sequence import with_lengths
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument
 from support.tables import table

@@ -8,27 +8,15 @@ import pytest
 
 from paramsched.core.curves.arrays import NUMPY
 from paramsched.core.plan import Plan, resolve
-from paramsched.core.schedules import (
-    constant,
-    cosine,
-    cosine_restarts,
-    cyclic,
-    every,
-    exponential,
-    inverse_sqrt,
-    inverse_time,
-    linear,
-    multistep,
-    parse,
-    power_law,
-    recurrence,
-    restarts,
-    rules,
-    step,
-    warmup,
-    window,
-)
+from paramsched.core.schedules import parse, rules
+from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.schedules.decays import exponential, inverse_sqrt, inverse_time, power_law
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.lengths import _fitting_ratio, boundaries, complete_periods, last_boundary, split_periods
+from paramsched.core.schedules.periods import cosine_restarts, cyclic, multistep, step
+from paramsched.core.schedules.recurrence import recurrence
+from paramsched.core.schedules.restarts import restarts
+from paramsched.core.schedules.retimed import every, window
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument, Unresolved
 from support.tables import table

@@ -7,7 +7,10 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.files import dump, loads
-from paramsched.core.schedules import absolute, constant, cosine, linear, parse, step, warmup
+from paramsched.core.schedules import absolute, parse
+from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.periods import step
 from paramsched.core.schedules.text import value_in
 from paramsched.errors import ParseError
 from support.tables import table

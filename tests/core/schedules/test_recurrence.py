@@ -10,8 +10,10 @@ import pytest
 
 from paramsched import curves
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import absolute, constant, from_function, linear, parse, recurrence, rules, warmup
-from paramsched.core.schedules.recurrence import BLOCK
+from paramsched.core.schedules import absolute, parse, rules
+from paramsched.core.schedules.anneal import linear, warmup
+from paramsched.core.schedules.leaves import constant, from_function
+from paramsched.core.schedules.recurrence import BLOCK, recurrence
 from paramsched.core.schedules.rules.base import Coefficients, Rule
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, Unresolved

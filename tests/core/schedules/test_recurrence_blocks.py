@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched import curves
-from paramsched.core.schedules import absolute, recurrence, rules, warmup
-from paramsched.core.schedules.recurrence import BLOCK
+from paramsched.core.schedules import absolute, rules
+from paramsched.core.schedules.anneal import warmup
+from paramsched.core.schedules.recurrence import BLOCK, recurrence
 
 LONG = 2 * BLOCK + 300
 

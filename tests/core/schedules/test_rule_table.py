@@ -3,7 +3,8 @@
 import pytest
 
 import paramsched as ps
-from paramsched.core.schedules import recurrence, rules
+from paramsched.core.schedules import rules
+from paramsched.core.schedules.recurrence import recurrence
 from paramsched.errors import InvalidArgument
 
 

@@ -7,37 +7,15 @@ import pytest
 
 from paramsched import curves
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import (
-    absolute,
-    anneal,
-    clamp,
-    constant,
-    cooldown,
-    cosine,
-    cosine_restarts,
-    cyclic,
-    every,
-    exponential,
-    from_function,
-    inverse_sqrt,
-    inverse_time,
-    linear,
-    maximum,
-    minimum,
-    multistep,
-    noam,
-    one_cycle,
-    parse,
-    piecewise,
-    polynomial,
-    power_law,
-    restarts,
-    step,
-    tabulate,
-    warmup,
-    window,
-    wsd,
-)
+from paramsched.core.schedules import absolute, parse, tabulate
+from paramsched.core.schedules.anneal import anneal, cooldown, cosine, linear, warmup
+from paramsched.core.schedules.decays import exponential, inverse_sqrt, inverse_time, power_law
+from paramsched.core.schedules.leaves import constant, from_function
+from paramsched.core.schedules.periods import cosine_restarts, cyclic, multistep, one_cycle, step
+from paramsched.core.schedules.pointwise import clamp, maximum, minimum
+from paramsched.core.schedules.recipes import noam, piecewise, polynomial, wsd
+from paramsched.core.schedules.restarts import restarts
+from paramsched.core.schedules.retimed import every, window
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument, InvalidTime
 from support.tables import table

@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 
 from paramsched.core.plan import Plan, resolve
-from paramsched.core.schedules import absolute, constant, cosine, linear, parse, rounded, stairs, warmup
+from paramsched.core.schedules import absolute, parse
+from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.one_operand import rounded
+from paramsched.core.schedules.periods import stairs
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
 from support.tables import table

@@ -8,7 +8,9 @@ import pytest
 from paramsched import curves
 from paramsched.core import files as config
 from paramsched.core.plan import Plan
-from paramsched.core.schedules import Schedule, anneal, cosine, recurrence, rules, warmup
+from paramsched.core.schedules import Schedule, rules
+from paramsched.core.schedules.anneal import anneal, cosine, warmup
+from paramsched.core.schedules.recurrence import recurrence
 from paramsched.core.time import Calendar
 from paramsched.errors import PlanError
 

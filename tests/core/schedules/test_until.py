@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.plan import Plan, resolve
-from paramsched.core.schedules import constant, cosine, linear, overlay, parse, warmup
+from paramsched.core.schedules import parse
+from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.recipes import overlay
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument, Unresolved
 from support.tables import table

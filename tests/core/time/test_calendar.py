@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from paramsched.core.plan import Plan, resolve
-from paramsched.core.schedules import cosine, linear, warmup
+from paramsched.core.schedules.anneal import cosine, linear, warmup
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.calendar import known_clock, meant_clock
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError, Unresolved

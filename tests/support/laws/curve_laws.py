@@ -16,7 +16,8 @@ from paramsched.core.feedback.base import MetricRule
 from paramsched.core.files import dump, loads
 from paramsched.core.files.known_dialects import BaseLike
 from paramsched.core.plan import Plan, replay
-from paramsched.core.schedules import anneal, parse
+from paramsched.core.schedules import parse
+from paramsched.core.schedules.anneal import anneal
 from paramsched.core.schedules.registry import has_shape
 from paramsched.core.time import Calendar
 from paramsched.errors import ParamschedError

@@ -15,8 +15,12 @@ from hypothesis.errors import Unsatisfiable
 from paramsched.core import curves
 from paramsched.core.curves import CONSTANTS, FAMILIES, CurveLike
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import Schedule, absolute, constant, cosine, exponential, linear, step, warmup
+from paramsched.core.schedules import Schedule, absolute
 from paramsched.core.schedules.affine import Absolute, Level
+from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.schedules.decays import exponential
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.periods import step
 from paramsched.core.schedules.registry import RULES
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Calendar, DurationLike

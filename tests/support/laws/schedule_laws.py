@@ -187,7 +187,8 @@ def check_shape(
         BrokenLaw: a schedule breaks a law.
         InvalidArgument: `shape` is neither a schedule nor a function, for example a module or a curve.
 
-    >>> from paramsched.core.schedules import exponential, from_function
+    >>> from paramsched.core.schedules.decays import exponential
+    >>> from paramsched.core.schedules.leaves import from_function
     >>> check_shape(exponential(0.9))
     >>> check_shape(from_function(lambda t: 1 / (t - 5) if t != 5 else float("inf")))
     Traceback (most recent call last):

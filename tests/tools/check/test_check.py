@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from paramsched.core import files as config
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.schedules import cosine
+from paramsched.core.schedules.anneal import cosine
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
 from paramsched.tools.check._trial_run import trial_run

@@ -9,7 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import absolute, cosine, cosine_restarts, linear, polynomial, restarts
+from paramsched.core.schedules import absolute
+from paramsched.core.schedules.anneal import cosine, linear
+from paramsched.core.schedules.periods import cosine_restarts
+from paramsched.core.schedules.recipes import polynomial
+from paramsched.core.schedules.restarts import restarts
 from paramsched.core.time import Calendar
 from support import timm_peer
 

@@ -10,20 +10,13 @@ from paramsched.core.base.codes import MISSING_FACT
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files.arguments import ReadEntry, argument, argument_table, table_named, to_level
-from paramsched.core.schedules import (
-    Level,
-    Schedule,
-    absolute,
-    anneal,
-    constant,
-    cosine,
-    every,
-    inverse_time,
-    linear,
-    skip,
-    stairs,
-    take,
-)
+from paramsched.core.schedules import Level, Schedule, absolute
+from paramsched.core.schedules.anneal import anneal, cosine, linear
+from paramsched.core.schedules.cuts import skip, take
+from paramsched.core.schedules.decays import inverse_time
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.periods import stairs
+from paramsched.core.schedules.retimed import every
 from paramsched.core.schedules.sequence import in_order, with_lengths
 
 TABLES: Final[dict[str, Any]] = {}

@@ -7,7 +7,8 @@ from paramsched.compat.megatron.arguments import MegatronArguments, written_opti
 from paramsched.core.base.codes import UNUSED_SETTING
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.base.user_warnings import warn_user
-from paramsched.core.schedules import Schedule, constant
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.sequence import in_order
 
 _MOST: Final = 16  # entries of a suggested schedule

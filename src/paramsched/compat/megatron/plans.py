@@ -27,18 +27,12 @@ from paramsched.core.files.known_dialects import BaseLike, GroupOfFile
 from paramsched.core.files.unused_settings import note_defaults
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.extras import NO_BASES, Bases
-from paramsched.core.schedules import (
-    Level,
-    Schedule,
-    absolute,
-    anneal,
-    clamp,
-    constant,
-    inverse_sqrt,
-    skip,
-    take,
-    warmup,
-)
+from paramsched.core.schedules import Level, Schedule, absolute
+from paramsched.core.schedules.anneal import anneal, warmup
+from paramsched.core.schedules.cuts import skip, take
+from paramsched.core.schedules.decays import inverse_sqrt
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.pointwise import clamp
 from paramsched.core.schedules.sequence import in_order, with_lengths
 from paramsched.core.time import Calendar, DurationLike
 

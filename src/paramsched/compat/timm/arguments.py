@@ -9,19 +9,14 @@ import numpy as np
 
 from paramsched.core import curves
 from paramsched.core.files.arguments import argument, argument_table, to_level
-from paramsched.core.schedules import (
-    Level,
-    Schedule,
-    anneal,
-    clamp,
-    constant,
-    inverse_sqrt,
-    multistep,
-    restarts,
-    skip,
-    step,
-    tanh,
-)
+from paramsched.core.schedules import Level, Schedule
+from paramsched.core.schedules.anneal import anneal, tanh
+from paramsched.core.schedules.cuts import skip
+from paramsched.core.schedules.decays import inverse_sqrt
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.periods import multistep, step
+from paramsched.core.schedules.pointwise import clamp
+from paramsched.core.schedules.restarts import restarts
 from paramsched.core.time import Duration, DurationLike
 
 CYCLES: Final = ("cosine", "poly", "tanh")

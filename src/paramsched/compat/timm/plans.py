@@ -34,7 +34,10 @@ from paramsched.core.files.known_dialects import BaseLike
 from paramsched.core.files.unused_settings import has_setting, note_defaults, report_no_settings, report_unused_settings
 from paramsched.core.plan import Plan
 from paramsched.core.plan.extras import NO_BASES, Bases
-from paramsched.core.schedules import Level, Schedule, absolute, every, following, linear, overlay
+from paramsched.core.schedules import Level, Schedule, absolute, following
+from paramsched.core.schedules.anneal import linear
+from paramsched.core.schedules.recipes import overlay
+from paramsched.core.schedules.retimed import every
 from paramsched.core.time import Calendar
 
 scheduler_entries = ("sched",)

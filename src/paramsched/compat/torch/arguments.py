@@ -17,24 +17,14 @@ from paramsched.core.files.arguments import (
     wrong_value,
 )
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
-from paramsched.core.schedules import (
-    Level,
-    Schedule,
-    absolute,
-    anneal,
-    constant,
-    cosine,
-    cosine_restarts,
-    cyclic,
-    exponential,
-    linear,
-    multistep,
-    polynomial,
-    recurrence,
-    restarts,
-    rules,
-    step,
-)
+from paramsched.core.schedules import Level, Schedule, absolute, rules
+from paramsched.core.schedules.anneal import anneal, cosine, linear
+from paramsched.core.schedules.decays import exponential
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.periods import cosine_restarts, cyclic, multistep, step
+from paramsched.core.schedules.recipes import polynomial
+from paramsched.core.schedules.recurrence import recurrence
+from paramsched.core.schedules.restarts import restarts
 from paramsched.core.schedules.sequence import sequence
 from paramsched.core.time import DurationLike
 

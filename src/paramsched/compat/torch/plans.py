@@ -29,7 +29,10 @@ from paramsched.core.files.known_dialects import BaseLike
 from paramsched.core.files.references import with_monai_references, with_references
 from paramsched.core.plan import Plan
 from paramsched.core.plan.extras import NO_BASES, Bases
-from paramsched.core.schedules import Schedule, chain, constant, every, recurrence
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.recurrence import recurrence
+from paramsched.core.schedules.retimed import chain, every
 from paramsched.core.schedules.sequence import in_order
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument

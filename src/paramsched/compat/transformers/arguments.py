@@ -16,20 +16,13 @@ from paramsched.core.curves import Curve
 from paramsched.core.feedback import greedy, plateau
 from paramsched.core.files.arguments import argument, argument_table, table_named, to_level, wrong_value
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
-from paramsched.core.schedules import (
-    Level,
-    Schedule,
-    anneal,
-    constant,
-    cosine,
-    cosine_wave,
-    inverse_sqrt,
-    linear,
-    polynomial,
-    restarts,
-    skip,
-    warmup,
-)
+from paramsched.core.schedules import Level, Schedule
+from paramsched.core.schedules.anneal import anneal, cosine, cosine_wave, linear, warmup
+from paramsched.core.schedules.cuts import skip
+from paramsched.core.schedules.decays import inverse_sqrt
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.recipes import polynomial
+from paramsched.core.schedules.restarts import restarts
 from paramsched.core.time import Duration, DurationLike
 
 

@@ -40,7 +40,7 @@ from paramsched.core.files.known_dialects import BaseLike, GroupOfFile
 from paramsched.core.files.unused_settings import note_defaults, report_no_settings, report_unused_settings
 from paramsched.core.plan import Plan
 from paramsched.core.plan.extras import NO_BASES, Bases
-from paramsched.core.schedules import with_lengths
+from paramsched.core.schedules.sequence import with_lengths
 from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.errors import ConfigError, MissingFact
 

@@ -36,7 +36,9 @@ from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.files.references import is_unresolved
-from paramsched.core.schedules import Constant, Level, Schedule, absolute, constant, take
+from paramsched.core.schedules import Constant, Level, Schedule, absolute
+from paramsched.core.schedules.cuts import take
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.errors import InvalidArgument
 
@@ -389,7 +391,7 @@ def accumulation_fact(value: Any) -> Calendar | None:
 def cut_to_length(schedule: Schedule, length: DurationLike) -> Schedule:
     """Return a stage of exactly `length`: the schedule truncated, or followed by its last value.
 
-    >>> from paramsched.core.schedules import cosine
+    >>> from paramsched.core.schedules.anneal import cosine
     >>> print(cut_to_length(constant(0.5), 10), cut_to_length(cosine(over=10), 10), cut_to_length(cosine(over=10), 5))
     constant(0.5, 10) cosine(over=10) take(cosine(over=10), 5)
     """

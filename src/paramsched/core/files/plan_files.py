@@ -150,7 +150,7 @@ def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str
         InvalidArgument: the format is unknown, or it can only be read.
         OSError: the file cannot be written. It is unchanged.
 
-    >>> from paramsched.core.schedules import cosine
+    >>> from paramsched.core.schedules.anneal import cosine
     >>> print(dump(Plan(lr=cosine(to=0.1), horizon="20 epochs")))
     horizon: 20 epochs
     lr: cosine(to=0.1)

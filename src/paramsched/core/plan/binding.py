@@ -13,11 +13,11 @@ from paramsched.core.curves.base import Custom
 from paramsched.core.feedback.base import Guided, MetricRule
 from paramsched.core.fields import PAIRS, Field, Group, is_field_name
 from paramsched.core.number_checks import finite_number
-from paramsched.core.schedules import Schedule, chain, parse, parse_own
+from paramsched.core.schedules import Schedule, parse, parse_own
 from paramsched.core.schedules.affine import Absolute
 from paramsched.core.schedules.contents import values_inside
 from paramsched.core.schedules.leaves import FromFunction, line_of, schedule_of
-from paramsched.core.schedules.retimed import Chain
+from paramsched.core.schedules.retimed import Chain, chain
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Duration
 from paramsched.core.time.calendar import UPDATES as UPDATES

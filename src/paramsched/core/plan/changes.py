@@ -18,8 +18,8 @@ from paramsched.core.plan.binding import (
 )
 from paramsched.core.plan.follow import name_followed, replace_likes, target_names
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
-from paramsched.core.schedules import Schedule, skip, take
-from paramsched.core.schedules.cuts import Take, depends_on_horizon
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.cuts import Take, depends_on_horizon, skip, take
 from paramsched.core.schedules.sequence import in_order, stages_of
 from paramsched.core.time import Duration
 from paramsched.core.time.amounts import PROGRESS

@@ -37,7 +37,8 @@ from paramsched.core.plan.changes import PlanLines, refuse_after_the_end
 from paramsched.core.plan.follow import with_followed_lines
 from paramsched.core.plan.resolve_clocks import resolve_on_clocks
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
-from paramsched.core.schedules import Level, Schedule, anneal, previous
+from paramsched.core.schedules import Level, Schedule, previous
+from paramsched.core.schedules.anneal import anneal
 from paramsched.core.schedules.contents import durations_in
 from paramsched.core.schedules.cuts import is_resolved_in
 from paramsched.core.schedules.lengths import Span

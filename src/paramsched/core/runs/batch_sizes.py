@@ -17,7 +17,7 @@ from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, SizeTarge
 from paramsched.core.scheduler.group_keys import History
 from paramsched.core.scheduler.run_state import BEGIN_OF_DATA, ResolvedPlan, RunPosition
 from paramsched.core.scheduler.saved_state import plan_of_text
-from paramsched.core.schedules import constant
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument, MissingFact

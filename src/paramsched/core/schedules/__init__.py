@@ -1,7 +1,6 @@
 """Schedules: basic shapes, combinations of schedules, recipes, and the one-line text of a schedule.
 
-Every module of this package is imported, so a new file with a `@shape` is enough to add a shape. For type checkers,
-`__init__.pyi` lists the shapes too.
+Every module of this package is imported, so a new file with a `@shape` is enough to add a shape to texts and files.
 """
 
 from importlib import import_module
@@ -30,4 +29,3 @@ from paramsched.core.schedules.text import value_in as value_in
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
-globals().update(SHAPES.registered)

@@ -199,7 +199,9 @@ def depends_on_horizon(schedule: Schedule) -> bool:
 
     `like("lr")` is ignored, because it has the length of the schedule that it follows.
 
-    >>> from paramsched.core.schedules import constant, cosine, take, warmup
+    >>> from paramsched.core.schedules.leaves import constant
+    >>> from paramsched.core.schedules.anneal import cosine, warmup
+    >>> from paramsched.core.schedules.cuts import take
     >>> depends_on_horizon(cosine()), depends_on_horizon(warmup(100) >> constant())
     (True, False)
     >>> depends_on_horizon(take(cosine(), 80)), depends_on_horizon(take(cosine(), 80, of=100))
@@ -261,7 +263,7 @@ def with_unit(schedule: Schedule, unit: str) -> Schedule:
 
     Lengths on the clock of progress are in percent.
 
-    >>> from paramsched.core.schedules import warmup
+    >>> from paramsched.core.schedules.anneal import warmup
     >>> print(with_unit(warmup(375_000_000), "tokens"))
     warmup("375000000 tokens")
     """
@@ -276,7 +278,7 @@ def without_unit(schedule: Schedule, unit: str) -> Schedule:
 
     Lengths in other units stay unchanged.
 
-    >>> from paramsched.core.schedules import warmup
+    >>> from paramsched.core.schedules.anneal import warmup
     >>> without_unit(warmup("4 tokens"), "tokens")(3)
     0.75
     """

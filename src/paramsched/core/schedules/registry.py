@@ -1,43 +1,11 @@
 """The registry: every function that builds a schedule or a rule, by its name in text."""
 
-from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any, Final, final
+from collections.abc import Callable
+from typing import Any
 
-from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.builders import Builder, built_class, register_builder
 
-
-@final
-class Registry(MutableMapping[str, Callable[..., Any]]):
-    """A dict from name to builder. Looking up the name of an entry imports the module that registers its builder."""
-
-    def __init__(self) -> None:
-        self._builders: dict[str, Callable[..., Any]] = {}
-
-    def __getitem__(self, name: str) -> Callable[..., Any]:
-        if name not in self._builders:
-            load_entry("shapes", name)
-        return self._builders[name]
-
-    def __setitem__(self, name: str, builder: Callable[..., Any]) -> None:
-        self._builders[name] = builder
-
-    def __delitem__(self, name: str) -> None:
-        del self._builders[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys((*self._builders, *entry_names("shapes"))))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    @property
-    def registered(self) -> dict[str, Callable[..., Any]]:
-        """The builders of the modules that were imported so far."""
-        return dict(self._builders)
-
-
-SHAPES: Final = Registry()
+SHAPES: dict[str, Callable[..., Any]] = {}
 """Every function that builds a schedule, by its name in text, configs and the command line.
 
 The table is global, as Python's table of codecs is, because a text must mean the same everywhere in the process.

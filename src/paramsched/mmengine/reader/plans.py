@@ -20,7 +20,7 @@ from paramsched.core.fields import Field
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.extras import NO_BASES, Bases
-from paramsched.core.schedules import constant
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, MissingFact

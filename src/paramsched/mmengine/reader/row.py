@@ -15,7 +15,8 @@ from paramsched.core.base.codes import REFUSED_VALUE
 from paramsched.core.base.problem import Problem
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.files.arguments import Argument
-from paramsched.core.schedules import Schedule, every
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.retimed import every
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import DurationLike
 

@@ -10,18 +10,12 @@ from typing import Any, ClassVar, Final, TypeAlias
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.feedback.plateau import plateau
 from paramsched.core.files.arguments import Argument
-from paramsched.core.schedules import (
-    Level,
-    absolute,
-    constant,
-    cosine,
-    exponential,
-    linear,
-    multistep,
-    polynomial,
-    rules,
-    step,
-)
+from paramsched.core.schedules import Level, absolute, rules
+from paramsched.core.schedules.anneal import cosine, linear
+from paramsched.core.schedules.decays import exponential
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.periods import multistep, step
+from paramsched.core.schedules.recipes import polynomial
 from paramsched.core.schedules.rules import Rule
 from paramsched.mmengine.reader.row import (
     CONVERTED,

@@ -9,9 +9,12 @@ from typing import Final, TypeAlias, final
 import numpy as np
 
 from paramsched.core.base.codes import MILESTONE_AFTER_END
-from paramsched.core.schedules import absolute, chain, constant, recurrence, rules, window
+from paramsched.core.schedules import absolute, rules
 from paramsched.core.schedules.affine import Absolute
 from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.leaves import constant
+from paramsched.core.schedules.recurrence import recurrence
+from paramsched.core.schedules.retimed import chain, window
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.schedules.rules.descents import CosineRestartsRule, CosineRule, OneCycleRule
 from paramsched.core.schedules.rules.scaling import ConstantRule, LinearRule

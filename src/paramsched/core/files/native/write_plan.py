@@ -67,7 +67,7 @@ _LONG = 1500  # characters; quoting may double a line, and a line of a file may 
 def schedule_to_data(schedule: Schedule) -> Any:
     """Return the text of a schedule; for a long schedule, lists and mappings of its operators and calls.
 
-    >>> from paramsched.core.schedules import cosine, warmup
+    >>> from paramsched.core.schedules.anneal import cosine, warmup
     >>> schedule_to_data(warmup(10) >> cosine())
     'warmup(10) >> cosine()'
     """
