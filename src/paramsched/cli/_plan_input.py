@@ -31,7 +31,7 @@ from paramsched.core.files.command_lines import mapping_of_options
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.files.known_dialects import dialect_named
 from paramsched.core.files.plan_files import PlanText, ReadingOptions, open_plan
-from paramsched.core.files.schedule_text import ShapeNames, read_schedule_text
+from paramsched.core.files.read_schedule import ShapeNames, read_schedule_text
 from paramsched.core.files.text_limits import MOST_BYTES
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.plan import units_of_plan

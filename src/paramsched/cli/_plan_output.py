@@ -65,7 +65,7 @@ def write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
 
 def echo_yaml(text: str, comments: Sequence[str] = ()) -> None:
     """Print the text of a plan, below comments. A terminal gets lines that fit, which YAML reads as the same plan."""
-    from paramsched.core.files.syntaxes.yaml_folding import folded_yaml
+    from paramsched.core.files.yaml_text import folded_yaml
 
     width = terminal_width()
     if width is not None:

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from paramsched.core import files as config
-from paramsched.core.files.syntaxes.json_and_toml import read_json, read_toml
-from paramsched.core.files.syntaxes.yaml_text import read_peer_yaml, read_yaml
+from paramsched.core.files.json_and_toml import read_json, read_toml
+from paramsched.core.files.yaml_text import read_peer_yaml, read_yaml
 from paramsched.errors import ConfigError
 from support.tables import table
 

@@ -12,9 +12,8 @@ from paramsched.core.files.diagnostic_collector import (
     refuse_many_values,
     values_in,
 )
+from paramsched.core.files.json_and_toml import read_json
 from paramsched.core.files.plan_files import PlanText, read_data, read_peer_data
-from paramsched.core.files.syntaxes.json_and_toml import read_json
-from paramsched.core.files.syntaxes.yaml_text import read_peer_yaml, read_yaml
 from paramsched.core.files.text_limits import (
     MOST_BYTES,
     MOST_DEPTH,
@@ -25,6 +24,7 @@ from paramsched.core.files.text_limits import (
     nested_too_deep,
     refuse_long_text,
 )
+from paramsched.core.files.yaml_text import read_peer_yaml, read_yaml
 from paramsched.errors import ConfigError
 from support.tables import table
 

@@ -1,6 +1,6 @@
 """Long lines of YAML are written in several lines that are read as one, unless their data would change."""
 
-from paramsched.core.files.syntaxes.yaml_folding import folded_yaml
+from paramsched.core.files.yaml_text import folded_yaml
 from support.tables import table
 
 

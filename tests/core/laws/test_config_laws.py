@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from paramsched.core import files as config
 from paramsched.core.files import native
-from paramsched.core.files.native import write_plan
+from paramsched.core.files import native as write_plan
 from paramsched.core.plan import Plan
 from support import strategies
 from support.strategies import every_shape

@@ -3,8 +3,7 @@
 import pytest
 
 import paramsched as ps
-from paramsched.core.files.command_lines import named_options
-from paramsched.core.files.launch import launch_places, read_launch
+from paramsched.core.files.command_lines import launch_places, named_options, read_launch
 from paramsched.errors import ConfigError
 from support.tables import table
 

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.files.command_lines import mapping_of_options
-from paramsched.core.files.launch import read_launch
+from paramsched.core.files.command_lines import mapping_of_options, read_launch
 from paramsched.errors import ConfigError
 from support.spread import spread
 from support.tables import table

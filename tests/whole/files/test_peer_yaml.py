@@ -14,7 +14,7 @@ from paramsched.cli import main
 from paramsched.core import files as config
 from paramsched.core.base.user_warnings import DiagnosticWarning
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, plain_data
-from paramsched.core.files.syntaxes.yaml_text import read_peer_yaml
+from paramsched.core.files.yaml_text import read_peer_yaml
 from paramsched.errors import ConfigError
 from support.spread import spread
 from support.tables import table

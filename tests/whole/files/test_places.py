@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.core import files as config
-from paramsched.core.files.syntaxes.json_and_toml import json_places, read_json, write_json
-from paramsched.core.files.syntaxes.yaml_text import peer_yaml_places, read_yaml, write_yaml, yaml_places
+from paramsched.core.files.json_and_toml import json_places, read_json, write_json
 from paramsched.core.files.text_places import index_in_source, place_at_path
+from paramsched.core.files.yaml_text import peer_yaml_places, read_yaml, write_yaml, yaml_places
 from paramsched.errors import ConfigError
 from support.tables import table
 

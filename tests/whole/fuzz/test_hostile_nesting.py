@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.files.syntaxes import yaml_text
+from paramsched.core.files import yaml_text
 from paramsched.errors import ParamschedError
 from paramsched.mmengine.runner import Runner
 

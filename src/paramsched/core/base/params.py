@@ -1,22 +1,67 @@
-"""The parameters of a function, as its signature declares them: their kinds, defaults and ranges."""
+"""Markers of an argument, in its annotation: its range, `Annotated[float, Gt(0), Le(1)]`, an example and a description.
+
+The names and the attributes are those of annotated-types, whose own classes work as well: a marker is any object with
+one of the attributes `gt`, `ge`, `lt` and `le`.
+"""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import NoneType, UnionType
-from typing import (
-    Annotated,
-    Any,
-    Final,
-    Literal,
-    TypeVar,
-    Union,
-    final,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, final, get_args, get_origin, get_type_hints
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Gt:
+    """Greater than a number."""
+
+    gt: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Ge:
+    """At least a number."""
+
+    ge: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Le:
+    """At most a number."""
+
+    le: float
+
+
+@final
+@dataclass(frozen=True, slots=True, init=False)
+class Other:
+    """Names of the same argument elsewhere, with the same meaning, so that a name can be replaced."""
+
+    names: tuple[str, ...]
+
+    def __init__(self, *names: str) -> None:
+        object.__setattr__(self, "names", names)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A valid value, for the line "For example"."""
+
+    example: Any
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """A description in a few words, as on a help page."""
+
+    doc: str
+
 
 _Class = TypeVar("_Class", bound=type)
 
@@ -91,7 +136,7 @@ class Param:
 def params_of(function: Callable[..., Any]) -> Mapping[str, Param]:
     """Return the parameters of a function by name.
 
-    >>> from paramsched.core.base.ranges import Gt
+    >>> from paramsched.core.base.params import Gt
     >>> def step(every: int, gamma: Annotated[float, Gt(0)] = 0.1) -> None: ...
     >>> params_of(step)["gamma"].kind, params_of(step)["gamma"].meta, params_of(step)["every"].required
     ('number', (Gt(gt=0),), True)
@@ -170,7 +215,7 @@ def params_of_record(record: type) -> Mapping[str, Param]:
     """Return the entries of a TypedDict by name, as keywords whose default is None.
 
     >>> from typing import TypedDict
-    >>> from paramsched.core.base.ranges import Doc, Ge
+    >>> from paramsched.core.base.params import Doc, Ge
     >>> class Facts(TypedDict, total=False):
     ...     batch_size: Annotated[int | None, Ge(1), Doc("Samples per batch.")]
     >>> batch_size = params_of_record(Facts)["batch_size"]

@@ -16,12 +16,20 @@ from paramsched.core.base.files import is_replaced, path_of_file, write_whole_fi
 from paramsched.core.base.near_names import did_you_mean, shortened_text
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files import native
-from paramsched.core.files.command_lines import mapping_of_options
+from paramsched.core.files.command_lines import Launch, has_option, launch_places, mapping_of_options, read_launch
 from paramsched.core.files.diagnostic_collector import (
     DiagnosticCollector,
     plain_data,
     plain_or_bad,
     refuse_large_plan,
+)
+from paramsched.core.files.json_and_toml import (
+    STRING,
+    json_places,
+    read_hjson,
+    read_json,
+    read_toml,
+    write_json,
 )
 from paramsched.core.files.known_dialects import (
     BaseLike,
@@ -31,25 +39,16 @@ from paramsched.core.files.known_dialects import (
     dialect_names,
     dialects_that_recognize,
 )
-from paramsched.core.files.launch import Launch, has_option, launch_places, read_launch
-from paramsched.core.files.schedule_text import ShapeLike, ShapeNames
-from paramsched.core.files.syntaxes.json_and_toml import (
-    STRING,
-    json_places,
-    read_hjson,
-    read_json,
-    read_toml,
-    write_json,
-)
-from paramsched.core.files.syntaxes.yaml_text import (
+from paramsched.core.files.read_schedule import ShapeLike, ShapeNames
+from paramsched.core.files.text_limits import read_bounded_text, refuse_long_text
+from paramsched.core.files.text_places import Pairs, Place, faults_with_places
+from paramsched.core.files.yaml_text import (
     peer_yaml_places,
     read_peer_yaml,
     read_yaml,
     write_yaml,
     yaml_places,
 )
-from paramsched.core.files.text_limits import read_bounded_text, refuse_long_text
-from paramsched.core.files.text_places import Pairs, Place, faults_with_places
 from paramsched.core.plan import Plan
 from paramsched.core.plan.extras import NO_BASES
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, plan_of

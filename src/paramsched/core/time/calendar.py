@@ -11,8 +11,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict, cast, f
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import only_set_fields
 from paramsched.core.base.near_names import closest, did_you_mean
-from paramsched.core.base.params import Param, params_of_record
-from paramsched.core.base.ranges import Doc, Example, Ge, Gt, Le, Other
+from paramsched.core.base.params import Doc, Example, Ge, Gt, Le, Other, Param, params_of_record
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.duration import UNIT_NAMES, Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown

@@ -12,7 +12,7 @@ from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.files import native
 from paramsched.core.files.plan_files import read_data
-from paramsched.core.files.syntaxes.yaml_text import read_yaml
+from paramsched.core.files.yaml_text import read_yaml
 from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PublishedPlan
 from paramsched.core.plan.trace import Trace, trace

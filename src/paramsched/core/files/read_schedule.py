@@ -1,8 +1,10 @@
-"""Schedules in files: a line of text, a mapping of one name, a list as a sequence, a number as a constant."""
+"""Read one schedule of a plan file: a line of text, a mapping, a list or a number."""
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial, reduce
+from pathlib import Path
 from typing import Any, Final, final
 
 from paramsched.core.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
@@ -11,13 +13,101 @@ from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.params import Param, params_of
 from paramsched.core.curves import FAMILIES
 from paramsched.core.files.diagnostic_collector import BadValue, DiagnosticCollector, bad_values_in, short_json
-from paramsched.core.files.native.plan_entries import MISSING, within_float
-from paramsched.core.files.schedule_text import ShapeNames, read_schedule_text
-from paramsched.core.schedules import Schedule, absolute
+from paramsched.core.schedules import SHAPES, Schedule, absolute
 from paramsched.core.schedules.leaves import line_of
 from paramsched.core.schedules.registry import RULES, combine_operands
-from paramsched.core.schedules.text import as_schedule, call, is_number, joined, refuse_type, value_in
-from paramsched.errors import InvalidArgument, InvalidCall
+from paramsched.core.schedules.table import table_file_in
+from paramsched.core.schedules.text import as_schedule, call, is_number, joined, read_line, refuse_type, value_in
+from paramsched.errors import InvalidArgument, InvalidCall, shown
+
+MISSING: Any = object()
+"""The placeholder for a value that could not be read. Its diagnostic was added."""
+
+
+def within_float(value: Any) -> float:
+    """Return the value. Raise InvalidArgument for an integer that is too large for a float."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**308:
+        raise InvalidArgument(
+            f"a number of {len(str(abs(value)))} digits", "it is too large for a float", "For example: 0.1"
+        )
+    return value  # type: ignore[no-any-return]  # other types are checked by the caller
+
+
+RESERVED: Final = ("clock", "horizon", "note", "groups", "targets")
+"""The entries of a plan besides its fields."""
+
+TARGET_ENTRIES: Final = ("initial", "schedule")
+"""The entries of a target."""
+
+_INDEX: Final = re.compile(r"\[(\d{1,9})\]")
+
+
+def index_in_name(name: str) -> int | None:
+    """Return the index that a group's name such as `[0]` means in a file; None for other names.
+
+    >>> index_in_name("[0]"), index_in_name("head")
+    (0, None)
+    """
+    found = _INDEX.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+_CALLED = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+\(")
+
+ShapeLike = Callable[..., Any]
+"""A function that builds a schedule. Files use its name and its annotated parameters."""
+
+
+@final
+class ShapeNames:
+    """The names of shapes that one config may use.
+
+    Args:
+        shapes: the user's builders, for this config only.
+        folder: the folder to which relative paths in the config refer; None for the working directory.
+    """
+
+    def __init__(self, shapes: Iterable[ShapeLike] = (), folder: Path | None = None) -> None:
+        self.own: dict[str, ShapeLike] = {}
+        self.folder = folder
+        if not isinstance(shapes, Iterable):
+            found = f"expected a list of functions, got {type(shapes).__name__}"
+            raise InvalidArgument(f"shapes={shown(shapes)}", found, "For example: shapes=[my_shape]")
+        for builder in shapes:
+            name = getattr(builder, "__name__", "")  # a partial or an instance has none
+            if not callable(builder) or not name.isidentifier():
+                found = "expected a function with a name"
+                raise InvalidArgument(f"shapes=[{builder!r}]", found, "For example: def my_shape(…): …")
+            if SHAPES.get(name, builder) is not builder or self.own.get(name, builder) is not builder:
+                raise InvalidArgument(f"shapes=[{name}]", "the name is taken", "Choose another name")
+            self.own[name] = builder
+
+    def find(self, name: str) -> ShapeLike | None:
+        """Return the builder with this name."""
+        if name == "table_file" and self.folder is not None:
+            return table_file_in(self.folder)
+        return SHAPES.get(name) or self.own.get(name)
+
+    def everything(self) -> Mapping[str, ShapeLike]:
+        return {**self.own, **SHAPES}
+
+    def called_in(self, text: str) -> Mapping[str, ShapeLike]:
+        """Return a dict from name to builder, for builders that a text may call and that are not in `SHAPES`."""
+        if self.folder is not None and "table_file" in _CALLED.findall(text):
+            return {**self.own, "table_file": table_file_in(self.folder)}
+        return self.own
+
+
+def read_schedule_text(text: str, path: str, names: ShapeNames, diagnostics: DiagnosticCollector) -> Schedule | None:
+    """Return the schedule of a text. If it is invalid, add diagnostics and return None."""
+    if diagnostics.full:
+        return None
+    try:
+        return read_line(text, names.called_in(text))
+    except InvalidArgument as error:
+        diagnostics.refuse(path, error)
+        return None
+
 
 OPERATORS: Final = ("product", "sequence", "sum")
 WITH_A_NUMBER: Final = ("power", "quotient")
