@@ -36,8 +36,7 @@ from paramsched.core.schedules import SHAPES  # noqa: E402
 from paramsched.errors import ParamschedError  # noqa: E402
 from paramsched.mmengine.__main__ import main as mmengine_main  # noqa: E402
 from support.hostile_inputs import MARK, MODULE, write_inputs  # noqa: E402
-
-PATHS = Path(__file__).parents[1] / "whole" / "architecture" / "public_paths.txt"
+from support.pages import public_paths  # noqa: E402
 
 
 class Watch:
@@ -336,7 +335,7 @@ def _unknown_names() -> Iterator[str]:
     for name in sorted({*main.list_commands(click.Context(main))} ^ _COMMANDS.keys()):
         yield f"command {name}"
     known = {*_FUNCTIONS, *_ALSO_USED, *_WITHOUT_INPUT}
-    for path in PATHS.read_text().split():
+    for path in public_paths():
         holder, _, name = path.rpartition(".")
         short = path.removeprefix("paramsched.")
         if not holder or short.startswith(_ENGINES):

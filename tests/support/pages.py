@@ -40,6 +40,13 @@ def _path_of_docs() -> Iterator[None]:
 (page_code,) = of_the_docs("page_code")
 
 
+def public_paths() -> list[str]:
+    """Return the paths of all names that the generated reference documents: the public API."""
+    reference, modules = of_the_docs("reference_pages", "module_pages")
+    pages = "\n".join([*reference.pages().values(), *modules.pages().values()])
+    return sorted(set(re.findall(r":: (paramsched\.[\w.]+)$", pages, re.MULTILINE)))
+
+
 def sections(page: str) -> dict[str, str]:
     """Return the text of each section of a page by heading. The text before the first section has the key ""."""
     first, *others = re.split(r"^## ", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)

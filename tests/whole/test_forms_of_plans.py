@@ -18,12 +18,13 @@ from paramsched.core.plan.forms import PlanLike
 from paramsched.errors import InvalidArgument
 from paramsched.tools.audit import compare_with_plan, read_log
 from paramsched.tools.recipes import Recipe
+from support.pages import public_paths
 
 LINE = "warmup(2) >> linear(1.0, 0.25, 6)"
 PLAN = Plan(lr=LINE)
 RUN = ps.Calendar(total=8)
 BASE = {"lr": 0.5}
-PATHS = (Path(__file__).parent / "architecture" / "public_paths.txt").read_text(encoding="utf-8").split()
+PATHS = public_paths()
 
 
 def recipe_of(plan: Plan, **facts: Any) -> Recipe:

@@ -23,8 +23,8 @@ CORE = [file.relative_to(ROOT).as_posix() for top in (LIBRARY, ROOT / "tests") f
 
 
 HOMES = {
-    alias.name: node.module
-    for node in ast.parse((LIBRARY / "__init__.pyi").read_text(encoding="utf-8")).body
+    alias.asname or alias.name: node.module
+    for node in ast.walk(ast.parse((LIBRARY / "__init__.py").read_text(encoding="utf-8")))
     if isinstance(node, ast.ImportFrom)
     for alias in node.names
 }
@@ -52,7 +52,7 @@ def test_src_has_the_seven_doors_and_no_other_folder():
     files = {path.name for path in LIBRARY.iterdir() if path.is_file()}
 
     assert folders == {*SIX, "core"}
-    assert files == {"__init__.py", "__init__.pyi", "__main__.py", "errors.py", "extend.py", "py.typed"}
+    assert files == {"__init__.py", "__main__.py", "errors.py", "extend.py", "py.typed"}
 
 
 @table("file", CORE)

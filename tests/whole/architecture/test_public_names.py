@@ -1,16 +1,12 @@
 """`paramsched.__all__` is the public API: all names exist, are documented, and are used in a test."""
 
-import ast
-import importlib
 import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import paramsched as ps
 from paramsched.core.schedules import SHAPES
-from support.tables import table
 
 TESTS = Path(__file__).parents[2]
 
@@ -33,32 +29,6 @@ def test_every_public_name_is_used_in_a_test():
 
     unused = sorted(set(ps.__all__) - used)
     assert unused == [], f"add a test that uses {unused}"
-
-
-STUB = ast.parse(Path(ps.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
-STUB_IMPORTS = {name.name: node.module for node in STUB.body if isinstance(node, ast.ImportFrom) for name in node.names}
-
-
-def test_the_stub_has_the_names_and_the_modules_that_can_be_imported():
-    modules = {name for name, module in STUB_IMPORTS.items() if module in ("paramsched", "paramsched.tools")}
-
-    stub, exported, found = {*STUB_IMPORTS, "__version__"}, {*ps.__all__, *modules, "__version__"}, set(dir(ps))
-    missing = sorted((exported | found) - stub)
-    lines = "\n".join(
-        f"from {getattr(getattr(ps, name), '__module__', 'paramsched')} import {name} as {name}" for name in missing
-    )
-    assert missing == [], f"add to src/paramsched/__init__.pyi:\n{lines}"
-    unknown = sorted(stub - (exported & found))
-    assert unknown == [], f"remove from src/paramsched/__init__.pyi, or export: {unknown}"
-
-
-@table("name", STUB_IMPORTS)
-def test_the_stub_imports_each_name_from_its_defining_module(name):
-    found = getattr(ps, name)
-    if isinstance(found, ModuleType):
-        assert found is importlib.import_module(f"{STUB_IMPORTS[name]}.{name}")
-    else:
-        assert found is getattr(importlib.import_module(str(STUB_IMPORTS[name])), name)
 
 
 def test_a_star_imports_the_public_names():

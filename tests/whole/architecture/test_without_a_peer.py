@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PATHS = "tests/whole/architecture/test_public_paths.py"  # which lists the paths of timm
 
 
 @pytest.mark.long
@@ -33,8 +32,6 @@ def test_without_timm_all_other_tests_pass(tmp_path):
             "-q",
             "-m",
             "not long and not heavy",
-            "--deselect",
-            PATHS,
             "src",
             "tests",
         ],

@@ -4,8 +4,7 @@ A curve is a frozen value. `curve(u)` is defined for `u` in [0, 1], with `curve(
 curve can be used for a warmup, which follows `curve(u)`, and for a decay, which follows `1 - curve(u)`. Curves are
 written with the prefix `curves.`, in code and in text: `curves.cosine`, `curves.power(2)`.
 
-Every module of this package is imported, so a new file that registers a curve adds it. For type checkers,
-`__init__.pyi` lists the curves too.
+Every module of this package is imported, so a new file that registers a curve adds it.
 """
 
 from importlib import import_module
@@ -22,6 +21,26 @@ from paramsched.core.curves.base import curve as curve
 from paramsched.core.curves.base import curve_of as curve_of
 from paramsched.core.curves.base import curve_text as curve_text
 from paramsched.core.curves.base import register as register
+from paramsched.core.curves.cosines import cosine as cosine
+from paramsched.core.curves.cosines import cosine_k_decay as cosine_k_decay
+from paramsched.core.curves.cosines import cosine_power as cosine_power
+from paramsched.core.curves.cosines import cosine_truncated as cosine_truncated
+from paramsched.core.curves.cosines import cosine_wave as cosine_wave
+from paramsched.core.curves.cosines import half_cosine as half_cosine
+from paramsched.core.curves.exponentials import exponential as exponential
+from paramsched.core.curves.exponentials import gaussian as gaussian
+from paramsched.core.curves.exponentials import half_life as half_life
+from paramsched.core.curves.exponentials import log as log
+from paramsched.core.curves.exponentials import logarithm as logarithm
+from paramsched.core.curves.exponentials import sigmoid as sigmoid
+from paramsched.core.curves.exponentials import tanh as tanh
+from paramsched.core.curves.powers import inverse_proportional as inverse_proportional
+from paramsched.core.curves.powers import linear as linear
+from paramsched.core.curves.powers import one_minus_sqrt as one_minus_sqrt
+from paramsched.core.curves.powers import polynomial as polynomial
+from paramsched.core.curves.powers import polynomial_k_decay as polynomial_k_decay
+from paramsched.core.curves.powers import power as power
+from paramsched.core.curves.powers import rex as rex
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
