@@ -9,7 +9,7 @@ Every module of this package is imported, so a new file that registers a curve a
 
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.curves.base import CONSTANTS as CONSTANTS
@@ -47,6 +47,10 @@ for _module in iter_modules(__path__):
 globals().update(FAMILIES | CONSTANTS)
 
 
-def __getattr__(name: str) -> Any:
-    found = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(found if name.startswith("_") else f"{found}; {did_you_mean(name, [*CONSTANTS, *FAMILIES])}")
+if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist
+
+    def __getattr__(name: str) -> Any:
+        found = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(
+            found if name.startswith("_") else f"{found}; {did_you_mean(name, [*CONSTANTS, *FAMILIES])}"
+        )
