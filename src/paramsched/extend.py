@@ -36,8 +36,7 @@ from paramsched.core.feedback import MetricRule as MetricRule
 from paramsched.core.feedback import Plateau as Plateau
 from paramsched.core.feedback import PlateauState as PlateauState
 
-# A reader of another library's files; `schedules` has every shape as a function.
-from paramsched.core import schedules as schedules
+# A reader of another library's files.
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector as DiagnosticCollector
 from paramsched.core.files.known_dialects import BaseLike as BaseLike
 from paramsched.core.files.known_dialects import Dialect as Dialect

@@ -7,8 +7,8 @@ import warnings
 
 import pytest
 
+import paramsched as ps
 from paramsched.core import files as config
-from paramsched.core import schedules
 from paramsched.core.files import native
 from paramsched.errors import ConfigError, ParamschedError
 from support.spread import spread
@@ -149,12 +149,12 @@ def test_an_exponentially_nested_list_is_rejected():
 def test_a_long_product_is_the_same_in_text_and_in_code():
     line = " * ".join(["step(3)", "0.5", "cosine()"] * 5)
 
-    one_by_one = schedules.step(3)
-    for factor in [0.5, schedules.cosine(), *[schedules.step(3), 0.5, schedules.cosine()] * 4]:
+    one_by_one = ps.step(3)
+    for factor in [0.5, ps.cosine(), *[ps.step(3), 0.5, ps.cosine()] * 4]:
         one_by_one = one_by_one * factor
 
-    assert schedules.parse(line) == one_by_one
-    assert str(schedules.parse(line)) == line.replace("0.5", "constant(0.5)")
+    assert ps.parse(line) == one_by_one
+    assert str(ps.parse(line)) == line.replace("0.5", "constant(0.5)")
 
 
 @pytest.mark.parametrize(("signs", "limit"), [("+-", 40), ("-", 30), ("+", 30), ("*+-", 40), (">*-", 25)])
@@ -164,6 +164,6 @@ def test_a_long_line_is_parsed_as_python_would_evaluate_it(signs, limit):
     for place in range(limit):
         sign = signs[place % len(signs)]
         joined += f" {'>>' if sign == '>' else sign} {words[(place * 5 + 1) % len(words)]}"
-    names = {name: getattr(schedules, name) for name in ("step", "cosine", "linear", "constant")}
+    names = {name: getattr(ps, name) for name in ("step", "cosine", "linear", "constant")}
 
-    assert schedules.parse(joined) == eval(joined, names)
+    assert ps.parse(joined) == eval(joined, names)

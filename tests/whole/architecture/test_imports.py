@@ -34,16 +34,6 @@ def printed(code: str) -> set[str]:
     return set(ran.stdout.split())
 
 
-def test_importing_the_library_loads_the_standard_library_only():
-    assert {name for name in loaded("import paramsched") if name not in sys.stdlib_module_names} == {"paramsched"}
-
-
-def test_importing_the_library_loads_only_the_table_of_entries():
-    code = "import sys, paramsched; print(*(m for m in sys.modules if m.startswith('paramsched')))"
-
-    assert printed(code) == {"paramsched", "paramsched.core", "paramsched.core.base", "paramsched.core.base.entries"}
-
-
 def test_every_name_that_does_not_need_torch_loads_only_numpy_and_the_standard_library():
     names = sorted({*paramsched.__all__} - {"BatchSampler", "Scheduler", "find_lr"})
     code = f"import paramsched\nfor name in {names}: getattr(paramsched, name)"
