@@ -77,7 +77,19 @@ html_baseurl = os.environ.get(
 )
 
 html_theme = "furo"
-html_title = "paramsched"
+html_title = f"paramsched {release}"
+templates_path = ["templates"]
+html_context = {"issues": urls.get("Issues", "")}
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "report.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 pygments_dark_style = "github-dark"  # because furo's own style underlines imported names as if they were links
 html_static_path = ["static", "_generated/static"]
 html_css_files = ["site.css"]

@@ -1,4 +1,4 @@
-"""Write the figures of docs/explanation/many-ranks.md: python tools/store_traffic.py
+"""Write the figures of docs/how-to/several-machines.md: python tools/store_traffic.py
 
 Two ranks of a job train in this process, one after the other, with a store that counts its operations and a clock that
 the script advances. All ranks but the first do the same, so the figures of a job follow from these two.
@@ -21,7 +21,7 @@ import paramsched as ps
 from paramsched.core.files.plan_files import PlanText
 from paramsched.core.runs.processes import Ranks
 
-PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "many-ranks.md"
+PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "several-machines.md"
 BEGIN, END = "<!-- tools/store_traffic.py writes these tables -->\n", "<!-- end of the tables -->\n"
 SIZES = (8, 1000, 16_000)
 UPDATES, SECONDS = 2000, 0.5  # the updates of the run, and the duration of each

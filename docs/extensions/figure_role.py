@@ -23,25 +23,29 @@ _BENCHMARKS = Path(__file__).parents[2].glob("benchmarks/history/*.json")
 
 
 @cache
-def figures() -> dict[str, str]:
-    """Return the figures by name: those of `tools/code_figures.py`, of the recipes, and of the newest benchmark."""
-    found = code_figures.figures(code_figures.source_files())
-    counts = {
-        name: one if isinstance(one, int) else len(one) for name, one in found.items()
-    }
-    counts["recipes"] = len(list(ps.recipes))
-    lines = {one.module: one.code_lines for one in code_figures.source_files()}
+def code_lines() -> dict[str, str]:
+    """Return the numbers of code lines: of the source, of the kernel, and of each part of a run."""
+    source = code_figures.source_files()
+    names = ("code lines", "code lines of the kernel")
+    counts = code_figures.figures(source, names)
+    lines = {one.module: one.code_lines for one in source}
     above: set[str] = set()
     for part, files in executed_files.executed_files().items():
         counts[f"code lines of {part}"] = sum(
             lines[module_of(one)] for one in {*files} - above
         )
         above.update(files)
+    return {name: f"{count:,}" for name, count in counts.items()}
+
+
+@cache
+def figures() -> dict[str, str]:
+    """Return the number of recipes, and the figures of the newest benchmark."""
     runs = [json.loads(file.read_text(encoding="utf-8")) for file in _BENCHMARKS]
     bench = max(runs, key=lambda run: run["date"])
     ratios = {name: f"{one['ratio']:.0%}" for name, one in bench["figures"].items()}
     about = {f"{name} of the benchmark": bench[name] for name in ("date", "machine")}
-    return {name: f"{count:,}" for name, count in counts.items()} | ratios | about
+    return {"recipes": f"{len(list(ps.recipes)):,}"} | ratios | about
 
 
 def module_of(file: str) -> str:
@@ -52,12 +56,12 @@ def module_of(file: str) -> str:
 def figure(
     role: str, raw: str, text: str, line: int, inliner: Inliner, *_: object
 ) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-    """Return the figure of this name."""
-    if text not in figures():
-        names = ", ".join(map(repr, figures()))
-        message = f"unknown figure {text!r}. Use one of {names}"
+    """Return the figure of this name. Only figures about the code need its source, which takes seconds to read."""
+    found = code_lines() if text.startswith("code lines") else figures()
+    if text not in found:
+        message = f"unknown figure {text!r}. Use one of {', '.join(map(repr, found))}"
         return [], [inliner.reporter.error(message, line=line)]
-    return [nodes.Text(figures()[text])], []
+    return [nodes.Text(found[text])], []
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -55,10 +55,10 @@ MODULES = {
     "paramsched.engines.pytorch_accelerated": (
         "pytorch-accelerated. Start with [its guide](../engines/pytorch_accelerated.md)."
     ),
-    "paramsched.engines.axolotl": "`PlanPlugin`. Start with [its guide](../engines/axolotl.md).",
-    "paramsched.compat.torch": "Drop-ins for `torch.optim.lr_scheduler`; [differences](../compat/divergences.md).",
+    "paramsched.engines.axolotl": "`PlanPlugin`. Start with [its guide](../engines/transformers.md#axolotl).",
+    "paramsched.compat.torch": "Drop-ins for `torch.optim.lr_scheduler`; [differences](../reference/divergences.md).",
     "paramsched.mmengine": (
-        "MMEngine's schedulers ([differences](../compat/divergences.md)), and a Runner that trains from its configs."
+        "MMEngine's schedulers ([differences](../reference/divergences.md)), and a Runner that trains from its configs."
         " Start with [its guide](../how-to/runner.md)."
     ),
     "paramsched.compat.pytorch_accelerated": "Drop-ins for pytorch-accelerated's schedulers.",

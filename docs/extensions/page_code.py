@@ -209,7 +209,7 @@ class Page:
 
 
 def run_commands(text: str) -> list[tuple[str, str]]:
-    """Run the commands after `$`, and return each of them, as it is written, with its output.
+    """Run the commands after `$`, and return each of them with its output, without the mark of one that fails.
 
     Raises:
         Failure: a command failed without `# exit code` after it, or did not fail as that states.
@@ -222,7 +222,8 @@ def run_commands(text: str) -> list[tuple[str, str]]:
         as_stated = code == (0 if stated is None else int(stated["code"]))
         if not as_stated or (stated is not None and stated["word"] not in output):
             raise Failure(f"$ {command}\n{output}\nexit code {code}")
-        shown.append((f"$ {written}", output.rstrip()))
+        kept = written if stated is None else written.rpartition("  # ")[0]
+        shown.append((f"$ {kept}", output.rstrip()))
     return shown
 
 

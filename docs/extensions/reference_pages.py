@@ -13,6 +13,9 @@ from paramsched.core.base.check_rules import CheckRule, check_rules
 from paramsched.core.curves.base import curve_text
 from paramsched.core.schedules import SHAPES
 
+MOST_RUNS = """\
+Most runs use one of the shapes in the first group, after a [`warmup`](#warmup): `warmup("5%") >> cosine()`.
+"""
 SHAPES_OPENING = """\
 Each picture shows a run of 100 updates, drawn from the line above it. Values are multiples of base. Lengths are in
 updates here, but every length also accepts a unit: `warmup("5%")`, `step("30 epochs")`.
@@ -74,7 +77,8 @@ def shapes_page() -> str:
             + documented("paramsched", [name])
             for name, line in lines.items()
         ]
-    return "\n\n".join(["# Shapes", SHAPES_OPENING, *galleries, *sections]) + "\n"
+    opening = ["# Shapes", MOST_RUNS, *galleries, SHAPES_OPENING]
+    return "\n\n".join([*opening, *sections]) + "\n"
 
 
 def line_of_shape(name: str) -> str:

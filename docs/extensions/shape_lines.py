@@ -56,12 +56,11 @@ SHAPES = {
 """Empty for shapes without a picture of their own. Other shapes are drawn from the first call in their docstring."""
 
 GROUPS = {
-    "Decays": "cosine linear constant polynomial exponential geometric step multistep stairs piecewise anneal cooldown "
-    "inverse_sqrt inverse_time power_law tanh "
+    "Most runs": "constant linear cosine wsd step multistep one_cycle inverse_sqrt",
+    "Warmups": "warmup wsd_s noam",
+    "Decays": "polynomial exponential geometric stairs piecewise anneal cooldown inverse_time power_law tanh "
     "power_scheduler table table_file",
-    "Warmups, and warmups with a decay": "warmup  wsd wsd_s noam ",
-    "Cycles": "one_cycle cosine_restarts warmup_restarts cyclic cosine_wave restarts "
-    "every jagged",
+    "Cycles": "cosine_restarts warmup_restarts cyclic cosine_wave restarts every jagged",
     "Combinators": "overlay chain minimum maximum clamp take skip shift window with_lengths rounded like "
     "as_factor from_function",
     "Rules": "recurrence plateau greedy hold",

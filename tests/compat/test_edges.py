@@ -131,7 +131,7 @@ def test_a_short_cycle_has_the_values_of_torch(share, three_phase):
             try:
                 scheduler = kind(sgd(), 0.5, **options)
                 found.append([*rows(scheduler, steps - 1), scheduler.optimizer.param_groups[0]["momentum"]])
-            except ZeroDivisionError:  # row 16 of docs/compat/divergences.md
+            except ZeroDivisionError:  # row 16 of docs/reference/divergences.md
                 break
         for one in found[1:]:
             assert one == pytest.approx(found[0]), options

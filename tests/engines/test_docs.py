@@ -4,25 +4,23 @@ import ast
 
 import pytest
 
-from support.pages import DOCS, changed_script, script
+from support.pages import DOCS, script, scripts
 from support.spread import spread
 
 PAGES = DOCS / "engines"
-SCRIPTS = sorted(page.stem for page in PAGES.glob("*.md") if "```{script}" in page.read_text(encoding="utf-8"))
-LIBRARIES = {"plain": "torch", "swa": "torch", "lightning": "lightning.pytorch"}
+SCRIPTS = sorted(scripts())
+LIBRARIES = {
+    "plain": "torch",
+    "Weight averaging": "torch",
+    "Ignite": "ignite",
+    "lightning": "lightning.pytorch",
+}
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def test_every_engine_has_a_script():
-    without = {
-        "audit",
-        "axolotl",  # a config of axolotl is not a script
-        "index",
-        "table",
-        "trl_verl_olmo_core",  # in test_trl_verl_olmo_core.py
-    }
-    missing = sorted({page.stem for page in PAGES.glob("*.md")} - {*SCRIPTS, *without})
+    missing = sorted({page.stem for page in PAGES.glob("*.md")} - {*SCRIPTS, "index"})
     assert missing == [], f"add a ```{{script}} block to docs/engines/: {missing}"
 
 
@@ -38,7 +36,7 @@ def test_the_script_on_a_page_runs(page, version, tmp_path, monkeypatch, capfd):
 
 @pytest.mark.parametrize("page", SCRIPTS)
 def test_a_plan_and_one_statement_change_a_script(page):
-    kept = [line for line in changed_script(page) if not line.startswith("-")]
+    kept = [line for line in scripts()[page] if not line.startswith("-")]
     added = [number for number, line in enumerate(kept, 1) if line.startswith("+")]
     statements = [node for node in ast.walk(ast.parse(script(page, "-"))) if isinstance(node, ast.stmt)]
     changed = {innermost(number, statements) for number in added}

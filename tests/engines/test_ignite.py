@@ -86,7 +86,7 @@ def test_ignites_own_handler_logs_the_values_of_each_update() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_handlers_report_amounts_and_metrics_and_end_the_run(tmp_path: Path) -> None:
-    names, _ = run_section("engines/ignite.md", "Amounts, metrics and an early end", tmp_path)
+    names, _ = run_section("engines/plain.md", "Amounts, metrics and an early end", tmp_path, level=3)
 
     scheduler, trainer = names["scheduler"], names["trainer"]
     assert (scheduler.t, scheduler.stop_reason, trainer.state.iteration) == (160, "plan", 160)

@@ -1,4 +1,4 @@
-"""The code of the page on TRL, verl and OLMo-core, with stubs of their interfaces."""
+"""The code of the sections on TRL, verl and OLMo-core, with stubs of their interfaces."""
 
 import math
 import re
@@ -15,8 +15,8 @@ import paramsched as ps
 from paramsched.engines.transformers import planned
 from paramsched.errors import InvalidArgument
 
-PAGE = Path(__file__).parents[2] / "docs" / "engines" / "trl_verl_olmo_core.md"
-BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+PAGE = (Path(__file__).parents[2] / "docs" / "engines" / "transformers.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE[PAGE.index("## TRL") :], re.MULTILINE | re.DOTALL)
 
 
 def provide(monkeypatch, name, **contents):

@@ -1,4 +1,4 @@
-"""The rows of docs/compat/divergences.md on MMEngine: our behavior, and the different one of the peer (D).
+"""The rows of docs/reference/divergences.md on MMEngine: our behavior, and the different one of the peer (D).
 
 A test with `row` runs twice, on our classes and on those of the peer, where it must fail.
 """

@@ -1,6 +1,6 @@
 """Any arguments, optimizer and sequence of calls and writes give the values, attributes and output of MMEngine.
 
-The exceptions are rows of docs/compat/divergences.md.
+The exceptions are rows of docs/reference/divergences.md.
 """
 
 import copy

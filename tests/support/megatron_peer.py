@@ -2,7 +2,7 @@
 
 `PARAMSCHED_MEGATRON` is the path of a clone of NVIDIA/Megatron-LM, and `PARAMSCHED_AUTOMODEL` one of
 NVIDIA-NeMo/Automodel. Tests that need a clone are skipped without it; the facts were read at the commits in
-`docs/compat/divergences.md`.
+`docs/reference/divergences.md`.
 """
 
 import importlib.util

@@ -47,31 +47,39 @@ def public_paths() -> list[str]:
     return sorted(set(re.findall(r":: (paramsched\.[\w.]+)$", pages, re.MULTILINE)))
 
 
-def sections(page: str) -> dict[str, str]:
+def sections(page: str, level: int = 2) -> dict[str, str]:
     """Return the text of each section of a page by heading. The text before the first section has the key ""."""
-    first, *others = re.split(r"^## ", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    heading = rf"^#{{2,{level}}} "
+    first, *others = re.split(heading, (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {"": first} | {text.partition("\n")[0]: text for text in others}
 
 
-def changed_script(engine: str) -> list[str]:
-    """Return the lines of the script on an engine's page; `-` and `+` mark those without and with a plan."""
-    text = (DOCS / "engines" / f"{engine}.md").read_text(encoding="utf-8")
-    return text.split("```{script}\n")[1].split("```")[0].splitlines()
+def scripts() -> dict[str, list[str]]:
+    """Return the lines of each script on the engines' pages; `-` and `+` mark those without and with a plan.
+
+    The first script of a page has the name of the page, and another one that of its section.
+    """
+    found: dict[str, list[str]] = {}
+    for page in sorted((DOCS / "engines").glob("*.md")):
+        for heading, text in sections(f"engines/{page.name}").items():
+            for script in text.split("```{script}\n")[1:]:
+                found[heading or page.stem] = script.split("```")[0].splitlines()
+    return found
 
 
-def script(engine: str, dropped: str) -> str:
+def script(name: str, dropped: str) -> str:
     """Return the script without the lines that a mark drops."""
-    return "\n".join(line[1:] for line in changed_script(engine) if not line.startswith(dropped))
+    return "\n".join(line[1:] for line in scripts()[name] if not line.startswith(dropped))
 
 
-def run_section(page: str, heading: str, folder: Path) -> tuple[dict[str, Any], list[str]]:
+def run_section(page: str, heading: str, folder: Path, level: int = 2) -> tuple[dict[str, Any], list[str]]:
     """Run the code before the first section of a page and the code of one section, in a folder.
 
     Returns:
         names: The global names after the run.
         printed: The output of each command.
     """
-    found = sections(page)
+    found = sections(page, level)
     blocks = list(page_code.blocks(found[""] + found[heading]))
     namespace = page_code.Page.as_pasted(page, blocks)
     printed: list[str] = []

@@ -107,7 +107,7 @@ def test_a_script_that_is_cut_and_submitted_again_ends_with_the_weights_of_one_r
 WORDS = {
     "WSD-S": "which-schedule",
     "adaptive KL": "metrics",
-    "schedule-free": "../engines/swa",
+    "schedule-free": "../engines/plain",
     "walltime": "stop-in-time",
     "preemption": "stop-in-time",
     "spot": "stop-in-time",

@@ -36,10 +36,10 @@ def exported(heading: str) -> dict[str, str]:
     return dict(re.findall(r"^\$ env (\w+)=(\w+) ", sections(PAGE)[heading], re.MULTILINE))
 
 
-def script(heading: str, folder: Path, page: str = PAGE) -> None:
+def script(heading: str, folder: Path) -> None:
     """Copy the scripts that a section links into a folder."""
     (folder / "examples").symlink_to(ROOT / "examples")  # for the commands, which are written for the repository
-    for name in re.findall(r"\]\(\.\./\.\./(examples/\w+/\w+\.(?:py|sh))\)", sections(page)[heading]):
+    for name in re.findall(r"\]\(\.\./\.\./(examples/\w+/\w+\.(?:py|sh))\)", sections(PAGE)[heading]):
         shutil.copy(ROOT / name, folder)
 
 
@@ -158,7 +158,7 @@ def test_a_job_of_slurm_is_requeued_until_its_budget_is_used(tmp_path):
 @pytest.mark.long
 def test_ray_continues_after_the_kill_of_a_worker(tmp_path):
     pytest.importorskip("ray")
-    script("Ray Train", tmp_path, "how-to/sweeps.md")
+    shutil.copy(ROOT / "examples" / "with_ray" / "ray_train.py", tmp_path)
     driver = subprocess.Popen(
         [sys.executable, "ray_train.py"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
     )

@@ -47,8 +47,8 @@ from paramsched.mmengine.schedulers import optimizers
 def allow_checkpoints() -> None:
     """Allow torch to load MMEngine's checkpoints, whose history of logged values torch 2.6 and later reject.
 
-    See row 23 of docs/compat/divergences.md. Call this before each load, because other libraries shrink torch's list:
-    the Trainer of transformers removes NumPy's entries after it has loaded a random state.
+    See row 23 of docs/reference/divergences.md. Call this before each load, because other libraries shrink torch's
+    list: the Trainer of transformers removes NumPy's entries after it has loaded a random state.
     """
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 6):
         torch.serialization.add_safe_globals(_checkpoint_globals())
@@ -84,7 +84,7 @@ class _CountsUpdates:
 
     Args:
         count: what a scheduler with `by_epoch=False` counts: `"batches"`, as in MMEngine, or `"updates"`, so that a
-            warmup of 8 lasts 8 updates with any accumulation (row 18 of docs/compat/divergences.md).
+            warmup of 8 lasts 8 updates with any accumulation (row 18 of docs/reference/divergences.md).
     """
 
     def __init__(self, *args: Any, count: Count = "batches", **keywords: Any) -> None:
@@ -223,7 +223,7 @@ class _PlanScheduler:
 class _ValuesHook:
     """Logs the values of every group at each update, with the names of `scheduler.scalars()`: `train/lr/1`.
 
-    MMEngine itself logs only the learning rate of the first group (rows 29 and 30 of docs/compat/divergences.md).
+    MMEngine itself logs only the learning rate of the first group (rows 29 and 30 of docs/reference/divergences.md).
     """
 
     priority = "VERY_HIGH"

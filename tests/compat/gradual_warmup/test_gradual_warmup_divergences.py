@@ -1,4 +1,4 @@
-"""The rows of `docs/compat/divergences.md`, "GradualWarmupScheduler": our class passes, the published ones fail.
+"""The rows of `docs/reference/divergences.md`, "GradualWarmupScheduler": our class passes, the published ones fail.
 
 The package warmup-scheduler 0.3 is tested if it is installed; the class of the document is printed here.
 """
@@ -31,7 +31,7 @@ else:
 
 def row(number: int) -> pytest.MarkDecorator:
     """Run a test with our class and with the package, which must fail."""
-    reason = f"docs/compat/divergences.md, GradualWarmupScheduler, row {number}"
+    reason = f"docs/reference/divergences.md, GradualWarmupScheduler, row {number}"
     marks = [
         pytest.mark.skipif(published is None, reason="warmup-scheduler is not installed"),
         pytest.mark.xfail(strict=True, reason=reason),
@@ -77,7 +77,7 @@ printed = SimpleNamespace(GradualWarmupScheduler=document(lr_scheduler._LRSchedu
 
 def seed_row(number: int) -> pytest.MarkDecorator:
     """Run a test with our class and with the class of the document, which must fail."""
-    reason = f"docs/compat/divergences.md, GradualWarmupScheduler, row {number}"
+    reason = f"docs/reference/divergences.md, GradualWarmupScheduler, row {number}"
     peer = pytest.param(printed, id="document", marks=pytest.mark.xfail(strict=True, reason=reason))
     return pytest.mark.parametrize("gw", [pytest.param(ours, id="paramsched"), peer])
 
@@ -426,7 +426,7 @@ class TestTheWarning:
         curve(scheduler, 4)
         scheduler.optimizer.step()
 
-        with pytest.warns(UserWarning, match=r"from step 5 on .*docs/compat/divergences.md, .*, row 1\)") as warned:
+        with pytest.warns(UserWarning, match=r"from step 5 on .*docs/reference/divergences.md, .*, row 1\)") as warned:
             scheduler.step()
 
         assert warned[0].filename == __file__

@@ -1,4 +1,4 @@
-"""The rows of `docs/compat/divergences.md`, "Megatron": our class passes, Megatron's is a strict xfail.
+"""The rows of `docs/reference/divergences.md`, "Megatron": our class passes, Megatron's is a strict xfail.
 
 Rows in which both behave alike run with both classes.
 """
@@ -39,7 +39,7 @@ both = pytest.mark.parametrize("kind", ["paramsched", "Megatron"], indirect=True
 
 def row(number: int) -> pytest.MarkDecorator:
     """Run a test with both classes; Megatron's must fail."""
-    reason = f"docs/compat/divergences.md, Megatron, row {number}"
+    reason = f"docs/reference/divergences.md, Megatron, row {number}"
     peer = pytest.param("Megatron", marks=pytest.mark.xfail(strict=True, reason=reason))
     return pytest.mark.parametrize("kind", ["paramsched", peer], indirect=True)
 

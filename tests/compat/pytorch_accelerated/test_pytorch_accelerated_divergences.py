@@ -1,4 +1,4 @@
-"""The rows of `docs/compat/divergences.md`, "pytorch-accelerated": our class passes, the library is a strict xfail."""
+"""The rows of `docs/reference/divergences.md`, "pytorch-accelerated": our class passes, the library is an xfail."""
 
 import copy
 import gc
@@ -35,7 +35,7 @@ both = pytest.mark.parametrize("pa", PAIR)
 
 def row(number: int) -> pytest.MarkDecorator:
     """Run a test with both libraries; pytorch-accelerated must fail."""
-    reason = f"docs/compat/divergences.md, pytorch-accelerated, row {number}"
+    reason = f"docs/reference/divergences.md, pytorch-accelerated, row {number}"
     peer = pytest.param(theirs, id="pytorch-accelerated", marks=pytest.mark.xfail(strict=True, reason=reason))
     return pytest.mark.parametrize("pa", [PAIR[0], peer])
 

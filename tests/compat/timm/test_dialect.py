@@ -62,7 +62,7 @@ def _cycle_of_timm(t, first, mul):
 
 
 def rounded_restarts(given, updates_per_epoch):
-    """Return updates where timm's logarithm rounds a restart into the previous cycle (docs/compat/divergences.md)."""
+    """Return updates where timm's logarithm rounds a restart into the previous cycle (reference/divergences.md)."""
     mul = given.get("cycle_mul", 1.0)
     if mul == 1 or given["sched"] not in ("cosine", "poly", "tanh"):
         return []
@@ -131,7 +131,7 @@ def assert_timms_rates(timm, given):
     np.testing.assert_allclose(found[kept], expected[kept], rtol=0, atol=1e-12 * LR)
 
 
-@pytest.mark.xfail(strict=True, reason="docs/compat/divergences.md, timm, row 1: a logarithm rounds a restart down")
+@pytest.mark.xfail(strict=True, reason="docs/reference/divergences.md, timm, row 1: a logarithm rounds a restart down")
 def test_timm_starts_the_fifth_growing_cycle_at_its_peak(timm):
     given = {"sched": "cosine", "num_epochs": 1, "cycle_mul": 3.0, "cycle_limit": 6, "cycle_decay": 1.0}
 
@@ -145,7 +145,7 @@ def test_a_plan_starts_each_cycle_at_its_peak():
     assert found[[0, 1, 4, 13, 40, 121]].tolist() == [LR] * 6
 
 
-@pytest.mark.xfail(strict=True, reason="docs/compat/divergences.md, timm, row 2: a time is rounded below 0")
+@pytest.mark.xfail(strict=True, reason="docs/reference/divergences.md, timm, row 2: a time is rounded below 0")
 def test_timm_counts_the_time_in_a_cycle_from_its_start(timm):
     given = {"sched": "cosine", "num_epochs": 10, "cycle_mul": 1.3, "cycle_limit": 3, "k_decay": 0.5}
 

@@ -88,7 +88,7 @@ STATIC = {
 }
 # torch looks these up once, in the constructor, so that setting them later has no effect there.
 READ_ONCE = {"_initial_step", "_init_scale_fn", "_init_is_better", "_reset"} | {n for n in STATIC if "scale" in n}
-# The drop-ins compute these values differently (docs/compat/divergences.md, torch 5, 8 and 40).
+# The drop-ins compute these values differently (docs/reference/divergences.md, torch 5, 8 and 40).
 NOT_CALLED_HERE = {"recursive_undo", "_get_initial_lr", "_set_anneal_func", "_linear_anneal", "_cosine_anneal"}
 OTHER_START = {("CosineAnnealingLR", "_initial_step"), ("SWALR", "_initial_step")}
 

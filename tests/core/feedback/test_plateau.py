@@ -80,7 +80,7 @@ def test_an_absolute_threshold_equals_torch_for_negative_values(mode):
     assert list(own_values(metrics, **options)) == list(torchs(metrics, **options))
 
 
-# The margin of a negative best: a row of docs/compat/divergences.md.
+# The margin of a negative best: a row of docs/reference/divergences.md.
 WORSE = [-1.0, -0.95, -0.9, -0.85, -0.8, -0.75, -0.7]
 
 
@@ -92,7 +92,7 @@ def test_a_negative_best_value_has_its_threshold_toward_improvement():
     assert list(own_values([-1.0, -0.95], mode="max", patience=0, factor=0.5, threshold=0.1)) == [1.0, 0.5]
 
 
-@pytest.mark.xfail(reason="torch turns the margin of a negative best round: a row of docs/compat/divergences.md")
+@pytest.mark.xfail(reason="torch turns the margin of a negative best round: a row of docs/reference/divergences.md")
 def test_torch_agrees_about_a_negative_best():
     options = {"patience": 0, "factor": 0.5, "threshold": 0.1}
 

@@ -123,7 +123,7 @@ def test_every_shape_is_in_one_group_of_the_gallery():
     assert missing == [], f"add to a group of `GROUPS` in docs/extensions/shape_lines.py: {missing}"
     assert absent == [], f"remove from `GROUPS` in docs/extensions/shape_lines.py: {absent}"
     assert len(grouped) == len(set(grouped)), "a name is in `GROUPS` in docs/extensions/shape_lines.py twice"
-    assert grouped[:2] == ["cosine", "linear"]
+    assert grouped[:3] == ["constant", "linear", "cosine"]
 
 
 def test_every_shape_except_three_has_a_picture():

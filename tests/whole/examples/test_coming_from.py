@@ -2,7 +2,6 @@
 
 import doctest
 import json
-import os
 import re
 import warnings
 from pathlib import Path
@@ -89,21 +88,6 @@ def test_the_plan_in_a_row_equals_the_plan_read_from_timm_arguments(page: str, t
     arguments = eval(theirs)  # a row of a page of this repository
 
     assert ps.loads(json.dumps(arguments), format="timm").bindings[0].schedule == ps.parse(line)
-
-
-@pytest.mark.heavy
-@pytest.mark.parametrize(("page", "theirs", "line"), rows("keras"))
-def test_the_plan_in_a_row_has_the_values_of_the_peers_schedule(page: str, theirs: str, line: str) -> None:
-    os.environ.setdefault("KERAS_BACKEND", "torch")  # which compiles nothing
-    names = vars(pytest.importorskip("keras").optimizers.schedules)
-    times = range(0, 1300, 111)
-    schedule, planned = eval(theirs, dict(names)), ps.parse(line)  # a row of a page of this repository
-
-    assert [float(schedule(t)) for t in times] == pytest.approx(
-        [planned(t, 1.0) for t in times],
-        rel=1e-5,
-        abs=1e-7,  # it computes in float32
-    )
 
 
 def test_every_page_is_in_the_list() -> None:

@@ -1,7 +1,7 @@
 """GradualWarmupScheduler: a warmup ramp, followed by any other scheduler.
 
 It replaces the class of the package warmup-scheduler, and the variant that tutorials publish: change only the import
-line. `docs/compat/divergences.md` lists the differences and their reasons. In a plan, write for example
+line. `docs/reference/divergences.md` lists the differences and their reasons. In a plan, write for example
 `warmup(20, 0.125) >> cosine()` instead.
 
 Source: warmup-scheduler 0.3, pytorch-gradual-warmup-lr 7021d63a.

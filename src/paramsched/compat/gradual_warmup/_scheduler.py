@@ -59,7 +59,7 @@ class GradualWarmupScheduler(LRScheduler):
         InvalidArgument: if both lengths or neither is passed, m is below 1, the after-scheduler belongs to another
             optimizer, or the base cannot be determined.
 
-    Differs from warmup-scheduler (`docs/compat/divergences.md`); the main difference: in
+    Differs from warmup-scheduler (`docs/reference/divergences.md`); the main difference: in
     warmup-scheduler the after-scheduler runs one step late. A warning is issued once if the values differ.
 
     Source: Goyal et al. 2017 (1706.02677); warmup-scheduler 0.3.
@@ -155,7 +155,7 @@ class GradualWarmupScheduler(LRScheduler):
         self._warned = True
         where = "the first step" if when == "at once" else f"step {self._length + 1}"
         found = (
-            f"from {where} on the values differ from the package warmup-scheduler (docs/compat/divergences.md, "
+            f"from {where} on the values differ from the package warmup-scheduler (docs/reference/divergences.md, "
             f"GradualWarmupScheduler, {rows})"
         )
         warn_user(Problem(site=f"GradualWarmupScheduler over {type(after).__name__}", found=found))

@@ -1,7 +1,7 @@
 """Megatron-LM: a drop-in for its `OptimizerParamScheduler`, also for plans, and the reader of its arguments.
 
 Change only the import line; Megatron is not required. `docs/coming_from/megatron.md` has the assignment for a
-class that Megatron's own code imports. `docs/compat/divergences.md` lists the differences and their reasons.
+class that Megatron's own code imports. `docs/reference/divergences.md` lists the differences and their reasons.
 
 The reader reads the arguments of its learning rate, weight decay and batch size:
 

@@ -95,7 +95,7 @@ class OptimizerParamScheduler:
 
     All arguments are attributes that are read at each step. The constructor writes the values of n = 0.
 
-    Differs from Megatron (`docs/compat/divergences.md`); the main difference: loading a state restores n, where
+    Differs from Megatron (`docs/reference/divergences.md`); the main difference: loading a state restores n, where
     Megatron adds it, and every value is restored before the groups are written.
 
     Args:
@@ -420,7 +420,7 @@ class OptimizerParamScheduler:
                 warn_user(Problem(found=found, advice=instead))
         if scaled := [i for i, group in enumerate(groups) if group.get("lr_mult", 1.0) != 1.0]:
             found = f"lr_mult multiplies the lr of {_groups_at(scaled)}; Megatron ignores it since 2025-11"
-            instead = "To train as Megatron, remove lr_mult from the group (docs/compat/divergences.md, Megatron 16)"
+            instead = "To train as Megatron, remove lr_mult from the group (docs/reference/divergences.md, Megatron 16)"
             warn_user(Problem(found=found, advice=instead))
         exempt = [
             i

@@ -1,6 +1,6 @@
 """Drop-ins for pytorch-accelerated's schedulers, with the library's names and signatures.
 
-Change only the import line; pytorch-accelerated is not required. `docs/compat/divergences.md` lists the differences
+Change only the import line; pytorch-accelerated is not required. `docs/reference/divergences.md` lists the differences
 and their reasons.
 
 With n processes, a schedule built on `NUM_UPDATE_STEPS_PER_EPOCH` is n times too long. Write

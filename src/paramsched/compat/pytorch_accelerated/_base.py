@@ -40,7 +40,7 @@ class SchedulerBase(ABC):
 
     Differs from pytorch-accelerated: any iterable with one value per group is accepted, a wrong number of values is an
     error, tensors are filled in place, and loading a state restores the values of the groups (rows 8, 9, 14-17 of
-    `docs/compat/divergences.md`).
+    `docs/reference/divergences.md`).
 
     Args:
         optimizer: a torch optimizer; its groups are read again at each step.
@@ -162,7 +162,7 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
     library documents and in paramsched, update number n, counted from 0, uses f(n).
 
     Differs from pytorch-accelerated: subclasses need not define `state_dict` and `load_state_dict`, and a state
-    contains the values of the groups (rows 1, 2 and 8 of `docs/compat/divergences.md`).
+    contains the values of the groups (rows 1, 2 and 8 of `docs/reference/divergences.md`).
 
     Args:
         optimizer: a torch optimizer; its groups are read again at each step.

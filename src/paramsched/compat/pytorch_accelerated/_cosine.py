@@ -65,7 +65,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
 
     Differs from pytorch-accelerated: the cosine is complete with any warmup, `warmup_starting_lr_ratio` applies from
     the first update on, and a loaded state takes effect immediately (rows 3-8, 10 and 13 of
-    `docs/compat/divergences.md`).
+    `docs/reference/divergences.md`).
 
     Source: SGDR, Loshchilov & Hutter 2017 (1608.03983); k-decay (2004.05909).
 
@@ -118,7 +118,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
         if self.warmup_iterations:
             found = (
                 f"here the cosine after the warmup is complete; pytorch-accelerated ends it {self.warmup_iterations} "
-                "updates early, at lr_min (docs/compat/divergences.md, pytorch-accelerated 3-6)"
+                "updates early, at lr_min (docs/reference/divergences.md, pytorch-accelerated 3-6)"
             )
             warn_user(Problem(site=call, found=found, advice="To keep its values, use its class"))
         self._update_param_groups(first)

@@ -72,7 +72,7 @@ class TrainerPlaceholderValues(PlaceholderArithmetic, Enum):
     are `PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH`.
 
     Differs from pytorch-accelerated: arithmetic respects precedence, and works on both sides and between placeholders
-    (row 11 of `docs/compat/divergences.md`).
+    (row 11 of `docs/reference/divergences.md`).
 
     >>> length = TrainerPlaceholderValues.TRAIN_DATALOADER_LEN
     >>> (TrainerPlaceholderValues.NUM_EPOCHS * length).value
@@ -150,7 +150,7 @@ def replace_trainer_placeholder_values(trainer: Any, instance: Any) -> Any:
     Objects that are not a partial are returned unchanged, and so are arguments that are not placeholders.
 
     Differs from pytorch-accelerated: `eval` is not used, and positional placeholders are replaced too (rows 11 and 12
-    of `docs/compat/divergences.md`).
+    of `docs/reference/divergences.md`).
 
     >>> from types import SimpleNamespace
     >>> trainer = SimpleNamespace(run_config=SimpleNamespace(num_epochs=5))

@@ -50,7 +50,7 @@ def estimate_checkpoint_steps(total_steps: int, num_checkpoints: int = 3) -> lis
         InvalidArgument: if the run is too short for that many checkpoints.
 
     Differs from pytorch-accelerated, which places two checkpoints of a run of 100 updates at 25 and 50 (row 23 of
-    `docs/compat/divergences.md`).
+    `docs/reference/divergences.md`).
 
     >>> estimate_checkpoint_steps(100_000, 2), estimate_checkpoint_steps(200_000, 4)
     ([50000, 100000], [25000, 50000, 100000, 200000])
@@ -145,7 +145,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
         InvalidArgument: if the length is missing or passed twice, a placeholder was not replaced, the start is above
             every group's base, or the ratio is above 1/3 with several checkpoints.
 
-    Differs from pytorch-accelerated: rows 8, 18-26 of `docs/compat/divergences.md`.
+    Differs from pytorch-accelerated: rows 8, 18-26 of `docs/reference/divergences.md`.
 
     Source: MiniCPM, Hu et al. 2024 (2404.06395); WSD-S, Wen et al. 2024 (2410.05192).
 
@@ -287,7 +287,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
         period = next(inside, self.checkpoint_decay_info[-1])
         return period["period_end"] - period["period_start"], num_updates - period["period_start"]
 
-    # Callers may clear the library's cache; this class has none (docs/compat/divergences.md).
+    # Callers may clear the library's cache; this class has none (docs/reference/divergences.md).
     _get_checkpoint_info.cache_clear = lambda: None  # type: ignore[attr-defined]  # a function has attributes
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Drop-ins for torch's schedulers: change only the import line.
 
-The drop-ins cover every name of `torch.optim.lr_scheduler`, and `SWALR`. `docs/compat/divergences.md` lists the
+The drop-ins cover every name of `torch.optim.lr_scheduler`, and `SWALR`. `docs/reference/divergences.md` lists the
 differences from torch 2.13.
 
 The reader reads the schedulers of `torch.optim.lr_scheduler`, as a class with its arguments.

@@ -325,7 +325,7 @@ class RuleLR(SteppedLR):
             self._before_zero = present if self._engine.step_into(0)[0] == 0.0 else None
             new = self._engine.stepped(0, present)
         else:
-            # A value that still equals the initial one was not restored (docs/compat/divergences.md, torch 3).
+            # A value that still equals the initial one was not restored (docs/reference/divergences.md, torch 3).
             firsts = as_floats(group["initial_lr"] for group in snapshot.groups)
             new = [r if value == first else value for r, value, first in zip(row, present, firsts, strict=True)]
         self._set_only_writer(nearly_equal(new, row))

@@ -114,7 +114,7 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
     """A scheduler that steps every member in order at each step, so that their factors multiply.
 
     Differs from torch: when a member's factor rises from 0, the value returns multiplied by the factors that the other
-    members applied meanwhile. `step(epoch)` and `get_lr()` work (docs/compat/divergences.md, torch 14 and 30).
+    members applied meanwhile. `step(epoch)` and `get_lr()` work (docs/reference/divergences.md, torch 14 and 30).
     """
 
     __slots__ = ("_at_zero",)
@@ -242,7 +242,8 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
     its predecessor. Only `SWALR` continues from that value.
 
     Differs from torch: compositions are allowed as members anywhere, members keep their own bases, `last_epoch=k` is
-    position k + 1 of the composition, and `step(epoch)` and `get_lr()` work (docs/compat/divergences.md, torch 8-14).
+    position k + 1 of the composition, and `step(epoch)` and `get_lr()` work (docs/reference/divergences.md, torch 8 to
+    14).
     """
 
     def __init__(

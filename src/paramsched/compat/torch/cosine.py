@@ -43,7 +43,7 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
     lr(t) = eta_min + (base - eta_min) * (1 + cos(pi t / T_max)) / 2
 
     Differs from torch: in a chain, the lr rises with the factors of the other members. `T_max=0` raises an error at
-    construction. With `last_epoch=k` the first value is lr(k + 1) (docs/compat/divergences.md, torch 3, 29 and 30).
+    construction. With `last_epoch=k` the first value is lr(k + 1) (docs/reference/divergences.md, torch 3, 29 and 30).
     """
 
     _option_names = ("T_max", "eta_min")
@@ -109,7 +109,7 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
     Here T_cur is the number of epochs since the last restart, and T_i the length of the cycle. `step(epoch)` accepts
     any epoch, also a fractional one. The attribute `T_cur` may be set.
 
-    Differs from torch: the cycle of any position is computed exactly (docs/compat/divergences.md, torch 6 and 7).
+    Differs from torch: the cycle of any position is computed exactly (docs/reference/divergences.md, torch 6 and 7).
     """
 
     __slots__ = ("_swings",)
@@ -215,7 +215,7 @@ class SWALR(RuleLR, swa_utils.SWALR):
     that another scheduler wrote last.
 
     Differs from torch: the position is `last_epoch`, so that resuming and `step(epoch)` work. In groups without an
-    earlier SWALR it starts at the beginning, and ignores `last_epoch` (docs/compat/divergences.md, torch 5 and 32).
+    earlier SWALR it starts at the beginning, and ignores `last_epoch` (docs/reference/divergences.md, torch 5 and 32).
     """
 
     __slots__ = ("_previous_epoch",)

@@ -48,7 +48,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
     h is the height of the triangle, in [0, 1]; g is set by `mode` or `scale_fn`.
 
     As in torch the optimizer's own momentum (or first beta) is replaced unless `cycle_momentum=False`. Differs from
-    torch: the first value is `base_lr`, and `initial_lr` of a group is ignored (docs/compat/divergences.md, torch 17
+    torch: the first value is `base_lr`, and `initial_lr` of a group is ignored (docs/reference/divergences.md, torch 17
     and 18).
     """
 

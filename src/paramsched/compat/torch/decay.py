@@ -22,7 +22,7 @@ _MILESTONES_EXAMPLE = "For example: milestones=[30, 80]"
 class StepLR(RuleLR, peers.StepLR):
     """Multiply by `gamma` every `step_size` epochs: lr(t) = base * gamma ** floor(t / step_size).
 
-    Differs from torch: `step_size=0` raises an error at construction (docs/compat/divergences.md, torch 29).
+    Differs from torch: `step_size=0` raises an error at construction (docs/reference/divergences.md, torch 29).
     """
 
     _option_names = ("step_size", "gamma")
@@ -75,7 +75,7 @@ class ConstantLR(RuleLR, peers.ConstantLR):
     """Multiply base by `factor` for `total_iters` epochs, then return to base.
 
     Differs from torch: with `total_iters=0` the lr is base, and after `factor=0` it returns to base
-    (docs/compat/divergences.md, torch 27 and 28).
+    (docs/reference/divergences.md, torch 27 and 28).
     """
 
     _option_names = ("factor", "total_iters")
@@ -110,7 +110,7 @@ class LinearLR(RuleLR, peers.LinearLR):
 
     Afterwards the factor stays constant.
 
-    Differs from torch: `total_iters=0` starts at `end_factor` (docs/compat/divergences.md, torch 29).
+    Differs from torch: `total_iters=0` starts at `end_factor` (docs/reference/divergences.md, torch 29).
     """
 
     _option_names = ("start_factor", "end_factor", "total_iters")
@@ -160,7 +160,7 @@ class ExponentialLR(RuleLR, peers.ExponentialLR):
 class PolynomialLR(RuleLR, peers.PolynomialLR):
     """Polynomial decay to 0: lr(t) = base * (1 - t / total_iters) ** power, then 0.
 
-    Differs from torch: `total_iters=0` raises an error at construction (docs/compat/divergences.md, torch 29).
+    Differs from torch: `total_iters=0` raises an error at construction (docs/reference/divergences.md, torch 29).
     """
 
     _option_names = ("total_iters", "power")

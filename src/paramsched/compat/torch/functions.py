@@ -94,7 +94,7 @@ class LambdaLR(FunctionLR, peers.LambdaLR):
 class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
     """Multiply by lr_lambda(t) at each epoch t from 1 on: lr(t) = base * lr_lambda(1) * … * lr_lambda(t).
 
-    Differs from torch: `step(epoch)` writes the product up to that epoch (docs/compat/divergences.md, torch 32).
+    Differs from torch: `step(epoch)` writes the product up to that epoch (docs/reference/divergences.md, torch 32).
     """
 
     __slots__ = ("_step_factors",)

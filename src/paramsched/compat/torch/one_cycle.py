@@ -38,7 +38,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
     As in torch the optimizer's own momentum (or first beta) is replaced unless `cycle_momentum=False`.
 
     Differs from torch: a phase of length 0 is skipped, and at step `total_steps` the lr keeps its last value
-    (docs/compat/divergences.md, torch 15-17).
+    (docs/reference/divergences.md, torch 15-17).
 
     Raises:
         ValueError: if an option is out of range, or for a step beyond `total_steps`.

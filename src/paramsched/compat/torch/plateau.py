@@ -46,7 +46,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
 
     Differs from torch: for a negative best value the threshold also requires an improvement, and a metric that is not
     finite is ignored with a warning. As in torch, an lr of about `eps` or less is never reduced; here this issues one
-    warning (docs/compat/divergences.md, torch 33-35).
+    warning (docs/reference/divergences.md, torch 33-35).
 
     Args:
         nonfinite: how to treat NaN and infinities: `"ignore"` (default) skips them with a warning, `"count"` counts

@@ -167,7 +167,7 @@ def set_entries(groups: Iterable[ParamGroup], *, replace: bool = True, **entries
 def separate_tensors(optimizer: Optimizer, field: str = "lr") -> None:
     """Copy a tensor that several groups share in `field`, so that each has its own; the first group keeps the original.
 
-    `SGD(groups, lr=tensor)` puts the same tensor into every group (docs/compat/divergences.md, torch 24).
+    `SGD(groups, lr=tensor)` puts the same tensor into every group (docs/reference/divergences.md, torch 24).
     """
     seen: set[int] = set()
     for group in optimizer.param_groups:

@@ -85,7 +85,7 @@ def arguments_in_iterations(counted: Iterable[str], given: Arguments, epoch_leng
 def argument_warnings(row: SchedulerRow, arguments: Arguments, *, converted_from_epochs: bool = False) -> Iterator[str]:
     """Yield warnings for arguments that are valid but probably a mistake.
 
-    The mistakes are rows 3, 10 and 35 of `docs/compat/divergences.md`.
+    The mistakes are rows 3, 10 and 35 of `docs/reference/divergences.md`.
     """
     yield from row.warnings(arguments, converted_from_epochs=converted_from_epochs)
     if arguments.get(CONVERTED, False):

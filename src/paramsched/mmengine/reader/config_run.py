@@ -83,7 +83,7 @@ class RunLength:
             if self.max_epochs is not None:
                 return self.max_epochs
             if self.max_iters is not None and self.epoch_length:
-                # MMEngine takes 1 instead: row 25 of docs/compat/divergences.md.
+                # MMEngine takes 1 instead: row 25 of docs/reference/divergences.md.
                 return ceil(self.max_iters / self.epoch_length)
             return None
         if self.max_iters is not None:

@@ -57,7 +57,7 @@ def _int_if_whole(number: Any) -> Any:
 def _warn_of_one_tick(arguments: Arguments, factor: float) -> Iterator[str]:
     """Warn of a window of one step, which multiplies the value and never restores it.
 
-    This behavior of MMEngine is row 3 of docs/compat/divergences.md.
+    This behavior of MMEngine is row 3 of docs/reference/divergences.md.
     """
     if arguments["end"] - arguments["begin"] == 1 and not arguments.get(CONVERTED, False):
         fix = "write convert_to_iter_based=True" if arguments["by_epoch"] else "make the window longer"

@@ -170,7 +170,7 @@ def recurrence_rules(schedulers: Sequence[RowWithArguments]) -> list[Rule]:
     """Return the rules of a recurrence, in the order of the list.
 
     A OneCycle writes its levels into the param groups, and cosines read them as their base. Each OneCycle reads the
-    levels of the one built last, except at the first step (row 7 of docs/compat/divergences.md).
+    levels of the one built last, except at the first step (row 7 of docs/reference/divergences.md).
     """
     made = [row.rule(arguments) for row, arguments in schedulers if not row.reacts_to_metric]
     cycles = [rule for rule in made if isinstance(rule, OneCycleRule)]

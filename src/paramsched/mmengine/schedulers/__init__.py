@@ -2,7 +2,7 @@
 
     from paramsched.mmengine.schedulers import MultiStepLR      # was: mmengine.optim.scheduler
 
-The classes have MMEngine's names and arguments; docs/compat/divergences.md lists the differences. MMEngine itself
+The classes have MMEngine's names and arguments; docs/reference/divergences.md lists the differences. MMEngine itself
 is not required.
 """
 

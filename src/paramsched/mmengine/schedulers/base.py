@@ -50,7 +50,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         AssertionError: if `last_step` is not an integer of at least -1.
         KeyError: if a group lacks the entry, or lacks `initial_<entry>` and `last_step` is passed.
 
-    Source: MMEngine `_ParamScheduler`. The differences are rows 11, 19-22 and 31-34 of docs/compat/divergences.md.
+    Source: MMEngine `_ParamScheduler`. The differences are rows 11, 19-22 and 31-34 of docs/reference/divergences.md.
     """
 
     # Slots are not in `__dict__`, and therefore not in the state.
@@ -100,7 +100,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         self._follow_groups()  # a plateau makes no first step, which would do it
         self.last_step = last_step
         if last_step >= 0:
-            # The ticks made earlier also count for the window (docs/compat/divergences.md, MMEngine 11).
+            # The ticks made earlier also count for the window (docs/reference/divergences.md, MMEngine 11).
             self._skipped = begin + last_step + 1
         self._begin_run()
 
@@ -265,7 +265,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             warn_user(Problem(found=found, advice=instead))
 
     def _take_in_late_groups(self) -> None:
-        """Include groups that were added since the last tick (docs/compat/divergences.md, MMEngine 34)."""
+        """Include groups that were added since the last tick (docs/reference/divergences.md, MMEngine 34)."""
         self._follow_groups()
         groups = self.optimizer.param_groups
         bases = vars(self).get("base_values", groups)  # a subclass may have no bases
@@ -285,7 +285,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
     def _follow_groups(self) -> None:
         """Update the lists of values per group if groups were removed or reordered.
 
-        A state is saved and loaded with lists in the order of the groups. See docs/compat/divergences.md, torch 43.
+        A state is saved and loaded with lists in the order of the groups. See docs/reference/divergences.md, torch 43.
         """
         if "optimizer" not in vars(self):  # a subclass may skip this class's constructor
             return
@@ -415,7 +415,7 @@ class MomentumSchedulerMixin:
     """Mixin for a `…ParamScheduler` class that schedules SGD's `momentum` or Adam's `betas[0]`.
 
     A group of Adam gets an entry `momentum` that always equals `betas[0]`, the value Adam uses (row 31 of
-    docs/compat/divergences.md).
+    docs/reference/divergences.md).
 
     Raises:
         ValueError: if the optimizer has neither `momentum` nor `betas`.

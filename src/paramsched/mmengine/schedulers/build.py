@@ -70,7 +70,7 @@ def build_param_scheduler(
             argument is out of range. The message names the scheduler's index in the list.
 
     Source: MMEngine `Runner.build_param_scheduler`. The differences are rows 25-28 and 38 of
-    docs/compat/divergences.md.
+    docs/reference/divergences.md.
     """
     run = RunLength(epoch_length, max_epochs, max_iters)
     if not isinstance(optimizer, Mapping):
@@ -149,7 +149,7 @@ def _build_element(element: Any, index: int, optimizer: OptimizerLike, run: RunL
             )
         return cls.build_iter_from_epoch(optimizer=optimizer, epoch_length=run.epoch_length, **arguments)  # type: ignore[no-any-return]  # as above
     except (ValueError, AssertionError, TypeError, KeyError) as error:
-        # Keep the type of the error and add the location (docs/compat/divergences.md, MMEngine 38).
+        # Keep the type of the error and add the location (docs/reference/divergences.md, MMEngine 38).
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
         raise type(error)(f"{place} ({cls.__name__}): {text}") from error
 
@@ -192,7 +192,7 @@ def restore(
             schedulers stay unchanged.
         PlanChanged: if arguments differ and `on_change="error"`. All schedulers stay unchanged.
 
-    The differences from MMEngine are rows 20 and 21 of docs/compat/divergences.md.
+    The differences from MMEngine are rows 20 and 21 of docs/reference/divergences.md.
     """
     if on_change not in ("new", "checkpoint", "error"):
         raise InvalidArgument(
@@ -337,7 +337,7 @@ def _find_epoch_length(schedulers: Sequence[_ParamScheduler]) -> int | None:
 def scheduled_values(schedulers: Iterable[_ParamScheduler]) -> dict[str, list[float]]:
     """Return a dict from each scheduled field to its present values, one per group, for logging.
 
-    MMEngine logs the first group's learning rate only (rows 29 and 30 of docs/compat/divergences.md).
+    MMEngine logs the first group's learning rate only (rows 29 and 30 of docs/reference/divergences.md).
     """
     values: dict[str, list[float]] = {}
     for scheduler in schedulers:
@@ -351,7 +351,7 @@ def scheduled_values(schedulers: Iterable[_ParamScheduler]) -> dict[str, list[fl
 def unmeasured(schedulers: Iterable[_ParamScheduler]) -> list[str]:
     """Return a message for each plateau scheduler that never received a metric.
 
-    MMEngine reports nothing in this case (docs/compat/divergences.md, MMEngine 13).
+    MMEngine reports nothing in this case (docs/reference/divergences.md, MMEngine 13).
     """
     never = []
     for index, one in enumerate(schedulers):

@@ -19,7 +19,7 @@ class OneCycleParamScheduler(RuleScheduler):
 
     The constructor overwrites `initial_lr` and writes `max_lr` and `min_lr` in each group; the lr moves between these
     values. At step `total_steps` the lr keeps its last value. A later `step()` raises a ValueError. The differences
-    from MMEngine are rows 4-7 of docs/compat/divergences.md.
+    from MMEngine are rows 4-7 of docs/reference/divergences.md.
     """
 
     eta_max: float | Sequence[float]
@@ -42,7 +42,7 @@ class OneCycleParamScheduler(RuleScheduler):
             pseudo = optimizers.pseudo_group(optimizer) is not None
             peaks = list(self.eta_max)
             if pseudo and len(peaks) == groups - 1:
-                peaks.append(peaks[-1])  # docs/compat/divergences.md, MMEngine 6
+                peaks.append(peaks[-1])  # docs/reference/divergences.md, MMEngine 6
             if len(peaks) != groups:
                 raise ValueError(
                     f"expected {groups - pseudo} values for max_lr, got {len(self.eta_max)}. Pass one for each group"
@@ -87,7 +87,7 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
     """The scheduler multiplies the present value, independent of base.
 
     `step()` counts an epoch. `step(metrics)` processes the metrics of a validation, if the epoch is in the window. The
-    differences from MMEngine are rows 12-17 of docs/compat/divergences.md.
+    differences from MMEngine are rows 12-17 of docs/reference/divergences.md.
     """
 
     need_val_args = True
@@ -113,7 +113,7 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
             self.min_values = [*self.min_value, self.min_value[-1]][:groups]
         else:
             self.min_values = [self.min_value] * groups
-        # The numbers refer to docs/compat/divergences.md.
+        # The numbers refer to docs/reference/divergences.md.
         self.best = self.rule_worse = math.inf if self.rule == "less" else -math.inf  # MMEngine 16
         self.num_bad_epochs = 0
         self.cooldown_counter = 0
@@ -186,7 +186,7 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
         """Raise an error, because a plateau scheduler acts after validations.
 
         Raises:
-            ValueError: always (docs/compat/divergences.md, MMEngine 12).
+            ValueError: always (docs/reference/divergences.md, MMEngine 12).
         """
         del args, kwargs
         raise ValueError(

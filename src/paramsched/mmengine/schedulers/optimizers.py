@@ -96,7 +96,7 @@ def require_number_field(group: ParamGroup, name: str) -> None:
 
 
 # Weak dictionaries instead of attributes, because copies of the optimizer must not inherit them
-# (docs/compat/divergences.md, MMEngine 33).
+# (docs/reference/divergences.md, MMEngine 33).
 _updates: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()
 _has_stepped: WeakKeyDictionary[Optimizer, bool] = WeakKeyDictionary()  # since the last scheduler was built
 

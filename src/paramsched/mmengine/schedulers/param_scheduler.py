@@ -18,7 +18,7 @@ class ConstantParamScheduler(RuleScheduler):
 
 
 class CosineAnnealingParamScheduler(RuleScheduler):
-    """With the default `T_max` the window ends one step before the minimum (row 8 of docs/compat/divergences.md)."""
+    """With the default `T_max` the window ends one step before the minimum (row 8 of docs/reference/divergences.md)."""
 
 
 class CosineRestartParamScheduler(RuleScheduler):
