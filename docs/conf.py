@@ -9,6 +9,9 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
+# Where other processes use all cores, an operation of torch on several threads waits until the system runs them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from paramsched.core.base import VERSION
 
 HERE = Path(__file__).parent
