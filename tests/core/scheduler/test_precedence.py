@@ -236,16 +236,82 @@ def test_a_count_without_a_record_has_an_unknown_plan(caplog, order, choice):
     assert [one for one in caplog.messages if "its plan is unknown" in one] == caplog.messages != []
 
 
-def test_a_record_that_other_code_writes_into_the_groups_is_refused_before_the_step():
+def assign_entries(optimizer: Any, groups: list[dict[str, Any]]) -> None:
+    """Write each entry into the live groups, as DeepSpeed does with a universal checkpoint."""
+    for group, loaded in zip(optimizer.param_groups, groups, strict=True):
+        for key, value in loaded.items():
+            if key != "params":
+                group[key] = value
+
+
+def replace_groups(optimizer: Any, groups: list[dict[str, Any]]) -> None:
+    mine = zip(optimizer.param_groups, groups, strict=True)
+    optimizer.param_groups = [{**loaded, "params": group["params"]} for group, loaded in mine]
+
+
+def set_state(optimizer: Any, groups: list[dict[str, Any]]) -> None:
+    mine = zip(optimizer.param_groups, groups, strict=True)
+    optimizer.__setstate__(
+        {"state": {}, "param_groups": [{**loaded, "params": group["params"]} for group, loaded in mine]}
+    )
+
+
+WRITERS = [assign_entries, replace_groups, set_state]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("name", ["updates", "amounts", "rules", "several"])
+@table(("policy", "changed"), list(itertools.product(POLICIES, [False, True])))
+def test_a_state_that_other_code_writes_into_the_groups_is_loaded_before_the_step(caplog, write, name, policy, changed):
+    caplog.clear()
+    kind, choice = KINDS[name], POLICIES[policy]
+    new = kind.new if changed else kind.old
+    states, _ = saved(kind)
+    run = resumed(kind, new, "S", (states, None), on_change=choice)
+    for key, optimizer in run.optimizers.items():
+        write(optimizer, copy.deepcopy(states[key]["param_groups"]))
+    if changed and choice == "error":
+        with pytest.raises(PlanChanged):
+            run.go(AT, AT + REST)
+        return
+
+    if run.scheduler.plan.clock == "tokens":  # before the loop reports the consumption of the next update
+        assert run.scheduler.base_lrs == [0.1]
+    if len(run.optimizers) > 1:
+        assert run.scheduler.base_lrs == [0.1, 0.2]
+    run.go(AT, AT + REST)
+
+    keeps = choice == "checkpoint" or choice == {"lr": "checkpoint"}
+    assert run.used() == reference(kind, kind.old if keeps else new)
+    assert run.scheduler.t == AT + REST
+    assert [one[:30] for one in caplog.messages] == ["the plan differs from the chec"] * changed
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_an_update_by_hand_continues_from_a_state_that_other_code_wrote(write):
+    kind = KINDS["updates"]
+    states, _ = saved(kind)
+    optimizer = probe(lr=0.1)
+    scheduler = ps.Scheduler(optimizer, kind.old, steps_per_epoch=10, drive="manual")
+    write(optimizer, copy.deepcopy(states["optimizer"]["param_groups"]))
+
+    for _ in range(REST):
+        optimizer.step()
+        scheduler.step()
+
+    assert used(optimizer, "lr") == reference(kind, kind.old)[0]
+    assert scheduler.t == AT + REST
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_part_of_a_state_that_other_code_writes_is_refused_before_the_step(write):
     kind = KINDS["updates"]
     states, _ = saved(kind)
     run = resumed(kind, kind.old, "S", (states, None))
     optimizer = run.optimizers["optimizer"]
-    optimizer.param_groups[0].update(
-        {key: one for key, one in states["optimizer"]["param_groups"][0].items() if key != "params"}
-    )
+    write(optimizer, [states["optimizer"]["param_groups"][0] | {"paramsched_t": 6}])
 
-    with pytest.raises(StateError, match="the groups have the record of update 7, and the run is at update 0"):
+    with pytest.raises(StateError, match="the groups have the record of update 7 and the count 6"):
         optimizer.step()
     assert optimizer.used == []
     optimizer.load_state_dict(states["optimizer"])

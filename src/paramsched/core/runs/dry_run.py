@@ -202,7 +202,8 @@ def _load_with_bases(
             for slot in planned.block.slots
         }
         planned.code_bases = {place: base for place, base in given.items() if base is not None}
-        scheduler._resume.after_load(scheduler._run, name, made[name], carried[name])
+        resume, groups = scheduler._resume, made[name].param_groups
+        resume.after_load(scheduler._run, name, groups, resume.loading(scheduler._run, name, groups, carried[name]))
 
 
 @final

@@ -66,13 +66,14 @@ def note_bases(bases: Mapping[tuple[int, str], float], groups: list[Group]) -> N
             group[RECORD] = joined("", {"bases": mine})
 
 
-def check_entries(groups: list[Group]) -> dict[str, Any] | None:
-    """Return the record of the run in these groups; None if there is none.
+def read_entries(groups: list[Group]) -> tuple[dict[str, Any] | None, dict[tuple[int, str], float]]:
+    """Return the record of the run in these groups, or None, and the bases by (group index, flat field name).
 
     Raises:
         StateError: an entry of paramsched in a group is invalid.
     """
-    records = []
+    records: list[dict[str, Any]] = []
+    bases: dict[tuple[int, str], float] = {}
     for index, group in enumerate(groups):
         if COUNT in group and not is_count(group[COUNT]):
             raise StateError(f"param_groups[{index}][{COUNT!r}] is {shown(group[COUNT])}, not a number of updates")
@@ -85,9 +86,10 @@ def check_entries(groups: list[Group]) -> dict[str, Any] | None:
         for base in found["bases"].values():
             if not is_finite_number(base):
                 raise StateError(f"{where} has the base {shown(base)}, not a finite number")
+        bases |= {(index, slot): base for slot, base in found["bases"].items()}
         if len(found) > 1:
             records.append({name: one for name, one in found.items() if name != "bases"})
-    return records[0] if records else None
+    return records[0] if records else None, bases
 
 
 def is_count(value: Any) -> bool:

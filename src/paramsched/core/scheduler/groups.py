@@ -1,7 +1,7 @@
 """The param groups of one optimizer, and the plan that writes them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 from paramsched.core.fields import RECORD, label
@@ -47,6 +47,7 @@ class Groups:
     comparison: Comparison  # set by `bind`
     is_plain: bool  # set by `bind`; True if a manual update may write before it checks the groups
     record: str  # set by `bind`; the entry of the first group
+    load_written: Callable[[list[Group]], object]  # set by the hooks; loads a state that other code wrote into groups
     lr_key: str  # set by `bind`; "lr" if the first group has one
 
     def __init__(

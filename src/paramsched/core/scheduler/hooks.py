@@ -8,6 +8,7 @@ only a handle. If it is deleted, the plan continues.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, final
+from weakref import ref
 
 from torch.optim import Optimizer
 
@@ -17,12 +18,18 @@ from paramsched.core.scheduler.block import FloatColumn, TensorColumn, ValueBloc
 from paramsched.core.scheduler.captures import CaptureHook, refuse_uncounted
 from paramsched.core.scheduler.group_keys import COUNT, Group, joined
 from paramsched.core.scheduler.rebinding import sync_for_checkpoint
-from paramsched.core.scheduler.resume import Resume
+from paramsched.core.scheduler.resume import Loading, Resume
 from paramsched.core.scheduler.run import Run, Wrapper
 from paramsched.core.scheduler.run_state import RunPosition
-from paramsched.core.scheduler.saved_state import NOTHING, Carried, record_of
+from paramsched.core.scheduler.saved_state import Carried, record_of
 from paramsched.core.scheduler.steps import Steps, check_amount
-from paramsched.core.scheduler.updates import CAN_CAPTURE, UpdateHooks, expect_changing_number, mark_uncompiled
+from paramsched.core.scheduler.updates import (
+    CAN_CAPTURE,
+    UpdateHooks,
+    expect_changing_number,
+    mark_uncompiled,
+    updates_in_state,
+)
 from paramsched.core.scheduler.writes import AT_EACH_UPDATE, keep_tensors
 from paramsched.errors import InvalidArgument
 
@@ -41,10 +48,11 @@ class PlanHooks:
         self.run, self.name, self.resume = run, name, resume
         self.planned = run.members[name]
         self.before: list[Group] = []  # the groups that the state which is being loaded replaces
-        self.carried = NOTHING  # what that state carries
+        self.loading: Loading | None = None  # what that state restores
 
     def attach(self, optimizer: Any, wrap: Wrapper) -> None:
         """Register the hooks on the optimizer; `wrap` wraps the function that counts its updates."""
+        self.planned.load_written = WrittenStates(ref(self.run), self.name, self.resume).load
         if not isinstance(optimizer, Optimizer):
             return  # driven by hand; it has no hooks, and torch has not imported its compiler for it
         run, planned, handles = self.run, self.planned, self.run.handles
@@ -84,14 +92,17 @@ class PlanHooks:
                 group[COUNT] = self.planned.clock.t
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
-        self.carried = self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
+        self.loading = self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
         self.before = list(optimizer.param_groups)
 
     def after_load(self, optimizer: Any) -> None:
-        before, self.before, carried, self.carried = self.before, [], self.carried, NOTHING
+        before, self.before, loading, self.loading = self.before, [], self.loading, None
         groups = optimizer.param_groups
         keep_tensors(((slot.group, slot.field) for slot in self.planned.slots(groups)), before, groups)
-        self.resume.after_load(self.run, self.name, optimizer, carried)
+        if loading is None:  # the load is not torch's own: the state had other groups
+            loading = self.resume.loading(self.run, self.name, groups)
+        taken = None if loading.carried.count else updates_in_state(optimizer)  # reads tensors
+        self.resume.after_load(self.run, self.name, groups, loading, taken)
 
     @property
     def position(self) -> RunPosition:
@@ -102,6 +113,26 @@ class PlanHooks:
         """Return the position on the clock `unit`, without the amounts if they are on another clock."""
         position = replace(self.position, samples=self.run.samples())
         return position if self.planned.in_force.unit == unit else RunPosition(position.t, samples=position.samples)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class WrittenStates:
+    """Loads the states that other code writes into the groups of an optimizer, without its hooks.
+
+    The groups reference it, so it must not keep the run alive.
+    """
+
+    run: "ref[Run]"
+    name: str
+    resume: Resume
+
+    def load(self, groups: list[Group]) -> None:
+        """Resume from what the groups carry, as after `load_state_dict`."""
+        run = self.run()
+        if run is not None:
+            loading = self.resume.checked(run, self.name, groups)
+            self.resume.after_load(run, self.name, groups, loading)
 
 
 def hooks_on(optimizer: Any) -> PlanHooks | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from paramsched.core.fields import RECORD, entry_of
 from paramsched.core.scheduler.block import ValueBlock
-from paramsched.core.scheduler.group_keys import COUNT, Group
+from paramsched.core.scheduler.group_keys import COUNT, Group, count_carried
 from paramsched.core.scheduler.groups import Groups
 from paramsched.core.scheduler.run_state import RunState
 from paramsched.core.scheduler.slots import Slot, present_values, with_late_bases
@@ -20,9 +20,9 @@ def sync(planned: Groups, groups: list[Group]) -> bool:
     does not detect external writes of values.
     """
     require_groups(planned, groups, planned.bound)
-    if is_replaced := _entries_replaced(planned, groups):
-        _refuse_unloaded(planned, groups)
-    changed = is_replaced or groups_changed(planned, groups) or planned.block.any_tuple_spoiled()
+    if _load_written(planned, groups):
+        return True
+    changed = _entries_replaced(planned, groups) or groups_changed(planned, groups) or planned.block.any_tuple_spoiled()
     if changed:
         _rebind(planned, groups)
     return changed
@@ -98,16 +98,30 @@ def _entries_replaced(planned: Groups, groups: list[Group]) -> bool:
     return ours and not (equals_number(count, planned.clock.t) and record == planned.record)
 
 
-def _refuse_unloaded(planned: Groups, groups: list[Group]) -> None:
-    """Raise if other code wrote the complete record of another update into the groups, of which no hook knows."""
-    found = entry_of(groups[0])
-    t = found.get("t", planned.run.t) if isinstance(found, dict) else planned.run.t
-    if t != planned.run.t:
+def _load_written(planned: Groups, groups: list[Group]) -> bool:
+    """Load the record that other code wrote into the groups, of which no hook knows; return whether there was one.
+
+    The record of a live group has no position (`t`), so one with a position is of a checkpoint.
+
+    Raises:
+        StateError: the record is not that of the count in the groups, so other values may be of other updates, too.
+    """
+    if groups[0].get(RECORD) is planned.record:
+        return False
+    records = (found for group in groups if isinstance(found := entry_of(group), dict))
+    t = next((found["t"] for found in records if "t" in found), None)
+    if t is None:
+        return False
+    if t != count_carried(groups):
         raise StateError(
-            f"the groups have the record of update {shown(t)}, and the run is at update {planned.run.t}: other code "
-            "wrote a checkpoint into them without optimizer.load_state_dict(state). Call it, or construct the "
-            "Scheduler after the load"
+            f"the groups have the record of update {shown(t)} and the count {shown(count_carried(groups))}: other code "
+            "wrote a part of a checkpoint into them. Call optimizer.load_state_dict(state), or construct the Scheduler "
+            "after the load"
         )
+    if groups_changed(planned, groups):
+        note_code_bases(planned, groups)
+    planned.load_written(groups)
+    return True
 
 
 def require_groups(planned: Groups, groups: list[Group], bound: list[Group]) -> None:

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import is_
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import equal_to_last_places
-from paramsched.core.fields import recorded_base
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.diff import Diff, diff
@@ -30,7 +29,6 @@ from paramsched.core.scheduler.run_state import (
     resume_position,
 )
 from paramsched.core.scheduler.saved_state import (
-    NOTHING,
     Carried,
     OnChange,
     OnChangeChoice,
@@ -54,6 +52,9 @@ from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import amount_text
 from paramsched.core.time.calendar import CLOCKS
 from paramsched.errors import PlanChanged, StateError, shown
+
+LogCall: TypeAlias = tuple[Any, ...]
+"""The arguments of `Processes.log`."""
 
 
 def log_initial_values(
@@ -162,14 +163,16 @@ _SAMPLES_CLOCK_HINT = (
 )
 
 
-def log_other_epoch(saved: ResolvedPlan, code: ResolvedPlan, processes: Processes) -> None:
-    """Log if two plans differ only because an epoch has more or fewer updates, as with more processes."""
+def _other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> tuple[LogCall, ...]:
+    """Return a note if two plans differ only because an epoch has more or fewer updates, as with more processes."""
     before, now = saved.calendar.updates_per_epoch, code.calendar.updates_per_epoch
-    if saved.text == code.text and code.unit is None and before != now and before is not None:
-        processes.log(
-            "the plan is the same, but an epoch has %s updates instead of %d. The plan counts updates, so the run "
-            "resumes in another epoch than the one it was saved in. " + _SAMPLES_CLOCK_HINT, now, before,
-        )  # fmt: skip
+    if saved.text != code.text or code.unit is not None or before == now or before is None:
+        return ()
+    text = (
+        "the plan is the same, but an epoch has %s updates instead of %d. The plan counts updates, so the run resumes "
+        "in another epoch than the one it was saved in. "
+    )
+    return ((text + _SAMPLES_CLOCK_HINT, now, before),)
 
 
 def warn_if_over(planned: Groups) -> None:
@@ -202,6 +205,46 @@ def other_plan_wrote(carried: Carried, in_force: ResolvedPlan) -> bool:
     return state is not None and (state.held or state.identity != (in_force.plan.text, in_force.calendar))
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class ChosenPlan:
+    """The plan to continue with after a saved plan was compared with the code's.
+
+    Args:
+        in_force: the plan.
+        notes: what to log: how the saved plan differs.
+        saved: identifies the saved plan, whose notes are logged once; None if they are always logged.
+    """
+
+    in_force: ResolvedPlan
+    notes: tuple[LogCall, ...] = ()
+    saved: tuple[str | None, Calendar] | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What the checkpoint of one optimizer restores, computed before torch writes.
+
+    Args:
+        carried: what its groups carry.
+        choice: the plan to continue with.
+        scope: the lines of that plan for the optimizer.
+        slots: the slots of that plan with the bases of the checkpoint.
+        bases: the bases that apply.
+        position: the position to continue from.
+        states: the states of the metric rules of that plan.
+    """
+
+    carried: Carried
+    choice: ChosenPlan
+    scope: Scope | None
+    slots: tuple[Slot, ...]
+    bases: LoadedBases
+    position: RunPosition
+    states: RuleStates
+
+
 def _optimizer_count(taken: int | None) -> str:
     return "" if taken is None else f" (its own state counts {taken})"
 
@@ -211,7 +254,7 @@ def _optimizer_count(taken: int | None) -> str:
 class Resumed:
     """What a run continues with after it loads a record: the last four by the names of its optimizers."""
 
-    in_force: ResolvedPlan
+    choice: ChosenPlan
     position: RunPosition
     last_amount: Amount | None
     states: RuleStates
@@ -271,8 +314,8 @@ class Resume:
 
     # ------------------------------------------------------------------ the optimizer's own state
 
-    def before_load(self, run: Run, name: str, state: dict[str, Any], present: list[Group]) -> Carried:
-        """Return what the state of one optimizer carries.
+    def before_load(self, run: Run, name: str, state: dict[str, Any], present: list[Group]) -> Loading | None:
+        """Return what the state of one optimizer restores; None if torch raises for it.
 
         Raises for a state from which a run cannot resume, before anything is written.
 
@@ -284,61 +327,67 @@ class Resume:
         """
         planned, groups = run.members[name], state.get("param_groups") if isinstance(state, dict) else None
         if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
-            return NOTHING  # torch raises for it
+            return None
         if len(groups) != len(present):
-            return NOTHING  # as above
+            return None
         if groups_changed(planned, present):
             note_code_bases(planned, present)
+        return self.checked(run, name, groups)
+
+    def checked(self, run: Run, name: str, groups: list[Group]) -> Loading:
+        """Return what the groups of a checkpoint restore, after checking that the run can continue with it."""
+        planned = run.members[name]
         with errors_of(name):
-            carried = read_groups(groups, name, run.lead.in_force)
             require_lengths(planned, groups)
-        chosen, scope = self._chosen(run, name, carried, logs=False)
-        slots = self._loaded_slots(planned, groups, chosen, scope)
-        loaded, position = self.bases.loaded(planned, slots, groups), self.position_of(planned, carried, chosen)
-        refuse_values_outside(chosen, loaded.slots, planned.labels(groups), position.times)
-        self.rule_states(carried.state, chosen, logs=False)  # raises for those of other rules
-        if carried.count is not None:  # else it joins the run
-            run.driver.check_load(run, name, position)
-        return carried
+        found = self.loading(run, name, groups)
+        refuse_values_outside(found.choice.in_force, found.bases.slots, planned.labels(groups), found.position.times)
+        if found.carried.count is not None:  # else it joins the run
+            run.driver.check_load(run, name, found.position)
+        return found
 
-    def _chosen(self, run: Run, name: str, carried: Carried, *, logs: bool) -> tuple[ResolvedPlan, Scope | None]:
-        """Return the plan to continue with after one optimizer is loaded, and its lines for this optimizer."""
+    def loading(self, run: Run, name: str, groups: list[Group], carried: Carried | None = None) -> Loading:
+        """Return what the groups of a checkpoint restore, which are read unless `carried` has it."""
         code, planned = run.lead.in_force, run.members[name]
-        chosen = self.plan_of(carried, code, logs=logs)
-        if chosen is code or not run.is_shared:
-            return chosen, planned.scope
-        return chosen, scopes_of(chosen.plan, chosen.resolved, {n: one.bound for n, one in run.members.items()})[name]
-
-    def _loaded_slots(
-        self, planned: Groups, groups: list[Group], chosen: ResolvedPlan, scope: Scope | None
-    ) -> tuple[Slot, ...]:
-        """Return the slots of one optimizer with the bases of its checkpoint.
-
-        A group without paramsched has values of the last update and no bases, except `initial_lr` of torch's
-        schedulers. Then the bases are those of the code.
-        """
-        return tuple(
-            with_base(slot, planned.code_bases.get((slot.group, slot.field.slot), slot.base))
-            if recorded_base(group := groups[slot.group], slot.field.slot) is None
-            and initial_value(slot.field, group) is None
-            else slot
-            for slot in slots_of(chosen.counted, groups, None, scope)
+        if carried is None:
+            with errors_of(name):
+                carried = read_groups(groups, name, code)
+        choice, scope = self.plan_of(carried, code), planned.scope
+        chosen = choice.in_force
+        if run.is_shared and chosen is not code:
+            bound = {other: one.bound for other, one in run.members.items()}
+            scope = scopes_of(chosen.plan, chosen.resolved, bound)[name]
+        # A group without paramsched has values of the last update and no bases, except `initial_lr` of torch's
+        # schedulers. Then the bases are those of the code.
+        slots = tuple(
+            slot
+            if (place := (slot.group, slot.field.slot)) in carried.bases
+            or initial_value(slot.field, groups[slot.group]) is not None
+            else with_base(slot, planned.code_bases.get(place, slot.base))
+            for slot in slots_of(chosen.counted, groups, carried.bases, scope)
         )
+        bases, position = self.bases.loaded(planned, slots, groups), self._position_of(planned, carried, chosen)
+        return Loading(carried, choice, scope, slots, bases, position, rule_states(carried.state, chosen))
 
-    def after_load(self, run: Run, name: str, optimizer: Any, carried: Carried) -> None:
-        """Resume from what the loaded groups of one optimizer carry."""
-        clock, planned, groups, found = run.clock, run.members[name], optimizer.param_groups, carried.count
+    def after_load(self, run: Run, name: str, groups: list[Group], loading: Loading, taken: int | None = None) -> None:
+        """Resume from what the loaded groups of one optimizer restore.
+
+        Args:
+            run: the run.
+            name: the optimizer.
+            groups: its groups.
+            loading: what they restore.
+            taken: the number of updates in the optimizer's own state, for a message if the groups carry no count.
+        """
+        clock, planned, code = run.clock, run.members[name], run.lead.in_force
+        loaded, position, found, state = loading.bases, loading.position, loading.carried.count, loading.carried.state
         if not found:
-            slots = self._loaded_slots(planned, groups, planned.in_force, planned.scope)
-            self._warn_of_missing_count(run, slots, optimizer, found, planned.labels(groups))
-        state, code = carried.state, run.lead.in_force
-        chosen, scope = self._chosen(run, name, carried, logs=True)
-        loaded = self.bases.loaded(planned, self._loaded_slots(planned, groups, chosen, scope), groups)
-        other = present_values(loaded.slots, groups) if loaded.replaced or other_plan_wrote(carried, chosen) else None
-        source, position = None if found is None else "optimizer", self.position_of(planned, carried, chosen)
+            self._warn_of_missing_count(run, loading.slots, groups, taken, found, planned.labels(groups))
+        chosen, scope = self.accept(loading.choice), loading.scope
+        other_wrote = loaded.replaced or other_plan_wrote(loading.carried, chosen)
+        other = present_values(loaded.slots, groups) if other_wrote else None
         if chosen is not code:
             self._use_in_all(run, name, chosen, scope)
-        moves = run.driver.load(run, name, position, source, other)
+        moves = run.driver.load(run, name, position, None if found is None else "optimizer", other)
         if found is None and moves:
             clock.counts_from = BEGIN_OF_DATA
         elif found is not None and position.t == clock.t:
@@ -353,9 +402,9 @@ class Resume:
             clock.history = state.history.resumed_at(now.update, now.amount).with_plan(now)
             if state.last_amount is not None and state.unit == chosen.unit:
                 clock.last_amount = state.last_amount
-            states = self.rule_states(state, chosen)
-            if states != clock.states:
-                clock.states = states
+            self.log_lost(state, chosen)
+            if loading.states != clock.states:
+                clock.states = loading.states
                 if run.is_shared:
                     run.rewrite()
         elif moves:
@@ -381,30 +430,21 @@ class Resume:
                 one.bind(one.bound, block)
         run.driver.bind_lead(run)
 
-    def rule_states(self, state: State | None, in_force: ResolvedPlan, *, logs: bool = True) -> RuleStates:
-        """Return the states of the metric rules of a plan: those of a record, else the initial ones.
-
-        Raises:
-            StateError: the record has the states of other rules than its plan.
-        """
-        rules = in_force.resolved.metric_rules
-        lost = [*map(str, rules), *([] if in_force.unit is None else [f"{in_force.unit} before the next update"])]
-        if state is not None and state.feedback is None and state.position.t and lost and logs:
+    def log_lost(self, state: State | None, in_force: ResolvedPlan) -> None:
+        """Log what a record lacks of the present position, because the groups were copied without `state_dict()`."""
+        lost = [*map(str, in_force.resolved.metric_rules)]
+        lost += [] if in_force.unit is None else [f"{in_force.unit} before the next update"]
+        if state is not None and state.feedback is None and state.position.t and lost:
             self.processes.log(
                 "the optimizer was copied without state_dict(), so the copy lacks the present %s: "
                 "states of rules start anew, and amounts are those of the plan", " and ".join(lost),
             )  # fmt: skip
-        if state is None or state.feedback is None:
-            return {rule: rule.init() for rule in rules}
-        if in_force.plan.text == state.text:
-            check_rules(state.feedback, in_force.plan)
-        return restored_states(state.feedback, rules)
 
     def _warn_of_missing_count(
-        self, run: Run, slots: Iterable[Slot], optimizer: Any, count: int | None, labels: Sequence[str | int]
-    ) -> None:
+        self, run: Run, slots: Iterable[Slot], groups: list[Group], taken: int | None, count: int | None,
+        labels: Sequence[str | int],
+    ) -> None:  # fmt: skip
         """Warn that a checkpoint carries no count, or 0 although the optimizer has stepped; of several, once."""
-        taken, groups = updates_in_state(optimizer), optimizer.param_groups
         initial = count is None and log_initial_values([(slots, groups, labels)], self.processes, has_state=True)
         if run.clock.start is not None or (count is not None and (taken or 0) <= _HIDDEN):
             return
@@ -417,7 +457,7 @@ class Resume:
         instead = f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
         self.processes.warn(Problem(found=found, advice=instead))
 
-    def position_of(self, planned: Groups, carried: Carried, chosen: ResolvedPlan) -> RunPosition:
+    def _position_of(self, planned: Groups, carried: Carried, chosen: ResolvedPlan) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
         clock, run = planned.clock, planned.run
         start = run.start or 0 if clock is run else clock.t  # without a count, one of several joins the run
@@ -435,9 +475,10 @@ class Resume:
                 f"this is the state of a Scheduler for {theirs}, and this Scheduler has "
                 f"{'several' if run.is_shared else 'one'}. If the run has completed n updates, call scheduler.seek(n)"
             )
-        chosen = self.plan_after_load(state, code)
+        choice = self.plan_after_load(state, code)
+        chosen = choice.in_force
         position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", clock)
-        states = self.rule_states(state, chosen)
+        states = rule_states(state, chosen)
         is_known = state.last_amount is not None and state.unit == chosen.unit
         last_amount = state.last_amount if is_known else position.amount
         scopes = {name: planned.scope for name, planned in run.members.items()}
@@ -457,7 +498,7 @@ class Resume:
                 slots = slots_of(chosen.counted, mine, saved, scopes[name])
             bases[name] = self.bases.loaded(planned, slots, mine)
             refuse_values_outside(chosen, bases[name].slots, planned.labels(mine), positions[name].times)
-        return Resumed(chosen, position, last_amount, states, scopes, positions, bases)
+        return Resumed(choice, position, last_amount, states, scopes, positions, bases)
 
     def load(self, run: Run, state: State, groups: Mapping[str, list[Group]]) -> None:
         """Resume from the record of a scheduler's state.
@@ -473,32 +514,34 @@ class Resume:
         """
         clock, lead = run.clock, run.lead
         given = self._resumed(run, state, groups)
-        is_same, states = given.in_force is lead.in_force, given.states
+        chosen, states = given.choice.in_force, given.states
+        is_same = chosen is lead.in_force
         loads: dict[str, tuple[ValueBlock, Values | None]] = {}
         for name, planned in run.members.items():
             at, mine = given.positions[name], given.bases[name]
-            block = _prepared(planned, groups[name], mine, given.in_force, at.times, states, is_same=is_same)
+            block = _prepared(planned, groups[name], mine, chosen, at.times, states, is_same=is_same)
             held: Values | None = None
             if at is not given.position:
                 # If it has loaded the same position, its groups have these values.
                 known = planned.held if planned.clock.t == at.t else {}
                 held = known or _values_before(state, name, groups, mine, at.times, states)
             loads[name] = block, held
+        self.accept(given.choice)
         self._log_other_optimizers(state, groups)
         if clock.t not in {one.t for one in given.positions.values()}:  # an optimizer may be one update behind
             run.log_conflicting_counts(given.position.t, "scheduler")
-        lead.in_force, clock.states = given.in_force, given.states  # the first write
+        lead.in_force, clock.states = chosen, states  # the first write
         clock.set_position(given.position, "scheduler")
         clock.count_samples_from(given.position)
         clock.last_amount = given.last_amount
         clock.history = state.history.resumed_at(given.position.t, state.position.amount)
-        clock.use(given.in_force)
+        clock.use(chosen)
         self.adopted = state.position, state.history
         run.driver.bind_lead(run)
         for name, planned in run.members.items():
             block, held = loads[name]
             run.changed_bases += given.bases[name].changes
-            planned.in_force, planned.scope, planned.clock.states = given.in_force, given.scopes[name], given.states
+            planned.in_force, planned.scope, planned.clock.states = chosen, given.scopes[name], states
             if run.is_shared:
                 planned.clock.set_position(given.positions[name])
             planned.bind(groups[name], block, held)
@@ -522,39 +565,41 @@ class Resume:
                     "bases", saved, "" if name == ALONE else f" of {name}", len(mine),
                 )  # fmt: skip
 
-    def plan_of(self, carried: Carried, code: ResolvedPlan, *, logs: bool = True) -> ResolvedPlan:
+    def plan_of(self, carried: Carried, code: ResolvedPlan) -> ChosenPlan:
         """Return the plan to continue with after the groups of an optimizer are loaded; see `plan_after_load`."""
         if carried.state is not None:
-            return self.plan_after_load(carried.state, code, logs=logs)
-        if carried.count:
-            found = "the optimizer's checkpoint has a count and no record of the run, so its plan is unknown"
-            self.refuse_if_error(found)
-            if logs:
-                self.processes.log("%s: the code's plan continues from update %d", found, carried.count)
-        return code
+            return self.plan_after_load(carried.state, code)
+        if not carried.count:
+            return ChosenPlan(code)
+        found = "the optimizer's checkpoint has a count and no record of the run, so its plan is unknown"
+        self._refuse_if_error(found)
+        return ChosenPlan(code, ((f"{found}: the code's plan continues from update %d", carried.count),))
 
-    def plan_after_load(self, state: State, code: ResolvedPlan, *, logs: bool = True) -> ResolvedPlan:
-        """Return the plan to continue with after a record is loaded, and log the changes, once for each saved plan.
+    def plan_after_load(self, state: State, code: ResolvedPlan) -> ChosenPlan:
+        """Return the plan to continue with after a record is loaded.
 
         Raises:
             PlanChanged: the plan differs and the policy is "error".
         """
         if state.text is not None and (state.text, state.calendar) == (code.text, code.calendar):
-            return code
-        logs, saved = logs and state.identity not in self.accepted, state.in_force
-        if saved is not None:
-            changes = diff(saved.resolved, code.resolved)
-            chosen = self.choose_plan(changes, saved, state.position, "the checkpoint's", code, logs=logs)
-        else:
-            why = state.unreadable or "it has no text"
-            self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
-            if logs:
-                text = "the plan in the checkpoint cannot be compared with the code's, which is used: %s"
-                self.processes.log(text, why)
-            chosen = code
-        if logs:
-            self.accepted.add(state.identity)
-        return chosen
+            return ChosenPlan(code)
+        if state.in_force is not None:
+            changes = diff(state.in_force.resolved, code.resolved)
+            chosen = self.choose_plan(changes, state.in_force, state.position, "the checkpoint's", code)
+            return replace(chosen, saved=state.identity)
+        why = state.unreadable or "it has no text"
+        self._refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
+        text = "the plan in the checkpoint cannot be compared with the code's, which is used: %s"
+        return ChosenPlan(code, ((text, why),), state.identity)
+
+    def accept(self, choice: ChosenPlan) -> ResolvedPlan:
+        """Log how a saved plan differs, once for each saved plan, and return the plan to continue with."""
+        if choice.saved not in self.accepted:
+            for note in choice.notes:
+                self.processes.log(*note)
+        if choice.saved is not None:
+            self.accepted.add(choice.saved)
+        return choice.in_force
 
     def load_position(self, run: Run, at: int, bases: Any, optimizer: Any) -> None:
         """Resume from a state of one of torch's schedulers: `at` is its count of steps, `bases` its `base_lrs`."""
@@ -591,16 +636,9 @@ class Resume:
     # ------------------------------------------------------------------ a plan that differs
 
     def choose_plan(
-        self,
-        changes: Diff,
-        saved: ResolvedPlan,
-        until: RunPosition,
-        owner: str,
-        code: ResolvedPlan,
-        *,
-        logs: bool = True,
-    ) -> ResolvedPlan:
-        """Return the plan to continue with, either the saved one or the code's, and log the changes.
+        self, changes: Diff, saved: ResolvedPlan, until: RunPosition, owner: str, code: ResolvedPlan
+    ) -> ChosenPlan:
+        """Return the plan to continue with, either the saved one or the code's.
 
         Args:
             changes: the diff from the saved plan to the code's.
@@ -608,13 +646,12 @@ class Resume:
             until: the position up to which it was in force.
             owner: its owner, for messages.
             code: the plan in the code.
-            logs: False if the changes were logged before.
 
         Raises:
             PlanChanged: `on_change` is "error" for the plan or for one of the changed fields.
         """
         if not changes:
-            return code
+            return ChosenPlan(code)
         amount = "" if until.amount is None else f" ({amount_text(str(saved.unit), until.amount)})"
         whose = f"{owner}, which was in force up to update {until.t}{amount}"
         choices = self.on_change if isinstance(self.on_change, Mapping) else {}
@@ -625,20 +662,30 @@ class Resume:
                 + "\n".join(map(str, refused))
                 + '\nWrite on_change="new" to continue with the code\'s plan, "checkpoint" with the saved one.'
             )
-        if logs:
-            self.processes.log("the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes)
-            log_other_epoch(saved, code, self.processes)
-        if self.on_change == "checkpoint":
-            return saved
-        return mixed_plans(code, saved, choices) if "checkpoint" in choices.values() else code
+        chosen = saved if self.on_change == "checkpoint" else code
+        if "checkpoint" in choices.values():
+            chosen = mixed_plans(code, saved, choices)
+        differs = "the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes
+        return ChosenPlan(chosen, (differs, *_other_epoch(saved, code)))
 
-    def _choices(self) -> list[OnChangeChoice]:
-        return list(self.on_change.values()) if isinstance(self.on_change, Mapping) else [self.on_change]
-
-    def refuse_if_error(self, text: str) -> None:
+    def _refuse_if_error(self, text: str) -> None:
         """Raise if `on_change` is "error", for a saved plan that differs but cannot be compared."""
-        if "error" in self._choices():
+        if "error" in (self.on_change.values() if isinstance(self.on_change, Mapping) else [self.on_change]):
             raise PlanChanged(f"{text}; on_change is 'error', so nothing was written")
+
+
+def rule_states(state: State | None, in_force: ResolvedPlan) -> RuleStates:
+    """Return the states of the metric rules of a plan: those of a record, else the initial ones.
+
+    Raises:
+        StateError: the record has the states of other rules than its plan.
+    """
+    rules = in_force.resolved.metric_rules
+    if state is None or state.feedback is None:
+        return {rule: rule.init() for rule in rules}
+    if in_force.plan.text == state.text:
+        check_rules(state.feedback, in_force.plan)
+    return restored_states(state.feedback, rules)
 
 
 def mixed_plans(code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, OnChangeChoice]) -> ResolvedPlan:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any, Final, Literal, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
 from paramsched.core.base.diagnostic import names_listed
 from paramsched.core.feedback.base import MetricRule
@@ -21,17 +21,17 @@ from paramsched.core.scheduler.group_keys import (
     Entry,
     Group,
     History,
-    check_entries,
     count_carried,
     is_amount,
     is_count,
     is_finite_number,
     joined,
     mapping_in,
+    read_entries,
     read_history,
 )
 from paramsched.core.scheduler.run import Run
-from paramsched.core.scheduler.run_state import VERSION, ResolvedPlan, RunPosition
+from paramsched.core.scheduler.run_state import VERSION, ResolvedPlan, RunPosition, facts_of_calendar
 from paramsched.core.scheduler.slots import bases_by_slot
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, StateError, shown
@@ -167,11 +167,18 @@ class Carried:
         count: the number of the update of its next step; None if its groups carry no count.
         state: the record of the run; None if there is none.
         position: the position of the optimizer, on the clock of the record's plan; None without a count.
+        bases: those recorded in each group, by group index and flat field name.
     """
 
     count: int | None
     state: State | None
     position: RunPosition | None
+    bases: Mapping[tuple[int, str], float]
+
+    @property
+    def is_complete(self) -> bool:
+        """True if the record is that of the count, so that the run can continue from it alone."""
+        return self.state is not None and self.state.feedback is not None
 
     def position_on(self, unit: str | None) -> RunPosition | None:
         """Return the position on the clock `unit`, without the amounts if they are on another clock."""
@@ -179,9 +186,6 @@ class Carried:
         if found is None or self.state is None or self.state.in_force is None or self.state.unit == unit:
             return found
         return RunPosition(found.t, samples=found.samples)
-
-
-NOTHING: Final = Carried(None, None, None)
 
 
 def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | None = None) -> Carried:
@@ -198,9 +202,9 @@ def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | No
     Raises:
         StateError: an entry of paramsched is invalid.
     """
-    data, count = check_entries(groups), count_carried(groups)
+    (data, bases), count = read_entries(groups), count_carried(groups)
     if data is None or count is None:
-        return Carried(count, None, None if count is None else RunPosition(count))
+        return Carried(count, None, None if count is None else RunPosition(count), bases)
     t = _require_count_below("t", data["t"]) if "t" in data else None
     is_last = t == count
     if not is_last and not (
@@ -208,9 +212,9 @@ def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | No
     ):
         data = {key: one for key, one in data.items() if key in _OF_PLAN | {"optimizers"}} | {"t": count}
         state = _read(data, known, is_current=False)
-        return Carried(count, state, RunPosition(count))
+        return Carried(count, state, RunPosition(count), bases)
     state = _read(data, known)
-    return Carried(count, state, state.position if is_last else RunPosition(count, state.last_amount))
+    return Carried(count, state, state.position if is_last else RunPosition(count, state.last_amount), bases)
 
 
 def read_scheduler_state(state: Any, known: ResolvedPlan | None = None) -> State:
@@ -236,15 +240,14 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_curr
     optimizers, text = _read_sizes(data), data["plan"]
     groups = sum(optimizers.values())
     facts = mapping_in("calendar", data["calendar"])
-    try:
-        calendar = Calendar(**facts)
-    except (TypeError, ValueError) as error:
-        raise StateError(f"state: calendar: {error}") from None
     names, unreadable = () if ALONE in optimizers else tuple(optimizers), "it has no text" if text is None else None
-    in_force = None
-    if known is not None and (known.text, known.calendar, known.optimizers) == (text, calendar, names):
-        in_force = None if text is None else known
-    elif text is not None:
+    in_force, is_known = None, known is not None and (known.text, known.optimizers) == (text, names)
+    # Compared as text, because a damaged fact may equal that of the run: True and 1.
+    if known is not None and is_known and str(facts_of_calendar(known.calendar)) == str(facts):
+        calendar, in_force = known.calendar, None if text is None else known
+    else:
+        calendar = _read_calendar(facts)
+    if in_force is None and text is not None:
         if not isinstance(text, str) or not isinstance(json_or_none(text), dict):
             raise StateError(f"state: plan is {shown(text)}, not the text of a plan: the checkpoint is damaged")
         in_force, unreadable = _resolved_or_why(text, calendar, names)
@@ -262,6 +265,14 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_curr
         text, in_force, unreadable, calendar, optimizers, _by_optimizer(found, optimizers),
         feedback if is_current else None, position, history, behind, data.get("last_amount"), data.get("held") is True,
     )  # fmt: skip
+
+
+def _read_calendar(facts: dict[str, Any]) -> Calendar:
+    """Return the run facts of a record."""
+    try:
+        return Calendar(**facts)
+    except (TypeError, ValueError) as error:
+        raise StateError(f"state: calendar: {error}") from None
 
 
 def _check_keys(data: Any, *, bases: bool) -> None:

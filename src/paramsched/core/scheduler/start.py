@@ -1,7 +1,7 @@
 """The start of a run in five steps: all that can raise comes before the first write."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, TypeAlias, final
 
@@ -20,6 +20,7 @@ from paramsched.core.scheduler.resume import (
     log_takeover,
     other_plan_wrote,
     report_position,
+    rule_states,
     warn_if_over,
     warn_if_shorter_than_epoch,
     warn_of_present_bases,
@@ -142,7 +143,9 @@ def start(optimizers: Mapping[str, Any], request: Request, assembly: Assembly) -
         planned = prepared.run.members[name]
         # The bases differ if the checkpoint was loaded before the plan was attached.
         if any(planned.code_bases.get(at, base) != base for at, base in bases_by_slot(planned.block.slots).items()):
-            request.resume.after_load(prepared.run, name, optimizers[name], found.carried[name])
+            resume, groups = request.resume, found.groups[name]
+            loading = resume.loading(prepared.run, name, groups, found.carried[name])
+            resume.after_load(prepared.run, name, groups, loading)
     return prepared.run
 
 
@@ -161,7 +164,7 @@ def found_on(optimizers: Mapping[str, Any], request: Request, assembly: Assembly
         elif found.count is not None:
             at = (request.positions or {}).get(name)
             counts[name] = found.count
-            carried[name] = found if at is None else Carried(found.count, None, at)
+            carried[name] = found if at is None else replace(found, state=None, position=at)
             with errors_of(name):
                 if request.code_bases is None:
                     request.resume.bases.require_code()
@@ -182,11 +185,12 @@ def choose_plan(request: Request, found: Found, assembly: Assembly) -> Chosen:
         saved = previous.planned.in_force
         changes = diff(saved.resolved, in_force.resolved)
         whose = "that of the previous Scheduler"
-        in_force = resume.choose_plan(changes, saved, previous.position, whose, in_force)
+        in_force = resume.accept(resume.choose_plan(changes, saved, previous.position, whose, in_force))
     elif state is not None:
-        in_force = resume.plan_after_load(state, in_force)
+        in_force = resume.accept(resume.plan_after_load(state, in_force))
     elif request.positions is None and found.carried:
-        in_force = resume.plan_of(max(found.carried.values(), key=lambda one: one.count or 0), in_force)
+        last = max(found.carried.values(), key=lambda one: one.count or 0)
+        in_force = resume.accept(resume.plan_of(last, in_force))
     return Chosen(in_force, previous, changes, None if previous else state, found.positions(in_force.unit))
 
 
@@ -200,7 +204,8 @@ def prepare(
         name: resume_position(in_force, by_number.get(number, RunPosition(number)), "the optimizer")
         for name, number in found.numbers.items()
     }
-    states = request.resume.rule_states(chosen.state, in_force)
+    request.resume.log_lost(chosen.state, in_force)
+    states = rule_states(chosen.state, in_force)
     for hooks in found.before.values():
         states = {rule: hooks.planned.clock.states.get(rule, state) for rule, state in states.items()}
     source = "optimizer" if carried and not found.before else None

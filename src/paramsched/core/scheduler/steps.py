@@ -80,6 +80,7 @@ class Steps:
             first = groups[0]
             if first is not planned.first:  # replaced during the step
                 run_uncompiled(sync)(planned, groups)
+                t = clock.t  # that of a state that other code has written
             first[COUNT] = t
             planned.first_lr = first[planned.lr_key]
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
