@@ -11,6 +11,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.tools.audit import Report, compare_with_plan, read_log
+from support.audit_truth import Truth
 from support.spread import every
 
 TOTAL, EPOCH = 300, 10
@@ -23,10 +24,19 @@ PLANS = (
     "multistep([60, 130, 200], 0.5)",
     "restarts(cosine(), 50)",
     "clamp(cosine(), low=absolute(1e-5))",
+    'wsd(warmup=20, decay="20%")',
+    "warmup(10) >> inverse_sqrt(10)",
+    "one_cycle()",
+    "polynomial(power=2)",
+    "warmup(20) >> constant()",
 )
-FINE = ("r", "float32", *(f".{n}g" for n in range(6, 18)), ".8f", ".6e")
-COARSE = (*(f".{n}g" for n in range(2, 6)), *(f".{n}f" for n in range(2, 8)), *(f".{n}e" for n in range(2, 6)))
-THREE_DIGITS = tuple(one for one in (*FINE, *COARSE) if one not in (".2g", ".2f", ".3f"))
+ALL = (
+    *("r", "float32", "other CPU"),
+    *(f".{n}g" for n in range(2, 18)),
+    *(f".{n}f" for n in range(2, 9)),
+    *(f".{n}e" for n in range(2, 7)),
+)
+THREE_DIGITS = tuple(one for one in ALL if one not in (".2g", ".2f"))
 
 
 def schedule_of(plan: str, total: int = TOTAL) -> Any:
@@ -40,7 +50,7 @@ def written(value: float, form: str) -> str:
         case "float32":
             return repr(float(np.float32(value)))
         case "other CPU":
-            return repr(float(np.nextafter(np.nextafter(value, 1), 1)))
+            return repr(value * (1 + 2.0**-51))
     return f"{value:{form}}"
 
 
@@ -56,7 +66,7 @@ def audited(folder: Path, plan: str, t: Any, values: Any, form: str, base: float
     return compare_with_plan(read_log(file, ["lr"]), ps.Plan(lr=plan), calendar, bases=bases)
 
 
-@pytest.mark.parametrize("form", [*FINE, *COARSE, "other CPU"])
+@pytest.mark.parametrize("form", ALL)
 @pytest.mark.parametrize("base", [0.1, 0.0312, None])
 def test_a_log_as_planned_is_as_planned_in_each_format(tmp_path, form, base):
     for plan, step in itertools.product(PLANS, (1, 5)):
@@ -73,7 +83,7 @@ def test_a_log_of_another_base_decay_or_length_is_not_as_planned(tmp_path, form)
     others = [
         ("cosine()", schedule_of("cosine()")(t, base=0.505)),
         ("exponential(0.99)", schedule_of("exponential(0.98)")(t, base=0.5)),
-        ("cosine()", schedule_of("cosine()", 306)(t, base=0.5)),
+        ("cosine()", schedule_of("cosine()", 303)(t, base=0.5)),
         ("step(40, 0.3)", schedule_of("step(40, 0.303)")(t, base=0.5)),
     ]
     for plan, values in others:
@@ -99,78 +109,60 @@ def test_a_constant_and_values_of_one_digit_are_exact(tmp_path, plan, texts):
     assert report.exact == 0
 
 
-CAUSES: dict[str, Any] = {
-    "never moved": lambda t, at: t * 0,
-    "one update late": lambda t, at: np.maximum(t - 1, 0),
-    "one update early": lambda t, at: t + 1,
-    "once per epoch": lambda t, at: t // EPOCH,
-    "times per update": lambda t, at: t * (at % 7 + 2),
-    "once every": lambda t, at: t // (at % 7 + 2),
-    "restarted from 0 at update": lambda t, at: np.where(t < at, t, t - at),
-    "another total": None,
-    "another base": None,
-    "updates skipped at": lambda t, at: t + (t >= at) + (t >= at + 45),
+CAUSES: dict[str, tuple[int, Any]] = {
+    "as planned": (0, lambda t, at: t),
+    "never moved": (0, lambda t, at: t * 0),
+    "one update late": (0, lambda t, at: np.maximum(t - 1, 0)),
+    "one update early": (0, lambda t, at: t + 1),
+    "once per epoch": (0, lambda t, at: t // EPOCH),
+    "times per update": (1, lambda t, at: t * (at % 7 + 2)),
+    "once every": (1, lambda t, at: t // (at % 7 + 2)),
+    "restarted from 0 at update": (1, lambda t, at: np.where(t < at, t, t - at)),
+    "another total": (1, lambda t, at: t),
+    "another base": (1, lambda t, at: t),
+    "updates skipped": (2, lambda t, at: t + (t >= at) + (t >= at + 45)),
 }
-
-
-def truth_of(report: Report, plan: str, t: Any, values: Any, base: float | None) -> None:
-    """Check each statement of a report about values with all digits against the plan itself."""
-    schedule = schedule_of(plan)
-    if report.bases:
-        base = next(iter(report.bases.values()))
-    if report.first is not None and base is not None:
-        planned = schedule(t, base=base)
-        near = np.isclose(values, planned, rtol=1e-6, atol=1e-12)
-        assert not near[t == report.first.t].any()
-        if not report.causes and not report.assumed:
-            assert near[t < report.first.t].all()
-            assert not report.from_first_on or not near[t >= report.first.t].any()
+"""The number of fitted values and the clock of each cause."""
 
 
 def drawn_cause(folder: Path, seed: int) -> None:
-    """Draw a plan, a cause, a format and rows; the cause is named beside others, or the values do not show it."""
+    """Draw a plan, a cause, rows and a base in one of the formats; the report is true, and names the cause."""
     draw = np.random.default_rng(seed)
-    plan, cause = str(draw.choice(PLANS)), str(draw.choice(list(CAUSES)))
-    form = str(draw.choice(FINE if seed % 2 else COARSE))
-    base = float(draw.choice([0.1, 0.02, 0.3456]))
-    is_known = cause == "another base" or bool(draw.random() < 0.5)
-    t, at = np.arange(0, int(draw.choice([200, 300])), int(draw.choice([1, 1, 5]))), int(draw.integers(40, 150))
-    schedule = schedule_of(plan, 357 if cause == "another total" else TOTAL)
-    clock = CAUSES[cause]
-    values = schedule(t if clock is None else clock(t, at), base=1.7 * base if cause == "another base" else base)
-    texts = {written(one, form) for one in values.tolist()}
-    if all(len(text.partition("e")[0].replace(".", "").strip("0")) < 2 for text in texts):
-        return  # values of one digit are exact
-    if len(texts) == 1:
-        cause = "never moved"
-
-    if not any(float(written(one, form)) for one in values.tolist()):
+    plan, form = str(draw.choice(PLANS)), ALL[seed % len(ALL)]
+    cause = str(draw.choice(list(CAUSES)))
+    base, factor = float(draw.choice([0.5, 0.1, 0.3456, 0.02, 3e-4])), float(draw.choice([0.5, 1.01, 1.7, 10]))
+    known = base if cause == "another base" or draw.random() < 0.5 else None
+    t, at = np.arange(0, int(draw.choice([200, 300])), int(draw.choice([1, 1, 5, 10]))), int(draw.integers(20, 150))
+    total = int(draw.choice([150, 270, 303, 357, 600])) if cause == "another total" else TOTAL
+    fitted, clock = CAUSES[cause]
+    schedule = schedule_of(plan, total)
+    times = clock(t, at)
+    values = schedule(times, base=base * factor if cause == "another base" else base)
+    texts = [written(one, form) for one in values.tolist()]
+    if known is None and not any(map(float, texts)):
         return  # refused, because any base explains zeros
 
-    report = audited(folder, plan, t, values, form, base if is_known else None)
+    report = audited(folder, plan, t, values, form, known)
 
-    told = (seed, plan, cause, form, at, report)
-    assert report.values == t.size
-    if form == "r":
-        truth_of(report, plan, t, values, base if is_known else None)
+    told = (seed, plan, cause, form, known, at, total, report)
+    truth = Truth(lambda one: schedule_of(plan, one), TOTAL, EPOCH, t, texts, known)
+    assert list(truth.faults(report)) == [], told
     names = [one.name for one in report.causes]
-    if cause == "never moved":
-        assert report.first is None or names == [cause], told
-    elif cause == "updates skipped at" and (form in COARSE or plan.startswith(("step", "multistep", "clamp"))):
-        pass  # such a log may not show each update
-    elif (
-        len([0 for one, other in itertools.pairwise(values.tolist()) if written(one, form) != written(other, form)]) < 8
-    ):
-        pass  # a few steps are explained by many numbers, or by none that is sought
-    elif report.first is not None:
-        fewest = min((one.fitted for one in report.causes), default=9)
-        assert any(cause in one for one in names) or fewest < (cause != "once per epoch") + cause.count("skipped"), told
-    if any("another total" in one for one in names) and cause == "another total":
-        assert "357" in str(report) or " to " in str(report), told
+    if report.first is None or any(cause in one for one in names) or len(set(texts)) == 1:
+        assert len(set(texts)) > 1 or report.first is None or names == ["never moved"], told
+        return
+    if min((one.fitted for one in report.causes), default=9) < fitted:
+        return
+    # The log does not show the cause: it has as few values as are fitted, or its numbers are exact but rounded.
+    is_exact = not truth.formats and len(max(texts, key=len)) < 12
+    after = [written(one, form) for one in schedule(times + 1, base=base).tolist()]
+    shown = [one != other for one, other in zip(texts, after, strict=True)]
+    hides_updates = cause == "updates skipped" and np.mean(shown) < 0.97
+    assert len(set(texts)) - (known is None) <= fitted or is_exact or hides_updates, told
 
 
 @pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 10))])
-def test_a_drawn_cause_is_named(tmp_path, part):
+def test_a_report_of_a_drawn_log_is_true_and_names_its_cause(tmp_path, part):
     for seed in range(100 * part, 100 * part + 100):
         drawn_cause(tmp_path, seed)
 
@@ -179,9 +171,11 @@ def test_a_drawn_cause_is_named(tmp_path, part):
 def test_another_schedule_has_no_cause_but_one_that_explains_each_value(tmp_path, plan, other):
     t = np.arange(0, 300, 2)
 
-    report = audited(tmp_path, plan, t, schedule_of(other)(t, base=0.1), "r", 0.1)
+    values = schedule_of(other)(t, base=0.1)
+    report = audited(tmp_path, plan, t, values, "r", 0.1)
 
-    assert report.causes == (), report
+    truth = Truth(lambda one: schedule_of(plan, one), TOTAL, EPOCH, t, list(map(repr, values.tolist())), 0.1)
+    assert list(truth.faults(report)) == [], report
 
 
 @pytest.mark.parametrize("is_after", [False, True])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -118,10 +118,14 @@ def causes_of(pairs: Sequence[PlannedColumn], facts: RunFacts, processes: int | 
         return ()
     search = _Search(pairs, moving, facts, processes)
     if found := [*search.clocks(), *search.totals(), *_factors(pairs)]:
-        fewest = min(one.fitted for one in found)
-        return tuple(one for one in found if one.fitted == fewest)[:_MOST_NAMED]
+        return _with_fewest(found)
     found = [one for one in search.jumps() if one.fitted < shown]
-    return tuple(sorted(found, key=lambda one: one.fitted))[:1]
+    return _with_fewest(found)
+
+
+def _with_fewest(causes: Sequence[Cause]) -> tuple[Cause, ...]:
+    fewest = min((one.fitted for one in causes), default=0)
+    return tuple(one for one in causes if one.fitted == fewest)[:_MOST_NAMED]
 
 
 def _base_if_equal(pair: PlannedColumn, times: Times) -> float | None:
@@ -160,7 +164,8 @@ def _never_moved(pairs: Sequence[PlannedColumn], moving: Sequence[PlannedColumn]
         return None
     value = float(moving[0].column.values[0])
     text = f"each value is {value!r}" if len(moving) == 1 else "each column has one value"
-    return Cause("never moved", text, 0, None)
+    is_shown = all(pair.base is not None or pair.depends_on_base(pair.column.t[:1] * 0) for pair in moving)
+    return Cause("never moved", text, 0, bases_if_explained(pairs, lambda t: t * 0) if is_shown else None)
 
 
 def _clocks_without_a_number(pairs: Sequence[PlannedColumn], facts: RunFacts) -> Iterator[Cause]:
@@ -280,7 +285,11 @@ class _Search:
             found, bases = self._explaining(numbers, clock)
             if found and bases is not None:
                 n = _numbers_text(found)
-                yield Cause(name.format(n=n), text.format(n=n) + self._meaning(found), 1, bases)
+                fixed = _with_bases(self._pairs, bases)
+                clocks = (partial(clock, n=found[place]) for place in _spread(len(found), _GLANCE))
+                of_one = all(bases_if_explained(fixed, one) for one in clocks)
+                more = self._meaning(found) + ("" if of_one else _OWN_BASES.format(n=found[0]))
+                yield Cause(name.format(n=n), text.format(n=n) + more, 1, bases)
 
     def totals(self) -> Iterator[Cause]:
         """Yield the cause that the run has another total."""
@@ -290,10 +299,12 @@ class _Search:
         for other in found:
             if (bases := self._with_total(other)) is not None:
                 low, high = (self._furthest(other, sign) for sign in (-1, 1))
-                text = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-                yield Cause(
-                    "another total", f"the values are those of a total of {text} updates, not {total:,}", 1, bases
-                )
+                text = f"{low:,}" if low == high else f"at least {low:,}" if high >= _NO_END else f"{low:,} to {high:,}"
+                fixed = _with_bases(self._pairs, bases)
+                of_one = all(self._with_total(one, pairs=fixed) for one in (low, high))
+                text = f"the values are those of a total of {text} updates, not {total:,}"
+                text += "" if of_one else _OWN_BASES.format(n=other)
+                yield Cause("another total", text, 1, bases)
                 return
 
     def jumps(self) -> Iterator[Cause]:
@@ -329,7 +340,8 @@ class _Search:
             bases = bases_if_explained(self._pairs, clock)
             if bases is None or (offsets is not restarts and not _shows_single_updates(fixed, clock)):
                 continue
-            at = ", ".join(f"{int(t[row]):,}" for row, _ in path[:_MOST_NAMED])
+            begins = [-offset if offsets is restarts else int(t[row]) for row, offset in path[:_MOST_NAMED]]
+            at = ", ".join(f"{one:,}" for one in begins)
             more = ", …" if len(path) > _MOST_NAMED else ""
             name = "updates skipped at 1 place" if len(path) == 1 and offsets is not restarts else name
             yield Cause(name.format(n=len(path)), f"{text} update {at}{more}", len(path), bases)
@@ -375,23 +387,26 @@ class _Search:
             found = numbers.tolist()
         return found, explained[found[0]] if found else None
 
-    def _with_total(self, total: int, size: int | None = None) -> tuple[float, ...] | None:
-        pairs = self._pairs_of(total)
+    def _with_total(
+        self, total: int, size: int | None = None, pairs: Sequence[PlannedColumn] | None = None
+    ) -> tuple[float, ...] | None:
+        pairs = self._pairs_of(total, pairs or self._pairs)
         if pairs is None:
             return None
         return bases_if_explained(pairs if size is None else [_part(pair, size) for pair in pairs])
 
-    def _pairs_of(self, total: int) -> list[PlannedColumn] | None:
-        """Return the columns with the schedules of a run of another length; None if there is no such plan."""
+    def _pairs_of(self, total: int, pairs: Sequence[PlannedColumn]) -> list[PlannedColumn] | None:
+        """Return columns with the schedules of a run of another length; None if there is no such plan."""
         plan = self._facts.for_total(total) if total > 0 else None
         if plan is None:
             return None
         places = {id(one.schedule): place for place, one in enumerate(self._facts.counted.bindings)}
-        return [replace(pair, schedule=plan.bindings[places[id(pair.schedule)]].schedule) for pair in self._pairs]
+        return [replace(pair, schedule=plan.bindings[places[id(pair.schedule)]].schedule) for pair in pairs]
 
     def _best_totals(self, total: int) -> list[int]:
-        """Return lengths of a run whose plans are near the log, the nearest first."""
+        """Return lengths of a run whose plans may explain the log, the nearest first."""
         near: dict[int, float] = {}
+        can_be_planned: set[int] = set()
         place = next(place for place, pair in enumerate(self._pairs) if pair is self._shown)
         values = self._shown.column.values[self._rows]
         scale = float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
@@ -400,9 +415,12 @@ class _Search:
             """Return how far the planned values are from the logged ones; the base is fitted if it is unknown."""
             if length not in near:
                 near[length] = np.inf
-                if (pairs := self._pairs_of(length)) is not None:
+                if (pairs := self._pairs_of(length, self._pairs)) is not None:
                     pair = pairs[place]
-                    at = pair.planned_by_base(pair.column.t[self._rows])
+                    times = pair.column.t[self._rows]
+                    if which_can_be_planned(pair, self._rows, times[np.newaxis]).any():
+                        can_be_planned.add(length)
+                    at = pair.planned_by_base(times)
                     if pair.base is not None:
                         planned = at(pair.base)
                     else:
@@ -425,13 +443,13 @@ class _Search:
                     best = nearest
             for other in range(best - _NEARBY, best + _NEARBY + 1):
                 measure(other)
-        near.pop(total, None)
-        return sorted(near, key=lambda one: (near[one], abs(one - total)))[:_NEARBY]
+        found = can_be_planned - {total}
+        return sorted(found, key=lambda one: (near[one], abs(one - total)))[:_NEARBY]
 
     def _furthest(self, total: int, sign: int) -> int:
         """Return the furthest length, in one direction, up to which each one explains every value."""
         step = 1
-        while self._with_total(total + sign * step, _SAMPLE) is not None and step < total:
+        while step < min(total, _NO_END) and self._with_total(total + sign * step, _SAMPLE) is not None:
             total, step = total + sign * step, 2 * step
         while step := step // 2:
             if self._with_total(total + sign * step, _SAMPLE) is not None:
@@ -441,8 +459,16 @@ class _Search:
         return total
 
 
+_OWN_BASES = "; each has a base of its own, and the one above is that of {n:,}"
+
+
+def _with_bases(pairs: Sequence[PlannedColumn], bases: Sequence[float]) -> list[PlannedColumn]:
+    return [replace(pair, base=base) for pair, base in zip(pairs, bases, strict=True)]
+
+
 _NEARBY = 12  # lengths of a run beside the nearest one
 _MOST_SKIPPED = 3  # updates that are skipped between two rows
+_NO_END = 2**40  # a length of a run above which longer ones are not tried
 _MOST_BETWEEN = 1000  # updates between two rows that are tried as a restart
 _ROWS_OF_A_JUMP = 16
 _MOST_JUMPS = 1000

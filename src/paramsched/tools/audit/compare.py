@@ -255,7 +255,8 @@ def matched_with_plan(
         for group in one.pair.groups
     }
     asked = {place: base if fits_first[place] else None for place, base in assumed.items()}
-    report = _report(matched, causes, notes, fitted, {} if causes else asked)
+    causes = tuple(one if one.bases is None else _with_own_bases(one, pairs, found) for one in causes)
+    report = _report(matched, causes, notes, fitted, {} if causes and causes[0].bases is not None else asked)
     return report, matched
 
 
@@ -276,6 +277,16 @@ def picture_of_match(logged: LoggedValues, matched: Sequence[MatchedColumn]) -> 
         # A value that is as planned in the digits of the log is drawn as the planned one.
         used[key] = last_of_each(pair.column.t, np.where(equal, at_rows, pair.column.values))
     return figure(curves_from_values(planned), title=f"{logged.source} and its plan", log=used)
+
+
+def _with_own_bases(cause: Cause, pairs: Sequence[PlannedColumn], bases: Sequence[float]) -> Cause:
+    """Return a cause whose text names its bases, where the report states those of another cause."""
+    own = [
+        f"the base of {place_of(pair.column.field, pair.group)} is {base!r}"
+        for pair, base, stated in zip(pairs, cause.bases or (), bases, strict=True)
+        if pair.base is None and base != stated and pair.depends_on_base()
+    ]
+    return replace(cause, text="; ".join([cause.text, *own])) if own else cause
 
 
 def _base_of(pair: PlannedColumn, found: tuple[float, ...] | None) -> float:

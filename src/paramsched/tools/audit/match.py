@@ -118,7 +118,10 @@ class PlannedColumn:
         """Return a function of the base, for several bases at the same updates."""
         return values_by_base(self.schedule, t if self.amounts is None else self.amounts(t))
 
-    def depends_on_base(self) -> bool:
+    def depends_on_base(self, times: Times | None = None) -> bool:
+        """Return whether bases have other values, at these times of the schedule or at those of the log."""
+        if times is not None:
+            return depends_on_base(self.schedule, times, 0.0, 1.0)
         return self._differs_between(0.0, 1.0)
 
     def shows_base(self, base: float) -> bool:

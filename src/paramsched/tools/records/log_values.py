@@ -37,6 +37,7 @@ _DIGITS_OF_SINGLE = 7
 """The fewest digits in which a value of float32 may differ from the value that was rounded to it."""
 _FEWEST_DIFFERENT = 3
 _FEWEST_DIGITS = 2
+_ROUNDING_OF_EXPONENTS = 1e-12
 
 
 @final
@@ -59,7 +60,7 @@ class Reading:
         """Return half a unit of the last digit of values of these sizes."""
         if self.are_decimals:
             return np.full_like(sizes, 10.0**-self.count / 2)
-        exponents = np.floor(np.log10(np.maximum(sizes, 1e-300)))
+        exponents = np.floor(np.log10(np.maximum(sizes, 1e-300)) + _ROUNDING_OF_EXPONENTS)
         return np.asarray(np.where(sizes > 0, 10.0 ** (exponents + 1 - self.count) / 2, 0.0))
 
 
@@ -142,8 +143,9 @@ class LogColumn:
             if self.tolerance and self.are_singles:
                 equal |= equal_up_to_rounding(values, planned, self.tolerance + _HALF_SINGLE)
             if reading is not None:
-                sizes = np.abs(planned)
-                near = np.abs(values - planned) <= reading.half_unit(sizes) + self.slack(reading) * sizes
+                # 0.099 is not 0.1 in two digits: below a power of ten the unit is that of the smaller number.
+                sizes = np.minimum(np.abs(planned), np.abs(values))
+                near = np.abs(values - planned) <= reading.half_unit(sizes) + self.slack(reading) * np.abs(planned)
                 equal |= near & np.isfinite(values) & np.isfinite(planned)
         return equal
 
