@@ -361,7 +361,9 @@ class _Search:
         """Return the updates at which the schedule may have restarted, sorted."""
         if self._last <= _MOST_TRIED:
             return np.arange(1, self._last + 1)
-        t = np.unique(self._shown.column.t)
+        t = self._shown.column.t
+        if np.any(np.diff(t) <= 0):
+            t = np.unique(t)
         ends = np.flatnonzero(np.diff(t))[:: max(t.size * 2 // _MOST_TRIED, 1)]
         return np.unique(np.concatenate([t[ends] + 1, t[ends + 1]]))
 
@@ -370,8 +372,7 @@ class _Search:
     ) -> tuple[list[int], tuple[float, ...] | None]:
         """Return the numbers with which a clock explains every value, and the bases with the first of them."""
         shown = self._shown
-        rows = self._rows
-        for rows in (self._rows, _spread(shown.column.t.size, _SAMPLE)):
+        for rows in (self._rows[:: self._rows.size // _EDGES or 1], self._rows, _spread(shown.column.t.size, _SAMPLE)):
             kept = [np.zeros(0, dtype=np.int64)]
             for part in np.array_split(numbers, max(numbers.size * rows.size // _MOST_CHECKED, 1)):
                 if part.size:

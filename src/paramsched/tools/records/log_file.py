@@ -519,11 +519,11 @@ def numbered_cells(
     are_many = len(found) > 4
     for number, row in enumerate(rows):
         # Iterate over the smaller set of names: a log may have thousands of columns and rows with few cells.
-        present = row.keys() & found.keys() if are_many else [name for name in found if name in row]
-        if not present or (time is not None and is_blank(row.get(time))):
+        present = row.keys() & found.keys() if are_many else found
+        cells = [(name, value) for name in present if not is_blank(value := row.get(name))]
+        if not cells or (time is not None and is_blank(row.get(time))):
             continue
-        cells = [(name, value) for name in present if not is_blank(value := row[name])]
-        t = number if time is None or not cells else update_number(row[time], file)
+        t = number if time is None else update_number(row[time], file)
         if counted.first and t > 0:  # a row of step 0, before the first update, has the values of update 0
             t -= counted.first
         for name, value in cells:

@@ -38,6 +38,7 @@ _DIGITS_OF_SINGLE = 7
 _FEWEST_DIFFERENT = 3
 _FEWEST_DIGITS = 2
 _ROUNDING_OF_EXPONENTS = 1e-12
+_GLANCE = 64  # values that are looked at first
 
 
 @final
@@ -77,11 +78,10 @@ def readings_of(texts: Collection[str]) -> tuple[Reading, ...]:
     if len(texts) < _FEWEST_DIFFERENT:
         return ()
     # Most logs have all digits, which the longest texts show.
-    if max(map(_digits_of, nlargest(_LONGEST, texts, key=len))) >= _ALL_DIGITS:
+    if max(_digits_of(text.lower()) for text in nlargest(_LONGEST, texts, key=len)) >= _ALL_DIGITS:
         return ()
-    numbers = [text for text in texts if any(map(str.isdigit, text))]
-    digits = max(map(_digits_of, numbers), default=0)
-    parts = [text.lower().partition("e") for text in numbers]
+    parts = [text.lower().partition("e") for text in texts if "n" not in text.lower()]  # without nan and inf
+    digits = max((_digits_of(plain) for plain, _, _ in parts), default=0)
     places = [len(plain.partition(".")[2]) - int(power or 0) for plain, _, power in parts]
     decimals = max(places, default=0)
     found = [Reading(digits)] if digits >= _FEWEST_DIGITS else []
@@ -96,7 +96,8 @@ _LONGEST = 64  # texts that are tried first
 
 
 def _digits_of(text: str) -> int:
-    return sum(map(str.isdigit, text.lower().partition("e")[0].lstrip("+-0.")))
+    shown = text.partition("e")[0].lstrip("+-0.")
+    return len(shown) - ("." in shown)
 
 
 @final
@@ -157,15 +158,18 @@ class LogColumn:
     @property
     def are_singles(self) -> bool:
         """Whether each value is the nearest one to a float32, in the digits of the log."""
+        most = self.readings[0] if self.readings else None
+        if most is not None and (most.are_decimals or most.count < _DIGITS_OF_SINGLE):
+            return False
         with np.errstate(over="ignore", invalid="ignore"):
-            singles = self.values.astype(np.float32).astype(np.float64)
-            if not self.readings:
-                return np.array_equal(self.values, singles, equal_nan=True)
-            most = self.readings[0]
-            if most.are_decimals or most.count < _DIGITS_OF_SINGLE:
-                return False
-            half = most.half_unit(np.abs(self.values)) * (1 + 1e-6)
-            return bool((np.abs(self.values - singles) <= half).all())
+            for part in (slice(_GLANCE), slice(None)):  # most columns are not, which a few values show
+                values = self.values[part]
+                singles = values.astype(np.float32).astype(np.float64)
+                half = 0.0 if most is None else most.half_unit(np.abs(values)) * (1 + 1e-6)
+                same = (np.abs(values - singles) <= half) | (np.isnan(values) & (most is None))
+                if not (same | (values == singles)).all():
+                    return False
+        return True
 
 
 @final
