@@ -40,7 +40,7 @@ full: $(VENV)/compiled.stamp
 
 # Half a minute, for use while editing: one case of each kind, without the tests that take longer than others.
 quick: $(VENV)/compiled.stamp
-	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy and not long" tests/core --ignore tests/core/scheduler $(ARGS)
+	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy and not long" tests/core --ignore tests/core/run $(ARGS)
 
 # The tests that need no training engine: for other systems, and for Python without the GIL.
 PORTABLE = -m pytest -n 2 --dist worksteal -q -m "not long" tests/core tests/show tests/tools $(ARGS)
@@ -54,7 +54,7 @@ lowest:
 	uv pip compile --quiet --python .venv-lowest --resolution lowest-direct --extra torch pyproject.toml --output-file .venv-lowest/lowest.txt
 	uv pip install --python .venv-lowest --requirement .venv-lowest/lowest.txt --group portable --editable .
 	.venv-lowest/bin/python $(PORTABLE) -m "not heavy and not long" -k "not dcp and not scaler and not uncounted" \
-	    $(patsubst %,--ignore tests/core/scheduler/test_%.py,compile dcp dcp_of_processes distributed elastic hidden_steps)
+	    $(patsubst %,--ignore tests/core/run/test_%.py,compile dcp dcp_of_processes distributed elastic hidden_steps)
 
 # Trainers of TRL and axolotl, DeepSpeed's ZeRO and torchtitan's containers themselves, on the CPU, in an environment of
 # its own: 3 GB. Its tests start some fifty processes, which import these engines.
@@ -100,8 +100,8 @@ fuzz: $(VENV)/compiled.stamp
 	    HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/whole/fuzz $(ARGS) || exit 1; done
 
 # Plant small errors in rooms, one at a time, and report those that no test of a contributor finds: a minute to an hour
-# for each room. The target fails below 95 %. make mutants PACKAGES="core/scheduler core/plan" ARGS="--count 100 --seed 2"
-PACKAGES = $(addprefix core/,schedules plan scheduler runs files curves feedback time base) \
+# for each room. The target fails below 95 %. make mutants PACKAGES="core/run core/plan" ARGS="--count 100 --seed 2"
+PACKAGES = $(addprefix core/,schedules plan run files curves feedback time base) \
     $(addprefix compat/,torch timm transformers megatron) $(addprefix mmengine/,reader runner schedulers) \
     engines show $(addprefix tools/,audit check records) cli
 mutants: $(VENV)/compiled.stamp

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.scheduler.run_state import UpdateTimes
-from paramsched.core.scheduler.steps import Steps
+from paramsched.core.run.run_state import UpdateTimes
+from paramsched.core.run.steps import Steps
 
 UPDATES = 4096  # a full block, so that every round includes the computation of a block
 ROWS_OF_FLOOR = 1024  # repeated, because rows for all updates would not fit into memory

@@ -97,8 +97,8 @@ if TYPE_CHECKING:
     from paramsched import mmengine as mmengine
     from paramsched import show as show
     from paramsched import tools as tools
-    from paramsched.core.runs import Scheduler as Scheduler
-    from paramsched.core.runs.batches import BatchSampler as BatchSampler
+    from paramsched.core.run import Scheduler as Scheduler
+    from paramsched.core.run.batches import BatchSampler as BatchSampler
     from paramsched.tools.check.plan_check import check as check
     from paramsched.tools.range_test import find_lr as find_lr
     from paramsched.tools.recipes import recipes as recipes
@@ -107,8 +107,8 @@ __version__ = _VERSION
 
 # Imported on first use: what imports torch, and the doors, which may not be installed.
 _LAZY = {
-    "Scheduler": "paramsched.core.runs",
-    "BatchSampler": "paramsched.core.runs.batches",
+    "Scheduler": "paramsched.core.run",
+    "BatchSampler": "paramsched.core.run.batches",
     "check": "paramsched.tools.check.plan_check",
     "find_lr": "paramsched.tools.range_test",
     "recipes": "paramsched.tools.recipes",

@@ -199,7 +199,7 @@ def test_a_graph_replay_reads_the_values_of_every_group(device):
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
 def test_a_capture_whose_replays_would_not_follow_the_plan_is_refused(device, drive):
     if device == "cpu":
-        pytest.skip("tests/core/scheduler/test_captures.py has the errors")
+        pytest.skip("tests/core/run/test_captures.py has the errors")
     weight = weight_on(device)
     lr = torch.tensor(0.1, device=device)
     optimizer = ADAMW([weight], lr=lr, capturable=True)

@@ -1,6 +1,6 @@
 """Plant small errors in the source, one at a time, and report those that no test finds: `make mutants`.
 
-    python tests/planted_errors/mutants.py core/scheduler core/plan --count 40 --seed 1
+    python tests/planted_errors/mutants.py core/run core/plan --count 40 --seed 1
 
 The tests of a room are those that a contributor runs: its doctests, its folders in `tests` and `tests/whole`, and in
 the core the laws. Coverage records which lines each of them executes; `.mutants` keeps a record until a file changes.
@@ -248,7 +248,7 @@ def tests_of(room: str) -> list[str]:
     """
     if room.endswith(".py") and "/" in (folder := str(Path(room).parent)):
         return tests_of(folder)
-    of_room = {"core/runs": "core/scheduler", "tools/records": "tools/audit"}.get(room, room)
+    of_room = {"tools/records": "tools/audit"}.get(room, room)
     others = {
         "core/base": ["whole/test_files_of_runs.py", "cli/test_terminal.py"],
         "core/plan": ["core/functions"],  # its functions are exported ones

@@ -26,7 +26,7 @@ _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
     [
         *("torch", "torch._dynamo", "torch.utils.data", "accelerate", "safetensors.torch", "sklearn.datasets"),
-        *("paramsched.core.runs.scheduler", "paramsched.core.schedules.text"),
+        *("paramsched.core.run.scheduler", "paramsched.core.schedules.text"),
     ]
 )
 

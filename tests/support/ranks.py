@@ -4,7 +4,7 @@ from typing import Any
 
 import torch.distributed as dist
 
-from paramsched.core.runs.processes import Ranks
+from paramsched.core.run.processes import Ranks
 
 
 class RanksInTurn:

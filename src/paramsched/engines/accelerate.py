@@ -10,10 +10,10 @@ from typing import Any
 from paramsched.engines.torch_required import torch
 from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.forms import PlanLike
-from paramsched.core.runs.batches import BatchSampler
-from paramsched.core.runs.scheduler import Scheduler, SignalsLike
-from paramsched.core.scheduler.on_base import OnBase
-from paramsched.core.scheduler.saved_state import OnChange
+from paramsched.core.run.batches import BatchSampler
+from paramsched.core.run.on_base import OnBase
+from paramsched.core.run.saved_state import OnChange
+from paramsched.core.run.scheduler import Scheduler, SignalsLike
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import MomentLike
 from paramsched.engines.argument_order import check_kinds

@@ -17,7 +17,7 @@ from paramsched.core.base.diagnostic import Diagnostic, child_path
 from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import plan_of
-from paramsched.core.runs.scheduler import Scheduler
+from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time import Calendar
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.engines.reporting import callbacks_on_demand

@@ -9,7 +9,7 @@ from typing import Any, final
 
 from paramsched.engines.torch_required import torch
 from paramsched.core.plan import Plan
-from paramsched.core.runs.batches import BatchSampler
+from paramsched.core.run.batches import BatchSampler
 from paramsched.core.time import DurationLike
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions, length_of
 from paramsched.errors import InvalidArgument, PlanError

@@ -15,9 +15,9 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.resolve import amounts_of_run
 from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
-from paramsched.core.runs.consumption import checked_amount
-from paramsched.core.runs.scheduler import Scheduler
-from paramsched.core.scheduler.messages import Processes
+from paramsched.core.run.consumption import checked_amount
+from paramsched.core.run.messages import Processes
+from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.calendar import SIZES
 from paramsched.engines.engine_facts import PlanOptions

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from paramsched.core.runs.scheduler import Scheduler
+from paramsched.core.run.scheduler import Scheduler
 
 
 @final

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, final
 
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import Problem
-from paramsched.core.runs.scheduler import Scheduler
+from paramsched.core.run.scheduler import Scheduler
 from paramsched.errors import InvalidArgument, shown
 
 Write: TypeAlias = Mapping[str, str | Sequence[str]]

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.plan.forms import PlanLike, plan_of
-from paramsched.core.runs.batch_sizes import plans_sizes
-from paramsched.core.runs.scheduler import Scheduler, SignalsLike
-from paramsched.core.scheduler.on_base import OnBase
-from paramsched.core.scheduler.saved_state import OnChange
+from paramsched.core.run.batch_sizes import plans_sizes
+from paramsched.core.run.on_base import OnBase
+from paramsched.core.run.saved_state import OnChange
+from paramsched.core.run.scheduler import Scheduler, SignalsLike
 from paramsched.core.time import Calendar, DurationLike
 from paramsched.core.time.amounts import MomentLike
 from paramsched.engines.accelerate import batch_amounts

@@ -23,9 +23,9 @@ from paramsched.engines.torch_required import torch  # first, because it reports
 # isort: split
 from paramsched.core.fields import Field, flat_groups
 from paramsched.core.plan.forms import PlanLike
-from paramsched.core.runs.scheduler import Scheduler, SignalsLike
-from paramsched.core.scheduler.on_base import OnBase
-from paramsched.core.scheduler.saved_state import OnChange
+from paramsched.core.run.on_base import OnBase
+from paramsched.core.run.saved_state import OnChange
+from paramsched.core.run.scheduler import Scheduler, SignalsLike
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import MomentLike
 from paramsched.engines.argument_order import check_kinds

@@ -33,7 +33,7 @@ def line_of_the_warning(call) -> int:
     return caught[0].lineno
 
 
-@pytest.mark.parametrize("module", ["paramsched", "paramsched.core.scheduler", "torch.optim.optimizer"])
+@pytest.mark.parametrize("module", ["paramsched", "paramsched.core.run", "torch.optim.optimizer"])
 def test_a_warning_skips_the_stack_frames_of_paramsched_and_torch(module):
     deep_inside = called_by(module, called_by("paramsched.core.plan", partial(warn_user, MIND)))
 

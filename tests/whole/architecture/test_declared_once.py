@@ -9,7 +9,7 @@ import pytest
 from paramsched.cli import main
 from paramsched.cli._options import FactOption
 from paramsched.core.base.params import params_of, params_of_record
-from paramsched.core.runs.scheduler import Scheduler
+from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time.calendar import Calendar, Facts
 
 UNIT_FACTS = params_of_record(Facts)

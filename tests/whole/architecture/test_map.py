@@ -16,7 +16,7 @@ PAGES = {
     "docs/explanation/how-it-works.md": MAP,
     **{
         f"{package}/README.md": (LIBRARY / package / "README.md").read_text(encoding="utf-8")
-        for package in ("core/runs", "core/scheduler", "compat")
+        for package in ("core/run", "compat")
     },
 }
 

@@ -30,7 +30,7 @@ other.step()
 assert again.t == 2
 assert other.param_groups[0]["lr"] == ps.trace(plan, {"lr": 0.1})["lr"][2]
 """
-TESTS = [f"tests/core/scheduler/test_{name}.py" for name in (
+TESTS = [f"tests/core/run/test_{name}.py" for name in (
     "contract", "copies", "counting", "facts_later", "groups", "history_values", "late_groups", "manual", "metrics",
     "resume_matrix", "seek_detach", "spoiled_groups", "state", "takeover", "tensors", "wrappers",
 )]  # fmt: skip
@@ -39,7 +39,7 @@ TESTS = [f"tests/core/scheduler/test_{name}.py" for name in (
 def library_without(folder: Path, part: str) -> LibraryCopy:
     library = copy_library(folder)
     for name in PARTS[part]:
-        (library / "core" / "runs" / f"{name}.py").unlink()
+        (library / "core" / "run" / f"{name}.py").unlink()
     return LibraryCopy(folder)
 
 
@@ -58,7 +58,7 @@ def test_a_plain_run_needs_no_part(part, tmp_path):
 def test_only_tests_of_a_deleted_part_fail(part, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "500")  # pytest cuts the reasons of failures at the width of the terminal
     copy = library_without(tmp_path, part)
-    for folder in ("tests/core/scheduler", "tests/support"):
+    for folder in ("tests/core/run", "tests/support"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("pyproject.toml", "conftest.py", "tests/conftest.py", "docs/explanation/how-it-works.md"):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
@@ -69,4 +69,4 @@ def test_only_tests_of_a_deleted_part_fail(part, tmp_path, monkeypatch):
     failed = [one for one in failed if not re.search(r"contains \d+ failed subtests?$", one)]  # each has its own line
 
     assert " passed" in ran.stdout, ran.stdout[-3000:]
-    assert [one for one in failed if not any(f"'paramsched.core.runs.{name}'" in one for name in PARTS[part])] == []
+    assert [one for one in failed if not any(f"'paramsched.core.run.{name}'" in one for name in PARTS[part])] == []

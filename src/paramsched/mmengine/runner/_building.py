@@ -15,7 +15,7 @@ from paramsched.core.base.codes import UNKNOWN_NAME
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.files.arguments import argument, argument_table, wrong_value
 from paramsched.core.files.diagnostic_collector import short_json
-from paramsched.core.runs import Scheduler
+from paramsched.core.run import Scheduler
 from paramsched.engines.accelerate import batch_amounts, replicas
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.engines.reporting import BatchAmounts, samples_in_lists

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from paramsched.core.runs import Scheduler
+from paramsched.core.run import Scheduler
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.mmengine.runner._checkpoints import (
     STATE,

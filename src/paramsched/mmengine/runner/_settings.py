@@ -23,7 +23,7 @@ from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.files.arguments import argument, argument_table, arguments_of, located, read_arguments, wrong_value
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.files.plan_files import open_plan
-from paramsched.core.runs.arguments import checked_on_base, checked_on_change
+from paramsched.core.run.arguments import checked_on_base, checked_on_change
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.mmengine import reader as mmengine
 from paramsched.mmengine.python_config.values import NeedsRunning

@@ -14,9 +14,9 @@ from tqdm.auto import tqdm
 from paramsched.core.base.files import naming_errors
 from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.binding import amount_clock
-from paramsched.core.runs import Scheduler
-from paramsched.core.scheduler.hooks import hooks_on
-from paramsched.core.scheduler.updates import watch_updates
+from paramsched.core.run import Scheduler
+from paramsched.core.run.hooks import hooks_on
+from paramsched.core.run.updates import watch_updates
 from paramsched.errors import CallSite, StateError
 from paramsched.mmengine.runner._param_schedulers import field_of_group
 from paramsched.mmengine.runner.hooks.hook import Hook

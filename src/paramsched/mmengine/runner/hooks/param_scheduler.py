@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.runs import Scheduler
+from paramsched.core.run import Scheduler
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.mmengine.runner._param_schedulers import distinct_schedulers
 from paramsched.mmengine.runner.hooks.hook import Hook

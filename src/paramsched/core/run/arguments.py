@@ -1,0 +1,200 @@
+"""The arguments of a Scheduler: checked, and optimizers without the wrappers of engines."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from typing import Any, Literal, TypeAlias, cast, get_args
+
+from torch.optim import Optimizer
+
+from paramsched.core.base.near_names import closest, did_you_mean
+from paramsched.core.fields import numeric
+from paramsched.core.plan import Plan, Target
+from paramsched.core.plan.optimizers import check_names, errors_of, scopes_of
+from paramsched.core.run.block import Values
+from paramsched.core.run.group_keys import COUNT, Group
+from paramsched.core.run.on_base import BasePolicy, OnBaseChoice
+from paramsched.core.run.resume import Resume
+from paramsched.core.run.saved_state import OnChange, OnChangeChoice
+from paramsched.core.run.slots import LateGroups, bases_by_slot, slots_of
+from paramsched.core.run.start import Request
+from paramsched.core.schedules import Schedule
+from paramsched.core.time.calendar import Calendar, Facts
+from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, shown
+
+Drive: TypeAlias = Literal["optimizer", "manual"]
+
+
+def request_of(plan: Plan, drive: Any, resume: Resume, late_groups: Any, t: Any, names: tuple[str, ...]) -> Request:
+    """Check the arguments of a Scheduler; `names` are those of several optimizers."""
+    choices = (*get_args(Drive), *names)
+    if drive not in choices:
+        found = did_you_mean(str(drive), choices)
+        near = closest(str(drive), choices)
+        write = f'drive="{near or "optimizer"}"'
+        raise InvalidArgument(f"Scheduler(drive={drive!r})", found, example=write)
+    if late_groups not in get_args(LateGroups):
+        found = did_you_mean(str(late_groups), get_args(LateGroups))
+        raise InvalidArgument(f"Scheduler(late_groups={late_groups!r})", found, 'For example: late_groups="present"')
+    if t is not None and not is_count_of_updates(t):
+        write = "ps.Scheduler(optimizer, plan, t=500)"
+        site, found = f"Scheduler(…, t={shown(t)})", "not a number of completed updates"
+        raise InvalidTime(site, found, example=write, refused=t)
+    start = None if t is None else int(t)  # checkpoints cannot contain NumPy integers
+    return Request(plan, drive, resume, late_groups, start, names)
+
+
+def is_count_of_updates(t: Any) -> bool:
+    """Return whether `t` is a number of completed updates; NumPy integers are accepted."""
+    return isinstance(t, Integral) and not isinstance(t, bool) and 0 <= int(t) < 2**62
+
+
+def are_loaded(groups: Mapping[str, list[Group]]) -> bool:
+    """Return whether the groups of any optimizer carry a count."""
+    return any(COUNT in group for one in groups.values() for group in one)
+
+
+def checked_bases(plan: Plan, groups: Mapping[str, list[Group]]) -> dict[str, Values]:
+    """Return the bases of a plan that is not resolved yet; raise if the groups lack a group or a field of it."""
+    scopes = scopes_of(plan, plan, groups)
+    return {name: bases_by_slot(slots_of(plan, groups[name], scope=scope)) for name, scope in scopes.items()}
+
+
+def _check_choices(name: str, given: Any, choices: Sequence[str], usual: str) -> None:
+    """Refuse an argument, or a value of a mapping, that is not one of the choices."""
+    for choice in given.values() if isinstance(given, Mapping) else [given]:
+        if choice not in choices:
+            near = closest(str(choice), choices)
+            raise InvalidArgument(
+                f"Scheduler({name}={given!r})",
+                f"unknown choice {choice!r}; {did_you_mean(str(choice), choices)}",
+                example=f'{name}="{near or usual}"',
+            )
+
+
+def checked_on_change(on_change: Any) -> OnChange:
+    """Validate the argument `on_change`."""
+    _check_choices("on_change", on_change, get_args(OnChangeChoice), "new")
+    return dict(on_change) if isinstance(on_change, Mapping) else on_change
+
+
+def checked_on_base(on_base: Any, plan: Plan | None) -> BasePolicy:
+    """Validate the argument `on_base`; without a plan, only the choices."""
+    choices = get_args(OnBaseChoice)
+    _check_choices("on_base", on_base, choices, choices[1])
+    if not isinstance(on_base, Mapping) or plan is None:
+        return BasePolicy(on_base)
+    fields = list(dict.fromkeys(one.name for one in plan.bindings if not isinstance(one.field, Target)))
+    for name in on_base:
+        if name not in fields:
+            near = closest(str(name), fields)
+            raise InvalidArgument(
+                f"Scheduler(on_base={on_base!r})",
+                f"the plan has no line for the field {name!r}; {did_you_mean(str(name), fields)}",
+                "" if near is None else f'Write on_base={{"{near}": "code"}}',
+            )
+    return BasePolicy(dict(on_base))
+
+
+def specified_facts(facts: Facts) -> Facts:
+    """Return the facts that are not None."""
+    return cast(Facts, {name: fact for name, fact in facts.items() if fact is not None})
+
+
+def calendar_of_call(call: str, calendar: Any, given: Facts) -> Calendar:
+    """Return the Calendar of a call that accepts either a Calendar or its facts as keywords."""
+    for name in given:
+        if name not in Facts.__annotations__:  # the annotation of `**facts` is checked by type checkers only
+            found = did_you_mean(name, Facts.__annotations__)
+            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}; {found}")
+    if calendar is not None and given:
+        raise InvalidArgument(
+            f"{call}(calendar=…, {', '.join(given)}=…)",
+            "run facts are passed twice",
+            "Pass all of them in the Calendar",
+        )
+    if calendar is not None and not isinstance(calendar, Calendar):
+        instead = "For example: calendar=ps.Calendar(steps_per_epoch=100)"
+        if isinstance(calendar, int) and not isinstance(calendar, bool) and calendar > 0:
+            instead = f"Write calendar=ps.Calendar(total={calendar})"
+        raise InvalidArgument(f"{call}(calendar={shown(calendar)})", "not a Calendar", instead)
+    if calendar is not None:
+        return calendar
+    try:
+        return Calendar(**given)
+    except MissingFact as error:  # the caller passed facts to this call and has no Calendar
+        first = "ps.Scheduler(optimizer, plan, " if call == "Scheduler" else f"scheduler.{call}("
+        facts = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        instead = f"For example: {first}{facts}, {error.fact}={error.example})"
+        raise MissingFact(f"{call}(total=…)", error.found, instead, fact=error.fact, example=error.example) from None
+
+
+def unwrapped_optimizers(given: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the innermost optimizers of a mapping from names to optimizers or wrappers of them.
+
+    Raises:
+        InvalidArgument: a name cannot be used, a value is not an optimizer, or two are the same.
+    """
+    check_names("Scheduler", given)
+    found: dict[str, Any] = {}
+    names: dict[int, str] = {}
+    for name, optimizer in given.items():
+        with errors_of(name):
+            found[name] = inner = unwrapped_optimizer(optimizer)
+        if id(inner) in names:
+            site = f"Scheduler({{{names[id(inner)]!r}: …, {name!r}: …}}, …)"
+            raise InvalidArgument(site, "they are the same optimizer", "Pass each optimizer once")
+        names[id(inner)] = name
+    return found
+
+
+_INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
+"""The attributes in which wrappers store their optimizer: of Accelerate and MMEngine, Lightning, Lookahead, and SAM."""
+
+
+def unwrapped_optimizer(optimizer: Any) -> Any:
+    """Return the innermost optimizer of nested wrappers."""
+    seen: list[int] = []
+    while id(optimizer) not in seen:
+        seen.append(id(optimizer))
+        own = getattr(optimizer, "__dict__", {})
+        inner = next((own[name] for name in _INNER_NAMES if isinstance(_param_groups_of(own.get(name)), list)), None)
+        if inner is None:
+            break
+        optimizer = inner
+    groups = _param_groups_of(optimizer)
+    own = getattr(optimizer, "__dict__", {})
+    if not (isinstance(groups, list) and any(map(numeric, groups)) and not _has_idle_groups(own, groups)):
+        members = next((f"optimizer.{name}" for name, value in own.items() if _are_optimizers(value)), None)
+        members = "optimizers" if _are_optimizers(optimizer) else members
+        if members is not None:
+            kind = type(optimizer).__name__ if members == "optimizers" else "container"
+            raise InvalidArgument(
+                f"Scheduler({type(optimizer).__name__}, …)",
+                f"this is a {kind} of optimizers; give the optimizers names",
+                f'Write ps.Scheduler({{f"optimizer_{{i}}": one for i, one in enumerate({members})}}, plan)',
+            )
+    if not isinstance(groups, list) or not groups:
+        found, instead = "it has no param_groups", "For example: ps.Scheduler(optimizer, plan)"
+        if isinstance(optimizer, Plan | Schedule):
+            found = "the optimizer comes first, and the plan after it"
+        elif isinstance(optimizer, str):
+            found = "expected an optimizer, got str; the plan comes after it"
+        raise InvalidArgument(f"Scheduler({type(optimizer).__name__}, …)", found, instead)
+    return optimizer
+
+
+def _has_idle_groups(own: Mapping[str, Any], groups: list[Group]) -> bool:
+    """Return whether no step reads the groups of a container, because its optimizers have their own (torchtitan)."""
+    inner = own.get("optimizers")
+    if not _are_optimizers(inner):
+        return False
+    read = {id(group) for one in inner or () for group in one.param_groups}
+    return not any(id(group) in read for group in groups)
+
+
+def _are_optimizers(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(one, Optimizer) for one in value)
+
+
+def _param_groups_of(candidate: Any) -> Any:
+    return getattr(candidate, "param_groups", None)

@@ -1,0 +1,195 @@
+"""The hooks that a run leaves on an optimizer.
+
+They write the values of the next update and follow the optimizer's checkpoints. They reference the groups and the plan.
+The optimizer references the hooks, but not the reverse: deleting an optimizer frees its memory at once. A Scheduler is
+only a handle. If it is deleted, the plan continues.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, final
+from weakref import ref
+
+from torch.optim import Optimizer
+
+from paramsched.core.fields import RECORD, recorded_bases
+from paramsched.core.plan.optimizers import errors_of
+from paramsched.core.run.block import FloatColumn, TensorColumn, ValueBlock
+from paramsched.core.run.captures import CaptureHook, refuse_uncounted
+from paramsched.core.run.group_keys import COUNT, Group, joined
+from paramsched.core.run.rebinding import sync_for_checkpoint
+from paramsched.core.run.resume import Loading, Resume
+from paramsched.core.run.run import Run, Wrapper
+from paramsched.core.run.run_state import RunPosition
+from paramsched.core.run.saved_state import Carried, record_of
+from paramsched.core.run.steps import Steps, check_amount
+from paramsched.core.run.updates import (
+    CAN_CAPTURE,
+    UpdateHooks,
+    expect_changing_number,
+    mark_uncompiled,
+    updates_in_state,
+)
+from paramsched.core.run.writes import AT_EACH_UPDATE, keep_tensors
+from paramsched.errors import InvalidArgument
+
+
+@final
+class PlanHooks:
+    """The hooks on the checkpoints of an optimizer; `attach` also registers those on its steps (`UpdateHooks`).
+
+    Args:
+        run: the run of the optimizer.
+        name: its name in the run.
+        resume: handles the optimizer's own checkpoints.
+    """
+
+    def __init__(self, run: Run, name: str, resume: Resume) -> None:
+        self.run, self.name, self.resume = run, name, resume
+        self.planned = run.members[name]
+        self.before: list[Group] = []  # the groups that the state which is being loaded replaces
+        self.loading: Loading | None = None  # what that state restores
+
+    def attach(self, optimizer: Any, wrap: Wrapper) -> None:
+        """Register the hooks on the optimizer; `wrap` wraps the function that counts its updates."""
+        self.planned.load_written = WrittenStates(ref(self.run), self.name, self.resume).load
+        if not isinstance(optimizer, Optimizer):
+            return  # driven by hand; it has no hooks, and torch has not imported its compiler for it
+        run, planned, handles = self.run, self.planned, self.run.handles
+        # Do not compile the functions that run at every update: torch would recompile the step for each value
+        # (docs/contributing/decisions.md).
+        mark_uncompiled(
+            Steps.is_unchanged, Steps.has_own_lr, Steps.before_update, Steps.advance, check_amount,
+            FloatColumn.any_tuple_spoiled, ValueBlock.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.note_fills,
+            ValueBlock.tensors_changed, ValueBlock.views_replaced, TensorColumn.views_replaced, *run.driver.uncompiled,
+            *AT_EACH_UPDATE,
+        )  # fmt: skip
+        expect_changing_number(COUNT)
+        if run.drive != "manual":
+            steps = Steps(planned)
+            after = wrap(run.driver.after_step(run, self.name, steps))
+            hooks = UpdateHooks(steps.before_update, after, steps.is_unchanged, steps.has_own_lr, refuse_uncounted)
+            handles += hooks.register_on(optimizer)
+        elif CAN_CAPTURE:
+            handles += CaptureHook(planned).register_on(optimizer)
+        handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
+        handles.append(optimizer.register_state_dict_post_hook(self.after_state_dict))
+        handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
+        handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
+
+    def before_state_dict(self, optimizer: Any) -> None:
+        """Bind groups that were added or replaced."""
+        if optimizer.param_groups:
+            sync_for_checkpoint(self.planned, optimizer.param_groups)
+
+    def after_state_dict(self, _optimizer: Any, state: dict[str, Any]) -> None:
+        """Write the record and the count into the state, not into the groups: a compiled step guards their entries."""
+        groups = state.get("param_groups")
+        if groups and self.planned.bound:
+            record = record_of(self.run) | ({"held": True} if self.planned.held else {})
+            groups[0][RECORD] = joined(self.planned.record_of_plan(), record | {"bases": recorded_bases(groups[0])})
+            for group in groups:
+                group[COUNT] = self.planned.clock.t
+
+    def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
+        self.loading = self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
+        self.before = list(optimizer.param_groups)
+
+    def after_load(self, optimizer: Any) -> None:
+        before, self.before, loading, self.loading = self.before, [], self.loading, None
+        groups = optimizer.param_groups
+        keep_tensors(((slot.group, slot.field) for slot in self.planned.slots(groups)), before, groups)
+        if loading is None:  # the load is not torch's own: the state had other groups
+            loading = self.resume.loading(self.run, self.name, groups)
+        taken = None if loading.carried.count else updates_in_state(optimizer)  # reads tensors
+        self.resume.after_load(self.run, self.name, groups, loading, taken)
+
+    @property
+    def position(self) -> RunPosition:
+        """The position of the optimizer in its run."""
+        return self.run.position_at(self.planned.clock.t)
+
+    def position_on(self, unit: str | None) -> RunPosition:
+        """Return the position on the clock `unit`, without the amounts if they are on another clock."""
+        position = replace(self.position, samples=self.run.samples())
+        return position if self.planned.in_force.unit == unit else RunPosition(position.t, samples=position.samples)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class WrittenStates:
+    """Loads the states that other code writes into the groups of an optimizer, without its hooks.
+
+    The groups reference it, so it must not keep the run alive.
+    """
+
+    run: "ref[Run]"
+    name: str
+    resume: Resume
+
+    def load(self, groups: list[Group]) -> None:
+        """Resume from what the groups carry, as after `load_state_dict`."""
+        run = self.run()
+        if run is not None:
+            loading = self.resume.checked(run, self.name, groups)
+            self.resume.after_load(run, self.name, groups, loading)
+
+
+def hooks_on(optimizer: Any) -> PlanHooks | None:
+    """Return the hooks that an earlier Scheduler registered on an optimizer, or None."""
+    for hook in getattr(optimizer, "_optimizer_load_state_dict_post_hooks", {}).values():
+        owner = getattr(hook, "__self__", None)
+        if isinstance(owner, PlanHooks):
+            return owner
+    return None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a start finds on the optimizers.
+
+    Args:
+        groups: the groups of each optimizer, by name.
+        before: the hooks of earlier Schedulers.
+        counts: the number of updates that each optimizer carries; it lacks those without a count.
+        carried: what the groups of optimizers without an earlier Scheduler carry.
+        numbers: the update of the next step of each optimizer.
+    """
+
+    groups: Mapping[str, list[Group]]
+    before: Mapping[str, PlanHooks]
+    counts: Mapping[str, int]
+    carried: Mapping[str, Carried]
+    numbers: Mapping[str, int]
+
+    @property
+    def t(self) -> int:
+        """The update of the run."""
+        return max(self.numbers.values())
+
+    def positions(self, unit: str | None) -> dict[str, RunPosition]:
+        """Return the positions that optimizers carry, on the clock `unit`."""
+        found = {name: hooks.position_on(unit) for name, hooks in self.before.items()}
+        mine = {name: one.position_on(unit) for name, one in self.carried.items()}
+        return found | {name: position for name, position in mine.items() if position is not None}
+
+
+def require_hooks(optimizer: Any, name: str) -> None:
+    """Raise for an optimizer whose step does not call hooks."""
+    if _fires_hooks(optimizer):
+        return
+    own = getattr(optimizer, "__dict__", {})
+    inner = next((name for name, value in own.items() if _fires_hooks(value)), None)
+    with errors_of(name):
+        raise InvalidArgument(
+            f"Scheduler({type(optimizer).__name__}, …)",
+            "its step does not call hooks, so no Scheduler can follow it",
+            'Use Scheduler(…, drive="manual") and call scheduler.step() after each update'
+            if inner is None
+            else f"Write ps.Scheduler(optimizer.{inner}, plan)",
+        )
+
+
+def _fires_hooks(optimizer: Any) -> bool:
+    return isinstance(optimizer, Optimizer) and bool(getattr(type(optimizer).step, "hooked", False))

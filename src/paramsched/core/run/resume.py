@@ -1,0 +1,717 @@
+"""Resuming: the state that a checkpoint restores, and the handling of a changed plan."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import is_
+from typing import Any, TypeAlias, final
+
+from paramsched.core.base.problem import Problem
+from paramsched.core.curves.arrays import equal_to_last_places
+from paramsched.core.plan import Plan
+from paramsched.core.plan.binding import UPDATES, clock_of_field
+from paramsched.core.plan.diff import Diff, diff
+from paramsched.core.plan.follow import followed_targets
+from paramsched.core.plan.optimizers import ALONE, Scope, errors_of, scopes_of, shown_names
+from paramsched.core.plan.run_amounts import Amount
+from paramsched.core.run.block import ValueBlock, Values
+from paramsched.core.run.group_keys import Group, History, is_finite_number
+from paramsched.core.run.groups import Groups
+from paramsched.core.run.messages import WORLD, Processes
+from paramsched.core.run.on_base import BASES_OF_CHECKPOINT, BasePolicy, LoadedBases, record_bases
+from paramsched.core.run.rebinding import groups_changed, note_code_bases, require_lengths
+from paramsched.core.run.run import ChangedBase, Run, by_field
+from paramsched.core.run.run_state import (
+    BEGIN_OF_DATA,
+    ResolvedPlan,
+    RuleStates,
+    RunPosition,
+    UpdateTimes,
+    resume_position,
+)
+from paramsched.core.run.saved_state import (
+    Carried,
+    OnChange,
+    OnChangeChoice,
+    State,
+    check_rules,
+    read_groups,
+    restored_states,
+)
+from paramsched.core.run.slots import (
+    Slot,
+    bases_by_slot,
+    initial_value,
+    present_values,
+    slots_of,
+    values_at,
+    with_base,
+)
+from paramsched.core.run.updates import updates_in_state
+from paramsched.core.run.value_ranges import refuse_values_outside
+from paramsched.core.time import Calendar
+from paramsched.core.time.amounts import amount_text
+from paramsched.core.time.calendar import CLOCKS
+from paramsched.errors import PlanChanged, StateError, shown
+
+LogCall: TypeAlias = tuple[Any, ...]
+"""The arguments of `Processes.log`."""
+
+
+def log_initial_values(
+    parts: Iterable[tuple[Iterable[Slot], Sequence[Group], Sequence[str | int]]],
+    processes: Processes,
+    *,
+    has_state: bool,
+) -> bool:
+    """Log the initial values of an earlier scheduler that are used as bases: one line for each field.
+
+    Args:
+        parts: the slots, the groups and their labels, of each optimizer.
+        processes: the processes that train together.
+        has_state: True if an optimizer has a state.
+
+    Returns:
+        True if there are any, and the run may have started: an optimizer has a state, or a value has moved.
+    """
+    found = [
+        ChangedBase(str(slot.field), labels[slot.group], slot.field.read(groups[slot.group]), slot.base)
+        for slots, groups, labels in parts
+        for slot in slots
+        if initial_value(slot.field, groups[slot.group]) is not None
+    ]
+    if not found:
+        return False
+    moved = [one for one in found if one.code != one.base]
+    for field, groups_text, values in by_field(moved, "{base!r} is the base of {field}, not the present {code!r}"):
+        processes.log(
+            "%s: initial_%s of an earlier scheduler: %s. To use present values as bases, delete it before the "
+            'Scheduler is constructed: del group["initial_%s"]', groups_text, field, values, field,
+        )  # fmt: skip
+    return has_state or bool(moved)
+
+
+def report_position(
+    slots: Iterable[Slot], taken: int | None, carried: int | None, processes: Processes, *, whose: str
+) -> None:
+    """Report that the plan starts at 0, which may not be the position of the run.
+
+    Args:
+        slots: the slots whose bases the message names.
+        taken: the number of updates in the optimizer's own state.
+        carried: the count that the groups carry, or None.
+        processes: the processes that train together.
+        whose: the values that are the bases: the initial ones, the present ones or those recorded.
+    """
+    text = (
+        f"{_found_count('the optimizer', carried)}; starting the plan at update 0, with "
+        f"{_bases(slots, whose)}. "
+        f"If the run has completed n updates, write ps.Scheduler(optimizer, plan, t=n){_optimizer_count(taken)}; if it "
+        "had a plan, attach the plan before the checkpoint is loaded. t=0 turns this message off"
+    )
+    if taken is not None and taken > _HIDDEN and whose != "initial":  # then the bases are wrong too
+        processes.warn(Problem(found=text))
+    elif carried is None:
+        processes.log(text)
+
+
+def without_initial(slots: Iterable[Slot], groups: Sequence[Group]) -> list[Slot]:
+    """Return the slots in groups that no earlier scheduler has given an initial value."""
+    return [slot for slot in slots if not any(str(key).startswith("initial_") for key in groups[slot.group])]
+
+
+def warn_of_present_bases(present: Sequence[Slot], t: int, processes: Processes) -> None:
+    """Warn that an earlier scheduler may have changed these bases, because their groups had no initial value."""
+    if present:
+        instead = (
+            "If a scheduler has changed them since update 0, write those of update 0 first: "
+            'group["initial_lr"] = 0.1 for the lr of each group. '
+            'If they are right, group["initial_lr"] = group["lr"] turns this warning off'
+        )
+        found = f"the plan starts at update {t} with {_bases(present, 'present')}"
+        processes.warn(Problem(found=found, advice=instead))
+
+
+_HIDDEN = 1  # updates in an optimizer's own state after the hidden step of torch's distributed checkpoint
+
+
+def _found_count(where: str, count: int | None) -> str:
+    if count is None:
+        return f"no update count found in {where}"
+    return f"{where} carries a count of 0 updates"
+
+
+_SHOWN = 4  # bases that a message names
+
+
+def _bases(slots: Iterable[Slot], whose: str) -> str:
+    """Return a text with the source of the bases and their distinct values."""
+    found = list(dict.fromkeys(f"{slot.field} {slot.base!r}" for slot in slots))
+    listed = ", ".join(found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
+    return f"the {whose} values as bases ({listed})"
+
+
+def log_takeover(t: int, processes: Processes) -> None:
+    """Log that a second Scheduler with the same plan replaces one that is still referenced."""
+    processes.log(
+        "this Scheduler replaces an earlier one with the same plan at update %d. The earlier one is detached and "
+        "raises when it is used", t,
+    )  # fmt: skip
+
+
+_SAMPLES_CLOCK_HINT = (
+    'A plan with clock="samples" keeps its position in the data if the total batch size of all processes changes'
+)
+
+
+def _other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> tuple[LogCall, ...]:
+    """Return a note if two plans differ only because an epoch has more or fewer updates, as with more processes."""
+    before, now = saved.calendar.updates_per_epoch, code.calendar.updates_per_epoch
+    if saved.text != code.text or code.unit is not None or before == now or before is None:
+        return ()
+    text = (
+        "the plan is the same, but an epoch has %s updates instead of %d. The plan counts updates, so the run resumes "
+        "in another epoch than the one it was saved in. "
+    )
+    return ((text + _SAMPLES_CLOCK_HINT, now, before),)
+
+
+def warn_if_over(planned: Groups) -> None:
+    """Warn if the run has completed more updates than the plan has, because a new run was probably meant."""
+    total, t = planned.in_force.total, planned.clock.t
+    if total is not None and t > total:
+        found = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"
+        advice = "To restart the plan, call scheduler.seek(0)."
+        planned.parts.processes.warn(Problem(found=found, advice=advice))
+
+
+def warn_if_shorter_than_epoch(planned: Groups) -> None:
+    """Warn if the horizon in updates is shorter than one epoch: epochs were probably meant."""
+    plan, epoch = planned.in_force.plan, planned.in_force.calendar.updates_per_epoch
+    horizon = plan.horizon
+    if horizon is None or epoch is None or not horizon.is_resolved or plan.clock != UPDATES:
+        return
+    if horizon.updates < epoch:
+        found = (
+            f"horizon={horizon} is {horizon} updates, less than one epoch of {epoch}: after update {horizon} the last "
+            "values are kept"
+        )
+        advice = f'For {horizon} epochs write horizon="{horizon} epochs"'
+        planned.parts.processes.warn(Problem(found=found, advice=advice))
+
+
+def other_plan_wrote(carried: Carried, in_force: ResolvedPlan) -> bool:
+    """Return whether the values in the groups of a checkpoint may be those of another plan than that in force."""
+    state = carried.state
+    return state is not None and (state.held or state.identity != (in_force.plan.text, in_force.calendar))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ChosenPlan:
+    """The plan to continue with after a saved plan was compared with the code's.
+
+    Args:
+        in_force: the plan.
+        notes: what to log: how the saved plan differs.
+        saved: identifies the saved plan, whose notes are logged once; None if they are always logged.
+    """
+
+    in_force: ResolvedPlan
+    notes: tuple[LogCall, ...] = ()
+    saved: tuple[str | None, Calendar] | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What the checkpoint of one optimizer restores, computed before torch writes.
+
+    Args:
+        carried: what its groups carry.
+        choice: the plan to continue with.
+        scope: the lines of that plan for the optimizer.
+        slots: the slots of that plan with the bases of the checkpoint.
+        bases: the bases that apply.
+        position: the position to continue from.
+        states: the states of the metric rules of that plan.
+    """
+
+    carried: Carried
+    choice: ChosenPlan
+    scope: Scope | None
+    slots: tuple[Slot, ...]
+    bases: LoadedBases
+    position: RunPosition
+    states: RuleStates
+
+
+def _optimizer_count(taken: int | None) -> str:
+    return "" if taken is None else f" (its own state counts {taken})"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What a run continues with after it loads a record: the last four by the names of its optimizers."""
+
+    choice: ChosenPlan
+    position: RunPosition
+    last_amount: Amount | None
+    states: RuleStates
+    scopes: Mapping[str, Scope | None]
+    positions: Mapping[str, RunPosition]
+    bases: Mapping[str, LoadedBases]
+
+
+def _prepared(
+    planned: Groups,
+    groups: list[Group],
+    loaded: LoadedBases,
+    chosen: ResolvedPlan,
+    times: UpdateTimes,
+    states: RuleStates,
+    *,
+    is_same: bool,
+) -> ValueBlock:
+    """Compute the values of one optimizer that loads a state."""
+    before, slots, block = planned.block.slots, loaded.slots, planned.block
+    if is_same and len(slots) == len(before) and all(map(is_, slots, before)):
+        block.seek(times, states)
+        return block
+    return ValueBlock(chosen.counted, slots, groups, times, states, targets=planned.clock is planned.run)
+
+
+def _values_before(
+    state: State,
+    name: str,
+    groups: Mapping[str, list[Group]],
+    loaded: LoadedBases,
+    times: UpdateTimes,
+    states: RuleStates,
+) -> Values | None:
+    """Return the values of the coming step of an optimizer that is behind, if the saved plan determined others."""
+    saved = state.in_force
+    if saved is None:
+        return None
+    scope = scopes_of(saved.plan, saved.resolved, groups)[name]
+    slots = slots_of(saved.counted, groups[name], state.bases.get(name, {}), scope)
+    rules = restored_states(state.feedback or {}, saved.resolved.metric_rules)
+    before = dict(zip(bases_by_slot(slots), values_at(slots, times, rules), strict=True))
+    coming = {place: before.get(place, base) for place, base in bases_by_slot(loaded.slots).items()}
+    return None if equal_to_last_places(list(coming.values()), values_at(loaded.slots, times, states)) else coming
+
+
+@final
+class Resume:
+    """The resume policy of one scheduler, used by the hooks when the optimizer's own state is loaded."""
+
+    def __init__(
+        self, on_change: OnChange, bases: BasePolicy = BASES_OF_CHECKPOINT, processes: Processes = WORLD
+    ) -> None:
+        self.on_change, self.bases, self.processes = on_change, bases, processes
+        self.adopted: tuple[RunPosition, History] | None = None  # of the record that several optimizers share
+        self.accepted: set[tuple[str | None, Calendar]] = set()  # the plans whose difference was already logged
+
+    # ------------------------------------------------------------------ the optimizer's own state
+
+    def before_load(self, run: Run, name: str, state: dict[str, Any], present: list[Group]) -> Loading | None:
+        """Return what the state of one optimizer restores; None if torch raises for it.
+
+        Raises for a state from which a run cannot resume, before anything is written.
+
+        Args:
+            run: the run.
+            name: the optimizer.
+            state: its state.
+            present: its groups.
+        """
+        planned, groups = run.members[name], state.get("param_groups") if isinstance(state, dict) else None
+        if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
+            return None
+        if len(groups) != len(present):
+            return None
+        if groups_changed(planned, present):
+            note_code_bases(planned, present)
+        return self.checked(run, name, groups)
+
+    def checked(self, run: Run, name: str, groups: list[Group]) -> Loading:
+        """Return what the groups of a checkpoint restore, after checking that the run can continue with it."""
+        planned = run.members[name]
+        with errors_of(name):
+            require_lengths(planned, groups)
+        found = self.loading(run, name, groups)
+        refuse_values_outside(found.choice.in_force, found.bases.slots, planned.labels(groups), found.position.times)
+        if found.carried.count is not None:  # else it joins the run
+            run.driver.check_load(run, name, found.position)
+        return found
+
+    def loading(self, run: Run, name: str, groups: list[Group], carried: Carried | None = None) -> Loading:
+        """Return what the groups of a checkpoint restore, which are read unless `carried` has it."""
+        code, planned = run.lead.in_force, run.members[name]
+        if carried is None:
+            with errors_of(name):
+                carried = read_groups(groups, name, code)
+        choice, scope = self.plan_of(carried, code), planned.scope
+        chosen = choice.in_force
+        if run.is_shared and chosen is not code:
+            bound = {other: one.bound for other, one in run.members.items()}
+            scope = scopes_of(chosen.plan, chosen.resolved, bound)[name]
+        # A group without paramsched has values of the last update and no bases, except `initial_lr` of torch's
+        # schedulers. Then the bases are those of the code.
+        slots = tuple(
+            slot
+            if (place := (slot.group, slot.field.slot)) in carried.bases
+            or initial_value(slot.field, groups[slot.group]) is not None
+            else with_base(slot, planned.code_bases.get(place, slot.base))
+            for slot in slots_of(chosen.counted, groups, carried.bases, scope)
+        )
+        bases, position = self.bases.loaded(planned, slots, groups), self._position_of(planned, carried, chosen)
+        return Loading(carried, choice, scope, slots, bases, position, rule_states(carried.state, chosen))
+
+    def after_load(self, run: Run, name: str, groups: list[Group], loading: Loading, taken: int | None = None) -> None:
+        """Resume from what the loaded groups of one optimizer restore.
+
+        Args:
+            run: the run.
+            name: the optimizer.
+            groups: its groups.
+            loading: what they restore.
+            taken: the number of updates in the optimizer's own state, for a message if the groups carry no count.
+        """
+        clock, planned, code = run.clock, run.members[name], run.lead.in_force
+        loaded, position, found, state = loading.bases, loading.position, loading.carried.count, loading.carried.state
+        if not found:
+            self._warn_of_missing_count(run, loading.slots, groups, taken, found, planned.labels(groups))
+        chosen, scope = self.accept(loading.choice), loading.scope
+        other_wrote = loaded.replaced or other_plan_wrote(loading.carried, chosen)
+        other = present_values(loaded.slots, groups) if other_wrote else None
+        if chosen is not code:
+            self._use_in_all(run, name, chosen, scope)
+        moves = run.driver.load(run, name, position, None if found is None else "optimizer", other)
+        if found is None and moves:
+            clock.counts_from = BEGIN_OF_DATA
+        elif found is not None and position.t == clock.t:
+            clock.count_samples_from(position)
+        run.changed_bases += [one for one in loaded.changes if found is not None or one.applies]
+        if run.driver.has_loaded_all(run):
+            run.log_changed_bases()
+        now = clock.entry(chosen)
+        is_last = state is not None and state.position.t == clock.t
+        if state is not None and is_last and (moves or self.adopted != (state.position, state.history)):
+            self.adopted = state.position, state.history
+            clock.history = state.history.resumed_at(now.update, now.amount).with_plan(now)
+            if state.last_amount is not None and state.unit == chosen.unit:
+                clock.last_amount = state.last_amount
+            self.log_lost(state, chosen)
+            if loading.states != clock.states:
+                clock.states = loading.states
+                if run.is_shared:
+                    run.rewrite()
+        elif moves:
+            clock.history = History((now,)) if found is None else clock.history.resumed_at(now.update, now.amount)
+        planned.bind(groups, planned.new_block(loaded.slots, groups, planned.clock.times, clock.states), other)
+        record_bases(run, {} if found is None else loaded.replaced)
+        if moves:
+            warn_if_over(run.lead)
+
+    def _use_in_all(self, run: Run, name: str, chosen: ResolvedPlan, scope: Scope | None) -> None:
+        """Use the plan of a checkpoint in all optimizers, of which one is bound afterwards."""
+        scopes = scopes_of(chosen.plan, chosen.resolved, {n: one.bound for n, one in run.members.items()})
+        run.lead.in_force = chosen
+        run.clock.states = {rule: rule.init() for rule in chosen.resolved.metric_rules}
+        for other, one in run.members.items():
+            one.in_force, one.scope, one.clock.states = (
+                chosen,
+                scope if other == name else scopes[other],
+                run.clock.states,
+            )
+            if other != name:
+                block = one.new_block(one.slots(one.bound), one.bound, one.clock.times, one.clock.states)
+                one.bind(one.bound, block)
+        run.driver.bind_lead(run)
+
+    def log_lost(self, state: State | None, in_force: ResolvedPlan) -> None:
+        """Log what a record lacks of the present position, because the groups were copied without `state_dict()`."""
+        lost = [*map(str, in_force.resolved.metric_rules)]
+        lost += [] if in_force.unit is None else [f"{in_force.unit} before the next update"]
+        if state is not None and state.feedback is None and state.position.t and lost:
+            self.processes.log(
+                "the optimizer was copied without state_dict(), so the copy lacks the present %s: "
+                "states of rules start anew, and amounts are those of the plan", " and ".join(lost),
+            )  # fmt: skip
+
+    def _warn_of_missing_count(
+        self, run: Run, slots: Iterable[Slot], groups: list[Group], taken: int | None, count: int | None,
+        labels: Sequence[str | int],
+    ) -> None:  # fmt: skip
+        """Warn that a checkpoint carries no count, or 0 although the optimizer has stepped; of several, once."""
+        initial = count is None and log_initial_values([(slots, groups, labels)], self.processes, has_state=True)
+        if run.clock.start is not None or (count is not None and (taken or 0) <= _HIDDEN):
+            return
+        if run.is_shared and (run.clock.t or run.warned_of_missing_count):
+            return
+        run.warned_of_missing_count = True
+        bases = "initial values" if initial else "those of the code" if count is None else "the recorded values"
+        found = _found_count("the checkpoint of the optimizer", count)
+        found += f"; starting the plan at update 0, with {bases} as bases"
+        instead = f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
+        self.processes.warn(Problem(found=found, advice=instead))
+
+    def _position_of(self, planned: Groups, carried: Carried, chosen: ResolvedPlan) -> RunPosition:
+        """Return the position of the run from which the groups of a checkpoint were saved."""
+        clock, run = planned.clock, planned.run
+        start = run.start or 0 if clock is run else clock.t  # without a count, one of several joins the run
+        found = carried.position_on(chosen.unit) or RunPosition(start)
+        return resume_position(chosen, found, "the optimizer's checkpoint", clock)
+
+    # ------------------------------------------------------------------ the record of a run
+
+    def _resumed(self, run: Run, state: State, groups: Mapping[str, list[Group]]) -> "Resumed":
+        """Return what a run continues with after it loads a record, without writing; see `load`."""
+        code, clock = run.lead.in_force, run.clock
+        if bool(state.names) != run.is_shared:
+            theirs = f"the optimizers {shown(','.join(state.names))}" if state.names else "one optimizer"
+            raise StateError(
+                f"this is the state of a Scheduler for {theirs}, and this Scheduler has "
+                f"{'several' if run.is_shared else 'one'}. If the run has completed n updates, call scheduler.seek(n)"
+            )
+        choice = self.plan_after_load(state, code)
+        chosen = choice.in_force
+        position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", clock)
+        states = rule_states(state, chosen)
+        is_known = state.last_amount is not None and state.unit == chosen.unit
+        last_amount = state.last_amount if is_known else position.amount
+        scopes = {name: planned.scope for name, planned in run.members.items()}
+        if chosen is not code:
+            scopes = scopes_of(chosen.plan, chosen.resolved, groups) if run.is_shared else scopes
+        behind = state.behind if run.drive == "optimizer" else ()
+        positions = {
+            name: RunPosition(position.t - 1, last_amount) if name in behind else position for name in run.members
+        }
+        bases: dict[str, LoadedBases] = {}
+        for name, planned in run.members.items():
+            mine, saved = groups[name], state.bases.get(name, {})
+            if chosen is code:
+                known = planned.block.slots
+                slots = tuple(with_base(slot, saved.get((slot.group, slot.field.slot), slot.base)) for slot in known)
+            else:
+                slots = slots_of(chosen.counted, mine, saved, scopes[name])
+            bases[name] = self.bases.loaded(planned, slots, mine)
+            refuse_values_outside(chosen, bases[name].slots, planned.labels(mine), positions[name].times)
+        return Resumed(choice, position, last_amount, states, scopes, positions, bases)
+
+    def load(self, run: Run, state: State, groups: Mapping[str, list[Group]]) -> None:
+        """Resume from the record of a scheduler's state.
+
+        Args:
+            run: the run.
+            state: the record.
+            groups: the groups of each optimizer.
+
+        Raises:
+            StateError: the state is of one optimizer and the run has several, or the reverse. Nothing was written.
+            PlanChanged: the plan differs and the policy is "error". Nothing was written.
+        """
+        clock, lead = run.clock, run.lead
+        given = self._resumed(run, state, groups)
+        chosen, states = given.choice.in_force, given.states
+        is_same = chosen is lead.in_force
+        loads: dict[str, tuple[ValueBlock, Values | None]] = {}
+        for name, planned in run.members.items():
+            at, mine = given.positions[name], given.bases[name]
+            block = _prepared(planned, groups[name], mine, chosen, at.times, states, is_same=is_same)
+            held: Values | None = None
+            if at is not given.position:
+                # If it has loaded the same position, its groups have these values.
+                known = planned.held if planned.clock.t == at.t else {}
+                held = known or _values_before(state, name, groups, mine, at.times, states)
+            loads[name] = block, held
+        self.accept(given.choice)
+        self._log_other_optimizers(state, groups)
+        if clock.t not in {one.t for one in given.positions.values()}:  # an optimizer may be one update behind
+            run.log_conflicting_counts(given.position.t, "scheduler")
+        lead.in_force, clock.states = chosen, states  # the first write
+        clock.set_position(given.position, "scheduler")
+        clock.count_samples_from(given.position)
+        clock.last_amount = given.last_amount
+        clock.history = state.history.resumed_at(given.position.t, state.position.amount)
+        clock.use(chosen)
+        self.adopted = state.position, state.history
+        run.driver.bind_lead(run)
+        for name, planned in run.members.items():
+            block, held = loads[name]
+            run.changed_bases += given.bases[name].changes
+            planned.in_force, planned.scope, planned.clock.states = chosen, given.scopes[name], states
+            if run.is_shared:
+                planned.clock.set_position(given.positions[name])
+            planned.bind(groups[name], block, held)
+        record_bases(run, {place: base for one in given.bases.values() for place, base in one.replaced.items()})
+        run.log_changed_bases()
+        run.driver.note_positions(run)
+        warn_if_over(lead)
+
+    def _log_other_optimizers(self, state: State, groups: Mapping[str, list[Group]]) -> None:
+        """Log that a state is of other optimizers than the run, or of another number of groups."""
+        if state.optimizers.keys() != groups.keys():
+            self.processes.log(
+                "the scheduler's state is of the optimizers %s, the run has %s: those in both use the saved bases",
+                shown_names(state.optimizers), shown_names(groups),
+            )  # fmt: skip
+        for name, mine in groups.items():
+            saved = state.optimizers.get(name) or len(mine)  # 0 in an optimizer's checkpoint
+            if saved != len(mine):
+                self.processes.log(
+                    "the scheduler's state has %d groups%s, the optimizer has %d: the groups in both use the saved "
+                    "bases", saved, "" if name == ALONE else f" of {name}", len(mine),
+                )  # fmt: skip
+
+    def plan_of(self, carried: Carried, code: ResolvedPlan) -> ChosenPlan:
+        """Return the plan to continue with after the groups of an optimizer are loaded; see `plan_after_load`."""
+        if carried.state is not None:
+            return self.plan_after_load(carried.state, code)
+        if not carried.count:
+            return ChosenPlan(code)
+        found = "the optimizer's checkpoint has a count and no record of the run, so its plan is unknown"
+        self._refuse_if_error(found)
+        return ChosenPlan(code, ((f"{found}: the code's plan continues from update %d", carried.count),))
+
+    def plan_after_load(self, state: State, code: ResolvedPlan) -> ChosenPlan:
+        """Return the plan to continue with after a record is loaded.
+
+        Raises:
+            PlanChanged: the plan differs and the policy is "error".
+        """
+        if state.text is not None and (state.text, state.calendar) == (code.text, code.calendar):
+            return ChosenPlan(code)
+        if state.in_force is not None:
+            changes = diff(state.in_force.resolved, code.resolved)
+            chosen = self.choose_plan(changes, state.in_force, state.position, "the checkpoint's", code)
+            return replace(chosen, saved=state.identity)
+        why = state.unreadable or "it has no text"
+        self._refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
+        text = "the plan in the checkpoint cannot be compared with the code's, which is used: %s"
+        return ChosenPlan(code, ((text, why),), state.identity)
+
+    def accept(self, choice: ChosenPlan) -> ResolvedPlan:
+        """Log how a saved plan differs, once for each saved plan, and return the plan to continue with."""
+        if choice.saved not in self.accepted:
+            for note in choice.notes:
+                self.processes.log(*note)
+        if choice.saved is not None:
+            self.accepted.add(choice.saved)
+        return choice.in_force
+
+    def load_position(self, run: Run, at: int, bases: Any, optimizer: Any) -> None:
+        """Resume from a state of one of torch's schedulers: `at` is its count of steps, `bases` its `base_lrs`."""
+        planned = run.lead
+        groups: list[Group] = optimizer.param_groups
+        taken, slots = updates_in_state(optimizer), planned.block.slots
+        t = at if taken is None else taken
+        given = bases if isinstance(bases, (list, tuple)) and len(bases) == len(groups) else []
+        kept = {
+            (index, "lr"): float(base)
+            for index, base in enumerate(given)
+            if is_finite_number(base) and id(groups[index]) not in planned.given_initial  # that is the base already
+        }
+        mine = tuple(with_base(slot, kept.get((slot.group, slot.field.slot), slot.base)) for slot in slots)
+        loaded = self.bases.loaded(planned, mine, groups)
+        mine = loaded.slots
+        position = resume_position(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
+        refuse_values_outside(planned.in_force, mine, planned.labels(groups), position.times)
+        block = ValueBlock(planned.in_force.counted, mine, groups, position.times, planned.clock.states)
+        run.changed_bases = list(loaded.changes)
+        unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"
+        self.processes.log(
+            "the state is one of torch's schedulers, at %d: the plan resumes from %s. If the run has completed another "
+            "number of updates (for example, if torch's scheduler was stepped once per epoch), call scheduler.seek(n)",
+            at, unit,
+        )  # fmt: skip
+        planned.clock.set_position(position, "scheduler")
+        run.clock.counts_from = BEGIN_OF_DATA
+        run.log_changed_bases()
+        run.clock.history = History((run.clock.entry(planned.in_force),))
+        planned.bind(groups, block)
+        warn_if_over(planned)
+
+    # ------------------------------------------------------------------ a plan that differs
+
+    def choose_plan(
+        self, changes: Diff, saved: ResolvedPlan, until: RunPosition, owner: str, code: ResolvedPlan
+    ) -> ChosenPlan:
+        """Return the plan to continue with, either the saved one or the code's.
+
+        Args:
+            changes: the diff from the saved plan to the code's.
+            saved: the plan that was in force until now.
+            until: the position up to which it was in force.
+            owner: its owner, for messages.
+            code: the plan in the code.
+
+        Raises:
+            PlanChanged: `on_change` is "error" for the plan or for one of the changed fields.
+        """
+        if not changes:
+            return ChosenPlan(code)
+        amount = "" if until.amount is None else f" ({amount_text(str(saved.unit), until.amount)})"
+        whose = f"{owner}, which was in force up to update {until.t}{amount}"
+        choices = self.on_change if isinstance(self.on_change, Mapping) else {}
+        refused = [change for change in changes if choices.get(change.name, self.on_change) == "error"]
+        if refused:
+            raise PlanChanged(
+                f"the plan differs from {whose}; on_change is 'error', so nothing was written.\n"
+                + "\n".join(map(str, refused))
+                + '\nWrite on_change="new" to continue with the code\'s plan, "checkpoint" with the saved one.'
+            )
+        chosen = saved if self.on_change == "checkpoint" else code
+        if "checkpoint" in choices.values():
+            chosen = mixed_plans(code, saved, choices)
+        differs = "the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes
+        return ChosenPlan(chosen, (differs, *_other_epoch(saved, code)))
+
+    def _refuse_if_error(self, text: str) -> None:
+        """Raise if `on_change` is "error", for a saved plan that differs but cannot be compared."""
+        if "error" in (self.on_change.values() if isinstance(self.on_change, Mapping) else [self.on_change]):
+            raise PlanChanged(f"{text}; on_change is 'error', so nothing was written")
+
+
+def rule_states(state: State | None, in_force: ResolvedPlan) -> RuleStates:
+    """Return the states of the metric rules of a plan: those of a record, else the initial ones.
+
+    Raises:
+        StateError: the record has the states of other rules than its plan.
+    """
+    rules = in_force.resolved.metric_rules
+    if state is None or state.feedback is None:
+        return {rule: rule.init() for rule in rules}
+    if in_force.plan.text == state.text:
+        check_rules(state.feedback, in_force.plan)
+    return restored_states(state.feedback, rules)
+
+
+def mixed_plans(code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, OnChangeChoice]) -> ResolvedPlan:
+    """Return the code's plan with the checkpoint's schedules for some fields; both are resolved."""
+    mine = code.resolved
+    targets = [name for name in followed_targets(code.plan.bindings) if choices.get(name) == "checkpoint"]
+    if targets:  # the other lines of the code's plan follow the checkpoint's targets
+        written = mixed_plan(code.plan, saved.resolved, dict.fromkeys(targets, "checkpoint"))
+        mine = written.resolve(code.calendar)
+    mixed = mixed_plan(mine, saved.resolved, choices)
+    return ResolvedPlan(
+        mixed, mixed, replace(code.calendar, total=None), code.optimizers
+    )  # the plan now has the horizon
+
+
+def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -> Plan:
+    """Return the code's plan with the checkpoint's schedules, which are resolved, for some fields."""
+    keep = [b for b in code.bindings if choices.get(b.name, "new") != "checkpoint"]
+    take = [b for b in saved.bindings if choices.get(b.name, "new") == "checkpoint"]
+    horizon = saved.horizon if choices.get("horizon", "new") == "checkpoint" else code.horizon
+    clocks = {
+        one.name: clock_of_field(plan.clock, one.name) for plan, mine in ((code, keep), (saved, take)) for one in mine
+    }
+    clock = next(iter(clocks.values())) if len(set(clocks.values())) == 1 else clocks
+    if horizon is not None and {unit for unit, _ in horizon.terms} & {*CLOCKS} - {UPDATES, *clocks.values()}:
+        horizon = (
+            code.horizon if horizon is saved.horizon else saved.horizon
+        )  # no line counts the unit of the other one
+    return Plan(*keep, *take, horizon=horizon, clock=clock)

@@ -1,0 +1,316 @@
+"""The run of a plan: its state, its groups, and what moves or ends it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, final
+
+from paramsched.core.plan.optimizers import ALONE, shown_names
+from paramsched.core.run.block import Values
+from paramsched.core.run.by_hand import ByHand
+from paramsched.core.run.group_keys import Group, History
+from paramsched.core.run.groups import Groups
+from paramsched.core.run.parts import Parts
+from paramsched.core.run.protocols import Consumption
+from paramsched.core.run.rebinding import sync, sync_for_checkpoint
+from paramsched.core.run.run_state import BEGIN_OF_DATA, ResolvedPlan, RuleStates, RunPosition, RunState
+from paramsched.core.run.steps import Steps
+
+AfterStep: TypeAlias = Callable[[Any], object]
+"""The function of a post-hook: called with the optimizer after each step that was an update."""
+
+Wrapper: TypeAlias = Callable[[AfterStep], AfterStep]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ChangedBase:
+    """A base that another source than the code determines.
+
+    Args:
+        field: the field.
+        group: the label of the group.
+        code: the number in the code.
+        base: the number in the other source.
+        applies: True if the code's applies nevertheless.
+    """
+
+    field: str
+    group: str | int
+    code: Any
+    base: float
+    applies: bool = False
+
+
+_SHOWN = 8  # groups, and pairs of numbers, that a message names
+
+
+def by_field(changes: Iterable[ChangedBase], text: str) -> Iterator[tuple[str, str, str]]:
+    """Return the field, its groups and its numbers for each field of some changes; `text` formats a pair of numbers."""
+    found: dict[str, list[ChangedBase]] = {}
+    for one in changes:
+        found.setdefault(one.field, []).append(one)
+    for field, mine in found.items():
+        labels, pairs = [one.group for one in mine], dict.fromkeys((one.code, one.base) for one in mine)
+        groups = (
+            f"group {labels[0]}" if len(labels) == 1 else f"{len(labels)} groups ({_listed(map(str, labels), ', ')})"
+        )
+        yield field, groups, _listed((text.format(field=field, code=code, base=base) for code, base in pairs), "; ")
+
+
+def _listed(texts: Iterable[str], separator: str) -> str:
+    found = list(texts)
+    return separator.join(found[:_SHOWN] + ["…"] * (len(found) > _SHOWN))
+
+
+class Driver(ABC):
+    """Counts the updates of a run from the steps of its optimizers, and moves it when one of them loads a position."""
+
+    uncompiled: tuple[Callable[..., Any], ...] = ()
+    """The functions that run at each update, for `mark_uncompiled`."""
+
+    @abstractmethod
+    def after_step(self, run: "Run", name: str, steps: Steps) -> AfterStep:
+        """Return the function of the post-hook of an optimizer, whose steps are `steps`."""
+
+    @abstractmethod
+    def counter(self, run: "Run", optimizers: Mapping[str, Any]) -> Callable[[], object]:
+        """Return the function that counts one update of the run, before which no hook ran."""
+
+    @abstractmethod
+    def bind_lead(self, run: "Run") -> None:
+        """Write what belongs to the run and to none of its optimizers."""
+
+    @abstractmethod
+    def note_positions(self, run: "Run", loaded: Mapping[str, tuple[int, Values | None]] | None = None) -> None:
+        """Note the positions of the optimizers after they were set.
+
+        Args:
+            loaded: the count that each optimizer carried at the start, and the values of another plan in its groups.
+        """
+
+    @abstractmethod
+    def check_load(self, run: "Run", name: str, position: RunPosition) -> None:
+        """Raise if one optimizer cannot load a position."""
+
+    @abstractmethod
+    def load(self, run: "Run", name: str, position: RunPosition, source: str | None, values: Values | None) -> bool:
+        """Move the run to the position that one optimizer loaded; return whether the run itself moved.
+
+        The groups of this optimizer are bound afterwards.
+        """
+
+    @abstractmethod
+    def has_loaded_all(self, run: "Run") -> bool:
+        """Return whether every optimizer has loaded a state since the last update."""
+
+
+@final
+class Run:
+    """The run of one or several optimizers under one plan.
+
+    `clock` is the state of the run, and `lead` writes its targets. Each of `members` has the groups of one optimizer. A
+    single optimizer is its own lead, and its clock is that of the run. Each of several has a clock of its own, whose
+    `t` is the number of the update that its next step belongs to.
+
+    The hooks of the optimizers reference the run. It references groups, and neither hooks nor optimizers, so that
+    deleting the optimizers frees their memory at once.
+
+    Args:
+        lead: writes the targets, and has the consumption; of a single optimizer, its groups.
+        members: the optimizers, by name.
+        drive: `"optimizer"` for the shared clock, the name of an optimizer, or `"manual"`.
+        driver: counts the updates of the run.
+    """
+
+    def __init__(self, lead: Groups, members: Mapping[str, Groups], drive: str, driver: Driver) -> None:
+        self.lead, self.members, self.drive = lead, dict(members), drive
+        self.is_shared = lead not in self.members.values()  # False for a single optimizer
+        self.clock = lead.run
+        self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
+        self.handles: list[Any] = []  # of all hooks on the optimizers
+        self.warned_of_missing_count = False
+        self.look: Callable[[], object] | None = None  # called after an update by hand
+        self.all_groups = [lead, *self.members.values()] if self.is_shared else [lead]
+        self.changed_bases: list[ChangedBase] = []  # of loaded states, which are not logged yet
+        # Each with its update, or -1 if the checkpoint's applies.
+        self.logged_bases: set[tuple[ChangedBase, int]] = set()
+        self.driver = driver
+
+    @property
+    def in_force(self) -> ResolvedPlan:
+        """The plan in force."""
+        return self.lead.in_force
+
+    @property
+    def consumption(self) -> Consumption | None:
+        """The source of the consumption of each update; None if the plan is by updates."""
+        return self.lead.consumption
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The update that the next step of each optimizer belongs to."""
+        return {name: planned.clock.t for name, planned in self.members.items()}
+
+    def samples(self) -> int | None:
+        """Return the number of samples before the next update, for `ps.BatchSampler`; None if it is unknown."""
+        lead, clock = self.lead, self.clock
+        return lead.parts.samples(lead.in_force, clock.history, clock.counts_from, clock.position)
+
+    def position_at(self, number: int) -> RunPosition:
+        """Return the position of an optimizer at the update of the run, or at the previous one."""
+        clock = self.clock
+        return clock.position if number == clock.t else RunPosition(number, clock.last_amount)
+
+    def move(self, position: RunPosition, t: int, source: str | None) -> None:
+        """Move to the position of a checkpoint of update `t`, without writing values."""
+        self.log_conflicting_counts(t, "optimizer")
+        self.clock.set_position(position, source)
+
+    def log_conflicting_counts(self, count: int, source: str) -> None:
+        """Log that two checkpoints disagree; the one loaded last takes precedence."""
+        clock = self.clock
+        if clock.restored_from not in (None, source) and clock.t != count:
+            self.lead.parts.processes.log(
+                "the %s checkpoint is of update %d, the %s checkpoint of update %d; "
+                "the one loaded last takes precedence: %d",
+                clock.restored_from, clock.t, source, count, count,
+            )  # fmt: skip
+
+    def seek(self, position: RunPosition) -> None:
+        """Jump to a position, with all optimizers."""
+        clock = self.clock
+        if clock.counts_from.samples is None:  # from now on the position in the data is that of the plan
+            clock.counts_from = BEGIN_OF_DATA
+        before = clock.history_before_seek()
+        for planned in self.all_groups:
+            planned.seek(position)
+        clock.note_seek(before)
+        self.driver.note_positions(self)
+
+    def rewrite(self) -> None:
+        """Recompute and write the values, after the states of metric rules changed."""
+        for planned in self.all_groups:
+            planned.clock.change(self.clock.states)
+            planned.rewrite()
+
+    def sync(self, optimizers: Mapping[str, Any]) -> None:
+        """Bind groups that were added or replaced."""
+        for name, planned in self.members.items():
+            sync(planned, optimizers[name].param_groups)
+
+    def sync_for_checkpoint(self, optimizers: Mapping[str, Any]) -> None:
+        """Bind groups that were added or replaced, without those that the next step refuses."""
+        for name, planned in self.members.items():
+            sync_for_checkpoint(planned, optimizers[name].param_groups)
+
+    def release(self, kept: Collection[str] = ()) -> None:
+        """Remove the hooks from all optimizers; warn of those that no other Scheduler takes over.
+
+        Args:
+            kept: the names of the optimizers that another Scheduler takes over.
+        """
+        for handle in self.handles:
+            handle.remove()
+        self.handles.clear()
+        for planned in self.all_groups:
+            planned.release()
+        self.clock.released = True
+        left = [name for name in self.members if name not in kept]
+        if kept and left:
+            self.lead.parts.processes.log(
+                "a new Scheduler takes over %s from a Scheduler that also drove %s. The earlier Scheduler is detached "
+                "from all its optimizers, so no plan drives %s now",
+                shown_names(kept), shown_names(left), shown_names(left),
+            )  # fmt: skip
+
+    def log_changed_bases(self) -> None:
+        """Log the bases of the loaded states that differ from those in the code, each once."""
+        t = self.clock.t
+        by_key = {(one, t if one.applies else -1): one for one in self.changed_bases}
+        found = [one for key, one in by_key.items() if key not in self.logged_bases]
+        kept = [one for one in found if not one.applies]
+        for field, groups, values in by_field(kept, "{code!r} in the code, {base!r} in the checkpoint"):
+            numbers = {one.code for one in kept if one.field == field}
+            self.lead.parts.processes.log(
+                'base of %s in %s: %s, which takes precedence. To use %s, write ps.Scheduler(…, on_base="code")',
+                field, groups, values, numbers.pop() if len(numbers) == 1 else "those in the code",
+            )  # fmt: skip
+        text = "{base!r} in the checkpoint -> {code!r} in the code"
+        applied = [one for one in found if one.applies]
+        for part in [[one] for one in applied] if len(applied) <= _SHOWN else [applied]:
+            for field, groups, values in by_field(part, text):
+                self.lead.parts.processes.log(
+                    'base of %s in %s: %s, from update %d on (on_base="code")', field, groups, values, t
+                )
+        self.logged_bases |= by_key.keys()
+        self.changed_bases = []
+
+
+@final
+class OneOptimizer(Driver):
+    """The driver of a single optimizer: each of its steps is an update of the run."""
+
+    def after_step(self, run: Run, name: str, steps: Steps) -> AfterStep:
+        return steps.advance
+
+    def counter(self, run: Run, optimizers: Mapping[str, Any]) -> Callable[[], object]:
+        return ByHand(run.lead, *optimizers.values()).advance
+
+    def bind_lead(self, run: Run) -> None:
+        """Do nothing: the optimizer has everything."""
+
+    def note_positions(self, run: Run, loaded: Mapping[str, tuple[int, Values | None]] | None = None) -> None:
+        """Do nothing: the position is that of the run."""
+
+    def check_load(self, run: Run, name: str, position: RunPosition) -> None:
+        """Do nothing: it can load any position."""
+
+    def load(self, run: Run, name: str, position: RunPosition, source: str | None, values: Values | None) -> bool:
+        run.move(position, position.t, source)
+        return True
+
+    def has_loaded_all(self, run: Run) -> bool:
+        return True
+
+
+ONE_OPTIMIZER: Final = OneOptimizer()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a run begins with.
+
+    Args:
+        in_force: the plan.
+        groups: the groups of each optimizer.
+        positions: the position of each optimizer.
+        states: the states of the metric rules.
+        drive, start: the arguments of the Scheduler; `start` is its `t`.
+        parts: what the run has besides one plan.
+        source: the name of the checkpoint from which the positions were read.
+    """
+
+    in_force: ResolvedPlan
+    groups: Mapping[str, list[Group]]
+    positions: Mapping[str, RunPosition]
+    states: RuleStates
+    drive: str
+    start: int | None
+    parts: Parts
+    source: str | None = None
+
+
+def one_number(names: Iterable[str], carried: Mapping[str, int], start: int | None, _drive: str) -> dict[str, int]:
+    """Return the update of the next step of a single optimizer: its count, else the argument `t` of the Scheduler."""
+    return {name: carried.get(name, start or 0) for name in names}
+
+
+def run_of_one(given: Beginning) -> Run:
+    """Return the run of a single optimizer, which has computed its values and has not written them."""
+    clock, groups = RunState(given.states, given.positions[ALONE], given.source, given.start), given.groups[ALONE]
+    clock.history = History((clock.entry(given.in_force),))
+    lead = Groups(given.in_force, clock, clock, given.parts)
+    lead.block = lead.new_block(lead.slots(groups), groups, clock.times, given.states)
+    return Run(lead, {ALONE: lead}, given.drive, ONE_OPTIMIZER)

@@ -1,0 +1,435 @@
+"""The record of a run: one JSON object, in the first group of an optimizer's checkpoint and in a Scheduler's state.
+
+It is one text, because `torch.distributed.checkpoint` loads exactly the keys of the state into which it loads: a plan
+with other fields or rules has the same keys.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias, final
+
+from paramsched.core.base.diagnostic import names_listed
+from paramsched.core.feedback.base import MetricRule
+from paramsched.core.fields import RECORD, json_or_none
+from paramsched.core.plan import Plan
+from paramsched.core.plan.optimizers import ALONE
+from paramsched.core.plan.run_amounts import Amount
+from paramsched.core.run.block import Values
+from paramsched.core.run.group_keys import (
+    Entry,
+    Group,
+    History,
+    count_carried,
+    is_amount,
+    is_count,
+    is_finite_number,
+    joined,
+    mapping_in,
+    read_entries,
+    read_history,
+)
+from paramsched.core.run.run import Run
+from paramsched.core.run.run_state import VERSION, ResolvedPlan, RunPosition, facts_of_calendar
+from paramsched.core.run.slots import bases_by_slot
+from paramsched.core.time import Calendar
+from paramsched.errors import InvalidArgument, StateError, shown
+
+_MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
+_OF_PLAN = {"version", "plan", "calendar"}
+"""What a record always has; it is constant between two bindings, so the live groups have it too."""
+_OF_POSITION = {
+    "t", "amount", "last_amount", "said", "measured", "samples", "rules", "history", "behind", "held", "optimizers",
+}  # fmt: skip
+"""What `state_dict()` adds."""
+_OF_ALL = {"groups", "bases"}
+"""What only a Scheduler's state has: the numbers of all groups, which have their own in an optimizer's checkpoint."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class State:
+    """A validated record.
+
+    Args:
+        text: the plan's canonical text, or None.
+        in_force: the plan with its resolved form; None without a text, or if it cannot be read here.
+        unreadable: the reason why it cannot be read here, or None.
+        calendar: the run facts.
+        optimizers: the number of groups of each optimizer, by name.
+        bases: the bases of each optimizer, by group index and flat field name; those in its groups if it is missing.
+        feedback: the states of metric rules, by the rules' text; None if they are unknown.
+        position: the position of the run: `t`, and the amounts if the plan's clock counts one.
+        history: the plans that were in force.
+        behind: the optimizers that had not stepped in the last update.
+        last_amount: the amount before the last update.
+        held: True if the groups have values of another plan, because the optimizer is behind the run.
+    """
+
+    text: str | None
+    in_force: ResolvedPlan | None
+    unreadable: str | None
+    calendar: Calendar
+    optimizers: dict[str, int]
+    bases: dict[str, dict[tuple[int, str], float]]
+    feedback: dict[str, dict[str, Any]] | None
+    position: RunPosition
+    history: History
+    behind: frozenset[str] = frozenset()
+    last_amount: Amount | None = None
+    held: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of several optimizers; empty for one."""
+        return () if ALONE in self.optimizers else tuple(self.optimizers)
+
+    @property
+    def unit(self) -> str | None:
+        """The unit of the plan's clock; None if it counts updates or is unknown."""
+        return None if self.in_force is None else self.in_force.unit
+
+    @property
+    def identity(self) -> tuple[str | None, Calendar]:
+        """The plan and its facts, to recognize a plan that was compared before."""
+        return self.text, self.calendar
+
+    def position_on(self, unit: str | None) -> RunPosition:
+        """Return the position on the clock `unit`, without the amounts if they are on another clock."""
+        if self.in_force is None or self.unit == unit:
+            return self.position
+        return RunPosition(self.position.t, samples=self.position.samples)
+
+
+def record_of(run: Run) -> dict[str, Any]:
+    """Return what `state_dict()` adds to the record of the plan: the present position of the run."""
+    clock, in_force = run.clock, run.lead.in_force
+    is_single = clock.history == _single_plan_history(in_force.text, clock.amount, in_force)
+    found = {
+        "t": clock.t,
+        "amount": clock.amount,  # None on the clock of updates
+        "last_amount": clock.last_amount,
+        "said": clock.reported,  # and not counted yet
+        "measured": clock.is_measured,
+        "samples": run.samples(),
+        "rules": saved_states(clock.states),
+        "history": [] if is_single else clock.history.as_data(),
+        "behind": [name for name, planned in run.members.items() if planned.clock.t < clock.t],
+    }
+    absent: tuple[Any, ...] = (None, [], {})
+    return {name: one for name, one in found.items() if one is not False and one not in absent}
+
+
+def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Return the state of a Scheduler: the record with the bases of all groups; equal ones are stored once.
+
+    Args:
+        run: the run.
+        sizes: the number of groups of each optimizer, by name.
+    """
+    record, counts = record_of(run), list(sizes.values())
+    record["groups"] = counts[0] if len(set(counts)) == 1 else counts
+    record["bases"] = _by_field({name: bases_by_slot(one.block.slots) for name, one in run.members.items()}, sizes)
+    return {RECORD: joined(run.lead.record_of_plan(), record)}
+
+
+def _by_field(values: Mapping[str, Values], sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Return a dict from field to its values in the groups of all optimizers, or one number if these are equal."""
+    found: dict[str, list[float | None]] = {}
+    first = 0  # the place of the optimizer's first group among those of all optimizers
+    for name, size in sizes.items():
+        for (index, slot), value in values.get(name, {}).items():
+            if index < size:  # the optimizer of a detached scheduler may have lost groups
+                found.setdefault(slot, [None] * sum(sizes.values()))[first + index] = value
+        first += size
+    return {name: one[0] if len(set(one)) == 1 else one for name, one in found.items()}
+
+
+def _single_plan_history(text: str | None, amount: Amount | None, in_force: ResolvedPlan | None) -> History:
+    """Return the history of a run whose only plan started at update 0; records omit this history."""
+    return History((Entry(0, None if amount is None else 0, text, facts=() if in_force is None else in_force.facts),))
+
+
+def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
+    """Return a dict from the text of each metric rule to its state, a dict of JSON scalars."""
+    return {
+        str(rule): {field.name: getattr(state, field.name) for field in fields(state)} for rule, state in states.items()
+    }
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What the groups of an optimizer carry.
+
+    Args:
+        count: the number of the update of its next step; None if its groups carry no count.
+        state: the record of the run; None if there is none.
+        position: the position of the optimizer, on the clock of the record's plan; None without a count.
+        bases: those recorded in each group, by group index and flat field name.
+    """
+
+    count: int | None
+    state: State | None
+    position: RunPosition | None
+    bases: Mapping[tuple[int, str], float]
+
+    @property
+    def is_complete(self) -> bool:
+        """True if the record is that of the count, so that the run can continue from it alone."""
+        return self.state is not None and self.state.feedback is not None
+
+    def position_on(self, unit: str | None) -> RunPosition | None:
+        """Return the position on the clock `unit`, without the amounts if they are on another clock."""
+        found = self.position
+        if found is None or self.state is None or self.state.in_force is None or self.state.unit == unit:
+            return found
+        return RunPosition(found.t, samples=found.samples)
+
+
+def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | None = None) -> Carried:
+    """Return what the groups of an optimizer carry, without side effects.
+
+    A record of another update than the count is one of earlier values: other code copied the groups without
+    `state_dict()`. Then only its plan, its run facts and the bases are known.
+
+    Args:
+        groups: the groups.
+        name: the optimizer.
+        known: a plan; if the record has the same one, it is neither read nor resolved again.
+
+    Raises:
+        StateError: an entry of paramsched is invalid.
+    """
+    (data, bases), count = read_entries(groups), count_carried(groups)
+    if data is None or count is None:
+        return Carried(count, None, None if count is None else RunPosition(count), bases)
+    t = _require_count_below("t", data["t"]) if "t" in data else None
+    is_last = t == count
+    if not is_last and not (
+        t is not None and t == count + 1 and isinstance(behind := data.get("behind"), list) and name in behind
+    ):
+        data = {key: one for key, one in data.items() if key in _OF_PLAN | {"optimizers"}} | {"t": count}
+        state = _read(data, known, is_current=False)
+        return Carried(count, state, RunPosition(count), bases)
+    state = _read(data, known)
+    return Carried(count, state, state.position if is_last else RunPosition(count, state.last_amount), bases)
+
+
+def read_scheduler_state(state: Any, known: ResolvedPlan | None = None) -> State:
+    """Validate the state of a Scheduler, without side effects; `known` as for `read_groups`."""
+    if not isinstance(state, Mapping):
+        raise StateError(f"expected the dict that scheduler.state_dict() returns, got {type(state).__name__}")
+    if state.keys() != {RECORD}:
+        got = f"a dict with the keys: {names_listed(sorted(map(str, state)))}" if state else "an empty dict"
+        raise StateError(
+            f"expected the dict that scheduler.state_dict() returns, got {got}. If the run has "
+            "completed n updates without a plan, call scheduler.seek(n)"
+        )
+    try:
+        data = json.loads(state[RECORD])
+    except (TypeError, ValueError, RecursionError):
+        raise StateError(f"state: {RECORD} is {shown(state[RECORD])}, not the record of a run") from None
+    return _read(data, known, bases=True)
+
+
+def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_current: bool = True) -> State:
+    """Validate a record, key by key; `bases` is True if it must have the bases of all groups."""
+    _check_keys(data, bases=bases)
+    optimizers, text = _read_sizes(data), data["plan"]
+    groups = sum(optimizers.values())
+    facts = mapping_in("calendar", data["calendar"])
+    names, unreadable = () if ALONE in optimizers else tuple(optimizers), "it has no text" if text is None else None
+    in_force, is_known = None, known is not None and (known.text, known.optimizers) == (text, names)
+    # Compared as text, because a damaged fact may equal that of the run: True and 1.
+    if known is not None and is_known and str(facts_of_calendar(known.calendar)) == str(facts):
+        calendar, in_force = known.calendar, None if text is None else known
+    else:
+        calendar = _read_calendar(facts)
+    if in_force is None and text is not None:
+        if not isinstance(text, str) or not isinstance(json_or_none(text), dict):
+            raise StateError(f"state: plan is {shown(text)}, not the text of a plan: the checkpoint is damaged")
+        in_force, unreadable = _resolved_or_why(text, calendar, names)
+    position = _read_position(data, in_force)
+    entries = data.get("history") or None
+    history = _single_plan_history(text, position.amount, in_force)
+    if entries is not None:
+        history = read_history(entries)
+        if history.entries[-1].text != text:
+            raise StateError("state: the last plan of history differs from the plan of the state")
+    found = _read_by_field("bases", data["bases"], groups) if bases else {}
+    feedback = {rule: mapping_in("rules", saved) for rule, saved in mapping_in("rules", data.get("rules", {})).items()}
+    behind = _read_behind(data.get("behind", []), optimizers, position.t)
+    return State(
+        text, in_force, unreadable, calendar, optimizers, _by_optimizer(found, optimizers),
+        feedback if is_current else None, position, history, behind, data.get("last_amount"), data.get("held") is True,
+    )  # fmt: skip
+
+
+def _read_calendar(facts: dict[str, Any]) -> Calendar:
+    """Return the run facts of a record."""
+    try:
+        return Calendar(**facts)
+    except (TypeError, ValueError) as error:
+        raise StateError(f"state: calendar: {error}") from None
+
+
+def _check_keys(data: Any, *, bases: bool) -> None:
+    """Raise if a record is of another version, or lacks a key."""
+    if not isinstance(data, dict):
+        raise StateError(f"state: {shown(data)} is not the record of a run")
+    version = data.get("version")
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise StateError(f"state: version is {version!r}, not an integer")
+    if version != VERSION:
+        raise StateError(f"state of version {version}; this paramsched reads version {VERSION}: update it")
+    needed = _OF_PLAN | {"t"} | ({"bases", "groups"} if bases else set())
+    if missing := needed - data.keys():
+        raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
+    if foreign := data.keys() - needed - _OF_POSITION - (_OF_ALL if bases else set()):
+        raise StateError(f"state has unknown keys: {', '.join(sorted(map(str, foreign)))}")
+
+
+@lru_cache(maxsize=4)
+def _resolved_or_why(text: str, calendar: Calendar, names: tuple[str, ...]) -> tuple[ResolvedPlan | None, str | None]:
+    """Return the plan of a canonical text, and the reason if it cannot be read here."""
+    if isinstance(plan := plan_or_why(text), str):
+        return None, plan
+    try:
+        return ResolvedPlan(plan, plan.resolve(calendar, names), calendar, names), None
+    except InvalidArgument as error:
+        raise StateError(f"state: calendar does not resolve its plan: {error}") from None
+
+
+def _read_position(data: Mapping[str, Any], plan: ResolvedPlan | None) -> RunPosition:
+    """Return the position of the run."""
+    clock = None if plan is None else plan.unit
+    for name in ("amount", "said", "last_amount"):
+        if (amount := data.get(name)) is not None and not is_amount(amount, clock):
+            raise StateError(f"state: {name} is {shown(amount)}, not a number of at least 0")
+        if plan is not None and amount is not None and clock is None:
+            raise StateError(f"state: {name} is {shown(amount)}, but the clock of its plan counts updates")
+    if not isinstance(measured := data.get("measured", False), bool):
+        raise StateError(f"state: measured is {shown(measured)}, not True or False")
+    if (samples := data.get("samples")) is not None:
+        _require_count_below("samples", samples)
+    position = RunPosition(
+        _require_count_below("t", data["t"]), data.get("amount"), data.get("said"), measured, samples
+    )
+    if position.amount is None and position.reported is not None:
+        raise StateError("state: said has a value, but amount is None")
+    return position
+
+
+def _read_behind(behind: Any, optimizers: Mapping[str, int], t: int) -> frozenset[str]:
+    """Return the optimizers that had not stepped in the last update."""
+    if not isinstance(behind, list) or not set(map(str, behind)) <= optimizers.keys():
+        raise StateError(f"state: behind is {shown(behind)}, not the names of optimizers")
+    if behind and (t == 0 or len(set(behind)) == len(optimizers)):
+        raise StateError(f"state: behind is {shown(behind)} at update {t}")
+    return frozenset(behind)
+
+
+def _read_sizes(data: Mapping[str, Any]) -> dict[str, int]:
+    """Return the number of groups of each optimizer, 0 if it is unknown; one that is alone has no name in a record."""
+    names, sizes = data.get("optimizers", [ALONE]), data.get("groups", 0)
+    if not isinstance(names, list) or not names or len(set(map(str, names))) < len(names):
+        raise StateError(f"state: optimizers is {shown(names)}, not a list of names")
+    counts = sizes if isinstance(sizes, list) else [sizes] * len(names)
+    if len(counts) != len(names):
+        raise StateError(f"state: {len(counts)} numbers of groups for {len(names)} optimizers")
+    return {
+        str(name): _require_count_below("groups", count, _MAX_GROUPS) for name, count in zip(names, counts, strict=True)
+    }
+
+
+def _read_by_field(key: str, value: Any, groups: int) -> dict[str, list[float | None]]:
+    """Return a dict from field to a list of numbers, one per group; a state may have one number for all groups."""
+    found: dict[str, list[float | None]] = {}
+    for name, given in mapping_in(key, value).items():
+        numbers = list(given) if isinstance(given, list) else [given] * groups
+        if len(numbers) != groups:
+            raise StateError(f"state: {key}[{name!r}] has {len(numbers)} values for {groups} groups")
+        if all(number is None for number in numbers):
+            raise StateError(f"state: {key}[{name!r}] has no number")
+        for number in numbers:
+            if number is not None and not is_finite_number(number):
+                raise StateError(f"state: {key}[{name!r}] has {shown(number)}, which is not a finite number")
+        found[name] = numbers
+    return found
+
+
+def check_rules(feedback: Mapping[str, Any], plan: Plan) -> None:
+    """Raise if a state of a plan has the feedback of other metric rules."""
+    rules = {str(rule) for rule in plan.metric_rules}
+    if rules != feedback.keys():
+        raise StateError(f"state: rules is that of {sorted(feedback)}, but the rules of its plan are {sorted(rules)}")
+
+
+def _by_optimizer(
+    by_field: Mapping[str, list[float | None]], optimizers: Mapping[str, int]
+) -> dict[str, dict[tuple[int, str], float]]:
+    """Return the numbers of each optimizer, by group index and flat field name."""
+    found: dict[str, dict[tuple[int, str], float]] = {name: {} for name in optimizers}
+    for slot, values in by_field.items():
+        places = ((found[name], index) for name, size in optimizers.items() for index in range(size))
+        for (mine, index), base in zip(places, values, strict=True):
+            if base is not None:
+                mine[index, slot] = base
+    return found
+
+
+def position_of_torch(state: Any) -> int | None:
+    """Return the position in a state of one of torch's schedulers; None for any other state.
+
+    >>> position_of_torch({"last_epoch": 500, "_step_count": 501, "_last_lr": [0.1]})
+    500
+    """
+    if not isinstance(state, Mapping) or not {"last_epoch", "_schedulers"} & state.keys():
+        return None
+    if "last_epoch" in state:
+        found = state["last_epoch"]
+        return found if is_count(found) and {"_last_lr", "_step_count", "base_lrs"} & state.keys() else None
+    members = state["_schedulers"] if isinstance(state["_schedulers"], (list, tuple)) else []
+    return next((at for one in members if (at := position_of_torch(one)) is not None), None)
+
+
+def restored_states(
+    feedback: Mapping[str, dict[str, Any]], rules: tuple[MetricRule[Any], ...]
+) -> dict[MetricRule[Any], Any]:
+    """Return a dict from each rule to its state: the saved state if there is one, else the initial one."""
+    return {rule: rule.restore(feedback[str(rule)]) if str(rule) in feedback else rule.init() for rule in rules}
+
+
+def _require_count_below(name: str, value: Any, most: int = 2**62) -> int:
+    if not is_count(value) or value >= most:
+        raise StateError(f"state: {name} is {shown(value)}, expected an integer from 0 to {most - 1}")
+    whole: int = value
+    return whole
+
+
+@lru_cache(maxsize=4)
+def plan_or_why(text: str) -> Plan | str:
+    """Return the plan of a canonical text, or the reason why it cannot be read here."""
+    try:
+        return Plan.of_text(text)
+    except (InvalidArgument, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        return f"plan is invalid: {error}"
+
+
+def plan_of_text(text: str) -> Plan:
+    """Return the plan of a canonical text.
+
+    Raises:
+        StateError: it cannot be read here.
+    """
+    if isinstance(found := plan_or_why(text), str):
+        raise StateError(f"state: {found}")
+    return found
+
+
+OnChangeChoice: TypeAlias = Literal["new", "checkpoint", "error"]
+
+OnChange: TypeAlias = OnChangeChoice | Mapping[str, OnChangeChoice]
+"""One choice for the entire plan, or one for each field; the default of a field is "new"."""

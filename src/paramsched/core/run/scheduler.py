@@ -1,0 +1,873 @@
+"""Scheduler: applies a plan to an optimizer."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from math import isnan
+from numbers import Real
+from signal import Signals
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, Unpack, cast, final, get_args
+from weakref import ref
+
+import torch
+from torch.optim.lr_scheduler import LRScheduler
+
+from paramsched.core.base.entries import load_entry
+from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.problem import Problem
+from paramsched.core.feedback.base import MetricRule
+from paramsched.core.fields import Field
+from paramsched.core.plan import Plan
+from paramsched.core.plan.forms import PlanLike
+from paramsched.core.plan.optimizers import ALONE, find_group, flat_optimizers, unique_labels
+from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount
+from paramsched.core.plan.trace import Key
+from paramsched.core.run.arguments import (
+    Drive,
+    are_loaded,
+    calendar_of_call,
+    checked_bases,
+    checked_on_base,
+    checked_on_change,
+    is_count_of_updates,
+    request_of,
+    specified_facts,
+    unwrapped_optimizer,
+    unwrapped_optimizers,
+)
+from paramsched.core.run.assembly import attach
+from paramsched.core.run.consumption import ConsumptionSource, checked_amount
+from paramsched.core.run.facts_later import NotAttached, WaitingForFacts, refuse_to_step
+from paramsched.core.run.group_keys import Group, remove_entries
+from paramsched.core.run.groups import Groups
+from paramsched.core.run.hooks import require_hooks
+from paramsched.core.run.messages import WORLD
+from paramsched.core.run.on_base import OnBase
+from paramsched.core.run.plan_source import PlanSource, with_location
+from paramsched.core.run.rebinding import require_attached
+from paramsched.core.run.resume import Resume
+from paramsched.core.run.run import Run
+from paramsched.core.run.run_state import RunPosition
+from paramsched.core.run.saved_state import (
+    OnChange,
+    position_of_torch,
+    read_scheduler_state,
+    state_of,
+)
+from paramsched.core.run.slots import LateGroups as LateGroups
+from paramsched.core.run.start import Request
+from paramsched.core.run.updates import refuse_steps_of_processes
+from paramsched.core.run.values import planned_values, target_values
+from paramsched.core.time.amounts import PROGRESS, MomentLike
+from paramsched.core.time.calendar import Calendar, Facts, meant_clock
+from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
+
+if TYPE_CHECKING:
+    from paramsched.core.run.job_end import JobEnd
+    from paramsched.core.run.progress import ProgressSource
+
+SignalsLike: TypeAlias = str | Signals | Sequence[str | Signals]
+
+WhichUpdate: TypeAlias = Literal["last", "coming"]
+
+
+@final
+class Scheduler(LRScheduler):
+    """Applies a plan to an optimizer: keeps the clock, and writes the planned values into the param groups.
+
+    Remove the scheduler that it replaces, and its `step()`, because that would overwrite the planned values. After
+    construction no further call is needed. Each step of the optimizer is an update, and right after it the groups
+    contain the values of the next update. Steps that are not updates (skipped by a GradScaler, raised, nested) do not
+    count. The optimizer's own checkpoint carries the count and the bases, so it is enough to resume. A Scheduler that
+    is constructed on an optimizer with a count continues from this count.
+
+    It is a subclass of `torch.optim.lr_scheduler.LRScheduler`, because engines check the type. Its `step()` does not
+    advance the clock unless `drive="manual"`, so the values are correct however often an engine calls it.
+
+    Args:
+        optimizer: a torch optimizer, or an engine's wrapper of one; or a mapping from names to several of these, which
+            one plan then drives on one clock. In the plan, `groups: muon` are all groups of an optimizer, `muon/head`
+            and `muon/0` one of them. A name must not contain any of `/ , = * ? [ ]`.
+        plan: a plan in any form: a plan, a schedule for lr or its text, `recipe:NAME`, the path of a plan file, the
+            text of a plan, or a mapping as in a plan file. The run facts and the bases of a recipe do not apply.
+        calendar: the run facts that convert units; or `"later"`, if they are passed before the first update:
+            `scheduler.set_facts(steps_per_epoch=len(loader))`.
+        drive: `"optimizer"`: each step of the optimizer advances the clock; `"manual"`: each `scheduler.step()` does.
+            With several optimizers, `"optimizer"` counts shared updates, in which each optimizer takes part at most
+            once, and the name of an optimizer counts its updates.
+        on_change: which plan applies if the plan differs from a checkpoint's: `"new"` (the code's plan, from the
+            current update on), `"checkpoint"`, `"error"` (raise), or a mapping from field to one of these. The
+            difference is logged.
+        on_base: which base applies if a group's differs from a checkpoint's: `"checkpoint"`, `"code"` (the one that the
+            group had when the Scheduler was constructed, from the current update on), `"error"` (raise), or a mapping
+            from field to one of these. Construct the Scheduler before the checkpoint is loaded. The difference is
+            logged.
+        late_groups: the role of the value in a group that is added during the run. `"base"`: it is the base of the
+            schedule. `"present"`: it is the value at that update, and the schedule continues from it:
+            v(t) = value · f(t) / f(t_added). The added group is logged.
+        t: the number of completed updates of a run that had no plan so far; default 0. A count that the optimizer
+            carries takes precedence.
+        stop_before: the moment before which the job ends, with the plan unchanged: a `datetime`, or a text such as
+            `"slurm - 5 min"` or `"in 55 min"`, which counts from this call. `should_stop` becomes True in time, and the
+            next job continues from the checkpoint. It needs no clock and no horizon.
+        stop_on: the signals at which the job ends, with the plan unchanged: the name of one, such as `"SIGTERM"`, a
+            `signal.Signals`, or several. All processes end after the same update if any of them receives one. A copy or
+            a pickle of the Scheduler has neither `stop_on` nor `stop_before`, because they belong to a job.
+        process_group: the torch `ProcessGroup` of the processes that train together, if they are only some of the
+            world: they agree on amounts and the end of the job, and its first rank leads. None for all
+            processes.
+        facts: the run facts as keywords, in place of `calendar`: the arguments of `ps.Calendar`, such as `total=1000`
+            or `steps_per_epoch=100`.
+
+    Raises:
+        InvalidArgument: an argument is invalid, or the optimizer's step does not call hooks.
+        ConfigError: a plan passed as a file, a text or a mapping has errors; all are listed with their locations.
+        FileNotFoundError: the plan file does not exist.
+        PlanError: the optimizer lacks a group or field of the plan. The optimizer is unchanged.
+        PlanChanged: the optimizer carries another plan and `on_change="error"`. The optimizer is unchanged.
+        StateError: `stop_on` is passed outside of the main thread.
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
+    >>> for _ in range(2):
+    ...     _ = optimizer.step()
+    >>> scheduler.last_epoch, optimizer.param_groups[0]["lr"]
+    (2, 0.05)
+    """
+
+    optimizer: Any
+    _optimizers: Mapping[str, Any]  # by name; a single one has the name `ALONE`
+    _run: Run
+    _resume: Resume
+    _count: Callable[[], object] | None = None  # what `step` calls, from its first call on
+    _waiting: WaitingForFacts | None = None
+    _job_end: "JobEnd | None" = None
+    _warned: frozenset[str] = frozenset()  # the kinds of reports that have caused a warning
+
+    def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
+        self,
+        optimizer: Any,
+        plan: PlanLike | PlanSource,
+        *,
+        calendar: Calendar | Literal["later"] | None = None,
+        drive: Drive | str = "optimizer",
+        on_change: OnChange = "new",
+        on_base: OnBase = "checkpoint",
+        late_groups: LateGroups = "base",
+        t: int | None = None,
+        stop_before: MomentLike | None = None,
+        stop_on: SignalsLike | None = None,
+        process_group: Any = None,
+        **facts: Unpack[Facts],
+    ) -> None:
+        given = specified_facts(facts)
+        several = isinstance(optimizer, Mapping)
+        self._optimizers = MappingProxyType(
+            unwrapped_optimizers(optimizer) if several else {ALONE: unwrapped_optimizer(optimizer)}
+        )
+        self.optimizer = next(iter(self._optimizers.values()))
+        policy, names = checked_on_change(on_change), tuple(self._optimizers) if several else ()
+        processes = WORLD
+        if process_group is not None:
+            from paramsched.core.run.processes import processes_of
+
+            processes = processes_of(process_group)
+        if stop_before is not None or stop_on is not None:
+            from paramsched.core.run.job_end import job_end_of
+
+            self._job_end = job_end_of(stop_before, stop_on, processes)
+        source = PlanSource.of(plan, names=names, processes=processes)
+        resume = Resume(policy, checked_on_base(on_base, source.plan), processes)
+        request = request_of(source.plan, drive, resume, late_groups, t, names)
+        present = {name: one.param_groups for name, one in self._optimizers.items()}
+        if calendar != "later":
+            try:
+                self._attach(request, source, calendar_of_call("Scheduler", calendar, given))
+            except PlanError as refusal:
+                raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
+            return
+        if given:
+            raise InvalidArgument(
+                f'Scheduler(calendar="later", {", ".join(given)}=…)', "facts are passed both now and later", "Omit one"
+            )
+        # Check the groups now. Until the run facts are passed, the only hook raises on each step.
+        bases = checked_bases(request.plan, present)
+        if not are_loaded(present):
+            request = replace(request, code_bases=bases)
+        waiting = self._waiting = WaitingForFacts(request, source)
+        if drive != "manual":
+            for name, one in self._optimizers.items():
+                require_hooks(one, name)
+                waiting.handles.append(one.register_step_pre_hook(refuse_to_step))
+        for name, one in self._optimizers.items():
+            if isinstance(one, torch.optim.Optimizer):  # else it has no hooks
+                waiting.handles.append(one.register_load_state_dict_post_hook(partial(waiting.note_load, name=name)))
+        self._run = NotAttached()  # type: ignore[assignment]  # any use of it raises
+        self._step_count = 1
+
+    def _attach(self, request: Request, source: PlanSource, calendar: Calendar, call: str = "") -> None:
+        """Attach a plan to all optimizers."""
+        if source.published is None:
+            self._start(request, source, attach(self._optimizers, request, source, calendar, call, self._job_end))
+            return
+        with source.attaching(source.published, calendar, self._optimizers) as attached:
+            request = replace(request, plan=attached.plan)
+            self._start(request, attached, attach(self._optimizers, request, attached, calendar, call, self._job_end))
+
+    def _start(self, request: Request, source: PlanSource, run: Run) -> None:
+        """Store the run of an attached plan."""
+        self._run, self._resume, self._source = run, request.resume, source
+        self._count, self._step_count = None, 1
+        self._waiting = None
+        run.scheduler = ref(self)
+        run.clock.warns_of_metrics = not source.warns_of_metrics
+
+    def set_facts(self, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> None:
+        """Pass the run facts to a Scheduler that was constructed with `calendar="later"`, and attach its plan.
+
+        Args:
+            calendar: the run facts, or None if they are passed as keywords.
+            facts: the run facts as keywords, for example `steps_per_epoch=len(loader)`.
+
+        Raises:
+            ParamschedError: the plan is attached already.
+            MissingFact: a unit of the plan needs another run fact.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> plan = Plan(lr=linear(), horizon="2 epochs")
+        >>> scheduler = Scheduler(optimizer, plan, calendar="later")
+        >>> scheduler.set_facts(steps_per_epoch=100)
+        >>> scheduler.calendar.steps_per_epoch
+        100
+        """
+        waiting = self._waiting
+        if waiting is None:
+            raise ParamschedError(
+                "scheduler.set_facts(…): the run facts are known already. This method is for a Scheduler that was "
+                'constructed with ps.Scheduler(optimizer, plan, calendar="later")'
+            )
+        known = calendar_of_call("set_facts", calendar, specified_facts(facts))
+        source = waiting.source
+        self._attach(waiting.request, source, known, call="scheduler.set_facts(")
+        for handle in waiting.handles:
+            handle.remove()
+        if waiting.state is not None:
+            self.load_state_dict(waiting.state)
+
+    # ------------------------------------------------------------------ values
+
+    @property
+    def optimizers(self) -> dict[str, Any]:
+        """The optimizers by name, without the wrappers of engines; a single one has the name `"optimizer"`."""
+        return dict(self._optimizers)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan in force."""
+        return self._run.in_force.plan
+
+    @property
+    def calendar(self) -> Calendar:
+        """The run facts that resolved the plan."""
+        return self._run.in_force.calendar
+
+    @property
+    def total(self) -> int | None:
+        """The length of the run in updates; None if it is unknown.
+
+        It is the horizon after the run facts are applied: `horizon: 3 epochs` with 100 steps per epoch is 300. On a
+        clock of samples, tokens or seconds it is the first update at or after the horizon, if each update consumes the
+        planned amount.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> plan = Plan(lr=linear(), horizon="3 epochs")
+        >>> Scheduler(optimizer, plan, steps_per_epoch=100).total
+        300
+        """
+        return self._run.in_force.total
+
+    @property
+    def states(self) -> dict[MetricRule[Any], Any]:
+        """A dict from each metric rule of the plan to its state."""
+        return dict(self._run.clock.states)
+
+    @property
+    def history(self) -> list[list[Any]]:
+        """The plans of the run, each as `[update, amount, text]`: the update from which it was in force, and its text.
+
+        The amount is what was consumed before that update; it is None on the clock of updates. The text is `plan.text`,
+        which may be None. If there is any of it, a fourth element, a dict, has the note of the plan's file; `"bases"`,
+        the bases from that update on, by field and group, if `on_base` changed them; and `"facts"`, the run facts, if
+        they determine the plan's lengths. A plan that comes into force at an update replaces all entries from that
+        update on.
+        """
+        return self._run.clock.history.as_data()
+
+    def value(self, field: str, group: int | str | None = None) -> float:
+        """Return the planned value of a field in one group at the next update.
+
+        Args:
+            field: the field's name in the plan (`"lr"`, `"betas[0]"`, `"momentum"`), or a target's name.
+            group: the index or the name of the group; ignored for a target. Default: the first group. With several
+                optimizers `"adamw/embed"`, `"adamw"` for the first group of an optimizer with this field, or the name
+                of a group that only one optimizer has.
+
+        Raises:
+            InvalidArgument: the plan does not schedule this field in this group.
+        """
+        values = self.values()
+        return values[self._key("value", values, field, group)]
+
+    def factor(self, field: str, group: int | str | None = None) -> float:
+        """Return the planned value of a field at the next update as a multiple of its base: value / base.
+
+        Scripts that compute `lr = base * factor` log this number. Absolute levels are divided by the base, too.
+
+        Args:
+            field: the field's name in the plan, as in `value`. A target has no base.
+            group: the index or the name of the group, as in `value`.
+
+        Raises:
+            InvalidArgument: the plan does not schedule this field in this group, or its base is 0.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.5)
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
+        >>> _ = optimizer.step()
+        >>> scheduler.value("lr"), scheduler.factor("lr")
+        (0.375, 0.75)
+        """
+        planned = self._of_fields()
+        value, base = planned[self._key("factor", planned, field, group)]
+        if base == 0:
+            raise InvalidArgument(f"scheduler.factor({field!r}, {group!r})", "the base of this field is 0")
+        return value / base
+
+    def values(self) -> dict[Key, float]:
+        """Return the planned values of the next update by field and group, as in a `Trace`; targets have group ""."""
+        fields = {key: value for key, (value, _) in self._of_fields().items()}
+        return fields | {(name, ""): value for name, value in target_values(self._run.lead)}
+
+    def _of_fields(self) -> dict[Key, tuple[float, float]]:
+        """Return the planned value of the next update and the base, by field and group."""
+        planned = self._synced()
+        found: dict[Key, tuple[float, float]] = {}
+        for groups, part in self._members():
+            labels = unique_labels(groups, part.scope)
+            found |= {
+                (slot.name, labels[slot.group]): (value, slot.base)
+                for slot, value in planned_values(part, planned.clock)
+                if slot.group < len(labels)  # the optimizer of a detached scheduler may have lost groups
+            }
+        return found
+
+    def _key(self, method: str, keys: Collection[Key], field: str, group: int | str | None) -> Key:
+        """Return the key of a field in a group, or raise."""
+        if self._run.is_shared:
+            candidates: list[Any] = [find_group(keys, self._optimizers, field, group)]
+        else:
+            group = 0 if group is None else group
+            labels: dict[Any, Any] = dict(enumerate(unique_labels(self.optimizer.param_groups)))
+            candidates = [(field, ""), (field, group), (field, labels.get(group))]
+        key: Key | None = next((one for one in candidates if one in keys), None)
+        if key is not None:
+            return key
+        known = ", ".join(f"{name} of group {label!r}" if label != "" else name for name, label in keys)
+        found = f"the plan does not schedule it (only {known})"
+        raise InvalidArgument(f"scheduler.{method}({field!r}, {group!r})", found)
+
+    def scalars(self, update: WhichUpdate = "last") -> dict[str, float]:
+        """Return flat names and values for a logger: `{"lr/body": 0.1, "lr/head": 1.0, "temperature": 0.5}`.
+
+        A field has its name in the plan, except that `betas[0]` becomes `betas_0`. If the optimizer has several groups,
+        the group's name is appended, or its index if the name is missing or not unique. With several optimizers, the
+        optimizer's name precedes it: `lr/muon`, `lr/adamw/embed`. A target has its own name. On a clock that counts an
+        amount, for example of tokens, `consumed_tokens` is the amount before the update. All names are valid
+        in TensorBoard, W&B, MLflow and trackio.
+
+        Args:
+            update: the update whose values are returned. `"last"`: update `t - 1`, whose values the last
+                `optimizer.step()` used and which belong to the loss just measured. `"coming"`: update `t`, whose values
+                the next step will use, as in `values()`. Before the first update both are the same. The values are the
+                planned ones: external writes cause a warning, but are not included.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
+        >>> _ = optimizer.step()
+        >>> scheduler.scalars(), scheduler.scalars("coming")
+        ({'lr': 0.1}, {'lr': 0.07500000000000001})
+        """
+        if update not in get_args(WhichUpdate):
+            near = did_you_mean(str(update), get_args(WhichUpdate))
+            raise InvalidArgument(f"scheduler.scalars({update!r})", near, 'Use scheduler.scalars("coming")')
+        planned = self._synced()
+        clock = planned.clock
+        last = update == "last" and clock.t > 0
+        names = flat_optimizers({name: one.param_groups for name, one in self._optimizers.items()})
+        # TensorBoard replaces all other characters, and MLflow rejects most. A slash creates a section in each logger.
+        found = {
+            Field.of(slot.name).slot + its_names[slot.group]: value
+            for (_, part), its_names in zip(self._members(), names.values(), strict=True)
+            for slot, value in planned_values(part, clock, last=last)
+            if slot.group < len(its_names)  # as above
+        }
+        for name, value in target_values(planned, last=last):
+            found[name if name not in found else f"targets/{name}"] = value
+        amount = clock.last_amount if last else clock.amount
+        if amount is not None:
+            found[f"consumed_{planned.in_force.unit}"] = float(amount)
+        return found
+
+    # ------------------------------------------------------------------ position, consumption and metrics
+
+    def seek(self, t: int, **amount: Any) -> None:
+        """Jump to update `t`, and write its values into the groups. The states of metric rules do not change.
+
+        Args:
+            t: the number of completed updates, at least 0.
+            amount: the amount that these updates have consumed, in the unit of the plan's clock, for example
+                `tokens=4_194_304` or `progress=0.3`. Needed only if it is neither planned nor a constant of the
+                calendar. On the clock of progress, later reports of less have no effect.
+
+        Raises:
+            InvalidTime: `t` is not an integer of at least 0.
+            InvalidArgument: the amount has another unit than the plan's clock, or it is invalid.
+            MissingFact: the plan's clock counts an amount, which is unknown at this update.
+        """
+        if not is_count_of_updates(t):
+            raise InvalidTime(
+                f"scheduler.seek({shown(t)})", "not a number of completed updates", "For example: scheduler.seek(0)"
+            )
+        require_attached(self._run.clock, "seek")
+        in_force, t = self._synced().in_force, int(t)
+        check = checked_amount
+        if in_force.unit == PROGRESS:
+            from paramsched.core.run.progress import checked_progress as check
+        try:
+            reached = check(f"scheduler.seek({t}, ", in_force.unit, amount) if amount else in_force.amount_at(t)
+        except MissingFact as error:
+            instead = f"For example: scheduler.seek({t}, {in_force.unit}={error.example})"
+            found = f"the number of {in_force.unit} that these updates consumed is unknown"
+            if in_force.unit == PROGRESS:
+                found = "the progress of the run before this update is unknown"
+            raise MissingFact(f"scheduler.seek({t})", found, instead, fact=error.fact, example=error.example) from None
+        self._run.seek(RunPosition(t, reached))
+
+    def consumed(self, **amount: Any) -> None:
+        """Report the consumption of the next update, before that update: `scheduler.consumed(tokens=n)`.
+
+        Several calls add up. For this update, the report takes precedence over planned and known amounts. If the step
+        is skipped, the next update counts the report. With several processes, each one reports the sum of all
+        processes; the Scheduler regularly checks that they agree.
+
+        Args:
+            amount: one keyword, the unit of the plan's clock: `tokens`, `samples` (or `images`, `examples`), `frames`
+                or `batches`, integers of at least 0; or `seconds`, a float of at least 0.
+
+        Raises:
+            InvalidArgument: the unit is not that of the plan's clock, the amount is invalid, or the plan counts
+                updates. The state is unchanged.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> plan = Plan(lr=linear(1.0, 0.0, over="100 tokens"), clock="tokens")
+        >>> scheduler = Scheduler(optimizer, plan)
+        >>> scheduler.consumed(tokens=30)
+        >>> scheduler.consumed(tokens=20)
+        >>> _ = optimizer.step()
+        >>> scheduler.amount, optimizer.param_groups[0]["lr"]
+        (50, 0.05)
+        """
+        source, reported = self._checked_amount("scheduler.consumed(", amount)
+        source.report(reported)
+
+    def report(self, **progress: Any) -> None:
+        """Report the fraction of the run that is done, before the next update: `scheduler.report(progress=0.37)`.
+
+        It is for a plan with `clock="progress"`, and replaces the previous progress. When the call returns, the groups
+        contain the values at this progress; all updates until the next report use it. With several processes, each one
+        reports the same number; the Scheduler regularly checks that they agree.
+
+        Args:
+            progress: one keyword, `progress`, a number from 0 to 1. It is rounded to billionths. More than 1 counts as
+                1; if it is less than the last one, the position stays. Both cause a warning, once.
+
+        Raises:
+            InvalidArgument: the plan has another clock, or the progress is not a number of at least 0. The state is
+                unchanged.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), clock="progress"))
+        >>> scheduler.report(progress=0.25)
+        >>> scheduler.t, scheduler.amount, optimizer.param_groups[0]["lr"]
+        (0, 0.25, 0.07500000000000001)
+        """
+        planned = self._run.lead
+        require_attached(self._run.clock, "report")
+        if planned.in_force.unit != PROGRESS:
+            from paramsched.core.run.progress import checked_progress
+
+            checked_progress("scheduler.report(", planned.in_force.unit, progress)  # raises
+        source = cast("ProgressSource", planned.consumption)  # not imported, which would cost as much as the rest
+        reached, before = source.checked(progress), planned.clock.amount
+        assert before is not None
+        if reached > 1:
+            found = (
+                f"scheduler.report(progress={shown(progress[PROGRESS])}) counts as 1: the progress of a run is a "
+                "fraction: 0.37, not 37"
+            )
+            self._warn_once("above", Problem(found=found))
+            reached = 1.0
+        if reached < before:
+            found = (
+                f"scheduler.report(progress={reached}) is less than the last progress, {before}. The position stays "
+                "there until a report exceeds it, so that no schedule goes back"
+            )
+            advice = f"To go back, call scheduler.seek({planned.clock.t}, progress={reached})"
+            self._warn_once("below", Problem(found=found, advice=advice))
+        elif reached > before:
+            self._run.sync(self._optimizers)
+            source.move(self._run, reached)
+        source.note_report()
+
+    def _warn_once(self, kind: Literal["above", "below"], problem: Problem) -> None:
+        """Warn of reports of one kind, once in the life of the Scheduler."""
+        if kind not in self._warned:
+            self._warned |= {kind}
+            self._resume.processes.warn(problem)
+
+    def measured(self, **amount: Any) -> None:
+        """Report the consumption of the next update that an engine measured from its batches.
+
+        Consumption that the loop reports with `consumed` takes precedence.
+
+        Args:
+            amount: as in `consumed`.
+
+        Raises:
+            InvalidArgument: as in `consumed`.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> plan = Plan(lr=linear(1.0, 0.0, over="100 tokens"), clock="tokens")
+        >>> scheduler = Scheduler(optimizer, plan)
+        >>> scheduler.measured(tokens=30)
+        >>> scheduler.consumed(tokens=20)
+        >>> _ = optimizer.step()
+        >>> scheduler.amount
+        20
+        """
+        source, counted = self._checked_amount("scheduler.measured(", amount)
+        source.add_measured(counted)
+
+    def _checked_amount(self, call: str, amount: dict[str, Any]) -> tuple[ConsumptionSource, Amount]:
+        """Validate reported consumption; return it with the source that receives it. `call` is its start."""
+        source, clock = self._run.consumption, self._run.clock
+        if clock.released:
+            require_attached(clock, call.removeprefix("scheduler.").removesuffix("("))
+        reported = checked_amount(call, None if source is None else source.unit, amount)
+        assert isinstance(source, ConsumptionSource)
+        assert clock.amount is not None
+        if clock.amount + (clock.reported or 0) + reported >= MAX_CONSUMED:
+            site = f"{call}{source.unit}={reported})"
+            raise InvalidArgument(site, f"more {source.unit} than a clock can count", "Pass the number of one update")
+        return source, reported
+
+    def observe(self, **metrics: Any) -> None:
+        """Pass metrics to the metric rules of the plan, and write changed values into the groups.
+
+        Args:
+            metrics: the values by metric name, each a number or a tensor without dimensions.
+
+        Raises:
+            InvalidArgument: no rule watches a metric, or a value is not a number. The state is unchanged.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> plan = Plan(lr="plateau('val_loss', factor=0.5, patience=0)")
+        >>> scheduler = Scheduler(optimizer, plan)
+        >>> scheduler.observe(val_loss=0.3)
+        >>> scheduler.observe(val_loss=0.4)
+        >>> scheduler.value("lr")
+        0.05
+        """
+        require_attached(self._run.clock, "observe")
+        clock = self._run.clock
+        before, watched = clock.states, {rule.metric for rule in clock.states}
+        numbers = {}
+        for name, value in metrics.items():
+            if name not in watched:
+                instead = did_you_mean(name, watched) if watched else "the plan has no metric rule"
+                if (unit := meant_clock(name)) is not None:
+                    call = "report" if unit == PROGRESS else "consumed"
+                    instead = f"it is an amount. For example: scheduler.{call}({name}={value!r})"
+                raise InvalidArgument(f"observe({name}={value!r})", f"no rule watches {name!r}; {instead}")
+            numbers[name] = _metric_as_float(name, value)
+        observed = {r: r.observe(state, numbers[r.metric]) for r, state in before.items() if r.metric in numbers}
+        for rule in observed:
+            if rule._skips_nan and isnan(numbers[rule.metric]) and rule.metric not in clock.skipped:
+                clock.skipped.add(rule.metric)
+                text = "%s is NaN after %d updates. It does not change %s; later ones are not logged"
+                self._resume.processes.log(text, rule.metric, clock.t, rule)
+        clock.observed |= numbers.keys()
+        clock.change({**before, **observed})
+        if any(observed[rule] != before[rule] for rule in observed):
+            self._synced()
+            self._run.rewrite()
+
+    def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # engines pass a metric first, and an epoch
+        """Acknowledge the last update, as engines do after it; with `drive="manual"`, count one update.
+
+        Args:
+            metrics: the metric of the plan's only metric rule; ignored if the plan has no rule.
+            epoch: ignored.
+
+        Raises:
+            InvalidArgument: a metric was passed, but the plan has several rules: use `observe`. Also if Accelerate
+                calls it once per process, as it does with a prepared scheduler.
+        """
+        if metrics is not None and self._run.clock.states and self._is_attached:
+            names = sorted(rule.metric for rule in self._run.clock.states)
+            if len(names) > 1:
+                raise InvalidArgument(
+                    f"scheduler.step({metrics!r})",
+                    f"the plan has {len(names)} metric rules",
+                    f"For example: scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
+                )
+            self.observe(**{names[0]: metrics})
+        (self._count or self._chosen_count())()
+        self._step_count += 1
+
+    def _chosen_count(self) -> Callable[[], object]:
+        """Choose what `step` calls: it counts one update, or notes that an engine has seen the last one."""
+        run = self._run
+        if run.drive == "manual":
+            refuse_steps_of_processes()
+            count = run.driver.counter(run, self._optimizers)
+            self._count = count if run.look is None else partial(_call_both, count, run.look)
+        else:
+            self._count = run.clock.acknowledge
+        return self._count
+
+    def detach(self) -> None:
+        """Stop writing; remove the hooks and all entries of paramsched from the optimizers. Their values remain."""
+        if self._is_attached:
+            self._run.release()
+            for groups, part in self._members():
+                part.block.remove_views(groups)
+                remove_entries(groups)
+
+    # ------------------------------------------------------------------ attributes that engines read
+
+    @property
+    def t(self) -> int:
+        """The number of completed updates, which is the index of the next update."""
+        return self._run.clock.t
+
+    @property
+    def amount(self) -> Amount:
+        """The amount before the next update, on the plan's clock; on the clock of updates, `t`.
+
+        On the clock of progress it is the progress of the next update, a float from 0 to 1.
+        """
+        amount = self._run.clock.amount
+        return self._run.clock.t if amount is None else amount
+
+    @property
+    def should_stop(self) -> bool:
+        """True if the run ends before the next update: `while not scheduler.should_stop`.
+
+        It becomes True when an update ends at or after the horizon, in updates or on the plan's clock; without a
+        horizon the plan has no end. With `stop_before` it becomes True when the time left is less than
+        1.5 times the median duration of the last 9 timed updates, and with `stop_on` after a signal. A further step is
+        allowed, and uses the values of the plan. With several optimizers, read it once per iteration, like `t`.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
+        >>> while not scheduler.should_stop:
+        ...     _ = optimizer.step()
+        >>> scheduler.t
+        4
+        """
+        return self.stop_reason is not None
+
+    @property
+    def stop_reason(self) -> str | None:
+        """The reason of `should_stop`: `"plan"`, `"stop_before"` or the name of a signal; else None.
+
+        `"plan"` takes precedence: the plan is over. After any other reason the next job continues the plan:
+        `sys.exit(0 if scheduler.stop_reason == "plan" else 75)`. It is equal on all processes.
+        """
+        clock = self._run.clock
+        if self._run.in_force.is_over_at(clock.t, clock.amount):
+            return "plan"
+        return None if self._job_end is None else self._job_end.reason
+
+    @property
+    def may_end_early(self) -> bool:
+        """True if `stop_before` or `stop_on` may end the job before the plan ends."""
+        return self._job_end is not None
+
+    @property
+    def last_epoch(self) -> int:
+        """The number of completed updates. Assignments are ignored, because only updates advance the clock."""
+        return self._run.clock.t
+
+    @last_epoch.setter
+    def last_epoch(self, value: int) -> None:
+        del value  # engines increment it
+
+    @property
+    def base_lrs(self) -> list[Any]:
+        """The base of each group's lr; its current value if the plan does not schedule it."""
+        self._synced()
+        found: list[Any] = []
+        for groups, part in self._members():
+            bases = {slot.group: slot.base for slot in part.block.slots if slot.field.key == "lr"}
+            found += [bases.get(i, group["lr"]) for i, group in enumerate(groups)]
+        return found
+
+    @base_lrs.setter
+    def base_lrs(self, value: Any) -> None:
+        """Raise, unless the value is the present one, because the bases belong to the groups and their checkpoint."""
+        bases, given = self.base_lrs, list(value)
+        if given != bases:
+            found = f"the bases are {shown(bases)}, as when the plan was attached"
+            lines = f'scheduler.detach(); group["lr"] = group["initial_lr"] = {shown((given or bases)[0])}'
+            instead = f"For example: {lines}; ps.Scheduler(optimizer, plan, t={self.t})"
+            raise InvalidArgument(f"scheduler.base_lrs = {shown(value)}", found, instead)
+
+    def get_lr(self) -> list[Any]:
+        """Return the current lr of each group."""
+        return [group["lr"] for one in self._optimizers.values() for group in one.param_groups]
+
+    def get_last_lr(self) -> list[Any]:
+        """Return the lr of each group at the last update; after a call of `step()`, the lr for the next update."""
+        clock = self._synced().clock
+        now = [lr.detach().clone() if isinstance(lr, torch.Tensor) else lr for lr in self.get_lr()]
+        if clock.acknowledged or clock.t == 0:
+            return now
+        first = 0
+        for groups, part in self._members():
+            for slot, value in planned_values(part, clock, last=True):
+                if slot.field.key == "lr" and slot.group < len(groups):
+                    now[first + slot.group] = value
+            first += len(groups)
+        return now
+
+    @property
+    def _last_lr(self) -> list[Any]:  # type: ignore[override]  # an attribute of LRScheduler, computed on access here
+        return self.get_last_lr()
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the clock, the rule states, the bases and the plan as text: plain data for `weights_only=True`."""
+        if self._is_attached:
+            self._run.sync_for_checkpoint(self._optimizers)
+        return state_of(self._run, {name: len(one.param_groups) for name, one in self._optimizers.items()})
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Resume from a state, and write the values of its position into the groups.
+
+        A state of one of torch's schedulers has the position of a run without a plan: the plan starts at this position.
+
+        Raises:
+            StateError: the state is foreign, truncated or invalid. The scheduler is unchanged.
+            PlanChanged: the plan differs and `on_change="error"`. The scheduler is unchanged.
+        """
+        if self._waiting is not None:
+            self._waiting.state = state_dict
+            return
+        require_attached(self._run.clock, "load_state_dict")
+        planned = self._synced()
+        at = None if self._run.is_shared else position_of_torch(state_dict)
+        if at is not None:
+            self._resume.load_position(self._run, at, state_dict.get("base_lrs"), self.optimizer)
+            return
+        state = read_scheduler_state(state_dict, planned.in_force)
+        self._resume.load(self._run, state, {name: one.param_groups for name, one in self._optimizers.items()})
+
+    def __getstate__(self) -> dict[str, Any]:
+        from paramsched.core.run.copies import copied_state
+
+        copied = copied_state(self._run, self._resume, self._optimizers, self._source)
+        return copied | {"step_count": self._step_count, "may_end_early": self.may_end_early}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from paramsched.core.run.copies import run_of_copy
+
+        self._optimizers = MappingProxyType(state["optimizers"])
+        self.optimizer = next(iter(self._optimizers.values()))
+        self._start(*run_of_copy(self._optimizers, state))
+        self._step_count = state["step_count"]
+
+    if not TYPE_CHECKING:  # hidden, so that type checkers reject these names
+        __iter__ = None  # `__getitem__` alone would make a Scheduler iterable
+
+        def __getitem__(self, key: object) -> NoReturn:
+            raise TypeError("a Scheduler has no items; its values by field and group are scheduler.values()")
+
+    def __repr__(self) -> str:
+        waits = self._waiting
+        plan = repr(self.plan if waits is None else waits.request.plan).replace("\n", " ")  # its lines are broken anew
+        state = f"at update {self.last_epoch}" if waits is None else "without run facts yet,"
+        return text_on_screen(f"<Scheduler {state} of {plan}>")
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return the picture of the plan in force that a notebook shows, with the values of the next update."""
+        if self._waiting is not None:
+            return {}
+        optimizers = self._optimizers if self._run.is_shared else self.optimizer
+        notebook, values = load_entry("packages", "notebook"), self.values()
+        bundle: dict[str, str] = notebook.bundle_of_run(self.plan, optimizers, self.calendar, self.last_epoch, values)
+        return bundle
+
+    # ------------------------------------------------------------------ inside
+
+    @property
+    def _is_attached(self) -> bool:
+        return not self._run.clock.released
+
+    def _synced(self) -> Groups:
+        if self._is_attached:
+            self._run.sync(self._optimizers)
+        return self._run.lead
+
+    def _members(self) -> list[tuple[list[Group], Groups]]:
+        """Return the group dicts of each optimizer, and the `Groups` that writes them."""
+        return [(self._optimizers[name].param_groups, part) for name, part in self._run.members.items()]
+
+
+def _call_both(first: Callable[[], object], second: Callable[[], object]) -> None:
+    first()
+    second()
+
+
+def _metric_as_float(name: str, value: Any) -> float:
+    """Convert a metric to a float: a real number, or a tensor without dimensions."""
+    if isinstance(value, torch.Tensor) and value.ndim == 0 and value.dtype != torch.bool and not value.is_complex():
+        return float(value.detach())
+    if isinstance(value, Real) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            raise InvalidArgument(
+                f"observe({name}=…)",
+                "the integer is too large for a float",
+                f'For example: observe({name}=float("inf"))',
+            ) from None
+    shape = f" of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else ""
+    raise InvalidArgument(
+        f"observe({name}=…)",
+        f"expected a number, got {type(value).__name__}{shape}",
+        f"For example: observe({name}=float(value))",
+    )

@@ -1,0 +1,310 @@
+"""The start of a run in five steps: all that can raise comes before the first write."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any, TypeAlias, final
+
+from paramsched.core.fields import recorded_base
+from paramsched.core.plan import Plan
+from paramsched.core.plan.diff import Diff, diff
+from paramsched.core.plan.optimizers import errors_of
+from paramsched.core.run.block import Values
+from paramsched.core.run.group_keys import Group, History
+from paramsched.core.run.hooks import Found, PlanHooks, hooks_on
+from paramsched.core.run.parts import Parts
+from paramsched.core.run.rebinding import sync
+from paramsched.core.run.resume import (
+    Resume,
+    log_initial_values,
+    log_takeover,
+    other_plan_wrote,
+    report_position,
+    rule_states,
+    warn_if_over,
+    warn_if_shorter_than_epoch,
+    warn_of_present_bases,
+    without_initial,
+)
+from paramsched.core.run.run import Beginning, Run, Wrapper
+from paramsched.core.run.run_state import ResolvedPlan, RunPosition, resume_position
+from paramsched.core.run.saved_state import Carried, State, read_groups
+from paramsched.core.run.slots import LateGroups, Slot, bases_by_slot, present_values
+from paramsched.core.run.unlikely import report_unlikely_values
+from paramsched.core.run.updates import updates_in_state
+from paramsched.core.run.value_ranges import refuse_values_outside
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The arguments of a Scheduler, except the run facts.
+
+    Args:
+        plan: the plan as written.
+        drive: `"optimizer"`, `"manual"`, or the name of an optimizer.
+        resume: handles checkpoints.
+        late_groups: as in `ps.Scheduler`.
+        start: the number of completed updates of a run that had no plan so far; None if it was not passed.
+        names: the names of the optimizers, if there are several.
+        code_bases: the bases of each optimizer when the Scheduler was constructed, if that was earlier.
+        positions: those of the optimizers of a copied Scheduler.
+    """
+
+    plan: Plan
+    drive: str
+    resume: Resume
+    late_groups: LateGroups
+    start: int | None = None
+    names: tuple[str, ...] = ()
+    code_bases: Mapping[str, Values] | None = None
+    positions: Mapping[str, RunPosition] | None = None
+
+
+Numbers: TypeAlias = Callable[[Iterable[str], Mapping[str, int], int | None, str], dict[str, int]]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """What only the start of a run uses; the package `runs` chooses it.
+
+    Args:
+        in_force: the plan of the request, with its resolved form.
+        numbers: returns the update of the next step of each optimizer, given the counts that they carry.
+        new_run: returns a run that has computed its values and has not written them.
+        wrap: returns a function that wraps the function of a post-hook, for a run that was just bound.
+        parts: those that the run keeps.
+    """
+
+    in_force: ResolvedPlan
+    numbers: Numbers
+    new_run: Callable[[Beginning], Run]
+    wrap: Callable[[Run], Wrapper]
+    parts: Parts
+
+
+def unwrapped(_run: Run) -> Wrapper:
+    """Return a function that returns the function of a post-hook itself."""
+    return lambda advance: advance
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The plan that applies.
+
+    Args:
+        in_force: the plan.
+        previous: the hooks of the earlier Scheduler whose plan was compared, or None.
+        changes: the differences from its plan; None if none was compared.
+        state: the record of a checkpoint whose plan was compared, or None.
+        carried: the positions of optimizers with a count, on the clock of the plan.
+    """
+
+    in_force: ResolvedPlan
+    previous: PlanHooks | None
+    changes: Diff | None
+    state: State | None
+    carried: Mapping[str, RunPosition]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that has computed its first values and has not written them.
+
+    Args:
+        run: the run.
+        other: the values of another plan in the groups of each optimizer, or None.
+        initial: True if earlier schedulers stored initial values, and the run may have started.
+        present: the slots whose bases are the present values: their groups have no initial and no recorded ones.
+    """
+
+    run: Run
+    other: Mapping[str, Values | None]
+    initial: bool
+    present: Sequence[Slot]
+
+
+def start(optimizers: Mapping[str, Any], request: Request, assembly: Assembly) -> Run:
+    """Bind a plan to the groups of all optimizers, write its values, and register the hooks.
+
+    Raises:
+        ParamschedError: the plan cannot be attached. The optimizers are unchanged.
+    """
+    found = found_on(optimizers, request, assembly)
+    chosen = choose_plan(request, found, assembly)
+    prepared = prepare(optimizers, request, found, chosen, assembly)
+    bind(prepared, found)
+    hook(prepared.run, optimizers, request, found, chosen, assembly)
+    report(prepared, optimizers, request, found, chosen)
+    for name in [name for name in chosen.carried if name not in found.before]:
+        planned = prepared.run.members[name]
+        # The bases differ if the checkpoint was loaded before the plan was attached.
+        if any(planned.code_bases.get(at, base) != base for at, base in bases_by_slot(planned.block.slots).items()):
+            resume, groups = request.resume, found.groups[name]
+            loading = resume.loading(prepared.run, name, groups, found.carried[name])
+            resume.after_load(prepared.run, name, groups, loading)
+    return prepared.run
+
+
+def found_on(optimizers: Mapping[str, Any], request: Request, assembly: Assembly) -> Found:
+    """Return what earlier Schedulers and checkpoints have left on the optimizers, after checking it."""
+    groups: dict[str, list[Group]] = {name: one.param_groups for name, one in optimizers.items()}
+    before = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
+    counts: dict[str, int] = {}
+    carried: dict[str, Carried] = {}
+    for name, mine in groups.items():
+        with errors_of(name):
+            found = read_groups(mine, name, assembly.in_force)
+        if name in before:
+            sync(before[name].planned, mine)
+            counts[name] = before[name].position.t
+        elif found.count is not None:
+            at = (request.positions or {}).get(name)
+            counts[name] = found.count
+            carried[name] = found if at is None else replace(found, state=None, position=at)
+            with errors_of(name):
+                if request.code_bases is None:
+                    request.resume.bases.require_code()
+    return Found(groups, before, counts, carried, assembly.numbers(tuple(groups), counts, request.start, request.drive))
+
+
+def choose_plan(request: Request, found: Found, assembly: Assembly) -> Chosen:
+    """Return the plan that applies: the one of the request, or that of an earlier Scheduler or a checkpoint."""
+    resume, in_force = request.resume, assembly.in_force
+    # The plans of earlier Schedulers are compared if they had one plan.
+    earlier = {id(hooks.run): hooks for hooks in found.before.values()}
+    if len({hooks.planned.in_force.number for hooks in earlier.values()}) > 1:
+        earlier = {}
+    changes, previous = None, next(iter(earlier.values()), None)
+    states = [one.state for one in found.carried.values() if one.state is not None]
+    state = max(states, key=lambda one: (one.feedback is not None, one.position.t), default=None)
+    if previous is not None:
+        saved = previous.planned.in_force
+        changes = diff(saved.resolved, in_force.resolved)
+        whose = "that of the previous Scheduler"
+        in_force = resume.accept(resume.choose_plan(changes, saved, previous.position, whose, in_force))
+    elif state is not None:
+        in_force = resume.accept(resume.plan_after_load(state, in_force))
+    elif request.positions is None and found.carried:
+        last = max(found.carried.values(), key=lambda one: one.count or 0)
+        in_force = resume.accept(resume.plan_of(last, in_force))
+    return Chosen(in_force, previous, changes, None if previous else state, found.positions(in_force.unit))
+
+
+def prepare(
+    optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen, assembly: Assembly
+) -> Prepared:
+    """Compute the first values, and warn of unlikely ones. No check may fail after this."""
+    in_force, carried, groups = chosen.in_force, chosen.carried, found.groups
+    by_number = {position.t: position for position in carried.values()}
+    positions = {
+        name: resume_position(in_force, by_number.get(number, RunPosition(number)), "the optimizer")
+        for name, number in found.numbers.items()
+    }
+    request.resume.log_lost(chosen.state, in_force)
+    states = rule_states(chosen.state, in_force)
+    for hooks in found.before.values():
+        states = {rule: hooks.planned.clock.states.get(rule, state) for rule, state in states.items()}
+    source = "optimizer" if carried and not found.before else None
+    run = assembly.new_run(
+        Beginning(in_force, groups, positions, states, request.drive, request.start, assembly.parts, source)
+    )
+    for name in carried:
+        if positions[name].t == run.clock.t:
+            run.clock.count_samples_from(positions[name])
+    if chosen.state is not None and chosen.state.last_amount is not None and chosen.state.unit == in_force.unit:
+        run.clock.last_amount = chosen.state.last_amount
+    run.clock.history = _history(run.clock.history, run, chosen)
+    fresh = [(name, one) for name, one in run.members.items() if name not in carried]
+    has_state = any(getattr(optimizers[name], "state", None) for name, _ in fresh)
+    initial = log_initial_values(
+        [(one.block.slots, groups[name], one.labels(groups[name])) for name, one in fresh],
+        request.resume.processes,
+        has_state=has_state,
+    )
+    report_unlikely_values(run, in_force, groups, request.resume.processes)
+    for name, one in run.members.items():
+        refuse_values_outside(in_force, one.block.slots, one.labels(groups[name]), one.clock.times)
+    other: dict[str, Values | None] = {}
+    for name, one in run.members.items():
+        before, mine = found.before.get(name), found.carried.get(name)
+        differs = mine is not None and other_plan_wrote(mine, in_force)
+        if before is not None:
+            differs = bool(before.planned.held) or before.planned.in_force.number != in_force.number
+        other[name] = present_values(one.slots(groups[name]), groups[name]) if differs else None
+    present = [
+        slot
+        for name, one in run.members.items()
+        for slot in without_initial(one.block.slots, groups[name])
+        if recorded_base(groups[name][slot.group], slot.field.slot) is None
+    ]
+    for name, one in run.members.items():
+        if request.code_bases is None:
+            one.code_bases = bases_by_slot(one.block.slots)
+        else:
+            one.code_bases = request.code_bases[name]
+            request.resume.bases.loaded(one, one.block.slots, groups[name])  # raises if it refuses another base
+    return Prepared(run, other, initial, present)
+
+
+def _history(alone: History, run: Run, chosen: Chosen) -> History:
+    """Return the history of a run that has just started; `alone` is that of a run without an earlier plan."""
+    in_force = chosen.in_force
+    now = run.clock.entry(in_force)
+    if chosen.previous is not None:
+        return chosen.previous.run.clock.history.with_plan(now)
+    if not chosen.carried:
+        return alone
+    if chosen.state is not None:
+        return chosen.state.history.resumed_at(now.update, now.amount).with_plan(now)
+    return History((now._replace(update=0, amount=in_force.amount_at(0)),))
+
+
+def bind(prepared: Prepared, found: Found) -> None:
+    """Write the values: the first write. Earlier Schedulers end."""
+    run, other = prepared.run, prepared.other
+    run.driver.bind_lead(run)
+    for name, planned in run.members.items():
+        planned.bind(found.groups[name], planned.block, other[name])
+    carried = {name: (count, other[name]) for name, count in found.counts.items() if name not in found.before}
+    run.driver.note_positions(run, carried)
+
+
+def hook(
+    run: Run, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen, assembly: Assembly
+) -> None:
+    """Register the hooks in place of those of earlier Schedulers."""
+    before = found.before
+    # The logged changes already report the previous Scheduler.
+    if before and not chosen.changes and any(hooks.run.scheduler() is not None for hooks in before.values()):
+        log_takeover(run.clock.t, request.resume.processes)
+    for one in {id(hooks.run): hooks.run for hooks in before.values()}.values():
+        one.release(kept=[hooks.name for hooks in before.values() if hooks.run is one])
+    wrap = assembly.wrap(run)
+    for name, optimizer in optimizers.items():
+        PlanHooks(run, name, request.resume).attach(optimizer, wrap)
+
+
+def report(prepared: Prepared, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen) -> None:
+    """Log what the user may not expect at this start."""
+    run, carried, begin = prepared.run, chosen.carried, request.start
+    slots = {name: planned.block.slots for name, planned in run.members.items()}
+    if not found.before and begin is None and not any(found.counts.values()):
+        taken = max((n for one in optimizers.values() if (n := updates_in_state(one)) is not None), default=None)
+        if prepared.initial or taken:
+            count = 0 if carried else None
+            where = chain.from_iterable(slots.values())
+            whose = "initial" if prepared.initial else "present" if prepared.present else "recorded"
+            report_position(where, taken, count, request.resume.processes, whose=whose)
+    if not carried and begin:
+        warn_of_present_bases(prepared.present, begin, request.resume.processes)
+    if carried and begin is not None and begin != run.clock.t:
+        whose = "these optimizers carry" if request.names else "this optimizer carries"
+        text = "t=%d is ignored: %s a count of %d updates, which takes precedence"
+        request.resume.processes.log(text, begin, whose, run.clock.t)
+    warn_if_over(run.lead)
+    if not carried:
+        warn_if_shorter_than_epoch(run.lead)

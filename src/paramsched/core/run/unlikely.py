@@ -1,0 +1,109 @@
+"""Values that are probably a mistake, of which a start of a run warns once."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
+
+import numpy as np
+
+from paramsched.core.base.problem import Problem
+from paramsched.core.curves.arrays import Array
+from paramsched.core.fields import is_number
+from paramsched.core.plan import Binding, selector_text
+from paramsched.core.plan.binding import binding_key
+from paramsched.core.plan.levels import Trap, base_is_zero, unlikely_level
+from paramsched.core.run.group_keys import Group
+from paramsched.core.run.messages import Processes
+from paramsched.core.run.run import Run
+from paramsched.core.run.run_state import ResolvedPlan
+from paramsched.core.run.slots import LR, Slot
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.evaluation import evaluate
+
+
+def report_unlikely_values(
+    run: Run, in_force: ResolvedPlan, groups: Mapping[str, list[Group]], processes: Processes
+) -> None:
+    """Warn of the levels, the second warmups and the given decays of a run that has written nothing yet."""
+    slots = [slot for one in run.members.values() for slot in one.block.slots]
+    told = set()
+    for line, trap in _unlikely_lines(in_force, slots):
+        told.add(line.name)
+        whose = "" if line.groups is None else f"group {selector_text(line.groups)}"
+        code, found, instead = trap
+        processes.warn(Problem(code, found, site=whose, advice=instead))
+    for field in dict.fromkeys(slot.name for slot in slots if slot.name not in told):
+        if not any(slot.base or slot.schedule.has_absolute for slot in slots if slot.name == field):
+            code, found, instead = base_is_zero(field)
+            problem = Problem(code, found, advice=instead)
+            if field == "lr":
+                processes.warn(problem)
+            else:  # a weight decay of 0 may be meant
+                processes.log("%s [%s]", problem, code)
+    of_groups = [(one.block.slots, groups[name], one.labels(groups[name])) for name, one in run.members.items()]
+    for about in (_second_warmup(of_groups), _given_decay(of_groups)):
+        if about is not None:
+            processes.warn(about)
+
+
+def _unlikely_lines(in_force: ResolvedPlan, slots: Sequence[Slot]) -> Iterator[tuple[Binding, Trap]]:
+    """Yield each line whose multiples of base were probably meant in another sense, with its trap."""
+    bases: dict[tuple[str, Schedule | None], float] = {}  # of the first group of each line that is not frozen
+    for slot in reversed(slots):
+        if slot.base or (slot.name, slot.schedule) not in bases:
+            bases[slot.name, slot.schedule] = slot.base
+    # The resolved plan has more lines, if a line for all groups follows lines for some groups.
+    schedules = {binding_key(line): line.schedule for line in in_force.counted.bindings}
+    for line in () if in_force.plan.is_peers else in_force.plan.bindings:
+        resolved = schedules.get(binding_key(line))
+        if (trap := unlikely_level(line, bases.get((line.name, resolved)), resolved)) is not None:
+            yield line, trap
+
+
+def _second_warmup(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]]) -> Problem | None:
+    """Return a warning if an optimizer warms up a rate that the plan warms up too; None otherwise."""
+    for slots, groups, labels in of_groups:
+        for slot in slots:
+            steps = groups[slot.group].get("warmup_steps")
+            if slot.field != LR or steps is None or not is_number(steps) or steps <= 0 or not slot.base:
+                continue
+            values = evaluate(slot.schedule, _first_times(slot.schedule), slot.base) / slot.base
+            if values[0] < 1 and values[0] < values.max():
+                found = (
+                    f"group {labels[slot.group]!r} has warmup_steps={steps:g}, and the plan begins at {values[0]:g} × "
+                    "base: the optimizer multiplies the planned lr by a warmup of its own"
+                )
+                instead = "Construct the optimizer with warmup_steps=0, or begin the plan at base"
+                return Problem(found=found, advice=instead)
+    return None
+
+
+def _given_decay(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]]) -> Problem | None:
+    """Return a warning if absolute levels give a group without weight decay the decay of others; None otherwise."""
+    decays = [
+        (slot, labels[slot.group])
+        for slots, _, labels in of_groups
+        for slot in slots
+        if slot.name == "weight_decay" and slot.schedule.has_absolute
+    ]
+    decayed = {id(slot.schedule) for slot, _ in decays if slot.base}  # of one line, as schedules of a line are shared
+    for slot, name in decays:
+        values = evaluate(slot.schedule, _first_times(slot.schedule), 0.0)
+        if not slot.base and id(slot.schedule) in decayed and values.any():
+            value = values[np.flatnonzero(values)[0]]
+            found = (
+                f"weight_decay of group {name!r} is 0 in the optimizer, and an absolute value has no base: the plan "
+                f"gives it {value:g}"
+            )
+            instead = f'To keep 0, add a line for this group: ps.Binding("weight_decay", 0, groups={name!r})'
+            return Problem(found=found, advice=instead)
+    return None
+
+
+_FIRST = 64  # times that are evaluated one after another, and as many up to the end of a schedule
+
+
+def _first_times(schedule: Schedule) -> Array:
+    """Return times from the beginning of a resolved schedule to its end, among them the first 64."""
+    held = schedule._held_from()
+    end = _FIRST if held is None else ceil(held)
+    return np.unique(np.append(np.arange(_FIRST), np.linspace(0, end, _FIRST).astype(np.int64)))

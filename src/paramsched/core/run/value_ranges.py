@@ -1,0 +1,158 @@
+"""The refusal of values that an optimizer cannot use, before a group or a hook is touched."""
+
+from collections.abc import Callable, Iterable, Sequence
+from math import ceil, inf
+from typing import NamedTuple, final
+
+import numpy as np
+
+from paramsched.core.curves.arrays import Array
+from paramsched.core.plan.binding import UPDATES, binding_key
+from paramsched.core.plan.run_amounts import RunAmounts
+from paramsched.core.plan.value_ranges import (
+    BELOW_ONE_ADVICE,
+    ValueRange,
+    end_of_values,
+    first_outside,
+    may_be_evaluated,
+    range_of,
+    stays_inside,
+    with_floor,
+)
+from paramsched.core.run.run_state import ResolvedPlan, UpdateTimes
+from paramsched.core.run.slots import Slot
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.affine import Bounds
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.time.amounts import amount_text, counts_whole, largest_on, times_on
+from paramsched.errors import MissingFact, PlanError
+
+_WITHOUT_END = 2**20  # updates of a run without a horizon whose schedule has no end
+_AMOUNTS = 65_536  # evaluated if the amounts of the updates are unknown
+
+
+def refuse_values_outside(
+    in_force: ResolvedPlan, slots: Iterable[Slot], labels: Sequence[str | int], now: UpdateTimes
+) -> None:
+    """Raise if the value of a field will be outside of its range, such as a beta of 1 or a negative rate.
+
+    The bounds of a schedule for all of its bases decide in most cases. Otherwise its values for the lowest and the
+    highest base decide. Targets are not checked. Metric rules may change all values but the next one. What was
+    found inside is not checked again for the same plan and bases.
+
+    Args:
+        in_force: the plan.
+        slots: the fields of some groups.
+        labels: the label of each group.
+        now: the time of the coming update.
+
+    Raises:
+        PlanError: a value is outside of its range at an update from the coming one to the end of the plan.
+    """
+    lines: dict[tuple[int, str, str], list[Slot]] = {}
+    for slot in slots:
+        lines.setdefault((id(slot.schedule), slot.name, slot.clock), []).append(slot)
+    for mine in lines.values():
+        allowed = range_of(mine[0].name)
+        if allowed is None:
+            continue
+        low, high = min(mine, key=_base_of), max(mine, key=_base_of)
+        line = id(low.schedule), low.name, low.clock, low.base, high.base
+        if in_force.inside.get(line, inf) <= now.first:
+            continue
+        if stays_inside(low.schedule, allowed, Bounds(low.base, high.base)):
+            in_force.inside[line] = 0
+            continue
+        found = [(slot, _first_outside(in_force, slot, allowed, now)) for slot in dict.fromkeys((low, high))]
+        outside = [(slot, one) for slot, one in found if one is not None]
+        if outside:
+            slot, (_, value, when) = min(outside, key=lambda pair: pair[1].at)
+            raise PlanError(
+                f"{slot.field} of group {labels[slot.group]!r}",
+                f"it {allowed.problem(value)}: it is {value:g} at {when}",
+                with_floor(_written(in_force, slot)) if value < 0 else BELOW_ONE_ADVICE,
+            )
+        if low.clock == UPDATES and not low.schedule.metric_rules:
+            in_force.inside[line] = now.first
+
+
+def _base_of(slot: Slot) -> float:
+    return slot.base
+
+
+def _written(in_force: ResolvedPlan, slot: Slot) -> Schedule:
+    """Return the schedule of a slot as the plan has it; the resolved one if the plan has another line for it."""
+    keys = [binding_key(line) for line in in_force.counted.bindings if line.schedule is slot.schedule]
+    return next((line.schedule for line in in_force.plan.bindings if binding_key(line) in keys), slot.schedule)
+
+
+@final
+class _Outside(NamedTuple):
+    """The first update or amount with a value outside of a range, the value, and the words for the time."""
+
+    at: float
+    value: float
+    when: str
+
+
+def _first_outside(in_force: ResolvedPlan, slot: Slot, allowed: ValueRange, now: UpdateTimes) -> _Outside | None:
+    try:
+        times_of, end = _times_to_end(in_force, slot, now)
+        found = first_outside(slot.schedule, allowed, slot.base, times_of, now.first, end)
+    except MissingFact:  # the amounts of the updates are known only during the run
+        return _amount_outside(in_force, slot, allowed, now)
+    return None if found is None else _Outside(*found, f"update {found[0]}")
+
+
+def _times_to_end(in_force: ResolvedPlan, slot: Slot, now: UpdateTimes) -> tuple[Callable[[Array], Array], int]:
+    """Return a function from updates to times on the clock of a slot, and the update at which the plan ends.
+
+    Raises:
+        MissingFact: the amounts of the updates are unknown.
+    """
+    amounts = in_force.amounts
+    if amounts is None or slot.clock == UPDATES:
+        end, held = in_force.total, end_of_values(slot.schedule)
+        return lambda updates: updates, end or held or now.first + _WITHOUT_END
+    total = in_force.total
+    if total is None:
+        held = end_of_values(slot.schedule)
+        total = now.first + _WITHOUT_END if held is None else amounts.updates_until(held)
+    start = amounts.amount_at(now.first)
+    return _times_of_amounts(amounts, slot.clock, now.first, start if now.amounts is None else now.amounts), total
+
+
+def _times_of_amounts(amounts: RunAmounts, clock: str, first: int, start: float | Array) -> Callable[[Array], Array]:
+    def times_of(updates: Array) -> Array:
+        last = int(updates[-1])
+        run = np.asarray(amounts.amounts_from(first, start, last - first + 1))
+        return UpdateTimes(first, run[updates - first], len(updates)).on_clock(clock)
+
+    return times_of
+
+
+def _amount_outside(in_force: ResolvedPlan, slot: Slot, allowed: ValueRange, now: UpdateTimes) -> _Outside | None:
+    """Return the first amount at which a slot is outside of its range.
+
+    An update may skip a few amounts, so the value must be outside for a tenth of the run, or at the coming update.
+    """
+    start, end = now.amounts or 0, largest_on(slot.clock)
+    if end == inf:
+        horizon = in_force.counted.horizon
+        held = end_of_values(slot.schedule) if horizon is None else ceil(horizon.terms[0][1])
+        end = start + _WITHOUT_END if held is None else held
+    amounts = np.linspace(start, max(start, end), _AMOUNTS, endpoint=False)
+    if counts_whole(slot.clock):
+        amounts = np.unique(np.rint(amounts).astype(np.int64))
+    if slot.schedule.metric_rules:
+        amounts = amounts[:1]
+    if not may_be_evaluated(slot.schedule, int(end)):
+        return None
+    values = evaluate(slot.schedule, times_on(slot.clock, amounts), slot.base)
+    bad = np.concatenate([[False], allowed.outside(values, slot.base), [False]])
+    begins, ends = np.flatnonzero(~bad[:-1] & bad[1:]), np.flatnonzero(bad[:-1] & ~bad[1:])
+    for begin, past in zip(begins, ends, strict=True):
+        if begin == 0 or past - begin >= amounts.size / 10:
+            amount = amounts[begin].item()
+            return _Outside(amount, float(values[begin]), amount_text(slot.clock, amount))
+    return None

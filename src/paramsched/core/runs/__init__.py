@@ -1,3 +1,0 @@
-"""Runs: the Scheduler, and what a run may have besides one plan, one optimizer and one process."""
-
-from paramsched.core.runs.scheduler import Scheduler as Scheduler

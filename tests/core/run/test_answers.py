@@ -1,0 +1,216 @@
+"""Small runs, told step by step: the values in the groups, what is logged, and each error.
+
+The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/run/test_answers.py` writes them. An action
+is a line of Python with the names of `Story.names`; "is" is what was found after it.
+"""
+
+import copy
+import itertools
+import json
+import logging
+import os
+import pickle
+import re
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import paramsched as ps
+from paramsched.core.plan.forms import plan_of
+from paramsched.errors import ParamschedError
+from paramsched.tools.records.dry_run import dry_run
+from support import answers
+from support.records import KEY, record_in, with_record
+
+FILE = Path(__file__).with_name("answers.yaml")
+FIRST: dict[str, Any] = {"momentum": 0.5, "weight_decay": 0.25, "betas": (0.75, 0.5)}
+"""The values of the optimizers; they are left out until another value is written."""
+MOMENT = re.compile(r"20[23]\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\S*\d")
+
+
+def optimizer_of(kind: str) -> torch.optim.Optimizer:
+    """Return an optimizer: `sgd`, `sgd 3` with three groups, `adam`, and `tensor sgd` with an lr that is a tensor."""
+    name, _, number = kind.removeprefix("tensor ").partition(" ")
+    rate = torch.tensor(0.5, dtype=torch.float64) if kind.startswith("tensor ") else 0.5
+    groups: list[dict[str, Any]] = [
+        {"params": [torch.nn.Parameter(torch.ones(1))], "lr": rate / 2**place} for place in range(int(number or 1))
+    ]
+    for group, label in zip(groups, ("body", "head", "neck")[: len(groups) if len(groups) > 1 else 0], strict=False):
+        group["name"] = label
+    if name == "adam":
+        own = {key: FIRST[key] for key in ("weight_decay", "betas")}
+        return torch.optim.AdamW(groups, lr=0.5, foreach=False, **own)
+    own = {key: FIRST[key] for key in ("momentum", "weight_decay")}
+    return torch.optim.SGD(groups, lr=0.5, foreach=False, **own)
+
+
+class Story:
+    """A run, and what is found after each action."""
+
+    def __init__(self, question: dict[str, Any], folder: Path) -> None:
+        self.question, self.file = question, folder / "plan.yaml"
+        self.scheduler: Any = None
+        self.written: list[float] = []
+        self.names: dict[str, Any] = {"ps": ps, "torch": torch, "copy": copy, "pickle": pickle, "inf": float("inf")}
+        self.names |= {"start": self.start, "job": self.job, "step": self.step, "told": None}
+        self.names |= {"save": self.save, "load": self.load, "target": self.target}
+        self.names |= {"change": self.change, "drop": self.drop}
+        self.names |= {"file": str(self.file), "write": self.write, "dry": self.dry, "head": _first_batches}
+
+    def job(self, optimizers: Any = None) -> None:
+        """Begin a job with new optimizers, without a plan."""
+        kinds = optimizers or self.question.get("optimizers", "sgd")
+        if isinstance(kinds, str):
+            self.optimizers = {"optimizer": optimizer_of(kinds)}
+            self.names["optimizer"] = self.optimizers["optimizer"]
+            self.names["groups"] = self.names["optimizer"].param_groups
+        else:
+            self.optimizers = {name: optimizer_of(kind) for name, kind in kinds.items()}
+            self.names |= self.optimizers
+        self.names["optimizers"] = self.optimizers
+
+    def start(self, plan: Any = None, **options: Any) -> None:
+        """Construct a Scheduler on the optimizers of the job."""
+        given = self.question.get("options", {}) | options
+        plan = self.question["plan"] if plan is None else plan
+        several = "optimizer" not in self.optimizers
+        self.scheduler = ps.Scheduler(self.optimizers if several else self.optimizers["optimizer"], plan, **given)
+        self.names["scheduler"] = self.scheduler
+
+    def target(self, name: str = "mix", initial: float = 2.0) -> ps.Target:
+        return ps.Target(name, initial, self.written.append)
+
+    def write(self, text: str) -> None:
+        """Write the file of a plan."""
+        self.file.write_text(text, "utf-8")
+
+    def step(self, times: int = 1, *names: str) -> None:
+        for _ in range(times):
+            for name in names or self.optimizers:
+                self.optimizers[name].step()
+
+    def save(self) -> None:
+        state = [one.state_dict() for one in self.optimizers.values()]
+        self.names["saved"] = copy.deepcopy((state, self.scheduler.state_dict()))
+
+    def load(self, what: str = "both") -> None:
+        state, own = copy.deepcopy(self.names["saved"])
+        if what in ("optimizer", "both"):
+            for one, mine in zip(self.optimizers.values(), state, strict=True):
+                one.load_state_dict(mine)
+        if what in ("scheduler", "both"):
+            self.scheduler.load_state_dict(own)
+
+    def change(self, place: int = 1, **changes: Any) -> None:
+        """Change the saved record: of the Scheduler's state, or of the first optimizer's state at place 0."""
+        of_optimizers, of_scheduler = self.names["saved"]
+        if place:
+            of_scheduler |= with_record(of_scheduler, **changes)
+        else:
+            of_optimizers[0] |= with_record(of_optimizers[0], **changes)
+
+    def drop(self, key: str, place: int = 1) -> None:
+        """Remove an entry of the saved record."""
+        of_optimizers, of_scheduler = self.names["saved"]
+        holder = of_scheduler if place else of_optimizers[0]["param_groups"][0]
+        record = record_in(holder)
+        record.pop(key, None)
+        holder[KEY] = json.dumps(record)
+
+    def dry(
+        self, plan: Any, facts: dict[str, Any] | None = None, *, has_state: bool = True, **options: Any
+    ) -> list[str]:
+        """Take a dry run of the saved checkpoint; return its lines."""
+        state, own = copy.deepcopy(self.names["saved"])
+        groups = {name: one["param_groups"] for name, one in zip(self.optimizers, state, strict=True)}
+        plan, calendar = plan_of(plan, "dry_run"), ps.Calendar(**facts or {})
+        found = dry_run(groups, own if has_state else None, plan, calendar, **options)
+        values = [
+            f"{one.update} {one.field} {one.group}: {_shown(one.stored)} -> {_shown(one.value)}" for one in found.values
+        ]
+        begin = f"t={found.update} {found.clock} {_shown(found.amount)}{' differs' * found.differs}"
+        return [begin, *values, *(f"{severity} {text}" for severity, text in found.messages)]
+
+    def position(self) -> str:
+        """Return the position and the values of all groups."""
+        found = []
+        try:
+            found.append(f"t={self.scheduler.t} {_shown(self.scheduler.amount)}{' over' * self.scheduler.should_stop}")
+        except (ParamschedError, AttributeError, RuntimeError) as error:
+            found.append(type(error).__name__)
+        for one in self.optimizers.values():
+            for group in getattr(one, "param_groups", ()):
+                moved = [key for key, value in FIRST.items() if key in group and group[key] is not value]
+                found.append(" ".join(f"{key} {_shown(group[key])}" for key in ("lr", *moved) if key in group))
+        if self.written:
+            found.append(f"written {_shown(self.written)}")
+            self.written.clear()
+        return " | ".join(found)
+
+    def act(self, action: str) -> str:
+        """Do one action; return what is found after it."""
+        records = _Records()
+        logger = logging.getLogger("paramsched")
+        logger.addHandler(records)
+        found = ""
+        try:
+            with warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter("always")
+                try:
+                    self.names["told"] = None
+                    exec(action, self.names)
+                except ParamschedError as error:
+                    found = f" {type(error).__name__} {getattr(error, 'code', '')}".rstrip()
+                except Exception as error:  # noqa: BLE001  # torch words its errors in its own way
+                    found = f" {type(error).__name__}"
+                told = self.names["told"]
+        finally:
+            logger.removeHandler(records)
+        lines = [f" told {_shown(told)}"] if told is not None else []
+        lines += [f" warned {one.message}" for one in warned if issubclass(one.category, UserWarning)]
+        text = self.position() + found + "".join(lines) + "".join(f" logged {one}" for one in records.texts)
+        return MOMENT.sub("(moment)", text.replace(f"{self.file.parent}{os.sep}", ""))
+
+
+def _first_batches(sampler: ps.BatchSampler) -> list[list[int]]:
+    return list(itertools.islice(sampler, 9))
+
+
+class _Records(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        return _shown(value.tolist()) + "t"
+    if isinstance(value, (tuple, list)):
+        return "/".join(map(_shown, value))
+    if isinstance(value, dict):
+        return " ".join(f"{key}={_shown(one)}" for key, one in value.items())
+    return f"{value:.7g}" if isinstance(value, float) else str(value)
+
+
+def answer_to(question: dict[str, Any]) -> dict[str, Any]:
+    """Return a run with what is found after each action."""
+    with tempfile.TemporaryDirectory() as folder:
+        story = Story(question, Path(folder))
+        story.job()
+        told = [{"do": one["do"], "is": story.act(one["do"])} for one in question["run"]]
+    return {**question, "run": told}
+
+
+@answers.in_parts(FILE, 1)
+def test_answers(places, subtests):
+    answers.check(FILE, answer_to, places, subtests)
+
+
+if __name__ == "__main__":
+    answers.write(FILE, [answer_to(one) for one in answers.read(FILE)])

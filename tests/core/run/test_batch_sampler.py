@@ -1,0 +1,197 @@
+"""`ps.BatchSampler` in a plain loop: its arguments, its errors, and loaders that fetch ahead."""
+
+from itertools import islice
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+import paramsched as ps
+from paramsched.core.run.batch_sizes import plans_sizes
+from paramsched.errors import InvalidArgument, MissingFact
+from support.tables import table
+from support.updates import probe, run
+
+GROWING = "rounded(linear(4, 16, over='50%'), 4)"
+
+
+def plan(size=GROWING, **options):
+    return ps.Plan(ps.Binding(ps.Target("batch_size", 1), size), lr="cosine()", **{"horizon": 40, **options})
+
+
+def test_a_loader_with_workers_returns_the_planned_batches_and_resumes_after_them():
+    data = TensorDataset(torch.arange(30))
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan(clock="samples", horizon="200 samples"))
+    loader = DataLoader(data, batch_sampler=ps.BatchSampler(scheduler, len(data)), num_workers=2)
+    sizes, seen, updates = ps.trace(scheduler.plan, optimizer)["batch_size"], [], 0
+    assert len(loader) == len(sizes)
+
+    while not scheduler.should_stop:
+        for (batch,) in islice(loader, 6):  # the workers have fetched more
+            assert len(batch) == sizes[scheduler.t]
+            seen += batch.tolist()
+            optimizer.step()
+            updates += 1
+        left = len(loader)
+        state = optimizer.state_dict()  # as after a kill
+        optimizer = probe()
+        optimizer.load_state_dict(state)
+        scheduler = ps.Scheduler(optimizer, scheduler.plan)
+        loader = DataLoader(data, batch_sampler=ps.BatchSampler(scheduler, len(data)), num_workers=2)
+        assert left == len(loader) == len(sizes) - updates
+
+    assert sorted(seen[:30]) == sorted(seen[30:60]) == list(range(30))
+    assert len(seen) == sum(sizes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "facts", "part"),
+    [
+        ((plan(), 0), {}, "length=0): expected an integer of at least 1"),
+        ((plan(), 10), {"seed": 2**32}, "seed=4294967296): expected an integer from 0 to 4294967295"),
+        ((plan(), 10), {"t": -1}, "t=-1): expected an integer of at least 0"),
+        ((plan(), 10), {"num_replicas": 0}, "num_replicas=0): expected an integer of at least 1"),
+        ((plan(), 10), {"num_replicas": 4, "rank": 4}, "rank=4): expected an integer from 0 to 3"),
+        ((plan(), 10), {"shuffle": 1}, "shuffle=1): expected True or False"),
+        ((plan(), 10), {"calendar": 3}, "not a Calendar"),
+        ((plan("linear(4, 8, over='10 s')", clock="seconds", horizon=None), 10), {}, "clock counts seconds"),
+        ((plan("linear(4, 8)", clock="progress", horizon=None), 10), {}, "clock counts progress"),
+        ((plan("8 * plateau('loss')"), 10), {}, "follows a metric"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, facts, part):
+    with pytest.raises(InvalidArgument) as refusal:
+        ps.BatchSampler(*arguments, **facts)
+
+    assert part in str(refusal.value)
+
+
+@pytest.mark.parametrize("facts", [{"calendar": ps.Calendar(batch_size=4)}, {"t": 3}])
+def test_the_facts_and_the_position_of_a_scheduler_are_its_own(facts):
+    scheduler = ps.Scheduler(probe(), plan())
+
+    with pytest.raises(InvalidArgument, match="the Scheduler has it"):
+        ps.BatchSampler(scheduler, 10, **facts)
+
+
+def test_a_missing_batch_size_and_a_missing_factor_are_reported():
+    with pytest.raises(MissingFact, match="no target batch_size"):
+        ps.BatchSampler(ps.Plan(lr="cosine()", horizon=10), 10)
+    with pytest.raises(MissingFact, match=r"ps\.Scheduler\(optimizer, plan, batch_size=32\)"):
+        ps.BatchSampler(ps.Scheduler(probe(), ps.Plan(lr="cosine()", horizon=10)), 10)
+    with pytest.raises(MissingFact, match="sequence_length"):
+        ps.BatchSampler(plan("linear(4, 8, over='100 tokens')", clock="tokens", horizon=None), 10)
+
+
+def test_sizes_that_cannot_be_divided_are_refused_at_construction_or_when_they_are_reached():
+    grows = "linear(4, 8, over=4)"
+    with pytest.raises(InvalidArgument) as refusal:
+        ps.BatchSampler(plan(grows), 10, num_replicas=4, rank=0)
+    endless = ps.BatchSampler(plan(grows, horizon=None), 10, num_replicas=4, rank=0)
+
+    assert "at update 1 the batch has 5 samples" in str(refusal.value)
+    assert "rounded(…, 4)" in str(refusal.value)
+    batches = iter(endless)
+    assert len(next(batches)) == 1
+    with pytest.raises(InvalidArgument, match="at update 1 the batch has 5 samples"):
+        next(batches)
+    assert len(ps.BatchSampler(plan("rounded(linear(4, 8, over=4), 4)"), 10, num_replicas=4, rank=3)) == 40
+
+
+def test_without_a_horizon_it_is_endless_and_has_no_length():
+    sampler = ps.BatchSampler(ps.Plan(lr="constant()"), 3, calendar=ps.Calendar(batch_size=2), shuffle=False)
+
+    with pytest.raises(TypeError, match="no horizon"):
+        len(sampler)
+    assert list(islice(sampler, 4)) == [[0, 1], [2, 0], [1, 2], [0, 1]]
+
+
+def test_lines_that_need_the_facts_of_an_engine_do_not_prevent_a_sampler():
+    open_ended = ps.Plan(ps.Binding(ps.Target("batch_size", 2), "constant()"), lr="warmup('1 epoch') >> cosine()")
+
+    assert len(next(iter(ps.BatchSampler(open_ended, 10)))) == 2
+
+
+def test_sizes_are_rounded_and_at_least_1():
+    assert [len(batch) for batch in ps.BatchSampler(plan("linear(0, 2.4, over=4)", horizon=5), 10)] == [1, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(("initial", "accumulation"), [(1e300, 1), (1e19, 1), (1e15, 10**15), (2, 10**18)])
+def test_an_update_of_more_samples_than_can_be_counted_is_refused(initial, accumulation):
+    facts = ps.Calendar(accumulation=accumulation)
+    huge = ps.Plan(ps.Binding(ps.Target("batch_size", initial), "constant()"), horizon=5)
+
+    with pytest.raises(InvalidArgument, match=r"update 0 has .* samples"):
+        next(ps.BatchSampler(huge, 10, calendar=facts).updates())
+
+
+def test_the_samples_of_an_earlier_plan_are_counted_on_its_own_horizon():
+    def plan(size, **more):
+        return ps.Plan(ps.Binding(ps.Target("batch_size", size), "linear(1, 2, over=8)"), lr="linear()", **more)
+
+    optimizer = probe()
+    state = ps.Scheduler(optimizer, plan(10, horizon=10))
+    run(optimizer, 4)
+    again = ps.Scheduler(probe(), plan(20), total=20)
+    again.load_state_dict(state.state_dict())
+    run(again.optimizer, 2)
+
+    sizes = [list(ps.trace(plan(10, horizon=10), {"lr": 0.1})["batch_size"][:4]), list(
+        ps.trace(plan(20), {"lr": 0.1}, ps.Calendar(total=20))["batch_size"][4:6])]  # fmt: skip
+    assert ps.BatchSampler(again, 1000).position() == sum(round(one) for part in sizes for one in part)
+
+
+def test_a_total_is_the_horizon_of_a_plan_without_one():
+    facts = ps.Calendar(total=3, batch_size=2)
+    unsized, growing = ps.Plan(lr="cosine()"), plan("linear(2, 4)", horizon=None)
+
+    samplers = [ps.BatchSampler(one, 10, calendar=facts, shuffle=False) for one in (unsized, growing)]
+
+    assert [[len(batch) for batch in one] for one in samplers] == [[2, 2, 2], [2, 3, 3]]  # 2, 2 2/3 and 3 1/3
+    assert [len(one) for one in samplers] == [3, 3]
+
+
+def test_the_largest_seed_and_rank_are_accepted():
+    arguments = {"seed": 2**32 - 1, "num_replicas": 4}
+    whole = next(iter(ps.BatchSampler(plan(), 1000, seed=2**32 - 1)))
+
+    shards = [next(iter(ps.BatchSampler(plan(), 1000, rank=rank, **arguments))) for rank in range(4)]
+
+    assert [sample for shard in shards for sample in shard] == whole
+    assert [len(one) for one in shards] == [1, 1, 1, 1]
+
+
+def test_the_samples_before_a_scheduler_that_begins_later_are_those_of_its_plan():
+    sizes = plan("linear(2, 10, over='80 tokens')", clock="tokens", horizon="160 tokens")
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, sizes, sequence_length=1)
+    run(optimizer, 5)
+    later = ps.Scheduler(probe({"initial_lr": 0.1}), sizes, sequence_length=1, t=5)
+
+    positions = [ps.BatchSampler(one, 1000).position() for one in (scheduler, later)]
+
+    assert positions == [2 + 2 + 2 + 3 + 3] * 2  # 2, 2.2, 2.4, 2.6 and 2.9, after 0, 2, 4, 6 and 9 tokens
+
+
+@table(
+    ("field", "expected"),
+    [
+        (ps.Target("batch_size", 4), True),
+        (ps.Target("accumulation", 4), True),
+        (ps.Target("temperature", 4), False),
+        ("batch_size", False),
+    ],
+)
+def test_only_a_target_plans_the_sizes_of_batches(field, expected):
+    assert plans_sizes(ps.Plan(ps.Binding(field, "constant()"), lr="cosine()", horizon=10)) is expected
+
+
+@table(
+    ("over", "clock", "expected"),
+    [("12 samples", {"batch_size": "samples"}, [4, 5, 7, 8, 8]), ("4 steps", {"lr": "seconds"}, [4, 5, 6, 7, 8])],
+)
+def test_of_several_clocks_only_that_of_the_sizes_matters(over, clock, expected):
+    sampler = ps.BatchSampler(plan(f"linear(4, 8, over='{over}')", clock=clock, horizon=None), 10)
+
+    assert [len(batch) for batch in islice(sampler, 5)] == expected

@@ -1,0 +1,759 @@
+"""Consumption reported by the loop: counted, carried over, saved, and rejected if it is invalid."""
+
+import contextlib
+import copy
+import itertools
+import pickle
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.core.run import block
+from paramsched.errors import MissingFact, ParamschedError, PlanError, StateError
+from support.records import record_in, with_record
+from support.tables import table
+from support.updates import group, probe, run, used
+
+PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon="9000 tokens")
+BY_UPDATES = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10)
+RATE = ps.Calendar(tokens_per_step=512)
+AMOUNTS = [100, 100, 100, 640, 7, 0, 100, 2048, 2048, 2048, 2048, 100]
+
+
+def lr_at(amount, base=0.1):
+    """Return the expected lr: from zero to base at 1000, from there to zero at 9000."""
+    return base * (amount / 1000) if amount < 1000 else base * (1 - (min(amount, 9000) - 1000) / 8000)
+
+
+def lr_of(optimizer):
+    return float(optimizer.param_groups[0]["lr"])
+
+
+def run_with_amounts(optimizer, scheduler, amounts):
+    for tokens in amounts:
+        scheduler.consumed(tokens=tokens)
+        optimizer.step()
+    return optimizer
+
+
+def amounts_before_updates(amounts):
+    return [sum(amounts[:t]) for t in range(len(amounts))]
+
+
+def built(**options):
+    optimizer = probe()
+    return optimizer, ps.Scheduler(optimizer, PLAN, **options)
+
+
+# ---------------------------------------------------------------------- what is used
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+def test_each_update_uses_the_value_at_the_amount_consumed_before_it(drive):
+    optimizer, scheduler = built(drive=drive)
+    for tokens in AMOUNTS:
+        scheduler.consumed(tokens=tokens)
+        optimizer.step()
+        scheduler.step()
+
+    assert used(optimizer) == pytest.approx([lr_at(amount) for amount in amounts_before_updates(AMOUNTS)], rel=1e-15)
+    assert (scheduler.t, scheduler.amount) == (len(AMOUNTS), sum(AMOUNTS))
+
+
+def test_several_reports_for_one_update_are_added():
+    optimizer, scheduler = built()
+    for part in (30, 50, 20):
+        scheduler.consumed(tokens=part)
+    optimizer.step()
+
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (1, 100, lr_at(100))
+
+
+@pytest.mark.parametrize(
+    "number",
+    [64, np.int64(64), np.uint8(64), torch.tensor(64), 64.0, np.float32(64), torch.tensor(64.0)],
+    ids=["int", "int64", "uint8", "tensor", "float", "float32", "tensor of a float"],
+)
+def test_integral_numbers_of_any_type_are_counted_as_integers(number):
+    optimizer, scheduler = built()
+    scheduler.consumed(tokens=number)
+    optimizer.step()
+
+    assert (type(scheduler.amount), scheduler.amount) == (int, 64)
+
+
+@pytest.mark.parametrize("word", ["samples", "images", "examples"])
+def test_synonyms_of_samples_are_accepted(word):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0, over="100 images"), clock="images"))
+    scheduler.consumed(**{word: 25})
+    optimizer.step()
+
+    assert (scheduler.amount, lr_of(optimizer)) == (25, 0.1 * 0.75)
+
+
+def test_fields_of_another_clock_follow_the_updates():
+    plan = ps.Plan(
+        lr=ps.linear(1.0, 0.0, over="100 tokens"),
+        weight_decay=ps.linear(1.0, 0.0, over=10),
+        clock={"lr": "tokens"},
+    )
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan)
+    run_with_amounts(optimizer, scheduler, [40, 35])
+
+    assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"]) == (0.1 * 0.25, 0.01 * 0.8)
+
+
+@pytest.mark.parametrize("horizon", ["100 tokens", "50 steps"])
+def test_a_horizon_without_a_rate_is_valid_if_no_field_needs_it(horizon):
+    lines = {"lr": 'linear(1, 0, over="100 tokens")', "weight_decay": "linear(1, 0, over=10)"}
+    optimizer = probe()
+    run_with_amounts(
+        optimizer, ps.Scheduler(optimizer, ps.Plan(**lines, clock={"lr": "tokens"}, horizon=horizon)), [40, 35]
+    )
+
+    assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"]) == (0.1 * 0.25, 0.01 * 0.8)
+    for field, filled in (("weight_decay", "100 tokens"), ("lr", "50 steps")):
+        plan = ps.Plan(**lines | {field: "linear(1, 0)"}, clock={"lr": "tokens"}, horizon=filled)
+        with pytest.raises(MissingFact, match="the number of tokens of an update is unknown"):
+            ps.Scheduler(probe(), plan)
+
+
+def test_a_target_receives_the_value_at_the_amount():
+    seen = []
+    target = ps.Binding(ps.Target("temperature", 2.0, seen.append), ps.linear(1.0, 0.0, over="100 tokens"))
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(target, clock="tokens"))
+    run_with_amounts(optimizer, scheduler, [25, 25, 10])
+
+    assert seen == [2.0, 1.5, 1.0, 0.8]
+    assert scheduler.value("temperature") == 0.8
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("tensors", [False, True], ids=["floats", "tensors"])
+def test_every_group_has_its_own_base(groups, tensors):
+    bases = [0.1 * (index + 1) for index in range(groups)]
+    optimizer = probe(*({"lr": torch.tensor(base, dtype=torch.float64) if tensors else base} for base in bases))
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    run_with_amounts(optimizer, scheduler, AMOUNTS)
+
+    for index, base in enumerate(bases):
+        expected = [lr_at(amount, base) for amount in amounts_before_updates(AMOUNTS)]
+        assert used(optimizer, index=index) == pytest.approx(expected, rel=1e-14)
+
+
+def test_equal_amounts_in_a_row_are_computed_in_blocks():
+    calls = []
+
+    def counted(t):
+        calls.append(np.size(t))
+        return t * 0.0 + 1.0
+
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.from_function(counted), clock="tokens"))
+    run_with_amounts(optimizer, scheduler, [64] * 500)
+
+    assert len(calls) > 1000  # a block of 1,024 was computed ahead; one by one it would be 501
+
+
+def test_the_last_value_belongs_to_the_amount_before_its_update():
+    optimizer, scheduler = built()
+    for tokens in AMOUNTS:
+        before = lr_of(optimizer)
+        scheduler.consumed(tokens=tokens)
+        optimizer.step()
+        assert scheduler.get_last_lr() == [before]
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+def test_an_external_write_is_warned_of_at_any_update(at):
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:at])
+    optimizer.param_groups[0]["lr"] = 0.7
+
+    with pytest.warns(UserWarning, match="0.7"):
+        run_with_amounts(optimizer, scheduler, AMOUNTS[at : at + 1])
+
+
+def test_a_late_group_is_at_the_same_amount_as_the_existing_groups():
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:4])
+    scheduler.consumed(tokens=5)
+    optimizer.add_param_group(group(lr=0.4))
+    optimizer.step()
+
+    assert optimizer.used[-1][1]["lr"] == pytest.approx(lr_at(940, 0.4), rel=1e-15)
+    assert scheduler.amount == 945
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["factors", "rows"])
+def test_long_runs_of_changing_amounts_have_the_values_of_a_seek_and_notice_a_foreign_write(mixed, monkeypatch):
+    monkeypatch.setattr(block, "_MAX_ROW_VALUES", 13_000)  # 107 updates in one block
+    lr = ps.warmup("1000 tokens") >> ps.cosine(to=ps.absolute(1e-4) if mixed else 0.1)
+    seen = [[], []]
+    optimizers = [
+        torch.optim.Adam([{"params": [torch.zeros(1)], "lr": 0.1 + 0.01 * i} for i in range(60)]) for _ in seen
+    ]
+    run, other = (
+        ps.Scheduler(
+            optimizer,
+            ps.Plan(
+                ps.Binding("betas[0]", ps.linear(1.0, 0.5)),
+                ps.Binding(ps.Target("temperature", initial=2.0, write=values.append), ps.linear(1.0, 0.0)),
+                lr=lr, weight_decay=ps.linear(), clock="tokens", horizon="500000 tokens",
+            ),
+        )
+        for optimizer, values in zip(optimizers, seen, strict=True)
+    )  # fmt: skip
+    amounts, total = [*range(80), *[500] * 50, *range(600, 720), 7], 0  # more updates than one block holds
+    for t, tokens in enumerate(amounts):
+        noticed = contextlib.nullcontext()
+        if t == 190:
+            optimizers[0].param_groups[3]["lr"] = 5.0
+            noticed = pytest.warns(UserWarning, match="of group 3 was 5.0 at update 190 instead of the planned")
+        run.consumed(tokens=tokens)
+        with noticed:
+            optimizers[0].step()
+        total += tokens
+        if t % 7 == 0 or t in range(78, 132, 3):
+            other.seek(t + 1, tokens=total)
+            assert seen[0][-1] == seen[1][-1]
+            for mine, theirs in zip(*(optimizer.param_groups for optimizer in optimizers), strict=True):
+                assert [mine[key] == theirs[key] for key in ("lr", "weight_decay", "betas")] == [True] * 3
+    assert max(len(column.entries) for column in run._run.lead.block.floats) < 200
+
+
+# ---------------------------------------------------------------------- sources
+
+
+def test_a_reported_amount_replaces_the_constant_for_one_update():
+    optimizer, scheduler = built(calendar=RATE)
+    amounts = []
+    for said in (None, 100, None, None, 512, None, 3, 3, 3, None):
+        amounts.append(scheduler.amount)
+        if said is not None:
+            scheduler.consumed(tokens=said)
+        optimizer.step()
+
+    assert amounts == [0, 512, 612, 1124, 1636, 2148, 2660, 2663, 2666, 2669]
+    assert used(optimizer) == pytest.approx([lr_at(amount) for amount in amounts], rel=1e-15)
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+def test_a_step_with_unknown_consumption_raises_before_it_happens(drive):
+    weight = torch.nn.Parameter(torch.ones(3))
+    weight.grad = torch.ones(3)
+    optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
+    scheduler = ps.Scheduler(optimizer, PLAN, drive=drive)
+    step = optimizer.step if drive == "optimizer" else scheduler.step
+    scheduler.consumed(tokens=500)
+    optimizer.step()
+    if drive == "manual":
+        scheduler.step()
+    before = copy.deepcopy((weight.detach(), optimizer.state_dict(), scheduler.state_dict()))
+
+    for _ in range(2):
+        with pytest.raises(MissingFact) as refusal:
+            step()
+
+    after = weight.detach(), optimizer.state_dict(), scheduler.state_dict()
+    assert str(after) == str(before)
+    assert str(refusal.value) == (
+        "update 1: the plan's clock counts tokens, and the number of tokens of this update is unknown. Call "
+        "scheduler.consumed(tokens=n) before optimizer.step(), or pass tokens_per_step to Calendar(…)"
+    )
+
+    scheduler.consumed(tokens=250)
+    optimizer.step()
+    if drive == "manual":
+        scheduler.step()
+    assert (scheduler.t, lr_of(optimizer)) == (2, lr_at(750))
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+@pytest.mark.parametrize("length", [2, 40, 1500])
+def test_an_update_with_a_planned_amount_of_zero_fails_before_the_step(length, drive):
+    size = ps.Binding(ps.Target("batch_size", 1.0), ps.constant(4.0, length) >> ps.constant(0.25))
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(size, lr=ps.constant(), clock={"lr": "samples"}), drive=drive)
+    step = optimizer.step if drive == "optimizer" else scheduler.step
+    for _ in range(length):
+        step()
+
+    for _ in range(2):
+        with pytest.raises(PlanError, match=f"at update {length} it is 0"):
+            step()
+    assert (scheduler.t, scheduler.amount) == (length, 4 * length)
+
+    scheduler.consumed(samples=7)
+    step()
+    assert (scheduler.t, scheduler.amount) == (length + 1, 4 * length + 7)
+
+
+REFUSED = {
+    "another unit": ({"samples": 3}, "the plan's clock counts tokens"),
+    "no unit": ({"tokns": 3}, "the plan's clock counts tokens"),
+    "nothing": ({}, "expected one keyword"),
+    "two": ({"tokens": 3, "samples": 3}, "expected one keyword"),
+    "negative": ({"tokens": -1}, "an amount must not be negative"),
+    "fraction": ({"tokens": 0.5}, "the number of tokens must be an integer"),
+    "nan": ({"tokens": float("nan")}, "expected an integer number of tokens"),
+    "infinity": ({"tokens": float("inf")}, "expected an integer number of tokens"),
+    "bool": ({"tokens": True}, "expected an integer number of tokens"),
+    "bool of a tensor": ({"tokens": torch.tensor(True)}, "expected an integer number of tokens"),
+    "bool of numpy": ({"tokens": np.True_}, "expected an integer number of tokens"),
+    "several": ({"tokens": torch.ones(2)}, "expected an integer number of tokens"),
+    "text": ({"tokens": "4k"}, "expected an integer number of tokens"),
+    "none": ({"tokens": None}, "expected an integer number of tokens"),
+    "beyond all clocks": ({"tokens": 2**62}, "expected an integer number of tokens"),
+}
+
+
+@table(("given", "found"), REFUSED.values())
+def test_an_invalid_amount_is_rejected_and_changes_nothing(given, found):
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, [100])
+    scheduler.consumed(tokens=11)
+
+    with pytest.raises(ps.InvalidArgument) as refusal:
+        scheduler.consumed(**given)
+    optimizer.step()
+
+    assert found in str(refusal.value)
+    assert "For example: scheduler.consumed(tokens=4096)" in str(refusal.value)
+    assert scheduler.amount == 111
+
+
+def test_an_amount_above_the_limit_of_the_clock_is_rejected():
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, [2**61])
+
+    with pytest.raises(ps.InvalidArgument, match="more tokens than a clock can count"):
+        scheduler.consumed(tokens=2**61)
+
+
+@pytest.mark.parametrize(("given", "clock"), [({"samples": 3}, "samples"), ({"tokens": 3}, "tokens"), ({}, "tokens")])
+def test_on_the_clock_of_updates_the_error_shows_the_clock(given, clock):
+    scheduler = ps.Scheduler(probe(), BY_UPDATES)
+
+    with pytest.raises(ps.InvalidArgument) as refusal:
+        scheduler.consumed(**given)
+
+    assert "the plan's clock counts updates" in str(refusal.value)
+    assert f'Use ps.Plan(…, clock="{clock}")' in str(refusal.value)
+
+
+def test_a_detached_scheduler_accepts_no_amounts_and_leaves_no_entries():
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, [100])
+    scheduler.detach()
+
+    with pytest.raises(ParamschedError, match="detached"):
+        scheduler.consumed(tokens=3)
+    assert [key for key in optimizer.param_groups[0] if key.startswith("paramsched")] == []
+    assert scheduler.amount == 100
+
+
+# ---------------------------------------------------------------------- steps that do not count
+
+
+def skipped_by_scaler(optimizer, scheduler):
+    """A GradScaler that saw an overflow does not call the optimizer at all."""
+    del optimizer, scheduler
+
+
+def skipped_by_fused_scaler(optimizer, scheduler):
+    del scheduler
+    optimizer.found_inf = torch.ones(1)
+    optimizer.step()
+    del optimizer.found_inf
+
+
+def raised(optimizer, scheduler):
+    del scheduler
+    with pytest.raises(ZeroDivisionError):
+        optimizer.step(lambda: 1 / 0)
+
+
+@pytest.mark.parametrize("skip", [skipped_by_scaler, skipped_by_fused_scaler, raised])
+def test_consumption_reported_before_an_uncounted_step_is_carried(skip):
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, [100])
+    scheduler.consumed(tokens=30)
+    skip(optimizer, scheduler)
+
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (1, 100, lr_at(100))
+
+    run_with_amounts(optimizer, scheduler, [50])
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (2, 180, lr_at(180))
+
+
+@pytest.mark.parametrize("skip", [skipped_by_scaler, skipped_by_fused_scaler, raised])
+def test_a_constant_amount_is_added_for_counted_updates_only(skip):
+    optimizer, scheduler = built(calendar=RATE)
+    optimizer.step()
+    skip(optimizer, scheduler)
+    optimizer.step()
+
+    assert (scheduler.t, scheduler.amount) == (2, 1024)
+
+
+# ---------------------------------------------------------------------- checkpoints
+
+ORDERS = [
+    (built_when, state, loads_optimizer)
+    for built_when, state, loads_optimizer in itertools.product(
+        ("before", "after"), ("none", "first", "last"), (True, False)
+    )
+    if (built_when, state) != ("after", "first") and (loads_optimizer or state != "none")
+]
+
+
+@table(("when", "state", "loads_optimizer"), ORDERS)
+@pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "reported and not counted"])
+def test_a_run_resumes_exactly_for_every_load_order(when, state, loads_optimizer, pending):
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:7])
+    if pending:
+        scheduler.consumed(tokens=pending)
+    saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+    run_with_amounts(optimizer, scheduler, AMOUNTS[7:])
+
+    again = probe()
+    other = ps.Scheduler(again, PLAN) if when == "before" else None
+    if state == "first":
+        other.load_state_dict(saved[1])
+    if loads_optimizer:
+        again.load_state_dict(saved[0])
+    other = other or ps.Scheduler(again, PLAN)
+    if state == "last":
+        other.load_state_dict(saved[1])
+    run_with_amounts(again, other, AMOUNTS[7:])
+
+    assert used(again) == used(optimizer)[7:]
+    assert (other.t, other.amount) == (scheduler.t, scheduler.amount)
+    assert other.state_dict() == scheduler.state_dict()
+
+
+def test_a_record_contains_the_amount_and_the_count():
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, [100, 50])
+
+    for one in (optimizer, scheduler):
+        record = record_in(one.state_dict())
+        assert (record["t"], record["amount"], record["last_amount"]) == (2, 150, 100)
+
+
+def test_on_the_clock_of_updates_the_amount_is_the_count():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, BY_UPDATES)
+    run(optimizer, 3)
+
+    assert scheduler.amount == 3
+    for one in (optimizer, scheduler):
+        assert not {"amount", "last_amount", "said", "measured"} & record_in(one.state_dict()).keys()
+
+
+def test_reported_and_saved_consumption_is_counted_once_after_loading_the_groups():
+    optimizer, scheduler = built()
+    scheduler.consumed(tokens=30)
+    saved = optimizer.state_dict()["param_groups"]
+    optimizer.step()
+    other = probe(*({key: one for key, one in group.items() if key != "params"} for group in saved))
+    again = ps.Scheduler(other, PLAN)
+    run_with_amounts(other, again, [5])
+
+    assert record_in(saved[0])["said"] == 30
+    assert (again.t, again.amount) == (1, 35)
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["copy", "pickle"])
+@pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "reported and not counted"])
+def test_a_copy_continues_like_the_original(way, pending):
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:7])
+    if pending:
+        scheduler.consumed(tokens=pending)
+    again, other = way((optimizer, scheduler))
+    run_with_amounts(optimizer, scheduler, AMOUNTS[7:])
+    run_with_amounts(again, other, AMOUNTS[7:])
+
+    assert used(again) == used(optimizer)[7:]
+    assert other.state_dict() == scheduler.state_dict()
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
+def test_a_copy_of_the_optimizer_alone_lacks_an_amount_that_only_reports_know(way):
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, [70, 50])
+
+    with pytest.raises(StateError, match="the number of tokens cannot be derived"):
+        ps.Scheduler(way(optimizer), PLAN)
+    assert ps.Scheduler(way(optimizer), PLAN, calendar=RATE).amount == 1024
+
+
+def test_a_changed_constant_does_not_change_the_consumed_amount():
+    optimizer, _ = built(calendar=RATE)
+    run(optimizer, 4)
+    saved = copy.deepcopy(optimizer.state_dict())
+    again, other = built(tokens_per_step=1024)
+    again.load_state_dict(saved)
+    again.step()
+
+    assert (other.t, other.amount) == (5, 4 * 512 + 1024)
+
+
+def test_a_new_scheduler_continues_at_the_amount_of_the_previous_one():
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:5])
+    scheduler.consumed(tokens=9)
+    other = ps.Scheduler(optimizer, PLAN)
+    optimizer.step()
+
+    assert other.amount == sum(AMOUNTS[:5]) + 9
+    assert other.history == [[0, 0, PLAN.text]]
+
+
+def test_the_history_has_the_amount_at_the_start_of_each_plan():
+    longer = ps.Plan(lr=ps.constant(), clock="tokens")
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:5])
+    other = ps.Scheduler(optimizer, longer)
+
+    assert other.history == [[0, 0, PLAN.text], [5, sum(AMOUNTS[:5]), longer.text]]
+
+
+def saved_by_updates(updates):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, BY_UPDATES)
+    run(optimizer, updates)
+    return copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+
+
+def saved_by_samples():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0, over="100 samples"), clock="samples"))
+    for _ in range(4):
+        scheduler.consumed(samples=8)
+        optimizer.step()
+    return copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+
+
+WITHOUT = {"by updates": lambda: saved_by_updates(4), "by samples": saved_by_samples}
+
+
+@pytest.mark.parametrize("saved", WITHOUT.values(), ids=WITHOUT)
+@pytest.mark.parametrize("part", [0, 1], ids=["optimizer", "scheduler"])
+def test_a_checkpoint_without_the_amount_is_accepted_if_a_rate_is_known(saved, part):
+    optimizer, scheduler = built(calendar=RATE)
+    (optimizer, scheduler)[part].load_state_dict(saved()[part])
+
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (4, 2048, pytest.approx(lr_at(2048), rel=1e-15))
+
+
+@pytest.mark.parametrize("saved", WITHOUT.values(), ids=WITHOUT)
+@pytest.mark.parametrize("part", [0, 1], ids=["optimizer", "scheduler"])
+def test_a_checkpoint_without_the_amount_is_rejected_before_any_write(saved, part):
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, [100])
+    before = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+
+    with pytest.raises(StateError, match=r"scheduler\.seek\(4, tokens=n\)"):
+        (optimizer, scheduler)[part].load_state_dict(saved()[part])
+
+    assert str((optimizer.state_dict(), scheduler.state_dict())) == str(before)
+
+    scheduler.seek(4, tokens=700)  # the call that the error suggests
+    (optimizer, scheduler)[part].load_state_dict(saved()[part])
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (4, 700, lr_at(700))
+
+
+def test_attaching_to_an_optimizer_without_the_amount_is_rejected():
+    optimizer = probe()
+    optimizer.load_state_dict(saved_by_updates(4)[0])
+    before = copy.deepcopy(optimizer.state_dict())
+
+    with pytest.raises(StateError, match=r"seek\(4, tokens=n\)"):
+        ps.Scheduler(optimizer, PLAN)
+    assert optimizer.state_dict() == before
+    assert ps.Scheduler(optimizer, PLAN, calendar=RATE).amount == 2048
+
+
+def test_continuing_with_a_plan_in_updates_removes_the_amount_from_the_groups():
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, [100, 50])
+    other = ps.Scheduler(optimizer, BY_UPDATES)
+    optimizer.step()
+
+    assert (other.t, other.amount) == (3, 3)
+    assert not {"amount", "last_amount"} & record_in(optimizer.state_dict()).keys()
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "found"),
+    [
+        pytest.param({"amount": -1}, "amount is -1", id="negative"),
+        pytest.param({"amount": float("nan")}, "amount is nan", id="nan"),
+        pytest.param({"amount": True}, "amount is True", id="bool"),
+        pytest.param({"amount": "many"}, "amount is 'many'", id="text"),
+        pytest.param({"said": -1}, "said is -1", id="said"),
+    ],
+)
+def test_an_invalid_amount_in_a_state_is_rejected(spoiled, found):
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, [100])
+    state = scheduler.state_dict()
+
+    with pytest.raises(StateError, match=found):
+        scheduler.load_state_dict(with_record(state, **spoiled))
+    assert scheduler.state_dict() == state
+
+
+def test_an_amount_in_a_state_of_a_plan_in_updates_is_rejected():
+    state = saved_by_updates(4)[1]
+    scheduler = ps.Scheduler(probe(), BY_UPDATES)
+
+    with pytest.raises(StateError, match="the clock of its plan counts updates"):
+        scheduler.load_state_dict(with_record(state, amount=3))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("amount", -1), ("amount", "x"), ("last_amount", -1), ("said", float("nan"))]
+)
+def test_an_invalid_amount_in_a_group_is_rejected(key, value):
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, [100])
+
+    with pytest.raises(StateError, match=key):
+        optimizer.load_state_dict(with_record(optimizer.state_dict(), **{key: value}))
+
+
+# ---------------------------------------------------------------------- seek
+
+
+def test_seek_jumps_to_an_update_and_the_passed_amount():
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, [100])
+    scheduler.consumed(tokens=5)
+    scheduler.seek(40, tokens=700)
+
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (40, 700, lr_at(700))
+    run_with_amounts(optimizer, scheduler, [100])
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (41, 800, lr_at(800))
+
+
+def test_seek_computes_a_constant_amount_and_accepts_an_explicit_one():
+    optimizer, scheduler = built(calendar=RATE)
+    scheduler.seek(3)
+    assert scheduler.amount == 1536
+
+    scheduler.seek(3, tokens=100)
+    optimizer.step()
+    assert scheduler.amount == 612
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        pytest.param(
+            {"t": 3},
+            "the number of tokens that these updates consumed is unknown. For example: scheduler.seek(3, tokens=",
+            id="none",
+        ),
+        pytest.param({"t": 3, "samples": 5}, "the plan's clock counts tokens", id="another unit"),
+        pytest.param({"t": 3, "tokens": -5}, "an amount must not be negative", id="negative"),
+    ],
+)
+def test_seek_without_a_required_amount_is_rejected_and_changes_nothing(call, found):
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, [100])
+    before = scheduler.state_dict()
+
+    with pytest.raises(ps.InvalidArgument) as refusal:
+        scheduler.seek(**call)
+    assert found in str(refusal.value)
+    assert scheduler.state_dict() == before
+
+
+def test_seek_on_the_clock_of_updates_rejects_an_amount():
+    scheduler = ps.Scheduler(probe(), BY_UPDATES)
+
+    with pytest.raises(ps.InvalidArgument, match="the plan's clock counts updates"):
+        scheduler.seek(3, tokens=5)
+
+
+def test_resolving_later_without_facts_is_allowed():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN, calendar="later")
+    with pytest.raises(ParamschedError, match="set_facts"):
+        scheduler.consumed(tokens=3)
+
+    scheduler.set_facts()
+    run_with_amounts(optimizer, scheduler, [100])
+    assert scheduler.amount == 100
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("calls", list(itertools.product(["consumed", "measured"], repeat=2)))
+def test_a_resume_between_two_reports_of_an_update_counts_as_the_uninterrupted_run(calls, several):
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0, over="1000 tokens"), clock="tokens")
+
+    def new():
+        optimizers = {name: probe(lr=1.0) for name in ("ab" if several else "a")}
+        return optimizers, ps.Scheduler(optimizers if several else optimizers["a"], plan)
+
+    def from_state(optimizers, scheduler):
+        again = new()
+        again[1].load_state_dict(scheduler.state_dict())
+        return again
+
+    def from_optimizers(optimizers, scheduler):
+        again = new()
+        for name, one in optimizers.items():
+            again[0][name].load_state_dict(one.state_dict())
+        return again
+
+    def copied(*run):
+        return copy.deepcopy(run)
+
+    def uninterrupted(*run):
+        return run
+
+    found = set()
+    for resume in (uninterrupted, from_state, from_optimizers, copied):
+        optimizers, scheduler = new()
+        for amount, call in zip((30, 20), calls, strict=True):
+            getattr(scheduler, call)(tokens=amount)
+            optimizers, scheduler = resume(optimizers, scheduler)
+        for one in optimizers.values():
+            one.step()
+        found.add(scheduler.amount)
+        assert optimizers["a"].param_groups[0]["lr"] == scheduler.value("lr")
+        scheduler.measured(tokens=3)
+        scheduler.measured(tokens=4)
+        for one in optimizers.values():
+            one.step()
+        found.add(scheduler.amount - 7)
+
+    loop = [amount for amount, call in zip((30, 20), calls, strict=True) if call == "consumed"]
+    assert found == {sum(loop) if loop else 50}
+
+
+@pytest.mark.parametrize("seconds", [Fraction(1, 8), np.float32(0.125), torch.tensor(0.125)], ids=repr)
+def test_seconds_are_any_finite_real_number(seconds):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear(1, 0, over='1 s')", clock="seconds"))
+    for wrong in (Fraction(10**400), float("inf"), float("nan"), -0.5, True):
+        with pytest.raises(ps.InvalidArgument):
+            scheduler.consumed(seconds=wrong)
+
+    scheduler.consumed(seconds=seconds)
+    optimizer.step()
+
+    assert scheduler.amount == 0.125
+    assert optimizer.param_groups[0]["lr"] == 0.1 * 0.875
