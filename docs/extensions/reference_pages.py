@@ -126,7 +126,7 @@ def curves_page() -> str:
     last = "## Custom curves\n\n" + documented("paramsched.curves", CUSTOM_CURVES)
     return (
         "\n\n".join(
-            ["# Curves", CURVES_OPENING, gallery(thumbnails), *sections, last]
+            ["# Curves", gallery(thumbnails), CURVES_OPENING, *sections, last]
         )
         + "\n"
     )
