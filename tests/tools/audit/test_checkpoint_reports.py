@@ -64,6 +64,27 @@ def test_a_value_that_a_scheduler_wrote_may_differ_by_4_units_in_the_last_place(
     assert (columns["lr"], columns["momentum"]) == ((0.2, 4 * 2.0**-52), (None, 1e-9))
 
 
+def test_the_plans_of_a_run_are_in_the_state_of_the_optimizer_alone(tmp_path):
+    relative = ps.Plan(lr="warmup('10%') >> cosine()")
+    optimizer = probe(lr=0.1)
+    ps.Scheduler(optimizer, relative, total=100)
+    run(optimizer, 30)
+    longer = probe(lr=0.1)
+    ps.Scheduler(longer, relative, total=120)
+    longer.load_state_dict(optimizer.state_dict())
+    run(longer, 20)
+    torch.save(longer.state_dict(), tmp_path / "last.pt")
+
+    plans = read_plan_history(tmp_path / "last.pt")
+    text = printed("resume", tmp_path / "last.pt", "--history").splitlines()
+    row = next(one.split() for one in printed("resume", tmp_path / "last.pt").splitlines() if one.split()[0] == "50")
+
+    assert [(one.update, one.plan) for one in plans] == [(0, relative), (30, relative)]
+    assert text[text.index("from update 30:") :][:2] == ["from update 30:", "  horizon: 100 -> 120"]
+    assert float(row[3]) == float(row[4]) == pytest.approx(longer.param_groups[0]["lr"], rel=1e-5)  # of 6 digits
+    assert read_log(tmp_path / "last.pt", ["lr"]).columns[0].values.tolist() == [longer.param_groups[0]["lr"]]
+
+
 def test_the_plans_of_a_run_are_listed_with_their_changes_notes_and_bases(tmp_path):
     optimizer = probe({"lr": 0.1})
     (tmp_path / "plan.yaml").write_text("note: {who: ann}\nlr: linear(over='640 tokens')\nclock: tokens\n")

@@ -1,6 +1,6 @@
 """Readers of checkpoints: the state of an optimizer, as plain data, and the history of a run's plans."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from pathlib import Path
@@ -192,14 +192,26 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
         state = record_of({name: one["param_groups"] for name, one in found_in.items()}, None)
     if state is None or (len(found_in) > 1 and not state.names):  # none, or those of several runs
         state = read_scheduler_state(checkpoint.scheduler(scheduler)[1])
-    facts = state.calendar
     found: list[PlanSince] = []
+    facts: tuple[tuple[str, Any], ...] = ()
     for entry in state.history.entries:
         read, previous = None if entry.text is None else plan_or_why(entry.text), found[-1].plan if found else None
-        plan = None if isinstance(read, str) else read
-        changes = None if plan is None or previous is None else changes_between(previous, plan, facts)
+        plan, changes = None if isinstance(read, str) else read, None
+        if plan is not None and previous is not None:
+            changes = changes_between(previous, plan, state.calendar)
+            if entry.facts != facts:  # so the plans differ in their lengths, perhaps not in their texts
+                changes = diff(_resolved(previous, facts, state.names), _resolved(plan, entry.facts, state.names))
+        facts = entry.facts
         found.append(PlanSince(entry.update, entry.amount, plan, changes, entry.note, entry.details.get("bases", {})))
     return tuple(found)
+
+
+def _resolved(plan: Plan, facts: Iterable[tuple[str, Any]], names: tuple[str, ...]) -> Plan:
+    """Resolve a plan with the run facts of its time; return it as written if they do not fit."""
+    try:
+        return plan.resolve(Calendar(**dict(facts)), names)
+    except (InvalidArgument, TypeError, ValueError):
+        return plan
 
 
 def changes_between(before: Plan, after: Plan, facts: Calendar | None) -> Diff:
