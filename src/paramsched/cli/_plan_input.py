@@ -161,10 +161,25 @@ def read_plan_input(
         echo_note(f"no --steps-per-epoch given; taken to be {_SHORT_EPOCH}")
         options = options.with_facts(steps_per_epoch=_SHORT_EPOCH)
         loaded = source.loaded(ReadingOptions(calendar=calendar_if_known(options)))
+    if not loaded.native:
+        loaded, options = _of_total(loaded, options)
     names = dict.fromkeys(one.name for one in loaded.plan.bindings)
     if options.field not in ("lr", *names):
         echo_note(f"--field {options.field}: {given} schedules {', '.join(names)}")
     return PlanInput(given, loaded, source, options)
+
+
+def _of_total(loaded: Loaded, options: PlanOptions) -> tuple[Loaded, PlanOptions]:
+    """Return a config of another library for the run of `--total` updates, which beats the number of its epochs."""
+    horizon, total = loaded.plan.horizon, horizon_from_options(options)
+    if horizon is None or total is None or not total.is_resolved or options.has_epoch:
+        return loaded, options
+    ((unit, epochs), *others) = horizon.terms
+    if unit != "epochs" or others:
+        return loaded, options
+    if total.updates % epochs == 0:
+        return loaded, options.with_facts(steps_per_epoch=int(total.updates / epochs))
+    return replace(loaded, plan=Plan(*loaded.plan.as_written(), horizon=total, clock=loaded.plan.clock)), options
 
 
 def recipe_named(given: str) -> "Recipe":

@@ -341,18 +341,26 @@ def has_schedule(data: Any) -> bool:
 
 
 def may_be_plan(data: Mapping[Any, Any]) -> bool:
-    """Return whether an entry of a config has the name of a known field, or almost, or calls a function.
+    """Return whether an entry of a config calls a function, or has the name of a known field and is no number.
+
+    Each library has numbers such as a momentum: only in a config of few entries is such a name, or one like it, enough.
 
     >>> may_be_plan({"model": "a", "weight_decy": 1}), may_be_plan({"model": "a", "training": {"epochs": 9}})
     (True, False)
     """
+    fields = {key: value for key, value in data.items() if isinstance(key, str) and is_field_name(key)}
     return any(
         key in RESERVED
         or (isinstance(value, str) and "(" in value)
-        or (is_field_name(key) and (Field.of(key).key in KNOWN or key in ELSEWHERE or known_field(key) is not None))
+        or (key in fields and Field.of(key).key in KNOWN and not isinstance(value, int | float | None))
         for key, value in data.items()
-        if isinstance(key, str)
+    ) or (
+        len(data) <= _FEW_ENTRIES
+        and any(Field.of(key).key in KNOWN or key in ELSEWHERE or known_field(key) is not None for key in fields)
     )
+
+
+_FEW_ENTRIES = 3
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:
