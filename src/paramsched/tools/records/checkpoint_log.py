@@ -199,7 +199,7 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
         plan, changes = None if isinstance(read, str) else read, None
         if plan is not None and previous is not None:
             changes = changes_between(previous, plan, state.calendar)
-            if entry.facts != facts:  # so the plans differ in their lengths, perhaps not in their texts
+            if not changes and entry.facts != facts:  # the plans differ in their lengths, not in their texts
                 changes = diff(_resolved(previous, facts, state.names), _resolved(plan, entry.facts, state.names))
         facts = entry.facts
         found.append(PlanSince(entry.update, entry.amount, plan, changes, entry.note, entry.details.get("bases", {})))
