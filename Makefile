@@ -204,7 +204,7 @@ $(VENV)/docs.stamp: pyproject.toml requirements/constraints.txt $(VENV)/torch.st
 	$(COMPILE)
 	@touch $@
 
-# Resolve the dependencies again; versions change only if they must. To move one: make lock ARGS="--upgrade-package keras"
+# Resolve the dependencies again; versions change only if they must. To move one: make lock ARGS="--upgrade-package timm"
 lock:
 	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 	    --custom-compile-command "make lock" pyproject.toml --group dev --group peers --output-file requirements/constraints.txt $(ARGS)

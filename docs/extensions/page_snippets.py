@@ -44,7 +44,7 @@ from paramsched.errors import MissingDependency
 
 LOG = logging.getLogger(__name__)
 PEERS = {
-    "accelerate", "hydra", "ignite", "jsonargparse", "keras", "lightning", "mlflow", "mmengine",
+    "accelerate", "hydra", "ignite", "jsonargparse", "lightning", "mlflow", "mmengine",
     "optuna", "pytorch_accelerated", "skorch", "tensorboard", "timm", "trackio", "transformers", "wandb",
 }  # fmt: skip
 _UNFOLD = (

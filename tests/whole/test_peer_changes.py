@@ -137,5 +137,5 @@ def test_the_table_pins_whole_commits_and_installed_versions(tool):
 def test_the_main_branches_of_installed_peers_are_requirements(tool):
     branches = list(tool.main_branches("https://example.org"))
 
-    assert "keras@git+https://example.org/keras-team/keras" in branches
+    assert "timm@git+https://example.org/huggingface/pytorch-image-models" in branches
     assert not [one for one in branches if one.startswith("torch@")]
