@@ -128,7 +128,6 @@ _register_entries(
     "rules",
     {
         "core": "paramsched.core.base",
-        "tools": "paramsched.tools.check",
         "compat": "paramsched.compat",
         "mmengine": "paramsched.mmengine",
     },

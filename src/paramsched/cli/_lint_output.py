@@ -19,7 +19,14 @@ from paramsched.cli._plan_input import (
     text_of_plan_input,
     with_facts_beside,
 )
-from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, UNREADABLE
+from paramsched.core.base.codes import (
+    BEYOND_THE_PLAN,
+    LOG_DIFFERS,
+    METRIC_NOT_LOGGED,
+    MISSING_FACT,
+    REFUSED_VALUE,
+    UNREADABLE,
+)
 from paramsched.core.base.diagnostic import HORIZON, Diagnostic, entry_path, json_text
 from paramsched.core.base.problem import with_advice
 from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
@@ -28,7 +35,6 @@ from paramsched.core.files.plan_files import PlanText
 from paramsched.core.plan import Plan
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup, UnreadableLog
-from paramsched.tools.check.codes import BEYOND_THE_PLAN, LOG_DIFFERS, METRIC_NOT_LOGGED
 from paramsched.tools.check.first_update import note_of_first_update
 from paramsched.tools.check.plan_check import binding_path, check
 

@@ -10,7 +10,7 @@ import numpy as np
 
 import paramsched as ps
 from paramsched.core.plan.diff import diff
-from paramsched.core.plan.levels import unlikely_level
+from paramsched.core.rules.levels import unlikely_level
 from paramsched.errors import ParamschedError
 from support import answers
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.plan.levels import SUSPICIONS, _Line
+from paramsched.core.rules.levels import SUSPICIONS, _Line
 from paramsched.tools import recipes as recipe_book
 from support.tables import table
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.plan.levels import unlikely_level
+from paramsched.core.rules.levels import unlikely_level
 from paramsched.tools.check.plan_check import check
 from support.tables import table
 

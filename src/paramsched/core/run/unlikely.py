@@ -10,7 +10,7 @@ from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import is_number
 from paramsched.core.plan import Binding, selector_text
 from paramsched.core.plan.binding import binding_key
-from paramsched.core.plan.levels import Trap, base_is_zero, unlikely_level
+from paramsched.core.rules.levels import Trap, base_is_zero, unlikely_level
 from paramsched.core.run.group_keys import Group
 from paramsched.core.run.messages import Processes
 from paramsched.core.run.run import Run

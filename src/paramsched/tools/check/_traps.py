@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
+from paramsched.core.base.codes import FLOOR_AS_VALUE, OTHERS_NAME
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.feedback.base import Guided
 from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field
 from paramsched.core.plan import Binding, Target
-from paramsched.core.plan.levels import Trap, unlikely_level
+from paramsched.core.rules.levels import Trap, unlikely_level
 from paramsched.core.schedules import Anneal, Schedule
 from paramsched.core.schedules.periods import one_cycle
 from paramsched.core.schedules.sequence import stages_of
-from paramsched.tools.check.codes import FLOOR_AS_VALUE, OTHERS_NAME
 
 _SMALL_FLOOR = 1e-4
 """A decay that ends at such a small multiple of base probably means an absolute value."""

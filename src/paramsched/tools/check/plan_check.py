@@ -6,6 +6,7 @@ from functools import partial
 from math import ceil, isfinite
 from typing import Any
 
+from paramsched.core.base import codes
 from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, REFUSED_VALUE, SAID_TWICE
 from paramsched.core.base.diagnostic import GROUPS, HORIZON, TARGETS, Diagnostic, child_path, entry_path
 from paramsched.core.feedback.greedy import Greedy
@@ -17,8 +18,11 @@ from paramsched.core.plan.extras import Bases
 from paramsched.core.plan.follow import schedule_followed
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
-from paramsched.core.plan.levels import base_is_zero
 from paramsched.core.plan.plan import require_calendar
+from paramsched.core.rules.lengths import check_lengths
+from paramsched.core.rules.levels import base_is_zero
+from paramsched.core.rules.trial_run import FieldCurve, TrialRun, curve_in_run, mixed_runs, resolved_in_run, trial_run
+from paramsched.core.rules.values import check_rates, check_values, found_in_all
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
@@ -26,11 +30,7 @@ from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnknownGroup, Unresolved
-from paramsched.tools.check import codes
-from paramsched.tools.check._length_checks import check_lengths
 from paramsched.tools.check._traps import traps_in_binding
-from paramsched.tools.check._trial_run import FieldCurve, TrialRun, curve_in_run, mixed_runs, resolved_in_run, trial_run
-from paramsched.tools.check._value_checks import check_rates, check_values, found_in_all
 
 
 def check(

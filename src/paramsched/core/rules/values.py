@@ -6,16 +6,15 @@ from typing import Final
 
 import numpy as np
 
-from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, NEGATIVE
+from paramsched.core.base import codes
+from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, NEGATIVE, RISES_TO_THE_END
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.plan import Target
 from paramsched.core.plan.value_ranges import BELOW_ONE_ADVICE, ValueRange, first_outside, range_of, with_floor
+from paramsched.core.rules.trial_run import FieldCurve
 from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.one_operand import AsFactor
-from paramsched.tools.check import codes
-from paramsched.tools.check._trial_run import FieldCurve
-from paramsched.tools.check.codes import RISES_TO_THE_END
 
 _PRACTICALLY_ZERO: Final = 1e-5  # of the peak
 _LONG_END: Final = 0.1  # of the run

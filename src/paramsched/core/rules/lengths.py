@@ -5,8 +5,10 @@ from dataclasses import fields
 from fractions import Fraction
 from typing import Any, Final
 
+from paramsched.core.base import codes
 from paramsched.core.base.codes import MILESTONE_AFTER_END
 from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.rules.trial_run import TrialRun
 from paramsched.core.schedules import Anneal, Schedule
 from paramsched.core.schedules.anneal import CosineWave
 from paramsched.core.schedules.contents import values_inside
@@ -19,8 +21,6 @@ from paramsched.core.schedules.rules import Rule
 from paramsched.core.schedules.rules.scaling import MultiStepRule, StepRule
 from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.time import Duration
-from paramsched.tools.check import codes
-from paramsched.tools.check._trial_run import TrialRun
 
 _MANY_EPOCHS: Final = 100
 _TIMES_THE_RUN: Final = 10  # a length in epochs of at least so many runs probably means updates

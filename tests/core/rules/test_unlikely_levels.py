@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import paramsched as ps
-from paramsched.core.plan.levels import unlikely_level
+from paramsched.core.rules.levels import unlikely_level
 from support.tables import table
 
 ROWS = [
