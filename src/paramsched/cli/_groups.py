@@ -102,7 +102,7 @@ def values_of_groups(read: PlanInput, times: Sequence[str]) -> Iterator[GroupVal
 
 def _path_of(plan: Plan, bound: Any) -> str:
     """Return the config path of the line of a plan that a bound field follows."""
-    from paramsched.tools.check.plan_check import binding_path
+    from paramsched.core.rules.line import binding_path
 
     lines = (one for one in plan.bindings if one.name == bound.name and one.schedule is bound.schedule)
     return next((binding_path(one) for one in lines), "")

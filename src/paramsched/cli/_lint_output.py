@@ -33,10 +33,11 @@ from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
 from paramsched.core.base.user_warnings import DiagnosticWarning
 from paramsched.core.files.plan_files import PlanText
 from paramsched.core.plan import Plan
+from paramsched.core.rules.line import binding_path
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup, UnreadableLog
 from paramsched.tools.check.first_update import note_of_first_update
-from paramsched.tools.check.plan_check import binding_path, check
+from paramsched.tools.check.plan_check import check
 
 
 def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:

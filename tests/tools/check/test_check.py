@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from paramsched.core import files as config
 from paramsched.core.plan import Binding, Plan, Target
+from paramsched.core.rules.trial_run import trial_run
 from paramsched.core.schedules.anneal import cosine
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
-from paramsched.core.rules.trial_run import trial_run
 from paramsched.tools.check.plan_check import check
 from support.strategies import GROUPS, World, plans
 from support.tables import table

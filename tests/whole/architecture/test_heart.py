@@ -54,7 +54,8 @@ print(json.dumps(lines_of(lambda: changed.load_state_dict(state))))
 def test_the_start_of_a_plain_run_is_short_and_so_is_a_resume_with_another_plan():
     ran = programs.run(["-c", TRACED], env=environment())
     assert ran.returncode == 0, ran.stderr
-    lines, resumed = map(json.loads, ran.stdout.splitlines())
+    # The rules warn, and determine no value.
+    lines, resumed = ([one for one in json.loads(row) if "/rules/" not in one[0]] for row in ran.stdout.splitlines())
     heart = {file for file, _ in lines if Path(file).parent.name == "scheduler"}
 
     # A plain start must not load the parts that only other runs need: what a reader must read to trust a run.

@@ -20,6 +20,7 @@ WARNED = [
     (0.1, "constant(10)", LARGE),
     (0.1, "cosine(30, 0)", LARGE),
     (0.0, "warmup(2) >> cosine()", ZERO),
+    (0.1, "constant(0)", "PS313"),
 ]
 SOUND = [
     (3e-4, "warmup(2) >> cosine()"),
@@ -28,7 +29,6 @@ SOUND = [
     (0.1, "table([1.0, 0.001], every=50)"),
     (0.1, "table([3e-4, 1e-4], every=50, absolute=True)"),
     (0.1, "constant(5)"),
-    (0.1, "constant(0)"),
 ]
 
 

@@ -11,7 +11,7 @@ from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import Field
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.affine import Bounds
-from paramsched.core.schedules.contents import values_inside
+from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.leaves import FromFunction
 from paramsched.core.schedules.recurrence import Recurrence
@@ -97,7 +97,7 @@ def stays_inside(schedule: Schedule, allowed: ValueRange, bases: Bounds) -> bool
 
 def may_be_evaluated(schedule: Schedule, count: int) -> bool:
     """Return whether a schedule has no function of the user, and no rules that many updates make slow."""
-    parts = [*values_inside(schedule)]
+    parts = parts_inside(schedule)
     if any(isinstance(part, FromFunction) for part in parts):
         return False
     return count <= _MOST_OF_RULES or not any(isinstance(part, Recurrence) for part in parts)

@@ -1,17 +1,21 @@
 """Checks of lengths and times against the length of the run, both as written and in a trial run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from paramsched.core.base import codes
 from paramsched.core.base.codes import MILESTONE_AFTER_END
-from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.diagnostic import HORIZON, Diagnostic
+from paramsched.core.plan import Plan
+from paramsched.core.plan.binding import UPDATES
+from paramsched.core.rules.line import Line
 from paramsched.core.rules.trial_run import TrialRun
+from paramsched.core.rules.values import IS_HIGH
 from paramsched.core.schedules import Anneal, Schedule
 from paramsched.core.schedules.anneal import CosineWave
-from paramsched.core.schedules.contents import values_inside
+from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.cuts import Skip, Take
 from paramsched.core.schedules.lengths import PERIOD
 from paramsched.core.schedules.periods import MultiStep
@@ -20,7 +24,7 @@ from paramsched.core.schedules.retimed import Every, Window
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.schedules.rules.scaling import MultiStepRule, StepRule
 from paramsched.core.schedules.sequence import Sequence as Stages
-from paramsched.core.time import Duration
+from paramsched.core.time import Calendar, Duration
 
 _MANY_EPOCHS: Final = 100
 _TIMES_THE_RUN: Final = 10  # a length in epochs of at least so many runs probably means updates
@@ -29,84 +33,151 @@ _FEW_EPOCHS: Final = 5  # in a run of fewer epochs, small numbers may mean updat
 _SHORT_WARMUP: Final = 20  # updates; a longer warmup may be intended
 _SHORT_EPOCH: Final = 10  # updates; with such epochs, numbers of updates and of epochs are similar
 _LONG_RUN: Final = 1_000  # updates
+_FEWEST_OF_WARMUP: Final = 4  # updates; in a shorter run each stage has one
 _CLEARLY_LONGER: Final = Fraction(101, 100)  # lengths may exceed the run by 1%, because one extra update has no effect
 
 
-def check_lengths(
-    schedule: Schedule, trial: TrialRun | None, epochs: Fraction | None, path: str, *, native: bool
-) -> Iterator[Diagnostic]:
-    """Yield diagnostics of the lengths in one line of a plan.
+def length_problems(line: Line) -> Iterator[Diagnostic]:
+    """Yield diagnostics of the lengths in one line of a plan."""
+    yield from _milestones_mixed(line)
+    yield from _stage_without_updates(line)
+    mistaken = [*_epochs_for_updates(line), *_updates_for_epochs(line)]
+    yield from mistaken
+    if line.trial is None or not line.trial.to_scale:
+        return
+    parts = [_Part.of(one, line) for one in _parts_over_the_run(line.schedule)]
+    if not mistaken:
+        yield from _beyond_horizon(line, line.trial, parts)
+        yield from _milestones_after_end(line, line.trial, parts)
+        yield from _periods_beyond_run(line, line.trial, parts)
+        yield from _warmup_as_long_as_run(line, line.trial, parts)
+    yield from _stages_of_one_update(line, line.trial, parts)
 
-    Args:
-        trial: the run in which lengths are compared; None if they cannot be compared.
-        epochs: the number of epochs in the run; None if it is unknown.
-        path: the config path of the line.
-        native: True if the line was written for this library, False if it was read from a peer's config.
+
+class _Part(NamedTuple):
+    """A schedule whose time is the time of the run, and its stages with their lengths in updates; None if unknown."""
+
+    schedule: Schedule
+    stages: tuple[Schedule, ...]
+    lengths: Sequence[Fraction | None]
+
+    @staticmethod
+    def of(schedule: Schedule, line: Line) -> "_Part":
+        stages = schedule.stages if isinstance(schedule, Stages) else (schedule,)
+        lengths: list[Fraction | None] = []
+        begin = Fraction(0)
+        for stage in stages:
+            lengths.append(line.length_of(stage, begin))
+            begin += lengths[-1] or 0
+        return _Part(schedule, stages, lengths)
+
+
+def horizon_in_epochs(plan: Plan, calendar: Calendar | None) -> Diagnostic | None:
+    """Return a diagnostic if the horizon is a number of updates below one epoch: epochs were probably meant.
+
+    Source: torch's examples and Keras' `fit` count the run in epochs, so `total=10` is a usual slip. A run of a
+    thousand updates or more is one of pretraining, which may be shorter than an epoch.
     """
-    for part in values_inside(schedule):
+    length = plan.horizon or (None if calendar is None else calendar.total)
+    epoch = None if calendar is None else calendar.updates_per_epoch
+    if length is None or epoch is None or plan.clock != UPDATES:
+        return None
+    length = Duration.of(length)
+    if not length.is_resolved or length.updates >= min(epoch, _LONG_RUN):
+        return None
+    name = "total" if plan.horizon is None else "horizon"
+    found = f"{name}={length} is {length} updates, less than one epoch of {epoch}"
+    after = f"{found}: after update {length} the last values are kept"
+    instead = f'For {length} epochs write {name}="{length} epochs"'
+    return Diagnostic(HORIZON, after, instead, code=codes.UPDATES_FOR_EPOCHS)
+
+
+def _milestones_mixed(line: Line) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for milestones that are repeated or not in order.
+
+    Source: torch's MultiStepLR sorts its milestones and multiplies twice at one that is repeated.
+    """
+    for part in line.inside:
         if isinstance(part, (MultiStep, MultiStepRule)) and (found := _order_of(tuple(part.milestones))):
-            yield Diagnostic(path, found, "Keep each milestone once, in order", code=codes.MILESTONES_MIXED)
-            break
-    for part in values_inside(schedule) if native else ():
+            yield Diagnostic(line.path, found, "Keep each milestone once, in order", code=codes.MILESTONES_MIXED)
+            return
+
+
+def _stage_without_updates(line: Line) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for a last stage of 0 updates.
+
+    Source: timm's `cooldown_epochs=0` and `warmup_epochs=0` switch a stage off; a last stage does not need that.
+    """
+    for part in line.inside if line.native else ():
         last = part.stages[-1] if isinstance(part, Stages) else None
         if last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_when_empty:
             found = f"the last stage, {last}, has 0 updates and is skipped"
-            yield Diagnostic(path, found, "Remove it, or write a longer length", code=codes.ONE_UPDATE)
-            break
-    mistaken = [*_epochs_for_updates(schedule, epochs, path, native=native)]
-    mistaken += _updates_for_epochs(schedule, trial, epochs, path, native=native)
-    yield from mistaken
-    if trial is None or not trial.to_scale:
+            yield Diagnostic(line.path, found, "Remove it, or write a longer length", code=codes.ONE_UPDATE)
+            return
+
+
+def _warmup_as_long_as_run(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for a warmup of the lr that takes the run, so that its level is never reached.
+
+    Source: lightly-ai/lightly#1842, whose rate never reached its base.
+    """
+    if line.binding.name != "lr" or line.binding.groups is not None or trial.end < _FEWEST_OF_WARMUP:
         return
-    if not mistaken:
-        yield from _beyond_horizon(schedule, trial, path)
-        yield from _milestones_after_end(schedule, trial, path)
-        yield from _periods_beyond_run(schedule, trial, path)
-    yield from _stages_of_one_update(schedule, trial, path)
+    for _, (first, *rest), (length, *_) in parts:
+        if not (isinstance(first, Anneal) and _is_warmup(first) and _is_low(first)):
+            continue
+        if length is not None and trial.end <= length <= trial.end * _CLEARLY_LONGER:
+            share = f"{float(100 * length / trial.end):.6g}% of the run"
+            left = f", so {rest[0]} begins when the run ends" if rest else ""
+            found = f"the warmup takes {share}{left}"
+            yield Diagnostic(line.path, found, 'Shorten the warmup: warmup("5%")', code=codes.RISES_TO_THE_END)
+            return
 
 
-def _epochs_for_updates(
-    schedule: Schedule, epochs: Fraction | None, path: str, *, native: bool
-) -> Iterator[Diagnostic]:
+def _epochs_for_updates(line: Line) -> Iterator[Diagnostic]:
     """Yield a diagnostic for the first length in epochs that is many times the length of the run.
 
-    The limit is 10 times the run, and 3 times the run for a warmup.
+    The limit is 10 times the run, and 3 times the run for a warmup. Source: MMEngine's schedulers count epochs by
+    default, also for the `end=500` of a warmup in iterations.
     """
+    epochs, native = line.epochs, line.native
     if epochs is None:
         return
-    for part in values_inside(schedule):
-        times = _TIMES_FOR_WARMUP if isinstance(part, Anneal) and _is_warmup(part) else _TIMES_THE_RUN
+    for part in line.inside:
         over = part.over if isinstance(part, Anneal) else part
-        lengths: list[tuple[Fraction, str]] = []
         if isinstance(over, Duration):
-            lengths = [(dict(over.terms).get("epochs", Fraction(0)), str(over))]
-        elif isinstance(part, Rule) and part.by == "epoch":
-            lengths = [(Fraction(count), f"{count} epochs") for count in _counts_of_rule(part)]
-        for length, written in lengths:
+            counts = [count for unit, count in over.terms if unit == "epochs"]
+        else:
+            counts = [*map(Fraction, _counts_of_rule(part))] if isinstance(over, Rule) and part.by == "epoch" else []
+        for length in counts:
+            times = _TIMES_FOR_WARMUP if isinstance(part, Anneal) and _is_warmup(part) else _TIMES_THE_RUN
             if length >= _MANY_EPOCHS and length >= times * epochs:
                 by_iteration = "For iterations write by_epoch=False"
                 instead = f'For updates write "{_number(length)} steps"' if native else by_iteration
+                written = over if isinstance(over, Duration) else f"{length} epochs"
                 found = f'the length "{written}" exceeds the run of {_number(epochs)} epochs'
-                yield Diagnostic(path, found, instead, code=codes.EPOCHS_FOR_UPDATES)
+                yield Diagnostic(line.path, found, instead, code=codes.EPOCHS_FOR_UPDATES)
                 return
 
 
-def _updates_for_epochs(
-    schedule: Schedule, trial: TrialRun | None, epochs: Fraction | None, path: str, *, native: bool
-) -> Iterator[Diagnostic]:
-    """Yield a diagnostic for the first shape or rule whose lengths in updates are all below the number of epochs."""
+def _updates_for_epochs(line: Line) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for the first shape or rule whose lengths in updates are all below the number of epochs.
+
+    Source: the milestones of torch's MultiStepLR and StepLR count epochs in nearly all scripts.
+    """
+    trial, epochs, native = line.trial, line.epochs, line.native
     if epochs is None or epochs < _FEW_EPOCHS:
         return
     if trial is not None and trial.known and trial.epoch is not None and trial.epoch < _SHORT_EPOCH:
         return
-    for part in values_inside(schedule):
+    for part in line.inside:
         counts = [*_updates_of_part(part)]
         if counts and max(counts) <= min(epochs, _SHORT_WARMUP if _is_warmup(part) else epochs):
             numbers = ", ".join(_number(one) for one in counts)
             verb = "counts" if len(counts) == 1 else "count"
             found = f"{numbers} {verb} updates, but the run has {_number(epochs)} epochs"
             instead = f'For epochs write "{_number(counts[-1])} epochs"' if native else "For epochs write by_epoch=True"
-            yield Diagnostic(path, found, instead, code=codes.UPDATES_FOR_EPOCHS)
+            yield Diagnostic(line.path, found, instead, code=codes.UPDATES_FOR_EPOCHS)
             return
 
 
@@ -134,17 +205,26 @@ def _is_warmup(part: Any) -> bool:
     return isinstance(part, Rule) and not isinstance(part, (StepRule, MultiStepRule))
 
 
-def _beyond_horizon(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
-    """Yield a diagnostic for the first sequence or shape that is longer than the horizon."""
-    for part in _parts_over_the_run(schedule):
-        stages = part.stages if isinstance(part, Stages) else (part,)
-        taken = Fraction(0)
-        for stage in stages:
-            taken += trial.length_of(stage, taken) or 0
+def _is_low(warmup: Anneal) -> bool:
+    """Return whether a warmup starts well below its level."""
+    return isinstance(warmup.start, float) and isinstance(warmup.to, float) and warmup.start < IS_HIGH * warmup.to
+
+
+def _beyond_horizon(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for the first sequence or shape that is longer than the horizon.
+
+    A stage that continues a longer schedule (`skip`) may be cut, as in a published run that ended early: OLMo 3.
+
+    Source: a run of open-mmlab's models that was shortened, with its schedule left as it was.
+    """
+    for part, stages, lengths in parts:
+        if isinstance(stages[-1], Skip) and len(stages) > 1:
+            continue
+        taken = sum((one for one in lengths if one is not None), Fraction(0))
         if taken > _CLEARLY_LONGER * trial.end:
             found = f"{part} takes {float(100 * taken / trial.end):.6g}% of the horizon, so the run ends first"
             # The known lengths already exceed the run, so a stage without length would get no updates.
-            yield Diagnostic(path, found, code=codes.NOTHING_LEFT if part.fills else codes.BEYOND_HORIZON)
+            yield Diagnostic(line.path, found, code=codes.NOTHING_LEFT if part.fills else codes.BEYOND_HORIZON)
             return
 
 
@@ -162,32 +242,36 @@ def _parts_over_the_run(schedule: Schedule) -> Iterator[Schedule]:
         yield from _parts_over_the_run(part)
 
 
-def _milestones_after_end(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
+def _milestones_after_end(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Diagnostic]:
     """Yield a diagnostic for the first milestone after the end of the run."""
-    for part in _parts_over_the_run(schedule):
-        milestones = part.milestones if isinstance(part, MultiStep) and trial.knows(part) else ()
+    for part, _, _ in parts:
+        milestones = part.milestones if isinstance(part, MultiStep) and (line.known or trial.knows(part)) else ()
         late = [(when, one) for one in milestones if (when := trial.span.calendar.exact(one)) > trial.end]
         if late:
             place = f"{float(late[0][0] / trial.end):.0%} of the run"
             found = f'milestone "{late[0][1]}" is after the end of the run, at {place}'
-            yield Diagnostic(path, found, "Remove it, or write a time within the run", code=MILESTONE_AFTER_END)
+            yield Diagnostic(line.path, found, "Remove it, or write a time within the run", code=MILESTONE_AFTER_END)
             return
 
 
-def _periods_beyond_run(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
+def _periods_beyond_run(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Diagnostic]:
     """Yield a diagnostic for the first period that is longer than the run."""
     ticks: dict[str | int, int | None] = {"update": 1 if "updates" in trial.units else None, "epoch": trial.epoch}
-    for part in _parts_over_the_run(schedule):
-        periods = [(trial.span.calendar.exact(one), f'"{one}"') for one in _periods_of(part) if trial.knows(part)]
-        for rule in values_inside(part):
+    for part, _, _ in parts:
+        periods = [
+            (trial.span.calendar.exact(one), f'"{one}"')
+            for one in _periods_of(part)
+            if (line.known or trial.knows(part))
+        ]
+        for rule in parts_inside(part):
             if isinstance(rule, StepRule) and (tick := ticks.get(rule.by)) is not None:
                 periods.append((Fraction(rule.every * tick), str(rule.every)))
         for length, text in periods:
             # CosineAnnealingLR of torch is half of a wave, which ends with the run.
-            is_half = length == 2 * trial.end and any(isinstance(one, CosineWave) for one in values_inside(part))
+            is_half = length == 2 * trial.end and any(isinstance(one, CosineWave) for one in parts_inside(part))
             if length > trial.end and not is_half:
                 found = f"the period {text} is {float(100 * length / trial.end):.6g}% of the run, so it never completes"
-                yield Diagnostic(path, found, "Shorten it, or remove it", code=codes.PERIOD_BEYOND_RUN)
+                yield Diagnostic(line.path, found, "Shorten it, or remove it", code=codes.PERIOD_BEYOND_RUN)
                 return
 
 
@@ -196,20 +280,17 @@ def _periods_of(part: Schedule) -> list[Duration]:
     return [one for one in found if isinstance(one, Duration)]
 
 
-def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
+def _stages_of_one_update(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Diagnostic]:
     """Yield a diagnostic for the first stage that takes at most one update although its length is in another unit."""
     if not trial.known or trial.end < _LONG_RUN:
         return
-    for part in _parts_over_the_run(schedule):
-        begin = Fraction(0)
-        for stage in part.stages if isinstance(part, Stages) else ():
-            length = trial.length_of(stage, begin)
-            begin += length or 0
+    for part, stages, lengths in parts:
+        for stage, length in zip(stages, lengths, strict=True) if isinstance(part, Stages) else ():
             written = getattr(stage, "over", None)
             if length is None or length > 1 or not isinstance(written, Duration) or written.is_resolved:
                 continue
             found = f'"{written}" is only {_number(length)} of {_number(trial.end)} updates'
-            yield Diagnostic(path, found, 'Use a longer length, such as "5%"', code=codes.ONE_UPDATE)
+            yield Diagnostic(line.path, found, 'Use a longer length, such as "5%"', code=codes.ONE_UPDATE)
             return
 
 

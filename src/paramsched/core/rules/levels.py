@@ -1,24 +1,28 @@
-"""Levels that are probably a mistake, for `paramsched check` and for the Scheduler."""
+"""Rules of levels: multiples of base that were probably meant as values, as the end of a decay or as stages."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from math import ceil, prod
 from typing import Final, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.core.base.codes import BASE_OF_ZERO, GROWS, LEVEL_AS_VALUE
+from paramsched.core.base.codes import BASE_OF_ZERO, FLOOR_AS_VALUE, GROWS, LEVEL_AS_VALUE
+from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.feedback.base import Guided
 from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Target
+from paramsched.core.rules.line import Line
 from paramsched.core.schedules import AbsoluteSchedule, Anneal, Constant, Schedule
 from paramsched.core.schedules.affine import Absolute, level_of
+from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.decays import Exponential
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.leaves import FromFunction, Like
 from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.neighbor_levels import FollowedTarget, resolve_in_span
 from paramsched.core.schedules.one_operand import AsFactor, Raised
+from paramsched.core.schedules.periods import CosineRestarts, Stairs
 from paramsched.core.schedules.pointwise import Clamp, Maximum, Minimum, Product, Sum
 from paramsched.core.schedules.recurrence import Recurrence
 from paramsched.core.schedules.retimed import Chain, Window
@@ -123,14 +127,19 @@ _NOT_MULTIPLES = (AsFactor, FollowedTarget, FromFunction, Like, Raised, Recurren
 
 def _levels_of(schedule: Schedule) -> _Levels | None:
     """Return the levels of a schedule; None if they are not known multiples of base."""
-    if schedule.has_absolute or isinstance(schedule, _NOT_MULTIPLES):
+    return None if schedule.has_absolute else _levels_inside(schedule)
+
+
+def _levels_inside(schedule: Schedule) -> _Levels | None:
+    """Return the levels of a schedule, none of which is absolute."""
+    if isinstance(schedule, _NOT_MULTIPLES):
         return None
     if isinstance(schedule, Exponential) and schedule.gamma > 1:
         return None
     if isinstance(schedule, Table):
         numbers = schedule.values.array
         return _Levels(float(numbers[0]), None, (float(numbers.min()), float(numbers.max())))
-    inner = [_levels_of(part) for part in schedule.parts()]
+    inner = [_levels_inside(part) for part in schedule.parts()]
     parts = [one for one in inner if one is not None]
     if len(parts) < len(inner):
         return None
@@ -363,11 +372,69 @@ def unlikely_level(line: Binding, base: float | None = None, resolved: Schedule 
     for row in SUSPICIONS:
         if row.applies_to(line) and (told := row.judge(known, row.limit)) is not None:
             return LEVEL_AS_VALUE, *told
-    levels = _levels_of(known.schedule)
-    if line.name != "lr" or line.groups is not None or levels is None or levels.peak < _LARGE:
+    levels = _levels_of(known.schedule) if line.name == "lr" and line.groups is None else None
+    if levels is None or levels.peak < _LARGE:
         return None
     found = f"numbers are multiples of the group's own lr, so the lr rises to {levels.peak:g} × base"
     return GROWS, found, "For a length write over=…; for an absolute value write absolute(…)"
+
+
+_SMALL_FLOOR: Final = 1e-4
+"""A decay that ends at such a small multiple of an unknown base probably means an absolute value."""
+_SMALL_RATE: Final = 1e-7
+"""A rate that trains nothing; one that is meant as the end of a decay is larger, or 0."""
+_FLOORS_OF_ONE_CYCLE: Final = (4e-6, 1e-5)
+"""The ends of one cycle that torch and fastai have by default, which are multiples of base."""
+
+
+def floor_as_value(line: Line) -> Diagnostic | None:
+    """Return the diagnostic of an end of a decay that was probably meant as a rate, as the `eta_min` of torch is one.
+
+    With a known base an end looks like a rate if it is below the base, and its multiple of the base is below 1e-7.
+
+    Source: `min_lr` of nanoGPT, `eta_min` of torch and `min_lr` of timm are rates.
+    """
+    if line.binding.name != "lr" or isinstance(line.binding.field, Target):
+        return None
+    base = line.base
+    most = _SMALL_FLOOR if base is None else base
+    usual = _FLOORS_OF_ONE_CYCLE if any(map(_is_rise_of_one_cycle, line.inside)) else ()
+    for end in _ends_of_decays(line.inside):
+        if not 0 < end <= most or end in usual or (base is not None and end * base >= _SMALL_RATE):
+            continue
+        found = f"numbers are multiples of the group's own lr, so the lr ends at {end:g} × base"
+        if base is not None:
+            found = f"the lr ends at {end * base:g} ({end:g} × base {base:g})"
+        instead = f"For the value {end:g} write absolute({end!r})"
+        return Diagnostic(line.path, found, instead, code=FLOOR_AS_VALUE, as_warning=base is not None)
+    return None
+
+
+def _is_rise_of_one_cycle(part: object) -> bool:
+    """Return whether a schedule rises from above 0, as the first part of one cycle does and a warmup does not."""
+    match part:
+        case Anneal(start=float(start), to=float(to)):
+            return 0 < start < to
+    return False
+
+
+def _ends_of_decays(parts: Iterable[object]) -> Iterator[float]:
+    """Yield the numbers at which schedules end, or below which they do not fall."""
+    whole = tuple(parts)
+    others = [one for one in whole if isinstance(one, (AbsoluteSchedule, *_NOT_MULTIPLES))]
+    hidden = {id(part) for one in others for part in parts_inside(one)}
+    for part in whole if not hidden else [one for one in whole if id(one) not in hidden]:
+        levels: tuple[object, ...] = ()
+        match part:
+            case Anneal(start=start, to=to):
+                levels = () if isinstance(start, float) and isinstance(to, float) and start <= to else (to,)
+            case Stairs(to=to) | CosineRestarts(to=to):
+                levels = (to,)
+            case Clamp(low=low):
+                levels = (low,)
+            case Maximum(operands=inside) | Sequence(stages=(_, *inside)):
+                levels = tuple(one.value for one in inside if isinstance(one, Constant))
+        yield from (one for one in levels if isinstance(one, float))
 
 
 def base_is_zero(field: str) -> Trap:

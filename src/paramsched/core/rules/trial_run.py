@@ -1,8 +1,9 @@
 """A trial run of a plan, and the values of one line of the plan in that run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 from math import ceil
 from typing import Any, Final, Literal, TypeAlias, final
@@ -18,8 +19,8 @@ from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.schedules.recurrence import Recurrence
 from paramsched.core.time import Calendar, Duration
-from paramsched.core.time.calendar import SIZES
-from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
+from paramsched.core.time.calendar import ASSUMED_SIZES, SIZES
+from paramsched.errors import MissingFact, ParamschedError
 
 _USUAL_EPOCHS = (1_000, 1_237)  # updates
 _SAMPLES = 4_096
@@ -67,23 +68,20 @@ class TrialRun:
 
     def knows(self, schedule: Schedule) -> bool:
         """Return whether every length of a schedule can be converted to updates."""
-        return {unit for length in durations_in(schedule) for unit, _ in length.terms} <= self.units
+        return self.converts(durations_in(schedule))
 
-    def length_of(self, stage: Schedule, begin: Fraction) -> Fraction | None:
-        """Return the length in updates of a stage that starts at `begin`; None if missing or not convertible."""
-        if not self.knows(stage):
-            return None
-        try:
-            return stage._exact_length(self.span.later(begin))
-        except InvalidArgument:
-            return None
+    def converts(self, lengths: Iterable[Duration]) -> bool:
+        """Return whether all of some lengths can be converted to updates."""
+        return all(unit in self.units for length in lengths for unit, _ in length.terms)
 
 
 def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
     """Return a trial run for a plan, with fewer samples if the plan has very many lines."""
-    run = _real_or_trial_run(plan, calendar)
-    samples = max(_FEWEST_SAMPLES, _MOST_VALUES // len(plan.bindings))
-    return None if run is None else replace(run, samples=min(samples, _SAMPLES))
+    samples = min(_SAMPLES, max(_FEWEST_SAMPLES, _MOST_VALUES // len(plan.bindings)))
+    if calendar is not None and (known := _known_run(plan, calendar, samples)) is not None:
+        return known
+    run = _run_of_one_unit(plan)
+    return None if run is None else replace(run, samples=samples)
 
 
 _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -97,10 +95,8 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
 """The run facts with which an update is a small part of a unit, so that decimals such as "2.5 epochs" are exact."""
 
 
-def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
-    """Return the real run if it is known, else a run in which only the horizon's unit and per cent can be converted."""
-    if calendar is not None and (known := _known_run(plan, calendar)) is not None:
-        return known
+def _run_of_one_unit(plan: Plan) -> TrialRun | None:
+    """Return a run in which only the horizon's unit and per cent can be converted; None if it has several units."""
     horizon = plan.horizon
     if horizon is None:
         return TrialRun(_span_of_run(Calendar(total=10**6), "%", 10**4), frozenset(["percent"]))
@@ -115,22 +111,24 @@ def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None
     return TrialRun(span, frozenset([unit, "percent"]), calendar.steps_per_epoch)
 
 
-def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
+def _known_run(plan: Plan, calendar: Calendar, samples: int) -> TrialRun | None:
     """Return the run that a calendar describes; None if its length is unknown."""
     horizon = calendar.total if plan.horizon is None else plan.horizon
     if horizon is None:
         return None
-    try:
-        calendar = replace(calendar, total=ceil(calendar.exact(Duration.of(horizon))))
-    except MissingFact:
-        return None
-    facts = {"epochs": calendar.updates_per_epoch} | {unit: calendar.amount_of_update(unit) for unit in SIZES}
-    return TrialRun(
-        _span_of_run(calendar),
-        frozenset(["updates", "percent", *(unit for unit, fact in facts.items() if fact is not None)]),
-        calendar.updates_per_epoch,
-        known=True,
-    )
+    if plan.horizon is not None or not isinstance(horizon, int):
+        try:
+            calendar = replace(calendar, total=ceil(calendar.exact(Duration.of(horizon))))
+        except MissingFact:
+            return None
+    epoch = calendar.updates_per_epoch
+    units = ["updates", "percent", *(["epochs"] if epoch is not None else [])]
+    units += [unit for unit, sizes in SIZES.items() if any(all(map(partial(_has, calendar), one)) for one in sizes)]
+    return TrialRun(_span_of_run(calendar), frozenset(units), epoch, known=True, samples=samples)
+
+
+def _has(calendar: Calendar, fact: str) -> bool:
+    return fact in ASSUMED_SIZES or getattr(calendar, fact) is not None
 
 
 def mixed_runs(plan: Plan) -> tuple[TrialRun, ...]:
@@ -249,7 +247,7 @@ def curve_in_run(
         schedule = resolve_in_span(followed, run.span)
         if end > _MOST_OF_RULES and any(isinstance(part, Recurrence) for part in values_inside(schedule)):
             return None
-        times = _times_to_look_at(schedule, end, run.samples)
+        times = times_to_look_at(schedule, end, run.samples)
         number = 1.0 if base is None else base
         values = np.asarray(evaluate(schedule, times, number), dtype=np.float64)
         share: Literal["all", "some", "none"] = "all"
@@ -264,7 +262,7 @@ def curve_in_run(
     return FieldCurve(binding, path, run, schedule, times, values, base, share)
 
 
-def _times_to_look_at(schedule: Schedule, end: int, samples: int) -> Integers:
+def times_to_look_at(schedule: Schedule, end: int, samples: int) -> Integers:
     """Return the updates to evaluate: all in a short run; otherwise evenly spaced ones and those next to boundaries."""
     marks = np.array([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)], dtype=np.int64)
     spread = np.linspace(0, end - 1, samples).astype(np.int64)

@@ -16,11 +16,12 @@ from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.one_operand import AsFactor
 
-_PRACTICALLY_ZERO: Final = 1e-5  # of the peak
-_LONG_END: Final = 0.1  # of the run
-_LATE: Final = 0.9  # of the run; a rate that rises until then has no time left to fall
-_IS_HIGH: Final = 0.5  # of the peak
-_MOST_TIMES_BASE: Final = 50.0
+PRACTICALLY_ZERO: Final = 1e-5  # of the peak
+LONG_END: Final = 0.1  # of the run
+LATE: Final = 0.9  # of the run; a rate that rises until then has no time left to fall
+IS_HIGH: Final = 0.5  # of the peak
+NEARLY: Final = 0.98  # of the peak
+MOST_TIMES_BASE: Final = 50.0
 
 
 def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Iterator[Diagnostic]:
@@ -28,7 +29,7 @@ def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Ite
     (curve,) = line
     bad = ~np.isfinite(curve.values)
     if np.any(bad) and not curve.run.states_times and curve.peak == inf:
-        yield from _growth(curve)  # the value may be finite in a run of another length
+        yield from grows(curve)  # the value may be finite in a run of another length
         return
     if np.any(bad):
         value, first = _first_not_finite(curve, int(np.argmax(bad)))
@@ -50,20 +51,20 @@ def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Ite
             yield Diagnostic(curve.path, found, with_floor(curve.binding.schedule), code=NEGATIVE)
         else:
             yield Diagnostic(curve.path, found, BELOW_ONE_ADVICE, code=codes.MOMENTUM_OF_ONE)
-    yield from _growth(curve)
+    yield from grows(curve)
 
 
-def _growth(curve: FieldCurve) -> Iterator[Diagnostic]:
+def grows(curve: FieldCurve) -> Iterator[Diagnostic]:
     """Yield a diagnostic if the rate grows to many times its base."""
     base = 1.0 if curve.base is None else curve.base
     if (
         curve.binding.name == "lr"
         and curve.share == "all"
         and base > 0
-        and curve.peak > _MOST_TIMES_BASE * base
+        and curve.peak > MOST_TIMES_BASE * base
         and not any(isinstance(part, AsFactor) for part in values_inside(curve.schedule))  # the lr of one sample
     ):
-        multiple = f"{curve.peak / base:.3g}" if curve.run.states_times else f"more than {_MOST_TIMES_BASE:g}"
+        multiple = f"{curve.peak / base:.3g}" if curve.run.states_times else f"more than {MOST_TIMES_BASE:g}"
         found = f"it grows to {multiple} × base at {_when(curve, int(curve.times[np.argmax(curve.values)]))}"
         advice = "Use a ratio below 1, or a smaller multiple of base"
         yield Diagnostic(curve.path, found, advice, code=GROWS)
@@ -109,16 +110,20 @@ def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Diagnostic]:
 
 def _zero_at_last(curve: FieldCurve) -> tuple[str, str] | None:
     """Return a diagnostic's text and advice if the rate is nearly 0 long before the end, otherwise None."""
-    above = np.flatnonzero(np.abs(curve.values) > _PRACTICALLY_ZERO * np.max(np.abs(curve.values)))
+    above = np.flatnonzero(np.abs(curve.values) > PRACTICALLY_ZERO * np.max(np.abs(curve.values)))
     if not len(above) or not curve.run.to_scale or not curve.comparable or curve.end < 20:
+        return None
+    last = int(curve.times[above[-1]]) + 1
+    if 1 - last / curve.end < LONG_END:
         return None
     written = [*durations_in(curve.binding.schedule)]
     if written and all([unit for unit, _ in length.terms] == ["percent"] for length in written):
         return None  # a decay whose length is a percentage of the run ends early on purpose
-    last = int(curve.times[above[-1]]) + 1
+    if above[-1] + 1 < len(curve.times):  # the values between two evaluated updates
+        times = np.arange(last, curve.times[above[-1] + 1])
+        values = np.abs(evaluate(curve.schedule, times, 1.0 if curve.base is None else curve.base))
+        last += int(np.count_nonzero(values > PRACTICALLY_ZERO * np.max(np.abs(curve.values))))
     left = 1 - last / curve.end
-    if left < _LONG_END:
-        return None
     found = f"the learning rate is nearly 0 from {_when(curve, last)} on, for {left:.0%} of the run"
     return found, "Extend the decay to the end of the run, or end it above 0"
 
@@ -127,9 +132,9 @@ def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
     top = int(np.argmax(curve.values))
     if not curve.run.to_scale:
         return
-    if curve.end >= 20 and curve.values[0] < _IS_HIGH * curve.peak:
+    if curve.end >= 20 and curve.values[0] < IS_HIGH * curve.peak:
         # The peak is earlier, or, in a cyclic schedule, the rate has reached it before and has fallen since.
-        if np.any(curve.values[curve.times < _LATE * curve.end] > 0.98 * curve.peak):
+        if np.any(curve.values[curve.times < LATE * curve.end] > NEARLY * curve.peak):
             return
         found = f"the learning rate rises until {_when(curve, int(curve.times[top]), of_all=True)}"
         yield Diagnostic(curve.path, found, 'Shorten the warmup: warmup("5%")', code=RISES_TO_THE_END)

@@ -75,7 +75,7 @@ def assembly_of(
     parts = Parts(
         consumption, partial(comparison_of, processes=processes), samples_before, request.late_groups, processes
     )
-    return Assembly(in_force, numbers, new_run, wrap, parts)
+    return Assembly(in_force, numbers, new_run, wrap, parts, counts_of_user=source.engine_total is None)
 
 
 def consumption_of(

@@ -184,21 +184,6 @@ def warn_if_over(planned: Groups) -> None:
         planned.parts.processes.warn(Problem(found=found, advice=advice))
 
 
-def warn_if_shorter_than_epoch(planned: Groups) -> None:
-    """Warn if the horizon in updates is shorter than one epoch: epochs were probably meant."""
-    plan, epoch = planned.in_force.plan, planned.in_force.calendar.updates_per_epoch
-    horizon = plan.horizon
-    if horizon is None or epoch is None or not horizon.is_resolved or plan.clock != UPDATES:
-        return
-    if horizon.updates < epoch:
-        found = (
-            f"horizon={horizon} is {horizon} updates, less than one epoch of {epoch}: after update {horizon} the last "
-            "values are kept"
-        )
-        advice = f'For {horizon} epochs write horizon="{horizon} epochs"'
-        planned.parts.processes.warn(Problem(found=found, advice=advice))
-
-
 def other_plan_wrote(carried: Carried, in_force: ResolvedPlan) -> bool:
     """Return whether the values in the groups of a checkpoint may be those of another plan than that in force."""
     state = carried.state

@@ -22,7 +22,6 @@ from paramsched.core.run.resume import (
     report_position,
     rule_states,
     warn_if_over,
-    warn_if_shorter_than_epoch,
     warn_of_present_bases,
     without_initial,
 )
@@ -75,6 +74,7 @@ class Assembly:
         new_run: returns a run that has computed its values and has not written them.
         wrap: returns a function that wraps the function of a post-hook, for a run that was just bound.
         parts: those that the run keeps.
+        counts_of_user: False if an engine counts the updates of the run.
     """
 
     in_force: ResolvedPlan
@@ -82,6 +82,7 @@ class Assembly:
     new_run: Callable[[Beginning], Run]
     wrap: Callable[[Run], Wrapper]
     parts: Parts
+    counts_of_user: bool = True
 
 
 def unwrapped(_run: Run) -> Wrapper:
@@ -225,7 +226,9 @@ def prepare(
         request.resume.processes,
         has_state=has_state,
     )
-    report_unlikely_values(run, in_force, groups, request.resume.processes)
+    if request.positions is None:  # a copy was warned of when its original began
+        counts_of_user = assembly.counts_of_user and not carried  # the run of a checkpoint has its length
+        report_unlikely_values(run, in_force, groups, request.resume.processes, counts_of_user=counts_of_user)
     for name, one in run.members.items():
         refuse_values_outside(in_force, one.block.slots, one.labels(groups[name]), one.clock.times)
     other: dict[str, Values | None] = {}
@@ -306,5 +309,3 @@ def report(prepared: Prepared, optimizers: Mapping[str, Any], request: Request, 
         text = "t=%d is ignored: %s a count of %d updates, which takes precedence"
         request.resume.processes.log(text, begin, whose, run.clock.t)
     warn_if_over(run.lead)
-    if not carried:
-        warn_if_shorter_than_epoch(run.lead)

@@ -1,16 +1,19 @@
 """Values that are probably a mistake, of which a start of a run warns once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
+from typing import final
 
 import numpy as np
 
+from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE
 from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import is_number
-from paramsched.core.plan import Binding, selector_text
+from paramsched.core.plan import Binding, Target, selector_text
 from paramsched.core.plan.binding import binding_key
-from paramsched.core.rules.levels import Trap, base_is_zero, unlikely_level
+from paramsched.core.rules.levels import base_is_zero
+from paramsched.core.rules.plan_rules import start_problems
 from paramsched.core.run.group_keys import Group
 from paramsched.core.run.messages import Processes
 from paramsched.core.run.run import Run
@@ -21,42 +24,63 @@ from paramsched.core.schedules.evaluation import evaluate
 
 
 def report_unlikely_values(
-    run: Run, in_force: ResolvedPlan, groups: Mapping[str, list[Group]], processes: Processes
+    run: Run,
+    in_force: ResolvedPlan,
+    groups: Mapping[str, list[Group]],
+    processes: Processes,
+    *,
+    counts_of_user: bool = True,
 ) -> None:
-    """Warn of the levels, the second warmups and the given decays of a run that has written nothing yet."""
+    """Warn of all that the rules find, of a second warmup and of given decays, in a run that has written nothing yet.
+
+    Args:
+        run: the run.
+        in_force: its plan.
+        groups: the groups of each optimizer.
+        processes: the processes that train together.
+        counts_of_user: False if an engine counts the updates of the run.
+    """
     slots = [slot for one in run.members.values() for slot in one.block.slots]
+    lines = _ResolvedLines(in_force, slots)
     told = set()
-    for line, trap in _unlikely_lines(in_force, slots):
-        told.add(line.name)
-        whose = "" if line.groups is None else f"group {selector_text(line.groups)}"
-        code, found, instead = trap
-        processes.warn(Problem(code, found, site=whose, advice=instead))
+    for line, found in start_problems(in_force.plan, in_force.calendar, lines.known_of, counts_of_user=counts_of_user):
+        names: list[str] = []
+        if line is not None:
+            is_of_levels = found.code in (LEVEL_AS_VALUE, GROWS)  # it names the field
+            told |= {line.name} if is_of_levels else set()
+            names += [] if is_of_levels or line.name == "lr" else [line.name]
+            names += [] if line.groups is None else [f"group {selector_text(line.groups)}"]
+        processes.warn(Problem(found.code, found.found, site=" of ".join(names), advice=found.instead))
     for field in dict.fromkeys(slot.name for slot in slots if slot.name not in told):
         if not any(slot.base or slot.schedule.has_absolute for slot in slots if slot.name == field):
-            code, found, instead = base_is_zero(field)
-            problem = Problem(code, found, advice=instead)
+            code, about, instead = base_is_zero(field)
+            problem = Problem(code, about, advice=instead)
             if field == "lr":
                 processes.warn(problem)
             else:  # a weight decay of 0 may be meant
                 processes.log("%s [%s]", problem, code)
     of_groups = [(one.block.slots, groups[name], one.labels(groups[name])) for name, one in run.members.items()]
-    for about in (_second_warmup(of_groups), _given_decay(of_groups)):
-        if about is not None:
-            processes.warn(about)
+    for warned in (_second_warmup(of_groups), _given_decay(of_groups)):
+        if warned is not None:
+            processes.warn(warned)
 
 
-def _unlikely_lines(in_force: ResolvedPlan, slots: Sequence[Slot]) -> Iterator[tuple[Binding, Trap]]:
-    """Yield each line whose multiples of base were probably meant in another sense, with its trap."""
-    bases: dict[tuple[str, Schedule | None], float] = {}  # of the first group of each line that is not frozen
-    for slot in reversed(slots):
-        if slot.base or (slot.name, slot.schedule) not in bases:
-            bases[slot.name, slot.schedule] = slot.base
-    # The resolved plan has more lines, if a line for all groups follows lines for some groups.
-    schedules = {binding_key(line): line.schedule for line in in_force.counted.bindings}
-    for line in () if in_force.plan.is_peers else in_force.plan.bindings:
-        resolved = schedules.get(binding_key(line))
-        if (trap := unlikely_level(line, bases.get((line.name, resolved)), resolved)) is not None:
-            yield line, trap
+@final
+class _ResolvedLines:
+    """The schedule of each line of a plan, resolved for the run, and the bases of its groups."""
+
+    def __init__(self, in_force: ResolvedPlan, slots: Iterable[Slot]) -> None:
+        # The resolved plan has more lines, if a line for all groups follows lines for some groups.
+        self._schedules = {binding_key(line): line.schedule for line in in_force.counted.bindings}
+        self._bases: dict[tuple[str, Schedule], list[float]] = {}
+        for slot in slots:
+            self._bases.setdefault((slot.name, slot.schedule), []).append(slot.base)
+
+    def known_of(self, line: Binding) -> tuple[Schedule | None, Sequence[float]]:
+        resolved = self._schedules.get(binding_key(line))
+        if isinstance(line.field, Target):
+            return resolved, (line.field.initial,)
+        return resolved, () if resolved is None else self._bases.get((line.name, resolved), ())
 
 
 def _second_warmup(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]]) -> Problem | None:

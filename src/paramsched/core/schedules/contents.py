@@ -1,9 +1,10 @@
 """Iterating over the contents of schedules: their parts and lengths."""
 
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
+from paramsched.core.base.frozen_values import field_names
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Duration
@@ -16,19 +17,41 @@ def durations_in(value: Any) -> Iterator[Duration]:
     >>> [str(length) for length in durations_in(warmup("5 epochs"))]
     ['5 epochs']
     """
-    for part in values_inside(value):
+    yield from lengths_among(values_inside(value))
+
+
+def lengths_among(parts: Iterable[Any]) -> Iterator[Duration]:
+    """Yield the lengths that `durations_in` yields, of a schedule whose parts are known."""
+    for part in parts:
         if isinstance(part, Duration):
             yield part
         elif isinstance(part, Rule):
             yield Duration.of("1 epoch" if part.by == "epoch" else "1 step")
 
 
+def parts_inside(value: Any) -> tuple[Any, ...]:
+    """Return the schedules, the rules and the lengths in a schedule, recursively, without numbers and text."""
+    return tuple(one for one in values_inside(value) if isinstance(one, Duration) or _names_inside(one.__class__))
+
+
 def values_inside(value: Any) -> Iterator[Any]:
-    """Yield a value and, if it is a tuple, a schedule or a rule, every value inside it, recursively."""
-    yield value
+    """Return a value and, if it is a tuple, a schedule or a rule, every value inside it, recursively."""
+    found: list[Any] = []
+    _collect(value, found)
+    return iter(found)
+
+
+def _collect(value: Any, found: list[Any]) -> None:
+    found.append(value)
     if isinstance(value, tuple):
         for item in value:
-            yield from values_inside(item)
-    elif isinstance(value, (Schedule, Rule)):
-        for field in fields(value):  # type: ignore[arg-type]  # every schedule and rule is a dataclass
-            yield from values_inside(getattr(value, field.name))
+            _collect(item, found)
+    else:
+        for name in _names_inside(value.__class__):
+            _collect(getattr(value, name), found)
+
+
+@cache
+def _names_inside(kind: type) -> tuple[str, ...]:
+    """Return the fields of a class of schedules or rules; none for any other class."""
+    return tuple(name for name, _ in field_names(kind)) if issubclass(kind, (Schedule, Rule)) else ()

@@ -229,8 +229,8 @@ class Calendar:
         """
         amount = Fraction(0)
         for unit, count in duration.terms:
-            if unit != "updates":  # skipped for updates, because formatting `site` costs more than the sum
-                count *= self._updates_in(unit, site or f'length "{duration}"')
+            if unit != "updates":
+                count *= self._updates_in(unit, site, duration)
             amount += count
         return amount
 
@@ -285,8 +285,8 @@ class Calendar:
                 return prod(exact, start=Fraction(1))
         return None
 
-    def _updates_in(self, unit: str, site: str | CallSite) -> Fraction:
-        """Return the number of updates in one `unit`."""
+    def _updates_in(self, unit: str, site: str | CallSite | None, duration: Duration) -> Fraction:
+        """Return the number of updates in one `unit` of a duration, which an error names if it has no other `site`."""
         match unit:
             case "epochs" if (epoch := self.updates_per_epoch) is not None:
                 return Fraction(epoch)
@@ -298,7 +298,7 @@ class Calendar:
         example = example_of_fact(fact)
         known = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
         found = f"{missing} is unknown" + f"; these are known: {', '.join(known)}" * bool(known)
-        raise MissingFact(site, found, fact=fact, example=example)
+        raise MissingFact(site or f'length "{duration}"', found, fact=fact, example=example)
 
 
 def _checked_count(name: str, value: Any, least: int) -> int:

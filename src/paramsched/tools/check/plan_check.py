@@ -1,16 +1,13 @@
 """The check of a plan before it runs, with or without facts of the run."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from functools import partial
 from math import ceil, isfinite
 from typing import Any
 
 from paramsched.core.base import codes
 from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, REFUSED_VALUE, SAID_TWICE
-from paramsched.core.base.diagnostic import GROUPS, HORIZON, TARGETS, Diagnostic, child_path, entry_path
-from paramsched.core.feedback.greedy import Greedy
-from paramsched.core.feedback.plateau import Plateau
+from paramsched.core.base.diagnostic import GROUPS, HORIZON, Diagnostic, child_path
 from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import clock_of_field
@@ -19,18 +16,20 @@ from paramsched.core.plan.follow import schedule_followed
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.core.plan.plan import require_calendar
-from paramsched.core.rules.lengths import check_lengths
+from paramsched.core.rules.lengths import horizon_in_epochs
 from paramsched.core.rules.levels import base_is_zero
+from paramsched.core.rules.line import Line, binding_path
+from paramsched.core.rules.plan_rules import epochs_of_run, level_problems, line_problems
 from paramsched.core.rules.trial_run import FieldCurve, TrialRun, curve_in_run, mixed_runs, resolved_in_run, trial_run
 from paramsched.core.rules.values import check_rates, check_values, found_in_all
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.schedules.sequence import Sequence as Stages
-from paramsched.core.time import Calendar, Duration
+from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnknownGroup, Unresolved
-from paramsched.tools.check._traps import traps_in_binding
+from paramsched.tools.check._field_names import field_name_problems
 
 
 def check(
@@ -67,7 +66,9 @@ def check(
     found = [*_two_horizons(plan, calendar)]
     trial = None if found else trial_run(plan, calendar)
     mixed = () if found else mixed_runs(plan)
-    epochs = _epochs_of_run(plan, calendar, trial)
+    epochs = epochs_of_run(plan, calendar, trial)
+    if not found and (short := horizon_in_epochs(plan, calendar)) is not None:
+        found.append(short)
     curves: list[list[FieldCurve]] = []
     for binding in plan.bindings:
         path = binding_path(binding)
@@ -81,12 +82,12 @@ def check(
             errors += [*_lengths_off_progress(followed)]
         found += [Diagnostic(path, refused, advice, code=code) for code, refused, advice in errors]
         bases = bases_of_binding(binding, groups)
-        base = next(filter(None, bases), *bases[:1] or (None,))  # a frozen group says nothing about the others
-        found += traps_in_binding(binding, path, base, resolved_in_run(followed, trial)) if native else ()
-        found += check_metrics(binding.schedule, epochs, path)
+        line = Line(binding, followed, trial, epochs, native, bases, resolved_in_run(followed, trial))
+        found += field_name_problems(binding, path) if native else ()
+        found += level_problems(line) if errors else line_problems(line)
         if errors:
             continue
-        found += check_lengths(followed, trial, epochs, path, native=native)
+        base = line.base
         for runs in ([trial] if trial is not None else [], mixed):
             tried = [curve_in_run(binding, followed, path, run, base) for run in runs]
             of_line = [one for one in tried if one is not None]
@@ -98,14 +99,14 @@ def check(
                 values = found_in_all(alone, partial(check_values, bases=bases))
                 found += [one for one in values if (one.path, one.code) not in known and one.code not in silent]
                 break
+    found += check_groups(plan, groups, whole=whole)
+    found += check_field_names(plan)
     # A rate with another diagnostic is not checked, so that one mistake is reported once.
     reported = {one.path for one in found}
     rates = [of_line for of_line in curves if of_line[0].path not in reported]
     several = max(map(len, rates), default=1)  # a line in a run to scale has the same values in each of them
     runs_of_rates = [[of_line[min(place, len(of_line) - 1)] for of_line in rates] for place in range(several)]
     found += found_in_all(runs_of_rates, check_rates)
-    found += check_groups(plan, groups, whole=whole)
-    found += check_field_names(plan)
     # Diagnostics are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
     places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == HORIZON else len(places))))
@@ -126,18 +127,6 @@ def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Diagnostic]
     if planned != calendar.horizon:
         found = f'the horizon "{plan.horizon}" is {planned} updates, but the Calendar\'s total is {calendar.horizon}'
         yield Diagnostic(HORIZON, found, "Specify only one of them", code=codes.TWO_HORIZONS)
-
-
-def _epochs_of_run(plan: Plan, calendar: Calendar | None, trial: TrialRun | None) -> Fraction | None:
-    """Return the number of epochs in the run; None if it is unknown."""
-    for length in (plan.horizon, None if calendar is None else calendar.total):
-        if length is not None:
-            terms = dict(Duration.of(length).terms)
-            if set(terms) == {"epochs"}:
-                return terms["epochs"]
-    if trial is not None and trial.known and trial.epoch is not None:
-        return trial.end / trial.epoch
-    return None
 
 
 def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str, str, str]]:
@@ -231,15 +220,6 @@ def check_field_names(plan: Plan) -> Iterator[Diagnostic]:
             yield Diagnostic(binding_path(binding), found, "Schedule only one of them", code=SAID_TWICE, at_key=True)
 
 
-def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Iterator[Diagnostic]:
-    """Yield diagnostics of the metric rules of one line."""
-    for rule in schedule.metric_rules:
-        if isinstance(rule, (Plateau, Greedy)) and epochs is not None and rule.patience >= epochs:
-            found = f"patience={rule.patience} is not less than the number of epochs, {float(epochs):g}"
-            advice = f"For example: patience={min(5, int(epochs) // 4)}"
-            yield Diagnostic(path, found, advice, code=codes.PATIENCE_BEYOND_RUN)
-
-
 def selector_path(binding: Binding) -> str:
     """Return the config path of the selector of a binding.
 
@@ -247,16 +227,3 @@ def selector_path(binding: Binding) -> str:
     '$.groups.head'
     """
     return child_path(GROUPS, binding.groups) if isinstance(binding.groups, (str, int)) else binding_path(binding)
-
-
-def binding_path(binding: Binding) -> str:
-    """Return the config path of a binding.
-
-    >>> binding_path(Binding("lr", "cosine()", groups="head"))
-    '$.groups.head.lr'
-    """
-    if isinstance(binding.field, Target):
-        return child_path(TARGETS, binding.name, "schedule")
-    if isinstance(binding.groups, (str, int)):
-        return child_path(GROUPS, binding.groups, binding.name)
-    return entry_path(binding.name)

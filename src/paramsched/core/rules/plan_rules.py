@@ -1,0 +1,159 @@
+"""All rules that need neither a log nor a checkpoint: those of one line, and those of a plan at the start of a run."""
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from itertools import islice
+from math import ceil
+from typing import Final
+
+import numpy as np
+
+from paramsched.core.base import codes
+from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.feedback.greedy import Greedy
+from paramsched.core.feedback.plateau import Plateau
+from paramsched.core.plan import Binding, Plan
+from paramsched.core.plan.binding import PlanClock, is_by_amount
+from paramsched.core.plan.follow import schedule_followed
+from paramsched.core.plan.value_ranges import may_be_evaluated
+from paramsched.core.rules.lengths import horizon_in_epochs, length_problems
+from paramsched.core.rules.levels import floor_as_value, unlikely_level
+from paramsched.core.rules.line import Line
+from paramsched.core.rules.trial_run import TrialRun, curve_in_run, trial_run
+from paramsched.core.rules.values import (
+    IS_HIGH,
+    LATE,
+    LONG_END,
+    MOST_TIMES_BASE,
+    NEARLY,
+    PRACTICALLY_ZERO,
+    check_rates,
+    grows,
+)
+from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.time import Calendar, Duration
+
+
+def line_problems(line: Line) -> Iterator[Diagnostic]:
+    """Yield the diagnostics of one line that need no values of it: of its levels, its metric rules and its lengths."""
+    yield from level_problems(line)
+    yield from _patience_beyond_run(line)
+    yield from length_problems(line)
+
+
+def level_problems(line: Line) -> Iterator[Diagnostic]:
+    """Yield the diagnostic of levels that were probably meant in another sense; a peer's config has its own levels."""
+    if not line.native:
+        return
+    if (trap := unlikely_level(line.binding, line.base, line.resolved)) is not None:
+        code, found, advice = trap
+        yield Diagnostic(line.path, found, advice, code=code)
+    elif (floor := floor_as_value(line)) is not None:
+        yield floor
+
+
+def _patience_beyond_run(line: Line) -> Iterator[Diagnostic]:
+    """Yield diagnostics of metric rules that cannot act in the run.
+
+    Source: torch's ReduceLROnPlateau counts calls of `step`, usually one for each epoch.
+    """
+    epochs = line.epochs
+    for rule in line.binding.schedule.metric_rules:
+        if isinstance(rule, (Plateau, Greedy)) and epochs is not None and rule.patience >= epochs:
+            found = f"patience={rule.patience} is not less than the number of epochs, {float(epochs):g}"
+            advice = f"For example: patience={min(5, int(epochs) // 4)}"
+            yield Diagnostic(line.path, found, advice, code=codes.PATIENCE_BEYOND_RUN)
+
+
+def start_problems(
+    plan: Plan,
+    calendar: Calendar,
+    known_of: Callable[[Binding], tuple[Schedule | None, Sequence[float]]],
+    *,
+    counts_of_user: bool = True,
+) -> Iterator[tuple[Binding | None, Diagnostic]]:
+    """Yield what the start of a run warns of, each with its line of the plan, or None for the whole plan.
+
+    Args:
+        plan: the plan as written; all of its lengths can be resolved.
+        calendar: the run facts.
+        known_of: returns the schedule of a line, resolved for the run, and the bases of its groups.
+        counts_of_user: False if an engine counts the updates of the run.
+    """
+    if counts_of_user and (short := horizon_in_epochs(plan, calendar)) is not None:
+        yield None, short
+    trial = trial_run(plan, calendar)
+    epochs = epochs_of_run(plan, calendar, trial)
+    rates: list[Line] = []
+    for binding in plan.bindings:
+        resolved, bases = known_of(binding)
+        followed = schedule_followed(plan.bindings, plan.clock, binding)
+        line = Line(binding, followed, trial, epochs, not plan.is_peers, bases, resolved)
+        found = [*line_problems(line)]
+        yield from ((binding, one) for one in found)
+        if binding.name == "lr" and trial is not None and not found and _has_values(line, trial):
+            rates.append(line)
+    if trial is not None and not all(_is_usual(line, trial, plan.clock) for line in rates):
+        yield from _rate_problems(rates, trial)
+
+
+def _has_values(line: Line, trial: TrialRun) -> bool:
+    """Return whether the values of a line can be evaluated before the run. A base of 0 has a rule of its own."""
+    if not line.base and not line.schedule.has_absolute:
+        return False
+    return may_be_evaluated(line.schedule, ceil(trial.end))
+
+
+def _rate_problems(lines: Sequence[Line], trial: TrialRun) -> Iterator[tuple[Binding, Diagnostic]]:
+    """Yield the diagnostics of the values of learning rates."""
+    several = [(one.binding, curve_in_run(one.binding, one.schedule, one.path, trial, one.base)) for one in lines]
+    # A start raises an error for a rate below 0.
+    curves = [(binding, curve) for binding, curve in several if curve is not None and curve.values.min() >= 0]
+    large = [(binding, one) for binding, curve in curves for one in grows(curve)]
+    yield from large
+    others = [curve for binding, curve in curves if binding not in [binding for binding, _ in large]]
+    for one in check_rates(others):
+        yield next(binding for binding, curve in curves if curve.path == one.path), one
+
+
+_LOOK: Final = 16
+"""Evenly spaced updates at which a rate is looked at, besides those next to its boundaries."""
+
+
+def _is_usual(line: Line, trial: TrialRun, clock: PlanClock) -> bool:
+    """Return whether a few values of a rate show that it neither rises, grows nor is 0 until the end of the run.
+
+    They take a tenth of the time of the values that `_rate_problems` evaluates for any other rate.
+    """
+    schedule, end = line.resolved, ceil(trial.end)
+    if schedule is None or not line.base or not trial.known or is_by_amount(clock, "lr"):
+        return False
+    marks = [ceil(one) for one in islice(schedule._seams(), _LOOK)]
+    looked = {0, end - 1, *marks, *(one - 1 for one in marks), *(end * one // _LOOK for one in range(_LOOK))}
+    times = sorted(time for time in looked if 0 <= time < end)
+    values: list[float]
+    if (factor_at := schedule._factor_of_number()) is None:
+        values = (evaluate(schedule, np.array(times), line.base) / line.base).tolist()
+    else:
+        values = [factor_at(time) for time in times]
+    peak = max(values)
+    late = [value for time, value in zip(times, values, strict=True) if time >= min(end - 1, (1 - LONG_END) * end)]
+    early = [value for time, value in zip(times, values, strict=True) if time < LATE * end]
+    return (
+        0 < peak <= MOST_TIMES_BASE
+        and max(late) > PRACTICALLY_ZERO * peak
+        and (values[0] >= IS_HIGH * peak or max(early) > NEARLY * peak)
+    )
+
+
+def epochs_of_run(plan: Plan, calendar: Calendar | None, trial: TrialRun | None) -> Fraction | None:
+    """Return the number of epochs in the run; None if it is unknown."""
+    for length in (plan.horizon, None if calendar is None else calendar.total):
+        if length is not None:
+            terms = dict(Duration.of(length).terms)
+            if set(terms) == {"epochs"}:
+                return terms["epochs"]
+    if trial is not None and trial.known and trial.epoch is not None:
+        return trial.end / trial.epoch
+    return None

@@ -1,0 +1,151 @@
+"""Ordinary mistakes, as users of torch, transformers, timm and nanoGPT make them: told at a start, and by the check.
+
+Codes are compared, not words. A mistake that is not in `TOLD` was not found when it was made.
+"""
+
+import random
+import warnings
+
+import pytest
+
+import paramsched as ps
+from support.tables import table
+
+EPOCHS = {"total": "90 epochs", "steps_per_epoch": 500}
+LONG = {"total": 10_000}
+FLOOR, EPOCH, RISES, BEYOND, ZERO = "PS304", "PS211", "PS205", "PS201", "PS315"
+TOLD = [  # base, line, run facts, code
+    # An end that is a rate, as `eta_min` of torch and `min_lr` of nanoGPT are.
+    (3e-4, "cosine(to=3e-5)", LONG, FLOOR),
+    (3e-4, "warmup(500) >> cosine(to=3e-5)", LONG, FLOOR),
+    (3e-4, "warmup('5%') >> linear(to=1e-6)", LONG, FLOOR),
+    (5e-5, "polynomial(to=1e-7)", LONG, FLOOR),
+    (6e-4, "wsd('5%', '20%', to=6e-5)", LONG, FLOOR),
+    (1e-3, "one_cycle(to=2e-5)", LONG, FLOOR),
+    (1e-3, "geometric(to=1e-5)", LONG, FLOOR),
+    (1e-3, "cosine_restarts('10 epochs', to=1e-5)", EPOCHS, FLOOR),
+    (1e-3, "warmup_restarts('30 epochs', '1 epoch', to=1e-5)", EPOCHS, FLOOR),
+    (1e-3, "maximum(cosine(), 1e-5)", LONG, FLOOR),
+    (1e-3, "clamp(cosine(), 1e-5)", LONG, FLOOR),
+    (1e-3, "cosine(over='80%') >> constant(1e-5)", LONG, FLOOR),
+    (1e-3, "cosine(to=1e-5) * plateau('loss', patience=3)", EPOCHS, FLOOR),
+    (1e-4, "stairs(1, 1e-5, 4)", LONG, FLOOR),
+    # Levels that are values, lengths or stages.
+    (3e-4, "linear(3e-4, 0)", LONG, "PS301"),
+    (3e-4, "cosine(3e-4, 3e-5)", LONG, "PS301"),
+    (0.1, "cosine(0.1)", LONG, "PS301"),
+    (0.1, "warmup(500) + cosine()", LONG, "PS301"),
+    (0.1, "cosine(30, 0)", LONG, "PS318"),
+    (0.1, "constant(0)", LONG, "PS313"),
+    (0.0, "cosine()", LONG, "PS403"),
+    # Epochs that are updates.
+    (0.1, "multistep([30, 60, 80])", EPOCHS, EPOCH),
+    (0.1, "step(30)", EPOCHS, EPOCH),
+    (0.1, "warmup(5) >> cosine()", EPOCHS, EPOCH),
+    (0.1, "cosine(over=90)", EPOCHS, EPOCH),
+    (0.1, "linear(over=80) >> constant(0.1)", EPOCHS, EPOCH),
+    (0.1, "warmup('5%') >> cosine()", {"total": 10, "steps_per_epoch": 100}, EPOCH),
+    (0.1, "cosine()", {"total": 300, "steps_per_epoch": 1250}, EPOCH),
+    (0.1, "multistep([30, 60, 80]) * plateau('loss', patience=3)", EPOCHS, EPOCH),
+    # Updates that are epochs, per cent that is a fraction, and lengths beyond the run.
+    (0.1, "warmup('500 epochs') >> constant()", EPOCHS, "PS210"),
+    (0.1, "step('30 epochs')", {"total": "20 epochs", "steps_per_epoch": 500}, "PS208"),
+    (0.1, "multistep(['30 epochs', '95 epochs'])", EPOCHS, "PS207"),
+    (0.1, "multistep(['30 epochs', '60 epochs', '60 epochs'])", EPOCHS, "PS209"),
+    (0.1, "multistep(['60 epochs', '30 epochs'])", EPOCHS, "PS209"),
+    (0.1, "warmup('0.005%') >> cosine()", LONG, "PS212"),
+    (0.1, "cosine(over='100 epochs')", EPOCHS, BEYOND),
+    (0.1, "cosine(over=20_000)", LONG, BEYOND),
+    (0.1, "linear(over='30 epochs')", EPOCHS, ZERO),
+    (0.1, "exponential(0.5)", LONG, ZERO),
+    (0.1, "exponential(1.01)", LONG, "PS318"),
+    # A warmup that takes the run.
+    (0.1, "warmup(10_000) >> cosine()", LONG, RISES),
+    (0.1, "warmup(10) >> cosine()", {"total": 10}, RISES),
+    (0.1, "warmup('100%')", LONG, RISES),
+    (0.1, "warmup('90 epochs') >> cosine()", EPOCHS, RISES),
+    (0.1, "warmup(9_900) >> constant()", LONG, RISES),
+    (0.1, "1.0 * plateau('loss', patience=100)", EPOCHS, "PS502"),
+]
+
+
+class Optimizer:
+    """An optimizer of any groups, whose updates are counted by hand."""
+
+    def __init__(self, groups):
+        self.param_groups, self.state = [{"params": [], **one} for one in groups], {}
+
+
+def codes_at_a_start(plan, groups, **facts):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ps.Scheduler(Optimizer(groups), plan, drive="manual", **facts)
+    return [str(one.message).rpartition("[")[2].rstrip("]") for one in caught]
+
+
+def codes_of_the_check(plan, groups, **facts):
+    found = ps.check(plan, facts["calendar"] if "calendar" in facts else ps.Calendar(**facts), groups=groups)
+    return [one.code for one in found if one.severity == "warning"]
+
+
+@table(("base", "line", "facts", "code"), TOLD)
+def test_a_mistake_is_told_once_by_a_start_and_by_the_check(base, line, facts, code):
+    groups = [{"lr": base}]
+
+    assert codes_at_a_start(line, groups, **facts) == [code]
+    assert codes_of_the_check(ps.Plan(lr=line), groups, **facts) == [code]
+
+
+RIGHT = [
+    "warmup({w}) >> cosine()",
+    "warmup({w}) >> cosine(to={f})",
+    "warmup({w}) >> linear(to={f})",
+    "wsd({w}, '{p}%')",
+    "wsd({w}, '{p}%', to={f})",
+    "one_cycle()",
+    "one_cycle('{p}%')",
+    "cosine(to=absolute(1e-5))",
+    "warmup({w}) >> constant()",
+    "warmup({w}) >> inverse_sqrt({n})",
+    "exponential(0.5, per='{q}%')",
+    "multistep(['30%', '60%', '{r}%'])",
+    "multistep(['3 epochs', '6 epochs'])",
+    "step('20%', 0.5)",
+    "cosine_restarts('2 epochs')",
+    "warmup({w}) >> polynomial(to={f})",
+    "warmup({w}) >> constant() >> cooldown('{p}%')",
+    "warmup({w}) * (1.0 * plateau('loss', patience=3))",
+    "stairs(1, 0.1, 3)",
+    "warmup('1 epoch') >> cosine(to={f})",
+]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_right_plans_are_silent(seed):
+    """Two hundred plans, drawn from those that papers, the pages of torch and of transformers have."""
+    draw = random.Random(seed)
+    for line in RIGHT:
+        text = line.format(
+            w=draw.choice(["'5%'", "500", "'1 epoch'", "100", "'0.5 epochs'"]),
+            f=draw.choice([0, 0.1, 0.01, 0.05]), p=draw.choice([10, 20, 30]), q=draw.choice([10, 25]),
+            r=draw.choice([80, 90]), n=draw.choice([1000, 4000]),
+        )  # fmt: skip
+        base = draw.choice([0.1, 3e-4, 1e-3, 2e-5, 1.0])
+        facts = draw.choice([
+            {"total": "10 epochs", "steps_per_epoch": 500}, {"total": 20_000, "steps_per_epoch": 1000},
+            {"total": "90 epochs", "steps_per_epoch": 1251, "batch_size": 1024},
+        ])  # fmt: skip
+
+        assert codes_at_a_start(text, [{"lr": base}], **facts) == [], text
+        assert codes_of_the_check(ps.Plan(lr=text), [{"lr": base}], **facts) == [], text
+
+
+def test_the_published_recipes_are_silent():
+    told = {}
+    for name in ps.recipes:
+        recipe = ps.recipes[name]
+        told[name] = codes_at_a_start(recipe.plan, recipe.bases, calendar=recipe.calendar)
+        told[name] += codes_of_the_check(recipe.plan, recipe.bases, calendar=recipe.calendar)
+
+    assert {name: codes for name, codes in told.items() if codes} == {}
+    assert len(told) > 150
