@@ -399,7 +399,20 @@ def test_several_plans_share_an_axis_and_are_named_by_their_files(tree):
         "at-40.yaml",
         "at-60.yaml",
     ]
-    assert "at-60.yaml diverges from trunk.yaml at update 61" in drawn
+    assert "diverges" not in drawn
+    assert "at-60.yaml diverges from trunk.yaml at update 61" in good(
+        "show", "trunk.yaml", "at-40.yaml", "at-60.yaml", "--branches"
+    )
+
+
+def test_a_plan_has_the_name_that_it_is_given(tree):
+    drawn = good("show", "main run=trunk.yaml", "short=constant() >> linear(over=9)", "at-40.yaml")
+
+    assert [line.split("   ")[0].strip() for line in drawn.splitlines() if line.strip()[:2] in ("a ", "b ", "c ")] == [
+        "a main run",
+        "b short",
+        "c at-40.yaml",
+    ]
     assert drawn.splitlines()[-1].endswith("100")
 
 
@@ -416,7 +429,7 @@ def test_plans_in_one_picture_share_groups_and_have_bases_of_their_own(tmp_path,
 
 
 def test_files_with_equal_names_are_distinguished_and_use_the_longest_horizon(tree):
-    result = call("show", "at-40.yaml", "trunk.yaml", "sub/trunk.yaml")
+    result = call("show", "at-40.yaml", "trunk.yaml", "sub/trunk.yaml", "--branches")
 
     assert result.exit_code == 0
     assert (

@@ -192,3 +192,26 @@ def test_plans_on_a_clock_of_tokens_branch_at_updates():
     assert panel.notes[0].text == "branch diverges from trunk at update 401"
     assert panel.breakpoints.tolist() == [100, 400, 450]
     assert [int(curve.times[-1]) for curve in panel.curves] == [999, 449]
+
+
+def test_plans_on_axes_of_a_user_have_their_own_colors_and_names_and_change_nothing_else():
+    figures = pytest.importorskip("matplotlib.figure")
+    ax = figures.Figure().subplots()
+    ax.set_title("mine")
+    ax.set_xlim(0, 500)
+    ax.set_ylim(0, 1e-3)
+    for name, line in (("wsd", 'wsd(warmup=50, decay="20%")'), ("cosine", "warmup(50) >> cosine()")):
+        drawn = ps.Plan(lr=line, horizon=500).plot({"lr": 3e-4}, axes=[ax], label=name)
+
+    assert drawn == (ax,)
+    assert [one.get_label() for one in ax.lines] == ["wsd", "cosine"]
+    assert len({one.get_color() for one in ax.lines}) == 2
+    assert [one.get_text() for one in ax.get_legend().get_texts()] == ["wsd", "cosine"]
+    assert (ax.get_title(), ax.get_xlim(), ax.get_ylim()) == ("mine", (0, 500), (0, 1e-3))
+
+
+def test_whole_curves_begin_at_the_first_update():
+    panel = panel_of(show.together({"trunk": traced(TRUNK), "at-400": traced(branch(400))}, branches=False))
+
+    assert [int(one.times[0]) for one in panel.curves] == [0, 0]
+    assert not any("diverges" in one.text for one in panel.notes)

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from math import ceil
+from textwrap import wrap
+
+import numpy as np
 
 from paramsched.cli._options import aligned_rows, terminal_width
 from paramsched.core.base.diagnostic import printable
@@ -23,9 +26,11 @@ from paramsched.core.time.amounts import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE
 from paramsched.errors import MissingFact, Unresolved
 
 _HEAD = ("stage", "from", "to", "start value", "end value", "formula", "units")
+_INDENT = 9 * " "  # of a formula that has lines of its own
 _NUMBERS = 5  # leading columns that are aligned to the right
 _LONGEST = 200  # characters of a formula, because a table may contain thousands of numbers
 _UNKNOWN = "?"
+_TRIED = 1000  # updates at which the values for two bases are compared
 
 
 def stage_table(
@@ -80,11 +85,18 @@ def stage_table(
             unit = clock_of_field(plan.clock, one.name)
             end = Duration.of_updates(WHOLE) if unit == PROGRESS else _end_by_amount(resolved.horizon, amounts)
         rows = [_HEAD, *_rows(one.schedule, end, unit)]
-        width, units = terminal_width(), {row[-1] for row in rows[1:]}
-        if width is not None and len(units) == 1 and max(map(len, table_rows(rows))) + 2 > width:
-            lines.append(f"  units: {units.pop()}")
-            rows = [row[:-1] for row in rows]
-        lines += [f"  {row}" for row in aligned_rows(rows, right=_NUMBERS, indent=2)]
+        width = terminal_width()
+        if width is None or max(map(len, table_rows(rows))) + 2 <= width:
+            lines += [f"  {row}" for row in aligned_rows(rows, right=_NUMBERS, indent=2)]
+            continue
+        lines.append(f"  units: {rows[1][-1]}")
+        numbers = aligned_rows([row[:_NUMBERS] for row in rows], right=_NUMBERS, indent=2)
+        if len(numbers) > len(rows):  # not even the numbers fit
+            lines += [f"  {row}" for row in aligned_rows([row[:-1] for row in rows], right=_NUMBERS, indent=2)]
+            continue
+        lines.append(f"  {numbers[0]}")
+        for line, row in zip(numbers[1:], rows[1:], strict=True):
+            lines += [f"  {line}", *wrap(row[_NUMBERS], width, initial_indent=_INDENT, subsequent_indent=_INDENT)]
     return "\n".join(lines)
 
 
@@ -124,8 +136,10 @@ def _rows(schedule: Schedule, end: Duration | None, unit: str) -> Iterator[tuple
         inner = inner.schedule
     stages = inner.stages if isinstance(inner, Sequence) else (schedule,)
     value_unit = "× base"
-    if schedule.has_absolute:
-        value_unit = "× base + absolute" if schedule.affine else "absolute, of base 1"
+    if schedule.has_absolute and schedule.affine:
+        value_unit = "× base + absolute" if _follows_base(schedule, end) else "absolute"
+    elif schedule.has_absolute:
+        value_unit = "absolute, of base 1"
     for number, stage in enumerate(stages, 1):
         try:
             length = stage.length
@@ -150,6 +164,14 @@ def _rows(schedule: Schedule, end: Duration | None, unit: str) -> Iterator[tuple
         formula = formula if len(formula) <= _LONGEST else formula[: _LONGEST - 1] + "…"
         yield (str(number), *times, *values, printable(formula), f"{unit}, {value_unit}")
         start = stop
+
+
+def _follows_base(schedule: Schedule, end: Duration | None) -> bool:
+    """Return whether a value of an affine schedule depends on base, as far as its values are known."""
+    if not schedule.is_resolved or end is None or not end.is_resolved:
+        return True
+    times = np.unique(np.linspace(0, ceil(end.number) - 1, _TRIED).astype(np.int64))
+    return not np.allclose(schedule(times, 0.0), schedule(times, 1.0), rtol=1e-12, atol=0)
 
 
 def _value(schedule: Schedule, update: int) -> str:

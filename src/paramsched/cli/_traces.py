@@ -1,5 +1,6 @@
 """The values in a picture: those of plans, of a second plan to compare with, and of logs."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
@@ -104,7 +105,7 @@ def _size_of_trace(plan: Plan, calendar: Calendar, groups: int) -> tuple[int, in
 
 
 def trace_plan_inputs(
-    given: Sequence[str], options: PlanOptions, other: str | None = None
+    given: Sequence[str], options: PlanOptions, other: str | None = None, *, branches: bool = False
 ) -> "tuple[Trace | show.PlansTogether, Trace | None]":
     """Return the values of one plan or several plans, and the values of the plan `other`, or None without `other`."""
     if other is not None and len(given) > 1:
@@ -112,7 +113,8 @@ def trace_plan_inputs(
             "", f"--other compares with one plan, but {len(given)} were passed", "Pass it as one more plan"
         )
     pair = paired_with_deepspeed(given, options.format)
-    given = given if pair is None else [pair.name]
+    named = [("", one) if pair or names_a_file(one) else _name_and_plan(one) for one in given]
+    given = [one for _, one in named] if pair is None else [pair.name]
     inputs = [(one, options.format, pair) for one in given] + ([] if other is None else [(other, None, None)])
     traces = _trace_plans(inputs, options)
     if len(given) == 1:
@@ -121,10 +123,25 @@ def trace_plan_inputs(
 
     # The legend shows the name of a plan's file. If several files have this name, it shows the argument.
     names = [Path(one).name if names_a_file(one) else one for one in given]
-    chosen = [name if names.count(name) == 1 else whole for name, whole in zip(names, given, strict=True)]
+    chosen = [
+        own or (name if names.count(name) == 1 else whole) for (own, whole), name in zip(named, names, strict=True)
+    ]
     if twice := next((name for name in chosen if chosen.count(name) > 1), None):
         raise WrongUsage("", f"{twice} was passed twice", "Pass each plan once")
-    return show.together(dict(zip(chosen, traces, strict=True))), None
+    return show.together(dict(zip(chosen, traces, strict=True)), branches=branches), None
+
+
+_NAMED = re.compile(r"(?P<name>[^()\[\]{}=:'\"*/+<>]+)=(?P<plan>[^=].*)", re.DOTALL)
+
+
+def _name_and_plan(given: str) -> tuple[str, str]:
+    """Return the name of a plan in a legend and the plan: those of `NAME=PLAN`, or "" and the whole text.
+
+    >>> _name_and_plan("cosine=warmup(over=5)"), _name_and_plan("cosine(to=0.1)")
+    (('cosine', 'warmup(over=5)'), ('', 'cosine(to=0.1)'))
+    """
+    match = _NAMED.fullmatch(given)
+    return (match["name"].strip(), match["plan"]) if match else ("", given)
 
 
 def _trace_plans(given: Sequence[tuple[str, str | None, PlanText | None]], known: PlanOptions) -> list[Trace]:

@@ -121,10 +121,12 @@ class PlansTogether:
     is the group (with the name of the group, if the plan has several), and values after the end of the plan are NaN.
 
     Args:
-        plans: pairs of a name and the curves of a plan; each plan is compared with those before it.
+        plans: pairs of a name and the curves of a plan.
+        branches: whether a plan is drawn from the update where it differs from those before it, and not whole.
     """
 
     plans: tuple[tuple[str, Curves], ...]
+    branches: bool = True
 
     @property
     def total(self) -> int:
@@ -162,7 +164,7 @@ class PlansTogether:
         }
 
 
-def together(plans: Mapping[str, Curves]) -> PlansTogether:
+def together(plans: Mapping[str, Curves], *, branches: bool = True) -> PlansTogether:
     """Combine several plans in one picture: `show.svg(show.together({"trunk": trunk, "cooldown": cooldown}))`.
 
     The time axis has the length of the longest plan. A plan that starts like an earlier one is drawn only from where
@@ -170,6 +172,8 @@ def together(plans: Mapping[str, Curves]) -> PlansTogether:
 
     Args:
         plans: the curves of each plan by its name in the legend, in drawing order.
+        branches: False draws whole curves. By default, a plan that starts like an earlier one is drawn from the update
+            where the two differ.
 
     Raises:
         InvalidArgument: if there is no plan.
@@ -193,7 +197,7 @@ def together(plans: Mapping[str, Curves]) -> PlansTogether:
     """
     if not plans:
         raise InvalidArgument("together({})", "there is no plan", 'For example: together({"trunk": ps.trace(plan, …)})')
-    return PlansTogether(tuple(plans.items()))
+    return PlansTogether(tuple(plans.items()), branches)
 
 
 Measured: TypeAlias = Mapping[str, tuple[ArrayLike, ArrayLike]]

@@ -35,15 +35,18 @@ def axes(
     log: RunsOrLog = None,
     other: Curves | None = None,
     view: View = AS_VALUES_ASK,
+    label: str | None = None,
 ) -> "tuple[Axes, ...]":
     """Draw a trace on matplotlib axes, one per field.
 
     Args:
         trace: the curves of a plan.
-        axes: the axes to draw on, one per field; None (default) creates a new figure.
+        axes: the axes to draw on, one per field; None (default) creates a new figure. Their title and limits
+            are not changed, and the curves have their next colors.
         log: the values that a run used, drawn as thin lines over the plan, or runs (`LoggedRun`) with their metrics.
         other: a second plan, drawn dashed over the first.
         view: options for the axes, such as `View(log=True)`.
+        label: the name in the legend, before the name of the group if there are several. Default: that of the group.
 
     Returns:
         The axes, in the order of the fields; `axes(trace)[0].figure.savefig("plan.png")` saves the picture.
@@ -67,7 +70,9 @@ def axes(
             f"the trace has {len(chart.panels)} fields: {fields}",
             f"For example: axes(trace, matplotlib.pyplot.subplots({len(chart.panels)}, sharex=True)[1]).",
         )
-    _draw(chart, given, own)
+    _draw(chart, given, own, label)
+    for ax in () if own or not view.log else given:
+        ax.set_yscale("log")
     return given
 
 
@@ -79,15 +84,22 @@ def _axes_of(figure: "Figure", chart: Picture) -> "Sequence[Axes]":
     return figure.subplots(many, sharex=True, squeeze=False)[:, 0].tolist()  # type: ignore[no-any-return]  # from an array
 
 
-def _draw(chart: Picture, given: "Sequence[Axes]", own: bool) -> None:
+def _draw(chart: Picture, given: "Sequence[Axes]", own: bool, label: str | None = None) -> None:
     for panel, ax in zip(chart.panels, given, strict=True):
-        _draw_panel(ax, panel, chart, above=chart.verdicts if ax is given[0] else ())
+        for entry in panel.legend:
+            _draw_curve(ax, panel, entry, chart, own, label)
+        if own:
+            _draw_panel(ax, panel, chart, above=chart.verdicts if ax is given[0] else ())
+        elif not ax.get_ylabel():
+            ax.set_ylabel(_literal(clip_text(panel.title, 26)))
         if labels := ax.get_legend_handles_labels()[1]:
             beside = own and len(labels) > _MAX_INSIDE
             ax.legend(fontsize="small", **({"loc": "upper left", "bbox_to_anchor": (1, 1)} if beside else {}))
-    given[-1].xaxis.set_major_formatter(lambda at, _: f"{at:,.10g}")
-    given[-1].set_xlabel(chart.axis.unit)
-    if chart.axis.second:
+    if own or not given[-1].get_xlabel():
+        given[-1].set_xlabel(chart.axis.unit)
+    if own:
+        given[-1].xaxis.set_major_formatter(lambda at, _: f"{at:,.10g}")
+    if own and chart.axis.second:
         main, second = chart.axis.main, next(one for one in chart.axis.units if one.name == chart.axis.second)
         there_and_back = lambda at: second.at(main.update_of(at)), lambda at: main.at(second.update_of(at))
         given[0].secondary_xaxis("top", functions=there_and_back).set_xlabel(chart.axis.second)
@@ -99,20 +111,19 @@ def plan_axes(
     calendar: Calendar | None = None,
     given: "Axes | Sequence[Axes] | None" = None,
     view: View = AS_VALUES_ASK,
+    label: str | None = None,
 ) -> "tuple[Axes, ...]":
     """Draw a plan on matplotlib axes for `Plan.plot`, with the assumed facts above the first panel."""
     drawn, assumed = curves_of_plan(plan_of(plan, "show.plan_axes"), bases, calendar)
-    found = axes(drawn, given, view=view)
-    if assumed:
+    found = axes(drawn, given, view=view, label=label)
+    if assumed and given is None:
         figure = found[0].figure
         figure.suptitle(assumed, fontsize="small", color="0.4")
     return found
 
 
 def _draw_panel(ax: "Axes", panel: Panel, chart: Picture, above: tuple[Note, ...]) -> None:
-    """Draw one field, with the notes `above` in its title."""
-    for entry in panel.legend:
-        _draw_curve(ax, panel, entry, chart)
+    """Draw the breakpoints, the scale and the title of one field, with the notes `above`."""
     if len(panel.curves) > _MAX_ENTRIES:
         ax.plot([], [], linestyle="", label=f"… and {len(panel.curves) - _MAX_ENTRIES} more curves")
     for at in chart.axis.main.at(panel.breakpoints[:200]).tolist():
@@ -138,7 +149,7 @@ def _draw_panel(ax: "Axes", panel: Panel, chart: Picture, above: tuple[Note, ...
         ax.set_title(_literal("\n".join(rows)), loc="left", fontsize="small", family="monospace")
 
 
-def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture) -> None:
+def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture, own: bool, label: str | None) -> None:
     """Draw a curve; with a log, the plan is a wide pale line under the thin black line of the log."""
     curve = entry.curve
     times, values = panel.points_of(curve, chart.axis, _COLUMNS)
@@ -146,7 +157,10 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture) ->
     if in_steps and curve.held:  # the value of the last update holds until the end of the run
         times, values = np.append(times, curve.times[-1] + 1), np.append(values, values[-1:])
     # Infinity is drawn at the edge, and so is 0 on a logarithmic axis; other values outside of the axis are gaps.
-    shown = np.where(np.isnan(panel.scale.fraction(values)), np.nan, np.clip(values, panel.scale.low, panel.scale.high))
+    shown = values
+    if own:
+        inside = ~np.isnan(panel.scale.fraction(values))
+        shown = np.where(inside, np.clip(values, panel.scale.low, panel.scale.high), np.nan)
     many = max(len(panel.curves), curve.color + 1)
     color: Any = f"C{curve.color}"
     if many > _MAX_ENTRIES:  # more curves than named colors
@@ -159,6 +173,10 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture) ->
         name = entry.owner if any(curve is one.curve for one in panel.log_legend) else ""
     elif curve.kind == "plan" and len(panel.curves) > _MAX_ENTRIES and curve.color >= _MAX_ENTRIES:
         name = ""
+    if label is not None and curve.kind == "plan":
+        name = f"{label} {name}" if len(panel.legend) > 1 else label
+    if not own and curve.kind == "plan":
+        color = None  # the next one of the axes
     ax.plot(
         chart.axis.main.at(times),
         shown,

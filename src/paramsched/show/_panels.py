@@ -100,6 +100,7 @@ def picture(
         found = f"{len(plans)} plans are already drawn together"
         instead = 'Add the other plan to them: together({…, "other": other})'
         raise InvalidArgument("show(together(…), other=…)", found, instead)
+    branches = isinstance(trace, PlansTogether) and trace.branches
     trace = plans[0][1]
     runs = [_checked_run(trace, run) for run in runs_of(log)]
     drawn = [*(one for _, one in plans), *([] if other is None else [other])]
@@ -109,7 +110,7 @@ def picture(
     total = max(ends)
     fields = list(dict.fromkeys(field for one in drawn for field, _ in one.keys()))
     axis = axis_of_curves(drawn, total, view)
-    panels = [_make_panel(field, plans, runs, other, axis, view) for field in fields[:_MAX_PANELS]]
+    panels = [_make_panel(field, plans, runs, other, axis, view, branches) for field in fields[:_MAX_PANELS]]
     verdicts: list[Note] = []
     for run in runs:
         if run.used:
@@ -213,7 +214,7 @@ def _differing_times(planned: Floats, times: Times, values: Floats, tolerance: f
 
 
 def _make_panel(
-    field: str, plans: _Plans, runs: Sequence[_Run], other: Curves | None, axis: TimeAxis, view: View
+    field: str, plans: _Plans, runs: Sequence[_Run], other: Curves | None, axis: TimeAxis, view: View, branches: bool
 ) -> Panel:
     """Return the panel of one field, with the curves to compare."""
     owner, trace = plans[0]
@@ -221,8 +222,9 @@ def _make_panel(
     curves = _merge_groups("plan", [(g, *_planned(trace, (field, g))) for g in groups], trace, field, owner=owner)
     compared = [_compare_log(field, trace, run, curves, run.name if len(runs) > 1 else "") for run in runs]
     for index in range(1, len(plans)):
-        branches, note = _leaving_curves(field, plans[: index + 1], len(curves))
-        curves += branches
+        before = plans[:index] if branches else ()
+        drawn, note = _leaving_curves(field, plans[index], before, len(curves))
+        curves += drawn
         compared.append(_Comparison(notes=note))
     if len(plans) > 1 and len({group for _, one in plans for group in _groups_of_field(one, field)}) == 1:
         curves = tuple(replace(curve, groups=("",)) for curve in curves)  # the name of the plan is enough
@@ -246,21 +248,23 @@ def _make_panel(
     )
 
 
-def _leaving_curves(field: str, plans: _Plans, first_color: int) -> tuple[tuple[DrawnCurve, ...], tuple[Note, ...]]:
-    """Return the curves of the last plan, and a note about the update at which it diverges from an earlier plan.
+def _leaving_curves(
+    field: str, plan: tuple[str, Curves], before: _Plans, first_color: int
+) -> tuple[tuple[DrawnCurve, ...], tuple[Note, ...]]:
+    """Return the curves of a plan, and a note about the update at which it diverges from one of those before it.
 
     Each curve starts at the update at which it diverges.
     """
-    name, trace = plans[-1]
+    name, trace = plan
     members: list[_GroupValues] = []
     left: list[tuple[int, str]] = []
     for group in _groups_of_field(trace, field):
         times, values = _planned(trace, (field, group))
         begin, whose = 0, ""
-        for plan, one in plans[:-1]:
+        for earlier, one in before:
             if (field, group) in one.keys():
                 shared = _shared_updates(values, np.asarray(one[field, group]))
-                begin, whose = (shared, plan) if shared > begin else (begin, whose)
+                begin, whose = (shared, earlier) if shared > begin else (begin, whose)
         if begin:
             left.append((begin, whose))
         if begin < values.size:

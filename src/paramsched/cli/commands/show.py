@@ -58,13 +58,14 @@ class Drawing:
     used: tuple[str, ...]
     metrics: tuple[str, ...]
     tolerance: float | None
+    branches: bool
     view: "show.View"
 
     def data(self) -> "tuple[Trace | show.PlansTogether, dict[str, Any]]":
         """Return the values to draw, and the keyword arguments of the function that draws them."""
         from paramsched.cli._traces import runs_to_draw, trace_plan_inputs
 
-        drawn, other = trace_plan_inputs(self.plans, self.options, self.other)
+        drawn, other = trace_plan_inputs(self.plans, self.options, self.other, branches=self.branches)
         runs = runs_to_draw(self.used, self.metrics, drawn, self.tolerance)
         return drawn, {"log": runs or None, "other": other, "view": self.view}
 
@@ -111,6 +112,9 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
             shell_complete=offer_files,
             help="Log of a run, values.jsonl or a CSV file: draw its values over the plan. May be repeated.",
         ),
+        click.option(
+            "--branches", is_flag=True, help="Draw each further plan from the update where it leaves an earlier one."
+        ),
         click.option("--other", metavar="PLAN", shell_complete=offer_files, help="Another plan to draw over PLAN."),
         format_option,
         base_option,
@@ -129,12 +133,13 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "paramsched show plan.yaml --steps-per-epoch 500 --base lr=0.1",
         "paramsched show 'warmup(\"5%\") >> cosine(to=0.1)' --horizon 10000",
         'paramsched show plan.yaml --steps-per-epoch 500 --at "10 epochs" --json',
-        "paramsched show trunk.yaml at-6000.yaml at-8000.yaml",
+        "paramsched show trunk.yaml late=at-8000.yaml",
+        "paramsched show trunk.yaml at-6000.yaml at-8000.yaml --branches",
         "paramsched show plan.yaml --table --steps-per-epoch 500",
         "paramsched show plan.yaml --groups --steps-per-epoch 500 --at 50%",
         "paramsched show plan.yaml -o plan.svg --steps-per-epoch 500",
         "paramsched show plan.yaml -o run.html --used values.jsonl --base lr=0.1",
-        "paramsched show trunk.yaml at-6000.yaml at-8000.yaml -o tree.html",
+        "paramsched show trunk.yaml at-6000.yaml at-8000.yaml --branches -o tree.html",
         "paramsched show recipe:llama3-405b",
     ),
 )
@@ -179,7 +184,7 @@ def paramsched_show(
 
     An .html file is a self-contained page that shows the values under the pointer.
 
-    Several plans share one axis. A plan that starts like an earlier one is drawn from the update where the two differ.
+    Several plans share one axis, each with the name of its file, or that of NAME=PLAN.
     With --table, the stages of a plan are printed: from, to, start value, end value, formula, units. Times are updates;
     without facts of the run, they are in the units of PLAN. Values are multiples of base.
 

@@ -452,6 +452,7 @@ class Plan:
         axes: Any = None,
         log: bool | None = None,
         unit: str = UPDATES,
+        label: str | None = None,
         **facts: Any,
     ) -> "tuple[Axes, ...]":
         """Draw the plan with Matplotlib, one plot for each field.
@@ -460,9 +461,11 @@ class Plan:
             bases: an optimizer, or dicts like its groups, such as `{"lr": 0.1}`. Default: draw multiples of base.
             calendar: the run facts that convert units, which may also be passed as keywords: `steps_per_epoch=500`. A
                 missing fact that only scales the time axis is assumed, and the title reports it.
-            axes: the axes to draw on, one for each field. Default: a new figure.
+            axes: the axes to draw on, one for each field; their title and limits stay, and the curves have their next
+                colors. Default: a new figure.
             log: True for logarithmic axes of values. Default: logarithmic if the values span three decades.
             unit: the unit of the axis of time, for example `"epochs"` or `"tokens"`; the run facts must convert it.
+            label: the name of the plan in the legend, for several plans on the same axes. Default: that of the group.
 
         Returns:
             The axes, in the order of the fields: `plan.plot()[0].figure.savefig("plan.png")`.
@@ -476,10 +479,32 @@ class Plan:
             raise InvalidArgument(given, "run facts are passed twice", "Omit one of them")
         known = Calendar(**facts) if calendar is None else calendar
         show = load_entry("packages", "drawing")
-        drawn: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(log, unit))
+        drawn: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(log, unit), label)
         return drawn
 
     _repr_mimebundle_ = notebook_display
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> Any:
+        """Return how a field `plan: ps.Plan` of a pydantic model is read, from any form, and written as text."""
+        from pydantic_core import core_schema
+
+        from paramsched.core.plan.forms import plan_of
+
+        def read(given: Any) -> Plan:
+            try:
+                return plan_of(given, "plan")
+            except OSError as error:
+                raise ValueError(f"{error.filename}: {error.strerror}") from None  # pydantic collects a ValueError
+
+        written = core_schema.plain_serializer_function_ser_schema(
+            lambda plan: load_entry("packages", "files of plans").dump(plan), return_schema=core_schema.str_schema()
+        )
+        return core_schema.no_info_plain_validator_function(read, serialization=written)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, {"type": "object"}]}
 
     if not TYPE_CHECKING:  # hidden, so that type checkers reject these names
         __iter__ = None  # `__getitem__` alone would make a plan iterable
