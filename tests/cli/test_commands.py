@@ -406,13 +406,10 @@ def test_several_plans_share_an_axis_and_are_named_by_their_files(tree):
 
 
 def test_a_plan_has_the_name_that_it_is_given(tree):
-    drawn = good("show", "main run=trunk.yaml", "short=constant() >> linear(over=9)", "at-40.yaml")
+    drawn = good("show", "main run=trunk.yaml", "short=linear(over=100)", "at-40.yaml")
 
-    assert [line.split("   ")[0].strip() for line in drawn.splitlines() if line.strip()[:2] in ("a ", "b ", "c ")] == [
-        "a main run",
-        "b short",
-        "c at-40.yaml",
-    ]
+    for name in ("a main run ", "b short ", "c at-40.yaml "):
+        assert f"\n              {name}" in drawn
     assert drawn.splitlines()[-1].endswith("100")
 
 

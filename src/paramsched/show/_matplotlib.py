@@ -116,8 +116,8 @@ def plan_axes(
     """Draw a plan on matplotlib axes for `Plan.plot`, with the assumed facts above the first panel."""
     drawn, assumed = curves_of_plan(plan_of(plan, "show.plan_axes"), bases, calendar)
     found = axes(drawn, given, view=view, label=label)
-    if assumed and given is None:
-        figure = found[0].figure
+    figure = found[0].figure
+    if assumed and not figure.get_suptitle():
         figure.suptitle(assumed, fontsize="small", color="0.4")
     return found
 

@@ -489,16 +489,17 @@ class Plan:
         """Return how a field `plan: ps.Plan` of a pydantic model is read, from any form, and written as text."""
         from pydantic_core import core_schema
 
-        from paramsched.core.plan.forms import plan_of
+        files = load_entry("packages", "files of plans")
 
         def read(given: Any) -> Plan:
             try:
-                return plan_of(given, "plan")
+                found: Plan = files.plan_of(given, "plan")
+                return found
             except OSError as error:
                 raise ValueError(f"{error.filename}: {error.strerror}") from None  # pydantic collects a ValueError
 
         written = core_schema.plain_serializer_function_ser_schema(
-            lambda plan: load_entry("packages", "files of plans").dump(plan), return_schema=core_schema.str_schema()
+            lambda plan: files.dump(plan), return_schema=core_schema.str_schema()
         )
         return core_schema.no_info_plain_validator_function(read, serialization=written)
 
