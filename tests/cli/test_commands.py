@@ -409,7 +409,7 @@ def test_a_plan_has_the_name_that_it_is_given(tree):
     drawn = good("show", "main run=trunk.yaml", "short=linear(over=100)", "at-40.yaml")
 
     for name in ("a main run ", "b short ", "c at-40.yaml "):
-        assert f"\n              {name}" in drawn
+        assert f"   {name}" in drawn
     assert drawn.splitlines()[-1].endswith("100")
 
 
