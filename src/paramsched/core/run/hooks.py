@@ -17,7 +17,7 @@ from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run.block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.core.run.captures import CaptureHook, refuse_uncounted
 from paramsched.core.run.group_keys import COUNT, Group, joined
-from paramsched.core.run.rebinding import sync_for_checkpoint
+from paramsched.core.run.rebinding import has_written, sync_for_checkpoint
 from paramsched.core.run.resume import Loading, Resume
 from paramsched.core.run.run import Run, Wrapper
 from paramsched.core.run.run_state import RunPosition
@@ -31,7 +31,7 @@ from paramsched.core.run.updates import (
     updates_in_state,
 )
 from paramsched.core.run.writes import AT_EACH_UPDATE, keep_tensors
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, StateError, shown
 
 
 @final
@@ -128,11 +128,26 @@ class WrittenStates:
     resume: Resume
 
     def load(self, groups: list[Group]) -> None:
-        """Resume from what the groups carry, as after `load_state_dict`."""
+        """Resume from what the groups carry, as after `load_state_dict`.
+
+        Raises:
+            StateError: the record is not that of the count in the groups, so other values may be of other updates, too.
+        """
         run = self.run()
-        if run is not None:
-            loading = self.resume.checked(run, self.name, groups)
-            self.resume.after_load(run, self.name, groups, loading)
+        if run is None:
+            return
+        # Those of the other optimizers, too, because a load moves them, and that changes their counts.
+        found = {self.name: groups}
+        found |= {name: one.bound for name, one in run.members.items() if one.bound and has_written(one, one.bound)}
+        carried = {name: self.resume.checked(run, name, mine).carried for name, mine in found.items()}
+        if part := next((one for one in carried.values() if not one.is_complete), None):
+            raise StateError(
+                f"the groups have the count {shown(part.count)} and the record of another update: other code wrote a "
+                "part of a checkpoint into them. Call optimizer.load_state_dict(state), or construct the Scheduler "
+                "after the load"
+            )
+        for name, mine in found.items():
+            self.resume.after_load(run, name, mine, self.resume.loading(run, name, mine, carried[name]))
 
 
 def hooks_on(optimizer: Any) -> PlanHooks | None:

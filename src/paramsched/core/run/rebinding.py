@@ -5,12 +5,12 @@ from typing import Any
 
 from paramsched.core.fields import RECORD, entry_of
 from paramsched.core.run.block import ValueBlock
-from paramsched.core.run.group_keys import COUNT, Group, count_carried
+from paramsched.core.run.group_keys import COUNT, Group
 from paramsched.core.run.groups import Groups
 from paramsched.core.run.run_state import RunState
 from paramsched.core.run.slots import Slot, present_values, with_late_bases
 from paramsched.core.run.value_ranges import refuse_values_outside
-from paramsched.errors import ParamschedError, PlanError, StateError, shown
+from paramsched.errors import ParamschedError, PlanError, StateError
 
 
 def sync(planned: Groups, groups: list[Group]) -> bool:
@@ -99,29 +99,20 @@ def _entries_replaced(planned: Groups, groups: list[Group]) -> bool:
 
 
 def _load_written(planned: Groups, groups: list[Group]) -> bool:
-    """Load the record that other code wrote into the groups, of which no hook knows; return whether there was one.
-
-    The record of a live group has no position (`t`), so one with a position is of a checkpoint.
-
-    Raises:
-        StateError: the record is not that of the count in the groups, so other values may be of other updates, too.
-    """
-    if groups[0].get(RECORD) is planned.record:
+    """Load the record that other code wrote into the groups, of which no hook knows; return whether there was one."""
+    if not has_written(planned, groups):
         return False
-    records = (found for group in groups if isinstance(found := entry_of(group), dict))
-    t = next((found["t"] for found in records if "t" in found), None)
-    if t is None:
-        return False
-    if t != count_carried(groups):
-        raise StateError(
-            f"the groups have the record of update {shown(t)} and the count {shown(count_carried(groups))}: other code "
-            "wrote a part of a checkpoint into them. Call optimizer.load_state_dict(state), or construct the Scheduler "
-            "after the load"
-        )
     if groups_changed(planned, groups):
         note_code_bases(planned, groups)
     planned.load_written(groups)
     return True
+
+
+def has_written(planned: Groups, groups: list[Group]) -> bool:
+    """Return whether other code wrote the record of a checkpoint into the groups: a live one has no position (`t`)."""
+    if groups[0].get(RECORD) is planned.record:
+        return False
+    return any("t" in found for group in groups if isinstance(found := entry_of(group), dict))
 
 
 def require_groups(planned: Groups, groups: list[Group], bound: list[Group]) -> None:

@@ -311,9 +311,11 @@ class Resume:
             present: its groups.
         """
         planned, groups = run.members[name], state.get("param_groups") if isinstance(state, dict) else None
-        if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
-            return None
-        if len(groups) != len(present):
+        if (
+            not isinstance(groups, list)
+            or len(groups) != len(present)
+            or not all(isinstance(one, dict) for one in groups)
+        ):
             return None
         if groups_changed(planned, present):
             note_code_bases(planned, present)
