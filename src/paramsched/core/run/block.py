@@ -393,7 +393,9 @@ class ValueBlock:
         """Return the number of updates in the next block, which starts at `t`: more than before, up to a limit."""
         self._size = next((size for size in _BLOCK_SIZES if size > self._size), _BLOCK_SIZES[-1])
         size = self._size if self._is_short else max(1, min(self._size, _MAX_ROW_VALUES // max(1, len(self.slots))))
-        return size if self.end is None or t >= self.end else min(size, self.end - t)
+        if self.end is None or t > self.end:
+            return size
+        return min(size, self.end - t) or 1  # alone, so that the first update after the end starts a block too
 
     def install_views(self) -> None:
         for column in self.tensors:

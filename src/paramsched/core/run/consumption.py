@@ -154,6 +154,8 @@ class ConsumptionSource:
         ends = partial(self._is_over_after, t, amount, reported)
         if not ends(0):
             count = bisect_left(range(count), True, key=ends)  # the next block starts at the end of the plan
+        elif not clock.told_of_end:
+            count = 1  # the next block starts at the first update after it
         return UpdateTimes(t, amount + reported * np.arange(1, count + 1), count)
 
     def _is_over_after(self, t: int, amount: Amount, each: Amount, count: int) -> bool:

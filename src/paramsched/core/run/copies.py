@@ -34,6 +34,7 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "positions": {name: run.position_at(number) for name, number in run.numbers.items()},
         "feedback": [saved_states(clock.states), saved_states(clock.used)],
         "acknowledged": clock.acknowledged,
+        "told_of_end": clock.told_of_end,
         "counts_from": clock.counts_from,
         "history": clock.history,
         "source": source,
@@ -60,7 +61,7 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
         planned.code_bases = state["code_bases"][name]
     lead, clock = run.lead, run.clock
     now, used = (restored_states(one, lead.in_force.resolved.metric_rules) for one in state["feedback"])
-    clock.history = state["history"]
+    clock.history, clock.told_of_end = state["history"], state["told_of_end"]
     clock.reported, clock.is_measured, clock.last_amount = state["amounts"]
     clock.counts_from = state["counts_from"]
     clock.states = used

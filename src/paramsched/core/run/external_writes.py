@@ -42,7 +42,6 @@ def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any
     """
     writes, update, (field, value, wanted) = planned.external_writes, planned.clock.t - 1, found
     count = writes.count(update)
-    planned.block.end = planned.in_force.total  # because the total is logged then
     if count and writes.is_warned_of(count):
         writer = torch_scheduler_of(groups[index], value) if field.key == "lr" else None
         writes.cause = _OTHER if writer is None else _SCHEDULER.format(writer)

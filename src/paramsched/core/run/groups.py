@@ -118,8 +118,7 @@ class Groups:
     def take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Use this block and these groups from now on. The groups already contain the first values of the block."""
         self.block = block
-        is_asked = self.clock.states or self.external_writes.is_pending
-        block.end = self.in_force.total if is_asked else None  # then the rules and external writes are reported
+        block.end = self.in_force.total  # then the end of the plan, idle rules and external writes are reported
         self.write_count(groups)
         self.bound, self.first, self.record = list(groups), groups[0], groups[0][RECORD]
         self.lr_key = "lr" if "lr" in groups[0] else COUNT

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from operator import is_
 from typing import Any, TypeAlias, final
 
+from paramsched.core.base.codes import BEYOND_THE_PLAN
 from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import equal_to_last_places
 from paramsched.core.plan import Plan
@@ -178,10 +179,11 @@ def _other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> tuple[LogCall, ...]
 def warn_if_over(planned: Groups) -> None:
     """Warn if the run has completed more updates than the plan has, because a new run was probably meant."""
     total, t = planned.in_force.total, planned.clock.t
-    if total is not None and t > total:
+    if total is not None and t > total and not planned.run.told_of_end:
+        planned.run.told_of_end = True
         found = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"
         advice = "To restart the plan, call scheduler.seek(0)."
-        planned.parts.processes.warn(Problem(found=found, advice=advice))
+        planned.parts.processes.warn(Problem(BEYOND_THE_PLAN, found, advice=advice))
 
 
 def other_plan_wrote(carried: Carried, in_force: ResolvedPlan) -> bool:

@@ -98,7 +98,7 @@ class Clock:
 
     __slots__ = (
         "_came_from", "_used", "acknowledged_at", "amount", "is_measured", "last_amount", "needs_check", "reported",
-        "states", "t",
+        "states", "t", "told_of_end",
     )  # fmt: skip
 
     amount: Amount | None
@@ -106,11 +106,12 @@ class Clock:
     reported: Amount | None
     needs_check: bool  # set by `Groups.bind`
     acknowledged_at: int  # the update at which an engine last called step()
+    told_of_end: bool  # True after a warning that the run goes on after the end of its plan
     _came_from: tuple[int, str | None]  # an update, and the checkpoint with this count
     _used: tuple[int, RuleStates]  # the update, and the states before a metric changed them
 
     def __init__(self, states: RuleStates, position: RunPosition, source: str | None = None) -> None:
-        self.states = states
+        self.states, self.told_of_end = states, False
         self.set_position(position, source)
 
     def set_position(self, position: RunPosition, source: str | None = None) -> None:
@@ -208,7 +209,7 @@ class RunState(Clock):
 
     def note_seek(self, before: History) -> None:
         """Note a jump to the present position, whose history was `before`."""
-        self._before_seek = self.t, before
+        self._before_seek, self.told_of_end = (self.t, before), False
         self.history = before.resumed_at(self.t, self.amount)
 
     def count_samples_from(self, position: RunPosition) -> None:

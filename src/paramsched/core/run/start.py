@@ -308,4 +308,5 @@ def report(prepared: Prepared, optimizers: Mapping[str, Any], request: Request, 
         whose = "these optimizers carry" if request.names else "this optimizer carries"
         text = "t=%d is ignored: %s a count of %d updates, which takes precedence"
         request.resume.processes.log(text, begin, whose, run.clock.t)
-    warn_if_over(run.lead)
+    if request.positions is None:  # as above
+        warn_if_over(run.lead)

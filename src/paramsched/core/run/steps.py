@@ -1,7 +1,9 @@
 """The steps of one optimizer: what is checked before each of them, and what an update counts and writes."""
 
-from typing import Any, final
+from typing import Any, Final, final
 
+from paramsched.core.base.codes import BEYOND_THE_PLAN
+from paramsched.core.base.problem import Problem
 from paramsched.core.fields import RECORD
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.external_writes import check_tensors, log_at_end, refuse_spoiled, warn_overwritten
@@ -9,7 +11,9 @@ from paramsched.core.run.group_keys import COUNT
 from paramsched.core.run.groups import Groups
 from paramsched.core.run.rebinding import sync
 from paramsched.core.run.run_state import UpdateTimes
+from paramsched.core.run.slots import values_at
 from paramsched.core.run.updates import run_uncompiled
+from paramsched.core.time.amounts import PROGRESS
 
 
 @final
@@ -120,6 +124,7 @@ def write_next_block(planned: Groups, t: int) -> None:
     next(block.writer)
     if not block.overwritten:  # else logged after these are counted
         log_at_end(planned)
+    _warn_of_end(planned, t)
 
 
 def _end_hold(planned: Groups) -> None:
@@ -143,6 +148,7 @@ def _consume(planned: Groups, expected: Amount | None) -> None:
         block.extend(times, clock.states)
         block.amounts = iter(amounts[1:])
         _end_block(planned, clock.t)
+        _warn_of_end(planned, clock.t)
 
 
 def _end_block(planned: Groups, t: int) -> None:
@@ -160,3 +166,32 @@ def _end_block(planned: Groups, t: int) -> None:
                 t, ", ".join(names), ", ".join(map(str, idle)),
                 ", ".join(f"{name}=…" if name.isidentifier() else f"**{{{name!r}: …}}" for name in names),
             )  # fmt: skip
+
+
+def _warn_of_end(planned: Groups, t: int) -> None:
+    """Warn once that a run goes on after the end of its plan, if update `t - 1` was after it."""
+    in_force, run = planned.in_force, planned.run
+    if run.told_of_end or in_force.unit == PROGRESS or not in_force.is_over_at(t - 1, planned.clock.last_amount):
+        return
+    run.told_of_end = planned.clock.told_of_end = True
+    length, epoch = in_force.total, in_force.calendar.updates_per_epoch
+    written = str(in_force.resolved.horizon) if length is None else f"{length} updates"
+    if length is not None and epoch is not None:
+        written += f" ({length / epoch:.3g} epochs)"
+    slots, times, values = planned.block.slots, planned.clock.times, dict[str, list[str]]()
+    for slot, value in zip(slots, values_at(slots, times, planned.clock.states), strict=True):
+        held = slot.schedule._held_from()
+        is_held = held is not None and held <= times.on_clock(slot.clock) and not slot.schedule.metric_rules
+        mine = values.setdefault(f"{slot.name} {'stays at' if is_held else 'is now'}", [])
+        mine += {f"{value:g}"} - {*mine}
+    shown = [f"{field} {', '.join(mine[:_SHOWN])}" for field, mine in values.items()]
+    name = "total" if in_force.plan.horizon is None else "horizon"
+    is_short = length is not None and in_force.unit is None and length < (epoch or _MOST_EPOCHS)
+    found = f"the plan is over after {written}, and the run goes on" + f": {'; '.join(shown)}" * bool(shown)
+    advice = f'For {length} epochs write {name}="{length} epochs"'
+    advice = advice if is_short else f"Pass the length of the run as {name}"
+    planned.parts.processes.warn(Problem(BEYOND_THE_PLAN, found, advice=advice))
+
+
+_SHOWN: Final = 4  # values of a field that a message has
+_MOST_EPOCHS: Final = 1_000  # a number of updates below it may be one of epochs
