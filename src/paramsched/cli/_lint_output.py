@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from paramsched.cli._options import PlanOptions
 from paramsched.cli._plan_input import (
@@ -31,6 +31,8 @@ from paramsched.core.base.diagnostic import HORIZON, Diagnostic, entry_path, jso
 from paramsched.core.base.problem import with_advice
 from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
 from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.fields import Field
+from paramsched.core.files.known_dialects import Loaded
 from paramsched.core.files.plan_files import PlanText
 from paramsched.core.plan import Plan
 from paramsched.core.rules.line import binding_path
@@ -185,7 +187,8 @@ def _findings_in(
 
         saved = read_groups(Path(checkpoint))
     groups = () if saved is None else saved.groups
-    found = check(read.plan, calendar, native=loaded.native, groups=groups or loaded.bases.groups, whole=bool(groups))
+    known = groups or (_groups_of_bases(loaded, options.bases) if options.bases else loaded.bases.groups)
+    found = check(read.plan, calendar, native=loaded.native, groups=known, whole=bool(groups))
     yield from (one if loaded.native else one.changed(path=loaded.entry) for one in found)
     if any(one.severity == "error" for one in found):
         return
@@ -197,6 +200,17 @@ def _findings_in(
     if log is not None:
         yield from _of_log(log, read.plan, facts)
         yield from _never_logged(Path(log), read.plan)
+
+
+def _groups_of_bases(loaded: Loaded, bases: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the groups that the plan selects, with the bases of the options and of the file, and no assumed ones."""
+    from paramsched.cli._traces import groups_with_bases
+
+    groups, assumed = groups_with_bases(loaded, bases)
+    for index, group in enumerate(groups):
+        for field in [field for field, label in assumed if label == group.get("name", index)]:
+            group.pop(Field.of(field).key, None)
+    return groups
 
 
 def findings_as_lines(findings: Sequence[Diagnostic]) -> list[Line]:

@@ -9,6 +9,7 @@ from paramsched.cli._options import (
     ExistingFile,
     PlanOptions,
     WrongUsage,
+    base_option,
     echo,
     echo_data,
     echo_lines,
@@ -43,6 +44,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 )
 @plans_argument()
 @plan_options
+@base_option
 @format_option
 @click.option(
     "--checkpoint", type=ExistingFile(or_folder=True), help="Checkpoint with the groups and fields of the run."
