@@ -7,14 +7,15 @@ Do not pass `optimizers=(optimizer, None)`: the Trainer then creates a linear sc
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from functools import cache
 from math import prod
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.run.batch_sizes import plans_sizes
+from paramsched.core.run.messages import WORLD
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.saved_state import OnChange
 from paramsched.core.run.scheduler import Scheduler, SignalsLike
@@ -163,6 +164,7 @@ def planned(
                 known = self._paramsched_known or _facts_of_arguments(
                     self.args, None, num_training_steps, _replicas(self)
                 )
+                _log_replaced_arguments(self.args)
                 drive = "manual" if self.is_deepspeed_enabled else "optimizer"  # ZeRO steps once per group
                 used = self.optimizer if optimizer is None else optimizer
                 made = known.attach(used, plan, options, drive=drive)
@@ -324,6 +326,22 @@ def _replicas(trainer: Any) -> int:
     """Return the number of data shards."""
     world: int = trainer.args.world_size
     return world // _processes_of_one_batch(trainer, "tp", "cp", "sp") or 1
+
+
+_REPLACED: Final = ("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio")
+"""The arguments of the Trainer's own scheduler, for which a plan is used."""
+
+
+def _log_replaced_arguments(args: Any) -> None:
+    """Log the arguments of a scheduler that the plan replaces, if they differ from the defaults of their class."""
+    changed = []
+    for one in fields(args):
+        default = one.default if one.default_factory is MISSING else one.default_factory()
+        value = getattr(args, one.name)
+        if one.name in _REPLACED and value != default and (value or default):
+            changed.append(f"{one.name}={getattr(value, 'value', value)!r}")
+    if changed:
+        WORLD.log("transformers.planned: the plan replaces %s of the Trainer's arguments", ", ".join(changed))
 
 
 def _facts_of_arguments(args: Any, batches: int | None, total: DurationLike | None, replicas: int) -> EngineFacts:
