@@ -9,7 +9,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # uv where it is installed, else pip. Both verify the hash of each package in requirements/constraints.txt, and skip the packages
 # that are not in it: with `--no-require-hashes`, pip also installs this folder, which has no hash.
 UV := $(shell command -v uv 2>/dev/null)
-INSTALL := $(if $(UV),uv pip install --python $(VENV),$(BIN)/python -m pip install --disable-pip-version-check --no-compile --no-require-hashes)
+INSTALL := $(if $(UV),uv pip install --quiet --python $(VENV),$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-require-hashes)
 LOCKED := $(INSTALL) --constraint requirements/constraints.txt
 TORCH = $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/constraints.txt)
 # uv does not read the settings of pip. Where pip finds another build of torch, uv must find the same one.
@@ -150,10 +150,10 @@ clean:
 $(BIN)/python:
 	@echo "First call: creating the environment $(VENV) and installing the dependencies takes 1 to 5 minutes, once."
 ifdef UV
-	uv venv $(if $(findstring command,$(origin PYTHON)),--python $(PYTHON)) $(VENV)  # without PYTHON, uv takes a supported one
+	@uv venv --quiet $(if $(findstring command,$(origin PYTHON)),--python $(PYTHON)) $(VENV)  # without PYTHON, uv takes a supported one
 else
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Python 3.11 or newer is required; this is %d.%d. Run: make PYTHON=python3.11" % v[:2])'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 endif
 
 # torch is installed first, without its hash, because builds for the CPU, CUDA and ROCm have the same version. Its own
@@ -161,14 +161,14 @@ endif
 $(VENV)/torch.stamp: requirements/constraints.txt | $(BIN)/python
 	@echo "Step 1 of 2: $(TORCH), the largest part."
 ifndef UV
-	$(BIN)/python -m pip install --upgrade pip  # older ones have no --no-require-hashes
+	@$(BIN)/python -m pip install --quiet --upgrade pip  # older ones have no --no-require-hashes
 endif
-	$(INSTALL) --no-deps $(TORCH)
+	@$(INSTALL) --no-deps $(TORCH)
 	@touch $@
 
 $(VENV)/run.stamp: pyproject.toml requirements/constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
-	$(LOCKED) --editable . --group run
+	@$(LOCKED) --editable . --group run
 	$(COMPILE)
 	@touch $@
 

@@ -82,7 +82,7 @@ def test_the_links_of_the_package_page_are_absolute(addressed):
     page = metadata_of(addressed).core.readme
 
     assert f"]({ADDRESS}/raw/v{PROJECT['version']}/docs/static/plan.svg)" in page
-    assert f"]({ADDRESS}/blob/v{PROJECT['version']}/docs/contributing/extend.md#add-a-shape)" in page
+    assert f"]({ADDRESS}/blob/v{PROJECT['version']}/docs/how-to/metrics.md)" in page
     assert not re.search(r"\]\((?!https://|#)", page)
 
 

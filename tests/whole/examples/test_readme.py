@@ -31,15 +31,17 @@ WORDS = (
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_the_table_of_tasks_has_the_words_that_people_search_each_with_its_page(word):
-    table = TEXT[TEXT.index("| I want to") : TEXT.index("\n\n", TEXT.index("| I want to"))]
-    found = re.search(rf"\[{word}\]\((docs/[^)#]+)", table)
-    assert found is not None
-    assert (README.parent / found[1]).is_file()
+def test_the_pages_that_the_readme_calls_everything_else_have_the_words_that_people_search(word):
+    pages = re.findall(r"\((docs/(?:how-to|engines)/index\.md)\)", TEXT)
+
+    assert len(pages) == 2
+    assert any(
+        word.lower() in (README.parent / page).read_text(encoding="utf-8").lower().replace("-", " ") for page in pages
+    )
 
 
-def test_the_readme_has_at_most_120_lines():
-    assert len(TEXT.splitlines()) <= 120
+def test_the_readme_has_at_most_85_lines():
+    assert len(TEXT.splitlines()) <= 85
 
 
 def test_the_first_code_prints_what_the_readme_shows(capsys):
@@ -55,7 +57,7 @@ def test_each_line_of_the_table_of_schedules_is_a_schedule():
     operands = ("cosine()", "linear()")  # for `a` and `b`
     for line in lines:
         ps.parse(re.sub(r"\b[ab]\b", lambda name: operands[name[0] == "b"], line))
-    assert len(rows) == 6
+    assert len(rows) == 7
 
 
 @pytest.mark.parametrize("module", re.findall(r"^\| `[\w.]+` \| `(paramsched[\w.]+)`", TEXT, re.MULTILINE))
@@ -64,9 +66,9 @@ def test_each_module_of_the_table_of_import_lines_can_be_imported(module):
 
 
 def test_the_commands_that_the_readme_names_exist():
-    names = re.findall(r"`paramsched (\w+)", TEXT)
+    names = re.findall(r"^paramsched (\w+)", TEXT, re.MULTILINE)
 
-    assert len(names) >= 4
+    assert names == ["show", "check"]
     assert set(names) <= set(main.list_commands(click.Context(main)))
 
 
@@ -76,23 +78,10 @@ def plan_file(tmp_path, monkeypatch):
     Path("plan.yaml").write_text(block("yaml"), encoding="utf-8")
 
 
-TASKS = TEXT[TEXT.index("| I want to") : TEXT.index("\n\n", TEXT.index("| I want to"))]
-
-
-@pytest.mark.parametrize("keyword", re.findall(r"`(\w+=[^`]+)`", TASKS))
+@pytest.mark.parametrize("command", re.findall(r"^paramsched (\w+ plan\.yaml[^#]*)", TEXT, re.MULTILINE))
 @pytest.mark.usefixtures("plan_file")
-def test_each_keyword_of_the_table_of_tasks_is_accepted_with_the_plan_of_the_readme(keyword):
-    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-    arguments = eval(f"dict({keyword})")
-
-    assert ps.Scheduler(optimizer, "plan.yaml", steps_per_epoch=3, **arguments).total == 60
-
-
-@pytest.mark.parametrize("command", re.findall(r"`paramsched (\w+ plan\.yaml[^`]*)`", TASKS))
-@pytest.mark.usefixtures("plan_file", "nothing_is_served")
-def test_each_command_of_the_table_of_tasks_runs_on_the_plan_of_the_readme(command):
-    facts = "--steps-per-epoch 3"
-    result = CliRunner().invoke(main, shlex.split(f"{command} {facts}"))
+def test_each_command_runs_on_the_plan_of_the_readme(command):
+    result = CliRunner().invoke(main, shlex.split(command))
 
     assert result.exit_code == 0, result.output
 
