@@ -2,7 +2,7 @@
 
 import pytest
 
-from paramsched.core.run.run_state import BEGIN_OF_DATA, RunPosition, RunState
+from paramsched.core.run.run_state import BEGIN_OF_DATA, Choices, RunPosition, RunState
 
 AT_5 = RunPosition(5, samples=60)
 
@@ -15,11 +15,11 @@ AT_5 = RunPosition(5, samples=60)
         (AT_5, RunPosition(5, samples=72), (5, 72)),
         (AT_5, RunPosition(6), (6, None)),
         (AT_5, RunPosition(0), (0, 0)),
-        (BEGIN_OF_DATA, RunPosition(0, samples=24), (0, 0)),
+        (BEGIN_OF_DATA, Choices, RunPosition(0, samples=24), (0, 0)),
     ],
 )
 def test_a_checkpoint_without_samples_keeps_those_of_another_one_of_its_update(before, loaded, expected):
-    state = RunState({}, BEGIN_OF_DATA, None, None)
+    state = RunState({}, BEGIN_OF_DATA, Choices(), None)
     state.count_samples_from(before)
     state.count_samples_from(loaded)
 

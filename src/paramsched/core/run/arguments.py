@@ -1,30 +1,104 @@
 """The arguments of a Scheduler: checked, and optimizers without the wrappers of engines."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, final, get_args
 
 from torch.optim import Optimizer
 
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.fields import numeric
 from paramsched.core.plan import Plan, Target
+from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.optimizers import check_names, errors_of, scopes_of
 from paramsched.core.run.block import Values
 from paramsched.core.run.group_keys import COUNT, Group
 from paramsched.core.run.on_base import BasePolicy, OnBaseChoice
+from paramsched.core.run.plan_source import PlanSource
 from paramsched.core.run.resume import Resume
+from paramsched.core.run.run_state import Choices, LateGroups, ResolvedPlan, RunPosition
 from paramsched.core.run.saved_state import OnChange, OnChangeChoice
-from paramsched.core.run.slots import LateGroups, bases_by_slot, slots_of
-from paramsched.core.run.start import Request
+from paramsched.core.run.slots import bases_by_slot, slots_of
 from paramsched.core.schedules import Schedule
 from paramsched.core.time.calendar import Calendar, Facts
-from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, shown
+from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, Unresolved, shown
+
+if TYPE_CHECKING:
+    from paramsched.core.run.job_end import JobEnd
 
 Drive: TypeAlias = Literal["optimizer", "manual"]
 
 
-def request_of(plan: Plan, drive: Any, resume: Resume, late_groups: Any, t: Any, names: tuple[str, ...]) -> Request:
+@final
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the arguments of a Scheduler mean: the record that a start reads.
+
+    Args:
+        source: the plan, its file and its processes.
+        resume: the policy for checkpoints.
+        choices: what the run keeps.
+        names: the names of the optimizers, if there are several.
+        job_end: the end of the job before that of the plan, or None.
+        code_bases: the bases of each optimizer when the Scheduler was constructed, if that was earlier.
+        positions: those of the optimizers of a copied Scheduler.
+    """
+
+    source: PlanSource
+    resume: Resume
+    choices: Choices
+    names: tuple[str, ...] = ()
+    job_end: "JobEnd | None" = None
+    code_bases: Mapping[str, Values] | None = None
+    positions: Mapping[str, RunPosition] | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """The plan as written."""
+        return self.source.plan
+
+    def resolved(self, calendar: Calendar, call: str = "") -> ResolvedPlan:
+        """Return the plan resolved with the run facts.
+
+        If one is missing, the error suggests the argument of `call`, the start of the call that passes the run facts;
+        "" for the constructor.
+
+        Raises:
+            ParamschedError: the plan cannot be resolved.
+        """
+        plan, facts = self.plan, self.source.facts_for(self.plan, calendar)
+        try:
+            in_force = ResolvedPlan(plan, plan.resolve(facts, self.names), facts, self.names, self.source.note)
+        except MissingFact as error:
+            raise self._advised(error, call) from None
+        except Unresolved as error:
+            raise self._with_total(error, call) if plan.clock == UPDATES else error from None
+        _ = in_force.total  # raises now if an update is planned to consume nothing
+        return in_force
+
+    def _with_total(self, error: Unresolved, call: str) -> Unresolved:
+        """Suggest `total`, because a plan that is one line of text has no horizon to add to."""
+        return error.changed(instead=f"For example: {call or self._constructor}total=10_000)")
+
+    @property
+    def _constructor(self) -> str:
+        optimizers = '{"muon": muon, "adamw": adamw}' if self.names else "optimizer"
+        return f"ps.Scheduler({optimizers}, plan, "
+
+    def _advised(self, error: MissingFact, call: str) -> MissingFact:
+        fact, found = f"{error.fact}={error.example}", error.found
+        if not call:
+            call = self._constructor
+            later = f'{call}calendar="later"), and scheduler.set_facts({fact}) before the first update'
+            found += f"; to pass it later, write {later}"
+        site = error.call or error.site
+        return MissingFact(site, found, f"For example: {call}{fact})", fact=error.fact, example=error.example)
+
+
+def request_of(
+    source: PlanSource, drive: Any, resume: Resume, late_groups: Any, t: Any, names: tuple[str, ...]
+) -> Request:
     """Check the arguments of a Scheduler; `names` are those of several optimizers."""
     choices = (*get_args(Drive), *names)
     if drive not in choices:
@@ -40,7 +114,7 @@ def request_of(plan: Plan, drive: Any, resume: Resume, late_groups: Any, t: Any,
         site, found = f"Scheduler(…, t={shown(t)})", "not a number of completed updates"
         raise InvalidTime(site, found, example=write, refused=t)
     start = None if t is None else int(t)  # checkpoints cannot contain NumPy integers
-    return Request(plan, drive, resume, late_groups, start, names)
+    return Request(source, resume, Choices(drive, late_groups, start, source.processes, source.counted_by), names)
 
 
 def is_count_of_updates(t: Any) -> bool:

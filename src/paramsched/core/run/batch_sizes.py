@@ -16,7 +16,6 @@ from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, SizeTarget, UnknownAmounts
 from paramsched.core.run.group_keys import History
 from paramsched.core.run.run_state import BEGIN_OF_DATA, ResolvedPlan, RunPosition
-from paramsched.core.run.saved_state import plan_of_text
 from paramsched.core.schedules.leaves import constant
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import PROGRESS
@@ -167,7 +166,7 @@ def _planned(in_force: ResolvedPlan, history: History, start: RunPosition, at: R
         end = at.t if following is None else min(following.update, at.t)
         if end <= begin:
             continue
-        plan = None if following is None or entry.text is None else plan_of_text(entry.text)
+        plan = None if following is None or entry.text is None else Plan.of_text(entry.text)
         facts = in_force.calendar if plan is None or plan.horizon is None else replace(in_force.calendar, total=None)
         sizes = BatchSizes(in_force if plan is None else planned_sizes(plan, facts))
         consumed = entry.amount if begin or entry.amount is None else 0

@@ -5,19 +5,18 @@ from dataclasses import replace
 from typing import Any
 
 from paramsched.core.plan.optimizers import ALONE
-from paramsched.core.run.assembly import assembly_of, attach
+from paramsched.core.run.arguments import Request
 from paramsched.core.run.group_keys import COUNT
 from paramsched.core.run.plan_source import PlanSource
 from paramsched.core.run.resume import Resume
-from paramsched.core.run.run import Beginning, Run
-from paramsched.core.run.run_state import ResolvedPlan
+from paramsched.core.run.run import Run
+from paramsched.core.run.run_state import Choices
 from paramsched.core.run.saved_state import restored_states, saved_states
-from paramsched.core.run.start import Request
-from paramsched.core.time import Calendar
+from paramsched.core.run.start import new_run, start
 
 
 def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source: PlanSource) -> dict[str, Any]:
-    """Return the state from which `run_of_copy` restores a copy; `source` has the file that it watches."""
+    """Return the state from which `run_of_copy` restores a copy."""
     lead, clock = run.lead, run.clock
     return {
         "optimizers": dict(optimizers),
@@ -27,8 +26,8 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "on_change": resume.on_change,
         "bases": resume.bases,
         "code_bases": {name: dict(planned.code_bases) for name, planned in run.members.items()},
-        "late_groups": lead.parts.late_groups,
-        "begin": clock.start,
+        "late_groups": clock.choices.late_groups,
+        "begin": clock.choices.start,
         "alive": not clock.released,
         "amounts": (clock.reported, clock.is_measured, clock.last_amount),
         "positions": {name: run.position_at(number) for name, number in run.numbers.items()},
@@ -41,21 +40,28 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
     }
 
 
-def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[Request, PlanSource, Run]:
-    """Restore a copied Scheduler from the dict of `copied_state`: return its arguments, its plan and its run."""
+def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[Request, Run]:
+    """Restore a copied Scheduler from the dict of `copied_state`: return its arguments and its run."""
     names = () if ALONE in optimizers else tuple(optimizers)
     source: PlanSource = replace(state["source"], plan=state["plan"])
     resume = Resume(state["on_change"], processes=source.processes)
-    request = Request(source.plan, state["drive"], resume, state["late_groups"], state["begin"], names)
+    choices = Choices(state["drive"], state["late_groups"], state["begin"], source.processes, source.counted_by)
+    request = Request(source, resume, choices, names, positions=state["positions"])
     if state["alive"]:
         for name, position in state["positions"].items():
             # An update writes its count into the first group only, which may have become another one since.
             groups = optimizers[name].param_groups
             for group in [one for one in groups if COUNT in one] or groups:
                 group[COUNT] = position.t
-        run = attach(optimizers, replace(request, positions=state["positions"]), source, state["calendar"])
-    else:
-        run = _detached(optimizers, request, state)
+        run = start(optimizers, request, state["calendar"])
+    else:  # its hooks are not registered
+        in_force, groups = (
+            request.resolved(state["calendar"]),
+            {name: one.param_groups for name, one in optimizers.items()},
+        )
+        states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
+        run = new_run(request, in_force, groups, state["positions"], states)
+        run.release()
     resume.bases = state["bases"]  # not before, because the copied groups hold a count, as those of a checkpoint do
     for name, planned in run.members.items():
         planned.code_bases = state["code_bases"][name]
@@ -76,18 +82,4 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
         )
     if not state["acknowledged"]:
         clock.acknowledged_at = -1  # the engine has not called step() yet
-    return request, source, run
-
-
-def _detached(optimizers: Mapping[str, Any], request: Request, state: Mapping[str, Any]) -> Run:
-    """Return the run of a Scheduler that was detached: its hooks are not registered."""
-    calendar: Calendar = state["calendar"]
-    assembly = assembly_of(request, PlanSource(request.plan), calendar)
-    in_force = ResolvedPlan(request.plan, request.plan.resolve(calendar, request.names), calendar, request.names)
-    groups = {name: one.param_groups for name, one in optimizers.items()}
-    states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
-    run = assembly.new_run(
-        Beginning(in_force, groups, state["positions"], states, request.drive, request.start, assembly.parts)
-    )
-    run.release()
-    return run
+    return request, run

@@ -48,13 +48,13 @@ def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any
         place = f"{field} of group {planned.labels(groups)[index]!r}"
         total = f" {writes.total}." if count > 1 else ""
         text = f"{place} was {value!r} at update {update} instead of the planned {wanted!r}: {writes.cause}{total}"
-        planned.parts.processes.warn(Problem(found=text))
+        planned.run.processes.warn(Problem(found=text))
 
 
 def log_at_end(planned: Groups) -> None:
     """Log the number of the updates with external writes, if the plan is over."""
     if planned.external_writes.is_pending and planned.in_force.is_over_at(planned.clock.t, planned.clock.amount):
-        planned.external_writes.log_total(planned.parts.processes)
+        planned.external_writes.log_total(planned.run.processes)
 
 
 _OTHER = (

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, final
 
+from paramsched.core.run.arguments import Request
 from paramsched.core.run.group_keys import note_bases
-from paramsched.core.run.plan_source import PlanSource
-from paramsched.core.run.start import Request
 from paramsched.errors import ParamschedError
 
 _NO_FACTS_YET = (
@@ -34,7 +33,6 @@ class WaitingForFacts:
     """A Scheduler that was constructed before its run facts were known."""
 
     request: Request
-    source: PlanSource
     state: Any = None  # a state that was loaded while waiting
     handles: list[Any] = field(default_factory=list)  # remove the hooks
 

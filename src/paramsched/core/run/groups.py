@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
 
 from paramsched.core.fields import RECORD, label
 from paramsched.core.plan.optimizers import Scope
+from paramsched.core.plan.run_amounts import Amount, ReportedProgress
 from paramsched.core.run.block import TargetColumn, ValueBlock, Values
 from paramsched.core.run.group_keys import COUNT, Group, write_entries
-from paramsched.core.run.messages import ExternalWrites
-from paramsched.core.run.parts import Parts
-from paramsched.core.run.protocols import Comparison, Consumption
+from paramsched.core.run.messages import COMPARED_EVERY, ExternalWrites, Processes
 from paramsched.core.run.run_state import (
     Clock,
     ResolvedPlan,
@@ -21,6 +20,79 @@ from paramsched.core.run.run_state import (
     record_of_plan,
 )
 from paramsched.core.run.slots import LR, Slot, bases_by_slot, initial_value, slots_of
+
+if TYPE_CHECKING:
+    from paramsched.core.run.rank_agreement import RunAgreement
+
+
+class Consumption(Protocol):
+    """Determines the consumption of each update, in the unit of the plan's clock; replaced when a run resumes."""
+
+    @property
+    def unit(self) -> str:
+        """The unit of the clock."""
+
+    def check_amount(self) -> None:
+        """Check the consumption of the next update before that update; raise if it is unknown."""
+
+    def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
+        """Count an update, and return the times of the updates to compute next.
+
+        Returns None if `block` already contains the values of these updates, because the amount is the expected one.
+
+        Args:
+            expected: the amount that the block assumed before the next update; None if the block is exhausted.
+            block: the values that were computed in advance.
+        """
+
+
+AmountsOf: TypeAlias = Callable[[ResolvedPlan, Clock, list[Group]], Consumption | None]
+"""A function that returns the consumption of the groups of an optimizer; None if the plan is by updates."""
+
+
+def consumption_of_run(run: RunState) -> AmountsOf:
+    """Return the function that returns the consumption of a run."""
+
+    def consumption_of(in_force: ResolvedPlan, clock: Clock, groups: list[Group]) -> Consumption | None:
+        if in_force.amounts is None:
+            return None
+        if isinstance(in_force.amounts, ReportedProgress):
+            from paramsched.core.run.progress import ProgressSource
+
+            return ProgressSource(in_force, clock, groups, run.processes)
+        from paramsched.core.run.consumption import ConsumptionSource
+
+        return ConsumptionSource(in_force, clock, groups, run.processes, run.choices.counted_by)
+
+    return consumption_of
+
+
+@final
+class RunComparison:
+    """Compares the run of some groups with that of other processes, once there are several.
+
+    A process group may be initialized after a Scheduler is constructed, so comparisons ask again.
+    """
+
+    __slots__ = ("_agreement", "_given", "_next")
+
+    def __init__(self, groups: Sequence[Mapping[str, Any]], processes: Processes) -> None:
+        self._given = groups, processes
+        self._agreement: RunAgreement | None = None
+        self._next = 0  # the update at which it is asked again whether there are several processes
+
+    def compare(self, t: int, in_force: ResolvedPlan, states: RuleStates) -> None:
+        """Compare the run with those of the other processes, if a comparison is due after `t` completed updates."""
+        if self._agreement is None:
+            if t < self._next:
+                return
+            if not self._given[1].several:
+                self._next = t + COMPARED_EVERY
+                return
+            from paramsched.core.run.rank_agreement import RunAgreement
+
+            self._agreement = RunAgreement(*self._given)
+        self._agreement.compare(t, in_force, states)
 
 
 @final
@@ -39,22 +111,28 @@ class Groups:
         in_force: the plan in force, as written and resolved.
         clock: the clock of the optimizer; of a single one, that of the run itself.
         run: the state of the run, which has no groups.
-        parts: what the run has besides one plan.
         scope: the lines of the plan that concern the optimizer; None if it is the only one.
+        amounts_of: returns the consumption; that of the run by default.
     """
 
     block: ValueBlock  # set by `bind`
-    comparison: Comparison  # set by `bind`
+    comparison: RunComparison  # set by `bind`
     is_plain: bool  # set by `bind`; True if a manual update may write before it checks the groups
     record: str  # set by `bind`; the entry of the first group
     load_written: Callable[[list[Group]], object]  # set by the hooks; loads a state that other code wrote into groups
     lr_key: str  # set by `bind`; "lr" if the first group has one
 
     def __init__(
-        self, in_force: ResolvedPlan, clock: Clock, run: RunState, parts: Parts, scope: Scope | None = None
+        self,
+        in_force: ResolvedPlan,
+        clock: Clock,
+        run: RunState,
+        scope: Scope | None = None,
+        amounts_of: AmountsOf | None = None,
     ) -> None:
         # Given: the plan in force changes, and so does the scope with it.
-        self.in_force, self.clock, self.run, self.parts, self.scope = in_force, clock, run, parts, scope
+        self.in_force, self.clock, self.run, self.scope = in_force, clock, run, scope
+        self._amounts_of = consumption_of_run(run) if amounts_of is None else amounts_of
         # Bound: the groups, the consumption, and (set by `bind`) the block of values and the comparison.
         self.bound: list[Group] = []
         self.consumption: Consumption | None = None  # None if the plan is by updates
@@ -112,8 +190,8 @@ class Groups:
     def reset_parts(self, groups: list[Group]) -> None:
         """Replace the consumption and the comparison by new ones, which discard earlier measurements."""
         self.clock.needs_check = False
-        self.comparison = self.parts.comparison(groups)
-        self.consumption = self.parts.consumption(self.in_force, self.clock, groups)
+        self.comparison = RunComparison(groups, self.run.processes)
+        self.consumption = self._amounts_of(self.in_force, self.clock, groups)
 
     def take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Use this block and these groups from now on. The groups already contain the first values of the block."""
@@ -172,7 +250,7 @@ class Groups:
 
     def release(self) -> None:
         """Stop writing. The groups keep the written values and the entries of paramsched."""
-        self.external_writes.log_total(self.parts.processes)
+        self.external_writes.log_total(self.run.processes)
         self.bound, self.is_plain = [], False
 
     def labels(self, groups: list[Group]) -> Sequence[str | int]:

@@ -50,8 +50,8 @@ class PlanHooks:
         self.before: list[Group] = []  # the groups that the state which is being loaded replaces
         self.loading: Loading | None = None  # what that state restores
 
-    def attach(self, optimizer: Any, wrap: Wrapper) -> None:
-        """Register the hooks on the optimizer; `wrap` wraps the function that counts its updates."""
+    def attach(self, optimizer: Any, wrap: Wrapper | None) -> None:
+        """Register the hooks on the optimizer; `wrap`, if any, wraps the function that counts its updates."""
         self.planned.load_written = WrittenStates(ref(self.run), self.name, self.resume).load
         if not isinstance(optimizer, Optimizer):
             return  # driven by hand; it has no hooks, and torch has not imported its compiler for it
@@ -67,7 +67,8 @@ class PlanHooks:
         expect_changing_number(COUNT)
         if run.drive != "manual":
             steps = Steps(planned)
-            after = wrap(run.driver.after_step(run, self.name, steps))
+            after = run.driver.after_step(run, self.name, steps)
+            after = after if wrap is None else wrap(after)
             hooks = UpdateHooks(steps.before_update, after, steps.is_unchanged, steps.has_own_lr, refuse_uncounted)
             handles += hooks.register_on(optimizer)
         elif CAN_CAPTURE:

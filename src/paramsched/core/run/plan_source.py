@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 from paramsched.core.plan import Plan
-from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.extras import Note
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, is_plan_text, plan_of, published_plan
 from paramsched.core.plan.optimizers import refuse_several_plans
 from paramsched.core.run.messages import WORLD, Processes
 from paramsched.core.run.recipe_plan import differing_bases, log_differing_bases, with_number_of_recipe
-from paramsched.core.run.run_state import ResolvedPlan
 from paramsched.core.time import Calendar, DurationLike
-from paramsched.errors import MissingFact, PlanError, Unresolved
+from paramsched.errors import MissingFact, PlanError
 
 if TYPE_CHECKING:
     from paramsched.core.files.plan_files import PlanText
@@ -108,49 +106,3 @@ def with_location(refusal: PlanError, text: "PlanText") -> PlanError:
         return refusal
     (fault,) = text.placed([Diagnostic(refusal.path, refusal.found, at_key=True)])
     return refusal.changed(site=f"{fault.location(text.name)}: {refusal.path}")
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Resolver:
-    """Resolves plans with the run facts.
-
-    Args:
-        source: the plan of the Scheduler and its file.
-        calendar: the run facts.
-        names: the names of several optimizers.
-        call: the start of the call that passes the run facts, for messages; "" for the constructor.
-    """
-
-    source: PlanSource
-    calendar: Calendar
-    names: tuple[str, ...]
-    call: str
-
-    def resolved(self, plan: Plan, note: Note | None) -> ResolvedPlan:
-        """Resolve a plan; if a run fact is missing, the error suggests the argument of the call."""
-        facts = self.source.facts_for(plan, self.calendar)
-        try:
-            return ResolvedPlan(plan, plan.resolve(facts, self.names), facts, self.names, note)
-        except MissingFact as error:
-            raise self._advised(error) from None
-        except Unresolved as error:
-            raise self._with_total(error) if plan.clock == UPDATES else error from None
-
-    def _with_total(self, error: Unresolved) -> Unresolved:
-        """Suggest `total`, because a plan that is one line of text has no horizon to add to."""
-        example = f"For example: {self.call or self._constructor}total=10_000)"
-        return error.changed(instead=example)
-
-    @property
-    def _constructor(self) -> str:
-        optimizers = '{"muon": muon, "adamw": adamw}' if self.names else "optimizer"
-        return f"ps.Scheduler({optimizers}, plan, "
-
-    def _advised(self, error: MissingFact) -> MissingFact:
-        fact, found, call = f"{error.fact}={error.example}", error.found, self.call or self._constructor
-        if not self.call:
-            later = f'{call}calendar="later"), and scheduler.set_facts({fact}) before the first update'
-            found += f"; to pass it later, write {later}"
-        site = error.call or error.site
-        return MissingFact(site, found, f"For example: {call}{fact})", fact=error.fact, example=error.example)

@@ -9,7 +9,6 @@ from paramsched.core.run.block import ValueBlock
 from paramsched.core.run.comparisons import AmountComparison
 from paramsched.core.run.consumption import as_number, call_text, checked_amount, refuse_metrics
 from paramsched.core.run.messages import Processes
-from paramsched.core.run.run import Run
 from paramsched.core.run.run_state import Clock, ResolvedPlan, UpdateTimes
 from paramsched.core.time.amounts import PROGRESS, rounded_progress
 from paramsched.errors import InvalidArgument, shown
@@ -69,25 +68,6 @@ class ProgressSource:
     def checked(given: Mapping[str, Any]) -> float:
         """Validate the keyword of `scheduler.report`; return the progress, which may be more than 1."""
         return checked_progress("scheduler.report(", PROGRESS, given, most=inf)
-
-    @staticmethod
-    def move(run: Run, amount: Amount) -> None:
-        """Move to a reported progress before the next update, with all optimizers, and write its values."""
-        for planned in run.all_groups:
-            clock, block = planned.clock, planned.block
-            # The end of the coming update writes the second value.
-            times = UpdateTimes(clock.t, amount, 1 if planned.held else 2)
-            if planned.held or block.tensors:
-                block.seek(times, clock.states)
-                clock.amount = amount
-                planned.write_values()
-            else:
-                block.write_instead(times, clock.states)
-                clock.amount = amount
-                planned.write_values(are_written=True)
-        # a next step belongs to the last update
-        if run.is_shared and any(number < run.clock.t for number in run.numbers.values()):
-            run.clock.last_amount = amount
 
 
 def checked_progress(call: str, unit: str | None, given: Mapping[str, Any], most: float = 1.0) -> float:

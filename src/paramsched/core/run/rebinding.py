@@ -45,8 +45,8 @@ def _rebind(planned: Groups, groups: list[Group]) -> None:
     """Bind the current groups, and write only into new or changed ones."""
     plan, clock = planned.in_force.counted, planned.clock
     note_code_bases(planned, groups)
-    found, labels, parts = planned.slots(groups), planned.labels(groups), planned.parts
-    slots = tuple(with_late_bases(found, groups, clock, parts.late_groups, labels, parts.processes))
+    found, labels, run = planned.slots(groups), planned.labels(groups), planned.run
+    slots = tuple(with_late_bases(found, groups, clock, run.choices.late_groups, labels, run.processes))
     refuse_values_outside(planned.in_force, slots, labels, clock.times)
     anew = not planned.bound or _entries_replaced(planned, groups)
     before = {} if anew else _by_group(planned.block.slots, planned.bound)
@@ -78,7 +78,7 @@ def note_code_bases(planned: Groups, groups: list[Group]) -> None:
         known = before.get(id(group), slot.group if COUNT in group else None)
         if known is not None and (known, field) in noted:
             found[slot.group, field] = noted[known, field]
-        elif known is None and planned.parts.late_groups == "base":
+        elif known is None and planned.run.choices.late_groups == "base":
             found[slot.group, field] = slot.base
     planned.code_bases = found
 

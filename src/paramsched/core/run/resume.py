@@ -183,7 +183,7 @@ def warn_if_over(planned: Groups) -> None:
         planned.run.told_of_end = True
         found = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"
         advice = "To restart the plan, call scheduler.seek(0)."
-        planned.parts.processes.warn(Problem(BEYOND_THE_PLAN, found, advice=advice))
+        planned.run.processes.warn(Problem(BEYOND_THE_PLAN, found, advice=advice))
 
 
 def other_plan_wrote(carried: Carried, in_force: ResolvedPlan) -> bool:
@@ -435,7 +435,7 @@ class Resume:
     ) -> None:  # fmt: skip
         """Warn that a checkpoint carries no count, or 0 although the optimizer has stepped; of several, once."""
         initial = count is None and log_initial_values([(slots, groups, labels)], self.processes, has_state=True)
-        if run.clock.start is not None or (count is not None and (taken or 0) <= _HIDDEN):
+        if run.clock.choices.start is not None or (count is not None and (taken or 0) <= _HIDDEN):
             return
         if run.is_shared and (run.clock.t or run.warned_of_missing_count):
             return
@@ -449,7 +449,7 @@ class Resume:
     def _position_of(self, planned: Groups, carried: Carried, chosen: ResolvedPlan) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
         clock, run = planned.clock, planned.run
-        start = run.start or 0 if clock is run else clock.t  # without a count, one of several joins the run
+        start = run.choices.start or 0 if clock is run else clock.t  # without a count, one of several joins the run
         found = carried.position_on(chosen.unit) or RunPosition(start)
         return resume_position(chosen, found, "the optimizer's checkpoint", clock)
 

@@ -6,15 +6,23 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, final
 
 from paramsched.core.plan.optimizers import ALONE, shown_names
+from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.block import Values
 from paramsched.core.run.by_hand import ByHand
 from paramsched.core.run.group_keys import Group, History
-from paramsched.core.run.groups import Groups
-from paramsched.core.run.parts import Parts
-from paramsched.core.run.protocols import Consumption
+from paramsched.core.run.groups import Consumption, Groups
 from paramsched.core.run.rebinding import sync, sync_for_checkpoint
-from paramsched.core.run.run_state import BEGIN_OF_DATA, ResolvedPlan, RuleStates, RunPosition, RunState
+from paramsched.core.run.run_state import (
+    BEGIN_OF_DATA,
+    Choices,
+    ResolvedPlan,
+    RuleStates,
+    RunPosition,
+    RunState,
+    UpdateTimes,
+)
 from paramsched.core.run.steps import Steps
+from paramsched.errors import ParamschedError
 
 AfterStep: TypeAlias = Callable[[Any], object]
 """The function of a post-hook: called with the optimizer after each step that was an update."""
@@ -154,8 +162,15 @@ class Run:
 
     def samples(self) -> int | None:
         """Return the number of samples before the next update, for `ps.BatchSampler`; None if it is unknown."""
-        lead, clock = self.lead, self.clock
-        return lead.parts.samples(lead.in_force, clock.history, clock.counts_from, clock.position)
+        in_force, clock = self.in_force, self.clock
+        if in_force.calendar.batch_size is None and not any(one.name == "batch_size" for one in in_force.plan.bindings):
+            return None
+        from paramsched.core.run.batch_sizes import samples_at
+
+        try:
+            return samples_at(in_force, clock.history, clock.counts_from, clock.position)
+        except ParamschedError:  # the sizes follow a metric, for example
+            return None
 
     def position_at(self, number: int) -> RunPosition:
         """Return the position of an optimizer at the update of the run, or at the previous one."""
@@ -171,11 +186,29 @@ class Run:
         """Log that two checkpoints disagree; the one loaded last takes precedence."""
         clock = self.clock
         if clock.restored_from not in (None, source) and clock.t != count:
-            self.lead.parts.processes.log(
+            self.clock.processes.log(
                 "the %s checkpoint is of update %d, the %s checkpoint of update %d; "
                 "the one loaded last takes precedence: %d",
                 clock.restored_from, clock.t, source, count, count,
             )  # fmt: skip
+
+    def report(self, amount: Amount) -> None:
+        """Move to a reported progress before the next update, with all optimizers, and write its values."""
+        for planned in self.all_groups:
+            clock, block = planned.clock, planned.block
+            # The end of the coming update writes the second value.
+            times = UpdateTimes(clock.t, amount, 1 if planned.held else 2)
+            if planned.held or block.tensors:
+                block.seek(times, clock.states)
+                clock.amount = amount
+                planned.write_values()
+            else:
+                block.write_instead(times, clock.states)
+                clock.amount = amount
+                planned.write_values(are_written=True)
+        # a next step belongs to the last update
+        if self.is_shared and any(number < self.clock.t for number in self.numbers.values()):
+            self.clock.last_amount = amount
 
     def seek(self, position: RunPosition) -> None:
         """Jump to a position, with all optimizers."""
@@ -218,7 +251,7 @@ class Run:
         self.clock.released = True
         left = [name for name in self.members if name not in kept]
         if kept and left:
-            self.lead.parts.processes.log(
+            self.clock.processes.log(
                 "a new Scheduler takes over %s from a Scheduler that also drove %s. The earlier Scheduler is detached "
                 "from all its optimizers, so no plan drives %s now",
                 shown_names(kept), shown_names(left), shown_names(left),
@@ -232,7 +265,7 @@ class Run:
         kept = [one for one in found if not one.applies]
         for field, groups, values in by_field(kept, "{code!r} in the code, {base!r} in the checkpoint"):
             numbers = {one.code for one in kept if one.field == field}
-            self.lead.parts.processes.log(
+            self.clock.processes.log(
                 'base of %s in %s: %s, which takes precedence. To use %s, write ps.Scheduler(…, on_base="code")',
                 field, groups, values, numbers.pop() if len(numbers) == 1 else "those in the code",
             )  # fmt: skip
@@ -240,7 +273,7 @@ class Run:
         applied = [one for one in found if one.applies]
         for part in [[one] for one in applied] if len(applied) <= _SHOWN else [applied]:
             for field, groups, values in by_field(part, text):
-                self.lead.parts.processes.log(
+                self.clock.processes.log(
                     'base of %s in %s: %s, from update %d on (on_base="code")', field, groups, values, t
                 )
         self.logged_bases |= by_key.keys()
@@ -277,40 +310,26 @@ class OneOptimizer(Driver):
 ONE_OPTIMIZER: Final = OneOptimizer()
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Beginning:
-    """What a run begins with.
+def run_of_one(
+    choices: Choices,
+    in_force: ResolvedPlan,
+    groups: Mapping[str, list[Group]],
+    positions: Mapping[str, RunPosition],
+    states: RuleStates,
+    source: str | None,
+) -> Run:
+    """Return the run of a single optimizer, which has computed its values and has not written them.
 
     Args:
+        choices: what the run is told.
         in_force: the plan.
         groups: the groups of each optimizer.
         positions: the position of each optimizer.
         states: the states of the metric rules.
-        drive, start: the arguments of the Scheduler; `start` is its `t`.
-        parts: what the run has besides one plan.
-        source: the name of the checkpoint from which the positions were read.
+        source: the name of the checkpoint from which the positions were read; None if there is none.
     """
-
-    in_force: ResolvedPlan
-    groups: Mapping[str, list[Group]]
-    positions: Mapping[str, RunPosition]
-    states: RuleStates
-    drive: str
-    start: int | None
-    parts: Parts
-    source: str | None = None
-
-
-def one_number(names: Iterable[str], carried: Mapping[str, int], start: int | None, _drive: str) -> dict[str, int]:
-    """Return the update of the next step of a single optimizer: its count, else the argument `t` of the Scheduler."""
-    return {name: carried.get(name, start or 0) for name in names}
-
-
-def run_of_one(given: Beginning) -> Run:
-    """Return the run of a single optimizer, which has computed its values and has not written them."""
-    clock, groups = RunState(given.states, given.positions[ALONE], given.source, given.start), given.groups[ALONE]
-    clock.history = History((clock.entry(given.in_force),))
-    lead = Groups(given.in_force, clock, clock, given.parts)
-    lead.block = lead.new_block(lead.slots(groups), groups, clock.times, given.states)
-    return Run(lead, {ALONE: lead}, given.drive, ONE_OPTIMIZER)
+    clock, mine = RunState(states, positions[ALONE], choices, source), groups[ALONE]
+    clock.history = History((clock.entry(in_force),))
+    lead = Groups(in_force, clock, clock)
+    lead.block = lead.new_block(lead.slots(mine), mine, clock.times, states)
+    return Run(lead, {ALONE: lead}, choices.drive, ONE_OPTIMIZER)

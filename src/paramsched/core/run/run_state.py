@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final, NamedTuple, TypeAlias, final
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from paramsched.core.plan.resolve import amounts_of_run, counted_plan, is_comple
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget, lacking_amount
 from paramsched.core.run.group_keys import Entry, History
+from paramsched.core.run.messages import WORLD, Processes
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import SECONDS, largest_on, rounded_on, times_on
 from paramsched.errors import MissingFact, StateError
@@ -162,6 +163,31 @@ class Clock:
         return states if at == self.t else self.states
 
 
+LateGroups: TypeAlias = Literal["base", "present"]
+"""The role of the value in a group that is added during the run: `"base"` uses it as the base of the schedule;
+`"present"` keeps it as the value at that update, and computes the base of the schedule from it."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a run was told once, for all of its optimizers: the arguments of `ps.Scheduler` that it keeps.
+
+    Args:
+        drive: `"optimizer"`, `"manual"`, or the name of an optimizer.
+        late_groups: the role of the value in a group that is added during the run.
+        start: the number of completed updates of a run that had no plan so far; None if it was not passed.
+        processes: the processes that train together.
+        counted_by: the call that counts the batches of an engine, for messages.
+    """
+
+    drive: str = "optimizer"
+    late_groups: LateGroups = "base"
+    start: int | None = None
+    processes: Processes = WORLD
+    counted_by: str = ""
+
+
 @final
 class RunState(Clock):
     """The state of a run: its position, its history, and its end.
@@ -174,20 +200,21 @@ class RunState(Clock):
     Args:
         states: the states of the metric rules.
         position: the position of the run.
+        choices: what the run was told.
         source: as in `set_position`.
-        start: the number of completed updates that the user passed (`t` of `ps.Scheduler`); None if it was not passed.
     """
 
     observed: set[str]
     skipped: set[str]
     warns_of_metrics: bool  # set by the Scheduler
     __slots__ = (
-        "_before_seek", "counts_from", "history", "observed", "released", "skipped", "start", "warns_of_metrics",
+        "_before_seek", "choices", "counts_from", "history", "observed", "processes", "released", "skipped",
+        "warns_of_metrics",
     )  # fmt: skip
 
-    def __init__(self, states: RuleStates, position: RunPosition, source: str | None, start: int | None) -> None:
+    def __init__(self, states: RuleStates, position: RunPosition, choices: Choices, source: str | None) -> None:
         Clock.__init__(self, states, position, source)
-        self.start = start
+        self.choices, self.processes = choices, choices.processes
         self.history = History(())
         self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
         self.released = False

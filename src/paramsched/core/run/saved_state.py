@@ -418,17 +418,6 @@ def plan_or_why(text: str) -> Plan | str:
         return f"plan is invalid: {error}"
 
 
-def plan_of_text(text: str) -> Plan:
-    """Return the plan of a canonical text.
-
-    Raises:
-        StateError: it cannot be read here.
-    """
-    if isinstance(found := plan_or_why(text), str):
-        raise StateError(f"state: {found}")
-    return found
-
-
 OnChangeChoice: TypeAlias = Literal["new", "checkpoint", "error"]
 
 OnChange: TypeAlias = OnChangeChoice | Mapping[str, OnChangeChoice]

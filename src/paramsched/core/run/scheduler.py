@@ -26,6 +26,7 @@ from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.core.plan.trace import Key
 from paramsched.core.run.arguments import (
     Drive,
+    Request,
     are_loaded,
     calendar_of_call,
     checked_bases,
@@ -37,7 +38,6 @@ from paramsched.core.run.arguments import (
     unwrapped_optimizer,
     unwrapped_optimizers,
 )
-from paramsched.core.run.assembly import attach
 from paramsched.core.run.consumption import ConsumptionSource, checked_amount
 from paramsched.core.run.facts_later import NotAttached, WaitingForFacts, refuse_to_step
 from paramsched.core.run.group_keys import Group, remove_entries
@@ -49,6 +49,7 @@ from paramsched.core.run.plan_source import PlanSource, with_location
 from paramsched.core.run.rebinding import require_attached
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Run
+from paramsched.core.run.run_state import LateGroups as LateGroups
 from paramsched.core.run.run_state import RunPosition
 from paramsched.core.run.saved_state import (
     OnChange,
@@ -56,8 +57,7 @@ from paramsched.core.run.saved_state import (
     read_scheduler_state,
     state_of,
 )
-from paramsched.core.run.slots import LateGroups as LateGroups
-from paramsched.core.run.start import Request
+from paramsched.core.run.start import start
 from paramsched.core.run.updates import refuse_steps_of_processes
 from paramsched.core.run.values import planned_values, target_values
 from paramsched.core.time.amounts import PROGRESS, MomentLike
@@ -181,11 +181,11 @@ class Scheduler(LRScheduler):
             self._job_end = job_end_of(stop_before, stop_on, processes)
         source = PlanSource.of(plan, names=names, processes=processes)
         resume = Resume(policy, checked_on_base(on_base, source.plan), processes)
-        request = request_of(source.plan, drive, resume, late_groups, t, names)
+        request = replace(request_of(source, drive, resume, late_groups, t, names), job_end=self._job_end)
         present = {name: one.param_groups for name, one in self._optimizers.items()}
         if calendar != "later":
             try:
-                self._attach(request, source, calendar_of_call("Scheduler", calendar, given))
+                self._attach(request, calendar_of_call("Scheduler", calendar, given))
             except PlanError as refusal:
                 raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
             return
@@ -197,7 +197,7 @@ class Scheduler(LRScheduler):
         bases = checked_bases(request.plan, present)
         if not are_loaded(present):
             request = replace(request, code_bases=bases)
-        waiting = self._waiting = WaitingForFacts(request, source)
+        waiting = self._waiting = WaitingForFacts(request)
         if drive != "manual":
             for name, one in self._optimizers.items():
                 require_hooks(one, name)
@@ -208,22 +208,23 @@ class Scheduler(LRScheduler):
         self._run = NotAttached()  # type: ignore[assignment]  # any use of it raises
         self._step_count = 1
 
-    def _attach(self, request: Request, source: PlanSource, calendar: Calendar, call: str = "") -> None:
+    def _attach(self, request: Request, calendar: Calendar, call: str = "") -> None:
         """Attach a plan to all optimizers."""
+        source = request.source
         if source.published is None:
-            self._start(request, source, attach(self._optimizers, request, source, calendar, call, self._job_end))
+            self._start(request, start(self._optimizers, request, calendar, call))
             return
         with source.attaching(source.published, calendar, self._optimizers) as attached:
-            request = replace(request, plan=attached.plan)
-            self._start(request, attached, attach(self._optimizers, request, attached, calendar, call, self._job_end))
+            request = replace(request, source=attached)
+            self._start(request, start(self._optimizers, request, calendar, call))
 
-    def _start(self, request: Request, source: PlanSource, run: Run) -> None:
+    def _start(self, request: Request, run: Run) -> None:
         """Store the run of an attached plan."""
-        self._run, self._resume, self._source = run, request.resume, source
+        self._run, self._resume, self._source = run, request.resume, request.source
         self._count, self._step_count = None, 1
         self._waiting = None
         run.scheduler = ref(self)
-        run.clock.warns_of_metrics = not source.warns_of_metrics
+        run.clock.warns_of_metrics = not request.source.warns_of_metrics
 
     def set_facts(self, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> None:
         """Pass the run facts to a Scheduler that was constructed with `calendar="later"`, and attach its plan.
@@ -251,8 +252,7 @@ class Scheduler(LRScheduler):
                 'constructed with ps.Scheduler(optimizer, plan, calendar="later")'
             )
         known = calendar_of_call("set_facts", calendar, specified_facts(facts))
-        source = waiting.source
-        self._attach(waiting.request, source, known, call="scheduler.set_facts(")
+        self._attach(waiting.request, known, call="scheduler.set_facts(")
         for handle in waiting.handles:
             handle.remove()
         if waiting.state is not None:
@@ -534,7 +534,7 @@ class Scheduler(LRScheduler):
             self._warn_once("below", Problem(found=found, advice=advice))
         elif reached > before:
             self._run.sync(self._optimizers)
-            source.move(self._run, reached)
+            self._run.report(reached)
         source.note_report()
 
     def _warn_once(self, kind: Literal["above", "below"], problem: Problem) -> None:

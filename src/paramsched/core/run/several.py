@@ -1,7 +1,7 @@
 """Several optimizers under one plan: the clock that they share, or the optimizer that drives it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, final
@@ -13,8 +13,8 @@ from paramsched.core.run.by_hand import ByHand
 from paramsched.core.run.group_keys import Group, History
 from paramsched.core.run.groups import Groups
 from paramsched.core.run.rebinding import sync
-from paramsched.core.run.run import AfterStep, Beginning, Driver, Run
-from paramsched.core.run.run_state import Clock, ResolvedPlan, RunPosition, RunState, UpdateTimes
+from paramsched.core.run.run import AfterStep, Driver, Run
+from paramsched.core.run.run_state import Choices, Clock, ResolvedPlan, RuleStates, RunPosition, RunState, UpdateTimes
 from paramsched.core.run.steps import Steps, check_amount
 from paramsched.core.run.updates import run_uncompiled
 from paramsched.errors import StateError
@@ -49,23 +49,29 @@ def starting_numbers(names: Iterable[str], carried: Mapping[str, int], start: in
     return {name: carried.get(name, t) if drive == "optimizer" else t for name in names}
 
 
-def run_of_several(given: Beginning) -> Run:
-    """Return the run of several optimizers, which has computed its values and has not written them."""
-    in_force, groups, states = given.in_force, given.groups, given.states
-    last = max(given.positions.values(), key=lambda position: position.t)
-    clock = RunState(states, last, given.source, given.start)
-    clock.last_amount = min(given.positions.values(), key=lambda position: position.t).amount
+def run_of_several(
+    choices: Choices,
+    in_force: ResolvedPlan,
+    groups: Mapping[str, list[Group]],
+    positions: Mapping[str, RunPosition],
+    states: RuleStates,
+    source: str | None,
+) -> Run:
+    """Return the run of several optimizers; the arguments and the result are as in `run_of_one`."""
+    last = max(positions.values(), key=lambda position: position.t)
+    clock = RunState(states, last, choices, source)
+    clock.last_amount = min(positions.values(), key=lambda position: position.t).amount
     clock.history = History((clock.entry(in_force),))
-    lead = Groups(in_force, clock, clock, given.parts, NO_SCOPE)
+    lead = Groups(in_force, clock, clock, NO_SCOPE)
     members: dict[str, Groups] = {}
     for name, scope in scopes_of(in_force.plan, in_force.resolved, groups).items():
-        own, starts = Clock(states, given.positions[name]), given.drive in ("optimizer", name)
-        parts = replace(given.parts, consumption=partial(_followed_amounts, lead, starts_updates=starts))
-        mine = members[name] = Groups(in_force, own, clock, parts, scope)
+        own, starts = Clock(states, positions[name]), choices.drive in ("optimizer", name)
+        amounts_of = partial(_followed_amounts, lead, starts_updates=starts)
+        mine = members[name] = Groups(in_force, own, clock, scope, amounts_of)
         mine.block = mine.new_block(mine.slots(groups[name]), groups[name], own.times, states)
     parameters = [one for mine in groups.values() for group in mine for one in group["params"]]
     driver = SharedDriver(parameters, Steps(lead), {name: Steps(planned) for name, planned in members.items()})
-    return Run(lead, members, given.drive, driver)
+    return Run(lead, members, choices.drive, driver)
 
 
 @final
@@ -239,7 +245,7 @@ class SharedDriver(Driver):
             self.advance_without_step(run, name)
         if not self._has_warned:
             self._has_warned = True
-            run.lead.parts.processes.log(
+            run.clock.processes.log(
                 "update %d ended without a step of %s. On the shared clock, an optimizer that misses an "
                 "update may use values that are one update old. To count the updates of one optimizer, write "
                 'drive="%s"',

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isclose, isfinite
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.optimizers import Scope
 from paramsched.core.run.group_keys import COUNT, Group
 from paramsched.core.run.messages import Processes
-from paramsched.core.run.run_state import Clock, RuleStates, UpdateTimes
+from paramsched.core.run.run_state import Clock, LateGroups, RuleStates, UpdateTimes
 from paramsched.core.schedules import AbsoluteSchedule, Schedule
 from paramsched.core.schedules.affine import Affine, product
 from paramsched.core.schedules.evaluation import columns, evaluate, quiet
@@ -205,11 +205,6 @@ def values_at(slots: Sequence[Slot], times: UpdateTimes, states: RuleStates) -> 
     """Return each slot's value at one update."""
     values: list[float] = rows_of(SlotsOfSchedule.all_in(slots), times, states)[0].tolist()
     return values
-
-
-LateGroups: TypeAlias = Literal["base", "present"]
-"""The role of the value in a group that is added during the run: `"base"` uses it as the base of the schedule;
-`"present"` keeps it as the value at that update, and computes the base of the schedule from it."""
 
 
 def with_late_bases(

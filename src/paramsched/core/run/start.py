@@ -1,21 +1,19 @@
 """The start of a run in five steps: all that can raise comes before the first write."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, TypeAlias, final
+from typing import Any, final
 
 from paramsched.core.fields import recorded_base
-from paramsched.core.plan import Plan
 from paramsched.core.plan.diff import Diff, diff
 from paramsched.core.plan.optimizers import errors_of
+from paramsched.core.run.arguments import Request
 from paramsched.core.run.block import Values
 from paramsched.core.run.group_keys import Group, History
-from paramsched.core.run.hooks import Found, PlanHooks, hooks_on
-from paramsched.core.run.parts import Parts
+from paramsched.core.run.hooks import Found, PlanHooks, hooks_on, require_hooks
 from paramsched.core.run.rebinding import sync
 from paramsched.core.run.resume import (
-    Resume,
     log_initial_values,
     log_takeover,
     other_plan_wrote,
@@ -25,69 +23,14 @@ from paramsched.core.run.resume import (
     warn_of_present_bases,
     without_initial,
 )
-from paramsched.core.run.run import Beginning, Run, Wrapper
-from paramsched.core.run.run_state import ResolvedPlan, RunPosition, resume_position
+from paramsched.core.run.run import Run, run_of_one
+from paramsched.core.run.run_state import ResolvedPlan, RuleStates, RunPosition, resume_position
 from paramsched.core.run.saved_state import Carried, State, read_groups
-from paramsched.core.run.slots import LateGroups, Slot, bases_by_slot, present_values
+from paramsched.core.run.slots import Slot, bases_by_slot, present_values
 from paramsched.core.run.unlikely import report_unlikely_values
 from paramsched.core.run.updates import updates_in_state
 from paramsched.core.run.value_ranges import refuse_values_outside
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The arguments of a Scheduler, except the run facts.
-
-    Args:
-        plan: the plan as written.
-        drive: `"optimizer"`, `"manual"`, or the name of an optimizer.
-        resume: handles checkpoints.
-        late_groups: as in `ps.Scheduler`.
-        start: the number of completed updates of a run that had no plan so far; None if it was not passed.
-        names: the names of the optimizers, if there are several.
-        code_bases: the bases of each optimizer when the Scheduler was constructed, if that was earlier.
-        positions: those of the optimizers of a copied Scheduler.
-    """
-
-    plan: Plan
-    drive: str
-    resume: Resume
-    late_groups: LateGroups
-    start: int | None = None
-    names: tuple[str, ...] = ()
-    code_bases: Mapping[str, Values] | None = None
-    positions: Mapping[str, RunPosition] | None = None
-
-
-Numbers: TypeAlias = Callable[[Iterable[str], Mapping[str, int], int | None, str], dict[str, int]]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Assembly:
-    """What only the start of a run uses; the package `runs` chooses it.
-
-    Args:
-        in_force: the plan of the request, with its resolved form.
-        numbers: returns the update of the next step of each optimizer, given the counts that they carry.
-        new_run: returns a run that has computed its values and has not written them.
-        wrap: returns a function that wraps the function of a post-hook, for a run that was just bound.
-        parts: those that the run keeps.
-        counts_of_user: False if an engine counts the updates of the run.
-    """
-
-    in_force: ResolvedPlan
-    numbers: Numbers
-    new_run: Callable[[Beginning], Run]
-    wrap: Callable[[Run], Wrapper]
-    parts: Parts
-    counts_of_user: bool = True
-
-
-def unwrapped(_run: Run) -> Wrapper:
-    """Return a function that returns the function of a post-hook itself."""
-    return lambda advance: advance
+from paramsched.core.time import Calendar
 
 
 @final
@@ -128,17 +71,27 @@ class Prepared:
     present: Sequence[Slot]
 
 
-def start(optimizers: Mapping[str, Any], request: Request, assembly: Assembly) -> Run:
+def start(optimizers: Mapping[str, Any], request: Request, calendar: Calendar, call: str = "") -> Run:
     """Bind a plan to the groups of all optimizers, write its values, and register the hooks.
+
+    Args:
+        optimizers: the optimizers, by name.
+        request: what the arguments of the Scheduler mean.
+        calendar: the run facts.
+        call: as in `Request.resolved`.
 
     Raises:
         ParamschedError: the plan cannot be attached. The optimizers are unchanged.
     """
-    found = found_on(optimizers, request, assembly)
-    chosen = choose_plan(request, found, assembly)
-    prepared = prepare(optimizers, request, found, chosen, assembly)
+    if request.choices.drive != "manual":
+        for name, optimizer in optimizers.items():
+            require_hooks(optimizer, name)
+    in_force = request.resolved(calendar, call)
+    found = found_on(optimizers, request, in_force)
+    chosen = choose_plan(request, found, in_force)
+    prepared = prepare(optimizers, request, found, chosen)
     bind(prepared, found)
-    hook(prepared.run, optimizers, request, found, chosen, assembly)
+    hook(prepared.run, optimizers, request, found, chosen)
     report(prepared, optimizers, request, found, chosen)
     for name in [name for name in chosen.carried if name not in found.before]:
         planned = prepared.run.members[name]
@@ -150,7 +103,7 @@ def start(optimizers: Mapping[str, Any], request: Request, assembly: Assembly) -
     return prepared.run
 
 
-def found_on(optimizers: Mapping[str, Any], request: Request, assembly: Assembly) -> Found:
+def found_on(optimizers: Mapping[str, Any], request: Request, in_force: ResolvedPlan) -> Found:
     """Return what earlier Schedulers and checkpoints have left on the optimizers, after checking it."""
     groups: dict[str, list[Group]] = {name: one.param_groups for name, one in optimizers.items()}
     before = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
@@ -158,7 +111,7 @@ def found_on(optimizers: Mapping[str, Any], request: Request, assembly: Assembly
     carried: dict[str, Carried] = {}
     for name, mine in groups.items():
         with errors_of(name):
-            found = read_groups(mine, name, assembly.in_force)
+            found = read_groups(mine, name, in_force)
         if name in before:
             sync(before[name].planned, mine)
             counts[name] = before[name].position.t
@@ -169,12 +122,35 @@ def found_on(optimizers: Mapping[str, Any], request: Request, assembly: Assembly
             with errors_of(name):
                 if request.code_bases is None:
                     request.resume.bases.require_code()
-    return Found(groups, before, counts, carried, assembly.numbers(tuple(groups), counts, request.start, request.drive))
+    choices = request.choices
+    if request.names:
+        from paramsched.core.run.several import starting_numbers
+
+        numbers = starting_numbers(tuple(groups), counts, choices.start, choices.drive)
+    else:
+        numbers = {name: counts.get(name, choices.start or 0) for name in groups}
+    return Found(groups, before, counts, carried, numbers)
 
 
-def choose_plan(request: Request, found: Found, assembly: Assembly) -> Chosen:
+def new_run(
+    request: Request,
+    in_force: ResolvedPlan,
+    groups: Mapping[str, list[Group]],
+    positions: Mapping[str, RunPosition],
+    states: RuleStates,
+    source: str | None = None,
+) -> Run:
+    """Return the run of one optimizer or of several, which has not written its values; as in `run_of_one`."""
+    if not request.names:
+        return run_of_one(request.choices, in_force, groups, positions, states, source)
+    from paramsched.core.run.several import run_of_several
+
+    return run_of_several(request.choices, in_force, groups, positions, states, source)
+
+
+def choose_plan(request: Request, found: Found, in_force: ResolvedPlan) -> Chosen:
     """Return the plan that applies: the one of the request, or that of an earlier Scheduler or a checkpoint."""
-    resume, in_force = request.resume, assembly.in_force
+    resume = request.resume
     # The plans of earlier Schedulers are compared if they had one plan.
     earlier = {id(hooks.run): hooks for hooks in found.before.values()}
     if len({hooks.planned.in_force.number for hooks in earlier.values()}) > 1:
@@ -195,9 +171,7 @@ def choose_plan(request: Request, found: Found, assembly: Assembly) -> Chosen:
     return Chosen(in_force, previous, changes, None if previous else state, found.positions(in_force.unit))
 
 
-def prepare(
-    optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen, assembly: Assembly
-) -> Prepared:
+def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen) -> Prepared:
     """Compute the first values, and warn of unlikely ones. No check may fail after this."""
     in_force, carried, groups = chosen.in_force, chosen.carried, found.groups
     by_number = {position.t: position for position in carried.values()}
@@ -210,9 +184,7 @@ def prepare(
     for hooks in found.before.values():
         states = {rule: hooks.planned.clock.states.get(rule, state) for rule, state in states.items()}
     source = "optimizer" if carried and not found.before else None
-    run = assembly.new_run(
-        Beginning(in_force, groups, positions, states, request.drive, request.start, assembly.parts, source)
-    )
+    run = new_run(request, in_force, groups, positions, states, source)
     for name in carried:
         if positions[name].t == run.clock.t:
             run.clock.count_samples_from(positions[name])
@@ -276,9 +248,7 @@ def bind(prepared: Prepared, found: Found) -> None:
     run.driver.note_positions(run, carried)
 
 
-def hook(
-    run: Run, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen, assembly: Assembly
-) -> None:
+def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen) -> None:
     """Register the hooks in place of those of earlier Schedulers."""
     before = found.before
     # The logged changes already report the previous Scheduler.
@@ -286,14 +256,14 @@ def hook(
         log_takeover(run.clock.t, request.resume.processes)
     for one in {id(hooks.run): hooks.run for hooks in before.values()}.values():
         one.release(kept=[hooks.name for hooks in before.values() if hooks.run is one])
-    wrap = assembly.wrap(run)
+    wrap = None if request.job_end is None else request.job_end.begin(run)
     for name, optimizer in optimizers.items():
         PlanHooks(run, name, request.resume).attach(optimizer, wrap)
 
 
 def report(prepared: Prepared, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen) -> None:
     """Log what the user may not expect at this start."""
-    run, carried, begin = prepared.run, chosen.carried, request.start
+    run, carried, begin = prepared.run, chosen.carried, request.choices.start
     slots = {name: planned.block.slots for name, planned in run.members.items()}
     if not found.before and begin is None and not any(found.counts.values()):
         taken = max((n for one in optimizers.values() if (n := updates_in_state(one)) is not None), default=None)

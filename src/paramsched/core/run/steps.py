@@ -160,7 +160,7 @@ def _end_block(planned: Groups, t: int) -> None:
         run.warns_of_metrics = False
         if idle:
             names = sorted({rule.metric for rule in idle})
-            planned.parts.processes.log(
+            planned.run.processes.log(
                 "the plan is over after %d updates, and no value of %s was ever reported for %s: "
                 "call scheduler.observe(%s)",
                 t, ", ".join(names), ", ".join(map(str, idle)),
