@@ -199,7 +199,7 @@ def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chose
         has_state=has_state,
     )
     if request.positions is None:  # a copy was warned of when its original began
-        counts_of_user = assembly.counts_of_user and not carried  # the run of a checkpoint has its length
+        counts_of_user = request.source.engine_total is None and not carried  # the run of a checkpoint has its length
         report_unlikely_values(run, in_force, groups, request.resume.processes, counts_of_user=counts_of_user)
     for name, one in run.members.items():
         refuse_values_outside(in_force, one.block.slots, one.labels(groups[name]), one.clock.times)
