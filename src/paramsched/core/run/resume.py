@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from operator import is_
 from typing import Any, TypeAlias, final
 
-from paramsched.core.base.codes import BEYOND_THE_PLAN
 from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import equal_to_last_places
 from paramsched.core.plan import Plan
@@ -20,7 +19,8 @@ from paramsched.core.run.groups import Groups
 from paramsched.core.run.messages import WORLD, Processes
 from paramsched.core.run.on_base import BASES_OF_CHECKPOINT, BasePolicy, LoadedBases, record_bases
 from paramsched.core.run.rebinding import groups_changed, note_code_bases, require_lengths
-from paramsched.core.run.run import ChangedBase, Run, by_field
+from paramsched.core.run.reports import HIDDEN, found_count, log_initial_values, optimizer_count, warn_if_over
+from paramsched.core.run.run import Run
 from paramsched.core.run.run_state import (
     BEGIN_OF_DATA,
     ResolvedPlan,
@@ -58,107 +58,6 @@ LogCall: TypeAlias = tuple[Any, ...]
 """The arguments of `Processes.log`."""
 
 
-def log_initial_values(
-    parts: Iterable[tuple[Iterable[Slot], Sequence[Group], Sequence[str | int]]],
-    processes: Processes,
-    *,
-    has_state: bool,
-) -> bool:
-    """Log the initial values of an earlier scheduler that are used as bases: one line for each field.
-
-    Args:
-        parts: the slots, the groups and their labels, of each optimizer.
-        processes: the processes that train together.
-        has_state: True if an optimizer has a state.
-
-    Returns:
-        True if there are any, and the run may have started: an optimizer has a state, or a value has moved.
-    """
-    found = [
-        ChangedBase(str(slot.field), labels[slot.group], slot.field.read(groups[slot.group]), slot.base)
-        for slots, groups, labels in parts
-        for slot in slots
-        if initial_value(slot.field, groups[slot.group]) is not None
-    ]
-    if not found:
-        return False
-    moved = [one for one in found if one.code != one.base]
-    for field, groups_text, values in by_field(moved, "{base!r} is the base of {field}, not the present {code!r}"):
-        processes.log(
-            "%s: initial_%s of an earlier scheduler: %s. To use present values as bases, delete it before the "
-            'Scheduler is constructed: del group["initial_%s"]', groups_text, field, values, field,
-        )  # fmt: skip
-    return has_state or bool(moved)
-
-
-def report_position(
-    slots: Iterable[Slot], taken: int | None, carried: int | None, processes: Processes, *, whose: str
-) -> None:
-    """Report that the plan starts at 0, which may not be the position of the run.
-
-    Args:
-        slots: the slots whose bases the message names.
-        taken: the number of updates in the optimizer's own state.
-        carried: the count that the groups carry, or None.
-        processes: the processes that train together.
-        whose: the values that are the bases: the initial ones, the present ones or those recorded.
-    """
-    text = (
-        f"{_found_count('the optimizer', carried)}; starting the plan at update 0, with "
-        f"{_bases(slots, whose)}. "
-        f"If the run has completed n updates, write ps.Scheduler(optimizer, plan, t=n){_optimizer_count(taken)}; if it "
-        "had a plan, attach the plan before the checkpoint is loaded. t=0 turns this message off"
-    )
-    if taken is not None and taken > _HIDDEN and whose != "initial":  # then the bases are wrong too
-        processes.warn(Problem(found=text))
-    elif carried is None:
-        processes.log(text)
-
-
-def without_initial(slots: Iterable[Slot], groups: Sequence[Group]) -> list[Slot]:
-    """Return the slots in groups that no earlier scheduler has given an initial value."""
-    return [slot for slot in slots if not any(str(key).startswith("initial_") for key in groups[slot.group])]
-
-
-def warn_of_present_bases(present: Sequence[Slot], t: int, processes: Processes) -> None:
-    """Warn that an earlier scheduler may have changed these bases, because their groups had no initial value."""
-    if present:
-        instead = (
-            "If a scheduler has changed them since update 0, write those of update 0 first: "
-            'group["initial_lr"] = 0.1 for the lr of each group. '
-            'If they are right, group["initial_lr"] = group["lr"] turns this warning off'
-        )
-        found = f"the plan starts at update {t} with {_bases(present, 'present')}"
-        processes.warn(Problem(found=found, advice=instead))
-
-
-_HIDDEN = 1  # updates in an optimizer's own state after the hidden step of torch's distributed checkpoint
-
-
-def _found_count(where: str, count: int | None) -> str:
-    if count is None:
-        return f"no update count found in {where}"
-    return f"{where} carries a count of 0 updates"
-
-
-_SHOWN = 4  # bases that a message names
-
-
-def _bases(slots: Iterable[Slot], whose: str) -> str:
-    """Return a text with the source of the bases and their distinct values."""
-    found = list(dict.fromkeys(f"{slot.field} {slot.base!r}" for slot in slots))
-    listed = ", ".join(found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
-    return f"the {whose} values as bases ({listed})"
-
-
-def log_takeover(t: int, processes: Processes) -> None:
-    """Log that a second Scheduler with the same plan replaces one that is still referenced."""
-    processes.log(
-        "this Scheduler replaces an earlier one with the same plan at update %d. The earlier one is detached and "
-        "raises when it is used", t,
-    )  # fmt: skip
-
-
 _SAMPLES_CLOCK_HINT = (
     'A plan with clock="samples" keeps its position in the data if the total batch size of all processes changes'
 )
@@ -174,16 +73,6 @@ def _other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> tuple[LogCall, ...]
         "in another epoch than the one it was saved in. "
     )
     return ((text + _SAMPLES_CLOCK_HINT, now, before),)
-
-
-def warn_if_over(planned: Groups) -> None:
-    """Warn if the run has completed more updates than the plan has, because a new run was probably meant."""
-    total, t = planned.in_force.total, planned.clock.t
-    if total is not None and t > total and not planned.run.told_of_end:
-        planned.run.told_of_end = True
-        found = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"
-        advice = "To restart the plan, call scheduler.seek(0)."
-        planned.run.processes.warn(Problem(BEYOND_THE_PLAN, found, advice=advice))
 
 
 def other_plan_wrote(carried: Carried, in_force: ResolvedPlan) -> bool:
@@ -230,10 +119,6 @@ class Loading:
     bases: LoadedBases
     position: RunPosition
     states: RuleStates
-
-
-def _optimizer_count(taken: int | None) -> str:
-    return "" if taken is None else f" (its own state counts {taken})"
 
 
 @final
@@ -401,7 +286,7 @@ class Resume:
         planned.bind(groups, planned.new_block(loaded.slots, groups, planned.clock.times, clock.states), other)
         record_bases(run, {} if found is None else loaded.replaced)
         if moves:
-            warn_if_over(run.lead)
+            warn_if_over(run.in_force, run.clock)
 
     def _use_in_all(self, run: Run, name: str, chosen: ResolvedPlan, scope: Scope | None) -> None:
         """Use the plan of a checkpoint in all optimizers, of which one is bound afterwards."""
@@ -435,15 +320,15 @@ class Resume:
     ) -> None:  # fmt: skip
         """Warn that a checkpoint carries no count, or 0 although the optimizer has stepped; of several, once."""
         initial = count is None and log_initial_values([(slots, groups, labels)], self.processes, has_state=True)
-        if run.clock.choices.start is not None or (count is not None and (taken or 0) <= _HIDDEN):
+        if run.clock.choices.start is not None or (count is not None and (taken or 0) <= HIDDEN):
             return
         if run.is_shared and (run.clock.t or run.warned_of_missing_count):
             return
         run.warned_of_missing_count = True
         bases = "initial values" if initial else "those of the code" if count is None else "the recorded values"
-        found = _found_count("the checkpoint of the optimizer", count)
+        found = found_count("the checkpoint of the optimizer", count)
         found += f"; starting the plan at update 0, with {bases} as bases"
-        instead = f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
+        instead = f"If it was saved after n updates, call scheduler.seek(n){optimizer_count(taken)}."
         self.processes.warn(Problem(found=found, advice=instead))
 
     def _position_of(self, planned: Groups, carried: Carried, chosen: ResolvedPlan) -> RunPosition:
@@ -537,7 +422,7 @@ class Resume:
         record_bases(run, {place: base for one in given.bases.values() for place, base in one.replaced.items()})
         run.log_changed_bases()
         run.driver.note_positions(run)
-        warn_if_over(lead)
+        warn_if_over(lead.in_force, lead.run)
 
     def _log_other_optimizers(self, state: State, groups: Mapping[str, list[Group]]) -> None:
         """Log that a state is of other optimizers than the run, or of another number of groups."""
@@ -620,7 +505,7 @@ class Resume:
         run.log_changed_bases()
         run.clock.history = History((run.clock.entry(planned.in_force),))
         planned.bind(groups, block)
-        warn_if_over(planned)
+        warn_if_over(planned.in_force, planned.run)
 
     # ------------------------------------------------------------------ a plan that differs
 

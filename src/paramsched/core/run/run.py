@@ -1,8 +1,7 @@
 """The run of a plan: its state, its groups, and what moves or ends it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeAlias, final
 
 from paramsched.core.plan.optimizers import ALONE, shown_names
@@ -12,6 +11,7 @@ from paramsched.core.run.by_hand import ByHand
 from paramsched.core.run.group_keys import Group, History
 from paramsched.core.run.groups import Consumption, Groups
 from paramsched.core.run.rebinding import sync, sync_for_checkpoint
+from paramsched.core.run.reports import SHOWN, ChangedBase, by_field
 from paramsched.core.run.run_state import (
     BEGIN_OF_DATA,
     Choices,
@@ -28,47 +28,6 @@ AfterStep: TypeAlias = Callable[[Any], object]
 """The function of a post-hook: called with the optimizer after each step that was an update."""
 
 Wrapper: TypeAlias = Callable[[AfterStep], AfterStep]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class ChangedBase:
-    """A base that another source than the code determines.
-
-    Args:
-        field: the field.
-        group: the label of the group.
-        code: the number in the code.
-        base: the number in the other source.
-        applies: True if the code's applies nevertheless.
-    """
-
-    field: str
-    group: str | int
-    code: Any
-    base: float
-    applies: bool = False
-
-
-_SHOWN = 8  # groups, and pairs of numbers, that a message names
-
-
-def by_field(changes: Iterable[ChangedBase], text: str) -> Iterator[tuple[str, str, str]]:
-    """Return the field, its groups and its numbers for each field of some changes; `text` formats a pair of numbers."""
-    found: dict[str, list[ChangedBase]] = {}
-    for one in changes:
-        found.setdefault(one.field, []).append(one)
-    for field, mine in found.items():
-        labels, pairs = [one.group for one in mine], dict.fromkeys((one.code, one.base) for one in mine)
-        groups = (
-            f"group {labels[0]}" if len(labels) == 1 else f"{len(labels)} groups ({_listed(map(str, labels), ', ')})"
-        )
-        yield field, groups, _listed((text.format(field=field, code=code, base=base) for code, base in pairs), "; ")
-
-
-def _listed(texts: Iterable[str], separator: str) -> str:
-    found = list(texts)
-    return separator.join(found[:_SHOWN] + ["…"] * (len(found) > _SHOWN))
 
 
 class Driver(ABC):
@@ -271,7 +230,7 @@ class Run:
             )  # fmt: skip
         text = "{base!r} in the checkpoint -> {code!r} in the code"
         applied = [one for one in found if one.applies]
-        for part in [[one] for one in applied] if len(applied) <= _SHOWN else [applied]:
+        for part in [[one] for one in applied] if len(applied) <= SHOWN else [applied]:
             for field, groups, values in by_field(part, text):
                 self.clock.processes.log(
                     'base of %s in %s: %s, from update %d on (on_base="code")', field, groups, values, t

@@ -13,16 +13,15 @@ from paramsched.core.run.block import Values
 from paramsched.core.run.group_keys import Group, History
 from paramsched.core.run.hooks import Found, PlanHooks, hooks_on, require_hooks
 from paramsched.core.run.rebinding import sync
-from paramsched.core.run.resume import (
+from paramsched.core.run.reports import (
     log_initial_values,
     log_takeover,
-    other_plan_wrote,
     report_position,
-    rule_states,
     warn_if_over,
     warn_of_present_bases,
     without_initial,
 )
+from paramsched.core.run.resume import other_plan_wrote, rule_states
 from paramsched.core.run.run import Run, run_of_one
 from paramsched.core.run.run_state import ResolvedPlan, RuleStates, RunPosition, resume_position
 from paramsched.core.run.saved_state import Carried, State, read_groups
@@ -193,14 +192,11 @@ def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chose
     run.clock.history = _history(run.clock.history, run, chosen)
     fresh = [(name, one) for name, one in run.members.items() if name not in carried]
     has_state = any(getattr(optimizers[name], "state", None) for name, _ in fresh)
-    initial = log_initial_values(
-        [(one.block.slots, groups[name], one.labels(groups[name])) for name, one in fresh],
-        request.resume.processes,
-        has_state=has_state,
-    )
+    parts = {name: (one.block.slots, groups[name], one.labels(groups[name])) for name, one in run.members.items()}
+    initial = log_initial_values([parts[name] for name, _ in fresh], request.resume.processes, has_state=has_state)
     if request.positions is None:  # a copy was warned of when its original began
         counts_of_user = request.source.engine_total is None and not carried  # the run of a checkpoint has its length
-        report_unlikely_values(run, in_force, groups, request.resume.processes, counts_of_user=counts_of_user)
+        report_unlikely_values(list(parts.values()), in_force, request.resume.processes, counts_of_user=counts_of_user)
     for name, one in run.members.items():
         refuse_values_outside(in_force, one.block.slots, one.labels(groups[name]), one.clock.times)
     other: dict[str, Values | None] = {}
@@ -279,4 +275,4 @@ def report(prepared: Prepared, optimizers: Mapping[str, Any], request: Request, 
         text = "t=%d is ignored: %s a count of %d updates, which takes precedence"
         request.resume.processes.log(text, begin, whose, run.clock.t)
     if request.positions is None:  # as above
-        warn_if_over(run.lead)
+        warn_if_over(run.in_force, run.clock)

@@ -1,6 +1,6 @@
 """Values that are probably a mistake, of which a start of a run warns once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import final
 
@@ -16,7 +16,6 @@ from paramsched.core.rules.levels import base_is_zero
 from paramsched.core.rules.plan_rules import start_problems
 from paramsched.core.run.group_keys import Group
 from paramsched.core.run.messages import Processes
-from paramsched.core.run.run import Run
 from paramsched.core.run.run_state import ResolvedPlan
 from paramsched.core.run.slots import LR, Slot
 from paramsched.core.schedules import Schedule
@@ -24,9 +23,8 @@ from paramsched.core.schedules.evaluation import evaluate
 
 
 def report_unlikely_values(
-    run: Run,
+    parts: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]],
     in_force: ResolvedPlan,
-    groups: Mapping[str, list[Group]],
     processes: Processes,
     *,
     counts_of_user: bool = True,
@@ -34,13 +32,12 @@ def report_unlikely_values(
     """Warn of all that the rules find, of a second warmup and of given decays, in a run that has written nothing yet.
 
     Args:
-        run: the run.
-        in_force: its plan.
-        groups: the groups of each optimizer.
+        parts: the slots, the groups and their labels, of each optimizer.
+        in_force: the plan.
         processes: the processes that train together.
         counts_of_user: False if an engine counts the updates of the run.
     """
-    slots = [slot for one in run.members.values() for slot in one.block.slots]
+    slots = [slot for mine, _, _ in parts for slot in mine]
     lines = _ResolvedLines(in_force, slots)
     told = set()
     for line, found in start_problems(in_force.plan, in_force.calendar, lines.known_of, counts_of_user=counts_of_user):
@@ -59,8 +56,7 @@ def report_unlikely_values(
                 processes.warn(problem)
             else:  # a weight decay of 0 may be meant
                 processes.log("%s [%s]", problem, code)
-    of_groups = [(one.block.slots, groups[name], one.labels(groups[name])) for name, one in run.members.items()]
-    for warned in (_second_warmup(of_groups), _given_decay(of_groups)):
+    for warned in (_second_warmup(parts), _given_decay(parts)):
         if warned is not None:
             processes.warn(warned)
 
