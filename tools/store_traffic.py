@@ -19,7 +19,7 @@ import torch.distributed as dist
 
 import paramsched as ps
 from paramsched.core.files.plan_files import PlanText
-from paramsched.core.run.processes import Ranks
+from paramsched.core.run.ranks import Ranks
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "several-machines.md"
 BEGIN, END = "<!-- tools/store_traffic.py writes these tables -->\n", "<!-- end of the tables -->\n"

@@ -14,7 +14,7 @@ import torch
 import torch.distributed as dist
 
 import paramsched as ps
-from paramsched.core.run import rank_agreement
+from paramsched.core.run import agreement as rank_agreement
 from support.updates import probe, used
 
 

@@ -18,8 +18,8 @@ import torch
 import torch.distributed as dist
 
 import paramsched as ps
-from paramsched.core.run import rank_messages
-from paramsched.core.run.processes import Ranks
+from paramsched.core.run import ranks as rank_messages
+from paramsched.core.run.ranks import Ranks
 from support.ranks import run_as_one_of_several
 from support.updates import probe, used
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch.distributed as dist
 
-from paramsched.core.run.processes import Ranks
+from paramsched.core.run.ranks import Ranks
 
 
 class RanksInTurn:

@@ -12,7 +12,7 @@ from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.run.batches import BatchSampler
 from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.saved_state import OnChange
+from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import Scheduler, SignalsLike
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import MomentLike

@@ -6,8 +6,7 @@ from itertools import permutations
 from typing import Any, Final
 
 from paramsched.core.plan.forms import FORMS, PlanLike
-from paramsched.core.run.arguments import unwrapped_optimizer, unwrapped_optimizers
-from paramsched.core.run.plan_source import PlanSource
+from paramsched.core.run.arguments import PlanSource, unwrapped_optimizer, unwrapped_optimizers
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.errors import CallSite, InvalidArgument, shown
 

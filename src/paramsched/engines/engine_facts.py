@@ -14,10 +14,10 @@ import paramsched.engines.torch_required  # noqa: F401  # reports that torch is 
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import PlanLike
-from paramsched.core.run.messages import WORLD
+from paramsched.core.run.arguments import PlanSource
 from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.plan_source import PlanSource
-from paramsched.core.run.saved_state import OnChange
+from paramsched.core.run.processes import WORLD
+from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import LateGroups, Scheduler, SignalsLike
 from paramsched.core.time import Calendar, DurationLike
 from paramsched.core.time.amounts import MomentLike, length_in_seconds, moment_of

@@ -15,10 +15,10 @@ from paramsched.engines.torch_required import torch
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import check_names, refuse_several_plans
 from paramsched.core.run.batches import BatchSampler
+from paramsched.core.run.end import signals_of
 from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.saved_state import OnChange
+from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import Scheduler, SignalsLike
-from paramsched.core.run.signals import signals_of
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import MomentLike
 from paramsched.engines.argument_order import check_plan

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.saved_state import OnChange
+from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import Scheduler, SignalsLike
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import MomentLike

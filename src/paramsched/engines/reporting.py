@@ -15,8 +15,8 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.resolve import amounts_of_run
 from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
-from paramsched.core.run.consumption import checked_amount
-from paramsched.core.run.messages import Processes
+from paramsched.core.run.amounts import checked_amount
+from paramsched.core.run.processes import Processes
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.calendar import SIZES

@@ -15,9 +15,9 @@ from typing import Any, Final, TypeVar
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.run.batch_sizes import plans_sizes
-from paramsched.core.run.messages import WORLD
 from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.saved_state import OnChange
+from paramsched.core.run.processes import WORLD
+from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import Scheduler, SignalsLike
 from paramsched.core.time import Calendar, DurationLike
 from paramsched.core.time.amounts import MomentLike

@@ -24,7 +24,7 @@ from paramsched.engines.torch_required import torch  # first, because it reports
 from paramsched.core.fields import Field, flat_groups
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.saved_state import OnChange
+from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import Scheduler, SignalsLike
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import MomentLike

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.run import rank_agreement
+from paramsched.core.run import agreement as rank_agreement
 from paramsched.errors import InvalidArgument
 from support.ranks import RanksInTurn
 from support.updates import probe

@@ -3,9 +3,8 @@
 from types import SimpleNamespace
 
 import paramsched as ps
-from paramsched.core.run.comparisons import AmountComparison
-from paramsched.core.run.processes import Ranks
-from paramsched.core.run.rank_agreement import AmountAgreement, RankRecords, RunAgreement
+from paramsched.core.run.agreement import AmountAgreement, AmountComparison, RankRecords, RunAgreement
+from paramsched.core.run.ranks import Ranks
 from support.ranks import run_as_one_of_several
 from support.tables import table
 from support.updates import probe, run

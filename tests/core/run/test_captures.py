@@ -4,7 +4,8 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.run import hooks, updates
+from paramsched.core.run import hooks
+from paramsched.core.run import steps as updates
 from paramsched.errors import InvalidArgument
 from support.updates import planned, probe, run, used
 

@@ -8,7 +8,7 @@ import torch
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 
 import paramsched as ps
-from paramsched.core.run.updates import may_fill_state
+from paramsched.core.run.steps import may_fill_state
 from paramsched.errors import InvalidArgument
 from support.tables import table
 from support.updates import group, planned, probe, run, used

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.run.external_writes import _is_planned
-from paramsched.core.run.messages import WORLD, ExternalWrites
+from paramsched.core.run.groups import _is_planned
+from paramsched.core.run.processes import WORLD, ExternalWrites
 from support.spread import every
 from support.tables import table
 from support.updates import group, planned, probe, run, used

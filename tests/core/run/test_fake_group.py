@@ -7,7 +7,7 @@ import torch.distributed as dist
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 import paramsched as ps
-from paramsched.core.run import messages
+from paramsched.core.run import processes as messages
 from support.updates import probe
 
 

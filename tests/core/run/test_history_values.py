@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from paramsched.core.run.group_keys import Entry, History, read_history
+from paramsched.core.run.state import Entry, History, read_history
 from support.tables import table
 
 A, B, C = Entry(0, None, "a"), Entry(5, None, "b", {"who": "ann"}), Entry(9, None, "c")

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.run import job_end, pace, signals
+from paramsched.core.run import end as job_end
+from paramsched.core.run import end as signals
+from paramsched.core.run import pace
 from paramsched.errors import InvalidArgument, StateError
 from support.fake_time import FakeTime
 from support.ranks import RanksInTurn

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.run.plan_source import PlanSource
+from paramsched.core.run.arguments import PlanSource
 from support.tables import table
 from support.updates import planned, probe, run, used
 

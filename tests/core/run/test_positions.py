@@ -2,7 +2,7 @@
 
 import pytest
 
-from paramsched.core.run.run_state import BEGIN_OF_DATA, Choices, RunPosition, RunState
+from paramsched.core.run.state import BEGIN_OF_DATA, Choices, RunPosition, RunState
 
 AT_5 = RunPosition(5, samples=60)
 

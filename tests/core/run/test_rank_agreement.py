@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.base.problem import Problem
-from paramsched.core.run import rank_agreement
-from paramsched.core.run.messages import WORLD, Processes
-from paramsched.core.run.processes import Ranks as RanksOfRun
-from paramsched.core.run.processes import note_end_of_store, processes_of
+from paramsched.core.run import agreement as rank_agreement
+from paramsched.core.run.processes import WORLD, Processes
+from paramsched.core.run.ranks import Ranks as RanksOfRun
+from paramsched.core.run.ranks import note_end_of_store, processes_of
 from support.fake_time import FakeTime
 from support.ranks import RanksInTurn, run_as_one_of_several
 from support.tables import table

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.core.run import rank_messages
-from paramsched.core.run.rank_messages import RankMessages
+from paramsched.core.run import ranks as rank_messages
+from paramsched.core.run.ranks import RankMessages
 from paramsched.errors import StateError
 from support.ranks import RanksInTurn
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributed import DistNetworkError, HashStore
 
-from paramsched.core.run import rank_agreement
-from paramsched.core.run.processes import note_end_of_store
-from paramsched.core.run.rank_agreement import RankRecords
+from paramsched.core.run import agreement as rank_agreement
+from paramsched.core.run.agreement import RankRecords
+from paramsched.core.run.ranks import note_end_of_store
 from support.examples import examples
 
 GROUPS = [{"params": [None]}]

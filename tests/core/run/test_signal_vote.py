@@ -7,9 +7,8 @@ import torch.distributed as dist
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.core.run.job_end import SignalVote
-from paramsched.core.run.processes import note_end_of_store
-from paramsched.core.run.rank_messages import RankMessages
+from paramsched.core.run.end import SignalVote
+from paramsched.core.run.ranks import RankMessages, note_end_of_store
 from support.ranks import RanksInTurn
 
 LAST = 60  # updates without an end

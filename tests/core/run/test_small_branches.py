@@ -1,14 +1,12 @@
 """Branches of a run that serve one kind of input."""
 
-import logging
 import warnings
 
 import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.run.progress import checked_progress
-from paramsched.tools.records.dry_run import dry_run
+from paramsched.core.run.amounts import checked_progress
 from support.records import record_in
 from support.tables import table
 
@@ -67,32 +65,6 @@ def test_progress_on_another_clock_is_answered_with_that_clock(unit, given, prob
         checked_progress("scheduler.report(", unit, given)
 
     assert problem in str(refused.value)
-
-
-def test_the_messages_of_a_dry_run_are_returned_and_reach_no_other_logger(caplog):
-    one = optimizer()
-    scheduler = ps.Scheduler(one, ps.Plan(lr="linear(1, 0)", horizon=10))
-    one.step()
-    caplog.clear()
-
-    other = ps.Plan(lr="linear(0.5, 0)", horizon=10)
-    caplog.set_level(logging.ERROR, "paramsched")
-    found = dry_run({"optimizer": one.state_dict()["param_groups"]}, scheduler.state_dict(), other, ps.Calendar())
-
-    assert any("differs" in text for _, text in found.messages)
-    assert caplog.records == []
-    assert logging.getLogger("paramsched").propagate
-    assert logging.getLogger("paramsched").level == logging.ERROR
-
-
-def test_a_dry_run_says_that_no_further_metric_is_assumed():
-    one = optimizer()
-    plan = ps.Plan(lr='cosine() * plateau("val_loss")', horizon=10)
-    scheduler = ps.Scheduler(one, plan)
-
-    found = dry_run({"optimizer": one.state_dict()["param_groups"]}, scheduler.state_dict(), plan, ps.Calendar())
-
-    assert ("info", "the values assume that no further metric is reported: val_loss") in found.messages
 
 
 def test_the_repr_of_a_scheduler_has_lines_of_at_most_100_columns():

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.run.saved_state import read_scheduler_state
+from paramsched.core.run.record import read_scheduler_state
 from paramsched.errors import InvalidArgument
 from support.examples import examples
 from support.records import record_in, with_record

@@ -7,7 +7,7 @@ from pathlib import Path
 from support.tables import table
 
 TESTS = Path(__file__).parents[2]
-QUICK = sorted(file for file in (TESTS / "core").rglob("test_*.py") if file.parent.name != "scheduler")
+QUICK = sorted(file for file in (TESTS / "core").rglob("test_*.py") if file.parent.name != "run")
 STARTERS = {"subprocess", "multiprocessing"}
 
 

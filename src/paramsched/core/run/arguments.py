@@ -1,31 +1,201 @@
-"""The arguments of a Scheduler: checked, and optimizers without the wrappers of engines."""
+"""What the arguments of a Scheduler mean: optimizers without wrappers, the plan and its file, and the choices."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, final, get_args
 
+import numpy as np
 from torch.optim import Optimizer
 
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.fields import numeric
 from paramsched.core.plan import Plan, Target
 from paramsched.core.plan.binding import UPDATES
-from paramsched.core.plan.optimizers import check_names, errors_of, scopes_of
-from paramsched.core.run.block import Values
-from paramsched.core.run.group_keys import COUNT, Group
+from paramsched.core.plan.extras import Note
+from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, is_plan_text, plan_of, published_plan
+from paramsched.core.plan.optimizers import ALONE, check_names, errors_of, refuse_several_plans, scopes_of
+from paramsched.core.plan.resolve import bind, counted_plan
+from paramsched.core.run.block import Values, bases_by_slot, slots_of
 from paramsched.core.run.on_base import BasePolicy, OnBaseChoice
-from paramsched.core.run.plan_source import PlanSource
+from paramsched.core.run.processes import WORLD, Processes
+from paramsched.core.run.record import OnChange, OnChangeChoice
 from paramsched.core.run.resume import Resume
-from paramsched.core.run.run_state import Choices, LateGroups, ResolvedPlan, RunPosition
-from paramsched.core.run.saved_state import OnChange, OnChangeChoice
-from paramsched.core.run.slots import bases_by_slot, slots_of
+from paramsched.core.run.state import COUNT, Choices, Group, LateGroups, ResolvedPlan, RunPosition
 from paramsched.core.schedules import Schedule
+from paramsched.core.schedules.evaluation import depends_on_base
+from paramsched.core.schedules.writing import short_line
+from paramsched.core.time import DurationLike
 from paramsched.core.time.calendar import Calendar, Facts
-from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, Unresolved, shown
+from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanError, Unresolved, shown
 
 if TYPE_CHECKING:
-    from paramsched.core.run.job_end import JobEnd
+    from paramsched.core.files.plan_files import PlanText
+    from paramsched.core.run.end import JobEnd
+
+
+def with_number_of_recipe(refusal: MissingFact, recipe: PublishedPlan) -> MissingFact:
+    """Return the error with the number that the recipe has for the missing fact."""
+    calendar = recipe.calendar
+    facts = {one.name: getattr(calendar, one.name) for one in fields(calendar)}
+    if calendar.tokens_per_step is None and calendar.batch_size and calendar.sequence_length:
+        facts["tokens_per_step"] = calendar.batch_size * calendar.sequence_length
+    if (number := facts.get(refusal.fact)) is None:
+        return refusal
+    instead = f"Use {refusal.fact}={number!r}, as in the recipe"
+    return MissingFact(refusal.site, refusal.found, instead, fact=refusal.fact, example=repr(number))
+
+
+def differing_bases(recipe: PublishedPlan, plan: Plan, calendar: Calendar, optimizers: Mapping[str, Any]) -> list[str]:
+    """Return a text for each planned field whose base in the optimizer is not the base in the recipe.
+
+    Args:
+        recipe: the recipe.
+        plan: its plan in this run.
+        calendar: the run facts.
+        optimizers: the optimizers by name.
+
+    Raises:
+        PlanError: a schedule depends on a base that differs, and also has absolute levels.
+    """
+    named = {} if ALONE in optimizers else dict(optimizers)
+    plan = counted_plan(plan.resolve(calendar, tuple(named)))
+    source = _bases_by_field(plan, {ALONE: recipe.bases})
+    found = []
+    for field, lines in _bases_by_field(plan, {name: one.param_groups for name, one in optimizers.items()}).items():
+        published = dict.fromkeys(base for base, _ in source[field])
+        other = {base: schedule for base, schedule in lines if base not in published and _depends_on_base(schedule)}
+        if not other:
+            continue
+        before, after = (" and ".join(map(repr, bases)) for bases in (published, other))
+        for schedule in other.values():
+            if schedule.has_absolute:
+                raise PlanError(
+                    f"recipe:{recipe.name}: {field}",
+                    f"{short_line(schedule)} has an absolute level, so it belongs to the base {before}, got {after}",
+                    f'Use the base {before}, or pass ps.recipes["{recipe.name}"].plan, a plan like any other',
+                )
+        found.append(f"{field} is {before} in the source and {after} in the optimizer, which applies")
+    return found
+
+
+def log_differing_bases(recipe: PublishedPlan, differences: Iterable[str], processes: Processes) -> None:
+    """Log one warning for all fields."""
+    if text := "; ".join(differences):
+        processes.log("recipe:%s: %s", recipe.name, text)
+
+
+def _bases_by_field(
+    plan: Plan, groups: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> dict[str, list[tuple[float, Schedule]]]:
+    """Return a dict from each planned field to the bases of its groups, with their schedules."""
+    found: dict[str, list[tuple[float, Schedule]]] = {}
+    for name, scope in scopes_of(plan, plan, groups).items():
+        for group, bounds in zip(groups[name], bind(plan, groups[name], scope), strict=True):
+            for bound in bounds:
+                found.setdefault(bound.name, []).append((bound.field.base(group), bound.schedule))
+    return found
+
+
+def _depends_on_base(schedule: Schedule) -> bool:
+    """Return whether the base has an effect; a schedule that is not resolved counts as such."""
+    if not schedule.has_absolute or not schedule.is_resolved:
+        return True
+    times = np.unique(np.geomspace(1, 10**7, 200).astype(np.int64)) - 1
+    return depends_on_base(schedule, times)
+
+
+log = logging.getLogger("paramsched")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlanSource:
+    """The plan of a Scheduler, and the file that it was read from.
+
+    Args:
+        plan: the plan.
+        note: the note of its file.
+        text: the text of its file; None if the plan was not passed as a path.
+        engine_total: the length of the run in an engine, which applies if a plan has no horizon.
+        published: the recipe, if the plan was passed as one.
+        counted_by: the call that counts the batches of an engine, for messages, with `{}` for its arguments.
+        warns_of_metrics: True if an engine warns about metrics that were never reported.
+        processes: the processes that train together.
+    """
+
+    plan: Plan
+    note: Note | None = None
+    text: "PlanText | None" = None
+    engine_total: DurationLike | None = None
+    published: PublishedPlan | None = None
+    counted_by: str = ""
+    warns_of_metrics: bool = False
+    processes: Processes = WORLD
+
+    @staticmethod
+    def of(
+        given: "PlanLike | PlanSource",
+        call: str = "Scheduler",
+        names: Collection[str] = (),
+        processes: Processes = WORLD,
+    ) -> "PlanSource":
+        """Return a plan with its source; read it if it is a file, a text or a mapping.
+
+        Args:
+            given: the plan argument of a Scheduler.
+            call: the call, for messages.
+            names: the names of the optimizers, if there are several.
+            processes: the processes that train together.
+        """
+        if isinstance(given, PlanSource):
+            return replace(given, processes=processes)
+        refuse_several_plans(call, given, names)
+        if isinstance(given, Plan):
+            return PlanSource(given, processes=processes)
+        from paramsched.core.files.plan_files import open_plan  # imports YAML
+
+        if is_path(given):
+            text = open_plan(given)
+            loaded = text.loaded()
+            return PlanSource(loaded.plan, loaded.note, text, processes=processes)
+        if isinstance(given, Mapping) or is_plan_text(given):  # it may have a note
+            loaded = open_plan(given).loaded()
+            return PlanSource(loaded.plan, loaded.note, processes=processes)
+        return PlanSource(plan_of(given, call), published=published_plan(given), processes=processes)
+
+    @contextmanager
+    def attaching(
+        self, recipe: PublishedPlan, calendar: Calendar, optimizers: Mapping[str, Any]
+    ) -> "Iterator[PlanSource]":
+        """Apply the rules of recipes to the attaching of a plan. Yield the source that is attached."""
+        plan = self.plan if calendar.total is None else Plan(*self.plan.as_written(), clock=self.plan.clock)
+        source = replace(self, plan=plan)
+        try:
+            differences = differing_bases(recipe, plan, source.facts_for(plan, calendar), optimizers)
+            yield source
+        except MissingFact as refusal:
+            raise with_number_of_recipe(refusal, recipe) from None
+        log_differing_bases(recipe, differences, self.processes)
+
+    def facts_for(self, plan: Plan, calendar: Calendar) -> Calendar:
+        """Return the run facts that resolve a plan, which may be a later one of the file."""
+        if self.engine_total is None:
+            return calendar
+        return replace(calendar, total=self.engine_total if plan.horizon is None else None)
+
+
+def with_location(refusal: PlanError, text: "PlanText") -> PlanError:
+    """Return the error with its line in the file."""
+    from paramsched.core.base.diagnostic import Diagnostic
+
+    if not refusal.path:
+        return refusal
+    (fault,) = text.placed([Diagnostic(refusal.path, refusal.found, at_key=True)])
+    return refusal.changed(site=f"{fault.location(text.name)}: {refusal.path}")
+
 
 Drive: TypeAlias = Literal["optimizer", "manual"]
 

@@ -14,8 +14,7 @@ from paramsched.core.plan.binding import UPDATES, clock_of_field
 from paramsched.core.plan.follow import with_followed_lines
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, SizeTarget, UnknownAmounts
-from paramsched.core.run.group_keys import History
-from paramsched.core.run.run_state import BEGIN_OF_DATA, ResolvedPlan, RunPosition
+from paramsched.core.run.state import BEGIN_OF_DATA, History, ResolvedPlan, RunPosition
 from paramsched.core.schedules.leaves import constant
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import PROGRESS

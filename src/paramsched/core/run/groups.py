@@ -1,28 +1,49 @@
-"""The param groups of one optimizer, and the plan that writes them."""
+"""The param groups of one optimizer and the plan that writes them: bound, bound again, and external writes."""
 
+import gc
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import is_
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
 
-from paramsched.core.fields import RECORD, label
+import torch
+from torch.optim.lr_scheduler import LRScheduler
+
+from paramsched.core.base.problem import Problem
+from paramsched.core.fields import RECORD, entry_of, label
 from paramsched.core.plan.optimizers import Scope
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress
-from paramsched.core.run.block import TargetColumn, ValueBlock, Values
-from paramsched.core.run.group_keys import COUNT, Group, write_entries
-from paramsched.core.run.messages import COMPARED_EVERY, ExternalWrites, Processes
-from paramsched.core.run.run_state import (
+from paramsched.core.run.block import (
+    LR,
+    Slot,
+    TargetColumn,
+    ValueBlock,
+    Values,
+    bases_by_slot,
+    initial_value,
+    present_values,
+    slots_of,
+    values_at,
+    with_late_bases,
+)
+from paramsched.core.run.checks import refuse_values_outside
+from paramsched.core.run.processes import COMPARED_EVERY, ExternalWrites, Processes
+from paramsched.core.run.state import (
+    COUNT,
     Clock,
+    Group,
     ResolvedPlan,
     RuleStates,
     RunPosition,
     RunState,
     UpdateTimes,
     record_of_plan,
+    write_entries,
 )
-from paramsched.core.run.slots import LR, Slot, bases_by_slot, initial_value, slots_of
+from paramsched.errors import ParamschedError, PlanError, StateError
 
 if TYPE_CHECKING:
-    from paramsched.core.run.rank_agreement import RunAgreement
+    from paramsched.core.run.agreement import RunAgreement
 
 
 class Consumption(Protocol):
@@ -57,10 +78,10 @@ def consumption_of_run(run: RunState) -> AmountsOf:
         if in_force.amounts is None:
             return None
         if isinstance(in_force.amounts, ReportedProgress):
-            from paramsched.core.run.progress import ProgressSource
+            from paramsched.core.run.amounts import ProgressSource
 
             return ProgressSource(in_force, clock, groups, run.processes)
-        from paramsched.core.run.consumption import ConsumptionSource
+        from paramsched.core.run.amounts import ConsumptionSource
 
         return ConsumptionSource(in_force, clock, groups, run.processes, run.choices.counted_by)
 
@@ -89,7 +110,7 @@ class RunComparison:
             if not self._given[1].several:
                 self._next = t + COMPARED_EVERY
                 return
-            from paramsched.core.run.rank_agreement import RunAgreement
+            from paramsched.core.run.agreement import RunAgreement
 
             self._agreement = RunAgreement(*self._given)
         self._agreement.compare(t, in_force, states)
@@ -258,3 +279,283 @@ class Groups:
         if self.scope is not None:
             return self.scope.labels(groups)
         return [label(group, index) for index, group in enumerate(groups)]
+
+
+def planned_values(planned: Groups, clock: Clock | None = None, *, last: bool = False) -> Iterator[tuple[Slot, float]]:
+    """Return pairs (slot, value) for the next update, or for the last completed update if `last` is True.
+
+    Args:
+        clock: the clock of the run. Default: that of the optimizer.
+        last: True for the last completed update.
+    """
+    clock = clock or planned.clock
+    slots, _, times, states = _followed(planned, clock, last=last)
+    return zip(slots, values_at(slots, times, states), strict=True)
+
+
+def target_values(planned: Groups, *, last: bool = False) -> Iterator[tuple[str, float]]:
+    """Return pairs (target name, value) for the next update, or for the last completed one if `last` is True."""
+    _, targets, times, states = _followed(planned, planned.clock, last=last)
+    return ((column.target.name, column.computed(times, states)[0]) for column in targets)
+
+
+def _followed(
+    planned: Groups, clock: Clock, *, last: bool
+) -> tuple[tuple[Slot, ...], list[TargetColumn], UpdateTimes, RuleStates]:
+    """Return the slots, the targets, the time and the states of the next update, or of the last completed one."""
+    block = planned.block
+    if not last:
+        return block.slots, block.targets, clock.times, clock.states
+    if planned.before_change is not None and planned.before_change[0] == clock.t:
+        _, slots, targets, states = planned.before_change
+        return slots, targets, clock.last_times, states
+    return block.slots, block.targets, clock.last_times, clock.used
+
+
+def sync(planned: Groups, groups: list[Group]) -> bool:
+    """Bind the groups again if groups were added, removed or replaced; return whether they were.
+
+    This check is slower than `is_unchanged`, because it also detects groups that were replaced by equal copies. It
+    does not detect external writes of values.
+    """
+    require_groups(planned, groups, planned.bound)
+    if _load_written(planned, groups):
+        return True
+    changed = _entries_replaced(planned, groups) or groups_changed(planned, groups) or planned.block.any_tuple_spoiled()
+    if changed:
+        _rebind(planned, groups)
+    return changed
+
+
+def sync_for_checkpoint(planned: Groups, groups: list[Group]) -> list[Group]:
+    """Bind the groups again, and return those that the plan writes.
+
+    Groups that the next step refuses, for example because a value would leave its range, stay as they are: the state
+    of a run can be saved at any time.
+    """
+    try:
+        sync(planned, groups)
+    except PlanError:
+        return [group for group in groups if any(group is one for one in planned.bound)]
+    return groups
+
+
+def _rebind(planned: Groups, groups: list[Group]) -> None:
+    """Bind the current groups, and write only into new or changed ones."""
+    plan, clock = planned.in_force.counted, planned.clock
+    note_code_bases(planned, groups)
+    found, labels, run = planned.slots(groups), planned.labels(groups), planned.run
+    slots = tuple(with_late_bases(found, groups, clock, run.choices.late_groups, labels, run.processes))
+    refuse_values_outside(planned.in_force, slots, labels, clock.times)
+    anew = not planned.bound or _entries_replaced(planned, groups)
+    before = {} if anew else _by_group(planned.block.slots, planned.bound)
+    now = _by_group(slots, groups)
+    unwritten = {
+        index for index, group in enumerate(groups) if COUNT not in group or before.get(id(group)) != now[id(group)]
+    }
+    mine = tuple(slot for slot in slots if slot.group in unwritten)
+    new_values = ValueBlock(plan, mine, groups, clock.times, clock.states, targets=False)
+    planned.write_entries(slots, groups)
+    new_values.write_initial()
+    were_filled = bool(planned.bound) and planned.block.tensors_changed()  # by other code
+    block = planned.new_block(slots, groups, clock.times, clock.states)
+    if planned.held:  # the groups may have other indices now
+        planned.held = present_values(slots, groups)
+        block.hold(planned.held)
+    block.install_views()
+    planned.take(block, groups)
+    if were_filled:
+        block.forget_fills()
+
+
+def note_code_bases(planned: Groups, groups: list[Group]) -> None:
+    """Note the bases of groups that were added, and the present indices of the others."""
+    before, noted = {id(group): index for index, group in enumerate(planned.bound)}, planned.code_bases
+    found: dict[tuple[int, str], float] = {}
+    for slot in planned.slots(groups):
+        group, field = groups[slot.group], slot.field.slot
+        known = before.get(id(group), slot.group if COUNT in group else None)
+        if known is not None and (known, field) in noted:
+            found[slot.group, field] = noted[known, field]
+        elif known is None and planned.run.choices.late_groups == "base":
+            found[slot.group, field] = slot.base
+    planned.code_bases = found
+
+
+def groups_changed(planned: Groups, groups: list[Group]) -> bool:
+    """Return whether the groups are not the bound dicts themselves; equal copies count as changed."""
+    return len(groups) != len(planned.bound) or not all(map(is_, groups, planned.bound))
+
+
+def _entries_replaced(planned: Groups, groups: list[Group]) -> bool:
+    """Return whether other code changed the count or the record in the first group, such as a checkpoint."""
+    first = groups[0]
+    count, record = first.get(COUNT), first.get(RECORD)
+    if count is planned.clock.t and record is planned.record:
+        return False
+    ours = bool(planned.bound) and first is planned.bound[0]
+    return ours and not (equals_number(count, planned.clock.t) and record == planned.record)
+
+
+def _load_written(planned: Groups, groups: list[Group]) -> bool:
+    """Load the record that other code wrote into the groups, of which no hook knows; return whether there was one."""
+    if not has_written(planned, groups):
+        return False
+    if groups_changed(planned, groups):
+        note_code_bases(planned, groups)
+    planned.load_written(groups)
+    return True
+
+
+def has_written(planned: Groups, groups: list[Group]) -> bool:
+    """Return whether other code wrote the record of a checkpoint into the groups: a live one has no position (`t`)."""
+    if groups[0].get(RECORD) is planned.record:
+        return False
+    return any("t" in found for group in groups if isinstance(found := entry_of(group), dict))
+
+
+def require_groups(planned: Groups, groups: list[Group], bound: list[Group]) -> None:
+    """Raise if there are no groups, or if a tuple such as `betas` has another length than when it was bound."""
+    if not groups:
+        raise StateError("optimizer.param_groups is empty: the groups that the plan writes were removed")
+    if planned.block.tuples:
+        ours = {id(group) for group in bound}
+        require_lengths(planned, [group if id(group) in ours else {} for group in groups])
+
+
+def require_lengths(planned: Groups, groups: list[Group]) -> None:
+    """Raise if a tuple in a group has another length than when it was bound."""
+    for column in planned.block.tuples:
+        column.require_lengths(groups)
+
+
+def require_attached(run: RunState, what: str) -> None:
+    """Raise if the Scheduler of a run is detached."""
+    if run.released:
+        raise ParamschedError(
+            f"scheduler.{what}(): this Scheduler is detached, or another one has taken its optimizer over. "
+            "Write ps.Scheduler(optimizer, plan) to continue."
+        )
+
+
+def equals_number(found: Any, number: int) -> bool:
+    """Return whether an entry of any type is an integer equal to `number`.
+
+    >>> equals_number(3, 3), equals_number(3.0, 3), equals_number("three", 3)
+    (True, False, False)
+    """
+    return isinstance(found, int) and found == number
+
+
+def _by_group(slots: tuple[Slot, ...], groups: list[Group]) -> dict[int, list[tuple[Any, int]]]:
+    found: dict[int, list[tuple[Any, int]]] = {id(group): [] for group in groups}
+    for slot in slots:
+        found[id(groups[slot.group])].append((slot.field, id(slot.schedule)))
+    return found
+
+
+def check_tensors(planned: Groups, groups: list[Group], held: Values) -> None:
+    """Warn of tensors that other code filled or replaced, and write the original tensors into the groups again.
+
+    Args:
+        planned: the groups and their plan.
+        groups: those that the optimizer has.
+        held: the values that the step used in place of those of the plan.
+    """
+    values = {(slot.group, slot.field.slot): value for slot, value in planned_values(planned, last=True)} | dict(held)
+    for column in planned.block.tensors:
+        for slot, (group, _) in zip(column.slots, column.views, strict=True):
+            value = values[slot.group, slot.field.slot]
+            planned.block.overwritten.append((slot.field, group, slot.field.read(group), value))
+    warn_overwritten(planned, groups)
+    planned.block.install_views()
+
+
+def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any, float]) -> None:
+    """Count the last update as one with an external write, and warn if it is the first or the second one.
+
+    Args:
+        planned: the groups and their plan.
+        groups: those that the optimizer has.
+        index: the index of a group with an external value.
+        found: its field, this value, and the planned one.
+    """
+    writes, update, (field, value, wanted) = planned.external_writes, planned.clock.t - 1, found
+    count = writes.count(update)
+    if count and writes.is_warned_of(count):
+        writer = torch_scheduler_of(groups[index], value) if field.key == "lr" else None
+        writes.cause = _OTHER if writer is None else _SCHEDULER.format(writer)
+        place = f"{field} of group {planned.labels(groups)[index]!r}"
+        total = f" {writes.total}." if count > 1 else ""
+        text = f"{place} was {value!r} at update {update} instead of the planned {wanted!r}: {writes.cause}{total}"
+        planned.run.processes.warn(Problem(found=text))
+
+
+def log_at_end(planned: Groups) -> None:
+    """Log the number of the updates with external writes, if the plan is over."""
+    if planned.external_writes.is_pending and planned.in_force.is_over_at(planned.clock.t, planned.clock.amount):
+        planned.external_writes.log_total(planned.run.processes)
+
+
+_OTHER = (
+    "other code wrote it, and the update used it. After each update the plan writes the value of the next one. To "
+    "change a value permanently, change the plan."
+)
+_SCHEDULER = "{} also writes this optimizer. Remove it and its step(), because the plan writes the lr of every update."
+
+
+def torch_scheduler_of(group: Group, lr: Any) -> str | None:
+    """Return the class of the scheduler of torch that has written an lr into a group; None if there is none.
+
+    An optimizer has no reference to its schedulers: torch leaves only a mark on its `step`. So the objects of the
+    process are searched, twice at most, and a scheduler counts if this lr is the last one that it wrote.
+    """
+    found: dict[int, Any] = {}
+    for one in gc.get_objects():
+        if issubclass(type(one), LRScheduler) and not type(one).__module__.startswith("paramsched.core.run."):
+            groups, last = (
+                getattr(one.__dict__.get("optimizer"), "param_groups", ()),
+                one.__dict__.get("_last_lr") or (),
+            )
+            written = [value for mine, value in zip(groups, last, strict=False) if mine is group]
+            if any(_is_planned(value, float(lr)) for value in written):
+                found[id(one)] = one
+    members = {id(inner) for one in found.values() for inner in one.__dict__.get("_schedulers", ())}
+    return next((type(one).__name__ for key, one in found.items() if key not in members), None)
+
+
+def warn_overwritten(planned: Groups, groups: list[Group]) -> None:
+    """Warn of values that differed from the plan, in groups that the optimizer still has.
+
+    The recorded values may equal the plan, because the writers compare object identities.
+    """
+    places = {id(group): index for index, group in enumerate(groups)}
+    for field, group, found, value in planned.block.overwritten:
+        if id(group) in places and not _is_planned(found, value):
+            note(planned, groups, places[id(group)], (field, found, value))
+            break
+    planned.block.overwritten.clear()
+    log_at_end(planned)
+
+
+def refuse_spoiled(planned: Groups, groups: list[Group], error: Exception) -> None:
+    """Raise the error that explains why values could not be written: an entry is missing or invalid.
+
+    Raises:
+        PlanError: an entry is not a number. The plan continues once it is a number again.
+        StateError: the optimizer has no groups.
+    """
+    bound, planned.bound = planned.bound, []  # bound again before the next update
+    require_groups(planned, groups, bound)
+    planned.slots(groups)
+    raise error  # raised, for example, by the function of a target
+
+
+def _is_planned(found: Any, planned: float) -> bool:
+    """Return whether an entry equals the planned value, rounded to the dtype of the entry if that is a tensor."""
+    try:
+        if isinstance(found, torch.Tensor):
+            found, planned = float(found), float(torch.tensor(planned, dtype=found.dtype))
+        return bool(found == planned or (found != found and planned != planned))  # NaN counts as equal to NaN
+    except (TypeError, ValueError, RuntimeError):  # an object whose comparison is not a bool
+        return False

@@ -1,37 +1,86 @@
-"""The hooks that a run leaves on an optimizer.
-
-They write the values of the next update and follow the optimizer's checkpoints. They reference the groups and the plan.
-The optimizer references the hooks, but not the reverse: deleting an optimizer frees its memory at once. A Scheduler is
-only a handle. If it is deleted, the plan continues.
-"""
+"""The hooks of an optimizer: its steps and checkpoints, and the capture of steps into CUDA graphs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, final
 from weakref import ref
 
+import torch
 from torch.optim import Optimizer
 
 from paramsched.core.fields import RECORD, recorded_bases
 from paramsched.core.plan.optimizers import errors_of
+from paramsched.core.run import steps as updates
 from paramsched.core.run.block import FloatColumn, TensorColumn, ValueBlock
-from paramsched.core.run.captures import CaptureHook, refuse_uncounted
-from paramsched.core.run.group_keys import COUNT, Group, joined
-from paramsched.core.run.rebinding import has_written, sync_for_checkpoint
+from paramsched.core.run.groups import Groups, has_written, sync_for_checkpoint
+from paramsched.core.run.record import Carried, record_of
 from paramsched.core.run.resume import Loading, Resume
 from paramsched.core.run.run import Run, Wrapper
-from paramsched.core.run.run_state import RunPosition
-from paramsched.core.run.saved_state import Carried, record_of
-from paramsched.core.run.steps import Steps, check_amount
-from paramsched.core.run.updates import (
+from paramsched.core.run.state import COUNT, Group, RunPosition, joined
+from paramsched.core.run.steps import (
     CAN_CAPTURE,
+    Steps,
     UpdateHooks,
+    check_amount,
     expect_changing_number,
     mark_uncompiled,
     updates_in_state,
 )
 from paramsched.core.run.writes import AT_EACH_UPDATE, keep_tensors
 from paramsched.errors import InvalidArgument, StateError, shown
+
+_CAPTURED = "this step is captured into a CUDA graph"
+
+
+def refuse_uncounted(optimizer: Any) -> None:
+    """Raise for a captured step that the Scheduler would count."""
+    raise InvalidArgument(
+        f"Scheduler({type(optimizer).__name__}, …)",
+        f"{_CAPTURED}, whose replays call no hooks: the plan would remain at this update",
+        'Use Scheduler(…, drive="manual") before the capture, and call scheduler.step() after each replay',
+    )
+
+
+@final
+class CaptureHook:
+    """Refuses to capture a step of an optimizer whose updates are counted by hand, if the graph would keep a value.
+
+    Args:
+        planned: the groups of the optimizer.
+    """
+
+    def __init__(self, planned: Groups) -> None:
+        self.planned = planned
+
+    def register_on(self, optimizer: torch.optim.Optimizer) -> list[Any]:
+        """Register the hook, and return the handle that removes it."""
+        updates.mark_uncompiled(CaptureHook.before_step)
+        return [optimizer.register_step_pre_hook(self.before_step)]
+
+    def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Raise for a wrong capture: torch calls this before every step."""
+        if updates.may_be_captured() and updates.is_capturing():
+            updates.run_uncompiled(CaptureHook.refuse)(self, optimizer)
+
+    def refuse(self, optimizer: Any) -> None:
+        """Raise if the plan changes a field that is no tensor on the device."""
+        planned = self.planned
+        kept = {
+            str(slot.field): None
+            for slot in planned.block.slots
+            if slot.schedule._held_from() != 0 and not _is_on_device(slot.field.read(planned.bound[slot.group]))
+        }
+        if kept:
+            raise InvalidArgument(
+                f"Scheduler({type(optimizer).__name__}, …)",
+                f"{_CAPTURED}, which would keep the value of this update for {' and '.join(kept)}: a replay reads only "
+                "tensors on the device again",
+                "Pass a tensor on the device to the optimizer. If it accepts none, remove the field from the plan",
+            )
+
+
+def _is_on_device(entry: Any) -> bool:
+    return isinstance(entry, torch.Tensor) and entry.device.type == "cuda"
 
 
 @final

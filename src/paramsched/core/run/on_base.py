@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, final
 
 from paramsched.core.plan.optimizers import unique_labels
-from paramsched.core.run.group_keys import Group
+from paramsched.core.run.block import Slot, with_base
 from paramsched.core.run.groups import Groups
 from paramsched.core.run.reports import ChangedBase
 from paramsched.core.run.run import Run
-from paramsched.core.run.slots import Slot, with_base
+from paramsched.core.run.state import Group
 from paramsched.errors import InvalidArgument, PlanChanged
 
 OnBaseChoice: TypeAlias = Literal["checkpoint", "code", "error"]

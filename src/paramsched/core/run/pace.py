@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, final
 from paramsched.errors import StateError
 
 if TYPE_CHECKING:
-    from paramsched.core.run.rank_messages import RankMessages
+    from paramsched.core.run.ranks import RankMessages
 
 LEAST_LEFT: Final = 0.001  # seconds; with less, the job is over
 _SLOWEST: Final = 1.5  # medians that an update may take without passing the moment

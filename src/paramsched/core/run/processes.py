@@ -1,92 +1,118 @@
-"""The processes of one training: their ranks and their store."""
+"""The processes that train together, and messages about conditions that each of them detects: the first one warns."""
 
 import logging
-import os
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, final
+from typing import Any, Final, final
 
 import torch.distributed as dist
 
-from paramsched.core.run.messages import WORLD, Processes
-from paramsched.errors import InvalidArgument, shown
+from paramsched.core.base.problem import Problem
+from paramsched.core.base.user_warnings import warn_user
 
 log = logging.getLogger("paramsched")
+
+COMPARED_EVERY: Final = 64  # updates; a wrong amount or state remains in later ones, so the next comparison detects it
+MOST_AT_ONCE: Final = 256  # processes that use the store at the same update, except at a start
+INITIAL: Final = 2  # comparisons without a distance after a start, a load or a seek, when most mistakes occur
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Ranks:
-    """The processes that train together.
+class Processes:
+    """The processes that train together: those of a process group; by default, all of the world."""
 
-    Args:
-        own: the rank of this process.
-        store: the store that all of them share.
-        prefix: the start of their keys in the store.
-        first: the rank of the first of them, which leads.
-    """
+    group: Any = None
 
-    own: int
-    store: Any
-    prefix: str
-    first: int = 0
-
-    @staticmethod
-    def of(processes: Processes) -> "Ranks | None":
-        """Return the ranks of processes, in the world; None if this process trains alone."""
-        here, group = Ranks.here() if processes is WORLD or processes.several else None, processes.group
-        if here is None or group is None:
-            return here
-        # Groups may have the same ranks, and then different names. All ranks of a group have the same name for it.
-        return replace(here, prefix=f"{here.prefix}/{group.group_name}", first=dist.get_process_group_ranks(group)[0])
-
-    @staticmethod
-    def here() -> "Ranks | None":
-        """Return the processes of the default group; None if this process trains alone."""
-        if not WORLD.several:
-            return None
-        store = dist.distributed_c10d._get_default_store()  # torch has no public function for it
-        # An attempt that was killed may have left its keys. This prefix differs for many attempts: by the number of
-        # processes, and by that of restarts. Each torchrun counts its own restarts, so only a single one can be used.
-        size, restarts = str(dist.get_world_size()), ""
-        if os.environ.get("LOCAL_WORLD_SIZE") == size:
-            restarts = os.environ.get("TORCHELASTIC_RESTART_COUNT", "")
-        return Ranks(dist.get_rank(), store, f"paramsched/{size}/{restarts}")
-
-    def has_store(self) -> bool:
-        """Return whether the process of the store still answers."""
-        try:
-            self.store.check([self.prefix])
-        except RuntimeError:
+    @property
+    def several(self) -> bool:
+        """True if this process is one of several that train together."""
+        if not (dist.is_available() and dist.is_initialized() and self.size > 1):
+            return False
+        if dist.get_backend(self.group) == "fake":
+            _note_fake_group()
             return False
         return True
 
+    @property
+    def size(self) -> int:
+        """The number of processes, if there are several."""
+        return dist.get_world_size(self.group)
 
-def processes_of(group: Any) -> Processes:
-    """Validate the argument `process_group`, and return its processes.
+    @property
+    def index(self) -> int:
+        """The position of this process among them, if there are several."""
+        return dist.get_rank(self.group)
 
-    Raises:
-        InvalidArgument: it is not a process group, or this process is not in it.
-    """
-    if not dist.is_available():
-        return WORLD
-    site = f"Scheduler(…, process_group={shown(group)})"
-    if group is not dist.GroupMember.NON_GROUP_MEMBER:
-        if not isinstance(group, dist.ProcessGroup):
-            found = f"expected a process group of torch, got {type(group).__name__}"
-            raise InvalidArgument(site, found, "For example: process_group=torch.distributed.new_group([0, 1])")
-        with suppress(ValueError):  # the group was destroyed, or another process is in it
-            if dist.get_rank(group) >= 0:
-                return WORLD if group is dist.group.WORLD else Processes(group)
-    rank = f"rank {dist.get_rank()}" if dist.is_initialized() else "this process"
-    raise InvalidArgument(site, f"{rank} is not in the process group", "Pass the group that the process is in")
+    @property
+    def level(self) -> int:
+        """The level of a message about a condition that every process detects: a warning in the first one."""
+        return logging.INFO if self.several and self.index > 0 else logging.WARNING
+
+    def log(self, text: str, *arguments: Any) -> None:
+        """Log a condition that every process detects: as a warning in the first one, as information in the others."""
+        log.log(self.level, text, *arguments, stacklevel=2)
+
+    def warn(self, problem: Problem) -> None:
+        """Warn of a condition that every process detects, at the user's line."""
+        if self.level == logging.WARNING:
+            warn_user(problem)
+        else:
+            log.info("%s", problem)
+
+    def __deepcopy__(self, _memo: Any) -> "Processes":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Processes, ()  # because a process group belongs to its process
+
+
+WORLD: Final = Processes()
 
 
 @cache
-def note_end_of_store() -> None:
-    """Log once that the comparisons end with the store."""
-    log.warning(
-        "the process of torch's store has ended: the processes are no longer compared. The values of the updates do "
-        "not depend on this"
-    )
+def _note_fake_group() -> None:
+    """Log once that torch's fake process group has no other processes."""
+    log.info("the process group is torch's fake one: this process compares nothing, and uses its own time and files")
+
+
+_WARNED = 2  # updates with an external write; the second warning shows that the writes go on
+
+
+@final
+class ExternalWrites:
+    """The updates of an optimizer that used values which other code wrote."""
+
+    def __init__(self) -> None:
+        self._first = self._last = -1  # such updates
+        self._count, self.cause = 0, ""
+        self._is_logged = False
+
+    def count(self, update: int) -> int:
+        """Count an update, and return the number of all; 0 if it is counted already."""
+        if update == self._last:
+            return 0
+        self._first = update if self._count == 0 else self._first
+        self._count, self._last = self._count + 1, update
+        return self._count
+
+    def is_warned_of(self, count: int) -> bool:
+        """Return whether a warning reports the update with this number among the counted ones."""
+        return count <= _WARNED
+
+    @property
+    def is_pending(self) -> bool:
+        """True if the number of these updates is logged at the end of the plan."""
+        return self._count > 0 and not self._is_logged
+
+    def log_total(self, processes: Processes) -> None:
+        """Log the number of these updates, once, unless a warning had it."""
+        if self._count > _WARNED and not self._is_logged:
+            self._is_logged = True
+            processes.log("values differed from the plan: %s %s", self.cause, self.total)
+
+    @property
+    def total(self) -> str:
+        """The number of these updates, for a message."""
+        among = self._last - self._first + 1
+        return f"So far, {self._count} of {among} updates from update {self._first} on used other values than planned"

@@ -6,10 +6,9 @@ from typing import Any, final
 
 from paramsched.core.base.codes import BEYOND_THE_PLAN
 from paramsched.core.base.problem import Problem
-from paramsched.core.run.group_keys import Group
-from paramsched.core.run.messages import Processes
-from paramsched.core.run.run_state import ResolvedPlan, RunState
-from paramsched.core.run.slots import Slot, initial_value
+from paramsched.core.run.block import Slot, initial_value
+from paramsched.core.run.processes import Processes
+from paramsched.core.run.state import Group, ResolvedPlan, RunState
 
 
 @final

@@ -13,23 +13,22 @@ from paramsched.core.plan.diff import Diff, diff
 from paramsched.core.plan.follow import followed_targets
 from paramsched.core.plan.optimizers import ALONE, Scope, errors_of, scopes_of, shown_names
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.block import ValueBlock, Values
-from paramsched.core.run.group_keys import Group, History, is_finite_number
-from paramsched.core.run.groups import Groups
-from paramsched.core.run.messages import WORLD, Processes
-from paramsched.core.run.on_base import BASES_OF_CHECKPOINT, BasePolicy, LoadedBases, record_bases
-from paramsched.core.run.rebinding import groups_changed, note_code_bases, require_lengths
-from paramsched.core.run.reports import HIDDEN, found_count, log_initial_values, optimizer_count, warn_if_over
-from paramsched.core.run.run import Run
-from paramsched.core.run.run_state import (
-    BEGIN_OF_DATA,
-    ResolvedPlan,
-    RuleStates,
-    RunPosition,
-    UpdateTimes,
-    resume_position,
+from paramsched.core.run.block import (
+    Slot,
+    ValueBlock,
+    Values,
+    bases_by_slot,
+    initial_value,
+    present_values,
+    slots_of,
+    values_at,
+    with_base,
 )
-from paramsched.core.run.saved_state import (
+from paramsched.core.run.checks import refuse_values_outside
+from paramsched.core.run.groups import Groups, groups_changed, note_code_bases, require_lengths
+from paramsched.core.run.on_base import BASES_OF_CHECKPOINT, BasePolicy, LoadedBases, record_bases
+from paramsched.core.run.processes import WORLD, Processes
+from paramsched.core.run.record import (
     Carried,
     OnChange,
     OnChangeChoice,
@@ -38,17 +37,20 @@ from paramsched.core.run.saved_state import (
     read_groups,
     restored_states,
 )
-from paramsched.core.run.slots import (
-    Slot,
-    bases_by_slot,
-    initial_value,
-    present_values,
-    slots_of,
-    values_at,
-    with_base,
+from paramsched.core.run.reports import HIDDEN, found_count, log_initial_values, optimizer_count, warn_if_over
+from paramsched.core.run.run import Run
+from paramsched.core.run.state import (
+    BEGIN_OF_DATA,
+    Group,
+    History,
+    ResolvedPlan,
+    RuleStates,
+    RunPosition,
+    UpdateTimes,
+    is_finite_number,
+    resume_position,
 )
-from paramsched.core.run.updates import updates_in_state
-from paramsched.core.run.value_ranges import refuse_values_outside
+from paramsched.core.run.steps import updates_in_state
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import amount_text
 from paramsched.core.time.calendar import CLOCKS

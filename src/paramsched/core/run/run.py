@@ -7,21 +7,20 @@ from typing import Any, Final, TypeAlias, final
 from paramsched.core.plan.optimizers import ALONE, shown_names
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.block import Values
-from paramsched.core.run.by_hand import ByHand
-from paramsched.core.run.group_keys import Group, History
-from paramsched.core.run.groups import Consumption, Groups
-from paramsched.core.run.rebinding import sync, sync_for_checkpoint
+from paramsched.core.run.groups import Consumption, Groups, sync, sync_for_checkpoint
 from paramsched.core.run.reports import SHOWN, ChangedBase, by_field
-from paramsched.core.run.run_state import (
+from paramsched.core.run.state import (
     BEGIN_OF_DATA,
     Choices,
+    Group,
+    History,
     ResolvedPlan,
     RuleStates,
     RunPosition,
     RunState,
     UpdateTimes,
 )
-from paramsched.core.run.steps import Steps
+from paramsched.core.run.steps import ByHand, Steps
 from paramsched.errors import ParamschedError
 
 AfterStep: TypeAlias = Callable[[Any], object]

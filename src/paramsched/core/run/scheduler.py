@@ -1,7 +1,7 @@
 """Scheduler: applies a plan to an optimizer."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import isnan
 from numbers import Real
@@ -24,8 +24,10 @@ from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import ALONE, find_group, flat_optimizers, unique_labels
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.core.plan.trace import Key
+from paramsched.core.run.amounts import ConsumptionSource, checked_amount
 from paramsched.core.run.arguments import (
     Drive,
+    PlanSource,
     Request,
     are_loaded,
     calendar_of_call,
@@ -37,36 +39,61 @@ from paramsched.core.run.arguments import (
     specified_facts,
     unwrapped_optimizer,
     unwrapped_optimizers,
+    with_location,
 )
-from paramsched.core.run.consumption import ConsumptionSource, checked_amount
-from paramsched.core.run.facts_later import NotAttached, WaitingForFacts, refuse_to_step
-from paramsched.core.run.group_keys import Group, remove_entries
-from paramsched.core.run.groups import Groups
+from paramsched.core.run.groups import Groups, planned_values, require_attached, target_values
 from paramsched.core.run.hooks import require_hooks
-from paramsched.core.run.messages import WORLD
 from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.plan_source import PlanSource, with_location
-from paramsched.core.run.rebinding import require_attached
+from paramsched.core.run.processes import WORLD
+from paramsched.core.run.record import OnChange, position_of_torch, read_scheduler_state, state_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Run
-from paramsched.core.run.run_state import LateGroups as LateGroups
-from paramsched.core.run.run_state import RunPosition
-from paramsched.core.run.saved_state import (
-    OnChange,
-    position_of_torch,
-    read_scheduler_state,
-    state_of,
-)
 from paramsched.core.run.start import start
-from paramsched.core.run.updates import refuse_steps_of_processes
-from paramsched.core.run.values import planned_values, target_values
+from paramsched.core.run.state import Group, RunPosition, note_bases, remove_entries
+from paramsched.core.run.state import LateGroups as LateGroups
+from paramsched.core.run.steps import refuse_steps_of_processes
 from paramsched.core.time.amounts import PROGRESS, MomentLike
 from paramsched.core.time.calendar import Calendar, Facts, meant_clock
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
 
 if TYPE_CHECKING:
-    from paramsched.core.run.job_end import JobEnd
-    from paramsched.core.run.progress import ProgressSource
+    from paramsched.core.run.amounts import ProgressSource
+    from paramsched.core.run.end import JobEnd
+
+
+_NO_FACTS_YET = (
+    'this Scheduler was built with calendar="later" and has no run facts yet. Call scheduler.set_facts(steps_per_epoch='
+    "len(loader)) before the first optimizer.step()"
+)
+
+
+@final
+class NotAttached:
+    """Placeholder for the hooks of a Scheduler that waits for its run facts; any use of it raises."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ParamschedError(_NO_FACTS_YET)
+
+
+def refuse_to_step(optimizer: Any, args: Any, kwargs: Any) -> None:
+    """Raise ParamschedError: the step pre-hook of a Scheduler that waits for its run facts."""
+    del optimizer, args, kwargs
+    raise ParamschedError(_NO_FACTS_YET)
+
+
+@final
+@dataclass(slots=True)
+class WaitingForFacts:
+    """A Scheduler that was constructed before its run facts were known."""
+
+    request: Request
+    state: Any = None  # a state that was loaded while waiting
+    handles: list[Any] = field(default_factory=list)  # remove the hooks
+
+    def note_load(self, optimizer: Any, name: str) -> None:
+        """Record the bases of the code in the groups of a checkpoint of other code, which has none."""
+        note_bases((self.request.code_bases or {}).get(name, {}), optimizer.param_groups)
+
 
 SignalsLike: TypeAlias = str | Signals | Sequence[str | Signals]
 
@@ -172,11 +199,11 @@ class Scheduler(LRScheduler):
         policy, names = checked_on_change(on_change), tuple(self._optimizers) if several else ()
         processes = WORLD
         if process_group is not None:
-            from paramsched.core.run.processes import processes_of
+            from paramsched.core.run.ranks import processes_of
 
             processes = processes_of(process_group)
         if stop_before is not None or stop_on is not None:
-            from paramsched.core.run.job_end import job_end_of
+            from paramsched.core.run.end import job_end_of
 
             self._job_end = job_end_of(stop_before, stop_on, processes)
         source = PlanSource.of(plan, names=names, processes=processes)
@@ -448,7 +475,7 @@ class Scheduler(LRScheduler):
         in_force, t = self._synced().in_force, int(t)
         check = checked_amount
         if in_force.unit == PROGRESS:
-            from paramsched.core.run.progress import checked_progress as check
+            from paramsched.core.run.amounts import checked_progress as check
         try:
             reached = check(f"scheduler.seek({t}, ", in_force.unit, amount) if amount else in_force.amount_at(t)
         except MissingFact as error:
@@ -512,7 +539,7 @@ class Scheduler(LRScheduler):
         planned = self._run.lead
         require_attached(self._run.clock, "report")
         if planned.in_force.unit != PROGRESS:
-            from paramsched.core.run.progress import checked_progress
+            from paramsched.core.run.amounts import checked_progress
 
             checked_progress("scheduler.report(", planned.in_force.unit, progress)  # raises
         source = cast("ProgressSource", planned.consumption)  # not imported, which would cost as much as the rest
@@ -797,13 +824,13 @@ class Scheduler(LRScheduler):
         self._resume.load(self._run, state, {name: one.param_groups for name, one in self._optimizers.items()})
 
     def __getstate__(self) -> dict[str, Any]:
-        from paramsched.core.run.copies import copied_state
+        from paramsched.core.run.start import copied_state
 
         copied = copied_state(self._run, self._resume, self._optimizers, self._source)
         return copied | {"step_count": self._step_count, "may_end_early": self.may_end_early}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        from paramsched.core.run.copies import run_of_copy
+        from paramsched.core.run.start import run_of_copy
 
         self._optimizers = MappingProxyType(state["optimizers"])
         self.optimizer = next(iter(self._optimizers.values()))

@@ -9,14 +9,20 @@ from typing import Any, final
 from paramsched.core.plan.optimizers import NO_SCOPE, scopes_of, shown_names
 from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.core.run.block import ValueBlock, Values
-from paramsched.core.run.by_hand import ByHand
-from paramsched.core.run.group_keys import Group, History
-from paramsched.core.run.groups import Groups
-from paramsched.core.run.rebinding import sync
+from paramsched.core.run.groups import Groups, sync
 from paramsched.core.run.run import AfterStep, Driver, Run
-from paramsched.core.run.run_state import Choices, Clock, ResolvedPlan, RuleStates, RunPosition, RunState, UpdateTimes
-from paramsched.core.run.steps import Steps, check_amount
-from paramsched.core.run.updates import run_uncompiled
+from paramsched.core.run.state import (
+    Choices,
+    Clock,
+    Group,
+    History,
+    ResolvedPlan,
+    RuleStates,
+    RunPosition,
+    RunState,
+    UpdateTimes,
+)
+from paramsched.core.run.steps import ByHand, Steps, check_amount, run_uncompiled
 from paramsched.errors import StateError
 
 

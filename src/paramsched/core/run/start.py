@@ -1,4 +1,4 @@
-"""The start of a run in five steps: all that can raise comes before the first write."""
+"""The start of a run in five steps, and the run of a copy: all that can raise comes before the first write."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,12 +7,13 @@ from typing import Any, final
 
 from paramsched.core.fields import recorded_base
 from paramsched.core.plan.diff import Diff, diff
-from paramsched.core.plan.optimizers import errors_of
-from paramsched.core.run.arguments import Request
-from paramsched.core.run.block import Values
-from paramsched.core.run.group_keys import Group, History
+from paramsched.core.plan.optimizers import ALONE, errors_of
+from paramsched.core.run.arguments import PlanSource, Request
+from paramsched.core.run.block import Slot, Values, bases_by_slot, present_values
+from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
+from paramsched.core.run.groups import sync
 from paramsched.core.run.hooks import Found, PlanHooks, hooks_on, require_hooks
-from paramsched.core.run.rebinding import sync
+from paramsched.core.run.record import Carried, State, read_groups, restored_states, saved_states
 from paramsched.core.run.reports import (
     log_initial_values,
     log_takeover,
@@ -21,14 +22,19 @@ from paramsched.core.run.reports import (
     warn_of_present_bases,
     without_initial,
 )
-from paramsched.core.run.resume import other_plan_wrote, rule_states
+from paramsched.core.run.resume import Resume, other_plan_wrote, rule_states
 from paramsched.core.run.run import Run, run_of_one
-from paramsched.core.run.run_state import ResolvedPlan, RuleStates, RunPosition, resume_position
-from paramsched.core.run.saved_state import Carried, State, read_groups
-from paramsched.core.run.slots import Slot, bases_by_slot, present_values
-from paramsched.core.run.unlikely import report_unlikely_values
-from paramsched.core.run.updates import updates_in_state
-from paramsched.core.run.value_ranges import refuse_values_outside
+from paramsched.core.run.state import (
+    COUNT,
+    Choices,
+    Group,
+    History,
+    ResolvedPlan,
+    RuleStates,
+    RunPosition,
+    resume_position,
+)
+from paramsched.core.run.steps import updates_in_state
 from paramsched.core.time import Calendar
 
 
@@ -276,3 +282,73 @@ def report(prepared: Prepared, optimizers: Mapping[str, Any], request: Request, 
         request.resume.processes.log(text, begin, whose, run.clock.t)
     if request.positions is None:  # as above
         warn_if_over(run.in_force, run.clock)
+
+
+def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source: PlanSource) -> dict[str, Any]:
+    """Return the state from which `run_of_copy` restores a copy."""
+    lead, clock = run.lead, run.clock
+    return {
+        "optimizers": dict(optimizers),
+        "drive": run.drive,
+        "plan": lead.in_force.plan,
+        "calendar": lead.in_force.calendar,
+        "on_change": resume.on_change,
+        "bases": resume.bases,
+        "code_bases": {name: dict(planned.code_bases) for name, planned in run.members.items()},
+        "late_groups": clock.choices.late_groups,
+        "begin": clock.choices.start,
+        "alive": not clock.released,
+        "amounts": (clock.reported, clock.is_measured, clock.last_amount),
+        "positions": {name: run.position_at(number) for name, number in run.numbers.items()},
+        "feedback": [saved_states(clock.states), saved_states(clock.used)],
+        "acknowledged": clock.acknowledged,
+        "told_of_end": clock.told_of_end,
+        "counts_from": clock.counts_from,
+        "history": clock.history,
+        "source": source,
+    }
+
+
+def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[Request, Run]:
+    """Restore a copied Scheduler from the dict of `copied_state`: return its arguments and its run."""
+    names = () if ALONE in optimizers else tuple(optimizers)
+    source: PlanSource = replace(state["source"], plan=state["plan"])
+    resume = Resume(state["on_change"], processes=source.processes)
+    choices = Choices(state["drive"], state["late_groups"], state["begin"], source.processes, source.counted_by)
+    request = Request(source, resume, choices, names, positions=state["positions"])
+    if state["alive"]:
+        for name, position in state["positions"].items():
+            # An update writes its count into the first group only, which may have become another one since.
+            groups = optimizers[name].param_groups
+            for group in [one for one in groups if COUNT in one] or groups:
+                group[COUNT] = position.t
+        run = start(optimizers, request, state["calendar"])
+    else:  # its hooks are not registered
+        in_force, groups = (
+            request.resolved(state["calendar"]),
+            {name: one.param_groups for name, one in optimizers.items()},
+        )
+        states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
+        run = new_run(request, in_force, groups, state["positions"], states)
+        run.release()
+    resume.bases = state["bases"]  # not before, because the copied groups hold a count, as those of a checkpoint do
+    for name, planned in run.members.items():
+        planned.code_bases = state["code_bases"][name]
+    lead, clock = run.lead, run.clock
+    now, used = (restored_states(one, lead.in_force.resolved.metric_rules) for one in state["feedback"])
+    clock.history, clock.told_of_end = state["history"], state["told_of_end"]
+    clock.reported, clock.is_measured, clock.last_amount = state["amounts"]
+    clock.counts_from = state["counts_from"]
+    clock.states = used
+    clock.change(now)
+    if state["alive"]:
+        run.rewrite()
+    if state.get("may_end_early"):
+        source.processes.log(
+            "a copy of a Scheduler ends with its plan: stop_before and stop_on belong to the Scheduler and the job for "
+            "which they were passed. For the copied optimizer, construct "
+            'ps.Scheduler(optimizer, scheduler.plan, stop_on="SIGTERM")'
+        )
+    if not state["acknowledged"]:
+        clock.acknowledged_at = -1  # the engine has not called step() yet
+    return request, run

@@ -1,19 +1,298 @@
-"""The steps of one optimizer: what is checked before each of them, and what an update counts and writes."""
+"""Which calls of `optimizer.step` are updates, and what an update counts and writes."""
 
-from typing import Any, Final, final
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache, partial
+from types import FrameType
+from typing import Any, Final, TypeVar, final
+
+import torch
+from torch._C import _dynamo
+from torch.optim import Optimizer
 
 from paramsched.core.base.codes import BEYOND_THE_PLAN
 from paramsched.core.base.problem import Problem
-from paramsched.core.fields import RECORD
+from paramsched.core.fields import RECORD, finite_or_none
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.external_writes import check_tensors, log_at_end, refuse_spoiled, warn_overwritten
-from paramsched.core.run.group_keys import COUNT
-from paramsched.core.run.groups import Groups
-from paramsched.core.run.rebinding import sync
-from paramsched.core.run.run_state import UpdateTimes
-from paramsched.core.run.slots import values_at
-from paramsched.core.run.updates import run_uncompiled
+from paramsched.core.run.block import values_at
+from paramsched.core.run.groups import (
+    Groups,
+    check_tensors,
+    log_at_end,
+    refuse_spoiled,
+    require_attached,
+    sync,
+    warn_overwritten,
+)
+from paramsched.core.run.state import COUNT, Group, UpdateTimes
 from paramsched.core.time.amounts import PROGRESS
+from paramsched.errors import InvalidArgument, PlanError
+
+_compiler = getattr(_dynamo.eval_frame, "get_eval_frame_callback", partial(sys.modules.get, "torch._dynamo"))
+"""Returns None if the calling code is not compiled. Before torch 2.6, only if the compiler was not imported."""
+
+CAN_CAPTURE: bool = torch.backends.cuda.is_built()  # type: ignore[no-untyped-call]  # torch does not annotate it
+"""True if this torch captures CUDA graphs, also for ROCm."""
+
+is_capturing: Callable[[], bool] = getattr(torch._C, "_cuda_isCurrentStreamCapturing", bool)
+"""Returns whether the current stream is captured into a graph. The public function costs twice as much."""
+
+_STEP_WRAPPER = torch.optim.Optimizer.profile_hook_step.__code__.co_filename
+_STATE_MAKERS = frozenset({"_init_optim_state", "init_optim_state", "_NamedOptimizer.init_state"})
+"""Functions that initialize an optimizer's state by a step: of torch's distributed checkpoint, of TorchTitan and
+TorchTNT, and of torch's named optimizers."""
+
+
+def may_be_captured() -> bool:
+    """Return whether this process uses a device; one that does not would initialize it by asking for a capture."""
+    return CAN_CAPTURE and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # as above
+
+
+def _frames() -> Iterator[FrameType]:
+    """Yield the frames of the stack, the innermost first; `traceback.walk_stack` needs twice the time."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def is_nested(optimizer: Any) -> bool:
+    """Return whether this is a subclass's `super().step()`: two calls of torch's step wrapper are on the stack.
+
+    Such a subclass calls the hooks twice. An exception also leaves a pre-hook without its post-hook, and only the stack
+    distinguishes the two cases. The stack is inspected only if a pre-hook finds an open call.
+    """
+    depth = 0
+    for frame in _frames():
+        code = frame.f_code
+        if code.co_name == "wrapper" and code.co_filename.endswith(_STEP_WRAPPER):
+            depth += frame.f_locals.get("self") is optimizer
+    return depth > 1
+
+
+def is_skipped_by_scaler(optimizer: Any) -> bool:
+    """Return whether a `GradScaler` found an overflow for a fused optimizer, whose step then changes nothing.
+
+    `GradScaler` sets `found_inf` on the optimizer during the call. Reading its value synchronizes the device, so it is
+    read only if it is set.
+    """
+    found = optimizer.__dict__.get("found_inf")
+    return found is not None and float(found) > 0
+
+
+def is_hidden(optimizer: Any) -> bool:
+    """Return whether the current step only initializes an empty state, as torch's distributed checkpoint does.
+
+    Such a step has zero gradients and usually an lr of 0 in every group, which is restored afterwards. A run may have
+    the same values itself (a warmup from 0, frozen parameters), so the step is recognized by its caller.
+    """
+    if optimizer.state:
+        return False
+    codes = (frame.f_code for frame in _frames())
+    return any(code.co_name in _STATE_MAKERS or code.co_qualname in _STATE_MAKERS for code in codes)
+
+
+def refuse_steps_of_parts(optimizer: Any) -> None:
+    """Raise if DeepSpeed's ZeRO makes the current step and steps this optimizer several times per update.
+
+    ZeRO calls `step` once for each group (stages 1 and 2) or for each part of a group (stage 3).
+    """
+    for frame in _frames():
+        owner = frame.f_locals.get("self") if frame.f_code.co_name == "_optimizer_step" else None
+        if owner is not None and type(owner).__module__.startswith("deepspeed."):
+            parts = vars(owner).get("bit16_groups", vars(owner).get("fp16_groups"))
+            if parts is not None and len(parts) == 1:
+                return
+            raise InvalidArgument(
+                f"Scheduler({type(optimizer).__name__}, …)",
+                "DeepSpeed's ZeRO steps this optimizer several times per update, once for each of its groups or their "
+                "parts, so the steps are not updates",
+                'Use Scheduler(…, drive="manual") and call scheduler.step() after each update',
+            )
+
+
+def refuse_steps_of_processes() -> None:
+    """Raise if Accelerate makes the current `scheduler.step()`, and calls it once for each process."""
+    frame = sys._getframe(2).f_back  # the caller of `scheduler.step`
+    own = {} if frame is None or frame.f_code.co_qualname != "AcceleratedScheduler.step" else frame.f_locals
+    if (processes := own.get("num_processes", 1)) > 1:
+        raise InvalidArgument(
+            'Scheduler(…, drive="manual")',
+            f"Accelerate steps a prepared scheduler {processes} times per update, once for each process",
+            "Do not pass it to prepare, and call scheduler.step() after each update",
+        )
+
+
+def may_fill_state(optimizer: Any) -> bool:
+    """Return whether the current step may only fill an empty state: every lr is 0, and so are all gradients.
+
+    A training step may have the same values. So the caller also requires that the plan wrote another lr, and that the
+    step leaves a state. The gradients are read only for an lr of 0, because that synchronizes the device.
+    """
+    groups = optimizer.param_groups
+    if optimizer.state or not all(finite_or_none(group.get("lr")) == 0 for group in groups):
+        return False
+    gradients = [one.grad for group in groups for one in group["params"] if one.grad is not None]
+    return bool(gradients) and not any(bool(one.any()) for one in gradients)
+
+
+@final
+class UpdateHooks:
+    """The two step hooks on an optimizer, and the only place that decides whether a step was an update.
+
+    Args:
+        before: called with the optimizer before each step, except hidden ones.
+        after: called with the optimizer after each step that was an update.
+        is_unchanged: returns True if the optimizer's groups are unchanged since the last update, so that `before` is
+            not needed. It is not called before the first step, which may be hidden although the groups are unchanged.
+        has_own_lr: returns True if the lr of the first group is the one that the plan wrote. Default: always.
+        captured: called with the optimizer before each step that is captured into a CUDA graph.
+    """
+
+    def __init__(
+        self,
+        before: Callable[[Any], object],
+        after: Callable[[Any], object],
+        is_unchanged: Callable[[Any], bool] | None = None,
+        has_own_lr: Callable[[Any], bool] | None = None,
+        captured: Callable[[Any], object] | None = None,
+    ) -> None:
+        self._before, self._after, self._has_own_lr, self._captured = before, after, has_own_lr, captured or _unknown
+        self._may_be_captured = False  # until the first step
+        self._is_unchanged: Callable[[Any], bool] = _unknown
+        self._is_unchanged_later = is_unchanged or _unknown
+        self._open = 0  # calls of `step` that started since the last one that is not nested ended
+        # Of the open call: whether it is hidden, and whether it is only if it leaves a state. These hooks may be
+        # registered during a call.
+        self._is_hidden = self._is_hidden_if_filled = False
+
+    def register_on(self, optimizer: Optimizer) -> list[Any]:
+        """Register both hooks, and return the handles that remove them."""
+        mark_uncompiled(UpdateHooks.before_step, UpdateHooks.after_step, _unknown)
+        return [
+            optimizer.register_step_pre_hook(self.before_step),
+            optimizer.register_step_post_hook(self.after_step),
+        ]
+
+    def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Handle the start of a step: torch calls this before every step."""
+        if self._open and run_uncompiled(is_nested)(optimizer):
+            self._open += 1
+            return
+        self._open = 1  # resets the count after a step that raised
+        self._is_hidden = False
+        if self._may_be_captured and is_capturing():
+            run_uncompiled(self._captured)(optimizer)
+        is_unchanged = self._is_unchanged  # faster: `self._is_unchanged(…)` would look up a method first
+        if is_unchanged(optimizer):
+            return
+        self._is_hidden = run_uncompiled(is_hidden)(optimizer)
+        self._is_hidden_if_filled = False
+        if is_unchanged is _unknown:
+            run_uncompiled(refuse_steps_of_parts)(optimizer)
+            run_uncompiled(UpdateHooks._look_for_captures)(self, optimizer)
+        if not self._is_hidden and self._has_own_lr is not None and not self._has_own_lr(optimizer):
+            self._is_hidden = self._is_hidden_if_filled = run_uncompiled(may_fill_state)(optimizer)
+        if not self._is_hidden:
+            self._before(optimizer)
+            self._is_unchanged = self._is_unchanged_later
+
+    def _look_for_captures(self, optimizer: Any) -> None:
+        """Decide at the first step whether later ones may be captured; the first one may be, too."""
+        self._may_be_captured = may_be_captured()
+        if self._may_be_captured and is_capturing():
+            self._captured(optimizer)
+
+    def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Handle the end of a step: torch calls this after every step that did not raise."""
+        if self._open > 1 and run_uncompiled(is_nested)(optimizer):
+            return
+        self._open = 0
+        if self._is_hidden:
+            if not self._is_hidden_if_filled or optimizer.state:
+                return
+            self._before(optimizer)  # an update with an lr of 0 that other code wrote
+        # Checked before the call, because the wrapper costs a microsecond.
+        if "found_inf" in optimizer.__dict__ and run_uncompiled(is_skipped_by_scaler)(optimizer):
+            return
+        after = self._after
+        after(optimizer)
+
+
+def watch_updates(
+    optimizer: Optimizer, before: Callable[[Any], object] | None, after: Callable[[Any], object]
+) -> Callable[[], None]:
+    """Call `before` with the optimizer before each step, and `after` after each step that was an update.
+
+    Neither is called for the hidden steps of torch's distributed checkpoint.
+
+    Returns:
+        A function that removes the hooks.
+    """
+    handles = UpdateHooks(before or _unknown, after).register_on(optimizer)
+
+    def stop() -> None:
+        for handle in handles:
+            handle.remove()
+
+    return stop
+
+
+def updates_in_state(optimizer: Any) -> int | None:
+    """Return the number of updates in an optimizer's own state; None if it does not count them (`SGD`)."""
+    if not isinstance(optimizer, Optimizer):
+        return None
+    states = (entry for entry in optimizer.state.values() if isinstance(entry, dict))
+    return max((int(step) for entry in states if (step := finite_or_none(entry.get("step"))) is not None), default=None)
+
+
+def _unknown(optimizer: Any) -> bool:
+    """Return False: it is unknown whether the groups are unchanged."""
+    del optimizer
+    return False
+
+
+_R = TypeVar("_R")
+
+
+def run_uncompiled(function: Callable[..., _R]) -> Callable[..., _R]:
+    """Wrap a function so that torch compiles neither it nor the functions that it calls.
+
+    The wrapper costs a microsecond per call, so it is returned only in code that torch compiles or has compiled.
+    """
+    return function if _compiler() is None else uncompiled(function)
+
+
+@cache
+def uncompiled(function: Callable[..., _R]) -> Callable[..., _R]:
+    """Wrap a function as `run_uncompiled` does in compiled code."""
+    return torch.compiler.disable(function)  # type: ignore[no-any-return,no-untyped-call]  # torch's own annotation is Any
+
+
+def mark_uncompiled(*functions: Callable[..., Any]) -> None:
+    """Exclude functions from compilation, at no cost per call; the functions that they call must be marked, too.
+
+    This marks their code objects in place. `torch.compiler.disable(recursive=False)` is not an alternative, because in
+    torch 2.13 it creates a wrapper that costs as much as the hooks.
+    """
+    from torch._dynamo.decorators import skip as mark_code
+
+    for function in (run_uncompiled, *functions):
+        mark_code(function)
+
+
+def expect_changing_number(key: str) -> None:
+    """Declare a number in the first group as dynamic for torch's compiler.
+
+    Otherwise torch compiles a second graph as soon as the number changes. The key is appended to torch's own setting
+    (`TORCH_COMPILE_DYNAMIC_SOURCES`), which does not exist before torch 2.8.
+    """
+    config = getattr(torch.compiler, "config", None)
+    known = getattr(config, "dynamic_sources", None)
+    pattern = rf".*\.param_groups\[0\]\['{key}'\]"
+    if isinstance(known, str) and pattern not in known:
+        config.dynamic_sources = f"{known},{pattern}" if known else pattern  # type: ignore[union-attr]  # `known` shows that it has the attribute
 
 
 @final
@@ -195,3 +474,74 @@ def _warn_of_end(planned: Groups, t: int) -> None:
 
 _SHOWN: Final = 4  # values of a field that a message has
 _MOST_EPOCHS: Final = 1_000  # a number of updates below it may be one of epochs
+
+
+@final
+class ByHand:
+    """Counts the updates of one optimizer before which no hook runs.
+
+    Args:
+        planned: the groups of the optimizer.
+        optimizer: the optimizer.
+    """
+
+    __slots__ = ("optimizer", "planned", "steps")
+
+    def __init__(self, planned: Groups, optimizer: Any) -> None:
+        self.planned, self.optimizer, self.steps = planned, optimizer, Steps(planned)
+
+    def advance(self) -> None:
+        """Count one update: the groups are checked once, after the write.
+
+        This is safe because the writers write only into their own groups, and removed groups are not used. It is not
+        safe for writes that cannot be repeated: with tensors and targets the groups are checked first. They are also
+        checked first if the plan's clock counts an amount, because the consumption must be known before the update.
+        """
+        planned = self.planned
+        if not planned.is_plain:
+            self._advance_checked()
+            return
+        groups: list[Group] = self.optimizer.param_groups
+        clock, block = planned.clock, planned.block
+        t = clock.t
+        try:
+            for _ in block.writer:
+                break
+            else:
+                run_uncompiled(write_next_block)(planned, t + 1)
+            first = groups[0]
+            if first[COUNT] is t and first[RECORD] is planned.record and groups == planned.bound:
+                first[COUNT] = clock.t = clock.acknowledged_at = t + 1
+            else:
+                run_uncompiled(_rebind_and_advance)(planned, groups, None)
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
+            run_uncompiled(_rebind_and_advance)(planned, groups, error)
+        if block.overwritten:
+            run_uncompiled(warn_overwritten)(planned, groups)
+
+    def _advance_checked(self) -> None:
+        planned, optimizer, steps = self.planned, self.optimizer, self.steps
+        require_attached(planned.run, "step")
+        if not steps.is_unchanged(optimizer):
+            steps.before_update(optimizer)
+        steps.advance(optimizer)
+        if not steps.is_unchanged(optimizer):  # a copied group contains another tensor than the one just written
+            sync(planned, optimizer.param_groups)
+        planned.clock.acknowledged_at = planned.clock.t
+
+
+def _rebind_and_advance(planned: Groups, groups: list[Group], error: Exception | None) -> None:
+    """Bind the groups at this update, then advance: the slow path of `ByHand`."""
+    overwritten = list(planned.block.overwritten)  # before a new block or other values take its place
+    try:
+        bound_anew = sync(planned, groups)
+    except PlanError:  # a late group is refused, after the writers have written the values of the next update
+        with suppress(LookupError, TypeError, ValueError, RuntimeError):  # of a group that is spoiled itself
+            planned.rewrite()
+        raise
+    planned.clock.t += 1
+    if error is not None and not bound_anew:
+        refuse_spoiled(planned, groups, error)
+    planned.rewrite()
+    planned.clock.acknowledged_at = planned.clock.t
+    planned.block.overwritten.extend(overwritten)

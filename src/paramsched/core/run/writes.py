@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 
 from paramsched.core.fields import Field
-from paramsched.core.run.group_keys import Group
+from paramsched.core.run.state import Group
 
 Writer: TypeAlias = Iterator[Any]
 """Each `next` writes the next entry of a block; it is exhausted at the end of the block."""

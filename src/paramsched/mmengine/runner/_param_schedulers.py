@@ -16,7 +16,7 @@ from paramsched.core.plan.forms import FORMS, plan_of
 from paramsched.core.plan.optimizers import unique_labels
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.run import Scheduler
-from paramsched.core.run.plan_source import PlanSource
+from paramsched.core.run.arguments import PlanSource
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
 from paramsched.mmengine.schedulers import OptimWrapper, build_param_scheduler, unmeasured

@@ -8,7 +8,7 @@ from typing import Any, final
 import torch
 from torch.optim import Optimizer
 
-from paramsched.core.run.updates import watch_updates
+from paramsched.core.run.steps import watch_updates
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.engines.reporting import BatchAmounts
 from paramsched.errors import InvalidArgument, MissingFact

@@ -12,7 +12,7 @@ from torch import nn
 
 from paramsched.core.run import Scheduler
 from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.saved_state import OnChange
+from paramsched.core.run.record import OnChange
 from paramsched.engines.engine_facts import AmountOf
 from paramsched.errors import ParamschedError
 from paramsched.mmengine.runner._building import (

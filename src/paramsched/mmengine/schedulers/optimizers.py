@@ -14,7 +14,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from paramsched.core.dropins.group_fields import ParamGroup, set_both_momenta, set_entries, set_value
 from paramsched.core.fields import is_number
 from paramsched.core.files.arguments import Argument
-from paramsched.core.run.updates import watch_updates
+from paramsched.core.run.steps import watch_updates
 from paramsched.mmengine.reader.arguments import meaning_of_class, row_of_class
 
 

@@ -51,7 +51,7 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: st
     names = tuple(found if isinstance(found := group.get("name"), str) else None for group in groups)
     carried = None
     if clock is not None:
-        from paramsched.core.run.saved_state import read_groups  # imports torch, which has loaded the file
+        from paramsched.core.run.record import read_groups  # imports torch, which has loaded the file
 
         found = read_groups(groups)
         position = None if found.state is None or found.state.unit != clock else found.position
@@ -184,7 +184,7 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
     """
     checkpoint = load_checkpoint(Path(file))
     # Imported here because the module imports torch; torch was required to load the file anyway.
-    from paramsched.core.run.saved_state import plan_or_why, read_scheduler_state
+    from paramsched.core.run.record import plan_or_why, read_scheduler_state
     from paramsched.tools.records.saved_run import record_of
 
     state, found_in = None, checkpoint.optimizers()

@@ -14,12 +14,12 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES, amount_clock
 from paramsched.core.plan.optimizers import ALONE, unique_labels
 from paramsched.core.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
+from paramsched.core.run.arguments import PlanSource
+from paramsched.core.run.block import present_values
 from paramsched.core.run.on_base import BasePolicy
-from paramsched.core.run.plan_source import PlanSource
+from paramsched.core.run.record import Carried, OnChange, read_groups, read_scheduler_state
 from paramsched.core.run.resume import other_plan_wrote
-from paramsched.core.run.saved_state import Carried, OnChange, read_groups, read_scheduler_state
 from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.run.slots import present_values
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
 

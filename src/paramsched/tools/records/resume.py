@@ -9,7 +9,7 @@ from paramsched.core.base.terminal import SEVERITY_STYLES, Line, plain_text
 from paramsched.core.plan import Plan
 from paramsched.core.plan.diff import Diff
 from paramsched.core.plan.optimizers import ALONE
-from paramsched.core.run.saved_state import OnChange
+from paramsched.core.run.record import OnChange
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import amount_text
 from paramsched.tools.records.checkpoint_log import changes_between

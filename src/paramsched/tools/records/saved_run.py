@@ -8,8 +8,8 @@ from paramsched.core.base.diagnostic import names_listed, printable
 from paramsched.core.files.arguments import is_count
 from paramsched.core.plan import Plan
 from paramsched.core.plan.optimizers import ALONE, shown_names, unique_labels
-from paramsched.core.run.group_keys import COUNT
-from paramsched.core.run.saved_state import State, position_of_torch, read_groups, read_scheduler_state
+from paramsched.core.run.record import State, position_of_torch, read_groups, read_scheduler_state
+from paramsched.core.run.state import COUNT
 from paramsched.core.time import Calendar
 from paramsched.errors import UnreadableLog
 from paramsched.tools.records.checkpoint_files import Checkpoint, find_states, own_updates

@@ -16,7 +16,7 @@ from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.run import Scheduler
 from paramsched.core.run.hooks import hooks_on
-from paramsched.core.run.updates import watch_updates
+from paramsched.core.run.steps import watch_updates
 from paramsched.errors import CallSite, StateError
 from paramsched.mmengine.runner._param_schedulers import field_of_group
 from paramsched.mmengine.runner.hooks.hook import Hook

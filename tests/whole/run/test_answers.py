@@ -1,6 +1,6 @@
 """Small runs, told step by step: the values in the groups, what is logged, and each error.
 
-The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/run/test_answers.py` writes them. An action
+The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/whole/run/test_answers.py` writes them. An action
 is a line of Python with the names of `Story.names`; "is" is what was found after it.
 """
 

@@ -1,6 +1,7 @@
 """A dry run of a checkpoint shows what the resumed run uses, and what it logs."""
 
 import copy
+import logging
 
 import pytest
 import torch
@@ -259,3 +260,29 @@ def test_an_optimizer_that_is_behind_takes_its_coming_step_at_the_amount_that_wa
     coming = {one.group: one.value for one in found.values if one.update == 1}
     optimizers["b"].step()
     assert coming == {"b/0": used(optimizers["b"])[-1]} == {"b/0": pytest.approx(0.095)}
+
+
+def test_the_messages_of_a_dry_run_are_returned_and_reach_no_other_logger(caplog):
+    one = probe({"lr": 0.1})
+    scheduler = ps.Scheduler(one, ps.Plan(lr="linear(1, 0)", horizon=10))
+    one.step()
+    caplog.clear()
+
+    other = ps.Plan(lr="linear(0.5, 0)", horizon=10)
+    caplog.set_level(logging.ERROR, "paramsched")
+    found = dry_run({"optimizer": one.state_dict()["param_groups"]}, scheduler.state_dict(), other, ps.Calendar())
+
+    assert any("differs" in text for _, text in found.messages)
+    assert caplog.records == []
+    assert logging.getLogger("paramsched").propagate
+    assert logging.getLogger("paramsched").level == logging.ERROR
+
+
+def test_a_dry_run_says_that_no_further_metric_is_assumed():
+    one = probe({"lr": 0.1})
+    plan = ps.Plan(lr='cosine() * plateau("val_loss")', horizon=10)
+    scheduler = ps.Scheduler(one, plan)
+
+    found = dry_run({"optimizer": one.state_dict()["param_groups"]}, scheduler.state_dict(), plan, ps.Calendar())
+
+    assert ("info", "the values assume that no further metric is reported: val_loss") in found.messages

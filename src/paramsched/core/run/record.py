@@ -16,12 +16,17 @@ from paramsched.core.fields import RECORD, json_or_none
 from paramsched.core.plan import Plan
 from paramsched.core.plan.optimizers import ALONE
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.block import Values
-from paramsched.core.run.group_keys import (
+from paramsched.core.run.block import Values, bases_by_slot
+from paramsched.core.run.run import Run
+from paramsched.core.run.state import (
+    VERSION,
     Entry,
     Group,
     History,
+    ResolvedPlan,
+    RunPosition,
     count_carried,
+    facts_of_calendar,
     is_amount,
     is_count,
     is_finite_number,
@@ -30,9 +35,6 @@ from paramsched.core.run.group_keys import (
     read_entries,
     read_history,
 )
-from paramsched.core.run.run import Run
-from paramsched.core.run.run_state import VERSION, ResolvedPlan, RunPosition, facts_of_calendar
-from paramsched.core.run.slots import bases_by_slot
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, StateError, shown
 

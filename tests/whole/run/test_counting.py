@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.run.updates import watch_updates
+from paramsched.core.run.steps import watch_updates
 from paramsched.mmengine.schedulers import optimizers
 from support.updates import Probe, group, probe, run
 
