@@ -15,7 +15,7 @@ AT_5 = RunPosition(5, samples=60)
         (AT_5, RunPosition(5, samples=72), (5, 72)),
         (AT_5, RunPosition(6), (6, None)),
         (AT_5, RunPosition(0), (0, 0)),
-        (BEGIN_OF_DATA, Choices, RunPosition(0, samples=24), (0, 0)),
+        (BEGIN_OF_DATA, RunPosition(0, samples=24), (0, 0)),
     ],
 )
 def test_a_checkpoint_without_samples_keeps_those_of_another_one_of_its_update(before, loaded, expected):
