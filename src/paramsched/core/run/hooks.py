@@ -1,6 +1,5 @@
 """The hooks of an optimizer: its steps and checkpoints, and the capture of steps into CUDA graphs."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, final
 from weakref import ref
@@ -13,7 +12,7 @@ from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
 from paramsched.core.run.block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.core.run.groups import Groups, has_written, sync_for_checkpoint
-from paramsched.core.run.record import Carried, record_of
+from paramsched.core.run.record import record_of
 from paramsched.core.run.resume import Loading, Resume
 from paramsched.core.run.run import Run, Wrapper
 from paramsched.core.run.state import COUNT, Group, RunPosition, joined
@@ -207,37 +206,6 @@ def hooks_on(optimizer: Any) -> PlanHooks | None:
         if isinstance(owner, PlanHooks):
             return owner
     return None
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a start finds on the optimizers.
-
-    Args:
-        groups: the groups of each optimizer, by name.
-        before: the hooks of earlier Schedulers.
-        counts: the number of updates that each optimizer carries; it lacks those without a count.
-        carried: what the groups of optimizers without an earlier Scheduler carry.
-        numbers: the update of the next step of each optimizer.
-    """
-
-    groups: Mapping[str, list[Group]]
-    before: Mapping[str, PlanHooks]
-    counts: Mapping[str, int]
-    carried: Mapping[str, Carried]
-    numbers: Mapping[str, int]
-
-    @property
-    def t(self) -> int:
-        """The update of the run."""
-        return max(self.numbers.values())
-
-    def positions(self, unit: str | None) -> dict[str, RunPosition]:
-        """Return the positions that optimizers carry, on the clock `unit`."""
-        found = {name: hooks.position_on(unit) for name, hooks in self.before.items()}
-        mine = {name: one.position_on(unit) for name, one in self.carried.items()}
-        return found | {name: position for name, position in mine.items() if position is not None}
 
 
 def require_hooks(optimizer: Any, name: str) -> None:

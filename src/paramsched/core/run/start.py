@@ -1,18 +1,18 @@
 """The start of a run in five steps, and the run of a copy: all that can raise comes before the first write."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, final
 
-from paramsched.core.fields import recorded_base
+from paramsched.core.fields import RECORD, recorded_base
 from paramsched.core.plan.diff import Diff, diff
 from paramsched.core.plan.optimizers import ALONE, errors_of
 from paramsched.core.run.arguments import PlanSource, Request
 from paramsched.core.run.block import Slot, Values, bases_by_slot, present_values
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
 from paramsched.core.run.groups import sync
-from paramsched.core.run.hooks import Found, PlanHooks, hooks_on, require_hooks
+from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks
 from paramsched.core.run.record import Carried, State, read_groups, restored_states, saved_states
 from paramsched.core.run.reports import (
     log_initial_values,
@@ -40,6 +40,32 @@ from paramsched.core.time import Calendar
 
 @final
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What a start finds on the optimizers.
+
+    Args:
+        groups: the groups of each optimizer, by name.
+        before: the hooks of earlier Schedulers.
+        counts: the number of updates that each optimizer carries; it lacks those without a count.
+        carried: what the groups of optimizers without an earlier Scheduler carry.
+        numbers: the update of the next step of each optimizer.
+    """
+
+    groups: Mapping[str, list[Group]]
+    before: Mapping[str, PlanHooks]
+    counts: Mapping[str, int]
+    carried: Mapping[str, Carried]
+    numbers: Mapping[str, int]
+
+    def positions(self, unit: str | None) -> dict[str, RunPosition]:
+        """Return the positions that optimizers carry, on the clock `unit`."""
+        found = {name: hooks.position_on(unit) for name, hooks in self.before.items()}
+        mine = {name: one.position_on(unit) for name, one in self.carried.items()}
+        return found | {name: position for name, position in mine.items() if position is not None}
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """The plan that applies.
 
@@ -52,10 +78,10 @@ class Chosen:
     """
 
     in_force: ResolvedPlan
-    previous: PlanHooks | None
-    changes: Diff | None
-    state: State | None
-    carried: Mapping[str, RunPosition]
+    previous: PlanHooks | None = None
+    changes: Diff | None = None
+    state: State | None = None
+    carried: Mapping[str, RunPosition] = field(default_factory=dict)
 
 
 @final
@@ -115,6 +141,8 @@ def found_on(optimizers: Mapping[str, Any], request: Request, in_force: Resolved
     counts: dict[str, int] = {}
     carried: dict[str, Carried] = {}
     for name, mine in groups.items():
+        if name not in before and not any(COUNT in group or RECORD in group for group in mine):
+            continue
         with errors_of(name):
             found = read_groups(mine, name, in_force)
         if name in before:
@@ -155,6 +183,8 @@ def new_run(
 
 def choose_plan(request: Request, found: Found, in_force: ResolvedPlan) -> Chosen:
     """Return the plan that applies: the one of the request, or that of an earlier Scheduler or a checkpoint."""
+    if not found.counts:
+        return Chosen(in_force)
     resume = request.resume
     # The plans of earlier Schedulers are compared if they had one plan.
     earlier = {id(hooks.run): hooks for hooks in found.before.values()}
