@@ -9,7 +9,7 @@ import shape_lines
 from public_names import documented, public_names
 
 from paramsched import Calendar, Plan, curves, errors, trace
-from paramsched.core.base.check_rules import CheckRule, check_rules
+from paramsched.core.base.codes import CheckRule, check_rules
 from paramsched.core.curves.base import curve_text
 from paramsched.core.schedules import SHAPES
 

@@ -11,7 +11,7 @@ import pytest
 import paramsched
 from paramsched.cli import main
 from paramsched.cli._options import terminal_width, uses_color
-from paramsched.core.base.check_rules import check_rules
+from paramsched.core.base.codes import check_rules
 from paramsched.core.base.terminal import cell_width
 from paramsched.tools.recipes import recipes
 from support import answers, terminal

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 import paramsched as ps
-from paramsched.core.base.diagnostic import Diagnostic
-from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.base.diagnostic import Diagnostic, DiagnosticWarning
 from paramsched.core.files.known_dialects import KnownDialect, dialect_named
 from support import answers
 

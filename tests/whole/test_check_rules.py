@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from paramsched.cli import main
-from paramsched.core.base.check_rules import check_rules
+from paramsched.core.base.codes import check_rules
 from paramsched.errors import InvalidArgument
 from paramsched.tools.check.named_codes import codes_given, rule_of_code
 from support.tables import table

@@ -19,9 +19,9 @@ import click
 from paramsched.cli._options import UNIT_FACTS, PlanOptions, WrongUsage, check_numbers_of_bases, problem_text
 from paramsched.cli._plan_input import PlanInput, calendar_if_known, read_plan_input
 from paramsched.cli._traces import groups_with_bases, refuse_too_long
+from paramsched.core.base.diagnostic import DiagnosticWarning
 from paramsched.core.base.files import write_whole_file
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.user_warnings import DiagnosticWarning
 from paramsched.core.files import PlanText, open_plan
 from paramsched.core.files.text_limits import MOST_BYTES
 from paramsched.errors import InvalidArgument, ParamschedError

@@ -27,10 +27,9 @@ from paramsched.core.base.codes import (
     REFUSED_VALUE,
     UNREADABLE,
 )
-from paramsched.core.base.diagnostic import HORIZON, Diagnostic, entry_path, json_text
+from paramsched.core.base.diagnostic import HORIZON, Diagnostic, DiagnosticWarning, entry_path, json_text
 from paramsched.core.base.problem import with_advice
 from paramsched.core.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
-from paramsched.core.base.user_warnings import DiagnosticWarning
 from paramsched.core.fields import Field
 from paramsched.core.files.known_dialects import Loaded
 from paramsched.core.files.plan_files import PlanText

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from paramsched.core.base.codes import MISSING_FACT, SAID_TWICE, UNUSED_SETTING
-from paramsched.core.base.diagnostic import Diagnostic, child_path
-from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.base.diagnostic import Diagnostic, child_path, warn_user
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import plan_of
 from paramsched.core.run.scheduler import Scheduler

@@ -14,7 +14,7 @@ import paramsched as ps
 from paramsched.compat import deepspeed as dialect
 from paramsched.compat import transformers
 from paramsched.compat.deepspeed.plans import TrainerRun, report_mismatches
-from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.base.diagnostic import DiagnosticWarning
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.errors import ConfigError
 from support.deepspeed_peer import used, used_by_deepspeed

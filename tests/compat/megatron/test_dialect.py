@@ -12,7 +12,7 @@ import paramsched as ps
 from paramsched.compat.megatron import plans as dialect
 from paramsched.compat.megatron.arguments import read_megatron_arguments
 from paramsched.compat.megatron.batch_size import begins_of_rises
-from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.base.diagnostic import DiagnosticWarning
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from support.megatron_peer import import_peer
 from support.tables import table

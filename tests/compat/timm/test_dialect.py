@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.compat import timm as dialect
 from paramsched.core import files as config
-from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.base.diagnostic import DiagnosticWarning
 from support import timm_peer
 from support.tables import table
 

@@ -12,7 +12,7 @@ from torch.optim import lr_scheduler as peers
 import paramsched as ps
 from paramsched.compat.torch import plans as dialect
 from paramsched.core import files as config
-from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.base.diagnostic import DiagnosticWarning
 from support.tables import table
 
 LR, STEPS = 0.4, 45

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.compat import transformers as dialect
-from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.base.diagnostic import DiagnosticWarning
 from paramsched.core.plan import resolve
 from support.tables import table
 

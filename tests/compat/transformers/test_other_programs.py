@@ -2,7 +2,7 @@
 
 import pytest
 
-from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.base.diagnostic import DiagnosticWarning
 from paramsched.core.files import loads
 from paramsched.errors import ConfigError
 from support.tables import table

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paramsched.core.base import check_rules, diagnostic, entries, frozen_values, near_names, params, problem, terminal
+from paramsched.core.base import codes as check_rules
+from paramsched.core.base import diagnostic, entries, frozen_values, near_names, params, problem, terminal
 from paramsched.core.base import params as ranges
 from paramsched.core.curves import Curve
 from paramsched.core.schedules import Level, Schedule

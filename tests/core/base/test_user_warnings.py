@@ -6,9 +6,8 @@ from types import FunctionType
 
 import pytest
 
-from paramsched.core.base.diagnostic import Diagnostic
+from paramsched.core.base.diagnostic import Diagnostic, DiagnosticWarning, warn_user
 from paramsched.core.base.problem import Problem
-from paramsched.core.base.user_warnings import DiagnosticWarning, warn_user
 
 MIND = Problem(found="mind this")
 

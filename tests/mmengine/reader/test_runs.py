@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.base.diagnostic import DiagnosticWarning
 from paramsched.core.files import loads
 from paramsched.mmengine import reader as mmengine
 from paramsched.mmengine import schedulers as drop_ins

@@ -19,7 +19,7 @@ CUTS = {"partition", "rpartition", "split", "rsplit", "splitlines", "removeprefi
 }  # fmt: skip
 PATTERNS = {"match", "search", "fullmatch", "sub", "subn", "findall", "finditer"}
 WARNS = {
-    "core/base/user_warnings.py": "it prints the problem",
+    "core/base/diagnostic.py": "it prints the problem",
     "cli/_lint_output.py": "it passes on warnings of other libraries",
 }
 

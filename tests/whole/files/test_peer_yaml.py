@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.core import files as config
-from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.base.diagnostic import DiagnosticWarning
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, plain_data
 from paramsched.core.files.yaml_text import read_peer_yaml
 from paramsched.errors import ConfigError

@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from paramsched.core import files as config
-from paramsched.core.base.user_warnings import DiagnosticWarning
+from paramsched.core.base.diagnostic import DiagnosticWarning
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.files.unused_settings import (
     has_setting,

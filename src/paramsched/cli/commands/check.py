@@ -20,7 +20,7 @@ from paramsched.cli._options import (
     plan_options,
     plans_argument,
 )
-from paramsched.core.base.check_rules import check_rules
+from paramsched.core.base.codes import check_rules
 
 
 def _explain(context: click.Context, parameter: click.Parameter, value: str | None) -> None:  # noqa: ARG001  # click's

@@ -7,8 +7,7 @@ from typing import Any, Final, Literal, final
 from paramsched.compat.codes import DEEPSPEED_ARGUMENT
 from paramsched.core import curves
 from paramsched.core.base.codes import MISSING_FACT
-from paramsched.core.base.diagnostic import Diagnostic
-from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.base.diagnostic import Diagnostic, warn_user
 from paramsched.core.files.arguments import ReadEntry, argument, argument_table, table_named, to_level
 from paramsched.core.schedules import Level, Schedule, absolute
 from paramsched.core.schedules.anneal import anneal, cosine, linear

@@ -13,9 +13,8 @@ from paramsched.compat.codes import (
 )
 from paramsched.compat.deepspeed.arguments import TABLES, RunOfConfig
 from paramsched.core.base.codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, warn_user
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files.arguments import (
     arguments_of,
     given_rate,

@@ -5,8 +5,7 @@ from typing import Any, Final
 
 from paramsched.compat.megatron.arguments import MegatronArguments, written_options
 from paramsched.core.base.codes import UNUSED_SETTING
-from paramsched.core.base.diagnostic import Diagnostic
-from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.base.diagnostic import Diagnostic, warn_user
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.sequence import in_order

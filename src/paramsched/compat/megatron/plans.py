@@ -19,8 +19,7 @@ from paramsched.compat.megatron.arguments import (
 from paramsched.compat.megatron.arguments import recognizes as recognizes
 from paramsched.compat.megatron.batch_size import consumed_in_all, planned_batch_size, samples_of_updates, warn_of_ramp
 from paramsched.core.base.codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
-from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, warn_user
 from paramsched.core.files.arguments import defaults_of, to_level
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.files.known_dialects import BaseLike, GroupOfFile

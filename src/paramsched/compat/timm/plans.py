@@ -13,8 +13,7 @@ from paramsched.compat.timm.arguments import (
     curve_after_warmup,
 )
 from paramsched.core.base.codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE
-from paramsched.core.base.diagnostic import ROOT, Diagnostic
-from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.base.diagnostic import ROOT, Diagnostic, warn_user
 from paramsched.core.feedback import plateau
 from paramsched.core.files.arguments import (
     accumulation_fact,

@@ -10,9 +10,8 @@ from typing import Any, Final, final
 from paramsched.compat.codes import UNKNOWN_INTERVAL
 from paramsched.compat.torch.arguments import SMOOTH, TABLES, TorchEntry
 from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, UNUSED_SETTING, WRONG_ARGUMENT
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, warn_user
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.feedback import plateau
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.files.arguments import (

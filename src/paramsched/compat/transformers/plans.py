@@ -19,9 +19,8 @@ from paramsched.core.base.codes import (
     UNUSED_SETTING,
     WRONG_TYPE,
 )
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, warn_user
 from paramsched.core.base.near_names import closest
-from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files.arguments import (
     accumulation_fact,
     arguments_of,

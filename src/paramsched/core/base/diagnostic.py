@@ -2,14 +2,15 @@
 
 import json
 import re
+import sys
+import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final, final
 
-from paramsched.core.base.check_rules import CheckRule, Severity, check_rules
-from paramsched.core.base.codes import SYNTAX, UNREADABLE
+from paramsched.core.base.codes import SYNTAX, UNREADABLE, CheckRule, Severity, check_rules
 from paramsched.core.base.problem import Place, Problem, with_advice
 
 _EXCERPT = 72  # characters of a line that are shown
@@ -335,3 +336,31 @@ class TextLines:
         """Return the offset of a line and a column, both starting at 1. It is at most the length of the text."""
         begin = self.begins[min(number, len(self.begins)) - 1]
         return min(begin + column - 1, len(self.text))
+
+
+_PASSED_OVER = ("paramsched", "torch")
+"""Packages whose frames are skipped: this one, and torch, which calls its hooks and schedulers."""
+
+
+@final
+class DiagnosticWarning(UserWarning):
+    """A warning about an entry of a config. `diagnostic` contains its location and code."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        UserWarning.__init__(self, diagnostic)
+        self.diagnostic = diagnostic
+
+    def __str__(self) -> str:
+        return self.diagnostic.path_and_message
+
+
+def warn_user(about: Problem | Diagnostic, category: type[Warning] = UserWarning) -> None:
+    """Issue a warning at the innermost frame outside of this library and torch. Its text is the printed problem."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _PASSED_OVER:
+        level, frame = level + 1, frame.f_back
+    if isinstance(about, Diagnostic):
+        warnings.warn(DiagnosticWarning(about), stacklevel=level)
+    else:
+        code = f" [{about.code}]" if about.code else ""
+        warnings.warn(printable_lines(f"{about}{code}"), category, stacklevel=level)

@@ -31,9 +31,8 @@ from paramsched.core.base.codes import (
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
-from paramsched.core.base.diagnostic import Diagnostic, child_path
+from paramsched.core.base.diagnostic import Diagnostic, child_path, warn_user
 from paramsched.core.base.near_names import closest, did_you_mean
-from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.files.references import is_unresolved
 from paramsched.core.schedules import Constant, Level, Schedule, absolute

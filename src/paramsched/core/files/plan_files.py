@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any, Final, final, overload
 
 from paramsched.core.base.codes import KEY_TWICE, NOTHING_PLANNED, SAID_TWICE
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, names_listed
+from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, names_listed, warn_user
 from paramsched.core.base.files import is_replaced, path_of_file, write_whole_file
 from paramsched.core.base.near_names import did_you_mean, shortened_text
-from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.files import native
 from paramsched.core.files.command_lines import Launch, has_option, launch_places, mapping_of_options, read_launch
 from paramsched.core.files.diagnostic_collector import (

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from paramsched.core.base.codes import LIBRARY_DEFAULTS, NOTHING_PLANNED, UNKNOWN_FIELD, UNUSED_SETTING
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, names_listed
-from paramsched.core.base.user_warnings import warn_user
+from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, names_listed, warn_user
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 
 

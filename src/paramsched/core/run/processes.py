@@ -7,8 +7,8 @@ from typing import Any, Final, final
 
 import torch.distributed as dist
 
+from paramsched.core.base.diagnostic import warn_user
 from paramsched.core.base.problem import Problem
-from paramsched.core.base.user_warnings import warn_user
 
 log = logging.getLogger("paramsched")
 

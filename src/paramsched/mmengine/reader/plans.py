@@ -13,9 +13,8 @@ from paramsched.core.base.codes import (
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
-from paramsched.core.base.diagnostic import Diagnostic, child_path, entry_path
+from paramsched.core.base.diagnostic import Diagnostic, child_path, entry_path, warn_user
 from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.fields import Field
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.core.plan import Binding, Plan

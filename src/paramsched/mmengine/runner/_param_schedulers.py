@@ -7,8 +7,8 @@ from typing import Any, TypeAlias, final
 
 from torch.optim import Optimizer
 
+from paramsched.core.base.diagnostic import warn_user
 from paramsched.core.base.problem import Problem
-from paramsched.core.base.user_warnings import warn_user
 from paramsched.core.fields import Field
 from paramsched.core.plan import Plan, Target
 from paramsched.core.plan.binding import amount_clock

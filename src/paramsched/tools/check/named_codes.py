@@ -1,6 +1,6 @@
 """Codes that users write in options."""
 
-from paramsched.core.base.check_rules import CheckRule, check_rules
+from paramsched.core.base.codes import CheckRule, check_rules
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.errors import InvalidArgument
 
