@@ -38,7 +38,7 @@ def main(folder: Path) -> None:
         )
     traces = {name: ps.trace(plan, new_model()[1]) for name, plan in plans.items()}
     picture = folder / "tree.svg"
-    picture.write_text(ps.show.svg(ps.show.together(traces)), encoding="utf-8")
+    picture.write_text(ps.show.svg(ps.show.together(traces, branches=True)), encoding="utf-8")
     print(picture)
 
 

@@ -32,7 +32,8 @@ const type = (old, typed) => {
 const look = () => ({
   problems: get("pre").textContent, wrong: get("pre").className, view: get("iframe").className,
   page: get("iframe").srcdoc.length, status: get("output").textContent,
-  wide: [document.documentElement, get("pre")].some((one) => one.scrollWidth > one.clientWidth), right: get("iframe").getBoundingClientRect().left > 300,
+  wide: [document.documentElement, get("pre")].some((one) => one.scrollWidth > one.clientWidth),
+  right: get("iframe").getBoundingClientRect().left > 300,
 });
 const until = async (is_so) => {
   for (let tried = 0; tried < 200 && !is_so(look()); tried++) await new Promise((done) => setTimeout(done, 50));

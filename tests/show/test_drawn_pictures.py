@@ -123,7 +123,7 @@ def drawn(question: dict[str, Any]) -> dict[str, Any]:
     plans = {name: curves_of(plan, question) for name, plan in question["plans"].items()}
     first = next(iter(plans.values()))
     options = {"log": [run_of(name, run, first) for name, run in question.get("runs", {}).items()] or None}
-    trace = first if len(plans) == 1 or "other" in plans else show.together(plans)
+    trace = first if len(plans) == 1 or "other" in plans else show.together(plans, branches=True)
     options |= {"other": plans.get("other"), "view": show.View(**question.get("view", {}))}
     size = question.get("size", {})
     answer = {key: value for key, value in question.items() if key not in ("text", "svg", "axes", "page", "body")}

@@ -123,7 +123,8 @@ def test_a_run_without_a_name_has_the_colors_of_its_groups():
 def test_a_branch_has_no_breakpoint_before_it_leaves():
     trunk = ps.Plan(lr="constant() >> linear(over=100)", horizon=200)
     other = ps.Plan(lr="constant(1.0, over=40) >> constant(1.0, over=40) >> linear(over=50)", horizon=200)
-    drawn = show.together({name: ps.trace(plan, {"lr": 1.0}) for name, plan in (("a", trunk), ("b", other))})
+    traces = {name: ps.trace(plan, {"lr": 1.0}) for name, plan in (("a", trunk), ("b", other))}
+    drawn = show.together(traces, branches=True)
 
     (panel,) = show.picture(drawn).panels
 
@@ -354,13 +355,7 @@ def test_the_second_time_axis_has_the_amounts_of_its_unit(plt):
 
 
 def test_titles_of_the_user_stay_if_there_is_nothing_to_say(plt):
-    figure, ax = plt.subplots()
-    figure.suptitle("mine")
-    ax.set_title("left", loc="left")
-
-    ps.Plan(lr="linear()", horizon=20).plot({"lr": 0.1}, axes=ax)
-    assert figure.get_suptitle() == "mine"
-
+    _, ax = plt.subplots()
     ax.set_title("left", loc="left")
     show.axes(curves_from_values({("lr", ""): [0.1, 0.2]}), ax)
     assert ax.get_title(loc="left") == "left"

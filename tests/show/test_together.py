@@ -26,7 +26,8 @@ def traced(plan, groups=None):
 
 @pytest.fixture
 def tree():
-    return show.together({"trunk": traced(TRUNK), "at-400": traced(branch(400)), "at-960": traced(branch(960))})
+    plans = {"trunk": traced(TRUNK), "at-400": traced(branch(400)), "at-960": traced(branch(960))}
+    return show.together(plans, branches=True)
 
 
 def panel_of(curves, field="lr"):
@@ -78,7 +79,8 @@ def test_a_field_equal_to_another_plan_is_noted_and_not_drawn(tree):
 
 def test_a_branch_of_a_branch_starts_at_its_parent():
     values = {"trunk": [1, 1, 1, 1, 1], "first": [1, 1, 2, 2, 2], "second": [1, 1, 2, 2, 3]}
-    curves = show.together({name: show.curves_from_values({("lr", 0): one}) for name, one in values.items()})
+    plans = {name: show.curves_from_values({("lr", 0): one}) for name, one in values.items()}
+    curves = show.together(plans, branches=True)
 
     assert [note.text for note in panel_of(curves).notes] == [
         "first diverges from trunk at update 2",
@@ -89,7 +91,8 @@ def test_a_branch_of_a_branch_starts_at_its_parent():
 
 def test_a_plan_without_a_common_start_is_drawn_completely():
     curves = show.together(
-        {"one": show.curves_from_values({("lr", 0): [1, 1]}), "two": show.curves_from_values({("lr", 0): [2, 1]})}
+        {"one": show.curves_from_values({("lr", 0): [1, 1]}), "two": show.curves_from_values({("lr", 0): [2, 1]})},
+        branches=True,
     )
 
     assert [curve.times.tolist() for curve in panel_of(curves).curves] == [[0, 1], [0, 1]]
@@ -187,7 +190,8 @@ def test_plans_on_a_clock_of_tokens_branch_at_updates():
     plans = {"trunk": trunk, "branch": trunk.cooldown("400k tokens", "50k tokens")}
     facts = ps.Calendar(tokens_per_step=1000)
 
-    panel = panel_of(show.together({name: ps.trace(plan, {"lr": 0.1}, facts) for name, plan in plans.items()}))
+    traces = {name: ps.trace(plan, {"lr": 0.1}, facts) for name, plan in plans.items()}
+    panel = panel_of(show.together(traces, branches=True))
 
     assert panel.notes[0].text == "branch diverges from trunk at update 401"
     assert panel.breakpoints.tolist() == [100, 400, 450]
@@ -211,7 +215,7 @@ def test_plans_on_axes_of_a_user_have_their_own_colors_and_names_and_change_noth
 
 
 def test_whole_curves_begin_at_the_first_update():
-    panel = panel_of(show.together({"trunk": traced(TRUNK), "at-400": traced(branch(400))}, branches=False))
+    panel = panel_of(show.together({"trunk": traced(TRUNK), "at-400": traced(branch(400))}))
 
     assert [int(one.times[0]) for one in panel.curves] == [0, 0]
     assert not any("diverges" in one.text for one in panel.notes)

@@ -126,7 +126,7 @@ class PlansTogether:
     """
 
     plans: tuple[tuple[str, Curves], ...]
-    branches: bool = True
+    branches: bool = False
 
     @property
     def total(self) -> int:
@@ -164,16 +164,15 @@ class PlansTogether:
         }
 
 
-def together(plans: Mapping[str, Curves], *, branches: bool = True) -> PlansTogether:
+def together(plans: Mapping[str, Curves], *, branches: bool = False) -> PlansTogether:
     """Combine several plans in one picture: `show.svg(show.together({"trunk": trunk, "cooldown": cooldown}))`.
 
-    The time axis has the length of the longest plan. A plan that starts like an earlier one is drawn only from where
-    they diverge, so a run and its branches look like a tree. An identical plan appears only in the notes.
+    The time axis has the length of the longest plan.
 
     Args:
         plans: the curves of each plan by its name in the legend, in drawing order.
-        branches: False draws whole curves. By default, a plan that starts like an earlier one is drawn from the update
-            where the two differ.
+        branches: True draws a plan that starts like an earlier one from the update where the two differ, so a run and
+            its branches look like a tree. An identical plan appears only in the notes. Default: whole curves.
 
     Raises:
         InvalidArgument: if there is no plan.
@@ -181,7 +180,7 @@ def together(plans: Mapping[str, Curves], *, branches: bool = True) -> PlansToge
     >>> from paramsched.show import curves_from_values, text, together
     >>> trunk = curves_from_values({("lr", ""): [1, 1, 1, 1, 1, 1, 1, 1]})
     >>> branch = curves_from_values({("lr", ""): [1, 1, 1, 1, 0.5, 0]})
-    >>> both = together({"trunk": trunk, "branch": branch})
+    >>> both = together({"trunk": trunk, "branch": branch}, branches=True)
     >>> print(text(both, width=34, height=3, ascii=True))
     lr
         1.00 |*********+++************

@@ -113,12 +113,11 @@ def plan_axes(
     view: View = AS_VALUES_ASK,
     label: str | None = None,
 ) -> "tuple[Axes, ...]":
-    """Draw a plan on matplotlib axes for `Plan.plot`, with the assumed facts above the first panel."""
+    """Draw a plan on matplotlib axes for `Plan.plot`, with the assumed facts above the first panel of a new figure."""
     drawn, assumed = curves_of_plan(plan_of(plan, "show.plan_axes"), bases, calendar)
     found = axes(drawn, given, view=view, label=label)
-    figure = found[0].figure
-    if assumed and not figure.get_suptitle():
-        figure.suptitle(assumed, fontsize="small", color="0.4")
+    if assumed and given is None:
+        found[0].figure.suptitle(assumed, fontsize="small", color="0.4")
     return found
 
 

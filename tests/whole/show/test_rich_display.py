@@ -207,11 +207,11 @@ def test_a_plan_is_plotted_with_the_values_of_its_trace():
         assert drawn.get_ydata()[inside].tolist() == trace[field][times[inside].astype(int)].tolist()
 
 
-def test_a_plot_uses_the_given_axes_and_names_assumed_facts():
+def test_a_plot_uses_the_given_axes_and_leaves_the_title_of_their_figure():
     figure, given = plt.subplots(2)
 
     assert PLAN.plot(axes=given) == tuple(given)
-    assert figure.get_suptitle() == "steps_per_epoch assumed to be 100"
+    assert figure.get_suptitle() == ""
 
 
 def test_duplicate_or_missing_facts_are_rejected():
