@@ -18,6 +18,7 @@ from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import MomentLike
 from paramsched.engines.argument_order import check_kinds
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
+from paramsched.engines.other_schedulers import warn_of_other_schedulers
 from paramsched.engines.reporting import BatchAmounts
 from paramsched.errors import CallSite, InvalidArgument
 
@@ -73,6 +74,8 @@ def scheduler(
         shards = replicas(accelerator)
         rank = accelerator.process_index * shards // accelerator.num_processes
         sampler.follow(made, num_replicas=shards, rank=rank)
+    present = (prepared.scheduler for prepared in accelerator._schedulers)
+    warn_of_other_schedulers(made, present, "accelerator.prepare")
     accelerator.prepare_scheduler(made)  # registers it for checkpoints
     return made
 

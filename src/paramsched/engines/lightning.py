@@ -23,6 +23,7 @@ from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import MomentLike
 from paramsched.engines.argument_order import check_plan
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
+from paramsched.engines.other_schedulers import warn_of_other_schedulers
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
@@ -158,6 +159,9 @@ class _LightningPlan:
             )
             for one in optimizers
         ]
+        for scheduler in self.schedulers:
+            present = (config.scheduler for config in trainer.lr_scheduler_configs)
+            warn_of_other_schedulers(scheduler, present, "configure_optimizers")
         if self._sampler is not None:
             targets = (target.name for target in self.schedulers[0].plan.targets)
             if pl_module.automatic_optimization and "accumulation" in targets:

@@ -41,6 +41,7 @@ def test_every_adapter_has_a_page() -> None:
     others = {
         "argument_order",
         "engine_facts",
+        "other_schedulers",
         "planned_batches",
         "reporting",
         "run_end",

@@ -87,6 +87,7 @@ def test_every_engine_and_drop_in_has_a_page(pages):
     inner = {
         "argument_order",
         "engine_facts",
+        "other_schedulers",
         "planned_batches",
         "reporting",
         "run_end",

@@ -25,6 +25,7 @@ SHARED = {
     "__init__",
     "argument_order",
     "engine_facts",
+    "other_schedulers",
     "planned_batches",
     "reporting",
     "run_end",

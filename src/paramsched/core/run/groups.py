@@ -484,7 +484,7 @@ def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any
     count = writes.count(update)
     if count and writes.is_warned_of(count):
         writer = torch_scheduler_of(groups[index], value) if field.key == "lr" else None
-        writes.cause = _OTHER if writer is None else _SCHEDULER.format(writer)
+        writes.cause = _OTHER if writer is None else WRITTEN_BY.format(writer)
         place = f"{field} of group {planned.labels(groups)[index]!r}"
         total = f" {writes.total}." if count > 1 else ""
         text = f"{place} was {value!r} at update {update} instead of the planned {wanted!r}: {writes.cause}{total}"
@@ -501,7 +501,7 @@ _OTHER = (
     "other code wrote it, and the update used it. After each update the plan writes the value of the next one. To "
     "change a value permanently, change the plan."
 )
-_SCHEDULER = "{} also writes this optimizer. Remove it and its step(), because the plan writes the lr of every update."
+WRITTEN_BY = "{} also writes this optimizer. Remove it and its step(), because the plan writes the lr of every update."
 
 
 def torch_scheduler_of(group: Group, lr: Any) -> str | None:
