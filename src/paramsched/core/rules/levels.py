@@ -361,6 +361,9 @@ SUSPICIONS: Final = (
 def unlikely_level(line: Binding, base: float | None = None, resolved: Schedule | None = None) -> Trap | None:
     """Return the trap of a line whose multiples of base were probably meant in another sense; targets have none.
 
+    Reason: the arguments of torch's, timm's and optax's schedules are values or lengths where these are multiples of
+    base. No published recipe exceeds 2 × base.
+
     Args:
         line: the line.
         base: the base of its first group, if known. A line of a base of 0 has no trap of this kind.
@@ -438,6 +441,9 @@ def _ends_of_decays(parts: Iterable[object]) -> Iterator[float]:
 
 
 def base_is_zero(field: str) -> Trap:
-    """Return the trap of a field that is 0 in the optimizer."""
+    """Return the trap of a field that is 0 in the optimizer.
+
+    Reason: the plan changes nothing, although its line was written to change the field.
+    """
     found = f"{field} of the optimizer is 0, so every multiple of it is 0"
     return BASE_OF_ZERO, found, "Set it in the optimizer, or write absolute(0.01)"

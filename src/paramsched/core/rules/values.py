@@ -55,7 +55,10 @@ def check_values(line: Sequence[FieldCurve], bases: Sequence[float] = ()) -> Ite
 
 
 def grows(curve: FieldCurve) -> Iterator[Diagnostic]:
-    """Yield a diagnostic if the rate grows to many times its base."""
+    """Yield a diagnostic if the rate grows to many times its base.
+
+    Reason: no published recipe exceeds 2 × base, and a ratio above 1, applied at each update, has no limit.
+    """
     base = 1.0 if curve.base is None else curve.base
     if (
         curve.binding.name == "lr"
@@ -93,7 +96,10 @@ def found_in_all(
 
 
 def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Diagnostic]:
-    """Yield diagnostics of the learning rates of all groups together, because one group may be 0 on purpose."""
+    """Yield diagnostics of the learning rates of all groups together, because one group may be 0 on purpose.
+
+    Reason: a run whose rate is 0 trains nothing, and one whose rate rises until its end never anneals.
+    """
     rates = [one for one in curves if one.binding.name == "lr" and np.all(np.isfinite(one.values))]
     if not rates:
         return
