@@ -455,7 +455,7 @@ def _by_group(slots: tuple[Slot, ...], groups: list[Group]) -> dict[int, list[tu
 
 
 def check_tensors(planned: Groups, groups: list[Group], held: Values) -> None:
-    """Warn of tensors that other code filled or replaced, and write the original tensors into the groups again.
+    """Note tensors that other code filled or replaced, and write the original tensors into the groups again.
 
     Args:
         planned: the groups and their plan.
@@ -467,12 +467,12 @@ def check_tensors(planned: Groups, groups: list[Group], held: Values) -> None:
         for slot, (group, _) in zip(column.slots, column.views, strict=True):
             value = values[slot.group, slot.field.slot]
             planned.block.overwritten.append((slot.field, group, slot.field.read(group), value))
-    warn_overwritten(planned, groups)
+    note_overwritten(planned, groups)
     planned.block.install_views()
 
 
 def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any, float]) -> None:
-    """Count the last update as one with an external write, and warn if it is the first or the second one.
+    """Count the last update as one with an external write, of which the first and the second one are reported.
 
     Args:
         planned: the groups and their plan.
@@ -488,7 +488,7 @@ def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any
         place = f"{field} of group {planned.labels(groups)[index]!r}"
         total = f" {writes.total}." if count > 1 else ""
         text = f"{place} was {value!r} at update {update} instead of the planned {wanted!r}: {writes.cause}{total}"
-        planned.run.processes.warn(Problem(found=text))
+        planned.run.unreported.append(Problem(found=text))
 
 
 def log_at_end(planned: Groups) -> None:
@@ -524,8 +524,8 @@ def torch_scheduler_of(group: Group, lr: Any) -> str | None:
     return next((type(one).__name__ for key, one in found.items() if key not in members), None)
 
 
-def warn_overwritten(planned: Groups, groups: list[Group]) -> None:
-    """Warn of values that differed from the plan, in groups that the optimizer still has.
+def note_overwritten(planned: Groups, groups: list[Group]) -> None:
+    """Note values that differed from the plan, in groups that the optimizer still has.
 
     The recorded values may equal the plan, because the writers compare object identities.
     """
@@ -536,6 +536,12 @@ def warn_overwritten(planned: Groups, groups: list[Group]) -> None:
             break
     planned.block.overwritten.clear()
     log_at_end(planned)
+
+
+def warn_of_update(run: RunState) -> None:
+    """Warn of what the last update found: the last thing that it does."""
+    while run.unreported:
+        run.processes.warn(run.unreported.pop(0))
 
 
 def refuse_spoiled(planned: Groups, groups: list[Group], error: Exception) -> None:

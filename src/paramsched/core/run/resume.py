@@ -1,6 +1,6 @@
 """Resuming: the state that a checkpoint restores, and the handling of a changed plan."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import is_
 from typing import Any, TypeAlias, final
@@ -256,8 +256,7 @@ class Resume:
         """
         clock, planned, code = run.clock, run.members[name], run.lead.in_force
         loaded, position, found, state = loading.bases, loading.position, loading.carried.count, loading.carried.state
-        if not found:
-            self._warn_of_missing_count(run, loading.slots, groups, taken, found, planned.labels(groups))
+        missing = None if found else self._missing_count(run, loading, groups, taken, planned.labels(groups))
         chosen, scope = self.accept(loading.choice), loading.scope
         other_wrote = loaded.replaced or other_plan_wrote(loading.carried, chosen)
         other = present_values(loaded.slots, groups) if other_wrote else None
@@ -287,6 +286,8 @@ class Resume:
             clock.history = History((now,)) if found is None else clock.history.resumed_at(now.update, now.amount)
         planned.bind(groups, planned.new_block(loaded.slots, groups, planned.clock.times, clock.states), other)
         record_bases(run, {} if found is None else loaded.replaced)
+        if missing is not None:  # not before, because it may be an error
+            self.processes.warn(missing)
         if moves:
             warn_if_over(run.in_force, run.clock)
 
@@ -316,22 +317,22 @@ class Resume:
                 "states of rules start anew, and amounts are those of the plan", " and ".join(lost),
             )  # fmt: skip
 
-    def _warn_of_missing_count(
-        self, run: Run, slots: Iterable[Slot], groups: list[Group], taken: int | None, count: int | None,
-        labels: Sequence[str | int],
-    ) -> None:  # fmt: skip
-        """Warn that a checkpoint carries no count, or 0 although the optimizer has stepped; of several, once."""
+    def _missing_count(
+        self, run: Run, loading: Loading, groups: list[Group], taken: int | None, labels: Sequence[str | int]
+    ) -> Problem | None:
+        """Return a warning if a checkpoint has no count, or 0 although the optimizer has stepped; of several, once."""
+        slots, count = loading.slots, loading.carried.count
         initial = count is None and log_initial_values([(slots, groups, labels)], self.processes, has_state=True)
         if run.clock.choices.start is not None or (count is not None and (taken or 0) <= HIDDEN):
-            return
+            return None
         if run.is_shared and (run.clock.t or run.warned_of_missing_count):
-            return
+            return None
         run.warned_of_missing_count = True
         bases = "initial values" if initial else "those of the code" if count is None else "the recorded values"
         found = found_count("the checkpoint of the optimizer", count)
         found += f"; starting the plan at update 0, with {bases} as bases"
         instead = f"If it was saved after n updates, call scheduler.seek(n){optimizer_count(taken)}."
-        self.processes.warn(Problem(found=found, advice=instead))
+        return Problem(found=found, advice=instead)
 
     def _position_of(self, planned: Groups, carried: Carried, chosen: ResolvedPlan) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""

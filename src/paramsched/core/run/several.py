@@ -9,7 +9,7 @@ from typing import Any, final
 from paramsched.core.plan.optimizers import NO_SCOPE, scopes_of, shown_names
 from paramsched.core.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.core.run.block import ValueBlock, Values
-from paramsched.core.run.groups import Groups, sync
+from paramsched.core.run.groups import Groups, sync, warn_of_update
 from paramsched.core.run.run import AfterStep, Driver, Run
 from paramsched.core.run.state import (
     Choices,
@@ -290,6 +290,7 @@ class SharedDriver(Driver):
                     self.advance_without_step(run, name)
             raise
         run.clock.acknowledged_at = run.clock.t
+        warn_of_update(run.clock)
 
 
 @final
@@ -319,6 +320,8 @@ class SharedSteps:
         finally:
             driver.last = self.name
             steps.advance(optimizer)
+        if run.clock.unreported:
+            run_uncompiled(warn_of_update)(run.clock)
 
     def after_driving_step(self, optimizer: Any) -> None:
         """Count a step of the driving optimizer, and write the next values into the groups of all optimizers."""
@@ -330,6 +333,8 @@ class SharedSteps:
                 if other != self.name:
                     driver.advance_without_step(run, other)
             self.steps.advance(optimizer)
+        if run.clock.unreported:
+            run_uncompiled(warn_of_update)(run.clock)
 
     def after_other_step(self, optimizer: Any) -> None:
         """Count nothing, after a step of an optimizer that does not drive the clock."""

@@ -121,9 +121,9 @@ def start(optimizers: Mapping[str, Any], request: Request, calendar: Calendar, c
     found = found_on(optimizers, request, in_force)
     chosen = choose_plan(request, found, in_force)
     prepared = prepare(optimizers, request, found, chosen)
+    report(prepared, optimizers, request, found, chosen)
     bind(prepared, found)
     hook(prepared.run, optimizers, request, found, chosen)
-    report(prepared, optimizers, request, found, chosen)
     for name in [name for name in chosen.carried if name not in found.before]:
         planned = prepared.run.members[name]
         # The bases differ if the checkpoint was loaded before the plan was attached.
@@ -207,7 +207,10 @@ def choose_plan(request: Request, found: Found, in_force: ResolvedPlan) -> Chose
 
 
 def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen) -> Prepared:
-    """Compute the first values, and warn of unlikely ones. No check may fail after this."""
+    """Compute the first values, and warn of unlikely ones. No check may fail after this.
+
+    A warning may be an error (`python -W error`), so all warnings of a start come before its first write.
+    """
     in_force, carried, groups = chosen.in_force, chosen.carried, found.groups
     by_number = {position.t: position for position in carried.values()}
     positions = {

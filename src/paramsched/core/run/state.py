@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
 
+from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import Array
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import RECORD, entry_of, is_own, recorded_bases
@@ -340,7 +341,8 @@ class Clock:
     `amount` is the amount before the next update, `last_amount` the amount before the last one. Both
     are None if the plan is by updates. `reported` is the consumption that was reported and that no update has counted
     yet; `is_measured` is True if an engine measured it, and False after a report of the loop. `needs_check` is True
-    if the consumption of the next update must be checked before that update.
+    if the consumption of the next update must be checked before that update. `unreported` are the warnings of an
+    update, which come after its count: a program that turns warnings into errors loses no update.
 
     Args:
         states: the states of the metric rules.
@@ -350,7 +352,7 @@ class Clock:
 
     __slots__ = (
         "_came_from", "_used", "acknowledged_at", "amount", "is_measured", "last_amount", "needs_check", "reported",
-        "states", "t", "told_of_end",
+        "states", "t", "told_of_end", "unreported",
     )  # fmt: skip
 
     amount: Amount | None
@@ -359,11 +361,12 @@ class Clock:
     needs_check: bool  # set by `Groups.bind`
     acknowledged_at: int  # the update at which an engine last called step()
     told_of_end: bool  # True after a warning that the run goes on after the end of its plan
+    unreported: list[Problem]  # empty but for the clock of the run
     _came_from: tuple[int, str | None]  # an update, and the checkpoint with this count
     _used: tuple[int, RuleStates]  # the update, and the states before a metric changed them
 
     def __init__(self, states: RuleStates, position: RunPosition, source: str | None = None) -> None:
-        self.states, self.told_of_end = states, False
+        self.states, self.told_of_end, self.unreported = states, False, []
         self.set_position(position, source)
 
     def set_position(self, position: RunPosition, source: str | None = None) -> None:

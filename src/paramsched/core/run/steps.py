@@ -20,10 +20,11 @@ from paramsched.core.run.groups import (
     Groups,
     check_tensors,
     log_at_end,
+    note_overwritten,
     refuse_spoiled,
     require_attached,
     sync,
-    warn_overwritten,
+    warn_of_update,
 )
 from paramsched.core.run.state import COUNT, Group, UpdateTimes
 from paramsched.core.time.amounts import PROGRESS
@@ -369,9 +370,11 @@ class Steps:
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             run_uncompiled(refuse_spoiled)(planned, groups, error)
         if block.overwritten:
-            run_uncompiled(warn_overwritten)(planned, groups)
+            run_uncompiled(note_overwritten)(planned, groups)
         if block.tensors:
             block.note_fills()
+        if clock.unreported:
+            run_uncompiled(warn_of_update)(planned.run)
 
 
 def check_amount(planned: Groups) -> None:
@@ -403,7 +406,7 @@ def write_next_block(planned: Groups, t: int) -> None:
     next(block.writer)
     if not block.overwritten:  # else logged after these are counted
         log_at_end(planned)
-    _warn_of_end(planned, t)
+    _note_end(planned, t)
 
 
 def _end_hold(planned: Groups) -> None:
@@ -427,7 +430,7 @@ def _consume(planned: Groups, expected: Amount | None) -> None:
         block.extend(times, clock.states)
         block.amounts = iter(amounts[1:])
         _end_block(planned, clock.t)
-        _warn_of_end(planned, clock.t)
+        _note_end(planned, clock.t)
 
 
 def _end_block(planned: Groups, t: int) -> None:
@@ -447,8 +450,8 @@ def _end_block(planned: Groups, t: int) -> None:
             )  # fmt: skip
 
 
-def _warn_of_end(planned: Groups, t: int) -> None:
-    """Warn once that a run goes on after the end of its plan, if update `t - 1` was after it."""
+def _note_end(planned: Groups, t: int) -> None:
+    """Note once that a run goes on after the end of its plan, if update `t - 1` was after it."""
     in_force, run = planned.in_force, planned.run
     if run.told_of_end or in_force.unit == PROGRESS or not in_force.is_over_at(t - 1, planned.clock.last_amount):
         return
@@ -469,7 +472,7 @@ def _warn_of_end(planned: Groups, t: int) -> None:
     found = f"the plan is over after {written}, and the run goes on" + f": {'; '.join(shown)}" * bool(shown)
     advice = f'For {length} epochs write {name}="{length} epochs"'
     advice = advice if is_short else f"Pass the length of the run as {name}"
-    planned.run.processes.warn(Problem(BEYOND_THE_PLAN, found, advice=advice))
+    run.unreported.append(Problem(BEYOND_THE_PLAN, found, advice=advice))
 
 
 _SHOWN: Final = 4  # values of a field that a message has
@@ -517,7 +520,9 @@ class ByHand:
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             run_uncompiled(_rebind_and_advance)(planned, groups, error)
         if block.overwritten:
-            run_uncompiled(warn_overwritten)(planned, groups)
+            run_uncompiled(note_overwritten)(planned, groups)
+        if clock.unreported:
+            run_uncompiled(warn_of_update)(planned.run)
 
     def _advance_checked(self) -> None:
         planned, optimizer, steps = self.planned, self.optimizer, self.steps
