@@ -25,6 +25,7 @@ cos_lr: false
     [
         (YOLO, "found task, mode, epochs, lr0"),
         ("_BASE_: a.yaml\nSOLVER:\n  BASE_LR: 0.1\n", "found _BASE_, SOLVER"),
+        ("SOLVER:\n  BASE_LR: 0.1\n  MAX_ITER: 900\n", "found SOLVER."),
         ("learning_rate: 2e-5\nlr_scheduler_type: cosine\nnum_train_epochs: 1\n", "transformers"),
     ],
 )

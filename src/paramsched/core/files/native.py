@@ -344,10 +344,15 @@ def may_be_plan(data: Mapping[Any, Any]) -> bool:
     """Return whether an entry of a config calls a function, or has the name of a known field and is no number.
 
     Each library has numbers such as a momentum: only in a config of few entries is such a name, or one like it, enough.
+    A single entry may be a misspelled one, unless it contains other names than those of fields and schedules.
 
     >>> may_be_plan({"model": "a", "weight_decy": 1}), may_be_plan({"model": "a", "training": {"epochs": 9}})
     (True, False)
+    >>> may_be_plan({"gruops": {"head": {}}}), may_be_plan({"SOLVER": {"BASE_LR": 0.1}})
+    (True, False)
     """
+    if len(data) == 1:
+        return not _has_other_names(*data.items())
     fields = {key: value for key, value in data.items() if isinstance(key, str) and is_field_name(key)}
     return any(
         key in RESERVED
@@ -361,6 +366,16 @@ def may_be_plan(data: Mapping[Any, Any]) -> bool:
 
 
 _FEW_ENTRIES = 3
+
+
+def _has_other_names(entry: tuple[Any, Any]) -> bool:
+    """Return whether an entry contains names, and neither they nor its own is like one of a field or a schedule."""
+    key, inside = entry
+    if not isinstance(key, str) or not isinstance(inside, dict) or not inside:
+        return False
+    known = (*KNOWN, *RESERVED, *SHAPES)
+    is_like = (not isinstance(one, str) or closest(one, known) is not None for one in (key, *inside))
+    return not any(is_like) and not calls_function(str(inside))
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:

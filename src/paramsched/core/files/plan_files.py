@@ -499,7 +499,7 @@ def _hints_of_formats(plain: Any) -> tuple[Diagnostic, ...]:
         return tuple(
             Diagnostic("", f"it looks like a config of {name}", f'For example: format="{name}"') for name in names
         )
-    if isinstance(plain, Mapping) and len(plain) > 1 and not native.may_be_plan(plain):
+    if isinstance(plain, Mapping) and plain and not native.may_be_plan(plain):
         found = f"no entry belongs to a plan; found {names_listed(map(str, plain), 4)}"
         return (Diagnostic("", found, 'For example: lr: warmup("5%") >> cosine()', code=NOTHING_PLANNED),)
     return ()
