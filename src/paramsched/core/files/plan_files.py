@@ -220,7 +220,7 @@ def formats() -> tuple[str, ...]:
 
 def known_format(name: str) -> str:
     """Return the name of a format; raise InvalidArgument with a suggestion if it is unknown."""
-    is_known = isinstance(name, str) and (name in formats())
+    is_known = isinstance(name, str) and (name in SYNTAXES or name in dialect_names())
     if not is_known:
         raise InvalidArgument(
             f"format={shown(name)}",
