@@ -10,10 +10,11 @@ from support.library_copies import LibraryCopy, copy_library
 
 ROOT = Path(__file__).parents[3]
 PARTS = {
-    "watch": ["watch"],
-    "progress": ["progress"],
-    "ranks": ["rank_agreement", "rank_messages", "processes"],
+    "amounts": ["amounts"],
+    "ranks": ["agreement", "ranks"],
     "several": ["several"],
+    "end": ["end", "pace"],
+    "batches": ["batch_sizes", "batches"],
 }
 PLAIN = """
 import torch, paramsched as ps

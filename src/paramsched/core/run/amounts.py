@@ -72,6 +72,10 @@ class ConsumptionSource:
             return
         clock.needs_check = self._is_planned or self._is_unknown
 
+    def checked(self, call: str, given: Mapping[str, Any]) -> Amount:
+        """Validate the keyword of a call, such as `scheduler.consumed(`, and return the amount."""
+        return checked_amount(call, self.unit, given)
+
     def report(self, amount: Amount) -> None:
         """Add consumption that the loop reports for the next update."""
         clock = self._clock

@@ -24,7 +24,6 @@ from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import ALONE, find_group, flat_optimizers, unique_labels
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.core.plan.trace import Key
-from paramsched.core.run.amounts import ConsumptionSource, checked_amount
 from paramsched.core.run.arguments import (
     Drive,
     PlanSource,
@@ -57,7 +56,7 @@ from paramsched.core.time.calendar import Calendar, Facts, meant_clock
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
 
 if TYPE_CHECKING:
-    from paramsched.core.run.amounts import ProgressSource
+    from paramsched.core.run.amounts import ConsumptionSource, ProgressSource
     from paramsched.core.run.end import JobEnd
 
 
@@ -473,11 +472,14 @@ class Scheduler(LRScheduler):
             )
         require_attached(self._run.clock, "seek")
         in_force, t = self._synced().in_force, int(t)
-        check = checked_amount
-        if in_force.unit == PROGRESS:
-            from paramsched.core.run.amounts import checked_progress as check
         try:
-            reached = check(f"scheduler.seek({t}, ", in_force.unit, amount) if amount else in_force.amount_at(t)
+            if amount:
+                from paramsched.core.run.amounts import checked_amount, checked_progress
+
+                check = checked_progress if in_force.unit == PROGRESS else checked_amount
+                reached: Amount | None = check(f"scheduler.seek({t}, ", in_force.unit, amount)
+            else:
+                reached = in_force.amount_at(t)
         except MissingFact as error:
             instead = f"For example: scheduler.seek({t}, {in_force.unit}={error.example})"
             found = f"the number of {in_force.unit} that these updates consumed is unknown"
@@ -594,13 +596,17 @@ class Scheduler(LRScheduler):
         source, counted = self._checked_amount("scheduler.measured(", amount)
         source.add_measured(counted)
 
-    def _checked_amount(self, call: str, amount: dict[str, Any]) -> tuple[ConsumptionSource, Amount]:
+    def _checked_amount(self, call: str, amount: dict[str, Any]) -> "tuple[ConsumptionSource, Amount]":
         """Validate reported consumption; return it with the source that receives it. `call` is its start."""
         source, clock = self._run.consumption, self._run.clock
         if clock.released:
             require_attached(clock, call.removeprefix("scheduler.").removesuffix("("))
-        reported = checked_amount(call, None if source is None else source.unit, amount)
-        assert isinstance(source, ConsumptionSource)
+        if source is None or source.unit == PROGRESS:
+            from paramsched.core.run.amounts import checked_amount
+
+            checked_amount(call, None if source is None else PROGRESS, amount)  # raises
+        source = cast("ConsumptionSource", source)
+        reported = source.checked(call, amount)
         assert clock.amount is not None
         if clock.amount + (clock.reported or 0) + reported >= MAX_CONSUMED:
             site = f"{call}{source.unit}={reported})"
