@@ -143,7 +143,7 @@ def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_distu
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # because there are no external writes here
-        warnings.filterwarnings("ignore", "the optimizer has completed|(?s:.*PS301)")
+        warnings.filterwarnings("ignore", r"(?s:.*\[PS\d+\])")  # of a start: a drawn plan may be an unusual one
         run = AmountRun(plan, world, source)
         for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=3, max_size=12)):
             run.happen(event, data)
