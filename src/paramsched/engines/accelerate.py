@@ -74,7 +74,8 @@ def scheduler(
         shards = replicas(accelerator)
         rank = accelerator.process_index * shards // accelerator.num_processes
         sampler.follow(made, num_replicas=shards, rank=rank)
-    present = (prepared.scheduler for prepared in accelerator._schedulers)
+    prepared = getattr(accelerator, "_schedulers", ())  # private: a version without it warns of the first write
+    present = (one.scheduler for one in prepared)
     warn_of_other_schedulers(made, present, "accelerator.prepare")
     accelerator.prepare_scheduler(made)  # registers it for checkpoints
     return made
