@@ -56,6 +56,10 @@ MODULES = {
         "pytorch-accelerated. Start with [its guide](../engines/pytorch_accelerated.md)."
     ),
     "paramsched.engines.axolotl": "`PlanPlugin`. Start with [its guide](../engines/transformers.md#axolotl).",
+    "paramsched.engines.engine_facts": (
+        "The options that the adapters of engines share, `EngineOptions` and `LoopOptions`, and what an adapter of "
+        "your own needs."
+    ),
     "paramsched.compat.torch": "Drop-ins for `torch.optim.lr_scheduler`; [differences](../reference/divergences.md).",
     "paramsched.mmengine": (
         "MMEngine's schedulers ([differences](../reference/divergences.md)), and a Runner that trains from its configs."

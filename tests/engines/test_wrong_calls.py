@@ -5,6 +5,7 @@ Each public function and class of an adapter has a valid call here; a new one wi
 
 import inspect
 import re
+from dataclasses import fields
 from importlib import import_module
 from types import FunctionType
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 
 import paramsched as ps
 from paramsched.engines.argument_order import check_kinds
+from paramsched.engines.engine_facts import PlanOptions
 from paramsched.errors import InvalidArgument, ParamschedError
 from support.updates import probe
 
@@ -127,6 +129,32 @@ def test_a_wrong_call_is_refused_when_it_is_made(name: str, subtests: Any) -> No
         if isinstance(refusal.value, InvalidArgument):
             with subtests.test(what=f"site of {what}"):
                 assert refusal.value.site
+
+
+WITH_OPTIONS = (
+    "accelerate.scheduler",
+    "lightning.PlanCallback",
+    "pytorch_accelerated.scheduler",
+    "transformers.planned",
+)
+
+
+@pytest.mark.parametrize("name", WITH_OPTIONS)
+def test_a_misspelled_option_is_refused_with_the_nearest_name(name: str) -> None:
+    function, (makers, keywords) = called(f"engines.{name}"), CALLS[f"engines.{name}"]
+
+    with pytest.raises(TypeError, match=rf'{name.split(".")[1]}\(\) got .*; did you mean "stop_before"'):
+        function(*(make() for make in makers), **keywords, stop_befor="slurm")
+
+
+@pytest.mark.parametrize("name", WITH_OPTIONS)
+def test_the_signature_shows_each_option_with_its_default(name: str) -> None:
+    shown = inspect.signature(called(f"engines.{name}")).parameters
+    by_itself = {"amount_of", "stop"} if name.endswith("scheduler") else set()  # the loop is the user's
+
+    expected = {one.name: one.default for one in fields(PlanOptions) if one.name not in by_itself}
+    assert {option: shown[option].default for option in expected} == expected
+    assert not by_itself & set(shown)
 
 
 def test_an_argument_that_is_no_plan_is_answered_as_by_a_scheduler():

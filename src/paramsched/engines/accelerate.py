@@ -5,19 +5,24 @@
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 from paramsched.engines.torch_required import torch
 from paramsched.core.number_checks import whole_number
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.run.batches import BatchSampler
-from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.record import OnChange
-from paramsched.core.run.scheduler import Scheduler, SignalsLike
-from paramsched.core.time import Calendar
-from paramsched.core.time.amounts import MomentLike
+from paramsched.core.run.scheduler import Scheduler
 from paramsched.engines.argument_order import check_kinds
-from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
+from paramsched.engines.engine_facts import (
+    AmountOf,
+    EngineFacts,
+    EngineOptions,
+    PlanOptions,
+    batch_size_of,
+    length_of,
+    options_of,
+    with_named_options,
+)
 from paramsched.engines.other_schedulers import warn_of_other_schedulers
 from paramsched.engines.reporting import BatchAmounts
 from paramsched.errors import CallSite, InvalidArgument
@@ -25,6 +30,7 @@ from paramsched.errors import CallSite, InvalidArgument
 __all__ = ["batch_counter", "facts", "log", "scheduler"]
 
 
+@with_named_options
 def scheduler(
     accelerator: Any,
     optimizer: Any,
@@ -32,14 +38,8 @@ def scheduler(
     loader: Any,
     *,
     epochs: int | None = None,
-    calendar: Calendar | None = None,
-    tokens_per_sample: float | None = None,
-    on_change: OnChange = "new",
-    on_base: OnBase = "checkpoint",
     drive: str = "optimizer",
-    reserve: str | None = None,
-    stop_before: MomentLike | None = None,
-    stop_on: SignalsLike | None = None,
+    **options: Unpack[EngineOptions],
 ) -> Scheduler:
     """Attach a plan with the run facts of an Accelerator. `save_state` and `load_state` include the plan's state.
 
@@ -51,25 +51,16 @@ def scheduler(
         loader: the prepared training loader, whose length counts only the batches of one process; or one with a
             `ps.BatchSampler`, which is not prepared, because it divides the batches itself.
         epochs: the number of epochs. Needed for percent and for stages without a length, if the plan has no horizon.
-        calendar: run facts that take precedence over the engine's, or that the engine does not know.
-        tokens_per_sample: the length of a sequence, for plans in tokens.
-        on_change: as in `ps.Scheduler`.
-        on_base: as in `ps.Scheduler`.
         drive: as in `ps.Scheduler`, for several optimizers.
-        reserve: a length such as `"30 s"` by which `stop_before` is earlier: the time to validate and
-            save at the end.
-        stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
+        options: those that adapters share, `paramsched.engines.engine_facts.EngineOptions`.
 
     Raises:
         InvalidArgument: the loader is not prepared and several processes share it.
         MissingFact: a unit of the plan needs an unknown run fact; the message names the fact and the argument.
     """
     check_kinds("accelerate.scheduler", accelerator=accelerator, optimizer=optimizer, plan=plan, loader=loader)
-    options = PlanOptions(
-        calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base,
-        reserve=reserve, stop_before=stop_before, stop_on=stop_on,
-    )  # fmt: skip
-    made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, options, drive=drive)
+    chosen = options_of("accelerate.scheduler", scheduler, options)
+    made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, chosen, drive=drive)
     if (sampler := _sampler_of(loader)) is not None:
         shards = replicas(accelerator)
         rank = accelerator.process_index * shards // accelerator.num_processes

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from inspect import Parameter, signature
 from math import ceil, inf
 from numbers import Real
-from typing import Any, final
+from typing import Any, TypedDict, TypeVar, final, get_args
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
+from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import PlanLike
@@ -29,23 +31,43 @@ AmountOf = Callable[[Any], Any]
 The number is an integer or a 0-dimensional tensor.
 """
 
+_Adapter = TypeVar("_Adapter", bound=Callable[..., Any])
+
+
+class EngineOptions(TypedDict, total=False):
+    """The options that adapters share. Each adapter has them as keywords: `**options: Unpack[EngineOptions]`."""
+
+    calendar: Calendar | None
+    """Run facts that take precedence over the engine's, or that the engine does not know."""
+    tokens_per_sample: float | None
+    """The length of a sequence, for plans in tokens."""
+    on_change: OnChange
+    """As in `ps.Scheduler`."""
+    on_base: OnBase
+    """As in `ps.Scheduler`."""
+    reserve: str | None
+    """A length such as `"30 s"` by which `stop_before` is earlier, because validating and saving take time."""
+    stop_before: MomentLike | None
+    """As in `ps.Scheduler`; `"in 10 min"` counts from the call."""
+    stop_on: SignalsLike | None
+    """As in `ps.Scheduler`."""
+
+
+class LoopOptions(EngineOptions, total=False):
+    """The options of an adapter that counts the batches of an engine and ends it: those of `EngineOptions`, and two."""
+
+    amount_of: AmountOf | None
+    """A function that returns the number of samples, tokens or frames in a batch of one process, for plans whose clock
+    counts these. Default: the number of samples, times `tokens_per_sample` if the clock counts tokens."""
+    stop: bool | None
+    """True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any clock;
+    False: never. Default: True if there is `stop_before` or `stop_on`."""
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """The options that each adapter accepts in addition to the plan.
-
-    Args:
-        calendar: run facts that take precedence over the engine's, or that the engine does not know.
-        tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans whose
-            clock counts these.
-        on_change, on_base: as in `ps.Scheduler`.
-        reserve: a length such as `"30 s"` by which `stop_before` is earlier: the time to validate and
-            save at the end.
-        stop_before, stop_on: as in `ps.Scheduler`. The moment counts from this construction.
-        stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True.
-            Default: True if there is `stop_before` or `stop_on`.
+    """The options of an adapter, checked: those of `LoopOptions`, and their defaults.
 
     Raises:
         InvalidArgument: a fact is passed twice, `reserve` is not a length or there is no moment that it belongs to, or
@@ -92,6 +114,34 @@ class PlanOptions:
         object.__setattr__(self, "stop_before", moment)
         object.__setattr__(self, "stop", ends_early if self.stop is None else self.stop)
         object.__setattr__(self, "reserve", None)  # in the moment now
+
+
+def with_named_options(adapter: _Adapter) -> _Adapter:
+    """Show the options of an adapter as parameters in its signature, which notebooks and the pages read."""
+    written = signature(adapter)
+    *own, options = written.parameters.values()
+    (kind,) = get_args(options.annotation)
+    defaults = {one.name: one.default for one in fields(PlanOptions)}
+    named = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=defaults[name], annotation=type_)
+        for name, type_ in kind.__annotations__.items()
+    ]
+    adapter.__signature__ = written.replace(parameters=[*own, *named])  # type: ignore[attr-defined]  # read by inspect
+    return adapter
+
+
+def options_of(call: str, adapter: Callable[..., Any], given: EngineOptions) -> PlanOptions:
+    """Return the options of a call of an adapter.
+
+    Raises:
+        TypeError: a keyword is no parameter of the adapter.
+        InvalidArgument: as `PlanOptions`.
+    """
+    known = signature(adapter).parameters
+    for name in given:
+        if name not in known:  # the annotation of `**options` is checked by type checkers only
+            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}; {did_you_mean(name, known)}")
+    return PlanOptions(**given)
 
 
 @final

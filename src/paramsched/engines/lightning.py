@@ -9,20 +9,16 @@ from collections.abc import Sequence
 from functools import partial
 from signal import Signals
 from signal import signal as set_handler
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from paramsched.engines.torch_required import torch
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import check_names, refuse_several_plans
 from paramsched.core.run.batches import BatchSampler
 from paramsched.core.run.end import signals_of
-from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.record import OnChange
-from paramsched.core.run.scheduler import Scheduler, SignalsLike
-from paramsched.core.time import Calendar
-from paramsched.core.time.amounts import MomentLike
+from paramsched.core.run.scheduler import Scheduler
 from paramsched.engines.argument_order import check_plan
-from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
+from paramsched.engines.engine_facts import EngineFacts, LoopOptions, batch_size_of, options_of, with_named_options
 from paramsched.engines.other_schedulers import warn_of_other_schedulers
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd
@@ -47,47 +43,30 @@ class _LightningPlan:
         optimizers: names for several optimizers, in the order of `configure_optimizers`. One Scheduler then drives
             them on one clock, and the plan may select them: `groups: critic`.
         drive: as in `ps.Scheduler`: `"optimizer"`, or the name of the optimizer whose updates are counted.
-        calendar: run facts that take precedence over the engine's, or that the engine does not know.
-        tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: the
-            number of samples, times `tokens_per_sample` if the clock counts tokens.
         observe: when metrics are passed to the plan's metric rules: at the end of each validation (`"validation"`) or
             of each training epoch (`"epoch"`).
         log: True to log the values to the Trainer's loggers, every `log_every_n_steps` updates. A value whose name the
             module logs itself is logged as `planned/NAME`, with a warning.
-        on_change: as in `ps.Scheduler`.
-        on_base: as in `ps.Scheduler`.
-        reserve: a length such as `"30 s"` by which `stop_before` is earlier: the time to validate and
-            save at the end.
-        stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
-        stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
-            clock; False: never. Default: True if there is `stop_before` or `stop_on`.
         write: a dict from the name of a target of the plan to the path of an attribute of the module, or to several:
             `write={"entropy_coef": "entropy_coef"}`. The value is written before the forward pass of each update.
+        options: those that adapters share, `paramsched.engines.engine_facts.LoopOptions`.
 
     Raises:
         MissingDependency: Lightning is not installed.
         InvalidArgument: `plan` is a list or a mapping of plans; the message shows the combined plan.
     """
 
+    @with_named_options
     def __init__(
         self,
         plan: PlanLike,
         *,
         optimizers: Sequence[str] | None = None,
         drive: str = "optimizer",
-        calendar: Calendar | None = None,
-        tokens_per_sample: float | None = None,
-        amount_of: AmountOf | None = None,
         observe: Literal["validation", "epoch"] = "validation",
         log: bool = True,
-        on_change: OnChange = "new",
-        on_base: OnBase = "checkpoint",
-        reserve: str | None = None,
-        stop_before: MomentLike | None = None,
-        stop_on: SignalsLike | None = None,
-        stop: bool | None = None,
         write: Write | None = None,
+        **options: Unpack[LoopOptions],
     ) -> None:
         super().__init__()
         if observe not in ("validation", "epoch"):
@@ -112,11 +91,7 @@ class _LightningPlan:
                     'For example: optimizers=("critic", "generator")',
                 )  # fmt: skip
         check_plan("PlanCallback", plan, self._names or ())
-        self._options = PlanOptions(
-            calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
-            on_base=on_base, reserve=reserve,
-            stop_before=stop_before, stop_on=stop_on, stop=stop,
-        )  # fmt: skip
+        self._options = options_of("PlanCallback", _LightningPlan, options)
         self._observe, self._log = observe, log
         self._metrics, self._columns = MetricRelay("PlanCallback"), PlannedColumns("PlanCallback")
         self._loaded: list[dict[str, Any]] = []

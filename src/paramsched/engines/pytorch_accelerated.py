@@ -6,34 +6,28 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.plan.forms import PlanLike
-from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.record import OnChange
-from paramsched.core.run.scheduler import Scheduler, SignalsLike
-from paramsched.core.time import Calendar
-from paramsched.core.time.amounts import MomentLike
+from paramsched.core.run.scheduler import Scheduler
 from paramsched.engines import accelerate
 from paramsched.engines.argument_order import check_plan
-from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
+from paramsched.engines.engine_facts import (
+    AmountOf,
+    EngineFacts,
+    EngineOptions,
+    PlanOptions,
+    options_of,
+    with_named_options,
+)
 from paramsched.engines.reporting import BatchAmounts, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd
 from paramsched.errors import MissingDependency
 
 
-def scheduler(
-    plan: PlanLike,
-    *,
-    calendar: Calendar | None = None,
-    tokens_per_sample: float | None = None,
-    on_change: OnChange = "new",
-    on_base: OnBase = "checkpoint",
-    reserve: str | None = None,
-    stop_before: MomentLike | None = None,
-    stop_on: SignalsLike | None = None,
-) -> Callable[..., Scheduler]:
+@with_named_options
+def scheduler(plan: PlanLike, **options: Unpack[EngineOptions]) -> Callable[..., Scheduler]:
     """Return a function for `Trainer.train(create_scheduler_fn=…)`.
 
     The default horizon is `num_epochs`, in updates of one process. (The Trainer's `NUM_UPDATE_STEPS_PER_EPOCH` counts
@@ -42,14 +36,8 @@ def scheduler(
 
     Args:
         plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping.
-        calendar: run facts that take precedence over the Trainer's, or that the Trainer does not provide, such as
-            `batch_size`.
-        tokens_per_sample: the length of a sequence, for plans in tokens.
-        on_change: as in `ps.Scheduler`.
-        on_base: as in `ps.Scheduler`.
-        reserve: a length such as `"30 s"` by which `stop_before` is earlier: the time to validate and
-            save at the end.
-        stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
+        options: those that adapters share, `paramsched.engines.engine_facts.EngineOptions`. The Trainer does not
+            provide some run facts, such as `batch_size`: pass them in `calendar`.
 
     Raises:
         MissingDependency: pytorch-accelerated is not installed.
@@ -60,14 +48,10 @@ def scheduler(
     except ImportError:
         raise MissingDependency("engines.pytorch_accelerated", "pytorch-accelerated", "pytorch-accelerated") from None
 
-    options = PlanOptions(
-        calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base,
-        reserve=reserve, stop_before=stop_before, stop_on=stop_on,
-    )  # fmt: skip
     return partial(
         _attach_to,
         plan=plan,
-        options=options,
+        options=options_of("pytorch_accelerated.scheduler", scheduler, options),
         epochs=Placeholder.NUM_EPOCHS,
         steps_per_epoch=Placeholder.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH,
         batches=Placeholder.TRAIN_DATALOADER_LEN,

@@ -10,20 +10,17 @@ from collections.abc import Sequence
 from dataclasses import MISSING, fields, replace
 from functools import cache
 from math import prod
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, Unpack
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.run.batch_sizes import plans_sizes
-from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.processes import WORLD
-from paramsched.core.run.record import OnChange
-from paramsched.core.run.scheduler import Scheduler, SignalsLike
-from paramsched.core.time import Calendar, DurationLike
-from paramsched.core.time.amounts import MomentLike
+from paramsched.core.run.scheduler import Scheduler
+from paramsched.core.time import DurationLike
 from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.argument_order import check_kinds, check_plan
-from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
+from paramsched.engines.engine_facts import EngineFacts, LoopOptions, length_of, options_of, with_named_options
 from paramsched.engines.planned_batches import PlannedBatches, refuse_other_batches
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns
 from paramsched.engines.run_end import RunEnd
@@ -35,20 +32,13 @@ __all__ = ["planned"]
 _Trainer = TypeVar("_Trainer")
 
 
+@with_named_options
 def planned(
     trainer: type[_Trainer],
     plan: PlanLike,
     *,
-    calendar: Calendar | None = None,
-    tokens_per_sample: float | None = None,
-    amount_of: AmountOf | None = None,
-    on_change: OnChange = "new",
-    on_base: OnBase = "checkpoint",
-    reserve: str | None = None,
-    stop_before: MomentLike | None = None,
-    stop_on: SignalsLike | None = None,
-    stop: bool | None = None,
     write: Write | None = None,
+    **options: Unpack[LoopOptions],
 ) -> type[_Trainer]:
     """Return a subclass of a Trainer that applies a plan: `planned(Trainer, plan)(model=…, args=…)`.
 
@@ -60,20 +50,10 @@ def planned(
         trainer: `transformers.Trainer` or a subclass of it.
         plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping. If it has no horizon, its horizon is
             the length of the run in the Trainer's arguments (`num_train_epochs`, `max_steps`).
-        calendar: run facts that take precedence over the engine's, or that the engine does not know.
-        tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans whose
-            clock counts these. Default: the number of samples, times `tokens_per_sample` if the clock counts tokens.
-        on_change: as in `ps.Scheduler`.
-        on_base: as in `ps.Scheduler`.
-        reserve: a length such as `"30 s"` by which `stop_before` is earlier: the time to validate and
-            save at the end.
-        stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
-        stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
-            clock; False: never. Default: True if there is `stop_before` or `stop_on`.
         write: a dict from the name of a target of the plan to the path of an attribute of the Trainer, or to several:
             `write={"beta": "beta", "clip": ("epsilon_high", "args.epsilon_high")}`. The value is written before the
             forward pass of each update.
+        options: those that adapters share, `paramsched.engines.engine_facts.LoopOptions`.
 
     Raises:
         MissingDependency: transformers is not installed.
@@ -82,11 +62,7 @@ def planned(
     """
     check_kinds("planned", trainer=trainer, plan=plan)
     check_plan("planned", plan)
-    options = PlanOptions(
-        calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
-        on_base=on_base, reserve=reserve,
-        stop_before=stop_before, stop_on=stop_on, stop=stop,
-    )  # fmt: skip
+    chosen = options_of("planned", planned, options)
     writes = TargetWrites("transformers.planned", "trainer", {} if write is None else write)
 
     try:
@@ -147,7 +123,7 @@ def planned(
                 raise InvalidArgument(f"planned({trainer.__name__}, …)", found, instead)
             refuse_other_batches(self, read)
             known = _facts_of_arguments(self.args, None, None, _replicas(self))
-            return PlannedBatches(self, read, known, options).loader(super().get_train_dataloader())
+            return PlannedBatches(self, read, known, chosen).loader(super().get_train_dataloader())
 
         def set_initial_training_values(self, args: Any, dataloader: Any, *rest: Any) -> Any:
             values = super().set_initial_training_values(args, dataloader, *rest)
@@ -167,7 +143,7 @@ def planned(
                 _log_replaced_arguments(self.args)
                 drive = "manual" if self.is_deepspeed_enabled else "optimizer"  # ZeRO steps once per group
                 used = self.optimizer if optimizer is None else optimizer
-                made = known.attach(used, plan, options, drive=drive)
+                made = known.attach(used, plan, chosen, drive=drive)
                 if made.last_epoch:  # an earlier train() used this optimizer
                     made.seek(0)
                 if self._paramsched_batches is not None:
@@ -175,12 +151,13 @@ def planned(
                 self.lr_scheduler, self._created_lr_scheduler = made, True
                 self._paramsched_metrics = MetricRelay("transformers.planned")
                 self._paramsched_columns = PlannedColumns("transformers.planned")
-                specified = options.amount_of or tokens_per_sample or (calendar and calendar.tokens_per_step)
+                facts = chosen.calendar
+                specified = chosen.amount_of or chosen.tokens_per_sample or (facts and facts.tokens_per_step)
                 by_trainer = not specified and getattr(self.args, "include_num_input_tokens_seen", "no") not in (
                     "no",
                     False,
                 )
-                own = replace(options, calendar=None) if by_trainer else options
+                own = replace(chosen, calendar=None) if by_trainer else chosen
                 amounts = batch_amounts(self.accelerator, made, own, shards=_replicas(self))
                 self._paramsched_amounts = amounts
                 copies = _processes_of_one_batch(self, "tp", "cp") if by_trainer else 0
@@ -190,7 +167,7 @@ def planned(
                 self.remove_callback(RunCallback)
                 self.add_callback(RunCallback(self, made))
                 self.remove_callback(end_callback)
-                self.add_callback(end_callback(made, "transformers.planned", stop=options.stop is True))
+                self.add_callback(end_callback(made, "transformers.planned", stop=chosen.stop is True))
                 if by_trainer:
                     self.add_callback(TokenRelay(amounts, copies))
             return self.lr_scheduler

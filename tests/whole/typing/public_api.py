@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import paramsched as ps
+from paramsched.engines import pytorch_accelerated
+from paramsched.engines.transformers import planned
 
 
 def a_number_in_is_a_number_out() -> None:
@@ -50,6 +52,13 @@ def refuses_misspelled_names() -> None:
     _ = ps.curves.cosin  # type: ignore[attr-defined]
     ps.Plan(lr="cosine()", max_steps=100)  # type: ignore[arg-type]
     assert ps.warmup(10) > ps.cosine()  # type: ignore[operator]
+
+
+def engines_take_the_options_that_they_share() -> None:
+    planned(object, "cosine()", stop_before="slurm", stop=True)
+    planned(object, "cosine()", stop_befor="slurm")  # type: ignore[call-arg]
+    pytorch_accelerated.scheduler("cosine()", on_change="nw")  # type: ignore[arg-type]
+    pytorch_accelerated.scheduler("cosine()", stop=True)  # type: ignore[call-arg]
 
 
 def takes_fields_of_torch_and_of_other_optimizers() -> None:
