@@ -2,11 +2,14 @@
 
 import contextlib
 import copy
+import itertools
 import math
 import random
+import re
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +18,7 @@ import torch
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingDependency, ParamschedError
+from paramsched.tools.range_test import rate_sweep
 from support.tables import table
 
 
@@ -624,3 +628,16 @@ def test_a_loss_beyond_the_float_range_is_rejected():
 
     with pytest.raises(InvalidArgument, match="an integer of 401 digits"):
         ps.find_lr(scripted.optimizer, lambda: 10**400)
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_progress_is_shown_after_two_seconds_in_a_terminal_alone(monkeypatch, is_terminal):
+    shown, training = StringIO(), Training()
+    monkeypatch.setattr(shown, "isatty", lambda: is_terminal)
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setattr(rate_sweep, "monotonic", itertools.count().__next__)
+
+    ps.find_lr(training.optimizer, training.step, updates=5)
+
+    assert re.findall(r"update (\d) of 5", shown.getvalue()) == (["3", "4", "5"] if is_terminal else [])
+    assert shown.getvalue().endswith("\r\033[K") is is_terminal

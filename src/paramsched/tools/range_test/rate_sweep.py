@@ -4,10 +4,12 @@ import copy
 import math
 import random
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from numbers import Real
+from time import monotonic
 from typing import Any, final
 
 import numpy as np
@@ -191,6 +193,7 @@ def find_lr(
 
     The rates are geometrically spaced from `low` to `high` in the group with the highest lr; other groups keep their
     ratio to it. Parameters, gradients and the optimizer are always restored, even if `step` raises an exception.
+    A test of more than two seconds shows its progress on standard error, if that is a terminal.
 
     Args:
         optimizer: the optimizer for the training, without an attached Scheduler.
@@ -276,6 +279,19 @@ def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> F
     return np.stack([columns["lr", index] for index in range(len(bases))], axis=1)
 
 
+def _with_progress(rates: Floats) -> Iterator[list[float]]:
+    """Yield each row of `rates`; in a terminal, a line shows its number if the test takes more than two seconds."""
+    begun, is_terminal, is_shown = monotonic(), sys.stderr is not None and sys.stderr.isatty(), False
+    try:
+        for number, row in enumerate(rates.tolist(), 1):
+            if is_shown := is_terminal and monotonic() - begun > 2:
+                sys.stderr.write(f"\rfind_lr: update {number} of {len(rates)}, lr {max(row):.3g}\033[K")
+            yield row
+    finally:
+        if is_shown:
+            sys.stderr.write("\r\033[K")
+
+
 def _sweep(
     step: Callable[[], Any],
     rates: Floats,
@@ -288,7 +304,7 @@ def _sweep(
     smoothed: list[float] = []
     ending: Ending = "highest rate"
     average = 0.0
-    for row in rates.tolist():
+    for row in _with_progress(rates):
         for group, rate in zip(snapshot.groups, row, strict=True):  # groups that a step adds keep their lr
             set_value(group, rate)
         loss = _loss_number(step())
