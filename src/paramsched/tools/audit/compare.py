@@ -113,8 +113,8 @@ class Report:
         lines = [f"{self.exact:,} of {self.values:,} {how}"]
         lines += [f"base of {place}: {base!r}, fitted to the log" for place, base in self.bases.items()]
         for place, base in self.assumed.items():
-            first = "and none the first one" if base is None else f"{base!r} fits the first ones"
-            option = f"--base {place.partition(' ')[0]}={0.1 if base is None else base!r}"
+            first = "and none the first one" if base is None else f"{base!r} fits the first one"
+            option = f"--base {place.partition(' ')[0]}={base or 0.1!r}"
             lines.append(f"no base of {place} fits all values; {first}. For example: {option}")
         lines += [f"note: {note}" for note in self.notes]
         if self.is_constantly_zero:
