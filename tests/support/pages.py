@@ -106,12 +106,12 @@ _OF_HTML = re.compile(
 
 
 def build(folder: Path) -> None:
-    """Build the pages in a folder, without the generated ones and without outputs."""
+    """Build the pages in a folder, without outputs. The generated ones are in the index of the search."""
     for one in DOCS.parent.iterdir():
         if one != DOCS and not one.name.startswith("."):
             (folder / one.name).symlink_to(one)
     shutil.copytree(DOCS, folder / "docs", ignore=shutil.ignore_patterns("_*", ".*"))
-    options = ["-D", "run_snippets=0", "-D", "exclude_patterns=_generated,contributing"]
+    options = ["-D", "run_snippets=0", "-D", "exclude_patterns=contributing"]
     subprocess.run(
         [sys.executable, "-m", "sphinx", "-Q", "-b", "html", *options, "docs", "html"],
         cwd=folder, check=True, env=os.environ | {"PYTHONPATH": str(DOCS.parent / "src")},
