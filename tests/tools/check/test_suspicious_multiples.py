@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.rules.levels import SUSPICIONS, _Line
+from paramsched.core.rules.levels import SUSPICIONS, _Line, _rows_for
 from paramsched.tools import recipes as recipe_book
 from support.tables import table
 
@@ -126,8 +126,8 @@ def test_each_row_of_the_table_has_suspicious_lines():
             (binding,) = ps.loads(line).bindings
             judged = [
                 one.name
-                for one in SUSPICIONS
-                if one.applies_to(binding) and one.judge(_Line(binding, None, None), one.limit) is not None
+                for one in _rows_for(binding.name, "all" if binding.groups is None else "some")
+                if one.judge(_Line(binding, None, None), one.limit) is not None
             ]
             assert judged[:1] == [row.name]
 

@@ -140,6 +140,14 @@ def test_right_plans_are_silent(seed):
         assert codes_of_the_check(ps.Plan(lr=text), [{"lr": base}], **facts) == [], text
 
 
+@table(("epochs", "patience", "codes"), [(1, 10, []), (2, 1, []), (2, 2, ["PS502"]), (5, 10, ["PS502"])])
+def test_a_patience_is_compared_with_epochs_if_the_run_has_several(epochs, patience, codes):
+    line, facts = f"1.0 * plateau('loss', patience={patience})", {"total": epochs * 2000, "steps_per_epoch": 2000}
+
+    assert codes_at_a_start(line, [{"lr": 0.1}], **facts) == codes
+    assert codes_of_the_check(ps.Plan(lr=line), [{"lr": 0.1}], **facts) == codes
+
+
 def test_the_published_recipes_are_silent():
     told = {}
     for name in ps.recipes:

@@ -1,9 +1,9 @@
 """The ranges that an optimizer can use, and the first update at which a schedule leaves one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from math import ceil, inf
-from typing import Final, NamedTuple, final
+from typing import Any, Final, NamedTuple, final
 
 import numpy as np
 
@@ -72,7 +72,7 @@ def first_outside(
         end = min(end, start + 1)
     if end <= start or stays_inside(schedule, allowed, Bounds(base, base)):
         return None
-    if not may_be_evaluated(schedule, end - start):
+    if not may_be_evaluated(parts_inside(schedule), end - start):
         return None
     stride = -(-(end - start) // _MOST_UPDATES)
     before = start
@@ -95,9 +95,8 @@ def stays_inside(schedule: Schedule, allowed: ValueRange, bases: Bounds) -> bool
     return bounds is not None and bounds.low >= 0 and bounds.high < allowed.below
 
 
-def may_be_evaluated(schedule: Schedule, count: int) -> bool:
-    """Return whether a schedule has no function of the user, and no rules that many updates make slow."""
-    parts = parts_inside(schedule)
+def may_be_evaluated(parts: Sequence[Any], count: int) -> bool:
+    """Return whether the parts of a schedule have no function of the user, and no rules that many updates make slow."""
     if any(isinstance(part, FromFunction) for part in parts):
         return False
     return count <= _MOST_OF_RULES or not any(isinstance(part, Recurrence) for part in parts)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from fractions import Fraction
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from paramsched.core.base import codes
@@ -39,6 +40,8 @@ _CLEARLY_LONGER: Final = Fraction(101, 100)  # lengths may exceed the run by 1%,
 
 def length_problems(line: Line) -> Iterator[Diagnostic]:
     """Yield diagnostics of the lengths in one line of a plan."""
+    if not line.has_lengths:
+        return
     yield from _milestones_mixed(line)
     yield from _stage_without_updates(line)
     mistaken = [*_epochs_for_updates(line), *_updates_for_epochs(line)]
@@ -98,7 +101,7 @@ def _milestones_mixed(line: Line) -> Iterator[Diagnostic]:
     Source: torch's MultiStepLR sorts its milestones and multiplies twice at one that is repeated.
     """
     for part in line.inside:
-        if isinstance(part, (MultiStep, MultiStepRule)) and (found := _order_of(tuple(part.milestones))):
+        if part.__class__ in (MultiStep, MultiStepRule) and (found := _order_of(tuple(part.milestones))):
             yield Diagnostic(line.path, found, "Keep each milestone once, in order", code=codes.MILESTONES_MIXED)
             return
 
@@ -109,7 +112,7 @@ def _stage_without_updates(line: Line) -> Iterator[Diagnostic]:
     Source: timm's `cooldown_epochs=0` and `warmup_epochs=0` switch a stage off; a last stage does not need that.
     """
     for part in line.inside if line.native else ():
-        last = part.stages[-1] if isinstance(part, Stages) else None
+        last = part.stages[-1] if part.__class__ is Stages else None
         if last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_when_empty:
             found = f"the last stage, {last}, has 0 updates and is skipped"
             yield Diagnostic(line.path, found, "Remove it, or write a longer length", code=codes.ONE_UPDATE)
@@ -263,6 +266,7 @@ def _periods_beyond_run(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> 
 
     Reason: a step or a restart that never happens leaves a constant, or a part of one wave.
     """
+    has_rules = any(isinstance(one, StepRule) for one in line.inside)
     ticks: dict[str | int, int | None] = {"update": 1 if "updates" in trial.units else None, "epoch": trial.epoch}
     for part, _, _ in parts:
         periods = [
@@ -270,21 +274,29 @@ def _periods_beyond_run(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> 
             for one in _periods_of(part)
             if (line.known or trial.knows(part))
         ]
-        for rule in parts_inside(part):
+        for rule in parts_inside(part) if has_rules else ():
             if isinstance(rule, StepRule) and (tick := ticks.get(rule.by)) is not None:
                 periods.append((Fraction(rule.every * tick), str(rule.every)))
         for length, text in periods:
+            if length <= trial.end:
+                continue
             # CosineAnnealingLR of torch is half of a wave, which ends with the run.
             is_half = length == 2 * trial.end and any(isinstance(one, CosineWave) for one in parts_inside(part))
-            if length > trial.end and not is_half:
+            if not is_half:
                 found = f"the period {text} is {float(100 * length / trial.end):.6g}% of the run, so it never completes"
                 yield Diagnostic(line.path, found, "Shorten it, or remove it", code=codes.PERIOD_BEYOND_RUN)
                 return
 
 
 def _periods_of(part: Schedule) -> list[Duration]:
-    found = [getattr(part, one.name) for one in fields(part) if one.metadata.get("role") == PERIOD["role"]]  # type: ignore[arg-type]  # every schedule is a dataclass
+    found = [getattr(part, name) for name in _period_names(part.__class__)]
     return [one for one in found if isinstance(one, Duration)]
+
+
+@cache
+def _period_names(kind: Any) -> tuple[str, ...]:
+    """Return the fields of a class of schedules that are periods."""
+    return tuple(one.name for one in fields(kind) if one.metadata.get("role") == PERIOD["role"])
 
 
 def _stages_of_one_update(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Diagnostic]:

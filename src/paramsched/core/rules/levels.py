@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from math import ceil, prod
-from typing import Final, Literal, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from paramsched.core.schedules.recurrence import Recurrence
 from paramsched.core.schedules.retimed import Chain, Window
 from paramsched.core.schedules.sequence import Sequence, in_order, stages_of
 from paramsched.core.schedules.table import Table
-from paramsched.core.time import Calendar
+from paramsched.core.time import Calendar, Duration
 from paramsched.errors import ParamschedError
 
 Trap: TypeAlias = tuple[str, str, str]
@@ -57,9 +58,7 @@ class Suspicion:
     limit: float
     judge: "Callable[[_Line, float], tuple[str, str] | None]"
 
-    def applies_to(self, line: Binding) -> bool:
-        key = Field.of(line.name).key
-        whose = "all" if line.groups is None else "some"
+    def applies_to(self, key: str, whose: str) -> bool:
         return (not self.fields or key in self.fields) and self.groups in ("any", whose)
 
 
@@ -122,7 +121,8 @@ class _Levels:
 
 
 _NOT_MULTIPLES = (AsFactor, FollowedTarget, FromFunction, Like, Raised, Recurrence)
-"""Schedules whose multiples of base cannot be determined from the levels they contain."""
+"""Schedules whose multiples of base cannot be determined from the levels they contain. `isinstance` of these abstract
+classes takes ten times as long as a comparison of classes."""
 
 
 def _levels_of(schedule: Schedule) -> _Levels | None:
@@ -132,7 +132,9 @@ def _levels_of(schedule: Schedule) -> _Levels | None:
 
 def _levels_inside(schedule: Schedule) -> _Levels | None:
     """Return the levels of a schedule, none of which is absolute."""
-    if isinstance(schedule, _NOT_MULTIPLES):
+    if schedule.__class__ in (Anneal, Constant):  # most schedules are, and have no others inside
+        return _levels_of_leaf(schedule)
+    if schedule.__class__ in _NOT_MULTIPLES:
         return None
     if isinstance(schedule, Exponential) and schedule.gamma > 1:
         return None
@@ -178,11 +180,17 @@ def _levels_inside(schedule: Schedule) -> _Levels | None:
 
 def _levels_of_leaf(schedule: Schedule) -> _Levels | None:
     """Return the levels in the fields of a schedule. Without a level for its start it starts at base."""
-    named = {one.name: getattr(schedule, one.name) for one in fields(schedule) if one.metadata.get("check") is level_of}  # type: ignore[arg-type]  # every schedule is a dataclass
+    named = {name: getattr(schedule, name) for name in _level_names(schedule.__class__)}
     if not all(isinstance(level, float) for level in named.values()):
         return None
     first = named.get("start", named.get("value", 1.0))
     return _Levels(first, named.get("to", named.get("value")), (first, *named.values()))
+
+
+@cache
+def _level_names(kind: Any) -> tuple[str, ...]:
+    """Return the fields of a class of schedules that are levels."""
+    return tuple(one.name for one in fields(kind) if one.metadata.get("check") is level_of)
 
 
 def _below_base(line: _Line, limit: float) -> tuple[str, str] | None:
@@ -372,14 +380,20 @@ def unlikely_level(line: Binding, base: float | None = None, resolved: Schedule 
     if isinstance(line.field, Target) or base == 0:  # of a base of 0, `base_is_zero` is reported
         return None
     known = _Line(line, base, resolved.schedule if isinstance(resolved, Guided) else resolved)
-    for row in SUSPICIONS:
-        if row.applies_to(line) and (told := row.judge(known, row.limit)) is not None:
+    for row in _rows_for(line.name, "all" if line.groups is None else "some"):
+        if (told := row.judge(known, row.limit)) is not None:
             return LEVEL_AS_VALUE, *told
     levels = _levels_of(known.schedule) if line.name == "lr" and line.groups is None else None
     if levels is None or levels.peak < _LARGE:
         return None
     found = f"numbers are multiples of the group's own lr, so the lr rises to {levels.peak:g} × base"
     return GROWS, found, "For a length write over=…; for an absolute value write absolute(…)"
+
+
+@cache
+def _rows_for(name: str, whose: str) -> tuple[Suspicion, ...]:
+    """Return the rows of the table for a field in all groups or in some."""
+    return tuple(row for row in SUSPICIONS if row.applies_to(Field.of(name).key, whose))
 
 
 _SMALL_FLOOR: Final = 1e-4
@@ -401,9 +415,10 @@ def floor_as_value(line: Line) -> Diagnostic | None:
         return None
     base = line.base
     most = _SMALL_FLOOR if base is None else base
-    usual = _FLOORS_OF_ONE_CYCLE if any(map(_is_rise_of_one_cycle, line.inside)) else ()
     for end in _ends_of_decays(line.inside):
-        if not 0 < end <= most or end in usual or (base is not None and end * base >= _SMALL_RATE):
+        if not 0 < end <= most or (base is not None and end * base >= _SMALL_RATE):
+            continue
+        if end in _FLOORS_OF_ONE_CYCLE and any(map(_is_rise_of_one_cycle, line.inside)):
             continue
         found = f"numbers are multiples of the group's own lr, so the lr ends at {end:g} × base"
         if base is not None:
@@ -424,10 +439,12 @@ def _is_rise_of_one_cycle(part: object) -> bool:
 def _ends_of_decays(parts: Iterable[object]) -> Iterator[float]:
     """Yield the numbers at which schedules end, or below which they do not fall."""
     whole = tuple(parts)
-    others = [one for one in whole if isinstance(one, (AbsoluteSchedule, *_NOT_MULTIPLES))]
+    others = [one for one in whole if one.__class__ is AbsoluteSchedule or one.__class__ in _NOT_MULTIPLES]
     hidden = {id(part) for one in others for part in parts_inside(one)}
     for part in whole if not hidden else [one for one in whole if id(one) not in hidden]:
         levels: tuple[object, ...] = ()
+        if part.__class__ is Duration:
+            continue
         match part:
             case Anneal(start=start, to=to):
                 levels = () if isinstance(start, float) and isinstance(to, float) and start <= to else (to,)

@@ -27,8 +27,8 @@ class Line:
         bases: the known bases of its groups.
         resolved: its schedule in the run; None if that is unknown.
 
-    `inside` are the schedules, rules and lengths inside of the schedule. `known` is True if the run can convert all of
-    its lengths.
+    `inside` are the schedules, rules and lengths inside of the schedule. `has_lengths` is True if there are lengths or
+    rules, which have steps. `known` is True if the run can convert all of its lengths.
     """
 
     binding: Binding
@@ -39,19 +39,21 @@ class Line:
     bases: Sequence[float] = ()
     resolved: Schedule | None = None
     inside: tuple[Any, ...] = field(init=False)
+    has_lengths: bool = field(init=False)
     known: bool = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inside", parts_inside(self.schedule))
-        known = self.trial is not None and self.trial.converts(lengths_among(self.inside))
-        object.__setattr__(self, "known", known)
+        lengths = [*lengths_among(self.inside)]
+        object.__setattr__(self, "has_lengths", bool(lengths))
+        object.__setattr__(self, "known", self.trial is not None and self.trial.converts(lengths))
 
     def length_of(self, stage: Schedule, begin: Fraction) -> Fraction | None:
         """Return the length in updates of a stage of the line that starts at `begin`; None if it is unknown."""
         if self.trial is None or not (self.known or self.trial.knows(stage)):
             return None
         try:
-            return stage._exact_length(self.trial.span.later(begin))
+            return stage._exact_length(self.trial.span.later(begin) if begin else self.trial.span)
         except InvalidArgument:
             return None
 

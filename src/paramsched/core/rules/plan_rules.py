@@ -1,5 +1,6 @@
 """All rules that need neither a log nor a checkpoint: those of one line, and those of a plan at the start of a run."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
@@ -56,11 +57,12 @@ def level_problems(line: Line) -> Iterator[Diagnostic]:
 def _patience_beyond_run(line: Line) -> Iterator[Diagnostic]:
     """Yield diagnostics of metric rules that cannot act in the run.
 
-    Source: torch's ReduceLROnPlateau counts calls of `step`, usually one for each epoch.
+    Source: torch's ReduceLROnPlateau counts calls of `step`, usually one for each epoch. A run of one epoch or less is
+    validated after some updates.
     """
     epochs = line.epochs
     for rule in line.binding.schedule.metric_rules:
-        if isinstance(rule, (Plateau, Greedy)) and epochs is not None and rule.patience >= epochs:
+        if isinstance(rule, (Plateau, Greedy)) and epochs is not None and 1 < epochs <= rule.patience:
             found = f"patience={rule.patience} is not less than the number of epochs, {float(epochs):g}"
             advice = f"For example: patience={min(5, int(epochs) // 4)}"
             yield Diagnostic(line.path, found, advice, code=codes.PATIENCE_BEYOND_RUN)
@@ -102,7 +104,7 @@ def _has_values(line: Line, trial: TrialRun) -> bool:
     """Return whether the values of a line can be evaluated before the run. A base of 0 has a rule of its own."""
     if not line.base and not line.schedule.has_absolute:
         return False
-    return may_be_evaluated(line.schedule, ceil(trial.end))
+    return may_be_evaluated(line.inside, ceil(trial.end))
 
 
 def _rate_problems(lines: Sequence[Line], trial: TrialRun) -> Iterator[tuple[Binding, Diagnostic]]:
@@ -117,7 +119,7 @@ def _rate_problems(lines: Sequence[Line], trial: TrialRun) -> Iterator[tuple[Bin
         yield next(binding for binding, curve in curves if curve.path == one.path), one
 
 
-_LOOK: Final = 16
+_LOOK: Final = 8
 """Evenly spaced updates at which a rate is looked at, besides those next to its boundaries."""
 
 
@@ -129,21 +131,20 @@ def _is_usual(line: Line, trial: TrialRun, clock: PlanClock) -> bool:
     schedule, end = line.resolved, ceil(trial.end)
     if schedule is None or not line.base or not trial.known or is_by_amount(clock, "lr"):
         return False
-    marks = [ceil(one) for one in islice(schedule._seams(), _LOOK)]
-    looked = {0, end - 1, *marks, *(one - 1 for one in marks), *(end * one // _LOOK for one in range(_LOOK))}
+    marks = [ceil(one) for one in islice(schedule._seams(), 2 * _LOOK)]
+    looked = {0, end - 1, *marks, *(one - 1 for one in marks), *range(0, end, max(1, end // _LOOK))}
     times = sorted(time for time in looked if 0 <= time < end)
     values: list[float]
     if (factor_at := schedule._factor_of_number()) is None:
         values = (evaluate(schedule, np.array(times), line.base) / line.base).tolist()
     else:
-        values = [factor_at(time) for time in times]
+        values = [*map(factor_at, times)]
     peak = max(values)
-    late = [value for time, value in zip(times, values, strict=True) if time >= min(end - 1, (1 - LONG_END) * end)]
-    early = [value for time, value in zip(times, values, strict=True) if time < LATE * end]
+    late, early = bisect_left(times, min(end - 1, (1 - LONG_END) * end)), bisect_left(times, LATE * end)
     return (
         0 < peak <= MOST_TIMES_BASE
-        and max(late) > PRACTICALLY_ZERO * peak
-        and (values[0] >= IS_HIGH * peak or max(early) > NEARLY * peak)
+        and max(values[late:]) > PRACTICALLY_ZERO * peak
+        and (values[0] >= IS_HIGH * peak or max(values[:early]) > NEARLY * peak)
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
+from functools import cache
 from itertools import islice
 from math import ceil
 from typing import Any, Final, Literal, TypeAlias, final
@@ -122,13 +122,22 @@ def _known_run(plan: Plan, calendar: Calendar, samples: int) -> TrialRun | None:
         except MissingFact:
             return None
     epoch = calendar.updates_per_epoch
-    units = ["updates", "percent", *(["epochs"] if epoch is not None else [])]
-    units += [unit for unit, sizes in SIZES.items() if any(all(map(partial(_has, calendar), one)) for one in sizes)]
-    return TrialRun(_span_of_run(calendar), frozenset(units), epoch, known=True, samples=samples)
+    units = _sized_units(tuple([fact for fact in _SIZES if getattr(calendar, fact) is not None]))
+    units |= {"epochs"} if epoch is not None else set()
+    return TrialRun(_span_of_run(calendar), units, epoch, known=True, samples=samples)
 
 
-def _has(calendar: Calendar, fact: str) -> bool:
-    return fact in ASSUMED_SIZES or getattr(calendar, fact) is not None
+_SIZES: Final = tuple({fact for sizes in SIZES.values() for one in sizes for fact in one} - {*ASSUMED_SIZES})
+"""The run facts that units need."""
+
+
+@cache
+def _sized_units(facts: tuple[str, ...]) -> frozenset[str]:
+    """Return the units that can be converted with some run facts, besides epochs."""
+    known = {*facts, *ASSUMED_SIZES}
+    return frozenset(
+        ["updates", "percent", *(unit for unit, sizes in SIZES.items() if any(map(known.issuperset, sizes)))]
+    )
 
 
 def mixed_runs(plan: Plan) -> tuple[TrialRun, ...]:

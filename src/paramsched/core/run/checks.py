@@ -30,6 +30,7 @@ from paramsched.core.run.processes import Processes
 from paramsched.core.run.state import Group, ResolvedPlan, UpdateTimes
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.affine import Bounds
+from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.time.amounts import amount_text, counts_whole, largest_on, times_on
 from paramsched.errors import MissingFact, PlanError
@@ -153,7 +154,7 @@ def _amount_outside(in_force: ResolvedPlan, slot: Slot, allowed: ValueRange, now
         amounts = np.unique(np.rint(amounts).astype(np.int64))
     if slot.schedule.metric_rules:
         amounts = amounts[:1]
-    if not may_be_evaluated(slot.schedule, int(end)):
+    if not may_be_evaluated(parts_inside(slot.schedule), int(end)):
         return None
     values = evaluate(slot.schedule, times_on(slot.clock, amounts), slot.base)
     bad = np.concatenate([[False], allowed.outside(values, slot.base), [False]])
@@ -211,15 +212,16 @@ class _ResolvedLines:
     def __init__(self, in_force: ResolvedPlan, slots: Iterable[Slot]) -> None:
         # The resolved plan has more lines, if a line for all groups follows lines for some groups.
         self._schedules = {binding_key(line): line.schedule for line in in_force.counted.bindings}
-        self._bases: dict[tuple[str, Schedule], list[float]] = {}
+        # The schedules of lines are shared by their slots. A hash of a schedule costs as much as all the rest here.
+        self._bases: dict[tuple[str, int], list[float]] = {}
         for slot in slots:
-            self._bases.setdefault((slot.name, slot.schedule), []).append(slot.base)
+            self._bases.setdefault((slot.name, id(slot.schedule)), []).append(slot.base)
 
     def known_of(self, line: Binding) -> tuple[Schedule | None, Sequence[float]]:
         resolved = self._schedules.get(binding_key(line))
         if isinstance(line.field, Target):
             return resolved, (line.field.initial,)
-        return resolved, () if resolved is None else self._bases.get((line.name, resolved), ())
+        return resolved, () if resolved is None else self._bases.get((line.name, id(resolved)), ())
 
 
 def _second_warmup(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]]) -> Problem | None:

@@ -31,7 +31,22 @@ def lengths_among(parts: Iterable[Any]) -> Iterator[Duration]:
 
 def parts_inside(value: Any) -> tuple[Any, ...]:
     """Return the schedules, the rules and the lengths in a schedule, recursively, without numbers and text."""
-    return tuple(one for one in values_inside(value) if isinstance(one, Duration) or _names_inside(one.__class__))
+    found: list[Any] = []
+    _collect_parts(value, found)
+    return tuple(found)
+
+
+def _collect_parts(value: Any, found: list[Any]) -> None:
+    kind = value.__class__
+    if kind is Duration:
+        found.append(value)
+    elif names := _names_inside(kind):
+        found.append(value)
+        for name in names:
+            _collect_parts(getattr(value, name), found)
+    elif isinstance(value, tuple):
+        for item in value:
+            _collect_parts(item, found)
 
 
 def values_inside(value: Any) -> Iterator[Any]:

@@ -152,8 +152,8 @@ class Sequence(Schedule):
 
     def _seams(self) -> Iterable[float]:
         _, begins = self._taking_time
-        end = self.length
-        return begins if end is None else (*begins, end.count)
+        lengths = [one.number for stage in self.stages if (one := stage.length) is not None]
+        return (*begins, count_of(sum(lengths))) if len(lengths) == len(self.stages) else begins
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         for stage, begin in zip(self.stages, self._stage_begins(), strict=True):
