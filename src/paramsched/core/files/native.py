@@ -348,7 +348,7 @@ def may_be_plan(data: Mapping[Any, Any]) -> bool:
 
     >>> may_be_plan({"model": "a", "weight_decy": 1}), may_be_plan({"model": "a", "training": {"epochs": 9}})
     (True, False)
-    >>> may_be_plan({"grups": {"head": {}}}), may_be_plan({"SOLVER": {"BASE_LR": 0.1}})
+    >>> may_be_plan({"grouqs": {"head": {}}}), may_be_plan({"SOLVER": {"BASE_LR": 0.1}})
     (True, False)
     """
     if len(data) == 1:
