@@ -1,4 +1,4 @@
-"""The cost of `import paramsched`, alone and with a first plan, compared with that of NumPy."""
+"""The cost of `import paramsched`, which imports NumPy and the public names, and of a first plan, beside NumPy."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ ROUNDS = 9
 @pytest.mark.parametrize(
     ("name", "code", "target"),
     [
-        ("import paramsched", "import paramsched", 1.0),
+        ("import paramsched", "import paramsched", 3.0),
         ("import and a first plan", "import paramsched as ps; ps.Plan(lr=ps.warmup('5%') >> ps.cosine())", 3.0),
     ],
 )

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
@@ -517,7 +517,8 @@ class ResolvedPlan:
     `counted` is the resolved plan with plain numbers in place of lengths such as `4 tokens`, ready for evaluation.
     `amounts` are the planned amounts of the run; None if the plan is by updates. `optimizers` are the names of several
     optimizers, and `note` is that of the plan's file. `inside` has the lines whose values were found inside of their
-    ranges, with the update from which on (`refuse_values_outside`).
+    ranges, with the update from which on (`refuse_values_outside`). No amount below `no_end_below` is at the end of the
+    plan: a comparison at each update in place of `is_over_at`.
     """
 
     plan: Plan
@@ -529,10 +530,14 @@ class ResolvedPlan:
     counted: Plan = field(init=False)
     amounts: RunAmounts | None = field(init=False)
     inside: dict[tuple[Any, ...], int] = field(init=False, default_factory=dict, compare=False, repr=False)
+    no_end_below: float = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "counted", counted_plan(self.resolved))
         object.__setattr__(self, "amounts", amounts_of_run(self.resolved, self.calendar))
+        horizon = self.resolved.horizon
+        amounts = [float(count) for unit, count in horizon.terms if unit != UPDATES] if horizon is not None else [inf]
+        object.__setattr__(self, "no_end_below", amounts[0] * (1 - 1e-9) if amounts else 0.0)
         needs_facts = self.text is not None and not is_complete(self.plan, self.resolved)
         object.__setattr__(self, "facts", tuple(facts_of_calendar(self.calendar).items()) if needs_facts else ())
 

@@ -452,8 +452,10 @@ def _end_block(planned: Groups, t: int) -> None:
 
 def _note_end(planned: Groups, t: int) -> None:
     """Note once that a run goes on after the end of its plan, if update `t - 1` was after it."""
-    in_force, run = planned.in_force, planned.run
-    if run.told_of_end or in_force.unit == PROGRESS or not in_force.is_over_at(t - 1, planned.clock.last_amount):
+    in_force, run, amount = planned.in_force, planned.run, planned.clock.last_amount
+    if run.told_of_end or (amount is not None and amount < in_force.no_end_below):
+        return
+    if in_force.unit == PROGRESS or not in_force.is_over_at(t - 1, amount):
         return
     run.told_of_end = planned.clock.told_of_end = True
     length, epoch = in_force.total, in_force.calendar.updates_per_epoch
