@@ -757,3 +757,19 @@ def test_seconds_are_any_finite_real_number(seconds):
 
     assert scheduler.amount == 0.125
     assert optimizer.param_groups[0]["lr"] == 0.1 * 0.875
+
+
+def test_consumption_that_was_reported_before_a_state_of_the_same_update_was_written_is_kept():
+    """As ZeroRedundancyOptimizer does, which copies the loaded entries into its groups after each load."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear(1, 0, over='100 tokens')", clock="tokens"))
+    scheduler.consumed(tokens=10)
+    optimizer.step()
+    saved = optimizer.state_dict()["param_groups"][0]
+
+    scheduler.consumed(tokens=20)
+    optimizer.param_groups[0].update({key: value for key, value in saved.items() if key != "params"})
+    optimizer.step()
+
+    assert (scheduler.t, scheduler.amount) == (2, 30)
+    assert optimizer.param_groups[0]["lr"] == 0.1 * 0.7

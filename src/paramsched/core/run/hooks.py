@@ -195,8 +195,12 @@ class WrittenStates:
                 "part of a checkpoint into them. Call optimizer.load_state_dict(state), or construct the Scheduler "
                 "after the load"
             )
+        clock = run.clock
+        position, reported, is_measured = (clock.t, clock.amount), clock.reported, clock.is_measured
         for name, mine in found.items():
             self.resume.after_load(run, name, mine, self.resume.loading(run, name, mine, carried[name]))
+        if reported is not None and (clock.t, clock.amount) == position:  # for the coming update, after the write
+            clock.reported, clock.is_measured = reported, is_measured
 
 
 def hooks_on(optimizer: Any) -> PlanHooks | None:
