@@ -49,3 +49,14 @@ def test_the_total_of_the_user_beats_the_epochs_of_the_file(tmp_path, epochs):
     assert found.exit_code == 0
     assert re.search(r"updates  0 .* 128$", found.output, re.MULTILINE)
     assert "taken to be" not in found.output
+
+
+@pytest.mark.parametrize("epochs", [2, 3])  # 2 divide the total, 3 do not
+def test_an_audit_takes_the_total_of_the_user_too(tmp_path, epochs):
+    (tmp_path / "hf.yaml").write_text(f"learning_rate: 0.5\nlr_scheduler_type: linear\nnum_train_epochs: {epochs}\n")
+    (tmp_path / "log.csv").write_text("step,lr\n" + "".join(f"{t},{0.5 * (1 - t / 8)}\n" for t in range(8)))
+
+    files = [str(tmp_path / "log.csv"), "--plan", str(tmp_path / "hf.yaml")]
+    found = CliRunner().invoke(main, ["audit", *files, "--format", "transformers", "--total", "8"])
+
+    assert (found.exit_code, found.output.split("\n")[0]) == (0, "8 of 8 values are as planned")

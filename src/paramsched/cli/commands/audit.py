@@ -121,7 +121,8 @@ def paramsched_audit(
             raise WrongUsage(needless[0], "it needs --plan plan.yaml")
         _report_facts(log, named, time, optimizer, at, page, as_json=as_json)
         return
-    read = read_plan_input(plan, options).plan
+    given_plan = read_plan_input(plan, options)
+    read = given_plan.plan
     planned = list(dict.fromkeys(one.name for one in read.bindings))
     try:
         clock = amount_clock(read.clock)
@@ -141,7 +142,7 @@ def paramsched_audit(
         report, matched = matched_with_plan(
             logged,
             read,
-            calendar_from_options(options),
+            calendar_from_options(given_plan.known),
             bases={(name, group): value for (name, group), value in given_bases(read, options.bases).items()},
             names=names,
             processes=processes,

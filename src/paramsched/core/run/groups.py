@@ -513,10 +513,8 @@ def torch_scheduler_of(group: Group, lr: Any) -> str | None:
     found: dict[int, Any] = {}
     for one in gc.get_objects():
         if issubclass(type(one), LRScheduler) and not type(one).__module__.startswith("paramsched.core.run."):
-            groups, last = (
-                getattr(one.__dict__.get("optimizer"), "param_groups", ()),
-                one.__dict__.get("_last_lr") or (),
-            )
+            groups = getattr(one.__dict__.get("optimizer"), "param_groups", ())
+            last = one.__dict__.get("_last_lr") or ()
             written = [value for mine, value in zip(groups, last, strict=False) if mine is group]
             if any(_is_planned(value, float(lr)) for value in written):
                 found[id(one)] = one

@@ -357,10 +357,8 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
                 group[COUNT] = position.t
         run = start(optimizers, request, state["calendar"])
     else:  # its hooks are not registered
-        in_force, groups = (
-            request.resolved(state["calendar"]),
-            {name: one.param_groups for name, one in optimizers.items()},
-        )
+        in_force = request.resolved(state["calendar"])
+        groups = {name: one.param_groups for name, one in optimizers.items()}
         states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
         run = new_run(request, in_force, groups, state["positions"], states)
         run.release()

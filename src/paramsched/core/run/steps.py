@@ -470,7 +470,7 @@ def _note_end(planned: Groups, t: int) -> None:
         mine += {f"{value:g}"} - {*mine}
     shown = [f"{field} {', '.join(mine[:_SHOWN])}" for field, mine in values.items()]
     name = "total" if in_force.plan.horizon is None else "horizon"
-    is_short = length is not None and in_force.unit is None and length < (epoch or _MOST_EPOCHS)
+    is_short = length is not None and in_force.unit is None and epoch is not None and length < epoch
     found = f"the plan is over after {written}, and the run goes on" + f": {'; '.join(shown)}" * bool(shown)
     advice = f'For {length} epochs write {name}="{length} epochs"'
     advice = advice if is_short else f"Pass the length of the run as {name}"
@@ -478,7 +478,6 @@ def _note_end(planned: Groups, t: int) -> None:
 
 
 _SHOWN: Final = 4  # values of a field that a message has
-_MOST_EPOCHS: Final = 1_000  # a number of updates below it may be one of epochs
 
 
 @final
