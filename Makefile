@@ -53,7 +53,8 @@ lowest:
 	uv venv --quiet --clear --python 3.11 .venv-lowest
 	uv pip compile --quiet --python .venv-lowest --resolution lowest-direct --extra torch pyproject.toml --output-file .venv-lowest/lowest.txt
 	uv pip install --python .venv-lowest --requirement .venv-lowest/lowest.txt --group portable --editable .
-	.venv-lowest/bin/python $(PORTABLE) -m "not heavy and not long" -k "not dcp and not scaler and not uncounted" \
+	.venv-lowest/bin/python $(PORTABLE) -m "not heavy and not long" -k "not dcp and not scaler and not uncounted \
+	    and not torch_distributed_checkpoint and not transform_descriptors and not damaged_path and not is_listed_with_its_class" \
 	    $(patsubst %,--ignore tests/core/run/test_%.py,compile dcp dcp_of_processes distributed elastic hidden_steps)
 
 # Trainers of TRL and axolotl, DeepSpeed's ZeRO and torchtitan's containers themselves, on the CPU, in an environment of

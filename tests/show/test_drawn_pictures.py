@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 import paramsched as ps
 from paramsched import show
@@ -99,7 +100,9 @@ def lines_on_axes(found: Any) -> str:
         lines += [f"title {row}" for row in ax.get_title(loc="left").splitlines()]
         for one in ax.get_lines():
             x, y = one.get_xdata(), one.get_ydata()
-            style = f"{one.get_color()} {one.get_linewidth():g} {one.get_linestyle()} {one.get_alpha()} {one.zorder}"
+            color = one.get_color()
+            color = color if isinstance(color, str) else to_hex(color)  # NumPy prints its floats in other forms
+            style = f"{color} {one.get_linewidth():g} {one.get_linestyle()} {one.get_alpha()} {one.zorder}"
             ends = f"{numbers(x[:2])} … {numbers(x[-2:])}: {numbers(y[:2])} … {numbers(y[-2:])} ({len(x)})"
             lines += [f"line {one.get_label()} {style} {one.get_drawstyle()} {one.get_marker()} {ends}"]
         for one in ax.patches:
