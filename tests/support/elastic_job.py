@@ -20,6 +20,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.optim import ZeroRedundancyOptimizer
 
 import paramsched as ps
+from paramsched.core.run.processes import COMPARED_EVERY
 from support.updates import probe
 
 BATCH, SAVED_AT = 4, 320
@@ -100,7 +101,7 @@ def metrics(*, reduced: bool) -> int:
     handler.emit = messages.append  # type: ignore[method-assign]
     logging.getLogger("paramsched").addHandler(handler)
     scheduler = ps.Scheduler(probe(), ps.Plan(lr='constant() * plateau("loss", patience=1)', horizon=100))
-    for t in range(20):
+    for t in range(2 * COMPARED_EVERY):  # a rank that is ahead of the first one has compared its states by then
         loss = torch.tensor(float(dist.get_rank() + t % 3))
         if reduced:
             dist.all_reduce(loss)
