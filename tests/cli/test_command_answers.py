@@ -1,7 +1,7 @@
-"""What each command prints for valid and for mistaken calls: output, errors, exit code and written files.
+"""What each command answers to valid and to mistaken calls: exit code, codes, places, values and written files.
 
-The answers are in `commands.yaml`. `PYTHONPATH=tests python tests/cli/test_command_answers.py` writes them anew;
-read the diff.
+Words are not compared, except in `first_words.yaml`: what a user meets first. The answers are in `commands.yaml`.
+`PYTHONPATH=tests python tests/cli/test_command_answers.py` writes them anew; read the diff.
 """
 
 import atexit
@@ -18,11 +18,11 @@ from unittest.mock import patch
 
 from click.testing import CliRunner
 
-import paramsched as ps
 from paramsched.cli import main
 from support import answers
 from support.command_inputs import ANSWERS, inputs
 
+FIRST_WORDS = ANSWERS.with_name("first_words.yaml")
 WRITTEN_AT = 10**9
 """The time of the inputs in nanoseconds: another one shows that a command has written a file."""
 
@@ -50,7 +50,7 @@ def restore(folder: Path) -> dict[str, bytes]:
     return written
 
 
-def answer_to(question: dict[str, Any]) -> dict[str, Any]:
+def full_answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Run a command in a folder with the inputs, and return what it printed and wrote."""
     before, folder = Path.cwd(), shared_folder()
     restore(folder)
@@ -62,11 +62,20 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     finally:
         os.chdir(before)
         written = restore(folder)
-    texts = {name: text_of(file) for name, file in sorted(written.items()) if inputs().get(name) != file}
+    texts = {name: file.decode() for name, file in sorted(written.items()) if inputs().get(name) != file}
     answer = {key: question[key] for key in ("paramsched", "input", "columns", "long") if key in question}
-    errors = done.stderr.replace("-h' for help", "--help' for help")  # click names the shorter option up to 8.2.0
-    found = {"code": done.exit_code, "prints": done.stdout, "errors": errors, "writes": texts}
-    return answer | {key: without_version(value) for key, value in found.items() if value}
+    found = {"code": done.exit_code, "prints": done.stdout, "errors": done.stderr, "writes": texts}
+    return answer | {key: value for key, value in found.items() if value}
+
+
+def answer_to(question: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer without words; a plan that a command prints or writes is kept."""
+    answer = full_answer_to(question)
+    if not answer["paramsched"].startswith("convert"):
+        answer["prints"] = answers.facts_of_report(answer.get("prints", ""))
+    answer["errors"] = answers.places_of(answer.get("errors", ""))
+    answer["writes"] = {name: text_of(text) for name, text in answer.get("writes", {}).items()}
+    return {key: value for key, value in answer.items() if value}
 
 
 @contextmanager
@@ -80,21 +89,12 @@ def terminal_of(columns: int | None) -> Iterator[None]:
         yield
 
 
-def text_of(content: bytes) -> str:
-    """Return the content of a written file; of a picture, only the texts in it."""
-    text = content.decode()
+def text_of(text: str) -> str:
+    """Return a written plan; of a picture, only the numbers in its texts."""
     if not text.startswith(("<svg", "<!doctype html>")):
         return text
     plain = re.sub("<style>.*?</style>|<script.*?</script>", "", text, flags=re.DOTALL)
-    return "\n".join(one.strip() for one in re.findall(">([^<>]+)<", plain) if one.strip())
-
-
-def without_version(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: without_version(text) for name, text in value.items()}
-    if not isinstance(value, str):
-        return value
-    return value.replace(ps.__version__, "VERSION")
+    return answers.facts_of(" ".join(re.findall(">([^<>]+)<", plain)))
 
 
 @answers.in_parts(ANSWERS)
@@ -102,5 +102,11 @@ def test_commands(places, subtests):
     answers.check(ANSWERS, answer_to, places, subtests)
 
 
+@answers.in_parts(FIRST_WORDS)
+def test_first_words(places, subtests):
+    answers.check(FIRST_WORDS, full_answer_to, places, subtests)
+
+
 if __name__ == "__main__":
     answers.write(ANSWERS, [answer_to(question) for question in answers.read(ANSWERS)])
+    answers.write(FIRST_WORDS, [full_answer_to(question) for question in answers.read(FIRST_WORDS)])

@@ -1,5 +1,6 @@
 """Tables of questions with the library's answers, as YAML. A script writes the answers; a reader checks the diff."""
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -46,6 +47,36 @@ def in_parts(file: Path, size: int = 8) -> Any:
             name = f"{part[0]}-{part[-1]}"
             parts.append(pytest.param(part, id=name, marks=pytest.mark.long if is_long else ()))
     return pytest.mark.parametrize("places", parts)
+
+
+_PLACE = r"PS\d{3}|[\w./-]+:\d+:\d+"
+_NUMBER = r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
+_WORDS = {"message", "found", "advice", "note", "notes", "title", "source", "certain", "inferred"}
+"""The keys of JSON reports whose values are sentences."""
+
+
+def facts_of(text: str) -> str:
+    """Return the codes, the places and the numbers in a text, without its words."""
+    return " ".join(re.findall(f"{_PLACE}|{_NUMBER}", text))
+
+
+def places_of(text: str) -> str:
+    """Return the codes and the places in a text."""
+    return " ".join(re.findall(_PLACE, text))
+
+
+def facts_of_report(text: str) -> str:
+    """Return a report of a command without its words: JSON without its sentences, else codes, places and numbers."""
+    try:
+        return json.dumps(_without_words(json.loads(text)), ensure_ascii=False)
+    except ValueError:
+        return facts_of(text)
+
+
+def _without_words(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_words(one) for key, one in value.items() if key not in _WORDS}
+    return [_without_words(one) for one in value] if isinstance(value, list) else value
 
 
 def write(file: Path, answers: Answers) -> None:

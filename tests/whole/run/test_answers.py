@@ -1,4 +1,4 @@
-"""Small runs, told step by step: the values in the groups, what is logged, and each error.
+"""Small runs, step by step: the values in the groups, the codes and numbers of each warning and log, and each error.
 
 The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/whole/run/test_answers.py` writes them. An action
 is a line of Python with the names of `Story.names`; "is" is what was found after it.
@@ -170,9 +170,13 @@ class Story:
         finally:
             logger.removeHandler(records)
         lines = [f" told {_shown(told)}"] if told is not None else []
-        lines += [f" warned {one.message}" for one in warned if issubclass(one.category, UserWarning)]
-        text = self.position() + found + "".join(lines) + "".join(f" logged {one}" for one in records.texts)
-        return MOMENT.sub("(moment)", text.replace(f"{self.file.parent}{os.sep}", ""))
+        lines += [
+            f" warned {self.facts_of(str(one.message))}" for one in warned if issubclass(one.category, UserWarning)
+        ]
+        return self.position() + found + "".join([*lines, *(f" logged {self.facts_of(one)}" for one in records.texts)])
+
+    def facts_of(self, message: str) -> str:
+        return answers.facts_of(MOMENT.sub("", message.replace(f"{self.file.parent}{os.sep}", "")))
 
 
 def _first_batches(sampler: ps.BatchSampler) -> list[list[int]]:
