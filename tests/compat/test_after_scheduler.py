@@ -5,7 +5,8 @@ import torch
 from torch.optim import lr_scheduler as peers
 
 from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, has_own_levels, written_fields
-from paramsched.compat.torch import ChainedScheduler, OneCycleLR, SequentialLR, StepLR
+from paramsched.compat import torch as ours
+from paramsched.compat.torch import ChainedScheduler, LRScheduler, OneCycleLR, SequentialLR, StepLR
 from support.tables import table
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -23,9 +24,15 @@ def rates(optimizer):
 def after(build, *lrs, peak=1.0):
     """Return a scheduler after a ramp to `peak` times the lr."""
     optimizer = sgd(*lrs)
-    scheduler = build(optimizer)
     peaks = [peak * lr for lr in rates(optimizer)]
-    return AfterScheduler(scheduler, optimizer, peaks, restarts=peak != 1), optimizer
+    return AfterScheduler(build(optimizer), optimizer, peaks, restarts=peak != 1), optimizer
+
+
+class FromZero(LRScheduler):
+    """A user's scheduler that starts at 0."""
+
+    def get_lr(self):
+        return [base * self.last_epoch / 10 for base in self.base_lrs]
 
 
 BUILDS = {
@@ -105,6 +112,38 @@ def test_late_groups_start_at_their_peaks():
     assert one.scheduler.base_lrs == [0.4, 0.8]
     assert one.start[1] == {"lr": 0.8}
     assert rates(optimizer) == pytest.approx([0.2, 0.4])
+
+
+LATE = BUILDS | {"from 0": FromZero}
+
+
+@table(("name", "added_at"), [(name, at) for name in LATE for at in (0, 2)])
+def test_a_late_group_like_the_last_one_has_its_values(name, added_at):
+    one, optimizer = after(LATE[name], 0.4, 0.2, peak=3.0)
+    if added_at:
+        one.move_to(added_at)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": rates(optimizer)[1]})
+    one.add_groups([0.4 * 3, 0.2 * 3, 0.2 * 3])
+
+    for position in (1, 2, 5, 3, 0, 4):
+        one.move_to(position)
+
+        assert rates(optimizer)[2] == pytest.approx(rates(optimizer)[1]), position
+
+
+@table("library", [peers, ours])
+def test_a_cycle_has_its_own_levels_after_a_ramp_to_any_peak(library):
+    def cycle(optimizer):
+        return library.CyclicLR(optimizer, 0.1, 1.0, step_size_up=3, cycle_momentum=False)
+
+    one, optimizer = after(cycle, peak=3.0)
+    alone, other = after(cycle)
+
+    for position in (1, 2, 5, 3, 8):
+        one.move_to(position)
+        alone.move_to(position)
+
+        assert rates(optimizer) == rates(other)
 
 
 def test_fields_with_momentum_belong_to_cycles():

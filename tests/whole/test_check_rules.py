@@ -2,13 +2,10 @@
 
 import json
 
-import pytest
 from click.testing import CliRunner
 
 from paramsched.cli import main
 from paramsched.core.base.codes import check_rules
-from paramsched.errors import InvalidArgument
-from paramsched.tools.check.named_codes import codes_given, rule_of_code
 from support.tables import table
 
 SHOWN = [rule for rule in check_rules().values() if rule.wrong]
@@ -42,22 +39,3 @@ def test_codes_and_names_are_unique():
 
 def test_only_rules_that_need_another_file_lack_an_example():
     assert {rule.code for rule in check_rules().values() if not rule.wrong} == {"PS401", "PS405", "PS406", "PS504"}
-
-
-def test_rules_are_found_by_code_and_by_name():
-    assert rule_of_code("ps205") is rule_of_code("rises-to-the-end") is check_rules()["PS205"]
-    assert codes_given("PS40, ps205") == {"PS401", "PS402", "PS403", "PS405", "PS406", "PS205"}
-
-
-@pytest.mark.parametrize(
-    ("given", "text"),
-    [
-        ("PS999", "codes are PS101"),
-        ("warm-up", "unknown rule"),
-        ("beyond-horizn", 'did you mean "beyond-horizon"'),
-        ("205", "PS205"),
-    ],
-)
-def test_an_unknown_code_is_rejected(given, text):
-    with pytest.raises(InvalidArgument, match=text):
-        codes_given(given)

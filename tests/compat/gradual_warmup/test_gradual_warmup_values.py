@@ -378,6 +378,17 @@ def test_a_plateau_after_no_ramp_observes_from_the_first_step_on(library: Any) -
     assert rows == [[1.0], [1.0], [0.5], [0.5], [0.25]]
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_scheduler_keeps_no_metric_which_a_copy_could_not_contain(library: Any) -> None:
+    optimizer = optimizer_of(1.0)
+    scheduler = GradualWarmupScheduler(optimizer, 1, 0, library.ReduceLROnPlateau(optimizer))
+    loss = 2 * torch.ones(1, requires_grad=True).sum()
+
+    scheduler.step(metrics=loss)
+
+    assert lrs(copy.deepcopy(scheduler)) == [1.0]
+
+
 BUILDS: list[tuple[Build, str]] = [
     (lambda o: compat.StepLR(o, 3, 0.5), "from step 3 on"),
     (lambda o: compat.CosineAnnealingLR(o, 9), "from step 3 on"),

@@ -290,6 +290,12 @@ def test_a_placeholder_by_position_is_replaced(pa: Any) -> None:
     assert replaced(1) == 5
 
 
+@both
+@pytest.mark.parametrize("other", [None, dict, {"n": 1}, lambda: 1])
+def test_an_object_that_is_not_a_partial_is_returned(pa: Any, other: Any) -> None:
+    assert pa.replace_trainer_placeholder_values(RUN, other) is other
+
+
 @pytest.mark.parametrize("other", [None, float("nan"), True])
 def test_placeholder_arithmetic_accepts_only_numbers(other: Any) -> None:  # row 11
     with pytest.raises(TypeError):
@@ -488,6 +494,19 @@ def test_the_values_are_a_copy_of_the_bases(pa: Any) -> None:
     scheduler.get_updated_values(3)[0] = 7.0
 
     assert scheduler.base_lr_values == [1.0]
+
+
+@pytest.mark.parametrize("name", ["CosineLrScheduler", "WSDLrScheduler"])
+def test_a_caller_may_change_the_values_of_an_update(name: str) -> None:  # row 26
+    arguments = {"total_num_epochs": 10, "num_update_steps_per_epoch": 2} if name[0] == "C" else {"total_steps": 20}
+    scheduler = getattr(ours, name)(optimizer_of(1.0), **arguments)
+    for update in range(22):
+        values = scheduler.get_updated_values(update)
+        kept = list(values)
+
+        values[0] = 7.0
+
+        assert list(scheduler.get_updated_values(update)) == kept
 
 
 @both

@@ -76,7 +76,6 @@ class SchedulerBase(ABC):
                 )
         # The groups are written only after all of them have been checked.
         self.base_lr_values: list[Any] = []
-        self._known_groups = None, []
         self._take_in_late_groups()
         self._update_param_groups(self.base_lr_values)
 
@@ -128,7 +127,7 @@ class SchedulerBase(ABC):
         """Use the present value of each group without a base as its base."""
         if "base_lr_values" not in vars(self):
             return
-        known: KnownGroups = getattr(self, "_known_groups", (None, []))  # a subclass may skip this class's constructor
+        known: KnownGroups = getattr(self, "_known_groups", (None, []))
         kept = kept_positions(type(self).__name__, known, self.optimizer)
         if kept is not None:
             self.base_lr_values = select(self.base_lr_values, kept)

@@ -376,8 +376,6 @@ class RuleScheduler(_ParamScheduler):
 
     def _replay_for_group(self, index: int) -> None:
         """Make all ticks up to the present one, for this group only."""
-        if self.last_step < 0:
-            return
         group = self.optimizer.param_groups[index]
         engine = StepEngine(self._rule_now(), bases=[self.base_values[index]])
         entry = reached = [optimizers.present_value(group, self.param_name)]

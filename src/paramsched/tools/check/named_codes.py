@@ -12,11 +12,11 @@ def rule_of_code(given: str) -> CheckRule:
     'beyond-horizon'
     """
     for rule in check_rules().values():
-        if given.strip().lower() in (rule.code.lower(), rule.name):
+        if given.lower() in (rule.code.lower(), rule.name):
             return rule
     names = [name for rule in check_rules().values() for name in (rule.code, rule.name)]
-    near = did_you_mean(given.strip(), names) if len(given) > 5 else "codes are PS101, PS205 and so on"
-    code = f"PS{given.strip()}"
+    near = did_you_mean(given, names) if len(given) > 5 else "codes are PS101, PS205 and so on"
+    code = f"PS{given}"
     is_code = code in check_rules()
     write = code if is_code else "PS205"
     raise InvalidArgument(f'check rule "{given}"', f"unknown rule; {near}", example=write)
