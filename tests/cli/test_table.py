@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.cli._table import stage_table
+from paramsched.cli._traces import _size_of_trace
 from paramsched.core.files import NO_BASES
 from paramsched.core.plan import Plan
 from paramsched.core.time import Calendar
@@ -92,3 +93,20 @@ def test_a_terminal_that_is_too_narrow_shows_the_common_unit_once(monkeypatch, m
     text = stage_table(plan, plan.resolve(RUN), NO_BASES, None, None)
 
     assert (text.count("updates, × base"), "units: updates, × base" in text) == ((2, False) if shown else (1, True))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 2000])
+@pytest.mark.parametrize(("missing", "unit"), [(0, "updates, absolute"), (1, "updates, × base + absolute")])
+def test_the_unit_names_base_if_a_value_of_the_run_depends_on_it(steps, missing, unit):
+    plan = Plan(lr=f"constant(absolute(0.5), over={steps}) >> constant()")
+
+    found = rows(plan, Calendar(total=steps + missing))
+
+    assert {row[-1] for row in found} == {unit}
+
+
+@given(st.integers(1, 50), st.integers(0, 4), st.integers(1, 3))
+def test_a_plan_has_a_value_for_each_field_of_each_group_at_each_update(total, groups, fields):
+    plan = Plan(**dict.fromkeys(("lr", "momentum", "weight_decay")[:fields], "cosine()"))
+
+    assert _size_of_trace(plan, Calendar(total=total), groups) == (total * max(groups, 1) * fields, total)

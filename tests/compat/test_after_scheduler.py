@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.optim import lr_scheduler as peers
 
-from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, has_own_levels, written_fields
 from paramsched.compat import torch as ours
+from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, has_own_levels, written_fields
 from paramsched.compat.torch import ChainedScheduler, LRScheduler, OneCycleLR, SequentialLR, StepLR
 from support.tables import table
 

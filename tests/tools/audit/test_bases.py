@@ -1,10 +1,15 @@
 """Bases: those that were not specified are fitted to the log, and specified ones that the run did not use are named."""
 
+import math
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.tools.audit import compare_with_plan
+from paramsched.tools.audit.bases import _roundest
 from paramsched.tools.records.log_values import LogColumn, LoggedAmounts, LoggedValues, readings_of
 from support.tables import table
 
@@ -156,6 +161,7 @@ def test_a_base_fitted_to_rounded_values_has_few_digits():
 
 
 TWO = {"lr": "cosine()", "weight_decay": "linear()"}
+ABSOLUTE = ["absolute(linear(0.5, 0.1))", "absolute(cosine(0.3, 0.0))"]
 
 
 def test_only_the_field_with_another_base_is_named():
@@ -170,6 +176,17 @@ def test_only_the_field_with_another_base_is_named():
     assert (cause.name, cause.fitted) == ("another base", 1)
 
 
+@table(("line", "factor"), [(line, factor) for line in ABSOLUTE for factor in (0.5, 3)])
+def test_a_factor_of_values_without_a_base_is_named(line, factor):
+    columns = [column_of("lr", factor * used_by(line, 1.0)), column_of("weight_decay", used_by("linear()", 0.15))]
+
+    for known in ({"weight_decay": 0.15}, {}, {"lr": 0.2, "weight_decay": 0.15}):
+        (cause,) = compared({"lr": line, "weight_decay": "linear()"}, *columns, bases=known).causes
+
+        assert (cause.name, cause.fitted) == ("a factor of all values", 1)
+        assert cause.bases[1] == 0.15
+
+
 def test_a_base_that_should_be_0_is_named():
     (cause,) = compared({"lr": "linear()"}, column_of("lr", used_by("linear()", 0.1)), bases={"lr": 0.0}).causes
 
@@ -180,3 +197,13 @@ def test_a_plan_whose_values_depend_on_no_base_is_compared_without_one():
     report = compared({"lr": "clamp(linear(), high=absolute(0.0))"}, column_of("lr", np.full(TOTAL, 0.3)))
 
     assert (report.exact, report.bases) == (0, {})
+
+
+@given(*[st.floats(allow_nan=False)] * 2)
+def test_the_first_of_the_round_numbers_in_bounds_is_a_finite_one(one, other):
+    low, high = sorted((one, other))
+
+    first, *rest = _roundest(low, high, 1.0)
+
+    assert all(low <= number <= high for number in (first, *rest))
+    assert math.isfinite(first) or low == high

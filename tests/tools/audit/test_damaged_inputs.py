@@ -31,7 +31,10 @@ def refused(read, *arguments, **options):
     [
         (f'step,lr\n0,"{"1" * 140_000}"\n', "log.csv", {}, "invalid CSV", None),
         (b'{"log_history": "\xff"}', "trainer_state.json", {}, "invalid JSON", None),
-        ('{"log_history": [3]}', "trainer_state.json", {}, "log_history, a list of objects, is missing", None),
+        *(
+            (text, "trainer_state.json", {}, "log_history, a list of objects, is missing", None)
+            for text in ('{"log_history": [3]}', '{"log_history": 3}', "{}", "[]", '[{"step": 1}]', "3", "null", '"a"')
+        ),
         ('{"log_history": [{"step": 1, "loss": 2}]}', "trainer_state.json", {}, "no row has lr, momentum", None),
         ("step,lr\n0,\n1,\n", "log.csv", {}, "it has no values", None),
         ("step,lr\ntrue,1\n", "log.csv", {}, "expected the number of an update, got 'true'", "--time"),

@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from paramsched.cli import main
 from paramsched.tools.audit import LoggedValues, log_facts
-from paramsched.tools.records.log_values import LogColumn
+from paramsched.tools.audit.facts import picture_of_log
+from paramsched.tools.records.log_values import LogColumn, number_notes
 
 
 def facts(values, t=None):
@@ -79,3 +80,21 @@ def test_json_has_the_facts(tmp_path):
     found = json.loads(CliRunner().invoke(main, ["audit", str(file), "--json"]).output)
 
     assert found["columns"][0]["stretches"] == [{"kind": "falls", "begin": 0, "end": 5, "first": 0.1, "last": 0.05}]
+
+
+def test_a_picture_ends_at_the_last_update_of_the_log():
+    columns = tuple(LogColumn(field, 0, np.array([2, t]), np.array([1.0, 0.5])) for field, t in (("lr", 7), ("eps", 4)))
+
+    drawn = picture_of_log(LoggedValues("log.csv", columns, (None,)), "")
+
+    assert drawn.trace.total == 8
+
+
+def test_the_notes_are_those_of_the_log_except_those_about_a_comparison():
+    column = LogColumn("lr", 0, np.array([3, 4, 4]), np.array([0.1, 0.2, 0.3]))
+    of_numbers = number_notes((column,))
+
+    found = log_facts(LoggedValues("log.csv", (column,), (None,), ("rows are counted", *of_numbers)))
+
+    assert of_numbers
+    assert found.notes == ("rows are counted",)

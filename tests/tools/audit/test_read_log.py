@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 from paramsched.tools.audit import UnreadableLog, read_log
+from paramsched.tools.records.columns import time_column
 
 FIELDS = ("lr", "momentum")
 
@@ -48,6 +49,24 @@ def test_rows_without_an_update_number_are_numbered_from_0_with_a_note(log):
 
     assert columns_of(logged)["lr", 0][0] == [0, 1]
     assert "no column counts the updates, so rows are counted from 0" in logged.notes
+
+
+@pytest.mark.parametrize(
+    ("epochs", "unit", "first"),
+    [
+        (["0", "1", "2"], "epochs", 0),
+        (["1", "", "3.0"], "epochs", 1),
+        (["1", "1.5", "2"], "rows", 0),  # a part of an epoch, as the Trainer writes it
+        (["0.5", "1.5"], "rows", 0),
+        (["1", "1e300"], "epochs", 1),
+        (["1", "two"], "rows", 0),
+        (["", ""], "rows", 0),
+    ],
+)
+def test_integer_epochs_count_the_time_of_a_log(epochs, unit, first):
+    found = time_column(["epoch", "lr"], [{"epoch": one} for one in epochs])
+
+    assert (found.unit, found.first, found.name) == (unit, first, "epoch" if unit == "epochs" else None)
 
 
 @pytest.mark.parametrize("name", ["t", "Step", "global_step", "trainer/global_step", "ITER"])
