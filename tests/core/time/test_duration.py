@@ -1,5 +1,6 @@
 """Durations: every unit, sums, and invalid lengths."""
 
+from ast import literal_eval
 from fractions import Fraction
 from math import ceil
 
@@ -102,7 +103,10 @@ def test_sums_and_differences_are_exact():
         float("nan"),
         [5],
         -1,
+        -5.0,
+        -(10**19),
         10**18 + 1,
+        1e19,
         "-5 steps",
         "1% - 2%",
         "",
@@ -136,9 +140,12 @@ def test_sums_and_differences_are_exact():
         "1 H + 30 Min.",
     ],
 )
-def test_an_invalid_length_is_rejected(length):
-    with pytest.raises(InvalidArgument):
+def test_an_invalid_length_is_rejected_with_a_valid_one(length):
+    with pytest.raises(InvalidArgument) as refusal:
         Duration.of(length)
+
+    assert refusal.value.refused is length
+    assert Duration.of(literal_eval(refusal.value.problem.advice.removeprefix("For example: ")))
 
 
 @pytest.mark.parametrize("text", ["5%", "1 epoch", "0.5 steps"])

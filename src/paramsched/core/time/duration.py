@@ -9,7 +9,7 @@ from numbers import Integral
 from typing import TypeAlias, final
 
 from paramsched.core.base.codes import UNKNOWN_NAME
-from paramsched.core.base.near_names import closest
+from paramsched.core.base.near_names import closest, shortened_text
 from paramsched.core.base.params import argument_kind
 from paramsched.errors import InvalidArgument, Unresolved, shown
 
@@ -101,11 +101,7 @@ class Duration:
             raise _no_length(amount)
         if isinstance(amount, float) and not amount.is_integer():  # 5.0 counts as 5; infinity is not an integer
             raise _no_length(amount)
-        if amount < 0:
-            sample = min(int(-amount), int(_MOST))
-            site = f"length {shown(amount)}"
-            raise InvalidArgument(site, NEGATIVE, example=f"{sample}", refused=amount)
-        return Duration.of_updates(int(amount))
+        return _of_updates(int(amount), amount)
 
     @staticmethod
     def of_updates(amount: int | Fraction) -> "Duration":
@@ -119,13 +115,7 @@ class Duration:
         >>> Duration.of_updates(30).written()
         '30'
         """
-        if amount > _MOST:
-            found = "a length must be at most 1e18 updates"
-            site = f"length {shown(amount if isinstance(amount, int) else ceil(amount))}"
-            raise InvalidArgument(site, found, example='"100%"', refused=amount)
-        if amount < 0:
-            return _duration_of({"updates": Fraction(amount)})
-        return Duration((("updates", Fraction(amount)),) if amount else ())
+        return _of_updates(amount, amount)
 
     @property
     def updates(self) -> int:
@@ -204,7 +194,7 @@ class Duration:
         for place, (unit, amount) in enumerate(self.terms):
             sign = "-" if amount < 0 else "+"
             term = _term_text(unit, abs(amount), alone=len(self.terms) == 1)
-            text += (f" {sign} " if place else "-" if amount < 0 else "") + term
+            text += (f" {sign} " if place else sign.strip("+")) + term
         return text
 
     def written(self) -> str:
@@ -240,16 +230,26 @@ def _summed_amounts(left: Duration, right: Duration, sign: int) -> dict[str, Fra
     return total
 
 
-def _duration_of(amounts: dict[str, Fraction]) -> Duration:
-    """Build a length from its amount in each unit."""
+def _of_updates(amount: int | Fraction, refused: object) -> Duration:
+    """Build a length in updates; `refused` is the number as the caller got it, for an error."""
+    if amount > _MOST:
+        found = "a length must be at most 1e18 updates"
+        site = f"length {shown(amount if isinstance(amount, int) else ceil(amount))}"
+        raise InvalidArgument(site, found, example='"100%"', refused=refused)
+    if amount < 0:
+        return _duration_of({"updates": Fraction(amount)}, refused)
+    return Duration((("updates", Fraction(amount)),) if amount else ())
+
+
+def _duration_of(amounts: dict[str, Fraction], refused: object = None) -> Duration:
+    """Build a length from its amount in each unit; `refused` is the input that it is read from, for an error."""
     terms = tuple((unit, amounts[unit]) for unit in UNITS if amounts.get(unit))
     # Positive terms come first, because "100% - 10 epochs" is easier to read than "-10 epochs + 100%".
     terms = tuple(sorted(terms, key=lambda term: term[1] < 0))
     if terms and all(amount < 0 for _, amount in terms):
-        meant = str(Duration(tuple((unit, -amount) for unit, amount in terms)))
-        sample = int(meant) if meant.isdecimal() else meant
-        site = f'length "{Duration(terms)}"'
-        raise InvalidArgument(site, NEGATIVE, example=f'"{sample}"')
+        meant = Duration(tuple((unit, min(-amount, _MOST)) for unit, amount in terms))
+        site = f"length {Duration(terms).written()}"
+        raise InvalidArgument(site, NEGATIVE, example=meant.written(), refused=refused)
     return Duration(terms)
 
 
@@ -262,20 +262,19 @@ def _no_length(amount: object) -> InvalidArgument:
 
 def _read_length(text: str) -> Duration:
     """Read a length from text: amounts with units, joined by + and -."""
-    line = text if len(text) <= 40 else text[:37] + "..."
 
     def refused(found: str, code: str | None = None) -> InvalidArgument:
-        site = f'length "{line}"'
+        site = f'length "{shortened_text(text)}"'
         return InvalidArgument(site, found, example='"5%"', refused=text, code=code)
 
     bare = text.strip()
     if len(text) > _MOST_TEXT:
         raise refused(f"a text of {len(text)} characters is too long for a length")
-    if bare.split(maxsplit=1)[0:1] == ["until"]:
-        end = _read_length(bare.removeprefix("until"))
-        if end.until:
-            raise refused('"until" is written twice')
-        return Duration(end.terms, until=True)
+    words = bare.split(maxsplit=2)[:2]
+    if words == ["until", "until"]:
+        raise refused('"until" is written twice')
+    if until := words[:1] == ["until"]:
+        bare = bare.removeprefix("until").strip()
     if bare in _SINGULAR:
         bare = f"1 {bare}"
     if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?(\s*/\s*[\d_]+)?", bare, re.IGNORECASE):
@@ -306,7 +305,7 @@ def _read_length(text: str) -> Duration:
             place += 1
     if not bare:
         raise refused("the text is empty")
-    return _duration_of(amounts)
+    return Duration(_duration_of(amounts, text).terms, until)
 
 
 def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:
