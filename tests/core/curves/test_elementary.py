@@ -124,6 +124,17 @@ def test_a_number_far_away_has_the_limit_of_numpy_and_raises_no_warning(name, re
     assert not recwarn
 
 
+def test_powers_of_every_magnitude_raise_no_floating_point_error():
+    x = 10.0 ** np.arange(-300, 301)
+    for exponent in (sign * (whole + part) for sign in (-1, 1) for whole in range(13) for part in (0.0, 0.5)):
+        with np.errstate(all="ignore"):
+            expected = np.power(x, exponent)
+
+        with np.errstate(all="raise"):
+            found = [elementary.power(one, exponent) for one in x.tolist()]
+        np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("steps", spread({97: 97, 10_000: 10_000, 100_003: 100_003}, 97, 10_000))
 def test_functions_of_even_steps_never_fall(steps):
     u = np.arange(steps + 1) / steps

@@ -1,7 +1,8 @@
 """The elementwise operations of arrays and numbers."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf, nan, nextafter
+from typing import final
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from paramsched.core.curves.arrays import (
     last_of_each,
     require_numbers,
 )
+from paramsched.core.schedules.anneal import anneal
 from paramsched.errors import InvalidArgument
 from support.tables import table
 
@@ -132,6 +134,21 @@ def test_the_last_value_of_each_time_is_kept():
     times, values = last_of_each(np.array([4, 0, 1, 1, 0]), np.array([0.5, 0.1, 0.2, 0.3, 0.4]))
 
     assert (times.tolist(), values.tolist()) == ([0, 1, 4], [0.4, 0.3, 0.5])
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Bent(curves.Curve):
+    knee: float
+
+    def _rise(self, u, rest, ops):
+        return u
+
+
+def test_a_curve_of_an_unregistered_class_is_shown_by_its_fields():
+    assert (str(Bent(0.5)), repr(Bent(0.5))) == ("<Bent(knee=0.5)>", "<Bent(knee=0.5)>")
+    assert str(anneal(curve=Bent(0.5))) == "anneal(curve=<Bent(knee=0.5)>)"
+    assert not Bent(0.5).serializable
 
 
 def test_the_text_of_a_curve_of_a_function():

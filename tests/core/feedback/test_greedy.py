@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from itertools import product
 
 import numpy as np
 import pytest
@@ -57,6 +58,20 @@ def test_values_equal_transformers_for_all_options(metrics, options, bounds, win
     found = own_values(metrics, min=low / LR, max=high / LR, window=window, reset=reset, **options)
 
     assert list(found) == pytest.approx(list(expected), rel=1e-12)
+
+
+RISES_AND_FALLS = [abs(t % 24 - 12) / 10 for t in range(60)]
+
+
+@pytest.mark.heavy
+def test_the_value_of_a_metric_that_rises_and_falls_equals_that_of_transformers_for_all_counts():
+    for patience, cooldown, warmup, window, reset in product((0, 2), (0, 2), (0, 2), (1, 5), (1, 500)):
+        options = {"factor": 0.5, "patience": patience, "cooldown": cooldown, "warmup": warmup}
+        theirs = {"min_lr": 0.02, "max_lr": 0.3, "smooth": window > 1, "window_size": window, "reset_start": reset}
+        expected = peer_values(RISES_AND_FALLS, eps=0.0, **theirs, **options)
+        found = own_values(RISES_AND_FALLS, min=0.2, max=3.0, window=window, reset=reset, **options)
+
+        assert list(found) == pytest.approx(list(expected), rel=1e-12), options
 
 
 @pytest.mark.heavy

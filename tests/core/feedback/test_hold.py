@@ -5,6 +5,7 @@ import json
 import logging
 import math
 from dataclasses import asdict
+from itertools import product
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import paramsched as ps
 from paramsched.core.feedback import hold
 from paramsched.core.feedback.hold import HoldState
 from paramsched.core.files.plan_files import text_of
-from paramsched.errors import StateError
+from paramsched.errors import InvalidArgument, StateError
 from support.laws import check_rule
 from support.tables import table
 
@@ -234,6 +235,41 @@ LINES = [
     'constant() * hold("entropy", at=-0.2, add=0.1, low=-1.0)',
     'constant() * hold("kl", at=6.0, gain=0.01, limit=0.5)',
 ]
+
+
+NUMBERS = (-0.5, 0.0, 0.5, 1.0, 2.0)
+BANDS = ((-0.5, 1.0), (0.0, 1.0), (0.5, 0.5), (0.5, 2.0), (2.0, 0.5))
+
+
+def allowed(at, low, high, gain=None, limit=None, factor=None, bands=None, add=None):
+    """Return whether the documentation of `hold` allows these arguments, of which only one form is passed."""
+    if gain is not None:
+        own = gain > 0 and limit > 0 and gain * limit < 1
+    else:
+        own = add > 0 if factor is None else factor > 1 and 0 < bands[0] <= bands[1]
+    return own and low <= 1 <= high and (add is not None or (at > 0 and low >= 0))
+
+
+@table(("form", "choices"), [(("gain", "limit"), (NUMBERS,)), (("factor", "bands"), (BANDS,)), (("add",), ())])
+def test_the_arguments_that_are_accepted_are_those_of_the_documentation(form, choices):
+    for numbers in product(NUMBERS, NUMBERS, NUMBERS, NUMBERS, *choices):
+        options = dict(zip(("at", "low", "high", *form), numbers, strict=True))
+        try:
+            hold("kl", **options)
+            accepted = True
+        except InvalidArgument:
+            accepted = False
+        assert accepted == allowed(**options), options
+
+
+@table("other", ["gain", "factor", "add", "bands", "limit"])
+def test_an_argument_of_another_form_is_refused(other):
+    for form, own in (("gain", ("gain", "limit")), ("factor", ("factor", "bands")), ("add", ("add",))):
+        if other not in own:
+            with pytest.raises(InvalidArgument):
+                hold("kl", at=1.0, **{form: 1.5, other: (0.5, 1.5) if other == "bands" else 0.5})
+    with pytest.raises(InvalidArgument):
+        hold("kl", at=1.0)
 
 
 @table("line", LINES)

@@ -1,6 +1,7 @@
 """The location of an error in a line of text, as data for a caret below it."""
 
 import pickle
+from itertools import product
 
 import pytest
 
@@ -74,6 +75,17 @@ def test_the_location_of_a_syntax_error_is_inside_the_text():
             parse(text)
         begin, end = refusal.value.span
         assert 0 <= begin <= end <= len(text) + 1
+
+
+RIGHT = ("", "linear(over=", "[5 if ", "(1 or 2e3, ")
+WRONG = ("}", "5 epochs", "2e3steps", "5%", "007", "→")
+
+
+@table(("before", "wrong", "after"), product(RIGHT, (*WRONG, "'abc"), ("", *WRONG)))
+def test_the_first_mistake_of_a_text_that_is_not_an_expression_is_marked(before, wrong, after):
+    quoted = wrong.startswith("'")
+
+    assert marked(f"{before}{wrong}, {after}") == (f"{wrong}, {after}" if quoted else wrong)
 
 
 def test_the_location_survives_pickling():

@@ -172,6 +172,7 @@ def test_lengths_of_fractional_ticks_stay_finite(rule):
         rules.cosine_restarts([4, 6], [1.0, 0.5], base=0.5 + absolute(0.8)), rules.one_cycle(0.5, 10),
         rules.one_cycle(0.5, end=9, three_phase=True), rules.table([1.0, 0.5], [0.25], [0.0, 0.1, 0.2]),
         rules.anneal(absolute(0.2), 8, curves.cosine), rules.anneal(0.5, 0), rules.schedule(linear(0.2, over=5)),
+        *(rules.anneal(absolute(0.2), over, curves.cosine_wave(2.5)) for over in (0, 1, 8)),
     ],
 )  # fmt: skip
 def test_the_closed_form_of_a_rule_is_its_recurrence(rule):
@@ -440,4 +441,6 @@ def test_an_invalid_rule_is_rejected(build, said):
     ],
 )
 def test_breakpoints_of_a_rule_are_the_ticks_at_which_its_formula_changes(rule, expected):
-    assert recurrence(rule).breakpoints(16) == expected
+    for until in range(17):
+        found = recurrence(rule).breakpoints(until)
+        assert found == tuple(sorted({until, *(tick for tick in expected if tick < until)})), until

@@ -5,11 +5,10 @@ from typing import final
 
 import pytest
 
-from paramsched import curves
 from paramsched.core import files as config
 from paramsched.core.plan import Plan
 from paramsched.core.schedules import Schedule, rules
-from paramsched.core.schedules.anneal import anneal, cosine, warmup
+from paramsched.core.schedules.anneal import cosine, warmup
 from paramsched.core.schedules.recurrence import recurrence
 from paramsched.core.time import Calendar
 from paramsched.errors import PlanError
@@ -67,15 +66,6 @@ class Tall(Schedule):
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Bent(curves.Curve):
-    knee: float
-
-    def _rise(self, u, rest, ops):
-        return u
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Halving(rules.Rule):
     floor: float
     begin: int = 0
@@ -92,10 +82,9 @@ class Halving(rules.Rule):
         (Tall((0.5, 1.0)), "<Tall(heights=(0.5, 1.0), below=None)>"),
         (Tall((0.5,), below=Tall((1.0,))), "<Tall(heights=(0.5,), below=<Tall(heights=(1.0,), below=None)>)>"),
         (cosine() >> Tall((0.5,), below=warmup(5)), "cosine() >> <Tall(heights=(0.5,), below=warmup(5))>"),
-        (anneal(curve=Bent(0.5)), "anneal(curve=<Bent(knee=0.5)>)"),
         (recurrence(Halving(0.1)), "recurrence(<Halving(floor=0.1, begin=0, end=None, by='update')>)"),
     ],
-    ids=["shape", "nested", "stage", "curve", "rule"],
+    ids=["shape", "nested", "stage", "rule"],
 )
 def test_a_class_without_its_own_repr_is_shown_by_its_fields(schedule, text):
     assert (str(schedule), repr(schedule)) == (text, text)

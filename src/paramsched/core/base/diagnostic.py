@@ -7,6 +7,7 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from typing import Any, Final, final
 
@@ -209,12 +210,13 @@ def json_text(data: object, *, indent: int | None = None, allow_nan: bool = True
     >>> print(json_text({"köpfe": "\x9b31m\u202e\n"}))
     {"köpfe": "\u009b31m\u202e\n"}
     """
+    dumps = partial(json.dumps, indent=indent, ensure_ascii=False, allow_nan=False)
     try:
-        text = json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=False)
+        text = dumps(data)
     except ValueError:
         if not allow_nan:
             raise
-        text = json.dumps(_with_nulls(data), indent=indent, ensure_ascii=False)
+        text = dumps(_with_nulls(data))
     return _NOT_ASCII.sub(lambda one: one[0] if one[0].isprintable() else json.dumps(one[0])[1:-1], text)
 
 

@@ -123,8 +123,8 @@ class Hold(MetricRule[HoldState]):
             raise self._refusal("limit", f"{chosen[0]} has no limit; only gain has one", self._example("gain=0.01"))
         start = "because the factor is 1 at the start"
         if self.low is not None and not (self.low <= 1 and (self.low >= 0 or self.add is not None)):
-            wanted = "at most 1" if self.add is not None else "from 0 to 1"
-            raise self._refusal("low", f"expected a multiple {wanted}, {start}", sample=0.1)
+            found = f"expected a multiple of at most 1, {start}, and at least 0 unless add is passed"
+            raise self._refusal("low", found, sample=0.1)
         if self.high is not None and self.high < 1:
             raise self._refusal("high", f"expected a multiple of at least 1, {start}", sample=10.0)
 

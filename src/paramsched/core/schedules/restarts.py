@@ -181,7 +181,7 @@ class Restarts(Cycles):
         if room is None:
             raise no_horizon(self)
         if not room.terms:  # a schedule without updates holds its final value
-            one = replace(self, every=Duration.of(1), times=1)
+            one = replace(self, times=1)
             return Skip(one._resolved_cycles(span, Duration.of(1), Fraction(1)), Duration.of(1), None)
         times = fitting_times(self.mult, cycles, Fraction(room.number) * span.grid)
         first = room.number / sum_of_cycles(self.mult, times)

@@ -69,8 +69,6 @@ def example_of_fact(name: str) -> str:
     ('10_000', '4096')
     """
     value = facts_by_name()[name].marker("example")
-    if isinstance(value, str):
-        return f'"{value}"'
     return f"{value:_}" if value >= 10_000 else f"{value}"
 
 
@@ -385,5 +383,6 @@ def meant_clock(value: object) -> str | None:
     """
     if not isinstance(value, str):
         return None
-    name = UNIT_NAMES.get(value.lower(), (closest(value, CLOCKS), 1))[0]
+    unit = UNIT_NAMES.get(value.lower())
+    name = closest(value, CLOCKS) if unit is None else unit[0]
     return name if name in CLOCKS else None
