@@ -181,6 +181,11 @@ PLAIN = {"lr": 0.0, "weight_decay": 0.1}
         ([{**PLAIN, "max_lr": 0.5}], {"init_lr": 0.5}, []),
         ([{**PLAIN, "max_lr": 0.4}, PLAIN], {"init_lr": 0.5}, ["max_lr is less than init_lr=0.5 in param_groups[0]"]),
         ([{**PLAIN, "max_lr": 0.4}], {"init_lr": 0.5, "lr_warmup_steps": 0}, []),
+        (
+            [{**PLAIN, "max_lr": 0.4}],
+            {"init_lr": 0.5, "lr_warmup_steps": 1},
+            ["max_lr is less than init_lr=0.5 in param_groups[0]"],
+        ),
         ([PLAIN, {**PLAIN, "min_lr": 2.0}], {}, ["min_lr is greater than max_lr in param_groups[1]"]),
         ([{**PLAIN, "min_lr": 1.0}], {}, []),
         ([PLAIN], {**WSD, "wsd_decay_steps": 90}, []),

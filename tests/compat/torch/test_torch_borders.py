@@ -2,6 +2,7 @@
 
 import warnings
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -307,18 +308,21 @@ def test_a_write_into_the_last_lr_changes_neither_the_scheduler_nor_the_group(na
         ("CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 3}),
     ],
 )
-def test_a_tensor_of_float64_has_exactly_the_values_of_a_number(name, options):
+def test_a_tensor_of_float64_has_exactly_the_values_of_a_number_also_if_they_are_written_again(name, options):
     rows = []
-    for lr in (torch.tensor(0.3, dtype=torch.float64), 0.3):
+    for is_tensor, is_written_again in product((True, False), repeat=2):
+        lr = torch.tensor(0.3, dtype=torch.float64) if is_tensor else 0.3
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr, momentum=0.9)
         scheduler = getattr(OURS, name)(optimizer, **options)
         rows.append(row := [])
         for _ in range(15):
             optimizer.step()
+            if is_written_again:
+                optimizer.param_groups[0]["lr"] *= 1.0
             scheduler.step()
             row.append(float(optimizer.param_groups[0]["lr"]))
 
-    assert rows[0] == rows[1]
+    assert rows[0] == rows[1] == rows[2] == rows[3]
 
 
 def test_swalr_has_its_first_values_below_epoch_0():

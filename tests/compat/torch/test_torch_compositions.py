@@ -5,6 +5,7 @@ import itertools
 import math
 import warnings
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -496,6 +497,15 @@ def test_a_composition_of_a_scheduler_without_attributes_notices_the_steps_of_th
         chain.step()
 
     assert chain.get_last_lr() == [0.2]
+
+
+def test_a_chain_counts_its_steps_if_its_member_does_not():
+    optimizer = optimizer_with([0.4])
+    chain = OURS.ChainedScheduler([SimpleNamespace(optimizer=optimizer, step=lambda: None)])
+
+    for epoch in range(3):
+        assert chain.last_epoch == epoch
+        quiet_step(chain)
 
 
 @table("is_zero", [False, True])

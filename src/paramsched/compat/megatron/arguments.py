@@ -338,6 +338,4 @@ _MARKS: Final = ("lr_decay_style", "lr_decay_iters", "lr_decay_samples", "lr_wsd
 
 def recognizes(data: Any) -> bool:
     """Return whether data looks like arguments of Megatron."""
-    if isinstance(data, (list, tuple)) and not any(str(one).startswith("--") for one in data):
-        return False
     return any(name in _MARKS for name in written_options(data))

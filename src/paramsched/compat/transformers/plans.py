@@ -39,7 +39,6 @@ from paramsched.core.files.known_dialects import BaseLike, GroupOfFile
 from paramsched.core.files.unused_settings import note_defaults, report_no_settings, report_unused_settings
 from paramsched.core.plan import Plan
 from paramsched.core.plan.extras import NO_BASES, Bases
-from paramsched.core.schedules.sequence import with_lengths
 from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.errors import ConfigError, MissingFact
 
@@ -162,9 +161,6 @@ def _plan_of(data: Mapping[str, Any], given: _WrittenArguments, calendar: Calend
     scheduler, _, wrong = read_arguments(table, written, run.path, diagnostics, of=name)
     with diagnostics.reported_at(run.path):
         schedule = scheduler.schedule(replace(run, wrong=wrong))
-        length = run.warmup.exact
-        if length is not None and length.denominator > 1:
-            schedule = with_lengths(schedule)
         return Plan(lr=schedule, horizon=run.horizon)
 
 
@@ -313,7 +309,7 @@ def _report_other_names(written: _WrittenArguments, diagnostics: DiagnosticColle
     """Report entries that are probably misspelled, or look like settings of a schedule."""
     misspelled = set[str]()
     for name in islice(written, _MAX_NAMES):
-        near = get_close_matches(name, _OF_TRAINER, n=1, cutoff=0.88)
+        near = get_close_matches(name, _OF_TRAINER, cutoff=0.88)
         if name not in _OF_TRAINER and name not in _RENAMED and near:
             found = f'unknown argument; did you mean "{near[0]}"?'
             diagnostics.add(written[name][1], found, at_key=True, code=UNKNOWN_FIELD)
