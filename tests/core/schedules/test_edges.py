@@ -5,37 +5,12 @@ import pytest
 
 from paramsched.core.plan import resolve
 from paramsched.core.schedules import SHAPES, parse
-from paramsched.core.schedules.anneal import linear
 from paramsched.core.schedules.cuts import is_resolved_in, with_unit, without_unit
 from paramsched.core.schedules.leaves import MOST_DEPTH, constant
-from paramsched.core.schedules.restarts import restarts
 from paramsched.core.schedules.retimed import shift
 from paramsched.core.time import Calendar
-from paramsched.errors import InvalidArgument, ParseError
+from paramsched.errors import InvalidArgument
 from support.tables import table
-
-
-def test_breakpoints_in_a_growing_cycle_are_stretched_with_it():
-    saw = restarts(linear(over=1) >> constant(0.5), 4, times=3, mult=2)
-
-    assert saw.breakpoints() == (0, 1, 4, 6, 12, 16, 28)
-    assert saw.breakpoints(until=13) == (0, 1, 4, 6, 12, 13)
-    assert [saw(t) for t in (0, 1, 4, 5, 6, 12, 14, 16, 28, 100)] == [1, 0.5, 1, 0.5, 0.5, 1, 0.5, 0.5, 0.5, 0.5]
-
-
-@table(
-    ("total", "cycles", "first"),
-    [(7, 3, "1"), (6, 2, "2"), (3, 2, "1"), (2, 1, "2"), (31, 5, "1"), (1000, 5, "1000/31")],
-)
-def test_growing_cycles_are_fewer_in_a_short_run(total, cycles, first):
-    schedule = resolve(parse("restarts(linear(), times=5, mult=2)"), Calendar(total=total))
-
-    assert (schedule.times, str(schedule.every).removesuffix(" steps")) == (cycles, first)
-    assert schedule.length.number == total
-
-
-def test_equal_cycles_are_fewer_in_a_short_run():
-    assert resolve(parse("restarts(linear(), times=5)"), Calendar(total=3)).times == 3
 
 
 def test_breakpoints_between_two_seconds():
@@ -87,14 +62,6 @@ def test_a_hundred_thousand_updates_have_the_values_of_each(line):
     assert schedule(np.arange(100_000), 0.3)[times].tolist() == [schedule(t, 0.3) for t in times]
 
 
-def test_a_window_without_a_length_holds_the_first_value():
-    shut = resolve(parse('window(linear(0.5, 0.1, 10), "5%", "5%")'), Calendar(total=100))
-
-    assert [shut(t) for t in (0, 4, 5, 90)] == [1.0, 1.0, 0.5, 0.5]
-    with pytest.raises(InvalidArgument, match="ends before it begins"):
-        resolve(parse('window(linear(), "10%", "5 steps")'), Calendar(total=100))
-
-
 def test_the_greatest_depth_of_nested_schedules():
     deep = constant()
     for _ in range(MOST_DEPTH - 1):
@@ -103,22 +70,6 @@ def test_the_greatest_depth_of_nested_schedules():
     assert deep.depth == MOST_DEPTH
     with pytest.raises(InvalidArgument, match="nested more than"):
         shift(deep, 1)
-
-
-@table("text", [r"like('l\x72')", 'like(r"lr")', 'like(u"lr")', "like('''lr''')", 'like("""lr""")', "like('lr')"])
-def test_strings_are_read_by_pythons_rules(text):
-    assert parse(text).field == "lr"
-
-
-@table("text", ['like(b"lr")', 'like(f"lr")', r'like("\x7")', "constant(1j)", "constant(007)", "constant(0x)"])
-def test_literals_that_are_not_part_of_a_line_are_refused(text):
-    with pytest.raises(ParseError):
-        parse(text)
-
-
-@table(("text", "value"), [("0x1F", 31), ("0b11", 3), ("0o17", 15), ("1_000", 1000), ("1e3", 1000), (".5", 0.5)])
-def test_numbers_are_read_by_pythons_rules(text, value):
-    assert parse(f"constant({text})").value == value
 
 
 def test_the_values_of_an_array_of_bases_can_be_changed():

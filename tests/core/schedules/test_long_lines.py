@@ -4,7 +4,7 @@ import pytest
 
 from paramsched.core.plan import Plan
 from paramsched.core.schedules import Anneal, base, parse
-from paramsched.core.schedules.writing import call_text, short_line
+from paramsched.core.schedules.writing import call_text
 from paramsched.core.time import Calendar
 
 LINES = {">>": "warmup(5)", "*": "step(5)", "+": "step(5)", "-": "step(5)"}
@@ -29,11 +29,6 @@ def test_each_part_of_a_deep_schedule_is_formatted_once(monkeypatch):
     str(schedule)
 
     assert len(written) == 45  # the innermost part is not written with the name of its class
-
-
-def test_a_line_of_more_than_80_characters_is_shortened_in_a_message():
-    assert short_line("x" * 80) == "x" * 80
-    assert short_line("x" * 81) == "x" * 77 + "..."
 
 
 NESTED = (

@@ -1,7 +1,6 @@
 """Numbers and arrays of NumPy are arguments of shapes like those of Python, and get the same answers."""
 
 import numpy as np
-import pytest
 
 import paramsched as ps
 from support.tables import table
@@ -18,8 +17,3 @@ from support.tables import table
 )
 def test_numbers_of_numpy_are_numbers(call, expected):
     assert str(call()) == expected
-
-
-def test_an_array_of_two_dimensions_is_not_a_list_of_lengths():
-    with pytest.raises(ps.InvalidArgument, match="got ndarray"):
-        ps.multistep(np.array([[30, 60]]))

@@ -13,12 +13,12 @@ from paramsched.core.schedules.anneal import cosine, linear, warmup
 from paramsched.core.schedules.decays import exponential, inverse_sqrt, inverse_time, power_law
 from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.lengths import _fitting_ratio, boundaries, complete_periods, last_boundary, split_periods
-from paramsched.core.schedules.periods import cosine_restarts, cyclic, multistep, step
+from paramsched.core.schedules.periods import cosine_restarts, cyclic, step
 from paramsched.core.schedules.recurrence import recurrence
 from paramsched.core.schedules.restarts import restarts
-from paramsched.core.schedules.retimed import every, window
+from paramsched.core.schedules.retimed import every
 from paramsched.core.time import Calendar, Duration
-from paramsched.errors import InvalidArgument, Unresolved
+from paramsched.errors import Unresolved
 from support.tables import table
 
 EFFICIENTNET = Calendar(total="350 epochs", steps_per_epoch=1251)  # ImageNet in batches of 1024
@@ -123,13 +123,6 @@ def test_a_period_without_an_exact_decimal_is_written_as_a_fraction(written, res
     assert parse(resolved) == resolve(parse(written), Calendar(batch_size=7))
 
 
-def test_a_period_shorter_than_one_update_resolves_to_one_update():
-    with pytest.raises(Unresolved):
-        step("0.5 steps")(3)
-
-    assert resolve(step("0.5 steps", 0.5), Calendar())(3) == 0.125
-
-
 def test_only_periods_may_be_fractions_of_an_update():
     with pytest.raises(Unresolved):
         linear(1, 0, over="2.5 steps")(1)
@@ -169,20 +162,6 @@ def test_stages_inside_a_fractional_cycle_are_not_rounded():
     ]
     assert schedule(np.arange(25)).tolist() == expected
     assert schedule.breakpoints(until=25) == (0, 3, 7, 13, 15, 19, 25)
-
-
-def test_finished_restarts_keep_their_last_value_from_the_next_update():
-    saw = resolve(restarts(linear(1, 0), "2.5 steps", times=3), Calendar(total=20))
-    staged = resolve(restarts(linear(1, 0), "2.5 steps", times=3) >> linear(1, 0, over=4), Calendar(total=20))
-
-    expected = [float(1 - Fraction(t) % Fraction(5, 2) / Fraction(5, 2)) for t in range(8)]
-    assert saw(np.arange(12)).tolist() == [*expected, 0, 0, 0, 0]
-    assert saw.breakpoints() == (0, 3, 5, 8)
-    assert staged(np.arange(12)).tolist() == [*expected, 1, 0.75, 0.5, 0.25]
-    assert str(staged) == 'restarts(linear(over="2.5 steps"), "2.5 steps", 3) >> linear(over=4)'
-    assert (saw.length, staged.length) == (Duration.of(8), Duration.of(12))
-    assert resolve(staged, Calendar(total=20)) == staged
-    assert parse(str(staged)) == staged
 
 
 def test_every_samples_the_value_at_the_rounded_boundary():
@@ -251,11 +230,6 @@ def test_every_shape_is_accepted_in_a_fractional_cycle(inner):
     assert set(schedule.breakpoints(until=40)) >= {b + 20 for b in schedule.breakpoints(until=20)} - {40}
 
 
-def test_a_milestone_after_the_end_of_a_cycle_is_rejected():
-    with pytest.raises(InvalidArgument, match="update 7 of a stage of length 20/3 steps"):
-        resolve(restarts(multistep([7]), "20/3 steps"), Calendar(total=100))
-
-
 def test_cycles_not_aligned_with_epochs_are_rounded_to_integral_updates():
     calendar = Calendar(total=30, steps_per_epoch=5)
     schedule = resolve(restarts(every(linear(1, 0), "epoch"), "1.5 epochs"), calendar)
@@ -278,11 +252,6 @@ def test_a_fractional_period_on_another_clock_has_its_unit():
     assert [str(one.schedule) for one in resolved.bindings] == ['step("10.5 tokens", 0.5)']
     assert resolved.is_resolved
     assert resolved.resolve(calendar) == resolved
-
-
-def test_a_window_ends_at_an_update():
-    with pytest.raises(Unresolved):
-        window(constant(0.5), "0.5 steps", 3)(1)
 
 
 def test_a_period_of_large_integers_becomes_the_largest_ratio_not_above_its_own():

@@ -38,43 +38,9 @@ def test_a_misspelled_name_is_marked(text, piece):
     assert marked(text) == piece
 
 
-@table(
-    ("text", "piece"),
-    [
-        ("linear(1, 0, over=0.5)", "over=0.5"),
-        ("warmup(5.5) >> cosine()", "5.5"),
-        ("warmup('5 bananas')", "'5 bananas'"),
-        ("cosine(to='a')", "to='a'"),
-        ("cosine(1, True)", "True"),
-        ("anneal(curve=linear())", "curve=linear()"),
-        ("step(10, 'x')", "'x'"),
-        ("warmup(5) >> step(10, gamma=-1)", "gamma=-1"),
-        ("constant(1) * window(cosine(), 20, 10)", "window(cosine(), 20, 10)"),
-        ("minimum(cosine(), 'a')", "'a'"),
-        ("anneal(0.5, warmup(1) >> linear())", "warmup(1) >> linear()"),
-        (f"1 - ({' * '.join(['linear(absolute(1))'] * 9)})", " * ".join(["linear(absolute(1))"] * 9)),
-        ("2 * (linear(absolute(1)) * linear(absolute(1)))", "linear(absolute(1)) * linear(absolute(1))"),
-    ],
-)
-def test_an_invalid_argument_is_marked(text, piece):
-    assert marked(text) == piece
-
-
 def test_columns_count_characters_after_multibyte_letters():
     assert marked("from_function('größe') >> cosin()") == "from_function('größe')"
     assert marked("plateau('größe') * cosin()") == "cosin"
-
-
-def test_the_location_accounts_for_several_lines():
-    assert marked("\n linear(\n  over=10,\n) >> cosin()") == "cosin"
-
-
-def test_the_location_of_a_syntax_error_is_inside_the_text():
-    for text in ("cosine(", "cosine() cosine()", "x = cosine()", "", "   ", ")"):
-        with pytest.raises(InvalidArgument) as refusal:
-            parse(text)
-        begin, end = refusal.value.span
-        assert 0 <= begin <= end <= len(text) + 1
 
 
 RIGHT = ("", "linear(over=", "[5 if ", "(1 or 2e3, ")

@@ -2,39 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from paramsched import curves
-from paramsched.core.schedules import absolute, rules
-from paramsched.core.schedules.anneal import warmup
+from paramsched.core.schedules import rules
 from paramsched.core.schedules.recurrence import BLOCK, recurrence
 
 LONG = 2 * BLOCK + 300
-
-TO = st.sampled_from([0.0, 0.1, absolute(0.05)])
-OVER = st.integers(1, LONG)
-MAKERS = [
-    st.builds(lambda over, factor: (rules.constant, (factor, over)), OVER, st.sampled_from([0.0, 0.5])),
-    st.builds(lambda over, start: (rules.linear, (start, 1.0, over)), OVER, st.sampled_from([0.0, 0.1])),
-    st.builds(lambda gamma: (rules.exponential, (gamma,)), st.sampled_from([0.999, 1.0001])),
-    st.builds(lambda every: (rules.step, (every, 0.5)), st.integers(400, 5000)),
-    st.builds(lambda to, over: (rules.cosine, (to, over)), TO, OVER),
-    st.builds(lambda to, over: (rules.polynomial, (2.0, to, over)), TO, OVER),
-    st.builds(lambda to, over: (rules.anneal, (to, over, curves.cosine)), TO, OVER),
-    st.builds(lambda to, over: (rules.anneal, (to, over, curves.cosine_wave(2.5))), TO, OVER),
-    st.builds(lambda over: (rules.schedule, (warmup(over),)), OVER),
-    st.builds(lambda to: (rules.cosine_restarts, ([900, 2 * BLOCK], [1.0, 0.5], to)), TO),
-]
-
-
-@st.composite
-def windowed(draw):
-    build, rules_ = draw(st.one_of(MAKERS))
-    by = draw(st.sampled_from(["update", "update", 3, 100]))
-    begin = draw(st.sampled_from([0, 0, 7, BLOCK - 1, BLOCK])) // (1 if by == "update" else by)
-    end = draw(st.one_of(st.none(), st.integers(begin + 1, LONG)))
-    return build(*rules_, begin=begin, end=end, by=by)
 
 
 def update_by_update(rules_, total, base):
@@ -60,18 +32,6 @@ def column(rules_, total, base, fixed):
             value = a * value + b * base + c * fixed + e * found[i]
         values.append(value)
     return np.array(values)
-
-
-@given(st.lists(windowed(), min_size=1, max_size=3), st.sampled_from([0.0, 0.1, 3.0]))
-def test_blocks_equal_update_by_update_evaluation(rules_, base):
-    expected = update_by_update(rules_, LONG, base)
-    schedule = recurrence(*rules_, until=LONG)
-
-    values = schedule(np.arange(LONG), base)
-
-    assert np.abs(values - expected).max() <= 1e-12 * np.abs(expected).max()
-    for t in (0, 7, BLOCK - 1, BLOCK, LONG - 1):
-        assert schedule(t, base) == values[t]
 
 
 @pytest.mark.parametrize(

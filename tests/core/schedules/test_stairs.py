@@ -6,17 +6,15 @@ from math import ceil
 import numpy as np
 import pytest
 
-from paramsched.core.plan import Plan, resolve
+from paramsched.core.plan import Plan
 from paramsched.core.schedules import absolute, parse
-from paramsched.core.schedules.anneal import cosine, linear, warmup
+from paramsched.core.schedules.anneal import cosine, linear
 from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.one_operand import rounded
 from paramsched.core.schedules.periods import stairs
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
 from support.tables import table
-
-UPDATES = Calendar(total=2000)
 
 
 @table(("start", "to", "rises", "over"), [(16, 1600, 99, 1000), (32, 96, 4, 90), (16, 64, 48, 7), (8, 0, 4, 11)])
@@ -38,34 +36,12 @@ def test_the_megatron_ramp_by_samples_is_exact_in_samples():
     assert 'stairs(16.0, 1600.0, 99, "12000000 samples")' in [str(one.schedule) for one in resolved.bindings]
 
 
-def test_stairs_take_the_remaining_time():
-    schedule = resolve(warmup(100) >> stairs(1.0, 0.5, 5) >> constant(0.5, "50%"), UPDATES)
-
-    assert str(schedule) == "warmup(100) >> stairs(1.0, 0.5, 5, 900) >> constant(0.5, 1000)"
-    assert [schedule(t) for t in (100, 279, 280, 999, 1000)] == [1.0, 1.0, 0.9, 0.6, 0.5]
-
-
-def test_stairs_of_no_length_have_their_final_value():
-    assert stairs(16, 64, 3, 0)(0) == 64.0
-    assert stairs(16, 64, 3, 0).breakpoints() == (0,)
-
-
 def test_the_ends_of_stairs_are_exact_for_fractional_levels():
     schedule = stairs(0.1, absolute(0.3), 7, 70)
 
     assert schedule(0, base=0.7) == 0.1 * 0.7
     assert schedule(70, base=0.7) == 0.3
     assert stairs(0.1, 0.7, 7, 70)(70) == 0.7
-
-
-def test_stairs_with_a_base_multiply_it():
-    assert [stairs(1, 4, 3, 3)(t, base=16.0) for t in range(5)] == [16.0, 32.0, 48.0, 64.0, 64.0]
-
-
-@table("line", ["stairs(16, 64, 0, 10)", "stairs(16, 64, 1.5, 10)", "stairs(1, 'a', 3, 10)", "stairs(1, 2)"])
-def test_invalid_stairs_are_rejected(line):
-    with pytest.raises(InvalidArgument):
-        parse(line)
 
 
 @pytest.mark.parametrize(

@@ -54,54 +54,11 @@ def test_a_table_has_exact_values_and_keeps_the_last(values):
     assert schedule.length == ps.Duration.of(6)
 
 
-def test_base_multiplies_unless_the_values_are_absolute():
-    assert ps.table([0.5, 0.1])(0, base=0.3) == 0.5 * 0.3
-    assert ps.table([0.5, 0.1], absolute=True)(0, base=0.3) == 0.5
-    assert ps.table([0.5, 0.1], absolute=True).has_absolute
-
-
-def test_a_table_by_epochs_changes_at_each_epoch_and_may_start_inside_a_sequence():
-    plan = ps.resolve(
-        ps.warmup(3) >> ps.table([0.5, 0.25], every="1 epoch") >> ps.constant(0.1),
-        ps.Calendar(total=20, steps_per_epoch=4),
-    )
-
-    assert plan(np.arange(3, 13)).tolist() == [0.5] * 4 + [0.25] * 4 + [0.1] * 2
-
-
 def test_fractional_table_periods_start_at_updates_rounded_up():
     schedule = ps.resolve(ps.table([1.0, 2.0, 3.0], every="2.5 steps"), ps.Calendar(total=10))
 
     assert schedule(np.arange(9)).tolist() == [1, 1, 1, 2, 2, 3, 3, 3, 3]
     assert schedule.breakpoints() == (0, 3, 5, 8)
-
-
-def test_a_curve_passes_through_each_value_and_stays_between_neighbors():
-    schedule = ps.table([0.1, 0.7, 0.7, 0.3], every=7, curve=ps.curves.cosine)
-    values = schedule(np.arange(30))
-
-    assert [values[0], values[7], values[14], values[21], values[29]] == [0.1, 0.7, 0.7, 0.3, 0.3]
-    assert (values[7:15] == 0.7).all()
-    assert (np.diff(values[:8]) > 0).all()
-    assert (np.diff(values[14:22]) < 0).all()
-    assert schedule.length == ps.Duration.of(21)
-
-
-def test_the_next_stage_continues_from_the_last_value():
-    schedule = ps.resolve(ps.table([1.0, 0.25]) >> ps.linear(ps.previous, 0.0), ps.Calendar(total=10))
-
-    assert schedule(2) == 0.25
-
-
-def test_text_copies_and_files_keep_every_digit():
-    schedule = ps.table(VALUES, every="2 epochs", curve=ps.curves.linear, absolute=True)
-    plan = ps.Plan(lr=schedule, horizon="20 epochs")
-
-    assert ps.parse(str(schedule)) == schedule
-    assert hash(ps.parse(str(schedule))) == hash(schedule)
-    assert pickle.loads(pickle.dumps(schedule)) == schedule
-    for syntax in ("yaml", "json"):
-        assert ps.loads(ps.dump(plan, format=syntax), syntax) == plan
 
 
 def test_a_long_table_is_written_to_a_file_as_a_list():
@@ -133,15 +90,6 @@ def test_an_invalid_table_is_rejected(values, found):
         ps.table(values)
 
     assert refusal.value.argument == "values"
-
-
-def test_breakpoints_of_a_table_are_the_times_of_its_values():
-    for curve, end in ((None, 15), (ps.curves.linear, 10)):
-        schedule = ps.table([1.0, 0.5, 0.25], 5, curve)
-
-        assert schedule.breakpoints() == tuple(range(0, end + 1, 5))
-        assert schedule.breakpoints(7) == (0, 5, 7)
-        assert ps.skip(schedule, 5).breakpoints() == tuple(range(0, end - 4, 5))
 
 
 def test_fractions_and_integers_are_valid_table_values():
@@ -268,13 +216,6 @@ def test_a_checksum_must_have_at_least_8_digits(tmp_path):
     with pytest.raises(InvalidArgument, match="expected a checksum of at least 8 digits") as refusal:
         ps.table_file(tmp_path / "a.npy", sha256="ab")
     assert refusal.value.argument == "sha256"
-
-
-def test_a_folder_is_rejected_as_a_table(tmp_path):
-    (tmp_path / "a.csv").mkdir()
-
-    with pytest.raises(UnreadableTable, match="the file does not exist"):
-        ps.table_file(tmp_path / "a.csv")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
