@@ -1,6 +1,5 @@
 """Limits apply to user input: every plan that can be constructed is saved and read back."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -61,11 +60,3 @@ def test_the_time_to_read_a_long_line_grows_linearly(monkeypatch):
 
     assert sum(made) < 4 * 5000
     assert len(schedule.stages) == 5000
-
-
-@pytest.mark.heavy
-def test_a_table_of_many_points_has_the_value_of_each():
-    levels = np.random.default_rng(0).random(3000)
-    table = ps.piecewise([(7 * i, float(level)) for i, level in enumerate(levels)])
-
-    np.testing.assert_array_equal(table(np.arange(21_000)), np.repeat(levels, 7))

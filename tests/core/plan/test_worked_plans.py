@@ -26,17 +26,6 @@ def test_values_equal_those_worked_out_by_hand(case: Case) -> None:
         np.testing.assert_allclose(trace[key], expected, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.heavy
-@table("case", CASES.values())
-def test_the_plan_and_its_resolved_form_survive_their_text(case: Case) -> None:
-    plan = ps.loads("\n".join(case.lines))
-    resolved = plan.resolve(ps.Calendar(**case.facts))
-    assert resolved.resolve(ps.Calendar(**case.facts)) == resolved
-    for one in (plan, resolved):
-        assert one.text is not None
-        assert ps.loads(ps.dump(one)) == one == ps.Plan.of_text(one.text)
-
-
 @table("case", REFUSED.values())
 def test_an_error_describes_the_problem(case: Refused) -> None:
     with pytest.raises(ParamschedError) as refusal:
