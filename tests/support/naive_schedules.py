@@ -24,6 +24,7 @@ class Clock:
     amounts: list[int] | None = None
     run_end: Fraction = field(default=Fraction(0))
     origin: Fraction = Fraction(0)
+    per_unit: int = 1  # possible boundaries in a unit: times are counted in these
 
     def count(self, length: tuple[str, str], begin: Fraction) -> Fraction:
         """Return the amount of a length that starts at the time `begin`."""
@@ -31,7 +32,7 @@ class Clock:
         if unit == "%":
             return number * self.horizon / 100
         if unit == self.unit:
-            return number
+            return number * self.per_unit
         if self.amounts is None:
             return number * self.rate * (self.epoch if unit == "epochs" else 1)
         first = bisect_left(self.amounts, begin)

@@ -50,6 +50,21 @@ def test_base_times_factor_equals_the_value_bit_for_bit(case, base):
             assert base * factor(t) == case.resolved(t, base)
 
 
+LINE = "cosine() * plateau('loss')"
+
+
+@table(
+    "source",
+    [
+        ps.plateau("loss"), "plateau('loss')", LINE, ps.parse(LINE), ps.Plan(lr=LINE), {"lr": LINE}, f"lr: {LINE}",
+        ps.Plan(lr=ps.plateau("loss"), horizon=50),
+    ],
+)  # fmt: skip
+def test_a_metric_rule_in_any_form_is_refused(source):
+    with pytest.raises(InvalidArgument):
+        ps.to_lambda(source, RUN)
+
+
 def test_lambda_lr_uses_the_values_of_the_plan():
     optimizer = optimizer_of(0.1, 3e-4)
     used = values_of(optimizer, LambdaLR(optimizer, ps.to_lambda(WHOLE, RUN)), 60)

@@ -6,9 +6,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.plan.binding import replace_schedule
 from paramsched.core.plan.resolve import counted_plan
 from paramsched.core.schedules import parse_own
-from paramsched.core.schedules.cuts import is_resolved_in, with_unit, without_unit
+from paramsched.core.schedules.cuts import is_resolved_in, take, with_unit, without_unit
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.pointwise import clamp
 from paramsched.errors import InvalidArgument, PlanError
 from support import strategies
@@ -88,6 +90,24 @@ def test_planned_amounts_equal_a_count_update_by_update(drawn, accumulation):
         assume(False)
 
     assert found.amounts.tolist() == amounts[:-1]
+
+
+@given(planned_sizes())
+def test_sizes_after_the_end_of_the_run_do_not_matter(drawn):
+    schedule, by_amount, plan, horizon = drawn
+    assume(by_amount)
+    ends = take(with_unit(schedule, "samples"), f"{horizon} samples") >> constant(0.0)
+    other = ps.Plan(
+        *(replace_schedule(one, ends) if one.name == "batch_size" else one for one in plan.bindings),
+        horizon=plan.horizon,
+        clock=plan.clock,
+    )
+    try:
+        expected = ps.trace(plan, {"lr": 1.0})
+    except PlanError:  # nan sizes
+        assume(False)
+
+    assert ps.trace(other, {"lr": 1.0}).amounts.tolist() == expected.amounts.tolist()
 
 
 @given(planned_sizes())

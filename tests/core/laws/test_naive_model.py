@@ -1,6 +1,7 @@
 """Law: the values of a plan equal a naive model of its text, on every clock, with constant and planned sizes."""
 
 from fractions import Fraction
+from itertools import product
 from random import Random
 
 import numpy as np
@@ -11,26 +12,31 @@ import paramsched as ps
 from support.naive_schedules import Anneal, Clock, Joined, Open, Overlay, Stages, Take
 
 LEVELS = [0.0, 0.1, 0.25, 0.5, 1.0, 2.0]
+CLOCKS = ["steps", "tokens", "samples", "seconds", "ramp"]
+KINDS = ["plain", "take", "take of", "overlay", "joined", "squared"]
 
 
 class Draw:
-    """Draw a run and a schedule for it from one seed."""
+    """Draw a run on a clock and a schedule for it from one seed."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, clock):
         self.random = Random(seed)
         self.behind_filled = False
-        kind = self.random.choice(["steps", "tokens", "samples", "ramp"])
-        getattr(self, "_by_ramp" if kind == "ramp" else "_by_rate")(kind)
+        getattr(self, "_by_ramp" if clock == "ramp" else "_by_rate")(clock)
         self.clock.run_end = self.clock.horizon
 
     def _by_rate(self, unit):
         rate = 1 if unit == "steps" else self.random.choice([7, 10, 33, 64])
         horizon = self.random.randint(20, 300) * rate + self.random.randint(0, rate - 1)
         epoch = self.random.randint(3, 30)
-        self.clock = Clock(unit, Fraction(horizon), Fraction(rate), epoch)
+        per_unit = 1000 if unit == "seconds" else 1  # boundaries are whole milliseconds
+        self.clock = Clock(unit, Fraction(horizon), Fraction(rate), epoch, per_unit=per_unit)
         self.times = list(range(0, horizon, rate))
-        self.head = f"horizon: {horizon} {unit}\n" + (f"clock: {unit}\n" if unit != "steps" else "")
-        facts = {"steps": {}, "tokens": {"tokens_per_step": rate}, "samples": {"batch_size": rate}}[unit]
+        self.head = f"horizon: {self.number(horizon)} {unit}\n" + (f"clock: {unit}\n" if unit != "steps" else "")
+        facts = {
+            "steps": {}, "tokens": {"tokens_per_step": rate}, "samples": {"batch_size": rate},
+            "seconds": {"seconds_per_step": rate / 1000},
+        }[unit]  # fmt: skip
         self.calendar = ps.Calendar(steps_per_epoch=epoch, **facts)
 
     def _by_ramp(self, _):
@@ -47,6 +53,10 @@ class Draw:
         )
         self.calendar = ps.Calendar()
 
+    def number(self, amount):
+        """Return the text of an amount of the clock in its unit."""
+        return f"{amount / 1000:.4f}" if self.clock.unit == "seconds" else str(max(1, round(amount)))
+
     def length(self, share):
         """Draw a length of about a fraction of the run, in a known unit."""
         amount = float(self.clock.horizon) * share
@@ -61,8 +71,8 @@ class Draw:
         if unit == "epochs":
             return f"{max(0.1, amount / float(self.clock.epoch * self.clock.rate)):.1f}", unit
         if unit == "steps":
-            amount *= len(self.times) / float(self.clock.horizon)
-        return str(max(1, round(amount))), unit
+            return str(max(1, round(amount * len(self.times) / float(self.clock.horizon)))), unit
+        return self.number(amount), unit
 
     def level(self):
         return self.random.choice(LEVELS)
@@ -95,12 +105,11 @@ class Draw:
         self.behind_filled = False
         return Stages(stages)
 
-    def schedule(self):
+    def schedule(self, kind):
         whole = self.stages()
-        kind = self.random.choice(["plain", "plain", "take", "overlay", "joined", "squared"])
-        if kind == "take":
-            of = (str(self.random.randint(1, 2 * int(self.clock.horizon))), self.clock.unit)
-            part = Take(whole, self.length(0.3), self.random.choice([None, of]))
+        if kind in ("take", "take of"):
+            of = (self.number(self.random.randint(1, 2 * int(self.clock.horizon))), self.clock.unit)
+            part = Take(whole, self.length(0.3), of if kind == "take of" else None)
             return Stages([part, Anneal("linear", self.random.choice(["previous", 0.5]), 0.1)])
         if kind == "overlay":
             return Overlay(self.timed(["following"]), whole)
@@ -111,15 +120,16 @@ class Draw:
 
 @given(st.integers(0, 2**32))
 def test_values_equal_the_naive_model(seed):
-    draw = Draw(seed)
-    schedule = draw.schedule()
-    try:
-        value = schedule.value(draw.clock, Fraction(0), draw.clock.horizon, {})
-        expected = [value(time) for time in draw.times]
-    except (ValueError, IndexError):  # stages longer than the run, which is an error of its own
-        return
+    for place, (clock, kind) in enumerate(product(CLOCKS, KINDS)):
+        draw = Draw(seed + place, clock)
+        schedule = draw.schedule(kind)
+        try:
+            value = schedule.value(draw.clock, Fraction(0), draw.clock.horizon, {})
+            expected = [value(time) for time in draw.times]
+        except (ValueError, IndexError):  # stages longer than the run, which is an error of its own
+            continue
 
-    trace = ps.trace(ps.loads(f"{draw.head}lr: '{schedule.text()}'\n"), {"lr": 1.0}, draw.calendar)
+        trace = ps.trace(ps.loads(f"{draw.head}lr: '{schedule.text()}'\n"), {"lr": 1.0}, draw.calendar)
 
-    assert len(trace) == len(draw.times)
-    np.testing.assert_allclose(trace["lr"], expected, rtol=1e-9, atol=1e-11)
+        assert len(trace) == len(draw.times)
+        np.testing.assert_allclose(trace["lr"], expected, rtol=1e-9, atol=1e-11, err_msg=schedule.text())

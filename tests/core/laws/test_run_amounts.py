@@ -27,11 +27,13 @@ def size_of_batch(written):
     return ps.Binding(ps.Target("batch_size", 1.0), written)
 
 
+PLANNED = ("sizes by amount", "sizes by updates", "sizes by another amount")
+
+
 @st.composite
-def runs(draw):
-    """Draw the amounts of a run whose consumption is known in advance."""
-    planned = ["sizes by amount", "sizes by updates", "sizes by another amount"]
-    clock = draw(st.sampled_from([*RATES, *planned, *planned]))
+def runs(draw, clock=None):
+    """Draw the amounts of a run whose consumption is known in advance, on any clock or on this one."""
+    clock = clock or draw(st.sampled_from([*RATES, *PLANNED, *PLANNED]))
     if clock in RATES:
         whole = clock in ("samples", "batches", "progress")
         rate = draw(st.integers(1, 500) if whole else st.integers(1, 500_000).map(lambda one: one / 1000))
@@ -59,6 +61,25 @@ def test_amounts_and_updates_are_inverse_to_each_other(run, data):
     for amount in amounts[t].item(), amounts[t].item() + 1e-9, between:
         if amount <= amounts[-1]:
             assert run.updates_until(amount) == np.searchsorted(amounts, amount)
+
+
+@given(st.data(), st.integers(0, 12), st.integers(1, 50))
+def test_amounts_continue_from_any_consumed_amount(data, t, more):
+    for clock in (*RATES, *PLANNED):
+        run = data.draw(runs(clock))
+        start = run.amount_at(t) + (more if clock != "progress" else 0)
+
+        found = run.amounts_from(t, start, 5).tolist()
+
+        assert found[0] == pytest.approx(start, rel=1e-12)  # because seconds are floats
+        assert run.amounts_from(t + 1, found[1], 4).tolist() == pytest.approx(found[1:], rel=1e-12)
+
+
+@given(st.decimals(0, 10**9, places=9, allow_nan=False).filter(bool))
+def test_the_rate_of_a_run_is_the_decimal_number_as_written(written):
+    run = planned_amounts(ps.Plan(lr=1.0, clock="seconds"), ps.Calendar(seconds_per_step=float(written)))
+
+    assert run.exact_at(Fraction(3)) == 3 * Fraction(repr(float(written)))
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,26 @@ def test_each_step_uses_the_value_at_the_amount_of_its_update_also_after_kills(u
         assert (scheduler.t, scheduler.amount) == (model.t, amounts[model.t])
 
 
+@given(st.lists(st.tuples(st.sampled_from([*NAMES, "report", "kill"]), st.integers(1, 9)), max_size=50), st.randoms())
+def test_each_step_uses_the_value_at_the_last_reported_progress_also_after_kills(events, random):
+    plan, progress = ps.Plan(lr="linear(1, 0.25)", clock="progress"), 0.0
+    optimizers = probes(NAMES)
+    scheduler = ps.Scheduler(optimizers, plan)
+    scheduler.report(progress=progress)
+
+    for name, more in events:
+        if name == "kill":
+            before, optimizers = optimizers, probes(NAMES)
+            scheduler = killed(before, scheduler, optimizers, random)
+        elif name == "report":
+            progress = min(progress + more / 100, 1.0)
+            scheduler.report(progress=progress)
+        else:
+            optimizers[name].step()
+            base = 0.1 * (NAMES.index(name) + 1)
+            assert used(optimizers[name])[-1] == ps.trace(plan, {"lr": base}, amounts=[progress])["lr"][0]
+
+
 def test_steps_inside_backward_are_one_update_per_iteration():
     parameters = {f"layers.{index}.weight": torch.nn.Parameter(torch.ones(2)) for index in range(4)}
     optimizers = {name: torch.optim.SGD([one], lr=0.1) for name, one in parameters.items()}

@@ -2,9 +2,11 @@
 
 import copy
 import pickle
+import re
 
 import pytest
 
+import paramsched as ps
 from paramsched.core.feedback import plateau
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.diff import diff
@@ -166,6 +168,27 @@ def test_an_invalid_plan_is_refused(build, message):
 
     assert message in str(refusal.value)
     assert refusal.value.site
+
+
+def test_reading_a_field_of_a_plan_advises_how_to_read_its_values():
+    plan = Plan(lr=cosine(), horizon=10)
+    with pytest.raises(TypeError) as refusal:
+        plan["lr"]
+
+    advised = eval(str(refusal.value).partition("For example: ")[2], {"ps": ps, "plan": plan, "optimizer": ADAM})
+    assert advised.tolist() == trace(plan, ADAM)["lr"].tolist()
+
+
+@table("pair", [(0.9, cosine()), ["warmup(5)", 0.5], (linear(over=3), "cosine()"), (0.9, 0.99)])
+def test_the_bindings_suggested_for_a_pair_plan_its_elements(pair):
+    with pytest.raises(InvalidArgument) as refusal:
+        Plan(betas=pair)
+
+    suggested = eval(re.sub("^(Write|For example:) ", "", refusal.value.instead), {"Binding": Binding})
+    found = trace(Plan(*suggested, horizon=10), ADAM)
+    for index, (one, base) in enumerate(zip(pair, ADAM[0]["betas"], strict=True)):
+        alone = trace(Plan(lr=constant(one / base) if isinstance(one, float) else one, horizon=10), {"lr": base})
+        assert found[f"betas[{index}]"] == pytest.approx(alone["lr"])
 
 
 def test_a_plan_is_resolved_if_its_horizon_is() -> None:

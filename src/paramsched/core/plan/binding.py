@@ -326,8 +326,7 @@ def read_canonical_text(text: str) -> tuple[list[Binding], int | str | None, Pla
         Binding(Target(*field) if isinstance(field, list) else field, parse_own(line), groups)
         for field, groups, line in data["bindings"]
     ]
-    horizon = data["horizon"]
-    return bindings, int(horizon) if str(horizon).isdecimal() else horizon, data.get("clock")
+    return bindings, data["horizon"], data.get("clock")
 
 
 def first_without_text(bindings: Iterable[Binding]) -> tuple[str, str]:

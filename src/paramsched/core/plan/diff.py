@@ -277,7 +277,8 @@ def _difference_of_some_times(
     differing = np.flatnonzero(apart != 0)
     if not differing.size:
         return None
-    before, when = (int(times[place]) if place >= 0 else -1 for place in (differing[0] - 1, differing[0]))
+    # In front of the first time is the last one, which leaves no time to search.
+    before, when = (int(times[place]) for place in (differing[0] - 1, differing[0]))
     while when - before > 1:
         middle = (before + when) // 2
         if apart_at(np.array([middle]))[0] != 0:

@@ -313,7 +313,7 @@ class Plan:
                 advice = "Omit one of them"
                 raise PlanError(f'horizon "{length}"', found, advice)
             total = updates
-        if total is not None and calendar.total != total:
+        if calendar.total != total:
             calendar = replace(calendar, total=total)
         span = Span.of_run(calendar, total)
         lines = [replace_schedule(binding, resolve_in_span(binding.schedule, span)) for binding in written]

@@ -1,7 +1,7 @@
 """Resolving a plan for a run: its lengths, amounts, groups and units of time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final, overload
 
 import numpy as np
@@ -367,7 +367,8 @@ def units_of_run(resolved: Plan, calendar: Calendar, total: int, end: tuple[str,
     sizes = sizes_of_run(resolved.bindings, resolved.clock, calendar)
     batches = sizes.batches_of_epoch
     if batches is not None:
-        yield from _unit_of_amounts("epochs", sizes.amounts_of("batches"), total, 1 / batches)
+        for unit in _unit_of_amounts("epochs", sizes.amounts_of("batches"), total):
+            yield replace(unit, amounts=unit.amounts / batches)
     elif calendar.updates_per_epoch is not None:
         yield even_unit("epochs", total, 1 / calendar.updates_per_epoch)
     for name in SIZES:
@@ -383,9 +384,9 @@ def units_of_run(resolved: Plan, calendar: Calendar, total: int, end: tuple[str,
             yield unit
 
 
-def _unit_of_amounts(name: str, amounts: RunAmounts, total: int, scale: float = 1.0) -> Iterator[TimeUnit]:
+def _unit_of_amounts(name: str, amounts: RunAmounts, total: int) -> Iterator[TimeUnit]:
     """Yield the unit of time `name`, in which the run consumes `amounts`; nothing if they are unknown."""
     if isinstance(amounts, ConstantAmounts):
-        yield even_unit(name, total, float(amounts.rate) * scale)
+        yield even_unit(name, total, float(amounts.rate))
     elif not isinstance(amounts, (UnknownAmounts, ReportedProgress)):
-        yield uneven_unit(name, np.asarray(amounts.amounts_from(0, 0, total + 1), dtype=np.float64) * scale)
+        yield uneven_unit(name, np.asarray(amounts.amounts_from(0, 0, total + 1), dtype=np.float64))

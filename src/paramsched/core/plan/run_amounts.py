@@ -16,7 +16,7 @@ from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import PROGRESS, WHOLE, rounded_array, rounded_progress
-from paramsched.core.time.calendar import ASSUMED_SIZES, SIZES
+from paramsched.core.time.calendar import ASSUMED_SIZES, SIZES, product_of_facts
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
 
 Amount: TypeAlias = int | float
@@ -315,15 +315,9 @@ def factors_of_update(
     (('batch_size',), Fraction(2048, 1))
     """
     for names in sorted(SIZES[clock], key=lambda names: not (len(names) == 1 and names[0] in planned)):
-        constant = [name for name in names if name not in planned]
-        facts: list[Any] = [
-            ASSUMED_SIZES.get(name) if (fact := getattr(calendar, name)) is None else fact for name in constant
-        ]
-        if None not in facts:
-            if len(constant) == len(names):
-                rate = calendar.amount_of_update(clock)
-                return None if rate is None else ((), rate)
-            return tuple(name for name in names if name in planned), Fraction(prod(facts))
+        constant = product_of_facts(calendar, [name for name in names if name not in planned])
+        if constant is not None:
+            return tuple(name for name in names if name in planned), constant
     return None
 
 

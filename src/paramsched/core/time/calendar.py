@@ -1,6 +1,6 @@
 """Calendar: the run facts that convert units into updates; and the names of clocks."""
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -273,15 +273,8 @@ class Calendar:
         >>> calendar.amount_of_update("tokens")
         Fraction(131072, 1)
         """
-        for names in SIZES[unit]:
-            sizes = [ASSUMED_SIZES.get(name) if (size := getattr(self, name)) is None else size for name in names]
-            if None not in sizes:
-                # repr, because 0.1 means exactly one tenth, not the float nearest to it.
-                exact = (
-                    Fraction(one if isinstance(one, int) else repr(float(one))) for one in sizes if one is not None
-                )
-                return prod(exact, start=Fraction(1))
-        return None
+        products = (product_of_facts(self, names) for names in SIZES[unit])
+        return next((one for one in products if one is not None), None)
 
     def _updates_in(self, unit: str, site: str | CallSite | None, duration: Duration) -> Fraction:
         """Return the number of updates in one `unit` of a duration, which an error names if it has no other `site`."""
@@ -297,6 +290,18 @@ class Calendar:
         known = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
         found = f"{missing} is unknown" + f"; these are known: {', '.join(known)}" * bool(known)
         raise MissingFact(site or f'length "{duration}"', found, fact=fact, example=example)
+
+
+def product_of_facts(calendar: Calendar, names: Iterable[str]) -> Fraction | None:
+    """Return the product of some run facts; None if one of them is unknown."""
+    facts: list[Any] = [
+        ASSUMED_SIZES.get(name) if (fact := getattr(calendar, name)) is None else fact for name in names
+    ]
+    if None in facts:
+        return None
+    # repr, because 0.1 means exactly one tenth, not the float nearest to it.
+    exact = (Fraction(fact if isinstance(fact, int) else repr(float(fact))) for fact in facts)
+    return prod(exact, start=Fraction(1))
 
 
 def _checked_count(name: str, value: Any, least: int) -> int:
