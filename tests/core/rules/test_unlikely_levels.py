@@ -47,6 +47,22 @@ def test_a_sum_whose_run_is_unknown_is_judged_in_some_run():
     assert unlikely_level(line)[1] == "lr rises above base, because a sum adds all of its schedules"
 
 
+@table(
+    "stage",
+    [
+        "constant(0.0009)",
+        "linear(0.0009, 0.0001)",
+        "0.0009 * cosine()",
+        "0.0009 * cosine() * step(10)",
+        "table([0.0009, 0.0004])",
+        "restarts(cosine(0.0009), 10)",
+    ],
+)
+def test_a_stage_of_small_levels_is_right_if_it_continues_the_stage_before(stage):
+    assert trap_of(f"lr: linear(1, 0.001, over=50) >> {stage}", 0.5) is None
+    assert trap_of(f"lr: linear(1, 0.5, over=50) >> {stage}", 0.5) is not None
+
+
 def test_a_target_and_a_base_of_0_have_no_trap_of_levels():
     (target,) = ps.loads("targets: {temperature: {initial: 1.0, schedule: 'constant(0.0001)'}}").bindings
     (line,) = ps.loads("lr: constant(0.0001)").bindings

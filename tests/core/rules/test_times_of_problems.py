@@ -1,0 +1,65 @@
+"""The time and the extent of a problem in a trial run equal those of an evaluation of all updates."""
+
+import re
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.core.base.codes import BEYOND_HORIZON
+from paramsched.core.rules.plan_rules import start_problems
+from paramsched.core.rules.trial_run import curve_in_run, mixed_runs, trial_run
+from paramsched.core.rules.values import PRACTICALLY_ZERO, check_rates, check_values, found_in_all
+from support.tables import table
+
+UNIT = re.compile(r"(update|epoch) ([\d.]+)")
+
+
+def curve(plan, run):
+    (line,) = plan.bindings
+    return curve_in_run(line, line.schedule, "$.lr", run, None)
+
+
+@given(st.integers(3_000, 60_000), st.floats(0.02, 0.05), st.sampled_from(["exponential(0.5, {})", "step({}, 0.25)"]))
+def test_a_rate_is_nearly_0_from_the_first_update_on_that_an_evaluation_of_all_finds(total, share, shape):
+    plan = ps.Plan(lr=shape.format(round(total * share)), horizon=total)
+
+    (found,) = check_rates([curve(plan, trial_run(plan, ps.Calendar()))])
+
+    values = ps.trace(plan, {"lr": 1.0})["lr"]
+    first = np.flatnonzero(values > PRACTICALLY_ZERO * values.max())[-1] + 1
+    assert int(UNIT.search(found.message)[2]) == first
+
+
+@given(st.integers(1, 9), st.sampled_from(["epochs", "steps"]))
+def test_a_time_in_a_run_of_unknown_epochs_is_right_for_each_length_of_an_epoch(count, unit):
+    plan = ps.Plan(lr=f'constant(1, "{count} {unit}") >> constant(-1.0)', horizon="10 epochs")
+
+    (found,) = found_in_all([[curve(plan, run)] for run in mixed_runs(plan)], lambda curves: check_values(curves))
+
+    name, number = UNIT.search(found.message).groups()
+    for epoch in (7, 100):
+        values = ps.trace(plan, {"lr": 1.0}, ps.Calendar(steps_per_epoch=epoch))["lr"]
+        assert float(number) * (epoch if name == "epoch" else 1) == np.argmax(values < 0)
+
+
+REST = "skip(cosine(over=2000), 10)"
+
+
+@table(
+    ("line", "is_beyond"),
+    [
+        (REST, True),
+        ("constant(over=10) >> cosine(over=2000)", True),
+        (f"constant(over=10) >> {REST}", False),
+        (f"constant(over=5) >> constant(over=5) >> {REST}", False),
+        (f"constant(over=4) >> constant(over=3) >> constant(over=3) >> {REST}", False),
+    ],
+)
+def test_only_a_stage_that_continues_a_longer_schedule_may_be_cut(line, is_beyond):
+    plan = ps.Plan(lr=line, horizon=1000)
+
+    found = {one.code for _, one in start_problems(plan, ps.Calendar(), lambda binding: (None, ()))}
+
+    assert (BEYOND_HORIZON in found) == is_beyond
