@@ -44,6 +44,17 @@ def read(table, data):
     return *read_arguments(table, located(data, "$"), "$", diagnostics), diagnostics
 
 
+def test_arguments_of_a_table_are_passed_by_name_and_may_be_required_after_optional_ones():
+    @argument_table
+    class Rule:
+        factor: float = argument(0.1)
+        patience: int = argument(example=5)
+
+    assert read(Rule, {"patience": 3})[0] == Rule(patience=3, factor=0.1)
+    with pytest.raises(TypeError):
+        Rule(0.1, 3)
+
+
 def test_every_problem_is_reported_at_its_key_and_replaced_by_a_default():
     arguments, locations, wrong, diagnostics = read(Step, {"size": 2.5, "decay": 0, "warm": 3, "gama": 1})
 

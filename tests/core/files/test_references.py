@@ -1,10 +1,12 @@
 """References within a config, and the limits of texts, are those that their documents state."""
 
 import re
+from unittest import mock
 
 import pytest
 
 from paramsched.core import files as config
+from paramsched.core.files import references
 from paramsched.core.files.references import with_references
 from paramsched.core.files.text_limits import MOST_BYTES, MOST_DEPTH, MOST_LINE, refuse_long_text
 from paramsched.errors import ConfigError
@@ -74,6 +76,13 @@ def test_references_do_not_multiply_values_without_a_limit():
     for data in (lists, texts):
         with pytest.raises(ConfigError, match="more than 100,000 values"):
             with_references(data)
+
+
+def test_the_limit_of_values_after_references_is_exact():
+    with mock.patch.object(references, "MOST_VALUES", 4):  # five times as many, with the mapping and the list
+        assert with_references({"x": [0] * 18})
+        with pytest.raises(ConfigError, match="values"):
+            with_references({"x": [0] * 19})
 
 
 def nested(depth):

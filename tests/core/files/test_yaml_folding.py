@@ -1,5 +1,8 @@
 """Long lines of YAML are written in several lines that are read as one, unless their data would change."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from paramsched.core.files.yaml_text import folded_yaml
 from support.tables import table
 
@@ -22,3 +25,12 @@ from support.tables import table
 )
 def test_a_line_is_broken_in_front_of_stages_and_at_spaces(text, width, folded):
     assert folded_yaml(text, width) == folded
+
+
+@given(st.lists(st.text("a \t#", min_size=1, max_size=9), max_size=3), st.integers(14, 20))
+def test_lines_that_fit_are_not_changed(comments, width):
+    lines = [f"#{one} "[:width].ljust(width) for one in comments]
+
+    folded = folded_yaml("\n".join(["lr: warmup(5) >> cosine()", *lines]), width).split("\n")
+
+    assert folded == ["lr: warmup(5)", "  >> cosine()", *lines]
