@@ -67,6 +67,14 @@ class Ranks:
         return stop is not None and self.n >= stop
 
 
+def test_messages_of_fast_updates_become_twice_as_long_each_time():
+    ranks = Ranks(2)
+    for _ in range(70):
+        ranks.update(0.001)
+
+    assert [message["count"] for message in ranks.sent] == [2, 4, 8, 16, 32, 64]
+
+
 @given(st.lists(DURATIONS, min_size=1, max_size=200), st.sampled_from([None, 50.0, 1000.0]))
 def test_all_ranks_have_the_same_messages(durations, left):
     ranks = Ranks(3, left)
