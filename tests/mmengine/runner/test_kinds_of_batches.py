@@ -27,8 +27,8 @@ class Lists(nn.Module):
         self.inner = inner
 
     def forward(self, inputs, target=None, **more):
-        inputs = torch.stack(inputs) if isinstance(inputs, list) else inputs
-        target = torch.stack(target) if isinstance(target, list) else target
+        inputs = torch.stack(inputs) if isinstance(inputs, (list, tuple)) else inputs
+        target = torch.stack(target) if isinstance(target, (list, tuple)) else target
         return self.inner(inputs, target, **more)
 
 
@@ -83,7 +83,7 @@ MODELS = {
 
 
 def as_tensor(target):
-    return torch.stack(target) if isinstance(target, list) else target
+    return torch.stack(target) if isinstance(target, (list, tuple)) else target
 
 
 def batches(kind):
@@ -147,6 +147,24 @@ def test_a_metric_starts_again_with_each_evaluation_and_has_its_prefix():
     first, second = runner.val(), runner.val()
 
     assert first == second == {"batches": 3, "samples": 11, "mine/batches": 3, "mine/samples": 11}
+
+
+@table("mode", ["val", "test"])
+def test_a_model_that_is_never_trained_is_moved_to_the_device_of_the_batches(mode):
+    class Moved(OneOutput):
+        places = ()
+
+        def to(self, device):
+            self.places = (*self.places, device)
+            return super().to(device)
+
+    model = Moved()
+    loops = {f"{mode}_dataloader": batches("tuples"), f"{mode}_cfg": dict(), f"{mode}_evaluator": [accuracy]}
+    runner = Runner(model, loss=cross_entropy, **loops)
+
+    getattr(runner, mode)()
+
+    assert model.places == (runner.accelerator.device,)
 
 
 def test_a_metric_without_a_required_method_names_it():

@@ -2,11 +2,16 @@
 
 import math
 import re
+from collections import OrderedDict
 from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from mmengine.dataset import pseudo_collate
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -617,10 +622,32 @@ def test_a_value_that_combines_no_samples_is_refused(given):
         _read_collate(given)
 
 
-def test_samples_are_combined_to_lists_of_parts():
-    assert lists_of_parts([{"a": 1, "b": (2, 3)}, {"a": 4, "b": (5, 6)}]) == {"a": [1, 4], "b": ([2, 5], [3, 6])}
-    assert lists_of_parts([1, 2]) == [1, 2]
-    assert lists_of_parts([[1, 2], [3, 4]]) == [[1, 3], [2, 4]]
+class Pair(NamedTuple):
+    left: Any
+    right: Any
+
+
+@st.composite
+def batches_of_samples(draw):
+    """Return samples that are nested alike."""
+    count = draw(st.integers(1, 3))
+    leaves = st.lists(st.integers() | st.text(), min_size=count, max_size=count)
+
+    def joined(kind, inner):
+        return inner.map(lambda parts: [kind(one) for one in zip(*parts, strict=True)])
+
+    def nested(inner):
+        several = st.lists(inner, min_size=1, max_size=3)
+        pairs = st.lists(inner, min_size=2, max_size=2)
+        named = joined(lambda one: OrderedDict(zip("ab", one, strict=True)), pairs)
+        return joined(list, several) | joined(tuple, several) | named | joined(lambda one: Pair(*one), pairs)
+
+    return draw(st.recursive(leaves, nested, max_leaves=5))
+
+
+@given(batches_of_samples())
+def test_samples_are_combined_to_lists_of_parts_as_by_mmengine(samples):
+    assert repr(lists_of_parts(samples)) == repr(pseudo_collate(samples))  # types too
 
 
 def test_metrics_are_means_over_samples():

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.tools.audit import compare_with_plan
-from paramsched.tools.audit.bases import _roundest
-from paramsched.tools.records.log_values import LogColumn, LoggedAmounts, LoggedValues, readings_of
+from paramsched.tools.audit.bases import _Line, _roundest
+from paramsched.tools.records.log_values import LogColumn, LoggedAmounts, LoggedValues, Reading, readings_of
 from support.tables import table
 
 TOTAL = 100
@@ -207,3 +207,27 @@ def test_the_first_of_the_round_numbers_in_bounds_is_a_finite_one(one, other):
 
     assert all(low <= number <= high for number in (first, *rest))
     assert math.isfinite(first) or low == high
+
+
+@given(st.integers(-8, 3).map(lambda power: 10.0**power) | st.floats(1e-8, 1e3), st.integers(2, 6))
+def test_the_bounds_of_a_base_are_those_of_the_numbers_with_the_digits_of_the_log(base, digits):
+    value, reading = float(f"{base:.{digits}g}"), Reading(digits)
+    column = LogColumn("lr", 0, np.arange(1), np.array([value]), (reading,))
+
+    low, high = _Line(np.zeros(1), np.ones(1)).bounds(column, reading, slice(None))
+
+    width = high - low
+    assert low <= base <= high
+    assert column.equals_in(reading, low + 1e-3 * width).all()
+    assert column.equals_in(reading, high - 1e-3 * width).all()
+    assert not column.equals_in(reading, low - 1e-2 * width).any()
+    assert not column.equals_in(reading, high + 1e-2 * width).any()
+
+
+@table("values", [[0.1, 0.2, 0.3], [np.nan, 0.2, 0.3]])
+def test_a_report_of_unexplained_values_names_a_base_to_pass(values):
+    """The base of the first values, if one fits it."""
+    report = compared({"lr": "cosine()"}, column_of("lr", np.array(values), times=np.arange(3)))
+
+    ((place, base),) = report.assumed.items()
+    assert f"--base {place.split()[0]}={base or 0.1!r}" in str(report)

@@ -3,7 +3,7 @@
 import inspect
 import os
 import random
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import torch
@@ -174,14 +174,18 @@ def build_loader(given: Any) -> Any:
     return DataLoader(**arguments)
 
 
-def lists_of_parts(samples: list[Any]) -> Any:
+def lists_of_parts(samples: Sequence[Any]) -> Any:
     """Combine samples into a batch of lists instead of tensors, as MMEngine's `pseudo_collate` does."""
     first = samples[0]
+    kind: Any = type(first)
     if isinstance(first, Mapping):
-        return {name: lists_of_parts([sample[name] for sample in samples]) for name in first}
-    if isinstance(first, (list, tuple)):
-        return type(first)(lists_of_parts(list(column)) for column in zip(*samples, strict=True))
-    return samples
+        return kind({name: lists_of_parts([sample[name] for sample in samples]) for name in first})
+    if not isinstance(first, (list, tuple)):
+        return samples
+    parts = [lists_of_parts(column) for column in zip(*samples, strict=True)]
+    if hasattr(first, "_fields"):
+        return kind(*parts)
+    return parts if isinstance(first, tuple) else kind(parts)
 
 
 _COLLATES: Final[Mapping[str, Any]] = {"pseudo_collate": lists_of_parts, "default_collate": None}
