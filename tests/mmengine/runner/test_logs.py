@@ -104,6 +104,17 @@ def test_a_log_without_a_file_writes_nothing(tmp_path):
     assert log.written == NOTHING
 
 
+def test_a_closed_log_writes_nothing(tmp_path):
+    log = LogFile(tmp_path / "values.jsonl", NOTHING)
+    log.write({"t": 0})
+
+    for _ in range(2):
+        log.close()
+        log.write({"t": 1})
+
+    assert lines(tmp_path / "values.jsonl") == [0]
+
+
 # ------------------------------------------------------------------ the hook
 
 

@@ -408,6 +408,20 @@ def test_the_best_checkpoint_is_that_of_the_best_score(name, rule, expected, tmp
     assert (runner.work_dir / f"best_{name.replace('/', '_')}").is_dir()
 
 
+@pytest.mark.parametrize("best", [{}, dict(save_best="accuracy")])
+def test_a_validation_without_a_training_saves_no_checkpoint_and_warns_of_none(best, tmp_path, caplog):
+    hooks = QUIET | dict(checkpoint=dict(type="CheckpointHook", **best))
+    runner = Runner(
+        network(), tmp_path, val_dataloader=loader(1), val_cfg={}, val_evaluator=[accuracy], default_hooks=hooks,
+        loss=cross_entropy,
+    )  # fmt: skip
+
+    runner.val()
+
+    assert [*tmp_path.rglob("best_*")] == []
+    assert [one for one in caplog.records if one.levelname == "WARNING"] == []
+
+
 @table(
     ("given", "said"),
     [

@@ -1,6 +1,8 @@
 """Bases: those that were not specified are fitted to the log, and specified ones that the run did not use are named."""
 
+import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -199,14 +201,13 @@ def test_a_plan_whose_values_depend_on_no_base_is_compared_without_one():
     assert (report.exact, report.bases) == (0, {})
 
 
-@given(*[st.floats(allow_nan=False)] * 2)
-def test_the_first_of_the_round_numbers_in_bounds_is_a_finite_one(one, other):
-    low, high = sorted((one, other))
+@table("bounds", [*itertools.combinations_with_replacement([-np.inf, -1e308, -0.1, 0.0, 0.25, 1e308, np.inf], 2)])
+def test_the_first_of_the_round_numbers_in_bounds_is_a_finite_one(bounds):
+    first, *rest = _roundest(*bounds, 0.5)
 
-    first, *rest = _roundest(low, high, 1.0)
-
-    assert all(low <= number <= high for number in (first, *rest))
-    assert math.isfinite(first) or low == high
+    assert all(bounds[0] <= number <= bounds[1] for number in (first, *rest))
+    assert math.isfinite(first) or bounds[0] == bounds[1]
+    assert bounds != (-np.inf, np.inf) or first == 0.5
 
 
 @given(st.integers(-8, 3).map(lambda power: 10.0**power) | st.floats(1e-8, 1e3), st.integers(2, 6))
@@ -231,3 +232,33 @@ def test_a_report_of_unexplained_values_names_a_base_to_pass(values):
 
     ((place, base),) = report.assumed.items()
     assert f"--base {place.split()[0]}={base or 0.1!r}" in str(report)
+
+
+@given(st.integers(50, 90) | st.integers(110, 180), st.integers(2, 4), st.integers(3, 50))
+def test_the_named_totals_are_all_around_one_that_explain_the_values(total, digits, rows):
+    def planned(length):
+        return ps.linear(over=length)(T[:rows], base=0.1)
+
+    column = column_of("lr", planned(total), digits, T[:rows])
+    explain = {
+        length
+        for length in range(2, 400)
+        if any(column.equals_in(one, planned(length)).all() for one in (None, *column.readings))
+    }
+
+    causes = [one.text for one in compared({"lr": "linear()"}, column, bases={"lr": 0.1}).causes]
+
+    for text in causes:
+        if (found := re.search(r"a total of (?:at least )?([\d,]+)(?: to ([\d,]+))? updates", text)) is not None:
+            low, high = (int((one or found[1]).replace(",", "")) for one in found.groups())
+            high = 399 if "at least" in found[0] else high
+            assert {*range(low, high + 1)} <= explain
+            assert not {low - 1, high + 1} & explain
+
+
+@table(("line", "known"), [("constant(absolute(0.1))", {}), ("constant()", {"lr": 0.2}), ("linear()", {"lr": 0.2})])
+def test_a_single_value_has_no_factor(line, known):
+    """Any value is a multiple of another one."""
+    one = column_of("lr", np.array([0.3]), times=np.array([10]))
+
+    assert compared({"lr": line}, one, bases=known).causes == ()

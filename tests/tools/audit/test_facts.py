@@ -50,6 +50,7 @@ def test_the_stretches_of_any_log_cover_its_rows_without_gaps():
 
         assert [one.begin for one in found[1:]] == [one.end for one in found[:-1]]
         assert (found[0].begin, found[-1].end) == (0, values.size - 1)
+        assert kinds(values * 2.0**20) == kinds(values / 2.0**20) == kinds(values)  # in any unit
         for one in found:
             part = np.diff(values[one.begin : one.end + 1])
             sign = {"rises": (part > 0), "falls": (part < 0), "stays": (part == 0), "jumps": (part != 0)}[one.kind]
