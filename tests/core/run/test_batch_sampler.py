@@ -8,9 +8,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import paramsched as ps
 from paramsched.core.run.batch_sizes import plans_sizes
-from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.errors import InvalidArgument
 from support.tables import table
-from support.updates import probe, run
+from support.updates import probe
 
 GROWING = "rounded(linear(4, 16, over='50%'), 4)"
 
@@ -67,23 +67,6 @@ def test_wrong_arguments_are_refused(arguments, facts, part):
     assert part in str(refusal.value)
 
 
-@pytest.mark.parametrize("facts", [{"calendar": ps.Calendar(batch_size=4)}, {"t": 3}])
-def test_the_facts_and_the_position_of_a_scheduler_are_its_own(facts):
-    scheduler = ps.Scheduler(probe(), plan())
-
-    with pytest.raises(InvalidArgument, match="the Scheduler has it"):
-        ps.BatchSampler(scheduler, 10, **facts)
-
-
-def test_a_missing_batch_size_and_a_missing_factor_are_reported():
-    with pytest.raises(MissingFact, match="no target batch_size"):
-        ps.BatchSampler(ps.Plan(lr="cosine()", horizon=10), 10)
-    with pytest.raises(MissingFact, match=r"ps\.Scheduler\(optimizer, plan, batch_size=32\)"):
-        ps.BatchSampler(ps.Scheduler(probe(), ps.Plan(lr="cosine()", horizon=10)), 10)
-    with pytest.raises(MissingFact, match="sequence_length"):
-        ps.BatchSampler(plan("linear(4, 8, over='100 tokens')", clock="tokens", horizon=None), 10)
-
-
 def test_sizes_that_cannot_be_divided_are_refused_at_construction_or_when_they_are_reached():
     grows = "linear(4, 8, over=4)"
     with pytest.raises(InvalidArgument) as refusal:
@@ -97,14 +80,6 @@ def test_sizes_that_cannot_be_divided_are_refused_at_construction_or_when_they_a
     with pytest.raises(InvalidArgument, match="at update 1 the batch has 5 samples"):
         next(batches)
     assert len(ps.BatchSampler(plan("rounded(linear(4, 8, over=4), 4)"), 10, num_replicas=4, rank=3)) == 40
-
-
-def test_without_a_horizon_it_is_endless_and_has_no_length():
-    sampler = ps.BatchSampler(ps.Plan(lr="constant()"), 3, calendar=ps.Calendar(batch_size=2), shuffle=False)
-
-    with pytest.raises(TypeError, match="no horizon"):
-        len(sampler)
-    assert list(islice(sampler, 4)) == [[0, 1], [2, 0], [1, 2], [0, 1]]
 
 
 def test_lines_that_need_the_facts_of_an_engine_do_not_prevent_a_sampler():
@@ -126,32 +101,6 @@ def test_an_update_of_more_samples_than_can_be_counted_is_refused(initial, accum
         next(ps.BatchSampler(huge, 10, calendar=facts).updates())
 
 
-def test_the_samples_of_an_earlier_plan_are_counted_on_its_own_horizon():
-    def plan(size, **more):
-        return ps.Plan(ps.Binding(ps.Target("batch_size", size), "linear(1, 2, over=8)"), lr="linear()", **more)
-
-    optimizer = probe()
-    state = ps.Scheduler(optimizer, plan(10, horizon=10))
-    run(optimizer, 4)
-    again = ps.Scheduler(probe(), plan(20), total=20)
-    again.load_state_dict(state.state_dict())
-    run(again.optimizer, 2)
-
-    sizes = [list(ps.trace(plan(10, horizon=10), {"lr": 0.1})["batch_size"][:4]), list(
-        ps.trace(plan(20), {"lr": 0.1}, ps.Calendar(total=20))["batch_size"][4:6])]  # fmt: skip
-    assert ps.BatchSampler(again, 1000).position() == sum(round(one) for part in sizes for one in part)
-
-
-def test_a_total_is_the_horizon_of_a_plan_without_one():
-    facts = ps.Calendar(total=3, batch_size=2)
-    unsized, growing = ps.Plan(lr="cosine()"), plan("linear(2, 4)", horizon=None)
-
-    samplers = [ps.BatchSampler(one, 10, calendar=facts, shuffle=False) for one in (unsized, growing)]
-
-    assert [[len(batch) for batch in one] for one in samplers] == [[2, 2, 2], [2, 3, 3]]  # 2, 2 2/3 and 3 1/3
-    assert [len(one) for one in samplers] == [3, 3]
-
-
 def test_the_largest_seed_and_rank_are_accepted():
     arguments = {"seed": 2**32 - 1, "num_replicas": 4}
     whole = next(iter(ps.BatchSampler(plan(), 1000, seed=2**32 - 1)))
@@ -160,18 +109,6 @@ def test_the_largest_seed_and_rank_are_accepted():
 
     assert [sample for shard in shards for sample in shard] == whole
     assert [len(one) for one in shards] == [1, 1, 1, 1]
-
-
-def test_the_samples_before_a_scheduler_that_begins_later_are_those_of_its_plan():
-    sizes = plan("linear(2, 10, over='80 tokens')", clock="tokens", horizon="160 tokens")
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, sizes, sequence_length=1)
-    run(optimizer, 5)
-    later = ps.Scheduler(probe({"initial_lr": 0.1}), sizes, sequence_length=1, t=5)
-
-    positions = [ps.BatchSampler(one, 1000).position() for one in (scheduler, later)]
-
-    assert positions == [2 + 2 + 2 + 3 + 3] * 2  # 2, 2.2, 2.4, 2.6 and 2.9, after 0, 2, 4, 6 and 9 tokens
 
 
 @table(

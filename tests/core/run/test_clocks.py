@@ -7,7 +7,6 @@ import torch
 
 import paramsched as ps
 from paramsched.errors import PlanError
-from support.tables import table
 
 LR = 'warmup("1000 samples") >> cosine(to=0.1, over="2 epochs") >> constant(0.1)'
 FACTS = ps.Calendar(batch_size=8, steps_per_epoch=100, seconds_per_step=0.3)
@@ -31,42 +30,6 @@ def require_as_traced(optimizer, scheduler, shown, t):
         assert value == shown[key][t]
 
 
-@table("clock", ["samples", {"temperature": "seconds"}, {"lr": "samples"}])
-@pytest.mark.parametrize("drive", ["optimizer", "manual"])
-@pytest.mark.parametrize(("groups", "tensors"), [(1, False), (3, False), (3, True)], ids=["one", "three", "tensors"])
-def test_the_used_values_equal_the_trace(clock, drive, groups, tensors):
-    optimizer, plan = optimizer_of(groups, tensors=tensors), plan_on(clock)
-    shown = ps.trace(plan, optimizer, FACTS)
-    scheduler = ps.Scheduler(optimizer, plan, calendar=FACTS, drive=drive)
-    for t in range(shown.total):
-        require_as_traced(optimizer, scheduler, shown, t)
-        optimizer.step()
-        scheduler.step()
-
-
-@pytest.mark.parametrize("drive", ["optimizer", "manual"])
-@pytest.mark.parametrize(
-    "clock", ["samples", {"batch_size": "samples"}, {"lr": "samples"}], ids=["all", "batch size", "lr"]
-)
-def test_a_growing_batch_size_equals_the_trace(clock, drive):
-    by_amount = clock == "samples" or "batch_size" in clock
-    ramp = 'linear(1, 8, over="4_000 samples")' if by_amount else 'linear(1, 8, over="400 steps")'
-    batch = ps.Binding(ps.Target("batch_size", 8.0), ramp)
-    horizon = "18_000 samples" if by_amount else "500 steps"
-    plan = ps.Plan(batch, lr=LR, weight_decay="cosine()", clock=clock, horizon=horizon)
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1, weight_decay=0.2)
-    calendar = ps.Calendar(steps_per_epoch=100)
-    shown = ps.trace(plan, optimizer, calendar)
-    scheduler = ps.Scheduler(optimizer, plan, calendar=calendar, drive=drive)
-    for t in range(shown.total):
-        require_as_traced(optimizer, scheduler, shown, t)
-        assert optimizer.param_groups[0]["weight_decay"] == shown["weight_decay", 0][t]
-        optimizer.step()
-        scheduler.step()
-    scheduler.seek(234)
-    require_as_traced(optimizer, scheduler, shown, 234)
-
-
 def test_a_batch_size_below_1_is_rejected_before_any_write():
     optimizer = optimizer_of(1)
     before = dict(optimizer.param_groups[0])
@@ -74,17 +37,6 @@ def test_a_batch_size_below_1_is_rejected_before_any_write():
     with pytest.raises(PlanError, match="a size must be an integer of at least 1"):
         ps.Scheduler(optimizer, ps.Plan(batch, lr="cosine()", clock="samples", horizon="1000 samples"))
     assert optimizer.param_groups[0] == before
-
-
-def test_seek_restores_the_consumed_amount_of_an_update():
-    optimizer = optimizer_of(1)
-    shown = ps.trace(plan_on("samples"), optimizer, FACTS)
-    scheduler = ps.Scheduler(optimizer, plan_on("samples"), calendar=FACTS)
-    for t in (70, 3, 450):
-        scheduler.seek(t)
-        require_as_traced(optimizer, scheduler, shown, t)
-        optimizer.step()
-        require_as_traced(optimizer, scheduler, shown, t + 1)
 
 
 @pytest.mark.parametrize("kept", ["optimizer", "scheduler"])
@@ -102,27 +54,6 @@ def test_a_run_resumes_from_either_checkpoint(kept):
     for t in range(300, 320):
         require_as_traced(again, second, shown, t)
         again.step()
-
-
-def test_the_last_value_belongs_to_the_amount_before_its_update():
-    optimizer = optimizer_of(1)
-    scheduler = ps.Scheduler(optimizer, plan_on("samples"), calendar=FACTS)
-    for _ in range(50):
-        used = optimizer.param_groups[0]["lr"]
-        optimizer.step()
-        assert scheduler.get_last_lr() == [used]
-
-
-def test_a_new_group_gets_the_value_at_the_current_amount():
-    optimizer = optimizer_of(1)
-    shown = ps.trace(plan_on("samples"), optimizer, FACTS)
-    scheduler = ps.Scheduler(optimizer, plan_on("samples"), calendar=FACTS)
-    for _ in range(40):
-        optimizer.step()
-    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.1})
-    optimizer.step()
-    assert optimizer.param_groups[1]["lr"] == shown["lr", 0][41]
-    assert scheduler.value("lr", 1) == shown["lr", 0][41]
 
 
 def test_a_changed_clock_is_logged(caplog):

@@ -4,24 +4,10 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, PlanError
-from support.updates import group, planned, probe, run, used
+from support.updates import planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.warmup("1 epochs") >> ps.cosine(to=0.1), horizon="4 epochs")
 LR = planned(PLAN, {"lr": 0.1}, steps_per_epoch=5)
-
-
-@pytest.mark.parametrize("drive", ["optimizer", "manual"])
-def test_run_facts_may_be_set_later_without_changing_the_run(drive):
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, PLAN, calendar="later", drive=drive)
-
-    scheduler.set_facts(steps_per_epoch=5)
-    for _ in range(20):
-        optimizer.step()
-        scheduler.step()
-
-    assert used(optimizer) == LR
-    assert scheduler.calendar == ps.Calendar(steps_per_epoch=5)
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
@@ -37,32 +23,6 @@ def test_without_run_facts_the_first_update_fails_with_the_call_to_make(drive):
     assert optimizer.used == []
     assert optimizer.param_groups[0]["lr"] == 0.1
     assert not hasattr(scheduler, "total_steps")
-
-
-def test_a_manual_scheduler_without_facts_leaves_the_optimizer_without_hooks():
-    optimizer = probe()
-
-    ps.Scheduler(optimizer, PLAN, calendar="later", drive="manual")
-
-    assert not optimizer._optimizer_step_pre_hooks
-
-
-def test_a_missing_fact_is_reported_with_both_calls_and_each_works():
-    with pytest.raises(MissingFact) as told:
-        ps.Scheduler(probe(), PLAN)
-    assert "For example: ps.Scheduler(optimizer, plan, steps_per_epoch=100)" in str(told.value)
-    assert 'ps.Scheduler(optimizer, plan, calendar="later"), and scheduler.set_facts(steps_per_epoch=100)' in str(
-        told.value
-    )
-
-    optimizer, plan = probe(), PLAN
-    ps.Scheduler(optimizer, plan, steps_per_epoch=100).detach()
-    scheduler = ps.Scheduler(optimizer, plan, calendar="later")
-    with pytest.raises(MissingFact, match=r"For example: scheduler\.set_facts\(steps_per_epoch=100\)$"):
-        scheduler.set_facts()
-    scheduler.set_facts(steps_per_epoch=100)
-
-    assert scheduler.value("lr") == 0.0
 
 
 def test_a_state_loaded_before_the_facts_is_resumed():
@@ -93,17 +53,6 @@ def test_an_optimizer_checkpoint_may_be_loaded_before_the_facts():
     assert used(optimizer) == LR[7:10]
 
 
-def test_groups_added_before_the_facts_are_scheduled_from_the_first_update():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, PLAN, calendar="later")
-    optimizer.add_param_group(group(lr=0.5))
-
-    scheduler.set_facts(steps_per_epoch=5)
-    run(optimizer, 6)
-
-    assert used(optimizer, "lr", 1) == planned(PLAN, {"lr": 0.5}, steps_per_epoch=5)[:6]
-
-
 def test_errors_that_need_no_facts_are_raised_at_once():
     with pytest.raises(PlanError, match="did you mean"):
         ps.Scheduler(probe(), ps.Plan(weight_deca=ps.cosine(), horizon="2 epochs"), calendar="later")
@@ -111,23 +60,6 @@ def test_errors_that_need_no_facts_are_raised_at_once():
         ps.Scheduler(probe(), PLAN, calendar="later", steps_per_epoch=5)
     with pytest.raises(InvalidArgument, match="not a Calendar"):
         ps.Scheduler(probe(), PLAN, calendar="sometime")
-
-
-def test_facts_can_be_set_only_once():
-    scheduler = ps.Scheduler(probe(), PLAN, calendar="later")
-    with pytest.raises(TypeError, match='did you mean "steps_per_epoch"'):
-        scheduler.set_facts(steps_per_epochs=5)
-    scheduler.set_facts(steps_per_epoch=5)
-
-    with pytest.raises(ParamschedError, match="the run facts are known already"):
-        scheduler.set_facts(steps_per_epoch=5)
-
-
-def test_a_number_as_calendar_is_a_total_and_true_is_not():
-    for number, line in ((5, "Write calendar=ps.Calendar(total=5)"), (True, "For example: calendar=ps.Calendar(")):
-        with pytest.raises(InvalidArgument) as refusal:
-            ps.Scheduler(probe(), PLAN, calendar=number)
-        assert line in str(refusal.value)
 
 
 @pytest.mark.parametrize(

@@ -4,40 +4,14 @@ from dataclasses import fields
 from typing import get_type_hints
 
 import pytest
-import torch
 
 import paramsched as ps
 from paramsched.core.time.calendar import Facts, example_of_fact, facts_by_name
 
 
-def optimizer():
-    return torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-
-
-def waiting():
-    return ps.Scheduler(optimizer(), "cosine()", calendar="later")
-
-
 def test_a_calendar_has_the_facts_of_the_record_with_the_same_types():
     assert [one.name for one in fields(ps.Calendar)] == list(Facts.__annotations__)
     assert get_type_hints(ps.Calendar) == get_type_hints(Facts)
-
-
-@pytest.mark.parametrize("name", list(Facts.__annotations__))
-def test_the_example_of_a_fact_is_valid_and_it_has_a_description(name):
-    calendar = eval(f"Calendar({name}={example_of_fact(name)})", {"Calendar": ps.Calendar})
-
-    assert getattr(calendar, name) is not None
-    assert facts_by_name()[name].marker("doc")
-
-
-@pytest.mark.parametrize(
-    "call",
-    [lambda **facts: ps.Scheduler(optimizer(), "cosine()", **facts), lambda **facts: waiting().set_facts(**facts)],
-)
-def test_a_misspelt_fact_is_answered_with_its_name_in_each_call(call):
-    with pytest.raises(TypeError, match='did you mean "total"'):
-        call(totl=10)
 
 
 @pytest.mark.parametrize("name", [name for name, one in facts_by_name().items() if one.kind in ("count", "number")])

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.run.arguments import PlanSource
 from support.tables import table
 from support.updates import planned, probe, run, used
 
@@ -69,28 +68,6 @@ def test_a_metric_is_a_number_or_a_tensor_without_dimensions(metric):
     assert scheduler.get_lr() == [0.05]
 
 
-@pytest.mark.parametrize(
-    "metrics",
-    [{"losss": 1.0}, {"loss": "1"}, {"loss": None}, {"loss": True}, {"loss": torch.ones(2)}, {"loss": [1.0]},
-     {"loss": 1j}, {"loss": torch.tensor(True)}, {"loss": 1.0, "other": 1.0}, {"loss": 1.0, "accuracy": "x"}],
-)  # fmt: skip
-def test_an_unwatched_metric_and_a_non_number_change_nothing(metrics):
-    scheduler = ps.Scheduler(probe(), TWO)
-    scheduler.observe(loss=1.0, accuracy=1.0)
-    before = scheduler.states
-
-    with pytest.raises(ps.InvalidArgument):
-        scheduler.observe(**metrics)
-
-    assert scheduler.states == before
-    assert scheduler.get_lr() == [0.1]
-
-
-def test_a_misspelled_metric_raises_with_the_nearest_name():
-    with pytest.raises(ps.InvalidArgument, match='did you mean "loss"'):
-        ps.Scheduler(probe(), ONE).observe(los=1.0)
-
-
 def test_a_value_rejected_by_one_rule_changes_no_rule():
     plan = ps.Plan(lr=LINE * LOSS, weight_decay=LINE * ps.plateau("val", nonfinite="raise"), horizon=20)
     scheduler = ps.Scheduler(probe(), plan)
@@ -100,45 +77,6 @@ def test_a_value_rejected_by_one_rule_changes_no_rule():
         scheduler.observe(loss=1.0, val=float("nan"))
 
     assert scheduler.states == before
-
-
-def test_step_with_a_metric_observes_it_for_the_only_rule():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ONE)
-
-    for _ in range(3):
-        optimizer.step()
-        scheduler.step(1.0)
-
-    assert used(optimizer) == [LR[0], LR[1], LR[2] * 0.5]
-
-
-def test_step_with_a_metric_is_ignored_without_a_rule():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=LINE, horizon=20))
-
-    optimizer.step()
-    scheduler.step(1.0)
-
-    assert scheduler.get_lr() == [LR[1]]
-
-
-def test_step_with_an_ambiguous_metric_suggests_observe():
-    scheduler = ps.Scheduler(probe(), TWO)
-
-    with pytest.raises(ps.InvalidArgument, match=r"scheduler\.observe\(accuracy=…, loss=…\)"):
-        scheduler.step(1.0)
-
-
-def test_one_metric_reaches_all_rules_that_watch_it():
-    plan = ps.Plan(lr=LINE * LOSS, weight_decay=LINE * ps.plateau("loss", patience=1, factor=0.25), horizon=20)
-    scheduler = ps.Scheduler(probe(), plan)
-
-    for _ in range(3):
-        scheduler.observe(loss=1.0)
-
-    assert scheduler.value("lr") == 0.1 * 0.25
-    assert scheduler.value("weight_decay") == 0.01 * 0.25
 
 
 def test_replay_rebuilds_the_metric_states():
@@ -194,92 +132,6 @@ def logged(caplog):
     return [one.getMessage() for one in caplog.records if "was ever reported" in one.getMessage()]
 
 
-TWICE = ps.Plan(lr=LINE * LOSS, weight_decay=LINE * ps.plateau("val/acc"), horizon=3000)
-BY_TOKENS = ps.Plan(lr=LINE * LOSS, clock="tokens", horizon="400 tokens")
-BOTH = (
-    f"loss, val/acc was ever reported for {LOSS}, {ps.plateau('val/acc')}: "
-    "call scheduler.observe(loss=…, **{'val/acc': …})"
-)
-NO_LOSS = f"loss was ever reported for {LOSS}: call scheduler.observe(loss=…)"
-
-
-@pytest.mark.parametrize("drive", ["optimizer", "manual"])
-@pytest.mark.parametrize(
-    ("plan", "facts", "length", "missing"),
-    [
-        (ONE, {}, 20, NO_LOSS),
-        (ps.Plan(lr=LOSS), {"total": 40}, 40, NO_LOSS),
-        (ps.Plan(lr=LOSS, horizon="2 epochs"), {"steps_per_epoch": 600}, 1200, NO_LOSS),
-        (BY_TOKENS, {"tokens_per_step": 4}, 100, NO_LOSS),
-        (TWICE, {}, 3000, BOTH),
-    ],
-    ids=["horizon", "total", "epochs", "tokens", "two rules"],
-)
-def test_a_rule_without_a_metric_is_logged_once_at_the_end_of_the_plan(plan, facts, length, missing, drive, caplog):
-    optimizer = probe({"lr": 0.1, "weight_decay": 0.01})
-    scheduler = ps.Scheduler(optimizer, plan, drive=drive, **facts)
-    step = optimizer.step if drive == "optimizer" else scheduler.step
-    values = ps.trace(plan, optimizer, scheduler.calendar)["lr", 0]
-
-    for update in range(length):
-        assert optimizer.param_groups[0]["lr"] == values[update]
-        assert logged(caplog) == []
-        step()
-    for _ in range(5000):
-        step()
-
-    assert logged(caplog) == [f"the plan is over after {length} updates, and no value of {missing}"]
-
-
-@pytest.mark.parametrize("amounts", [[4], [1, 7, 4]], ids=["constant", "any"])
-def test_a_rule_without_a_metric_is_logged_at_the_end_of_reported_amounts(amounts, caplog):
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, BY_TOKENS)
-    while not scheduler.should_stop:
-        assert logged(caplog) == []
-        scheduler.consumed(tokens=amounts[scheduler.t % len(amounts)])
-        optimizer.step()
-
-    assert logged(caplog) == [f"the plan is over after {scheduler.t} updates, and no value of {NO_LOSS}"]
-
-
-def test_a_rule_of_several_optimizers_without_a_metric_is_logged_once(caplog):
-    optimizers = {"one": probe(), "two": probe()}
-    ps.Scheduler(optimizers, ONE)
-
-    for _ in range(20):
-        for optimizer in optimizers.values():
-            optimizer.step()
-
-    assert len(logged(caplog)) == 1
-
-
-@pytest.mark.filterwarnings("ignore:the plan starts at update 80")
-@pytest.mark.parametrize(
-    "when", ["observed", "observed early, idle", "resumed", "begun later", "no horizon", "an engine warns"]
-)
-def test_a_rule_whose_metric_may_have_been_observed_is_not_logged(when, caplog):
-    rule = ps.plateau("loss", nonfinite="ignore")
-    plan = ps.Plan(lr=LINE * rule, horizon=100) if when != "no horizon" else ps.Plan(lr=rule)
-    optimizer = probe()
-    given = PlanSource(plan, warns_of_metrics=True) if when == "an engine warns" else plan
-    scheduler = ps.Scheduler(optimizer, given, t=80 if when == "begun later" else None)
-    if when == "observed early, idle":
-        scheduler.observe(loss=float("nan"))  # leaves the initial state
-    run(optimizer, 60)
-    if when == "observed":
-        scheduler.observe(loss=1.0)
-    if when == "resumed":  # from the optimizer alone, whose checkpoint has no states of rules
-        scheduler.observe(loss=1.0)
-        state, optimizer = optimizer.state_dict(), probe()
-        scheduler = ps.Scheduler(optimizer, plan)
-        optimizer.load_state_dict(state)
-    run(optimizer, 60)
-
-    assert scheduler.t >= 120
-    assert logged(caplog) == []
-
-
 @table(("at", "is_logged"), [(0, True), (50, True), (51, False)])
 def test_a_rule_without_a_metric_is_logged_if_at_most_half_of_the_updates_precede_a_resume(at, is_logged, caplog):
     plan = ps.Plan(lr=LINE * LOSS, horizon=100)
@@ -311,12 +163,6 @@ def test_a_metric_passed_as_an_amount_is_answered_with_observe(plan):
             ps.InvalidArgument, match=r"the metric loss\. For example: scheduler\.observe\(loss=0\.25\)$"
         ):
             method(loss=0.25)
-
-
-@table(("method", "amount"), [("consumed", "tokens"), ("report", "progress")])
-def test_an_amount_passed_as_a_metric_is_answered_with_the_method_of_amounts(method, amount):
-    with pytest.raises(ps.InvalidArgument, match=rf"For example: scheduler\.{method}\({amount}=0\.25\)$"):
-        ps.Scheduler(probe(), ONE).observe(**{amount: 0.25})
 
 
 def test_a_value_that_is_not_a_number_is_logged_once_for_each_metric(caplog):

@@ -93,28 +93,6 @@ def test_every_update_uses_the_value_at_the_last_report_or_position(drive, actio
     assert used(optimizer) == expected
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
-def test_the_values_of_a_run_equal_the_trace_of_its_log(places):
-    target = ps.Binding(ps.Target("temperature", 2.0), "linear(1, 0.25)")
-    plan = ps.Plan(
-        target, lr=LR, weight_decay="linear(1, 0.5)", clock={"lr": "progress", "temperature": "progress"}, horizon=9
-    )
-    optimizer = probe({"lr": 0.3}, {"lr": 0.07})
-    scheduler = ps.Scheduler(optimizer, plan)
-    logged, temperatures = [], []
-    for place in sorted(places):
-        scheduler.report(progress=place)
-        temperatures.append(scheduler.value("temperature"))
-        optimizer.step()
-        logged.append(scheduler.scalars()["consumed_progress"])
-
-    shown = ps.trace(plan, [{"lr": 0.3, "weight_decay": 0.01}, {"lr": 0.07, "weight_decay": 0.01}], amounts=logged)
-    assert logged == shown.amounts.tolist()
-    assert [used(optimizer, index=index) for index in (0, 1)] == [shown["lr", index].tolist() for index in (0, 1)]
-    assert used(optimizer, "weight_decay") == shown["weight_decay", 0].tolist()
-    assert temperatures == shown["temperature"].tolist()
-
-
 @pytest.mark.parametrize("tensors", [False, True])
 def test_tensors_tuples_and_groups_hold_the_values_of_a_report(tensors):
     plan = ps.Plan(ps.Binding("betas[0]", "linear(absolute(0.5), absolute(0.9))"), lr="linear(1, 0)", clock="progress")
@@ -176,16 +154,6 @@ def test_any_real_number_is_a_progress(value):
     assert (scheduler.amount, type(scheduler.amount)) == (round(float(value), 9), float)
 
 
-def test_groups_that_were_added_hold_the_values_of_the_next_report():
-    optimizer, scheduler = built(ps.Plan(lr="linear(1, 0)", clock="progress"))
-    scheduler.report(progress=0.25)
-    optimizer.step()
-    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.4})
-    scheduler.report(progress=0.5)
-
-    assert [lr_of(optimizer, index) for index in (0, 1)] == [0.05, 0.2]
-
-
 def test_an_external_write_between_report_and_step_causes_a_warning():
     optimizer, scheduler = built()
     scheduler.report(progress=0.3)
@@ -207,18 +175,6 @@ def test_a_copy_has_the_position(make):
     assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (1, 0.8, lr_at(0.8))
     optimizer.step()
     assert used(optimizer) == [lr_at(0.8)]
-
-
-def test_metric_rules_apply_to_the_reported_value():
-    optimizer, scheduler = built(ps.Plan(lr="linear(1, 0) * plateau('loss', patience=0, factor=0.5)", clock="progress"))
-    scheduler.report(progress=0.5)
-    scheduler.observe(loss=1.0)
-    scheduler.observe(loss=1.0)
-
-    assert lr_of(optimizer) == 0.025
-    scheduler.report(progress=0.75)
-    optimizer.step()
-    assert (used(optimizer), lr_of(optimizer)) == ([0.0125], 0.0125)
 
 
 def test_a_target_is_written_at_each_report_that_moves():
@@ -348,52 +304,6 @@ def test_a_checkpoint_of_another_clock_is_refused_and_shows_seek(kind):
     assert (on_progress.t, on_progress.amount, lr_of(fresh)) == (500, 0.8, lr_at(0.8))
 
 
-def test_seek_needs_the_progress_and_may_go_back():
-    optimizer, scheduler = built()
-    scheduler.report(progress=0.9)
-    optimizer.step()
-
-    with pytest.raises(MissingFact, match=r"For example: scheduler\.seek\(5, progress=0\.0\)"):
-        scheduler.seek(5)
-    for wrong in ({"progress": 37}, {"progress": -1}, {"tokens": 3}):
-        with pytest.raises(InvalidArgument, match=r"For example: scheduler\.seek\(5, progress=0\.37\)"):
-            scheduler.seek(5, **wrong)
-    scheduler.seek(5, progress=0.3)
-    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (5, 0.3, lr_at(0.3))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        scheduler.report(progress=0.6)  # reports count from there
-    optimizer.step()
-    assert used(optimizer)[-1] == lr_at(0.6)
-
-
-@pytest.mark.parametrize("facts", [{"total": 10}, {"total": "3 epochs", "steps_per_epoch": 4}, {"batch_size": 8}])
-def test_a_scheduler_ignores_the_length_of_the_run(facts):
-    optimizer, scheduler = built(**facts)
-    plain_optimizer, plain = built()
-    for one in (scheduler, plain):
-        one.report(progress=0.3)
-    optimizer.step()
-
-    assert lr_of(optimizer) == lr_of(plain_optimizer)
-    scheduler.seek(50, progress=0.5)
-    assert not scheduler.should_stop
-
-
-def test_a_plan_of_some_fields_ends_at_its_horizon_or_at_progress_1():
-    plan = ps.Plan(lr="linear(1, 0)", weight_decay="linear(1, 0)", clock={"lr": "progress"}, horizon=4)
-    optimizer, scheduler = built(plan)
-    scheduler.report(progress=0.5)
-    for _ in range(2):
-        optimizer.step()
-
-    assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"], scheduler.should_stop) == (0.05, 0.005, False)
-    scheduler.report(progress=1.0)
-    assert scheduler.should_stop
-    scheduler.seek(4, progress=0.5)
-    assert scheduler.should_stop
-
-
 @pytest.mark.parametrize("amount", [1.5, 37, -0.1, float("nan"), "0.3"])
 def test_a_checkpoint_with_an_impossible_progress_is_refused(amount):
     optimizer, scheduler = built()
@@ -413,17 +323,6 @@ def test_a_progress_that_a_checkpoint_has_as_an_integer_is_a_float():
     optimizer.load_state_dict(with_record(optimizer.state_dict(), amount=1))
 
     assert (scheduler.amount, type(scheduler.amount), scheduler.should_stop) == (1.0, float, True)
-
-
-def test_a_changed_plan_is_logged_with_the_progress(caplog):
-    optimizer, scheduler = built()
-    scheduler.report(progress=0.8)
-    optimizer.step()
-    changed = PLAN.scale("90%", lr=0.5)
-    again = ps.Scheduler(optimizer, changed)
-
-    assert "in force up to update 1 (progress 0.8)" in caplog.text
-    assert (again.amount, [entry[:2] for entry in again.history]) == (0.8, [[0, 0.0], [1, 0.8]])
 
 
 # ---------------------------------------------------------------------- several optimizers
@@ -480,23 +379,6 @@ def test_any_order_of_steps_reports_and_restarts(actions, data):
         assert (scheduler.t, scheduler.amount) == (model.t, progress)
 
 
-@pytest.mark.parametrize("names", ["a", "ab"])
-def test_a_report_does_not_change_the_values_of_the_last_update(names):
-    optimizers = {name: probe(lr=1.0) for name in names}
-    plan = ps.Plan(lr=ps.linear(1.0, 0.0), clock="progress")
-    scheduler = ps.Scheduler(optimizers if len(names) > 1 else optimizers["a"], plan)
-    scheduler.report(progress=0.25)
-    for one in optimizers.values():
-        one.step()
-    last = scheduler.scalars()
-
-    scheduler.report(progress=0.5)
-
-    assert scheduler.scalars() == last
-    assert set(last.values()) == {0.25, 0.75}
-    assert set(scheduler.scalars("coming").values()) == {0.5}
-
-
 @table(
     ("value", "found"),
     [(0, 0.0), (1, 1.0), (1.5, 1.0), (2**2000, 1.0), (Fraction(1, 3), 0.333333333), (torch.tensor(0.5), 0.5)],
@@ -540,13 +422,3 @@ def test_a_report_is_in_the_groups_before_the_next_update(several):
 
     assert {record_in(one)["amount"] for one in saved} == {0.25}
     assert (resumed.amount, resumed.values()) == (0.25, scheduler.values())
-
-
-def test_a_record_has_the_reported_progress_before_the_step_that_uses_it():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="cosine()", clock="progress"))
-
-    for progress in (0.0, 0.37):
-        scheduler.report(progress=progress)
-        assert record_in(optimizer.state_dict())["amount"] == progress
-        optimizer.step()

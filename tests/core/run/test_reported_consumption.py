@@ -12,10 +12,10 @@ import torch
 
 import paramsched as ps
 from paramsched.core.run import block
-from paramsched.errors import MissingFact, ParamschedError, PlanError, StateError
+from paramsched.errors import PlanError, StateError
 from support.records import record_in, with_record
 from support.tables import table
-from support.updates import group, probe, run, used
+from support.updates import probe, run, used
 
 PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon="9000 tokens")
 BY_UPDATES = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10)
@@ -51,50 +51,6 @@ def built(**options):
 # ---------------------------------------------------------------------- what is used
 
 
-@pytest.mark.parametrize("drive", ["optimizer", "manual"])
-def test_each_update_uses_the_value_at_the_amount_consumed_before_it(drive):
-    optimizer, scheduler = built(drive=drive)
-    for tokens in AMOUNTS:
-        scheduler.consumed(tokens=tokens)
-        optimizer.step()
-        scheduler.step()
-
-    assert used(optimizer) == pytest.approx([lr_at(amount) for amount in amounts_before_updates(AMOUNTS)], rel=1e-15)
-    assert (scheduler.t, scheduler.amount) == (len(AMOUNTS), sum(AMOUNTS))
-
-
-def test_several_reports_for_one_update_are_added():
-    optimizer, scheduler = built()
-    for part in (30, 50, 20):
-        scheduler.consumed(tokens=part)
-    optimizer.step()
-
-    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (1, 100, lr_at(100))
-
-
-@pytest.mark.parametrize(
-    "number",
-    [64, np.int64(64), np.uint8(64), torch.tensor(64), 64.0, np.float32(64), torch.tensor(64.0)],
-    ids=["int", "int64", "uint8", "tensor", "float", "float32", "tensor of a float"],
-)
-def test_integral_numbers_of_any_type_are_counted_as_integers(number):
-    optimizer, scheduler = built()
-    scheduler.consumed(tokens=number)
-    optimizer.step()
-
-    assert (type(scheduler.amount), scheduler.amount) == (int, 64)
-
-
-@pytest.mark.parametrize("word", ["samples", "images", "examples"])
-def test_synonyms_of_samples_are_accepted(word):
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0, over="100 images"), clock="images"))
-    scheduler.consumed(**{word: 25})
-    optimizer.step()
-
-    assert (scheduler.amount, lr_of(optimizer)) == (25, 0.1 * 0.75)
-
-
 def test_fields_of_another_clock_follow_the_updates():
     plan = ps.Plan(
         lr=ps.linear(1.0, 0.0, over="100 tokens"),
@@ -106,21 +62,6 @@ def test_fields_of_another_clock_follow_the_updates():
     run_with_amounts(optimizer, scheduler, [40, 35])
 
     assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"]) == (0.1 * 0.25, 0.01 * 0.8)
-
-
-@pytest.mark.parametrize("horizon", ["100 tokens", "50 steps"])
-def test_a_horizon_without_a_rate_is_valid_if_no_field_needs_it(horizon):
-    lines = {"lr": 'linear(1, 0, over="100 tokens")', "weight_decay": "linear(1, 0, over=10)"}
-    optimizer = probe()
-    run_with_amounts(
-        optimizer, ps.Scheduler(optimizer, ps.Plan(**lines, clock={"lr": "tokens"}, horizon=horizon)), [40, 35]
-    )
-
-    assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"]) == (0.1 * 0.25, 0.01 * 0.8)
-    for field, filled in (("weight_decay", "100 tokens"), ("lr", "50 steps")):
-        plan = ps.Plan(**lines | {field: "linear(1, 0)"}, clock={"lr": "tokens"}, horizon=filled)
-        with pytest.raises(MissingFact, match="the number of tokens of an update is unknown"):
-            ps.Scheduler(probe(), plan)
 
 
 def test_a_target_receives_the_value_at_the_amount():
@@ -161,15 +102,6 @@ def test_equal_amounts_in_a_row_are_computed_in_blocks():
     assert len(calls) > 1000  # a block of 1,024 was computed ahead; one by one it would be 501
 
 
-def test_the_last_value_belongs_to_the_amount_before_its_update():
-    optimizer, scheduler = built()
-    for tokens in AMOUNTS:
-        before = lr_of(optimizer)
-        scheduler.consumed(tokens=tokens)
-        optimizer.step()
-        assert scheduler.get_last_lr() == [before]
-
-
 @pytest.mark.parametrize("at", range(1, 9))
 def test_an_external_write_is_warned_of_at_any_update(at):
     optimizer, scheduler = built()
@@ -178,17 +110,6 @@ def test_an_external_write_is_warned_of_at_any_update(at):
 
     with pytest.warns(UserWarning, match="0.7"):
         run_with_amounts(optimizer, scheduler, AMOUNTS[at : at + 1])
-
-
-def test_a_late_group_is_at_the_same_amount_as_the_existing_groups():
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, AMOUNTS[:4])
-    scheduler.consumed(tokens=5)
-    optimizer.add_param_group(group(lr=0.4))
-    optimizer.step()
-
-    assert optimizer.used[-1][1]["lr"] == pytest.approx(lr_at(940, 0.4), rel=1e-15)
-    assert scheduler.amount == 945
 
 
 @pytest.mark.parametrize("mixed", [False, True], ids=["factors", "rows"])
@@ -229,50 +150,6 @@ def test_long_runs_of_changing_amounts_have_the_values_of_a_seek_and_notice_a_fo
 
 
 # ---------------------------------------------------------------------- sources
-
-
-def test_a_reported_amount_replaces_the_constant_for_one_update():
-    optimizer, scheduler = built(calendar=RATE)
-    amounts = []
-    for said in (None, 100, None, None, 512, None, 3, 3, 3, None):
-        amounts.append(scheduler.amount)
-        if said is not None:
-            scheduler.consumed(tokens=said)
-        optimizer.step()
-
-    assert amounts == [0, 512, 612, 1124, 1636, 2148, 2660, 2663, 2666, 2669]
-    assert used(optimizer) == pytest.approx([lr_at(amount) for amount in amounts], rel=1e-15)
-
-
-@pytest.mark.parametrize("drive", ["optimizer", "manual"])
-def test_a_step_with_unknown_consumption_raises_before_it_happens(drive):
-    weight = torch.nn.Parameter(torch.ones(3))
-    weight.grad = torch.ones(3)
-    optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
-    scheduler = ps.Scheduler(optimizer, PLAN, drive=drive)
-    step = optimizer.step if drive == "optimizer" else scheduler.step
-    scheduler.consumed(tokens=500)
-    optimizer.step()
-    if drive == "manual":
-        scheduler.step()
-    before = copy.deepcopy((weight.detach(), optimizer.state_dict(), scheduler.state_dict()))
-
-    for _ in range(2):
-        with pytest.raises(MissingFact) as refusal:
-            step()
-
-    after = weight.detach(), optimizer.state_dict(), scheduler.state_dict()
-    assert str(after) == str(before)
-    assert str(refusal.value) == (
-        "update 1: the plan's clock counts tokens, and the number of tokens of this update is unknown. Call "
-        "scheduler.consumed(tokens=n) before optimizer.step(), or pass tokens_per_step to Calendar(…)"
-    )
-
-    scheduler.consumed(tokens=250)
-    optimizer.step()
-    if drive == "manual":
-        scheduler.step()
-    assert (scheduler.t, lr_of(optimizer)) == (2, lr_at(750))
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
@@ -348,61 +225,6 @@ def test_on_the_clock_of_updates_the_error_shows_the_clock(given, clock):
     assert f'Use ps.Plan(…, clock="{clock}")' in str(refusal.value)
 
 
-def test_a_detached_scheduler_accepts_no_amounts_and_leaves_no_entries():
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, [100])
-    scheduler.detach()
-
-    with pytest.raises(ParamschedError, match="detached"):
-        scheduler.consumed(tokens=3)
-    assert [key for key in optimizer.param_groups[0] if key.startswith("paramsched")] == []
-    assert scheduler.amount == 100
-
-
-# ---------------------------------------------------------------------- steps that do not count
-
-
-def skipped_by_scaler(optimizer, scheduler):
-    """A GradScaler that saw an overflow does not call the optimizer at all."""
-    del optimizer, scheduler
-
-
-def skipped_by_fused_scaler(optimizer, scheduler):
-    del scheduler
-    optimizer.found_inf = torch.ones(1)
-    optimizer.step()
-    del optimizer.found_inf
-
-
-def raised(optimizer, scheduler):
-    del scheduler
-    with pytest.raises(ZeroDivisionError):
-        optimizer.step(lambda: 1 / 0)
-
-
-@pytest.mark.parametrize("skip", [skipped_by_scaler, skipped_by_fused_scaler, raised])
-def test_consumption_reported_before_an_uncounted_step_is_carried(skip):
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, [100])
-    scheduler.consumed(tokens=30)
-    skip(optimizer, scheduler)
-
-    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (1, 100, lr_at(100))
-
-    run_with_amounts(optimizer, scheduler, [50])
-    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (2, 180, lr_at(180))
-
-
-@pytest.mark.parametrize("skip", [skipped_by_scaler, skipped_by_fused_scaler, raised])
-def test_a_constant_amount_is_added_for_counted_updates_only(skip):
-    optimizer, scheduler = built(calendar=RATE)
-    optimizer.step()
-    skip(optimizer, scheduler)
-    optimizer.step()
-
-    assert (scheduler.t, scheduler.amount) == (2, 1024)
-
-
 # ---------------------------------------------------------------------- checkpoints
 
 ORDERS = [
@@ -438,15 +260,6 @@ def test_a_run_resumes_exactly_for_every_load_order(when, state, loads_optimizer
     assert used(again) == used(optimizer)[7:]
     assert (other.t, other.amount) == (scheduler.t, scheduler.amount)
     assert other.state_dict() == scheduler.state_dict()
-
-
-def test_a_record_contains_the_amount_and_the_count():
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, [100, 50])
-
-    for one in (optimizer, scheduler):
-        record = record_in(one.state_dict())
-        assert (record["t"], record["amount"], record["last_amount"]) == (2, 150, 100)
 
 
 def test_on_the_clock_of_updates_the_amount_is_the_count():
@@ -495,37 +308,6 @@ def test_a_copy_of_the_optimizer_alone_lacks_an_amount_that_only_reports_know(wa
     with pytest.raises(StateError, match="the number of tokens cannot be derived"):
         ps.Scheduler(way(optimizer), PLAN)
     assert ps.Scheduler(way(optimizer), PLAN, calendar=RATE).amount == 1024
-
-
-def test_a_changed_constant_does_not_change_the_consumed_amount():
-    optimizer, _ = built(calendar=RATE)
-    run(optimizer, 4)
-    saved = copy.deepcopy(optimizer.state_dict())
-    again, other = built(tokens_per_step=1024)
-    again.load_state_dict(saved)
-    again.step()
-
-    assert (other.t, other.amount) == (5, 4 * 512 + 1024)
-
-
-def test_a_new_scheduler_continues_at_the_amount_of_the_previous_one():
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, AMOUNTS[:5])
-    scheduler.consumed(tokens=9)
-    other = ps.Scheduler(optimizer, PLAN)
-    optimizer.step()
-
-    assert other.amount == sum(AMOUNTS[:5]) + 9
-    assert other.history == [[0, 0, PLAN.text]]
-
-
-def test_the_history_has_the_amount_at_the_start_of_each_plan():
-    longer = ps.Plan(lr=ps.constant(), clock="tokens")
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, AMOUNTS[:5])
-    other = ps.Scheduler(optimizer, longer)
-
-    assert other.history == [[0, 0, PLAN.text], [5, sum(AMOUNTS[:5]), longer.text]]
 
 
 def saved_by_updates(updates):
@@ -584,16 +366,6 @@ def test_attaching_to_an_optimizer_without_the_amount_is_rejected():
     assert ps.Scheduler(optimizer, PLAN, calendar=RATE).amount == 2048
 
 
-def test_continuing_with_a_plan_in_updates_removes_the_amount_from_the_groups():
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, [100, 50])
-    other = ps.Scheduler(optimizer, BY_UPDATES)
-    optimizer.step()
-
-    assert (other.t, other.amount) == (3, 3)
-    assert not {"amount", "last_amount"} & record_in(optimizer.state_dict()).keys()
-
-
 @pytest.mark.parametrize(
     ("spoiled", "found"),
     [
@@ -636,27 +408,6 @@ def test_an_invalid_amount_in_a_group_is_rejected(key, value):
 # ---------------------------------------------------------------------- seek
 
 
-def test_seek_jumps_to_an_update_and_the_passed_amount():
-    optimizer, scheduler = built()
-    run_with_amounts(optimizer, scheduler, [100])
-    scheduler.consumed(tokens=5)
-    scheduler.seek(40, tokens=700)
-
-    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (40, 700, lr_at(700))
-    run_with_amounts(optimizer, scheduler, [100])
-    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (41, 800, lr_at(800))
-
-
-def test_seek_computes_a_constant_amount_and_accepts_an_explicit_one():
-    optimizer, scheduler = built(calendar=RATE)
-    scheduler.seek(3)
-    assert scheduler.amount == 1536
-
-    scheduler.seek(3, tokens=100)
-    optimizer.step()
-    assert scheduler.amount == 612
-
-
 @pytest.mark.parametrize(
     ("call", "found"),
     [
@@ -685,17 +436,6 @@ def test_seek_on_the_clock_of_updates_rejects_an_amount():
 
     with pytest.raises(ps.InvalidArgument, match="the plan's clock counts updates"):
         scheduler.seek(3, tokens=5)
-
-
-def test_resolving_later_without_facts_is_allowed():
-    optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, PLAN, calendar="later")
-    with pytest.raises(ParamschedError, match="set_facts"):
-        scheduler.consumed(tokens=3)
-
-    scheduler.set_facts()
-    run_with_amounts(optimizer, scheduler, [100])
-    assert scheduler.amount == 100
 
 
 @pytest.mark.parametrize("several", [False, True])
