@@ -194,3 +194,10 @@ def test_very_large_numbers_of_updates_stay_exact():
 
     assert far(2**53 - 1) == 2.0**-53
     assert far(2**53) == 0.0
+
+
+@table("value", ["3", b"3", None, 1j, object()])
+def test_a_time_or_a_base_that_is_neither_number_nor_array_is_rejected(value):
+    for call in (lambda: linear(over=10)(value), lambda: linear(over=10)(3, base=value)):
+        with pytest.raises(InvalidArgument):
+            call()
