@@ -65,6 +65,16 @@ def test_a_metric_rule_in_any_form_is_refused(source):
         ps.to_lambda(source, RUN)
 
 
+@table("source", [0, 1, "1", "constant(0.5)", ps.constant(0.5), ps.absolute(0.5)])
+def test_a_schedule_alone_needs_no_field_or_group_and_has_none(source):
+    expected = ps.Plan(lr=source, horizon=50).bindings[0].schedule
+
+    assert [ps.to_lambda(source, base=0.25)(t) for t in (0, 7)] == [expected(0, 0.25) / 0.25] * 2
+    for selected in {"field": "lr"}, {"group": "head"}:
+        with pytest.raises(InvalidArgument):
+            ps.to_lambda(source, base=0.25, **selected)
+
+
 def test_lambda_lr_uses_the_values_of_the_plan():
     optimizer = optimizer_of(0.1, 3e-4)
     used = values_of(optimizer, LambdaLR(optimizer, ps.to_lambda(WHOLE, RUN)), 60)

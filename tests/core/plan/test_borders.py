@@ -16,9 +16,21 @@ from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from support.tables import table
 
 
-def test_a_binding_with_its_arguments_swapped_is_answered_with_the_right_order():
-    with pytest.raises(InvalidArgument, match="Binding"):
-        ps.Binding(ps.cosine(over=5), "lr")
+@table(("field", "written"), [(ps.cosine(over=5), "cosine(over=5)"), ("cosine(over=5)", "'cosine(over=5)'")])
+def test_a_binding_with_its_arguments_swapped_is_answered_with_the_right_order(field, written):
+    with pytest.raises(InvalidArgument) as refusal:
+        ps.Binding(field, "lr")
+
+    assert refusal.value.site == f"Binding({written}, 'lr')"
+    suggested = eval(refusal.value.instead.removeprefix("For example: "), vars(ps))
+    assert suggested == ps.Binding("lr", "cosine(over=5)")
+
+
+@table("line", ["linear(1, 0, over=50)", "cosine(0.5, over=50)", "exponential(0.9)", "constant(0.5)"])
+def test_the_values_of_a_schedule_are_not_computed_if_its_bounds_are_inside(line):
+    schedule = ps.resolve(ps.parse(line), ps.Calendar(total=100))
+
+    assert first_outside(schedule, ValueRange(1.0), 0.1, pytest.fail, 0, 100) is None
 
 
 @table(

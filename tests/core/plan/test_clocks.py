@@ -1,5 +1,6 @@
 """The clock of a plan: in its text and files, in resolved lengths, and in a trace."""
 
+import ast
 import pickle
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.plan.resolve import amounts_of_run
+from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.time import Duration
 from paramsched.core.time.calendar import CLOCKS
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, PlanError, Unresolved
@@ -52,6 +54,33 @@ def test_a_clock_has_one_canonical_name(word, clock):
 def test_an_invalid_clock_is_rejected(clock, found):
     with pytest.raises(InvalidArgument, match=found):
         ps.Plan(lr="cosine()", clock=clock)
+
+
+@table("clock", [one for one in CLOCKS if one not in ("updates", "progress", "batches")])
+def test_the_example_of_a_missing_amount_is_one_that_the_run_accepts(clock):
+    plan = ps.Plan(lr="linear()", clock=clock, horizon=100)
+    with pytest.raises(MissingFact) as refusal:
+        ps.trace(plan, {"lr": 0.1})
+
+    facts = ps.Calendar(**{refusal.value.fact: ast.literal_eval(refusal.value.example)})
+    assert len(ps.trace(plan, {"lr": 0.1}, facts)) == 100
+
+
+@table("name", sorted(PLANNED_SIZES))
+def test_a_field_of_the_optimizer_with_the_name_of_a_size_plans_none(name):
+    group, facts = {"lr": 0.1, name: 4.0}, ps.Calendar(batch_size=4, sequence_length=8)
+    alone = ps.trace(ps.Plan(lr="linear()", clock="tokens", horizon="3000 tokens"), group, facts)
+
+    shown = ps.trace(
+        ps.Plan(
+            ps.Binding(name, 'stairs(1, 4, 2, over="40 tokens")'), lr="linear()", clock="tokens", horizon="3000 tokens"
+        ),
+        group,
+        facts,
+    )
+
+    assert shown.amounts.tolist() == alone.amounts.tolist()
+    assert shown["lr"].tolist() == alone["lr"].tolist()
 
 
 def test_a_run_counts_only_one_amount():

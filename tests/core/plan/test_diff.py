@@ -1,13 +1,81 @@
 """Diff: what changed between two plans, when, and by how much."""
 
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.diff import diff
+from paramsched.core.plan.resolve import counted_plan
 from paramsched.core.schedules.anneal import cosine, linear, warmup
 from paramsched.core.schedules.leaves import constant
 from paramsched.core.time import Calendar
 from support.tables import table
 
 HALF = constant(0.5)
+
+
+RATES = {"updates": 1, "tokens": 7, "seconds": 0.25}
+FACTS = Calendar(tokens_per_step=7, seconds_per_step=0.25)
+LEVELS = (-1.0, 0.0, 0.5, 1.0)
+
+
+@st.composite
+def plans(draw, names):
+    """Draw a plan of fields on one of the clocks of `RATES`, for a run of up to 40 updates."""
+    clocks = {name: draw(st.sampled_from([*RATES])) for name in names}
+    amounts = {*clocks.values()} - {"updates"}
+    if len(amounts) > 1:
+        clocks = dict.fromkeys(names, amounts.pop())
+    lines = {}
+    for name, clock in clocks.items():
+        start, to = draw(st.sampled_from(LEVELS)), draw(st.sampled_from(LEVELS))
+        over = draw(st.integers(1, 20)) * RATES[clock]
+        lines[name] = f'linear({start}, {to}, over="{over} {clock}") >> constant({draw(st.sampled_from(LEVELS))})'
+    return Plan(**lines, horizon=draw(st.integers(21, 40)), clock=clocks)
+
+
+def differences(plans, name):
+    """Return the differences of the values of a field, update by update."""
+    columns = []
+    for plan in plans:
+        clock = plan.clock if isinstance(plan.clock, str) else plan.clock.get(name, "updates")
+        (schedule,) = (one.schedule for one in counted_plan(plan.resolve(FACTS)).bindings if one.name == name)
+        columns.append([schedule(t * RATES[clock]) for t in range(max(one.horizon.updates for one in plans))])
+    return np.abs(np.subtract(*columns))
+
+
+@given(st.lists(st.sampled_from(["lr", "eps", "alpha"]), min_size=1, unique=True), st.data())
+def test_a_change_is_that_of_the_values_update_by_update(names, data):
+    both = data.draw(plans(names)), data.draw(plans(names))
+
+    found = {change.name: change for change in diff(*both, FACTS)}
+
+    for name in names:
+        lines = [next(str(one.schedule) for one in plan.bindings if one.name == name) for plan in both]
+        apart = differences(both, name)
+        assert (name in found) == (lines[0] != lines[1])
+        if name in found:
+            expected = (
+                (int(np.flatnonzero(apart)[0]), apart.max(), "updates") if apart.any() else (None, None, "updates")
+            )
+            assert (found[name].when, found[name].by, found[name].unit) == expected
+
+
+@given(st.integers(1, 9_999), st.sampled_from(LEVELS[:3]))
+def test_a_change_on_a_clock_of_unknown_amounts_is_found_at_its_exact_time(at, to):
+    for clock, length, end, when in (
+        ("tokens", f"{at} tokens", "10000 tokens", at),
+        ("seconds", f"{at / 1000} seconds", "10 seconds", at / 1000),
+        ("progress", f"{at / 100}%", None, at / 10_000),
+    ):
+        before, after = (
+            Plan(lr=line, clock=clock, horizon=end)
+            for line in ("constant()", f'constant(1.0, "{length}") >> constant({to})')
+        )
+
+        for change in diff(before, after, Calendar()), diff(after, before, Calendar()):
+            assert [(one.when, one.by, one.unit) for one in change] == [(when, 1.0 - to, clock)]
 
 
 def test_equal_plans_have_no_difference():

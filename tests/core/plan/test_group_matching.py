@@ -1,11 +1,14 @@
 """Selectors in text: names, patterns of names, entries of a group."""
 
+from itertools import combinations, product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.core.plan import Binding, Plan, bind
-from paramsched.core.plan.group_matching import is_selected
+from paramsched.core.plan.group_matching import Overlap, is_selected, overlap_of
+from paramsched.core.plan.optimizers import Scope
 from paramsched.errors import UnknownGroup
 from support.tables import table
 
@@ -74,3 +77,40 @@ def test_a_line_is_bound_to_the_groups_that_it_selects(names, data):
 
     selected_by = [is_selected(selector, group, index) for index, group in enumerate(groups)]
     assert [[one.name for one in bound] for bound in bind(plan, groups)] == [["lr"] * chosen for chosen in selected_by]
+
+
+NAMES = ("a", "b", "ab", "ba", "abb", "c")
+PATTERNS = ("a*", "*b", "?", "[ab]", "*")
+OPTIMIZERS = ("muon", "adamw")
+PLACES = (*OPTIMIZERS, "muon/a", "adamw/ab", "muon/*", "*/a", "m*/a*", "*/*")
+
+
+@table("optimizers", [(), OPTIMIZERS])
+def test_an_overlap_agrees_with_the_groups_that_both_select(optimizers):
+    scopes = [Scope(name, frozenset(), frozenset()) for name in OPTIMIZERS]
+    singles = [*NAMES, *PATTERNS, *(PLACES if optimizers else ())]
+    lists = [", ".join(two) for two in combinations(singles, 2)]
+    groups = {
+        text: {
+            (scope.optimizer, name)
+            for scope, name in product(scopes, NAMES)
+            if (
+                scope.selects(text, {"name": name}, f"{scope.optimizer}/{name}")
+                if optimizers
+                else is_selected(text, {"name": name}, 0)
+            )
+        }
+        for text in (*singles, *lists)
+    }
+
+    for one, two in product(singles, (*singles, *lists)):
+        for selector, other in (one, two), (two, one):
+            mine, theirs = groups[selector], groups[other]
+            overlap = overlap_of(selector, other, optimizers)
+            known = Overlap.INSIDE if mine <= theirs else Overlap.UNKNOWN if mine & theirs else Overlap.APART
+            if not optimizers and set(selector) <= set("abc, "):  # without patterns, the overlap is known
+                assert overlap is known, (selector, other)
+            elif overlap is not Overlap.UNKNOWN:
+                assert mine <= theirs if overlap is Overlap.INSIDE else not mine & theirs, (selector, other)
+            elif not optimizers and set(other) <= set("abc, "):
+                assert mine & theirs, (selector, other)

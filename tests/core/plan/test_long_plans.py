@@ -6,7 +6,10 @@ import torch
 import paramsched as ps
 from paramsched.core import schedules as shapes
 from paramsched.core.plan import Plan
+from paramsched.core.plan.resolve import planned_amounts
+from paramsched.core.plan.run_amounts import UpdateSizes
 from paramsched.core.schedules import parse_own
+from support.tables import table
 
 
 def test_a_table_of_700_points_survives_save_and_resume():
@@ -60,3 +63,26 @@ def test_the_time_to_read_a_long_line_grows_linearly(monkeypatch):
 
     assert sum(made) < 4 * 5000
     assert len(schedule.stages) == 5000
+
+
+@table(
+    "size",
+    [
+        'linear(2, 40, over="1000000 samples")', 'stairs(2, 9, rises=5, over="400000 samples")',
+        'linear(8, 2048, over="90000000 samples")', 'step("1000 samples", gamma=1.01)', "constant(8)",
+    ],
+)  # fmt: skip
+def test_the_amounts_of_many_updates_are_computed_in_large_blocks(size):
+    evaluated, at = [], UpdateSizes.at
+    batch = ps.Binding(ps.Target("batch_size", 1.0), size)
+    plan = Plan(batch, lr=1.0, clock="samples", horizon="1000000 samples").resolve(ps.Calendar())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(UpdateSizes, "at", lambda self, updates, amounts: (
+            evaluated.append(updates.size), at(self, updates, amounts)
+        )[1])  # fmt: skip
+        run = planned_amounts(plan, ps.Calendar())
+        updates = run.updates_until(1_000_000)
+        run.amounts_from(0, 0, updates)
+
+    assert len(evaluated) < updates / 250
+    assert sum(evaluated) < 10 * updates

@@ -15,7 +15,8 @@ from paramsched.core.plan.trace import trace
 from paramsched.core.schedules.anneal import cosine, linear, warmup
 from paramsched.core.schedules.leaves import constant, from_function
 from paramsched.core.time import Calendar
-from paramsched.errors import InvalidArgument, PlanError
+from paramsched.core.time.calendar import Facts
+from paramsched.errors import InvalidArgument, InvalidCall, PlanError
 from support.tables import table
 
 LONG = constant(0.5, 10) >> constant(0.25, 10) >> constant(0.125, 10) >> constant(0.5, 10) >> constant(0.75, 10)
@@ -29,6 +30,12 @@ def test_a_plan_without_a_text_has_the_number_0():
     plan = Plan(Binding("lr", "constant(0.5)", groups=lambda group: True))
 
     assert plan_number(plan, plan) == 0
+
+
+@table("name", sorted(Facts.__annotations__))
+def test_a_run_fact_is_not_a_field(name):
+    with pytest.raises(InvalidCall):
+        Plan(lr="linear()", **{name: 100})
 
 
 def test_a_plan_is_frozen_copies_and_pickles():

@@ -1,6 +1,10 @@
 """Which lines of a plan mean which groups of several optimizers."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.plan.group_matching import Overlap, overlap_of
@@ -115,6 +119,25 @@ def test_a_line_that_means_nothing_is_refused(binding, error, found):
         ps.trace(ps.Plan(binding, horizon=4), BASES)
 
     assert found in str(caught.value)
+
+
+@given(
+    st.text("abdemnouw_*/=1", min_size=1, max_size=7)
+    | st.sampled_from(["mun", "adamw/embd", "[0]", "weight_decay=0.2"]),
+    st.sampled_from([BASES, BASES["adamw"], {"a": BASES["adamw"][2:]}, BASES["adamw"][2:]]),
+)
+def test_a_selector_of_no_group_has_a_suggestion_that_selects_one_or_none(selector, bases):
+    text = ""
+    try:
+        scheduled(ps.Binding("lr", 1.0, groups=selector), bases=bases)
+    except UnknownGroup as refusal:
+        text = f"{refusal.found}; {refusal.instead}"
+
+    suggested = re.findall(r'did you mean "(.*?)"', text, re.IGNORECASE)
+    assert len(suggested) <= 1
+    for one in suggested:
+        assert scheduled(ps.Binding("lr", 1.0, groups=one), bases=bases)
+    assert ": ;" not in text  # a list of names is not empty
 
 
 def test_a_name_of_an_optimizer_and_of_a_group_of_another_is_refused():

@@ -70,6 +70,11 @@ def test_a_dict_is_one_group_and_an_optimizer_provides_its_groups():
     assert optimizer.param_groups[0]["lr"] == 0.2
 
 
+@table("entry", [(0.9, 0.99), [0.9, 0.99]])
+def test_a_dict_of_a_pair_alone_is_one_group(entry):
+    assert trace(Plan(Binding("betas[0]", 1.0), horizon=2), {"betas": entry})["betas[0]", 0].tolist() == [0.9, 0.9]
+
+
 def test_an_optimizer_that_carries_a_plan_is_traced_from_its_recorded_bases():
     group = {"lr": 0.001, "betas": (0.1, 0.2), "paramsched": '{"bases": {"lr": 0.4, "betas_0": 0.5}}'}
     plan = Plan(Binding("betas[0]", 1.0), lr=linear(1.0, 0.0), horizon=2)
@@ -117,6 +122,18 @@ def test_a_base_has_the_share_of_the_values_that_scale_with_it(line, share, cloc
 
     assert (shown.base("lr", 0).value, shown.base("lr", 0).share) == (0.25, share)
     assert shown.with_assumed_bases([("lr", 0)]).base("lr", 0).value is None
+
+
+@given(st.lists(st.booleans(), min_size=2, max_size=5), st.data())
+def test_the_share_of_a_base_is_that_of_the_updates_of_the_run(scaled, data):
+    total = data.draw(st.integers(1, len(scaled)))
+    line = " >> ".join(f"constant({1 if one else 'absolute(0.5)'}, over=1)" for one in scaled)
+
+    shown = trace(Plan(lr=line, horizon=total), {"lr": 0.25})
+
+    of_run = scaled[:total]
+    assert shown["lr"].tolist() == [0.25 if one else 0.5 for one in of_run]
+    assert shown.base("lr", 0).share == ("all" if all(scaled) else "some" if any(of_run) else "none")
 
 
 def test_the_arrays_of_a_trace_are_read_only():

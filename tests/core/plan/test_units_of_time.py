@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import paramsched as ps
 from support.tables import table
@@ -67,6 +69,20 @@ def test_a_longer_run_continues_with_the_last_rate(name):
         assert longer.at(trace.total - 1) == pytest.approx(before)
         assert longer.name == unit.name
         assert unit.until(trace.total).at(trace.total) == end
+
+
+@given(st.integers(1, 90), st.sampled_from([1, 4, 7]), st.booleans())
+def test_the_unit_of_the_clock_ends_at_the_horizon(horizon, size, grows):
+    batch = ps.Binding(ps.Target("batch_size", 1.0), 'stairs(2, 9, rises=5, over="40 samples")')
+    plan = ps.Plan(*[batch] * grows, lr=1.0, clock="samples", horizon=f"{horizon} samples")
+    trace = ps.trace(plan, GROUP, ps.Calendar(batch_size=size))
+    (unit,) = trace.time_units()
+
+    updates, expected = np.arange(trace.total + 1), np.append(trace.amounts, horizon)
+
+    assert trace.amounts[-1] < horizon <= trace.amounts[-1] + (9 if grows else size)
+    np.testing.assert_allclose(unit.at(updates), expected, rtol=1e-12)
+    np.testing.assert_allclose(unit.update_of(expected), updates, rtol=1e-12)
 
 
 def test_recorded_values_without_a_plan_have_no_units():
