@@ -66,11 +66,11 @@ class World:
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Let the code of this process run as the ranks."""
-        read = PlanText.read
+        loaded = PlanText.loaded
 
-        def counted(file: PlanText) -> PlanText:
+        def counted(file: PlanText, *options: Any) -> Any:
             self.counts[self.rank].files += 1
-            return read(file)
+            return loaded(file, *options)
 
         log, handler = logging.getLogger("paramsched"), logging.Handler()
         handler.emit = self.emit  # type: ignore[method-assign]
@@ -83,7 +83,7 @@ class World:
                 (dist, "get_rank", lambda *_: self.rank),
                 (time, "time", lambda: self.now),
                 (time, "monotonic", lambda: self.now),
-                (PlanText, "read", counted),
+                (PlanText, "loaded", counted),
                 (log, "handlers", [handler]),
                 (log, "propagate", False),
             ):

@@ -73,18 +73,16 @@ def train(plan: ps.Plan, folder: RunFolder, *, resume: bool) -> int:
     optimizer = adamw(model)
 
     state, kept = folder.read() if resume else (None, b"")
-    if state is not None:
-        if state["text"] != digest:
-            raise Damaged(f"{folder.checkpoint} belongs to a run with another text, the help of another Python version")
-        plan = ps.Plan.of_text(state["scheduler"]["plan"])  # the active plan, which may differ from the file
-    trace = ps.trace(plan, optimizer, CALENDAR)
-    scheduler = ps.Scheduler(optimizer, plan, calendar=CALENDAR)
-    progress = Progress(int(trace.amounts[-1]) // EVALUATIONS, [])
+    if state is not None and state["text"] != digest:
+        raise Damaged(f"{folder.checkpoint} belongs to a run with another text, the help of another Python version")
+    # The run may have changed its plan, so the plan of the checkpoint is followed, and not that of the file.
+    scheduler = ps.Scheduler(optimizer, plan, calendar=CALENDAR, on_change="checkpoint")
     if state is not None:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        scheduler.load_state_dict(state["scheduler"])
-        progress = Progress(*state["progress"])
+    plan = scheduler.plan
+    trace = ps.trace(plan, optimizer, CALENDAR)
+    progress = Progress(int(trace.amounts[-1]) // EVALUATIONS, []) if state is None else Progress(*state["progress"])
     if not resume:
         folder.clear()  # here, because an invalid plan has been rejected above
 

@@ -53,8 +53,10 @@ GROWING = {
     "constants": ("yaml", yaml_list("#")),
     "lines of text": ("yaml", yaml_list("cosine(over=#)")),
     "factors": ("yaml", lambda n: "lr: {product: [" + ",\n".join(["step(3)"] * n) + "]}"),
+    "factors and numbers": ("yaml", lambda n: "lr: {product: [step(3), 2" + ",\n1" * n + "]}"),
     "terms": ("yaml", lambda n: "lr: {sum: [" + ",\n".join(["step(3)"] * n) + "]}"),
     "factors in one line": ("yaml", lambda n: "lr: " + " * ".join(["step(1)"] * n)),
+    "numbers in one line": ("yaml", lambda n: "lr: step(1)" + " * 2" * n),
     "stages in one line": ("yaml", lambda n: "lr: " + " >> ".join(["step(1)"] * n)),
     "terms in one line": ("yaml", lambda n: "lr: " + " + ".join(["step(1)"] * n)),
     "differences in one line": ("yaml", lambda n: "lr: " + " - ".join(["step(1)"] * n)),
@@ -84,7 +86,15 @@ GROWING = {
 @pytest.mark.parametrize(
     "family",
     spread(
-        GROWING, "terms in one line", "points", "groups", "keys there twice", "schedulers at once", "anchors", "tables"
+        GROWING,
+        "factors and numbers",
+        "numbers in one line",
+        "points",
+        "groups",
+        "keys there twice",
+        "schedulers at once",
+        "anchors",
+        "tables",
     ),
 )
 def test_the_work_grows_linearly_with_the_text(family):

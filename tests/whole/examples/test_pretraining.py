@@ -27,7 +27,7 @@ targets:
 """
 
 # `make test` kills, resumes and rejects the digits example in the same manner.
-pytestmark = [pytest.mark.heavy, pytest.mark.long]
+pytestmark = pytest.mark.heavy
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,7 @@ def files(output: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in output.iterdir()}
 
 
+@pytest.mark.long
 def test_a_run_prints_its_progress_and_the_audit(whole):
     output, finished, _ = whole
 
@@ -72,6 +73,7 @@ def test_a_run_prints_its_progress_and_the_audit(whole):
     assert f"planned = used at {updates} of {updates} updates" in finished.stdout
 
 
+@pytest.mark.long
 def test_the_logged_batch_size_grows_and_the_tokens_are_the_sum_of_earlier_batches(whole):
     lines = lines_of(whole[0])
 
@@ -83,6 +85,7 @@ def test_the_logged_batch_size_grows_and_the_tokens_are_the_sum_of_earlier_batch
     assert [line["tokens"] for line in lines] == [64 * sum(sizes[:t]) for t in range(len(sizes))]
 
 
+@pytest.mark.long
 def test_the_plan_change_to_a_cooldown_is_in_the_checkpoint(whole):
     output, finished, _ = whole
     lines = lines_of(output)
@@ -100,6 +103,7 @@ def test_the_plan_change_to_a_cooldown_is_in_the_checkpoint(whole):
     assert shown.count("linear(previous") == 1
 
 
+@pytest.mark.long
 def test_the_plot_command_in_the_last_line_works(whole):
     command = re.search(r"^To draw the final plan: +(.*)$", whole[1].stdout, re.MULTILINE)[1]
 
@@ -122,6 +126,7 @@ def test_a_run_killed_at_a_random_moment_resumes_to_the_same_values_and_weights(
         assert torch.equal(weights(tmp_path)[name], expected), name
 
 
+@pytest.mark.long
 def test_an_interrupted_run_prints_the_resume_command_and_so_does_a_new_start(plan, tmp_path):
     process = example_runs.start(TRAIN, tmp_path, "--plan", str(plan))
     wait_for_checkpoint(process, tmp_path)
@@ -139,6 +144,7 @@ def test_an_interrupted_run_prints_the_resume_command_and_so_does_a_new_start(pl
     assert files(tmp_path) == left
 
 
+@pytest.mark.long
 def test_an_invalid_plan_is_one_message_and_does_not_change_the_previous_run(whole, tmp_path):
     bad = tmp_path / "plan.yaml"
     bad.write_text("horizon: 10 steps\nlearning: cosine()\n")
@@ -154,6 +160,7 @@ def test_an_invalid_plan_is_one_message_and_does_not_change_the_previous_run(who
     assert files(output) == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", spread(["checkpoint.pt", "values.jsonl"], "checkpoint.pt"))
 def test_a_damaged_file_is_named_and_the_run_does_not_restart(whole, plan, tmp_path, name):
     output = tmp_path / "run"
@@ -169,6 +176,7 @@ def test_a_damaged_file_is_named_and_the_run_does_not_restart(whole, plan, tmp_p
     assert files(output) == before
 
 
+@pytest.mark.long
 def test_a_run_on_the_text_of_another_python_is_not_resumed(whole, plan, tmp_path):
     output = shutil.copytree(whole[0], tmp_path / "run")
     state = torch.load(output / "checkpoint.pt", weights_only=True)

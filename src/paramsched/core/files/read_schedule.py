@@ -3,7 +3,7 @@
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial, reduce
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -17,7 +17,16 @@ from paramsched.core.schedules import SHAPES, Schedule, absolute
 from paramsched.core.schedules.leaves import line_of
 from paramsched.core.schedules.registry import RULES, combine_operands
 from paramsched.core.schedules.table import table_file_in
-from paramsched.core.schedules.text import as_schedule, call, is_number, joined, read_line, refuse_type, value_in
+from paramsched.core.schedules.text import (
+    as_schedule,
+    call,
+    is_number,
+    join_all,
+    joined,
+    read_line,
+    refuse_type,
+    value_in,
+)
 from paramsched.errors import InvalidArgument, InvalidCall, shown
 
 MISSING: Any = object()
@@ -110,10 +119,7 @@ def read_schedule_text(text: str, path: str, names: ShapeNames, diagnostics: Dia
 
 
 OPERATORS: Final = ("product", "sequence", "sum")
-WITH_A_NUMBER: Final = ("power", "quotient")
-_FUNCTIONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
-    "product": operator.mul, "sum": operator.add, "power": operator.pow, "quotient": operator.truediv,
-}  # fmt: skip
+WITH_A_NUMBER: Final[Mapping[str, Callable[[Any, Any], Any]]] = {"power": operator.pow, "quotient": operator.truediv}
 _EXPRESSIONS: Final = frozenset({"schedule", "level", "curve", "rule"})
 _SPACES: Final[Mapping[str, Mapping[str, Callable[..., Any]]]] = {"curves": FAMILIES, "rules": RULES}
 _SPACE_OF_KIND: Final = {"curve": "curves", "rule": "rules"}
@@ -175,7 +181,7 @@ class ScheduleReader:
         if name != "sequence":
             if all(map(is_number, values)):
                 made = [as_schedule(one, short_json(one), is_line=False) for one in made]
-            found = reduce(lambda one, other: _placed(path, lambda: joined(_FUNCTIONS[name], one, other)), made)
+            found = _placed(path, lambda: joined(join_all, name, *made))
             if is_number(found):
                 raise _Refused(path, InvalidArgument(short_json(values), "numbers alone are no schedule"))
             return found
@@ -196,7 +202,7 @@ class ScheduleReader:
                 found = f"expected a list of a schedule and a number, got {short_json(given)}"
                 raise _Refused(path, InvalidArgument(found, code=WRONG_TYPE))
             one = self._data(given[0], child_path(path, 0))
-            found = _placed(path, lambda: joined(_FUNCTIONS[name], one, given[1]))
+            found = _placed(path, lambda: joined(WITH_A_NUMBER[name], one, given[1]))
             if not isinstance(found, Schedule):
                 raise _Refused(path, InvalidArgument(short_json(given), "numbers alone are no schedule"))
             return found

@@ -10,7 +10,7 @@ import re
 import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, reduce
 from inspect import signature
 from keyword import iskeyword
 from numbers import Real
@@ -167,6 +167,7 @@ def _power(one: Any, exponent: Any) -> Any:
     return pow(float(one) if is_large else one, exponent)
 
 
+_JOINING: Final[Mapping[str, Callable[..., Any]]] = {"product": operator.mul, "sum": operator.add}
 _OPERATORS: Final[Mapping[type, Callable[..., Any]]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.Pow: _power,
@@ -426,10 +427,10 @@ class _Line:
             return self._apply(node, combine_operands, "sequence", *operands)
         if len(values) > MOST_DEPTH and ast.Div in kinds:
             raise self.at(node, f"a chain with / has at most {MOST_DEPTH} operators")
-        if len(values) > _FEW and ast.Div not in kinds and all(map(_is_plain, operands)):  # one by one takes n² steps
-            name = "product" if kind is ast.Mult else "sum"
+        can_negate = ast.Sub not in kinds or all(isinstance(one, Schedule) for one in operands)
+        if len(values) > _FEW and ast.Div not in kinds and can_negate:
             operands = [total, *(-value if one is ast.Sub else value for one, value in values)]
-            return self._apply(node, combine_operands, name, *operands)
+            return self._apply(node, join_all, "product" if kind is ast.Mult else "sum", *operands)
         for one, value in values:
             total = self._apply(node, _OPERATORS[one], total, value)
         return total
@@ -477,7 +478,17 @@ class _Line:
 
 
 def _is_plain(value: Any) -> bool:
-    return isinstance(value, Schedule) and not value.metric_rules
+    return not value.metric_rules if isinstance(value, Schedule) else is_number(value)
+
+
+def join_all(name: str, *operands: Any) -> Any:
+    """Apply `*` ("product") or `+` ("sum") to all operands. In pairs, many of them take quadratic time."""
+    function = _JOINING[name]
+    first = next((at for at, one in enumerate(operands[:-1]) if isinstance(one, Schedule)), None)
+    if len(operands) <= _FEW or first is None or not all(map(_is_plain, operands[:-1])):
+        return reduce(function, operands)  # an error then names the two operands that do not fit
+    schedule = combine_operands(name, reduce(function, operands[: first + 1]), *operands[first + 1 : -1])
+    return function(schedule, operands[-1])  # which may have a metric rule
 
 
 def joined(function: Callable[..., Any], *values: Any) -> Any:
