@@ -5,6 +5,7 @@ A test file of a door may use another door; without that one it is skipped.
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -74,7 +75,7 @@ def copy_without(folder: Path, *doors: str) -> Path:
 
 
 def failures_in(folder: Path, *tests: str) -> str:
-    """Run tests in a copy. Return the end of the output if one fails."""
+    """Run tests in a copy. Return the lines of the output that name a failure, and its end."""
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-n", "2", "-q", "-m", "not long and not heavy", *tests],
         env={**os.environ, "PYTHONPATH": str(folder / "src"), "HYPOTHESIS_PROFILE": "glance"},
@@ -83,7 +84,8 @@ def failures_in(folder: Path, *tests: str) -> str:
         text=True,
         check=False,
     )
-    return ran.stdout[-5000:] if ran.returncode else ""
+    failed = re.findall(r"^(?:FAILED|ERROR|SUBFAILED|E  ).*", ran.stdout, re.MULTILINE)
+    return "\n".join([*failed, ran.stdout[-500:]]) if ran.returncode else ""
 
 
 @pytest.mark.long

@@ -8,7 +8,7 @@ import pytest
 
 from paramsched.core.schedules.text import NAMES_OF_LIBRARIES, answer_to_name
 
-PAGES = Path(__file__).parents[3] / "docs" / "coming_from"
+PAGES = Path(__file__).parents[2] / "docs" / "coming_from"
 TITLES = [path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ") for path in PAGES.glob("*.md")]
 
 
