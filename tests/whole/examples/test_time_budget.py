@@ -40,7 +40,7 @@ def read(file):
     return [(int(start), int(t), float(value), int(collectives)) for start, t, value, collectives in rows]
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_a_budget_holds_over_two_kills_and_no_rate_rises_again(processes, tmp_path):
     script = (ROOT / "examples/several_machines/in_time.py").read_text()
     command = f"--standalone --nproc-per-node {processes} train.py {BUDGET}"
