@@ -127,7 +127,7 @@ class SchedulerBase(ABC):
         """Use the present value of each group without a base as its base."""
         if "base_lr_values" not in vars(self):
             return
-        known: KnownGroups = getattr(self, "_known_groups", (None, []))
+        known: KnownGroups = getattr(self, "_known_groups", (None, []))  # missing at the first call
         kept = kept_positions(type(self).__name__, known, self.optimizer)
         if kept is not None:
             self.base_lr_values = select(self.base_lr_values, kept)

@@ -10,7 +10,7 @@ import re
 import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from inspect import signature
 from keyword import iskeyword
 from numbers import Real
@@ -486,7 +486,7 @@ def join_all(name: str, *operands: Any) -> Any:
     function = _JOINING[name]
     first = next((at for at, one in enumerate(operands[:-1]) if isinstance(one, Schedule)), None)
     if len(operands) <= _FEW or first is None or not all(map(_is_plain, operands[:-1])):
-        return reduce(function, operands)  # an error then names the two operands that do not fit
+        return reduce(partial(joined, function), operands)  # an error names the two operands that do not fit
     schedule = combine_operands(name, reduce(function, operands[: first + 1]), *operands[first + 1 : -1])
     return function(schedule, operands[-1])  # which may have a metric rule
 

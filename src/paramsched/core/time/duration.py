@@ -194,7 +194,7 @@ class Duration:
         for place, (unit, amount) in enumerate(self.terms):
             sign = "-" if amount < 0 else "+"
             term = _term_text(unit, abs(amount), alone=len(self.terms) == 1)
-            text += (f" {sign} " if place else sign.strip("+")) + term
+            text += (f" {sign} " if place else "-" if amount < 0 else "") + term
         return text
 
     def written(self) -> str:

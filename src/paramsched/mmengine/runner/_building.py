@@ -183,7 +183,7 @@ def lists_of_parts(samples: Sequence[Any]) -> Any:
     if not isinstance(first, (list, tuple)):
         return samples
     parts = [lists_of_parts(column) for column in zip(*samples, strict=True)]
-    if hasattr(first, "_fields"):
+    if hasattr(first, "_fields"):  # a named tuple, which has no base class of its own
         return kind(*parts)
     return parts if isinstance(first, tuple) else kind(parts)
 
