@@ -97,7 +97,6 @@ def test_engines_may_increment_step_count():
     scheduler.step()
 
     assert scheduler._step_count == 3
-    assert ps.Scheduler(probe(), PLAN, calendar="later")._step_count == 1
 
 
 def test_a_scheduler_has_no_total_steps_so_that_engines_do_not_treat_it_as_one_cycle():

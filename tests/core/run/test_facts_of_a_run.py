@@ -1,4 +1,4 @@
-"""The facts of a run are declared once, as a record; a Calendar, a Scheduler and `set_facts` have its entries."""
+"""The facts of a run are declared once, as a record; a Calendar and a Scheduler have its entries."""
 
 from dataclasses import fields
 from typing import get_type_hints
@@ -7,6 +7,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.time.calendar import Facts, example_of_fact, facts_by_name
+from support.updates import probe
 
 
 def test_a_calendar_has_the_facts_of_the_record_with_the_same_types():
@@ -20,3 +21,11 @@ def test_a_fact_below_its_range_is_refused_with_the_declared_example(name):
         ps.Calendar(**{name: False})
 
     assert refused.value.argument == name
+
+
+def test_a_fact_that_a_total_needs_is_added_to_the_call():
+    with pytest.raises(ps.errors.MissingFact) as refusal:
+        ps.Scheduler(probe(), ps.Plan(lr="linear()", horizon="2 epochs"), total="2 epochs", batch_size=8)
+
+    example = "For example: ps.Scheduler(optimizer, plan, total='2 epochs', batch_size=8, steps_per_epoch=100)"
+    assert refusal.value.instead == example

@@ -126,17 +126,6 @@ def test_the_plan_is_the_reason_if_both_are_true(clock):
     assert scheduler.stop_reason == "stop_before"
 
 
-def test_the_moment_counts_from_the_construction_of_a_scheduler_without_facts(clock):
-    optimizer = probe()
-    scheduler = ps.Scheduler(
-        optimizer, ps.Plan(lr="linear()", horizon="9 epochs"), calendar="later", stop_before="in 9 s"
-    )
-    clock.now += 8.9995
-    scheduler.set_facts(steps_per_epoch=100)
-    run(optimizer, 1)
-    assert scheduler.stop_reason == "stop_before"
-
-
 @pytest.mark.parametrize(
     ("options", "part"),
     [

@@ -343,24 +343,6 @@ def test_many_groups_share_a_line(caplog):
     assert "from update 2 on" in caplog.text
 
 
-@pytest.mark.parametrize("choice", ["checkpoint", "code", "error"])
-def test_the_base_of_the_code_is_known_if_the_facts_come_after_the_checkpoint(choice):
-    optimizer = probe(lr=5e-4)
-    scheduler = ps.Scheduler(optimizer, PLAN, calendar="later", on_base=choice)
-    optimizer.load_state_dict(saved_run()[0])
-
-    if choice == "error":
-        with pytest.raises(ps.errors.PlanChanged):
-            scheduler.set_facts(steps_per_epoch=10)
-        assert not optimizer._optimizer_step_post_hooks
-        return
-    scheduler.set_facts(steps_per_epoch=10)
-    run(optimizer, 3)
-
-    assert used(optimizer) == (NEW if choice == "code" else OLD)[40:43]
-    assert [at for at, _ in bases_in(scheduler.history)] == ([0, 40] if choice == "code" else [])
-
-
 @pytest.mark.parametrize(
     ("change", "bases"),
     [

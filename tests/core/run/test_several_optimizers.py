@@ -237,14 +237,13 @@ class NoHooks:
         [torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)],
     ],
 )
-@pytest.mark.parametrize("calendar", [None, "later"])
-def test_an_error_about_one_of_several_optimizers_names_it(second, calendar):
+def test_an_error_about_one_of_several_optimizers_names_it(second):
     first = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     before = dict(first.param_groups[0])
     plan = ps.Plan(lr="linear()", horizon=9)
 
     with pytest.raises(ParamschedError, match="adamw"):
-        ps.Scheduler({"muon": first, "adamw": second}, plan, calendar=calendar).set_facts()
+        ps.Scheduler({"muon": first, "adamw": second}, plan)
     assert first.param_groups[0] == before
 
 

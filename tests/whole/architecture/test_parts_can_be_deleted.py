@@ -32,7 +32,7 @@ assert again.t == 2
 assert other.param_groups[0]["lr"] == ps.trace(plan, {"lr": 0.1})["lr"][2]
 """
 TESTS = [f"tests/core/run/test_{name}.py" for name in (
-    "contract", "copies", "counting", "facts_later", "groups", "history_values", "late_groups", "manual", "metrics",
+    "contract", "copies", "counting", "groups", "history_values", "late_groups", "manual", "metrics",
     "resume_matrix", "seek_detach", "spoiled_groups", "state", "takeover", "tensors", "wrappers",
 )]  # fmt: skip
 

@@ -18,12 +18,11 @@ from paramsched.core.plan.extras import Note
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, is_plan_text, plan_of, published_plan
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of, refuse_several_plans, scopes_of
 from paramsched.core.plan.resolve import bind, counted_plan
-from paramsched.core.run.block import Values, bases_by_slot, slots_of
 from paramsched.core.run.on_base import BasePolicy, OnBaseChoice
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import OnChange, OnChangeChoice
 from paramsched.core.run.resume import Resume
-from paramsched.core.run.state import COUNT, Choices, Group, LateGroups, ResolvedPlan, RunPosition
+from paramsched.core.run.state import Choices, Group, LateGroups, ResolvedPlan, RunPosition
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.evaluation import depends_on_base
 from paramsched.core.schedules.writing import short_line
@@ -211,7 +210,6 @@ class Request:
         choices: what the run keeps.
         names: the names of the optimizers, if there are several.
         job_end: the end of the job before that of the plan, or None.
-        code_bases: the bases of each optimizer when the Scheduler was constructed, if that was earlier.
         positions: those of the optimizers of a copied Scheduler.
     """
 
@@ -220,7 +218,6 @@ class Request:
     choices: Choices
     names: tuple[str, ...] = ()
     job_end: "JobEnd | None" = None
-    code_bases: Mapping[str, Values] | None = None
     positions: Mapping[str, RunPosition] | None = None
 
     @property
@@ -228,11 +225,8 @@ class Request:
         """The plan as written."""
         return self.source.plan
 
-    def resolved(self, calendar: Calendar, call: str = "") -> ResolvedPlan:
+    def resolved(self, calendar: Calendar) -> ResolvedPlan:
         """Return the plan resolved with the run facts.
-
-        If one is missing, the error suggests the argument of `call`, the start of the call that passes the run facts;
-        "" for the constructor.
 
         Raises:
             ParamschedError: the plan cannot be resolved.
@@ -241,29 +235,25 @@ class Request:
         try:
             in_force = ResolvedPlan(plan, plan.resolve(facts, self.names), facts, self.names, self.source.note)
         except MissingFact as error:
-            raise self._advised(error, call) from None
+            raise self._advised(error) from None
         except Unresolved as error:
-            raise self._with_total(error, call) if plan.clock == UPDATES else error from None
+            raise self._with_total(error) if plan.clock == UPDATES else error from None
         _ = in_force.total  # raises now if an update is planned to consume nothing
         return in_force
 
-    def _with_total(self, error: Unresolved, call: str) -> Unresolved:
+    def _with_total(self, error: Unresolved) -> Unresolved:
         """Suggest `total`, because a plan that is one line of text has no horizon to add to."""
-        return error.changed(instead=f"For example: {call or self._constructor}total=10_000)")
+        return error.changed(instead=f"For example: {self._constructor}total=10_000)")
 
     @property
     def _constructor(self) -> str:
         optimizers = '{"muon": muon, "adamw": adamw}' if self.names else "optimizer"
         return f"ps.Scheduler({optimizers}, plan, "
 
-    def _advised(self, error: MissingFact, call: str) -> MissingFact:
-        fact, found = f"{error.fact}={error.example}", error.found
-        if not call:
-            call = self._constructor
-            later = f'{call}calendar="later"), and scheduler.set_facts({fact}) before the first update'
-            found += f"; to pass it later, write {later}"
-        site = error.call or error.site
-        return MissingFact(site, found, f"For example: {call}{fact})", fact=error.fact, example=error.example)
+    def _advised(self, error: MissingFact) -> MissingFact:
+        found = f"{error.found}; construct the Scheduler after it is known"
+        instead = f"For example: {self._constructor}{error.fact}={error.example})"
+        return MissingFact(error.call or error.site, found, instead, fact=error.fact, example=error.example)
 
 
 def request_of(
@@ -290,17 +280,6 @@ def request_of(
 def is_count_of_updates(t: Any) -> bool:
     """Return whether `t` is a number of completed updates; NumPy integers are accepted."""
     return isinstance(t, Integral) and not isinstance(t, bool) and 0 <= int(t) < 2**62
-
-
-def are_loaded(groups: Mapping[str, list[Group]]) -> bool:
-    """Return whether the groups of any optimizer carry a count."""
-    return any(COUNT in group for one in groups.values() for group in one)
-
-
-def checked_bases(plan: Plan, groups: Mapping[str, list[Group]]) -> dict[str, Values]:
-    """Return the bases of a plan that is not resolved yet; raise if the groups lack a group or a field of it."""
-    scopes = scopes_of(plan, plan, groups)
-    return {name: bases_by_slot(slots_of(plan, groups[name], scope=scope)) for name, scope in scopes.items()}
 
 
 def _check_choices(name: str, given: Any, choices: Sequence[str], usual: str) -> None:
@@ -360,15 +339,15 @@ def calendar_of_call(call: str, calendar: Any, given: Facts) -> Calendar:
         instead = "For example: calendar=ps.Calendar(steps_per_epoch=100)"
         if isinstance(calendar, int) and not isinstance(calendar, bool) and calendar > 0:
             instead = f"Write calendar=ps.Calendar(total={calendar})"
-        raise InvalidArgument(f"{call}(calendar={shown(calendar)})", "not a Calendar", instead)
+        found = "not a Calendar; the run facts must be known at this call"
+        raise InvalidArgument(f"{call}(calendar={shown(calendar)})", found, instead)
     if calendar is not None:
         return calendar
     try:
         return Calendar(**given)
     except MissingFact as error:  # the caller passed facts to this call and has no Calendar
-        first = "ps.Scheduler(optimizer, plan, " if call == "Scheduler" else f"scheduler.{call}("
         facts = ", ".join(f"{name}={value!r}" for name, value in given.items())
-        instead = f"For example: {first}{facts}, {error.fact}={error.example})"
+        instead = f"For example: ps.Scheduler(optimizer, plan, {facts}, {error.fact}={error.example})"
         raise MissingFact(f"{call}(total=…)", error.found, instead, fact=error.fact, example=error.example) from None
 
 

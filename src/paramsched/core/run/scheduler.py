@@ -1,7 +1,7 @@
 """Scheduler: applies a plan to an optimizer."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from math import isnan
 from numbers import Real
@@ -28,9 +28,7 @@ from paramsched.core.run.arguments import (
     Drive,
     PlanSource,
     Request,
-    are_loaded,
     calendar_of_call,
-    checked_bases,
     checked_on_base,
     checked_on_change,
     is_count_of_updates,
@@ -41,57 +39,22 @@ from paramsched.core.run.arguments import (
     with_location,
 )
 from paramsched.core.run.groups import Groups, planned_values, require_attached, target_values
-from paramsched.core.run.hooks import require_hooks
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.processes import WORLD
 from paramsched.core.run.record import OnChange, position_of_torch, read_scheduler_state, state_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Run
 from paramsched.core.run.start import start
-from paramsched.core.run.state import Group, RunPosition, note_bases, remove_entries
+from paramsched.core.run.state import Group, RunPosition, remove_entries
 from paramsched.core.run.state import LateGroups as LateGroups
 from paramsched.core.run.steps import refuse_steps_of_processes
 from paramsched.core.time.amounts import PROGRESS, MomentLike
 from paramsched.core.time.calendar import Calendar, Facts, meant_clock
-from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
+from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanError, shown
 
 if TYPE_CHECKING:
     from paramsched.core.run.amounts import ConsumptionSource, ProgressSource
     from paramsched.core.run.end import JobEnd
-
-
-_NO_FACTS_YET = (
-    'this Scheduler was built with calendar="later" and has no run facts yet. Call scheduler.set_facts(steps_per_epoch='
-    "len(loader)) before the first optimizer.step()"
-)
-
-
-@final
-class NotAttached:
-    """Placeholder for the hooks of a Scheduler that waits for its run facts; any use of it raises."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise ParamschedError(_NO_FACTS_YET)
-
-
-def refuse_to_step(optimizer: Any, args: Any, kwargs: Any) -> None:
-    """Raise ParamschedError: the step pre-hook of a Scheduler that waits for its run facts."""
-    del optimizer, args, kwargs
-    raise ParamschedError(_NO_FACTS_YET)
-
-
-@final
-@dataclass(slots=True)
-class WaitingForFacts:
-    """A Scheduler that was constructed before its run facts were known."""
-
-    request: Request
-    state: Any = None  # a state that was loaded while waiting
-    handles: list[Any] = field(default_factory=list)  # remove the hooks
-
-    def note_load(self, optimizer: Any, name: str) -> None:
-        """Record the bases of the code in the groups of a checkpoint of other code, which has none."""
-        note_bases((self.request.code_bases or {}).get(name, {}), optimizer.param_groups)
 
 
 SignalsLike: TypeAlias = str | Signals | Sequence[str | Signals]
@@ -118,8 +81,7 @@ class Scheduler(LRScheduler):
             and `muon/0` one of them. A name must not contain any of `/ , = * ? [ ]`.
         plan: a plan in any form: a plan, a schedule for lr or its text, `recipe:NAME`, the path of a plan file, the
             text of a plan, or a mapping as in a plan file. The run facts and the bases of a recipe do not apply.
-        calendar: the run facts that convert units; or `"later"`, if they are passed before the first update:
-            `scheduler.set_facts(steps_per_epoch=len(loader))`.
+        calendar: the run facts that convert units. They must be known when the Scheduler is constructed.
         drive: `"optimizer"`: each step of the optimizer advances the clock; `"manual"`: each `scheduler.step()` does.
             With several optimizers, `"optimizer"` counts shared updates, in which each optimizer takes part at most
             once, and the name of an optimizer counts its updates.
@@ -169,7 +131,6 @@ class Scheduler(LRScheduler):
     _run: Run
     _resume: Resume
     _count: Callable[[], object] | None = None  # what `step` calls, from its first call on
-    _waiting: WaitingForFacts | None = None
     _job_end: "JobEnd | None" = None
     _warned: frozenset[str] = frozenset()  # the kinds of reports that have caused a warning
 
@@ -178,7 +139,7 @@ class Scheduler(LRScheduler):
         optimizer: Any,
         plan: PlanLike | PlanSource,
         *,
-        calendar: Calendar | Literal["later"] | None = None,
+        calendar: Calendar | None = None,
         drive: Drive | str = "optimizer",
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
@@ -208,81 +169,27 @@ class Scheduler(LRScheduler):
         source = PlanSource.of(plan, names=names, processes=processes)
         resume = Resume(policy, checked_on_base(on_base, source.plan), processes)
         request = replace(request_of(source, drive, resume, late_groups, t, names), job_end=self._job_end)
-        present = {name: one.param_groups for name, one in self._optimizers.items()}
-        if calendar != "later":
-            try:
-                self._attach(request, calendar_of_call("Scheduler", calendar, given))
-            except PlanError as refusal:
-                raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
-            return
-        if given:
-            raise InvalidArgument(
-                f'Scheduler(calendar="later", {", ".join(given)}=…)', "facts are passed both now and later", "Omit one"
-            )
-        # Check the groups now. Until the run facts are passed, the only hook raises on each step.
-        bases = checked_bases(request.plan, present)
-        if not are_loaded(present):
-            request = replace(request, code_bases=bases)
-        waiting = self._waiting = WaitingForFacts(request)
-        if drive != "manual":
-            for name, one in self._optimizers.items():
-                require_hooks(one, name)
-                waiting.handles.append(one.register_step_pre_hook(refuse_to_step))
-        for name, one in self._optimizers.items():
-            if isinstance(one, torch.optim.Optimizer):  # else it has no hooks
-                waiting.handles.append(one.register_load_state_dict_post_hook(partial(waiting.note_load, name=name)))
-        self._run = NotAttached()  # type: ignore[assignment]  # any use of it raises
-        self._step_count = 1
+        try:
+            self._attach(request, calendar_of_call("Scheduler", calendar, given))
+        except PlanError as refusal:
+            raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
 
-    def _attach(self, request: Request, calendar: Calendar, call: str = "") -> None:
+    def _attach(self, request: Request, calendar: Calendar) -> None:
         """Attach a plan to all optimizers."""
         source = request.source
         if source.published is None:
-            self._start(request, start(self._optimizers, request, calendar, call))
+            self._start(request, start(self._optimizers, request, calendar))
             return
         with source.attaching(source.published, calendar, self._optimizers) as attached:
             request = replace(request, source=attached)
-            self._start(request, start(self._optimizers, request, calendar, call))
+            self._start(request, start(self._optimizers, request, calendar))
 
     def _start(self, request: Request, run: Run) -> None:
         """Store the run of an attached plan."""
         self._run, self._resume, self._source = run, request.resume, request.source
         self._count, self._step_count = None, 1
-        self._waiting = None
         run.scheduler = ref(self)
         run.clock.warns_of_metrics = not request.source.warns_of_metrics
-
-    def set_facts(self, calendar: Calendar | None = None, **facts: Unpack[Facts]) -> None:
-        """Pass the run facts to a Scheduler that was constructed with `calendar="later"`, and attach its plan.
-
-        Args:
-            calendar: the run facts, or None if they are passed as keywords.
-            facts: the run facts as keywords, for example `steps_per_epoch=len(loader)`.
-
-        Raises:
-            ParamschedError: the plan is attached already.
-            MissingFact: a unit of the plan needs another run fact.
-
-        >>> import torch
-        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-        >>> plan = Plan(lr=linear(), horizon="2 epochs")
-        >>> scheduler = Scheduler(optimizer, plan, calendar="later")
-        >>> scheduler.set_facts(steps_per_epoch=100)
-        >>> scheduler.calendar.steps_per_epoch
-        100
-        """
-        waiting = self._waiting
-        if waiting is None:
-            raise ParamschedError(
-                "scheduler.set_facts(…): the run facts are known already. This method is for a Scheduler that was "
-                'constructed with ps.Scheduler(optimizer, plan, calendar="later")'
-            )
-        known = calendar_of_call("set_facts", calendar, specified_facts(facts))
-        self._attach(waiting.request, known, call="scheduler.set_facts(")
-        for handle in waiting.handles:
-            handle.remove()
-        if waiting.state is not None:
-            self.load_state_dict(waiting.state)
 
     # ------------------------------------------------------------------ values
 
@@ -817,9 +724,6 @@ class Scheduler(LRScheduler):
             StateError: the state is foreign, truncated or invalid. The scheduler is unchanged.
             PlanChanged: the plan differs and `on_change="error"`. The scheduler is unchanged.
         """
-        if self._waiting is not None:
-            self._waiting.state = state_dict
-            return
         require_attached(self._run.clock, "load_state_dict")
         planned = self._synced()
         at = None if self._run.is_shared else position_of_torch(state_dict)
@@ -850,15 +754,11 @@ class Scheduler(LRScheduler):
             raise TypeError("a Scheduler has no items; its values by field and group are scheduler.values()")
 
     def __repr__(self) -> str:
-        waits = self._waiting
-        plan = repr(self.plan if waits is None else waits.request.plan).replace("\n", " ")  # its lines are broken anew
-        state = f"at update {self.last_epoch}" if waits is None else "without run facts yet,"
-        return text_on_screen(f"<Scheduler {state} of {plan}>")
+        plan = repr(self.plan).replace("\n", " ")  # its lines are broken anew
+        return text_on_screen(f"<Scheduler at update {self.last_epoch} of {plan}>")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return the picture of the plan in force that a notebook shows, with the values of the next update."""
-        if self._waiting is not None:
-            return {}
         optimizers = self._optimizers if self._run.is_shared else self.optimizer
         notebook, values = load_entry("packages", "notebook"), self.values()
         bundle: dict[str, str] = notebook.bundle_of_run(self.plan, optimizers, self.calendar, self.last_epoch, values)

@@ -102,14 +102,13 @@ class Prepared:
     present: Sequence[Slot]
 
 
-def start(optimizers: Mapping[str, Any], request: Request, calendar: Calendar, call: str = "") -> Run:
+def start(optimizers: Mapping[str, Any], request: Request, calendar: Calendar) -> Run:
     """Bind a plan to the groups of all optimizers, write its values, and register the hooks.
 
     Args:
         optimizers: the optimizers, by name.
         request: what the arguments of the Scheduler mean.
         calendar: the run facts.
-        call: as in `Request.resolved`.
 
     Raises:
         ParamschedError: the plan cannot be attached. The optimizers are unchanged.
@@ -117,20 +116,13 @@ def start(optimizers: Mapping[str, Any], request: Request, calendar: Calendar, c
     if request.choices.drive != "manual":
         for name, optimizer in optimizers.items():
             require_hooks(optimizer, name)
-    in_force = request.resolved(calendar, call)
+    in_force = request.resolved(calendar)
     found = found_on(optimizers, request, in_force)
     chosen = choose_plan(request, found, in_force)
     prepared = prepare(optimizers, request, found, chosen)
     report(prepared, optimizers, request, found, chosen)
     bind(prepared, found)
     hook(prepared.run, optimizers, request, found, chosen)
-    for name in [name for name in chosen.carried if name not in found.before]:
-        planned = prepared.run.members[name]
-        # The bases differ if the checkpoint was loaded before the plan was attached.
-        if any(planned.code_bases.get(at, base) != base for at, base in bases_by_slot(planned.block.slots).items()):
-            resume, groups = request.resume, found.groups[name]
-            loading = resume.loading(prepared.run, name, groups, found.carried[name])
-            resume.after_load(prepared.run, name, groups, loading)
     return prepared.run
 
 
@@ -153,8 +145,7 @@ def found_on(optimizers: Mapping[str, Any], request: Request, in_force: Resolved
             counts[name] = found.count
             carried[name] = found if at is None else replace(found, state=None, position=at)
             with errors_of(name):
-                if request.code_bases is None:
-                    request.resume.bases.require_code()
+                request.resume.bases.require_code()
     choices = request.choices
     if request.names:
         from paramsched.core.run.several import starting_numbers
@@ -251,12 +242,8 @@ def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chose
         for slot in without_initial(one.block.slots, groups[name])
         if recorded_base(groups[name][slot.group], slot.field.slot) is None
     ]
-    for name, one in run.members.items():
-        if request.code_bases is None:
-            one.code_bases = bases_by_slot(one.block.slots)
-        else:
-            one.code_bases = request.code_bases[name]
-            request.resume.bases.loaded(one, one.block.slots, groups[name])  # raises if it refuses another base
+    for one in run.members.values():
+        one.code_bases = bases_by_slot(one.block.slots)
     return Prepared(run, other, initial, present)
 
 

@@ -61,14 +61,6 @@ def write_entries(bases: Mapping[tuple[int, str], float], groups: list[Group], r
             group[INITIAL_LR] = mine["lr"]
 
 
-def note_bases(bases: Mapping[tuple[int, str], float], groups: list[Group]) -> None:
-    """Record bases in groups without an entry of paramsched; an initial value takes precedence, as at a start."""
-    for index, group in enumerate(groups):
-        mine = {slot: group.get(f"initial_{slot}", base) for (at, slot), base in bases.items() if at == index}
-        if mine and not any(map(is_own, group)):
-            group[RECORD] = joined("", {"bases": mine})
-
-
 def read_entries(groups: list[Group]) -> tuple[dict[str, Any] | None, dict[tuple[int, str], float]]:
     """Return the record of the run in these groups, or None, and the bases by (group index, flat field name).
 
