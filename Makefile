@@ -103,7 +103,7 @@ fuzz: $(VENV)/compiled.stamp
 # Plant small errors in rooms, one at a time, and report those that no test of a contributor finds: a minute to an hour
 # for each room. The target fails below 95 %. make mutants PACKAGES="core/run core/plan" ARGS="--count 100 --seed 2"
 PACKAGES = $(addprefix core/,schedules plan rules run files curves feedback time base) \
-    $(addprefix compat/,torch timm transformers megatron) $(addprefix mmengine/,reader runner schedulers) \
+    $(addprefix compat/,torch transformers megatron) $(addprefix mmengine/,reader runner schedulers) \
     engines show $(addprefix tools/,audit check records) cli
 mutants: $(VENV)/compiled.stamp
 	$(INSTALL) coverage

@@ -36,7 +36,6 @@ PEERS = [
     "deepspeed",
     "megatron",
     "mmengine",
-    "timm",
     "torch",
     "transformers",
 ]

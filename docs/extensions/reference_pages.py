@@ -196,7 +196,7 @@ def check_section(rule: CheckRule) -> str:
     lines = [f"({rule.code.lower()})=", "", f"## {rule.code} {rule.name}", ""]
     lines += [f"*{rule.severity}.* {rule.line}", "", rule.why, ""]
     if rule.wrong:
-        language = {".yaml": "yaml", ".json": "json", ".py": "python", ".sh": "sh"}[
+        language = {".yaml": "yaml", ".json": "json", ".py": "python"}[
             Path(rule.file).suffix
         ]
         not_run = (

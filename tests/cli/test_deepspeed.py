@@ -50,23 +50,6 @@ def test_check_reports_which_file_schedules(run, words):
     assert "ds_config.json:2:16: $.scheduler: warning: the first value is used twice" in result.output
 
 
-def test_check_finds_the_pair_of_a_launch_command_and_its_config(run, tmp_path):
-    (tmp_path / "run.sh").write_text(
-        "export WANDB_PROJECT=x\ndeepspeed train.py --deepspeed ds_config.json \\\n"
-        "    --learning_rate 0.5 --max_steps 6 --warmup_steps 2 \\\n    --lr_scheduler_type cosine\n"
-    )
-
-    result = run("check", "run.sh", "ds_config.json")
-
-    assert result.exit_code == 1
-    assert "WarmupDecayLR will be used; lr_scheduler_type: cosine of" in result.output
-    assert result.output == run("check", "ds_config.json", "run.sh").output
-    (tmp_path / "run.sh").write_text("deepspeed train.py --deepspeed ds_config.json --learning_rate $LR\n")
-    assert (
-        "run.sh:1:63: expected one literal command; got a variable" in run("check", "run.sh", "ds_config.json").output
-    )
-
-
 def test_check_reports_a_difference_at_the_value_in_its_file(run, tmp_path):
     (tmp_path / "ds_config.json").write_text(deepspeed(warmup_max_lr=0.4))
 
@@ -109,17 +92,6 @@ def test_a_config_that_is_missing_is_reported(run, tmp_path):
         "run.yaml:5:12: $.deepspeed: warning: if ds.json has a scheduler, lr_scheduler_type: cosine has no"
         in result.output
     )
-
-
-def test_an_option_of_a_script_names_the_config(run, tmp_path):
-    (tmp_path / "train.sh").write_text(
-        "deepspeed train.py --deepspeed ds_config.json --max_steps 6 --learning_rate 0.5 \\\n"
-        "    --lr_scheduler_type cosine --warmup_steps 2\n"
-    )
-
-    result = run("check", "train.sh", "--format", "transformers")
-
-    assert "WarmupDecayLR will be used; lr_scheduler_type: cosine" in result.output
 
 
 def test_show_draws_the_values_that_are_used(run):
@@ -174,9 +146,3 @@ def test_arguments_alone_are_only_recognized(run):
     result = run("check", "args.yaml")
 
     assert result.output.startswith("args.yaml: it looks like a config of transformers")
-
-
-def test_a_launch_script_is_recognized(run, tmp_path):
-    (tmp_path / "run.sh").write_text("torchrun train.py --learning_rate 0.5 --num_train_epochs 3\n")
-
-    assert 'format="transformers"' in run("check", "run.sh").output

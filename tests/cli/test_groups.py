@@ -102,15 +102,14 @@ def test_the_scheduler_of_the_other_file_decides(shown, tmp_path):
 
 
 def test_each_group_of_megatron_has_a_row(shown, tmp_path):
-    (tmp_path / "run.sh").write_text(
-        "python pretrain_gpt.py --train-iters 100 --lr 1e-4 --lr-decay-style linear \\\n"
-        " --decoupled-lr 5e-4 --head-lr-mult 10\n"
+    (tmp_path / "args.yaml").write_text(
+        "train_iters: 100\nlr: 1.0e-4\nlr_decay_style: linear\ndecoupled_lr: 5.0e-4\nhead_lr_mult: 10\n"
     )
 
-    others, embedding, head = shown("run.sh", "--format", "megatron", "--at", 50)
+    others, embedding, head = shown("args.yaml", "--format", "megatron", "--at", 50)
 
     assert [one["values"] for one in (others, embedding, head)] == [[5e-5], [2.5e-4], [5e-5]]
-    assert embedding["decided_by"] == ["run.sh:2 decoupled_lr", "run.sh:1 lr_decay_style"]
+    assert embedding["decided_by"] == ["args.yaml:4 decoupled_lr", "args.yaml:3 lr_decay_style"]
     assert head["note"] == "lr_mult 10 has no effect since 7d3f4a01 (2025-11)"
 
 

@@ -250,10 +250,6 @@ def configs() -> Iterator[tuple[str, str]]:
     yield "lambda.yaml", f"LambdaLR: {{lr_lambda: '{CODE}'}}\n"
     yield "deepspeed.json", json.dumps({"scheduler": {"type": MODULE, "params": {MARK: CODE}}, "optimizer": MARK})
     yield "args.json", json.dumps({"lr_scheduler_type": CODE, "max_steps": 10, "output_dir": f"/tmp/{MARK}"})
-    yield (
-        "train.sh",
-        f"export X=$({CODE})\npython train.py --lr-decay-style `touch {MARK}` --lr 1 --train-iters 9 > {MARK}\n",
-    )
     cell = {"cell_type": "code", "source": [CODE], "outputs": [], "metadata": {}, "execution_count": None}
     yield "book.ipynb", json.dumps({"cells": [cell], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
     yield "deep.py", f"x = {'-' * 100_000}1  # {MARK}\n"

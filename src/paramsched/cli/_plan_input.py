@@ -27,7 +27,6 @@ from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.base.files import naming_errors
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.files import Bases, Loaded
-from paramsched.core.files.command_lines import mapping_of_options
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
 from paramsched.core.files.known_dialects import dialect_named
 from paramsched.core.files.plan_files import PlanText, ReadingOptions, open_plan
@@ -110,7 +109,7 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
 
 def _with_deepspeed(source: PlanText) -> PlanText:
     """Insert the DeepSpeed config that a Trainer's arguments name, relative to their file or the working folder."""
-    data = mapping_of_options(_data_or_none(source))
+    data = _data_or_none(source)
     named = data.get("deepspeed") if isinstance(data, Mapping) else None
     if isinstance(named, str):
         for path in ((source.folder or Path()) / named, Path(named)):

@@ -87,32 +87,26 @@ def runs(draw):
     return found
 
 
-@given(data=runs(), words=st.booleans())
+@given(data=runs())
 @example(
     data={"train_samples": 200, "lr_decay_style": "linear", "lr_warmup_fraction": 0.001, "lr": LR,
-          "global_batch_size": 4}, words=True,
+          "global_batch_size": 4},
 )  # fmt: skip
-@example(
-    data={"train_iters": 40, "lr_decay_style": "inverse-square-root", "global_batch_size": 8, "lr": LR}, words=False
-)
-@example(
-    data={"train_iters": 30, "lr_decay_style": "cosine", "lr_warmup_fraction": 0.05, "global_batch_size": 8}, words=True
-)
+@example(data={"train_iters": 40, "lr_decay_style": "inverse-square-root", "global_batch_size": 8, "lr": LR})
+@example(data={"train_iters": 30, "lr_decay_style": "cosine", "lr_warmup_fraction": 0.05, "global_batch_size": 8})
 @example(
     data={"train_iters": 13, "lr_decay_iters": 38, "lr_decay_style": "WSD", "lr_wsd_decay_style": "exponential",
           "lr_wsd_decay_iters": 34, "lr_warmup_iters": 6, "global_batch_size": 8},
-    words=False,
 )  # fmt: skip
 @example(
     data={"train_iters": 13, "lr_decay_iters": 7, "lr_decay_style": "WSD", "lr_wsd_decay_style": "linear",
           "lr_wsd_decay_iters": 7, "lr_warmup_iters": 6, "global_batch_size": 8},
-    words=False,
 )  # fmt: skip
-def test_a_plan_has_megatrons_values_at_every_iteration(data, words):
-    assert_megatrons_values(data, words)
+def test_a_plan_has_megatrons_values_at_every_iteration(data):
+    assert_megatrons_values(data)
 
 
-def assert_megatrons_values(data, words=False):
+def assert_megatrons_values(data):
     batch = data.get("global_batch_size")
     by = "iters" if "train_iters" in data else "samples"
     scale = batch if by == "iters" else 1
@@ -121,7 +115,7 @@ def assert_megatrons_values(data, words=False):
     warm = data.get(f"lr_warmup_{by}", 0) * scale
     if "lr_warmup_fraction" in data:
         warm = data["lr_warmup_fraction"] * decay
-    plan = dialect.to_plan(as_command_line(data) if words else data)
+    plan = dialect.to_plan({**data, "tensor_model_parallel_size": 8, "bf16": True})
 
     amounts, sizes = iterations(total, batch)
     assume(amounts)
@@ -184,17 +178,19 @@ EACH = [
 
 
 @table("data", EACH)
-@pytest.mark.parametrize("words", [True, False])
-def test_each_argument_alone_has_megatrons_values(words, data):
-    assert_megatrons_values(data, words)
+def test_each_argument_alone_has_megatrons_values(data):
+    assert_megatrons_values(data)
 
 
-def as_command_line(data):
-    """Return the arguments of a command line."""
-    words = ["--tensor-model-parallel-size", "8", "--bf16"]
-    for name, value in data.items():
-        words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
-    return words
+def parsed(words):
+    """Return the options of a command line as a mapping of texts, as a file of arguments has them."""
+    found = {}
+    for word in words.split() if isinstance(words, str) else words:
+        if word.startswith("--"):
+            values = found.setdefault(word[2:].replace("-", "_"), [])
+        else:
+            values.append(word)
+    return {name: one[0] if len(one) == 1 else one or True for name, one in found.items()}
 
 
 @table(
@@ -203,7 +199,7 @@ def as_command_line(data):
         ({}, "$: exactly one of train_iters and train_samples is required"),
         ({"train_iters": 9, "train_samples": 9}, "$: exactly one of train_iters and train_samples is required"),
         ({"train_iters": 9, "lr_decay_style": "cosin"}, 'unknown value "cosin"; did you mean "cosine"?'),
-        (["--train-iters", "9", "--lr-decay-stile", "x"], "$.lr_decay_stile: unknown argument; did you mean"),
+        (parsed("--train-iters 9 --lr-decay-stile x"), "$.lr_decay_stile: unknown argument; did you mean"),
         ({"train_iters": 9, "lr_decay_style": "WSD"}, "$.lr_decay_style: WSD requires the length of its decay"),
         ({"train_iters": 9, "lr_warmup_samples": 4}, "$.lr_warmup_samples: the run counts iters"),
         ({"train_iters": 9, "lr_warmup_iters": 9}, "the warmup, 9, must be shorter than the entire schedule of lr, 9"),
@@ -247,13 +243,13 @@ def test_a_file_of_arguments_is_read_by_its_format(tmp_path):
 def test_a_warmup_fraction_is_not_rounded(words, line):
     options = f"--train-iters 1001 --lr-decay-style cosine --lr-warmup-fraction 0.05 {words}"
 
-    assert str(dialect.to_plan(options.split()).bindings[0].schedule) == f"with_lengths({line})"
+    assert str(dialect.to_plan(parsed(options)).bindings[0].schedule) == f"with_lengths({line})"
 
 
 def test_a_warmup_of_fractional_samples_is_counted_as_in_megatron():
     words = "--train-samples 1949218748 --lr-warmup-fraction 0.05 --lr-decay-style cosine --global-batch-size 1024"
 
-    found = ps.trace(dialect.to_plan(words.split()), {"lr": LR}, ps.Calendar(batch_size=1024))["lr", 0]
+    found = ps.trace(dialect.to_plan(parsed(words)), {"lr": LR}, ps.Calendar(batch_size=1024))["lr", 0]
 
     warm = 0.05 * 1949218748  # 97460937.4
     facts = {"style": "cosine", "wsd_style": None, "first": 0.0, "wsd": 0, "least": 0.0, "decay": 1949218748}
@@ -288,7 +284,7 @@ def test_without_a_length_of_the_run_lengths_of_either_unit_are_not_rejected():
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_advice_preserves_the_meaning_of_the_arguments(words, advice):
     with pytest.raises(ps.errors.ConfigError) as refused:
-        dialect.to_plan(words.split())
+        dialect.to_plan(parsed(words))
 
     assert advice in str(refused.value)
 
@@ -405,7 +401,7 @@ def test_a_batch_size_schedule_is_parsed_as_in_megatron(schedule, suffix):
 
 @pytest.mark.parametrize("text", ["0:16 1M:32 3M:64", "3M:64,0:16 , 1e6:32", "0:16 0.001B:0.032k 3000k:64"])
 def test_a_batch_size_schedule_is_read_in_each_spelling(text):
-    plan = dialect.to_plan([*STEPS, text])
+    plan = dialect.to_plan(parsed([*STEPS, text]))
 
     assert str(plan.bindings[-1]) == (
         'batch_size = 1.0: constant(16.0, "488 samples") >> constant(32.0, "976 samples") >> constant(64.0)'
@@ -436,7 +432,7 @@ def test_a_batch_size_schedule_is_read_in_each_spelling(text):
 )
 def test_a_batch_size_schedule_that_megatron_rejects_is_rejected(words, message):
     with pytest.raises(ps.errors.ConfigError) as refused:
-        dialect.to_plan(words)
+        dialect.to_plan(parsed(words))
 
     assert message in str(refused.value)
 
@@ -444,13 +440,13 @@ def test_a_batch_size_schedule_that_megatron_rejects_is_rejected(words, message)
 def test_without_a_global_batch_size_it_is_one_micro_batch_for_each_rank():
     words = "--train-samples 100 --micro-batch-size 2 --data-parallel-size 4"
 
-    assert str(dialect.to_plan(words.split()).bindings[-1]) == "batch_size = 1.0: constant(8.0)"
+    assert str(dialect.to_plan(parsed(words)).bindings[-1]) == "batch_size = 1.0: constant(8.0)"
 
 
 def test_a_batch_size_that_is_decreased_is_rounded_down():
     words = "--train-samples 100 --global-batch-size 30 --micro-batch-size 2 --data-parallel-size 4"
 
-    plan = dialect.to_plan([*words.split(), "--decrease-batch-size-if-needed"])
+    plan = dialect.to_plan(parsed(f"{words} --decrease-batch-size-if-needed"))
 
     assert str(plan.bindings[-1]) == "batch_size = 1.0: constant(24.0)"
 
@@ -472,10 +468,10 @@ def test_bounds_of_a_constant_weight_decay_are_rejected(name):
     ],
 )
 def test_options_that_change_a_run_beside_its_plan_have_a_note(words, note):
-    words = f"--train-iters 100 {words}".split()
-    dialect.to_plan(words)
+    options = parsed(f"--train-iters 100 {words}")
+    dialect.to_plan(options)
 
-    found = [one.path_and_message for one in dialect.notes_of(words)]
+    found = [one.path_and_message for one in dialect.notes_of(options)]
 
     assert [one.startswith(note) for one in found] == [False, True]
 
@@ -483,7 +479,7 @@ def test_options_that_change_a_run_beside_its_plan_have_a_note(words, note):
 def test_a_note_names_the_version_whose_defaults_are_used():
     words = "--train-iters 100 --lr 1 --lr-decay-style WSD --lr-wsd-decay-iters 9 --override-opt-param-scheduler"
 
-    (found,) = dialect.notes_of(words.split())
+    (found,) = dialect.notes_of(parsed(words))
 
     taken = "min_lr 0.0, weight_decay 0.01, lr_wsd_decay_style exponential"
     assert found.path_and_message == f"$: defaults of Megatron-LM core 0.20 are taken for {taken}"

@@ -516,7 +516,6 @@ def test_a_table_is_found_beside_the_file_of_its_plan_and_for_a_text_in_the_work
     assert [plan.bindings[0].schedule(1) for plan in plans] == [0.5, 0.25]
 
 
-@pytest.mark.peer("timm")
 @table(
     ("call", "expected"),
     [
@@ -528,12 +527,8 @@ def test_a_table_is_found_beside_the_file_of_its_plan_and_for_a_text_in_the_work
         (lambda: config.load("a\nb"), "for the text of a plan, write ps.loads(text): 'a b'"),
         (lambda: config.load("x" * 300 + ": "), "for the text of a plan, write ps.loads(text): 'xxx"),
         (lambda: config.load("none.yaml"), "[Errno 2] No such file or directory: 'none.yaml'"),
-        (lambda: config.dump(PLAN, format="timm"),
-         "format='timm': this format can only be read"),
         (lambda: plan_files.PlanText("n", "lr: 1", "yaml", run_config=True).loaded(),
          'run_config=True: expected a config of MMEngine, got yaml. Add format="mmengine"'),
-        (lambda: plan_files.PlanText("n", "a: 1", "timm", run_config=True).loaded(),
-         'run_config=True: expected a config of MMEngine, got timm. Add format="mmengine"'),
     ],
 )  # fmt: skip
 def test_a_wrong_argument_is_explained(call, expected):
@@ -543,15 +538,12 @@ def test_a_wrong_argument_is_explained(call, expected):
     assert expected in str(refusal.value)
 
 
-@pytest.mark.peer("timm")
 @table(
     ("given", "format", "name", "native"),
     [
         ("lr: 1", None, "yaml text", True),
         ("lr = 1", "toml", "toml text", True),
         ({"lr": 1}, None, "a mapping", True),
-        ({"sched": "cosine", "epochs": 9}, "timm", "a mapping", False),
-        ("sched: cosine\nepochs: 9", "timm", "timm text", False),
     ],
 )
 def test_a_text_or_a_mapping_is_opened_with_its_name(given, format, name, native):
@@ -562,8 +554,7 @@ def test_a_text_or_a_mapping_is_opened_with_its_name(given, format, name, native
 
 @table(
     ("format", "syntax", "expected"),
-    [("native", None, True), ("native", "toml", True), ("native", "json", False), ("timm", "yaml", True),
-     ("timm", None, False), ("json", "yaml", False)],
+    [("native", None, True), ("native", "toml", True), ("native", "json", False), ("json", "yaml", False)],
 )  # fmt: skip
 def test_the_suffix_determines_the_syntax_of_comments(format, syntax, expected):
     assert plan_files.PlanText("n", "a # x", format, syntax).has_comments is expected

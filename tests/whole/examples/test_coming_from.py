@@ -1,7 +1,6 @@
 """The pages for users of other libraries: their code runs, and each row of a table is correct."""
 
 import doctest
-import json
 import re
 import warnings
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from support import timm_peer
 from support.tables import table
 
 PAGES = Path(__file__).parents[3] / "docs" / "coming_from"
@@ -82,12 +82,27 @@ def test_the_plan_in_a_row_equals_the_plan_read_from_the_config(page: str, their
     assert ps.loads(text, format="mmengine").bindings[0].schedule == ps.parse(line)
 
 
-@pytest.mark.peer("timm")
+@pytest.mark.heavy
 @table(("page", "theirs", "line"), rows("timm"))
-def test_the_plan_in_a_row_equals_the_plan_read_from_timm_arguments(page: str, theirs: str, line: str) -> None:
+def test_the_plan_in_a_row_has_the_rates_of_timm_at_every_update(page: str, theirs: str, line: str) -> None:
     arguments = eval(theirs)  # a row of a page of this repository
+    metric = arguments.pop("eval_metric", None)  # an option of timm's training script
+    per_epoch = arguments.get("updates_per_epoch", 4)
+    schedulers = timm_peer.timm_schedulers()
+    expected, epochs = timm_peer.rates(schedulers, arguments, lr=0.1, updates_per_epoch=per_epoch)
+    plan, facts = ps.Plan(lr=line, horizon=f"{epochs} epochs"), ps.Calendar(steps_per_epoch=per_epoch)
 
-    assert ps.loads(json.dumps(arguments), format="timm").bindings[0].schedule == ps.parse(line)
+    assert ps.trace(plan, {"lr": 0.1}, facts)["lr", 0] == pytest.approx(expected, rel=0, abs=1e-13)
+    if metric is not None:
+        tops = [30.0 - abs(epoch % 30 - 12) for epoch in range(epochs)]
+        (rule,) = ps.parse(line).metric_rules
+        state, after = rule.init(), []
+        for top in tops:
+            state = rule.observe(state, top)
+            after.append(rule.apply(state, 0.1, 0.1))
+        expected = timm_peer.rates_by_metric(schedulers, {**arguments, "plateau_mode": "max"}, tops, lr=0.1)
+        assert after == pytest.approx(expected, rel=1e-12)
+        assert after[-1] < 0.1
 
 
 def test_every_page_is_in_the_list() -> None:

@@ -138,12 +138,10 @@ def test_a_native_file_that_looks_like_a_dialect_is_rejected_with_its_name(diale
     assert config.loads("rate: 0.5\nkind: [drawn]", format="drawn") == Plan(lr="constant(0.5)")
 
 
-@pytest.mark.peer("timm")
 @table(
     ("text", "name"),
     [
         ("param_scheduler: {type: StepLR, step_size: 3}", "mmengine"),
-        ("{sched: cosine, num_epochs: 90}", "timm"),
         ("{StepLR: {step_size: 30}}", "torch"),
         ("{train_iters: 90, lr_decay_style: cosine}", "megatron"),
     ],
@@ -188,34 +186,6 @@ def test_invalid_values_are_diagnostics_instead_of_python_errors(data, dialect, 
         own.to_plan(data)
 
     assert message in str(refusal.value)
-
-
-@pytest.mark.peer("timm")
-def test_a_rate_that_is_not_a_number_is_not_a_base():
-    own = import_module("paramsched.compat.timm")
-
-    assert own.bases_of(["--sched", "step", "--lr", "nan"], None).groups == ()
-
-
-@pytest.mark.peer("timm")
-def test_a_run_of_any_length_is_read_in_bounded_time():
-    steps = {"sched": "step", "epochs": 10**12, "lr": 0.1, "decay_epochs": 30, "warmup_epochs": 0}
-    assert str(ps.loads(steps, format="timm").bindings[0].schedule) == 'step("30 epochs")'
-
-
-@pytest.mark.parametrize(
-    ("format", "data", "found"),
-    [
-        (
-            "timm",
-            {"sched": "step", "epochs": 10**12, "lr": 0.1, "decay_epochs": 2.5},
-            r"\$.decay_epochs: it is not an integer, so timm rounds",
-        ),
-    ],
-)
-def test_configs_that_need_an_entry_per_update_are_rejected(format, data, found):
-    with pytest.raises(ConfigError, match=found):
-        ps.loads(data, format=format)
 
 
 def test_all_that_a_dialect_provides_is_in_the_loaded_file(added):

@@ -12,7 +12,6 @@ from support.tables import table
 
 OWN = {
     "transformers": {"num_train_epochs": 1, "lr_scheduler_type": "cosine"},
-    "timm": {"sched": "cosine", "epochs": 9},
     "megatron": {"train_iters": 100, "lr_decay_style": "cosine"},
     "deepspeed": {"scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 5}}},
     "torch": {"scheduler": {"type": "CosineAnnealingRestartLR"}},
@@ -45,52 +44,15 @@ def test_a_config_without_a_setting_of_the_format_is_refused(format, other):
 @given(other=_unrelated, key=_keys)
 def test_settings_in_a_part_of_a_config_are_reported_with_their_path(format, other, key):
     with pytest.raises(ConfigError) as refused:
-        ps.loads(
-            {"name": "my_run", **other, key: OWN[format]} if format != "timm" else {**other, key: OWN[format]}, format
-        )
+        ps.loads({"name": "my_run", **other, key: OWN[format]}, format)
 
     assert [one.path.startswith(f"$.{key}") for one in refused.value.diagnostics] == [True]
-
-
-@table(
-    "command",
-    [
-        "python train.py",
-        "python3.11 -u train.py",
-        "A=1 B=2 torchrun --nproc_per_node 8 train.py",
-        "./train.py",
-        "python -m torch.distributed.launch --nproc_per_node 8 train.py",
-        "accelerate launch --num_processes 2 train.py",
-        "deepspeed --include localhost:0,1 main.py",
-        "accelerate launch -m my.train",
-        "bash train.sh",
-        "srun --jobid 1 python train.py",
-        "docker run -it image python train.py",
-        "python train.py --dataset swift",
-        "torchrun --rdzv_id tune train.py",
-        "uv run train.py",
-        "",
-    ],
-)
-def test_a_script_and_its_launchers_are_read(command):
-    text = f"{command} --num_train_epochs 1 --learning_rate 1e-4 --lr_scheduler_type cosine\n"
-
-    assert ps.loads(text, "transformers") == ps.Plan(lr=ps.cosine(), horizon="1 epoch")
-
-
-def test_a_script_of_deepspeed_chat_is_recognized_by_its_options():
-    with pytest.raises(ConfigError, match="this is a config of DeepSpeed-Chat: its defaults for lr_scheduler_type"):
-        ps.loads(
-            "deepspeed main.py --data_split 2,4,4 --num_train_epochs 2 --zero_stage 3 --learning_rate 1e-5",
-            "transformers",
-        )
 
 
 @pytest.mark.parametrize(
     ("text", "format"),
     [
         ('{"zero_optimization": {"stage": 2}, "gradient_accumulation_steps": 4}', "transformers"),
-        ("python train.py --seed 42 --min_lr 1e-5 --num_warmup_epochs 3\n", "timm"),
         ("rlhf_type: grpo\nsplit_dataset_ratio: 0\ncolocate_groups: []\ntrain_iters: 9\n", "megatron"),
     ],
 )

@@ -18,14 +18,12 @@ from paramsched.core.files.unused_settings import (
 from support.tables import table
 
 MEGATRON = {"train_iters": 9, "lr": 0.1}
-TIMM = {"sched": "cosine", "epochs": 9}
 
 
 @table(
     ("name", "data", "path"),
     [
         ("megatron", {**MEGATRON, "lr_warmup": 3}, "$.lr_warmup"),
-        ("timm", {**TIMM, "lr_warmup": 3}, "$.lr_warmup"),
     ],
 )
 def test_an_entry_that_looks_like_a_setting_and_is_not_used_is_reported(name, data, path):
@@ -36,13 +34,11 @@ def test_an_entry_that_looks_like_a_setting_and_is_not_used_is_reported(name, da
     assert "the plan is read without it" in str(caught[0].message)
 
 
-@pytest.mark.peer("timm")
 @table(
     ("name", "data"),
     [
         ("megatron", {**MEGATRON, "adlr_autoresume": True, "iter_per_epoch": 1250, "straggler_ctrlr_port": 1}),
         ("megatron", {**MEGATRON, "micro_batch_size": 4, "wandb_entity": "x"}),
-        ("timm", {**TIMM, "use_multi_epochs_loader": True, "train_size_schedule": "progressive"}),
     ],
 )
 def test_an_entry_of_another_program_is_not_reported(name, data):
@@ -63,30 +59,30 @@ def lines_of(diagnostics):
     ("written", "used", "options", "expected"),
     [
         ({"lr_warmup": "$.a"}, ["lr_warmup"], {}, []),
-        ({"lr_warmup": "$.a"}, [], {}, ["$.a timm has no lr_warmup; the plan is read without it |  | PS111 False"]),
+        ({"lr_warmup": "$.a"}, [], {}, ["$.a peer has no lr_warmup; the plan is read without it |  | PS111 False"]),
         ({"lr_warmup": "$.a", "t_warmup": "$.b", "x": "$.c"}, [], {},
-         ["$.a timm has no lr_warmup, t_warmup; the plan is read without them |  | PS111 False"]),
+         ["$.a peer has no lr_warmup, t_warmup; the plan is read without them |  | PS111 False"]),
         ({"warmup": "$.a"}, [], {"renamed": {"warmup": "warmup_t"}},
-         ["$.a timm has no warmup | Use warmup_t in place of warmup | PS103 True"]),
+         ["$.a peer has no warmup | Use warmup_t in place of warmup | PS103 True"]),
         ({"warmup": "$.a", "epochs": "$.b"}, [], {"renamed": {"warmup": "warmup_t", "epochs": "num_epochs"}},
-         ["$.a timm has no warmup, epochs | Use warmup_t in place of warmup; "
+         ["$.a peer has no warmup, epochs | Use warmup_t in place of warmup; "
           "Use num_epochs in place of epochs | PS103 True"]),
         ({"warmup": "$.a", "warmup_t": "$.b"}, ["warmup_t"], {"renamed": {"warmup": "warmup_t"}},
-         ["$.a timm has no warmup; the plan is read without it |  | PS111 False"]),
+         ["$.a peer has no warmup; the plan is read without it |  | PS111 False"]),
         (AXOLOTL, [], {}, []),
         (AXOLOTL, [], {"defaulted": ("lr", "epochs")},
-         [f"$ this is a config of axolotl: its defaults for lr, epochs are not those of timm {NATIVE} False"]),
+         [f"$ this is a config of axolotl: its defaults for lr, epochs are not those of peer {NATIVE} False"]),
         ({**AXOLOTL, "warmup": "$.a"}, [], {"defaulted": ("lr",)},
-         [f"$.a this is a config of axolotl: timm has no warmup {NATIVE} True"]),
+         [f"$.a this is a config of axolotl: peer has no warmup {NATIVE} True"]),
         ({**AXOLOTL, "warmup": "$.a"}, [], {"renamed": {"warmup": "warmup_t"}},
-         ["$.a this is a config of axolotl: timm has no warmup | Use warmup_t in place of warmup | PS103 True"]),
+         ["$.a this is a config of axolotl: peer has no warmup | Use warmup_t in place of warmup | PS103 True"]),
     ],
 )  # fmt: skip
 def test_unused_settings_are_one_warning_or_one_error(written, used, options, expected):
     found = DiagnosticCollector()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        report_unused_settings(written, used, found, **{"library": "timm", **options})
+        report_unused_settings(written, used, found, **{"library": "peer", **options})
 
     assert lines_of([*found.found(), *(one.message.diagnostic for one in caught)]) == expected
 
@@ -107,11 +103,11 @@ def test_unused_settings_are_one_warning_or_one_error(written, used, options, ex
 )
 def test_settings_in_a_part_of_a_config_are_reported_there(data, place):
     found = DiagnosticCollector()
-    report_no_settings(data, ("lr", "sched"), found, library="timm", found="nothing", instead="Write x", path="$.q")
+    report_no_settings(data, ("lr", "sched"), found, library="peer", found="nothing", instead="Write x", path="$.q")
     advice = "Write x" if place.endswith("nothing") else 'Use a native plan, such as lr: warmup("5%") >> cosine()'
     if "sched" in place and "num_epochs" not in str(data):
         advice = "Save this part of the config as a file of its own"
-    place += "" if place.endswith("nothing") else " the top level of a config of timm"
+    place += "" if place.endswith("nothing") else " the top level of a config of peer"
 
     assert lines_of(found.found()) == [f"{place} | {advice} | PS108 False"]
 

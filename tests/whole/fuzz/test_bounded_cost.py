@@ -216,7 +216,6 @@ def peer_files(draw: st.DrawFn) -> tuple[str, str, str]:
 PEERS = (
     ("torch", "config.json", '[', '{"type": "StepLR", "step_size": {n}},\n', '{"type": "ConstantLR"}]'),
     ("torch", "config.json", '{"type": "MultiStepLR", "milestones": [', "{n},\n", "1]}"),
-    ("timm", "args.yaml", "sched: step\nepochs: {n}\n", "x{i}: {n}\n", ""),
     ("transformers", "args.json", '{"lr_scheduler_type": "cosine", "max_steps": {n}, ', '"x{i}": {n},\n', '"warmup_steps": 5}'),
 )  # fmt: skip
 
@@ -224,13 +223,12 @@ DIGITS = "1" + "0" * 399  # a number that no float holds
 HUGE_NUMBERS = {
     "torch": ("config.json", '{"type": "StepLR", "step_size": {n}, "gamma": {n}}', '{"type": "OneCycleLR", "max_lr": {n}, "total_steps": {n}}', '{"type": "CosineAnnealingWarmRestarts", "T_0": 1, "T_mult": {n}}', '{"type": "PolynomialLR", "total_iters": 5, "power": {n}}'),
     "mmengine": ("config.py", "train_cfg = dict(max_epochs={n})\nparam_scheduler = dict(type='StepLR', step_size={n}, gamma={n})", "param_scheduler = [dict(type='LinearLR', start_factor={n}, begin={n}, end={n}, by_epoch=False)]", "optim_wrapper = dict(optimizer=dict(lr={n}))\nparam_scheduler = dict(type='CosineAnnealingLR', T_max={n}, eta_min={n})"),
-    "timm": ("args.yaml", "sched: cosine\nepochs: {n}\nlr: {n}\nwarmup_epochs: {n}", "sched: cosine\nepochs: 9\nlr_cycle_limit: {n}\nlr_cycle_mul: {n}\nlr_cycle_decay: {n}"),
     "transformers": ("args.json", '{"lr_scheduler_type": "cosine_with_restarts", "max_steps": {n}, "warmup_steps": {n}, "learning_rate": {n}, "lr_scheduler_kwargs": {"num_cycles": {n}}}', '{"lr_scheduler_type": "linear", "num_train_epochs": {n}, "warmup_ratio": {n}, "gradient_accumulation_steps": {n}}'),
-    "megatron": ("train.sh", "python t.py --lr {n} --train-iters {n} --lr-warmup-iters {n} --min-lr {n} --lr-decay-style cosine", "python t.py --lr 1 --train-samples {n} --lr-warmup-samples {n} --rampup-batch-size 1 1 {n} --global-batch-size {n} --lr-decay-style linear"),
+    "megatron": ("args.json", '{"lr": {n}, "train_iters": {n}, "lr_warmup_iters": {n}, "min_lr": {n}, "lr_decay_style": "cosine"}', '{"lr": 1, "train_samples": {n}, "lr_warmup_samples": {n}, "rampup_batch_size": [1, 1, {n}], "global_batch_size": {n}, "lr_decay_style": "linear"}'),
 }  # fmt: skip
 huge_numbers = st.sampled_from([DIGITS, f"-{DIGITS}", "1" * 4000, "1e999", "1e300", "-1", "0", "1e-320", str(10**18)])
 
-# Texts for readers of Python configs and of launch commands: a begin, a piece that is repeated, and an end.
+# Texts for readers of Python configs: a begin, a piece that is repeated, and an end.
 TEXTS = {
     "config.py": (
         ("param_scheduler = [\n", "dict(type='StepLR', step_size=2, begin={i}, end={i} + 1),\n", "]\n"),
@@ -243,18 +241,6 @@ TEXTS = {
         ("optim_wrapper = dict(paramwise_cfg=dict(custom_keys={\n", "'k{i}': dict(lr_mult={i}),\n", "}))\n"),
         ("", "param_scheduler = dict(type='StepLR', step_size={i})\n", ""),
         ("x = ", "(", ""), ("x = ", "[\n", ""), ("x = ", "-", "1"), ("", "if a:\n", ""), ("x = '", "\\", "'"), ("", "x=[*x];", ""),
-    ),
-    "train.sh": (
-        ("python t.py --lr 0.1 --train-iters 9 --lr-decay-style cosine ", "--x{i} 1 \\\n", "\n"),
-        ("", "\\\n", ""), ("", "$((", ""), ("", "${A:-", ""), ("", "\"'", ""), ("", "`", ""), ("", "cat <<EOF\n", ""), ("", "if a; then\n", ""),
-        ("A=1\n", "A=$A$A\n", "python t.py --lr $A --train-iters 9\n"),
-        ("A=9\n", "A=$((A ** A))\n", "python t.py --lr 1 --train-iters $A\n"),
-        ("A=$((", "1+", "1))\npython t.py --lr 1 --train-iters $A\n"),
-        ("A=(", "x ", ")\npython t.py --lr 1 --train-iters 9 ${A[@]} ${A[@]} ${A[@]}\n"),
-        ("", "python t.py --lr 0.{i} --train-iters 9 \\\n  # note\n  --lr-decay-style cosine\n", ""),
-        ("for i in ", "{i} ", "; do python t.py --lr 1 --train-iters 9; done\n"),
-        ("", "A{i}=$B{i}\n", "python t.py --lr $A1 --train-iters 9\n"),
-        ("", "# \\\n", "python t.py --lr 1 --train-iters 9\n"),
     ),
 }  # fmt: skip
 LOGS = {

@@ -5,7 +5,6 @@ import inspect
 import pytest
 
 from paramsched.core.files.arguments import arguments_of, defaults_of
-from support import timm_peer
 
 pytestmark = pytest.mark.heavy
 
@@ -14,20 +13,6 @@ def defaults_in(signature, *but):
     """Return the arguments of a peer with their defaults; a required argument has no default."""
     parameters = inspect.signature(signature).parameters
     return {name: one.default for name, one in parameters.items() if name not in but}
-
-
-def test_the_table_of_timm_has_the_arguments_of_create_scheduler_v2():
-    from paramsched.compat.timm.arguments import TimmArguments
-
-    theirs = defaults_in(timm_peer.timm_schedulers().create_scheduler_v2, "optimizer")
-    ours = defaults_of(TimmArguments)
-
-    assert set(ours) - {"eval_metric"} == set(theirs)  # the name of the metric is an option of the script
-    but = ("decay_epochs", "decay_milestones")  # the first depends on the scheduler; the second is a list in timm
-    assert {name: ours[name] for name in theirs if name not in but} == {
-        name: default for name, default in theirs.items() if name not in but
-    }
-    assert list(ours["decay_milestones"]) == list(theirs["decay_milestones"])
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ class that Megatron's own code imports. `docs/reference/divergences.md` lists th
 
 The reader reads the arguments of its learning rate, weight decay and batch size:
 
-- The input is a mapping, `{"lr_decay_style": "cosine", …}`, a command line as a list,
-  `["--lr-decay-style", "cosine", …]`, or the text of a command line or of the script that launches the run. It may
+- The input is a mapping, `{"lr_decay_style": "cosine", …}`, such as `vars(args)`, or a YAML or JSON file of it. It may
   contain arguments that are unrelated to schedules.
 - A run by `train_iters` becomes a plan in updates, and a run by `train_samples` a plan on the clock of samples.
 - `min_lr`, `lr_warmup_init` and the weight decays are absolute values; the peak of lr is the base.

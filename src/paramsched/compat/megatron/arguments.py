@@ -19,7 +19,6 @@ from paramsched.core.files.arguments import (
     read_arguments,
     wrong_value,
 )
-from paramsched.core.files.command_lines import named_options, value_of_words
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.core.files.unused_settings import report_no_settings, report_unused_settings
 
@@ -34,11 +33,28 @@ CURVES: Final[Mapping[str, Curve]] = {
 
 def ramp_counts(value: Any) -> tuple[int, ...]:
     """Return the start, the increment and the number of samples of `rampup_batch_size`."""
-    counts = value_of_words(value.split() if isinstance(value, str) else value)
+    counts = _value_of(value.split() if isinstance(value, str) else value)
     if not isinstance(counts, (list, tuple)) or len(counts) != 3 or not all(map(is_count, counts)) or 0 in counts[:2]:
         found = f"expected a start, an increment and a number of samples, got {short_json(value)}"
         raise wrong_value(found, code=REFUSED_VALUE)
     return tuple(map(int, counts))
+
+
+def _value_of(written: Any) -> Any:
+    """Return a value whose numbers may be texts, because YAML reads 3e-4 as a text.
+
+    >>> _value_of("3e-4"), _value_of(["30", "60"]), _value_of("cosine")
+    (0.0003, [30, 60], 'cosine')
+    """
+    if isinstance(written, list):
+        return [_value_of(one) for one in written]
+    if isinstance(written, bool):
+        return written
+    try:
+        number = float(written)
+    except (TypeError, ValueError, OverflowError):
+        return written
+    return int(number) if number.is_integer() else number
 
 
 _SUFFIXES: Final = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
@@ -62,7 +78,7 @@ def _suffixed_number(text: str) -> int | None:
     """Return the number of a text such as `2.4B`, rounded down; None if it is not a number of at least 0."""
     digits = text.strip().upper()
     suffix = digits[-1:] if digits[-1:] in _SUFFIXES else ""
-    number = value_of_words(digits.removesuffix(suffix))
+    number = _value_of(digits.removesuffix(suffix))
     return int(number * _SUFFIXES.get(suffix, 1)) if is_plain_number(number) and number >= 0 else None
 
 
@@ -190,15 +206,18 @@ _SECTION: Final = "MODEL_ARGS"
 
 def written_options(data: Any) -> dict[str, tuple[Any, str]]:
     """Return a dict from the name of each option to a pair of its value and its path."""
-    if isinstance(data, Mapping) and isinstance(data.get(_SECTION), Mapping):
-        return named_options(data[_SECTION], child_path(ROOT, _SECTION))
-    return named_options(data)
+    if not isinstance(data, Mapping):
+        return {}
+    options, path = data, ROOT
+    if isinstance(data.get(_SECTION), Mapping):
+        options, path = data[_SECTION], child_path(ROOT, _SECTION)
+    return {str(key).lstrip("-").replace("-", "_"): (value, child_path(path, key)) for key, value in options.items()}
 
 
 def read_megatron_arguments(data: Any, diagnostics: DiagnosticCollector) -> MegatronArguments:
     """Read all arguments and report their errors."""
-    if not isinstance(data, (Mapping, list, tuple)):
-        diagnostics.refuse_kind(ROOT, data, "arguments", 'For example: ["--lr-decay-style", "cosine"]')
+    if not isinstance(data, Mapping):
+        diagnostics.refuse_kind(ROOT, data, "arguments", "For example: lr_decay_style: cosine")
         return MegatronArguments()
     options, written = written_options(data), dict[str, tuple[Any, str]]()
     lengths = ("train_iters", "train_samples")
@@ -208,7 +227,7 @@ def read_megatron_arguments(data: Any, diagnostics: DiagnosticCollector) -> Mega
         return MegatronArguments()
     for name, (value, path) in options.items():
         if name in _NAMES:
-            written[name] = value_of_words(value), path
+            written[name] = _value_of(value), path
         elif name in _RENAMED and value is not None:
             found = f"Megatron-LM rejects {name}, which is deprecated"
             instead = f"Use {_RENAMED[name]} in place of {name}"
@@ -253,7 +272,7 @@ def _refuse_tokens(
 ) -> None:
     """Report a count of tokens, which only Megatron-DeepSpeed supports, and suggest one in samples or iterations."""
     by = "samples" if "train_samples" in options else "iters"
-    read = (value_of_words(options.get(key, (None, ""))[0]) for key in (name, "seq_length", "global_batch_size"))
+    read = (_value_of(options.get(key, (None, ""))[0]) for key in (name, "seq_length", "global_batch_size"))
     tokens, length, batch = (one if is_plain_number(one) else None for one in read)
     size = length if by == "samples" else length and batch and length * batch
     own_name = name.replace("tokens", by)

@@ -18,7 +18,7 @@ from paramsched.compat.megatron.arguments import (
 )
 from paramsched.compat.megatron.arguments import recognizes as recognizes
 from paramsched.compat.megatron.batch_size import consumed_in_all, planned_batch_size, samples_of_updates, warn_of_ramp
-from paramsched.core.base.codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE
+from paramsched.core.base.codes import MISSING_FACT, NOT_IN_FILE, REFUSED_VALUE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, warn_user
 from paramsched.core.files.arguments import defaults_of, to_level
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector
@@ -36,7 +36,6 @@ from paramsched.core.schedules.sequence import in_order, with_lengths
 from paramsched.core.time import Calendar, DurationLike
 
 scheduler_entries = ("lr_decay_style",)
-command_lines = True
 
 
 def groups_of(data: Any, calendar: Calendar | None) -> Iterator[GroupOfFile]:  # noqa: ARG001  # each peer has it
@@ -100,15 +99,15 @@ def to_plan(
     """Return the plan with the values of Megatron's `OptimizerParamScheduler`.
 
     Args:
-        data: the arguments, as a mapping or as a command line split into a list.
+        data: the arguments, as a mapping such as `vars(args)`.
         calendar: not used.
         base: not used.
 
     Raises:
         ConfigError: the config has errors; all of them are listed, each with its path.
 
-    >>> options = "--train-iters 1000 --lr-warmup-iters 10 --lr-decay-style cosine --min-lr 6e-6"
-    >>> print(to_plan(options.split()))
+    >>> arguments = {"train_iters": 1000, "lr_warmup_iters": 10, "lr_decay_style": "cosine", "min_lr": 6e-6}
+    >>> print(to_plan(arguments))
     horizon: 1000
     lr: warmup(10) >> cosine(to=absolute(6e-06), over=990)
     """
@@ -129,7 +128,7 @@ def to_plan(
                 f"the plan is for the other groups; the base of embedding and output layers is their max_lr {own.lr!r}"
             )
             place = written_options(data)["decoupled_lr"][1]
-            warn_user(Diagnostic(place, found, f"For example groups: {groups}", code=NOT_IN_SCRIPT))
+            warn_user(Diagnostic(place, found, f"For example groups: {groups}", code=NOT_IN_FILE))
         start, end, style = arguments.start_weight_decay, arguments.end_weight_decay, arguments.weight_decay_incr_style
         if start is not None and end is not None:
             fields["weight_decay"] = anneal(absolute(start), absolute(end), run.length(run.total), CURVES[style])
@@ -180,7 +179,7 @@ def _run_of(arguments: MegatronArguments, diagnostics: DiagnosticCollector) -> _
     followed = planned_batch_size(arguments) if unit else None
     if unit and followed is None:
         found = "the batch size is unknown, so the horizon includes a last partial batch that Megatron drops"
-        warn_user(Diagnostic(child_path(ROOT, "global_batch_size"), found, code=NOT_IN_SCRIPT))
+        warn_user(Diagnostic(child_path(ROOT, "global_batch_size"), found, code=NOT_IN_FILE))
     horizon = total if not unit or batch is None else consumed_in_all(arguments, batch, total)
     if steps and iterations is not None:
         horizon = samples_of_updates(steps, iterations)

@@ -33,7 +33,6 @@ from paramsched.core.files.arguments import (
     read_arguments,
     updates_with_accumulation,
 )
-from paramsched.core.files.command_lines import mapping_of_options, named_options, value_of_words
 from paramsched.core.files.diagnostic_collector import DiagnosticCollector, type_name_of
 from paramsched.core.files.known_dialects import BaseLike, GroupOfFile
 from paramsched.core.files.unused_settings import note_defaults, report_no_settings, report_unused_settings
@@ -43,7 +42,6 @@ from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.errors import ConfigError, MissingFact
 
 scheduler_entries = ("lr_scheduler_type", "name")
-command_lines = True
 
 
 _OF_CALL: Final = tuple(name for name in arguments_of(Call) if name != "learning_rate")
@@ -83,8 +81,9 @@ _MAX_NAMES: Final = 2_000
 
 def recognizes(data: Any) -> bool:
     """Return whether data looks like arguments of transformers."""
-    options = named_options(data)
-    return any(name in _SIGNS for name in options) or is_plain_number(options.get("learning_rate", (None, ""))[0])
+    if not isinstance(data, Mapping):
+        return False
+    return any(name in _SIGNS for name in data) or is_plain_number(data.get("learning_rate"))
 
 
 def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
@@ -110,7 +109,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     if written is None:
         found = f"expected arguments, got {type_name_of(data)}"
         raise ConfigError("config", [Diagnostic(ROOT, found, "Use lr_scheduler_type: cosine", code=WRONG_TYPE)])
-    plan = _plan_of(mapping_of_options(data), written, calendar, given_rate(base))
+    plan = _plan_of(data, written, calendar, given_rate(base))
     _warn_of_other_program(written, data)
     return plan
 
@@ -120,14 +119,10 @@ _WrittenArguments = Mapping[str, tuple[Any, str]]
 
 
 def _written_in(data: Any) -> _WrittenArguments | None:
-    """Return the settings of a config or a command with a value; None if data is neither."""
-    if isinstance(data, Mapping):
-        named = {str(key): (value, child_path(ROOT, key)) for key, value in data.items()}
-    elif isinstance(mapping_of_options(data), Mapping):
-        named = {key: (value_of_words(value), path) for key, (value, path) in named_options(data).items()}
-    else:
+    """Return the settings of a config with a value; None if data is not a mapping."""
+    if not isinstance(data, Mapping):
         return None
-    return {key: one for key, one in named.items() if one[0] is not None}
+    return {str(key): (value, child_path(ROOT, key)) for key, value in data.items() if value is not None}
 
 
 def _values(written: _WrittenArguments) -> dict[str, Any]:

@@ -84,7 +84,6 @@ class Dialect(Protocol):
     - `facts_of(data) -> Calendar`, if the files contain run facts such as the accumulation
     - `notes_of(data) -> Iterable[Diagnostic]`: returns diagnostics about how data is read, such as defaults
     - `scheduler_entries`: the names of the entries that may contain the schedule; `paramsched check` points to them
-    - `command_lines`: True if data may also be a list of words, as from a command line
     - `is_hjson`: True if the peer reads its JSON files as Hjson, with comments and trailing commas, and refuses a key
       that occurs twice
     """
@@ -109,7 +108,6 @@ class KnownDialect:
     facts_of: Callable[[Any], Calendar | None] | None = None
     notes_of: Callable[[Any], Iterable[Diagnostic]] | None = None
     scheduler_entries: tuple[str, ...] = ()
-    command_lines: bool = False
     is_hjson: bool = False
 
     @property

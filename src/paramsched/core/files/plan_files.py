@@ -15,7 +15,6 @@ from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, names_
 from paramsched.core.base.files import is_replaced, path_of_file, write_whole_file
 from paramsched.core.base.near_names import did_you_mean, shortened_text
 from paramsched.core.files import native
-from paramsched.core.files.command_lines import Launch, has_option, launch_places, mapping_of_options, read_launch
 from paramsched.core.files.diagnostic_collector import (
     DiagnosticCollector,
     plain_data,
@@ -202,7 +201,6 @@ def convert(
 PLACES: Mapping[str, Callable[[str], Place]] = {
     "yaml": yaml_places,
     "json": json_places,
-    "command": launch_places,
 }
 """A dict from syntax to the function that locates the values of a text in this syntax."""
 
@@ -241,16 +239,10 @@ def _format_to_write(file: Path) -> str:
     raise InvalidArgument(str(file), f"{problem}; expected one of {', '.join(written)}", advice)
 
 
-def format_of(file: Path, text: str = "") -> str:
-    """Return the format that a file's suffix implies. Suggest the dialect of a launch command in an error."""
+def format_of(file: Path) -> str:
+    """Return the format that a file's suffix implies."""
     if (found := SUFFIXES.get(file.suffix.lower())) is not None:
         return found
-    launch = read_launch(text)
-    if launch is not None and launch.fault is not None and file.suffix.lower() == ".sh":
-        raise ConfigError(str(file), [launch.fault])
-    if launch is not None and (dialects := dialects_that_recognize(launch.words)):
-        problem = f"the suffix {file.suffix!r} of a launch script does not determine its format"
-        raise InvalidArgument(str(file), problem, f'For example: format="{dialects[0]}"')
     problem = f"unknown suffix {file.suffix!r}" if file.suffix else "the name has no suffix"
     problem = f"{problem}; expected one of {', '.join(SUFFIXES)}"
     for suffixes, command in _COMMANDS_FOR_OTHER_FILES.items():
@@ -381,32 +373,16 @@ class PlanText:
             return data
         key, other = self.inserted
         inserted = other._data_of(replace(dialect_named(other.format), is_hjson=False))  # transformers reads it as JSON
-        return {**mapping_of_options(data), key: inserted}
+        return {**data, key: inserted}
 
     def _data_of(self, dialect: KnownDialect) -> Any:
         if self.run_config and dialect.execute is not None:
             return dialect.execute(self.name)
         if dialect.read is not None and self.syntax != "toml":
             return dialect.read(self.text, self.name)
-        command = self._command_in(dialect)
-        if command is None:
-            if not dialect.is_peer:
-                return read_data(self.text, _reader_of(dialect.name, self.syntax), self.name)
-            return read_peer_data(self.text, self.syntax or "yaml", self.name, is_hjson=dialect.is_hjson)
-        if command.fault is not None:
-            raise ConfigError(self.name, [command.fault])
-        return command.words
-
-    def _command_in(self, dialect: KnownDialect) -> Launch | None:
-        """Return the launch command that the text is; None if the text is YAML."""
-        command = read_launch(self.text) if dialect.command_lines and self.syntax is None else None
-        try:
-            data = read_peer_yaml(self.text, "") if command is not None else None
-        except ConfigError:
-            return command
-        # A colon makes a command line look like a mapping too: --lr_scheduler_kwargs '{"min_lr_rate": 0.1}'.
-        within = isinstance(data, Pairs) and any(has_option(str(key)) for key, _ in data)
-        return command if within or isinstance(data, str) else None
+        if not dialect.is_peer:
+            return read_data(self.text, _reader_of(dialect.name, self.syntax), self.name)
+        return read_peer_data(self.text, self.syntax or "yaml", self.name, is_hjson=dialect.is_hjson)
 
     def placed(self, diagnostics: Iterable[Diagnostic], root: Place | None = None) -> tuple[Diagnostic, ...]:
         """Return diagnostics with lines and columns if the syntax is known; `root` has the places if they are known."""
@@ -432,8 +408,6 @@ class PlanText:
 
     def _syntax_of_dialect(self, dialect: KnownDialect) -> str:
         """Return the syntax of a dialect's text if the suffix of the file does not imply it."""
-        if self._command_in(dialect):
-            return "command"
         try:
             is_yaml = dialect.read is None or isinstance(read_peer_yaml(self.text, ""), Pairs)
         except ConfigError:
@@ -478,7 +452,7 @@ def open_plan(
 
 def _open_file(file: Path, format: str | None, *, run_config: bool) -> PlanText:
     text = read_bounded_text(file)
-    chosen = format_of(file, text) if format is None else known_format(format)
+    chosen = format_of(file) if format is None else known_format(format)
     return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent, run_config)
 
 
