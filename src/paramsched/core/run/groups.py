@@ -331,13 +331,21 @@ def sync_for_checkpoint(planned: Groups, groups: list[Group]) -> list[Group]:
     """Bind the groups again, and return those that the plan writes.
 
     Groups that the next step refuses, for example because a value would leave its range, stay as they are: the state
-    of a run can be saved at any time.
+    of a run can be saved at any time. While another thread counts an update, the groups belong to that thread.
     """
+    if is_being_counted(planned):
+        return groups
     try:
         sync(planned, groups)
     except PlanError:
         return [group for group in groups if any(group is one for one in planned.bound)]
     return groups
+
+
+def is_being_counted(planned: Groups) -> bool:
+    """Return whether an update is under way: the clock counts it first, the entry of the first group last."""
+    first = planned.first
+    return first.get(COUNT) == planned.clock.t - 1 and first.get(RECORD) is planned.record
 
 
 def _rebind(planned: Groups, groups: list[Group]) -> None:

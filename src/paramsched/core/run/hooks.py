@@ -135,10 +135,11 @@ class PlanHooks:
         """Write the record and the count into the state, not into the groups: a compiled step guards their entries."""
         groups = state.get("param_groups")
         if groups and self.planned.bound:
-            record = record_of(self.run) | ({"held": True} if self.planned.held else {})
+            now = self.run.reading()
+            record = record_of(self.run, now) | ({"held": True} if self.planned.held else {})
             groups[0][RECORD] = joined(self.planned.record_of_plan(), record | {"bases": recorded_bases(groups[0])})
             for group in groups:
-                group[COUNT] = self.planned.clock.t
+                group[COUNT] = now.numbers[self.name]
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
         self.loading = self.resume.before_load(self.run, self.name, state, optimizer.param_groups)

@@ -17,7 +17,7 @@ from paramsched.core.plan import Plan
 from paramsched.core.plan.optimizers import ALONE
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.block import Values, bases_by_slot
-from paramsched.core.run.run import Run
+from paramsched.core.run.run import Reading, Run
 from paramsched.core.run.state import (
     VERSION,
     Entry,
@@ -104,20 +104,20 @@ class State:
         return RunPosition(self.position.t, samples=self.position.samples)
 
 
-def record_of(run: Run) -> dict[str, Any]:
-    """Return what `state_dict()` adds to the record of the plan: the present position of the run."""
-    clock, in_force = run.clock, run.lead.in_force
-    is_single = clock.history == _single_plan_history(in_force.text, clock.amount, in_force)
+def record_of(run: Run, now: Reading) -> dict[str, Any]:
+    """Return what `state_dict()` adds to the record of the plan: the position `now` of the run."""
+    position, in_force, history = now.position, run.lead.in_force, run.clock.history
+    is_single = history == _single_plan_history(in_force.text, position.amount, in_force)
     found = {
-        "t": clock.t,
-        "amount": clock.amount,  # None on the clock of updates
-        "last_amount": clock.last_amount,
-        "said": clock.reported,  # and not counted yet
-        "measured": clock.is_measured,
-        "samples": run.samples(),
-        "rules": saved_states(clock.states),
-        "history": [] if is_single else clock.history.as_data(),
-        "behind": [name for name, planned in run.members.items() if planned.clock.t < clock.t],
+        "t": position.t,
+        "amount": position.amount,  # None on the clock of updates
+        "last_amount": now.last_amount,
+        "said": position.reported,  # and not counted yet
+        "measured": position.is_measured,
+        "samples": run.samples(position),
+        "rules": saved_states(now.states),
+        "history": [] if is_single else history.as_data(),
+        "behind": [name for name, number in now.numbers.items() if number < position.t],
     }
     absent: tuple[Any, ...] = (None, [], {})
     return {name: one for name, one in found.items() if one is not False and one not in absent}
@@ -130,7 +130,7 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
         run: the run.
         sizes: the number of groups of each optimizer, by name.
     """
-    record, counts = record_of(run), list(sizes.values())
+    record, counts = record_of(run, run.reading()), list(sizes.values())
     record["groups"] = counts[0] if len(set(counts)) == 1 else counts
     record["bases"] = _by_field({name: bases_by_slot(one.block.slots) for name, one in run.members.items()}, sizes)
     return {RECORD: joined(run.lead.record_of_plan(), record)}

@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, TypeAlias, final
+from dataclasses import replace
+from time import sleep
+from typing import Any, Final, NamedTuple, TypeAlias, final
 
 from paramsched.core.plan.optimizers import ALONE, shown_names
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.block import Values
-from paramsched.core.run.groups import Consumption, Groups, sync, sync_for_checkpoint
+from paramsched.core.run.groups import Consumption, Groups, is_being_counted, sync, sync_for_checkpoint
 from paramsched.core.run.reports import SHOWN, ChangedBase, by_field
 from paramsched.core.run.state import (
     BEGIN_OF_DATA,
@@ -72,6 +74,26 @@ class Driver(ABC):
 
 
 @final
+class Reading(NamedTuple):
+    """The clocks of a run at one moment, between two updates.
+
+    Args:
+        position: the position of the run.
+        last_amount: the amount before the last update; None on the clock of updates.
+        states: the states of the metric rules.
+        numbers: the update that the next step of each optimizer belongs to, by name.
+    """
+
+    position: RunPosition
+    last_amount: Amount | None
+    states: RuleStates
+    numbers: dict[str, int]
+
+
+_TRIES: Final = 50  # a wait without an end would hang if an interrupt has stopped an update half-way
+
+
+@final
 class Run:
     """The run of one or several optimizers under one plan.
 
@@ -118,15 +140,42 @@ class Run:
         """The update that the next step of each optimizer belongs to."""
         return {name: planned.clock.t for name, planned in self.members.items()}
 
-    def samples(self) -> int | None:
-        """Return the number of samples before the next update, for `ps.BatchSampler`; None if it is unknown."""
+    def reading(self) -> Reading:
+        """Read all clocks between two updates; a saver may run in a thread, while another one counts updates.
+
+        A record whose parts are of two updates would be discarded as one of earlier values. There is no lock, because
+        it would cost time at each update: the clocks are read until no update was under way or ended meanwhile.
+        """
+        clock, found = self.clock, self._read()
+        for _ in range(_TRIES):
+            # The first group gets the count at the end of an update.
+            is_between = not any(is_being_counted(planned) for planned in self.members.values())
+            again = self._read()
+            if is_between and again == found and clock.t == found.position.t:
+                break
+            found = again
+            sleep(0)  # lets the other thread go on
+        return found
+
+    def _read(self) -> Reading:
+        """Read all clocks once."""
+        numbers, clock = self.numbers, self.clock
+        position = replace(clock.position, t=max(numbers.values()))
+        return Reading(position, clock.last_amount, clock.states, numbers)
+
+    def samples(self, position: RunPosition | None = None) -> int | None:
+        """Return the number of samples before the next update, for `ps.BatchSampler`; None if it is unknown.
+
+        Args:
+            position: the position of the run. Default: the present one.
+        """
         in_force, clock = self.in_force, self.clock
         if in_force.calendar.batch_size is None and not any(one.name == "batch_size" for one in in_force.plan.bindings):
             return None
         from paramsched.core.run.batch_sizes import samples_at
 
         try:
-            return samples_at(in_force, clock.history, clock.counts_from, clock.position)
+            return samples_at(in_force, clock.history, clock.counts_from, position or clock.position)
         except ParamschedError:  # the sizes follow a metric, for example
             return None
 

@@ -1,0 +1,112 @@
+"""A checkpoint that is taken in a thread, while another thread counts updates, has the record of its count.
+
+The switches between the threads are enumerated: at each line of one side, the other side runs to its end.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import paramsched as ps
+from paramsched.core import run as room
+from paramsched.core.plan.optimizers import ALONE
+from paramsched.core.run.record import read_groups
+from support.updates import probe
+
+ROOM = str(Path(room.__file__).parent)
+SIZE = 4  # samples of an update
+RUNS: dict[str, tuple[ps.Plan, dict[str, Any]]] = {
+    "updates": (ps.Plan(lr='(warmup(2) >> cosine()) * plateau("loss")', horizon=100_000), {}),
+    "samples": (
+        ps.Plan(lr='warmup("8 samples") >> cosine()', horizon="400_000 samples", clock="samples"),
+        {"batch_size": SIZE},
+    ),
+}
+
+
+@contextmanager
+def called_at_each_line(other: Callable[[], object]) -> Iterator[None]:
+    """Call a function before each line of the room that the body executes."""
+    before = sys.gettrace()
+
+    def local(frame: FrameType, event: str, _: Any) -> Any:
+        if event == "line":
+            sys.settrace(None)
+            other()
+            sys.settrace(trace)
+        return local
+
+    def trace(frame: FrameType, _event: str, _: Any) -> Any:
+        return local if frame.f_code.co_filename.startswith(ROOM) else None
+
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def run_of(kind: str, count: int) -> tuple[dict[str, Any], ps.Scheduler]:
+    optimizers = {name: probe({"lr": 0.1}) for name in (["gen", "disc"] if count == 2 else [ALONE])}
+    plan, facts = RUNS[kind]
+    return optimizers, ps.Scheduler(optimizers if count == 2 else optimizers[ALONE], plan, **facts)
+
+
+def can_resume(name: str, state: dict[str, Any]) -> bool:
+    return read_groups(state["param_groups"], name).is_complete
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("kind", RUNS)
+@pytest.mark.filterwarnings("error")
+def test_a_save_at_any_line_of_an_update_can_be_resumed_and_changes_no_value(kind: str, count: int) -> None:
+    optimizers, scheduler = run_of(kind, count)
+    saved: list[tuple[str, Any]] = []
+    name = next(iter(optimizers))
+
+    for _ in range(2):
+        with called_at_each_line(lambda: saved.append((name, optimizers[name].state_dict()))):
+            for optimizer in optimizers.values():
+                optimizer.step()
+
+    assert len(saved) > 30
+    assert [name for name, state in saved if not can_resume(name, state)] == []
+    assert scheduler.t == 2
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("kind", RUNS)
+@pytest.mark.filterwarnings("error")
+def test_an_update_at_any_line_of_a_save_leaves_a_record_of_one_update(kind: str, count: int) -> None:
+    optimizers, scheduler = run_of(kind, count)
+    name, lines = next(iter(optimizers)), 0
+
+    def update(at: int) -> Callable[[], None]:
+        def step() -> None:
+            nonlocal lines
+            lines += 1
+            if lines == at:
+                for optimizer in optimizers.values():
+                    optimizer.step()
+
+        return step
+
+    for at in range(1, 400):
+        lines = 0
+        with called_at_each_line(update(at)):
+            state = optimizers[name].state_dict()
+        record = json.loads(state["param_groups"][0]["paramsched"])
+        assert can_resume(name, state), at
+        if kind == "samples":
+            assert record["amount"] == SIZE * record["t"], at
+        if lines < at:
+            break
+
+    assert 20 < at < 399
+    assert scheduler.t == at - 1
