@@ -4,8 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import paramsched
 
 ROOT = Path(__file__).parents[3]
@@ -69,17 +67,3 @@ def test_imports_point_down():
     )
 
     assert linted.returncode == 0, linted.stdout
-
-
-@pytest.mark.long  # test_figures finds cycles of imports
-def test_each_module_of_a_run_can_be_imported_first():
-    files = [file for folder in ("runs", "scheduler") for file in (ROOT / "src/paramsched/core" / folder).glob("*.py")]
-    modules = [f"paramsched.core.{file.parent.name}.{file.stem}" for file in files]
-    code = f"""
-import importlib, sys
-for module in {modules}:
-    for name in [name for name in sys.modules if name.split(".")[0] == "paramsched"]:
-        del sys.modules[name]
-    importlib.import_module(module.removesuffix(".__init__"))
-"""
-    printed(code)
