@@ -29,7 +29,7 @@ API = {
     "Build": (
         "Build schedules from [shapes](shapes.md) and [curves](curves.md), and define your own.",
         (
-            "Schedule", "parse", "resolve", "Duration", "absolute", "Absolute", "previous", "following", "shape",
+            "Schedule", "parse", "resolve", "Duration", "absolute", "previous", "following", "shape",
             "register_function", "to_lambda",
         ),
     ),

@@ -30,7 +30,6 @@ from paramsched.core.plan.resolve import resolve as resolve
 from paramsched.core.plan.trace import Trace as Trace
 from paramsched.core.plan.trace import trace as trace
 from paramsched.core.schedules import rules as rules
-from paramsched.core.schedules.affine import Absolute as Absolute
 from paramsched.core.schedules.affine import following as following
 from paramsched.core.schedules.affine import previous as previous
 from paramsched.core.schedules.anneal import anneal as anneal

@@ -6,6 +6,7 @@ An adapter of an engine also needs `engine_facts`, `reporting` and `run_end` of 
 # A shape: a formula of time.
 from paramsched.core.builders import constructor as constructor
 from paramsched.core.schedules import SHAPES as SHAPES
+from paramsched.core.schedules.affine import Absolute as Absolute
 from paramsched.core.schedules.affine import Affine as Affine
 from paramsched.core.schedules.anneal import anneal as anneal
 from paramsched.core.schedules.base import Schedule as Schedule

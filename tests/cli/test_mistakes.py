@@ -71,14 +71,6 @@ MISTAKES = {
         "a.py", TWELVE + "optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9))\n"
         "param_scheduler = dict(type='LinearParamScheduler', param_name='weight_decay', end=5)\n", "PS403", 4
     ),
-    "windows with a gap": (
-        "a.py", TWELVE + "param_scheduler = [\n    dict(type='LinearLR', start_factor=0.1, begin=0, end=3),\n"
-        "    dict(type='CosineAnnealingLR', T_max=8, begin=4, end=12)]\n", "PS606", 5
-    ),
-    "two decays at once": (
-        "a.py", TWELVE + "param_scheduler = [dict(type='CosineAnnealingLR', T_max=12),\n"
-        "    dict(type='StepLR', step_size=4)]\n", "PS607", 4
-    ),
 }  # fmt: skip
 
 

@@ -292,7 +292,7 @@ class SchedulerReader:
         for optimizer in dict.fromkeys(entry.optimizer for entry in entries):
             mine = [entry for entry in entries if entry.optimizer == optimizer]
             together = [(entry.row, {**entry.arguments, "param_name": entry.field}) for entry in mine]
-            for one in list_warnings(together, self.run.length, windows=True):
+            for one in list_warnings(together, self.run.length):
                 if has_loop or one.code != TICKS_TOO_LATE:
                     self.warnings.append(Diagnostic(mine[one.index].path, one.text, code=one.code))
         for entry in entries:

@@ -467,7 +467,6 @@ class _ReduceOnPlateau(SchedulerRow):
 COSINE_ANNEALING, MULTI_STEP = _CosineAnnealing(), _MultiStep()
 _EXPONENTIAL, _POLY, _STEP = _Exponential(), _Poly(), _Step()
 
-DECAYS: Final = (COSINE_ANNEALING, _EXPONENTIAL, MULTI_STEP, _POLY, _STEP)
 """The schedulers that decrease the value throughout their window."""
 
 SCHEDULER_ROWS: Final[dict[str, SchedulerRow]] = {

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
+from itertools import islice
 from typing import Final, TypeAlias, final
 
 import numpy as np
@@ -20,7 +20,7 @@ from paramsched.core.schedules.rules.descents import CosineRestartsRule, CosineR
 from paramsched.core.schedules.rules.scaling import ConstantRule, LinearRule
 from paramsched.core.time import DurationLike
 from paramsched.errors import InvalidArgument
-from paramsched.mmengine.codes import CLIMBS_AGAIN, GAP_OF_ONE, TICKS_TOO_LATE, TWO_DECAYS
+from paramsched.mmengine.codes import CLIMBS_AGAIN, TICKS_TOO_LATE
 from paramsched.mmengine.reader.config_run import (
     RunLength,
     min_epoch_length_apart,
@@ -37,7 +37,7 @@ from paramsched.mmengine.reader.row import (
     SchedulerRow,
     SchedulerTicks,
 )
-from paramsched.mmengine.reader.rows import COSINE_ANNEALING, DECAYS, MULTI_STEP
+from paramsched.mmengine.reader.rows import COSINE_ANNEALING, MULTI_STEP
 
 RowWithArguments: TypeAlias = tuple[SchedulerRow, Arguments]
 """A row and its complete arguments."""
@@ -218,18 +218,15 @@ class _ListWarning:
     code: str
 
 
-def list_warnings(
-    schedulers: Iterable[RowWithArguments], length: RunLength, *, windows: bool = False
-) -> Iterator[_ListWarning]:
+def list_warnings(schedulers: Iterable[RowWithArguments], length: RunLength) -> Iterator[_ListWarning]:
     """Yield warnings for likely mistakes in a list: of each kind the first ten, and the number of the rest.
 
     Args:
         schedulers: the schedulers of one optimizer.
         length: the length of the run.
-        windows: if True, also check for gaps, late milestones and overlapping decays.
     """
-    together, by_code = list(schedulers), dict[str, list[_ListWarning]]()
-    for one in (*_tick_warnings(together, length), *(_window_warnings(together, length) if windows else ())):
+    by_code = dict[str, list[_ListWarning]]()
+    for one in _tick_warnings(list(schedulers), length):
         by_code.setdefault(one.code, []).append(one)
     for several in by_code.values():
         yield from several[: _MAX_WARNINGS - 1]
@@ -247,6 +244,18 @@ def _tick_warnings(together: Sequence[RowWithArguments], length: RunLength) -> I
                 "write by_epoch=False and counts of iterations"
             )
             yield _ListWarning(index, text, TICKS_TOO_LATE)
+        last = length.end(bool(arguments["by_epoch"]))
+        # They count from the start of their window. The plan lacks late ones, so that no rule of a plan sees them.
+        milestones = arguments["milestones"] if row is MULTI_STEP and last is not None else ()
+        late = sorted(one for one in milestones if last is not None and arguments["begin"] + one > last)
+        if late:
+            numbers = ", ".join(f"{one:g}" for one in late[:_MAX_WARNINGS])
+            run = f"{last} {'epochs' if arguments['by_epoch'] else 'iterations'}"
+            text = (
+                f"milestones={numbers} are after the end of the run of {run} and are never reached; write milestones "
+                "within the run"
+            )
+            yield _ListWarning(index, text, MILESTONE_AFTER_END)
         if row is not COSINE_ANNEALING or arguments["end"] >= INF:
             continue
         if arguments["T_max"] >= arguments["end"] - arguments["begin"] - 1:
@@ -266,56 +275,3 @@ def _tick_warnings(together: Sequence[RowWithArguments], length: RunLength) -> I
             f"{places}; write end={arguments['begin'] + arguments['T_max'] + 1}"
         )
         yield _ListWarning(index, text, CLIMBS_AGAIN)
-
-
-def _window_warnings(together: Sequence[RowWithArguments], length: RunLength) -> Iterator[_ListWarning]:
-    for index, (row, arguments) in enumerate(together):
-        last = length.end(bool(arguments["by_epoch"]))
-        # Milestones count from the start of their window.
-        milestones = arguments["milestones"] if row is MULTI_STEP and last is not None else ()
-        late = sorted(one for one in milestones if arguments["begin"] + one > last)
-        if late:
-            numbers = ", ".join(f"{one:g}" for one in late[:_MAX_WARNINGS])
-            run = f"{last} {'epochs' if arguments['by_epoch'] else 'iterations'}"
-            text = (
-                f"milestones={numbers} are after the end of the run of {run} and are never reached; write milestones "
-                "within the run"
-            )
-            yield _ListWarning(index, text, MILESTONE_AFTER_END)
-    alike: dict[object, list[tuple[int, SchedulerRow, Arguments]]] = {}
-    for index, (row, arguments) in enumerate(together):
-        alike.setdefault((arguments.get("param_name"), bool(arguments["by_epoch"])), []).append((index, row, arguments))
-    for windows in alike.values():
-        windows.sort(key=lambda one: one[2]["begin"])
-        yield from _one_tick_gaps(windows)
-        yield from _overlapping_decays([one for one in windows if one[1] in DECAYS])
-
-
-def _one_tick_gaps(windows: Sequence[tuple[int, SchedulerRow, Arguments]]) -> Iterator[_ListWarning]:
-    """Yield a warning for each window that begins one step after others end; windows are sorted by their begin."""
-    ends = {one["end"] for _, _, one in windows if one["end"] < INF and one["end"] - one["begin"] > 1}
-    reached = -1  # the last end of an earlier window
-    for begin, several in groupby(windows, key=lambda one: one[2]["begin"]):
-        found = list(several)
-        if begin - 1 in ends and reached < begin:
-            text = (
-                f"one window ends at {begin - 1} and the next begins at {begin}: no scheduler acts in between, "
-                f"because the end of a window is exclusive; write begin={begin - 1}"
-            )
-            yield from (_ListWarning(index, text, GAP_OF_ONE) for index, _, _ in found)
-        reached = max(reached, *(one["end"] for _, _, one in found))
-
-
-def _overlapping_decays(windows: Sequence[tuple[int, SchedulerRow, Arguments]]) -> Iterator[_ListWarning]:
-    """Yield a warning for each decay that begins before an earlier one ends; windows are sorted by their begin."""
-    last = None  # the earlier decay that ends last
-    for one in windows:
-        if last is not None and one[2]["begin"] < last[2]["end"] and one[2]["begin"] < one[2]["end"]:
-            (other, other_row, _), (index, row, _) = sorted((last, one), key=lambda each: each[0])
-            text = (
-                f"{row.name} and {other_row.name} of [{other}] decay the same value at the same time, so their factors "
-                "multiply; let one begin where the other ends"
-            )
-            yield _ListWarning(index, text, TWO_DECAYS)
-        if last is None or one[2]["end"] > last[2]["end"]:
-            last = one
