@@ -1,8 +1,11 @@
 """The scripts of the engines' pages run, with and without a plan, and one statement attaches the plan."""
 
 import ast
+import gc
+import warnings
 
 import pytest
+import torch
 
 from support.pages import DOCS, script, scripts
 from support.spread import spread
@@ -15,6 +18,9 @@ LIBRARIES = {
     "Ignite": "ignite",
     "lightning": "lightning.pytorch",
 }
+
+CONSTANT_AT_THE_END = ("Weight averaging", "mmengine")
+"""Scripts without an update at which the lr is 0."""
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -31,7 +37,22 @@ def test_the_script_on_a_page_runs(page, version, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     code = script(page, "-" if version == "with a plan" else "+")
 
-    exec(compile(code, f"{page}.md, {version}", "exec"), {"__name__": "__main__"})
+    names, earlier = {"__name__": "__main__"}, optimizers()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        exec(compile(code, f"{page}.md, {version}", "exec"), names)
+
+    if version == "with a plan" and page not in CONSTANT_AT_THE_END:
+        (rate,) = {group["lr"] for one in optimizers() if one not in earlier for group in one.param_groups}
+        assert rate == 0, "the plan has not reached its end"
+        assert not [one for one in caught if "PS406" in str(one.message)], "the run goes on after the plan"
+
+
+def optimizers():
+    """Return the optimizers with a plan; some scripts have them only in their engine."""
+    gc.collect()
+    found = [one for one in gc.get_objects() if isinstance(one, torch.optim.Optimizer)]
+    return [one for one in found if "paramsched" in one.state_dict()["param_groups"][0]]
 
 
 @pytest.mark.parametrize("page", SCRIPTS)
