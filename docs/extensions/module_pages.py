@@ -34,8 +34,8 @@ API = {
         ),
     ),
     "Errors": (
-        "Base classes of the errors. [All exceptions](checks.md#exceptions) with their data.",
-        ("ParamschedError", "InvalidArgument"),
+        "Base classes, and the category of all warnings. [All exceptions](checks.md#exceptions) with their data.",
+        ("ParamschedError", "InvalidArgument", "PlanWarning"),
     ),
 }  # fmt: skip
 """The names of `paramsched` by task, in order of use: a sentence and the names for each."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from paramsched import errors as errors
 from paramsched.core import curves as curves
 from paramsched.core.base import VERSION as _VERSION
+from paramsched.core.base.diagnostic import PlanWarning as PlanWarning
 from paramsched.core.base.entries import is_installed as _is_installed
 from paramsched.core.base.entries import register_entries as _register_entries
 from paramsched.core.feedback.greedy import greedy as greedy

@@ -16,7 +16,7 @@ from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import PlanLike
-from paramsched.core.run.arguments import PlanSource
+from paramsched.core.run.arguments import PlanSource, checked_strict
 from paramsched.core.run.on_base import OnBase
 from paramsched.core.run.processes import WORLD
 from paramsched.core.run.record import OnChange
@@ -51,6 +51,8 @@ class EngineOptions(TypedDict, total=False):
     """As in `ps.Scheduler`; `"in 10 min"` counts from the call."""
     stop_on: SignalsLike | None
     """As in `ps.Scheduler`."""
+    strict: bool
+    """As in `ps.Scheduler`."""
 
 
 class LoopOptions(EngineOptions, total=False):
@@ -83,6 +85,7 @@ class PlanOptions:
     stop_before: MomentLike | None = None
     stop_on: SignalsLike | None = None
     stop: bool | None = None
+    strict: bool = False
 
     def __post_init__(self) -> None:
         calendar: Any = self.calendar
@@ -110,6 +113,7 @@ class PlanOptions:
                 raise InvalidArgument(site, found, 'For example: stop_before="slurm", reserve="30 s"')
         if self.stop is not None and not isinstance(self.stop, bool):
             raise InvalidArgument(f"stop={shown(self.stop)}", "expected True or False", "Use stop=True")
+        checked_strict(self.strict)
         object.__setattr__(self, "calendar", calendar)
         object.__setattr__(self, "stop_before", moment)
         object.__setattr__(self, "stop", ends_early if self.stop is None else self.stop)
@@ -193,8 +197,9 @@ class EngineFacts:
             MissingFact: a unit of the plan needs a run fact that neither the engine nor the user specifies.
         """
         names = tuple(optimizer) if isinstance(optimizer, Mapping) else ()
+        processes = replace(WORLD, strict=options.strict)
         source = replace(
-            PlanSource.of(plan, self.call, names),
+            PlanSource.of(plan, self.call, names, processes),
             counted_by=self.counter or f"{self.call}(…, {{}})",
             warns_of_metrics=self.warns_of_metrics,
         )
@@ -205,6 +210,7 @@ class EngineFacts:
         attach_with = partial(
             Scheduler, optimizer, drive=drive, on_change=options.on_change, on_base=options.on_base,
             late_groups=late_groups, stop_before=options.stop_before, stop_on=options.stop_on,
+            strict=options.strict,
         )  # fmt: skip
         try:
             if horizon is not None and user_facts.total is None:

@@ -125,6 +125,7 @@ class _PlanScheduler:
         stop_before, stop_on: as in `ps.Scheduler`; `"in 10 min"` counts from the construction.
         stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
             clock; False: never. Default: True if there is `stop_before` or `stop_on`.
+        strict: as in `ps.Scheduler`.
         facts: run facts that the engine does not know, as in `ps.Calendar`: `steps_per_epoch`, `total`, ….
 
     Raises:
@@ -147,6 +148,7 @@ class _PlanScheduler:
         stop_before: MomentLike | None = None,
         stop_on: SignalsLike | None = None,
         stop: bool | None = None,
+        strict: bool = False,
         **facts: Any,
     ) -> None:
         check_kinds("PlanScheduler", optimizer=optimizer, plan=plan)
@@ -171,7 +173,7 @@ class _PlanScheduler:
         inner = optimizers.inner_optimizer(optimizer)
         options = PlanOptions(
             calendar=user_facts, on_change=on_change, on_base=on_base,
-            reserve=reserve, stop_before=stop_before, stop_on=stop_on, stop=stop,
+            reserve=reserve, stop_before=stop_before, stop_on=stop_on, stop=stop, strict=strict,
         )  # fmt: skip
         self.scheduler: Scheduler = known.attach(inner, plan, options)
         self.ending, self.has_hook = RunEnd([self.scheduler], stop=options.stop is True), False

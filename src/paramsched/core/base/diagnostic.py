@@ -344,19 +344,33 @@ _PASSED_OVER = ("paramsched", "torch")
 """Packages whose frames are skipped: this one, and torch, which calls its hooks and schedulers."""
 
 
+class PlanWarning(UserWarning):
+    """A probable mistake in a plan, a config or a run: the category of every warning of this library.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.filterwarnings("error", category=PlanWarning)  # all warnings are errors, like those of strict=True
+    """
+
+
 @final
-class DiagnosticWarning(UserWarning):
+class DiagnosticWarning(PlanWarning):
     """A warning about an entry of a config. `diagnostic` contains its location and code."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
-        UserWarning.__init__(self, diagnostic)
+        PlanWarning.__init__(self, diagnostic)
         self.diagnostic = diagnostic
 
     def __str__(self) -> str:
         return self.diagnostic.path_and_message
 
 
-def warn_user(about: Problem | Diagnostic, category: type[Warning] = UserWarning) -> None:
+def plan_warning(problem: Problem) -> PlanWarning:
+    """Return the warning about a problem; its text is the printed problem with its code."""
+    return PlanWarning(printable_lines(f"{problem} [{problem.code}]" if problem.code else str(problem)))
+
+
+def warn_user(about: Problem | Diagnostic, category: type[Warning] = PlanWarning) -> None:
     """Issue a warning at the innermost frame outside of this library and torch. Its text is the printed problem."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _PASSED_OVER:
@@ -364,5 +378,4 @@ def warn_user(about: Problem | Diagnostic, category: type[Warning] = UserWarning
     if isinstance(about, Diagnostic):
         warnings.warn(DiagnosticWarning(about), stacklevel=level)
     else:
-        code = f" [{about.code}]" if about.code else ""
-        warnings.warn(printable_lines(f"{about}{code}"), category, stacklevel=level)
+        warnings.warn(str(plan_warning(about)), category, stacklevel=level)

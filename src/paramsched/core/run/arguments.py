@@ -154,6 +154,11 @@ class PlanSource:
         refuse_several_plans(call, given, names)
         if isinstance(given, Plan):
             return PlanSource(given, processes=processes)
+        with processes.warnings_of_files():
+            return PlanSource._read(given, call, processes)
+
+    @staticmethod
+    def _read(given: Any, call: str, processes: Processes) -> "PlanSource":
         from paramsched.core.files.plan_files import open_plan  # imports YAML
 
         if is_path(given):
@@ -298,6 +303,13 @@ def checked_on_change(on_change: Any) -> OnChange:
     """Validate the argument `on_change`."""
     _check_choices("on_change", on_change, get_args(OnChangeChoice), "new")
     return dict(on_change) if isinstance(on_change, Mapping) else on_change
+
+
+def checked_strict(strict: Any) -> bool:
+    """Validate the argument `strict`."""
+    if not isinstance(strict, bool):
+        raise InvalidArgument(f"strict={shown(strict)}", "expected True or False", example="strict=True")
+    return strict
 
 
 def checked_on_base(on_base: Any, plan: Plan | None) -> BasePolicy:

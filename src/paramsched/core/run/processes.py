@@ -1,13 +1,16 @@
 """The processes that train together, and messages about conditions that each of them detects: the first one warns."""
 
 import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, final
 
 import torch.distributed as dist
 
-from paramsched.core.base.diagnostic import warn_user
+from paramsched.core.base.diagnostic import PlanWarning, plan_warning, warn_user
 from paramsched.core.base.problem import Problem
 
 log = logging.getLogger("paramsched")
@@ -20,9 +23,15 @@ INITIAL: Final = 2  # comparisons without a distance after a start, a load or a 
 @final
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """The processes that train together: those of a process group; by default, all of the world."""
+    """The processes that train together: those of a process group; by default, all of the world.
+
+    Args:
+        group: the process group; None for all processes.
+        strict: True if a warning is raised, in each process that detects its condition.
+    """
 
     group: Any = None
+    strict: bool = False
 
     @property
     def several(self) -> bool:
@@ -54,17 +63,29 @@ class Processes:
         log.log(self.level, text, *arguments, stacklevel=2)
 
     def warn(self, problem: Problem) -> None:
-        """Warn of a condition that every process detects, at the user's line."""
+        """Warn of a condition that every process detects, at the user's line; raise the warning if `strict`."""
+        if self.strict:
+            raise plan_warning(problem)
         if self.level == logging.WARNING:
             warn_user(problem)
         else:
             log.info("%s", problem)
 
+    @contextmanager
+    def warnings_of_files(self) -> Iterator[None]:
+        """Raise the warnings about a file that is read, if `strict`."""
+        if not self.strict:
+            yield
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", PlanWarning)
+            yield
+
     def __deepcopy__(self, _memo: Any) -> "Processes":
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Processes, ()  # because a process group belongs to its process
+        return Processes, (None, self.strict)  # because a process group belongs to its process
 
 
 WORLD: Final = Processes()

@@ -39,7 +39,7 @@ class Ranks:
     @staticmethod
     def of(processes: Processes) -> "Ranks | None":
         """Return the ranks of processes, in the world; None if this process trains alone."""
-        here, group = Ranks.here() if processes is WORLD or processes.several else None, processes.group
+        here, group = Ranks.here() if processes.group is None or processes.several else None, processes.group
         if here is None or group is None:
             return here
         # Groups may have the same ranks, and then different names. All ranks of a group have the same name for it.

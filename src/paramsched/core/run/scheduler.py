@@ -31,6 +31,7 @@ from paramsched.core.run.arguments import (
     calendar_of_call,
     checked_on_base,
     checked_on_change,
+    checked_strict,
     is_count_of_updates,
     request_of,
     specified_facts,
@@ -106,6 +107,8 @@ class Scheduler(LRScheduler):
         process_group: the torch `ProcessGroup` of the processes that train together, if they are only some of the
             world: they agree on amounts and the end of the job, and its first rank leads. None for all
             processes.
+        strict: True raises a `ps.PlanWarning` in place of each warning of this Scheduler, whatever the filters of the
+            script are. A start that raises has changed nothing; during the run the update is counted, then it raises.
         facts: the run facts as keywords, in place of `calendar`: the arguments of `ps.Calendar`, such as `total=1000`
             or `steps_per_epoch=100`.
 
@@ -114,6 +117,7 @@ class Scheduler(LRScheduler):
         ConfigError: a plan passed as a file, a text or a mapping has errors; all are listed with their locations.
         FileNotFoundError: the plan file does not exist.
         PlanError: the optimizer lacks a group or field of the plan. The optimizer is unchanged.
+        PlanWarning: a probable mistake, with `strict=True`. The optimizer is unchanged.
         PlanChanged: the optimizer carries another plan and `on_change="error"`. The optimizer is unchanged.
         StateError: `stop_on` is passed outside of the main thread.
 
@@ -148,6 +152,7 @@ class Scheduler(LRScheduler):
         stop_before: MomentLike | None = None,
         stop_on: SignalsLike | None = None,
         process_group: Any = None,
+        strict: bool = False,
         **facts: Unpack[Facts],
     ) -> None:
         given = specified_facts(facts)
@@ -162,6 +167,7 @@ class Scheduler(LRScheduler):
             from paramsched.core.run.ranks import processes_of
 
             processes = processes_of(process_group)
+        processes = replace(processes, strict=checked_strict(strict))
         if stop_before is not None or stop_on is not None:
             from paramsched.core.run.end import job_end_of
 
