@@ -17,6 +17,7 @@ from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.binding import PlanClock, is_by_amount
 from paramsched.core.plan.follow import schedule_followed
 from paramsched.core.plan.value_ranges import may_be_evaluated
+from paramsched.core.rules.jumps import jump_problems
 from paramsched.core.rules.lengths import horizon_in_epochs, length_problems
 from paramsched.core.rules.levels import floor_as_value, unlikely_level
 from paramsched.core.rules.line import Line
@@ -38,9 +39,13 @@ from paramsched.core.time import Calendar, Duration
 
 def line_problems(line: Line) -> Iterator[Diagnostic]:
     """Yield the diagnostics of one line that need no values of it: of its levels, its metric rules and its lengths."""
-    yield from level_problems(line)
+    of_levels = [*level_problems(line)]
+    yield from of_levels
     yield from _patience_beyond_run(line)
-    yield from length_problems(line)
+    of_lengths = [*length_problems(line)]
+    yield from of_lengths
+    if not of_levels and not of_lengths:  # a jump that follows from another mistake is not told
+        yield from jump_problems(line)
 
 
 def level_problems(line: Line) -> Iterator[Diagnostic]:
