@@ -13,7 +13,7 @@ from support.tables import table
 
 EPOCHS = {"total": "90 epochs", "steps_per_epoch": 500}
 LONG = {"total": 10_000}
-FLOOR, EPOCH, RISES, BEYOND, ZERO = "PS304", "PS211", "PS205", "PS201", "PS315"
+FLOOR, EPOCH, RISES, BEYOND, ZERO, JUMP = "PS304", "PS211", "PS205", "PS201", "PS315", "PS319"
 TOLD = [  # base, line, run facts, code
     # An end that is a rate, as `eta_min` of torch and `min_lr` of nanoGPT are.
     (3e-4, "cosine(to=3e-5)", LONG, FLOOR),
@@ -59,6 +59,18 @@ TOLD = [  # base, line, run facts, code
     (0.1, "linear(over='30 epochs')", EPOCHS, ZERO),
     (0.1, "exponential(0.5)", LONG, ZERO),
     (0.1, "exponential(1.01)", LONG, "PS318"),
+    # A stage begins at another level than the one at which the stage before it ends.
+    (1e-3, "0.1 * warmup('20%') >> cosine()", LONG, JUMP),
+    (1e-3, "warmup('20%') >> cosine() * 0.1", LONG, JUMP),
+    (1e-3, "warmup(4) >> constant(0.3, over=8) >> linear()", LONG, JUMP),
+    (1e-3, "warmup('5%', to=0.5) >> cosine()", LONG, JUMP),
+    (1e-3, "cosine(to=0.1, over='80%') >> linear()", LONG, JUMP),
+    (1e-3, "cosine(to=0.1, over='80%') >> constant()", LONG, JUMP),
+    (1e-3, "warmup(100) >> inverse_sqrt(100) * 0.5", LONG, JUMP),
+    (1e-3, "warmup('20%') >> skip(cosine(), '50%')", LONG, JUMP),
+    (1e-3, "0.5 * (0.1 * warmup('20%') >> cosine()) * plateau('loss', patience=3)", LONG, JUMP),
+    (1e-3, "warmup(50) >> inverse_sqrt(50) >> linear(over='10%')", LONG, JUMP),
+    (1e-3, "cosine() >> warmup(50)", LONG, RISES),
     # A warmup that takes the run.
     (0.1, "warmup(10_000) >> cosine()", LONG, RISES),
     (0.1, "warmup(10) >> cosine()", {"total": 10}, RISES),
@@ -117,6 +129,18 @@ RIGHT = [
     "warmup({w}) * (1.0 * plateau('loss', patience=3))",
     "stairs(1, 0.1, 3)",
     "warmup('1 epoch') >> cosine(to={f})",
+    "0.1 * (warmup({w}) >> cosine())",
+    "0.5 * warmup({w}) >> 0.5 * cosine()",
+    "constant(0.1, {w}) >> cosine()",
+    "constant(over='50%') >> 0.1 * cosine()",
+    "cosine(over='50%') >> cosine()",
+    "cosine(to=0.1, over='80%') >> linear(previous)",
+    "warmup({w}) >> skip(linear(), {w})",
+    "warmup('40%') >> skip(linear(), '40%')",
+    "linear(1, 0, '{p}%') >> warmup('{p}%') >> cosine()",
+    "warmup({w}) >> constant(over='20%') >> constant(0.3, '20%') >> constant(0.1)",
+    "warmup({w}) >> cosine(to=0.1, over='{p}%') >> constant() >> cooldown('{q}%')",
+    "constant(0.1, {w}) >> warmup({w}, 0.1) >> cosine()",
 ]
 
 
