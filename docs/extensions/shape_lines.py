@@ -47,7 +47,6 @@ SHAPES = {
     "table_file": "",
     "tanh": "tanh()",
     "warmup": "warmup(30) >> constant()",
-    "warmup_restarts": "warmup_restarts(33, 8, times=3, gamma=0.7)",
     "window": "window(constant(0.5), 30, 60)",
     "with_lengths": 'with_lengths(warmup("33%") >> cosine(), "floor")',
     "wsd": 'wsd("10%", "30%")',
@@ -60,7 +59,7 @@ GROUPS = {
     "Warmups": "warmup wsd_s noam",
     "Decays": "polynomial exponential geometric stairs piecewise anneal cooldown inverse_time power_law tanh "
     "power_scheduler table table_file",
-    "Cycles": "cosine_restarts warmup_restarts cyclic cosine_wave restarts every jagged",
+    "Cycles": "cosine_restarts cyclic cosine_wave restarts every jagged",
     "Combinators": "overlay chain minimum maximum clamp take skip shift window with_lengths rounded like "
     "as_factor from_function",
     "Rules": "recurrence plateau greedy hold",

@@ -75,7 +75,6 @@ from paramsched.core.schedules.recipes import wsd_s as wsd_s
 from paramsched.core.schedules.recurrence import recurrence as recurrence
 from paramsched.core.schedules.registry import shape as shape
 from paramsched.core.schedules.restarts import restarts as restarts
-from paramsched.core.schedules.restarts import warmup_restarts as warmup_restarts
 from paramsched.core.schedules.retimed import chain as chain
 from paramsched.core.schedules.retimed import every as every
 from paramsched.core.schedules.retimed import shift as shift

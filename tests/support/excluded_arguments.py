@@ -28,7 +28,6 @@ REQUIRED = {
     ("rules.schedule", "schedule"): linear(over=5),
     ("rules.one_cycle", "over"): 100,
     ("geometric", "to"): 0.5,
-    ("warmup_restarts", "first"): 24,
     ("restarts", "every"): 20,
     ("cyclic", "mode"): "exp_range",
     ("wsd_s", "warmup"): 20,

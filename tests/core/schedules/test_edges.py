@@ -36,13 +36,6 @@ def test_an_empty_last_stage_holds_the_end_of_a_stage_that_would_go_on():
     assert [(constant(0.3, over=2) >> whole)(t) for t in (2, 6, 7, 100)] == [whole(t) for t in (0, 4, 5, 98)]
 
 
-def test_cycles_below_an_update_that_follow_epochs_take_one():
-    line = "constant(0.5, over='0.1 epochs') >> restarts(every(linear(over='2 epochs'), 'epoch'), '0.01 epochs', 3)"
-    schedule = resolve(parse(line), Calendar(total=10, steps_per_epoch=5))
-
-    assert [schedule(t) for t in (0, 1, 9)] == [0.5, 1.0, 1.0]
-
-
 @table(
     "line",
     [

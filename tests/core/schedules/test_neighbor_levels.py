@@ -215,14 +215,3 @@ def test_in_fractional_cycles_a_neighbor_level_uses_the_exact_end():
     assert resolved('constant(0.5, 10) >> restarts(linear(previous, 0), "2.5 steps", 4)', 20) == (
         'constant(0.5, 10) >> restarts(linear(0.5, over="2.5 steps"), "2.5 steps", 4)'
     )
-
-
-def test_cycles_resolved_one_by_one_require_a_number_for_an_outer_level():
-    follows_the_run = 'restarts(every(linear({}, 0), "epoch"), 10, 4)'
-    calendar = ps.Calendar(total=50, steps_per_epoch=7)
-
-    with pytest.raises(ps.InvalidArgument, match=r"its cycles are resolved one by one.*Use the level as a number$"):
-        ps.resolve(ps.parse(f"constant(0.5, 10) >> {follows_the_run.format('previous')}"), calendar)
-
-    whole = ps.resolve(ps.parse(f"constant(0.5, 10) >> {follows_the_run.format(0.5)}"), calendar)
-    assert [whole(time) for time in (10, 20, 30)] == [0.5, 0.5, 0.5]

@@ -14,7 +14,6 @@ from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.one_operand import jagged
 from paramsched.core.schedules.periods import one_cycle
 from paramsched.core.schedules.recipes import wsd_s
-from paramsched.core.schedules.restarts import warmup_restarts
 from paramsched.core.schedules.sequence import with_lengths
 from paramsched.core.time import Calendar, Duration
 from paramsched.errors import InvalidArgument
@@ -178,17 +177,3 @@ def test_an_unknown_rounding_of_lengths_is_rejected():
 def test_a_one_cycle_with_an_empty_phase_is_rejected(phases):
     with pytest.raises(InvalidArgument, match="must not be empty"):
         one_cycle(**phases, index="t/(n-1)")
-
-
-@table(("mult", "gamma"), [(1.0, 1.0), (1.0, 0.5), (1.5, 1.0), (2.5, 0.8)])
-def test_restarts_with_a_warmup_each_equal_pytorch_optimizer(mult, gamma):
-    def peer(t, least=0.1):
-        cycle, begin, length = 0, 0, 17
-        while t >= begin + length:
-            cycle, begin, length = cycle + 1, begin + length, max(1, int((length - 5) * mult)) + 5
-        most, since = gamma**cycle, t - begin
-        if since < 5:
-            return least + (most - least) * since / 5
-        return least + (most - least) * (1 + math.cos(math.pi * (since - 5) / (length - 5))) / 2
-
-    assert_is(warmup_restarts(17, 5, times=20, mult=mult, gamma=gamma, start=0.1, to=0.1), peer)

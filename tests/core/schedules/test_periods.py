@@ -18,7 +18,7 @@ from paramsched.core.schedules.recurrence import recurrence
 from paramsched.core.schedules.restarts import restarts
 from paramsched.core.schedules.retimed import every
 from paramsched.core.time import Calendar, Duration
-from paramsched.errors import Unresolved
+from paramsched.errors import InvalidArgument, Unresolved
 from support.tables import table
 
 EFFICIENTNET = Calendar(total="350 epochs", steps_per_epoch=1251)  # ImageNet in batches of 1024
@@ -230,11 +230,23 @@ def test_every_shape_is_accepted_in_a_fractional_cycle(inner):
     assert set(schedule.breakpoints(until=40)) >= {b + 20 for b in schedule.breakpoints(until=20)} - {40}
 
 
-def test_cycles_not_aligned_with_epochs_are_rounded_to_integral_updates():
+@table(
+    "line",
+    [
+        'restarts({}, "1.5 epochs")',
+        'restarts({}, "7 steps", 2)',
+        "restarts({}, times=4)",
+        'constant(0.5, 3) >> restarts(warmup(2) >> chain({}), "1.4 epochs", 3, gamma=0.5)',
+    ],
+)
+def test_a_part_that_follows_the_epochs_of_the_run_needs_cycles_of_whole_epochs(line):
     calendar = Calendar(total=30, steps_per_epoch=5)
-    schedule = resolve(restarts(every(linear(1, 0), "epoch"), "1.5 epochs"), calendar)
 
-    assert [str(stage.every) for stage in schedule.stages] == ["8", "7", "8", "7"]
+    with pytest.raises(InvalidArgument) as refusal:
+        resolve(parse(line.format('every(linear(), "1 epoch")')), calendar)
+
+    advised = refusal.value.instead.removeprefix("Write ").removesuffix(" to count from the start of each cycle")
+    assert resolve(parse(line.format(advised)), calendar).breakpoints(until=30)
 
 
 def test_a_recurrence_by_fractional_epochs_ticks_at_integral_updates():

@@ -90,15 +90,6 @@ def test_times_and_bases_that_do_not_broadcast_are_rejected() -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
-    ["restarts(every(cosine(), '1 epoch'), '1.5 epochs', gamma=1e300)", "warmup_restarts(10, 5, 9, gamma=1e300)"],
-)
-def test_a_base_of_a_cycle_that_overflows_is_rejected(line: str) -> None:
-    with pytest.raises(ParamschedError, match="the base of cycle 2 overflows"):
-        ps.resolve(ps.parse(line), ps.Calendar(total=1000, steps_per_epoch=10))
-
-
-@pytest.mark.parametrize(
     "call",
     [
         lambda array: ps.greedy(array),

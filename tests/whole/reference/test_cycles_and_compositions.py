@@ -55,13 +55,6 @@ def triangles(mode, low=0.1):
     return value
 
 
-def warmed_cycles(t):
-    lengths = [30, 42, 60, 87]  # int((L - 5) * 1.5) + 5
-    i, c = cycle_of(t, lengths)
-    peak = 0.5**i
-    return BASE * (between(0.1, peak, c / 5) if c < 5 else between(0.1, peak, fall((c - 5) / (lengths[i] - 5))))
-
-
 def relora(t):
     cycle, since = divmod(t, 25)
 
@@ -143,8 +136,8 @@ CYCLES = [
     ),
     FieldCurve(
         "pytorch_optimizer CosineAnnealingWarmupRestarts",
-        "warmup_restarts(30, 5, times=6, mult=1.5, gamma=0.5, start=0.1, to=0.1)",
-        warmed_cycles,
+        "restarts(warmup(5, 0.1) >> cosine(to=0.1), 30)",
+        lambda t: BASE * (between(0.1, 1, t % 30 / 5) if t % 30 < 5 else between(0.1, 1, fall((t % 30 - 5) / 25))),
     ),
     FieldCurve(
         "ignite warmup_duration",

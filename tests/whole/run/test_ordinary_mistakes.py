@@ -24,7 +24,7 @@ TOLD = [  # base, line, run facts, code
     (1e-3, "one_cycle(to=2e-5)", LONG, FLOOR),
     (1e-3, "geometric(to=1e-5)", LONG, FLOOR),
     (1e-3, "cosine_restarts('10 epochs', to=1e-5)", EPOCHS, FLOOR),
-    (1e-3, "warmup_restarts('30 epochs', '1 epoch', to=1e-5)", EPOCHS, FLOOR),
+    (1e-3, "restarts(warmup('1 epoch') >> cosine(to=1e-5), '30 epochs')", EPOCHS, FLOOR),
     (1e-3, "maximum(cosine(), 1e-5)", LONG, FLOOR),
     (1e-3, "clamp(cosine(), 1e-5)", LONG, FLOOR),
     (1e-3, "cosine(over='80%') >> constant(1e-5)", LONG, FLOOR),

@@ -167,11 +167,8 @@ class Span:
 
     def cycle(self, period: Duration) -> "Span":
         """Return the first cycle of the span, for a resolved period."""
-        cycle = self.cycle_between(self.begin, self.begin + period.number)
+        cycle = replace(self.part(self.begin, self.begin + period.number), restarted=True)
         return cycle if period.is_resolved else replace(cycle, rounding="exact")
-
-    def cycle_between(self, begin: Fraction, end: Fraction) -> "Span":
-        return replace(self.part(begin, end), restarted=True)
 
     def later(self, begin: Fraction) -> "Span":
         return replace(self, begin=begin)

@@ -41,11 +41,6 @@ def resolve_in_span(schedule: Schedule, span: Span) -> Schedule:
     return _with_levels(resolved, {})
 
 
-def needs_outside_level(schedule: Schedule) -> bool:
-    """Return whether `previous` or `following` in a schedule refers to a stage outside of that schedule."""
-    return bool(_open_levels(schedule, measured=False))
-
-
 def _with_levels(schedule: Schedule, levels: Mapping[NeighborLevel, Level]) -> Schedule:
     """Replace `previous` and `following` in a resolved schedule by numbers; `levels` are the levels around it."""
     if not schedule.has_neighbor_levels:

@@ -4,19 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import ceil, floor, inf
+from math import ceil, floor
 from typing import final
 
-from paramsched.core import curves
-from paramsched.core.curves import CurveLike
 from paramsched.core.curves.arrays import Array, Arrays
-from paramsched.core.curves.elementary import power_of_number
-from paramsched.core.number_checks import checked, finite_number, positive_number, whole_number
-from paramsched.core.schedules.affine import FROM_ZERO_TO_ONE, Affine, Bounds, Level
-from paramsched.core.schedules.anneal import anneal, warmup
+from paramsched.core.number_checks import checked, positive_number, whole_number
+from paramsched.core.schedules.affine import FROM_ZERO_TO_ONE, Affine, Bounds
 from paramsched.core.schedules.base import Schedule, no_horizon
 from paramsched.core.schedules.cuts import Skip
-from paramsched.core.schedules.leaves import Constant, curve_argument, schedule_of
+from paramsched.core.schedules.leaves import Constant, schedule_of
 from paramsched.core.schedules.lengths import (
     POSITIVE_PERIOD,
     ROUNDING_OF_CYCLES,
@@ -35,10 +31,8 @@ from paramsched.core.schedules.lengths import (
     stretched_time,
     sum_of_cycles,
 )
-from paramsched.core.schedules.neighbor_levels import needs_outside_level
 from paramsched.core.schedules.registry import shape
-from paramsched.core.schedules.retimed import Chain, Every
-from paramsched.core.schedules.sequence import Sequence, sequence
+from paramsched.core.schedules.retimed import Every
 from paramsched.core.schedules.writing import short_line
 from paramsched.core.time import Duration, DurationLike, count_of
 from paramsched.errors import CallSite, InvalidArgument
@@ -175,69 +169,44 @@ class Restarts(Cycles):
 
     def _resolve(self, span: Span) -> Schedule:
         if self.every is not None:
-            return self._resolved_cycles(span, span.period(self.every), span.exact(self.every))
+            return self._resolved_cycles(span, span.period(self.every))
         room, cycles = span.room, self.times  # the cycles divide the horizon evenly
         assert cycles is not None
         if room is None:
             raise no_horizon(self)
         if not room.terms:  # a schedule without updates holds its final value
-            one = replace(self, times=1)
-            return Skip(one._resolved_cycles(span, Duration.of(1), Fraction(1)), Duration.of(1), None)
+            period = Duration.of(1)
+            one = replace(self, schedule=self.schedule._resolve(span.cycle(period)), every=period, times=1)
+            return Skip(one, period, None)
         times = fitting_times(self.mult, cycles, Fraction(room.number) * span.grid)
         first = room.number / sum_of_cycles(self.mult, times)
-        return replace(self, times=times)._resolved_cycles(span, Duration.of_updates(first), first)
+        return replace(self, times=times)._resolved_cycles(span, Duration.of_updates(first))
 
-    def _resolved_cycles(self, span: Span, period: Duration, exact: Fraction) -> Schedule:
-        """Return the schedule with its cycles in updates. `exact` is the length of the first cycle before rounding."""
-        if self.mult != 1:
-            if self.lengths != "exact":
-                period = Duration.of(ceil(period.number))
-            return replace(self, schedule=self.schedule._resolve(span.cycle(period)), every=period)
-        if not _follows_epochs(self.schedule, period, span) or (self.times is None and span.end is None):
-            return replace(self, schedule=self.schedule._resolve(span.cycle(period)), every=period)
-        return self._uneven_cycles(span, exact)
+    def _resolved_cycles(self, span: Span, period: Duration) -> Schedule:
+        """Return the schedule with its cycles in updates."""
+        if self.mult == 1:
+            self._require_whole_epochs(period, span)
+        elif self.lengths != "exact":
+            period = Duration.of(ceil(period.number))
+        return replace(self, schedule=self.schedule._resolve(span.cycle(period)), every=period)
 
-    def _uneven_cycles(self, span: Span, period: Fraction) -> Schedule:
-        """Return the cycles as a sequence of stages, because their integer lengths differ."""
-        if needs_outside_level(self.schedule):  # in a sequence the neighbor of a cycle would be the previous cycle
-            found = (
-                "its cycles are resolved one by one, so previous and following would not be the same for all of them"
-            )
-            raise InvalidArgument(short_line(self), found, "Use the level as a number")
-        times = self.times
-        if times is None:
-            assert span.end is not None
-            times = max(1, -int((span.begin - span.end) // period))
-        if times > _MAX_STAGES:
-            found = f"{times} cycles of {float(period):g} updates are too many"
-            raise InvalidArgument(str(self), found, "Use an integer number of updates")
-        bounds = [span.begin + index * period for index in range(times + 1)]
-        parts = [part for part in map(span.cycle_between, bounds, bounds[1:]) if part.room and part.room.terms] or [
-            span.cycle_between(*bounds[:2])
-        ]
-        stages: list[Schedule] = []
-        for number, part in enumerate(parts):
-            over = part.room if part.room is not None and part.room.terms else Duration.of(1)
-            cycle: Schedule = replace(self, schedule=self.schedule._resolve(part), every=over, times=1, gamma=1.0)
-            if self.gamma != 1 and number:
-                cycle = Chain((Constant(_base_of_cycle("restarts", self.gamma, number), None), cycle))
-            stages.append(cycle)
-        return Sequence(tuple(stages)) if len(stages) > 1 else stages[0]
+    def _require_whole_epochs(self, period: Duration, span: Span) -> None:
+        """Raise if epochs of the run begin at different updates of each cycle, and a part changes at each epoch."""
+        part = _changes_at_epochs(self.schedule)
+        if part is None:
+            return
+        epochs = span.period(part.period)
+        if period.number % epochs.number:
+            found = f"{short_line(part)} changes at epochs of the run, and cycles of {period} are not whole epochs"
+            instead = f"Write {short_line(replace(part, period=epochs))} to count from the start of each cycle"
+            raise InvalidArgument(short_line(self), found, instead)
 
 
-def _base_of_cycle(shape: str, gamma: float, number: int) -> float:
-    base = power_of_number(gamma, float(number))
-    if base == inf:
-        site = CallSite(shape, "gamma", repr(gamma))
-        raise InvalidArgument(site, f"the base of cycle {number} overflows", example="gamma=0.5")
-    return base
-
-
-def _follows_epochs(schedule: Schedule, period: Duration, span: Span) -> bool:
-    """Return whether a schedule contains `every(…, "epoch")`, and epochs start at different updates of each cycle."""
-    if isinstance(schedule, Every) and schedule.of_run and period.number % span.period(schedule.period).number:
-        return True
-    return any(_follows_epochs(part, period, span) for part in schedule.parts())
+def _changes_at_epochs(schedule: Schedule) -> Every | None:
+    """Return the part of a schedule that changes at epochs of the run, or None."""
+    if isinstance(schedule, Every) and schedule.of_run:
+        return schedule
+    return next(filter(None, map(_changes_at_epochs, schedule.parts())), None)
 
 
 @shape
@@ -268,6 +237,8 @@ def restarts(
         InvalidArgument: an argument is out of range, `every` and `times` are both None, or rounding down prevents the
             cycles from growing.
 
+    For a warmup in each cycle, write `restarts(warmup("5 epochs") >> cosine(), "50 epochs")`.
+
     With `mult` and `gamma`, cycle i has the length every * mult ** i and the base base * gamma ** i. Cycles of
     fractional length keep their exact length, so the last one is as exact as the first.
 
@@ -285,79 +256,3 @@ def restarts(
     """
     first = None if every is None else Duration.of(every)
     return Restarts(schedule_of(schedule, "restarts(…)"), first, times, mult, gamma, lengths)
-
-
-_MAX_CYCLES = 1000
-_warmup = warmup  # for functions with an argument of that name
-
-
-@shape
-def warmup_restarts(
-    first: DurationLike,
-    warmup: DurationLike,
-    times: int | None = None,
-    mult: float = 1.0,
-    gamma: float = 1.0,
-    start: Level = 0.0,
-    to: Level = 0.0,
-    curve: CurveLike = curves.cosine,
-) -> Schedule:
-    """Repeat a decay, each time after a warmup of the same length.
-
-    value(t) = start + (p - start) * c / W, then p + (to - p) * curve((c - W) / (L_i - W)), c updates into cycle i
-
-    W is `warmup`. The peak of cycle i is p = gamma ** i. Its length is L_i = int((L_(i-1) - W) * mult) + W.
-
-    Args:
-        first: L_0, the length of the first cycle including its warmup, in any unit of time.
-        warmup: W, the length of each warmup, in any unit of time.
-        times: the number of cycles. None repeats without end and requires that all cycles are alike.
-        mult: the ratio of each decay's length to the previous one, 1 or more. If it is not 1, lengths must be in
-            updates.
-        gamma: the ratio of each cycle's peak to the previous one, above 0.
-        start: the first level of each cycle, a multiple of base, or `absolute(x)` for an absolute value.
-        to: the last level of each cycle, likewise.
-        curve: the curve of the decays: `curves.cosine`, `curves.linear`, …
-
-    Raises:
-        InvalidArgument: an argument is out of range, the cycles differ and `times` is None, or the warmup is as long as
-            `first`.
-
-    For a warmup that grows with its cycle, write `restarts(warmup("5 epochs") >> cosine(), "50 epochs", mult=2)`.
-
-    Source: pytorch_optimizer `CosineAnnealingWarmupRestarts`.
-
-    >>> print(warmup_restarts(100, 10))
-    restarts(warmup(10) >> cosine(), 100)
-    >>> print(warmup_restarts(20, 10, times=2, mult=1.5, gamma=0.5))
-    warmup(10) >> cosine(over=10) >> linear(0.0, 0.5, 10) >> cosine(0.5, over=15)
-    """
-    whole, up = Duration.of(first), Duration.of(warmup)
-    growth = finite_number(CallSite("warmup_restarts", "mult"), mult)
-    height = positive_number(CallSite("warmup_restarts", "gamma"), gamma)
-    decay_curve = curve_argument("warmup_restarts", curve)
-    if growth < 1:
-        site = CallSite("warmup_restarts", "mult", repr(mult))
-        raise InvalidArgument(site, "must be at least 1, because cycles must not shrink", example="mult=1")
-    try:
-        down = whole - up
-    except InvalidArgument:  # the difference would be negative
-        down = Duration.of(0)
-    if not down.terms:
-        site = CallSite("warmup_restarts", "warmup", str(up))
-        raise InvalidArgument(site, f"the warmup must be shorter than the first cycle, {whole}", "Use a shorter warmup")
-    if growth == 1 and height == 1:
-        return restarts(_warmup(up, start) >> anneal(1.0, to, None, decay_curve), whole, times)
-    if times is None or whole_number(CallSite("warmup_restarts", "times"), times) > _MAX_CYCLES:
-        found = f"if mult or gamma is not 1, the number of cycles is required, at most {_MAX_CYCLES}"
-        raise InvalidArgument(CallSite("warmup_restarts", "times", str(times)), found, example="times=3")
-    if growth != 1 and (whole.exact is None or up.exact is None):
-        found = "growing cycles need lengths in updates"
-        raise InvalidArgument(CallSite("warmup_restarts", "first", str(whole)), found, "Use lengths in steps")
-    stages = list[Schedule]()
-    for cycle in range(times):
-        peak = _base_of_cycle("warmup_restarts", height, cycle)
-        stages += [anneal(start, peak, up), anneal(peak, to, down, decay_curve)]
-        if growth != 1:
-            down = Duration.of(max(1, int(down.count * growth)))
-    return sequence(*stages)
