@@ -16,7 +16,7 @@ from support.updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(weight_decay=ps.linear(1.0, 0.0), lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=100)
 OLD, NEW = (planned(PLAN, {"lr": base, "weight_decay": 0.01}) for base in (1e-3, 5e-4))
-LINE = 'base of lr in group 0: 0.001 in the checkpoint -> 0.0005 in the code, from update 40 on (on_base="code")'
+LINE = "base of lr in group 0: 0.001 in the checkpoint, 0.0005 in the code. From update 40 on, that of the code applies"
 
 
 def saved_run(updates=40, lr=1e-3, plan=PLAN, **choice):
@@ -46,9 +46,8 @@ def bases_in(history):
 
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
-@pytest.mark.parametrize("choice", ["code", {"lr": "code"}], ids=str)
-def test_the_base_of_the_code_applies_from_the_update_of_the_checkpoint_on(order, choice, caplog):
-    optimizer, scheduler = resumed(saved_run(), order, on_base=choice)
+def test_the_base_of_the_code_applies_from_the_update_of_the_checkpoint_on(order, caplog):
+    optimizer, scheduler = resumed(saved_run(), order)
 
     run(optimizer, 20)
 
@@ -112,7 +111,7 @@ def test_copies_of_the_groups_keep_the_bases_of_the_code(caplog):
 
     optimizer.load_state_dict(saved_run(lr=2e-3)[0])
 
-    assert caplog.messages[-1].startswith("base of lr in group 0: 0.0005 in the code, 0.002 in the checkpoint")
+    assert caplog.messages[-1].startswith("base of lr in group 0: 0.002 in the checkpoint, 0.0005 in the code")
 
 
 def test_a_checkpoint_without_a_count_begins_a_new_history():
@@ -135,7 +134,7 @@ def test_a_changed_plan_and_a_changed_base_are_one_entry():
     ]
 
 
-@table(("codes", "named"), [((0.2, 0.2), "0.2"), ((0.2, 0.3), "those in the code"), ((0.2, 0.1), "0.2")])
+@table(("codes", "named"), [((0.2, 0.2), "2 groups"), ((0.2, 0.3), "2 groups"), ((0.2, 0.1), "group 0")])
 def test_the_default_names_the_bases_of_several_groups_in_one_line(codes, named, caplog):
     saved = probe({"lr": 0.1}, {"lr": 0.1})
     ps.Scheduler(saved, PLAN)
@@ -146,7 +145,7 @@ def test_the_default_names_the_bases_of_several_groups_in_one_line(codes, named,
     optimizer.load_state_dict(copy.deepcopy(saved.state_dict()))
 
     assert scheduler.base_lrs == [0.1, 0.1]
-    assert [text.split("To use ")[1] for text in caplog.messages] == [f'{named}, write ps.Scheduler(…, on_base="code")']
+    assert [text.startswith(f"base of lr in {named}") for text in caplog.messages] == [True]
 
 
 def test_the_default_names_the_line_that_uses_the_code(caplog):
@@ -154,7 +153,7 @@ def test_the_default_names_the_line_that_uses_the_code(caplog):
 
     assert scheduler.base_lrs == [1e-3]
     assert len(caplog.messages) == 1
-    assert caplog.messages[0].endswith('To use 0.0005, write ps.Scheduler(…, on_base="code")')
+    assert caplog.messages[0].endswith('write ps.Scheduler(…, on_base="code")')
     assert scheduler.history == [[0, None, PLAN.text]]
 
 
@@ -162,7 +161,7 @@ def test_the_default_names_the_line_that_uses_the_code(caplog):
 def test_error_raises_before_anything_changes(part):
     saved = saved_run()
     optimizer = probe(lr=5e-4)
-    scheduler = ps.Scheduler(optimizer, PLAN, on_base={"lr": "error"})
+    scheduler = ps.Scheduler(optimizer, PLAN, on_base="error")
     before = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
 
     with pytest.raises(ps.errors.PlanChanged, match=r'(?s)lr in group 0: 0.001 .* 0.0005 .*on_base="code"'):
@@ -177,16 +176,6 @@ def test_error_accepts_equal_bases():
     _, scheduler = resumed(saved_run(lr=5e-4), ("optimizer", "scheduler"), on_base="error")
 
     assert scheduler.t == 40
-
-
-def test_a_base_of_another_field_stays_the_checkpoints():
-    saved = saved_run()
-    optimizer = probe(lr=5e-4, weight_decay=0.3)
-    scheduler = ps.Scheduler(optimizer, PLAN, on_base={"lr": "code"})
-    optimizer.load_state_dict(saved[0])
-
-    assert scheduler.factor("weight_decay") == scheduler.value("weight_decay") / 0.01
-    assert scheduler.base_lrs == [5e-4]
 
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
@@ -267,7 +256,7 @@ def test_a_state_of_torchs_scheduler_does_not_replace_the_base_of_the_code():
     assert scheduler.base_lrs == [5e-4]
 
 
-@pytest.mark.parametrize("choice", ["code", "error", {"lr": "code"}])
+@pytest.mark.parametrize("choice", ["code", "error"])
 def test_groups_that_hold_a_checkpoint_have_lost_the_base_of_the_code(choice):
     optimizer = probe(lr=5e-4)
     optimizer.load_state_dict(saved_run()[0])
@@ -276,12 +265,11 @@ def test_groups_that_hold_a_checkpoint_have_lost_the_base_of_the_code(choice):
         ps.Scheduler(optimizer, PLAN, on_base=choice)
 
 
-@pytest.mark.parametrize("choice", ["checkpoint", {}, {"lr": "checkpoint"}])
-def test_groups_that_hold_a_checkpoint_keep_its_base(choice):
+def test_groups_that_hold_a_checkpoint_keep_its_base():
     optimizer = probe(lr=5e-4)
     optimizer.load_state_dict(saved_run()[0])
 
-    assert ps.Scheduler(optimizer, PLAN, on_base=choice).base_lrs == [1e-3]
+    assert ps.Scheduler(optimizer, PLAN, on_base="checkpoint").base_lrs == [1e-3]
 
 
 def test_a_scheduler_that_takes_over_keeps_the_bases(caplog):
@@ -303,12 +291,7 @@ def test_a_copy_keeps_the_choice_and_the_bases_of_the_code(copied):
 
 @table(
     ("choice", "advice"),
-    [
-        ("cod", 'did you mean "code"'),
-        ({"lr": "new"}, "expected one of checkpoint, code, error"),
-        ({"momentum": "code"}, "the plan has no line for the field 'momentum'"),
-        ({"weight_decy": "code"}, 'on_base={"weight_decay": "code"}'),
-    ],
+    [("cod", 'did you mean "code"'), ({"lr": "code"}, "expected one of checkpoint, code, error")],
 )
 def test_an_invalid_choice_is_rejected_at_construction(choice, advice):
     optimizer = probe()
@@ -340,7 +323,7 @@ def test_many_groups_share_a_line(caplog):
         optimizer.load_state_dict(saved)
 
     assert len(caplog.messages) == 1
-    assert "from update 2 on" in caplog.text
+    assert "From update 2 on" in caplog.text
 
 
 @pytest.mark.parametrize(

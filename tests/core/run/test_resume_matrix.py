@@ -189,7 +189,7 @@ def test_the_bases_of_a_checkpoint_take_precedence_and_those_of_the_code_are_log
     run(optimizer, REST)
 
     assert used(optimizer) == expected(OLD, 10, "lr", 0)
-    assert "base of lr in group 0: 0.2 in the code, 0.1 in the checkpoint, which takes precedence" in caplog.text
+    assert "base of lr in group 0: 0.1 in the checkpoint, 0.2 in the code" in caplog.text
 
 
 @pytest.mark.parametrize("last", ["optimizer", "scheduler"])

@@ -611,7 +611,7 @@ def test_other_bases_are_logged_in_one_line_for_each_field(caplog, count, loads)
     groups = 2 * count - 2 * (loads == "all but one" and count > 1)
     assert len(lines) == 1
     assert lines[0].startswith(f"base of lr in {groups} groups (o0/0, o0/1")
-    assert "0.2 in the code, 0.1 in the checkpoint" in lines[0]
+    assert "0.1 in the checkpoint, 0.2 in the code" in lines[0]
 
 
 @table(

@@ -62,7 +62,7 @@ def test_a_horizon_that_is_shorter_than_an_epoch_warns(horizon, epoch, clock, wa
         (2, None, {}, ["no update count found in the optimizer; starting the plan at update 0"]),
         (2, None, {"t": 0}, []),
         (2, 0.1, {}, ["no update count found in the optimizer; starting the plan at update 0"]),
-        (2, 0.2, {}, ["initial_lr of an earlier scheduler", "with the initial values as bases (lr 0.2)"]),
+        (2, 0.2, {}, ["base of lr in group 0: 0.2 in initial_lr, 0.1 in the code", "initial values as bases (lr 0.2)"]),
         (2, None, {"t": 2}, ["the plan starts at update 2 with the present values as bases (lr 0.1)"]),
         (2, 0.1, {"t": 2}, []),
     ],

@@ -115,7 +115,7 @@ def test_bases_are_those_of_the_code_with_on_base(bases, has_state):
             if name in (None, one["name"]):
                 one[field] = base
     optimizer = probe(*groups)
-    scheduler = ps.Scheduler(optimizer, PLAN, on_base=dict.fromkeys((field for field, _ in bases), "code"))
+    scheduler = ps.Scheduler(optimizer, PLAN, on_base="code")
     optimizer.load_state_dict(state)
     if has_state:
         scheduler.load_state_dict(scheduler_state)

@@ -12,13 +12,13 @@ from torch.optim import Optimizer
 
 from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.fields import numeric
-from paramsched.core.plan import Plan, Target
+from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
 from paramsched.core.plan.extras import Note
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, is_plan_text, plan_of, published_plan
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of, refuse_several_plans, scopes_of
 from paramsched.core.plan.resolve import bind, counted_plan
-from paramsched.core.run.on_base import BasePolicy, OnBaseChoice
+from paramsched.core.run.on_base import BasePolicy, OnBase
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import OnChange, OnChangeChoice
 from paramsched.core.run.resume import Resume
@@ -287,22 +287,23 @@ def is_count_of_updates(t: Any) -> bool:
     return isinstance(t, Integral) and not isinstance(t, bool) and 0 <= int(t) < 2**62
 
 
-def _check_choices(name: str, given: Any, choices: Sequence[str], usual: str) -> None:
-    """Refuse an argument, or a value of a mapping, that is not one of the choices."""
-    for choice in given.values() if isinstance(given, Mapping) else [given]:
-        if choice not in choices:
-            near = closest(str(choice), choices)
-            raise InvalidArgument(
-                f"Scheduler({name}={given!r})",
-                f"unknown choice {choice!r}; {did_you_mean(str(choice), choices)}",
-                example=f'{name}="{near or usual}"',
-            )
+def _check_choice(name: str, given: Any, choice: Any, choices: Sequence[str], usual: str) -> None:
+    """Refuse an argument, or one value of the mapping that it is, that is not one of the choices."""
+    if choice not in choices:
+        near = closest(str(choice), choices)
+        raise InvalidArgument(
+            f"Scheduler({name}={given!r})",
+            f"unknown choice {choice!r}; {did_you_mean(str(choice), choices)}",
+            example=f'{name}="{near or usual}"',
+        )
 
 
 def checked_on_change(on_change: Any) -> OnChange:
     """Validate the argument `on_change`."""
-    _check_choices("on_change", on_change, get_args(OnChangeChoice), "new")
-    return dict(on_change) if isinstance(on_change, Mapping) else on_change
+    by_field = dict(on_change) if isinstance(on_change, Mapping) else None
+    for choice in [on_change] if by_field is None else by_field.values():
+        _check_choice("on_change", on_change, choice, get_args(OnChangeChoice), "new")
+    return on_change if by_field is None else by_field
 
 
 def checked_strict(strict: Any) -> bool:
@@ -312,22 +313,10 @@ def checked_strict(strict: Any) -> bool:
     return strict
 
 
-def checked_on_base(on_base: Any, plan: Plan | None) -> BasePolicy:
-    """Validate the argument `on_base`; without a plan, only the choices."""
-    choices = get_args(OnBaseChoice)
-    _check_choices("on_base", on_base, choices, choices[1])
-    if not isinstance(on_base, Mapping) or plan is None:
-        return BasePolicy(on_base)
-    fields = list(dict.fromkeys(one.name for one in plan.bindings if not isinstance(one.field, Target)))
-    for name in on_base:
-        if name not in fields:
-            near = closest(str(name), fields)
-            raise InvalidArgument(
-                f"Scheduler(on_base={on_base!r})",
-                f"the plan has no line for the field {name!r}; {did_you_mean(str(name), fields)}",
-                "" if near is None else f'Write on_base={{"{near}": "code"}}',
-            )
-    return BasePolicy(dict(on_base))
+def checked_on_base(on_base: Any) -> BasePolicy:
+    """Validate the argument `on_base`."""
+    _check_choice("on_base", on_base, on_base, get_args(OnBase), "code")
+    return BasePolicy(on_base)
 
 
 def specified_facts(facts: Facts) -> Facts:

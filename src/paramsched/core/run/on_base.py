@@ -7,15 +7,12 @@ from typing import Final, Literal, TypeAlias, final
 from paramsched.core.plan.optimizers import unique_labels
 from paramsched.core.run.block import Slot, with_base
 from paramsched.core.run.groups import Groups
-from paramsched.core.run.reports import ChangedBase
+from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import Group
 from paramsched.errors import InvalidArgument, PlanChanged
 
-OnBaseChoice: TypeAlias = Literal["checkpoint", "code", "error"]
-
-OnBase: TypeAlias = OnBaseChoice | Mapping[str, OnBaseChoice]
-"""One choice for all fields, or one for each field; the default of a field is "checkpoint"."""
+OnBase: TypeAlias = Literal["checkpoint", "code", "error"]
 
 
 @final
@@ -30,7 +27,7 @@ class LoadedBases:
     """
 
     slots: tuple[Slot, ...]
-    changes: tuple[ChangedBase, ...]
+    changes: tuple[OtherBase, ...]
     replaced: Mapping[tuple[str, str], float]
 
 
@@ -41,14 +38,9 @@ class BasePolicy:
 
     on_base: OnBase = "checkpoint"
 
-    def _choice(self, field: str) -> OnBaseChoice:
-        return self.on_base.get(field, "checkpoint") if isinstance(self.on_base, Mapping) else self.on_base
-
     def require_code(self) -> None:
-        """Raise for groups that hold a checkpoint already, if a choice needs the bases of the code."""
-        choices = self.on_base.values() if isinstance(self.on_base, Mapping) else [self.on_base]
-        needs = next((choice for choice in choices if choice != "checkpoint"), None)
-        if needs is not None:
+        """Raise for groups that hold a checkpoint already, if the choice needs the bases of the code."""
+        if self.on_base != "checkpoint":
             raise InvalidArgument(
                 f"Scheduler(on_base={self.on_base!r})",
                 "the groups hold a checkpoint already, so the bases of the code are lost",
@@ -64,29 +56,26 @@ class BasePolicy:
             groups: the groups, for their names.
 
         Raises:
-            PlanChanged: a base differs, and the choice for its field is "error".
+            PlanChanged: a base differs, and the choice is "error".
         """
         labels, unique = planned.labels(list(groups)), unique_labels(groups, planned.scope)
         chosen: list[Slot] = []
-        changes: list[ChangedBase] = []
+        changes: list[OtherBase] = []
         replaced: dict[tuple[str, str], float] = {}
-        refused: list[str] = []
         for slot in slots:
-            code, choice = planned.code_bases.get((slot.group, slot.field.slot), slot.base), self._choice(slot.name)
+            code = planned.code_bases.get((slot.group, slot.field.slot), slot.base)
             applies = slot
             if code != slot.base:
-                changes.append(ChangedBase(str(slot.field), labels[slot.group], code, slot.base, choice == "code"))
-                if choice == "error":
-                    text = f"base of {slot.field} in group {labels[slot.group]}: "
-                    refused.append(text + f"{slot.base!r} in the checkpoint -> {code!r} in the code")
-                if choice == "code":
+                label, uses_code = labels[slot.group], self.on_base == "code"
+                changes.append(OtherBase(str(slot.field), label, code, slot.base, code_applies=uses_code))
+                if uses_code:
                     replaced[slot.name, str(unique[slot.group])] = slot.base
                     applies = with_base(slot, code)
             chosen.append(applies)
-        if refused:
+        if changes and self.on_base == "error":
             raise PlanChanged(
                 "bases differ from the checkpoint's; on_base is 'error', so nothing was written.\n"
-                + "\n".join(refused)
+                + "\n".join(f"base of {one.field} in group {one.group}: {one.text()}" for one in changes)
                 + '\nWrite on_base="code" to continue with those of the code, "checkpoint" with the saved ones.'
             )
         return LoadedBases(tuple(chosen), tuple(changes), replaced)

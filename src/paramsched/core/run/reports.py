@@ -1,8 +1,8 @@
 """What a start and a resume report: bases from another source than the code, an unknown position, the end of a plan."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Final, final
 
 from paramsched.core.base.codes import BEYOND_THE_PLAN
 from paramsched.core.base.problem import Problem
@@ -10,46 +10,59 @@ from paramsched.core.run.block import Slot, initial_value
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.state import Group, ResolvedPlan, RunState
 
+CHECKPOINT: Final = "the checkpoint"  # the source of a base; the other one is an initial value, such as `initial_lr`
+
 
 @final
 @dataclass(frozen=True, slots=True)
-class ChangedBase:
-    """A base that another source than the code determines.
+class OtherBase:
+    """A base in another source that differs from the one in the code.
 
     Args:
         field: the field.
         group: the label of the group.
         code: the number in the code.
         base: the number in the other source.
-        applies: True if the code's applies nevertheless.
+        source: the other source.
+        code_applies: True if the code's applies.
     """
 
     field: str
     group: str | int
     code: Any
     base: float
-    applies: bool = False
+    source: str = CHECKPOINT
+    code_applies: bool = False
+
+    def text(self) -> str:
+        """Return both numbers."""
+        return f"{self.base!r} in {self.source}, {self.code!r} in the code"
 
 
-SHOWN = 8  # groups, and pairs of numbers, that a message names
+_SHOWN = 8  # groups, and pairs of numbers, that a message names
 
 
-def by_field(changes: Iterable[ChangedBase], text: str) -> Iterator[tuple[str, str, str]]:
-    """Return the field, its groups and its numbers for each field of some changes; `text` formats a pair of numbers."""
-    found: dict[str, list[ChangedBase]] = {}
-    for one in changes:
-        found.setdefault(one.field, []).append(one)
-    for field, mine in found.items():
-        labels, pairs = [one.group for one in mine], dict.fromkeys((one.code, one.base) for one in mine)
-        groups = (
-            f"group {labels[0]}" if len(labels) == 1 else f"{len(labels)} groups ({_listed(map(str, labels), ', ')})"
-        )
-        yield field, groups, _listed((text.format(field=field, code=code, base=base) for code, base in pairs), "; ")
+def log_bases(found: Iterable[OtherBase], t: int, processes: Processes) -> None:
+    """Log bases that differ from those in the code, and which one applies at update `t`: one line for each field."""
+    alike: dict[tuple[str, str, bool], list[OtherBase]] = {}
+    for one in found:
+        alike.setdefault((one.field, one.source, one.code_applies), []).append(one)
+    for (field, source, code_applies), mine in alike.items():
+        labels = [str(one.group) for one in mine]
+        where = f"group {labels[0]}" if len(labels) == 1 else f"{len(labels)} groups ({_listed(labels, ', ')})"
+        numbers = _listed(dict.fromkeys(one.text() for one in mine), "; ")
+        if code_applies:
+            which = f"From update {t} on, that of the code applies"
+        elif source == CHECKPOINT:
+            which = 'That of the checkpoint applies; for that of the code, write ps.Scheduler(…, on_base="code")'
+        else:
+            which = f'That of {source} applies; for that of the code, first write del group["{source}"]'
+        processes.log("base of %s in %s: %s. %s", field, where, numbers, which)
 
 
 def _listed(texts: Iterable[str], separator: str) -> str:
     found = list(texts)
-    return separator.join(found[:SHOWN] + ["…"] * (len(found) > SHOWN))
+    return separator.join(found[:_SHOWN] + ["…"] * (len(found) > _SHOWN))
 
 
 def log_initial_values(
@@ -58,7 +71,7 @@ def log_initial_values(
     *,
     has_state: bool,
 ) -> bool:
-    """Log the initial values of an earlier scheduler that are used as bases: one line for each field.
+    """Log the initial values of an earlier scheduler that are used as bases.
 
     Args:
         parts: the slots, the groups and their labels, of each optimizer.
@@ -69,20 +82,14 @@ def log_initial_values(
         True if there are any, and the run may have started: an optimizer has a state, or a value has moved.
     """
     found = [
-        ChangedBase(str(slot.field), labels[slot.group], slot.field.read(groups[slot.group]), slot.base)
+        OtherBase(str(at.field), labels[at.group], at.field.read(groups[at.group]), at.base, f"initial_{at.field}")
         for slots, groups, labels in parts
-        for slot in slots
-        if initial_value(slot.field, groups[slot.group]) is not None
+        for at in slots
+        if initial_value(at.field, groups[at.group]) is not None
     ]
-    if not found:
-        return False
     moved = [one for one in found if one.code != one.base]
-    for field, groups_text, values in by_field(moved, "{base!r} is the base of {field}, not the present {code!r}"):
-        processes.log(
-            "%s: initial_%s of an earlier scheduler: %s. To use present values as bases, delete it before the "
-            'Scheduler is constructed: del group["initial_%s"]', groups_text, field, values, field,
-        )  # fmt: skip
-    return has_state or bool(moved)
+    log_bases(moved, 0, processes)
+    return bool(moved) or (has_state and bool(found))
 
 
 def report_position(

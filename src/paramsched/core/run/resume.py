@@ -267,7 +267,7 @@ class Resume:
             clock.counts_from = BEGIN_OF_DATA
         elif found is not None and position.t == clock.t:
             clock.count_samples_from(position)
-        run.changed_bases += [one for one in loaded.changes if found is not None or one.applies]
+        run.changed_bases += [one for one in loaded.changes if found is not None or one.code_applies]
         if run.driver.has_loaded_all(run):
             run.log_changed_bases()
         now = clock.entry(chosen)

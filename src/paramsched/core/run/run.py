@@ -10,7 +10,7 @@ from paramsched.core.plan.optimizers import ALONE, shown_names
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.block import Values
 from paramsched.core.run.groups import Consumption, Groups, is_being_counted, sync, sync_for_checkpoint
-from paramsched.core.run.reports import SHOWN, ChangedBase, by_field
+from paramsched.core.run.reports import OtherBase, log_bases
 from paramsched.core.run.state import (
     BEGIN_OF_DATA,
     Choices,
@@ -120,9 +120,9 @@ class Run:
         self.warned_of_missing_count = False
         self.look: Callable[[], object] | None = None  # called after an update by hand
         self.all_groups = [lead, *self.members.values()] if self.is_shared else [lead]
-        self.changed_bases: list[ChangedBase] = []  # of loaded states, which are not logged yet
+        self.changed_bases: list[OtherBase] = []  # of loaded states, which are not logged yet
         # Each with its update, or -1 if the checkpoint's applies.
-        self.logged_bases: set[tuple[ChangedBase, int]] = set()
+        self.logged_bases: set[tuple[OtherBase, int]] = set()
         self.driver = driver
 
     @property
@@ -267,22 +267,8 @@ class Run:
     def log_changed_bases(self) -> None:
         """Log the bases of the loaded states that differ from those in the code, each once."""
         t = self.clock.t
-        by_key = {(one, t if one.applies else -1): one for one in self.changed_bases}
-        found = [one for key, one in by_key.items() if key not in self.logged_bases]
-        kept = [one for one in found if not one.applies]
-        for field, groups, values in by_field(kept, "{code!r} in the code, {base!r} in the checkpoint"):
-            numbers = {one.code for one in kept if one.field == field}
-            self.clock.processes.log(
-                'base of %s in %s: %s, which takes precedence. To use %s, write ps.Scheduler(…, on_base="code")',
-                field, groups, values, numbers.pop() if len(numbers) == 1 else "those in the code",
-            )  # fmt: skip
-        text = "{base!r} in the checkpoint -> {code!r} in the code"
-        applied = [one for one in found if one.applies]
-        for part in [[one] for one in applied] if len(applied) <= SHOWN else [applied]:
-            for field, groups, values in by_field(part, text):
-                self.clock.processes.log(
-                    'base of %s in %s: %s, from update %d on (on_base="code")', field, groups, values, t
-                )
+        by_key = {(one, t if one.code_applies else -1): one for one in self.changed_bases}
+        log_bases([one for key, one in by_key.items() if key not in self.logged_bases], t, self.clock.processes)
         self.logged_bases |= by_key.keys()
         self.changed_bases = []
 

@@ -90,9 +90,8 @@ class Scheduler(LRScheduler):
             current update on), `"checkpoint"`, `"error"` (raise), or a mapping from field to one of these. The
             difference is logged.
         on_base: which base applies if a group's differs from a checkpoint's: `"checkpoint"`, `"code"` (the one that the
-            group had when the Scheduler was constructed, from the current update on), `"error"` (raise), or a mapping
-            from field to one of these. Construct the Scheduler before the checkpoint is loaded. The difference is
-            logged.
+            group had when the Scheduler was constructed, from the current update on), or `"error"` (raise). Construct
+            the Scheduler before the checkpoint is loaded. The difference is logged.
         late_groups: the role of the value in a group that is added during the run. `"base"`: it is the base of the
             schedule. `"present"`: it is the value at that update, and the schedule continues from it:
             v(t) = value · f(t) / f(t_added). The added group is logged.
@@ -173,7 +172,7 @@ class Scheduler(LRScheduler):
 
             self._job_end = job_end_of(stop_before, stop_on, processes)
         source = PlanSource.of(plan, names=names, processes=processes)
-        resume = Resume(policy, checked_on_base(on_base, source.plan), processes)
+        resume = Resume(policy, checked_on_base(on_base), processes)
         request = replace(request_of(source, drive, resume, late_groups, t, names), job_end=self._job_end)
         try:
             self._attach(request, calendar_of_call("Scheduler", calendar, given))

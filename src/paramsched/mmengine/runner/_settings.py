@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sized
 from contextlib import suppress
 from dataclasses import field, replace
-from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from os import PathLike
@@ -223,7 +222,7 @@ def _read_plain(_: Any, _path: str, diagnostics: DiagnosticCollector, given: Map
     if settings.amount_of is not None and given["tokens_per_sample"] is not None:
         found = "tokens_per_sample also sets the amount that a batch consumes"
         diagnostics.add(entry_path("amount_of"), found, "Omit one of them", code=REFUSED_VALUE)
-    for name, check in (("on_change", checked_on_change), ("on_base", partial(checked_on_base, plan=None))):
+    for name, check in (("on_change", checked_on_change), ("on_base", checked_on_base)):
         try:
             check(given[name])
         except InvalidArgument as refusal:

@@ -193,8 +193,8 @@ def _load_with_bases(
     bases: Mapping[tuple[str, str | None], float],
     carried: Mapping[str, Carried],
 ) -> None:
-    """Load the groups again, as if the code had these bases and `on_base="code"` for their fields."""
-    scheduler._resume.bases = BasePolicy({field: "code" for field, _ in bases})
+    """Load the groups again, as if the code had these bases and `on_base="code"`."""
+    scheduler._resume.bases = BasePolicy("code")
     for name, planned in scheduler._run.members.items():
         labels = unique_labels(made[name].param_groups, planned.scope)
         given = {
