@@ -10,7 +10,7 @@ import torch
 import yaml
 
 import paramsched as ps
-from support.records import record_in, with_record
+from support.records import with_record
 
 ANSWERS = Path(__file__).parents[1] / "cli" / "commands.yaml"
 INPUTS = ANSWERS.with_name("command_inputs.yaml")
@@ -36,13 +36,10 @@ def inputs() -> dict[str, bytes]:
     rebased = torch.optim.SGD(_parameters(), lr=0.2, weight_decay=0.01)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the plan and a base have changed
-        noted = ps.Scheduler(rebased, changed, on_base="code")
-        noted.load_state_dict(states["scheduler"])
-    noted.seek(350)
-    state = noted.state_dict()
-    history = record_in(state)["history"]
-    history[1][3]["why"] = "a higher end"  # as if the plan were of a file with a note
-    found["noted.pt"] = _saved({"scheduler": with_record(state, history=history)})
+        other_base = ps.Scheduler(rebased, changed, on_base="code")
+        other_base.load_state_dict(states["scheduler"])
+    other_base.seek(350)
+    found["rebased.pt"] = _saved({"scheduler": other_base.state_dict()})
     found["optimizer.pt"] = _saved({"optimizer": torch.optim.SGD(_parameters(), lr=0.1).state_dict()})
     found["damaged.pt"] = _saved(states | {"scheduler": with_record(states["scheduler"], bases=5)})
     rates = [min(t / 20, 1.2 - t / 100) / 10 for t in range(60)] * 2

@@ -84,7 +84,7 @@ def plans_of(name: str) -> Iterator[tuple[str, object]]:
     yield "field", {"horizon": 20, name: "cosine()", "weight_decay": f"like({json.dumps(name)})"}
     yield "metric", {"horizon": 20, "lr": f"cosine() * plateau({json.dumps(name, ensure_ascii=False)})"}
     yield "line", {"horizon": 20, "lr": name, "clock": name}
-    yield "note", {"horizon": 20, "lr": "cosine()", "note": {"by": name, "why": name}, "groups": {name: {"lr": name}}}
+    yield "line in a group", {"horizon": 20, "lr": "cosine()", "groups": {name: {"lr": name}}}
     yield "file", {"horizon": 20, "lr": f'table_file({json.dumps(name, ensure_ascii=False)}, "lr")'}
 
 

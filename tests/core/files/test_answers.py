@@ -26,13 +26,13 @@ def shown(fault: Diagnostic) -> str:
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with the plan of its text or of its data, or with the problems."""
-    question = {key: value for key, value in question.items() if key not in ("plan", "note", "problems")}
+    question = {key: value for key, value in question.items() if key not in ("plan", "problems")}
     ((syntax, given),) = question.items()
     try:
         read = config.open_plan(given, None if syntax == "data" else syntax).loaded()
     except ConfigError as refusal:
         return {**question, "problems": [shown(fault) for fault in refusal.diagnostics]}
-    return {**question, "plan": str(read.plan)} | ({"note": read.note} if read.note else {})
+    return {**question, "plan": str(read.plan)}
 
 
 @answers.in_parts(FILE)

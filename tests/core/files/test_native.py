@@ -307,41 +307,6 @@ def test_reading_a_plan_imports_no_heavy_library():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@table(
-    ("note", "path"),
-    [
-        (["flat"], "$.note"),
-        ({}, "$.note"),
-        ({"whose": "ann"}, "$.note.whose"),
-        ({"who": 7}, "$.note.who"),
-        ({"when": None}, "$.note.when"),
-        ({"why": "x" * 201}, "$.note.why"),
-    ],
-)
-def test_anything_else_in_a_note_is_an_error(note, path):
-    with pytest.raises(ConfigError) as refusal:
-        native.to_plan({"lr": "cosine()", "note": note})
-
-    (problem,) = refusal.value.problems
-    assert problem.startswith(f"{path}: ")
-
-
-@pytest.mark.parametrize("name", ["noise", "nodes", "notes_weight"])
-def test_a_field_with_a_name_similar_to_note_is_a_field(name):
-    assert [one.name for one in native.to_plan({name: "cosine()"}).bindings] == [name]
-
-
-def test_a_note_keeps_the_order_of_its_keys_and_texts_of_every_syntax():
-    text = "2026-11-21 14:00"
-    yaml = config.open_plan(f"lr: constant(0.5)\nnote: {{why: flat, when: {text}, who: ann}}").loaded()
-    toml = config.open_plan(
-        f'lr = "constant(0.5)"\n[note]\nwhy = "flat"\nwhen = "{text}"\nwho = "ann"\n', "toml"
-    ).loaded()
-
-    assert list(yaml.note.items()) == list(toml.note.items()) == [("who", "ann"), ("when", text), ("why", "flat")]
-    assert yaml.plan == toml.plan == config.loads("lr: constant(0.5)")
-
-
 @pytest.mark.parametrize("horizon", ["50%", "until 3 epochs"])
 def test_a_horizon_that_is_not_a_length_is_refused(horizon):
     with pytest.raises(ConfigError) as refused:

@@ -91,7 +91,7 @@ def test_a_text_has_at_most_so_many_values_and_commas(make):
     [
         (dict.fromkeys(range(MOST_ENTRIES), 1), {"one": 1}),
         ({"groups": dict.fromkeys(range(MOST_ENTRIES - 1), 1)}, {"lr": 1}),
-        ({"lr": ["+" * (MOST_SCHEDULE_WORDS - 1)]}, {"note": "a 1 b"}),
+        ({"lr": ["+" * (MOST_SCHEDULE_WORDS - 1)]}, {"horizon": "a 1 b"}),
     ],
 )
 def test_a_plan_has_at_most_so_many_entries_and_names(allowed, more):

@@ -56,12 +56,6 @@ def test_a_null_is_an_omitted_optional_argument(shape, argument):
         {"targets": {"a": {"initial": 1}}},
         {"targets": {"a b": {"initial": 1, "schedule": 1}}},
         {"targets": {"a": {"initial": 1, "schedule": 1, "more": 1}}},
-        {"lr": 0.1, "note": "loss is flat"},
-        {"lr": 0.1, "note": {}},
-        {"lr": 0.1, "note": {"who": 3}},
-        {"lr": 0.1, "note": {"what": "lr"}},
-        {"lr": 0.1, "note": {"why": "x" * 201}},
-        {"lr": 0.1, "groups": {"head": {"note": {"who": "ann"}}}},
     ],
 )
 def test_a_structural_error_is_refused(wrong):

@@ -7,7 +7,7 @@ import pytest
 from paramsched.core.run.state import Entry, History, read_history
 from support.tables import table
 
-A, B, C = Entry(0, None, "a"), Entry(5, None, "b", {"who": "ann"}), Entry(9, None, "c")
+A, B, C = Entry(0, None, "a"), Entry(5, None, "b"), Entry(9, None, "c")
 ABC = History((A, B, C))
 AT = ("lr", "0")
 FACTS = Entry(12, None, "c", facts=(("total", 200), ("steps_per_epoch", 10)))
@@ -43,19 +43,19 @@ def test_bases_are_recorded_from_the_update_on_at_which_they_changed():
 
     first, *rest, last = changed.entries
     assert (first, rest) == (A._replace(bases=((AT, 0.1),)), [B, C])
-    assert last == Entry(12, None, "c", None, ((AT, 0.5),))
+    assert last == Entry(12, None, "c", ((AT, 0.5),))
     assert changed.with_bases(Entry(14, None, "c"), {AT: 0.5}, {}) == changed
     again = changed.with_bases(Entry(14, None, "c"), {AT: 0.7}, {AT: 0.5})
-    assert again.entries == (*changed.entries, Entry(14, None, "c", None, ((AT, 0.7),)))
-    rewound = changed.with_bases(Entry(9, None, "c", {"who": "bob"}), {AT: 0.7}, {})
-    assert rewound.entries == (first, B, Entry(9, None, "c", {"who": "bob"}, ((AT, 0.7),)))
+    assert again.entries == (*changed.entries, Entry(14, None, "c", ((AT, 0.7),)))
+    rewound = changed.with_bases(Entry(9, None, "c"), {AT: 0.7}, {})
+    assert rewound.entries == (first, B, Entry(9, None, "c", ((AT, 0.7),)))
     assert ABC.with_bases(C, {AT: 0.5}, {}) is ABC
 
 
 def test_a_new_plan_has_the_bases_in_force():
     changed = ABC.with_bases(C._replace(update=12), {AT: 0.5}, {AT: 0.1})
 
-    assert changed.with_plan(Entry(12, None, "d")).entries[-1] == Entry(12, None, "d", None, ((AT, 0.5),))
+    assert changed.with_plan(Entry(12, None, "d")).entries[-1] == Entry(12, None, "d", ((AT, 0.5),))
     assert changed.with_plan(Entry(20, None, "d")).entries == (*changed.entries, Entry(20, None, "d"))
 
 

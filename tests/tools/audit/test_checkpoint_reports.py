@@ -85,9 +85,9 @@ def test_the_plans_of_a_run_are_in_the_state_of_the_optimizer_alone(tmp_path):
     assert read_log(tmp_path / "last.pt", ["lr"]).columns[0].values.tolist() == [longer.param_groups[0]["lr"]]
 
 
-def test_the_plans_of_a_run_are_listed_with_their_changes_notes_and_bases(tmp_path):
+def test_the_plans_of_a_run_are_listed_with_their_changes_and_bases(tmp_path):
     optimizer = probe({"lr": 0.1})
-    (tmp_path / "plan.yaml").write_text("note: {who: ann}\nlr: linear(over='640 tokens')\nclock: tokens\n")
+    (tmp_path / "plan.yaml").write_text("lr: linear(over='640 tokens')\nclock: tokens\n")
     scheduler = ps.Scheduler(optimizer, tmp_path / "plan.yaml", calendar=ps.Calendar(tokens_per_step=16))
     run(optimizer, 10)
     again = ps.Scheduler(
@@ -100,7 +100,6 @@ def test_the_plans_of_a_run_are_listed_with_their_changes_notes_and_bases(tmp_pa
 
     assert str(first).splitlines() == [
         "from update 0 (0 tokens):",
-        "  note: {who: ann}",
         *(f"  {line}" for line in str(first.plan).splitlines()),
     ]
     assert (second.update, second.amount) == (10, 160)

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.errors import StateError
-from support.dcp import load, made, save
 from support.records import record_in, with_record
 from support.updates import probe, run
 
@@ -205,11 +204,9 @@ def test_a_history_is_loaded_with_weights_only(tmp_path):
         pytest.param([[5, -1, SECOND.text]], "history[0] has amount -1", id="negative amount"),
         pytest.param([[5, None, 7]], "the plan of history[0] is a int", id="not a text"),
         pytest.param([[0, None, FIRST.text]], "the last plan of history differs", id="another plan"),
-        pytest.param([[0, None, SECOND.text, 3]], "the note of history[0] is 3, not a mapping", id="no mapping"),
-        pytest.param(
-            [[0, None, SECOND.text, {"what": "lr"}]], "the note of history[0] is {'what': 'lr'}", id="unknown key"
-        ),
-        pytest.param([[0, None, SECOND.text, {}]], "the note of history[0] is {}", id="empty note"),
+        pytest.param([[0, None, SECOND.text, 3]], "the fourth element of history[0] is 3", id="no mapping"),
+        pytest.param([[0, None, SECOND.text, {"who": "ann"}]], "history[0] has {'who': 'ann'}", id="unknown key"),
+        pytest.param([[0, None, SECOND.text, {}]], "history[0] has {}, not bases or facts", id="empty"),
         pytest.param([[0, None, SECOND.text, {}, 1]], "not [update, amount, plan]", id="too long"),
     ],
 )
@@ -222,63 +219,6 @@ def test_an_invalid_history_is_rejected_and_changes_nothing(history, found):
 
     assert found in str(refusal.value)
     assert scheduler.state_dict() == state
-
-
-NOTE = {"who": "ann", "when": "2026-11-21 14:00", "why": "loss is flat"}
-
-
-def noted(tmp_path):
-    """Run two plans of files with notes; return the scheduler."""
-    optimizer = probe()
-    for index, plan in enumerate((FIRST, SECOND)):
-        note = f"note: {{who: {'bob' if index == 0 else 'ann, when: 2026-11-21 14:00, why: loss is flat'}}}\n"
-        (tmp_path / "plan.yaml").write_text(ps.dump(plan) + note)
-        scheduler = ps.Scheduler(optimizer, tmp_path / "plan.yaml")
-        run(optimizer, 50)
-    return scheduler
-
-
-def test_the_note_of_a_file_is_in_the_history_and_not_in_the_plan(tmp_path):
-    scheduler = noted(tmp_path)
-
-    assert scheduler.history == [[0, None, FIRST.text, {"who": "bob"}], [50, None, SECOND.text, NOTE]]
-    assert scheduler.plan == SECOND
-    assert scheduler.plan.fingerprint == SECOND.fingerprint
-    assert ps.dump(ps.load(tmp_path / "plan.yaml")) == ps.dump(SECOND)
-
-
-@pytest.mark.parametrize(
-    "given", [{"lr": "constant(0.5)", "note": {"who": "ann"}}, "lr: constant(0.5)\nnote: {who: ann}"]
-)
-def test_a_text_and_a_mapping_may_have_a_note_too(given):
-    scheduler = ps.Scheduler(probe(), given)
-
-    assert scheduler.history == [[0, None, ps.loads("lr: constant(0.5)").text, {"who": "ann"}]]
-    assert record_in(scheduler.state_dict())["history"] == scheduler.history
-
-
-@pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
-def test_notes_are_restored_by_torch_save_and_by_dcp(tmp_path):
-    saved = noted(tmp_path)
-    path = tmp_path / "state.pt"
-    torch.save(saved.state_dict(), path)
-    model, trained = made()
-    state = resumed(torch.load(path, weights_only=True), SECOND).state_dict()
-    assert resumed(state, SECOND).history == saved.history
-    save(tmp_path / "dcp", model, trained, scheduler=state)
-    again = ps.Scheduler(made()[1], SECOND)
-
-    load(tmp_path / "dcp", *made(), scheduler=again)
-
-    assert again.history == saved.history
-
-
-def test_a_checkpoint_of_the_optimizer_alone_has_the_notes(tmp_path):
-    saved, optimizer = noted(tmp_path), probe()
-    scheduler = ps.Scheduler(optimizer, tmp_path / "plan.yaml")
-    optimizer.load_state_dict(saved.optimizer.state_dict())
-
-    assert scheduler.history == saved.history
 
 
 # ---------------------------------------------------------------------- the command
@@ -344,15 +284,6 @@ def test_the_command_prints_json(tmp_path):
     assert [entry["update"] for entry in entries] == [0, 50]
     assert entries[0]["plan"] == str(FIRST)
     assert [change["name"] for change in entries[1]["changes"]] == ["horizon", "lr"]
-
-
-def test_the_command_prints_notes(tmp_path):
-    state = noted(tmp_path).state_dict()
-
-    shown = said(tmp_path, state).stdout.splitlines()
-    assert shown[:2] == ["from update 0:", "  note: {who: bob}"]
-    assert shown[4:6] == ["from update 50:", "  note: {who: ann, when: 2026-11-21 14:00, why: loss is flat}"]
-    assert [one.get("note") for one in json.loads(said(tmp_path, state, "--json").stdout)] == [{"who": "bob"}, NOTE]
 
 
 @pytest.mark.parametrize(

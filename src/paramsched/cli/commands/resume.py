@@ -202,7 +202,6 @@ def _print_history(checkpoint: str, scheduler: str | None, *, as_json: bool) -> 
                 "plan": None if one.plan is None else str(one.plan),
                 "changes": None if one.changes is None else [*map(asdict, one.changes)],
             }
-            | ({} if one.note is None else {"note": one.note})
             | ({"bases": one.bases} if one.bases else {})
             for one in plans
         ]

@@ -11,7 +11,7 @@ from paramsched.core.base.entries import entry_names, load_entry
 from paramsched.core.files import native
 from paramsched.core.files.text_places import Place
 from paramsched.core.plan import Plan
-from paramsched.core.plan.extras import NO_BASES, Bases, Note
+from paramsched.core.plan.extras import NO_BASES, Bases
 from paramsched.core.plan.plan import peers_plan
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, ParamschedError
@@ -29,7 +29,6 @@ class Loaded:
         facts: the run facts in the file; None if there are none.
         entry: the path of the entry with the schedules, in the file of a dialect.
         notes: diagnostics about how the file was read, such as the defaults that were used.
-        note: the note of a native file: who changed the plan, when and why.
         groups: the param groups that the file of a dialect describes.
     """
 
@@ -39,7 +38,6 @@ class Loaded:
     facts: Calendar | None = None
     entry: str = ""
     notes: tuple[Diagnostic, ...] = ()
-    note: Note | None = None
     groups: tuple["GroupOfFile", ...] = ()
 
 

@@ -22,7 +22,7 @@ from paramsched.core.base.codes import (
     WRONG_TYPE,
 )
 from paramsched.core.base.diagnostic import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
-from paramsched.core.base.near_names import closest, did_you_mean
+from paramsched.core.base.near_names import closest
 from paramsched.core.curves import Curve
 from paramsched.core.feedback.base import Guided
 from paramsched.core.fields import ELSEWHERE, KNOWN, PAIRS, Field, is_field_name, known_field
@@ -45,7 +45,6 @@ from paramsched.core.files.read_schedule import (
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import UPDATES, PlanClock, checked_plan_clock, clock_as_data, first_without_text
-from paramsched.core.plan.extras import MOST_NOTE, NOTE_KEYS, Note
 from paramsched.core.schedules import SHAPES, Absolute, AbsoluteSchedule, Schedule, calls_function
 from paramsched.core.schedules.affine import AffineLevel, NeighborLevel
 from paramsched.core.schedules.leaves import FromFunction
@@ -62,7 +61,6 @@ from paramsched.core.time.calendar import ClockName, Facts, known_clock
 from paramsched.core.time.duration import UNIT_NAMES
 from paramsched.errors import InvalidArgument, PlanError, shown
 
-NOTE = entry_path("note")
 _A_PLAN: Final = "For example: lr: cosine(to=0.1)"
 
 
@@ -74,7 +72,7 @@ def to_plan(
     shapes: Iterable[ShapeLike] = (),
     folder: Path | None = None,
 ) -> Plan:
-    """Return the plan of a file's data, without its note.
+    """Return the plan of a file's data.
 
     Args:
         data: mappings, lists, text and numbers.
@@ -90,29 +88,18 @@ def to_plan(
     lr: warmup("5%") >> cosine(to=0.01)
     """
     del calendar, base
-    return to_plan_and_note(data, shapes=shapes, folder=folder)[0]
-
-
-def to_plan_and_note(
-    data: Mapping[str, Any], *, shapes: Iterable[ShapeLike] = (), folder: Path | None = None
-) -> tuple[Plan, Note | None]:
-    """Return the plan of a file's data, as `to_plan` does, and its note.
-
-    >>> to_plan_and_note({"lr": "cosine()", "note": {"why": "loss is flat"}})[1]
-    {'why': 'loss is flat'}
-    """
     diagnostics = DiagnosticCollector()
-    return plan_and_note_of(plain_or_bad(data, diagnostics), diagnostics, ShapeNames(shapes, folder))
+    return plan_of_plain(plain_or_bad(data, diagnostics), diagnostics, ShapeNames(shapes, folder))
 
 
-def plan_and_note_of(plain: Any, diagnostics: DiagnosticCollector, names: ShapeNames) -> tuple[Plan, Note | None]:
-    """Return the plan and the note of a file's plain data; raise the diagnostics if there are any."""
+def plan_of_plain(plain: Any, diagnostics: DiagnosticCollector, names: ShapeNames) -> Plan:
+    """Return the plan of a file's plain data; raise the diagnostics if there are any."""
     if isinstance(plain, dict):
         reader = _PlanReader(plain, diagnostics, names)
         plan = reader.read_plan()
         diagnostics.raise_any("config")
         assert plan is not None
-        return plan, reader.note
+        return plan
     if isinstance(plain, BadValue):
         diagnostics.report(ROOT, plain.problem)
     else:
@@ -130,7 +117,6 @@ class _PlanReader:
         self.data, self.diagnostics = data, diagnostics
         self.values = ScheduleReader(names, diagnostics)
         self.bindings: list[Binding] = []
-        self.note: Note | None = None
         self.places: dict[tuple[str, str | int | None], str] = {}
 
     def read_plan(self) -> Plan | None:
@@ -193,22 +179,6 @@ class _PlanReader:
         else:
             return length
         return None
-
-    def read_note(self, value: Any) -> None:
-        """Read who changed the plan, when and why. It is not a part of the plan."""
-        texts: dict[str, str] = {}
-        for key, text in self.entries_of(value, NOTE, "a mapping", "note: {why: loss is flat}").items():
-            place = child_path(NOTE, key)
-            if key not in NOTE_KEYS:
-                found = f'unknown key "{key}" of a note; {did_you_mean(str(key), NOTE_KEYS)}'
-                self.diagnostics.add(place, found, at_key=True, code=WRONG_ARGUMENT)
-            elif not isinstance(text, str):
-                self.values.note_wrong_type(text, place, "a text")
-            elif len(text) > MOST_NOTE:
-                self.diagnostics.add(place, f"the text has more than {MOST_NOTE} characters", code=REFUSED_VALUE)
-            else:
-                texts[key] = text
-        self.note = {key: texts[key] for key in NOTE_KEYS if key in texts}
 
     def read_groups(self, value: Any) -> None:
         """Read the fields of each group."""
@@ -274,7 +244,7 @@ class _PlanReader:
             found = f'"{key}" is not a field; it belongs to a schedule, such as lr: warmup(100) >> cosine()'
         elif key in UNIT_NAMES and not isinstance(value, dict):
             found = f'"{key}" is not a field; the length of the run is horizon, such as horizon: 90 {key}'
-        elif (near := closest(key.lower(), RESERVED)) is not None and near != "note":
+        elif (near := closest(key.lower(), RESERVED)) is not None:
             found = f'unknown field "{key}"; did you mean "{near}"?'
         if found:
             self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD)
@@ -322,7 +292,6 @@ class _PlanReader:
 _READERS: Final[Mapping[object, Callable[[_PlanReader, Any], None]]] = {
     "groups": _PlanReader.read_groups,
     "targets": _PlanReader.read_targets,
-    "note": _PlanReader.read_note,
 }
 
 

@@ -347,12 +347,12 @@ class PlanText:
         diagnostics = DiagnosticCollector()
         plain = plain_or_bad(data, diagnostics)
         try:
-            plan, note = native.plan_and_note_of(plain, diagnostics, ShapeNames(options.shapes, self.folder))
+            plan = native.plan_of_plain(plain, diagnostics, ShapeNames(options.shapes, self.folder))
         except ConfigError:
             if hints := _hints_of_formats(plain):
                 raise ConfigError("config", hints) from None
             raise
-        return Loaded(plan, note=note)
+        return Loaded(plan)
 
     def _loaded_entries(self, entries: Mapping[str, Any], options: ReadingOptions) -> Loaded:
         if _is_native(self.format):

@@ -1,8 +1,8 @@
-"""What a file contains beside its plan: bases of param groups, and a note."""
+"""What a file contains beside its plan: bases of param groups."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, final
+from typing import Any, final
 
 from paramsched.core.fields import Field
 
@@ -41,25 +41,3 @@ class Bases:
 
 NO_BASES = Bases()
 """The bases of a file without optimizer values."""
-
-
-Note: TypeAlias = dict[str, str]
-"""Texts by the keys in `NOTE_KEYS`."""
-
-NOTE_KEYS: Final = ("who", "when", "why")
-MOST_NOTE: Final = 200
-"""The maximum number of characters in each text."""
-
-
-def is_note(value: Any) -> bool:
-    """Return whether a saved value is a note.
-
-    >>> is_note({"who": "ann", "why": "loss is flat"}), is_note({"what": "lr"}), is_note({})
-    (True, False, False)
-    """
-    return (
-        isinstance(value, Mapping)
-        and bool(value)
-        and value.keys() <= set(NOTE_KEYS)
-        and all(isinstance(text, str) and len(text) <= MOST_NOTE for text in value.values())
-    )

@@ -14,8 +14,7 @@ from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.fields import numeric
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
-from paramsched.core.plan.extras import Note
-from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, is_plan_text, plan_of, published_plan
+from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, plan_of, published_plan
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of, refuse_several_plans, scopes_of
 from paramsched.core.plan.resolve import bind, counted_plan
 from paramsched.core.run.on_base import BasePolicy, OnBase
@@ -116,7 +115,6 @@ class PlanSource:
 
     Args:
         plan: the plan.
-        note: the note of its file.
         text: the text of its file; None if the plan was not passed as a path.
         engine_total: the length of the run in an engine, which applies if a plan has no horizon.
         published: the recipe, if the plan was passed as one.
@@ -126,7 +124,6 @@ class PlanSource:
     """
 
     plan: Plan
-    note: Note | None = None
     text: "PlanText | None" = None
     engine_total: DurationLike | None = None
     published: PublishedPlan | None = None
@@ -163,11 +160,7 @@ class PlanSource:
 
         if is_path(given):
             text = open_plan(given)
-            loaded = text.loaded()
-            return PlanSource(loaded.plan, loaded.note, text, processes=processes)
-        if isinstance(given, Mapping) or is_plan_text(given):  # it may have a note
-            loaded = open_plan(given).loaded()
-            return PlanSource(loaded.plan, loaded.note, processes=processes)
+            return PlanSource(text.loaded().plan, text, processes=processes)
         return PlanSource(plan_of(given, call), published=published_plan(given), processes=processes)
 
     @contextmanager
@@ -238,7 +231,7 @@ class Request:
         """
         plan, facts = self.plan, self.source.facts_for(self.plan, calendar)
         try:
-            in_force = ResolvedPlan(plan, plan.resolve(facts, self.names), facts, self.names, self.source.note)
+            in_force = ResolvedPlan(plan, plan.resolve(facts, self.names), facts, self.names)
         except MissingFact as error:
             raise self._advised(error) from None
         except Unresolved as error:

@@ -239,10 +239,9 @@ class Scheduler(LRScheduler):
         """The plans of the run, each as `[update, amount, text]`: the update from which it was in force, and its text.
 
         The amount is what was consumed before that update; it is None on the clock of updates. The text is `plan.text`,
-        which may be None. If there is any of it, a fourth element, a dict, has the note of the plan's file; `"bases"`,
-        the bases from that update on, by field and group, if `on_base` changed them; and `"facts"`, the run facts, if
-        they determine the plan's lengths. A plan that comes into force at an update replaces all entries from that
-        update on.
+        which may be None. A fourth element, a dict, has `"bases"`, the bases from that update on, by field and group,
+        if `on_base` changed them, and `"facts"`, the run facts, if they determine the plan's lengths. A plan that comes
+        into force at an update replaces all entries from that update on.
         """
         return self._run.clock.history.as_data()
 

@@ -14,7 +14,6 @@ from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import RECORD, entry_of, is_own, recorded_bases
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import UPDATES
-from paramsched.core.plan.extras import Note, is_note
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan, is_complete, plan_number, updates_of_horizon
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget, lacking_amount
@@ -122,7 +121,6 @@ class Entry(NamedTuple):
         update: the first update of the plan.
         amount: the amount before that update; None on the clock of updates.
         text: the plan's canonical text; None if the plan has no text or is unknown.
-        note: the note of the plan's file.
         bases: the bases from that update on, by field and group, if they changed in the run.
         facts: the run facts that resolve the plan; empty if it needs none.
     """
@@ -130,18 +128,17 @@ class Entry(NamedTuple):
     update: int
     amount: float | None
     text: str | None
-    note: Note | None = None
     bases: "Bases" = ()
     facts: tuple[tuple[str, Any], ...] = ()
 
     @property
     def details(self) -> dict[str, Any]:
-        """The note and the bases as a dict; empty if there are none."""
+        """The bases and the facts as a dict; empty if there are none."""
         by_field: dict[str, dict[str, float]] = {}
         for (name, group), base in self.bases:
             by_field.setdefault(name, {})[group] = base
         facts = {"facts": dict(self.facts)} if self.facts else {}
-        return dict(self.note or {}) | ({"bases": by_field} if by_field else {}) | facts
+        return ({"bases": by_field} if by_field else {}) | facts
 
     def has_plan_of(self, other: "Entry") -> bool:
         """Return whether another entry has the same plan with the same facts."""
@@ -194,7 +191,7 @@ class History:
         known = _last_of(kept)
         new = tuple((at, bases[at]) for at in replaced if at in bases and known.get(at) != bases[at])
         if kept and kept[-1].has_plan_of(now):
-            return History((*kept, now._replace(note=None, bases=new)) if new else kept)
+            return History((*kept, now._replace(bases=new)) if new else kept)
         last = self.entries[-1]
         return History((*kept, (last if last.update == now.update else now)._replace(bases=new)))
 
@@ -204,7 +201,7 @@ class History:
         return self if last.update <= update else self.with_plan(last._replace(update=update, amount=amount))
 
     def as_data(self) -> list[list[Any]]:
-        """Return lists of update, amount, text and, if there are any, the note, changed bases and facts as a dict."""
+        """Return lists of update, amount, text and, if there are any, changed bases and facts as a dict."""
         return [[*entry[:3], *([entry.details] if entry.details else [])] for entry in self.entries]
 
 
@@ -232,22 +229,19 @@ def read_history(data: Any) -> History:
     for index, found in enumerate(data):
         if not isinstance(found, (list, tuple)) or len(found) not in (3, 4):
             raise StateError(f"state: history[{index}] is {shown(found)}, not [update, amount, plan]")
-        update, amount, plan, *note = found
+        update, amount, plan, *more = found
         if not is_count(update) or (entries and update <= entries[-1].update):
             raise StateError(f"state: history[{index}] has update {shown(update)}, which is not after the previous one")
         if amount is not None and not is_amount(amount):
             raise StateError(f"state: history[{index}] has amount {shown(amount)}, not a number of at least 0")
         if plan is not None and not isinstance(plan, str):
             raise StateError(f"state: the plan of history[{index}] is a {type(plan).__name__}, not a str")
-        details = dict(mapping_in(f"the note of history[{index}]", note[0])) if note else {}
-        bases = _read_bases(index, details.pop("bases")) if "bases" in details else ()
-        given = details.pop("facts", {})
-        facts = tuple(mapping_in(f"the facts of history[{index}]", given).items())
-        if not is_note(details) and (details or (note and not bases and not facts)):
-            raise StateError(
-                f"state: the note of history[{index}] is {shown(note[0])}, not texts for who, when and why"
-            )
-        entries.append(Entry(update, amount, plan, details or None, bases, facts))
+        details = mapping_in(f"the fourth element of history[{index}]", more[0]) if more else {}
+        bases = _read_bases(index, details["bases"]) if "bases" in details else ()
+        facts = tuple(mapping_in(f"the facts of history[{index}]", details.get("facts", {})).items())
+        if not details.keys() <= {"bases", "facts"} or (more and not bases and not facts):
+            raise StateError(f"state: history[{index}] has {shown(more[0])}, not bases or facts")
+        entries.append(Entry(update, amount, plan, bases, facts))
     return History(tuple(entries))
 
 
@@ -469,7 +463,7 @@ class RunState(Clock):
 
     def entry(self, in_force: "ResolvedPlan") -> Entry:
         """Return the history entry of a plan that is in force from the present position on."""
-        return Entry(self.t, self.amount, in_force.text, in_force.note, facts=in_force.facts)
+        return Entry(self.t, self.amount, in_force.text, facts=in_force.facts)
 
     def use(self, in_force: "ResolvedPlan") -> None:
         """Note in the history that a plan is in force from the present position on."""
@@ -508,7 +502,7 @@ class ResolvedPlan:
     `number` identifies the plan in messages between processes, `facts` are the run facts if they determine its lengths.
     `counted` is the resolved plan with plain numbers in place of lengths such as `4 tokens`, ready for evaluation.
     `amounts` are the planned amounts of the run; None if the plan is by updates. `optimizers` are the names of several
-    optimizers, and `note` is that of the plan's file. `inside` has the lines whose values were found inside of their
+    optimizers. `inside` has the lines whose values were found inside of their
     ranges, with the update from which on (`refuse_values_outside`). No amount below `no_end_below` is at the end of the
     plan: a comparison at each update in place of `is_over_at`.
     """
@@ -517,7 +511,6 @@ class ResolvedPlan:
     resolved: Plan
     calendar: Calendar
     optimizers: tuple[str, ...] = ()
-    note: Note | None = None
     facts: tuple[tuple[str, Any], ...] = field(init=False)
     counted: Plan = field(init=False)
     amounts: RunAmounts | None = field(init=False)

@@ -14,7 +14,6 @@ from paramsched.core.fields import RECORD, Field, finite_or_none, is_number, is_
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.diff import Diff, diff
-from paramsched.core.plan.extras import Note
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import amount_text
 from paramsched.errors import InvalidArgument, UnreadableLog
@@ -133,7 +132,6 @@ class PlanSince:
         amount: the amount before that update; None on the clock of updates.
         plan: the plan; None if its text is missing or cannot be read.
         changes: the difference from the previous plan; None for the first plan, and if either plan is unknown.
-        note: the note of the plan's file.
         bases: the bases from that update on, by field and group, if they changed in the run.
     """
 
@@ -141,7 +139,6 @@ class PlanSince:
     amount: float | None
     plan: Plan | None
     changes: Diff | None
-    note: Note | None = None
     bases: Mapping[str, Mapping[str, float]] = dataclass_field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -152,8 +149,6 @@ class PlanSince:
         unit = None if self.plan is None else amount_clock(self.plan.clock)
         amount = "" if self.amount is None else f" ({amount_text(unit or 'consumed', self.amount)})"
         lines: list[Line] = []
-        if self.note is not None:
-            lines = [[(f"note: {{{', '.join(f'{key}: {text}' for key, text in self.note.items())}}}", None)]]
         if self.changes is None:
             shown = "(a plan without a text)" if self.plan is None else str(self.plan)
             lines += [[(line, None)] for line in shown.splitlines()]
@@ -202,7 +197,7 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
             if not changes and entry.facts != facts:  # the plans differ in their lengths, not in their texts
                 changes = diff(_resolved(previous, facts, state.names), _resolved(plan, entry.facts, state.names))
         facts = entry.facts
-        found.append(PlanSince(entry.update, entry.amount, plan, changes, entry.note, entry.details.get("bases", {})))
+        found.append(PlanSince(entry.update, entry.amount, plan, changes, entry.details.get("bases", {})))
     return tuple(found)
 
 
