@@ -12,13 +12,15 @@ from numbers import Real
 from typing import Any, TypedDict, TypeVar, final, get_args
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
+from paramsched.core.base.codes import ACCUMULATION_UNUSED, BEYOND_HORIZON
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.problem import Problem
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.run.arguments import PlanSource, checked_strict
 from paramsched.core.run.on_base import OnBase
-from paramsched.core.run.processes import WORLD
+from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import OnChange
 from paramsched.core.run.scheduler import LateGroups, Scheduler, SignalsLike
 from paramsched.core.time import Calendar, DurationLike
@@ -30,6 +32,9 @@ AmountOf = Callable[[Any], Any]
 
 The number is an integer or a 0-dimensional tensor.
 """
+
+_LONGER = 1.01
+"""A plan may exceed the run by 1 %: a rest of batches has no effect."""
 
 _Adapter = TypeVar("_Adapter", bound=Callable[..., Any])
 
@@ -119,6 +124,11 @@ class PlanOptions:
         object.__setattr__(self, "stop", ends_early if self.stop is None else self.stop)
         object.__setattr__(self, "reserve", None)  # in the moment now
 
+    @property
+    def processes(self) -> Processes:
+        """The processes that train together, of which the first one warns."""
+        return replace(WORLD, strict=self.strict)
+
 
 def with_named_options(adapter: _Adapter) -> _Adapter:
     """Show the options of an adapter as parameters in its signature, which notebooks and the pages read."""
@@ -197,7 +207,7 @@ class EngineFacts:
             MissingFact: a unit of the plan needs a run fact that neither the engine nor the user specifies.
         """
         names = tuple(optimizer) if isinstance(optimizer, Mapping) else ()
-        processes = replace(WORLD, strict=options.strict)
+        processes = options.processes
         source = replace(
             PlanSource.of(plan, self.call, names, processes),
             counted_by=self.counter or f"{self.call}(…, {{}})",
@@ -205,6 +215,7 @@ class EngineFacts:
         )
         horizon, user_facts = source.plan.horizon, options.calendar or Calendar()
         by_amount, calendar = amount_clock(source.plan.clock) is not None, self.facts_for(source.plan, options)
+        self._check_epoch(user_facts, processes)
         if user_facts.total is None:
             source = replace(source, engine_total=calendar.total)
         attach_with = partial(
@@ -218,8 +229,12 @@ class EngineFacts:
                 calendar = replace(calendar, total=None)
                 # A plan by samples or tokens may itself determine the number of updates, so horizons are not compared.
                 own = None if by_amount else ceil(calendar.exact(horizon, site=f'horizon "{horizon}"'))
-                if own is not None and engine is not None and engine != own:
-                    WORLD.log(
+                if own is not None and engine is not None and own > _LONGER * engine:
+                    found = f'horizon "{horizon}" of the plan is {own} updates, but {self.call} counts {engine}'
+                    advice = "Omit the horizon, to take that of the engine"
+                    processes.warn(Problem(BEYOND_HORIZON, f"{found}: the run ends first", advice=advice))
+                elif own is not None and engine is not None and engine != own:
+                    processes.log(
                         'horizon "%s" of the plan is %d updates, but %s counts %d; the plan takes precedence',
                         horizon, own, self.call, engine,
                     )  # fmt: skip
@@ -275,6 +290,18 @@ class EngineFacts:
                 )
             merged["tokens_per_step"] = tokens_per_sample * merged["batch_size"] * merged["accumulation"]
         return Calendar(**merged)
+
+    def _check_epoch(self, given: Calendar, processes: Processes) -> None:
+        """Warn if the updates of an epoch are its batches, although several batches are one update."""
+        batches = given.steps_per_epoch
+        if batches is None or batches != self.batches or self.accumulation == 1 or given.accumulation is not None:
+            return
+        found = (
+            f"steps_per_epoch={batches} counts updates, but {self.call} has {batches} batches in an epoch, and "
+            f"{self.accumulation} of them are one update"
+        )
+        instead = f"Omit it, or write steps_per_epoch={-(-batches // self.accumulation)}"
+        processes.warn(Problem(ACCUMULATION_UNUSED, found, advice=instead))
 
     def _reason_for(self, fact: str) -> str:
         return self.why.get(fact, f"{self.call.partition('.')[0]} does not provide {fact}")

@@ -14,6 +14,8 @@ from support.tables import table
 EPOCHS = {"total": "90 epochs", "steps_per_epoch": 500}
 LONG = {"total": 10_000}
 FLOOR, EPOCH, RISES, BEYOND, ZERO, JUMP = "PS304", "PS211", "PS205", "PS201", "PS315", "PS319"
+ACCUMULATES = "PS216"
+SAMPLES = {"steps_per_epoch": 9, "accumulation": 4, "batch_size": 1}
 TOLD = [  # base, line, run facts, code
     # An end that is a rate, as `eta_min` of torch and `min_lr` of nanoGPT are.
     (3e-4, "cosine(to=3e-5)", LONG, FLOOR),
@@ -47,6 +49,15 @@ TOLD = [  # base, line, run facts, code
     (0.1, "warmup('5%') >> cosine()", {"total": 10, "steps_per_epoch": 100}, EPOCH),
     (0.1, "cosine()", {"total": 300, "steps_per_epoch": 1250}, EPOCH),
     (0.1, "multistep([30, 60, 80]) * plateau('loss', patience=3)", EPOCHS, EPOCH),
+    # The batches of an epoch as its updates.
+    (0.1, "cosine()", {"total": "3 epochs", "steps_per_epoch": 16, "accumulation": 4}, ACCUMULATES),
+    (
+        0.1,
+        "warmup('1 epoch') >> cosine()",
+        {"total": "90 epochs", "steps_per_epoch": 500, "accumulation": 2},
+        ACCUMULATES,
+    ),
+    (0.1, "step('30 epochs')", {"total": 45_000, "steps_per_epoch": 500, "accumulation": 8}, ACCUMULATES),
     # Updates that are epochs, per cent that is a fraction, and lengths beyond the run.
     (0.1, "warmup('500 epochs') >> constant()", EPOCHS, "PS210"),
     (0.1, "step('30 epochs')", {"total": "20 epochs", "steps_per_epoch": 500}, "PS208"),
@@ -162,6 +173,21 @@ def test_right_plans_are_silent(seed):
 
         assert codes_at_a_start(text, [{"lr": base}], **facts) == [], text
         assert codes_of_the_check(ps.Plan(lr=text), [{"lr": base}], **facts) == [], text
+
+
+@table(
+    ("line", "facts"),
+    [
+        ("cosine()", {"total": "3 epochs", "batches_per_epoch": 16, "accumulation": 4}),
+        ("cosine()", {"total": 300, "steps_per_epoch": 100, "accumulation": 4}),  # epochs are not used
+        ("warmup('40 batches') >> cosine()", {"total": "3 epochs", "steps_per_epoch": 100, "accumulation": 4}),
+        ("warmup('9 samples') >> cosine()", {"total": "9 epochs", **SAMPLES}),
+        ("cosine()", {"total": "3 epochs", "steps_per_epoch": 100, "accumulation": 1}),
+    ],
+)  # fmt: skip
+def test_an_accumulation_that_is_used_is_silent(line, facts):
+    assert codes_at_a_start(line, [{"lr": 0.1}], **facts) == []
+    assert codes_of_the_check(ps.Plan(lr=line), [{"lr": 0.1}], **facts) == []
 
 
 @table(("epochs", "patience", "codes"), [(1, 10, []), (2, 1, []), (2, 2, ["PS502"]), (5, 10, ["PS502"])])

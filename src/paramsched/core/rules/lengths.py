@@ -16,7 +16,7 @@ from paramsched.core.rules.trial_run import TrialRun
 from paramsched.core.rules.values import IS_HIGH
 from paramsched.core.schedules import Anneal, Schedule
 from paramsched.core.schedules.anneal import CosineWave
-from paramsched.core.schedules.contents import parts_inside
+from paramsched.core.schedules.contents import durations_in, parts_inside
 from paramsched.core.schedules.cuts import Skip, Take
 from paramsched.core.schedules.lengths import PERIOD
 from paramsched.core.schedules.periods import MultiStep
@@ -93,6 +93,37 @@ def horizon_in_epochs(plan: Plan, calendar: Calendar | None) -> Diagnostic | Non
     after = f"{found}: after update {length} the last values are kept"
     instead = f'For {length} epochs write {name}="{length} epochs"'
     return Diagnostic(HORIZON, after, instead, code=codes.UPDATES_FOR_EPOCHS)
+
+
+_OF_BATCHES: Final = frozenset({"batches", "samples", "tokens"})
+"""Units whose conversion uses the accumulation."""
+
+
+def accumulation_unused(plan: Plan, calendar: Calendar | None) -> Diagnostic | None:
+    """Return a diagnostic if an epoch is given in updates, and nothing of the plan uses the accumulation.
+
+    Reason: `steps_per_epoch=len(loader), accumulation=4` is a usual slip, which makes the plan four times too long.
+    """
+    accumulation = None if calendar is None else calendar.accumulation
+    if calendar is None or accumulation is None or accumulation < 2 or calendar.batches_per_epoch is not None:
+        return None
+    epoch = calendar.steps_per_epoch
+    if epoch is None or plan.clock != UPDATES or any(one.name in _SIZES_OF_BATCHES for one in plan.targets):
+        return None
+    given = [Duration.of(one) for one in (plan.horizon, calendar.total) if one is not None]
+    written = [*given, *(length for line in plan.bindings for length in durations_in(line.schedule))]
+    units = {unit for length in written for unit, _ in length.terms}
+    if "epochs" not in units or units & _OF_BATCHES:
+        return None
+    found = (
+        f"steps_per_epoch={epoch} counts updates, so an epoch has {epoch} updates of {accumulation} batches: "
+        f"{epoch * accumulation} batches; accumulation={accumulation} changes nothing in this plan"
+    )
+    instead = f"If an epoch has {epoch} batches write batches_per_epoch={epoch}; if not, omit accumulation"
+    return Diagnostic(HORIZON, found, instead, code=codes.ACCUMULATION_UNUSED)
+
+
+_SIZES_OF_BATCHES: Final = ("batch_size", "accumulation", "sequence_length")
 
 
 def _milestones_mixed(line: Line) -> Iterator[Diagnostic]:

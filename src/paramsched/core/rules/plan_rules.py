@@ -18,7 +18,7 @@ from paramsched.core.plan.binding import PlanClock, is_by_amount
 from paramsched.core.plan.follow import schedule_followed
 from paramsched.core.plan.value_ranges import may_be_evaluated
 from paramsched.core.rules.jumps import jump_problems
-from paramsched.core.rules.lengths import horizon_in_epochs, length_problems
+from paramsched.core.rules.lengths import accumulation_unused, horizon_in_epochs, length_problems
 from paramsched.core.rules.levels import floor_as_value, unlikely_level
 from paramsched.core.rules.line import Line
 from paramsched.core.rules.trial_run import TrialRun, curve_in_run, trial_run
@@ -90,6 +90,8 @@ def start_problems(
     """
     if counts_of_user and (short := horizon_in_epochs(plan, calendar)) is not None:
         yield None, short
+    if counts_of_user and (unused := accumulation_unused(plan, calendar)) is not None:
+        yield None, unused
     trial = trial_run(plan, calendar)
     epochs = epochs_of_run(plan, calendar, trial)
     rates: list[Line] = []

@@ -16,7 +16,7 @@ from paramsched.core.plan.follow import schedule_followed
 from paramsched.core.plan.forms import PlanLike, plan_of
 from paramsched.core.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.core.plan.plan import require_calendar
-from paramsched.core.rules.lengths import horizon_in_epochs
+from paramsched.core.rules.lengths import accumulation_unused, horizon_in_epochs
 from paramsched.core.rules.levels import base_is_zero
 from paramsched.core.rules.line import Line, binding_path
 from paramsched.core.rules.plan_rules import epochs_of_run, level_problems, line_problems
@@ -69,6 +69,8 @@ def check(
     epochs = epochs_of_run(plan, calendar, trial)
     if not found and (short := horizon_in_epochs(plan, calendar)) is not None:
         found.append(short)
+    if (unused := accumulation_unused(plan, calendar)) is not None:
+        found.append(unused)
     curves: list[list[FieldCurve]] = []
     for binding in plan.bindings:
         path = binding_path(binding)
