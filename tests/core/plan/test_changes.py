@@ -245,13 +245,13 @@ def test_on_another_clock_the_time_of_a_change_is_an_amount():
 
     changed = plan.change("2B tokens", lr="linear(previous, 0)", horizon="2500M tokens")
 
-    old = 'warmup("375000000 tokens") >> cosine(to=0.1)'
-    assert lines(changed)[2] == f'lr: take({old}, "2000000000 tokens", "3000000000 tokens") >> linear(previous)'
+    old = 'warmup("375M tokens") >> cosine(to=0.1)'
+    assert lines(changed)[2] == f'lr: take({old}, "2B tokens", "3B tokens") >> linear(previous)'
     before, after = (ps.trace(one, {"lr": 0.1}, facts) for one in (plan, changed))
     assert after.total == 2500
     assert after["lr"][:2000].tobytes() == before["lr"][:2000].tobytes()
     assert after["lr"][2000] == pytest.approx(before["lr"][2000])
-    assert lines(plan.cooldown("50%", "10%"))[1] == "horizon: 1800000000 tokens"
+    assert lines(plan.cooldown("50%", "10%"))[1] == "horizon: 1.8B tokens"
 
 
 SIZES = ps.Calendar(sequence_length=1000)
@@ -281,7 +281,7 @@ def test_changing_the_batch_size_at_an_amount_keeps_the_past():
     [
         (
             sized({"batch_size": "tokens"}, "5M tokens"),
-            'lr: linear() depends on the length of the run, and with another batch_size a run of "5000000 tokens" has '
+            'lr: linear() depends on the length of the run, and with another batch_size a run of "5M tokens" has '
             "another number of updates. Give the horizon of the plan in updates",
         ),
         (sized("tokens", "500 steps"), 'a run of "500" has another number of tokens'),

@@ -122,7 +122,7 @@ def test_an_error_in_the_clock_has_its_location(line, fault):
 def test_a_resolved_length_has_a_unit():
     plan = ps.Plan(lr=GPT, horizon="300B tokens", clock="tokens").resolve(ps.Calendar())
     assert str(plan.bindings[0].schedule) == (
-        'warmup("375000000 tokens") >> cosine(to=0.1, over="100000000000 tokens") >> constant(0.1)'
+        'warmup("375M tokens") >> cosine(to=0.1, over="100B tokens") >> constant(0.1)'
     )
     assert plan.is_resolved
     assert plan.resolve(ps.Calendar()) == plan
@@ -233,7 +233,7 @@ def test_amounts_convert_by_the_sequence_length_without_a_batch_size():
 def test_the_total_of_a_calendar_may_be_an_amount_on_the_clock_of_the_plan():
     calendar = ps.Calendar(total="1M tokens")
     assert str(ps.Plan(lr="cosine()", clock="tokens").resolve(calendar)) == (
-        'clock: tokens\nhorizon: 1000000 tokens\nlr: cosine(over="1000000 tokens")'
+        'clock: tokens\nhorizon: 1M tokens\nlr: cosine(over="1M tokens")'
     )
     with pytest.raises(MissingFact, match="the number of tokens per update is unknown"):
         ps.Plan(lr="cosine()").resolve(calendar)

@@ -156,7 +156,7 @@ def test_a_target_that_is_not_followed_on_the_clock_of_the_run_is_an_error():
 
     assert (found.code, found.instead) == (
         "PS206",
-        'Write (warmup("375000000 tokens") >> cosine()) * like("batch_size")',
+        'Write (warmup("375M tokens") >> cosine()) * like("batch_size")',
     )
 
 

@@ -1,6 +1,5 @@
 """`paramsched recipes`: published training recipes. Door: `tools`."""
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -57,23 +56,13 @@ def paramsched_recipes(
         comments += [f"Base values: {_named_values(group)}" for group in only.bases if group]
         if facts_of_run := _facts_of(only):
             comments.append(f"Facts of the run: {_named_values(facts_of_run)}")
-        text = re.sub(r"\b\d+(?= (?:tokens|samples)\b)", _short_amount, config.dump(only.plan))
-        echo_yaml(text, comments)
+        echo_yaml(config.dump(only.plan), comments)
         return
     if not found:
         raise WrongUsage(
             "", f"no recipe matches all of: {' '.join(words)}", f"Without WORDS, all {len(recipes)} recipes are listed"
         )
     echo("\n".join(aligned_rows([(one.name, one.area, one.title) for one in found])))
-
-
-def _short_amount(found: re.Match[str]) -> str:
-    """Return a large amount with the letter of its scale, which the readers of plans accept: `2.87T`."""
-    amount = int(found[0])
-    for size, letter in ((10**12, "T"), (10**9, "B"), (10**6, "M")):
-        if amount >= size and amount * 1000 % size == 0:
-            return f"{amount / size:.12g}{letter}"
-    return found[0]
 
 
 def _recipe_data(recipe: "Recipe") -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Reading and writing the unambiguous part of YAML, and the locations of values.
 
-- `3e-4` is a number; `yes`, `1:30`, `2024-01-01`, `.5` are text
+- `3e-4` and `10_000` are numbers; `yes`, `1:30`, `2024-01-01`, `.5` are text
 - no anchors, aliases, tags or merge keys, one document
 - an integer key is an integer
 
@@ -19,7 +19,8 @@ from paramsched.core.files.text_limits import MOST_DEPTH, MOST_VALUES, nested_to
 from paramsched.core.files.text_places import Bracket, Pairs, Place, nested_places
 from paramsched.errors import ConfigError
 
-_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
+_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*(_[0-9]+)*)(\.[0-9]+(_[0-9]+)*)?([eE][+-]?[0-9]+)?\Z")
+"""A number as in JSON, with underscores between digits as in Python and TOML."""
 _WORDS: Final = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
     word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")
 }
@@ -265,7 +266,7 @@ def _unquoted_value(text: str) -> Any:
     if text in _WORDS:
         return _WORDS[text]
     if _NUMBER.match(text):
-        return number_from_text(text)
+        return number_from_text(text.replace("_", ""))
     return float(text.replace(".", "", 1)) if _SPECIAL.fullmatch(text) else text
 
 

@@ -30,6 +30,7 @@ from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.amounts import BOUNDARIES_OF_A_SECOND, COUNTS_OF_A_PERCENT, PROGRESS, SECONDS, WHOLE
 from paramsched.core.time.calendar import SIZES
+from paramsched.core.time.duration import count_text
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
 
 
@@ -74,8 +75,7 @@ class ClockLengths:
 
     def count_text(self, count: Fraction) -> str:
         """Return a count with the clock's unit, for a message."""
-        number = float(count)
-        return f"{number / COUNTS_OF_A_PERCENT:g}%" if self.clock == PROGRESS else f"{number:.12g} {self.clock}"
+        return f"{float(count) / COUNTS_OF_A_PERCENT:g}%" if self.clock == PROGRESS else count_text(count, self.clock)
 
     def for_run(self, length: Duration) -> "tuple[ClockLengths, Fraction]":
         """Return the converter for a run of this length, and the length in the clock's unit."""

@@ -20,6 +20,7 @@ from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.schedules.recurrence import Recurrence
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.calendar import ASSUMED_SIZES, SIZES
+from paramsched.core.time.duration import count_text
 from paramsched.errors import MissingFact, ParamschedError
 
 _USUAL_EPOCHS = (1_000, 1_237)  # updates
@@ -107,7 +108,7 @@ def _run_of_one_unit(plan: Plan) -> TrialRun | None:
         return None
     unit = names.pop()
     calendar = Calendar(total=horizon, **_PARTS[unit])
-    span = _span_of_run(calendar, f" {unit}", int(calendar.exact(Duration(((unit, Fraction(1)),)))))
+    span = _span_of_run(calendar, unit, int(calendar.exact(Duration(((unit, Fraction(1)),)))))
     return TrialRun(span, frozenset([unit, "percent"]), calendar.steps_per_epoch)
 
 
@@ -173,7 +174,8 @@ class _WrittenUnits:
         return self.calendar.exact(duration, begin=begin)
 
     def count_text(self, count: Fraction) -> str:
-        return f"{float(count / self.updates):.12g}{self.unit}"
+        amount = count / self.updates
+        return f"{float(amount):.12g}%" if self.unit == "%" else count_text(amount, self.unit)
 
     def for_run(self, length: Duration) -> "tuple[_WrittenUnits, Fraction]":
         calendar, total = self.calendar.for_run(length)

@@ -265,7 +265,7 @@ def with_unit(schedule: Schedule, unit: str) -> Schedule:
 
     >>> from paramsched.core.schedules.anneal import warmup
     >>> print(with_unit(warmup(375_000_000), "tokens"))
-    warmup("375000000 tokens")
+    warmup("375M tokens")
     """
     schedule = schedule.schedule if isinstance(schedule, InSeconds) else schedule
     name, count = ("percent", Fraction(1, COUNTS_OF_A_PERCENT)) if unit == PROGRESS else (unit, Fraction(1))

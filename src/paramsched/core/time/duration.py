@@ -32,6 +32,9 @@ UNIT_NAMES: dict[str, tuple[str, int]] = {
     for word in words.split()
 }
 _SCALES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+_WRITTEN_SCALES = {"T": 10**12, "B": 10**9, "M": 10**6}
+_SCALED_UNITS = frozenset(("samples", "tokens", "frames"))
+_MOST_SCALED_DIGITS = 3  # 1.281M samples, but 1281167 samples: more digits behind the point are not easier to read
 _TERM = re.compile(
     r"\s*(?P<sign>[+-]?)\s*(?P<number>\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?\d{1,3})?|\.\d[\d_]*(?:[eE][+-]?\d{1,3})?)"
     r"(?P<scale>[kKMBT]?)(?:\s*/\s*(?P<by>\d[\d_]{0,30}))?\s*(?P<unit>%|[A-Za-z]+)",
@@ -64,7 +67,7 @@ class Duration:
     >>> str(Duration.of("1_000 iters")), str(Duration.of("2.5e3 steps"))
     ('1000', '2500')
     >>> str(Duration.of("250B tokens"))
-    '250000000000 tokens'
+    '250B tokens'
     >>> str(Duration.of("100% - 10 epochs"))
     '100% - 10 epochs'
     >>> Duration.of("500 steps") == Duration.of(500)
@@ -323,7 +326,30 @@ def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:
         return "1 step" if amount == 1 else f"{_amount_text(amount)} steps"
     if amount == 1:
         return "1 batch" if unit == "batches" else f"1 {unit[:-1]}"
-    return f"{_amount_text(amount)} {unit}"
+    return f"{_scaled_text(amount) if unit in _SCALED_UNITS else _amount_text(amount)} {unit}"
+
+
+def count_text(count: Fraction, unit: str) -> str:
+    """Return a count with its unit for a message: with up to 12 digits, or with M, B or T as in a length.
+
+    >>> count_text(Fraction(-2_000_000), "tokens"), count_text(Fraction(2_000_000), "updates")
+    ('-2M tokens', '2000000 updates')
+    """
+    if unit not in _SCALED_UNITS or count.denominator > 1:
+        return f"{float(count):.12g} {unit}"
+    return f"{'-' * (count < 0)}{_scaled_text(abs(count))} {unit}"
+
+
+def _scaled_text(amount: Fraction) -> str:
+    """Write an amount from a million on with M, B or T, if that is exact with a few digits behind the point.
+
+    >>> [_scaled_text(Fraction(amount)) for amount in (2 * 10**12, 1_500_000, 1_281_167, 999_999)]
+    ['2T', '1.5M', '1281167', '999999']
+    """
+    for scale, size in _WRITTEN_SCALES.items():
+        if amount >= size and (_decimal_places(amount / size) or 0) <= _MOST_SCALED_DIGITS:
+            return f"{_amount_text(amount / size)}{scale}"
+    return _amount_text(amount)
 
 
 def _amount_text(amount: Fraction) -> str:
