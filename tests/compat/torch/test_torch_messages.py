@@ -209,3 +209,18 @@ def test_a_subclass_that_matches_a_message_of_torch_finds_it():
 
     assert [text[:19] for text in heard.texts] == ["Tried to step 4 tim", "Tried to step 5 tim"]
     assert scheduler.last_epoch == 5
+
+
+@pytest.mark.parametrize("groups", [[{}], [{}, {}]])
+def test_the_advised_line_for_a_state_without_initial_lr_resumes_with_the_base_of_the_code(groups):
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], **one} for one in groups], lr=0.1)
+    saved = optimizer.state_dict()
+    for one in saved["param_groups"]:
+        one["lr"] = 0.05
+    optimizer.load_state_dict(saved)
+    with pytest.raises(KeyError) as refused:
+        OURS.CosineAnnealingLR(optimizer, 20, last_epoch=9)
+
+    exec(refused.value.args[0].partition("each group: ")[2], {"optimizer": optimizer})
+
+    assert OURS.CosineAnnealingLR(optimizer, 20, last_epoch=9).base_lrs == [0.1 for _ in groups]

@@ -35,6 +35,7 @@ def test_a_curve_is_found_by_field_and_group_name_or_index():
     assert shown.keys() == (("betas[0]", "body"), ("betas[0]", 1), ("lr", "body"), ("lr", 1), ("temperature", "")) or (
         set(shown.keys()) == {("betas[0]", "body"), ("betas[0]", 1), ("lr", "body"), ("lr", 1), ("temperature", "")}
     )
+    assert [*shown] == [*shown.keys()] == [*dict(shown)]
     assert shown["lr", "body"].tolist() == [0.1 * (4 - t) / 4 for t in range(4)]
     assert shown["lr", 0] is shown["lr", "body"]
     assert shown["lr", 1].tolist() == [0.15] * 4

@@ -19,6 +19,7 @@ from support.tables import table
         ("cosine", InvalidArgument, r'needs brackets\. Write "cosine\(\)"'),
         ("step", InvalidArgument, r'Write "step\(30'),
         ("runs/plan", InvalidArgument, r'ends in \.yaml, .*"runs/plan\.yaml"'),
+        ("plan.yam", InvalidArgument, r'For example: "plan\.yaml"'),
         ("", InvalidArgument, r'path of a plan file.* For example: "plan\.yaml"'),
         ("what else?", InvalidArgument, r"\.toml or \.json$"),
         ("recipe:bert-bas", UnknownRecipe, "did you mean"),

@@ -206,7 +206,9 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
                 elif "initial_lr" not in group:
                     raise KeyError(
                         f"param 'initial_lr' is not specified in param_groups[{index}] when resuming scheduler with "
-                        "last_epoch >= 0. Load the optimizer's state first, or omit last_epoch to start."
+                        "last_epoch >= 0. Omit last_epoch to start. To resume, load the optimizer's state first; if "
+                        "that has no initial_lr, write the lr of your code into each group: for group in "
+                        f"optimizer.param_groups: group['initial_lr'] = {float(self.optimizer.defaults.get('lr', 0.1))}"
                     )
             self.base_lrs = self._initial_bases()
             self._get_lr_called_within_step = False

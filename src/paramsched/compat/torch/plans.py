@@ -11,7 +11,7 @@ from paramsched.compat.codes import UNKNOWN_INTERVAL
 from paramsched.compat.torch.arguments import SMOOTH, TABLES, TorchEntry
 from paramsched.core.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, UNUSED_SETTING, WRONG_ARGUMENT
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, warn_user
-from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.near_names import closest, did_you_mean
 from paramsched.core.feedback import plateau
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.files.arguments import (
@@ -20,6 +20,7 @@ from paramsched.core.files.arguments import (
     given_rate,
     is_count,
     located,
+    names_of,
     read_arguments,
     values_of_optimizer,
 )
@@ -58,8 +59,8 @@ _SETTERS: Final = ("CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR", "SWA
 
 _IGNORED: Final = ("optimizer", "last_epoch", "verbose", "_partial_", "_convert_", "_recursive_")
 """Arguments that do not affect the schedule, and keys next to a Hydra `_target_`."""
-_NAME_KEYS: Final = ("_target_", "class_path", "class", "type", "name")
-"""The keys that may contain the name of a class: Hydra's, Lightning's, and common ones."""
+_NAME_KEYS: Final = ("_target_", "class_path", "class", "type", "name", "key")
+"""The keys that may contain the name of a class: Hydra's, Lightning's, common ones, and torchdistill's."""
 
 _MODULES: Final = re.compile(
     r"((torch\.)?optim\.)?(lr_scheduler|swa_utils)|torch(\.optim)?|paramsched\.compat\.torch"
@@ -101,22 +102,45 @@ def _read_entry(
                 "Use a native plan, such as lr: cosine()",
             )
         else:
-            meant = "" if name is None else did_you_mean(name, TABLES)
-            why = f"unknown scheduler {name}; {meant}" if name else "expected the name of a scheduler of torch"
             instead = 'For example: {"StepLR": {"step_size": 30}}'
+            if name:
+                why = f"unknown scheduler {name}; {_meant_class(name, data)}"
+            else:
+                where = "here, and under scheduler and lr_scheduler at any depth, " if path == ROOT else ""
+                why = (
+                    f"expected the name of a scheduler of torch: {where}as a key, such as StepLR, or as the value of "
+                    f"{', '.join(_NAME_KEYS[:-1])} or {_NAME_KEYS[-1]}"
+                )
         diagnostics.add(path, why, instead, code=REFUSED_VALUE)
         return None
-    key = next((one for one in data if _bare_name(str(one)) == name), None)
-    if key is None:
-        arguments, path = arguments_beside(data, path, _NAME_KEYS, _ARGUMENT_KEYS, _BESIDE)
-    else:
-        arguments, path = {} if data[key] is None else data[key], child_path(path, key)
+    arguments, path = _arguments_in(data, path, name)
     if not isinstance(arguments, Mapping):
         diagnostics.refuse_kind(path, arguments, "arguments", "Use a mapping of arguments")
         return None
     written = located({key: value for key, value in arguments.items() if key not in _IGNORED}, path)
     read, places, _ = read_arguments(TABLES[name], written, path, diagnostics, of=name)
     return TorchEntry(name, path, read, places, diagnostics, by_epoch, run)
+
+
+def _arguments_in(data: Mapping[str, Any], path: str, name: str) -> tuple[Any, str]:
+    """Return the arguments of the class that a mapping names, and their config path."""
+    key = next((one for one in data if _bare_name(str(one)) == name), None)
+    if key is None:
+        return arguments_beside(data, path, _NAME_KEYS, _ARGUMENT_KEYS, _BESIDE)
+    return {} if data[key] is None else data[key], child_path(path, key)
+
+
+def _meant_class(name: str, data: Mapping[str, Any]) -> str:
+    """Return the clause that suggests a class; a similar one only if it has the arguments, else all are named.
+
+    >>> _meant_class("MultiStageLR", {"type": "MultiStageLR", "stages": [1, 2]})
+    'no class of torch.optim.lr_scheduler has this name and these arguments'
+    """
+    given, _ = _arguments_in(data, ROOT, name)
+    near = closest(name, TABLES)
+    if near is None or (isinstance(given, Mapping) and {*given} <= {*names_of(TABLES[near]), *_IGNORED}):
+        return did_you_mean(name, TABLES)
+    return "no class of torch.optim.lr_scheduler has this name and these arguments"
 
 
 @final

@@ -161,5 +161,6 @@ def _plan_of_line(text: str, call: str) -> Plan:
         return Plan(lr=word)
     else:
         found = "neither the text of a schedule nor the path of a plan file, which ends in .yaml, .toml or .json"
-        instead = f'For example: "{word or "plan"}.yaml"' if re.fullmatch(r"[\w./\\~-]*", word) else ""
+        name = re.sub(r"\.[A-Za-z]{1,4}\Z", "", word) or "plan"  # plan.yam
+        instead = f'For example: "{name}.yaml"' if re.fullmatch(r"[\w./\\~-]*", word) else ""
     raise InvalidArgument(site, found, instead)

@@ -1,6 +1,6 @@
 """Trace: the values of a plan as arrays, at the times of a run that follows it or at recorded amounts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
@@ -221,6 +221,9 @@ class Trace:
         except KeyError:
             return False
         return True
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._columns)
 
     def __len__(self) -> int:
         return self.total

@@ -263,6 +263,9 @@ class Calendar:
         size = Fraction(self.horizon or 0) / epochs
         if more or error.fact != "steps_per_epoch" or size < 1 or size.denominator > 1:
             return error
+        if size == 1:  # the total probably counts epochs, too
+            found = f"total={self.horizon} counts updates, so omit it; {_NEEDED['epochs'][1]} is unknown"
+            return MissingFact(error.problem.site, found, fact=error.fact, example="len(loader)")
         found = f"{_NEEDED['epochs'][1]} is unknown; with {size} of them it is the total, {self.horizon}"
         return MissingFact(error.problem.site, found, fact=error.fact, example=str(size))
 

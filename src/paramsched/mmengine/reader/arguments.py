@@ -111,16 +111,19 @@ _MMAGIC_CLASSES: Final = {
 """Classes in configs of mmagic: the description of each, and the advice."""
 
 
-def unknown_class_error(site: str, scope: str, name: str) -> tuple[str, str]:
+def unknown_class_error(site: str, scope: str, name: str, given: Iterable[str]) -> tuple[str, str]:
     """Return the error for an unknown class, and the advice.
+
+    A similar name is suggested only if its class accepts the arguments, because the config may have a class of its own.
 
     Args:
         site: the name as written.
         scope: the package in front of the name, "" for none.
         name: the name without the package.
+        given: the names of the arguments.
     """
     near = probably_meant(name, class_names())
-    if near is not None and not scope:
+    if near is not None and not scope and _accepts(near, given):
         found = f'unknown scheduler "{site}"; did you mean "{near}"?'
         return found, ""
     if name in _MMAGIC_CLASSES and scope in ("", "mmagic"):
@@ -131,6 +134,15 @@ def unknown_class_error(site: str, scope: str, name: str) -> tuple[str, str]:
         found = f'"{site}" is a class of the package {scope}, which is not installed'
     register = f"paramsched.mmengine.schedulers.PARAM_SCHEDULERS.register_module(module={name})"
     return found, f"Import its module first (on the command line: --import the.module), or call {register}"
+
+
+def _accepts(name: str, given: Iterable[str]) -> bool:
+    """Return whether MMEngine's class of this name has all these arguments."""
+    found = row_of_class(name)
+    assert found is not None
+    row, family = found
+    known = row.arguments.keys() | ({"param_name"} if FAMILIES[family] is None else set())
+    return known >= {*given}
 
 
 def probably_meant(name: str, known: Iterable[str]) -> str | None:

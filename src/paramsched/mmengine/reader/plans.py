@@ -334,7 +334,7 @@ def _row_of(parsed: _ParsedScheduler) -> tuple[SchedulerRow, str] | None:
     scope, _, name = kind.rpartition(".")
     found_class = row_of_class(name) if scope in ("", *SCOPES) else None
     if found_class is None:
-        found, instead = unknown_class_error(kind, scope, name)
+        found, instead = unknown_class_error(kind, scope, name, parsed.arguments)
         parsed.diagnostics.add(child_path(parsed.path, "type"), found, instead, code=UNKNOWN_NAME)
     return found_class
 

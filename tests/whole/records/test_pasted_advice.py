@@ -1,0 +1,110 @@
+"""The advice of each recorded error is pasted as it is printed: the reader accepts it.
+
+An example is pasted as a line, as a rule or a curve, as an argument of the call that is wrong, or in place of the wrong
+part. A name after "did you mean" is pasted in place of the wrong name, and must be another problem or none.
+"""
+
+import ast
+import contextlib
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import paramsched as ps
+from paramsched.core.schedules.registry import RULES, SHAPES
+from paramsched.errors import InvalidArgument
+from support.readings import VALID
+from support.spread import every
+
+SLICES = 8
+BUILDERS: dict[str, Any] = {**SHAPES, **RULES, "absolute": ps.absolute, "plateau": ps.plateau}
+AROUND = ("{}", "recurrence({})", "anneal(1, 0, 10, curve={})", "cosine() * {}")
+"""The lines into which an example may be pasted, because some are no schedules."""
+
+
+def error_of(line: str) -> InvalidArgument | None:
+    try:
+        ps.parse(line)
+    except InvalidArgument as error:
+        return error
+    return None
+
+
+def is_code(text: str) -> bool:
+    """Return whether a text is accepted as a schedule, a rule, a curve, a level, or as code of a user."""
+    if any(error_of(one.format(text)) is None for one in AROUND):
+        return True
+    with contextlib.suppress(InvalidArgument, NameError, SyntaxError, TypeError):
+        return eval(text, {"ps": ps, "f": abs, "from_function": ps.from_function, **BUILDERS}) is not None
+    return False
+
+
+def with_argument(line: str, error: InvalidArgument, value: str) -> Iterator[str]:
+    """Yield the line with another value of the argument that an error names, for each call that it may name."""
+    call = error.problem.call
+    if call is None or error.argument is None:
+        return
+    for place in range(line.count("(")):
+        tree = ast.parse(line.strip(), mode="eval")
+        calls = [one for one in ast.walk(tree) if isinstance(one, ast.Call)]
+        if place >= len(calls):
+            return
+        node = calls[place]
+        name = ast.unparse(node.func)
+        if name.rpartition(".")[2] != call.call.rpartition(".")[2]:
+            continue
+        kept = [one for one in node.keywords if one.arg != error.argument]
+        if len(kept) == len(node.keywords):
+            names = list(inspect.signature(BUILDERS[name]).parameters)
+            index = names.index(error.argument)
+            if index < len(node.args):
+                node.args[index] = ast.parse(value, mode="eval").body
+                yield ast.unparse(tree)
+                continue
+        node.keywords = [*kept, ast.keyword(error.argument, ast.parse(value, mode="eval").body)]
+        yield ast.unparse(tree)
+
+
+def is_accepted(line: str, error: InvalidArgument, advised: str) -> bool:
+    """Return whether an advised text can be pasted: alone, as the argument, or in place of the wrong part."""
+    name, sign, value = advised.partition("=")
+    is_argument = bool(sign) and name.isidentifier()
+    if not is_argument and is_code(advised):
+        return True
+    value = value if is_argument else advised
+    pasted = [*with_argument(line, error, value)]
+    if (span := error.problem.span) is not None:
+        pasted.append(f"{line[: span[0]]}{value}{line[span[1] :]}")
+    left = [error_of(one) for one in pasted]
+    return any(one is None or one.problem.found != error.problem.found for one in left)
+
+
+def advised_in(error: InvalidArgument) -> list[str]:
+    """Return the texts that the advice of an error offers."""
+    advice = error.problem.advice
+    if advice.startswith("For example: "):
+        return [advice.removeprefix("For example: ")]
+    both = re.fullmatch(r"Write (.+) for the value .+, or (.+) for .+ × base", advice)
+    return [*both.groups()] if both else []
+
+
+def records() -> list[str]:
+    with Path(__file__).with_name("lines.jsonl").open(encoding="utf-8") as lines:
+        return [line for line, code, *_ in map(json.loads, lines) if code != VALID]
+
+
+@pytest.mark.parametrize("number", every(SLICES, range(SLICES)))
+@pytest.mark.filterwarnings("ignore")
+def test_the_advice_of_each_recorded_line_is_accepted_where_it_is_pasted(number: int) -> None:
+    errors = [(line, error_of(line)) for line in records()[number::SLICES]]
+    found = [(line, error, one) for line, error in errors if error is not None for one in advised_in(error)]
+
+    refused = [(line, str(error), one) for line, error, one in found if not is_accepted(line, error, one)]
+
+    assert len(found) > 100
+    assert refused == []
