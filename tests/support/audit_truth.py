@@ -42,15 +42,27 @@ class Truth:
         plain = [text.partition("e") for text in set(self.texts)]
         digits = max(len(number.replace(".", "").lstrip("-0")) for number, _, _ in plain)
         places = [len(number.partition(".")[2]) - int(power or 0) for number, _, power in plain]
-        if len(plain) < 3 or digits >= 15 or (digits < 2 and len(set(places)) > 1):
+        if self.is_constant:
+            return [] if digits >= 15 else [f".{max(digits, 2)}g"]
+        if digits >= 15 or (digits < 2 and len(set(places)) > 1):
             return []
         return [f".{digits}g"] * (digits > 1) + [f".{max(places)}f"] * (max(places) > 1)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the column is one number, and no zeros at its end show a format."""
+        return len(set(self.texts)) == 1 and re.search(r"\.\d+0(e|$)", self.texts[0]) is None
 
     def equal(self, times: Any, base: float, total: int | None = None) -> Any:
         """Return for each row whether the value planned at a time is the logged one, in the format that fits best."""
         planned = self.schedule(total or self.total)(np.maximum(times, 0), base=base).tolist()
         pairs = list(zip(planned, self.texts, strict=True))
-        found = [[is_written(*pair, form) for pair in pairs] for form in ("", *self.formats)]
+        exact = [is_written(*pair, "") for pair in pairs]
+        forms = self.formats
+        if self.is_constant:  # it is exact, unless the plan moves; 0.1 is not 0.104, unless the plan moves through it
+            is_digit = len(self.texts[0].partition("e")[0].replace(".", "").strip("-0")) < 2
+            forms = forms if len(set(planned)) > 1 and (any(exact) or not is_digit) else []
+        found = [exact, *([is_written(*pair, form) for pair in pairs] for form in forms)]
         return np.array(max(found, key=sum))
 
     def faults(self, report: Report) -> Iterator[str]:
@@ -79,7 +91,7 @@ class Truth:
     def holds(self, name: str, text: str, base: float) -> bool:
         """Return whether a cause explains every value."""
         t = self.t
-        numbers = numbers_in(name.removeprefix("restarted from 0").partition(" or one of ")[0])
+        numbers = numbers_in(name.removeprefix("restarted from 0").partition(" or one of ")[0].partition(" skipped")[0])
         if own := re.search(r"each has a base of its own, and the one above is that of (\S+)", text):
             numbers = numbers_in(own[1])
         clocks: dict[str, Callable[[int], Any]] = {
@@ -89,7 +101,14 @@ class Truth:
             "times per update": lambda n: t * n + (n - 1) * ("after the last" in text),
             "once every": lambda n: t // n * (n if "first of" in text else 1),
             "restarted from 0 at update": lambda n: np.where(t < n, t, t - n),
+            "updates skipped before update": lambda n: t - n,
         }
+        if "skipped before" in name:  # at a row before which updates were skipped
+            rows = t >= int(name.rpartition(" ")[2].replace(",", ""))
+            if not rows[t > 0].all():
+                return False
+        if "restarted from 0 at update" in name and not all(((t > 0) & (t < n)).any() for n in numbers):
+            return False  # no row shows that the schedule had moved
         for cause, clock in clocks.items():
             if cause in name:
                 return all(self.equal(clock(n), base).all() for n in numbers or [0])
@@ -113,7 +132,11 @@ class Truth:
             if number and "restarted" in name:
                 offsets = [-places[number - 1]]
             elif number:
-                steps = (1, 2, 3) if "the schedule moved" in text else (-1, -2, -3)
+                steps = (
+                    range(1, 4)
+                    if "the schedule moved" in text
+                    else range(-3 if first and self.t[first - 1] > 0 else -64, 0)
+                )
                 offsets = [one + step for one in offsets for step in steps]
             offsets = [one for one in dict.fromkeys(offsets) if self.equal(self.t + one, base)[first:end].all()]
         return bool(offsets)

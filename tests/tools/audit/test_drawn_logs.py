@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.tools.audit import Report, compare_with_plan, read_log
+from paramsched.errors import InvalidArgument
+from paramsched.tools.audit import Report, compare_with_plan, log_facts, read_log
 from support.audit_truth import Truth
-from support.spread import every
+from support.spread import every, spread
 
 TOTAL, EPOCH = 300, 10
 PLANS = (
@@ -107,6 +109,105 @@ def test_a_constant_and_values_of_one_digit_are_exact(tmp_path, plan, texts):
     report = compare_with_plan(read_log(tmp_path / "log.csv", ["lr"]), ps.Plan(lr=plan), bases={("lr", None): base})
 
     assert report.exact == 0
+
+
+def few_values(seed: int) -> tuple[str, float, Any]:
+    """Draw a plan, a base and rows in which the plan has one, two or three different values, or few rows."""
+    draw = np.random.default_rng(seed)
+    gamma = float(draw.choice([0.3333, 0.5, 0.7071, 0.1234]))
+    plan = str(draw.choice([
+        f"multistep([30, 60], {gamma})", f"step(30, {gamma})", f"every(linear(to={gamma}), 30)", "every(cosine(), 30)",
+        f"constant(1, 30) >> constant({gamma})", "cosine()", "exponential(0.9999)", "inverse_sqrt(5)",
+    ]))  # fmt: skip
+    base, many = float(draw.choice([0.1, 0.05, 0.0312, 0.6789, 3e-4, 2.5e-4])), seed % 3 + 1
+    if plan in ("cosine()", "exponential(0.9999)", "inverse_sqrt(5)"):
+        t = int(draw.choice([0, 0, 50, 120])) + np.arange(many)
+    else:
+        t = int(draw.choice([0, 0, 30])) + np.arange(0, 30 * many, int(draw.choice([1, 6])))
+    return plan, base, t
+
+
+def counts_as_exact(texts: list[str], planned: list[float]) -> bool:
+    """Return whether the numbers are exact: a constant that the plan does not leave, and numbers of one digit."""
+    plain = [one.partition("e") for one in set(texts)]
+    digits = max(len(one.replace(".", "").strip("0")) for one, _, _ in plain)
+    if len(plain) == 1:
+        is_fixed = re.search(r"\.\d+0$", plain[0][0]) is not None
+        logged = float(texts[0])
+        passes = logged in planned and {float(f"{one:.2g}") for one in planned} == {logged}
+        return not is_fixed and (len(set(planned)) == 1 or (digits < 2 and not passes))
+    return digits < 2 and len({len(one.partition(".")[2]) - int(power or 0) for one, _, power in plain}) > 1
+
+
+@pytest.mark.parametrize("form", spread(ALL, "r", ".2g", ".3g", ".3f", ".7f", ".3e"))
+def test_a_log_of_few_values_is_as_planned_in_each_format(tmp_path, form):
+    compared = 0
+    for seed in range(60):
+        plan, base, t = few_values(seed)
+        values = schedule_of(plan)(t, base=base)
+
+        report = audited(tmp_path, plan, t, values, form, base)
+
+        texts = [written(one, form) for one in values.tolist()]
+        assert not report.is_constantly_zero
+        if counts_as_exact(texts, values.tolist()):
+            assert "never moved" not in {one.name for one in report.causes}, (seed, plan, form, report)
+        else:
+            assert report.first is None, (seed, plan, form, report)
+            compared += 1
+    assert compared > 20
+
+
+@pytest.mark.parametrize("form", spread(THREE_DIGITS, "r", ".3g", ".4f"))
+def test_a_log_of_few_values_of_another_base_decay_or_length_is_not_as_planned(tmp_path, form):
+    base = 0.6789
+    for rows, step in ((30, 1), (31, 5), (90, 3)):
+        t = np.arange(0, rows, step)
+        others = [
+            ("multistep([30, 60], 0.3333)", "multistep([30, 60], 0.3333)", base * 1.01),
+            ("multistep([30, 60], 0.3333)", "multistep([30, 60], 0.34)", base),
+            ("multistep([30, 60], 0.3333)", "multistep([25, 60], 0.3333)", base),
+            ("every(cosine(), 30)", "every(cosine(), 30)", base * 0.99),
+            ("constant()", "constant()", base * 1.01),
+        ]
+        for plan, used, used_base in others:
+            values = schedule_of(used)(t, base=used_base)
+            if (values == schedule_of(plan)(t, base=base)).all():
+                continue
+
+            report = audited(tmp_path, plan, t, values, form, base)
+
+            assert report.first is not None, (plan, used, used_base, rows, form)
+
+
+def test_a_rounded_zero_is_no_rate_of_0(tmp_path):
+    t = np.arange(60)
+    values = schedule_of("cosine()")(t, base=2.5e-4)
+
+    report = audited(tmp_path, "cosine()", t, values, ".3f", 2.5e-4)
+
+    assert (report.exact, report.is_constantly_zero, report.causes) == (60, False, ())
+    with pytest.raises(InvalidArgument, match="in 3 decimals"):
+        audited(tmp_path, "cosine()", t, values, ".3f")
+    assert audited(tmp_path, "cosine()", t, 0 * values, "r", 2.5e-4).is_constantly_zero
+    assert audited(tmp_path, "cosine()", t, 0 * values, ".3f", 0.1).exact < 60
+    assert not log_facts(read_log(tmp_path / "log.csv", ["lr"])).has_rate_of_zero
+
+
+@pytest.mark.parametrize("form", spread(ALL[:3] + THREE_DIGITS[17:], "r", ".4e"))
+@pytest.mark.parametrize("with_update_0", [False, True])
+def test_updates_skipped_before_the_first_row_are_no_restart(tmp_path, form, with_update_0):
+    for skipped, first in [(3, 9), (9, 9), (20, 49)]:
+        for plan, step in [("warmup(100) >> cosine()", 11), ("linear()", 7)]:
+            t = np.arange(first, 280, step)
+            t = np.append(0, t) if with_update_0 else t
+            values = schedule_of(plan)(np.maximum(t - skipped, 0), base=0.5)
+
+            report = audited(tmp_path, plan, t, values, form, 0.5)
+
+            names = [one.name for one in report.causes]
+            assert not any("restarted" in one for one in names), (plan, skipped, form, report)
+            assert any("skipped before update" in one for one in names), (plan, skipped, form, report)
 
 
 CAUSES: dict[str, tuple[int, Any]] = {

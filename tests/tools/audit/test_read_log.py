@@ -104,7 +104,7 @@ def test_paramsched_logs_have_groups_and_optionally_an_optimizer(log):
 @pytest.mark.parametrize(
     ("texts", "readings"),
     [
-        (["0.1", "0.12"], []),
+        (["0.1", "0.12"], ["2 digits", "2 decimals"]),
         (["0.1", "0.12", "0.5"], ["2 digits", "2 decimals"]),
         (["0.123456", "0.1", "0"], ["6 digits", "6 decimals"]),
         (["1e-3", "1.25e-4", "1"], ["3 digits", "6 decimals"]),

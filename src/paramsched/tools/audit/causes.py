@@ -14,7 +14,7 @@ from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
 from paramsched.tools.audit.bases import base_of_all, base_of_first, factor_of_all, which_can_be_planned
 from paramsched.tools.audit.match import PlannedColumn
-from paramsched.tools.records.log_values import Times
+from paramsched.tools.records.log_values import Reading, Times
 
 Clock: TypeAlias = Callable[[Times], Times]
 
@@ -25,6 +25,7 @@ _GLANCE, _SAMPLE = 24, 400  # rows on which a cause is tried first
 _EDGES = 8
 _MOST_CHECKED = 5_000_000  # values that are compared for the numbers of one cause
 _MOST_NAMED = 5
+_EXACT = (Reading(17),)
 
 
 @final
@@ -109,6 +110,8 @@ def causes_of(pairs: Sequence[PlannedColumn], facts: RunFacts, processes: int | 
         return tuple(_factors(pairs))
     if (still := _never_moved(pairs, moving)) is not None:
         return (still,)
+    if all(one.of != "column" for pair in moving for one in pair.column.readings or _EXACT):
+        return ()  # one number shows no clock
     if found := list(_clocks_without_a_number(pairs, facts)):
         return tuple(found)
     # A cause with as many fitted numbers as the log has values would explain any log.
@@ -159,6 +162,8 @@ def _never_moved(pairs: Sequence[PlannedColumn], moving: Sequence[PlannedColumn]
         is_of_start = bool(pair.column.equals(pair.planned_at(pair.column.t * 0, base)).all())
         if np.ptp(values) != 0 or not (is_of_start or np.ptp(pair.planned_at(pair.column.t, base)) > 0):
             return None
+    if all(map(_may_have_moved, moving)):
+        return None
     others = [pair for pair in pairs if not any(pair is one for one in moving)]
     if bases_if_explained(others) is None:
         return None
@@ -166,6 +171,16 @@ def _never_moved(pairs: Sequence[PlannedColumn], moving: Sequence[PlannedColumn]
     text = f"each value is {value!r}" if len(moving) == 1 else "each column has one value"
     is_shown = all(pair.base is not None or pair.depends_on_base(pair.column.t[:1] * 0) for pair in moving)
     return Cause("never moved", text, 0, bases_if_explained(pairs, lambda t: t * 0) if is_shown else None)
+
+
+def _may_have_moved(pair: PlannedColumn) -> bool:
+    """Return whether a column of one number of one digit, such as 0.0003, may be the planned values in its decimals."""
+    column = pair.column
+    if not any(one.of == "digit" for one in column.readings):
+        return False
+    base = base_of_first(pair, column.t) if pair.base is None else pair.base
+    near = np.abs(column.values - pair.planned_at(column.t, base)) <= Reading(1).half_unit(np.abs(column.values))
+    return bool(near.all())
 
 
 def _clocks_without_a_number(pairs: Sequence[PlannedColumn], facts: RunFacts) -> Iterator[Cause]:
@@ -251,6 +266,7 @@ class _Search:
         self._shown = max(moving, key=lambda pair: np.count_nonzero(np.diff(pair.column.values)))
         t, values = self._shown.column.t, self._shown.column.values
         self._last = max(int(pair.column.t.max()) for pair in pairs)
+        self._first_moved = int(t[t > 0].min(initial=_MAX_TIME))
         edges = np.flatnonzero(np.diff(values))[:_EDGES]
         self._rows = np.unique([*_spread(t.size, _GLANCE), *edges, *(edges + 1)]).astype(np.int64)
 
@@ -259,7 +275,11 @@ class _Search:
         last = self._last
         factors = np.arange(2, min(_MOST_FACTOR, _MAX_TIME // (last + 1)) + 1)
         slow = np.arange(2, min(last, _MOST_TRIED) + 1)
+        # A restart needs a row that shows that the schedule had moved before it.
         restarts = self._restarts()
+        restarts = restarts[restarts > self._first_moved]
+        skipped = np.arange(1, min(self._first_moved, _MOST_SKIPPED_AT_START) + 1)
+        moved = f"{self._first_moved:,}"
         for name, text, numbers, clock in (
             ("{n} times per update", "the schedule moved {n} times per update", factors, lambda t, n: t * n),
             (
@@ -280,6 +300,12 @@ class _Search:
                 "from update {n} on the values are those planned from update 0 on",
                 restarts,
                 lambda t, n: np.where(t < n, t, t - n),
+            ),
+            (
+                f"{{n}} updates skipped before update {moved}",
+                f"from update {moved} on, each value is the one planned {{n}} updates earlier",
+                skipped,
+                lambda t, n: np.maximum(t - n, 0),
             ),
         ):
             found, bases = self._explaining(numbers, clock)
@@ -316,11 +342,12 @@ class _Search:
         t = fixed[0].column.t
         if any(not np.array_equal(pair.column.t, t) for pair in fixed) or np.any(np.diff(t) < 0):
             return
-        gaps = np.minimum(np.diff(t, prepend=0), _MOST_SKIPPED)
+        begins = np.append(0, t[:-1])
+        gaps = np.minimum(t - begins, np.where(begins > 0, _MOST_SKIPPED, _MOST_SKIPPED_AT_START))
 
         def restarts(row: int, _: int) -> Iterable[int]:
-            begin = int(t[row - 1]) + 1 if row else 0
-            return range(-int(t[row]), -max(begin, int(t[row]) - _MOST_BETWEEN) + 1)
+            begin = int(begins[row]) + 1
+            return range(-int(t[row]), -max(begin, int(t[row]) - _MOST_BETWEEN) + 1) if begin > 1 else ()
 
         def ahead(_: int, offset: int) -> Iterable[int]:
             return range(offset + 1, offset + _MOST_SKIPPED + 1)
@@ -340,8 +367,8 @@ class _Search:
             bases = bases_if_explained(self._pairs, clock)
             if bases is None or (offsets is not restarts and not _shows_single_updates(fixed, clock)):
                 continue
-            begins = [-offset if offsets is restarts else int(t[row]) for row, offset in path[:_MOST_NAMED]]
-            at = ", ".join(f"{one:,}" for one in begins)
+            named = [-offset if offsets is restarts else int(t[row]) for row, offset in path[:_MOST_NAMED]]
+            at = ", ".join(f"{one:,}" for one in named)
             more = ", …" if len(path) > _MOST_NAMED else ""
             name = "updates skipped at 1 place" if len(path) == 1 and offsets is not restarts else name
             yield Cause(name.format(n=len(path)), f"{text} update {at}{more}", len(path), bases)
@@ -469,6 +496,7 @@ def _with_bases(pairs: Sequence[PlannedColumn], bases: Sequence[float]) -> list[
 
 _NEARBY = 12  # lengths of a run beside the nearest one
 _MOST_SKIPPED = 3  # updates that are skipped between two rows
+_MOST_SKIPPED_AT_START = 64  # updates that are skipped before the first row after update 0, as by a GradScaler
 _NO_END = 2**40  # a length of a run above which longer ones are not tried
 _MOST_BETWEEN = 1000  # updates between two rows that are tried as a restart
 _ROWS_OF_A_JUMP = 16

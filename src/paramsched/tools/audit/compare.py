@@ -113,9 +113,9 @@ class Report:
         lines = [f"{self.exact:,} of {self.values:,} {how}"]
         lines += [f"base of {place}: {base!r}, fitted to the log" for place, base in self.bases.items()]
         for place, base in self.assumed.items():
-            first = "and none the first one" if base is None else f"{base!r} fits the first one"
             option = f"--base {place.partition(' ')[0]}={base or 0.1!r}"
-            lines.append(f"no base of {place} fits all values; {first}. For example: {option}")
+            fits = "the first value" if base is None else f"all values; {base!r} fits the first one"
+            lines.append(f"no base of {place} fits {fits}. For example: {option}")
         lines += [f"note: {note}" for note in self.notes]
         if self.is_constantly_zero:
             lines.append("each learning rate is 0, which trains nothing")
@@ -169,6 +169,8 @@ def _refuse_only_zeros(logged: LoggedValues, matched: Sequence[MatchedColumn]) -
     zeros = [pair.base is None and pair.depends_on_base() and not pair.column.values.any() for pair in rates]
     if rates and all(zeros) and any(pair.planned_at(pair.column.t, 1.0).any() for pair in rates):
         found = "each lr is 0, and the plan has other values for any base but 0"
+        if (rounded := rates[0].column.rounded_zeros) is not None:
+            found = f"each lr is 0 in {rounded}, which shows no base"
         raise InvalidArgument(f"audit of {logged.source}", found, example="lr=0.1")
 
 
@@ -245,6 +247,7 @@ def matched_with_plan(
             and one.pair.base is None
             and one.pair.depends_on_base()
             and one.pair.shows_base(one.base)
+            and one.pair.column.rounded_zeros is None
             for group in one.pair.groups
         }
         for wanted in (True, False)
@@ -344,14 +347,14 @@ def _report(
         before = [int(one.pair.column.t[one.pair.column.t < first.t].max(initial=-1)) for one in matched]
         until = max(before) if max(before) >= 0 else None
         from_first_on = not any(one.equal[one.pair.column.t >= first.t].any() for one in matched)
-    rates = [one.pair.column.values for one in matched if one.pair.column.field == "lr"]
+    rates = [one.pair.column for one in matched if one.pair.column.field == "lr"]
     return Report(
         values,
         exact,
         rounded,
         first,
         until=until,
-        is_constantly_zero=bool(rates) and not any(one.any() for one in rates),
+        is_constantly_zero=bool(rates) and all(one.is_zero for one in rates),
         from_first_on=from_first_on,
         causes=causes,
         bases=bases,

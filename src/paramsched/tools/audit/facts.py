@@ -62,6 +62,7 @@ class ColumnFacts:
         lowest: the lowest finite value; NaN without one.
         highest: the highest finite value; NaN without one.
         zeros: the number of values that are 0.
+        below: the bound of the values if each one is a rounded 0 such as 0.000; else None.
         not_finite: the number of values that are infinite or NaN.
         repeated: the number of rows whose update occurred before.
         back: the number of rows whose update is lower than that of the row above.
@@ -81,11 +82,12 @@ class ColumnFacts:
     repeated: int
     back: int
     stretches: tuple[Stretch, ...]
+    below: float | None = None
 
     @property
     def is_always_zero(self) -> bool:
-        """Whether each value is 0."""
-        return self.zeros == self.rows
+        """Whether each value is exactly 0."""
+        return self.zeros == self.rows and self.below is None
 
     def lines(self, unit: Unit) -> list[str]:
         """Return the facts as lines of text."""
@@ -107,6 +109,8 @@ class ColumnFacts:
                 found.append(f"  {count:,} of {self.rows:,} {text}")
         if self.is_always_zero:
             found.append("  each value is 0")
+        if self.below is not None:
+            found.append(f"  each value is rounded to 0, so it is below {self.below:.6g}")
         return found
 
 
@@ -219,6 +223,7 @@ def _facts_of(column: LogColumn, name: str) -> ColumnFacts:
         repeated=int(t.size - np.unique(t).size),
         back=int((np.diff(t) < 0).sum()),
         stretches=_stretches(column),
+        below=None if (rounded := column.rounded_zeros) is None else 10.0**-rounded.count / 2,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from heapq import nlargest
 from math import isfinite
 from pathlib import Path
-from typing import Any, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
@@ -35,7 +35,6 @@ _ALL_DIGITS = 15
 """A number with so many digits or more was not rounded."""
 _DIGITS_OF_SINGLE = 7
 """The fewest digits in which a value of float32 may differ from the value that was rounded to it."""
-_FEWEST_DIFFERENT = 3
 _FEWEST_DIGITS = 2
 _ROUNDING_OF_EXPONENTS = 1e-12
 _GLANCE = 64  # values that are looked at first
@@ -49,10 +48,13 @@ class Reading:
     Args:
         count: the number of digits.
         are_decimals: whether these are the digits after the decimal point, as of `.6f`, or all, as of `.6g` and `.5e`.
+        of: "column", or "constant" for a column of one number, which is exact unless the plan moves in its rows. The
+            "digit" of a constant such as 0.1 must also be one of the planned values, because 0.1 is not 0.104.
     """
 
     count: int
     are_decimals: bool = False
+    of: Literal["column", "constant", "digit"] = "column"
 
     def __str__(self) -> str:
         return f"{self.count} {'decimals' if self.are_decimals else 'digits'}"
@@ -68,22 +70,30 @@ class Reading:
 def readings_of(texts: Collection[str]) -> tuple[Reading, ...]:
     """Return the ways in which the numbers of a column may have been rounded; none if they are exact.
 
-    A constant and values of one digit are exact: 0.001 is not 0.0012, and 0.1, 0.01, 0.001 are not steps of 0.12.
+    Numbers of one digit are exact, because 0.1, 0.01, 0.001 are not steps of 0.12. A constant is exact where the plan
+    is constant, because 0.0012 is not 0.00123. Zeros at the end show a format: no program writes an exact 0 as 0.000.
 
     >>> [str(one) for one in readings_of(["0.1", "0.05", "0.013"])]
     ['2 digits', '3 decimals']
-    >>> readings_of(["0.1", "0.01", "0.001"]), readings_of(["0.00123"])
-    ((), ())
+    >>> [str(one) for one in readings_of(["0.05", "0.0167"])], [str(one) for one in readings_of(["0.000"])]
+    (['3 digits', '4 decimals'], ['3 decimals'])
+    >>> readings_of(["0.1", "0.01", "0.001"])
+    ()
     """
-    if len(texts) < _FEWEST_DIFFERENT:
-        return ()
     # Most logs have all digits, which the longest texts show.
-    if max(_digits_of(text.lower()) for text in nlargest(_LONGEST, texts, key=len)) >= _ALL_DIGITS:
+    if max((_digits_of(one.lower()) for one in nlargest(_LONGEST, texts, key=len)), default=0) >= _ALL_DIGITS:
         return ()
     parts = [text.lower().partition("e") for text in texts if "n" not in text.lower()]  # without nan and inf
-    digits = max((_digits_of(plain) for plain, _, _ in parts), default=0)
+    if not parts:
+        return ()
+    digits = max(_digits_of(plain) for plain, _, _ in parts)
+    if len(parts) == 1 and not _has_zeros_at_end(parts[0][0]):
+        if len(texts) > 1:  # with NaN or an infinity
+            return ()
+        of: Literal["constant", "digit"] = "constant" if digits >= _FEWEST_DIGITS else "digit"
+        return (Reading(max(digits, _FEWEST_DIGITS), of=of),)
     places = [len(plain.partition(".")[2]) - int(power or 0) for plain, _, power in parts]
-    decimals = max(places, default=0)
+    decimals = max(places)
     found = [Reading(digits)] if digits >= _FEWEST_DIGITS else []
     # Numbers of one digit were rounded if all have the same decimals: 0.05, 0.04, 0.00.
     if _FEWEST_DIGITS <= decimals < _MOST_DECIMALS and (found or min(places) == decimals):
@@ -98,6 +108,12 @@ _LONGEST = 64  # texts that are tried first
 def _digits_of(text: str) -> int:
     shown = text.partition("e")[0].lstrip("+-0.")
     return len(shown) - ("." in shown)
+
+
+def _has_zeros_at_end(plain: str) -> bool:
+    """Return whether a number ends with more zeros than the one that Python and YAML write: 0.0, 1.0e-05."""
+    decimals = plain.partition(".")[2]
+    return decimals.endswith("0") and len(decimals) > 1
 
 
 @final
@@ -147,6 +163,10 @@ class LogColumn:
                 # 0.099 is not 0.1 in two digits: below a power of ten the unit is that of the smaller number.
                 sizes = np.minimum(np.abs(planned), np.abs(values))
                 near = np.abs(values - planned) <= reading.half_unit(sizes) + self.slack(reading) * np.abs(planned)
+                if reading.of != "column":
+                    near &= planned.max(axis=-1, keepdims=True) != planned.min(axis=-1, keepdims=True)
+                if reading.of == "digit":
+                    near &= equal.any(axis=-1, keepdims=True)
                 equal |= near & np.isfinite(values) & np.isfinite(planned)
         return equal
 
@@ -154,6 +174,16 @@ class LogColumn:
         """Return the relative difference from the planned value that a value may have before it is rounded."""
         few = reading is not None and not reading.are_decimals and reading.count < _DIGITS_OF_SINGLE
         return max(self.tolerance, ROUNDING_OF_CPUS) + (_HALF_SINGLE if few or self.are_singles else 0.0)
+
+    @property
+    def rounded_zeros(self) -> Reading | None:
+        """The reading of a column in which each number is a rounded 0, such as 0.000; None for all others."""
+        return next((one for one in self.readings if one.are_decimals and not self.values.any()), None)
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether each value is exactly 0."""
+        return not self.values.any() and self.rounded_zeros is None
 
     @property
     def are_singles(self) -> bool:
