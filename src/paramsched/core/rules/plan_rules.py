@@ -21,6 +21,7 @@ from paramsched.core.rules.jumps import jump_problems
 from paramsched.core.rules.lengths import accumulation_unused, horizon_in_epochs, length_problems
 from paramsched.core.rules.levels import floor_as_value, unlikely_level
 from paramsched.core.rules.line import Line
+from paramsched.core.rules.targets import target_problems
 from paramsched.core.rules.trial_run import TrialRun, curve_in_run, trial_run
 from paramsched.core.rules.values import (
     IS_HIGH,
@@ -39,7 +40,7 @@ from paramsched.core.time import Calendar, Duration
 
 def line_problems(line: Line) -> Iterator[Diagnostic]:
     """Yield the diagnostics of one line that need no values of it: of its levels, its metric rules and its lengths."""
-    of_levels = [*level_problems(line)]
+    of_levels = [*level_problems(line), *target_problems(line)]
     yield from of_levels
     yield from _patience_beyond_run(line)
     of_lengths = [*length_problems(line)]

@@ -1,12 +1,12 @@
 """What a start refuses and what it warns of: values that an optimizer cannot use, and probable mistakes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import ceil, inf
 from typing import NamedTuple, final
 
 import numpy as np
 
-from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE
+from paramsched.core.base.codes import FACTOR_IN_GROUP, GROWS, LEVEL_AS_VALUE
 from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import is_number
@@ -200,7 +200,7 @@ def report_unlikely_values(
                 processes.warn(problem)
             else:  # a weight decay of 0 may be meant
                 processes.log("%s [%s]", problem, code)
-    for warned in (_second_warmup(parts), _given_decay(parts)):
+    for warned in (_second_warmup(parts), _given_decay(parts), *_factors_in_groups(parts)):
         if warned is not None:
             processes.warn(warned)
 
@@ -262,6 +262,36 @@ def _given_decay(of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence
             instead = f'To keep 0, add a line for this group: ps.Binding("weight_decay", 0, groups={name!r})'
             return Problem(found=found, advice=instead)
     return None
+
+
+_FACTOR_NAMES = {"lr": ("lr", "learning_rate"), "weight_decay": ("wd", "weight_decay", "decay")}
+_FACTORS = {
+    field: tuple(f"{name}_{word}" for name in names for word in ("scale", "mult", "multiplier", "factor"))
+    for field, names in _FACTOR_NAMES.items()
+}
+"""Entries of groups by which other programs multiply a field: timm, MAE, BEiT, DINOv2. Some Muons apply `lr_mul`."""
+
+
+def _factors_in_groups(
+    of_groups: Sequence[tuple[Sequence[Slot], list[Group], Sequence[str | int]]],
+) -> Iterator[Problem]:
+    """Yield a warning for each planned field with groups whose factors differ and whose bases are equal."""
+    for slots, groups, labels in of_groups:
+        for field, keys in _FACTORS.items():
+            mine = [slot for slot in slots if slot.name == field and slot.base]
+            for key in keys:
+                factors: dict[float, dict[float, str | int]] = {}  # the label of a group by base and factor
+                for slot in mine:
+                    if is_number(factor := groups[slot.group].get(key, 1.0)):
+                        factors.setdefault(slot.base, {}).setdefault(float(factor), labels[slot.group])
+                base, several = max(factors.items(), key=lambda one: len(one[1]), default=(0.0, {}))
+                if len(several) < 2:
+                    continue
+                shown = ", ".join(f"{factor:g} in group {name!r}" for factor, name in [*several.items()][:3])
+                found = f"{key} is {shown}, but their {field} is {base:g}: the plan does not multiply it by {key}"
+                line = f'for group in optimizer.param_groups: group["{field}"] *= group.get("{key}", 1)'
+                yield Problem(FACTOR_IN_GROUP, found, advice=f"Before the Scheduler is constructed: {line}")
+                break
 
 
 _FIRST = 64  # times that are evaluated one after another, and as many up to the end of a schedule
