@@ -20,7 +20,7 @@ import click
 
 from paramsched.core.base.diagnostic import printable, printable_lines
 from paramsched.core.base.entries import is_installed
-from paramsched.core.base.files import write_whole_file
+from paramsched.core.base.files import near_file, write_whole_file
 from paramsched.core.base.near_names import closest
 from paramsched.core.base.params import Param, params_of_record
 from paramsched.core.base.problem import Problem
@@ -414,23 +414,9 @@ def file_problem(error: OSError) -> str:
     """Convert an OSError into a message of one line."""
     # An error without a file name means: the current folder was removed, or standard output cannot be written.
     unnamed = "the current folder" if isinstance(error, FileNotFoundError) else "standard output"
-    near = _near_file(str(error.filename)) if isinstance(error, FileNotFoundError) and error.filename else None
+    near = near_file(Path(str(error.filename))) if isinstance(error, FileNotFoundError) and error.filename else None
     advice = f'; did you mean "{near}"?' if near else ""
     return printable(f"{error.filename or unnamed}: {error.strerror or error}{advice}")
-
-
-def _near_file(name: str) -> str | None:
-    """Return the only file beside a missing one whose name differs by a slip, or by another suffix of YAML."""
-    path = Path(name)
-    other = {".yml": ".yaml", ".yaml": ".yml"}.get(path.suffix, path.suffix)
-    try:
-        # The missing file itself is listed if it is a link to nothing.
-        beside = [one.name for one in path.parent.iterdir() if one.name != path.name]
-        same = path.with_suffix(other).name
-    except (OSError, ValueError):
-        return None
-    near = same if same in beside else closest(path.name, beside)
-    return None if near is None else str(path.parent / near)
 
 
 def _end_with(message: str, code: int) -> NoReturn:

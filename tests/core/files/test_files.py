@@ -1,5 +1,6 @@
 """Reading and writing: formats, limits, and files that cannot be read."""
 
+import errno
 import json
 import os
 import stat
@@ -10,6 +11,7 @@ from typing import final
 
 import pytest
 
+import paramsched as ps
 from paramsched.core import files as config
 from paramsched.core.curves import Curve
 from paramsched.core.feedback import plateau
@@ -283,9 +285,18 @@ def test_json_that_is_nested_too_deep_is_rejected():
 # ---------------------------------------------------------------- files
 
 
-def test_a_missing_file_raises_file_not_found_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        config.load(tmp_path / "none.yaml")
+@pytest.mark.parametrize("read", [config.load, lambda path: ps.resolve(path, ps.Calendar(total=9)), config.open_plan])
+@pytest.mark.parametrize("name", ["plan.yml", "paln.yaml", "gone/none.yaml"])
+def test_a_missing_plan_file_is_answered_with_the_folder_and_a_file_that_can_be_read(read, name, tmp_path):
+    (tmp_path / "plan.yaml").write_text("lr: cosine()")
+    path = tmp_path / name
+    with pytest.raises(FileNotFoundError) as missing:
+        read(path)
+
+    assert (missing.value.errno, missing.value.filename) == (errno.ENOENT, str(path))
+    assert f"no file in {path.parent} has this name" in missing.value.strerror
+    _, _, offered = missing.value.strerror.partition('did you mean "')
+    assert read(offered.removesuffix('"?')) if path.parent == tmp_path else not offered
 
 
 def test_a_folder_is_rejected_as_a_plan(tmp_path):
@@ -526,7 +537,10 @@ def test_a_table_is_found_beside_the_file_of_its_plan_and_for_a_text_in_the_work
         (lambda: config.load("lr: 1"), "for the text of a plan, write ps.loads(text): 'lr: 1'"),
         (lambda: config.load("a\nb"), "for the text of a plan, write ps.loads(text): 'a b'"),
         (lambda: config.load("x" * 300 + ": "), "for the text of a plan, write ps.loads(text): 'xxx"),
-        (lambda: config.load("none.yaml"), "[Errno 2] No such file or directory: 'none.yaml'"),
+        (
+            lambda: config.load("none.yaml"),
+            f"[Errno 2] expected the path of a plan file; no file in {Path.cwd()} has this name: 'none.yaml'",
+        ),
         (lambda: plan_files.PlanText("n", "lr: 1", "yaml", run_config=True).loaded(),
          'run_config=True: expected a config of MMEngine, got yaml. Add format="mmengine"'),
     ],

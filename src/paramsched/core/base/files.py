@@ -12,6 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from paramsched.core.base.diagnostic import printable
+from paramsched.core.base.near_names import closest
 from paramsched.errors import InvalidArgument, shown
 
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")
@@ -89,6 +90,19 @@ def open_to_read(file: Path, *, bounded: bool = False) -> Iterator[BufferedReade
                     raise OSError(errno.EINVAL, "expected a regular file, got one that waits for data")
                 stream.seek(0)
             yield stream
+
+
+def near_file(path: Path) -> Path | None:
+    """Return the only file beside a missing one whose name differs by a slip, or by another suffix of YAML."""
+    other = {".yml": ".yaml", ".yaml": ".yml"}.get(path.suffix, path.suffix)
+    try:
+        # The missing file itself is listed if it is a link to nothing.
+        beside = [one.name for one in path.parent.iterdir() if one.name != path.name]
+        same = path.with_suffix(other).name
+    except (OSError, ValueError):
+        return None
+    near = same if same in beside else closest(path.name, beside)
+    return None if near is None else path.parent / near
 
 
 def kind_of_file(mode: int) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final, final, overload
 
 from paramsched.core.base.codes import KEY_TWICE, NOTHING_PLANNED, SAID_TWICE
-from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, names_listed, warn_user
-from paramsched.core.base.files import is_replaced, path_of_file, write_whole_file
+from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, names_listed, printable, warn_user
+from paramsched.core.base.files import is_replaced, near_file, path_of_file, write_whole_file
 from paramsched.core.base.near_names import did_you_mean, shortened_text
 from paramsched.core.files import native
 from paramsched.core.files.diagnostic_collector import (
@@ -86,7 +86,7 @@ def load(
     >>> load("plan.yaml")
     Traceback (most recent call last):
         ...
-    FileNotFoundError: [Errno 2] No such file or directory: 'plan.yaml'
+    FileNotFoundError: [Errno 2] expected the path of a plan file; no file in ... has this name: 'plan.yaml'
     """
     try:
         text = _open_file(path_of_file(path), format, run_config=run_config)
@@ -451,7 +451,13 @@ def open_plan(
 
 
 def _open_file(file: Path, format: str | None, *, run_config: bool) -> PlanText:
-    text = read_bounded_text(file)
+    try:
+        text = read_bounded_text(file)
+    except FileNotFoundError:
+        found = f"expected the path of a plan file; no file in {file.absolute().parent} has this name"
+        near = near_file(file)
+        advice = "" if near is None else f'; did you mean "{near}"?'
+        raise FileNotFoundError(ENOENT, printable(f"{found}{advice}"), str(file)) from None
     chosen = format_of(file) if format is None else known_format(format)
     return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent, run_config)
 
