@@ -1,9 +1,13 @@
 """The history as a value: what a new plan, a rewind and changed bases leave of the earlier entries."""
 
 import json
+import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from paramsched.core.run import state
 from paramsched.core.run.state import Entry, History, read_history
 from support.tables import table
 
@@ -72,3 +76,52 @@ def test_a_plan_with_other_run_facts_is_an_entry_of_its_own():
 
     assert changed.entries == (*ABC.entries, FACTS)
     assert changed.with_plan(FACTS._replace(update=20)) == changed
+
+
+MOST = 100
+
+
+def changes_of(seed: int, count: int):
+    """Return plans after some more updates, each with a new base or none."""
+    chance = random.Random(seed)
+    return [(chance.randint(1, 9), chance.choice("abc"), chance.choice([None, 0.1, 0.5])) for _ in range(count)]
+
+
+CHANGES = st.builds(changes_of, st.integers(0, 2**32), st.integers(0, 300))
+
+
+def resumed(changes, *, rewind=0):
+    """The history of a run that is resumed with each of these plans and bases."""
+    history, update = History((A,)), 0
+    for more, text, base in changes:
+        update += more
+        history = history.with_plan(Entry(update, None, text))
+        if base is not None:
+            history = history.with_bases(Entry(update, None, text), {AT: base}, {AT: 0.3})
+    return history.with_plan(Entry(update - rewind, None, "d")) if 0 < rewind < update else history
+
+
+@given(CHANGES)
+def test_a_long_history_keeps_its_first_and_last_plans_the_bases_in_force_and_the_number_of_plans(changes):
+    bounded = resumed(changes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(state, "_LAST", 10**6)
+        whole = resumed(changes)
+
+    entries = bounded.entries
+    assert len(entries) == min(MOST, len(whole.entries))
+    assert sum(1 + one.left_out for one in entries) == len(whole.entries)
+    assert entries[:10] == whole.entries[:10]
+    assert entries[-89:] == whole.entries[-89:]
+    assert state._last_of(entries) == state._last_of(whole.entries)
+    assert read_history(json.loads(json.dumps(bounded.as_data()))) == bounded
+
+
+@given(CHANGES, st.integers(1, 2000))
+def test_a_run_that_is_rewound_to_before_the_gap_still_reports_it(changes, rewind):
+    history = resumed(changes)
+    gap = next((place for place, one in enumerate(history.entries) if one.left_out), None)
+    rewound = resumed(changes, rewind=rewind)
+
+    if gap is not None and history.entries[9].update < rewound.entries[-1].update <= history.entries[gap].update:
+        assert rewound.entries[-1].left_out == history.entries[gap].left_out

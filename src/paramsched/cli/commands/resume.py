@@ -203,6 +203,7 @@ def _print_history(checkpoint: str, scheduler: str | None, *, as_json: bool) -> 
                 "changes": None if one.changes is None else [*map(asdict, one.changes)],
             }
             | ({"bases": one.bases} if one.bases else {})
+            | ({"left_out": one.left_out} if one.left_out else {})
             for one in plans
         ]
         echo_data(json_text(entries))

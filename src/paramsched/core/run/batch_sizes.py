@@ -145,7 +145,8 @@ def samples_at(in_force: ResolvedPlan, history: History, start: RunPosition, at:
         at: the position.
 
     Returns:
-        The number; None if the checkpoint has none, or if its run had other sizes and the position is before it.
+        The number; None if the checkpoint has none, if its run had other sizes and the position is before it, or if
+        the history has left out a plan in between.
     """
     if start.samples is None:
         return None
@@ -153,11 +154,12 @@ def samples_at(in_force: ResolvedPlan, history: History, start: RunPosition, at:
         if at.t and _planned(in_force, history, BEGIN_OF_DATA, start) != start.samples:
             return None
         start = BEGIN_OF_DATA
-    return (start.samples or 0) + _planned(in_force, history, start, at)
+    planned = _planned(in_force, history, start, at)
+    return None if planned is None else (start.samples or 0) + planned
 
 
-def _planned(in_force: ResolvedPlan, history: History, start: RunPosition, at: RunPosition) -> int:
-    """Return the number of samples that are planned between two positions."""
+def _planned(in_force: ResolvedPlan, history: History, start: RunPosition, at: RunPosition) -> int | None:
+    """Return the number of samples that are planned between two positions; None if a plan between them is left out."""
     if in_force.unit == "samples" and at.amount is not None:
         return int(at.amount) - int(start.amount or 0)
     total, begin, entries = 0, start.t, history.entries
@@ -165,6 +167,8 @@ def _planned(in_force: ResolvedPlan, history: History, start: RunPosition, at: R
         end = at.t if following is None else min(following.update, at.t)
         if end <= begin:
             continue
+        if following is not None and following.left_out:
+            return None
         plan = None if following is None or entry.text is None else Plan.of_text(entry.text)
         facts = in_force.calendar if plan is None or plan.horizon is None else replace(in_force.calendar, total=None)
         sizes = BatchSizes(in_force if plan is None else planned_sizes(plan, facts))

@@ -123,6 +123,7 @@ class Entry(NamedTuple):
         text: the plan's canonical text; None if the plan has no text or is unknown.
         bases: the bases from that update on, by field and group, if they changed in the run.
         facts: the run facts that resolve the plan; empty if it needs none.
+        left_out: the number of plans between the previous entry and this one that the history has left out.
     """
 
     update: int
@@ -130,15 +131,17 @@ class Entry(NamedTuple):
     text: str | None
     bases: "Bases" = ()
     facts: tuple[tuple[str, Any], ...] = ()
+    left_out: int = 0
 
     @property
     def details(self) -> dict[str, Any]:
-        """The bases and the facts as a dict; empty if there are none."""
+        """The bases, the facts and the number of plans left out as a dict; empty if there are none."""
         by_field: dict[str, dict[str, float]] = {}
         for (name, group), base in self.bases:
             by_field.setdefault(name, {})[group] = base
         facts = {"facts": dict(self.facts)} if self.facts else {}
-        return ({"bases": by_field} if by_field else {}) | facts
+        left_out = {"left_out": self.left_out} if self.left_out else {}
+        return ({"bases": by_field} if by_field else {}) | facts | left_out
 
     def has_plan_of(self, other: "Entry") -> bool:
         """Return whether another entry has the same plan with the same facts."""
@@ -154,6 +157,9 @@ Bases: TypeAlias = tuple[tuple[tuple[str, str], float], ...]
 class History:
     """The plans of one run, the earliest first; consecutive plans have different texts.
 
+    A job that resumes with another plan each time would add an entry to each of its checkpoints, without an end.
+    Therefore only the first 10 and the last 90 plans are kept; the entry after the gap has the number of the others.
+
     >>> history = History((Entry(0, None, "a"),)).with_plan(Entry(8000, None, "b"))
     >>> history.as_data(), history.resumed_at(7000, None).as_data()
     ([[0, None, 'a'], [8000, None, 'b']], [[0, None, 'a'], [7000, None, 'b']])
@@ -167,10 +173,11 @@ class History:
         Their bases remain in force.
         """
         kept = tuple(entry for entry in self.entries if entry.update < new.update)
-        bases = _last_of((*self.entries[len(kept) :], new))
-        if kept and kept[-1].has_plan_of(new) and not bases:
+        dropped = self.entries[len(kept) :]
+        bases, left_out = _last_of((*dropped, new)), dropped[0].left_out if dropped else 0
+        if kept and kept[-1].has_plan_of(new) and not bases and not left_out:
             return History(kept)
-        return History((*kept, new._replace(bases=tuple(bases.items()))))
+        return History(_bounded((*kept, new._replace(bases=tuple(bases.items()), left_out=left_out))))
 
     def with_bases(
         self, now: Entry, bases: Mapping[tuple[str, str], float], before: Mapping[tuple[str, str], float]
@@ -191,9 +198,9 @@ class History:
         known = _last_of(kept)
         new = tuple((at, bases[at]) for at in replaced if at in bases and known.get(at) != bases[at])
         if kept and kept[-1].has_plan_of(now):
-            return History((*kept, now._replace(bases=new)) if new else kept)
+            return History(_bounded((*kept, now._replace(bases=new))) if new else kept)
         last = self.entries[-1]
-        return History((*kept, (last if last.update == now.update else now)._replace(bases=new)))
+        return History(_bounded((*kept, (last if last.update == now.update else now)._replace(bases=new))))
 
     def resumed_at(self, update: int, amount: float | None) -> "History":
         """Return the history of a run that resumes at an update, possibly an earlier one, with the current plan."""
@@ -201,8 +208,22 @@ class History:
         return self if last.update <= update else self.with_plan(last._replace(update=update, amount=amount))
 
     def as_data(self) -> list[list[Any]]:
-        """Return lists of update, amount, text and, if there are any, changed bases and facts as a dict."""
+        """Return lists of update, amount, text and, if there are any, the details as a dict."""
         return [[*entry[:3], *([entry.details] if entry.details else [])] for entry in self.entries]
+
+
+_FIRST, _LAST = 10, 90  # plans that a history keeps
+
+
+def _bounded(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Leave out the middle of a long history; the bases that were changed there remain in force."""
+    more = len(entries) - _FIRST - _LAST
+    if more <= 0:
+        return entries
+    first, dropped, (after, *last) = entries[:_FIRST], entries[_FIRST:-_LAST], entries[-_LAST:]
+    left_out = sum(1 + one.left_out for one in dropped) + after.left_out
+    bases = _last_of((*dropped, after))
+    return (*first, after._replace(bases=tuple(bases.items()), left_out=left_out), *last)
 
 
 def _last_of(entries: Iterable[Entry]) -> dict[tuple[str, str], float]:
@@ -239,10 +260,13 @@ def read_history(data: Any) -> History:
         details = mapping_in(f"the fourth element of history[{index}]", more[0]) if more else {}
         bases = _read_bases(index, details["bases"]) if "bases" in details else ()
         facts = tuple(mapping_in(f"the facts of history[{index}]", details.get("facts", {})).items())
-        if not details.keys() <= {"bases", "facts"} or (more and not bases and not facts):
-            raise StateError(f"state: history[{index}] has {shown(more[0])}, not bases or facts")
-        entries.append(Entry(update, amount, plan, bases, facts))
-    return History(tuple(entries))
+        left_out = details.get("left_out", 0)
+        if not is_count(left_out):
+            raise StateError(f"state: left_out of history[{index}] is {shown(left_out)}, not a number of plans")
+        if not details.keys() <= {"bases", "facts", "left_out"} or (more and not bases and not facts and not left_out):
+            raise StateError(f"state: history[{index}] has {shown(more[0])}, not bases, facts or left_out")
+        entries.append(Entry(update, amount, plan, bases, facts, left_out))
+    return History(_bounded(tuple(entries)))
 
 
 def _read_bases(index: int, given: Any) -> Bases:

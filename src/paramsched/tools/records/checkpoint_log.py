@@ -133,6 +133,7 @@ class PlanSince:
         plan: the plan; None if its text is missing or cannot be read.
         changes: the difference from the previous plan; None for the first plan, and if either plan is unknown.
         bases: the bases from that update on, by field and group, if they changed in the run.
+        left_out: the number of plans before this one that the history of the run has left out.
     """
 
     update: int
@@ -140,6 +141,7 @@ class PlanSince:
     plan: Plan | None
     changes: Diff | None
     bases: Mapping[str, Mapping[str, float]] = dataclass_field(default_factory=dict)
+    left_out: int = 0
 
     def __str__(self) -> str:
         return plain_text(self.lines())
@@ -161,7 +163,9 @@ class PlanSince:
         ]
         # The text is from a checkpoint, so control characters are escaped.
         escaped = [[("  ", None), *((printable(text), style) for text, style in line)] for line in lines]
-        return [[(f"from update {self.update}{amount}:", "bold")], *escaped]
+        plans = f"{self.left_out} plan{'s' * (self.left_out > 1)}"
+        gap: list[Line] = [[(f"({plans} left out)", None)]] if self.left_out else []
+        return [*gap, [(f"from update {self.update}{amount}:", "bold")], *escaped]
 
 
 def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tuple[PlanSince, ...]:
@@ -197,7 +201,8 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
             if not changes and entry.facts != facts:  # the plans differ in their lengths, not in their texts
                 changes = diff(_resolved(previous, facts, state.names), _resolved(plan, entry.facts, state.names))
         facts = entry.facts
-        found.append(PlanSince(entry.update, entry.amount, plan, changes, entry.details.get("bases", {})))
+        bases = entry.details.get("bases", {})
+        found.append(PlanSince(entry.update, entry.amount, plan, changes, bases, entry.left_out))
     return tuple(found)
 
 
