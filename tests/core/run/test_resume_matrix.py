@@ -8,7 +8,9 @@ import copy
 import itertools
 import logging
 
+import numpy as np
 import pytest
+import torch
 
 import paramsched as ps
 from support.records import record_in, with_record
@@ -332,3 +334,20 @@ def test_a_different_epoch_length_is_explained(caplog):
     changed.load_state_dict(states[1])
     assert "the plan differs" in caplog.text
     assert 'clock="samples"' not in caplog.text
+
+
+@table("value", [np.int64(7), np.int32(7), 7.0, np.float64(7.0), np.array(7), torch.tensor(7), torch.tensor(7.0)])
+@pytest.mark.parametrize("loads_first", [True, False])
+def test_a_count_that_another_library_has_stored_as_another_type_is_read(value, loads_first):
+    state, optimizer = saved()[0], probe(*BASES)
+    for one in state["param_groups"]:
+        one["paramsched_t"] = value
+    if loads_first:
+        optimizer.load_state_dict(state)
+
+    scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
+    if not loads_first:
+        optimizer.load_state_dict(state)
+
+    assert scheduler.t == AT
+    assert [type(one["paramsched_t"]) for one in optimizer.param_groups] == [int] * len(BASES)

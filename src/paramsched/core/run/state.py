@@ -7,6 +7,7 @@ from math import inf, isfinite
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
+import torch
 
 from paramsched.core.base.problem import Problem
 from paramsched.core.curves.arrays import Array
@@ -31,7 +32,7 @@ INITIAL_LR = "initial_lr"
 
 def count_carried(groups: list[Group]) -> int | None:
     """Return the count of updates in the first group that contains one; None if no group does."""
-    return next((group[COUNT] for group in groups if COUNT in group), None)
+    return next((_plain_number(group[COUNT]) for group in groups if COUNT in group), None)
 
 
 def joined(record: str, more: Mapping[str, Any]) -> str:
@@ -69,7 +70,7 @@ def read_entries(groups: list[Group]) -> tuple[dict[str, Any] | None, dict[tuple
     records: list[dict[str, Any]] = []
     bases: dict[tuple[int, str], float] = {}
     for index, group in enumerate(groups):
-        if COUNT in group and not is_count(group[COUNT]):
+        if COUNT in group and not is_count(_plain_number(group[COUNT])):
             raise StateError(f"param_groups[{index}][{COUNT!r}] is {shown(group[COUNT])}, not a number of updates")
         if group.get(RECORD) is None:
             continue
@@ -84,6 +85,23 @@ def read_entries(groups: list[Group]) -> tuple[dict[str, Any] | None, dict[tuple
         if len(found) > 1:
             records.append({name: one for name, one in found.items() if name != "bases"})
     return records[0] if records else None, bases
+
+
+def _plain_number(value: Any) -> Any:
+    """Return a number that a library has stored as another type as an int, and any other value as it is.
+
+    Some libraries save the entries of groups as arrays or tensors, and NumPy converts integers to floats.
+
+    >>> _plain_number(np.int64(30)), _plain_number(30.0), _plain_number(torch.tensor(30)), _plain_number(30.5)
+    (30, 30, 30, 30.5)
+    """
+    if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) and value.ndim == 0 and not _is_on_meta(value):
+        value = value.item()
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _is_on_meta(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_meta
 
 
 def is_count(value: Any) -> bool:
