@@ -27,7 +27,8 @@ const choose = (id, value) => { get(id).value = value; get(id).dispatchEvent(new
 const plot = document.querySelector('[data-panel="0"] svg.plot');
 const pointer = (type, share) => {
   const box = plot.getBoundingClientRect(), area = plot.querySelector(".ps-data").getBoundingClientRect();
-  plot.dispatchEvent(new MouseEvent(type, { clientX: area.left + share * area.width, clientY: box.top + 50 }));
+  const at = { clientX: area.left + share * area.width, clientY: box.top + 50, pointerType: "touch" };
+  plot.dispatchEvent(new PointerEvent(type, at));
 };
 const press = (key) => document.querySelector("section").dispatchEvent(new KeyboardEvent("keydown", { key }));
 const look = () => ({
@@ -51,6 +52,8 @@ setTimeout(() => {
     found.pointed = look();
     press("ArrowRight");
     found.next = look();
+    pointer("pointerdown", 0.25);
+    found.tapped = look();
     get("found").textContent = JSON.stringify(found);
   }, 300);
 }, 300);
@@ -77,7 +80,7 @@ def test_every_switch_of_the_page_works(found):
 
     states = {name: state for name, state in said.items() if name != "faults"}
     assert said["faults"] == []
-    assert len(states) == 3 * 3 + 2
+    assert len(states) == 3 * 3 + 3
     assert [name for name, state in states.items() if state["broken"] or state["wide"]] == []
 
 
@@ -104,4 +107,6 @@ def test_the_pointer_and_the_keys_show_the_values_used_by_the_optimizer(found):
     assert [float(said[name]["values"][0]) for name in ("pointed", "next")] == [trace["lr"][t] for t in times]
     assert abs(times[0] - 500) <= 3  # a pixel, the unit of the browser's pointer, is three updates wide
     assert times[1] == times[0] + 1
+    assert abs(int(said["tapped"]["now"].split(" · ")[0].removeprefix("t = ")) - 250) <= 3
+    assert said["updates auto"]["now"] == "tap for values"  # a browser without a display has no mouse
     assert said["next"]["now"] == f"t = {times[1]} · epoch {times[1] / 50:.2f}"

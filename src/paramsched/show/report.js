@@ -197,7 +197,7 @@
     at = t === null ? null : Math.min(Math.max(t, 0), data.last);
     const shown = ["epochs", data.second, unit.value].filter((name, i, all) => name in units && name !== "updates" && all.indexOf(name) === i);
     now.classList.toggle("dim", at === null);
-    now.textContent = at === null ? now.dataset.hint : [`t = ${grouped.format(at)}`, ...shown.map((name) => name === "epochs" ?
+    now.textContent = at === null ? now.dataset[matchMedia("(hover: none)").matches ? "tap" : "hint"] : [`t = ${grouped.format(at)}`, ...shown.map((name) => name === "epochs" ?
       `epoch ${passed(at, name).toFixed(2)}` : `${grouped.format(Math.round(passed(at, name)))} ${name}`)].join(" · ");
     for (const view of views) {
       view.cross.setAttribute("visibility", at === null ? "hidden" : "visible");
@@ -240,6 +240,7 @@
       view.brush.setAttribute("width", Math.abs(x(t) - x(pressed)));
     });
     view.svg.addEventListener("pointerdown", (event) => {
+      if (event.pointerType !== "mouse") point(nearest(time(event))); // a tap moves no pointer
       if (event.pointerType !== "mouse" || event.button !== 0) return;
       pressed = time(event);
       view.svg.setPointerCapture(event.pointerId);
