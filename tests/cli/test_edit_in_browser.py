@@ -1,15 +1,18 @@
-"""The page of `paramsched edit` in a real browser: type, misspell, mend, save. Needs Chromium."""
+"""The page of `paramsched edit` in a real browser: type, misspell, mend, save, be refused. Needs Chromium."""
 
 import json
 import re
 import shutil
 import subprocess
 import threading
+from functools import partial
 from html import unescape
 
 import pytest
 
-from paramsched.cli._edit import Editor, server_for
+from paramsched.cli._edit import Editor
+from paramsched.cli._edit_drawing import draw
+from paramsched.cli._edit_server import Server
 from paramsched.cli._options import PlanOptions
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -21,7 +24,7 @@ pytestmark = [
 ]
 
 PLAN = "horizon: 1000\nlr: cosine(to=0.1)\n"
-TYPIST = """<pre id="found"></pre><script>
+TYPIST = """<pre id="found"></pre><script>{
 const found = {}, get = (css) => document.querySelector(css), text = get("textarea");
 addEventListener("error", (event) => { found.fault = event.message; });
 const type = (old, typed) => {
@@ -29,37 +32,59 @@ const type = (old, typed) => {
   text.setSelectionRange(text.value.indexOf(old), text.value.indexOf(old) + old.length);
   document.execCommand("insertText", false, typed);
 };
+const isScrolled = (one) => one.scrollHeight > one.clientHeight + 1 && getComputedStyle(one).overflowY !== "visible";
 const look = () => ({
-  problems: get("pre").textContent, wrong: get("pre").className, view: get("iframe").className,
+  problems: get("#problems").textContent, wrong: get("#problems").className, view: get("iframe").className,
   page: get("iframe").srcdoc.length, status: get("output").textContent,
-  wide: [document.documentElement, get("pre")].some((one) => one.scrollWidth > one.clientWidth),
+  refused: !get("#refused").hidden, difference: get("#difference").hidden ? "" : get("#difference").textContent,
+  wide: [document.documentElement, get("#problems")].some((one) => one.scrollWidth > one.clientWidth),
   right: get("iframe").getBoundingClientRect().left > 300,
+  scrolled: [...document.querySelectorAll("body *")].filter(isScrolled).map((one) => one.tagName),
 });
+const click = (name) => get(`[name=${name}]`).click();
 const until = async (is_so) => {
   for (let tried = 0; tried < 200 && !is_so(look()); tried++) await new Promise((done) => setTimeout(done, 50));
   return look();
 };
 (async () => {
   found.dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  // The frame is another process, for which the virtual time does not wait.
+  const frame = get("iframe"), source = frame.contentWindow;
   found.first = await until((now) => now.page > 0);
+  found.measures = frame.srcdoc.includes("postMessage") && frame.srcdoc.includes("html { overflow: hidden");
+  dispatchEvent(new MessageEvent("message", { source, data: 1234 }));
+  found.height = frame.clientHeight;
   type("cosine", "cosin");
   found.misspelled = await until((now) => now.wrong);
   type("cosin", "linear");
   found.mended = await until((now) => !now.wrong);
   get("button").click();
   found.saved = await until((now) => now.status === "saved");
+  const ofOther = { text: "horizon: 9\\nlr: cosine()\\n", digest };
+  await fetch("save", { method: "POST", body: JSON.stringify(ofOther) });
+  type("linear", "constant");
+  get("button").click();
+  found.refused = await until((now) => now.refused);
+  click("save_as");
+  found.copied = await until((now) => now.status.includes("plan-2"));
+  get("button").click();
+  await until((now) => now.refused);
+  click("compare");
+  found.compared = await until((now) => now.difference);
+  click("replace");
+  found.replaced = await until((now) => now.status === "saved");
   get("#found").textContent = JSON.stringify(found);
 })();
-</script>"""
+}</script>"""
 
 
 @pytest.mark.parametrize(("width", "is_dark"), [(1400, False), (1400, True), (400, False), (400, True)])
-def test_a_plan_is_typed_misspelled_mended_and_saved(tmp_path, monkeypatch, width, is_dark):
+def test_a_plan_is_typed_misspelled_mended_saved_refused_and_compared(tmp_path, monkeypatch, width, is_dark):
     file = tmp_path / "plan.yaml"
     file.write_text(PLAN)
     own = Editor.page
     monkeypatch.setattr(Editor, "page", lambda editor: own(editor).replace("</html>", TYPIST + "</html>"))
-    server = server_for(Editor(file, PlanOptions()), 0)
+    server = Server(Editor(file, PlanOptions()), partial(draw, file, PlanOptions()), 0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=30000"]
     options += [f"--window-size={width},900", f"--user-data-dir={tmp_path / 'browser'}"]
@@ -81,4 +106,16 @@ def test_a_plan_is_typed_misspelled_mended_and_saved(tmp_path, monkeypatch, widt
     assert (steps[1]["status"], steps[3]["status"]) == ("not saved", "saved")
     assert not any(one["wide"] for one in steps)
     assert all(one["right"] is (width > 800) for one in steps)
-    assert file.read_text() == PLAN.replace("cosine", "linear")
+    typed = PLAN.replace("cosine", "constant")
+    refused, copied, compared, replaced = (found[one] for one in ("refused", "copied", "compared", "replaced"))
+    assert (refused["status"], copied["refused"], compared["refused"], replaced["refused"]) == (
+        "not saved",
+        False,
+        True,
+        False,
+    )
+    assert {"-horizon: 9\n", "+horizon: 1000\n"} <= {*compared["difference"].splitlines(keepends=True)}
+    assert (file.read_text(), (tmp_path / "plan-2.yaml").read_text()) == (typed, typed)
+    if width == 400:
+        assert compared["scrolled"] == []
+        assert (found["measures"], found["height"]) == (True, 1234)

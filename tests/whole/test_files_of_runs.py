@@ -148,27 +148,48 @@ def test_the_error_names_a_missing_folder(tmp_path, writer):
         WRITERS[writer](tmp_path / "none" / "out")
 
 
-def test_the_answer_is_whether_the_file_was_written(tmp_path):
-    file, pipe, read = tmp_path / "file", tmp_path / "pipe", []
+def test_a_file_is_rewritten_only_over_the_expected_content_and_created_only_where_there_is_none(tmp_path):
+    file, pipe, link, read = tmp_path / "file", tmp_path / "pipe", tmp_path / "link", []
     os.mkfifo(pipe)
+    link.symlink_to("nowhere")
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
 
     answers = [
-        _files.write_whole_file(file, b"one"),
-        _files.write_whole_file(file, b"two", over=b"other"),
-        _files.write_whole_file(file, b"two", over=b"one"),
-        _files.write_whole_file(tmp_path / "new", b"two", over=b""),
-        _files.write_whole_file(pipe, b"three"),
-        _files.write_whole_file(Path("/dev/null"), b"three"),
+        _files.create_file(file, b"one"),
+        _files.create_file(file, b"two"),
+        _files.rewrite_file(file, b"two", over=b"other"),
+        _files.rewrite_file(file, b"two", over=b"one"),
     ]
+    answers += [_files.rewrite_file(one, b"three", over=b"") for one in (pipe, link, tmp_path, tmp_path / "new")]
+    answers += [_files.create_file(one, b"three") for one in (pipe, link, tmp_path / "pipe")]
+    _files.write_whole_file(pipe, b"three")
+    _files.write_whole_file(Path("/dev/null"), b"three")
     reader.join()
 
-    assert answers == [True, False, True, False, True, True]
-    assert (file.read_bytes(), read, (tmp_path / "new").exists()) == (b"two", [b"three"], False)
-    with pytest.raises(FileNotFoundError, match="no such folder") as missing:
-        _files.write_whole_file(tmp_path / "none" / "file", b"")
-    assert missing.value.filename == str(tmp_path / "none")
+    assert answers == [True, False, False, True, *[False] * 7]
+    assert (file.read_bytes(), read, {*names(tmp_path)}) == (b"two", [b"three"], {"file", "link", "pipe"})
+    for write in (_files.write_whole_file, _files.create_file):
+        with pytest.raises(FileNotFoundError, match="no such folder") as missing:
+            write(tmp_path / "none" / "file", b"")
+        assert missing.value.filename == str(tmp_path / "none")
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_a_file_is_created_on_a_disk_without_links_and_a_full_one_keeps_nothing(tmp_path, monkeypatch, is_full):
+    def fail(*_):
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", fail)
+    if is_full:
+        monkeypatch.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="out"):
+            _files.create_file(tmp_path / "out", b"new")
+    else:
+        assert _files.create_file(tmp_path / "out", b"new")
+        assert not _files.create_file(tmp_path / "out", b"other")
+
+    assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"new"] * (not is_full)
 
 
 @only_root

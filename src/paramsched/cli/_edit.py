@@ -1,44 +1,43 @@
-"""A page that edits a plan's file: its text beside its curves, served on this machine alone."""
+"""The file that `paramsched edit` edits: its text in a page, and saves that overwrite no other change."""
 
+import errno
+import hashlib
 import html
-import json
-import secrets
+import os
+import re
 import shlex
 import threading
-import warnings
-from collections.abc import Mapping
+from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from difflib import SequenceMatcher, unified_diff
 from pathlib import Path
 from typing import Any, Final, final
 
-import click
+from paramsched.cli._options import PlanOptions, problem_text
+from paramsched.core.base.files import create_file, rewrite_file
+from paramsched.core.files import open_plan
+from paramsched.core.files.plan_files import format_of, known_format
+from paramsched.core.files.text_limits import MOST_BYTES, decoded_text, read_bounded
+from paramsched.errors import ConfigError, ParamschedError
 
-from paramsched.cli._options import UNIT_FACTS, PlanOptions, WrongUsage, check_numbers_of_bases, problem_text
-from paramsched.cli._plan_input import PlanInput, calendar_if_known, read_plan_input
-from paramsched.cli._traces import groups_with_bases, refuse_too_long
-from paramsched.core.base.diagnostic import DiagnosticWarning
-from paramsched.core.base.files import write_whole_file
-from paramsched.core.base.near_names import did_you_mean
-from paramsched.core.files import PlanText, open_plan
-from paramsched.core.files.text_limits import MOST_BYTES
-from paramsched.errors import InvalidArgument, ParamschedError
-
-TEMPLATE: Final = """\
-horizon: 10000
-lr: warmup("5%") >> cosine(to=0.1)
-"""
-"""The text with which a new file begins."""
+TEMPLATES: Final = {
+    "yaml": 'horizon: 10000\nlr: warmup("5%") >> cosine(to=0.1)\n',
+    "toml": "horizon = 10000\nlr = 'warmup(\"5%\") >> cosine(to=0.1)'\n",
+    "json": '{\n  "horizon": 10000,\n  "lr": "warmup(\'5%\') >> cosine(to=0.1)"\n}\n',
+}
+"""The text with which a new file begins, by its format."""
 _PAGE: Final = Path(__file__).with_name("edit.html")
-_MOST_ASKED: Final = 2 * MOST_BYTES  # bytes of a request: JSON escapes characters
-_MOST_DROPPED: Final = 64 * MOST_BYTES
+_FIELD: Final = re.compile(r"\$(FILE|FACTS|BASES|OTHER|DIGEST|TEXT)\b")
+_MARK: Final = b"\xef\xbb\xbf"  # the byte order mark of UTF-8
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 
 @final
 class Editor:
-    """A plan's file that is edited.
+    """A plan's file that is edited, in any number of pages.
+
+    A page keeps the digest of the file that it began with and passes it with each save, so no other state is shared.
+    An empty digest means that there was no file.
 
     Args:
         file: the file. It need not exist, for a new plan.
@@ -47,181 +46,126 @@ class Editor:
 
     def __init__(self, file: Path, options: PlanOptions) -> None:
         self.file, self.options = file, options
-        self.on_disk = file.read_bytes() if file.exists() else None
-        self.source = open_plan(file, options.format) if self.on_disk is not None else None
-        self.lock = threading.Lock()  # a browser asks several times at once, and warnings belong to one answer
+        self.is_new = not os.path.lexists(file)
+        if not self.is_new:
+            self.format = open_plan(file, options.format).format
+        else:
+            self.format = format_of(file) if options.format is None else known_format(options.format)
+        self.saving = threading.Lock()  # a save reads and writes; the command ends when it has the lock
 
     def page(self) -> str:
-        """Return the page, with the text of the file as it is now."""
-        if self.file.exists():
-            self.on_disk = self.file.read_bytes()
-        text = TEMPLATE if self.on_disk is None else self.on_disk.decode("utf-8-sig", "replace")
-        facts = " ".join(f"{name}={value}" for name, value in self.options.facts.items())
-        fields = {"FILE": self.file.name, "FACTS": facts, "BASES": ",".join(self.options.bases), "TEXT": text}
+        """Return the page, with the text of the file as it is now.
+
+        Raises:
+            OSError: the file cannot be read, or was removed.
+            ConfigError: the file is not a text in UTF-8.
+        """
+        data = self._data()
+        if data is None and not self.is_new:
+            raise FileNotFoundError(errno.ENOENT, "no such file", str(self.file))
+        facts = " ".join(f"{name}={shlex.quote(str(value))}" for name, value in self.options.facts.items())
+        fields = {
+            "FILE": self.file.name,
+            "FACTS": facts,
+            "BASES": ",".join(self.options.bases),
+            "OTHER": f"{self.file.stem}-2{self.file.suffix}",
+            "DIGEST": _digest(data),
+            "TEXT": TEMPLATES.get(self.format, "") if data is None else self._text(data),
+        }
         page = _PAGE.read_text(encoding="utf-8")
-        head, _, rest = page.partition("TEXT")  # the text of a plan may contain the other words
-        for name in ("FILE", "FACTS", "BASES"):
-            head = head.replace(name, html.escape(fields[name]))
-        return head + html.escape(fields["TEXT"]) + rest
+        return _FIELD.sub(lambda found: html.escape(fields[found[1]]), page)  # a name or a text may contain $TEXT
 
-    def draw(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the page with the curves, and the problems of a text; only the problems if it is no plan."""
-        from paramsched import show
+    def save(self, text: str, digest: str) -> dict[str, Any]:
+        """Write the text into the file, unless it has another content than the page began with."""
+        with self.saving:
+            try:
+                old = self._data()
+                if _digest(old) == digest:
+                    data = _data_of(text, like=old or b"")
+                    if self._write(data, old):
+                        return {"saved": True, "digest": _digest(data)}
+            except (OSError, ParamschedError) as error:
+                return _problem(error)
+        return {"problems": f"{self.file} was changed by another program or page, and is not written.", "wrong": True}
 
+    def save_as(self, text: str, name: str) -> dict[str, Any]:
+        """Write the text into a new file of the same folder."""
+        other, like = self.file.parent / name, b""
+        if not name.strip() or other.parent != self.file.parent or other.name in ("", "..") or "\0" in name:
+            return {"problems": f"expected the name of a new file, got {name!r}", "wrong": True}
+        with suppress(OSError, ParamschedError):  # line ends like those of the file, if it can still be read
+            like = self._data() or b""
+        with self.saving:
+            try:
+                if create_file(other, _data_of(text, like)):
+                    return {"saved": True}
+            except (OSError, ParamschedError) as error:
+                return _problem(error)
+        return {"problems": f"{other} exists already, and is not written.", "wrong": True}
+
+    def compare(self, text: str) -> dict[str, Any]:
+        """Return the lines that differ between the file as it is now and the text, and the digest of the file."""
         try:
-            options = replace(self.options, bases=tuple(filter(None, [str(asked["bases"]).strip()])))
-            check_numbers_of_bases(options.bases)
-            options = options.with_facts(**_facts(str(asked["facts"])))
-            with warnings.catch_warnings(record=True) as told:
-                warnings.simplefilter("always")
-                read = self._read(str(asked["text"]), options)
-                trace, assumed = _curves(read)
-            said = [str(one.message) for one in told if isinstance(one.message, DiagnosticWarning)]
-            problems = "\n".join([*_findings(read), *said, assumed])
-            return {"page": show.html(trace, title=self.file.stem), "problems": problems}
-        except (ParamschedError, click.UsageError, OSError) as error:
-            return {"problems": problem_text(error), "wrong": True}
+            data = self._data()
+            now = "" if data is None else self._text(data)
+        except (OSError, ParamschedError) as error:
+            return _problem(error)
+        names = (f"{self.file.name} now", "your text")
+        lines = unified_diff(now.split("\n"), _with_newlines(text).split("\n"), *names, lineterm="")
+        return {"difference": "\n".join(lines), "digest": _digest(data)}
 
-    def save(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Write the text into the file, unless another program has changed it, and return what `draw` returns."""
-        data = str(asked["text"]).replace("\r\n", "\n").encode("utf-8", "surrogatepass")
-        try:
-            written = self._write(data)
-        except OSError as error:
-            return {"problems": problem_text(error), "wrong": True}
-        if not written:
-            found = f"{self.file} was changed or removed by another program, and is not written. Reload to see it."
-            return {"problems": found, "wrong": True}
-        self.on_disk = data
-        return {**self.draw(asked), "saved": True}
+    def _data(self) -> bytes | None:
+        """Read the file; None if there is none. A link to a missing file is an error."""
+        return read_bounded(self.file) if os.path.lexists(self.file) else None
 
-    def _write(self, data: bytes) -> bool:
-        if self.on_disk is None:
-            return not self.file.exists() and write_whole_file(self.file, data)
-        return self.file.exists() and write_whole_file(self.file, data, over=self.on_disk)
+    def _text(self, data: bytes) -> str:
+        """Return the text of a content as a page shows it."""
+        text = decoded_text(data, self.file)
+        if "\0" in text:
+            raise ConfigError(str(self.file), ["it contains a null character, which a page cannot show"])
+        return _with_newlines(text)
 
-    def _read(self, text: str, options: PlanOptions) -> PlanInput:
-        name = str(self.file)
-        source = self.source or PlanText(name, text, options.format or "yaml")
-        source = replace(source, text=text)
-        return read_plan_input(name, options, source=source)
+    def _write(self, data: bytes, old: bytes | None) -> bool:
+        return create_file(self.file, data) if old is None else rewrite_file(self.file, data, over=old)
 
 
-def _facts(text: str) -> dict[str, Any]:
-    """Return the run facts of a text such as `total=900 steps_per_epoch=30`."""
-    found: dict[str, Any] = {}
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise InvalidArgument(f"run facts {text}", str(error).lower(), example="steps_per_epoch=500") from None
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or name not in UNIT_FACTS:
-            raise InvalidArgument(f"run facts {word!r}", did_you_mean(name, UNIT_FACTS), example="steps_per_epoch=500")
-        found[name] = value
-        with suppress(ValueError):  # a length with a unit stays text
-            found[name] = value if name == "total" else float(value) if set(value) & set(".eE") else int(value)
-    return found
+def _problem(error: OSError | ParamschedError) -> dict[str, Any]:
+    return {"problems": problem_text(error), "wrong": True}
 
 
-def _curves(read: PlanInput) -> tuple[Any, str]:
-    """Return the curves of a plan, and a text with the run facts that were assumed."""
-    from paramsched.show.plan_curves import curves_of_plan
-
-    calendar = calendar_if_known(read.known)
-    groups, assumed = groups_with_bases(read.loaded, read.options.bases)
-    refuse_too_long(read.plan, calendar, len(groups))
-    trace, text = curves_of_plan(read.plan, groups, calendar)
-    return trace.with_assumed_bases(pair for pair in trace.keys() if pair in assumed), text
+def _digest(data: bytes | None) -> str:
+    return "" if data is None else hashlib.sha256(data).hexdigest()
 
 
-def _findings(read: PlanInput) -> list[str]:
-    """Return what `paramsched check` reports about a plan, if its door is installed."""
-    try:
-        from paramsched.tools.check.plan_check import check
-    except ModuleNotFoundError:
-        return []
-    found = read.placed(check(read.plan, calendar_if_known(read.known)))
-    return [f"{one.location('')}: {one}".lstrip(":") + f" [{one.code}]" for one in found]
+def _with_newlines(text: str) -> str:
+    """Return the text as a browser has it: each line ends with a line feed."""
+    return _LINE_END.sub("\n", text)
 
 
-@final
-class _Server(ThreadingHTTPServer):
-    """A server on 127.0.0.1 for one editor, below a secret path."""
+def _data_of(text: str, like: bytes) -> bytes:
+    r"""Return the content of a file for the text of a page, with the byte order mark and the line ends of an old one.
 
-    daemon_threads = True
+    An added line ends like the line above it.
 
-    def __init__(self, editor: Editor, port: int) -> None:
-        self.editor, self.secret = editor, secrets.token_urlsafe(16)
-        ThreadingHTTPServer.__init__(self, ("127.0.0.1", port), _Handler)
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/{self.secret}/"
-
-
-@final
-class _Handler(BaseHTTPRequestHandler):
-    """The answers of the server. Other sites cannot ask: the path is secret, and `Host` and `Origin` are checked."""
-
-    server: _Server
-
-    def do_GET(self) -> None:  # the name that the standard library calls
-        if self._is_ours(""):
-            self._reply(self.server.editor.page(), "text/html")
-
-    def do_POST(self) -> None:
-        editor, what = self.server.editor, self.path.rpartition("/")[2]
-        answers = {"draw": editor.draw, "save": editor.save}
-        if what not in answers or not self._is_ours(what):
-            return None if what in answers else self.send_error(HTTPStatus.NOT_FOUND)
-        length = self.headers.get("Content-Length", "")
-        if not length.isdecimal():
-            return self.send_error(HTTPStatus.LENGTH_REQUIRED)
-        if int(length) > _MOST_ASKED:
-            self.close_connection = True
-            self.rfile.read(min(int(length), _MOST_DROPPED))  # a browser reads the answer only after it has sent all
-            return self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        try:
-            asked = json.loads(self.rfile.read(int(length)))
-            with editor.lock:
-                answer = answers[what](asked)
-        except (ValueError, KeyError, TypeError):
-            return self.send_error(HTTPStatus.BAD_REQUEST)
-        return self._reply(json.dumps(answer), "application/json")
-
-    def _is_ours(self, what: str) -> bool:
-        """Return whether a request is from the page; otherwise send an error."""
-        hosts = {f"{name}:{self.server.server_port}" for name in ("127.0.0.1", "localhost")}
-        origin = self.headers.get("Origin", f"http://127.0.0.1:{self.server.server_port}")
-        if self.headers.get("Host") not in hosts or origin.removeprefix("http://") not in hosts:
-            self.send_error(HTTPStatus.FORBIDDEN)
-            return False
-        if not secrets.compare_digest(self.path.encode(), f"/{self.server.secret}/{what}".encode()):
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return False
-        return True
-
-    def _reply(self, text: str, kind: str) -> None:
-        body = text.encode("utf-8", "backslashreplace")
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", f"{kind}; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Print nothing for a request."""
-
-
-def server_for(editor: Editor, port: int) -> _Server:
-    """Return a server that listens already.
-
-    Raises:
-        WrongUsage: the port is in use.
+    >>> _data_of("a\nb\nc\n", like=b"\xef\xbb\xbfa\r\nc\n")
+    b'\xef\xbb\xbfa\r\nb\r\nc\n'
     """
-    try:
-        return _Server(editor, port)
-    except OSError as error:
-        raise WrongUsage(f"--port {port}", str(error.strerror or error), "Leave --port out for a free one") from None
+    lines, old = _with_newlines(text).split("\n"), like.decode("utf-8-sig", "replace")
+    ends = _LINE_END.findall(old)
+    usual = Counter(ends).most_common(1)[0][0] if ends else "\n"
+    found = [usual] * len(lines)
+    if len(set(ends)) > 1:
+        found = [""] * len(lines)
+        matcher = SequenceMatcher(None, _LINE_END.split(old), lines)
+        for _, begin, end, first, last in matcher.get_opcodes():
+            size = min(end - begin, last - first)
+            found[first : first + size] = [*ends, ""][begin : begin + size]
+        for i, one in enumerate(found):
+            found[i] = one or (found[i - 1] if i else usual)
+    written = "".join(line + end for line, end in zip(lines, [*found[:-1], ""], strict=True))
+    data = like[: len(_MARK)] * like.startswith(_MARK) + written.encode()
+    if len(data) > MOST_BYTES:
+        raise ConfigError("the text", [f"{len(data):,} bytes, more than {MOST_BYTES:,}; a plan is a short text"])
+    if b"\0" in data:
+        raise ConfigError("the text", ["it contains a null character, which a plan cannot contain"])
+    return data

@@ -140,6 +140,12 @@ def _written_name(names: Sequence[str]) -> str:
     return next((one for one in (text.partition("=")[0] for text in reversed(arguments)) if one in names), names[0])
 
 
+def arguments_of_command() -> Sequence[str]:
+    """Return the arguments of the running command, as the user wrote them."""
+    arguments: Sequence[str] = click.get_current_context().meta[_ARGUMENTS]
+    return arguments
+
+
 _ARGUMENTS = "paramsched.arguments"
 
 

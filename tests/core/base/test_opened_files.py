@@ -17,6 +17,7 @@ from paramsched.core.base.files import (
     open_to_read,
     own_descriptor,
     path_of_file,
+    rewrite_file,
     write_whole_file,
 )
 from paramsched.errors import InvalidArgument
@@ -79,7 +80,7 @@ def test_a_file_that_cannot_be_replaced_is_written_unless_it_has_changed_meanwhi
     (tmp_path / "file").write_bytes(b"old")
     monkeypatch.setattr(Path, "replace", fail)
 
-    written = write_whole_file(tmp_path / "file", b"new", over=b"old")
+    written = rewrite_file(tmp_path / "file", b"new", over=b"old")
 
     assert (written, (tmp_path / "file").read_bytes()) == expected
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
@@ -137,7 +138,8 @@ def test_the_entire_content_is_written_before_the_disk_is_asked_to_keep_it(tmp_p
     if not can_replace:
         monkeypatch.setattr(Path, "replace", fail)
 
-    assert write_whole_file(file, b"new text")
+    write_whole_file(file, b"new text")
+
     assert sizes == [8] * (1 if can_replace else 2)
 
 

@@ -1,6 +1,7 @@
 """`paramsched edit`: a page with a plan's text beside its curves. Door: `show`."""
 
 import os
+import signal
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from paramsched.cli._options import (
     Count,
     PlanOptions,
     WrongUsage,
+    arguments_of_command,
     base_option,
     echo,
     format_option,
@@ -32,28 +34,35 @@ from paramsched.cli._options import (
 @click.option(
     "--port", type=Count(0, 65_535), default=0, metavar="N", help="Port to listen on. By default, a free one."
 )
+@click.option("--draw", is_flag=True, hidden=True)  # the process that draws, for this command itself
 @format_option
 @base_option
 @plan_options
-def paramsched_edit(file: str, options: PlanOptions, new: bool, no_browser: bool, port: int) -> None:
+def paramsched_edit(file: str, options: PlanOptions, new: bool, no_browser: bool, port: int, draw: bool) -> None:
     """Edit FILE in the browser: the text beside its curves, which follow while you type.
 
     Problems are shown below the text with their line and column, and the last curves stay. Save writes the whole file,
-    unless another program has changed it meanwhile. The page is served on 127.0.0.1 only, below a secret path. Its
-    address is the first line of the output. Ctrl-C ends the program.
+    unless another program or page has changed it since the page was opened; your text then stays, to be compared or
+    saved under another name. The page is served on 127.0.0.1 only, below a secret path. Its address is the first line
+    of the output. Ctrl-C ends the program.
     """
     import webbrowser
 
-    from paramsched.cli._edit import Editor, server_for
+    from paramsched.cli._edit import Editor
+    from paramsched.cli._edit_drawing import DrawingProcess, answer_drawings
+    from paramsched.cli._edit_server import Server
 
     path = Path(file)
+    if draw:
+        return answer_drawings(path, options)
     if path.exists() and not path.is_file():
         raise WrongUsage(file, "not a file", "For example: paramsched edit plan.yaml --new")
     exists = os.path.lexists(path) if new else path.exists()  # a link to nowhere is not replaced
     if new == exists:
         found = "the file exists already" if new else "no such file"
         raise WrongUsage(file, found, f"For example: paramsched edit {file}{'' if new else ' --new'}")
-    server = server_for(Editor(path, options), port)
+    editor, drawing = Editor(path, options), DrawingProcess(arguments_of_command())
+    server = Server(editor, drawing.draw, port)
     try:
         echo(server.address)
         if not no_browser:
@@ -62,4 +71,9 @@ def paramsched_edit(file: str, options: PlanOptions, new: bool, no_browser: bool
     except KeyboardInterrupt:
         pass
     finally:
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        editor.saving.acquire()  # wait for a save, and begin no other
+        drawing.end()
         server.server_close()
+        signal.signal(signal.SIGINT, handler)
+    return None

@@ -121,7 +121,7 @@ def _open_without_waiting(file: Path, flags: int) -> int:
     return os.open(file, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # not on all systems
 
 
-def write_whole_file(file: Path, data: bytes, *, over: bytes | None = None) -> bool:
+def write_whole_file(file: Path, data: bytes) -> None:
     """Write a file atomically: at any moment it has either the entire old content or the entire new content.
 
     The content is written to a temporary file in the same folder, flushed to the disk and renamed. Links, owner, group
@@ -130,22 +130,14 @@ def write_whole_file(file: Path, data: bytes, *, over: bytes | None = None) -> b
 
     A process that is killed while writing `plan.yaml` may leave a hidden file: `.plan.yaml.` and 16 digits.
 
-    Args:
-        file: the file to write.
-        data: the new content.
-        over: the expected current content; if the file has other content, it is not written. None to write in any case.
-
-    Returns:
-        True if the file was written.
-
     Raises:
         OSError: the file cannot be written. The error contains its name, or the name of the missing folder.
     """
     path_of_file(file)
     own, target = own_descriptor(file), Path(os.path.realpath(file))
-    if own is None and not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "no such folder", str(file.parent))
-    try:
+    if own is None:
+        _check_folder(target, file)
+    with _errors_of(file):
         mode = file.stat().st_mode if own is None and file.exists() else None
         if own is not None:
             for stream in (sys.stdout, sys.stderr):  # write the buffered output first
@@ -153,18 +145,79 @@ def write_whole_file(file: Path, data: bytes, *, over: bytes | None = None) -> b
                     stream.flush()
             _write_into(os.dup(own), data)
         elif mode is None or stat.S_ISREG(mode):
-            return _write_regular(target, data, over)
+            _write_regular(target, data, None)
         elif stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
             _write_into(_open_pipe_or_device(file), data)
         elif stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         else:
             raise OSError(errno.EINVAL, f"expected a regular file, a pipe or a device, got {kind_of_file(mode)}")
-    except OSError as error:
-        if error.errno is not None:  # raised by the operating system
-            error.filename = str(file)  # instead of None or the name of the temporary file
+
+
+def rewrite_file(file: Path, data: bytes, *, over: bytes) -> bool:
+    """Write a regular file as `write_whole_file` does, if its content is still `over`. Return whether it was written.
+
+    Raises:
+        OSError: the file cannot be written. The error contains its name.
+    """
+    path_of_file(file)
+    with _errors_of(file):
+        return file.is_file() and _write_regular(Path(os.path.realpath(file)), data, over)
+
+
+def create_file(file: Path, data: bytes) -> bool:
+    """Write a new file as `write_whole_file` does, unless the name exists, also as a link to a missing file.
+
+    Returns:
+        True if the file was created.
+
+    Raises:
+        OSError: the file cannot be written. The error contains its name, or the name of the missing folder.
+    """
+    path_of_file(file)
+    _check_folder(file, file)
+    with _errors_of(file):
+        try:
+            with _written_beside(file, data, 0o666) as beside:
+                os.link(beside, file)  # unlike a rename, this never replaces a file
+        except FileExistsError:
+            return False
+        except OSError:  # a disk without links, such as FAT, or one that is full
+            return _create_directly(file, data)
+    return True
+
+
+def _create_directly(file: Path, data: bytes) -> bool:
+    try:
+        stream = file.open("xb")
+    except FileExistsError:
+        return False
+    try:
+        with stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException:
+        file.unlink(missing_ok=True)
         raise
     return True
+
+
+def _check_folder(target: Path, file: Path) -> None:
+    """Raise an error if the folder of a file to write does not exist."""
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(file.parent))
+
+
+@contextmanager
+def _errors_of(file: Path) -> Iterator[None]:
+    """Name the file in each error of the operating system, instead of no file or the temporary one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            error.filename = str(file)
+        raise
 
 
 def _open_pipe_or_device(file: Path) -> int:
@@ -214,13 +267,7 @@ def _replace(target: Path, data: bytes, old: os.stat_result | None, over: bytes 
     """Write a temporary file in the folder of `target` and rename it. Return whether `target` was replaced."""
     from shutil import copystat  # imported here because it loads every compression module, and most programs only read
 
-    mode = 0o666 if old is None else 0o600  # the mode of an old file is copied below
-    beside = target.with_name(f".{target.name[:50]}.{os.urandom(8).hex()}")
-    try:
-        with open(beside, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
+    with _written_beside(target, data, 0o666 if old is None else 0o600) as beside:  # an old file's mode is copied below
         if old is not None:
             new = beside.stat()
             if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
@@ -230,6 +277,18 @@ def _replace(target: Path, data: bytes, old: os.stat_result | None, over: bytes 
         if over is not None and target.read_bytes() != over:
             return False
         beside.replace(target)
+    return True
+
+
+@contextmanager
+def _written_beside(target: Path, data: bytes, mode: int) -> Iterator[Path]:
+    """Write a temporary file in the folder of `target` for the `with` block, and remove its name afterwards."""
+    beside = target.with_name(f".{target.name[:50]}.{os.urandom(8).hex()}")
+    try:
+        with open(beside, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        yield beside
     finally:
         beside.unlink(missing_ok=True)
-    return True

@@ -68,6 +68,11 @@ def nested_too_deep(text: str, source: str) -> ConfigError:
 
 def read_bounded_text(file: Path) -> str:
     """Read a file of at most 1 MB of UTF-8."""
+    return decoded_text(read_bounded(file), file)
+
+
+def read_bounded(file: Path) -> bytes:
+    """Read a file of at most 1 MB."""
     if file.is_fifo() and own_descriptor(file) is None:
         raise ConfigError(
             str(file), [Diagnostic("", "it is a pipe, which may never end", "Copy its content into a file")]
@@ -76,6 +81,11 @@ def read_bounded_text(file: Path) -> str:
         data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise ConfigError(str(file), [f"more than {MOST_BYTES:,} bytes; a plan is a short text"])
+    return data
+
+
+def decoded_text(data: bytes, file: Path) -> str:
+    """Return the text of a file's content, without a byte order mark."""
     if data[3:8] == bytes(5) and data[8:9] == b"{":  # the size of the header that follows
         raise ConfigError(str(file), [Diagnostic("", "this is a file of safetensors, not a plan")])
     is_pickle = data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
