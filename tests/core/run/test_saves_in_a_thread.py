@@ -65,7 +65,10 @@ def can_resume(name: str, state: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("kind", RUNS)
 @pytest.mark.filterwarnings("error")
-def test_a_save_at_any_line_of_an_update_can_be_resumed_and_changes_no_value(kind: str, count: int) -> None:
+def test_a_save_at_any_line_of_an_update_can_be_resumed_and_changes_no_value(
+    kind: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paramsched.core.run.run._WAITS", (0,))  # the update waits for the save
     optimizers, scheduler = run_of(kind, count)
     saved: list[tuple[str, Any]] = []
     name = next(iter(optimizers))

@@ -90,7 +90,8 @@ class Reading(NamedTuple):
     numbers: dict[str, int]
 
 
-_TRIES: Final = 50  # a wait without an end would hang if an interrupt has stopped an update half-way
+_WAITS: Final = (*[0.0] * 10, *[1e-4] * 50)
+"""Seconds between the readings. A wait without an end would hang if an interrupt has stopped an update half-way."""
 
 
 @final
@@ -147,14 +148,14 @@ class Run:
         it would cost time at each update: the clocks are read until no update was under way or ended meanwhile.
         """
         clock, found = self.clock, self._read()
-        for _ in range(_TRIES):
+        for seconds in _WAITS:
             # The first group gets the count at the end of an update.
             is_between = not any(is_being_counted(planned) for planned in self.members.values())
             again = self._read()
             if is_between and again == found and clock.t == found.position.t:
                 break
             found = again
-            sleep(0)  # lets the other thread go on
+            sleep(seconds)  # lets the other thread go on
         return found
 
     def _read(self) -> Reading:
