@@ -153,7 +153,7 @@ weight_decay: linear(1.0, 0.5)
 betas[0]: linear(absolute(0.85), absolute(0.95), over="300 steps")
 groups:
   head:
-    lr: constant(0.1) * (warmup("5%") >> cosine(to=0.01))
+    lr: 0.1 * (warmup("5%") >> cosine(to=0.01))
 targets:
   temperature: {initial: 1.0, schedule: "linear(1.0, 0.1)"}
 """

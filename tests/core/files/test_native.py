@@ -129,9 +129,9 @@ def test_both_readings_of_a_number_alone_can_be_pasted(value, written):
 
     assert (
         fault.instead
-        == f"Write absolute({written}) for the value {written}, or constant({written}) for {written} × base"
+        == f"Write absolute({written}) for the value {written}, or {written} * constant() for {written} × base"
     )
-    assert read(f"constant({written})") == constant(value)
+    assert read(f"{written} * constant()") == value * constant()
 
 
 def test_tuples_and_numpy_numbers_are_accepted_in_code():

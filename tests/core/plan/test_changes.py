@@ -149,7 +149,7 @@ def test_a_keyword_changes_every_binding_of_the_field():
 
     assert lines(changed)[1:3] == [
         "lr: take(cosine(), 50) >> constant(previous)",
-        "lr @ head: take(constant(0.1) * cosine(), 50) >> constant(previous)",
+        "lr @ head: take(0.1 * cosine(), 50) >> constant(previous)",
     ]
     assert lines(changed)[3:] == lines(GROUPED)[3:]
 
@@ -159,11 +159,11 @@ def test_a_binding_argument_changes_one_binding():
     default = GROUPED.change(50, Binding("lr", "constant(0.5)"))
     both = GROUPED.change(50, Binding("lr", "constant(0.5)", groups="head"), lr="constant(previous)")
 
-    assert lines(head)[1:3] == ["lr: cosine()", "lr @ head: take(constant(0.1) * cosine(), 50) >> constant(0.5)"]
-    assert lines(default)[1:3] == ["lr: take(cosine(), 50) >> constant(0.5)", "lr @ head: constant(0.1) * cosine()"]
+    assert lines(head)[1:3] == ["lr: cosine()", "lr @ head: take(0.1 * cosine(), 50) >> constant(0.5)"]
+    assert lines(default)[1:3] == ["lr: take(cosine(), 50) >> constant(0.5)", "lr @ head: 0.1 * cosine()"]
     assert lines(both)[1:3] == [
         "lr: take(cosine(), 50) >> constant(previous)",
-        "lr @ head: take(constant(0.1) * cosine(), 50) >> constant(0.5)",
+        "lr @ head: take(0.1 * cosine(), 50) >> constant(0.5)",
     ]
 
 
@@ -172,7 +172,7 @@ def test_a_group_without_its_own_binding_continues_from_the_default():
 
     assert lines(changed)[1:4] == [
         "lr: take(cosine(), 100, 100)",
-        "lr @ head: take(constant(0.1) * cosine(), 100, 100)",
+        "lr @ head: take(0.1 * cosine(), 100, 100)",
         "lr @ neck: take(cosine(), 50, 100) >> linear(previous)",
     ]
 
@@ -211,9 +211,7 @@ def test_each_metric_rule_multiplies_the_changed_schedule_once():
         'lr: (take(cosine(), 50, 100) >> linear(previous)) * plateau() * plateau("val")',
         'weight_decay: take(linear(), 100, 100) * plateau("val")',
     ]
-    assert (
-        lines(plan.scale(50, lr=0.5))[1] == "lr: (take(cosine(), 50) >> constant(0.5) * skip(cosine(), 50)) * plateau()"
-    )
+    assert lines(plan.scale(50, lr=0.5))[1] == "lr: (take(cosine(), 50) >> 0.5 * skip(cosine(), 50)) * plateau()"
 
 
 def test_a_field_that_follows_another_follows_its_changed_schedule():
@@ -221,7 +219,7 @@ def test_a_field_that_follows_another_follows_its_changed_schedule():
 
     changed = plan.change(50, lr="linear(previous, 0)", horizon=80)
 
-    assert lines(changed)[2] == 'weight_decay: constant(0.5) * like("lr")'
+    assert lines(changed)[2] == 'weight_decay: 0.5 * like("lr")'
     before, after = (ps.trace(one, {"lr": 1.0, "weight_decay": 1.0}) for one in (plan, changed))
     assert after["weight_decay"][:50].tobytes() == before["weight_decay"][:50].tobytes()
     assert after["weight_decay"].tolist() == (0.5 * after["lr"]).tolist()
@@ -326,7 +324,7 @@ def test_a_cooldown_to_the_horizon_keeps_the_horizon():
 def test_scaling_multiplies_the_remaining_part_of_every_schedule():
     scaled = GROUPED.scale("50%", lr=0.5, temperature=2)
 
-    assert lines(scaled)[1] == 'lr: take(cosine(), "50%") >> constant(0.5) * skip(cosine(), "50%")'
+    assert lines(scaled)[1] == 'lr: take(cosine(), "50%") >> 0.5 * skip(cosine(), "50%")'
     assert lines(scaled)[3] == lines(GROUPED)[3]
     groups = [{"name": "body", "lr": 0.1, "betas": (0.9, 0.9)}, {"name": "head", "lr": 0.4, "betas": (0.9, 0.9)}]
     before, after = (ps.trace(one, groups) for one in (GROUPED, scaled))
@@ -343,8 +341,8 @@ def test_the_text_of_a_plan_that_is_scaled_often_stays_short():
     assert len(plan.text) < 30_000
     assert lines(PLAN.scale(10, lr=0.5).scale(30, lr=0.5))[1] == (
         'lr: take(warmup("5%") >> cosine(to=0.1), 10)'
-        ' >> take(constant(0.5) * skip(warmup("5%") >> cosine(to=0.1), 10), 20)'
-        ' >> constant(0.5) * skip(constant(0.5) * skip(warmup("5%") >> cosine(to=0.1), 10), 20)'
+        ' >> take(0.5 * skip(warmup("5%") >> cosine(to=0.1), 10), 20)'
+        ' >> 0.5 * skip(0.5 * skip(warmup("5%") >> cosine(to=0.1), 10), 20)'
     )
 
 

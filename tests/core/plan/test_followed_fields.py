@@ -57,7 +57,7 @@ def test_like_is_accepted_wherever_a_schedule_is():
 
     assert lines(**plan) == [
         "lr: warmup(10) >> cosine(over=90)",
-        "momentum: step(5) * constant(0.5) * (warmup(10) >> cosine(over=90))",
+        "momentum: step(5) * 0.5 * (warmup(10) >> cosine(over=90))",
         "weight_decay: clamp(warmup(10) >> cosine(over=90), 0.1)",
     ]
 
@@ -72,20 +72,20 @@ def test_a_followed_factor_is_raised_to_a_power():
 
 def test_a_followed_product_merges_into_the_enclosing_product():
     assert lines(lr=step(5) * exponential(0.9), weight_decay=0.5 * like("lr"))[1] == (
-        "weight_decay: constant(0.5) * step(5) * exponential(0.9)"
+        "weight_decay: 0.5 * step(5) * exponential(0.9)"
     )
 
 
 def test_a_field_may_follow_a_field_that_follows_another():
     assert lines(lr=cosine(), momentum=0.5 * like("lr"), weight_decay=like("momentum"))[2] == (
-        "weight_decay: constant(0.5) * cosine(over=100)"
+        "weight_decay: 0.5 * cosine(over=100)"
     )
 
 
 def test_like_of_the_same_field_in_a_group_binding_means_the_default():
     assert lines(Binding("lr", like("lr") * 0.1, groups="head"), lr=cosine()) == [
         "lr: cosine(over=100)",
-        "lr @ head: cosine(over=100) * constant(0.1)",
+        "lr @ head: cosine(over=100) * 0.1",
     ]
 
 
@@ -123,7 +123,7 @@ def test_bindings_are_followed_through_intermediate_fields():
 
     followed = lines(*plan, lr=cosine(), momentum=0.5 * like("lr"), weight_decay=like("momentum"))
 
-    assert followed[-1] == "weight_decay @ head: constant(0.5) * step(5)"
+    assert followed[-1] == "weight_decay @ head: 0.5 * step(5)"
 
 
 def test_a_target_follows_the_default_binding():

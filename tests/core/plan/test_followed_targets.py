@@ -78,7 +78,7 @@ def test_two_spellings_of_a_target_give_one_rate():
         (
             'warmup(10) >> cosine() * 0.5 * (like("size") / 4) ** 0.5',
             "does not start with the run",
-            '(warmup(10) >> cosine() * constant(0.5)) * (like("size") * constant(0.25)) ** 0.5',
+            '(warmup(10) >> cosine() * 0.5) * (like("size") * 0.25) ** 0.5',
         ),
         ('warmup(10) >> like("size")', "does not start with the run", '(warmup(10) >> constant()) * like("size")'),
         ('shift(like("size") * cosine(), 5)', "does not start with the run", 'shift(cosine(), 5) * like("size")'),

@@ -39,11 +39,11 @@ def resolved(text: str, total: int = 10_000) -> str:
         ),
         (
             "constant(0.5, 10) >> 0.1 * linear(previous, 0)",
-            "constant(0.5, 10) >> constant(0.1) * linear(0.5, over=9990)",
+            "constant(0.5, 10) >> 0.1 * linear(0.5, over=9990)",
         ),
         (
             "0.1 * constant(0.5, 10) >> linear(previous, 0)",
-            "constant(0.1) * constant(0.5, 10) >> linear(0.05, over=9990)",
+            "0.1 * constant(0.5, 10) >> linear(0.05, over=9990)",
         ),
         (
             "constant(absolute(3.0), 10) >> linear(previous, 0)",
@@ -85,7 +85,7 @@ def test_a_stage_starts_at_exactly_the_float_at_which_the_preceding_stage_ends(b
     [
         (
             "2 * (linear(previous, 0.1, 5) >> constant(following, 5))",
-            "constant(2.0) * (linear(0.5, 0.1, 5) >> constant(0.2, 5))",
+            "2.0 * (linear(0.5, 0.1, 5) >> constant(0.2, 5))",
         ),
         (
             "chain(linear(previous, 1, 5) >> constant(1, 5), constant(1))",
@@ -97,11 +97,11 @@ def test_a_stage_starts_at_exactly_the_float_at_which_the_preceding_stage_ends(b
         ),
         ("every(linear(previous, following, 10), 2)", "every(linear(0.5, 0.2, 10), 2)"),
         ("minimum(1, linear(previous, following, 10))", "minimum(constant(), linear(0.5, 0.2, 10))"),
-        ("window(linear(previous, following, 10) * 0.3, 0, 7)", "window(linear(0.5, 0.2, 10) * constant(0.3), end=7)"),
+        ("window(linear(previous, following, 10) * 0.3, 0, 7)", "window(linear(0.5, 0.2, 10) * 0.3, end=7)"),
         ("clamp(linear(1, 0, 10), following, previous)", "clamp(linear(over=10), 0.2, 0.5)"),
         (
             "2 * (constant(9, 0) >> linear(previous, 0.1, 5))",
-            "constant(2.0) * (constant(9.0, 0) >> linear(0.5, 0.1, 5))",
+            "2.0 * (constant(9.0, 0) >> linear(0.5, 0.1, 5))",
         ),
     ],
     ids=["product", "chain", "restarts", "every", "minimum", "window", "clamp", "after no updates"],

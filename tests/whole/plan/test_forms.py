@@ -29,7 +29,11 @@ from support.tables import table
         ("warmup * cosine", InvalidArgument, "warmup"),
         ("lr: cosin()", ConfigError, 'did you mean "cosine"'),
         ("{", ConfigError, "text"),
-        ("-.5e3", InvalidArgument, r'got a number. Write "absolute\(-\.5e3\)" for the value -\.5e3, or "constant\('),
+        (
+            "-.5e3",
+            InvalidArgument,
+            r'got a number. Write "absolute\(-\.5e3\)" for the value -\.5e3, or "-\.5e3 \* constant\(',
+        ),
         ("10k", InvalidArgument, r'got a number. For example: "constant\(1\.0\)", the base at every update'),
         ("my plan", InvalidArgument, r"\.toml or \.json$"),
         ("cosine >> step", InvalidArgument, "cosine is a function and needs brackets"),
@@ -44,7 +48,7 @@ from support.tables import table
             (one, InvalidArgument, rf"got {kind}. For example: ps\.Plan\(lr=ps\.cosine\(to=0\.1\), horizon=1000\)$")
             for one, kind in ((int, "type"), (None, "NoneType"))
         ),
-        (3, InvalidArgument, r'got int. Write "absolute\(3\)" for the value 3, or "constant\(3\)" for 3 × base$'),
+        (3, InvalidArgument, r'got int. Write "absolute\(3\)" for the value 3, or "3 \* constant\(\)" for 3 × base$'),
     ],
 )
 def test_a_value_without_a_plan_is_an_error(text, error, message):

@@ -433,7 +433,7 @@ def _chained(scheduler: TorchEntry) -> Schedule:
         return _schedule_of(entries[0])
     for entry in entries:
         if entry.name in _SETTERS:
-            instead = "Use a native plan with a product: lr: constant(0.5) * cosine_restarts(10)"
+            instead = "Use a native plan with a product: lr: 0.5 * cosine_restarts(10)"
             scheduler.diagnostics.add(
                 entry.path, "in a chain it overwrites the value of the earlier schedulers", instead, code=REFUSED_VALUE
             )

@@ -426,7 +426,7 @@ class Plan:
 
         >>> print(Plan(lr="cosine()", horizon=10_000).scale(8000, lr=0.5))
         horizon: 10000
-        lr: take(cosine(), 8000) >> constant(0.5) * skip(cosine(), 8000)
+        lr: take(cosine(), 8000) >> 0.5 * skip(cosine(), 8000)
         """
         scaled = PlanLines(self.as_written(), self.horizon, self.clock).scaled(Duration.of(at), factors)
         return Plan(*scaled, horizon=self.horizon, clock=self.clock)

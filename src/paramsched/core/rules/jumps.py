@@ -15,7 +15,8 @@ from paramsched.core.plan import Target
 from paramsched.core.rules.line import Line
 from paramsched.core.schedules import Anneal, Constant, Schedule
 from paramsched.core.schedules.affine import previous
-from paramsched.core.schedules.cuts import Skip
+from paramsched.core.schedules.contents import parts_inside
+from paramsched.core.schedules.cuts import Skip, Take
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.pointwise import Product
 from paramsched.core.schedules.sequence import Sequence, in_order
@@ -153,8 +154,8 @@ def _jump_in(line: Line, written: Sequence, stages: list[_Stage]) -> Diagnostic 
         if not _is_jump(before, after):
             continue
         first, second = before.written, after.written
-        if isinstance(second, Skip) and isinstance(first, Anneal) and second.by == first.over:
-            continue  # a decay that runs during the warmup, as in BERT
+        if _goes_on(first, second):
+            continue
         if before.rises and not after.rises:  # a warmup to another level than that of the decay
             return _told(line, written, at, before, after)
         begin, _ = after.ends or (0.0, 0.0)
@@ -170,6 +171,12 @@ def _jump_in(line: Line, written: Sequence, stages: list[_Stage]) -> Diagnostic 
             continue  # a restart
         return _told(line, written, at, before, after)
     return None
+
+
+def _goes_on(first: Schedule, second: Schedule) -> bool:
+    """Return whether a stage is a later part of a schedule: a decay that runs during the warmup, or a changed plan."""
+    over = first.over if isinstance(first, (Anneal, Take)) else None
+    return over is not None and any(isinstance(part, Skip) and part.by == over for part in parts_inside(second))
 
 
 def _is_jump(before: _Stage, after: _Stage) -> bool:

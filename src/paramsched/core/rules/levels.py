@@ -194,11 +194,12 @@ def _level_names(kind: Any) -> tuple[str, ...]:
 
 
 def _below_base(line: _Line, limit: float) -> tuple[str, str] | None:
-    """Judge whether no level of a line reaches base. A constant alone was chosen in place of a number alone."""
+    """Judge whether no level of a line reaches base. A factor of base was chosen in place of a number alone."""
     found = _levels_of(line.schedule)
     if found is None or not 0 < found.peak < limit:
         return None
-    if isinstance(line.binding.schedule, Constant) and line.binding.schedule.over is None:
+    parts = line.binding.schedule.operands if isinstance(line.binding.schedule, Product) else (line.binding.schedule,)
+    if all(isinstance(one, Constant) and one.over is None for one in parts):
         return None
     return _as_values(line, found, AbsoluteSchedule(line.schedule))
 
@@ -267,6 +268,26 @@ def _as_values(line: _Line, levels: _Levels, instead: Schedule) -> tuple[str, st
     found = line.in_values("is" if len(ends) == 1 else "goes from", *ends)
     values = " to ".join(f"{one:g}" for one in ends)
     return found, f"For the value{'s' * (len(ends) > 1)} {values} write {line.with_schedule(instead)}"
+
+
+_USUAL: Final = {
+    "weight_decay": (1e-6, 0.5), "betas[0]": (0.8, 0.99), "momentum": (0.8, 0.99), "betas[1]": (0.9, 0.9999),
+    "eps": (0, 1e-3),
+}  # fmt: skip
+"""The lowest and the highest usual value of a field. `betas[0]: constant(0.5)` has two usual readings."""
+
+
+def _is_a_usual_value(line: _Line, limit: float) -> tuple[str, str] | None:
+    """Judge whether a line is a constant that looks like a value of its field, such as a weight decay of 0.1."""
+    low, high = _USUAL.get(line.binding.name, (1.0, 0.0))
+    match line.binding.schedule:
+        case Constant(value=float(value), over=None) if low <= value <= high and 0 < value < limit:
+            found = line.in_values("is", value)
+            return (
+                found,
+                f"{value!r} * constant() is {value:g} × base; for the value {value:g} write absolute({value!r})",
+            )
+    return None
 
 
 def _decays_from_its_first_argument(line: _Line, limit: float) -> tuple[str, str] | None:
@@ -357,6 +378,7 @@ BELOW_ONE: Final = (
 RATES: Final = ("lr", "final_lr", "step_sizes")
 
 SUSPICIONS: Final = (
+    Suspicion("a usual value", BELOW_ONE, "any", 1.0, _is_a_usual_value),
     Suspicion("below base", BELOW_ONE, "any", 1.0, _below_base),
     Suspicion("begins near 0", RATES, "all", 0.001, _begins_near_zero),
     Suspicion("begins near 0 in a group", RATES, "some", 0.0001, _begins_near_zero),

@@ -251,7 +251,7 @@ def line_of(value: object, site: str | Callable[[], str]) -> Schedule:
 
 def readings_of_number(number: str, quote: str = "") -> str:
     """Return the advice for a number alone, which has two readings; `quote` encloses each line."""
-    lines = (f"{quote}{name}({number}){quote}" for name in ("absolute", "constant"))
+    lines = (f"{quote}{line}{quote}" for line in (f"absolute({number})", f"{number} * constant()"))
     return "Write {} for the value {number}, or {} for {number} × base".format(*lines, number=number)
 
 

@@ -127,7 +127,21 @@ class Product(Pointwise):
         first, *rest = self.operands
         negative = first == Constant(-1.0, None)
         shown = rest if negative else self.operands
-        return ("-" if negative else "") + chain_text([in_brackets(part, NEGATIVE) for part in shown], " * ".join)
+        factors = [part for part in shown if _is_factor(part)]
+        # Two numbers beside each other would be read as one.
+        texts = [
+            f"{part.value!r}" if len(factors) == 1 and isinstance(part, Constant) and part in factors and len(shown) > 1
+            else in_brackets(part, NEGATIVE)
+            for part in shown
+        ]  # fmt: skip
+        return ("-" if negative else "") + chain_text(texts, " * ".join)
+
+
+def _is_factor(part: Schedule) -> bool:
+    """Return whether an operand of a product is written as a number: `0.1 * constant()`."""
+    if not isinstance(part, Constant) or part.over is not None or not isinstance(part.value, float):
+        return False
+    return part.value >= 0 and part.value != 1
 
 
 def _sum_text(operands: Sequence[str]) -> str:
