@@ -21,10 +21,15 @@ def warn_of_other_schedulers(made: Scheduler, present: Iterable[Any], site: str)
         site: where the engine got them.
     """
     planned = {
-        id(groups[slot.group]) for groups, part in made._members() for slot in part.block.slots if slot.field == LR
+        id(groups[slot.group]): part.external_writes
+        for groups, part in made._members()
+        for slot in part.block.slots
+        if slot.field == LR
     }
     for one in present:
         if isinstance(one, torch.optim.lr_scheduler.LRScheduler) and not isinstance(one, Scheduler):
             groups = getattr(vars(one).get("optimizer"), "param_groups", ())  # a wrapper may have no optimizer
-            if any(id(group) in planned for group in groups):
-                made._resume.processes.warn(Problem(site=site, found=WRITTEN_BY.format(type(one).__name__)))
+            found = WRITTEN_BY.format(type(one).__name__)
+            writes = [planned[id(group)] for group in groups if id(group) in planned]
+            if [one for one in writes if one.is_new(str(LR), found)]:  # so that its writes are not reported again
+                made._resume.processes.warn(Problem(site=site, found=found))

@@ -271,7 +271,6 @@ class Groups:
 
     def release(self) -> None:
         """Stop writing. The groups keep the written values and the entries of paramsched."""
-        self.external_writes.log_total(self.run.processes)
         self.bound, self.is_plain = [], False
 
     def labels(self, groups: list[Group]) -> Sequence[str | int]:
@@ -480,7 +479,7 @@ def check_tensors(planned: Groups, groups: list[Group], held: Values) -> None:
 
 
 def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any, float]) -> None:
-    """Count the last update as one with an external write, of which the first and the second one are reported.
+    """Note that the last update used a value that other code wrote; each field and cause is reported once.
 
     Args:
         planned: the groups and their plan.
@@ -489,20 +488,14 @@ def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any
         found: its field, this value, and the planned one.
     """
     writes, update, (field, value, wanted) = planned.external_writes, planned.clock.t - 1, found
-    count = writes.count(update)
-    if count and writes.is_warned_of(count):
-        writer = torch_scheduler_of(groups[index], value) if field.key == "lr" else None
-        writes.cause = _OTHER if writer is None else WRITTEN_BY.format(writer)
+    if not writes.is_examined(str(field), update):
+        return
+    writer = torch_scheduler_of(groups[index], value) if field.key == "lr" else None
+    cause = _OTHER if writer is None else WRITTEN_BY.format(writer)
+    if writes.is_new(str(field), cause):
         place = f"{field} of group {planned.labels(groups)[index]!r}"
-        total = f" {writes.total}." if count > 1 else ""
-        text = f"{place} was {value!r} at update {update} instead of the planned {wanted!r}: {writes.cause}{total}"
+        text = f"{place} was {value!r} at update {update} instead of the planned {wanted!r}: {cause}"
         planned.run.unreported.append(Problem(found=text))
-
-
-def log_at_end(planned: Groups) -> None:
-    """Log the number of the updates with external writes, if the plan is over."""
-    if planned.external_writes.is_pending and planned.in_force.is_over_at(planned.clock.t, planned.clock.amount):
-        planned.external_writes.log_total(planned.run.processes)
 
 
 _OTHER = (
@@ -516,7 +509,7 @@ def torch_scheduler_of(group: Group, lr: Any) -> str | None:
     """Return the class of the scheduler of torch that has written an lr into a group; None if there is none.
 
     An optimizer has no reference to its schedulers: torch leaves only a mark on its `step`. So the objects of the
-    process are searched, twice at most, and a scheduler counts if this lr is the last one that it wrote.
+    process are searched, and a scheduler counts if this lr is the last one that it wrote.
     """
     found: dict[int, Any] = {}
     for one in gc.get_objects():
@@ -539,9 +532,7 @@ def note_overwritten(planned: Groups, groups: list[Group]) -> None:
     for field, group, found, value in planned.block.overwritten:
         if id(group) in places and not _is_planned(found, value):
             note(planned, groups, places[id(group)], (field, found, value))
-            break
     planned.block.overwritten.clear()
-    log_at_end(planned)
 
 
 def warn_of_update(run: RunState) -> None:

@@ -97,43 +97,27 @@ def _note_fake_group() -> None:
     log.info("the process group is torch's fake one: this process compares nothing, and uses its own time and files")
 
 
-_WARNED = 2  # updates with an external write; the second warning shows that the writes go on
-
-
 @final
 class ExternalWrites:
-    """The updates of an optimizer that used values which other code wrote."""
+    """The external writes to the groups of an optimizer that were reported: each field and cause once."""
 
     def __init__(self) -> None:
-        self._first = self._last = -1  # such updates
-        self._count, self.cause = 0, ""
-        self._is_logged = False
+        self._last: dict[str, int] = {}  # by field: the last update with such a write
+        self._count: dict[str, int] = {}  # by field: the number of these updates
+        self._told: set[tuple[str, str]] = set()
 
-    def count(self, update: int) -> int:
-        """Count an update, and return the number of all; 0 if it is counted already."""
-        if update == self._last:
-            return 0
-        self._first = update if self._count == 0 else self._first
-        self._count, self._last = self._count + 1, update
-        return self._count
+    def is_examined(self, field: str, update: int) -> bool:
+        """Count an update; return whether its cause is searched for: of the first, second, fourth, eighth… one.
 
-    def is_warned_of(self, count: int) -> bool:
-        """Return whether a warning reports the update with this number among the counted ones."""
-        return count <= _WARNED
+        The search takes as long as many updates, and another writer may begin later.
+        """
+        if self._last.get(field) == update:
+            return False
+        self._last[field], self._count[field] = update, self._count.get(field, 0) + 1
+        return self._count[field].bit_count() == 1
 
-    @property
-    def is_pending(self) -> bool:
-        """True if the number of these updates is logged at the end of the plan."""
-        return self._count > 0 and not self._is_logged
-
-    def log_total(self, processes: Processes) -> None:
-        """Log the number of these updates, once, unless a warning had it."""
-        if self._count > _WARNED and not self._is_logged:
-            self._is_logged = True
-            processes.log("values differed from the plan: %s %s", self.cause, self.total)
-
-    @property
-    def total(self) -> str:
-        """The number of these updates, for a message."""
-        among = self._last - self._first + 1
-        return f"So far, {self._count} of {among} updates from update {self._first} on used other values than planned"
+    def is_new(self, field: str, cause: str) -> bool:
+        """Note a cause; return whether it was not noted before."""
+        is_new = (field, cause) not in self._told
+        self._told.add((field, cause))
+        return is_new

@@ -19,7 +19,6 @@ from paramsched.core.run.block import values_at
 from paramsched.core.run.groups import (
     Groups,
     check_tensors,
-    log_at_end,
     note_overwritten,
     refuse_spoiled,
     require_attached,
@@ -404,8 +403,6 @@ def write_next_block(planned: Groups, t: int) -> None:
     block.extend(UpdateTimes(t, None, block.next_size(t)), planned.clock.states)
     _end_block(planned, t)
     next(block.writer)
-    if not block.overwritten:  # else logged after these are counted
-        log_at_end(planned)
     _note_end(planned, t)
 
 
