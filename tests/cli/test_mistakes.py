@@ -18,7 +18,7 @@ MISTAKES = {
         "a.toml", 'horizon = "100 epochs"\nlr = "multistep([60, 80])"\n', "PS211", None
     ),
     "a decay of 300 updates for 300 epochs": (
-        "a.json", '{"horizon": "300 epochs",\n "lr": {"cosine": {"over": 300}}}\n', "PS211", 2
+        "a.json", '{"horizon": "300 epochs",\n "lr": "cosine(over=300)"}\n', "PS211", 2
     ),
     "a warmup by epoch that counts iterations": (
         "a.py", TWELVE + "param_scheduler = [\n    dict(type='LinearLR', start_factor=1e-3, begin=0, end=1000),\n"

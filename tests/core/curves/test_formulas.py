@@ -7,7 +7,7 @@ import pytest
 
 from paramsched import curves
 from paramsched.core.curves import CONSTANTS, FAMILIES, curve_of, curve_text
-from paramsched.core.schedules import value_in
+from paramsched.core.schedules import parse
 from paramsched.core.schedules.anneal import anneal
 from paramsched.errors import InvalidArgument
 from support.tables import table
@@ -44,6 +44,10 @@ FORMULAS = {
 TIMES = np.arange(41)
 
 
+def curve_in(text):
+    return parse(f"anneal(curve={text})").curve
+
+
 def test_every_curve_has_a_formula_here():
     own = {name for name, curve in CONSTANTS.items() if not isinstance(curve, curves.Custom)}
 
@@ -52,7 +56,7 @@ def test_every_curve_has_a_formula_here():
 
 @table(("text", "formula"), FORMULAS.items())
 def test_a_rise_and_a_fall_along_a_curve_follow_its_formula(text, formula):
-    curve = value_in(f"curves.{text}")
+    curve = curve_in(f"curves.{text}")
     expected = np.array([formula(t / 40) for t in TIMES])
 
     assert str(curve).startswith(f"curves.{text.partition('(')[0]}")
@@ -66,7 +70,7 @@ def test_a_rise_and_a_fall_along_a_curve_follow_its_formula(text, formula):
 
 @table("family", FAMILIES)
 def test_every_parameter_is_a_finite_number_and_stored_as_a_float(family):
-    made = value_in(curve_text(family))
+    made = curve_in(curve_text(family))
     values = {name: getattr(made, name) for name in made.__dataclass_fields__}
 
     for name, value in values.items():
@@ -158,7 +162,7 @@ def test_parameters_at_their_limits_are_accepted():
     assert np.isfinite(curves.half_life(9.1e-301, 0.9)(np.linspace(0, 1, 9))).all()
     assert curve_of(lambda u: u * (1 - 1e-9) + 5e-10)(0.5) == 0.5
     assert not curve_of(np.sqrt).monotone
-    assert all(value_in(f"curves.{text}").monotone for text in FORMULAS if text != "cosine_wave(1.5)")
+    assert all(curve_in(f"curves.{text}").monotone for text in FORMULAS if text != "cosine_wave(1.5)")
 
 
 @table(

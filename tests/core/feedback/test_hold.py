@@ -282,12 +282,6 @@ def test_the_text_reads_back_in_every_form(line):
         assert ps.loads(text_of(plan, syntax), syntax) == plan
 
 
-def test_a_mapping_is_the_same_rule():
-    text = "lr: {product: [constant(), {hold: {metric: kl, at: 6, factor: 1.5, bands: [0.5, 3]}}]}"
-
-    assert ps.loads(text) == ps.Plan(lr=1.0 * hold("kl", at=6, factor=1.5, bands=(0.5, 3)))
-
-
 @pytest.mark.parametrize(
     ("options", "multiple"),
     [({"factor": 2}, 0.0), ({"factor": 2, "high": 3.0}, 3.1), ({"add": 1}, -0.1), ({"gain": 0.1, "low": 0.5}, 0.4)],

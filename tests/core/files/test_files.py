@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import stat
 import warnings
@@ -23,6 +24,7 @@ from paramsched.core.schedules.leaves import constant, from_function
 from paramsched.core.schedules.periods import multistep, step
 from paramsched.core.schedules.recurrence import recurrence
 from paramsched.core.schedules.retimed import chain
+from paramsched.core.schedules.table import table as table_of
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, UnreadableTable
 from support.tables import table
 
@@ -118,24 +120,16 @@ def test_a_group_may_have_any_name(format, name):
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_table_too_long_for_a_line_is_written_as_mappings(format):
-    times = [f"{t} steps" for t in range(1, 4000)]
-    plan = Plan(lr=(multistep(times) * step(7)) * plateau(), eps=step(3) + chain(multistep(times) - 1, constant(2)))
+@pytest.mark.parametrize("count", [1_500, 20_000])
+def test_a_line_is_as_long_as_its_table_needs(format, count):
+    values = [(-1) ** n * math.sqrt(n + 1) * 10.0 ** (n % 9 - 9) for n in range(count)]
+    steps = multistep([f"{t} steps" for t in range(1, count // 8)])
+    plan = Plan(lr=table_of(values), eps=chain(steps * step(7), recurrence(rules.table(values[:600]))) * plateau())
 
     text = config.dump(plan, format=format)
 
-    assert max(map(len, text.splitlines())) < 10_000
     assert config.loads(text, format) == plan
-
-
-@pytest.mark.parametrize("format", FORMATS)
-def test_a_rule_with_a_long_table_is_written_as_a_mapping(format):
-    plan = Plan(lr=recurrence(rules.table([n / 1024 for n in range(600)]), rules.step(3)))
-
-    text = config.dump(plan, format=format)
-
-    assert max(map(len, text.splitlines())) < 10_000
-    assert config.loads(text, format) == plan
+    assert (max(map(len, text.splitlines())) <= 120) == (format == "yaml")
 
 
 def test_json_and_yaml_have_a_natural_layout():
@@ -175,7 +169,9 @@ targets:
     [("3e-4", 3e-4), ("1E5", 1e5), ("-0.5", -0.5), ("0", 0.0), ("12", 12.0), ("1e-05", 1e-5), ("5e+0", 5.0)],
 )
 def test_numbers_follow_the_json_grammar(text, value):
-    assert config.loads(f"lr: [warmup(5), {text}]") == Plan(lr=warmup(5) >> constant(value))
+    plan = config.loads(f"lr: 1\ntargets: {{t: {{initial: {text}, schedule: 1}}}}")
+
+    assert plan == Plan(Binding(Target("t", value), constant()), lr=constant())
 
 
 @table("word", ["yes", "no", "on", "off", "1:30", "2024-01-01", "0x10", "1_000x", "0o7", "+", "<<"])
@@ -207,8 +203,8 @@ def test_an_integer_key_is_an_index_and_a_quoted_one_a_name():
         ("lr: -.inf\n", "$.lr: the number must be finite, got -inf"),
         ("lr: 1e999\n", "$.lr: the number must be finite, got inf"),
         ("lr: " + "9" * 5000 + "\n", "$.lr: the number must be finite, got inf"),
-        ("lr: true\n", "$.lr: expected a schedule, got true"),
-        ("lr:\n", "$.lr: expected a schedule, got null"),
+        ("lr: true\n", "$.lr: expected a line of text or a number, got true"),
+        ("lr:\n", "$.lr: expected a line of text or a number, got null"),
         ("lr: [0.1\n", "line 2: YAML: expected"),
         ("lr: a: b\n", "line 1: YAML: mapping values are not allowed"),
         ("\tlr: 1\n", "line 1: YAML: found character"),
@@ -219,7 +215,6 @@ def test_an_integer_key_is_an_index_and_a_quoted_one_a_name():
         ("lr: [" + "{}, " * 30 + "[" * 60 + "]" * 61 + "\n", "line 1: nested more than 50 deep"),
         ("# " + "x" * 60 + "\nlr: " + "[" * 60 + "]" * 60 + "\n", "line 2: nested more than 50 deep"),
         ("lr: " + "[" * 4900 + "]" * 4900 + "\n", "line 1: nested more than 50 deep"),
-        ("lr: " + "x" * 10_000 + "\n", "line 1: the line has 10,004 characters, more than 10,000"),
         ("# " + "x\n" * 500_001, "1,000,004 bytes, more than 1,000,000"),
         ("", "$: the file is empty"),
         ("lr: \x00\n", "line 1: YAML: unacceptable character #x0000"),
@@ -251,7 +246,7 @@ def test_an_alias_bomb_is_rejected_at_its_first_anchor():
         ("lr = " + "9" * 5000, "line 1: TOML: a number of too many digits"),
         ("lr = 2024-13-01", "line 1: TOML: "),
         ("lr = " + "[" * 9000, "line 1: nested more than 50 deep"),
-        ("lr = " + "[" * 60 + "]" * 60, "$.lr[0][0]"),
+        ("lr = " + "[" * 60 + "]" * 60, "$.lr: expected a line of text"),
         ("a." * 70 + "b = 1", "line 1: TOML: a name of more than 50 parts"),
         ('"a b".' * 70 + "b = 1", "line 1: TOML: a name of more than 50 parts"),
     ],
@@ -270,7 +265,7 @@ def test_invalid_toml_is_rejected(text, expected):
         ('{"lr": 1, "lr": 2}', "$.lr: the key occurs twice"),
         ('{"lr": 1,}', "line 1: JSON: "),
         ("", "line 1: JSON: "),
-        ('{"lr": ' + "[" * 60 + "1" + "]" * 60 + "}", "$.lr[0][0]"),
+        ('{"lr": ' + "[" * 60 + "1" + "]" * 60 + "}", "$.lr: expected a line of text"),
     ],
 )
 def test_invalid_json_is_rejected(text, expected):

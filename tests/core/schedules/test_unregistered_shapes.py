@@ -46,7 +46,7 @@ def test_an_unregistered_shape_can_be_planned_but_not_written(schedule):
 
 
 def test_a_config_reads_an_unregistered_shape_if_given_its_builder():
-    plan = config.loads("lr: [warmup(5), {flat: 0.5}]\nweight_decay: 2 * flat(0.25)", shapes=[flat])
+    plan = config.loads("lr: warmup(5) >> flat(0.5)\nweight_decay: 2 * flat(0.25)", shapes=[flat])
 
     schedule = plan.resolve(Calendar(total=10)).bindings[0].schedule
     assert schedule(7) == 0.5

@@ -368,11 +368,10 @@ def test_a_plan_may_be_text_a_file_a_mapping_or_a_plan(tmp_path, form):
 @pytest.mark.parametrize(
     "given",
     [
-        {"lr": {"cosine": {"to": 0.1}}},
-        {"lr": ["warmup(2)", {"cosine": {}}]},
+        {"lr": "warmup(2) >> cosine(to=0.1)"},
         {"lr": "linear(over='20 samples')", "clock": {"lr": "samples"}},
-        {"lr": "constant(0.5)", "targets": {"dropout": {"initial": 0.1, "schedule": {"linear": {}}}}},
-        {"weight_decay": {"linear": {}}},
+        {"lr": "constant(0.5)", "targets": {"dropout": {"initial": 0.1, "schedule": "linear()"}}},
+        {"weight_decay": "linear()"},
     ],
 )
 def test_a_mapping_is_the_plan_that_it_is_for_a_scheduler(given):

@@ -83,8 +83,8 @@ def test_a_plan_read_from_another_library_has_no_note(command, tmp_path):
     assert "first update" not in done.stderr
 
 
-def test_a_start_of_one_nth_is_refused_in_python_and_in_a_mapping_too():
+def test_a_start_of_one_nth_is_refused_in_python_and_in_a_file_too():
     with pytest.raises(ps.errors.InvalidArgument):
         ps.warmup(10, start="1/n")
     with pytest.raises(ps.errors.ConfigError):
-        ps.loads("lr: {warmup: {over: 10, start: 1/n}}")
+        ps.loads("lr: warmup(10, '1/n')")

@@ -157,7 +157,7 @@ def test_a_peer_config_can_be_read_with_the_format_suggested_by_the_error(text, 
 
 def test_a_native_file_unlike_any_dialect_has_only_its_own_errors():
     with pytest.raises(ConfigError) as refusal:
-        config.loads("lr: [cosin]")
+        config.loads("lr: cosin")
 
     assert not any("looks like" in one for one in refusal.value.problems)
 
@@ -196,7 +196,7 @@ def test_all_that_a_dialect_provides_is_in_the_loaded_file(added):
     found = given.loaded(ReadingOptions(calendar=Calendar(total=7)))
 
     assert found.plan == Plan(lr="constant(0.5)")
-    assert (found.native, found.entry, found.note) == (False, "$.other", None)
+    assert (found.native, found.entry) == (False, "$.other")
     assert (found.bases.groups, found.facts.total) == (({"lr": 7},), 3)
     assert [(one.path, one.found) for one in found.notes] == [("$.rate", "0.5 is taken")]
     assert [dict(one.values) for one in found.groups] == [{"lr": 7, "name": "head"}]

@@ -15,7 +15,7 @@ from support.tables import table
 
 
 def test_a_mapping_is_read_like_its_text():
-    plan = {"horizon": 10, "lr": ["warmup(2)", {"cosine": {"to": 0.1}}]}
+    plan = {"horizon": 10, "lr": "warmup(2) >> cosine(to=0.1)"}
 
     assert config.loads(plan) == config.loads(json.dumps(plan), format="json")
     assert config.loads({"name": "linear", "num_warmup_steps": 2, "num_training_steps": 10}, format="transformers")

@@ -30,14 +30,14 @@ MEANING = [
     ("yaml", "lr: warmup(5) >> cosin(to=0.1)\n", "cosin(to=0.1)"),
     ("yaml", "horizon: 9\nlr: 'warmup(''5 parsecs'') >> cosine()'\n", "''5 parsecs''"),
     ("yaml", 'lr: "warmup(\\"5 parsecs\\") >> cosine()"\n', '\\"5 parsecs'),
-    ("yaml", "groups:\n  head:\n    lr: {cosine: {to: true}}\n", "true}}"),
-    ("yaml", "groups:\n  head:\n    lr: {cosine: {too: 1}}\n", "too: 1}}"),
-    ("yaml", "lr: {linear: [1, [2], 5]}\n", "[2], 5]}"),
-    ("yaml", "lr:\n  - warmup(5)\n  - multistep: [[5, 5 parsecs], 0.1]\n", "5 parsecs"),
-    ("yaml", "lr: {chain: [cosine(), cosin()]}\n", "cosin()]}"),
+    ("yaml", "groups:\n  head:\n    lr: cosine(to=True)\n", "to=True)"),
+    ("yaml", "groups:\n  head:\n    lr: {cosine: {to: 1}}\n", "{cosine: {to: 1}}"),
+    ("yaml", "lr: linear(1,\n  [2], 5)\n", "[2], 5)"),
+    ("yaml", "lr:\n  - warmup(5)\n  - cosine()\n", "- warmup(5)"),
+    ("yaml", "groups: {head: {lr: 'chain(cosine(), cosin())'}}\n", "cosin())'}}"),
     ("yaml", "targets: {t: {initial: x, schedule: 'linear(1.0, 0.1)'}}\n", "x, schedule"),
     ("yaml", "targets: {t: {initial: 1, schedule: 'linear(1.0,0.1, ab)'}}\n", "ab)'}}"),
-    ("yaml", "lr: {anneal: {curve: power(ab)}}\n", "ab)}}"),
+    ("yaml", "lr: anneal(curve=curves.power(ab))\n", "ab))"),
     ("yaml", "lr: >\n  warmup(5) >>\n  cosin()\n", "cosin()"),
     ("yaml", "lr: |\n  warmup(5) >> cosin()\n", "cosin()"),
     ("yaml", "lr: 1\nlr: constant(2)\n", "lr: constant(2)"),
@@ -45,13 +45,11 @@ MEANING = [
     ("yaml", "lr: 1\r\nhorizon: 5 parsecs\r\n", "5 parsecs"),
     ("yaml", "# größe\nlr: plateau('größe') * cosin()\n", "cosin()"),
     ("json", '{"lr": "warmup(5) >> cosin()"}', 'cosin()"'),
-    ("json", '{\n "groups": {"head": {"lr": ["warmup(5)", {"cosine": {"too": 1}}]}}}', '"too": 1'),
+    ("json", '{\n "groups": {"head": {"lr": ["warmup(5)", "cosine()"]}}}', '["warmup'),
     ("json", '{"lr": "plateau(\\"\\u0066\\") * cosin()"}', "cosin()"),
     ("json", '{"lr": 1, "lr": 2}', '"lr": 2'),
-    ("json", '{"lr": {"linear": [1, true]}}', "true]"),
     ("torch", "StepLR:\n  step_size: 3\n  gama: 0.5\n", "gama: 0.5"),
     ("megatron", "train_iters: 9\nlr_decay_stile: cosine\n", "lr_decay_stile: cosine"),
-    ("json", '{"lr": {"restarts": {"schedule": {"cosine": {"to": true}}, "every": 5}}}', "true}"),
 ]
 
 
@@ -111,12 +109,6 @@ def test_a_long_line_is_shown_around_the_caret():
     line, caret = fault.pointer.splitlines()
     assert len(line) < 80
     assert line[caret.index("^") :].startswith("cosin()")
-
-
-def test_an_error_in_a_repeated_list_value_points_at_its_own_element():
-    found = diagnostics("lr: [cosine(), cosin(), cosin()]", "yaml")
-
-    assert [fault.column for fault in found] == [16, 25]
 
 
 # ---------------------------------------------------------------- locations

@@ -29,7 +29,7 @@ from support.work import work_of
 
 MOST_CALLS, MOST_MEGABYTES = 15_000_000, 500
 SIZE = 990_000  # bytes of a large input
-LINE = 9_900  # characters of a long line that is read at all
+LINES = 9_900, 900_000  # characters of a long line
 ONE_CYCLE = (
     "max_lr", "total_steps", "epochs", "steps_per_epoch", "pct_start", "anneal_strategy", "cycle_momentum",
     "base_momentum", "max_momentum", "div_factor", "final_div_factor", "three_phase",
@@ -63,8 +63,10 @@ def is_cheap(words: list[str]) -> str:
 names = st.sampled_from(
     ["cosin", "StepLR", "lr-decay-style", "T_max", "cosine", "a", "ps.cosine", "curves.x", "сosine"]
 )
-long_names = st.builds(lambda name, most: (name * most)[:most], names, st.sampled_from([100, LINE - 300]))
-numbers = st.sampled_from(["1" * (LINE - 300), "0." + "1" * 9000, "1e999", "1e-999", "10**18", "0x" + "f" * 400, "-1"])
+long_names = st.builds(lambda name, most: (name * most)[:most], names, st.sampled_from([100, *LINES]))
+numbers = st.sampled_from(
+    [*("1" * most for most in LINES), "0." + "1" * 9000, "1e999", "1e-999", "10**18", "0x" + "f" * 400, "-1"]
+)
 unit_lengths = st.sampled_from(["5", '"5%"', '"1 epoch"', '"0.01%"', '"1e9 tokens"', '"3.3 steps"', "10**17", '"1 s"'])
 steps = st.sampled_from(["cosine()", "linear(1, 0, {})", "warmup({})", "step({}, 0.5)", "cosin()", "constant(1, {})"])
 terms = st.builds(lambda step, length: step.replace("{}", length), steps, unit_lengths)
@@ -85,7 +87,8 @@ small_lines = st.builds(lambda text, n: text.replace("{n}", str(n)), st.sampled_
 
 @st.composite
 def long_lines(draw: st.DrawFn) -> str:
-    """Draw a schedule text of about the maximum length."""
+    """Draw a long schedule text."""
+    size = draw(st.sampled_from(LINES))
     kind = draw(
         st.sampled_from(["terms", "nested", "arguments", "faults", "name", "number", "signs", "list", "length", "huge"])
     )
@@ -93,18 +96,18 @@ def long_lines(draw: st.DrawFn) -> str:
     match kind:
         case "terms":
             sign = draw(st.sampled_from([" + ", " * ", " >> ", " - ", " ** ", " / "]))
-            return sign.join([term] * (LINE // (len(term) + len(sign))))
+            return sign.join([term] * (size // (len(term) + len(sign))))
         case "nested":
             begin, end = draw(
                 st.sampled_from([("shift(", ", 1)"), ("chain(", ")"), ("(", ")"), ("[", "]"), ("minimum(", "")])
             )
-            many = draw(st.sampled_from([40, LINE // (len(begin + end) + 2)]))
+            many = draw(st.sampled_from([40, size // (len(begin + end) + 2)]))
             return begin * many + term + end * many
         case "arguments":
-            return f"{draw(names)}({','.join([draw(st.sampled_from(['1', 'a=1', 'to=1', term]))] * 900)})"
+            return f"{draw(names)}({','.join([draw(st.sampled_from(['1', 'a=1', 'to=1', term]))] * (size // 11))})"
         case "faults":
             fault = draw(st.sampled_from([",1", ",x", ",t", ",-t", ",f()", ",[]", ",'t'", "*x", "+None"]))
-            return f"cosine(to=0{fault * (LINE // len(fault) - 8)})"
+            return f"cosine(to=0{fault * (size // len(fault) - 8)})"
         case "name":
             return draw(long_names) + draw(st.sampled_from(["", "()", " >> cosine()"]))
         case "number":
@@ -112,13 +115,13 @@ def long_lines(draw: st.DrawFn) -> str:
                 "{}", draw(numbers)
             )
         case "signs":
-            return draw(st.sampled_from(["-", "+", "--", "(", "cosine(", "[", "a-", "a.", "'", "1,", "%", "**"])) * 4900
-        case "list":
-            return f"{draw(st.sampled_from(['table', 'multistep', 'minimum', 'cosin']))}([{','.join(map(str, range(1600)))}])"
-        case "length":
-            return (
-                f'cosine(over="{" + ".join([draw(st.sampled_from(["1 epoch", "1 epok", "1/3 step", "5%"]))] * 800)}")'
+            return draw(st.sampled_from(["-", "+", "--", "(", "cosine(", "[", "a-", "a.", "'", "1,", "%", "**"])) * (
+                size // 2
             )
+        case "list":
+            return f"{draw(st.sampled_from(['table', 'multistep', 'minimum', 'cosin']))}([{','.join(map(str, range(size // 6)))}])"
+        case "length":
+            return f'cosine(over="{" + ".join([draw(st.sampled_from(["1 epoch", "1 epok", "1/3 step", "5%"]))] * (size // 12))}")'
     return draw(small_lines)
 
 

@@ -34,9 +34,8 @@ GOOD = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="constant(0.5)", h
 KEPT = {
     "yaml": """# how the run goes
 horizon: 20 epochs
-lr:
-  - warmup("2 epochs")
-  - cosine: {to: 0.01}
+lr: warmup("2 epochs")
+  >> cosine(to=0.01)
 betas[0]: "linear(absolute(0.85), absolute(0.95), over='10 epochs')"
 groups:
   head: {lr: constant(0.5)}
@@ -46,7 +45,7 @@ targets:
 """,
     "toml": """# how the run goes
 horizon = "20 epochs"
-lr = ['warmup("2 epochs")', { cosine = { to = 0.01 } }]
+lr = 'warmup("2 epochs") >> cosine(to=0.01)'
 "betas[0]" = "linear(absolute(0.85), absolute(0.95), over='10 epochs')"
 [groups.head]
 lr = "constant(0.5)"
@@ -57,7 +56,7 @@ linear(1, 0.5)'''
 """,
 }
 KEPT["json"] = json.dumps(
-    {"horizon": 100, "lr": ["warmup(5)", {"cosine": {"to": 0.01}}], "groups": {"head": {"momentum": "constant(0.5)"}}},
+    {"horizon": 100, "lr": "warmup(5) >> cosine(to=0.01)", "groups": {"head": {"momentum": "constant(0.5)"}}},
     indent=1,
 )
 PIECES = (

@@ -14,7 +14,7 @@ from paramsched.core.files import yaml_text
 from paramsched.errors import ParamschedError
 from paramsched.mmengine.runner import Runner
 
-LINE = 9_900  # characters; a longer line is refused without being read
+LINE = 9_900  # characters
 FILE = 39_000
 
 
@@ -89,7 +89,7 @@ def test_nesting_takes_the_time_of_a_plain_text(name, opening, closed, inside, t
     text = around.format(opening * many + inside + closing * closings)
     plain = around.format("[" + piece * (most // max(len(piece), 1)) + "1]")
 
-    at_most = 0.25 + 5 * cpu_seconds(read, plain, folder)[0]
+    at_most = 0.5 + 5 * cpu_seconds(read, plain, folder)[0]
     seconds = min(cpu_seconds(read, text, folder)[0] for _ in range(2))
 
     assert seconds <= at_most

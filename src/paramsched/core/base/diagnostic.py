@@ -4,10 +4,12 @@ import json
 import re
 import sys
 import warnings
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from itertools import accumulate
 from math import isfinite
 from typing import Any, Final, final
 
@@ -313,6 +315,7 @@ class TextLines:
     def __init__(self, text: str) -> None:
         self.text = text
         self.begins = [0, *(found.end() for found in _BREAK.finditer(text))]
+        self._last = 0, ""  # the last line that was asked for: its diagnostics share it, because it may have a megabyte
 
     def of(self, offset: int) -> tuple[int, int]:
         """Return the pair (line number, column) of an offset, both starting at 1."""
@@ -321,9 +324,11 @@ class TextLines:
 
     def line(self, number: int) -> str:
         """Return a line by its number, without its line break."""
-        begin = self.begins[number - 1]
-        end = self.begins[number] if number < len(self.begins) else len(self.text)
-        return self.text[begin:end].rstrip("\r\n")
+        if self._last[0] != number:
+            begin = self.begins[number - 1]
+            end = self.begins[number] if number < len(self.begins) else len(self.text)
+            self._last = number, self.text[begin:end].rstrip("\r\n")
+        return self._last[1]
 
     def fault(self, offset: int, found: str, instead: str = "", path: str = "") -> Diagnostic:
         """Return a diagnostic with the line and the column of an offset."""
@@ -338,6 +343,26 @@ class TextLines:
         """Return the offset of a line and a column, both starting at 1. It is at most the length of the text."""
         begin = self.begins[min(number, len(self.begins)) - 1]
         return min(begin + column - 1, len(self.text))
+
+    def offset_of_node(self, number: int, column: int) -> int:
+        r"""Return the offset of a line and a column as Python's parser counts: columns from 0, in bytes of UTF-8.
+
+        It does not scan the text, because it is asked for each node of a tree.
+
+        >>> TextLines("a\nß + b").offset_of_node(2, 5)
+        6
+        """
+        if not self._byte_ends:
+            return self.offset_of(number, column + 1)
+        begin = self.offset_of(number, 1)
+        before = self._byte_ends[begin - 1] if begin else 0
+        return bisect_right(self._byte_ends, before + column)
+
+    @cached_property
+    def _byte_ends(self) -> "array[int]":
+        """The end of each character in bytes of UTF-8; empty if the text is ASCII."""
+        text = "" if self.text.isascii() else self.text
+        return array("l", accumulate(len(one.encode("utf-8", "surrogatepass")) for one in text))
 
 
 _PASSED_OVER = ("paramsched", "torch")

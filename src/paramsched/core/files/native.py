@@ -6,7 +6,6 @@
 - a name similar to a field of torch's optimizers is an error; other names are allowed
 """
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -23,8 +22,6 @@ from paramsched.core.base.codes import (
 )
 from paramsched.core.base.diagnostic import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
 from paramsched.core.base.near_names import closest
-from paramsched.core.curves import Curve
-from paramsched.core.feedback.base import Guided
 from paramsched.core.fields import ELSEWHERE, KNOWN, PAIRS, Field, is_field_name, known_field
 from paramsched.core.files.diagnostic_collector import (
     BadValue,
@@ -45,16 +42,7 @@ from paramsched.core.files.read_schedule import (
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import UPDATES, PlanClock, checked_plan_clock, clock_as_data, first_without_text
-from paramsched.core.schedules import SHAPES, Absolute, AbsoluteSchedule, Schedule, calls_function
-from paramsched.core.schedules.affine import AffineLevel, NeighborLevel
-from paramsched.core.schedules.leaves import FromFunction
-from paramsched.core.schedules.one_operand import Raised
-from paramsched.core.schedules.pointwise import Product, Sum
-from paramsched.core.schedules.registry import BUILDER_OF_CLASS
-from paramsched.core.schedules.rules import Rule
-from paramsched.core.schedules.sequence import Sequence
-from paramsched.core.schedules.table import TableValues
-from paramsched.core.schedules.writing import written_value
+from paramsched.core.schedules import SHAPES, calls_function
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.calendar import ClockName, Facts, known_clock
@@ -83,7 +71,7 @@ def to_plan(
     Raises:
         ConfigError: the plan has errors; the exception contains all of them.
 
-    >>> print(to_plan({"horizon": "20 epochs", "lr": ["warmup('5%')", {"cosine": {"to": 0.01}}]}))
+    >>> print(to_plan({"horizon": "20 epochs", "lr": "warmup('5%') >> cosine(to=0.01)"}))
     horizon: 20 epochs
     lr: warmup("5%") >> cosine(to=0.01)
     """
@@ -217,7 +205,7 @@ class _PlanReader:
     def read_field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
         """Read the schedule of a field, for all groups or for a selected group."""
         name = self.name_of_field(key if isinstance(key, str) else shown(key), value, path)
-        if name is None and not isinstance(value, (str, list, dict)):
+        if name is None and not isinstance(value, str):
             return
         schedule = self.values.read_line(value, path)
         if name is None:
@@ -303,7 +291,6 @@ def has_schedule(data: Any) -> bool:
     """
     return isinstance(data, dict) and any(
         (isinstance(value, str) and "(" in value and calls_function(value))
-        or (key in KNOWN and isinstance(value, dict) and any(name in SHAPES for name in value))
         or (key == "groups" and isinstance(value, dict) and any(map(has_schedule, value.values())))
         for key, value in data.items()
     )
@@ -365,7 +352,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     groups: dict[str, dict[str, Any]] = {}
     targets: dict[str, Any] = {}
     for binding in plan.as_written():
-        schedule = schedule_to_data(binding.schedule)
+        schedule = str(binding.schedule)
         if isinstance(binding.field, Target):
             targets[binding.name] = {"initial": binding.field.initial, "schedule": schedule}
         elif binding.groups is None:
@@ -384,65 +371,3 @@ def from_plan(plan: Plan) -> dict[str, Any]:
                 )
             groups.setdefault(name, {})[binding.name] = schedule
     return data | ({"groups": groups} if groups else {}) | ({"targets": targets} if targets else {})
-
-
-_LONG = 1500  # characters; quoting may double a line, and a line of a file may have at most 10,000
-
-
-def schedule_to_data(schedule: Schedule) -> Any:
-    """Return the text of a schedule; for a long schedule, lists and mappings of its operators and calls.
-
-    >>> from paramsched.core.schedules.anneal import cosine, warmup
-    >>> schedule_to_data(warmup(10) >> cosine())
-    'warmup(10) >> cosine()'
-    """
-    text = str(schedule)
-    if len(text) <= _LONG or isinstance(schedule, FromFunction):  # its text is a name, so it cannot be split
-        return text
-    match schedule:
-        case Sequence(stages=stages):
-            return [schedule_to_data(stage) for stage in stages]
-        case Product(operands=operands):
-            return {"product": [schedule_to_data(operand) for operand in operands]}
-        case Sum(operands=operands):
-            return {"sum": [schedule_to_data(operand) for operand in operands]}
-        case Raised(schedule=inner, exponent=exponent):
-            return {"power": [schedule_to_data(inner), exponent]}
-        case AbsoluteSchedule(schedule=inner):
-            return {"absolute": schedule_to_data(inner)}
-        case Guided(schedule=inner, guides=rules):
-            return {"product": [schedule_to_data(inner), *map(_call_to_data, rules)]}
-    return _call_to_data(schedule)
-
-
-def _call_to_data(value: Any) -> Any:
-    """Return a call as `{name: {argument: value}}`, without defaults."""
-    name, builder = BUILDER_OF_CLASS[type(value)]
-    arguments: dict[str, Any] = {}
-    for parameter in inspect.signature(builder).parameters.values():
-        argument = getattr(value, parameter.name)
-        default = parameter.default
-        if argument is not None and (default is parameter.empty or written_value(argument) != written_value(default)):
-            arguments[parameter.name] = _argument_to_data(argument)
-    return {name: arguments}
-
-
-def _argument_to_data(value: Any) -> Any:
-    """Return an argument as numbers, text, lists and mappings."""
-    match value:
-        case Duration():
-            return value.updates if value.is_resolved else str(value)
-        case Absolute():
-            return {"absolute": value.value}
-        case Curve() | AffineLevel() | NeighborLevel():
-            return str(value)
-        case TableValues():
-            return value.array.tolist()
-        case tuple():
-            return [_argument_to_data(item) for item in value]
-        case Schedule():
-            return schedule_to_data(value)
-        case Rule():
-            text = str(value)
-            return text if len(text) <= _LONG else _call_to_data(value)
-    return value

@@ -3,12 +3,13 @@
 import re
 from typing import Any, Final, TypeAlias, final
 
-from paramsched.core.files.text_limits import MOST_DEPTH, MOST_LINE, MOST_VALUES, too_many_values
+from paramsched.core.files.text_limits import MOST_DEPTH, MOST_VALUES, too_many_values
 from paramsched.errors import ConfigError
 
 _REFERENCE: Final = re.compile(r"(?<!\\)\$\{([^\s${}:]+)\}")
 _KEYS: Final = re.compile(r"[^.\[\]]+")
 _MISSING: Final = object()
+_MOST_TEXT: Final = 10_000  # characters of a text with references, which is read again after each replacement
 
 _Keys: TypeAlias = tuple[str | int, ...]
 """The keys that lead to a value from the root of a config."""
@@ -123,7 +124,7 @@ class _References:
             return value
 
         before = None
-        while before != text and len(text) <= MOST_LINE:  # a reference may contain another one
+        while before != text and len(text) <= _MOST_TEXT:  # a reference may contain another one
             before = text
             text = _REFERENCE.sub(text_of_value, before)
             if _REFERENCE.fullmatch(text):

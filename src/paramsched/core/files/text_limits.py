@@ -3,51 +3,39 @@
 import re
 import shlex
 from collections.abc import Iterable
-from itertools import chain, islice
 from pathlib import Path
 
 from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.base.diagnostic import TextLines as TextLines
 from paramsched.core.base.files import open_to_read, own_descriptor
+from paramsched.core.schedules.text import MOST_WORDS, has_many_words
 from paramsched.errors import ConfigError
 
 MOST_BYTES = 1_000_000
-MOST_LINE = 10_000
 MOST_DEPTH = 50
 MOST_VALUES = 100_000
 """The maximum number of numbers, texts, lists and mappings in a file; commas in a line of text count too."""
 
-MOST_SCHEDULE_WORDS = 15_000
-"""The maximum number of names, operators and calls in a plan's schedules; a plan with a hundred stages has 500."""
 MOST_ENTRIES = 4_000
 """The maximum number of entries in all mappings of a plan: fields, groups and arguments of schedules."""
 
-_NAME_OR_OPERATOR = re.compile(r"(?<!\w)[^\W\d]\w*|[-+*/>(]")  # not numbers, which are fast to read
-_LONG_LINE = re.compile(
-    rf"(?<![^\r\n])[^\r\n]{{{MOST_LINE + 1},}}"
-)  # only from the begin of a line, or it is quadratic
 _HALF = re.compile("[\ud800-\udfff]")
 
 
 def refuse_long_text(text: str, source: str) -> None:
-    """Raise ConfigError if a text is too large or has a line that is too long."""
+    """Raise ConfigError if a text is too large, or no file can contain it."""
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     if size > MOST_BYTES:
         raise ConfigError(source, [f"{size:,} bytes, more than {MOST_BYTES:,}; a plan is a short text"])
     if not text.isascii() and (half := _HALF.search(text)):
         found = f"{half[0]} is half a character (a lone surrogate), which no file can contain"
         raise ConfigError(source, [TextLines(text).fault(half.start(), found, "Leave it out")])
-    if long := _LONG_LINE.search(text):
-        found = f"the line has {len(long[0]):,} characters, more than {MOST_LINE:,}"
-        instead = "Use several lines, and the mapping form for a table of numbers"
-        raise ConfigError(source, [TextLines(text).fault(long.start() + MOST_LINE, found, instead)])
 
 
 def refuse_many_schedules(texts: Iterable[str], source: str) -> None:
     """Raise ConfigError if the schedules of a plan would take seconds to read."""
-    words = chain.from_iterable(map(_NAME_OR_OPERATOR.finditer, texts))
-    if next(islice(words, MOST_SCHEDULE_WORDS, None), None) is not None:
-        found = f"more than {MOST_SCHEDULE_WORDS:,} names and operators in its schedules; a plan is a short text"
+    if has_many_words(texts):
+        found = f"more than {MOST_WORDS:,} names and operators in its schedules; a plan is a short text"
         raise ConfigError(source, [found])
 
 

@@ -3,13 +3,9 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass, field
-from inspect import Parameter, signature
 from typing import Any, NamedTuple, final
 
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, TextLines, child_path, path_from_root, printable
-from paramsched.core.curves import FAMILIES
-from paramsched.core.schedules import SHAPES
-from paramsched.core.schedules.registry import RULES
 from paramsched.errors import ConfigError
 
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -147,10 +143,7 @@ def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines)
 
 
 def place_at_path(root: Place, path: str) -> Place:
-    """Return the place of the entry at a config path, or of the closest enclosing entry.
-
-    A path omits the names of shapes. It contains the parameter's name for a positional argument.
-    """
+    """Return the place of the entry at a config path, or of the closest enclosing entry."""
     place, rest = root, path_from_root(path)
     while rest and (step := _next_place(place, rest)) is not None:
         place, rest = step
@@ -170,23 +163,7 @@ def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
     for cut in (len(rest), *(place for place in range(len(rest) - 1, 0, -1) if rest[place] in ".[")):
         if rest[:cut] in named:
             return named[rest[:cut]], rest[cut:]
-    if len(place.parts) > 1:
-        return None
-    # Skip the name of a shape; its argument is next in the path.
-    ((key, given),) = place.parts.items()
-    if not isinstance(given.parts, list) or not rest.startswith("."):
-        return given, rest
-    name = str(key)
-    builder = SHAPES.get(name) or FAMILIES.get(name.removeprefix("curves.")) or RULES.get(name.removeprefix("rules."))
-    site = re.split(r"[.\[]", rest[1:], maxsplit=1)[0]
-    after = rest[1 + len(site) :]
-    parameters: list[Parameter] = [] if builder is None else list(signature(builder).parameters.values())
-    for index, parameter in enumerate(parameters):
-        if parameter.name == site and parameter.kind is parameter.VAR_POSITIONAL:
-            return given, after
-        if parameter.name == site and index < len(given.parts):
-            return given.parts[index], after
-    return given, ""
+    return None
 
 
 def index_in_source(raw: str, text: str, index: int) -> int:

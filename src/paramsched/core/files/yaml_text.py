@@ -82,7 +82,11 @@ def write_yaml(data: Any) -> str:
     text: str = yaml.dump(
         data, Dumper=Writer, sort_keys=False, allow_unicode=True, width=1_000_000, default_flow_style=False
     )
-    return text
+    return folded_yaml(text, _WIDTH, most=_MOST_IN_LINE)
+
+
+_WIDTH: Final = 120
+_MOST_IN_LINE: Final = 1500  # characters; a longer line, such as a table, is folded, because editors are slow with it
 
 
 # Events of the parser, after checks for unsupported syntax.
@@ -302,8 +306,8 @@ def _invalid_yaml(error: Any, text: str, source: str) -> ConfigError:
     return ConfigError(source, [lines.fault(min(offset, len(text)), f"YAML: {said}")])
 
 
-def folded_yaml(text: str, width: int) -> str:
-    """Break lines of more than `width` characters in front of `>>` and at spaces.
+def folded_yaml(text: str, width: int, *, most: int | None = None) -> str:
+    """Break lines of more than `most` characters, by default `width`, in front of `>>` and at spaces.
 
     The text is returned unchanged if its data would change: a name must be in one line, and keep its spaces.
 
@@ -312,9 +316,10 @@ def folded_yaml(text: str, width: int) -> str:
       >> cosine(to=0.1)
     """
     lines = text.split("\n")
-    if max(map(len, lines)) <= width:
+    most = width if most is None else most
+    if max(map(len, lines)) <= most:
         return text
-    folded = "\n".join(one for line in lines for one in _folded_line(line, width))
+    folded = "\n".join(one for line in lines for one in (_folded_line(line, width) if len(line) > most else [line]))
     try:
         same = read_yaml(folded, "") == read_yaml(text, "")
     except ConfigError:
@@ -323,8 +328,6 @@ def folded_yaml(text: str, width: int) -> str:
 
 
 def _folded_line(line: str, width: int) -> list[str]:
-    if len(line) <= width:
-        return [line]
     margin = len(line) - len(line.lstrip(" ")) + 2
     first, *stages = line.split(" >> ")
     lines, depth = [first], first.count("(") - first.count(")")

@@ -25,7 +25,6 @@ from paramsched.core.schedules.table import tabulate as tabulate
 from paramsched.core.schedules.text import calls_function as calls_function
 from paramsched.core.schedules.text import parse as parse
 from paramsched.core.schedules.text import parse_own as parse_own
-from paramsched.core.schedules.text import value_in as value_in
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

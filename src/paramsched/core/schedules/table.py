@@ -36,8 +36,8 @@ from paramsched.errors import CallSite, InvalidArgument, UnreadableTable, site_w
 
 TableLike: TypeAlias = Sequence[float | Absolute] | Floats
 
-MOST_WRITTEN = 10_000
-"""The largest number of values of a `table`. They are written in the plan's text, and so in every checkpoint."""
+MOST_WRITTEN = 30_000
+"""The largest number of values of a `table`. They are written in the plan's text, of 1 MB, and in every checkpoint."""
 
 
 @final
@@ -214,17 +214,17 @@ def table(values: TableLike, every: DurationLike = 1, curve: CurveLike | None = 
 
     Its length is len(values) * every, and it holds the last value from then on. With a curve it interpolates from each
     value to the next, has values[k] at time k * every, and its length is (len(values) - 1) * every. See `piecewise` for
-    values at arbitrary times, and `table_file` for more than 10,000 values or values in a file.
+    values at arbitrary times, and `table_file` for more than 30,000 values or values in a file.
 
     Args:
-        values: 1 to 10,000 finite numbers, multiples of base: a list, or a NumPy array of one dimension. A list of
+        values: 1 to 30,000 finite numbers, multiples of base: a list, or a NumPy array of one dimension. A list of
             `absolute(x)` only means `absolute=True`.
         every: how long each value lasts, in any unit of time. At least one update.
         curve: the curve from each value to the next, such as `curves.linear`. None keeps each value constant.
         absolute: if True, the values are absolute, not multiples of base.
 
     Raises:
-        InvalidArgument: a value is not a finite number, or there are none or more than 10,000.
+        InvalidArgument: a value is not a finite number, or there are none or more than 30,000.
 
     Source: torch `LambdaLR` with a list, `LambdaLR(optimizer, values.__getitem__)`, which fails after the last value.
 
@@ -279,7 +279,7 @@ def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, cu
 
     Raises:
         InvalidArgument: `function` is not callable or returns a value that is not a finite number, the table has more
-            than 10,000 values, or a schedule has absolute levels.
+            than 30,000 values, or a schedule has absolute levels.
 
     >>> print(tabulate(lambda t: 1 / (1 + t), 4))
     table([1.0, 0.5, 0.3333333333333333, 0.25])

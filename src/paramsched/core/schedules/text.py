@@ -8,16 +8,18 @@ import ast
 import operator
 import re
 import sys
-from collections import ChainMap
+from collections import ChainMap, Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial, reduce
 from inspect import signature
+from itertools import chain, islice
 from keyword import iskeyword
 from numbers import Real
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
 from paramsched.core.base.codes import UNKNOWN_NAME, WRONG_TYPE
+from paramsched.core.base.diagnostic import TextLines
 from paramsched.core.base.near_names import closest, did_you_mean, shortened_text
 from paramsched.core.base.params import Param, params_of
 from paramsched.core.builders import example_call
@@ -150,7 +152,10 @@ def answer_to_name(name: str) -> str | None:
 
 KnownNames: TypeAlias = Mapping[str, Callable[..., Any]]
 
-MOST_CHARACTERS = 10_000
+MOST_BYTES = 1_000_000  # of a line, as of a file
+MOST_WORDS = 15_000
+"""The maximum number of names, operators and calls in the schedules of a plan; one with a hundred stages has 500."""
+MOST_COMMAS = 100_000
 MOST_DEPTH = 50
 EXAMPLE_LINE = 'warmup("5%") >> cosine(to=0.1)'
 
@@ -184,8 +189,8 @@ _LITERAL: Final = re.compile(
 _ESCAPE: Final = re.compile(r"""\\(?![\\'"abfnrtv0-7xuUN])""")
 _TOKEN: Final = re.compile(
     rf"""(?P<text>{_LITERAL.pattern})|(?P<quote>["'])|(?P<open>[(\[{{])|(?P<close>[)\]}}])"""
-    r"""|(?P<length>\d[\d_.]*(?:[eE][+-]?\d+)?\s*(?:%(?!\s*[\w("])|(?![eE][+-]?\d)[^\W\d]\w*(?!\s*[\w(.])))"""
-    r"""|(?P<zeros>0\d[\d_]*(?![\w.]))|(?P<word>[\w.]+)|(?P<sign>[^\x00-\x7f]|[\x00-\x08\x0e-\x1f\x7f])""",
+    r"""|(?P<length>\d[\d_.]*+(?:[eE][+-]?\d++)?+\s*+(?:%(?!\s*+[\w("])|(?![eE][+-]?\d)[^\W\d]\w*+(?!\s*+[\w(.])))"""
+    r"""|(?P<zeros>0\d[\d_]*+(?![\w.]))|(?P<word>[\w.]++)|(?P<sign>[^\x00-\x7f]|[\x00-\x08\x0e-\x1f\x7f])""",
     re.DOTALL,
 )
 """The parts of a text that say why Python's parser refuses it."""
@@ -199,7 +204,7 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     a value or a multiple of base.
 
     Args:
-        text: at most 10,000 characters, nested at most 50 levels deep.
+        text: at most 1 MB, with at most 15,000 names and operators, nested at most 50 levels deep.
         shapes: additional functions that build a schedule. The text may call them by their names.
 
     Raises:
@@ -220,11 +225,6 @@ def parse_own(text: str) -> Schedule:
     return read_line(text, limited=False)
 
 
-def value_in(text: str, own: KnownNames = MappingProxyType({})) -> Any:
-    """Read an expression of a schedule's text: a schedule, a level, a curve, a rule, a number or a list."""
-    return _Line(text, known_names(own)).whole()
-
-
 def calls_function(text: str) -> bool:
     """Return whether a line calls a function of this library.
 
@@ -232,6 +232,16 @@ def calls_function(text: str) -> bool:
     (True, False, False)
     """
     return any(f"{name}(" in text for name in _FUNCTIONS)
+
+
+_WORD: Final = re.compile(r"(?<!\w)[^\W\d]\w*|[*/>(]|(?<![eE])[+]|(?<![eE,\[])(?<!, )-")
+"""A name or an operator. Signs of numbers in a list are neither, because numbers are fast to read."""
+
+
+def has_many_words(texts: Iterable[str]) -> bool:
+    """Return whether schedules have so many names and operators that reading them would take seconds."""
+    words = chain.from_iterable(map(_WORD.finditer, texts))
+    return next(islice(words, MOST_WORDS, None), None) is not None
 
 
 def known_names(own: KnownNames = MappingProxyType({})) -> KnownNames:
@@ -267,9 +277,13 @@ class _Line:
 
     def whole(self) -> Any:
         """Return the value of the line."""
-        if self.limited and len(self.text) > MOST_CHARACTERS:
-            found = f"a line has at most {MOST_CHARACTERS} characters, got {len(self.text)}"
-            raise ParseError(shortened_text(self.text), found, "Use a mapping for the schedule")
+        if self.limited and len(self.text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
+            raise ParseError(
+                shortened_text(self.text), f"a line has at most {MOST_BYTES:,} bytes; a plan is a short text"
+            )
+        if self.limited and (has_many_words([self.text]) or self.text.count(",") > MOST_COMMAS):
+            found = f"a line has at most {MOST_WORDS:,} names and operators, and {MOST_COMMAS:,} commas"
+            raise ParseError(shortened_text(self.text), f"{found}; a plan is a short text")
         if not self.text.strip():
             raise self.fault(0, len(self.text), "the text is empty")
         if escape := _ESCAPE.search(self.text):
@@ -281,7 +295,9 @@ class _Line:
             return self.value(tree)
         except SyntaxError as error:
             line, column = (error.lineno or 2) - 2, max((error.offset or 1) - 1, 0)
-            raise self.refused(sum(map(len, self.lines[: max(line, 0)])) + (column if line >= 0 else 0)) from None
+            is_after = line >= len(self.lines.begins)
+            place = len(self.text) if is_after else self.lines.offset_of(line + 1, column + 1) if line >= 0 else 0
+            raise self.refused(place) from None
         except (RecursionError, MemoryError, ValueError) as error:  # of Python's parser
             if isinstance(error, InvalidArgument):
                 raise
@@ -291,20 +307,14 @@ class _Line:
     # ---- places and errors
 
     @cached_property
-    def lines(self) -> list[str]:
+    def lines(self) -> TextLines:
         """The lines as Python's parser counts them."""
-        return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z", self.text)
+        return TextLines(self.text)
 
     def span(self, node: Any) -> tuple[int, int]:
-        """Return the range of a node in the text; its columns count bytes of UTF-8."""
-        lines = self.lines
-
-        def offset(number: int, column: int) -> int:
-            number = min(number - 2, len(lines))
-            own = lines[number : number + 1] or [""]
-            return sum(map(len, lines[:number])) + len(own[0].encode()[:column].decode(errors="ignore"))
-
-        return offset(node.lineno, node.col_offset), offset(node.end_lineno, node.end_col_offset)
+        """Return the range of a node in the text, which the parser read from its second line on."""
+        begin = self.lines.offset_of_node(node.lineno - 1, node.col_offset)
+        return begin, self.lines.offset_of_node(node.end_lineno - 1, node.end_col_offset)
 
     def fault(self, begin: int, end: int, found: str, *, example: str = EXAMPLE_LINE, **data: Any) -> ParseError:
         """Return the error about a range of the text."""
@@ -463,8 +473,10 @@ class _Line:
             if isinstance(one, ast.Starred) or getattr(one, "arg", "") is None:
                 raise self.at(one, _SYNTAX)
         names = [str(key.arg) for key in node.keywords]
-        if twice := [key for key in node.keywords if names.count(str(key.arg)) > 1]:
-            raise self.at(twice[-1], f'the argument "{twice[-1].arg}" is repeated')
+        if len(set(names)) < len(names):
+            counts = Counter(names)
+            twice = next(key for key in reversed(node.keywords) if counts[str(key.arg)] > 1)
+            raise self.at(twice, f'the argument "{twice.arg}" is repeated')
         places: dict[str, Any] = dict(zip(params_of(function), node.args, strict=False))
         places |= {str(key.arg): key for key in node.keywords}
         args = [self.value(one) for one in node.args]

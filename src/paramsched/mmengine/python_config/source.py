@@ -119,9 +119,9 @@ def python_places(text: str) -> Place:
 
 def _python_place(node: ast.expr, lines: TextLines, name: ast.expr | ast.keyword | None = None) -> Place:
     """Return the range of a value, with those of its entries if it is a list, a tuple, a dict, or a call of `dict`."""
-    begin = _offset(lines, node.lineno, node.col_offset)
-    begin_of_name = None if name is None else _offset(lines, name.lineno, name.col_offset)
-    end = _offset(lines, node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
+    begin = lines.offset_of_node(node.lineno, node.col_offset)
+    begin_of_name = None if name is None else lines.offset_of_node(name.lineno, name.col_offset)
+    end = lines.offset_of_node(node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
     text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
     parts: dict[str | int, Place] | list[Place] | None = None
     match node:
@@ -136,10 +136,3 @@ def _python_place(node: ast.expr, lines: TextLines, name: ast.expr | ast.keyword
                 if isinstance(key, ast.Constant) and isinstance(key.value, (str, int))
             }
     return Place(begin, end, key=begin_of_name, text=text, parts=parts)
-
-
-def _offset(lines: TextLines, number: int, column: int) -> int:
-    line = lines.line(number)
-    if not line.isascii():
-        column = len(line.encode()[:column].decode(errors="ignore"))
-    return lines.offset_of(number, column + 1)
