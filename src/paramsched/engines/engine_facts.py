@@ -223,13 +223,15 @@ class EngineFacts:
             late_groups=late_groups, stop_before=options.stop_before, stop_on=options.stop_on,
             strict=options.strict,
         )  # fmt: skip
+        is_longer = False  # the plan than the run; told at the start, and not at the end again
         try:
             if horizon is not None and user_facts.total is None:
                 engine = calendar.total if isinstance(calendar.total, int) else None
                 calendar = replace(calendar, total=None)
                 # A plan by samples or tokens may itself determine the number of updates, so horizons are not compared.
                 own = None if by_amount else ceil(calendar.exact(horizon, site=f'horizon "{horizon}"'))
-                if own is not None and engine is not None and own > _LONGER * engine:
+                is_longer = own is not None and engine is not None and own > _LONGER * engine
+                if is_longer:
                     found = f'horizon "{horizon}" of the plan is {own} updates, but {self.call} counts {engine}'
                     advice = "Omit the horizon, to take that of the engine"
                     processes.warn(Problem(BEYOND_HORIZON, f"{found}: the run ends first", advice=advice))
@@ -239,7 +241,9 @@ class EngineFacts:
                         horizon, own, self.call, engine,
                     )  # fmt: skip
             try:
-                return attach_with(source, calendar=calendar)
+                made = attach_with(source, calendar=calendar)
+                made._run.clock.end_is_known = is_longer
+                return made
             except MissingFact:
                 # The engine's length of the run is in updates. A plan by tokens cannot use it if the tokens per update
                 # are unknown, and does not need it if the plan specifies all of its lengths.

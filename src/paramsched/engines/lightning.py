@@ -98,6 +98,7 @@ class _LightningPlan:
         self._logged = -1  # the last update whose values were logged
         self._amounts: list[BatchAmounts] = []
         self.schedulers: list[Scheduler] = []
+        self._fits = 0
         self._ending = RunEnd(())
         self._sampler: BatchSampler | None = None
         self._writes = TargetWrites("PlanCallback", "module", {} if write is None else write)
@@ -119,6 +120,7 @@ class _LightningPlan:
                     f"Write optimizers={names!r}",
                 )
             optimizers = [dict(zip(self._names, optimizers, strict=True))]
+        self._fits += 1
         known, self._sampler = _facts_of_trainer(trainer, pl_module), _sampler_of(trainer)
         # The lr of a group that `BaseFinetuning` adds during the run is its current value, not its base.
         homes = (sys.modules.get(f"{name}.callbacks") for name in ("lightning.pytorch", "pytorch_lightning"))
@@ -158,8 +160,9 @@ class _LightningPlan:
         done = trainer.global_step
         alone = len(trainer.optimizers) == 1  # with several, Lightning counts the steps of all together
         if not self._loaded and alone and done and self.schedulers[0].t == 0:
+            why = "of an earlier fit" if self._fits > 1 else "of a run without a plan"
             self.schedulers[0]._resume.processes.log(
-                "the checkpoint is of a run without a plan: the plan starts at Lightning's update %d", done
+                "the Trainer has made %d updates %s: the plan starts at update %d", done, why, done
             )
             self.schedulers[0].seek(done)
         self._loaded = []
@@ -211,6 +214,7 @@ class _LightningPlan:
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         for scheduler in self.schedulers:
             self._metrics.finish(scheduler)
+        self._ending.tell_short("PlanCallback", early=trainer.should_stop or trainer.interrupted)
 
     def state_dict(self) -> dict[str, Any]:
         return {"schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
@@ -220,7 +224,7 @@ class _LightningPlan:
 
     def _observe_metrics(self, trainer: Any) -> None:
         for scheduler in self.schedulers:
-            self._metrics.report(scheduler, trainer.callback_metrics)
+            self._metrics.report(scheduler, trainer.callback_metrics, is_evaluation=True)
 
 
 def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
@@ -246,6 +250,10 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
         )
     batches = trainer.num_training_batches
     total = trainer.estimated_stepping_batches
+    why_epoch = "the training loader has no length, or the plan schedules its batches"
+    if (updates := _updates_of_changing_accumulation(trainer)) is not None:
+        batches, total = 0, updates
+        why_epoch = "GradientAccumulationScheduler changes the accumulation; use percent, updates, or clock: batches"
     if _sampler_of(trainer) is not None:  # its length is that of the plan
         batches, total = 0, trainer.max_steps
     return EngineFacts(
@@ -256,12 +264,23 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
         processes=_replicas(trainer),
         total=int(total) if 0 < total < float("inf") else None,
         why={
-            "steps_per_epoch": "the training loader has no length, or the plan schedules its batches",
+            "steps_per_epoch": why_epoch,
             "total": "the Trainer has neither max_steps nor max_epochs with a loader that has a length",
             "batch_size": "the training loader has no batch size",
         },
         warns_of_metrics=True,
     )
+
+
+def _updates_of_changing_accumulation(trainer: Any) -> float | None:
+    """Return the updates of a run whose accumulation a callback of Lightning changes; None if it does not."""
+    plans = [one.scheduling for one in trainer.callbacks if type(one).__name__ == "GradientAccumulationScheduler"]
+    batches, epochs = trainer.num_training_batches, trainer.max_epochs
+    if not plans or len(set(plans[0].values())) < 2 or not (0 < batches < float("inf") and epochs and epochs > 0):
+        return None
+    factors = [plans[0][max(one for one in plans[0] if one <= epoch)] for epoch in range(epochs)]
+    total: float = sum(-(-batches // factor) for factor in factors)
+    return min(total, float(trainer.max_steps)) if trainer.max_steps > 0 else total
 
 
 def _sampler_of(trainer: Any) -> BatchSampler | None:

@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Any, final
 
 from paramsched.engines.torch_required import torch
+from paramsched.core.base.codes import METRIC_NOT_LOGGED
+from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import Problem
 from paramsched.core.plan import Plan
 from paramsched.core.plan.binding import amount_clock
@@ -22,6 +24,9 @@ from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.calendar import SIZES
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.errors import InvalidArgument, MissingDependency
+
+_OTHER_NUMBERS = ("_runtime", "_per_second", "_time", "epoch", "step")
+"""The ends of names of numbers that are not metrics."""
 
 
 @final
@@ -36,19 +41,37 @@ class MetricRelay:
         self._call = call
         self._observed: set[str] = set()
         self._reported: set[str] = set()
+        self._told: set[str] = set()
+        self._has_looked, self._evaluations = False, 0
 
-    def report(self, scheduler: Scheduler, metrics: Mapping[str, Any]) -> None:
-        """Pass the metrics that a rule watches to the scheduler."""
+    def report(self, scheduler: Scheduler, metrics: Mapping[str, Any], *, is_evaluation: bool = False) -> None:
+        """Pass the metrics that a rule watches to the scheduler; after the first evaluation, warn of missing ones."""
         self._reported |= metrics.keys()
         watched = {rule.metric for rule in scheduler.plan.metric_rules}
         found = {name: metrics[name] for name in watched if metrics.get(name) is not None}  # TRL logs None for NaN
         if found:
             self._observed |= found.keys()
             scheduler.observe(**found)
+        if is_evaluation and not self._has_looked:
+            self._evaluations += 1
+            missed = sorted(watched - self._observed - self._reported)
+            # The metrics of training come at the end of an epoch, which may be after the first evaluation.
+            self._has_looked = self._evaluations > 1 or not any("train" in name for name in missed)
+            if missed and self._has_looked:
+                self._warn_of_missed(scheduler, missed)
+
+    def _warn_of_missed(self, scheduler: Scheduler, missed: Sequence[str]) -> None:
+        """Warn of metrics that the first evaluation has not reported, with the names that it has."""
+        self._told |= set(missed)
+        names = sorted(one for one in self._reported if not one.endswith(_OTHER_NUMBERS))
+        found = f"the plan watches {', '.join(missed)}; the first evaluation has {', '.join(names) or 'no metric'}"
+        near = did_you_mean(missed[0], names) if names else ""
+        problem = Problem(METRIC_NOT_LOGGED, found, site=self._call, advice=f"{near[:1].upper()}{near[1:]}")
+        scheduler._resume.processes.warn(problem)
 
     def finish(self, scheduler: Scheduler) -> None:
         """Warn about metrics that a rule watches but that were never reported."""
-        missed = sorted({rule.metric for rule in scheduler.plan.metric_rules} - self._observed)
+        missed = sorted({rule.metric for rule in scheduler.plan.metric_rules} - self._observed - self._told)
         if missed:
             found = (
                 f"the plan watches {', '.join(missed)}, which {'were' if missed[1:] else 'was'} never reported; "

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
+from paramsched.core.base.problem import Problem
 from paramsched.core.run.scheduler import Scheduler
+from paramsched.core.run.short import ShortRun
 
 
 @final
@@ -19,6 +21,20 @@ class RunEnd:
 
     schedulers: Sequence[Scheduler]
     stop: bool = False
+
+    def tell_short(self, call: str, *, early: bool) -> None:
+        """Warn of plans that are longer than the run of the engine, at its end.
+
+        Args:
+            call: the user's call.
+            early: True if the run was ended early, as by early stopping.
+        """
+        for one in self.schedulers:
+            clock = one._run.clock
+            found = "" if early or self.is_due else ShortRun(one._run, one._job_end).problem(is_saved=False)
+            clock.end_is_known = True
+            if found:
+                clock.processes.warn(Problem(site=call, found=found))
 
     @property
     def saves(self) -> bool:

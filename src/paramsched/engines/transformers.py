@@ -111,6 +111,7 @@ def planned(
         _paramsched_known: EngineFacts | None = None
         _paramsched_amounts: BatchAmounts | None = None
         _paramsched_batches: PlannedBatches | None = None
+        _paramsched_evaluates = False  # True during an evaluation
         _paramsched_first: Sequence[Any] = ()  # the batches of an update before its last one
 
         def get_train_dataloader(self) -> Any:
@@ -203,9 +204,13 @@ def planned(
             return loss + super().training_step(model, inputs, *args, **keywords)
 
         def evaluate(self, *args: Any, **keywords: Any) -> Any:
-            metrics = super().evaluate(*args, **keywords)
+            is_outer, self._paramsched_evaluates = not self._paramsched_evaluates, True
+            try:
+                metrics = super().evaluate(*args, **keywords)  # calls itself for each of several data sets
+            finally:
+                self._paramsched_evaluates = not is_outer
             if isinstance(self.lr_scheduler, Scheduler) and self.is_in_train:
-                self._paramsched_metrics.report(self.lr_scheduler, metrics)
+                self._paramsched_metrics.report(self.lr_scheduler, metrics, is_evaluation=is_outer)
             return metrics
 
         def log(self, logs: dict[str, Any], *args: Any, **keywords: Any) -> None:
@@ -239,6 +244,9 @@ def end_callback_class() -> type[Any]:
                     '%s: save_strategy is "no", so nothing is saved when the job ends by stop_before or stop_on. Use '
                     'TrainingArguments(…, save_strategy="steps")', self._call,
                 )  # fmt: skip
+
+        def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._ending.tell_short(self._call, early=state.global_step < state.max_steps)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             if self._ending.is_due:  # evaluate and save if these happen in steps

@@ -204,7 +204,7 @@ class _PlanScheduler:
     def step(self, metrics: Mapping[str, Any] | None = None) -> None:
         """Pass the metrics of a validation to the metric rules; no effect without metrics."""
         if metrics is not None:
-            self._metrics.report(self.scheduler, metrics)
+            self._metrics.report(self.scheduler, metrics, is_evaluation=True)
 
     def get_last_value(self) -> list[float]:
         """Return the values of the next update, in the order of `scheduler.values()`."""

@@ -15,6 +15,7 @@ from paramsched.core.run.groups import Groups, has_written, sync_for_checkpoint
 from paramsched.core.run.record import record_of
 from paramsched.core.run.resume import Loading, Resume
 from paramsched.core.run.run import Run, Wrapper
+from paramsched.core.run.short import note_changed_plan
 from paramsched.core.run.state import COUNT, Group, RunPosition, joined
 from paramsched.core.run.steps import (
     CAN_CAPTURE,
@@ -136,6 +137,7 @@ class PlanHooks:
         groups = state.get("param_groups")
         if groups and self.planned.bound:
             now = self.run.reading()
+            self.run.clock.saved_at = now.numbers[self.name]
             record = record_of(self.run, now) | ({"held": True} if self.planned.held else {})
             groups[0][RECORD] = joined(self.planned.record_of_plan(), record | {"bases": recorded_bases(groups[0])})
             for group in groups:
@@ -153,6 +155,7 @@ class PlanHooks:
             loading = self.resume.loading(self.run, self.name, groups)
         taken = None if loading.carried.count else updates_in_state(optimizer)  # reads tensors
         self.resume.after_load(self.run, self.name, groups, loading, taken)
+        note_changed_plan(self.run)
 
     @property
     def position(self) -> RunPosition:

@@ -221,6 +221,7 @@ class Run:
     def seek(self, position: RunPosition) -> None:
         """Jump to a position, with all optimizers."""
         clock = self.clock
+        clock.was_moved = True
         if clock.counts_from.samples is None:  # from now on the position in the data is that of the plan
             clock.counts_from = BEGIN_OF_DATA
         before = clock.history_before_seek()

@@ -45,6 +45,7 @@ from paramsched.core.run.processes import WORLD
 from paramsched.core.run.record import OnChange, position_of_torch, read_scheduler_state, state_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Run
+from paramsched.core.run.short import note_changed_plan, note_run
 from paramsched.core.run.start import start
 from paramsched.core.run.state import Group, RunPosition, remove_entries
 from paramsched.core.run.state import LateGroups as LateGroups
@@ -195,6 +196,7 @@ class Scheduler(LRScheduler):
         self._count, self._step_count = None, 1
         run.scheduler = ref(self)
         run.clock.warns_of_metrics = not request.source.warns_of_metrics
+        note_run(run, self._job_end)
 
     # ------------------------------------------------------------------ values
 
@@ -718,6 +720,7 @@ class Scheduler(LRScheduler):
         """Return the clock, the rule states, the bases and the plan as text: plain data for `weights_only=True`."""
         if self._is_attached:
             self._run.sync_for_checkpoint(self._optimizers)
+        self._run.clock.saved_at = self.t
         return state_of(self._run, {name: len(one.param_groups) for name, one in self._optimizers.items()})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -737,6 +740,7 @@ class Scheduler(LRScheduler):
             return
         state = read_scheduler_state(state_dict, planned.in_force)
         self._resume.load(self._run, state, {name: one.param_groups for name, one in self._optimizers.items()})
+        note_changed_plan(self._run)
 
     def __getstate__(self) -> dict[str, Any]:
         from paramsched.core.run.start import copied_state

@@ -419,6 +419,11 @@ class Clock:
         return self.acknowledged_at == self.t
 
     @property
+    def has_moved(self) -> bool:
+        """True if there was an update since the start, or since the last jump."""
+        return self.t > self._came_from[0]
+
+    @property
     def restored_from(self) -> str | None:
         """The name of the checkpoint from which the count was read. It is None again after the next update."""
         at, source = self._came_from
@@ -489,9 +494,12 @@ class RunState(Clock):
     observed: set[str]
     skipped: set[str]
     warns_of_metrics: bool  # set by the Scheduler
+    was_moved: bool  # by `seek`
+    end_is_known: bool  # True if a message has reported that the run is shorter than its plan, or an engine has ended
+    saved_at: int  # the update of the last checkpoint
     __slots__ = (
-        "_before_seek", "choices", "counts_from", "history", "observed", "processes", "released", "skipped",
-        "warns_of_metrics",
+        "_before_seek", "choices", "counts_from", "end_is_known", "history", "observed", "processes", "released",
+        "saved_at", "skipped", "warns_of_metrics", "was_moved",
     )  # fmt: skip
 
     def __init__(self, states: RuleStates, position: RunPosition, choices: Choices, source: str | None) -> None:
@@ -499,7 +507,7 @@ class RunState(Clock):
         self.choices, self.processes = choices, choices.processes
         self.history = History(())
         self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
-        self.released = False
+        self.released, self.was_moved, self.end_is_known, self.saved_at = False, False, False, -1
         self.observed, self.skipped = set(), set()
         self.counts_from = BEGIN_OF_DATA
 
