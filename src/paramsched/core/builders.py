@@ -64,7 +64,10 @@ def register_builder(table: MutableMapping[str, Callable[..., Any]], builder: Bu
 
 
 def constructor(name: str, kind: Callable[_Parameters, _Built]) -> Callable[_Parameters, _Built]:
-    """Return the constructor of a dataclass as a function called `name`, with the documentation of the class."""
+    """Return the constructor of a dataclass as a function called `name`, with the documentation of the class.
+
+    Keywords that the class inherits are the last ones, as in its documentation.
+    """
 
     def build(*positional: _Parameters.args, **named: _Parameters.kwargs) -> _Built:
         return kind(*positional, **named)
@@ -73,7 +76,11 @@ def constructor(name: str, kind: Callable[_Parameters, _Built]) -> Callable[_Par
     made.__name__ = made.__qualname__ = name
     made.__module__, made.__doc__ = known.__module__, known.__doc__
     made.__annotations__ = {**known.__init__.__annotations__, "return": known}
-    made.__signature__ = inspect.signature(known).replace(return_annotation=known)
+    signature, own = inspect.signature(known), known.__annotations__
+    parameters = sorted(
+        signature.parameters.values(), key=lambda one: one.kind is one.KEYWORD_ONLY and one.name not in own
+    )
+    made.__signature__ = signature.replace(parameters=parameters, return_annotation=known)
     return build
 
 

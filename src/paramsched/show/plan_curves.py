@@ -9,11 +9,11 @@ from typing import Any, Final, TypeAlias
 
 from paramsched.core.fields import Field, Group, numeric
 from paramsched.core.plan import Binding, Plan, Target, resolve
+from paramsched.core.plan.binding import lengths_of_line
 from paramsched.core.plan.optimizers import unique_labels
 from paramsched.core.plan.plan import units_of_plan
 from paramsched.core.plan.trace import Trace, groups_of, trace
 from paramsched.core.schedules.base import Schedule
-from paramsched.core.schedules.contents import durations_in
 from paramsched.core.time import Calendar, Duration
 from paramsched.core.time.calendar import SIZES
 from paramsched.errors import InvalidArgument, MissingFact
@@ -70,7 +70,7 @@ def plan_of_schedule(schedule: Schedule) -> Plan:
 
 
 def _terms_of(plan: Plan) -> list[tuple[str, Any]]:
-    lengths = [length for binding in plan.bindings for length in durations_in(binding.schedule)]
+    lengths = [length for binding in plan.bindings for length in lengths_of_line(binding)]
     return [term for length in lengths for term in length.terms if term[0] != "percent"]
 
 

@@ -5,7 +5,7 @@ import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from types import NoneType
 from typing import Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar, final
 
@@ -18,9 +18,11 @@ from paramsched.core.number_checks import check_fields, checked, not_negative, p
 from paramsched.core.schedules.affine import Absolute, Affine, Level, split_level
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import schedule_of
+from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.one_operand import OneOperand
 from paramsched.core.schedules.registry import builder_name, combine_operands
 from paramsched.core.schedules.writing import CALL, PRODUCT, call_text, in_brackets
+from paramsched.core.time import Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, StateError, shown, site_with_value
 
 _MORE_IS_BETTER: Final = frozenset(
@@ -56,6 +58,19 @@ State = TypeVar("State")
 """The type of a rule's state: a frozen dataclass of JSON scalars."""
 
 
+def _time_of_run(site: CallSite, after: Any) -> Duration:
+    """Check the time from which on a rule counts."""
+    try:
+        time = Duration.of(after)
+    except InvalidArgument as refusal:
+        raise refusal.changed(site=site_with_value(site, after), refused=after) from None
+    if time.until:
+        found = '"until" is only valid as the length of a stage'
+        raise InvalidArgument(site_with_value(site, after), found, example=f'after="{Duration(time.terms)}"')
+    return time
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MetricRule(ABC, Generic[State]):
     """A schedule component that reacts to a metric. All its methods are pure.
 
@@ -64,7 +79,8 @@ class MetricRule(ABC, Generic[State]):
 
     To write a rule, subclass `MetricRule` as a frozen dataclass with these four methods. Its state is another frozen
     dataclass, whose fields are JSON scalars or tuples of them. Put `@ps.shape` on the function that builds the rule to
-    make its name available in text and files:
+    make its name available in text and files. Every rule has the argument `after`: a length such as `"4 epochs"`, in
+    any unit. What is observed before that time of the run does not count, as in a warmup.
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
@@ -91,10 +107,10 @@ class MetricRule(ABC, Generic[State]):
     0.05
     """
 
-    __slots__ = ()
+    after: DurationLike | None = field(default=None, kw_only=True, metadata=checked(_time_of_run))
     __repr__ = text_on_screen
     _repr_mimebundle_ = notebook_display
-    _precedence = CALL
+    _precedence: ClassVar[int] = CALL
     _skips_nan: ClassVar[bool] = False
     """True if NaN does not change the state, so that the Scheduler logs it."""
     metric: str
@@ -105,6 +121,11 @@ class MetricRule(ABC, Generic[State]):
 
     def check_together(self) -> None:  # optional
         """Raise an error if fields that are valid alone contradict each other."""
+
+    @property
+    def begin(self) -> Duration | None:
+        """The time of the run from which on values count; None if all do."""
+        return None if self.after is None else Duration.of(self.after)
 
     @abstractmethod
     def init(self) -> State:
@@ -158,6 +179,9 @@ class Guided(OneOperand):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return self.schedule._at(t, base, ops)
 
+    def _resolve(self, span: Span) -> Schedule:
+        return Guided(self.schedule._resolve(span), tuple(_resolved_rule(rule, span) for rule in self.guides))
+
     def __mul__(self, other: Any) -> Schedule:
         return _multiply_guided(self, other, swapped=False)
 
@@ -166,6 +190,16 @@ class Guided(OneOperand):
 
     def __str__(self) -> str:
         return " * ".join([in_brackets(self.schedule, PRODUCT), *(str(rule) for rule in self.guides)])
+
+
+def _resolved_rule(rule: MetricRule[Any], span: Span) -> MetricRule[Any]:
+    """Return a rule whose begin is a number of updates of the run, or a count of its clock if that is unknown."""
+    begin = rule.begin
+    return (
+        rule
+        if begin is None or begin.is_resolved
+        else replace(rule, after=span.of_whole_run.calendar.time_of_run(begin))
+    )
 
 
 def _multiply_guided(guided: Guided, other: Any, *, swapped: bool) -> Schedule:

@@ -84,6 +84,7 @@ class Greedy(MetricRule[GreedyState]):
         against: the value to compare with: `"best"` for the best so far, `"previous"` for the previous value.
         nonfinite: NaN and infinite values count as not better (`"count"`), are skipped (`"ignore"`), or raise an error
             (`"raise"`).
+        after: the time of the run from which on values count, in any unit: `"4 epochs"`, `"5%"`. By default all do.
 
     Raises:
         InvalidArgument: an argument is out of range, or only one of `min` and `max` is absolute.

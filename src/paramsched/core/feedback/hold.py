@@ -62,6 +62,7 @@ class Hold(MetricRule[HoldState]):
             `"lower"` if it lowers the schedule, such as the learning rate.
         low, high: bounds of m, multiples of the planned value: `low` is at most 1, `high` at least 1. By default `low`
             is 0 with `add`, and there are no other bounds. For a bound in values, divide it by the base.
+        after: the time of the run from which on values count, in any unit: `"4 epochs"`, `"5%"`. By default all do.
 
     NaN changes nothing, and the Scheduler logs one warning. Numbers count observations, not updates.
 

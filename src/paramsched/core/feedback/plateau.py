@@ -61,6 +61,7 @@ class Plateau(MetricRule[PlateauState]):
         eps: a reduction of the factor by at most `eps` is skipped.
         nonfinite: NaN and infinite values count as not better (`"count"`), are skipped (`"ignore"`), or raise an error
             (`"raise"`).
+        after: the time of the run from which on values count, in any unit: `"4 epochs"`, `"5%"`. By default all do.
 
     Raises:
         InvalidArgument: an argument is out of range.

@@ -1,7 +1,7 @@
 """Binding: a field, its groups and its schedule; Target: a value outside the optimizer."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from paramsched.core.fields import PAIRS, Field, Group, is_field_name
 from paramsched.core.number_checks import finite_number
 from paramsched.core.schedules import Schedule, parse, parse_own
 from paramsched.core.schedules.affine import Absolute
-from paramsched.core.schedules.contents import values_inside
+from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.leaves import FromFunction, line_of, schedule_of
 from paramsched.core.schedules.retimed import Chain, chain
 from paramsched.core.schedules.rules import Rule
@@ -225,6 +225,12 @@ def checked_binding(one: object) -> Binding:
 def binding_key(binding: Binding) -> tuple[Any, ...]:
     """Return the key by which a plan merges its bindings."""
     return isinstance(binding.field, Target), binding.name, binding.groups
+
+
+def lengths_of_line(binding: Binding) -> Iterator[Duration]:
+    """Yield every length in a line: those of its schedule, and the times from which on its metric rules count."""
+    yield from durations_in(binding.schedule)
+    yield from (begin for rule in binding.schedule.metric_rules if (begin := rule.begin) is not None)
 
 
 PlanClock: TypeAlias = ClockName | Mapping[str, ClockName]

@@ -1,7 +1,7 @@
 """Changing a plan from a given time on."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 from paramsched.core.base.near_names import did_you_mean
@@ -65,9 +65,11 @@ class PlanLines:
             elif name := next((name for name, of_field in shared.items() if index in of_field), None):
                 made.append(self._followed(binding, fields[name].schedule, at, when, horizon))
             else:  # this line continues as planned
-                old, rules = _without_rules(binding.schedule)
+                old, rules = self._kept(binding, horizon)
                 if (planned := self._planned_for(binding, old, horizon)) is not None:
-                    binding = replace_schedule(binding, _with_rules(take(old, planned, planned), rules))
+                    old = take(old, planned, planned)
+                if rules or planned is not None:
+                    binding = replace_schedule(binding, _with_rules(old, rules))
                 made.append(binding)
         for given, place in zip(lines, own, strict=True):
             if place is None:  # a group that followed the default before
@@ -185,13 +187,23 @@ class PlanLines:
             when: the time without percent if the horizon changes. Lines on the clock of progress use `at`.
         """
         at = at if clock_of_field(self.clock, line.name) == PROGRESS else when
-        old, rules = _without_rules(line.schedule)
+        old, rules = self._kept(line, horizon)
         bare, more = _without_rules(new)
         if at.terms:
             targets = target_names(self.bindings)  # a followed target keeps the time of the run
             bare = replace_likes(bare, lambda like: skip(like, at) if name_followed(like) in targets else like)
         past = take(old, at, self._planned_for(line, old, horizon)) >> bare if at.terms else bare
         return replace_schedule(line, _with_rules(past, (*rules, *more)))
+
+    def _kept(self, line: Binding, horizon: Duration | None) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:
+        """Return the schedule and the rules of a line; with another horizon, a rule keeps the time when it begins."""
+        schedule, rules = _without_rules(line.schedule)
+        if horizon == self.horizon or clock_of_field(self.clock, line.name) == PROGRESS:
+            return schedule, rules
+        return schedule, tuple(
+            rule if (begin := rule.begin) is None else replace(rule, after=self.without_percent(str(rule), begin))
+            for rule in rules
+        )
 
     def _planned_for(self, line: Binding, schedule: Schedule, horizon: Duration | None) -> Duration | None:
         """Return the old horizon if a line must keep it when the horizon changes; None if the line does not need it."""

@@ -28,6 +28,7 @@ from paramsched.core.plan.binding import (
     clock_of_field,
     clock_text,
     first_without_text,
+    lengths_of_line,
     normal_bindings,
     read_canonical_text,
     replace_schedule,
@@ -39,7 +40,6 @@ from paramsched.core.plan.resolve_clocks import resolve_on_clocks
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules import Level, Schedule, previous
 from paramsched.core.schedules.anneal import anneal
-from paramsched.core.schedules.contents import durations_in
 from paramsched.core.schedules.cuts import is_resolved_in
 from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.neighbor_levels import resolve_in_span
@@ -269,7 +269,11 @@ class Plan:
     def is_resolved(self) -> bool:
         """True if every length is in the unit of its clock."""
         horizon = () if self.horizon is None or self.horizon.is_resolved else self.horizon.terms
-        if any(unit != amount_clock(self.clock) for unit, _ in horizon):
+        unit = amount_clock(self.clock)
+        if any(one != unit for one, _ in horizon):
+            return False
+        begins = (begin for rule in self.metric_rules if (begin := rule.begin) is not None and not begin.is_resolved)
+        if any([one for one, _ in begin.terms] != ["percent" if unit == PROGRESS else unit] for begin in begins):
             return False
         return all(is_resolved_in(one.schedule, clock_of_field(self.clock, one.name)) for one in self.bindings)
 
@@ -552,6 +556,6 @@ def units_of_plan(plan: Plan) -> frozenset[str]:
     >>> sorted(units_of_plan(Plan(lr="warmup('5%') >> cosine()", horizon="20 epochs")))
     ['epochs', 'percent']
     """
-    lengths = [length for binding in plan.bindings for length in durations_in(binding.schedule)]
+    lengths = [length for binding in plan.bindings for length in lengths_of_line(binding)]
     lengths += [plan.horizon] if plan.horizon is not None else []
     return frozenset(unit for length in lengths for unit, _ in length.terms)

@@ -240,18 +240,37 @@ def _bound_fields(plan: Plan, group: Group, name_of_group: str | int, lines: Ite
     return tuple(bounds)
 
 
-def replay(plan: PlanLike, events: Iterable[tuple[int, Mapping[str, float]]]) -> dict[MetricRule[Any], Any]:
+def resolved_rules(plan: Plan, resolved: Plan) -> dict[MetricRule[Any], MetricRule[Any]]:
+    """Return a dict from each metric rule of a plan to the resolved one, whose `after` is a number of updates.
+
+    >>> plan = Plan(lr='plateau("loss", after="2 epochs")')
+    >>> [str(rule) for rule in resolved_rules(plan, plan.resolve(Calendar(steps_per_epoch=50))).values()]
+    ['plateau(after=100)']
+    """
+    by_key = {binding_key(line): line.schedule.metric_rules for line in resolved.bindings}
+    return {
+        rule: same
+        for line in plan.bindings
+        for rule, same in zip(line.schedule.metric_rules, by_key.get(binding_key(line), ()), strict=False)
+    }
+
+
+def replay(
+    plan: PlanLike, events: Iterable[tuple[int, Mapping[str, float]]], calendar: Calendar | None = None
+) -> dict[MetricRule[Any], Any]:
     """Rebuild the states of a plan's metric rules from observed metrics.
 
     Args:
         plan: the plan with the metric rules.
-        events: pairs of an update and its metrics, in the order in which they were observed.
+        events: pairs of the number of completed updates and the metrics, in the order in which they were observed.
+        calendar: the run facts; needed if a rule has an `after` in another unit than updates.
 
     Returns:
         The state of each rule, equal to `scheduler.states` after the same observations.
 
     Raises:
         InvalidArgument: the events are not in order, or no rule watches a metric.
+        MissingFact: the calendar lacks a run fact that `after` needs.
 
     >>> plan = Plan(lr=constant() * plateau("loss", patience=0, factor=0.5), horizon=10)
     >>> states = replay(plan, [(1, {"loss": 1.0}), (2, {"loss": 1.0})])
@@ -265,6 +284,13 @@ def replay(plan: PlanLike, events: Iterable[tuple[int, Mapping[str, float]]]) ->
         found = f"expected pairs of an update and metrics, got {shown(events)}"
         raise InvalidArgument("replay(…)", found, 'For example: [(1, {"loss": 0.5})]') from None
     states = {rule: rule.init() for rule in plan.metric_rules}
+    begins = {rule: begin for rule in states if (begin := rule.begin) is not None}
+    if not all(begin.is_resolved for begin in begins.values()):
+        begins |= {
+            rule: begin
+            for rule, same in resolved_rules(plan, plan.resolve(calendar or Calendar())).items()
+            if (begin := same.begin) is not None
+        }
     watched = {rule.metric for rule in states}
     last = 0
     for t, metrics in pairs:
@@ -279,7 +305,7 @@ def replay(plan: PlanLike, events: Iterable[tuple[int, Mapping[str, float]]]) ->
             )
         last = t
         for rule in states:
-            if rule.metric in metrics:
+            if rule.metric in metrics and (rule not in begins or t >= begins[rule].number):
                 states[rule] = rule.observe(states[rule], metrics[rule.metric])
     return states
 

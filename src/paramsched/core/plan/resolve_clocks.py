@@ -77,6 +77,36 @@ class ClockLengths:
         """Return a count with the clock's unit, for a message."""
         return f"{float(count) / COUNTS_OF_A_PERCENT:g}%" if self.clock == PROGRESS else count_text(count, self.clock)
 
+    def time_of_run(self, time: Duration) -> Duration:
+        """Return a time of the run as a number of updates; as a count of the clock if only the loop reports amounts.
+
+        Raises:
+            MissingFact: the run facts convert it to neither of them.
+        """
+        try:
+            return Duration.of_updates(ceil(self._updates_until(time)))
+        except (MissingFact, PlanError) as refusal:
+            own = "percent" if self.clock == PROGRESS else self.clock
+            if self.clock == UPDATES:
+                raise
+            try:
+                count = self.exact(time)
+            except InvalidArgument:
+                raise refusal from None
+            return Duration(((own, count / COUNTS_OF_A_PERCENT if self.clock == PROGRESS else count),))
+
+    def _updates_until(self, time: Duration) -> Fraction:
+        """Return the number of updates from the start of the run to a time."""
+        if self.clock == UPDATES:
+            return self.exact(time)
+        by_updates, site, taken = replace(self, clock=UPDATES, total=None), f'length "{time}"', Fraction(0)
+        for unit, count in time.terms:
+            if unit == "percent" and self.total is not None and self.clock != PROGRESS:
+                taken += by_updates._updates_of_amount(self.clock, count * self.total / 100, Fraction(0), site)
+            else:
+                taken += by_updates.exact(Duration(((unit, count),)), site=site)
+        return taken
+
     def for_run(self, length: Duration) -> "tuple[ClockLengths, Fraction]":
         """Return the converter for a run of this length, and the length in the clock's unit."""
         exact = self.exact(length)

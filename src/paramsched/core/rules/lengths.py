@@ -10,13 +10,13 @@ from paramsched.core.base import codes
 from paramsched.core.base.codes import MILESTONE_AFTER_END
 from paramsched.core.base.diagnostic import HORIZON, Diagnostic
 from paramsched.core.plan import Plan
-from paramsched.core.plan.binding import UPDATES
+from paramsched.core.plan.binding import UPDATES, lengths_of_line
 from paramsched.core.rules.line import Line
 from paramsched.core.rules.trial_run import TrialRun
 from paramsched.core.rules.values import IS_HIGH
 from paramsched.core.schedules import Anneal, Schedule
 from paramsched.core.schedules.anneal import CosineWave
-from paramsched.core.schedules.contents import durations_in, parts_inside
+from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.cuts import Skip, Take
 from paramsched.core.schedules.lengths import PERIOD
 from paramsched.core.schedules.periods import MultiStep
@@ -111,7 +111,7 @@ def accumulation_unused(plan: Plan, calendar: Calendar | None) -> Diagnostic | N
     if epoch is None or plan.clock != UPDATES or any(one.name in _SIZES_OF_BATCHES for one in plan.targets):
         return None
     given = [Duration.of(one) for one in (plan.horizon, calendar.total) if one is not None]
-    written = [*given, *(length for line in plan.bindings for length in durations_in(line.schedule))]
+    written = [*given, *(length for line in plan.bindings for length in lengths_of_line(line))]
     units = {unit for length in written for unit, _ in length.terms}
     if "epochs" not in units or units & _OF_BATCHES:
         return None

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched.core.curves.arrays import Floats, Integers
+from paramsched.core.feedback.base import Guided
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.contents import durations_in, values_inside
@@ -177,6 +178,9 @@ class _WrittenUnits:
         amount = count / self.updates
         return f"{float(amount):.12g}%" if self.unit == "%" else count_text(amount, self.unit)
 
+    def time_of_run(self, time: Duration) -> Duration:
+        return self.calendar.time_of_run(time)
+
     def for_run(self, length: Duration) -> "tuple[_WrittenUnits, Fraction]":
         calendar, total = self.calendar.for_run(length)
         return replace(self, calendar=calendar), total
@@ -238,9 +242,16 @@ def resolved_in_run(schedule: Schedule, run: TrialRun | None) -> Schedule | None
     if run is None or not run.knows(schedule):
         return None
     try:
-        return resolve_in_span(schedule, run.span)
+        return resolved_without_begins(schedule, run.span)
     except (ParamschedError, ArithmeticError, MemoryError):
         return None
+
+
+def resolved_without_begins(schedule: Schedule, span: Span) -> Schedule:
+    """Return a resolved schedule; the times from which on its metric rules count, which no value depends on, stay."""
+    if isinstance(schedule, Guided):
+        return replace(schedule, schedule=resolve_in_span(schedule.schedule, span))
+    return resolve_in_span(schedule, span)
 
 
 def curve_in_run(
@@ -255,7 +266,7 @@ def curve_in_run(
     if not run.knows(followed) or end < 1:
         return None
     try:
-        schedule = resolve_in_span(followed, run.span)
+        schedule = resolved_without_begins(followed, run.span)
         if end > _MOST_OF_RULES and any(isinstance(part, Recurrence) for part in values_inside(schedule)):
             return None
         times = times_to_look_at(schedule, end, run.samples)

@@ -5,8 +5,9 @@ with other fields or rules has the same keys.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias, final
 
@@ -61,7 +62,7 @@ class State:
         calendar: the run facts.
         optimizers: the number of groups of each optimizer, by name.
         bases: the bases of each optimizer, by group index and flat field name; those in its groups if it is missing.
-        feedback: the states of metric rules, by the rules' text; None if they are unknown.
+        feedback: the states of metric rules, by `rule_keys`; None if they are unknown.
         position: the position of the run: `t`, and the amounts if the plan's clock counts one.
         history: the plans that were in force.
         behind: the optimizers that had not stepped in the last update.
@@ -154,9 +155,10 @@ def _single_plan_history(text: str | None, amount: Amount | None, in_force: Reso
 
 
 def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
-    """Return a dict from the text of each metric rule to its state, a dict of JSON scalars."""
+    """Return a dict from the key of each metric rule to its state, a dict of JSON scalars."""
     return {
-        str(rule): {field.name: getattr(state, field.name) for field in fields(state)} for rule, state in states.items()
+        key: {field.name: getattr(states[rule], field.name) for field in fields(states[rule])}
+        for rule, key in rule_keys(states).items()
     }
 
 
@@ -364,7 +366,7 @@ def _read_by_field(key: str, value: Any, groups: int) -> dict[str, list[float | 
 
 def check_rules(feedback: Mapping[str, Any], plan: Plan) -> None:
     """Raise if a state of a plan has the feedback of other metric rules."""
-    rules = {str(rule) for rule in plan.metric_rules}
+    rules = {*rule_keys(plan.metric_rules).values()}
     if rules != feedback.keys():
         raise StateError(f"state: rules is that of {sorted(feedback)}, but the rules of its plan are {sorted(rules)}")
 
@@ -401,7 +403,24 @@ def restored_states(
     feedback: Mapping[str, dict[str, Any]], rules: tuple[MetricRule[Any], ...]
 ) -> dict[MetricRule[Any], Any]:
     """Return a dict from each rule to its state: the saved state if there is one, else the initial one."""
-    return {rule: rule.restore(feedback[str(rule)]) if str(rule) in feedback else rule.init() for rule in rules}
+    return {
+        rule: rule.restore(feedback[key]) if key in feedback else rule.init() for rule, key in rule_keys(rules).items()
+    }
+
+
+def rule_keys(rules: Iterable[MetricRule[Any]]) -> dict[MetricRule[Any], str]:
+    """Return the keys of the states of some metric rules in a record: their texts without `after`.
+
+    The time from which on a rule counts is another number of updates in a run of other facts, and its state continues.
+    Rules that differ only in this time are numbered.
+    """
+    found: dict[MetricRule[Any], str] = {}
+    numbers = Counter[str]()
+    for rule in rules:
+        text = str(rule if rule.after is None else replace(rule, after=None))
+        numbers[text] += 1
+        found[rule] = text if numbers[text] == 1 else f"{text} #{numbers[text]}"
+    return found
 
 
 def _require_count_below(name: str, value: Any, most: int = 2**62) -> int:

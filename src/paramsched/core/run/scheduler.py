@@ -22,6 +22,7 @@ from paramsched.core.fields import Field
 from paramsched.core.plan import Plan
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.optimizers import ALONE, find_group, flat_optimizers, unique_labels
+from paramsched.core.plan.resolve import resolved_rules
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.core.plan.trace import Key
 from paramsched.core.run.arguments import (
@@ -234,7 +235,8 @@ class Scheduler(LRScheduler):
     @property
     def states(self) -> dict[MetricRule[Any], Any]:
         """A dict from each metric rule of the plan to its state."""
-        return dict(self._run.clock.states)
+        in_force, states = self._run.in_force, self._run.clock.states
+        return {rule: states[same] for rule, same in resolved_rules(in_force.plan, in_force.resolved).items()}
 
     @property
     def history(self) -> list[list[Any]]:
@@ -530,6 +532,8 @@ class Scheduler(LRScheduler):
     def observe(self, **metrics: Any) -> None:
         """Pass metrics to the metric rules of the plan, and write changed values into the groups.
 
+        A rule ignores what is observed before its time `after`.
+
         Args:
             metrics: the values by metric name, each a number or a tensor without dimensions.
 
@@ -557,7 +561,8 @@ class Scheduler(LRScheduler):
                     instead = f"it is an amount. For example: scheduler.{call}({name}={value!r})"
                 raise InvalidArgument(f"observe({name}={value!r})", f"no rule watches {name!r}; {instead}")
             numbers[name] = _metric_as_float(name, value)
-        observed = {r: r.observe(state, numbers[r.metric]) for r, state in before.items() if r.metric in numbers}
+        begun = self._run.in_force.rules_at(clock.t, clock.amount)
+        observed = {rule: rule.observe(before[rule], numbers[rule.metric]) for rule in begun if rule.metric in numbers}
         for rule in observed:
             if rule._skips_nan and isnan(numbers[rule.metric]) and rule.metric not in clock.skipped:
                 clock.skipped.add(rule.metric)

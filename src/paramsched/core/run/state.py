@@ -19,8 +19,8 @@ from paramsched.core.plan.resolve import amounts_of_run, counted_plan, is_comple
 from paramsched.core.plan.resolve_clocks import sizes_of_run
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget, lacking_amount
 from paramsched.core.run.processes import WORLD, Processes
-from paramsched.core.time import Calendar
-from paramsched.core.time.amounts import SECONDS, largest_on, rounded_on, times_on
+from paramsched.core.time import Calendar, Duration
+from paramsched.core.time.amounts import COUNTS_OF_A_PERCENT, PROGRESS, SECONDS, largest_on, rounded_on, times_on
 from paramsched.errors import MissingFact, StateError, shown
 
 Group: TypeAlias = dict[str, Any]
@@ -612,6 +612,23 @@ class ResolvedPlan:
         if unit == UPDATES or amount is None:
             return unit == UPDATES and t >= count
         return bool(times_on(unit, amount) >= (float(count) if unit == SECONDS else count))
+
+    def rules_at(self, t: int, amount: Amount | None) -> list[MetricRule[Any]]:
+        """Return the metric rules for which a metric counts that is observed after `t` updates and an amount."""
+        return [
+            rule
+            for rule in self.resolved.metric_rules
+            if (begin := rule.begin) is None or self._has_passed(begin, t, amount)
+        ]
+
+    def _has_passed(self, time: Duration, t: int, amount: Amount | None) -> bool:
+        if time.is_resolved:
+            return t >= time.updates
+        ((_, count),), unit = time.terms, self.unit
+        if unit is None or amount is None:
+            return False
+        least = count * COUNTS_OF_A_PERCENT if unit == PROGRESS else float(count) if unit == SECONDS else count
+        return bool(times_on(unit, amount) >= least)
 
     @property
     def total(self) -> int | None:

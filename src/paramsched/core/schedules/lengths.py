@@ -37,6 +37,9 @@ class Units(Protocol):
     def count_text(self, count: Fraction) -> str:
         """Return a count with its unit, for a message."""
 
+    def time_of_run(self, time: Duration) -> Duration:
+        """Return a time of the run as a number of updates; as a count of the clock if that number is unknown."""
+
     def for_run(self, length: Duration) -> "tuple[Units, Fraction]":
         """Return a pair: the units of a run of `length`, to which percentages refer, and its exact length."""
 

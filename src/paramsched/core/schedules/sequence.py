@@ -228,7 +228,24 @@ def in_order(stages: Iterable[Schedule]) -> Schedule:
 @operator_builder("sequence")
 def sequence(*stages: object) -> Schedule:
     """Implement `a >> b >> …`."""
+    for place, stage in enumerate(stages):
+        if isinstance(stage, OneOperand) and stage.metric_rules and not stage.schedule.metric_rules:
+            raise _rule_in_stage(stages, place, stage)
     return Sequence(tuple(map(schedule_of, stages, repeat(lambda: " >> ".join(map(str, stages))))))
+
+
+def _rule_in_stage(stages: Several[object], place: int, stage: OneOperand) -> InvalidArgument:
+    """Return the error for a metric rule in a stage: it multiplies the whole line, and may begin with this stage."""
+    bare = [one for one in (*stages[:place], stage.schedule, *stages[place + 1 :]) if isinstance(one, Schedule)]
+    known = len(bare) == len(stages) and not any(one.metric_rules for one in bare)
+    begin = in_order(bare[:place]).length if known and place else None
+    rules = [
+        rule if begin is None or not begin.terms or rule.after is not None else replace(rule, after=begin)
+        for rule in stage.metric_rules
+    ]
+    line = str(in_order(bare)) if known else 'warmup("5%") >> cosine()'
+    advice = f"Multiply the entire line, with brackets: ({line}) * {' * '.join(map(str, rules))}"
+    return InvalidArgument(" >> ".join(map(str, stages)), f"{stage} contains a metric rule", advice)
 
 
 @final

@@ -232,6 +232,14 @@ class Calendar:
             amount += count
         return amount
 
+    def time_of_run(self, time: Duration) -> Duration:
+        """Return a time of the run as a number of updates, rounded up.
+
+        >>> str(Calendar(steps_per_epoch=7).time_of_run(Duration.of("1.5 epochs")))
+        '11'
+        """
+        return Duration.of_updates(ceil(self.exact(time)))
+
     def count_text(self, count: Fraction) -> str:
         """Return a count of updates, for a message.
 

@@ -20,11 +20,18 @@ from paramsched.core.rules.lengths import accumulation_unused, horizon_in_epochs
 from paramsched.core.rules.levels import base_is_zero
 from paramsched.core.rules.line import Line, binding_path
 from paramsched.core.rules.plan_rules import epochs_of_run, level_problems, line_problems
-from paramsched.core.rules.trial_run import FieldCurve, TrialRun, curve_in_run, mixed_runs, resolved_in_run, trial_run
+from paramsched.core.rules.trial_run import (
+    FieldCurve,
+    TrialRun,
+    curve_in_run,
+    mixed_runs,
+    resolved_in_run,
+    resolved_without_begins,
+    trial_run,
+)
 from paramsched.core.rules.values import check_rates, check_values, found_in_all
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.contents import durations_in, values_inside
-from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import PROGRESS
@@ -143,7 +150,7 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str
     if trial is None or not trial.knows(schedule):
         return
     try:
-        resolve_in_span(schedule, trial.span)
+        resolved_without_begins(schedule, trial.span)
     except (MissingFact, Unresolved):
         return
     except PlanError as refusal:  # the value of a target, not on the clock of the run
