@@ -58,7 +58,7 @@ def test_explain_shows_a_rule_and_needs_no_plan():
 
     assert output.startswith("PS211 updates-for-epochs (warning)\n")
     assert 'lr: multistep(["30 epochs", "60 epochs", "80 epochs"])' in output
-    assert call("--explain", "PS40").stdout.count("\nPS4") == 4
+    assert call("--explain", "PS40").stdout.count("\nPS4") == 7
 
 
 def test_an_unknown_code_is_a_usage_error(plan):

@@ -144,14 +144,16 @@ def test_the_users_facts_take_precedence() -> None:
     assert (scheduler.calendar.horizon, scheduler.calendar.updates_per_epoch) == (7, 2)
 
 
-def test_a_different_horizon_in_the_plan_takes_precedence_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_longer_horizon_in_the_plan_takes_precedence_and_is_told() -> None:
     accelerator = accelerate.Accelerator(cpu=True)
     optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
 
-    scheduler = engine.scheduler(accelerator, optimizer, ps.Plan(lr=ps.cosine(), horizon="9 epochs"), loader, epochs=3)
+    with pytest.warns(ps.PlanWarning, match='horizon "9 epochs" of the plan is 162 updates, but .* counts 54'):
+        scheduler = engine.scheduler(
+            accelerator, optimizer, ps.Plan(lr=ps.cosine(), horizon="9 epochs"), loader, epochs=3
+        )
 
     assert scheduler.plan.resolve(scheduler.calendar).horizon == ps.Duration.of(162)
-    assert 'horizon "9 epochs" of the plan is 162 updates, but accelerate.scheduler counts 54' in caplog.text
 
 
 def test_the_values_of_the_next_update_reach_the_trackers(tmp_path: Path) -> None:

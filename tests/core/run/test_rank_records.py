@@ -174,6 +174,22 @@ def test_a_difference_from_a_dry_run_lasts_until_its_process_starts_another_sche
     assert "The run stops in 20 s, unless one of them is a dry run" in caplog.messages[0]
 
 
+@pytest.mark.parametrize(("looks", "is_told"), [(1, True), (2, False)])
+def test_a_difference_that_the_end_of_the_process_leaves_undecided_is_told_once(looks, is_told, caplog):
+    store = HashStore()
+    ranks = [SimpleNamespace(store=store, own=own, prefix="run", first=0, has_store=lambda: True) for own in (0, 1)]
+    first, second = (RankRecords("amounts/2", GROUPS, stops_run=True) for _ in range(2))
+    first.differing(ranks[0], 0, "3")
+    for _ in range(looks):
+        second.differing(ranks[1], 0, "10")
+    caplog.clear()
+
+    rank_agreement._tell_at_the_end()
+    rank_agreement._tell_at_the_end()
+
+    assert len(caplog.messages) == is_told
+
+
 def test_a_place_that_the_first_process_has_not_reached_is_looked_at_again_a_few_times():
     store = HashStore()
     ranks = [SimpleNamespace(store=store, own=own, prefix="run", first=0, has_store=lambda: True) for own in (0, 1)]

@@ -1,5 +1,6 @@
 """The agreement of the processes that train together: on the run, and on its amounts."""
 
+import atexit
 import json
 import logging
 import time
@@ -187,14 +188,17 @@ class RankRecords:
                 place, ranks.first, ranks.own,
             )  # fmt: skip
         self._differs, self._since, self._is_told = None, None, False
+        _untold.pop(id(self), None)
 
     def _is_final(self, ranks: Ranks, found: Difference, now: float) -> bool:
         """Return whether a difference is reported now; else it is compared again."""
         limit = _PATIENCE.total_seconds()
         if self._since is None:
             self._since, self._differs = now, (found.place, found.mine)
+            _note_untold(id(self), f"rank {ranks.own} has {found.mine}, but rank {found.other} has {found.theirs}")
         elif limit and not self._is_told and self._differs == (found.place, found.mine):  # also at the second look
             self._is_told = True
+            _untold.pop(id(self), None)
             log.warning(
                 "comparison %d: rank %d has %s, but rank %s has %s. The run stops in %d s, unless one of them is a "
                 "dry run, and its process has started another Scheduler until then",
@@ -204,6 +208,23 @@ class RankRecords:
             return False
         self._differs = None  # `_since` remains: the next difference is reported at once
         return True
+
+
+_untold: dict[int, str] = {}
+"""The first looks at amounts that differ: the second one tells it, unless the run ends before."""
+
+
+def _note_untold(key: int, text: str) -> None:
+    if not _untold:
+        atexit.register(_tell_at_the_end)
+    _untold[key] = text
+
+
+def _tell_at_the_end() -> None:
+    """Log the differences that the end of the process left undecided."""
+    for text in _untold.values():
+        log.warning("the run ended with different amounts: %s. %s", text, _DRY_RUN)
+    _untold.clear()
 
 
 def _read(store: Any, key: str) -> str:
