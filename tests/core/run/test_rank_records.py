@@ -179,6 +179,7 @@ def test_a_difference_that_the_end_of_the_process_leaves_undecided_is_told_once(
     store = HashStore()
     ranks = [SimpleNamespace(store=store, own=own, prefix="run", first=0, has_store=lambda: True) for own in (0, 1)]
     first, second = (RankRecords("amounts/2", GROUPS, stops_run=True) for _ in range(2))
+    rank_agreement._tell_at_the_end()  # what earlier tests left
     first.differing(ranks[0], 0, "3")
     for _ in range(looks):
         second.differing(ranks[1], 0, "10")
