@@ -7,7 +7,7 @@ from typing import Any, Final, final
 from paramsched.core.base.codes import BEYOND_THE_PLAN
 from paramsched.core.base.problem import Problem
 from paramsched.core.run.block import Slot, initial_value
-from paramsched.core.run.processes import Processes
+from paramsched.core.run.processes import Processes, log
 from paramsched.core.run.state import Group, ResolvedPlan, RunState
 
 CHECKPOINT: Final = "the checkpoint"  # the source of a base; the other one is an initial value, such as `initial_lr`
@@ -153,9 +153,12 @@ def _bases(slots: Iterable[Slot], whose: str) -> str:
     return f"the {whose} values as bases ({listed})"
 
 
-def log_takeover(t: int, processes: Processes) -> None:
-    """Log that a second Scheduler with the same plan replaces one that is still referenced."""
-    processes.log(
+def log_takeover(t: int) -> None:
+    """Log that a second Scheduler with the same plan replaces one that is still referenced.
+
+    It is information, because that is usual: a cell of a notebook is run again.
+    """
+    log.info(
         "this Scheduler replaces an earlier one with the same plan at update %d. The earlier one is detached and "
         "raises when it is used", t,
     )  # fmt: skip

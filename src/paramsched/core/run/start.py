@@ -13,6 +13,7 @@ from paramsched.core.run.block import Slot, Values, bases_by_slot, present_value
 from paramsched.core.run.checks import refuse_values_outside, report_unlikely_values
 from paramsched.core.run.groups import sync
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks
+from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import Carried, State, read_groups, restored_states, saved_states
 from paramsched.core.run.reports import (
     log_initial_values,
@@ -236,6 +237,8 @@ def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chose
         if before is not None:
             differs = bool(before.planned.held) or before.planned.in_force.number != in_force.number
         other[name] = present_values(one.slots(groups[name]), groups[name]) if differs else None
+    if found.counts and request.positions is None:
+        warn_of_edited_values(run, found, request.resume.processes)
     present = [
         slot
         for name, one in run.members.items()
@@ -245,6 +248,22 @@ def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chose
     for one in run.members.values():
         one.code_bases = bases_by_slot(one.block.slots)
     return Prepared(run, other, initial, present)
+
+
+def warn_of_edited_values(run: Run, found: Found, processes: Processes) -> None:
+    """Warn of values in the groups that are not those of the last plan, because the new one replaces them."""
+    from paramsched.core.run.edited import edited_problem, of_record, of_scheduler
+
+    for name, groups in found.groups.items():
+        if name in found.before:
+            last = of_scheduler(found.before[name])
+        elif name in found.carried:
+            last = of_record(found.carried[name], found.groups, name)
+        else:
+            continue
+        problem = None if last is None else edited_problem(last, run.members[name].labels(groups), groups)
+        if problem is not None:
+            processes.warn(problem)
 
 
 def _history(alone: History, run: Run, chosen: Chosen) -> History:
@@ -275,7 +294,7 @@ def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found
     before = found.before
     # The logged changes already report the previous Scheduler.
     if before and not chosen.changes and any(hooks.run.scheduler() is not None for hooks in before.values()):
-        log_takeover(run.clock.t, request.resume.processes)
+        log_takeover(run.clock.t)
     for one in {id(hooks.run): hooks.run for hooks in before.values()}.values():
         one.release(kept=[hooks.name for hooks in before.values() if hooks.run is one])
     wrap = None if request.job_end is None else request.job_end.begin(run)

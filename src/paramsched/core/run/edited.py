@@ -1,0 +1,134 @@
+"""The warning of values that other code wrote after the last update, in groups that a Scheduler takes over."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import isclose
+from typing import Any, Final, NamedTuple, final
+
+import torch
+
+from paramsched.core.base.problem import Problem
+from paramsched.core.fields import is_number, recorded_bases
+from paramsched.core.plan.optimizers import scopes_of
+from paramsched.core.run.block import LR, Slot, slots_of, values_at
+from paramsched.core.run.hooks import PlanHooks
+from paramsched.core.run.record import Carried
+from paramsched.core.run.resume import rule_states
+from paramsched.core.run.state import INITIAL_LR, Group, RuleStates, UpdateTimes
+from paramsched.core.schedules.contents import parts_inside
+from paramsched.core.schedules.leaves import FromFunction
+from paramsched.core.schedules.registry import builder_name
+from paramsched.errors import ParamschedError
+
+_TOLERANCE: Final = 1e-5
+"""Relative; the values of another kind of processor differ by less, and formats may store numbers in float32."""
+
+
+@final
+class LastWritten(NamedTuple):
+    """What the last plan has written into the groups of an optimizer.
+
+    Args:
+        slots: the fields of the groups, with their schedules and bases.
+        times: the update whose values these are.
+        states: the states of the metric rules.
+        is_record: True if a record in the groups has the plan, False if an earlier Scheduler has it.
+    """
+
+    slots: Sequence[Slot]
+    times: UpdateTimes
+    states: RuleStates
+    is_record: bool
+
+
+def of_scheduler(before: PlanHooks) -> LastWritten | None:
+    """Return what an earlier Scheduler of this process has written; None if its groups are between two plans."""
+    planned, clock = before.planned, before.planned.clock
+    if planned.held or clock.t != before.run.clock.t:
+        return None
+    return LastWritten(planned.block.slots, before.run.clock.times, clock.states, is_record=False)
+
+
+def of_record(carried: Carried, groups: Mapping[str, list[Group]], name: str) -> LastWritten | None:
+    """Return what the plan of a loaded or copied record has written; None if the record does not determine it.
+
+    Args:
+        carried: what the groups of one optimizer carry.
+        groups: those of all optimizers, by name.
+        name: the optimizer.
+    """
+    state, position = carried.state, carried.position
+    if state is None or state.in_force is None or position is None or state.held or state.behind:
+        return None
+    in_force, is_complete = state.in_force, carried.is_complete
+    if state.optimizers.keys() != groups.keys() or (in_force.unit is not None and position.amount is None):
+        return None
+    try:
+        scope = scopes_of(in_force.plan, in_force.resolved, groups)[name] if state.names else None
+        slots = slots_of(in_force.counted, groups[name], carried.bases, scope)
+        states = rule_states(state, in_force)
+    except ParamschedError:  # the plan of the record is one of other groups
+        return None
+    # A copied record has no states of metric rules.
+    known = [one for one in slots if is_complete or not one.schedule.metric_rules]
+    return LastWritten(known, UpdateTimes(position.t, position.amount), states, is_record=True)
+
+
+def edited_problem(last: LastWritten, labels: Sequence[str | int], groups: list[Group]) -> Problem | None:
+    """Return the warning of the values that differ from what the last plan has written; None if none does."""
+    bases = [recorded_bases(group) for group in groups]
+    # A group that was added since has no recorded base.
+    slots = [one for one in last.slots if one.group < len(groups) and one.field.slot in bases[one.group]]
+    try:
+        values = values_at(slots, last.times, last.states)
+    except ParamschedError:
+        return None
+    found = [*_different(slots, values, groups)]
+    if not found:
+        return None
+    slot, now, value = found[0]
+    own = next((part for part in parts_inside(slot.schedule) if _is_of_user(part)), None)
+    changed = "" if own is None else f", or {builder_name(own)} returns other values than it did"
+    more = "" if len(found) == 1 else f", as do {len(found) - 1} more values"
+    text = (
+        f"{slot.field} of group {labels[slot.group]!r} is {now:g}, but {_whose(last)} wrote {value:g} for update "
+        f"{last.times.first}{more}: other code has written it since{changed}. The plan replaces it; its base is "
+        f"{slot.base:g}"
+    )
+    return Problem(found=text, advice=_advice(last, slot, now))
+
+
+def _whose(last: LastWritten) -> str:
+    return "the plan of its record" if last.is_record else "the earlier Scheduler"
+
+
+def _advice(last: LastWritten, slot: Slot, now: float) -> str:
+    if last.is_record:
+        line = 'ps.Scheduler(optimizer, plan, on_base="code")'
+        return f"To use the base in the code, construct {line} before the checkpoint is loaded"
+    initial = f' = group["{INITIAL_LR}"]' if slot.field == LR else ""
+    write = f'group["{slot.field.key}"]{initial} = {now:g}; ' if slot.field.index is None else ""
+    return f"For another base: scheduler.detach(); {write}ps.Scheduler(optimizer, plan, t={last.times.first})"
+
+
+def _different(
+    slots: Sequence[Slot], values: Sequence[float], groups: list[Group]
+) -> Iterator[tuple[Slot, float, float]]:
+    """Yield the slots whose present value is not the one that was written, with both."""
+    for slot, value in zip(slots, values, strict=True):
+        entry = slot.field.read(groups[slot.group])
+        if is_number(entry) and not _is_close(entry, value, slot.base):
+            yield slot, float(entry), value
+
+
+def _is_close(entry: Any, value: float, base: float) -> bool:
+    tolerance = _TOLERANCE
+    if isinstance(entry, torch.Tensor):
+        if entry.is_meta:
+            return True  # it has no value
+        if entry.dtype.is_floating_point:
+            tolerance = max(tolerance, float(torch.finfo(entry.dtype).eps))
+    return isclose(float(entry), value, rel_tol=tolerance, abs_tol=_TOLERANCE**2 * abs(base))
+
+
+def _is_of_user(part: object) -> bool:
+    return isinstance(part, FromFunction) or type(part).__module__.partition(".")[0] != "paramsched"
