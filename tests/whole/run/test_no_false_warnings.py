@@ -22,7 +22,9 @@ VALUES = {"lr": 0.001, "weight_decay": 0.01, "betas": (0.9, 0.999), "momentum": 
 
 MEANT = {
     # page or file, a part of the plan: the code, and why the page shows it
-    ("checking.md", "multistep([30, 60, 80])"): "PS211",  # the page explains this warning
+    ("checking.md", "multistep([30, 60, 80])"): "PS211",  # the page explains these warnings
+    ("checking.md", "linear(1e-3, 1e-5)"): "PS301",
+    ("checking.md", "warmup(500) >> cosine(0.1)"): "PS301",
 }
 
 
@@ -44,7 +46,7 @@ def codes_at_a_start(plan, groups=None, **facts):
 
 
 def plans_on(page):
-    """Yield the text of each plan on a page: of its YAML blocks and its pictures."""
+    """Yield the text of each plan on a page: of its YAML blocks, its pictures and its Python code."""
     text = page.read_text(encoding="utf-8")
     for kind, block in re.findall(
         r"^(?:```|````)(yaml|\{plan\}[^\n]*)\n(.*?)^(?:```|````)$", text, re.MULTILINE | re.DOTALL
@@ -54,6 +56,8 @@ def plans_on(page):
             yield "\n".join(lines)
         elif lines and "lr:" not in block and ":file:" not in block:
             yield "\n".join(f"lr: {line}" for line in lines if line.strip())
+    for _, line in re.findall(r"""(?:\blr=|Scheduler\(optimizer, )(["'])(.+?)\1""", text):
+        yield f"lr: {line}"
 
 
 def right_or_why_not(text):
@@ -86,7 +90,7 @@ def test_the_plans_of_pages_and_examples_start_silently():
         if not any(name == page and part in text and code == meant for (page, part), meant in MEANT.items())
     }
     assert told == {}
-    assert len(found) > 60
+    assert len(found) > 80
 
 
 STARTS = ["warmup({w}) >> ", "warmup({w}, {s}) >> ", "", "constant({s}, {w}) >> ", "constant(over={w}) >> "]
