@@ -9,12 +9,13 @@ import warnings
 import pytest
 
 import paramsched as ps
+from paramsched.core.feedback import Guided
 from support.tables import table
 
 EPOCHS = {"total": "90 epochs", "steps_per_epoch": 500}
 LONG = {"total": 10_000}
 FLOOR, EPOCH, RISES, BEYOND, ZERO, JUMP = "PS304", "PS211", "PS205", "PS201", "PS315", "PS319"
-ACCUMULATES = "PS216"
+ACCUMULATES, WARMUP, MODE = "PS216", "PS505", "PS506"
 SAMPLES = {"steps_per_epoch": 9, "accumulation": 4, "batch_size": 1}
 TOLD = [  # base, line, run facts, code
     # An end that is a rate, as `eta_min` of torch and `min_lr` of nanoGPT are.
@@ -89,6 +90,25 @@ TOLD = [  # base, line, run facts, code
     (0.1, "warmup('90 epochs') >> cosine()", EPOCHS, RISES),
     (0.1, "warmup(9_900) >> constant()", LONG, RISES),
     (0.1, "1.0 * plateau('loss', patience=100)", EPOCHS, "PS502"),
+    # A rule that counts while the rate is still low, and one that expects an accuracy to fall.
+    (0.1, "(warmup('4 epochs') >> constant()) * plateau('val', patience=1)", EPOCHS, WARMUP),
+    (0.1, "(warmup(1500) >> constant()) * plateau('val', patience=1)", {"steps_per_epoch": 500}, WARMUP),
+    (0.1, "(warmup('10%') >> cosine()) * plateau('val', patience=2)", EPOCHS, WARMUP),
+    (0.1, "(constant(0, '5 epochs') >> cosine()) * plateau('val', patience=3)", EPOCHS, WARMUP),
+    (0.1, "(constant(0.1, '2 epochs') >> warmup(2000, 0.1) >> cosine()) * plateau('val', patience=3)", EPOCHS, WARMUP),
+    (
+        0.1,
+        "0.5 * ((warmup('4 epochs') >> constant(over='9 epochs')) >> cosine()) * plateau(patience=2)",
+        EPOCHS,
+        WARMUP,
+    ),
+    (0.1, "warmup('4 epochs') * cosine() * plateau('val', patience=1) * plateau('kl')", EPOCHS, WARMUP),
+    (0.1, "absolute(warmup('4 epochs') >> cosine()) * plateau('val', patience=1)", EPOCHS, WARMUP),
+    (0.1, "cosine() * plateau('val_acc', patience=3)", EPOCHS, MODE),
+    (0.1, "cosine() * plateau('mAP50')", LONG, MODE),
+    (0.1, "cosine() * greedy('eval/f1')", LONG, MODE),
+    (0.1, "cosine() * plateau('valLoss', mode='max')", LONG, MODE),
+    (0.1, "cosine() * greedy('top1_error', 'max')", LONG, MODE),
 ]
 
 
@@ -152,6 +172,16 @@ RIGHT = [
     "warmup({w}) >> constant(over='20%') >> constant(0.3, '20%') >> constant(0.1)",
     "warmup({w}) >> cosine(to=0.1, over='{p}%') >> constant() >> cooldown('{q}%')",
     "constant(0.1, {w}) >> warmup({w}, 0.1) >> cosine()",
+    "(warmup('4 epochs') >> constant()) * plateau('val', patience=1, after='4 epochs')",
+    "(warmup('4 epochs') >> cosine()) * plateau('val', patience=3)",
+    "(constant(0.1, '3 epochs') >> cosine()) * plateau('val', patience=2)",
+    "restarts(warmup('2 epochs') >> cosine(), '5 epochs') * plateau('val', patience=0)",
+    "(warmup('4 epochs') >> constant()) * greedy('val', patience=1) * hold('kl', at=1.0, gain=0.1)",
+    "cosine() * plateau('val_acc', 'max', patience=3) * plateau('val_loss', patience=3)",
+    "cosine() * plateau('neg_reward', patience=3) * greedy('one_minus_acc', patience=3)",
+    "cosine() * plateau('acc_gap', patience=3) * plateau('-acc', patience=3)",
+    "cosine() * plateau('score', patience=3) * plateau('metric', patience=3) * plateau('kl', 'max', patience=3)",
+    "cosine() * plateau('inverse_acc', patience=3) * plateau('loss_delta', 'max', patience=3)",
 ]
 
 
@@ -188,6 +218,22 @@ def test_right_plans_are_silent(seed):
 def test_an_accumulation_that_is_used_is_silent(line, facts):
     assert codes_at_a_start(line, [{"lr": 0.1}], **facts) == []
     assert codes_of_the_check(ps.Plan(lr=line), [{"lr": 0.1}], **facts) == []
+
+
+@table(("line", "facts"), [(line, facts) for _, line, facts, code in TOLD if code in (WARMUP, MODE)])
+def test_the_line_that_is_advised_for_a_metric_rule_is_silent(line, facts):
+    plan = ps.Plan(lr=line)
+    (found,) = [one for one in ps.check(plan, ps.Calendar(**facts)) if one.code in (WARMUP, MODE)]
+
+    advised = ps.parse(found.instead.removeprefix("Write ")).metric_rules[0]
+    (schedule,) = [one.schedule for one in plan.bindings]
+    rules = [advised if one.metric == advised.metric else one for one in schedule.metric_rules]
+
+    assert codes_at_a_start(ps.Plan(lr=Guided(schedule.schedule, tuple(rules))), [{"lr": 0.1}], **facts) == []
+
+
+def test_a_rule_in_a_run_without_the_length_of_an_epoch_is_silent():
+    assert codes_at_a_start("(warmup(800) >> constant()) * plateau(patience=1)", [{"lr": 0.1}], **LONG) == []
 
 
 @table(("epochs", "patience", "codes"), [(1, 10, []), (2, 1, []), (2, 2, ["PS502"]), (5, 10, ["PS502"])])

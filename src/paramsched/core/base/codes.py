@@ -61,6 +61,8 @@ TARGET_OF_FIELD: Final = "PS407"
 TARGET_LEVEL: Final = "PS408"
 PATIENCE_BEYOND_RUN: Final = "PS502"
 METRIC_NOT_LOGGED: Final = "PS504"
+COUNTS_IN_WARMUP: Final = "PS505"
+MODE_OF_METRIC: Final = "PS506"
 
 
 Severity: TypeAlias = Literal["error", "warning", "info"]

@@ -50,8 +50,33 @@ def metric_word(name: str) -> str:
     return "" if _NO_METRIC & set(words) else next((word for word in reversed(words) if word in _ANY), "")
 
 
+_REVERSED: Final = frozenset(
+    {
+        *("neg", "negative", "minus", "inv", "inverse", "gap", "diff", "difference", "delta", "one", "std", "var"),
+        *("improvement", "reduction", "drop", "gain", "ratio"),
+    }
+)
+"""Words that reverse the direction of a metric, or name a quantity derived from it."""
+_MINUS: Final = re.compile(r"^\s*-|(?<!\w)1\s*-")
+"""The negative of a metric, and its difference from 1."""
+
+
+def better_mode(name: str) -> Literal["min", "max"] | None:
+    """Return the mode that the name of a metric suggests; None if it suggests none.
+
+    >>> better_mode("val/acc"), better_mode("valLoss"), better_mode("mAP50"), better_mode("neg_reward")
+    ('max', 'min', 'max', None)
+    """
+    words = _name_parts(name)
+    if (_REVERSED | _NO_METRIC) & set(words) or _MINUS.search(name):
+        return None
+    known = [word if word in _ANY else word.rstrip("0123456789") for word in words]
+    last = next((word for word in reversed(known) if word in _ANY), "")
+    return "max" if last in _MORE_IS_BETTER else "min" if last in _LESS_IS_BETTER else None
+
+
 def _name_parts(metric: str) -> list[str]:
-    return [word.lower() for word in _SPLIT.findall(metric.replace("mAP", "map").replace("mIoU", "miou"))]
+    return [word.lower() for word in _SPLIT.findall(metric.replace("mAP", "map").replace("IoU", "iou"))]
 
 
 State = TypeVar("State")

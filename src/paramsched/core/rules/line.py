@@ -10,6 +10,7 @@ from paramsched.core.plan import Binding, Target
 from paramsched.core.rules.trial_run import TrialRun
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.contents import lengths_among, parts_inside
+from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument
 
 
@@ -26,6 +27,7 @@ class Line:
         native: True if the line was written for this library, False if it was read from a peer's config.
         bases: the known bases of its groups.
         resolved: its schedule in the run; None if that is unknown.
+        calendar: the run facts; None if none are known.
 
     `inside` are the schedules, rules and lengths inside of the schedule. `has_lengths` is True if there are lengths or
     rules, which have steps. `known` is True if the run can convert all of its lengths.
@@ -38,6 +40,7 @@ class Line:
     native: bool = True
     bases: Sequence[float] = ()
     resolved: Schedule | None = None
+    calendar: Calendar | None = None
     inside: tuple[Any, ...] = field(init=False)
     has_lengths: bool = field(init=False)
     known: bool = field(init=False)

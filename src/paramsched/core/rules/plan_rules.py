@@ -9,10 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from paramsched.core.base import codes
 from paramsched.core.base.diagnostic import Diagnostic
-from paramsched.core.feedback.greedy import Greedy
-from paramsched.core.feedback.plateau import Plateau
 from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.binding import PlanClock, is_by_amount
 from paramsched.core.plan.follow import schedule_followed
@@ -21,6 +18,7 @@ from paramsched.core.rules.jumps import jump_problems
 from paramsched.core.rules.lengths import accumulation_unused, horizon_in_epochs, length_problems
 from paramsched.core.rules.levels import floor_as_value, unlikely_level
 from paramsched.core.rules.line import Line
+from paramsched.core.rules.metric_rules import metric_problems
 from paramsched.core.rules.targets import target_problems
 from paramsched.core.rules.trial_run import TrialRun, curve_in_run, trial_run
 from paramsched.core.rules.values import (
@@ -42,7 +40,7 @@ def line_problems(line: Line) -> Iterator[Diagnostic]:
     """Yield the diagnostics of one line that need no values of it: of its levels, its metric rules and its lengths."""
     of_levels = [*level_problems(line), *target_problems(line)]
     yield from of_levels
-    yield from _patience_beyond_run(line)
+    yield from metric_problems(line)
     of_lengths = [*length_problems(line)]
     yield from of_lengths
     if not of_levels and not of_lengths:  # a jump that follows from another mistake is not told
@@ -58,20 +56,6 @@ def level_problems(line: Line) -> Iterator[Diagnostic]:
         yield Diagnostic(line.path, found, advice, code=code)
     elif (floor := floor_as_value(line)) is not None:
         yield floor
-
-
-def _patience_beyond_run(line: Line) -> Iterator[Diagnostic]:
-    """Yield diagnostics of metric rules that cannot act in the run.
-
-    Source: torch's ReduceLROnPlateau counts calls of `step`, usually one for each epoch. A run of one epoch or less is
-    validated after some updates.
-    """
-    epochs = line.epochs
-    for rule in line.binding.schedule.metric_rules:
-        if isinstance(rule, (Plateau, Greedy)) and epochs is not None and 1 < epochs <= rule.patience:
-            found = f"patience={rule.patience} is not less than the number of epochs, {float(epochs):g}"
-            advice = f"For example: patience={min(5, int(epochs) // 4)}"
-            yield Diagnostic(line.path, found, advice, code=codes.PATIENCE_BEYOND_RUN)
 
 
 def start_problems(
@@ -99,7 +83,7 @@ def start_problems(
     for binding in plan.bindings:
         resolved, bases = known_of(binding)
         followed = schedule_followed(plan.bindings, plan.clock, binding)
-        line = Line(binding, followed, trial, epochs, not plan.is_peers, bases, resolved)
+        line = Line(binding, followed, trial, epochs, not plan.is_peers, bases, resolved, calendar)
         found = [*line_problems(line)]
         yield from ((binding, one) for one in found)
         if binding.name == "lr" and trial is not None and not found and _has_values(line, trial):

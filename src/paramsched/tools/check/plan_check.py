@@ -91,7 +91,7 @@ def check(
             errors += [*_lengths_off_progress(followed)]
         found += [Diagnostic(path, refused, advice, code=code) for code, refused, advice in errors]
         bases = bases_of_binding(binding, groups)
-        line = Line(binding, followed, trial, epochs, native, bases, resolved_in_run(followed, trial))
+        line = Line(binding, followed, trial, epochs, native, bases, resolved_in_run(followed, trial), calendar)
         found += field_name_problems(binding, path) if native else ()
         found += level_problems(line) if errors else line_problems(line)
         if errors:
