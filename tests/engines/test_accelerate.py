@@ -183,6 +183,7 @@ def test_the_values_of_the_next_update_reach_the_trackers(tmp_path: Path) -> Non
     assert kept.rows[0][1]["betas_0/weight"] == 0.85
 
 
+@pytest.mark.filterwarnings("ignore::paramsched.PlanWarning")  # the checkpoint has no count of updates
 def test_a_run_started_with_torchs_scheduler_continues_with_a_plan(tmp_path: Path) -> None:
     def prepared(make: Any) -> Any:
         accelerator = accelerate.Accelerator(cpu=True)
@@ -292,6 +293,7 @@ def test_two_optimizers_follow_one_plan_and_resume(how: str, tmp_path: Path) -> 
     assert scheduler.t == 24
 
 
+@pytest.mark.filterwarnings("ignore::paramsched.PlanWarning")  # the plan takes 250 % of the run
 @pytest.mark.parametrize(("unit", "arguments"), [("tokens", ", tokens_per_sample=1024"), ("samples", "")])
 def test_a_missing_count_suggests_the_counter(unit: str, arguments: str) -> None:
     plan = ps.Plan(lr=ps.linear(over=f"600 {unit}"), clock=unit)

@@ -119,6 +119,7 @@ def test_a_checkpoint_without_a_state_of_the_plan_continues_at_the_update_of_the
     assert used(made, 18) == whole[12:]
 
 
+@pytest.mark.filterwarnings("ignore::paramsched.PlanWarning")  # the warmup is as long as a run of one epoch
 @pytest.mark.parametrize(("epochs", "steps"), [(2.5, 25), (1.0, 10)])
 def test_a_run_of_at_least_one_epoch_has_whole_epochs(axolotl, epochs, steps):
     made = optimizer()
