@@ -37,14 +37,16 @@ gives the value at every time directly.
 """
 CHECKS_OPENING = """\
 A probable mistake is told once: as a warning of the category `ps.PlanWarning`, or raised with
-[`strict=True`](../reference/checking.md#at-a-start-and-in-a-run). What was done, such as a resume with a changed plan, is a
-line of the logger `paramsched`.
+[`strict=True`](../reference/checking.md#at-a-start-and-in-a-run). What was done, such as a resume with a changed
+plan, is a line of the logger `paramsched`.
 
 | when | what is told |
 | --- | --- |
-| [before a run](../reference/checking.md), by `paramsched check` and `ps.check` | the codes below |
+| before a run, by `paramsched check` and `ps.check` | the codes below |
 | at a start | the same mistakes; values that other code wrote since the last update of the plan |
-| during the run | a value that other code wrote; updates that the Scheduler does not see; a metric that the first evaluation of an engine lacks (PS504); updates after the end of the plan (PS406); processes whose plans, amounts or metrics differ |
+| during the run | values that other code wrote; updates that the Scheduler does not see |
+| during the run | a metric that the first evaluation of an engine lacks (PS504); updates after the plan (PS406) |
+| during the run | processes whose plans, amounts or metrics differ |
 | at the end | a run that ended before its plan; a metric rule that has observed no value |
 
 The meaning of a code never changes. No run can start with an error. A plan with a warning runs, but probably not as

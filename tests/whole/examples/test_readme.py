@@ -66,9 +66,9 @@ def test_each_module_of_the_table_of_import_lines_can_be_imported(module):
 
 
 def test_the_commands_that_the_readme_names_exist():
-    names = re.findall(r"^paramsched (\w+)", TEXT, re.MULTILINE)
+    names = re.findall(r"^\$ paramsched (\w+)", TEXT, re.MULTILINE)
 
-    assert names == ["show", "check"]
+    assert names == ["check", "audit"]
     assert set(names) <= set(main.list_commands(click.Context(main)))
 
 
@@ -78,12 +78,48 @@ def plan_file(tmp_path, monkeypatch):
     Path("plan.yaml").write_text(block("yaml"), encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", re.findall(r"^paramsched (\w+ plan\.yaml[^#]*)", TEXT, re.MULTILINE))
-@pytest.mark.usefixtures("plan_file")
-def test_each_command_runs_on_the_plan_of_the_readme(command):
-    result = CliRunner().invoke(main, shlex.split(command))
+def examples() -> dict[str, tuple[str, str]]:
+    """Return the program of each example of the console block, with its command and its output in one line."""
+    parts = re.split(r"^\$ ", block("console"), flags=re.MULTILINE)[1:]
+    pairs = [(one.partition("\n")[0], " ".join(one.partition("\n")[2].split())) for one in parts]
+    return {shlex.split(command)[1]: (command, output) for command, output in pairs}
 
-    assert result.exit_code == 0, result.output
+
+def shown(command: str) -> str:
+    """Return the output of a command of the console block in one line."""
+    return " ".join(CliRunner().invoke(main, shlex.split(command)[1:]).output.split())
+
+
+def test_the_check_of_the_draft_prints_what_the_readme_shows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("draft.yaml").write_text("horizon: 20 epochs\nlr: cosine(to=1e-5)\n", encoding="utf-8")
+    command, output = examples()["check"]
+
+    assert output in shown(command)
+
+
+def test_the_audit_of_the_log_prints_what_the_readme_shows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    schedule = ps.resolve(ps.cosine(), ps.Calendar(total=1000))
+    rows = "".join(f"{t},{schedule(2 * t, base=0.1)!r}\n" for t in range(0, 500, 10))
+    Path("colleague.csv").write_text(f"step,lr\n{rows}", encoding="utf-8")
+    command, output = examples()["audit"]
+
+    assert output in shown(command)
+
+
+def test_the_resume_with_another_plan_logs_what_the_readme_shows(caplog):
+    def optimizer():
+        return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+
+    before, after = optimizer(), optimizer()
+    ps.Scheduler(before, "cosine()", total=100)
+    before.step()
+    ps.Scheduler(after, "cosine(to=0.1)", total=100)
+    after.load_state_dict(before.state_dict())
+    _, output = examples()["train.py"]
+
+    assert output in " ".join(caplog.text.split())
 
 
 @pytest.mark.usefixtures("plan_file")
