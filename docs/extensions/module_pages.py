@@ -13,7 +13,7 @@ from paramsched.core.schedules import SHAPES
 API = {
     "Run": (
         "Train with a plan: attach it to an optimizer, and state the facts of the run.",
-        ("Scheduler", "BatchSampler", "Calendar", "find_lr", "replay"),
+        ("Scheduler", "Values", "BatchSampler", "Calendar", "find_lr", "replay"),
     ),
     "Plan": (
         "Write, load, save, check and compare plans.",

@@ -30,6 +30,7 @@ from paramsched.core.plan.functions import to_lambda as to_lambda
 from paramsched.core.plan.resolve import resolve as resolve
 from paramsched.core.plan.trace import Trace as Trace
 from paramsched.core.plan.trace import trace as trace
+from paramsched.core.plan.values import Values as Values
 from paramsched.core.schedules import rules as rules
 from paramsched.core.schedules.affine import following as following
 from paramsched.core.schedules.affine import previous as previous

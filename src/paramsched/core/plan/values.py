@@ -1,0 +1,192 @@
+"""Values: the clock and the values of a plan without an optimizer, for loops in JAX, for RL, and for loss weights."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any, Final, Unpack, final
+
+import numpy as np
+
+from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.feedback.base import MetricRule
+from paramsched.core.number_checks import finite_number, whole_number
+from paramsched.core.plan.binding import UPDATES, Binding, Target
+from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan.plan import Plan
+from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.time import Calendar, Duration
+from paramsched.core.time.calendar import Facts
+from paramsched.errors import InvalidArgument, PlanError, StateError, shown
+
+_log = logging.getLogger("paramsched")
+
+_PLAN_KEYS: Final = frozenset({"targets", "groups", "horizon", "clock"})
+"""Keys that a mapping with the entries of a plan file has, and one with the lines of values has not."""
+_FIELDS: Final = ("lr", "weight_decay", "momentum", "eps", "betas")
+"""Fields of optimizers, whose lines are multiples of a base that an optimizer would have."""
+_VERSION: Final = 1
+_AHEAD: Final = 256
+"""Values of a line that are computed at once, because one takes as long as a hundred. They are the same bits."""
+
+
+@final
+class Values(Mapping[str, float]):
+    """The values of a plan for a loop without a torch optimizer: `values["kl"]`, and `values.advance()`.
+
+    values[name] = line(t, base), with its metric rules applied, at update t.
+
+    Args:
+        plan: a dict from name to line, or a plan in any form. Its lines are for no group, and its clock counts updates.
+        bases: the value that a line multiplies, by name. Default: 1; a target of a plan has its `initial`. A field of
+            an optimizer, such as `lr`, needs it unless its levels are absolute.
+        facts: the run facts, as in `ps.Scheduler`: `total=10_000`.
+
+    Raises:
+        PlanError: a line is for some groups only, the clock counts an amount, or the base of a field is missing.
+        Unresolved: the length of the run is unknown.
+
+    >>> values = Values({"lr": "cosine()", "kl": "linear(0, 1, over=2)"}, bases={"lr": 0.1}, total=4)
+    >>> values.advance()
+    >>> dict(values), values.t
+    ({'lr': 0.08535533905932738, 'kl': 0.5}, 1)
+    """
+
+    def __init__(self, plan: PlanLike, *, bases: Mapping[str, float] | None = None, **facts: Unpack[Facts]) -> None:
+        if isinstance(plan, Mapping) and not plan.keys() & _PLAN_KEYS:
+            plan = Plan(*(Binding(Target(name, 1.0), line) for name, line in plan.items()))
+        self._plan = plan_of(plan, "ps.Values")
+        if self._plan.clock != UPDATES or any(line.groups is not None for line in self._plan.bindings):
+            found = "the clock counts an amount" if self._plan.clock != UPDATES else "a line is for some groups"
+            raise PlanError("ps.Values(plan)", found, "Use ps.Scheduler(optimizer, plan), which has groups and clocks")
+        given = dict(bases or {})
+        self._lines: dict[str, tuple[Schedule, float]] = {}
+        for line in self._plan.resolve(Calendar(**facts)).bindings:
+            own = line.field.initial if isinstance(line.field, Target) else 1.0
+            is_field = line.name.partition("[")[0] in _FIELDS and own == 1.0 and not line.schedule.has_absolute
+            if is_field and line.name not in given:
+                found = f"the base of {line.name}, which its line multiplies, is missing"
+                raise PlanError("ps.Values(plan)", found, f'For example: ps.Values(plan, bases={{"{line.name}": 0.1}})')
+            self._lines[line.name] = line.schedule, finite_number(f"bases[{line.name!r}]", given.pop(line.name, own))
+        if given:
+            found = did_you_mean(str(next(iter(given))), self._lines)
+            raise InvalidArgument(f"ps.Values(plan, bases={shown(given)})", f"the plan has no such line; {found}")
+        self._states: dict[MetricRule[Any], Any] = {
+            rule: rule.init() for line, _ in self._lines.values() for rule in line.metric_rules
+        }
+        self._targets = [one.field for one in self._plan.bindings if isinstance(one.field, Target) and one.field.write]
+        self._t, self._ahead = 0, dict[str, tuple[int, Sequence[float]]]()  # the first update, and values from it on
+        self._write()
+
+    @property
+    def t(self) -> int:
+        """The number of completed updates."""
+        return self._t
+
+    @property
+    def plan(self) -> Plan:
+        """The plan as written."""
+        return self._plan
+
+    def __getitem__(self, name: str) -> float:
+        line, base = self._lines[name]
+        first, ahead = self._ahead.get(name, (0, ()))
+        if not first <= self._t < first + len(ahead):
+            first = self._t
+            ahead = evaluate(line, np.arange(first, first + _AHEAD), base).tolist()
+            self._ahead[name] = first, ahead
+        value: float = ahead[self._t - first]
+        for rule in line.metric_rules:
+            value = rule.apply(self._states[rule], value, base)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def advance(self, updates: int = 1) -> None:
+        """Count updates: the values are now those of the next one, and targets with `write` receive theirs.
+
+        Args:
+            updates: the number of completed updates, 0 or more.
+        """
+        self._t += whole_number("values.advance(…)", updates, 0)
+        self._write()
+
+    def observe(self, **metrics: float) -> None:
+        """Pass metrics to the metric rules of the plan, such as `plateau("val_loss")`.
+
+        Raises:
+            InvalidArgument: no rule watches a metric, or a value is not a number. Nothing is changed.
+        """
+        watched, numbers = {rule.metric for rule in self._states}, dict[str, float]()
+        for name, value in metrics.items():
+            if name not in watched:
+                near = did_you_mean(name, watched) if watched else "the plan has no metric rule"
+                raise InvalidArgument(f"values.observe({name}={shown(value)})", f"no rule watches it; {near}")
+            try:
+                numbers[name] = float(value)
+            except (TypeError, ValueError):
+                found = f"expected a number, got {type(value).__name__}"
+                raise InvalidArgument(f"values.observe({name}={shown(value)})", found) from None
+        begun = [one for one in self._states if one.after is None or Duration.of(one.after).count <= self._t]
+        self._states |= {
+            rule: rule.observe(self._states[rule], numbers[rule.metric]) for rule in begun if rule.metric in numbers
+        }
+        self._write()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the position, the states of metric rules, the bases and the lines: plain data for JSON."""
+        horizon = self._plan.horizon
+        states = {_key(rule): state for rule, state in self._states.items()}
+        return {
+            "paramsched_values": _VERSION,
+            "t": self._t,
+            "rules": {
+                key: {one.name: getattr(state, one.name) for one in fields(state)} for key, state in states.items()
+            },
+            "bases": {name: base for name, (_, base) in self._lines.items()},
+            "lines": {line.name: str(line.schedule) for line in self._plan.bindings},
+            "horizon": None if horizon is None else str(horizon),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state. The plan and the bases of the code apply; each difference is logged.
+
+        Raises:
+            StateError: it is not a state of `ps.Values`. Nothing is changed.
+        """
+        if not isinstance(state, Mapping) or state.get("paramsched_values") != _VERSION:
+            raise StateError("expected the dict that values.state_dict() returns")
+        saved = state.get("rules", {})
+        try:
+            t = whole_number("state['t']", state.get("t"), 0)
+            states = {rule: rule.restore(saved[_key(rule)]) for rule in self._states if _key(rule) in saved}
+        except (InvalidArgument, TypeError, KeyError) as error:
+            raise StateError(f"state: {error}") from None
+        mine = self.state_dict()
+        for part in ("horizon", "lines", "bases"):
+            before, after = state.get(part), mine[part]
+            if isinstance(before, Mapping) and isinstance(after, dict):
+                for name in before.keys() | after.keys():
+                    if before.get(name) != after.get(name):
+                        what = name if part == "lines" else f"base of {name}"
+                        _log.warning("%s: %s -> %s (from update %d on)", what, before.get(name), after.get(name), t)
+            elif before != after:
+                _log.warning("%s: %s -> %s (from update %d on)", part, before, after, t)
+        self._t, self._states = t, self._states | states
+        self._write()
+
+    def _write(self) -> None:
+        for target in self._targets:
+            if target.write is not None:
+                target.write(self[target.name])
+
+    def __repr__(self) -> str:
+        return f"<Values at update {self._t}: {', '.join(f'{name}={value:.6g}' for name, value in self.items())}>"
+
+
+def _key(rule: MetricRule[Any]) -> str:
+    return str(rule if rule.after is None else replace(rule, after=None))
