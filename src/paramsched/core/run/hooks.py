@@ -1,7 +1,7 @@
 """The hooks of an optimizer: its steps and checkpoints, and the capture of steps into CUDA graphs."""
 
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 from weakref import ref
 
 import torch
@@ -14,7 +14,7 @@ from paramsched.core.run.block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.core.run.groups import Groups, has_written, sync_for_checkpoint
 from paramsched.core.run.record import record_of
 from paramsched.core.run.resume import Loading, Resume
-from paramsched.core.run.run import Run, Wrapper
+from paramsched.core.run.run import AfterStep, Run, Wrapper
 from paramsched.core.run.short import note_changed_plan
 from paramsched.core.run.state import COUNT, Group, RunPosition, joined
 from paramsched.core.run.steps import (
@@ -28,6 +28,9 @@ from paramsched.core.run.steps import (
 )
 from paramsched.core.run.writes import AT_EACH_UPDATE, keep_tensors
 from paramsched.errors import InvalidArgument, StateError, shown
+
+if TYPE_CHECKING:
+    from paramsched.core.run.inner import InnerUpdates
 
 _CAPTURED = "this step is captured into a CUDA graph"
 
@@ -98,6 +101,7 @@ class PlanHooks:
         self.planned = run.members[name]
         self.before: list[Group] = []  # the groups that the state which is being loaded replaces
         self.loading: Loading | None = None  # what that state restores
+        self.inner: InnerUpdates | None = None  # of a wrapper of other optimizers
 
     def attach(self, optimizer: Any, wrap: Wrapper | None) -> None:
         """Register the hooks on the optimizer; `wrap`, if any, wraps the function that counts its updates."""
@@ -118,14 +122,31 @@ class PlanHooks:
             steps = Steps(planned)
             after = run.driver.after_step(run, self.name, steps)
             after = after if wrap is None else wrap(after)
+            inner = None if _is_of_torch(optimizer) else self._inner_of(optimizer, after)
+            after = after if inner is None else inner.after_update
             hooks = UpdateHooks(steps.before_update, after, steps.is_unchanged, steps.has_own_lr, refuse_uncounted)
             handles += hooks.register_on(optimizer)
+            if inner is not None:
+                handles += inner.watch(hooks)
+                self.inner = inner
         elif CAN_CAPTURE:
             handles += CaptureHook(planned).register_on(optimizer)
         handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
         handles.append(optimizer.register_state_dict_post_hook(self.after_state_dict))
         handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
         handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
+
+    def _inner_of(self, optimizer: Any, after: AfterStep) -> "InnerUpdates | None":
+        """Return what watches the optimizers inside of a wrapper; None if there are none."""
+        own = (
+            one for name, one in vars(optimizer).items() if name not in _OF_OPTIMIZER and not name.endswith("_hooks")
+        )
+        if not any(isinstance(one, (Optimizer, list, tuple, dict)) for one in own):
+            return None
+        from paramsched.core.run.inner import InnerUpdates, inner_optimizers
+
+        found = [(path, one) for path, one in inner_optimizers(optimizer) if hooks_on(one) is None]
+        return InnerUpdates(self.planned, type(optimizer).__name__, found, after) if found else None
 
     def before_state_dict(self, optimizer: Any) -> None:
         """Bind groups that were added or replaced."""
@@ -156,6 +177,8 @@ class PlanHooks:
         taken = None if loading.carried.count else updates_in_state(optimizer)  # reads tensors
         self.resume.after_load(self.run, self.name, groups, loading, taken)
         note_changed_plan(self.run)
+        if self.inner is not None:
+            self.inner.begin_again()
 
     @property
     def position(self) -> RunPosition:
@@ -205,6 +228,15 @@ class WrittenStates:
             self.resume.after_load(run, name, mine, self.resume.loading(run, name, mine, carried[name]))
         if reported is not None and (clock.t, clock.amount) == position:  # for the coming update, after the write
             clock.reported, clock.is_measured = reported, is_measured
+
+
+_OF_OPTIMIZER = frozenset({"param_groups", "state", "defaults"})
+"""The lists and dicts that every optimizer has as attributes, and those of hooks."""
+
+
+def _is_of_torch(optimizer: Any) -> bool:
+    """Return whether an optimizer is one of torch, whose wrappers step their inner optimizers as they must."""
+    return type(optimizer).__module__.partition(".")[0] == "torch"
 
 
 def hooks_on(optimizer: Any) -> PlanHooks | None:

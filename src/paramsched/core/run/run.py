@@ -119,7 +119,6 @@ class Run:
         self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
         self.handles: list[Any] = []  # of all hooks on the optimizers
         self.warned_of_missing_count = False
-        self.warned_of_unseen = False  # of updates that another optimizer makes
         self.look: Callable[[], object] | None = None  # called after an update by hand
         self.all_groups = [lead, *self.members.values()] if self.is_shared else [lead]
         self.changed_bases: list[OtherBase] = []  # of loaded states, which are not logged yet

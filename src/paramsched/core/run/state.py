@@ -497,9 +497,10 @@ class RunState(Clock):
     was_moved: bool  # by `seek`
     end_is_known: bool  # True if a message has reported that the run is shorter than its plan, or an engine has ended
     saved_at: int  # the update of the last checkpoint
+    warned_of_unseen: bool  # True after a warning of updates that another optimizer makes
     __slots__ = (
         "_before_seek", "choices", "counts_from", "end_is_known", "history", "observed", "processes", "released",
-        "saved_at", "skipped", "warns_of_metrics", "was_moved",
+        "saved_at", "skipped", "warned_of_unseen", "warns_of_metrics", "was_moved",
     )  # fmt: skip
 
     def __init__(self, states: RuleStates, position: RunPosition, choices: Choices, source: str | None) -> None:
@@ -508,7 +509,7 @@ class RunState(Clock):
         self.history = History(())
         self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
         self.released, self.was_moved, self.end_is_known, self.saved_at = False, False, False, -1
-        self.observed, self.skipped = set(), set()
+        self.observed, self.skipped, self.warned_of_unseen = set(), set(), False
         self.counts_from = BEGIN_OF_DATA
 
     def entry(self, in_force: "ResolvedPlan") -> Entry:

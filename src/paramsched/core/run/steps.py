@@ -167,6 +167,15 @@ class UpdateHooks:
         # registered during a call.
         self._is_hidden = self._is_hidden_if_filled = False
 
+    @property
+    def is_open(self) -> bool:
+        """True during a step of the optimizer."""
+        return self._open > 0
+
+    def replace_after(self, after: Callable[[Any], object]) -> None:
+        """Call another function after each step that was an update."""
+        self._after = after
+
     def register_on(self, optimizer: Optimizer) -> list[Any]:
         """Register both hooks, and return the handles that remove them."""
         mark_uncompiled(UpdateHooks.before_step, UpdateHooks.after_step, _unknown)

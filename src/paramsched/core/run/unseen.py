@@ -71,12 +71,12 @@ class IdleScheduler:
         self._at, self._steps, self._changes, self._discarded = self._run.clock.t, 0, 0, 0
         self._sample: list[float] | None = None
         self._gradient: torch.Tensor | None = None  # the last one of a parameter
-        self._has_gradients = False
+        self._has_gradients = self._takes_turns = False
         self._others: dict[int, tuple[ref[Any], list[float]]] = {}
 
     def look(self, *, is_step: bool) -> None:
         """Note a call of the Scheduler between two updates; `is_step` is True for `scheduler.step()`."""
-        if self._run.warned_of_unseen:
+        if self._run.clock.warned_of_unseen:
             return
         if self._run.clock.t != self._at:
             self._begin()
@@ -111,11 +111,12 @@ class IdleScheduler:
         if self._steps >= _WITH_GRADIENTS:
             return ""
         if not self._has_gradients:
-            others = [one for one in _alive(Optimizer) if one not in self._optimizers.values()]
-            if any(hooks_on(one) is not None for one in others):
-                return None  # networks that take turns, each with its plan
-            if (other := self._other_trained(others)) is not None:
-                return f", whose parameters have no gradients, while another {other} trains"
+            planned, unplanned = self._trained()
+            self._takes_turns = self._takes_turns or bool(planned)
+            if self._takes_turns:
+                return None  # several networks, each with its plan
+            if unplanned:
+                return f", whose parameters have no gradients, while another {type(unplanned[0]).__name__} trains"
             reason = ", whose parameters have no gradients"
         elif self._discarded >= 3:
             reason = ", whose gradients are replaced without one"
@@ -125,21 +126,24 @@ class IdleScheduler:
             return None
         return reason if self._steps >= _WITH_SCALER or not _alive(torch.amp.GradScaler) else None
 
-    def _other_trained(self, others: Iterable[Optimizer]) -> str | None:
-        """Return the class of one of these optimizers that has trained since the last call, or None."""
+    def _trained(self) -> tuple[list[Optimizer], list[Optimizer]]:
+        """Return the other optimizers that have trained since the last call: those with a plan, and those without."""
         before, self._others = self._others, {}
-        for one in others:
-            if one.__dict__.get("param_groups"):
+        planned, unplanned = list[Optimizer](), list[Optimizer]()
+        mine = {id(one) for one in self._optimizers.values()}
+        one: Optimizer
+        for one in _alive(Optimizer):
+            if id(one) not in mine and one.__dict__.get("param_groups"):
                 sample = sample_of(parameters_of(one))
                 last, values = before.get(id(one), (None, sample))
                 if last is not None and last() is one and sample != values:
-                    return type(one).__name__
+                    (unplanned if hooks_on(one) is None else planned).append(one)
                 self._others[id(one)] = ref(one), sample
-        return None
+        return planned, unplanned
 
     def _warn(self, found: str) -> None:
         run, kinds = self._run, shown_kinds(self._optimizers.values())
-        run.warned_of_unseen = True
+        run.clock.warned_of_unseen = True
         self._begin()
         advice = "If another optimizer trains the model, construct ps.Scheduler(optimizer, plan) with that one"
         if run.drive == "manual":
