@@ -1,7 +1,7 @@
 """An argument is declared once: its other places are made from the declaration."""
 
 import inspect
-from typing import Unpack
+from typing import Unpack, get_type_hints
 
 import click
 import pytest
@@ -22,7 +22,8 @@ def test_the_run_facts_are_the_fields_of_a_calendar_and_keywords_of_a_scheduler(
     declared, fields = params_of_record(Facts), params_of(Calendar)
 
     assert list(fields) == list(declared)
-    assert inspect.signature(Scheduler).parameters["facts"].annotation == Unpack[Facts]
+    assert get_type_hints(Scheduler.__init__)["facts"] == Unpack[Facts]
+    assert Facts.__annotations__.keys() <= inspect.signature(Scheduler).parameters.keys()
     assert {name: one.kind for name, one in fields.items()} == {name: one.kind for name, one in declared.items()}
 
 

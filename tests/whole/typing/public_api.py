@@ -3,6 +3,7 @@
 from typing import assert_type
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 import paramsched as ps
@@ -52,6 +53,13 @@ def refuses_misspelled_names() -> None:
     _ = ps.curves.cosin  # type: ignore[attr-defined]
     ps.Plan(lr="cosine()", max_steps=100)  # type: ignore[arg-type]
     assert ps.warmup(10) > ps.cosine()  # type: ignore[operator]
+
+
+def a_scheduler_takes_an_optimizer(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    ps.Scheduler(optimizer, "cosine()", total=100)
+    ps.Scheduler({"muon": optimizer, "adamw": optimizer}, "cosine()", total=100)
+    ps.Scheduler(model, "cosine()", total=100)  # type: ignore[arg-type]
+    ps.Scheduler("cosine()", optimizer, total=100)  # type: ignore[arg-type]
 
 
 def engines_take_the_options_that_they_share() -> None:

@@ -141,6 +141,14 @@ def params_of(function: Callable[..., Any]) -> Mapping[str, Param]:
     >>> params_of(step)["gamma"].kind, params_of(step)["gamma"].meta, params_of(step)["every"].required
     ('number', (Gt(gt=0),), True)
     """
+    own = getattr(function, "__annotations__", {}) if hasattr(function, "__signature__") else {}
+    if own.keys() - {"return"}:  # a signature to read, whose annotations are texts
+        signature = inspect.signature(function)
+        hints = get_type_hints(function, include_extras=True)
+        return {
+            name: _param(name, hints.get(name, Any), one.default, one.kind)
+            for name, one in signature.parameters.items()
+        }
     try:
         signature = inspect.signature(function, eval_str=True)
     except ValueError:  # a builtin class has no signature

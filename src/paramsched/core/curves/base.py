@@ -10,6 +10,7 @@ import numpy as np
 from paramsched.core.base.frozen_values import frozen_value, shown_fields
 from paramsched.core.base.near_names import closest
 from paramsched.core.base.params import argument_kind
+from paramsched.core.base.signatures import short_name
 from paramsched.core.builders import built_class, example_call, register_builder
 from paramsched.core.curves.arrays import NUMPY, Array, Arrays, Floats, require_numbers
 from paramsched.core.number_checks import check_fields
@@ -213,4 +214,5 @@ def curve_of(curve: "CurveLike") -> Curve:
 
 
 CurveLike: TypeAlias = Curve | str | Callable[[Any], Any]
+short_name("CurveLike", CurveLike)
 """A curve as users write it: `curves.cosine`, a registered name such as `"cosine"`, or a function of `u`."""

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias, final
 
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.signatures import short_name
 from paramsched.core.curves import Curve
 from paramsched.core.curves.base import Custom
 from paramsched.core.feedback.base import Guided, MetricRule
@@ -32,6 +33,7 @@ A text is the name of a group, an entry and its value (`is_last_layer=true`), or
 """
 
 ScheduleLike: TypeAlias = Schedule | MetricRule[Any] | Absolute | float | str
+short_name("ScheduleLike", ScheduleLike)
 """A schedule, a metric rule, a finite number, or the text of a schedule."""
 
 

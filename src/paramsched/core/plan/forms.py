@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias, TypeGuard
 
 from paramsched.core.base.entries import load_entry
 from paramsched.core.base.params import required_names
+from paramsched.core.base.signatures import short_name
 from paramsched.core.builders import example_call
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan.plan import Plan
@@ -36,6 +37,7 @@ FormOfPlan: TypeAlias = Plan | MetricRule[Any] | PublishedPlan | Mapping[str, An
 """A plan in any form but a schedule."""
 
 PlanLike: TypeAlias = FormOfPlan | Schedule
+short_name("PlanLike", PlanLike)
 """What a plan may be. A schedule, a metric rule, or the text of one means `Plan(lr=…)`.
 
 See the reference page "What a plan may be". Another string is `recipe:NAME`, the path of a file (one line that ends in

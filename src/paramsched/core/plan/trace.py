@@ -10,6 +10,7 @@ import numpy as np
 from paramsched.core.base.diagnostic import names_listed, printable
 from paramsched.core.base.entries import notebook_display
 from paramsched.core.base.frozen_values import text_on_screen
+from paramsched.core.base.signatures import readable
 from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Group
@@ -370,6 +371,7 @@ def column_name(key: Key) -> str:
     return name if group == "" else f"{name}[{group}]"
 
 
+@readable
 def trace(
     plan: PlanLike, optimizer: Any, calendar: Calendar | None = None, *, amounts: Iterable[float] | None = None
 ) -> Trace:

@@ -8,6 +8,7 @@ from typing import Any, Final, Unpack, final
 import numpy as np
 
 from paramsched.core.base.near_names import did_you_mean
+from paramsched.core.base.signatures import readable
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.plan.binding import UPDATES, Binding, Target
@@ -186,6 +187,9 @@ class Values(Mapping[str, float]):
 
     def __repr__(self) -> str:
         return f"<Values at update {self._t}: {', '.join(f'{name}={value:.6g}' for name, value in self.items())}>"
+
+
+readable(Values, Values.__init__)
 
 
 def _key(rule: MetricRule[Any]) -> str:

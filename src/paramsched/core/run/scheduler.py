@@ -7,7 +7,7 @@ from math import isnan
 from numbers import Real
 from signal import Signals
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, Unpack, cast, final, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, TypeAlias, Unpack, cast, final, get_args
 from weakref import ref
 
 import torch
@@ -17,6 +17,7 @@ from paramsched.core.base.entries import load_entry
 from paramsched.core.base.frozen_values import text_on_screen
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.base.problem import Problem
+from paramsched.core.base.signatures import readable, short_name
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.fields import Field
 from paramsched.core.plan import Plan
@@ -62,8 +63,24 @@ if TYPE_CHECKING:
 
 
 SignalsLike: TypeAlias = str | Signals | Sequence[str | Signals]
+short_name("OnChange", OnChange)
+short_name("OnBase", OnBase)
+short_name("SignalsLike", SignalsLike)
+short_name("MomentLike", MomentLike)
 
 WhichUpdate: TypeAlias = Literal["last", "coming"]
+
+
+class OptimizerLike(Protocol):
+    """A torch optimizer, or an engine's wrapper of one: whatever has param groups and a step."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The groups of parameters, dicts of their settings."""
+
+    @property
+    def step(self) -> Callable[..., Any]:
+        """The update."""
 
 
 @final
@@ -146,7 +163,7 @@ class Scheduler(LRScheduler):
 
     def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
         self,
-        optimizer: Any,
+        optimizer: OptimizerLike | Mapping[str, OptimizerLike],
         plan: PlanLike | PlanSource,
         *,
         calendar: Calendar | None = None,
@@ -164,7 +181,9 @@ class Scheduler(LRScheduler):
         given = specified_facts(facts)
         several = isinstance(optimizer, Mapping)
         self._optimizers = MappingProxyType(
-            unwrapped_optimizers(optimizer) if several else {ALONE: unwrapped_optimizer(optimizer)}
+            unwrapped_optimizers(optimizer)
+            if isinstance(optimizer, Mapping)
+            else {ALONE: unwrapped_optimizer(optimizer)}
         )
         self.optimizer = next(iter(self._optimizers.values()))
         policy, names = checked_on_change(on_change), tuple(self._optimizers) if several else ()
@@ -833,6 +852,10 @@ class Scheduler(LRScheduler):
     def _members(self) -> list[tuple[list[Group], Groups]]:
         """Return the group dicts of each optimizer, and the `Groups` that writes them."""
         return [(self._optimizers[name].param_groups, part) for name, part in self._run.members.items()]
+
+
+readable(Scheduler, Scheduler.__init__)
+readable(Scheduler.__init__)
 
 
 def _call_both(first: Callable[[], object], second: Callable[[], object]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, final
 import numpy as np
 
 from paramsched.core.base.params import argument_kind
+from paramsched.core.base.signatures import short_name
 from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.number_checks import check_fields, checked, finite_number
 from paramsched.core.schedules.registry import combine_operands
@@ -216,6 +217,7 @@ following: Final = NeighborLevel("following")
 NEIGHBOR_LEVELS: Final = {level.word: level for level in (previous, following)}
 
 Level: TypeAlias = float | Absolute | AffineLevel | NeighborLevel
+short_name("Level", Level)
 """A level: a number is a multiple of base, `absolute(x)` an absolute value, and `0.5 + absolute(x)` a sum of both.
 
 `previous` and `following` are the levels of the neighboring stages.

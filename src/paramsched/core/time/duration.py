@@ -11,6 +11,7 @@ from typing import TypeAlias, final
 from paramsched.core.base.codes import UNKNOWN_NAME
 from paramsched.core.base.near_names import closest, shortened_text
 from paramsched.core.base.params import argument_kind
+from paramsched.core.base.signatures import short_name
 from paramsched.errors import InvalidArgument, Unresolved, shown
 
 UNITS = ("updates", "epochs", "percent", "samples", "tokens", "seconds", "frames", "batches")
@@ -218,6 +219,7 @@ def durations_of(several: "Iterable[DurationLike | float]") -> tuple[Duration, .
 
 
 DurationLike: TypeAlias = Duration | str | int
+short_name("Length", DurationLike)
 """A length as users write it: `"5%"`, `"10 epochs"`, `500` (updates; `500.0` is accepted too) or a Duration."""
 
 

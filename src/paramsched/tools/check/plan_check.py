@@ -8,6 +8,7 @@ from typing import Any
 from paramsched.core.base import codes
 from paramsched.core.base.codes import GROWS, LEVEL_AS_VALUE, REFUSED_VALUE, SAID_TWICE
 from paramsched.core.base.diagnostic import GROUPS, HORIZON, Diagnostic, child_path
+from paramsched.core.base.signatures import readable
 from paramsched.core.fields import Field
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.binding import clock_of_field
@@ -39,6 +40,7 @@ from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnknownGr
 from paramsched.tools.check._field_names import field_name_problems
 
 
+@readable
 def check(
     plan: PlanLike,
     calendar: Calendar | None = None,

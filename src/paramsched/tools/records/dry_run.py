@@ -118,7 +118,7 @@ def dry_run(
         records = (one.state for one in carried.values() if one.state is not None)
         saved = max(records, key=lambda one: one.position.t, default=None)
     names = () if set(given) == {ALONE} else tuple(given)
-    made = {name: _GroupsOnly(groups) for name, groups in given.items()}
+    made: dict[str, Any] = {name: _GroupsOnly(groups) for name, groups in given.items()}
     places = {
         f"{name}/{label}" if names else label: _Place(name, groups[index], made[name].param_groups[index])
         for name, groups in given.items()
