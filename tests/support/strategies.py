@@ -307,7 +307,9 @@ def plans(
                     )
                 )
             if rules and draw(st.integers(0, 9)) < rules:
-                schedule = schedule * plateau(draw(st.sampled_from(["loss", "val"])), patience=draw(st.integers(0, 3)))
+                begin = draw(st.sampled_from([None, None, 3]))
+                metric, patience = draw(st.sampled_from(["loss", "val"])), draw(st.integers(0, 3))
+                schedule = schedule * plateau(metric, patience=patience, after=begin)
             bindings.append(Binding(field, schedule, groups))
     for name in draw(st.lists(st.sampled_from(["temperature", "ema"]), unique=True, max_size=2)):
         schedule, base = draw(part), draw(bases())

@@ -34,6 +34,9 @@ _FEW_EPOCHS: Final = 5  # in a run of fewer epochs, small numbers may mean updat
 _SHORT_WARMUP: Final = 20  # updates; a longer warmup may be intended
 _SHORT_EPOCH: Final = 10  # updates; with such epochs, numbers of updates and of epochs are similar
 _LONG_RUN: Final = 1_000  # updates
+_SHORT_RUN: Final = 100  # updates
+_SMALL_SHARE: Final = Fraction(1, 10)  # percent; a share of at most 0.1% may be a fraction that was meant in percent
+_MOST_PERCENT: Final = 100
 _FEWEST_OF_WARMUP: Final = 4  # updates; in a shorter run each stage has one
 _CLEARLY_LONGER: Final = Fraction(101, 100)  # lengths may exceed the run by 1%, because one extra update has no effect
 
@@ -55,6 +58,7 @@ def length_problems(line: Line) -> Iterator[Diagnostic]:
         yield from _periods_beyond_run(line, line.trial, parts)
         yield from _warmup_as_long_as_run(line, line.trial, parts)
     yield from _stages_of_one_update(line, line.trial, parts)
+    yield from [] if mistaken else _decay_in_percent(line, line.trial, parts)
 
 
 class _Part(NamedTuple):
@@ -333,17 +337,45 @@ def _period_names(kind: Any) -> tuple[str, ...]:
 def _stages_of_one_update(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Diagnostic]:
     """Yield a diagnostic for the first stage that takes at most one update although its length is in another unit.
 
-    Reason: a fraction such as 0.05 was written as a percentage, `"0.05%"`; a stage of one update is written as 1.
+    Reason: a fraction such as 0.05 was written as a percentage, `"0.05%"`; a stage of one update is written as 1. In a
+    shorter run only a share of at most 0.1% is such a fraction, because a short trial of a long run is right.
     """
-    if not trial.known or trial.end < _LONG_RUN:
+    if not trial.known and trial.units != {"updates", "percent"}:
         return
-    for part, stages, lengths in parts:
-        for stage, length in zip(stages, lengths, strict=True) if isinstance(part, Stages) else ():
+    for _, stages, lengths in parts:
+        for stage, length in zip(stages, lengths, strict=True):
             written = getattr(stage, "over", None)
             if length is None or length > 1 or not isinstance(written, Duration) or written.is_resolved:
                 continue
+            if trial.end < (_SHORT_RUN if _is_small_share(written) else _LONG_RUN):
+                continue
             found = f'"{written}" is only {_number(length)} of {_number(trial.end)} updates'
             yield Diagnostic(line.path, found, 'Use a longer length, such as "5%"', code=codes.ONE_UPDATE)
+            return
+
+
+def _is_small_share(length: Duration) -> bool:
+    return [unit for unit, _ in length.terms] == ["percent"] and length.terms[0][1] <= _SMALL_SHARE
+
+
+def _decay_in_percent(line: Line, trial: TrialRun, parts: Iterable[_Part]) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for a last decay whose length is a number that is meant in percent: `wsd(2, 20)`.
+
+    Reason: decays of constant schedules take 5 to 20% of a run. Published ones take 1,000 updates or more.
+    """
+    if not line.native or trial.end < _LONG_RUN or "updates" not in trial.units:
+        return
+    for part, stages, lengths in parts:
+        decay, length = stages[-1], lengths[-1]
+        if not isinstance(part, Stages) or not isinstance(decay, Anneal) or all(one.has_length for one in stages):
+            continue
+        written = decay.over
+        if length is None or written is None or not written.is_resolved or _is_warmup(decay):
+            continue
+        if 1 < length <= _MOST_PERCENT and 100 * length < trial.end:
+            found = f"the decay takes {written} of {_number(trial.end)} updates, less than 1% of the run"
+            instead = f'For a share of the run write "{written}%"'
+            yield Diagnostic(line.path, found, instead, code=codes.UPDATES_FOR_PERCENT)
             return
 
 

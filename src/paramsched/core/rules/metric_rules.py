@@ -14,6 +14,7 @@ from paramsched.core.base.diagnostic import Diagnostic
 from paramsched.core.feedback.base import better_mode
 from paramsched.core.feedback.greedy import Greedy
 from paramsched.core.feedback.plateau import Plateau
+from paramsched.core.plan import Target
 from paramsched.core.plan.value_ranges import may_be_evaluated
 from paramsched.core.rules.line import Line
 from paramsched.core.rules.trial_run import resolved_without_begins
@@ -64,13 +65,14 @@ def _mode_of_metric(line: Line) -> Iterator[Diagnostic]:
 
 
 def _counts_in_warmup(line: Line) -> Iterator[Diagnostic]:
-    """Yield a diagnostic for a plateau rule that counts during a warmup which takes longer than its patience.
+    """Yield a diagnostic for a plateau rule of the lr that counts during a warmup longer than its patience.
 
     Reason: a metric is usually observed once in an epoch. If it stands still while the rate is low, the first value is
     the best one, and `patience + 1` further values reduce the rate before it reaches base. Greedy raises it again.
     """
     rules = [rule for rule in line.binding.schedule.metric_rules if isinstance(rule, Plateau) and rule.begin is None]
-    warmup = _warmup_of(line) if rules and line.native else None
+    is_rate = line.binding.name == "lr" and not isinstance(line.binding.field, Target)
+    warmup = _warmup_of(line) if rules and line.native and is_rate else None
     for rule in rules if warmup is not None else ():
         if warmup is not None and warmup.epochs >= rule.patience + 2:
             found = f"{rule} counts during the warmup of {float(warmup.epochs):.3g} epochs, and may cut it"

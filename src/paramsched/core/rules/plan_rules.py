@@ -14,6 +14,7 @@ from paramsched.core.plan import Binding, Plan
 from paramsched.core.plan.binding import PlanClock, is_by_amount
 from paramsched.core.plan.follow import schedule_followed
 from paramsched.core.plan.value_ranges import may_be_evaluated
+from paramsched.core.rules.idle_shapes import idle_problems
 from paramsched.core.rules.jumps import jump_problems
 from paramsched.core.rules.lengths import accumulation_unused, horizon_in_epochs, length_problems
 from paramsched.core.rules.levels import floor_as_value, unlikely_level
@@ -43,8 +44,9 @@ def line_problems(line: Line) -> Iterator[Diagnostic]:
     yield from metric_problems(line)
     of_lengths = [*length_problems(line)]
     yield from of_lengths
-    if not of_levels and not of_lengths:  # a jump that follows from another mistake is not told
-        yield from jump_problems(line)
+    if of_levels or of_lengths:  # what follows from another mistake is not told
+        return
+    yield from [*jump_problems(line)] or idle_problems(line)
 
 
 def level_problems(line: Line) -> Iterator[Diagnostic]:
