@@ -57,6 +57,7 @@ from paramsched.core.schedules.one_operand import absolute as absolute
 from paramsched.core.schedules.one_operand import as_factor as as_factor
 from paramsched.core.schedules.one_operand import jagged as jagged
 from paramsched.core.schedules.one_operand import rounded as rounded
+from paramsched.core.schedules.own import shape as shape
 from paramsched.core.schedules.periods import cosine_restarts as cosine_restarts
 from paramsched.core.schedules.periods import cyclic as cyclic
 from paramsched.core.schedules.periods import multistep as multistep
@@ -74,7 +75,6 @@ from paramsched.core.schedules.recipes import power_scheduler as power_scheduler
 from paramsched.core.schedules.recipes import wsd as wsd
 from paramsched.core.schedules.recipes import wsd_s as wsd_s
 from paramsched.core.schedules.recurrence import recurrence as recurrence
-from paramsched.core.schedules.registry import shape as shape
 from paramsched.core.schedules.restarts import restarts as restarts
 from paramsched.core.schedules.retimed import chain as chain
 from paramsched.core.schedules.retimed import every as every

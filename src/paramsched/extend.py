@@ -11,7 +11,7 @@ from paramsched.core.schedules.affine import Affine as Affine
 from paramsched.core.schedules.anneal import anneal as anneal
 from paramsched.core.schedules.base import Schedule as Schedule
 from paramsched.core.schedules.lengths import PERIOD as PERIOD
-from paramsched.core.schedules.registry import shape as shape
+from paramsched.core.schedules.own import shape as shape
 from paramsched.core.time import Duration as Duration
 from paramsched.core.time import DurationLike as DurationLike
 

@@ -26,6 +26,7 @@ from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.leaves import FUNCTIONS, from_function, like
 from paramsched.core.schedules.retimed import window
 from paramsched.errors import InvalidArgument
+from support import drawn_shapes as drawn_shapes  # before BUILDERS, which has its shapes
 from support.examples import at_most, is_glance
 from support.laws.drawing import Drawing as Drawing
 from support.laws.drawing import World as World

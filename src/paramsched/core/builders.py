@@ -2,9 +2,9 @@
 
 import inspect
 from collections.abc import Callable, MutableMapping
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
-from paramsched.core.base.params import required_names
+from paramsched.core.base.params import Param, params_of
 from paramsched.errors import InvalidArgument, shown
 
 _Builder = TypeVar("_Builder", bound=Callable[..., Any])
@@ -24,7 +24,19 @@ def example_call(builder: Callable[..., Any], name: str) -> str:
         begin = line.find(f"{last}(")
         if begin >= 0 and (end := _closing_bracket(line, begin)) is not None:
             return name + line[begin + len(last) : end]
-    return f"{name}({', '.join(required_names(builder))})"
+    required = (param for param in params_of(builder).values() if param.required)
+    return f"{name}({', '.join(_example_argument(one) for one in required)})"
+
+
+_EXAMPLES: Final = {"number": "1.0", "count": "1", "text": '"x"', "bool": "True", "length": "100", "list": "[1.0]"}
+
+
+def _example_argument(param: Param) -> str:
+    """Return an argument of a call, with a value if it is passed by name."""
+    if param.form is not inspect.Parameter.KEYWORD_ONLY:
+        return param.name
+    choice = repr(param.choices[0]) if param.choices else "1.0"
+    return f"{param.name}={_EXAMPLES.get(param.kind, choice)}"
 
 
 def _closing_bracket(line: str, begin: int) -> int | None:
@@ -47,12 +59,15 @@ def register_builder(table: MutableMapping[str, Callable[..., Any]], builder: Bu
         table: the registry, a dict from name to builder.
         builder: the function to register. Its return annotation is the class that it builds.
         kind: the kind of value that it builds, for messages: `shape`, `curve` or `rule`, the name of its decorator.
+
+    Raises:
+        InvalidArgument: the name is taken, unless by the same function, which a cell of a notebook has defined again.
     """
     if not inspect.isfunction(builder):
         found = f"expected a function, got {type(builder).__name__}"
         raise InvalidArgument(f"{kind} {shown(builder)}", found, f"Write @ps.extend.{kind} above a def")
     name = builder.__name__
-    if name in table:
+    if name in table and not _is_defined_again(table[name], builder):
         raise InvalidArgument(f"{kind} {name!r}", "the name is taken", "Choose another name")
     if not isinstance(built_class(builder), type):
         made = {"curve": "Curve", "rule": "Rule"}.get(kind, "Schedule")
@@ -61,6 +76,14 @@ def register_builder(table: MutableMapping[str, Callable[..., Any]], builder: Bu
         )
     table[name] = builder
     return builder
+
+
+def _is_defined_again(before: Callable[..., Any], now: Callable[..., Any]) -> bool:
+    """Return whether two functions come from the same `def`: of one module, or of one file that is two modules."""
+    first, second = cast(Any, inspect.unwrap(before)), cast(Any, inspect.unwrap(now))
+    if not (inspect.isfunction(first) and first.__qualname__ == second.__qualname__):
+        return False
+    return first.__module__ == second.__module__ or bool(first.__code__.co_filename == second.__code__.co_filename)
 
 
 def constructor(name: str, kind: Callable[_Parameters, _Built]) -> Callable[_Parameters, _Built]:

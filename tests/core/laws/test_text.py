@@ -70,10 +70,11 @@ def _as_data(plan: Plan) -> list[object]:
 
 _REBUILD = """
 import json, sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1:]
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import register_function
 register_function("drawn_function", lambda t: t)
+from support import drawn_shapes
 for horizon, bindings in json.load(sys.stdin):
     of = lambda field: Target(*field) if isinstance(field, list) else field
     print(Plan(*(Binding(of(f), line, groups) for f, line, groups in bindings), horizon=horizon).fingerprint)
@@ -93,7 +94,7 @@ def test_fingerprints_are_the_same_in_another_process(seed):
     collect()
     source = Path(paramsched.__file__).parents[1]
     printed = subprocess.run(
-        [sys.executable, "-c", _REBUILD, str(source)],
+        [sys.executable, "-c", _REBUILD, str(source), str(Path(__file__).parents[2])],
         input=json.dumps([_as_data(plan) for plan in collected]),
         env={"PYTHONHASHSEED": seed},
         capture_output=True,

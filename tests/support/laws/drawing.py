@@ -23,7 +23,7 @@ from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.periods import step
 from paramsched.core.schedules.registry import RULES
 from paramsched.core.schedules.rules import Rule
-from paramsched.core.time import Calendar, DurationLike
+from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.errors import InvalidArgument
 
 FACTORS = (0.0, 1.0, 0.1, 0.5, 0.04, 4e-06, 1 / 3, 1e-300, 5e-324, -0.25, 7.0, 1e30)
@@ -238,6 +238,8 @@ class Drawing:
         if kind == DurationLike:
             times = durations(self.world)
             return optional | times | (ends(self.world) if name == "over" else st.nothing())
+        if kind is Duration:  # an argument of a user's function
+            return durations(self.world)
         if kind == CurveLike:
             return optional | (st.just(curves.linear) if self.straight else named_curves())
         if get_origin(kind) is Literal:

@@ -18,6 +18,7 @@ from paramsched.core.schedules import Schedule, parse, parse_own
 from paramsched.core.schedules.affine import Absolute
 from paramsched.core.schedules.contents import durations_in, values_inside
 from paramsched.core.schedules.leaves import FromFunction, line_of, schedule_of
+from paramsched.core.schedules.own import OwnShape
 from paramsched.core.schedules.retimed import Chain, chain
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Duration
@@ -352,6 +353,9 @@ def first_without_text(bindings: Iterable[Binding]) -> tuple[str, str]:
         return f"{line.name} contains a function without a name", 'For example: ps.register_function("mine", f)'
     if isinstance(innermost, Custom):
         return f"{line.name} contains a curve without a name", 'For example: ps.curves.register("mine", f)'
+    if isinstance(innermost, OwnShape):
+        name = innermost.function.name
+        return f"{line.name} contains {name} as it was before it was defined again", f"Construct {name}() again"
     kind = "curve" if isinstance(innermost, Curve) else "rule" if isinstance(innermost, Rule) else "shape"
     name = type(innermost).__name__
     found = f"{line.name} contains a {name}, which no registered function makes"

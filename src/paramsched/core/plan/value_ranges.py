@@ -14,6 +14,7 @@ from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.evaluation import evaluate
 from paramsched.core.schedules.leaves import FromFunction
+from paramsched.core.schedules.own import has_own_shape
 from paramsched.core.schedules.recurrence import Recurrence
 from paramsched.errors import ParamschedError
 
@@ -50,6 +51,7 @@ def range_of(name: str) -> ValueRange | None:
 
 _PIECE = 65_536
 _MOST_UPDATES = 2**20  # of a run; of a longer one, as many evenly spaced updates are evaluated
+_MOST_OF_FUNCTIONS = 16_384  # updates at which a function of the user is called; each call may take microseconds
 _MOST_OF_RULES = 200_000  # updates; rules are computed one update after another, in a microsecond each
 
 
@@ -74,7 +76,8 @@ def first_outside(
         return None
     if not may_be_evaluated(parts_inside(schedule), end - start):
         return None
-    stride = -(-(end - start) // _MOST_UPDATES)
+    most = _MOST_OF_FUNCTIONS if has_own_shape(schedule) else _MOST_UPDATES
+    stride = -(-(end - start) // most)
     before = start
     for first in range(start, end, _PIECE * stride):
         updates = np.arange(first, min(end, first + _PIECE * stride), stride)

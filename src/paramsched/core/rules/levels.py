@@ -23,6 +23,7 @@ from paramsched.core.schedules.leaves import FromFunction, Like
 from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.neighbor_levels import FollowedTarget, resolve_in_span
 from paramsched.core.schedules.one_operand import AsFactor, Raised
+from paramsched.core.schedules.own import OfProgress, OfTime
 from paramsched.core.schedules.periods import CosineRestarts, Stairs
 from paramsched.core.schedules.pointwise import Clamp, Maximum, Minimum, Product, Sum
 from paramsched.core.schedules.recurrence import Recurrence
@@ -120,7 +121,7 @@ class _Levels:
         return (low,) if low == high else (high, low) if self.first == high else (low, high)
 
 
-_NOT_MULTIPLES = (AsFactor, FollowedTarget, FromFunction, Like, Raised, Recurrence)
+_NOT_MULTIPLES = (AsFactor, FollowedTarget, FromFunction, Like, OfProgress, OfTime, Raised, Recurrence)
 """Schedules whose multiples of base cannot be determined from the levels they contain. `isinstance` of these abstract
 classes takes ten times as long as a comparison of classes."""
 

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import isclose, isfinite
 from operator import length_hint
 from typing import Any, TypeAlias, final
@@ -33,6 +34,7 @@ from paramsched.core.run.writes import (
 from paramsched.core.schedules import AbsoluteSchedule, Schedule
 from paramsched.core.schedules.affine import Affine, product
 from paramsched.core.schedules.evaluation import columns, evaluate, quiet
+from paramsched.core.schedules.own import has_open_function
 from paramsched.errors import InvalidArgument, StateError
 
 
@@ -610,10 +612,17 @@ class ValueBlock:
     def next_size(self, t: int) -> int:
         """Return the number of updates in the next block, which starts at `t`: more than before, up to a limit."""
         self._size = next((size for size in _BLOCK_SIZES if size > self._size), _BLOCK_SIZES[-1])
+        if self.end is None and self._has_open_function:
+            return 1  # a function may have no value for an update that the run does not reach
         size = self._size if self._is_short else max(1, min(self._size, _MAX_ROW_VALUES // max(1, len(self.slots))))
         if self.end is None or t > self.end:
             return size
         return min(size, self.end - t) or 1  # alone, so that the first update after the end starts a block too
+
+    @cached_property
+    def _has_open_function(self) -> bool:
+        schedules = [*(slot.schedule for slot in self.slots), *(one.schedule for one in self.targets)]
+        return any(map(has_open_function, {id(one): one for one in schedules}.values()))
 
     def install_views(self) -> None:
         for column in self.tensors:

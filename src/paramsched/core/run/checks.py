@@ -32,6 +32,7 @@ from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.own import has_open_function
 from paramsched.core.time.amounts import amount_text, counts_whole, largest_on, times_on
 from paramsched.errors import MissingFact, PlanError
 
@@ -104,6 +105,8 @@ class _Outside(NamedTuple):
 
 
 def _first_outside(in_force: ResolvedPlan, slot: Slot, allowed: ValueRange, now: UpdateTimes) -> _Outside | None:
+    if in_force.total is None and has_open_function(slot.schedule):
+        return None  # the updates of the run are unknown, and a function is only called for these
     try:
         times_of, end = _times_to_end(in_force, slot, now)
         found = first_outside(slot.schedule, allowed, slot.base, times_of, now.first, end)

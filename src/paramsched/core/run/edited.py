@@ -1,4 +1,4 @@
-"""The warning of values that other code wrote after the last update, in groups that a Scheduler takes over."""
+"""The warning of values that the last plan did not write, in groups that a Scheduler takes over or that it loads."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import isclose
@@ -10,12 +10,13 @@ from paramsched.core.base.problem import Problem
 from paramsched.core.fields import is_number, recorded_bases
 from paramsched.core.plan.optimizers import scopes_of
 from paramsched.core.run.block import LR, Slot, slots_of, values_at
-from paramsched.core.run.hooks import PlanHooks
+from paramsched.core.run.groups import Groups
 from paramsched.core.run.record import Carried
 from paramsched.core.run.resume import rule_states
 from paramsched.core.run.state import INITIAL_LR, Group, RuleStates, UpdateTimes
 from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.leaves import FromFunction
+from paramsched.core.schedules.own import OwnShape
 from paramsched.core.schedules.registry import builder_name
 from paramsched.errors import ParamschedError
 
@@ -40,12 +41,11 @@ class LastWritten(NamedTuple):
     is_record: bool
 
 
-def of_scheduler(before: PlanHooks) -> LastWritten | None:
+def of_scheduler(planned: Groups) -> LastWritten | None:
     """Return what an earlier Scheduler of this process has written; None if its groups are between two plans."""
-    planned, clock = before.planned, before.planned.clock
-    if planned.held or clock.t != before.run.clock.t:
+    if planned.held or planned.clock.t != planned.run.t:
         return None
-    return LastWritten(planned.block.slots, before.run.clock.times, clock.states, is_record=False)
+    return LastWritten(planned.block.slots, planned.run.times, planned.clock.states, is_record=False)
 
 
 def of_record(carried: Carried, groups: Mapping[str, list[Group]], name: str) -> LastWritten | None:
@@ -87,7 +87,7 @@ def edited_problem(last: LastWritten, labels: Sequence[str | int], groups: list[
         return None
     slot, now, value = found[0]
     own = next((part for part in parts_inside(slot.schedule) if _is_of_user(part)), None)
-    changed = "" if own is None else f", or {builder_name(own)} returns other values than it did"
+    changed = "" if own is None else f", or {_name_of(own)} returns other values than it did"
     more = "" if len(found) == 1 else f", as do {len(found) - 1} more values"
     text = (
         f"{slot.field} of group {labels[slot.group]!r} is {now:g}, but {_whose(last)} wrote {value:g} for update "
@@ -131,4 +131,9 @@ def _is_close(entry: Any, value: float, base: float) -> bool:
 
 
 def _is_of_user(part: object) -> bool:
-    return isinstance(part, FromFunction) or type(part).__module__.partition(".")[0] != "paramsched"
+    own = isinstance(part, (FromFunction, OwnShape))
+    return own or type(part).__module__.partition(".")[0] != "paramsched"
+
+
+def _name_of(part: object) -> str:
+    return part.function.name if isinstance(part, OwnShape) else builder_name(part)

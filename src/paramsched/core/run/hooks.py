@@ -12,7 +12,7 @@ from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
 from paramsched.core.run.block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.core.run.groups import Groups, has_written, sync_for_checkpoint
-from paramsched.core.run.record import record_of
+from paramsched.core.run.record import Carried, record_of
 from paramsched.core.run.resume import Loading, Resume
 from paramsched.core.run.run import AfterStep, Run, Wrapper
 from paramsched.core.run.short import note_changed_plan
@@ -27,6 +27,7 @@ from paramsched.core.run.steps import (
     updates_in_state,
 )
 from paramsched.core.run.writes import AT_EACH_UPDATE, keep_tensors
+from paramsched.core.schedules.own import has_own_shape
 from paramsched.errors import InvalidArgument, StateError, shown
 
 if TYPE_CHECKING:
@@ -166,7 +167,22 @@ class PlanHooks:
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
         self.loading = self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
+        if self.loading is not None:
+            self.warn_of_changed_functions(self.loading.carried, state["param_groups"])
         self.before = list(optimizer.param_groups)
+
+    def warn_of_changed_functions(self, carried: Carried, groups: list[Group]) -> None:
+        """Warn of values in a checkpoint that the functions of the user in its plan do not return."""
+        saved = None if carried.state is None else carried.state.in_force
+        if saved is None or not any(has_own_shape(one.schedule) for one in saved.resolved.bindings):
+            return
+        from paramsched.core.run.edited import edited_problem, of_record
+
+        all_groups = {name: one.bound for name, one in self.run.members.items()} | {self.name: groups}
+        last = of_record(carried, all_groups, self.name)
+        problem = None if last is None else edited_problem(last, self.planned.labels(groups), groups)
+        if problem is not None:
+            self.resume.processes.warn(problem)
 
     def after_load(self, optimizer: Any) -> None:
         before, self.before, loading, self.loading = self.before, [], self.loading, None

@@ -256,7 +256,7 @@ def warn_of_edited_values(run: Run, found: Found, processes: Processes) -> None:
 
     for name, groups in found.groups.items():
         if name in found.before:
-            last = of_scheduler(found.before[name])
+            last = of_scheduler(found.before[name].planned)
         elif name in found.carried:
             last = of_record(found.carried[name], found.groups, name)
         else:

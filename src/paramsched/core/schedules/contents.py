@@ -6,12 +6,13 @@ from typing import Any
 
 from paramsched.core.base.frozen_values import field_names
 from paramsched.core.schedules.base import Schedule
+from paramsched.core.schedules.own import OfTime
 from paramsched.core.schedules.rules import Rule
 from paramsched.core.time import Duration
 
 
 def durations_in(value: Any) -> Iterator[Duration]:
-    """Yield every length in a schedule; for a recurrence rule, yield the length of one of its steps.
+    """Yield every length in a schedule; for a recurrence rule or a function, yield the length of one of its steps.
 
     >>> from paramsched.core.schedules.anneal import warmup
     >>> [str(length) for length in durations_in(warmup("5 epochs"))]
@@ -25,6 +26,8 @@ def lengths_among(parts: Iterable[Any]) -> Iterator[Duration]:
     for part in parts:
         if isinstance(part, Duration):
             yield part
+        elif isinstance(part, OfTime):
+            yield Duration.of("1 step")  # what its function counts
         elif isinstance(part, Rule):
             yield Duration.of("1 epoch" if part.by == "epoch" else "1 step")
 

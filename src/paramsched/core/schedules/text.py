@@ -7,13 +7,13 @@ or operator of a schedule is refused, with its place. So are unknown names, with
 import ast
 import operator
 import re
-import sys
 from collections import ChainMap, Counter
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property, partial, reduce
-from inspect import signature
+from functools import cached_property, lru_cache, partial, reduce
+from inspect import BoundArguments, signature
 from itertools import chain, islice
 from keyword import iskeyword
+from math import isfinite
 from numbers import Real
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias, final
@@ -84,8 +84,10 @@ def is_number(value: Any) -> bool:
     """Return whether a value is a finite real number."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return False
-    number: Any = value  # a Real has an order
-    return bool(-sys.float_info.max <= number <= sys.float_info.max)
+    try:
+        return isfinite(value)
+    except OverflowError:  # an integer of more than 308 digits
+        return False
 
 
 @final
@@ -247,6 +249,11 @@ def has_many_words(texts: Iterable[str]) -> bool:
 def known_names(own: KnownNames = MappingProxyType({})) -> KnownNames:
     """Return the functions that a line may call, with those in `own`."""
     return _FUNCTIONS.new_child({**own}) if own else _FUNCTIONS
+
+
+def reserved_names() -> frozenset[str]:
+    """Return the names that a line may contain, which no shape may have."""
+    return frozenset({*_FUNCTIONS, *NEIGHBOR_LEVELS, *_SPACES})
 
 
 def read_line(text: str, own: KnownNames = MappingProxyType({}), *, limited: bool = True) -> Schedule:
@@ -528,28 +535,43 @@ def call(function: Callable[..., Any], name: str, args: Iterable[Any], kwargs: M
     Raises:
         InvalidArgument: an argument is wrong; the error has an example of the call.
     """
-    params, args = params_of(function), list(args)
-    example: dict[str, Any] = {"example": example_call(function, name)}
+    args, example = list(args), example_call(function, name)
+    bound = bound_arguments(function, name, args, kwargs).arguments
+    try:
+        return function(*args, **kwargs)
+    except InvalidArgument as error:
+        if error.argument is None and (argument := _argument_of(error, bound, params_of(function))) is not None:
+            error = error.changed(site=CallSite(name, argument, got=shown(bound[argument])))
+        raise (error if error.problem.advice else error.changed(example=example)) from None
+    except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError) as error:
+        raise InvalidArgument(f"{name}(…)", f"{type(error).__name__}: {error}", example=example) from None
+
+
+def bound_arguments(
+    function: Callable[..., Any], name: str, args: Iterable[Any], kwargs: Mapping[str, Any]
+) -> BoundArguments:
+    """Return the arguments of a call by name. Names, the number of arguments and their types are checked.
+
+    Raises:
+        InvalidArgument: an argument is wrong; the error has an example of the call.
+    """
+    params = params_of(function)
     for key in kwargs:
         if key not in params and not any(one.free for one in params.values()):
             found = f'unknown argument "{shortened_text(key)}"; {did_you_mean(key, params)}'
-            raise InvalidCall(CallSite(name, key), found, **example)
+            raise InvalidCall(CallSite(name, key), found, example=example_call(function, name))
     try:
-        bound = signature(function).bind(*args, **kwargs)
+        bound = _signature_of(function).bind(*args, **kwargs)
     except (TypeError, ValueError) as error:
-        raise InvalidCall(f"{name}(…)", str(error), **example) from None
+        raise InvalidCall(f"{name}(…)", str(error), example=example_call(function, name)) from None
     for key, value in bound.arguments.items():
         if (param := params.get(key)) is not None:
             for one in value.values() if param.free else value if param.several else (value,):
                 refuse_type(function, name, param, one)
-    try:
-        return function(*args, **kwargs)
-    except InvalidArgument as error:
-        if error.argument is None and (argument := _argument_of(error, bound.arguments, params)) is not None:
-            error = error.changed(site=CallSite(name, argument, got=shown(bound.arguments[argument])))
-        raise (error if error.problem.advice else error.changed(**example)) from None
-    except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError) as error:
-        raise InvalidArgument(f"{name}(…)", f"{type(error).__name__}: {error}", **example) from None
+    return bound
+
+
+_signature_of: Final = lru_cache(maxsize=1024)(signature)  # which takes longer than the rest of a call
 
 
 def refuse_type(function: Callable[..., Any], name: str, param: Param, value: Any) -> None:

@@ -28,11 +28,14 @@ from paramsched.core.rules.trial_run import (
     mixed_runs,
     resolved_in_run,
     resolved_without_begins,
+    times_to_look_at,
     trial_run,
 )
 from paramsched.core.rules.values import check_rates, check_values, found_in_all
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.contents import durations_in, values_inside
+from paramsched.core.schedules.evaluation import evaluate
+from paramsched.core.schedules.own import has_own_shape
 from paramsched.core.schedules.sequence import Sequence as Stages
 from paramsched.core.time import Calendar
 from paramsched.core.time.amounts import PROGRESS
@@ -152,13 +155,23 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str
     if trial is None or not trial.knows(schedule):
         return
     try:
-        resolved_without_begins(schedule, trial.span)
+        resolved = resolved_without_begins(schedule, trial.span)
+        if has_own_shape(resolved):
+            yield from _errors_of_functions(resolved, trial)
     except (MissingFact, Unresolved):
         return
     except PlanError as refusal:  # the value of a target, not on the clock of the run
         yield codes.NOT_FOLLOWED, refusal.problem.summary, refusal.instead
     except InvalidArgument as refusal:
         yield codes.NOTHING_LEFT, refusal.problem.summary, refusal.instead
+
+
+def _errors_of_functions(schedule: Schedule, trial: TrialRun) -> Iterator[tuple[str, str, str]]:
+    """Yield the error of the first update of the run for which a function of the user has no value."""
+    try:
+        evaluate(schedule, times_to_look_at(schedule, ceil(trial.end), trial.samples), 1.0)
+    except InvalidArgument as refusal:
+        yield refusal.code, refusal.problem.summary, refusal.instead
 
 
 def _lengths_off_progress(schedule: Schedule) -> Iterator[tuple[str, str, str]]:

@@ -1,0 +1,98 @@
+"""Runs with shapes of one's own: resumed at every update, and told if the function has changed since."""
+
+import copy
+import pickle
+import warnings
+
+import pytest
+import torch
+
+import paramsched as ps
+from support import drawn_shapes  # noqa: F401  # registers the shapes
+from support.registered_shapes import shapes_as_before
+from support.tables import table
+from support.updates import group
+
+TOTAL = 20
+LINES = ["warmup(3) >> drawn_progress(power=3, to=0.1)", "drawn_updates()", "restarts(drawn_progress(), 6)"]
+
+
+def adamw():
+    return torch.optim.AdamW([group()], lr=0.1)
+
+
+def resumed(optimizer, scheduler, line, how):
+    if how == "copy":
+        return copy.deepcopy((optimizer, scheduler))
+    if how == "pickle":
+        return pickle.loads(pickle.dumps((optimizer, scheduler)))
+    fresh = adamw()
+    if how == "load before":
+        fresh.load_state_dict(optimizer.state_dict())
+        return fresh, ps.Scheduler(fresh, line, total=TOTAL)
+    after = ps.Scheduler(fresh, line, total=TOTAL)
+    fresh.load_state_dict(optimizer.state_dict())
+    return fresh, after
+
+
+@table(("line", "how"), [(line, how) for line in LINES for how in ("load before", "load after", "copy", "pickle")])
+def test_a_run_resumed_at_any_update_uses_the_planned_values(line, how):
+    planned = ps.trace(ps.Plan(lr=line, horizon=TOTAL), {"lr": 0.1})["lr"].tolist()
+    for stop in range(TOTAL):
+        optimizer = adamw()
+        scheduler = ps.Scheduler(optimizer, line, total=TOTAL)
+        used = []
+        for t in range(TOTAL):
+            if t == stop:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")
+                    optimizer, scheduler = resumed(optimizer, scheduler, line, how)
+            used.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+        assert used == planned
+        assert scheduler.t == TOTAL
+
+
+def defined(shift):
+    @ps.shape
+    def of_a_run(u):
+        return 1 / (shift + u)
+
+    return of_a_run
+
+
+@pytest.mark.parametrize("line", ["of_a_run()", "warmup(2) >> of_a_run(start=1, to=0.1)"])
+def test_a_function_that_has_changed_is_the_second_reading(line):
+    with shapes_as_before():
+        defined(1)
+        optimizer = adamw()
+        ps.Scheduler(optimizer, line, total=TOTAL)
+        for _ in range(10):
+            optimizer.step()
+        before, after = adamw(), adamw()
+        before.load_state_dict(optimizer.state_dict())
+        defined(3)
+
+        with pytest.warns(ps.PlanWarning, match="other code has written it since, or of_a_run returns other values"):
+            ps.Scheduler(before, line, total=TOTAL)
+        ps.Scheduler(after, line, total=TOTAL)
+        with pytest.warns(ps.PlanWarning, match="other code has written it since, or of_a_run returns other values"):
+            after.load_state_dict(optimizer.state_dict())
+
+
+def test_a_run_without_a_length_calls_a_function_for_its_own_updates_only():
+    values = [1.0 / (1 + t) for t in range(70)]
+    with shapes_as_before():
+
+        @ps.shape
+        def replay(t):
+            return values[t]
+
+        optimizer = adamw()
+        ps.Scheduler(optimizer, "replay()")
+        used = []
+        for _ in values:
+            used.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+
+    assert used == [0.1 * value for value in values]

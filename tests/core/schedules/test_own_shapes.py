@@ -1,0 +1,334 @@
+"""Shapes of one's own: `@ps.shape` above a plain function of the progress `u` or of the number of updates `t`."""
+
+import copy
+import functools
+import math
+import pickle
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.core.base import codes
+from paramsched.core.plan.value_ranges import first_outside, range_of
+from paramsched.errors import ConfigError, InvalidArgument
+from support import drawn_shapes, strategies
+from support.drawn_shapes import drawn_progress, drawn_updates, fading, falling
+from support.registered_shapes import shapes_as_before
+from support.tables import table
+
+
+@pytest.fixture(autouse=True)
+def names_as_before():
+    with shapes_as_before():
+        yield
+
+
+TIMES = st.lists(st.integers(0, 200), min_size=1, max_size=20)
+POWERS, BASES = st.floats(0.0, 4.0), st.sampled_from([1.0, 0.1, 3e-4, 0.0])
+
+
+@given(TIMES, st.integers(1, 150), POWERS, st.booleans(), BASES)
+def test_the_values_of_a_function_of_progress_are_its_own_bits(times, n, power, bend, base):
+    schedule = drawn_progress(n, power=power, bend=bend)
+    own = [falling(min(t, n) / n, power, bend) * base for t in times]
+
+    assert schedule(np.array(times), base).tolist() == own == [schedule(t, base) for t in times]
+    factor = schedule._factor_of_number()
+    assert [factor(t) * base for t in times] == own
+
+
+@given(TIMES, st.integers(1, 50), BASES)
+def test_the_values_of_a_function_of_updates_are_its_own_bits(times, epochs, base):
+    schedule = ps.resolve(drawn_updates(period=f"{epochs} epochs"), ps.Calendar(total=100, steps_per_epoch=3))
+    own = [fading(t, 3 * epochs) * base for t in times]
+
+    assert schedule(np.array(times), base).tolist() == own == [schedule(t, base) for t in times]
+    assert [schedule._factor_of_number()(t) * base for t in times] == own
+
+
+@given(TIMES, st.integers(1, 150), POWERS, strategies.levels(), strategies.levels(), BASES)
+def test_levels_move_the_ends_exactly_and_the_rest_in_proportion(times, n, power, start, to, base):
+    schedule = drawn_progress(n, power=power, start=start, to=to)
+    begin, end = (ps.constant(level)(0, base) for level in (start, to))
+
+    assert (schedule(0, base), schedule(n, base), schedule(n + 9, base)) == (begin, end, end)
+    first, last = falling(0.0, power), falling(1.0, power)
+    share = np.array([(falling(min(t, n) / n, power) - last) / (first - last) for t in times])
+    values = schedule(np.array(times), base)
+    assert values.tolist() == [schedule(t, base) for t in times]
+    assert np.allclose(values, end + (begin - end) * share, rtol=1e-12, atol=1e-12 * max(abs(begin), abs(end)))
+    if (factor := schedule._factor_of_number()) is not None:
+        assert [factor(t) for t in times] == [schedule(t) for t in times]
+
+
+def test_a_function_gets_numbers_and_an_index_where_it_counts_updates():
+    seen = []
+
+    @ps.shape
+    def seen_u(u):
+        seen.append(u)
+        return 0.5
+
+    @ps.shape
+    def seen_t(t):
+        seen.append(t)
+        return 0.5
+
+    for build, kind in ((seen_u, float), (seen_t, int)):
+        seen.clear()
+        build(8)(np.arange(10))
+        build(8)(np.arange(10.0))
+        build(8)(3)
+        assert {type(one) for one in seen} == {kind}
+
+
+def test_a_list_is_read_by_its_index_and_its_last_value_stays_for_the_update_after_it():
+    values = np.linspace(1.0, 0.1, 12)
+
+    @ps.shape
+    def replay(t):
+        return values[t]
+
+    assert ps.trace(ps.Plan(lr="replay()", horizon=12), {"lr": 1.0})["lr"].tolist() == values.tolist()
+    assert replay()(12) == values[-1]
+    with pytest.raises(InvalidArgument):
+        replay()(13)
+
+
+LINES = [
+    "drawn_progress()", 'drawn_progress("50%", power=3.5, bend=True)', "drawn_progress(to=0.1)",
+    'drawn_progress("until 80%", start=absolute(0.5), to=0.5 + absolute(0.1))', "drawn_updates()",
+    'drawn_updates("2 epochs", period="1.5 epochs")', "warmup(5) >> drawn_progress(start=previous, to=0.1)",
+    "drawn_updates(10) >> constant(previous)", "restarts(drawn_progress(), 7)", "0.5 * drawn_progress(power=1)",
+]  # fmt: skip
+
+
+@table("line", LINES)
+def test_text_files_and_code_have_one_text(line):
+    plan = ps.Plan(lr=line, horizon=100)
+
+    assert str(ps.parse(line)) == line
+    assert ps.parse(str(ps.parse(line))) == ps.parse(line)
+    assert ps.loads(ps.dump(plan)) == plan
+    assert plan.serializable
+    resolved = plan.resolve(ps.Calendar(steps_per_epoch=10))
+    assert ps.Plan.of_text(resolved.text) == resolved
+    for schedule in (one.bindings[0].schedule for one in (plan, resolved)):
+        for same in (copy.copy(schedule), copy.deepcopy(schedule), pickle.loads(pickle.dumps(schedule))):
+            assert same == schedule
+            assert hash(same) == hash(schedule)
+
+
+def test_arguments_have_the_type_of_their_annotation_or_default():
+    @ps.shape
+    def every_kind(
+        u, a, b: int = 2, c=True, d="x", e=(1.0, 0.5), f: "Literal['in', 'out']" = "in", g: "ps.Duration" = 3, h=None,
+        i: "Unknown" = 1.5, j: list[float] = [1.0],  # noqa: B006, F821
+    ):  # fmt: skip
+        return a + b * c + len(d) + sum(e) + (f == "in") + g + (h or 0) + i + sum(j)
+
+    schedule = every_kind(10, a=1, e=[1, 2], d='"', g="2 epochs", h=4, j=np.array([0.5]).tolist())
+    assert ps.parse(str(schedule)) == schedule
+    resolved = ps.resolve(schedule, ps.Calendar(steps_per_epoch=5))
+    assert resolved(3) == 1 + 2 + 1 + 3 + 1 + 10 + 4 + 1.5 + 0.5
+    assert hash(resolved) == hash(ps.resolve(schedule, ps.Calendar(steps_per_epoch=5)))
+
+
+def defined(power: float) -> Callable[..., Any]:
+    @ps.shape
+    def of_a_cell(u):
+        return (1 - u) ** power
+
+    return of_a_cell
+
+
+def test_a_cell_of_a_notebook_may_run_again_and_old_schedules_keep_their_function():
+    old = defined(1.0)(10)
+    same = copy.deepcopy(old)
+    new = defined(2.0)(10)
+
+    assert (old(5), same(5), new(5), ps.parse("of_a_cell(10)")(5)) == (0.5, 0.5, 0.25, 0.25)
+    assert old == same != new
+    assert (old.serializable, new.serializable) == (False, True)
+    with pytest.raises(pickle.PicklingError):
+        pickle.dumps(old)
+    with pytest.raises(ps.errors.PlanError):
+        ps.dump(ps.Plan(lr=old))
+
+
+def test_a_pickle_of_an_unknown_shape_is_refused():
+    saved = pickle.dumps(defined(1.0)(10))
+    with shapes_as_before():
+        del ps.extend.SHAPES["of_a_cell"]
+        with pytest.raises(InvalidArgument):
+            pickle.loads(saved)
+
+    assert pickle.loads(saved)(5) == 0.5
+
+
+def test_a_pickle_imports_the_module_of_a_function():
+    saved = pickle.dumps(drawn_progress(10, power=3.0))
+
+    assert drawn_shapes.__name__.encode() in saved
+
+
+def test_a_builder_of_schedules_is_registered_as_it_is():
+    @ps.shape
+    def halves(u: float = 0.5) -> "ps.Schedule":
+        return ps.constant(u)
+
+    assert ps.parse("halves(0.25)") == ps.constant(0.25)
+
+
+def test_a_start_calls_a_function_at_few_updates_of_a_long_run():
+    called = []
+
+    @ps.shape
+    def counted(u):
+        called.append(u)
+        return 1.0 if u < 0.75 else -1.0
+
+    schedule = counted(10**9)
+    called.clear()
+    outside = first_outside(schedule, range_of("lr"), 0.1, lambda updates: updates, 0, 10**9)
+
+    assert outside == (750_000_000, -0.1)
+    assert len(called) < 100_000
+
+
+# ---- mistakes: the code of the error, and the place, an argument or a part of the text
+
+
+def broken(returned: Any) -> Callable[[], Any]:
+    def build() -> Any:
+        @ps.shape
+        def bad(u, power=1.0):
+            return returned(u) if callable(returned) else returned
+
+        return bad()
+
+    return build
+
+
+def named(name: str, *parameters: str) -> Callable[[], Any]:
+    def build() -> Any:
+        space: dict[str, Any] = {"ps": ps}
+        exec(f"def {name}({', '.join(parameters)}): return 0.5", space)
+        return ps.shape(space[name])
+
+    return build
+
+
+VALUE, NAME, TYPE, CALL = codes.REFUSED_VALUE, codes.UNKNOWN_NAME, codes.WRONG_TYPE, codes.WRONG_ARGUMENT
+RETURNS = [
+    *((broken(one), VALUE, None) for one in (None, "high", True, math.nan, math.inf, 1j, np.ones(1), [0.5], 10**400)),
+    (broken(lambda u: 1 / u), VALUE, None),
+    (broken(lambda u: math.log(0.5 - u)), VALUE, None),
+    (broken(lambda u: [1.0][1]), VALUE, None),
+]
+MISTAKES: list[tuple[Any, str, str | None]] = [
+    # the function
+    (named("bad"), VALUE, None),
+    (named("bad", "x"), VALUE, None),
+    (named("bad", "step", "gamma=0.5"), VALUE, None),
+    (named("bad", "self", "u"), VALUE, None),
+    (named("bad", "*", "u"), VALUE, None),
+    (named("bad", "*u"), VALUE, None),
+    (named("bad", "u", "*rest"), VALUE, None),
+    (named("bad", "u", "**rest"), VALUE, None),
+    (named("bad", "u", "power", "/"), VALUE, None),
+    (named("bad", "u", "over"), VALUE, None),
+    (named("bad", "u", "to=0.1"), VALUE, None),
+    (named("bad", "t", "over=5"), VALUE, None),
+    (named("bad", "u", "part: ps.Schedule"), VALUE, "part"),
+    (named("bad", "u", "level: ps.extend.Absolute"), VALUE, "level"),
+    (named("bad", "u", "power: float = 'x'"), VALUE, "power"),
+    (named("cosine", "u"), VALUE, None),
+    (named("absolute", "u"), VALUE, None),
+    (named("previous", "u"), VALUE, None),
+    (named("größe", "u"), VALUE, None),
+    (lambda: ps.shape(lambda u: u), VALUE, None),
+    (lambda: ps.shape(math.cos), VALUE, None),
+    (lambda: ps.shape(functools.partial(math.pow, 2)), VALUE, None),
+    (lambda: ps.shape(5), VALUE, None),
+    *RETURNS,
+    # calls in Python
+    (lambda: drawn_progress(powr=3), CALL, "powr"),
+    (lambda: drawn_progress(10, 3), CALL, None),
+    (lambda: drawn_progress(power="x"), TYPE, "power"),
+    (lambda: drawn_progress(power=math.nan), TYPE, "power"),
+    (lambda: drawn_progress(bend=1), TYPE, "bend"),
+    (lambda: drawn_progress(to="x"), TYPE, "to"),
+    (lambda: drawn_updates(start=0.5), CALL, "start"),
+    # calls in text
+    ("warmup(5) >> drawn_progres()", NAME, "drawn_progres"),
+    ("warmup(5) >> drawn_progress", NAME, "drawn_progress"),
+    ("warmup(5) >> drawn_progress(powr=3)", CALL, "powr=3"),
+    ("warmup(5) >> drawn_progress(power='x')", TYPE, "power='x'"),
+    ("warmup(5) >> drawn_progress(over='5 percents')", NAME, "over='5 percents'"),
+    ("warmup(5) >> drawn_progress(10, 3)", CALL, "drawn_progress(10, 3)"),
+    ("warmup(5) >> of_a_cell(to=0.5)", VALUE, "to=0.5"),
+    ("warmup(5) >> raising(power=-1)", VALUE, "raising(power=-1)"),
+    ("warmup(5) >> needed()", CALL, "needed()"),
+    ("drawn_updates(period='5%', t=3)", CALL, "t=3"),
+]  # fmt: skip
+
+
+def mistaken_shapes() -> None:
+    defined(0.0)
+
+    @ps.shape
+    def raising(u, power=1.0):
+        return (1 - u) ** power
+
+    @ps.shape
+    def needed(u, power):
+        return power
+
+
+FUNCTIONS = [mistake for mistake, _, _ in MISTAKES[: MISTAKES.index(RETURNS[0])]]
+
+
+@table(("mistake", "code", "place"), MISTAKES)
+def test_a_mistake_has_its_code_and_its_place(mistake, code, place):
+    mistaken_shapes()
+    before = dict(ps.extend.SHAPES)
+    with pytest.raises(InvalidArgument) as error:
+        ps.parse(mistake) if isinstance(mistake, str) else mistake()
+
+    found = error.value
+    assert found.code == code
+    assert found.problem.advice
+    if isinstance(mistake, str):
+        assert mistake[slice(*found.span)] == place
+        with pytest.raises(ConfigError) as in_file:
+            ps.loads(f"horizon: 10\nlr: |-\n  {mistake}\n")
+        (diagnostic,) = in_file.value.diagnostics
+        assert (diagnostic.path, diagnostic.line, diagnostic.column) == ("$.lr", 3, 3 + found.span[0])
+    else:
+        assert found.argument == place
+    if mistake in FUNCTIONS:
+        assert before == ps.extend.SHAPES
+
+
+def test_an_advised_example_of_a_call_can_be_pasted():
+    mistaken_shapes()
+    with pytest.raises(InvalidArgument) as error:
+        ps.parse("needed(powr=1)")
+
+    assert ps.parse(error.value.instead.partition(": ")[2])
+
+
+@table("returned", [np.float64(0.5), np.float32(0.5), 1, Fraction(1, 2), np.int64(2)])
+def test_every_kind_of_real_number_is_a_value(returned):
+    @ps.shape
+    def real(u):
+        return returned
+
+    assert real(10)(3) == real(10)(np.array([3]))[0] == float(returned)

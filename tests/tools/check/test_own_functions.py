@@ -1,0 +1,45 @@
+"""Errors of functions of one's own, which `check` finds before the run."""
+
+import math
+
+import pytest
+
+import paramsched as ps
+from paramsched.tools.check.plan_check import check
+from support.registered_shapes import shapes_as_before
+from support.tables import table
+
+
+@pytest.fixture(autouse=True)
+def functions():
+    with shapes_as_before():
+
+        @ps.shape
+        def replay(t, values=tuple([1.0] * 90)):
+            return values[t]
+
+        @ps.shape
+        def ending(u):
+            return math.sqrt(0.7 - u) if 0.6 < u < 0.9 else 0.5
+
+        yield
+
+
+@table(
+    ("line", "facts", "codes"),
+    [
+        ("replay()", {"total": 90}, []),
+        ("replay()", {"total": 200}, ["PS106"]),
+        ("replay()", {}, []),  # the updates of the run are unknown
+        ("replay(over=50)", {}, []),
+        ("warmup(5) >> 0.5 * ending()", {"total": 100}, ["PS106"]),
+        ("ending()", {}, ["PS106"]),
+        ("ending(over='5 epochs')", {"total": 200, "steps_per_epoch": 20}, ["PS106"]),
+    ],
+)
+def test_a_function_that_fails_during_the_run_is_an_error_of_its_line(line, facts, codes):
+    for field in ("lr", "weight_decay"):
+        found = [one for one in check(ps.Plan(**{field: line}), ps.Calendar(**facts)) if one.severity == "error"]
+
+        assert [one.code for one in found] == codes
+        assert {one.path for one in found} <= {f"$.{field}"}
