@@ -52,7 +52,7 @@ def test_a_warmup_and_a_cosine(report, least):
 
 
 def test_a_list_of_rules(report, least):
-    schedule = ps.recurrence(rules.linear(0.001, end=1000), rules.cosine(0.0, COUNT, begin=1000), until=COUNT)
+    schedule = ps.shapes.recurrence(rules.linear(0.001, end=1000), rules.cosine(0.0, COUNT, begin=1000), until=COUNT)
     times = np.arange(COUNT)
     best = least({"floor": floor(), "ours": lambda: replace(schedule)(times, base=0.1)}, calls=1, rounds=3)
 

@@ -13,29 +13,29 @@ from paramsched.core.schedules import SHAPES
 API = {
     "Run": (
         "Train with a plan: attach it to an optimizer, and state the facts of the run.",
-        ("Scheduler", "Values", "BatchSampler", "Calendar", "find_lr", "replay"),
+        ("Scheduler", "Values", "BatchSampler", "Calendar", "find_lr"),
     ),
     "Plan": (
         "Write, load, save, check and compare plans.",
         (
-            *("Plan", "Binding", "Target", "load", "loads", "open_plan", "dump", "convert", "check", "diff"),
+            *("Plan", "Binding", "Target", "load", "loads", "dump", "check", "diff"),
             "recipes",
         ),
     ),
     "Look": (
         "Compute the values of a plan before it runs. [Pictures](paramsched-show.md) are drawn by `paramsched.show`.",
-        ("trace", "Trace", "tabulate"),
+        ("trace", "tabulate"),
     ),
     "Build": (
         "Build schedules from [shapes](shapes.md) and [curves](curves.md), and define your own.",
         (
-            "Schedule", "parse", "resolve", "Duration", "absolute", "previous", "following", "shape",
+            "parse", "resolve", "Duration", "absolute", "previous", "following", "shape",
             "register_function", "to_lambda",
         ),
     ),
     "Errors": (
-        "Base classes, and the category of all warnings. [All exceptions](checks.md#exceptions) with their data.",
-        ("ParamschedError", "InvalidArgument", "PlanWarning"),
+        "The category of all warnings. [All exceptions](checks.md#exceptions) with their data.",
+        ("PlanWarning",),
     ),
 }  # fmt: skip
 """The names of `paramsched` by task, in order of use: a sentence and the names for each."""

@@ -9,8 +9,8 @@ INNER = {
     "paramsched.Calendar": "amount_of_update count_text exact for_run updates_vary varies",
     "paramsched.Duration": "number of_updates written",
     "paramsched.Plan": "as_written",
-    "paramsched.Schedule": "depth has_absolute has_neighbor_levels",
-    "paramsched.Trace": "clock_of horizon_amount time_units with_assumed_bases",
+    "paramsched.extend.Schedule": "depth has_absolute has_neighbor_levels",
+    "paramsched.extend.Trace": "clock_of horizon_amount time_units with_assumed_bases",
     "paramsched.extend.PlanText": "data has_comments placed",
     "paramsched.show": "loss_by_rate",
 }

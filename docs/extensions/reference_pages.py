@@ -8,6 +8,7 @@ from pathlib import Path
 import shape_lines
 from public_names import documented, public_names
 
+import paramsched
 from paramsched import Calendar, Plan, curves, errors, trace
 from paramsched.core.base.codes import CheckRule, check_rules
 from paramsched.core.curves.base import curve_text
@@ -87,7 +88,10 @@ def shapes_page() -> str:
         galleries.append(f"**{title}**\n\n{gallery(thumbnails)}")
         sections += [
             f"## {name}\n\n{plan_of(line, shape_lines.TOKENS_PER_UPDATE.get(name))}"
-            + documented("paramsched", [name])
+            + documented(
+                "paramsched" if name in paramsched.__all__ else "paramsched.shapes",
+                [name],
+            )
             for name, line in lines.items()
         ]
     opening = ["# Shapes", MOST_RUNS, *galleries, SHAPES_OPENING]
@@ -158,8 +162,8 @@ def line_of_curve(name: str) -> str:
 def rules_page() -> str:
     """Return the page of the rules of recurrences."""
     text = documented(
-        "paramsched.rules",
-        public_names("paramsched.rules"),
+        "paramsched.shapes.rules",
+        public_names("paramsched.shapes.rules"),
     )
     return "\n\n".join(["# Rules", RULES_OPENING, text]) + "\n"
 

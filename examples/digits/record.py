@@ -104,7 +104,7 @@ def read(file: Path, keys: tuple[Key, ...], names: list[str]) -> LoggedRun:
     )
 
 
-def agreeing(trace: ps.Trace, log: Log) -> int:
+def agreeing(trace: ps.extend.Trace, log: Log) -> int:
     """Count the updates that used exactly the planned values, in every field of every group."""
     equal = [trace[key] == np.asarray(values)[: trace.total] for key, (_, values) in log.items()]
     return int(np.all(equal, axis=0).sum())

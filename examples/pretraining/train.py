@@ -124,7 +124,7 @@ def held_out_loss(model: LanguageModel, held_out: tuple[torch.Tensor, torch.Tens
         return model.loss(*held_out).item()
 
 
-def report(folder: RunFolder, plan: ps.Plan, trace: ps.Trace, used: dict[Key, Series]) -> int:
+def report(folder: RunFolder, plan: ps.Plan, trace: ps.extend.Trace, used: dict[Key, Series]) -> int:
     """Compare the used with the planned values. Print the result and the commands that show the plan."""
     planned = {key: np.rint(trace[key]) if key[0] == "batch_size" else trace[key] for key in used}
     equal = int(np.all([planned[key] == values for key, (_, values) in used.items()], axis=0).sum())

@@ -8,58 +8,43 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 from paramsched import errors as errors
+from paramsched import shapes as shapes
 from paramsched.core import curves as curves
 from paramsched.core.base import VERSION as _VERSION
 from paramsched.core.base.diagnostic import PlanWarning as PlanWarning
 from paramsched.core.base.entries import is_installed as _is_installed
 from paramsched.core.base.entries import register_entries as _register_entries
-from paramsched.core.feedback.greedy import greedy as greedy
 from paramsched.core.feedback.hold import hold as hold
 from paramsched.core.feedback.plateau import plateau as plateau
 from paramsched.core.files import dump as dump
 from paramsched.core.files import load as load
 from paramsched.core.files import loads as loads
-from paramsched.core.files.plan_files import convert as convert
-from paramsched.core.files.plan_files import open_plan as open_plan
 from paramsched.core.plan import Binding as Binding
 from paramsched.core.plan import Plan as Plan
 from paramsched.core.plan import Target as Target
-from paramsched.core.plan import replay as replay
 from paramsched.core.plan.diff import diff as diff
 from paramsched.core.plan.functions import to_lambda as to_lambda
 from paramsched.core.plan.resolve import resolve as resolve
-from paramsched.core.plan.trace import Trace as Trace
 from paramsched.core.plan.trace import trace as trace
 from paramsched.core.plan.values import Values as Values
-from paramsched.core.schedules import rules as rules
 from paramsched.core.schedules.affine import following as following
 from paramsched.core.schedules.affine import previous as previous
 from paramsched.core.schedules.anneal import anneal as anneal
 from paramsched.core.schedules.anneal import cooldown as cooldown
 from paramsched.core.schedules.anneal import cosine as cosine
-from paramsched.core.schedules.anneal import cosine_wave as cosine_wave
 from paramsched.core.schedules.anneal import linear as linear
-from paramsched.core.schedules.anneal import tanh as tanh
 from paramsched.core.schedules.anneal import warmup as warmup
-from paramsched.core.schedules.base import Schedule as Schedule
 from paramsched.core.schedules.cuts import skip as skip
 from paramsched.core.schedules.cuts import take as take
 from paramsched.core.schedules.decays import exponential as exponential
-from paramsched.core.schedules.decays import geometric as geometric
 from paramsched.core.schedules.decays import inverse_sqrt as inverse_sqrt
-from paramsched.core.schedules.decays import inverse_time as inverse_time
-from paramsched.core.schedules.decays import power_law as power_law
 from paramsched.core.schedules.leaves import constant as constant
 from paramsched.core.schedules.leaves import from_function as from_function
 from paramsched.core.schedules.leaves import like as like
 from paramsched.core.schedules.leaves import register_function as register_function
 from paramsched.core.schedules.one_operand import absolute as absolute
-from paramsched.core.schedules.one_operand import as_factor as as_factor
-from paramsched.core.schedules.one_operand import jagged as jagged
 from paramsched.core.schedules.one_operand import rounded as rounded
 from paramsched.core.schedules.own import shape as shape
-from paramsched.core.schedules.periods import cosine_restarts as cosine_restarts
-from paramsched.core.schedules.periods import cyclic as cyclic
 from paramsched.core.schedules.periods import multistep as multistep
 from paramsched.core.schedules.periods import one_cycle as one_cycle
 from paramsched.core.schedules.periods import stairs as stairs
@@ -67,28 +52,18 @@ from paramsched.core.schedules.periods import step as step
 from paramsched.core.schedules.pointwise import clamp as clamp
 from paramsched.core.schedules.pointwise import maximum as maximum
 from paramsched.core.schedules.pointwise import minimum as minimum
-from paramsched.core.schedules.recipes import noam as noam
 from paramsched.core.schedules.recipes import overlay as overlay
 from paramsched.core.schedules.recipes import piecewise as piecewise
 from paramsched.core.schedules.recipes import polynomial as polynomial
-from paramsched.core.schedules.recipes import power_scheduler as power_scheduler
 from paramsched.core.schedules.recipes import wsd as wsd
-from paramsched.core.schedules.recipes import wsd_s as wsd_s
-from paramsched.core.schedules.recurrence import recurrence as recurrence
 from paramsched.core.schedules.restarts import restarts as restarts
-from paramsched.core.schedules.retimed import chain as chain
 from paramsched.core.schedules.retimed import every as every
-from paramsched.core.schedules.retimed import shift as shift
-from paramsched.core.schedules.retimed import window as window
-from paramsched.core.schedules.sequence import with_lengths as with_lengths
 from paramsched.core.schedules.table import table as table
 from paramsched.core.schedules.table import table_file as table_file
 from paramsched.core.schedules.table import tabulate as tabulate
 from paramsched.core.schedules.text import parse as parse
 from paramsched.core.time import Calendar as Calendar
 from paramsched.core.time import Duration as Duration
-from paramsched.errors import InvalidArgument as InvalidArgument
-from paramsched.errors import ParamschedError as ParamschedError
 
 if TYPE_CHECKING:
     from paramsched import compat as compat
@@ -166,6 +141,8 @@ def _registered_shape(name: str) -> object:
     from paramsched.core.schedules import SHAPES
     from paramsched.core.schedules.text import answer_to_name
 
+    if name in dir(shapes):
+        raise AttributeError(f"module 'paramsched' has no attribute {name!r}. Write ps.shapes.{name}")
     if name in SHAPES:
         return SHAPES[name]
     if name in CONSTANTS or name in FAMILIES:

@@ -46,11 +46,17 @@ from paramsched.core.files.known_dialects import Loaded as Loaded
 from paramsched.core.plan import Plan as Plan
 from paramsched.core.plan.extras import Bases as Bases
 
+# The values of a plan, and of its metric rules for recorded metrics.
+from paramsched.core.plan import replay as replay
+from paramsched.core.plan.trace import Trace as Trace
+
 # Files of plans: the formats and the names of the readers.
 from paramsched.core.files import dialect_names as dialect_names
 from paramsched.core.files.plan_files import PlanText as PlanText
 from paramsched.core.files.plan_files import ReadingOptions as ReadingOptions
+from paramsched.core.files.plan_files import convert as convert
 from paramsched.core.files.plan_files import formats as formats
+from paramsched.core.files.plan_files import open_plan as open_plan
 
 # Checks of arguments, and the errors that name a call.
 from paramsched.core.number_checks import checked as checked

@@ -16,7 +16,7 @@ from support.tables import table
 
 HOOKS = """import paramsched as ps
 @ps.shape
-def halving_of_a_test(over: int = 3) -> ps.Schedule:
+def halving_of_a_test(over: int = 3) -> ps.extend.Schedule:
     "Halve."
     return ps.step(over, 0.5)
 """

@@ -18,32 +18,34 @@ pytestmark = pytest.mark.heavy
 
 HUGE = 10**400
 WRAPS = {
-    "shift": lambda s: ps.shift(s, 1),
-    "chain": lambda s: ps.chain(s),
-    "window": lambda s: ps.window(s, 0, 5000),
+    "shift": lambda s: ps.shapes.shift(s, 1),
+    "chain": lambda s: ps.shapes.chain(s),
+    "window": lambda s: ps.shapes.window(s, 0, 5000),
     "minimum": lambda s: ps.minimum(s, 1.0),
     "clamp": lambda s: ps.clamp(s, low=0.0),
     "every": lambda s: ps.every(s, 2),
     "restarts": lambda s: ps.restarts(s, 500, 1),
     "negative": lambda s: -(1 + s),
-    "sequence": lambda s: ps.chain(ps.warmup(1) >> s),
+    "sequence": lambda s: ps.shapes.chain(ps.warmup(1) >> s),
 }
 
 
 def test_a_recurrence_of_a_very_long_run_is_built_and_evaluated_fast():
-    schedule = ps.recurrence(rules.linear(0.1, end=5), rules.exponential(0.9, end=100), until=10**12)
+    schedule = ps.shapes.recurrence(rules.linear(0.1, end=5), rules.exponential(0.9, end=100), until=10**12)
 
     assert schedule(10**12) == schedule(100) == schedule(99)
-    assert str(ps.resolve(ps.recurrence(rules.step(3)), ps.Calendar(total=10**12))).endswith("until=1000000000000)")
+    assert str(ps.resolve(ps.shapes.recurrence(rules.step(3)), ps.Calendar(total=10**12))).endswith(
+        "until=1000000000000)"
+    )
 
 
 def test_a_recurrence_without_an_end_is_rejected_for_distant_times():
     with pytest.raises(InvalidArgument, match="Give the rules an end"):
-        ps.recurrence(rules.step(3, 0.5), until=10**12)(10**12)
+        ps.shapes.recurrence(rules.step(3, 0.5), until=10**12)(10**12)
 
 
 def test_cached_columns_do_not_depend_on_the_order_of_calls():
-    made = lambda: ps.recurrence(rules.linear(0.1, end=5), rules.cosine(over=3000), until=9000)  # noqa: E731
+    made = lambda: ps.shapes.recurrence(rules.linear(0.1, end=5), rules.cosine(over=3000), until=9000)  # noqa: E731
 
     backwards = made()
     expected = made()(np.arange(9001))
@@ -55,7 +57,7 @@ def test_a_large_phase_is_evaluated_without_iteration():
     assert ps.every(ps.linear(over=9), 4, phase=999999999999).breakpoints() == (0, 1, 5, 9)
 
 
-@pytest.mark.parametrize("schedule", [ps.step(1), ps.every(ps.cosine(over=10**12), 2), ps.cyclic(3)])
+@pytest.mark.parametrize("schedule", [ps.step(1), ps.every(ps.cosine(over=10**12), 2), ps.shapes.cyclic(3)])
 def test_too_many_breakpoints_are_rejected(schedule, monkeypatch):
     monkeypatch.setattr("paramsched.core.schedules.base._MAX_POINTS", 1000)
 
@@ -111,15 +113,15 @@ itself.append(itself)
         lambda: ps.constant(HUGE),
         lambda: HUGE * ps.cosine(),
         lambda: ps.step(10, HUGE),
-        lambda: ps.cosine_restarts(10, HUGE),
+        lambda: ps.shapes.cosine_restarts(10, HUGE),
         lambda: ps.every(ps.cosine(over=5), 2, HUGE),
         lambda: ps.restarts(ps.cosine(over=5), 5, HUGE),
-        lambda: ps.recurrence(rules.step(HUGE)),
-        lambda: ps.recurrence(rules.step(3, end=float("inf"))),
-        lambda: ps.recurrence(rules.cosine(over=float("nan"))),
-        lambda: ps.recurrence(rules.polynomial(HUGE)),
-        lambda: ps.recurrence(rules.step(3), until=float("inf")),
-        lambda: ps.noam(HUGE, 100),
+        lambda: ps.shapes.recurrence(rules.step(HUGE)),
+        lambda: ps.shapes.recurrence(rules.step(3, end=float("inf"))),
+        lambda: ps.shapes.recurrence(rules.cosine(over=float("nan"))),
+        lambda: ps.shapes.recurrence(rules.polynomial(HUGE)),
+        lambda: ps.shapes.recurrence(rules.step(3), until=float("inf")),
+        lambda: ps.shapes.noam(HUGE, 100),
         lambda: ps.plateau(patience=HUGE),
         lambda: ps.plateau(factor=HUGE),
         lambda: ps.curves.power(HUGE),

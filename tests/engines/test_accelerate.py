@@ -112,7 +112,7 @@ def test_a_loader_without_a_length_is_reported_with_the_argument_to_pass() -> No
     accelerator = accelerate.Accelerator(cpu=True)
     optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Stream(), BATCH))
 
-    with pytest.raises(ps.InvalidArgument) as refusal:
+    with pytest.raises(ps.errors.InvalidArgument) as refusal:
         engine.scheduler(accelerator, optimizer, ps.Plan(lr=ps.warmup("1 epochs")), loader, epochs=3)
 
     assert "the loader has no length" in str(refusal.value)
@@ -123,13 +123,13 @@ def test_a_plan_that_needs_the_horizon_is_rejected_without_epochs() -> None:
     accelerator = accelerate.Accelerator(cpu=True)
     optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
 
-    with pytest.raises(ps.InvalidArgument, match="epochs= was not passed"):
+    with pytest.raises(ps.errors.InvalidArgument, match="epochs= was not passed"):
         engine.scheduler(accelerator, optimizer, PLAN, loader)
 
 
 @table("epochs", [0, -1, 2.5, float("nan"), "2", True, 10**30])
 def test_epochs_that_are_not_a_count_are_rejected(epochs: Any) -> None:
-    with pytest.raises(ps.InvalidArgument, match=r"epochs"):
+    with pytest.raises(ps.errors.InvalidArgument, match=r"epochs"):
         engine.facts(accelerate.Accelerator(cpu=True), DataLoader(Numbers(), BATCH), epochs=epochs)
 
 

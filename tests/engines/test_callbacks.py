@@ -76,7 +76,7 @@ class Loader(list):
     batch_sampler = ps.BatchSampler(ps.Plan(ps.Binding(ps.Target("batch_size", 2), "constant()"), horizon=9), 8)
 
 
-@pytest.mark.parametrize(("loader", "error"), [(Loader(), ps.InvalidArgument), ([], TypeError)])
+@pytest.mark.parametrize(("loader", "error"), [(Loader(), ps.errors.InvalidArgument), ([], TypeError)])
 def test_a_sampler_that_lightning_would_replace_is_named(loader, error):
     def replace():
         raise TypeError("no argument sampler")
@@ -86,7 +86,9 @@ def test_a_sampler_that_lightning_would_replace_is_named(loader, error):
     trainer = SimpleNamespace(optimizers=[optimizer()], fit_loop=loop, callbacks=[])
     callback = lightning._LightningPlan(ps.Plan(lr="linear()", horizon=9))
 
-    with pytest.raises(error, match="use_distributed_sampler=False" if error is ps.InvalidArgument else "no argument"):
+    with pytest.raises(
+        error, match="use_distributed_sampler=False" if error is ps.errors.InvalidArgument else "no argument"
+    ):
         callback.on_fit_start(trainer, None)
 
 

@@ -63,7 +63,7 @@ def test_a_plan_ends_an_engine_if_asked_and_a_moment_can_be_ignored(name: str, s
     ],
 )
 def test_wrong_options_are_refused(name: str, options: Any, found: str, start: Any) -> None:
-    with pytest.raises(ps.InvalidArgument, match=found):
+    with pytest.raises(ps.errors.InvalidArgument, match=found):
         start(ENGINES[name], **options)
 
 
@@ -73,7 +73,7 @@ def test_wrong_options_are_refused(name: str, options: Any, found: str, start: A
 def test_options_of_a_wrong_type_are_refused(option: Any) -> None:
     from paramsched.engines.engine_facts import PlanOptions
 
-    with pytest.raises(ps.InvalidArgument, match=r"expected a number greater than 0|not a Calendar"):
+    with pytest.raises(ps.errors.InvalidArgument, match=r"expected a number greater than 0|not a Calendar"):
         PlanOptions(**option)
 
 
@@ -121,7 +121,7 @@ def test_lightning_refuses_a_minimum_at_the_start(minimum: str) -> None:
         enable_progress_bar=False, enable_model_summary=False, **{minimum: 1},
     )  # fmt: skip
 
-    with pytest.raises(ps.InvalidArgument, match=rf"{minimum}=1.*would train after the end of the plan"):
+    with pytest.raises(ps.errors.InvalidArgument, match=rf"{minimum}=1.*would train after the end of the plan"):
         trainer.fit(BoringModel())
 
 
@@ -134,7 +134,7 @@ def test_mmengine_refuses_a_run_that_cannot_end(by_epoch: bool, found: str, tmp_
 
     runs = Runs(tmp_path)
     try:
-        with pytest.raises(ps.InvalidArgument, match=found):
+        with pytest.raises(ps.errors.InvalidArgument, match=found):
             runs(
                 lambda wrapper: PlanScheduler(wrapper, PLAN, stop_before="in 1 h"),
                 by_epoch=by_epoch, hooks=[StopHook()] if by_epoch else [],

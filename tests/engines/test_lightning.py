@@ -188,7 +188,7 @@ def test_manual_optimization_without_facts_is_rejected_with_the_argument() -> No
     module = runs.Module(Case("lightning", variant="manual"), 54)
     trainer = runs.trainer(Case("lightning", variant="manual"), callbacks=[PlanCallback(PLAN)])
 
-    with pytest.raises(ps.InvalidArgument) as refusal:
+    with pytest.raises(ps.errors.InvalidArgument) as refusal:
         trainer.fit(module, DataLoader(Numbers(), BATCH))
 
     assert "with manual optimization only the module knows when it steps" in str(refusal.value)
@@ -272,7 +272,7 @@ def test_two_optimizers_resume_from_a_checkpoint(tmp_path: Path) -> None:
 def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write(plans: Any) -> None:
     given = {"critic": ps.Plan(lr="cosine()", horizon=54), "generator": ps.Plan(lr="linear()", horizon=54)}
 
-    with pytest.raises(ps.InvalidArgument, match="one plan drives all optimizers") as refusal:
+    with pytest.raises(ps.errors.InvalidArgument, match="one plan drives all optimizers") as refusal:
         PlanCallback(given if plans is dict else list(given.values()))  # type: ignore[arg-type]
 
     line = refusal.value.instead.removeprefix("Write ")
@@ -291,14 +291,14 @@ def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write(plans: 
     ],
 )
 def test_arguments_of_a_wrong_kind_are_refused_at_construction(options: dict[str, Any], found: str) -> None:
-    with pytest.raises(ps.InvalidArgument, match=found):
+    with pytest.raises(ps.errors.InvalidArgument, match=found):
         PlanCallback(BOTH, **options)
 
 
 def test_names_that_are_not_as_many_as_the_optimizers_are_refused() -> None:
     trainer = runs.trainer(Case("lightning"), callbacks=[PlanCallback(BOTH, optimizers=("critic",))])
 
-    with pytest.raises(ps.InvalidArgument, match="the module has 2 optimizers"):
+    with pytest.raises(ps.errors.InvalidArgument, match="the module has 2 optimizers"):
         trainer.fit(Pair(), DataLoader(Numbers(), BATCH))
 
 
@@ -306,7 +306,7 @@ def test_names_that_are_not_as_many_as_the_optimizers_are_refused() -> None:
     ("names", "found"), [(("critic", "critic"), "two optimizers have the same name"), (("a/b", "c"), "a name must not")]
 )
 def test_names_that_a_plan_cannot_use_are_refused_at_construction(names: tuple[str, str], found: str) -> None:
-    with pytest.raises(ps.InvalidArgument, match=found):
+    with pytest.raises(ps.errors.InvalidArgument, match=found):
         PlanCallback(BOTH, optimizers=names)
 
 

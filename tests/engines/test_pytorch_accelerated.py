@@ -101,7 +101,7 @@ def test_a_step_limit_is_passed_as_a_calendar() -> None:
 
 
 def test_a_plan_in_samples_names_the_fact_and_the_argument() -> None:
-    with pytest.raises(ps.InvalidArgument) as refusal:
+    with pytest.raises(ps.errors.InvalidArgument) as refusal:
         Recording().fit(ps.Plan(lr=ps.warmup("100 samples")))
 
     assert "the Trainer has no placeholder for its batch size" in str(refusal.value)

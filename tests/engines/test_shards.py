@@ -109,7 +109,7 @@ def test_the_length_of_a_run_of_accelerate(accumulation, whole, epochs, total):
         gradient_state=SimpleNamespace(sync_with_dataloader=whole),
     )
     if epochs == 0:
-        with pytest.raises(ps.InvalidArgument, match="epochs"):
+        with pytest.raises(ps.errors.InvalidArgument, match="epochs"):
             accelerate.facts(engine, Loader(), epochs=epochs)
         return
 
@@ -129,7 +129,7 @@ def test_a_loader_that_splits_its_batches_has_the_size_of_a_part(total, size):
     given = {"batch_size": 4} if total is None else {"batch_size": 4, "total_batch_size": total}
 
     assert accelerate.facts(engine, loader_of(**given)).batch_size == size
-    with pytest.raises(ps.InvalidArgument, match="all 2 processes together"):
+    with pytest.raises(ps.errors.InvalidArgument, match="all 2 processes together"):
         accelerate.facts(engine, Loader(**given))
 
 
@@ -155,5 +155,5 @@ def test_the_shards_of_accelerate_divide_the_batches_of_one_process(copies):
     assert all(parts[rank] == parts[rank // copies * copies] for rank in range(2 * copies))
     assert [sorted(a + b) for a, b in zip(parts[0], parts[copies], strict=True)] == [sorted(one) for one in whole]
     loader.batch_sampler.batch_sampler = sampler  # as after accelerator.prepare(loader)
-    with pytest.raises(ps.InvalidArgument, match="prepare divides them again"):
+    with pytest.raises(ps.errors.InvalidArgument, match="prepare divides them again"):
         accelerate.scheduler(engine, optimizer(), plan, loader)

@@ -96,7 +96,7 @@ def test_a_target_with_the_name_of_a_metric_of_the_trainer_stays_in_the_log(tmp_
 
 
 def test_a_copied_argument_is_refused_before_the_first_batch(tmp_path: Path) -> None:
-    with pytest.raises(ps.InvalidArgument) as refusal:
+    with pytest.raises(ps.errors.InvalidArgument) as refusal:
         run_of_trainer(tmp_path, {"entropy": "args.entropy_coef"})
 
     assert "trainer.entropy_coef" in str(refusal.value)
@@ -203,7 +203,7 @@ def test_wrong_writes_are_refused_and_nothing_is_written(write: Any, found: str)
     before = dict(vars(trainer))
     scheduler = ps.Scheduler(probe(lr=0.1), PLAN)
 
-    with pytest.raises(ps.InvalidArgument) as refusal:
+    with pytest.raises(ps.errors.InvalidArgument) as refusal:
         TargetWrites("planned", "trainer", write).begin(trainer, scheduler)
 
     assert found in str(refusal.value)
@@ -212,7 +212,7 @@ def test_wrong_writes_are_refused_and_nothing_is_written(write: Any, found: str)
 
 @table("write", ["entropy", {"entropy": 3}, {"entropy": ()}, {1: "coef"}, {"entropy": ["coef", 2]}])
 def test_writes_of_another_type_are_refused_in_the_call(write: Any) -> None:
-    with pytest.raises(ps.InvalidArgument, match="expected a dict from names of targets to paths"):
+    with pytest.raises(ps.errors.InvalidArgument, match="expected a dict from names of targets to paths"):
         TargetWrites("planned", "trainer", write)
 
 

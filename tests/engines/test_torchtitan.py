@@ -41,7 +41,9 @@ def trained(models, optimizers, updates, first=0):
 
 def test_a_container_is_refused_with_a_line_that_drives_its_optimizers():
     models, optimizers = containers()
-    with pytest.raises(ps.InvalidArgument, match="a container of optimizers; give the optimizers names") as refusal:
+    with pytest.raises(
+        ps.errors.InvalidArgument, match="a container of optimizers; give the optimizers names"
+    ) as refusal:
         ps.Scheduler(optimizers, PLAN)
 
     line = str(refusal.value).partition("Write ")[2].rstrip(".")

@@ -286,7 +286,9 @@ def test_mmengines_names_are_replaced_only_if_requested(force, monkeypatch):
 
 
 def test_an_unknown_count_is_refused():
-    with pytest.raises(ps.InvalidArgument, match=r"ConstantLR\(count='epochs'\): unknown unit\. Use count=\"updates\""):
+    with pytest.raises(
+        ps.errors.InvalidArgument, match=r"ConstantLR\(count='epochs'\): unknown unit\. Use count=\"updates\""
+    ):
         engine.ConstantLR(sgd(Toy()), count="epochs")
 
 
@@ -375,7 +377,7 @@ def test_a_loop_by_epochs_cannot_be_ended_by_the_hook(stop, is_refused):
     if not is_refused:
         run_with_stop_hook(scheduler, "EpochBasedTrainLoop")
         return
-    with pytest.raises(ps.InvalidArgument, match="a loop by epochs does not end within an epoch"):
+    with pytest.raises(ps.errors.InvalidArgument, match="a loop by epochs does not end within an epoch"):
         run_with_stop_hook(scheduler, "EpochBasedTrainLoop")
 
 
@@ -389,7 +391,7 @@ def test_a_loop_by_epochs_cannot_be_ended_by_the_hook(stop, is_refused):
 def test_a_run_that_must_stop_needs_the_hook(options, argument):
     scheduler = engine.PlanScheduler(sgd(Toy()), ps.Plan(lr="linear()", horizon=3), **options)
 
-    with pytest.raises(ps.InvalidArgument, match="the Runner has no hook that ends it") as refusal:
+    with pytest.raises(ps.errors.InvalidArgument, match="the Runner has no hook that ends it") as refusal:
         scheduler.scheduler.optimizer.step()
 
     assert f"PlanScheduler(…, {argument})" in str(refusal.value)

@@ -457,7 +457,7 @@ def headings(value):
 
 def test_a_notebook_names_the_kind_of_what_it_draws():
     long = ps.linear(over="2 epochs")
-    kinds = {"Plan": ps.Plan(lr=long), "Schedule": long, "Rule": ps.rules.step(5, 0.5)}
+    kinds = {"Plan": ps.Plan(lr=long), "Schedule": long, "Rule": ps.shapes.rules.step(5, 0.5)}
 
     for kind, value in kinds.items():
         assert headings(value)[0].startswith(f"{kind}: ")

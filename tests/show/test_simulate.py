@@ -95,13 +95,13 @@ def test_the_learning_rates_come_first_and_then_the_other_fields_by_name():
 @pytest.mark.parametrize("updates", [0, -1, True, 1.0])
 def test_at_least_one_update_is_simulated(updates):
     assert show.simulate(peers.StepLR(optimizer(), 7), 1)["lr", 0].tolist() == [0.1]
-    with pytest.raises(ps.InvalidArgument, match="expected a positive number of updates"):
+    with pytest.raises(ps.errors.InvalidArgument, match="expected a positive number of updates"):
         show.simulate(peers.StepLR(optimizer(), 7), updates)
 
 
 def test_an_object_without_an_optimizer_is_rejected():
     for nothing in (object(), optimizer()):
-        with pytest.raises(ps.InvalidArgument, match="it has no optimizer"):
+        with pytest.raises(ps.errors.InvalidArgument, match="it has no optimizer"):
             show.simulate(nothing, 3)
 
 
@@ -114,10 +114,12 @@ def test_metrics_may_come_from_a_function_or_a_sequence():
 
 
 def test_too_few_metrics_are_rejected():
-    with pytest.raises(ps.InvalidArgument, match="expected one metric per step, 29 in total, got 3"):
+    with pytest.raises(ps.errors.InvalidArgument, match="expected one metric per step, 29 in total, got 3"):
         show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 3)
     for scheduler in (peers.ReduceLROnPlateau(optimizer()), drop_ins.ReduceLROnPlateau(optimizer())):
-        with pytest.raises(ps.InvalidArgument, match=r"each step needs one\. For example: metrics=\[1\.0\] \* 30"):
+        with pytest.raises(
+            ps.errors.InvalidArgument, match=r"each step needs one\. For example: metrics=\[1\.0\] \* 30"
+        ):
             show.simulate(scheduler, 30)
 
 

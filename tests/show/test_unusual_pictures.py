@@ -143,7 +143,7 @@ def test_the_picture_of_a_plan_without_a_base_says_what_its_values_are(line, not
 
 
 def test_the_picture_of_a_metric_rule_says_that_it_has_no_effect():
-    rules = ps.plateau("val_loss", patience=3), ps.greedy("loss")
+    rules = ps.plateau("val_loss", patience=3), ps.shapes.greedy("loss")
     plan = ps.Plan(lr=ps.cosine() * rules[0], momentum=ps.linear() * rules[1] * rules[0], eps="linear()", horizon=50)
     groups = {"lr": 1.0, "momentum": 0.9, "eps": 1.0}
 

@@ -74,7 +74,7 @@ def first_error(
         before = copy.deepcopy(scheduler.state_dict()), optimizer.param_groups[0]["lr"], len(optimizer.used)
         try:
             optimizer.step()
-        except ps.InvalidArgument as error:
+        except ps.errors.InvalidArgument as error:
             after = scheduler.state_dict(), optimizer.param_groups[0]["lr"], len(optimizer.used)
             return {"t": t, "error": str(error), "unchanged": before == after}
     return {"t": updates, "error": None, "unchanged": True}
@@ -106,7 +106,7 @@ def first_error_of_progress(
             scheduler.report(progress=place)
         try:
             optimizer.step()
-        except ps.InvalidArgument as error:
+        except ps.errors.InvalidArgument as error:
             return {"t": scheduler.t, "error": str(error), "updates": len(optimizer.used)}
     return {"t": scheduler.t, "error": None, "used": used(optimizer)}
 

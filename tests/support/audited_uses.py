@@ -191,7 +191,7 @@ def _every_format(case: Case) -> Iterator[str]:
     plan = case.plan
     for name in ps.extend.formats():
         yield _outcome(lambda name=name: ps.dump(plan, None, name))
-        yield _outcome(lambda name=name: ps.convert(case.text, "yaml", name))
+        yield _outcome(lambda name=name: ps.extend.convert(case.text, "yaml", name))
     for suffix in plan_files.SUFFIXES:
         yield _outcome(lambda suffix=suffix: ps.dump(plan, case.out(suffix)))
 
@@ -212,9 +212,9 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "loads": lambda case: ps.loads(case.text),
     "loads of every syntax": lambda case: [ps.loads(case.text, "json"), ps.loads(case.text, "toml")],
     "dump": _every_format,
-    "convert": lambda case: ps.convert(case.text, "toml", "json"),
+    "convert": lambda case: ps.extend.convert(case.text, "toml", "json"),
     "check": lambda case: list(map(str, ps.check(case.plan))),
-    "open_plan": lambda case: ps.open_plan(case.path),
+    "open_plan": lambda case: ps.extend.open_plan(case.path),
     "Plan.of_text": lambda case: ps.Plan.of_text(case.text),
     "parse": lambda case: ps.parse(case.text[:2000]),
     "table_file": lambda case: ps.table_file(case.path, "lr"),
@@ -222,7 +222,7 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "trace": lambda case: case.trace,
     "diff": lambda case: ps.diff(case.plan, "cosine()", ps.Calendar(total=20)),
     "resolve": lambda case: [ps.resolve(case.plan, ps.Calendar(total=20)), ps.resolve(case.plan, ps.Calendar())],
-    "replay": lambda case: ps.replay(case.plan, [(1, {MARK: 1.0})]),
+    "replay": lambda case: ps.extend.replay(case.plan, [(1, {MARK: 1.0})]),
     "tools.audit.log_facts": lambda case: ps.tools.audit.log_facts(ps.tools.audit.read_values(case.path)),
     "tools.audit.read_values": lambda case: ps.tools.audit.read_values(case.path),
     "tools.audit.read_log": _read_logs,

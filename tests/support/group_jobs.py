@@ -47,7 +47,7 @@ def jobs(group: Any, other_group: Any, place: int, rank: int, folder: Path) -> d
     for wrong in (other_group, "group", dist.group.WORLD):
         try:
             ps.Scheduler(probe(), ps.Plan(lr="constant(0.1)"), process_group=wrong)
-        except ps.InvalidArgument as error:
+        except ps.errors.InvalidArgument as error:
             errors.append(str(error))
     seen["errors"] = errors
     optimizer = probe()

@@ -21,7 +21,7 @@ def _text(one: Diagnostic) -> str:
 
 
 def answer_to(dialect: KnownDialect, question: dict[str, Any]) -> dict[str, Any]:
-    """Return a question with the answer of a reader: what `ps.open_plan(…).loaded()` asks it for."""
+    """Return a question with the answer of a reader: what `ps.extend.open_plan(…).loaded()` asks it for."""
     answer = {key: question[key] for key in ("config", "facts", "base") if key in question}
     data, calendar = question["config"], ps.Calendar(**question["facts"]) if "facts" in question else None
     with warnings.catch_warnings(record=True) as warned:

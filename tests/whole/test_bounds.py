@@ -8,7 +8,7 @@ from paramsched.tools.check.plan_check import check
 
 
 def test_a_stage_with_a_length_keeps_its_value_after_a_final_stage_of_no_updates():
-    stage = ps.cosine(over=100) + ps.power_law(1.0, 10)
+    stage = ps.cosine(over=100) + ps.shapes.power_law(1.0, 10)
     schedule = stage >> ps.linear(to=2.0, over=0)
 
     assert schedule([100, 101, 5000]).tolist() == [stage(100)] * 3

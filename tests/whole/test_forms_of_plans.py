@@ -88,7 +88,7 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
     "ps.diff": (PLAN, lambda plan: [str(ps.diff(*pair, RUN)) for pair in ((plan, Plan(lr=1.0)), (Plan(lr=1.0), plan))]),
     "ps.dump": (PLAN, ps.dump),
     "ps.resolve": (PLAN, lambda plan: ps.resolve(plan, RUN)),
-    "ps.replay": (Plan(lr="plateau()"), lambda plan: ps.replay(plan, [(1, {"loss": 1.0})])),
+    "ps.extend.replay": (Plan(lr="plateau()"), lambda plan: ps.extend.replay(plan, [(1, {"loss": 1.0})])),
     "ps.to_lambda": (PLAN, lambda plan: [ps.to_lambda(plan, RUN)(t) for t in range(8)]),
     "ps.check": (Plan(lr="linear(0.0, 3.0, 2)"), lambda plan: ps.check(plan, RUN)),
     "ps.show.figure": (PLAN, figure_of),

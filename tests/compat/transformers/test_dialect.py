@@ -373,7 +373,7 @@ def test_a_file_gives_the_plan_and_the_bases(tmp_path):
     entries = {**optimizer, "lr_scheduler_type": "cosine", "max_steps": 500, "warmup_ratio": 0.1, "output_dir": "out"}
     (tmp_path / "arguments.json").write_text(json.dumps(entries))
 
-    found = ps.open_plan(tmp_path / "arguments.json", "transformers").loaded()
+    found = ps.extend.open_plan(tmp_path / "arguments.json", "transformers").loaded()
 
     assert found.plan == ps.Plan(lr="warmup(50) >> cosine()", horizon=500)
     assert dict(found.bases.groups[0]) == {"lr": 2e-5, "weight_decay": 0.1, "betas": (0.9, 0.95)}

@@ -40,7 +40,7 @@ def test_an_error_contains_the_call_the_problem_and_the_fix():
     ("call", "argument"),
     [
         (lambda: ps.cosine(to="x"), "to"),
-        (lambda: ps.cyclic(5, mode="square"), "mode"),
+        (lambda: ps.shapes.cyclic(5, mode="square"), "mode"),
         (lambda: ps.anneal(curve=ps.cosine()), "curve"),
         (lambda: ps.step(0), "every"),
         (lambda: ps.plateau(factor=2), "factor"),

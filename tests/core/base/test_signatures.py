@@ -26,4 +26,4 @@ def test_the_signatures_of_functions_name_unions_shortly():
 
 
 def test_the_annotations_stay_types():
-    assert get_type_hints(ps.trace)["return"] is ps.Trace
+    assert get_type_hints(ps.trace)["return"] is ps.extend.Trace

@@ -61,7 +61,7 @@ def test_stepping_from_base_gives_the_closed_form(rule):
 
 @by_name({name: rule for name, rule in RULES.items() if not isinstance(rule, FractionalRule)})
 def test_the_closed_form_equals_a_recurrence_of_that_rule_alone(rule):
-    engine, alone = StepEngine(rule, bases=BASES), ps.recurrence(rule)
+    engine, alone = StepEngine(rule, bases=BASES), ps.shapes.recurrence(rule)
 
     for tick in (0, 1, 5, 12, 29):
         assert engine.values_at(tick) == pytest.approx([alone(tick, base=base) for base in BASES], rel=1e-9, abs=1e-15)

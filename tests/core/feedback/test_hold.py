@@ -226,7 +226,7 @@ def test_the_state_is_in_checkpoints_and_replayed_from_observations():
         resumed.observe(kl=kl)
         again.append(resumed.value("beta"))
     assert again == values[3:]
-    assert ps.replay(scheduler.plan, [(t + 1, {"kl": kl}) for t, kl in enumerate(kls)]) == scheduler.states
+    assert ps.extend.replay(scheduler.plan, [(t + 1, {"kl": kl}) for t, kl in enumerate(kls)]) == scheduler.states
 
 
 LINES = [

@@ -64,7 +64,7 @@ def follows_another(plan: Plan, name: str) -> bool:
     return any(one.name == name and "like(" in str(one.schedule) for one in plan.bindings)
 
 
-def traced(plan: Plan, world: World, total: int) -> ps.Trace:
+def traced(plan: Plan, world: World, total: int) -> ps.extend.Trace:
     return ps.trace(plan, GROUPS, run_of(world, total))
 
 

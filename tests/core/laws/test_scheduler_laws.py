@@ -175,4 +175,4 @@ def test_replay_gives_the_same_metric_rules_as_the_observations(data):
             events.append((t, metrics))
         optimizer.step()
 
-    assert ps.replay(plan, events) == scheduler.states
+    assert ps.extend.replay(plan, events) == scheduler.states

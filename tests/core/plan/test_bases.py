@@ -14,16 +14,16 @@ GROWING = {
     "step": ps.step(10, 2),
     "multistep": ps.multistep([1] * 2000, 2),
     "exponential": ps.exponential(2.0),
-    "cyclic": ps.cyclic(5, mode="exp_range", gamma=2.0),
-    "cyclic from zero": ps.cyclic(5, start=0, mode="exp_range", gamma=2.0),
-    "cosine restarts": ps.cosine_restarts(10, gamma=2.0),
+    "cyclic": ps.shapes.cyclic(5, mode="exp_range", gamma=2.0),
+    "cyclic from zero": ps.shapes.cyclic(5, start=0, mode="exp_range", gamma=2.0),
+    "cosine restarts": ps.shapes.cosine_restarts(10, gamma=2.0),
     "a product": ps.exponential(2.0) * ps.constant(3),
-    "a window": ps.window(ps.exponential(2.0), 5),
+    "a window": ps.shapes.window(ps.exponential(2.0), 5),
     "a sum": ps.exponential(2.0) + ps.constant(1),
     "a clamp": ps.clamp(ps.exponential(2.0), low=-1.0),
-    "a chain": ps.chain(ps.exponential(2.0), ps.exponential(2.0)),
+    "a chain": ps.shapes.chain(ps.exponential(2.0), ps.exponential(2.0)),
     "a sequence": ps.warmup(5) >> ps.step(10, 2),
-    "a recurrence": ps.recurrence(shapes.rules.exponential(2.0)),
+    "a recurrence": ps.shapes.recurrence(shapes.rules.exponential(2.0)),
 }
 TIMES = np.array([0, 7, 5000, 10300, 20007])
 

@@ -126,8 +126,8 @@ def test_metrics_are_replayed_for_the_rules_that_watch_them():
             optimizer.step()
         scheduler.observe(**metrics)
 
-    assert ps.replay(LOSS, events) == scheduler.states
-    assert ps.replay(LOSS, []) == ps.Scheduler(probe(), LOSS).states
+    assert ps.extend.replay(LOSS, events) == scheduler.states
+    assert ps.extend.replay(LOSS, []) == ps.Scheduler(probe(), LOSS).states
 
 
 @table(
@@ -146,7 +146,7 @@ def test_metrics_are_replayed_for_the_rules_that_watch_them():
 )
 def test_events_that_are_none_of_a_run_are_refused(events, said):
     with pytest.raises(InvalidArgument, match=said):
-        ps.replay(LOSS, events)
+        ps.extend.replay(LOSS, events)
 
 
 def test_a_trace_has_its_facts_rules_and_text():

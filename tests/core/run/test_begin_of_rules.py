@@ -44,10 +44,10 @@ def test_a_rule_has_the_state_of_one_that_has_observed_only_what_came_from_its_b
 
     scheduler, events = observed(plan, metrics, **FACTS)
 
-    expected = ps.replay(line.format(RULES[name]()), [one for one in events if one[0] >= at])
+    expected = ps.extend.replay(line.format(RULES[name]()), [one for one in events if one[0] >= at])
     assert [*scheduler.states.values()] == [*expected.values()]
-    assert scheduler.states == ps.replay(plan, events, calendar)
-    assert [*ps.replay(plan.resolve(calendar), events).values()] == [*expected.values()]
+    assert scheduler.states == ps.extend.replay(plan, events, calendar)
+    assert [*ps.extend.replay(plan.resolve(calendar), events).values()] == [*expected.values()]
 
 
 @table("name", RULES)
@@ -86,7 +86,7 @@ def test_a_fact_that_is_missing_refuses_the_start_and_leaves_the_optimizer(after
 
 @table("wrong", ["until 4 epochs", "4 epoks", -1, "4", True, 0.5, "-1 epoch", [4]])
 def test_a_time_that_is_none_is_refused_at_its_argument(wrong):
-    with pytest.raises(ps.InvalidArgument) as refusal:
+    with pytest.raises(ps.errors.InvalidArgument) as refusal:
         plateau("val", after=wrong)
 
     assert refusal.value.argument == "after"
@@ -240,7 +240,7 @@ def test_a_change_of_the_horizon_keeps_the_time_at_which_a_rule_begins():
     ],
 )  # fmt: skip
 def test_a_rule_in_a_stage_is_answered_with_brackets_and_its_begin(line, whole, after):
-    with pytest.raises(ps.InvalidArgument) as refusal:
+    with pytest.raises(ps.errors.InvalidArgument) as refusal:
         ps.parse(line.format('plateau("v")'))
 
     advised = ps.parse(refusal.value.instead.partition(": ")[2])

@@ -82,7 +82,9 @@ def test_a_mix_of_two_plans_keeps_the_clock_of_each_field():
 @pytest.mark.parametrize(("share", "is_refused"), [("89.9%", True), ("90%", True), ("90.1%", False), ("90.5%", False)])
 def test_a_plan_by_amounts_that_is_outside_for_a_tenth_of_the_run_is_rejected(share, is_refused):
     plan = ps.Plan(lr=f'constant(1, "{share}") >> constant(-0.5)', clock="tokens", horizon="1000 tokens")
-    refused = pytest.raises(ps.ParamschedError, match="falls below 0") if is_refused else contextlib.nullcontext()
+    refused = (
+        pytest.raises(ps.errors.ParamschedError, match="falls below 0") if is_refused else contextlib.nullcontext()
+    )
 
     with refused:
         ps.Scheduler(optimizer_of(1), plan)

@@ -164,7 +164,7 @@ def test_other_base_lrs_are_refused_with_lines_that_set_them():
     run(optimizer, 2)
 
     scheduler.base_lrs = [0.1]  # as before
-    with pytest.raises(ps.InvalidArgument, match=r"the bases are \[0\.1\]") as refusal:
+    with pytest.raises(ps.errors.InvalidArgument, match=r"the bases are \[0\.1\]") as refusal:
         scheduler.base_lrs = [0.3]
     names = {"ps": ps, "scheduler": scheduler, "group": group, "optimizer": optimizer, "plan": PLAN}
     exec(f"{str(refusal.value).partition('For example: ')[2].replace('ps.S', 'made = ps.S')}", names)
@@ -194,7 +194,7 @@ def test_values_uses_the_field_and_group_names_of_a_trace():
     assert scheduler.values() == {key: shown[key][5] for key in shown.keys()}
     assert scheduler.value("lr", "head") == scheduler.value("lr", 1) == shown["lr", "head"][5]
     assert scheduler.value("temperature") == 1.75
-    with pytest.raises(ps.InvalidArgument, match="the plan does not schedule it \\(only lr of group 'body'"):
+    with pytest.raises(ps.errors.InvalidArgument, match="the plan does not schedule it \\(only lr of group 'body'"):
         scheduler.value("weight_decay")
 
 
@@ -220,7 +220,7 @@ def test_values_uses_the_field_and_group_names_of_a_trace():
 def test_an_invalid_argument_is_rejected(arguments, said):
     given = {"optimizer": probe(), "plan": PLAN, **arguments}
 
-    with pytest.raises(ps.InvalidArgument, match=said):
+    with pytest.raises(ps.errors.InvalidArgument, match=said):
         ps.Scheduler(given.pop("optimizer"), given.pop("plan"), **given)
 
 
@@ -251,7 +251,7 @@ def test_a_container_of_optimizers_is_refused_with_the_line_that_works(kind):
     parts = probe(), probe()
     optimizers = optimizer = kind(parts) if kind is tuple else kind(*parts)
 
-    with pytest.raises(ps.InvalidArgument, match="of optimizers; give the optimizers names") as refusal:
+    with pytest.raises(ps.errors.InvalidArgument, match="of optimizers; give the optimizers names") as refusal:
         ps.Scheduler(optimizer, PLAN)
 
     line = str(refusal.value).partition("Write ")[2].rstrip(".")
@@ -265,7 +265,7 @@ def test_a_wrapper_of_an_optimizer_with_hooks_is_rejected_with_a_line_that_works
 
     optimizer = PostLocalSGDOptimizer(probe(), PeriodicModelAverager.__new__(PeriodicModelAverager))
 
-    with pytest.raises(ps.InvalidArgument, match="does not call hooks") as refusal:
+    with pytest.raises(ps.errors.InvalidArgument, match="does not call hooks") as refusal:
         ps.Scheduler(optimizer, PLAN)
 
     assert "Write ps.Scheduler(optimizer.optim, plan)" in str(refusal.value)

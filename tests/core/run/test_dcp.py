@@ -68,7 +68,7 @@ def outcome(call):
         warnings.simplefilter("ignore")
         try:
             call()
-        except ps.ParamschedError as error:
+        except ps.errors.ParamschedError as error:
             return type(error), str(error)
         except dcp.CheckpointException as failures:
             error = next(iter(failures.failures.values()))[0]

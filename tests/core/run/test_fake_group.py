@@ -46,5 +46,5 @@ def test_a_process_is_in_the_groups_that_contain_it(fake_group):
         scheduler.optimizer.step()
         assert scheduler.t == 1
     for wrong, found in ((dist.new_group([0, 2]), "rank 1 is not in the process group"), ("world", "got str")):
-        with pytest.raises(ps.InvalidArgument, match=found):
+        with pytest.raises(ps.errors.InvalidArgument, match=found):
             ps.Scheduler(probe(), plan, process_group=wrong)

@@ -150,7 +150,7 @@ def test_late_groups_survive_saving_loading_and_copying(how):
 
 @pytest.mark.parametrize("choice", ["now", None, 1, ["base"]])
 def test_an_unknown_choice_is_rejected(choice):
-    with pytest.raises(ps.InvalidArgument, match='For example: late_groups="present"'):
+    with pytest.raises(ps.errors.InvalidArgument, match='For example: late_groups="present"'):
         ps.Scheduler(probe(), PLAN, late_groups=choice)
 
 

@@ -73,7 +73,7 @@ def test_a_value_rejected_by_one_rule_changes_no_rule():
     scheduler = ps.Scheduler(probe(), plan)
     before = scheduler.states
 
-    with pytest.raises(ps.InvalidArgument, match="must be finite"):
+    with pytest.raises(ps.errors.InvalidArgument, match="must be finite"):
         scheduler.observe(loss=1.0, val=float("nan"))
 
     assert scheduler.states == before
@@ -89,7 +89,7 @@ def test_replay_rebuilds_the_metric_states():
         scheduler.observe(**metrics)
         optimizer.step()
 
-    assert ps.replay(TWO, events) == scheduler.states
+    assert ps.extend.replay(TWO, events) == scheduler.states
 
 
 def test_seek_does_not_change_the_metric_states():
@@ -150,7 +150,7 @@ def test_a_rule_without_a_metric_is_logged_if_at_most_half_of_the_updates_preced
 def test_a_metric_for_a_plan_without_rules_is_refused():
     scheduler = ps.Scheduler(probe(), ps.Plan(lr="constant(0.5)"))
 
-    with pytest.raises(ps.InvalidArgument, match="no rule watches 'loss'; the plan has no metric rule"):
+    with pytest.raises(ps.errors.InvalidArgument, match="no rule watches 'loss'; the plan has no metric rule"):
         scheduler.observe(loss=1.0)
 
 
@@ -160,7 +160,7 @@ def test_a_metric_passed_as_an_amount_is_answered_with_observe(plan):
 
     for method in (scheduler.report, scheduler.consumed):
         with pytest.raises(
-            ps.InvalidArgument, match=r"the metric loss\. For example: scheduler\.observe\(loss=0\.25\)$"
+            ps.errors.InvalidArgument, match=r"the metric loss\. For example: scheduler\.observe\(loss=0\.25\)$"
         ):
             method(loss=0.25)
 

@@ -64,7 +64,7 @@ def test_a_group_without_this_process_and_other_types_are_refused(seen):
 def test_without_a_world_another_type_is_refused_and_the_optimizer_is_unchanged(wrong):
     optimizer = probe()
     before = optimizer.state_dict()
-    with pytest.raises(ps.InvalidArgument, match="expected a process group of torch"):
+    with pytest.raises(ps.errors.InvalidArgument, match="expected a process group of torch"):
         ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=5), process_group=wrong)
 
     assert optimizer.state_dict() == before

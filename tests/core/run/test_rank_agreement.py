@@ -208,7 +208,7 @@ def test_a_dry_run_with_fewer_optimizers_is_not_compared(ranks, monkeypatch):
     update(run, 64)
     ranks.run_as(1)
     update(dry_run, 5)
-    with pytest.raises(ps.InvalidArgument, match="rank 1 would then have consumed 5 tokens, but rank 0 64"):
+    with pytest.raises(ps.errors.InvalidArgument, match="rank 1 would then have consumed 5 tokens, but rank 0 64"):
         update(same, 5)
 
 
@@ -288,7 +288,7 @@ def test_amounts_that_differ_stop_a_run_after_20_seconds(monkeypatch, caplog, fi
     time.pass_(1.5)
     runs[0].update()
 
-    with pytest.raises(ps.InvalidArgument, match="rank 1 would then have consumed 10 tokens, but rank 0 3"):
+    with pytest.raises(ps.errors.InvalidArgument, match="rank 1 would then have consumed 10 tokens, but rank 0 3"):
         runs[1].update()
     assert runs[1].scheduler.t == 20
     assert len(caplog.records) == 1
@@ -334,7 +334,7 @@ def test_dry_runs_in_any_order_stop_no_run_and_hide_no_different_amount(data):
                     continue
                 try:
                     run.update()
-                except ps.InvalidArgument:
+                except ps.errors.InvalidArgument:
                     assert lost is not None
                     return
         assert lost is None
@@ -359,7 +359,7 @@ def test_of_thousands_of_ranks_few_compare_at_the_same_update(monkeypatch, clock
                 scheduler.report(progress=(t + differs) / 1000)
             try:
                 optimizer.step()
-            except ps.InvalidArgument as error:
+            except ps.errors.InvalidArgument as error:
                 found[rank].append(str(error).partition(" has ")[0].partition(" would ")[0].partition(" is ")[0])
                 break
             finally:

@@ -197,7 +197,7 @@ def test_an_invalid_amount_is_rejected_and_changes_nothing(given, found):
     run_with_amounts(optimizer, scheduler, [100])
     scheduler.consumed(tokens=11)
 
-    with pytest.raises(ps.InvalidArgument) as refusal:
+    with pytest.raises(ps.errors.InvalidArgument) as refusal:
         scheduler.consumed(**given)
     optimizer.step()
 
@@ -210,7 +210,7 @@ def test_an_amount_above_the_limit_of_the_clock_is_rejected():
     optimizer, scheduler = built()
     run_with_amounts(optimizer, scheduler, [2**61])
 
-    with pytest.raises(ps.InvalidArgument, match="more tokens than a clock can count"):
+    with pytest.raises(ps.errors.InvalidArgument, match="more tokens than a clock can count"):
         scheduler.consumed(tokens=2**61)
 
 
@@ -218,7 +218,7 @@ def test_an_amount_above_the_limit_of_the_clock_is_rejected():
 def test_on_the_clock_of_updates_the_error_shows_the_clock(given, clock):
     scheduler = ps.Scheduler(probe(), BY_UPDATES)
 
-    with pytest.raises(ps.InvalidArgument) as refusal:
+    with pytest.raises(ps.errors.InvalidArgument) as refusal:
         scheduler.consumed(**given)
 
     assert "the plan's clock counts updates" in str(refusal.value)
@@ -425,7 +425,7 @@ def test_seek_without_a_required_amount_is_rejected_and_changes_nothing(call, fo
     run_with_amounts(optimizer, scheduler, [100])
     before = scheduler.state_dict()
 
-    with pytest.raises(ps.InvalidArgument) as refusal:
+    with pytest.raises(ps.errors.InvalidArgument) as refusal:
         scheduler.seek(**call)
     assert found in str(refusal.value)
     assert scheduler.state_dict() == before
@@ -434,7 +434,7 @@ def test_seek_without_a_required_amount_is_rejected_and_changes_nothing(call, fo
 def test_seek_on_the_clock_of_updates_rejects_an_amount():
     scheduler = ps.Scheduler(probe(), BY_UPDATES)
 
-    with pytest.raises(ps.InvalidArgument, match="the plan's clock counts updates"):
+    with pytest.raises(ps.errors.InvalidArgument, match="the plan's clock counts updates"):
         scheduler.seek(3, tokens=5)
 
 
@@ -489,7 +489,7 @@ def test_seconds_are_any_finite_real_number(seconds):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear(1, 0, over='1 s')", clock="seconds"))
     for wrong in (Fraction(10**400), float("inf"), float("nan"), -0.5, True):
-        with pytest.raises(ps.InvalidArgument):
+        with pytest.raises(ps.errors.InvalidArgument):
             scheduler.consumed(seconds=wrong)
 
     scheduler.consumed(seconds=seconds)

@@ -61,7 +61,7 @@ def test_a_start_warns_of_a_horizon_below_one_epoch_and_a_resume_does_not(horizo
     ],
 )
 def test_progress_on_another_clock_is_answered_with_that_clock(unit, given, problem):
-    with pytest.raises(ps.InvalidArgument) as refused:
+    with pytest.raises(ps.errors.InvalidArgument) as refused:
         checked_progress("scheduler.report(", unit, given)
 
     assert problem in str(refused.value)

@@ -165,7 +165,7 @@ def test_a_metric_that_is_not_a_number_is_rejected_and_changes_nothing(metric):
     scheduler = ps.Scheduler(probe(), plan)
     before = scheduler.states
 
-    with pytest.raises(ps.InvalidArgument, match=r"observe\(loss=…\)"):
+    with pytest.raises(ps.errors.InvalidArgument, match=r"observe\(loss=…\)"):
         scheduler.observe(loss=metric)
 
     assert scheduler.states == before

@@ -293,7 +293,7 @@ def test_distinct_bases_add_nine_bytes_for_each_group():
 
 def deep(schedule, times):
     for _ in range(times):
-        schedule = ps.shift(schedule, 1)
+        schedule = ps.shapes.shift(schedule, 1)
     return schedule
 
 

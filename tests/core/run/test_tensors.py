@@ -221,7 +221,7 @@ def test_a_tensor_that_cannot_represent_a_value_is_rejected_before_any_write(lr)
     optimizer.param_groups[0]["lr"] = lr
     before = dict(optimizer.param_groups[0])
 
-    with pytest.raises(ps.InvalidArgument):
+    with pytest.raises(ps.errors.InvalidArgument):
         ps.Scheduler(optimizer, PLAN)
 
     assert optimizer.param_groups[0].keys() == before.keys()

@@ -107,7 +107,7 @@ class Unhooked:
 def test_an_optimizer_without_hooks_is_rejected_with_the_manual_alternative():
     optimizer = Unhooked()
 
-    with pytest.raises(ps.InvalidArgument, match='drive="manual"'):
+    with pytest.raises(ps.errors.InvalidArgument, match='drive="manual"'):
         ps.Scheduler(optimizer, PLAN)
 
     assert optimizer.param_groups == [{"params": [], "lr": 0.1}]

@@ -8,7 +8,7 @@ from support.tables import table
 
 @table("wrong", [True, None, "0.9", float("nan"), float("inf")])
 def test_an_absolute_level_that_is_not_a_finite_number_is_rejected(wrong):
-    with pytest.raises(ps.InvalidArgument):
+    with pytest.raises(ps.errors.InvalidArgument):
         ps.absolute(wrong)
 
 

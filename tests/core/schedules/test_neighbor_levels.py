@@ -124,7 +124,7 @@ def test_at_the_edge_of_an_inner_sequence_the_neighbor_is_in_the_outer_sequence(
     ],
 )
 def test_a_neighbor_clamped_at_an_absolute_value_requires_a_number(before):
-    with pytest.raises(ps.InvalidArgument) as refusal:
+    with pytest.raises(ps.errors.InvalidArgument) as refusal:
         resolved(f"{before} >> linear(previous, 0, 10)")
 
     assert refusal.value.found == f"previous cannot be taken from {ps.parse(before)}: {NO_MULTIPLE}"
@@ -137,14 +137,14 @@ def test_a_neighbor_clamped_at_an_absolute_value_requires_a_number(before):
         lambda function: function,
         lambda function: ps.clamp(function, 0.1),
         lambda function: 0.5 * function,
-        lambda function: ps.chain(ps.constant(0.5), function),
+        lambda function: ps.shapes.chain(ps.constant(0.5), function),
     ],
     ids=["alone", "in a clamp", "in a product", "in a chain"],
 )
 def test_a_user_function_is_not_called_for_a_neighbor_level(around):
-    function = ps.window(ps.from_function(lambda _: pytest.fail("it is asked")), 0, 10)
+    function = ps.shapes.window(ps.from_function(lambda _: pytest.fail("it is asked")), 0, 10)
 
-    with pytest.raises(ps.InvalidArgument, match=r"it contains a function.*Use the level as a number$"):
+    with pytest.raises(ps.errors.InvalidArgument, match=r"it contains a function.*Use the level as a number$"):
         ps.resolve(around(function) >> ps.linear(ps.previous, 0, over=10), RUN)
 
 
@@ -164,12 +164,12 @@ class Squared(Schedule):
 
 
 def test_a_user_shape_that_is_nonlinear_in_base_requires_a_number():
-    with pytest.raises(ps.InvalidArgument, match=NO_MULTIPLE):
+    with pytest.raises(ps.errors.InvalidArgument, match=NO_MULTIPLE):
         ps.resolve(Squared() >> ps.linear(ps.previous, 0, over=10), RUN)
 
 
 def test_a_neighbor_level_that_is_not_finite_requires_a_number():
-    with pytest.raises(ps.InvalidArgument, match=r"previous is not finite.*Use the level as a number$"):
+    with pytest.raises(ps.errors.InvalidArgument, match=r"previous is not finite.*Use the level as a number$"):
         resolved("window(exponential(1e9), end=1000) >> linear(previous, 0, 10)")
 
 
@@ -185,7 +185,7 @@ def test_a_neighbor_level_that_is_not_finite_requires_a_number():
     ],
 )
 def test_two_stages_that_depend_on_each_other_are_rejected(written):
-    with pytest.raises(ps.InvalidArgument, match="their levels depend on each other") as refusal:
+    with pytest.raises(ps.errors.InvalidArgument, match="their levels depend on each other") as refusal:
         resolved(written)
 
     assert refusal.value.instead == "Use a number for one of the two"
@@ -195,13 +195,13 @@ def test_two_stages_that_depend_on_each_other_are_rejected(written):
     "text", ["previous", "warmup(10) >> previous", "0.5 * following", "linear(previous(), 0)", "linear(previos, 0)"]
 )
 def test_a_neighbor_level_is_accepted_only_as_a_level(text):
-    with pytest.raises(ps.InvalidArgument):
+    with pytest.raises(ps.errors.InvalidArgument):
         ps.parse(text)
 
 
 @pytest.mark.parametrize("word", ["previous", "following"])
 def test_in_code_a_neighbor_level_is_not_a_string(word):
-    with pytest.raises(ps.InvalidArgument, match=rf"'{word}'\): expected a level"):
+    with pytest.raises(ps.errors.InvalidArgument, match=rf"'{word}'\): expected a level"):
         ps.linear(word, 0)
 
 

@@ -180,7 +180,7 @@ def test_a_pickle_imports_the_module_of_a_function():
 
 def test_a_builder_of_schedules_is_registered_as_it_is():
     @ps.shape
-    def halves(u: float = 0.5) -> "ps.Schedule":
+    def halves(u: float = 0.5) -> "ps.extend.Schedule":
         return ps.constant(u)
 
     assert ps.parse("halves(0.25)") == ps.constant(0.25)
@@ -246,7 +246,7 @@ MISTAKES: list[tuple[Any, str, str | None]] = [
     (named("bad", "u", "over"), VALUE, None),
     (named("bad", "u", "to=0.1"), VALUE, None),
     (named("bad", "t", "over=5"), VALUE, None),
-    (named("bad", "u", "part: ps.Schedule"), VALUE, "part"),
+    (named("bad", "u", "part: ps.extend.Schedule"), VALUE, "part"),
     (named("bad", "u", "level: ps.extend.Absolute"), VALUE, "level"),
     (named("bad", "u", "power: float = 'x'"), VALUE, "power"),
     (named("cosine", "u"), VALUE, None),

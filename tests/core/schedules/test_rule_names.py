@@ -13,7 +13,7 @@ def test_a_function_that_a_user_registers_makes_a_rule_in_text():
         return rules.step(every, 0.5)
 
     try:
-        assert ps.parse("recurrence(rules.halving(5))") == ps.recurrence(rules.step(5, 0.5))
+        assert ps.parse("recurrence(rules.halving(5))") == ps.shapes.recurrence(rules.step(5, 0.5))
         assert ps.extend.rule(halving) is halving  # as in a cell that runs again
 
         def other(every: int) -> type(rules.step(1)):

@@ -55,7 +55,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
             checked_config(changed(question), question.get("chosen", {}))
     except ps.errors.ConfigError as error:
         answer["problems"] = [f"{one.code} {one.path}" for one in error.diagnostics]
-    except ps.ParamschedError as error:
+    except ps.errors.ParamschedError as error:
         answer["error"] = type(error).__name__
     return answer
 

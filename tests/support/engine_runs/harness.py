@@ -204,7 +204,7 @@ def planned(total: int, plan: ps.Plan = PLAN) -> list[list[float]]:
     return rows_of(ps.trace(plan, BASES, ps.Calendar(total=total)))
 
 
-def rows_of(shown: ps.Trace) -> list[list[float]]:
+def rows_of(shown: ps.extend.Trace) -> list[list[float]]:
     """Return the values of each update of a trace, group by group."""
     columns = [shown[field, group] for group in ("weight", "bias") for field in ("lr", "weight_decay", "betas[0]")]
     return [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]

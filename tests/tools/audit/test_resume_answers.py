@@ -69,12 +69,12 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
             report = predict_resume(run, plan, facts, compared_with=times, **question.get("options", {}))
             assert str(report) == "\n".join(one.rstrip() for one in plain_text(report.lines()).split("\n"))
             found = styled(report.lines())
-        except ps.ParamschedError as error:
+        except ps.errors.ParamschedError as error:
             found = [f"{type(error).__name__}: {error}"]
         answer = question | {"report": [one.replace(f"{folder}/", "") for one in found]}
         try:
             plans = read_plan_history(file)
-        except ps.ParamschedError as error:
+        except ps.errors.ParamschedError as error:
             return answer | {"history": [f"{type(error).__name__}: {error}".replace(f"{folder}/", "")]}
     return answer | {"history": [line for one in plans for line in styled(one.lines())]}
 

@@ -53,7 +53,7 @@ def test_src_has_the_seven_doors_and_no_other_folder():
     files = {path.name for path in LIBRARY.iterdir() if path.is_file()}
 
     assert folders == {*SIX, "core"}
-    assert files == {"__init__.py", "__main__.py", "errors.py", "extend.py", "py.typed"}
+    assert files == {"__init__.py", "__main__.py", "errors.py", "extend.py", "py.typed", "shapes.py"}
 
 
 @table("file", CORE)

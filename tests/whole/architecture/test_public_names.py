@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import paramsched as ps
 from paramsched.core.schedules import SHAPES
 
@@ -16,11 +18,17 @@ def test_every_public_name_exists_and_has_a_docstring():
     assert bare == [], f"add a docstring to {bare}"
 
 
-def test_every_shape_of_the_library_is_a_public_name():
-    of_library = {name for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched.")}
+def test_the_shapes_have_every_shape_by_its_name_in_text():
+    named = {name for name in dir(ps.shapes) if getattr(ps.shapes, name) is SHAPES.get(name)}
 
-    private = sorted(of_library - set(ps.__all__))
-    assert private == [], f"`_public_names` in src/paramsched/__init__.py omits {private}"
+    assert named == {*SHAPES}
+    assert {*SHAPES} - {*ps.__all__} == {*dir(ps.shapes)} - {*ps.__all__, "rules"}
+
+
+@pytest.mark.parametrize("name", ["noam", "greedy"])
+def test_a_rare_shape_is_answered_with_its_place(name):
+    with pytest.raises(AttributeError, match=f"Write ps.shapes.{name}"):
+        getattr(ps, name)
 
 
 def test_every_public_name_is_used_in_a_test():

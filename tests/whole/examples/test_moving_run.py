@@ -95,5 +95,5 @@ def test_a_run_that_is_killed_and_moved_is_one_run_over_its_tokens(seed, tmp_pat
 def test_every_batch_can_be_shared_by_the_numbers_of_processes_that_the_script_names():
     for count in (1, 2, 3, 4, 6, 12):
         ps.BatchSampler(PLAN, SEQUENCES, calendar=FACTS, num_replicas=count, rank=count - 1)
-    with pytest.raises(ps.InvalidArgument, match="12 samples, which cannot be divided among 5 processes"):
+    with pytest.raises(ps.errors.InvalidArgument, match="12 samples, which cannot be divided among 5 processes"):
         ps.BatchSampler(PLAN, SEQUENCES, calendar=FACTS, num_replicas=5, rank=0)

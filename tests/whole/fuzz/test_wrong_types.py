@@ -80,22 +80,24 @@ def test_a_value_of_a_wrong_type_raises_an_error_of_the_library(
 
 @pytest.mark.parametrize("name", [None, 1, [], b"x"])
 def test_a_function_is_registered_by_text_only(name: Any) -> None:
-    with pytest.raises(ps.InvalidArgument, match="not an identifier"):  # not drawn above, because it registers the name
+    with pytest.raises(
+        ps.errors.InvalidArgument, match="not an identifier"
+    ):  # not drawn above, because it registers the name
         ps.register_function(name, lambda t: t)
 
 
 def test_times_and_bases_that_do_not_broadcast_are_rejected() -> None:
-    with pytest.raises(ps.InvalidArgument, match=r"got times of shape \(5,\) and bases of shape \(3,\)"):
+    with pytest.raises(ps.errors.InvalidArgument, match=r"got times of shape \(5,\) and bases of shape \(3,\)"):
         ps.cosine(over=10)(np.arange(5), np.ones(3))
 
 
 @pytest.mark.parametrize(
     "call",
     [
-        lambda array: ps.greedy(array),
-        lambda array: ps.geometric(array),
-        lambda array: ps.open_plan("lr: cosine()", array),
-        lambda array: ps.convert("lr: cosine()", "yaml", array),
+        lambda array: ps.shapes.greedy(array),
+        lambda array: ps.shapes.geometric(array),
+        lambda array: ps.extend.open_plan("lr: cosine()", array),
+        lambda array: ps.extend.convert("lr: cosine()", "yaml", array),
         lambda array: ps.dump(ps.Plan(lr=ps.cosine()), "plan.yaml", array),
         lambda array: ps.dump(ps.Plan(lr=ps.cosine()), None, array),
     ],

@@ -19,15 +19,15 @@ def a_number_in_is_a_number_out() -> None:
 
 def operators_make_schedules() -> None:
     warm = ps.warmup("5%") >> ps.cosine(to=0.1)
-    assert isinstance(warm * 0.5, ps.Schedule)
-    assert isinstance(ps.parse("warmup(100)"), ps.Schedule)
+    assert isinstance(warm * 0.5, ps.extend.Schedule)
+    assert isinstance(ps.parse("warmup(100)"), ps.extend.Schedule)
 
 
 def a_plan_is_loaded_and_traced() -> None:
     plan = ps.load("plan.yaml")
     assert_type(plan, ps.Plan)
     trace = ps.trace(plan, {"lr": 0.1}, ps.Calendar(steps_per_epoch=10))
-    assert_type(trace, ps.Trace)
+    assert_type(trace, ps.extend.Trace)
     assert_type(trace.total, int)
     assert_type(trace["lr", 0], NDArray[np.float64])
     assert_type(plan.fingerprint, str)

@@ -16,27 +16,27 @@ def a_number_in_is_a_number_out() -> None:
     assert_type(curves.cosine(0.5), float)
 
 
-def an_array_in_is_an_array_out(times: NDArray[np.float64], schedule: ps.Schedule) -> None:
+def an_array_in_is_an_array_out(times: NDArray[np.float64], schedule: ps.extend.Schedule) -> None:
     assert_type(schedule(times), NDArray[np.float64])
     assert_type(schedule(times, base=0.1), NDArray[np.float64])
     assert_type(curves.power(2)(times), NDArray[np.float64])
 
 
-def operators_make_schedules(a: ps.Schedule, b: ps.Schedule) -> None:
-    assert_type(a >> b, ps.Schedule)
-    assert_type(a * b, ps.Schedule)
-    assert_type(0.5 * a, ps.Schedule)
-    assert_type(a + 1, ps.Schedule)
-    assert_type(1 - a, ps.Schedule)
-    assert_type(-a, ps.Schedule)
-    assert_type(ps.overlay(ps.warmup(5), a), ps.Schedule)
-    assert_type(ps.take(a, "until 80%") >> ps.skip(b, 5, of="20 epochs") * ps.like("lr"), ps.Schedule)
-    assert_type((ps.as_factor(a, 256) / 256) ** 0.5, ps.Schedule)
+def operators_make_schedules(a: ps.extend.Schedule, b: ps.extend.Schedule) -> None:
+    assert_type(a >> b, ps.extend.Schedule)
+    assert_type(a * b, ps.extend.Schedule)
+    assert_type(0.5 * a, ps.extend.Schedule)
+    assert_type(a + 1, ps.extend.Schedule)
+    assert_type(1 - a, ps.extend.Schedule)
+    assert_type(-a, ps.extend.Schedule)
+    assert_type(ps.overlay(ps.warmup(5), a), ps.extend.Schedule)
+    assert_type(ps.take(a, "until 80%") >> ps.skip(b, 5, of="20 epochs") * ps.like("lr"), ps.extend.Schedule)
+    assert_type((ps.shapes.as_factor(a, 256) / 256) ** 0.5, ps.extend.Schedule)
     assert_type(a.breakpoints(10), tuple[int, ...])
     assert_type(a.length, ps.Duration | None)
     assert_type(str(a), str)
-    assert_type(a**2, ps.Schedule)
-    assert_type(a / 2, ps.Schedule)
+    assert_type(a**2, ps.extend.Schedule)
+    assert_type(a / 2, ps.extend.Schedule)
 
 
 def builders_take_what_people_write() -> None:
@@ -50,9 +50,9 @@ def builders_take_what_people_write() -> None:
     ps.restarts(ps.cosine(), "20%", times=3)
 
 
-def resolving_keeps_the_kind(plan: ps.Plan, schedule: ps.Schedule, calendar: ps.Calendar) -> None:
+def resolving_keeps_the_kind(plan: ps.Plan, schedule: ps.extend.Schedule, calendar: ps.Calendar) -> None:
     assert_type(ps.resolve(plan, calendar), ps.Plan)
-    assert_type(ps.resolve(schedule, calendar), ps.Schedule)
+    assert_type(ps.resolve(schedule, calendar), ps.extend.Schedule)
     assert_type(plan.resolve(calendar), ps.Plan)
 
 

@@ -277,7 +277,7 @@ def replay(
     >>> [state.factor for state in states.values()]
     [0.5]
     """
-    plan = plan_of(plan, "ps.replay")
+    plan = plan_of(plan, "ps.extend.replay")
     try:
         pairs = [(int(t), dict(metrics)) for t, metrics in events]
     except (TypeError, ValueError, OverflowError):

@@ -381,7 +381,7 @@ def _lines_to_write(name: str, parameters: list[inspect.Parameter]) -> str:
     rest = "".join(f", {one.replace(annotation=one.empty)}" for one in others)
     return (
         f"Write def {name}(u{rest}) for the progress of the stage, from 0 to 1, or def {name}(t{rest}) for the number "
-        "of updates; a function that returns a schedule has the annotation -> ps.Schedule"
+        "of updates; a function that returns a schedule has the annotation -> ps.extend.Schedule"
     )
 
 

@@ -1,0 +1,32 @@
+"""Every shape by its name in text, also the rare ones that `paramsched` itself does not list; and `rules`."""
+
+from paramsched.core.feedback.greedy import greedy as greedy
+from paramsched.core.schedules import rules as rules
+from paramsched.core.schedules.anneal import cosine_wave as cosine_wave
+from paramsched.core.schedules.anneal import tanh as tanh
+from paramsched.core.schedules.decays import geometric as geometric
+from paramsched.core.schedules.decays import inverse_time as inverse_time
+from paramsched.core.schedules.decays import power_law as power_law
+from paramsched.core.schedules.one_operand import as_factor as as_factor
+from paramsched.core.schedules.one_operand import jagged as jagged
+from paramsched.core.schedules.periods import cosine_restarts as cosine_restarts
+from paramsched.core.schedules.periods import cyclic as cyclic
+from paramsched.core.schedules.recipes import noam as noam
+from paramsched.core.schedules.recipes import power_scheduler as power_scheduler
+from paramsched.core.schedules.recipes import wsd_s as wsd_s
+from paramsched.core.schedules.recurrence import recurrence as recurrence
+from paramsched.core.schedules.registry import SHAPES as _SHAPES
+from paramsched.core.schedules.retimed import chain as chain
+from paramsched.core.schedules.retimed import shift as shift
+from paramsched.core.schedules.retimed import window as window
+from paramsched.core.schedules.sequence import with_lengths as with_lengths
+
+
+def __getattr__(name: str) -> object:
+    if name in _SHAPES:
+        return _SHAPES[name]
+    raise AttributeError(f"module 'paramsched.shapes' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*_SHAPES, "rules"})
