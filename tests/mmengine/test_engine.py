@@ -12,6 +12,7 @@ import torch
 
 pytest.importorskip("mmengine")
 
+from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.optim import OptimWrapper
 from mmengine.registry import HOOKS, PARAM_SCHEDULERS
@@ -84,6 +85,23 @@ def test_a_plan_uses_its_traced_values(run, counts):
 
     planned = np.array([trace[field, group] for field in ("lr", "momentum") for group in (0, 1)]).T
     np.testing.assert_array_equal(found, np.repeat(planned, counts, axis=0))
+
+
+@pytest.mark.parametrize("hook", ["ValuesHook", "StopHook", None])
+def test_an_optimizer_that_a_hook_replaces_is_told(run, hook):
+    class Replace(Hook):
+        priority = "VERY_LOW"
+
+        def before_train_epoch(self, runner):
+            if runner.epoch == 1:
+                runner.optim_wrapper.optimizer = torch.optim.SGD(runner.model.parameters(), lr=0.5, momentum=0.9)
+
+    def scheduler(wrapper):
+        return engine.PlanScheduler(wrapper, PLAN, total=BATCHES * 6, strict=True)
+
+    hooks = [Replace(), *([] if hook is None else [getattr(engine, hook)()])]
+    with pytest.raises(ps.PlanWarning, match=r"trains another optimizer, SGD|without an update of"):
+        run(scheduler, hooks=hooks, epochs=6)
 
 
 def test_a_plan_in_a_config_uses_the_length_of_the_run(run):
@@ -256,7 +274,8 @@ def test_the_hook_logs_plans_and_drop_in_classes_of_each_optimizer(lists, expect
         None: None,
     }
     logged = {}
-    runner = SimpleNamespace(message_hub=SimpleNamespace(update_scalar=logged.__setitem__), param_schedulers=None)
+    hub = SimpleNamespace(update_scalar=logged.__setitem__)
+    runner = SimpleNamespace(message_hub=hub, param_schedulers=None, optim_wrapper=None)
     if isinstance(lists, dict):
         runner.param_schedulers = {name: [made[one] for one in mine.split()] for name, mine in lists.items()}
     elif lists:
@@ -352,7 +371,8 @@ def run_with_stop_hook(scheduler, loop="IterBasedTrainLoop", updates=0):
 
     loop = object.__new__(getattr(mmengine.runner, loop))
     loop.stop_training = False
-    runner, hook = SimpleNamespace(param_schedulers=[scheduler], train_loop=loop), engine.StopHook()
+    runner = SimpleNamespace(param_schedulers=[scheduler], train_loop=loop, optim_wrapper=None)
+    hook = engine.StopHook()
     hook.before_train(runner)
     for batch in range(updates):
         scheduler.scheduler.optimizer.step()

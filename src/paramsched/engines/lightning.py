@@ -23,6 +23,7 @@ from paramsched.engines.other_schedulers import warn_of_other_schedulers
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
+from paramsched.engines.trained_optimizers import TrainedOptimizers
 from paramsched.errors import InvalidArgument
 
 
@@ -99,7 +100,7 @@ class _LightningPlan:
         self._amounts: list[BatchAmounts] = []
         self.schedulers: list[Scheduler] = []
         self._fits = 0
-        self._ending = RunEnd(())
+        self._ending, self._trained = RunEnd(()), TrainedOptimizers("PlanCallback", ())
         self._sampler: BatchSampler | None = None
         self._writes = TargetWrites("PlanCallback", "module", {} if write is None else write)
 
@@ -172,6 +173,7 @@ class _LightningPlan:
         ]
         data_ends = self._sampler is not None and self._sampler.ends
         self._ending = RunEnd(self.schedulers, stop=self._options.stop is True or data_ends)
+        self._trained = TrainedOptimizers("PlanCallback", self.schedulers)
         self._writes.begin(pl_module, self.schedulers[0])
         if self._sampler is not None:
             _begin_at_position(trainer, self._sampler)
@@ -179,6 +181,7 @@ class _LightningPlan:
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Write the targets, and count the batch before `optimizer.step`, inside which `training_step` runs."""
         self._writes.write(self.schedulers[0])
+        self._trained.check(trainer.optimizers)
         ends_update = None
         if pl_module.automatic_optimization:
             ends_update = (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch

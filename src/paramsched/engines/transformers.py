@@ -25,6 +25,7 @@ from paramsched.engines.planned_batches import PlannedBatches, refuse_other_batc
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
+from paramsched.engines.trained_optimizers import TrainedOptimizers
 from paramsched.errors import InvalidArgument, MissingDependency, MissingFact
 
 __all__ = ["planned"]
@@ -90,6 +91,7 @@ def planned(
         def __init__(self, owner: Any, scheduler: Scheduler) -> None:
             self._owner, self._scheduler = owner, scheduler
             self._writes = TargetWrites(writes.call, writes.root, writes.paths)
+            self._trained = TrainedOptimizers("transformers.planned", [scheduler])
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             if (batches := self._owner._paramsched_batches) is not None:
@@ -98,6 +100,7 @@ def planned(
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             self._writes.write(self._scheduler)
+            self._trained.check([self._owner.optimizer])
 
         def on_step_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             if (batches := self._owner._paramsched_batches) is not None:

@@ -38,6 +38,7 @@ from paramsched.engines.reporting import (
     samples_in_lists,
 )
 from paramsched.engines.run_end import RunEnd
+from paramsched.engines.trained_optimizers import TrainedOptimizers
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.mmengine import schedulers as ours
 from paramsched.mmengine.reader.arguments import INF, class_names
@@ -177,6 +178,7 @@ class _PlanScheduler:
         )  # fmt: skip
         self.scheduler: Scheduler = known.attach(inner, plan, options)
         self.ending, self.has_hook = RunEnd([self.scheduler], stop=options.stop is True), False
+        self.trained = TrainedOptimizers("PlanScheduler", [self.scheduler])
         self._checks: list[Any] = []
         if self.ending.stop:  # the Runner's hooks are known at the first step
             steps = self.scheduler.optimizers.values()
@@ -202,9 +204,11 @@ class _PlanScheduler:
         return cls(*args, epoch_length=epoch_length, **keywords)
 
     def step(self, metrics: Mapping[str, Any] | None = None) -> None:
-        """Pass the metrics of a validation to the metric rules; no effect without metrics."""
+        """Pass the metrics of a validation to the metric rules; without metrics, only acknowledge the last update."""
         if metrics is not None:
             self._metrics.report(self.scheduler, metrics, is_evaluation=True)
+        else:
+            self.scheduler.step()
 
     def get_last_value(self) -> list[float]:
         """Return the values of the next update, in the order of `scheduler.values()`."""
@@ -237,6 +241,7 @@ class _ValuesHook:
         for name, mine in lists.items():
             values: dict[str, float] = {}
             for one in (one for one in mine if isinstance(one, _PlanScheduler)):
+                one.trained.check(_optimizers_of(runner))
                 values |= one.scheduler.scalars("coming")
             for one in mine:
                 if isinstance(one, ours._ParamScheduler):
@@ -309,8 +314,17 @@ class _StopHook:
             )
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        for one in self._plans:
+            one.trained.check(_optimizers_of(runner))
         if any(one.ending.is_due for one in self._plans):
             runner.train_loop.stop_training = True
+
+
+def _optimizers_of(runner: Any) -> list[Any]:
+    """Return the wrappers of a Runner's optimizers."""
+    wrapper = runner.optim_wrapper
+    wrappers = getattr(wrapper, "optim_wrappers", None)  # of several optimizers
+    return [wrapper] if wrappers is None else list(wrappers.values())
 
 
 def _plan_schedulers(runner: Any) -> list[_PlanScheduler]:

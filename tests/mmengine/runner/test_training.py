@@ -15,7 +15,7 @@ from torch import nn
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument, ParamschedError
-from paramsched.mmengine.runner import METRICS, MODELS, Metric, Runner
+from paramsched.mmengine.runner import METRICS, MODELS, Hook, Metric, Runner
 from paramsched.mmengine.schedulers import OptimWrapper, StepLR
 from support.runner_jobs import QUIET, WithMode, WithTrainStep, accuracy, loader, network
 
@@ -495,3 +495,16 @@ def test_a_runner_does_not_modify_its_arguments():
     run(model, optim_wrapper=given, epochs=1)
 
     assert given == before
+
+
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_an_optimizer_that_a_hook_replaces_is_named(is_replaced, recwarn):
+    class Replace(Hook):
+        def before_train_epoch(self, runner):
+            if runner.epoch == 1 and is_replaced:
+                runner.steppers[""].inner.optimizer = torch.optim.Adam(runner.model.parameters(), lr=0.5)
+
+    run(param_scheduler=ps.Plan(lr="linear()", horizon=20), custom_hooks=[Replace()])
+
+    told = [str(one.message) for one in recwarn if "trains another optimizer, Adam" in str(one.message)]
+    assert len(told) == is_replaced

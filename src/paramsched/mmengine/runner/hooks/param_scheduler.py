@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.run import Scheduler
+from paramsched.engines.trained_optimizers import TrainedOptimizers
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.mmengine.runner._param_schedulers import distinct_schedulers
 from paramsched.mmengine.runner.hooks.hook import Hook
@@ -40,13 +41,18 @@ class ParamSchedulerHook(Hook):
             )
         self.count = count
         self._updates: dict[str, int] = {}
+        self._trained: TrainedOptimizers | None = None
 
     def before_train(self, runner: "Runner") -> None:
         self._updates = {name: stepper.updates for name, stepper in runner.steppers.items()}
+        plans = [one for one in distinct_schedulers(runner.schedulers) if isinstance(one, Scheduler)]
+        self._trained = TrainedOptimizers("Runner", plans) if plans else None
 
     def after_train_iter(
         self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
+        if self._trained is not None:
+            self._trained.check(one.optimizer for one in runner.steppers.values())
         for name, scheduler in _schedulers_to_tick(runner):
             has_updated = runner.steppers[name].updates > self._updates.get(name, 0)
             if not scheduler.by_epoch and (self.count == "batches" or has_updated):
