@@ -85,6 +85,7 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
         lambda plan: list(ps.BatchSampler(plan, 5, calendar=ps.Calendar(total=8, batch_size=2))),
     ),
     "ps.trace": (PLAN, lambda plan: ps.trace(plan, BASE, RUN)["lr"].tolist()),
+    "ps.Values": (Plan(lr="absolute(0.5) * step(2)"), lambda plan: dict(ps.Values(plan, bases={"lr": 1.0}, total=8))),
     "ps.diff": (PLAN, lambda plan: [str(ps.diff(*pair, RUN)) for pair in ((plan, Plan(lr=1.0)), (Plan(lr=1.0), plan))]),
     "ps.dump": (PLAN, ps.dump),
     "ps.resolve": (PLAN, lambda plan: ps.resolve(plan, RUN)),
@@ -112,7 +113,10 @@ def takes_plan(function: Any) -> bool:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return False
-    return any("plan.Plan" in str(one.annotation) or Plan in get_args(one.annotation) for one in parameters)
+    texts = [str(one.annotation) for one in parameters]
+    return any("plan.Plan" in text or "PlanLike" in text for text in texts) or any(
+        Plan in get_args(one.annotation) for one in parameters
+    )
 
 
 def public_functions_that_take_a_plan() -> set[str]:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias, cast, final
 import numpy as np
 
 from paramsched.core import curves
+from paramsched.core.base.signatures import short_name
 from paramsched.core.curves import Curve, CurveLike
 from paramsched.core.curves.arrays import NUMBERS, Array, Arrays
 from paramsched.core.curves.elementary import tanh as tanh_of
@@ -35,6 +36,7 @@ from paramsched.errors import CallSite, InvalidArgument, shown
 _EXACT = 2**53
 
 Index: TypeAlias = Literal["t/n", "(t+1)/n", "(t+1)/(n+1)", "t/(n-1)"]
+short_name("Index", Index)
 """The fraction of a stage of n updates that is reached at update t."""
 
 

@@ -1,9 +1,13 @@
 """The registry: every function that builds a schedule or a rule, by its name in text."""
 
+import inspect
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from typing import Any, cast
 
-from paramsched.core.builders import Builder, built_class, register_builder
+from paramsched.core.base.signatures import readable
+from paramsched.core.builders import Builder, built_class, example_call, register_builder, unknown_argument
+from paramsched.errors import InvalidCall
 
 SHAPES: dict[str, Callable[..., Any]] = {}
 """Every function that builds a schedule, by its name in text, configs and the command line.
@@ -28,7 +32,31 @@ def shape(builder: Builder) -> Builder:
     Raises:
         InvalidArgument: the name is taken, or the return annotation is missing.
     """
-    return _keep_class(register_builder(SHAPES, builder, kind="shape"), "")
+    if not inspect.isfunction(builder):
+        return register_builder(SHAPES, builder, kind="shape")  # raises an error
+    return readable(_keep_class(register_builder(SHAPES, _answering(builder), kind="shape"), ""))
+
+
+def _answering(builder: Builder) -> Builder:
+    """Return the builder with an error that says what to write for an unknown argument."""
+
+    @wraps(builder)
+    def build(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return builder(*args, **kwargs)
+        except TypeError:
+            name, signature = builder.__name__, inspect.signature(builder)
+            known = signature.parameters
+            for key in kwargs:
+                if key not in known and not any(one.kind is one.VAR_KEYWORD for one in known.values()):
+                    raise unknown_argument(name, builder, key, kwargs[key], known) from None
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise InvalidCall(f"{name}(…)", str(error), example=example_call(builder, name)) from None
+            raise
+
+    return cast(Builder, build)
 
 
 def rule(builder: Builder) -> Builder:

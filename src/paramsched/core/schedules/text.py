@@ -20,9 +20,9 @@ from typing import Any, Final, NamedTuple, TypeAlias, final
 
 from paramsched.core.base.codes import UNKNOWN_NAME, WRONG_TYPE
 from paramsched.core.base.diagnostic import TextLines
-from paramsched.core.base.near_names import closest, did_you_mean, shortened_text
+from paramsched.core.base.near_names import closest, shortened_text
 from paramsched.core.base.params import Param, params_of
-from paramsched.core.builders import example_call
+from paramsched.core.builders import example_call, unknown_argument
 from paramsched.core.curves import CONSTANTS, FAMILIES, Curve
 from paramsched.core.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLevel, NeighborLevel
 from paramsched.core.schedules.base import Schedule
@@ -196,6 +196,8 @@ _TOKEN: Final = re.compile(
     re.DOTALL,
 )
 """The parts of a text that say why Python's parser refuses it."""
+_FALSE_JOIN: Final = re.compile(rf"{_LITERAL.pattern}|->|=>|\|>|[,()\[\]{{}}]", re.DOTALL)
+"""The texts, brackets and signs that may join stages in other notations."""
 
 
 def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
@@ -361,9 +363,22 @@ class _Line:
                     return self.fault(begin, end, f"{part!r} is no character of a schedule's text")
         if opened:
             return self.fault(opened[-1], opened[-1] + 1, "the bracket is not closed")
+        if (join := self._false_join()) is not None:
+            return join
         place = min(place, max(len(self.text) - 1, 0))
         end = next((one.end() for one in _TOKEN.finditer(self.text, place) if one.start() == place), place + 1)
         return self.fault(place, end, f"something is missing or is too much here; {_SYNTAX}")
+
+    def _false_join(self) -> ParseError | None:
+        """Return the error about two stages that `->`, `=>`, `|>` or a comma joins; None if there are none."""
+        depth = 0
+        for one in _FALSE_JOIN.finditer(self.text):
+            depth += (one[0] in "([{") - (one[0] in ")]}")
+            before, after = self.text[: one.start()].rstrip(), self.text[one.end() :].lstrip()
+            if depth == 0 and one[0] in ("->", "=>", "|>", ",") and before.endswith(")") and after:
+                found = f"stages are joined by >>, not by {one[0]}"
+                return self.fault(*one.span(), found, example=f"{before} >> {after}")
+        return None
 
     # ---- values
 
@@ -558,8 +573,7 @@ def bound_arguments(
     params = params_of(function)
     for key in kwargs:
         if key not in params and not any(one.free for one in params.values()):
-            found = f'unknown argument "{shortened_text(key)}"; {did_you_mean(key, params)}'
-            raise InvalidCall(CallSite(name, key), found, example=example_call(function, name))
+            raise unknown_argument(name, function, key, kwargs[key], params)
     try:
         bound = _signature_of(function).bind(*args, **kwargs)
     except (TypeError, ValueError) as error:
