@@ -225,7 +225,7 @@ class BatchAmounts:
         if unit is None or unit != self._unit:
             return
         if self._planned is None:
-            self.scheduler.measured(**{unit: amount})
+            self.scheduler._measured(**{unit: amount})
         elif not self._has_warned:
             t = self.scheduler.t
             now, after = self._planned.amounts_from(t, self.scheduler.amount, 2).tolist()

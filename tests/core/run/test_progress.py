@@ -264,7 +264,7 @@ def test_an_invalid_report_is_refused_and_changes_nothing(given):
         (PLAN, lambda scheduler: scheduler.consumed(tokens=5), "scheduler.report(progress=0.37)"),
         (PLAN, lambda scheduler: scheduler.consumed(progress=0.5), "scheduler.report(progress=0.37)"),
         (PLAN, lambda scheduler: scheduler.consumed(progress=1), "scheduler.report(progress=0.37)"),
-        (PLAN, lambda scheduler: scheduler.measured(tokens=5), "scheduler.report(progress=0.37)"),
+        (PLAN, lambda scheduler: scheduler._measured(tokens=5), "scheduler.report(progress=0.37)"),
         (BY_TOKENS, lambda scheduler: scheduler.report(progress=0.5), "scheduler.consumed(tokens=4096)"),
         (BY_TOKENS, lambda scheduler: scheduler.consumed(progress=0.5), "scheduler.consumed(tokens=4096)"),
         (ps.Plan(lr="linear()", horizon=9), lambda scheduler: scheduler.report(progress=0.5), 'clock="progress"'),

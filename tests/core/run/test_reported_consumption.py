@@ -439,7 +439,7 @@ def test_seek_on_the_clock_of_updates_rejects_an_amount():
 
 
 @pytest.mark.parametrize("several", [False, True])
-@pytest.mark.parametrize("calls", list(itertools.product(["consumed", "measured"], repeat=2)))
+@pytest.mark.parametrize("calls", list(itertools.product(["consumed", "_measured"], repeat=2)))
 def test_a_resume_between_two_reports_of_an_update_counts_as_the_uninterrupted_run(calls, several):
     plan = ps.Plan(lr=ps.linear(1.0, 0.0, over="1000 tokens"), clock="tokens")
 
@@ -474,8 +474,8 @@ def test_a_resume_between_two_reports_of_an_update_counts_as_the_uninterrupted_r
             one.step()
         found.add(scheduler.amount)
         assert optimizers["a"].param_groups[0]["lr"] == scheduler.value("lr")
-        scheduler.measured(tokens=3)
-        scheduler.measured(tokens=4)
+        scheduler._measured(tokens=3)
+        scheduler._measured(tokens=4)
         for one in optimizers.values():
             one.step()
         found.add(scheduler.amount - 7)

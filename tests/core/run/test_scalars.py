@@ -39,20 +39,6 @@ def test_every_logger_accepts_the_names_and_they_are_unique(names):
     assert all(FOR_EVERY_LOGGER.fullmatch(name) for name in found)
 
 
-def test_a_factor_exists_only_for_a_scheduled_field_with_a_base():
-    plan = ps.Plan(ps.Binding(ps.Target("temperature", 2.0), "linear()"), lr="linear()", horizon=4)
-    scheduler = ps.Scheduler({"a": probe(), "b": probe({"name": "head", "lr": 0.0})}, plan)
-
-    assert scheduler.factor("lr") == 1.0
-    for field, group in (("temperature", None), ("momentum", None), ("lr", "tail")):
-        with pytest.raises(
-            InvalidArgument, match=r"scheduler.factor\(.*the plan does not schedule it \(only lr of group 'a/0'"
-        ):
-            scheduler.factor(field, group)
-    with pytest.raises(InvalidArgument, match="the base of this field is 0"):
-        scheduler.factor("lr", "head")
-
-
 def test_an_unknown_update_name_is_rejected_with_the_known_names():
     with pytest.raises(InvalidArgument, match=r'expected one of coming, last\. Use scheduler\.scalars\("coming"\)'):
         ps.Scheduler(probe(), {"lr": "linear()", "horizon": 10}).scalars("next")

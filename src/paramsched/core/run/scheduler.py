@@ -289,31 +289,6 @@ class Scheduler(LRScheduler):
         values = self.values()
         return values[self._key("value", values, field, group)]
 
-    def factor(self, field: str, group: int | str | None = None) -> float:
-        """Return the planned value of a field at the next update as a multiple of its base: value / base.
-
-        Scripts that compute `lr = base * factor` log this number. Absolute levels are divided by the base, too.
-
-        Args:
-            field: the field's name in the plan, as in `value`. A target has no base.
-            group: the index or the name of the group, as in `value`.
-
-        Raises:
-            InvalidArgument: the plan does not schedule this field in this group, or its base is 0.
-
-        >>> import torch
-        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.5)
-        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
-        >>> _ = optimizer.step()
-        >>> scheduler.value("lr"), scheduler.factor("lr")
-        (0.375, 0.75)
-        """
-        planned = self._of_fields()
-        value, base = planned[self._key("factor", planned, field, group)]
-        if base == 0:
-            raise InvalidArgument(f"scheduler.factor({field!r}, {group!r})", "the base of this field is 0")
-        return value / base
-
     def values(self) -> dict[Key, float]:
         """Return the planned values of the next update by field and group, as in a `Trace`; targets have group ""."""
         fields = {key: value for key, (value, _) in self._of_fields().items()}
@@ -514,7 +489,7 @@ class Scheduler(LRScheduler):
             self._warned |= {kind}
             self._resume.processes.warn(problem)
 
-    def measured(self, **amount: Any) -> None:
+    def _measured(self, **amount: Any) -> None:
         """Report the consumption of the next update that an engine measured from its batches.
 
         Consumption that the loop reports with `consumed` takes precedence.
@@ -529,7 +504,7 @@ class Scheduler(LRScheduler):
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
         >>> plan = Plan(lr=linear(1.0, 0.0, over="100 tokens"), clock="tokens")
         >>> scheduler = Scheduler(optimizer, plan)
-        >>> scheduler.measured(tokens=30)
+        >>> scheduler._measured(tokens=30)
         >>> scheduler.consumed(tokens=20)
         >>> _ = optimizer.step()
         >>> scheduler.amount
