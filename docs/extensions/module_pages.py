@@ -24,13 +24,12 @@ API = {
     ),
     "Look": (
         "Compute the values of a plan before it runs. [Pictures](paramsched-show.md) are drawn by `paramsched.show`.",
-        ("trace", "tabulate"),
+        ("trace",),
     ),
     "Build": (
         "Build schedules from [shapes](shapes.md) and [curves](curves.md), and define your own.",
         (
-            "parse", "resolve", "Duration", "absolute", "previous", "following", "shape",
-            "register_function", "to_lambda",
+            "parse", "resolve", "Duration", "absolute", "previous", "following", "shape", "to_lambda",
         ),
     ),
     "Errors": (

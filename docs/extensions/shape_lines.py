@@ -15,7 +15,6 @@ SHAPES = {
     "cyclic": "cyclic(20, start=0.1)",
     "every": "every(cosine(), 10)",
     "exponential": "exponential(0.96)",
-    "from_function": "",
     "geometric": "geometric(1.0, 0.05)",
     "greedy": "constant() * greedy(patience=4)",
     "hold": "constant() * hold('loss', at=0.3, gain=0.2)",
@@ -61,7 +60,7 @@ GROUPS = {
     "power_scheduler table table_file",
     "Cycles": "cosine_restarts cyclic cosine_wave restarts every jagged",
     "Combinators": "overlay chain minimum maximum clamp take skip shift window with_lengths rounded like "
-    "as_factor from_function",
+    "as_factor",
     "Rules": "recurrence plateau greedy hold",
 }
 """The shapes by group, in the order of the page."""

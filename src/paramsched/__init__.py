@@ -39,9 +39,7 @@ from paramsched.core.schedules.cuts import take as take
 from paramsched.core.schedules.decays import exponential as exponential
 from paramsched.core.schedules.decays import inverse_sqrt as inverse_sqrt
 from paramsched.core.schedules.leaves import constant as constant
-from paramsched.core.schedules.leaves import from_function as from_function
 from paramsched.core.schedules.leaves import like as like
-from paramsched.core.schedules.leaves import register_function as register_function
 from paramsched.core.schedules.one_operand import absolute as absolute
 from paramsched.core.schedules.one_operand import rounded as rounded
 from paramsched.core.schedules.own import shape as shape
@@ -60,7 +58,6 @@ from paramsched.core.schedules.restarts import restarts as restarts
 from paramsched.core.schedules.retimed import every as every
 from paramsched.core.schedules.table import table as table
 from paramsched.core.schedules.table import table_file as table_file
-from paramsched.core.schedules.table import tabulate as tabulate
 from paramsched.core.schedules.text import parse as parse
 from paramsched.core.time import Calendar as Calendar
 from paramsched.core.time import Duration as Duration

@@ -24,7 +24,8 @@ def run(*words):
 def test_a_history_without_the_text_of_a_plan_says_so(folder):
     torch = pytest.importorskip("torch")
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
-    state = ps.Scheduler(optimizer, ps.Plan(lr=ps.from_function(lambda t: 1 - t / 10), horizon=10)).state_dict()
+    plan = ps.Plan(ps.Binding("lr", "cosine()", groups=lambda group: True), horizon=10)
+    state = ps.Scheduler(optimizer, plan).state_dict()
     torch.save({"scheduler": state}, folder / "last.pt")
 
     printed, data = run("resume", "last.pt", "--history").stdout, run("resume", "last.pt", "--history", "--json").stdout

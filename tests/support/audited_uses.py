@@ -246,7 +246,7 @@ _ALSO_USED = {
 }
 _WITHOUT_INPUT = frozenset(
     (
-        *("absolute", "find_lr", "register_function", "shape", "tabulate", "extend.dialect_names", "extend.formats"),
+        *("absolute", "find_lr", "shape", "extend.dialect_names", "extend.formats"),
         *("extend.constructor", "extend.checked", "extend.curve"),
         *(
             "extend.positive_number",

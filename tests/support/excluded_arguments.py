@@ -22,7 +22,6 @@ REQUIRED = {
     ("hold", "metric"): "kl",
     ("hold", "gain"): 0.75,
     ("table_file", "path"): None,
-    ("from_function", "function"): abs,
     ("piecewise", "points"): [(0, 1.0), (10, 0.5)],
     ("overlay", "first"): linear(over=5),
     ("rules.schedule", "schedule"): linear(over=5),

@@ -20,10 +20,10 @@ from paramsched.core.feedback import plateau
 from paramsched.core.plan import Binding, Plan, Target, bind
 from paramsched.core.plan import resolve as resolve_
 from paramsched.core.plan.value_ranges import range_of, stays_inside
-from paramsched.core.schedules import SHAPES, Schedule, absolute, register_function
+from paramsched.core.schedules import SHAPES, Schedule, absolute
 from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.leaves import FUNCTIONS, from_function, like
+from paramsched.core.schedules.leaves import like
 from paramsched.core.schedules.retimed import window
 from paramsched.errors import InvalidArgument
 from support import drawn_shapes as drawn_shapes  # before BUILDERS, which has its shapes
@@ -56,12 +56,6 @@ STRAIGHT = ("linear", "constant", "warmup", "cooldown", "step", "multistep", "pi
 OPERATORS = ("sequence", "product", "sum", "difference", "negative", "power", "quotient", "absolute")
 SIMPLE = ("anneal", "linear", "cosine", "warmup", "constant", "exponential", "step")
 """The most frequent parts of a deep tree."""
-
-# This file may be executed more than once in a process, because pytest collects it and other modules import it.
-if "drawn_function" not in FUNCTIONS:
-    register_function("drawn_function", lambda t: 1.0 / (1.0 + t / 64))
-named_function = from_function("drawn_function")
-
 
 _BASES = (1.0, 0.1, 3e-4, 1e-3, 0.0, 0.9, -0.5, 5e-324, 1e30)
 
@@ -105,7 +99,6 @@ def drawing(
         lambda: schedules(world, depth=depth - 1, fixed=fixed, affine=affine, names=names),
         fixed=fixed,
         straight=names == STRAIGHT,
-        function=named_function.name,
     )
 
 

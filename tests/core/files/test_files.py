@@ -20,7 +20,7 @@ from paramsched.core.files import plan_files
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import SHAPES, Schedule, absolute, rules
 from paramsched.core.schedules.anneal import anneal, cosine, linear, warmup
-from paramsched.core.schedules.leaves import constant, from_function
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.periods import multistep, step
 from paramsched.core.schedules.recurrence import recurrence
 from paramsched.core.schedules.retimed import chain
@@ -81,10 +81,6 @@ NO_BUILDER = "which no registered function makes. Register one with @ps.extend."
     ("line", "told"),
     [
         (Binding("lr", cosine(), lambda group: True), "the groups of lr are chosen by a function. Select them by name"),
-        (
-            warmup(5) >> from_function(float),
-            "lr contains a function without a name. For example: ps.register_function(",
-        ),
         (2 * anneal(curve=lambda u: u), "lr contains a curve without a name. For example: ps.curves.register("),
         (warmup(5) >> Flat(), f"lr contains a Flat, {NO_BUILDER}shape"),
         (anneal(curve=Bent()), f"lr contains a Bent, {NO_BUILDER}curve"),
@@ -438,7 +434,7 @@ def test_the_error_names_a_missing_folder(tmp_path):
     "plan",
     [
         Plan(Binding("lr", "constant(0.1)", groups=lambda group: True)),
-        Plan(lr=from_function(lambda t: 1.0)),
+        Plan(lr=anneal(curve=lambda u: u)),
         Plan(Binding("lr", "constant(0.1)", groups="[0]")),
         Plan(Binding("horizon", "constant(0.1)")),
     ],

@@ -11,7 +11,7 @@ from paramsched.core import files as config
 from paramsched.core.plan import Plan, resolve
 from paramsched.core.schedules import SHAPES, Level, Schedule, absolute, following, parse, parse_own, previous
 from paramsched.core.schedules.anneal import linear
-from paramsched.core.schedules.leaves import FromFunction, constant
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.schedules.retimed import window
 from paramsched.errors import InvalidArgument, Unresolved
 from support import strategies
@@ -28,11 +28,6 @@ OF_TWO_LEVELS = (
     "piecewise([[0, {}], [11, {}]], curves.cosine)",
 )
 OF_A_FLOOR = ("rules.cosine({}, end=20)", "rules.polynomial(2, {}, end=20)", "rules.anneal({}, 20)")
-
-
-def uses_function(schedule: Schedule) -> bool:
-    """Return whether a schedule contains a user's function, which has no level at a boundary."""
-    return isinstance(schedule, FromFunction) or any(map(uses_function, schedule.parts()))
 
 
 @pytest.mark.parametrize("form", OF_TWO_LEVELS)
@@ -113,7 +108,6 @@ def stages_before(draw, **kinds):
     """Draw a stage with a length, of any shape, and the run for which it is resolved."""
     world = draw(strategies.worlds())
     part = draw(strategies.schedules(world, depth=2, **kinds))
-    assume(not uses_function(part))
     return window(part, 0, draw(ENDS)), world
 
 

@@ -72,8 +72,6 @@ _REBUILD = """
 import json, sys
 sys.path[:0] = sys.argv[1:]
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.schedules import register_function
-register_function("drawn_function", lambda t: t)
 from support import drawn_shapes
 for horizon, bindings in json.load(sys.stdin):
     of = lambda field: Target(*field) if isinstance(field, list) else field

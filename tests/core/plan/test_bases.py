@@ -45,13 +45,6 @@ def test_infinity_times_a_level_of_zero_is_zero():
     assert product(np.array([5000, 50]), 1.0).tolist() == [0.0, 2.0**49]
 
 
-def test_a_nan_from_a_user_function_is_not_hidden():
-    schedule = ps.from_function(lambda t: float("nan"))
-
-    assert np.isnan(schedule(3, 0.0))
-    assert np.isnan((schedule * ps.exponential(2.0))(3, 1.0))
-
-
 NO_BASES = [float("nan"), float("inf"), -float("inf"), 10**400, 1j, np.complex128(1), np.array([0.1, np.nan]), "0.1",
             None, [0.1, "a"], np.array([1j]), torch.tensor(1j)]  # fmt: skip
 

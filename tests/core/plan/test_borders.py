@@ -160,14 +160,6 @@ def test_a_trace_names_the_clock_of_each_field():
     assert ps.trace(ps.Plan(lr="linear()", horizon=10), {"lr": 1.0}).clock_of("lr", 0) == "updates"
 
 
-def test_a_function_of_the_user_is_not_called_to_find_its_range():
-    called = []
-    schedule = ps.from_function(lambda t: called.append(t) or -1.0)
-
-    assert first_outside(schedule, ValueRange(math.inf), 1.0, lambda updates: updates, 0, 10) is None
-    assert called == []
-
-
 @table(("clock", "name"), [("tokens", "batch_size"), ("samples", "batch_size")])
 def test_the_target_that_usually_plans_an_amount(clock, name):
     assert usual_size(clock) == name
@@ -204,16 +196,12 @@ def test_a_missing_fact_of_the_length_of_a_run_names_where_that_is_written(horiz
     assert str(refusal.value.site) == place
 
 
-def below_zero(update):
-    return -1.0
-
-
 @table(
     ("schedule", "advice"),
     [
         (ps.constant(-0.5), "For example: clamp(constant(-0.5), low=0)"),
         (ps.constant(-0.5) * ps.plateau("loss"), "Raise its lowest level to 0"),
-        (ps.from_function(below_zero), "Raise its lowest level to 0"),  # it has no text
+        (ps.anneal(1.0, -1.0, 5, lambda u: u), "Raise its lowest level to 0"),  # it has no text
         (ps.parse(" >> ".join(["constant(-0.5, 10)"] * 6)), "Raise its lowest level to 0"),
     ],
 )

@@ -12,8 +12,8 @@ from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.plan.diff import diff
 from paramsched.core.plan.resolve import bind, plan_number, resolve
 from paramsched.core.plan.trace import trace
-from paramsched.core.schedules.anneal import cosine, linear, warmup
-from paramsched.core.schedules.leaves import constant, from_function
+from paramsched.core.schedules.anneal import anneal, cosine, linear, warmup
+from paramsched.core.schedules.leaves import constant
 from paramsched.core.time import Calendar
 from paramsched.core.time.calendar import Facts
 from paramsched.errors import InvalidArgument, InvalidCall, PlanError
@@ -54,15 +54,14 @@ def test_a_plan_is_frozen_copies_and_pickles():
     "plan",
     [
         Plan(Binding("lr", cosine(), groups=lambda group: True)),
-        Plan(lr=from_function(lambda t: 0.5)),
-        Plan(lr=linear(over=5) * from_function(lambda t: 0.5)),
+        Plan(lr=linear(over=5) * anneal(curve=lambda u: u)),
     ],
 )
-def test_a_plan_with_a_predicate_or_an_anonymous_function_equals_only_itself(plan):
+def test_a_plan_with_a_predicate_or_an_anonymous_curve_equals_only_itself(plan):
     assert plan == plan  # tests equality with itself
     assert plan != Plan(*plan.bindings)
     assert hash(plan) == hash(plan)
-    with pytest.raises(PlanError, match=r"chosen by a function|register_function"):
+    with pytest.raises(PlanError, match=r"chosen by a function|curves\.register"):
         _ = plan.fingerprint
 
 

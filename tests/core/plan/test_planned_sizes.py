@@ -7,15 +7,15 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.plan.resolve import amounts_of_run, counted_plan
-from paramsched.core.schedules import register_function
-from paramsched.core.schedules.leaves import FUNCTIONS, from_function
 from paramsched.errors import InvalidArgument, MissingFact, PlanError
 from support.tables import table
 
 GPT = 'warmup("375M tokens") >> cosine(to=0.1, over="260B tokens") >> constant(0.1)'
 
-if "sizes_that_jump" not in FUNCTIONS:  # imported more than once in a process
-    register_function("sizes_that_jump", lambda t: 1.0 + np.asarray(t) * 7919 % 97)
+
+@ps.shape
+def sizes_that_jump(t):
+    return 1.0 + t * 7919 % 97
 
 
 def plan_of(schedule, *, lr="cosine()", name="batch_size", initial=1.0, **kwargs):
@@ -35,7 +35,7 @@ def amounts_of(plan, **facts):
 
 
 def test_batch_sizes_that_jump_at_every_amount_are_exact():
-    plan = plan_of(from_function("sizes_that_jump"), clock="samples", horizon="20_000 samples")
+    plan = plan_of(sizes_that_jump(), clock="samples", horizon="20_000 samples")
     assert amounts_of(plan) == one_by_one(lambda t, amount: 1 + amount * 7919 % 97, 20_000)
 
 

@@ -8,7 +8,6 @@ import torch
 
 import paramsched as ps
 from paramsched.core.run.hooks import hooks_on
-from paramsched.core.schedules.leaves import FUNCTIONS
 from support.tables import table
 from support.updates import group, run
 
@@ -192,14 +191,3 @@ def test_a_clock_of_tokens_is_compared_at_its_amount():
         ps.Scheduler(resumed, plan)
     with pytest.warns(ps.PlanWarning, match="is 0.5, but the plan of its record wrote 0.073"):
         ps.Scheduler(written(edited, lr=0.5), plan)
-
-
-def test_a_function_of_ones_own_that_has_changed_is_the_second_reading(monkeypatch):
-    monkeypatch.setitem(FUNCTIONS, "falling", lambda t: 1 / (1 + t))
-    optimizer, _ = trained(plan=ps.Plan(lr="from_function('falling')", horizon=20))
-    resumed = adamw()
-    resumed.load_state_dict(optimizer.state_dict())
-    monkeypatch.setitem(FUNCTIONS, "falling", lambda t: 1 / (2 + t))
-
-    with pytest.warns(ps.PlanWarning, match="other code has written it since, or from_function returns other values"):
-        ps.Scheduler(resumed, ps.Plan(lr="from_function('falling')", horizon=20))

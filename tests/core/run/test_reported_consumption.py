@@ -14,6 +14,7 @@ import paramsched as ps
 from paramsched.core.run import block
 from paramsched.errors import PlanError, StateError
 from support.records import record_in, with_record
+from support.registered_shapes import shapes_as_before
 from support.tables import table
 from support.updates import probe, run, used
 
@@ -91,12 +92,15 @@ def test_every_group_has_its_own_base(groups, tensors):
 def test_equal_amounts_in_a_row_are_computed_in_blocks():
     calls = []
 
-    def counted(t):
-        calls.append(np.size(t))
-        return t * 0.0 + 1.0
+    def counted(u):
+        calls.append(u)
+        return 1.0
 
     optimizer = probe()
-    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.from_function(counted), clock="tokens"))
+    with shapes_as_before():
+        plan = ps.Plan(lr=ps.shape(counted)(over="1M tokens"), clock="tokens")
+    scheduler = ps.Scheduler(optimizer, plan)
+    calls.clear()
     run_with_amounts(optimizer, scheduler, [64] * 500)
 
     assert len(calls) > 1000  # a block of 1,024 was computed ahead; one by one it would be 501

@@ -131,23 +131,6 @@ def test_a_neighbor_clamped_at_an_absolute_value_requires_a_number(before):
     assert refusal.value.instead == "Use the level as a number"
 
 
-@pytest.mark.parametrize(
-    "around",
-    [
-        lambda function: function,
-        lambda function: ps.clamp(function, 0.1),
-        lambda function: 0.5 * function,
-        lambda function: ps.shapes.chain(ps.constant(0.5), function),
-    ],
-    ids=["alone", "in a clamp", "in a product", "in a chain"],
-)
-def test_a_user_function_is_not_called_for_a_neighbor_level(around):
-    function = ps.shapes.window(ps.from_function(lambda _: pytest.fail("it is asked")), 0, 10)
-
-    with pytest.raises(ps.errors.InvalidArgument, match=r"it contains a function.*Use the level as a number$"):
-        ps.resolve(around(function) >> ps.linear(ps.previous, 0, over=10), RUN)
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class Squared(Schedule):

@@ -214,14 +214,12 @@ class Drawing:
         part: returns the strategy for a schedule that is an argument of the shape.
         fixed: True if absolute levels may be generated.
         straight: True if only linear curves are generated.
-        function: the name of a registered function of time, for a parameter that takes a function.
     """
 
     world: World
     part: Callable[[], st.SearchStrategy[Schedule]]
     fixed: bool = True
     straight: bool = False
-    function: str | None = None
 
     def __call__(self, name: str, hint: Any, default: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
         del default
@@ -258,8 +256,6 @@ class Drawing:
             return st.sampled_from(sorted(RULES)).flatmap(lambda rule: built(RULES[rule], self))
         if get_origin(kind) is tuple and Ellipsis not in get_args(kind):
             return st.tuples(*(self(name, inner, None, builder) for inner in get_args(kind)))
-        if kind == Union[Callable[[Any], Any], str] and self.function is not None:  # noqa: UP007  # as typing spells it
-            return st.just(self.function)
         raise ungenerable(builder, name, hint)
 
 

@@ -1,10 +1,10 @@
 """Values that an optimizer cannot use are errors, with the first update at which they occur."""
 
-import numpy as np
 import pytest
 
 import paramsched as ps
 from paramsched.tools.check.plan_check import check
+from support.registered_shapes import shapes_as_before
 
 GROUP = {"lr": 1e-3, "weight_decay": 0.01, "eps": 1e-8, "betas": (0.9, 0.999), "momentum": 0.9, "dampening": 0.5}
 OUTSIDE = [  # field, line, horizon, the first update
@@ -73,8 +73,12 @@ def test_the_base_of_each_group_counts():
 @pytest.mark.parametrize("place", [20, 199_980])
 def test_the_first_and_the_last_updates_of_a_long_run_are_looked_at_one_by_one(place):
     total = 200_000
-    line = ps.from_function(lambda t: np.where(np.asarray(t) == place, -1.0, 1.0 - np.asarray(t) / total))
+    with shapes_as_before():
 
-    (found,) = check(ps.Plan(lr=line, horizon=total))
+        @ps.shape
+        def dip(t):
+            return -1.0 if t == place else 1.0 - t / total
+
+        (found,) = check(ps.Plan(lr=dip(), horizon=total))
 
     assert f"-1 × base at update {place}" in found.message

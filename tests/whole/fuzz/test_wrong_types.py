@@ -34,12 +34,7 @@ KEYWORDS = ("lr", "momentum", "x")
 def _called_by_users(name: str) -> bool:
     found = getattr(ps, name)
     abstract = inspect.isabstract(found) or getattr(found, "_is_protocol", False)
-    return (
-        callable(found)
-        and name != "register_function"
-        and not abstract
-        and not (isinstance(found, type) and issubclass(found, BaseException))
-    )
+    return callable(found) and not abstract and not (isinstance(found, type) and issubclass(found, BaseException))
 
 
 NAMES = sorted(filter(_called_by_users, ps.__all__))
@@ -76,14 +71,6 @@ def test_a_value_of_a_wrong_type_raises_an_error_of_the_library(
         warnings.simplefilter("ignore")
         with contextlib.suppress(ParamschedError, FileNotFoundError, IsADirectoryError):
             function(*positional, **named)
-
-
-@pytest.mark.parametrize("name", [None, 1, [], b"x"])
-def test_a_function_is_registered_by_text_only(name: Any) -> None:
-    with pytest.raises(
-        ps.errors.InvalidArgument, match="not an identifier"
-    ):  # not drawn above, because it registers the name
-        ps.register_function(name, lambda t: t)
 
 
 def test_times_and_bases_that_do_not_broadcast_are_rejected() -> None:

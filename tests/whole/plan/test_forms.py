@@ -42,7 +42,7 @@ from support.tables import table
         (
             abs,
             InvalidArgument,
-            r"expected a plan, got builtin_function_or_method. For example: ps\.from_function\(f\)$",
+            r"got builtin_function_or_method. Write @ps\.shape above def f\(t\), and f\(\) in the plan$",
         ),
         *(
             (one, InvalidArgument, rf"got {kind}. For example: ps\.Plan\(lr=ps\.cosine\(to=0\.1\), horizon=1000\)$")

@@ -40,7 +40,7 @@ def is_code(text: str) -> bool:
     if any(error_of(one.format(text)) is None for one in AROUND):
         return True
     with contextlib.suppress(InvalidArgument, NameError, SyntaxError, TypeError):
-        return eval(text, {"ps": ps, "f": abs, "from_function": ps.from_function, **BUILDERS}) is not None
+        return eval(text, {"ps": ps, **BUILDERS}) is not None
     return False
 
 

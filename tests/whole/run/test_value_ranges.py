@@ -239,15 +239,3 @@ def test_a_group_added_during_the_run_is_refused_before_it_is_written():
         optimizer.step()
 
     assert optimizer.param_groups[1]["betas"] == (0.9, 0.999)
-
-
-def test_a_function_is_not_called_before_the_run():
-    called = []
-
-    def half(t):
-        called.append(t)
-        return 0.5
-
-    ps.Scheduler(adamw(), ps.Plan(lr=ps.from_function(half), horizon=10**6))
-
-    assert max(called) < 10**5

@@ -43,7 +43,7 @@ _BESIDE: Final = ("interval", "monitor", "frequency", "strict", "name", "schedul
 """The keys next to a scheduler that are not its arguments."""
 
 _FUNCTION_SCHEDULERS: Final = {
-    "LambdaLR": "Use code, lr=ps.from_function(…), or a native plan, lr: warmup(100) >> cosine()",
+    "LambdaLR": "Write @ps.shape above def f(t), and lr: f(), or a native plan, lr: warmup(100) >> cosine()",
     "MultiplicativeLR": "Use a native plan if the factor is constant: lr: exponential(0.95)",
 }
 _NO_MEMBERS: Final = {

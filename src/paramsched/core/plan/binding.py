@@ -17,7 +17,7 @@ from paramsched.core.number_checks import finite_number
 from paramsched.core.schedules import Schedule, parse, parse_own
 from paramsched.core.schedules.affine import Absolute
 from paramsched.core.schedules.contents import durations_in, values_inside
-from paramsched.core.schedules.leaves import FromFunction, line_of, schedule_of
+from paramsched.core.schedules.leaves import line_of, schedule_of
 from paramsched.core.schedules.own import OwnShape
 from paramsched.core.schedules.retimed import Chain, chain
 from paramsched.core.schedules.rules import Rule
@@ -349,8 +349,6 @@ def first_without_text(bindings: Iterable[Binding]) -> tuple[str, str]:
         return f"the groups of {line.name} are chosen by a function", "Select them by name"
     parts = [one for one in values_inside(line.schedule) if isinstance(one, Schedule | Rule | Curve)]
     innermost = [one for one in parts if not one.serializable][-1]
-    if isinstance(innermost, FromFunction):
-        return f"{line.name} contains a function without a name", 'For example: ps.register_function("mine", f)'
     if isinstance(innermost, Custom):
         return f"{line.name} contains a curve without a name", 'For example: ps.curves.register("mine", f)'
     if isinstance(innermost, OwnShape):

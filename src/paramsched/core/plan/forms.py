@@ -14,7 +14,7 @@ from paramsched.core.builders import example_call
 from paramsched.core.feedback.base import MetricRule
 from paramsched.core.plan.plan import Plan
 from paramsched.core.schedules import SHAPES, Schedule
-from paramsched.core.schedules.leaves import readings_of_number
+from paramsched.core.schedules.leaves import FUNCTION_AS_SHAPE, readings_of_number
 from paramsched.core.time import Calendar
 from paramsched.errors import InvalidArgument, shown
 
@@ -132,9 +132,10 @@ def plan_of(given: PlanLike, call: str) -> Plan:
     shape: object = SHAPES.get(name)
     if is_function and shape is given:  # cosine without brackets
         return _plan_of_line(name, call)
-    example = "ps.from_function(f)" if is_function else "ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
+    example = "ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
     example = "ps.show.simulate(scheduler, 100)" if hasattr(given, "step") and "show" in call else example
     instead = "Write >> between the stages" if isinstance(given, (list, tuple)) else f"For example: {example}"
+    instead = FUNCTION_AS_SHAPE if is_function else instead
     if isinstance(given, (int, float)) and not isinstance(given, bool):
         instead = _advice_for_number(given)
     raise InvalidArgument(f"{call}(…, plan={shown(given)})", f"expected a plan, got {type(given).__name__}", instead)

@@ -13,7 +13,6 @@ from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.affine import Bounds
 from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.leaves import FromFunction
 from paramsched.core.schedules.own import has_own_shape
 from paramsched.core.schedules.recurrence import Recurrence
 from paramsched.errors import ParamschedError
@@ -61,7 +60,7 @@ def first_outside(
     """Return the first update at which a schedule is outside of a range, and its value; None if there is none.
 
     The bounds of the stages decide in most cases. Only a schedule whose bounds are outside is evaluated. A function of
-    the user is not called. Metric rules are not applied: they may change all values but the first.
+    the user is called at some updates only. Metric rules are not applied: they may change all values but the first.
 
     Args:
         schedule: a resolved schedule.
@@ -99,9 +98,7 @@ def stays_inside(schedule: Schedule, allowed: ValueRange, bases: Bounds) -> bool
 
 
 def may_be_evaluated(parts: Sequence[Any], count: int) -> bool:
-    """Return whether the parts of a schedule have no function of the user, and no rules that many updates make slow."""
-    if any(isinstance(part, FromFunction) for part in parts):
-        return False
+    """Return whether the parts of a schedule have no rules that many updates make slow."""
     return count <= _MOST_OF_RULES or not any(isinstance(part, Recurrence) for part in parts)
 
 

@@ -19,7 +19,7 @@ from paramsched.core.schedules.affine import Absolute, level_of
 from paramsched.core.schedules.contents import parts_inside
 from paramsched.core.schedules.decays import Exponential
 from paramsched.core.schedules.evaluation import evaluate
-from paramsched.core.schedules.leaves import FromFunction, Like
+from paramsched.core.schedules.leaves import Like
 from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.neighbor_levels import FollowedTarget, resolve_in_span
 from paramsched.core.schedules.one_operand import AsFactor, Raised
@@ -121,7 +121,7 @@ class _Levels:
         return (low,) if low == high else (high, low) if self.first == high else (low, high)
 
 
-_NOT_MULTIPLES = (AsFactor, FollowedTarget, FromFunction, Like, OfProgress, OfTime, Raised, Recurrence)
+_NOT_MULTIPLES = (AsFactor, FollowedTarget, Like, OfProgress, OfTime, Raised, Recurrence)
 """Schedules whose multiples of base cannot be determined from the levels they contain. `isinstance` of these abstract
 classes takes ten times as long as a comparison of classes."""
 

@@ -15,7 +15,6 @@ from paramsched.core.run.record import Carried
 from paramsched.core.run.resume import rule_states
 from paramsched.core.run.state import INITIAL_LR, Group, RuleStates, UpdateTimes
 from paramsched.core.schedules.contents import parts_inside
-from paramsched.core.schedules.leaves import FromFunction
 from paramsched.core.schedules.own import OwnShape
 from paramsched.core.schedules.registry import builder_name
 from paramsched.errors import ParamschedError
@@ -131,8 +130,7 @@ def _is_close(entry: Any, value: float, base: float) -> bool:
 
 
 def _is_of_user(part: object) -> bool:
-    own = isinstance(part, (FromFunction, OwnShape))
-    return own or type(part).__module__.partition(".")[0] != "paramsched"
+    return isinstance(part, OwnShape) or type(part).__module__.partition(".")[0] != "paramsched"
 
 
 def _name_of(part: object) -> str:

@@ -16,12 +16,10 @@ from paramsched.core.schedules.anneal import Anneal as Anneal
 from paramsched.core.schedules.base import Schedule as Schedule
 from paramsched.core.schedules.decays import Exponential as Exponential
 from paramsched.core.schedules.leaves import Constant as Constant
-from paramsched.core.schedules.leaves import register_function as register_function
 from paramsched.core.schedules.one_operand import AbsoluteSchedule as AbsoluteSchedule
 from paramsched.core.schedules.one_operand import absolute as absolute
 from paramsched.core.schedules.registry import SHAPES as SHAPES
 from paramsched.core.schedules.registry import shape as shape
-from paramsched.core.schedules.table import tabulate as tabulate
 from paramsched.core.schedules.text import calls_function as calls_function
 from paramsched.core.schedules.text import parse as parse
 from paramsched.core.schedules.text import parse_own as parse_own

@@ -1,13 +1,10 @@
-"""Schedules that contain no other schedule: a constant, `like`, a function. Checks of arguments that are schedules."""
+"""Schedules that contain no other schedule: a constant, `like`. Checks of arguments that are schedules."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, final
+from typing import Final, final
 
-import numpy as np
-
-from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.builders import example_call
 from paramsched.core.curves import Curve, CurveLike, curve_of
 from paramsched.core.curves.arrays import Array, Arrays
@@ -139,84 +136,6 @@ def like(field: str) -> Like:
     return Like(field)
 
 
-FUNCTIONS: dict[str, Callable[[Any], Any]] = {}
-"""The registered functions of time by name. The dict is global, as the dict of shapes is."""
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class FromFunction(Schedule):
-    """value(t) = base * function(t)."""
-
-    function: Callable[[Any], Any]
-    name: str | None = None
-
-    @property
-    def serializable(self) -> bool:
-        return self.name is not None
-
-    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        # One by one, because the function may accept only numbers.
-        return base.scaled(np.array([float(self.function(number)) for number in t.tolist()]))
-
-    def __str__(self) -> str:
-        return f'from_function("{self.name}")' if self.name is not None else f"from_function({self.function!r})"
-
-
-@shape
-def from_function(function: Callable[[Any], Any] | str) -> FromFunction:
-    """Return a schedule from a Python function of time.
-
-    value(t) = base * function(t)
-
-    Args:
-        function: takes the number of completed updates and returns a multiple of base. Or the name under which a
-            function was registered with `register_function`, so that the schedule can be written to text.
-
-    Raises:
-        InvalidArgument: `function` is not callable, or not a registered name.
-
-    Source: torch `LambdaLR`.
-
-    >>> from_function(lambda t: 1 / (1 + t))(3)
-    0.25
-    """
-    if isinstance(function, str):
-        if function not in FUNCTIONS:
-            raise InvalidArgument(
-                f'from_function("{function}")',
-                f"unknown function; {did_you_mean(function, FUNCTIONS)}",
-                f'Register it first: register_function("{function}", f)',
-            )
-        return FromFunction(FUNCTIONS[function], function)
-    if not callable(function):
-        found = f"expected a function, got {type(function).__name__}"
-        raise InvalidArgument(f"from_function({function!r})", found, example="from_function(lambda t: 0.9 ** t)")
-    return FromFunction(function)
-
-
-def register_function(name: str, function: Callable[[Any], Any]) -> FromFunction:
-    """Register a function of time, so that text and configs can contain `from_function("name")`.
-
-    Args:
-        name: an identifier that is not registered yet.
-        function: takes the number of completed updates and returns a multiple of base.
-
-    Raises:
-        InvalidArgument: the name is taken or not an identifier.
-
-    >>> print(register_function("a_half_of_t", lambda t: t / 2))
-    from_function("a_half_of_t")
-    >>> parse('from_function("a_half_of_t")')(3)
-    1.5
-    """
-    if not isinstance(name, str) or not name.isidentifier() or name in FUNCTIONS:
-        found = "the name is taken or not an identifier"
-        raise InvalidArgument(f"register_function({shown(name)})", found, "Choose another name")
-    FUNCTIONS[name] = function
-    return FromFunction(function, name)
-
-
 MOST_DEPTH = 100
 """The largest depth of nested schedules, so that evaluating, printing, copying and saving do not overflow the stack."""
 
@@ -276,9 +195,13 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
     name = getattr(value, "__name__", "")
     called = name in SHAPES and SHAPES[name] is value
     is_function = callable(value) and not isinstance(value, type)
-    call = "ps.from_function(f)" if is_function else "warmup(100) >> cosine(to=0.1)"
     raise InvalidArgument(
         site() if callable(site) else site,
         f"{name if called else shown(value)} is neither a schedule nor a number",
-        example=example_call(SHAPES[name], name) if called else call,
+        FUNCTION_AS_SHAPE if is_function and not called else "",
+        example=example_call(SHAPES[name], name) if called else "warmup(100) >> cosine(to=0.1)",
     )
+
+
+FUNCTION_AS_SHAPE: Final = "Write @ps.shape above def f(t), and f() in the plan"
+"""The advice for a function in place of a schedule."""

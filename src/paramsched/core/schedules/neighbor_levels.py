@@ -13,7 +13,6 @@ from paramsched.core.curves.arrays import Array, Arrays
 from paramsched.core.schedules.affine import Affine, Level, NeighborLevel, level_from_parts, previous, split_level
 from paramsched.core.schedules.base import Schedule, leaves_of_fields
 from paramsched.core.schedules.evaluation import columns, evaluate
-from paramsched.core.schedules.leaves import FromFunction
 from paramsched.core.schedules.lengths import Span
 from paramsched.core.schedules.one_operand import AbsoluteSchedule, AsFactor
 from paramsched.core.schedules.pointwise import Clamp, Maximum, Minimum
@@ -146,9 +145,7 @@ def _index_of_neighbor(taking: list[int], index: int, word: NeighborLevel) -> in
 def _level_of_neighbor(stage: Schedule, neighbor: Schedule, word: NeighborLevel) -> Level:
     """Return the level at which a resolved neighbor ends, for `previous`, or starts, for `following`."""
     reason = None  # why the level is not the same number for every base
-    if _holds_function(neighbor):
-        reason = "it contains a function, which is not called before the run"
-    elif not (neighbor.affine or (scales_with_base(neighbor) and not neighbor.has_absolute)):
+    if not (neighbor.affine or (scales_with_base(neighbor) and not neighbor.has_absolute)):
         reason = "its value is not a multiple of base plus a constant"
     if reason is not None:
         found = f"{word} cannot be taken from {short_line(neighbor)}: {reason}"
@@ -165,10 +162,6 @@ def _level_of_neighbor(stage: Schedule, neighbor: Schedule, word: NeighborLevel)
         found = f"{word} is not finite: it is taken from {short_line(neighbor)}"
         raise InvalidArgument(short_line(stage), found, "Use the level as a number")
     return level_from_parts(factor, offset)
-
-
-def _holds_function(schedule: Schedule) -> bool:
-    return isinstance(schedule, FromFunction) or any(_holds_function(part) for part in schedule.parts())
 
 
 def scales_with_base(schedule: Schedule) -> bool:

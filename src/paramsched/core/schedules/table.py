@@ -17,7 +17,7 @@ from paramsched.core.base.files import open_to_read
 from paramsched.core.base.near_names import did_you_mean
 from paramsched.core.curves import Curve, CurveLike
 from paramsched.core.curves.arrays import Array, Arrays, Floats
-from paramsched.core.number_checks import finite_number, whole_number
+from paramsched.core.number_checks import finite_number
 from paramsched.core.schedules.affine import Absolute, Affine, Bounds
 from paramsched.core.schedules.base import Schedule
 from paramsched.core.schedules.leaves import curve_argument
@@ -30,7 +30,7 @@ from paramsched.core.schedules.lengths import (
     split_periods,
 )
 from paramsched.core.schedules.registry import SHAPES, shape
-from paramsched.core.schedules.writing import call_text, short_line, write_call
+from paramsched.core.schedules.writing import call_text, write_call
 from paramsched.core.time import Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, UnreadableTable, site_with_value
 
@@ -262,41 +262,6 @@ def _values_of_levels(site: CallSite, levels: Sequence[Any]) -> list[float]:
 def _require_short(site: CallSite, count: int, instead: str) -> None:
     if count > MOST_WRITTEN:
         raise InvalidArgument(site, f"a table has at most {MOST_WRITTEN:,} values, got {count:,}", instead)
-
-
-def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, curve: CurveLike | None = None) -> Table:
-    """Convert a function of time to a table: values[k] = function(k * every), for the given number of updates.
-
-    The result contains every value, so it can be saved. A plan's file cannot contain the function, because reading a
-    file never runs code.
-
-    Args:
-        function: takes the number of completed updates, an int, and returns a multiple of base. A schedule is accepted.
-        updates: the length of the table in updates, an integer of at least 1. The last value is held.
-        every: the number of updates per value, an integer of at least 1.
-        curve: the curve from each value to the next, such as `curves.linear`. The table then includes the value at
-            `updates`. None keeps each value constant.
-
-    Raises:
-        InvalidArgument: `function` is not callable or returns a value that is not a finite number, the table has more
-            than 30,000 values, or a schedule has absolute levels.
-
-    >>> print(tabulate(lambda t: 1 / (1 + t), 4))
-    table([1.0, 0.5, 0.3333333333333333, 0.25])
-    >>> print(tabulate(lambda t: t**2, 6, every=3, curve=curves.linear))
-    table([0.0, 9.0, 36.0], 3, curves.linear)
-    """
-    if not callable(function):
-        raise InvalidArgument(f"tabulate({function!r})", "not callable", example="tabulate(lambda t: 0.9 ** t, 1000)")
-    if isinstance(function, Schedule) and function.has_absolute:
-        found = "the schedule has absolute levels, but tabulate needs multiples of base"
-        raise InvalidArgument(f"tabulate({short_line(function)})", found, "For example: ps.trace(plan, {'lr': 0.1})")
-    total = whole_number(CallSite("tabulate", "updates"), updates)
-    step = whole_number(CallSite("tabulate", "every"), every)
-    times = range(0, total + (step if curve is not None else 0), step)
-    site = CallSite("tabulate", "updates", f"{total}")
-    _require_short(site, len(times), f"Write every={total // MOST_WRITTEN + 1}")
-    return table([function(t) for t in times], step, curve)
 
 
 @shape
