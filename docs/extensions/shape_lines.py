@@ -43,7 +43,6 @@ SHAPES = {
     "step": "step(25, 0.5)",
     "take": "take(cosine(), 60) >> constant(previous)",
     "table": "table([0.1, 0.6, 1.0, 0.7, 0.4, 0.1], every=20, curve=curves.cosine)",
-    "table_file": "",
     "tanh": "tanh()",
     "warmup": "warmup(30) >> constant()",
     "window": "window(constant(0.5), 30, 60)",
@@ -57,7 +56,7 @@ GROUPS = {
     "Most runs": "constant linear cosine wsd step multistep one_cycle inverse_sqrt",
     "Warmups": "warmup wsd_s noam",
     "Decays": "polynomial exponential geometric stairs piecewise anneal cooldown inverse_time power_law tanh "
-    "power_scheduler table table_file",
+    "power_scheduler table",
     "Cycles": "cosine_restarts cyclic cosine_wave restarts every jagged",
     "Combinators": "overlay chain minimum maximum clamp take skip shift window with_lengths rounded like "
     "as_factor",

@@ -57,7 +57,6 @@ from paramsched.core.schedules.recipes import wsd as wsd
 from paramsched.core.schedules.restarts import restarts as restarts
 from paramsched.core.schedules.retimed import every as every
 from paramsched.core.schedules.table import table as table
-from paramsched.core.schedules.table import table_file as table_file
 from paramsched.core.schedules.text import parse as parse
 from paramsched.core.time import Calendar as Calendar
 from paramsched.core.time import Duration as Duration

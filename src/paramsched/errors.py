@@ -5,7 +5,6 @@ ParamschedError
 │   ├── InvalidTime (ValueError)
 │   ├── Unresolved (ValueError)
 │   ├── MissingFact (ValueError)
-│   ├── UnreadableTable (ValueError)
 │   ├── UnreadableLog (ValueError)
 │   ├── UnknownRecipe (KeyError)
 │   ├── ParseError (ValueError)
@@ -203,11 +202,6 @@ class MissingFact(InvalidArgument):
     ) -> None:
         InvalidArgument.__init__(self, site, found, instead, example=f"{fact}={example}", **data)
         self.fact, self.example = fact, example
-
-
-@final
-class UnreadableTable(InvalidArgument):
-    """A table file that is missing, is not a table, or is not the file that the plan was written with."""
 
 
 @final

@@ -217,7 +217,6 @@ _FUNCTIONS: dict[str, Callable[[Case], Any]] = {
     "open_plan": lambda case: ps.extend.open_plan(case.path),
     "Plan.of_text": lambda case: ps.Plan.of_text(case.text),
     "parse": lambda case: ps.parse(case.text[:2000]),
-    "table_file": lambda case: ps.table_file(case.path, "lr"),
     "to_lambda": lambda case: [ps.to_lambda(case.plan), ps.to_lambda(case.plan, group=MARK)],
     "trace": lambda case: case.trace,
     "diff": lambda case: ps.diff(case.plan, "cosine()", ps.Calendar(total=20)),

@@ -21,7 +21,6 @@ REQUIRED = {
     ("like", "field"): "lr",
     ("hold", "metric"): "kl",
     ("hold", "gain"): 0.75,
-    ("table_file", "path"): None,
     ("piecewise", "points"): [(0, 1.0), (10, 0.5)],
     ("overlay", "first"): linear(over=5),
     ("rules.schedule", "schedule"): linear(over=5),
@@ -104,7 +103,7 @@ def cases(package):
     return [
         (name, parameter.name)
         for name, builder in BUILDERS.items()
-        if builder.__module__.startswith(package) and name not in ("table_file", "recurrence")
+        if builder.__module__.startswith(package) and name != "recurrence"
         for parameter in signature(builder).parameters.values()
         if excluded(name, parameter)
     ]

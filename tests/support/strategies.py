@@ -39,13 +39,9 @@ from support.laws.drawing import worlds as worlds
 from support.spread import every
 
 BUILDERS = {
-    name: builder
-    for name, builder in SHAPES.items()
-    if issubclass(built_class(builder), Schedule) and name not in ("like", "table_file")
+    name: builder for name, builder in SHAPES.items() if issubclass(built_class(builder), Schedule) and name != "like"
 }
 """The shapes that are schedules alone. Metric rules and `like` need a plan; `plans` draws them.
-
-`table_file` is not here, because it needs a file and returns the same type as `table`.
 """
 
 STRAIGHT = ("linear", "constant", "warmup", "cooldown", "step", "multistep", "piecewise", "anneal",

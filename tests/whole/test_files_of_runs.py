@@ -387,12 +387,8 @@ def test_an_open_file_of_the_process_is_written_at_its_position(tmp_path, writer
     assert len(text) > 20
 
 
-# ---------------------------------------------------------------- tables next to a plan
-
-
 # ---------------------------------------------------------------- readers
 
-TABLE = 'table_file("{}")'
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "plan": ("plan.yaml", ps.load),
     "plan of a dialect": ("plan.py", lambda file: ps.load(file, format="mmengine")),
@@ -400,8 +396,6 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "log": ("log.jsonl", lambda file: read_log(file, ["lr"])),
     "metrics": ("log.csv", read_metrics),
     "history": ("log.pt", read_plan_history),
-    "CSV table": ("t.csv", lambda file: ps.loads(f"lr: {TABLE.format(file)}")),
-    "NumPy table": ("t.npy", lambda file: ps.loads(f"lr: {TABLE.format(file)}")),
 }
 
 

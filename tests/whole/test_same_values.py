@@ -17,7 +17,7 @@ from support.updates import probe, used
 RECORDED = json.loads(Path(__file__).with_name("recorded_values.json").read_text("utf-8"))
 """Numbers of each recipe, and of a line for each shape and each curve. A change of a plan's values changes them."""
 
-NOT_RECORDED = {"like", "table_file"}  # their values are those of another line, or of a user
+NOT_RECORDED = {"like"}  # its values are those of another line
 
 
 def features() -> list[str]:

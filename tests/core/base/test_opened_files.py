@@ -11,7 +11,6 @@ import pytest
 
 from paramsched.core.base import files
 from paramsched.core.base.files import (
-    is_replaced,
     kind_of_file,
     naming_errors,
     open_to_read,
@@ -30,7 +29,7 @@ def test_an_open_pipe_of_this_process_is_read_if_the_reader_is_bounded(tmp_path)
     file = tmp_path / "link"
     file.symlink_to(f"/dev/fd/{reader}")
 
-    assert (own_descriptor(file), is_replaced(file)) == (reader, False)
+    assert own_descriptor(file) == reader
     with pytest.raises(OSError, match="expected a regular file, got a pipe") as refusal, open_to_read(file):
         pass
     assert refusal.value.filename == str(file)
@@ -56,11 +55,10 @@ def test_an_open_pipe_of_this_process_is_read_as_slowly_as_it_is_written():
     os.close(reader)
 
 
-def test_files_are_replaced_and_pipes_and_folders_are_not(tmp_path):
+def test_the_kind_of_a_file_is_named(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").write_bytes(b"")
 
-    assert [is_replaced(tmp_path / name) for name in ("file", "new", "pipe", "")] == [True, True, False, False]
     assert [own_descriptor(tmp_path / name) for name in ("file", "new", "7")] == [None] * 3
     assert [kind_of_file((tmp_path / name).stat().st_mode) for name in ("file", "pipe", "")] == [
         "a regular file",

@@ -25,7 +25,7 @@ from paramsched.core.schedules.periods import multistep, step
 from paramsched.core.schedules.recurrence import recurrence
 from paramsched.core.schedules.retimed import chain
 from paramsched.core.schedules.table import table as table_of
-from paramsched.errors import ConfigError, InvalidArgument, PlanError, UnreadableTable
+from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from support.tables import table
 
 PLAN = Plan(
@@ -507,17 +507,6 @@ def test_a_text_knows_whether_it_has_comments(text, format, expected):
     assert config.open_plan(text, format).has_comments is expected
 
 
-def test_a_table_is_found_beside_the_file_of_its_plan_and_for_a_text_in_the_working_folder(tmp_path, monkeypatch):
-    for folder, values in (("a", "1.0\n0.5\n"), ("b", "1.0\n0.25\n")):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "t.csv").write_text(values)
-        (tmp_path / folder / "plan.yaml").write_text("lr: table_file('t.csv')\n")
-    monkeypatch.chdir(tmp_path / "b")
-    plans = config.load(tmp_path / "a" / "plan.yaml"), config.loads("lr: table_file('t.csv')")
-
-    assert [plan.bindings[0].schedule(1) for plan in plans] == [0.5, 0.25]
-
-
 @table(
     ("call", "expected"),
     [
@@ -593,16 +582,3 @@ def test_letters_are_written_as_they_are():
 
     assert "tête" in config.dump(plan, format="yaml")
     assert config.loads(config.dump(plan, format="yaml")) == plan
-
-
-def test_the_table_of_a_plan_is_found_beside_its_file(tmp_path):
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / "lr.csv").write_text("lr\n1\n0.5\n0.25\n")
-    (tmp_path / "deep" / "plan.yaml").write_text("lr: table_file('lr.csv')\nweight_decay: constant(2)\n")
-
-    plan = config.load(tmp_path / "deep" / "plan.yaml")
-
-    schedule = plan.bindings[0].schedule
-    assert [schedule(t, 2.0) for t in range(3)] == [2.0, 1.0, 0.5]
-    with pytest.raises(UnreadableTable, match=r"lr\.csv"):  # in the working directory
-        Plan(lr="table_file('lr.csv')")

@@ -183,27 +183,6 @@ def native_files(draw: st.DrawFn) -> tuple[str, str]:
 
 
 @st.composite
-def table_files(draw: st.DrawFn) -> tuple[str, bytes]:
-    """Draw a table file: many rows, many columns, long cells, or a header that declares more data than exists."""
-    shape = draw(
-        st.sampled_from(["(100000000000,)", "(125000,)", "(10**9,)", "(-1,)", "(1, 125000)", "(0,)", "(1,)" * 200])
-    )
-    kind = draw(st.sampled_from(["<f8", "|O", "<U1000000", "V100000000000", "<f2"]))
-    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
-    npy = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + b"\0" * 980_000
-    csv = draw(
-        st.sampled_from(
-            [
-                *("lr\n" + "0.1\n" * 240_000, "lr," * 300_000, "lr\n" + "1" * 980_000, "a,lr\n" + "1,2\n" * 240_000),
-                *('lr\n"' + "\n" * 980_000, "lr\n" + "1e400\n" * 150_000, "lr" * 490_000, ";\t," * 300_000),
-                "lr\n" + "\n" * 900_000,
-            ]
-        )
-    )
-    return draw(st.sampled_from([("values.npy", npy), ("values.csv", csv.encode())]))
-
-
-@st.composite
 def peer_files(draw: st.DrawFn) -> tuple[str, str, str]:
     """Draw a file of a dialect: its format, its name, and many, long, deep or huge entries."""
     most = draw(st.sampled_from([1, 50, 1_000, 20_000]))
@@ -398,16 +377,6 @@ def test_long_lines_and_huge_lengths_are_bounded(data: st.DataObject) -> None:
 )  # fmt: skip
 def test_lines_that_need_much_work_are_bounded(line: str) -> None:
     is_cheap(["check", line])
-
-
-@given(st.data())
-@either_profile
-def test_tables_next_to_a_plan_are_bounded(folder: Path, data: st.DataObject) -> None:
-    name, content = data.draw(table_files())
-    (folder / name).write_bytes(content)
-    (folder / "plan.yaml").write_text(f'horizon: 1000000\nlr: table_file("{name}")\n')
-
-    is_cheap(data.draw(calls("plan.yaml")))
 
 
 @given(st.data())

@@ -6,7 +6,6 @@ import math
 import warnings
 from collections.abc import Callable
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.errors import ParamschedError, UnreadableTable
+from paramsched.errors import ParamschedError
 
 # fmt: off
 VALUES = (
@@ -92,26 +91,6 @@ def test_times_and_bases_that_do_not_broadcast_are_rejected() -> None:
 def test_an_array_as_a_choice_or_a_format_is_rejected(call: Any) -> None:
     with pytest.raises(ParamschedError):
         call(np.array([1.0, 2.0]))
-
-
-HEADERS = st.text("{}()[]'\",:\\ \ndescrshapefortran_order<f8(5,)FalseL", max_size=90).map(str.encode)
-
-
-@given(st.binary(max_size=60) | HEADERS)
-def test_a_damaged_table_header_is_rejected(tmp_path_factory: pytest.TempPathFactory, header: bytes) -> None:
-    file = tmp_path_factory.getbasetemp() / "table.npy"
-    file.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 40)
-
-    with pytest.raises(UnreadableTable):
-        ps.table_file(str(file))
-
-
-def test_a_table_header_with_an_open_bracket_is_rejected(tmp_path: Path) -> None:
-    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (5,), \n"
-    (tmp_path / "table.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 40)
-
-    with pytest.raises(UnreadableTable, match="not an array of numbers"):
-        ps.table_file(str(tmp_path / "table.npy"))
 
 
 @given(st.text("0123456789_.eE+-/%kM epochsx", max_size=14))

@@ -61,11 +61,6 @@ def own_descriptor(file: Path) -> int | None:
     return None
 
 
-def is_replaced(file: Path) -> bool:
-    """Return whether `write_whole_file` replaces or creates the file, as opposed to writing into a pipe or a device."""
-    return own_descriptor(file) is None and (file.is_file() or not file.exists())
-
-
 @contextmanager
 def open_to_read(file: Path, *, bounded: bool = False) -> Iterator[BufferedReader]:
     """Open a regular file so that reading never blocks and errors contain its name.

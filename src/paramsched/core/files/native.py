@@ -8,7 +8,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, final
 
 from paramsched.core.base.codes import (
@@ -58,7 +57,6 @@ def to_plan(
     calendar: Calendar | None = None,
     base: float | Mapping[str, float] | None = None,
     shapes: Iterable[ShapeLike] = (),
-    folder: Path | None = None,
 ) -> Plan:
     """Return the plan of a file's data.
 
@@ -66,7 +64,6 @@ def to_plan(
         data: mappings, lists, text and numbers.
         calendar, base: unused, because native plans do not need them.
         shapes: functions that build schedules, which the plan may call by their names.
-        folder: the folder of the plan's file, to which relative paths refer; None for the working directory.
 
     Raises:
         ConfigError: the plan has errors; the exception contains all of them.
@@ -77,7 +74,7 @@ def to_plan(
     """
     del calendar, base
     diagnostics = DiagnosticCollector()
-    return plan_of_plain(plain_or_bad(data, diagnostics), diagnostics, ShapeNames(shapes, folder))
+    return plan_of_plain(plain_or_bad(data, diagnostics), diagnostics, ShapeNames(shapes))
 
 
 def plan_of_plain(plain: Any, diagnostics: DiagnosticCollector, names: ShapeNames) -> Plan:

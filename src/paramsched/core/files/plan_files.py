@@ -12,7 +12,7 @@ from typing import Any, Final, final, overload
 
 from paramsched.core.base.codes import KEY_TWICE, NOTHING_PLANNED, SAID_TWICE
 from paramsched.core.base.diagnostic import ROOT, Diagnostic, child_path, names_listed, printable, warn_user
-from paramsched.core.base.files import is_replaced, near_file, path_of_file, write_whole_file
+from paramsched.core.base.files import near_file, path_of_file, write_whole_file
 from paramsched.core.base.near_names import did_you_mean, shortened_text
 from paramsched.core.files import native
 from paramsched.core.files.diagnostic_collector import (
@@ -50,7 +50,6 @@ from paramsched.core.files.yaml_text import (
 from paramsched.core.plan import Plan
 from paramsched.core.plan.extras import NO_BASES
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, plan_of
-from paramsched.core.schedules.table import folder_of_tables
 from paramsched.core.time import Calendar
 from paramsched.errors import ConfigError, InvalidArgument, shown
 
@@ -162,9 +161,8 @@ def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str
 
 def text_for_file(plan: Plan, file: Path, format: str | None) -> str:
     """Return the text of a plan for a file, by default in the format of its suffix."""
-    folder = file.parent if is_replaced(file) else None
     chosen = _format_to_write(file) if format is None else known_format(format)
-    return text_of(plan, chosen, syntax=syntax_of_suffix(file), folder=folder)
+    return text_of(plan, chosen, syntax=syntax_of_suffix(file))
 
 
 def convert(
@@ -295,7 +293,7 @@ class PlanText:
         text: the text.
         format: the format.
         syntax: the syntax that the suffix implies, if the format is a dialect.
-        folder: the folder of relative paths in a native file; None for the working directory.
+        folder: the folder of relative paths in the file; None for the working directory.
         run_config: True to execute the file in the library of the dialect instead of reading the text.
         inserted: the key of an entry of the config, and the file that contains its value; None if there is none.
         entries: the mapping that was passed in place of a text; None if there is a text.
@@ -347,7 +345,7 @@ class PlanText:
         diagnostics = DiagnosticCollector()
         plain = plain_or_bad(data, diagnostics)
         try:
-            plan = native.plan_of_plain(plain, diagnostics, ShapeNames(options.shapes, self.folder))
+            plan = native.plan_of_plain(plain, diagnostics, ShapeNames(options.shapes))
         except ConfigError:
             if hints := _hints_of_formats(plain):
                 raise ConfigError("config", hints) from None
@@ -519,19 +517,13 @@ def read_peer_data(text: str, syntax: str, source: str, *, is_hjson: bool = Fals
     return data
 
 
-def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path | None = None) -> str:
-    """Return the text of a plan, from which an equal plan can be read.
-
-    Args:
-        folder: the folder of the file, to which the paths of the plan's tables refer.
-    """
+def text_of(plan: Plan, format: str, *, syntax: str | None = None) -> str:
+    """Return the text of a plan, from which an equal plan can be read."""
     write = WRITERS.get(syntax or "yaml" if known_format(format) == "native" else format)
     if write is None:
         raise InvalidArgument(f"format={format!r}", "this format can only be read", 'For example: format="yaml"')
     text = write(native.from_plan(plan))
-    tables = folder_of_tables(binding.schedule for binding in plan.bindings)
-    place = tables if folder is None or tables is None else folder
-    written = PlanText("the plan as text", text, format, syntax, place)
+    written = PlanText("the plan as text", text, format, syntax)
     try:
         same = written.loaded().plan == plan
     except ConfigError as error:

@@ -1,15 +1,13 @@
 """Read one schedule of a plan file: a line of text or a number."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any, Final, final
 
 from paramsched.core.base.codes import REFUSED_VALUE, WRONG_TYPE
 from paramsched.core.files.diagnostic_collector import BadValue, DiagnosticCollector, short_json
 from paramsched.core.schedules import SHAPES, Schedule
 from paramsched.core.schedules.leaves import line_of
-from paramsched.core.schedules.table import table_file_in
 from paramsched.core.schedules.text import EXAMPLE_LINE, read_line
 from paramsched.errors import InvalidArgument, shown
 
@@ -45,8 +43,6 @@ def index_in_name(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
-_CALLED = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+\(")
-
 ShapeLike = Callable[..., Any]
 """A function that builds a schedule. Files use its name and its annotated parameters."""
 
@@ -57,12 +53,10 @@ class ShapeNames:
 
     Args:
         shapes: the user's builders, for this config only.
-        folder: the folder to which relative paths in the config refer; None for the working directory.
     """
 
-    def __init__(self, shapes: Iterable[ShapeLike] = (), folder: Path | None = None) -> None:
+    def __init__(self, shapes: Iterable[ShapeLike] = ()) -> None:
         self.own: dict[str, ShapeLike] = {}
-        self.folder = folder
         if not isinstance(shapes, Iterable):
             found = f"expected a list of functions, got {type(shapes).__name__}"
             raise InvalidArgument(f"shapes={shown(shapes)}", found, "For example: shapes=[my_shape]")
@@ -75,19 +69,13 @@ class ShapeNames:
                 raise InvalidArgument(f"shapes=[{name}]", "the name is taken", "Choose another name")
             self.own[name] = builder
 
-    def called_in(self, text: str) -> Mapping[str, ShapeLike]:
-        """Return a dict from name to builder, for builders that a text may call and that are not in `SHAPES`."""
-        if self.folder is not None and "table_file" in _CALLED.findall(text):
-            return {**self.own, "table_file": table_file_in(self.folder)}
-        return self.own
-
 
 def read_schedule_text(text: str, path: str, names: ShapeNames, diagnostics: DiagnosticCollector) -> Schedule | None:
     """Return the schedule of a text. If it is invalid, add diagnostics and return None."""
     if diagnostics.full:
         return None
     try:
-        return read_line(text, names.called_in(text))
+        return read_line(text, names.own)
     except InvalidArgument as error:
         diagnostics.refuse(path, error)
         return None

@@ -46,7 +46,7 @@ from paramsched.core.schedules.neighbor_levels import resolve_in_span
 from paramsched.core.time import Calendar, Duration, DurationLike
 from paramsched.core.time.amounts import PROGRESS
 from paramsched.core.time.calendar import Facts
-from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, UnreadableTable, Unresolved, shown
+from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, Unresolved, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -200,13 +200,10 @@ class Plan:
 
         Raises:
             InvalidArgument: the text is not the canonical text of a plan.
-            UnreadableTable: a file of values that the plan names is missing or has changed.
         """
         try:
             bindings, horizon, clock = read_canonical_text(text)
             return Plan(*bindings, horizon=horizon, clock=clock)
-        except UnreadableTable:  # the text is valid
-            raise
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise InvalidArgument(
                 "Plan.of_text(…)", f"not the text of a plan ({error})", "Pass the value of plan.text"

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeVar, final, overload
 import numpy as np
 
 from paramsched.core.base.params import Param, params_of
+from paramsched.core.base.signatures import readable
 from paramsched.core.builders import register_builder
 from paramsched.core.curves import Curve
 from paramsched.core.curves.arrays import Array, Arrays
@@ -432,7 +433,7 @@ def shape(function: Any) -> Any:
         function.__annotations__["return"] = made
         return register_shape(function)
     own = OwnFunction(function, _require_own(function))
-    register_builder(SHAPES, own.builder, kind="shape")
+    register_builder(SHAPES, readable(own.builder), kind="shape")
     _OWN[own.name] = own
     return own.builder
 
