@@ -46,6 +46,7 @@ def test_every_adapter_has_a_page() -> None:
         "reporting",
         "run_end",
         "target_writes",
+        "trained_optimizers",
         "torch_required",
     }
     files = {file.stem for file in (ROOT / "src" / "paramsched" / "engines").glob("*.py") if file.stem[0] != "_"}

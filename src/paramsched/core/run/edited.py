@@ -47,13 +47,14 @@ def of_scheduler(planned: Groups) -> LastWritten | None:
     return LastWritten(planned.block.slots, planned.run.times, planned.clock.states, is_record=False)
 
 
-def of_record(carried: Carried, groups: Mapping[str, list[Group]], name: str) -> LastWritten | None:
+def of_record(carried: Carried, groups: Mapping[str, list[Group]], name: str, planned: Groups) -> LastWritten | None:
     """Return what the plan of a loaded or copied record has written; None if the record does not determine it.
 
     Args:
         carried: what the groups of one optimizer carry.
         groups: those of all optimizers, by name.
         name: the optimizer.
+        planned: its groups in the run that starts.
     """
     state, position = carried.state, carried.position
     if state is None or state.in_force is None or position is None or state.held or state.behind:
@@ -62,8 +63,10 @@ def of_record(carried: Carried, groups: Mapping[str, list[Group]], name: str) ->
     if state.optimizers.keys() != groups.keys() or (in_force.unit is not None and position.amount is None):
         return None
     try:
-        scope = scopes_of(in_force.plan, in_force.resolved, groups)[name] if state.names else None
-        slots = slots_of(in_force.counted, groups[name], carried.bases, scope)
+        slots: Sequence[Slot] = planned.block.slots
+        if in_force is not planned.in_force:
+            scope = scopes_of(in_force.plan, in_force.resolved, groups)[name] if state.names else None
+            slots = slots_of(in_force.counted, groups[name], carried.bases, scope)
         states = rule_states(state, in_force)
     except ParamschedError:  # the plan of the record is one of other groups
         return None
@@ -74,9 +77,7 @@ def of_record(carried: Carried, groups: Mapping[str, list[Group]], name: str) ->
 
 def edited_problem(last: LastWritten, labels: Sequence[str | int], groups: list[Group]) -> Problem | None:
     """Return the warning of the values that differ from what the last plan has written; None if none does."""
-    bases = [recorded_bases(group) for group in groups]
-    # A group that was added since has no recorded base.
-    slots = [one for one in last.slots if one.group < len(groups) and one.field.slot in bases[one.group]]
+    slots = [one for one in last.slots if one.group < len(groups)]
     try:
         values = values_at(slots, last.times, last.states)
     except ParamschedError:
@@ -114,8 +115,12 @@ def _different(
 ) -> Iterator[tuple[Slot, float, float]]:
     """Yield the slots whose present value is not the one that was written, with both."""
     for slot, value in zip(slots, values, strict=True):
-        entry = slot.field.read(groups[slot.group])
-        if is_number(entry) and not _is_close(entry, value, slot.base):
+        group = groups[slot.group]
+        entry = slot.field.read(group)
+        if type(entry) is float and entry == value:  # usual, so it comes first
+            continue
+        # A group that was added since has no recorded base.
+        if is_number(entry) and not _is_close(entry, value, slot.base) and slot.field.slot in recorded_bases(group):
             yield slot, float(entry), value
 
 

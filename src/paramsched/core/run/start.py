@@ -258,7 +258,7 @@ def warn_of_edited_values(run: Run, found: Found, processes: Processes) -> None:
         if name in found.before:
             last = of_scheduler(found.before[name].planned)
         elif name in found.carried:
-            last = of_record(found.carried[name], found.groups, name)
+            last = of_record(found.carried[name], found.groups, name, run.members[name])
         else:
             continue
         problem = None if last is None else edited_problem(last, run.members[name].labels(groups), groups)
