@@ -374,7 +374,7 @@ class PlanWarning(UserWarning):
 
     >>> import warnings
     >>> with warnings.catch_warnings():
-    ...     warnings.filterwarnings("error", category=PlanWarning)  # all warnings are errors, like those of strict=True
+    ...     warnings.filterwarnings("error", category=PlanWarning)  # as with strict=True
     """
 
 

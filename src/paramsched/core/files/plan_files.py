@@ -85,7 +85,7 @@ def load(
     >>> load("plan.yaml")
     Traceback (most recent call last):
         ...
-    FileNotFoundError: [Errno 2] expected the path of a plan file; no file in ... has this name: 'plan.yaml'
+    FileNotFoundError: [Errno 2] expected the path of a plan file; no file in ...
     """
     try:
         text = _open_file(path_of_file(path), format, run_config=run_config)

@@ -47,7 +47,8 @@ class Values(Mapping[str, float]):
         PlanError: a line is for some groups only, the clock counts an amount, or the base of a field is missing.
         Unresolved: the length of the run is unknown.
 
-    >>> values = Values({"lr": "cosine()", "kl": "linear(0, 1, over=2)"}, bases={"lr": 0.1}, total=4)
+    >>> plan = {"lr": "cosine()", "kl": "linear(0, 1, over=2)"}
+    >>> values = Values(plan, bases={"lr": 0.1}, total=4)
     >>> values.advance()
     >>> dict(values), values.t
     ({'lr': 0.08535533905932738, 'kl': 0.5}, 1)
