@@ -47,14 +47,16 @@ def of_scheduler(planned: Groups) -> LastWritten | None:
     return LastWritten(planned.block.slots, planned.run.times, planned.clock.states, is_record=False)
 
 
-def of_record(carried: Carried, groups: Mapping[str, list[Group]], name: str, planned: Groups) -> LastWritten | None:
+def of_record(
+    carried: Carried, groups: Mapping[str, list[Group]], name: str, planned: Groups | None = None
+) -> LastWritten | None:
     """Return what the plan of a loaded or copied record has written; None if the record does not determine it.
 
     Args:
         carried: what the groups of one optimizer carry.
         groups: those of all optimizers, by name.
         name: the optimizer.
-        planned: its groups in the run that starts.
+        planned: its groups in the run that starts, whose slots are those of the record if the plan is the same.
     """
     state, position = carried.state, carried.position
     if state is None or state.in_force is None or position is None or state.held or state.behind:
@@ -63,8 +65,9 @@ def of_record(carried: Carried, groups: Mapping[str, list[Group]], name: str, pl
     if state.optimizers.keys() != groups.keys() or (in_force.unit is not None and position.amount is None):
         return None
     try:
-        slots: Sequence[Slot] = planned.block.slots
-        if in_force is not planned.in_force:
+        if planned is not None and in_force is planned.in_force:
+            slots = planned.block.slots
+        else:
             scope = scopes_of(in_force.plan, in_force.resolved, groups)[name] if state.names else None
             slots = slots_of(in_force.counted, groups[name], carried.bases, scope)
         states = rule_states(state, in_force)
